@@ -1,0 +1,142 @@
+"""One short function a deed: opens what it needs, calls the road, and says what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wellserved import cases, log
+from wellserved.engine import duckdb as engine
+from wellserved.errors import MappingError
+from wellserved.log import Receipt
+from wellserved.mapping import Mapping, recognise
+from wellserved.record import OWN, Recorded, Refusal, record
+from wellserved.render.table import write_csv
+from wellserved.sources.bytes import Progress
+from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
+from wellserved.workspace import Workspace
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """A progress report that nobody reads."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did, and where its refusals are (None: no row was refused)."""
+
+    receipt: Receipt
+    refusals: Path | None
+    cases_folded: int
+
+
+def import_file(
+    workspace: Workspace,
+    path: Path,
+    mapping: Mapping | None = None,
+    now: datetime | None = None,
+    told: Progress = silent,
+) -> Imported:
+    """Read a file into the log and fold its cases; the same file twice changes nothing.
+
+    A kill at any moment leaves the log as it was or with the whole import; running it again completes it.
+    """
+    now = now or datetime.now(UTC)
+    with workspace.writing() as scratch:
+        looked = look(path, scratch, told)
+        text, dialect = looked
+        mapping = mapping or recognise(dialect.header)
+        if mapping is None:
+            raise MappingError(
+                f"No mapping for {path.name}: its columns ({', '.join(dialect.header[:6])} ...) fit no preset.",
+                f"Run `wellserved inspect {path.name}`, correct the mapping it writes, and import with --mapping.",
+            )
+        import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
+        db = engine.connect(text.path, workspace.log, scratch=scratch)
+        every = mapping.case_missing == "row" or any(column.startswith(OWN) for column in dialect.header)
+        columns = dialect.header if every else [column for column in dialect.header if column in mapping.needed()]
+        raw = stage(db, path, looked, columns, scratch, told)
+        told("Checking rows", 0, 0)
+        recorded = record(db, mapping, columns, now, import_id)
+        told("Appending moments", 0, 0)
+        appended = log.append(db, workspace, "batch", recorded.unique, import_id)
+        refusals = _all_refusals(raw, recorded)
+        kept = _keep_refusals(workspace, raw, refusals, import_id)
+        receipt = _receipt(raw, recorded, appended, refusals, mapping, now, import_id)
+        log.keep_receipt(workspace, receipt)
+        db.close()
+        folded = cases.refresh(workspace, scratch, told)
+    return Imported(receipt, kept, folded)
+
+
+def _all_refusals(raw: RawTable, recorded: Recorded) -> list[Refusal]:
+    shapes = [Refusal(row.row, "", row.line, row.reason) for row in raw.broken]
+    return sorted([*shapes, *recorded.refusals], key=lambda refusal: refusal.row)
+
+
+def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refusal], import_id: str) -> Path | None:
+    """Write the refused rows so that they can be mended and imported: the file's columns, and why each was refused."""
+    folder = workspace.imports / import_id
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "refusals.csv"
+    if not refusals:
+        target.unlink(missing_ok=True)
+        return None
+    whole = whole_rows(raw, [refusal.row for refusal in refusals if refusal.column])
+    own = [f"{OWN}{what}" for what in ("row", "column", "value", "reason")]
+    header = [column for column in raw.dialect.header if not column.startswith(OWN)]
+    kept = [place for place, column in enumerate(raw.dialect.header) if not column.startswith(OWN)]
+    empty = [""] * raw.dialect.width
+    with (folder / "refusals.csv.new").open("w", encoding="utf-8", errors="replace", newline="") as file:
+        rows = (
+            [
+                one.row,
+                one.column,
+                one.value,
+                one.reason,
+                *(whole.get(one.row, empty)[place] for place in kept),
+            ]
+            for one in refusals
+        )
+        write_csv(file, [*own, *header], rows)
+    return (folder / "refusals.csv.new").replace(target)
+
+
+def _receipt(
+    raw: RawTable,
+    recorded: Recorded,
+    appended: log.Appended,
+    refusals: Sequence[Refusal],
+    mapping: Mapping,
+    now: datetime,
+    import_id: str,
+) -> Receipt:
+    return Receipt(
+        import_id=import_id,
+        file=raw.file,
+        source=mapping.name,
+        title=mapping.title,
+        credit=mapping.credit,
+        caution=mapping.caution,
+        recorded_at=now.isoformat(timespec="seconds"),
+        rows_read=raw.rows_read,
+        rows_loaded=recorded.loaded,
+        rows_refused=len(refusals),
+        moments=recorded.moments,
+        moments_new=appended.new,
+        moments_known=appended.known,
+        moments_corrected=appended.corrections,
+        log_version=appended.version,
+        encoding=raw.text.encoding,
+        mended_lines=raw.text.mended_lines,
+        careful=raw.careful,
+        recovered=raw.recovered,
+        notes=recorded.notes,
+        missing=recorded.missing,
+        reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
+        as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
+    )

@@ -1,0 +1,67 @@
+"""DuckDB, locked down: what runs the measures' SQL and the import's.
+
+The engine sees the files of one version of a table and nothing else: external access is off, the
+configuration is locked, no extension can be loaded, and memory is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+MEMORY = "2GB"
+QUANTILE = "quantile_disc({x}, {p})"  # the smallest value that at least the share p of all reaches
+
+
+def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+    """A connection that can read files in `folders` (and spill into `scratch`), and nothing outside them."""
+    db = duckdb.connect(
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "python_enable_replacements": "false",
+            "memory_limit": memory,
+        }
+    )
+    if scratch is not None:
+        db.execute("SET temp_directory = $folder", {"folder": str(scratch / "spill")})
+    db.execute("SET TimeZone = 'UTC'")
+    db.execute("SET enable_progress_bar = false")
+    allowed = [
+        str(folder) if folder.is_file() else f"{folder}/" for folder in (*folders, *([scratch] if scratch else []))
+    ]
+    db.execute(f"SET allowed_directories = [{', '.join(map(text, allowed))}]")
+    db.execute("SET enable_external_access = false")
+    db.execute("SET lock_configuration = true")
+    return db
+
+
+def text(value: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def name(value: str) -> str:
+    """A column's name as an SQL identifier."""
+    return '"' + value.replace('"', '""') + '"'
+
+
+def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str], columns: Mapping[str, str]) -> None:
+    """Name the Parquet files of one version; no files give an empty table of the same columns."""
+    if files:
+        listed = ", ".join(map(text, files))
+        db.execute(
+            f"CREATE OR REPLACE TEMP VIEW {called} AS SELECT * FROM read_parquet([{listed}], hive_partitioning = true)"
+        )
+        return
+    empty = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns.items())
+    db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS SELECT {empty} WHERE false")
+
+
+def ask(db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
+    """Run one question and fetch the whole answer as an Arrow table."""
+    return db.sql(sql, params=dict(values) if values else None).to_arrow_table()

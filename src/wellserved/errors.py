@@ -1,0 +1,56 @@
+"""Every error that a user can cause, with what to do about it.
+
+WellservedError
+├── RequestError          the request cannot be answered as it was put (exit code 2)
+│   ├── UnknownNameError  a measure, column, source or rule that does not exist; names the nearest
+│   ├── PeriodError       dates that are no dates, or a period that ends before it starts
+│   └── MappingError      a mapping file, or a file's columns, that do not say which moment is where
+├── SourceError           a file that cannot be read at all (exit code 2)
+└── WorkspaceError        a workspace that is missing, busy, or newer than this version (exit code 2)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class WellservedError(Exception):
+    """What went wrong, in one sentence, and what to do, in another."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, do: str) -> None:
+        super().__init__(f"{what} {do}")
+        self.what = what
+        self.do = do
+
+
+class RequestError(WellservedError):
+    """The request cannot be answered as it was put."""
+
+
+class UnknownNameError(RequestError):
+    """A name that stands for nothing here."""
+
+    def __init__(self, sort: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names) or 'none yet'}."
+        super().__init__(f"There is no {sort} called {name!r}.", hint)
+
+
+class PeriodError(RequestError):
+    """A period that cannot be."""
+
+
+class MappingError(RequestError):
+    """A mapping that does not say which column is which moment."""
+
+
+class SourceError(WellservedError):
+    """A file that cannot be read at all."""
+
+
+class WorkspaceError(WellservedError):
+    """A workspace that is missing, busy, or from a newer version."""

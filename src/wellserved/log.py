@@ -1,0 +1,184 @@
+"""The log of moments: append-only, versioned, readable while an import runs. Nothing else knows how it is stored.
+
+A moment is known by its identity (source, source_ref, kind, at) and its content. What is known already
+is not appended again; the same identity with another content is appended as a correction, and the later
+one counts. So the same file twice changes nothing, and an older export read again takes nothing back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+
+from wellserved.engine import duckdb as engine
+from wellserved.errors import RequestError
+from wellserved.moments import MOMENT_COLUMNS
+from wellserved.workspace import Workspace
+
+TYPES = {column.name: column.type for column in MOMENT_COLUMNS}
+WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+_MONTH = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of a stored table: the files that hold it. Version -1 is the empty table."""
+
+    version: int
+    files: tuple[str, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)  # what the writer noted at the commit
+
+    def of_months(self, months: Iterable[int]) -> tuple[str, ...]:
+        """The files that hold rows of these months (yyyymm)."""
+        wanted = set(months)
+        return tuple(file for file in self.files if (found := _MONTH.search(file)) and int(found[1]) in wanted)
+
+
+@dataclass(frozen=True)
+class Appended:
+    """What an append did."""
+
+    version: int
+    new: int
+    known: int
+    corrections: int
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one import: every row read is loaded or refused."""
+
+    import_id: str
+    file: str
+    source: str
+    title: str  # of the source, with whom to credit and what to beware of
+    credit: str
+    caution: str
+    recorded_at: str  # ISO 8601, UTC
+    rows_read: int
+    rows_loaded: int
+    rows_refused: int
+    moments: int
+    moments_new: int
+    moments_known: int
+    moments_corrected: int
+    log_version: int
+    encoding: str
+    mended_lines: int
+    careful: str  # why the file was read row by row; empty: it was not
+    recovered: int  # rows that only the second reading could read
+    notes: dict[str, int]  # impossible or doubtful facts, kept and counted
+    missing: dict[str, int]  # column -> rows without a value
+    reasons: dict[str, int]  # refusal reason -> rows
+    as_of: str  # latest moment of the file, ISO 8601 UTC
+
+    def __post_init__(self) -> None:
+        if self.rows_read != self.rows_loaded + self.rows_refused:
+            raise AssertionError(f"{self.rows_read} rows read, but {self.rows_loaded} + {self.rows_refused}")
+
+
+def snapshot(folder: Path, version: int | None = None) -> Snapshot:
+    """The latest version of a table in `folder`, or the one asked for."""
+    if not DeltaTable.is_deltatable(str(folder)):
+        if version not in (None, -1):
+            raise RequestError(f"There is no version {version}.", "Import a file first.")
+        return Snapshot(-1, ())
+    try:
+        table = DeltaTable(str(folder), version=version)
+    except Exception as error:
+        raise RequestError(f"There is no version {version} of {folder.name}.", "See `wellserved log`.") from error
+    noted = {str(key): str(value) for key, value in table.history(1)[0].items()}
+    return Snapshot(table.version(), tuple(sorted(table.file_uris())), noted)
+
+
+def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
+    """Name the moments in these files."""
+    engine.view(db, called, files, TYPES)
+
+
+def commit(folder: Path, rows: duckdb.DuckDBPyRelation, partition: str, noted: Mapping[str, str], **how: Any) -> int:
+    """Write rows as one atomic version; they are seen whole or not at all."""
+    write_deltalake(
+        str(folder),
+        rows.to_arrow_reader(100_000),
+        partition_by=[partition],
+        writer_properties=WRITER,
+        commit_properties=CommitProperties(custom_metadata=dict(noted)),
+        **how,
+    )
+    return DeltaTable(str(folder)).version()
+
+
+def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, unique: bool, import_id: str) -> Appended:
+    """Append what is new in the temporary table `batch`; whoever calls holds the workspace's write lock.
+
+    `unique`: no two rows of the batch can have one identity.
+    """
+    before = snapshot(workspace.log)
+    months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
+    view(db, "existing", before.of_months(months))
+    (given,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
+    db.execute(f"CREATE OR REPLACE TEMP VIEW fresh_moments AS {_fresh(batch, unique)}")
+    fresh = "fresh_moments"
+    if before.files or not unique:
+        db.execute("CREATE OR REPLACE TEMP TABLE fresh_kept AS FROM fresh_moments")
+        fresh = "fresh_kept"
+    new, corrections = db.sql(f"SELECT count(*), count(*) FILTER (correction) FROM {fresh}").fetchall()[0]
+    version = before.version
+    if new:
+        columns = ", ".join(engine.name(column) for column in TYPES)
+        rows = db.sql(f"SELECT {columns} FROM {fresh}")
+        version = commit(workspace.log, rows, "month", {"import_id": import_id}, mode="append")
+    return Appended(version, new, given - new, corrections)
+
+
+def _fresh(batch: str, unique: bool) -> str:
+    """The rows of the batch that say something that the log does not say yet."""
+    again = "false" if unique else "row_number() OVER (PARTITION BY moment_id ORDER BY source_row) > 1"
+    first = "" if unique else "QUALIFY row_number() OVER (PARTITION BY moment_id, content ORDER BY source_row) = 1"
+    said = "SELECT 1 FROM existing e WHERE e.moment_id = b.moment_id"
+    return (
+        f"SELECT b.*, EXISTS ({said}) OR {again} AS correction FROM {batch} b "
+        f"WHERE NOT EXISTS ({said} AND e.content = b.content) {first}"
+    )
+
+
+def history(workspace: Workspace) -> list[dict[str, Any]]:
+    """The versions of the log, latest first: version, when, moments added, by which import."""
+    if not DeltaTable.is_deltatable(str(workspace.log)):
+        return []
+    return [
+        {
+            "version": int(entry["version"]),
+            "at": datetime.fromtimestamp(entry["timestamp"] / 1000, UTC).isoformat(timespec="seconds"),
+            "moments": int(entry.get("operationMetrics", {}).get("num_added_rows", 0)),
+            "import_id": str(entry.get("import_id", "")),
+        }
+        for entry in DeltaTable(str(workspace.log)).history()
+    ]
+
+
+def keep_receipt(workspace: Workspace, receipt: Receipt) -> Path:
+    """Write a receipt into imports/<import_id>/, whole or not at all."""
+    folder = workspace.imports / receipt.import_id
+    folder.mkdir(parents=True, exist_ok=True)
+    draft, target = folder / "receipt.json.new", folder / "receipt.json"
+    draft.write_text(json.dumps(asdict(receipt), indent=1, ensure_ascii=False), encoding="utf-8")
+    draft.replace(target)
+    return target
+
+
+def receipts(workspace: Workspace, source: str | None = None) -> list[Receipt]:
+    """What was imported, oldest first; of one source if named."""
+    found = []
+    for file in workspace.imports.glob("*/receipt.json"):
+        found.append(Receipt(**json.loads(file.read_text(encoding="utf-8"))))
+    return sorted((one for one in found if source in (None, one.source)), key=lambda one: one.recorded_at)

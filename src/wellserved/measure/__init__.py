@@ -1,0 +1,7 @@
+"""Cases to Series: versioned definitions, asked all at once, every number with n and interval."""
+
+from wellserved.measure.ask import Scope, answer, scope_of
+from wellserved.measure.declared import MEASURES, Measure, find_measure
+from wellserved.measure.series import Question, Series, rows
+
+__all__ = ["MEASURES", "Measure", "Question", "Scope", "Series", "answer", "find_measure", "rows", "scope_of"]

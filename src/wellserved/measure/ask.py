@@ -1,0 +1,437 @@
+"""Ask the cases: all measures and periods of a question at once, each number with n and interval.
+
+Shares, counts and means of one anchor come from one pass over the cases. Waits are exact: small groups
+and groups in which an open case could matter are fetched and estimated by Kaplan-Meier; large groups
+whose quantile lies below every wait still running are answered by the engine's exact percentile.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from wellserved.engine.duckdb import QUANTILE, ask, text
+from wellserved.measure.declared import Measure
+from wellserved.measure.interval import garwood, quantile_ranks, t_mean, waiting_quantile, wilson
+from wellserved.measure.series import Question, Series, Value
+from wellserved.moments import Every, NotComputed, Period, day_number, day_of, period_of, periods_between
+
+LARGE = 5_000  # cases in a group from which the engine's percentile is asked first
+NEVER = 1 << 60  # seconds: a wait that has not ended
+Key = tuple[int, str | None]  # period key, segment
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The cases that a question is put to: a table in the engine and what is known about it."""
+
+    db: duckdb.DuckDBPyConnection
+    table: str
+    zone: str
+    as_of: Mapping[str, int]  # source -> epoch second up to which it is known
+    log_version: int
+
+
+@dataclass
+class _Column:
+    """One measure's numbers by period and segment, as they come from the engine."""
+
+    n: dict[Key, int] = field(default_factory=dict)
+    count: dict[Key, int] = field(default_factory=dict)
+    open: dict[Key, int] = field(default_factory=dict)
+    value: dict[Key, tuple[Value, Value, Value]] = field(default_factory=dict)
+
+
+def answer(scope: Scope, question: Question) -> dict[str, Series]:
+    """Every measure of the question, by name."""
+    where, values = _where(question)
+    sources = _sources(scope, where, values)
+    columns: dict[str, _Column] = {}
+    simple = [one for one in question.measures if one.kind in ("count", "share", "mean")]
+    for anchor in {one.anchor for one in simple}:
+        columns |= _aggregate(scope, question, [one for one in simple if one.anchor == anchor], where, values)
+    for one in question.measures:
+        if one.kind == "wait":
+            columns[one.name] = _waits(scope, question, one, where, values)
+    stocks = [one for one in question.measures if one.kind in ("stock", "stock_age")]
+    lacking = _lacking(scope, question.measures, where, values)
+    spans = _spans(scope, question, columns, where, values)
+    for one in stocks:
+        columns[one.name] = _stock(scope, question, one, spans, where, values)
+    latest = max((scope.as_of[source] for source in sources), default=0)
+    return {
+        one.name: _series(scope, question, one, columns[one.name], spans, latest, lacking.get(one.name))
+        for one in question.measures
+    }
+
+
+def _where(question: Question) -> tuple[str, dict[str, object]]:
+    """The question's filters as SQL with bound values; columns were checked against the whitelist."""
+    wanted: dict[str, list[str]] = {}
+    for column, value in question.where:
+        wanted.setdefault(column, []).append(value)
+    terms: list[str] = []
+    values: dict[str, object] = {}
+    for column, options in wanted.items():
+        names = []
+        for option in options:
+            key = f"v{len(values)}"
+            values[key] = option
+            names.append(f"${key}")
+        terms.append(f"CAST({column} AS VARCHAR) IN ({', '.join(names)})")
+    return " AND ".join(terms) or "1 = 1", values
+
+
+def _sources(scope: Scope, where: str, values: Mapping[str, object]) -> list[str]:
+    found = ask(scope.db, f"SELECT DISTINCT source FROM {scope.table} WHERE {where}", values)
+    return [str(one) for one in found["source"].to_pylist()]
+
+
+def _as_of(scope: Scope) -> str:
+    """SQL: the epoch second up to which a case's source is known."""
+    ends = sorted(set(scope.as_of.values()))
+    if len(ends) <= 1:
+        return str(ends[0] if ends else 0)
+    cases = " ".join(f"WHEN {text(source)} THEN {end}" for source, end in sorted(scope.as_of.items()))
+    return f"CASE source {cases} ELSE 0 END"
+
+
+def _key(anchor: str, every: Every | None) -> str:
+    """SQL: the period that a case belongs to, in integers: a day number, or yyyymm."""
+    if every is None:
+        return "0"
+    if every == "day":
+        return f"{anchor}_day"
+    if every == "week":  # 1970-01-01 was a Thursday; 700003 keeps the remainder positive
+        return f"{anchor}_day - (({anchor}_day + 700003) % 7)"
+    if every == "month":
+        return f"{anchor}_month"
+    return f"{anchor}_month - (({anchor}_month % 100 - 1) % 3)"
+
+
+def _period(key: int, every: Every) -> Period:
+    if every in ("day", "week"):
+        return period_of(day_of(key), every)
+    return period_of(date(key // 100, key % 100, 1), every)
+
+
+def _key_of(period: Period, every: Every) -> int:
+    if every in ("day", "week"):
+        return period.first_day
+    return period.start.year * 100 + period.start.month
+
+
+def _within(question: Question, anchor: str) -> str:
+    """SQL: the anchor's local day lies in the question's span."""
+    terms = [f"{anchor}_day >= {day_number(question.since)}"] if question.since else []
+    terms += [f"{anchor}_day < {day_number(question.until)}"] if question.until else []
+    return " AND ".join(terms) or "1 = 1"
+
+
+def _by(question: Question) -> str:
+    return question.by if question.by else "CAST(NULL AS VARCHAR)"
+
+
+def _fill(sql: str, scope: Scope) -> str:
+    return sql.replace("{as_of}", f"({_as_of(scope)})")
+
+
+def _aggregate(
+    scope: Scope, question: Question, measures: Sequence[Measure], where: str, values: Mapping[str, object]
+) -> dict[str, _Column]:
+    """Counts, shares and means of one anchor in one pass."""
+    anchor = measures[0].anchor
+    sums = []
+    for index, one in enumerate(measures):
+        counted = _fill(one.population, scope)
+        sums.append(f"SUM(CASE WHEN {counted} THEN 1 ELSE 0 END) AS n{index}")
+        if one.kind == "share":
+            event = _fill(one.event, scope)
+            sums.append(f"SUM(CASE WHEN ({counted}) AND ({event}) THEN 1 ELSE 0 END) AS k{index}")
+        if one.kind == "mean":
+            value = f"CAST({one.value} AS DOUBLE)"
+            sums.append(f"SUM(CASE WHEN {counted} THEN {value} ELSE 0 END) AS k{index}")
+            sums.append(f"SUM(CASE WHEN {counted} THEN {value} * {value} ELSE 0 END) AS q{index}")
+    sql = (
+        f"SELECT {_key(anchor, question.every)} AS period, {_by(question)} AS segment, {', '.join(sums)} "
+        f"FROM {scope.table} WHERE {anchor}_day IS NOT NULL AND {where} AND {_within(question, anchor)} GROUP BY 1, 2"
+    )
+    table = ask(scope.db, sql, values).to_pydict()
+    columns = {}
+    for index, one in enumerate(measures):
+        column = columns[one.name] = _Column()
+        for row, key in enumerate(zip(table["period"], table["segment"], strict=True)):
+            n = int(table[f"n{index}"][row])
+            column.n[key] = n
+            if one.kind == "count":
+                column.value[key] = (float(n), *garwood(n))
+            elif one.kind == "share":
+                k = column.count[key] = int(table[f"k{index}"][row])
+                if n:
+                    column.value[key] = (k / n, *wilson(k, n))
+            elif n > 1:
+                column.value[key] = t_mean(n, float(table[f"k{index}"][row]), float(table[f"q{index}"][row]))
+    return columns
+
+
+def _waits(scope: Scope, question: Question, one: Measure, where: str, values: Mapping[str, object]) -> _Column:
+    """The quantile of a wait in every group, open cases counted as still waiting."""
+    key, by = _key(one.anchor, question.every), _by(question)
+    wait, ended = _fill(one.value, scope), _fill(one.event, scope)
+    base = (
+        f"FROM {scope.table} WHERE {_fill(one.population, scope)} AND {one.anchor}_day IS NOT NULL "
+        f"AND {where} AND {_within(question, one.anchor)}"
+    )
+    (size,) = scope.db.sql(f"SELECT count(*) FROM {scope.table}").fetchall()[0]
+    column = _Column()
+    small = base
+    if size > 20 * LARGE:
+        done = _large_groups(scope, one, column, f"{key} AS period, {by} AS segment", base, (wait, ended), values)
+        small = _without(scope, done, base, key, by)
+    found = ask(
+        scope.db,
+        f"SELECT {key} AS period, {by} AS segment, CAST({wait} AS BIGINT) AS wait, "
+        f"CASE WHEN {ended} THEN 1 ELSE 0 END AS ended {small}",
+        values,
+    )
+    for group, waits, ends in _groups(found):
+        column.n[group] = len(waits)
+        column.open[group] = int(len(ends) - ends.sum())
+        column.value[group] = _reached(one, waiting_quantile(waits, ends, one.quantile), len(waits), column.open[group])
+    return column
+
+
+def _groups(found: pa.Table) -> Iterable[tuple[Key, np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    """Split fetched waits by period and segment."""
+    if not found.num_rows:
+        return
+    segments = found["segment"].combine_chunks().dictionary_encode()
+    names = segments.dictionary.to_pylist()
+    codes = segments.indices.fill_null(len(names)).to_numpy(zero_copy_only=False).astype(np.int64)
+    periods = found["period"].to_numpy().astype(np.int64)
+    waits, ended = found["wait"].to_numpy(), found["ended"].to_numpy().astype(bool)
+    mixed = periods * (len(names) + 1) + codes
+    order = np.argsort(mixed, kind="stable")
+    edges = np.flatnonzero(np.diff(mixed[order])) + 1
+    for part in np.split(order, edges):
+        code = int(codes[part[0]])
+        yield (int(periods[part[0]]), names[code] if code < len(names) else None), waits[part], ended[part]
+
+
+def _reached(one: Measure, found: tuple[float, float, float], n: int, still: int) -> tuple[Value, Value, Value]:
+    """Seconds to the measure's unit; what was not reached is said, not guessed."""
+    scaled: list[Value] = [
+        bound / one.seconds if math.isfinite(bound) else NotComputed("not reached yet") for bound in found
+    ]
+    if isinstance(scaled[0], NotComputed):
+        share = f"{still / n:.0%} are still open"
+        scaled[0] = NotComputed(f"{one.quantile:.0%} are not reached yet; {share}")
+    return (scaled[0], scaled[1], scaled[2])
+
+
+def _large_groups(
+    scope: Scope,
+    one: Measure,
+    column: _Column,
+    keys: str,
+    base: str,
+    waiting: tuple[str, str],
+    values: Mapping[str, object],
+) -> list[Key]:
+    """Answer the large groups that no open case disturbs with the engine's exact percentile; return their keys.
+
+    The interval's ranks depend on n; groups share the ranks of the smallest n of their class (classes a
+    tenth apart), so that one pass serves all: the interval is at most 5% wider than its own.
+    """
+    counted = ask(scope.db, f"SELECT {keys}, COUNT(*) AS n {base} GROUP BY 1, 2", values).to_pydict()
+    sizes = {
+        (period, segment): int(n)
+        for period, segment, n in zip(counted["period"], counted["segment"], counted["n"], strict=True)
+        if n >= LARGE
+    }
+    if not sizes:
+        return []
+    classes: dict[Key, float] = {key: LARGE * 1.1 ** int(math.log(n / LARGE, 1.1) + 1e-9) for key, n in sizes.items()}
+    shares: dict[float, tuple[float, float]] = {}
+    for size in set(classes.values()):
+        _, low, high = quantile_ranks(int(size), one.quantile)
+        shares[size] = (low / size, min((high - 0.5) / size, 1.0))
+    asked = sorted({one.quantile, *(share for pair in shares.values() for share in pair)})
+    wait, ended = waiting
+    sql = (
+        f"SELECT {keys}, SUM(CASE WHEN {ended} THEN 0 ELSE 1 END) AS still, "
+        f"MIN(CASE WHEN {ended} THEN {NEVER} ELSE {wait} END) AS first_running, "
+        f"{QUANTILE.format(x=f'CASE WHEN {ended} THEN {wait} ELSE {NEVER} END', p=asked)} AS q {base} GROUP BY 1, 2"
+    )
+    table = ask(scope.db, sql, values).to_pydict()
+    done = []
+    for row, key in enumerate(zip(table["period"], table["segment"], strict=True)):
+        if key not in sizes:
+            continue
+        found = dict(zip(asked, table["q"][row], strict=True))
+        low, high = shares[classes[key]]
+        if found[high] < table["first_running"][row]:
+            column.n[key], column.open[key] = sizes[key], int(table["still"][row])
+            bounds = (float(found[one.quantile]), float(found[low]), float(found[high]))
+            column.value[key] = _reached(one, bounds, sizes[key], column.open[key])
+            done.append(key)
+    return done
+
+
+def _without(scope: Scope, done: Sequence[Key], base: str, key: str, by: str) -> str:
+    """The same cases less the groups that are answered."""
+    if not done:
+        return base
+    pairs = pa.table(
+        {"p": [period for period, _ in done], "s": pa.array([segment for _, segment in done], pa.string())}
+    )
+    scope.db.register("answered", pairs)
+    return f"{base} AND NOT EXISTS (SELECT 1 FROM answered WHERE p = {key} AND s IS NOT DISTINCT FROM {by})"
+
+
+def _lacking(scope: Scope, measures: Sequence[Measure], where: str, values: Mapping[str, object]) -> dict[str, str]:
+    """Measures that these cases cannot answer at all, and what they lack."""
+    needy = [one for one in measures if one.needs]
+    tests = [
+        f"MAX(CASE WHEN {_fill(one.needs, scope)} THEN 1 ELSE 0 END) AS t{index}" for index, one in enumerate(needy)
+    ]
+    scaled = "COUNT(DISTINCT scale) AS scales"
+    found = ask(scope.db, f"SELECT {', '.join([scaled, *tests])} FROM {scope.table} WHERE {where}", values).to_pydict()
+    lacking = {
+        one.name: f"the record holds no {one.lacking}" for index, one in enumerate(needy) if not found[f"t{index}"][0]
+    }
+    if found["scales"][0] > 1:
+        reason = "ratings on several scales are never mixed; choose one with --where scale=NAME"
+        lacking |= {one.name: reason for one in measures if one.name.startswith("rating_")}
+    return lacking
+
+
+def _spans(
+    scope: Scope, question: Question, columns: Mapping[str, _Column], where: str, values: Mapping[str, object]
+) -> list[Period | None]:
+    """The periods from the first to the last that any measure speaks of, without holes."""
+    every = question.every
+    if every is None:
+        return [None]
+    keys = {key for column in columns.values() for key, _ in column.n}
+    if any(one.kind in ("stock", "stock_age") for one in question.measures):
+        span = f"SELECT MIN({_key('asked', every)}) AS a, MAX({_key('asked', every)}) AS b FROM {scope.table}"
+        found = ask(scope.db, f"{span} WHERE {where} AND {_within(question, 'asked')}", values).to_pydict()
+        keys |= {key for key in (found["a"][0], found["b"][0]) if key is not None}
+    if not keys:
+        return []
+    first, last = _period(min(keys), every), _period(max(keys), every)
+    start, end = max(filter(None, (first.start, question.since))), last.end
+    if question.until:
+        end = min(end, question.until)
+    if any(one.anchor == "due" for one in question.measures):  # promises may fall due years ahead
+        latest = max(scope.as_of.values(), default=0)
+        today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(scope.zone)).date()
+        end = max(min(end, period_of(today, every).end), first.end)
+    return list(periods_between(start, end, every))
+
+
+def _end_second(period: Period | None, scope: Scope, latest: int) -> int:
+    """First epoch second after a period, or after as-of if that is earlier."""
+    return min(_midnight(period, scope), latest + 1) if period else latest + 1
+
+
+def _midnight(period: Period, scope: Scope) -> int:
+    return int(datetime.combine(period.end, time(), ZoneInfo(scope.zone)).timestamp())
+
+
+def _stock(
+    scope: Scope,
+    question: Question,
+    one: Measure,
+    spans: Sequence[Period | None],
+    where: str,
+    values: Mapping[str, object],
+) -> _Column:
+    """How many cases were open at each period's end, or how old the typical one was."""
+    column = _Column()
+    latest = max(scope.as_of.values(), default=0)
+    for span in spans:
+        end = _end_second(span, scope, latest)
+        key = _key_of(span, question.every) if span and question.every else 0
+        # A source known only up to an earlier second than the period's end is not known to be open then.
+        waiting = f"asked_s < {end} AND (closed = 0 OR resolved_s >= {end}) AND {end - 1} <= {_as_of(scope)}"
+        base = f"FROM {scope.table} WHERE {waiting} AND {one.population} AND {where}"
+        if one.kind == "stock":
+            found = ask(scope.db, f"SELECT {_by(question)} AS segment, COUNT(*) AS n {base} GROUP BY 1", values)
+            for segment, n in zip(found["segment"].to_pylist(), found["n"].to_pylist(), strict=True):
+                column.n[key, segment] = n
+                column.value[key, segment] = (float(n), *garwood(n))
+            continue
+        sql = f"SELECT {key} AS period, {_by(question)} AS segment, {end} - asked_s AS wait, 1 AS ended {base}"
+        for group, waits, ends in _groups(ask(scope.db, sql, values)):
+            column.n[group] = len(waits)
+            column.value[group] = _reached(one, waiting_quantile(waits, ends, one.quantile), len(waits), 0)
+    return column
+
+
+def _series(
+    scope: Scope,
+    question: Question,
+    one: Measure,
+    column: _Column,
+    spans: Sequence[Period | None],
+    latest: int,
+    lacking: str | None,
+) -> Series:
+    """Lay the numbers out over all periods and segments; what cannot be said is said to be so."""
+    segments: list[str | None] = sorted(
+        {segment for _, segment in column.n}, key=lambda name: (name is None, name or "")
+    )
+    if not segments and question.by is None:
+        segments = [None]
+    rows: dict[str, list[Any]] = {
+        name: [] for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high")
+    }
+    for segment in segments:
+        for span in spans:
+            key = (_key_of(span, question.every) if span and question.every else 0, segment)
+            n = column.n.get(key, 0)
+            value, low, high = _judged(one, column.value.get(key), n, lacking)
+            ended = span is None or _midnight(span, scope) <= latest
+            cells = (span, segment, ended, n, column.count.get(key), column.open.get(key), value, low, high)
+            for name, cell in zip(rows, cells, strict=True):
+                rows[name].append(cell)
+    columns = {name: tuple(cells) for name, cells in rows.items()}
+    return Series(one, question, scope.zone, latest, scope.log_version, **columns)
+
+
+def _judged(
+    one: Measure, found: tuple[Value, Value, Value] | None, n: int, lacking: str | None
+) -> tuple[Value, Value, Value]:
+    """The number with its interval, or why there is none."""
+    if lacking:
+        reason = NotComputed(lacking)
+    elif n < one.minimum_n or (found is None and one.minimum_n):
+        reason = NotComputed(f"only {n} cases; at least {one.minimum_n} are needed" if n else "no cases")
+    else:
+        return found or (0.0, *garwood(0))
+    return (reason, reason, reason)
+
+
+def scope_of(
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    zone: str,
+    log_version: int,
+    as_of: Callable[[], Mapping[str, int]] | None = None,
+) -> Scope:
+    """The cases in `table`, each source known up to its latest moment."""
+    if as_of is not None:
+        return Scope(db, table, zone, as_of(), log_version)
+    found = ask(db, f"SELECT source, MAX(last_s) AS last_s FROM {table} GROUP BY source").to_pydict()
+    ends = {str(source): int(end) for source, end in zip(found["source"], found["last_s"], strict=True)}
+    return Scope(db, table, zone, ends, log_version)

@@ -1,0 +1,107 @@
+"""95% intervals: Wilson for shares, Garwood for counts, t for means, order statistics and Greenwood for quantiles."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+Z = 1.959963984540054  # 97.5% point of the normal distribution
+LEVEL = 0.95
+_TAIL = (1 - LEVEL) / 2
+
+
+def wilson(k: int, n: int, z: float = Z) -> tuple[float, float]:
+    """Interval of a share k of n, n > 0.
+
+    E. B. Wilson, JASA 22 (1927) 209-212; equation as in Newcombe, Statistics in Medicine 17 (1998) 857, method 3.
+    """
+    p, zz = k / n, z * z
+    middle, half = (
+        (p + zz / (2 * n)) / (1 + zz / n),
+        z * math.sqrt(p * (1 - p) / n + zz / (4 * n * n)) / (1 + zz / n),
+    )
+    return (0.0 if k == 0 else middle - half, 1.0 if k == n else middle + half)
+
+
+def garwood(count: int) -> tuple[float, float]:
+    """Exact interval of a Poisson mean from one count. F. Garwood, Biometrika 28 (1936) 437-442."""
+    low = float(special.gammaincinv(count, _TAIL)) if count else 0.0
+    return (low, float(special.gammaincinv(count + 1, 1 - _TAIL)))
+
+
+def t_mean(n: int, total: float, squares: float) -> tuple[float, float, float]:
+    """Mean and its t interval from n > 1 values, their sum and the sum of their squares."""
+    mean = total / n
+    spread = max(squares - n * mean * mean, 0.0) / (n - 1)
+    half = float(special.stdtrit(n - 1, 1 - _TAIL)) * math.sqrt(spread / n)
+    return (mean, mean - half, mean + half)
+
+
+def binomial_quantile(q: float, n: int, p: float) -> int:
+    """The least k with P(Binomial(n, p) <= k) >= q."""
+    k = max(math.ceil(float(special.bdtrik(q, n, p)) - 1e-9), 0)
+    while k > 0 and special.bdtr(k - 1, n, p) >= q:
+        k -= 1
+    while special.bdtr(k, n, p) < q:
+        k += 1
+    return k
+
+
+def quantile_ranks(n: int, p: float) -> tuple[int, int, int]:
+    """Ranks (from 1) of the p-quantile and its 95% interval among n sorted values; a rank of 0 or n + 1: no bound.
+
+    The quantile is the smallest value that at least the share p of all reaches. Interval: Hahn and
+    Meeker, Statistical Intervals (1991), section 5.2.
+    """
+    return (
+        max(math.ceil(p * n - 1e-9), 1),
+        binomial_quantile(_TAIL, n, p),
+        binomial_quantile(1 - _TAIL, n, p) + 1,
+    )
+
+
+def waiting_quantile(
+    waits: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_], p: float
+) -> tuple[float, float, float]:
+    """The time within which the share p of all has ended, with its 95% interval; infinite where not reached.
+
+    waits: seconds to the end, or to now where `ended` is false. Kaplan and Meier, JASA 53 (1958) 457-481.
+    Where no wait still running is shorter than the upper bound, this is plain order statistics; else the
+    interval inverts Greenwood's on the log(-log) scale (Kalbfleisch and Prentice 1980, section 1.3), as
+    R's survfit(conf.type = "log-log") does.
+    """
+    order = np.lexsort((~ended, waits))  # at one time, ends come before waits that go on
+    waits, ended = waits[order], ended[order]
+    n = len(waits)
+    point, low, high = quantile_ranks(n, p)
+    running = np.flatnonzero(~ended)
+    first_running = int(running[0]) if len(running) else n
+    if high <= first_running or first_running == n:
+        bound = float(waits[high - 1]) if high <= n else math.inf
+        return (float(waits[point - 1]), float(waits[max(low, 1) - 1]), bound)
+    return _kaplan_meier(waits, ended, p)
+
+
+def _kaplan_meier(waits: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_], p: float) -> tuple[float, float, float]:
+    times, first, counts = np.unique(waits, return_index=True, return_counts=True)
+    ends = np.add.reduceat(ended.astype(np.int64), first)
+    at_risk = len(waits) - first
+    keep = ends > 0
+    times, ends, at_risk = times[keep], ends[keep].astype(float), at_risk[keep].astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        surviving = np.cumprod(1 - ends / at_risk)
+        greenwood = np.cumsum(ends / (at_risk * (at_risk - ends)))
+        log_s = np.log(surviving)
+        spread = np.exp(Z * np.sqrt(greenwood) / np.abs(log_s))
+        lower, upper = surviving**spread, surviving ** (1 / spread)
+    lower[surviving <= 0], upper[surviving <= 0] = 0.0, 0.0
+
+    def first_below(curve: npt.NDArray[Any]) -> float:
+        below = np.flatnonzero(curve <= 1 - p + 1e-12)
+        return float(times[below[0]]) if len(below) else math.inf
+
+    return (first_below(surviving), first_below(lower), first_below(upper))

@@ -1,0 +1,123 @@
+"""A Series: one measure over periods and segments, every number with its n and interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from wellserved.errors import PeriodError, UnknownNameError
+from wellserved.measure.declared import Measure
+from wellserved.moments import SEGMENTS, Every, NotComputed, Period
+
+FILTERS = (*SEGMENTS, "scale", "closed")
+Value = float | NotComputed
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: measures, split by a segment, over periods, of some of the cases."""
+
+    measures: tuple[Measure, ...]
+    by: str | None = None  # a segment column
+    every: Every | None = None  # None: one period over everything
+    since: date | None = None  # first local day
+    until: date | None = None  # first local day after
+    where: tuple[tuple[str, str], ...] = ()  # column, value; several of one column: any of them
+
+    def __post_init__(self) -> None:
+        for column in (self.by, *(column for column, _ in self.where)):
+            if column is not None and column not in FILTERS:
+                raise UnknownNameError("segment", column, FILTERS)
+        if self.since and self.until and self.until <= self.since:
+            raise PeriodError(f"--until {self.until} is not after --since {self.since}.", "Swap or correct them.")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One measure's answer; the columns run in parallel, sorted by segment, then period."""
+
+    measure: Measure
+    question: Question
+    zone: str  # of the periods
+    as_of: int  # epoch second up to which the cases are known
+    log_version: int
+    periods: tuple[Period | None, ...]
+    segments: tuple[str | None, ...]
+    over: tuple[bool, ...]  # the period had ended at as_of
+    n: tuple[int, ...]  # cases that the number is about
+    count: tuple[int | None, ...]  # share: cases in the numerator
+    open: tuple[int | None, ...]  # wait: cases still waiting
+    value: tuple[Value, ...]  # in the measure's unit
+    low: tuple[Value, ...]  # 95% interval
+    high: tuple[Value, ...]
+
+    def __len__(self) -> int:
+        return len(self.n)
+
+    def only(self, segment: str | None) -> Series:
+        """The part about one segment."""
+        keep = [index for index, one in enumerate(self.segments) if one == segment]
+        return self.take(keep)
+
+    def take(self, keep: Sequence[int]) -> Series:
+        """Some of the rows, in the order given."""
+        columns = {
+            name: tuple(getattr(self, name)[index] for index in keep)
+            for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high")
+        }
+        return replace(self, **columns)
+
+    @property
+    def as_of_local(self) -> datetime:
+        """as_of in the workspace's zone."""
+        return datetime.fromtimestamp(self.as_of, UTC).astimezone(ZoneInfo(self.zone))
+
+
+COLUMNS = (
+    "measure",
+    "version",
+    "segment",
+    "period",
+    "n",
+    "count",
+    "open",
+    "value",
+    "low",
+    "high",
+    "unit",
+    "note",
+)
+
+
+def rows(series: Series) -> list[dict[str, object]]:
+    """The series as records, the same for CSV, JSON and every table: full digits, a note where not computable."""
+    found = []
+    for index in range(len(series)):
+        value, low, high = series.value[index], series.low[index], series.high[index]
+        period = series.periods[index]
+        notes = [] if series.over[index] else ["period not over"]
+        notes += [value.reason] if isinstance(value, NotComputed) else []
+        notes += (
+            [f"upper bound {high.reason}"]
+            if isinstance(high, NotComputed) and not isinstance(value, NotComputed)
+            else []
+        )
+        found.append(
+            {
+                "measure": series.measure.name,
+                "version": series.measure.version,
+                "segment": series.segments[index],
+                "period": period.label if period else None,
+                "n": series.n[index],
+                "count": series.count[index],
+                "open": series.open[index],
+                "value": None if isinstance(value, NotComputed) else value,
+                "low": None if isinstance(low, NotComputed) else low,
+                "high": None if isinstance(high, NotComputed) else high,
+                "unit": series.measure.unit,
+                "note": "; ".join(notes) or None,
+            }
+        )
+    return found

@@ -1,0 +1,251 @@
+"""The nouns: kinds of moment, the columns of the log and of the cases, periods, and "not computable".
+
+No behaviour beyond period arithmetic lives here, and nothing here imports another stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from wellserved.errors import PeriodError, RequestError
+
+Side = Literal["customer", "server"]
+Every = Literal["day", "week", "month", "quarter"]
+
+KINDS: Final[dict[str, tuple[Side, str]]] = {
+    "asked": ("customer", "asked for something; opens a case"),
+    "chased": ("customer", "asked again because nothing, or not enough, had happened"),
+    "expected": ("customer", "said what they expect before they get it"),
+    "rated": ("customer", "gave a score, on a named scale"),
+    "complained": ("customer", "complained"),
+    "praised": ("customer", "praised"),
+    "accepted": ("customer", "accepted what was delivered"),
+    "returned": ("customer", "rejected or disputed what was delivered"),
+    "left": ("customer", "stopped being a customer"),
+    "renewed": ("customer", "renewed a contract"),
+    "bought": ("customer", "bought"),
+    "acknowledged": ("server", "confirmed that the request has arrived"),
+    "auto_replied": ("server", "a machine answered; never counts as a first reply"),
+    "replied": ("server", "a person answered"),
+    "explained": ("server", "a person explained what will happen, or why"),
+    "promised": ("server", "said what would happen and by when (due)"),
+    "thanked": ("server", "thanked"),
+    "paused": ("server", "waits for the customer"),
+    "held": ("server", "waits for a third party"),
+    "resumed": ("server", "work goes on after a pause or a hold"),
+    "assigned": ("server", "a person or team took the case on"),
+    "handed_over": ("server", "passed from one team to another"),
+    "resolved": ("server", "delivered; closes the case until it is reopened"),
+    "reopened": ("server", "opened again after it was resolved"),
+    "abandoned": ("server", "closed without being served"),
+    "failed": ("server", "a screw-up, with its cause and severity"),
+    "recovered": ("server", "made right after a failure"),
+    "self_rated": ("server", "the server's own judgement of the service given"),
+}
+"""The closed vocabulary: kind -> (who acts, what happened)."""
+
+SCALES: Final[dict[str, tuple[float, float, float, str]]] = {
+    "csat5": (1, 5, 4, "satisfied = 4 or 5 of 5 (top two boxes)"),
+    "stars5": (1, 5, 4, "satisfied = 4 or 5 of 5 stars (top two boxes)"),
+    "nps10": (0, 10, 9, "promoter = 9 or 10 of 10; this share is not the net score"),
+    "ces7": (1, 7, 5, "easy = 5, 6 or 7 of 7"),
+    "good_bad": (0, 1, 1, "good = 1 of 0 or 1"),
+}
+"""Rating scales: name -> (lowest, highest, least score that counts as good, the rule in words)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a stored table."""
+
+    name: str
+    type: str  # DuckDB type
+    meaning: str  # with unit and what a missing value says
+
+
+MOMENT_COLUMNS: Final[tuple[Column, ...]] = (
+    Column("moment_id", "VARCHAR", "hash of source, source_ref, kind and at: the same fact has the same id"),
+    Column("at", "TIMESTAMP WITH TIME ZONE", "when it happened; UTC, microseconds; never missing"),
+    Column("at_is", "VARCHAR", "how well that is known: time, day (no time of day), not_before (the earliest)"),
+    Column("kind", "VARCHAR", "what happened: one of the kinds of moment"),
+    Column("case_id", "VARCHAR", "the source's own number of the case"),
+    Column("customer_id", "VARCHAR", "the customer, a person or a department; missing: not recorded"),
+    Column("account_id", "VARCHAR", "who pays or is served as a whole; missing: not recorded"),
+    Column("internal", "BOOLEAN", "the customer is inside the house; missing: not recorded"),
+    Column("person_id", "VARCHAR", "the person who served; missing: not recorded"),
+    Column("team", "VARCHAR", "the team that served; missing: not recorded"),
+    Column("from_team", "VARCHAR", "on a hand-over, the team that gave the case away"),
+    Column("channel", "VARCHAR", "how the customer came: phone, web, app ...; missing: not recorded"),
+    Column("service", "VARCHAR", "the kind of thing asked for; missing: not recorded"),
+    Column("category", "VARCHAR", "the wider group that the service belongs to; missing: not recorded"),
+    Column("place", "VARCHAR", "where: district, site, state; missing: not recorded"),
+    Column("priority", "VARCHAR", "the urgency that the source gave; missing: not recorded"),
+    Column("score", "DOUBLE", "a rating as it was given, never rescaled"),
+    Column("scale", "VARCHAR", "the scale of the score: csat5, stars5, nps10, ces7, good_bad"),
+    Column("due", "TIMESTAMP WITH TIME ZONE", "on a promise, by when; missing: the source names no time"),
+    Column("source_kept", "BOOLEAN", "the source's own word on whether the promise was kept; missing: none"),
+    Column("amount", "DOUBLE", "money, in the currency beside it"),
+    Column("currency", "VARCHAR", "ISO 4217 code of the amount"),
+    Column("text", "VARCHAR", "words, as they were written; data, never markup"),
+    Column("cause", "VARCHAR", "on a failure, its cause"),
+    Column("source", "VARCHAR", "the origin, by the name in its mapping"),
+    Column("source_ref", "VARCHAR", "the source's own key of the record that this moment comes from"),
+    Column("source_row", "BIGINT", "row in the imported file, header = 1"),
+    Column("content", "BIGINT", "hash of the other facts: tells a correction from a repetition"),
+    Column("correction", "BOOLEAN", "an earlier record of the same fact said otherwise; the later one counts"),
+    Column("recorded_at", "TIMESTAMP WITH TIME ZONE", "when the log learnt it; UTC"),
+    Column("import_id", "VARCHAR", "the import that brought it"),
+    Column("month", "INTEGER", "yyyymm of at in UTC: the folder it is stored in"),
+)
+
+SEGMENTS: Final[tuple[str, ...]] = (
+    "source",
+    "team",
+    "service",
+    "category",
+    "channel",
+    "place",
+    "priority",
+    "account_id",
+    "customer_id",
+    "person_id",
+    "cause",
+)
+"""The case columns by which a measure can be split and filtered."""
+
+ANCHORS: Final[dict[str, str]] = {
+    "asked": "the day the customer first asked",
+    "resolved": "the day the case was last resolved",
+    "due": "the day the promise fell due",
+}
+"""The dates that can put a case into a period."""
+
+CASE_COLUMNS: Final[tuple[Column, ...]] = (
+    *(Column(name, "VARCHAR", "the last one known") for name in SEGMENTS),
+    Column("case_id", "VARCHAR", "the source's own number of the case"),
+    Column("moments", "BIGINT", "moments in the case"),
+    Column("asked_s", "BIGINT", "first ask; epoch seconds UTC"),
+    Column("asked_day", "INTEGER", "first ask; days since 1970-01-01 in the workspace's zone"),
+    Column("asked_month", "INTEGER", "first ask; yyyymm in the workspace's zone; also the folder"),
+    Column("first_reply_s", "BIGINT", "first reply by a person; epoch seconds; missing: none recorded"),
+    Column("first_handover_s", "BIGINT", "first hand-over; epoch seconds; missing: none"),
+    Column("first_resolved_s", "BIGINT", "first resolution; epoch seconds; missing: none, or at an unknown time"),
+    Column(
+        "resolved_s",
+        "BIGINT",
+        "last resolution of a case now closed; epoch seconds; missing: open, or unknown",
+    ),
+    Column("resolved_day", "INTEGER", "the same; days since 1970-01-01 in the workspace's zone"),
+    Column("resolved_month", "INTEGER", "the same; yyyymm in the workspace's zone"),
+    Column("closed", "INTEGER", "1: the last word was resolved or abandoned; 0: open"),
+    Column("abandoned", "INTEGER", "1: closed without being served"),
+    Column("reopens", "BIGINT", "times reopened"),
+    Column("chases", "BIGINT", "times the customer asked again"),
+    Column("contacts", "BIGINT", "times the customer came: asked, chased, complained, returned"),
+    Column("handovers", "BIGINT", "times passed between teams"),
+    Column("promises", "BIGINT", "promises made"),
+    Column("due_s", "BIGINT", "due time of the last promise; epoch seconds; missing: no time named"),
+    Column("due_day", "INTEGER", "the same; days since 1970-01-01 in the workspace's zone"),
+    Column("due_month", "INTEGER", "the same; yyyymm in the workspace's zone"),
+    Column("source_kept", "INTEGER", "the source's own word on the promise: 1 kept, 0 not; missing: none"),
+    Column("complaints", "BIGINT", "complaints"),
+    Column("returns", "BIGINT", "times the customer rejected or disputed what was delivered"),
+    Column("accepts", "BIGINT", "times the customer accepted what was delivered"),
+    Column("score", "DOUBLE", "last rating, as given"),
+    Column("scale", "VARCHAR", "its scale"),
+    Column("failures", "BIGINT", "failures recorded"),
+    Column("recovered_s", "BIGINT", "last time it was made right; epoch seconds"),
+    Column("paused_secs", "BIGINT", "sum of all waits for the customer, seconds"),
+    Column("held_secs", "BIGINT", "sum of all waits for a third party, seconds"),
+    Column("resolved_unknown", "INTEGER", "1: resolved, but the source does not say when"),
+    Column("closed_first", "INTEGER", "1: closed before it was opened, which cannot be"),
+    Column("due_first", "INTEGER", "1: due before it was opened, which cannot be"),
+    Column("last_s", "BIGINT", "latest moment of the case; epoch seconds"),
+)
+
+
+@dataclass(frozen=True)
+class NotComputed:
+    """A number that cannot be given, and why. It is never 0, 1, NaN or an empty list."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"not computable: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Period:
+    """A half-open span of local days in the workspace's zone: first day in, end day out."""
+
+    start: date
+    end: date
+    label: str
+
+    @property
+    def first_day(self) -> int:
+        """Days since 1970-01-01."""
+        return day_number(self.start)
+
+    @property
+    def end_day(self) -> int:
+        """Days since 1970-01-01 of the first day after the period."""
+        return day_number(self.end)
+
+
+_EPOCH = date(1970, 1, 1)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - _EPOCH).days
+
+
+def day_of(number: int) -> date:
+    """The date that many days after 1970-01-01."""
+    return _EPOCH + timedelta(days=number)
+
+
+def month_start(day: date, add: int = 0) -> date:
+    """The first of the month of `day`, or of a month before (negative) or after it."""
+    months = day.year * 12 + day.month - 1 + add
+    return date(months // 12, months % 12 + 1, 1)
+
+
+def period_of(day: date, every: Every) -> Period:
+    """The day, ISO week (from Monday), month or quarter that holds a local day."""
+    if every == "day":
+        return Period(day, day + timedelta(days=1), day.isoformat())
+    if every == "week":
+        monday = day - timedelta(days=day.weekday())
+        year, week, _ = monday.isocalendar()
+        return Period(monday, monday + timedelta(days=7), f"{year}-W{week:02d}")
+    if every == "month":
+        first = month_start(day)
+        return Period(first, month_start(first, 1), f"{first:%Y-%m}")
+    first = month_start(day, -((day.month - 1) % 3))
+    return Period(first, month_start(first, 3), f"{first.year}-Q{(first.month - 1) // 3 + 1}")
+
+
+def periods_between(start: date, end: date, every: Every) -> list[Period]:
+    """All periods that hold a day from `start` up to, not including, `end`."""
+    if end <= start:
+        raise PeriodError(f"The period ends ({end}) before it starts ({start}).", "Give --since before --until.")
+    periods = [period_of(start, every)]
+    while periods[-1].end < end:
+        periods.append(period_of(periods[-1].end, every))
+    return periods
+
+
+def check_zone(zone: str) -> str:
+    """The zone's name, if it is one."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise RequestError(
+            f"There is no time zone called {zone!r}.", "Give an IANA name such as Europe/Berlin or UTC."
+        ) from error
+    return zone

@@ -1,0 +1,136 @@
+"""Which segments differ after allowing for chance (funnel), and which lie behind most misses (Pareto)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from wellserved.measure import Series
+from wellserved.measure.interval import wilson
+from wellserved.moments import NotComputed
+
+LIMIT = 3.0902323061678132  # 99.8% limits: one false alarm among 500 segments that do not differ
+LEAST = 3  # segments needed to compare
+
+
+@dataclass(frozen=True)
+class FunnelRow:
+    """One segment against all."""
+
+    segment: str
+    n: int
+    share: float
+    low: float  # 95% interval
+    high: float
+    excess: float  # cases more (or fewer) than at the overall share
+    beyond_chance: bool  # outside the 99.8% limits of chance
+    stands_out: bool  # outside also when segments are allowed to differ as much as they do
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """All segments of one column; limits as in Spiegelhalter, Statistics in Medicine 24 (2005) 1185-1202."""
+
+    column: str
+    overall: float
+    spread: float  # tau: standard deviation between segments beyond chance
+    rows: tuple[FunnelRow, ...]  # by size of the excess
+    small: int  # segments left out for having too few cases
+
+    def limits(self, n: float, spread: bool = False) -> tuple[float, float]:
+        """99.8% limits at n cases, of chance alone or with the spread between segments."""
+        variance = self.overall * (1 - self.overall) / n + (self.spread**2 if spread else 0.0)
+        half = LIMIT * math.sqrt(variance)
+        return max(self.overall - half, 0.0), min(self.overall + half, 1.0)
+
+
+@dataclass(frozen=True)
+class ParetoRow:
+    """One segment's part of all misses."""
+
+    segment: str
+    count: int
+    share: float
+    low: float  # 95% interval
+    high: float
+    cumulative: float
+    rate: float  # misses among the segment's own cases
+
+
+@dataclass(frozen=True)
+class Pareto:
+    """Misses by segment, most first."""
+
+    column: str
+    total: int
+    rows: tuple[ParetoRow, ...]
+
+
+def funnel(series: Series, column: str) -> Funnel | NotComputed:
+    """Compare the segments of a share over one whole period."""
+    named = [
+        index
+        for index, segment in enumerate(series.segments)
+        if segment is not None and not isinstance(series.value[index], NotComputed)
+    ]
+    if len(named) < LEAST:
+        return NotComputed(f"fewer than {LEAST} segments with at least {series.measure.minimum_n} cases")
+    n = np.array([series.n[index] for index in named], dtype=float)
+    k = np.array([series.count[index] or 0 for index in named], dtype=float)
+    overall = float(k.sum() / n.sum())
+    if overall in (0.0, 1.0):
+        return NotComputed("every case is alike")
+    variance = overall * (1 - overall) / n
+    spread = _between_segments(k / n, variance, overall)
+    rows = []
+    for place, index in enumerate(named):
+        share, chance = k[place] / n[place], variance[place]
+        gap = abs(share - overall)
+        low, high = wilson(int(k[place]), int(n[place]))
+        rows.append(
+            FunnelRow(
+                str(series.segments[index]),
+                int(n[place]),
+                float(share),
+                low,
+                high,
+                float(k[place] - overall * n[place]),
+                bool(gap > LIMIT * math.sqrt(chance)),
+                bool(gap > LIMIT * math.sqrt(chance + spread**2)),
+            )
+        )
+    rows.sort(key=lambda row: (-abs(row.excess), row.segment))
+    return Funnel(column, overall, spread, tuple(rows), len([one for one in series.segments if one]) - len(named))
+
+
+def _between_segments(shares: np.ndarray, variance: np.ndarray, overall: float) -> float:  # type: ignore[type-arg]
+    """tau by the method of moments (Spiegelhalter 2005, section A.3), from z-scores winsorised at 10%."""
+    z = (shares - overall) / np.sqrt(variance)
+    low, high = np.quantile(z, [0.1, 0.9])
+    count = len(z)
+    phi = float(np.mean(np.clip(z, low, high) ** 2))
+    weights = 1 / variance
+    excess = count * phi - (count - 1)
+    return math.sqrt(max(excess / float(weights.sum() - (weights**2).sum() / weights.sum()), 0.0))
+
+
+def pareto(series: Series, column: str, most: int = 10) -> Pareto | NotComputed:
+    """Of all misses (cases in the population but not in the numerator), how many lie in each segment."""
+    better_high = series.measure.better == "higher"
+    misses: list[tuple[int, str, int]] = []
+    for index, segment in enumerate(series.segments):
+        n, k = series.n[index], series.count[index]
+        if n and k is not None:
+            misses.append((n - k if better_high else k, segment or "(not recorded)", n))
+    total = sum(count for count, _, _ in misses)
+    if not total:
+        return NotComputed("nothing was missed")
+    misses.sort(key=lambda miss: (-miss[0], miss[1]))
+    rows, running = [], 0
+    for count, segment, n in misses[:most]:
+        running += count
+        low, high = wilson(count, total)
+        rows.append(ParetoRow(segment, count, count / total, low, high, running / total, count / n))
+    return Pareto(column, total, tuple(rows))

@@ -1,0 +1,1 @@
+"""Where moments come from: one file, or one TOML preset, an origin."""

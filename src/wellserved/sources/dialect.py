@@ -1,0 +1,118 @@
+"""How a delimited text is written: delimiter, header, width. Found by reading, never by guessing from one line."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from wellserved.errors import SourceError
+
+FIELD_LIMIT = 10 << 20  # bytes in one field
+DELIMITERS = (",", ";", "\t", "|")
+SAMPLE_LINES = 2000
+SAMPLE_BYTES = 4 << 20
+_NUMBERISH = re.compile(r"[-+]?[\d.,/: T]*\d[\d.,/: TZAPMapm%$€£-]*")
+csv.field_size_limit(FIELD_LIMIT)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A delimited text's shape."""
+
+    delimiter: str
+    header: tuple[str, ...]  # unique names, one a column
+    skip: int  # physical lines before the first row of data: titles, and the header itself
+    blank_skipped: int  # blank ones among them
+    title_rows: int  # rows above the header
+    has_header: bool
+
+    @property
+    def width(self) -> int:
+        return len(self.header)
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row of data, as a spreadsheet counts."""
+        return self.title_rows + (2 if self.has_header else 1)
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> list[tuple[int, list[str]]]:
+    """(physical lines read so far, cells) of each row of the sample; a broken tail is left out."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        for row in reader:
+            if row:
+                rows.append((reader.line_num, row))
+    except csv.Error:
+        pass
+    return rows
+
+
+def _score(rows: Sequence[tuple[int, list[str]]]) -> tuple[float, int]:
+    """(share of rows that have the commonest width, that width), counting only widths above one."""
+    widths = Counter(len(row) for _, row in rows)
+    many = [(count, width) for width, count in widths.items() if width > 1]
+    if not many:
+        return (0.0, 1)
+    count, width = max(many)
+    return (count / len(rows), width)
+
+
+def _looks_like_data(cell: str) -> bool:
+    bare = cell.strip()
+    return len(bare) <= 40 and _NUMBERISH.fullmatch(bare) is not None  # longer is prose, and slow to match
+
+
+def _has_header(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+    """A header names: no cell of it is a number or a date, and it does not stand again below."""
+    named = [cell.strip() for cell in row if cell.strip()]
+    if not named or any(_looks_like_data(cell) for cell in named):
+        return False
+    return list(row) not in [list(other) for other in below[:50]]
+
+
+def unique_names(row: Sequence[str]) -> tuple[str, ...]:
+    """Blank names become column_3, repeated ones name_2; case-insensitively, as databases compare them."""
+    seen: set[str] = set()
+    names = []
+    for index, cell in enumerate(row, start=1):
+        base = " ".join(cell.replace("\0", "").split()) or f"column_{index}"
+        candidate, again = base, 2
+        while candidate.casefold() in seen:
+            candidate, again = f"{base}_{again}", again + 1
+        seen.add(candidate.casefold())
+        names.append(candidate)
+    return tuple(names)
+
+
+def detect(path: Path, shown: str) -> Dialect:
+    """Find the dialect from the first two thousand lines.
+
+    The delimiter is the one under which most rows share one width; a tie goes to the wider, then to the
+    commoner character. Rows above the first of that width are titles.
+    """
+    with path.open("r", encoding="utf-8", errors="replace", newline="") as file:
+        lines = list(islice(iter(lambda: file.readline(SAMPLE_BYTES), ""), SAMPLE_LINES))
+    lines = [line.replace("\0", "") for line in lines]
+    read = {delimiter: _rows(lines, delimiter) for delimiter in DELIMITERS}
+    scored = {delimiter: _score(rows) for delimiter, rows in read.items()}
+    best = max(DELIMITERS, key=lambda delimiter: (round(scored[delimiter][0], 1), scored[delimiter][1]))
+    share, width = scored[best]
+    rows = read[best]
+    if share == 0.0 or not rows:
+        rows, width = read[","], 1
+    if not rows:
+        raise SourceError(f"{shown} holds no rows.", "Check that it is a delimited text file (CSV, TSV).")
+    start = next(index for index, (_, row) in enumerate(rows) if len(row) == width)
+    below = [row for _, row in rows[start + 1 :]]
+    header = _has_header(rows[start][1], below)
+    names = unique_names(rows[start][1] if header else [""] * width)
+    before = rows[start][0] if header else (rows[start - 1][0] if start else 0)
+    blank = sum(1 for line in lines[:before] if not line.strip("\r\n"))
+    return Dialect(best if share else ",", names, before, blank, start, header)

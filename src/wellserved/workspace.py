@@ -1,0 +1,107 @@
+"""One folder that holds everything: the log, the cases, what was imported, and the settings.
+
+log/        the log of moments (Delta Lake table)
+cases/      the cases folded from it (Delta Lake table)
+imports/    a receipt for each import, with the rows it refused
+tmp/        working files of an import that is running
+workspace.toml
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from platformdirs import user_data_path
+
+from wellserved.errors import WorkspaceError
+from wellserved.moments import check_zone
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace folder and its settings."""
+
+    folder: Path
+    zone: str  # IANA name; periods are days, weeks, months of this zone
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def cases(self) -> Path:
+        return self.folder / "cases"
+
+    @property
+    def imports(self) -> Path:
+        return self.folder / "imports"
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Hold the only write lock and get an empty working folder, removed afterwards.
+
+        Readers never wait: they see the last version that was committed. A killed process gives the
+        lock back by itself, and what it left in tmp/ is removed by the next writer.
+        """
+        lock = FileLock(self.folder / ".lock", timeout=600)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise WorkspaceError(
+                "Another import has been writing to this workspace for ten minutes.",
+                "Wait for it, or stop it, and run this again.",
+            ) from error
+        scratch = self.folder / "tmp"
+        try:
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir(parents=True)
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            lock.release()
+
+
+def default_folder() -> Path:
+    """`WELLSERVED_HOME`, or the user's data folder."""
+    named = os.environ.get("WELLSERVED_HOME")
+    return Path(named) if named else user_data_path("wellserved", appauthor=False)
+
+
+def create_workspace(folder: Path, zone: str = "UTC") -> Workspace:
+    """Make the folder and its settings; an existing workspace is opened, its zone changed if another is given."""
+    check_zone(zone)
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "workspace.toml"
+    draft = folder / "workspace.toml.new"
+    draft.write_text(f'format = {FORMAT}\nzone = "{zone}"\n', encoding="utf-8")
+    draft.replace(settings)
+    (folder / "imports").mkdir(exist_ok=True)
+    return Workspace(folder, zone)
+
+
+def open_workspace(folder: Path) -> Workspace:
+    """Open an existing workspace."""
+    settings = folder / "workspace.toml"
+    if not settings.exists():
+        raise WorkspaceError(
+            f"There is no workspace in {folder}.",
+            "Make one with `wellserved init --zone Europe/Berlin`, or name another with --home.",
+        )
+    try:
+        read = tomllib.loads(settings.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WorkspaceError(
+            f"{settings} cannot be read: {error}.", 'Write it again as: format = 1, zone = "UTC".'
+        ) from error
+    if int(read.get("format", FORMAT)) > FORMAT:
+        raise WorkspaceError("This workspace was written by a newer wellserved.", "Update wellserved and try again.")
+    return Workspace(folder, check_zone(str(read.get("zone", "UTC"))))
