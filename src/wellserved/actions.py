@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-from wellserved import cases, log
+from wellserved import __version__, cases, log
 from wellserved.engine import duckdb as engine
-from wellserved.errors import MappingError
+from wellserved.errors import MappingError, RequestError, UnknownNameError, WorkspaceError
 from wellserved.log import Receipt
 from wellserved.mapping import Mapping, recognise
+from wellserved.measure import Question, Scope, Series, answer, scope_of
+from wellserved.moments import Every
 from wellserved.record import OWN, Recorded, Refusal, record
 from wellserved.render.table import write_csv
+from wellserved.report import Report, make_report
 from wellserved.sources.bytes import Progress
 from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
+from wellserved.sources.infer import Inspection, inspect
 from wellserved.workspace import Workspace
+
+IN_MEMORY = 1_000_000  # cases up to which a question's table is read once and kept
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -140,3 +148,68 @@ def _receipt(
         reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
         as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
     )
+
+
+def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[RawTable, Inspection, Mapping | None]:
+    """Look at a file without importing it: its shape, its columns, and the mapping that it suggests."""
+    looked = look(path, scratch, told)
+    db = engine.connect(looked[0].path, scratch=scratch)
+    raw = stage(db, path, looked, looked[1].header, scratch, told)
+    source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
+    return raw, inspect(db, raw, source), recognise(looked[1].header)
+
+
+@contextmanager
+def opened(workspace: Workspace, told: Progress = silent) -> Iterator[Scope]:
+    """The workspace's cases, brought up to the log if an import was cut short, as one version from start to end."""
+    now, old = log.snapshot(workspace.log), log.snapshot(workspace.cases)
+    if now.version < 0:
+        raise WorkspaceError(f"{workspace.folder} holds no moments yet.", "Import a file: `wellserved import FILE`.")
+    if not cases.is_current(workspace, now, old):
+        with workspace.writing() as scratch:
+            cases.refresh(workspace, scratch, told)
+        old = log.snapshot(workspace.cases)
+    db = engine.connect(workspace.cases)
+    engine.view(db, "stored_cases", old.files, cases.TYPES)
+    (count,) = db.sql("SELECT count(*) FROM stored_cases").fetchall()[0]
+    kept = "TABLE" if count <= IN_MEMORY else "VIEW"
+    db.execute(f"CREATE TEMP {kept} cases AS FROM stored_cases")
+    try:
+        yield scope_of(db, "cases", workspace.zone, int(old.facts["log_version"]))
+    finally:
+        db.close()
+
+
+def sources_of(workspace: Workspace) -> list[str]:
+    """The sources that the log holds, in order of name."""
+    with opened(workspace) as scope:
+        return sorted(scope.as_of)
+
+
+def ask_measures(workspace: Workspace, question: Question, told: Progress = silent) -> list[Series]:
+    """The answers to a question, in its order."""
+    with opened(workspace, told) as scope:
+        answers = answer(scope, question)
+    return [answers[measure.name] for measure in question.measures]
+
+
+def service_report(
+    workspace: Workspace,
+    source: str | None = None,
+    every: Every | None = None,
+    period: date | None = None,
+    rule_set: str = "anhoej",
+    told: Progress = silent,
+) -> Report:
+    """The service report on one source; without a name, on the only one there is."""
+    with opened(workspace, told) as scope:
+        known = sorted(scope.as_of)
+        if source is None and len(known) != 1:
+            raise RequestError(
+                f"The workspace holds {len(known)} sources.", f"Name one: --source {' or '.join(known)}."
+            )
+        if source is not None and source not in known:
+            raise UnknownNameError("source", source, known)
+        chosen = source or known[0]
+        told("Writing the report", 0, 0)
+        return make_report(scope, chosen, log.receipts(workspace, chosen), __version__, every, period, rule_set)

@@ -126,7 +126,7 @@ def draw_up(
         found,
         runs(seen[last], _part(limits, last)),
         autocorrelation(values[used]),
-        tuple(judge(series, values, limits, found)),
+        tuple(judge(series, seen, limits, found)),
     )
 
 
@@ -174,11 +174,15 @@ def _by_phase(rule: str, values: Floats, limits: Limits, places: Sequence[int]) 
 
 
 def judge(series: Series, values: Floats, limits: Limits, found: dict[str, Mask]) -> list[Signal]:
-    """Second step: where each rule fired, on which side, and whether that side is better."""
+    """Second step: where each rule fired, on which side, and whether that side is better.
+
+    Points that follow each other but for periods without a value belong to one signal.
+    """
     signals = []
+    order = np.cumsum(np.isfinite(values))
     for rule, mask in found.items():
         places = np.flatnonzero(mask)
-        for group in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1):
+        for group in np.split(places, np.flatnonzero(np.diff(order[places]) > 1) + 1):
             if not len(group):
                 continue
             sides = np.sign(values[group] - limits.centre[group])

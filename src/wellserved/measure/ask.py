@@ -53,7 +53,7 @@ class _Column:
 def answer(scope: Scope, question: Question) -> dict[str, Series]:
     """Every measure of the question, by name."""
     where, values = _where(question)
-    sources = _sources(scope, where, values)
+    latest = max((scope.as_of[source] for source in _sources(scope, where, values)), default=0)
     columns: dict[str, _Column] = {}
     simple = [one for one in question.measures if one.kind in ("count", "share", "mean")]
     for anchor in {one.anchor for one in simple}:
@@ -63,10 +63,9 @@ def answer(scope: Scope, question: Question) -> dict[str, Series]:
             columns[one.name] = _waits(scope, question, one, where, values)
     stocks = [one for one in question.measures if one.kind in ("stock", "stock_age")]
     lacking = _lacking(scope, question.measures, where, values)
-    spans = _spans(scope, question, columns, where, values)
+    spans = _spans(scope, question, columns, latest, where, values)
     for one in stocks:
-        columns[one.name] = _stock(scope, question, one, spans, where, values)
-    latest = max((scope.as_of[source] for source in sources), default=0)
+        columns[one.name] = _stock(scope, question, one, spans, latest, where, values)
     return {
         one.name: _series(scope, question, one, columns[one.name], spans, latest, lacking.get(one.name))
         for one in question.measures
@@ -187,7 +186,7 @@ def _waits(scope: Scope, question: Question, one: Measure, where: str, values: M
     key, by = _key(one.anchor, question.every), _by(question)
     wait, ended = _fill(one.value, scope), _fill(one.event, scope)
     base = (
-        f"FROM {scope.table} WHERE {_fill(one.population, scope)} AND {one.anchor}_day IS NOT NULL "
+        f"FROM {scope.table} WHERE ({_fill(one.population, scope)}) AND {one.anchor}_day IS NOT NULL "
         f"AND {where} AND {_within(question, one.anchor)}"
     )
     (size,) = scope.db.sql(f"SELECT count(*) FROM {scope.table}").fetchall()[0]
@@ -259,11 +258,11 @@ def _large_groups(
     }
     if not sizes:
         return []
-    classes: dict[Key, float] = {key: LARGE * 1.1 ** int(math.log(n / LARGE, 1.1) + 1e-9) for key, n in sizes.items()}
+    classes = {key: LARGE * 1.1 ** int(math.log(n / LARGE, 1.1) + 1e-9) for key, n in sizes.items()}
     shares: dict[float, tuple[float, float]] = {}
-    for size in set(classes.values()):
-        _, low, high = quantile_ranks(int(size), one.quantile)
-        shares[size] = (low / size, min((high - 0.5) / size, 1.0))
+    for least in set(classes.values()):
+        _, low, high = quantile_ranks(int(least), one.quantile)
+        shares[least] = (low / least, min((high - 0.5) / least, 1.0))
     asked = sorted({one.quantile, *(share for pair in shares.values() for share in pair)})
     wait, ended = waiting
     sql = (
@@ -277,10 +276,10 @@ def _large_groups(
         if key not in sizes:
             continue
         found = dict(zip(asked, table["q"][row], strict=True))
-        low, high = shares[classes[key]]
-        if found[high] < table["first_running"][row]:
+        bottom, top = shares[classes[key]]
+        if found[top] < table["first_running"][row]:
             column.n[key], column.open[key] = sizes[key], int(table["still"][row])
-            bounds = (float(found[one.quantile]), float(found[low]), float(found[high]))
+            bounds = (float(found[one.quantile]), float(found[bottom]), float(found[top]))
             column.value[key] = _reached(one, bounds, sizes[key], column.open[key])
             done.append(key)
     return done
@@ -315,7 +314,12 @@ def _lacking(scope: Scope, measures: Sequence[Measure], where: str, values: Mapp
 
 
 def _spans(
-    scope: Scope, question: Question, columns: Mapping[str, _Column], where: str, values: Mapping[str, object]
+    scope: Scope,
+    question: Question,
+    columns: Mapping[str, _Column],
+    latest: int,
+    where: str,
+    values: Mapping[str, object],
 ) -> list[Period | None]:
     """The periods from the first to the last that any measure speaks of, without holes."""
     every = question.every
@@ -333,19 +337,16 @@ def _spans(
     if question.until:
         end = min(end, question.until)
     if any(one.anchor == "due" for one in question.measures):  # promises may fall due years ahead
-        latest = max(scope.as_of.values(), default=0)
         today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(scope.zone)).date()
         end = max(min(end, period_of(today, every).end), first.end)
     return list(periods_between(start, end, every))
 
 
-def _end_second(period: Period | None, scope: Scope, latest: int) -> int:
-    """First epoch second after a period, or after as-of if that is earlier."""
-    return min(_midnight(period, scope), latest + 1) if period else latest + 1
-
-
-def _midnight(period: Period, scope: Scope) -> int:
-    return int(datetime.combine(period.end, time(), ZoneInfo(scope.zone)).timestamp())
+def _midnight(day: date | None, scope: Scope, latest: int) -> int:
+    """First epoch second of a local day, or after as-of if that is earlier or there is no day."""
+    if day is None:
+        return latest + 1
+    return min(int(datetime.combine(day, time(), ZoneInfo(scope.zone)).timestamp()), latest + 1)
 
 
 def _stock(
@@ -353,18 +354,18 @@ def _stock(
     question: Question,
     one: Measure,
     spans: Sequence[Period | None],
+    latest: int,
     where: str,
     values: Mapping[str, object],
 ) -> _Column:
     """How many cases were open at each period's end, or how old the typical one was."""
     column = _Column()
-    latest = max(scope.as_of.values(), default=0)
     for span in spans:
-        end = _end_second(span, scope, latest)
+        end = _midnight(span.end if span else question.until, scope, latest)
         key = _key_of(span, question.every) if span and question.every else 0
         # A source known only up to an earlier second than the period's end is not known to be open then.
         waiting = f"asked_s < {end} AND (closed = 0 OR resolved_s >= {end}) AND {end - 1} <= {_as_of(scope)}"
-        base = f"FROM {scope.table} WHERE {waiting} AND {one.population} AND {where}"
+        base = f"FROM {scope.table} WHERE {waiting} AND ({one.population}) AND {where}"
         if one.kind == "stock":
             found = ask(scope.db, f"SELECT {_by(question)} AS segment, COUNT(*) AS n {base} GROUP BY 1", values)
             for segment, n in zip(found["segment"].to_pylist(), found["n"].to_pylist(), strict=True):
@@ -401,7 +402,7 @@ def _series(
             key = (_key_of(span, question.every) if span and question.every else 0, segment)
             n = column.n.get(key, 0)
             value, low, high = _judged(one, column.value.get(key), n, lacking)
-            ended = span is None or _midnight(span, scope) <= latest
+            ended = span is None or _midnight(span.end, scope, latest) <= latest
             cells = (span, segment, ended, n, column.count.get(key), column.open.get(key), value, low, high)
             for name, cell in zip(rows, cells, strict=True):
                 rows[name].append(cell)

@@ -87,7 +87,7 @@ def waiting_quantile(
 
 
 def _kaplan_meier(waits: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_], p: float) -> tuple[float, float, float]:
-    times, first, counts = np.unique(waits, return_index=True, return_counts=True)
+    times, first = np.unique(waits, return_index=True)
     ends = np.add.reduceat(ended.astype(np.int64), first)
     at_risk = len(waits) - first
     keep = ends > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from wellserved.errors import PeriodError, UnknownNameError
@@ -63,7 +64,7 @@ class Series:
 
     def take(self, keep: Sequence[int]) -> Series:
         """Some of the rows, in the order given."""
-        columns = {
+        columns: dict[str, Any] = {
             name: tuple(getattr(self, name)[index] for index in keep)
             for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high")
         }

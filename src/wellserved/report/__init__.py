@@ -20,7 +20,7 @@ from wellserved.measure import MEASURES, Measure, Question, Scope, Series, answe
 from wellserved.measure.series import Value
 from wellserved.moments import Every, NotComputed, Period, period_of
 from wellserved.report import segments as compare
-from wellserved.report.words import amount, between, day, number, percent, period_name, plural
+from wellserved.report.words import amount, between, number, percent, period_name, plural
 
 Tone = Literal["fact", "signal", "wobble", "cannot"]
 CHARTED: Final = (
@@ -187,8 +187,7 @@ def _last_over(last: date, as_of: date, every: Every) -> Period:
     latest = period_of(last, every)
     if latest.end <= as_of:
         return latest
-    before = period_of(latest.start - timedelta(days=1), every)
-    return before
+    return period_of(latest.start - timedelta(days=1), every)
 
 
 def _horizon(chosen: Period, as_of: date, every: Every) -> date:
@@ -222,17 +221,33 @@ def _said(series: Series) -> str:
 
 
 def _against_past(asked: _Asked, name: str, subject: str) -> Finding:
-    """This period beside everything before it, and whether the chart calls the difference a signal."""
-    now, past = asked.now[name], asked.past[name]
-    _, value, _, _ = _one(now)
-    when = period_name(asked.period, asked.every)
-    if isinstance(value, NotComputed):
-        return _finding(f"{subject} in {when}: {_said(now)}.", now, "cannot")
-    text = f"{subject} in {when}: {_said(now)}"
-    if not isinstance(_one(past)[1], NotComputed):
-        text += f"; before that, {_said(past)}"
+    """This period beside everything before it, and whether the chart calls the difference a signal.
+
+    `subject` is a phrase with {when} in it, to which the number is added.
+    """
+    now = asked.now[name]
+    when = subject.format(when=period_name(asked.period, asked.every))
+    if isinstance(_one(now)[1], NotComputed):
+        return _finding(f"{when}: {_said(now)}.", now, "cannot")
     tone, verdict = _verdict(asked, name)
-    return _finding(f"{text}. {verdict}", now, tone)
+    return _finding(f"{when}: {_said(now)}{_before(asked, name)}. {verdict}", now, tone)
+
+
+def _before(asked: _Asked, name: str) -> str:
+    """What the number was before the period: pooled, or for counts the mean of a period."""
+    past = asked.past[name]
+    if isinstance(_one(past)[1], NotComputed):
+        return ""
+    kind = past.measure.kind
+    if kind == "count":
+        periods = [one for one in asked.over_time[name].periods if one and one.end <= asked.period.start]
+        if not periods:
+            return ""
+        mean = number(round(past.n[0] / len(periods), 1))
+        return f"; before that, {mean} a {asked.every} on average over {plural(len(periods), asked.every)}"
+    if kind in ("stock", "stock_age"):
+        return f"; at its beginning, {_said(past)}"
+    return f"; before that, {_said(past)}"
 
 
 def _place(asked: _Asked, name: str) -> int | None:
@@ -248,13 +263,22 @@ def _verdict(asked: _Asked, name: str) -> tuple[Tone, str]:
         reason = chart.limits.reason if chart and isinstance(chart.limits, NotComputed) else "no chart"
         return "cannot", f"Whether this is more than the usual wobble cannot be told ({reason})."
     place = _place(asked, name)
-    hits = [one for one in chart.signals if place is not None and one.first <= place <= one.last]
+    whole = [one for one in chart.signals if one.rule == "few_crossings"]
+    hits = [one for one in chart.signals if place is not None and one.first <= place <= one.last and one not in whole]
+    drift = (
+        " Over the whole chart the level does not stand still: the centre line is crossed less often than chance would."
+        if whole
+        else ""
+    )
     if not hits:
-        return "wobble", "The chart shows no signal: a difference of this size is this process's usual wobble."
+        return (
+            "wobble",
+            f"The chart shows no signal here: a difference of this size is this process's usual wobble.{drift}",
+        )
     found = " and ".join(dict.fromkeys(one.words for one in hits))
     verdicts = {one.verdict for one in hits} - {"neither"}
-    side = f", on the {verdicts.pop()} side" if len(verdicts) == 1 else ""
-    return "signal", f"The chart shows a signal{side}: {found}. Why, it does not say."
+    side = f" on the {verdicts.pop()} side" if len(verdicts) == 1 else ""
+    return "signal", f"The chart shows a signal{side}: {found}. Why, it does not say.{drift}"
 
 
 def _promises(asked: _Asked) -> Section | None:
@@ -273,7 +297,7 @@ def _promises(asked: _Asked) -> Section | None:
             )
         )
     name = "promise_kept" if "promise_kept" in asked.charts else "promise_kept_by_source"
-    findings.append(_against_past(asked, name, "Promises kept"))
+    findings.append(_against_past(asked, name, "Promises kept in {when}"))
     charts = [asked.charts[one] for one in ("promise_kept", "promise_kept_by_source") if one in asked.charts]
     return Section("promises", "What was promised, and what was kept", tuple(findings), tuple(charts[:1]))
 
@@ -347,11 +371,13 @@ def _agreement(asked: _Asked) -> Finding | None:
 
 def _waits(asked: _Asked) -> Section | None:
     subjects = {
-        "time_to_first_reply": "Half of the cases had a first reply by a person within",
-        "time_to_first_handover": "Half of the cases had reached whoever must answer within",
-        "time_to_resolution": "Half of the cases asked for were resolved within",
-        "time_to_resolution_p90": "Nine in ten of the cases asked for were resolved within",
+        "time_to_first_reply": "Half of the cases of {when} had a first reply by a person within",
+        "time_to_first_handover": "Half of the cases of {when} had reached whoever must answer within",
+        "time_to_resolution": "Half of the cases asked for in {when} were resolved within",
+        "time_to_resolution_p90": "Nine in ten of the cases asked for in {when} were resolved within",
     }
+    if _charted(asked.whole["time_to_resolution"]):  # the hand-over speaks only where the end is unknown
+        del subjects["time_to_first_handover"]
     findings, charts = [], []
     for name, subject in subjects.items():
         if all(
@@ -359,24 +385,22 @@ def _waits(asked: _Asked) -> Section | None:
             for value in asked.whole[name].value
         ):
             continue
-        now = asked.now[name]
-        finding = (
-            _against_past(asked, name, subject)
-            if name in asked.charts
-            else _finding(f"{subject}, in {period_name(asked.period, asked.every)}: {_said(now)}.", now)
-        )
-        findings.append(finding)
+        if name in asked.charts:
+            findings.append(_against_past(asked, name, subject))
+        else:
+            when = subject.format(when=period_name(asked.period, asked.every))
+            findings.append(_finding(f"{when}: {_said(asked.now[name])}.", asked.now[name]))
         if name in asked.charts:
             charts.append(asked.charts[name])
     if not findings:
         return None
     waiting = asked.now["time_to_resolution"]
-    if len(waiting) and waiting.n[0] and name_open(waiting):
+    if len(waiting) and waiting.n[0] and _some_open(waiting):
         share = (waiting.open[0] or 0) / waiting.n[0]
         findings.append(
             _finding(
                 f"{number(waiting.open[0] or 0)} of the {number(waiting.n[0])} cases of {period_name(asked.period, asked.every)} "
-                f"({percent(share)}) are still open; these times count them as still waiting. A mean over resolved cases would "
+                f"({percent(share)}) {'is' if waiting.open[0] == 1 else 'are'} still open; these times count them as still waiting. A mean over resolved cases would "
                 "leave them out and always flatter the latest periods.",
                 waiting,
             )
@@ -384,17 +408,17 @@ def _waits(asked: _Asked) -> Section | None:
     return Section("waits", "How long people wait, those still waiting included", tuple(findings), tuple(charts))
 
 
-def name_open(series: Series) -> bool:
+def _some_open(series: Series) -> bool:
     """Some cases of a wait are still open."""
     return bool(series.open and series.open[0])
 
 
 def _load(asked: _Asked) -> Section:
     findings = [
-        _against_past(asked, "asked", "Asked for"),
-        _against_past(asked, "resolved", "Resolved"),
-        _against_past(asked, "still_open", "Waiting at the end"),
-        _against_past(asked, "open_age", "Typical age of a waiting case"),
+        _against_past(asked, "asked", "Asked for in {when}"),
+        _against_past(asked, "resolved", "Resolved in {when}"),
+        _against_past(asked, "still_open", "Waiting at the end of {when}"),
+        _against_past(asked, "open_age", "Typical age of a waiting case at the end of {when}"),
     ]
     kept = [one for one in findings if not (isinstance(one.value, NotComputed) and one.n == 0)]
     charts = [asked.charts[name] for name in ("asked", "still_open", "open_age") if name in asked.charts]
@@ -420,7 +444,7 @@ def _quality_of_service(asked: _Asked) -> Section | None:
         whole = asked.whole[name]
         findings.append(_finding(f"{subjects[name]}, over the whole record: {_said(whole)}.", whole))
         if name in asked.charts and isinstance(_one(asked.now[name])[1], float):
-            findings.append(_against_past(asked, name, subjects[name]))
+            findings.append(_against_past(asked, name, subjects[name] + " in {when}"))
     charts = [asked.charts[name] for name in names if name in asked.charts]
     return Section("quality", "What customers and cases went through", tuple(findings), tuple(charts[:2]))
 
@@ -601,4 +625,4 @@ def _short(sections: Sequence[Section]) -> Section:
         for finding in section.findings
         if finding.tone == "signal"
     ]
-    return Section("short", "In short", tuple([*facts[:5], *signals[:2]]))
+    return Section("short", "In short", (*facts[:5], *signals[:2]))

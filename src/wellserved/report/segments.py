@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wellserved.chart.limits import Floats
 from wellserved.measure import Series
 from wellserved.measure.interval import wilson
 from wellserved.moments import NotComputed
@@ -105,7 +106,7 @@ def funnel(series: Series, column: str) -> Funnel | NotComputed:
     return Funnel(column, overall, spread, tuple(rows), len([one for one in series.segments if one]) - len(named))
 
 
-def _between_segments(shares: np.ndarray, variance: np.ndarray, overall: float) -> float:  # type: ignore[type-arg]
+def _between_segments(shares: Floats, variance: Floats, overall: float) -> float:
     """tau by the method of moments (Spiegelhalter 2005, section A.3), from z-scores winsorised at 10%."""
     z = (shares - overall) / np.sqrt(variance)
     low, high = np.quantile(z, [0.1, 0.9])

@@ -11,8 +11,8 @@ from wellserved.moments import Every, NotComputed, Period
 
 def number(value: float) -> str:
     """1234567 as 1,234,567; 12.345 as 12.3."""
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
+    if (float(value).is_integer() and abs(value) < 1e15) or abs(value) >= 1000:
+        return f"{round(value):,}"
     return f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
 
 

@@ -1,0 +1,121 @@
+"""Report and charts as plain data: what JSON and CSV hold, in full digits, from the same Series as every screen."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from wellserved.chart import Chart
+from wellserved.chart.limits import Limits
+from wellserved.measure import Measure, Series, rows
+from wellserved.measure.series import COLUMNS
+from wellserved.moments import NotComputed
+from wellserved.render.table import csv_text
+from wellserved.report import Finding, Report, Section
+
+
+def series_rows(many: Iterable[Series]) -> list[dict[str, object]]:
+    """All numbers of several series, one record each."""
+    return [row for series in many for row in rows(series)]
+
+
+def series_csv(many: Iterable[Series]) -> str:
+    """The same as CSV."""
+    return csv_text(COLUMNS, ([row[column] for column in COLUMNS] for row in series_rows(many)))
+
+
+def definition(measure: Measure) -> dict[str, object]:
+    """A measure's definition in words and in SQL."""
+    return asdict(measure)
+
+
+def chart_rows(chart: Chart) -> list[dict[str, object]]:
+    """A chart's numbers: the series with limits and one column a rule."""
+    found = []
+    for place, row in enumerate(rows(chart.series)):
+        lines: dict[str, object] = dict.fromkeys(("lower_limit", "centre", "upper_limit"))
+        if isinstance(chart.limits, Limits):
+            values = (chart.limits.lower[place], chart.limits.centre[place], chart.limits.upper[place])
+            lines = {
+                name: float(value) if math.isfinite(value) else None for name, value in zip(lines, values, strict=True)
+            }
+        found.append({**row, **lines, **{rule: bool(mask[place]) for rule, mask in chart.found.items()}})
+    return found
+
+
+def chart_data(chart: Chart) -> dict[str, object]:
+    """A chart as data: what it is, its numbers, and what it found."""
+    limits = chart.limits.reason if isinstance(chart.limits, NotComputed) else None
+    return {
+        "measure": chart.series.measure.name,
+        "kind": chart.kind,
+        "rules": chart.rule_set,
+        "no_limits": limits,
+        "warning": chart.warning or None,
+        "runs": asdict(chart.runs) if chart.runs else None,
+        "signals": [asdict(one) for one in chart.signals],
+        "points": chart_rows(chart),
+    }
+
+
+def chart_csv(chart: Chart) -> str:
+    """A chart's numbers as CSV."""
+    numbers = chart_rows(chart)
+    columns = list(numbers[0]) if numbers else list(COLUMNS)
+    return csv_text(columns, ([row[column] for column in columns] for row in numbers))
+
+
+def _finding(one: Finding) -> dict[str, object]:
+    def plain(value: object) -> object:
+        return None if isinstance(value, NotComputed) else value
+
+    return {
+        "text": one.text,
+        "tone": one.tone,
+        "measure": one.measure.name if one.measure else None,
+        "n": one.n,
+        "value": plain(one.value),
+        "low": plain(one.low),
+        "high": plain(one.high),
+        "not_computed": one.value.reason if isinstance(one.value, NotComputed) else None,
+    }
+
+
+def _section(one: Section) -> dict[str, object]:
+    return {
+        "key": one.key,
+        "title": one.title,
+        "findings": [_finding(finding) for finding in one.findings],
+        "charts": [chart_data(chart) for chart in one.charts],
+        "funnels": [asdict(funnel) for funnel in one.funnels],
+        "paretos": [asdict(pareto) for pareto in one.paretos],
+        "tables": [asdict(table) for table in one.tables],
+    }
+
+
+def report_data(report: Report) -> dict[str, Any]:
+    """The whole report as data."""
+    return {
+        "title": report.title,
+        "source": report.source,
+        "credit": report.credit,
+        "caution": report.caution,
+        "zone": report.zone,
+        "every": report.every,
+        "period": report.period.label,
+        "first": report.first.isoformat(),
+        "as_of": report.as_of.isoformat(),
+        "log_version": report.log_version,
+        "wellserved": report.wellserved,
+        "sections": [_section(section) for section in report.sections],
+        "series": series_rows(report.series),
+        "definitions": [definition(measure) for measure in report.definitions],
+    }
+
+
+def as_json(data: object) -> str:
+    """Strict JSON: no NaN, no infinity."""
+    return json.dumps(data, ensure_ascii=False, indent=1, allow_nan=False, default=str) + "\n"

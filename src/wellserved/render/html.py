@@ -1,0 +1,92 @@
+"""The report as one self-contained page: own style, own pictures, no outside request, no script."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from wellserved.chart import KINDS, Chart
+from wellserved.measure import MEASURES, Series, rows
+from wellserved.measure.series import COLUMNS
+from wellserved.moments import ANCHORS
+from wellserved.render import svg
+from wellserved.render.data import chart_rows
+from wellserved.report import Report
+from wellserved.report.words import amount, between, number, percent, period_name
+
+_PAGES = Environment(
+    loader=PackageLoader("wellserved", "render"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def _drawn(wide: str, narrow: str) -> Markup:
+    return Markup(wide + narrow)
+
+
+def _chart(chart: Chart) -> Markup:
+    return _drawn(svg.control_chart(chart, svg.WIDE), svg.control_chart(chart, svg.NARROW))
+
+
+def _cell(value: object) -> str:
+    """A number in a table: four significant digits are enough to read; JSON and CSV hold all."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "signal" if value else ""
+    if isinstance(value, float):
+        return number(value) if float(value).is_integer() else f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+_PAGES.globals.update(
+    chart_svg=_chart,
+    funnel_svg=lambda funnel: _drawn(svg.funnel_chart(funnel, svg.WIDE), svg.funnel_chart(funnel, svg.NARROW)),
+    pareto_svg=lambda pareto: _drawn(svg.pareto_chart(pareto, False), svg.pareto_chart(pareto, True)),
+    chart_rows=chart_rows,
+    chart_kinds=KINDS,
+    anchors=ANCHORS,
+    period_name=period_name,
+    describe=svg.describe,
+)
+_PAGES.filters.update(cell=_cell, number=number, percent=percent)
+
+
+def report_page(report: Report) -> str:
+    """The report as HTML."""
+    used = {finding.measure.name for section in report.sections for finding in section.findings if finding.measure}
+    used |= {chart.series.measure.name for section in report.sections for chart in section.charts}
+    definitions = [measure for measure in report.definitions if measure.name in used]
+    return _PAGES.get_template("report.html").render(report=report, definitions=definitions)
+
+
+def series_page(many: list[Series]) -> str:
+    """Measures over periods and segments as a page of tables."""
+    tables = [
+        {
+            "series": series,
+            "rows": [
+                {
+                    **row,
+                    "shown": amount(series.value[place], series.measure),
+                    "interval": between(series.low[place], series.high[place], series.measure),
+                }
+                for place, row in enumerate(rows(series))
+            ],
+        }
+        for series in many
+    ]
+    return _PAGES.get_template("series.html").render(tables=tables, columns=COLUMNS, anchors=ANCHORS)
+
+
+def chart_page(chart: Chart) -> str:
+    """One chart as a page."""
+    return _PAGES.get_template("chart.html").render(chart=chart)
+
+
+def index_page(reports: list[tuple[str, Report]]) -> str:
+    """A page that leads to several reports."""
+    return _PAGES.get_template("index.html").render(reports=reports, measures=MEASURES)

@@ -1,0 +1,102 @@
+"""The report as Markdown: for a repository, a wiki, or a mail that shows no pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from wellserved.chart import Chart
+from wellserved.measure import Series, rows
+from wellserved.measure.series import COLUMNS
+from wellserved.render.clean import one_line
+from wellserved.render.data import chart_rows
+from wellserved.render.svg import describe
+from wellserved.report import Report
+from wellserved.report.words import percent, period_name
+
+_MARKS = re.compile(r"([\\`*_{}\[\]<>()#+|~!&-])")
+_TONES = {"fact": "", "signal": "**Signal.** ", "wobble": "", "cannot": ""}
+
+
+def escape(words: object) -> str:
+    """Words as words: no mark in them becomes formatting, a link or a tag."""
+    return _MARKS.sub(r"\\\1", one_line(str(words)))
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else escape(value)
+
+
+def table(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> list[str]:
+    """A table as lines."""
+    head = ["| " + " | ".join(map(escape, columns)) + " |", "|" + "---|" * len(columns)]
+    return [*head, *("| " + " | ".join(map(_cell, line)) + " |" for line in lines), ""]
+
+
+def series_text(many: Iterable[Series]) -> str:
+    """Measures as tables."""
+    lines = []
+    for series in many:
+        lines += [f"## {escape(series.measure.question)}", ""]
+        lines += table(COLUMNS[2:], ([row[column] for column in COLUMNS[2:]] for row in rows(series)))
+    return "\n".join(lines)
+
+
+def chart_text(chart: Chart) -> list[str]:
+    """A chart in words and numbers."""
+    numbers = chart_rows(chart)
+    columns = ["period", "n", "value", "low", "high", "lower_limit", "centre", "upper_limit", *chart.found]
+    lines = [f"### {escape(chart.series.measure.question)}", "", escape(describe(chart)), ""]
+    lines += [escape(chart.warning), ""] if chart.warning else []
+    return lines + table(columns, ([row[column] for column in columns] for row in numbers))
+
+
+def report_text(report: Report) -> str:
+    """The whole report."""
+    lines = [f"# {escape(report.title)}", ""]
+    lines += [
+        f"Service report for {period_name(report.period, report.every)}, against everything since {report.first}."
+    ]
+    lines += [
+        f"Known up to {report.as_of:%Y-%m-%d %H:%M}, time zone {escape(report.zone)}; log version {report.log_version}.",
+        "",
+    ]
+    lines += [f"> Before you quote this: {escape(report.caution)}", ""] if report.caution else []
+    for section in report.sections:
+        lines += [f"## {escape(section.title)}", ""]
+        lines += [f"- {_TONES[one.tone]}{escape(one.text)}" for one in section.findings]
+        lines.append("")
+        for chart in section.charts:
+            lines += chart_text(chart)
+        for funnel in section.funnels:
+            columns = (funnel.column, "n", "share", "low", "high", "beyond chance", "stands out")
+            kept = [row for row in funnel.rows if row.beyond_chance][:20]
+            lines += table(
+                columns,
+                (
+                    (r.segment, r.n, percent(r.share), percent(r.low), percent(r.high), r.beyond_chance, r.stands_out)
+                    for r in kept
+                ),
+            )
+        for pareto in section.paretos:
+            heads = (pareto.column, "misses", "share", "low", "high", "cumulative")
+            lines += table(
+                heads,
+                (
+                    (r.segment, r.count, percent(r.share), percent(r.low), percent(r.high), percent(r.cumulative))
+                    for r in pareto.rows
+                ),
+            )
+        for one in section.tables:
+            lines += [f"### {escape(one.title)}", "", *table(one.columns, one.rows)]
+            lines += [escape(one.note), ""] if one.note else []
+    lines += ["## Definitions", ""]
+    named = {one.measure.name for section in report.sections for one in section.findings if one.measure}
+    for measure in report.definitions:
+        if measure.name in named:
+            lines.append(
+                f"- **{escape(measure.name)}** (version {measure.version}): {escape(measure.formula)}. Counted: {escape(measure.counted)}; left out: {escape(measure.exclusions)}."
+            )
+    return "\n".join([*lines, ""])

@@ -1,0 +1,297 @@
+"""Charts as SVG, drawn on the server: real text, a title and a description, no script, no style attribute.
+
+Colours are presentation attributes that print and mail understand; a page overrides them by class for dark
+mode. Every chart is drawn twice, wide and narrow, and the page shows the one that fits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import escape
+
+from wellserved.chart import KINDS, Chart
+from wellserved.chart.limits import Floats, Limits
+from wellserved.moments import NotComputed
+from wellserved.render.clean import one_line
+from wellserved.report.segments import Funnel, Pareto
+from wellserved.report.words import number, percent
+
+INK, MUTED, LINE, ALARM = "#1d2733", "#5b6774", "#1f5fa8", "#b3261e"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The drawing's size and margins."""
+
+    width: int
+    height: int
+    left: int
+    right: int
+    top: int = 14
+    bottom: int = 28
+
+    @property
+    def narrow(self) -> bool:
+        return self.width < 500
+
+
+WIDE = Frame(720, 260, 58, 120)
+NARROW = Frame(360, 240, 46, 62)
+
+
+@dataclass(frozen=True)
+class _Scale:
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        part = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return round(self.start + part * (self.end - self.start), 1)
+
+
+def _text(x: float, y: float, words: str, anchor: str = "start", kind: str = "muted", size: int = 12) -> str:
+    fill = {"muted": MUTED, "ink": INK, "alarm": ALARM, "line": LINE}[kind]
+    return (
+        f'<text class="{kind}" x="{x:g}" y="{y:g}" fill="{fill}" font-size="{size}" '
+        f'font-family="system-ui, sans-serif" text-anchor="{anchor}">{escape(one_line(words))}</text>'
+    )
+
+
+def _svg(frame: Frame, title: str, description: str, body: Sequence[str]) -> str:
+    size = "narrow" if frame.narrow else "wide"
+    return (
+        f'<svg class="{size}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {frame.width} {frame.height}" '
+        f'width="{frame.width}" height="{frame.height}" role="img">'
+        f"<title>{escape(one_line(title))}</title><desc>{escape(one_line(description))}</desc>{''.join(body)}</svg>"
+    )
+
+
+def ticks(low: float, high: float, most: int = 4) -> list[float]:
+    """Round numbers within a span."""
+    if not high > low:
+        return [low]
+    rough = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [round(step * index, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _label(value: float, unit: str, step: float = 1.0) -> str:
+    if unit == "share":
+        return percent(value, 0 if step >= 0.01 else 1)
+    return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:g}"
+
+
+def _path(points: Sequence[tuple[float, float] | None]) -> str:
+    """Straight lines between neighbours; a gap where a point is missing."""
+    parts, pen = [], "M"
+    for point in points:
+        if point is None:
+            pen = "M"
+            continue
+        parts.append(f"{pen}{point[0]:g} {point[1]:g}")
+        pen = "L"
+    return "".join(parts)
+
+
+def _steps(xs: Sequence[float], line: Floats, y: _Scale, half: float) -> str:
+    """A limit as a staircase: it steps where it changes, and never slopes."""
+    parts, before = [], None
+    for x, value in zip(xs, line, strict=True):
+        if not math.isfinite(value):
+            before = None
+            continue
+        height = y(float(value))
+        if before is None:
+            parts.append(f"M{x - half:g} {height:g}")
+        elif height != before:
+            parts.append(f"V{height:g}")
+        parts.append(f"H{x + half:g}")
+        before = height
+    return "".join(parts)
+
+
+def _bounds(chart: Chart) -> tuple[float, float]:
+    seen = [value for value in chart.values.tolist() if math.isfinite(value)]
+    if isinstance(chart.limits, Limits):
+        for line in (chart.limits.lower, chart.limits.upper):
+            seen += [value for value in line.tolist() if math.isfinite(value)]
+    low, high = min(seen), max(seen)
+    room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
+    floor = 0.0 if low >= 0 and low - room < 0 else low - room
+    ceiling = 1.0 if chart.series.measure.unit == "share" and high + room > 1 else high + room
+    return floor, ceiling
+
+
+def control_chart(chart: Chart, frame: Frame) -> str:
+    """A control chart: points, centre, limits, signals marked by shape and named in words."""
+    unit = chart.series.measure.unit
+    low, high = _bounds(chart)
+    y = _Scale(low, high, frame.height - frame.bottom, frame.top)
+    count = len(chart.values)
+    x = _Scale(0, max(count - 1, 1), frame.left + 8, frame.width - frame.right - 8)
+    xs = [x(place) for place in range(count)]
+    half = (xs[1] - xs[0]) / 2 if count > 1 else 8.0
+    body = _axes(chart, frame, y, xs, unit)
+    if isinstance(chart.limits, Limits):
+        body += _limit_lines(chart.limits, frame, y, xs, half, unit)
+    body += _points(chart, y, xs)
+    return _svg(frame, chart.series.measure.question, describe(chart), body)
+
+
+def _axes(chart: Chart, frame: Frame, y: _Scale, xs: Sequence[float], unit: str) -> list[str]:
+    marks = ticks(y.low, y.high, 3 if frame.narrow else 4)
+    step = marks[1] - marks[0] if len(marks) > 1 else 1.0
+    right = frame.width - frame.right
+    body = []
+    for mark in marks:
+        height = y(mark)
+        body.append(f'<path class="grid" d="M{frame.left} {height:g}H{right}" stroke="#d9dee4" stroke-width="1"/>')
+        body.append(_text(frame.left - 6, height + 4, _label(mark, unit, step), "end"))
+    labels = [period.label if period else "" for period in chart.series.periods]
+    room = 64 if frame.narrow else 70
+    every = max(1, math.ceil(room * len(xs) / max(right - frame.left, 1)))
+    last = len(xs) - 1
+    for place in range(last % every, len(xs), every):
+        body.append(_text(xs[place], frame.height - 9, labels[place], "middle"))
+    return body
+
+
+def _limit_lines(limits: Limits, frame: Frame, y: _Scale, xs: Sequence[float], half: float, unit: str) -> list[str]:
+    body, placed = [], []
+    names = ("upper", "centre", "lower") if frame.narrow else ("upper limit", "centre", "lower limit")
+    for words, line, dash in zip(names, (limits.upper, limits.centre, limits.lower), ("5 4", "", "5 4"), strict=True):
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        drawn = _steps(xs, line, y, half)
+        body.append(f'<path class="limit" d="{drawn}" fill="none" stroke="{MUTED}" stroke-width="1.2"{dashed}/>')
+        ends = line[np.isfinite(line)]
+        if len(ends):
+            placed.append((y(float(ends[-1])) + 4, words, _label(round(float(ends[-1]), 3), unit, 0.001)))
+    free = float(frame.top)
+    for height, words, value in sorted(placed):  # labels that would touch are moved down
+        height = max(height, free)
+        shown = value if frame.narrow else f"{words} {value}"
+        body.append(_text(frame.width - frame.right + 6, height, shown))
+        free = height + 13
+    return body
+
+
+def _points(chart: Chart, y: _Scale, xs: Sequence[float]) -> list[str]:
+    series, flagged = chart.series, np.zeros(len(xs), dtype=bool)
+    for mask in chart.found.values():
+        flagged |= mask
+    line = [(xs[place], y(float(chart.values[place]))) if chart.used[place] else None for place in range(len(xs))]
+    body = [f'<path class="data" d="{_path(line)}" fill="none" stroke="{LINE}" stroke-width="1.8"/>']
+    for place, x in enumerate(xs):
+        value = float(chart.values[place])
+        if not math.isfinite(value):
+            continue
+        low, high, height = series.low[place], series.high[place], y(value)
+        if isinstance(low, float) and isinstance(high, float):
+            ends = (y(max(low, y.low)), y(min(high, y.high)))
+            body.append(
+                f'<path class="whisker" d="M{x:g} {ends[0]:g}V{ends[1]:g}" stroke="{LINE}" stroke-opacity=".35"/>'
+            )
+        if not chart.used[place]:  # the period is not over
+            body.append(f'<circle class="unfinished" cx="{x:g}" cy="{height:g}" r="3.5" fill="none" stroke="{MUTED}"/>')
+        elif flagged[place]:
+            diamond = f"M{x:g} {height - 6.5:g}l6.5 6.5l-6.5 6.5l-6.5 -6.5Z"
+            body.append(f'<path class="signal" d="{diamond}" fill="{ALARM}"/>')
+        else:
+            body.append(f'<circle class="point" cx="{x:g}" cy="{height:g}" r="3" fill="{LINE}"/>')
+    return body
+
+
+def describe(chart: Chart) -> str:
+    """The chart in words, for those who do not see it."""
+    used = [place for place in range(len(chart.values)) if chart.used[place]]
+    kind = f"Control chart, {KINDS[chart.kind]}, of {chart.series.measure.name}"
+    if not used:
+        return f"{kind}: nothing computable."
+    unit = chart.series.measure.unit
+    periods = [period.label if period else "" for period in chart.series.periods]
+    last = used[-1]
+    words = f"{kind}, {periods[used[0]]} to {periods[last]}; last {_label(round(float(chart.values[last]), 3), unit, 0.001)}."
+    if isinstance(chart.limits, NotComputed):
+        return f"{words} No limits: {chart.limits.reason}."
+    found = [f"{one.words}, {periods[one.first]} to {periods[one.last]}" for one in chart.signals]
+    return f"{words} {'Signals: ' + '; '.join(found) if found else 'No signal'}."
+
+
+def funnel_chart(funnel: Funnel, frame: Frame) -> str:
+    """Segments by size and share, with the limits that chance allows."""
+    sizes = [row.n for row in funnel.rows]
+    shares = [row.share for row in funnel.rows]
+    low, high = max(min(shares) - 0.05, 0.0), min(max(shares) + 0.05, 1.0)
+    right = frame.width - frame.right
+    y = _Scale(low, high, frame.height - frame.bottom - 10, frame.top)
+    x = _Scale(math.log10(min(sizes)), math.log10(max(sizes) * 1.1), frame.left + 8, right)
+    body = []
+    for mark in ticks(low, high):
+        body.append(f'<path class="grid" d="M{frame.left} {y(mark):g}H{right}" stroke="#d9dee4"/>')
+        body.append(_text(frame.left - 6, y(mark) + 4, percent(mark, 0), "end"))
+    for power in range(math.ceil(x.low), math.floor(x.high) + 1):
+        body.append(_text(x(power), frame.height - 20, f"{10**power:,}", "middle"))
+    body.append(_text((frame.left + right) / 2, frame.height - 5, "cases in the segment", "middle"))
+    grid = np.linspace(x.low, x.high, 60)
+    for spread, dash in ((False, "5 4"), (True, "1 3")):
+        for side in (0, 1):
+            line = [(x(at), y(min(max(funnel.limits(10**at, spread)[side], low), high))) for at in grid]
+            body.append(
+                f'<path class="limit" d="{_path(line)}" fill="none" stroke="{MUTED}" stroke-dasharray="{dash}"/>'
+            )
+    body.append(f'<path class="limit" d="M{frame.left} {y(funnel.overall):g}H{right}" stroke="{MUTED}"/>')
+    body.append(_text(right + 6, y(funnel.overall) + 4, f"all {percent(funnel.overall)}"))
+    body += _funnel_points(funnel, x, y, right, 2 if frame.narrow else 4)
+    words = (
+        f"Funnel plot by {funnel.column}: {len(funnel.rows)} segments around {percent(funnel.overall)}; "
+        f"{sum(row.stands_out for row in funnel.rows)} stand out."
+    )
+    return _svg(frame, f"Segments by {funnel.column}", words, body)
+
+
+def _funnel_points(funnel: Funnel, x: _Scale, y: _Scale, right: int, named: int) -> list[str]:
+    body = []
+    taken: list[float] = []
+    for row in funnel.rows:
+        at, height = x(math.log10(row.n)), y(row.share)
+        if row.stands_out:
+            body.append(f'<path class="signal" d="M{at:g} {height - 6:g}l6 6l-6 6l-6 -6Z" fill="{ALARM}"/>')
+            if named and all(abs(height - other) > 13 for other in taken):
+                anchor = "end" if at > right / 2 else "start"
+                shift = -9 if anchor == "end" else 9
+                body.append(_text(at + shift, height + 4, row.segment[:28], anchor, "ink", 11))
+                taken.append(height)
+                named -= 1
+        else:
+            body.append(f'<circle class="point" cx="{at:g}" cy="{height:g}" r="3" fill="{LINE}" fill-opacity=".7"/>')
+    return body
+
+
+def pareto_chart(pareto: Pareto, narrow: bool) -> str:
+    """Where the misses lie: bars with their 95% interval, most first."""
+    row_height, label = (38, 0) if narrow else (24, 230)
+    frame = Frame(360 if narrow else 720, row_height * len(pareto.rows) + 12, 4, 60)
+    most = max(row.high for row in pareto.rows)
+    x = _Scale(0, most, label + 8 if not narrow else 4, frame.width - frame.right)
+    body = []
+    for place, row in enumerate(pareto.rows):
+        top = place * row_height + (20 if narrow else 6)
+        name = row.segment if len(row.segment) < 40 else row.segment[:38] + "…"
+        body.append(_text(4, top - 5, name, kind="ink") if narrow else _text(label, top + 12, name, "end", "ink"))
+        body.append(
+            f'<rect class="bar" x="{x(0):g}" y="{top}" width="{x(row.share) - x(0):g}" height="14" fill="{LINE}" fill-opacity=".75"/>'
+        )
+        body.append(
+            f'<path class="interval" d="M{x(row.low):g} {top + 7}H{x(row.high):g}" stroke="{INK}" stroke-width="1.4"/>'
+        )
+        body.append(_text(x(row.high) + 6, top + 12, percent(row.share)))
+    words = f"Share of {number(pareto.total)} misses by {pareto.column}, most first."
+    return _svg(frame, f"Misses by {pareto.column}", words, body)
