@@ -163,6 +163,7 @@ def _phase_limits(
         else:
             parts.append(_OF_VALUES[kind](values[part], chosen))
     joined = [np.concatenate([getattr(part, line) for part in parts]) for line in ("centre", "lower", "upper")]
+    joined[1:] = [np.where(used, line, np.nan) for line in joined[1:]]  # an unfinished period has no limits yet
     if series.measure.kind in ("count", "stock", "stock_age", "wait"):  # none of these can be negative
         joined[1] = np.maximum(joined[1], 0.0)
     return Limits(*joined)

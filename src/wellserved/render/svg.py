@@ -136,9 +136,8 @@ def control_chart(chart: Chart, frame: Frame) -> str:
     low, high = _bounds(chart)
     y = _Scale(low, high, frame.height - frame.bottom, frame.top)
     count = len(chart.values)
-    x = _Scale(0, max(count - 1, 1), frame.left + 8, frame.width - frame.right - 8)
-    xs = [x(place) for place in range(count)]
-    half = (xs[1] - xs[0]) / 2 if count > 1 else 8.0
+    half = (frame.width - frame.right - frame.left) / max(count, 1) / 2
+    xs = [round(frame.left + half * (2 * place + 1), 1) for place in range(count)]
     body = _axes(chart, frame, y, xs, unit)
     if isinstance(chart.limits, Limits):
         body += _limit_lines(chart.limits, frame, y, xs, half, unit)
@@ -185,8 +184,10 @@ def _limit_lines(limits: Limits, frame: Frame, y: _Scale, xs: Sequence[float], h
 
 def _points(chart: Chart, y: _Scale, xs: Sequence[float]) -> list[str]:
     series, flagged = chart.series, np.zeros(len(xs), dtype=bool)
-    for mask in chart.found.values():
-        flagged |= mask
+    for rule, mask in chart.found.items():
+        if rule != "few_crossings":  # speaks of the whole chart, not of single points
+            flagged |= mask
+    small = 0.6 if len(xs) > 40 else 1.0  # many points, smaller marks
     line = [(xs[place], y(float(chart.values[place]))) if chart.used[place] else None for place in range(len(xs))]
     body = [f'<path class="data" d="{_path(line)}" fill="none" stroke="{LINE}" stroke-width="1.8"/>']
     for place, x in enumerate(xs):
@@ -202,10 +203,11 @@ def _points(chart: Chart, y: _Scale, xs: Sequence[float]) -> list[str]:
         if not chart.used[place]:  # the period is not over
             body.append(f'<circle class="unfinished" cx="{x:g}" cy="{height:g}" r="3.5" fill="none" stroke="{MUTED}"/>')
         elif flagged[place]:
-            diamond = f"M{x:g} {height - 6.5:g}l6.5 6.5l-6.5 6.5l-6.5 -6.5Z"
+            arm = 6.5 * small
+            diamond = f"M{x:g} {height - arm:g}l{arm:g} {arm:g}l-{arm:g} {arm:g}l-{arm:g} -{arm:g}Z"
             body.append(f'<path class="signal" d="{diamond}" fill="{ALARM}"/>')
         else:
-            body.append(f'<circle class="point" cx="{x:g}" cy="{height:g}" r="3" fill="{LINE}"/>')
+            body.append(f'<circle class="point" cx="{x:g}" cy="{height:g}" r="{3 * small:g}" fill="{LINE}"/>')
     return body
 
 
@@ -284,7 +286,7 @@ def pareto_chart(pareto: Pareto, narrow: bool) -> str:
     body = []
     for place, row in enumerate(pareto.rows):
         top = place * row_height + (20 if narrow else 6)
-        name = row.segment if len(row.segment) < 40 else row.segment[:38] + "…"
+        name = row.segment if len(row.segment) < 34 else row.segment[:32] + "…"
         body.append(_text(4, top - 5, name, kind="ink") if narrow else _text(label, top + 12, name, "end", "ink"))
         body.append(
             f'<rect class="bar" x="{x(0):g}" y="{top}" width="{x(row.share) - x(0):g}" height="14" fill="{LINE}" fill-opacity=".75"/>'

@@ -44,6 +44,7 @@ CHARTED: Final = (
 FOCUS: Final = ("promise_kept", "promise_kept_by_source", "return_rate", "reopen_rate")
 SPLITS: Final = ("team", "category", "service", "channel", "priority", "place")
 OLDEST = 10
+CHARTED_PERIODS = 60
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,9 @@ def make_report(
     as_of = datetime.fromtimestamp(scope.as_of[source], UTC).astimezone(zone)
     every = every or _usual_every(first, min(last, as_of.date()))
     chosen = period_of(period, every) if period else _last_over(last, as_of.date(), every)
-    over_time = answer(scope, Question(MEASURES, every=every, where=where, until=_horizon(chosen, as_of.date(), every)))
+    horizon = _horizon(chosen, as_of.date(), every)
+    shown = _back(chosen, every)
+    over_time = answer(scope, Question(MEASURES, every=every, where=where, since=shown, until=horizon))
     asked = _Asked(
         scope,
         source,
@@ -188,6 +191,12 @@ def _last_over(last: date, as_of: date, every: Every) -> Period:
     if latest.end <= as_of:
         return latest
     return period_of(latest.start - timedelta(days=1), every)
+
+
+def _back(chosen: Period, every: Every) -> date:
+    """The start of the oldest period that charts still show."""
+    days = {"day": 1, "week": 7, "month": 30, "quarter": 91}[every]
+    return period_of(chosen.start - timedelta(days=days * CHARTED_PERIODS), every).start
 
 
 def _horizon(chosen: Period, as_of: date, every: Every) -> date:
@@ -240,11 +249,12 @@ def _before(asked: _Asked, name: str) -> str:
         return ""
     kind = past.measure.kind
     if kind == "count":
-        periods = [one for one in asked.over_time[name].periods if one and one.end <= asked.period.start]
-        if not periods:
+        series = asked.over_time[name]
+        counts = [n for n, one in zip(series.n, series.periods, strict=True) if one and one.end <= asked.period.start]
+        if not counts:
             return ""
-        mean = number(round(past.n[0] / len(periods), 1))
-        return f"; before that, {mean} a {asked.every} on average over {plural(len(periods), asked.every)}"
+        mean = number(round(sum(counts) / len(counts), 1))
+        return f"; before that, {mean} a {asked.every} on average over {plural(len(counts), asked.every)}"
     if kind in ("stock", "stock_age"):
         return f"; at its beginning, {_said(past)}"
     return f"; before that, {_said(past)}"
@@ -389,7 +399,8 @@ def _waits(asked: _Asked) -> Section | None:
             findings.append(_against_past(asked, name, subject))
         else:
             when = subject.format(when=period_name(asked.period, asked.every))
-            findings.append(_finding(f"{when}: {_said(asked.now[name])}.", asked.now[name]))
+            tone: Tone = "cannot" if isinstance(_one(asked.now[name])[1], NotComputed) else "fact"
+            findings.append(_finding(f"{when}: {_said(asked.now[name])}.", asked.now[name], tone))
         if name in asked.charts:
             charts.append(asked.charts[name])
     if not findings:
@@ -421,6 +432,13 @@ def _load(asked: _Asked) -> Section:
         _against_past(asked, "open_age", "Typical age of a waiting case at the end of {when}"),
     ]
     kept = [one for one in findings if not (isinstance(one.value, NotComputed) and one.n == 0)]
+    kept.append(
+        Finding(
+            "Cases asked for before the record begins are not in it, so too few are shown waiting in its first periods, "
+            "and their age starts near zero.",
+            "cannot",
+        )
+    )
     charts = [asked.charts[name] for name in ("asked", "still_open", "open_age") if name in asked.charts]
     return Section("load", "How much came in, and how much is waiting", tuple(kept), tuple(charts))
 
@@ -614,15 +632,17 @@ def _data_quality(asked: _Asked, receipts: Sequence[Receipt]) -> Section:
 
 
 def _short(sections: Sequence[Section]) -> Section:
-    """The page in five lines: the first facts on promises and waits, then what signalled."""
-    facts = [
-        finding for section in sections if section.key in ("promises", "waits") for finding in section.findings[:3]
-    ]
+    """The page in a few lines: the first facts on promises and waits, then what signalled.
+
+    What waits is left out: it grows from nothing with every record, and would signal in each.
+    """
+    by_key = {section.key: section.findings for section in sections}
+    facts = [finding for key in ("promises", "waits") for finding in by_key.get(key, ())[:3]]
+    stocks = ("stock", "stock_age")
     signals = [
         finding
-        for section in sections
-        if section.key in ("load", "quality")
-        for finding in section.findings
-        if finding.tone == "signal"
+        for key in ("load", "quality")
+        for finding in by_key.get(key, ())
+        if finding.tone == "signal" and finding.measure and finding.measure.kind not in stocks
     ]
     return Section("short", "In short", (*facts[:5], *signals[:2]))
