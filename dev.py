@@ -73,7 +73,8 @@ def main(argv: list[str]) -> None:
         sys.exit(__doc__)
     setup(RUNTIME, *([] if verb == "demo" else [DEV]))
     if verb == "demo":
-        run(BIN / "wellserved", "demo", *rest)
+        whole = ROOT.parent / "shared" / "data"  # the whole exports, where they lie beside the project
+        run(BIN / "wellserved", "demo", *(["--data", whole] if whole.is_dir() else []), *rest)
     elif verb == "test":
         run(PYTHON, "-m", "pytest", *rest)
     elif verb == "check":

@@ -1,0 +1,170 @@
+"""Write the documents that repeat the code, or with --check fail where they no longer do.
+
+docs/measures.md, docs/glossary.md, docs/cli.md, and the marked parts of docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+os.environ |= {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
+
+import typer
+
+from wellserved.chart import KINDS as CHARTS
+from wellserved.chart.rules import RULE_SETS, RULES
+from wellserved.cli import app
+from wellserved.mapping import presets
+from wellserved.measure import MEASURES, Measure
+from wellserved.moments import ANCHORS, CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SCALES
+
+DOCS = Path(__file__).resolve().parent
+GENERATED = "<!-- Made by docs/generate.py; change the code instead. -->\n"
+
+
+def measures() -> str:
+    """Every definition, from the registry."""
+    lines = [GENERATED, "# Measures", ""]
+    lines += [
+        "Each number comes with its n and a 95% interval. Where n is below the least, or the record lacks what the",
+        "measure needs, there is no number but a reason. A changed definition gets a new version, announced in the changelog.",
+        "",
+        "| name | question | unit | better |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| [{one.name}](#{one.name}) | {one.question} | {one.unit} | {one.better} |" for one in MEASURES]
+    for one in MEASURES:
+        lines += ["", f"## {one.name}", "", *_definition(one)]
+    return "\n".join([*lines, ""])
+
+
+def _definition(one: Measure) -> list[str]:
+    parts = {
+        "Question": one.question,
+        "Formula": one.formula,
+        "Counted": one.counted,
+        "Left out": one.exclusions,
+        "In a period by": ANCHORS[one.anchor],
+        "Clock": one.clock,
+        "Unit, better": f"{one.unit}, {one.better}",
+        "Least n": str(one.minimum_n),
+        "Needs": f"a record with {one.lacking}" if one.lacking else "nothing more",
+        "Population (SQL)": f"`{one.population}`",
+        "Event (SQL)": f"`{one.event}`" if one.event else "",
+        "Value (SQL)": f"`{one.value}`" if one.value else "",
+        "Quantile": f"{one.quantile:g}" if one.kind in ("wait", "stock_age") else "",
+        "Source": one.source,
+        "Version": str(one.version),
+    }
+    return [f"- **{name}:** {value}" for name, value in parts.items() if value]
+
+
+def glossary() -> str:
+    """The words, from the code."""
+    lines = [GENERATED, "# Glossary", "", "One word for one thing, in code, documents and screens.", ""]
+    lines += [
+        "- **Moment** (of truth): one dated interaction that the customer can feel. The log of moments is append-only; a correction is a new moment.",
+        "- **Case**: the moments that belong to one request; folded from them, never typed in.",
+        "- **Promise**: what was said would happen, by when. Kept, late, broken, or still running.",
+        "- **Measure**: a versioned definition with unit, direction, clock, period rule, exclusions and least n.",
+        "- **Series**: a measure over periods and segments, always with n and interval.",
+        "- **Signal**: a chart rule that fired. **Wobble**: what a process does by itself.",
+        "- **Not computable**: a value with a reason; never 0, 1 or an empty list.",
+        "- **As of**: the latest moment of a source that is not later than its import; open cases are open as of then.",
+        "",
+        "## Kinds of moment",
+        "",
+        "| kind | side | meaning |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{kind}` | {side} | {meaning} |" for kind, (side, meaning) in KINDS.items()]
+    lines += ["", "## Scales of ratings", "", "| scale | from | to | rule |", "|---|---|---|---|"]
+    lines += [f"| `{name}` | {low:g} | {high:g} | {rule} |" for name, (low, high, _, rule) in SCALES.items()]
+    for title, columns in (("Columns of the log", MOMENT_COLUMNS), ("Columns of a case", CASE_COLUMNS)):
+        lines += ["", f"## {title}", "", "| column | type | meaning |", "|---|---|---|"]
+        lines += [f"| `{one.name}` | {one.type} | {one.meaning} |" for one in columns]
+    lines += ["", "## Charts and rules", "", "| chart | what |", "|---|---|"]
+    lines += [f"| `{name}` | {what} |" for name, what in CHARTS.items()]
+    lines += ["", "| rule | fires on | sets |", "|---|---|---|"]
+    for name, (_, words) in RULES.items():
+        sets = ", ".join(kept for kept, rules in RULE_SETS.items() if name in rules)
+        lines.append(f"| `{name}` | {words} | {sets} |")
+    lines += ["", "## Presets", "", "| name | source | about |", "|---|---|---|"]
+    lines += [f"| `{one.name}` | {one.title} | {one.about} |" for one in presets()]
+    return "\n".join([*lines, ""])
+
+
+def commands() -> str:
+    """The command line's own help."""
+    root: Any = typer.main.get_command(app)
+    lines = [GENERATED, "# Command line", ""]
+    lines += [
+        "Output is for reading on a terminal and plain when piped; `--format` gives `html`, `md`, `json` or `csv`.",
+        "",
+        "| exit code | meaning |",
+        "|---|---|",
+        "| 0 | done |",
+        "| 1 | done, but rows were refused (said how many) |",
+        "| 2 | the request was wrong (said what to do) |",
+        "| 3 | wellserved failed |",
+        "",
+        "`wellserved --install-completion` adds completion to your shell.",
+    ]
+    for name, command in sorted(root.commands.items()):
+        lines += ["", f"## wellserved {name}", "", command.help or "", ""]
+        lines += ["| option | meaning |", "|---|---|"]
+        for parameter in command.params:
+            if parameter.name == "help":
+                continue
+            shown = ", ".join(parameter.opts) if parameter.opts[0].startswith("-") else str(parameter.name).upper()
+            words = getattr(parameter, "help", "") or ""
+            lines.append(f"| `{shown}` | {words} |")
+    return "\n".join([*lines, ""])
+
+
+def layers() -> str:
+    """The layers, from the contract that the build enforces."""
+    declared = (DOCS.parent / "pyproject.toml").read_text(encoding="utf-8")
+    listed = re.search(r"^layers = \[\n(.*?)^\]", declared, re.M | re.S)
+    assert listed is not None
+    names = re.findall(r'"([^"]+)"', listed[1])
+    return "```\n" + "\n".join(names) + "\n```\n"
+
+
+def marked(text: str, name: str, content: str) -> str:
+    """Text with the part between two markers replaced."""
+    pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.S)
+    assert pattern.search(text), f"no marker for {name}"
+    return pattern.sub(lambda match: match[1] + content + match[2], text)
+
+
+def made() -> dict[Path, str]:
+    """Every generated document."""
+    architecture = DOCS / "architecture.md"
+    return {
+        DOCS / "measures.md": measures(),
+        DOCS / "glossary.md": glossary(),
+        DOCS / "cli.md": commands(),
+        architecture: marked(architecture.read_text(encoding="utf-8"), "layers", layers()),
+    }
+
+
+def main() -> None:
+    """Write, or compare."""
+    stale = []
+    for path, text in made().items():
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                stale.append(path.name)
+        else:
+            path.write_text(text, encoding="utf-8")
+    if stale:
+        sys.exit(f"Out of date: {', '.join(stale)}. Run: .venv/bin/python docs/generate.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from wellserved.actions import import_file
+from wellserved.workspace import Workspace, create_workspace
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def sample(name: str) -> Path:
+    """A shipped slice."""
+    return Path(str(resources.files("wellserved") / "samples" / name))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace in UTC."""
+    return create_workspace(tmp_path / "home", "UTC")
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace with the three shipped slices, to be read only."""
+    made = create_workspace(tmp_path_factory.mktemp("samples"), "America/New_York")
+    for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz", "cfpb_slice.csv.gz"):
+        import_file(made, sample(name), now=NOW)
+    yield made

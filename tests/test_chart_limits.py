@@ -1,0 +1,212 @@
+"""Limits and runs against Montgomery's textbook examples, to the last digit printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wellserved.chart import autocorrelation, limits
+from wellserved.chart.limits import Limits
+from wellserved.chart.rules import RULES, runs, two_of_three
+from wellserved.measure.interval import binomial_quantile
+
+# Values from Montgomery, Introduction to Statistical Quality Control (example or table named in each
+# test), and NIST/SEMATECH e-Handbook of Statistical Methods; runs as qicharts2 0.8.1 computes them.
+INDIVIDUALS = [310, 288, 297, 298, 307, 303, 294, 297, 308, 306, 294, 299, 297, 299, 314, 295, 293, 306, 301, 304]
+INDIVIDUALS += [305, 282, 305, 296, 314, 295, 287, 301, 298, 311, 310, 292, 305, 299, 304, 310, 304, 305, 333, 328]
+ORANGE = [12, 15, 8, 10, 4, 7, 16, 9, 14, 10, 5, 6, 17, 12, 22, 8, 10, 5, 13, 11, 20, 18, 24, 15, 9, 12, 7, 13, 9, 6]
+PURCHASE_N = [100, 80, 80, 100, 110, 110, 100, 100, 90, 90, 110, 120, 120, 120, 110, 80, 80, 80, 90, 100, 100, 100]
+PURCHASE_N += [100, 90, 90]
+PURCHASE_K = [12, 8, 6, 9, 10, 12, 11, 16, 10, 6, 20, 15, 9, 8, 6, 8, 10, 7, 5, 8, 5, 8, 10, 6, 9]
+BOARDS = [21, 24, 16, 12, 15, 5, 28, 20, 31, 25, 20, 24, 16, 19, 10, 17, 13, 22, 18, 39, 30, 24, 16, 19, 17, 15]
+BOARDS += [16, 18, 12, 15, 24, 21, 28, 20, 25, 19, 18, 21, 16, 22, 19, 12, 14, 9, 16, 21]
+SHIPMENTS = [2, 3, 8, 1, 1, 4, 1, 4, 5, 1, 8, 2, 4, 3, 4, 1, 8, 3, 7, 4]
+CLOTH_M = [500, 400, 650, 500, 475, 500, 600, 525, 600, 625]
+CLOTH_C = [14, 12, 20, 11, 7, 10, 21, 16, 19, 23]
+
+
+def base(size: int, only: int | None = None, without: Sequence[int] = ()) -> limits.Mask:
+    mask = np.arange(size) < (only if only is not None else size)
+    mask[list(without)] = False
+    return mask
+
+
+def line(values: Sequence[float], found: Limits, at: int = 0) -> tuple[float, float, float]:
+    return float(found.centre[at]), float(found.lower[at]), float(found.upper[at])
+
+
+def four(values: np.ndarray[tuple[int], np.dtype[np.float64]], found: Limits) -> tuple[int, int, int, int]:
+    one = runs(values, found)
+    return one.longest, one.longest_allowed, one.crossings, one.crossings_needed
+
+
+def test_individuals_example_6_5() -> None:
+    values = np.array(INDIVIDUALS, dtype=float)
+    found = limits.xmr(values, base(40, only=20))
+    assert line(values, found) == pytest.approx((300.5, 279.78331, 321.21669), abs=5e-6)
+    assert four(values, found) == (6, 8, 20, 14)
+
+
+def test_moving_ranges_example_6_5() -> None:
+    values = np.array(INDIVIDUALS, dtype=float)
+    found = limits.moving_range(values, base(40, only=20))
+    assert line(values, found) == pytest.approx((7.7894737, 0, 25.4482105), abs=1e-6)
+    assert limits.moving_ranges(values)[1] == 22
+
+
+def test_p_example_7_1_without_two_points() -> None:
+    count, size = np.array(ORANGE, dtype=float), np.full(30, 50.0)
+    found = limits.p(count, size, base(30, without=(14, 22)))
+    assert line(count, found) == pytest.approx((0.215, 0.0407028, 0.3892972), abs=1e-6)
+    shown = np.delete(count / size, (14, 22))
+    assert four(shown, Limits(*(np.delete(one, (14, 22)) for one in (found.centre, found.lower, found.upper)))) == (
+        5,
+        8,
+        13,
+        9,
+    )
+
+
+def test_p_with_unequal_sizes_table_7_4() -> None:
+    count, size = np.array(PURCHASE_K, dtype=float), np.array(PURCHASE_N, dtype=float)
+    found = limits.p(count, size, base(25))
+    assert line(count, found) == pytest.approx((0.0955102, 0.0073347, 0.1836857), abs=1e-6)
+    assert line(count, found, 1)[1:] == pytest.approx((0, 0.1940934), abs=1e-6)
+    assert four(count / size, found) == (5, 8, 10, 8)
+
+
+def test_c_example_7_3_with_its_signal() -> None:
+    values = np.array(BOARDS, dtype=float)
+    found = limits.c(values, base(46, only=26, without=(5, 19)))
+    assert line(values, found) == pytest.approx((19.66667, 6.36253, 32.97080), abs=5e-6)
+    kept = np.delete(values, (5, 19))
+    trimmed = Limits(*(np.delete(one, (5, 19)) for one in (found.centre, found.lower, found.upper)))
+    assert four(kept, trimmed) == (8, 8, 14, 16)
+    assert RULES["few_crossings"][0](kept, trimmed).any()
+    assert not RULES["long_run"][0](kept, trimmed).any()
+
+
+def test_u_example_7_4() -> None:
+    count, size = np.array(SHIPMENTS, dtype=float), np.full(20, 50.0)
+    found = limits.u(count, size, base(20))
+    assert line(count, found) == pytest.approx((0.074, 0, 0.1894123), abs=1e-6)
+    assert four(count / size, found) == (2, 7, 15, 6)
+
+
+def test_u_with_unequal_sizes_example_7_5() -> None:
+    count, size = np.array(CLOTH_C, dtype=float), np.array(CLOTH_M, dtype=float) / 50
+    found = limits.u(count, size, base(10))
+    assert line(count, found) == pytest.approx((1.4232558, 0.2914739, 2.5550377), abs=1e-6)
+    assert four(count / size, found) == (4, 6, 3, 2)
+
+
+def test_individuals_of_the_nist_handbook() -> None:
+    values = np.array([49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1])
+    found = limits.xmr(values, base(10))
+    assert line(values, found) == pytest.approx((50.81, 45.8159, 55.8041), abs=5e-4)
+
+
+def test_counts_of_the_nist_handbook() -> None:
+    values = np.array([16, 14, 28, 16, 12, 20, 10, 12, 10, 17, 19, 17, 14, 16, 15, 13, 14, 16, 11, 20, 11, 19, 16, 31, 13.0])
+    assert line(values, limits.c(values, base(25))) == pytest.approx((16, 4, 28), abs=1e-9)
+
+
+def test_anhoej_limits_follow_the_formula_from_10_to_100() -> None:
+    for n in range(10, 101):
+        values = np.tile([1.0, -1.0], n)[:n]
+        flat = Limits(np.zeros(n), np.full(n, -9.0), np.full(n, 9.0))
+        found = runs(values, flat)
+        assert found.longest_allowed == round(math.log2(n)) + 3
+        cumulated, k = math.comb(n - 1, 0), 0
+        while cumulated / 2 ** (n - 1) < 0.05:
+            k += 1
+            cumulated += math.comb(n - 1, k)
+        assert found.crossings_needed == k == binomial_quantile(0.05, n - 1, 0.5)
+    table = {10: (6, 2), 12: (7, 3), 16: (7, 4), 20: (7, 6), 24: (8, 8), 30: (8, 10), 40: (8, 14), 60: (9, 23), 100: (10, 41)}
+    for n, (longest, crossings) in table.items():
+        assert (round(math.log2(n)) + 3, binomial_quantile(0.05, n - 1, 0.5)) == (longest, crossings)
+
+
+def test_laney_limits_equal_plain_ones_where_chance_is_all() -> None:
+    size = np.full(400, 200.0)
+    count = np.random.default_rng(7).binomial(200, 0.3, 400).astype(float)
+    plain, laney = limits.p(count, size, base(400)), limits.p_prime(count, size, base(400))
+    assert (laney.upper - laney.centre)[0] == pytest.approx((plain.upper - plain.centre)[0], rel=0.1)
+
+
+def test_laney_limits_hold_where_the_true_share_varies() -> None:
+    rng, outside, days = np.random.default_rng(11), {"p": 0, "p'": 0}, 2000
+    share = 1 / (1 + np.exp(-(-1.0 + rng.normal(0, 0.15, days))))
+    count, size = rng.binomial(2000, share).astype(float), np.full(days, 2000.0)
+    for name, function in (("p", limits.p), ("p'", limits.p_prime)):
+        outside[name] = int(RULES["outside"][0](count / size, function(count, size, base(days))).sum())
+    assert outside["p"] / days > 0.05
+    assert outside["p'"] / days < 0.01
+
+
+def two_thirds(side: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Limits]:
+    values = np.array([0.1, -0.2, 2.3, 0.4, 2.5, -0.1]) * side
+    return values, Limits(np.zeros(6), np.full(6, -3.0), np.full(6, 3.0))
+
+
+def test_two_of_three_counts_points_on_one_side_only() -> None:
+    assert two_of_three(*two_thirds(1)).tolist() == [False, False, True, False, True, False]
+    assert two_of_three(*two_thirds(-1)).tolist() == [False, False, True, False, True, False]
+    values, found = two_thirds(1)
+    values[3] = -0.4  # one of the three lies across the centre
+    assert not two_of_three(values, found).any()
+
+
+def test_seven_rising_are_a_trend_and_seven_falling_too() -> None:
+    rising = np.array([5, 1, 2, 3, 4, 5, 6, 7, 0.0])
+    flat = Limits(np.full(9, 3.0), np.full(9, -9.0), np.full(9, 19.0))
+    trend = RULES["seven_in_a_trend"][0]
+    assert trend(rising, flat).tolist() == [False, *[True] * 7, False]
+    assert trend(-rising, flat).tolist() == [False, *[True] * 7, False]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(st.floats(-50, 50, allow_nan=False).map(lambda one: round(one, 3)), min_size=12, max_size=60))
+def test_every_rule_sees_the_mirror_image_alike(points: list[float]) -> None:
+    values = np.array(points)
+    if not np.ptp(values):
+        return
+    found = limits.xmr(values, base(len(values)))
+    mirrored = limits.xmr(-values, base(len(values)))
+    for rule, _ in RULES.values():
+        assert rule(values, found).tolist() == rule(-values, mirrored).tolist()
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.integers(-1000, 1000), min_size=12, max_size=60), st.integers(-500, 500), st.sampled_from([2, 4, 8]))
+def test_limits_move_and_stretch_with_the_numbers(points: list[int], shift: int, scale: int) -> None:
+    values = np.array(points, dtype=float)
+    plain, moved = limits.xmr(values, base(len(values))), limits.xmr(values * scale + shift, base(len(values)))
+    assert moved.upper == pytest.approx(plain.upper * scale + shift)
+    assert moved.lower == pytest.approx(plain.lower * scale + shift)
+
+
+def test_false_alarms_of_the_default_rules_are_as_published() -> None:
+    rng, alarms, repeats = np.random.default_rng(3), 0, 2000
+    for _ in range(repeats):
+        values = rng.normal(size=24)
+        found = limits.xmr(values, base(24))
+        alarms += any(RULES[name][0](values, found).any() for name in ("long_run", "few_crossings"))
+    assert alarms / repeats == pytest.approx(0.03, abs=0.02)
+
+
+def test_autocorrelation_does_not_take_one_step_for_persistence() -> None:
+    rng = np.random.default_rng(5)
+    step = rng.normal(size=60) + 4 * (np.arange(60) > 30)
+    found = autocorrelation(step)
+    assert found is not None
+    assert abs(found) < 0.25
+    walk = np.cumsum(rng.normal(size=200))
+    strong = autocorrelation(walk)
+    assert strong is not None
+    assert strong > 0.8
