@@ -40,7 +40,7 @@ def installer() -> list[str | Path]:
 
 def setup(*locks: str) -> None:
     """Install each lock once; a changed lock is installed again."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this very check must run on an older Python
         sys.exit("wellserved needs Python 3.11 or newer; run this with a newer python3 (PYTHON=python3.12 make demo).")
     if not PYTHON.exists():
         print("Setting up .venv (once) ...", flush=True)

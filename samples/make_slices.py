@@ -19,7 +19,9 @@ from pathlib import Path
 
 TARGET = Path(__file__).resolve().parent.parent / "src" / "wellserved" / "samples"
 EMAIL = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
-PHONE = re.compile(r"(?<![\d.-])(?:\+?1[ .-]?)?\(?\d{3}\)?[ .\-/]{0,2}\d{3}[ .-]?\d{4}(?!\d)|(?<![\d/.-])\d{3}[-.]\d{4}(?![\d-])")
+PHONE = re.compile(
+    r"(?<![\d.-])(?:\+?1[ .-]?)?\(?\d{3}\)?[ .\-/]{0,2}\d{3}[ .-]?\d{4}(?!\d)|(?<![\d/.-])\d{3}[-.]\d{4}(?![\d-])"
+)
 _WAYS = (
     "street|st|avenue|ave|av|road|rd|drive|dr|lane|ln|court|ct|place|pl|square|sq|terrace|ter|terr|parkway|pkwy|"
     "boulevard|blvd|highway|hwy|circle|cir|way|row|park|wharf|path|alley"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -27,9 +26,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace with the three shipped slices, to be read only."""
     made = create_workspace(tmp_path_factory.mktemp("samples"), "America/New_York")
     for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz", "cfpb_slice.csv.gz"):
         import_file(made, sample(name), now=NOW)
-    yield made
+    return made

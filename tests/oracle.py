@@ -380,3 +380,95 @@ def waiting_interval(waits: Sequence[tuple[int, bool]], p: Fraction) -> tuple[fl
     if high <= len(waits) and all(ended for _, ended in ordered[:high]):
         return (float(ordered[max(low, 1) - 1][0]), float(ordered[high - 1][0]))
     return greenwood(waits, p)
+
+
+# --- whole answers -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number:
+    """One cell of an answer; None where there is nothing to say."""
+
+    n: int
+    count: int | None = None
+    open: int | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+FEWEST = 10  # cases below which a share or a wait is refused
+poisson = cache(poisson_interval)
+
+
+def counted(n: int) -> Number:
+    """A count with its interval."""
+    return Number(n, None, None, float(n), *poisson(n))
+
+
+def shared(cases: Sequence[Case], event: Callable[[Case], bool]) -> Number:
+    """The share of the cases for which that is true."""
+    n, k = len(cases), sum(event(case) for case in cases)
+    return Number(n, k, None, k / n, *wilson(k, n)) if n >= FEWEST else Number(n, k)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def waited(waits: Sequence[tuple[int, bool]], p: Fraction, unit: float) -> Number:
+    """The time within which the share p had ended, open cases counted as still waiting."""
+    n, still = len(waits), sum(not ended for _, ended in waits)
+    value = _finite(kaplan_meier(waits, p) / unit) if n >= FEWEST else None
+    if value is None:
+        return Number(n, None, still)
+    low, high = waiting_interval(waits, p)
+    return Number(n, None, still, value, _finite(low / unit), _finite(high / unit))
+
+
+Answer = dict[Spot, Number]
+SECONDS_A_DAY = 86_400.0
+
+
+def answers(cases: Sequence[Case], every: Every | None, zone: ZoneInfo, split: Segment = everyone) -> dict[str, Answer]:
+    """The measures of asking, finishing, promising and waiting, over the periods and segments that have cases."""
+    now = as_of(cases)
+    asked = tally(cases, lambda case: case.asked, every, zone, split)
+    finished = tally(cases, lambda case: case.resolved, every, zone, split)
+    due = tally([case for case in cases if fell_due(case, now)], lambda case: case.due, every, zone, split)
+    ahead = tally([case for case in cases if running(case, now)], lambda case: case.due, every, zone, split)
+    closed = tally([case for case in cases if case.closed], lambda case: case.due, every, zone, split)
+    judged = tally([case for case in cases if case.kept_by_source is not None], lambda c: c.asked, every, zone, split)
+    done = tally([case for case in cases if case.first_resolved], lambda case: case.asked, every, zone, split)
+    waits = {spot: [one for case in group if (one := wait(case, now))] for spot, group in asked.items()}
+    found: dict[str, Answer] = {
+        "asked": {spot: counted(len(group)) for spot, group in asked.items()},
+        "resolved": {spot: counted(len(group)) for spot, group in finished.items()},
+        "promise_running": {spot: counted(len(group)) for spot, group in ahead.items()},
+        "closed_late": {spot: shared(group, lambda case: fate(case) == "late") for spot, group in closed.items()},
+        "promise_kept_by_source": {
+            spot: shared(group, lambda c: bool(c.kept_by_source)) for spot, group in judged.items()
+        },
+        "reopen_rate": {spot: shared(group, lambda case: case.reopens > 0) for spot, group in done.items()},
+    }
+    for what in ("kept", "late", "broken"):
+        found[f"promise_{what}"] = {
+            spot: shared(group, lambda case, what=what: fate(case) == what)  # type: ignore[misc]
+            for spot, group in due.items()
+        }
+    for name, p in (("time_to_resolution", Fraction(1, 2)), ("time_to_resolution_p90", Fraction(9, 10))):
+        found[name] = {spot: waited(group, p, SECONDS_A_DAY) for spot, group in waits.items() if group}
+    return found
+
+
+def stock(cases: Sequence[Case], spots: Iterable[Spot], every: Every | None, zone: ZoneInfo, split: Segment) -> Answer:
+    """The cases open at the end of each period, or now if that is still to come."""
+    parts: dict[str | None, list[Case]] = defaultdict(list)
+    for case in cases:
+        parts[split(case)].append(case)
+    return {
+        (segment, name): counted(
+            sum(open_at(case, ends_of(name, every, zone) if name and every else None) for case in parts[segment])
+        )
+        for segment, name in spots
+    }

@@ -112,7 +112,9 @@ def test_individuals_of_the_nist_handbook() -> None:
 
 
 def test_counts_of_the_nist_handbook() -> None:
-    values = np.array([16, 14, 28, 16, 12, 20, 10, 12, 10, 17, 19, 17, 14, 16, 15, 13, 14, 16, 11, 20, 11, 19, 16, 31, 13.0])
+    values = np.array(
+        [16, 14, 28, 16, 12, 20, 10, 12, 10, 17, 19, 17, 14, 16, 15, 13, 14, 16, 11, 20, 11, 19, 16, 31, 13.0]
+    )
     assert line(values, limits.c(values, base(25))) == pytest.approx((16, 4, 28), abs=1e-9)
 
 
@@ -127,7 +129,17 @@ def test_anhoej_limits_follow_the_formula_from_10_to_100() -> None:
             k += 1
             cumulated += math.comb(n - 1, k)
         assert found.crossings_needed == k == binomial_quantile(0.05, n - 1, 0.5)
-    table = {10: (6, 2), 12: (7, 3), 16: (7, 4), 20: (7, 6), 24: (8, 8), 30: (8, 10), 40: (8, 14), 60: (9, 23), 100: (10, 41)}
+    table = {
+        10: (6, 2),
+        12: (7, 3),
+        16: (7, 4),
+        20: (7, 6),
+        24: (8, 8),
+        30: (8, 10),
+        40: (8, 14),
+        60: (9, 23),
+        100: (10, 41),
+    }
     for n, (longest, crossings) in table.items():
         assert (round(math.log2(n)) + 3, binomial_quantile(0.05, n - 1, 0.5)) == (longest, crossings)
 

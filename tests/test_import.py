@@ -85,7 +85,7 @@ def rows_of(workspace: Workspace, folder: Path, columns: str, where: str = "true
 
 def digest(workspace: Workspace) -> str:
     """The log's content, whatever order its rows are stored in."""
-    columns = "moment_id, epoch_us(\"at\"), kind, case_id, team, text, score, epoch_us(due), source_row"
+    columns = 'moment_id, epoch_us("at"), kind, case_id, team, text, score, epoch_us(due), source_row'
     return hashlib.sha256(repr(rows_of(workspace, workspace.log, columns)).encode()).hexdigest()
 
 
@@ -127,7 +127,9 @@ def test_a_later_export_adds_only_what_is_new(workspace: Workspace, tmp_path: Pa
     assert rows_of(workspace, workspace.cases, "case_id, closed") == [("1", 1), ("2", 1), ("3", 1)]
 
 
-def test_a_changed_fact_is_appended_as_a_correction_and_the_later_one_counts(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_changed_fact_is_appended_as_a_correction_and_the_later_one_counts(
+    workspace: Workspace, tmp_path: Path
+) -> None:
     import_file(workspace, write(tmp_path / "a.csv", [row(1), row(2)]), TICKETS, now=NOW)
     moved = write(tmp_path / "b.csv", [row(1, due="2024-03-20 12:00"), row(2)])
     done = import_file(workspace, moved, TICKETS, now=NOW + timedelta(days=1))
@@ -156,10 +158,18 @@ def test_refused_rows_name_row_column_value_and_reason_and_can_be_mended(workspa
     with done.refusals.open(encoding="utf-8", newline="") as refused:
         listed = list(csv.DictReader(refused))
     shown = [(one["wellserved_row"], one["wellserved_column"], one["wellserved_value"]) for one in listed]
-    assert shown[:5] == [("3", "opened", "soon"), ("4", "id", ""), ("5", "stars", "9"), ("6", "opened", ""), ("8", "due", "0001-01-01 00:00")]
+    assert shown[:5] == [
+        ("3", "opened", "soon"),
+        ("4", "id", ""),
+        ("5", "stars", "9"),
+        ("6", "opened", ""),
+        ("8", "due", "0001-01-01 00:00"),
+    ]
     assert listed[5]["wellserved_value"] == "8,2024-03-04 09:00"
     assert listed[5]["wellserved_reason"] == "has 2 fields where the header has 7"
-    mended = [one | {"opened": "2024-03-04 09:00", "id": one["id"] or "3", "stars": "", "due": ""} for one in listed[:5]]
+    mended = [
+        one | {"opened": "2024-03-04 09:00", "id": one["id"] or "3", "stars": "", "due": ""} for one in listed[:5]
+    ]
     with (tmp_path / "mended.csv").open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, listed[0].keys())
         writer.writeheader()
@@ -175,7 +185,11 @@ def test_impossible_facts_are_kept_and_flagged(workspace: Workspace, tmp_path: P
     done = import_file(workspace, write(tmp_path / "a.csv", rows), TICKETS, now=NOW)
     assert done.receipt.rows_loaded == 3
     assert done.receipt.notes["moments later than the import itself"] == 1
-    assert rows_of(workspace, workspace.cases, "case_id, closed_first, due_first") == [("1", 1, 0), ("2", 0, 1), ("3", 0, 0)]
+    assert rows_of(workspace, workspace.cases, "case_id, closed_first, due_first") == [
+        ("1", 1, 0),
+        ("2", 0, 1),
+        ("3", 0, 0),
+    ]
     (waits,) = actions.ask_measures(workspace, Question((find_measure("asked"),)))
     assert waits.as_of_local < NOW, "a year typed wrongly must not move the time up to which the record is known"
 

@@ -26,12 +26,19 @@ DAY = 86_400
 START = 1_704_067_200  # 2024-01-01 UTC, a Monday
 
 
-def made_cases(db: duckdb.DuckDBPyConnection, asked: np.ndarray[tuple[int], np.dtype[np.int64]], waits: np.ndarray[tuple[int], np.dtype[np.int64]], as_of: int) -> Scope:
+def made_cases(
+    db: duckdb.DuckDBPyConnection,
+    asked: np.ndarray[tuple[int], np.dtype[np.int64]],
+    waits: np.ndarray[tuple[int], np.dtype[np.int64]],
+    as_of: int,
+) -> Scope:
     """A table of cases that were asked at these seconds and resolved so many seconds later, seen at as_of."""
     resolved = asked + waits
     done = resolved <= as_of
     db.execute("CREATE OR REPLACE TEMP TABLE raw_cases (i BIGINT, a BIGINT, r BIGINT)")
-    values = ", ".join(f"({i}, {a}, {r if d else 'NULL'})" for i, (a, r, d) in enumerate(zip(asked, resolved, done, strict=True)))
+    values = ", ".join(
+        f"({i}, {a}, {r if d else 'NULL'})" for i, (a, r, d) in enumerate(zip(asked, resolved, done, strict=True))
+    )
     db.execute(f"INSERT INTO raw_cases VALUES {values}")
     given = {
         "source": "'made'", "case_id": "CAST(i AS VARCHAR)", "moments": "1", "asked_s": "a",
@@ -63,7 +70,9 @@ def test_an_unchanged_process_with_open_cases_shows_no_gain_where_the_mean_over_
         chart = draw_up(series)
         last = max(place for place in range(len(series)) if chart.used[place])
         medians.append(float(chart.values[last]))
-        claimed += any(one.verdict == "better" and one.last >= last for one in chart.signals if one.rule != "few_crossings")
+        claimed += any(
+            one.verdict == "better" and one.last >= last for one in chart.signals if one.rule != "few_crossings"
+        )
     figures = f"naive gain of 20% or more in {np.mean(np.array(naive) >= 0.2):.0%} of runs, mean {np.mean(naive):.0%}; "
     figures += f"chart signals better in {claimed / runs:.0%}; median of the last month {np.mean(medians):.1f} days"
     print(figures)
@@ -79,7 +88,11 @@ def test_the_report_of_an_unchanged_process_calls_its_last_month_a_wobble() -> N
     scope = made_cases(db, asked, waits, START + days * DAY)
     report = make_report(scope, "made", [], "test")
     found = [one for section in report.sections if section.key == "waits" for one in section.findings]
-    (median,) = (one for one in found if one.measure and one.measure.name == "time_to_resolution" and "resolved within" in one.text)
+    (median,) = (
+        one
+        for one in found
+        if one.measure and one.measure.name == "time_to_resolution" and "resolved within" in one.text
+    )
     assert median.tone == "wobble"
     assert median.value == pytest.approx(11, abs=2)
     assert "no signal" in median.text
@@ -124,9 +137,15 @@ def test_all_forms_hold_the_same_numbers(boston: Report, samples: Workspace) -> 
         for name in ("value", "low", "high"):
             assert (repr(one[name]) if one[name] is not None else "") == other[name]
     late = next(one for one in as_json["sections"][0]["findings"] if one["measure"] == "closed_late")
-    (series,) = actions.ask_measures(samples, Question((find_measure("closed_late"),), where=(("source", "boston311"),)))
+    (series,) = actions.ask_measures(
+        samples, Question((find_measure("closed_late"),), where=(("source", "boston311"),))
+    )
     assert late["value"] == series.value[0] == 4736 / 19716
-    for form in (markdown.report_text(boston), terminal.plain_text(terminal.report_lines(boston), 4000), html.report_page(boston)):
+    for form in (
+        markdown.report_text(boston),
+        terminal.plain_text(terminal.report_lines(boston), 4000),
+        html.report_page(boston),
+    ):
         assert "24.02%" in form.replace("\\", "")
 
 
@@ -159,7 +178,9 @@ def test_a_record_without_due_times_replies_or_ratings_says_so(samples: Workspac
 def test_the_funnel_flags_what_chance_cannot_explain() -> None:
     db, rng = engine.connect(), np.random.default_rng(8)
     sizes, shares = [400] * 20, [0.7] * 19 + [0.4]
-    parts = [f"('t{i:02d}', {int(rng.binomial(n, p))}, {n})" for i, (n, p) in enumerate(zip(sizes, shares, strict=True))]
+    parts = [
+        f"('t{i:02d}', {int(rng.binomial(n, p))}, {n})" for i, (n, p) in enumerate(zip(sizes, shares, strict=True))
+    ]
     db.execute(f"CREATE TABLE t AS SELECT * FROM (VALUES {', '.join(parts)}) v(team, k, n)")
     db.execute(
         "CREATE TABLE c AS SELECT 'made' AS source, team, 0 AS asked_day, 0 AS scale, CASE WHEN g <= k THEN 1 ELSE 0 END AS source_kept "
@@ -179,7 +200,9 @@ def test_the_funnel_flags_what_chance_cannot_explain() -> None:
     assert lies.total == sum(n - (k or 0) for n, k in zip(series.n, series.count, strict=True))
 
 
-def test_a_report_needs_no_more_questions_than_it_has_answers(samples: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_needs_no_more_questions_than_it_has_answers(
+    samples: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
     real = engine.ask
 

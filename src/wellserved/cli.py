@@ -69,8 +69,12 @@ Home = Annotated[
     Path | None, typer.Option("--home", help="Workspace folder; otherwise WELLSERVED_HOME, or your data folder.")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of the screen.")]
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="text, html, md, json, csv or svg, where they make sense.")]
-EveryOption = Annotated[Every | None, typer.Option("--every", help="Split by day, week, month or quarter, in the workspace's time zone.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", "-f", help="text, html, md, json, csv or svg, where they make sense.")
+]
+EveryOption = Annotated[
+    Every | None, typer.Option("--every", help="Split by day, week, month or quarter, in the workspace's time zone.")
+]
 Since = Annotated[str | None, typer.Option("--since", help="First day, YYYY-MM-DD.")]
 Until = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]
 Where = Annotated[list[str] | None, typer.Option("--where", help="COLUMN=VALUE; repeat for more.")]

@@ -1,0 +1,81 @@
+"""The house keeps its shape: size of functions and files, names of modules, tests that test."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "wellserved"
+BANNED = {"utils", "helpers", "services", "types", "constants", "common", "misc"}
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def body_lines(node: ast.FunctionDef) -> int:
+    """Lines of a function without its signature and docstring."""
+    first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+    return (node.end_lineno or first.lineno) - first.lineno + 1
+
+
+def test_functions_and_files_stay_on_one_page() -> None:
+    lengths = sorted(body_lines(node) for path in SOURCE.rglob("*.py") for node in functions(path))
+    assert lengths[int(len(lengths) * 0.9)] <= 30
+    assert lengths[-1] <= 60
+    for path in SOURCE.rglob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 650, path
+        assert path.stem not in BANNED
+
+
+def test_public_functions_say_what_they_answer() -> None:
+    for path in SOURCE.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), path
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{path.name}: {node.name}"
+
+
+def asserts(node: ast.AST) -> bool:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Assert):
+            return True
+        if isinstance(inner, ast.Call):
+            name = inner.func.attr if isinstance(inner.func, ast.Attribute) else getattr(inner.func, "id", "")
+            if name in {"raises", "fail"} or name.startswith(("assert_", "check_")):
+                return True
+    return False
+
+
+def test_every_test_asserts_something() -> None:
+    tests = [
+        (path, node)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in functions(path)
+        if node.name.startswith("test_")
+    ]
+    assert len(tests) > 50
+    assert [f"{path.name}: {node.name}" for path, node in tests if not asserts(node)] == []
+
+
+def test_the_core_starts_without_what_only_tests_need() -> None:
+    heavy = ("pytest", "hypothesis", "lifelines", "pandas", "polars", "playwright", "django")
+    code = f"import sys, wellserved.cli; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_nothing_reaches_for_the_network() -> None:
+    banned = {"urllib", "http", "requests", "socket", "httpx", "ftplib", "smtplib", "aiohttp"}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in names} & banned, path

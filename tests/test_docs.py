@@ -1,0 +1,159 @@
+"""README, docs/ and the command line's help are true."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from wellserved import __version__
+from wellserved.chart.rules import RULE_SETS, RULES
+from wellserved.mapping import parse_mapping, presets
+from wellserved.measure import MEASURES
+from wellserved.moments import CASE_COLUMNS, KINDS, MOMENT_COLUMNS
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def run(*command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, env={**os.environ, **env}, check=False
+    )
+
+
+def test_generated_documents_are_up_to_date() -> None:
+    done = run("docs/generate.py", "--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_measure_rule_kind_and_column_is_documented() -> None:
+    measures, glossary = read("docs/measures.md"), read("docs/glossary.md")
+    for measure in MEASURES:
+        assert f"## {measure.name}\n" in measures
+        assert measure.question.endswith("?")
+        assert measure.source
+        assert measure.counted
+    for name in (*RULES, *KINDS, *(one.name for one in MOMENT_COLUMNS), *(one.name for one in CASE_COLUMNS)):
+        assert f"`{name}`" in glossary, name
+    assert set().union(*RULE_SETS.values()) == set(RULES)
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    links = 0
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+            links += 1
+    assert links > 10
+
+
+def test_every_command_in_the_documents_exists() -> None:
+    commands = set(re.findall(r"^## wellserved (\w+)", read("docs/cli.md"), re.M))
+    assert {"init", "inspect", "import", "measures", "measure", "chart", "report", "log", "demo"} <= commands
+    for page in (read("README.md"), read("docs/tutorial.md"), read("docs/sources.md")):
+        for line in re.findall(r"^wellserved (\w+)(.*)$", page, re.M):
+            assert line[0] in commands
+            help_text = read("docs/cli.md").split(f"## wellserved {line[0]}\n")[1].split("\n## ")[0]
+            for option in re.findall(r"(?<!\S)--?[a-z]+", line[1]):
+                assert re.search(rf"(`|, ){option}[,`]", help_text), (line, option)
+
+
+def test_the_mapping_shown_in_the_documents_is_a_mapping() -> None:
+    (shown,) = re.findall(r"```toml\n(.*?)```", read("docs/sources.md"), re.S)
+    mapping = parse_mapping(shown, "docs/sources.md")
+    assert [rule.kind for rule in mapping.moments] == ["asked", "promised", "resolved", "rated"]
+    assert {one.name for one in presets()} == {"boston311", "cfpb", "servicenow"}
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    assert re.findall(r"^## (\S+)", read("CHANGELOG.md"), re.M)[0] == __version__
+    assert tomllib.loads(read("pyproject.toml"))["project"]["version"] == __version__
+
+
+def test_locks_name_no_registry() -> None:
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        text = read(lock)
+        assert "--hash=sha256:" in text
+        assert "://" not in text
+        assert "--index" not in text
+
+
+def diffs() -> list[str]:
+    return re.findall(r"```diff\n(.*?)```", read("CONTRIBUTING.md"), re.S)
+
+
+CHECKS = (
+    "from wellserved.measure import find_measure; assert find_measure('chased_rate').kind == 'share'",
+    "from wellserved.mapping import recognise; m = recognise(['Unique Key', 'Created Date', 'Closed Date', 'Complaint Type']);"
+    "assert m is not None and m.name == 'nyc311' and len(m.moments) == 3",
+    "import numpy as np; from wellserved.chart.rules import RULES; from wellserved.chart.limits import Limits;"
+    "v = np.array([0.1, -0.1] * 10); f = Limits(np.zeros(20), np.full(20, -3.0), np.full(20, 3.0));"
+    "r = RULES['fifteen_near_the_centre'][0]; assert r(v, f).all() and r(-v, f).all() and not r(v * 20, f).any()",
+)
+
+
+@pytest.mark.parametrize("place", range(3), ids=["measure", "source", "rule"])
+def test_the_changes_shown_to_contributors_work_as_they_stand(place: int, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__", "*.gz"))
+    (tmp_path / "one.diff").write_text(diffs()[place], encoding="utf-8")
+    done = subprocess.run(["git", "apply", "one.diff"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    tried = run("-c", CHECKS[place], PYTHONPATH=str(tmp_path / "src"))
+    assert tried.returncode == 0, tried.stderr
+
+
+def test_readme_says_how_to_start_and_what_the_simulation_shows() -> None:
+    text = read("README.md")
+    assert "make demo" in text
+    assert "make test" in text
+    assert "gain of 20% or more in most months" in text
+
+
+def test_samples_carry_no_personal_details_and_stay_small() -> None:
+    import csv
+    import gzip
+
+    sys.path.insert(0, str(ROOT / "samples"))
+    try:
+        from make_slices import ADDRESS, EMAIL, PHONE, SLICES, TARGET
+    finally:
+        sys.path.pop(0)
+    total = 0
+    csv.field_size_limit(10 << 20)
+    for one in SLICES:
+        total += (TARGET / one.part).stat().st_size
+        with gzip.open(TARGET / one.part, "rt", encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                for column in one.words:
+                    assert not any(pattern.search(row[column]) for pattern in (ADDRESS, EMAIL, PHONE)), row[column]
+    assert total <= 6_000_000
+
+
+def test_the_issue_of_a_wrong_request_says_what_to_do(tmp_path: Path) -> None:
+    env = {"WELLSERVED_HOME": str(tmp_path / "none"), "NO_COLOR": "1"}
+    for command, hint in (
+        (("report",), "wellserved init"),
+        (("measure", "promise_kep"), "promise_kept"),
+        (("inspect", str(tmp_path / "missing.csv")), "Check the name"),
+    ):
+        done = run("-m", "wellserved", *command, **env)
+        assert done.returncode == 2
+        assert hint in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_json_of_measures_is_the_registry() -> None:
+    done = run("-m", "wellserved", "measures", "--format", "json")
+    assert [one["name"] for one in json.loads(done.stdout)] == [one.name for one in MEASURES]

@@ -1,0 +1,129 @@
+"""The pages in a real browser: accessible, no sideways scroll on a phone, no request to anybody, light and dark."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wellserved import actions
+from wellserved.measure import Question, find_measure
+from wellserved.render import html
+from wellserved.workspace import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+if CHROMIUM is None and os.environ.get("CI") == "true":
+    raise RuntimeError("CI must have Chromium: the pages are to be tested")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM ON THIS MACHINE: the pages are NOT tested"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def pages(samples: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    made = []
+    for source in ("boston311", "servicenow", "cfpb"):
+        report = actions.service_report(samples, source)
+        (folder / f"{source}.html").write_text(html.report_page(report), encoding="utf-8")
+        made.append((f"{source}.html", report))
+    (folder / "index.html").write_text(html.index_page(made), encoding="utf-8")
+    question = Question((find_measure("promise_kept"),), by="team", where=(("source", "boston311"),))
+    (folder / "series.html").write_text(html.series_page(actions.ask_measures(samples, question)), encoding="utf-8")
+    return folder
+
+
+def opened(
+    browser: Browser, pages: Path, name: str, width: int = 1280, scheme: str = "light"
+) -> tuple[Page, list[str]]:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    noise: list[str] = []
+    page.on("console", lambda message: noise.append(message.text))
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.on("request", lambda request: noise.append(request.url) if not request.url.startswith("file:") else None)
+    page.goto((pages / name).as_uri())
+    return page, noise
+
+
+NAMES = ("index.html", "boston311.html", "servicenow.html", "cfpb.html", "series.html")
+
+
+LOOKS = [("index.html", "light"), ("index.html", "dark"), ("boston311.html", "light"), ("boston311.html", "dark")]
+LOOKS += [("servicenow.html", "dark"), ("series.html", "light")]
+
+
+@pytest.mark.parametrize(("name", "scheme"), LOOKS)
+def test_a_page_has_no_accessibility_fault_and_makes_no_noise(
+    browser: Browser, pages: Path, name: str, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, noise = opened(browser, pages, name, scheme=scheme)
+    page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
+    assert len(found.response["passes"]) > 5
+    assert found.violations_count == 0, found.generate_report()
+    assert noise == []
+    page.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_page_never_scrolls_sideways_and_shows_the_picture_that_fits(
+    browser: Browser, pages: Path, name: str, width: int
+) -> None:
+    page, _ = opened(browser, pages, name, width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if "figure" in page.content() and name.endswith("311.html"):
+        fits, other = ("narrow", "wide") if width == 390 else ("wide", "narrow")
+        assert page.locator(f"svg.{fits}").first.is_visible()
+        assert not page.locator(f"svg.{other}").first.is_visible()
+    page.close()
+
+
+def test_labels_of_a_chart_stay_inside_its_picture(browser: Browser, pages: Path) -> None:
+    page, _ = opened(browser, pages, "boston311.html")
+    outside = page.eval_on_selector_all(
+        "svg.wide text",
+        """all => all.filter(one => { const t = one.getBoundingClientRect(), s = one.closest('svg').getBoundingClientRect();
+            return t.left < s.left - 1 || t.right > s.right + 1 }).map(one => one.textContent)""",
+    )
+    assert outside == []
+    page.close()
+
+
+def test_a_definition_is_one_click_away(browser: Browser, pages: Path) -> None:
+    page, _ = opened(browser, pages, "boston311.html")
+    link = page.locator("a.def").first
+    target = link.get_attribute("href")
+    link.click()
+    assert page.url.endswith(str(target))
+    assert page.locator(str(target)).is_visible()
+    page.close()
