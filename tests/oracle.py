@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -238,8 +239,8 @@ def wait(case: Case, now: datetime) -> tuple[int, bool] | None:
 
 def wilson(k: int, n: int) -> tuple[float, float]:
     """The two shares whose distance from k/n is Z of their own standard errors: roots of a quadratic equation."""
-    a, b, c = n + Z * Z, 2 * k + Z * Z, k * k / n
-    root = math.sqrt(b * b - 4 * a * c)
+    a, b = n + Z * Z, 2 * k + Z * Z  # of a x^2 - b x + k^2 / n = 0
+    root = Z * math.sqrt(Z * Z + 4 * k * (n - k) / n)
     return ((b - root) / (2 * a), (b + root) / (2 * a))
 
 
@@ -463,12 +464,18 @@ def answers(cases: Sequence[Case], every: Every | None, zone: ZoneInfo, split: S
 
 def stock(cases: Sequence[Case], spots: Iterable[Spot], every: Every | None, zone: ZoneInfo, split: Segment) -> Answer:
     """The cases open at the end of each period, or now if that is still to come."""
-    parts: dict[str | None, list[Case]] = defaultdict(list)
-    for case in cases:
-        parts[split(case)].append(case)
-    return {
-        (segment, name): counted(
-            sum(open_at(case, ends_of(name, every, zone) if name and every else None) for case in parts[segment])
-        )
-        for segment, name in spots
-    }
+    begun: dict[str | None, list[datetime]] = defaultdict(list)
+    over: dict[str | None, list[datetime]] = defaultdict(list)  # both asked for and finally resolved
+    for case in sorted(cases, key=lambda one: one.asked):
+        begun[split(case)].append(case.asked)
+    for case in sorted((one for one in cases if one.resolved), key=_over):
+        over[split(case)].append(_over(case))
+    found = {}
+    for segment, name in spots:
+        end = ends_of(name, every, zone) if name and every else datetime.max.replace(tzinfo=UTC)
+        found[segment, name] = counted(bisect_left(begun[segment], end) - bisect_left(over[segment], end))
+    return found
+
+
+def _over(case: Case) -> datetime:
+    return max(case.asked, case.resolved or case.asked)

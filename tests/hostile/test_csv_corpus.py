@@ -177,11 +177,12 @@ def test_a_gzipped_file_is_read_by_the_fast_parser(tmp_path: Path) -> None:
     assert outcome.done.receipt.careful == ""
 
 
-PLAIN_CELLS = st.text(
+PLAIN_CELLS = st.lists(
     st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=("Cs",))
-    | st.sampled_from([",", '"', "\n", "\r\n", " ", ";", "'", "\t", "|", "\\"]),
+    | st.sampled_from([",", '"', "\n", "\r\n", "\r", " ", ";", "'", "\t", "|", "\\"])
+    | st.sampled_from(["a", "B", "7", "word "]),
     max_size=12,
-)
+).map("".join)
 
 
 def _ambiguous(cell: str, width: int) -> bool:
@@ -201,10 +202,12 @@ def tables(draw: st.DrawFn) -> list[Row]:
 @given(table=tables(), ending=st.sampled_from(["\n", "\r\n"]))
 @example(table=[["id-0", "\x01", ""]], ending="\n")
 @example(table=[["id-0", "a\n,x", "b"]], ending="\n")
+@example(table=[["id-0", "x\ry", ""]], ending="\n")
 @example(table=[["id-0", "\x1e\n\x1e", "b\r\nc"]], ending="\r\n")
 def test_a_table_written_as_csv_is_read_back_cell_by_cell(table: list[Row], ending: str) -> None:
     file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator=ending)
+    # Only with CR LF for a line end does csv.writer quote a carriage return by itself.
+    writer = csv.writer(file, lineterminator=ending, quoting=csv.QUOTE_MINIMAL if ending == "\r\n" else csv.QUOTE_ALL)
     writer.writerow([f"column {place}" for place in range(len(table[0]))])
     writer.writerows(table)
     with tempfile.TemporaryDirectory() as folder:
@@ -296,6 +299,8 @@ CASES: dict[str, tuple[bytes | str, int, int]] = {
         7,
         7,
     ),
+    "a carriage return inside quotes in the first row": (HEADER + 'x,2024-01-01,svc,cat,"one\rtwo"\n' + lines(3), 4, 4),
+    "a carriage return inside quotes in a later row": (HEADER + lines(3) + 'x,2024-01-01,svc,cat,"one\rtwo"\n', 4, 4),
     "a line with as many commas inside quotes": (
         HEADER + lines(3) + 'x,2024-01-01,svc,cat,"one,\ntwo, three, four, five, six\nend"\n' + lines(3, 10),
         7,
@@ -330,6 +335,7 @@ def test_every_row_of_a_hostile_file_is_loaded_or_refused(name: str, tmp_path: P
     assert sum(outcome.done.receipt.reasons.values()) == read - loaded
     assert (outcome.done.refusals is not None) == (read > loaded)
     assert len(outcome.moments("case_id")) == loaded
+    assert len({case for (case,) in outcome.moments("case_id")}) == loaded, "no row stands in for another"
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -339,6 +345,21 @@ def test_the_fast_and_the_careful_reader_give_the_same_cells(name: str, tmp_path
     assert rows == careful
     assert [(one.row, one.reason) for one in raw.broken] == [(one.row, one.reason) for one in broken]
     assert raw.rows_read == len(rows) + len(broken) == CASES[name][1]
+
+
+@pytest.mark.parametrize(
+    "sloppy",
+    [
+        'x,2024-01-01,svc,"cat" x,"say "hi" now"',
+        '"x" y,2024-01-01,svc,cat,"b" c',
+        'x,2024-01-01,"a" b,"cat" x,"say "hi""',
+    ],
+)
+def test_a_row_with_two_badly_quoted_fields_is_not_replaced_by_the_row_before_it(sloppy: str, tmp_path: Path) -> None:
+    raw, rows = staged(tmp_path, HEADER + lines(3) + sloppy + "\n" + lines(3, 10))
+    assert raw.rows_read == 7
+    assert [row[0] for row in rows if row[0][0] not in "x"] == ["1", "2", "3", "10", "11", "12"]
+    assert len([row for row in rows if row[0][0] == "x"]) + len(raw.broken) == 1
 
 
 def test_words_in_every_encoding_arrive_as_the_same_words(tmp_path: Path) -> None:
@@ -473,7 +494,7 @@ def test_a_file_without_the_mapped_columns_is_refused_with_what_to_do(content: b
 
 
 def test_a_title_whose_quote_never_closes_is_refused_or_read_but_never_a_crash(tmp_path: Path) -> None:
-    refused(tmp_path, '"Weekly export\n' + HEADER + lines(2500), WellservedError, "")
+    refused(tmp_path, '"Weekly export\n' + HEADER + lines(2500), WellservedError, ".")
 
 
 @pytest.mark.parametrize("size", [20, 300, 3_000, 200_000])
@@ -481,17 +502,12 @@ def test_random_bytes_are_refused_with_what_to_do(size: int, tmp_path: Path) -> 
     for seed in range(5):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        refused(folder, random.Random(seed).randbytes(size), WellservedError, "")
+        refused(folder, random.Random(seed).randbytes(size), WellservedError, ".")
 
 
 def test_rows_of_another_width_than_the_header_are_never_lost_in_silence(tmp_path: Path) -> None:
     content = HEADER + lines(5).replace("\n", ",\n")  # a trailing comma in the rows, none in the header
-    try:
-        outcome = bring_in(tmp_path, content)
-    except WellservedError as error:
-        assert error.do
-    else:
-        assert outcome.counts[0] == 5
+    refused(tmp_path, content, MappingError, "has no column 'id'")
 
 
 # Archives
@@ -511,7 +527,7 @@ def test_a_gzip_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None
 
 
 def test_a_gzip_bomb_of_blank_lines_is_refused_as_fast(tmp_path: Path) -> None:
-    refused(tmp_path, gzip.compress(b"\n" * (200 << 20), 6, mtime=0), SourceError, "decompression bomb")
+    refused(tmp_path, gzip.compress(b"\n" * (80 << 20), 6, mtime=0), SourceError, "decompression bomb")
 
 
 def test_a_zip_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
@@ -552,7 +568,7 @@ def test_a_member_name_that_climbs_out_writes_nothing_outside(tmp_path: Path) ->
         folder = inner / str(place)
         folder.mkdir()
         assert bring_in(folder, packed((name, HEADER + lines(5))), name="a.zip").counts == (5, 5, 0)
-    assert not [file for file in tmp_path.rglob("*evil*")]
+    assert not list(tmp_path.rglob("*evil*"))
     assert not Path("/tmp/evil-wellserved.csv").exists()
 
 

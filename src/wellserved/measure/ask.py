@@ -24,7 +24,8 @@ from wellserved.measure.interval import garwood, quantile_ranks, t_mean, waiting
 from wellserved.measure.series import Question, Series, Value
 from wellserved.moments import Every, NotComputed, Period, day_number, day_of, period_of, periods_between
 
-LARGE = 5_000  # cases in a group from which the engine's percentile is asked first
+MANY = 100_000  # cases from which the engine's percentile is asked first, for groups that are
+LARGE = 1_000  # large enough
 NEVER = 1 << 60  # seconds: a wait that has not ended
 Key = tuple[int, str | None]  # period key, segment
 
@@ -90,6 +91,9 @@ def _where(question: Question) -> tuple[str, dict[str, object]]:
 
 
 def _sources(scope: Scope, where: str, values: Mapping[str, object]) -> list[str]:
+    """The sources that the filters leave."""
+    if len(scope.as_of) <= 1:
+        return list(scope.as_of)
     found = ask(scope.db, f"SELECT DISTINCT source FROM {scope.table} WHERE {where}", values)
     return [str(one) for one in found["source"].to_pylist()]
 
@@ -135,6 +139,11 @@ def _within(question: Question, anchor: str) -> str:
     return " AND ".join(terms) or "1 = 1"
 
 
+def _dated(anchor: str, every: Every | None) -> str:
+    """SQL: the case has the anchor's date; asked of the column that the period needs anyway."""
+    return f"{anchor}_{'month' if every in ('month', 'quarter') else 'day'} IS NOT NULL"
+
+
 def _by(question: Question) -> str:
     return question.by if question.by else "CAST(NULL AS VARCHAR)"
 
@@ -148,20 +157,16 @@ def _aggregate(
 ) -> dict[str, _Column]:
     """Counts, shares and means of one anchor in one pass."""
     anchor = measures[0].anchor
+    shared = {one.population for one in measures}
+    only = _fill(shared.pop(), scope) if len(shared) == 1 else "1 = 1"  # one population for all: leave the others out
     sums = []
     for index, one in enumerate(measures):
-        counted = _fill(one.population, scope)
-        sums.append(f"SUM(CASE WHEN {counted} THEN 1 ELSE 0 END) AS n{index}")
-        if one.kind == "share":
-            event = _fill(one.event, scope)
-            sums.append(f"SUM(CASE WHEN ({counted}) AND ({event}) THEN 1 ELSE 0 END) AS k{index}")
-        if one.kind == "mean":
-            value = f"CAST({one.value} AS DOUBLE)"
-            sums.append(f"SUM(CASE WHEN {counted} THEN {value} ELSE 0 END) AS k{index}")
-            sums.append(f"SUM(CASE WHEN {counted} THEN {value} * {value} ELSE 0 END) AS q{index}")
+        counted = "1 = 1" if not shared and only != "1 = 1" else _fill(one.population, scope)
+        sums += _sums(one, index, counted, scope)
     sql = (
         f"SELECT {_key(anchor, question.every)} AS period, {_by(question)} AS segment, {', '.join(sums)} "
-        f"FROM {scope.table} WHERE {anchor}_day IS NOT NULL AND {where} AND {_within(question, anchor)} GROUP BY 1, 2"
+        f"FROM {scope.table} WHERE {_dated(anchor, question.every)} AND ({only}) AND {where} "
+        f"AND {_within(question, anchor)} GROUP BY 1, 2"
     )
     table = ask(scope.db, sql, values).to_pydict()
     columns = {}
@@ -181,18 +186,30 @@ def _aggregate(
     return columns
 
 
+def _sums(one: Measure, index: int, counted: str, scope: Scope) -> list[str]:
+    """SQL: what one measure adds up; `counted` says which cases it is about."""
+    sums = [f"{'COUNT(*)' if counted == '1 = 1' else f'SUM(CASE WHEN {counted} THEN 1 ELSE 0 END)'} AS n{index}"]
+    if one.kind == "share":
+        sums.append(f"SUM(CASE WHEN ({counted}) AND ({_fill(one.event, scope)}) THEN 1 ELSE 0 END) AS k{index}")
+    if one.kind == "mean":
+        value = f"CAST({one.value} AS DOUBLE)"
+        sums.append(f"SUM(CASE WHEN {counted} THEN {value} ELSE 0 END) AS k{index}")
+        sums.append(f"SUM(CASE WHEN {counted} THEN {value} * {value} ELSE 0 END) AS q{index}")
+    return sums
+
+
 def _waits(scope: Scope, question: Question, one: Measure, where: str, values: Mapping[str, object]) -> _Column:
     """The quantile of a wait in every group, open cases counted as still waiting."""
     key, by = _key(one.anchor, question.every), _by(question)
     wait, ended = _fill(one.value, scope), _fill(one.event, scope)
     base = (
-        f"FROM {scope.table} WHERE ({_fill(one.population, scope)}) AND {one.anchor}_day IS NOT NULL "
+        f"FROM {scope.table} WHERE ({_fill(one.population, scope)}) AND {_dated(one.anchor, question.every)} "
         f"AND {where} AND {_within(question, one.anchor)}"
     )
     (size,) = scope.db.sql(f"SELECT count(*) FROM {scope.table}").fetchall()[0]
     column = _Column()
     small = base
-    if size > 20 * LARGE:
+    if size > MANY:
         done = _large_groups(scope, one, column, f"{key} AS period, {by} AS segment", base, (wait, ended), values)
         small = _without(scope, done, base, key, by)
     found = ask(
@@ -298,18 +315,19 @@ def _without(scope: Scope, done: Sequence[Key], base: str, key: str, by: str) ->
 
 def _lacking(scope: Scope, measures: Sequence[Measure], where: str, values: Mapping[str, object]) -> dict[str, str]:
     """Measures that these cases cannot answer at all, and what they lack."""
-    needy = [one for one in measures if one.needs]
-    tests = [
-        f"MAX(CASE WHEN {_fill(one.needs, scope)} THEN 1 ELSE 0 END) AS t{index}" for index, one in enumerate(needy)
-    ]
-    scaled = "COUNT(DISTINCT scale) AS scales"
-    found = ask(scope.db, f"SELECT {', '.join([scaled, *tests])} FROM {scope.table} WHERE {where}", values).to_pydict()
-    lacking = {
-        one.name: f"the record holds no {one.lacking}" for index, one in enumerate(needy) if not found[f"t{index}"][0]
-    }
-    if found["scales"][0] > 1:
-        reason = "ratings on several scales are never mixed; choose one with --where scale=NAME"
-        lacking |= {one.name: reason for one in measures if one.name.startswith("rating_")}
+    lacking = {}
+    for one in measures:
+        if one.needs:  # the first case that has it ends the search
+            sql = f"SELECT 1 FROM {scope.table} WHERE ({_fill(one.needs, scope)}) AND {where} LIMIT 1"
+            if not ask(scope.db, sql, values).num_rows:
+                lacking[one.name] = f"the record holds no {one.lacking}"
+    rated = [one for one in measures if one.name.startswith("rating_") and one.name not in lacking]
+    if rated:
+        first = ask(scope.db, f"SELECT scale FROM {scope.table} WHERE scale IS NOT NULL AND {where} LIMIT 1", values)
+        other = f"SELECT 1 FROM {scope.table} WHERE scale <> $first_scale AND {where} LIMIT 1"
+        if ask(scope.db, other, {**values, "first_scale": first["scale"][0].as_py()}).num_rows:
+            reason = "ratings on several scales are never mixed; choose one with --where scale=NAME"
+            lacking |= dict.fromkeys((one.name for one in rated), reason)
     return lacking
 
 

@@ -237,7 +237,6 @@ def _condition(rule: MomentRule) -> str:
             }[when.test or "is"]
         )
     needed = [rule.due, rule.score] if rule.kind in ("promised", "rated") else []
-    needed += [rule.text] if rule.kind in ("complained", "praised") and rule.text else []
     terms += [f"{name(column)} IS NOT NULL" for column in needed if column]
     return " AND ".join(terms) or "true"
 

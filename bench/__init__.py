@@ -1,0 +1,1 @@
+"""Benchmarks: python -m bench [import] [measures] [report]; ratios of runs made in one go."""

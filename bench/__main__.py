@@ -1,0 +1,220 @@
+"""Speed and memory, each as a ratio to a peer in the same run; nothing here gates a build.
+
+    make bench                     everything, at 1 and 10 million cases (about ten minutes)
+    python dev.py bench import     the import against the bare parser
+    python dev.py bench measures   measures against DuckDB SQL by hand, polars and pandas
+    python dev.py bench report     a report over 10 million cases: seconds and peak memory
+
+BENCH_CASES=1000000 asks fewer cases. CPU seconds of the process, median of the runs said.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from bench import peers, synthetic
+from wellserved.actions import import_file
+from wellserved.engine import duckdb as engine
+from wellserved.measure import Question, Scope, answer, find_measure, scope_of
+from wellserved.report import make_report
+from wellserved.sources.csv_file import look, stage
+from wellserved.workspace import create_workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+WHOLE = ROOT.parent / "shared" / "data" / "boston311_2015.csv.gz"
+SLICE = ROOT / "src" / "wellserved" / "samples" / "boston311_slice.csv.gz"
+COPIES = 10
+
+
+def cpu(work: Callable[[], object], runs: int = 3) -> float:
+    """Median CPU seconds of some runs, after one that does not count."""
+    work()
+    taken = []
+    for _ in range(runs):
+        start = time.process_time()
+        work()
+        taken.append(time.process_time() - start)
+    return statistics.median(taken)
+
+
+def peak_mb() -> int:
+    """Largest memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def child(part: str, *arguments: str) -> dict[str, float]:
+    """Run one part in a process of its own, so that its peak memory is its own."""
+    code = (
+        f"import json; from bench.__main__ import {part}; print(json.dumps({part}({', '.join(map(repr, arguments))})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def many_rows(folder: Path) -> Path:
+    """A large export: the Boston file ten times, each copy with numbers of its own."""
+    lines = gzip.decompress((WHOLE if WHOLE.exists() else SLICE).read_bytes()).decode().splitlines(keepends=True)
+    target = folder / "large.csv"
+    with target.open("w", encoding="utf-8") as file:
+        file.write(lines[0])
+        for copy in range(COPIES):
+            file.writelines(f"{copy}{line}" for line in lines[1:])
+    return target
+
+
+def bare_parser(path: str) -> dict[str, float]:
+    """The parser that the import uses, by itself: every column as text, nothing checked or kept."""
+    source = Path(path)
+    db = engine.connect(source.parent)
+    header = source.open(encoding="utf-8").readline().strip().split(",")
+    types = ", ".join(f"'{name}': 'VARCHAR'" for name in header)
+    everything = ", ".join(f"max({engine.name(name)})" for name in header)
+    scan = (
+        f"read_csv('{path}', auto_detect=false, header=true, delim=',', quote='\"', escape='\"', columns={{{types}}})"
+    )
+    return {"cpu": cpu(lambda: db.sql(f"SELECT {everything} FROM {scan}").fetchall()), "peak": peak_mb()}
+
+
+def kept_parser(path: str) -> dict[str, float]:
+    """The same parser, its rows kept in a table, as any import must."""
+    source = Path(path)
+    db = engine.connect(source.parent)
+    header = source.open(encoding="utf-8").readline().strip().split(",")
+    types = ", ".join(f"'{name}': 'VARCHAR'" for name in header)
+    scan = (
+        f"read_csv('{path}', auto_detect=false, header=true, delim=',', quote='\"', escape='\"', columns={{{types}}})"
+    )
+    return {"cpu": cpu(lambda: db.execute(f"CREATE OR REPLACE TEMP TABLE t AS FROM {scan}")), "peak": peak_mb()}
+
+
+def checked_read(path: str) -> dict[str, float]:
+    """Detection, parse, refusals, reconciliation: what the import does before it looks at a cell."""
+    source = Path(path)
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            looked = look(source, Path(scratch), _silent)
+            db = engine.connect(source.parent, scratch=Path(scratch))
+            stage(db, source, looked, looked[1].header, Path(scratch), _silent)
+
+    return {"cpu": cpu(work), "peak": peak_mb()}
+
+
+def whole_import(path: str) -> dict[str, float]:
+    """The whole import: moments, identities, the log's commit, and the fold into cases."""
+    with tempfile.TemporaryDirectory() as home:
+        workspace = create_workspace(Path(home), "America/New_York")
+        start, began = time.process_time(), time.perf_counter()
+        done = import_file(workspace, Path(path))
+        first = time.process_time() - start
+        wall = time.perf_counter() - began
+        start = time.process_time()
+        import_file(workspace, Path(path))
+        again = time.process_time() - start
+    return {"cpu": first, "wall": wall, "again": again, "rows": done.receipt.rows_read, "moments": done.receipt.moments, "peak": peak_mb()}  # fmt: skip
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    pass
+
+
+def bench_import() -> None:
+    """Print the import beside the bare parser."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = many_rows(Path(folder))
+        size = path.stat().st_size / 1e6
+        parts = {
+            name: child(name, str(path)) for name in ("bare_parser", "kept_parser", "checked_read", "whole_import")
+        }
+    rows = parts["whole_import"]["rows"]
+    bare = parts["bare_parser"]["cpu"]
+    print(f"\nImport of {rows:,.0f} rows, {size:.0f} MB (CPU seconds)\n")
+    print("| what | CPU s | rows/s | MB/s | bare parser = 1 | peak MB |\n|---|---|---|---|---|---|")
+    names = {
+        "bare_parser": "bare parser, rows thrown away",
+        "kept_parser": "bare parser, rows kept in a table",
+        "checked_read": "read, refused, reconciled (rows kept)",
+        "whole_import": "whole import, to folded cases",
+    }
+    for name, words in names.items():
+        one = parts[name]
+        print(f"| {words} | {one['cpu']:.2f} | {rows / one['cpu']:,.0f} | {size / one['cpu']:.0f} | {one['cpu'] / bare:.1f} | {one['peak']:.0f} |")  # fmt: skip
+    print(f"\nThe same file again, nothing new: {parts['whole_import']['again']:.2f} CPU s.")
+
+
+def opened(folder: Path) -> Scope:
+    """The synthetic cases, as a report sees them."""
+    db = engine.connect(folder)
+    files = sorted(str(file) for file in (folder / "cases").rglob("*.parquet"))
+    engine.view(db, "cases", files, {})
+    return scope_of(db, "cases", "UTC", 0)
+
+
+def bench_measures(cases: int) -> None:
+    """Print measures by month and by team beside the same question by hand."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        synthetic.write(folder, cases)
+        scope = opened(folder)
+        runs = 5 if cases <= 1_000_000 else 3
+        print(f"\nMeasures by month and team over {cases:,} cases (CPU seconds; ours = with n and 95% intervals)\n")
+        print(
+            "| measure | ours | DuckDB SQL by hand | ratio | polars | pandas | pandas / ours |\n|---|---|---|---|---|---|---|"
+        )
+        for measure, peer in peers.PEERS.items():
+            question = Question((find_measure(measure.strip()),), by="team", every="month")
+            ours = cpu(lambda question=question: answer(scope, question), runs)
+            by_hand = cpu(lambda peer=peer: scope.db.sql(peer.sql).fetchall(), runs)
+            export = folder / "export.parquet"
+            if measure.endswith(" "):
+                words = f"{measure.strip()}, by hand as Kaplan-Meier with interval"
+                print(f"| {words} | {ours:.3f} | {by_hand:.3f} | {ours / by_hand:.2f} | | | |", flush=True)
+                continue
+            polars = cpu(lambda peer=peer: peer.polars(export), 1 if cases > 1_000_000 else 3)
+            pandas = cpu(lambda peer=peer: peer.pandas(export), 1)
+            print(f"| {measure} | {ours:.3f} | {by_hand:.3f} | {ours / by_hand:.2f} | {polars:.2f} | {pandas:.2f} | {pandas / ours:.1f} |", flush=True)  # fmt: skip
+
+
+def one_report(folder: str) -> dict[str, float]:
+    """A whole report over the synthetic cases."""
+    start, began = time.process_time(), time.perf_counter()
+    make_report(opened(Path(folder)), "made", [], "bench")
+    return {"cpu": time.process_time() - start, "wall": time.perf_counter() - began, "peak": peak_mb()}
+
+
+def bench_report(cases: int) -> None:
+    """Print what a report costs."""
+    with tempfile.TemporaryDirectory() as name:
+        synthetic.write(Path(name), cases)
+        found = child("one_report", name)
+    print(
+        f"\nReport over {cases:,} cases: {found['cpu']:.0f} CPU s, {found['wall']:.0f} s, peak {found['peak']:.0f} MB."
+    )
+
+
+def main() -> None:
+    """Run what is named, or everything."""
+    wanted = sys.argv[1:] or ["import", "measures", "report"]
+    most = int(os.environ.get("BENCH_CASES", "10000000"))
+    if "import" in wanted:
+        bench_import()
+    if "measures" in wanted:
+        for cases in sorted({min(1_000_000, most), most}):
+            bench_measures(cases)
+    if "report" in wanted:
+        bench_report(most)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Charts of series: kinds, phases, baselines, unfinished periods, and judgement as a second step."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from wellserved.chart import Chart, draw_up
+from wellserved.chart.limits import Limits
+from wellserved.errors import RequestError, UnknownNameError
+from wellserved.measure import Question, Series, find_measure
+from wellserved.moments import NotComputed, period_of
+from wellserved.render import data, svg
+
+
+def series_of(
+    values: list[float | None], measure: str = "time_to_resolution", n: int = 200, unfinished: int = 0
+) -> Series:
+    start = date(2024, 1, 1)
+    periods = tuple(period_of(start + timedelta(days=7 * place), "week") for place in range(len(values)))
+    shown = tuple(NotComputed("no cases") if one is None else one for one in values)
+    size = len(values)
+    one = find_measure(measure)
+    over = tuple(place < size - unfinished for place in range(size))
+    count = (
+        tuple(None if value is None else round(value * n) for value in values)
+        if one.kind == "share"
+        else (None,) * size
+    )
+    return Series(one, Question((one,), every="week"), "UTC", 0, 0, periods, (None,) * size, over, (n,) * size, count, (None,) * size, shown, shown, shown)  # fmt: skip
+
+
+def limits_of(chart: Chart) -> Limits:
+    assert isinstance(chart.limits, Limits)
+    return chart.limits
+
+
+NOISE = np.random.default_rng(1).normal(10, 1, 30).round(3).tolist()
+
+
+def test_each_measure_gets_the_chart_that_fits() -> None:
+    assert draw_up(series_of(NOISE)).kind == "xmr"
+    assert draw_up(series_of([0.5 + 0.01 * (n % 3) for n in range(20)], "promise_kept")).kind == "p'"
+    assert draw_up(series_of([1 + 0.1 * (n % 4) for n in range(20)], "handovers")).kind == "u'"
+
+
+def test_limits_step_at_a_phase_and_a_shift_is_no_signal_afterwards() -> None:
+    shifted = [*NOISE, *(value + 8 for value in NOISE)]
+    plain = draw_up(series_of(shifted))
+    phased = draw_up(series_of(shifted), phases=[date(2024, 1, 1) + timedelta(days=7 * 30)])
+    assert plain.found["long_run"].any()
+    assert not phased.found["long_run"].any()
+    centre = limits_of(phased).centre
+    assert len(set(centre[:30])) == len(set(centre[30:])) == 1
+    assert centre[30] - centre[0] == pytest.approx(8)
+
+
+def test_a_baseline_holds_the_limits() -> None:
+    shifted = [*NOISE, *(value + 8 for value in NOISE)]
+    held = draw_up(series_of(shifted), baseline=date(2024, 1, 1) + timedelta(days=7 * 30))
+    alone = draw_up(series_of(NOISE))
+    assert limits_of(held).centre[0] == pytest.approx(limits_of(alone).centre[0])
+    assert held.found["outside"][30:].sum() > 20
+
+
+def test_better_or_worse_follows_from_the_measure_and_not_from_the_rule() -> None:
+    values = [*NOISE[:12], *(value - 6 for value in NOISE[12:24])]
+    waits = [one for one in draw_up(series_of(values)).signals if one.rule == "long_run"]
+    assert {(one.side, one.verdict) for one in waits} == {("above", "worse"), ("below", "better")}
+    shares = [value / 20 for value in values]
+    kept = [one for one in draw_up(series_of(shares, "promise_kept"), kind="xmr").signals if one.rule == "long_run"]
+    assert {(one.side, one.verdict) for one in kept} == {("above", "better"), ("below", "worse")}
+    asked = [one for one in draw_up(series_of(values, "asked")).signals if one.rule == "long_run"]
+    assert {one.verdict for one in asked} == {"neither"}
+
+
+def test_unfinished_and_missing_periods_take_no_part() -> None:
+    values: list[float | None] = [*NOISE[:20], 99.0]
+    chart = draw_up(series_of(values, unfinished=1))
+    assert not chart.used[-1]
+    assert np.isnan(limits_of(chart).upper[-1])
+    assert not chart.found["outside"].any()
+    gap = draw_up(series_of([*NOISE[:10], None, *NOISE[10:20]]))
+    full = draw_up(series_of(NOISE[:20]))
+    assert limits_of(gap).upper[0] == pytest.approx(limits_of(full).upper[0])
+
+
+def test_too_few_periods_have_no_limits_and_say_so() -> None:
+    chart = draw_up(series_of(NOISE[:9]))
+    assert isinstance(chart.limits, NotComputed)
+    assert "9 periods" in chart.limits.reason
+    assert chart.signals == ()
+
+
+def test_resembling_neighbours_are_warned_of() -> None:
+    walk = np.cumsum(np.random.default_rng(3).normal(size=40)) + 50
+    assert "resemble each other" in draw_up(series_of(walk.tolist())).warning
+    assert draw_up(series_of(NOISE)).warning == ""
+
+
+def test_a_wrong_request_is_refused() -> None:
+    with pytest.raises(UnknownNameError):
+        draw_up(series_of(NOISE), rule_set="mine")
+    with pytest.raises(RequestError, match="no share"):
+        draw_up(series_of(NOISE), kind="p")
+
+
+@pytest.mark.parametrize("frame", [svg.WIDE, svg.NARROW], ids=["wide", "narrow"])
+def test_a_picture_is_well_formed_named_and_marks_each_signal(frame: svg.Frame) -> None:
+    values = [*NOISE[:15], 30.0, *NOISE[15:]]
+    chart = draw_up(series_of(values))
+    drawn = ElementTree.fromstring(svg.control_chart(chart, frame))
+    space = "{http://www.w3.org/2000/svg}"
+    assert drawn.find(f"{space}title") is not None
+    described = drawn.find(f"{space}desc")
+    assert described is not None
+    assert "beyond a control limit" in (described.text or "")
+    signals = [one for one in drawn.iter(f"{space}path") if one.get("class") == "signal"]
+    assert len(signals) == sum(chart.found["outside"] | chart.found["long_run"])
+    assert not [one for one in drawn.iter() if one.get("style")]
+
+
+def test_ticks_are_round_and_lie_within() -> None:
+    for low, high in ((0, 1), (3.2, 17.9), (0.61, 0.66), (-5, 5), (1e6, 3e6)):
+        marks = svg.ticks(low, high)
+        assert 2 <= len(marks) <= 6
+        assert all(low - 1e-9 <= mark <= high + 1e-9 for mark in marks)
+    assert svg.ticks(2, 2) == [2]
+
+
+def test_the_numbers_of_a_chart_are_those_of_its_series() -> None:
+    chart = draw_up(series_of(NOISE))
+    numbers = data.chart_rows(chart)
+    assert [row["value"] for row in numbers] == NOISE
+    assert numbers[0]["upper_limit"] == limits_of(chart).upper[0]
+    assert data.chart_csv(chart).count("\n") == len(NOISE) + 1
