@@ -62,6 +62,14 @@ def known(value: str) -> str | None:
     return None if value.strip() in MISSING else value.strip()
 
 
+@cache
+def ahead_of_utc(year: int, month: int, day: int, hour: int) -> timedelta:
+    """What Boston's clock is ahead of UTC in that hour; the later offset where the hour comes twice."""
+    offset = datetime(year, month, day, hour, fold=1, tzinfo=BOSTON).utcoffset()
+    assert offset is not None
+    return offset
+
+
 def us_stamp(value: str) -> datetime | None:
     """`01/02/2015 02:05:11 PM`, Boston time; the hour that the clock repeats is read as standard time."""
     if known(value) is None:
@@ -70,9 +78,7 @@ def us_stamp(value: str) -> datetime | None:
     month, dom, year = (int(part) for part in day.split("/"))
     hour, minute, second = (int(part) for part in clock.split(":"))
     hour = hour % 12 + (12 if half == "PM" else 0)
-    local = datetime(year, month, dom, hour, minute, second, tzinfo=BOSTON)
-    twice = local.utcoffset() != local.replace(fold=1).utcoffset()
-    return local.replace(fold=1 if twice else 0).astimezone(UTC)
+    return datetime(year, month, dom, hour, minute, second, tzinfo=UTC) - ahead_of_utc(year, month, dom, hour)
 
 
 def read_boston(path: Path) -> list[Case]:
@@ -147,7 +153,12 @@ def label(at: datetime, every: Every | None, zone: ZoneInfo) -> str | None:
     """The name of the local day, ISO week, month or quarter that holds an instant."""
     if every is None:
         return None
-    day = at.astimezone(zone).date()
+    return name_of(at.astimezone(zone).date(), every)
+
+
+@cache
+def name_of(day: date, every: Every) -> str:
+    """The name of the period that holds a day."""
     if every == "day":
         return day.isoformat()
     if every == "week":
@@ -288,7 +299,7 @@ def student_quantile(df: int) -> float:
     scale = math.exp(math.lgamma((df + 1) / 2) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
 
     def density(x: float) -> float:
-        return scale * (1 + x * x / df) ** (-(df + 1) / 2)
+        return scale * math.pow(1 + x * x / df, -(df + 1) / 2)
 
     def area(x: float, steps: int = 4000) -> float:
         h = x / steps
@@ -312,12 +323,13 @@ def binomial(n: int, p: Fraction) -> Sequence[Fraction | float]:
 def ranks(n: int, p: Fraction) -> tuple[int, int]:
     """Ranks of the 95% interval of a quantile: at most 2.5% that it lies below the first, or at or above the second."""
     chances = binomial(n, p)
+    tail = Fraction(1, 40) if n <= 200 else 0.025
     low, below = 0, chances[0] * 0  # below: P(fewer than `low` values under the quantile)
-    while below + chances[low] <= Fraction(1, 40):
+    while below + chances[low] <= tail:
         below += chances[low]
         low += 1
     high, above = n + 1, chances[0] * 0  # above: P(`high` or more under the quantile)
-    while above + chances[high - 1] <= Fraction(1, 40):
+    while above + chances[high - 1] <= tail:
         above += chances[high - 1]
         high -= 1
     return (low, high)
@@ -340,17 +352,17 @@ def curve(waits: Sequence[tuple[int, bool]]) -> list[tuple[int, int, int]]:
 
 def kaplan_meier(waits: Sequence[tuple[int, bool]], p: Fraction) -> float:
     """The first time at which at most 1 - p still wait; near that mark the product is taken in fractions."""
-    surviving, steps = 1.0, []
+    mark, surviving, steps = float(1 - p), 1.0, []
     for seconds, ended, at_risk in curve(waits):
         steps.append((ended, at_risk))
         surviving *= (at_risk - ended) / at_risk
-        if abs(surviving - float(1 - p)) < 1e-9:
+        if abs(surviving - mark) < 1e-9:
             exact = Fraction(1)
             for d, n in steps:
                 exact *= Fraction(n - d, n)
             if exact <= 1 - p:
                 return float(seconds)
-        elif surviving < 1 - p:
+        elif surviving < mark:
             return float(seconds)
     return math.inf
 

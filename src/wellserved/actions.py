@@ -23,6 +23,7 @@ from wellserved.render.table import write_csv
 from wellserved.report import Report, make_report
 from wellserved.sources.bytes import Progress
 from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
+from wellserved.sources.dialect import REFUSAL
 from wellserved.sources.infer import Inspection, inspect
 from wellserved.workspace import Workspace
 
@@ -69,7 +70,7 @@ def import_file(
         columns = dialect.header if every else [column for column in dialect.header if column in mapping.needed()]
         raw = stage(db, path, looked, columns, scratch, told)
         told("Checking rows", 0, 0)
-        recorded = record(db, mapping, columns, now, import_id)
+        recorded = record(db, mapping, dialect.header, now, import_id)
         told("Appending moments", 0, 0)
         appended = log.append(db, workspace, "batch", recorded.unique, import_id)
         refusals = _all_refusals(raw, recorded)
@@ -95,7 +96,6 @@ def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refus
         target.unlink(missing_ok=True)
         return None
     whole = whole_rows(raw, [refusal.row for refusal in refusals if refusal.column])
-    own = [f"{OWN}{what}" for what in ("row", "column", "value", "reason")]
     header = [column for column in raw.dialect.header if not column.startswith(OWN)]
     kept = [place for place, column in enumerate(raw.dialect.header) if not column.startswith(OWN)]
     empty = [""] * raw.dialect.width
@@ -110,7 +110,7 @@ def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refus
             ]
             for one in refusals
         )
-        write_csv(file, [*own, *header], rows)
+        write_csv(file, [*REFUSAL, *header], rows)
     return (folder / "refusals.csv.new").replace(target)
 
 

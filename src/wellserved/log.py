@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 
 from wellserved.engine import duckdb as engine
@@ -85,18 +86,29 @@ class Receipt:
             raise AssertionError(f"{self.rows_read} rows read, but {self.rows_loaded} + {self.rows_refused}")
 
 
+def _uri(folder: Path) -> str:
+    """The table's address; a plain path with a blank or a % in it would be taken for an encoded one."""
+    return folder.absolute().as_uri()
+
+
+def _files(table: DeltaTable, folder: Path) -> tuple[str, ...]:
+    """The files of a version, each under the folder as it is named on this machine."""
+    listed = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist()
+    return tuple(sorted(str(folder.absolute() / file) for file in listed))
+
+
 def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     """The latest version of a table in `folder`, or the one asked for."""
-    if not DeltaTable.is_deltatable(str(folder)):
+    if not DeltaTable.is_deltatable(_uri(folder)):
         if version not in (None, -1):
             raise RequestError(f"There is no version {version}.", "Import a file first.")
         return Snapshot(-1, ())
     try:
-        table = DeltaTable(str(folder), version=version)
+        table = DeltaTable(_uri(folder), version=version)
     except Exception as error:
         raise RequestError(f"There is no version {version} of {folder.name}.", "See `wellserved log`.") from error
     noted = {str(key): str(value) for key, value in table.history(1)[0].items()}
-    return Snapshot(table.version(), tuple(sorted(table.file_uris())), noted)
+    return Snapshot(table.version(), _files(table, folder), noted)
 
 
 def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
@@ -107,14 +119,14 @@ def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> No
 def commit(folder: Path, rows: duckdb.DuckDBPyRelation, partition: str, noted: Mapping[str, str], **how: Any) -> int:
     """Write rows as one atomic version; they are seen whole or not at all."""
     write_deltalake(
-        str(folder),
+        _uri(folder),
         rows.to_arrow_reader(100_000),
         partition_by=[partition],
         writer_properties=WRITER,
         commit_properties=CommitProperties(custom_metadata=dict(noted)),
         **how,
     )
-    return DeltaTable(str(folder)).version()
+    return DeltaTable(_uri(folder)).version()
 
 
 def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, unique: bool, import_id: str) -> Appended:
@@ -153,7 +165,7 @@ def _fresh(batch: str, unique: bool) -> str:
 
 def history(workspace: Workspace) -> list[dict[str, Any]]:
     """The versions of the log, latest first: version, when, moments added, by which import."""
-    if not DeltaTable.is_deltatable(str(workspace.log)):
+    if not DeltaTable.is_deltatable(_uri(workspace.log)):
         return []
     return [
         {
@@ -162,7 +174,7 @@ def history(workspace: Workspace) -> list[dict[str, Any]]:
             "moments": int(entry.get("operationMetrics", {}).get("num_added_rows", 0)),
             "import_id": str(entry.get("import_id", "")),
         }
-        for entry in DeltaTable(str(workspace.log)).history()
+        for entry in DeltaTable(_uri(workspace.log)).history()
     ]
 
 

@@ -31,10 +31,11 @@ def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY) -
         db.execute("SET temp_directory = $folder", {"folder": str(scratch / "spill")})
     db.execute("SET TimeZone = 'UTC'")
     db.execute("SET enable_progress_bar = false")
-    allowed = [
-        str(folder) if folder.is_file() else f"{folder}/" for folder in (*folders, *([scratch] if scratch else []))
-    ]
-    db.execute(f"SET allowed_directories = [{', '.join(map(text, allowed))}]")
+    named = [*folders, *([scratch] if scratch else [])]
+    inside = [text(f"{folder}/") for folder in named if not folder.is_file()]
+    files = [text(str(file)) for file in named if file.is_file()]
+    db.execute(f"SET allowed_directories = [{', '.join(inside)}]")
+    db.execute(f"SET allowed_paths = [{', '.join(files)}]")
     db.execute("SET enable_external_access = false")
     db.execute("SET lock_configuration = true")
     return db

@@ -86,7 +86,7 @@ def _present(column: str, mapping: Mapping, mended: bool, free: bool = False) ->
     tidy = f"CASE WHEN starts_with({cell}, ' ') OR ends_with({cell}, ' ') THEN trim({cell}) ELSE {cell} END"
     kept = cell if free else tidy
     if mended:  # the refusals file guards spreadsheets against formulas with a leading '
-        kept = f"regexp_replace({kept}, '^''([=+@\\t\\r-])', '\\1')"
+        kept = f"regexp_replace({kept}, '^''(''*\\s*[=+@＝＋－＠\\t\\r\\n-])', '\\1')"
     return f"CASE WHEN {tidy} IN ({listed}) THEN NULL ELSE {kept} END"
 
 
@@ -105,7 +105,7 @@ def record(
     if absent := [column for column in mapping.needed() if column not in columns]:
         raise MappingError(
             f"The file has no column {absent[0]!r}, which mapping {mapping.name!r} names.",
-            f"Its columns are: {', '.join(columns)}. Correct the mapping (`wellserved inspect FILE` writes one).",
+            f"Its columns are: {', '.join(columns[:20])}{' ...' if len(columns) > 20 else ''}. Correct the mapping (`wellserved inspect FILE` writes one).",
         )
     _clean(db, mapping, any(column.startswith(OWN) for column in columns))
     readings = {
@@ -117,7 +117,7 @@ def record(
     refusals = _refusals(db, checks)
     rules = " UNION ALL ".join(_moment(rule, mapping, readings) for rule in mapping.moments)
     db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {_finished(rules, mapping, recorded_at, import_id)}")
-    rows, cases = db.sql("SELECT count(*), count(DISTINCT case_id) FROM good").fetchall()[0]
+    rows, cases = db.sql("SELECT count(*), count(DISTINCT wellserved_case) FROM good").fetchall()[0]
     kinds = [rule.kind for rule in mapping.moments]
     stamp = recorded_at.isoformat()
     (moments, future) = db.sql(
@@ -138,7 +138,7 @@ def record(
 def _clean(db: duckdb.DuckDBPyConnection, mapping: Mapping, mended: bool) -> None:
     """`cleaned`: the rows with marks for missing values taken out, and a case number for each."""
     free = {rule.text for rule in mapping.moments if rule.text}
-    used = [column for column in mapping.needed() if column != mapping.case]
+    used = mapping.needed()
     listed = [f"{_present(column, mapping, mended, column in free)} AS {name(column)}" for column in used]
     case = _present(mapping.case, mapping, mended)
     if mapping.case_missing == "row":
@@ -156,7 +156,7 @@ def _checks(mapping: Mapping, readings: dict[str, DateReading]) -> list[_Check]:
     checks = [_Check(mapping.case, "wellserved_case IS NULL", "the case has no number")]
     required = {rule.at for rule in mapping.moments if rule.required}
     for place, (column, reading) in enumerate(readings.items()):
-        given, read = f"{name(column)} IS NOT NULL", f"stamp_{place}"
+        given, read = f"{name(column)} IS NOT NULL", f"wellserved_stamp_{place}"
         checks.append(_Check(column, f"{given} AND {read} IS NULL", f"is not a date written as {reading.in_words()}"))
         outside = f"{read} NOT BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
         checks.append(_Check(column, outside, f"is a date before {EARLIEST[:4]} or after {LATEST[:4]}"))
@@ -183,13 +183,15 @@ def _typed(
     checks: Sequence[_Check],
 ) -> None:
     """`typed`: dates read, the first failed check numbered; `good`: the rows that passed, with their neighbours."""
-    stamps = [f"{reading.sql(mapping.zone)} AS stamp_{place}" for place, reading in enumerate(readings.values())]
+    stamps = [
+        f"{reading.sql(mapping.zone)} AS wellserved_stamp_{place}" for place, reading in enumerate(readings.values())
+    ]
     failed = " ".join(f"WHEN {check.bad} THEN {place}" for place, check in enumerate(checks))
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE typed AS SELECT *, CASE {failed} END AS failed "
+        f"CREATE OR REPLACE TEMP TABLE typed AS SELECT *, CASE {failed} END AS wellserved_failed "
         f"FROM (SELECT *, {', '.join(stamps)} FROM cleaned)"
     )
-    windows = ["wellserved_case AS case_id"]
+    windows = []
     order = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW})"
     watched = {
         rule.when.column
@@ -200,9 +202,11 @@ def _typed(
         f"lag({name(column)}) {order} AS {name('before ' + column)}" for column in sorted(filter(None, watched))
     ]
     if any(rule.when.row for rule in mapping.moments):
-        windows.append(f"row_number() {order} = 1 AS is_first")
-        windows.append(f"lead({ROW}) {order} IS NULL AS is_last")
-    db.execute(f"CREATE OR REPLACE TEMP VIEW good AS SELECT *, {', '.join(windows)} FROM typed WHERE failed IS NULL")
+        windows.append(f"row_number() {order} = 1 AS wellserved_first")
+        windows.append(f"lead({ROW}) {order} IS NULL AS wellserved_last")
+    db.execute(
+        f"CREATE OR REPLACE TEMP VIEW good AS SELECT {', '.join(['*', *windows])} FROM typed WHERE wellserved_failed IS NULL"
+    )
 
 
 def _refusals(db: duckdb.DuckDBPyConnection, checks: Sequence[_Check]) -> tuple[Refusal, ...]:
@@ -210,7 +214,7 @@ def _refusals(db: duckdb.DuckDBPyConnection, checks: Sequence[_Check]) -> tuple[
         f"WHEN {place} THEN {'NULL' if place == 0 else name(check.column)}" for place, check in enumerate(checks)
     )
     found = db.sql(
-        f"SELECT {ROW}, failed, CASE failed {values} END FROM typed WHERE failed IS NOT NULL ORDER BY {ROW}"
+        f"SELECT {ROW}, wellserved_failed, CASE wellserved_failed {values} END FROM typed WHERE wellserved_failed IS NOT NULL ORDER BY {ROW}"
     ).fetchall()
     return tuple(
         Refusal(row, checks[failed].column, value or "", checks[failed].reason) for row, failed, value in found
@@ -221,9 +225,9 @@ def _condition(rule: MomentRule) -> str:
     """SQL: this row makes a moment of the rule."""
     when, terms = rule.when, []
     if when.row:
-        terms.append(f"is_{when.row}")
+        terms.append(f"wellserved_{when.row}")
     if when.column:
-        now, before = name(when.column), name("before " + when.column)
+        now, before = name(when.column), name("wellserved_before " + when.column)
         listed = ", ".join(map(text, when.values)) or "NULL"
         terms.append(
             {
@@ -243,13 +247,13 @@ def _condition(rule: MomentRule) -> str:
 
 def _moment(rule: MomentRule, mapping: Mapping, readings: dict[str, DateReading]) -> str:
     """SELECT of the moments that one rule makes, with every column of the log that comes from the row."""
-    place = {column: f"stamp_{index}" for index, column in enumerate(readings)}
+    place = {column: f"wellserved_stamp_{index}" for index, column in enumerate(readings)}
     day = readings[rule.at].day_only
     given = {
         "at": place[rule.at],
         "at_is": text("not_before" if rule.at_is == "not_before" else "day" if day else "time"),
         "kind": text(rule.kind),
-        "case_id": "case_id",
+        "case_id": "wellserved_case",
         "due": _due(rule, place, readings, mapping),
         "text": name(rule.text) if rule.text else "",
         "score": f"CAST({name(rule.score)} AS DOUBLE)" if rule.score else "",
@@ -257,8 +261,10 @@ def _moment(rule: MomentRule, mapping: Mapping, readings: dict[str, DateReading]
         "amount": f"CAST({name(rule.amount)} AS DOUBLE)" if rule.amount else "",
         "currency": name(rule.currency) if rule.currency else "",
         "cause": name(rule.cause) if rule.cause else "",
-        "from_team": name("before " + rule.when.column) if rule.when.test == "changes" and rule.when.column else "",
-        "source_ref": f"case_id || '#' || coalesce({name(rule.ref)}, '')" if rule.ref else "case_id",
+        "from_team": name("wellserved_before " + rule.when.column)
+        if rule.when.test == "changes" and rule.when.column
+        else "",
+        "source_ref": f"wellserved_case || '#' || coalesce({name(rule.ref)}, '')" if rule.ref else "wellserved_case",
         "source_row": ROW,
     }
     if flag := rule.source_kept:
@@ -315,17 +321,19 @@ def _notes(
         local = reading.local_sql()
         if local is None or reading.day_only:
             continue
-        first, last = db.sql(f"SELECT epoch_us(min(stamp_{place})), epoch_us(max(stamp_{place})) FROM good").fetchall()[
-            0
-        ]
+        first, last = db.sql(
+            f"SELECT epoch_us(min(wellserved_stamp_{place})), epoch_us(max(wellserved_stamp_{place})) FROM good"
+        ).fetchall()[0]
         days = [] if first is None else _change_days(mapping.zone, first // 1_000_000, last // 1_000_000)
         if not days:
             continue
-        near = f"CAST(stamp_{place} AS DATE) IN ({', '.join(days)})"  # in UTC: a day on either side is listed
+        near = (
+            f"CAST(wellserved_stamp_{place} AS DATE) IN ({', '.join(days)})"  # in UTC: a day on either side is listed
+        )
         one, two = db.sql(
             f"SELECT count(*) FILTER (timezone({zone}, u) <> l), "
             f"count(*) FILTER (timezone({zone}, u - INTERVAL 1 HOUR) = l OR timezone({zone}, u + INTERVAL 1 HOUR) = l) "
-            f"FROM (SELECT {local} AS l, stamp_{place} AS u FROM good WHERE {near})"
+            f"FROM (SELECT {local} AS l, wellserved_stamp_{place} AS u FROM good WHERE {near})"
         ).fetchall()[0]
         gap, twice = gap + one, twice + two
     notes["stamps that the clock change skipped"] = gap
@@ -347,5 +355,5 @@ def _missing(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
     """Rows without a value, for each column used."""
     used = [column for column in mapping.needed() if column != mapping.case]
     counts = ", ".join(f"count(*) - count({name(column)})" for column in used)
-    found = db.sql(f"SELECT {counts} FROM typed WHERE failed IS NULL").fetchall()[0]
+    found = db.sql(f"SELECT {counts} FROM typed WHERE wellserved_failed IS NULL").fetchall()[0]
     return {column: count for column, count in zip(used, found, strict=True) if count}

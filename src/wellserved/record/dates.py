@@ -14,7 +14,7 @@ from wellserved.mapping import DateOrder
 _STAMP = re.compile(
     r"(?P<day>(?P<a>\d{4}|\d{1,2}|[A-Za-z]{3,9})(?P<s1>[-/. ])(?P<b>\d{1,2}|[A-Za-z]{3,9})(?P<s2>[-/. ]|, )(?P<c>\d{4}|\d{1,2}))"
     r"(?:(?P<gap>T| {1,2}|, )(?P<h>\d{1,2}):\d{2}(?P<sec>:\d{2})?(?P<frac>[.,]\d{1,9})?(?P<pm> ?[AaPp][Mm])?"
-    r"(?P<zone> ?(?:Z|UTC|GMT|[+-]\d{2}:?(?:\d{2})?))?)?"
+    r"(?P<zone> ?(?:Z|UTC|GMT|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?))?)?"
 )
 _EPOCH = re.compile(r"1\d{9}(?:\d{3})?")
 LOOKS = 4  # times to look for a way of writing that the sample did not show
@@ -50,15 +50,18 @@ class DateReading:
         raw = name(self.column)
         if self.epoch:
             number = f"try_cast({raw} AS BIGINT)"
-            return (
-                f"make_timestamptz(CASE WHEN {number} > 99999999999 THEN {number} * 1000 ELSE {number} * 1000000 END)"
-            )
+            scaled = f"CASE WHEN {number} > 99999999999 THEN {number} * 1000 ELSE {number} * 1000000 END"
+            return f"CASE WHEN {number} BETWEEN 0 AND 9999999999999 THEN make_timestamptz({scaled}) END"
         parts = []
         for where in ("local", "utc", "offset"):
             patterns = [text(form.pattern) for form in self.formats if form.zone == where]
             if not patterns:
                 continue
             parsed = f"try_strptime({raw}, [{', '.join(patterns)}])"
+            if any("%n" in pattern for pattern in patterns):  # read as nanoseconds, which the log does not keep
+                parsed = f"CAST({parsed} AS {'TIMESTAMPTZ' if where == 'offset' else 'TIMESTAMP'})"
+            if where == "offset":  # the parser takes +99:99 for an offset
+                parsed = f"CASE WHEN regexp_matches({raw}, '[+-](0[0-9]|1[0-4]):?([0-5][0-9])?$') THEN {parsed} END"
             parts.append(
                 parsed if where == "offset" else f"timezone({text(zone if where == 'local' else 'UTC')}, {parsed})"
             )
@@ -67,7 +70,7 @@ class DateReading:
     def local_sql(self) -> str | None:
         """The local stamps as written, without zone; None where the column names its zone."""
         patterns = [text(form.pattern) for form in self.formats if form.zone == "local"]
-        return f"try_strptime({name(self.column)}, [{', '.join(patterns)}])" if patterns else None
+        return f"CAST(try_strptime({name(self.column)}, [{', '.join(patterns)}]) AS TIMESTAMP)" if patterns else None
 
     def in_words(self) -> str:
         """The way of writing, for a message."""

@@ -6,16 +6,17 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import IO
 
-_FORMULA = re.compile(r"\s*[=+\-@\t\r\n＝＋－＠]")
+_FORMULA = re.compile(r"'*\s*[=+\-@\t\r\n＝＋－＠]")
 _NUMBER = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?\s*")
 
 
 def harmless(cell: object) -> object:
     """A text that a spreadsheet would run gets a leading '; numbers stay numbers."""
     if isinstance(cell, str):
-        if _FORMULA.match(cell) and not _NUMBER.fullmatch(cell[:60]):
+        if _FORMULA.match(cell) and not (len(cell) <= 60 and _NUMBER.fullmatch(cell)):
             cell = "'" + cell
         return cell.replace("\0", "\N{SYMBOL FOR NULL}")
     return cell
@@ -23,10 +24,12 @@ def harmless(cell: object) -> object:
 
 def write_csv(file: IO[str], header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table as CSV with LF line ends; None becomes an empty cell."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([harmless(cell) for cell in header])
-    for row in rows:
-        writer.writerow([harmless("" if cell is None else cell) for cell in row])
+    plain, quoted = (csv.writer(file, lineterminator="\n", quoting=how) for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
+    for row in chain([header], rows):
+        cells = [harmless("" if cell is None else cell) for cell in row]
+        # The writer does not quote a carriage return by itself, and readers end the row there.
+        returns = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoted if returns else plain).writerow(cells)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -48,11 +48,11 @@ def _finding(one: Finding) -> RenderableType:
 
 def grid(title: str, columns: Iterable[str], lines: Iterable[Iterable[object]]) -> Table:
     """A table of plain values; numbers to the right."""
-    table = Table(title=title, title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    table = Table(title=words(title), title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
     listed = [list(line) for line in lines]
     for place, column in enumerate(columns):
         numeric = bool(listed) and all(isinstance(line[place], int | float) for line in listed)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(words(column), justify="right" if numeric else "left", overflow="fold")
     for line in listed:
         table.add_row(
             *(words(number(cell) if isinstance(cell, int | float) else "" if cell is None else cell) for cell in line)

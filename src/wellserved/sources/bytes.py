@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
-import re
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+import numpy as np
 
 from wellserved.errors import SourceError
 
@@ -31,7 +33,6 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_BLANK = re.compile(rb"(?<=\n)\r?\n")
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is (0: unknown)."""
@@ -76,14 +77,21 @@ class _Counts:
         if b"\r" in joined:
             self.returns += chunk.count(b"\r")
             self.pairs += joined.count(b"\r\n") - self.tail[-2:].count(b"\r\n")
-        if b"\n\n" in joined or b"\n\r\n" in joined:
-            self.blanks += len(_BLANK.findall(joined)) - len(_BLANK.findall(self.tail[-2:]))
         if not lines:
             self.line += len(chunk)
         else:
-            self.longest = max(self.longest, self.line + chunk.index(b"\n"), *map(len, chunk.split(b"\n")[1:-1]))
-            self.line = len(chunk) - chunk.rindex(b"\n") - 1
+            self._measure(chunk)
         self.tail = joined[-2:]
+
+    def _measure(self, chunk: bytes) -> None:
+        """Lengths of lines, and how many are blank."""
+        signs = np.frombuffer(chunk, dtype=np.uint8)
+        ends = np.flatnonzero(signs == 10)
+        lengths = np.diff(ends, prepend=-1 - self.line) - 1
+        before = np.where(ends > 0, signs[np.maximum(ends - 1, 0)], self.tail[-1])
+        self.blanks += int(((lengths == 0) | ((lengths == 1) & (before == 13))).sum())
+        self.longest = max(self.longest, int(lengths.max()))
+        self.line = len(chunk) - int(ends[-1]) - 1
 
     def text(self, path: Path, sha256: str, encoding: str, mended: int = 0) -> Text:
         unended = self.size > 0 and not self.tail.endswith(b"\n")
@@ -100,6 +108,23 @@ class _Counts:
         )
 
 
+_DAMAGE = (
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    UnicodeError,
+)
+
+
+def _of_the_packer(name: str) -> bool:
+    """A file that the packing program added by itself."""
+    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith(".")
+
+
 @contextmanager
 def _unpacked(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, out of gzip or a zip with one file in it."""
@@ -111,6 +136,7 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
     elif magic == b"PK\x03\x04":
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
+            members = [member for member in members if not _of_the_packer(member.filename)]
             tables = [member for member in members if member.filename.lower().endswith((".csv", ".tsv", ".txt"))]
             chosen = tables or members
             if len(chosen) != 1:
@@ -169,8 +195,13 @@ def open_text(path: Path, scratch: Path, progress: Progress) -> Text:
     """
     if not path.is_file():
         raise SourceError(f"There is no file {path}.", "Check the name.")
-    with path.open("rb") as file:
-        compressed = file.read(4).startswith((b"\x1f\x8b", b"PK\x03\x04"))
+    try:
+        with path.open("rb") as file:
+            compressed = file.read(4).startswith((b"\x1f\x8b", b"PK\x03\x04"))
+    except OSError as error:
+        raise SourceError(
+            f"{path.name} cannot be read: {error.strerror or error}.", "Check who may read it."
+        ) from error
     spool = scratch / "unpacked"
     counts, digest, decoder = _Counts(), hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
     head, utf8 = b"", True
@@ -196,37 +227,44 @@ def open_text(path: Path, scratch: Path, progress: Progress) -> Text:
             decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         utf8 = False
-    mac = counts.newlines == 0 and counts.returns > 0
+    stray = counts.returns - counts.pairs
+    mac = stray > 0 and (counts.newlines == 0 or (counts.newlines == 1 and counts.tail.endswith(b"\n")))
     if utf8 and not wide and not mac:
         return counts.text(whole, sha256, "utf-8")
-    return _rewrite(path.name, whole, scratch / "text", sha256, wide, utf8)
+    return _rewrite(path.name, whole, scratch / "text", sha256, wide, utf8, mac)
 
 
-def _rewrite(name: str, whole: Path, target: Path, sha256: str, wide: str | None, utf8: bool) -> Text:
+def _rewrite(name: str, whole: Path, target: Path, sha256: str, wide: str | None, utf8: bool, mac: bool) -> Text:
     """Write the text again as UTF-8: other encodings decoded, single bad lines read as Windows-1252."""
     counts, mended = _Counts(), 0
+    mixed = not utf8 and wide in (None, "utf-8-sig")
     try:
         with target.open("wb") as out:
-            for line, mend in _decoded(whole, wide or ("utf-8" if utf8 else None)):
+            for line, mend in _by_line(whole) if mixed else _decoded(whole, wide or "utf-8", mac):
                 mended += mend
-                data = line.encode("utf-8", "surrogatepass" if not wide else "replace")
+                data = line.encode("utf-8", "replace")
                 counts.see(data)
                 out.write(data)
     except UnicodeError as error:
         raise SourceError(
             f"{name} begins like {wide} text but is not ({error}).", "Save it again as UTF-8 and import that."
         ) from error
-    return counts.text(target, sha256, wide or ("utf-8" if utf8 else "utf-8 with windows-1252"), mended)
+    return counts.text(target, sha256, "utf-8 with windows-1252" if mixed else wide or "utf-8", mended)
 
 
-def _decoded(whole: Path, encoding: str | None) -> Iterator[tuple[str, bool]]:
-    """Pieces of text, each with whether it had to be read as Windows-1252; lone CR becomes LF in old Mac files."""
-    if encoding is not None:
-        with whole.open("r", encoding=encoding, newline=None) as file:  # any line end becomes LF
-            while piece := file.read(CHUNK):
-                yield piece, False
-        return
+def _decoded(whole: Path, encoding: str, mac: bool) -> Iterator[tuple[str, bool]]:
+    """Pieces of text, none of them mended; in old Mac files a carriage return ends the line."""
+    with whole.open("r", encoding=encoding, newline="") as file:
+        while piece := file.read(CHUNK):
+            mac = mac or ("\n" not in piece and piece.count("\r") > 1)
+            yield piece.replace("\r", "\n") if mac else piece, False
+
+
+def _by_line(whole: Path) -> Iterator[tuple[str, bool]]:
+    """Lines, each with whether it had to be read as Windows-1252; a byte order mark is left out."""
     with whole.open("rb") as file:
+        if file.read(3) != codecs.BOM_UTF8:
+            file.seek(0)
         while lines := file.readlines(CHUNK):
             for raw in lines:
                 try:

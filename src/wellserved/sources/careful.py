@@ -8,7 +8,6 @@ An unclosed quote costs its own line, not the thousands after it: reading goes o
 from __future__ import annotations
 
 import csv
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +16,7 @@ from pathlib import Path
 from wellserved.sources.dialect import FIELD_LIMIT, Dialect
 
 MOST_LINES = 5000  # in one quoted field
-LEARN_FROM = 1000  # lines from which the columns' usual shapes are learnt
-TELLING = 3  # a column of so few shapes (a date, a number) tells a row from a line of prose
-_DIGITS, _LETTERS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
+RETURN = "\ue00d\ue00a"  # stands for a carriage return in the rewrite, where the fast parser would trip over it
 
 
 @dataclass(frozen=True)
@@ -54,16 +51,13 @@ class _Lines:
 
 def _parse(text: list[str], delimiter: str, strict: bool) -> list[str] | None:
     """One row out of these lines; None where they are not exactly one whole row."""
-    reader = csv.reader(text, delimiter=delimiter, strict=strict)
+    # A line more shows whether a quote is still open: the row would go on into it.
+    reader = csv.reader([*text, "\n"], delimiter=delimiter, strict=strict)
     try:
         row = next(reader, None)
         return row if row is not None and reader.line_num == len(text) else None
     except csv.Error:
         return None
-
-
-def _shape(cell: str) -> str:
-    return _LETTERS.sub("a", _DIGITS.sub("9", cell[:60].strip()))
 
 
 def _reason(cells: list[str] | None, line: str, width: int) -> str:
@@ -78,48 +72,23 @@ def _reason(cells: list[str] | None, line: str, width: int) -> str:
 
 def read_row(number: int, line: str, dialect: Dialect) -> tuple[int, list[str]] | BrokenRow:
     """One line as a row; as in spreadsheets, a quote inside a field is a character."""
-    cells = _parse([line], dialect.delimiter, strict=True)
-    if cells is None and line.count('"') % 2 == 0:
-        cells = _parse([line], dialect.delimiter, strict=False)
+    cells = _parse([line], dialect.delimiter, strict=True) or _parse([line], dialect.delimiter, strict=False)
     if cells is None or len(cells) != dialect.width or "\0" in line:
         return BrokenRow(number, line.rstrip("\r\n"), _reason(cells, line, dialect.width))
     return number, cells
 
 
 class CarefulReader:
-    """Iterates over rows: (row number, cells) or a BrokenRow. Work is bounded by twenty passes over the text."""
+    """Iterates over rows: (row number, cells) or a BrokenRow. Work is bounded by twenty passes over the text.
+
+    A row that opens a quote goes on over the lines after it if, and only if, it then closes it properly and
+    has the header's width. Otherwise that line alone is refused, and reading goes on with the next.
+    """
 
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.dialect = dialect
         self._path = path
         self._budget = 20 * (path.stat().st_size + 4096)  # characters that may be read ahead in vain
-        self._shapes = self._learn()
-
-    def _learn(self) -> list[set[str]]:
-        """The shapes that each column's cells take in the first rows: 9-a for 12-Main."""
-        shapes: list[set[str]] = [set() for _ in self.dialect.header]
-        lines = _Lines(self._path, self.dialect.skip)
-        for _ in range(LEARN_FROM):
-            line = lines.take()
-            if line is None:
-                break
-            cells = _parse([line], self.dialect.delimiter, strict=True)
-            if cells is not None and len(cells) == self.dialect.width:
-                for known, cell in zip(shapes, cells, strict=True):
-                    known.add(_shape(cell))
-        lines.close()
-        return shapes
-
-    def _swallowed(self, line: str) -> bool:
-        """A line inside quotes that is a whole row: by width, and by the shapes of the columns that tell."""
-        if self.dialect.width < 3 or line.count(self.dialect.delimiter) < self.dialect.width - 1:
-            return False
-        cells = _parse([line], self.dialect.delimiter, strict=True)
-        if cells is None or len(cells) != self.dialect.width:
-            return False
-        telling = [place for place, known in enumerate(self._shapes) if len(known) <= TELLING] or range(len(cells))
-        alike = sum(_shape(cells[place]) in self._shapes[place] for place in telling)
-        return alike == len(telling) if len(telling) < len(cells) else alike > len(cells) / 2
 
     def __iter__(self) -> Iterator[tuple[int, list[str]] | BrokenRow]:
         lines = _Lines(self._path, self.dialect.skip)
@@ -136,33 +105,62 @@ class CarefulReader:
     def _row(self, number: int, line: str, lines: _Lines) -> tuple[int, list[str]] | BrokenRow:
         item = read_row(number, line, self.dialect)
         if isinstance(item, BrokenRow) and '"' in line and "\0" not in line:
-            cells = self._joined(line, lines)
-            if cells is not None and len(cells) == self.dialect.width:
-                return number, cells
+            return self._joined(number, line, lines) or item
         return item
 
-    def _joined(self, line: str, lines: _Lines) -> list[str] | None:
+    def _joined(self, number: int, line: str, lines: _Lines) -> tuple[int, list[str]] | BrokenRow | None:
         """The row that goes on over the next lines, if it does; else everything read ahead is put back."""
         ahead: list[str] = []
-        delimiter, width = self.dialect.delimiter, self.dialect.width
-        size, quotes = len(line), line.count('"')
-        while self._budget > 0 and len(ahead) < MOST_LINES and size < FIELD_LIMIT:
+        size = len(line)
+        while self._budget > 0:
             following = lines.take()
             if following is None:
                 break
             ahead.append(following)
             size += len(following)
             self._budget -= len(following)
-            if self._swallowed(following):
-                break  # the quote was never meant to reach this far
-            quotes += following.count('"')
-            if '"' in following and quotes % 2 == 0:
-                cells = _parse([line, *ahead], delimiter, strict=True)
-                if cells is None or len(cells) != width:
+            if "\0" in following:
+                break
+            if size > FIELD_LIMIT or len(ahead) > MOST_LINES:
+                return self._too_long(number, line, ahead, lines)
+            if '"' in following:
+                self._budget -= size
+                cells = _parse([line, *ahead], self.dialect.delimiter, strict=True)
+                if cells is not None and len(cells) == self.dialect.width:
+                    return number, cells
+                if cells is not None or not self._still_open([line, *ahead]):
                     break
-                return cells
         lines.put_back(ahead)
         return None
+
+    def _still_open(self, text: list[str]) -> bool:
+        """The lines are the beginning of a row whose quote is yet to close."""
+        reader = csv.reader(text, delimiter=self.dialect.delimiter, strict=True)
+        try:
+            next(reader, None)
+        except csv.Error as error:
+            return "unexpected end of data" in str(error)
+        return False
+
+    def _too_long(self, number: int, line: str, ahead: list[str], lines: _Lines) -> BrokenRow:
+        """A field past all bounds: it is one refusal, up to the first line that is a row by itself."""
+        rest = next((place for place, other in enumerate(ahead) if self._stands_alone(other)), len(ahead))
+        lines.put_back(ahead[rest:])
+        while rest == len(ahead) and (beyond := lines.take()) is not None:
+            if self._stands_alone(beyond):
+                lines.put_back([beyond])
+                break
+        reason = f"opens a quote that does not close within {MOST_LINES} lines or {FIELD_LIMIT >> 20} MB"
+        return BrokenRow(number, line.rstrip("\r\n"), reason)
+
+    def _stands_alone(self, line: str) -> bool:
+        """The line is a whole row by itself."""
+        width = self.dialect.width
+        return (
+            width > 1
+            and line.count(self.dialect.delimiter) >= width - 1
+            and isinstance(read_row(0, line, self.dialect), tuple)
+        )
 
 
 def rewrite(path: Path, dialect: Dialect, target: Path) -> tuple[int, list[BrokenRow]]:
@@ -175,6 +173,6 @@ def rewrite(path: Path, dialect: Dialect, target: Path) -> tuple[int, list[Broke
             if isinstance(item, BrokenRow):
                 broken.append(item)
             else:
-                writer.writerow([item[0], *item[1]])
+                writer.writerow([item[0], *(cell.replace("\r", RETURN) for cell in item[1])])
                 written += 1
     return written, broken

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -19,7 +20,7 @@ from wellserved.engine.duckdb import name, text
 from wellserved.errors import SourceError
 from wellserved.record import ROW
 from wellserved.sources.bytes import Progress, Text, open_text
-from wellserved.sources.careful import BrokenRow, CarefulReader, read_row, rewrite
+from wellserved.sources.careful import RETURN, BrokenRow, CarefulReader, read_row, rewrite
 from wellserved.sources.dialect import Dialect, detect
 
 
@@ -50,7 +51,7 @@ def _scan(path: Path, columns: Sequence[str], delimiter: str, skip: int, longest
     return (
         f"read_csv({text(str(path))}, auto_detect = false, delim = {text(delimiter)}, quote = '\"', escape = '\"', "
         f"header = false, skip = {skip}, strict_mode = true, store_rejects = true, rejects_limit = 0, "
-        f"max_line_size = {max(2 << 20, 2 * longest + 1024)}, nullstr = '\1', columns = {{{types}}})"
+        f"max_line_size = {max(2 << 20, 2 * longest + 1024)}, nullstr = '\1no value\1', columns = {{{types}}})"
     )
 
 
@@ -90,9 +91,8 @@ def stage(
     rows, broken = rewrite(read.path, dialect, clean)
     wide = (ROW, *dialect.header)
     _load(db, clean, wide, ",", 0, FIELD_ROOM, (ROW, *columns))
-    db.execute(
-        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT CAST({ROW} AS BIGINT) AS {ROW}, * EXCLUDE ({ROW}) FROM staged"
-    )
+    cells = ", ".join(f"replace({name(one)}, {text(RETURN)}, chr(13)) AS {name(one)}" for one in columns)
+    db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT CAST({ROW} AS BIGINT) AS {ROW}, {cells} FROM staged")
     (staged,) = db.sql("SELECT count(*) FROM staged").fetchall()[0]
     if staged != rows:
         raise SourceError(
@@ -130,18 +130,20 @@ def _stage_fast(
     db: duckdb.DuckDBPyConnection, file: str, read: Text, dialect: Dialect, columns: Sequence[str]
 ) -> RawTable:
     _load(db, read.path, dialect.header, dialect.delimiter, dialect.skip, read.longest_line, columns)
-    found = db.sql("SELECT line, any_value(csv_line) FROM reject_errors GROUP BY line ORDER BY line").fetchall()
-    rejected = [(int(line) - dialect.skip - 1, str(words)) for line, words in found]  # data rows from 0
+    # Where the parser gives the refused line's words, they are sometimes those of the line before: only its
+    # number is used, and the words are taken from the text.
+    found = db.sql("SELECT DISTINCT line FROM reject_errors ORDER BY line").fetchall()
+    rejected = [int(line) - dialect.skip - 1 for (line,) in found]  # data rows from 0
     (loaded,) = db.sql("SELECT count(*) FROM staged").fetchall()[0]
     blank = read.blank_lines - dialect.blank_skipped
     unexplained = read.lines - dialect.skip - blank - loaded - len(rejected)
     if unexplained:
         _explain(db, read, dialect, unexplained)
-    if rejected and (unexplained or blank or any("\n" in words for _, words in rejected)):
+    if rejected and (unexplained or blank):
         raise _DoesNotAddUpError(f"{len(rejected)} rows that the fast parser refused, among rows of several lines")
-    recovered, broken = _second_look(rejected, dialect, columns)
+    recovered, broken = _second_look(read, rejected, dialect, columns)
     if rejected:
-        _merge(db, loaded, [index for index, _ in rejected], recovered, dialect.first_row, columns)
+        _merge(db, loaded, rejected, recovered, dialect.first_row, columns)
     else:
         wanted = ", ".join(name(column) for column in columns)
         first = dialect.first_row
@@ -168,19 +170,28 @@ def _explain(db: duckdb.DuckDBPyConnection, read: Text, dialect: Dialect, unexpl
 
 
 def _second_look(
-    rejected: Sequence[tuple[int, str]], dialect: Dialect, columns: Sequence[str]
+    read: Text, rejected: Sequence[int], dialect: Dialect, columns: Sequence[str]
 ) -> tuple[list[list[object]], list[BrokenRow]]:
     """The standard library's opinion of the lines that the fast parser refused."""
     places = [dialect.header.index(column) for column in columns]
     recovered: list[list[object]] = []
     broken: list[BrokenRow] = []
-    for index, line in rejected:
+    for index, line in zip(rejected, _lines_at(read.path, [dialect.skip + one for one in rejected]), strict=True):
         item = read_row(dialect.first_row + index, line, dialect)
         if isinstance(item, BrokenRow):
             broken.append(item)
         else:
             recovered.append([item[0], *(item[1][place] for place in places)])
     return recovered, broken
+
+
+def _lines_at(path: Path, places: Sequence[int]) -> list[str]:
+    """The lines at these places (from 0, ascending)."""
+    if not places:
+        return []
+    wanted = set(places)
+    with path.open("r", encoding="utf-8", newline="\n") as file:
+        return [line for place, line in enumerate(islice(file, places[-1] + 1)) if place in wanted]
 
 
 def _merge(

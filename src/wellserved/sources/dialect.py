@@ -11,11 +11,13 @@ from itertools import islice
 from pathlib import Path
 
 from wellserved.errors import SourceError
+from wellserved.record import OWN
 
 FIELD_LIMIT = 10 << 20  # bytes in one field
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 2000
 SAMPLE_BYTES = 4 << 20
+REFUSAL = tuple(f"{OWN}{what}" for what in ("row", "column", "value", "reason"))  # columns of a refusals file
 _NUMBERISH = re.compile(r"[-+]?[\d.,/: T]*\d[\d.,/: TZAPMapm%$€£-]*")
 csv.field_size_limit(FIELD_LIMIT)
 
@@ -83,6 +85,8 @@ def unique_names(row: Sequence[str]) -> tuple[str, ...]:
     names = []
     for index, cell in enumerate(row, start=1):
         base = " ".join(cell.replace("\0", "").split()) or f"column_{index}"
+        if base.casefold().startswith(OWN) and base not in REFUSAL:
+            base = f"column {base}"  # the beginning is wellserved's own
         candidate, again = base, 2
         while candidate.casefold() in seen:
             candidate, again = f"{base}_{again}", again + 1
@@ -97,7 +101,7 @@ def detect(path: Path, shown: str) -> Dialect:
     The delimiter is the one under which most rows share one width; a tie goes to the wider, then to the
     commoner character. Rows above the first of that width are titles.
     """
-    with path.open("r", encoding="utf-8", errors="replace", newline="") as file:
+    with path.open("r", encoding="utf-8", errors="replace", newline="\n") as file:
         lines = list(islice(iter(lambda: file.readline(SAMPLE_BYTES), ""), SAMPLE_LINES))
     lines = [line.replace("\0", "") for line in lines]
     read = {delimiter: _rows(lines, delimiter) for delimiter in DELIMITERS}
