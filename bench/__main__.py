@@ -181,8 +181,8 @@ def bench_measures(cases: int) -> None:
                 words = f"{measure.strip()}, by hand as Kaplan-Meier with interval"
                 print(f"| {words} | {ours:.3f} | {by_hand:.3f} | {ours / by_hand:.2f} | | | |", flush=True)
                 continue
-            polars = cpu(lambda peer=peer: peer.polars(export), 1 if cases > 1_000_000 else 3)
-            pandas = cpu(lambda peer=peer: peer.pandas(export), 1)
+            polars = cpu(lambda peer=peer, export=export: peer.polars(export), 1 if cases > 1_000_000 else 3)
+            pandas = cpu(lambda peer=peer, export=export: peer.pandas(export), 1)
             print(f"| {measure} | {ours:.3f} | {by_hand:.3f} | {ours / by_hand:.2f} | {polars:.2f} | {pandas:.2f} | {pandas / ours:.1f} |", flush=True)  # fmt: skip
 
 

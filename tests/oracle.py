@@ -368,13 +368,13 @@ def kaplan_meier(waits: Sequence[tuple[int, bool]], p: Fraction) -> float:
 
 
 def greenwood(waits: Sequence[tuple[int, bool]], p: Fraction) -> tuple[float, float]:
-    """Where the log-log band of the curve crosses 1 - p; where nobody is left, it closes on the curve."""
+    """Where the log-log band of the curve crosses 1 - p; where nobody is left, nothing bounds it from above."""
     mark, surviving, spread = float(1 - p) + 1e-12, 1.0, 0.0
     low = high = math.inf
     for seconds, ended, at_risk in curve(waits):
         surviving *= (at_risk - ended) / at_risk
         if ended == at_risk:
-            return (min(low, float(seconds)), min(high, float(seconds)))
+            return (min(low, float(seconds)), high)
         spread += ended / (at_risk * (at_risk - ended))
         factor = math.exp(Z * math.sqrt(spread) / abs(math.log(surviving)))
         if surviving**factor <= mark:

@@ -90,13 +90,6 @@ def differences(series: Series, wanted: dict[Spot, Number], bounded: bool = True
     return wrong
 
 
-def until_now(wanted: dict[str, oracle.Answer], cases: Sequence[Case], every: Every | None, zone: ZoneInfo) -> None:
-    """Leave out what falls due in periods still to come."""
-    last = oracle.label(oracle.as_of(cases), every, zone) or ""
-    for name, answer in wanted.items():
-        wanted[name] = {spot: one for spot, one in answer.items() if spot[1] is None or spot[1] <= last}
-
-
 def only(series: Series) -> Number:
     (number,) = numbers(series).values()
     return number
@@ -134,7 +127,6 @@ def test_boston_counts_shares_and_waits_are_those_of_the_words(
     workspace, cases = boston
     found = put(workspace, (*BOSTON, "still_open"), every, by)
     wanted = oracle.answers(cases, every, oracle.BOSTON, SPLITS[by])
-    until_now(wanted, cases, every, oracle.BOSTON)
     left = numbers(found["still_open"])
     wanted["still_open"] = oracle.stock(cases, left, every, oracle.BOSTON, SPLITS[by])
     assert [line for name, series in found.items() for line in differences(series, wanted[name])] == []
@@ -190,7 +182,6 @@ def test_boston_filter_keeps_the_cases_of_the_teams_named(boston: Known, teams: 
     names = ("asked", "resolved", "closed_late", "promise_kept_by_source")
     found = put(workspace, names, "month", where=tuple(("team", team) for team in teams))
     wanted = oracle.answers([case for case in cases if case.team in teams], "month", oracle.BOSTON)
-    until_now(wanted, cases, "month", oracle.BOSTON)
     assert [line for name in names for line in differences(found[name], wanted[name])] == []
 
 
@@ -409,7 +400,6 @@ def test_whole_boston_file_gives_its_check_figures(tmp_path: Path) -> None:
     agree = sum(case.kept_by_source is (oracle.fate(case) == "kept") for case in closed)
     assert (agree, len(closed), round(100 * agree / len(closed), 2)) == (79_126, 79_208, 99.90)
     wanted = oracle.answers(cases, "month", oracle.BOSTON)
-    until_now(wanted, cases, "month", oracle.BOSTON)
     compared = ("asked", "closed_late", "promise_kept", "promise_kept_by_source", *WAITS)
     months = put(workspace, compared, "month")
     wrong = [line for name in compared for line in differences(months[name], wanted[name], name not in WAITS)]
@@ -748,7 +738,6 @@ def test_small_histories_are_counted_by_the_words(lines: list[Row]) -> None:
         for every in (None, "week"):
             found = put(workspace, SMALL, every, "team")
             wanted = oracle.answers(cases, every, ZoneInfo("UTC"), SPLITS["team"])
-            until_now(wanted, cases, every, ZoneInfo("UTC"))
             spots = numbers(found["still_open"])
             wanted["still_open"] = oracle.stock(cases, spots, every, ZoneInfo("UTC"), SPLITS["team"])
             wrong = [line for name in found if name not in lacking for line in differences(found[name], wanted[name])]

@@ -79,7 +79,7 @@ def default_folder() -> Path:
 def create_workspace(folder: Path, zone: str = "UTC") -> Workspace:
     """Make the folder and its settings; an existing workspace is opened, its zone changed if another is given."""
     check_zone(zone)
-    if odd := sorted(set(str(folder.absolute())) & set("[]{}*?")):
+    if odd := sorted(set(str(folder.absolute())) & set("[]{}*?%#")):
         raise WorkspaceError(
             f"A workspace cannot stand in a folder with {' or '.join(odd)} in its name.", "Choose another with --home."
         )

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from wellserved import log
 from wellserved.actions import Imported, import_file, silent
 from wellserved.engine import duckdb as engine
-from wellserved.errors import MappingError, SourceError, WellservedError
+from wellserved.errors import MappingError, SourceError, WellservedError, WorkspaceError
 from wellserved.mapping import Mapping, MomentRule
 from wellserved.record import ROW
 from wellserved.sources.careful import BrokenRow, CarefulReader
@@ -395,6 +395,9 @@ def test_a_byte_order_mark_changes_no_count_where_a_carriage_return_strays(tmp_p
 def test_mixed_line_ends_lose_no_row_in_silence(order: str, tmp_path: Path) -> None:
     first, then = ("\r", "\n") if order == "CR first" else ("\n", "\r")
     content = (HEADER + lines(3)).replace("\n", first) + lines(3, 10).replace("\n", then)
+    if order == "CR first":  # the header itself cannot be told from the rows
+        refused(tmp_path, content.encode(), MappingError, "inspect")
+        return
     outcome = bring_in(tmp_path, content)
     kept = {str(case) for (case,) in outcome.moments("case_id")}
     told = outcome.done.refusals.read_text(encoding="utf-8") if outcome.done.refusals else ""
@@ -618,13 +621,19 @@ def test_a_file_name_is_only_a_name(name: str, tmp_path: Path) -> None:
     assert outcome.done.receipt.file == name
 
 
-@pytest.mark.parametrize("name", ["my data", "100%", "a%20b", "ä ü", "#1?", "[1]", "{a}", "it's", "w*"])
-def test_a_workspace_lives_in_a_folder_of_any_name(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["my data", "a+b", "ä ü", "it's", "a;b", "Application Support"])
+def test_a_workspace_lives_in_a_folder_of_almost_any_name(name: str, tmp_path: Path) -> None:
     workspace = create_workspace(tmp_path / name)
     path = put(tmp_path, HEADER + lines(5))
     assert import_file(workspace, path, MAPPING, NOW).receipt.moments_new == 5
     again = import_file(workspace, path, MAPPING, NOW).receipt
     assert (again.moments_new, again.moments_known) == (0, 5)
+
+
+@pytest.mark.parametrize("name", ["100%", "a%20b", "#1", "what?", "[1]", "{a}", "w*"])
+def test_a_workspace_in_a_folder_that_storage_cannot_name_is_refused_with_what_to_do(name: str, tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="Choose another"):
+        create_workspace(tmp_path / name)
 
 
 @pytest.mark.parametrize(
@@ -633,7 +642,6 @@ def test_a_workspace_lives_in_a_folder_of_any_name(name: str, tmp_path: Path) ->
         "failed",
         "stamp_0",
         "case_id",
-        "wellserved_case",
         "is_first",
         "rowid",
         "at",
@@ -758,7 +766,7 @@ def test_fractions_of_a_second_are_read(digits: int, zone: str, tmp_path: Path) 
     fraction = "123456789"[:digits]
     outcome = bring_in(tmp_path, dates([f"2024-01-02T03:04:05.{fraction}{zone}"] * 3))
     assert outcome.counts == (3, 3, 0)
-    micros = int(fraction.ljust(6, "0")[:6])
+    micros = round(float(f"0.{fraction}") * 1_000_000)  # the log keeps microseconds
     assert outcome.moments('"at"') == [(moment(2024, 1, 2, 3, 4, 5, micros),)] * 3
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -279,7 +279,7 @@ def _large_groups(
     shares: dict[float, tuple[float, float]] = {}
     for least in set(classes.values()):
         _, low, high = quantile_ranks(int(least), one.quantile)
-        shares[least] = (low / least, min((high - 0.5) / least, 1.0))
+        shares[least] = (max(low - 1, 0) / least, min((high + 1) / least, 1.0))  # rounded outwards
     asked = sorted({one.quantile, *(share for pair in shares.values() for share in pair)})
     wait, ended = waiting
     sql = (
@@ -344,19 +344,21 @@ def _spans(
     if every is None:
         return [None]
     keys = {key for column in columns.values() for key, _ in column.n}
+    today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(scope.zone)).date()
     if any(one.kind in ("stock", "stock_age") for one in question.measures):
-        span = f"SELECT MIN({_key('asked', every)}) AS a, MAX({_key('asked', every)}) AS b FROM {scope.table}"
-        found = ask(scope.db, f"{span} WHERE {where} AND {_within(question, 'asked')}", values).to_pydict()
-        keys |= {key for key in (found["a"][0], found["b"][0]) if key is not None}
+        first_key = f"SELECT MIN({_key('asked', every)}) AS a FROM {scope.table}"
+        found = ask(scope.db, f"{first_key} WHERE {where} AND {_within(question, 'asked')}", values).to_pydict()
+        if found["a"][0] is not None:
+            keys |= {found["a"][0], _key_of(period_of(today, every), every)}
     if not keys:
         return []
     first, last = _period(min(keys), every), _period(max(keys), every)
     start, end = max(filter(None, (first.start, question.since))), last.end
     if question.until:
         end = min(end, question.until)
-    if any(one.anchor == "due" for one in question.measures):  # promises may fall due years ahead
-        today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(scope.zone)).date()
-        end = max(min(end, period_of(today, every).end), first.end)
+    if not any(one.name in ("promise_running", "closed_late") for one in question.measures):
+        end = min(end, period_of(today, every).end)  # promises fall due years ahead, but have no fate yet
+    end = max(end, start + timedelta(days=1))
     return list(periods_between(start, end, every))
 
 
@@ -383,14 +385,16 @@ def _stock(
         key = _key_of(span, question.every) if span and question.every else 0
         # A source known only up to an earlier second than the period's end is not known to be open then.
         waiting = f"asked_s < {end} AND (closed = 0 OR resolved_s >= {end}) AND {end - 1} <= {_as_of(scope)}"
-        base = f"FROM {scope.table} WHERE {waiting} AND ({one.population}) AND {where}"
+        base = f"FROM {scope.table} WHERE ({one.population}) AND {where}"
         if one.kind == "stock":
-            found = ask(scope.db, f"SELECT {_by(question)} AS segment, COUNT(*) AS n {base} GROUP BY 1", values)
+            counted = f"SUM(CASE WHEN {waiting} THEN 1 ELSE 0 END) AS n"
+            found = ask(scope.db, f"SELECT {_by(question)} AS segment, {counted} {base} GROUP BY 1", values)
             for segment, n in zip(found["segment"].to_pylist(), found["n"].to_pylist(), strict=True):
-                column.n[key, segment] = n
-                column.value[key, segment] = (float(n), *garwood(n))
+                column.n[key, segment] = int(n)
+                column.value[key, segment] = (float(n), *garwood(int(n)))
             continue
-        sql = f"SELECT {key} AS period, {_by(question)} AS segment, {end} - asked_s AS wait, 1 AS ended {base}"
+        age = f"{min(end, latest)} - asked_s AS wait, 1 AS ended"
+        sql = f"SELECT {key} AS period, {_by(question)} AS segment, {age} {base} AND {waiting}"
         for group, waits, ends in _groups(ask(scope.db, sql, values)):
             column.n[group] = len(waits)
             column.value[group] = _reached(one, waiting_quantile(waits, ends, one.quantile), len(waits), 0)

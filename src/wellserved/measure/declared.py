@@ -47,7 +47,7 @@ class Measure:
         return {"days": 86_400.0, "hours": 3_600.0}.get(self.unit, 1.0)
 
 
-_DUE = "due_s IS NOT NULL AND due_s <= {as_of} AND due_first = 0"
+_DUE = "due_s IS NOT NULL AND due_s <= {as_of} AND due_first = 0 AND resolved_unknown = 0"
 _KEPT = "closed = 1 AND abandoned = 0 AND resolved_s IS NOT NULL AND resolved_s <= due_s"
 _LATE = "closed = 1 AND abandoned = 0 AND resolved_s IS NOT NULL AND resolved_s > due_s"
 _SETTLED = "(closed = 0 OR resolved_unknown = 0)"
@@ -104,8 +104,8 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="cases",
         better="neither",
         anchor="resolved",
-        population="resolved_s IS NOT NULL",
-        counted="cases closed by now",
+        population="resolved_s IS NOT NULL AND abandoned = 0",
+        counted="cases closed by now, abandoned ones left out",
         formula="cases whose last resolution falls in the period",
         needs="resolved_s IS NOT NULL",
         lacking="times of resolution",
@@ -206,7 +206,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         event=_KEPT,
         needs="due_s IS NOT NULL",
         lacking="due times",
-        exclusions="promises due before the case was opened",
+        exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
         source=_WILSON,
     ),
     Measure(
@@ -223,7 +223,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         event=_LATE,
         needs="due_s IS NOT NULL",
         lacking="due times",
-        exclusions="promises due before the case was opened",
+        exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
         source=_WILSON,
     ),
     Measure(
@@ -240,7 +240,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         event=f"NOT ({_KEPT}) AND NOT ({_LATE})",
         needs="due_s IS NOT NULL",
         lacking="due times",
-        exclusions="promises due before the case was opened",
+        exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
         source=_WILSON,
     ),
     Measure(
@@ -267,13 +267,14 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="days",
         better="lower",
         anchor="due",
-        population=f"{_DUE} AND NOT ({_KEPT}) AND (resolved_s IS NULL OR resolved_s >= due_s)",
+        population=f"{_DUE} AND abandoned = 0 AND (resolved_s IS NULL OR resolved_s > due_s)",
         counted="cases whose promise was missed, open ones too",
         formula="time after the due time within which half of them were resolved, open cases counted as still waiting",
         event="resolved_s IS NOT NULL",
         value="CASE WHEN resolved_s IS NOT NULL THEN resolved_s ELSE {as_of} END - due_s",
         needs="due_s IS NOT NULL",
         lacking="due times",
+        exclusions="abandoned cases; cases closed at a time that the source does not give",
         source=_WAIT_SOURCE,
     ),
     Measure(
@@ -317,7 +318,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="share",
         better="lower",
         anchor="asked",
-        population="first_resolved_s IS NOT NULL OR closed = 1",
+        population="first_resolved_s IS NOT NULL OR (closed = 1 AND abandoned = 0)",
         counted="cases resolved at least once",
         formula="cases reopened at least once / cases resolved at least once",
         event="reopens > 0",

@@ -72,7 +72,7 @@ def waiting_quantile(
     waits: seconds to the end, or to now where `ended` is false. Kaplan and Meier, JASA 53 (1958) 457-481.
     Where no wait still running is shorter than the upper bound, this is plain order statistics; else the
     interval inverts Greenwood's on the log(-log) scale (Kalbfleisch and Prentice 1980, section 1.3), as
-    R's survfit(conf.type = "log-log") does.
+    R's survfit(conf.type = "log-log") does; like there, a curve that ends at zero bounds nothing from above.
     """
     order = np.lexsort((~ended, waits))  # at one time, ends come before waits that go on
     waits, ended = waits[order], ended[order]
@@ -98,7 +98,7 @@ def _kaplan_meier(waits: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_], p:
         log_s = np.log(surviving)
         spread = np.exp(Z * np.sqrt(greenwood) / np.abs(log_s))
         lower, upper = surviving**spread, surviving ** (1 / spread)
-    lower[surviving <= 0], upper[surviving <= 0] = 0.0, 0.0
+    lower[surviving <= 0], upper[surviving <= 0] = 0.0, 1.0  # at zero the interval has no upper end
 
     def first_below(curve: npt.NDArray[Any]) -> float:
         below = np.flatnonzero(curve <= 1 - p + 1e-12)

@@ -105,7 +105,7 @@ def record(
     if absent := [column for column in mapping.needed() if column not in columns]:
         raise MappingError(
             f"The file has no column {absent[0]!r}, which mapping {mapping.name!r} names.",
-            f"Its columns are: {', '.join(columns[:20])}{' ...' if len(columns) > 20 else ''}. Correct the mapping (`wellserved inspect FILE` writes one).",
+            f"Its columns are: {', '.join(column[:40] for column in columns[:20])}{' ...' if len(columns) > 20 else ''}. Correct the mapping (`wellserved inspect FILE` writes one).",
         )
     _clean(db, mapping, any(column.startswith(OWN) for column in columns))
     readings = {
@@ -114,6 +114,7 @@ def record(
     }
     checks = _checks(mapping, readings)
     _typed(db, mapping, readings, checks)
+    db.execute("DROP TABLE cleaned")  # a large file's rows need not be held twice
     refusals = _refusals(db, checks)
     rules = " UNION ALL ".join(_moment(rule, mapping, readings) for rule in mapping.moments)
     db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {_finished(rules, mapping, recorded_at, import_id)}")
@@ -199,7 +200,8 @@ def _typed(
         if rule.when.test in ("enters", "leaves", "changes", "appears", "rises")
     }
     windows += [
-        f"lag({name(column)}) {order} AS {name('before ' + column)}" for column in sorted(filter(None, watched))
+        f"lag({name(column)}) {order} AS {name('wellserved_before ' + column)}"
+        for column in sorted(filter(None, watched))
     ]
     if any(rule.when.row for rule in mapping.moments):
         windows.append(f"row_number() {order} = 1 AS wellserved_first")
@@ -277,10 +279,19 @@ def _moment(rule: MomentRule, mapping: Mapping, readings: dict[str, DateReading]
             cell = name(mapping.columns[fact])
             given[fact] = f"try_cast({cell} AS BOOLEAN)" if fact == "internal" else cell
     own = {column.name: column.type for column in MOMENT_COLUMNS if column.name not in _LATER}
-    listed = ", ".join(
-        f"CAST({given.get(column) or 'NULL'} AS {kind}) AS {name(column)}" for column, kind in own.items()
-    )
-    return f"SELECT {listed} FROM good WHERE {place[rule.at]} IS NOT NULL AND ({_condition(rule)})"
+    listed = [f"CAST({given.get(column) or 'NULL'} AS {kind}) AS {name(column)}" for column, kind in own.items()]
+    listed.append(f"{_content(given)} AS content")
+    return f"SELECT {', '.join(listed)} FROM good WHERE {place[rule.at]} IS NOT NULL AND ({_condition(rule)})"
+
+
+def _content(given: dict[str, str]) -> str:
+    """SQL: a hash of the facts beside the identity; a fact without a value leaves no trace, so that a mapping may grow."""
+    parts = []
+    for column in _HASHED:
+        if cell := given.get(column):
+            cell = f"epoch_us({cell})" if column == "due" else cell  # a stamp as text would cost more than the rest
+            parts.append(f"'{column}=' || CAST({cell} AS VARCHAR)")
+    return f"CAST(md5_number_lower(concat_ws(chr(31), {', '.join(parts)})) >> 1 AS BIGINT)"
 
 
 def _due(rule: MomentRule, place: dict[str, str], readings: dict[str, DateReading], mapping: Mapping) -> str:
@@ -299,12 +310,9 @@ _LATER = {"moment_id", "content", "correction", "recorded_at", "import_id", "mon
 def _finished(rules: str, mapping: Mapping, recorded_at: datetime, import_id: str) -> str:
     """The rules' moments with identity, content, and when and by which import they were learnt."""
     identity = f'concat_ws(chr(31), {text(mapping.name)}, source_ref, kind, epoch_us("at"))'
-    plain = {"due": "epoch_us(due)"}  # a stamp as a number: as text it would cost more than all the rest
-    parts = [f"coalesce(CAST({plain.get(column, name(column))} AS VARCHAR), '')" for column in _HASHED]
-    content = f"concat_ws(chr(31), {', '.join(parts)})"
     utc = 'make_timestamp(epoch_us("at"))'
     return (
-        f"SELECT md5({identity}) AS moment_id, CAST(md5_number_lower({content}) >> 1 AS BIGINT) AS content, "
+        f"SELECT md5({identity}) AS moment_id, "
         f"{text(mapping.name)} AS source, TIMESTAMPTZ '{recorded_at.isoformat()}' AS recorded_at, "
         f"{text(import_id)} AS import_id, CAST(year({utc}) * 100 + month({utc}) AS INTEGER) AS month, * FROM ({rules})"
     )

@@ -58,7 +58,7 @@ class DateReading:
             if not patterns:
                 continue
             parsed = f"try_strptime({raw}, [{', '.join(patterns)}])"
-            if any("%n" in pattern for pattern in patterns):  # read as nanoseconds, which the log does not keep
+            if any("%n" in pattern for pattern in patterns):  # nanoseconds are rounded to the log's microseconds
                 parsed = f"CAST({parsed} AS {'TIMESTAMPTZ' if where == 'offset' else 'TIMESTAMP'})"
             if where == "offset":  # the parser takes +99:99 for an offset
                 parsed = f"CASE WHEN regexp_matches({raw}, '[+-](0[0-9]|1[0-4]):?([0-5][0-9])?$') THEN {parsed} END"
@@ -70,7 +70,8 @@ class DateReading:
     def local_sql(self) -> str | None:
         """The local stamps as written, without zone; None where the column names its zone."""
         patterns = [text(form.pattern) for form in self.formats if form.zone == "local"]
-        return f"CAST(try_strptime({name(self.column)}, [{', '.join(patterns)}]) AS TIMESTAMP)" if patterns else None
+        parsed = f"try_strptime({name(self.column)}, [{', '.join(patterns)}])"
+        return f"CAST({parsed} AS TIMESTAMP)" if patterns else None
 
     def in_words(self) -> str:
         """The way of writing, for a message."""

@@ -46,9 +46,9 @@ def _finding(one: Finding) -> RenderableType:
     return line
 
 
-def grid(title: str, columns: Iterable[str], lines: Iterable[Iterable[object]]) -> Table:
+def grid(title: str, columns: Iterable[str], lines: Iterable[Iterable[object]]) -> RenderableType:
     """A table of plain values; numbers to the right."""
-    table = Table(title=words(title), title_justify="left", title_style="bold", show_edge=False, pad_edge=False)
+    table = Table(show_edge=False, pad_edge=False)
     listed = [list(line) for line in lines]
     for place, column in enumerate(columns):
         numeric = bool(listed) and all(isinstance(line[place], int | float) for line in listed)
@@ -57,7 +57,7 @@ def grid(title: str, columns: Iterable[str], lines: Iterable[Iterable[object]]) 
         table.add_row(
             *(words(number(cell) if isinstance(cell, int | float) else "" if cell is None else cell) for cell in line)
         )
-    return table
+    return Group(words(title, "bold"), table) if title else table
 
 
 def _chart(chart: Chart) -> RenderableType:

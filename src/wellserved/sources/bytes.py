@@ -122,7 +122,7 @@ _DAMAGE = (
 
 def _of_the_packer(name: str) -> bool:
     """A file that the packing program added by itself."""
-    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1].startswith(".")
+    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1] in (".DS_Store", "Thumbs.db")
 
 
 @contextmanager
@@ -163,14 +163,7 @@ def _chunks(path: Path, progress: Progress) -> Iterator[bytes]:
                     )
                 progress("Reading", seen, max(seen, packed))
                 yield chunk
-    except (
-        gzip.BadGzipFile,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
+    except _DAMAGE as error:
         raise SourceError(f"{path.name} cannot be unpacked: {error}.", "Export or copy the file again.") from error
     except OSError as error:
         raise SourceError(

@@ -63,6 +63,8 @@ def _parse(text: list[str], delimiter: str, strict: bool) -> list[str] | None:
 def _reason(cells: list[str] | None, line: str, width: int) -> str:
     if "\0" in line:
         return "holds a NUL byte, a sign of damage"
+    if cells is None and "\r" in line.rstrip("\r\n") and '"' not in line:
+        return "holds a carriage return outside quotes"
     if cells is None:
         return "a quote is opened and never closed, or closed in mid-field"
     if any(len(cell.encode("utf-8", "replace")) > FIELD_LIMIT for cell in cells):

@@ -21,7 +21,7 @@ from wellserved.errors import SourceError
 from wellserved.record import ROW
 from wellserved.sources.bytes import Progress, Text, open_text
 from wellserved.sources.careful import RETURN, BrokenRow, CarefulReader, read_row, rewrite
-from wellserved.sources.dialect import Dialect, detect
+from wellserved.sources.dialect import FIELD_LIMIT, Dialect, detect
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ def _broken_text(read: Text) -> str:
     """Why the fast parser must not be tried; empty: it may."""
     if read.nul_bytes:
         return f"{read.nul_bytes} NUL bytes"
+    if read.longest_line > FIELD_LIMIT:
+        return f"a line of {read.longest_line >> 20} MB"
     if read.stray_returns:
         return f"{read.stray_returns} carriage returns without a line feed"
     return ""

@@ -103,7 +103,7 @@ def detect(path: Path, shown: str) -> Dialect:
     """
     with path.open("r", encoding="utf-8", errors="replace", newline="\n") as file:
         lines = list(islice(iter(lambda: file.readline(SAMPLE_BYTES), ""), SAMPLE_LINES))
-    lines = [line.replace("\0", "") for line in lines]
+    lines = [line.replace("\0", "").replace("\r\n", "\n").replace("\r", " ") for line in lines]  # for the shape alone
     read = {delimiter: _rows(lines, delimiter) for delimiter in DELIMITERS}
     scored = {delimiter: _score(rows) for delimiter, rows in read.items()}
     best = max(DELIMITERS, key=lambda delimiter: (round(scored[delimiter][0], 1), scored[delimiter][1]))
