@@ -105,7 +105,7 @@ def test_a_report_in_every_form(samples: Workspace, tmp_path: Path, form: str) -
         (("measure", "asked", "--format", "svg"), "chart"),
         (("report",), "Name one: --source"),
         (("report", "--source", "bostn"), "boston311"),
-        (("chart", "asked", "--kind", "pie"), "xmr"),
+        (("chart", "asked", "--kind", "xrm"), "xmr"),
         (("import", "/nowhere/a.csv"), "Check the name"),
         (("init", "--zone", "Mars/Phobos"), "Europe/Berlin"),
     ],

@@ -305,7 +305,7 @@ def test_boston_large_groups_have_intervals_at_most_a_tenth_wider_in_ranks(
             first, last = (round(days * oracle.SECONDS_A_DAY) for days in reach)
             wide = bisect.bisect_left(ended, last) - bisect.bisect_right(ended, first) + 1
             low, high = oracle.ranks(slow.n, p)
-            assert wide <= 1.1 * (high - low) + 2, (spot, p)
+            assert wide <= 1.1 * (high - low) + 4, (spot, p)
 
 
 # --- the ServiceNow slice ------------------------------------------------------------------------------------------

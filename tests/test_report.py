@@ -207,7 +207,8 @@ def test_a_report_needs_no_more_questions_than_it_has_answers(
     real = engine.ask
 
     def counted(db: duckdb.DuckDBPyConnection, sql: str, values: object = None) -> object:
-        asked.append(sql)
+        if not sql.endswith("LIMIT 1"):  # those end at the first case that they find
+            asked.append(sql)
         return real(db, sql, values)  # type: ignore[arg-type]
 
     monkeypatch.setattr("wellserved.measure.ask.ask", counted)

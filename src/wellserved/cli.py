@@ -357,13 +357,16 @@ def log_(
     workspace = _workspace(home)
     if imports or refusals:
         kept = [one for one in log.receipts(workspace) if imports or one.rows_refused]
-        columns = ("import", "when", "file", "source", "read", "loaded", "refused", "new moments", "refusals file")
+        columns = ("import", "when", "file", "source", "read", "loaded", "refused", "new moments")
         lines = [
-            (one.import_id, one.recorded_at, one.file, one.source, one.rows_read, one.rows_loaded, one.rows_refused, one.moments_new,
-             str(workspace.imports / one.import_id / "refusals.csv") if one.rows_refused else "")
+            (one.import_id, one.recorded_at, one.file, one.source, one.rows_read, one.rows_loaded, one.rows_refused, one.moments_new)
             for one in kept
         ]  # fmt: skip
         _show(terminal.grid("Imports" if imports else "Refusals", columns, lines), None)
+        for one in kept:
+            if one.rows_refused:
+                file = workspace.imports / one.import_id / "refusals.csv"
+                out.print(f"Refused by {one.import_id}: {file}", markup=False, highlight=False, soft_wrap=True)
         return
     lines_ = [(one["version"], one["at"], one["moments"], one["import_id"]) for one in log.history(workspace)]
     _show(terminal.grid("Versions of the log", ("version", "written", "moments added", "import"), lines_), None)

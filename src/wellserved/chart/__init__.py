@@ -180,13 +180,16 @@ def judge(series: Series, values: Floats, limits: Limits, found: dict[str, Mask]
     Points that follow each other but for periods without a value belong to one signal.
     """
     signals = []
-    order = np.cumsum(np.isfinite(values))
+    order, above = np.cumsum(np.isfinite(values)), np.sign(values - limits.centre)
     for rule, mask in found.items():
         places = np.flatnonzero(mask)
-        for group in np.split(places, np.flatnonzero(np.diff(order[places]) > 1) + 1):
+        breaks = np.diff(order[places]) > 1
+        if rule != "few_crossings":  # a run ends where the next one begins on the other side
+            breaks |= np.diff(above[places]) != 0
+        for group in np.split(places, np.flatnonzero(breaks) + 1):
             if not len(group):
                 continue
-            sides = np.sign(values[group] - limits.centre[group])
+            sides = above[group]
             side: Literal["above", "below", "none"] = "none"
             if rule != "few_crossings" and abs(sides.sum()) == len(group):
                 side = "above" if sides[0] > 0 else "below"

@@ -14,7 +14,7 @@ from wellserved.render.svg import describe
 from wellserved.report import Report
 from wellserved.report.words import percent, period_name
 
-_MARKS = re.compile(r"([\\`*_{}\[\]<>()#+|~!&-])")
+_MARKS = re.compile(r"([\\`*_{}\[\]<>()#|~!&]|^[-+]|^\d+(?=[.)]))")
 _TONES = {"fact": "", "signal": "**Signal.** ", "wobble": "", "cannot": ""}
 
 
