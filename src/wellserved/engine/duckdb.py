@@ -6,7 +6,7 @@ configuration is locked, no extension can be loaded, and memory is bounded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -66,3 +66,10 @@ def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str], colum
 def ask(db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
     """Run one question and fetch the whole answer as an Arrow table."""
     return db.sql(sql, params=dict(values) if values else None).to_arrow_table()
+
+
+def stream(
+    db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Run one question and fetch the answer piece by piece, for answers as large as the cases."""
+    yield from db.sql(sql, params=dict(values) if values else None).to_arrow_reader(500_000)

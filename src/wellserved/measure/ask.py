@@ -18,9 +18,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from wellserved.engine.duckdb import QUANTILE, ask, text
+from wellserved.engine.duckdb import QUANTILE, ask, stream, text
 from wellserved.measure.declared import Measure
-from wellserved.measure.interval import garwood, quantile_ranks, t_mean, waiting_quantile, wilson
+from wellserved.measure.interval import coded_quantile, garwood, quantile_ranks, t_mean, wilson
 from wellserved.measure.series import Question, Series, Value
 from wellserved.moments import Every, NotComputed, Period, day_number, day_of, period_of, periods_between
 
@@ -141,6 +141,8 @@ def _within(question: Question, anchor: str) -> str:
 
 def _dated(anchor: str, every: Every | None) -> str:
     """SQL: the case has the anchor's date; asked of the column that the period needs anyway."""
+    if anchor == "asked":  # every case has
+        return "1 = 1"
     return f"{anchor}_{'month' if every in ('month', 'quarter') else 'day'} IS NOT NULL"
 
 
@@ -212,34 +214,34 @@ def _waits(scope: Scope, question: Question, one: Measure, where: str, values: M
     if size > MANY:
         done = _large_groups(scope, one, column, f"{key} AS period, {by} AS segment", base, (wait, ended), values)
         small = _without(scope, done, base, key, by)
-    found = ask(
-        scope.db,
-        f"SELECT {key} AS period, {by} AS segment, CAST({wait} AS BIGINT) AS wait, "
-        f"CASE WHEN {ended} THEN 1 ELSE 0 END AS ended {small}",
-        values,
-    )
-    for group, waits, ends in _groups(found):
-        column.n[group] = len(waits)
-        column.open[group] = int(len(ends) - ends.sum())
-        column.value[group] = _reached(one, waiting_quantile(waits, ends, one.quantile), len(waits), column.open[group])
+    coded = f"CAST({wait} AS BIGINT) * 2 + CASE WHEN {ended} THEN 0 ELSE 1 END AS coded"
+    for group, waits in _groups(scope, f"SELECT {key} AS period, {by} AS segment, {coded} {small}", values):
+        column.n[group] = n = len(waits)
+        column.open[group] = still = int((waits & 1).sum())
+        column.value[group] = _reached(one, coded_quantile(waits, one.quantile), n, still)
     return column
 
 
-def _groups(found: pa.Table) -> Iterable[tuple[Key, np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
-    """Split fetched waits by period and segment."""
-    if not found.num_rows:
-        return
-    segments = found["segment"].combine_chunks().dictionary_encode()
-    names = segments.dictionary.to_pylist()
-    codes = segments.indices.fill_null(len(names)).to_numpy(zero_copy_only=False).astype(np.int64)
-    periods = found["period"].to_numpy().astype(np.int64)
-    waits, ended = found["wait"].to_numpy(), found["ended"].to_numpy().astype(bool)
-    mixed = periods * (len(names) + 1) + codes
-    order = np.argsort(mixed, kind="stable")
-    edges = np.flatnonzero(np.diff(mixed[order])) + 1
-    for part in np.split(order, edges):
-        code = int(codes[part[0]])
-        yield (int(periods[part[0]]), names[code] if code < len(names) else None), waits[part], ended[part]
+def _groups(
+    scope: Scope, sql: str, values: Mapping[str, object]
+) -> Iterable[tuple[Key, np.ndarray[tuple[int], np.dtype[np.int64]]]]:
+    """Coded waits by period and segment, sorted; piece by piece, so that ten million of them fit."""
+    parts: dict[Key, list[np.ndarray[tuple[int], np.dtype[np.int64]]]] = {}
+    for batch in stream(scope.db, sql, values):
+        segments = batch["segment"].dictionary_encode()
+        names = [*segments.dictionary.to_pylist(), None]
+        codes = segments.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
+        periods, coded = batch["period"].to_numpy().astype(np.int64), batch["coded"].to_numpy()
+        mixed = periods * len(names) + codes
+        order = np.argsort(mixed, kind="stable")
+        for part in np.split(order, np.flatnonzero(np.diff(mixed[order])) + 1):
+            if len(part):
+                key = (int(periods[part[0]]), names[codes[part[0]]])
+                parts.setdefault(key, []).append(coded[part])
+    for key in list(parts):
+        joined = np.concatenate(parts.pop(key))
+        joined.sort()
+        yield key, joined
 
 
 def _reached(one: Measure, found: tuple[float, float, float], n: int, still: int) -> tuple[Value, Value, Value]:
@@ -393,11 +395,11 @@ def _stock(
                 column.n[key, segment] = int(n)
                 column.value[key, segment] = (float(n), *garwood(int(n)))
             continue
-        age = f"{min(end, latest)} - asked_s AS wait, 1 AS ended"
+        age = f"({min(end, latest)} - asked_s) * 2 AS coded"
         sql = f"SELECT {key} AS period, {_by(question)} AS segment, {age} {base} AND {waiting}"
-        for group, waits, ends in _groups(ask(scope.db, sql, values)):
-            column.n[group] = len(waits)
-            column.value[group] = _reached(one, waiting_quantile(waits, ends, one.quantile), len(waits), 0)
+        for group, ages in _groups(scope, sql, values):
+            column.n[group] = len(ages)
+            column.value[group] = _reached(one, coded_quantile(ages, one.quantile), len(ages), 0)
     return column
 
 

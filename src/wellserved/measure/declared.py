@@ -47,6 +47,7 @@ class Measure:
         return {"days": 86_400.0, "hours": 3_600.0}.get(self.unit, 1.0)
 
 
+ALL = "1 = 1"  # every case has a first ask
 _DUE = "due_s IS NOT NULL AND due_s <= {as_of} AND due_first = 0 AND resolved_unknown = 0"
 _KEPT = "closed = 1 AND abandoned = 0 AND resolved_s IS NOT NULL AND resolved_s <= due_s"
 _LATE = "closed = 1 AND abandoned = 0 AND resolved_s IS NOT NULL AND resolved_s > due_s"
@@ -90,7 +91,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="cases",
         better="neither",
         anchor="asked",
-        population="asked_s IS NOT NULL",
+        population=ALL,
         counted="all cases",
         formula="cases whose first ask falls in the period",
         minimum_n=0,
@@ -334,7 +335,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="hand-overs a case",
         better="lower",
         anchor="asked",
-        population="asked_s IS NOT NULL",
+        population=ALL,
         counted="all cases",
         formula="mean hand-overs between teams a case",
         value="handovers",
@@ -403,7 +404,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="share",
         better="lower",
         anchor="asked",
-        population="asked_s IS NOT NULL",
+        population=ALL,
         counted="all cases",
         formula="cases with at least one complaint / cases",
         event="complaints > 0",

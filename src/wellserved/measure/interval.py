@@ -74,34 +74,46 @@ def waiting_quantile(
     interval inverts Greenwood's on the log(-log) scale (Kalbfleisch and Prentice 1980, section 1.3), as
     R's survfit(conf.type = "log-log") does; like there, a curve that ends at zero bounds nothing from above.
     """
-    order = np.lexsort((~ended, waits))  # at one time, ends come before waits that go on
-    waits, ended = waits[order], ended[order]
-    n = len(waits)
+    coded = waits * 2 + ~ended
+    coded.sort()
+    return coded_quantile(coded, p)
+
+
+def coded_quantile(coded: npt.NDArray[np.int64], p: float) -> tuple[float, float, float]:
+    """The same of sorted waits in one array: twice the seconds, and one more where the wait goes on.
+
+    So sorted, at one time the ends come before the waits that go on.
+    """
+    n = len(coded)
     point, low, high = quantile_ranks(n, p)
-    running = np.flatnonzero(~ended)
+    running = np.flatnonzero(coded & 1)
     first_running = int(running[0]) if len(running) else n
     if high <= first_running or first_running == n:
-        bound = float(waits[high - 1]) if high <= n else math.inf
-        return (float(waits[point - 1]), float(waits[max(low, 1) - 1]), bound)
-    return _kaplan_meier(waits, ended, p)
+        bound = float(coded[high - 1] >> 1) if high <= n else math.inf
+        return (float(coded[point - 1] >> 1), float(coded[max(low, 1) - 1] >> 1), bound)
+    # The curve is needed only until it has passed 1 - p for good: open cases can but bring that forward.
+    ended = np.cumsum(1 - (coded & 1))
+    far = int(np.searchsorted(ended, high + 6 * math.sqrt(n * p * (1 - p)) + 10))
+    found = _kaplan_meier(coded[: far + 1], n, p)
+    return found if math.isfinite(found[2]) or far >= n else _kaplan_meier(coded, n, p)
 
 
-def _kaplan_meier(waits: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_], p: float) -> tuple[float, float, float]:
-    times, first = np.unique(waits, return_index=True)
-    ends = np.add.reduceat(ended.astype(np.int64), first)
-    at_risk = len(waits) - first
-    keep = ends > 0
-    times, ends, at_risk = times[keep], ends[keep].astype(float), at_risk[keep].astype(float)
+def _kaplan_meier(coded: npt.NDArray[np.int64], n: int, p: float) -> tuple[float, float, float]:
+    """From the first of n sorted waits, as many as the curve is needed for."""
+    ends_at = coded[(coded & 1) == 0] >> 1
+    times, ends = np.unique(ends_at, return_counts=True)
+    at_risk = (n - np.searchsorted(coded, times * 2)).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         surviving = np.cumprod(1 - ends / at_risk)
         greenwood = np.cumsum(ends / (at_risk * (at_risk - ends)))
-        log_s = np.log(surviving)
-        spread = np.exp(Z * np.sqrt(greenwood) / np.abs(log_s))
-        lower, upper = surviving**spread, surviving ** (1 / spread)
-    lower[surviving <= 0], upper[surviving <= 0] = 0.0, 1.0  # at zero the interval has no upper end
+        spread = np.exp(Z * np.sqrt(greenwood) / np.abs(np.log(surviving)))
+    return (
+        _first_below(surviving, times, p),
+        _first_below(np.where(surviving > 0, surviving**spread, 0.0), times, p),
+        _first_below(np.where(surviving > 0, surviving ** (1 / spread), 1.0), times, p),  # at zero: no upper end
+    )
 
-    def first_below(curve: npt.NDArray[Any]) -> float:
-        below = np.flatnonzero(curve <= 1 - p + 1e-12)
-        return float(times[below[0]]) if len(below) else math.inf
 
-    return (first_below(surviving), first_below(lower), first_below(upper))
+def _first_below(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], p: float) -> float:
+    below = np.flatnonzero(curve <= 1 - p + 1e-12)
+    return float(times[below[0]]) if len(below) else math.inf
