@@ -173,12 +173,16 @@ def _limit_lines(limits: Limits, frame: Frame, y: _Scale, xs: Sequence[float], h
         ends = line[np.isfinite(line)]
         if len(ends):
             placed.append((y(float(ends[-1])) + 4, words, _label(round(float(ends[-1]), 3), unit, 0.001)))
-    free = float(frame.top)
-    for height, words, value in sorted(placed):  # labels that would touch are moved down
-        height = max(height, free)
+    heights, free = [], float(frame.top)
+    for height, _, _ in sorted(placed):  # labels that would touch are moved down
+        heights.append(max(height, free))
+        free = heights[-1] + 13
+    lift = (
+        max(heights[-1] - (frame.height - 4), 0.0) if heights else 0.0
+    )  # and all of them up, if they leave the picture
+    for height, (_, words, value) in zip(heights, sorted(placed), strict=True):
         shown = value if frame.narrow else f"{words} {value}"
-        body.append(_text(frame.width - frame.right + 6, height, shown))
-        free = height + 13
+        body.append(_text(frame.width - frame.right + 6, height - lift, shown))
     return body
 
 

@@ -136,4 +136,5 @@ def _back(chosen: Period, every: Every) -> date:
 
 
 def _horizon(chosen: Period, as_of: date, every: Every) -> date:
-    return max(chosen.end, min(period_of(as_of, every).end, chosen.end + timedelta(days=40)))
+    """One period more than the report's, if it has begun: what it shows so far is drawn as unfinished."""
+    return max(chosen.end, min(period_of(as_of, every).end, period_of(chosen.end, every).end))
