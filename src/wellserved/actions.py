@@ -180,12 +180,6 @@ def opened(workspace: Workspace, told: Progress = silent) -> Iterator[Scope]:
         db.close()
 
 
-def sources_of(workspace: Workspace) -> list[str]:
-    """The sources that the log holds, in order of name."""
-    with opened(workspace) as scope:
-        return sorted(scope.as_of)
-
-
 def ask_measures(workspace: Workspace, question: Question, told: Progress = silent) -> list[Series]:
     """The answers to a question, in its order."""
     with opened(workspace, told) as scope:

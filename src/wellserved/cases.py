@@ -135,7 +135,7 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     changed = None
     if old.facts.get("zone") == workspace.zone and old.facts.get("fold") == FOLD:
         changed = _changed(db, workspace, now, old)
-    scope, how = "every_moment", {"mode": "overwrite"}
+    scope = "every_moment"
     log.view(db, "every_moment", now.files)
     if changed is not None:
         db.execute("CREATE TEMP TABLE touched AS SELECT * FROM every_moment SEMI JOIN changed USING (source, case_id)")
@@ -143,9 +143,9 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     (corrected,) = db.sql(f"SELECT count(*) > 0 FROM {scope} WHERE correction").fetchall()[0]
     fold = fold_sql(scope, workspace.zone, corrected)
     if changed is None:
-        rows = db.sql(fold)
-        log.commit(workspace.cases, rows, "asked_month", noted, **how)
-        return int(db.sql(f"SELECT count(*) FROM (SELECT DISTINCT source, case_id FROM {scope})").fetchall()[0][0])
+        log.commit(workspace.cases, db.sql(fold), "asked_month", noted, mode="overwrite")
+        engine.view(db, "all_cases", log.snapshot(workspace.cases).files, TYPES)
+        return int(db.sql("SELECT count(*) FROM all_cases").fetchall()[0][0])
     db.execute(f"CREATE TEMP TABLE refolded AS {fold}")
     return _replace_months(db, workspace, old, noted)
 

@@ -190,11 +190,6 @@ class Period:
         """Days since 1970-01-01."""
         return day_number(self.start)
 
-    @property
-    def end_day(self) -> int:
-        """Days since 1970-01-01 of the first day after the period."""
-        return day_number(self.end)
-
 
 _EPOCH = date(1970, 1, 1)
 

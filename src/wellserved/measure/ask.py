@@ -159,11 +159,11 @@ def _aggregate(
 ) -> dict[str, _Column]:
     """Counts, shares and means of one anchor in one pass."""
     anchor = measures[0].anchor
-    shared = {one.population for one in measures}
-    only = _fill(shared.pop(), scope) if len(shared) == 1 else "1 = 1"  # one population for all: leave the others out
+    same = len({one.population for one in measures}) == 1  # then the other cases need not be looked at
+    only = _fill(measures[0].population, scope) if same else "1 = 1"
     sums = []
     for index, one in enumerate(measures):
-        counted = "1 = 1" if not shared and only != "1 = 1" else _fill(one.population, scope)
+        counted = "1 = 1" if same else _fill(one.population, scope)
         sums += _sums(one, index, counted, scope)
     sql = (
         f"SELECT {_key(anchor, question.every)} AS period, {_by(question)} AS segment, {', '.join(sums)} "
