@@ -30,9 +30,10 @@ def write(folder: Path, cases: int) -> None:
     month = "year(to_timestamp({0})) * 100 + month(to_timestamp({0}))"
     given = {
         "source": "'made'", "team": "team", "service": "service", "channel": "channel", "case_id": "CAST(i AS VARCHAR)",
-        "moments": "3", "asked_s": "a", "asked_day": "a // 86400", "asked_month": month.format("a"), "first_resolved_s": "r",
+        "moments": "3", "asked_s": "a", "asked_day": "a // 86400", "asked_month": month.format("a"), "resolution_secs": "r - a", "late_secs": "r - due",
         "resolved_s": "r", "resolved_day": "r // 86400", "resolved_month": month.format("r"),
-        "closed": "CAST(r IS NOT NULL AS INTEGER)", "abandoned": "0", "reopens": "reopens", "chases": "0", "contacts": "1",
+        "closed": "CAST(r IS NOT NULL AS INTEGER)", "abandoned": "0", "resolutions": "CAST(r IS NOT NULL AS INTEGER)", "reopens": "reopens",
+        "promise_fate": "CASE WHEN r IS NULL THEN 0 WHEN r <= due THEN 1 ELSE 2 END", "chases": "0", "contacts": "1",
         "handovers": "handovers", "promises": "1", "due_s": "due", "due_day": "due // 86400", "due_month": month.format("due"),
         "complaints": "0", "returns": "0", "accepts": "0", "failures": "0", "score": "stars",
         "scale": "CASE WHEN stars IS NOT NULL THEN 'stars5' END", "resolved_unknown": "0", "closed_first": "0",
@@ -41,7 +42,7 @@ def write(folder: Path, cases: int) -> None:
     columns = ", ".join(f"CAST({given.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in TYPES.items())
     target = folder / "cases"
     db.execute(
-        f"COPY (SELECT {columns} FROM made) TO '{target}' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (asked_month))"
+        f"COPY (SELECT {columns} FROM made) TO '{target}' (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (asked_month))"
     )
     stamp = "make_timestamp({0} * 1000000)"
     db.execute(

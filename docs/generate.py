@@ -56,6 +56,7 @@ def _definition(one: Measure) -> list[str]:
         "Population (SQL)": f"`{one.population}`",
         "Event (SQL)": f"`{one.event}`" if one.event else "",
         "Value (SQL)": f"`{one.value}`" if one.value else "",
+        "Still waiting (SQL)": f"`{one.waiting}`, since `{one.since}`" if one.waiting else "",
         "Quantile": f"{one.quantile:g}" if one.kind in ("wait", "stock_age") else "",
         "Source": one.source,
         "Version": str(one.version),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 import random
 import tempfile
@@ -26,7 +25,7 @@ from tests import oracle
 from tests.oracle import Case, Number, Spot
 from wellserved.actions import ask_measures, import_file
 from wellserved.mapping import parse_mapping
-from wellserved.measure import Question, Series, ask, find_measure, rows
+from wellserved.measure import Question, Series, find_measure, rows
 from wellserved.measure.interval import binomial_quantile, garwood, quantile_ranks, t_mean, waiting_quantile, wilson
 from wellserved.moments import Every
 from wellserved.workspace import Workspace, create_workspace
@@ -232,80 +231,6 @@ def test_boston_age_of_the_open_cases_at_the_end_of_each_month(boston: Known) ->
             ages = [(end - case.asked).total_seconds() for case in cases if oracle.open_at(case, end)]
             assert found[segment, label].n == len(ages)
             assert found[segment, label].value == pytest.approx(median_low(ages) / oracle.SECONDS_A_DAY, abs=1e-9)
-
-
-Pair = tuple[Spot, Fraction, Number, Number]  # by the exact path and by that of large groups
-
-
-@pytest.fixture(scope="module")
-def both_paths(boston: Known) -> dict[tuple[Every | None, str | None], list[Pair]]:
-    """The waits of all groups with a number, by each path; groups of 50 cases count as large."""
-    workspace, _ = boston
-    found: dict[tuple[Every | None, str | None], list[Pair]] = {}
-    questions: list[tuple[Every | None, str | None]] = [
-        (None, None),
-        ("month", None),
-        ("week", None),
-        ("month", "team"),
-    ]
-    for every, by in questions:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ask, "LARGE", 10**9)
-            exact = put(workspace, WAITS, every, by)
-            patch.setattr(ask, "LARGE", 50)
-            patch.setattr(ask, "MANY", 50)
-            quick = put(workspace, WAITS, every, by)
-        pairs = found[every, by] = []
-        for name in WAITS:
-            slow, fast = numbers(exact[name]), numbers(quick[name])
-            assert list(slow) == list(fast)
-            pairs += [(spot, QUANTILE[name], slow[spot], fast[spot]) for spot in slow]
-    return found
-
-
-def bounds(number: Number) -> tuple[float, float] | None:
-    if number.low is None:
-        return None
-    return (number.low, math.inf if number.high is None else number.high)
-
-
-def test_boston_large_groups_have_the_same_medians_and_ninetieth_percentiles(
-    both_paths: dict[tuple[Every | None, str | None], list[Pair]],
-) -> None:
-    pairs = [pair for part in both_paths.values() for pair in part]
-    assert sum(bounds(slow) != bounds(fast) for _, _, slow, fast in pairs) > 20  # the other path was taken
-    for spot, p, slow, fast in pairs:
-        assert (fast.n, fast.open, fast.value) == (slow.n, slow.open, slow.value), (spot, p)
-
-
-def test_boston_large_groups_have_intervals_that_hold_the_exact_ones(
-    both_paths: dict[tuple[Every | None, str | None], list[Pair]],
-) -> None:
-    narrower = []
-    for pairs in both_paths.values():
-        for spot, p, slow, fast in pairs:
-            (inner, outer) = (bounds(slow), bounds(fast))
-            if inner and outer and not outer[0] <= inner[0] <= inner[1] <= outer[1]:
-                narrower.append(f"{spot} p={float(p)} n={slow.n}: {outer}, exact {inner}")
-    assert narrower == []
-
-
-def test_boston_large_groups_have_intervals_at_most_a_tenth_wider_in_ranks(
-    boston: Known, both_paths: dict[tuple[Every | None, str | None], list[Pair]]
-) -> None:
-    _, cases = boston
-    now = oracle.as_of(cases)
-    for (every, by), pairs in both_paths.items():
-        groups = oracle.tally(cases, lambda case: case.asked, every, oracle.BOSTON, SPLITS[by])
-        for spot, p, slow, fast in pairs:
-            reach = bounds(fast)
-            if reach is None or reach == bounds(slow) or math.isinf(reach[1]):
-                continue
-            ended = sorted(got[0] for case in groups[spot] if (got := oracle.wait(case, now)))
-            first, last = (round(days * oracle.SECONDS_A_DAY) for days in reach)
-            wide = bisect.bisect_left(ended, last) - bisect.bisect_right(ended, first) + 1
-            low, high = oracle.ranks(slow.n, p)
-            assert wide <= 1.1 * (high - low) + 4, (spot, p)
 
 
 # --- the ServiceNow slice ------------------------------------------------------------------------------------------

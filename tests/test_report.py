@@ -43,9 +43,9 @@ def made_cases(
     given = {
         "source": "'made'", "case_id": "CAST(i AS VARCHAR)", "moments": "1", "asked_s": "a",
         "asked_day": "a // 86400", "asked_month": "year(to_timestamp(a)) * 100 + month(to_timestamp(a))",
-        "first_resolved_s": "r", "resolved_s": "r", "resolved_day": "r // 86400",
+        "resolution_secs": "r - a", "resolved_s": "r", "resolved_day": "r // 86400",
         "resolved_month": "year(to_timestamp(r)) * 100 + month(to_timestamp(r))",
-        "closed": "CAST(r IS NOT NULL AS INTEGER)", "abandoned": "0", "reopens": "0", "chases": "0", "contacts": "1",
+        "closed": "CAST(r IS NOT NULL AS INTEGER)", "abandoned": "0", "resolutions": "CAST(r IS NOT NULL AS INTEGER)", "reopens": "0", "chases": "0", "contacts": "1",
         "handovers": "0", "promises": "0", "complaints": "0", "returns": "0", "accepts": "0", "failures": "0",
         "resolved_unknown": "0", "closed_first": "0", "due_first": "0", "last_s": "coalesce(r, a)",
     }  # fmt: skip

@@ -16,7 +16,7 @@ from wellserved.engine.duckdb import name, text
 from wellserved.moments import CASE_COLUMNS, KINDS, SEGMENTS
 from wellserved.workspace import Workspace
 
-FOLD = "1"  # version of the fold; another one rebuilds all cases
+FOLD = "2"  # version of the fold; another one rebuilds all cases
 TYPES = {column.name: column.type for column in CASE_COLUMNS}
 MUCH = 0.3  # share of all cases above which everything is folded again
 
@@ -54,6 +54,7 @@ def _aggregates() -> dict[str, str]:
         "first_resolved_s": f"min(s) FILTER (kind = 'resolved' AND {known})",
         "last_end_s": f"max(s) FILTER (kind IN ({_END}) AND {known})",
         "last_word": last_word,
+        "resolutions": _count("resolved"),
         "reopens": _count("reopened"),
         "chases": _count("chased"),
         "contacts": f"count(*) FILTER (kind IN ({_CONTACT}))",
@@ -80,6 +81,14 @@ def _derived(zone: str) -> dict[str, str]:
         "abandoned": "CAST(coalesce(last_word = 'abandoned', false) AS INTEGER)",
         "resolved_s": f"CASE WHEN {closed} THEN last_end_s END",
         "resolved_unknown": f"CAST({closed} AND last_end_s IS NULL AS INTEGER)",
+        "reply_secs": "first_reply_s - asked_s",
+        "handover_secs": "first_handover_s - asked_s",
+        "resolution_secs": "first_resolved_s - asked_s",
+        "late_secs": f"CASE WHEN {closed} THEN last_end_s - due_s END",
+        "promise_fate": (
+            f"CASE WHEN due_s IS NULL OR due_s < asked_s OR ({closed} AND last_end_s IS NULL) THEN NULL "
+            f"WHEN NOT {closed} THEN 0 WHEN last_word = 'abandoned' THEN 3 WHEN last_end_s <= due_s THEN 1 ELSE 2 END"
+        ),
         "closed_first": "CAST(coalesce(first_resolved_s < asked_s, false) AS INTEGER)",
         "due_first": "CAST(coalesce(due_s < asked_s, false) AS INTEGER)",
         "paused_secs": "coalesce(paused_secs, 0)",

@@ -25,7 +25,8 @@ from wellserved.moments import MOMENT_COLUMNS
 from wellserved.workspace import Workspace
 
 TYPES = {column.name: column.type for column in MOMENT_COLUMNS}
-WRITER = WriterProperties(compression="ZSTD", compression_level=1)
+KEPT_SMALL = WriterProperties(compression="ZSTD", compression_level=1)
+READ_FAST = WriterProperties(compression="SNAPPY")  # half the time of a question, for 1.4 times the space
 _MONTH = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
 
 
@@ -116,13 +117,20 @@ def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> No
     engine.view(db, called, files, TYPES)
 
 
-def commit(folder: Path, rows: duckdb.DuckDBPyRelation, partition: str, noted: Mapping[str, str], **how: Any) -> int:
+def commit(
+    folder: Path,
+    rows: duckdb.DuckDBPyRelation,
+    partition: str,
+    noted: Mapping[str, str],
+    writer: WriterProperties = READ_FAST,
+    **how: Any,
+) -> int:
     """Write rows as one atomic version; they are seen whole or not at all."""
     write_deltalake(
         _uri(folder),
         rows.to_arrow_reader(100_000),
         partition_by=[partition],
-        writer_properties=WRITER,
+        writer_properties=writer,
         commit_properties=CommitProperties(custom_metadata=dict(noted)),
         **how,
     )
@@ -148,7 +156,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     if new:
         columns = ", ".join(engine.name(column) for column in TYPES)
         rows = db.sql(f"SELECT {columns} FROM {fresh}")
-        version = commit(workspace.log, rows, "month", {"import_id": import_id}, mode="append")
+        version = commit(workspace.log, rows, "month", {"import_id": import_id}, KEPT_SMALL, mode="append")
     return Appended(version, new, given - new, corrections)
 
 

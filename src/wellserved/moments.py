@@ -130,9 +130,13 @@ CASE_COLUMNS: Final[tuple[Column, ...]] = (
     Column("asked_s", "BIGINT", "first ask; epoch seconds UTC"),
     Column("asked_day", "INTEGER", "first ask; days since 1970-01-01 in the workspace's zone"),
     Column("asked_month", "INTEGER", "first ask; yyyymm in the workspace's zone; also the folder"),
-    Column("first_reply_s", "BIGINT", "first reply by a person; epoch seconds; missing: none recorded"),
-    Column("first_handover_s", "BIGINT", "first hand-over; epoch seconds; missing: none"),
-    Column("first_resolved_s", "BIGINT", "first resolution; epoch seconds; missing: none, or at an unknown time"),
+    Column("reply_secs", "BIGINT", "first ask to first reply by a person, seconds; missing: none recorded"),
+    Column("handover_secs", "BIGINT", "first ask to first hand-over, seconds; missing: none"),
+    Column(
+        "resolution_secs",
+        "BIGINT",
+        "first ask to first resolution, seconds; negative: impossible; missing: none, or at an unknown time",
+    ),
     Column(
         "resolved_s",
         "BIGINT",
@@ -142,6 +146,7 @@ CASE_COLUMNS: Final[tuple[Column, ...]] = (
     Column("resolved_month", "INTEGER", "the same; yyyymm in the workspace's zone"),
     Column("closed", "INTEGER", "1: the last word was resolved or abandoned; 0: open"),
     Column("abandoned", "INTEGER", "1: closed without being served"),
+    Column("resolutions", "BIGINT", "times resolved"),
     Column("reopens", "BIGINT", "times reopened"),
     Column("chases", "BIGINT", "times the customer asked again"),
     Column("contacts", "BIGINT", "times the customer came: asked, chased, complained, returned"),
@@ -150,6 +155,17 @@ CASE_COLUMNS: Final[tuple[Column, ...]] = (
     Column("due_s", "BIGINT", "due time of the last promise; epoch seconds; missing: no time named"),
     Column("due_day", "INTEGER", "the same; days since 1970-01-01 in the workspace's zone"),
     Column("due_month", "INTEGER", "the same; yyyymm in the workspace's zone"),
+    Column(
+        "promise_fate",
+        "INTEGER",
+        "0 open, 1 resolved by the due time, 2 resolved after it, 3 abandoned; "
+        "missing: no due time, or one before the first ask, or closed at an unknown time",
+    ),
+    Column(
+        "late_secs",
+        "BIGINT",
+        "due time to last resolution, seconds; negative: before it was due; missing: open, or one is unknown",
+    ),
     Column("source_kept", "INTEGER", "the source's own word on the promise: 1 kept, 0 not; missing: none"),
     Column("complaints", "BIGINT", "complaints"),
     Column("returns", "BIGINT", "times the customer rejected or disputed what was delivered"),

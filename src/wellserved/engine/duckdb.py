@@ -13,7 +13,6 @@ import duckdb
 import pyarrow as pa
 
 MEMORY = "2GB"
-QUANTILE = "quantile_disc({x}, {p})"  # the smallest value that at least the share p of all reaches
 
 
 def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:

@@ -32,7 +32,9 @@ class Measure:
     counted: str  # the population in words
     formula: str  # in words
     event: str = ""  # SQL: share: the case is in the numerator; wait: the end has come
-    value: str = ""  # SQL: mean: the number averaged; wait: seconds from start to end, or to as-of
+    value: str = ""  # SQL: mean: the number averaged; wait: seconds from start to end, where it has come
+    waiting: str = ""  # SQL: wait: the end is still to come; the other cases are left out
+    since: str = ""  # SQL: wait: epoch second from which a case waits
     quantile: float = 0.5  # wait and stock_age
     needs: str = ""  # SQL: a source in which no case has this cannot answer
     lacking: str = ""  # what such a source lacks, in words
@@ -48,9 +50,7 @@ class Measure:
 
 
 ALL = "1 = 1"  # every case has a first ask
-_DUE = "due_s IS NOT NULL AND due_s <= {as_of} AND due_first = 0 AND resolved_unknown = 0"
-_KEPT = "closed = 1 AND abandoned = 0 AND resolved_s IS NOT NULL AND resolved_s <= due_s"
-_LATE = "closed = 1 AND abandoned = 0 AND resolved_s IS NOT NULL AND resolved_s > due_s"
+_DUE = "promise_fate IS NOT NULL AND due_s <= {as_of}"
 _SETTLED = "(closed = 0 OR resolved_unknown = 0)"
 _ANSWERED = "accepts + returns > 0"
 _WAIT_SOURCE = "Kaplan and Meier 1958; interval by Greenwood on log-log scale, or by order statistics where no open case intervenes"
@@ -69,11 +69,13 @@ def _wait(
         unit=unit,
         better="lower",
         anchor="asked",
-        population=f"({end} IS NOT NULL AND {end} >= asked_s) OR ({end} IS NULL AND closed = 0)",
+        population=f"{end} >= 0 OR ({end} IS NULL AND closed = 0)",
+        event=f"{end} >= 0",
+        value=end,
+        waiting=f"{end} IS NULL AND closed = 0",
+        since="asked_s",
         counted=f"cases {what} by now, and cases still open",
         formula=f"time within which {words} of them were {what}, from the first ask, open cases counted as still waiting",
-        event=f"{end} IS NOT NULL",
-        value=f"CASE WHEN {end} IS NOT NULL THEN {end} ELSE {{as_of}} END - asked_s",
         quantile=quantile,
         needs=needs,
         lacking=lacking,
@@ -146,51 +148,51 @@ MEASURES: Final[tuple[Measure, ...]] = (
     _wait(
         "time_to_first_reply",
         "How long until a person answers?",
-        "first_reply_s",
+        "reply_secs",
         0.5,
         "hours",
         "answered",
-        "first_reply_s IS NOT NULL",
+        "reply_secs IS NOT NULL",
         "replies by a person",
     ),
     _wait(
         "time_to_first_reply_p90",
         "How long until a person answers nine in ten?",
-        "first_reply_s",
+        "reply_secs",
         0.9,
         "hours",
         "answered",
-        "first_reply_s IS NOT NULL",
+        "reply_secs IS NOT NULL",
         "replies by a person",
     ),
     _wait(
         "time_to_first_handover",
         "How long until the case reaches whoever must answer it?",
-        "first_handover_s",
+        "handover_secs",
         0.5,
         "days",
         "handed over",
-        "first_handover_s IS NOT NULL",
+        "handover_secs IS NOT NULL",
         "hand-overs",
     ),
     _wait(
         "time_to_resolution",
         "How long until a case is resolved?",
-        "first_resolved_s",
+        "resolution_secs",
         0.5,
         "days",
         "resolved",
-        "first_resolved_s IS NOT NULL",
+        "resolution_secs IS NOT NULL",
         "times of resolution",
     ),
     _wait(
         "time_to_resolution_p90",
         "How long until nine in ten are resolved?",
-        "first_resolved_s",
+        "resolution_secs",
         0.9,
         "days",
         "resolved",
-        "first_resolved_s IS NOT NULL",
+        "resolution_secs IS NOT NULL",
         "times of resolution",
     ),
     Measure(
@@ -204,7 +206,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         population=_DUE,
         counted="cases whose promise fell due, open ones too",
         formula="cases resolved for the last time by the due time / cases whose promise fell due",
-        event=_KEPT,
+        event="promise_fate = 1",
         needs="due_s IS NOT NULL",
         lacking="due times",
         exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
@@ -221,7 +223,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         population=_DUE,
         counted="cases whose promise fell due, open ones too",
         formula="cases resolved after the due time / cases whose promise fell due",
-        event=_LATE,
+        event="promise_fate = 2",
         needs="due_s IS NOT NULL",
         lacking="due times",
         exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
@@ -238,7 +240,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         population=_DUE,
         counted="cases whose promise fell due, open ones too",
         formula="cases past due and still open, or abandoned / cases whose promise fell due",
-        event=f"NOT ({_KEPT}) AND NOT ({_LATE})",
+        event="promise_fate = 0 OR promise_fate = 3",
         needs="due_s IS NOT NULL",
         lacking="due times",
         exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
@@ -268,11 +270,13 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="days",
         better="lower",
         anchor="due",
-        population=f"{_DUE} AND abandoned = 0 AND (resolved_s IS NULL OR resolved_s > due_s)",
+        population=f"{_DUE} AND (promise_fate = 0 OR promise_fate = 2)",
         counted="cases whose promise was missed, open ones too",
         formula="time after the due time within which half of them were resolved, open cases counted as still waiting",
-        event="resolved_s IS NOT NULL",
-        value="CASE WHEN resolved_s IS NOT NULL THEN resolved_s ELSE {as_of} END - due_s",
+        event="promise_fate = 2 AND due_s <= {as_of}",
+        value="late_secs",
+        waiting="promise_fate = 0 AND due_s <= {as_of}",
+        since="due_s",
         needs="due_s IS NOT NULL",
         lacking="due times",
         exclusions="abandoned cases; cases closed at a time that the source does not give",
@@ -286,10 +290,10 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="share",
         better="lower",
         anchor="due",
-        population="due_s IS NOT NULL AND closed = 1 AND resolved_s IS NOT NULL",
+        population="late_secs IS NOT NULL",
         counted="closed cases with a due time; open ones are left out, as most helpdesks do",
         formula="closed after the due time / closed with a due time",
-        event="resolved_s > due_s",
+        event="late_secs > 0",
         needs="due_s IS NOT NULL",
         lacking="due times",
         exclusions="cases still open, however late: see promise_broken",
@@ -319,7 +323,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="share",
         better="lower",
         anchor="asked",
-        population="first_resolved_s IS NOT NULL OR (closed = 1 AND abandoned = 0)",
+        population="resolutions > 0",
         counted="cases resolved at least once",
         formula="cases reopened at least once / cases resolved at least once",
         event="reopens > 0",
@@ -436,7 +440,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         unit="share",
         better="higher",
         anchor="asked",
-        population="first_resolved_s IS NOT NULL AND contacts > 0",
+        population="resolutions > 0 AND contacts > 0",
         counted="cases resolved at least once",
         formula="resolved with one contact, never handed over, never reopened / resolved",
         event="contacts = 1 AND handovers = 0 AND reopens = 0",

@@ -86,27 +86,51 @@ def coded_quantile(coded: npt.NDArray[np.int64], p: float) -> tuple[float, float
     """
     n = len(coded)
     point, low, high = quantile_ranks(n, p)
-    running = np.flatnonzero(coded & 1)
-    first_running = int(running[0]) if len(running) else n
+    first_running = _first_running(coded, high)
     if high <= first_running or first_running == n:
         bound = float(coded[high - 1] >> 1) if high <= n else math.inf
         return (float(coded[point - 1] >> 1), float(coded[max(low, 1) - 1] >> 1), bound)
-    # The curve is needed only until it has passed 1 - p for good: open cases can but bring that forward.
-    ended = np.cumsum(1 - (coded & 1))
-    far = int(np.searchsorted(ended, high + 6 * math.sqrt(n * p * (1 - p)) + 10))
-    found = _kaplan_meier(coded[: far + 1], n, p)
-    return found if math.isfinite(found[2]) or far >= n else _kaplan_meier(coded, n, p)
+    # The curve is asked only about the ranks around p; open cases can but move its crossings onwards.
+    around = 6 * math.sqrt(n * p * (1 - p)) + 10
+    start = _edge(coded, max(min(first_running, int(low - around)), 0))
+    stop = n
+    if n > 10 * around:
+        ended = np.cumsum(1 - (coded & 1))
+        stop = _edge(coded, int(np.searchsorted(ended, high + around)))
+    found = _kaplan_meier(coded, start, stop, p)
+    early = start > 0 and found[1] <= coded[start] >> 1
+    return _kaplan_meier(coded, 0, n, p) if early or (stop < n and not math.isfinite(found[2])) else found
 
 
-def _kaplan_meier(coded: npt.NDArray[np.int64], n: int, p: float) -> tuple[float, float, float]:
-    """From the first of n sorted waits, as many as the curve is needed for."""
-    ends_at = coded[(coded & 1) == 0] >> 1
-    times, ends = np.unique(ends_at, return_counts=True)
-    at_risk = (n - np.searchsorted(coded, times * 2)).astype(float)
+def _first_running(coded: npt.NDArray[np.int64], high: int) -> int:
+    """Place of the first wait that goes on; the length where all have ended. The first ranks are asked first."""
+    n = len(coded)
+    for first, last in ((0, min(high, n)), (min(high, n), n)):
+        running = (coded[first:last] & 1).argmax() if last > first else 0
+        if last > first and coded[first + running] & 1:
+            return first + int(running)
+    return n
+
+
+def _edge(coded: npt.NDArray[np.int64], place: int) -> int:
+    """The place at which the time of this place begins; the end stays the end."""
+    return int(np.searchsorted(coded, coded[place] >> 1 << 1)) if place < len(coded) else len(coded)
+
+
+def _kaplan_meier(coded: npt.NDArray[np.int64], start: int, stop: int, p: float) -> tuple[float, float, float]:
+    """From the part of the sorted waits that holds the answer; before `start` all have ended."""
+    n, part = len(coded), coded[start:stop]
+    times = part >> 1
+    last = np.flatnonzero(np.append(times[1:] != times[:-1], True))  # last wait of each time
+    ended = np.cumsum(1 - (part & 1))[last]
+    ends = np.diff(ended, prepend=0)
+    at_risk = (n - start - np.append(0, last[:-1] + 1)).astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        surviving = np.cumprod(1 - ends / at_risk)
-        greenwood = np.cumsum(ends / (at_risk * (at_risk - ends)))
+        surviving = (n - start) / n * np.cumprod(1 - ends / at_risk)
+        greenwood = start / (n * (n - start)) + np.cumsum(ends / (at_risk * (at_risk - ends)))
         spread = np.exp(Z * np.sqrt(greenwood) / np.abs(np.log(surviving)))
+    changed = ends > 0
+    times, surviving, spread = times[last][changed], surviving[changed], spread[changed]
     return (
         _first_below(surviving, times, p),
         _first_below(np.where(surviving > 0, surviving**spread, 0.0), times, p),

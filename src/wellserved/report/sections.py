@@ -179,8 +179,8 @@ def _due_findings(asked: Asked) -> list[Finding]:
 
 def _agreement(asked: Asked) -> Finding | None:
     """How often the source's own flag says what its dates say."""
-    closed = "due_s IS NOT NULL AND closed = 1 AND resolved_s IS NOT NULL AND source = $source"
-    same = "source_kept = CASE WHEN resolved_s <= due_s THEN 1 ELSE 0 END"
+    closed = "late_secs IS NOT NULL AND source = $source"
+    same = "source_kept = CASE WHEN late_secs <= 0 THEN 1 ELSE 0 END"
     found = ask(
         asked.scope.db,
         f"SELECT COUNT(*) AS n, SUM(CASE WHEN {same} THEN 1 ELSE 0 END) AS same, "

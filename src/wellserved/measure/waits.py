@@ -1,0 +1,83 @@
+"""Waits by period and segment, each group sorted: one pass over the cases, one sort, whatever is asked of them.
+
+A wait is coded as twice its seconds, and one more where it still goes on; so sorted, at one time the ends
+come before the waits that go on. Group and wait share one 64-bit integer, so that one sort of integers
+orders ten million of them in a fifth of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Key = tuple[int, str | None]  # period key, segment
+Waits = npt.NDArray[np.int64]
+
+
+def sorted_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Key, Waits]]:
+    """From batches of `period`, `segment` and `coded`: the coded waits of each group, sorted; NULL is no wait, or in no period."""
+    segments: dict[str | None, int] = {}
+    groups: list[Waits] = []
+    waits: list[Waits] = []
+    for whole in batches:
+        batch = whole
+        for column in ("coded", "period"):
+            batch = batch.filter(batch[column].is_valid()) if batch[column].null_count else batch
+        if batch.num_rows:
+            groups.append(_numbered(batch, segments))
+            waits.append(batch["coded"].to_numpy().astype(np.int64, copy=False))
+    if not waits:
+        return
+    names = list(segments)
+    for group, found in _split(groups, waits):
+        yield (group % _PERIODS - _EARLIEST, names[group // _PERIODS]), found
+
+
+_PERIODS, _EARLIEST = 1 << 19, 1 << 18  # room for every day number and every yyyymm
+
+
+def _numbered(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
+    """The group of each row as one integer; new segments are numbered as they come."""
+    words = batch["segment"].dictionary_encode()
+    names = [*words.dictionary.to_pylist(), None] if words.null_count else words.dictionary.to_pylist()
+    numbers = np.array([segments.setdefault(name, len(segments)) for name in names], dtype=np.int64)
+    place = words.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
+    found: Waits = numbers[place] * _PERIODS + (batch["period"].to_numpy() + _EARLIEST)
+    return found
+
+
+def _split(groups: list[Waits], waits: list[Waits]) -> Iterator[tuple[int, Waits]]:
+    """Sort by group, then wait, and cut between the groups."""
+    least, least_group = min(int(part.min()) for part in waits), min(int(part.min()) for part in groups)
+    most, most_group = max(int(part.max()) for part in waits), max(int(part.max()) for part in groups)
+    bits = (most - least).bit_length()
+    if bits + (most_group - least_group).bit_length() > 63:
+        yield from _split_apart(np.concatenate(groups), np.concatenate(waits))
+        return
+    for group, part in zip(groups, waits, strict=True):
+        group -= least_group
+        group <<= bits
+        group |= part - least
+    waits.clear()
+    both = np.concatenate(groups)
+    groups.clear()
+    both.sort()
+    start = 0
+    while start < len(both):
+        number = int(both[start]) >> bits
+        end = int(np.searchsorted(both, ((number + 1) << bits) - 1, side="right"))
+        yield number + least_group, (both[start:end] & ((1 << bits) - 1)) + least
+        start = end
+
+
+def _split_apart(groups: Waits, waits: Waits) -> Iterator[tuple[int, Waits]]:
+    """The same where both do not fit into 64 bits: very many segments over centuries."""
+    order = np.lexsort((waits, groups))
+    groups, waits = groups[order], waits[order]
+    edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(groups)]
+    for start, end in pairwise(edges):
+        yield int(groups[start]), waits[start:end]

@@ -1,0 +1,95 @@
+"""Waits sorted by group, and the part of the curve that a quantile needs, against the plain way."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import defaultdict
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests import oracle
+from wellserved.measure import waits as waits_module
+from wellserved.measure.interval import coded_quantile
+from wellserved.measure.waits import Key, sorted_groups
+
+
+def batches(rows: list[tuple[int | None, str | None, int | None]], size: int) -> list[pa.RecordBatch]:
+    table = pa.table(
+        {
+            "period": pa.array([row[0] for row in rows], pa.int32()),
+            "segment": pa.array([row[1] for row in rows], pa.string()),
+            "coded": pa.array([row[2] for row in rows], pa.int64()),
+        }
+    )
+    return table.to_batches(max_chunksize=size)
+
+
+def by_hand(rows: list[tuple[int | None, str | None, int | None]]) -> dict[Key, list[int]]:
+    found: dict[Key, list[int]] = defaultdict(list)
+    for period, segment, coded in rows:
+        if period is not None and coded is not None:
+            found[period, segment].append(coded)
+    return {key: sorted(values) for key, values in found.items()}
+
+
+@pytest.mark.parametrize(
+    "widest", [40, 1 << 34, 1 << 61]
+)  # the widest leaves no room for group and wait in one integer
+@pytest.mark.parametrize("periods", [(-25_567, 0, 84_005), (190_001, 202_402, 220_012), (0,)])
+def test_sorted_groups_are_those_of_a_plain_sort(widest: int, periods: tuple[int, ...]) -> None:
+    draw = random.Random(widest + len(periods))
+    names = [None, "", "a", "ä", "b" * 300]
+    rows = [
+        (
+            draw.choice((*periods, None)),
+            draw.choice(names),
+            draw.choice((None, 0, -7, draw.randrange(widest), widest)),
+        )
+        for _ in range(900)
+    ]
+    for size in (7, 400, 1000):
+        given = list(sorted_groups(batches(rows, size)))
+        assert len(given) == len({key for key, _ in given})
+        assert {key: found.tolist() for key, found in given} == by_hand(rows)
+
+
+def test_no_waits_give_no_groups() -> None:
+    assert list(sorted_groups([])) == []
+    assert list(sorted_groups(batches([(1, "a", None), (None, "a", 4)], 1))) == []
+
+
+def test_room_holds_every_day_and_month_that_the_record_accepts() -> None:
+    assert waits_module._EARLIEST > 25_567  # 1900-01-01, in days before 1970
+    assert waits_module._PERIODS - waits_module._EARLIEST > 220_012  # yyyymm
+
+
+@pytest.mark.parametrize("running", [0.0005, 0.02, 0.3])
+@pytest.mark.parametrize("p", [Fraction(1, 2), Fraction(9, 10)])
+def test_a_part_of_the_curve_gives_what_the_whole_gives(running: float, p: Fraction) -> None:
+    draw = random.Random(round(running * 10_000))
+    compared = 0
+    for n in (3_000, 6_000, 9_000):
+        plain = []
+        for _ in range(n):
+            end = int(draw.expovariate(1 / 5_000)) + 1
+            cut = int(draw.expovariate(1 / 5_000)) + 1 if draw.random() < running else 10**9
+            plain.append((min(end, cut), end <= cut))
+        coded = np.sort(np.array([seconds * 2 + (not done) for seconds, done in plain], dtype=np.int64))
+        wanted = (oracle.kaplan_meier(plain, p), *oracle.waiting_interval(plain, p))
+        assert coded_quantile(coded, float(p)) == wanted
+        compared += math.isfinite(wanted[2])
+    assert compared == 3
+
+
+def test_a_crossing_before_the_first_open_wait_is_found() -> None:
+    """The band may come down among the waits that have all ended, far before the point itself."""
+    ended = [(second, True) for second in range(1, 5_001)]
+    for first_open in (2_400, 2_480, 2_499, 2_520):
+        plain = [(seconds, (done and seconds <= first_open) or seconds % 3 > 0) for seconds, done in ended]
+        coded = np.sort(np.array([seconds * 2 + (not done) for seconds, done in plain], dtype=np.int64))
+        wanted = (oracle.kaplan_meier(plain, Fraction(1, 2)), *oracle.waiting_interval(plain, Fraction(1, 2)))
+        assert coded_quantile(coded, 0.5) == wanted
