@@ -20,7 +20,7 @@ from wellserved.engine.duckdb import ask, stream, text
 from wellserved.measure.declared import Measure
 from wellserved.measure.interval import coded_quantile, garwood, t_mean, wilson
 from wellserved.measure.series import Question, Series, Value
-from wellserved.measure.waits import Key, sorted_groups
+from wellserved.measure.waits import NEVER, Key, open_cases, sorted_groups, split_sorted
 from wellserved.moments import Every, NotComputed, Period, day_number, day_of, period_of, periods_between
 
 
@@ -63,7 +63,8 @@ def answer(scope: Scope, question: Question) -> dict[str, Series]:
     lacking = _lacking(scope, question.measures, where, values)
     spans = _spans(scope, question, columns, latest, where, values)
     for one in stocks:
-        columns[one.name] = _stock(scope, question, one, spans, latest, where, values)
+        found = _stock if one.kind == "stock" else _stock_age
+        columns[one.name] = found(scope, question, one, spans, latest, where, values)
     return {
         one.name: _series(scope, question, one, columns[one.name], spans, latest, lacking.get(one.name))
         for one in question.measures
@@ -293,24 +294,78 @@ def _stock(
     where: str,
     values: Mapping[str, object],
 ) -> _Column:
-    """How many cases were open at each period's end, or how old the typical one was."""
+    """How many cases were open at each period's end: all that had come less all that had gone."""
+    until = f"{day_number(question.until)}" if question.until else None
+    counts: dict[tuple[str, str | None], list[tuple[int, int]]] = {}  # source, segment -> (period, how many more)
+    gone = {
+        what: f"GREATEST(asked_{what}, resolved_{what})" for what in ("day", "month")
+    }  # a case closed before it was opened was never open
+    for sign, sql, only in (
+        (1, {"day": "asked_day", "month": "asked_month"}, f"asked_s <= {_as_of(scope)}"),
+        (-1, gone, f"closed = 1 AND asked_s <= {_as_of(scope)} AND resolved_s <= {_as_of(scope)}"),
+    ):
+        key = _key("asked", question.every).replace("asked_day", sql["day"]).replace("asked_month", sql["month"])
+        before = f"{sql['day']} < {until}" if until else "1 = 1"
+        found = ask(
+            scope.db,
+            f"SELECT source, {_by(question)} AS segment, {key} AS period, COUNT(*) AS n FROM {scope.table} "
+            f"WHERE ({one.population}) AND {only} AND {before} AND {where} GROUP BY 1, 2, 3",
+            values,
+        ).to_pydict()
+        for source, segment, period, n in zip(
+            *(found[name] for name in ("source", "segment", "period", "n")), strict=True
+        ):
+            counts.setdefault((str(source), segment), []).append((int(period), sign * int(n)))
+    return _piled_up(scope, question, counts, spans, latest)
+
+
+def _piled_up(
+    scope: Scope,
+    question: Question,
+    counts: Mapping[tuple[str, str | None], list[tuple[int, int]]],
+    spans: Sequence[Period | None],
+    latest: int,
+) -> _Column:
+    """Comings and goings summed up to each period's end; after a source's last word nothing of it is known."""
     column = _Column()
+    for (source, segment), changes in counts.items():
+        changes.sort()
+        at, total = 0, 0
+        for span in spans:
+            key = _key_of(span, question.every) if span and question.every else 0
+            while at < len(changes) and changes[at][0] <= key:
+                total += changes[at][1]
+                at += 1
+            known = _midnight(span.end if span else question.until, scope, latest) - 1 <= scope.as_of[source]
+            column.n[key, segment] = column.n.get((key, segment), 0) + (total if known else 0)
+    for group, n in column.n.items():
+        column.value[group] = (float(n), *garwood(n))
+    return column
+
+
+def _stock_age(
+    scope: Scope,
+    question: Question,
+    one: Measure,
+    spans: Sequence[Period | None],
+    latest: int,
+    where: str,
+    values: Mapping[str, object],
+) -> _Column:
+    """How old the typical case open at each period's end was; the cases are fetched once."""
+    column = _Column()
+    sql = (
+        f"SELECT {_by(question)} AS segment, asked_s, CASE WHEN closed = 0 THEN {NEVER} ELSE resolved_s END AS gone, "
+        f"CAST({_as_of(scope)} AS BIGINT) AS known FROM {scope.table} WHERE ({one.population}) AND {where}"
+    )
+    segments, places, asked, gone, known = open_cases(stream(scope.db, sql, values))
     for span in spans:
         end = _midnight(span.end if span else question.until, scope, latest)
         key = _key_of(span, question.every) if span and question.every else 0
         # A source known only up to an earlier second than the period's end is not known to be open then.
-        waiting = f"asked_s < {end} AND (closed = 0 OR resolved_s >= {end}) AND {end - 1} <= {_as_of(scope)}"
-        base = f"FROM {scope.table} WHERE ({one.population}) AND {where}"
-        if one.kind == "stock":
-            counted = f"SUM(CASE WHEN {waiting} THEN 1 ELSE 0 END) AS n"
-            found = ask(scope.db, f"SELECT {_by(question)} AS segment, {counted} {base} GROUP BY 1", values)
-            for segment, n in zip(found["segment"].to_pylist(), found["n"].to_pylist(), strict=True):
-                column.n[key, segment] = int(n)
-                column.value[key, segment] = (float(n), *garwood(int(n)))
-            continue
-        age = f"({min(end, latest)} - asked_s) * 2"
-        sql = f"SELECT {key} AS period, {_by(question)} AS segment, {age} AS coded {base} AND {waiting}"
-        for group, ages in sorted_groups(stream(scope.db, sql, values)):
+        waiting = (asked < end) & (gone >= end) & (known >= end - 1)
+        for place, ages in split_sorted([places[waiting]], [(min(end, latest) - asked[waiting]) * 2]):
+            group = (key, segments[place])
             column.n[group] = len(ages)
             column.value[group] = _reached(one, coded_quantile(ages, one.quantile), len(ages), 0)
     return column

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Key = tuple[int, str | None]  # period key, segment
+NEVER = 1 << 60  # epoch second of what has not come
 Waits = npt.NDArray[np.int64]
 
 
@@ -33,7 +34,7 @@ def sorted_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Key, Wait
     if not waits:
         return
     names = list(segments)
-    for group, found in _split(groups, waits):
+    for group, found in split_sorted(groups, waits):
         yield (group % _PERIODS - _EARLIEST, names[group // _PERIODS]), found
 
 
@@ -41,17 +42,37 @@ _PERIODS, _EARLIEST = 1 << 19, 1 << 18  # room for every day number and every yy
 
 
 def _numbered(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
-    """The group of each row as one integer; new segments are numbered as they come."""
+    """The group of each row as one integer."""
+    found: Waits = _places(batch, segments) * _PERIODS + (batch["period"].to_numpy() + _EARLIEST)
+    return found
+
+
+def _places(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
+    """The number of each row's segment; new segments are numbered as they come."""
     words = batch["segment"].dictionary_encode()
     names = [*words.dictionary.to_pylist(), None] if words.null_count else words.dictionary.to_pylist()
     numbers = np.array([segments.setdefault(name, len(segments)) for name in names], dtype=np.int64)
     place = words.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
-    found: Waits = numbers[place] * _PERIODS + (batch["period"].to_numpy() + _EARLIEST)
+    found: Waits = numbers[place]
     return found
 
 
-def _split(groups: list[Waits], waits: list[Waits]) -> Iterator[tuple[int, Waits]]:
-    """Sort by group, then wait, and cut between the groups."""
+def open_cases(batches: Iterable[pa.RecordBatch]) -> tuple[list[str | None], Waits, Waits, Waits, Waits]:
+    """From batches of `segment`, `asked_s`, `gone` and `known`: the segments, each case's place among them, its seconds."""
+    segments: dict[str | None, int] = {}
+    parts: tuple[list[Waits], ...] = ([], [], [], [])
+    for batch in batches:
+        columns = (batch[name].to_numpy() for name in ("asked_s", "gone", "known"))
+        for part, column in zip(parts, (_places(batch, segments), *columns), strict=True):
+            part.append(column)
+    places, asked, gone, known = (np.concatenate([np.empty(0, np.int64), *part]) for part in parts)
+    return list(segments), places, asked, gone, known
+
+
+def split_sorted(groups: list[Waits], waits: list[Waits]) -> Iterator[tuple[int, Waits]]:
+    """Sort by group, then wait, and cut between the groups; the parts that come in are used up."""
+    if not any(map(len, waits)):
+        return
     least, least_group = min(int(part.min()) for part in waits), min(int(part.min()) for part in groups)
     most, most_group = max(int(part.max()) for part in waits), max(int(part.max()) for part in groups)
     bits = (most - least).bit_length()

@@ -22,18 +22,8 @@ from wellserved.record.dates import DateReading, decide
 OWN = "wellserved_"  # columns that wellserved adds to a file: numbers of rows, reasons of refusals
 ROW = "wellserved_row_number"
 EARLIEST, LATEST = "1900-01-01", "2200-01-01"
-_HASHED = [
-    "customer_id",
-    "account_id",
-    "internal",
-    "person_id",
-    "team",
+_HASHED = [  # with the facts of the row
     "from_team",
-    "channel",
-    "service",
-    "category",
-    "place",
-    "priority",
     "score",
     "scale",
     "due",
@@ -187,10 +177,11 @@ def _typed(
     stamps = [
         f"{reading.sql(mapping.zone)} AS wellserved_stamp_{place}" for place, reading in enumerate(readings.values())
     ]
+    facts = _hash([f"'{fact}=' || {name(mapping.columns[fact])}" for fact in FACTS if fact in mapping.columns])
     failed = " ".join(f"WHEN {check.bad} THEN {place}" for place, check in enumerate(checks))
     db.execute(
         f"CREATE OR REPLACE TEMP TABLE typed AS SELECT *, CASE {failed} END AS wellserved_failed "
-        f"FROM (SELECT *, {', '.join(stamps)} FROM cleaned)"
+        f"FROM (SELECT *, {facts} AS wellserved_facts, {', '.join(stamps)} FROM cleaned)"
     )
     windows = []
     order = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW})"
@@ -286,12 +277,17 @@ def _moment(rule: MomentRule, mapping: Mapping, readings: dict[str, DateReading]
 
 def _content(given: dict[str, str]) -> str:
     """SQL: a hash of the facts beside the identity; a fact without a value leaves no trace, so that a mapping may grow."""
-    parts = []
+    parts = ["CAST(wellserved_facts AS VARCHAR)"]
     for column in _HASHED:
         if cell := given.get(column):
             cell = f"epoch_us({cell})" if column == "due" else cell  # a stamp as text would cost more than the rest
             parts.append(f"'{column}=' || CAST({cell} AS VARCHAR)")
-    return f"CAST(md5_number_lower(concat_ws(chr(31), {', '.join(parts)})) >> 1 AS BIGINT)"
+    return _hash(parts)
+
+
+def _hash(parts: Sequence[str]) -> str:
+    """SQL: 63 bits of the MD5 of texts, those that are NULL left out."""
+    return f"CAST(md5_number(concat_ws(chr(31), {', '.join(parts) or text('')})) >> 65 AS BIGINT)"
 
 
 def _due(rule: MomentRule, place: dict[str, str], readings: dict[str, DateReading], mapping: Mapping) -> str:
