@@ -172,23 +172,53 @@ def bench_measures(cases: int) -> None:
         folder = Path(name)
         synthetic.write(folder, cases)
         scope = opened(folder)
-        runs = 5 if cases <= 1_000_000 else 3
         print(f"\nMeasures by month and team over {cases:,} cases (CPU seconds; ours = with n and 95% intervals)\n")
         print(
             "| measure | ours | DuckDB SQL by hand | ratio | polars | pandas | pandas / ours |\n|---|---|---|---|---|---|---|"
         )
         for measure, peer in peers.PEERS.items():
-            question = Question((find_measure(measure.strip()),), by="team", every="month")
-            ours = cpu(lambda question=question: answer(scope, question), runs)
-            by_hand = cpu(lambda peer=peer: scope.db.sql(peer.sql).fetchall(), runs)
-            export = folder / "export.parquet"
-            if measure.endswith(" "):
-                words = f"{measure.strip()}, by hand as Kaplan-Meier with interval"
-                print(f"| {words} | {ours:.3f} | {by_hand:.3f} | {ours / by_hand:.2f} | | | |", flush=True)
-                continue
-            polars = cpu(lambda peer=peer, export=export: peer.polars(export), 1 if cases > 1_000_000 else 3)
-            pandas = cpu(lambda peer=peer, export=export: peer.pandas(export), 1)
-            print(f"| {measure} | {ours:.3f} | {by_hand:.3f} | {ours / by_hand:.2f} | {polars:.2f} | {pandas:.2f} | {pandas / ours:.1f} |", flush=True)  # fmt: skip
+            one_measure(scope, measure, peer, folder / "export.parquet")
+        for measure, end, p in (
+            ("time_to_resolution", "resolution_secs", 0.5),
+            ("time_to_resolution_p90", "resolution_secs", 0.9),
+        ):
+            ours, by_hand = asked(scope, measure), peers.kaplan_meier(end, p)
+            paired(
+                f"{measure}, by hand as Kaplan-Meier with interval",
+                ours,
+                lambda sql=by_hand: scope.db.sql(sql).fetchall(),
+            )
+
+
+def asked(scope: Scope, *measures: str) -> Callable[[], object]:
+    """Our answer to some measures by month and team."""
+    question = Question(tuple(map(find_measure, measures)), by="team", every="month")
+    return lambda: answer(scope, question)
+
+
+def paired(words: str, ours: Callable[[], object], peer: Callable[[], object]) -> tuple[str, float]:
+    """Time ours and the SQL by hand in turn, so that a busy machine slows both; print where nothing else is to come."""
+    ours(), peer()
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(3):
+        for taken, work in zip(times, (ours, peer), strict=True):
+            start = time.process_time()
+            work()
+            taken.append(time.process_time() - start)
+    mine, other = map(statistics.median, times)
+    row = f"| {words} | {mine:.3f} | {other:.3f} | {mine / other:.2f} |"
+    if "Kaplan" in words:
+        print(f"{row} | | |", flush=True)
+    return row, mine
+
+
+def one_measure(scope: Scope, measure: str, peer: peers.Peer, export: Path) -> None:
+    """Print one measure beside the same question by hand, polars and pandas."""
+    row, mine = paired(measure, asked(scope, measure), lambda: scope.db.sql(peer.sql).fetchall())
+    stock = peer.how in ("stock", "age")
+    by_polars, by_pandas = (peers.stock_polars, peers.stock_pandas) if stock else (peers.polars, peers.pandas)
+    polars, pandas = (cpu(lambda work=work: work(peer, export), 1) for work in (by_polars, by_pandas))
+    print(f"{row} {polars:.2f} | {pandas:.2f} | {pandas / mine:.1f} |", flush=True)
 
 
 def one_report(folder: str) -> dict[str, float]:
