@@ -1,6 +1,6 @@
 """Write the documents that repeat the code, or with --check fail where they no longer do.
 
-docs/measures.md, docs/glossary.md, docs/cli.md, and the marked parts of docs/architecture.md.
+docs/measures.md, docs/glossary.md, docs/cli.md, and the marked parts of docs/architecture.md and docs/clocks.md.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.cli import app
 from wellserved.mapping import presets
 from wellserved.measure import MEASURES, Measure
+from wellserved.measure.clocks import DEFINITIONS, definitions_of
 from wellserved.moments import ANCHORS, CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SCALES
 
 DOCS = Path(__file__).resolve().parent
@@ -136,6 +137,23 @@ def layers() -> str:
     return "```\n" + "\n".join(names) + "\n```\n"
 
 
+def rules() -> str:
+    """Every house's rule for every wait, from the registry."""
+    lines = []
+    for measure in dict.fromkeys(one.measure for one in DEFINITIONS):
+        lines += [f"**{measure}**", ""]
+        lines += ["| house | its name | stops at | stands still | runs | before the stop | in a period by | version |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
+        for one in definitions_of(measure):
+            said = one.words()
+            keys = ("stops", "stands still", "runs", "before the stop", "in a period by")
+            cells = [one.house, one.word, *(said[key] for key in keys), str(one.version)]
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    sources = dict.fromkeys((one.house, one.source) for one in DEFINITIONS if one.house != "ours")
+    return "\n".join([*lines, "Sources:", "", *(f"- {house}: {source}" for house, source in sources), ""])
+
+
 def marked(text: str, name: str, content: str) -> str:
     """Text with the part between two markers replaced."""
     pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.S)
@@ -145,11 +163,12 @@ def marked(text: str, name: str, content: str) -> str:
 
 def made() -> dict[Path, str]:
     """Every generated document."""
-    architecture = DOCS / "architecture.md"
+    architecture, clocks = DOCS / "architecture.md", DOCS / "clocks.md"
     return {
         DOCS / "measures.md": measures(),
         DOCS / "glossary.md": glossary(),
         DOCS / "cli.md": commands(),
+        clocks: marked(clocks.read_text(encoding="utf-8"), "rules", rules()),
         architecture: marked(architecture.read_text(encoding="utf-8"), "layers", layers()),
     }
 

@@ -19,7 +19,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 Every = Literal["day", "week", "month", "quarter"]
@@ -491,3 +491,31 @@ def stock(cases: Sequence[Case], spots: Iterable[Spot], every: Every | None, zon
 
 def _over(case: Case) -> datetime:
     return max(case.asked, case.resolved or case.asked)
+
+
+# --- opening hours ---------------------------------------------------------------------------------------------------
+
+
+def open_at_wall(calendar: Any, second: int) -> bool:
+    """The wall clock of the calendar's zone shows a time within the hours of that day."""
+    wall = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(calendar.zone))
+    of_day = wall.hour * 3600 + wall.minute * 60 + wall.second
+    return any(start <= of_day < end for start, end in calendar.of(wall.date()))
+
+
+def walk_the_clock(calendar: Any, start: int, end: int) -> int:
+    """Open seconds in [start, end): quarter hours are looked at whole where both ends and no border lie within."""
+    total, now = 0, start
+    while now < end:
+        step = min(900 - now % 900, end - now)
+        walls = [datetime.fromtimestamp(one, UTC).astimezone(ZoneInfo(calendar.zone)) for one in (now, now + step - 1)]
+        of_day = [wall.hour * 3600 + wall.minute * 60 + wall.second for wall in walls]
+        day = calendar.of(walls[0].date())
+        borders = {edge for span in day for edge in span}
+        plain = walls[0].date() == walls[1].date() and of_day[1] - of_day[0] == step - 1
+        if plain and not any(of_day[0] < edge <= of_day[1] for edge in borders):
+            total += step if open_at_wall(calendar, now) else 0
+        else:
+            total += sum(open_at_wall(calendar, second) for second in range(now, now + step))
+        now += step
+    return total

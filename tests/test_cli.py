@@ -124,3 +124,67 @@ def test_help_and_version() -> None:
     assert done.stdout.startswith("wellserved 0.")
     done = subprocess.run([sys.executable, "-m", "wellserved", "--help"], capture_output=True, text=True, check=True)
     assert "Exit codes" in done.stdout
+
+
+HOURS = '[[calendar]]\nname = "office"\nzone = "UTC"\nhours = { mon-fri = "09:00-17:00" }\n'
+
+
+def test_a_case_is_explained_and_two_rules_compared_in_every_form(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "m.csv"
+    run(home, "init")
+    file.write_text(
+        "case,at,what\n"
+        "A,2024-11-08 16:00,asked\nA,2024-11-11 10:00,resolved\n"
+        "B,2024-11-05 09:00,asked\nB,2024-11-05 10:00,paused\nB,2024-11-05 11:00,resumed\nB,2024-11-05 12:00,resolved\n"
+        "C,2024-11-05 10:00,asked\nC,2024-11-05 11:00,resolved\nD,2024-11-05 11:00,asked\n",
+        encoding="utf-8",
+    )
+    kinds = "".join(
+        f'[[moment]]\nkind = "{kind}"\nat = "at"\nref = "at"\nwhen = {{ column = "what", is = ["{kind}"] }}\n'
+        for kind in ("asked", "paused", "resumed", "resolved")
+    )
+    (tmp_path / "m.toml").write_text(f'name = "t"\ncase = "case"\n{kinds}', encoding="utf-8")
+    assert run(home, "import", str(file), "--mapping", str(tmp_path / "m.toml")).returncode == 0
+    none = run(home, "hours")
+    assert none.returncode == 2
+    assert "calendars.toml" in none.stderr
+    before = run(home, "measure", "business_time_to_resolution")
+    assert "no opening hours" in before.stdout
+    (home / "calendars.toml").write_text(HOURS, encoding="utf-8")
+    assert "09:00-17:00" in run(home, "hours").stdout
+
+    told = run(home, "explain", "time_to_resolution", "A")
+    assert told.returncode == 0, told.stderr
+    rules = {
+        line.split("│")[0].strip(): line.split("│")[2].strip()
+        for line in told.stdout.splitlines()
+        if line.count("│") > 4
+    }
+    assert (rules["ours"], rules["zendesk"], rules["freshdesk"]) == ("66:00:00", "66:00:00", "2:00:00")
+    again = json.loads(run(home, "explain", "time_to_resolution", "A", "--format", "json").stdout)
+    assert len(again[0]["rows"]) == 2
+
+    compared = run(home, "compare", "time_to_resolution", "--as", "freshdesk", "--format", "csv")
+    listed = {line["why they differ"]: line for line in csv.DictReader(io.StringIO(compared.stdout))}
+    assert {why: int(line["cases"]) for why, line in listed.items()} == {
+        "no difference": 1,  # C
+        "other hours": 1,  # A
+        "the clock stands still in pauses": 1,  # B: the hours change nothing in it
+        "cases not stopped yet": 1,  # D
+    }
+    assert listed["cases not stopped yet"]["only ours"] == "1"
+    assert "| why they differ" in run(home, "compare", "time_to_resolution", "--as", "jira", "--format", "md").stdout
+    theirs = json.loads(run(home, "measure", "time_to_resolution", "--as", "plain", "--format", "json").stdout)
+    assert (theirs[0]["measure"], theirs[0]["n"]) == ("time_to_resolution@plain", 3)
+
+    for wrong, says in (
+        (("explain", "asked", "A"), "one definition alone"),
+        (("explain", "time_to_resolution", "Z"), "no case"),
+        (("compare", "requester_wait", "--as", "plain"), "No rule of plain"),
+        (("compare", "time_to_resolution", "--as", "plane"), "Did you mean plain"),
+        (("explain", "time_to_resolution", "A", "--format", "svg"), "text, md, json or csv"),
+    ):
+        refused = run(home, *wrong)
+        assert refused.returncode == 2, wrong
+        assert says in refused.stderr
+        assert "Traceback" not in refused.stderr

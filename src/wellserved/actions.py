@@ -7,16 +7,19 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 from wellserved import __version__, cases, log
+from wellserved.calendar import Calendars, load_calendars
 from wellserved.engine import duckdb as engine
 from wellserved.errors import MappingError, RequestError, UnknownNameError, WorkspaceError
 from wellserved.log import Receipt
 from wellserved.mapping import Mapping, recognise
 from wellserved.measure import Question, Scope, Series, answer, scope_of
+from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
+from wellserved.measure.timeline import Difference, Explained, compare, explain, moments_of, with_clock
 from wellserved.moments import Every
 from wellserved.record import OWN, Recorded, Refusal, record
 from wellserved.render.table import write_csv
@@ -160,8 +163,11 @@ def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[Ra
 
 
 @contextmanager
-def opened(workspace: Workspace, told: Progress = silent) -> Iterator[Scope]:
-    """The workspace's cases, brought up to the log if an import was cut short, as one version from start to end."""
+def opened(workspace: Workspace, told: Progress = silent, moments: bool = False) -> Iterator[Scope]:
+    """The workspace's cases, brought up to the log if an import was cut short, as one version from start to end.
+
+    `moments`: the moments that they were folded from as well, as the table `moments`.
+    """
     now, old = log.snapshot(workspace.log), log.snapshot(workspace.cases)
     if now.version < 0:
         raise WorkspaceError(f"{workspace.folder} holds no moments yet.", "Import a file: `wellserved import FILE`.")
@@ -169,15 +175,23 @@ def opened(workspace: Workspace, told: Progress = silent) -> Iterator[Scope]:
         with workspace.writing() as scratch:
             cases.refresh(workspace, scratch, told)
         old = log.snapshot(workspace.cases)
-    db = engine.connect(workspace.cases)
+    db = engine.connect(workspace.cases, *([workspace.log] if moments else []))
     engine.view(db, "stored_cases", old.files, cases.TYPES)
+    version = int(old.facts["log_version"])
+    if moments:
+        log.view(db, "moments", log.snapshot(workspace.log, version).files)
     (count,) = db.sql("SELECT count(*) FROM stored_cases").fetchall()[0]
     kept = "TABLE" if count <= IN_MEMORY else "VIEW"
     db.execute(f"CREATE TEMP {kept} cases AS FROM stored_cases")
     try:
-        yield scope_of(db, "cases", workspace.zone, int(old.facts["log_version"]))
+        yield scope_of(db, "cases", workspace.zone, version, calendars=opening_hours(workspace))
     finally:
         db.close()
+
+
+def opening_hours(workspace: Workspace) -> Calendars:
+    """The workspace's calendars; none: calendar time alone."""
+    return load_calendars(workspace.calendars, workspace.zone)
 
 
 def ask_measures(workspace: Workspace, question: Question, told: Progress = silent) -> list[Series]:
@@ -185,6 +199,41 @@ def ask_measures(workspace: Workspace, question: Question, told: Progress = sile
     with opened(workspace, told) as scope:
         answers = answer(scope, question)
     return [answers[measure.name] for measure in question.measures]
+
+
+def ask_as(workspace: Workspace, question: Question, house: str, told: Progress = silent) -> list[Series]:
+    """The same by another house's rules: waits alone."""
+    rules = [definition(measure.name, house) for measure in question.measures]
+    found = []
+    with opened(workspace, told, moments=True) as scope:
+        moments = moments_of(scope, "moments", opening_hours(workspace))
+        for measure, rule in zip(question.measures, rules, strict=True):
+            told(f"Counting {measure.name} as {house} does", 0, 0)
+            theirs = as_measure(rule, measure)
+            by_clock = with_clock(moments, rule, workspace.zone)
+            found.append(answer(by_clock, replace(question, measures=(theirs,)))[theirs.name])
+    return found
+
+
+def explain_case(
+    workspace: Workspace, measure: str, case_id: str, source: str | None, told: Progress = silent
+) -> Explained:
+    """What each house's rule counts of one case."""
+    rules = definitions_of(measure)
+    with opened(workspace, told, moments=True) as scope:
+        return explain(moments_of(scope, "moments", opening_hours(workspace)), rules, case_id, source)
+
+
+def compare_rules(
+    workspace: Workspace, rules: tuple[Definition, Definition], source: str | None, told: Progress = silent
+) -> list[Difference]:
+    """How many cases two rules count differently, and why."""
+    with opened(workspace, told, moments=True) as scope:
+        if source is not None and source not in scope.as_of:
+            raise UnknownNameError("source", source, scope.as_of)
+        told("Comparing", 0, 0)
+        only = f"source = {engine.text(source)}" if source else "true"
+        return compare(moments_of(scope, "moments", opening_hours(workspace)), *rules, only)
 
 
 def service_report(

@@ -8,6 +8,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -22,11 +23,13 @@ from wellserved.chart import Chart, draw_up
 from wellserved.errors import PeriodError, RequestError, WellservedError
 from wellserved.mapping import load_mapping, presets
 from wellserved.measure import MEASURES, Question, find_measure
+from wellserved.measure.clocks import HOUSES, definition
 from wellserved.moments import Every as EveryName
-from wellserved.render import data, html, markdown, svg, terminal
+from wellserved.render import clocks, data, html, markdown, svg, terminal
 from wellserved.render.clean import one_line
 from wellserved.render.table import csv_text
 from wellserved.report import Report
+from wellserved.report import Table as ReportTable
 from wellserved.workspace import Workspace, create_workspace, default_folder, open_workspace
 
 app = typer.Typer(
@@ -77,6 +80,7 @@ EveryOption = Annotated[
 ]
 Since = Annotated[str | None, typer.Option("--since", help="First day, YYYY-MM-DD.")]
 Until = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]
+SourceOption = Annotated[str | None, typer.Option("--source", help="Which source; needed where there are several.")]
 Where = Annotated[list[str] | None, typer.Option("--where", help="COLUMN=VALUE; repeat for more.")]
 RulesOption = Annotated[Rules, typer.Option("--rules", help="Chart rules: anhoej or nhs.")]
 
@@ -246,14 +250,21 @@ def measure(
     since: Since = None,
     until: Until = None,
     where: Where = None,
+    house: Annotated[
+        str | None, typer.Option("--as", help=f"Count waits by another house's rule: {', '.join(HOUSES[1:])}.")
+    ] = None,
     format_: FormatOption = Format.text,
     output: Output = None,
     home: Home = None,
 ) -> None:
     """Compute measures, every number with its n and 95% interval."""
     question = _question(names, by, every, since, until, where)
+    workspace = _workspace(home)
     with _progress() as told:
-        many = actions.ask_measures(_workspace(home), question, told)
+        if house and house != "ours":
+            many = actions.ask_as(workspace, question, house, told)
+        else:
+            many = actions.ask_measures(workspace, question, told)
     if format_ is Format.text:
         _show(terminal.series_lines(many), output)
         return
@@ -266,6 +277,69 @@ def measure(
     if format_ not in made:
         raise RequestError("A measure is no picture.", "Use `wellserved chart NAME --format svg`.")
     _write(made[format_](), output)
+
+
+@app.command()
+def explain(
+    name: Annotated[str, typer.Argument(help="A wait, such as time_to_resolution.")],
+    case_id: Annotated[str, typer.Argument(help="The case's number in its source.")],
+    source: SourceOption = None,
+    format_: FormatOption = Format.text,
+    output: Output = None,
+    home: Home = None,
+) -> None:
+    """Explain one case's number: its moments, and what each house's rule counts of them."""
+    workspace = _workspace(home)
+    with _progress() as told:
+        found = actions.explain_case(workspace, name, case_id, source, told)
+    _show_tables(clocks.explained_tables(found, workspace.zone), format_, output)
+
+
+@app.command()
+def compare(
+    name: Annotated[str, typer.Argument(help="A wait, such as time_to_resolution.")],
+    house: Annotated[str, typer.Option("--as", help=f"One rule: {', '.join(HOUSES)}.")],
+    other: Annotated[str, typer.Option("--with", help="The other rule.")] = "ours",
+    source: SourceOption = None,
+    format_: FormatOption = Format.text,
+    output: Output = None,
+    home: Home = None,
+) -> None:
+    """Compare two rules for one wait: how many cases they count differently, and why."""
+    rules = (definition(name, house), definition(name, other))
+    with _progress() as told:
+        found = actions.compare_rules(_workspace(home), rules, source, told)
+    _show_tables(clocks.compared_tables(*rules, found), format_, output)
+
+
+@app.command()
+def hours(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+    """Show the opening hours of calendars.toml as they were understood."""
+    workspace = _workspace(home)
+    tables = clocks.calendar_tables(actions.opening_hours(workspace))
+    if not tables:
+        raise RequestError(
+            "There are no opening hours; all waits count around the clock.",
+            f"Write them into {workspace.calendars}; docs/clocks.md shows how.",
+        )
+    _show_tables(tables, format_, output)
+
+
+def _show_tables(tables: list[ReportTable], format_: Format, output: Path | None) -> None:
+    """Tables in any format that can hold them; CSV holds the last one, which has the numbers."""
+    if format_ is Format.json:
+        _write(data.as_json([asdict(one) for one in tables]), output)
+    elif format_ is Format.csv:
+        _write(csv_text(tables[-1].columns, tables[-1].rows), output)
+    elif format_ is Format.md:
+        parts = [
+            [f"**{markdown.escape(one.title)}**", "", *markdown.table(one.columns, one.rows), ""] for one in tables
+        ]
+        _write("\n".join(line for part in parts for line in part), output)
+    elif format_ is Format.text:
+        _show(terminal.tables(tables), output)
+    else:
+        raise RequestError("This is shown as text, md, json or csv.", "Choose one with --format.")
 
 
 @app.command()
@@ -312,9 +386,7 @@ def _write_chart(drawn: Chart, format_: Format, output: Path | None) -> None:
 
 @app.command()
 def report(
-    source: Annotated[
-        str | None, typer.Option("--source", help="Which source; needed where there are several.")
-    ] = None,
+    source: SourceOption = None,
     every: EveryOption = None,
     period: Annotated[
         str | None, typer.Option("--period", help="A day of the period; otherwise the last that is over.")

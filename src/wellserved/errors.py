@@ -4,7 +4,8 @@ WellservedError
 ├── RequestError          the request cannot be answered as it was put (exit code 2)
 │   ├── UnknownNameError  a measure, column, source or rule that does not exist; names the nearest
 │   ├── PeriodError       dates that are no dates, or a period that ends before it starts
-│   └── MappingError      a mapping file, or a file's columns, that do not say which moment is where
+│   ├── MappingError      a mapping file, or a file's columns, that do not say which moment is where
+│   └── CalendarError     opening hours that cannot be read
 ├── SourceError           a file that cannot be read at all (exit code 2)
 └── WorkspaceError        a workspace that is missing, busy, or newer than this version (exit code 2)
 """
@@ -46,6 +47,10 @@ class PeriodError(RequestError):
 
 class MappingError(RequestError):
     """A mapping that does not say which column is which moment."""
+
+
+class CalendarError(RequestError):
+    """Opening hours that cannot be read."""
 
 
 class SourceError(WellservedError):

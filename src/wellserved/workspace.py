@@ -5,6 +5,7 @@ cases/      the cases folded from it (Delta Lake table)
 imports/    a receipt for each import, with the rows it refused
 tmp/        working files of an import that is running
 workspace.toml
+calendars.toml   opening hours, if there are any
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ class Workspace:
     @property
     def imports(self) -> Path:
         return self.folder / "imports"
+
+    @property
+    def calendars(self) -> Path:
+        return self.folder / "calendars.toml"
 
     @contextmanager
     def writing(self) -> Iterator[Path]:

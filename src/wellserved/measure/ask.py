@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import numpy as np
 
+from wellserved.calendar import Calendars, Clock, span_of_days
 from wellserved.engine.duckdb import ask, stream, text
 from wellserved.measure.declared import Measure
 from wellserved.measure.interval import coded_quantile, garwood, t_mean, wilson
@@ -33,6 +34,7 @@ class Scope:
     zone: str
     as_of: Mapping[str, int]  # source -> epoch second up to which it is known
     log_version: int
+    hours: Mapping[tuple[str, str], int] = field(default_factory=dict)  # source, calendar -> as_of in business seconds
 
 
 @dataclass
@@ -142,7 +144,16 @@ def _by(question: Question) -> str:
 
 
 def _fill(sql: str, scope: Scope) -> str:
-    return sql.replace("{as_of}", f"({_as_of(scope)})")
+    return sql.replace("{as_of}", f"({_as_of(scope)})").replace("{as_of_bus}", f"({_as_of_bus(scope)})")
+
+
+def _as_of_bus(scope: Scope) -> str:
+    """SQL: as_of in the business seconds of the case's calendar."""
+    whens = (
+        f"WHEN source = {text(source)} AND calendar = {text(calendar)} THEN {second}"
+        for (source, calendar), second in sorted(scope.hours.items())
+    )
+    return f"CASE {' '.join(whens)} END" if scope.hours else "CAST(NULL AS BIGINT)"
 
 
 def _aggregate(
@@ -198,10 +209,11 @@ def _waits(
 ) -> dict[str, _Column]:
     """The quantiles of one wait in every group, open cases counted as still waiting, in one pass."""
     one = ones[0]
+    now = "{as_of_bus}" if one.clock == "business" else "{as_of}"
     # One CASE over whole columns takes half the time of a WHERE with the same conditions.
     ended, waiting = (
         f"WHEN {one.event} THEN {one.value} * 2",
-        f"WHEN {one.waiting} THEN ({{as_of}} - {one.since}) * 2 + 1",
+        f"WHEN {one.waiting} THEN ({now} - {one.since}) * 2 + 1",
     )
     sql = (
         f"SELECT {_key(one.anchor, question.every)} AS period, {_by(question)} AS segment, "
@@ -421,10 +433,17 @@ def scope_of(
     zone: str,
     log_version: int,
     as_of: Callable[[], Mapping[str, int]] | None = None,
+    calendars: Calendars | None = None,
 ) -> Scope:
     """The cases in `table`, each source known up to its latest moment."""
     if as_of is not None:
-        return Scope(db, table, zone, as_of(), log_version)
-    found = ask(db, f"SELECT source, MAX(last_s) AS last_s FROM {table} GROUP BY source").to_pydict()
-    ends = {str(source): int(end) for source, end in zip(found["source"], found["last_s"], strict=True)}
-    return Scope(db, table, zone, ends, log_version)
+        ends = dict(as_of())
+    else:
+        found = ask(db, f"SELECT source, MAX(last_s) AS last_s FROM {table} GROUP BY source").to_pydict()
+        ends = {str(source): int(end) for source, end in zip(found["source"], found["last_s"], strict=True)}
+    hours = {
+        (source, calendar.name): int(Clock(calendar, *span_of_days(end, end)).at(np.array([end]))[0])
+        for calendar in (calendars.all if calendars else ())
+        for source, end in ends.items()
+    }
+    return Scope(db, table, zone, ends, log_version, hours)

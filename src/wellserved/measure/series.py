@@ -12,7 +12,7 @@ from wellserved.errors import PeriodError, UnknownNameError
 from wellserved.measure.declared import Measure
 from wellserved.moments import SEGMENTS, Every, NotComputed, Period
 
-FILTERS = (*SEGMENTS, "scale", "closed")
+FILTERS = (*SEGMENTS, "promised", "scale", "closed")
 Value = float | NotComputed
 
 

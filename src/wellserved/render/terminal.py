@@ -60,6 +60,14 @@ def grid(title: str, columns: Iterable[str], lines: Iterable[Iterable[object]]) 
     return Group(words(title, "bold"), table) if title else table
 
 
+def tables(many: Iterable[ReportTable]) -> RenderableType:
+    """Several tables, one under the other."""
+    parts: list[RenderableType] = []
+    for one in many:
+        parts += [_table(one), Text("")]
+    return Group(*parts[:-1])
+
+
 def _chart(chart: Chart) -> RenderableType:
     return words(f"{sparkline(chart.values.tolist())}  {describe(chart)}", "dim")
 

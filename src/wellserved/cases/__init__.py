@@ -1,0 +1,96 @@
+"""Moments to cases: the fold. A case is never typed in; it is what its moments say, one row a case.
+
+Only cases with new moments are folded again, and only their months are replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from wellserved import log
+from wellserved.calendar import Calendars, load_calendars
+from wellserved.cases.fold import TYPES as TYPES
+from wellserved.cases.fold import fold_sql, open_hours, present_in
+from wellserved.engine import duckdb as engine
+from wellserved.engine.duckdb import name
+from wellserved.workspace import Workspace
+
+FOLD = "4"  # version of the fold; another one rebuilds all cases
+MUCH = 0.3  # share of all cases above which everything is folded again
+
+
+def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int], None]) -> int:
+    """Bring the cases up to the log; returns the number of cases folded. The caller holds the write lock."""
+    now, old = log.snapshot(workspace.log), log.snapshot(workspace.cases)
+    calendars = load_calendars(workspace.calendars, workspace.zone)
+    noted = {"log_version": str(now.version), **_made_by(workspace, calendars)}
+    if now.version < 0 or is_current(workspace, now, old):
+        return 0
+    told("Folding cases", 0, 0)
+    db = engine.connect(workspace.log, workspace.cases, scratch=scratch)
+    changed = None
+    if old.version >= 0 and all(old.facts.get(key) == value for key, value in _made_by(workspace, calendars).items()):
+        changed = _changed(db, workspace, now, old)
+    scope = "every_moment"
+    log.view(db, "every_moment", now.files)
+    if changed is not None:
+        db.execute("CREATE TEMP TABLE touched AS SELECT * FROM every_moment SEMI JOIN changed USING (source, case_id)")
+        scope = "touched"
+    spans = open_hours(db, scope, calendars)
+    fold = fold_sql(scope, workspace.zone, present_in(db, scope), calendars, spans)
+    if changed is None:
+        log.commit(workspace.cases, db.sql(fold), "asked_month", noted, mode="overwrite")
+        engine.view(db, "all_cases", log.snapshot(workspace.cases).files, TYPES)
+        return int(db.sql("SELECT count(*) FROM all_cases").fetchall()[0][0])
+    db.execute(f"CREATE TEMP TABLE refolded AS {fold}")
+    return _replace_months(db, workspace, old, noted)
+
+
+def _made_by(workspace: Workspace, calendars: Calendars) -> dict[str, str]:
+    """What the cases depend on beside the log; another of these, and all cases are folded again."""
+    return {"zone": workspace.zone, "fold": FOLD, "hours": calendars.fingerprint or "none"}
+
+
+def is_current(workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> bool:
+    """The cases tell what the log tells, by this version's fold, in this zone and by these opening hours."""
+    made_by = _made_by(workspace, load_calendars(workspace.calendars, workspace.zone))
+    wanted = {"log_version": str(now.version), **made_by}
+    return all(old.facts.get(key) == value for key, value in wanted.items())
+
+
+def _changed(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> int | None:
+    """Leave the cases with new moments in `changed`; None where so many changed that all are folded again."""
+    folded = log.snapshot(workspace.log, int(old.facts["log_version"]))
+    if not set(folded.files) <= set(now.files):  # the log was compacted
+        return None
+    log.view(db, "newest", sorted(set(now.files) - set(folded.files)))
+    engine.view(db, "old_cases", old.files, TYPES)
+    db.execute("CREATE TEMP TABLE changed AS SELECT DISTINCT source, case_id FROM newest")
+    (count,) = db.sql("SELECT count(*) FROM changed").fetchall()[0]
+    (all_cases,) = db.sql("SELECT count(*) FROM old_cases").fetchall()[0]
+    return int(count) if count <= MUCH * all_cases else None
+
+
+def _replace_months(
+    db: duckdb.DuckDBPyConnection, workspace: Workspace, old: log.Snapshot, noted: dict[str, str]
+) -> int:
+    """Rewrite the months in which a changed case was or is; everything else stays as it is on disk."""
+    before = "SELECT asked_month FROM old_cases SEMI JOIN changed USING (source, case_id)"
+    months = [
+        row[0]
+        for row in db.sql(
+            f"SELECT DISTINCT asked_month FROM (SELECT asked_month FROM refolded UNION ALL {before})"
+        ).fetchall()
+    ]
+    engine.view(db, "month_cases", old.of_months(months), TYPES)
+    columns = ", ".join(name(column) for column in TYPES)
+    rows = db.sql(
+        f"SELECT {columns} FROM month_cases ANTI JOIN changed USING (source, case_id) UNION ALL SELECT {columns} FROM refolded"
+    )
+    listed = ", ".join(map(str, sorted(months)))
+    predicate = f"asked_month IN ({listed})"
+    log.commit(workspace.cases, rows, "asked_month", noted, mode="overwrite", predicate=predicate)
+    return int(db.sql("SELECT count(*) FROM refolded").fetchall()[0][0])

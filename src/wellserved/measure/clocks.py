@@ -1,0 +1,163 @@
+"""The same word in other houses: how each helpdesk starts, stops and halts the clock of a wait, declared as data.
+
+A definition is about one case: which moment starts the clock, which stops it, in which states it stands
+still, by which hours it runs, whether a case counts before the stop has come, and which date puts it into
+a period. To add a helpdesk's rule, add a declaration; `wellserved explain` and `compare` then know it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from wellserved.errors import RequestError, UnknownNameError
+from wellserved.measure.declared import Measure, find_measure
+
+Runs = Literal["calendar", "business", "business of the stop"]
+PAUSED, HELD, CLOSED = 1, 2, 3  # states of a case
+_STATES = {PAUSED: "waits for the customer", HELD: "waits for a third party", CLOSED: "closed before a reopening"}
+_RUNS = {
+    "calendar": "around the clock",
+    "business": "in the opening hours of whoever has the case",
+    "business of the stop": "in the opening hours in force when it stops, for its whole length",
+}
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One house's rule for one wait. A changed rule is a new version."""
+
+    house: str  # ours, zendesk ...
+    measure: str  # our name for the wait
+    word: str  # their name for it
+    version: int
+    stops: tuple[str, ...]  # kinds of moment that stop it
+    which: Literal["first", "last"]  # the last stops it only while the case stays closed
+    halts: tuple[int, ...] = ()  # states in which it stands still
+    runs: Runs = "calendar"
+    open_counts: bool = False  # a case whose stop has not come is counted as still waiting
+    after_opening: bool = False  # a stop at the very second of the start does not count
+    period: Literal["asked", "stopped"] = "asked"
+    source: str = "own definition"
+
+    def words(self) -> dict[str, str]:
+        """The rule in words."""
+        what = " or ".join(kind.replace("_", " ") for kind in self.stops)
+        return {
+            "starts": "first ask",
+            "stops": f"{self.which} {what}" + (", not in the second of the start" if self.after_opening else ""),
+            "stands still": ", ".join(_STATES[state] for state in self.halts) or "never",
+            "runs": _RUNS[self.runs],
+            "before the stop": "counted as still waiting" if self.open_counts else "left out",
+            "in a period by": "the day of the first ask" if self.period == "asked" else "the day it stops",
+        }
+
+
+_REPLY, _END, _ANY_END = ("replied", "explained"), ("resolved",), ("resolved", "abandoned")
+_ZENDESK = "support.zendesk.com 4408834848154 (native duration metrics); business hours: 5654110765338"
+_ZENDESK_SLA = "support.zendesk.com 4408834848154: SLA metrics are live counters, native ones are not"
+_FRESHDESK = "support.freshdesk.com 229718 (timers off in pending and third-party statuses), 37627 (business hours)"
+_ZAMMAD = "Zammad admin documentation, slas: calendar of the SLA; pending and closed states excluded"
+_INTERCOM = "developers.intercom.com, conversation_statistics 2.15: seconds, out of business hours subtracted"
+_PLAIN = (
+    "plain.com docs: first response time by reply date, human replies alone; FirstResolutionTimeServiceLevelAgreement"
+)
+_CHATWOOT = "chatwoot/chatwoot#7679, #12058, #15445: events by their own date, from the conversation's creation"
+_JIRA = "Jira Service Management defaults: time to first response, time to resolution; paused while waiting for the customer"
+
+
+def _ours(
+    measure: str,
+    stops: tuple[str, ...],
+    which: Literal["first", "last"],
+    halts: tuple[int, ...] = (),
+    business: bool = False,
+) -> Definition:
+    return Definition("ours", measure, measure, 1, stops, which, halts, "business" if business else "calendar", True)
+
+
+DEFINITIONS: Final[tuple[Definition, ...]] = (
+    _ours("time_to_first_reply", _REPLY, "first"),
+    _ours("business_time_to_first_reply", _REPLY, "first", business=True),
+    _ours("time_to_resolution", _END, "first"),
+    _ours("business_time_to_resolution", _END, "first", business=True),
+    _ours("time_to_full_resolution", _ANY_END, "last"),
+    _ours("requester_wait", _END, "last", (PAUSED, CLOSED)),
+    _ours("agent_work", _END, "last", (PAUSED, HELD, CLOSED)),
+    _ours("business_agent_work", _END, "last", (PAUSED, HELD, CLOSED), True),
+    Definition("zendesk", "time_to_first_reply", "First reply time", 1, _REPLY, "first", after_opening=True, source=_ZENDESK),
+    Definition("zendesk", "business_time_to_first_reply", "First reply time, business hours", 1, _REPLY, "first", (), "business of the stop", after_opening=True, source=_ZENDESK),
+    Definition("zendesk", "time_to_resolution", "First resolution time", 1, _END, "first", source=_ZENDESK),
+    Definition("zendesk", "business_time_to_resolution", "First resolution time, business hours", 1, _END, "first", (), "business of the stop", source=_ZENDESK),
+    Definition("zendesk", "time_to_full_resolution", "Full resolution time", 1, _END, "last", source=_ZENDESK),
+    Definition("zendesk", "requester_wait", "Requester wait time", 1, _END, "last", (PAUSED, CLOSED), source=_ZENDESK),
+    Definition("zendesk", "agent_work", "Agent work time", 1, _END, "last", (PAUSED, HELD, CLOSED), source=_ZENDESK),
+    Definition("zendesk", "business_agent_work", "Agent work time, business hours", 1, _END, "last", (PAUSED, HELD, CLOSED), "business", source=_ZENDESK),
+    Definition("zendesk_sla", "time_to_first_reply", "First reply time (SLA)", 1, _REPLY, "first", (), "business", True, True, source=_ZENDESK_SLA),
+    Definition("zendesk_sla", "requester_wait", "Requester wait time (SLA)", 1, _END, "last", (PAUSED, CLOSED), "business", True, source=_ZENDESK_SLA),
+    Definition("zendesk_sla", "agent_work", "Agent work time (SLA)", 1, _END, "last", (PAUSED, HELD, CLOSED), "business", True, source=_ZENDESK_SLA),
+    Definition("freshdesk", "time_to_first_reply", "First response time", 1, _REPLY, "first", (PAUSED, HELD), "business", source=_FRESHDESK),
+    Definition("freshdesk", "time_to_resolution", "Resolution time", 1, _END, "first", (PAUSED, HELD), "business", source=_FRESHDESK),
+    Definition("zammad", "time_to_first_reply", "first_response_in_min", 1, _REPLY, "first", (PAUSED, HELD, CLOSED), "business", source=_ZAMMAD),
+    Definition("zammad", "time_to_resolution", "close_in_min", 1, _END, "first", (PAUSED, HELD, CLOSED), "business", source=_ZAMMAD),
+    Definition("intercom", "time_to_first_reply", "time_to_admin_reply", 1, _REPLY, "first", (), "business", source=_INTERCOM),
+    Definition("intercom", "time_to_resolution", "time_to_first_close", 1, _ANY_END, "first", (), "business", source=_INTERCOM),
+    Definition("intercom", "time_to_full_resolution", "time_to_last_close", 1, _ANY_END, "last", (), "business", source=_INTERCOM),
+    Definition("plain", "time_to_first_reply", "First response time", 1, _REPLY, "first", period="stopped", source=_PLAIN),
+    Definition("plain", "time_to_resolution", "First resolution time", 1, _ANY_END, "first", (PAUSED,), period="stopped", source=_PLAIN),
+    Definition("chatwoot", "time_to_first_reply", "First response time", 1, _REPLY, "first", period="stopped", source=_CHATWOOT),
+    Definition("chatwoot", "time_to_resolution", "Resolution time", 1, _END, "last", period="stopped", source=_CHATWOOT),
+    Definition("jira", "time_to_first_reply", "Time to first response", 1, _REPLY, "first", (PAUSED,), "business", True, source=_JIRA),
+    Definition("jira", "time_to_resolution", "Time to resolution", 1, _END, "last", (PAUSED, CLOSED), "business", True, source=_JIRA),
+)  # fmt: skip
+HOUSES: Final = tuple(dict.fromkeys(one.house for one in DEFINITIONS))
+QUANTILES: Final = {"_p90": 0.9}  # endings of measures that ask another quantile of the same wait
+
+
+def definitions_of(measure: str) -> list[Definition]:
+    """All houses' rules for a wait; ours first."""
+    wait = measure.removesuffix("_p90")
+    found = [one for one in DEFINITIONS if one.measure == wait]
+    if not found:
+        find_measure(measure)  # a name that is no measure is said to be none
+        known = ", ".join(dict.fromkeys(one.measure for one in DEFINITIONS))
+        raise RequestError(
+            f"{measure} has one definition alone: ours.", f"Waits that houses count differently: {known}."
+        )
+    return found
+
+
+def definition(measure: str, house: str) -> Definition:
+    """One house's rule for a wait."""
+    if house not in HOUSES:
+        raise UnknownNameError("house", house, HOUSES)
+    found = definitions_of(measure)
+    for one in found:
+        if one.house == house:
+            return one
+    raise RequestError(
+        f"No rule of {house} for {measure} is known.", f"Known for it: {', '.join(one.house for one in found)}."
+    )
+
+
+def as_measure(one: Definition, measure: Measure) -> Measure:
+    """The measure by another house's rule, over cases with the columns that timeline.py adds."""
+    rule = "; ".join(f"{key} {value}" for key, value in one.words().items())
+    return replace(
+        measure,
+        name=f"{measure.name}@{one.house}",
+        version=one.version,
+        anchor=one.period,
+        population="clock_ended IS NOT NULL",
+        event="clock_ended = 1",
+        value="clock_secs",
+        waiting="clock_ended = 0",
+        since="({as_of} - clock_secs)",
+        needs="clock_ended IS NOT NULL",
+        lacking=f"moments that {one.house}'s rule counts",
+        counted="cases that the rule counts",
+        formula=f"{measure.quantile:.0%} of waits by {one.house}'s rule ({one.word}): {rule}",
+        exclusions="cases that the rule leaves out",
+        clock="calendar",  # clock_secs are counted already, whatever the hours
+        source=one.source,
+    )

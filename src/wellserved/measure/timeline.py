@@ -1,0 +1,230 @@
+"""A case moment by moment: what each definition counts, and why two of them differ.
+
+One question to the log answers any definition: the intervals between a case's moments, each with the state
+that the case is in, summed from the start to the stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import duckdb
+
+from wellserved.calendar import Calendars
+from wellserved.cases import fold
+from wellserved.engine.duckdb import ask, text
+from wellserved.errors import RequestError
+from wellserved.measure.ask import Scope
+from wellserved.measure.clocks import Definition
+
+CASE = "PARTITION BY source, case_id"
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The log's moments as the cases were folded from them, ready to be asked."""
+
+    db: duckdb.DuckDBPyConnection
+    table: str
+    scope: Scope
+    calendars: Calendars
+    corrected: bool
+    spans: int
+
+
+def moments_of(scope: Scope, table: str, calendars: Calendars) -> Moments:
+    """The moments in `table`, with opening hours worked out for them."""
+    (corrected,) = scope.db.sql(f"SELECT count(*) > 0 FROM {table} WHERE correction").fetchall()[0]
+    return Moments(scope.db, table, scope, calendars, corrected, fold.open_hours(scope.db, table, calendars))
+
+
+def _intervals(moments: Moments, only: str) -> str:
+    """SQL: each moment with the interval that it begins: its end, and the case's state during it."""
+    timed = fold.timed_sql(
+        f"(SELECT * FROM {moments.table} WHERE {only})", moments.corrected, moments.calendars, moments.spans
+    )
+    as_of = _by_source(moments.scope.as_of)
+    now = " ".join(
+        f"WHEN source = {text(source)} AND calendar = {text(calendar)} THEN {second}"
+        for (source, calendar), second in sorted(moments.scope.hours.items())
+    )
+    now_b = f"b + greatest(CASE {now} END - f, 0)" if now else "NULL"
+    return f"""
+        SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({as_of}, s)) AS next_s,
+               coalesce(lead(b) OVER ({CASE} ORDER BY o), {now_b}) AS next_b,
+               {fold.state_sql()} AS state, {fold.state_sql(_WHOLE)} = 3 AS now_closed,
+               {fold.START} AS start_o
+        FROM ({timed})
+    """
+
+
+def _by_source(seconds: Mapping[str, int]) -> str:
+    cases_of = " ".join(f"WHEN {text(source)} THEN {second}" for source, second in sorted(seconds.items()))
+    return f"CASE source {cases_of} END" if seconds else "0"
+
+
+def _stopped(moments: Moments, one: Definition, only: str) -> str:
+    """SQL: the intervals with the case's start and stop by one definition."""
+    kinds = ", ".join(map(text, one.stops))
+    stop = f"kind IN ({kinds}) AND at_is <> 'not_before'"
+    if one.after_opening:
+        stop += " AND s > start_s"
+    if one.which == "first":
+        found = f"min(o) FILTER ({stop}) OVER ({CASE})"
+    else:  # counts while the case stays closed
+        word = f"max(o) FILTER (kind IN ({fold.WORDS})) OVER ({CASE})"
+        found = f"CASE WHEN max(o) FILTER ({stop}) OVER ({CASE}) = {word} THEN {word} END"
+    return f"""
+        SELECT *, {found} AS stop_o
+        FROM (SELECT *, min(s) FILTER (o = start_o) OVER ({CASE}) AS start_s FROM ({_intervals(moments, only)}))
+    """
+
+
+_WHOLE = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+
+
+def _counted(one: Definition) -> str:
+    """SQL: this interval counts."""
+    halts = f"state NOT IN ({', '.join(map(str, one.halts))})" if one.halts else "true"
+    return f"o >= start_o AND (stop_o IS NULL OR o < stop_o) AND {halts}"
+
+
+def values_sql(moments: Moments, one: Definition, only: str = "true") -> str:
+    """SQL: source, case_id, ended (1, or 0: still waiting), secs and stop_s of every case that the definition counts."""
+    unit = "s" if one.runs == "calendar" else "b"
+    per_case = f"""
+        SELECT source, case_id, any_value(stop_o) AS stop_o, any_value(start_s) AS start_s, any_value(now_closed) AS now_closed,
+               min(s) FILTER (o = stop_o) AS stop_s, min(f) FILTER (o = stop_o) AS stop_f,
+               min(calendar) FILTER (o = stop_o) AS stop_calendar,
+               coalesce(sum(next_{unit} - {unit}) FILTER ({_counted(one)}), 0) AS secs
+        FROM ({_stopped(moments, one, only)}) GROUP BY source, case_id
+    """
+    secs, join = "secs", ""
+    if one.runs == "business of the stop" and moments.calendars.all:
+        secs = f"stop_f - ({fold.open_seconds('start_s', 'h', moments.spans)})"
+        join = f"LEFT JOIN opening_hours h ON h.calendar = stop_calendar AND h.day = {fold.utc_day('start_s')}"
+    waits = "OR (stop_o IS NULL AND NOT now_closed)" if one.open_counts else ""
+    known = "" if one.runs == "calendar" or moments.calendars.all else "AND false"
+    return f"""
+        SELECT source, case_id, CASE WHEN stop_o IS NULL THEN 0 ELSE 1 END AS ended, CAST({secs} AS BIGINT) AS secs, stop_s
+        FROM ({per_case}) {join} WHERE ((stop_o IS NOT NULL AND stop_s >= start_s) {waits}) {known}
+    """
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A case's moments and, for every definition, what it makes of them."""
+
+    case_id: str
+    source: str
+    rows: tuple[dict[str, Any], ...]  # at_s, kind, team, person_id, state, until_s, secs, bus
+    sums: tuple[tuple[Definition, int | None, bool], ...]  # seconds (None: left out), the clock still runs
+    counted: tuple[tuple[bool, ...], ...]  # by definition, then row: the interval counts
+
+
+def explain(moments: Moments, definitions: Sequence[Definition], case_id: str, source: str | None) -> Explained:
+    """Why a case's number is what it is, by each definition."""
+    only = f"case_id = {text(case_id)}" + (f" AND source = {text(source)}" if source else "")
+    found = ask(moments.db, f"SELECT DISTINCT source FROM {moments.table} WHERE {only}")["source"].to_pylist()
+    if len(found) != 1:
+        many = f"{len(found)} sources have a case {case_id!r}." if found else f"There is no case {case_id!r}."
+        raise RequestError(
+            many, f"Name one with --source: {', '.join(found)}." if found else "Check its number in the source."
+        )
+    sums, marks, rows = [], [], []
+    for one in definitions:
+        value = ask(moments.db, values_sql(moments, one, only)).to_pylist()
+        sums.append((one, int(value[0]["secs"]), value[0]["ended"] == 0) if value else (one, None, False))
+        listed = ask(
+            moments.db,
+            f"SELECT s, kind, team, person_id, state, next_s - s AS secs, next_b - b AS bus, at_is, {_counted(one)} AS counted "
+            f"FROM ({_stopped(moments, one, only)}) ORDER BY o",
+        ).to_pylist()
+        marks.append(tuple(bool(row.pop("counted")) and bool(value) for row in listed))
+        rows = listed
+    return Explained(case_id, str(found[0]), tuple(rows), tuple(sums), tuple(marks))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Cases in which two definitions differ for the same reasons."""
+
+    reasons: tuple[str, ...]  # empty: they agree
+    cases: int
+    only_first: int  # cases that only the first counts
+    only_second: int
+    median_secs: float | None  # second less first, where both have ended
+    examples: tuple[str, ...]
+
+
+def _steps(first: Definition, second: Definition) -> list[tuple[str, Definition]]:
+    """From one definition to another, a property at a time."""
+    now, steps = first, []
+    for reason, fields in (
+        ("another moment stops the clock", ("stops", "which", "after_opening")),
+        ("the clock stands still in pauses", ("halts",)),
+        ("other hours", ("runs",)),
+        ("cases not stopped yet", ("open_counts",)),
+    ):
+        later = replace(now, **{name: getattr(second, name) for name in fields})
+        if later != now:
+            steps.append((reason, later))
+            now = later
+    return steps
+
+
+def compare(moments: Moments, first: Definition, second: Definition, only: str = "true") -> list[Difference]:
+    """All cases that either counts, in groups by why the two differ: every step from one rule to the other is taken alone."""
+    steps = _steps(first, second)
+    names = ["v0", *(f"v{place + 1}" for place in range(len(steps)))]
+    for name, one in zip(names, [first, *(one for _, one in steps)], strict=True):
+        moments.db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {values_sql(moments, one, only)}")
+    joined = " ".join(f"FULL JOIN {name} USING (source, case_id)" for name in names[1:])
+    changed = ", ".join(
+        f"CASE WHEN {later}.secs IS DISTINCT FROM {now}.secs OR {later}.ended IS DISTINCT FROM {now}.ended "
+        f"THEN {text(reason)} ELSE '' END AS r{place}"
+        for place, ((reason, _), now, later) in enumerate(zip(steps, names, names[1:], strict=False))
+    )
+    reasons = [f"r{place}" for place in range(len(steps))]
+    # Steps may take back what an earlier one did: where the ends are equal, the case is no difference.
+    last = names[-1]
+    same = f"v0.secs IS NOT DISTINCT FROM {last}.secs AND v0.ended IS NOT DISTINCT FROM {last}.ended"
+    rows = ask(
+        moments.db,
+        f"SELECT {', '.join([*reasons, 'same'])}, count(*) AS n, count(*) FILTER (b IS NULL) AS only_first, "
+        f"count(*) FILTER (a IS NULL) AS only_second, median(b - a) FILTER (both_ended) AS middle, "
+        f"list(case_id ORDER BY abs(b - a) DESC NULLS LAST, case_id)[:3] AS examples FROM ("
+        f"SELECT case_id, {changed + ',' if changed else ''} {same} AS same, v0.secs AS a, {last}.secs AS b, "
+        f"coalesce(v0.ended = 1 AND {last}.ended = 1, false) AS both_ended FROM v0 {joined} "
+        f"WHERE v0.secs IS NOT NULL OR {last}.secs IS NOT NULL) GROUP BY {', '.join([*reasons, 'same'])}",
+    ).to_pylist()
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        key = () if row["same"] else tuple(row[name] for name in reasons if row[name])
+        groups.setdefault(key, []).append(row)
+    found = [
+        Difference(
+            key,
+            sum(row["n"] for row in part),
+            sum(row["only_first"] for row in part),
+            sum(row["only_second"] for row in part),
+            part[0]["middle"] if key else None,
+            tuple(part[0]["examples"]) if key else (),
+        )
+        for key, part in groups.items()
+    ]
+    return sorted(found, key=lambda one: (bool(one.reasons), -one.cases))
+
+
+def with_clock(moments: Moments, one: Definition, zone: str) -> Scope:
+    """The cases with clock_ended, clock_secs and the day of the stop, by one definition: what as_measure asks."""
+    local = f"timezone({text(zone)}, to_timestamp(stop_s))"
+    moments.db.execute(
+        f"CREATE OR REPLACE TEMP TABLE cases_by_clock AS SELECT c.*, v.ended AS clock_ended, v.secs AS clock_secs, "
+        f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER) AS stopped_day, "
+        f"CAST(year({local}) * 100 + month({local}) AS INTEGER) AS stopped_month "
+        f"FROM {moments.scope.table} c LEFT JOIN ({values_sql(moments, one)}) v USING (source, case_id)"
+    )
+    return replace(moments.scope, table="cases_by_clock")
