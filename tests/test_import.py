@@ -19,7 +19,7 @@ import duckdb
 import pytest
 
 from wellserved import actions, cases, log
-from wellserved.actions import import_file
+from wellserved.actions import import_file, opened
 from wellserved.errors import MappingError
 from wellserved.mapping import Mapping, parse_mapping
 from wellserved.measure import Question, find_measure
@@ -316,3 +316,19 @@ def test_gzip_and_plain_give_the_same_moments(tmp_path: Path) -> None:
     import_file(one, plain, now=NOW)
     import_file(two, sample("servicenow_slice.csv.gz"), now=NOW)
     assert digest(one) == digest(two)
+
+
+def test_cases_of_an_older_version_with_other_columns_are_made_anew(tmp_path: Path) -> None:
+    made = create_workspace(tmp_path / "home", "UTC")
+    file = write(tmp_path / "a.csv", [row(n) for n in range(1, 30)])
+    import_file(made, file, TICKETS, now=NOW)
+    wanted = rows_of(made, made.cases, ", ".join(cases.TYPES))
+    with duckdb.connect() as db:
+        files = list(log.snapshot(made.cases).files)
+        fewer = ", ".join(name for name in cases.TYPES if name not in ("promised", "stations"))
+        old = db.sql(f"SELECT {fewer}, 1 AS gone_since FROM read_parquet({files!r}, hive_partitioning = true)")
+        noted = {"log_version": "0", "zone": "UTC", "fold": "1", "hours": "none"}
+        log.commit(made.cases, old, "asked_month", noted, mode="overwrite", schema_mode="overwrite")
+    with opened(made) as scope:
+        assert scope.db.sql("SELECT count(*) FROM cases").fetchall() == [(29,)]
+    assert rows_of(made, made.cases, ", ".join(cases.TYPES)) == wanted

@@ -163,10 +163,13 @@ def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[Ra
 
 
 @contextmanager
-def opened(workspace: Workspace, told: Progress = silent, moments: bool = False) -> Iterator[Scope]:
+def opened(
+    workspace: Workspace, told: Progress = silent, moments: bool = False, often: bool = False
+) -> Iterator[Scope]:
     """The workspace's cases, brought up to the log if an import was cut short, as one version from start to end.
 
-    `moments`: the moments that they were folded from as well, as the table `moments`.
+    `moments`: the moments that they were folded from as well, as the table `moments`. `often`: many questions
+    are to come, so that cases that fit are read once and kept.
     """
     now, old = log.snapshot(workspace.log), log.snapshot(workspace.cases)
     if now.version < 0:
@@ -180,8 +183,8 @@ def opened(workspace: Workspace, told: Progress = silent, moments: bool = False)
     version = int(old.facts["log_version"])
     if moments:
         log.view(db, "moments", log.snapshot(workspace.log, version).files)
-    (count,) = db.sql("SELECT count(*) FROM stored_cases").fetchall()[0]
-    kept = "TABLE" if count <= IN_MEMORY else "VIEW"
+    few = often and db.sql("SELECT count(*) FROM stored_cases").fetchall()[0][0] <= IN_MEMORY
+    kept = "TABLE" if few else "VIEW"
     db.execute(f"CREATE TEMP {kept} cases AS FROM stored_cases")
     try:
         yield scope_of(db, "cases", workspace.zone, version, calendars=opening_hours(workspace))
@@ -245,7 +248,7 @@ def service_report(
     told: Progress = silent,
 ) -> Report:
     """The service report on one source; without a name, on the only one there is."""
-    with opened(workspace, told) as scope:
+    with opened(workspace, told, often=True) as scope:
         known = sorted(scope.as_of)
         if source is None and len(known) != 1:
             raise RequestError(

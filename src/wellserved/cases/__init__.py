@@ -42,7 +42,7 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     spans = open_hours(db, scope, calendars)
     fold = fold_sql(scope, workspace.zone, present_in(db, scope), calendars, spans)
     if changed is None:
-        log.commit(workspace.cases, db.sql(fold), "asked_month", noted, mode="overwrite")
+        log.commit(workspace.cases, db.sql(fold), "asked_month", noted, mode="overwrite", schema_mode="overwrite")
         engine.view(db, "all_cases", log.snapshot(workspace.cases).files, TYPES)
         return int(db.sql("SELECT count(*) FROM all_cases").fetchall()[0][0])
     db.execute(f"CREATE TEMP TABLE refolded AS {fold}")

@@ -1,0 +1,174 @@
+"""One definition, one place: screen, CLI, CSV, JSON and report show the same numbers, to the last digit they show.
+
+And what must hold of any counting: parts add up, strangers change nothing, names do not matter.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.clock_oracle import Event
+from tests.clock_workspace import values_of, workspace_of
+from tests.test_clocks import CALENDARS, some_case
+from wellserved.actions import ask_measures, opened, service_report
+from wellserved.cli import app
+from wellserved.measure import MEASURES, Question, find_measure, rows
+from wellserved.measure.series import COLUMNS
+from wellserved.render.data import report_data
+from wellserved.report.words import amount
+from wellserved.workspace import Workspace
+
+BY = [None, "team", "service", "channel", "priority", "promised", "source"]
+EVERY = [None, "month", "quarter"]
+SPANS = [(), ("--since", "2015-06-01"), ("--until", "2016-02-01"), ("--since", "2015-03-10", "--until", "2016-05-03")]
+
+
+def some_values(workspace: Workspace) -> dict[str, list[str]]:
+    with opened(workspace) as scope:
+        return {
+            column: [str(one[0]) for one in scope.db.sql(f"SELECT DISTINCT {column} FROM cases WHERE {column} IS NOT NULL LIMIT 40").fetchall()]
+            for column in ("team", "service", "channel", "place", "source")
+        }  # fmt: skip
+
+
+def run(workspace: Workspace, *command: str) -> str:
+    done = CliRunner().invoke(app, [*command, "--home", str(workspace.folder)], env={"COLUMNS": "250"})
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_every_form_shows_the_same_numbers_for_every_measure_and_fifty_filters(samples: Workspace) -> None:
+    draw, compared, names = random.Random(50), 0, [one.name for one in MEASURES]
+    known = some_values(samples)
+    for turn in range(50):
+        wanted = draw.sample(names, 3) if turn else names
+        by, span = draw.choice(BY), draw.choice(SPANS)
+        every = "quarter" if by == "source" else None if by else draw.choice(EVERY)  # a page that somebody would read
+        options = [*(["--by", by] if by else []), *(["--every", every] if every else []), *span]
+        for column in draw.sample(sorted(known), draw.choice([0, 1, 1, 2])):
+            options += ["--where", f"{column}={draw.choice(known[column])}"]
+        as_json = json.loads(run(samples, "measure", *wanted, *options, "--format", "json"))
+        read = list(csv.DictReader(io.StringIO(run(samples, "measure", *wanted, *options, "--format", "csv"))))
+        screen = run(samples, "measure", *wanted, *options)
+        assert len(as_json) == len(read)
+        for one, cells in zip(as_json, read, strict=True):
+            for column in COLUMNS:
+                plain = cells[column].removeprefix("'") if isinstance(one[column], str) else cells[column]
+                assert plain == ("" if one[column] is None else str(one[column])), (column, options)
+            if one["value"] is not None:
+                assert amount(one["value"], find_measure(one["measure"])).split()[0] in screen
+                compared += 1
+    assert compared > 300
+
+
+def test_the_report_and_the_measure_command_give_the_same_numbers(samples: Workspace) -> None:
+    made = service_report(samples, "boston311", "month")
+    told = json.loads(json.dumps(report_data(made)["series"], default=str))
+    first = next(one for one in made.series if one.measure.name == "asked")
+    spans = [period for period in first.periods if period is not None]
+    question = Question(
+        MEASURES, every="month", where=(("source", "boston311"),), since=spans[0].start, until=spans[-1].end
+    )
+    again = [row for one in ask_measures(samples, question) for row in rows(one)]
+    assert [row for row in told if row["n"]] == [row for row in json.loads(json.dumps(again, default=str)) if row["n"]]
+    assert len(told) > 100
+
+
+# --- what must hold of any counting -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[Event]], Workspace]:
+    draw = random.Random(7)
+    cases = {f"case {number}": some_case(draw) for number in range(400)}
+    return cases, workspace_of(tmp_path_factory.mktemp("made"), cases, CALENDARS, "Europe/Berlin")
+
+
+def totals(workspace: Workspace, name: str, **question: object) -> float:
+    (series,) = ask_measures(workspace, Question((find_measure(name),), **question))  # type: ignore[arg-type]
+    return sum(series.n)
+
+
+@pytest.mark.parametrize(
+    "name", ["asked", "resolved", "time_to_resolution", "reopen_rate", "handovers", "business_agent_work"]
+)
+def test_the_parts_of_a_split_add_up_to_the_whole(made: tuple[dict[str, list[Event]], Workspace], name: str) -> None:
+    _, workspace = made
+    whole = totals(workspace, name)
+    assert whole > 50
+    for every in ("day", "week", "month", "quarter"):
+        assert totals(workspace, name, every=every) == whole
+    assert totals(workspace, name, by="team") == whole
+    assert totals(workspace, name, by="service", every="month") == whole
+
+
+def test_an_unrelated_case_changes_no_other_case(
+    made: tuple[dict[str, list[Event]], Workspace], tmp_path: Path
+) -> None:
+    cases, workspace = made
+    last = max(event.second for events in cases.values() for event in events)
+    stranger = {"stranger": [Event(last - 90_000, "asked", "Night desk"), Event(last, "resolved")]}
+    more = workspace_of(tmp_path, {**cases, **stranger}, CALENDARS, "Europe/Berlin")
+    (before, folded, as_of), (after, folded_after, as_of_after) = values_of(workspace), values_of(more)
+    assert as_of == as_of_after
+    for rule, values in before.items():
+        assert {number: value for number, value in after[rule].items() if number != "stranger"} == values
+    for rule, values in folded.items():
+        assert {number: value for number, value in folded_after[rule].items() if number != "stranger"} == values
+
+
+def test_other_names_for_the_cases_change_no_value(
+    made: tuple[dict[str, list[Event]], Workspace], tmp_path: Path
+) -> None:
+    cases, workspace = made
+    names = {number: f"x{place * 7919 % 1009}" for place, number in enumerate(cases)}
+    renamed = workspace_of(
+        tmp_path, {names[number]: events for number, events in cases.items()}, CALENDARS, "Europe/Berlin"
+    )
+    before, after = values_of(workspace), values_of(renamed)
+    for one, other in zip(before[:2], after[:2], strict=True):
+        for rule, values in one.items():
+            assert other[rule] == {names[number]: value for number, value in values.items()}
+
+
+def test_all_times_a_week_later_under_an_equal_calendar_change_no_wait(tmp_path: Path) -> None:
+    hours = '[[calendar]]\nname = "a"\nzone = "UTC"\nhours = { mon-fri = "09:00-12:30, 13:30-17:00", sun = "22:00-24:00" }\n'
+    draw, week = random.Random(3), int(timedelta(weeks=1).total_seconds())
+    cases = {f"case {number}": some_case(draw) for number in range(300)}
+    later = {
+        number: [Event(event.second + week, event.kind, event.team, event.service, event.known) for event in events]
+        for number, events in cases.items()
+    }
+    folders = (tmp_path / "now", tmp_path / "later")
+    for folder in folders:
+        folder.mkdir()
+    before, after = values_of(workspace_of(folders[0], cases, hours)), values_of(workspace_of(folders[1], later, hours))
+    assert before[2] + week == after[2]
+    assert before[:2] == after[:2]
+    assert sum(map(len, before[0].values())) > 2_000
+
+
+def test_splitting_a_wait_at_any_instant_adds_up(
+    made: tuple[dict[str, list[Event]], Workspace], tmp_path: Path
+) -> None:
+    """A moment that stops nothing, put anywhere into a case, changes no sum."""
+    cases, workspace = made
+    draw, split = random.Random(11), {}
+    for number, events in cases.items():
+        at = draw.randrange(events[0].second, events[-1].second + 1)
+        place = next((place for place, event in enumerate(events) if event.second > at), len(events))
+        split[number] = [*events[:place], Event(at, "assigned"), *events[place:]]
+    (before, folded, _), (after, folded_after, _) = (
+        values_of(workspace),
+        values_of(workspace_of(tmp_path, split, CALENDARS, "Europe/Berlin")),
+    )
+    assert after == before
+    assert folded_after == folded
