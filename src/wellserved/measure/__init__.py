@@ -1,7 +1,8 @@
 """Cases to Series: versioned definitions, asked all at once, every number with n and interval."""
 
 from wellserved.measure.ask import Scope, answer, scope_of
-from wellserved.measure.declared import MEASURES, Measure, find_measure
+from wellserved.measure.declared import MEASURES, find_measure
+from wellserved.measure.definition import Measure
 from wellserved.measure.series import Question, Series, rows
 
 __all__ = ["MEASURES", "Measure", "Question", "Scope", "Series", "answer", "find_measure", "rows", "scope_of"]

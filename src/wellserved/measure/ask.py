@@ -18,7 +18,7 @@ import numpy as np
 
 from wellserved.calendar import Calendars, Clock, span_of_days
 from wellserved.engine.duckdb import ask, stream, text
-from wellserved.measure.declared import Measure
+from wellserved.measure.definition import Measure
 from wellserved.measure.interval import coded_quantile, garwood, t_mean, wilson
 from wellserved.measure.series import Question, Series, Value
 from wellserved.measure.waits import NEVER, Key, open_cases, sorted_groups, split_sorted

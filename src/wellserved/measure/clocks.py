@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from wellserved.errors import RequestError, UnknownNameError
-from wellserved.measure.declared import Measure, find_measure
+from wellserved.measure.declared import find_measure
+from wellserved.measure.definition import Measure
 
 Runs = Literal["calendar", "business", "business of the stop"]
 PAUSED, HELD, CLOSED = 1, 2, 3  # states of a case

@@ -1,132 +1,18 @@
-"""The measures, declared as data: to add one, add one declaration to MEASURES.
-
-`population`, `event` and `value` are SQL over the columns of a case (see moments.CASE_COLUMNS), kept to
-CASE, comparisons and integer arithmetic, so that the same text runs on any engine; {as_of} stands for
-the epoch second up to which the case's source is known, {as_of_bus} for the same instant in the business
-seconds of the case's calendar.
-"""
+"""The measures, declared as data: to add one, add one declaration to MEASURES; definition.py says what its parts mean."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from wellserved.errors import UnknownNameError
-
-Kind = Literal["count", "share", "mean", "wait", "stock", "stock_age"]
-Better = Literal["higher", "lower", "neither"]
-Anchor = Literal["asked", "resolved", "due", "stopped"]
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One versioned definition. A changed number is a new version, announced in the changelog."""
-
-    name: str
-    version: int
-    question: str
-    kind: Kind
-    unit: str  # cases, share, days, hours, points, or what is counted a case
-    better: Better
-    anchor: Anchor  # the date that puts a case into a period
-    population: str  # SQL: the case counts
-    counted: str  # the population in words
-    formula: str  # in words
-    event: str = ""  # SQL: share: the case is in the numerator; wait: the end has come
-    value: str = ""  # SQL: mean: the number averaged; wait: seconds from start to end, where it has come
-    waiting: str = ""  # SQL: wait: the end is still to come; the other cases are left out
-    since: str = ""  # SQL: wait: epoch second from which a case waits
-    quantile: float = 0.5  # wait and stock_age
-    needs: str = ""  # SQL: a source in which no case has this cannot answer
-    lacking: str = ""  # what such a source lacks, in words
-    exclusions: str = "none"
-    clock: str = "calendar"
-    minimum_n: int = 10
-    source: str = "own definition"
-
-    @property
-    def seconds(self) -> float:
-        """Seconds in one unit of a duration."""
-        return {"days": 86_400.0, "hours": 3_600.0}.get(self.unit, 1.0)
-
+from wellserved.measure.definition import WAIT_SOURCE, Measure, wait, work
 
 ALL = "1 = 1"  # every case has a first ask
 _DUE = "promise_fate IS NOT NULL AND due_s <= {as_of}"
 _REPLIES, _ENDS = "replies by a person", "times of resolution"
 _SETTLED = "(closed = 0 OR resolved_unknown = 0)"
 _ANSWERED = "accepts + returns > 0"
-_WAIT_SOURCE = "Kaplan and Meier 1958; interval by Greenwood on log-log scale, or by order statistics where no open case intervenes"
 _WILSON = "Wilson 1927 interval"
-
-
-def _wait(
-    name: str,
-    question: str,
-    which: str,
-    what: str,
-    lacking: str,
-    quantile: float = 0.5,
-    unit: str = "days",
-    business: bool = False,
-) -> Measure:
-    """A wait from the first ask to the case's column `which`_secs, or `which`_bus on the business clock."""
-    end = f"{which}_bus" if business else f"{which}_secs"
-    words = "half" if quantile == 0.5 else f"{quantile:.0%}"
-    return Measure(
-        name=name,
-        version=1,
-        question=question,
-        kind="wait",
-        unit=unit,
-        better="lower",
-        anchor="asked",
-        population=f"{end} >= 0 OR ({end} IS NULL AND closed = 0)",
-        event=f"{end} >= 0",
-        value=end,
-        waiting=f"{end} IS NULL AND closed = 0" + (" AND calendar IS NOT NULL" if business else ""),
-        since="clock_from" if business else "asked_s",
-        counted=f"cases {what} by now, and cases still open",
-        formula=f"time within which {words} of them were {what}, from the first ask, open cases counted as still waiting",
-        quantile=quantile,
-        needs=f"{end} IS NOT NULL",
-        lacking=f"{lacking}, or no opening hours (calendars.toml)" if business else lacking,
-        exclusions=f"cases {what} before they were opened; cases closed without being {what}, or at an unknown time",
-        clock="business" if business else "calendar",
-        source=_WAIT_SOURCE,
-    )
-
-
-_FROZEN = {True: ("paused", "gap"), False: ("paused", "held", "gap")}  # what does not count, with holding or without
-
-
-def _work(name: str, question: str, held_counts: bool, what: str, business: bool = False) -> Measure:
-    """The time from first ask to last resolution, less what it stood still; an open case stands still or goes on."""
-    unit, start = ("bus", "clock_from") if business else ("secs", "asked_s")
-    less = " + ".join(f"{part}_{unit}" for part in _FROZEN[held_counts])
-    as_of, state_since = ("{as_of_bus}", "clock_from + state_bus") if business else ("{as_of}", "state_s")
-    still = "state = 1" if held_counts else "(state = 1 OR state = 2)"
-    known = " AND calendar IS NOT NULL" if business else ""
-    return Measure(
-        name=name,
-        version=1,
-        question=question,
-        kind="wait",
-        unit="hours",
-        better="lower",
-        anchor="asked",
-        population=f"(full_{unit} >= 0 AND abandoned = 0) OR (closed = 0{known})",
-        event=f"full_{unit} >= 0 AND abandoned = 0",
-        value=f"(full_{unit} - ({less}))",
-        waiting=f"closed = 0{known}",
-        since=f"({start} + {less} + CASE WHEN {still} THEN {as_of} - ({state_since}) ELSE 0 END)",
-        counted="cases resolved for good by now, and cases still open",
-        formula=f"median of {what}; open cases counted with what they have so far",
-        needs="paused_secs + held_secs + gap_secs > 0" + (" AND calendar IS NOT NULL" if business else ""),
-        lacking="pauses, holds or reopenings" + (", or no opening hours (calendars.toml)" if business else ""),
-        exclusions="abandoned cases; cases resolved before they were opened, or at an unknown time",
-        clock="business" if business else "calendar",
-        source=_WAIT_SOURCE,
-    )
 
 
 _GOOD_WORDS = "good by the scale's own rule: csat5, stars5 4+; ces7 5+; nps10 9+; good_bad 1"
@@ -202,8 +88,8 @@ MEASURES: Final[tuple[Measure, ...]] = (
         exclusions="cases closed at a time that the source does not give",
         source="order statistics; Hahn and Meeker 1991, section 5.2",
     ),
-    _wait("time_to_first_reply", "How long until a person answers?", "reply", "answered", _REPLIES, unit="hours"),
-    _wait(
+    wait("time_to_first_reply", "How long until a person answers?", "reply", "answered", _REPLIES, unit="hours"),
+    wait(
         "time_to_first_reply_p90",
         "How long until a person answers nine in ten?",
         "reply",
@@ -212,7 +98,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         0.9,
         "hours",
     ),
-    _wait(
+    wait(
         "business_time_to_first_reply",
         "How many opening hours until a person answers?",
         "reply",
@@ -222,16 +108,16 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "hours",
         True,
     ),
-    _wait(
+    wait(
         "time_to_first_handover",
         "How long until the case reaches whoever must answer it?",
         "handover",
         "handed over",
         "hand-overs",
     ),
-    _wait("time_to_resolution", "How long until a case is resolved?", "resolution", "resolved", _ENDS),
-    _wait("time_to_resolution_p90", "How long until nine in ten are resolved?", "resolution", "resolved", _ENDS, 0.9),
-    _wait(
+    wait("time_to_resolution", "How long until a case is resolved?", "resolution", "resolved", _ENDS),
+    wait("time_to_resolution_p90", "How long until nine in ten are resolved?", "resolution", "resolved", _ENDS, 0.9),
+    wait(
         "business_time_to_resolution",
         "How many opening hours until a case is resolved?",
         "resolution",
@@ -241,20 +127,20 @@ MEASURES: Final[tuple[Measure, ...]] = (
         "hours",
         True,
     ),
-    _wait("time_to_full_resolution", "How long until a case is resolved for good?", "full", "resolved for good", _ENDS),
-    _work(
+    wait("time_to_full_resolution", "How long until a case is resolved for good?", "full", "resolved for good", _ENDS),
+    work(
         "requester_wait",
         "How long does the customer wait for us?",
         True,
         "first ask to last resolution, less waits for the customer and times closed before a reopening",
     ),
-    _work(
+    work(
         "agent_work",
         "How long does a case lie with us?",
         False,
         "first ask to last resolution, less waits for the customer or a third party and times closed before a reopening",
     ),
-    _work(
+    work(
         "business_agent_work",
         "How many opening hours does a case lie with us?",
         False,
@@ -346,7 +232,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         needs="due_s IS NOT NULL",
         lacking="due times",
         exclusions="abandoned cases; cases closed at a time that the source does not give",
-        source=_WAIT_SOURCE,
+        source=WAIT_SOURCE,
     ),
     Measure(
         name="promised_time",
@@ -387,7 +273,7 @@ MEASURES: Final[tuple[Measure, ...]] = (
         needs="promise_fate IS NOT NULL",
         lacking="due times",
         exclusions="abandoned cases; promises due before the case was opened; cases closed at a time that the source does not give",
-        source=_WAIT_SOURCE,
+        source=WAIT_SOURCE,
     ),
     Measure(
         name="closed_late",

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wellserved.errors import PeriodError, UnknownNameError
-from wellserved.measure.declared import Measure
+from wellserved.measure.definition import Measure
 from wellserved.moments import SEGMENTS, Every, NotComputed, Period
 
 FILTERS = (*SEGMENTS, "promised", "scale", "closed")
