@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from wellserved.actions import ask_measures, import_file
+from wellserved.actions import ask_measures, import_file, service_report
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, find_measure
 from wellserved.moments import NotComputed
+from wellserved.report.words import amount
 from wellserved.workspace import Workspace, create_workspace
 
 START = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
@@ -135,3 +136,19 @@ def test_promised_lengths_are_whole_days_rounded_up(tmp_path: Path, days: float,
     made = workspace(tmp_path, "csat5", [(day(days), day(1), "")])
     (series,) = ask_measures(made, Question((find_measure("asked"),), by="promised"))
     assert series.segments == (label,)
+
+
+def test_the_report_sets_lengths_of_promise_beside_what_they_took(samples: Workspace) -> None:
+    made = service_report(samples, "boston311")
+    section = next(one for one in made.sections if one.key == "promises")
+    (table,) = section.tables
+    names = ("promise_kept", "promise_to_keep_90")
+    question = Question(tuple(map(find_measure, names)), by="promised", where=(("source", "boston311"),))
+    kept, needed = ask_measures(samples, question)
+    assert 2 <= len(table.rows) <= 8
+    for row in table.rows:
+        place = next(at for at, one in enumerate(kept.segments) if one and one.lstrip("0") == row[0])
+        assert row[1:3] == (kept.n[place], amount(kept.value[place], kept.measure))
+        took = needed.value[needed.segments.index(kept.segments[place])]
+        assert row[3] == ("not reached yet" if isinstance(took, NotComputed) else amount(took, needed.measure))
+    assert table.rows[0][0] == "1 day"

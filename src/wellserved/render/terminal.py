@@ -73,7 +73,8 @@ def _chart(chart: Chart) -> RenderableType:
 
 
 def _table(one: ReportTable) -> RenderableType:
-    return grid(one_line(one.title), one.columns, one.rows)
+    shown = grid(one_line(one.title), one.columns, one.rows)
+    return Group(shown, words(one.note, "dim")) if one.note else shown
 
 
 def report_lines(report: Report) -> RenderableType:

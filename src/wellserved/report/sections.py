@@ -130,7 +130,32 @@ def promises(asked: Asked) -> Section | None:
     name = "promise_kept" if "promise_kept" in asked.charts else "promise_kept_by_source"
     findings.append(_against_past(asked, name, "Promises kept in {when}"))
     charts = [asked.charts[one] for one in ("promise_kept", "promise_kept_by_source") if one in asked.charts]
-    return Section("promises", "What was promised, and what was kept", tuple(findings), tuple(charts[:1]))
+    lengths = _promised_and_reached(asked)
+    title = "What was promised, and what was kept"
+    return Section("promises", title, tuple(findings), tuple(charts[:1]), tables=(lengths,) if lengths else ())
+
+
+MOST_LENGTHS = 8
+
+
+def _promised_and_reached(asked: Asked) -> Table | None:
+    """Does "two days" mean two days? The most usual lengths of promise, how many were kept, and what it would take."""
+    kept, needed = (_by(asked, find_measure(name), "promised") for name in ("promise_kept", "promise_to_keep_90"))
+    takes = dict(zip(needed.segments, range(len(needed)), strict=True))
+    usual = sorted(range(len(kept)), key=lambda place: -kept.n[place])[:MOST_LENGTHS]
+    rows = []
+    for place in sorted(usual, key=lambda place: kept.segments[place] or ""):
+        length, at = kept.segments[place], takes.get(kept.segments[place])
+        if length is None or at is None or isinstance(kept.value[place], NotComputed):
+            continue
+        took = needed.value[at]
+        within = "not reached yet" if isinstance(took, NotComputed) else amount(took, needed.measure)
+        intervals = (between(one.low[row], one.high[row], one.measure) for one, row in ((kept, place), (needed, at)))
+        shown = (one.removeprefix("95% interval ") for one in intervals)
+        rows.append((length.lstrip("0"), kept.n[place], amount(kept.value[place], kept.measure), within, *shown))
+    columns = ("promised within", "fell due", "kept", "nine in ten done within", "95% interval of kept", "of the time")
+    note = "From the first ask; open cases count as still waiting. Promises of this length would be kept nine times in ten if that time were named."
+    return Table("Promised, and what it took", columns, tuple(rows), note) if len(rows) > 1 else None
 
 
 def _due_findings(asked: Asked) -> list[Finding]:
