@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -14,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from wellserved import __version__
+from wellserved.calendar import parse_calendars
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.mapping import parse_mapping, presets
 from wellserved.measure import MEASURES
+from wellserved.measure.clocks import DEFINITIONS
 from wellserved.moments import CASE_COLUMNS, KINDS, MOMENT_COLUMNS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,7 +65,7 @@ def test_every_link_between_documents_leads_somewhere() -> None:
 def test_every_command_in_the_documents_exists() -> None:
     commands = set(re.findall(r"^## wellserved (\w+)", read("docs/cli.md"), re.M))
     assert {"init", "inspect", "import", "measures", "measure", "chart", "report", "log", "demo"} <= commands
-    for page in (read("README.md"), read("docs/tutorial.md"), read("docs/sources.md")):
+    for page in (read("README.md"), *(read(f"docs/{name}.md") for name in ("tutorial", "sources", "clocks"))):
         for line in re.findall(r"^wellserved (\w+)(.*)$", page, re.M):
             assert line[0] in commands
             help_text = read("docs/cli.md").split(f"## wellserved {line[0]}\n")[1].split("\n## ")[0]
@@ -75,6 +78,22 @@ def test_the_mapping_shown_in_the_documents_is_a_mapping() -> None:
     mapping = parse_mapping(shown, "docs/sources.md")
     assert [rule.kind for rule in mapping.moments] == ["asked", "promised", "resolved", "rated"]
     assert {one.name for one in presets()} == {"boston311", "cfpb", "servicenow"}
+
+
+def test_the_opening_hours_shown_in_the_documents_are_opening_hours() -> None:
+    (shown,) = re.findall(r"```toml\n(.*?)```", read("docs/clocks.md"), re.S)
+    calendars = parse_calendars(shown, "UTC", "docs/clocks.md")
+    assert [(one.name, len(one.versions)) for one in calendars.all] == [("office", 2), ("night", 1)]
+    module = importlib.import_module("wellserved.calendar").__doc__ or ""
+    assert parse_calendars(module.split("calendars.toml in the workspace:")[1], "UTC").uses
+
+
+def test_every_rule_of_every_house_is_documented() -> None:
+    page = read("docs/clocks.md")
+    for one in DEFINITIONS:
+        assert f"**{one.measure}**" in page
+        assert f"| {one.house} | {one.word} |" in page
+        assert one.house == "ours" or one.source in page
 
 
 def test_the_changelog_begins_with_this_version() -> None:
