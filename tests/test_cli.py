@@ -148,6 +148,10 @@ def test_a_case_is_explained_and_two_rules_compared_in_every_form(tmp_path: Path
     none = run(home, "hours")
     assert none.returncode == 2
     assert "calendars.toml" in none.stderr
+    lacking = run(home, "compare", "time_to_resolution", "--as", "freshdesk")
+    assert lacking.returncode == 2
+    assert "in opening hours, and there are none" in lacking.stderr
+    assert "no opening hours" in run(home, "explain", "time_to_resolution", "A").stdout
     before = run(home, "measure", "business_time_to_resolution")
     assert "no opening hours" in before.stdout
     (home / "calendars.toml").write_text(HOURS, encoding="utf-8")

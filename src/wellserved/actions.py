@@ -19,7 +19,7 @@ from wellserved.log import Receipt
 from wellserved.mapping import Mapping, recognise
 from wellserved.measure import Question, Scope, Series, answer, scope_of
 from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
-from wellserved.measure.timeline import Difference, Explained, compare, explain, moments_of, with_clock
+from wellserved.measure.timeline import Difference, Explained, Moments, compare, explain, moments_of, with_clock
 from wellserved.moments import Every
 from wellserved.record import OWN, Recorded, Refusal, record
 from wellserved.render.table import write_csv
@@ -209,7 +209,7 @@ def ask_as(workspace: Workspace, question: Question, house: str, told: Progress 
     rules = [definition(measure.name, house) for measure in question.measures]
     found = []
     with opened(workspace, told, moments=True) as scope:
-        moments = moments_of(scope, "moments", opening_hours(workspace))
+        moments = _timed(workspace, scope, *rules)
         for measure, rule in zip(question.measures, rules, strict=True):
             told(f"Counting {measure.name} as {house} does", 0, 0)
             theirs = as_measure(rule, measure)
@@ -236,7 +236,19 @@ def compare_rules(
             raise UnknownNameError("source", source, scope.as_of)
         told("Comparing", 0, 0)
         only = f"source = {engine.text(source)}" if source else "true"
-        return compare(moments_of(scope, "moments", opening_hours(workspace)), *rules, only)
+        return compare(_timed(workspace, scope, *rules), *rules, only)
+
+
+def _timed(workspace: Workspace, scope: Scope, *rules: Definition) -> Moments:
+    """The moments, with the hours that the rules need."""
+    calendars = opening_hours(workspace)
+    for rule in rules:
+        if rule.runs != "calendar" and not calendars.all:
+            raise RequestError(
+                f"{rule.house} counts {rule.word!r} in opening hours, and there are none.",
+                f"Write them into {workspace.calendars}; docs/clocks.md shows how.",
+            )
+    return moments_of(scope, "moments", calendars)
 
 
 def service_report(

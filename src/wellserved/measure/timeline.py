@@ -122,6 +122,7 @@ class Explained:
     rows: tuple[dict[str, Any], ...]  # at_s, kind, team, person_id, state, until_s, secs, bus
     sums: tuple[tuple[Definition, int | None, bool], ...]  # seconds (None: left out), the clock still runs
     counted: tuple[tuple[bool, ...], ...]  # by definition, then row: the interval counts
+    hours: bool  # there are opening hours
 
 
 def explain(moments: Moments, definitions: Sequence[Definition], case_id: str, source: str | None) -> Explained:
@@ -144,7 +145,7 @@ def explain(moments: Moments, definitions: Sequence[Definition], case_id: str, s
         ).to_pylist()
         marks.append(tuple(bool(row.pop("counted")) and bool(value) for row in listed))
         rows = listed
-    return Explained(case_id, str(found[0]), tuple(rows), tuple(sums), tuple(marks))
+    return Explained(case_id, str(found[0]), tuple(rows), tuple(sums), tuple(marks), bool(moments.calendars.all))
 
 
 @dataclass(frozen=True)

@@ -46,14 +46,16 @@ def explained_tables(one: Explained, zone: str) -> list[Table]:
     sums = Table(
         "What each rule counts (hours:minutes:seconds)",
         ("rule", "its name", "time", "stops", "stands still", "runs"),
-        tuple(_sum(*line) for line in one.sums),
+        tuple(_sum(*line, one.hours) for line in one.sums),
     )
     return [timeline, sums]
 
 
-def _sum(one: Definition, seconds: int | None, running: bool) -> tuple[object, ...]:
+def _sum(one: Definition, seconds: int | None, running: bool, hours: bool) -> tuple[object, ...]:
     words = one.words()
     shown = "left out" if seconds is None else clock_time(seconds) + (" and running" if running else "")
+    if one.runs != "calendar" and not hours:
+        shown = "no opening hours"
     return (one.house, one.word, shown, words["stops"], words["stands still"], words["runs"])
 
 
