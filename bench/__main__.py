@@ -191,11 +191,12 @@ def bench_measures(cases: int) -> None:
             ("time_to_resolution_p90", "resolution_secs", 0.9),
         ):
             ours, by_hand = asked(scope, measure), peers.kaplan_meier(end, p)
-            paired(
+            row, _ = paired(
                 f"{measure}, by hand as Kaplan-Meier with interval",
                 ours,
                 lambda sql=by_hand: scope.db.sql(sql).fetchall(),
             )
+            print(f"{row} | | |", flush=True)
 
 
 def asked(scope: Scope, *measures: str) -> Callable[[], object]:
@@ -205,7 +206,7 @@ def asked(scope: Scope, *measures: str) -> Callable[[], object]:
 
 
 def paired(words: str, ours: Callable[[], object], peer: Callable[[], object]) -> tuple[str, float]:
-    """Time ours and the SQL by hand in turn, so that a busy machine slows both; print where nothing else is to come."""
+    """Time ours and the SQL by hand in turn, so that a busy machine slows both: the line so far, and our seconds."""
     ours(), peer()
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(3):
@@ -215,8 +216,6 @@ def paired(words: str, ours: Callable[[], object], peer: Callable[[], object]) -
             taken.append(time.process_time() - start)
     mine, other = map(statistics.median, times)
     row = f"| {words} | {mine:.3f} | {other:.3f} | {mine / other:.2f} |"
-    if "Kaplan" in words:
-        print(f"{row} | | |", flush=True)
     return row, mine
 
 

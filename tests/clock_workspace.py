@@ -12,7 +12,7 @@ from wellserved.actions import import_file, opened, opening_hours
 from wellserved.engine.duckdb import ask
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
-from wellserved.measure.ask import _fill
+from wellserved.measure.ask import fill
 from wellserved.measure.clocks import DEFINITIONS, Definition
 from wellserved.measure.timeline import moments_of, values_sql
 from wellserved.moments import KINDS
@@ -69,6 +69,6 @@ def values_of(workspace: Workspace) -> tuple[Values, Values, int]:
                     f"SELECT case_id, {measure.event} AS ended, CASE WHEN {measure.event} THEN {measure.value} "
                     f"ELSE {now} - {measure.since} END AS secs FROM cases WHERE ({measure.event}) OR ({measure.waiting})"
                 )
-                rows = ask(scope.db, _fill(sql, scope)).to_pylist()
+                rows = ask(scope.db, fill(sql, scope)).to_pylist()
                 from_cases[one] = {row["case_id"]: (bool(row["ended"]), row["secs"]) for row in rows}
         return from_log, from_cases, scope.as_of["made"]

@@ -32,8 +32,8 @@ STATE = f"CASE kind {' '.join(f'WHEN {text(kind)} THEN {state}' for kind, state 
 _INTERVALS = {"paused": 1, "held": 2, "gap": 3}  # sums of intervals -> the state they are spent in
 
 
-def _local(seconds: str, zone: str, what: str) -> str:
-    """The local day number, or yyyymm, of epoch seconds."""
+def local(seconds: str, zone: str, what: str) -> str:
+    """SQL: the local day number, or yyyymm, of epoch seconds."""
     local = f"timezone({text(zone)}, to_timestamp({seconds}))"
     if what == "day":
         return f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER)"
@@ -158,7 +158,7 @@ def _derived(zone: str) -> dict[str, str]:
     }
     for anchor, seconds in (("asked", "asked_s"), ("resolved", derived["resolved_s"]), ("due", "due_s")):
         for what in ("day", "month"):
-            derived[f"{anchor}_{what}"] = _local(seconds, zone, what)
+            derived[f"{anchor}_{what}"] = local(seconds, zone, what)
     return derived
 
 
@@ -201,8 +201,7 @@ def timed_sql(moments: str, corrected: bool, calendars: Calendars, spans: int) -
         )
     case = "PARTITION BY source, case_id ORDER BY o"
     known = ", ".join(
-        f"last_value({fact} IGNORE NULLS) OVER ({case} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS now_{fact}"
-        for fact in ("team", "service")
+        f"last_value({fact} IGNORE NULLS) OVER ({case} {_SO_FAR}) AS now_{fact}" for fact in ("team", "service")
     )
     return (
         f"SELECT * EXCLUDE (piece, next_s), coalesce(sum(piece) OVER "

@@ -143,7 +143,8 @@ def _by(question: Question) -> str:
     return question.by if question.by else "CAST(NULL AS VARCHAR)"
 
 
-def _fill(sql: str, scope: Scope) -> str:
+def fill(sql: str, scope: Scope) -> str:
+    """SQL with {as_of} and {as_of_bus} put in."""
     return sql.replace("{as_of}", f"({_as_of(scope)})").replace("{as_of_bus}", f"({_as_of_bus(scope)})")
 
 
@@ -162,10 +163,10 @@ def _aggregate(
     """Counts, shares and means of one anchor in one pass."""
     anchor = measures[0].anchor
     same = len({one.population for one in measures}) == 1  # then the other cases need not be looked at
-    only = _fill(measures[0].population, scope) if same else "1 = 1"
+    only = fill(measures[0].population, scope) if same else "1 = 1"
     sums = []
     for index, one in enumerate(measures):
-        counted = "1 = 1" if same else _fill(one.population, scope)
+        counted = "1 = 1" if same else fill(one.population, scope)
         sums += _sums(one, index, counted, scope)
     sql = (
         f"SELECT {_key(anchor, question.every)} AS period, {_by(question)} AS segment, {', '.join(sums)} "
@@ -196,7 +197,7 @@ def _sums(one: Measure, index: int, counted: str, scope: Scope) -> list[str]:
     """SQL: what one measure adds up; `counted` says which cases it is about."""
     sums = [f"{'COUNT(*)' if counted == '1 = 1' else f'SUM(CASE WHEN {counted} THEN 1 ELSE 0 END)'} AS n{index}"]
     if one.kind == "share":
-        sums.append(f"SUM(CASE WHEN ({counted}) AND ({_fill(one.event, scope)}) THEN 1 ELSE 0 END) AS k{index}")
+        sums.append(f"SUM(CASE WHEN ({counted}) AND ({fill(one.event, scope)}) THEN 1 ELSE 0 END) AS k{index}")
     if one.kind == "mean":
         value = f"CAST({one.value} AS DOUBLE)"
         sums.append(f"SUM(CASE WHEN {counted} THEN {value} ELSE 0 END) AS k{index}")
@@ -217,7 +218,7 @@ def _waits(
     )
     sql = (
         f"SELECT {_key(one.anchor, question.every)} AS period, {_by(question)} AS segment, "
-        f"{_fill(f'CASE {ended} {waiting} END', scope)} AS coded "
+        f"{fill(f'CASE {ended} {waiting} END', scope)} AS coded "
         f"FROM {scope.table} WHERE {where} AND {_within(question, one.anchor)}"
     )
     columns = {one.name: _Column() for one in ones}
@@ -246,7 +247,7 @@ def _lacking(scope: Scope, measures: Sequence[Measure], where: str, values: Mapp
     lacking = {}
     for one in measures:
         if one.needs:  # the first case that has it ends the search
-            sql = f"SELECT 1 FROM {scope.table} WHERE ({_fill(one.needs, scope)}) AND {where} LIMIT 1"
+            sql = f"SELECT 1 FROM {scope.table} WHERE ({fill(one.needs, scope)}) AND {where} LIMIT 1"
             if not ask(scope.db, sql, values).num_rows:
                 lacking[one.name] = f"the record holds no {one.lacking}"
     rated = [one for one in measures if one.name.startswith("rating_") and one.name not in lacking]

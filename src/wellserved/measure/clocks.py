@@ -112,7 +112,6 @@ DEFINITIONS: Final[tuple[Definition, ...]] = (
     Definition("jira", "time_to_resolution", "Time to resolution", 1, _END, "last", (PAUSED, CLOSED), "business", True, source=_JIRA),
 )  # fmt: skip
 HOUSES: Final = tuple(dict.fromkeys(one.house for one in DEFINITIONS))
-QUANTILES: Final = {"_p90": 0.9}  # endings of measures that ask another quantile of the same wait
 
 
 def definitions_of(measure: str) -> list[Definition]:

@@ -6,7 +6,7 @@ that the case is in, summed from the start to the stop.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from wellserved.calendar import Calendars
 from wellserved.cases import fold
 from wellserved.engine.duckdb import ask, text
 from wellserved.errors import RequestError
-from wellserved.measure.ask import Scope
+from wellserved.measure.ask import Scope, fill
 from wellserved.measure.clocks import Definition
 
 CASE = "PARTITION BY source, case_id"
@@ -45,24 +45,14 @@ def _intervals(moments: Moments, only: str) -> str:
     timed = fold.timed_sql(
         f"(SELECT * FROM {moments.table} WHERE {only})", moments.corrected, moments.calendars, moments.spans
     )
-    as_of = _by_source(moments.scope.as_of)
-    now = " ".join(
-        f"WHEN source = {text(source)} AND calendar = {text(calendar)} THEN {second}"
-        for (source, calendar), second in sorted(moments.scope.hours.items())
-    )
-    now_b = f"b + greatest(CASE {now} END - f, 0)" if now else "NULL"
+    now_b = fill("b + greatest({as_of_bus} - f, 0)", moments.scope)
     return f"""
-        SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({as_of}, s)) AS next_s,
+        SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill("{as_of}", moments.scope)}, s)) AS next_s,
                coalesce(lead(b) OVER ({CASE} ORDER BY o), {now_b}) AS next_b,
                {fold.state_sql()} AS state, {fold.state_sql(_WHOLE)} = 3 AS now_closed,
                {fold.START} AS start_o
         FROM ({timed})
     """
-
-
-def _by_source(seconds: Mapping[str, int]) -> str:
-    cases_of = " ".join(f"WHEN {text(source)} THEN {second}" for source, second in sorted(seconds.items()))
-    return f"CASE source {cases_of} END" if seconds else "0"
 
 
 def _stopped(moments: Moments, one: Definition, only: str) -> str:
@@ -221,11 +211,9 @@ def compare(moments: Moments, first: Definition, second: Definition, only: str =
 
 def with_clock(moments: Moments, one: Definition, zone: str) -> Scope:
     """The cases with clock_ended, clock_secs and the day of the stop, by one definition: what as_measure asks."""
-    local = f"timezone({text(zone)}, to_timestamp(stop_s))"
     moments.db.execute(
         f"CREATE OR REPLACE TEMP TABLE cases_by_clock AS SELECT c.*, v.ended AS clock_ended, v.secs AS clock_secs, "
-        f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER) AS stopped_day, "
-        f"CAST(year({local}) * 100 + month({local}) AS INTEGER) AS stopped_month "
+        f"{fold.local('stop_s', zone, 'day')} AS stopped_day, {fold.local('stop_s', zone, 'month')} AS stopped_month "
         f"FROM {moments.scope.table} c LEFT JOIN ({values_sql(moments, one)}) v USING (source, case_id)"
     )
     return replace(moments.scope, table="cases_by_clock")
