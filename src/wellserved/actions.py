@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from wellserved import __version__, cases, log
+from wellserved import __version__, cases, log, synth
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.engine import duckdb as engine
 from wellserved.errors import MappingError, RequestError, UnknownNameError, WorkspaceError
@@ -151,6 +151,26 @@ def _receipt(
         reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
         as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
     )
+
+
+def make_cases(workspace: Workspace, count: int, seed: int, told: Progress = silent) -> int:
+    """Add made cases with known truths to the log, and fold them; returns the number of moments.
+
+    The same count and seed make the same moments, so that a second call adds nothing.
+    """
+    stretches = synth.stretches(count)
+    recorded_at = datetime(synth.START.year, 1, 1, tzinfo=UTC) + timedelta(days=synth.DAYS)
+    import_id = hashlib.sha256(f"synth {count} {seed}".encode()).hexdigest()[:12]
+    new = 0
+    with workspace.writing() as scratch:
+        for done, stretch in enumerate(stretches):
+            told("Making cases", done, len(stretches))
+            db = engine.connect(workspace.log, scratch=scratch)
+            synth.batch(db, stretch, seed, import_id, recorded_at)
+            new += log.append(db, workspace, "batch", True, import_id).new
+            db.close()
+        cases.refresh(workspace, scratch, told)
+    return new
 
 
 def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[RawTable, Inspection, Mapping | None]:

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from wellserved import __version__, actions, demo, log
+from wellserved import __version__, actions, demo, log, synth
 from wellserved.chart import Chart, draw_up
 from wellserved.errors import PeriodError, RequestError, WellservedError
 from wellserved.mapping import load_mapping, presets
@@ -467,6 +467,19 @@ def demo_(
         for finding in one.report.sections[0].findings[:3]:
             out.print(terminal.words(f"  - {finding.text}"))
     out.print(f"\nOpen {(folder / 'index.html').resolve().as_uri()}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command("synth")
+def synth_(
+    cases: Annotated[int, typer.Argument(help="How many cases to make.", min=1, max=1_000_000_000)] = 100_000,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same cases.", min=0)] = 1,
+    home: Home = None,
+) -> None:
+    """Make cases with known truths (an effect, gaming, a fault, a leak), to try any measure against an answer."""
+    with _progress() as told:
+        made = actions.make_cases(_workspace(home), cases, seed, told)
+    out.print(f"{made:,} moments of {cases:,} made cases are new in the log. What is true of them:", highlight=False)
+    _write(data.as_json(synth.TRUTHS), None)
 
 
 @app.command("presets")

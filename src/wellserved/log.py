@@ -45,6 +45,10 @@ class Snapshot:
         wanted = set(months)
         return tuple(file for file in self.files if (found := _MONTH.search(file)) and int(found[1]) in wanted)
 
+    def since(self, month: int) -> tuple[str, ...]:
+        """The files that hold rows of this month (yyyymm) or a later one."""
+        return tuple(file for file in self.files if (found := _MONTH.search(file)) and int(found[1]) >= month)
+
 
 @dataclass(frozen=True)
 class Appended:

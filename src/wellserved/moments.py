@@ -41,6 +41,10 @@ KINDS: Final[dict[str, tuple[Side, str]]] = {
     "resolved": ("server", "delivered; closes the case until it is reopened"),
     "reopened": ("server", "opened again after it was resolved"),
     "abandoned": ("server", "closed without being served"),
+    "merged": ("server", "found to be the same as another case, and goes on there; this one is no case of its own"),
+    "split": ("server", "a part of it goes on as a case of its own; this one goes on too"),
+    "prioritised": ("server", "the urgency was changed"),
+    "surveyed": ("server", "asked the customer for a rating"),
     "failed": ("server", "a screw-up, with its cause and severity"),
     "recovered": ("server", "made right after a failure"),
     "self_rated": ("server", "the server's own judgement of the service given"),
@@ -51,10 +55,11 @@ SCALES: Final[dict[str, tuple[float, float, float, str]]] = {
     "csat5": (1, 5, 4, "satisfied = 4 or 5 of 5 (top two boxes)"),
     "stars5": (1, 5, 4, "satisfied = 4 or 5 of 5 stars (top two boxes)"),
     "nps10": (0, 10, 9, "promoter = 9 or 10 of 10; this share is not the net score"),
-    "ces7": (1, 7, 5, "easy = 5, 6 or 7 of 7"),
+    "ces7": (1, 7, 5, "easy = 5, 6 or 7 of 7 (CES 2.0: how far the customer agrees that it was made easy)"),
+    "ces5": (1, 5, 2, "easy = 1 or 2 of 5 (CES 1.0: how much effort it took, so that a low score is good)"),
     "good_bad": (0, 1, 1, "good = 1 of 0 or 1"),
 }
-"""Rating scales: name -> (lowest, highest, least score that counts as good, the rule in words)."""
+"""Rating scales: name -> (lowest, highest, border of what counts as good, the rule in words); on ces5 low is good."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,7 @@ CASE_COLUMNS: Final[tuple[Column, ...]] = (
     Column("asked_s", "BIGINT", "first ask; epoch seconds UTC"),
     Column("asked_day", "INTEGER", "first ask; days since 1970-01-01 in the workspace's zone"),
     Column("asked_month", "INTEGER", "first ask; yyyymm in the workspace's zone; also the folder"),
+    Column("asked_time", "INTEGER", "first ask; time of day in the workspace's zone, seconds from midnight"),
     Column("reply_secs", "BIGINT", "first ask to first reply by a person, seconds; missing: none recorded"),
     Column("reply_bus", "BIGINT", "the same in business seconds; missing: no opening hours either"),
     Column("replies", "BIGINT", "replies by a person"),
@@ -152,12 +158,22 @@ CASE_COLUMNS: Final[tuple[Column, ...]] = (
     Column("full_bus", "BIGINT", "the same in business seconds; missing: no opening hours either"),
     Column("closed", "INTEGER", "1: the last word was resolved or abandoned; 0: open"),
     Column("abandoned", "INTEGER", "1: closed without being served"),
+    Column("merged", "INTEGER", "1: the same as another case, and closed for that"),
     Column("resolutions", "BIGINT", "times resolved"),
     Column("reopens", "BIGINT", "times reopened"),
     Column("chases", "BIGINT", "times the customer asked again"),
     Column("contacts", "BIGINT", "times the customer came: asked, chased, complained, returned"),
+    Column("last_contact_s", "BIGINT", "last time the customer came; epoch seconds; missing: not on record"),
+    Column("turns", "BIGINT", "times a person answered a further word of the customer after the first reply"),
+    Column("next_reply_secs", "BIGINT", "the longest of these waits, seconds; missing: none has ended"),
+    Column("next_reply_bus", "BIGINT", "the same in business seconds; missing: no opening hours either"),
+    Column("turn_s", "BIGINT", "since when a further word waits for an answer; epoch seconds; missing: none does"),
+    Column("turn_bus", "BIGINT", "first ask to turn_s in business seconds"),
     Column("handovers", "BIGINT", "times passed between teams"),
     Column("promises", "BIGINT", "promises made"),
+    Column("renegotiated", "BIGINT", "times another due time was named before the one in force had passed"),
+    Column("overrun", "BIGINT", "times another due time was named after the one in force had passed"),
+    Column("first_due_s", "BIGINT", "due time of the first promise; epoch seconds; missing: no time named"),
     Column("due_s", "BIGINT", "due time of the last promise; epoch seconds; missing: no time named"),
     Column("due_day", "INTEGER", "the same; days since 1970-01-01 in the workspace's zone"),
     Column("due_month", "INTEGER", "the same; yyyymm in the workspace's zone"),
@@ -181,6 +197,8 @@ CASE_COLUMNS: Final[tuple[Column, ...]] = (
     Column("complaints", "BIGINT", "complaints"),
     Column("returns", "BIGINT", "times the customer rejected or disputed what was delivered"),
     Column("accepts", "BIGINT", "times the customer accepted what was delivered"),
+    Column("surveys", "BIGINT", "times the customer was asked for a rating"),
+    Column("ratings", "BIGINT", "ratings given; the last one counts, all are kept in the log"),
     Column("score", "DOUBLE", "last rating, as given"),
     Column("scale", "VARCHAR", "its scale"),
     Column("failures", "BIGINT", "failures recorded"),
@@ -201,6 +219,7 @@ CASE_COLUMNS: Final[tuple[Column, ...]] = (
     Column("resolved_unknown", "INTEGER", "1: resolved, but the source does not say when"),
     Column("closed_first", "INTEGER", "1: closed before it was opened, which cannot be"),
     Column("due_first", "INTEGER", "1: due before it was opened, which cannot be"),
+    Column("first_s", "BIGINT", "earliest moment of the case; epoch seconds"),
     Column("last_s", "BIGINT", "latest moment of the case; epoch seconds"),
 )
 

@@ -13,12 +13,12 @@ import duckdb
 from wellserved import log
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.cases.fold import TYPES as TYPES
-from wellserved.cases.fold import fold_sql, open_hours, present_in
+from wellserved.cases.fold import fold as fold_moments
 from wellserved.engine import duckdb as engine
 from wellserved.engine.duckdb import name
 from wellserved.workspace import Workspace
 
-FOLD = "4"  # version of the fold; another one rebuilds all cases
+FOLD = "5"  # version of the fold; another one rebuilds all cases
 MUCH = 0.3  # share of all cases above which everything is folded again
 
 
@@ -34,13 +34,13 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     changed = None
     if old.version >= 0 and all(old.facts.get(key) == value for key, value in _made_by(workspace, calendars).items()):
         changed = _changed(db, workspace, now, old)
-    scope = "every_moment"
-    log.view(db, "every_moment", now.files)
+    scope, files = "every_moment", now.files
+    if changed is not None:
+        scope, files = "touched", now.since(changed)
+    log.view(db, "every_moment", files)
     if changed is not None:
         db.execute("CREATE TEMP TABLE touched AS SELECT * FROM every_moment SEMI JOIN changed USING (source, case_id)")
-        scope = "touched"
-    spans = open_hours(db, scope, calendars)
-    fold = fold_sql(scope, workspace.zone, present_in(db, scope), calendars, spans)
+    fold = fold_moments(db, scope, workspace.zone, calendars)
     if changed is None:
         log.commit(workspace.cases, db.sql(fold), "asked_month", noted, mode="overwrite", schema_mode="overwrite")
         engine.view(db, "all_cases", log.snapshot(workspace.cases).files, TYPES)
@@ -62,7 +62,10 @@ def is_current(workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> bo
 
 
 def _changed(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> int | None:
-    """Leave the cases with new moments in `changed`; None where so many changed that all are folded again."""
+    """Leave the cases with new moments in `changed`; returns the month (yyyymm, UTC) of the earliest of their moments.
+
+    None: so many changed that all are folded again.
+    """
     folded = log.snapshot(workspace.log, int(old.facts["log_version"]))
     if not set(folded.files) <= set(now.files):  # the log was compacted
         return None
@@ -71,7 +74,11 @@ def _changed(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: log.Snaps
     db.execute("CREATE TEMP TABLE changed AS SELECT DISTINCT source, case_id FROM newest")
     (count,) = db.sql("SELECT count(*) FROM changed").fetchall()[0]
     (all_cases,) = db.sql("SELECT count(*) FROM old_cases").fetchall()[0]
-    return int(count) if count <= MUCH * all_cases else None
+    if count > MUCH * all_cases:
+        return None
+    first = "make_timestamp(min(first_s) * 1000000)"
+    known = f"SELECT CAST(year({first}) * 100 + month({first}) AS INTEGER) FROM old_cases SEMI JOIN changed USING (source, case_id)"
+    return int(db.sql(f"SELECT least(({known}), (SELECT min(month) FROM newest))").fetchall()[0][0])
 
 
 def _replace_months(

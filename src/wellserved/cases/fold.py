@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import duckdb
 
 from wellserved.calendar import Calendars, hours_table
 from wellserved.engine.duckdb import name, text
-from wellserved.moments import CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SEGMENTS
+from wellserved.moments import CASE_COLUMNS, KINDS, SEGMENTS
 
 TYPES = {column.name: column.type for column in CASE_COLUMNS}
 
@@ -22,10 +22,19 @@ CUSTOMERS = tuple(kind for kind, (side, _) in KINDS.items() if side == "customer
 CUSTOMER = _list(CUSTOMERS)
 _CONTACT = ("asked", "chased", "complained", "returned")
 _REPLY = ("replied", "explained")
-_ENDS = ("resolved", "abandoned")
+_FURTHER = ("chased", "complained", "returned")
+_ENDS = ("resolved", "abandoned", "merged")
 _WORDS = (*_ENDS, "reopened")  # only these open and close a case: a pause after its end is no reopening
 _END, WORDS = _list(_ENDS), _list(_WORDS)
-_STATES = {"reopened": 0, "resumed": 0, "paused": 1, "held": 2, "resolved": 3, "abandoned": 3}  # what a moment leads to
+_STATES = {
+    "reopened": 0,
+    "resumed": 0,
+    "paused": 1,
+    "held": 2,
+    "resolved": 3,
+    "abandoned": 3,
+    "merged": 3,
+}  # what a moment leads to
 STATE = f"CASE kind {' '.join(f'WHEN {text(kind)} THEN {state}' for kind, state in _STATES.items())} END"
 
 
@@ -33,10 +42,12 @@ _INTERVALS = {"paused": 1, "held": 2, "gap": 3}  # sums of intervals -> the stat
 
 
 def local(seconds: str, zone: str, what: str) -> str:
-    """SQL: the local day number, or yyyymm, of epoch seconds."""
+    """SQL: the local day number, yyyymm, or time of day in seconds, of epoch seconds."""
     local = f"timezone({text(zone)}, to_timestamp({seconds}))"
     if what == "day":
         return f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER)"
+    if what == "time":
+        return f"CAST(epoch_us({local}) // 1000000 % 86400 AS INTEGER)"
     return f"CAST(year({local}) * 100 + month({local}) AS INTEGER)"
 
 
@@ -59,19 +70,22 @@ class Present:
         """SQL: the last value that is known."""
         if fact not in self.facts:
             return "NULL"
-        return f"arg_max({name(fact)}, o) FILTER ({name(fact)} IS NOT NULL)"
+        return f"arg_max({name(fact)}, o)"  # which passes over rows without a value
 
 
 def present_in(db: duckdb.DuckDBPyConnection, moments: str) -> Present:
     """What a table of moments holds."""
-    facts = [column.name for column in MOMENT_COLUMNS]
-    counts = ", ".join(f"count({name(fact)})" for fact in facts)
+    facts = _OPTIONAL
+    given = ", ".join(f"max({name(fact)} IS NOT NULL)" for fact in facts)
     kinds, corrected, *found = db.sql(
-        f"SELECT list(DISTINCT kind), bool_or(correction), {counts} FROM {moments}"
+        f"SELECT list(DISTINCT kind), bool_or(correction), {given} FROM {moments}"
     ).fetchall()[0]
     return Present(
-        frozenset(kinds or ()), frozenset(fact for fact, n in zip(facts, found, strict=True) if n), bool(corrected)
+        frozenset(kinds or ()), frozenset(fact for fact, has in zip(facts, found, strict=True) if has), bool(corrected)
     )
+
+
+_OPTIONAL = (*(segment for segment in SEGMENTS if segment != "source"), "due", "source_kept")
 
 
 def _aggregates(given: Present, hours: bool) -> dict[str, str]:
@@ -81,7 +95,7 @@ def _aggregates(given: Present, hours: bool) -> dict[str, str]:
     counts = {
         "replies": _REPLY, "resolutions": ("resolved",), "reopens": ("reopened",), "chases": ("chased",),
         "contacts": _CONTACT, "handovers": ("handed_over",), "promises": ("promised",), "complaints": ("complained",),
-        "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",),
+        "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",), "surveys": ("surveyed",), "ratings": ("rated",),
     }  # fmt: skip
     clocks: dict[str, str] = {}
     for unit in ("s", "b"):
@@ -101,6 +115,7 @@ def _aggregates(given: Present, hours: bool) -> dict[str, str]:
     return {
         **facts, **clocks, **hourly, **{column: over("count(*)", *kinds) for column, kinds in counts.items()},
         "moments": "count(*)",
+        "first_s": "min(s)",
         "first_handover_s": over("min(s)", "handed_over"),
         "last_word": over("arg_max(kind, o)", *_WORDS, gives="VARCHAR"),
         "last_end_at_is": over("arg_max(at_is, o)", *_ENDS, gives="VARCHAR"),
@@ -108,10 +123,12 @@ def _aggregates(given: Present, hours: bool) -> dict[str, str]:
         "stations": "count(DISTINCT team)" if "team" in given.facts else "0",
         "persons": "count(DISTINCT person_id)" if "person_id" in given.facts else "0",
         "due_s": over("arg_max(CAST(floor(epoch(due)) AS BIGINT), o)", "promised", only="due IS NOT NULL"),
+        "first_due_s": over("arg_min(CAST(floor(epoch(due)) AS BIGINT), o)", "promised", only="due IS NOT NULL"),
         "source_kept": given.last("source_kept"),
         "score": over("arg_max(score, o)", "rated", gives="DOUBLE"),
         "scale": over("arg_max(scale, o)", "rated", gives="VARCHAR"),
         "recovered_s": over("max(s)", "recovered"),
+        "last_contact_s": over("max(s)", *_CONTACT),
         "last_s": 'max(s) FILTER ("at" <= recorded_at)',  # a typing error in a year must not move "as of"
     }  # fmt: skip
 
@@ -123,14 +140,18 @@ def _business(moment: str) -> str:
 
 def _derived(zone: str) -> dict[str, str]:
     """Columns of a case that follow from the others."""
-    closed = "coalesce(last_word IN ('resolved', 'abandoned'), false)"
-    ended = f"({closed} AND last_end_at_is <> 'not_before')"  # at a time that is known
+    closed = f"coalesce(last_word IN ({_END}), false)"
+    merged = "coalesce(last_word = 'merged', false)"
+    ended = (
+        f"({closed} AND NOT {merged} AND last_end_at_is <> 'not_before')"  # in its own right, at a time that is known
+    )
     derived = {
         "state": f"CASE WHEN {closed} THEN 3 ELSE coalesce(state, 0) END",
         "closed": f"CAST({closed} AS INTEGER)",
         "abandoned": "CAST(coalesce(last_word = 'abandoned', false) AS INTEGER)",
         "resolved_s": f"CASE WHEN {ended} THEN last_end_s END",
-        "resolved_unknown": f"CAST({closed} AND NOT {ended} AS INTEGER)",
+        "merged": f"CAST({merged} AS INTEGER)",
+        "resolved_unknown": f"CAST({closed} AND NOT {merged} AND NOT {ended} AS INTEGER)",
         "reply_secs": "first_reply_s - asked_s",
         "reply_bus": _business("first_reply"),
         "handover_secs": "first_handover_s - asked_s",
@@ -138,6 +159,11 @@ def _derived(zone: str) -> dict[str, str]:
         "resolution_bus": _business("first_resolved"),
         "full_secs": f"CASE WHEN {ended} THEN last_end_s - asked_s END",
         "full_bus": f"CASE WHEN {ended} THEN {_business('last_end')} END",
+        "asked_time": local("asked_s", zone, "time"),
+        "turns": "coalesce(turns, 0)",
+        "turn_bus": "turn_b - asked_b",
+        "renegotiated": "coalesce(renegotiated, 0)",
+        "overrun": "coalesce(overrun, 0)",
         "state_s": "CASE WHEN state_s IS NOT NULL THEN greatest(state_s, asked_s) END",
         "state_bus": "CASE WHEN state_b IS NOT NULL THEN greatest(state_b - asked_b, 0) END",
         "clock_from": "clock_now + asked_b",
@@ -187,7 +213,9 @@ def timed_sql(moments: str, corrected: bool, calendars: Calendars, spans: int) -
     """
     latest = "QUALIFY row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC) = 1"
     # Moments of one instant are ordered by row, those of one row by what leads to what.
-    ranks = " ".join(f"WHEN {text(kind)} THEN {rank}" for kind, rank in zip(_STATES, (1, 2, 3, 3, 4, 4), strict=True))
+    ranks = " ".join(
+        f"WHEN {text(kind)} THEN {rank}" for kind, rank in zip(_STATES, (1, 2, 3, 3, 4, 4, 4), strict=True)
+    )
     order = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 8 + CASE kind {ranks} ELSE 0 END'
     plain = f'SELECT *, epoch_us("at") // 1000000 AS s, {order} AS o FROM {moments} {latest if corrected else ""}'
     if not calendars.all:
@@ -252,32 +280,122 @@ def open_hours(db: duckdb.DuckDBPyConnection, moments: str, calendars: Calendars
     return sum(column.startswith("opens_") for column in table.column_names)
 
 
-def fold_sql(moments: str, zone: str, given: Present, calendars: Calendars, spans: int) -> str:
-    """The fold as one SELECT over a table of moments; with calendars it needs `opening_hours`."""
-    folded = ", ".join(f"{sql} AS {name(column)}" for column, sql in _aggregates(given, bool(calendars.all)).items())
-    derived = _derived(zone)
-    columns = ", ".join(
-        f"CAST({derived.get(column, name(column))} AS {kind}) AS {name(column)}" for column, kind in TYPES.items()
-    )
-    whole = "PARTITION BY source, case_id"
-    case = f"{whole} ORDER BY o"
+def timed(db: duckdb.DuckDBPyConnection, moments: str, given: Present, calendars: Calendars, spans: int) -> str:
+    """Name the moments with their clocks and order; kept where working them out costs more than reading them."""
+    plain = not given.corrected and (calendars.only or not calendars.all)
+    sql = timed_sql(moments, given.corrected, calendars, spans)
+    db.execute(f"CREATE OR REPLACE TEMP {'VIEW' if plain else 'TABLE'} timed_moments AS {sql}")
+    return "timed_moments"
+
+
+def _intervals(m: str) -> str:
+    """SQL: per case that ever halted, the time spent in each state between its start and its last word.
+
+    Only the moments that lead to a state matter, and the start, which begins the first interval.
+    """
     sums = ", ".join(
         f"sum({unit}) FILTER (state = {state}) AS {what}_{unit}"
         for what, state in _INTERVALS.items()
         for unit in ("secs", "bus")
     )
+    own, case = "PARTITION BY source, case_id", "PARTITION BY source, case_id ORDER BY o"
+    first = f"min({{0}}) FILTER (kind = 'asked'), min({{0}}) FILTER (kind IN ({CUSTOMER})), min({{0}})"
+    starts = ", ".join(f"coalesce({first.format(unit)}) AS {unit}" for unit in ("o", "s", "b"))
     return f"""
-        WITH m AS ({timed_sql(moments, given.corrected, calendars, spans)}), halting AS (
-            SELECT source, case_id FROM m WHERE kind IN ('paused', 'held', 'reopened', {_END}) GROUP BY source, case_id
+        WITH halting AS (
+            SELECT source, case_id FROM {m} WHERE kind IN ('paused', 'held', 'reopened', {_END}) GROUP BY source, case_id
             HAVING count(*) > 1 OR bool_or(kind NOT IN ({_END}))
+        ), starts AS (
+            SELECT source, case_id, {starts} FROM {m} SEMI JOIN halting USING (source, case_id) GROUP BY source, case_id
+        ), steps AS (
+            SELECT source, case_id, o, s, b, kind, NULL AS start_o
+            FROM {m} SEMI JOIN halting USING (source, case_id) WHERE {STATE} IS NOT NULL
+            UNION ALL SELECT source, case_id, o, s, b, NULL, o FROM starts
         ), stages AS (
-            SELECT *, {state_sql()} AS state, {START} AS start_o, max(o) FILTER (kind IN ({WORDS})) OVER ({whole}) AS word_o
-            FROM m SEMI JOIN halting USING (source, case_id)
-        ), spans AS (
-            SELECT source, case_id, CASE WHEN state < 3 OR o < word_o THEN state END AS state,
-                   lead(s) OVER ({case}) - s AS secs, lead(b) OVER ({case}) - b AS bus
-            FROM stages WHERE o = start_o OR (o > start_o AND {STATE} IS NOT NULL)
-        ), intervals AS (SELECT source, case_id, {sums} FROM spans GROUP BY source, case_id),
-        folded AS (SELECT source, case_id, {folded} FROM m GROUP BY source, case_id)
-        SELECT {columns} FROM folded LEFT JOIN intervals USING (source, case_id)
+            SELECT *, {state_sql()} AS state, max(start_o) OVER ({own}) AS begins_o,
+                   max(o) FILTER (kind IN ({WORDS})) OVER ({own}) AS word_o, lead(s) OVER ({case}) - s AS secs, lead(b) OVER ({case}) - b AS bus
+            FROM steps
+        )
+        SELECT source, case_id, {sums}
+        FROM (SELECT * REPLACE (CASE WHEN state < 3 OR o < word_o THEN state END AS state) FROM stages WHERE o >= begins_o)
+        GROUP BY source, case_id"""
+
+
+def _turns(m: str) -> str:
+    """SQL: per case, how long a further word of the customer waited for a person's answer once there had been a first one.
+
+    A turn begins with the first word after a reply and ends with the next reply; words in between belong to it.
+    """
+    further, reply = f"kind IN ({_list(_FURTHER)})", f"kind IN ({_list(_REPLY)})"
+    before = "OVER (PARTITION BY source, case_id ORDER BY o ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    return f"""
+        SELECT source, case_id, count(to_s) AS turns, max(to_s - from_s) AS next_reply_secs, max(to_b - from_b) AS next_reply_bus,
+               max(from_s) FILTER (to_s IS NULL) AS turn_s, max(from_b) FILTER (to_s IS NULL) AS turn_b
+        FROM (SELECT source, case_id, replied, min(s) FILTER ({further}) AS from_s, min(b) FILTER ({further}) AS from_b,
+                     min(s) FILTER ({reply}) AS to_s, min(b) FILTER ({reply}) AS to_b
+              FROM (SELECT *, count(*) FILTER ({reply}) {before} AS replied
+                    FROM {m} SEMI JOIN (SELECT DISTINCT source, case_id FROM {m} WHERE {further}) USING (source, case_id)
+                    WHERE {further} OR {reply})
+              WHERE replied > 0 GROUP BY source, case_id, replied HAVING count(*) FILTER ({further}) > 0)
+        GROUP BY source, case_id"""
+
+
+def _promising(m: str) -> str:
+    """SQL: per case with several due times, how often another was named in time, and how often too late."""
+    due = "kind = 'promised' AND due IS NOT NULL"
+    return f"""
+        SELECT source, case_id, count(*) FILTER (due <> earlier AND "at" <= earlier) AS renegotiated,
+               count(*) FILTER (due <> earlier AND "at" > earlier) AS overrun
+        FROM (SELECT source, case_id, "at", due, lag(due) OVER (PARTITION BY source, case_id ORDER BY o) AS earlier
+              FROM {m} SEMI JOIN (SELECT source, case_id FROM {m} WHERE {due} GROUP BY source, case_id HAVING count(*) > 1)
+              USING (source, case_id) WHERE {due})
+        GROUP BY source, case_id"""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What needs the order of a case's moments, worked out for the few cases that have it."""
+
+    sql: Callable[[str], str]
+    columns: tuple[str, ...]
+    wanted: Callable[[Present], bool]
+
+
+_PARTS = {
+    "intervals": _Part(
+        _intervals,
+        tuple(f"{what}_{unit}" for what in _INTERVALS for unit in ("secs", "bus")),
+        lambda given: bool(given.kinds & set(_STATES)),
+    ),
+    "turns": _Part(
+        _turns,
+        ("turns", "next_reply_secs", "next_reply_bus", "turn_s", "turn_b"),
+        lambda given: bool(given.kinds & set(_FURTHER) and given.kinds & set(_REPLY)),
+    ),
+    "promising": _Part(
+        _promising,
+        ("renegotiated", "overrun"),
+        lambda given: "promised" in given.kinds and "due" in given.facts,
+    ),
+}
+
+
+def fold(db: duckdb.DuckDBPyConnection, moments: str, zone: str, calendars: Calendars) -> str:
+    """Fold a table of moments: the SELECT of its cases, one row each; what it needs is left in the connection."""
+    given = present_in(db, moments)
+    m = timed(db, moments, given, calendars, open_hours(db, moments, calendars))
+    folded, joins = _aggregates(given, bool(calendars.all)), []
+    for called, part in _PARTS.items():
+        if part.wanted(given):
+            db.execute(f"CREATE OR REPLACE TEMP TABLE {called} AS {part.sql(m)}")
+            joins.append(f"LEFT JOIN {called} USING (source, case_id)")
+        else:
+            folded |= dict.fromkeys(part.columns, "CAST(NULL AS BIGINT)")
+    listed = ", ".join(f"{sql} AS {name(column)}" for column, sql in folded.items())
+    derived = _derived(zone)
+    columns = ", ".join(
+        f"CAST({derived.get(column, name(column))} AS {kind}) AS {name(column)}" for column, kind in TYPES.items()
+    )
+    return f"""
+        SELECT {columns} FROM (SELECT source, case_id, {listed} FROM {m} GROUP BY source, case_id) {" ".join(joins)}
     """

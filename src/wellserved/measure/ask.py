@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -35,6 +35,7 @@ class Scope:
     as_of: Mapping[str, int]  # source -> epoch second up to which it is known
     log_version: int
     hours: Mapping[tuple[str, str], int] = field(default_factory=dict)  # source, calendar -> as_of in business seconds
+    surveying: tuple[str, ...] = ()  # sources that record who was asked for a rating
 
 
 @dataclass
@@ -53,14 +54,15 @@ def answer(scope: Scope, question: Question) -> dict[str, Series]:
     latest = max((scope.as_of[source] for source in _sources(scope, where, values)), default=0)
     columns: dict[str, _Column] = {}
     simple = [one for one in question.measures if one.kind in ("count", "share", "mean")]
-    for anchor in {one.anchor for one in simple}:
-        columns |= _aggregate(scope, question, [one for one in simple if one.anchor == anchor], where, values)
+    for anchor, follows in {(one.anchor, one.follows) for one in simple}:
+        same = [one for one in simple if (one.anchor, one.follows) == (anchor, follows)]
+        columns |= _aggregate(followed(scope) if follows else scope, question, same, where, values)
     waits: dict[tuple[str, str, str], list[Measure]] = {}
     for one in question.measures:
         if one.kind == "wait":
             waits.setdefault((one.anchor, one.event, one.waiting), []).append(one)
-    for same in waits.values():
-        columns |= _waits(scope, question, same, where, values)
+    for wait in waits.values():
+        columns |= _waits(scope, question, wait, where, values)
     stocks = [one for one in question.measures if one.kind in ("stock", "stock_age")]
     lacking = _lacking(scope, question.measures, where, values)
     spans = _spans(scope, question, columns, latest, where, values)
@@ -71,6 +73,14 @@ def answer(scope: Scope, question: Question) -> dict[str, Series]:
         one.name: _series(scope, question, one, columns[one.name], spans, latest, lacking.get(one.name))
         for one in question.measures
     }
+
+
+def followed(scope: Scope) -> Scope:
+    """The cases with next_asked_s: when the same customer next asked for the same service."""
+    own = "PARTITION BY source, customer_id, service ORDER BY asked_s, case_id"
+    return replace(
+        scope, table=f"(SELECT *, LEAD(asked_s) OVER ({own}) AS next_asked_s FROM {scope.table}) AS followed"
+    )
 
 
 def _where(question: Question) -> tuple[str, dict[str, object]]:
@@ -144,8 +154,17 @@ def _by(question: Question) -> str:
 
 
 def fill(sql: str, scope: Scope) -> str:
-    """SQL with {as_of} and {as_of_bus} put in."""
-    return sql.replace("{as_of}", f"({_as_of(scope)})").replace("{as_of_bus}", f"({_as_of_bus(scope)})")
+    """SQL with {as_of}, {as_of_bus} and {surveyed} put in."""
+    sql = sql.replace("{as_of}", f"({_as_of(scope)})").replace("{as_of_bus}", f"({_as_of_bus(scope)})")
+    return sql.replace("{surveyed}", _surveyed(scope))
+
+
+def _surveyed(scope: Scope) -> str:
+    """SQL: the customer was asked for a rating, or may have been where the source does not record it."""
+    if not scope.surveying:
+        return "resolutions > 0"
+    listed = ", ".join(map(text, scope.surveying))
+    return f"(CASE WHEN source IN ({listed}) THEN surveys > 0 ELSE resolutions > 0 END)"
 
 
 def _as_of_bus(scope: Scope) -> str:
@@ -437,14 +456,17 @@ def scope_of(
     calendars: Calendars | None = None,
 ) -> Scope:
     """The cases in `table`, each source known up to its latest moment."""
+    surveying: tuple[str, ...] = ()
     if as_of is not None:
         ends = dict(as_of())
     else:
-        found = ask(db, f"SELECT source, MAX(last_s) AS last_s FROM {table} GROUP BY source").to_pydict()
-        ends = {str(source): int(end) for source, end in zip(found["source"], found["last_s"], strict=True)}
+        sql = f"SELECT source, MAX(last_s) AS last_s, MAX(surveys) AS surveys FROM {table} GROUP BY source"
+        found = ask(db, sql).to_pylist()
+        ends = {str(one["source"]): int(one["last_s"]) for one in found}
+        surveying = tuple(sorted(str(one["source"]) for one in found if one["surveys"]))
     hours = {
         (source, calendar.name): int(Clock(calendar, *span_of_days(end, end)).at(np.array([end]))[0])
         for calendar in (calendars.all if calendars else ())
         for source, end in ends.items()
     }
-    return Scope(db, table, zone, ends, log_version, hours)
+    return Scope(db, table, zone, ends, log_version, hours, surveying)

@@ -3,7 +3,7 @@
 `population`, `event` and `value` are SQL over the columns of a case (see moments.CASE_COLUMNS), kept to
 CASE, comparisons and integer arithmetic, so that the same text runs on any engine; {as_of} stands for
 the epoch second up to which the case's source is known, {as_of_bus} for the same instant in the business
-seconds of the case's calendar.
+seconds of the case's calendar; {surveyed} for the cases whose customers were asked for a rating.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Measure:
     exclusions: str = "none"
     clock: str = "calendar"
     minimum_n: int = 10
+    follows: bool = False  # asks for next_asked_s too: the customer's next case for the same service
+    history: tuple[str, ...] = ()  # what each later version changed
     source: str = "own definition"
 
     @property
@@ -48,6 +50,9 @@ class Measure:
         return {"days": 86_400.0, "hours": 3_600.0}.get(self.unit, 1.0)
 
 
+ALL = "1 = 1"  # every case has a first ask
+SETTLED = "merged = 0 AND (closed = 0 OR resolved_unknown = 0)"
+WILSON = "Wilson 1927 interval"
 WAIT_SOURCE = "Kaplan and Meier 1958; interval by Greenwood on log-log scale, or by order statistics where no open case intervenes"
 
 
@@ -116,6 +121,61 @@ def work(name: str, question: str, held_counts: bool, what: str, business: bool 
         needs="paused_secs + held_secs + gap_secs > 0" + (" AND calendar IS NOT NULL" if business else ""),
         lacking="pauses, holds or reopenings" + (", or no opening hours (calendars.toml)" if business else ""),
         exclusions="abandoned cases; cases resolved before they were opened, or at an unknown time",
+        clock="business" if business else "calendar",
+        source=WAIT_SOURCE,
+    )
+
+
+def halt(name: str, question: str, which: str, state: int, better: Better, what: str) -> Measure:
+    """The time that a case stood still for one reason, of cases that did."""
+    now = f"CASE WHEN state = {state} THEN {{as_of}} - state_s ELSE 0 END"
+    return Measure(
+        name=name,
+        version=1,
+        question=question,
+        kind="wait",
+        unit="hours",
+        better=better,
+        anchor="asked",
+        population=f"{which}_secs > 0 OR (closed = 0 AND state = {state})",
+        event=f"closed = 1 AND {which}_secs > 0",
+        value=f"{which}_secs",
+        waiting=f"closed = 0 AND ({which}_secs > 0 OR state = {state})",
+        since=f"({{as_of}} - {which}_secs - {now})",
+        counted=f"cases with {what}",
+        formula=f"median of the sum of a case's {what}; open cases counted with what they have so far",
+        needs=f"{which}_secs > 0",
+        lacking=what,
+        exclusions="cases without any",
+        source=WAIT_SOURCE,
+    )
+
+
+def turn(name: str, question: str, business: bool = False) -> Measure:
+    """The longest wait for an answer to a further word of the customer, after the first reply."""
+    longest, since = ("next_reply_bus", "clock_from + turn_bus") if business else ("next_reply_secs", "turn_s")
+    now = "{as_of_bus}" if business else "{as_of}"
+    running = "closed = 0 AND turn_s IS NOT NULL" + (" AND calendar IS NOT NULL" if business else "")
+    longer = f"{running} AND ({longest} IS NULL OR {now} - ({since}) > {longest})"
+    return Measure(
+        name=name,
+        version=1,
+        question=question,
+        kind="wait",
+        unit="hours",
+        better="lower",
+        anchor="asked",
+        population=f"{longest} IS NOT NULL OR ({running})",
+        event=f"{longest} IS NOT NULL AND NOT ({longer})",
+        value=longest,
+        waiting=longer,
+        since=f"({since})",
+        counted="cases in which the customer wrote again after the first reply",
+        formula="median of a case's longest wait from such a word (the first since the last reply) to the next reply by a person; a word without an answer in an open case is still waiting",
+        needs=f"{longest} IS NOT NULL",
+        lacking="replies to further words of the customer"
+        + (", or no opening hours (calendars.toml)" if business else ""),
+        exclusions="words that no reply followed before the case was closed",
         clock="business" if business else "calendar",
         source=WAIT_SOURCE,
     )

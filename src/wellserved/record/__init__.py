@@ -107,7 +107,7 @@ def record(
     db.execute("DROP TABLE cleaned")  # a large file's rows need not be held twice
     refusals = _refusals(db, checks)
     rules = " UNION ALL ".join(_moment(rule, mapping, readings) for rule in mapping.moments)
-    db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {_finished(rules, mapping, recorded_at, import_id)}")
+    db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {finished(rules, mapping.name, recorded_at, import_id)}")
     rows, cases = db.sql("SELECT count(*), count(DISTINCT wellserved_case) FROM good").fetchall()[0]
     kinds = [rule.kind for rule in mapping.moments]
     stamp = recorded_at.isoformat()
@@ -303,13 +303,13 @@ def _due(rule: MomentRule, place: dict[str, str], readings: dict[str, DateReadin
 _LATER = {"moment_id", "content", "correction", "recorded_at", "import_id", "month", "source"}
 
 
-def _finished(rules: str, mapping: Mapping, recorded_at: datetime, import_id: str) -> str:
-    """The rules' moments with identity, content, and when and by which import they were learnt."""
-    identity = f'concat_ws(chr(31), {text(mapping.name)}, source_ref, kind, epoch_us("at"))'
+def finished(rules: str, source: str, recorded_at: datetime, import_id: str) -> str:
+    """SQL: moments with identity, content, and when and by which import they were learnt."""
+    identity = f'concat_ws(chr(31), {text(source)}, source_ref, kind, epoch_us("at"))'
     utc = 'make_timestamp(epoch_us("at"))'
     return (
         f"SELECT md5({identity}) AS moment_id, "
-        f"{text(mapping.name)} AS source, TIMESTAMPTZ '{recorded_at.isoformat()}' AS recorded_at, "
+        f"{text(source)} AS source, TIMESTAMPTZ '{recorded_at.isoformat()}' AS recorded_at, "
         f"{text(import_id)} AS import_id, CAST(year({utc}) * 100 + month({utc}) AS INTEGER) AS month, * FROM ({rules})"
     )
 

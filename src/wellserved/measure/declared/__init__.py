@@ -1,0 +1,23 @@
+"""The measures, declared as data by what they are about: to add one, add one declaration; definition.py says what its parts mean."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from wellserved.errors import UnknownNameError
+from wellserved.measure.declared.load import LOAD
+from wellserved.measure.declared.promises import PROMISES
+from wellserved.measure.declared.scores import SCORES
+from wellserved.measure.declared.service import SERVICE
+from wellserved.measure.declared.waits import WAITS
+from wellserved.measure.definition import Measure
+
+MEASURES: Final[tuple[Measure, ...]] = (*LOAD, *WAITS, *PROMISES, *SERVICE, *SCORES)
+
+
+def find_measure(name: str) -> Measure:
+    """The measure of that name."""
+    for measure in MEASURES:
+        if measure.name == name:
+            return measure
+    raise UnknownNameError("measure", name, [measure.name for measure in MEASURES])
