@@ -171,7 +171,7 @@ def opened(folder: Path) -> Scope:
     db = engine.connect(folder)
     files = sorted(str(file) for file in (folder / "cases").rglob("*.parquet"))
     engine.view(db, "cases", files, {})
-    return scope_of(db, "cases", "UTC", 0)
+    return scope_of(engine.DuckDB(db), "cases", "UTC", 0)
 
 
 def bench_measures(cases: int) -> None:
@@ -194,7 +194,7 @@ def bench_measures(cases: int) -> None:
             row, _ = paired(
                 f"{measure}, by hand as Kaplan-Meier with interval",
                 ours,
-                lambda sql=by_hand: scope.db.sql(sql).fetchall(),
+                lambda sql=by_hand: scope.engine.db.sql(sql).fetchall(),
             )
             print(f"{row} | | |", flush=True)
 
@@ -221,7 +221,7 @@ def paired(words: str, ours: Callable[[], object], peer: Callable[[], object]) -
 
 def one_measure(scope: Scope, measure: str, peer: peers.Peer, export: Path) -> None:
     """Print one measure beside the same question by hand, polars and pandas."""
-    row, mine = paired(measure, asked(scope, measure), lambda: scope.db.sql(peer.sql).fetchall())
+    row, mine = paired(measure, asked(scope, measure), lambda: scope.engine.db.sql(peer.sql).fetchall())
     stock = peer.how in ("stock", "age")
     by_polars, by_pandas = (peers.stock_polars, peers.stock_pandas) if stock else (peers.polars, peers.pandas)
     polars, pandas = (cpu(lambda work=work: work(peer, export), 1) for work in (by_polars, by_pandas))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tests.clock_oracle import Event
 from wellserved.actions import import_file, opened, opening_hours
-from wellserved.engine.duckdb import ask
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
 from wellserved.measure.ask import fill
@@ -60,7 +59,7 @@ def values_of(workspace: Workspace) -> tuple[Values, Values, int]:
     with opened(workspace, moments=True) as scope:
         moments = moments_of(scope, "moments", opening_hours(workspace))
         for one in DEFINITIONS:
-            found = ask(scope.db, values_sql(moments, one)).to_pylist()
+            found = scope.engine.ask(values_sql(moments, one)).to_pylist()
             from_log[one] = {row["case_id"]: (row["ended"] == 1, row["secs"]) for row in found}
             if one.house == "ours":
                 measure = find_measure(one.measure)
@@ -69,6 +68,6 @@ def values_of(workspace: Workspace) -> tuple[Values, Values, int]:
                     f"SELECT case_id, {measure.event} AS ended, CASE WHEN {measure.event} THEN {measure.value} "
                     f"ELSE {now} - {measure.since} END AS secs FROM cases WHERE ({measure.event}) OR ({measure.waiting})"
                 )
-                rows = ask(scope.db, fill(sql, scope)).to_pylist()
+                rows = scope.engine.ask(fill(sql, scope)).to_pylist()
                 from_cases[one] = {row["case_id"]: (bool(row["ended"]), row["secs"]) for row in rows}
         return from_log, from_cases, scope.as_of["made"]

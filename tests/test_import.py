@@ -330,5 +330,5 @@ def test_cases_of_an_older_version_with_other_columns_are_made_anew(tmp_path: Pa
         noted = {"log_version": "0", "zone": "UTC", "fold": "1", "hours": "none"}
         log.commit(made.cases, old, "asked_month", noted, mode="overwrite", schema_mode="overwrite")
     with opened(made) as scope:
-        assert scope.db.sql("SELECT count(*) FROM cases").fetchall() == [(29,)]
+        assert scope.engine.db.sql("SELECT count(*) FROM cases").fetchall() == [(29,)]
     assert rows_of(made, made.cases, ", ".join(cases.TYPES)) == wanted

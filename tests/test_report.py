@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -51,7 +53,7 @@ def made_cases(
     }  # fmt: skip
     columns = ", ".join(f"CAST({given.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in cases.TYPES.items())
     db.execute(f"CREATE OR REPLACE TEMP TABLE made AS SELECT {columns} FROM raw_cases")
-    return scope_of(db, "made", "UTC", 0, as_of=lambda: {"made": as_of})
+    return scope_of(engine.DuckDB(db), "made", "UTC", 0, as_of=lambda: {"made": as_of})
 
 
 def test_an_unchanged_process_with_open_cases_shows_no_gain_where_the_mean_over_resolved_cases_does() -> None:
@@ -186,7 +188,7 @@ def test_the_funnel_flags_what_chance_cannot_explain() -> None:
         "CREATE TABLE c AS SELECT 'made' AS source, team, 0 AS asked_day, 0 AS scale, CASE WHEN g <= k THEN 1 ELSE 0 END AS source_kept "
         "FROM t, range(1, 401) r(g)"
     )
-    scope = scope_of(db, "c", "UTC", 0, as_of=lambda: {"made": 0})
+    scope = scope_of(engine.DuckDB(db), "c", "UTC", 0, as_of=lambda: {"made": 0})
     series = answer(scope, Question((find_measure("promise_kept_by_source"),), by="team"))["promise_kept_by_source"]
     found = funnel(series, "team")
     assert not isinstance(found, NotComputed)
@@ -204,17 +206,21 @@ def test_a_report_needs_no_more_questions_than_it_has_answers(
     samples: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real = engine.ask
+    real_ask, real_stream = engine.DuckDB.ask, engine.DuckDB.stream
 
-    def counted(db: duckdb.DuckDBPyConnection, sql: str, values: object = None) -> object:
-        if not sql.endswith("LIMIT 1"):  # those end at the first case that they find
-            asked.append(sql)
-        return real(db, sql, values)  # type: ignore[arg-type]
+    def counted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(self: engine.DuckDB, sql: str, values: object = None) -> object:
+            if not sql.endswith("LIMIT 1"):  # those end at the first case that they find
+                asked.append(sql)
+            return real(self, sql, values)
 
-    monkeypatch.setattr("wellserved.measure.ask.ask", counted)
+        return counting
+
+    monkeypatch.setattr(engine.DuckDB, "ask", counted(real_ask))
+    monkeypatch.setattr(engine.DuckDB, "stream", counted(real_stream))
     actions.service_report(samples, "boston311")
     passes = len(asked)
-    assert passes <= 120, f"{passes} passes over the cases"
+    assert 50 < passes <= 150, f"{passes} passes over the cases"
 
 
 def test_the_demo_writes_pages_that_lead_to_each_other(tmp_path: Path) -> None:

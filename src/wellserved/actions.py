@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from wellserved import __version__, cases, log, synth
 from wellserved.calendar import Calendars, load_calendars
-from wellserved.engine import duckdb as engine
+from wellserved.engine import Engine, duckdb, elsewhere
 from wellserved.errors import MappingError, RequestError, UnknownNameError, WorkspaceError
 from wellserved.log import Receipt
 from wellserved.mapping import Mapping, recognise
@@ -68,7 +69,7 @@ def import_file(
                 f"Run `wellserved inspect {path.name}`, correct the mapping it writes, and import with --mapping.",
             )
         import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
-        db = engine.connect(text.path, workspace.log, scratch=scratch)
+        db = duckdb.connect(text.path, workspace.log, scratch=scratch)
         every = mapping.case_missing == "row" or any(column.startswith(OWN) for column in dialect.header)
         columns = dialect.header if every else [column for column in dialect.header if column in mapping.needed()]
         raw = stage(db, path, looked, columns, scratch, told)
@@ -165,7 +166,7 @@ def make_cases(workspace: Workspace, count: int, seed: int, told: Progress = sil
     with workspace.writing() as scratch:
         for done, stretch in enumerate(stretches):
             told("Making cases", done, len(stretches))
-            db = engine.connect(workspace.log, scratch=scratch)
+            db = duckdb.connect(workspace.log, scratch=scratch)
             synth.batch(db, stretch, seed, import_id, recorded_at)
             new += log.append(db, workspace, "batch", True, import_id).new
             db.close()
@@ -176,7 +177,7 @@ def make_cases(workspace: Workspace, count: int, seed: int, told: Progress = sil
 def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[RawTable, Inspection, Mapping | None]:
     """Look at a file without importing it: its shape, its columns, and the mapping that it suggests."""
     looked = look(path, scratch, told)
-    db = engine.connect(looked[0].path, scratch=scratch)
+    db = duckdb.connect(looked[0].path, scratch=scratch)
     raw = stage(db, path, looked, looked[1].header, scratch, told)
     source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
     return raw, inspect(db, raw, source), recognise(looked[1].header)
@@ -198,18 +199,29 @@ def opened(
         with workspace.writing() as scratch:
             cases.refresh(workspace, scratch, told)
         old = log.snapshot(workspace.cases)
-    db = engine.connect(workspace.cases, *([workspace.log] if moments else []))
-    engine.view(db, "stored_cases", old.files, cases.TYPES)
     version = int(old.facts["log_version"])
+    hours = opening_hours(workspace)
+    engine: Engine
+    if (url := os.environ.get("WELLSERVED_ENGINE", "")) and not moments:
+        engine, table = elsewhere(url, old.files, cases.TYPES)
+    else:
+        engine, table = _here(workspace, old, version, moments, often), "cases"
+    try:
+        yield scope_of(engine, table, workspace.zone, version, calendars=hours)
+    finally:
+        engine.close()
+
+
+def _here(workspace: Workspace, old: log.Snapshot, version: int, moments: bool, often: bool) -> duckdb.DuckDB:
+    """The default engine, with one version's cases as the table `cases`."""
+    db = duckdb.connect(workspace.cases, *([workspace.log] if moments else []))
+    duckdb.view(db, "stored_cases", old.files, cases.TYPES)
     if moments:
         log.view(db, "moments", log.snapshot(workspace.log, version).files)
     few = often and db.sql("SELECT count(*) FROM stored_cases").fetchall()[0][0] <= IN_MEMORY
     kept = "TABLE" if few else "VIEW"
     db.execute(f"CREATE TEMP {kept} cases AS FROM stored_cases")
-    try:
-        yield scope_of(db, "cases", workspace.zone, version, calendars=opening_hours(workspace))
-    finally:
-        db.close()
+    return duckdb.DuckDB(db)
 
 
 def opening_hours(workspace: Workspace) -> Calendars:
@@ -255,7 +267,7 @@ def compare_rules(
         if source is not None and source not in scope.as_of:
             raise UnknownNameError("source", source, scope.as_of)
         told("Comparing", 0, 0)
-        only = f"source = {engine.text(source)}" if source else "true"
+        only = f"source = {duckdb.text(source)}" if source else "true"
         return compare(_timed(workspace, scope, *rules), *rules, only)
 
 

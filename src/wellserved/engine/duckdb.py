@@ -6,7 +6,7 @@ configuration is locked, no extension can be loaded, and memory is bounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -67,8 +67,32 @@ def ask(db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | 
     return db.sql(sql, params=dict(values) if values else None).to_arrow_table()
 
 
-def stream(
-    db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None = None
-) -> Iterator[pa.RecordBatch]:
-    """Run one question and fetch the answer piece by piece, for answers as large as the cases."""
-    yield from db.sql(sql, params=dict(values) if values else None).to_arrow_reader(500_000)
+class DuckDB:
+    """The default engine, in this process."""
+
+    string, double = "VARCHAR", "DOUBLE"
+
+    def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
+        self.db = db
+
+    def text(self, value: str) -> str:
+        """A text as an SQL literal."""
+        return text(value)
+
+    def ask(self, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
+        """The whole answer."""
+        return ask(self.db, sql, values)
+
+    def stream(self, sql: str, values: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
+        """The answer piece by piece."""
+        yield from self.db.sql(sql, params=dict(values) if values else None).to_arrow_reader(500_000)
+
+    def by_group(
+        self, sql: str, values: Mapping[str, object], reduce: Callable[[Iterable[pa.RecordBatch]], pa.Table]
+    ) -> pa.Table:
+        """Every group of the answer reduced, in one pass."""
+        return reduce(self.stream(sql, values))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.db.close()

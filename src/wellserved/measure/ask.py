@@ -10,18 +10,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import numpy as np
 
 from wellserved.calendar import Calendars, Clock, span_of_days
-from wellserved.engine.duckdb import ask, stream, text
+from wellserved.engine import Engine
 from wellserved.measure.definition import Measure
-from wellserved.measure.interval import coded_quantile, garwood, t_mean, wilson
+from wellserved.measure.interval import garwood, t_mean, wilson
 from wellserved.measure.series import Question, Series, Value
-from wellserved.measure.waits import NEVER, Key, open_cases, sorted_groups, split_sorted
+from wellserved.measure.waits import NEVER, Key, reduce_waits
 from wellserved.moments import Every, NotComputed, Period, day_number, day_of, period_of, periods_between
 
 
@@ -29,7 +29,7 @@ from wellserved.moments import Every, NotComputed, Period, day_number, day_of, p
 class Scope:
     """The cases that a question is put to: a table in the engine and what is known about it."""
 
-    db: duckdb.DuckDBPyConnection
+    engine: Engine
     table: str
     zone: str
     as_of: Mapping[str, int]  # source -> epoch second up to which it is known
@@ -50,7 +50,7 @@ class _Column:
 
 def answer(scope: Scope, question: Question) -> dict[str, Series]:
     """Every measure of the question, by name."""
-    where, values = _where(question)
+    where, values = _where(scope, question)
     latest = max((scope.as_of[source] for source in _sources(scope, where, values)), default=0)
     columns: dict[str, _Column] = {}
     simple = [one for one in question.measures if one.kind in ("count", "share", "mean")]
@@ -83,7 +83,7 @@ def followed(scope: Scope) -> Scope:
     )
 
 
-def _where(question: Question) -> tuple[str, dict[str, object]]:
+def _where(scope: Scope, question: Question) -> tuple[str, dict[str, object]]:
     """The question's filters as SQL with bound values; columns were checked against the whitelist."""
     wanted: dict[str, list[str]] = {}
     for column, value in question.where:
@@ -96,7 +96,7 @@ def _where(question: Question) -> tuple[str, dict[str, object]]:
             key = f"v{len(values)}"
             values[key] = option
             names.append(f"${key}")
-        terms.append(f"CAST({column} AS VARCHAR) IN ({', '.join(names)})")
+        terms.append(f"CAST({column} AS {scope.engine.string}) IN ({', '.join(names)})")
     return " AND ".join(terms) or "1 = 1", values
 
 
@@ -104,7 +104,7 @@ def _sources(scope: Scope, where: str, values: Mapping[str, object]) -> list[str
     """The sources that the filters leave."""
     if len(scope.as_of) <= 1:
         return list(scope.as_of)
-    found = ask(scope.db, f"SELECT DISTINCT source FROM {scope.table} WHERE {where}", values)
+    found = scope.engine.ask(f"SELECT DISTINCT source FROM {scope.table} WHERE {where}", values)
     return [str(one) for one in found["source"].to_pylist()]
 
 
@@ -113,7 +113,7 @@ def _as_of(scope: Scope) -> str:
     ends = sorted(set(scope.as_of.values()))
     if len(ends) <= 1:
         return str(ends[0] if ends else 0)
-    cases = " ".join(f"WHEN {text(source)} THEN {end}" for source, end in sorted(scope.as_of.items()))
+    cases = " ".join(f"WHEN {scope.engine.text(source)} THEN {end}" for source, end in sorted(scope.as_of.items()))
     return f"CASE source {cases} ELSE 0 END"
 
 
@@ -149,8 +149,8 @@ def _within(question: Question, anchor: str) -> str:
     return " AND ".join(terms) or "1 = 1"
 
 
-def _by(question: Question) -> str:
-    return question.by if question.by else "CAST(NULL AS VARCHAR)"
+def _by(scope: Scope, question: Question) -> str:
+    return question.by if question.by else f"CAST(NULL AS {scope.engine.string})"
 
 
 def fill(sql: str, scope: Scope) -> str:
@@ -163,14 +163,14 @@ def _surveyed(scope: Scope) -> str:
     """SQL: the customer was asked for a rating, or may have been where the source does not record it."""
     if not scope.surveying:
         return "resolutions > 0"
-    listed = ", ".join(map(text, scope.surveying))
+    listed = ", ".join(map(scope.engine.text, scope.surveying))
     return f"(CASE WHEN source IN ({listed}) THEN surveys > 0 ELSE resolutions > 0 END)"
 
 
 def _as_of_bus(scope: Scope) -> str:
     """SQL: as_of in the business seconds of the case's calendar."""
     whens = (
-        f"WHEN source = {text(source)} AND calendar = {text(calendar)} THEN {second}"
+        f"WHEN source = {scope.engine.text(source)} AND calendar = {scope.engine.text(calendar)} THEN {second}"
         for (source, calendar), second in sorted(scope.hours.items())
     )
     return f"CASE {' '.join(whens)} END" if scope.hours else "CAST(NULL AS BIGINT)"
@@ -188,11 +188,11 @@ def _aggregate(
         counted = "1 = 1" if same else fill(one.population, scope)
         sums += _sums(one, index, counted, scope)
     sql = (
-        f"SELECT {_key(anchor, question.every)} AS period, {_by(question)} AS segment, {', '.join(sums)} "
+        f"SELECT {_key(anchor, question.every)} AS period, {_by(scope, question)} AS segment, {', '.join(sums)} "
         f"FROM {scope.table} WHERE ({only}) AND {where} "
         f"AND {_within(question, anchor)} GROUP BY 1, 2"
     )
-    table = ask(scope.db, sql, values).to_pydict()
+    table = scope.engine.ask(sql, values).to_pydict()
     columns = {}
     for index, one in enumerate(measures):
         column = columns[one.name] = _Column()
@@ -218,7 +218,7 @@ def _sums(one: Measure, index: int, counted: str, scope: Scope) -> list[str]:
     if one.kind == "share":
         sums.append(f"SUM(CASE WHEN ({counted}) AND ({fill(one.event, scope)}) THEN 1 ELSE 0 END) AS k{index}")
     if one.kind == "mean":
-        value = f"CAST({one.value} AS DOUBLE)"
+        value = f"CAST({one.value} AS {scope.engine.double})"
         sums.append(f"SUM(CASE WHEN {counted} THEN {value} ELSE 0 END) AS k{index}")
         sums.append(f"SUM(CASE WHEN {counted} THEN {value} * {value} ELSE 0 END) AS q{index}")
     return sums
@@ -236,17 +236,24 @@ def _waits(
         f"WHEN {one.waiting} THEN ({now} - {one.since}) * 2 + 1",
     )
     sql = (
-        f"SELECT {_key(one.anchor, question.every)} AS period, {_by(question)} AS segment, "
+        f"SELECT {_key(one.anchor, question.every)} AS period, {_by(scope, question)} AS segment, "
         f"{fill(f'CASE {ended} {waiting} END', scope)} AS coded "
         f"FROM {scope.table} WHERE {where} AND {_within(question, one.anchor)}"
     )
+    return _quantiles(scope, sql, ones, values)
+
+
+def _quantiles(scope: Scope, sql: str, ones: Sequence[Measure], values: Mapping[str, object]) -> dict[str, _Column]:
+    """Measures of one wait from the rows of `period`, `segment` and `coded` that some SQL gives, each group by itself."""
     columns = {one.name: _Column() for one in ones}
-    for group, waits in sorted_groups(stream(scope.db, sql, values)):
-        still = int(np.count_nonzero(waits & 1))
-        for one in ones:
+    wanted = tuple(one.quantile for one in ones)
+    for row in scope.engine.by_group(sql, values, partial(reduce_waits, wanted)).to_pylist():
+        group, n, still = (row["period"], row["segment"]), row["n"], row["open"]
+        for place, one in enumerate(ones):
             column = columns[one.name]
-            column.n[group], column.open[group] = len(waits), still
-            column.value[group] = _reached(one, coded_quantile(waits, one.quantile), len(waits), still)
+            column.n[group], column.open[group] = n, still
+            found = (row[f"value_{place}"], row[f"low_{place}"], row[f"high_{place}"])
+            column.value[group] = _reached(one, found, n, still)
     return columns
 
 
@@ -267,13 +274,13 @@ def _lacking(scope: Scope, measures: Sequence[Measure], where: str, values: Mapp
     for one in measures:
         if one.needs:  # the first case that has it ends the search
             sql = f"SELECT 1 FROM {scope.table} WHERE ({fill(one.needs, scope)}) AND {where} LIMIT 1"
-            if not ask(scope.db, sql, values).num_rows:
+            if not scope.engine.ask(sql, values).num_rows:
                 lacking[one.name] = f"the record holds no {one.lacking}"
     rated = [one for one in measures if one.name.startswith("rating_") and one.name not in lacking]
     if rated:
-        first = ask(scope.db, f"SELECT scale FROM {scope.table} WHERE scale IS NOT NULL AND {where} LIMIT 1", values)
+        first = scope.engine.ask(f"SELECT scale FROM {scope.table} WHERE scale IS NOT NULL AND {where} LIMIT 1", values)
         other = f"SELECT 1 FROM {scope.table} WHERE scale <> $first_scale AND {where} LIMIT 1"
-        if ask(scope.db, other, {**values, "first_scale": first["scale"][0].as_py()}).num_rows:
+        if scope.engine.ask(other, {**values, "first_scale": first["scale"][0].as_py()}).num_rows:
             reason = "ratings on several scales are never mixed; choose one with --where scale=NAME"
             lacking |= dict.fromkeys((one.name for one in rated), reason)
     return lacking
@@ -295,7 +302,7 @@ def _spans(
     today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(scope.zone)).date()
     if any(one.kind in ("stock", "stock_age") for one in question.measures):
         first_key = f"SELECT MIN({_key('asked', every)}) AS a FROM {scope.table}"
-        found = ask(scope.db, f"{first_key} WHERE {where} AND {_within(question, 'asked')}", values).to_pydict()
+        found = scope.engine.ask(f"{first_key} WHERE {where} AND {_within(question, 'asked')}", values).to_pydict()
         if found["a"][0] is not None:
             keys |= {found["a"][0], _key_of(period_of(today, every), every)}
     if not keys:
@@ -338,9 +345,8 @@ def _stock(
     ):
         key = _key("asked", question.every).replace("asked_day", sql["day"]).replace("asked_month", sql["month"])
         before = f"{sql['day']} < {until}" if until else "1 = 1"
-        found = ask(
-            scope.db,
-            f"SELECT source, {_by(question)} AS segment, {key} AS period, COUNT(*) AS n FROM {scope.table} "
+        found = scope.engine.ask(
+            f"SELECT source, {_by(scope, question)} AS segment, {key} AS period, COUNT(*) AS n FROM {scope.table} "
             f"WHERE ({one.population}) AND {only} AND {before} AND {where} GROUP BY 1, 2, 3",
             values,
         ).to_pydict()
@@ -385,21 +391,24 @@ def _stock_age(
     values: Mapping[str, object],
 ) -> _Column:
     """How old the typical case open at each period's end was; the cases are fetched once."""
-    column = _Column()
+    ends = {
+        _key_of(span, question.every) if span and question.every else 0: _midnight(
+            span.end if span else question.until, scope, latest
+        )
+        for span in spans
+    }
+    if not ends:
+        return _Column()
+    listed = ", ".join(f"({key}, CAST({end} AS BIGINT))" for key, end in ends.items())
+    # A source known only up to an earlier second than the period's end is not known to be open then.
     sql = (
-        f"SELECT {_by(question)} AS segment, asked_s, CASE WHEN closed = 0 THEN {NEVER} ELSE resolved_s END AS gone, "
-        f"CAST({_as_of(scope)} AS BIGINT) AS known FROM {scope.table} WHERE ({one.population}) AND {where}"
+        f"SELECT period, segment, (LEAST(ends_s, {latest}) - asked_s) * 2 AS coded FROM ("
+        f"SELECT {_by(scope, question)} AS segment, asked_s, CASE WHEN closed = 0 THEN {NEVER} ELSE resolved_s END AS gone, "
+        f"{_as_of(scope)} AS known FROM {scope.table} WHERE ({one.population}) AND {where}) AS lying "
+        f"JOIN (VALUES {listed}) AS spans(period, ends_s) ON asked_s < ends_s AND gone >= ends_s AND known >= ends_s - 1"
     )
-    segments, places, asked, gone, known = open_cases(stream(scope.db, sql, values))
-    for span in spans:
-        end = _midnight(span.end if span else question.until, scope, latest)
-        key = _key_of(span, question.every) if span and question.every else 0
-        # A source known only up to an earlier second than the period's end is not known to be open then.
-        waiting = (asked < end) & (gone >= end) & (known >= end - 1)
-        for place, ages in split_sorted([places[waiting]], [(min(end, latest) - asked[waiting]) * 2]):
-            group = (key, segments[place])
-            column.n[group] = len(ages)
-            column.value[group] = _reached(one, coded_quantile(ages, one.quantile), len(ages), 0)
+    column = _quantiles(scope, sql, [one], values)[one.name]
+    column.open.clear()  # all of them are
     return column
 
 
@@ -448,7 +457,7 @@ def _judged(
 
 
 def scope_of(
-    db: duckdb.DuckDBPyConnection,
+    engine: Engine,
     table: str,
     zone: str,
     log_version: int,
@@ -461,7 +470,7 @@ def scope_of(
         ends = dict(as_of())
     else:
         sql = f"SELECT source, MAX(last_s) AS last_s, MAX(surveys) AS surveys FROM {table} GROUP BY source"
-        found = ask(db, sql).to_pylist()
+        found = engine.ask(sql).to_pylist()
         ends = {str(one["source"]): int(one["last_s"]) for one in found}
         surveying = tuple(sorted(str(one["source"]) for one in found if one["surveys"]))
     hours = {
@@ -469,4 +478,4 @@ def scope_of(
         for calendar in (calendars.all if calendars else ())
         for source, end in ends.items()
     }
-    return Scope(db, table, zone, ends, log_version, hours, surveying)
+    return Scope(engine, table, zone, ends, log_version, hours, surveying)

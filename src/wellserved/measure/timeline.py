@@ -14,7 +14,7 @@ import duckdb
 
 from wellserved.calendar import Calendars
 from wellserved.cases import fold
-from wellserved.engine.duckdb import ask, text
+from wellserved.engine.duckdb import DuckDB, ask, text
 from wellserved.errors import RequestError
 from wellserved.measure.ask import Scope, fill
 from wellserved.measure.clocks import Definition
@@ -36,8 +36,11 @@ class Moments:
 
 def moments_of(scope: Scope, table: str, calendars: Calendars) -> Moments:
     """The moments in `table`, with opening hours worked out for them."""
-    (corrected,) = scope.db.sql(f"SELECT count(*) > 0 FROM {table} WHERE correction").fetchall()[0]
-    return Moments(scope.db, table, scope, calendars, corrected, fold.open_hours(scope.db, table, calendars))
+    if not isinstance(scope.engine, DuckDB):
+        raise RequestError("The log of moments is asked by DuckDB alone.", "Unset WELLSERVED_ENGINE for this question.")
+    db = scope.engine.db
+    (corrected,) = db.sql(f"SELECT count(*) > 0 FROM {table} WHERE correction").fetchall()[0]
+    return Moments(db, table, scope, calendars, corrected, fold.open_hours(db, table, calendars))
 
 
 def _intervals(moments: Moments, only: str) -> str:

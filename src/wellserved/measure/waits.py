@@ -7,12 +7,14 @@ orders ten million of them in a fifth of a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+from wellserved.measure.interval import coded_quantile
 
 Key = tuple[int, str | None]  # period key, segment
 NEVER = 1 << 60  # epoch second of what has not come
@@ -57,16 +59,22 @@ def _places(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
     return found
 
 
-def open_cases(batches: Iterable[pa.RecordBatch]) -> tuple[list[str | None], Waits, Waits, Waits, Waits]:
-    """From batches of `segment`, `asked_s`, `gone` and `known`: the segments, each case's place among them, its seconds."""
-    segments: dict[str | None, int] = {}
-    parts: tuple[list[Waits], ...] = ([], [], [], [])
-    for batch in batches:
-        columns = (batch[name].to_numpy() for name in ("asked_s", "gone", "known"))
-        for part, column in zip(parts, (_places(batch, segments), *columns), strict=True):
-            part.append(column)
-    places, asked, gone, known = (np.concatenate([np.empty(0, np.int64), *part]) for part in parts)
-    return list(segments), places, asked, gone, known
+def reduce_waits(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    """The quantiles of each group of coded waits, in seconds, with their 95% intervals; not reached: infinite.
+
+    Takes the rows of one group or of many; gives period, segment, n, open (waits that go on) and for each
+    quantile value_i, low_i, high_i.
+    """
+    rows: list[tuple[object, ...]] = []
+    for (period, segment), waits in sorted_groups(batches):
+        found = (bound for p in quantiles for bound in coded_quantile(waits, p))
+        rows.append((period, segment, len(waits), int(np.count_nonzero(waits & 1)), *found))
+    bounds = [(f"{what}_{place}", pa.float64()) for place in range(len(quantiles)) for what in ("value", "low", "high")]
+    schema = pa.schema(
+        [("period", pa.int64()), ("segment", pa.string()), ("n", pa.int64()), ("open", pa.int64()), *bounds]
+    )
+    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
+    return pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema)
 
 
 def split_sorted(groups: list[Waits], waits: list[Waits]) -> Iterator[tuple[int, Waits]]:

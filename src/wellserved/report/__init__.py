@@ -12,7 +12,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from wellserved.chart import draw_up
-from wellserved.engine.duckdb import ask
 from wellserved.errors import RequestError
 from wellserved.log import Receipt
 from wellserved.measure import MEASURES, Question, Scope, answer
@@ -54,8 +53,7 @@ def make_report(
 ) -> Report:
     """The report on one source for a period (the last that is over, unless a day of another is given)."""
     where = (("source", source),)
-    span = ask(
-        scope.db,
+    span = scope.engine.ask(
         f"SELECT MIN(asked_s) AS a, MAX(asked_s) AS b FROM {scope.table} WHERE source = $source",
         {"source": source},
     ).to_pydict()

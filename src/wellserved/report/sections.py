@@ -8,7 +8,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from wellserved.chart import Chart
-from wellserved.engine.duckdb import ask
 from wellserved.log import Receipt
 from wellserved.measure import Measure, Question, Scope, Series, answer, find_measure
 from wellserved.measure.series import Value
@@ -206,8 +205,7 @@ def _agreement(asked: Asked) -> Finding | None:
     """How often the source's own flag says what its dates say."""
     closed = "late_secs IS NOT NULL AND source = $source"
     same = "source_kept = CASE WHEN late_secs <= 0 THEN 1 ELSE 0 END"
-    found = ask(
-        asked.scope.db,
+    found = asked.scope.engine.ask(
         f"SELECT COUNT(*) AS n, SUM(CASE WHEN {same} THEN 1 ELSE 0 END) AS same, "
         f"SUM(CASE WHEN source_kept IS NULL THEN 1 ELSE 0 END) AS blank FROM {asked.scope.table} WHERE {closed}",
         {"source": asked.source},
@@ -425,8 +423,7 @@ def oldest(asked: Asked) -> Section | None:
     promised = charted(asked.whole["promise_kept"])
     late = f"due_s IS NOT NULL AND due_s <= {as_of} AND due_first = 0" if promised else "asked_s IS NOT NULL"
     order = "due_s" if promised else "asked_s"
-    found = ask(
-        asked.scope.db,
+    found = asked.scope.engine.ask(
         f"SELECT case_id, service, team, asked_s, due_s, {order} AS o FROM {asked.scope.table} "
         f"WHERE source = $source AND closed = 0 AND {late} ORDER BY {order}, case_id LIMIT {OLDEST}",
         {"source": asked.source},
@@ -472,8 +469,7 @@ def data_quality(asked: Asked, receipts: Sequence[Receipt]) -> Section:
             (one.file, column, count, percent(count / max(one.rows_loaded, 1))) for column, count in one.missing.items()
         ]
         refused += [(one.file, reason, count) for reason, count in one.reasons.items()]
-    found = ask(
-        asked.scope.db,
+    found = asked.scope.engine.ask(
         f"SELECT SUM(closed_first) AS c, SUM(due_first) AS d, SUM(resolved_unknown) AS u FROM {asked.scope.table} WHERE source = $source",
         {"source": asked.source},
     ).to_pydict()
