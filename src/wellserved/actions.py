@@ -14,6 +14,7 @@ from pathlib import Path
 
 from wellserved import __version__, cases, log, synth
 from wellserved.calendar import Calendars, load_calendars
+from wellserved.chain import Chain, chain
 from wellserved.engine import Engine, duckdb, elsewhere
 from wellserved.errors import MappingError, RequestError, UnknownNameError, WorkspaceError
 from wellserved.log import Receipt
@@ -22,6 +23,7 @@ from wellserved.measure import Question, Scope, Series, answer, scope_of
 from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
 from wellserved.measure.timeline import Difference, Explained, Moments, compare, explain, moments_of, with_clock
 from wellserved.moments import Every
+from wellserved.queueing import Queue, queue
 from wellserved.record import OWN, Recorded, Refusal, record
 from wellserved.render.table import write_csv
 from wellserved.report import Report, make_report
@@ -250,6 +252,13 @@ def ask_as(workspace: Workspace, question: Question, house: str, told: Progress 
     return found
 
 
+def ask_queue(workspace: Workspace, question: Question, seconds: int, slot: int, told: Progress = silent) -> Queue:
+    """What became of those who asked in a span: served, left, or waiting; the whole and by interval of the day."""
+    with opened(workspace, told) as scope:
+        told("Counting waits", 0, 0)
+        return queue(scope, question, seconds, slot)
+
+
 def explain_case(
     workspace: Workspace, measure: str, case_id: str, source: str | None, told: Progress = silent
 ) -> Explained:
@@ -269,6 +278,15 @@ def compare_rules(
         told("Comparing", 0, 0)
         only = f"source = {duckdb.text(source)}" if source else "true"
         return compare(_timed(workspace, scope, *rules), *rules, only)
+
+
+def follow_chain(workspace: Workspace, source: str | None, told: Progress = silent) -> Chain:
+    """Who hands over to whom, where time lies, and whose cases fail downstream."""
+    with opened(workspace, told, moments=True) as scope:
+        if source is not None and source not in scope.as_of:
+            raise UnknownNameError("source", source, scope.as_of)
+        told("Following hand-overs", 0, 0)
+        return chain(moments_of(scope, "moments", opening_hours(workspace)), source)
 
 
 def _timed(workspace: Workspace, scope: Scope, *rules: Definition) -> Moments:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -25,7 +26,8 @@ from wellserved.mapping import load_mapping, presets
 from wellserved.measure import MEASURES, Question, find_measure
 from wellserved.measure.clocks import HOUSES, definition
 from wellserved.moments import Every as EveryName
-from wellserved.render import clocks, data, html, markdown, svg, terminal
+from wellserved.queueing.staffing import staffing
+from wellserved.render import chains, clocks, data, html, markdown, queues, svg, terminal
 from wellserved.render.clean import one_line
 from wellserved.render.table import csv_text
 from wellserved.report import Report
@@ -310,6 +312,54 @@ def compare(
     with _progress() as told:
         found = actions.compare_rules(_workspace(home), rules, source, told)
     _show_tables(clocks.compared_tables(*rules, found), format_, output)
+
+
+@app.command("chain")
+def chain_(
+    source: SourceOption = None, format_: FormatOption = Format.text, output: Output = None, home: Home = None
+) -> None:
+    """Follow hand-overs: who is whose supplier, where time is lost, and whose cases fail downstream."""
+    with _progress() as told:
+        found = actions.follow_chain(_workspace(home), source, told)
+    _show_tables(chains.chain_tables(found), format_, output)
+
+
+@app.command("queue")
+def queue_(
+    within: Annotated[str, typer.Option("--within", help="The time within which to serve: 20s, 5m, 4h, 2d.")] = "1h",
+    slot: Annotated[str, typer.Option("--slot", help="Length of an interval of the day: 30m, 1h.")] = "1h",
+    handling: Annotated[
+        str | None, typer.Option("--handling", help="Mean time of work a case (240s, 10m): adds what it would take.")
+    ] = None,
+    goal: Annotated[float, typer.Option("--goal", help="Share to be served within the time.")] = 0.8,
+    servers: Annotated[
+        int | None, typer.Option("--servers", help="How many serve, to compare the formula with.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    where: Where = None,
+    format_: FormatOption = Format.text,
+    output: Output = None,
+    home: Home = None,
+) -> None:
+    """Show a queue: who is served, who leaves, who waits, by time of day, and what it would take."""
+    question = _question([], None, None, since, until, where)
+    length = _seconds(slot, "--slot")
+    with _progress() as told:
+        found = actions.ask_queue(_workspace(home), question, _seconds(within, "--within"), length, told)
+    tables = queues.queue_tables(found)
+    if handling is not None:
+        lines = staffing(found, length, _seconds(handling, "--handling"), goal, servers)
+        tables.append(queues.staffing_table(lines, goal, servers is not None))
+    _show_tables(tables, format_, output)
+
+
+def _seconds(length: str, option: str) -> int:
+    """90s, 5m, 4h, 2d in seconds."""
+    found = re.fullmatch(r"(\d{1,7})([smhd])", length.strip())
+    if not found:
+        raise RequestError(f"{option} {length!r} is no length of time.", "Write it as 20s, 5m, 4h or 2d.")
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
 
 
 @app.command()

@@ -86,6 +86,9 @@ class MomentRule:
     amount: str | None = None
     currency: str | None = None
     cause: str | None = None
+    from_team: str | None = (
+        None  # column: on a hand-over, who gives away; on a rating, the team inside the house that rates
+    )
     ref: str | None = None  # column that tells the updates of one case apart
     source_kept: Flag | None = None
     when: When = field(default_factory=When)
@@ -120,7 +123,7 @@ class Mapping:
         for rule in self.moments:
             flag = rule.source_kept.column if rule.source_kept else None
             used += [rule.at, rule.due, rule.text, rule.score, rule.amount, rule.currency, rule.cause]  # type: ignore[list-item]
-            used += [rule.ref, rule.when.column, flag]  # type: ignore[list-item]
+            used += [rule.ref, rule.when.column, flag, rule.from_team]  # type: ignore[list-item]
         return list(dict.fromkeys(column for column in used if column))
 
 

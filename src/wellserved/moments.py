@@ -82,7 +82,11 @@ MOMENT_COLUMNS: Final[tuple[Column, ...]] = (
     Column("internal", "BOOLEAN", "the customer is inside the house; missing: not recorded"),
     Column("person_id", "VARCHAR", "the person who served; missing: not recorded"),
     Column("team", "VARCHAR", "the team that served; missing: not recorded"),
-    Column("from_team", "VARCHAR", "on a hand-over, the team that gave the case away"),
+    Column(
+        "from_team",
+        "VARCHAR",
+        "on a hand-over, the team that gave the case away; on a rating, the team inside the house that rates `team`",
+    ),
     Column("channel", "VARCHAR", "how the customer came: phone, web, app ...; missing: not recorded"),
     Column("service", "VARCHAR", "the kind of thing asked for; missing: not recorded"),
     Column("category", "VARCHAR", "the wider group that the service belongs to; missing: not recorded"),

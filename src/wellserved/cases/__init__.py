@@ -5,13 +5,15 @@ Only cases with new moments are folded again, and only their months are replaced
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from wellserved import log
 from wellserved.calendar import Calendars, load_calendars
+from wellserved.cases.fold import FOLDED_FROM
 from wellserved.cases.fold import TYPES as TYPES
 from wellserved.cases.fold import fold as fold_moments
 from wellserved.engine import duckdb as engine
@@ -19,6 +21,7 @@ from wellserved.engine.duckdb import name
 from wellserved.workspace import Workspace
 
 FOLD = "5"  # version of the fold; another one rebuilds all cases
+SLICE = 6_000_000  # moments folded at a time
 MUCH = 0.3  # share of all cases above which everything is folded again
 
 
@@ -34,19 +37,43 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     changed = None
     if old.version >= 0 and all(old.facts.get(key) == value for key, value in _made_by(workspace, calendars).items()):
         changed = _changed(db, workspace, now, old)
-    scope, files = "every_moment", now.files
-    if changed is not None:
-        scope, files = "touched", now.since(changed)
-    log.view(db, "every_moment", files)
+    log.view(db, "every_moment", now.files if changed is None else now.since(changed))
     if changed is not None:
         db.execute("CREATE TEMP TABLE touched AS SELECT * FROM every_moment SEMI JOIN changed USING (source, case_id)")
-    fold = fold_moments(db, scope, workspace.zone, calendars)
     if changed is None:
-        log.commit(workspace.cases, db.sql(fold), "asked_month", noted, mode="overwrite", schema_mode="overwrite")
+        rows = _in_slices(db, workspace.zone, calendars, told)
+        log.commit(workspace.cases, rows, "asked_month", noted, mode="overwrite", schema_mode="overwrite")
         engine.view(db, "all_cases", log.snapshot(workspace.cases).files, TYPES)
         return int(db.sql("SELECT count(*) FROM all_cases").fetchall()[0][0])
-    db.execute(f"CREATE TEMP TABLE refolded AS {fold}")
+    db.execute(f"CREATE TEMP TABLE refolded AS {fold_moments(db, 'touched', workspace.zone, calendars)}")
     return _replace_months(db, workspace, old, noted)
+
+
+def _in_slices(
+    db: duckdb.DuckDBPyConnection, zone: str, calendars: Calendars, told: Callable[[str, int, int], None]
+) -> pa.RecordBatchReader:
+    """All cases, folded a slice of them at a time, so that memory does not grow with the log."""
+    (moments,) = db.sql("SELECT count(*) FROM every_moment").fetchall()[0]
+    slices = max(moments // SLICE, 1)
+
+    def folded(place: int) -> duckdb.DuckDBPyRelation:
+        scope = "every_moment"
+        if slices > 1:
+            scope = "slice"
+            only = f"hash(source, case_id) % {slices} = {place}"
+            columns = ", ".join(map(name, FOLDED_FROM))
+            db.execute(f"CREATE OR REPLACE TEMP TABLE slice AS SELECT {columns} FROM every_moment WHERE {only}")
+        return db.sql(fold_moments(db, scope, zone, calendars))
+
+    first = folded(0).to_arrow_reader(100_000)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from first
+        for place in range(1, slices):
+            told("Folding cases", place, slices)
+            yield from folded(place).to_arrow_reader(100_000)
+
+    return pa.RecordBatchReader.from_batches(first.schema, batches())
 
 
 def _made_by(workspace: Workspace, calendars: Calendars) -> dict[str, str]:

@@ -9,9 +9,17 @@ import duckdb
 
 from wellserved.calendar import Calendars, hours_table
 from wellserved.engine.duckdb import name, text
-from wellserved.moments import CASE_COLUMNS, KINDS, SEGMENTS
+from wellserved.moments import CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SEGMENTS
 
 TYPES = {column.name: column.type for column in CASE_COLUMNS}
+
+
+FOLDED_FROM = tuple(
+    column.name
+    for column in MOMENT_COLUMNS
+    if column.name not in ("content", "source_ref", "text", "amount", "currency", "import_id", "month", "internal")
+)
+"""The columns of the log that the fold reads."""
 
 
 def _list(words: Iterable[str]) -> str:
@@ -37,6 +45,8 @@ _STATES = {
 }  # what a moment leads to
 STATE = f"CASE kind {' '.join(f'WHEN {text(kind)} THEN {state}' for kind, state in _STATES.items())} END"
 
+
+_OUTSIDE = "from_team IS NULL"  # a team's rating of another is no customer's
 
 _INTERVALS = {"paused": 1, "held": 2, "gap": 3}  # sums of intervals -> the state they are spent in
 
@@ -95,7 +105,7 @@ def _aggregates(given: Present, hours: bool) -> dict[str, str]:
     counts = {
         "replies": _REPLY, "resolutions": ("resolved",), "reopens": ("reopened",), "chases": ("chased",),
         "contacts": _CONTACT, "handovers": ("handed_over",), "promises": ("promised",), "complaints": ("complained",),
-        "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",), "surveys": ("surveyed",), "ratings": ("rated",),
+        "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",), "surveys": ("surveyed",),
     }  # fmt: skip
     clocks: dict[str, str] = {}
     for unit in ("s", "b"):
@@ -115,6 +125,7 @@ def _aggregates(given: Present, hours: bool) -> dict[str, str]:
     return {
         **facts, **clocks, **hourly, **{column: over("count(*)", *kinds) for column, kinds in counts.items()},
         "moments": "count(*)",
+        "ratings": over("count(*)", "rated", only=_OUTSIDE),
         "first_s": "min(s)",
         "first_handover_s": over("min(s)", "handed_over"),
         "last_word": over("arg_max(kind, o)", *_WORDS, gives="VARCHAR"),
@@ -125,8 +136,8 @@ def _aggregates(given: Present, hours: bool) -> dict[str, str]:
         "due_s": over("arg_max(CAST(floor(epoch(due)) AS BIGINT), o)", "promised", only="due IS NOT NULL"),
         "first_due_s": over("arg_min(CAST(floor(epoch(due)) AS BIGINT), o)", "promised", only="due IS NOT NULL"),
         "source_kept": given.last("source_kept"),
-        "score": over("arg_max(score, o)", "rated", gives="DOUBLE"),
-        "scale": over("arg_max(scale, o)", "rated", gives="VARCHAR"),
+        "score": over("arg_max(score, o)", "rated", only=_OUTSIDE, gives="DOUBLE"),
+        "scale": over("arg_max(scale, o)", "rated", only=_OUTSIDE, gives="VARCHAR"),
         "recovered_s": over("max(s)", "recovered"),
         "last_contact_s": over("max(s)", *_CONTACT),
         "last_s": 'max(s) FILTER ("at" <= recorded_at)',  # a typing error in a year must not move "as of"

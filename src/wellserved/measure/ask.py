@@ -50,7 +50,7 @@ class _Column:
 
 def answer(scope: Scope, question: Question) -> dict[str, Series]:
     """Every measure of the question, by name."""
-    where, values = _where(scope, question)
+    where, values = filters(scope, question)
     latest = max((scope.as_of[source] for source in _sources(scope, where, values)), default=0)
     columns: dict[str, _Column] = {}
     simple = [one for one in question.measures if one.kind in ("count", "share", "mean")]
@@ -83,7 +83,7 @@ def followed(scope: Scope) -> Scope:
     )
 
 
-def _where(scope: Scope, question: Question) -> tuple[str, dict[str, object]]:
+def filters(scope: Scope, question: Question) -> tuple[str, dict[str, object]]:
     """The question's filters as SQL with bound values; columns were checked against the whitelist."""
     wanted: dict[str, list[str]] = {}
     for column, value in question.where:
@@ -142,7 +142,7 @@ def _key_of(period: Period, every: Every) -> int:
     return period.start.year * 100 + period.start.month
 
 
-def _within(question: Question, anchor: str) -> str:
+def within(question: Question, anchor: str) -> str:
     """SQL: the anchor's local day lies in the question's span."""
     terms = [f"{anchor}_day >= {day_number(question.since)}"] if question.since else []
     terms += [f"{anchor}_day < {day_number(question.until)}"] if question.until else []
@@ -190,7 +190,7 @@ def _aggregate(
     sql = (
         f"SELECT {_key(anchor, question.every)} AS period, {_by(scope, question)} AS segment, {', '.join(sums)} "
         f"FROM {scope.table} WHERE ({only}) AND {where} "
-        f"AND {_within(question, anchor)} GROUP BY 1, 2"
+        f"AND {within(question, anchor)} GROUP BY 1, 2"
     )
     table = scope.engine.ask(sql, values).to_pydict()
     columns = {}
@@ -238,7 +238,7 @@ def _waits(
     sql = (
         f"SELECT {_key(one.anchor, question.every)} AS period, {_by(scope, question)} AS segment, "
         f"{fill(f'CASE {ended} {waiting} END', scope)} AS coded "
-        f"FROM {scope.table} WHERE {where} AND {_within(question, one.anchor)}"
+        f"FROM {scope.table} WHERE {where} AND {within(question, one.anchor)}"
     )
     return _quantiles(scope, sql, ones, values)
 
@@ -302,7 +302,7 @@ def _spans(
     today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(scope.zone)).date()
     if any(one.kind in ("stock", "stock_age") for one in question.measures):
         first_key = f"SELECT MIN({_key('asked', every)}) AS a FROM {scope.table}"
-        found = scope.engine.ask(f"{first_key} WHERE {where} AND {_within(question, 'asked')}", values).to_pydict()
+        found = scope.engine.ask(f"{first_key} WHERE {where} AND {within(question, 'asked')}", values).to_pydict()
         if found["a"][0] is not None:
             keys |= {found["a"][0], _key_of(period_of(today, every), every)}
     if not keys:

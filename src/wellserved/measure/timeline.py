@@ -43,8 +43,8 @@ def moments_of(scope: Scope, table: str, calendars: Calendars) -> Moments:
     return Moments(db, table, scope, calendars, corrected, fold.open_hours(db, table, calendars))
 
 
-def _intervals(moments: Moments, only: str) -> str:
-    """SQL: each moment with the interval that it begins: its end, and the case's state during it."""
+def intervals(moments: Moments, only: str) -> str:
+    """SQL: each moment with the interval that it begins (to next_s, next_b), the case's state in it, and its first ask's place."""
     timed = fold.timed_sql(
         f"(SELECT * FROM {moments.table} WHERE {only})", moments.corrected, moments.calendars, moments.spans
     )
@@ -71,7 +71,7 @@ def _stopped(moments: Moments, one: Definition, only: str) -> str:
         found = f"CASE WHEN max(o) FILTER ({stop}) OVER ({CASE}) = {word} THEN {word} END"
     return f"""
         SELECT *, {found} AS stop_o
-        FROM (SELECT *, min(s) FILTER (o = start_o) OVER ({CASE}) AS start_s FROM ({_intervals(moments, only)}))
+        FROM (SELECT *, min(s) FILTER (o = start_o) OVER ({CASE}) AS start_s FROM ({intervals(moments, only)}))
     """
 
 

@@ -254,7 +254,9 @@ def _moment(rule: MomentRule, mapping: Mapping, readings: dict[str, DateReading]
         "amount": f"CAST({name(rule.amount)} AS DOUBLE)" if rule.amount else "",
         "currency": name(rule.currency) if rule.currency else "",
         "cause": name(rule.cause) if rule.cause else "",
-        "from_team": name("wellserved_before " + rule.when.column)
+        "from_team": name(rule.from_team)
+        if rule.from_team
+        else name("wellserved_before " + rule.when.column)
         if rule.when.test == "changes" and rule.when.column
         else "",
         "source_ref": f"wellserved_case || '#' || coalesce({name(rule.ref)}, '')" if rule.ref else "wellserved_case",

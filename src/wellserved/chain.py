@@ -1,0 +1,245 @@
+"""The chain: who passes cases to whom, what is lost between them, and whose work upstream fails downstream.
+
+A hand-over makes the one team the other's supplier. A stay is the time that one team has a case: untouched until
+somebody there does something, then in hand; pauses and holds are counted by themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wellserved.engine.duckdb import ask, text
+from wellserved.errors import RequestError
+from wellserved.measure.interval import Z, coded_quantile
+from wellserved.measure.timeline import CASE, Moments, intervals
+from wellserved.moments import NotComputed
+
+ACTS = (
+    "acknowledged",
+    "replied",
+    "explained",
+    "promised",
+    "paused",
+    "held",
+    "resumed",
+    "resolved",
+    "thanked",
+    "recovered",
+)
+MINIMUM = 10
+
+Seconds = float | NotComputed
+
+
+@dataclass(frozen=True)
+class Edge:
+    """All hand-overs from one team to another, and what came of them."""
+
+    supplier: str
+    customer: str  # the team that takes over
+    handovers: int
+    untouched: Seconds  # median until the receiving team does anything, open cases counted
+    low: Seconds  # 95% interval
+    high: Seconds
+    sent_back: int  # hand-overs answered by one to the supplier
+    failed: int  # hand-overs of cases that failed the outside customer afterwards
+    rates_supplier: tuple[int, float] | None  # n and mean score that the customer team gives; None: nobody rated
+    rates_customer: tuple[int, float] | None  # the other way
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the time of all cases lies: seconds in one team, open cases so far."""
+
+    team: str
+    stays: int
+    untouched: int
+    in_hand: int  # from the first act on: an upper bound of the time of touch
+    paused: int
+    held: int
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A supplier whose cases fail downstream more often than others' do in the same place."""
+
+    supplier: str
+    passed: int  # cases passed on
+    failed: int
+    expected: (
+        float  # failures, had its cases failed like those of other suppliers to the same teams, for the same services
+    )
+    ratio: float  # Mantel-Haenszel risk ratio
+    low: float  # 95% interval
+    high: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """The n-th hand-over of a case."""
+
+    number: int
+    cases: int
+    since_asked: float  # median seconds
+    since_last: float  # median seconds since the hand-over before, or the first ask
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What the hand-overs of a source tell."""
+
+    edges: tuple[Edge, ...]
+    places: tuple[Place, ...]
+    upstream: tuple[Upstream, ...]
+    steps: tuple[Step, ...]
+
+
+def chain(moments: Moments, source: str | None = None) -> Chain:
+    """Who is whose supplier, where time lies, and which upstream team's work fails downstream first."""
+    only = f"source = {text(source)}" if source else "true"
+    _stays(moments, only)
+    if not ask(moments.db, "SELECT 1 FROM stays WHERE stay > 0 LIMIT 1").num_rows:
+        raise RequestError(
+            "No case was handed over from one team to another.", "Map hand-overs, or a column that names the team."
+        )
+    return Chain(_edges(moments, only), _places(moments), _upstream(moments), _steps(moments))
+
+
+def _stays(moments: Moments, only: str) -> None:
+    """Leave a row for each team's stay with a case in `stays`."""
+    upto = f"OVER ({CASE} ORDER BY o)"
+    acts = ", ".join(map(text, ACTS))
+    fails = "coalesce(c.returns + c.reopens + c.complaints + c.failures, 0) > 0"
+    moments.db.execute(f"""
+        CREATE OR REPLACE TEMP TABLE stays AS
+        WITH m AS (
+            SELECT source, case_id, o, s, next_s, kind, state, from_team, last_value(team IGNORE NULLS) {upto} AS now_team,
+                   count(*) FILTER (kind = 'handed_over') {upto} AS stay
+            FROM ({intervals(moments, only)}) WHERE o >= start_o
+        ), acted AS (
+            SELECT *, min(o) FILTER (kind IN ({acts})) OVER ({CASE}, stay) AS act_o FROM m
+        ), summed AS (
+            SELECT source, case_id, stay, arg_max(now_team, o) AS team, min(s) AS came_s, arg_min(from_team, o) AS given_by,
+                   min(s) FILTER (o = act_o) AS act_s, max(next_s) FILTER (state < 3) AS until_s, arg_max(state, o) < 3 AS lies,
+                   coalesce(sum(next_s - s) FILTER (state = 0 AND (act_o IS NULL OR o < act_o)), 0) AS untouched,
+                   coalesce(sum(next_s - s) FILTER (state = 0 AND o >= act_o), 0) AS in_hand,
+                   coalesce(sum(next_s - s) FILTER (state = 1), 0) AS paused, coalesce(sum(next_s - s) FILTER (state = 2), 0) AS held
+            FROM acted GROUP BY source, case_id, stay
+        )
+        SELECT s.* REPLACE (coalesce(s.team, '(no team named)') AS team), c.service, {fails} AS failed,
+               coalesce(CASE WHEN s.stay > 0 THEN coalesce(s.given_by, lag(s.team) OVER w) END, '(no team named)') AS supplier,
+               lead(s.team) OVER w AS next_team, s.stay = max(s.stay) OVER ({CASE}) AS last, s.came_s - lag(s.came_s) OVER w AS since_last,
+               s.came_s - min(s.came_s) OVER ({CASE}) AS since_asked
+        FROM summed s JOIN {moments.scope.table} c USING (source, case_id) WINDOW w AS ({CASE} ORDER BY s.stay)
+    """)
+
+
+def _edges(moments: Moments, only: str) -> tuple[Edge, ...]:
+    """Hand-overs by supplier and customer team, most first."""
+    # Untouched: to the first act; open and lying: still going on; passed on or closed untouched: it ended there.
+    coded = "CASE WHEN act_s IS NOT NULL THEN (act_s - came_s) * 2 WHEN last AND lies THEN (until_s - came_s) * 2 + 1 ELSE (coalesce(until_s, came_s) - came_s) * 2 END"
+    rows = ask(
+        moments.db,
+        f"SELECT supplier, team, count(*) AS n, count(*) FILTER (next_team = supplier) AS sent_back, count(*) FILTER (failed) AS failed, "
+        f"list(greatest({coded}, 0)) AS waits FROM stays WHERE stay > 0 GROUP BY ALL ORDER BY n DESC, supplier, team",
+    ).to_pylist()
+    rated = _ratings(moments, only)
+    edges = []
+    for row in rows:
+        pair = (row["supplier"], row["team"])
+        waits = np.sort(np.array(row["waits"], dtype=np.int64))
+        median, low, high = _bounded(waits)
+        back = (row["sent_back"], row["failed"])
+        edges.append(Edge(*pair, row["n"], median, low, high, *back, rated.get((pair[1], pair[0])), rated.get(pair)))
+    return tuple(edges)
+
+
+def _bounded(waits: npt.NDArray[np.int64]) -> tuple[Seconds, Seconds, Seconds]:
+    """Median and interval of sorted coded waits, or why there is none."""
+    if len(waits) < MINIMUM:
+        few = NotComputed(f"only {len(waits)} hand-overs; at least {MINIMUM} are needed")
+        return few, few, few
+    found = [bound if math.isfinite(bound) else NotComputed("not reached yet") for bound in coded_quantile(waits, 0.5)]
+    return found[0], found[1], found[2]
+
+
+def _ratings(moments: Moments, only: str) -> dict[tuple[str, str], tuple[int, float]]:
+    """Who rates, who is rated -> n and mean score; the last rating of a case in one direction counts, scales are not mixed."""
+    rows = ask(
+        moments.db,
+        f"SELECT from_team, team, count(*) AS n, avg(score) AS mean, count(DISTINCT scale) AS scales FROM ("
+        f'SELECT from_team, team, arg_max(score, "at") AS score, arg_max(scale, "at") AS scale FROM {moments.table} '
+        f"WHERE kind = 'rated' AND from_team IS NOT NULL AND team IS NOT NULL AND {only} GROUP BY source, case_id, from_team, team) GROUP BY ALL",
+    ).to_pylist()
+    return {(row["from_team"], row["team"]): (row["n"], row["mean"]) for row in rows if row["scales"] == 1}
+
+
+def _places(moments: Moments) -> tuple[Place, ...]:
+    """Seconds by team, most untouched first."""
+    rows = ask(
+        moments.db,
+        "SELECT team, count(*) AS stays, sum(untouched) AS untouched, sum(in_hand) AS in_hand, sum(paused) AS paused, sum(held) AS held "
+        "FROM stays GROUP BY team ORDER BY untouched DESC, team",
+    ).to_pylist()
+    return tuple(
+        Place(str(row["team"]), *(int(row[name]) for name in ("stays", "untouched", "in_hand", "paused", "held")))
+        for row in rows
+    )
+
+
+def _steps(moments: Moments) -> tuple[Step, ...]:
+    """Time to each hand-over, of the cases that had it."""
+    rows = ask(
+        moments.db,
+        "SELECT stay, count(*) AS n, median(since_asked) AS asked, median(since_last) AS last FROM stays WHERE stay > 0 "
+        f"GROUP BY stay HAVING count(*) >= {MINIMUM} ORDER BY stay",
+    ).to_pylist()
+    return tuple(Step(row["stay"], row["n"], float(row["asked"]), float(row["last"])) for row in rows)
+
+
+def _upstream(moments: Moments) -> tuple[Upstream, ...]:
+    """Suppliers by the failures that they cause downstream, at least, beyond what others' cases show in the same place."""
+    rows = ask(
+        moments.db,
+        "SELECT supplier, team, service, count(*) AS n, count(*) FILTER (failed) AS failed FROM "
+        "(SELECT DISTINCT source, case_id, supplier, team, service, failed FROM stays WHERE stay > 0) GROUP BY ALL",
+    ).to_pylist()
+    found = [one for supplier in sorted({row["supplier"] for row in rows}) if (one := against_others(supplier, rows))]
+    return tuple(sorted(found, key=lambda one: (-one.expected * (one.low - 1), one.supplier)))
+
+
+def against_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstream | None:
+    """One supplier's cases beside all others' to the same team for the same service; None: nobody to compare with.
+
+    Mantel and Haenszel's risk ratio over these strata with the interval of Greenland and Robins, Biometrics 41
+    (1985) 55-68, equation 13. It tells where to look first, not what the cause is.
+    """
+    strata: dict[tuple[object, object], list[float]] = defaultdict(
+        lambda: [0.0] * 4
+    )  # its n, its k, others' n, others' k
+    for row in rows:
+        cell = strata[row["team"], row["service"]]
+        at = 0 if row["supplier"] == supplier else 2
+        cell[at] += row["n"]
+        cell[at + 1] += row["failed"]
+    own = others = spread = expected = 0.0
+    passed = failed = 0
+    for n1, k1, n0, k0 in strata.values():
+        if not n1 or not n0:
+            continue
+        total = n1 + n0
+        own, others = own + k1 * n0 / total, others + k0 * n1 / total
+        spread += (n1 * n0 * (k1 + k0) - k1 * k0 * total) / total**2
+        expected += n1 * k0 / n0
+        passed, failed = passed + int(n1), failed + int(k1)
+    if passed < MINIMUM or not own or not others:
+        return None
+    ratio, half = own / others, Z * math.sqrt(spread / (own * others))
+    return Upstream(supplier, passed, failed, expected, ratio, ratio * math.exp(-half), ratio * math.exp(half))

@@ -1,0 +1,160 @@
+"""Queues: who is served, who leaves, who waits; how many within a time; and what it would take.
+
+Who left was not served: a wait that ends in leaving is a competing end, neither served nor still waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from wellserved.errors import RequestError
+from wellserved.measure import Question, Scope
+from wellserved.measure.ask import fill, filters, within
+from wellserved.measure.interval import wilson
+from wellserved.moments import NotComputed
+from wellserved.queueing.incidence import Incidence, incidence
+
+__all__ = ["LEFT", "SERVED", "TREATMENTS", "WAITING", "Interval", "Level", "Queue", "queue"]
+
+WAITING, SERVED, LEFT = 0, 1, 2
+MINIMUM = 10
+TREATMENTS: Final[dict[str, str]] = {
+    "left count against": "served within the time / all who came",
+    "quick leavers left out": "served within the time / all who came, less those who left within the time",
+    "leavers left out": "served within the time / all who were served",
+}
+"""The three usual ways to treat those who left. The first cannot be improved by making people leave."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """The share served within the time, by one treatment of those who left."""
+
+    treatment: str
+    n: int
+    share: float | NotComputed
+    low: float | NotComputed  # 95% interval, Wilson
+    high: float | NotComputed
+
+
+@dataclass(frozen=True)
+class Interval:
+    """One interval of the day, over all days; local time."""
+
+    start: int  # seconds from midnight
+    came: int
+    served: int
+    left: int
+    too_recent: int  # still waiting for less than the time: not known yet
+    levels: tuple[Level, ...]
+    waited: int  # seconds, all waits together, so far
+    in_time: int  # served within the time
+    days: int  # days on which anybody came at any time of day
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What happened to those who came."""
+
+    seconds: int  # the time within which they should be served
+    whole: Interval
+    intervals: tuple[Interval, ...]
+    incidence: Incidence  # share served, left and waiting by time waited
+    patience: float | NotComputed  # mean seconds until one leaves, if nobody were served
+    zone: str
+
+
+_ENDS = "CASE WHEN reply_secs IS NULL THEN resolution_secs WHEN resolution_secs IS NULL THEN reply_secs ELSE LEAST(reply_secs, resolution_secs) END"
+
+
+def queue(scope: Scope, question: Question, seconds: int, slot: int) -> Queue:
+    """What became of those who asked in the question's span: the whole, and by interval of the day (`slot` seconds).
+
+    Served: a person replied, or resolved without a reply. Left: abandoned before that.
+    """
+    if seconds < 0 or not 60 <= slot <= 86_400:
+        raise RequestError(
+            "The time cannot be negative, and an interval lasts a minute to a day.", "Change --within or --slot."
+        )
+    slots, waits, ends = _fetched(scope, question, slot)
+    if not len(waits):
+        raise RequestError("No case has a wait that began in this span.", "Widen --since and --until, or --where.")
+    days = _days(scope, question)
+    whole = _interval(0, waits, ends, seconds, days)
+    order = np.argsort(slots, kind="stable")
+    edges = np.flatnonzero(np.diff(slots[order], prepend=-1))
+    intervals = tuple(
+        _interval(int(slots[part[0]]) * slot, waits[part], ends[part], seconds, days)
+        for part in np.split(order, edges[1:])
+    )
+    left = int(np.count_nonzero(ends == LEFT))
+    patience: float | NotComputed = (
+        whole.waited / left if left >= MINIMUM else NotComputed(f"only {left} left; at least {MINIMUM} are needed")
+    )
+    return Queue(seconds, whole, intervals, incidence(waits, ends), patience, scope.zone)
+
+
+Ints = npt.NDArray[np.int64]
+
+
+def _fetched(scope: Scope, question: Question, slot: int) -> tuple[Ints, Ints, Ints]:
+    """Interval of the day, seconds waited, and how it ended, of each case."""
+    where, values = filters(scope, question)
+    as_of = fill("{as_of}", scope)
+    sql = (
+        f"SELECT asked_time, CASE WHEN served >= 0 THEN served * 3 + {SERVED} "
+        f"WHEN served IS NULL AND abandoned = 1 AND full_secs >= 0 THEN full_secs * 3 + {LEFT} "
+        f"WHEN served IS NULL AND closed = 0 THEN ({as_of} - asked_s) * 3 END AS coded "
+        f"FROM (SELECT *, {_ENDS} AS served FROM {scope.table}) AS waits WHERE {where} AND {within(question, 'asked')}"
+    )
+    parts: list[tuple[Ints, Ints]] = []
+    for batch in scope.engine.stream(sql, values):
+        known = batch.filter(batch["coded"].is_valid())
+        parts.append((known["asked_time"].to_numpy().astype(np.int64), known["coded"].to_numpy().astype(np.int64)))
+    none = np.empty(0, np.int64)
+    times, coded = (np.concatenate([none, *column]) for column in zip(*parts, strict=True)) if parts else (none, none)
+    keep = coded >= 0
+    return times[keep] // slot, coded[keep] // 3, coded[keep] % 3
+
+
+def _days(scope: Scope, question: Question) -> int:
+    where, values = filters(scope, question)
+    sql = f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT asked_day FROM {scope.table} WHERE {where} AND {within(question, 'asked')}) AS days"
+    return int(scope.engine.ask(sql, values)["n"][0].as_py())
+
+
+def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> Interval:
+    served, left = ends == SERVED, ends == LEFT
+    recent = (ends == WAITING) & (waits <= seconds)
+    in_time = int(np.count_nonzero(served & (waits <= seconds)))
+    came = len(waits) - int(np.count_nonzero(recent))
+    bases: Mapping[str, int] = {
+        "left count against": came,
+        "quick leavers left out": came - int(np.count_nonzero(left & (waits <= seconds))),
+        "leavers left out": int(np.count_nonzero(served)),
+    }
+    return Interval(
+        start=start,
+        came=len(waits),
+        served=int(np.count_nonzero(served)),
+        left=int(np.count_nonzero(left)),
+        too_recent=int(np.count_nonzero(recent)),
+        levels=tuple(_levels(in_time, bases)),
+        waited=int(waits.sum()),
+        in_time=in_time,
+        days=days,
+    )
+
+
+def _levels(in_time: int, bases: Mapping[str, int]) -> Iterator[Level]:
+    for treatment, n in bases.items():
+        if n < MINIMUM:
+            few = NotComputed(f"only {n} cases; at least {MINIMUM} are needed")
+            yield Level(treatment, n, few, few, few)
+        else:
+            yield Level(treatment, n, in_time / n, *wilson(in_time, n))

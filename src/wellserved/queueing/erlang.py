@@ -1,0 +1,118 @@
+"""How many must be there: Erlang's delay system, without leaving (C) and with (A).
+
+Both assume that people come at random at a steady rate, that handling times vary about exponentially, and first
+come, first served; Erlang A adds that people leave after an exponential patience. Not for hours in which the
+rate changes fast, or for work that can wait till tomorrow.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from scipy import integrate
+
+from wellserved.errors import RequestError
+
+MOST = 20_000  # servers
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a queue does in the long run."""
+
+    servers: int
+    wait: float  # share who wait at all
+    in_time: float  # share of all who come that is served within the time
+    left: float  # share who leave
+    mean_wait: float  # seconds, of all who come
+    busy: float  # share of the servers' time
+
+
+def erlang_b(load: float, servers: int) -> float:
+    """Share of calls lost where nobody can wait. A. K. Erlang 1917; recursion in the number of servers."""
+    inverse = 1.0
+    for count in range(1, servers + 1):
+        inverse = 1.0 + inverse * count / load
+        if inverse > 1e300:
+            return 0.0
+    return 1.0 / inverse
+
+
+def erlang_c(rate: float, handling: float, servers: int, seconds: float) -> Expected:
+    """rate: people a second; handling: mean seconds; nobody leaves. Endless where they are not enough.
+
+    Cooper, Introduction to Queueing Theory (1981), section 3.7.
+    """
+    load = rate * handling
+    if servers <= load:
+        return Expected(servers, 1.0, 0.0, 0.0, math.inf, 1.0)
+    lost = erlang_b(load, servers)
+    wait = lost / (1 - load / servers * (1 - lost))
+    late = wait * math.exp(-(servers - load) * seconds / handling)
+    return Expected(servers, wait, 1 - late, 0.0, wait * handling / (servers - load), load / servers)
+
+
+def erlang_a(rate: float, handling: float, patience: float, servers: int, seconds: float) -> Expected:
+    """rate: people a second; handling and patience: mean seconds.
+
+    Mandelbaum and Zeltyn, Service engineering in action: the Palm/Erlang-A queue (2007), section 4, building
+    blocks J and epsilon; the offered wait V has the density exp(rate*H(x) - servers*x/handling) rate/(eps + rate*J).
+    """
+    leaving, serving = 1 / patience, servers / handling
+    lost = erlang_b(rate * handling, servers - 1) if servers else 1.0
+    if servers == 0:
+        return Expected(0, 1.0, 0.0, 1.0, patience, 0.0)
+    top = max(math.log(rate / serving) / leaving, 0.0) if rate > serving else 0.0  # where the density is highest
+
+    def weight(x: float) -> float:
+        return rate / leaving * -math.expm1(-leaving * x) - serving * x
+
+    peak = weight(top)
+
+    def total(start: float, stays: bool) -> float:
+        width = min(1 / math.sqrt(leaving * serving), 40 / abs(serving - rate) if serving != rate else math.inf)
+        edges = [
+            start,
+            *sorted({edge for edge in (top - 8 * width, top - width, top + width, top + 8 * width) if edge > start}),
+        ]
+        pieces = [*pairwise(edges), (edges[-1], math.inf)]
+        parts = (
+            integrate.quad(lambda x: math.exp(weight(x) - peak - (leaving * x if stays else 0.0)), a, b, limit=200)
+            for a, b in pieces
+        )
+        return float(sum(part[0] for part in parts))
+
+    scaled = math.exp(-peak) / lost if lost and -peak < 700 else math.inf  # epsilon = 1 / B(servers - 1)
+    j = total(0.0, False)
+    whole = scaled + rate * j
+    if math.isinf(whole):
+        return Expected(servers, 0.0, 1.0, 0.0, 0.0, rate * handling / servers)
+    left = max((math.exp(-peak) + (rate - serving) * j) / whole, 0.0)
+    late = rate * total(seconds, True) / whole
+    busy = rate * (1 - left) * handling / servers
+    return Expected(servers, rate * j / whole, max(1 - left - late, 0.0), left, left * patience, busy)
+
+
+def needed(rate: float, handling: float, patience: float | None, seconds: float, share: float) -> Expected:
+    """The fewest servers with which the share is served within the time; without patience nobody leaves."""
+    if not 0 < share < 1 or rate <= 0 or handling <= 0 or (patience is not None and patience <= 0):
+        raise RequestError(
+            "Rate, handling time and patience must be above 0, and the share between 0 and 1.", "Change them."
+        )
+
+    def expected(servers: int) -> Expected:
+        if patience is None:
+            return erlang_c(rate, handling, servers, seconds)
+        return erlang_a(rate, handling, patience, servers, seconds)
+
+    low, high = 0, max(math.ceil(rate * handling), 1)
+    while expected(high).in_time < share:
+        low, high = high, high * 2
+        if high > MOST:
+            raise RequestError(f"More than {MOST:,} would be needed.", "Check the handling time: it is in seconds.")
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if expected(middle).in_time >= share else (middle, high)
+    return expected(high)

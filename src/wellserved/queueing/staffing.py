@@ -1,0 +1,74 @@
+"""What it would take, by interval of the day, and whether the formula fits what happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wellserved.errors import RequestError
+from wellserved.moments import NotComputed
+from wellserved.queueing import Interval, Queue
+from wellserved.queueing.erlang import Expected, erlang_a, erlang_c, needed
+
+FEWEST = 30  # cases in an interval of the day, below which its rate says little
+
+
+@dataclass(frozen=True)
+class Staffing:
+    """One interval of the day: what happened, what so many servers would give, and how many are needed."""
+
+    start: int  # seconds from midnight
+    an_hour: float  # people who came, mean of all days
+    in_time: float  # share served within the time, left counted against
+    left: float  # share who left
+    mean_wait: float  # seconds, of all who came, so far
+    as_if: Expected | NotComputed  # with the servers given, or with as many as come closest to what happened
+    wanted: Expected | NotComputed  # the fewest that reach the goal
+
+
+def staffing(
+    found: Queue, slot: int, handling: float, share: float, servers: int | None = None, patience: float | None = None
+) -> list[Staffing]:
+    """By interval of the day; handling: mean seconds of work a case; share: the goal of service within the time.
+
+    patience: mean seconds until one leaves; otherwise as found, or nobody leaves (Erlang C) where nobody did.
+    """
+    if handling <= 0 or not 0 < share < 1 or (servers is not None and servers < 1):
+        raise RequestError(
+            "The handling time must be above 0 and the goal between 0 and 1.", "Change --handling or --goal."
+        )
+    if patience is None and isinstance(found.patience, float):
+        patience = found.patience
+    return [_staffed(one, slot, handling, share, servers, patience, found.seconds) for one in found.intervals]
+
+
+def _staffed(
+    one: Interval, slot: int, handling: float, share: float, servers: int | None, patience: float | None, seconds: int
+) -> Staffing:
+    came = max(one.came - one.too_recent, 0)
+    rate = one.came / (one.days * slot)
+    observed = one.in_time / came if came else 0.0
+    as_if: Expected | NotComputed = NotComputed(f"only {came} cases; at least {FEWEST} are needed")
+    wanted = as_if
+    if came >= FEWEST:
+        wanted = needed(rate, handling, patience, seconds, share)
+        as_if = (
+            _expected(rate, handling, patience, servers, seconds)
+            if servers
+            else _closest(rate, handling, patience, seconds, observed)
+        )
+    return Staffing(
+        one.start, rate * 3_600, observed, one.left / max(one.came, 1), one.waited / max(one.came, 1), as_if, wanted
+    )
+
+
+def _expected(rate: float, handling: float, patience: float | None, servers: int, seconds: float) -> Expected:
+    if patience is None:
+        return erlang_c(rate, handling, servers, seconds)
+    return erlang_a(rate, handling, patience, servers, seconds)
+
+
+def _closest(rate: float, handling: float, patience: float | None, seconds: float, observed: float) -> Expected:
+    """The number of servers whose service within the time comes closest to what was observed."""
+    above = needed(rate, handling, patience, seconds, min(max(observed, 1e-6), 1 - 1e-6))
+    below = _expected(rate, handling, patience, above.servers - 1, seconds) if above.servers > 1 else above
+    return min((above, below), key=lambda one: abs(one.in_time - observed))
