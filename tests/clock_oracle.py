@@ -61,7 +61,7 @@ def states(events: Sequence[Event]) -> list[int]:
     """From each moment on: 0 with us, 1 waits for the customer, 2 for a third party, 3 closed."""
     state, closed, found = 0, False, []
     for event in events:
-        if event.kind in ("resolved", "abandoned"):
+        if event.kind in ("resolved", "abandoned", "merged"):
             closed = True
         elif event.kind == "reopened":
             closed, state = False, 0
@@ -92,7 +92,9 @@ def stop_of(events: Sequence[Event], rule: Any, start: int) -> int | None:
         return None
     if rule.which == "first":
         return fits[0]
-    words = [place for place, event in enumerate(events) if event.kind in ("resolved", "abandoned", "reopened")]
+    words = [
+        place for place, event in enumerate(events) if event.kind in ("resolved", "abandoned", "merged", "reopened")
+    ]
     return fits[-1] if words and fits[-1] == words[-1] else None
 
 
@@ -125,6 +127,20 @@ def value_of(
             else hours[force[place].name].at(end) - hours[force[place].name].at(begin)
         )
     return stop is not None, total
+
+
+def turns_of(events: Sequence[Event]) -> tuple[list[int], int | None]:
+    """Seconds from each further word of the customer to the next reply, and since when one waits without an answer."""
+    waits: list[int] = []
+    since: int | None = None
+    replied = False
+    for event in events:
+        if event.kind in ("replied", "explained"):
+            waits += [event.second - since] if since is not None else []
+            replied, since = True, None
+        elif event.kind in ("chased", "complained", "returned") and replied and since is None:
+            since = event.second
+    return waits, since
 
 
 def in_order(events: Sequence[Event]) -> list[Event]:

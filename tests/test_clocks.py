@@ -46,7 +46,7 @@ service = ["Islands"]
 """
 CASES = int(os.environ.get("WELLSERVED_CLOCK_CASES", "2000"))
 KINDS = ["asked", "chased", "replied", "explained", "auto_replied", "paused", "held", "resumed", "resolved", "reopened",
-         "abandoned", "handed_over", "assigned", "promised", "complained", "thanked"]  # fmt: skip
+         "abandoned", "handed_over", "assigned", "promised", "complained", "thanked", "merged", "split", "prioritised"]  # fmt: skip
 
 
 def some_case(draw: random.Random) -> list[Event]:

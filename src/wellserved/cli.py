@@ -344,9 +344,9 @@ def queue_(
 ) -> None:
     """Show a queue: who is served, who leaves, who waits, by time of day, and what it would take."""
     question = _question([], None, None, since, until, where)
-    length = _seconds(slot, "--slot")
+    time, length = _seconds(within, "--within"), _seconds(slot, "--slot")
     with _progress() as told:
-        found = actions.ask_queue(_workspace(home), question, _seconds(within, "--within"), length, told)
+        found = actions.ask_queue(_workspace(home), question, time, length, told)
     tables = queues.queue_tables(found)
     if handling is not None:
         lines = staffing(found, length, _seconds(handling, "--handling"), goal, servers)

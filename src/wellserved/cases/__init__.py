@@ -38,13 +38,12 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     if old.version >= 0 and all(old.facts.get(key) == value for key, value in _made_by(workspace, calendars).items()):
         changed = _changed(db, workspace, now, old)
     log.view(db, "every_moment", now.files if changed is None else now.since(changed))
-    if changed is not None:
-        db.execute("CREATE TEMP TABLE touched AS SELECT * FROM every_moment SEMI JOIN changed USING (source, case_id)")
     if changed is None:
         rows = _in_slices(db, workspace.zone, calendars, told)
         log.commit(workspace.cases, rows, "asked_month", noted, mode="overwrite", schema_mode="overwrite")
         engine.view(db, "all_cases", log.snapshot(workspace.cases).files, TYPES)
         return int(db.sql("SELECT count(*) FROM all_cases").fetchall()[0][0])
+    db.execute("CREATE TEMP TABLE touched AS SELECT * FROM every_moment SEMI JOIN changed USING (source, case_id)")
     db.execute(f"CREATE TEMP TABLE refolded AS {fold_moments(db, 'touched', workspace.zone, calendars)}")
     return _replace_months(db, workspace, old, noted)
 

@@ -1,0 +1,135 @@
+"""Cost against history and against change: a made workspace of 1, 3 and 10 million cases, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wellserved import actions, cases, log
+from wellserved.engine import duckdb as engine
+from wellserved.measure import Question, answer, find_measure
+from wellserved.moments import MOMENT_COLUMNS
+from wellserved.record import finished
+from wellserved.workspace import Workspace, create_workspace
+
+CHANGES = 20_000
+RATE, WAITS = ("promise_kept",), ("time_to_resolution", "time_to_resolution_p90")
+
+
+def seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """CPU and clock seconds of one call."""
+    cpu, clock = time.process_time(), time.perf_counter()
+    work()
+    return time.process_time() - cpu, time.perf_counter() - clock
+
+
+def made(folder: str, count: str) -> dict[str, float]:
+    """Make the moments, without folding them."""
+    workspace = create_workspace(Path(folder), "UTC")
+    real, cases.refresh = cases.refresh, lambda *_: 0
+    cpu, clock = seconds(lambda: actions.make_cases(workspace, int(count), 1))
+    cases.refresh = real
+    return {"cpu": cpu, "clock": clock, "peak": _peak()}
+
+
+def folded(folder: str) -> dict[str, float]:
+    """Fold all cases."""
+    cpu, clock = seconds(lambda: _refreshed(create_workspace(Path(folder), "UTC")))
+    return {"cpu": cpu, "clock": clock, "peak": _peak()}
+
+
+def refreshed(folder: str) -> dict[str, float]:
+    """Twenty thousand customers of the last three months write again; only their cases are folded, only their months written."""
+    workspace = create_workspace(Path(folder), "UTC")
+    _change(workspace)
+    cpu, clock = seconds(lambda: _refreshed(workspace))
+    return {"cpu": cpu, "clock": clock, "peak": _peak()}
+
+
+def asked(folder: str) -> dict[str, float]:
+    """A rate, and median and 90th percentile of a wait, by month and team: once warm, then timed."""
+    workspace = create_workspace(Path(folder), "UTC")
+    found = {}
+    with actions.opened(workspace) as scope:
+        for called, names in (("rate", RATE), ("waits", WAITS)):
+            question = Question(tuple(map(find_measure, names)), by="team", every="month")
+            answer(scope, question)
+            found[called] = sorted(seconds(lambda q=question: answer(scope, q))[0] for _ in range(3))[1]
+    return {**found, "peak": _peak()}
+
+
+def _refreshed(workspace: Workspace) -> None:
+    with workspace.writing() as scratch:
+        cases.refresh(workspace, scratch, actions.silent)
+
+
+def _change(workspace: Workspace) -> None:
+    """Append the changes to the log."""
+    snapshot = log.snapshot(workspace.cases)
+    with workspace.writing() as scratch:
+        db = engine.connect(workspace.log, workspace.cases, scratch=scratch)
+        engine.view(db, "cases", snapshot.files, cases.TYPES)
+        columns = {
+            "at": "to_timestamp(asked_s + 60)", "at_is": "'time'", "kind": "'chased'", "case_id": "case_id", "customer_id": "customer_id",
+            "source_ref": "case_id || '#again'", "source_row": "1", "content": "1",
+        }  # fmt: skip
+        given = {
+            one.name: one.type
+            for one in MOMENT_COLUMNS
+            if one.name not in ("moment_id", "correction", "recorded_at", "import_id", "month", "source")
+        }
+        listed = ", ".join(f'CAST({columns.get(name, "NULL")} AS {kind}) AS "{name}"' for name, kind in given.items())
+        recent = f"SELECT * FROM cases WHERE asked_month >= 202410 ORDER BY hash(case_id) LIMIT {CHANGES}"
+        sql = finished(f"SELECT {listed} FROM ({recent})", "synth", datetime(2025, 1, 1, tzinfo=UTC), "again")
+        db.execute(f"CREATE TEMP TABLE batch AS {sql}")
+        log.append(db, workspace, "batch", True, "again")
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _child(name: str, *arguments: str) -> dict[str, float]:
+    """One part in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.scale", name, *arguments], capture_output=True, text=True, check=True
+    )
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def run(sizes: tuple[int, ...]) -> list[dict[str, float]]:
+    """Print the costs of each size as a table, and return them."""
+    rows = []
+    print("\nCost against history and change (CPU seconds; clock; peak MB), two cores\n")
+    print(
+        "| cases | moments made | whole fold | fold peak MB | refresh after 20,000 changes | rate by month and team | median and p90 |\n|---|---|---|---|---|---|---|"
+    )
+    for size in sizes:
+        with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as folder:
+            home = f"{folder}/home"
+            parts = {
+                name: _child(name, home, *([str(size)] if name == "made" else []))
+                for name in ("made", "folded", "refreshed", "asked")
+            }
+        fold, again, ask = parts["folded"], parts["refreshed"], parts["asked"]
+        print(
+            f"| {size:,} | {parts['made']['cpu']:.0f} | {fold['cpu']:.0f} ({fold['clock']:.0f}) | {fold['peak']:.0f} | {again['cpu']:.1f} ({again['clock']:.1f}) | {ask['rate']:.2f} | {ask['waits']:.2f} |",
+            flush=True,
+        )
+        rows.append(
+            {"cases": size, "fold": fold["cpu"], "refresh": again["cpu"], "rate": ask["rate"], "waits": ask["waits"]}
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:])))

@@ -1,0 +1,225 @@
+"""What the fold makes of a case's moments: turns, renegotiated promises, merged and split cases, several answers, slices."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.clock_oracle import Event, in_order, turns_of
+from tests.clock_workspace import workspace_of
+from tests.conftest import NOW, sample
+from tests.test_clocks import CALENDARS, some_case
+from wellserved import cases, log
+from wellserved.actions import ask_measures, import_file, opened
+from wellserved.mapping import parse_mapping
+from wellserved.measure import Question, find_measure
+from wellserved.moments import NotComputed
+from wellserved.workspace import Workspace, create_workspace
+
+MAPPING = """
+name = "made"
+case = "case"
+[columns]
+customer_id = "customer"
+service = "service"
+""" + "".join(
+    f'[[moment]]\nkind = "{kind}"\nat = "at"\nref = "ref"\n{more}when = {{ column = "kind", is = ["{kind}"] }}\n'
+    for kind, more in {
+        **dict.fromkeys(("asked", "replied", "chased", "resolved", "merged", "split", "prioritised", "surveyed", "reopened"), ""),
+        "promised": 'due = "due"\n',
+        "rated": 'score = "score"\nscale = "SCALE"\n',
+    }.items()
+)  # fmt: skip
+
+
+def made(folder: Path, lines: Sequence[str], scale: str = "csat5") -> Workspace:
+    """Lines: case, day of January 2024, kind, then due=, score= or customer=; as of 31 January."""
+    workspace = create_workspace(folder / "home", "UTC")
+    path = folder / "made.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["case", "at", "kind", "due", "score", "customer", "service", "ref"])
+        writer.writeheader()
+        for place, line in enumerate([*lines, "the last, 31, asked"]):
+            case, day, kind, *rest = [part.strip() for part in line.split(",")]
+            facts = dict(part.split("=") for part in rest)
+            facts |= {"due": f"2024-01-{int(facts['due']):02d} 00:00:00"} if "due" in facts else {}
+            writer.writerow(
+                {
+                    "case": case,
+                    "at": f"2024-01-{int(day):02d} 00:00:00",
+                    "kind": kind,
+                    "service": "s",
+                    "ref": place,
+                    **facts,
+                }
+            )
+    import_file(
+        workspace, path, parse_mapping(MAPPING.replace("SCALE", scale), "made"), datetime(2024, 3, 1, tzinfo=UTC)
+    )
+    return workspace
+
+
+def columns_of(workspace: Workspace, *names: str) -> dict[str, tuple[object, ...]]:
+    with opened(workspace) as scope:
+        rows = scope.engine.ask(f"SELECT case_id, {', '.join(names)} FROM cases").to_pylist()
+    return {row["case_id"]: tuple(row[name] for name in names) for row in rows}
+
+
+def value(workspace: Workspace, name: str, **question: object) -> tuple[int, object]:
+    (series,) = ask_measures(workspace, Question((find_measure(name),), **question))  # type: ignore[arg-type]
+    return series.n[0], series.value[0]
+
+
+def some_talk(draw: random.Random) -> list[Event]:
+    """A case in which both sides say much."""
+    kinds = [
+        "replied",
+        "chased",
+        "complained",
+        "explained",
+        "returned",
+        "paused",
+        "resolved",
+        "reopened",
+        "auto_replied",
+    ]
+    second, events = 1_710_000_000 + draw.randrange(10_000_000), []
+    for place in range(draw.randrange(2, 15)):
+        events.append(Event(second, draw.choice(kinds) if place else "asked"))
+        second += draw.choice([0, 1, draw.randrange(90_000)])
+    return in_order(events)
+
+
+def test_turns_are_counted_as_the_oracle_counts_them(tmp_path: Path) -> None:
+    draw = random.Random(20261126)
+    made_cases = {f"case {number}": some_case(draw) for number in range(500)}
+    made_cases |= {f"talk {number}": some_talk(draw) for number in range(1_000)}
+    found = columns_of(workspace_of(tmp_path, made_cases, CALENDARS), "turns", "next_reply_secs", "turn_s")
+    several = 0
+    for number, events in made_cases.items():
+        waits, since = turns_of(in_order(events))
+        assert found[number] == (len(waits), max(waits, default=None), since), events
+        several += len(waits) > 1
+    assert several > 10
+    assert sum(row[2] is not None for row in found.values()) > 50
+
+
+def test_the_wait_for_the_next_reply_counts_words_that_nobody_has_answered(tmp_path: Path) -> None:
+    """Eleven answered after 10 hours, one waiting for two days: n is 12, the median 10 hours."""
+    hour, cases_ = 3_600, {}
+    for n in range(11):
+        cases_[f"{n}"] = [Event(0, "asked"), Event(hour, "replied"), Event(2 * hour, "chased"), Event(3 * hour, "chased"), Event(12 * hour, "replied"), Event(13 * hour, "resolved")]  # fmt: skip
+    cases_["waits"] = [Event(0, "asked"), Event(hour, "replied"), Event(2 * hour, "chased")]
+    cases_["closed without an answer"] = [Event(0, "asked"), Event(hour, "replied"), Event(2 * hour, "chased"), Event(50 * hour, "resolved")]  # fmt: skip
+    workspace = workspace_of(tmp_path, cases_)
+    assert value(workspace, "time_to_next_reply") == (12, 10.0)
+
+
+def test_pauses_and_holds_are_summed_and_open_ones_counted_so_far(tmp_path: Path) -> None:
+    hour, cases_ = 3_600, {}
+    for n in range(10):
+        cases_[f"{n}"] = [Event(0, "asked"), Event(hour, "paused"), Event(4 * hour, "resumed"), Event(5 * hour, "paused"), Event(7 * hour, "resolved")]  # fmt: skip
+    cases_["still"] = [Event(0, "asked"), Event(hour, "paused")]
+    cases_["never"] = [Event(0, "asked"), Event(90 * hour, "resolved")]
+    workspace = workspace_of(tmp_path, cases_)
+    assert value(workspace, "agent_wait") == (11, 5.0)
+    assert isinstance(value(workspace, "on_hold")[1], NotComputed)
+
+
+def test_another_time_named_in_time_is_agreed_and_named_too_late_is_not(tmp_path: Path) -> None:
+    lines = []
+    for n in range(10):  # agreed on day 3, before day 5 had passed; kept by day 9
+        lines += [f"a{n}, 1, asked", f"a{n}, 1, promised, due=5", f"a{n}, 3, promised, due=9", f"a{n}, 8, resolved"]
+    for n in range(6):  # named on day 6, after day 5 had passed
+        lines += [f"b{n}, 1, asked", f"b{n}, 1, promised, due=5", f"b{n}, 6, promised, due=9", f"b{n}, 8, resolved"]
+    for n in range(4):  # said again without a change; kept
+        lines += [f"c{n}, 1, asked", f"c{n}, 1, promised, due=5", f"c{n}, 2, promised, due=5", f"c{n}, 4, resolved"]
+    workspace = made(tmp_path, lines)
+    found = columns_of(workspace, "renegotiated", "overrun", "promises")
+    assert (found["a0"], found["b0"], found["c0"]) == ((1, 0, 2), (0, 1, 2), (0, 0, 2))
+    assert value(workspace, "promise_renegotiated") == (20, 0.5)
+    assert value(workspace, "promise_overrun") == (20, 0.3)
+    assert value(workspace, "promise_kept") == (20, 1.0)
+    assert value(workspace, "first_promise_kept") == (20, 0.2)
+
+
+def test_a_merged_case_is_neither_resolved_nor_open_nor_abandoned(tmp_path: Path) -> None:
+    lines = [line for n in range(12) for line in (f"{n}, 1, asked", f"{n}, 3, resolved")]
+    lines += [line for n in range(3) for line in (f"m{n}, 1, asked", f"m{n}, 1, promised, due=2", f"m{n}, 20, merged")]
+    lines += ["s, 1, asked", "s, 2, prioritised", "s, 2, split", "s2, 2, asked", "s, 4, resolved", "s2, 9, resolved"]
+    workspace = made(tmp_path, lines)
+    found = columns_of(workspace, "closed", "merged", "abandoned", "resolved_unknown", "full_secs", "promise_fate")
+    assert found["m0"] == (1, 1, 0, 0, None, None)
+    assert found["s"] == (1, 0, 0, 0, 3 * 86_400, None)
+    assert value(workspace, "resolved") == (14, 14.0)
+    assert value(workspace, "time_to_resolution") == (
+        15,
+        2.0,
+    )  # twelve, the two that were split, and the last, still open
+    assert value(workspace, "still_open") == (1, 1.0)
+
+
+def test_the_last_of_several_answers_counts_and_all_are_kept(tmp_path: Path) -> None:
+    lines = [
+        line
+        for n in range(12)
+        for line in (f"{n}, 1, asked", f"{n}, 2, resolved", f"{n}, 3, rated, score=1", f"{n}, 5, rated, score=5")
+    ]
+    workspace = made(tmp_path, lines)
+    assert value(workspace, "rating_mean") == (12, 5.0)
+    assert columns_of(workspace, "ratings", "score")["3"] == (2, 5.0)
+    with opened(workspace, moments=True) as scope:
+        kept = scope.engine.ask("SELECT count(*) AS n FROM moments WHERE kind = 'rated'")["n"].to_pylist()
+    assert kept == [24]
+
+
+def test_on_effort_a_low_score_is_good(tmp_path: Path) -> None:
+    """CES 1.0: ten ratings, 1 1 1 2 2 3 3 4 5 5: five good, three bad, mean effort 2.7; no mean rating."""
+    lines = [line for n, score in enumerate((1, 1, 1, 2, 2, 3, 3, 4, 5, 5)) for line in (f"{n}, 1, asked", f"{n}, 2, resolved", f"{n}, 3, rated, score={score}")]  # fmt: skip
+    workspace = made(tmp_path, lines, "ces5")
+    assert value(workspace, "rating_good") == (10, 0.5)
+    assert value(workspace, "rating_bad") == (10, 0.3)
+    assert value(workspace, "rating_net") == (10, pytest.approx(20))
+    assert value(workspace, "effort_mean") == (10, 2.7)
+    assert isinstance(value(workspace, "rating_mean")[1], NotComputed)
+
+
+def test_only_those_who_were_asked_are_in_the_response_rate_where_that_is_known(tmp_path: Path) -> None:
+    """Twenty resolved, ten of them asked, four of these answer, three of them well."""
+    lines = [line for n in range(20) for line in (f"{n}, 1, asked", f"{n}, 2, resolved")]
+    lines += [f"{n}, 2, surveyed" for n in range(10)] + [f"{n}, 3, rated, score={4 if n else 1}" for n in range(4)]
+    workspace = made(tmp_path, lines)
+    assert value(workspace, "response_rate") == (10, 0.4)
+    assert value(workspace, "rating_good_least") == (10, 0.3)
+    assert value(workspace, "rating_good_most") == (10, 0.9)
+
+
+def test_who_comes_back_within_a_week_was_not_helped_at_the_first_contact(tmp_path: Path) -> None:
+    """Twelve customers come once; A comes again five days after the resolution, B after nine; C is too recent to know."""
+    lines = [line for n in range(12) for line in (f"{n}, 1, asked, customer=c{n}", f"{n}, 2, resolved")]
+    lines += ["a1, 1, asked, customer=A", "a1, 2, resolved", "a2, 7, asked, customer=A", "a2, 8, resolved"]
+    lines += ["b1, 1, asked, customer=B", "b1, 2, resolved", "b2, 11, asked, customer=B", "b2, 12, resolved"]
+    lines += ["c, 26, asked, customer=C", "c, 27, resolved"]
+    workspace = made(tmp_path, lines)
+    assert value(workspace, "first_contact_resolution_7d") == (16, 15 / 16)
+    # A filter chooses cases, not what is known about the customer.
+    assert value(workspace, "first_contact_resolution_7d", until=datetime(2024, 1, 5).date()) == (14, 13 / 14)
+
+
+def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for size, called in ((10**9, "whole"), (400, "slices")):
+        monkeypatch.setattr(cases, "SLICE", size)
+        workspace = create_workspace(tmp_path / called, "America/New_York")
+        for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz"):
+            import_file(workspace, sample(name), now=NOW)
+        with opened(workspace) as scope:
+            found.append(scope.engine.ask("SELECT * FROM cases ORDER BY source, case_id").to_pylist())
+        assert log.snapshot(workspace.cases).version >= 0
+    assert len(found[0]) > 5_000
+    assert found[0] == found[1]
