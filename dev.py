@@ -1,15 +1,17 @@
 """Set up, demonstrate, check, test and measure wellserved with nothing but Python's standard library.
 
-python3 dev.py setup | demo | test [pytest arguments] | check | bench [names]
+python3 dev.py setup | demo | test [pytest arguments] | check | bench [names] | test-spark
 
 The first call makes .venv and installs the hashed locks: requirements.lock for the product itself,
-requirements-dev.lock besides for tests, checks and benchmarks.
+requirements-dev.lock besides for tests, checks and benchmarks. test-spark makes .venv-engines from
+requirements-engines.lock, with Spark and an older DuckDB.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -27,6 +29,21 @@ def run(*command: str | Path, **env: str) -> None:
     done = subprocess.run([str(part) for part in command], cwd=ROOT, env={**os.environ, **env}, check=False)
     if done.returncode:
         sys.exit(done.returncode)
+
+
+def engines() -> None:
+    """Ask every engine the same questions, a real Spark cluster among them, and compare each cell."""
+    if shutil.which("java") is None:
+        sys.exit("Spark needs Java 17 or newer; install one (Debian: apt-get install openjdk-17-jre-headless).")
+    place, lock = ROOT / ".venv-engines", ROOT / "requirements-engines.lock"
+    stamp, wanted = place / "lock.sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        venv.create(place, with_pip=True)
+        python = place / BIN.relative_to(VENV) / PYTHON.name
+        install = [python if part == PYTHON else part for part in installer()]
+        run(*install, "--require-hashes", "-r", lock)
+        stamp.write_text(wanted)
+    run(PYTHON, "-m", "bench.engines")
 
 
 def installer() -> list[str | Path]:
@@ -69,7 +86,7 @@ def check() -> None:
 
 def main(argv: list[str]) -> None:
     verb, rest = (argv[0] if argv else "help"), argv[1:]
-    if verb not in {"setup", "demo", "test", "check", "bench"}:
+    if verb not in {"setup", "demo", "test", "check", "bench", "test-spark"}:
         sys.exit(__doc__)
     setup(RUNTIME, *([] if verb == "demo" else [DEV]))
     if verb == "demo":
@@ -79,6 +96,8 @@ def main(argv: list[str]) -> None:
         run(PYTHON, "-m", "pytest", *rest)
     elif verb == "check":
         check()
+    elif verb == "test-spark":
+        engines()
     elif verb == "bench":
         run(PYTHON, "-m", "bench", *rest)
 

@@ -59,10 +59,24 @@ def _definition(one: Measure) -> list[str]:
         "Value (SQL)": f"`{one.value}`" if one.value else "",
         "Still waiting (SQL)": f"`{one.waiting}`, since `{one.since}`" if one.waiting else "",
         "Quantile": f"{one.quantile:g}" if one.kind in ("wait", "stock_age") else "",
+        "Elsewhere": _elsewhere(one),
         "Source": one.source,
-        "Version": str(one.version),
+        "Version": "; ".join([*reversed(one.history), f"{one.version if not one.history else 1}: first"]),
     }
     return [f"- **{name}:** {value}" for name, value in parts.items() if value]
+
+
+def _elsewhere(one: Measure) -> str:
+    """How other houses count the same wait, where they differ from ours."""
+    rules = [rule for rule in DEFINITIONS if rule.measure == one.name.removesuffix("_p90")]
+    if not rules:
+        return ""
+    ours = rules[0].words()
+    parts = []
+    for rule in rules[1:]:
+        differs = [f"{key} {value}" for key, value in rule.words().items() if value != ours[key]]
+        parts.append(f"{rule.house} ({rule.word}): {', '.join(differs) or 'the same'}")
+    return "; ".join(parts)
 
 
 def glossary() -> str:
