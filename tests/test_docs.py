@@ -53,6 +53,17 @@ def test_every_measure_rule_kind_and_column_is_documented() -> None:
     assert set().union(*RULE_SETS.values()) == set(RULES)
 
 
+def test_a_changed_number_is_announced_with_its_version() -> None:
+    changed = [one for one in MEASURES if one.version > 1]
+    assert changed
+    (told,) = re.findall(r"### Changed numbers\n(.*?)(?=\n##|\Z)", read("CHANGELOG.md"), re.S)
+    for one in changed:
+        assert [line.split(":")[0] for line in one.history] == [str(version) for version in range(2, one.version + 1)]
+        assert f"`{one.name}`" in told, one.name
+        assert one.history[-1] in read("docs/measures.md")
+    assert all(not one.history for one in MEASURES if one.version == 1)
+
+
 def test_every_link_between_documents_leads_somewhere() -> None:
     links = 0
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md")]:
@@ -65,7 +76,7 @@ def test_every_link_between_documents_leads_somewhere() -> None:
 def test_every_command_in_the_documents_exists() -> None:
     commands = set(re.findall(r"^## wellserved (\w+)", read("docs/cli.md"), re.M))
     assert {"init", "inspect", "import", "measures", "measure", "chart", "report", "log", "demo"} <= commands
-    for page in (read("README.md"), *(read(f"docs/{name}.md") for name in ("tutorial", "sources", "clocks"))):
+    for page in (read("README.md"), *(read(f"docs/{name}.md") for name in ("tutorial", "sources", "clocks", "queues"))):
         for line in re.findall(r"^wellserved (\w+)(.*)$", page, re.M):
             assert line[0] in commands
             help_text = read("docs/cli.md").split(f"## wellserved {line[0]}\n")[1].split("\n## ")[0]
@@ -102,7 +113,7 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 
 def test_locks_name_no_registry() -> None:
-    for lock in ("requirements.lock", "requirements-dev.lock"):
+    for lock in ("requirements.lock", "requirements-dev.lock", "requirements-engines.lock"):
         text = read(lock)
         assert "--hash=sha256:" in text
         assert "://" not in text

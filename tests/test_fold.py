@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.clock_oracle import Event, in_order, turns_of
 from tests.clock_workspace import workspace_of
@@ -16,6 +17,7 @@ from tests.conftest import NOW, sample
 from tests.test_clocks import CALENDARS, some_case
 from wellserved import cases, log
 from wellserved.actions import ask_measures, import_file, opened
+from wellserved.cli import app
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, find_measure
 from wellserved.moments import NotComputed
@@ -146,6 +148,34 @@ def test_another_time_named_in_time_is_agreed_and_named_too_late_is_not(tmp_path
     assert value(workspace, "promise_overrun") == (20, 0.3)
     assert value(workspace, "promise_kept") == (20, 1.0)
     assert value(workspace, "first_promise_kept") == (20, 0.2)
+
+
+def test_promises_are_set_beside_what_came_of_them(tmp_path: Path) -> None:
+    """Twelve promised four days took three, twelve promised one day took nine: the second should promise nine."""
+    lines = [line for n in range(12) for line in (f"a{n}, 1, asked", f"a{n}, 1, promised, due=5", f"a{n}, 4, resolved")]
+    lines += [
+        line for n in range(12) for line in (f"b{n}, 1, asked", f"b{n}, 1, promised, due=2", f"b{n}, 10, resolved")
+    ]
+    workspace = made(tmp_path, lines)
+    done = CliRunner().invoke(
+        app,
+        ["promises", "--by", "promised", "--format", "csv", "--home", str(workspace.folder)],
+        catch_exceptions=False,
+    )
+    first, second = list(csv.DictReader(done.stdout.splitlines()))
+    assert (first["promised"], first["fell due"], first["kept"], first["nine in ten done within"]) == (
+        "01 day",
+        "12",
+        "0.0%",
+        "9 days",
+    )
+    assert (second["promised"], second["kept"], second["promised, median"], second["nine in ten done within"]) == (
+        "04 days",
+        "100.0%",
+        "4 days",
+        "3 days",
+    )
+    assert second["another time agreed"] == "the record holds no second due times"
 
 
 def test_a_merged_case_is_neither_resolved_nor_open_nor_abandoned(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from wellserved.measure import MEASURES, Question, find_measure
 from wellserved.measure.clocks import HOUSES, definition
 from wellserved.moments import Every as EveryName
 from wellserved.queueing.staffing import staffing
-from wellserved.render import chains, clocks, data, html, markdown, queues, svg, terminal
+from wellserved.render import chains, clocks, data, html, markdown, promises, queues, svg, terminal
 from wellserved.render.clean import one_line
 from wellserved.render.table import csv_text
 from wellserved.report import Report
@@ -312,6 +312,25 @@ def compare(
     with _progress() as told:
         found = actions.compare_rules(_workspace(home), rules, source, told)
     _show_tables(clocks.compared_tables(*rules, found), format_, output)
+
+
+@app.command("promises")
+def promises_(
+    by: Annotated[
+        str | None, typer.Option("--by", help="Split by a column: service, team, promised (its length) ...")
+    ] = "service",
+    since: Since = None,
+    until: Until = None,
+    where: Where = None,
+    format_: FormatOption = Format.text,
+    output: Output = None,
+    home: Home = None,
+) -> None:
+    """Set what is promised beside what came of it: kept, agreed anew, too late, and what would keep nine in ten."""
+    question = _question(list(promises.ASKED), by, None, since, until, where)
+    with _progress() as told:
+        many = actions.ask_measures(_workspace(home), question, told)
+    _show_tables([promises.promise_table(many, by)], format_, output)
 
 
 @app.command("chain")
