@@ -1,10 +1,11 @@
 """Speed and memory, each as a ratio to a peer in the same run; nothing here gates a build.
 
-    make bench                     everything, at 1 and 10 million cases (about ten minutes)
+    make bench                     everything, at 1 and 10 million cases (about half an hour)
     python dev.py bench import     the import against the bare parser
     python dev.py bench measures   measures against DuckDB SQL by hand, polars and pandas
     python dev.py bench report     a report over 10 million cases: seconds and peak memory
     python dev.py bench hours      business seconds against other packages
+    python dev.py bench scale      fold, refresh and questions at 1, 3 and 10 million made cases; draws docs/cost.svg
 
 BENCH_CASES=1000000 asks fewer cases. CPU seconds of the process, median of the runs said.
 """
@@ -26,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import hours, peers, synthetic
+from bench import hours, peers, scale, synthetic
 from wellserved.actions import import_file
 from wellserved.calendar import Clock, parse_calendars
 from wellserved.engine import duckdb as engine
@@ -271,7 +272,7 @@ def bench_hours(pairs: int = 1_000_000) -> None:
 
 def main() -> None:
     """Run what is named, or everything."""
-    wanted = sys.argv[1:] or ["import", "measures", "report", "hours"]
+    wanted = sys.argv[1:] or ["import", "measures", "report", "hours", "scale"]
     most = int(os.environ.get("BENCH_CASES", "10000000"))
     if "import" in wanted:
         bench_import()
@@ -282,6 +283,8 @@ def main() -> None:
         bench_report(most)
     if "hours" in wanted:
         bench_hours()
+    if "scale" in wanted:
+        scale.draw(scale.run(tuple(cases for cases in (1_000_000, 3_000_000, 10_000_000) if cases <= most)))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import subprocess
@@ -129,6 +130,44 @@ def run(sizes: tuple[int, ...]) -> list[dict[str, float]]:
             {"cases": size, "fold": fold["cpu"], "refresh": again["cpu"], "rate": ask["rate"], "waits": ask["waits"]}
         )
     return rows
+
+
+LINES = {"fold": "whole fold", "refresh": "refresh after 20,000 changes", "waits": "median and p90", "rate": "a rate"}
+
+
+def draw(rows: list[dict[str, float]], target: Path = Path("docs/cost.svg")) -> None:
+    """Draw CPU seconds against cases, both on logarithmic scales; a straight line upwards is proportional growth."""
+    left, right, top, bottom = 60, 500, 24, 300
+    low, high = (math.log10(rows[place]["cases"]) for place in (0, -1))
+
+    def x(cases: float) -> float:
+        return left + (math.log10(cases) - low) / ((high - low) or 1) * (right - left)
+
+    def y(seconds: float) -> float:
+        return bottom - (math.log10(seconds) + 2) / 5 * (bottom - top)  # from a hundredth of a second to a thousand
+
+    words = 'font-family="sans-serif" font-size="12" fill="#444"'
+    parts = [f'<text x="{left}" y="14" {words}>CPU seconds</text>']
+    for power in range(-2, 4):
+        at = y(10**power)
+        parts.append(f'<line x1="{left}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" stroke="#ddd"/>')
+        parts.append(f'<text x="{left - 6}" y="{at + 4:.1f}" text-anchor="end" {words}>{10**power:g}</text>')
+    for row in rows:
+        parts.append(
+            f'<text x="{x(row["cases"]):.1f}" y="{bottom + 18}" text-anchor="middle" {words}>{row["cases"] / 1e6:g} million</text>'
+        )
+    for key, called in LINES.items():
+        points = " ".join(f"{x(row['cases']):.1f},{y(row[key]):.1f}" for row in rows)
+        parts.append(f'<polyline points="{points}" fill="none" stroke="#1a5fb4" stroke-width="2"/>')
+        parts += [f'<circle cx="{x(row["cases"]):.1f}" cy="{y(row[key]):.1f}" r="3.5" fill="#1a5fb4"/>' for row in rows]
+        parts.append(f'<text x="{right + 8}" y="{y(rows[-1][key]) + 4:.1f}" {words}>{called}</text>')
+    title = "CPU seconds against the number of cases"
+    body = "\n".join(parts)
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 330" width="700" height="330" role="img" aria-label="{title}">'
+    target.write_text(
+        f'{head}\n<title>{title}</title>\n<rect width="700" height="330" fill="#fff"/>\n{body}\n</svg>\n',
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

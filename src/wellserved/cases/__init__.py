@@ -43,26 +43,32 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
         log.commit(workspace.cases, rows, "asked_month", noted, mode="overwrite", schema_mode="overwrite")
         engine.view(db, "all_cases", log.snapshot(workspace.cases).files, TYPES)
         return int(db.sql("SELECT count(*) FROM all_cases").fetchall()[0][0])
-    db.execute("CREATE TEMP TABLE touched AS SELECT * FROM every_moment SEMI JOIN changed USING (source, case_id)")
+    columns = ", ".join(map(name, FOLDED_FROM))
+    db.execute(
+        f"CREATE TEMP TABLE touched AS SELECT {columns} FROM every_moment SEMI JOIN changed USING (source, case_id)"
+    )
     db.execute(f"CREATE TEMP TABLE refolded AS {fold_moments(db, 'touched', workspace.zone, calendars)}")
     return _replace_months(db, workspace, old, noted)
 
 
 def _in_slices(
-    db: duckdb.DuckDBPyConnection, zone: str, calendars: Calendars, told: Callable[[str, int, int], None]
+    db: duckdb.DuckDBPyConnection,
+    zone: str,
+    calendars: Calendars,
+    told: Callable[[str, int, int], None],
 ) -> pa.RecordBatchReader:
     """All cases, folded a slice of them at a time, so that memory does not grow with the log."""
-    (moments,) = db.sql("SELECT count(*) FROM every_moment").fetchall()[0]
+    moments, corrected = db.sql("SELECT count(*), bool_or(correction) FROM every_moment").fetchall()[0]
     slices = max(moments // SLICE, 1)
+    # An identity is looked at only where moments correct others, and is the widest column of all.
+    columns = ", ".join(name(column) for column in FOLDED_FROM if corrected or column != "moment_id")
 
     def folded(place: int) -> duckdb.DuckDBPyRelation:
-        scope = "every_moment"
-        if slices > 1:
-            scope = "slice"
-            only = f"hash(source, case_id) % {slices} = {place}"
-            columns = ", ".join(map(name, FOLDED_FROM))
-            db.execute(f"CREATE OR REPLACE TEMP TABLE slice AS SELECT {columns} FROM every_moment WHERE {only}")
-        return db.sql(fold_moments(db, scope, zone, calendars))
+        if slices == 1:
+            return db.sql(fold_moments(db, "every_moment", zone, calendars))
+        only = f"hash(source, case_id) % {slices} = {place}"
+        db.execute(f"CREATE OR REPLACE TEMP TABLE slice AS SELECT {columns} FROM every_moment WHERE {only}")
+        return db.sql(fold_moments(db, "slice", zone, calendars))
 
     first = folded(0).to_arrow_reader(100_000)
 
