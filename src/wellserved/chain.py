@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from wellserved.engine.duckdb import ask, text
 from wellserved.errors import RequestError
@@ -79,6 +80,7 @@ class Upstream:
     ratio: float  # Mantel-Haenszel risk ratio
     low: float  # 95% interval
     high: float
+    differs: bool = False  # also when as many comparisons are allowed for as were made (Bonferroni)
 
 
 @dataclass(frozen=True)
@@ -211,8 +213,18 @@ def _upstream(moments: Moments) -> tuple[Upstream, ...]:
         "SELECT supplier, team, service, count(*) AS n, count(*) FILTER (failed) AS failed FROM "
         "(SELECT DISTINCT source, case_id, supplier, team, service, failed FROM stays WHERE stay > 0) GROUP BY ALL",
     ).to_pylist()
-    found = [one for supplier in sorted({row["supplier"] for row in rows}) if (one := against_others(supplier, rows))]
-    return tuple(sorted(found, key=lambda one: (-one.expected * (one.low - 1), one.supplier)))
+    return ranked(rows)
+
+
+def ranked(rows: Sequence[dict[str, Any]]) -> tuple[Upstream, ...]:
+    """All suppliers that can be compared; of very many some would always seem to differ by chance."""
+    suppliers = sorted({row["supplier"] for row in rows})
+    found = [one for supplier in suppliers if (one := against_others(supplier, rows))]
+    stretch = float(special.ndtri(1 - 0.025 / max(len(found), 1))) / Z
+    judged = [
+        replace(one, differs=abs(math.log(one.ratio)) > stretch * math.log(one.high / one.ratio)) for one in found
+    ]
+    return tuple(sorted(judged, key=lambda one: (-one.expected * (one.low - 1), one.supplier)))
 
 
 def against_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstream | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wellserved.chain import Chain, Edge
+from wellserved.chain import Chain, Edge, Upstream
 from wellserved.moments import NotComputed
 from wellserved.render.clocks import clock_time
 from wellserved.report import Table
@@ -19,14 +19,14 @@ def chain_tables(found: Chain) -> list[Table]:
             round(one.expected, 1),
             f"{one.ratio:.2f}",
             f"{one.low:.2f} to {one.high:.2f}",
-            _weight(one.low, one.high),
+            _weight(one),
         )
         for one in found.upstream
     ]
     columns = ("team upstream", "cases passed on", "failed", "expected", "times as often", "95% interval", "")
     note = (
         "Failed: returned, reopened, complained of, or recorded as a failure. Expected: had these cases failed like other teams' "
-        "cases passed to the same team for the same service. First stands who has most failures beyond that, at the least. It says where to look, not why."
+        "cases passed to the same team for the same service. First stands who has most failures beyond that, at the least. The last column allows for as many comparisons as there are lines. It says where to look, not why."
     )
     places = [
         (
@@ -86,5 +86,7 @@ def _rated(found: tuple[int, float] | None) -> str:
     return f"{number(found[1])} (n = {number(found[0])})" if found else "not rated"
 
 
-def _weight(low: float, high: float) -> str:
-    return "more often than others" if low > 1 else "less often than others" if high < 1 else "no difference seen"
+def _weight(one: Upstream) -> str:
+    if not one.differs:
+        return "no more than chance gives"
+    return "more often than others" if one.ratio > 1 else "less often than others"

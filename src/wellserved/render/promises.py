@@ -28,7 +28,22 @@ def promise_table(many: Sequence[Series], by: str | None) -> Table:
         "What is promised and what nine in ten take should be alike; where they are not, promise the latter."
     )
     columns = (by or "all", "fell due", *_HEADS, "95% interval of kept", "of nine in ten")
-    return Table("What is promised, and what came of it", columns, rows, note)
+    lacking = _lacking(by_name)
+    keep = [place for place, column in enumerate(columns) if column not in lacking]
+    note += "".join(f" Not computable here: {column} ({reason})." for column, reason in lacking.items())
+    shown = tuple(tuple(row[place] for place in keep) for row in rows)
+    return Table("What is promised, and what came of it", tuple(columns[place] for place in keep), shown, note)
+
+
+def _lacking(by_name: Mapping[str, Series]) -> dict[str, str]:
+    """Columns that have one reason for every row instead of numbers."""
+    found = {}
+    for name, column in zip(ASKED, _HEADS, strict=True):
+        values = by_name[name].value
+        reasons = {value.reason for value in values if isinstance(value, NotComputed)}
+        if len(reasons) == 1 and len(values) > 1 and all(isinstance(value, NotComputed) for value in values):
+            found[column] = reasons.pop()
+    return found
 
 
 def _row(by_name: Mapping[str, Series], segment: str | None, place: int, kept: Series) -> tuple[object, ...]:
