@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -27,8 +27,9 @@ from wellserved.measure import MEASURES, Question, find_measure
 from wellserved.measure.clocks import HOUSES, definition
 from wellserved.moments import Every as EveryName
 from wellserved.queueing.staffing import staffing
-from wellserved.render import chains, clocks, data, html, markdown, promises, queues, svg, terminal
+from wellserved.render import chains, clocks, data, html, markdown, pictures, promises, queues, svg, terminal
 from wellserved.render.clean import one_line
+from wellserved.render.pictures import Picture
 from wellserved.render.table import csv_text
 from wellserved.report import Report
 from wellserved.report import Table as ReportTable
@@ -340,7 +341,8 @@ def chain_(
     """Follow hand-overs: who is whose supplier, where time is lost, and whose cases fail downstream."""
     with _progress() as told:
         found = actions.follow_chain(_workspace(home), source, told)
-    _show_tables(chains.chain_tables(found), format_, output)
+    title = "Hand-overs: where cases lie, and whose fail downstream"
+    _show_tables(chains.chain_tables(found), format_, output, title, [pictures.lying_picture(found)])
 
 
 @app.command("queue")
@@ -370,7 +372,8 @@ def queue_(
     if handling is not None:
         lines = staffing(found, length, _seconds(handling, "--handling"), goal, servers)
         tables.append(queues.staffing_table(lines, goal, servers is not None))
-    _show_tables(tables, format_, output)
+    title = "The queue: who was served, who left, who waits"
+    _show_tables(tables, format_, output, title, [pictures.waiting_picture(found)])
 
 
 def _seconds(length: str, option: str) -> int:
@@ -394,8 +397,10 @@ def hours(format_: FormatOption = Format.text, output: Output = None, home: Home
     _show_tables(tables, format_, output)
 
 
-def _show_tables(tables: list[ReportTable], format_: Format, output: Path | None) -> None:
-    """Tables in any format that can hold them; CSV holds the last one, which has the numbers."""
+def _show_tables(
+    tables: list[ReportTable], format_: Format, output: Path | None, title: str = "", drawn: Sequence[Picture] = ()
+) -> None:
+    """Tables, and their pictures, in any format that can hold them; CSV holds the last one, which has the numbers."""
     if format_ is Format.json:
         _write(data.as_json([asdict(one) for one in tables]), output)
     elif format_ is Format.csv:
@@ -407,8 +412,10 @@ def _show_tables(tables: list[ReportTable], format_: Format, output: Path | None
         _write("\n".join(line for part in parts for line in part), output)
     elif format_ is Format.text:
         _show(terminal.tables(tables), output)
+    elif format_ is Format.html:
+        _write(html.tables_page(title or tables[0].title, tables, drawn), output)
     else:
-        raise RequestError("This is shown as text, md, json or csv.", "Choose one with --format.")
+        raise RequestError("This is shown as text, html, md, json or csv.", "Choose one with --format.")
 
 
 @app.command()

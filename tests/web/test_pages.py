@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from typer.testing import CliRunner
 
 from wellserved import actions
+from wellserved.cli import app
 from wellserved.measure import Question, find_measure
 from wellserved.render import html
 from wellserved.workspace import Workspace
@@ -57,6 +59,13 @@ def pages(samples: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "index.html").write_text(html.index_page(made), encoding="utf-8")
     question = Question((find_measure("promise_kept"),), by="team", where=(("source", "boston311"),))
     (folder / "series.html").write_text(html.series_page(actions.ask_measures(samples, question)), encoding="utf-8")
+    for name, command in (
+        ("queue", ["queue", "--within", "4h", "--handling", "30m"]),
+        ("chain", ["chain", "--source", "servicenow"]),
+    ):
+        written = ["--format", "html", "--output", str(folder / f"{name}.html"), "--home", str(samples.folder)]
+        done = CliRunner().invoke(app, [*command, *written])
+        assert done.exit_code == 0, done.output
     return folder
 
 
@@ -72,11 +81,12 @@ def opened(
     return page, noise
 
 
-NAMES = ("index.html", "boston311.html", "servicenow.html", "cfpb.html", "series.html")
+NAMES = ("index.html", "boston311.html", "servicenow.html", "cfpb.html", "series.html", "queue.html", "chain.html")
 
 
 LOOKS = [("index.html", "light"), ("index.html", "dark"), ("boston311.html", "light"), ("boston311.html", "dark")]
 LOOKS += [("servicenow.html", "dark"), ("series.html", "light")]
+LOOKS += [(f"{name}.html", scheme) for name in ("queue", "chain") for scheme in ("light", "dark")]
 
 
 @pytest.mark.parametrize(("name", "scheme"), LOOKS)

@@ -23,7 +23,15 @@ def chain_tables(found: Chain) -> list[Table]:
         )
         for one in found.upstream
     ]
-    columns = ("team upstream", "cases passed on", "failed", "expected", "times as often", "95% interval", "")
+    columns = (
+        "team upstream",
+        "cases passed on",
+        "failed",
+        "expected",
+        "times as often",
+        "95% interval",
+        "beyond chance",
+    )
     note = (
         "Failed: returned, reopened, complained of, or recorded as a failure. Expected: had these cases failed like other teams' "
         "cases passed to the same team for the same service. First stands who has most failures beyond that, at the least. The last column allows for as many comparisons as there are lines. It says where to look, not why."

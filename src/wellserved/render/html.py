@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -11,7 +13,8 @@ from wellserved.measure.series import COLUMNS
 from wellserved.moments import ANCHORS
 from wellserved.render import svg
 from wellserved.render.data import chart_rows
-from wellserved.report import Report
+from wellserved.render.pictures import Picture
+from wellserved.report import Report, Table
 from wellserved.report.words import amount, between, number, percent, period_name
 
 _PAGES = Environment(
@@ -38,7 +41,7 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "signal" if value else ""
     if isinstance(value, float):
-        return number(value) if float(value).is_integer() else f"{value:,.4g}"
+        return number(value) if float(value).is_integer() or abs(value) >= 1000 else f"{value:,.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -80,6 +83,11 @@ def series_page(many: list[Series]) -> str:
         for series in many
     ]
     return _PAGES.get_template("series.html").render(tables=tables, columns=COLUMNS, anchors=ANCHORS)
+
+
+def tables_page(title: str, tables: Sequence[Table], pictures: Sequence[Picture] = ()) -> str:
+    """Tables with their pictures as a page."""
+    return _PAGES.get_template("tables.html").render(title=title, tables=tables, pictures=pictures)
 
 
 def chart_page(chart: Chart) -> str:

@@ -44,7 +44,7 @@ def queue_tables(found: Queue) -> list[Table]:
         else "Half of all who come are never served, as the record stands."
     )
     return [
-        Table("Who came", ("", "cases", "share"), came),
+        Table("Who came", ("what became of them", "cases", "share"), came),
         Table(f"Served within {within}", ("who left", "the share is", "n", "share", "95% interval"), tuple(levels)),
         Table("By time waited", ("waited", "served", "left", "still waiting"), tuple(course), note),
         _intervals(found),

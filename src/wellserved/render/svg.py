@@ -44,7 +44,9 @@ NARROW = Frame(360, 240, 46, 62)
 
 
 @dataclass(frozen=True)
-class _Scale:
+class Scale:
+    """A number's place in the drawing."""
+
     low: float
     high: float
     start: float
@@ -55,7 +57,8 @@ class _Scale:
         return round(self.start + part * (self.end - self.start), 1)
 
 
-def _text(x: float, y: float, words: str, anchor: str = "start", kind: str = "muted", size: int = 12) -> str:
+def label(x: float, y: float, words: str, anchor: str = "start", kind: str = "muted", size: int = 12) -> str:
+    """Words in the drawing; other people's are data."""
     fill = {"muted": MUTED, "ink": INK, "alarm": ALARM, "line": LINE}[kind]
     return (
         f'<text class="{kind}" x="{x:g}" y="{y:g}" fill="{fill}" font-size="{size}" '
@@ -63,7 +66,8 @@ def _text(x: float, y: float, words: str, anchor: str = "start", kind: str = "mu
     )
 
 
-def _svg(frame: Frame, title: str, description: str, body: Sequence[str]) -> str:
+def drawing(frame: Frame, title: str, description: str, body: Sequence[str]) -> str:
+    """The whole picture, with its title and what it shows in words."""
     size = "narrow" if frame.narrow else "wide"
     return (
         f'<svg class="{size}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {frame.width} {frame.height}" '
@@ -101,7 +105,7 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
     return "".join(parts)
 
 
-def _steps(xs: Sequence[float], line: Floats, y: _Scale, half: float) -> str:
+def _steps(xs: Sequence[float], line: Floats, y: Scale, half: float) -> str:
     """A limit as a staircase: it steps where it changes, and never slopes."""
     parts, before = [], None
     for x, value in zip(xs, line, strict=True):
@@ -134,7 +138,7 @@ def control_chart(chart: Chart, frame: Frame) -> str:
     """A control chart: points, centre, limits, signals marked by shape and named in words."""
     unit = chart.series.measure.unit
     low, high = _bounds(chart)
-    y = _Scale(low, high, frame.height - frame.bottom, frame.top)
+    y = Scale(low, high, frame.height - frame.bottom, frame.top)
     count = len(chart.values)
     half = (frame.width - frame.right - frame.left) / max(count, 1) / 2
     xs = [round(frame.left + half * (2 * place + 1), 1) for place in range(count)]
@@ -142,10 +146,10 @@ def control_chart(chart: Chart, frame: Frame) -> str:
     if isinstance(chart.limits, Limits):
         body += _limit_lines(chart.limits, frame, y, xs, half, unit)
     body += _points(chart, y, xs)
-    return _svg(frame, chart.series.measure.question, describe(chart), body)
+    return drawing(frame, chart.series.measure.question, describe(chart), body)
 
 
-def _axes(chart: Chart, frame: Frame, y: _Scale, xs: Sequence[float], unit: str) -> list[str]:
+def _axes(chart: Chart, frame: Frame, y: Scale, xs: Sequence[float], unit: str) -> list[str]:
     marks = ticks(y.low, y.high, 3 if frame.narrow else 4)
     step = marks[1] - marks[0] if len(marks) > 1 else 1.0
     right = frame.width - frame.right
@@ -153,17 +157,17 @@ def _axes(chart: Chart, frame: Frame, y: _Scale, xs: Sequence[float], unit: str)
     for mark in marks:
         height = y(mark)
         body.append(f'<path class="grid" d="M{frame.left} {height:g}H{right}" stroke="#d9dee4" stroke-width="1"/>')
-        body.append(_text(frame.left - 6, height + 4, _label(mark, unit, step), "end"))
+        body.append(label(frame.left - 6, height + 4, _label(mark, unit, step), "end"))
     labels = [period.label if period else "" for period in chart.series.periods]
     room = 64 if frame.narrow else 70
     every = max(1, math.ceil(room * len(xs) / max(right - frame.left, 1)))
     last = len(xs) - 1
     for place in range(last % every, len(xs), every):
-        body.append(_text(xs[place], frame.height - 9, labels[place], "middle"))
+        body.append(label(xs[place], frame.height - 9, labels[place], "middle"))
     return body
 
 
-def _limit_lines(limits: Limits, frame: Frame, y: _Scale, xs: Sequence[float], half: float, unit: str) -> list[str]:
+def _limit_lines(limits: Limits, frame: Frame, y: Scale, xs: Sequence[float], half: float, unit: str) -> list[str]:
     body, placed = [], []
     names = ("upper", "centre", "lower") if frame.narrow else ("upper limit", "centre", "lower limit")
     for words, line, dash in zip(names, (limits.upper, limits.centre, limits.lower), ("5 4", "", "5 4"), strict=True):
@@ -182,11 +186,11 @@ def _limit_lines(limits: Limits, frame: Frame, y: _Scale, xs: Sequence[float], h
     )  # and all of them up, if they leave the picture
     for height, (_, words, value) in zip(heights, sorted(placed), strict=True):
         shown = value if frame.narrow else f"{words} {value}"
-        body.append(_text(frame.width - frame.right + 6, height - lift, shown))
+        body.append(label(frame.width - frame.right + 6, height - lift, shown))
     return body
 
 
-def _points(chart: Chart, y: _Scale, xs: Sequence[float]) -> list[str]:
+def _points(chart: Chart, y: Scale, xs: Sequence[float]) -> list[str]:
     series, flagged = chart.series, np.zeros(len(xs), dtype=bool)
     for rule, mask in chart.found.items():
         if rule != "few_crossings":  # speaks of the whole chart, not of single points
@@ -237,15 +241,15 @@ def funnel_chart(funnel: Funnel, frame: Frame) -> str:
     shares = [row.share for row in funnel.rows]
     low, high = max(min(shares) - 0.05, 0.0), min(max(shares) + 0.05, 1.0)
     right = frame.width - frame.right
-    y = _Scale(low, high, frame.height - frame.bottom - 10, frame.top)
-    x = _Scale(math.log10(min(sizes)), math.log10(max(sizes) * 1.1), frame.left + 8, right)
+    y = Scale(low, high, frame.height - frame.bottom - 10, frame.top)
+    x = Scale(math.log10(min(sizes)), math.log10(max(sizes) * 1.1), frame.left + 8, right)
     body = []
     for mark in ticks(low, high):
         body.append(f'<path class="grid" d="M{frame.left} {y(mark):g}H{right}" stroke="#d9dee4"/>')
-        body.append(_text(frame.left - 6, y(mark) + 4, percent(mark, 0), "end"))
+        body.append(label(frame.left - 6, y(mark) + 4, percent(mark, 0), "end"))
     for power in range(math.ceil(x.low), math.floor(x.high) + 1):
-        body.append(_text(x(power), frame.height - 20, f"{10**power:,}", "middle"))
-    body.append(_text((frame.left + right) / 2, frame.height - 5, "cases in the segment", "middle"))
+        body.append(label(x(power), frame.height - 20, f"{10**power:,}", "middle"))
+    body.append(label((frame.left + right) / 2, frame.height - 5, "cases in the segment", "middle"))
     grid = np.linspace(x.low, x.high, 60)
     for spread, dash in ((False, "5 4"), (True, "1 3")):
         for side in (0, 1):
@@ -254,16 +258,16 @@ def funnel_chart(funnel: Funnel, frame: Frame) -> str:
                 f'<path class="limit" d="{_path(line)}" fill="none" stroke="{MUTED}" stroke-dasharray="{dash}"/>'
             )
     body.append(f'<path class="limit" d="M{frame.left} {y(funnel.overall):g}H{right}" stroke="{MUTED}"/>')
-    body.append(_text(right + 6, y(funnel.overall) + 4, f"all {percent(funnel.overall)}"))
+    body.append(label(right + 6, y(funnel.overall) + 4, f"all {percent(funnel.overall)}"))
     body += _funnel_points(funnel, x, y, right, 2 if frame.narrow else 4)
     words = (
         f"Funnel plot by {funnel.column}: {len(funnel.rows)} segments around {percent(funnel.overall)}; "
         f"{sum(row.stands_out for row in funnel.rows)} stand out."
     )
-    return _svg(frame, f"Segments by {funnel.column}", words, body)
+    return drawing(frame, f"Segments by {funnel.column}", words, body)
 
 
-def _funnel_points(funnel: Funnel, x: _Scale, y: _Scale, right: int, named: int) -> list[str]:
+def _funnel_points(funnel: Funnel, x: Scale, y: Scale, right: int, named: int) -> list[str]:
     body = []
     taken: list[float] = []
     for row in funnel.rows:
@@ -273,7 +277,7 @@ def _funnel_points(funnel: Funnel, x: _Scale, y: _Scale, right: int, named: int)
             if named and all(abs(height - other) > 13 for other in taken):
                 anchor = "end" if at > right / 2 else "start"
                 shift = -9 if anchor == "end" else 9
-                body.append(_text(at + shift, height + 4, row.segment[:28], anchor, "ink", 11))
+                body.append(label(at + shift, height + 4, row.segment[:28], anchor, "ink", 11))
                 taken.append(height)
                 named -= 1
         else:
@@ -283,21 +287,21 @@ def _funnel_points(funnel: Funnel, x: _Scale, y: _Scale, right: int, named: int)
 
 def pareto_chart(pareto: Pareto, narrow: bool) -> str:
     """Where the misses lie: bars with their 95% interval, most first."""
-    row_height, label = (38, 0) if narrow else (24, 230)
+    row_height, names = (38, 0) if narrow else (24, 230)
     frame = Frame(360 if narrow else 720, row_height * len(pareto.rows) + 12, 4, 60)
     most = max(row.high for row in pareto.rows)
-    x = _Scale(0, most, label + 8 if not narrow else 4, frame.width - frame.right)
+    x = Scale(0, most, names + 8 if not narrow else 4, frame.width - frame.right)
     body = []
     for place, row in enumerate(pareto.rows):
         top = place * row_height + (20 if narrow else 6)
         name = row.segment if len(row.segment) < 34 else row.segment[:32] + "…"
-        body.append(_text(4, top - 5, name, kind="ink") if narrow else _text(label, top + 12, name, "end", "ink"))
+        body.append(label(4, top - 5, name, kind="ink") if narrow else label(names, top + 12, name, "end", "ink"))
         body.append(
             f'<rect class="bar" x="{x(0):g}" y="{top}" width="{x(row.share) - x(0):g}" height="14" fill="{LINE}" fill-opacity=".75"/>'
         )
         body.append(
             f'<path class="interval" d="M{x(row.low):g} {top + 7}H{x(row.high):g}" stroke="{INK}" stroke-width="1.4"/>'
         )
-        body.append(_text(x(row.high) + 6, top + 12, percent(row.share)))
+        body.append(label(x(row.high) + 6, top + 12, percent(row.share)))
     words = f"Share of {number(pareto.total)} misses by {pareto.column}, most first."
-    return _svg(frame, f"Misses by {pareto.column}", words, body)
+    return drawing(frame, f"Misses by {pareto.column}", words, body)
