@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -43,7 +43,8 @@ def waiting_picture(found: Queue) -> Picture:
     return _both("What became of those who waited", lambda frame: _waiting(found, frame))
 
 
-def _waiting(found: Queue, frame: Frame) -> str:
+def _waiting(found: Queue, fits: Frame) -> str:
+    frame = replace(fits, right=fits.right + 28) if fits.narrow else fits  # room for the words at the lines' ends
     course = found.incidence
     last = float(course.seconds[-1]) if len(course.seconds) else 1.0
     x = Scale(0.0, math.log10(max(last, 60.0)), frame.left, frame.width - frame.right)
@@ -94,7 +95,7 @@ def _lying(found: Chain, frame: Frame) -> str:
     body = []
     for order, (part, colour) in enumerate(_LIES.items()):
         row, column = divmod(order, 2) if frame.narrow else (0, order)
-        at, down = 6 + column * (150 if frame.narrow else 165), 6 + 17 * row
+        at, down = 6 + column * 165, 6 + 17 * row
         body.append(f'<rect x="{at}" y="{down}" width="10" height="10" fill="{colour}"/>')
         body.append(label(at + 14, down + 9, _WORDS[part]))
     for line, place in enumerate(places):
