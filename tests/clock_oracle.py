@@ -138,6 +138,8 @@ def turns_of(events: Sequence[Event]) -> tuple[list[int], int | None]:
         if event.kind in ("replied", "explained"):
             waits += [event.second - since] if since is not None else []
             replied, since = True, None
+        elif event.kind in ("resolved", "abandoned", "merged"):
+            since = None
         elif event.kind in ("chased", "complained", "returned") and replied and since is None:
             since = event.second
     return waits, since

@@ -73,6 +73,53 @@ def test_stays_and_edges_worked_out_by_hand(tmp_path: Path) -> None:
     assert "at least 10" in edge.untouched.reason
 
 
+def test_a_rating_of_another_team_neither_moves_the_case_nor_makes_a_supplier(tmp_path: Path) -> None:
+    lines = [
+        "1,0,asked,Front",
+        "1,2,handed_over,Back",
+        "1,5,replied,Back",
+        "1,12,resolved,Back",
+        "1,13,rated,Third,Back,2",
+    ]
+    workspace = made(tmp_path, lines)
+    found = actions.follow_chain(workspace, None)
+    assert [(one.supplier, one.customer) for one in found.edges] == [("Front", "Back")]
+    assert {one.team for one in found.places} == {"Front", "Back"}
+    (series,) = actions.ask_measures(workspace, Question((find_measure("asked"),), by="team"))
+    assert series.segments == ("Back",)
+
+
+def test_only_what_fails_after_a_hand_over_counts_against_the_supplier(tmp_path: Path) -> None:
+    before = ["1,0,asked,Front", "1,1,returned", "1,2,handed_over,Back,Front", "1,5,resolved,Back"]
+    after = ["2,0,asked,Front", "2,2,handed_over,Back,Front", "2,5,resolved,Back", "2,6,returned"]
+    (edge,) = actions.follow_chain(made(tmp_path, before + after), None).edges
+    assert (edge.handovers, edge.failed) == (2, 1)
+
+
+def test_the_corrected_score_of_a_team_counts(tmp_path: Path) -> None:
+    lines = ["1,0,asked,Front", "1,2,handed_over,Back,Front", "1,5,resolved,Back", "1,6,rated,Front,Back,5"]
+    workspace = made(tmp_path, lines)
+    path = tmp_path / "made.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("Front,Back,5", "Front,Back,1"), encoding="utf-8")
+    import_file(workspace, path, parse_mapping(MAPPING, "made"))
+    (edge,) = actions.follow_chain(workspace, None).edges
+    assert edge.rates_supplier == (1, 1.0)
+
+
+def test_cases_that_begin_with_a_hand_over_have_no_time_before_it(tmp_path: Path) -> None:
+    lines = [line for n in range(12) for line in (f"{n},2,handed_over,Back,Front", f"{n},3,resolved,Back")]
+    found = actions.follow_chain(made(tmp_path, lines), None)
+    assert [(one.number, one.since_last) for one in found.steps] == [(1, 0.0)]
+
+
+def test_made_cases_of_two_seeds_are_never_mixed(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    actions.make_cases(workspace, 600, 1)
+    for count, seed in ((600, 2), (900, 1)):
+        with pytest.raises(RequestError, match="another number or seed"):
+            actions.make_cases(workspace, count, seed)
+
+
 def test_one_team_s_rating_of_another_is_no_customer_s_rating(tmp_path: Path) -> None:
     lines = [line for n in range(12) for line in (f"{n},0,asked,Front", f"{n},3,resolved,Front", f"{n},4,rated,Front,,5", f"{n},5,rated,Front,Back,1")]  # fmt: skip
     workspace = made(tmp_path, lines)

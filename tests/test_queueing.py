@@ -58,7 +58,7 @@ def birth_and_death(rate: float, handling: float, patience: float, servers: int)
 
 
 @pytest.mark.parametrize(
-    "case", [(0.2, 240, 120, 45), (0.2, 240, 120, 55), (1 / 60, 300, 600, 3), (2.0, 300, 180, 500), (0.01, 300, 60, 1), (10, 300, 60, 2_900), (0.2, 240, 120, 48)]
+    "case", [(0.2, 240, 120, 45), (0.2, 240, 120, 55), (1 / 60, 300, 600, 3), (2.0, 300, 180, 500), (0.01, 300, 60, 1), (10, 300, 60, 2_900), (0.2, 240, 120, 48), (0.385824 / 563_817, 563_817, 164.693, 1), (0.000141, 507_747, 158.8, 79)]
 )  # fmt: skip
 def test_erlang_a_agrees_with_the_balance_of_births_and_deaths(case: tuple[float, float, float, int]) -> None:
     found = erlang_a(*case, seconds=20)
@@ -195,6 +195,30 @@ def test_three_treatments_of_those_who_left_give_three_shares(tmp_path: Path) ->
     assert "50.0%" in shown.stdout
     assert "58.8%" in shown.stdout
     assert "66.7%" in shown.stdout
+
+
+def test_who_left_was_not_served_by_what_is_written_afterwards(tmp_path: Path) -> None:
+    events = [Event(DAY, "asked"), Event(DAY + 60, "abandoned"), Event(DAY + 7_200, "replied")]
+    found = actions.ask_queue(workspace_of(tmp_path, {"1": events}), Question(()), 20, 3_600)
+    assert (found.whole.served, found.whole.left, found.whole.waited) == (0, 1, 60)
+
+
+def test_the_last_interval_of_a_day_may_be_shorter(tmp_path: Path) -> None:
+    """Four an hour round the clock, in intervals of seven hours: the last lasts three, and as many come an hour."""
+    cases = dict(call(place, DAY + place * 900, 10) for place in range(4 * 24 * 10))
+    found = actions.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 7 * 3_600)
+    assert [line.an_hour for line in staffing(found, 7 * 3_600, 1_800, 0.8)] == [4, 4, 4, 4]
+
+
+def test_years_typed_wrongly_and_waits_of_no_length_do_no_harm(tmp_path: Path) -> None:
+    cases = dict([call(1, -1_800, 10), call(2, DAY + 600, 10)])
+    found = actions.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 3_600)
+    assert [(one.start, one.came) for one in found.intervals] == [(0, 1), (23 * 3_600, 1)]
+    (tmp_path / "none").mkdir()
+    at_once = dict(call(place, DAY + place * 60, left=0) for place in range(40))
+    found = actions.ask_queue(workspace_of(tmp_path / "none", at_once), Question(()), 20, 86_400)
+    assert isinstance(found.patience, NotComputed)
+    assert staffing(found, 86_400, 60, 0.8)[0].left == 1
 
 
 def test_the_same_wait_begins_at_another_time_of_day_in_another_zone(tmp_path: Path) -> None:

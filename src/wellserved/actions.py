@@ -166,6 +166,7 @@ def make_cases(workspace: Workspace, count: int, seed: int, told: Progress = sil
     import_id = hashlib.sha256(f"synth {count} {seed}".encode()).hexdigest()[:12]
     new = 0
     with workspace.writing() as scratch:
+        _only_these(workspace, import_id)
         for done, stretch in enumerate(stretches):
             told("Making cases", done, len(stretches))
             db = duckdb.connect(workspace.log, scratch=scratch)
@@ -174,6 +175,21 @@ def make_cases(workspace: Workspace, count: int, seed: int, told: Progress = sil
             db.close()
         cases.refresh(workspace, scratch, told)
     return new
+
+
+def _only_these(workspace: Workspace, import_id: str) -> None:
+    """Made cases of another number or seed have the same names, and would mix into no truth at all."""
+    db = duckdb.connect(workspace.log)
+    log.view(db, "moments", log.snapshot(workspace.log).files)
+    other = db.sql(
+        f"SELECT 1 FROM moments WHERE source = {duckdb.text(synth.SOURCE)} AND import_id <> {duckdb.text(import_id)} LIMIT 1"
+    ).fetchall()
+    db.close()
+    if other:
+        raise RequestError(
+            "This workspace holds made cases of another number or seed.",
+            "Make these in a workspace of their own: --home.",
+        )
 
 
 def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[RawTable, Inspection, Mapping | None]:

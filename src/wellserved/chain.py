@@ -34,6 +34,7 @@ ACTS = (
     "thanked",
     "recovered",
 )
+FAILS = ("returned", "complained", "reopened", "failed")
 MINIMUM = 10
 
 Seconds = float | NotComputed
@@ -118,7 +119,7 @@ def _stays(moments: Moments, only: str) -> None:
     """Leave a row for each team's stay with a case in `stays`."""
     upto = f"OVER ({CASE} ORDER BY o)"
     acts = ", ".join(map(text, ACTS))
-    fails = "coalesce(c.returns + c.reopens + c.complaints + c.failures, 0) > 0"
+    fails = ", ".join(map(text, FAILS))
     moments.db.execute(f"""
         CREATE OR REPLACE TEMP TABLE stays AS
         WITH m AS (
@@ -128,14 +129,16 @@ def _stays(moments: Moments, only: str) -> None:
         ), acted AS (
             SELECT *, min(o) FILTER (kind IN ({acts})) OVER ({CASE}, stay) AS act_o FROM m
         ), summed AS (
-            SELECT source, case_id, stay, arg_max(now_team, o) AS team, min(s) AS came_s, arg_min(from_team, o) AS given_by,
+            SELECT source, case_id, stay, arg_max(now_team, o) AS team, min(s) AS came_s, arg_min(from_team, o) FILTER (kind = 'handed_over') AS given_by,
+                   bool_or(kind IN ({fails})) AS fails,
                    min(s) FILTER (o = act_o) AS act_s, max(next_s) FILTER (state < 3) AS until_s, arg_max(state, o) < 3 AS lies,
                    coalesce(sum(next_s - s) FILTER (state = 0 AND (act_o IS NULL OR o < act_o)), 0) AS untouched,
                    coalesce(sum(next_s - s) FILTER (state = 0 AND o >= act_o), 0) AS in_hand,
                    coalesce(sum(next_s - s) FILTER (state = 1), 0) AS paused, coalesce(sum(next_s - s) FILTER (state = 2), 0) AS held
             FROM acted GROUP BY source, case_id, stay
         )
-        SELECT s.* REPLACE (coalesce(s.team, '(no team named)') AS team), c.service, {fails} AS failed,
+        SELECT s.* REPLACE (coalesce(s.team, '(no team named)') AS team), c.service,
+               bool_or(fails) OVER (w ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) AS failed,
                coalesce(CASE WHEN s.stay > 0 THEN coalesce(s.given_by, lag(s.team) OVER w) END, '(no team named)') AS supplier,
                lead(s.team) OVER w AS next_team, s.stay = max(s.stay) OVER ({CASE}) AS last, s.came_s - lag(s.came_s) OVER w AS since_last,
                s.came_s - min(s.came_s) OVER ({CASE}) AS since_asked
@@ -177,8 +180,10 @@ def _ratings(moments: Moments, only: str) -> dict[tuple[str, str], tuple[int, fl
     rows = ask(
         moments.db,
         f"SELECT from_team, team, count(*) AS n, avg(score) AS mean, count(DISTINCT scale) AS scales FROM ("
-        f'SELECT from_team, team, arg_max(score, "at") AS score, arg_max(scale, "at") AS scale FROM {moments.table} '
-        f"WHERE kind = 'rated' AND from_team IS NOT NULL AND team IS NOT NULL AND {only} GROUP BY source, case_id, from_team, team) GROUP BY ALL",
+        f"SELECT from_team, team, score, scale FROM {moments.table} "
+        f"WHERE kind = 'rated' AND from_team IS NOT NULL AND team IS NOT NULL AND {only} "
+        "QUALIFY row_number() OVER (PARTITION BY source, case_id, from_team, team "
+        'ORDER BY "at" DESC, recorded_at DESC, source_row DESC) = 1) GROUP BY ALL',
     ).to_pylist()
     return {(row["from_team"], row["team"]): (row["n"], row["mean"]) for row in rows if row["scales"] == 1}
 
@@ -200,7 +205,7 @@ def _steps(moments: Moments) -> tuple[Step, ...]:
     """Time to each hand-over, of the cases that had it."""
     rows = ask(
         moments.db,
-        "SELECT stay, count(*) AS n, median(since_asked) AS asked, median(since_last) AS last FROM stays WHERE stay > 0 "
+        "SELECT stay, count(*) AS n, median(since_asked) AS asked, coalesce(median(since_last), median(since_asked)) AS last FROM stays WHERE stay > 0 "
         f"GROUP BY stay HAVING count(*) >= {MINIMUM} ORDER BY stay",
     ).to_pylist()
     return tuple(Step(row["stay"], row["n"], float(row["asked"]), float(row["last"])) for row in rows)

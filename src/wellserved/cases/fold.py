@@ -57,7 +57,7 @@ def local(seconds: str, zone: str, what: str) -> str:
     if what == "day":
         return f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER)"
     if what == "time":
-        return f"CAST(epoch_us({local}) // 1000000 % 86400 AS INTEGER)"
+        return f"CAST((epoch_us({local}) // 1000000 % 86400 + 86400) % 86400 AS INTEGER)"  # before 1970 too
     return f"CAST(year({local}) * 100 + month({local}) AS INTEGER)"
 
 
@@ -228,7 +228,10 @@ def timed_sql(moments: str, corrected: bool, calendars: Calendars, spans: int) -
         f"WHEN {text(kind)} THEN {rank}" for kind, rank in zip(_STATES, (1, 2, 3, 3, 4, 4, 4), strict=True)
     )
     order = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 8 + CASE kind {ranks} ELSE 0 END'
-    plain = f'SELECT *, epoch_us("at") // 1000000 AS s, {order} AS o FROM {moments} {latest if corrected else ""}'
+    # A team's rating of another names the rated team, which need not have the case.
+    had = f"CASE WHEN kind = 'rated' AND NOT {_OUTSIDE} THEN NULL ELSE team END AS team"
+    latest = latest if corrected else ""
+    plain = f'SELECT * REPLACE ({had}), epoch_us("at") // 1000000 AS s, {order} AS o FROM {moments} {latest}'
     if not calendars.all:
         nothing = "CAST(NULL AS BIGINT)"
         return f"SELECT *, {nothing} AS b, {nothing} AS f, CAST(NULL AS VARCHAR) AS calendar FROM ({plain})"
@@ -336,18 +339,20 @@ def _turns(m: str) -> str:
     """SQL: per case, how long a further word of the customer waited for a person's answer once there had been a first one.
 
     A turn begins with the first word after a reply and ends with the next reply; words in between belong to it.
+    What nobody had answered when the case was closed is no turn.
     """
-    further, reply = f"kind IN ({_list(_FURTHER)})", f"kind IN ({_list(_REPLY)})"
+    further, reply, end = (f"kind IN ({_list(kinds)})" for kinds in (_FURTHER, _REPLY, _ENDS))
     before = "OVER (PARTITION BY source, case_id ORDER BY o ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
     return f"""
         SELECT source, case_id, count(to_s) AS turns, max(to_s - from_s) AS next_reply_secs, max(to_b - from_b) AS next_reply_bus,
                max(from_s) FILTER (to_s IS NULL) AS turn_s, max(from_b) FILTER (to_s IS NULL) AS turn_b
-        FROM (SELECT source, case_id, replied, min(s) FILTER ({further}) AS from_s, min(b) FILTER ({further}) AS from_b,
+        FROM (SELECT source, case_id, part, min(s) FILTER ({further}) AS from_s, min(b) FILTER ({further}) AS from_b,
                      min(s) FILTER ({reply}) AS to_s, min(b) FILTER ({reply}) AS to_b
-              FROM (SELECT *, count(*) FILTER ({reply}) {before} AS replied
+              FROM (SELECT *, count(*) FILTER ({reply} OR {end}) {before} AS part, count(*) FILTER ({reply}) {before} AS replied
                     FROM {m} SEMI JOIN (SELECT DISTINCT source, case_id FROM {m} WHERE {further}) USING (source, case_id)
-                    WHERE {further} OR {reply})
-              WHERE replied > 0 GROUP BY source, case_id, replied HAVING count(*) FILTER ({further}) > 0)
+                    WHERE {further} OR {reply} OR {end})
+              WHERE replied > 0 GROUP BY source, case_id, part
+              HAVING count(*) FILTER ({further}) > 0 AND NOT bool_or({end}))
         GROUP BY source, case_id"""
 
 

@@ -118,7 +118,7 @@ def _parsed(text: bytes, schema: pa.Schema, convert: pc.ConvertOptions) -> list[
     if not text:
         return []
     read = pc.ReadOptions(column_names=schema.names, block_size=1 << 25)
-    options = pc.ParseOptions(newlines_in_values=True)
+    options = pc.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)  # one NULL is an empty line
     batches: list[pa.RecordBatch] = pc.read_csv(io.BytesIO(text), read, options, convert).to_batches()
     return batches
 

@@ -87,16 +87,23 @@ def queue(scope: Scope, question: Question, seconds: int, slot: int) -> Queue:
     days = _days(scope, question)
     whole = _interval(0, waits, ends, seconds, days)
     order = np.argsort(slots, kind="stable")
-    edges = np.flatnonzero(np.diff(slots[order], prepend=-1))
+    edges = np.flatnonzero(np.append(True, np.diff(slots[order]) != 0))
     intervals = tuple(
         _interval(int(slots[part[0]]) * slot, waits[part], ends[part], seconds, days)
         for part in np.split(order, edges[1:])
     )
-    left = int(np.count_nonzero(ends == LEFT))
-    patience: float | NotComputed = (
-        whole.waited / left if left >= MINIMUM else NotComputed(f"only {left} left; at least {MINIMUM} are needed")
+    return Queue(seconds, whole, intervals, incidence(waits, ends), _patience(whole), scope.zone)
+
+
+def _patience(whole: Interval) -> float | NotComputed:
+    """All time waited, by the number who left: the mean of an exponential patience, most of it not seen to its end."""
+    if whole.left < MINIMUM:
+        return NotComputed(f"only {whole.left} left; at least {MINIMUM} are needed")
+    return (
+        whole.waited / whole.left
+        if whole.waited
+        else NotComputed("the record shows no time between coming and leaving")
     )
-    return Queue(seconds, whole, intervals, incidence(waits, ends), patience, scope.zone)
 
 
 Ints = npt.NDArray[np.int64]
@@ -107,8 +114,8 @@ def _fetched(scope: Scope, question: Question, slot: int) -> tuple[Ints, Ints, I
     where, values = filters(scope, question)
     as_of = fill("{as_of}", scope)
     sql = (
-        f"SELECT asked_time, CASE WHEN served >= 0 THEN served * 3 + {SERVED} "
-        f"WHEN served IS NULL AND abandoned = 1 AND full_secs >= 0 THEN full_secs * 3 + {LEFT} "
+        f"SELECT asked_time, CASE WHEN abandoned = 1 AND full_secs >= 0 AND (served IS NULL OR full_secs < served) "
+        f"THEN full_secs * 3 + {LEFT} WHEN served >= 0 THEN served * 3 + {SERVED} "
         f"WHEN served IS NULL AND closed = 0 THEN ({as_of} - asked_s) * 3 END AS coded "
         f"FROM (SELECT *, {_ENDS} AS served FROM {scope.table}) AS waits WHERE {where} AND {within(question, 'asked')}"
     )

@@ -72,11 +72,14 @@ def erlang_a(rate: float, handling: float, patience: float, servers: int, second
     peak = weight(top)
 
     def total(start: float, stays: bool) -> float:
-        width = min(1 / math.sqrt(leaving * serving), 40 / abs(serving - rate) if serving != rate else math.inf)
-        edges = [
-            start,
-            *sorted({edge for edge in (top - 8 * width, top - width, top + width, top + 8 * width) if edge > start}),
+        # The weight changes on three scales: around its top, where servers catch up, and in the tail.
+        scales = [
+            1 / math.sqrt(leaving * serving),
+            1 / serving,
+            *([1 / abs(serving - rate)] if serving != rate else []),
         ]
+        steps = [sign * scale * many for scale in scales for many in (0.1, 1, 8, 64) for sign in (-1, 1)]
+        edges = [start, *sorted({top + step for step in steps if top + step > start})]
         pieces = [*pairwise(edges), (edges[-1], math.inf)]
         parts = (
             integrate.quad(lambda x: math.exp(weight(x) - peak - (leaving * x if stays else 0.0)), a, b, limit=200)

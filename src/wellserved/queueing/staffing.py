@@ -45,7 +45,7 @@ def _staffed(
     one: Interval, slot: int, handling: float, share: float, servers: int | None, patience: float | None, seconds: int
 ) -> Staffing:
     came = max(one.came - one.too_recent, 0)
-    rate = one.came / (one.days * slot)
+    rate = one.came / (one.days * min(slot, 86_400 - one.start))  # the day's last interval may be shorter
     observed = one.in_time / came if came else 0.0
     as_if: Expected | NotComputed = NotComputed(f"only {came} cases; at least {FEWEST} are needed")
     wanted = as_if
