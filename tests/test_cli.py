@@ -186,7 +186,7 @@ def test_a_case_is_explained_and_two_rules_compared_in_every_form(tmp_path: Path
         (("explain", "time_to_resolution", "Z"), "no case"),
         (("compare", "requester_wait", "--as", "plain"), "No rule of plain"),
         (("compare", "time_to_resolution", "--as", "plane"), "Did you mean plain"),
-        (("explain", "time_to_resolution", "A", "--format", "svg"), "text, md, json or csv"),
+        (("explain", "time_to_resolution", "A", "--format", "svg"), "text, html, md, json or csv"),
     ):
         refused = run(home, *wrong)
         assert refused.returncode == 2, wrong
