@@ -96,7 +96,7 @@ def is_current(workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> bo
 def _changed(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> int | None:
     """Leave the cases with new moments in `changed`; returns the month (yyyymm, UTC) of the earliest of their moments.
 
-    None: so many changed that all are folded again.
+    None: all are folded again, since many changed or none is known to have.
     """
     folded = log.snapshot(workspace.log, int(old.facts["log_version"]))
     if not set(folded.files) <= set(now.files):  # the log was compacted
@@ -106,7 +106,7 @@ def _changed(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: log.Snaps
     db.execute("CREATE TEMP TABLE changed AS SELECT DISTINCT source, case_id FROM newest")
     (count,) = db.sql("SELECT count(*) FROM changed").fetchall()[0]
     (all_cases,) = db.sql("SELECT count(*) FROM old_cases").fetchall()[0]
-    if count > MUCH * all_cases:
+    if not count or count > MUCH * all_cases:  # another version without new moments: nothing says what changed
         return None
     first = "make_timestamp(min(first_s) * 1000000)"
     known = f"SELECT CAST(year({first}) * 100 + month({first}) AS INTEGER) FROM old_cases SEMI JOIN changed USING (source, case_id)"
