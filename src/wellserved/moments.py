@@ -167,7 +167,6 @@ CASE_COLUMNS: Final[tuple[Column, ...]] = (
     Column("reopens", "BIGINT", "times reopened"),
     Column("chases", "BIGINT", "times the customer asked again"),
     Column("contacts", "BIGINT", "times the customer came: asked, chased, complained, returned"),
-    Column("last_contact_s", "BIGINT", "last time the customer came; epoch seconds; missing: not on record"),
     Column("turns", "BIGINT", "times a person answered a further word of the customer after the first reply"),
     Column("next_reply_secs", "BIGINT", "the longest of these waits, seconds; missing: none has ended"),
     Column("next_reply_bus", "BIGINT", "the same in business seconds; missing: no opening hours either"),

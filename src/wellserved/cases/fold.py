@@ -139,7 +139,6 @@ def _aggregates(given: Present, hours: bool) -> dict[str, str]:
         "score": over("arg_max(score, o)", "rated", only=_OUTSIDE, gives="DOUBLE"),
         "scale": over("arg_max(scale, o)", "rated", only=_OUTSIDE, gives="VARCHAR"),
         "recovered_s": over("max(s)", "recovered"),
-        "last_contact_s": over("max(s)", *_CONTACT),
         "last_s": 'max(s) FILTER ("at" <= recorded_at)',  # a typing error in a year must not move "as of"
     }  # fmt: skip
 
