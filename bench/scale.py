@@ -17,8 +17,7 @@ from pathlib import Path
 from wellserved import actions, cases, log
 from wellserved.engine import duckdb as engine
 from wellserved.measure import Question, answer, find_measure
-from wellserved.moments import MOMENT_COLUMNS
-from wellserved.record import finished
+from wellserved.record import finished, own_columns
 from wellserved.workspace import Workspace, create_workspace
 
 CHANGES = 20_000
@@ -82,14 +81,10 @@ def _change(workspace: Workspace) -> None:
             "at": "to_timestamp(asked_s + 60)", "at_is": "'time'", "kind": "'chased'", "case_id": "case_id", "customer_id": "customer_id",
             "source_ref": "case_id || '#again'", "source_row": "1", "content": "1",
         }  # fmt: skip
-        given = {
-            one.name: one.type
-            for one in MOMENT_COLUMNS
-            if one.name not in ("moment_id", "correction", "recorded_at", "import_id", "month", "source")
-        }
-        listed = ", ".join(f'CAST({columns.get(name, "NULL")} AS {kind}) AS "{name}"' for name, kind in given.items())
         recent = f"SELECT * FROM cases WHERE asked_month >= 202410 ORDER BY hash(case_id) LIMIT {CHANGES}"
-        sql = finished(f"SELECT {listed} FROM ({recent})", "synth", datetime(2025, 1, 1, tzinfo=UTC), "again")
+        sql = finished(
+            f"SELECT {own_columns(columns)} FROM ({recent})", "synth", datetime(2025, 1, 1, tzinfo=UTC), "again"
+        )
         db.execute(f"CREATE TEMP TABLE batch AS {sql}")
         log.append(db, workspace, "batch", True, "again")
 

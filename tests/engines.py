@@ -10,11 +10,11 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from wellserved.engine import Engine
 from wellserved.measure import MEASURES, Question, Scope, answer, rows
-from wellserved.measure.ask import Scope as AskScope
 
 QUESTIONS: dict[str, dict[str, object]] = {
     "whole": {},
@@ -37,7 +37,7 @@ def answers(scope: Scope, question: dict[str, object]) -> list[dict[str, object]
 
 def on(scope: Scope, engine: Engine, table: str) -> Scope:
     """The same cases, asked by another engine."""
-    return AskScope(engine, table, scope.zone, scope.as_of, scope.log_version, scope.hours, scope.surveying)
+    return replace(scope, engine=engine, table=table)
 
 
 def differences(ours: Sequence[dict[str, object]], theirs: Sequence[dict[str, object]]) -> list[object]:

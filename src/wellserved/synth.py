@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from wellserved.moments import MOMENT_COLUMNS, day_number
-from wellserved.record import finished
+from wellserved.moments import day_number
+from wellserved.record import finished, own_columns
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -40,7 +40,7 @@ TRUTHS = {
     "change_date": CHANGE.isoformat(),
     "effect": {"team": "Repairs", "time_to_resolution_times": EFFECT},
     "gaming": {"team": "Network", "time_to_resolution_times": EARLY, "reopen_rate_from": 0.05, "reopen_rate_to": 0.2},
-    "upstream_fault": {"team": "Intake East", "return_odds_times": FAULT, "service": "any that is passed on"},
+    "upstream_fault": {"team": "Intake East", "return_rate_times": FAULT, "service": "any that is passed on"},
     "leak": {"from": "any", "to": BACK, "days_untouched": LEAK},
     "promise_days": {"Bill": 2, "Repair": 5, "Line": 1, "Delivery": 10},
     "rating": "csat5; two points less when late, one when returned",
@@ -101,13 +101,7 @@ def _moment(place: int, kind: str, second: str, only: str, more: dict[str, str])
         "account_id": "'account ' || account", "channel": "channel", "service": "service", "priority": "priority",
         "source_ref": f"CAST(n AS VARCHAR) || '#{place}'", "source_row": f"n * {len(_RULES)} + {place}", "content": str(place), **more,
     }  # fmt: skip
-    made = {"moment_id", "correction", "recorded_at", "import_id", "month", "source"}
-    listed = ", ".join(
-        f'CAST({given.get(one.name, "NULL")} AS {one.type}) AS "{one.name}"'
-        for one in MOMENT_COLUMNS
-        if one.name not in made
-    )
-    return f"SELECT {listed} FROM drawn WHERE {only}"
+    return f"SELECT {own_columns(given)} FROM drawn WHERE {only}"
 
 
 def _drawn(draw: np.random.Generator, of: Stretch) -> pa.Table:

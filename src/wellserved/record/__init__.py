@@ -271,10 +271,7 @@ def _moment(rule: MomentRule, mapping: Mapping, readings: dict[str, DateReading]
         if fact in mapping.columns:
             cell = name(mapping.columns[fact])
             given[fact] = f"try_cast({cell} AS BOOLEAN)" if fact == "internal" else cell
-    own = {column.name: column.type for column in MOMENT_COLUMNS if column.name not in _LATER}
-    listed = [f"CAST({given.get(column) or 'NULL'} AS {kind}) AS {name(column)}" for column, kind in own.items()]
-    listed.append(f"{_content(given)} AS content")
-    return f"SELECT {', '.join(listed)} FROM good WHERE {place[rule.at]} IS NOT NULL AND ({_condition(rule)})"
+    return f"SELECT {own_columns({**given, 'content': _content(given)})} FROM good WHERE {place[rule.at]} IS NOT NULL AND ({_condition(rule)})"
 
 
 def _content(given: dict[str, str]) -> str:
@@ -302,7 +299,13 @@ def _due(rule: MomentRule, place: dict[str, str], readings: dict[str, DateReadin
     return f"timezone({zone}, timezone({zone}, {place[rule.due]}) + INTERVAL 1 DAY - INTERVAL 1 SECOND)"
 
 
-_LATER = {"moment_id", "content", "correction", "recorded_at", "import_id", "month", "source"}
+_ADDED = {"moment_id", "correction", "recorded_at", "import_id", "month", "source"}
+
+
+def own_columns(given: dict[str, str]) -> str:
+    """SQL: the columns of the log that a moment brings itself, from what is given of them; `finished` adds the others."""
+    own = {column.name: column.type for column in MOMENT_COLUMNS if column.name not in _ADDED}
+    return ", ".join(f"CAST({given.get(column) or 'NULL'} AS {kind}) AS {name(column)}" for column, kind in own.items())
 
 
 def finished(rules: str, source: str, recorded_at: datetime, import_id: str) -> str:
