@@ -1,0 +1,79 @@
+"""One run: a series drawn from its seed, with and without the change, and what the engine says of both."""
+
+from __future__ import annotations
+
+import math
+import os
+import zlib
+
+import numpy as np
+
+from bench.calibration.scenarios import SCENARIOS, Scenario, random_scenario
+from wellserved.prove.design import TWO_YEARS, step_design
+from wellserved.prove.response import Observed, respond
+from wellserved.prove.step import Fitted, fit_steps
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+COLUMNS = ("false", "covers null", "claims", "right way", "covers", "point", "width", "priced false", "priced covers", "priced width", "priced claims", "oracle width", "oracle claims", "seconds")  # fmt: skip
+
+
+def run(task: tuple[str, list[int]]) -> tuple[str, list[list[float]]]:
+    """Some seeds of a scenario: seed and the numbers of COLUMNS."""
+    name, seeds = task
+    known = {one.name: one for one in SCENARIOS}
+    return name, [[seed, *numbers(random_scenario(seed) if name == "random" else known[name], seed)] for seed in seeds]
+
+
+def fitted(scenario: Scenario, observed: Observed) -> Fitted:
+    """The engine's answer, with the season of the year priced in where it was not seen twice, and without."""
+    priced = scenario.before < TWO_YEARS[scenario.every]
+    design = step_design(scenario.every, scenario.before + scenario.after, [scenario.before], observed.seen, priced)
+    return fit_steps(respond(observed, design.of_response()), design)
+
+
+def numbers(scenario: Scenario, seed: int) -> list[float]:
+    """What one run gives."""
+    key = [seed, zlib.crc32(scenario.name.encode())]
+    start = os.times().user
+    null = fitted(scenario, scenario.draw(np.random.default_rng(key), False))
+    found = fitted(scenario, scenario.draw(np.random.default_rng(key), True))
+    seconds = (os.times().user - start) / 2
+    still, plain, priced_still, priced = null.bare.judged(), found.bare.judged(), null.steps.judged(), found.steps.judged()
+    low, high = (float(end[0]) for end in plain.hull)
+    priced_low, priced_high = (float(end[0]) for end in priced.hull)
+    truth = scenario.truth
+    oracle_width, oracle_claims = oracle(scenario, truth, key)
+    return [
+        float(still.claims[0] != 0),
+        float(still.hull[0][0] <= 0 <= still.hull[1][0]),
+        float(plain.claims[0] != 0),
+        float(plain.claims[0] == np.sign(truth)),
+        float(low <= truth <= high),
+        float(found.bare.effect("continues").point[0]),
+        high - low,
+        float(priced_still.claims[0] != 0),
+        float(priced_low <= truth <= priced_high),
+        priced_high - priced_low,
+        float(priced.claims[0] != 0),
+        oracle_width,
+        oracle_claims,
+        seconds,
+    ]
+
+
+def oracle(scenario: Scenario, truth: float, key: list[int]) -> tuple[float, float]:
+    """Who knows the covariance, and that the trend is straight: width of the interval, and whether it excludes zero."""
+    if scenario.covariance is None:
+        return math.nan, math.nan
+    periods = scenario.before + scenario.after
+    design = step_design(scenario.every, periods, [scenario.before], np.ones(periods, bool))
+    slope = [1 + place for place in range(1, design.columns.shape[1] - 1) if not design.columns[: scenario.before, 1 + place].any()]
+    columns = design.columns[:, [column for column in design.fits["continues"] if column not in slope]]
+    y = scenario.draw(np.random.default_rng(key), True).total
+    root = np.linalg.cholesky(64 * scenario.covariance(periods))
+    white = np.linalg.solve(root, np.column_stack([columns, y]))
+    inverse = np.linalg.inv(white[:, :-1].T @ white[:, :-1])
+    step = float((inverse @ white[:, :-1].T @ white[:, -1])[1])
+    half = 1.959963984540054 * math.sqrt(inverse[1, 1])
+    return 2 * half, float(abs(step) > half)

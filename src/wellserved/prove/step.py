@@ -1,0 +1,177 @@
+"""How far a series stepped, under two counterfactuals: its trend goes on, or its trend stops.
+
+Nobody knows which would have come; a step is claimed only where both say so, and the interval is the hull of both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from wellserved.moments import Every
+from wellserved.prove.design import TRENDS, Design, Trend, step_design
+from wellserved.prove.model import LEVEL, Floats, Mask, Mixture, Posterior, posterior, whitened
+from wellserved.prove.response import Response
+
+Signs = npt.NDArray[np.int64]
+BATCH = 8  # series filtered at a time where each has noise weights of its own
+WIDE = 256  # where they share them
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An effect's intervals under both trends, for S series."""
+
+    ends: dict[Trend, tuple[Floats, Floats]]
+    flat: Mask
+
+    @property
+    def hull(self) -> tuple[Floats, Floats]:
+        """From the lower of the two lower ends to the upper of the upper ones."""
+        goes_on, stops = (self.ends[trend] for trend in TRENDS)
+        return np.minimum(goes_on[0], stops[0]), np.maximum(goes_on[1], stops[1])
+
+    @property
+    def sides(self) -> dict[Trend, Signs]:
+        """Per trend: 1 where its interval lies above zero, -1 below, 0 where it holds zero."""
+        return {
+            trend: np.where(self.flat, 0, np.where(low > 0, 1, np.where(high < 0, -1, 0)))
+            for trend, (low, high) in self.ends.items()
+        }
+
+    @property
+    def claims(self) -> Signs:
+        """1 or -1 where both intervals lie on that side of zero; else 0."""
+        goes_on, stops = (self.sides[trend] for trend in TRENDS)
+        return np.where(goes_on == stops, goes_on, 0)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The fits of S series; mixtures are in the unit of the working response."""
+
+    fits: dict[Trend, Posterior]
+    contrasts: tuple[str, ...]
+    sd: Floats  # S: residual standard deviation inside the window
+    flat: Mask  # S: a series without noise, of which nothing can be said
+
+    def effect(self, trend: Trend, contrast: str = "step 0") -> Mixture:
+        """One contrast under one trend."""
+        return self.fits[trend].effects[self.contrasts.index(contrast)]
+
+    def judged(self, contrast: str = "step 0", level: float | dict[Trend, float] = LEVEL) -> Judged:
+        """The interval under each trend, and what both say; at a level of 1 nothing is said at all."""
+        ends = {}
+        for trend in TRENDS:
+            at = level[trend] if isinstance(level, dict) else level
+            low, high = self.effect(trend, contrast).interval(min(at, 1 - 1e-13))
+            ends[trend] = (low, high) if at < 1 else (low - np.inf, high + np.inf)
+        return Judged(ends, self.flat)
+
+    def p(self, contrast: str = "step 0") -> Floats:
+        """The larger of the two, or 1 where they point to different sides."""
+        both = [self.effect(trend, contrast) for trend in TRENDS]
+        same = np.sign(both[0].point) == np.sign(both[1].point)
+        found: Floats = np.where(same, np.maximum(both[0].p(), both[1].p()), 1.0)
+        return found
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The answer, and what it would be if the year had no season that was not seen twice."""
+
+    steps: Steps
+    bare: Steps  # the same where no season was priced in
+
+
+def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | None = None) -> Fitted:
+    """Fit all series of a response; `extra` contrasts weigh level and steps, the first columns of a design."""
+    contrasts = {f"step {place}": np.eye(1 + design.steps)[1 + place] for place in range(design.steps)} | (extra or {})
+    z, centre, unit = _standard(response)
+    noise = _of_mean_one(response)
+    shared = bool((noise == noise[0]).all() and (response.seen == response.seen[0]).all())
+    size = WIDE if shared else BATCH
+    wanted = [(design.fits, trend) for trend in TRENDS]
+    if design.bare != design.fits:
+        wanted += [(design.bare, trend) for trend in TRENDS]
+    parts: list[list[Posterior]] = [[] for _ in wanted]
+    for start in range(0, len(z), size):
+        part = slice(start, start + size)
+        rows = z[part].T[None] if shared else z[part][:, :, None]
+        rest = slice(0, 1) if shared else part
+        products = whitened(design.columns, rows, noise[rest], response.seen[rest])
+        for place, (fits, trend) in enumerate(wanted):
+            chosen = fits[trend]
+            weights = [np.append(one, np.zeros(len(chosen) - len(one))) for one in contrasts.values()]
+            parts[place].append(posterior(products, chosen, design.held[:, chosen], weights, design.within))
+    joined = [_joined(many, unit, centre) for many in parts]
+    made = [
+        Steps(dict(zip(TRENDS, pair, strict=True)), tuple(contrasts), pair[0].sd, pair[0].flat | pair[1].flat)
+        for pair in (joined[:2], joined[-2:])
+    ]
+    return Fitted(*made)
+
+
+def foreseen_variance(response: Response, every: Every, before: int, ahead: int, priced: bool) -> dict[Trend, float]:
+    """The step's variance in a window of `ahead` periods, foretold from the periods before the change alone.
+
+    For the first series of a response: its nodes' weights and s² come from a fit of level, season and trend.
+    """
+    past = Response(response.z[:1, :before], response.noise[:1, :before], response.seen[:1, :before])
+    z, _, unit = _standard(past)
+    longer = before + ahead
+    design = step_design(every, longer, [before], np.append(past.seen[0], np.ones(ahead, bool)), priced)
+    only = [column for column in range(design.columns.shape[1]) if np.ptp(design.columns[:before, column]) > 0 or column == 0]
+    known = whitened(design.columns[:before], z[:, :, None], _of_mean_one(past), past.seen)
+    noise = np.append(_of_mean_one(past)[0], np.ones(ahead))[None]
+    seen = np.append(past.seen[0], np.ones(ahead, bool))[None]
+    planned = whitened(design.columns, np.zeros((1, longer, 1)), noise, seen)
+    found = {}
+    for trend in TRENDS:
+        chosen = design.fits[trend]
+        mine = [column for column in chosen if column in only]
+        fit = posterior(known, mine, design.held[:, mine], [], design.within)
+        at = np.array(chosen)
+        a = planned.xx[0][:, at[:, None], at] + np.eye(len(at)) * design.held[:, None, chosen]
+        ahead_unit = np.linalg.inv(a)[:, 1, 1]  # of the step, the second column
+        found[trend] = float((fit.weight[0] * fit.s2[0] * ahead_unit).sum() * unit[0] ** 2)
+    return found
+
+
+def _of_mean_one(response: Response) -> Floats:
+    """Noise weights with mean 1 over the periods seen."""
+    mean = np.where(response.seen, response.noise, 0.0).sum(axis=1) / response.seen.sum(axis=1)
+    found: Floats = np.where(response.seen, response.noise / mean[:, None], 1.0)
+    return found
+
+
+def _standard(response: Response) -> tuple[Floats, Floats, Floats]:
+    """The series with mean 0 and mean square 1 (0 where it is constant but for rounding), their centres and units."""
+    count = response.seen.sum(axis=1)
+    most = np.abs(response.z).max(axis=1)
+    most = np.where(most > 0, most, 1.0)
+    z = response.z / most[:, None]
+    centre = (z * response.seen).sum(axis=1) / count
+    z = np.where(response.seen, z - centre[:, None], 0.0)
+    unit = np.sqrt((z**2).sum(axis=1) / count)
+    constant = unit < 1e-9
+    unit = np.where(constant, 1.0, unit)
+    return np.where(constant[:, None], 0.0, z) / unit[:, None], centre * most, unit * most
+
+
+def _joined(parts: list[Posterior], unit: Floats, centre: Floats) -> Posterior:
+    """All batches as one, back in the response's unit."""
+    effects = tuple(
+        Mixture(
+            *(np.concatenate([getattr(part.effects[place], name) for part in parts]) for name in ("weight", "centre", "scale", "freedom"))
+        ).times(unit)
+        for place in range(len(parts[0].effects))
+    )
+    coefficients = np.concatenate([part.coefficients for part in parts]) * unit[:, None]
+    coefficients[:, 0] += centre
+    sd = np.concatenate([part.sd for part in parts]) * unit
+    s2 = np.concatenate([part.s2 for part in parts]) * unit[:, None] ** 2
+    weight, flat = (np.concatenate([getattr(part, name) for part in parts]) for name in ("weight", "flat"))
+    return Posterior(effects, coefficients, weight, s2, sd, flat)

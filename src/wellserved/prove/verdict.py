@@ -1,0 +1,325 @@
+"""One change, one verdict: what a measure did when something was changed, and how sure that is.
+
+The engine decides with intervals alone; which way is better comes last, and words come after that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from scipy import special
+
+from wellserved.errors import RequestError
+from wellserved.measure.definition import Better
+from wellserved.moments import Every
+from wellserved.prove import sequence
+from wellserved.prove.design import TRENDS, TWO_YEARS, Design, Trend, step_design
+from wellserved.prove.model import LEVEL, Floats
+from wellserved.prove.response import FEW, Observed, Response, difference, respond
+from wellserved.prove.step import Fitted, Judged, Steps, fit_steps, foreseen_variance
+
+Status = Literal["improved", "worse", "no_change_seen", "depends_on_trend", "not_enough_data", "season_not_covered"]
+STATUSES: tuple[Status, ...] = (
+    "improved", "worse", "no_change_seen", "depends_on_trend", "not_enough_data", "season_not_covered",
+)  # fmt: skip
+Looks = Literal["once", "always", "planned"]
+LEAST_FREEDOM = 5  # periods more than columns; fewer were never measured
+TOO_WIDE = 4.0  # residual standard deviations: a wider hull says nothing
+POWER = 2.8 / 1.96  # half an interval to the change that is seen in four of five cases
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval; an end may be infinite where the measure has none."""
+
+    value: float
+    low: float
+    high: float
+
+    def __neg__(self) -> Estimate:
+        return Estimate(-self.value, -self.high, -self.low)
+
+    @property
+    def side(self) -> int:
+        """1: all above zero; -1: all below; 0: zero is among it."""
+        return 1 if self.low > 0 else -1 if self.high < 0 else 0
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that would have spoilt the verdict, and whether it does; `passed` None: it could not be looked at."""
+
+    name: str
+    passed: bool | None
+    words: str
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The picture's numbers: the measure by period, and what either trend would have brought without the change."""
+
+    measured: tuple[float | None, ...]
+    without: dict[Trend, tuple[float, ...]]
+    low: tuple[float, ...]  # the hull around them, after the change
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said of one change; numbers are in the measure's unit, shares as fractions."""
+
+    status: Status
+    reason: str  # why it is not more than that; empty where nothing stands against it
+    better: Better
+    every: Every
+    before: int  # periods
+    after: int
+    n_before: float  # records, or events
+    n_after: float
+    level_before: float | None  # the measure before the change, all periods taken together
+    level_after: float | None
+    effect: Estimate | None  # in the unit: the trend-continues point with the hull of both trends
+    relative: Estimate | None  # the same as a part of level_before
+    by_trend: dict[Trend, Estimate]  # in the unit
+    working: Estimate | None  # on the model's scale: log ratio, log odds ratio, or the unit
+    p: float | None
+    smallest: float | None  # the change, in the unit, that would have been seen in four of five cases
+    level: float  # of the intervals
+    looks: Looks
+    season_priced: bool
+    controls: int
+    lines: Lines | None
+    checks: tuple[Check, ...] = ()
+    plain: Status | None = None  # before the checks had their say
+
+    @property
+    def claims(self) -> bool:
+        """A change is claimed."""
+        return self.status in ("improved", "worse")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How one looks: at one time, at any time, or at set times until an end."""
+
+    looks: Looks = "once"
+    fractions: tuple[float, ...] = ()  # planned: information at each look so far, as parts of that at the end
+
+
+def change(
+    observed: Observed,
+    before: int,
+    every: Every,
+    better: Better = "lower",
+    *,
+    controls: Sequence[Observed] = (),
+    parallel: bool = False,
+    plan: Plan | None = None,
+    price_season: bool = True,
+    worthwhile: float | None = None,
+) -> Verdict:
+    """Did the measure change when something was changed after `before` periods?
+
+    observed: one series by period; `every`: how long a period is. controls: the same measure where nothing was
+    changed; their mean is taken off, period by period. parallel: it was declared beforehand that both move alike,
+    so that no trend of their difference is allowed for. worthwhile: the smallest effect worth having, on the
+    model's scale; a wider hull than twice that is `not_enough_data`. price_season: a year that was not seen twice
+    may have a season, and the interval allows for it.
+    """
+    if better == "neither":
+        raise RequestError("A verdict needs a direction.", "Say which way is better: higher or lower.")
+    periods = observed.total.shape[-1]
+    head = _head(observed, before, every, better, len(controls), plan or Plan())
+    if refusal := _refused(observed, before, every):
+        return replace(head, reason=refusal)
+    priced = price_season and not controls and before < TWO_YEARS[every]
+    fitted, design, response = _fitted(observed, controls, before, every, priced, not parallel)
+    freedom = int(response.seen.sum()) - len(design.bare["continues"])
+    if freedom < LEAST_FREEDOM:
+        return replace(head, reason=f"only {int(response.seen.sum())} {every}s say something; {LEAST_FREEDOM - freedom} more are needed")
+    if fitted.steps.flat[0]:
+        return replace(head, reason="the measure never varies, so that nothing can be said of chance")
+    levels = _levels(fitted.steps, response, every, before, priced, plan or Plan())
+    head = replace(head, season_priced=priced, level=max(levels.values()))
+    return _decided(head, observed, fitted, design, levels, worthwhile)
+
+
+def _head(observed: Observed, before: int, every: Every, better: Better, controls: int, plan: Plan) -> Verdict:
+    """What is known before any fit."""
+    after = observed.total.shape[-1] - before
+    counted = observed.total if observed.family == "count" else observed.size
+    counted = np.where(observed.seen, counted, 0.0)
+    ends = [_pooled(observed, part) for part in (slice(0, before), slice(before, None))]
+    return Verdict(
+        "not_enough_data", "", better, every, before, after, float(counted[:before].sum()), float(counted[before:].sum()),
+        ends[0], ends[1], None, None, {}, None, None, None, LEVEL, plan.looks, False, controls, None,
+    )  # fmt: skip
+
+
+def _pooled(observed: Observed, part: slice) -> float | None:
+    """The measure over several periods taken together."""
+    seen = observed.seen[part]
+    if not seen.any():
+        return None
+    total, size = float(observed.total[part][seen].sum()), float(observed.size[part][seen].sum())
+    if observed.family == "duration":
+        return math.exp(total / size)
+    if observed.family == "quantile":  # the level that the share `quantile` stays within, to first order
+        return observed.level * math.exp((observed.quantile - total / size) / observed.density)
+    if observed.family in ("plain", "money"):
+        return total / int(seen.sum())
+    return total / size
+
+
+def _refused(observed: Observed, before: int, every: Every) -> str:
+    """Why no fit is made; empty where one is."""
+    seen = observed.seen
+    if not 0 < before < len(seen):
+        return "the change lies outside the periods that are known"
+    early, late = int(seen[:before].sum()), int(seen[before:].sum())
+    if not late:
+        return "nothing is known yet of the time after the change"
+    if early < 3:
+        return f"only {early} {every}s before the change say something"
+    if observed.family in ("count", "rate"):
+        for name, part in (("before", slice(0, before)), ("after", slice(before, None))):
+            happened = float(observed.total[part][seen[part]].sum())
+            other = float(observed.size[part][seen[part]].sum()) - happened if observed.family == "rate" else math.inf
+            if name == "before" and min(happened, other) < FEW:
+                return f"only {min(happened, other):g} {'events' if happened < other else 'cases without the event'} before the change"
+    return ""
+
+
+def _fitted(
+    observed: Observed, controls: Sequence[Observed], before: int, every: Every, priced: bool, trend: bool
+) -> tuple[Fitted, Design, Response]:
+    seen = observed.seen
+    design = step_design(every, len(seen), [before], seen, priced)
+    response = respond(observed, design.of_response())
+    if controls:
+        response = difference(response, [respond(one, design.of_response()) for one in controls])
+        design = step_design(every, len(seen), [before], response.seen[0], priced, trend)
+    return fit_steps(response, design), design, response
+
+
+def _levels(steps: Steps, response: Response, every: Every, before: int, priced: bool, plan: Plan) -> dict[Trend, float]:
+    """The level of the interval to show at this look."""
+    if plan.looks == "planned":
+        bound = sequence.planned(plan.fractions)[-1]
+        return dict.fromkeys(TRENDS, sequence.level_of(bound))
+    if plan.looks == "once":
+        return dict.fromkeys(TRENDS, LEVEL)
+    foreseen = foreseen_variance(response, every, before, sequence.EIGHT_WEEKS[every], priced)
+    found = {}
+    for trend in TRENDS:
+        low, high = steps.effect(trend).interval()
+        variance = float((high - low)[0] / 3.92) ** 2
+        found[trend] = sequence.level_of(sequence.always_valid(variance, foreseen[trend]))
+    return found
+
+
+def _decided(
+    head: Verdict, observed: Observed, fitted: Fitted, design: Design, levels: dict[Trend, float], worthwhile: float | None
+) -> Verdict:
+    """Status and numbers from the intervals."""
+    steps = fitted.steps
+    judged = steps.judged(level=levels)
+    bare = fitted.bare.judged(level=levels) if fitted.bare.fits is not steps.fits else judged
+    low, high = (float(end[0]) for end in judged.hull)
+    working = Estimate(float(steps.effect("continues").point[0]), low, high)
+    level = head.level_before or 0.0
+    by_trend = {
+        trend: in_unit(observed, Estimate(float(steps.effect(trend).point[0]), float(ends[0][0]), float(ends[1][0])), level)
+        for trend, ends in judged.ends.items()
+    }
+    effect = in_unit(observed, working, level)
+    status, reason = _status(judged, bare, working, float(steps.sd[0]), head.better, worthwhile)
+    half = (high - low) / 2 * POWER
+    seen_at = in_unit(observed, Estimate(0.0, -half, half), level)
+    smallest = abs(seen_at.low) if head.better == "lower" else seen_at.high
+    lines = None if head.controls else _lines(observed, steps, design, head.before, working)
+    return replace(
+        head, status=status, reason=reason, effect=effect, relative=_relative(effect, level), by_trend=by_trend,
+        working=working, p=float(steps.p()[0]), smallest=smallest, lines=lines,
+    )  # fmt: skip
+
+
+def _status(
+    judged: Judged, bare: Judged, working: Estimate, sd: float, better: Better, worthwhile: float | None
+) -> tuple[Status, str]:
+    claim = int(judged.claims[0])
+    if claim:
+        return ("improved" if (claim > 0) == (better == "higher") else "worse"), ""
+    if int(bare.claims[0]):
+        return "season_not_covered", "less than two years of history: the season of the year could have done this"
+    if any(int(side[0]) for side in judged.sides.values()):
+        return "depends_on_trend", "it holds only if one assumes what the trend would have done"
+    limit = 2 * worthwhile if worthwhile else TOO_WIDE * sd
+    if working.high - working.low > limit:
+        what = "twice the smallest effect worth having" if worthwhile else "four times what single periods vary by"
+        return "not_enough_data", f"the interval is wider than {what}"
+    return "no_change_seen", ""
+
+
+def in_unit(observed: Observed, working: Estimate, level: float) -> Estimate:
+    """An effect on the model's scale in the measure's unit, at the level before the change."""
+
+    def turned(value: float) -> float:
+        if not observed.ratio:
+            return value
+        if observed.family == "rate":
+            if not math.isfinite(value):
+                return (1 - level) if value > 0 else -level
+            odds = level / (1 - level) * math.exp(min(value, 500.0))
+            return odds / (1 + odds) - level
+        return level * math.expm1(min(value, 500.0)) if value < math.inf else math.inf
+
+    return Estimate(turned(working.value), turned(working.low), turned(working.high))
+
+
+def _relative(effect: Estimate, level: float) -> Estimate | None:
+    return Estimate(effect.value / level, effect.low / level, effect.high / level) if level > 0 else None
+
+
+def _lines(observed: Observed, steps: Steps, design: Design, before: int, working: Estimate) -> Lines:
+    """What either trend would have brought, back in the unit; slope change and step are left out of it."""
+    base = {}
+    for trend in TRENDS:
+        chosen = design.fits[trend]
+        late = [not design.columns[:before, column].any() for column in chosen]  # moves only after the change
+        coefficients = np.where(late, 0.0, steps.fits[trend].coefficients[0])
+        base[trend] = design.columns[:, chosen] @ coefficients
+    back = _back(observed)
+    near = base["continues"] + working.value  # where the measure came to lie; the hull is about where it would have
+    after = np.arange(len(near)) >= before
+    low = np.where(after, near - working.high, base["continues"])
+    high = np.where(after, near - working.low, base["continues"])
+    raw = _raw(observed)
+    measured = tuple(float(value) if seen else None for value, seen in zip(raw, observed.seen, strict=True))
+    return Lines(measured, {trend: back(line) for trend, line in base.items()}, back(low), back(high))
+
+
+def _raw(observed: Observed) -> Floats:
+    """The measure period by period, in its unit; nothing where nothing was seen."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(observed.size > 0, observed.total / observed.size, np.nan)
+    if observed.family == "duration":
+        return np.exp(ratio)
+    if observed.family == "quantile":
+        return observed.level * np.exp((observed.quantile - ratio) / observed.density)
+    return observed.total if observed.family in ("plain", "money") else ratio
+
+
+def _back(observed: Observed) -> Callable[[Floats], tuple[float, ...]]:
+    """From the model's scale to the unit."""
+
+    def turned(values: Floats) -> tuple[float, ...]:
+        if observed.family == "rate":
+            return tuple(special.expit(values).tolist())
+        return tuple(np.exp(np.clip(values, -700, 700)).tolist() if observed.ratio else values.tolist())
+
+    return turned
