@@ -130,7 +130,10 @@ def commands() -> str:
         "",
         "`wellserved --install-completion` adds completion to your shell.",
     ]
-    for name, command in sorted(root.commands.items()):
+    named = [(name, one) for name, one in root.commands.items() if not hasattr(one, "commands")]
+    grouped = [pair for pair in root.commands.items() if hasattr(pair[1], "commands")]
+    named += [(f"{group} {name}", one) for group, under in grouped for name, one in under.commands.items()]
+    for name, command in sorted(named):
         lines += ["", f"## wellserved {name}", "", command.help or "", ""]
         lines += ["| option | meaning |", "|---|---|"]
         for parameter in command.params:

@@ -22,8 +22,8 @@ from wellserved.actions import ask_measures, opened, service_report
 from wellserved.cli import app
 from wellserved.measure import MEASURES, Question, find_measure, rows
 from wellserved.measure.series import COLUMNS
+from wellserved.measure.words import amount
 from wellserved.render.data import report_data
-from wellserved.report.words import amount
 from wellserved.workspace import Workspace
 
 BY = [None, "team", "service", "channel", "priority", "promised", "source"]

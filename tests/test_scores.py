@@ -11,8 +11,8 @@ import pytest
 from wellserved.actions import ask_measures, import_file, service_report
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, find_measure
+from wellserved.measure.words import amount
 from wellserved.moments import NotComputed
-from wellserved.report.words import amount
 from wellserved.workspace import Workspace, create_workspace
 
 START = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)

@@ -46,7 +46,9 @@ def wanted(names: list[str], runs: int) -> Iterator[tuple[str, list[int]]]:
 
 def main() -> None:
     """Run what is left, then write the tables."""
-    told = argparse.ArgumentParser(prog="make calibrate", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    told = argparse.ArgumentParser(
+        prog="make calibrate", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     told.add_argument("--runs", type=int, default=1_500)
     told.add_argument("--only", nargs="*", default=[*(one.name for one in SCENARIOS), "random"])
     asked = told.parse_args()
@@ -58,7 +60,11 @@ def main() -> None:
             with (KEPT / f"{name}.jsonl").open("a") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
             spent = time.monotonic() - start
-            print(f"\r{done}/{len(todo)} {name:8} {spent:5.0f} s, {spent / done * (len(todo) - done):5.0f} s to go", end="", file=sys.stderr)
+            print(
+                f"\r{done}/{len(todo)} {name:8} {spent:5.0f} s, {spent / done * (len(todo) - done):5.0f} s to go",
+                end="",
+                file=sys.stderr,
+            )
     print(file=sys.stderr)
     tables.write({name: kept(name) for name in asked.only}, asked.runs)
 

@@ -39,7 +39,12 @@ def numbers(scenario: Scenario, seed: int) -> list[float]:
     null = fitted(scenario, scenario.draw(np.random.default_rng(key), False))
     found = fitted(scenario, scenario.draw(np.random.default_rng(key), True))
     seconds = (os.times().user - start) / 2
-    still, plain, priced_still, priced = null.bare.judged(), found.bare.judged(), null.steps.judged(), found.steps.judged()
+    still, plain, priced_still, priced = (
+        null.bare.judged(),
+        found.bare.judged(),
+        null.steps.judged(),
+        found.steps.judged(),
+    )
     low, high = (float(end[0]) for end in plain.hull)
     priced_low, priced_high = (float(end[0]) for end in priced.hull)
     truth = scenario.truth
@@ -68,7 +73,11 @@ def oracle(scenario: Scenario, truth: float, key: list[int]) -> tuple[float, flo
         return math.nan, math.nan
     periods = scenario.before + scenario.after
     design = step_design(scenario.every, periods, [scenario.before], np.ones(periods, bool))
-    slope = [1 + place for place in range(1, design.columns.shape[1] - 1) if not design.columns[: scenario.before, 1 + place].any()]
+    slope = [
+        1 + place
+        for place in range(1, design.columns.shape[1] - 1)
+        if not design.columns[: scenario.before, 1 + place].any()
+    ]
     columns = design.columns[:, [column for column in design.fits["continues"] if column not in slope]]
     y = scenario.draw(np.random.default_rng(key), True).total
     root = np.linalg.cholesky(64 * scenario.covariance(periods))

@@ -84,14 +84,18 @@ def _counts(random: np.random.Generator, changed: bool) -> Observed:
 def _rates(random: np.random.Generator, changed: bool) -> Observed:
     t = np.arange(273)
     n = random.poisson(60 * np.exp(0.2 * weekly(t))) + 1
-    logit = math.log(0.06 / 0.94) + 0.1 * weekly(t) + 0.25 * ar(random, 0.5, 273) - (0.35 * (t >= 182) if changed else 0.0)
+    logit = (
+        math.log(0.06 / 0.94) + 0.1 * weekly(t) + 0.25 * ar(random, 0.5, 273) - (0.35 * (t >= 182) if changed else 0.0)
+    )
     return Observed("rate", random.binomial(n, 1 / (1 + np.exp(-logit))).astype(float), n.astype(float))
 
 
 def _durations(random: np.random.Generator, changed: bool) -> Observed:
     t = np.arange(273)
     n = random.poisson(30 * np.exp(0.3 * weekly(t))) + 2
-    mean = math.log(3) + 0.15 * weekly(t) + 0.15 * ar(random, 0.5, 273) + (math.log(0.88) * (t >= 182) if changed else 0.0)
+    mean = (
+        math.log(3) + 0.15 * weekly(t) + 0.15 * ar(random, 0.5, 273) + (math.log(0.88) * (t >= 182) if changed else 0.0)
+    )
     return Observed("duration", n * mean + np.sqrt(n) * random.standard_normal(273), n.astype(float))
 
 
@@ -120,7 +124,12 @@ def _quantiles(quantile: float) -> Callable[[np.random.Generator, bool], Observe
 
         t = np.arange(273)
         n = random.poisson(30 * np.exp(0.3 * weekly(t))) + 2
-        mean = math.log(3) + 0.15 * weekly(t) + 0.15 * ar(random, 0.5, 273) + (math.log(0.88) * (t >= 182) if changed else 0.0)
+        mean = (
+            math.log(3)
+            + 0.15 * weekly(t)
+            + 0.15 * ar(random, 0.5, 273)
+            + (math.log(0.88) * (t >= 182) if changed else 0.0)
+        )
         day = np.repeat(t, n)
         values = np.exp(mean[day] + random.standard_normal(len(day)))
         return of_records("quantile", day, values, 273, 182, quantile)
@@ -162,7 +171,7 @@ def _daily(phi: float, trend: float = 0.0) -> Callable[[np.random.Generator, Flo
 _YEARLY, _MONTHLY = _sine(52.1775), _sine(12.0, 0.4)
 
 SCENARIOS: tuple[Scenario, ...] = (
-    plain("A", "independent days", "day", 182, 91, 4, lambda r, t: r.standard_normal(len(t)), lambda n: np.eye(n)),
+    plain("A", "independent days", "day", 182, 91, 4, lambda r, t: r.standard_normal(len(t)), np.eye),
     plain("B", "AR .4, weekdays", "day", 182, 91, 4, _daily(0.4), _noise(0.4)),
     plain("C", "AR .8, weekdays", "day", 182, 91, 8, _daily(0.8), _noise(0.8)),
     plain("D", "AR .4, weekdays, falling", "day", 182, 91, -4, _daily(0.4, -1 / 91), _noise(0.4)),

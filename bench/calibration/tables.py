@@ -16,12 +16,24 @@ TARGET = Path(__file__).resolve().parent.parent.parent / "docs" / "methods" / "c
 def row(found: dict[int, list[float]]) -> dict[str, float]:
     """Shares and medians over the runs of one scenario."""
     numbers = {name: np.array([line[place] for line in found.values()]) for place, name in enumerate(COLUMNS)}
-    shares = ("false", "claims", "right way", "covers", "priced false", "priced covers", "priced claims", "oracle claims")
+    shares = (
+        "false",
+        "claims",
+        "right way",
+        "covers",
+        "priced false",
+        "priced covers",
+        "priced claims",
+        "oracle claims",
+    )
     ratio = numbers["width"] / numbers["oracle width"]
     return {
         "runs": len(found),
         **{name: round(float(numbers[name].mean()), 4) for name in shares},
-        **{name: round(float(np.median(numbers[name])), 4) for name in ("point", "width", "priced width", "oracle width")},
+        **{
+            name: round(float(np.median(numbers[name])), 4)
+            for name in ("point", "width", "priced width", "oracle width")
+        },
         "ratio": round(float(np.median(ratio)), 3),
         "seconds": round(float(numbers["seconds"].mean()), 4),
     }

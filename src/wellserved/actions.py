@@ -12,17 +12,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from wellserved import __version__, cases, log, synth
+from wellserved import __version__, cases, improvement, log, synth
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.chain import Chain, chain
 from wellserved.engine import Engine, duckdb, elsewhere
 from wellserved.errors import MappingError, RequestError, UnknownNameError, WorkspaceError
+from wellserved.improvement import Improvement, Record
 from wellserved.log import Receipt
 from wellserved.mapping import Mapping, recognise
-from wellserved.measure import Question, Scope, Series, answer, scope_of
+from wellserved.measure import Question, Scope, Series, answer, find_measure, scope_of
 from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
 from wellserved.measure.timeline import Difference, Explained, Moments, compare, explain, moments_of, with_clock
-from wellserved.moments import Every
+from wellserved.moments import Every, day_of, periods_between
+from wellserved.prove import Asked, Guardrail, Looking, Plan, Proof, Seen, observe, prove
+from wellserved.prove.adoption import Adoption, adoption, segments
+from wellserved.prove.gap import Agreement, Drivers, Gaps, agreed, gaps, judged_twice, what_drives
+from wellserved.prove.shift import Shift, shifted
 from wellserved.queueing import Queue, queue
 from wellserved.record import OWN, Recorded, Refusal, record
 from wellserved.render.table import write_csv
@@ -337,3 +342,185 @@ def service_report(
         chosen = source or known[0]
         told("Writing the report", 0, 0)
         return make_report(scope, chosen, log.receipts(workspace, chosen), __version__, every, period, rule_set)
+
+
+Proved = tuple[Proof, tuple[str, ...]]  # and what has to be said of how the question came about
+Span = tuple[date | None, date | None]
+
+
+def declare_improvement(workspace: Workspace, one: Improvement, now: datetime | None = None) -> None:
+    """Write an improvement down, before its result is looked at."""
+    improvement.declare(workspace, one, now or datetime.now(UTC))
+
+
+def change_improvement(
+    workspace: Workspace, called: str, facts: dict[str, object], now: datetime | None = None
+) -> None:
+    """Change a declaration; both stay on record."""
+    improvement.change(workspace, called, facts, now or datetime.now(UTC))
+
+
+def withdraw_improvement(workspace: Workspace, called: str, why: str, now: datetime | None = None) -> None:
+    """Take an improvement off the list."""
+    improvement.withdraw(workspace, called, why, now or datetime.now(UTC))
+
+
+def improvements(workspace: Workspace) -> list[Record]:
+    """All that are declared."""
+    return improvement.records(workspace)
+
+
+def explore_change(workspace: Workspace, one: Improvement, span: Span, told: Progress = silent) -> Proved:
+    """A change that nobody declared: labelled exploration wherever it is shown."""
+    improvement.checked(one)
+    with opened(workspace, told, moments=True) as scope:
+        asked = _asked(one, Plan("once"), ())
+        told("Comparing before and after", 0, 0)
+        proof = prove(_looking(workspace, scope, one, span), asked)
+    return proof, (EXPLORED,)
+
+
+EXPLORED = (
+    "Exploration: nobody declared this change before the result was looked at. A date or measure chosen because of the "
+    "data will seem to show something; declare it (wellserved improve add) and look again at what comes after."
+)
+
+
+def prove_improvement(
+    workspace: Workspace, called: str, span: Span = (None, None), told: Progress = silent, now: datetime | None = None
+) -> Proved:
+    """What a declared improvement did; that it was looked at is noted."""
+    known = improvement.records(workspace)
+    record = improvement.record_of(workspace, called)
+    one = record.improvement
+    last = date.fromisoformat(one.ends) if one.ends else None
+    until = min(filter(None, (span[1], last)), default=None)
+    others = tuple(
+        (other.improvement.what, date.fromisoformat(other.improvement.since))
+        for other in known
+        if other.improvement.name != called and _may_touch(one, other.improvement)
+    )
+    with opened(workspace, told, moments=True) as scope:
+        told("Comparing before and after", 0, 0)
+        plan = Plan("planned", _looked(record), _periods(one)) if one.ends else Plan("always")
+        proof = prove(_looking(workspace, scope, one, (span[0], until)), _asked(one, plan, others))
+        version = scope.log_version
+    seen = {
+        "after": proof.verdict.after,
+        "status": "blocked" if proof.blocked else proof.verdict.status,
+        "log_version": version,
+    }
+    improvement.looked(workspace, called, seen, now or datetime.now(UTC))
+    return proof, _history(record)
+
+
+def _looking(workspace: Workspace, scope: Scope, one: Improvement, span: Span) -> Looking:
+    return Looking(scope, "moments", opening_hours(workspace), date.fromisoformat(one.since), one.every, *span)
+
+
+def _asked(one: Improvement, plan: Plan, others: tuple[tuple[str, date], ...]) -> Asked:
+    rails = tuple(Guardrail(find_measure(called), margin) for called, margin in one.guardrails)
+    return Asked(
+        find_measure(one.measure), date.fromisoformat(one.since), one.every, one.where, one.better, one.against,
+        one.parallel, rails, one.expected, one.age_days, others, date.fromisoformat(one.paid_until) if one.paid_until else None, plan,
+    )  # fmt: skip
+
+
+def _may_touch(one: Improvement, other: Improvement) -> bool:
+    """Both may concern the same cases: no column tells them apart."""
+    mine, theirs = dict(one.where), dict(other.where)
+    return all(theirs.get(column, value) == value for column, value in mine.items())
+
+
+def _looked(record: Record) -> tuple[int, ...]:
+    return tuple(int(entry.facts.get("after", 0)) for entry in record.looks)
+
+
+def _periods(one: Improvement) -> int:
+    """Whole periods from the change to the fixed end."""
+    assert one.ends is not None
+    since, ends = date.fromisoformat(one.since), date.fromisoformat(one.ends)
+    return sum(since <= period.start and period.end <= ends for period in periods_between(since, ends, one.every))
+
+
+def _history(record: Record) -> tuple[str, ...]:
+    """When it was declared, what was changed since, and how often it was looked at."""
+    one = record.improvement
+    when = record.declared_at[:10]
+    late = "" if when <= one.since else f", after it had begun ({one.since})"
+    said = [f"Declared on {when}{late}: {one.what}" + (f" ({one.who})" if one.who else "")]
+    for entry in record.changes:
+        facts = ", ".join(f"{key} to {value}" for key, value in entry.facts.items())
+        said.append(f"Changed on {entry.at[:10]}: {facts}.")
+    if record.looked_first:
+        said.append("It was changed after its result had been looked at: read the verdict as an exploration.")
+    if record.looks:
+        said.append(f"Looked at {len(record.looks)} times before, first on {record.looks[0].at[:10]}.")
+    if not record.genuine:
+        said.append("The record of improvements was altered by hand: the declaration cannot be relied on.")
+    return tuple(said)
+
+
+def find_shift(
+    workspace: Workspace,
+    called: str,
+    every: Every,
+    where: tuple[tuple[str, str], ...],
+    span: Span,
+    told: Progress = silent,
+) -> tuple[Seen, Shift]:
+    """When a measure shifted, if nobody declared a change; every case at the same age."""
+    measure = find_measure(called)
+    with opened(workspace, told, moments=True) as scope:
+        first, last = _known_days(scope)
+        middle = (span[0] or first) + ((span[1] or last) - (span[0] or first)) // 2
+        told("Looking for a shift", 0, 0)
+        seen = observe(Looking(scope, "moments", opening_hours(workspace), middle, every, *span), measure, where)
+    if seen.reason:
+        raise RequestError(f"{called} has no series here: {seen.reason}.", "Choose another measure, or other cases.")
+    return shifted(seen, every)
+
+
+def _known_days(scope: Scope) -> tuple[date, date]:
+    found = scope.engine.ask(f"SELECT MIN(asked_day) AS first, MAX(asked_day) AS last FROM {scope.table}")
+    return day_of(int(found["first"][0].as_py())), day_of(int(found["last"][0].as_py()))
+
+
+def prove_adoption(
+    workspace: Workspace,
+    one: Improvement,
+    by: str,
+    since: tuple[tuple[str, date], ...],
+    span: Span,
+    told: Progress = silent,
+) -> Adoption:
+    """What a change did that teams took up one after the other."""
+    improvement.checked(one)
+    with opened(workspace, told, moments=True) as scope:
+        question = Question((), by=by, where=one.where)
+        teams = segments(scope, question)
+        for team, _ in since:
+            if team not in teams:
+                raise UnknownNameError(by, team, teams)
+        told("Comparing teams", 0, 0)
+        looking = Looking(scope, "moments", opening_hours(workspace), since[0][1], one.every, *span)
+        return adoption(looking, find_measure(one.measure), by, since, teams, one.where, one.age_days)
+
+
+def find_drivers(workspace: Workspace, where: tuple[tuple[str, str], ...], told: Progress = silent) -> Drivers:
+    """What goes with bad ratings."""
+    with opened(workspace, told) as scope:
+        told("Weighing drivers", 0, 0)
+        return what_drives(scope, where)
+
+
+def find_gaps(workspace: Workspace, by: str, where: tuple[tuple[str, str], ...], told: Progress = silent) -> Gaps:
+    """What customers expected beside what they got."""
+    with opened(workspace, told, moments=True) as scope:
+        return gaps(moments_of(scope, "moments", opening_hours(workspace)), by, where)
+
+
+def compare_judges(workspace: Workspace, told: Progress = silent) -> Agreement:
+    """One's own ratings beside those of customers."""
+    with opened(workspace, told, moments=True) as scope:
+        return agreed(*judged_twice(moments_of(scope, "moments", opening_hours(workspace))))

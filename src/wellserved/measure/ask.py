@@ -36,6 +36,7 @@ class Scope:
     log_version: int
     hours: Mapping[tuple[str, str], int] = field(default_factory=dict)  # source, calendar -> as_of in business seconds
     surveying: tuple[str, ...] = ()  # sources that record who was asked for a rating
+    age: tuple[str, int] | None = None  # every case as it stood so many seconds after its anchor; None: as it stands
 
 
 @dataclass
@@ -109,7 +110,9 @@ def _sources(scope: Scope, where: str, values: Mapping[str, object]) -> list[str
 
 
 def _as_of(scope: Scope) -> str:
-    """SQL: the epoch second up to which a case's source is known."""
+    """SQL: the epoch second up to which a case's source is known, or up to which the case is looked at."""
+    if scope.age:
+        return f"{scope.age[0]}_s + {scope.age[1]}"
     ends = sorted(set(scope.as_of.values()))
     if len(ends) <= 1:
         return str(ends[0] if ends else 0)
@@ -169,6 +172,8 @@ def _surveyed(scope: Scope) -> str:
 
 def _as_of_bus(scope: Scope) -> str:
     """SQL: as_of in the business seconds of the case's calendar."""
+    if scope.age:
+        return "CAST(NULL AS BIGINT)"  # an age is calendar time
     whens = (
         f"WHEN source = {scope.engine.text(source)} AND calendar = {scope.engine.text(calendar)} THEN {second}"
         for (source, calendar), second in sorted(scope.hours.items())

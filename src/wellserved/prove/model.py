@@ -59,7 +59,7 @@ class Products:
 
 def whitened(columns: Floats, series: Floats, noise: Floats, seen: Mask) -> Products:
     """Filter columns (n, K) and series (B, n, S) with noise weights (B, n), skipping what was not seen (B, n)."""
-    batches, periods, many = series.shape
+    batches, periods = series.shape[:2]
     width = columns.shape[1]
     rows = np.concatenate([np.broadcast_to(columns, (batches, periods, width)), series], axis=2)
     rows = np.where(seen[:, :, None], rows, 0.0)
@@ -148,7 +148,8 @@ class Mixture:
             left = left[(moved > 1e-7 * spread[left]) & (off != 0)]  # the error after a step of Newton is its square
             if not len(left):
                 break
-        return at
+        found: Floats = at
+        return found
 
     @property
     def variance(self) -> Floats:
@@ -236,5 +237,5 @@ def posterior(
 def _flattened(weight: Floats, centre: Floats, scale: Floats, freedom: Floats) -> Mixture:
     """B batches of S series as N = B·S of them."""
     many = centre.shape[2]
-    parts = (part.transpose(0, 2, 1).reshape(-1, len(PHI)) for part in (weight, centre, scale))
-    return Mixture(*parts, np.repeat(freedom, many))
+    weight, centre, scale = (part.transpose(0, 2, 1).reshape(-1, len(PHI)) for part in (weight, centre, scale))
+    return Mixture(weight, centre, scale, np.repeat(freedom, many))

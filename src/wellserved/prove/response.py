@@ -142,7 +142,7 @@ def of_records(
     A quantile's level, and the density of the logarithms there, come from the records before the change: a Gaussian
     kernel, bandwidth 1.06·sd·n^(-1/5) (Silverman 1986, equation 3.28).
     """
-    size = np.bincount(period, minlength=periods).astype(float)
+    size = _summed(period, np.ones(len(period)), periods)
     if family == "count":
         return Observed("count", size, np.ones(periods))
     if family == "quantile":
@@ -150,7 +150,11 @@ def of_records(
         level = float(np.quantile(early, quantile, method="inverted_cdf"))
         width = 1.06 * float(early.std(ddof=1)) * len(early) ** -0.2
         density = float(np.exp(-(((early - level) / width) ** 2) / 2).mean() / (width * np.sqrt(2 * np.pi)))
-        within = np.bincount(period, np.log(values) <= level, periods)
+        within = _summed(period, np.where(np.log(values) <= level, 1.0, 0.0), periods)
         return Observed("quantile", within, size, float(np.exp(level)), density, quantile)
-    total = np.bincount(period, np.log(values) if family == "duration" else values, periods)
-    return Observed(family, total, size)
+    return Observed(family, _summed(period, np.log(values) if family == "duration" else values, periods), size)
+
+
+def _summed(period: npt.NDArray[np.int64], values: Floats, periods: int) -> Floats:
+    """Values summed by period."""
+    return np.bincount(period, values, periods).astype(np.float64)

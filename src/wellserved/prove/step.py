@@ -123,7 +123,11 @@ def foreseen_variance(response: Response, every: Every, before: int, ahead: int,
     z, _, unit = _standard(past)
     longer = before + ahead
     design = step_design(every, longer, [before], np.append(past.seen[0], np.ones(ahead, bool)), priced)
-    only = [column for column in range(design.columns.shape[1]) if np.ptp(design.columns[:before, column]) > 0 or column == 0]
+    only = [
+        column
+        for column in range(design.columns.shape[1])
+        if np.ptp(design.columns[:before, column]) > 0 or column == 0
+    ]
     known = whitened(design.columns[:before], z[:, :, None], _of_mean_one(past), past.seen)
     noise = np.append(_of_mean_one(past)[0], np.ones(ahead))[None]
     seen = np.append(past.seen[0], np.ones(ahead, bool))[None]
@@ -165,7 +169,10 @@ def _joined(parts: list[Posterior], unit: Floats, centre: Floats) -> Posterior:
     """All batches as one, back in the response's unit."""
     effects = tuple(
         Mixture(
-            *(np.concatenate([getattr(part.effects[place], name) for part in parts]) for name in ("weight", "centre", "scale", "freedom"))
+            *(
+                np.concatenate([getattr(part.effects[place], name) for part in parts])
+                for name in ("weight", "centre", "scale", "freedom")
+            )
         ).times(unit)
         for place in range(len(parts[0].effects))
     )

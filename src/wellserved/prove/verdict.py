@@ -107,7 +107,9 @@ class Plan:
     """How one looks: at one time, at any time, or at set times until an end."""
 
     looks: Looks = "once"
-    fractions: tuple[float, ...] = ()  # planned: information at each look so far, as parts of that at the end
+    looked: tuple[int, ...] = ()  # planned: periods after the change at each earlier look
+    end: int = 0  # planned: periods after the change at the last look of all
+    level: float = LEVEL  # once: of the interval
 
 
 def change(
@@ -132,7 +134,6 @@ def change(
     """
     if better == "neither":
         raise RequestError("A verdict needs a direction.", "Say which way is better: higher or lower.")
-    periods = observed.total.shape[-1]
     head = _head(observed, before, every, better, len(controls), plan or Plan())
     if refusal := _refused(observed, before, every):
         return replace(head, reason=refusal)
@@ -140,12 +141,15 @@ def change(
     fitted, design, response = _fitted(observed, controls, before, every, priced, not parallel)
     freedom = int(response.seen.sum()) - len(design.bare["continues"])
     if freedom < LEAST_FREEDOM:
-        return replace(head, reason=f"only {int(response.seen.sum())} {every}s say something; {LEAST_FREEDOM - freedom} more are needed")
+        return replace(
+            head,
+            reason=f"only {int(response.seen.sum())} {every}s say something; {LEAST_FREEDOM - freedom} more are needed",
+        )
     if fitted.steps.flat[0]:
         return replace(head, reason="the measure never varies, so that nothing can be said of chance")
     levels = _levels(fitted.steps, response, every, before, priced, plan or Plan())
     head = replace(head, season_priced=priced, level=max(levels.values()))
-    return _decided(head, observed, fitted, design, levels, worthwhile)
+    return _decided(head, observed, fitted, response, design, levels, worthwhile)
 
 
 def _head(observed: Observed, before: int, every: Every, better: Better, controls: int, plan: Plan) -> Verdict:
@@ -206,13 +210,14 @@ def _fitted(
     return fit_steps(response, design), design, response
 
 
-def _levels(steps: Steps, response: Response, every: Every, before: int, priced: bool, plan: Plan) -> dict[Trend, float]:
+def _levels(
+    steps: Steps, response: Response, every: Every, before: int, priced: bool, plan: Plan
+) -> dict[Trend, float]:
     """The level of the interval to show at this look."""
     if plan.looks == "planned":
-        bound = sequence.planned(plan.fractions)[-1]
-        return dict.fromkeys(TRENDS, sequence.level_of(bound))
+        return _planned(response, every, before, priced, plan)
     if plan.looks == "once":
-        return dict.fromkeys(TRENDS, LEVEL)
+        return dict.fromkeys(TRENDS, plan.level)
     foreseen = foreseen_variance(response, every, before, sequence.EIGHT_WEEKS[every], priced)
     found = {}
     for trend in TRENDS:
@@ -222,8 +227,27 @@ def _levels(steps: Steps, response: Response, every: Every, before: int, priced:
     return found
 
 
+def _planned(response: Response, every: Every, before: int, priced: bool, plan: Plan) -> dict[Trend, float]:
+    """Looks at set times: each is worth its part of the information that the last one will have."""
+    now = response.z.shape[1] - before
+    at = sorted({*(one for one in plan.looked if one < now), now})
+    end = foreseen_variance(response, every, before, max(plan.end, now), priced)
+    each = [foreseen_variance(response, every, before, one, priced) if one < max(plan.end, now) else end for one in at]
+    found = {}
+    for trend in TRENDS:
+        parts = np.maximum.accumulate([min(end[trend] / one[trend], 1.0) for one in each])
+        found[trend] = sequence.level_of(sequence.planned(parts.tolist())[-1])
+    return found
+
+
 def _decided(
-    head: Verdict, observed: Observed, fitted: Fitted, design: Design, levels: dict[Trend, float], worthwhile: float | None
+    head: Verdict,
+    observed: Observed,
+    fitted: Fitted,
+    response: Response,
+    design: Design,
+    levels: dict[Trend, float],
+    worthwhile: float | None,
 ) -> Verdict:
     """Status and numbers from the intervals."""
     steps = fitted.steps
@@ -233,7 +257,9 @@ def _decided(
     working = Estimate(float(steps.effect("continues").point[0]), low, high)
     level = head.level_before or 0.0
     by_trend = {
-        trend: in_unit(observed, Estimate(float(steps.effect(trend).point[0]), float(ends[0][0]), float(ends[1][0])), level)
+        trend: in_unit(
+            observed, Estimate(float(steps.effect(trend).point[0]), float(ends[0][0]), float(ends[1][0])), level
+        )
         for trend, ends in judged.ends.items()
     }
     effect = in_unit(observed, working, level)
@@ -241,7 +267,7 @@ def _decided(
     half = (high - low) / 2 * POWER
     seen_at = in_unit(observed, Estimate(0.0, -half, half), level)
     smallest = abs(seen_at.low) if head.better == "lower" else seen_at.high
-    lines = None if head.controls else _lines(observed, steps, design, head.before, working)
+    lines = _lines(observed, response, steps, design, head.before, working)
     return replace(
         head, status=status, reason=reason, effect=effect, relative=_relative(effect, level), by_trend=by_trend,
         working=working, p=float(steps.p()[0]), smallest=smallest, lines=lines,
@@ -285,8 +311,13 @@ def _relative(effect: Estimate, level: float) -> Estimate | None:
     return Estimate(effect.value / level, effect.low / level, effect.high / level) if level > 0 else None
 
 
-def _lines(observed: Observed, steps: Steps, design: Design, before: int, working: Estimate) -> Lines:
-    """What either trend would have brought, back in the unit; slope change and step are left out of it."""
+def _lines(
+    observed: Observed, response: Response, steps: Steps, design: Design, before: int, working: Estimate
+) -> Lines:
+    """What either trend would have brought, back in the unit; slope change and step are left out of it.
+
+    With controls, all of it is less what they did, at the height of the measure before the change.
+    """
     base = {}
     for trend in TRENDS:
         chosen = design.fits[trend]
@@ -298,9 +329,14 @@ def _lines(observed: Observed, steps: Steps, design: Design, before: int, workin
     after = np.arange(len(near)) >= before
     low = np.where(after, near - working.high, base["continues"])
     high = np.where(after, near - working.low, base["continues"])
-    raw = _raw(observed)
-    measured = tuple(float(value) if seen else None for value, seen in zip(raw, observed.seen, strict=True))
-    return Lines(measured, {trend: back(line) for trend, line in base.items()}, back(low), back(high))
+    alone = respond(observed, design.of_response())
+    early = response.seen[0] & ~after
+    lift = float((alone.z[0] - response.z[0])[early].mean())
+    points = _raw(observed) if lift == 0 else np.array(back(response.z[0] + lift))
+    measured = tuple(float(value) if seen else None for value, seen in zip(points, response.seen[0], strict=True))
+    return Lines(
+        measured, {trend: back(line + lift) for trend, line in base.items()}, back(low + lift), back(high + lift)
+    )
 
 
 def _raw(observed: Observed) -> Floats:

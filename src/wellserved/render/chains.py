@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from wellserved.chain import Chain, Edge, Upstream
+from wellserved.measure.words import number, percent
 from wellserved.moments import NotComputed
 from wellserved.render.clocks import clock_time
 from wellserved.report import Table
-from wellserved.report.words import number, percent
 
 
 def chain_tables(found: Chain) -> list[Table]:

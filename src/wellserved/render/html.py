@@ -10,12 +10,12 @@ from markupsafe import Markup
 from wellserved.chart import KINDS, Chart
 from wellserved.measure import MEASURES, Series, rows
 from wellserved.measure.series import COLUMNS
+from wellserved.measure.words import amount, between, number, percent, period_name
 from wellserved.moments import ANCHORS
 from wellserved.render import svg
 from wellserved.render.data import chart_rows
 from wellserved.render.pictures import Picture
 from wellserved.report import Report, Table
-from wellserved.report.words import amount, between, number, percent, period_name
 
 _PAGES = Environment(
     loader=PackageLoader("wellserved", "render"),

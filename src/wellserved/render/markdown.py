@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from wellserved.chart import Chart
 from wellserved.measure import Series, rows
 from wellserved.measure.series import COLUMNS
+from wellserved.measure.words import percent, period_name
 from wellserved.render.clean import one_line
 from wellserved.render.data import chart_rows
 from wellserved.render.svg import describe
 from wellserved.report import Report
-from wellserved.report.words import percent, period_name
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#|~!&]|^[-+]|^\d+(?=[.)]))")
 _TONES = {"fact": "", "signal": "**Signal.** ", "wobble": "", "cannot": ""}

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from wellserved.chain import Chain, Place
+from wellserved.measure.words import number, percent
 from wellserved.queueing import Queue
 from wellserved.render.clocks import clock_time
 from wellserved.render.svg import INK, LINE, MUTED, NARROW, WIDE, Frame, Scale, drawing, label
-from wellserved.report.words import number, percent
 
 _TIMES = {1: "1 s", 60: "1 min", 3_600: "1 h", 86_400: "1 day", 604_800: "1 week", 31_536_000: "1 year"}
 _LEFT = "#b3261e"
@@ -34,13 +34,13 @@ class Picture:
     svg: Markup
 
 
-def _both(caption: str, draw: Callable[[Frame], str]) -> Picture:
+def both(caption: str, draw: Callable[[Frame], str]) -> Picture:
     return Picture(caption, Markup(draw(WIDE) + draw(NARROW)))
 
 
 def waiting_picture(found: Queue) -> Picture:
     """Shares served and left by time waited, on a logarithmic scale of time."""
-    return _both("What became of those who waited", lambda frame: _waiting(found, frame))
+    return both("What became of those who waited", lambda frame: _waiting(found, frame))
 
 
 def _waiting(found: Queue, fits: Frame) -> str:
@@ -83,7 +83,7 @@ def _waiting(found: Queue, fits: Frame) -> str:
 
 def lying_picture(found: Chain) -> Picture:
     """Mean days of a stay by team: untouched, in hand, and waiting."""
-    return _both("Mean days of a case's stay with each team, most untouched first", lambda frame: _lying(found, frame))
+    return both("Mean days of a case's stay with each team, most untouched first", lambda frame: _lying(found, frame))
 
 
 def _lying(found: Chain, frame: Frame) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wellserved.measure import Series
+from wellserved.measure.words import amount, between
 from wellserved.moments import NotComputed
 from wellserved.report import Table
-from wellserved.report.words import amount, between
 
 ASKED = (
     "promise_kept", "first_promise_kept", "promised_time", "promise_to_keep_90",

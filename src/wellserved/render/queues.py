@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wellserved.measure.words import percent
 from wellserved.moments import NotComputed
 from wellserved.queueing import TREATMENTS, Interval, Queue
 from wellserved.queueing.erlang import Expected
@@ -11,7 +12,6 @@ from wellserved.queueing.incidence import quantile
 from wellserved.queueing.staffing import Staffing
 from wellserved.render.clocks import clock_time
 from wellserved.report import Table
-from wellserved.report.words import percent
 
 _SHOWN = (0, 20, 60, 300, 900, 3_600, 14_400, 86_400, 7 * 86_400)
 

@@ -15,10 +15,10 @@ from markupsafe import escape
 
 from wellserved.chart import KINDS, Chart
 from wellserved.chart.limits import Floats, Limits
+from wellserved.measure.words import number, percent
 from wellserved.moments import NotComputed
 from wellserved.render.clean import one_line
 from wellserved.report.segments import Funnel, Pareto
-from wellserved.report.words import number, percent
 
 INK, MUTED, LINE, ALARM = "#1d2733", "#5b6774", "#1f5fa8", "#b3261e"
 

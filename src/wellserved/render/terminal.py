@@ -13,12 +13,12 @@ from rich.text import Text
 from wellserved.chart import Chart
 from wellserved.chart.limits import Limits
 from wellserved.measure import Series, rows
+from wellserved.measure.words import amount, between, number, period_name
 from wellserved.moments import NotComputed
 from wellserved.render.clean import one_line
 from wellserved.render.svg import describe
 from wellserved.report import Finding, Report
 from wellserved.report import Table as ReportTable
-from wellserved.report.words import amount, between, number, period_name
 
 _MARKS = {"fact": ("•", ""), "signal": ("◆", "bold red"), "wobble": ("○", "green"), "cannot": ("?", "dim")}
 _BARS = "▁▂▃▄▅▆▇█"

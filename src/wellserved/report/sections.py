@@ -11,10 +11,10 @@ from wellserved.chart import Chart
 from wellserved.log import Receipt
 from wellserved.measure import Measure, Question, Scope, Series, answer, find_measure
 from wellserved.measure.series import Value
+from wellserved.measure.words import amount, between, number, percent, period_name, plural
 from wellserved.moments import NotComputed
 from wellserved.report import segments as compare
 from wellserved.report.contents import Asked, Finding, Section, Table, Tone
-from wellserved.report.words import amount, between, number, percent, period_name, plural
 
 FOCUS: Final = ("promise_kept", "promise_kept_by_source", "return_rate", "reopen_rate")
 SPLITS: Final = ("team", "category", "service", "channel", "priority", "place")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from wellserved.measure import Measure
+from wellserved.measure.definition import Measure
 from wellserved.measure.series import Value
 from wellserved.moments import Every, NotComputed, Period
 

@@ -1,149 +1,51 @@
-"""The command line: thin over actions. Exit codes: 0 done, 1 done but rows were refused, 2 the request was wrong, 3 wellserved failed."""
+"""The commands that import, measure, explain and report."""
 
 from __future__ import annotations
 
-import os
-import re
-import sys
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import date
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from wellserved import __version__, actions, demo, log, synth
+from wellserved import actions, demo, log, synth
 from wellserved.chart import Chart, draw_up
-from wellserved.errors import PeriodError, RequestError, WellservedError
+from wellserved.cli.shared import (
+    Every,
+    EveryOption,
+    Format,
+    FormatOption,
+    Home,
+    Output,
+    Rules,
+    RulesOption,
+    Since,
+    SourceOption,
+    Until,
+    Where,
+    app,
+    day_of,
+    err,
+    every_name,
+    out,
+    progress,
+    question_of,
+    seconds_of,
+    show,
+    show_tables,
+    workspace_at,
+    write,
+)
+from wellserved.errors import RequestError
 from wellserved.mapping import load_mapping, presets
-from wellserved.measure import MEASURES, Question, find_measure
+from wellserved.measure import MEASURES
 from wellserved.measure.clocks import HOUSES, definition
-from wellserved.moments import Every as EveryName
 from wellserved.queueing.staffing import staffing
 from wellserved.render import chains, clocks, data, html, markdown, pictures, promises, queues, svg, terminal
 from wellserved.render.clean import one_line
-from wellserved.render.pictures import Picture
 from wellserved.render.table import csv_text
 from wellserved.report import Report
-from wellserved.report import Table as ReportTable
-from wellserved.workspace import Workspace, create_workspace, default_folder, open_workspace
-
-app = typer.Typer(
-    help="Service numbers you can stand behind: from a helpdesk export to a report that tells the truth.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done; 1 done, but rows were refused; 2 the request was wrong; 3 wellserved failed.",
-)
-out, err = Console(), Console(stderr=True)
-
-
-class Every(StrEnum):
-    """Periods to split by."""
-
-    day = "day"
-    week = "week"
-    month = "month"
-    quarter = "quarter"
-
-
-class Format(StrEnum):
-    """Forms of output; text is for reading, the others for files and programs."""
-
-    text = "text"
-    html = "html"
-    md = "md"
-    json = "json"
-    csv = "csv"
-    svg = "svg"
-
-
-class Rules(StrEnum):
-    """Sets of chart rules."""
-
-    anhoej = "anhoej"
-    nhs = "nhs"
-
-
-Home = Annotated[
-    Path | None, typer.Option("--home", help="Workspace folder; otherwise WELLSERVED_HOME, or your data folder.")
-]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of the screen.")]
-FormatOption = Annotated[
-    Format, typer.Option("--format", "-f", help="text, html, md, json, csv or svg, where they make sense.")
-]
-EveryOption = Annotated[
-    Every | None, typer.Option("--every", help="Split by day, week, month or quarter, in the workspace's time zone.")
-]
-Since = Annotated[str | None, typer.Option("--since", help="First day, YYYY-MM-DD.")]
-Until = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]
-SourceOption = Annotated[str | None, typer.Option("--source", help="Which source; needed where there are several.")]
-Where = Annotated[list[str] | None, typer.Option("--where", help="COLUMN=VALUE; repeat for more.")]
-RulesOption = Annotated[Rules, typer.Option("--rules", help="Chart rules: anhoej or nhs.")]
-
-
-def _workspace(home: Path | None) -> Workspace:
-    return open_workspace(home or default_folder())
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on a terminal, silence in a pipe."""
-    if not err.is_terminal:
-        yield actions.silent
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("Starting", total=None)
-
-        def told(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total or None)
-
-        yield told
-
-
-def _day(value: str | None, option: str) -> date | None:
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise PeriodError(f"{option} {value!r} is no date.", "Write it as 2015-03-31.") from error
-
-
-def _pairs(where: list[str] | None) -> tuple[tuple[str, str], ...]:
-    pairs = []
-    for one in where or []:
-        column, equals, value = one.partition("=")
-        if not equals:
-            raise RequestError(f"--where {one!r} names no value.", "Write it as --where team=Billing.")
-        pairs.append((column.strip(), value))
-    return tuple(pairs)
-
-
-def _every(every: Every | None) -> EveryName | None:
-    return every.value if every else None
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        sys.stdout.write(text)
-        return
-    output.write_text(text, encoding="utf-8")
-    err.print(f"Wrote {output}.", markup=False, highlight=False)
-
-
-def _show(content: RenderableType, output: Path | None) -> None:
-    if output is None and out.is_terminal:
-        out.print(content)
-    else:
-        _write(terminal.plain_text(content), output)
+from wellserved.workspace import create_workspace, default_folder
 
 
 @app.command()
@@ -164,7 +66,7 @@ def inspect(
     output: Output = None,
 ) -> None:
     """Look at a file: its shape, its columns, and a first mapping to correct."""
-    with tempfile.TemporaryDirectory() as scratch, _progress() as told:
+    with tempfile.TemporaryDirectory() as scratch, progress() as told:
         raw, found, preset = actions.inspect_file(file, Path(scratch), told)
     columns = ("column", "filled", "different", "dates", "examples")
     lines = [
@@ -184,7 +86,7 @@ def inspect(
         err.print(
             f"The preset {preset.name} reads this file: `wellserved import {file}`.", markup=False, highlight=False
         )
-    _write(found.toml, output)
+    write(found.toml, output)
     if output:
         err.print(f"Correct it, then: wellserved import {file} --mapping {output}", markup=False, highlight=False)
 
@@ -198,8 +100,8 @@ def import_(
     home: Home = None,
 ) -> None:
     """Read a file into the log; the same file twice changes nothing."""
-    workspace = _workspace(home)
-    with _progress() as told:
+    workspace = workspace_at(home)
+    with progress() as told:
         done = actions.import_file(workspace, file, load_mapping(mapping) if mapping else None, told=told)
     one = done.receipt
     lines = [
@@ -226,23 +128,16 @@ def import_(
 def measures(format_: FormatOption = Format.text) -> None:
     """List the measures and what they ask."""
     if format_ is Format.json:
-        _write(data.as_json([data.definition(one) for one in MEASURES]), None)
+        write(data.as_json([data.definition(one) for one in MEASURES]), None)
         return
     columns = ("name", "version", "question", "unit", "better", "in a period by")
     lines = [(one.name, one.version, one.question, one.unit, one.better, one.anchor) for one in MEASURES]
     if format_ is Format.csv:
-        _write(csv_text(columns, lines), None)
+        write(csv_text(columns, lines), None)
     elif format_ is Format.md:
-        _write("\n".join(markdown.table(columns, lines)), None)
+        write("\n".join(markdown.table(columns, lines)), None)
     else:
-        _show(terminal.grid("Measures", columns, lines), None)
-
-
-def _question(
-    names: list[str], by: str | None, every: Every | None, since: str | None, until: str | None, where: list[str] | None
-) -> Question:
-    chosen = tuple(find_measure(name) for name in names)
-    return Question(chosen, by, _every(every), _day(since, "--since"), _day(until, "--until"), _pairs(where))
+        show(terminal.grid("Measures", columns, lines), None)
 
 
 @app.command()
@@ -261,15 +156,15 @@ def measure(
     home: Home = None,
 ) -> None:
     """Compute measures, every number with its n and 95% interval."""
-    question = _question(names, by, every, since, until, where)
-    workspace = _workspace(home)
-    with _progress() as told:
+    question = question_of(names, by, every, since, until, where)
+    workspace = workspace_at(home)
+    with progress() as told:
         if house and house != "ours":
             many = actions.ask_as(workspace, question, house, told)
         else:
             many = actions.ask_measures(workspace, question, told)
     if format_ is Format.text:
-        _show(terminal.series_lines(many), output)
+        show(terminal.series_lines(many), output)
         return
     made = {
         Format.csv: lambda: data.series_csv(many),
@@ -279,7 +174,7 @@ def measure(
     }
     if format_ not in made:
         raise RequestError("A measure is no picture.", "Use `wellserved chart NAME --format svg`.")
-    _write(made[format_](), output)
+    write(made[format_](), output)
 
 
 @app.command()
@@ -292,10 +187,10 @@ def explain(
     home: Home = None,
 ) -> None:
     """Explain one case's number: its moments, and what each house's rule counts of them."""
-    workspace = _workspace(home)
-    with _progress() as told:
+    workspace = workspace_at(home)
+    with progress() as told:
         found = actions.explain_case(workspace, name, case_id, source, told)
-    _show_tables(clocks.explained_tables(found, workspace.zone), format_, output)
+    show_tables(clocks.explained_tables(found, workspace.zone), format_, output)
 
 
 @app.command()
@@ -310,9 +205,9 @@ def compare(
 ) -> None:
     """Compare two rules for one wait: how many cases they count differently, and why."""
     rules = (definition(name, house), definition(name, other))
-    with _progress() as told:
-        found = actions.compare_rules(_workspace(home), rules, source, told)
-    _show_tables(clocks.compared_tables(*rules, found), format_, output)
+    with progress() as told:
+        found = actions.compare_rules(workspace_at(home), rules, source, told)
+    show_tables(clocks.compared_tables(*rules, found), format_, output)
 
 
 @app.command("promises")
@@ -328,10 +223,10 @@ def promises_(
     home: Home = None,
 ) -> None:
     """Set what is promised beside what came of it: kept, agreed anew, too late, and what would keep nine in ten."""
-    question = _question(list(promises.ASKED), by, None, since, until, where)
-    with _progress() as told:
-        many = actions.ask_measures(_workspace(home), question, told)
-    _show_tables([promises.promise_table(many, by)], format_, output)
+    question = question_of(list(promises.ASKED), by, None, since, until, where)
+    with progress() as told:
+        many = actions.ask_measures(workspace_at(home), question, told)
+    show_tables([promises.promise_table(many, by)], format_, output)
 
 
 @app.command("chain")
@@ -339,10 +234,10 @@ def chain_(
     source: SourceOption = None, format_: FormatOption = Format.text, output: Output = None, home: Home = None
 ) -> None:
     """Follow hand-overs: who is whose supplier, where time is lost, and whose cases fail downstream."""
-    with _progress() as told:
-        found = actions.follow_chain(_workspace(home), source, told)
+    with progress() as told:
+        found = actions.follow_chain(workspace_at(home), source, told)
     title = "Hand-overs: where cases lie, and whose fail downstream"
-    _show_tables(chains.chain_tables(found), format_, output, title, [pictures.lying_picture(found)])
+    show_tables(chains.chain_tables(found), format_, output, title, [pictures.lying_picture(found)])
 
 
 @app.command("queue")
@@ -364,58 +259,29 @@ def queue_(
     home: Home = None,
 ) -> None:
     """Show a queue: who is served, who leaves, who waits, by time of day, and what it would take."""
-    question = _question([], None, None, since, until, where)
-    time, length = _seconds(within, "--within"), _seconds(slot, "--slot")
-    with _progress() as told:
-        found = actions.ask_queue(_workspace(home), question, time, length, told)
+    question = question_of([], None, None, since, until, where)
+    time, length = seconds_of(within, "--within"), seconds_of(slot, "--slot")
+    with progress() as told:
+        found = actions.ask_queue(workspace_at(home), question, time, length, told)
     tables = queues.queue_tables(found)
     if handling is not None:
-        lines = staffing(found, length, _seconds(handling, "--handling"), goal, servers)
+        lines = staffing(found, length, seconds_of(handling, "--handling"), goal, servers)
         tables.append(queues.staffing_table(lines, goal, servers is not None))
     title = "The queue: who was served, who left, who waits"
-    _show_tables(tables, format_, output, title, [pictures.waiting_picture(found)])
-
-
-def _seconds(length: str, option: str) -> int:
-    """90s, 5m, 4h, 2d in seconds."""
-    found = re.fullmatch(r"(\d{1,7})([smhd])", length.strip())
-    if not found:
-        raise RequestError(f"{option} {length!r} is no length of time.", "Write it as 20s, 5m, 4h or 2d.")
-    return int(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
+    show_tables(tables, format_, output, title, [pictures.waiting_picture(found)])
 
 
 @app.command()
 def hours(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
     """Show the opening hours of calendars.toml as they were understood."""
-    workspace = _workspace(home)
+    workspace = workspace_at(home)
     tables = clocks.calendar_tables(actions.opening_hours(workspace))
     if not tables:
         raise RequestError(
             "There are no opening hours; all waits count around the clock.",
             f"Write them into {workspace.calendars}; docs/clocks.md shows how.",
         )
-    _show_tables(tables, format_, output)
-
-
-def _show_tables(
-    tables: list[ReportTable], format_: Format, output: Path | None, title: str = "", drawn: Sequence[Picture] = ()
-) -> None:
-    """Tables, and their pictures, in any format that can hold them; CSV holds the last one, which has the numbers."""
-    if format_ is Format.json:
-        _write(data.as_json([asdict(one) for one in tables]), output)
-    elif format_ is Format.csv:
-        _write(csv_text(tables[-1].columns, tables[-1].rows), output)
-    elif format_ is Format.md:
-        parts = [
-            [f"**{markdown.escape(one.title)}**", "", *markdown.table(one.columns, one.rows), ""] for one in tables
-        ]
-        _write("\n".join(line for part in parts for line in part), output)
-    elif format_ is Format.text:
-        _show(terminal.tables(tables), output)
-    elif format_ is Format.html:
-        _write(html.tables_page(title or tables[0].title, tables, drawn), output)
-    else:
-        raise RequestError("This is shown as text, html, md, json or csv.", "Choose one with --format.")
+    show_tables(tables, format_, output)
 
 
 @app.command()
@@ -438,17 +304,17 @@ def chart(
     home: Home = None,
 ) -> None:
     """Draw the control chart of a measure: signals told from wobbles."""
-    question = _question([name], None, every or Every.month, since, until, where)
-    phases = [day for one in phase or [] if (day := _day(one, "--phase"))]
-    with _progress() as told:
-        (series,) = actions.ask_measures(_workspace(home), question, told)
-    drawn = draw_up(series, kind, rules.value, phases, _day(baseline, "--baseline"))  # type: ignore[arg-type]
+    question = question_of([name], None, every or Every.month, since, until, where)
+    phases = [day for one in phase or [] if (day := day_of(one, "--phase"))]
+    with progress() as told:
+        (series,) = actions.ask_measures(workspace_at(home), question, told)
+    drawn = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"))  # type: ignore[arg-type]
     _write_chart(drawn, format_, output)
 
 
 def _write_chart(drawn: Chart, format_: Format, output: Path | None) -> None:
     if format_ is Format.text:
-        _show(terminal.chart_lines(drawn), output)
+        show(terminal.chart_lines(drawn), output)
         return
     made = {
         Format.svg: lambda: svg.control_chart(drawn, svg.WIDE) + "\n",
@@ -457,7 +323,7 @@ def _write_chart(drawn: Chart, format_: Format, output: Path | None) -> None:
         Format.md: lambda: "\n".join(markdown.chart_text(drawn)),
         Format.html: lambda: html.chart_page(drawn),
     }
-    _write(made[format_](), output)
+    write(made[format_](), output)
 
 
 @app.command()
@@ -473,14 +339,14 @@ def report(
     home: Home = None,
 ) -> None:
     """Write the service report of a period against its past."""
-    with _progress() as told:
+    with progress() as told:
         made = actions.service_report(
-            _workspace(home), source, _every(every), _day(period, "--period"), rules.value, told
+            workspace_at(home), source, every_name(every), day_of(period, "--period"), rules.value, told
         )
     if format_ is Format.text:
-        _show(terminal.report_lines(made), output)
+        show(terminal.report_lines(made), output)
         return
-    _write(_report_as(made, format_), output)
+    write(_report_as(made, format_), output)
 
 
 def _report_as(made: Report, format_: Format) -> str:
@@ -502,7 +368,7 @@ def log_(
     home: Home = None,
 ) -> None:
     """Show the log's versions, its imports, and what was refused."""
-    workspace = _workspace(home)
+    workspace = workspace_at(home)
     if imports or refusals:
         kept = [one for one in log.receipts(workspace) if imports or one.rows_refused]
         columns = ("import", "when", "file", "source", "read", "loaded", "refused", "new moments")
@@ -510,14 +376,14 @@ def log_(
             (one.import_id, one.recorded_at, one.file, one.source, one.rows_read, one.rows_loaded, one.rows_refused, one.moments_new)
             for one in kept
         ]  # fmt: skip
-        _show(terminal.grid("Imports" if imports else "Refusals", columns, lines), None)
+        show(terminal.grid("Imports" if imports else "Refusals", columns, lines), None)
         for one in kept:
             if one.rows_refused:
                 file = workspace.imports / one.import_id / "refusals.csv"
                 out.print(f"Refused by {one.import_id}: {file}", markup=False, highlight=False, soft_wrap=True)
         return
     lines_ = [(one["version"], one["at"], one["moments"], one["import_id"]) for one in log.history(workspace)]
-    _show(terminal.grid("Versions of the log", ("version", "written", "moments added", "import"), lines_), None)
+    show(terminal.grid("Versions of the log", ("version", "written", "moments added", "import"), lines_), None)
 
 
 @app.command("demo")
@@ -530,7 +396,7 @@ def demo_(
     ] = None,
 ) -> None:
     """Import three real samples and write their service reports."""
-    with _progress() as told:
+    with progress() as told:
         made = demo.run(folder, data_folder, told)
     for one in made:
         out.print(terminal.words(one.report.title, "bold"))
@@ -552,55 +418,16 @@ def synth_(
     home: Home = None,
 ) -> None:
     """Make cases with known truths (an effect, gaming, a fault, a leak), to try any measure against an answer."""
-    with _progress() as told:
-        made = actions.make_cases(_workspace(home), cases, seed, told)
+    with progress() as told:
+        made = actions.make_cases(workspace_at(home), cases, seed, told)
     out.print(f"{made:,} moments of {cases:,} made cases are new in the log. What is true of them:", highlight=False)
-    _write(data.as_json(synth.TRUTHS), None)
+    write(data.as_json(synth.TRUTHS), None)
 
 
 @app.command("presets")
 def presets_() -> None:
     """List the sources that need no mapping."""
-    _show(
+    show(
         terminal.grid("Presets", ("name", "source", "about"), [(one.name, one.title, one.about) for one in presets()]),
         None,
     )
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        sys.stdout.write(f"wellserved {__version__}\n")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
-    ] = False,
-) -> None:
-    """Service numbers you can stand behind."""
-
-
-def main() -> None:
-    """Run a command; a mistake says what to do, and nothing ends in a traceback."""
-    try:
-        app()
-    except WellservedError as error:
-        err.print(one_line(error.what), style="bold red", markup=False, highlight=False, soft_wrap=True)
-        err.print(one_line(error.do), markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of a pipe went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except Exception as error:
-        if os.environ.get("WELLSERVED_DEBUG"):
-            traceback.print_exc()
-        err.print(
-            f"wellserved failed: {type(error).__name__}: {one_line(str(error))[:300]}", style="bold red", markup=False
-        )
-        err.print("Run it again with WELLSERVED_DEBUG=1 and report what it prints.", markup=False)
-        sys.exit(3)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,53 @@
+"""The command line: thin over actions. Exit codes: 0 done, 1 done but rows were refused, 2 the request was wrong, 3 wellserved failed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from wellserved import __version__
+from wellserved.cli import commands, proving
+from wellserved.cli.shared import app, err
+from wellserved.errors import WellservedError
+from wellserved.render.clean import one_line
+
+__all__ = ["app", "commands", "main", "proving"]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"wellserved {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Service numbers you can stand behind."""
+
+
+def main() -> None:
+    """Run a command; a mistake says what to do, and nothing ends in a traceback."""
+    try:
+        app()
+    except WellservedError as error:
+        err.print(one_line(error.what), style="bold red", markup=False, highlight=False, soft_wrap=True)
+        err.print(one_line(error.do), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of a pipe went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if os.environ.get("WELLSERVED_DEBUG"):
+            traceback.print_exc()
+        err.print(
+            f"wellserved failed: {type(error).__name__}: {one_line(str(error))[:300]}", style="bold red", markup=False
+        )
+        err.print("Run it again with WELLSERVED_DEBUG=1 and report what it prints.", markup=False)
+        sys.exit(3)

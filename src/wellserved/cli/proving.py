@@ -1,0 +1,330 @@
+"""Improvements and their proof."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from wellserved import actions
+from wellserved.cli.shared import (
+    Every,
+    Format,
+    FormatOption,
+    Home,
+    Output,
+    Since,
+    Until,
+    Where,
+    app,
+    day_of,
+    err,
+    pairs,
+    progress,
+    show,
+    show_tables,
+    workspace_at,
+    write,
+)  # fmt: skip
+from wellserved.errors import RequestError
+from wellserved.improvement import Improvement
+from wellserved.measure.definition import Better as BetterName
+from wellserved.prove.proof import Proof
+from wellserved.render import data, insights, proofs, terminal
+
+improve = typer.Typer(help="Declare improvements before their result is looked at.", no_args_is_help=True)
+app.add_typer(improve, name="improve")
+
+Against = Annotated[
+    list[str] | None,
+    typer.Option("--against", help="COLUMN=VALUE of cases in which nothing was changed; repeat for more."),
+]
+Guard = Annotated[
+    list[str] | None,
+    typer.Option("--guardrail", help="MEASURE or MEASURE=MARGIN that must not get worse; repeat for more."),
+]
+Age = Annotated[
+    int | None, typer.Option("--age", help="Days after which every case is looked at; otherwise chosen.", min=1)
+]
+Better = Annotated[str | None, typer.Option("--better", help="higher or lower, where the measure has no better side.")]
+Worth = Annotated[str | None, typer.Option("--worthwhile", help="The smallest effect worth having, as 10%.")]
+Parallel = Annotated[
+    bool, typer.Option("--parallel", help="You declare that both would have moved alike: no trend of their difference.")
+]
+
+
+def _share(text: str | None) -> float | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
+    if not found or not 0 < float(found[1]) < 1000:
+        raise RequestError(f"{text!r} is no share.", "Write it as 10%.")
+    return float(found[1]) / 100
+
+
+def _margins(many: list[str] | None) -> tuple[tuple[str, float | None], ...]:
+    found: list[tuple[str, float | None]] = []
+    for one in many or []:
+        name, equals, margin = one.partition("=")
+        try:
+            found.append(
+                (
+                    name.strip(),
+                    float(margin.rstrip("% ")) / (100 if margin.strip().endswith("%") else 1) if equals else None,
+                )
+            )
+        except ValueError as error:
+            raise RequestError(
+                f"--guardrail {one!r} has no margin.", "Write it as --guardrail reopen_rate=2%."
+            ) from error
+    return tuple(found)
+
+
+def _side(better: str | None) -> BetterName | None:
+    sides: dict[str | None, BetterName | None] = {None: None, "higher": "higher", "lower": "lower"}
+    if better not in sides:
+        raise RequestError(f"--better {better!r} is no side.", "Write higher or lower.")
+    return sides[better]
+
+
+@app.command()
+def prove(
+    improvement: Annotated[str | None, typer.Argument(help="A declared improvement, by its name.")] = None,
+    measure: Annotated[
+        str | None, typer.Option("--measure", help="To explore without a declaration: a measure ...")
+    ] = None,
+    change: Annotated[
+        str | None, typer.Option("--change", help="... and the first day of the new way, YYYY-MM-DD.")
+    ] = None,
+    every: Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")] = Every.week,
+    where: Where = None,
+    against: Against = None,
+    parallel: Parallel = False,
+    better: Better = None,
+    worthwhile: Worth = None,
+    guardrail: Guard = None,
+    age: Age = None,
+    since: Since = None,
+    until: Until = None,
+    format_: FormatOption = Format.text,
+    output: Output = None,
+    home: Home = None,
+) -> None:
+    """Prove that a change worked: by how much, how sure, and what got worse; or say that it cannot be told."""
+    span = (day_of(since, "--since"), day_of(until, "--until"))
+    workspace = workspace_at(home)
+    if improvement is not None:
+        if measure or change or where or against or guardrail or better or worthwhile or age:
+            raise RequestError(
+                "An improvement is proved as it was declared.",
+                "Leave the other options out, or explore with --measure and --change.",
+            )
+        with progress() as told:
+            proof, notes = actions.prove_improvement(workspace, improvement, span, told)
+    else:
+        if not measure or not change:
+            raise RequestError(
+                "There is nothing to prove.", "Name an improvement, or explore with --measure NAME --change DATE."
+            )
+        put = Improvement(
+            "exploration", "exploration", str(day_of(change, "--change")), measure, every.value, where=pairs(where), against=pairs(against),
+            parallel=parallel, better=_side(better), expected=_share(worthwhile), guardrails=_margins(guardrail), age_days=age,
+        )  # fmt: skip
+        with progress() as told:
+            proof, notes = actions.explore_change(workspace, put, span, told)
+    _show_proof(proof, notes, format_, output)
+
+
+def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: Output) -> None:
+    if format_ is Format.json:
+        write(data.as_json(proofs.proof_data(proof, notes)), output)
+        return
+    drawn = [proofs.proof_picture(proof)] if proof.verdict.lines else []
+    tables = proofs.proof_tables(proof, notes)
+    if format_ is Format.svg:
+        if not drawn:
+            raise RequestError("There is no picture: no fit was made.", "Read why with --format text.")
+        write(str(drawn[0].svg).split("</svg>")[0] + "</svg>\n", output)
+        return
+    shown = tables[:-1] if format_ is Format.text and proof.verdict.lines else tables
+    show_tables(shown, format_, output, f"Did {proof.asked.measure.name} change?", drawn)
+
+
+@app.command()
+def shift(
+    name: Annotated[str, typer.Argument(help="A measure, as listed by `wellserved measures`.")],
+    every: Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")] = Every.week,
+    where: Where = None,
+    since: Since = None,
+    until: Until = None,
+    format_: FormatOption = Format.text,
+    output: Output = None,
+    home: Home = None,
+) -> None:
+    """Look for a date at which a measure shifted although nobody declared a change."""
+    span = (day_of(since, "--since"), day_of(until, "--until"))
+    with progress() as told:
+        found = actions.find_shift(workspace_at(home), name, every.value, pairs(where), span, told)
+    show_tables([insights.shift_table(*found)], format_, output)
+
+
+@app.command()
+def adopted(
+    by: Annotated[str, typer.Option("--by", help="The column of those who took it up: team, place, person_id ...")],
+    since: Annotated[
+        list[str],
+        typer.Option(
+            "--since", help="NAME=YYYY-MM-DD: when it took the change up; repeat for more. The others never did."
+        ),
+    ],
+    measure: Annotated[str, typer.Option("--measure", help="The measure that is to get better.")],
+    every: Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")] = Every.week,
+    where: Where = None,
+    age: Age = None,
+    format_: FormatOption = Format.text,
+    output: Output = None,
+    home: Home = None,
+) -> None:
+    """Prove a change that teams took up one after the other, against those that had not yet."""
+    dates = []
+    for one in since:
+        team, equals, day = one.rpartition("=")
+        if not equals:
+            raise RequestError(f"--since {one!r} names no day.", "Write it as --since Repairs=2023-10-02.")
+        found = day_of(day, "--since")
+        assert found is not None
+        dates.append((team, found))
+    put = Improvement(
+        "exploration",
+        "exploration",
+        str(min(day for _, day in dates)),
+        measure,
+        every.value,
+        where=pairs(where),
+        age_days=age,
+    )
+    with progress() as told:
+        came = actions.prove_adoption(workspace_at(home), put, by, tuple(dates), (None, None), told)
+    show_tables([insights.adoption_table(came)], format_, output)
+
+
+@app.command()
+def drivers(where: Where = None, format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+    """Weigh what goes with bad ratings: late, slow, passed on, reopened ..."""
+    with progress() as told:
+        found = actions.find_drivers(workspace_at(home), pairs(where), told)
+    show_tables(
+        [insights.driver_table(found)], format_, output, "What goes with bad ratings", [insights.driver_picture(found)]
+    )
+
+
+@app.command()
+def gap(
+    by: Annotated[str, typer.Option("--by", help="A column: service, team, place ...")] = "service",
+    where: Where = None,
+    format_: FormatOption = Format.text,
+    output: Output = None,
+    home: Home = None,
+) -> None:
+    """Set what customers expected beside what they got."""
+    with progress() as told:
+        found = actions.find_gaps(workspace_at(home), by, pairs(where), told)
+    if not found.gaps:
+        raise RequestError("No segment has ten cases with both.", "Choose a coarser column with --by.")
+    show_tables(
+        [insights.gap_table(found)], format_, output, "Expectation and experience", [insights.gap_picture(found)]
+    )
+
+
+@app.command()
+def agreement(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+    """Compare own ratings with those of customers, beyond what chance would give."""
+    with progress() as told:
+        found = actions.compare_judges(workspace_at(home), told)
+    show_tables([insights.agreement_table(found)], format_, output)
+
+
+@improve.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="A short name: letters, digits, dashes.")],
+    what: Annotated[str, typer.Option("--what", help="What was changed, in a sentence.")],
+    measure: Annotated[str, typer.Option("--measure", help="The measure that is to get better.")],
+    since: Annotated[str, typer.Option("--since", help="First day of the new way, YYYY-MM-DD.")],
+    who: Annotated[str, typer.Option("--who", help="Who did it.")] = "",
+    idea_from: Annotated[str, typer.Option("--idea-from", help="Whose idea it was.")] = "",
+    helper: Annotated[list[str] | None, typer.Option("--helper", help="Who helped; repeat for more.")] = None,
+    every: Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")] = Every.week,
+    where: Where = None,
+    against: Against = None,
+    parallel: Parallel = False,
+    better: Better = None,
+    worthwhile: Worth = None,
+    guardrail: Guard = None,
+    age: Age = None,
+    ends: Annotated[
+        str | None, typer.Option("--ends", help="A fixed last look, YYYY-MM-DD; otherwise look whenever you like.")
+    ] = None,
+    paid_until: Annotated[
+        str | None, typer.Option("--paid-until", help="An incentive: the day after the last on which it was paid.")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Declare an improvement: what, since when, for whom, and the measure that will tell."""
+    made = Improvement(
+        name, what, str(day_of(since, "--since")), measure, every.value, who, idea_from, tuple(helper or ()), pairs(where), pairs(against),
+        parallel, _side(better), _share(worthwhile), _margins(guardrail), age,
+        str(day_of(ends, "--ends")) if ends else None, str(day_of(paid_until, "--paid-until")) if paid_until else None,
+    )  # fmt: skip
+    actions.declare_improvement(workspace_at(home), made)
+    err.print(f"Declared {name}. See what came of it: wellserved prove {name}", markup=False, highlight=False)
+
+
+@improve.command("list")
+def list_(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+    """List the declared improvements."""
+    known = actions.improvements(workspace_at(home))
+    if not known and format_ is Format.text:
+        show(terminal.words("No improvement is declared yet: wellserved improve add --help"), output)
+        return
+    show_tables([proofs.improvement_table(known)], format_, output)
+
+
+@improve.command("change")
+def change_(
+    name: Annotated[str, typer.Argument(help="A declared improvement.")],
+    what: Annotated[str | None, typer.Option("--what", help="What was changed, in a sentence.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="First day of the new way, YYYY-MM-DD.")] = None,
+    measure: Annotated[str | None, typer.Option("--measure", help="The measure that is to get better.")] = None,
+    helper: Annotated[
+        list[str] | None, typer.Option("--helper", help="Who helped, in place of those named; repeat for more.")
+    ] = None,
+    where: Where = None,
+    against: Against = None,
+    guardrail: Guard = None,
+    worthwhile: Worth = None,
+    ends: Annotated[str | None, typer.Option("--ends", help="A fixed last look, YYYY-MM-DD.")] = None,
+    home: Home = None,
+) -> None:
+    """Change a declaration; what it said before stays on record, and is shown with every verdict."""
+    given = {
+        "what": what, "since": str(day_of(since, "--since")) if since else None, "measure": measure, "helpers": tuple(helper) if helper else None,
+        "where": pairs(where) or None, "against": pairs(against) or None, "guardrails": _margins(guardrail) or None,
+        "expected": _share(worthwhile), "ends": str(day_of(ends, "--ends")) if ends else None,
+    }  # fmt: skip
+    facts: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    if not facts:
+        raise RequestError("Nothing is to be changed.", "Give at least one option.")
+    actions.change_improvement(workspace_at(home), name, facts)
+    err.print(f"Changed {name}; the change is on record.", markup=False, highlight=False)
+
+
+@improve.command("withdraw")
+def withdraw_(
+    name: Annotated[str, typer.Argument(help="A declared improvement.")],
+    why: Annotated[str, typer.Option("--why", help="The reason.")],
+    home: Home = None,
+) -> None:
+    """Take an improvement off the list; it stays on record."""
+    actions.withdraw_improvement(workspace_at(home), name, why)
+    err.print(f"Withdrew {name}.", markup=False, highlight=False)

@@ -1,0 +1,173 @@
+"""What all commands share: the application, options, and how results are shown or written."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from wellserved import actions
+from wellserved.errors import PeriodError, RequestError
+from wellserved.measure import Question, find_measure
+from wellserved.moments import Every as EveryName
+from wellserved.render import data, html, markdown, terminal
+from wellserved.render.pictures import Picture
+from wellserved.render.table import csv_text
+from wellserved.report import Table as ReportTable
+from wellserved.workspace import Workspace, default_folder, open_workspace
+
+app = typer.Typer(
+    help="Service numbers you can stand behind: from a helpdesk export to a report that tells the truth.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done; 1 done, but rows were refused; 2 the request was wrong; 3 wellserved failed.",
+)
+out, err = Console(), Console(stderr=True)
+
+
+class Every(StrEnum):
+    """Periods to split by."""
+
+    day = "day"
+    week = "week"
+    month = "month"
+    quarter = "quarter"
+
+
+class Format(StrEnum):
+    """Forms of output; text is for reading, the others for files and programs."""
+
+    text = "text"
+    html = "html"
+    md = "md"
+    json = "json"
+    csv = "csv"
+    svg = "svg"
+
+
+class Rules(StrEnum):
+    """Sets of chart rules."""
+
+    anhoej = "anhoej"
+    nhs = "nhs"
+
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Workspace folder; otherwise WELLSERVED_HOME, or your data folder.")
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of the screen.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", "-f", help="text, html, md, json, csv or svg, where they make sense.")
+]
+EveryOption = Annotated[
+    Every | None, typer.Option("--every", help="Split by day, week, month or quarter, in the workspace's time zone.")
+]
+Since = Annotated[str | None, typer.Option("--since", help="First day, YYYY-MM-DD.")]
+Until = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]
+SourceOption = Annotated[str | None, typer.Option("--source", help="Which source; needed where there are several.")]
+Where = Annotated[list[str] | None, typer.Option("--where", help="COLUMN=VALUE; repeat for more.")]
+RulesOption = Annotated[Rules, typer.Option("--rules", help="Chart rules: anhoej or nhs.")]
+
+
+def workspace_at(home: Path | None) -> Workspace:
+    return open_workspace(home or default_folder())
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar on a terminal, silence in a pipe."""
+    if not err.is_terminal:
+        yield actions.silent
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("Starting", total=None)
+
+        def told(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total or None)
+
+        yield told
+
+
+def day_of(value: str | None, option: str) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise PeriodError(f"{option} {value!r} is no date.", "Write it as 2015-03-31.") from error
+
+
+def pairs(where: list[str] | None) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for one in where or []:
+        column, equals, value = one.partition("=")
+        if not equals:
+            raise RequestError(f"--where {one!r} names no value.", "Write it as --where team=Billing.")
+        pairs.append((column.strip(), value))
+    return tuple(pairs)
+
+
+def every_name(every: Every | None) -> EveryName | None:
+    return every.value if every else None
+
+
+def write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+        return
+    output.write_text(text, encoding="utf-8")
+    err.print(f"Wrote {output}.", markup=False, highlight=False)
+
+
+def show(content: RenderableType, output: Path | None) -> None:
+    if output is None and out.is_terminal:
+        out.print(content)
+    else:
+        write(terminal.plain_text(content), output)
+
+
+def show_tables(
+    tables: list[ReportTable], format_: Format, output: Path | None, title: str = "", drawn: Sequence[Picture] = ()
+) -> None:
+    """Tables, and their pictures, in any format that can hold them; CSV holds the last one, which has the numbers."""
+    if format_ is Format.json:
+        write(data.as_json([asdict(one) for one in tables]), output)
+    elif format_ is Format.csv:
+        write(csv_text(tables[-1].columns, tables[-1].rows), output)
+    elif format_ is Format.md:
+        parts = [
+            [f"**{markdown.escape(one.title)}**", "", *markdown.table(one.columns, one.rows), ""] for one in tables
+        ]
+        write("\n".join(line for part in parts for line in part), output)
+    elif format_ is Format.text:
+        show(terminal.tables(tables), output)
+    elif format_ is Format.html:
+        write(html.tables_page(title or tables[0].title, tables, drawn), output)
+    else:
+        raise RequestError("This is shown as text, html, md, json or csv.", "Choose one with --format.")
+
+
+def seconds_of(length: str, option: str) -> int:
+    """90s, 5m, 4h, 2d in seconds."""
+    found = re.fullmatch(r"(\d{1,7})([smhd])", length.strip())
+    if not found:
+        raise RequestError(f"{option} {length!r} is no length of time.", "Write it as 20s, 5m, 4h or 2d.")
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
+
+
+def question_of(
+    names: list[str], by: str | None, every: Every | None, since: str | None, until: str | None, where: list[str] | None
+) -> Question:
+    chosen = tuple(find_measure(name) for name in names)
+    return Question(chosen, by, every_name(every), day_of(since, "--since"), day_of(until, "--until"), pairs(where))

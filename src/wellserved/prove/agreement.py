@@ -1,0 +1,114 @@
+"""Do two judges of the same thing agree more than chance would have them? Krippendorff's alpha, kappa, Fleiss' kappa."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from wellserved.moments import NotComputed
+from wellserved.prove.model import Floats
+
+Metric = Literal["nominal", "ordinal", "interval", "ratio"]
+Weights = Literal["none", "linear", "quadratic"]
+
+
+def coincidences(ratings: Floats) -> tuple[Floats, Floats]:
+    """Values, and how often each pair of them was given to one unit; ratings: judges by units, NaN where none.
+
+    A unit with one rating says nothing and is dropped.
+    """
+    values = np.unique(ratings[np.isfinite(ratings)])
+    found = np.zeros((len(values), len(values)))
+    for unit in ratings.T:
+        given = unit[np.isfinite(unit)]
+        if len(given) < 2:
+            continue
+        counts = (given[:, None] == values[None, :]).sum(axis=0).astype(float)
+        found += (np.outer(counts, counts) - np.diag(counts)) / (len(given) - 1)
+    return values, found
+
+
+def alpha(ratings: Floats, metric: Metric = "nominal") -> float | NotComputed:
+    """Krippendorff's alpha: 1 is full agreement, 0 what chance gives.
+
+    K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011): data C gives .743, .815, .849, .797.
+    """
+    values, pairs = coincidences(np.asarray(ratings, dtype=float))
+    counts = pairs.sum(axis=1)
+    total = counts.sum()
+    if total < 2:
+        return NotComputed("no unit was judged twice")
+    distance = _distance(values, counts, metric)
+    expected = float((np.outer(counts, counts) * distance).sum())
+    if expected == 0:
+        return NotComputed("all judged alike, so that chance cannot be told from agreement")
+    return float(1 - (total - 1) * (pairs * distance).sum() / expected)
+
+
+def _distance(values: Floats, counts: Floats, metric: Metric) -> Floats:
+    v, w = values[:, None], values[None, :]
+    found: Floats = np.where(v != w, 1.0, 0.0)
+    if metric == "interval":
+        found = (v - w) ** 2
+    elif metric == "ratio":
+        both = np.where(v + w != 0, v + w, 1.0)
+        found = found * ((v - w) / both) ** 2
+    elif metric == "ordinal":  # how many ratings lie between the two, their own counted by half
+        middle = np.cumsum(counts) - counts / 2
+        found = (middle[:, None] - middle[None, :]) ** 2
+    return found
+
+
+def kappa(table: Floats, weights: Weights = "none") -> float | NotComputed:
+    """Cohen's kappa of two judges; table: what the one said by what the other said.
+
+    J. Cohen, Educational and Psychological Measurement 20 (1960) 37; weighted, Psychological Bulletin 70 (1968) 213.
+    """
+    table = np.asarray(table, dtype=float)
+    total = table.sum()
+    if total < 2:
+        return NotComputed("nothing was judged twice")
+    size = len(table)
+    apart = np.abs(np.arange(size)[:, None] - np.arange(size)[None, :]) / max(size - 1, 1)
+    loss = {"none": (apart > 0).astype(float), "linear": apart, "quadratic": apart**2}[weights]
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
+    if (loss * expected).sum() == 0:
+        return NotComputed("all judged alike, so that chance cannot be told from agreement")
+    return float(1 - (loss * table).sum() / (loss * expected).sum())
+
+
+def fleiss(counts: npt.NDArray[np.int64]) -> float | NotComputed:
+    """Fleiss' kappa of many judges; counts: units by categories, the same number of judges each.
+
+    J. L. Fleiss, Psychological Bulletin 76 (1971) 378: his table gives .430 for 30 patients; fourteen judges, .210.
+    """
+    counts = np.asarray(counts)
+    judges = counts.sum(axis=1)
+    if len(set(judges.tolist())) != 1 or judges[0] < 2:
+        return NotComputed("every unit needs the same number of judges, two or more")
+    n = float(judges[0])
+    share = counts.sum(axis=0) / counts.sum()
+    agreed = ((counts**2).sum(axis=1) - n) / (n * (n - 1))
+    chance = float((share**2).sum())
+    if chance == 1:
+        return NotComputed("all judged alike, so that chance cannot be told from agreement")
+    return float((agreed.mean() - chance) / (1 - chance))
+
+
+def alpha_interval(
+    ratings: Floats, metric: Metric, seed: int = 1, draws: int = 1000
+) -> tuple[float, float] | NotComputed:
+    """95% interval of alpha: units drawn anew."""
+    ratings = np.asarray(ratings, dtype=float)
+    ratings = ratings[:, np.isfinite(ratings).sum(axis=0) >= 2]
+    if ratings.shape[1] < 10:
+        return NotComputed(f"only {ratings.shape[1]} units were judged twice; at least 10 are needed")
+    draw = np.random.default_rng(seed)
+    drawn = (alpha(ratings[:, draw.integers(0, ratings.shape[1], ratings.shape[1])], metric) for _ in range(draws))
+    kept = [one for one in drawn if not isinstance(one, NotComputed)]
+    if len(kept) < draws / 2:
+        return NotComputed("nearly all judged alike")
+    low, high = np.quantile(kept, (0.025, 0.975))
+    return float(low), float(high)

@@ -1,0 +1,192 @@
+"""A change put to the test: the verdict, what would have spoilt it, and what must not have got worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import numpy as np
+
+from wellserved.engine.duckdb import name as quoted
+from wellserved.errors import RequestError
+from wellserved.measure import Measure, Question
+from wellserved.measure.ask import filters
+from wellserved.measure.definition import Better
+from wellserved.moments import SEGMENTS, Every
+from wellserved.prove import checks
+from wellserved.prove.guards import Guarded, Guardrail, guard, wanted
+from wellserved.prove.incentive import Incentive, incentive
+from wellserved.prove.observe import Looking, Seen, observe
+from wellserved.prove.response import Observed
+from wellserved.prove.verdict import Check, Plan, Verdict, change
+
+Where = tuple[tuple[str, str], ...]
+MOST_OTHERS = 500  # values of a column that are still listed to stand for "all others"
+GAP_CHECK = "gaps in the record"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is put to the test."""
+
+    measure: Measure
+    on: date  # the first day of the new way
+    every: Every
+    where: Where = ()
+    better: Better | None = None  # where the measure itself has no better side
+    against: Where = ()  # segments in which nothing was changed: their mean is taken off
+    parallel: bool = False  # declared beforehand: both move alike
+    guardrails: tuple[Guardrail, ...] = ()
+    worthwhile: float | None = None  # the smallest effect worth having, as a part of the level before
+    age_days: int | None = None
+    others: tuple[tuple[str, date], ...] = ()  # other declared changes to the same cases
+    paid_until: date | None = None  # an incentive: the first day on which it was no longer paid
+    plan: Plan = field(default_factory=Plan)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A verdict with all that it rests on."""
+
+    asked: Asked
+    seen: Seen
+    verdict: Verdict
+    guarded: tuple[Guarded, ...]
+    reward: Incentive | None = None  # while it was paid, and after
+    blocked: str = ""  # why a claim is not made although the measure moved; empty: nothing stands against it
+
+    @property
+    def claims(self) -> bool:
+        """Whether "improved" or "worse" may be said."""
+        return self.verdict.claims and not self.blocked
+
+
+def prove(looking: Looking, asked: Asked) -> Proof:
+    """Did it work, by how much, how sure, and what got worse?"""
+    better = asked.better or asked.measure.better
+    if better == "neither":
+        raise RequestError(
+            f"{asked.measure.name} is neither better high nor better low.", "Say which way is better: --better lower."
+        )
+    seen = observe(looking, asked.measure, asked.where, asked.age_days)
+    if seen.reason:
+        return Proof(asked, seen, _unseen(seen, better, asked), ())
+    controls = _controls(looking, asked, seen)
+    verdict = change(
+        seen.observed, seen.before, asked.every, better, controls=controls, parallel=asked.parallel, plan=asked.plan,
+        worthwhile=_on_scale(seen, asked.worthwhile),
+    )  # fmt: skip
+    tried = checks.Tried(seen, asked.every, better, tuple(controls), verdict)
+    verdict = _checked(verdict, _checks(looking, asked, tried)) if verdict.effect is not None else verdict
+    guarded = _guarded(looking, asked, better)
+    return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better), _blocked(verdict, guarded))
+
+
+def _reward(asked: Asked, seen: Seen, better: Better) -> Incentive | None:
+    """What an incentive did while it was paid, and after."""
+    if asked.paid_until is None:
+        return None
+    ended = sum(period.start < asked.paid_until for period in seen.periods)
+    inside = np.array([period.start < asked.paid_until < period.end for period in seen.periods], dtype=bool)
+    size = np.where(inside, 0.0, seen.observed.size)
+    return incentive(replace(seen.observed, size=size), seen.before, ended - seen.before, asked.every, better)
+
+
+def _unseen(seen: Seen, better: Better, asked: Asked) -> Verdict:
+    return Verdict(
+        "not_enough_data", seen.reason, better, asked.every, 0, 0, 0.0, 0.0, None, None, None, None, {}, None, None,
+        None, 0.95, asked.plan.looks, False, 0, None,
+    )  # fmt: skip
+
+
+def _on_scale(seen: Seen, part: float | None) -> float | None:
+    """A part of the level before on the model's scale: log ratios for small parts, the unit itself elsewhere."""
+    if part is None or seen.observed.ratio:
+        return part
+    early = seen.observed.seen[: seen.before]
+    size = seen.observed.size[: seen.before][early].sum()
+    return part * abs(float(seen.observed.total[: seen.before][early].sum() / size)) if size else None
+
+
+def _controls(looking: Looking, asked: Asked, seen: Seen) -> list[Observed]:
+    """The same measure in each segment that nothing was done to, over the same periods."""
+    found = []
+    for column, value in asked.against:
+        kept = tuple(pair for pair in asked.where if pair[0] != column)
+        other = observe(looking, asked.measure, (*kept, (column, value)), seen.age_days)
+        if other.reason:
+            raise RequestError(
+                f"{column}={value} cannot be compared with: {other.reason}.", "Choose another --against."
+            )
+        found.append(_aligned(other, seen))
+    return found
+
+
+def _aligned(other: Seen, seen: Seen) -> Observed:
+    """Another series over the periods of this one; what it does not know is missing."""
+    at = {period.start: place for place, period in enumerate(other.periods)}
+    places = [at.get(period.start) for period in seen.periods]
+    total = [float(other.observed.total[place]) if place is not None else 0.0 for place in places]
+    size = [float(other.observed.size[place]) if place is not None else 0.0 for place in places]
+    return replace(other.observed, total=np.array(total), size=np.array(size))
+
+
+def _checks(looking: Looking, asked: Asked, tried: checks.Tried) -> list[Check]:
+    found = [
+        checks.gaps(tried),
+        checks.placebo_in_time(tried),
+        checks.worst_period(tried),
+        checks.another_change(tried, asked.on, asked.others),
+    ]
+    others = None if asked.against else all_others(looking, asked.where)
+    if others is not None:
+        found.append(checks.untouched(tried, observe(looking, asked.measure, others, tried.seen.age_days)))
+    if not asked.against:
+        found += checks.mixes(looking, tried, asked.measure, asked.where)
+    return found
+
+
+def all_others(looking: Looking, where: Where) -> Where | None:
+    """The filter that leaves the cases which differ in the first segment named; None: there are none to name."""
+    named = [column for column, _ in where if column in SEGMENTS and column != "source"]
+    if not named:
+        return None
+    column, kept = named[0], tuple(pair for pair in where if pair[0] != named[0])
+    only, values = filters(looking.scope, Question((), where=kept))
+    sql = f"SELECT DISTINCT {quoted(column)} AS one FROM {looking.scope.table} WHERE {only} AND {quoted(column)} IS NOT NULL LIMIT {MOST_OTHERS + 50}"
+    mine = {value for other, value in where if other == column}
+    rest = sorted({str(one) for one in looking.scope.engine.ask(sql, values)["one"].to_pylist()} - mine)
+    return (*kept, *((column, value) for value in rest)) if 0 < len(rest) <= MOST_OTHERS else None
+
+
+def _checked(verdict: Verdict, found: Sequence[Check]) -> Verdict:
+    """A claim that a check speaks against is taken back."""
+    failed = [one for one in found if one.passed is False]
+    verdict = replace(verdict, checks=tuple(found), plain=verdict.status)
+    if not failed or not verdict.claims:
+        return verdict
+    status = "not_enough_data" if failed[0].name == GAP_CHECK else "depends_on_trend"
+    return replace(verdict, status=status, reason=failed[0].words)  # type: ignore[arg-type]
+
+
+def _guarded(looking: Looking, asked: Asked, better: Better) -> tuple[Guarded, ...]:
+    rails = wanted(asked.measure, asked.guardrails)
+    together = max(len(rails), 1)
+    found = [guard(one, observe(looking, one.measure, asked.where, None), asked.every, together) for one in rails]
+    others = all_others(looking, asked.where)
+    if asked.measure.kind == "wait" and others is not None:  # work may have been pushed to them
+        rail = Guardrail(asked.measure, None, better, f"{asked.measure.name} of all others")
+        found.append(guard(rail, observe(looking, asked.measure, others, asked.age_days), asked.every, together + 1))
+    return tuple(found)
+
+
+def _blocked(verdict: Verdict, guarded: Sequence[Guarded]) -> str:
+    """The first guardrail that is not shown safe; only an improvement can be blocked."""
+    if verdict.status != "improved":
+        return ""
+    for safety in ("worse", "cannot_tell"):
+        for one in guarded:
+            if one.safety == safety:
+                return f"{one.guardrail.called or one.guardrail.measure.name} {one.words}"
+    return ""

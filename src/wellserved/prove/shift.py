@@ -1,0 +1,149 @@
+"""When did it shift? A date for a series in which nobody declared a change, or none.
+
+Exploratory by nature: a date found in the data is never put to `change` as if it had been declared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from wellserved.moments import Every
+from wellserved.prove.design import season
+from wellserved.prove.model import LOG_PRIOR, PHI, SHARE, Floats, posterior, whitened
+from wellserved.prove.observe import Seen
+from wellserved.prove.response import respond
+
+Ints = npt.NDArray[np.int64]
+ENDS = 0.1  # of the points at each end are no candidates
+LENGTHS = (40, 60, 90, 120, 200, 400)
+LIMITS = {
+    0.0: (3.81, 3.40, 3.11, 3.15, 2.99, 3.07),
+    0.2: (4.10, 3.55, 3.47, 3.23, 3.15, 3.15),
+    0.4: (4.87, 3.72, 3.58, 3.43, 3.20, 3.20),
+    0.55: (4.87, 4.44, 3.83, 3.77, 3.48, 3.20),
+    0.7: (4.25, 4.72, 4.31, 3.99, 3.70, 3.38),
+    0.8: (4.03, 4.15, 4.42, 4.30, 4.27, 3.82),
+    0.88: (3.81, 3.72, 3.67, 3.86, 4.19, 4.04),
+}
+"""The largest |t| of 95% of series without a shift, by the f that fits best and the number of points: 6,000 series
+each, f uniform on 0 to .95 (bench/calibration/shift_limits.py). Above .88 no answer is given."""
+FALL = 1.92  # of the log likelihood: half the 95% point of chi-square with one degree of freedom
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Where a series shifted (index of the first point after it), with an interval; None: no shift is seen."""
+
+    at: int | None
+    first: int | None
+    last: int | None
+    size: float | None
+    statistic: float
+    limit: float | None
+    phi: float
+    reason: str = ""
+
+
+def shift(series: Floats) -> Shift:
+    """The most likely date of a single shift, if one stands out from what the series does by itself.
+
+    series: one value a period, none missing. The noise is judged on what is left when the best step is taken out;
+    then each candidate's step is fitted by generalised least squares at that noise, and the largest |t| is held
+    against series without a shift.
+    """
+    y = np.asarray(series, dtype=float)
+    n = len(y)
+    if not LENGTHS[0] <= n <= LENGTHS[-1]:
+        return _none(f"it takes {LENGTHS[0]} to {LENGTHS[-1]} periods; there are {n}")
+    if not np.ptp(y) > 1e-9 * np.abs(y).max():
+        return _none("the measure never varies")
+    found = judged(y)
+    if found.phi not in LIMITS:
+        return replace(
+            found, at=None, first=None, last=None, size=None, reason="it wanders too much by itself to date a shift"
+        )
+    limit = float(np.interp(np.log(n), np.log(LENGTHS), LIMITS[found.phi]))
+    if found.statistic <= limit:
+        return replace(found, at=None, first=None, last=None, size=None, limit=limit)
+    return replace(found, limit=limit)
+
+
+def _none(reason: str) -> Shift:
+    return Shift(None, None, None, None, 0.0, None, 0.0, reason)
+
+
+def judged(y: Floats) -> Shift:
+    """The likeliest date and its statistic, before any limit."""
+    n = len(y)
+    unit = np.abs(y - y.mean()).max()
+    y = (y - y.mean()) / unit
+    candidates = np.arange(int(np.ceil(n * ENDS)), int(np.floor(n * (1 - ENDS))) + 1, dtype=np.int64)
+    node = _likeliest(y - _best_step(y, candidates))
+    t, sizes, fall = _statistics(y, candidates, node)
+    best = int(np.argmax(np.abs(t)))
+    near = candidates[fall <= FALL]
+    return Shift(
+        int(candidates[best]),
+        int(near.min()),
+        int(near.max()),
+        float(sizes[best] * unit),
+        float(abs(t[best])),
+        None,
+        float(PHI[node]),
+    )
+
+
+def _best_step(y: Floats, candidates: Ints) -> Floats:
+    """The step that explains most, by ordinary least squares."""
+    n, sums = len(y), np.concatenate([[0.0], np.cumsum(y)])
+    score = np.abs(sums[candidates]) / np.sqrt(candidates * (n - candidates) / n)
+    at = int(candidates[np.argmax(score)])
+    found: Floats = np.where(np.arange(n) < at, y[:at].mean(), y[at:].mean())
+    return found
+
+
+def _likeliest(rest: Floats) -> int:
+    """The node of the grid that explains the remainder best; no prior."""
+    n = len(rest)
+    z = (rest / rest.std())[None, :, None]
+    products = whitened(np.ones((n, 1)), z, np.ones((1, n)), np.ones((1, n), dtype=bool))
+    fit = posterior(products, [0], np.zeros((len(PHI), 1)), [], np.ones(len(PHI)))
+    with np.errstate(divide="ignore"):
+        return int(np.argmax(np.log(fit.weight[0]) - LOG_PRIOR))
+
+
+def _statistics(y: Floats, candidates: Ints, node: int) -> tuple[Floats, Floats, Floats]:
+    """Per candidate: t of the step, its size, and how far the log likelihood falls short of the best."""
+    n = len(y)
+    phi, share = PHI[node], SHARE[node]
+    lag = np.abs(np.arange(n)[:, None] - np.arange(n)[None, :])
+    covariance = (share * phi**lag if phi else np.zeros((n, n))) + (1 - share) * np.eye(n)
+    root = np.linalg.cholesky(covariance)
+    steps = (np.arange(n)[:, None] >= candidates[None, :]).astype(float)
+    white = np.linalg.solve(root, np.column_stack([np.ones(n), y, steps]))
+    one, z, x = white[:, 0], white[:, 1], white[:, 2:]
+    z = z - one * (one @ z) / (one @ one)
+    x = x - one[:, None] * (one @ x)[None, :] / (one @ one)
+    xx, xz = (x**2).sum(axis=0), x.T @ z
+    sizes = xz / xx
+    rss = z @ z - xz**2 / xx
+    t = sizes / np.sqrt(rss / (n - 2) / xx)
+    fall = n / 2 * np.log(rss / rss.min())
+    return t, sizes, fall
+
+
+def shifted(seen: Seen, every: Every) -> tuple[Seen, Shift]:
+    """The same for a measure by period: on the model's scale, season taken out; periods without cases are skipped."""
+    columns, _ = season(every, len(seen.periods), len(seen.periods), seen.observed.seen, False)
+    response = respond(seen.observed, np.column_stack([np.ones(len(seen.periods)), columns]))
+    there = np.flatnonzero(response.seen[0])
+    z = response.z[0, there]
+    if columns.shape[1]:
+        x = np.column_stack([np.ones(len(there)), columns[there]])
+        z = z - columns[there] @ np.linalg.lstsq(x, z, rcond=None)[0][1:]
+    found = shift(z)
+    at, first, last = (int(there[one]) if one is not None else None for one in (found.at, found.first, found.last))
+    return seen, replace(found, at=at, first=first, last=last)

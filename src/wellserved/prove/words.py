@@ -1,0 +1,139 @@
+"""A verdict in words: a sentence for a boss, a paragraph for a statistician, and what is assumed."""
+
+from __future__ import annotations
+
+import math
+
+from wellserved.measure import Measure
+from wellserved.measure.words import day, number, percent, plural
+from wellserved.prove.proof import Proof
+from wellserved.prove.verdict import Estimate, Verdict
+
+ASSUMED = (
+    "Without the change, the measure would have gone on along its trend or stopped where it was; a trend that was flattening by itself fools this.",
+    "Nothing else changed at the same time for the same cases.",
+    "What is recorded, and how, did not change with it.",
+    "The noise is that of a first-order autoregression with independent noise on top, of whatever strength.",
+)
+SCALES = {
+    "count": "log rate",
+    "rate": "log odds",
+    "mean": "the unit itself",
+    "plain": "the unit itself",
+    "duration": "mean of logarithms",
+    "money": "logarithm",
+    "quantile": "logarithm of the quantile, by its influence function at the level before the change",
+}
+LOOKS = {
+    "once": "one look",
+    "always": "any number of looks (confidence sequence)",
+    "planned": "looks at set times until a fixed end (O'Brien-Fleming)",
+}
+
+
+def label(proof: Proof) -> str:
+    """The measure and the cases it is about."""
+    filters = ", ".join(f"{column} {value}" for column, value in proof.asked.where)
+    return f"{proof.asked.measure.name}{f' ({filters})' if filters else ''}"
+
+
+def size(value: float, measure: Measure) -> str:
+    """An effect without its sign, in the measure's unit."""
+    if not math.isfinite(value):
+        return "any amount"
+    if measure.unit == "share":
+        return f"{abs(value) * 100:.1f} points"
+    return f"{number(abs(value))} {measure.unit}"
+
+
+def way(value: float) -> str:
+    """More or less."""
+    return "more" if value > 0 else "less"
+
+
+def span(effect: Estimate, measure: Measure) -> str:
+    """An interval in words: 0.2 to 0.4 days less; from 0.2 days less to 0.1 days more."""
+    if effect.low == effect.high:
+        return f"{size(effect.low, measure)} {way(effect.low)}"
+    if effect.side:
+        near, far = sorted((effect.low, effect.high), key=abs)
+        return f"{size(near, measure)} to {size(far, measure)} {way(far)}"
+    return f"from {size(effect.low, measure)} less to {size(effect.high, measure)} more"
+
+
+def headline(proof: Proof) -> str:
+    """The verdict as a sentence that a boss can read."""
+    one, verdict, when = label(proof), proof.verdict, day(proof.asked.on)
+    if verdict.effect is None:
+        return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
+    moved = _moved(verdict, proof.asked.measure)
+    if proof.blocked:
+        return f"{one} moved with {when}, {moved}; but no improvement may be claimed: {proof.blocked}."
+    if verdict.claims:
+        return f"{one} {'improved' if verdict.status == 'improved' else 'got worse'} with {when}: {moved}."
+    if verdict.status == "no_change_seen":
+        return f"No change is seen in {one} with {when}. What remains possible: {span(verdict.effect, proof.asked.measure)}."
+    if verdict.status == "depends_on_trend":
+        return f"Cannot tell whether {one} changed with {when}: {verdict.reason}."
+    if verdict.status == "season_not_covered":
+        return f"Cannot tell whether {one} changed with {when}: {verdict.reason}. With two years of history, or cases to compare with, it could be told."
+    return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
+
+
+def _moved(verdict: Verdict, measure: Measure) -> str:
+    assert verdict.effect is not None
+    told = f"{size(verdict.effect.value, measure)} {way(verdict.effect.value)} than it would have been without (95% interval {span(verdict.effect, measure)})"
+    if verdict.relative is None:
+        return told
+    return f"{told}, that is {percent(abs(verdict.relative.value), 0)} {way(verdict.relative.value)}"
+
+
+def standing(proof: Proof) -> list[str]:
+    """What else has to be said: both trends, what could have been seen, age, and what is still to come."""
+    verdict, measure, said = proof.verdict, proof.asked.measure, []
+    if verdict.by_trend and not proof.asked.parallel:
+        parts = [
+            f"had its trend {'gone on' if trend == 'continues' else 'stopped'}, {span(one, measure)}"
+            for trend, one in verdict.by_trend.items()
+        ]
+        said.append(f"Both ways of going on without the change: {'; '.join(parts)}.")
+    if verdict.smallest is not None and math.isfinite(verdict.smallest):
+        said.append(f"A change of {size(verdict.smallest, measure)} would have been seen four times in five.")
+    if proof.seen.age_days is not None:
+        said.append(
+            f"Every case is taken as it stood {plural(proof.seen.age_days, 'day')} after {ANCHOR[measure.anchor]}, so that young cases do not look better than old ones."
+        )
+    if proof.seen.unripe:
+        said.append(
+            f"{plural(proof.seen.unripe, proof.asked.every)} after the change wait until their cases are that old."
+        )
+    if proof.asked.measure.kind == "wait":
+        missing = [one.guardrail.measure.name for one in proof.guarded if one.safety == "not_recorded"]
+        if missing:
+            said.append(f"Not recorded, and so not looked at: {', '.join(missing)}.")
+    return said
+
+
+ANCHOR = {"asked": "the first ask", "due": "its due time", "resolved": "its resolution", "stopped": "its stop"}
+
+
+def paragraph(proof: Proof) -> str:
+    """What was done, for someone who would check it."""
+    verdict, seen = proof.verdict, proof.seen
+    if verdict.working is None:
+        return f"No fit was made: {verdict.reason}."
+    parts = [
+        f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after, verdict.every)} after (n = {number(verdict.n_before)} and {number(verdict.n_after)}).",
+        f"Generalised least squares on the scale “{SCALES[seen.observed.family]}”: level, season, trend, a slope change with a prior of a quarter of a residual sd, and the step;",
+        "errors are an autoregression plus noise, its two parameters integrated out over a grid of 78 nodes by restricted likelihood.",
+        f"Step {verdict.working.value:.4g}, hull of both trends {verdict.working.low:.4g} to {verdict.working.high:.4g} at level {verdict.level:.2%}, p = {verdict.p:.3g}; {LOOKS[verdict.looks]}.",
+    ]
+    if verdict.season_priced:
+        parts.append(
+            "The season of the year was not seen twice; sine and cosine with a prior of half a residual sd price it in."
+        )
+    if verdict.controls:
+        parts.append(
+            f"The mean of {plural(verdict.controls, 'control')} was taken off, period by period{', without a trend of the difference, as declared' if proof.asked.parallel else ''}."
+        )
+    return " ".join(parts)

@@ -1,0 +1,256 @@
+"""A verdict as words, tables and a picture that every format shows alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from wellserved.improvement import Record
+from wellserved.measure.words import percent
+from wellserved.prove.design import TRENDS
+from wellserved.prove.guards import Guarded
+from wellserved.prove.incentive import Incentive
+from wellserved.prove.proof import Proof
+from wellserved.prove.words import ASSUMED, headline, paragraph, size, span, standing, way
+from wellserved.render.pictures import Picture, both
+from wellserved.render.svg import INK, LINE, MUTED, Frame, Scale, drawing, label, ticks
+from wellserved.report import Table
+
+PASSED = {True: "passed", False: "failed", None: "could not be looked at"}
+SAFE = {
+    "not_worse": "shown not to be worse",
+    "worse": "worse",
+    "cannot_tell": "cannot tell",
+    "not_recorded": "not recorded",
+}
+
+
+def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
+    """Verdict, guardrails, checks, and the numbers period by period."""
+    said = [*notes, headline(proof), *standing(proof)]
+    status = "blocked by a guardrail" if proof.blocked else proof.verdict.status.replace("_", " ")
+    tables = [Table(f"Verdict: {status}", ("what can be said",), tuple((line,) for line in said))]
+    if proof.reward:
+        tables.append(_reward(proof, proof.reward))
+    if proof.guarded:
+        tables.append(_guardrails(proof.guarded))
+    if proof.verdict.checks:
+        rows = tuple((one.name, PASSED[one.passed], one.words) for one in proof.verdict.checks)
+        tables.append(Table("What would have spoilt it", ("looked at", "result", "what was found"), rows))
+    tables.append(
+        Table(
+            "For a statistician",
+            ("how it was done",),
+            ((paragraph(proof),), *((f"Assumed: {one}",) for one in ASSUMED)),
+        )
+    )
+    if proof.verdict.lines:
+        tables.append(_numbers(proof))
+    return tables
+
+
+def _reward(proof: Proof, reward: Incentive) -> Table:
+    measure = proof.asked.measure
+    pairs = (
+        ("while it was paid", reward.paid),
+        ("after", reward.after),
+        ("after, less while it was paid", reward.difference),
+    )
+    rows = tuple(
+        (words, f"{size(one.value, measure)} {way(one.value)}", span(one, measure))
+        for words, one in pairs
+        if one is not None
+    )
+    note = "Against the time before it was paid. " + (
+        f"No fit was made: {reward.reason}." if reward.reason else LASTS[reward.status]
+    )
+    return Table(f"The reward: {reward.status.replace('_', ' ')}", ("when", "changed by", "95%"), rows, note)
+
+
+LASTS = {
+    "lasting": "Better while it was paid and after, and not shown to have lost any of it.",
+    "fading": "Better while it was paid; some of it is shown to be lost since.",
+    "backfiring": "Worse after it was no longer paid than before it was.",
+    "no_effect_seen": "Neither while it was paid nor after is a change seen.",
+    "cannot_tell": "A change is seen in one of the two windows alone; whether it lasts cannot be told.",
+    "not_enough_data": "",
+}
+
+
+def _guardrails(many: tuple[Guarded, ...]) -> Table:
+    rows = []
+    for one in many:
+        measure = one.guardrail.measure
+        harm = span(one.harm, measure) if one.harm else ""
+        better = one.guardrail.better or measure.better
+        turned = span(-one.harm, measure) if one.harm and better == "higher" else harm
+        margin = size(one.margin, measure) if one.margin is not None else ""
+        rows.append(
+            (one.guardrail.called or measure.name, SAFE[one.safety], turned, margin, "" if one.harm else one.words)
+        )
+    note = "Alarms share 5% among all guardrails; a margin nobody declared is a fifth of what the measure was. Faster is claimed only where all that is recorded is shown safe."
+    return Table(
+        "What must not have got worse", ("measure", "result", "changed by (95%)", "margin", "why"), tuple(rows), note
+    )
+
+
+def _numbers(proof: Proof) -> Table:
+    lines = proof.verdict.lines
+    assert lines is not None
+    columns = (proof.asked.every, "measured", "had the trend gone on", "had it stopped", "from", "to")
+    rows = tuple(
+        (
+            period.label,
+            lines.measured[at],
+            lines.without["continues"][at],
+            lines.without["stops"][at],
+            lines.low[at],
+            lines.high[at],
+        )
+        for at, period in enumerate(proof.seen.periods)
+    )
+    unit = proof.asked.measure.unit
+    return Table(f"{proof.asked.measure.name} by {proof.asked.every}, in {unit}", columns, rows)
+
+
+def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
+    """Everything, for programs; no infinity, no NaN."""
+    verdict = proof.verdict
+    return {
+        "status": "blocked" if proof.blocked else verdict.status,
+        "notes": list(notes),
+        "sentence": headline(proof),
+        "more": standing(proof),
+        "paragraph": paragraph(proof),
+        "assumed": list(ASSUMED),
+        "measure": {
+            "name": proof.asked.measure.name,
+            "version": proof.asked.measure.version,
+            "unit": proof.asked.measure.unit,
+        },
+        "change": proof.asked.on.isoformat(),
+        "where": [list(pair) for pair in proof.asked.where],
+        "against": [list(pair) for pair in proof.asked.against],
+        "blocked": proof.blocked or None,
+        "age_days": proof.seen.age_days,
+        "unripe": proof.seen.unripe,
+        "verdict": _plain({key: value for key, value in asdict(verdict).items() if key not in ("lines", "checks")}),
+        "reward": _plain(asdict(proof.reward)) if proof.reward else None,
+        "checks": [asdict(one) for one in verdict.checks],
+        "guardrails": [_guarded(one) for one in proof.guarded],
+        "periods": [dict(zip(_numbers(proof).columns, row, strict=True)) for row in _numbers(proof).rows]
+        if verdict.lines
+        else [],
+    }
+
+
+def _guarded(one: Guarded) -> dict[str, Any]:
+    return {
+        "measure": one.guardrail.measure.name,
+        "called": one.guardrail.called or None,
+        "result": one.safety,
+        "margin": one.margin,
+        "harm": _plain(asdict(one.harm)) if one.harm else None,
+        "why": one.words,
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def proof_picture(proof: Proof) -> Picture:
+    """The measure, what either trend would have brought, and the day of the change."""
+    return both(headline(proof), lambda frame: _drawn(proof, frame))
+
+
+def _drawn(proof: Proof, frame: Frame) -> str:
+    lines, unit = proof.verdict.lines, proof.asked.measure.unit
+    assert lines is not None
+    count, start = len(lines.measured), proof.verdict.before
+    seen = [value for value in lines.measured if value is not None]
+    bands = [*lines.low[start:], *lines.high[start:]]
+    low, high = min([*seen, *bands]), max([*seen, *bands])
+    reach = 3 * (max(seen) - min(seen)) or 1.0  # a very wide band does not squeeze the measure to a line
+    low, high = max(low, min(seen) - reach), min(high, max(seen) + reach)
+    low = max(low, 0.0) if min(seen) >= 0 else low
+    y = Scale(low, high, frame.height - frame.bottom, frame.top)
+    x = Scale(-0.5, count - 0.5, frame.left, frame.width - frame.right)
+    body = _grid(proof, frame, x, y, unit)
+    within = range(start, count)
+    if within:
+        top = [(x(at), y(min(lines.high[at], high))) for at in within]
+        bottom = [(x(at), y(max(lines.low[at], low))) for at in reversed(within)]
+        outline = "M" + "L".join(f"{a:g} {b:g}" for a, b in (*top, *bottom)) + "Z"
+        body.append(f'<path class="band" d="{outline}" fill="{MUTED}" fill-opacity=".18"/>')
+    for trend, dash in zip(TRENDS, ("", "5 4"), strict=True):
+        path = "M" + "L".join(
+            f"{x(at):g} {y(min(max(value, low), high)):g}" for at, value in enumerate(lines.without[trend])
+        )
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        body.append(f'<path class="limit" d="{path}" fill="none" stroke="{MUTED}" stroke-width="1.4"{dashed}/>')
+    radius = 2.6 if count > 60 else 3.4
+    for at, measured in enumerate(lines.measured):
+        if measured is not None:
+            body.append(f'<circle class="point" cx="{x(at):g}" cy="{y(measured):g}" r="{radius}" fill="{LINE}"/>')
+    edge = (x(start - 0.5), frame.top, frame.height - frame.bottom)
+    body.append(
+        f'<path class="interval" d="M{edge[0]:g} {edge[1]:g}V{edge[2]:g}" stroke="{INK}" stroke-dasharray="3 3"/>'
+    )
+    anchor, shift = ("end", -5) if frame.narrow or start > count * 0.6 else ("start", 5)
+    body.append(label(edge[0] + shift, frame.top + 10, "change", anchor, "ink"))
+    return drawing(frame, f"{proof.asked.measure.name} before and after the change", headline(proof), body)
+
+
+def _grid(proof: Proof, frame: Frame, x: Scale, y: Scale, unit: str) -> list[str]:
+    body, right = [], frame.width - frame.right
+    for mark in ticks(y.low, y.high, 3 if frame.narrow else 4):
+        body.append(f'<path class="grid" d="M{frame.left} {y(mark):g}H{right}" stroke="#d9dee4"/>')
+        body.append(label(frame.left - 6, y(mark) + 4, percent(mark, 0) if unit == "share" else f"{mark:,g}", "end"))
+    every = max(1, math.ceil((72 if frame.narrow else 84) * len(proof.seen.periods) / (right - frame.left)))
+    last = len(proof.seen.periods) - 1
+    for at in range(last % every, last + 1, every):
+        body.append(label(x(at), frame.height - 9, proof.seen.periods[at].label, "middle"))
+    place = y((y.low + y.high) / 2)
+    words = (
+        ("trend", "goes on", "trend", "stops")
+        if frame.narrow
+        else ("— had the trend", "gone on", "- - had it", "stopped")
+    )
+    for line, text in enumerate(words):
+        body.append(label(right + 6, place + 15 * line - 22, text))
+    return body
+
+
+def improvement_table(many: Sequence[Record]) -> Table:
+    """The declared improvements, and what the last look said of each."""
+    columns = (
+        "name",
+        "what",
+        "since",
+        "measure",
+        "for",
+        "who",
+        "whose idea",
+        "helpers",
+        "declared",
+        "changed",
+        "looks",
+        "last said",
+    )
+    rows = tuple(
+        (
+            one.improvement.name, one.improvement.what, one.improvement.since, one.improvement.measure,
+            ", ".join(f"{column}={value}" for column, value in one.improvement.where), one.improvement.who, one.improvement.idea_from,
+            ", ".join(one.improvement.helpers), one.declared_at[:10], len(one.changes), len(one.looks),
+            str(one.looks[-1].facts.get("status", "")).replace("_", " ") if one.looks else "",
+        )
+        for one in many
+    )  # fmt: skip
+    return Table("Improvements", columns, rows)
