@@ -403,7 +403,7 @@ def prove_improvement(
     with opened(workspace, told, moments=True) as scope:
         told("Comparing before and after", 0, 0)
         plan = Plan("planned", _looked(record), _periods(one)) if one.ends else Plan("always")
-        proof = prove(_looking(workspace, scope, one, (span[0], until)), _asked(one, plan, others))
+        proof = prove(_looking(workspace, scope, one, (span[0], until)), _asked(one, plan, others, called))
         version = scope.log_version
     seen = {
         "after": proof.verdict.after,
@@ -418,11 +418,11 @@ def _looking(workspace: Workspace, scope: Scope, one: Improvement, span: Span) -
     return Looking(scope, "moments", opening_hours(workspace), date.fromisoformat(one.since), one.every, *span)
 
 
-def _asked(one: Improvement, plan: Plan, others: tuple[tuple[str, date], ...]) -> Asked:
+def _asked(one: Improvement, plan: Plan, others: tuple[tuple[str, date], ...], called: str = "") -> Asked:
     rails = tuple(Guardrail(find_measure(called), margin) for called, margin in one.guardrails)
     return Asked(
         find_measure(one.measure), date.fromisoformat(one.since), one.every, one.where, one.better, one.against,
-        one.parallel, rails, one.expected, one.age_days, others, date.fromisoformat(one.paid_until) if one.paid_until else None, plan,
+        one.parallel, rails, one.expected, one.age_days, others, date.fromisoformat(one.paid_until) if one.paid_until else None, plan, called,
     )  # fmt: skip
 
 

@@ -140,6 +140,9 @@ def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: O
     if format_ is Format.json:
         write(data.as_json(proofs.proof_data(proof, notes)), output)
         return
+    if format_ is Format.html:
+        write(proofs.proof_page(proof, notes), output)
+        return
     drawn = [proofs.proof_picture(proof)] if proof.verdict.lines else []
     tables = proofs.proof_tables(proof, notes)
     if format_ is Format.svg:
@@ -148,7 +151,7 @@ def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: O
         write(str(drawn[0].svg).split("</svg>")[0] + "</svg>\n", output)
         return
     shown = tables[:-1] if format_ is Format.text and proof.verdict.lines else tables
-    show_tables(shown, format_, output, f"Did {proof.asked.measure.name} change?", drawn)
+    show_tables(shown, format_, output)
 
 
 @app.command()

@@ -102,7 +102,7 @@ def gaps(tried: Tried) -> Check:
     if any(len(side) >= GAP and not side.any() for side in near):
         return Check("gaps in the record", False, f"the {GAP} {tried.every}s next to the change hold no case")
     return Check(
-        "gaps in the record", True, f"{1 - max(holes):.0%} or more of the {tried.every}s hold cases on either side"
+        "gaps in the record", True, f"at least {1 - max(holes):.0%} of the {tried.every}s hold cases, on either side"
     )
 
 

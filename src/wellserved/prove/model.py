@@ -23,6 +23,7 @@ Mask = npt.NDArray[np.bool_]
 _PHI = (0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.88, 0.94, 0.97, 0.985, 0.995, 0.999)
 _SHARE = (0.03, 0.1, 0.25, 0.5, 0.75, 0.92, 1.0)
 NUGGET = 1e-9  # keeps a node without noise of its own invertible
+RIDGE = 1e-13
 NEGLIGIBLE = 1e-6  # weight below which a node is dropped
 LEVEL = 0.95
 
@@ -194,6 +195,26 @@ class Posterior:
     flat: Mask  # N: the columns explain the series to the last digit, so that nothing can be said of noise
 
 
+def _root(products: Products, chosen: Sequence[int], held: Floats) -> tuple[Floats, Floats]:
+    """H with H'H the inverse of A = X'V⁻¹X + R, and half of log |A|.
+
+    Columns of like size, and a ridge far below every digit that is shown, keep nearly singular fits in range.
+    """
+    at = np.array(chosen)
+    a = products.xx[:, :, at[:, None], at] + np.eye(len(at)) * held[None, :, None, :]
+    size = 1 / np.sqrt(np.diagonal(a, axis1=2, axis2=3))
+    root = np.linalg.cholesky(a * size[..., :, None] * size[..., None, :] + RIDGE * np.eye(len(at)))
+    log_root: Floats = np.log(np.diagonal(root, axis1=2, axis2=3) / size).sum(axis=2)
+    return np.linalg.inv(root) * size[..., None, :], log_root
+
+
+def unit_variance(products: Products, chosen: Sequence[int], held: Floats, column: int) -> Floats:
+    """Per batch and node (B, J): the variance of one coefficient, relative to s²."""
+    half, _ = _root(products, chosen, held)
+    found: Floats = (half[..., column] ** 2).sum(axis=2)
+    return found
+
+
 def posterior(
     products: Products, chosen: Sequence[int], held: Floats, contrasts: Sequence[Floats], within: Floats
 ) -> Posterior:
@@ -204,17 +225,15 @@ def posterior(
     Restricted likelihood with coefficients and s² integrated out; penalised columns count in k, and the prior's
     own determinant is left out (adding it widens by 0 to 3%).
     """
-    at = np.array(chosen)
-    a = products.xx[:, :, at[:, None], at] + np.eye(len(at)) * held[None, :, None, :]
-    xz = products.xz[:, :, at, :]
-    root = np.linalg.cholesky(a)
-    inverse = np.linalg.inv(a)
+    xz = products.xz[:, :, np.array(chosen), :]
+    half, log_root = _root(products, chosen, held)
+    inverse = half.transpose(0, 1, 3, 2) @ half
     beta = inverse @ xz  # B, J, k, S
     rest = products.zz - np.einsum("bjks,bjks->bjs", xz, beta)
     flat = rest.min(axis=1) <= 1e-11 * np.maximum(products.zz.max(axis=1), 1e-300)
     rest = np.maximum(rest, 1e-300)
-    freedom = (products.observed - len(at)).astype(float)
-    log_det = products.log_det / 2 + np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2)
+    freedom = (products.observed - len(chosen)).astype(float)
+    log_det = products.log_det / 2 + log_root
     log_p = (LOG_PRIOR - log_det)[:, :, None] - freedom[:, None, None] / 2 * np.log(rest)
     weight = np.exp(log_p - log_p.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
@@ -224,10 +243,10 @@ def posterior(
     effects = []
     for c in contrasts:
         centre = np.einsum("k,bjks->bjs", c, beta)
-        unit = np.einsum("k,bjkl,l->bj", c, inverse, c)
+        unit = ((half @ c) ** 2).sum(axis=2)
         scale = np.sqrt(variance * unit[:, :, None])
         effects.append(_flattened(weight, centre, scale, freedom))
-    mean = (weight[:, :, None, :] * beta).sum(axis=1).transpose(0, 2, 1).reshape(-1, len(at))
+    mean = (weight[:, :, None, :] * beta).sum(axis=1).transpose(0, 2, 1).reshape(-1, len(chosen))
     by_series = weight.transpose(0, 2, 1).reshape(-1, len(PHI))
     sd = np.sqrt((weight * variance * within[None, :, None]).sum(axis=1)).ravel()
     s2 = variance.transpose(0, 2, 1).reshape(-1, len(PHI))

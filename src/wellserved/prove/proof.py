@@ -43,6 +43,7 @@ class Asked:
     others: tuple[tuple[str, date], ...] = ()  # other declared changes to the same cases
     paid_until: date | None = None  # an incentive: the first day on which it was no longer paid
     plan: Plan = field(default_factory=Plan)
+    called: str = ""  # the declared improvement; empty: an exploration, and labelled so wherever it is shown
 
 
 @dataclass(frozen=True)

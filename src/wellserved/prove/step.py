@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from wellserved.moments import Every
 from wellserved.prove.design import TRENDS, Design, Trend, step_design
-from wellserved.prove.model import LEVEL, Floats, Mask, Mixture, Posterior, posterior, whitened
+from wellserved.prove.model import LEVEL, Floats, Mask, Mixture, Posterior, posterior, unit_variance, whitened
 from wellserved.prove.response import Response
 
 Signs = npt.NDArray[np.int64]
@@ -114,33 +114,32 @@ def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | Non
     return Fitted(*made)
 
 
-def foreseen_variance(response: Response, every: Every, before: int, ahead: int, priced: bool) -> dict[Trend, float]:
+def foreseen_variance(
+    response: Response, every: Every, before: int, ahead: int, priced: bool
+) -> dict[Trend, float] | None:
     """The step's variance in a window of `ahead` periods, foretold from the periods before the change alone.
 
-    For the first series of a response: its nodes' weights and s² come from a fit of level, season and trend.
+    For the first series of a response: its nodes' weights and s² come from a fit of level, season and trend. None:
+    the time before is too short, or too still, to foretell anything.
     """
     past = Response(response.z[:1, :before], response.noise[:1, :before], response.seen[:1, :before])
     z, _, unit = _standard(past)
-    longer = before + ahead
-    design = step_design(every, longer, [before], np.append(past.seen[0], np.ones(ahead, bool)), priced)
-    only = [
-        column
-        for column in range(design.columns.shape[1])
-        if np.ptp(design.columns[:before, column]) > 0 or column == 0
-    ]
-    known = whitened(design.columns[:before], z[:, :, None], _of_mean_one(past), past.seen)
-    noise = np.append(_of_mean_one(past)[0], np.ones(ahead))[None]
-    seen = np.append(past.seen[0], np.ones(ahead, bool))[None]
-    planned = whitened(design.columns, np.zeros((1, longer, 1)), noise, seen)
+    seen = np.append(past.seen[0], np.ones(ahead, bool))
+    design = step_design(every, before + ahead, [before], seen, priced)
+    moving = [0, *np.flatnonzero(np.ptp(design.columns[:before], axis=0) > 0)]
+    if past.seen.sum() <= len(moving) or not z.any():
+        return None
+    weights = _of_mean_one(past)
+    known = whitened(design.columns[:before], z[:, :, None], weights, past.seen)
+    nothing = np.zeros((1, before + ahead, 1))
+    planned = whitened(design.columns, nothing, np.append(weights[0], np.ones(ahead))[None], seen[None])
     found = {}
     for trend in TRENDS:
         chosen = design.fits[trend]
-        mine = [column for column in chosen if column in only]
+        mine = [column for column in chosen if column in moving]
         fit = posterior(known, mine, design.held[:, mine], [], design.within)
-        at = np.array(chosen)
-        a = planned.xx[0][:, at[:, None], at] + np.eye(len(at)) * design.held[:, None, chosen]
-        ahead_unit = np.linalg.inv(a)[:, 1, 1]  # of the step, the second column
-        found[trend] = float((fit.weight[0] * fit.s2[0] * ahead_unit).sum() * unit[0] ** 2)
+        step = unit_variance(planned, chosen, design.held[:, chosen], 1)[0]
+        found[trend] = float((fit.weight[0] * fit.s2[0] * step).sum() * unit[0] ** 2)
     return found
 
 

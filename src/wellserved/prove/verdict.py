@@ -29,6 +29,7 @@ STATUSES: tuple[Status, ...] = (
 Looks = Literal["once", "always", "planned"]
 LEAST_FREEDOM = 5  # periods more than columns; fewer were never measured
 TOO_WIDE = 4.0  # residual standard deviations: a wider hull says nothing
+SMALLEST, LARGEST = 1e-100, 1e100  # beyond, squares leave the range of numbers
 POWER = 2.8 / 1.96  # half an interval to the change that is seen in four of five cases
 
 
@@ -138,13 +139,10 @@ def change(
     if refusal := _refused(observed, before, every):
         return replace(head, reason=refusal)
     priced = price_season and not controls and before < TWO_YEARS[every]
-    fitted, design, response = _fitted(observed, controls, before, every, priced, not parallel)
-    freedom = int(response.seen.sum()) - len(design.bare["continues"])
-    if freedom < LEAST_FREEDOM:
-        return replace(
-            head,
-            reason=f"only {int(response.seen.sum())} {every}s say something; {LEAST_FREEDOM - freedom} more are needed",
-        )
+    design, response = _posed(observed, controls, before, every, priced, not parallel)
+    if refusal := _too_few(response, design, before, every):
+        return replace(head, reason=refusal)
+    fitted = fit_steps(response, design)
     if fitted.steps.flat[0]:
         return replace(head, reason="the measure never varies, so that nothing can be said of chance")
     levels = _levels(fitted.steps, response, every, before, priced, plan or Plan())
@@ -187,6 +185,9 @@ def _refused(observed: Observed, before: int, every: Every) -> str:
     early, late = int(seen[:before].sum()), int(seen[before:].sum())
     if not late:
         return "nothing is known yet of the time after the change"
+    largest = float(np.abs(observed.total[seen]).max())
+    if largest and not SMALLEST < largest < LARGEST:
+        return f"numbers of the size of {largest:.0e} cannot be computed with; choose another unit"
     if early < 3:
         return f"only {early} {every}s before the change say something"
     if observed.family in ("count", "rate"):
@@ -198,16 +199,26 @@ def _refused(observed: Observed, before: int, every: Every) -> str:
     return ""
 
 
-def _fitted(
+def _posed(
     observed: Observed, controls: Sequence[Observed], before: int, every: Every, priced: bool, trend: bool
-) -> tuple[Fitted, Design, Response]:
+) -> tuple[Design, Response]:
+    """The columns and the working series, less the mean of its controls."""
     seen = observed.seen
     design = step_design(every, len(seen), [before], seen, priced)
     response = respond(observed, design.of_response())
     if controls:
         response = difference(response, [respond(one, design.of_response()) for one in controls])
         design = step_design(every, len(seen), [before], response.seen[0], priced, trend)
-    return fit_steps(response, design), design, response
+    return design, response
+
+
+def _too_few(response: Response, design: Design, before: int, every: Every) -> str:
+    """Why the periods do not carry a fit; empty where they do."""
+    early, late = int(response.seen[0, :before].sum()), int(response.seen[0, before:].sum())
+    if early < 3 or not late:
+        return f"only {early} {every}s before the change and {late} after it say something of both"
+    lacking = LEAST_FREEDOM - (early + late - len(design.fits["continues"]))
+    return f"only {early + late} {every}s say something; {lacking} more are needed" if lacking > 0 else ""
 
 
 def _levels(
@@ -223,7 +234,7 @@ def _levels(
     for trend in TRENDS:
         low, high = steps.effect(trend).interval()
         variance = float((high - low)[0] / 3.92) ** 2
-        found[trend] = sequence.level_of(sequence.always_valid(variance, foreseen[trend]))
+        found[trend] = sequence.level_of(sequence.always_valid(variance, foreseen[trend] if foreseen else variance))
     return found
 
 
@@ -232,10 +243,15 @@ def _planned(response: Response, every: Every, before: int, priced: bool, plan: 
     now = response.z.shape[1] - before
     at = sorted({*(one for one in plan.looked if one < now), now})
     end = foreseen_variance(response, every, before, max(plan.end, now), priced)
-    each = [foreseen_variance(response, every, before, one, priced) if one < max(plan.end, now) else end for one in at]
+    each = [foreseen_variance(response, every, before, one, priced) for one in at]
     found = {}
     for trend in TRENDS:
-        parts = np.maximum.accumulate([min(end[trend] / one[trend], 1.0) for one in each])
+        parts = np.maximum.accumulate(
+            [
+                min(end[trend] / one[trend], 1.0) if end and one else min(look / max(plan.end, now), 1.0)
+                for look, one in zip(at, each, strict=True)
+            ]
+        )
         found[trend] = sequence.level_of(sequence.planned(parts.tolist())[-1])
     return found
 

@@ -37,6 +37,12 @@ def label(proof: Proof) -> str:
     return f"{proof.asked.measure.name}{f' ({filters})' if filters else ''}"
 
 
+def title(proof: Proof) -> str:
+    """What is asked; an exploration says that it is one."""
+    asked = f"did {proof.asked.measure.name} change?"
+    return f"{proof.asked.called}: {asked}" if proof.asked.called else f"Exploration: {asked}"
+
+
 def size(value: float, measure: Measure) -> str:
     """An effect without its sign, in the measure's unit."""
     if not math.isfinite(value):

@@ -95,6 +95,11 @@ def chart_page(chart: Chart) -> str:
     return _PAGES.get_template("chart.html").render(chart=chart)
 
 
+def page(template: str, **given: object) -> str:
+    """A page from a template of this folder; all that is given is escaped but for our own drawings."""
+    return _PAGES.get_template(template).render(**given)
+
+
 def index_page(reports: list[tuple[str, Report]]) -> str:
     """A page that leads to several reports."""
     return _PAGES.get_template("index.html").render(reports=reports, measures=MEASURES)

@@ -13,7 +13,8 @@ from wellserved.prove.design import TRENDS
 from wellserved.prove.guards import Guarded
 from wellserved.prove.incentive import Incentive
 from wellserved.prove.proof import Proof
-from wellserved.prove.words import ASSUMED, headline, paragraph, size, span, standing, way
+from wellserved.prove.words import ASSUMED, headline, paragraph, size, span, standing, title, way
+from wellserved.render.html import page
 from wellserved.render.pictures import Picture, both
 from wellserved.render.svg import INK, LINE, MUTED, Frame, Scale, drawing, label, ticks
 from wellserved.report import Table
@@ -31,14 +32,10 @@ def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
     """Verdict, guardrails, checks, and the numbers period by period."""
     said = [*notes, headline(proof), *standing(proof)]
     status = "blocked by a guardrail" if proof.blocked else proof.verdict.status.replace("_", " ")
-    tables = [Table(f"Verdict: {status}", ("what can be said",), tuple((line,) for line in said))]
-    if proof.reward:
-        tables.append(_reward(proof, proof.reward))
-    if proof.guarded:
-        tables.append(_guardrails(proof.guarded))
-    if proof.verdict.checks:
-        rows = tuple((one.name, PASSED[one.passed], one.words) for one in proof.verdict.checks)
-        tables.append(Table("What would have spoilt it", ("looked at", "result", "what was found"), rows))
+    tables = [
+        Table(f"{title(proof)} Verdict: {status}", ("what can be said",), tuple((line,) for line in said)),
+        *found_tables(proof),
+    ]
     tables.append(
         Table(
             "For a statistician",
@@ -47,7 +44,20 @@ def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
         )
     )
     if proof.verdict.lines:
-        tables.append(_numbers(proof))
+        tables.append(numbers_table(proof))
+    return tables
+
+
+def found_tables(proof: Proof) -> list[Table]:
+    """The reward, the guardrails and the checks."""
+    tables = []
+    if proof.reward:
+        tables.append(_reward(proof, proof.reward))
+    if proof.guarded:
+        tables.append(_guardrails(proof.guarded))
+    if proof.verdict.checks:
+        rows = tuple((one.name, PASSED[one.passed], one.words) for one in proof.verdict.checks)
+        tables.append(Table("What would have spoilt it", ("looked at", "result", "what was found"), rows))
     return tables
 
 
@@ -96,10 +106,10 @@ def _guardrails(many: tuple[Guarded, ...]) -> Table:
     )
 
 
-def _numbers(proof: Proof) -> Table:
+def numbers_table(proof: Proof) -> Table:
     lines = proof.verdict.lines
     assert lines is not None
-    columns = (proof.asked.every, "measured", "had the trend gone on", "had it stopped", "from", "to")
+    columns = (proof.asked.every, "measured", "had the trend gone on", "had it stopped", "from", "to", "asked as")
     rows = tuple(
         (
             period.label,
@@ -108,6 +118,7 @@ def _numbers(proof: Proof) -> Table:
             lines.without["stops"][at],
             lines.low[at],
             lines.high[at],
+            proof.asked.called or "exploration",
         )
         for at, period in enumerate(proof.seen.periods)
     )
@@ -120,6 +131,7 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
     verdict = proof.verdict
     return {
         "status": "blocked" if proof.blocked else verdict.status,
+        "asked_as": proof.asked.called or "exploration",
         "notes": list(notes),
         "sentence": headline(proof),
         "more": standing(proof),
@@ -140,7 +152,7 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
         "reward": _plain(asdict(proof.reward)) if proof.reward else None,
         "checks": [asdict(one) for one in verdict.checks],
         "guardrails": [_guarded(one) for one in proof.guarded],
-        "periods": [dict(zip(_numbers(proof).columns, row, strict=True)) for row in _numbers(proof).rows]
+        "periods": [dict(zip(numbers_table(proof).columns, row, strict=True)) for row in numbers_table(proof).rows]
         if verdict.lines
         else [],
     }
@@ -167,7 +179,10 @@ def _plain(value: Any) -> Any:
 
 def proof_picture(proof: Proof) -> Picture:
     """The measure, what either trend would have brought, and the day of the change."""
-    return both(headline(proof), lambda frame: _drawn(proof, frame))
+    return both(
+        f"Measured (dots, {proof.asked.measure.unit}), and what was to be expected without the change",
+        lambda frame: _drawn(proof, frame),
+    )
 
 
 def _drawn(proof: Proof, frame: Frame) -> str:
@@ -205,7 +220,7 @@ def _drawn(proof: Proof, frame: Frame) -> str:
     )
     anchor, shift = ("end", -5) if frame.narrow or start > count * 0.6 else ("start", 5)
     body.append(label(edge[0] + shift, frame.top + 10, "change", anchor, "ink"))
-    return drawing(frame, f"{proof.asked.measure.name} before and after the change", headline(proof), body)
+    return drawing(frame, title(proof), headline(proof), body)
 
 
 def _grid(proof: Proof, frame: Frame, x: Scale, y: Scale, unit: str) -> list[str]:
@@ -254,3 +269,20 @@ def improvement_table(many: Sequence[Record]) -> Table:
         for one in many
     )  # fmt: skip
     return Table("Improvements", columns, rows)
+
+
+def proof_page(proof: Proof, notes: tuple[str, ...]) -> str:
+    """The verdict as a page: the sentence first, then the picture, what was looked at, and how it was done."""
+    drawn = proof.verdict.lines is not None
+    return page(
+        "proof.html",
+        title=title(proof),
+        headline=headline(proof),
+        said=standing(proof),
+        pictures=[proof_picture(proof)] if drawn else [],
+        numbers=numbers_table(proof) if drawn else None,
+        tables=found_tables(proof),
+        paragraph=paragraph(proof),
+        assumed=ASSUMED,
+        notes=notes,
+    )

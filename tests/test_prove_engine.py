@@ -1,0 +1,369 @@
+"""The step's engine: worked answers, a dense oracle, exact invariances, refusals, and how often it is wrong."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from bench.calibration.one import COLUMNS, numbers
+from bench.calibration.scenarios import SCENARIOS
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from tests import gls_oracle
+from wellserved.errors import RequestError
+from wellserved.moments import Every
+from wellserved.prove import STATUSES, Estimate, Observed, Plan, Verdict, change, of_records, sequence
+from wellserved.prove.design import TRENDS, step_design
+from wellserved.prove.model import PHI, SHARE, within_variance
+from wellserved.prove.response import respond
+from wellserved.prove.step import Steps, fit_steps, foreseen_variance
+
+T45, T84 = np.arange(45), np.arange(84)
+
+
+def plain(z: np.ndarray) -> Observed:
+    return Observed("plain", np.asarray(z, dtype=float), np.where(np.isfinite(z), 1.0, 0.0))
+
+
+def steps(observed: Observed, before: int, every: Every = "week", priced: bool = False) -> Steps:
+    design = step_design(every, observed.total.shape[-1], [before], np.atleast_2d(observed.seen)[0], priced)
+    return fit_steps(respond(observed, design.of_response()), design).steps
+
+
+def numbers_of(found: Steps, trend: str) -> tuple[float, float, float]:
+    mixture = found.effect(trend)  # type: ignore[arg-type]
+    low, high = mixture.interval()
+    return float(mixture.point[0]), float(low[0]), float(high[0])
+
+
+def test_thirty_and_fifteen_periods_give_the_worked_answer() -> None:
+    # Worked twice by other implementations, which agree to 2e-4.
+    z = np.sin(1.7 * T45**2) + 0.05 * T45 + 1.5 * (T45 >= 30)
+    found = steps(plain(z), 30)
+    assert numbers_of(found, "continues") == pytest.approx((1.2038, 0.2368, 2.1713), abs=2e-4)
+    assert numbers_of(found, "stops") == pytest.approx((1.5272, 0.6394, 2.3690), abs=2e-4)
+    assert found.judged().claims[0] == 1
+
+
+def test_days_with_weights_and_gaps_give_the_worked_answer() -> None:
+    z = np.sin(1.7 * T84**2) + 0.8 * np.sin(0.11 * T84) + 0.3 * (T84 % 7 == 0) - 0.02 * T84 - 1.2 * (T84 >= 56)
+    size = 1 / (1.0 + T84 % 3)
+    size[[9, 40, 70]] = 0
+    found = steps(Observed("mean", z * size, size), 56, "day")
+    assert numbers_of(found, "continues") == pytest.approx((-0.0884, -1.4766, 1.0235), abs=2e-4)
+    assert numbers_of(found, "stops") == pytest.approx((-0.1966, -1.2649, 0.5875), abs=2e-4)
+    assert found.judged().claims[0] == 0
+
+
+def test_the_variance_inside_a_window_is_the_worked_one() -> None:
+    (node,) = np.flatnonzero((PHI == 0.8) & (SHARE == 0.5))
+    assert within_variance(45)[node] == pytest.approx(0.89877, abs=1e-5)
+    assert within_variance(45)[node] == pytest.approx(gls_oracle.within(0.8, 0.5, 45), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_dense_oracle_gives_the_same(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    n, before = int(random.integers(24, 70)), 0
+    before = int(n * random.uniform(0.4, 0.8))
+    z = np.cumsum(random.normal(size=n)) * random.uniform(0, 1) + random.normal(size=n) + 0.02 * np.arange(n)
+    size = random.integers(1, 9, n).astype(float)
+    z[random.integers(0, n, 2)] = np.nan
+    seen = np.isfinite(z)
+    observed = Observed("mean", np.where(seen, z, 0) * size, np.where(seen, size, 0.0))
+    t = np.arange(n)
+    year = [np.sin(2 * np.pi * t / 52.1775), np.cos(2 * np.pi * t / 52.1775)]
+    for priced in (False, True):
+        found = steps(observed, before, "week", priced)
+        for trend in TRENDS:
+            expected = gls_oracle.answer(z, 1 / size, before, trend, [], year if priced else None)
+            mixture = found.effect(trend)
+            got = (*numbers_of(found, trend), float(mixture.p()[0]))
+            assert got == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
+def test_many_series_at_once_are_each_what_they_are_alone() -> None:
+    random = np.random.default_rng(5)
+    z = random.normal(size=(40, 60)).cumsum(axis=1) * 0.2 + random.normal(size=(40, 60))
+    together = steps(plain(z), 40)
+    size = random.integers(1, 30, (40, 60)).astype(float)
+    weighted = Observed("rate", random.binomial(size.astype(int), 0.3).astype(float), size)
+    apart = steps(weighted, 40)
+    for place in (0, 17, 39):
+        alone = steps(plain(z[place]), 40)
+        assert together.effect("stops").interval()[0][place] == pytest.approx(
+            alone.effect("stops").interval()[0][0], abs=1e-9
+        )
+        alone = steps(Observed("rate", weighted.total[place], size[place]), 40)
+        assert apart.effect("continues").point[place] == pytest.approx(alone.effect("continues").point[0], abs=1e-9)
+
+
+series = st.lists(st.floats(-50, 50), min_size=24, max_size=48)
+
+
+@settings(max_examples=40, deadline=None)
+@given(series, st.floats(-3, 3), st.floats(0.1, 20), st.floats(-100, 100))
+def test_unit_and_origin_do_not_matter(values: list[float], d: float, scale: float, origin: float) -> None:
+    z = np.array(values) + np.random.default_rng(0).normal(size=len(values))
+    before = len(z) // 2
+    found = numbers_of(steps(plain(z), before), "continues")
+    turned = numbers_of(steps(plain(origin + scale * z), before), "continues")
+    tolerance = 1e-5 * scale * (np.ptp(z) + 1)
+    assert turned == pytest.approx(tuple(scale * one for one in found), abs=tolerance)
+    point, low, high = numbers_of(steps(plain(-z), before), "continues")  # the mirror image
+    assert (-point, -high, -low) == pytest.approx(found, abs=tolerance / scale)
+    moved = numbers_of(steps(plain(z + d * (np.arange(len(z)) >= before)), before), "stops")
+    still = numbers_of(steps(plain(z), before), "stops")
+    assert moved == pytest.approx(tuple(one + d for one in still), abs=tolerance / scale)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.lists(st.floats(-5, 5), min_size=7, max_size=7), st.floats(-5, 5))
+def test_a_week_s_pattern_and_the_fit_s_own_trend_change_nothing(seed: int, week: list[float], slope: float) -> None:
+    z = np.random.default_rng(seed).normal(size=84)
+    found = steps(plain(z), 56, "day")
+    patterned = steps(plain(z + np.array(week)[T84 % 7]), 56, "day")
+    for trend in TRENDS:
+        assert numbers_of(patterned, trend) == pytest.approx(numbers_of(found, trend), abs=1e-5)
+    straight = steps(plain(z + slope * T84 / 84), 56, "day")
+    assert numbers_of(straight, "continues") == pytest.approx(numbers_of(found, "continues"), abs=1e-5)
+    broken = steps(plain(z + slope * np.minimum(T84, 56) / 84), 56, "day")
+    assert numbers_of(broken, "stops") == pytest.approx(numbers_of(found, "stops"), abs=1e-5)
+
+
+def test_every_record_twice_changes_nothing() -> None:
+    random = np.random.default_rng(2)
+    size = random.integers(5, 40, 60).astype(float)
+    total = random.binomial(size.astype(int), 0.3).astype(float)
+    for family in ("rate", "mean", "duration"):
+        once, twice = (steps(Observed(family, k * total, k * size), 40) for k in (1, 2))  # type: ignore[arg-type]
+        assert numbers_of(twice, "continues") == pytest.approx(numbers_of(once, "continues"), abs=1e-7)
+
+
+def test_the_order_of_controls_does_not_matter_and_what_moves_all_falls_out() -> None:
+    random = np.random.default_rng(3)
+    shock = np.cumsum(random.normal(size=60))
+    treated, *others = (plain(shock + random.normal(size=60)) for _ in range(4))
+    found = change(treated, 40, "week", controls=others)
+    turned = change(treated, 40, "week", controls=others[::-1])
+    assert found.working is not None
+    assert turned.working is not None
+    assert turned.working.low == pytest.approx(found.working.low, abs=1e-9)
+    calm = change(
+        replace(treated, total=treated.total - shock),
+        40,
+        "week",
+        controls=[replace(one, total=one.total - shock) for one in others],
+    )
+    assert calm.working is not None
+    assert calm.working.high == pytest.approx(found.working.high, abs=1e-6)
+
+
+def test_a_series_and_its_controls_backwards_are_as_likely() -> None:
+    # The errors' model has no arrow of time: with level alone, the likeliest nodes are the same.
+    from wellserved.prove.model import posterior, whitened
+
+    random = np.random.default_rng(4)
+    z = random.normal(size=(1, 50, 1)).cumsum(axis=1)
+    held, level, seen = np.zeros((len(PHI), 1)), np.ones((50, 1)), np.ones((1, 50), bool)
+    forwards, backwards = (
+        posterior(whitened(level, one, np.ones((1, 50)), seen), [0], held, [], within_variance(50)).weight
+        for one in (z, z[:, ::-1])
+    )
+    assert forwards == pytest.approx(backwards, abs=1e-9)
+
+
+def test_families_give_ratios_and_points_of_the_right_size() -> None:
+    random = np.random.default_rng(6)
+    after = np.arange(120) >= 80
+    size = random.poisson(400, 120) + 1.0
+    counts = Observed("count", random.poisson(200 * np.where(after, 0.7, 1.0)).astype(float), np.ones(120))
+    rates = Observed("rate", random.binomial(size.astype(int), np.where(after, 0.1, 0.2)).astype(float), size)
+    waits = of_records(
+        "duration",
+        np.repeat(np.arange(120), 50),
+        np.exp(random.normal(np.repeat(np.where(after, -0.5, 0.0), 50), 1)),
+        120,
+        80,
+    )
+    for observed, ratio in ((counts, 0.7), (waits, math.exp(-0.5))):
+        verdict = change(observed, 80, "week", price_season=False)
+        assert verdict.status == "improved"
+        assert verdict.relative is not None
+        assert verdict.relative.low < ratio - 1 < verdict.relative.high
+    verdict = change(rates, 80, "week", price_season=False)
+    assert verdict.effect is not None
+    assert verdict.level_before == pytest.approx(0.2, abs=0.01)
+    assert verdict.effect.low < -0.1 < verdict.effect.high
+
+
+def test_a_quantile_is_followed_by_its_influence() -> None:
+    random = np.random.default_rng(7)
+    period = np.repeat(np.arange(120), 60)
+    values = np.exp(random.normal(size=len(period)) - 0.2 * (period >= 80))
+    for quantile in (0.5, 0.9):
+        observed = of_records("quantile", period, values, 120, 80, quantile)
+        assert observed.level == pytest.approx(math.exp(stats.norm.ppf(quantile)), rel=0.08)
+        assert observed.density == pytest.approx(stats.norm.pdf(stats.norm.ppf(quantile)), rel=0.1)
+        verdict = change(observed, 80, "week", price_season=False)
+        assert verdict.relative is not None
+        assert verdict.relative.low < math.expm1(-0.2) < verdict.relative.high < 0.1
+
+
+def quiet(seed: int, n: int = 130) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=n)
+
+
+def test_every_status_has_its_case() -> None:
+    jump = np.arange(130) >= 104
+    cases: dict[str, Verdict] = {
+        "improved": change(plain(quiet(1) - 3 * jump), 104, "week"),
+        "worse": change(plain(quiet(1) + 3 * jump), 104, "week"),
+        "no_change_seen": change(plain(quiet(1)), 104, "week"),
+        "not_enough_data": change(plain(quiet(1, 12)), 8, "week"),
+        "depends_on_trend": change(plain(quiet(2) - 0.02 * np.minimum(np.arange(130), 104) - 1.1 * jump), 104, "week"),
+        "season_not_covered": change(plain(quiet(2, 60) - 1.3 * (np.arange(60) >= 40)), 40, "week"),
+    }
+    assert {name: one.status for name, one in cases.items()} == {name: name for name in STATUSES}
+    assert all(cases[name].reason for name in ("not_enough_data", "depends_on_trend", "season_not_covered"))
+
+
+def test_which_way_is_better_comes_last() -> None:
+    z = quiet(1) - 3 * (np.arange(130) >= 104)
+    lower, higher = (change(plain(z), 104, "week", better) for better in ("lower", "higher"))  # type: ignore[arg-type]
+    assert (lower.status, higher.status) == ("improved", "worse")
+    assert lower.effect == higher.effect
+    with pytest.raises(RequestError):
+        change(plain(z), 104, "week", "neither")
+
+
+@pytest.mark.parametrize(
+    ("observed", "before", "words"),
+    [
+        (plain(quiet(1)), 130, "outside the periods"),
+        (plain(quiet(1)), 0, "outside the periods"),
+        (plain(np.where(np.arange(130) < 104, quiet(1), np.nan)), 104, "nothing is known yet"),
+        (plain(np.ones(130)), 104, "never varies"),
+        (plain(quiet(1, 6)), 3, "more are needed"),
+        (Observed("rate", np.zeros(130), np.full(130, 50.0)), 104, "0 events before"),
+        (Observed("rate", np.full(130, 50.0), np.full(130, 50.0)), 104, "0 cases without the event before"),
+        (Observed("count", np.zeros(130), np.ones(130)), 104, "0 events before"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_with_its_reason(observed: Observed, before: int, words: str) -> None:
+    verdict = change(observed, before, "week")
+    assert verdict.status == "not_enough_data"
+    assert words in verdict.reason
+    assert verdict.effect is None
+
+
+def test_the_sequence_s_bound_is_the_worked_one() -> None:
+    assert [sequence.always_valid(1 / part, 1.0) for part in (1 / 8, 1, 3.25)] == pytest.approx(
+        [3.587, 3.035, 3.115], abs=5e-4
+    )
+
+
+def test_planned_looks_spend_what_the_spending_function_allows() -> None:
+    parts = np.array([0.25, 0.5, 0.75, 1.0])
+    bounds = np.array(sequence.planned(parts.tolist()))
+    correlation = np.sqrt(np.minimum(parts[:, None], parts[None, :]) / np.maximum(parts[:, None], parts[None, :]))
+    for looks in range(1, 5):  # the chance of having crossed by then, by integrating the normal density
+        inside = stats.multivariate_normal(cov=correlation[:looks, :looks]).cdf(
+            bounds[:looks], lower_limit=-bounds[:looks]
+        )
+        allowed = 2 * stats.norm.sf(1.959964 / math.sqrt(parts[looks - 1]))
+        assert 1 - inside == pytest.approx(allowed, abs=6e-4)
+    assert sequence.planned([1.0]) == pytest.approx([1.960], abs=0.02)
+
+
+def test_an_interval_for_any_number_of_looks_is_wider_and_foretold_from_before() -> None:
+    z = plain(quiet(8, 260))
+    once, always = (change(z, 182, "day", plan=Plan(looks)) for looks in ("once", "always"))  # type: ignore[arg-type]
+    assert once.working is not None
+    assert always.working is not None
+    assert always.working.low < once.working.low
+    assert always.level > 0.99
+    response = respond(z, np.ones((260, 1)))
+    foreseen = foreseen_variance(response, "day", 182, 56, False)
+    realised = steps(plain(quiet(8, 238)), 182, "day").effect("stops").variance[0]
+    assert foreseen["stops"] == pytest.approx(realised, rel=0.35)
+
+
+@pytest.mark.parametrize("name", ["A", "B", "F", "G", "J", "L"])
+def test_false_claims_and_coverage_are_what_is_promised(name: str) -> None:
+    # A small run of `make calibrate`; the limits are the 0.1% points of chance at the promised rates.
+    runs = 60
+    scenario = next(one for one in SCENARIOS if one.name == name)
+    rows = np.array([numbers(scenario, seed) for seed in range(runs)])
+    false, covers = (int(rows[:, COLUMNS.index(column)].sum()) for column in ("false", "covers"))
+    assert false <= stats.binom.ppf(0.999, runs, 0.06)
+    assert covers >= stats.binom.ppf(0.001, runs, 0.94)
+    assert rows[:, COLUMNS.index("claims")].sum() > 0
+
+
+def hostile(random: np.random.Generator) -> tuple[Observed, int]:
+    """A series that no measure should have."""
+    n = int(random.integers(1, 60))
+    kinds: list[Callable[[], np.ndarray]] = [
+        lambda: np.zeros(n),
+        lambda: np.full(n, random.choice([1.0, -1.0, 1e300, 1e-300, -1e12])),
+        lambda: random.normal(size=n) * 10.0 ** random.integers(-290, 290),
+        lambda: random.normal(size=n) + 1e15,
+        lambda: np.where(random.random(n) < 0.9, 0.0, random.normal(size=n)),
+        lambda: (np.arange(n) >= n // 2) * 1.0,
+        lambda: np.arange(n) * 1.0,
+        lambda: random.normal(size=n),
+    ]
+    total = kinds[int(random.integers(len(kinds)))]()
+    size = random.choice([np.ones(n), random.integers(0, 3, n) * 1.0, 10.0 ** random.uniform(-3, 9, n), np.zeros(n)])
+    family = str(random.choice(["plain", "mean", "rate", "count", "duration", "money", "quantile"]))
+    if family in ("rate", "quantile"):
+        size = np.floor(size)
+        total = np.floor(size * np.clip(np.abs(np.nan_to_num(total)), 0, 1))
+    elif family == "count":
+        total = np.floor(np.clip(np.abs(total), 0, 1e12))
+        size = np.where(size > 0, size, 1.0)
+    elif family == "duration":
+        total = np.clip(total, -600, 600) * size
+    if random.random() < 0.3:
+        total = np.where(random.random(n) < 0.3, np.nan, total)
+    return Observed(family, total, size, 1.0, 0.4), int(random.integers(0, n + 1))  # type: ignore[arg-type]
+
+
+def test_no_input_makes_a_warning_an_exception_or_a_number_that_is_none() -> None:
+    random = np.random.default_rng(11)
+    seen: dict[str, int] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(int(os.environ.get("WELLSERVED_FUZZ", "600"))):
+            observed, before = hostile(random)
+            every: Every = ("day", "week", "month", "quarter")[int(random.integers(4))]
+            verdict = change(observed, before, every, plan=Plan(("once", "always")[int(random.integers(2))]))  # type: ignore[arg-type]
+            seen[verdict.status] = seen.get(verdict.status, 0) + 1
+            told: list[Estimate | None] = [
+                verdict.effect,
+                verdict.relative,
+                verdict.working,
+                *verdict.by_trend.values(),
+            ]
+            for one in told:
+                assert one is None or not any(math.isnan(end) for end in (one.value, one.low, one.high)), observed
+            assert verdict.effect is not None or verdict.reason
+    assert len(seen) >= 4
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.5, 4))
+def test_more_effect_never_moves_the_interval_the_other_way(seed: int, more: float) -> None:
+    z, jump = quiet(seed, 60), np.arange(60) >= 40
+    few, many = (numbers_of(steps(plain(z + size * jump), 40), "stops") for size in (0.0, more))
+    assume(all(map(math.isfinite, (*few, *many))))
+    assert many[1] > few[1]
+    assert many[2] > few[2]
