@@ -455,7 +455,8 @@ def _history(record: Record) -> tuple[str, ...]:
     if record.looked_first:
         said.append("It was changed after its result had been looked at: read the verdict as an exploration.")
     if record.looks:
-        said.append(f"Looked at {len(record.looks)} times before, first on {record.looks[0].at[:10]}.")
+        times = "once" if len(record.looks) == 1 else f"{len(record.looks)} times"
+        said.append(f"Looked at {times} before, first on {record.looks[0].at[:10]}.")
     if not record.genuine:
         said.append("The record of improvements was altered by hand: the declaration cannot be relied on.")
     return tuple(said)

@@ -248,6 +248,18 @@ def agreement(format_: FormatOption = Format.text, output: Output = None, home: 
     show_tables([insights.agreement_table(found)], format_, output)
 
 
+@app.command("retention")
+def retention_(
+    surviving: Annotated[
+        list[float], typer.Argument(help="Customers at the start, and still there after each renewal.")
+    ],
+    format_: FormatOption = Format.text,
+    output: Output = None,
+) -> None:
+    """Tell from renewals how long customers stay, and how many renewals are still to come."""
+    show_tables([insights.retention_table(surviving)], format_, output)
+
+
 @improve.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="A short name: letters, digits, dashes.")],

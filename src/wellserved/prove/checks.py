@@ -101,6 +101,8 @@ def gaps(tried: Tried) -> Check:
             )
     if any(len(side) >= GAP and not side.any() for side in near):
         return Check("gaps in the record", False, f"the {GAP} {tried.every}s next to the change hold no case")
+    if not max(holes):
+        return Check("gaps in the record", True, f"every {tried.every} holds cases")
     return Check(
         "gaps in the record", True, f"at least {1 - max(holes):.0%} of the {tried.every}s hold cases, on either side"
     )
@@ -120,13 +122,28 @@ def another_change(tried: Tried, on: date, others: Sequence[tuple[str, date]]) -
 
 
 def untouched(tried: Tried, others: Seen) -> Check:
-    """The same measure where nothing was changed."""
+    """The same measure where nothing was changed: if it moved alike, the difference has to carry the claim."""
+    name = "the others"
     if others.reason:
-        return Check("the others", None, f"the measure says nothing of them: {others.reason}")
+        return Check(name, None, f"the measure says nothing of them: {others.reason}")
     found = tried.again(others.observed, others.before)
-    if found.claims and found.status == tried.verdict.status:
-        return Check("the others", False, "it changed just so for the cases that were not to change")
-    return Check("the others", True, "for all other cases of the record no such change is seen")
+    if found.status != tried.verdict.status or not found.claims:
+        return Check(name, True, "for all other cases of the record no such change is seen")
+    apart = tried.again(tried.seen.observed, tried.seen.before, [aligned(others, tried.seen)])
+    if tried.lost(apart):
+        return Check(name, False, "it changed just so for the cases that were not to change")
+    return Check(name, True, "the other cases changed too, but less: set against them, it still holds")
+
+
+def aligned(other: Seen, seen: Seen) -> Observed:
+    """Another series over the periods of this one; what it does not know is missing."""
+    at = {period.start: place for place, period in enumerate(other.periods)}
+    places = [at.get(period.start) for period in seen.periods]
+    total, size = (
+        np.array([float(numbers[place]) if place is not None else 0.0 for place in places])
+        for numbers in (other.observed.total, other.observed.size)
+    )
+    return replace(other.observed, total=total, size=size)
 
 
 def mixes(looking: Looking, tried: Tried, measure: Measure, where: tuple[tuple[str, str], ...]) -> Iterator[Check]:

@@ -12,15 +12,16 @@ from wellserved.prove.observe import Seen
 from wellserved.prove.verdict import Estimate, Plan, Verdict, change
 
 Safety = Literal["worse", "not_worse", "cannot_tell", "not_recorded"]
-PART = 0.2  # of the level before (of a share: of what is nearer to it, none or all): the margin where none was declared
-POINT = 0.02  # and never less than this for a share
+POINTS = 0.05  # of a share: the margin where none was declared
+PART = 0.2  # of the level before, for all else
+LEAST = 0.1  # of a mean of things counted: a tenth of one a case
 SPEED = ("reopen_rate", "contacts", "rating_good", "complaint_rate", "handovers", "abandoned_rate")
 """What is looked at besides, where somebody claims to be faster."""
 
 
 @dataclass(frozen=True)
 class Guardrail:
-    """A measure that must not get worse by more than the margin, in its unit; None: a fifth of what it was."""
+    """A measure that must not get worse by more than the margin, in its unit; None: five points, or a fifth of it."""
 
     measure: Measure
     margin: float | None = None
@@ -65,7 +66,7 @@ def guard(one: Guardrail, seen: Seen, every: Every, together: int) -> Guarded:
     if plain.effect is None or plain.level_before is None:
         return Guarded(one, "cannot_tell", one.margin, None, plain.reason, plain)
     harm = plain.effect if better == "lower" else -plain.effect
-    margin = one.margin if one.margin is not None else usual_margin(plain.level_before, one.measure.unit == "share")
+    margin = one.margin if one.margin is not None else usual_margin(plain.level_before, one.measure)
     if alarmed.status == "worse":
         return Guarded(one, "worse", margin, harm, "got worse", plain)
     if harm.high <= margin:
@@ -73,6 +74,8 @@ def guard(one: Guardrail, seen: Seen, every: Every, together: int) -> Guarded:
     return Guarded(one, "cannot_tell", margin, harm, "may be worse by more than the margin", plain)
 
 
-def usual_margin(level: float, share: bool) -> float:
+def usual_margin(level: float, measure: Measure) -> float:
     """By how much a measure may get worse where nobody said."""
-    return max(PART * min(level, 1 - level), POINT) if share else PART * abs(level)
+    if measure.unit == "share":
+        return POINTS
+    return max(PART * abs(level), LEAST if measure.kind == "mean" else 0.0)

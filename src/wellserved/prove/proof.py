@@ -120,17 +120,8 @@ def _controls(looking: Looking, asked: Asked, seen: Seen) -> list[Observed]:
             raise RequestError(
                 f"{column}={value} cannot be compared with: {other.reason}.", "Choose another --against."
             )
-        found.append(_aligned(other, seen))
+        found.append(checks.aligned(other, seen))
     return found
-
-
-def _aligned(other: Seen, seen: Seen) -> Observed:
-    """Another series over the periods of this one; what it does not know is missing."""
-    at = {period.start: place for place, period in enumerate(other.periods)}
-    places = [at.get(period.start) for period in seen.periods]
-    total = [float(other.observed.total[place]) if place is not None else 0.0 for place in places]
-    size = [float(other.observed.size[place]) if place is not None else 0.0 for place in places]
-    return replace(other.observed, total=np.array(total), size=np.array(size))
 
 
 def _checks(looking: Looking, asked: Asked, tried: checks.Tried) -> list[Check]:

@@ -32,6 +32,8 @@ def always_valid(variance: float, foreseen: float) -> float:
     (Robbins 1970, Annals of Mathematical Statistics 41, 1397; as in proof.md, section 5). With it 3.587, 3.035
     and 3.115 at V8/8, V8 and 3.25·V8.
     """
+    if not (variance > 0 and foreseen > 0 and math.isfinite(1 / variance) and math.isfinite(1 / foreseen)):
+        return math.inf  # a series without noise to speak of: nothing is claimed
     precision, start = 1 / variance, 1 / foreseen / LIKELY
     return math.sqrt((1 + start / precision) * math.log((precision + start) / (start * ALPHA**2)))
 

@@ -34,24 +34,26 @@ class Adopted:
 
 
 def weights(adopted: Mask) -> Floats:
-    """ATT = sum of these times the measure, over teams and periods; they depend on the adoption alone."""
-    teams, periods = adopted.shape
-    dummies = np.zeros((teams * periods, teams + periods))
-    rows = np.arange(teams * periods)
-    dummies[rows, rows // periods] = 1
-    dummies[rows, teams + rows % periods] = 1
-    flat = adopted.ravel()
-    mean = dummies[flat].mean(axis=0)
-    free = dummies[~flat]
-    found = np.zeros(teams * periods)
-    found[flat] = 1 / flat.sum()
-    found[~flat] = -free @ np.linalg.lstsq(free.T @ free, mean, rcond=None)[0]
-    if np.abs(free.T @ found[~flat] + mean).max() > 1e-6:
+    """ATT = sum of these times the measure, over teams and periods; they depend on the adoption alone.
+
+    On adopted cells 1/#; on the others -X0(X0'X0)⁻a, X0 their team and period dummies, a the adopted cells' mean
+    dummies. The teams' block of X0'X0 is diagonal, so that only a system of the periods' size is solved.
+    """
+    free = (~adopted).astype(float)
+    by_team, by_period = free.sum(axis=1), free.sum(axis=0)
+    cells = adopted.sum()
+    team_mean, period_mean = adopted.sum(axis=1) / cells, adopted.sum(axis=0) / cells
+    share = np.divide(1.0, by_team, out=np.zeros_like(by_team), where=by_team > 0)
+    left = np.diag(by_period) - (free * share[:, None]).T @ free
+    at_period = np.linalg.lstsq(left, period_mean - free.T @ (team_mean * share), rcond=None)[0]
+    at_team = (team_mean - free @ at_period) * share
+    found: Floats = np.where(adopted, 1 / cells, -free * (at_team[:, None] + at_period[None, :]))
+    if max(np.abs(found.sum(axis=0)).max(), np.abs(found.sum(axis=1)).max()) > 1e-6:
         raise RequestError(
             "Some period or team has nothing unchanged to compare with.",
             "Leave out the periods in which all teams had changed.",
         )
-    return found.reshape(teams, periods)
+    return found
 
 
 def staggered(measure: Floats, adopted: Mask, seed: int = 1) -> Adopted:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+
+import numpy as np
 
 from wellserved.measure.words import number, percent
 from wellserved.moments import NotComputed
 from wellserved.prove.adoption import Adoption
 from wellserved.prove.gap import Agreement, Drivers, Gaps
 from wellserved.prove.observe import Seen
+from wellserved.prove.retention import Retention, retention
 from wellserved.prove.shift import Shift
 from wellserved.prove.verdict import Estimate
 from wellserved.prove.words import size, span, way
@@ -216,3 +220,27 @@ def agreement_table(found: Agreement) -> Table:
     )
     note = "1: full agreement; 0: what chance gives; below: less than that. The same rating alone says little where nearly all ratings are alike."
     return Table(f"Own ratings beside customers', on {found.scale}", ("what", "value"), tuple(rows), note)
+
+
+def retention_table(surviving: Sequence[float]) -> Table:
+    """The fit beside what was seen, and the renewals still to be expected."""
+    found = retention(np.array(surviving))
+    ahead = found.surviving(len(surviving) + 2)
+    rows = tuple(
+        (
+            renewals,
+            percent(surviving[renewals] / surviving[0]) if renewals < len(surviving) else "",
+            percent(share),
+            _left(found, renewals),
+        )
+        for renewals, share in enumerate(ahead.tolist())
+    )
+    note = f"Shifted beta-geometric, a = {found.a:.3f}, b = {found.b:.3f}: customers differ in how likely they leave at each renewal, and those who stay longest are the most loyal."
+    return Table(
+        "How long customers stay", ("renewals", "still there", "by the model", "renewals still to come"), rows, note
+    )
+
+
+def _left(found: Retention, renewals: int) -> str:
+    left = found.left(renewals)
+    return number(left) if math.isfinite(left) else "no end in sight"

@@ -100,30 +100,29 @@ def _guardrails(many: tuple[Guarded, ...]) -> Table:
         rows.append(
             (one.guardrail.called or measure.name, SAFE[one.safety], turned, margin, "" if one.harm else one.words)
         )
-    note = "Alarms share 5% among all guardrails; a margin nobody declared is a fifth of what the measure was. Faster is claimed only where all that is recorded is shown safe."
+    note = "Alarms share 5% among all guardrails; a margin nobody declared is five points of a share, and a fifth of what anything else was. Faster is claimed only where all that is recorded is shown safe."
     return Table(
         "What must not have got worse", ("measure", "result", "changed by (95%)", "margin", "why"), tuple(rows), note
     )
 
 
 def numbers_table(proof: Proof) -> Table:
+    """What the picture shows, period by period; an end that lies nowhere is left empty."""
     lines = proof.verdict.lines
     assert lines is not None
     columns = (proof.asked.every, "measured", "had the trend gone on", "had it stopped", "from", "to", "asked as")
+    numbers = zip(
+        lines.measured, lines.without["continues"], lines.without["stops"], lines.low, lines.high, strict=True
+    )
     rows = tuple(
         (
             period.label,
-            lines.measured[at],
-            lines.without["continues"][at],
-            lines.without["stops"][at],
-            lines.low[at],
-            lines.high[at],
+            *(value if value is None or math.isfinite(value) else None for value in row),
             proof.asked.called or "exploration",
         )
-        for at, period in enumerate(proof.seen.periods)
+        for period, row in zip(proof.seen.periods, numbers, strict=True)
     )
-    unit = proof.asked.measure.unit
-    return Table(f"{proof.asked.measure.name} by {proof.asked.every}, in {unit}", columns, rows)
+    return Table(f"{proof.asked.measure.name} by {proof.asked.every}, in {proof.asked.measure.unit}", columns, rows)
 
 
 def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:

@@ -1,0 +1,353 @@
+"""From cases to verdicts: one age for all, tricks that look like speed, checks, improvements and their record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.prove_house import BEFORE, CHANGE, START, house
+from wellserved import actions, improvement
+from wellserved.cli import app
+from wellserved.errors import PeriodError, RequestError, UnknownNameError
+from wellserved.improvement import FILE, Improvement
+from wellserved.measure import find_measure
+from wellserved.prove import Asked, Guardrail, Looking, Proof, change, observe, prove
+from wellserved.prove.words import headline, paragraph
+from wellserved.workspace import Workspace
+
+OURS = (("team", "Ours"),)
+
+
+@pytest.fixture(scope="module")
+def houses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
+    folder = tmp_path_factory.mktemp("houses")
+    return {trick: house(folder, trick) for trick in ("honest", "early", "auto", "picking", "dumping", "none")}
+
+
+def proved(workspace: Workspace, measure: str = "time_to_resolution", on: date = CHANGE, **more: object) -> Proof:
+    with actions.opened(workspace, moments=True) as scope:
+        looking = Looking(scope, "moments", actions.opening_hours(workspace), on, "week")
+        asked = Asked(find_measure(measure), on, "week", OURS)
+        return prove(looking, replace(asked, **more))  # type: ignore[arg-type]
+
+
+def test_an_honest_change_is_claimed_with_its_size(houses: dict[str, Workspace]) -> None:
+    found = proved(houses["honest"])
+    assert (found.verdict.status, found.blocked) == ("improved", "")
+    assert found.claims
+    assert found.verdict.relative is not None
+    # Waits end in a reply and then the work, of which two fifths are saved: 0.6 of the whole but for a little.
+    assert found.verdict.relative.low < -0.4 < found.verdict.relative.high
+    assert all(one.passed for one in found.verdict.checks)
+    assert "improved with" in headline(found)
+    assert {one.safety for one in found.guarded} <= {"not_worse", "not_recorded"}
+
+
+@pytest.mark.parametrize(
+    ("trick", "measure", "gave_it_away"),
+    [
+        ("early", "time_to_resolution", "reopen_rate"),
+        ("auto", "time_to_first_reply", "contacts"),
+        ("picking", "time_to_resolution", "time_to_resolution_p90"),
+        ("dumping", "time_to_resolution", "time_to_resolution of all others"),
+    ],
+)
+def test_a_trick_looks_faster_and_is_blocked(
+    houses: dict[str, Workspace], trick: str, measure: str, gave_it_away: str
+) -> None:
+    found = proved(houses[trick], measure)
+    assert found.verdict.status == "improved"  # by itself it looks so
+    assert found.blocked == f"{gave_it_away} got worse"
+    assert not found.claims
+    assert "no improvement may be claimed" in headline(found)
+
+
+def test_nothing_is_claimed_of_an_unchanged_house(houses: dict[str, Workspace]) -> None:
+    found = proved(houses["none"])
+    assert found.verdict.status == "no_change_seen"
+    assert "No change is seen" in headline(found)
+    assert "never" not in headline(found)
+
+
+def test_young_cases_look_no_better_than_old_ones(tmp_path: Path) -> None:
+    """The record ends in the middle of things: the last weeks' slow cases are open, their reopenings still to come."""
+    workspace = house(tmp_path, "none", seed=3, weeks=BEFORE + 8)
+    with actions.opened(workspace, moments=True) as scope:
+        looking = Looking(scope, "moments", actions.opening_hours(workspace), CHANGE, "week")
+        ends = looking.known_until(OURS).date()
+        for name in ("time_to_resolution_p90", "reopen_rate", "rating_good", "complaint_rate", "contacts"):
+            seen = observe(looking, find_measure(name), OURS)
+            assert seen.reason == ""
+            assert seen.age_days is not None
+            assert seen.periods[-1].end <= ends - timedelta(days=seen.age_days)
+            verdict = change(seen.observed, seen.before, "week", "lower")
+            assert not verdict.claims, name
+        young, old = (observe(looking, find_measure("reopen_rate"), OURS, days).observed for days in (3, 20))
+        assert young.total.sum() / young.size.sum() < 0.8 * old.total.sum() / old.size.sum()  # many have yet to come back
+
+
+def test_a_case_at_its_age_is_what_was_known_then(houses: dict[str, Workspace]) -> None:
+    workspace = houses["none"]
+    with actions.opened(workspace, moments=True) as scope:
+        looking = Looking(scope, "moments", actions.opening_hours(workspace), CHANGE, "week")
+        young = looking.at_age("asked", 2 * 86_400)
+        latest = looking.db.sql(f"SELECT max(last_s - asked_s) FROM {young.table}").fetchall()[0][0]
+        assert latest <= 2 * 86_400
+        both = looking.db.sql(
+            f"SELECT count(*), count(*) FILTER (y.closed = 1 AND o.resolution_secs > 172800), "
+            f"count(*) FILTER (y.closed = 0 AND o.resolution_secs <= 172800 AND o.reopens = 0) "
+            f"FROM {young.table} y JOIN cases o USING (source, case_id)"
+        ).fetchall()[0]
+        assert both[0] > 30_000
+        assert both[1:] == (0, 0)
+        assert looking.at_age("asked", 2 * 86_400) is young  # folded once
+
+
+def test_a_wait_s_level_is_the_quantile_before(houses: dict[str, Workspace]) -> None:
+    workspace = houses["none"]
+    with actions.opened(workspace, moments=True) as scope:
+        looking = Looking(scope, "moments", actions.opening_hours(workspace), CHANGE, "week")
+        seen = observe(looking, find_measure("time_to_resolution"), OURS, age_days=60)
+        waits = looking.db.sql(
+            f"SELECT resolution_secs FROM cases WHERE team = 'Ours' AND asked_day < {(CHANGE - date(1970, 1, 1)).days}"
+        ).fetchnumpy()["resolution_secs"]
+    level = float(np.quantile(np.asarray(waits), 0.5, method="inverted_cdf")) / 86_400
+    assert seen.observed.level == pytest.approx(level, rel=0.02)  # a case passed on counts where it ends
+    early = slice(0, seen.before)
+    assert seen.observed.total[early].sum() / seen.observed.size[early].sum() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_change_that_came_over_all_is_not_put_down_to_one(houses: dict[str, Workspace]) -> None:
+    with actions.opened(houses["honest"], moments=True) as scope:
+        scope.engine.db.execute("CREATE TEMP TABLE all_ours AS SELECT * FROM cases")  # type: ignore[attr-defined]
+        looking = Looking(scope, "moments", actions.opening_hours(houses["honest"]), CHANGE, "week")
+        found = prove(looking, Asked(find_measure("time_to_resolution"), CHANGE, "week", (("team", "Theirs"),)))
+        assert not found.verdict.claims
+        against = prove(
+            looking, Asked(find_measure("time_to_resolution"), CHANGE, "week", OURS, against=(("team", "Theirs"),))
+        )
+        assert against.verdict.status == "improved"
+        assert against.verdict.controls == 1
+        assert not against.verdict.season_priced  # the others share the season
+        assert against.verdict.lines is not None
+
+
+def test_another_declared_change_takes_the_claim_back(houses: dict[str, Workspace]) -> None:
+    found = proved(houses["honest"], others=(("New forms", CHANGE + timedelta(days=10)),))
+    assert found.verdict.status == "depends_on_trend"
+    assert found.verdict.plain == "improved"
+    assert "New forms" in found.verdict.reason
+
+
+def test_a_change_of_mix_is_told_from_a_change_of_speed(tmp_path: Path) -> None:
+    """Nothing got faster; from the change on, easy work came in place of hard."""
+    workspace = mixed(tmp_path)
+    with actions.opened(workspace, moments=True) as scope:
+        looking = Looking(scope, "moments", actions.opening_hours(workspace), CHANGE, "week")
+        found = prove(looking, Asked(find_measure("time_to_resolution"), CHANGE, "week"))
+    assert found.verdict.plain == "improved"
+    assert found.verdict.status == "depends_on_trend"
+    assert "of the work came from elsewhere" in found.verdict.reason
+
+
+def mixed(folder: Path) -> Workspace:
+    from tests.prove_house import MAPPING
+    from wellserved.actions import import_file
+    from wellserved.mapping import parse_mapping
+    from wellserved.workspace import create_workspace
+
+    random = np.random.default_rng(5)
+    lines, weeks, start = ["case,at,kind,team,service,score,ref"], 150, datetime(2022, 1, 3)
+    for case, at in enumerate(np.sort(random.uniform(0, weeks * 7 * 24, 60 * weeks))):
+        hard = random.random() < (0.7 if at < BEFORE * 7 * 24 else 0.2)
+        asked = start + timedelta(hours=float(at))
+        done = asked + timedelta(hours=float(random.lognormal(np.log(60 if hard else 15), 0.6)))
+        service = "hard" if hard else "easy"
+        lines += [
+            f"{case},{asked:%Y-%m-%d %H:%M:%S},asked,T,{service},,{case}a",
+            f"{case},{done:%Y-%m-%d %H:%M:%S},resolved,T,{service},,{case}r",
+        ]
+    (folder / "mixed.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    workspace = create_workspace(folder / "mixed", "UTC")
+    import_file(workspace, folder / "mixed.csv", parse_mapping(MAPPING, "house"))
+    return workspace
+
+
+def test_a_gap_in_the_record_and_a_measure_without_a_side_are_said(houses: dict[str, Workspace]) -> None:
+    with pytest.raises(RequestError, match="neither better high nor better low"):
+        proved(houses["none"], "asked")
+    found = proved(houses["none"], "asked", better="lower")
+    assert found.verdict.status == "no_change_seen"
+    lacking = proved(houses["none"], "on_hold")
+    assert lacking.verdict.status == "not_enough_data"
+    assert lacking.verdict.reason
+    early = proved(houses["none"], on=START + timedelta(days=3))
+    assert early.verdict.status == "not_enough_data"
+
+
+def test_guardrails_share_their_alarms_and_take_declared_margins(houses: dict[str, Workspace]) -> None:
+    rails = (Guardrail(find_measure("contacts"), 0.001), Guardrail(find_measure("abandoned_rate")))
+    found = proved(houses["honest"], guardrails=rails)
+    by_name = {one.guardrail.measure.name: one for one in found.guarded}
+    assert by_name["contacts"].safety == "cannot_tell"
+    assert by_name["contacts"].margin == 0.001
+    assert by_name["abandoned_rate"].safety == "not_recorded"
+    assert found.blocked == "contacts may be worse by more than the margin"
+
+
+NOW = datetime(2024, 2, 1, 12, tzinfo=UTC)
+
+
+def declared(workspace: Workspace, name: str = "quick", **more: object) -> Improvement:
+    one = Improvement(
+        name, "Two more people", CHANGE.isoformat(), "time_to_resolution", where=OURS, who="Kim", idea_from="Priya"
+    )
+    one = replace(one, **more)  # type: ignore[arg-type]
+    actions.declare_improvement(workspace, one, NOW)
+    return one
+
+
+def test_an_improvement_is_declared_proved_and_every_look_kept(houses: dict[str, Workspace]) -> None:
+    workspace = houses["honest"]
+    declared(workspace)
+    proof, notes = actions.prove_improvement(workspace, "quick", now=NOW + timedelta(days=1))
+    assert (proof.verdict.status, proof.verdict.looks) == ("improved", "always")
+    assert proof.verdict.level > 0.99  # for any number of looks
+    assert "Declared on 2024-02-01" in notes[0]
+    assert "Kim" in notes[0]
+    actions.change_improvement(workspace, "quick", {"measure": "time_to_first_reply"}, NOW + timedelta(days=2))
+    proof, notes = actions.prove_improvement(workspace, "quick", now=NOW + timedelta(days=3))
+    told = " ".join(notes)
+    assert "Changed on 2024-02-03: measure to time_to_first_reply" in told
+    assert "after its result had been looked at" in told
+    assert "Looked at once before" in told
+    assert proof.asked.measure.name == "time_to_first_reply"
+
+
+def test_a_record_altered_by_hand_says_so(houses: dict[str, Workspace]) -> None:
+    workspace = houses["none"]
+    declared(workspace)
+    declared(workspace, "second")
+    file = workspace.folder / FILE
+    file.write_text(file.read_text(encoding="utf-8").replace("Two more people", "One more person", 1), encoding="utf-8")
+    assert [one.genuine for one in improvement.entries(workspace)] == [True, False]
+    _, notes = actions.prove_improvement(workspace, "second", now=NOW)
+    assert "altered by hand" in " ".join(notes)
+    file.write_text("no json\n", encoding="utf-8")
+    assert improvement.records(workspace) == []
+    file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("facts", "error"),
+    [
+        ({"name": "two words"}, RequestError),
+        ({"what": " "}, RequestError),
+        ({"since": "soon"}, PeriodError),
+        ({"ends": "2020-01-01"}, PeriodError),
+        ({"measure": "speed"}, UnknownNameError),
+        ({"where": (("colour", "red"),)}, UnknownNameError),
+        ({"guardrails": (("nothing", None),)}, UnknownNameError),
+    ],
+)
+def test_what_cannot_be_declared_is_refused(
+    houses: dict[str, Workspace], facts: dict[str, object], error: type[Exception]
+) -> None:
+    one = Improvement("fine", "More people", "2024-01-01", "time_to_resolution")
+    with pytest.raises(error):
+        improvement.checked(replace(one, **facts))  # type: ignore[arg-type]
+    assert improvement.records(houses["early"]) == []
+
+
+def test_a_name_is_used_once_and_withdrawn_ones_stay_on_record(houses: dict[str, Workspace]) -> None:
+    workspace = houses["early"]
+    declared(workspace)
+    with pytest.raises(RequestError, match="already"):
+        declared(workspace)
+    actions.withdraw_improvement(workspace, "quick", "wrong date", NOW)
+    assert actions.improvements(workspace) == []
+    assert [one.did for one in improvement.entries(workspace)] == ["declared", "withdrawn"]
+    with pytest.raises(UnknownNameError):
+        actions.prove_improvement(workspace, "quick")
+
+
+def test_a_fixed_end_is_looked_at_by_planned_bounds(houses: dict[str, Workspace]) -> None:
+    workspace = houses["picking"]
+    declared(workspace, ends=(CHANGE + timedelta(weeks=30)).isoformat())
+    first, _ = actions.prove_improvement(workspace, "quick", (None, CHANGE + timedelta(weeks=6)), now=NOW)
+    last, _ = actions.prove_improvement(workspace, "quick", now=NOW)
+    assert first.verdict.looks == last.verdict.looks == "planned"
+    assert last.verdict.after == 30
+    assert first.verdict.level > last.verdict.level > 0.949
+
+
+def run(workspace: Workspace, *command: str) -> str:
+    done = CliRunner().invoke(app, [*command, "--home", str(workspace.folder)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+EXPLORE = ("prove", "--measure", "time_to_resolution", "--change", CHANGE.isoformat(), "--where", "team=Ours")
+
+
+def test_an_exploration_is_labelled_in_every_format(houses: dict[str, Workspace]) -> None:
+    for form in ("text", "html", "md", "json", "csv", "svg"):
+        assert "xploration" in run(houses["honest"], *EXPLORE, "--format", form), form
+
+
+def test_all_formats_tell_the_same_numbers(houses: dict[str, Workspace]) -> None:
+    told = json.loads(run(houses["honest"], *EXPLORE, "--format", "json"))
+    assert told["status"] == "improved"
+    assert told["verdict"]["effect"]["low"] < told["verdict"]["effect"]["high"] < 0
+    lines = run(houses["honest"], *EXPLORE, "--format", "csv").splitlines()
+    assert len(lines) == 1 + len(told["periods"])
+    first = told["periods"][0]
+    assert lines[1].split(",")[:2] == [first["week"], str(first["measured"])]
+    page = run(houses["honest"], *EXPLORE, "--format", "html")
+    assert told["sentence"].replace("'", "&#39;") in page
+    assert "<svg" in page
+    assert paragraph(proved(houses["honest"])) == told["paragraph"]
+
+
+def test_the_other_commands_answer(houses: dict[str, Workspace]) -> None:
+    shifted = json.loads(
+        run(houses["honest"], "shift", "time_to_resolution", "--where", "team=Ours", "--format", "json")
+    )
+    assert shifted[0]["rows"][0][0] == f"{CHANGE.isocalendar().year}-W{CHANGE.isocalendar().week:02d}"
+    assert "No shift is seen" in run(houses["none"], "shift", "complaint_rate", "--where", "team=Theirs")
+    driven = json.loads(run(houses["none"], "drivers", "--format", "json"))[0]
+    assert driven["rows"][0][0] == "slower than most to be resolved"
+    assert "What goes with bad ratings" in run(houses["none"], "drivers", "--format", "html")
+    stays = CliRunner().invoke(app, ["retention", "1000", "631", "468", "382", "326", "289", "262", "241"]).stdout
+    assert "a = 0.704, b = 1.182" in stays
+    declared(houses["dumping"], "listed")
+    assert "Two more people" in run(houses["dumping"], "improve", "list", "--format", "md")
+
+
+def test_mistakes_say_what_to_do(houses: dict[str, Workspace]) -> None:
+    home = ["--home", str(houses["none"].folder)]
+    for command in (
+        ["prove"],
+        ["prove", "unknown"],
+        ["prove", "unknown", "--measure", "asked"],
+        ["prove", "--measure", "time_to_resolution", "--change", "soon"],
+        ["prove", "--measure", "time_to_resolution", "--change", "2023-01-02", "--worthwhile", "much"],
+        ["prove", "--measure", "time_to_resolution", "--change", "2023-01-02", "--guardrail", "contacts=x"],
+        ["prove", "--measure", "time_to_resolution", "--change", "2023-01-02", "--against", "team=Nobody"],
+        ["prove", "--measure", "asked", "--change", "2023-01-02", "--better", "sideways"],
+        ["improve", "change", "unknown", "--what", "x"],
+        ["adopted", "--by", "team", "--since", "Ours", "--measure", "time_to_resolution"],
+        ["adopted", "--by", "team", "--since", "Ours=2023-01-02", "--measure", "time_to_resolution"],
+        ["gap"],
+        ["agreement"],
+        ["retention", "3", "4"],
+    ):
+        done = CliRunner().invoke(app, [*command, *home])
+        assert done.exit_code != 0, command
+        assert isinstance(done.exception, RequestError | PeriodError | UnknownNameError | SystemExit), command

@@ -1,0 +1,270 @@
+"""Published answers of the companions: adoption, agreement, drivers, retention; shifts and rewards by simulation."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench.calibration.scenarios import ar
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from wellserved.errors import RequestError
+from wellserved.moments import NotComputed
+from wellserved.prove import Observed
+from wellserved.prove.agreement import alpha, alpha_interval, fleiss, kappa
+from wellserved.prove.drivers import proportional_odds, shares
+from wellserved.prove.incentive import incentive
+from wellserved.prove.retention import retention
+from wellserved.prove.shift import LIMITS, shift
+from wellserved.prove.staggered import staggered, weights
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+def table(name: str) -> list[list[str]]:
+    lines = [line for line in (REFERENCE / name).read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    return [line.split(",") for line in lines[1:]]
+
+
+def test_imputation_on_the_minimum_wage_counties_gives_the_known_effect() -> None:
+    # Two other implementations: ATT -.04771; team jackknife se .01355, interval [-.0743, -.0211].
+    rows = table("mpdta.csv")
+    first = np.array([int(row[1]) for row in rows])
+    measure = np.log(np.array([row[2:] for row in rows], dtype=float))
+    years = np.arange(2003, 2008)
+    found = staggered(measure, (first[:, None] > 0) & (years[None, :] >= first[:, None]))
+    assert found.effect.value == pytest.approx(-0.04771, abs=5e-6)
+    assert (found.jackknife.low, found.jackknife.high) == pytest.approx((-0.0743, -0.0211), abs=6e-5)
+    assert (found.teams, found.never, found.cells) == (500, 309, 291)
+    assert found.p <= 0.01
+    assert found.effect.high < 0
+
+
+def test_weights_impute_what_team_and_period_effects_give() -> None:
+    random = np.random.default_rng(1)
+    adopted = np.zeros((9, 14), dtype=bool)
+    for team in range(5):
+        adopted[team, 4 + 2 * team :] = True
+    w = weights(adopted)
+    effects = random.normal(size=(9, 1)) + random.normal(size=14)
+    assert (w * effects).sum() == pytest.approx(0, abs=1e-12)
+    assert (w * (effects + 0.7 * adopted)).sum() == pytest.approx(0.7, abs=1e-12)
+    y = random.normal(size=(9, 14))  # against least squares on dummies, cell by cell
+    dummies = np.array(
+        [[team == i for i in range(9)] + [period == j for j in range(14)] for team in range(9) for period in range(14)],
+        float,
+    )
+    flat = adopted.ravel()
+    fitted = dummies @ np.linalg.lstsq(dummies[~flat], y.ravel()[~flat], rcond=None)[0]
+    assert (w * y).sum() == pytest.approx((y.ravel() - fitted)[flat].mean(), abs=1e-10)
+
+
+def test_adoption_covers_the_truth_and_seldom_claims_nothing() -> None:
+    random = np.random.default_rng(2)
+    adopted = np.zeros((12, 40), dtype=bool)
+    for team in range(8):
+        adopted[team, 10 + 3 * team :] = True
+    covered, false = [], []
+    for seed in range(60):
+        y = (
+            random.normal(size=(12, 1))
+            + ar(random, 0.5, 40)[None, :]
+            + np.array([ar(random, 0.5, 40) for _ in range(12)])
+        )
+        still, moved = staggered(y, adopted, seed), staggered(y + 0.5 * adopted, adopted, seed)
+        false.append(still.p <= 0.05)
+        covered.append(moved.effect.low <= 0.5 <= moved.effect.high)
+    assert sum(false) <= stats.binom.ppf(0.999, 60, 0.06)
+    assert sum(covered) >= stats.binom.ppf(0.001, 60, 0.95)
+
+
+@pytest.mark.parametrize(("teams", "adopters", "words"), [(7, 4, "too few"), (9, 9, "never did"), (9, 0, "never did")])
+def test_adoption_is_refused_without_enough_to_compare(teams: int, adopters: int, words: str) -> None:
+    adopted = np.zeros((teams, 10), dtype=bool)
+    adopted[:adopters, 5:] = True
+    with pytest.raises(RequestError, match=words):
+        staggered(np.random.default_rng(0).normal(size=(teams, 10)), adopted)
+
+
+KRIPPENDORFF = ("123321412...", "1233224125..", ".33323422513", "12332441251.")
+
+
+@pytest.mark.parametrize(
+    ("metric", "published"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)]
+)
+def test_alpha_of_krippendorff_s_data_c(metric: str, published: float) -> None:
+    # K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), data C.
+    ratings = np.array([[math.nan if one == "." else float(one) for one in row] for row in KRIPPENDORFF])
+    assert alpha(ratings, metric) == pytest.approx(published, abs=6e-4)  # type: ignore[arg-type]
+    assert alpha(ratings[:, ::-1][::-1], metric) == pytest.approx(published, abs=6e-4)  # type: ignore[arg-type]
+
+
+def test_kappa_of_agresti_s_pathologists_and_fleiss_s_judges() -> None:
+    # A. Agresti, Categorical Data Analysis: two pathologists. J. L. Fleiss 1971, as worked for 14 raters.
+    slides = np.array([[22, 2, 2, 0], [5, 7, 14, 0], [0, 2, 36, 0], [0, 1, 17, 10]])
+    assert kappa(slides) == pytest.approx(0.4930, abs=5e-5)
+    assert kappa(slides, "quadratic") == pytest.approx(0.7838, abs=5e-5)
+    counts = "0 0 0 0 14/0 2 6 4 2/0 0 3 5 6/0 3 9 2 0/2 2 8 1 1/7 7 0 0 0/3 2 6 3 0/2 5 3 2 2/6 5 2 1 0/0 2 2 3 7"
+    assert fleiss(np.array([[int(one) for one in row.split()] for row in counts.split("/")])) == pytest.approx(
+        0.2099, abs=5e-5
+    )
+
+
+def test_agreement_that_chance_explains_is_none() -> None:
+    random = np.random.default_rng(3)
+    both = random.integers(1, 6, (2, 2_000)).astype(float)
+    assert abs(alpha(both, "ordinal")) < 0.06  # type: ignore[arg-type]
+    assert alpha(np.array([both[0], both[0]]), "ordinal") == 1.0
+    interval = alpha_interval(both[:, :200], "ordinal", draws=200)
+    assert not isinstance(interval, NotComputed)
+    assert interval[0] < 0 < interval[1]
+    for few in (np.ones((2, 30)), np.array([[1.0, math.nan], [math.nan, 2.0]])):
+        assert isinstance(alpha(few), NotComputed)
+    assert isinstance(kappa(np.zeros((3, 3))), NotComputed)
+    assert isinstance(fleiss(np.array([[1, 2], [3, 1]])), NotComputed)
+    assert isinstance(alpha_interval(both[:, :5], "ordinal"), NotComputed)
+
+
+def test_shares_of_the_swiss_provinces_add_up_to_the_known_ones() -> None:
+    # R's swiss, Fertility on the rest: R² .7067; LMG computed elsewhere.
+    data = np.array([row[1:] for row in table("swiss.csv")], dtype=float)
+    both = np.corrcoef(data, rowvar=False)
+    found = shares(both[1:, 1:], both[1:, 0])
+    assert found == pytest.approx([0.0571, 0.1712, 0.2601, 0.1056, 0.1128], abs=5e-5)
+    assert found.sum() == pytest.approx(0.7067, abs=5e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 100_000), st.integers(1, 5))
+def test_shares_add_up_to_all_that_is_explained_and_follow_their_driver(seed: int, size: int) -> None:
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(80, size)) @ random.normal(size=(size, size))
+    y = x @ random.normal(size=size) + random.normal(size=80) * 3
+    both = np.corrcoef(np.column_stack([x, y]), rowvar=False)
+    found = shares(both[:-1, :-1], both[:-1, -1])
+    residual = y - y.mean() - (x - x.mean(0)) @ np.linalg.lstsq(x - x.mean(0), y - y.mean(), rcond=None)[0]
+    assert found.sum() == pytest.approx(1 - residual @ residual / ((y - y.mean()) ** 2).sum(), abs=1e-8)
+    turned = shares(both[:-1, :-1][::-1, ::-1], both[:-1, -1][::-1])
+    assert turned[::-1] == pytest.approx(found, abs=1e-9)
+
+
+def test_many_drivers_get_relative_weights_that_add_up_too() -> None:
+    random = np.random.default_rng(4)
+    x = random.normal(size=(300, 14))
+    y = x[:, 0] + 0.5 * x[:, 1] + random.normal(size=300)
+    both = np.corrcoef(np.column_stack([x, y]), rowvar=False)
+    found = shares(both[:-1, :-1], both[:-1, -1])
+    assert found.argmax() == 0
+    centred = x - x.mean(0)
+    fitted = centred @ np.linalg.lstsq(centred, y - y.mean(), rcond=None)[0]
+    assert found.sum() == pytest.approx(fitted.var() / y.var(), abs=1e-8)
+
+
+HOUSING = "21,21,28,34,22,36,10,11,36,61,23,17,43,35,40,26,18,54,13,9,10,8,8,12,6,7,9,18,6,7,15,13,13,7,5,11,14,19,37,17,23,40,3,5,23,78,46,43,48,45,86,15,25,62,20,23,20,10,22,24,7,10,21,57,23,13,31,21,13,5,6,13"
+
+
+def test_proportional_odds_of_the_copenhagen_tenants() -> None:
+    # MASS::polr on housing (Venables and Ripley): coefficients, standard errors, cuts and deviance as R prints them.
+    frequency = np.array([int(one) for one in HOUSING.split(",")], dtype=float)
+    cells = [(sat, infl, kind, cont) for cont in range(2) for kind in range(4) for infl in range(3) for sat in range(3)]
+    drivers = np.array(
+        [[infl == 1, infl == 2, kind == 1, kind == 2, kind == 3, cont == 1] for _, infl, kind, cont in cells],
+        dtype=float,
+    )
+    fit = proportional_odds(np.array([cell[0] for cell in cells]), drivers, frequency)
+    assert fit.coefficients == pytest.approx([0.5664, 1.2888, -0.5724, -0.3662, -1.0910, 0.3603], abs=6e-5)
+    assert fit.errors == pytest.approx([0.1047, 0.1272, 0.1192, 0.1552, 0.1515, 0.0955], abs=6e-5)
+    assert fit.cuts == pytest.approx([-0.4961, 0.6907], abs=6e-5)
+    assert fit.deviance == pytest.approx(3479.149, abs=6e-4)
+
+
+def test_proportional_odds_refuse_what_has_no_answer() -> None:
+    with pytest.raises(RequestError):
+        proportional_odds(np.array([0, 2, 2, 0]), np.ones((4, 1)))
+    with pytest.raises(RequestError):
+        proportional_odds(np.repeat([0, 1], 50), np.repeat([[0.0], [1.0]], 50, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("surviving", "published"),
+    [
+        ((1, 0.631, 0.468, 0.382, 0.326, 0.289, 0.262, 0.241), (0.704, 1.182)),
+        ((1, 0.869, 0.743, 0.653, 0.593, 0.551, 0.517, 0.491), (0.668, 3.806)),
+    ],
+)
+def test_retention_of_fader_and_hardie_s_customers(
+    surviving: tuple[float, ...], published: tuple[float, float]
+) -> None:
+    found = retention(1_000 * np.array(surviving))
+    assert (found.a, found.b) == pytest.approx(published, abs=6e-4)
+    assert found.surviving(7) == pytest.approx(surviving, abs=0.02)
+    assert found.left(3) == math.inf
+    with pytest.raises(RequestError):
+        retention(np.array([10.0, 11.0, 9.0]))
+
+
+def test_a_shift_is_dated_and_an_even_series_seldom_is() -> None:
+    random = np.random.default_rng(5)
+    near, false = 0, 0
+    for _ in range(100):
+        y = ar(random, 0.3, 120)
+        false += shift(y).at is not None
+        found = shift(y + 1.5 * (np.arange(120) >= 70))
+        near += found.at is not None and abs(found.at - 70) <= 5
+    assert false <= stats.binom.ppf(0.999, 100, 0.06)
+    assert near >= stats.binom.ppf(0.001, 100, 0.80)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-1000, 1000))
+def test_a_shift_s_date_does_not_hang_on_unit_or_side(seed: int, scale: float, origin: float) -> None:
+    y = np.random.default_rng(seed).normal(size=80) + 1.5 * (np.arange(80) >= 50)
+    found, turned = shift(y), shift(origin - scale * y)
+    assert found.at == turned.at
+    if found.size is not None and turned.size is not None:
+        assert turned.size == pytest.approx(-scale * found.size, rel=1e-6)
+
+
+def test_a_shift_is_refused_where_none_could_be_told() -> None:
+    assert shift(np.ones(100)).reason == "the measure never varies"
+    assert "periods" in shift(np.arange(10.0)).reason
+    wandering = shift(np.cumsum(np.random.default_rng(1).normal(size=200)))
+    assert wandering.at is None
+    assert max(LIMITS) == 0.88
+    assert wandering.reason
+
+
+def paid(effects: tuple[float, float], seed: int = 6) -> Observed:
+    random = np.random.default_rng(seed)
+    t = np.arange(208)
+    z = random.normal(size=208) + effects[0] * ((t >= 104) & (t < 156)) + effects[1] * (t >= 156)
+    return Observed("plain", z, np.ones(208))
+
+
+@pytest.mark.parametrize(
+    ("effects", "status"),
+    [((8, 8), "lasting"), ((5, 0), "fading"), ((4, -4), "backfiring"), ((0, 0), "no_effect_seen")],
+)
+def test_a_reward_lasts_fades_or_backfires(effects: tuple[float, float], status: str) -> None:
+    found = incentive(paid(effects), 104, 52, "week", "higher")
+    assert found.status == status
+    assert found.paid is not None
+    assert found.after is not None
+    assert found.difference is not None
+    assert found.paid.low <= effects[0] <= found.paid.high
+    assert found.after.low <= effects[1] <= found.after.high
+    assert found.difference.low <= effects[1] - effects[0] <= found.difference.high
+
+
+def test_a_reward_s_windows_are_covered() -> None:
+    covered = 0
+    for seed in range(60):
+        found = incentive(paid((1.0, 0.4), seed), 104, 52, "week", "higher")
+        assert found.difference is not None
+        covered += found.difference.low <= -0.6 <= found.difference.high
+    assert covered >= stats.binom.ppf(0.001, 60, 0.95)
+    assert incentive(paid((1, 1)), 104, 103, "week", "higher").status == "not_enough_data"
