@@ -1,10 +1,11 @@
 """Set up, demonstrate, check, test and measure wellserved with nothing but Python's standard library.
 
-python3 dev.py setup | demo | test [pytest arguments] | check | bench [names] | test-spark
+python3 dev.py setup | demo | test [pytest arguments] | check | bench [names] | test-spark | calibrate [--runs N]
 
 The first call makes .venv and installs the hashed locks: requirements.lock for the product itself,
 requirements-dev.lock besides for tests, checks and benchmarks. test-spark makes .venv-engines from
-requirements-engines.lock, with Spark and an older DuckDB.
+requirements-engines.lock, with Spark and an older DuckDB; calibrate makes .venv-peers from requirements-peers.lock,
+with the packages that the engine of `prove` is set beside.
 """
 
 from __future__ import annotations
@@ -35,15 +36,37 @@ def engines() -> None:
     """Ask every engine the same questions, a real Spark cluster among them, and compare each cell."""
     if shutil.which("java") is None:
         sys.exit("Spark needs Java 17 or newer; install one (Debian: apt-get install openjdk-17-jre-headless).")
-    place, lock = ROOT / ".venv-engines", ROOT / "requirements-engines.lock"
+    beside("engines")
+    run(PYTHON, "-m", "bench.engines")
+
+
+def beside(name: str) -> Path:
+    """An environment of its own for what does not go with ours; returns its Python."""
+    place, lock = ROOT / f".venv-{name}", ROOT / f"requirements-{name}.lock"
+    python = place / BIN.relative_to(VENV) / PYTHON.name
     stamp, wanted = place / "lock.sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         venv.create(place, with_pip=True)
-        python = place / BIN.relative_to(VENV) / PYTHON.name
         install = [python if part == PYTHON else part for part in installer()]
         run(*install, "--require-hashes", "-r", lock)
         stamp.write_text(wanted)
-    run(PYTHON, "-m", "bench.engines")
+    return python
+
+
+def calibrate(rest: list[str]) -> None:
+    """How often the engine is wrong where the truth is known, and how often other packages are."""
+    run(PYTHON, "-m", "bench.calibration", *rest, OMP_NUM_THREADS="1")
+    peers = ROOT / "docs" / "methods" / "peers.json"
+    run(
+        beside("peers"),
+        "-m",
+        "bench.calibration.peers",
+        peers,
+        "400",
+        PYTHONPATH=str(ROOT / "src"),
+        OMP_NUM_THREADS="1",
+    )
+    run(PYTHON, "docs/generate.py")
 
 
 def installer() -> list[str | Path]:
@@ -86,7 +109,7 @@ def check() -> None:
 
 def main(argv: list[str]) -> None:
     verb, rest = (argv[0] if argv else "help"), argv[1:]
-    if verb not in {"setup", "demo", "test", "check", "bench", "test-spark"}:
+    if verb not in {"setup", "demo", "test", "check", "bench", "test-spark", "calibrate"}:
         sys.exit(__doc__)
     setup(RUNTIME, *([] if verb == "demo" else [DEV]))
     if verb == "demo":
@@ -98,6 +121,8 @@ def main(argv: list[str]) -> None:
         check()
     elif verb == "test-spark":
         engines()
+    elif verb == "calibrate":
+        calibrate(rest)
     elif verb == "bench":
         run(PYTHON, "-m", "bench", *rest)
 

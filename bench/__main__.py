@@ -5,6 +5,7 @@
     python dev.py bench measures   measures against DuckDB SQL by hand, polars and pandas
     python dev.py bench report     a report over 10 million cases: seconds and peak memory
     python dev.py bench hours      business seconds against other packages
+    python dev.py bench prove      a verdict, and ten thousand of them
     python dev.py bench scale      fold, refresh and questions at 1, 3 and 10 million made cases; draws docs/cost.svg
 
 BENCH_CASES=1000000 asks fewer cases. CPU seconds of the process, median of the runs said.
@@ -27,7 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import hours, peers, scale, synthetic
+from bench import hours, peers, proving, scale, synthetic
 from wellserved.actions import import_file
 from wellserved.calendar import Clock, parse_calendars
 from wellserved.engine import duckdb as engine
@@ -270,9 +271,16 @@ def bench_hours(pairs: int = 1_000_000) -> None:
         print(f"| {name} | {each * 1e6:,.2f} | {each / taken:,.0f} | {count:,} | {wrong:,} |", flush=True)
 
 
+def bench_prove(many: int = 10_000) -> None:
+    """Print what verdicts cost."""
+    print("\n| what | CPU s |\n|---|---|")
+    for words, seconds in proving.rows(cpu, many):
+        print(f"| {words} | {seconds:.4g} |", flush=True)
+
+
 def main() -> None:
     """Run what is named, or everything."""
-    wanted = sys.argv[1:] or ["import", "measures", "report", "hours", "scale"]
+    wanted = sys.argv[1:] or ["import", "measures", "report", "hours", "prove", "scale"]
     most = int(os.environ.get("BENCH_CASES", "10000000"))
     if "import" in wanted:
         bench_import()
@@ -283,6 +291,8 @@ def main() -> None:
         bench_report(most)
     if "hours" in wanted:
         bench_hours()
+    if "prove" in wanted:
+        bench_prove()
     if "scale" in wanted:
         scale.draw(scale.run(tuple(cases for cases in (1_000_000, 3_000_000, 10_000_000) if cases <= most)))
 

@@ -1,10 +1,12 @@
 """Write the documents that repeat the code, or with --check fail where they no longer do.
 
-docs/measures.md, docs/glossary.md, docs/cli.md, and the marked parts of docs/architecture.md and docs/clocks.md.
+docs/measures.md, docs/glossary.md, docs/cli.md, and the marked parts of docs/architecture.md, docs/clocks.md and
+docs/methods/.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -14,6 +16,9 @@ from typing import Any
 os.environ |= {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
 
 import typer
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from bench.calibration.scenarios import SCENARIOS
 
 from wellserved.chart import KINDS as CHARTS
 from wellserved.chart.rules import RULE_SETS, RULES
@@ -171,6 +176,99 @@ def rules() -> str:
     return "\n".join([*lines, "Sources:", "", *(f"- {house}: {source}" for house, source in sources), ""])
 
 
+def _figures(name: str) -> Any:
+    """What make calibrate left in docs/methods; nothing where it has not been run."""
+    file = DOCS / "methods" / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+
+
+def _shown(value: object) -> str:
+    return "" if value is None else f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _table(columns: list[str], rows: list[list[object]]) -> str:
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    return "\n".join([*lines, *(f"| {' | '.join(map(_shown, row))} |" for row in rows), ""])
+
+
+def calibration() -> str:
+    """The step's runs: what each scenario is, and how it came out."""
+    words = {one.name: one.words for one in SCENARIOS} | {"random": "drawn anew each time"}
+    keys = [
+        "runs",
+        "false",
+        "covers",
+        "claims",
+        "ratio",
+        "priced false",
+        "priced covers",
+        "priced claims",
+        "oracle claims",
+    ]
+    columns = [
+        "",
+        "series",
+        "runs",
+        "false",
+        "covers",
+        "claims",
+        "ratio",
+        "priced: false",
+        "covers",
+        "claims",
+        "oracle claims",
+    ]
+    found = _figures("calibration") or {}
+    return _table(columns, [[name, words[name], *(row[key] for key in keys)] for name, row in found.items()])
+
+
+def peers() -> str:
+    """Other packages on the same series; ours from the calibration's own runs."""
+    found = _figures("peers")
+    chosen = list(dict.fromkeys(row["scenario"] for row in found))
+    packages = list(dict.fromkeys(row["package"] for row in found))
+    at = {(row["package"], row["scenario"]): row for row in found}
+
+    def cell(package: str, scenario: str) -> str:
+        row = at.get((package, scenario), {})
+        return row.get("failed") or f"{row['false']:.3f} / {row['covers']:.2f} / {row['width']:.1f}" if row else ""
+
+    def runs(package: str) -> object:
+        return next((row["runs"] for row in found if row["package"] == package and "runs" in row), "")
+
+    def seconds(package: str) -> object:
+        known = [row["seconds"] for row in found if row["package"] == package and "seconds" in row]
+        return round(sum(known) / len(known), 4) if known else None
+
+    rows: list[list[object]] = [
+        [one, runs(one), *(cell(one, name) for name in chosen), seconds(one)] for one in packages
+    ]
+    return _table(["false / covers / width", "runs", *chosen, "CPU s"], rows)
+
+
+def listed(name: str) -> str:
+    """A list of records as a table."""
+    found = _figures("real") if name == "real" else (_figures("companions") or {}).get(name, [])
+    return _table(list(found[0]), [list(row.values()) for row in found]) if found else ""
+
+
+def methods() -> dict[Path, str]:
+    """The methods' pages with their figures."""
+    pages = {
+        "step": {"calibration": calibration(), "peers": peers(), "real": listed("real")},
+        "looks": {"looks": listed("looks"), "controls": listed("controls")},
+    }
+    pages |= {name: {name: listed(name)} for name in ("guardrails", "adoption", "rewards", "shifts")}
+    made = {}
+    for name, parts in pages.items():
+        file = DOCS / "methods" / f"{name}.md"
+        text = file.read_text(encoding="utf-8")
+        for mark, content in parts.items():
+            text = marked(text, mark, content)
+        made[file] = text
+    return made
+
+
 def marked(text: str, name: str, content: str) -> str:
     """Text with the part between two markers replaced."""
     pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.S)
@@ -186,6 +284,7 @@ def made() -> dict[Path, str]:
         DOCS / "glossary.md": glossary(),
         DOCS / "cli.md": commands(),
         clocks: marked(clocks.read_text(encoding="utf-8"), "rules", rules()),
+        **methods(),
         architecture: marked(architecture.read_text(encoding="utf-8"), "layers", layers()),
     }
 

@@ -89,7 +89,9 @@ def test_young_cases_look_no_better_than_old_ones(tmp_path: Path) -> None:
             verdict = change(seen.observed, seen.before, "week", "lower")
             assert not verdict.claims, name
         young, old = (observe(looking, find_measure("reopen_rate"), OURS, days).observed for days in (3, 20))
-        assert young.total.sum() / young.size.sum() < 0.8 * old.total.sum() / old.size.sum()  # many have yet to come back
+        assert (
+            young.total.sum() / young.size.sum() < 0.8 * old.total.sum() / old.size.sum()
+        )  # many have yet to come back
 
 
 def test_a_case_at_its_age_is_what_was_known_then(houses: dict[str, Workspace]) -> None:

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from wellserved import actions
 from wellserved.cli import app
 from wellserved.measure import Question, find_measure
-from wellserved.render import html
+from wellserved.prove.gap import Driver, Drivers, Gap, Gaps
+from wellserved.render import html, insights
 from wellserved.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -48,6 +49,21 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+PROOF = [
+    "prove",
+    "--measure",
+    "time_to_resolution",
+    "--change",
+    "2015-07-06",
+    "--where",
+    "source=boston311",
+    "--age",
+    "10",
+    "--every",
+    "day",
+]
+
+
 @pytest.fixture(scope="module")
 def pages(samples: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
@@ -62,11 +78,38 @@ def pages(samples: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, command in (
         ("queue", ["queue", "--within", "4h", "--handling", "30m"]),
         ("chain", ["chain", "--source", "servicenow"]),
+        ("proof", PROOF),
     ):
         written = ["--format", "html", "--output", str(folder / f"{name}.html"), "--home", str(samples.folder)]
         done = CliRunner().invoke(app, [*command, *written])
         assert done.exit_code == 0, done.output
+    (folder / "gap.html").write_text(
+        html.tables_page("Gap", [insights.gap_table(GAPS)], [insights.gap_picture(GAPS)]), encoding="utf-8"
+    )
+    page = html.tables_page("Drivers", [insights.driver_table(DRIVEN)], [insights.driver_picture(DRIVEN)])
+    (folder / "drivers.html").write_text(page, encoding="utf-8")
     return folder
+
+
+GAPS = Gaps(
+    "csat5",
+    "service",
+    (
+        Gap("Quote requests <of a very long name indeed>", 40, 4.5, 3.2, -1.3, -1.6, -1.0, 0.3, 0.9, 0.7),
+        Gap("Repairs", 25, 3.9, 4.4, 0.5, 0.1, 0.9, 0.8, 0.7, 0.3),
+    ),
+    3,
+    4,
+)
+DRIVEN = Drivers(
+    "csat5",
+    400,
+    0.3,
+    (
+        Driver("late", "promise not kept", 90, 0.2, 0.15, 0.25, 6.0, 4.0, 9.0),
+        Driver("slow", "slower than most to be resolved", 200, 0.1, 0.07, 0.13, None, None, None),
+    ),
+)
 
 
 def opened(
@@ -81,12 +124,25 @@ def opened(
     return page, noise
 
 
-NAMES = ("index.html", "boston311.html", "servicenow.html", "cfpb.html", "series.html", "queue.html", "chain.html")
+NAMES = (
+    "index.html",
+    "boston311.html",
+    "servicenow.html",
+    "cfpb.html",
+    "series.html",
+    "queue.html",
+    "chain.html",
+    "proof.html",
+    "gap.html",
+    "drivers.html",
+)
 
 
 LOOKS = [("index.html", "light"), ("index.html", "dark"), ("boston311.html", "light"), ("boston311.html", "dark")]
 LOOKS += [("servicenow.html", "dark"), ("series.html", "light")]
-LOOKS += [(f"{name}.html", scheme) for name in ("queue", "chain") for scheme in ("light", "dark")]
+LOOKS += [
+    (f"{name}.html", scheme) for name in ("queue", "chain", "proof", "gap", "drivers") for scheme in ("light", "dark")
+]
 
 
 @pytest.mark.parametrize(("name", "scheme"), LOOKS)

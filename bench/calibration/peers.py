@@ -1,0 +1,158 @@
+"""The same series put to other packages: false claims, coverage, width, seconds. Run by .venv-peers' Python.
+
+    python -m bench.calibration.peers TARGET RUNS
+
+Each is used as its documents show, with sensible settings: weekday terms where there are weekdays, a trend where the
+package has one. What cannot take a scenario says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from bench.calibration.scenarios import SCENARIOS, Scenario
+from wellserved.prove.model import Floats
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+CHOSEN = ("A", "B", "C", "D", "E", "J", "L", "X")
+Answer = tuple[float, float]  # 95% interval of the mean effect
+
+
+def columns(scenario: Scenario, size: int) -> Floats:
+    """Level, trend, weekdays or two waves of the year, and the step as the last."""
+    t = np.arange(size)
+    parts = [np.ones(size), t / size]
+    if scenario.every == "day":
+        parts += [(t % 7 == day) - 1 / 7 for day in range(6)]
+    elif scenario.before >= {"week": 104, "month": 24}[scenario.every]:
+        year = {"week": 52.1775, "month": 12.0}[scenario.every]
+        parts += [wave(2 * np.pi * k * t / year) for k in (1, 2) for wave in (np.sin, np.cos)]
+    return np.column_stack([*parts, (t >= scenario.before) * 1.0])
+
+
+def welch(scenario: Scenario, y: Floats) -> Answer:
+    """Before against after, as two samples: what most dashboards show."""
+    found = stats.ttest_ind(y[scenario.before :], y[: scenario.before], equal_var=False).confidence_interval()
+    return float(found.low), float(found.high)
+
+
+def newey_west(scenario: Scenario, y: Floats) -> Answer:
+    """Segmented regression with heteroscedasticity- and autocorrelation-consistent errors (statsmodels)."""
+    import statsmodels.api as sm
+
+    lags = int(4 * (len(y) / 100) ** (2 / 9))
+    fit = sm.OLS(y, columns(scenario, len(y))).fit(cov_type="HAC", cov_kwds={"maxlags": lags})
+    low, high = fit.conf_int()[-1]
+    return float(low), float(high)
+
+
+def glsar(scenario: Scenario, y: Floats) -> Answer:
+    """The same with first-order autoregressive errors, iterated (statsmodels)."""
+    import statsmodels.api as sm
+
+    fit = sm.GLSAR(y, columns(scenario, len(y)), rho=1).iterative_fit(maxiter=20)
+    low, high = fit.conf_int()[-1]
+    return float(low), float(high)
+
+
+def sarimax(scenario: Scenario, y: Floats) -> Answer:
+    """ARIMA(1,0,0) with the same columns by maximum likelihood (statsmodels)."""
+    import statsmodels.api as sm
+
+    fit = sm.tsa.SARIMAX(y, exog=columns(scenario, len(y)), order=(1, 0, 0)).fit(disp=0)
+    low, high = fit.conf_int()[columns(scenario, len(y)).shape[1] - 1]
+    return float(low), float(high)
+
+
+def local_level(scenario: Scenario, y: Floats) -> Answer:
+    """A local level with a deterministic trend and the step as a regressor (statsmodels)."""
+    import statsmodels.api as sm
+
+    design = columns(scenario, len(y))[:, 2:]
+    fit = sm.tsa.UnobservedComponents(y, level="local level", exog=design).fit(disp=0)
+    low, high = fit.conf_int()[-1]
+    return float(low), float(high)
+
+
+def causal_impact(scenario: Scenario, y: Floats) -> Answer:
+    """Bayesian structural time series (bsts-causalimpact), its average effect."""
+    import pandas as pd
+    from causal_impact import CausalImpact
+
+    frame = pd.DataFrame({"y": y})
+    before, last = scenario.before, len(y) - 1
+    seasons = {"nseasons": 7} if scenario.every == "day" else {}
+    found = CausalImpact(frame, [0, before - 1], [before, last], model_args=seasons or None)
+    return float(found.summary_stats["ci_lower"]), float(found.summary_stats["ci_upper"])
+
+
+def ours(scenario: Scenario, y: Floats) -> Answer:
+    """wellserved: the hull of both trends."""
+    from bench.calibration.one import fitted
+    from wellserved.prove.response import Observed
+
+    low, high = fitted(scenario, Observed("plain", y, np.ones(len(y)))).bare.judged().hull
+    return float(low[0]), float(high[0])
+
+
+PEERS: dict[str, tuple[Callable[[Scenario, Floats], Answer], float]] = {
+    "t-test": (welch, 1.0),
+    "OLS + Newey-West": (newey_west, 1.0),
+    "GLSAR": (glsar, 0.4),
+    "SARIMAX(1,0,0)": (sarimax, 0.1),
+    "UCM local level": (local_level, 0.1),
+    "bsts-causalimpact": (causal_impact, 0.1),
+    "wellserved": (ours, 1.0),
+}
+"""Name -> how it answers, and the part of the runs that it gets: the slow ones get fewer, and the table says how many."""
+
+
+def row(name: str, scenario: Scenario, runs: int) -> dict[str, object]:
+    """One package on one scenario."""
+    answer, part = PEERS[name]
+    many = max(int(runs * part), 20)
+    false, covers, widths, start = 0, 0, [], time.process_time()
+    try:
+        for seed in range(many):
+            key = [seed, zlib.crc32(scenario.name.encode())]
+            for changed in (False, True):
+                low, high = answer(scenario, scenario.draw(np.random.default_rng(key), changed).total)
+                if changed:
+                    covers += low <= scenario.truth <= high
+                    widths.append(high - low)
+                else:
+                    false += low > 0 or high < 0
+    except Exception as error:
+        return {"package": name, "scenario": scenario.name, "failed": f"{type(error).__name__}: {str(error)[:80]}"}
+    seconds = (time.process_time() - start) / many / 2
+    return {
+        "package": name, "scenario": scenario.name, "runs": many, "false": round(false / many, 3), "covers": round(covers / many, 3),
+        "width": round(float(np.median(widths)), 2), "seconds": round(seconds, 4),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """All packages on the chosen scenarios; what is done is kept as it goes."""
+    warnings.simplefilter("ignore")
+    target, runs = Path(sys.argv[1]), int(sys.argv[2])
+    rows = []
+    for name in PEERS:
+        for scenario in SCENARIOS:
+            if scenario.name in CHOSEN:
+                rows.append(row(name, scenario, runs))
+                print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+                target.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What a verdict costs: one analysis, ten thousand segments, and the floor of one projection on the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from wellserved.moments import Every
+from wellserved.prove.design import step_design
+from wellserved.prove.model import PHI, Floats
+from wellserved.prove.response import Observed, respond
+from wellserved.prove.step import fit_steps
+from wellserved.prove.verdict import Plan, change
+
+Cpu = Callable[[Callable[[], object], int], float]
+
+
+def segments(observed: Observed, before: int, every: Every) -> Floats:
+    """Verdicts of many series: hull, claim and p of each."""
+    seen = observed.seen
+    design = step_design(every, seen.shape[1], [before], seen[0], priced=False)
+    steps = fit_steps(respond(observed, design.of_response()), design).steps
+    judged = steps.judged()
+    return np.column_stack([*judged.hull, judged.claims, steps.p()])
+
+
+def rows(cpu: Cpu, many: int) -> list[tuple[str, float]]:
+    """What was measured, and CPU seconds."""
+    random = np.random.default_rng(1)
+    days, weeks = random.normal(size=273), random.normal(size=(many, 130))
+    one = Observed("plain", days, np.ones(273))
+    shared = Observed("plain", weeks, np.ones(weeks.shape))
+    size = random.poisson(50, weeks.shape) + 1
+    own = Observed("rate", random.binomial(size, 0.1).astype(float), size.astype(float))
+    basis = random.normal(size=(len(PHI) * 8, 130))
+    return [
+        (
+            "one analysis of 182 + 91 days, both trends, with the season of the year and without",
+            cpu(lambda: change(one, 182, "day"), 9),
+        ),
+        ("the same for any number of looks", cpu(lambda: change(one, 182, "day", plan=Plan("always")), 9)),
+        (f"{many:,} segments of 104 + 26 weeks, same noise weights", cpu(lambda: segments(shared, 104, "week"), 1)),
+        (f"{many:,} rates of 104 + 26 weeks, weights of their own", cpu(lambda: segments(own, 104, "week"), 1)),
+        (f"floor: one projection of {many:,} series on all nodes' columns", cpu(lambda: basis @ weeks.T, 3)),
+    ]
