@@ -66,7 +66,7 @@ def test_a_changed_number_is_announced_with_its_version() -> None:
 
 def test_every_link_between_documents_leads_somewhere() -> None:
     links = 0
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.glob("*.md")]:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
             links += 1
@@ -74,13 +74,13 @@ def test_every_link_between_documents_leads_somewhere() -> None:
 
 
 def test_every_command_in_the_documents_exists() -> None:
-    commands = set(re.findall(r"^## wellserved (\w+)", read("docs/cli.md"), re.M))
+    commands = set(re.findall(r"^## wellserved (\w+(?: \w+)?)$", read("docs/cli.md"), re.M))
     assert {"init", "inspect", "import", "measures", "measure", "chart", "report", "log", "demo"} <= commands
     for page in (read("README.md"), *(read(f"docs/{name}.md") for name in ("tutorial", "sources", "clocks", "queues"))):
-        for line in re.findall(r"^wellserved (\w+)(.*)$", page, re.M):
+        for line in re.findall(r"^wellserved (improve \w+|\w+)(.*)$", page.replace("\\\n", " "), re.M):
             assert line[0] in commands
             help_text = read("docs/cli.md").split(f"## wellserved {line[0]}\n")[1].split("\n## ")[0]
-            for option in re.findall(r"(?<!\S)--?[a-z]+", line[1]):
+            for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", line[1]):
                 assert re.search(rf"(`|, ){option}[,`]", help_text), (line, option)
 
 

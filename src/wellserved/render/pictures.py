@@ -35,6 +35,7 @@ class Picture:
 
 
 def both(caption: str, draw: Callable[[Frame], str]) -> Picture:
+    """A drawing for wide and for narrow pages."""
     return Picture(caption, Markup(draw(WIDE) + draw(NARROW)))
 
 
