@@ -166,6 +166,28 @@ def test_the_order_of_controls_does_not_matter_and_what_moves_all_falls_out() ->
     assert calm.working.high == pytest.approx(found.working.high, abs=1e-6)
 
 
+@pytest.mark.parametrize("missing", [0, 20, 44])
+def test_a_control_that_begins_late_or_has_holes_makes_no_step(missing: int) -> None:
+    random = np.random.default_rng(9)
+    false = 0
+    for _ in range(25):
+        shock = np.cumsum(random.normal(0, 0.3, 60))
+        treated, near = plain(shock + random.normal(size=60)), plain(shock + random.normal(size=60))
+        far = shock + 5 + random.normal(size=60)
+        far[:missing] = np.nan
+        far[50:53] = np.nan
+        false += change(treated, 45, "week", controls=[near, plain(far)]).claims
+    assert false <= stats.binom.ppf(0.999, 25, 0.06)
+
+
+def test_looks_before_anything_is_known_and_none_at_all_do_not_spoil_the_plan() -> None:
+    z = plain(quiet(1, 130) - 6 * (np.arange(130) >= 104))
+    for looked in ((), (0,), (0, 4)):
+        verdict = change(z, 104, "week", plan=Plan("planned", looked, 40))
+        assert verdict.status == "improved", looked
+        assert verdict.level < 1
+
+
 def test_a_series_and_its_controls_backwards_are_as_likely() -> None:
     # The errors' model has no arrow of time: with level alone, the likeliest nodes are the same.
     from wellserved.prove.model import posterior, whitened

@@ -6,11 +6,12 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from wellserved import __version__, cases, improvement, log, synth
 from wellserved.calendar import Calendars, load_calendars
@@ -26,7 +27,9 @@ from wellserved.measure.timeline import Difference, Explained, Moments, compare,
 from wellserved.moments import Every, day_of, periods_between
 from wellserved.prove import Asked, Guardrail, Looking, Plan, Proof, Seen, observe, prove
 from wellserved.prove.adoption import Adoption, adoption, segments
-from wellserved.prove.gap import Agreement, Drivers, Gaps, agreed, gaps, judged_twice, what_drives
+from wellserved.prove.agreement import Agreement, agreed, judged_twice
+from wellserved.prove.drivers import Drivers, what_drives
+from wellserved.prove.gap import Gaps, gaps
 from wellserved.prove.shift import Shift, shifted
 from wellserved.queueing import Queue, queue
 from wellserved.record import OWN, Recorded, Refusal, record
@@ -373,10 +376,10 @@ def improvements(workspace: Workspace) -> list[Record]:
 def explore_change(workspace: Workspace, one: Improvement, span: Span, told: Progress = silent) -> Proved:
     """A change that nobody declared: labelled exploration wherever it is shown."""
     improvement.checked(one)
+    others = _others((known for known in improvement.records(workspace) if not _is(known.improvement, one)), one)
     with opened(workspace, told, moments=True) as scope:
-        asked = _asked(one, Plan("once"), ())
         told("Comparing before and after", 0, 0)
-        proof = prove(_looking(workspace, scope, one, span), asked)
+        proof = prove(_looking(workspace, scope, one, span), _asked(one, Plan("once"), others))
     return proof, (EXPLORED,)
 
 
@@ -389,29 +392,58 @@ EXPLORED = (
 def prove_improvement(
     workspace: Workspace, called: str, span: Span = (None, None), told: Progress = silent, now: datetime | None = None
 ) -> Proved:
-    """What a declared improvement did; that it was looked at is noted."""
-    known = improvement.records(workspace)
+    """What a declared improvement did; that it was looked at is noted. A span that was not declared is an exploration."""
     record = improvement.record_of(workspace, called)
     one = record.improvement
     last = date.fromisoformat(one.ends) if one.ends else None
     until = min(filter(None, (span[1], last)), default=None)
-    others = tuple(
-        (other.improvement.what, date.fromisoformat(other.improvement.since))
-        for other in known
-        if other.improvement.name != called and _may_touch(one, other.improvement)
+    looks = [look for look in record.looks if _same(look.facts, one)]
+    aged = replace(one, age_days=one.age_days or next((look.facts.get("age_days") for look in looks), None))
+    plan = (
+        Plan("planned", tuple(int(look.facts.get("after", 0)) for look in looks), _periods(one))
+        if one.ends
+        else Plan("always")
     )
+    declared = called if span == (None, None) else ""
     with opened(workspace, told, moments=True) as scope:
         told("Comparing before and after", 0, 0)
-        plan = Plan("planned", _looked(record), _periods(one)) if one.ends else Plan("always")
-        proof = prove(_looking(workspace, scope, one, (span[0], until)), _asked(one, plan, others, called))
+        looking = replace(_looking(workspace, scope, one, (span[0], until)), hurried=False)
+        proof = prove(looking, _asked(aged, plan, _others(improvement.records(workspace), one), declared))
         version = scope.log_version
-    seen = {
-        "after": proof.verdict.after,
-        "status": "blocked" if proof.blocked else proof.verdict.status,
-        "log_version": version,
-    }
-    improvement.looked(workspace, called, seen, now or datetime.now(UTC))
-    return proof, _history(record)
+    facts = {
+        "after": proof.verdict.after, "status": "blocked" if proof.blocked else proof.verdict.status, "log_version": version,
+        "measure": one.measure, "since": one.since, "ends": one.ends, "age_days": proof.seen.age_days,
+        "window": [str(end) if end else None for end in span],
+    }  # fmt: skip
+    improvement.looked(workspace, called, facts, now or datetime.now(UTC))
+    window = (
+        ()
+        if declared
+        else (f"Exploration: a window from {span[0] or 'the start'} to {span[1] or 'now'} was not declared.",)
+    )
+    return proof, (*window, *_history(record))
+
+
+def _same(facts: dict[str, Any], one: Improvement) -> bool:
+    """A look at what is declared now, and at nothing else."""
+    return all(facts.get(key) == getattr(one, key) for key in ("measure", "since", "ends")) and facts.get("window") == [
+        None,
+        None,
+    ]
+
+
+def _is(declared: Improvement, explored: Improvement) -> bool:
+    """What is explored is this very change."""
+    return (declared.since, declared.where) == (explored.since, explored.where)
+
+
+def _others(known: Iterable[Record], one: Improvement) -> tuple[tuple[str, date], ...]:
+    """Other declared changes that may concern the same cases."""
+    return tuple(
+        (record.improvement.what, date.fromisoformat(record.improvement.since))
+        for record in known
+        if record.improvement.name != one.name and _may_touch(one, record.improvement)
+    )
 
 
 def _looking(workspace: Workspace, scope: Scope, one: Improvement, span: Span) -> Looking:
@@ -422,18 +454,22 @@ def _asked(one: Improvement, plan: Plan, others: tuple[tuple[str, date], ...], c
     rails = tuple(Guardrail(find_measure(called), margin) for called, margin in one.guardrails)
     return Asked(
         find_measure(one.measure), date.fromisoformat(one.since), one.every, one.where, one.better, one.against,
-        one.parallel, rails, one.expected, one.age_days, others, date.fromisoformat(one.paid_until) if one.paid_until else None, plan, called,
+        one.parallel, rails, one.expected, one.age_days, others,
+        date.fromisoformat(one.paid_until) if one.paid_until else None, plan, called,
     )  # fmt: skip
 
 
 def _may_touch(one: Improvement, other: Improvement) -> bool:
     """Both may concern the same cases: no column tells them apart."""
-    mine, theirs = dict(one.where), dict(other.where)
-    return all(theirs.get(column, value) == value for column, value in mine.items())
+    mine, theirs = _wanted(one.where), _wanted(other.where)
+    return all(mine[column] & theirs[column] for column in mine.keys() & theirs.keys())
 
 
-def _looked(record: Record) -> tuple[int, ...]:
-    return tuple(int(entry.facts.get("after", 0)) for entry in record.looks)
+def _wanted(where: tuple[tuple[str, str], ...]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for column, value in where:
+        found.setdefault(column, set()).add(value)
+    return found
 
 
 def _periods(one: Improvement) -> int:
@@ -452,8 +488,14 @@ def _history(record: Record) -> tuple[str, ...]:
     for entry in record.changes:
         facts = ", ".join(f"{key} to {value}" for key, value in entry.facts.items())
         said.append(f"Changed on {entry.at[:10]}: {facts}.")
+    for entry in record.withdrawn:
+        said.append(
+            f"Another declaration under this name was withdrawn on {entry.at[:10]}: {entry.facts.get('why', '')}."
+        )
     if record.looked_first:
-        said.append("It was changed after its result had been looked at: read the verdict as an exploration.")
+        said.append(
+            "It was declared or changed after its result had been looked at: read the verdict as an exploration."
+        )
     if record.looks:
         times = "once" if len(record.looks) == 1 else f"{len(record.looks)} times"
         said.append(f"Looked at {times} before, first on {record.looks[0].at[:10]}.")

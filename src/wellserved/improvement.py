@@ -1,8 +1,9 @@
 """Improvements: changes with a date, a measure and guardrails, declared before the result is looked at.
 
 A declaration is never overwritten. Each entry of improvements.jsonl, one line, says when it was written and names the
-one before by its hash: what was declared, each later change of it, each look at the result. An entry that was altered
-by hand breaks the chain, and every verdict on it says so.
+one before by its hash: what was declared, each later change of it, each look at the result. An entry altered by hand,
+but for the very last, breaks the chain, and every verdict says so. Whoever rewrites the whole file leaves no trace:
+the record keeps honest people honest, and is no proof against its owner.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Improvement:
     guardrails: tuple[tuple[str, float | None], ...] = ()  # measure, margin in its unit
     age_days: int | None = None
     ends: str | None = None  # a fixed last look, YYYY-MM-DD; otherwise any number of looks
-    paid_until: str | None = None  # of an incentive: the last day it was paid, YYYY-MM-DD
+    paid_until: str | None = None  # of an incentive: the day after the last on which it was paid, YYYY-MM-DD
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Entry:
     did: str  # declared, changed, looked, withdrawn
     name: str
     facts: dict[str, Any]
-    genuine: bool  # the chain of hashes is whole up to here
+    genuine: bool  # the chain of hashes is whole
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,15 @@ class Record:
 
     @property
     def looked_first(self) -> bool:
-        """Its measure, cases or date were changed after somebody had looked at the result."""
-        looks = [one.at for one in self.looks]
-        return bool(looks) and any(one.at > looks[0] for one in self.changes)
+        """Its measure, cases or date were settled after somebody had looked at the result."""
+        looks = [place for place, one in enumerate(self.entries) if one.did == "looked"]
+        settled = [place for place, one in enumerate(self.entries) if one.did in ("changed", "declared")]
+        return bool(looks) and looks[0] < settled[-1]
+
+    @property
+    def withdrawn(self) -> tuple[Entry, ...]:
+        """Earlier declarations under this name that were taken back."""
+        return tuple(one for one in self.entries if one.did == "withdrawn")
 
 
 def declare(workspace: Workspace, improvement: Improvement, now: datetime) -> Improvement:
@@ -133,6 +140,13 @@ def checked(one: Improvement) -> Improvement:
         raise PeriodError("It ends before it starts.", "Give an end after --since.")
     for name in (one.measure, *(name for name, _ in one.guardrails)):
         find_measure(name)
+    for name, _ in one.guardrails:
+        if find_measure(name).better == "neither":
+            raise RequestError(f"{name} is neither better high nor better low.", "Choose another guardrail.")
+    if find_measure(one.measure).better == "neither" and one.better is None:
+        raise RequestError(
+            f"{one.measure} is neither better high nor better low.", "Say which way is better: --better lower."
+        )
     for column, _ in (*one.where, *one.against):
         if column not in SEGMENTS:
             raise UnknownNameError("segment", column, SEGMENTS)
@@ -147,13 +161,14 @@ def _day(text: str) -> date:
 
 
 def records(workspace: Workspace) -> list[Record]:
-    """All improvements that were not withdrawn, in the order of their declaration."""
+    """All improvements that were not withdrawn, in the order of their declaration; what a name was used for before stays."""
     found: dict[str, Record] = {}
     for entry in entries(workspace):
+        known = found.get(entry.name)
         if entry.did == "declared":
-            found[entry.name] = Record(_improvement(entry.facts), entry.at, (entry,))
-        elif entry.name in found:
-            known = found[entry.name]
+            before = known.entries if known else ()
+            found[entry.name] = Record(_improvement(entry.facts), entry.at, (*before, entry))
+        elif known:
             now = (
                 _improvement({**asdict(known.improvement), **entry.facts})
                 if entry.did == "changed"
@@ -172,20 +187,23 @@ def record_of(workspace: Workspace, name: str) -> Record:
 
 
 def entries(workspace: Workspace) -> Sequence[Entry]:
-    """Every line of the record, each with whether the chain is whole up to it."""
+    """Every line of the record; where one link of the chain is broken, none of them can be relied on."""
     file = workspace.folder / FILE
     if not file.exists():
         return []
-    found, before, whole = [], "", True
+    read: list[dict[str, Any]] = []
+    before, whole = "", True
     for line in file.read_text(encoding="utf-8").splitlines():
         try:
-            read = json.loads(line)
-            whole = whole and read["previous"] == before
-            found.append(Entry(str(read["at"]), str(read["did"]), str(read["name"]), dict(read["facts"]), whole))
+            one = json.loads(line)
+            whole = whole and one["previous"] == before
+            read.append(
+                {"at": str(one["at"]), "did": str(one["did"]), "name": str(one["name"]), "facts": dict(one["facts"])}
+            )
         except (ValueError, KeyError, TypeError):
-            whole = False  # what follows is shown as not genuine
+            whole = False
         before = _hash(line)
-    return found
+    return [Entry(**one, genuine=whole) for one in read]
 
 
 def _hash(line: str) -> str:

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from wellserved import actions
 from wellserved.cli import app
 from wellserved.measure import Question, find_measure
-from wellserved.prove.gap import Driver, Drivers, Gap, Gaps
+from wellserved.prove.drivers import Driver, Drivers
+from wellserved.prove.gap import Gap, Gaps
 from wellserved.render import html, insights
 from wellserved.workspace import Workspace
 

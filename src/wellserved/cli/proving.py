@@ -20,6 +20,7 @@ from wellserved.cli.shared import (
     app,
     day_of,
     err,
+    every_name,
     pairs,
     progress,
     show,
@@ -97,7 +98,9 @@ def prove(
     change: Annotated[
         str | None, typer.Option("--change", help="... and the first day of the new way, YYYY-MM-DD.")
     ] = None,
-    every: Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")] = Every.week,
+    every: Annotated[
+        Every | None, typer.Option("--every", help="Length of a period: day, week (usual), month.")
+    ] = None,
     where: Where = None,
     against: Against = None,
     parallel: Parallel = False,
@@ -115,7 +118,7 @@ def prove(
     span = (day_of(since, "--since"), day_of(until, "--until"))
     workspace = workspace_at(home)
     if improvement is not None:
-        if measure or change or where or against or guardrail or better or worthwhile or age:
+        if measure or change or where or against or guardrail or better or worthwhile or age or parallel or every:
             raise RequestError(
                 "An improvement is proved as it was declared.",
                 "Leave the other options out, or explore with --measure and --change.",
@@ -128,7 +131,7 @@ def prove(
                 "There is nothing to prove.", "Name an improvement, or explore with --measure NAME --change DATE."
             )
         put = Improvement(
-            "exploration", "exploration", str(day_of(change, "--change")), measure, every.value, where=pairs(where), against=pairs(against),
+            "exploration", "exploration", str(day_of(change, "--change")), measure, every_name(every) or "week", where=pairs(where), against=pairs(against),
             parallel=parallel, better=_side(better), expected=_share(worthwhile), guardrails=_margins(guardrail), age_days=age,
         )  # fmt: skip
         with progress() as told:

@@ -80,6 +80,7 @@ RulesOption = Annotated[Rules, typer.Option("--rules", help="Chart rules: anhoej
 
 
 def workspace_at(home: Path | None) -> Workspace:
+    """The workspace in this folder, or in the usual one."""
     return open_workspace(home or default_folder())
 
 
@@ -100,6 +101,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def day_of(value: str | None, option: str) -> date | None:
+    """A day given on the command line; the option is named in the mistake."""
     if value is None:
         return None
     try:
@@ -109,6 +111,7 @@ def day_of(value: str | None, option: str) -> date | None:
 
 
 def pairs(where: list[str] | None) -> tuple[tuple[str, str], ...]:
+    """COLUMN=VALUE options as pairs."""
     pairs = []
     for one in where or []:
         column, equals, value = one.partition("=")
@@ -119,10 +122,12 @@ def pairs(where: list[str] | None) -> tuple[tuple[str, str], ...]:
 
 
 def every_name(every: Every | None) -> EveryName | None:
+    """The period that was chosen."""
     return every.value if every else None
 
 
 def write(text: str, output: Path | None) -> None:
+    """Text to the file given, or to the screen."""
     if output is None:
         sys.stdout.write(text)
         return
@@ -131,6 +136,7 @@ def write(text: str, output: Path | None) -> None:
 
 
 def show(content: RenderableType, output: Path | None) -> None:
+    """What is for reading: rich on a terminal, plain in a pipe or a file."""
     if output is None and out.is_terminal:
         out.print(content)
     else:
@@ -147,7 +153,14 @@ def show_tables(
         write(csv_text(tables[-1].columns, tables[-1].rows), output)
     elif format_ is Format.md:
         parts = [
-            [f"**{markdown.escape(one.title)}**", "", *markdown.table(one.columns, one.rows), ""] for one in tables
+            [
+                f"**{markdown.escape(one.title)}**",
+                "",
+                *markdown.table(one.columns, one.rows),
+                "",
+                *([markdown.escape(one.note), ""] if one.note else []),
+            ]
+            for one in tables
         ]
         write("\n".join(line for part in parts for line in part), output)
     elif format_ is Format.text:
@@ -169,5 +182,6 @@ def seconds_of(length: str, option: str) -> int:
 def question_of(
     names: list[str], by: str | None, every: Every | None, since: str | None, until: str | None, where: list[str] | None
 ) -> Question:
+    """A question from the options of a command."""
     chosen = tuple(find_measure(name) for name in names)
     return Question(chosen, by, every_name(every), day_of(since, "--since"), day_of(until, "--until"), pairs(where))

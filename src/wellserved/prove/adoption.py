@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -11,6 +12,7 @@ from wellserved.engine.duckdb import name as quoted
 from wellserved.errors import RequestError
 from wellserved.measure import Measure, Question, Scope
 from wellserved.measure.ask import filters
+from wellserved.prove.model import Floats
 from wellserved.prove.observe import Looking, Seen, observe
 from wellserved.prove.staggered import Adopted, staggered
 from wellserved.prove.verdict import Estimate
@@ -55,20 +57,25 @@ def adoption(
     first = min(day for _, day in since)
     looked = replace(looking, change=first)
     seen = {team: observe(looked, measure, (*where, (by, team)), age_days) for team in teams}
+    oldest = max((one.age_days for one in seen.values() if one.age_days is not None), default=None)
+    if age_days is None and oldest is not None:  # one age for all of them
+        seen = {team: observe(looked, measure, (*where, (by, team)), oldest) for team in teams}
     known = {team: one for team, one in seen.items() if not one.reason}
     if not known:
         raise RequestError(
             f"No {by} has a series of {measure.name}.", next(iter(seen.values())).reason or "Choose another measure."
         )
     labels = sorted({period.start for one in known.values() for period in one.periods})
-    panel = {team: _row(one, labels) for team, one in known.items()}
+    dates = dict(since)
+    panel = {team: _row(one, labels, dates.get(team)) for team, one in known.items()}
     kept = {team: row for team, row in panel.items() if np.isnan(row).mean() <= MISSING}
     if not kept:
         raise RequestError(f"Every {by} has too many periods without cases.", "Use longer periods: --every month.")
     values = np.array(list(kept.values()))
     whole = ~np.isnan(values).any(axis=0)
-    dates = dict(since)
     adopted = np.array([[dates.get(team, date.max) <= start for start in labels] for team in kept])
+    if not whole.any():
+        raise RequestError("No period is known of every one of them.", "Use longer periods: --every month.")
     found = staggered(values[:, whole], adopted[:, whole])
     ratio = next(iter(known.values())).observed.family in ("count", "quantile", "duration", "money")
     return Adoption(
@@ -77,8 +84,8 @@ def adoption(
     )  # fmt: skip
 
 
-def _row(one: Seen, labels: list[date]) -> np.ndarray:
-    """A team's measure by period, logarithms where effects are ratios; NaN where it has no cases."""
+def _row(one: Seen, labels: list[date], since: date | None) -> Floats:
+    """A team's measure by period, logarithms where effects are ratios; NaN where it has no cases, or changed inside."""
     observed = one.observed
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(observed.size > 0, observed.total / observed.size, np.nan)
@@ -87,7 +94,9 @@ def _row(one: Seen, labels: list[date]) -> np.ndarray:
         elif observed.family == "count":
             value = np.log((observed.total + 0.5) / observed.size)
     at = {period.start: number for period, number in zip(one.periods, value.tolist(), strict=True)}
-    return np.array([at.get(start, np.nan) for start in labels])
+    ends = {period.start: period.end for period in one.periods}
+    inside = {start for start, end in ends.items() if since is not None and start < since < end}
+    return np.array([math.nan if start in inside else at.get(start, math.nan) for start in labels])
 
 
 def segments(scope: Scope, question: Question) -> tuple[str, ...]:

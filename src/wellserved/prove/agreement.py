@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from wellserved.moments import NotComputed
+from wellserved.engine.duckdb import ask
+from wellserved.errors import RequestError
+from wellserved.measure.timeline import Moments
+from wellserved.moments import SCALES, NotComputed
 from wellserved.prove.model import Floats
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
+FEWEST = 10  # cases judged by both
 Weights = Literal["none", "linear", "quadratic"]
 
 
@@ -112,3 +117,50 @@ def alpha_interval(
         return NotComputed("nearly all judged alike")
     low, high = np.quantile(kept, (0.025, 0.975))
     return float(low), float(high)
+
+
+def judged_twice(moments: Moments) -> tuple[str, Floats]:
+    """Self-ratings beside customers' ratings of the same cases: the scale, and both in two rows."""
+    sql = f"""
+        SELECT arg_max(score, "at") FILTER (kind = 'self_rated') AS own, arg_max(score, "at") FILTER (kind = 'rated' AND from_team IS NULL) AS theirs,
+               arg_max(scale, "at") FILTER (kind = 'self_rated') AS own_scale, arg_max(scale, "at") FILTER (kind = 'rated' AND from_team IS NULL) AS scale
+        FROM {moments.table} WHERE kind IN ('self_rated', 'rated') AND score IS NOT NULL GROUP BY source, case_id
+        HAVING own IS NOT NULL AND theirs IS NOT NULL AND own_scale = scale"""
+    rows = ask(moments.db, sql).to_pylist()
+    if not rows:
+        raise RequestError(
+            "No case was rated both by those who served and by the customer, on one scale.",
+            f"Scales: {', '.join(SCALES)}.",
+        )
+    scale = max({str(one["scale"]) for one in rows}, key=lambda one: sum(row["scale"] == one for row in rows))
+    kept = [(float(one["own"]), float(one["theirs"])) for one in rows if one["scale"] == scale]
+    return scale, np.array(kept).T
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two judges of the same cases: how often they say the same, and how far that goes beyond chance."""
+
+    scale: str
+    cases: int
+    same: float  # share
+    higher: float  # share in which the first judges better than the second
+    kappa: float | NotComputed  # weighted by the square of how far they are apart
+    alpha: float | NotComputed  # Krippendorff's, ordinal
+    interval: tuple[float, float] | NotComputed  # of alpha, 95%
+
+
+def agreed(scale: str, both: Floats) -> Agreement:
+    """How far one's own ratings agree with the customers'; refused below ten cases."""
+    own, theirs = both
+    low, high = (int(end) for end in SCALES[scale][:2])
+    table = np.zeros((high - low + 1, high - low + 1))
+    np.add.at(table, (np.rint(own).astype(int) - low, np.rint(theirs).astype(int) - low), 1)
+    n = both.shape[1]
+    if n < FEWEST:
+        few = NotComputed(f"only {n} cases were judged by both; at least {FEWEST} are needed")
+        return Agreement(scale, n, float((own == theirs).mean()), float((own > theirs).mean()), few, few, few)
+    return Agreement(
+        scale, n, float((own == theirs).mean()), float((own > theirs).mean()), kappa(table, "quadratic"),
+        alpha(both, "ordinal"), alpha_interval(both, "ordinal"),
+    )  # fmt: skip

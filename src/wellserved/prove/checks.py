@@ -12,8 +12,11 @@ from wellserved.measure import Measure, Question, answer
 from wellserved.measure.definition import Better
 from wellserved.measure.series import Series
 from wellserved.moments import Every, NotComputed
+from wellserved.prove.design import step_design
+from wellserved.prove.model import LEVEL
 from wellserved.prove.observe import DAY, Looking, Seen
-from wellserved.prove.response import Observed
+from wellserved.prove.response import Observed, difference, respond
+from wellserved.prove.step import trend_of
 from wellserved.prove.verdict import Check, Plan, Verdict, change
 
 PLACEBOS = (0.5, 0.75)  # places of the made-up changes, as parts of the time before the real one
@@ -24,6 +27,7 @@ LATEST = {
     "month": 2,
     "quarter": 1,
 }  # periods that may have been the worst, and so the reason to act
+GAPS = "gaps in the record"
 FEWEST = 20  # cases before the change that make a group of its own
 MOST_MISSING = 0.2  # share of periods without a case, on either side
 GAP = 3  # periods in a row without a case, next to the change
@@ -37,11 +41,17 @@ class Tried:
     every: Every
     better: Better
     controls: tuple[Observed, ...]
+    parallel: bool  # declared: no trend of the difference
     verdict: Verdict
 
-    def again(self, observed: Observed, before: int, controls: Sequence[Observed] = (), level: float = 0.95) -> Verdict:
+    def again(
+        self, observed: Observed, before: int, controls: Sequence[Observed] = (), level: float = LEVEL
+    ) -> Verdict:
         """The same question put to other numbers."""
-        return change(observed, before, self.every, self.better, controls=controls, plan=Plan(level=level))
+        parallel = self.parallel and bool(controls)
+        return change(
+            observed, before, self.every, self.better, controls=controls, parallel=parallel, plan=Plan(level=level)
+        )
 
     def lost(self, other: Verdict) -> bool:
         """Whether the claim is no longer made."""
@@ -75,10 +85,11 @@ def placebo_in_time(tried: Tried) -> Check:
 def worst_period(tried: Tried) -> Check:
     """Whether one acted after the worst weeks, which would have got better by themselves."""
     seen, last = tried.seen, LATEST[tried.every]
-    if seen.before < 3 * last:
+    whole = seen.before - (seen.mixed is not None)  # periods that lie before the change altogether
+    if whole < 3 * last:
         return Check("worst weeks before", None, "there is too little history to leave the last weeks out")
     kept = np.ones(len(seen.periods), dtype=bool)
-    kept[seen.before - last : seen.before] = False
+    kept[whole - last : whole] = False
     size = np.where(kept, seen.observed.size, 0.0)
     without = tried.again(replace(seen.observed, size=size), seen.before, tried.controls)
     if tried.lost(without):
@@ -88,24 +99,48 @@ def worst_period(tried: Tried) -> Check:
     return Check("worst weeks before", True, f"it does not hang on the {last} {tried.every}s before the change")
 
 
+def trend_before(tried: Tried) -> Check:
+    """How the measure was moving already; where moving alike was declared, the difference must not have moved."""
+    seen = tried.seen
+    design = step_design(tried.every, seen.before, [max(seen.before // 2, 1)], seen.observed.seen[: seen.before], False)
+    early = [
+        respond(part(one, slice(0, seen.before)), design.of_response()) for one in (seen.observed, *tried.controls)
+    ]
+    response = difference(early[0], early[1:], seen.before) if tried.controls else early[0]
+    found = trend_of(response, tried.every)
+    if found is None:
+        return Check("trend before", None, "there is too little history to tell a trend")
+    low, high = found
+    if low <= 0 <= high:
+        return Check("trend before", True, "no trend is seen before the change")
+    way = "rising" if low > 0 else "falling"
+    if tried.parallel:
+        return Check(
+            "trend before",
+            False,
+            f"the difference was {way} before the change already, so that both did not move alike",
+        )
+    return Check(
+        "trend before", True, f"it was {way} before the change; the verdict holds whether that went on or stopped"
+    )
+
+
 def gaps(tried: Tried) -> Check:
-    """Whether the record has holes where they matter."""
-    seen, before = tried.seen.observed.seen, tried.seen.before
-    holes = [1 - side.mean() if len(side) else 1.0 for side in (seen[:before], seen[before:])]
-    inside = tried.seen.periods[before - 1].end > tried.seen.periods[before].start if before < len(seen) else False
-    near = seen[max(before - GAP - int(inside), 0) : before], seen[before : before + GAP]
+    """Whether the record has holes where they matter; the period that holds the change is none."""
+    whole = np.ones(len(tried.seen.periods), dtype=bool)
+    if tried.seen.mixed is not None:
+        whole[tried.seen.mixed] = False
+    late = np.arange(len(whole)) >= tried.seen.before
+    sides = [tried.seen.observed.seen[whole & side] for side in (~late, late)]
+    holes = [1 - float(side.mean()) if len(side) else 1.0 for side in sides]
     for words, share in zip(("before", "after"), holes, strict=True):
         if share > MOST_MISSING:
-            return Check(
-                "gaps in the record", False, f"{share:.0%} of the {tried.every}s {words} the change hold no case"
-            )
-    if any(len(side) >= GAP and not side.any() for side in near):
-        return Check("gaps in the record", False, f"the {GAP} {tried.every}s next to the change hold no case")
+            return Check(GAPS, False, f"{share:.0%} of the {tried.every}s {words} the change hold no case")
+    if any(len(side) >= GAP and not side.any() for side in (sides[0][-GAP:], sides[1][:GAP])):
+        return Check(GAPS, False, f"the {GAP} {tried.every}s next to the change hold no case")
     if not max(holes):
-        return Check("gaps in the record", True, f"every {tried.every} holds cases")
-    return Check(
-        "gaps in the record", True, f"at least {1 - max(holes):.0%} of the {tried.every}s hold cases, on either side"
-    )
+        return Check(GAPS, True, f"every {tried.every} holds cases")
+    return Check(GAPS, True, f"at least {1 - max(holes):.0%} of the {tried.every}s hold cases, on either side")
 
 
 def another_change(tried: Tried, on: date, others: Sequence[tuple[str, date]]) -> Check:

@@ -8,15 +8,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from scipy import linalg, optimize, special
 
+from wellserved.engine.duckdb import name
 from wellserved.errors import RequestError
+from wellserved.measure import Question, Scope
+from wellserved.measure.ask import filters
 from wellserved.prove.model import Floats
 
 MOST = 12  # drivers up to which all orders are gone through; beyond, relative weights
+FEWEST = 10  # rated cases with it, and without
+DRAWS = 400
+DRIVERS: dict[str, tuple[str, str]] = {
+    "late": ("promise not kept", "promise_fate IS NOT NULL AND promise_fate <> 1"),
+    "slow": ("slower than most to be resolved", "full_secs > {slow}"),
+    "slow_reply": ("slower than most to be answered", "reply_secs > {slow_reply}"),
+    "reopened": ("came back after it was resolved", "reopens > 0"),
+    "chased": ("customer had to ask again", "chases > 0"),
+    "passed_on": ("passed between teams", "handovers > 0"),
+    "returned": ("rejected what was delivered", "returns > 0"),
+    "complained": ("complained", "complaints > 0"),
+    "failed": ("a failure was recorded", "failures > 0"),
+    "held": ("waited for a third party", "held_secs > 0"),
+    "paused": ("waited for the customer", "paused_secs > 0"),
+}
+"""What may go with a bad rating: name -> words and SQL over a case."""
 
 
 def shares(correlation: Floats, with_target: Floats) -> Floats:
@@ -136,3 +157,117 @@ def _information(
         + (second * bend_low[:, None]).T @ second
     )
     return found
+
+
+@dataclass(frozen=True)
+class Driver:
+    """One of them, beside the others."""
+
+    name: str
+    words: str
+    cases: int  # rated cases that have it
+    share: float  # of the variance of ratings, averaged over all orders
+    low: float  # 95%, cases drawn anew
+    high: float
+    odds: float | None  # of a worse rating, the others held equal; None: the fit did not end
+    odds_low: float | None
+    odds_high: float | None
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """What goes with bad ratings on one scale."""
+
+    scale: str
+    cases: int
+    explained: float  # R² of all of them
+    drivers: tuple[Driver, ...]  # largest share first
+    note: str = ""
+
+
+def what_drives(scope: Scope, where: tuple[tuple[str, str], ...] = (), seed: int = 1) -> Drivers:
+    """Which failures go with bad ratings: each one's share of the variance, and the odds of a worse rating."""
+    only, values = filters(scope, Question((), where=where))
+    scales = ask_rows(
+        scope,
+        f"SELECT scale, count(*) AS n FROM {scope.table} WHERE score IS NOT NULL AND {only} GROUP BY 1 ORDER BY 2 DESC",
+        values,
+    )
+    if not scales:
+        raise RequestError("No case was rated.", "Import ratings, or choose others with --where.")
+    scale = str(scales[0]["scale"])
+    typical = f"SELECT median(full_secs) AS slow, median(reply_secs) AS slow_reply FROM {scope.table} WHERE score IS NOT NULL AND scale = $scale AND {only}"
+    limits = {key: int(value or 0) for key, value in ask_rows(scope, typical, {**values, "scale": scale})[0].items()}
+    flags = ", ".join(
+        f"CAST(coalesce({sql.format(**limits)}, false) AS INTEGER) AS {name(key)}" for key, (_, sql) in DRIVERS.items()
+    )
+    table = scope.engine.ask(
+        f"SELECT score, {flags} FROM {scope.table} WHERE score IS NOT NULL AND scale = $scale AND {only}",
+        {**values, "scale": scale},
+    )
+    note = (
+        f"{scales[1]['n']} cases are rated on another scale ({scales[1]['scale']}) and left out"
+        if len(scales) > 1
+        else ""
+    )
+    return _drivers(table, scale, seed, note)
+
+
+def ask_rows(scope: Scope, sql: str, values: dict[str, object]) -> list[dict[str, Any]]:
+    """An answer as records."""
+    return list(scope.engine.ask(sql, values).to_pylist())
+
+
+def _drivers(table: pa.Table, scale: str, seed: int, note: str) -> Drivers:
+    score = table["score"].to_numpy().astype(float)
+    bad = score if scale == "ces5" else -score
+    columns = {key: table[key].to_numpy().astype(float) for key in DRIVERS}
+    used = [key for key, flags in columns.items() if FEWEST <= flags.sum() <= len(flags) - FEWEST]
+    if len(score) < 50 or not used or np.ptp(bad) == 0:
+        raise RequestError(
+            f"{len(score)} rated cases say too little of what goes with bad ratings.",
+            "It takes 50, with and without each failure.",
+        )
+    x = np.column_stack([columns[key] for key in used])
+    found = _share(x, bad)
+    draw = np.random.default_rng(seed)
+    drawn = np.array([_share(x[at], bad[at]) for at in (draw.integers(0, len(bad), len(bad)) for _ in range(DRAWS))])
+    low, high = np.nanquantile(drawn, (0.025, 0.975), axis=0)
+    odds = _odds(bad, x)
+    made = [
+        Driver(
+            key,
+            DRIVERS[key][0],
+            int(columns[key].sum()),
+            float(found[place]),
+            float(low[place]),
+            float(high[place]),
+            *(odds[place] if odds else (None, None, None)),
+        )
+        for place, key in enumerate(used)
+    ]
+    return Drivers(scale, len(score), float(found.sum()), tuple(sorted(made, key=lambda one: -one.share)), note)
+
+
+def _share(x: Floats, target: Floats) -> Floats:
+    """LMG shares; a driver that does not vary in this draw explains nothing."""
+    moving = x.std(axis=0) > 0
+    found = np.zeros(x.shape[1])
+    if moving.any() and target.std() > 0:
+        both = np.corrcoef(np.column_stack([x[:, moving], target]), rowvar=False)
+        found[moving] = shares(both[:-1, :-1], both[:-1, -1])
+    return found
+
+
+def _odds(bad: Floats, x: Floats) -> list[tuple[float, float, float]] | None:
+    """Odds of a worse rating, with 95% intervals."""
+    levels = np.unique(bad)
+    try:
+        fit = proportional_odds(np.searchsorted(levels, bad), x)
+    except (RequestError, np.linalg.LinAlgError):
+        return None
+    low, high = fit.interval()
+    return [
+        (float(np.exp(b)), float(np.exp(a)), float(np.exp(c)))
+        for b, a, c in zip(fit.coefficients, low, high, strict=True)
+    ]

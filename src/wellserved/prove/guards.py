@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from wellserved.measure import MEASURES, Measure, find_measure
 from wellserved.measure.definition import Better
 from wellserved.moments import Every
 from wellserved.prove.observe import Seen
-from wellserved.prove.verdict import Estimate, Plan, Verdict, change
+from wellserved.prove.verdict import Estimate, Plan, change
 
 Safety = Literal["worse", "not_worse", "cannot_tell", "not_recorded"]
-POINTS = 0.05  # of a share: the margin where none was declared
+POINTS, POINT = 0.05, 0.01  # of a share: the margin where none was declared, at most and at least
 PART = 0.2  # of the level before, for all else
 LEAST = 0.1  # of a mean of things counted: a tenth of one a case
 SPEED = ("reopen_rate", "contacts", "rating_good", "complaint_rate", "handovers", "abandoned_rate")
@@ -38,7 +40,7 @@ class Guarded:
     margin: float | None  # in the unit
     harm: Estimate | None  # by how much it got worse, in the unit: 95% hull
     words: str
-    verdict: Verdict | None = None
+    age_days: int | None = None  # at which its cases are looked at
 
 
 def wanted(measure: Measure, declared: tuple[Guardrail, ...]) -> tuple[Guardrail, ...]:
@@ -54,28 +56,34 @@ def wanted(measure: Measure, declared: tuple[Guardrail, ...]) -> tuple[Guardrail
 def guard(one: Guardrail, seen: Seen, every: Every, together: int) -> Guarded:
     """Worse, shown not to be worse by more than the margin, or neither; alarms share 5% among all guardrails."""
     better = one.better or one.measure.better
-    if seen.reason:
+    if seen.lacking:
         return Guarded(one, "not_recorded", None, None, seen.reason)
-    events = seen.observed.total[seen.observed.seen]
-    if seen.observed.family == "rate" and not events.any():
-        return Guarded(one, "not_recorded", None, None, "the record holds none at all")
+    if seen.reason:
+        return Guarded(one, "cannot_tell", one.margin, None, seen.reason)
+    if constant(seen):
+        return Guarded(one, "not_worse", one.margin, None, "is the same in every period", seen.age_days)
     alarmed = change(seen.observed, seen.before, every, better, plan=Plan(level=1 - 0.05 / together))
     plain = change(seen.observed, seen.before, every, better)
-    if plain.effect is None and plain.level_before is not None and plain.level_before == plain.level_after:
-        return Guarded(one, "not_worse", one.margin, None, "is the same in every period", plain)
     if plain.effect is None or plain.level_before is None:
-        return Guarded(one, "cannot_tell", one.margin, None, plain.reason, plain)
+        return Guarded(one, "cannot_tell", one.margin, None, plain.reason, seen.age_days)
     harm = plain.effect if better == "lower" else -plain.effect
     margin = one.margin if one.margin is not None else usual_margin(plain.level_before, one.measure)
     if alarmed.status == "worse":
-        return Guarded(one, "worse", margin, harm, "got worse", plain)
+        return Guarded(one, "worse", margin, harm, "got worse", seen.age_days)
     if harm.high <= margin:
-        return Guarded(one, "not_worse", margin, harm, "is not worse by more than the margin", plain)
-    return Guarded(one, "cannot_tell", margin, harm, "may be worse by more than the margin", plain)
+        return Guarded(one, "not_worse", margin, harm, "is not worse by more than the margin", seen.age_days)
+    return Guarded(one, "cannot_tell", margin, harm, "may be worse by more than the margin", seen.age_days)
+
+
+def constant(seen: Seen) -> bool:
+    """The measure is one and the same number in every period, on both sides."""
+    there = seen.observed.seen
+    values = seen.observed.total[there] / seen.observed.size[there]
+    return bool(len(values)) and bool(there[seen.before :].any()) and float(np.ptp(values)) == 0.0
 
 
 def usual_margin(level: float, measure: Measure) -> float:
-    """By how much a measure may get worse where nobody said."""
+    """By how much a measure may get worse where nobody said; a rare share may at most double."""
     if measure.unit == "share":
-        return POINTS
+        return min(POINTS, max(min(level, 1 - level), POINT))
     return max(PART * abs(level), LEAST if measure.kind == "mean" else 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,7 +31,9 @@ class Incentive:
     by_trend: dict[Trend, tuple[Estimate, ...]]  # paid, after, difference
 
 
-def incentive(observed: Observed, before: int, paid: int, every: Every, better: Better) -> Incentive:
+def incentive(
+    observed: Observed, before: int, paid: int, every: Every, better: Better, controls: Sequence[Observed] = ()
+) -> Incentive:
     """Did the reward work, and did its effect outlast it?
 
     observed: one series; `before` periods before it was paid, then `paid` periods while it was, the rest after.
@@ -50,7 +53,7 @@ def incentive(observed: Observed, before: int, paid: int, every: Every, better: 
         seen[part].any() for part in (slice(0, before), slice(before, before + paid), slice(before + paid, None))
     ):
         return Incentive("not_enough_data", "one of the three windows holds no cases", None, None, None, {})
-    design = step_design(every, periods, [before, before + paid], seen, before < TWO_YEARS[every])
+    design = step_design(every, periods, [before, before + paid], seen, before < TWO_YEARS[every] and not controls)
     if int(seen.sum()) - len(design.bare["continues"]) < LEAST_FREEDOM:
         return Incentive("not_enough_data", f"only {int(seen.sum())} {every}s say something", None, None, None, {})
     fitted = fit_steps(

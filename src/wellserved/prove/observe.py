@@ -3,7 +3,7 @@
 Young cases look better than old ones: their ratings have not come, nobody has reopened them, the slow ones are still
 open. A series over all cases as they stand would show a change where there is none. So each case is folded again from
 the moments of its first days alone (its age), and a period counts once all its cases have reached that age. Open cases
-are carried, not dropped: a wait that has not ended by that age is known to be longer.
+are carried, not dropped: a wait from the first ask that has not ended by that age is known to be longer.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -26,13 +25,17 @@ from wellserved.errors import RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
 from wellserved.measure.ask import fill, filters, within
 from wellserved.measure.interval import coded_quantile
-from wellserved.measure.waits import sorted_groups
-from wellserved.moments import Every, NotComputed, Period, periods_between
-from wellserved.prove.response import Observed
+from wellserved.measure.waits import NEVER, sorted_groups
+from wellserved.moments import Every, NotComputed, Period, day_number, periods_between
+from wellserved.prove.response import Family, Observed
 
 DAY = 86_400
 STORY = 0.9  # the age at which so many cases have had their last word is the age they are looked at
-REFUSED = "the clock of this measure cannot be read at an age"
+WHOLE = 0.98  # the same for waits that add up, of which an open case may have little so far
+UNKNOWN = 1 - WHOLE  # of the cases, still open with less than the level: with more nothing is said
+UNTOLD = "the clock of this measure cannot be read at an age"
+RENEWED = "promises were renewed after they had been missed, which moves old misses to later periods; prove first_promise_kept instead"
+LENGTH: dict[Every, float] = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4}  # days in a period
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,12 @@ class Seen:
     measure: Measure
     observed: Observed
     periods: tuple[Period, ...]
-    before: int  # periods before the change; one that holds it counts for neither side
+    before: int  # periods that begin before the change
+    mixed: int | None  # the one that holds the change inside, and counts for neither side
     age_days: int | None  # each case as it stood so many days after its anchor; None: dated numbers, which do not ripen
     unripe: int  # periods after the change that are left out until their cases have reached that age
     reason: str = ""  # why there is no series at all
+    lacking: bool = False  # because the record does not hold what it takes
     counted: Measure | None = None  # of a wait: the share of cases within its level, which stands for it
 
 
@@ -60,6 +65,7 @@ class Looking:
     every: Every
     since: date | None = None
     until: date | None = None
+    hurried: bool = True  # an age is never more than half of the time since the change
     young: dict[tuple[str, int], Scope] = field(default_factory=dict)  # cases at their age, folded once
 
     def __post_init__(self) -> None:
@@ -90,56 +96,80 @@ class Looking:
 
 
 def observe(
-    looking: Looking, measure: Measure, where: tuple[tuple[str, str], ...], age_days: int | None = None
+    looking: Looking,
+    measure: Measure,
+    where: tuple[tuple[str, str], ...],
+    age_days: int | None = None,
+    at_least: int = 0,
 ) -> Seen:
     """One measure of some of the cases, before and after the change.
 
     Shares, means and waits are taken at an age: the one given, or the one at which nine in ten cases of the time
-    before the change had had their last word (a wait: at which it had nearly always ended), but never more than half
-    of the time since the change.
+    before the change had had their last word (a wait: at which it had nearly always ended), but at least so many days,
+    and never more than half of the time since the change where one is in a hurry.
     """
     question = Question((measure,), None, looking.every, looking.since, looking.until, where)
+    if reason := _absent(looking, measure, question):
+        return _nothing(measure, reason, lacking=True)
     if measure.name == "promise_running":
-        return _nothing(looking, measure, "it speaks of today alone")
+        return _nothing(measure, "it speaks of today alone")
     if measure.kind in ("count", "stock", "stock_age"):
         return _dated(looking, measure, question)
     if "{as_of_bus}" in measure.event + measure.population:
-        return _nothing(looking, measure, REFUSED)
-    days = age_days or _age(looking, measure, question)
-    if days is None:
-        return _nothing(looking, measure, "less than two days have passed since the change")
+        return _nothing(measure, UNTOLD)
+    if measure.anchor == "due" and _any(looking.scope, "overrun > 0", question):
+        return _nothing(measure, RENEWED)
+    most = int((looking.known_until(where).date() - looking.change).days / 2)
+    if most < 1:
+        return _nothing(measure, "less than two days have passed since the change")
+    days = age_days or max(_age(looking, measure, question, most), at_least)
     scope = looking.at_age(measure.anchor, days * DAY)
     if measure.kind == "wait":
         return _waits(looking, scope, measure, question, days)
     return _shares(looking, scope, measure, question, days)
 
 
-def _nothing(looking: Looking, measure: Measure, reason: str) -> Seen:
+def _nothing(measure: Measure, reason: str, lacking: bool = False) -> Seen:
     none = np.array([])
-    return Seen(measure, Observed("plain", none, none), (), 0, None, 0, reason)
+    return Seen(measure, Observed("plain", none, none), (), 0, None, None, 0, reason, lacking)
 
 
-def _age(looking: Looking, measure: Measure, question: Question) -> int | None:
-    """Days after its anchor at which a case is looked at; None: the change is too recent for any."""
-    most = int((looking.known_until(question.where).date() - looking.change).days / 2)
-    if most < 1:
-        return None
+def _any(scope: Scope, sql: str, question: Question) -> bool:
+    """Whether any case of the question is so; the first one ends the search."""
+    where, values = filters(scope, question)
+    found = scope.engine.ask(f"SELECT 1 FROM {scope.table} WHERE ({fill(sql, scope)}) AND {where} LIMIT 1", values)
+    return bool(found.num_rows)
+
+
+def _absent(looking: Looking, measure: Measure, question: Question) -> str:
+    """What the whole record lacks for this measure; empty where it lacks nothing."""
+    if measure.needs and not _any(looking.scope, measure.needs, question):
+        return f"the record holds no {measure.lacking}"
+    return "" if _any(looking.scope, "1 = 1", question) else "no cases"
+
+
+def adds_up(measure: Measure) -> bool:
+    """A wait that is a sum of parts: an open case may have little so far, so that not having ended says little."""
+    return measure.since not in ("asked_s", "clock_from", "due_s")
+
+
+def _age(looking: Looking, measure: Measure, question: Question, most: int) -> int:
+    """Days after its anchor at which a case is looked at, from the time before the change alone."""
     scope, anchor = looking.scope, f"{measure.anchor}_s"
     past = replace(question, until=looking.change)
     where, values = filters(scope, past)
-    if measure.kind == "wait":
-        twin = next((one for one in MEASURES if one.name == measure.name.removeprefix("business_")), measure)
+    twin = next((one for one in MEASURES if one.name == measure.name.removeprefix("business_")), measure)
+    coded = f"CASE WHEN closed = 1 THEN GREATEST(last_s - {anchor}, 0) * 2 ELSE GREATEST({{as_of}} - {anchor}, 0) * 2 + 1 END"
+    share = WHOLE if adds_up(measure) and measure.kind == "wait" else STORY
+    if measure.kind == "wait" and not adds_up(measure):
         coded = f"CASE WHEN {twin.event} THEN {twin.value} * 2 WHEN {twin.waiting} THEN ({{as_of}} - {twin.since}) * 2 + 1 END"
         share = (1 + twin.quantile) / 2
-    else:
-        coded = f"CASE WHEN closed = 1 THEN GREATEST(last_s - {anchor}, 0) * 2 ELSE GREATEST({{as_of}} - {anchor}, 0) * 2 + 1 END"
-        share = STORY
     sql = f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded FROM {scope.table} WHERE {where} AND {within(past, measure.anchor)}"
+    days = 30  # where nothing is known of it
     for _, waits in sorted_groups(scope.engine.stream(sql, values)):
         seconds = coded_quantile(waits, share)[0]
-        if math.isfinite(seconds):
-            return min(max(math.ceil(seconds / DAY), 1), most)
-    return min(30, most)
+        days = max(math.ceil(seconds / DAY), 1) if math.isfinite(seconds) else 30
+    return min(days, most) if looking.hurried else days
 
 
 def _dated(looking: Looking, measure: Measure, question: Question) -> Seen:
@@ -152,19 +182,21 @@ def _dated(looking: Looking, measure: Measure, question: Question) -> Seen:
         period, value = series.periods[place], series.value[place]
         assert period is not None
         if measure.kind == "count":
-            return float(series.n[place]), float((period.end - period.start).days)
+            return float(series.n[place]), (period.end - period.start).days / LENGTH[looking.every]
         return (math.nan, 0.0) if isinstance(value, NotComputed) else (float(value), 1.0)
 
-    family = "count" if measure.kind == "count" else "plain"
+    family: Family = "count" if measure.kind == "count" else "plain"
     return _laid_out(looking, question, {start: number(place) for start, place in rows.items()}, ends, None, family)
 
 
-def _shares(looking: Looking, scope: Scope, measure: Measure, question: Question, days: int, family: Any = "") -> Seen:
+def _shares(
+    looking: Looking, scope: Scope, measure: Measure, question: Question, days: int, family: Family | None = None
+) -> Seen:
     """Shares and means of cases at their age."""
-    least = 2 if measure.kind == "mean" else 1
-    series = answer(scope, replace(question, measures=(replace(measure, minimum_n=least),)))[measure.name]
+    at_age = replace(measure, minimum_n=2 if measure.kind == "mean" else 1, needs="")
+    series = answer(scope, replace(question, measures=(at_age,)))[measure.name]
     found: dict[date, tuple[float, float]] = {}
-    reason = ""
+    reason = "no cases"
     for place, period in enumerate(series.periods):
         value, n = series.value[place], float(series.n[place])
         if isinstance(value, NotComputed):
@@ -172,7 +204,7 @@ def _shares(looking: Looking, scope: Scope, measure: Measure, question: Question
         elif period is not None:
             found[period.start] = (value * n if measure.kind == "mean" else float(series.count[place] or 0), n)
     if not found:
-        return _nothing(looking, measure, reason or "no cases")
+        return _nothing(measure, reason)
     ripe = (looking.known_until(question.where) - timedelta(days=days)).date()
     family = family or ("mean" if measure.kind == "mean" else "rate")
     return _laid_out(looking, replace(question, measures=(measure,)), found, ripe, days, family)
@@ -182,35 +214,57 @@ def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question,
     """A wait's quantile, by the share of each period's cases whose wait had ended within what it was before."""
     past = replace(question, until=looking.change)
     where, values = filters(scope, past)
-    coded = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN 1 END"
+    now = "{as_of_bus}" if measure.clock == "business" else "{as_of}"
+    so_far = f"({now} - {measure.since})" if adds_up(measure) else ""
+    open_ = f"GREATEST({so_far}, 0) * 2 + 1" if so_far else f"{NEVER}"
+    coded = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN {open_} END"
     sql = (
         f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded "
         f"FROM {scope.table} WHERE {where} AND {within(past, measure.anchor)}"
     )
     found = scope.engine.by_group(sql, values, partial(reduce_level, measure.quantile)).to_pylist()
     if not found:
-        return _nothing(looking, measure, f"the record holds no {measure.lacking or 'such waits'} before the change")
+        return _nothing(measure, f"the record holds no {measure.lacking or 'such waits'} before the change at that age")
     level, density = found[0]["level"], found[0]["density"]
+    later = "look later, or give a longer --age"
     if level is None:
-        return _nothing(
-            looking,
-            measure,
-            f"{measure.quantile:.0%} are not reached {days} days after the first ask; look later, or give a longer --age",
-        )
+        return _nothing(measure, f"{measure.quantile:.0%} are not reached {days} days after the first ask; {later}")
     if level <= 0 or density is None:
-        return _nothing(looking, measure, "most of these waits take no time at all")
+        return _nothing(measure, "most of these waits take no time at all")
+    waiting = f"{measure.waiting} AND {so_far} > {level}" if so_far else measure.waiting
     share = Measure(
         measure.name, measure.version, measure.question, "share", "share", measure.better, measure.anchor,
-        f"({measure.event}) OR ({measure.waiting})", measure.counted, measure.formula,
+        f"({measure.event}) OR ({waiting})", measure.counted, measure.formula,
         event=f"({measure.event}) AND {measure.value} <= {level}",
     )  # fmt: skip
-    seen = _shares(looking, scope, share, question, days, family="quantile")
+    if so_far and (
+        unknown := _unknown(looking, scope, measure, question, f"({measure.waiting}) AND ({so_far} <= {level})")
+    ):
+        return _nothing(
+            measure,
+            f"{unknown:.0%} of the cases are still open {days} days after the first ask with less so far; {later}",
+        )
+    seen = _shares(looking, scope, share, question, days, "quantile")
     observed = replace(seen.observed, level=level / measure.seconds, density=density, quantile=measure.quantile)
     return replace(seen, measure=measure, observed=observed, counted=share)
 
 
+def _unknown(looking: Looking, scope: Scope, measure: Measure, question: Question, unknown: str) -> float:
+    """The share of cases of which an age does not tell, before or after the change, if it is too large; else 0."""
+    where, values = filters(scope, question)
+    side = f"CASE WHEN {measure.anchor}_day < {day_number(looking.change)} THEN 0 ELSE 1 END"
+    known = f"({measure.event}) OR ({measure.waiting})"
+    sql = (
+        f"SELECT {side} AS side, AVG(CASE WHEN {unknown} THEN 1.0 ELSE 0.0 END) AS part FROM {scope.table} "
+        f"WHERE ({known}) AND {where} AND {within(question, measure.anchor)} GROUP BY 1"
+    )
+    parts = scope.engine.ask(fill(sql, scope), values)["part"].to_pylist()
+    most = max((float(part) for part in parts), default=0.0)
+    return most if most > UNKNOWN else 0.0
+
+
 def reduce_level(quantile: float, batches: Iterable[pa.RecordBatch]) -> pa.Table:
-    """Per group: the quantile in seconds and the density of the waits' logarithms there; open cases wait longer.
+    """Per group: the quantile in seconds and the density of the waits' logarithms there; open cases wait on.
 
     A Gaussian kernel, bandwidth 1.06·sd·n^(-1/5) (Silverman 1986, equation 3.28).
     """
@@ -218,8 +272,9 @@ def reduce_level(quantile: float, batches: Iterable[pa.RecordBatch]) -> pa.Table
     for (period, segment), coded in sorted_groups(batches):
         n = len(coded)
         ended = coded[coded & 1 == 0] >> 1
-        rank = max(math.ceil(quantile * n - 1e-9), 1)
-        level, density = (int(ended[rank - 1]) if rank <= len(ended) else None), None
+        ended = ended[ended < NEVER >> 1]
+        seconds = coded_quantile(coded, quantile)[0]
+        level, density = (int(seconds) if seconds < NEVER >> 1 else None), None
         logs = np.log(ended[ended > 0])
         if level and len(logs) > 1 and (spread := float(logs.std(ddof=1))) > 0:
             width = 1.06 * spread * len(logs) ** -0.2
@@ -245,27 +300,33 @@ def _laid_out(
     found: dict[date, tuple[float, float]],
     ripe: date,
     days: int | None,
-    family: Any,
+    family: Family,
 ) -> Seen:
     """Periods without holes from the first whole one to the last whose cases are ripe."""
     (measure,), where = question.measures, question.where
     if not found:
-        return _nothing(looking, measure, "no cases")
+        return _nothing(measure, "no cases")
     first = _first_day(looking, measure, where)
+    last = max(max(found) + timedelta(days=1), ripe if family == "count" else date.min)  # nothing happened is a count
     spans = [
         one
-        for one in periods_between(min(found), max(found) + timedelta(days=1), looking.every)
+        for one in periods_between(min(found), last, looking.every)
         if one.start >= first and (not looking.until or one.end <= looking.until)
     ]
     kept = [one for one in spans if one.end <= ripe]
-    unripe = sum(one.end > max(ripe, looking.change) for one in spans)
-    empty = (0.0, 0.0) if family != "count" else (0.0, 1.0)
-    numbers = [found.get(one.start, empty) for one in kept]
+    unripe = sum(one.end > max(ripe, looking.change) for one in spans) if days is not None else 0
+    numbers = [found.get(one.start, _empty(one, looking.every, family)) for one in kept]
     total, size = (np.array([pair[place] for pair in numbers]) for place in (0, 1))
     holds = np.array([one.start < looking.change < one.end for one in kept], dtype=bool)
     size = np.where(holds, 0.0, size)
     before = sum(one.start < looking.change for one in kept)
-    return Seen(measure, Observed(family, total, size), tuple(kept), before, days, unripe)
+    mixed = int(np.argmax(holds)) if holds.any() else None
+    return Seen(measure, Observed(family, total, size), tuple(kept), before, mixed, days, unripe)
+
+
+def _empty(period: Period, every: Every, family: Family) -> tuple[float, float]:
+    """A period without a case: none happened, or nothing is known."""
+    return (0.0, (period.end - period.start).days / LENGTH[every] if family == "count" else 0.0)
 
 
 def _first_day(looking: Looking, measure: Measure, where: tuple[tuple[str, str], ...]) -> date:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -17,13 +18,13 @@ from wellserved.moments import SEGMENTS, Every
 from wellserved.prove import checks
 from wellserved.prove.guards import Guarded, Guardrail, guard, wanted
 from wellserved.prove.incentive import Incentive, incentive
-from wellserved.prove.observe import Looking, Seen, observe
+from wellserved.prove.observe import LENGTH, Looking, Seen, observe
 from wellserved.prove.response import Observed
 from wellserved.prove.verdict import Check, Plan, Verdict, change
 
 Where = tuple[tuple[str, str], ...]
+KNOWN = 0.8  # of the periods before the change: a control that is known for less is refused
 MOST_OTHERS = 500  # values of a column that are still listed to stand for "all others"
-GAP_CHECK = "gaps in the record"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,12 @@ def prove(looking: Looking, asked: Asked) -> Proof:
             f"{asked.measure.name} is neither better high nor better low.", "Say which way is better: --better lower."
         )
     seen = observe(looking, asked.measure, asked.where, asked.age_days)
+    if not seen.reason and seen.unripe and seen.before == len(seen.periods):
+        first = asked.on + timedelta(days=math.ceil(LENGTH[asked.every]) + (seen.age_days or 0))
+        seen = replace(
+            seen,
+            reason=f"cases are looked at {seen.age_days} days after their start, and none is old enough yet; look again from {first} on",
+        )
     if seen.reason:
         return Proof(asked, seen, _unseen(seen, better, asked), ())
     controls = _controls(looking, asked, seen)
@@ -78,20 +85,20 @@ def prove(looking: Looking, asked: Asked) -> Proof:
         seen.observed, seen.before, asked.every, better, controls=controls, parallel=asked.parallel, plan=asked.plan,
         worthwhile=_on_scale(seen, asked.worthwhile),
     )  # fmt: skip
-    tried = checks.Tried(seen, asked.every, better, tuple(controls), verdict)
+    tried = checks.Tried(seen, asked.every, better, tuple(controls), asked.parallel, verdict)
     verdict = _checked(verdict, _checks(looking, asked, tried)) if verdict.effect is not None else verdict
     guarded = _guarded(looking, asked, better)
-    return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better), _blocked(verdict, guarded))
+    return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), _blocked(verdict, guarded))
 
 
-def _reward(asked: Asked, seen: Seen, better: Better) -> Incentive | None:
-    """What an incentive did while it was paid, and after."""
+def _reward(asked: Asked, seen: Seen, better: Better, controls: list[Observed]) -> Incentive | None:
+    """What an incentive did while it was paid, and after; at one look."""
     if asked.paid_until is None:
         return None
     ended = sum(period.start < asked.paid_until for period in seen.periods)
     inside = np.array([period.start < asked.paid_until < period.end for period in seen.periods], dtype=bool)
     size = np.where(inside, 0.0, seen.observed.size)
-    return incentive(replace(seen.observed, size=size), seen.before, ended - seen.before, asked.every, better)
+    return incentive(replace(seen.observed, size=size), seen.before, ended - seen.before, asked.every, better, controls)
 
 
 def _unseen(seen: Seen, better: Better, asked: Asked) -> Verdict:
@@ -102,12 +109,20 @@ def _unseen(seen: Seen, better: Better, asked: Asked) -> Verdict:
 
 
 def _on_scale(seen: Seen, part: float | None) -> float | None:
-    """A part of the level before on the model's scale: log ratios for small parts, the unit itself elsewhere."""
-    if part is None or seen.observed.ratio:
-        return part
+    """A part of the level before, as a step on the model's scale; of a share, the smaller of up and down."""
     early = seen.observed.seen[: seen.before]
-    size = seen.observed.size[: seen.before][early].sum()
-    return part * abs(float(seen.observed.total[: seen.before][early].sum() / size)) if size else None
+    size = float(seen.observed.size[: seen.before][early].sum())
+    if part is None or not size:
+        return None
+    level = float(seen.observed.total[: seen.before][early].sum()) / size
+    if seen.observed.family == "rate":
+        ends = [one for one in (level * (1 - part), level * (1 + part)) if 0 < one < 1]
+        return (
+            min((abs(math.log(one / (1 - one) * (1 - level) / level)) for one in ends), default=None)
+            if 0 < level < 1
+            else None
+        )
+    return math.log1p(part) if seen.observed.ratio else part * abs(level)
 
 
 def _controls(looking: Looking, asked: Asked, seen: Seen) -> list[Observed]:
@@ -120,13 +135,26 @@ def _controls(looking: Looking, asked: Asked, seen: Seen) -> list[Observed]:
             raise RequestError(
                 f"{column}={value} cannot be compared with: {other.reason}.", "Choose another --against."
             )
-        found.append(checks.aligned(other, seen))
+        found.append(_long_enough(checks.aligned(other, seen), seen, f"{column}={value}"))
     return found
+
+
+def _long_enough(other: Observed, seen: Seen, called: str) -> Observed:
+    """A control that is known for most of the time before the change."""
+    mine = seen.observed.seen[: seen.before]
+    known = (other.seen[: seen.before] & mine).sum() / max(mine.sum(), 1)
+    if known < KNOWN:
+        raise RequestError(
+            f"{called} cannot be compared with: it is known for {known:.0%} of the time before the change.",
+            "Choose another --against, or start later with --since.",
+        )
+    return other
 
 
 def _checks(looking: Looking, asked: Asked, tried: checks.Tried) -> list[Check]:
     found = [
         checks.gaps(tried),
+        checks.trend_before(tried),
         checks.placebo_in_time(tried),
         checks.worst_period(tried),
         checks.another_change(tried, asked.on, asked.others),
@@ -134,8 +162,7 @@ def _checks(looking: Looking, asked: Asked, tried: checks.Tried) -> list[Check]:
     others = None if asked.against else all_others(looking, asked.where)
     if others is not None:
         found.append(checks.untouched(tried, observe(looking, asked.measure, others, tried.seen.age_days)))
-    if not asked.against:
-        found += checks.mixes(looking, tried, asked.measure, asked.where)
+    found += checks.mixes(looking, tried, asked.measure, asked.where)
     return found
 
 
@@ -158,19 +185,21 @@ def _checked(verdict: Verdict, found: Sequence[Check]) -> Verdict:
     verdict = replace(verdict, checks=tuple(found), plain=verdict.status)
     if not failed or not verdict.claims:
         return verdict
-    status = "not_enough_data" if failed[0].name == GAP_CHECK else "depends_on_trend"
+    status = "not_enough_data" if failed[0].name == checks.GAPS else "depends_on_trend"
     return replace(verdict, status=status, reason=failed[0].words)  # type: ignore[arg-type]
 
 
 def _guarded(looking: Looking, asked: Asked, better: Better) -> tuple[Guarded, ...]:
-    rails = wanted(asked.measure, asked.guardrails)
-    together = max(len(rails), 1)
-    found = [guard(one, observe(looking, one.measure, asked.where, None), asked.every, together) for one in rails]
+    """Every guardrail, at the age of the question or its own, whichever is older."""
+    rails = [(one, asked.where) for one in wanted(asked.measure, asked.guardrails)]
     others = all_others(looking, asked.where)
     if asked.measure.kind == "wait" and others is not None:  # work may have been pushed to them
-        rail = Guardrail(asked.measure, None, better, f"{asked.measure.name} of all others")
-        found.append(guard(rail, observe(looking, asked.measure, others, asked.age_days), asked.every, together + 1))
-    return tuple(found)
+        rails.append((Guardrail(asked.measure, None, better, f"{asked.measure.name} of all others"), others))
+    at_least = asked.age_days or 0
+    return tuple(
+        guard(one, observe(looking, one.measure, where, None, at_least), asked.every, len(rails))
+        for one, where in rails
+    )
 
 
 def _blocked(verdict: Verdict, guarded: Sequence[Guarded]) -> str:

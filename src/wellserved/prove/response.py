@@ -77,14 +77,22 @@ def respond(observed: Observed, columns: Floats) -> Response:
     return Response(np.where(seen, z, 0.0), np.where(seen, noise, 1.0), seen)
 
 
-def difference(of: Response, controls: list[Response]) -> Response:
-    """The series less the mean of its controls, period by period: what moves all of them falls out."""
+def difference(of: Response, controls: list[Response], before: int) -> Response:
+    """The series less the mean of its controls, period by period: what moves all of them falls out.
+
+    Each control is taken from its own mean before the change, so that one which is missing for a while, or begins
+    late, makes no step of its own.
+    """
     seen = np.stack([one.seen for one in controls])
+    z = np.where(seen, np.stack([one.z for one in controls]), 0.0)
+    early = seen & (np.arange(z.shape[2]) < before)
+    z = np.where(
+        seen, z - (z * early).sum(axis=2, keepdims=True) / np.maximum(early.sum(axis=2, keepdims=True), 1), 0.0
+    )
     count = np.maximum(seen.sum(axis=0), 1)
-    mean = np.where(seen, np.stack([one.z for one in controls]), 0.0).sum(axis=0) / count
     noise = np.where(seen, np.stack([one.noise for one in controls]), 0.0).sum(axis=0) / count**2
     both = of.seen & seen.any(axis=0)
-    return Response(np.where(both, of.z - mean, 0.0), np.where(both, of.noise + noise, 1.0), both)
+    return Response(np.where(both, of.z - z.sum(axis=0) / count, 0.0), np.where(both, of.noise + noise, 1.0), both)
 
 
 def _counts(y: Floats, exposure: Floats, columns: Floats, seen: Mask) -> tuple[Floats, Floats]:

@@ -11,8 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from wellserved.moments import Every
-from wellserved.prove.design import TRENDS, Design, Trend, step_design
-from wellserved.prove.model import LEVEL, Floats, Mask, Mixture, Posterior, posterior, unit_variance, whitened
+from wellserved.prove.design import TRENDS, Design, Trend, season, step_design
+from wellserved.prove.model import (
+    LEVEL,
+    PHI,
+    Floats,
+    Mask,
+    Mixture,
+    Posterior,
+    posterior,
+    unit_variance,
+    whitened,
+    within_variance,
+)
 from wellserved.prove.response import Response
 
 Signs = npt.NDArray[np.int64]
@@ -107,11 +118,12 @@ def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | Non
             weights = [np.append(one, np.zeros(len(chosen) - len(one))) for one in contrasts.values()]
             parts[place].append(posterior(products, chosen, design.held[:, chosen], weights, design.within))
     joined = [_joined(many, unit, centre) for many in parts]
+    both = [joined[:2]] if design.bare == design.fits else [joined[:2], joined[2:]]
     made = [
         Steps(dict(zip(TRENDS, pair, strict=True)), tuple(contrasts), pair[0].sd, pair[0].flat | pair[1].flat)
-        for pair in (joined[:2], joined[-2:])
+        for pair in both
     ]
-    return Fitted(*made)
+    return Fitted(made[0], made[-1])
 
 
 def foreseen_variance(
@@ -141,6 +153,26 @@ def foreseen_variance(
         step = unit_variance(planned, chosen, design.held[:, chosen], 1)[0]
         found[trend] = float((fit.weight[0] * fit.s2[0] * step).sum() * unit[0] ** 2)
     return found
+
+
+def trend_of(response: Response, every: Every) -> tuple[float, float] | None:
+    """The 95% interval of a straight trend in the first series of a response, a whole window being 1; None: too short."""
+    periods = response.z.shape[1]
+    one = Response(response.z[:1], response.noise[:1], response.seen[:1])
+    seasonal, _ = season(every, periods, periods, one.seen[0], priced=False)
+    columns = np.column_stack([np.ones(periods), seasonal, np.arange(periods) / periods])
+    chosen = [0, *(place for place in range(1, columns.shape[1]) if np.ptp(columns[one.seen[0], place]) > 0)]
+    if one.seen.sum() - len(chosen) < 5:
+        return None
+    z, _, unit = _standard(one)
+    if not z.any():
+        return 0.0, 0.0
+    products = whitened(columns, z[:, :, None], _of_mean_one(one), one.seen)
+    flat = np.zeros((len(PHI), len(chosen)))
+    contrast = np.eye(len(chosen))[-1]
+    found = posterior(products, chosen, flat, [contrast], within_variance(periods)).effects[0].times(unit)
+    low, high = found.interval()
+    return float(low[0]), float(high[0])
 
 
 def _of_mean_one(response: Response) -> Floats:

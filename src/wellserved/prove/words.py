@@ -113,10 +113,11 @@ def standing(proof: Proof) -> list[str]:
         said.append(
             f"{plural(proof.seen.unripe, proof.asked.every)} after the change wait until their cases are that old."
         )
-    if proof.asked.measure.kind == "wait":
-        missing = [one.guardrail.measure.name for one in proof.guarded if one.safety == "not_recorded"]
-        if missing:
-            said.append(f"Not recorded, and so not looked at: {', '.join(missing)}.")
+    missing = [
+        one.guardrail.called or one.guardrail.measure.name for one in proof.guarded if one.safety == "not_recorded"
+    ]
+    if missing:
+        said.append(f"Not recorded, and so not looked at: {', '.join(missing)}.")
     return said
 
 

@@ -10,7 +10,9 @@ import numpy as np
 from wellserved.measure.words import number, percent
 from wellserved.moments import NotComputed
 from wellserved.prove.adoption import Adoption
-from wellserved.prove.gap import Agreement, Drivers, Gaps
+from wellserved.prove.agreement import Agreement
+from wellserved.prove.drivers import Drivers
+from wellserved.prove.gap import Gaps
 from wellserved.prove.observe import Seen
 from wellserved.prove.retention import Retention, retention
 from wellserved.prove.shift import Shift
@@ -52,21 +54,20 @@ def adoption_table(found: Adoption) -> Table:
         for how, one in (("adoption dates dealt anew", found.effect), ("leaving teams out", found.jackknife))
     )
     note = (
+        "Exploration: nobody declared this beforehand, and no guardrail was looked at. "
         f"{found.found.teams} teams, {found.found.never} of which never took it up, over {found.periods} periods; p = {found.found.p:.3g}. "
         "Team and period effects come from what was not changed; the effect is what was measured less what they give."
     )
+    if found.age_days is not None:
+        note += f" Every case is taken as it stood {found.age_days} days after its start."
     if found.left_out:
         note += (
             f" Left out for too few cases: {', '.join(found.left_out[:8])}{' ...' if len(found.left_out) > 8 else ''}."
         )
     claims = found.effect.side and found.effect.side == found.jackknife.side
-    better = (found.effect.value > 0) == (measure.better == "higher")
-    verdict = (
-        ("improved where it was taken up" if better else "got worse where it was taken up")
-        if claims
-        else "shows no change where it was taken up"
-    )
-    return Table(f"{measure.name} {verdict}", ("interval by", "effect", "95% interval"), rows, note)
+    moved = f"{measure.name} is {'higher' if found.effect.value > 0 else 'lower'} where the change was taken up"
+    title = moved if claims else f"No change is seen in {measure.name} where the change was taken up"
+    return Table(f"Exploration: {title[0].lower()}{title[1:]}", ("interval by", "effect", "95% interval"), rows, note)
 
 
 def _effect(one: Estimate, found: Adoption) -> str:

@@ -14,13 +14,14 @@ from wellserved.render.data import chart_rows
 from wellserved.render.svg import describe
 from wellserved.report import Report
 
-_MARKS = re.compile(r"([\\`*_{}\[\]<>()#|~!&]|^[-+]|^\d+(?=[.)]))")
+_MARKS = re.compile(r"([\\`*_{}\[\]<>()#|~!&]|^[-+](?!\d))")
+_NUMBERED = re.compile(r"^(\d{1,9})(?=\.\s)")  # would begin a list
 _TONES = {"fact": "", "signal": "**Signal.** ", "wobble": "", "cannot": ""}
 
 
 def escape(words: object) -> str:
     """Words as words: no mark in them becomes formatting, a link or a tag."""
-    return _MARKS.sub(r"\\\1", one_line(str(words)))
+    return _NUMBERED.sub(r"\1\\", _MARKS.sub(r"\\\1", one_line(str(words))))
 
 
 def _cell(value: object) -> str:

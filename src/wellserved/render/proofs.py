@@ -21,7 +21,7 @@ from wellserved.report import Table
 
 PASSED = {True: "passed", False: "failed", None: "could not be looked at"}
 SAFE = {
-    "not_worse": "shown not to be worse",
+    "not_worse": "the same",
     "worse": "worse",
     "cannot_tell": "cannot tell",
     "not_recorded": "not recorded",
@@ -93,17 +93,21 @@ def _guardrails(many: tuple[Guarded, ...]) -> Table:
     rows = []
     for one in many:
         measure = one.guardrail.measure
-        harm = span(one.harm, measure) if one.harm else ""
         better = one.guardrail.better or measure.better
-        turned = span(-one.harm, measure) if one.harm and better == "higher" else harm
+        changed = None if one.harm is None else one.harm if better == "lower" else -one.harm
         margin = size(one.margin, measure) if one.margin is not None else ""
+        result = f"not worse by more than {margin}" if one.safety == "not_worse" and one.harm else SAFE[one.safety]
+        moved = span(changed, measure) if changed else one.words
         rows.append(
-            (one.guardrail.called or measure.name, SAFE[one.safety], turned, margin, "" if one.harm else one.words)
+            (one.guardrail.called or measure.name, result, moved, margin, "" if one.age_days is None else one.age_days)
         )
-    note = "Alarms share 5% among all guardrails; a margin nobody declared is five points of a share, and a fifth of what anything else was. Faster is claimed only where all that is recorded is shown safe."
-    return Table(
-        "What must not have got worse", ("measure", "result", "changed by (95%)", "margin", "why"), tuple(rows), note
+    note = (
+        "Alarms share 5% among all guardrails; a margin nobody declared is five points of a share, or as much as it was "
+        "if that is less, and a fifth of anything else. Better is claimed only where all that is recorded is shown not to "
+        "be worse; a margin can be shown only if it is wider than the harmful end of the interval."
     )
+    columns = ("measure", "result", "changed by (95%), or why not", "margin", "cases at the age of (days)")
+    return Table("What must not have got worse", columns, tuple(rows), note)
 
 
 def numbers_table(proof: Proof) -> Table:
