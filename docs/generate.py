@@ -252,6 +252,10 @@ def peers() -> str:
 def listed(name: str) -> str:
     """A list of records as a table."""
     found = _figures("real") if name == "real" else (_figures("companions") or {}).get(name, [])
+    return _records(found)
+
+
+def _records(found: list[dict[str, object]]) -> str:
     return _table(list(found[0]), [list(row.values()) for row in found]) if found else ""
 
 
@@ -262,6 +266,8 @@ def methods() -> dict[Path, str]:
         "looks": {"looks": listed("looks"), "controls": listed("controls")},
     }
     pages |= {name: {name: listed(name)} for name in ("guardrails", "adoption", "rewards", "shifts")}
+    for name in ("adoption", "shifts"):
+        pages[name][f"{name} elsewhere"] = _records((_figures("peers_companions") or {}).get(name, []))
     made = {}
     for name, parts in pages.items():
         file = DOCS / "methods" / f"{name}.md"

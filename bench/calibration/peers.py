@@ -9,6 +9,7 @@ package has one. What cannot take a scenario says so.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -20,8 +21,9 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from bench.calibration.scenarios import SCENARIOS, Scenario
-from wellserved.prove.model import Floats
+from bench.calibration.companions import adopters
+from bench.calibration.scenarios import SCENARIOS, Scenario, ar
+from wellserved.prove.model import Floats, Mask
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 CHOSEN = ("A", "B", "C", "D", "E", "J", "L", "X")
@@ -141,6 +143,73 @@ def row(name: str, scenario: Scenario, runs: int) -> dict[str, object]:
     }  # fmt: skip
 
 
+def imputed(y: Floats, adopted: Mask, kind: str) -> Answer:
+    """diff-diff's overall effect: imputation (BJS) or Callaway and Sant'Anna (CS), as its documents show."""
+    import diff_diff
+    import pandas as pd
+
+    teams, weeks = y.shape
+    first = np.where(adopted.any(axis=1), adopted.argmax(axis=1), 0)
+    frame = pd.DataFrame({
+        "unit": np.repeat(np.arange(teams), weeks), "time": np.tile(np.arange(weeks), teams),
+        "y": y.ravel(), "first": np.repeat(first, weeks),
+    })  # fmt: skip
+    chosen = diff_diff.ImputationDiD() if kind == "BJS" else diff_diff.CallawaySantAnna()
+    found = chosen.fit(frame, outcome="y", unit="unit", time="time", first_treat="first")
+    low, high = found.overall_conf_int
+    return float(low), float(high)
+
+
+def adoption_rows(runs: int) -> list[dict[str, object]]:
+    """diff-diff on the series of docs/methods/adoption.md."""
+    rows: list[dict[str, object]] = []
+    for kind in ("BJS", "CS"):
+        for teams in (8, 12, 24):
+            false, covers, failed, start = 0, 0, 0, time.process_time()
+            for seed in range(runs):
+                y, size, adopted = adopters(np.random.default_rng([seed, teams]), teams)
+                truth = float(size[adopted].mean())
+                try:
+                    low, high = imputed(y, adopted, kind)
+                    false += low > 0 or high < 0
+                    low, high = imputed(y + size, adopted, kind)
+                    covers += low <= truth <= high
+                except Exception:
+                    failed += 1
+            many = max(runs - failed, 1)
+            rows.append({
+                "package": f"diff-diff {kind}", "teams": teams, "runs": runs, "failed": failed, "false": round(false / many, 3),
+                "covers": round(covers / many, 3), "CPU s": round((time.process_time() - start) / runs / 2, 4),
+            })  # fmt: skip
+    return rows
+
+
+def shift_rows(runs: int) -> list[dict[str, object]]:
+    """ruptures' PELT on the series of docs/methods/shifts.md: it finds changes, and knows no significance."""
+    import ruptures
+
+    rows: list[dict[str, object]] = []
+    for model, penalty in (("l2", 2 * math.log(120)), ("rbf", 10.0)):
+        for phi in (0, 0.3, 0.6, 0.8):
+            false, near = 0, 0
+            for seed in range(runs):
+                y = ar(np.random.default_rng([seed, int(phi * 10)]), phi, 120)
+                moved = y + 1.5 * (np.arange(120) >= 72)
+                false += len(ruptures.Pelt(model=model).fit(y).predict(pen=penalty)) > 1
+                dates = ruptures.Pelt(model=model).fit(moved).predict(pen=penalty)[:-1]
+                near += any(abs(one - 72) <= 5 for one in dates)
+            rows.append(
+                {
+                    "package": f"ruptures PELT {model}",
+                    "AR": phi,
+                    "runs": runs,
+                    "false date": round(false / runs, 3),
+                    "a date within 5 periods": round(near / runs, 3),
+                }
+            )
+    return rows
+
+
 def main() -> None:
     """All packages on the chosen scenarios; what is done is kept as it goes."""
     warnings.simplefilter("ignore")
@@ -152,6 +221,8 @@ def main() -> None:
                 rows.append(row(name, scenario, runs))
                 print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
                 target.write_text(json.dumps(rows, indent=1) + "\n")
+    others = {"adoption": adoption_rows(min(runs, 100)), "shifts": shift_rows(min(runs, 200))}
+    target.with_name("peers_companions.json").write_text(json.dumps(others, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -379,7 +379,7 @@ def explore_change(workspace: Workspace, one: Improvement, span: Span, told: Pro
     others = _others((known for known in improvement.records(workspace) if not _is(known.improvement, one)), one)
     with opened(workspace, told, moments=True) as scope:
         told("Comparing before and after", 0, 0)
-        proof = prove(_looking(workspace, scope, one, span), _asked(one, Plan("once"), others))
+        proof = prove(_looking(workspace, scope, one, span), _asked(one, Plan("once"), others), told)
     return proof, (EXPLORED,)
 
 
@@ -408,7 +408,7 @@ def prove_improvement(
     with opened(workspace, told, moments=True) as scope:
         told("Comparing before and after", 0, 0)
         looking = replace(_looking(workspace, scope, one, (span[0], until)), hurried=False)
-        proof = prove(looking, _asked(aged, plan, _others(improvement.records(workspace), one), declared))
+        proof = prove(looking, _asked(aged, plan, _others(improvement.records(workspace), one), declared), told)
         version = scope.log_version
     facts = {
         "after": proof.verdict.after, "status": "blocked" if proof.blocked else proof.verdict.status, "log_version": version,

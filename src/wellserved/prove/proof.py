@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
@@ -23,8 +23,13 @@ from wellserved.prove.response import Observed
 from wellserved.prove.verdict import Check, Plan, Verdict, change
 
 Where = tuple[tuple[str, str], ...]
+Told = Callable[[str, int, int], None]
 KNOWN = 0.8  # of the periods before the change: a control that is known for less is refused
 MOST_OTHERS = 500  # values of a column that are still listed to stand for "all others"
+
+
+def unheard(what: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,14 @@ class Proof:
         return self.verdict.claims and not self.blocked
 
 
-def prove(looking: Looking, asked: Asked) -> Proof:
+def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
     """Did it work, by how much, how sure, and what got worse?"""
     better = asked.better or asked.measure.better
     if better == "neither":
         raise RequestError(
             f"{asked.measure.name} is neither better high nor better low.", "Say which way is better: --better lower."
         )
+    told(f"Looking at {asked.measure.name}", 0, 0)
     seen = observe(looking, asked.measure, asked.where, asked.age_days)
     if not seen.reason and seen.unripe and seen.before == len(seen.periods):
         first = asked.on + timedelta(days=math.ceil(LENGTH[asked.every]) + (seen.age_days or 0))
@@ -85,9 +91,10 @@ def prove(looking: Looking, asked: Asked) -> Proof:
         seen.observed, seen.before, asked.every, better, controls=controls, parallel=asked.parallel, plan=asked.plan,
         worthwhile=_on_scale(seen, asked.worthwhile),
     )  # fmt: skip
+    told("Checking what would have spoilt it", 0, 0)
     tried = checks.Tried(seen, asked.every, better, tuple(controls), asked.parallel, verdict)
     verdict = _checked(verdict, _checks(looking, asked, tried)) if verdict.effect is not None else verdict
-    guarded = _guarded(looking, asked, better)
+    guarded = _guarded(looking, asked, better, told)
     return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), _blocked(verdict, guarded))
 
 
@@ -189,17 +196,18 @@ def _checked(verdict: Verdict, found: Sequence[Check]) -> Verdict:
     return replace(verdict, status=status, reason=failed[0].words)  # type: ignore[arg-type]
 
 
-def _guarded(looking: Looking, asked: Asked, better: Better) -> tuple[Guarded, ...]:
+def _guarded(looking: Looking, asked: Asked, better: Better, told: Told) -> tuple[Guarded, ...]:
     """Every guardrail, at the age of the question or its own, whichever is older."""
     rails = [(one, asked.where) for one in wanted(asked.measure, asked.guardrails)]
     others = all_others(looking, asked.where)
     if asked.measure.kind == "wait" and others is not None:  # work may have been pushed to them
         rails.append((Guardrail(asked.measure, None, better, f"{asked.measure.name} of all others"), others))
-    at_least = asked.age_days or 0
-    return tuple(
-        guard(one, observe(looking, one.measure, where, None, at_least), asked.every, len(rails))
-        for one, where in rails
-    )
+    found = []
+    for place, (one, where) in enumerate(rails):
+        told(f"Looking at {one.called or one.measure.name}", place, len(rails))
+        seen = observe(looking, one.measure, where, None, asked.age_days or 0)
+        found.append(guard(one, seen, asked.every, len(rails)))
+    return tuple(found)
 
 
 def _blocked(verdict: Verdict, guarded: Sequence[Guarded]) -> str:
