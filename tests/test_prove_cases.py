@@ -376,6 +376,33 @@ def test_a_name_is_used_once_and_withdrawn_ones_stay_on_record(houses: dict[str,
     assert "withdrawn on 2024-02-01: wrong date" in " ".join(notes)
 
 
+def test_what_will_be_seen_is_told_at_the_declaration(tmp_path: Path, houses: dict[str, Workspace]) -> None:
+    ahead = Improvement("ahead", "x", (START + timedelta(weeks=150)).isoformat(), "time_to_resolution", where=OURS)
+    found = {one.called: one for one in actions.foresee_improvement(houses["none"], ahead)}
+    own = found["time_to_resolution"]
+    assert own.level is not None
+    assert own.seen is not None
+    # What is foreseen is what a proof of eight weeks says of itself, in the same house.
+    proof = proved(houses["none"], on=CHANGE + timedelta(weeks=30))
+    assert proof.verdict.smallest is not None
+    assert own.seen == pytest.approx(proof.verdict.smallest, rel=0.6)
+    reopened = found["reopen_rate"]
+    assert reopened.margin == 0.05
+    assert reopened.shown is not None
+    assert 0.005 < reopened.shown < 0.1
+    assert found["abandoned_rate"].reason
+    empty = create_workspace(tmp_path / "empty", "UTC")
+    assert actions.foresee_improvement(empty, ahead) == []
+    told = CliRunner().invoke(
+        app,
+        ["improve", "add", "ahead", "--what", "x", "--measure", "time_to_resolution", "--since", ahead.since, "--where", "team=Ours",
+         "--worthwhile", "1%", "--home", str(houses["early"].folder)],
+    )  # fmt: skip
+    assert told.exit_code == 0, told.output
+    assert "more than the 1% you hope for" in " ".join(told.stdout.split())
+    actions.withdraw_improvement(houses["early"], "ahead", "tried", NOW)
+
+
 def test_a_window_that_was_not_declared_is_an_exploration(houses: dict[str, Workspace]) -> None:
     workspace = houses["auto"]
     declared(workspace)

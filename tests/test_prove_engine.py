@@ -269,8 +269,8 @@ def test_which_way_is_better_comes_last() -> None:
 @pytest.mark.parametrize(
     ("observed", "before", "words"),
     [
-        (plain(quiet(1)), 130, "outside the periods"),
-        (plain(quiet(1)), 0, "outside the periods"),
+        (plain(quiet(1)), 130, "nothing is known yet"),
+        (plain(quiet(1)), 0, "nothing is known of the time before"),
         (plain(np.where(np.arange(130) < 104, quiet(1), np.nan)), 104, "nothing is known yet"),
         (plain(np.ones(130)), 104, "never varies"),
         (plain(quiet(1, 6)), 3, "more are needed"),

@@ -29,6 +29,7 @@ from wellserved.prove import Asked, Guardrail, Looking, Plan, Proof, Seen, obser
 from wellserved.prove.adoption import Adoption, adoption, segments
 from wellserved.prove.agreement import Agreement, agreed, judged_twice
 from wellserved.prove.drivers import Drivers, what_drives
+from wellserved.prove.foresight import Foresight, foresee
 from wellserved.prove.gap import Gaps, gaps
 from wellserved.prove.shift import Shift, shifted
 from wellserved.queueing import Queue, queue
@@ -354,6 +355,16 @@ Span = tuple[date | None, date | None]
 def declare_improvement(workspace: Workspace, one: Improvement, now: datetime | None = None) -> None:
     """Write an improvement down, before its result is looked at."""
     improvement.declare(workspace, one, now or datetime.now(UTC))
+
+
+def foresee_improvement(workspace: Workspace, one: Improvement, told: Progress = silent) -> list[Foresight]:
+    """What will be seen of it eight weeks after it begins; nothing where there is no record yet."""
+    if log.snapshot(workspace.log).version < 0:
+        return []
+    with opened(workspace, told, moments=True) as scope:
+        told("Looking ahead", 0, 0)
+        looking = replace(_looking(workspace, scope, one, (None, None)), hurried=False)
+        return foresee(looking, _asked(one, Plan("always"), ()))
 
 
 def change_improvement(

@@ -294,7 +294,12 @@ def add(
         parallel, _side(better), _share(worthwhile), _margins(guardrail), age,
         str(day_of(ends, "--ends")) if ends else None, str(day_of(paid_until, "--paid-until")) if paid_until else None,
     )  # fmt: skip
-    actions.declare_improvement(workspace_at(home), made)
+    workspace = workspace_at(home)
+    actions.declare_improvement(workspace, made)
+    with progress() as told:
+        ahead = actions.foresee_improvement(workspace, made, told)
+    if ahead:
+        show(terminal.tables([proofs.foresight_table(ahead, made.expected)]), None)
     err.print(f"Declared {name}. See what came of it: wellserved prove {name}", markup=False, highlight=False)
 
 

@@ -65,7 +65,7 @@ class Looking:
     every: Every
     since: date | None = None
     until: date | None = None
-    hurried: bool = True  # an age is never more than half of the time since the change
+    hurried: bool = True  # an age is never more than half of the time since the change; else what is too young waits
     young: dict[tuple[str, int], Scope] = field(default_factory=dict)  # cases at their age, folded once
 
     def __post_init__(self) -> None:
@@ -120,7 +120,7 @@ def observe(
     if measure.anchor == "due" and _any(looking.scope, "overrun > 0", question):
         return _nothing(measure, RENEWED)
     most = int((looking.known_until(where).date() - looking.change).days / 2)
-    if most < 1:
+    if looking.hurried and most < 1:
         return _nothing(measure, "less than two days have passed since the change")
     days = age_days or max(_age(looking, measure, question, most), at_least)
     scope = looking.at_age(measure.anchor, days * DAY)

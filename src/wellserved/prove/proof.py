@@ -94,7 +94,7 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
     told("Checking what would have spoilt it", 0, 0)
     tried = checks.Tried(seen, asked.every, better, tuple(controls), asked.parallel, verdict)
     verdict = _checked(verdict, _checks(looking, asked, tried)) if verdict.effect is not None else verdict
-    guarded = _guarded(looking, asked, better, told)
+    guarded = _guarded(looking, asked, told)
     return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), _blocked(verdict, guarded))
 
 
@@ -196,17 +196,24 @@ def _checked(verdict: Verdict, found: Sequence[Check]) -> Verdict:
     return replace(verdict, status=status, reason=failed[0].words)  # type: ignore[arg-type]
 
 
-def _guarded(looking: Looking, asked: Asked, better: Better, told: Told) -> tuple[Guarded, ...]:
-    """Every guardrail, at the age of the question or its own, whichever is older."""
-    rails = [(one, asked.where) for one in wanted(asked.measure, asked.guardrails)]
+def rails(looking: Looking, asked: Asked) -> list[tuple[Guardrail, Where]]:
+    """All guardrails of a question, and the cases in which each is looked at."""
+    found = [(one, asked.where) for one in wanted(asked.measure, asked.guardrails)]
     others = all_others(looking, asked.where)
     if asked.measure.kind == "wait" and others is not None:  # work may have been pushed to them
-        rails.append((Guardrail(asked.measure, None, better, f"{asked.measure.name} of all others"), others))
+        better = asked.better or asked.measure.better
+        found.append((Guardrail(asked.measure, None, better, f"{asked.measure.name} of all others"), others))
+    return found
+
+
+def _guarded(looking: Looking, asked: Asked, told: Told) -> tuple[Guarded, ...]:
+    """Every guardrail, at the age of the question or its own, whichever is older."""
+    known = rails(looking, asked)
     found = []
-    for place, (one, where) in enumerate(rails):
-        told(f"Looking at {one.called or one.measure.name}", place, len(rails))
+    for place, (one, where) in enumerate(known):
+        told(f"Looking at {one.called or one.measure.name}", place, len(known))
         seen = observe(looking, one.measure, where, None, asked.age_days or 0)
-        found.append(guard(one, seen, asked.every, len(rails)))
+        found.append(guard(one, seen, asked.every, len(known)))
     return tuple(found)
 
 

@@ -144,7 +144,8 @@ def foreseen_variance(
     weights = _of_mean_one(past)
     known = whitened(design.columns[:before], z[:, :, None], weights, past.seen)
     nothing = np.zeros((1, before + ahead, 1))
-    planned = whitened(design.columns, nothing, np.append(weights[0], np.ones(ahead))[None], seen[None])
+    usual = past.seen.sum() / (1 / weights[past.seen]).sum()  # of the noise: as much information a period as before
+    planned = whitened(design.columns, nothing, np.append(weights[0], np.full(ahead, usual))[None], seen[None])
     found = {}
     for trend in TRENDS:
         chosen = design.fits[trend]

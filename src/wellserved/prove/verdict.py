@@ -180,8 +180,10 @@ def _pooled(observed: Observed, part: slice) -> float | None:
 def _refused(observed: Observed, before: int, every: Every) -> str:
     """Why no fit is made; empty where one is."""
     seen = observed.seen
-    if not 0 < before < len(seen):
-        return "the change lies outside the periods that are known"
+    if before < 1 or not len(seen):
+        return "nothing is known of the time before the change"
+    if before >= len(seen):
+        return "nothing is known yet of the time after the change"
     early, late = int(seen[:before].sum()), int(seen[before:].sum())
     if not late:
         return "nothing is known yet of the time after the change"

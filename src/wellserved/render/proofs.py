@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from wellserved.improvement import Record
-from wellserved.measure.words import percent
+from wellserved.measure.words import amount, percent
 from wellserved.prove.design import TRENDS
+from wellserved.prove.foresight import Foresight
 from wellserved.prove.guards import Guarded
 from wellserved.prove.incentive import Incentive
 from wellserved.prove.proof import Proof
@@ -289,3 +290,29 @@ def proof_page(proof: Proof, notes: tuple[str, ...]) -> str:
         assumed=ASSUMED,
         notes=notes,
     )
+
+
+def foresight_table(many: Sequence[Foresight], expected: float | None) -> Table:
+    """What eight weeks will show of a change, and which margins can be shown at all."""
+    rows = []
+    for one in many:
+        level = amount(one.level, one.measure) if one.level is not None else ""
+        cells = [size(value, one.measure) if value is not None else "" for value in (one.seen, one.margin, one.shown)]
+        rows.append((one.called, level, *cells, one.reason))
+    first, note = (
+        many[0],
+        "Eight weeks after the change, at one look; looking every week needs about half as much again. ",
+    )
+    if expected is not None and first.level and first.seen is not None and first.seen > expected * first.level:
+        note += f"That is more than the {percent(expected, 0)} you hope for: it will take longer, or more cases. "
+    if any(one.margin is not None and one.shown is not None and one.shown > one.margin for one in many):
+        note += "A margin smaller than what can be shown will block the claim: wait longer, or declare a wider one with --guardrail."
+    columns = (
+        "measure",
+        "now",
+        "a change that will be seen four times in five",
+        "margin",
+        "smallest margin that can be shown",
+        "why not",
+    )
+    return Table("What will be seen", columns, tuple(rows), note.strip())
