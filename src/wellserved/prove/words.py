@@ -79,6 +79,8 @@ def headline(proof: Proof) -> str:
         return f"{one} {'improved' if verdict.status == 'improved' else 'got worse'} with {when}: {moved}."
     if verdict.status == "no_change_seen":
         return f"No change is seen in {one} with {when}. What remains possible: {span(verdict.effect, proof.asked.measure)}."
+    if verdict.plain in ("improved", "worse"):  # a check took the claim back
+        return f"Cannot tell whether {one} changed because of what was done on {when}: it moved, {moved}, but {verdict.reason}."
     if verdict.status == "depends_on_trend":
         return f"Cannot tell whether {one} changed with {when}: {verdict.reason}."
     if verdict.status == "season_not_covered":
