@@ -16,7 +16,7 @@ from wellserved import actions, improvement
 from wellserved.cli import app
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.improvement import FILE, Improvement
-from wellserved.measure import find_measure
+from wellserved.measure import Question, answer, find_measure
 from wellserved.prove import Asked, Guardrail, Looking, Proof, change, observe, prove
 from wellserved.prove.guards import guard
 from wellserved.prove.words import headline, paragraph
@@ -279,6 +279,62 @@ def test_a_week_that_holds_the_change_counts_for_neither_side(houses: dict[str, 
     assert found.seen.periods[mixed].start == CHANGE
     assert not found.seen.observed.seen[mixed]
     assert all(one.passed for one in found.verdict.checks if one.name == "gaps in the record")
+
+
+def test_what_is_shown_as_measured_was_measured(houses: dict[str, Workspace]) -> None:
+    """The picture's dots are the period's own median at its age, not what stands for it in the fit."""
+    found = proved(houses["honest"], age_days=60)
+    with actions.opened(houses["honest"]) as scope:
+        asked = Question((find_measure("time_to_resolution"),), None, "week", where=OURS)
+        series = answer(scope, asked)["time_to_resolution"]
+    medians = {period.start: value for period, value in zip(series.periods, series.value, strict=True) if period}
+    lines = found.verdict.lines
+    assert lines is not None
+    for period, shown in zip(found.seen.periods, lines.measured, strict=True):
+        assert shown == pytest.approx(medians[period.start], rel=0.08), period  # few are passed on later than that
+    assert found.verdict.level_before is not None
+    assert found.verdict.level_after is not None
+    assert found.verdict.level_after / found.verdict.level_before == pytest.approx(0.64, abs=0.05)
+
+
+def test_a_misspelt_filter_is_an_error_with_the_nearest_name(houses: dict[str, Workspace]) -> None:
+    home = ["--home", str(houses["none"].folder)]
+    wrong = ["--measure", "time_to_resolution", "--where", "team=Oours"]
+    for command in (
+        ["prove", *wrong, "--change", CHANGE.isoformat()],
+        ["improve", "add", "x", "--what", "x", *wrong, "--since", CHANGE.isoformat()],
+        [
+            "improve",
+            "add",
+            "x",
+            "--what",
+            "x",
+            *wrong[:2],
+            "--where",
+            "team=Ours",
+            "--against",
+            "team=Ours",
+            "--since",
+            CHANGE.isoformat(),
+        ],
+    ):
+        done = CliRunner().invoke(app, [*command, *home])
+        assert isinstance(done.exception, RequestError), command
+    assert improvement.entries(houses["none"]) == [] or all(
+        one.name != "x" for one in improvement.entries(houses["none"])
+    )
+    for margin in ("reopen_rate=2", "reopen_rate=-2%", "contacts=10%", "contacts=0", "reopen_rate=200%"):
+        done = CliRunner().invoke(app, [*EXPLORE, "--guardrail", margin, *home])
+        assert isinstance(done.exception, RequestError), margin
+
+
+def test_a_second_format_of_one_result_is_no_second_look(houses: dict[str, Workspace]) -> None:
+    workspace = houses["picking"]
+    if not any(one.improvement.name == "once" for one in actions.improvements(workspace)):
+        declared(workspace, "once")
+    for form in ("text", "json"):
+        run(workspace, "prove", "once", "--format", form)
+    assert len(improvement.record_of(workspace, "once").looks) == 1
 
 
 def test_a_worthwhile_effect_is_put_on_the_model_s_scale(houses: dict[str, Workspace]) -> None:

@@ -196,7 +196,7 @@ def test_a_series_and_its_controls_backwards_are_as_likely() -> None:
     z = random.normal(size=(1, 50, 1)).cumsum(axis=1)
     held, level, seen = np.zeros((len(PHI), 1)), np.ones((50, 1)), np.ones((1, 50), bool)
     forwards, backwards = (
-        posterior(whitened(level, one, np.ones((1, 50)), seen), [0], held, [], within_variance(50)).weight
+        posterior(whitened(level, one, np.ones((1, 50)), seen).products(), [0], held, [], within_variance(50)).weight
         for one in (z, z[:, ::-1])
     )
     assert forwards == pytest.approx(backwards, abs=1e-9)

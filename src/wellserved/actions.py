@@ -353,8 +353,22 @@ Span = tuple[date | None, date | None]
 
 
 def declare_improvement(workspace: Workspace, one: Improvement, now: datetime | None = None) -> None:
-    """Write an improvement down, before its result is looked at."""
+    """Write an improvement down, before its result is looked at; what it names has to be in the record, if there is one."""
+    if log.snapshot(workspace.log).version >= 0:
+        improvement.checked(one)
+        with opened(workspace) as scope:
+            _known_cases(scope, one)
     improvement.declare(workspace, one, now or datetime.now(UTC))
+
+
+def _known_cases(scope: Scope, one: Improvement) -> None:
+    """Raise where a filter names what no case has, or sets cases beside themselves."""
+    for column, value in (*one.where, *one.against):
+        if not segments(scope, Question((), by=column, where=((column, value),))):
+            raise UnknownNameError(column, value, segments(scope, Question((), by=column)))
+    if both := set(one.where) & set(one.against):
+        column, value = sorted(both)[0]
+        raise RequestError(f"{column}={value} cannot be compared with itself.", "Name others with --against.")
 
 
 def foresee_improvement(workspace: Workspace, one: Improvement, told: Progress = silent) -> list[Foresight]:
@@ -389,6 +403,7 @@ def explore_change(workspace: Workspace, one: Improvement, span: Span, told: Pro
     improvement.checked(one)
     others = _others((known for known in improvement.records(workspace) if not _is(known.improvement, one)), one)
     with opened(workspace, told, moments=True) as scope:
+        _known_cases(scope, one)
         told("Comparing before and after", 0, 0)
         proof = prove(_looking(workspace, scope, one, span), _asked(one, Plan("once"), others), told)
     return proof, (EXPLORED,)
@@ -426,7 +441,8 @@ def prove_improvement(
         "measure": one.measure, "since": one.since, "ends": one.ends, "age_days": proof.seen.age_days,
         "window": [str(end) if end else None for end in span],
     }  # fmt: skip
-    improvement.looked(workspace, called, facts, now or datetime.now(UTC))
+    if not record.looks or record.looks[-1].facts != facts:  # another format of the same result is no other look
+        improvement.looked(workspace, called, facts, now or datetime.now(UTC))
     window = (
         ()
         if declared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated
 
@@ -30,6 +31,7 @@ from wellserved.cli.shared import (
 )  # fmt: skip
 from wellserved.errors import RequestError
 from wellserved.improvement import Improvement
+from wellserved.measure import find_measure
 from wellserved.measure.definition import Better as BetterName
 from wellserved.prove.proof import Proof
 from wellserved.render import data, insights, proofs, terminal
@@ -60,25 +62,27 @@ def _share(text: str | None) -> float | None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
     if not found or not 0 < float(found[1]) < 1000:
-        raise RequestError(f"{text!r} is no share.", "Write it as 10%.")
+        raise RequestError(f"--worthwhile {text!r} is no part of the level before.", "Write it as --worthwhile 10%.")
     return float(found[1]) / 100
 
 
 def _margins(many: list[str] | None) -> tuple[tuple[str, float | None], ...]:
+    """MEASURE=MARGIN: percentage points of a share, the unit of anything else."""
     found: list[tuple[str, float | None]] = []
     for one in many or []:
-        name, equals, margin = one.partition("=")
-        try:
-            found.append(
-                (
-                    name.strip(),
-                    float(margin.rstrip("% ")) / (100 if margin.strip().endswith("%") else 1) if equals else None,
-                )
-            )
-        except ValueError as error:
+        name, equals, margin = (part.strip() for part in one.partition("="))
+        if not equals:
+            found.append((name, None))
+            continue
+        share = find_measure(name).unit == "share"
+        number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%" if share else r"(\d+(?:\.\d+)?)", margin)
+        if not number or not 0 < float(number[1]) <= (100 if share else math.inf):
+            example = f"{name}=2%" if share else f"{name}=0.5, in {find_measure(name).unit}"
             raise RequestError(
-                f"--guardrail {one!r} has no margin.", "Write it as --guardrail reopen_rate=2%."
-            ) from error
+                f"--guardrail {one!r} has no margin above zero in the measure's unit.",
+                f"Write it as --guardrail {example}.",
+            )
+        found.append((name, float(number[1]) / (100 if share else 1)))
     return tuple(found)
 
 

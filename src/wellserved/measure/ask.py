@@ -120,7 +120,7 @@ def _as_of(scope: Scope) -> str:
     return f"CASE source {cases} ELSE 0 END"
 
 
-def _key(anchor: str, every: Every | None) -> str:
+def period_key(anchor: str, every: Every | None) -> str:
     """SQL: the period that a case belongs to, in integers: a day number, or yyyymm."""
     if every is None:
         return "0"
@@ -137,6 +137,11 @@ def _period(key: int, every: Every) -> Period:
     if every in ("day", "week"):
         return period_of(day_of(key), every)
     return period_of(date(key // 100, key % 100, 1), every)
+
+
+def period_start(key: int, every: Every) -> date:
+    """The first day of the period that a key names."""
+    return _period(key, every).start
 
 
 def _key_of(period: Period, every: Every) -> int:
@@ -193,7 +198,7 @@ def _aggregate(
         counted = "1 = 1" if same else fill(one.population, scope)
         sums += _sums(one, index, counted, scope)
     sql = (
-        f"SELECT {_key(anchor, question.every)} AS period, {_by(scope, question)} AS segment, {', '.join(sums)} "
+        f"SELECT {period_key(anchor, question.every)} AS period, {_by(scope, question)} AS segment, {', '.join(sums)} "
         f"FROM {scope.table} WHERE ({only}) AND {where} "
         f"AND {within(question, anchor)} GROUP BY 1, 2"
     )
@@ -241,7 +246,7 @@ def _waits(
         f"WHEN {one.waiting} THEN ({now} - {one.since}) * 2 + 1",
     )
     sql = (
-        f"SELECT {_key(one.anchor, question.every)} AS period, {_by(scope, question)} AS segment, "
+        f"SELECT {period_key(one.anchor, question.every)} AS period, {_by(scope, question)} AS segment, "
         f"{fill(f'CASE {ended} {waiting} END', scope)} AS coded "
         f"FROM {scope.table} WHERE {where} AND {within(question, one.anchor)}"
     )
@@ -306,7 +311,7 @@ def _spans(
     keys = {key for column in columns.values() for key, _ in column.n}
     today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(scope.zone)).date()
     if any(one.kind in ("stock", "stock_age") for one in question.measures):
-        first_key = f"SELECT MIN({_key('asked', every)}) AS a FROM {scope.table}"
+        first_key = f"SELECT MIN({period_key('asked', every)}) AS a FROM {scope.table}"
         found = scope.engine.ask(f"{first_key} WHERE {where} AND {within(question, 'asked')}", values).to_pydict()
         if found["a"][0] is not None:
             keys |= {found["a"][0], _key_of(period_of(today, every), every)}
@@ -348,7 +353,7 @@ def _stock(
         (1, {"day": "asked_day", "month": "asked_month"}, f"asked_s <= {_as_of(scope)}"),
         (-1, gone, f"closed = 1 AND asked_s <= {_as_of(scope)} AND resolved_s <= {_as_of(scope)}"),
     ):
-        key = _key("asked", question.every).replace("asked_day", sql["day"]).replace("asked_month", sql["month"])
+        key = period_key("asked", question.every).replace("asked_day", sql["day"]).replace("asked_month", sql["month"])
         before = f"{sql['day']} < {until}" if until else "1 = 1"
         found = scope.engine.ask(
             f"SELECT source, {_by(scope, question)} AS segment, {key} AS period, COUNT(*) AS n FROM {scope.table} "

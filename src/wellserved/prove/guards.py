@@ -72,7 +72,12 @@ def guard(one: Guardrail, seen: Seen, every: Every, together: int) -> Guarded:
         return Guarded(one, "worse", margin, harm, "got worse", seen.age_days)
     if harm.high <= margin:
         return Guarded(one, "not_worse", margin, harm, "is not worse by more than the margin", seen.age_days)
-    return Guarded(one, "cannot_tell", margin, harm, "may be worse by more than the margin", seen.age_days)
+    words = (
+        "may be worse by more than the margin"
+        if harm.low <= 0
+        else "leans to worse, if not surely enough among so many"
+    )
+    return Guarded(one, "cannot_tell", margin, harm, words, seen.age_days)
 
 
 def constant(seen: Seen) -> bool:

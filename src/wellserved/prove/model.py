@@ -58,21 +58,37 @@ class Products:
     observed: npt.NDArray[np.int64]  # B
 
 
-def whitened(columns: Floats, series: Floats, noise: Floats, seen: Mask) -> Products:
+@dataclass(frozen=True)
+class Whitened:
+    """Rows with the errors' structure filtered out of them: columns first, then series."""
+
+    rows: Floats  # B, J, n, K + S
+    log_variance: Floats  # n, B, J: of each row given those before it; 0 where nothing was seen
+    seen: Mask  # B, n
+    width: int  # K
+
+    def products(self, until: int | None = None) -> Products:
+        """All that a fit needs, of all rows or of the first ones: a row is filtered by what came before it alone."""
+        part = self.rows[:, :, :until]
+        left, right = part[..., : self.width].transpose(0, 1, 3, 2), part[..., self.width :]
+        zz = np.einsum("bjns,bjns->bjs", right, right)
+        observed = self.seen[:, :until].sum(axis=1)
+        return Products(
+            left @ part[..., : self.width], left @ right, zz, self.log_variance[:until].sum(axis=0), observed
+        )
+
+
+def whitened(columns: Floats, series: Floats, noise: Floats, seen: Mask) -> Whitened:
     """Filter columns (n, K) and series (B, n, S) with noise weights (B, n), skipping what was not seen (B, n)."""
     batches, periods = series.shape[:2]
     width = columns.shape[1]
     rows = np.concatenate([np.broadcast_to(columns, (batches, periods, width)), series], axis=2)
     rows = np.where(seen[:, :, None], rows, 0.0)
-    white, log_det = _filtered(rows, noise, seen)
-    left = white[..., :width].transpose(0, 1, 3, 2)
-    right = white[..., width:]
-    zz = np.einsum("bjns,bjns->bjs", right, right)
-    return Products(left @ white[..., :width], left @ right, zz, log_det, seen.sum(axis=1))
+    return Whitened(*_filtered(rows, noise, seen), seen, width)
 
 
 def _filtered(rows: Floats, noise: Floats, seen: Mask) -> tuple[Floats, Floats]:
-    """The whitened rows (B, J, n, C) and log |V| (B, J): one pass over the periods."""
+    """The whitened rows (B, J, n, C) and the logarithms of their variances (n, B, J): one pass over the periods."""
     batches, periods, width = rows.shape
     own = np.where(seen[:, None, :], (1 - SHARE)[None, :, None] * noise[:, None, :] + NUGGET, 1.0)
     fresh = SHARE * (1 - PHI**2)
@@ -92,7 +108,7 @@ def _filtered(rows: Floats, noise: Floats, seen: Mask) -> tuple[Floats, Floats]:
         mean += gain[:, :, None] * ahead
         mean *= phi_column
         variance = PHI**2 * variance * (1 - gain) + fresh
-    logs = np.where(seen.T[:, :, None], np.log(spread), 0.0).sum(axis=0)
+    logs: Floats = np.where(seen.T[:, :, None], np.log(spread), 0.0)
     return white.transpose(1, 2, 0, 3), logs
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,7 +24,7 @@ from wellserved.cases.fold import FOLDED_FROM, fold
 from wellserved.engine.duckdb import DuckDB, name
 from wellserved.errors import RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
-from wellserved.measure.ask import fill, filters, within
+from wellserved.measure.ask import fill, filters, period_key, period_start, within
 from wellserved.measure.interval import coded_quantile
 from wellserved.measure.waits import NEVER, sorted_groups
 from wellserved.moments import Every, NotComputed, Period, day_number, periods_between
@@ -52,6 +53,10 @@ class Seen:
     reason: str = ""  # why there is no series at all
     lacking: bool = False  # because the record does not hold what it takes
     counted: Measure | None = None  # of a wait: the share of cases within its level, which stands for it
+    shown: tuple[
+        float | None, ...
+    ] = ()  # of a wait: its quantile in each period, in its unit; None: not reached by that age
+    sides: tuple[float | None, float | None] = (None, None)  # the same over all periods before, and over all after
 
 
 @dataclass
@@ -121,7 +126,11 @@ def observe(
         return _nothing(measure, RENEWED)
     most = int((looking.known_until(where).date() - looking.change).days / 2)
     if looking.hurried and most < 1:
-        return _nothing(measure, "less than two days have passed since the change")
+        known = looking.known_until(where).date()
+        passed = (
+            "lies after the end of the record" if known < looking.change else "was less than two days before its end"
+        )
+        return _nothing(measure, f"the change {passed}, {known.isoformat()}")
     days = age_days or max(_age(looking, measure, question, most), at_least)
     scope = looking.at_age(measure.anchor, days * DAY)
     if measure.kind == "wait":
@@ -246,7 +255,27 @@ def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question,
         )
     seen = _shares(looking, scope, share, question, days, "quantile")
     observed = replace(seen.observed, level=level / measure.seconds, density=density, quantile=measure.quantile)
-    return replace(seen, measure=measure, observed=observed, counted=share)
+    seen = replace(seen, measure=measure, observed=observed, counted=share)
+    return replace(seen, **_quantiles(looking, scope, measure, question, coded, seen))
+
+
+def _quantiles(
+    looking: Looking, scope: Scope, measure: Measure, question: Question, coded: str, seen: Seen
+) -> dict[str, Any]:
+    """A wait's own quantile in each period, and on either side of the change: what was measured, not what is fitted."""
+    where, values = filters(scope, question)
+    at = {period.start: place for place, period in enumerate(seen.periods)}
+    late = day_number(seen.periods[min(seen.before, len(seen.periods) - 1)].start)
+    last = day_number(seen.periods[-1].end) if seen.periods else 0
+    span = f"{within(question, measure.anchor)} AND {measure.anchor}_day < {last}"
+    sides = f"CASE WHEN {measure.anchor}_day < {late} THEN 0 ELSE 1 END"
+    found = []
+    for key in (period_key(measure.anchor, looking.every), sides):
+        sql = f"SELECT {key} AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded FROM {scope.table} WHERE {where} AND {span}"
+        reduced = scope.engine.by_group(sql, values, partial(reduce_level, measure.quantile)).to_pylist()
+        found.append({row["period"]: row["level"] / measure.seconds for row in reduced if row["level"] is not None})
+    by_start = {period_start(key, looking.every): level for key, level in found[0].items()}
+    return {"shown": tuple(by_start.get(start) for start in at), "sides": (found[1].get(0), found[1].get(1))}
 
 
 def _unknown(looking: Looking, scope: Scope, measure: Measure, question: Question, unknown: str) -> float:

@@ -91,6 +91,7 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
         seen.observed, seen.before, asked.every, better, controls=controls, parallel=asked.parallel, plan=asked.plan,
         worthwhile=_on_scale(seen, asked.worthwhile),
     )  # fmt: skip
+    verdict = _as_measured(verdict, seen, bool(controls))
     told("Checking what would have spoilt it", 0, 0)
     tried = checks.Tried(seen, asked.every, better, tuple(controls), asked.parallel, verdict)
     verdict = _checked(verdict, _checks(looking, asked, tried)) if verdict.effect is not None else verdict
@@ -106,6 +107,15 @@ def _reward(asked: Asked, seen: Seen, better: Better, controls: list[Observed]) 
     inside = np.array([period.start < asked.paid_until < period.end for period in seen.periods], dtype=bool)
     size = np.where(inside, 0.0, seen.observed.size)
     return incentive(replace(seen.observed, size=size), seen.before, ended - seen.before, asked.every, better, controls)
+
+
+def _as_measured(verdict: Verdict, seen: Seen, apart: bool) -> Verdict:
+    """A wait's own quantiles in place of what stands for them in the fit; less controls, only the latter exists."""
+    if not seen.shown:
+        return verdict
+    before, after = seen.sides
+    lines = verdict.lines and (verdict.lines if apart else replace(verdict.lines, measured=seen.shown))
+    return replace(verdict, level_before=before, level_after=after, lines=lines)
 
 
 def _unseen(seen: Seen, better: Better, asked: Asked) -> Verdict:

@@ -109,7 +109,7 @@ def _likeliest(rest: Floats) -> int:
     """The node of the grid that explains the remainder best; no prior."""
     n = len(rest)
     z = (rest / rest.std())[None, :, None]
-    products = whitened(np.ones((n, 1)), z, np.ones((1, n)), np.ones((1, n), dtype=bool))
+    products = whitened(np.ones((n, 1)), z, np.ones((1, n)), np.ones((1, n), dtype=bool)).products()
     fit = posterior(products, [0], np.zeros((len(PHI), 1)), [], np.ones(len(PHI)))
     with np.errstate(divide="ignore"):
         return int(np.argmax(np.log(fit.weight[0]) - LOG_PRIOR))

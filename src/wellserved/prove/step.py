@@ -112,7 +112,7 @@ def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | Non
         part = slice(start, start + size)
         rows = z[part].T[None] if shared else z[part][:, :, None]
         rest = slice(0, 1) if shared else part
-        products = whitened(design.columns, rows, noise[rest], response.seen[rest])
+        products = whitened(design.columns, rows, noise[rest], response.seen[rest]).products()
         for place, (fits, trend) in enumerate(wanted):
             chosen = fits[trend]
             weights = [np.append(one, np.zeros(len(chosen) - len(one))) for one in contrasts.values()]
@@ -142,10 +142,11 @@ def foreseen_variance(
     if past.seen.sum() <= len(moving) or not z.any():
         return None
     weights = _of_mean_one(past)
-    known = whitened(design.columns[:before], z[:, :, None], weights, past.seen)
-    nothing = np.zeros((1, before + ahead, 1))
     usual = past.seen.sum() / (1 / weights[past.seen]).sum()  # of the noise: as much information a period as before
-    planned = whitened(design.columns, nothing, np.append(weights[0], np.full(ahead, usual))[None], seen[None])
+    noise = np.append(weights[0], np.full(ahead, usual))[None]
+    series = np.append(z[0], np.zeros(ahead))[None, :, None]
+    filtered = whitened(design.columns, series, noise, seen[None])
+    known, planned = filtered.products(before), filtered.products()
     found = {}
     for trend in TRENDS:
         chosen = design.fits[trend]
@@ -168,7 +169,7 @@ def trend_of(response: Response, every: Every) -> tuple[float, float] | None:
     z, _, unit = _standard(one)
     if not z.any():
         return 0.0, 0.0
-    products = whitened(columns, z[:, :, None], _of_mean_one(one), one.seen)
+    products = whitened(columns, z[:, :, None], _of_mean_one(one), one.seen).products()
     flat = np.zeros((len(PHI), len(chosen)))
     contrast = np.eye(len(chosen))[-1]
     found = posterior(products, chosen, flat, [contrast], within_variance(periods)).effects[0].times(unit)

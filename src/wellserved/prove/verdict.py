@@ -28,6 +28,7 @@ STATUSES: tuple[Status, ...] = (
 )  # fmt: skip
 Looks = Literal["once", "always", "planned"]
 LEAST_FREEDOM = 5  # periods more than columns; fewer were never measured
+TOO_WIDE_RATIO = 2 * math.log(4)  # a fourfold change either way is not excluded
 TOO_WIDE = 4.0  # residual standard deviations: a wider hull says nothing
 SMALLEST, LARGEST = 1e-100, 1e100  # beyond, squares leave the range of numbers
 POWER = 0.8416212335729143  # standard errors beyond an interval's end at which four in five changes are seen
@@ -155,14 +156,14 @@ def _head(observed: Observed, before: int, every: Every, better: Better, control
     after = observed.total.shape[-1] - before
     counted = observed.total if observed.family == "count" else observed.size
     counted = np.where(observed.seen, counted, 0.0)
-    ends = [_pooled(observed, part) for part in (slice(0, before), slice(before, None))]
+    ends = [pooled(observed, part) for part in (slice(0, before), slice(before, None))]
     return Verdict(
         "not_enough_data", "", better, every, before, after, float(counted[:before].sum()), float(counted[before:].sum()),
         ends[0], ends[1], None, None, {}, None, None, None, LEVEL, plan.looks, False, controls, None,
     )  # fmt: skip
 
 
-def _pooled(observed: Observed, part: slice) -> float | None:
+def pooled(observed: Observed, part: slice) -> float | None:
     """The measure over several periods taken together."""
     seen = observed.seen[part]
     if not seen.any():
@@ -281,7 +282,9 @@ def _decided(
         for trend, ends in judged.ends.items()
     }
     effect = in_unit(observed, working, level)
-    status, reason = _status(judged, bare, working, float(steps.sd[0]), head.better, worthwhile)
+    status, reason = _status(
+        judged, bare, working, float(steps.sd[0]), head.better, worthwhile, observed.ratio and observed.family != "rate"
+    )
     reach = float(special.ndtri((1 + head.level) / 2))
     half = (high - low) / 2 * ((reach + POWER) / reach if math.isfinite(reach) else 1.0)
     seen_at = in_unit(observed, Estimate(0.0, -half, half), level)
@@ -294,7 +297,7 @@ def _decided(
 
 
 def _status(
-    judged: Judged, bare: Judged, working: Estimate, sd: float, better: Better, worthwhile: float | None
+    judged: Judged, bare: Judged, working: Estimate, sd: float, better: Better, worthwhile: float | None, ratio: bool
 ) -> tuple[Status, str]:
     claim = int(judged.claims[0])
     if claim:
@@ -303,6 +306,8 @@ def _status(
         return "season_not_covered", "less than two years of history: the season of the year could have done this"
     if any(int(side[0]) for side in judged.sides.values()):
         return "depends_on_trend", "it holds only if one assumes what the trend would have done"
+    if ratio and working.high - working.low > TOO_WIDE_RATIO:
+        return "not_enough_data", "a fourfold change either way cannot be excluded"
     limit = 2 * worthwhile if worthwhile else TOO_WIDE * sd
     if working.high - working.low > limit:
         what = "twice the smallest effect worth having" if worthwhile else "four times what single periods vary by"

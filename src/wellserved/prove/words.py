@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from wellserved.measure import Measure
-from wellserved.measure.words import day, number, percent, plural
+from wellserved.measure.words import amount, day, number, percent, plural
 from wellserved.prove.proof import Proof
 from wellserved.prove.verdict import Estimate, Verdict
 
@@ -70,6 +70,8 @@ def span(effect: Estimate, measure: Measure) -> str:
 def headline(proof: Proof) -> str:
     """The verdict as a sentence that a boss can read."""
     one, verdict, when = label(proof), proof.verdict, day(proof.asked.on)
+    if verdict.effect is None and verdict.before < 1 and proof.seen.periods:
+        return f"Cannot tell whether {one} changed with {when}: {verdict.reason}; the record begins with {proof.seen.periods[0].label}."
     if verdict.effect is None:
         return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
     moved = _moved(verdict, proof.asked.measure)
@@ -99,13 +101,24 @@ def _moved(verdict: Verdict, measure: Measure) -> str:
 def standing(proof: Proof) -> list[str]:
     """What else has to be said: both trends, what could have been seen, age, and what is still to come."""
     verdict, measure, said = proof.verdict, proof.asked.measure, []
+    if verdict.level_before is not None and verdict.level_after is not None:
+        said.append(f"{amount(verdict.level_before, measure)} before, {amount(verdict.level_after, measure)} after.")
+    if verdict.effect is not None and verdict.status in ("no_change_seen", "not_enough_data"):
+        said.append(
+            f"Best guess: {size(verdict.effect.value, measure)} {way(verdict.effect.value)} than without the change."
+        )
     if verdict.by_trend and not proof.asked.parallel:
         parts = [
             f"had its trend {'gone on' if trend == 'continues' else 'stopped'}, {span(one, measure)}"
             for trend, one in verdict.by_trend.items()
         ]
         said.append(f"Both ways of going on without the change: {'; '.join(parts)}.")
-    if verdict.smallest is not None and math.isfinite(verdict.smallest):
+    level = verdict.level_before
+    if (
+        verdict.smallest is not None
+        and math.isfinite(verdict.smallest)
+        and (not level or verdict.smallest < 0.9 * level)
+    ):
         said.append(f"A change of {size(verdict.smallest, measure)} would have been seen four times in five.")
     if proof.seen.age_days is not None:
         said.append(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wellserved.measure.words import number, percent
+from wellserved.measure.words import amount, number, percent
 from wellserved.moments import NotComputed
 from wellserved.prove.adoption import Adoption
 from wellserved.prove.agreement import Agreement
@@ -16,7 +16,7 @@ from wellserved.prove.gap import Gaps
 from wellserved.prove.observe import Seen
 from wellserved.prove.retention import Retention, retention
 from wellserved.prove.shift import Shift
-from wellserved.prove.verdict import Estimate
+from wellserved.prove.verdict import Estimate, pooled
 from wellserved.prove.words import size, span, way
 from wellserved.render.pictures import Picture, both
 from wellserved.render.svg import ALARM, INK, LINE, MUTED, Frame, Scale, drawing, label, ticks
@@ -36,13 +36,18 @@ def shift_table(seen: Seen, found: Shift) -> Table:
         )
         return Table(f"No shift is seen in {seen.measure.name}", ("why",), ((why,),), EXPLORES)
     labels = [period.label for period in seen.periods]
-    change = (
-        f"{(2.718281828459045**found.size - 1):+.0%}"
-        if seen.observed.ratio
-        else f"{found.size:+.4g} {seen.measure.unit}"
+    sides = [pooled(seen.observed, part) for part in (slice(0, found.at), slice(found.at, None))]
+    before, after = (amount(one, seen.measure) if one is not None else "" for one in sides)
+    row = (
+        labels[found.at],
+        labels[found.first],
+        labels[found.last],
+        before,
+        after,
+        round(found.statistic, 2),
+        found.limit,
     )
-    row = (labels[found.at], labels[found.first], labels[found.last], change, round(found.statistic, 2), found.limit)
-    columns = ("from", "not before", "not after", "by", "statistic", "limit")
+    columns = ("from", "not before", "not after", "before", "after", "statistic", "limit")
     return Table(f"{seen.measure.name} shifted", columns, (row,), EXPLORES)
 
 
@@ -78,7 +83,7 @@ def _effect(one: Estimate, found: Adoption) -> str:
 
 def _span(one: Estimate, found: Adoption) -> str:
     if found.relative:
-        return f"{one.low:+.1%} to {one.high:+.1%}"
+        return " to ".join(f"{end:+.1%}" if math.isfinite(end) else "any amount" for end in (one.low, one.high))
     return span(one, found.measure)
 
 

@@ -32,7 +32,7 @@ SAFE = {
 def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
     """Verdict, guardrails, checks, and the numbers period by period."""
     said = [*notes, headline(proof), *standing(proof)]
-    status = "blocked by a guardrail" if proof.blocked else proof.verdict.status.replace("_", " ")
+    status = status_words(proof)
     tables = [
         Table(f"{title(proof)} Verdict: {status}", ("what can be said",), tuple((line,) for line in said)),
         *found_tables(proof),
@@ -47,6 +47,11 @@ def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
     if proof.verdict.lines:
         tables.append(numbers_table(proof))
     return tables
+
+
+def status_words(proof: Proof) -> str:
+    """The verdict's name as it is shown."""
+    return "blocked by a guardrail" if proof.blocked else proof.verdict.status.replace("_", " ")
 
 
 def found_tables(proof: Proof) -> list[Table]:
@@ -198,6 +203,8 @@ def _drawn(proof: Proof, frame: Frame) -> str:
     low, high = min([*seen, *bands]), max([*seen, *bands])
     reach = 3 * (max(seen) - min(seen)) or 1.0  # a very wide band does not squeeze the measure to a line
     low, high = max(low, min(seen) - reach), min(high, max(seen) + reach)
+    room = (high - low) * 0.04  # a dot at the edge is a whole dot
+    low, high = low - room, high + room
     low = max(low, 0.0) if min(seen) >= 0 else low
     y = Scale(low, high, frame.height - frame.bottom, frame.top)
     x = Scale(-0.5, count - 0.5, frame.left, frame.width - frame.right)
@@ -282,6 +289,8 @@ def proof_page(proof: Proof, notes: tuple[str, ...]) -> str:
         "proof.html",
         title=title(proof),
         headline=headline(proof),
+        status=status_words(proof).capitalize(),
+        alarm=bool(proof.blocked) or proof.verdict.status == "worse",
         said=standing(proof),
         pictures=[proof_picture(proof)] if drawn else [],
         numbers=numbers_table(proof) if drawn else None,
