@@ -547,6 +547,28 @@ def test_the_other_commands_answer(houses: dict[str, Workspace]) -> None:
     assert "Two more people" in run(houses["dumping"], "improve", "list", "--format", "md")
 
 
+@pytest.mark.parametrize(
+    "on",
+    [
+        START - timedelta(days=400),
+        START,
+        CHANGE + timedelta(weeks=38),
+        CHANGE + timedelta(weeks=41),
+        CHANGE + timedelta(weeks=90),
+    ],
+)
+@pytest.mark.parametrize("hurried", [True, False])
+def test_a_change_at_the_edges_of_the_record_has_a_reason_or_a_verdict(
+    houses: dict[str, Workspace], on: date, hurried: bool
+) -> None:
+    with actions.opened(houses["none"], moments=True) as scope:
+        looking = Looking(scope, "moments", actions.opening_hours(houses["none"]), on, "month", hurried=hurried)
+        for name in ("time_to_resolution", "reopen_rate", "contacts", "asked", "still_open"):
+            seen = observe(looking, find_measure(name), OURS, age_days=5)
+            verdict = change(seen.observed, seen.before, "month", "lower") if not seen.reason else None
+            assert seen.reason or (verdict is not None and (verdict.reason or verdict.effect is not None)), name
+
+
 def test_mistakes_say_what_to_do(houses: dict[str, Workspace]) -> None:
     home = ["--home", str(houses["none"].folder)]
     for command in (
@@ -558,6 +580,8 @@ def test_mistakes_say_what_to_do(houses: dict[str, Workspace]) -> None:
         ["prove", "--measure", "time_to_resolution", "--change", "2023-01-02", "--guardrail", "contacts=x"],
         ["prove", "--measure", "time_to_resolution", "--change", "2023-01-02", "--against", "team=Nobody"],
         ["prove", "--measure", "asked", "--change", "2023-01-02", "--better", "sideways"],
+        ["prove", "--measure", "time_to_resolution", "--change", "2023-01-02", "--since", "2023-06-01"],
+        ["prove", "--measure", "time_to_resolution", "--change", "2023-01-02", "--until", "2022-06-01"],
         ["improve", "change", "unknown", "--what", "x"],
         ["adopted", "--by", "team", "--since", "Ours", "--measure", "time_to_resolution"],
         ["adopted", "--by", "team", "--since", "Ours=2023-01-02", "--measure", "time_to_resolution"],

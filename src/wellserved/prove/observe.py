@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,7 +21,7 @@ import pyarrow as pa
 from wellserved.calendar import Calendars
 from wellserved.cases.fold import FOLDED_FROM, fold
 from wellserved.engine.duckdb import DuckDB, name
-from wellserved.errors import RequestError
+from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
 from wellserved.measure.ask import fill, filters, period_key, period_start, within
 from wellserved.measure.interval import coded_quantile
@@ -76,6 +75,10 @@ class Looking:
     def __post_init__(self) -> None:
         if not isinstance(self.scope.engine, DuckDB):
             raise RequestError("A change is proved on DuckDB alone.", "Unset WELLSERVED_ENGINE for this question.")
+        if (self.since and self.change <= self.since) or (self.until and self.change >= self.until):
+            raise PeriodError(
+                f"The change, {self.change}, lies outside the window.", "Give --since before it and --until after it."
+            )
         self.db = self.scope.engine.db
 
     def known_until(self, where: tuple[tuple[str, str], ...]) -> datetime:
@@ -256,26 +259,31 @@ def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question,
     seen = _shares(looking, scope, share, question, days, "quantile")
     observed = replace(seen.observed, level=level / measure.seconds, density=density, quantile=measure.quantile)
     seen = replace(seen, measure=measure, observed=observed, counted=share)
-    return replace(seen, **_quantiles(looking, scope, measure, question, coded, seen))
+    if not seen.periods:
+        return seen
+    shown, sides = _quantiles(looking, scope, measure, question, coded, seen)
+    return replace(seen, shown=shown, sides=sides)
 
 
 def _quantiles(
     looking: Looking, scope: Scope, measure: Measure, question: Question, coded: str, seen: Seen
-) -> dict[str, Any]:
+) -> tuple[tuple[float | None, ...], tuple[float | None, float | None]]:
     """A wait's own quantile in each period, and on either side of the change: what was measured, not what is fitted."""
     where, values = filters(scope, question)
-    at = {period.start: place for place, period in enumerate(seen.periods)}
-    late = day_number(seen.periods[min(seen.before, len(seen.periods) - 1)].start)
-    last = day_number(seen.periods[-1].end) if seen.periods else 0
-    span = f"{within(question, measure.anchor)} AND {measure.anchor}_day < {last}"
-    sides = f"CASE WHEN {measure.anchor}_day < {late} THEN 0 ELSE 1 END"
+    day = f"{measure.anchor}_day"
+    first, last = (day_number(one) for one in (seen.periods[0].start, seen.periods[-1].end))
+    late = day_number(seen.periods[seen.before].start) if seen.before < len(seen.periods) else last
+    sides = f"CASE WHEN {day} < {min(day_number(looking.change), late)} THEN 0 WHEN {day} >= {late} THEN 1 END"
     found = []
     for key in (period_key(measure.anchor, looking.every), sides):
-        sql = f"SELECT {key} AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded FROM {scope.table} WHERE {where} AND {span}"
+        sql = (
+            f"SELECT {key} AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded "
+            f"FROM {scope.table} WHERE {where} AND {day} >= {first} AND {day} < {last}"
+        )
         reduced = scope.engine.by_group(sql, values, partial(reduce_level, measure.quantile)).to_pylist()
         found.append({row["period"]: row["level"] / measure.seconds for row in reduced if row["level"] is not None})
     by_start = {period_start(key, looking.every): level for key, level in found[0].items()}
-    return {"shown": tuple(by_start.get(start) for start in at), "sides": (found[1].get(0), found[1].get(1))}
+    return tuple(by_start.get(one.start) for one in seen.periods), (found[1].get(0), found[1].get(1))
 
 
 def _unknown(looking: Looking, scope: Scope, measure: Measure, question: Question, unknown: str) -> float:
