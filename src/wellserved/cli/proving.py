@@ -34,11 +34,12 @@ from wellserved.improvement import Improvement
 from wellserved.measure import find_measure
 from wellserved.measure.definition import Better as BetterName
 from wellserved.prove.proof import Proof
-from wellserved.render import data, insights, proofs, terminal
+from wellserved.render import data, insights, proofs, svg, terminal
 
 improve = typer.Typer(help="Declare improvements before their result is looked at.", no_args_is_help=True)
 app.add_typer(improve, name="improve")
 
+Length = Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")]
 Against = Annotated[
     list[str] | None,
     typer.Option("--against", help="COLUMN=VALUE of cases in which nothing was changed; repeat for more."),
@@ -150,13 +151,12 @@ def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: O
     if format_ is Format.html:
         write(proofs.proof_page(proof, notes), output)
         return
-    drawn = [proofs.proof_picture(proof)] if proof.verdict.lines else []
-    tables = proofs.proof_tables(proof, notes)
     if format_ is Format.svg:
-        if not drawn:
+        if not proof.verdict.lines:
             raise RequestError("There is no picture: no fit was made.", "Read why with --format text.")
-        write(str(drawn[0].svg).split("</svg>")[0] + "</svg>\n", output)
+        write(proofs.proof_svg(proof, svg.WIDE) + "\n", output)
         return
+    tables = proofs.proof_tables(proof, notes)
     shown = tables[:-1] if format_ is Format.text and proof.verdict.lines else tables
     show_tables(shown, format_, output)
 
@@ -164,7 +164,7 @@ def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: O
 @app.command()
 def shift(
     name: Annotated[str, typer.Argument(help="A measure, as listed by `wellserved measures`.")],
-    every: Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")] = Every.week,
+    every: Length = Every.week,
     where: Where = None,
     since: Since = None,
     until: Until = None,
@@ -189,7 +189,7 @@ def adopted(
         ),
     ],
     measure: Annotated[str, typer.Option("--measure", help="The measure that is to get better.")],
-    every: Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")] = Every.week,
+    every: Length = Every.week,
     where: Where = None,
     age: Age = None,
     format_: FormatOption = Format.text,
@@ -276,7 +276,7 @@ def add(
     who: Annotated[str, typer.Option("--who", help="Who did it.")] = "",
     idea_from: Annotated[str, typer.Option("--idea-from", help="Whose idea it was.")] = "",
     helper: Annotated[list[str] | None, typer.Option("--helper", help="Who helped; repeat for more.")] = None,
-    every: Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")] = Every.week,
+    every: Length = Every.week,
     where: Where = None,
     against: Against = None,
     parallel: Parallel = False,

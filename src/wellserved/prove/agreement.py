@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -119,6 +121,12 @@ def alpha_interval(
     return float(low), float(high)
 
 
+def usual_scale(rows: Sequence[Mapping[str, object]]) -> str:
+    """The scale of most rows; of several such, the first by name."""
+    counts = Counter(str(one["scale"]) for one in rows)
+    return min(counts, key=lambda name: (-counts[name], name))
+
+
 def judged_twice(moments: Moments) -> tuple[str, Floats]:
     """Self-ratings beside customers' ratings of the same cases: the scale, and both in two rows."""
     sql = f"""
@@ -132,7 +140,7 @@ def judged_twice(moments: Moments) -> tuple[str, Floats]:
             "No case was rated both by those who served and by the customer, on one scale.",
             f"Scales: {', '.join(SCALES)}.",
         )
-    scale = max({str(one["scale"]) for one in rows}, key=lambda one: sum(row["scale"] == one for row in rows))
+    scale = usual_scale(rows)
     kept = [(float(one["own"]), float(one["theirs"])) for one in rows if one["scale"] == scale]
     return scale, np.array(kept).T
 

@@ -19,6 +19,7 @@ from wellserved.engine.duckdb import name
 from wellserved.errors import RequestError
 from wellserved.measure import Question, Scope
 from wellserved.measure.ask import filters
+from wellserved.measure.interval import Z
 from wellserved.prove.model import Floats
 
 MOST = 12  # drivers up to which all orders are gone through; beyond, relative weights
@@ -81,7 +82,7 @@ class Odds:
 
     def interval(self) -> tuple[Floats, Floats]:
         """95% (Wald)."""
-        return self.coefficients - 1.959963984540054 * self.errors, self.coefficients + 1.959963984540054 * self.errors
+        return self.coefficients - Z * self.errors, self.coefficients + Z * self.errors
 
 
 def proportional_odds(rating: npt.NDArray[np.int64], drivers: Floats, weight: Floats | None = None) -> Odds:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wellserved.measure import Measure
+from wellserved.measure.interval import Z
 from wellserved.prove.design import TWO_YEARS, season
 from wellserved.prove.guards import usual_margin
 from wellserved.prove.observe import Looking, observe
@@ -15,9 +16,9 @@ from wellserved.prove.proof import Asked, rails
 from wellserved.prove.response import respond
 from wellserved.prove.sequence import EIGHT_WEEKS
 from wellserved.prove.step import foreseen_variance
-from wellserved.prove.verdict import Estimate, in_unit
+from wellserved.prove.verdict import POWER, Estimate, height, in_unit
 
-SEEN, SHOWN = 1.959964 + 0.841621, 1.959964  # standard errors: seen four times in five; a margin that can just be shown
+SEEN, SHOWN = Z + POWER, Z  # standard errors: seen four times in five; a margin that can just be shown
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ def _one(
         return Foresight(
             measure, called, None, None, margin, None, seen.age_days, "too little history, or it never varies"
         )
-    level = float(seen.observed.total[:before][past].sum() / seen.observed.size[:before][past].sum())
-    if seen.observed.family == "quantile":
-        level = seen.observed.level
+    level = height(seen.observed, before)
     error = math.sqrt(max(found.values()))
     up = asked.better == "higher" or measure.better == "higher"
     reach = [in_unit(seen.observed, Estimate(0.0, -part * error, part * error), level) for part in (SEEN, SHOWN)]

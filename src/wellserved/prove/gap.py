@@ -12,6 +12,7 @@ from wellserved.errors import RequestError
 from wellserved.measure import Question
 from wellserved.measure.ask import filters
 from wellserved.measure.timeline import Moments
+from wellserved.prove.agreement import usual_scale
 
 FEWEST = 10  # cases in a segment
 
@@ -68,7 +69,7 @@ def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ..
             "No customer said what they expected before delivery and rated it after, on one scale.",
             "Record moments of the kind `expected`, with score and scale, before the case is resolved.",
         )
-    scale = max({str(one["scale"]) for one in rows}, key=lambda one: sum(row["scale"] == one for row in rows))
+    scale = usual_scale(rows)
     pairs: dict[str, list[tuple[float, float]]] = {}
     for one in rows:
         if one["scale"] == scale:

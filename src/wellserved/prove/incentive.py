@@ -14,7 +14,7 @@ from wellserved.moments import Every
 from wellserved.prove.design import TRENDS, TWO_YEARS, Trend, step_design
 from wellserved.prove.response import Observed, respond
 from wellserved.prove.step import Steps, fit_steps
-from wellserved.prove.verdict import LEAST_FREEDOM, Estimate, in_unit
+from wellserved.prove.verdict import LEAST_FREEDOM, Estimate, height, in_unit
 
 Lasting = Literal["lasting", "fading", "backfiring", "no_effect_seen", "cannot_tell", "not_enough_data"]
 
@@ -65,19 +65,11 @@ def incentive(
         )
     names = ("step 0", "step 1", "difference")
     hulls = [_hull(fitted, name) for name in names]
-    level = _level(observed, before)
+    level = height(observed, before)
     paid_for, after, difference = (in_unit(observed, one, level) for one in hulls)
     by_trend = {trend: tuple(in_unit(observed, _one(fitted, name, trend), level) for name in names) for trend in TRENDS}
     good = 1 if better == "higher" else -1
     return Incentive(_lasting(hulls, good), "", paid_for, after, difference, by_trend)
-
-
-def _level(observed: Observed, before: int) -> float:
-    seen = observed.seen[:before]
-    total, size = observed.total[:before][seen].sum(), observed.size[:before][seen].sum()
-    if observed.family == "quantile":
-        return observed.level
-    return float(np.exp(total / size) if observed.family == "duration" else total / size)
 
 
 def _one(fitted: Steps, name: str, trend: Trend) -> Estimate:

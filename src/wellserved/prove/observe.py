@@ -27,7 +27,7 @@ from wellserved.measure.ask import fill, filters, period_key, period_start, with
 from wellserved.measure.interval import coded_quantile
 from wellserved.measure.waits import NEVER, sorted_groups
 from wellserved.moments import Every, NotComputed, Period, day_number, periods_between
-from wellserved.prove.response import Family, Observed
+from wellserved.prove.response import Family, Observed, density_at
 
 DAY = 86_400
 STORY = 0.9  # the age at which so many cases have had their last word is the age they are looked at
@@ -301,10 +301,7 @@ def _unknown(looking: Looking, scope: Scope, measure: Measure, question: Questio
 
 
 def reduce_level(quantile: float, batches: Iterable[pa.RecordBatch]) -> pa.Table:
-    """Per group: the quantile in seconds and the density of the waits' logarithms there; open cases wait on.
-
-    A Gaussian kernel, bandwidth 1.06·sd·n^(-1/5) (Silverman 1986, equation 3.28).
-    """
+    """Per group: the quantile in seconds and the density of the waits' logarithms there; open cases wait on."""
     rows = []
     for (period, segment), coded in sorted_groups(batches):
         n = len(coded)
@@ -313,10 +310,8 @@ def reduce_level(quantile: float, batches: Iterable[pa.RecordBatch]) -> pa.Table
         seconds = coded_quantile(coded, quantile)[0]
         level, density = (int(seconds) if seconds < NEVER >> 1 else None), None
         logs = np.log(ended[ended > 0])
-        if level and len(logs) > 1 and (spread := float(logs.std(ddof=1))) > 0:
-            width = 1.06 * spread * len(logs) ** -0.2
-            kernel = np.exp(-(((logs - math.log(level)) / width) ** 2) / 2).sum()
-            density = float(kernel / (n * width * math.sqrt(2 * math.pi)))
+        if level and len(logs) > 1 and np.ptp(logs) > 0:
+            density = density_at(logs, math.log(level), n)
         rows.append((period, segment, n, level, density))
     names = (
         ("period", pa.int64()),

@@ -6,6 +6,7 @@ taken on the logarithm, so that an effect is a ratio; s² stays free, so that mo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -97,38 +98,46 @@ def difference(of: Response, controls: list[Response], before: int) -> Response:
 
 def _counts(y: Floats, exposure: Floats, columns: Floats, seen: Mask) -> tuple[Floats, Floats]:
     """Poisson with a log link: eta - log E + (y - mu)/mu, noise 1/mu."""
-    offset = np.log(exposure)
-    least = np.log(0.5 / np.where(seen, exposure, 0.0).sum(axis=1, keepdims=True))  # half an event in all
-    eta = np.log(y + 0.5)
-    for _ in range(STEPS):
+
+    def at(eta: Floats) -> tuple[Floats, Floats]:
         mu = np.exp(eta)
-        working = eta - offset + (y - mu) / mu
-        fitted = np.maximum(_weighted(columns, working, np.where(seen, mu, 0.0)), least) + offset
-        done = np.abs(fitted - eta).max(initial=0.0, where=seen) < 1e-9
-        eta = fitted
-        if done:
-            break
-    mu = np.exp(eta)
-    return eta - offset + (y - mu) / mu, 1 / mu
+        return (y - mu) / mu, mu
+
+    least = np.log(0.5 / np.where(seen, exposure, 0.0).sum(axis=1, keepdims=True))  # half an event in all
+    return _reweighted(at, np.log(y + 0.5), np.log(exposure), (least, np.full_like(least, np.inf)), columns, seen)
 
 
 def _rates(k: Floats, n: Floats, columns: Floats, seen: Mask) -> tuple[Floats, Floats]:
     """Binomial with a logit link: eta + (k/N - p)/(p(1 - p)), noise 1/(N·p(1 - p))."""
-    everything = np.where(seen, n, 0.0).sum(axis=1, keepdims=True)
-    furthest = np.log(2 * everything + 1)  # half an event in all
-    eta = np.log((k + 0.5) / (n - k + 0.5))
-    for _ in range(STEPS):
+
+    def at(eta: Floats) -> tuple[Floats, Floats]:
         p = 1 / (1 + np.exp(-eta))
         spread = p * (1 - p)
-        working = eta + (k / n - p) / spread
-        fitted = np.clip(_weighted(columns, working, np.where(seen, n * spread, 0.0)), -furthest, furthest)
+        return (k / n - p) / spread, n * spread
+
+    furthest = np.log(2 * np.where(seen, n, 0.0).sum(axis=1, keepdims=True) + 1)  # half an event in all
+    start = np.log((k + 0.5) / (n - k + 0.5))
+    return _reweighted(at, start, np.zeros_like(start), (-furthest, furthest), columns, seen)
+
+
+def _reweighted(
+    at: Callable[[Floats], tuple[Floats, Floats]],
+    eta: Floats,
+    offset: Floats,
+    ends: tuple[Floats, Floats],
+    columns: Floats,
+    seen: Mask,
+) -> tuple[Floats, Floats]:
+    """Working response and noise where the fit of reweighted least squares comes to rest; `at` gives step and weight."""
+    for _ in range(STEPS):
+        step, weight = at(eta)
+        fitted = np.clip(_weighted(columns, eta - offset + step, np.where(seen, weight, 0.0)), *ends) + offset
         done = np.abs(fitted - eta).max(initial=0.0, where=seen) < 1e-9
         eta = fitted
         if done:
             break
-    p = 1 / (1 + np.exp(-eta))
-    spread = p * (1 - p)
-    return eta + (k / n - p) / spread, 1 / (n * spread)
+    step, weight = at(eta)
+    return eta - offset + step, 1 / weight
 
 
 def _weighted(columns: Floats, working: Floats, weight: Floats) -> Floats:
@@ -147,8 +156,7 @@ def of_records(
 ) -> Observed:
     """Records, each with its period (0 is the first) and value, as a measure by period.
 
-    A quantile's level, and the density of the logarithms there, come from the records before the change: a Gaussian
-    kernel, bandwidth 1.06·sd·n^(-1/5) (Silverman 1986, equation 3.28).
+    A quantile's level, and the density of the logarithms there, come from the records before the change.
     """
     size = _summed(period, np.ones(len(period)), periods)
     if family == "count":
@@ -156,11 +164,19 @@ def of_records(
     if family == "quantile":
         early = np.log(values[period < before])
         level = float(np.quantile(early, quantile, method="inverted_cdf"))
-        width = 1.06 * float(early.std(ddof=1)) * len(early) ** -0.2
-        density = float(np.exp(-(((early - level) / width) ** 2) / 2).mean() / (width * np.sqrt(2 * np.pi)))
+        density = density_at(early, level, len(early))
         within = _summed(period, np.where(np.log(values) <= level, 1.0, 0.0), periods)
         return Observed("quantile", within, size, float(np.exp(level)), density, quantile)
     return Observed(family, _summed(period, np.log(values) if family == "duration" else values, periods), size)
+
+
+def density_at(values: Floats, at: float, n: int) -> float:
+    """Density of n values at a point, of which those not given lie far off.
+
+    A Gaussian kernel, bandwidth 1.06·sd·n^(-1/5) (Silverman 1986, equation 3.28).
+    """
+    width = 1.06 * float(values.std(ddof=1)) * len(values) ** -0.2
+    return float(np.exp(-(((values - at) / width) ** 2) / 2).sum() / (n * width * np.sqrt(2 * np.pi)))
 
 
 def _summed(period: npt.NDArray[np.int64], values: Floats, periods: int) -> Floats:

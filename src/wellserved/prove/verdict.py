@@ -178,6 +178,11 @@ def pooled(observed: Observed, part: slice) -> float | None:
     return total / size
 
 
+def height(observed: Observed, before: int) -> float:
+    """The level before the change at which effects are turned into the unit; 0: nothing is known of it."""
+    return observed.level if observed.family == "quantile" else pooled(observed, slice(0, before)) or 0.0
+
+
 def _refused(observed: Observed, before: int, every: Every) -> str:
     """Why no fit is made; empty where one is."""
     seen = observed.seen
@@ -194,11 +199,11 @@ def _refused(observed: Observed, before: int, every: Every) -> str:
     if early < 3:
         return f"only {early} {every}s before the change say something"
     if observed.family in ("count", "rate"):
-        for name, part in (("before", slice(0, before)), ("after", slice(before, None))):
-            happened = float(observed.total[part][seen[part]].sum())
-            other = float(observed.size[part][seen[part]].sum()) - happened if observed.family == "rate" else math.inf
-            if name == "before" and min(happened, other) < FEW:
-                return f"only {min(happened, other):g} {'events' if happened < other else 'cases without the event'} before the change"
+        before_it = seen & (np.arange(len(seen)) < before)
+        happened = float(observed.total[before_it].sum())
+        other = float(observed.size[before_it].sum()) - happened if observed.family == "rate" else math.inf
+        if min(happened, other) < FEW:
+            return f"only {min(happened, other):g} {'events' if happened < other else 'cases without the event'} before the change"
     return ""
 
 
@@ -289,7 +294,7 @@ def _decided(
     half = (high - low) / 2 * ((reach + POWER) / reach if math.isfinite(reach) else 1.0)
     seen_at = in_unit(observed, Estimate(0.0, -half, half), level)
     smallest = abs(seen_at.low) if head.better == "lower" else seen_at.high
-    lines = _lines(observed, response, steps, design, head.before, working)
+    lines = _lines(observed, response, steps, design, head.before, working, head.controls > 0)
     return replace(
         head, status=status, reason=reason, effect=effect, relative=_relative(effect, level), by_trend=by_trend,
         working=working, p=float(steps.p()[0]), smallest=smallest, lines=lines,
@@ -336,7 +341,7 @@ def _relative(effect: Estimate, level: float) -> Estimate | None:
 
 
 def _lines(
-    observed: Observed, response: Response, steps: Steps, design: Design, before: int, working: Estimate
+    observed: Observed, response: Response, steps: Steps, design: Design, before: int, working: Estimate, apart: bool
 ) -> Lines:
     """What either trend would have brought, back in the unit; slope change and step are left out of it.
 
@@ -353,10 +358,11 @@ def _lines(
     after = np.arange(len(near)) >= before
     low = np.where(after, near - working.high, base["continues"])
     high = np.where(after, near - working.low, base["continues"])
-    alone = respond(observed, design.of_response())
-    early = response.seen[0] & ~after
-    lift = float((alone.z[0] - response.z[0])[early].mean())
-    points = _raw(observed) if lift == 0 else np.array(back(response.z[0] + lift))
+    lift, points = 0.0, _raw(observed)
+    if apart:
+        alone, early = respond(observed, design.of_response()), response.seen[0] & ~after
+        lift = float((alone.z[0] - response.z[0])[early].mean())
+        points = np.array(back(response.z[0] + lift))
     measured = tuple(float(value) if seen else None for value, seen in zip(points, response.seen[0], strict=True))
     return Lines(
         measured, {trend: back(line + lift) for trend, line in base.items()}, back(low + lift), back(high + lift)

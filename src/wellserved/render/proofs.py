@@ -138,6 +138,7 @@ def numbers_table(proof: Proof) -> Table:
 def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
     """Everything, for programs; no infinity, no NaN."""
     verdict = proof.verdict
+    numbers = numbers_table(proof) if verdict.lines else None
     return {
         "status": "blocked" if proof.blocked else verdict.status,
         "asked_as": proof.asked.called or "exploration",
@@ -161,9 +162,7 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
         "reward": _plain(asdict(proof.reward)) if proof.reward else None,
         "checks": [asdict(one) for one in verdict.checks],
         "guardrails": [_guarded(one) for one in proof.guarded],
-        "periods": [dict(zip(numbers_table(proof).columns, row, strict=True)) for row in numbers_table(proof).rows]
-        if verdict.lines
-        else [],
+        "periods": [dict(zip(numbers.columns, row, strict=True)) for row in numbers.rows] if numbers else [],
     }
 
 
@@ -190,11 +189,12 @@ def proof_picture(proof: Proof) -> Picture:
     """The measure, what either trend would have brought, and the day of the change."""
     return both(
         f"Measured (dots, {proof.asked.measure.unit}), and what was to be expected without the change",
-        lambda frame: _drawn(proof, frame),
+        lambda frame: proof_svg(proof, frame),
     )
 
 
-def _drawn(proof: Proof, frame: Frame) -> str:
+def proof_svg(proof: Proof, frame: Frame) -> str:
+    """One drawing of it."""
     lines, unit = proof.verdict.lines, proof.asked.measure.unit
     assert lines is not None
     count, start = len(lines.measured), proof.verdict.before
