@@ -356,7 +356,7 @@ def declare_improvement(workspace: Workspace, one: Improvement, now: datetime | 
     """Write an improvement down, before its result is looked at; what it names has to be in the record, if there is one."""
     if log.snapshot(workspace.log).version >= 0:
         improvement.checked(one)
-        with opened(workspace) as scope:
+        with opened(workspace, moments=True) as scope:
             _known_cases(scope, one)
     improvement.declare(workspace, one, now or datetime.now(UTC))
 
@@ -478,7 +478,7 @@ def _looking(workspace: Workspace, scope: Scope, one: Improvement, span: Span) -
 
 
 def _asked(one: Improvement, plan: Plan, others: tuple[tuple[str, date], ...], called: str = "") -> Asked:
-    rails = tuple(Guardrail(find_measure(called), margin) for called, margin in one.guardrails)
+    rails = tuple(Guardrail(find_measure(name), margin) for name, margin in one.guardrails)
     return Asked(
         find_measure(one.measure), date.fromisoformat(one.since), one.every, one.where, one.better, one.against,
         one.parallel, rails, one.expected, one.age_days, others,
@@ -579,7 +579,7 @@ def prove_adoption(
 
 def find_drivers(workspace: Workspace, where: tuple[tuple[str, str], ...], told: Progress = silent) -> Drivers:
     """What goes with bad ratings."""
-    with opened(workspace, told) as scope:
+    with opened(workspace, told, moments=True) as scope:
         told("Weighing drivers", 0, 0)
         return what_drives(scope, where)
 
