@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from wellserved.chart import Chart, draw_up
 from wellserved.chart.limits import Limits
@@ -137,3 +139,30 @@ def test_the_numbers_of_a_chart_are_those_of_its_series() -> None:
     assert [row["value"] for row in numbers] == NOISE
     assert numbers[0]["upper_limit"] == limits_of(chart).upper[0]
     assert data.chart_csv(chart).count("\n") == len(NOISE) + 1
+
+
+def test_a_small_lasting_shift_is_seen_by_the_moving_average_alone() -> None:
+    values = np.array([*NOISE, *(value + 1.5 for value in NOISE[:20])]).tolist()
+    plan = {"baseline": date(2024, 1, 1) + timedelta(days=7 * 30)}
+    moving = draw_up(series_of([*values, None]), kind="ewma", **plan)  # type: ignore[arg-type]
+    assert moving.found["outside"][30:].sum() > draw_up(series_of(values), **plan).found["outside"][30:].sum()  # type: ignore[arg-type]
+    assert set(moving.found) == {"outside"}
+    assert moving.runs is None
+    assert np.isnan(moving.values[-1])
+    assert svg.control_chart(moving, svg.WIDE)
+
+
+def test_means_of_samples_are_judged_by_what_varies_within_them() -> None:
+    means = series_of([1 + 0.1 * (n % 4) for n in range(20)], "handovers", n=25)
+    half = float(stats.t.ppf(0.975, 24)) * 0.5 / 5  # the interval of 25 values whose standard deviation is 0.5
+    shown = [float(value) for value in means.value if not isinstance(value, NotComputed)]
+    known = replace(means, low=tuple(v - half for v in shown), high=tuple(v + half for v in shown))
+    limits, sigma = limits_of(draw_up(known, kind="xbar")), 0.5 / 0.98964  # c4 of 25: Montgomery, appendix VI
+    assert limits.upper[0] - limits.centre[0] == pytest.approx(3 * sigma / 5, rel=1e-5)
+
+
+def test_a_chart_that_does_not_fit_the_measure_is_refused() -> None:
+    for kind, measure in (("t", "promise_kept"), ("xbar", "promise_kept"), ("p", "handovers"), ("t", "handovers")):
+        with pytest.raises(RequestError, match="is no"):
+            draw_up(series_of([0.5 + 0.01 * (n % 3) for n in range(20)], measure), kind=kind)  # type: ignore[arg-type]
+    assert draw_up(series_of([abs(one) for one in NOISE]), kind="t").kind == "t"

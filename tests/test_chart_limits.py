@@ -26,6 +26,12 @@ PURCHASE_K = [12, 8, 6, 9, 10, 12, 11, 16, 10, 6, 20, 15, 9, 8, 6, 8, 10, 7, 5, 
 BOARDS = [21, 24, 16, 12, 15, 5, 28, 20, 31, 25, 20, 24, 16, 19, 10, 17, 13, 22, 18, 39, 30, 24, 16, 19, 17, 15]
 BOARDS += [16, 18, 12, 15, 24, 21, 28, 20, 25, 19, 18, 21, 16, 22, 19, 12, 14, 9, 16, 21]
 SHIPMENTS = [2, 3, 8, 1, 1, 4, 1, 4, 5, 1, 8, 2, 4, 3, 4, 1, 8, 3, 7, 4]
+FAILURES = [286, 948, 536, 124, 816, 729, 4, 143, 431, 8, 2837, 596, 81, 227, 603, 492, 1199, 1214, 2831, 96]
+RINGS = """
+30 2 19 -8 8/-5 -8 1 11 4/-12 24 21 5 2/2 -4 -7 15 9/-8 7 15 -11 14/9 -6 -3 -15 -7/-5 6 -6 0 5/-15 3 -7 15 -12/8 -5 9 5 4
+-2 0 -10 7 -5/-6 -2 -6 -5 -10/4 0 7 0 -4/-17 2 -2 -3 12/6 -33 -6 0 -16/12 14 -2 -1 7/0 -16 5 -2 -4/-6 12 -14 5 7/6 10 18 3 0
+-16 2 3 5 -3/0 10 13 20 3/-18 1 15 5 -4/4 -1 -10 6 9/10 -11 -10 9 14/15 8 -7 0 10/-18 -16 -5 17 13
+"""  # piston rings of Table 6.3: samples of five, in thousandths of a millimetre beyond 74
 CLOTH_M = [500, 400, 650, 500, 475, 500, 600, 525, 600, 625]
 CLOTH_C = [14, 12, 20, 11, 7, 10, 21, 16, 19, 23]
 
@@ -103,6 +109,51 @@ def test_u_with_unequal_sizes_example_7_5() -> None:
     found = limits.u(count, size, base(10))
     assert line(count, found) == pytest.approx((1.4232558, 0.2914739, 2.5550377), abs=1e-6)
     assert four(count / size, found) == (4, 6, 3, 2)
+
+
+def test_times_between_failures_example_7_6() -> None:
+    values = np.array(FAILURES, dtype=float)
+    found = limits.t(values, base(20))
+    assert line(values, found) == pytest.approx((430.04095, 0, 6937.93349), abs=5e-6)
+    assert four(values, found) == (5, 7, 10, 6)
+
+
+def test_means_and_deviations_example_6_3() -> None:
+    rings = 74 + np.array([row.split() for row in RINGS.replace("\n", "/").strip("/").split("/")], dtype=float) / 1000
+    means, deviations, size = rings.mean(axis=1), rings.std(axis=1, ddof=1), np.full(25, 5.0)
+    found = limits.xbar(means, deviations, size, base(25))
+    assert line(means, found) == pytest.approx((74.00118, 73.98776, 74.01459), abs=5e-6)
+    assert four(means, found) == (3, 8, 15, 8)
+    assert line(deviations, limits.s(deviations, size, base(25))) == pytest.approx((0.0093995, 0, 0.0196355), abs=5e-8)
+
+
+def test_moving_average_of_the_nist_handbook() -> None:
+    values = [
+        52,
+        47,
+        53,
+        49.3,
+        50.1,
+        47,
+        51,
+        50.1,
+        51.2,
+        50.5,
+        49.6,
+        47.6,
+        49.9,
+        51.3,
+        47.8,
+        51.2,
+        52.6,
+        52.4,
+        53.6,
+        52.1,
+    ]
+    found = limits.ewma(20, 50, 2.0539)
+    assert line(values, found) == pytest.approx((50, 47.4115, 52.5884), abs=1e-4)
+    assert limits.moving_average(np.array(values), 50)[-1] == pytest.approx(51.99, abs=5e-3)
+    assert limits.moving_average(np.array([np.nan, 51.0]), 50).tolist() == pytest.approx([np.nan, 50.3], nan_ok=True)
 
 
 def test_individuals_of_the_nist_handbook() -> None:

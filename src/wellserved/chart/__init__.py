@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
 import numpy as np
+from scipy import special
 
 from wellserved.chart import limits as lines
 from wellserved.chart.limits import Floats, Limits, Mask
 from wellserved.chart.rules import LEAST, RULE_SETS, RULES, Runs, runs
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.measure import Series
+from wellserved.measure.interval import LEVEL
 from wellserved.moments import NotComputed
 
-ChartKind = Literal["xmr", "p", "p'", "u", "u'", "c"]
+ChartKind = Literal["xmr", "p", "p'", "u", "u'", "c", "t", "xbar", "ewma"]
 _OF_COUNTS: Final[dict[str, Callable[[Floats, Floats, Mask], Limits]]] = {
     "p": lines.p,
     "p'": lines.p_prime,
     "u": lines.u,
     "u'": lines.u_prime,
 }
-_OF_VALUES: Final[dict[str, Callable[[Floats, Mask], Limits]]] = {"xmr": lines.xmr, "c": lines.c}
+_OF_VALUES: Final[dict[str, Callable[[Floats, Mask], Limits]]] = {"xmr": lines.xmr, "c": lines.c, "t": lines.t}
 KINDS: Final = {
     "xmr": "individuals and moving range (XmR)",
     "p": "share (p)",
@@ -31,6 +34,9 @@ KINDS: Final = {
     "u": "rate (u)",
     "u'": "rate that varies between periods (u', Laney)",
     "c": "count (c)",
+    "t": "skewed times (t, Nelson)",
+    "xbar": "mean of samples (X̄)",
+    "ewma": "moving average for small lasting shifts (EWMA)",
 }
 AUTOCORRELATION = 0.2  # lag-1, above which the false-alarm rates of all rules multiply
 
@@ -82,6 +88,17 @@ def usual_kind(series: Series) -> ChartKind:
     return "u'" if counted else "xmr"
 
 
+def _check_kind(series: Series, kind: str) -> None:
+    """A chart whose limits rest on what the measure is not is refused."""
+    measure = series.measure
+    if kind not in KINDS:
+        raise UnknownNameError("chart", kind, KINDS)
+    is_a = {"p": "share", "p'": "share", "t": "time", "xbar": "mean of samples"}
+    fits = {"share": measure.kind == "share", "time": measure.kind == "wait", "mean of samples": measure.kind == "mean"}
+    if kind in is_a and not fits[is_a[kind]]:
+        raise RequestError(f"{measure.name} is no {is_a[kind]}, so it has no {kind} chart.", "Use --kind xmr.")
+
+
 def draw_up(
     series: Series,
     kind: ChartKind | None = None,
@@ -96,13 +113,10 @@ def draw_up(
     """
     if rule_set not in RULE_SETS:
         raise UnknownNameError("rule set", rule_set, RULE_SETS)
-    if kind is not None and kind not in KINDS:
-        raise UnknownNameError("chart", kind, KINDS)
     if len(set(series.segments)) > 1:
         raise RequestError("A chart shows one segment at a time.", "Leave out --by, or filter with --where.")
     kind = kind or usual_kind(series)
-    if kind in ("p", "p'") and series.measure.kind != "share":
-        raise RequestError(f"{series.measure.name} is no share, so it has no {kind} chart.", "Use --kind xmr.")
+    _check_kind(series, kind)
     values = np.array([np.nan if isinstance(one, NotComputed) else one for one in series.value], dtype=float)
     used = np.isfinite(values) & np.array(series.over, dtype=bool)
     starts = [period.start if period else date.min for period in series.periods]
@@ -113,7 +127,11 @@ def draw_up(
     base = used & np.array([baseline is None or start < baseline for start in starts])
     limits = _phase_limits(series, kind, values, base, used, places)
     seen = np.where(used, values, np.nan)
-    found = {name: _by_phase(name, seen, limits, places) for name in RULE_SETS[rule_set]}
+    if kind == "ewma":
+        seen = values = _averaged(seen, limits, places)
+    # Neighbours in a moving average resemble each other by design: runs and crossings would say nothing.
+    rules = ("outside",) if kind == "ewma" else RULE_SETS[rule_set]
+    found = {name: _by_phase(name, seen, limits, places) for name in rules}
     last = slice(places[-1], None)
     return Chart(
         series,
@@ -124,8 +142,8 @@ def draw_up(
         limits,
         places,
         found,
-        runs(seen[last], _part(limits, last)),
-        autocorrelation(values[used]),
+        None if kind == "ewma" else runs(seen[last], _part(limits, last)),
+        None if kind == "ewma" else autocorrelation(values[used]),
         tuple(judge(series, seen, limits, found)),
     )
 
@@ -160,6 +178,12 @@ def _phase_limits(
             size = np.where(used[part], sizes[part], 1.0)
             count = np.where(used[part], values[part], 0.0) * size
             parts.append(_OF_COUNTS[kind](count, size, chosen))
+        elif kind == "xbar":
+            parts.append(_of_samples(series.take(range(len(values))[part]), values[part], chosen))
+        elif kind == "ewma":
+            alone = lines.xmr(values[part], chosen)
+            target, sigma = float(alone.centre[0]), float(alone.upper[0] - alone.centre[0]) / 3
+            parts.append(lines.ewma(len(values[part]), target, sigma))
         else:
             parts.append(_OF_VALUES[kind](values[part], chosen))
     joined = [np.concatenate([getattr(part, line) for part in parts]) for line in ("centre", "lower", "upper")]
@@ -167,6 +191,22 @@ def _phase_limits(
     if series.measure.kind in ("count", "stock", "stock_age", "wait"):  # none of these can be negative
         joined[1] = np.maximum(joined[1], 0.0)
     return Limits(*joined)
+
+
+def _of_samples(series: Series, values: Floats, chosen: Mask) -> Limits:
+    """X̄ limits; what the samples' own intervals say of their standard deviations. One answer has none."""
+    ends = [(math.nan, math.nan) if isinstance(high, NotComputed) or isinstance(low, NotComputed) else (low, high)
+            for low, high in zip(series.low, series.high, strict=True)]  # fmt: skip
+    sizes = np.maximum(np.array(series.n, dtype=float), 2.0)
+    half = np.diff(np.array(ends, dtype=float), axis=1)[:, 0] / 2
+    deviations = half * np.sqrt(sizes) / special.stdtrit(sizes - 1, (1 + LEVEL) / 2)
+    return lines.xbar(np.nan_to_num(values), deviations, sizes, chosen & np.isfinite(half))
+
+
+def _averaged(values: Floats, limits: Limits, places: Sequence[int]) -> Floats:
+    """The moving average, begun anew at the centre of each phase."""
+    parts = _slices(places, len(values))
+    return np.concatenate([lines.moving_average(values[part], float(limits.centre[part][0])) for part in parts])
 
 
 def _by_phase(rule: str, values: Floats, limits: Limits, places: Sequence[int]) -> Mask:

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 D2 = 1.128  # mean range of two normal values in standard deviations; Montgomery, appendix VI
 D4 = 3.267  # upper limit of a moving range of two, in mean ranges; the same
+NORMAL = 1 / 3.6  # the power that makes exponential times nearly normal; Nelson, J. Quality Technology 26 (1994) 239
+WEIGHT = 0.3  # of the newest point in a moving average; NIST/SEMATECH e-Handbook, 6.3.2.4
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,49 @@ def c(values: Floats, base: Mask) -> Limits:
     """Counts over equal spans: c +- 3 sqrt(c), floored at 0. Montgomery, section 7.3."""
     mean = float(np.mean(values[base & np.isfinite(values)]))
     return _lines(mean, np.full(len(values), 3 * np.sqrt(mean)), 0.0)
+
+
+def t(values: Floats, base: Mask) -> Limits:
+    """Times, skewed as exponential ones are: XmR on x^(1/3.6), drawn back in x. Montgomery, example 7.6."""
+    found = xmr(values**NORMAL, base)
+    lower = np.maximum(found.lower, 0.0)
+    return Limits(*(line ** (1 / NORMAL) for line in (found.centre, lower, found.upper)))
+
+
+def xbar(means: Floats, deviations: Floats, sizes: Floats, base: Mask) -> Limits:
+    """Means of samples: grand mean +- 3 sigma / sqrt(n), sigma from within the samples. Montgomery, section 6.3."""
+    grand = float(np.average(means[base], weights=sizes[base]))
+    return _lines(grand, 3 * _within(deviations, sizes, base) / np.sqrt(sizes))
+
+
+def s(deviations: Floats, sizes: Floats, base: Mask) -> Limits:
+    """Standard deviations of samples: c4 sigma +- 3 sigma sqrt(1 - c4^2), floored at 0. Montgomery, section 6.3."""
+    sigma, unbiased = _within(deviations, sizes, base), _c4(sizes)
+    centre, half = sigma * unbiased, 3 * sigma * np.sqrt(1 - unbiased**2)
+    return Limits(centre, np.maximum(centre - half, 0.0), centre + half)
+
+
+def moving_average(values: Floats, start: float) -> Floats:
+    """Exponentially weighted: each point is 0.3 of the newest value and 0.7 of the last point; gaps are skipped."""
+    found, last = np.full(len(values), np.nan), start
+    for place in np.flatnonzero(np.isfinite(values)):
+        found[place] = last = WEIGHT * values[place] + (1 - WEIGHT) * last
+    return found
+
+
+def ewma(size: int, target: float, sigma: float) -> Limits:
+    """The moving average's: target +- 3 sigma sqrt(w / (2 - w)). NIST/SEMATECH e-Handbook, 6.3.2.4."""
+    return _lines(target, np.full(size, 3 * sigma * np.sqrt(WEIGHT / (2 - WEIGHT))))
+
+
+def _within(deviations: Floats, sizes: Floats, base: Mask) -> float:
+    return float(np.mean(deviations[base] / _c4(sizes[base])))
+
+
+def _c4(sizes: Floats) -> Floats:
+    """What a sample's standard deviation is of the true one, on average. Montgomery, appendix VI."""
+    logs = special.gammaln(sizes / 2) - special.gammaln((sizes - 1) / 2)
+    return np.asarray(np.sqrt(2 / (sizes - 1)) * np.exp(logs))
 
 
 def _binomial(share: float, size: Floats) -> Floats:

@@ -293,7 +293,7 @@ def chart(
     where: Where = None,
     rules: RulesOption = Rules.anhoej,
     kind: Annotated[
-        str | None, typer.Option("--kind", help="xmr, p, p', u, u' or c; otherwise the one that fits.")
+        str | None, typer.Option("--kind", help="xmr, p, p', u, u', c, t, xbar or ewma; otherwise the one that fits.")
     ] = None,
     phase: Annotated[
         list[str] | None, typer.Option("--phase", help="New limits from this day; repeat for more.")
