@@ -26,6 +26,16 @@ class WellservedError(Exception):
         self.what = what
         self.do = do
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Crosses to another process whole, however a kind of error is made."""
+        return _again, (type(self), self.what, self.do)
+
+
+def _again(kind: type[WellservedError], what: str, do: str) -> WellservedError:
+    made = kind.__new__(kind)
+    WellservedError.__init__(made, what, do)
+    return made
+
 
 class RequestError(WellservedError):
     """The request cannot be answered as it was put."""

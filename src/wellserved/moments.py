@@ -74,7 +74,11 @@ class Column:
 MOMENT_COLUMNS: Final[tuple[Column, ...]] = (
     Column("moment_id", "VARCHAR", "hash of source, source_ref, kind and at: the same fact has the same id"),
     Column("at", "TIMESTAMP WITH TIME ZONE", "when it happened; UTC, microseconds; never missing"),
-    Column("at_is", "VARCHAR", "how well that is known: time, day (no time of day), not_before (the earliest)"),
+    Column(
+        "at_is",
+        "VARCHAR",
+        "how well that is known: time, day (no time of day), not_before (the earliest); withdrawn: it counts no more",
+    ),
     Column("kind", "VARCHAR", "what happened: one of the kinds of moment"),
     Column("case_id", "VARCHAR", "the source's own number of the case"),
     Column("customer_id", "VARCHAR", "the customer, a person or a department; missing: not recorded"),

@@ -6,11 +6,15 @@ imports/    a receipt for each import, with the rows it refused
 tmp/        working files of an import that is running
 workspace.toml
 calendars.toml   opening hours, if there are any
+store.sqlite3, journal.sqlite3   what a team keeps together, and the private journals (served with `wellserved serve`)
+keys/       the workspace's secret
+backups/    copies
 """
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -49,6 +53,19 @@ class Workspace:
     @property
     def calendars(self) -> Path:
         return self.folder / "calendars.toml"
+
+    def secret(self) -> str:
+        """The workspace's own secret, made once; only the owner of the folder can read it."""
+        file = self.folder / "keys" / "secret"
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            with open(file, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as made:
+                made.write(secrets.token_hex(32))
+                made.flush()
+                os.fsync(made.fileno())
+        except FileExistsError:
+            pass
+        return file.read_text(encoding="ascii").strip()
 
     @contextmanager
     def writing(self) -> Iterator[Path]:

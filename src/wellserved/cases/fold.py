@@ -221,7 +221,8 @@ def timed_sql(moments: str, corrected: bool, calendars: Calendars, spans: int) -
     calendars: a difference of two is the open time between them, whoever held the case. Without opening hours
     all three are NULL. `spans`: as open_hours gave it. `corrected`: some moments correct others; of one identity the last recorded counts.
     """
-    latest = "QUALIFY row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC) = 1"
+    newest = "row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC) = 1"
+    latest = f"QUALIFY {newest} AND at_is <> 'withdrawn'"
     # Moments of one instant are ordered by row, those of one row by what leads to what.
     ranks = " ".join(
         f"WHEN {text(kind)} THEN {rank}" for kind, rank in zip(_STATES, (1, 2, 3, 3, 4, 4, 4), strict=True)

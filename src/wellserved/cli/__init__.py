@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from wellserved import __version__
-from wellserved.cli import commands, proving
+from wellserved.cli import commands, proving, serving
 from wellserved.cli.shared import app, err
 from wellserved.errors import WellservedError
 from wellserved.render.clean import one_line
 
-__all__ = ["app", "commands", "main", "proving"]
+__all__ = ["app", "commands", "main", "proving", "serving"]
 
 
 def _version(wanted: bool) -> None:

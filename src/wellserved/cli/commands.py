@@ -10,6 +10,7 @@ import typer
 
 from wellserved import actions, demo, log, synth
 from wellserved.chart import Chart, draw_up
+from wellserved.cli.serving import write_line
 from wellserved.cli.shared import (
     Every,
     EveryOption,
@@ -363,11 +364,18 @@ def _report_as(made: Report, format_: Format) -> str:
 
 @app.command("log")
 def log_(
+    line: Annotated[
+        str | None, typer.Argument(help="A line for your own journal; without one, the log's versions are shown.")
+    ] = None,
     imports: Annotated[bool, typer.Option("--imports", help="List the imports.")] = False,
     refusals: Annotated[bool, typer.Option("--refusals", help="Name the files of refused rows.")] = False,
+    who: Annotated[str | None, typer.Option("--as", help="Whose journal, where people log in.")] = None,
     home: Home = None,
 ) -> None:
-    """Show the log's versions, its imports, and what was refused."""
+    """Write a line into your journal; or show the log's versions, its imports, and what was refused."""
+    if line is not None:
+        write_line(line, home, who)
+        return
     workspace = workspace_at(home)
     if imports or refusals:
         kept = [one for one in log.receipts(workspace) if imports or one.rows_refused]

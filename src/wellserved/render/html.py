@@ -54,19 +54,23 @@ _PAGES.globals.update(
     anchors=ANCHORS,
     period_name=period_name,
     describe=svg.describe,
+    layout="base.html",
 )
 _PAGES.filters.update(cell=_cell, number=number, percent=percent)
 
 
-def report_page(report: Report) -> str:
+BARE = "bare.html"  # a page's content alone, to stand within another page
+
+
+def report_page(report: Report, layout: str = "base.html") -> str:
     """The report as HTML."""
     used = {finding.measure.name for section in report.sections for finding in section.findings if finding.measure}
     used |= {chart.series.measure.name for section in report.sections for chart in section.charts}
     definitions = [measure for measure in report.definitions if measure.name in used]
-    return _PAGES.get_template("report.html").render(report=report, definitions=definitions)
+    return _PAGES.get_template("report.html").render(report=report, definitions=definitions, layout=layout)
 
 
-def series_page(many: list[Series]) -> str:
+def series_page(many: list[Series], layout: str = "base.html") -> str:
     """Measures over periods and segments as a page of tables."""
     tables = [
         {
@@ -82,17 +86,19 @@ def series_page(many: list[Series]) -> str:
         }
         for series in many
     ]
-    return _PAGES.get_template("series.html").render(tables=tables, columns=COLUMNS, anchors=ANCHORS)
+    return _PAGES.get_template("series.html").render(tables=tables, columns=COLUMNS, anchors=ANCHORS, layout=layout)
 
 
-def tables_page(title: str, tables: Sequence[Table], pictures: Sequence[Picture] = ()) -> str:
+def tables_page(
+    title: str, tables: Sequence[Table], pictures: Sequence[Picture] = (), layout: str = "base.html"
+) -> str:
     """Tables with their pictures as a page."""
-    return _PAGES.get_template("tables.html").render(title=title, tables=tables, pictures=pictures)
+    return _PAGES.get_template("tables.html").render(title=title, tables=tables, pictures=pictures, layout=layout)
 
 
-def chart_page(chart: Chart) -> str:
+def chart_page(chart: Chart, layout: str = "base.html") -> str:
     """One chart as a page."""
-    return _PAGES.get_template("chart.html").render(chart=chart)
+    return _PAGES.get_template("chart.html").render(chart=chart, layout=layout)
 
 
 def page(template: str, **given: object) -> str:

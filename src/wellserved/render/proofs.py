@@ -282,7 +282,7 @@ def improvement_table(many: Sequence[Record]) -> Table:
     return Table("Improvements", columns, rows)
 
 
-def proof_page(proof: Proof, notes: tuple[str, ...]) -> str:
+def proof_page(proof: Proof, notes: tuple[str, ...], layout: str = "base.html") -> str:
     """The verdict as a page: the sentence first, then the picture, what was looked at, and how it was done."""
     drawn = proof.verdict.lines is not None
     return page(
@@ -298,6 +298,7 @@ def proof_page(proof: Proof, notes: tuple[str, ...]) -> str:
         paragraph=paragraph(proof),
         assumed=ASSUMED,
         notes=notes,
+        layout=layout,
     )
 
 

@@ -1,0 +1,76 @@
+"""Questions whose answers are whole pages or tables: each runs from end to end in the analysing process, without Django."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from wellserved import actions
+from wellserved.chart import draw_up
+from wellserved.errors import RequestError
+from wellserved.measure import Question, find_measure
+from wellserved.measure.ask import filters, within
+from wellserved.moments import Every
+from wellserved.render import clocks, data, html, proofs
+from wellserved.report import Table
+from wellserved.workspace import Workspace
+
+SHOWN: Final = 100  # cases of a list
+_COLUMNS = ("source", "case_id", "team", "service", "priority", "asked_s", "resolution_secs", "closed", "reopens", "handovers", "score")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Some of the cases behind a number, newest first, and how many there are."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    total: int
+
+
+def cases_behind(workspace: Workspace, question: Question, case_id: str | None = None) -> Cases:
+    """The cases that a question is about; or the one of them with this number."""
+    with actions.opened(workspace) as scope:
+        only, values = filters(scope, question)
+        only = f"{only} AND {within(question, question.measures[0].anchor)}"
+        if case_id is not None:
+            only, values = f"{only} AND case_id = $wanted", {**values, "wanted": case_id}
+        total = scope.engine.ask(f"SELECT count(*) AS n FROM {scope.table} WHERE {only}", values)["n"][0].as_py()
+        newest = f"WHERE {only} ORDER BY asked_s DESC, source, case_id LIMIT {SHOWN}"
+        found = scope.engine.ask(f"SELECT {', '.join(_COLUMNS)} FROM {scope.table} {newest}", values)
+    return Cases(_COLUMNS, tuple(tuple(row.values()) for row in found.to_pylist()), int(total))
+
+
+def explained(
+    workspace: Workspace, name: str, source: str, case_id: str, where: tuple[tuple[str, str], ...]
+) -> list[Table]:
+    """The timeline of one case, if it is among those that may be seen, and what each house's rule counts of it."""
+    if not cases_behind(workspace, Question((find_measure(name),), where=where), case_id).total:
+        raise RequestError("There is no such case.", "Follow a link from the list of cases.")
+    return clocks.explained_tables(actions.explain_case(workspace, name, case_id, source), workspace.zone)
+
+
+def measured(workspace: Workspace, question: Question) -> str:
+    """A measure's chart, where there are periods and one segment, and its table, to stand within a page."""
+    many = actions.ask_measures(workspace, question)
+    charted = (
+        html.chart_page(draw_up(many[0]), html.BARE) if question.every and question.by is None and len(many[0]) else ""
+    )
+    return charted + html.series_page(many, html.BARE)
+
+
+def proved(workspace: Workspace, name: str) -> str:
+    """The verdict on an improvement, to stand within a page."""
+    proof, notes = actions.prove_improvement(workspace, name)
+    return proofs.proof_page(proof, notes, html.BARE)
+
+
+def reported(workspace: Workspace, source: str, every: Every | None, period: date | None, form: str) -> str:
+    """A service report as html, csv or json."""
+    if form not in ("html", "csv", "json"):
+        raise RequestError(f"There is no form {form!r} of a report.", "Choose html, csv or json.")
+    made = actions.service_report(workspace, source, every, period)
+    if form == "html":
+        return html.report_page(made)
+    return data.series_csv(made.series) if form == "csv" else data.as_json(data.report_data(made))

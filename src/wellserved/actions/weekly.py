@@ -1,0 +1,189 @@
+"""One's own week: what went wrong and what was done, promises, what customers said, what got better, what is next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from email.message import EmailMessage
+from html import escape
+from zoneinfo import ZoneInfo
+
+import typst
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from wellserved.capture.promise import Fold, fold
+from wellserved.journal.book import Book, Page
+from wellserved.store.access import Scope
+
+_PDF = """
+#let given = json(bytes(sys.inputs.given))
+#set document(title: given.title, author: given.author)
+#set page(paper: "a4", margin: 2.2cm)
+#set text(size: 10.5pt, lang: "en")
+#heading(level: 1, given.title)
+#given.author
+#for part in given.parts {
+  if part.title != "" { heading(level: 2, part.title) }
+  for line in part.lines {
+    if line.starts-with("- ") { list(line.slice(2)) } else { par(line) }
+  }
+}
+"""
+
+
+def week_of(day: date) -> str:
+    """The ISO week of a day, as 2026-W48."""
+    year, number, _weekday = day.isocalendar()
+    return f"{year}-W{number:02d}"
+
+
+def weeks_before(today: date, many: int) -> list[tuple[str, date, date]]:
+    """The weeks up to this one, the last first: name, Monday, Sunday."""
+    monday = today - timedelta(days=today.weekday())
+    days = [monday - timedelta(days=7 * back) for back in range(many)]
+    return [(week_of(one), one, one + timedelta(days=6)) for one in days]
+
+
+def draft(book: Book, scope: Scope, monday: date) -> str:
+    """The week's report as the product drafts it, from one's own entries and what one shared; to be edited."""
+    zone = ZoneInfo(settings.TIME_ZONE)
+    start = datetime.combine(monday, time(0), zone)
+    end = datetime.combine(monday + timedelta(days=7), time(0), zone)
+    entries = book.between(start, end)
+    before = book.between(start - timedelta(days=7), start)
+    told: dict[str, list[str]] = {
+        _("What went wrong, and what was done"): _failures(book, entries),
+        _("Promises"): _promises(book, scope, start, end),
+        _("What customers said"): [_line(one) for one in entries if one.entry.word in ("thanks", "complaint", "gap")],
+        _("What got better"): [
+            *_better(entries, before),
+            *(_line(one) for one in entries if one.entry.word == "exceeded"),
+        ],
+        _("Ideas and lessons"): [_line(one) for one in entries if one.entry.word in ("idea", "lesson")],
+        _("What is next"): _next(book, end),
+    }
+    parts = []
+    for title, lines in told.items():
+        parts += [f"{title}", *(f"- {line}" for line in lines or [_("nothing recorded")]), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _line(page: Page) -> str:
+    """An entry on one line."""
+    facts = page.facts
+    words = " ".join(str(facts.get("text") or facts.get("line") or "").split())
+    customer = str(facts.get("customer", ""))
+    return f"{customer}: {words}" if customer and customer.casefold() not in words.casefold() else words
+
+
+def _failures(book: Book, entries: Sequence[Page]) -> list[str]:
+    lines = []
+    for page in entries:
+        if page.entry.word != "missed":
+            continue
+        righted = [one for one in book.thread(page.entry.thread) if one.entry.word == "recovered"]
+        done = _("made right: %(how)s") % {"how": _line(righted[-1])} if righted else _("not yet made right")
+        lines.append(f"{_line(page)} ({done})")
+    return lines
+
+
+def _promises(book: Book, scope: Scope, start: datetime, end: datetime) -> list[str]:
+    """How promises that fell due or were settled in the week ended."""
+    fates: list[Fold] = [state for _page, state in book.promises(end, start - timedelta(days=365))]
+    moves: dict[object, list[tuple[datetime, str, datetime | None]]] = {}
+    mine = scope.mine().filter(word__in=("promise", "renegotiated", "kept", "met", "exceeded", "broken"), at__lt=end)
+    for thread, at, word, due in mine.values_list("thread", "at", "word", "due"):
+        moves.setdefault(thread, []).append((at, word, due))
+    fates += [fold(many, end) for many in moves.values() if any(word == "promise" for _at, word, _due in many)]
+    settled = [one for one in fates if one.closed and start <= one.closed < end]
+    counts = {name: sum(one.fate == name for one in settled) for name in ("kept", "late", "broken")}
+    overdue = sum(one.fate == "overdue" for one in fates)
+    made = sum(start <= one.made < end for one in fates)
+    anew = sum(one.renegotiated for one in fates if start <= one.made < end)
+    if not made and not settled and not overdue:
+        return []
+    said = _(
+        "%(made)d made; %(kept)d kept, %(late)d kept late, %(broken)d broken, %(anew)d agreed anew; %(overdue)d overdue"
+    )
+    return [said % {"made": made, **counts, "anew": anew, "overdue": overdue}]
+
+
+def _better(entries: Iterable[Page], before: Iterable[Page]) -> list[str]:
+    """Counts beside last week's: numbers, not a judgement; one week proves nothing."""
+    now, then = (sum(one.entry.word == "missed" for one in many) for many in (entries, before))
+    if not now and not then:
+        return []
+    return [
+        _("missed expectations: %(now)d, the week before %(then)d (one week beside another proves nothing)")
+        % {"now": now, "then": then}
+    ]
+
+
+def _next(book: Book, end: datetime) -> list[str]:
+    lines = []
+    for page, state in book.promises(min(end, timezone.now())):
+        if state.due and state.closed is None:
+            lines.append(
+                (
+                    state.due,
+                    _("%(what)s by %(when)s")
+                    % {"what": _line(page), "when": f"{timezone.localtime(state.due):%a %d %b, %H:%M}"},
+                )
+            )
+    return [line for _due, line in sorted(lines)[:10]]
+
+
+def _parts(text: str) -> list[dict[str, object]]:
+    """Titles are lines before a list, after an empty line or at the start; everything else stays as it was written."""
+    parts: list[dict[str, object]] = []
+    lines: list[str] = []
+    rows = text.replace("\r\n", "\n").split("\n")
+    for place, row in enumerate(rows):
+        begins = place == 0 or not rows[place - 1].strip()
+        listed = place + 1 < len(rows) and rows[place + 1].startswith("- ")
+        if row.strip() and begins and listed and not row.startswith("- "):
+            lines = []
+            parts.append({"title": row.strip(), "lines": lines})
+        elif row.strip():
+            if not parts:
+                parts.append({"title": "", "lines": lines})
+            lines.append(row.strip())
+    return parts
+
+
+def written(text: str, week: str, author: str, form: str) -> bytes:
+    """A report as txt, html, pdf or eml."""
+    title = _("Week %(week)s") % {"week": week}
+    if form == "txt":
+        return f"{title}\n{author}\n\n{text}".encode()
+    if form == "html":
+        return _page(text, title, author).encode()
+    if form == "eml":
+        return _mail(text, title, author)
+    given = json.dumps({"title": title, "author": author, "parts": _parts(text)})
+    return bytes(typst.compile(_PDF.encode(), format="pdf", sys_inputs={"given": given}))
+
+
+def _page(text: str, title: str, author: str) -> str:
+    """A page without style or script, for a mail or a file."""
+    said = []
+    for part in _parts(text):
+        lines = [str(line) for line in part["lines"]]  # type: ignore[attr-defined]
+        items = "".join(f"<li>{escape(line.removeprefix('- '))}</li>" for line in lines)
+        heading = f"<h2>{escape(str(part['title']))}</h2>" if part["title"] else ""
+        said.append(f"{heading}<ul>{items}</ul>")
+    return f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head><body><h1>{escape(title)}</h1><p>{escape(author)}</p>{"".join(said)}</body></html>'
+
+
+def _mail(text: str, title: str, author: str) -> bytes:
+    """A draft that a mail program opens ready to be addressed and sent."""
+    mail = EmailMessage()
+    mail["Subject"] = " ".join(f"{title}, {author}".split())
+    mail["X-Unsent"] = "1"
+    mail["Date"] = datetime.now(UTC)
+    mail.set_content(text)
+    mail.add_alternative(_page(text, title, author), subtype="html")
+    return mail.as_bytes()

@@ -1,0 +1,47 @@
+"""What became of a promise: a fold over the moments of its thread, by the rules by which cases are folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Fate = Literal["running", "overdue", "kept", "late", "broken"]
+Move = tuple[datetime, str, datetime | None]  # when, the word (promise, renegotiated, kept, broken ...), due
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A promise as it stands."""
+
+    made: datetime
+    due: datetime | None  # the one in force
+    first_due: datetime | None
+    fate: Fate
+    closed: datetime | None
+    renegotiated: int  # times another due time was agreed before the one in force had passed
+    overrun: int  # times after it
+
+
+KEEPS = ("kept", "met", "exceeded")
+
+
+def fold(moves: Iterable[Move], now: datetime) -> Fold:
+    """The state of one promise at `now`; moves: at least the promise itself."""
+    ordered = sorted(moves, key=lambda move: (move[0], move[1] != "promise"))
+    made, first, due = ordered[0][0], ordered[0][2], ordered[0][2]
+    renegotiated = overrun = 0
+    closed: datetime | None = None
+    fate: Fate = "overdue" if due and due < now else "running"
+    for at, word, named in ordered[1:]:
+        if word == "renegotiated":
+            in_time = due is None or at <= due
+            renegotiated, overrun = renegotiated + in_time, overrun + (not in_time)
+            due = named or due
+            fate = "overdue" if due and due < now else "running"
+        elif word in KEEPS:
+            closed, fate = at, "late" if due and at > due else "kept"
+        elif word == "broken":
+            closed, fate = at, "broken"
+    return Fold(made, due, first, fate, closed, renegotiated, overrun)

@@ -1,0 +1,270 @@
+"""The commands that keep the journal and its pages: serve, worker, user, check, backup, restore, and a line for the journal."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from wellserved.cli.shared import Home, app, err, out, progress
+from wellserved.errors import RequestError
+from wellserved.render.clean import one_line
+from wellserved.workspace import Workspace, create_workspace, default_folder, open_workspace
+
+EVERY = 2.0  # seconds between two looks for shared moments
+user = typer.Typer(help="People who may come in.", no_args_is_help=True)
+app.add_typer(user, name="user")
+
+
+def ready(home: Path | None, make: bool = False) -> Workspace:
+    """The workspace with its databases at hand; `make`: where there is none, one is made in the computer's zone."""
+    folder = home or default_folder()
+    if make and not (folder / "workspace.toml").exists():
+        create_workspace(folder, _zone_here())
+    workspace = open_workspace(folder)
+    os.environ["WELLSERVED_HOME"] = str(folder)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "wellserved.web.settings"
+    import django
+
+    django.setup()
+    from wellserved.actions import house
+
+    house.prepare(workspace)
+    return workspace
+
+
+def _zone_here() -> str:
+    """This computer's zone, where it has a name; else UTC."""
+    named = os.environ.get("TZ", "") or str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
+    try:
+        return ZoneInfo(named).key if named else "UTC"
+    except (OSError, ValueError):
+        return "UTC"
+
+
+def _house() -> Any:
+    from wellserved.actions import house
+
+    return house
+
+
+@app.command()
+def serve(
+    home: Home = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; beyond this computer only once people log in.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="Port to listen on.")] = 8377,
+    worker: Annotated[
+        bool, typer.Option("--worker/--no-worker", help="Write shared moments into the log as well.")
+    ] = True,
+) -> None:
+    """Open the journal and the team's pages in a browser: makes what is missing, and prints the address."""
+    workspace = ready(home, make=True)
+    from wellserved.actions import house
+    from wellserved.store.models import Person
+
+    if host not in ("127.0.0.1", "localhost", "::1") and (house.alone() or not Person.objects.exists()):
+        raise RequestError(
+            "Nobody logs in here, so that only this computer may look.",
+            "Add a person first: wellserved user add NAME --role admin.",
+        )
+    beside = _start_worker(workspace) if worker else None
+    import waitress
+    from django.core.wsgi import get_wsgi_application
+
+    out.print(f"http://{host}:{port}/  (stop with Ctrl-C)", markup=False, highlight=False)
+    try:
+        waitress.serve(get_wsgi_application(), host=host, port=port, threads=8, ident=None, max_request_body_size=2**31)
+    finally:
+        if beside is not None:
+            beside.terminate()
+            beside.wait(30)
+
+
+def _start_worker(workspace: Workspace) -> subprocess.Popen[bytes]:
+    """The worker as a process of its own, which ends when this one does."""
+    command = [
+        sys.executable,
+        "-m",
+        "wellserved",
+        "worker",
+        "--home",
+        str(workspace.folder),
+        "--with",
+        str(os.getpid()),
+    ]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+
+
+@app.command()
+def worker(
+    home: Home = None,
+    together: Annotated[int, typer.Option("--with", help="End when this process ends.", hidden=True)] = 0,
+    once: Annotated[bool, typer.Option("--once", help="Write what waits, and stop.")] = False,
+) -> None:
+    """Write shared moments into the log, and back up every night: what `serve --no-worker` leaves to this."""
+    workspace = ready(home)
+    from django.db import close_old_connections
+
+    from wellserved.actions import sharing
+
+    if together:
+        threading.Thread(target=_end_with, args=(together,), daemon=True).start()
+    while True:
+        try:
+            while sharing.flush(workspace):
+                pass
+            _house().nightly(workspace)
+            (workspace.folder / "worker.beat").touch()
+        except Exception:
+            traceback.print_exc()  # the next look tries again; nothing that waits is lost
+            close_old_connections()
+            if once:
+                raise
+        if once:
+            return
+        time.sleep(EVERY)
+
+
+def _end_with(process: int) -> None:
+    """A server that was killed cannot end its worker: the worker looks for itself."""
+    while os.getppid() == process:
+        time.sleep(1)
+    os._exit(0)
+
+
+@user.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(help="User name.")],
+    role: Annotated[str, typer.Option("--role", help="member, lead, quality, finance, admin or auditor.")] = "member",
+    team: Annotated[str, typer.Option("--team", help="Team, by its name in the records.")] = "",
+    served_as: Annotated[str, typer.Option("--served-as", help="Their person_id in imported records.")] = "",
+    home: Home = None,
+) -> None:
+    """Let somebody in. The first one takes over what was written alone; from then on everybody logs in."""
+    ready(home, make=True)
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if len(password) < 10:
+        raise RequestError("A password has at least ten letters.", "Choose a longer one.")
+    house: Any = _house()
+    person, took_over = house.add_person(name, role, team, password, served_as)
+    from wellserved.store.access import note
+
+    note(person, "let in on the command line", name)
+    out.print(
+        f"{name} can log in as {role}." + (" They keep what was written here alone." if took_over else ""), markup=False
+    )
+
+
+@user.command("list")
+def user_list(home: Home = None) -> None:
+    """List who may come in."""
+    ready(home)
+    from wellserved.store.models import Person
+
+    for one in Person.objects.select_related("team").order_by("username"):
+        access = "" if one.is_active else ", without access"
+        out.print(
+            f"{one.username}: {one.role}{f', {one.team.name}' if one.team else ''}{access}",
+            markup=False,
+            highlight=False,
+        )
+
+
+@app.command()
+def check(home: Home = None) -> None:
+    """Say in plain words what is wrong with this installation."""
+    found = _house_at(home).findings(open_workspace(home or default_folder()))
+    for line in found:
+        err.print(line, markup=False, highlight=False)
+    if found:
+        raise typer.Exit(1)
+    out.print("All is well.")
+
+
+def _house_at(home: Path | None) -> Any:
+    ready(home)
+    return _house()
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="The file to write.")], home: Home = None) -> None:
+    """Save everything in one file, while the product runs; readable by its owner alone."""
+    workspace = ready(home)
+    with progress() as told:
+        facts = _house().backup(workspace, file, told)
+    out.print(
+        f"Wrote {file}: {sum(facts['rows'].values()):,} rows, log version {facts['log_version']}.",
+        markup=False,
+        highlight=False,
+    )
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `wellserved backup` wrote.")], home: Home = None
+) -> None:
+    """Bring a backup into an empty workspace, on SQLite or PostgreSQL, and compare every table with what was saved."""
+    folder = home or default_folder()
+    if not (folder / "keys" / "secret").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _bring_secret(file, folder)
+    workspace = ready(home, make=True)
+    with progress() as told:
+        facts = _house().restore(workspace, file, told)
+    out.print(
+        f"Restored {sum(facts['rows'].values()):,} rows of {facts['made']}; every table is as it was saved.",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _bring_secret(file: Path, folder: Path) -> None:
+    """The secret and the zone come first: the pages are set up with them."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(file) as zipped:
+            wanted = {"files/keys/secret": 0o600, "files/workspace.toml": 0o644}
+            for name, mode in wanted.items():
+                target = folder / name.removeprefix("files/")
+                target.parent.mkdir(mode=0o700, exist_ok=True)
+                with open(target, "wb", opener=lambda path, flags, mode=mode: os.open(path, flags, mode)) as made:  # type: ignore[misc]
+                    made.write(zipped.read(name))
+    except (zipfile.BadZipFile, KeyError, OSError) as error:
+        raise RequestError(
+            f"{file} is no backup: {one_line(str(error))}.", "Name a file that `wellserved backup` wrote."
+        ) from error
+
+
+def write_line(line: str, home: Path | None, who: str | None) -> None:
+    """Write a line into one's journal, and say what was understood."""
+    workspace = ready(home, make=True)
+    from datetime import UTC, datetime
+    from datetime import time as clock
+
+    from django.conf import settings
+
+    from wellserved.capture import capture, understood
+    from wellserved.journal.book import Book, facts_of
+    from wellserved.store.access import Scope
+
+    house: Any = _house()
+    person = house.person_called(who)
+    now = datetime.now(ZoneInfo(workspace.zone))
+    one = capture(line, now, Scope(person).customers().values_list("name", flat=True))
+    at = datetime.combine(one.at, clock(12), ZoneInfo(workspace.zone)) if one.at else now
+    Book(person.pk, settings.SECRET_KEY.encode()).write(facts_of(one), at=at.astimezone(UTC))
+    out.print("Saved, for your eyes only.")
+    for name, value in understood(one):
+        out.print(f"  {name}: {one_line(value)}", markup=False, highlight=False)

@@ -1,0 +1,212 @@
+"""One person's journal: written to, read, and taken along by its owner alone."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from wellserved.capture import Captured
+from wellserved.capture.promise import Fold, fold
+from wellserved.journal import vault
+from wellserved.journal.models import Draft, Entry, Keyring
+
+OPENS = ("promise", "missed", "complaint")  # words that wait for their end
+CLOSES = ("kept", "broken", "met", "exceeded", "recovered")
+
+
+@dataclass(frozen=True)
+class Page:
+    """An entry that was opened."""
+
+    entry: Entry
+    facts: dict[str, Any]  # as `Captured`, instants as ISO 8601
+
+    @property
+    def due(self) -> datetime | None:
+        """When it was promised for."""
+        said = self.facts.get("due")
+        return datetime.fromisoformat(said) if said else None
+
+
+def facts_of(one: Captured) -> dict[str, Any]:
+    """What a line says, without what it does not say."""
+    found = {name: value for name, value in asdict(one).items() if value not in (None, (), "")}
+    for name, value in found.items():
+        if isinstance(value, datetime):
+            found[name] = value.astimezone(UTC).isoformat()
+        elif isinstance(value, date):
+            found[name] = value.isoformat()
+    return found
+
+
+class Book:
+    """The handle on one journal. Without its key it can be written to and not read."""
+
+    def __init__(self, owner: int, secret: bytes, key: bytes | None = None) -> None:
+        self.owner = owner
+        self._secret = secret
+        self._ring = Keyring.objects.filter(owner=owner).first() or self._new_ring()
+        if key is None and not self._ring.passphrase:
+            key = vault.unlock(self._locked, secret, passphrase=False)
+        self._key = key
+
+    def _new_ring(self) -> Keyring:
+        made = vault.lock(vault.new_key(), self._secret, passphrase=False)
+        kept = {"salt": made.salt, "locked_key": made.key, "public": made.public}
+        return Keyring.objects.get_or_create(owner=self.owner, defaults=kept)[0]
+
+    @property
+    def _locked(self) -> vault.Locked:
+        return vault.Locked(bytes(self._ring.salt), bytes(self._ring.locked_key), bytes(self._ring.public))
+
+    @property
+    def has_passphrase(self) -> bool:
+        """A passphrase is set."""
+        return self._ring.passphrase
+
+    @property
+    def readable(self) -> bool:
+        """The key is at hand."""
+        return self._key is not None
+
+    def key_for(self, passphrase: str) -> bytes:
+        """The key, for its owner to keep while they read."""
+        return vault.unlock(self._locked, passphrase.encode(), passphrase=True)
+
+    def set_passphrase(self, passphrase: str) -> None:
+        """Lock the key by another passphrase, or by none; no entry changes."""
+        secret = passphrase.encode() or self._secret
+        made = vault.lock(self._needed_key(), secret, passphrase=bool(passphrase))
+        self._ring.salt, self._ring.locked_key, self._ring.passphrase = made.salt, made.key, bool(passphrase)
+        self._ring.save(update_fields=["salt", "locked_key", "passphrase"])
+
+    def _needed_key(self) -> bytes:
+        if self._key is None:
+            raise vault.LockedError
+        return self._key
+
+    def _place(self, name: object) -> bytes:
+        return f"{self.owner}/{name}".encode()
+
+    def _seal(self, name: object, facts: dict[str, Any]) -> bytes:
+        words = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        return vault.seal(self._key, bytes(self._ring.public), self._place(name), words)
+
+    def _open(self, name: object, closed: bytes | memoryview) -> dict[str, Any]:
+        words = vault.reveal(self._needed_key(), self._place(name), bytes(closed))
+        found: dict[str, Any] = json.loads(words.decode("utf-8", "surrogatepass"))
+        return found
+
+    def write(
+        self,
+        facts: dict[str, Any],
+        id_: uuid.UUID | None = None,
+        thread: uuid.UUID | None = None,
+        at: datetime | None = None,
+    ) -> Entry:
+        """Write an entry; the same id twice is one entry. `at`: when it happened."""
+        now = timezone.now()
+        id_ = id_ or uuid.uuid4()
+        word = str(facts.get("word", "note"))
+        made = {
+            "owner": self.owner, "thread": thread or id_, "at": at or now, "word": word, "created": now,
+            "open": word in OPENS, "body": self._seal(id_, facts),
+        }  # fmt: skip
+        with transaction.atomic("journal"):
+            entry, new = Entry.objects.get_or_create(id=id_, defaults=made)
+            if entry.owner != self.owner:
+                raise vault.LockedError("This entry is not yours.")
+            if new and thread and word in CLOSES:
+                Entry.objects.filter(owner=self.owner, thread=thread, open=True).update(open=False)
+        return entry
+
+    def rewrite(self, entry: Entry, facts: dict[str, Any], at: datetime | None = None) -> None:
+        """Change an entry of one's own."""
+        entry.body, entry.at = self._seal(entry.id, facts), at or entry.at
+        entry.word = str(facts.get("word", entry.word))
+        entry.open = entry.open and entry.word in OPENS
+        entry.save(update_fields=["body", "at", "word", "open"])
+
+    def erase(self, entry: Entry) -> None:
+        """Remove an entry for good."""
+        entry.delete()
+
+    def entry(self, id_: uuid.UUID) -> Entry | None:
+        """One's own entry of this id."""
+        return Entry.objects.filter(owner=self.owner, id=id_).first()
+
+    def read(self, entries: Iterable[Entry]) -> list[Page]:
+        """Entries, opened."""
+        return [Page(one, self._open(one.id, one.body)) for one in entries]
+
+    def latest(self, many: int = 30, before: datetime | None = None, word: str = "") -> list[Page]:
+        """The newest entries, by when they happened."""
+        chosen = Entry.objects.filter(owner=self.owner).order_by("-at", "-created")
+        if before:
+            chosen = chosen.filter(at__lt=before)
+        if word:
+            chosen = chosen.filter(word=word)
+        return self.read(chosen[:many])
+
+    def between(self, start: datetime, end: datetime, word: str = "") -> list[Page]:
+        """All entries of a span, oldest first."""
+        chosen = Entry.objects.filter(owner=self.owner, at__gte=start, at__lt=end).order_by("at")
+        return self.read(chosen.filter(word=word) if word else chosen)
+
+    def thread(self, thread: uuid.UUID) -> list[Page]:
+        """What belongs together, oldest first."""
+        return self.read(Entry.objects.filter(owner=self.owner, thread=thread).order_by("at", "created"))
+
+    def promises(self, now: datetime, closed_since: datetime | None = None) -> list[tuple[Page, Fold]]:
+        """Open promises that are not shared (those are the store's), and those made since a day, with their fate."""
+        mine = Entry.objects.filter(owner=self.owner, word="promise", shared=None)
+        first = list(mine.filter(open=True)[:500])
+        if closed_since:
+            first += list(mine.filter(open=False, at__gte=closed_since).order_by("-at")[:500])
+        threads = {one.thread for one in first}
+        moves: dict[uuid.UUID, list[Page]] = {}
+        told = ("promise", "renegotiated", *CLOSES)
+        for page in self.read(Entry.objects.filter(owner=self.owner, thread__in=threads, word__in=told)):
+            moves.setdefault(page.entry.thread, []).append(page)
+        found = []
+        for one in first:
+            pages = moves[one.thread]
+            told_ = fold(((page.entry.at, page.entry.word, page.due) for page in pages), now)
+            found.append((next(page for page in pages if page.entry.id == one.id), told_))
+        return found
+
+    def repeats(self, cause: str, customer: str, now: datetime) -> int:
+        """Failures of the last quarter with the same cause, or with the same customer."""
+        failures = self.between(now - timedelta(days=92), now, "missed")
+        same = [
+            page
+            for page in failures
+            if (cause and page.facts.get("cause", "").casefold() == cause.casefold())
+            or (customer and page.facts.get("customer", "").casefold() == customer.casefold())
+        ]
+        return len(same)
+
+    def everything(self) -> Iterator[dict[str, Any]]:
+        """The whole journal, to take along."""
+        for entry in Entry.objects.filter(owner=self.owner).order_by("at").iterator():
+            opened = self._open(entry.id, entry.body)
+            yield {"id": str(entry.id), "thread": str(entry.thread), "at": entry.at.isoformat(), **opened}
+
+    def draft(self, week: str) -> str | None:
+        """The week's report as it was left."""
+        kept = Draft.objects.filter(owner=self.owner, week=week).first()
+        return str(self._open(week, kept.body)["text"]) if kept else None
+
+    def keep_draft(self, week: str, text: str) -> None:
+        """Keep the week's report; empty: begin again from the product's draft."""
+        if not text.strip():
+            Draft.objects.filter(owner=self.owner, week=week).delete()
+            return
+        Draft.objects.update_or_create(owner=self.owner, week=week, defaults={"body": self._seal(week, {"text": text})})

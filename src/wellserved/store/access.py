@@ -1,0 +1,183 @@
+"""The one door: every look at the store goes through a Scope, and every deed is asked for here.
+
+Roles are few, and what each may do stands in DEEDS; docs/access.md is made from it. Whoever may not see something gets
+the same answer as if it did not exist.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+
+from wellserved.store.models import (
+    Account,
+    ApiKey,
+    Audience,
+    Cause,
+    Customer,
+    Event,
+    Helper,
+    Hook,
+    Invitation,
+    Look,
+    Person,
+    Role,
+    Shared,
+    Team,
+)
+
+_EVERYBODY = frozenset(Role) - {Role.alone}
+_SERVERS = frozenset({Role.member, Role.lead, Role.quality})
+DEEDS: Final[dict[str, tuple[frozenset[Role], str]]] = {
+    "own": (_EVERYBODY, "one's own journal, promises, reports, keys and settings"),
+    "share": (_SERVERS, "share moments with one's team, and change or withdraw them"),
+    "read_shared": (_SERVERS, "moments that others shared with one's team, or with one's role"),
+    "read_customers": (_SERVERS | {Role.finance}, "names of customers, and what was shared about them"),
+    "change_customers": (frozenset({Role.lead, Role.quality}), "add, merge and import customers; keep causes"),
+    "read_accounts": (frozenset({Role.lead, Role.finance}), "what accounts are worth; a lead: those of the own team"),
+    "change_accounts": (frozenset({Role.finance}), "contracts and revenue"),
+    "read_measures": (_SERVERS | {Role.finance}, "measures, charts, reports and verdicts of teams and services"),
+    "read_cases": (_SERVERS, "single cases behind a number; but for quality, those of the own team"),
+    "change_data": (frozenset({Role.lead, Role.quality}), "import files, and see what was refused"),
+    "change_people": (frozenset({Role.admin}), "invite people, give roles, end access"),
+    "read_audit": (frozenset({Role.admin, Role.auditor}), "what was done by whom, without contents"),
+}
+"""What can be done -> who may, and what it is; whoever is alone on their computer may do everything."""
+
+
+def may(person: Person, deed: str) -> bool:
+    """Whether somebody may do something at all."""
+    return person.is_active and (person.role == Role.alone or person.role in DEEDS[deed][0])
+
+
+class Scope:
+    """What one person can see of the store."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        self.alone = person.role == Role.alone
+
+    def require(self, deed: str) -> None:
+        """Http404 where it is not theirs to do."""
+        if not may(self.person, deed):
+            raise Http404
+
+    def shared(self) -> QuerySet[Shared]:
+        """Moments that they shared, or that were shared with them."""
+        me = self.person
+        rows = Shared.objects.filter(withdrawn=None).select_related("author", "customer", "team")
+        if self.alone:
+            return rows
+        seen = Q(author=me)
+        if me.role == Role.quality:
+            seen |= Q(audience=Audience.quality)
+        if me.team_id is not None and may(me, "read_shared"):
+            audiences = list(Audience) if me.role == Role.lead else [Audience.team]
+            seen |= Q(team=me.team_id, audience__in=audiences)
+        return rows.filter(seen)
+
+    def mine(self) -> QuerySet[Shared]:
+        """What they shared themselves, and can change or withdraw."""
+        return Shared.objects.filter(author=self.person, withdrawn=None).select_related("customer", "team")
+
+    def team(self) -> Team | None:
+        """The team that they share with."""
+        return self.person.team
+
+    def customers(self) -> QuerySet[Customer]:
+        """Customers by name; duplicates stand behind the one that they were merged into."""
+        return (
+            Customer.objects.filter(merged_into=None) if may(self.person, "read_customers") else Customer.objects.none()
+        )
+
+    def merged(self) -> QuerySet[Customer]:
+        """Customers that were found to be another."""
+        self.require("change_customers")
+        return Customer.objects.exclude(merged_into=None).select_related("merged_into")
+
+    def accounts(self) -> QuerySet[Account]:
+        """Accounts and what they are worth."""
+        if not may(self.person, "read_accounts"):
+            return Account.objects.none()
+        if self.alone or self.person.role == Role.finance:
+            return Account.objects.all()
+        return Account.objects.filter(team=self.person.team_id) if self.person.team_id else Account.objects.none()
+
+    def causes(self) -> QuerySet[Cause]:
+        """The tree of causes."""
+        return Cause.objects.select_related("parent")
+
+    def colleagues(self) -> QuerySet[Person]:
+        """People of the same team, by name."""
+        if self.person.team_id is None:
+            return Person.objects.none()
+        return Person.objects.filter(team=self.person.team_id, is_active=True).exclude(pk=self.person.pk)
+
+    def people(self) -> QuerySet[Person]:
+        """Everybody, for those who give access."""
+        self.require("change_people")
+        return Person.objects.select_related("team").order_by("username")
+
+    def teams(self) -> QuerySet[Team]:
+        """All teams, by name."""
+        return Team.objects.all()
+
+    def invitations(self) -> QuerySet[Invitation]:
+        """Those that are open."""
+        self.require("change_people")
+        return Invitation.objects.filter(used=None).select_related("team")
+
+    def helps(self) -> QuerySet[Helper]:
+        """Where they were named as having helped."""
+        return Helper.objects.filter(person=self.person, shared__withdrawn=None).select_related("shared__author")
+
+    def keys(self) -> QuerySet[ApiKey]:
+        """Their own keys."""
+        return ApiKey.objects.filter(owner=self.person).order_by("name")
+
+    def hooks(self) -> QuerySet[Hook]:
+        """Their own addresses for other programs."""
+        return Hook.objects.filter(owner=self.person)
+
+    def looks(self) -> QuerySet[Look]:
+        """Who looked at their numbers."""
+        named = self.person.served_as
+        return (
+            Look.objects.filter(subject=named).select_related("viewer").order_by("-at")
+            if named
+            else Look.objects.none()
+        )
+
+    def events(self) -> QuerySet[Event]:
+        """What was done, latest first."""
+        self.require("read_audit")
+        return Event.objects.order_by("-at")
+
+    def sees_person(self, named: str) -> bool:
+        """Numbers about a person: their own, and, on record, those of the people of a lead's team."""
+        me = self.person
+        if self.alone or (named and named == me.served_as):
+            return True
+        if me.role != Role.lead or me.team_id is None:
+            return False
+        if not Person.objects.filter(team=me.team_id, served_as=named).exclude(served_as="").exists():
+            return False
+        Look.objects.create(viewer=me, subject=named, what="measures")
+        return True
+
+    def case_filter(self) -> tuple[tuple[str, str], ...] | None:
+        """Which cases they can see one by one: a filter, () for all, None for none."""
+        me = self.person
+        if not may(me, "read_cases"):
+            return None
+        if self.alone or me.role == Role.quality:
+            return ()
+        return (("team", me.team.name),) if me.team else None
+
+
+def note(actor: Person | str, deed: str, named: object) -> None:
+    """Keep what was done, by whom, to what: names and numbers, never what somebody wrote."""
+    who = actor if isinstance(actor, str) else actor.username
+    Event.objects.create(actor=who[:150], deed=deed[:50], object=str(named)[:200])

@@ -1,0 +1,69 @@
+"""Where the store and the journal live: two SQLite files in the workspace, or PostgreSQL by one address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from wellserved.errors import RequestError
+
+# Measured: without IMMEDIATE and WAL, 887 of 1,200 writes failed with eight writers; FULL because "saved" means saved.
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA cache_size=-65536;PRAGMA mmap_size=268435456;"
+    "PRAGMA journal_size_limit=67108864;PRAGMA temp_store=MEMORY;PRAGMA foreign_keys=ON;"
+)
+
+
+def databases(folder: Path, url: str = "", journal_url: str = "") -> dict[str, Any]:
+    """Django's DATABASES: `default` for the store, `journal` for the private journal.
+
+    On PostgreSQL the journal gets a schema of its own, or, with `journal_url`, a role or database of its own.
+    """
+    if not url:
+        return {"default": _sqlite(folder / "store.sqlite3"), "journal": _sqlite(folder / "journal.sqlite3")}
+    return {"default": _postgres(url, "public"), "journal": _postgres(journal_url or url, "journal")}
+
+
+def _sqlite(file: Path) -> dict[str, Any]:
+    options = {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": _PRAGMAS}
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file), "CONN_MAX_AGE": None, "OPTIONS": options}
+
+
+def _postgres(url: str, schema: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise RequestError(f"DATABASE_URL begins with {parts.scheme!r}.", "Write postgresql://user:password@host/name.")
+    given: Mapping[str, str] = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or given.get("user", "")),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or given.get("host", ""),
+        "PORT": str(parts.port or given.get("port", "")),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {"options": f"-c search_path={schema}"},
+    }
+
+
+class Router:
+    """The journal's tables lie in the journal's database, and nothing else does."""
+
+    def _place(self, label: str) -> str:
+        return "journal" if label == "journal" else "default"
+
+    def db_for_read(self, model: Any, **_: Any) -> str:
+        """Where a model is read."""
+        return self._place(model._meta.app_label)
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, one: Any, other: Any, **_: Any) -> bool:
+        """No relation leaves its database."""
+        return self._place(one._meta.app_label) == self._place(other._meta.app_label)
+
+    def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool:
+        """Each database holds its own tables alone."""
+        return db == self._place(app_label)

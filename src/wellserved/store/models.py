@@ -1,0 +1,248 @@
+"""The store's tables. Who may see which row is decided in `access` alone."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from wellserved.capture import SEVERITIES
+
+
+def digest_of(token: str) -> str:
+    """What is kept of a random token: its hash, never the token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new_token() -> str:
+    """192 random bits, safe in an address."""
+    return secrets.token_urlsafe(24)
+
+
+class Team(models.Model):
+    """People who serve together; its name is the team's name in the log."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Role(models.TextChoices):
+    """What somebody may see beyond their own; docs/access.md has the table."""
+
+    member = "member", _("member")
+    lead = "lead", _("team lead")
+    quality = "quality", _("quality")
+    finance = "finance", _("finance")
+    admin = "admin", _("administrator")
+    auditor = "auditor", _("auditor")
+    alone = "alone", _("alone on this computer")
+
+
+class Person(AbstractUser):
+    """Somebody who serves."""
+
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.member)
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="people")
+    served_as = models.CharField(_("name in the records"), max_length=200, blank=True)  # person_id in the log
+    feed = models.CharField(max_length=64, blank=True, db_index=True)  # digest of the calendar feed's token
+
+    @property
+    def called(self) -> str:
+        """The name to show."""
+        return self.get_full_name() or self.username
+
+
+class Invitation(models.Model):
+    """A link that makes one person, once, within three days."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    username = models.CharField(max_length=150)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True)
+    by = models.ForeignKey(Person, models.CASCADE)
+    expires = models.DateTimeField()
+    used = models.DateTimeField(null=True)
+
+
+class Account(models.Model):
+    """Who pays or is served as a whole, and what it is worth."""
+
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    revenue_year = models.DecimalField(_("revenue a year"), max_digits=14, decimal_places=2, null=True, blank=True)
+    revenue_to_date = models.DecimalField(_("revenue to date"), max_digits=14, decimal_places=2, null=True, blank=True)
+    currency = models.CharField(_("currency"), max_length=3, blank=True)
+    since = models.DateField(_("customer since"), null=True, blank=True)
+    expected_years = models.DecimalField(
+        _("expected years left"), max_digits=4, decimal_places=1, null=True, blank=True
+    )
+    contract_start = models.DateField(_("contract begins"), null=True, blank=True)
+    contract_end = models.DateField(_("contract ends"), null=True, blank=True)
+    notice_days = models.PositiveIntegerField(_("notice, days"), null=True, blank=True)
+    exit_clause = models.TextField(_("exit clause"), blank=True, max_length=2000)
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True)  # whose lead looks after it
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Customer(models.Model):
+    """A person or a department that is served; internal ones are customers like any other."""
+
+    name = models.CharField(_("name"), max_length=200, unique=True)  # customer_id in the log
+    internal = models.BooleanField(_("inside the house"), default=False)
+    account = models.ForeignKey(Account, models.SET_NULL, null=True, blank=True, related_name="customers")
+    merged_into = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="duplicates")
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Cause(models.Model):
+    """A cause of failures: a small tree that a team keeps."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Audience(models.TextChoices):
+    """Who sees a shared moment."""
+
+    team = "team", _("my team")
+    lead = "lead", _("my team lead")
+    quality = "quality", _("team leads and quality")
+
+
+class Shared(models.Model):
+    """A moment as its author shared it: a copy that can be changed and withdrawn; it enters the log of moments."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    author = models.ForeignKey(Person, models.CASCADE, related_name="shared")
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="shared")
+    audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.team)
+    thread = models.UUIDField(db_index=True)  # the case it belongs to
+    word = models.CharField(max_length=20)
+    at = models.DateTimeField()
+    due = models.DateTimeField(null=True, blank=True)
+    open = models.BooleanField(default=False)  # a promise or a failure that waits for its end
+    customer = models.ForeignKey(Customer, models.SET_NULL, null=True, blank=True, related_name="shared")
+    service = models.CharField(max_length=100, blank=True)
+    channel = models.CharField(max_length=50, blank=True)
+    text = models.TextField(max_length=4000, blank=True)  # never in the log, so that withdrawing it takes it back
+    expected = models.FloatField(null=True, blank=True)
+    score = models.FloatField(null=True, blank=True)
+    scale = models.CharField(max_length=10, blank=True)
+    cause = models.CharField(max_length=80, blank=True)
+    severity = models.CharField(max_length=10, blank=True, choices=[(one, one) for one in SEVERITIES])
+    hours = models.FloatField(null=True, blank=True)
+    amount = models.FloatField(null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    returns = models.PositiveIntegerField(null=True, blank=True)
+    returns_saved = models.PositiveIntegerField(null=True, blank=True)
+    created = models.DateTimeField(default=timezone.now)
+    changed = models.DateTimeField(default=timezone.now)
+    withdrawn = models.DateTimeField(null=True)
+    pending = models.BooleanField(default=True, db_index=True)  # not yet, or not yet so, in the log
+    log_version = models.BigIntegerField(null=True)  # that holds it
+
+    class Meta:
+        ordering: ClassVar = ["-at"]
+        indexes: ClassVar = [
+            models.Index(fields=["author", "-at"]),
+            models.Index(fields=["team", "-at"]),
+            models.Index(fields=["word", "-at"]),
+            models.Index(fields=["open", "word"]),
+            models.Index(fields=["customer", "-at"]),
+        ]
+
+
+class Helper(models.Model):
+    """Somebody who helped to make a failure right, once they confirm it."""
+
+    shared = models.ForeignKey(Shared, models.CASCADE, related_name="helpers")
+    person = models.ForeignKey(Person, models.CASCADE)
+    confirmed = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["shared", "person"], name="helper_once")]
+
+
+class ApiKey(models.Model):
+    """A key for programs: its owner's rights, cut down to its scopes."""
+
+    owner = models.ForeignKey(Person, models.CASCADE, related_name="keys")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=8)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = models.CharField(max_length=200)  # parted by blanks
+    expires = models.DateTimeField()
+    used = models.DateTimeField(null=True)
+
+
+class Sent(models.Model):
+    """What a request with an idempotency key was answered, so that it is done once."""
+
+    owner = models.ForeignKey(Person, models.CASCADE)
+    key = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64)  # of the request's body
+    answer = models.JSONField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "key"], name="sent_once")]
+
+
+class Hook(models.Model):
+    """An address that another program sends moments to, each signed."""
+
+    class Sort(models.TextChoices):
+        """How the sender signs and what it sends."""
+
+        standard = "standard", "Standard Webhooks"
+        chatwoot = "chatwoot", "Chatwoot"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(Person, models.CASCADE, related_name="hooks")
+    sort = models.CharField(max_length=10, choices=Sort.choices)
+    secret = models.CharField(max_length=100)
+    used = models.DateTimeField(null=True)
+
+
+class Look(models.Model):
+    """Somebody looked at the numbers of somebody."""
+
+    viewer = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    subject = models.CharField(max_length=200, db_index=True)  # person_id in the log
+    what = models.CharField(max_length=200)
+    at = models.DateTimeField(default=timezone.now)
+
+
+class Event(models.Model):
+    """What was done to people, keys, accounts and data: never what somebody wrote."""
+
+    actor = models.CharField(max_length=150)
+    deed = models.CharField(max_length=50)
+    object = models.CharField(max_length=200)
+    at = models.DateTimeField(default=timezone.now, db_index=True)

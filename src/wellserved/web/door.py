@@ -1,0 +1,149 @@
+"""The one door to the pages: who asks, whether they may, and what every page has around it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from wellserved.actions.house import alone, person_alone
+from wellserved.errors import RequestError
+from wellserved.journal.book import Book
+from wellserved.store.access import Scope, may
+from wellserved.store.models import Person
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+OPEN = "open"  # to everybody: signing in, health, a feed or an invitation whose address is the secret
+KEY_COOKIE = "journal_key"
+_LOGIN = ("account_login", "account_logout", "account_reauthenticate", "account_change_password")
+
+
+def deed(named: str, *methods: str) -> Callable[[View], View]:
+    """Say what a view is for (a deed of `access`) and the methods that it answers; a view without is never reached."""
+
+    def marked(view: View) -> View:
+        view.deed, view.methods = named, methods or ("GET",)  # type: ignore[attr-defined]
+        return view
+
+    return marked
+
+
+def deed_of(request: HttpRequest, view: Callable[..., Any]) -> tuple[str, tuple[str, ...]]:
+    """What a view is for; of the login pages that come with a library, those that are used."""
+    if (named := getattr(view, "deed", None)) is not None:
+        return named, view.methods  # type: ignore[attr-defined]
+    match = request.resolver_match
+    name, space = (match.url_name or "", match.app_names) if match else ("", [])
+    if "api" in space:
+        return OPEN, ("GET", "POST", "PUT", "PATCH", "DELETE")  # which asks for a key, and knows its scopes
+    if name in _LOGIN or name == "mfa_authenticate" or name == "mfa_login_webauthn":
+        return OPEN, ("GET", "POST")
+    if name.startswith("mfa_"):
+        return "own", ("GET", "POST")
+    raise Http404
+
+
+class Door:
+    """Lets a request through to a view whose deed its sender may do; otherwise there is no such page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Personal pages are kept by no cache."""
+        response = self.get_response(request)
+        if not request.path.startswith(f"/{settings.STATIC_URL.strip('/')}/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """Who asks, and whether they may."""
+        named, methods = deed_of(request, view)
+        person = self._person(request)
+        if person is not None:
+            request.user = person
+            request.scope = Scope(person)  # type: ignore[attr-defined]
+        if named == OPEN:
+            return None
+        if person is None:
+            return redirect(f"{reverse(settings.LOGIN_URL)}?next={request.path}")
+        if not may(person, named):
+            raise Http404
+        if request.method not in (*methods, "HEAD", "OPTIONS"):
+            return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})
+        return None
+
+    def _person(self, request: HttpRequest) -> Person | None:
+        if isinstance(request.user, Person):
+            return request.user
+        if request.META.get("REMOTE_ADDR") not in settings.LOOPBACK or "HTTP_X_FORWARDED_FOR" in request.META:
+            return None
+        found = alone()
+        if found is None and not Person.objects.exists():
+            found = person_alone()
+        return found
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        """A mistake says what to do."""
+        if not isinstance(error, RequestError):
+            return None
+        from django.shortcuts import render
+
+        return render(request, "mistake.html", {"error": error}, status=422)
+
+
+def scope_of(request: HttpRequest) -> Scope:
+    """What whoever asks can see."""
+    found: Scope | None = getattr(request, "scope", None)
+    if found is None:
+        raise ImproperlyConfigured("A view without a deed was reached.")
+    return found
+
+
+def person_of(request: HttpRequest) -> Person:
+    """Whoever asks."""
+    return scope_of(request).person
+
+
+def book_of(request: HttpRequest) -> Book:
+    """Their journal; with a passphrase set, the key comes with their own browser and is kept nowhere else."""
+    try:
+        key = base64.urlsafe_b64decode(request.COOKIES.get(KEY_COOKIE, "")) or None
+    except (binascii.Error, ValueError):
+        key = None
+    return Book(person_of(request).pk, settings.SECRET_KEY.encode(), key if key and len(key) == 32 else None)
+
+
+PAGES = (
+    ("today", "Today", "own"),
+    ("journal", "Journal", "own"),
+    ("promises", "Promises", "own"),
+    ("failures", "Failures", "own"),
+    ("measures", "Measures", "read_measures"),
+    ("improvements", "Improvements", "read_measures"),
+    ("customers", "Customers", "read_customers"),
+    ("accounts", "Accounts", "read_accounts"),
+    ("reports", "Reports", "own"),
+    ("data", "Data", "change_data"),
+    ("people", "People", "change_people"),
+    ("audit", "Audit", "read_audit"),
+    ("me", "Me", "own"),
+)
+
+
+def around(request: HttpRequest) -> dict[str, Any]:
+    """What every page has around it: the way to the others, the zone."""
+    scope: Scope | None = getattr(request, "scope", None)
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    ways = [(name, title) for name, title, needed in PAGES if scope and may(scope.person, needed)]
+    return {"ways": ways, "here": here, "zone": settings.TIME_ZONE, "scope": scope}

@@ -1,0 +1,200 @@
+"""Forms name every field that they take; what else is sent is ignored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from wellserved.capture import RATINGS, SEVERITIES, WORDS
+from wellserved.moments import SCALES
+from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
+
+
+def _choices(many: Any, none: str = "") -> list[tuple[str, str]]:
+    return [("", none), *((one, one) for one in many)]
+
+
+class _When(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+class _Day(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+_WORDS_AREA = forms.Textarea(attrs={"rows": 4})
+
+
+class EntryForm(forms.Form):
+    """An entry, field by field."""
+
+    word = forms.ChoiceField(label=_("What it is"), choices=[(word, f"{word}: {meaning}") for word, (_k, meaning, _o) in WORDS.items()], initial="note")  # fmt: skip
+    text = forms.CharField(label=_("What happened"), widget=_WORDS_AREA, max_length=4_000, required=False)
+    at = forms.DateTimeField(label=_("When"), widget=_When())
+    customer = forms.CharField(label=_("Customer"), max_length=200, required=False)
+    service = forms.CharField(label=_("Service"), max_length=100, required=False)
+    due = forms.DateTimeField(label=_("Promised for"), widget=_When(), required=False)
+    expected = forms.FloatField(label=_("Expected (score)"), required=False)
+    score = forms.FloatField(label=_("Got (score)"), required=False)
+    scale = forms.ChoiceField(label=_("Scale"), choices=_choices(SCALES), required=False)
+    cause = forms.CharField(label=_("Cause"), max_length=80, required=False)
+    severity = forms.ChoiceField(label=_("Severity"), choices=_choices(SEVERITIES), required=False)
+    hours = forms.FloatField(label=_("Hours spent"), min_value=0, max_value=10_000, required=False)
+    amount = forms.FloatField(label=_("Cost or worth"), required=False)
+    currency = forms.CharField(label=_("Currency"), max_length=3, required=False)
+    returns = forms.IntegerField(label=_("Returns"), min_value=0, max_value=100_000, required=False)
+    returns_saved = forms.IntegerField(label=_("Returns saved"), min_value=0, max_value=100_000, required=False)
+    rating = forms.ChoiceField(label=_("My own judgement"), choices=_choices(RATINGS), required=False)
+
+    @staticmethod
+    def of(facts: dict[str, Any], at: datetime) -> dict[str, Any]:
+        """What the form shows of an entry."""
+        due = facts.get("due")
+        return {**facts, "at": at, "due": datetime.fromisoformat(due) if isinstance(due, str) else due}
+
+    def clean(self) -> dict[str, Any]:
+        """A score needs its scale, and has to lie on it."""
+        given = super().clean() or {}
+        for name in ("expected", "score"):
+            value, scale = given.get(name), given.get("scale")
+            if value is not None and not scale:
+                self.add_error("scale", _("Name the scale of the score."))
+            elif value is not None and scale and not SCALES[scale][0] <= value <= SCALES[scale][1]:
+                self.add_error(
+                    name,
+                    _("The scale runs from %(low)g to %(high)g.") % {"low": SCALES[scale][0], "high": SCALES[scale][1]},
+                )
+        return given
+
+    def facts(self) -> dict[str, Any]:
+        """What was filled in, as a journal's facts; an emptied field is empty."""
+        found = {name: value for name, value in self.cleaned_data.items() if name not in ("at", "audience")}
+        due = found.get("due")
+        return {**found, "due": due.astimezone(UTC).isoformat() if due else ""}
+
+
+class ShareForm(EntryForm):
+    """The copy that others may see."""
+
+    word = None  # type: ignore[assignment]
+    at = None  # type: ignore[assignment]
+    rating = None  # type: ignore[assignment]
+    audience = forms.ChoiceField(label=_("Who may see it"), choices=Audience.choices)
+    field_order = ("audience", "text")
+
+
+class FollowForm(forms.Form):
+    """The next step after a failure."""
+
+    word = forms.ChoiceField(
+        label=_("Step"),
+        choices=[("note", _("What the customer answered to: what could we do to make things right?")), ("recovered", _("Made right")),
+                 ("met", _("Accepted by the customer")), ("complaint", _("Not accepted")), ("gap", _("Rated by the customer"))],
+    )  # fmt: skip
+    text = forms.CharField(label=_("In words"), widget=_WORDS_AREA, max_length=4_000, required=False)
+    score = forms.FloatField(label=_("Score"), required=False)
+    scale = forms.ChoiceField(label=_("Scale"), choices=_choices(SCALES), required=False)
+
+
+class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A customer."""
+
+    class Meta:
+        model = Customer
+        fields = ("name", "internal", "account")
+
+
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An account and what it is worth."""
+
+    class Meta:
+        model = Account
+        fields = ("name", "team", "revenue_year", "revenue_to_date", "currency", "since", "expected_years", "contract_start", "contract_end", "notice_days", "exit_clause")  # fmt: skip
+        widgets: ClassVar = {name: _Day() for name in ("since", "contract_start", "contract_end")}
+
+
+class MergeForm(forms.Form):
+    """Two customers that are one."""
+
+    other = forms.ModelChoiceField(label=_("The same as"), queryset=Customer.objects.none())
+
+
+class CauseForm(forms.Form):
+    """A cause, and the one that it is a kind of."""
+
+    name = forms.CharField(label=_("Cause"), max_length=80)
+    parent = forms.CharField(label=_("A kind of"), max_length=80, required=False)
+
+
+class FileForm(forms.Form):
+    """A file to read."""
+
+    file = forms.FileField(label=_("File"))
+
+
+class PassphraseForm(forms.Form):
+    """The passphrase of one's journal."""
+
+    passphrase = forms.CharField(
+        label=_("Passphrase"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        max_length=500,
+        required=False,
+        strip=False,
+    )
+
+
+class MeForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a person says of themselves."""
+
+    class Meta:
+        model = Person
+        fields = ("first_name", "last_name")
+
+
+class KeyForm(forms.Form):
+    """A key for a program."""
+
+    name = forms.CharField(label=_("For what"), max_length=100)
+    scopes = forms.MultipleChoiceField(label=_("May"), widget=forms.CheckboxSelectMultiple)
+    days = forms.IntegerField(label=_("Days until it ends"), min_value=1, max_value=730, initial=365)
+
+
+class InviteForm(forms.Form):
+    """Somebody who is to be let in."""
+
+    username = forms.RegexField(r"^[\w.@+-]+$", label=_("User name"), max_length=150)
+    role = forms.ChoiceField(label=_("Role"), choices=[one for one in Role.choices if one[0] != Role.alone])
+    team = forms.CharField(label=_("Team"), max_length=100, required=False)
+
+
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What an administrator decides about somebody."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=[one for one in Role.choices if one[0] != Role.alone])
+    team = forms.ModelChoiceField(label=_("Team"), queryset=Team.objects.all(), required=False)
+
+    class Meta:
+        model = Person
+        fields = ("role", "team", "served_as", "is_active")
+
+
+class PasswordForm(forms.Form):
+    """A first password."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        min_length=10,
+        max_length=500,
+        strip=False,
+    )

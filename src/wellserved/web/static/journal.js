@@ -1,0 +1,87 @@
+// The line: shows what it was understood to say, saves on Enter, and keeps what is typed until the server has it.
+// Nothing here is needed: without script the form posts, shows what it understood, and saves.
+(() => {
+  "use strict";
+  const read = (key) => { try { return JSON.parse(localStorage.getItem(key)); } catch { return null; } };
+  const keep = (key, value) => { try { value === null ? localStorage.removeItem(key) : localStorage.setItem(key, JSON.stringify(value)); } catch { /* no storage: the form still posts */ } };
+
+  const form = document.querySelector("form[data-line]");
+  if (!form) return;
+  const KEPT = `wellserved.unsent.${form.dataset.owner}`, TYPED = `wellserved.typed.${form.dataset.owner}`; // each person's own
+  const line = form.elements.line, draft = form.elements.draft, token = form.elements.csrfmiddlewaretoken;
+  const shown = form.querySelector("[data-shown]");
+  form.querySelector("[data-plain]").value = "save";
+
+  const send = (url, fields, accept) => fetch(url, {
+    method: "POST", credentials: "same-origin",
+    headers: { "X-CSRFToken": token.value, "Accept": accept },
+    body: new URLSearchParams(fields),
+  });
+
+  const say = (text, alarm) => {
+    const p = document.createElement("p");
+    p.className = alarm ? "caution" : "verdict";
+    p.textContent = text;
+    shown.replaceChildren(p);
+  };
+
+  let waiting = 0;
+  const look = async () => {
+    const now = ++waiting, text = line.value;
+    if (!text.trim()) { shown.replaceChildren(); return; }
+    try {
+      const answer = await send(form.dataset.look, { line: text }, "text/html");
+      if (now === waiting && answer.ok) shown.innerHTML = await answer.text(); // escaped by the server's templates
+    } catch { /* offline: nothing to show */ }
+  };
+
+  let timer;
+  line.addEventListener("input", () => {
+    keep(TYPED, line.value ? { line: line.value, draft: draft.value } : null);
+    clearTimeout(timer);
+    timer = setTimeout(look, 200);
+  });
+  line.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
+  });
+
+  // One at a time, in order; the id that was given to the form makes a second sending the same entry.
+  let sending = false;
+  const deliver = async () => {
+    if (sending) return;
+    sending = true;
+    try {
+      for (let unsent = read(KEPT) || []; unsent.length; unsent = read(KEPT) || []) {
+        const answer = await send(form.action, { ...unsent[0], do: "save" }, "application/json");
+        if (!answer.ok || !(answer.headers.get("Content-Type") || "").startsWith("application/json")) throw new Error("not saved");
+        const { saved } = await answer.json();
+        keep(KEPT, (read(KEPT) || []).filter((one) => one.draft !== unsent[0].draft));
+        const p = document.createElement("p"), a = document.createElement("a");
+        p.className = "verdict"; p.setAttribute("data-saved", saved);
+        p.append("Saved. ", a); a.href = `/journal/${saved}/`; a.textContent = unsent[0].line.slice(0, 80);
+        shown.replaceChildren(p);
+      }
+    } catch {
+      say("No connection. It is kept in this browser and sent as soon as the server answers.", true);
+    }
+    sending = false;
+  };
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    clearTimeout(timer); waiting++;
+    if (!line.value.trim()) return;
+    keep(KEPT, [...(read(KEPT) || []), { line: line.value, draft: draft.value }]);
+    keep(TYPED, null);
+    if (!(read(KEPT) || []).some((one) => one.draft === draft.value)) { form.submit(); return; } // no storage
+    draft.value = crypto.randomUUID ? crypto.randomUUID() : "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) => (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16));
+    line.value = "";
+    deliver();
+  });
+  addEventListener("online", deliver);
+  setInterval(() => { if ((read(KEPT) || []).length) deliver(); }, 10000);
+
+  const typed = read(TYPED);
+  if (typed && !line.value) { line.value = typed.line; draft.value = typed.draft; look(); }
+  if ((read(KEPT) || []).length) deliver();
+})();

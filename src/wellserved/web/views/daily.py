@@ -1,0 +1,375 @@
+"""What a person does every day: today, the journal, the card for a contact, promises."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from wellserved.actions import sharing
+from wellserved.capture import WORDS, Captured, capture, understood
+from wellserved.capture.promise import Fold, fold
+from wellserved.journal.book import Book, Page, facts_of
+from wellserved.store.access import Scope
+from wellserved.store.models import Audience, Person, Shared, digest_of
+from wellserved.web.door import OPEN, book_of, deed, person_of, scope_of
+from wellserved.web.forms import EntryForm, ShareForm
+
+Given = HttpRequest
+CARD = (
+    ("acknowledged", "Acknowledged the request"),
+    ("said_what", "Said what will be done"),
+    ("said_when", "Said how long it takes"),
+    ("explained", "Explained the process"),
+    ("thanked", "Thanked"),
+)
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A promise of the ledger, from the journal or shared."""
+
+    id: uuid.UUID
+    where: str
+    text: str
+    customer: str
+    service: str
+    author: str
+    state: Fold
+    mine: bool
+
+
+def captured(line: str, scope: Scope) -> Captured:
+    """A line, read now in the workspace's zone."""
+    now = timezone.now().astimezone(ZoneInfo(settings.TIME_ZONE))
+    return capture(line, now, scope.customers().values_list("name", flat=True))
+
+
+def happened(one: Captured) -> datetime:
+    """When it happened: now, or at noon of the day that was said."""
+    if one.at is None:
+        return timezone.now()
+    return datetime.combine(one.at, time(12), ZoneInfo(settings.TIME_ZONE))
+
+
+def ledger(scope: Scope, book: Book, now: datetime, closed: bool = False) -> list[Promise]:
+    """Promises, one's own and those shared with one, the most urgent first."""
+    since = now - timedelta(days=90) if closed else None
+    found = []
+    if book.readable:
+        for page, state in book.promises(now, since):
+            named = str(page.facts.get("customer", "")), str(page.facts.get("service", ""))
+            found.append(Promise(page.entry.id, "journal", str(page.facts.get("text", "")), *named, "", state, True))
+    shared = scope.shared().filter(word="promise")
+    rows = list(shared.filter(open=True)[:500])
+    if since:
+        rows += list(shared.filter(open=False, at__gte=since)[:500])
+    moves: dict[uuid.UUID, list[tuple[datetime, str, datetime | None]]] = {}
+    threads = {row.thread for row in rows}
+    told = ("promise", "renegotiated", "kept", "met", "exceeded", "broken")
+    for thread, at, word, due in (
+        scope.shared().filter(thread__in=threads, word__in=told).values_list("thread", "at", "word", "due")
+    ):
+        moves.setdefault(thread, []).append((at, word, due))
+    for row in rows:
+        customer = row.customer.name if row.customer else ""
+        mine = row.author_id == scope.person.pk
+        found.append(
+            Promise(
+                row.id, "shared", row.text, customer, row.service, row.author.called, fold(moves[row.thread], now), mine
+            )
+        )
+    far = datetime.max.replace(tzinfo=UTC)
+    return sorted(found, key=lambda one: (one.state.closed is not None, one.state.due or far))
+
+
+@deed("own")
+def today(request: Given) -> HttpResponse:
+    """What to keep in mind today: promises, failures that wait, what customers said."""
+    now, scope, book = timezone.now(), scope_of(request), book_of(request)
+    ends = timezone.localtime(now).replace(hour=23, minute=59, second=59)
+    promises = ledger(scope, book, now)
+    due = [one for one in promises if one.state.due and one.state.due <= ends]
+    waiting = scope.shared().filter(open=True, word="missed")[:10]
+    said = scope.shared().filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:10]
+    given = {
+        "line": request.GET.get("line", ""), "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
+        "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "draft": uuid.uuid4(),
+        "recent": book.latest(5) if book.readable else [], "now": now,
+    }  # fmt: skip
+    return render(request, "today.html", given)
+
+
+@deed("own", "GET", "POST")
+def journal(request: Given) -> HttpResponseBase:
+    """One's own entries, and the line that writes the next one."""
+    scope, book = scope_of(request), book_of(request)
+    if request.method == "POST":
+        return _write(request, scope, book)
+    before = _instant(request.GET.get("before", ""))
+    word = request.GET.get("word", "")
+    pages = book.latest(30, before, word if word in WORDS else "") if book.readable else []
+    given = {
+        "pages": pages, "words": WORDS, "word": word, "locked": not book.readable, "draft": uuid.uuid4(),
+        "more": pages[-1].entry.at.isoformat() if len(pages) == 30 else "",
+    }  # fmt: skip
+    return render(request, "journal.html", given)
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text.replace(" ", "+")) if text else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
+
+
+def _write(request: Given, scope: Scope, book: Book) -> HttpResponseBase:
+    """Save a line, or show first what it was understood to say."""
+    line = request.POST.get("line", "")[:4_000]
+    if not line.strip():
+        return redirect("journal")
+    one = captured(line, scope)
+    if request.POST.get("do") == "look":
+        return render(
+            request, "understood.html", {"line": line, "one": one, **_about(one, scope, book), "draft": _draft(request)}
+        )
+    entry = _save(one, scope, book, _draft(request))
+    if request.headers.get("Accept", "").startswith("application/json"):
+        return JsonResponse({"saved": str(entry)})
+    messages.success(request, _("Saved."))
+    return redirect("entry", entry)
+
+
+def _draft(request: Given) -> uuid.UUID:
+    """The id that the form was given, so that what is sent twice is kept once."""
+    try:
+        return uuid.UUID(request.POST.get("draft", ""))
+    except ValueError:
+        return uuid.uuid4()
+
+
+def _save(one: Captured, scope: Scope, book: Book, id_: uuid.UUID) -> uuid.UUID:
+    """Write a line into the journal; one that ends a promise or a failure belongs to it."""
+    thread = None
+    if one.word in ("kept", "broken", "renegotiated") and book.readable:
+        thread = _meant(one, book)
+    return book.write(facts_of(one), id_, thread, happened(one)).id
+
+
+def _meant(one: Captured, book: Book) -> uuid.UUID | None:
+    """The open promise that a bare "kept" is about: the customer's, or the only one."""
+    open_ = [page for page, _state in book.promises(timezone.now())]
+    if one.customer:
+        open_ = [page for page in open_ if page.facts.get("customer") == one.customer]
+    return open_[0].entry.thread if len(open_) == 1 else None
+
+
+def _about(one: Captured, scope: Scope, book: Book) -> dict[str, Any]:
+    """What is known beside a line: how often it happened, what the customer is worth."""
+    repeats = 0
+    if one.word == "missed" and (one.cause or one.customer) and book.readable:
+        repeats = book.repeats(one.cause or "", one.customer or "", timezone.now())
+    account = None
+    if one.customer:
+        account = scope.accounts().filter(customers__name__iexact=one.customer).first()
+    loose = one.word in ("kept", "broken", "renegotiated") and book.readable and _meant(one, book) is None
+    return {"shown": understood(one), "repeats": repeats, "account": account, "loose": loose}
+
+
+@deed("own", "POST")
+def understanding(request: Given) -> HttpResponse:
+    """What a line says so far, shown while it is typed."""
+    scope, book = scope_of(request), book_of(request)
+    one = captured(request.POST.get("line", "")[:4_000], scope)
+    return render(request, "shown.html", {"one": one, **_about(one, scope, book)})
+
+
+def _page(request: Given, id_: uuid.UUID) -> tuple[Book, Page]:
+    """An entry of one's own, opened; Http404 for everybody else's."""
+    book = book_of(request)
+    entry = book.entry(id_)
+    if entry is None:
+        raise Http404
+    return book, book.read([entry])[0]
+
+
+@deed("own", "GET", "POST")
+def entry(request: Given, id_: uuid.UUID) -> HttpResponseBase:
+    """One entry: read, changed, gone on with."""
+    book, page = _page(request, id_)
+    form = EntryForm(request.POST or None, initial=EntryForm.of(page.facts, page.entry.at))
+    if request.method == "POST" and form.is_valid():
+        book.rewrite(page.entry, {**page.facts, **form.facts()}, form.cleaned_data["at"])
+        messages.success(request, _("Saved."))
+        return redirect("entry", id_)
+    thread = [one for one in book.thread(page.entry.thread) if one.entry.id != id_]
+    about = _about(Captured("", page.entry.word, customer=page.facts.get("customer")), scope_of(request), book)
+    return render(request, "entry.html", {"page": page, "form": form, "thread": thread, "account": about["account"]})
+
+
+@deed("own", "GET", "POST")
+def new_entry(request: Given) -> HttpResponseBase:
+    """The form for those who prefer one to the line."""
+    form = EntryForm(request.POST or None, initial={"at": timezone.now()})
+    if request.method == "POST" and form.is_valid():
+        facts = form.facts()
+        made = book_of(request).write({"line": facts.get("text", ""), **facts}, at=form.cleaned_data["at"])
+        messages.success(request, _("Saved."))
+        return redirect("entry", made.id)
+    return render(request, "form.html", {"form": form, "title": _("New entry"), "back": "journal"})
+
+
+@deed("own", "POST")
+def erase(request: Given, id_: uuid.UUID) -> HttpResponseBase:
+    """Remove an entry for good."""
+    book, page = _page(request, id_)
+    book.erase(page.entry)
+    messages.success(request, _("Erased."))
+    return redirect("journal")
+
+
+@deed("own", "POST")
+def go_on(request: Given, id_: uuid.UUID) -> HttpResponseBase:
+    """A further line to the same matter: what the customer answered, kept, made right."""
+    book, page = _page(request, id_)
+    word, line = request.POST.get("word", "note"), request.POST.get("line", "")[:4_000]
+    one = captured(f"{word}: {line}" if word in WORDS else line, scope_of(request))
+    book.write(facts_of(one), _draft(request), page.entry.thread, happened(one))
+    messages.success(request, _("Saved."))
+    return redirect("entry", id_)
+
+
+@deed("share", "GET", "POST")
+def share(request: Given, id_: uuid.UUID) -> HttpResponseBase:
+    """Make the copy that others may see; it is edited first, and can be changed and withdrawn."""
+    book, page = _page(request, id_)
+    form = ShareForm(
+        request.POST or None, initial={**EntryForm.of(page.facts, page.entry.at), "audience": Audience.team}
+    )
+    if request.method == "POST" and form.is_valid():
+        facts = {**form.facts(), "word": page.entry.word}
+        made = sharing.share_page(book, person_of(request), page, facts, form.cleaned_data["audience"])
+        messages.success(request, _("Shared. You can change or withdraw it at any time."))
+        return redirect("shared", made.id)
+    return render(request, "share.html", {"form": form, "page": page})
+
+
+@deed("own")
+def take_along(request: Given) -> HttpResponseBase:
+    """The whole journal, for its owner."""
+    book = book_of(request)
+    lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in book.everything())
+    kept = {"Content-Disposition": 'attachment; filename="journal.jsonl"'}
+    return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=kept)
+
+
+@deed("own", "GET", "POST")
+def protocol(request: Given) -> HttpResponseBase:
+    """The card for a contact: each tick is a moment, and the time that was said is a promise."""
+    if request.method == "POST":
+        id_ = _card(request, [name for name, _label in CARD if request.POST.get(name)])
+        messages.success(request, _("Saved."))
+        return redirect("entry", id_)
+    return render(request, "protocol.html", {"card": CARD, "draft": uuid.uuid4()})
+
+
+def _card(request: Given, ticked: Iterable[str]) -> uuid.UUID:
+    """One entry of the contact with its ticks; with a time said, it is a promise."""
+    ticks = list(ticked)
+    when = request.POST.get("when", "")[:200].strip()
+    text, customer = request.POST.get("text", "")[:4_000], request.POST.get("customer", "")[:200].strip()
+    promised = "said_when" in ticks and bool(when)
+    line = f"{'promise' if promised else 'asked'}: {text}{f' by {when}' if promised else ''}"
+    facts = facts_of(captured(line, scope_of(request)))
+    facts |= {"ticks": ticks, **({"customer": customer} if customer else {})}
+    return book_of(request).write(facts, _draft(request)).id
+
+
+@deed("own")
+def promises(request: Given) -> HttpResponse:
+    """The ledger: due, overdue, kept, late, broken, agreed anew."""
+    now, scope, book = timezone.now(), scope_of(request), book_of(request)
+    found = ledger(scope, book, now, closed=True)
+    fates = [one.state.fate for one in found]
+    counts = {fate: fates.count(fate) for fate in ("running", "overdue", "kept", "late", "broken")}
+    anew = sum(one.state.renegotiated for one in found)
+    given = {"promises": found, "counts": counts, "anew": anew, "locked": not book.readable, "now": now}
+    return render(request, "promises.html", given)
+
+
+@deed("own", "POST")
+def settle(request: Given, where: str, id_: uuid.UUID) -> HttpResponseBase:
+    """A promise was kept, will not be, or another due time was agreed."""
+    word = request.POST.get("word", "")
+    if word not in ("kept", "broken", "renegotiated"):
+        raise Http404
+    scope = scope_of(request)
+    one = captured(f"{word}: {request.POST.get('line', '')[:400]}", scope)
+    if word == "renegotiated" and one.due is None:
+        messages.error(request, _("No new due time was understood. Write it as: Fri 14:00"))
+        return redirect("promises")
+    if where == "journal":
+        book, page = _page(request, id_)
+        book.write(facts_of(one), _draft(request), page.entry.thread)
+    else:
+        _settle_shared(scope, id_, one, _draft(request))
+    messages.success(request, _("Saved."))
+    return redirect("promises")
+
+
+def _settle_shared(scope: Scope, id_: uuid.UUID, one: Captured, draft: uuid.UUID) -> None:
+    row: Shared | None = scope.mine().filter(id=id_, word="promise").first()
+    if row is None:
+        raise Http404
+    facts = {**facts_of(one), "customer": row.customer.name if row.customer else "", "service": row.service}
+    sharing.share(scope.person, facts, timezone.now(), row.audience, row.thread, draft)
+
+
+@deed(OPEN)
+def feed(request: Given, token: str) -> HttpResponse:
+    """One's own promises as a calendar; its secret address is the key, and opens nothing else."""
+    person = Person.objects.filter(feed=digest_of(token), is_active=True).exclude(feed="").first() if token else None
+    if person is None:
+        raise Http404
+    now = timezone.now()
+    book = Book(person.pk, settings.SECRET_KEY.encode())
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//wellserved//promises//EN", "CALSCALE:GREGORIAN"]
+    for one in ledger(Scope(person), book, now):
+        if one.mine and one.state.due:
+            lines += _event(one, now)
+    body = "\r\n".join([*(folded for line in lines for folded in _folded(line)), "END:VCALENDAR", ""])
+    return HttpResponse(body, content_type="text/calendar; charset=utf-8")
+
+
+def _event(one: Promise, now: datetime) -> list[str]:
+    """A promise as a to-do's due time (RFC 5545, 3.6.1)."""
+    assert one.state.due is not None
+    due = one.state.due.astimezone(UTC)
+    words = " ".join(part for part in (one.customer, one.text) if part)
+    said = words.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\r", "").replace("\n", "\\n")
+    stamp = "%Y%m%dT%H%M%SZ"
+    return ["BEGIN:VEVENT", f"UID:{one.id}@wellserved", f"DTSTAMP:{now.astimezone(UTC):{stamp}}",
+            f"DTSTART:{due - timedelta(minutes=15):{stamp}}", f"DTEND:{due:{stamp}}", f"SUMMARY:{said}", "END:VEVENT"]  # fmt: skip
+
+
+def _folded(line: str) -> list[str]:
+    """At most 75 octets a line, the rest on lines that begin with a blank (RFC 5545, 3.1)."""
+    parts, part = [], ""
+    for letter in line:
+        if len((part + letter).encode()) > 74:
+            parts.append(part)
+            part = " "
+        part += letter
+    return [*parts, part]

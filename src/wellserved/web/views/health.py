@@ -1,0 +1,41 @@
+"""Is it up, and is it ready: for whatever keeps it running."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import Error, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from wellserved.web.door import OPEN, deed
+
+_ready: set[str] = set()  # databases whose tables were seen to be up to date
+
+
+@deed(OPEN)
+def livez(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@deed(OPEN)
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Both databases answer and are up to date, and somebody writes shared moments into the log."""
+    found: dict[str, str] = {}
+    for alias in connections:
+        try:
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SELECT 1")
+            if alias not in _ready:
+                executor = MigrationExecutor(connections[alias])
+                if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+                    found[alias] = "not up to date"
+                    continue
+                _ready.add(alias)
+            found[alias] = "ok"
+        except Error:
+            found[alias] = "does not answer"
+    beat = settings.WORKSPACE.folder / "worker.beat"
+    found["worker"] = "ok" if beat.exists() else "never started"
+    ready = all(said == "ok" for name, said in found.items() if name != "worker")
+    return JsonResponse({"ready": ready, **found}, status=200 if ready else 503)

@@ -1,0 +1,187 @@
+"""What is one's own: settings, the passphrase, keys, who looked, and the week's report."""
+
+from __future__ import annotations
+
+import base64
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from wellserved.actions import weekly
+from wellserved.errors import RequestError
+from wellserved.store.access import note
+from wellserved.store.models import ApiKey, Hook, digest_of, new_token
+from wellserved.web.api import SCOPES
+from wellserved.web.door import KEY_COOKIE, book_of, deed, person_of, scope_of
+from wellserved.web.forms import KeyForm, MeForm, PassphraseForm
+
+LEAST = 10  # letters of a passphrase
+FORMS = {"txt": "text/plain", "html": "text/html", "pdf": "application/pdf", "eml": "message/rfc822"}
+
+
+@deed("own", "GET", "POST")
+def me(request: HttpRequest) -> HttpResponseBase:
+    """One's name, passphrase, keys, feed, and who looked at one's numbers."""
+    scope, person = scope_of(request), person_of(request)
+    form = MeForm(request.POST or None, instance=person)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+        return redirect("me")
+    book = book_of(request)
+    given = {
+        "form": form, "person": person, "passphrase": PassphraseForm(), "has": book.has_passphrase, "locked": not book.readable,
+        "keys": scope.keys(), "hooks": scope.hooks(), "key_form": _key_form(), "looks": scope.looks()[:50], "sorts": Hook.Sort.choices,
+    }  # fmt: skip
+    return render(request, "me.html", given)
+
+
+def _key_form(request: HttpRequest | None = None) -> KeyForm:
+    form = KeyForm(request.POST if request else None)
+    form.fields["scopes"].choices = [(name, f"{name}: {what}") for name, what in SCOPES.items()]  # type: ignore[attr-defined]
+    return form
+
+
+@deed("own", "POST")
+def passphrase(request: HttpRequest) -> HttpResponseBase:
+    """Set, change or drop the passphrase; a forgotten one cannot be brought back by anybody."""
+    book, new = book_of(request), request.POST.get("passphrase", "")
+    if new and len(new) < LEAST:
+        raise RequestError(f"A passphrase has at least {LEAST} letters.", "Take four or five words.")
+    book.set_passphrase(new)
+    note(person_of(request), "set a passphrase" if new else "dropped the passphrase", "journal")
+    messages.success(
+        request, _("Your journal now has a passphrase.") if new else _("Your journal has no passphrase now.")
+    )
+    answer = redirect("me")
+    answer.delete_cookie(KEY_COOKIE)
+    return answer
+
+
+@deed("own", "POST")
+def unlock(request: HttpRequest) -> HttpResponseBase:
+    """Give the passphrase; the key then stays with this browser until it is closed, and nowhere else."""
+    key = book_of(request).key_for(request.POST.get("passphrase", ""))
+    answer = redirect("journal")
+    answer.set_cookie(
+        KEY_COOKIE,
+        base64.urlsafe_b64encode(key).decode(),
+        httponly=True,
+        samesite="Strict",
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
+    return answer
+
+
+@deed("own", "POST")
+def lock(request: HttpRequest) -> HttpResponseBase:
+    """Forget the key."""
+    answer = redirect("today")
+    answer.delete_cookie(KEY_COOKIE)
+    return answer
+
+
+@deed("own", "POST")
+def new_feed(request: HttpRequest) -> HttpResponseBase:
+    """A new secret address of one's calendar; the old one ends."""
+    person, token = person_of(request), new_token()
+    person.feed = digest_of(token)
+    person.save(update_fields=["feed"])
+    return render(
+        request,
+        "once.html",
+        {"title": _("Your calendar"), "what": request.build_absolute_uri(f"/calendar/{token}.ics")},
+    )
+
+
+@deed("own", "POST")
+def new_key(request: HttpRequest) -> HttpResponseBase:
+    """A key for a program, shown once."""
+    form = _key_form(request)
+    if not form.is_valid():
+        raise RequestError("The key needs a name, at least one scope, and 1 to 730 days.", "Go back and fill them in.")
+    token = f"ws_{new_token()}"
+    until = timezone.now() + timedelta(days=form.cleaned_data["days"])
+    named = {"name": form.cleaned_data["name"], "scopes": " ".join(form.cleaned_data["scopes"])}
+    ApiKey.objects.create(owner=person_of(request), prefix=token[:8], digest=digest_of(token), expires=until, **named)
+    note(person_of(request), "made a key", token[:8])
+    return render(request, "once.html", {"title": _("Your key"), "what": token})
+
+
+@deed("own", "POST")
+def end_key(request: HttpRequest, id_: int) -> HttpResponseBase:
+    """End a key at once."""
+    key: ApiKey = get_object_or_404(scope_of(request).keys(), pk=id_)
+    note(person_of(request), "ended a key", key.prefix)
+    key.delete()
+    return redirect("me")
+
+
+@deed("own", "POST")
+def new_hook(request: HttpRequest) -> HttpResponseBase:
+    """An address to which another program sends moments, and the secret with which it signs; shown once."""
+    sort = request.POST.get("sort", "")
+    if sort not in Hook.Sort.values:
+        raise Http404
+    secret = base64.b64encode(new_token().encode()[:24]).decode()
+    made = Hook.objects.create(owner=person_of(request), sort=sort, secret=secret)
+    note(person_of(request), "made a webhook", made.id)
+    where = request.build_absolute_uri(f"/api/v1/hooks/{made.id}")
+    shown = f"whsec_{secret}" if sort == Hook.Sort.standard else secret
+    return render(request, "once.html", {"title": _("Your webhook"), "what": where, "also": shown})
+
+
+@deed("own")
+def reports(request: HttpRequest) -> HttpResponse:
+    """Service reports by source, and one's own by week."""
+    weeks = weekly.weeks_before(timezone.localdate(), 12)
+    from wellserved import log
+
+    sources = sorted({one.source for one in log.receipts(settings.WORKSPACE)})
+    return render(request, "reports.html", {"weeks": weeks, "sources": sources})
+
+
+def _monday(week: str) -> date:
+    try:
+        return date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
+    except ValueError:
+        raise Http404 from None
+
+
+@deed("own", "GET", "POST")
+def week(request: HttpRequest, week: str) -> HttpResponseBase:
+    """The week's report: drafted here, edited by its author."""
+    monday, book = _monday(week), book_of(request)
+    if request.method == "POST":
+        book.keep_draft(week, request.POST.get("text", "")[:20_000])
+        messages.success(request, _("Saved."))
+        return redirect("week", week)
+    drafted = weekly.draft(book, scope_of(request), monday)
+    kept = book.draft(week)
+    given = {
+        "week": week,
+        "monday": monday,
+        "text": kept if kept is not None else drafted,
+        "edited": kept is not None,
+        "forms": FORMS,
+    }
+    return render(request, "week.html", given)
+
+
+@deed("own")
+def week_as(request: HttpRequest, week: str, form: str) -> HttpResponse:
+    """The same to take along: text, page, PDF, or a draft for one's own mail program."""
+    monday, book = _monday(week), book_of(request)
+    if form not in FORMS:
+        raise Http404
+    text = book.draft(week)
+    if text is None:
+        text = weekly.draft(book, scope_of(request), monday)
+    made = weekly.written(text, week, person_of(request).called, form)
+    kept = {"Content-Disposition": f'attachment; filename="report-{week}.{form}"'}
+    return HttpResponse(made, content_type=FORMS[form], headers=kept)

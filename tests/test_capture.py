@@ -1,0 +1,77 @@
+"""One line to what it says: a table worked out by hand from the grammar, and nothing typed is ever lost."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wellserved.capture import WORDS, Captured, capture, understood
+
+TABLE = tomllib.loads((Path(__file__).parent / "reference" / "capture_lines.toml").read_text(encoding="utf-8"))
+ZONE = ZoneInfo(TABLE["zone"])
+NOW = datetime.fromisoformat(TABLE["now"]).replace(tzinfo=ZONE)
+
+
+def said(one: Captured) -> dict[str, Any]:
+    """What was read, in the table's own writing."""
+    found: dict[str, Any] = {}
+    for name, value in asdict(one).items():
+        if name in ("line", "text") or value in (None, ()):
+            continue
+        if isinstance(value, datetime):
+            value = value.replace(tzinfo=None).isoformat(timespec="minutes")
+        elif isinstance(value, date):
+            value = value.isoformat()
+        found[name] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+@pytest.mark.parametrize("row", TABLE["line"], ids=lambda row: row["typed"][:40])
+def test_a_line_means_what_the_table_says(row: dict[str, Any]) -> None:
+    wanted = {name: value for name, value in row.items() if name != "typed"}
+    assert said(capture(row["typed"], NOW, TABLE["customers"])) == wanted
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=400),
+        st.lists(
+            st.sampled_from(
+                [*WORDS, ":", " ", "  ", "by", "in", "30", "Nov", "30.11.", "2026-02-30", "99:99", "@", "@kim", "#x", "#1", "€", "1,2.3", "expected",
+                 "got", "9/10", "/", "99/99", "+Acme", "+", '"', "return", "saved", "cause:", "29 Feb", "0000-00-00", "999 weeks", "\u00a0", "\n", "＠", "ſ", "İ"]
+            ),
+            max_size=25,
+        ).map(" ".join),
+    )
+)  # fmt: skip
+def test_nothing_that_is_typed_is_lost_and_nothing_fails(line: str) -> None:
+    one = capture(line, NOW, TABLE["customers"])
+    assert one.line == line
+    assert line.endswith(one.text)
+    head = line[: len(line) - len(one.text)]
+    assert not head.strip() or head.strip().endswith(":") or not one.text
+    assert one.word in WORDS
+    assert understood(one)[0] == ("kind", WORDS[one.word][1])
+
+
+def test_a_due_time_that_the_clocks_skip_is_moved_on() -> None:
+    spring = datetime(2026, 3, 28, 12, tzinfo=ZONE)
+    due = capture("promise: call by tomorrow 2:30", spring).due
+    assert due is not None
+    assert due.isoformat() == "2026-03-29T03:30:00+02:00"
+
+
+def test_what_was_understood_is_shown_in_words() -> None:
+    shown = dict(understood(capture("promise: Acme gets the draft by 30 Nov 14:00 @kim 2h", NOW, ["Acme"])))
+    assert shown == {
+        "kind": "something was promised", "customer": "Acme", "due": "Mon 30 Nov 2026, 14:00", "people": "kim", "hours": "2",
+    }  # fmt: skip
