@@ -74,7 +74,7 @@ def draft(book: Book, scope: Scope, monday: date) -> str:
 def _line(page: Page) -> str:
     """An entry on one line."""
     facts = page.facts
-    words = " ".join(str(facts.get("text") or facts.get("line") or "").split())
+    words = " ".join(str(facts.get("text") or page.words).split())
     customer = str(facts.get("customer", ""))
     return f"{customer}: {words}" if customer and customer.casefold() not in words.casefold() else words
 

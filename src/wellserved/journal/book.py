@@ -29,6 +29,11 @@ class Page:
     facts: dict[str, Any]  # as `Captured`, instants as ISO 8601
 
     @property
+    def words(self) -> str:
+        """What was written, as it was typed where it was typed."""
+        return str(self.facts.get("line") or self.facts.get("text") or "")
+
+    @property
     def due(self) -> datetime | None:
         """When it was promised for."""
         said = self.facts.get("due")

@@ -73,11 +73,9 @@ class Door:
         if person is not None:
             request.user = person
             request.scope = Scope(person)  # type: ignore[attr-defined]
-        if named == OPEN:
-            return None
-        if person is None:
+        if person is None and named != OPEN:
             return redirect(f"{reverse(settings.LOGIN_URL)}?next={request.path}")
-        if not may(person, named):
+        if person is not None and named != OPEN and not may(person, named):
             raise Http404
         if request.method not in (*methods, "HEAD", "OPTIONS"):
             return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})

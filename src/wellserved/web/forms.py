@@ -59,7 +59,7 @@ class EntryForm(forms.Form):
     def of(facts: dict[str, Any], at: datetime) -> dict[str, Any]:
         """What the form shows of an entry."""
         due = facts.get("due")
-        return {**facts, "at": at, "due": datetime.fromisoformat(due) if isinstance(due, str) else due}
+        return {**facts, "at": at, "due": datetime.fromisoformat(due) if due and isinstance(due, str) else due or None}
 
     def clean(self) -> dict[str, Any]:
         """A score needs its scale, and has to lie on it."""

@@ -259,7 +259,8 @@ def share(request: Given, id_: uuid.UUID) -> HttpResponseBase:
         request.POST or None, initial={**EntryForm.of(page.facts, page.entry.at), "audience": Audience.team}
     )
     if request.method == "POST" and form.is_valid():
-        facts = {**form.facts(), "word": page.entry.word}
+        facts = form.facts()
+        facts |= {"word": page.entry.word, "people": captured(str(facts["text"]), scope_of(request)).people}
         made = sharing.share_page(book, person_of(request), page, facts, form.cleaned_data["audience"])
         messages.success(request, _("Shared. You can change or withdraw it at any time."))
         return redirect("shared", made.id)

@@ -1,0 +1,86 @@
+"""A small house with a person in every role, on SQLite, or on the PostgreSQL that DATABASE_URL names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from wellserved.actions import house
+from wellserved.journal.book import Book
+from wellserved.store.models import Account, Customer, Person, Role, Team
+from wellserved.workspace import Workspace
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> None:
+    """The real databases of a throw-away workspace, made as `serve` makes them."""
+    with django_db_blocker.unblock():
+        house.prepare(settings.WORKSPACE)
+
+
+@dataclass(frozen=True)
+class House:
+    """The people of the tests, by what they are to `kim`, a member of team A."""
+
+    kim: Person
+    peer: Person
+    lead: Person
+    foreign: Person
+    quality: Person
+    finance: Person
+    admin: Person
+    auditor: Person
+
+    def __iter__(self) -> Iterator[tuple[str, Person]]:
+        return iter(vars(self).items())
+
+
+def people() -> House:
+    """One person a role, and their teams, customers and accounts."""
+    a, b = Team.objects.create(name="A"), Team.objects.create(name="B")
+    roles = {"kim": ("member", a), "peer": ("member", a), "lead": ("lead", a), "foreign": ("lead", b), "quality": ("quality", None),
+             "finance": ("finance", None), "admin": ("admin", None), "auditor": ("auditor", None)}  # fmt: skip
+    made = {}
+    for name, (role, team) in roles.items():
+        made[name] = Person(username=name, role=Role(role), team=team, served_as=f"person-{name}")
+        made[name].set_password("correct horse battery")
+        made[name].save()
+    worth = Account.objects.create(name="Acme Group", team=a, revenue_year=120_000, currency="EUR")
+    Customer.objects.create(name="Acme", account=worth)
+    Customer.objects.create(name="Northwind")
+    return House(**made)
+
+
+@pytest.fixture
+def staff(db: None) -> House:
+    """The people of the tests."""
+    return people()
+
+
+@pytest.fixture
+def as_(db: None) -> Callable[[Person], Client]:
+    """A browser in which somebody has logged in."""
+
+    def login(person: Person) -> Client:
+        client = Client()
+        client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return login
+
+
+def book(person: Person) -> Book:
+    """Somebody's journal."""
+    return Book(person.pk, settings.SECRET_KEY.encode())
+
+
+@pytest.fixture
+def place() -> Workspace:
+    """The workspace that the pages read."""
+    found: Workspace = settings.WORKSPACE
+    return found

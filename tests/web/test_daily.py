@@ -1,0 +1,237 @@
+"""What a person does every day, as the pages do it: without script, step by step."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests.web.conftest import House, book
+from wellserved.journal.models import Entry
+from wellserved.store.models import Person, Shared
+
+As = Callable[[Person], Client]
+pytestmark = pytest.mark.django_db(databases=["default", "journal"])
+
+
+def typed(client: Client, line: str, draft: uuid.UUID | None = None) -> Entry:
+    """Write a line as the form without script does: look first, then save."""
+    looked = client.post("/journal/", {"line": line, "do": "look", "draft": draft or uuid.uuid4()})
+    assert looked.status_code == 200
+    given = re.search(r'name="draft" value="([^"]+)"', looked.content.decode())
+    assert given
+    saved = client.post("/journal/", {"line": line, "do": "save", "draft": given[1]})
+    assert saved.status_code == 302
+    return Entry.objects.get(id=saved["Location"].rstrip("/").rpartition("/")[2])
+
+
+def shared_of(client: Client, entry: Entry, **facts: object) -> Shared:
+    """Share an entry by its form."""
+    answer = client.post(f"/journal/{entry.id}/share", {"audience": "team", "text": "as shared", **facts})
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    return Shared.objects.get(id=answer["Location"].rstrip("/").rpartition("/")[2])
+
+
+def test_a_line_is_shown_as_understood_and_then_kept_to_the_letter(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    line = "missed: promised Acme the quote by Fri, sent Mon #quotes @peer 2h <b>&amp;"
+    looked = client.post("/journal/", {"line": line, "do": "look"}).content.decode()
+    assert "an expectation was missed" in looked
+    assert "<b>&amp;" not in looked
+    entry = typed(client, line)
+    (page,) = book(staff.kim).read([entry])
+    assert page.facts["line"] == line
+    assert page.facts["customer"] == "Acme"
+    assert client.get("/journal/").status_code == 200
+    assert b"quotes @peer 2h" in client.get("/").content
+
+
+def test_what_is_sent_twice_is_kept_once(staff: House, as_: As) -> None:
+    client, draft = as_(staff.kim), uuid.uuid4()
+    for _ in range(3):
+        assert client.post("/journal/", {"line": "thanks: a cake", "do": "save", "draft": draft}, HTTP_ACCEPT="application/json").json() == {
+            "saved": str(draft)
+        }
+    assert Entry.objects.filter(owner=staff.kim.pk).count() == 1
+    assert as_(staff.peer).post("/journal/", {"line": "mine now", "do": "save", "draft": draft}).status_code == 422
+    assert Entry.objects.get(id=draft).owner == staff.kim.pk
+
+
+def test_a_promise_runs_is_agreed_anew_and_kept(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    entry = typed(client, "promise: Acme gets the draft by tomorrow 14:00 #drafts")
+    assert b"gets the draft" in client.get("/promises/").content
+    settled = f"/promises/journal/{entry.id}"
+    assert client.post(settled, {"word": "renegotiated", "line": "gibberish"}).status_code == 302
+    assert book(staff.kim).promises(timezone.now())[0][1].renegotiated == 0
+    client.post(settled, {"word": "renegotiated", "line": "in 3 days"})
+    (_, state), *_ = book(staff.kim).promises(timezone.now())
+    assert (state.fate, state.renegotiated, state.overrun) == ("running", 1, 0)
+    client.post(settled, {"word": "kept"})
+    assert not book(staff.kim).promises(timezone.now())
+    (_, state), *_ = book(staff.kim).promises(timezone.now(), timezone.now() - timedelta(days=1))
+    assert state.fate == "kept"
+    assert b"1 kept" in client.get("/promises/").content
+
+
+def test_a_bare_kept_is_about_the_only_promise_that_runs(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    typed(client, "promise: Acme gets the draft by tomorrow 14:00")
+    typed(client, "kept")
+    assert not book(staff.kim).promises(timezone.now())
+    typed(client, "promise: Acme gets one thing by tomorrow")
+    typed(client, "promise: Northwind gets another by tomorrow")
+    assert b"not clear which promise" in client.post("/journal/understanding", {"line": "kept"}).content
+    typed(client, "kept: Northwind has it")
+    assert [page.facts["customer"] for page, _ in book(staff.kim).promises(timezone.now())] == ["Acme"]
+
+
+def test_repeats_and_worth_are_shown_while_typing(staff: House, as_: As) -> None:
+    client = as_(staff.lead)
+    for _ in range(2):
+        typed(client, "missed: Acme waited, cause: handover")
+    shown = client.post("/journal/understanding", {"line": "missed: Acme waited again, cause: handover"}).content.decode()
+    assert "2 times before" in shown
+    assert "120,000 EUR" in shown
+    assert "120,000" not in as_(staff.kim).post("/journal/understanding", {"line": "missed: Acme waited"}).content.decode()
+
+
+def test_the_card_for_a_contact_makes_a_promise(staff: House, as_: As) -> None:
+    answer = as_(staff.kim).post(
+        "/protocol", {"customer": "Contoso", "text": "new badge", "acknowledged": "1", "said_when": "1", "when": "tomorrow 9:00"}
+    )
+    entry = Entry.objects.get(id=answer["Location"].rstrip("/").rpartition("/")[2])
+    (page,) = book(staff.kim).read([entry])
+    assert page.entry.word == "promise"
+    assert page.due is not None
+    assert page.facts["ticks"] == ["acknowledged", "said_when"]
+    assert page.facts["customer"] == "Contoso"
+
+
+def test_a_copy_is_shared_changed_and_withdrawn(staff: House, as_: As) -> None:
+    mine, theirs = as_(staff.kim), as_(staff.peer)
+    entry = typed(mine, "missed: PRIVATE words about Acme, cause: handover")
+    row = shared_of(mine, entry, customer="Acme", cause="handover", severity="minor")
+    seen = theirs.get(f"/shared/{row.id}/").content.decode()
+    assert "as shared" in seen
+    assert "PRIVATE" not in seen
+    assert theirs.post(f"/shared/{row.id}/", {"audience": "team", "text": "not mine"}).status_code == 404
+    assert as_(staff.foreign).get(f"/shared/{row.id}/").status_code == 404
+    mine.post(f"/shared/{row.id}/", {"audience": "lead", "text": "for the lead"})
+    assert theirs.get(f"/shared/{row.id}/").status_code == 404
+    assert as_(staff.lead).get(f"/shared/{row.id}/").status_code == 200
+    assert mine.post(f"/shared/{row.id}/withdraw").status_code == 302
+    for client in (mine, theirs, as_(staff.lead)):
+        assert client.get(f"/shared/{row.id}/").status_code == 404
+    assert Shared.objects.get(id=row.id).text == ""
+    assert mine.get(f"/journal/{entry.id}/").status_code == 200
+
+
+def test_a_failure_is_made_right_and_rated(staff: House, as_: As) -> None:
+    mine, theirs = as_(staff.kim), as_(staff.peer)
+    row = shared_of(mine, typed(mine, "missed: the badge @peer"), customer="Acme", cause="handover")
+    assert b"not yet made right" in theirs.get("/failures/").content
+    assert theirs.post(f"/shared/{row.id}/follow", {"word": "note", "text": "call me next time"}).status_code == 302
+    theirs.post(f"/shared/{row.id}/follow", {"word": "recovered", "text": "brought it myself"})
+    theirs.post(f"/shared/{row.id}/follow", {"word": "gap", "score": "9", "scale": "nps10"})
+    assert Shared.objects.filter(thread=row.thread).count() == 4
+    assert not Shared.objects.get(id=row.id).open
+    listed = theirs.get("/failures/").content.decode()
+    assert "not yet made right" not in listed
+    assert "handover" in listed
+
+
+def test_helpers_confirm_that_they_helped(staff: House, as_: As) -> None:
+    mine = as_(staff.kim)
+    entry = typed(mine, "recovered: Acme has its badge, thanks to @peer")
+    row = shared_of(mine, entry, text="Acme has its badge, thanks to @peer and @foreign")
+    helper = row.helpers.get()
+    assert b"Did you help?" in as_(staff.peer).get("/").content
+    assert as_(staff.lead).post(f"/helped/{helper.pk}", {"do": "confirm"}).status_code == 404
+    as_(staff.peer).post(f"/helped/{helper.pk}", {"do": "confirm"})
+    helper.refresh_from_db()
+    assert helper.confirmed
+
+
+def test_a_passphrase_locks_reading_and_not_writing(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    before = typed(client, "lesson: before the lock")
+    assert client.post("/me/passphrase", {"passphrase": "short"}).status_code == 422
+    client.post("/me/passphrase", {"passphrase": "four words and more"})
+    assert client.get(f"/journal/{before.id}/").status_code == 422
+    assert b"before the lock" not in client.get("/").content
+    client.post("/journal/", {"line": "lesson: written while locked", "do": "save"})
+    assert client.post("/journal/unlock", {"passphrase": "another one altogether"}).status_code == 422
+    client.post("/journal/unlock", {"passphrase": "four words and more"})
+    listed = client.get("/journal/").content.decode()
+    assert "before the lock" in listed
+    assert "written while locked" in listed
+    client.post("/journal/lock")
+    assert b"before the lock" not in client.get("/journal/").content
+    client.post("/journal/unlock", {"passphrase": "four words and more"})
+    client.post("/me/passphrase", {"passphrase": ""})
+    assert b"before the lock" in client.get("/journal/").content
+
+
+def test_the_calendar_holds_ones_own_promises_alone(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    typed(client, "promise: Acme; gets, the draft by tomorrow 14:00 – " + "ä" * 80)
+    shown = client.post("/me/calendar").content.decode()
+    address = re.search(r"/calendar/[\w-]+\.ics", shown)
+    assert address
+    body = Client().get(address[0]).content.decode()
+    assert "SUMMARY:Acme Acme\\; gets\\, the draft" in body.replace("\r\n ", "")
+    assert all(len(line.encode()) <= 75 for line in body.split("\r\n"))
+    assert Client().get("/calendar/nothing.ics").status_code == 404
+    client.post("/me/calendar")
+    assert Client().get(address[0]).status_code == 404
+
+
+def test_the_week_is_drafted_edited_and_taken_along(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    typed(client, "missed: Acme waited for the <quote>")
+    typed(client, "promise: Acme gets it by tomorrow")
+    typed(client, "idea from Priya: call first")
+    week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])
+    page = client.get(f"/reports/{week}/").content.decode()
+    assert "Acme waited for the &lt;quote&gt; (not yet made right)" in page
+    assert "1 made; 0 kept" in page
+    client.post(f"/reports/{week}/", {"text": "My week\n- #eval(1+1) *done* <i>\n"})
+    forms = {form: client.get(f"/reports/{week}/as/{form}").content for form in ("txt", "html", "pdf", "eml")}
+    assert b"#eval(1+1) *done* <i>" in forms["txt"]
+    assert b"#eval(1+1) *done* &lt;i&gt;" in forms["html"]
+    assert forms["pdf"].startswith(b"%PDF")
+    assert b"X-Unsent: 1" in forms["eml"]
+    assert client.get(f"/reports/{week}/as/exe").status_code == 404
+    assert client.get("/reports/2026-W99/").status_code == 404
+    client.post(f"/reports/{week}/", {"text": ""})
+    assert b"not yet made right" in client.get(f"/reports/{week}/").content
+
+
+def test_the_journal_is_taken_along_whole(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    entry = typed(client, "lesson: ask first 🙂")
+    given = b"".join(client.get("/journal/export").streaming_content).decode()  # type: ignore[attr-defined]
+    (one,) = [json.loads(line) for line in given.splitlines()]
+    assert (one["id"], one["line"]) == (str(entry.id), "lesson: ask first 🙂")
+    client.post(f"/journal/{entry.id}/erase")
+    assert not Entry.objects.filter(id=entry.id).exists()
+
+
+def test_the_form_writes_what_the_line_does(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    given = {"word": "gap", "text": "the draft", "at": "2026-11-20T10:00", "expected": "9", "score": "11", "scale": "nps10"}
+    assert b"runs from 0 to 10" in client.post("/journal/new", given).content
+    answer = client.post("/journal/new", {**given, "score": "6"})
+    (page,) = book(staff.kim).read(Entry.objects.filter(owner=staff.kim.pk))
+    assert answer.status_code == 302
+    assert (page.facts["expected"], page.facts["score"], page.facts["scale"]) == (9, 6, "nps10")
+    changed = client.post(f"/journal/{page.entry.id}/", {**given, "score": "7"})
+    assert changed.status_code == 302
+    assert book(staff.kim).read(Entry.objects.filter(owner=staff.kim.pk))[0].facts["score"] == 7
