@@ -51,8 +51,12 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     if log.latest(place) < 0:
         make_cases(place, 300, 1)
     entry = book(staff.kim).write({"word": "missed", "line": "missed: a private thing"})
-    promise = book(staff.kim).write({"word": "promise", "text": "a promise", "due": (timezone.now() + timedelta(days=2)).isoformat()})
-    shared = sharing.share(staff.kim, {"word": "missed", "text": "shared", "customer": "Acme", "people": ["kim"]}, timezone.now())
+    promise = book(staff.kim).write(
+        {"word": "promise", "text": "a promise", "due": (timezone.now() + timedelta(days=2)).isoformat()}
+    )
+    shared = sharing.share(
+        staff.kim, {"word": "missed", "text": "shared", "customer": "Acme", "people": ["kim"]}, timezone.now()
+    )
     key = ApiKey.objects.create(owner=staff.kim, name="k", prefix="ws_", digest="x", scopes="", expires=timezone.now())
     other = Customer.objects.create(name="Acme Ltd", merged_into=Customer.objects.get(name="Acme"))
     hour = timezone.now() + timedelta(hours=1)
@@ -139,7 +143,14 @@ def test_every_address_says_what_it_is_for() -> None:
 def test_ids_that_do_not_exist_answer_as_those_of_others(staff: House, as_: As) -> None:
     client, none = as_(staff.peer), uuid.uuid4()
     entry = book(staff.kim).write({"word": "note", "line": "kim's"})
-    for path in (f"journal/{none}/", f"journal/{entry.id}/", f"shared/{none}/", "customers/999/", "accounts/999/", f"promises/shared/{none}"):
+    for path in (
+        f"journal/{none}/",
+        f"journal/{entry.id}/",
+        f"shared/{none}/",
+        "customers/999/",
+        "accounts/999/",
+        f"promises/shared/{none}",
+    ):
         assert client.get(f"/{path}").status_code in (404, 405)
         assert client.post(f"/{path}", {"word": "kept"}).status_code == 404
     assert Shared.objects.count() == 0
@@ -147,10 +158,23 @@ def test_ids_that_do_not_exist_answer_as_those_of_others(staff: House, as_: As) 
 
 def test_roles_and_teams_cannot_be_taken(staff: House, as_: As) -> None:
     client = as_(staff.kim)
-    forged = {"first_name": "K", "role": "admin", "team": "2", "is_staff": "on", "is_superuser": "on", "served_as": "person-lead", "pk": staff.admin.pk}
+    forged = {
+        "first_name": "K",
+        "role": "admin",
+        "team": "2",
+        "is_staff": "on",
+        "is_superuser": "on",
+        "served_as": "person-lead",
+        "pk": staff.admin.pk,
+    }
     client.post("/me/", forged)
     staff.kim.refresh_from_db()
-    assert (staff.kim.role, staff.kim.is_superuser, staff.kim.is_staff, staff.kim.served_as) == ("member", False, False, "person-kim")
+    assert (staff.kim.role, staff.kim.is_superuser, staff.kim.is_staff, staff.kim.served_as) == (
+        "member",
+        False,
+        False,
+        "person-kim",
+    )
     assert client.post(f"/people/{staff.kim.pk}/", {"role": "admin", "is_active": "on"}).status_code == 404
 
 

@@ -55,9 +55,9 @@ def test_a_line_is_shown_as_understood_and_then_kept_to_the_letter(staff: House,
 def test_what_is_sent_twice_is_kept_once(staff: House, as_: As) -> None:
     client, draft = as_(staff.kim), uuid.uuid4()
     for _ in range(3):
-        assert client.post("/journal/", {"line": "thanks: a cake", "do": "save", "draft": draft}, HTTP_ACCEPT="application/json").json() == {
-            "saved": str(draft)
-        }
+        assert client.post(
+            "/journal/", {"line": "thanks: a cake", "do": "save", "draft": draft}, HTTP_ACCEPT="application/json"
+        ).json() == {"saved": str(draft)}
     assert Entry.objects.filter(owner=staff.kim.pk).count() == 1
     assert as_(staff.peer).post("/journal/", {"line": "mine now", "do": "save", "draft": draft}).status_code == 422
     assert Entry.objects.get(id=draft).owner == staff.kim.pk
@@ -96,15 +96,20 @@ def test_repeats_and_worth_are_shown_while_typing(staff: House, as_: As) -> None
     client = as_(staff.lead)
     for _ in range(2):
         typed(client, "missed: Acme waited, cause: handover")
-    shown = client.post("/journal/understanding", {"line": "missed: Acme waited again, cause: handover"}).content.decode()
+    shown = client.post(
+        "/journal/understanding", {"line": "missed: Acme waited again, cause: handover"}
+    ).content.decode()
     assert "2 times before" in shown
     assert "120,000 EUR" in shown
-    assert "120,000" not in as_(staff.kim).post("/journal/understanding", {"line": "missed: Acme waited"}).content.decode()
+    assert (
+        "120,000" not in as_(staff.kim).post("/journal/understanding", {"line": "missed: Acme waited"}).content.decode()
+    )
 
 
 def test_the_card_for_a_contact_makes_a_promise(staff: House, as_: As) -> None:
     answer = as_(staff.kim).post(
-        "/protocol", {"customer": "Contoso", "text": "new badge", "acknowledged": "1", "said_when": "1", "when": "tomorrow 9:00"}
+        "/protocol",
+        {"customer": "Contoso", "text": "new badge", "acknowledged": "1", "said_when": "1", "when": "tomorrow 9:00"},
     )
     entry = Entry.objects.get(id=answer["Location"].rstrip("/").rpartition("/")[2])
     (page,) = book(staff.kim).read([entry])
@@ -226,7 +231,14 @@ def test_the_journal_is_taken_along_whole(staff: House, as_: As) -> None:
 
 def test_the_form_writes_what_the_line_does(staff: House, as_: As) -> None:
     client = as_(staff.kim)
-    given = {"word": "gap", "text": "the draft", "at": "2026-11-20T10:00", "expected": "9", "score": "11", "scale": "nps10"}
+    given = {
+        "word": "gap",
+        "text": "the draft",
+        "at": "2026-11-20T10:00",
+        "expected": "9",
+        "score": "11",
+        "scale": "nps10",
+    }
     assert b"runs from 0 to 10" in client.post("/journal/new", given).content
     answer = client.post("/journal/new", {**given, "score": "6"})
     (page,) = book(staff.kim).read(Entry.objects.filter(owner=staff.kim.pk))

@@ -127,7 +127,7 @@ def _bounds(chart: Chart) -> tuple[float, float]:
     if isinstance(chart.limits, Limits):
         for line in (chart.limits.lower, chart.limits.upper):
             seen += [value for value in line.tolist() if math.isfinite(value)]
-    low, high = min(seen), max(seen)
+    low, high = (min(seen), max(seen)) if seen else (0.0, 1.0)
     room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
     floor = 0.0 if low >= 0 and low - room < 0 else low - room
     ceiling = 1.0 if chart.series.measure.unit == "share" and high + room > 1 else high + room

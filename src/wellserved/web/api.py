@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
-from ninja import Field, Header, NinjaAPI, Path, Query, Schema
+from ninja import Field, NinjaAPI, Path, Query, Schema, Status
 from ninja.errors import HttpError, ValidationError
 from ninja.security import HttpBearer
 from pydantic import AwareDatetime, ConfigDict
@@ -170,7 +170,11 @@ class Asked(Strict):
 
 
 Name = Annotated[str, Path(max_length=100)]
-Once = Annotated[str | None, Header(alias="Idempotency-Key", max_length=100)]
+_ONCE: Final = {
+    "parameters": [
+        {"in": "header", "name": "Idempotency-Key", "required": False, "schema": {"type": "string", "maxLength": 100}}
+    ]
+}
 
 
 @api.exception_handler(WellservedError)
@@ -206,24 +210,26 @@ def once(view: Any) -> Any:
     """Do what is asked once an Idempotency-Key, and answer every repetition as the first time."""
 
     @wraps(view)
-    def done(request: HttpRequest, *args: Any, once_key: Once = None, **kwargs: Any) -> Any:
+    def done(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        once_key = request.headers.get("Idempotency-Key", "")
         if not once_key:
             return view(request, *args, **kwargs)
-        _storable(once_key)
+        if len(once_key) > 100:
+            raise HttpError(422, "An Idempotency-Key has at most 100 letters.")
         owner, digest = request.auth.owner, hashlib.sha256(request.path.encode() + request.body).hexdigest()  # type: ignore[attr-defined]
         try:
             with transaction.atomic():
                 known = Sent.objects.filter(owner=owner, key=once_key).first()
                 if known is None:
                     answer = view(request, *args, **kwargs)
-                    body = json.loads(json.dumps(answer[1], default=str))
+                    body = json.loads(json.dumps(answer.value, default=str))
                     Sent.objects.create(owner=owner, key=once_key, digest=digest, answer=body)
                     return answer
         except IntegrityError:  # the same request came twice at once, and the other was first
             known = Sent.objects.filter(owner=owner, key=once_key).first()
         if known is None or known.digest != digest:
             raise HttpError(409, "This Idempotency-Key was used for another request.")
-        return 201, known.answer
+        return Status(201, known.answer)
 
     return done
 
@@ -239,23 +245,23 @@ def _share(key: ApiKey, one: MomentIn) -> uuid.UUID:
     return sharing.share(key.owner, facts, at, one.audience, one.thread, one.id).id
 
 
-@api.post("/moments", response={201: Recorded, **_ERRORS})
+@api.post("/moments", response={201: Recorded, **_ERRORS}, openapi_extra=_ONCE)
 @once
 def record_moment(request: HttpRequest, moment: MomentIn) -> Any:
     """Share one moment with one's team; it enters the log and counts like any imported one."""
-    return 201, {"ids": [_share(_needs(request, "moments:write"), moment)]}
+    return Status(201, {"ids": [_share(_needs(request, "moments:write"), moment)]})
 
 
-@api.post("/moments/bulk", response={201: Recorded, **_ERRORS})
+@api.post("/moments/bulk", response={201: Recorded, **_ERRORS}, openapi_extra=_ONCE)
 @once
 def record_moments(request: HttpRequest, given: Bulk) -> Any:
     """Share up to a thousand moments: all of them, or none."""
     key = _needs(request, "moments:write")
     with transaction.atomic():
-        return 201, {"ids": [_share(key, one) for one in given.moments]}
+        return Status(201, {"ids": [_share(key, one) for one in given.moments]})
 
 
-@api.post("/journal", response={201: Recorded, **_ERRORS})
+@api.post("/journal", response={201: Recorded, **_ERRORS}, openapi_extra=_ONCE)
 @once
 def write_journal(request: HttpRequest, given: LineIn) -> Any:
     """Write a line into one's own journal; nothing can be read from it with a key."""
@@ -264,14 +270,14 @@ def write_journal(request: HttpRequest, given: LineIn) -> Any:
     now = timezone.now().astimezone(timezone.get_default_timezone())
     one = capture(given.line, now, Scope(key.owner).customers().values_list("name", flat=True))
     book = Book(key.owner.pk, settings.SECRET_KEY.encode())
-    return 201, {"ids": [book.write(facts_of(one), given.id).id]}
+    return Status(201, {"ids": [book.write(facts_of(one), given.id).id]})
 
 
 @api.get("/measures", response={200: list[MeasureOut], **_ERRORS})
 def list_measures(request: HttpRequest) -> Any:
     """All measures and what they ask."""
     _needs(request, "measures:read")
-    return 200, [{name: getattr(one, name) for name in MeasureOut.model_fields} for one in MEASURES]
+    return [{name: getattr(one, name) for name in MeasureOut.model_fields} for one in MEASURES]
 
 
 def question_of(key: ApiKey, name: str, given: Asked) -> Question:
@@ -317,7 +323,7 @@ def read_promises(request: HttpRequest) -> Any:
     for thread, at, word, due in told.values_list("thread", "at", "word", "due"):
         moves.setdefault(thread, []).append((at, word, due))
     found = [(row, fold(moves[row.thread], now)) for row in rows]
-    return 200, [
+    return [
         {"id": row.id, "customer": row.customer.name if row.customer else "", "service": row.service, "made": state.made, "due": state.due,
          "fate": state.fate, "renegotiated": state.renegotiated, "overrun": state.overrun}
         for row, state in sorted(found, key=lambda one: (one[1].due is None, one[1].due or now))
@@ -344,7 +350,7 @@ def receive(request: HttpRequest, hook: uuid.UUID) -> Any:
     with transaction.atomic():
         ids = [_share(owned, one) for one in moments]
     Hook.objects.filter(pk=found.pk).update(used=timezone.now())
-    return (201, {"ids": ids}) if ids else (204, None)
+    return Status(201, {"ids": ids}) if ids else Status(204, None)
 
 
 def _check_signature(request: HttpRequest, hook: Hook) -> None:

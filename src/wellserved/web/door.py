@@ -40,7 +40,7 @@ def deed_of(request: HttpRequest, view: Callable[..., Any]) -> tuple[str, tuple[
     if (named := getattr(view, "deed", None)) is not None:
         return named, view.methods  # type: ignore[attr-defined]
     match = request.resolver_match
-    name, space = (match.url_name or "", match.app_names) if match else ("", [])
+    name, space = (match.url_name or "", match.namespaces) if match else ("", [])
     if "api" in space:
         return OPEN, ("GET", "POST", "PUT", "PATCH", "DELETE")  # which asks for a key, and knows its scopes
     if name in _LOGIN or name == "mfa_authenticate" or name == "mfa_login_webauthn":
