@@ -9,7 +9,7 @@
   if (!form) return;
   const KEPT = `wellserved.unsent.${form.dataset.owner}`, TYPED = `wellserved.typed.${form.dataset.owner}`; // each person's own
   const line = form.elements.line, draft = form.elements.draft, token = form.elements.csrfmiddlewaretoken;
-  const shown = form.querySelector("[data-shown]");
+  const shown = form.querySelector("[data-shown]"), told = form.querySelector("[data-told]");
   form.querySelector("[data-plain]").value = "save";
 
   const send = (url, fields, accept) => fetch(url, {
@@ -22,7 +22,7 @@
     const p = document.createElement("p");
     p.className = alarm ? "caution" : "verdict";
     p.textContent = text;
-    shown.replaceChildren(p);
+    told.replaceChildren(p);
   };
 
   let waiting = 0;
@@ -59,7 +59,7 @@
         const p = document.createElement("p"), a = document.createElement("a");
         p.className = "verdict"; p.setAttribute("data-saved", saved);
         p.append("Saved. ", a); a.href = `/journal/${saved}/`; a.textContent = unsent[0].line.slice(0, 80);
-        shown.replaceChildren(p);
+        told.replaceChildren(p);
       }
     } catch {
       say("No connection. It is kept in this browser and sent as soon as the server answers.", true);
@@ -76,6 +76,7 @@
     if (!(read(KEPT) || []).some((one) => one.draft === draft.value)) { form.submit(); return; } // no storage
     draft.value = crypto.randomUUID ? crypto.randomUUID() : "10000000-1000-4000-8000-100000000000".replace(/[018]/g, (c) => (c ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (c / 4)))).toString(16));
     line.value = "";
+    shown.replaceChildren();
     deliver();
   });
   addEventListener("online", deliver);

@@ -1,0 +1,202 @@
+"""The pages in a real Chromium: first moment, phone, dark, keyboard, no script, no connection, no outside request."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from tests.web.conftest import people
+from tests.web.test_access import world
+from wellserved.journal.models import Entry
+from wellserved.workspace import Workspace
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(databases=["default", "journal"], transaction=True)]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PICTURES = os.environ.get("WELLSERVED_PICTURES")
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = (
+    "1"  # Playwright runs a loop in this thread; the server has threads of its own
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The machine's own Chromium."""
+    found = shutil.which("chromium")
+    if found is None:
+        assert not os.environ.get("CI"), "Chromium is needed here: .ci/run installs it"
+        pytest.skip("no Chromium on this machine")
+    options = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def lived_in(transactional_db: None, place: Workspace) -> dict[str, str]:
+    """The house with people in it: name -> address."""
+    return world(people(), place)
+
+
+def opened(browser: Browser, server: LiveServer, who: str = "", **how: object) -> tuple[BrowserContext, Page]:
+    """A browser of somebody who has logged in; it fails at an outside request or an error on the page's console."""
+    context = browser.new_context(**how)  # type: ignore[arg-type]
+    page = context.new_page()
+
+    def inside(route: Route) -> None:
+        assert route.request.url.startswith(server.url), route.request.url
+        route.continue_()
+
+    page.route("**/*", inside)
+    if who:
+        page.goto(f"{server.url}/login/login/")
+        page.fill("#id_login", who)
+        page.fill("#id_password", "correct horse battery")
+        page.click("button:text-is('Sign in')")
+        page.wait_for_url(f"{server.url}/")
+    return context, page
+
+
+def test_a_first_moment_by_keyboard_on_a_phone(chromium: Browser, live_server: LiveServer) -> None:
+    """Alone, on a screen of 390 px: from the first page to a moment that is saved, in well under ten seconds."""
+    context, page = opened(chromium, live_server, viewport={"width": 390, "height": 844})
+    said: list[str] = []
+    page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
+    begun = time.monotonic()
+    page.goto(live_server.url)
+    page.keyboard.type("promise: Acme gets the draft by Fri 14:00 #drafts")
+    page.wait_for_selector("[data-shown] dl")
+    assert "something was promised" in page.inner_text("[data-shown]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-saved]")
+    assert time.monotonic() - begun < 10
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert said == []
+    assert Entry.objects.get().word == "promise"
+    assert page.input_value("#line") == ""
+    context.close()
+
+
+def test_without_script_the_form_looks_and_saves(chromium: Browser, live_server: LiveServer) -> None:
+    context, page = opened(chromium, live_server, java_script_enabled=False)
+    page.goto(live_server.url)
+    page.fill("#line", "missed: Acme waited 2h, cause: handover")
+    page.click("form.line button")
+    assert "an expectation was missed" in page.inner_text("main")
+    page.click("button:has-text('Save')")
+    assert "only you can read this" in page.inner_text("main")
+    assert Entry.objects.count() == 1
+    context.close()
+
+
+def test_what_is_typed_without_a_connection_is_sent_once_when_it_is_back(
+    chromium: Browser, live_server: LiveServer
+) -> None:
+    context, page = opened(chromium, live_server)
+    page.goto(live_server.url)
+    context.set_offline(True)
+    page.keyboard.type("thanks: from the train")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=No connection")
+    page.keyboard.type("half a thou")
+    page.wait_for_timeout(300)
+    assert Entry.objects.count() == 0
+    context.set_offline(False)
+    page.reload()
+    page.wait_for_selector("[data-saved]")
+    assert page.input_value("#line") == "half a thou"
+    page.reload()
+    page.wait_for_timeout(500)
+    assert [one.word for one in Entry.objects.all()] == ["thanks"]
+    context.close()
+
+
+def paths(known: dict[str, str]) -> list[str]:
+    """Every page that has a look of its own."""
+    plain = ["", "journal/", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",
+             "improvements/", "reports/", "data/", "me/", "nowhere"]  # fmt: skip
+    return [
+        *plain,
+        *(known[name] for name in ("entry", "share", "shared", "customer", "account", "week", "cases")),
+        known["measure"] + "?every=month",
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_keeps_anybody_out(
+    chromium: Browser, live_server: LiveServer, lived_in: dict[str, str], scheme: str
+) -> None:
+    """axe finds nothing, nothing scrolls sideways on a phone, and targets are large enough, in light and in dark."""
+    context, page = opened(chromium, live_server, "kim", viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    lead, theirs = opened(chromium, live_server, "lead", viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    admin, third = opened(chromium, live_server, "admin", viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    wanted = [(page, path) for path in paths(lived_in)] + [
+        (theirs, "accounts/"),
+        (theirs, lived_in["account"]),
+        (theirs, "data/"),
+        (theirs, "customers/"),
+    ]
+    out, nobody = opened(chromium, live_server, viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    wanted += [(nobody, "login/login/"), (nobody, lived_in["invitation"])]
+    wanted += [
+        (third, "people/"),
+        (third, lived_in["person"]),
+        (third, "audit/"),
+        (third, "login/2fa/"),
+        (third, "login/logout/"),
+        (third, "login/password/change/"),
+    ]
+    found: list[str] = []
+    for seen, path in wanted:
+        seen.goto(f"{live_server.url}/{path}")
+        seen.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        said = Axe().run(seen, options={"runOnly": {"type": "tag", "values": TAGS}})
+        found += [f"{path}: {one['id']}: {one['nodes'][0]['html'][:120]}" for one in said.response["violations"]]
+        if (wide := seen.evaluate("document.documentElement.scrollWidth")) > seen.viewport_size["width"]:  # type: ignore[index]
+            found.append(f"{path}: {wide} px wide")
+        if PICTURES:
+            seen.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
+            seen.screenshot(
+                path=str(
+                    Path(PICTURES) / f"{scheme}-{path.strip('/').replace('/', '_').partition('?')[0] or 'today'}.png"
+                ),
+                full_page=True,
+            )
+    for one in (context, lead, admin, out):
+        one.close()
+    assert found == []
+
+
+def test_somebody_elses_words_are_never_markup(
+    chromium: Browser, live_server: LiveServer, lived_in: dict[str, str]
+) -> None:
+    context, page = opened(chromium, live_server, "kim")
+    dialogs: list[str] = []
+    page.on("dialog", lambda one: (dialogs.append(one.message), one.dismiss()))
+    bad = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7*7 }}{% now 'Y' %}"
+    page.goto(live_server.url)
+    page.fill("#line", f"missed: {bad}")
+    page.wait_for_timeout(400)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-saved]")
+    page.click("[data-saved] a")
+    assert "{{ 7*7 }}{% now" in page.inner_text("blockquote")
+    assert page.locator("img").count() == 0
+    for path in ("journal/", "promises/", "failures/"):
+        page.goto(f"{live_server.url}/{path}")
+    assert dialogs == []
+    context.close()
