@@ -1,6 +1,6 @@
 """Set up, demonstrate, check, test and measure wellserved with nothing but Python's standard library.
 
-python3 dev.py setup | demo | test [pytest arguments] | check | bench [names] | test-spark | calibrate [--runs N]
+python3 dev.py setup | demo | serve | test [pytest arguments] | check | bench [names] | test-spark | calibrate [--runs N]
 
 The first call makes .venv and installs the hashed locks: requirements.lock for the product itself,
 requirements-dev.lock besides for tests, checks and benchmarks. test-spark makes .venv-engines from
@@ -107,12 +107,14 @@ def check() -> None:
 
 def main(argv: list[str]) -> None:
     verb, rest = (argv[0] if argv else "help"), argv[1:]
-    if verb not in {"setup", "demo", "test", "check", "bench", "test-spark", "calibrate"}:
+    if verb not in {"setup", "demo", "serve", "test", "check", "bench", "test-spark", "calibrate"}:
         sys.exit(__doc__)
-    setup(RUNTIME, *([] if verb == "demo" else [DEV]))
+    setup(RUNTIME, *([] if verb in ("demo", "serve") else [DEV]))
     if verb == "demo":
         whole = ROOT.parent / "shared" / "data"  # the whole exports, where they lie beside the project
         run(BIN / "wellserved", "demo", *(["--data", whole] if whole.is_dir() else []), *rest)
+    elif verb == "serve":
+        run(BIN / "wellserved", "serve", *rest)
     elif verb == "test":
         run(PYTHON, "-m", "pytest", *rest)
     elif verb == "check":

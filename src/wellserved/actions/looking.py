@@ -52,12 +52,11 @@ def explained(
 
 
 def measured(workspace: Workspace, question: Question) -> str:
-    """A measure's chart, where there are periods and one segment, and its table, to stand within a page."""
+    """A measure to stand within a page: its chart and numbers where there are periods and one segment, else its table."""
     many = actions.ask_measures(workspace, question)
-    charted = (
-        html.chart_page(draw_up(many[0]), html.BARE) if question.every and question.by is None and len(many[0]) else ""
-    )
-    return charted + html.series_page(many, html.BARE)
+    if question.every and question.by is None and len(many[0]):
+        return html.chart_page(draw_up(many[0]), html.BARE)
+    return html.series_page(many, html.BARE)
 
 
 def proved(workspace: Workspace, name: str) -> str:

@@ -1,0 +1,147 @@
+"""CPU time of a page and of an API request, with 100,000 journal moments, 20,000 shared ones and a million imported cases.
+
+In this process, without a network: what a request costs the server. The first answer of an analysis is worked out in a
+process of its own, once a version of the log; it stands in a column of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from wellserved.actions import make_cases
+from wellserved.workspace import create_workspace
+
+ENTRIES, SHARED, CASES, ROUNDS = 100_000, 20_000, 1_000_000, 40
+
+
+def run(cases: int = CASES) -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = create_workspace(Path(folder) / "home", "UTC")
+        os.environ |= {
+            "WELLSERVED_HOME": str(place.folder),
+            "DJANGO_SETTINGS_MODULE": "wellserved.web.settings",
+            "WELLSERVED_HOSTS": "testserver",
+        }
+        print(f"Making {cases:,} cases ...", flush=True)
+        make_cases(place, cases, 1)
+        import django
+
+        django.setup()
+        from wellserved.actions import house
+
+        house.prepare(place)
+        client, api, known = _fill()
+        rows = [_timed(name, lambda path=path: client.get(path)) for name, path in known.items()]  # type: ignore[misc]
+        rows += _requests(client, api)
+        print(f"{'page or request':<34}{'CPU ms, median':>16}{'first, s':>10}{'queries':>9}")
+        for name, median, first, queries in rows:
+            print(f"{name:<34}{median:>16.1f}{first:>10.2f}{queries:>9}")
+
+
+def _fill() -> tuple[Any, Any, dict[str, str]]:
+    """A person with a full journal, and a key of theirs."""
+    from django.conf import settings
+    from django.test import Client
+    from django.utils import timezone
+
+    from wellserved.actions import house, sharing
+    from wellserved.journal.book import Book
+    from wellserved.journal.models import Entry
+    from wellserved.store.models import ApiKey, Person, Shared, digest_of
+
+    house.add_person("kim", "quality", "intake", "correct horse battery")
+    person, rng, now = Person.objects.get(), random.Random(1), timezone.now()
+    book = Book(person.pk, settings.SECRET_KEY.encode())
+    print(f"Writing {ENTRIES:,} entries and {SHARED:,} shared moments ...", flush=True)
+    words = ("note", "missed", "kept", "lesson", "thanks", "met")
+    rows = []
+    for place in range(ENTRIES):
+        id_, word = uuid.uuid4(), words[place % 6]
+        facts = {"word": word, "line": f"{word}: line {place}", "text": f"line {place}", "cause": f"cause {place % 40}"}
+        at = now - timedelta(minutes=rng.randrange(1_000_000))
+        rows.append(
+            Entry(id=id_, owner=person.pk, thread=id_, at=at, word=word, created=now, body=book._seal(id_, facts))
+        )
+    Entry.objects.bulk_create(rows, batch_size=2_000)
+    for number in range(40):
+        book.write(
+            {"word": "promise", "text": f"promise {number}", "due": (now + timedelta(hours=number - 5)).isoformat()}
+        )
+    customer = sharing.customer_called("Acme")
+    many = []
+    for place in range(SHARED):
+        id_ = uuid.uuid4()
+        at = now - timedelta(minutes=rng.randrange(500_000))
+        many.append(Shared(id=id_, thread=id_, author=person, team=person.team, word=words[place % 6], at=at, cause=f"cause {place % 40}", customer=customer if place % 9 == 0 else None, pending=False, text=f"shared {place}"))  # fmt: skip
+    Shared.objects.bulk_create(many, batch_size=2_000)
+    ApiKey.objects.create(
+        owner=person,
+        name="k",
+        prefix="ws_",
+        digest=digest_of("ws_k"),
+        scopes="journal:write moments:write measures:read promises:read",
+        expires=now + timedelta(days=1),
+    )
+    client = Client()
+    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+    week = "{}-W{:02d}".format(*now.date().isocalendar()[:2])
+    pages = {
+        "today": "/", "journal": "/journal/", "journal, one word": "/journal/?word=missed", "an entry": f"/journal/{rows[7].id}/", "promises": "/promises/",
+        "failures": "/failures/", "a shared moment": f"/shared/{many[1].id}/", "customers": "/customers/", "measures": "/measures/",
+        "a measure by month, chart": "/measures/time_to_resolution/?every=month", "a measure by team": "/measures/promise_kept/?by=team&every=quarter",
+        "cases behind it": "/measures/promise_kept/cases?where=team=intake", "reports": "/reports/", "one's week": f"/reports/{week}/", "data": "/data/", "me": "/me/",
+    }  # fmt: skip
+    return client, Client(headers={"Authorization": "Bearer ws_k"}), pages
+
+
+def _timed(name: str, ask: Callable[[], Any], expected: tuple[int, ...] = (200,)) -> tuple[str, float, float, int]:
+    from django.db import connection, connections
+    from django.test.utils import CaptureQueriesContext
+
+    begun = time.perf_counter()
+    answer = ask()
+    assert answer.status_code in expected, (name, answer.status_code, answer.content[:500])
+    first, spent = time.perf_counter() - begun, []
+    for _ in range(ROUNDS):
+        before = time.process_time()
+        ask()
+        spent.append((time.process_time() - before) * 1_000)
+    with CaptureQueriesContext(connection) as store, CaptureQueriesContext(connections["journal"]) as journal:
+        ask()
+    return name, statistics.median(spent), first, len(store) + len(journal)
+
+
+def _requests(client: Any, api: Any) -> list[tuple[str, float, float, int]]:
+    """Writes by page and by key, and reads by key."""
+
+    def post(path: str, given: dict[str, Any]) -> Any:
+        return api.post(f"/api/v1/{path}", json.dumps(given), content_type="application/json")
+
+    line = "missed: Acme waited 2h, cause: handover"
+    return [
+        _timed("understanding a line", lambda: client.post("/journal/understanding", {"line": line})),
+        _timed(
+            "saving a line",
+            lambda: client.post("/journal/", {"line": line, "do": "save"}, HTTP_ACCEPT="application/json"),
+        ),
+        _timed("API: write a moment", lambda: post("moments", {"word": "asked", "customer": "Acme"}), (201,)),
+        _timed("API: write a line", lambda: post("journal", {"line": line}), (201,)),
+        _timed("API: write 100 moments", lambda: post("moments/bulk", {"moments": [{"word": "asked"}] * 100}), (201,)),
+        _timed("API: read a measure by month", lambda: api.get("/api/v1/measures/time_to_resolution?every=month")),
+        _timed("API: read promises", lambda: api.get("/api/v1/promises")),
+    ]
+
+
+if __name__ == "__main__":
+    run(int(os.environ.get("BENCH_CASES", CASES)))
