@@ -1,7 +1,7 @@
 """Write the documents that repeat the code, or with --check fail where they no longer do.
 
-docs/measures.md, docs/glossary.md, docs/cli.md, and the marked parts of docs/architecture.md, docs/clocks.md and
-docs/methods/.
+docs/measures.md, docs/glossary.md, docs/cli.md, docs/access.md, and the marked parts of docs/architecture.md,
+docs/clocks.md, docs/journal.md and docs/methods/.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from typing import Any
 
 os.environ |= {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
 
+import tempfile
+
+import django
 import typer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.calibration.scenarios import SCENARIOS
 
+from wellserved.capture import WORDS
 from wellserved.chart import KINDS as CHARTS
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.cli import app
@@ -27,6 +31,18 @@ from wellserved.mapping import presets
 from wellserved.measure import MEASURES, Measure
 from wellserved.measure.clocks import DEFINITIONS, definitions_of
 from wellserved.moments import ANCHORS, CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SCALES
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from wellserved.workspace import create_workspace
+
+os.environ |= {
+    "WELLSERVED_HOME": str(create_workspace(Path(tempfile.mkdtemp())).folder),
+    "DJANGO_SETTINGS_MODULE": "wellserved.web.settings",
+}
+django.setup()
+
+from wellserved.store.access import DEEDS
+from wellserved.store.models import Role
 
 DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- Made by docs/generate.py; change the code instead. -->\n"
@@ -119,6 +135,47 @@ def glossary() -> str:
         lines.append(f"| `{name}` | {words} | {sets} |")
     lines += ["", "## Presets", "", "| name | source | about |", "|---|---|---|"]
     lines += [f"| `{one.name}` | {one.title} | {one.about} |" for one in presets()]
+    return "\n".join([*lines, ""])
+
+
+def words() -> str:
+    """The words that a line of the journal may begin with."""
+    lines = ["| word | also | meaning | as a moment |", "|---|---|---|---|"]
+    lines += [
+        f"| `{word}:` | {', '.join(others)} | {meaning} | {f'`{kind}`' if kind else 'stays in the journal, or is shared in words alone'} |"
+        for word, (kind, meaning, others) in WORDS.items()
+    ]
+    return "\n".join(lines)
+
+
+def access() -> str:
+    """Who may do what, from the one module that decides it; and what each address answers to whom, as tested."""
+    roles = [role for role in Role if role != Role.alone]
+    lines = [GENERATED, "# Who may see and do what", ""]
+    lines += [
+        "One module decides (`src/wellserved/store/access.py`). What somebody may not see answers as if it did not exist.",
+        "Whoever is alone on their computer may do everything. Nobody, whatever their role, reads another's private journal.",
+        "",
+        f"| what | {' | '.join(role.value for role in roles)} |",
+        f"|---|{'---|' * len(roles)}",
+    ]
+    lines += [
+        f"| {what} | {' | '.join('yes' if role in who else '' for role in roles)} |" for who, what in DEEDS.values()
+    ]
+    lines += [
+        "",
+        "Numbers about a person are seen by that person, and by the lead of their team, whose looking is on record under *Me*.",
+        "A moment shared with the team is seen by the team; with the lead, by the lead; with team leads and quality, by those.",
+        "",
+        "## Every address, as the tests ask for it",
+        "",
+        "Objects belong to `kim`, a member of team A; `peer` and `lead` are of the same team, `foreign` leads another,",
+        "`nobody` has not logged in. 404: there is no such page, or it is not theirs; 405: not by this method; 422: said what is wrong.",
+        "",
+        "```",
+        (DOCS.parent / "tests" / "web" / "access.txt").read_text(encoding="utf-8").rstrip(),
+        "```",
+    ]
     return "\n".join([*lines, ""])
 
 
@@ -292,6 +349,8 @@ def made() -> dict[Path, str]:
         DOCS / "measures.md": measures(),
         DOCS / "glossary.md": glossary(),
         DOCS / "cli.md": commands(),
+        DOCS / "access.md": access(),
+        DOCS / "journal.md": marked((DOCS / "journal.md").read_text(encoding="utf-8"), "words", words()),
         clocks: marked(clocks.read_text(encoding="utf-8"), "rules", rules()),
         **methods(),
         architecture: marked(architecture.read_text(encoding="utf-8"), "layers", layers()),

@@ -133,6 +133,8 @@ def paths(known: dict[str, str]) -> list[str]:
         *plain,
         *(known[name] for name in ("entry", "share", "shared", "customer", "account", "week", "cases")),
         known["measure"] + "?every=month",
+        known["entry"] + "?change=1",
+        known["shared"] + "?change=1",
     ]
 
 

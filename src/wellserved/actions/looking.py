@@ -59,6 +59,12 @@ def measured(workspace: Workspace, question: Question) -> str:
     return html.series_page(many, html.BARE)
 
 
+def told(workspace: Workspace, question: Question, form: str) -> str:
+    """A measure's numbers as csv or json, as the command line writes them."""
+    many = actions.ask_measures(workspace, question)
+    return data.series_csv(many) if form == "csv" else data.as_json(data.series_rows(many))
+
+
 def proved(workspace: Workspace, name: str) -> str:
     """The verdict on an improvement, to stand within a page."""
     proof, notes = actions.prove_improvement(workspace, name)

@@ -80,11 +80,10 @@ def _line(page: Page) -> str:
 
 
 def _failures(book: Book, entries: Sequence[Page]) -> list[str]:
-    lines = []
-    for page in entries:
-        if page.entry.word != "missed":
-            continue
-        righted = [one for one in book.thread(page.entry.thread) if one.entry.word == "recovered"]
+    lines, missed = [], [page for page in entries if page.entry.word == "missed"]
+    threads = book.threads(page.entry.thread for page in missed)
+    for page in missed:
+        righted = [one for one in threads[page.entry.thread] if one.entry.word == "recovered"]
         done = _("made right: %(how)s") % {"how": _line(righted[-1])} if righted else _("not yet made right")
         lines.append(f"{_line(page)} ({done})")
     return lines
@@ -94,7 +93,8 @@ def _promises(book: Book, scope: Scope, start: datetime, end: datetime) -> list[
     """How promises that fell due or were settled in the week ended."""
     fates: list[Fold] = [state for _page, state in book.promises(end, start - timedelta(days=365))]
     moves: dict[object, list[tuple[datetime, str, datetime | None]]] = {}
-    mine = scope.mine().filter(word__in=("promise", "renegotiated", "kept", "met", "exceeded", "broken"), at__lt=end)
+    promised = scope.mine().filter(word="promise", at__gte=start - timedelta(days=365), at__lt=end)
+    mine = scope.mine().filter(thread__in=promised.values("thread"), at__lt=end)
     for thread, at, word, due in mine.values_list("thread", "at", "word", "due"):
         moves.setdefault(thread, []).append((at, word, due))
     fates += [fold(many, end) for many in moves.values() if any(word == "promise" for _at, word, _due in many)]

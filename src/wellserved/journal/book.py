@@ -167,7 +167,15 @@ class Book:
 
     def thread(self, thread: uuid.UUID) -> list[Page]:
         """What belongs together, oldest first."""
-        return self.read(Entry.objects.filter(owner=self.owner, thread=thread).order_by("at", "created"))
+        return self.threads([thread]).get(thread, [])
+
+    def threads(self, many: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Page]]:
+        """The same of several. Asked by thread alone: with owner and order, SQLite would walk the whole journal."""
+        found: dict[uuid.UUID, list[Page]] = {}
+        rows = [one for one in Entry.objects.filter(thread__in=set(many)) if one.owner == self.owner]
+        for page in self.read(sorted(rows, key=lambda one: (one.at, one.created))):
+            found.setdefault(page.entry.thread, []).append(page)
+        return found
 
     def promises(self, now: datetime, closed_since: datetime | None = None) -> list[tuple[Page, Fold]]:
         """Open promises that are not shared (those are the store's), and those made since a day, with their fate."""
@@ -175,16 +183,12 @@ class Book:
         first = list(mine.filter(open=True)[:500])
         if closed_since:
             first += list(mine.filter(open=False, at__gte=closed_since).order_by("-at")[:500])
-        threads = {one.thread for one in first}
-        moves: dict[uuid.UUID, list[Page]] = {}
-        told = ("promise", "renegotiated", *CLOSES)
-        for page in self.read(Entry.objects.filter(owner=self.owner, thread__in=threads, word__in=told)):
-            moves.setdefault(page.entry.thread, []).append(page)
+        threads = self.threads(one.thread for one in first)
         found = []
         for one in first:
-            pages = moves[one.thread]
-            told_ = fold(((page.entry.at, page.entry.word, page.due) for page in pages), now)
-            found.append((next(page for page in pages if page.entry.id == one.id), told_))
+            pages = threads[one.thread]
+            state = fold(((page.entry.at, page.entry.word, page.due) for page in pages), now)
+            found.append((next(page for page in pages if page.entry.id == one.id), state))
         return found
 
     def repeats(self, cause: str, customer: str, now: datetime) -> int:

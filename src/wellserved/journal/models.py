@@ -35,7 +35,7 @@ class Entry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["owner", "-at"]),
             models.Index(fields=["owner", "open", "word"]),
-            models.Index(fields=["owner", "thread"]),
+            models.Index(fields=["thread"]),
             models.Index(fields=["owner", "word", "-at"]),
         ]
 

@@ -23,7 +23,7 @@ from ninja.errors import HttpError, ValidationError
 from ninja.security import HttpBearer
 from pydantic import AwareDatetime, ConfigDict
 
-from wellserved import __version__, actions
+from wellserved import __version__
 from wellserved.actions import looking, sharing
 from wellserved.capture import capture
 from wellserved.capture.promise import fold
@@ -31,7 +31,6 @@ from wellserved.errors import WellservedError
 from wellserved.journal.book import Book, facts_of
 from wellserved.measure import MEASURES, Question
 from wellserved.moments import Every
-from wellserved.render import data
 from wellserved.store.access import Scope, may
 from wellserved.store.models import ApiKey, Hook, Sent, digest_of
 from wellserved.web.analysis import asked
@@ -299,8 +298,7 @@ def question_of(key: ApiKey, name: str, given: Asked) -> Question:
 def read_measure(request: HttpRequest, name: Name, given: Query[Asked]) -> Any:
     """A measure as a series, every number with n and interval: the rows that the pages and the command line give as JSON."""
     key = _needs(request, "measures:read")
-    many = asked(actions.ask_measures, question_of(key, name, given))
-    return HttpResponse(data.as_json(data.series_rows(many)), content_type="application/json")
+    return HttpResponse(asked(looking.told, question_of(key, name, given), "json"), content_type="application/json")
 
 
 @api.get("/reports/{source}", response={200: dict[str, Any], **_ERRORS})

@@ -209,8 +209,10 @@ def _page(request: Given, id_: uuid.UUID) -> tuple[Book, Page]:
 def entry(request: Given, id_: uuid.UUID) -> HttpResponseBase:
     """One entry: read, changed, gone on with."""
     book, page = _page(request, id_)
-    form = EntryForm(request.POST or None, initial=EntryForm.of(page.facts, page.entry.at))
-    if request.method == "POST" and form.is_valid():
+    form = None
+    if request.method == "POST" or "change" in request.GET:
+        form = EntryForm(request.POST or None, initial=EntryForm.of(page.facts, page.entry.at))
+    if request.method == "POST" and form and form.is_valid():
         book.rewrite(page.entry, {**page.facts, **form.facts()}, form.cleaned_data["at"])
         messages.success(request, _("Saved."))
         return redirect("entry", id_)

@@ -21,7 +21,7 @@ from wellserved.errors import RequestError, WellservedError
 from wellserved.improvement import records
 from wellserved.measure import MEASURES, Question, find_measure
 from wellserved.measure.series import FILTERS
-from wellserved.render import data, html
+from wellserved.render import html
 from wellserved.render.table import csv_text
 from wellserved.store.access import note
 from wellserved.web.analysis import asked
@@ -63,8 +63,7 @@ def measure(request: HttpRequest, name: str) -> HttpResponseBase:
     form = request.GET.get("format", "html")
     question = guarded(request, question_in(request.GET, name))
     if form in ("csv", "json"):
-        many = asked(actions.ask_measures, question)
-        text = data.series_csv(many) if form == "csv" else data.as_json(data.series_rows(many))
+        text = asked(looking.told, question, form)
         return HttpResponse(text, content_type="text/csv; charset=utf-8" if form == "csv" else "application/json")
     page = asked(looking.measured, question)
     given = {
@@ -144,7 +143,7 @@ def data_(request: HttpRequest) -> HttpResponseBase:
         return redirect("data")
     workspace: Workspace = settings.WORKSPACE
     receipts = list(reversed(log.receipts(workspace)))
-    return render(request, "data.html", {"receipts": receipts, "form": form, "versions": log.history(workspace)[:10]})
+    return render(request, "data.html", {"receipts": receipts, "form": form})
 
 
 def _import(given: Any, request: HttpRequest) -> None:

@@ -31,7 +31,8 @@ def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     scope = scope_of(request)
     row: Shared = get_object_or_404(scope.shared(), id=id_)
     mine = row.author_id == scope.person.pk
-    form = ShareForm(request.POST or None, initial=_shown(row)) if mine else None
+    wanted = mine and (request.method == "POST" or "change" in request.GET)
+    form = ShareForm(request.POST or None, initial=_shown(row)) if wanted else None
     if request.method == "POST":
         if form is None:
             raise Http404
