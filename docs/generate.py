@@ -41,8 +41,8 @@ os.environ |= {
 }
 django.setup()
 
-from wellserved.store.access import DEEDS
-from wellserved.store.models import Role
+from wellserved.store.access import DEEDS  # noqa: E402 - needs the settings above
+from wellserved.store.models import Role  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- Made by docs/generate.py; change the code instead. -->\n"

@@ -25,7 +25,7 @@ from tests.web.conftest import House, book
 from wellserved import log
 from wellserved.actions import make_cases, sharing
 from wellserved.store.access import DEEDS
-from wellserved.store.models import Account, ApiKey, Customer, Invitation, Person, Role, Shared, digest_of
+from wellserved.store.models import Account, ApiKey, Customer, Hook, Invitation, Person, Role, Shared, digest_of
 from wellserved.web.door import OPEN
 from wellserved.workspace import Workspace
 
@@ -63,6 +63,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     Invitation.objects.create(digest=digest_of("token"), username="new", role=Role.member, by=staff.admin, expires=hour)
     Person.objects.filter(pk=staff.kim.pk).update(feed=digest_of("feed"))
     helper = shared.helpers.get()
+    hook = Hook.objects.create(owner=staff.kim, sort="standard", secret="s")
     week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])
     customer, account = Customer.objects.get(name="Acme").pk, Account.objects.get().pk
     id_, row = f"journal/{entry.id}", f"shared/{shared.id}"
@@ -72,7 +73,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "customer": f"customers/{customer}/", "merge": f"customers/{customer}/merge", "part": f"customers/{other.pk}/part", "account": f"accounts/{account}/",
         "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/",
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "refusals": "data/none/refusals",
-        "end_key": f"me/keys/{key.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
+        "end_key": f"me/keys/{key.pk}/end", "end_hook": f"me/hooks/{hook.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
     }  # fmt: skip
 
 

@@ -136,7 +136,7 @@ def add_person(name: str, role: str, team: str, password: str, served_as: str = 
         raise RequestError(f"There is no role {role!r}.", f"Choose one of {', '.join(set(Role.values) - {'alone'})}.")
     with transaction.atomic():
         before = alone()
-        if before is None and Person.objects.filter(username=name).exists():
+        if before is None and Person.objects.filter(username__iexact=name).exists():
             raise RequestError(f"{name!r} is here already.", "Choose another name.")
         person = before or Person()
         person.username, person.role, person.served_as = name, Role(role), served_as
@@ -155,26 +155,36 @@ def add_person(name: str, role: str, team: str, password: str, served_as: str = 
 
 
 def invite(by: Person, username: str, role: str, team: Team | None) -> str:
-    """A token that makes one person within three days; only its hash is kept."""
+    """A token that lets one person in within three days; only its hash is kept. Somebody who is here gets a new password by it."""
     if role not in Role.values or role == Role.alone:
         raise RequestError(f"There is no role {role!r}.", "Choose another.")
-    if Person.objects.filter(username=username).exists():
-        raise RequestError(f"{username!r} is here already.", "Choose another name.")
-    token = new_token()
-    until = timezone.now() + INVITED_FOR
-    Invitation.objects.create(digest=digest_of(token), username=username, role=role, team=team, by=by, expires=until)
+    token, now = new_token(), timezone.now()
+    with transaction.atomic():
+        Invitation.objects.filter(username__iexact=username, used=None).update(used=now)  # the newest one counts
+        made = {"username": username, "role": role, "team": team, "by": by, "expires": now + INVITED_FOR}
+        Invitation.objects.create(digest=digest_of(token), **made)
     return token
+
+
+def invitation_of(token: str) -> Invitation | None:
+    """The open invitation of a token; one whose giver lost the right to invite is none."""
+    now = timezone.now()
+    open_ = Invitation.objects.filter(
+        digest=digest_of(token), used=None, expires__gt=now, by__is_active=True, by__role=Role.admin
+    )
+    return open_.select_related("team").first() if token else None
 
 
 def accept(token: str, password: str) -> Person:
     """Use an invitation, once; raises where there is none, it is used, or its time is over."""
-    now = timezone.now()
     with transaction.atomic():
-        open_ = Invitation.objects.filter(digest=digest_of(token), used=None, expires__gt=now)
-        found = open_.select_related("team").first()
-        if not token or found is None or not open_.filter(pk=found.pk).update(used=now):
+        found = invitation_of(token)
+        if found is None or not Invitation.objects.filter(pk=found.pk, used=None).update(used=timezone.now()):
             raise RequestError("This invitation is used or over.", "Ask for another.")
-        person = Person(username=found.username, role=found.role, team=found.team)
+        person = Person.objects.filter(username__iexact=found.username).first()
+        if person is not None and not person.is_active:
+            raise RequestError("Your access has ended.", "Ask an administrator.")
+        person = person or Person(username=found.username, role=found.role, team=found.team)
         person.set_password(password)
         person.save()
     return person
@@ -307,20 +317,19 @@ def restore(workspace: Workspace, source: Path, told: Callable[[str, int, int], 
         raise RequestError(f"{source} is no backup: {error}.", "Name a file that `wellserved backup` wrote.") from error
     if facts["format"] > FORMAT:
         raise RequestError("This backup was made by a newer wellserved.", "Update wellserved, then restore.")
-    with zipped:
+    with zipped, transaction.atomic("default"), transaction.atomic("journal"):
+        for alias, tables in STORED:
+            for model in tables:
+                told(f"Loading {model._meta.label_lower}", 0, 0)
+                _load(zipped, alias, model)
+        if (now := content_digests()) != facts["digests"]:
+            odd = ", ".join(label for label, digest in facts["digests"].items() if now.get(label) != digest)
+            raise WorkspaceError(
+                f"What was restored differs from what was saved: {odd}.", "Nothing was kept; report this."
+            )
         _unpack_files(workspace, zipped)
-        with transaction.atomic("default"), transaction.atomic("journal"):
-            for alias, tables in STORED:
-                for model in tables:
-                    told(f"Loading {model._meta.label_lower}", 0, 0)
-                    _load(zipped, alias, model)
-            if (now := content_digests()) != facts["digests"]:
-                odd = ", ".join(label for label, digest in facts["digests"].items() if now.get(label) != digest)
-                raise WorkspaceError(
-                    f"What was restored differs from what was saved: {odd}.", "Nothing was kept; report this."
-                )
-            # What came into the log after its copy was made is written into it again.
-            Shared.objects.filter(log_version__gt=facts["log_version"]).update(pending=True)
+        # What came into the log after its copy was made is written into it again.
+        Shared.objects.filter(log_version__gt=facts["log_version"]).update(pending=True)
     return facts
 
 

@@ -13,33 +13,39 @@ from django.utils import timezone
 
 from wellserved import cases, log
 from wellserved.capture import WORDS
+from wellserved.capture.promise import CLOSED_BY, Fold, Move, fold, waits
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError
-from wellserved.journal.book import CLOSES, OPENS, Book, Page
+from wellserved.journal.book import Book, Page
 from wellserved.moments import SCALES
 from wellserved.record import finished, own_columns
-from wellserved.store.models import Audience, Customer, Helper, Person, Shared
+from wellserved.store.access import Scope
+from wellserved.store.models import Audience, Customer, Helper, Person, Shared, Team
 from wellserved.workspace import Workspace
 
 SOURCE: Final = "journal"  # of shared moments in the log
 KEPT: Final = ("service", "channel", "text", "expected", "score", "scale", "cause", "severity", "hours", "amount",
                "currency", "returns", "returns_saved")  # fmt: skip
+CHANGING: Final = (*KEPT, "due", "audience", "customer", "changed", "pending", "withdrawn", "open")  # the log's version is the worker's
 BATCH: Final = 5_000  # moments that enter the log at once
 
 
-def customer_called(named: str, internal: bool = False) -> Customer | None:
+def customer_called(named: str) -> Customer | None:
     """The customer of this name, made where it is new; a duplicate leads to the one that it was merged into."""
     tidy = " ".join(named.split())[:200]
     if not tidy:
         return None
-    found = Customer.objects.filter(name__iexact=tidy).order_by("pk").first()
-    if found is None:
-        found, _ = Customer.objects.get_or_create(name=tidy, defaults={"internal": internal})
-    seen = {found.pk}
-    while found.merged_into is not None and found.merged_into.pk not in seen:
-        found = found.merged_into
-        seen.add(found.pk)
-    return found
+    found = Customer.objects.filter(name__iexact=tidy).select_related("merged_into").order_by("pk").first()
+    return standing(found) if found else Customer.objects.get_or_create(name=tidy)[0]
+
+
+def standing(one: Customer) -> Customer:
+    """The customer that a duplicate was merged into, or the customer itself."""
+    seen = {one.pk}
+    while one.merged_into is not None and one.merged_into.pk not in seen:
+        one = one.merged_into
+        seen.add(one.pk)
+    return one
 
 
 def shareable(word: str) -> bool:
@@ -56,9 +62,8 @@ def share(
     if not shareable(word):
         raise RequestError(f"{word or 'This'!r} cannot be shared.", f"Share one of {', '.join(WORDS)}; not self.")
     made = Shared(
-        id=id_ or uuid.uuid4(), author=author, team=author.team, audience=audience, word=word, at=at,
-        open=word in OPENS, pending=bool(WORDS[word][0]),
-    )  # fmt: skip
+        id=id_ or uuid.uuid4(), author=author, audience=audience, word=word, at=at, pending=bool(WORDS[word][0])
+    )
     made.thread = thread or made.id
     _fill(made, facts)
     with transaction.atomic():
@@ -66,22 +71,81 @@ def share(
             if known.author_id != author.pk:
                 raise RequestError("Another moment has this id.", "Leave the id out, or use a fresh one.")
             return known
+        made.team = _team_of(made.thread, author) if thread else author.team
         made.customer = customer_called(str(facts.get("customer", "")))
+        made.open = waits(word, ())
         made.save(force_insert=True)
-        if thread and word in CLOSES:
-            Shared.objects.filter(thread=thread, open=True).update(open=False)
-        named = Person.objects.filter(username__in=facts.get("people", ()), team=author.team).exclude(team=None)
-        Helper.objects.bulk_create(Helper(shared=made, person=one) for one in named)
+        if thread:
+            settle(thread)
+        if people := facts.get("people"):
+            _name_helpers(made, people)
     return made
 
 
+def _team_of(thread: uuid.UUID, author: Person) -> Team | None:
+    """The team that a thread belongs to; raises where it is one that the author cannot see."""
+    others = Shared.objects.filter(thread=thread)
+    if not others.exists():
+        return author.team
+    seen = Scope(author).shared().filter(thread=thread).order_by("created").first()
+    if seen is None:
+        raise RequestError("There is no such thread.", "Leave it out, and a new one begins.")
+    return seen.team
+
+
+def _name_helpers(made: Shared, people: Iterable[str]) -> None:
+    """Colleagues who are named in the words; each is asked whether they helped."""
+    if made.team is None:
+        return
+    wanted = {one.casefold() for one in people}
+    found = [one for one in Person.objects.filter(team=made.team, is_active=True) if one.username.casefold() in wanted]
+    Helper.objects.bulk_create(Helper(shared=made, person=one) for one in found)
+
+
+def settle(thread: uuid.UUID) -> None:
+    """What of a thread still waits for its end."""
+    rows = list(Shared.objects.filter(thread=thread, withdrawn=None).values_list("pk", "word", "open"))
+    words = [word for _pk, word, _open in rows]
+    for pk, word, open_ in rows:
+        if open_ != waits(word, words):
+            Shared.objects.filter(pk=pk).update(open=not open_)
+
+
 def share_page(book: Book, author: Person, page: Page, facts: dict[str, Any], audience: str) -> Shared:
-    """Share an entry of the journal, as its author edited it; the entry itself stays as it is."""
+    """Share an entry of the journal, as its author edited it; the entry itself stays as it is.
+
+    What the journal holds together stays together. A promise takes along, without words, how it ended.
+    """
     if page.entry.shared is not None:
         raise RequestError("This entry is shared already.", "Change or withdraw the shared copy.")
-    made = share(author, facts, page.entry.at, audience)
-    page.entry.shared = made.id
-    page.entry.save(update_fields=["shared"])
+    pages = book.thread(page.entry.thread)
+    known = Shared.objects.filter(
+        id__in=[one.entry.shared for one in pages if one.entry.shared], withdrawn=None
+    ).first()
+    made = _copy(book, author, page, facts, audience, known.thread if known else None)
+    if page.entry.word == "promise":
+        for one in pages:
+            if one.entry.word in ("renegotiated", *CLOSED_BY["promise"]) and one.entry.shared is None:
+                end = {
+                    "word": one.entry.word,
+                    "due": one.facts.get("due"),
+                    "customer": facts.get("customer"),
+                    "service": facts.get("service"),
+                }
+                _copy(book, author, one, end, audience, made.thread)
+    return made
+
+
+def _copy(
+    book: Book, author: Person, page: Page, facts: dict[str, Any], audience: str, thread: uuid.UUID | None
+) -> Shared:
+    """The copy of an entry. Its id comes from the entry's, so that a kill between the two databases doubles nothing."""
+    for number in range(1_000):
+        id_ = uuid.uuid5(page.entry.id, str(number))
+        if not Shared.objects.filter(id=id_).exclude(withdrawn=None).exists():
+            break
+    made = share(author, facts, page.entry.at, audience, thread, id_)
+    book.shared_as(page.entry, made.id)
     return made
 
 
@@ -111,25 +175,46 @@ def change(row: Shared, facts: dict[str, Any], audience: str) -> None:
     row.audience, row.changed = audience, timezone.now()
     row.customer = customer_called(str(facts.get("customer", "")))
     row.pending = bool(WORDS[row.word][0])
-    row.save()
+    row.save(update_fields=CHANGING)
 
 
 def withdraw(row: Shared) -> None:
     """Take a shared copy back: its words are gone at once, its number from the measures at the next writing of the log."""
     now = timezone.now()
-    logged = row.log_version is not None or row.pending
     _fill(row, {})
     row.withdrawn, row.changed, row.customer, row.open = now, now, None, False
-    row.pending = logged and bool(WORDS[row.word][0])
+    row.pending = bool(WORDS[row.word][0])  # what never came into the log does not come into it now
     with transaction.atomic():
         row.helpers.all().delete()
-        row.save()
+        row.save(update_fields=CHANGING)
+        settle(row.thread)
+
+
+def recount(customers: Iterable[Customer]) -> None:
+    """Customers were merged, parted or renamed: what was shared about them is written into the log anew."""
+    Shared.objects.filter(customer__in=list(customers), withdrawn=None).update(pending=True, changed=timezone.now())
+
+
+def promises(scope: Scope, now: datetime, closed_since: datetime | None = None) -> list[tuple[Shared, Fold]]:
+    """Shared promises that somebody can see: those that run, and those made since a day that have ended, with their state."""
+    chosen = scope.shared().filter(word="promise")
+    rows = list(chosen.filter(open=True)[:500])
+    if closed_since:
+        rows += list(chosen.filter(open=False, at__gte=closed_since)[:500])
+    moves: dict[uuid.UUID, list[Move]] = {row.thread: [] for row in rows}
+    for thread, at, word, due in Shared.objects.filter(thread__in=moves, withdrawn=None).values_list(
+        "thread", "at", "word", "due"
+    ):
+        moves[thread].append((at, word, due))
+    return [(row, fold(moves[row.thread], now)) for row in rows]
 
 
 def flush(workspace: Workspace, now: datetime | None = None) -> int:
     """Write shared moments into the log and fold their cases; returns how many. A kill at any moment repeats, and doubles nothing."""
     waiting = list(
-        Shared.objects.filter(pending=True).select_related("customer__account", "team").order_by("created")[:BATCH]
+        Shared.objects.filter(pending=True)
+        .select_related("customer__account", "customer__merged_into__account", "team")
+        .order_by("created")[:BATCH]
     )
     if not waiting:
         return 0
@@ -157,7 +242,9 @@ def _written(rows: Sequence[Shared], version: int | None) -> None:
     """Remember which version holds them; what was changed meanwhile waits on."""
     with transaction.atomic():
         for row in rows:
-            Shared.objects.filter(pk=row.pk, changed=row.changed).update(pending=False, log_version=version)
+            Shared.objects.filter(pk=row.pk, changed=row.changed).update(
+                pending=False, log_version=row.log_version if version is None else version
+            )
 
 
 _SCHEMA = pa.schema([
@@ -171,14 +258,15 @@ _SCHEMA = pa.schema([
 
 def _moments(row: Shared) -> Iterable[dict[str, Any]]:
     """A shared moment as the log holds it: no words, and nobody's name; who served is no fact of the journal's."""
-    customer = row.customer
+    customer = standing(row.customer) if row.customer else None
     scores = {"rated": row.score, "expected": row.expected} if row.scale else {}
     for kind in {WORDS[row.word][0]: None, "rated": None, "expected": None}:
         score = scores.get(kind)
-        if not kind or (kind in ("rated", "expected") and score is None and not row.withdrawn):
+        gone = row.withdrawn is not None or (kind in ("rated", "expected") and score is None)
+        if not kind:
             continue
         yield {
-            "at": row.at, "at_is": "withdrawn" if row.withdrawn else "time", "kind": kind, "case_id": str(row.thread),
+            "at": row.at, "at_is": "withdrawn" if gone else "time", "kind": kind, "case_id": str(row.thread),
             "customer_id": customer.name if customer else None,
             "account_id": customer.account.name if customer and customer.account else None,
             "internal": customer.internal if customer else None, "team": row.team.name if row.team else None,

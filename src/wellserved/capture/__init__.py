@@ -39,6 +39,7 @@ WORDS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
 RATINGS: Final = ("exemplary", "good", "average", "underperforming", "poor")
 SEVERITIES: Final = ("minor", "major", "critical")
 _SPELT = {spelling: word for word, (_, _, others) in WORDS.items() for spelling in (word, *others)}
+_LIKE = str.maketrans("ıİſK", "iIsK")  # letters that a comparison without case takes for others
 _HEAD = re.compile(
     r"\s*(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELT), key=len, reverse=True)) + r")\s*(?::|$)"
     r"|idea\s+from\s+(?P<giver>[^:\n]{1,60}?)\s*:)\s*",
@@ -120,7 +121,7 @@ class Captured:
 def capture(line: str, now: datetime, customers: Iterable[str] = ()) -> Captured:
     """Read a line at aware `now`, whose zone is the one in which dates are meant; customers: names that are known."""
     word, whole, giver = _head(line)
-    text = " ".join(whole.split())
+    text = " ".join(whole.translate(_LIKE).split())
     local = now.replace(tzinfo=None)
     at, due = _happened(word, text, local), None
     if word in ("promise", "renegotiated", "missed"):
@@ -183,14 +184,14 @@ def aware(local: datetime, zone: object) -> datetime:
 
 
 def _head(line: str) -> tuple[str, str, str | None]:
-    found = _HEAD.match(line)
+    found = _HEAD.match(line.translate(_LIKE))
     if found and found["giver"] and len(found["giver"].split()) <= 3:
         return "idea", line[found.end() :], found["giver"].strip()
     if found and found["word"]:
         word, text = _SPELT[found["word"].lower()], line[found.end() :]
         given = _FROM.match(text) if word == "idea" else None
         return word, text, given[1].strip() if given and len(given[1].split()) <= 3 else None
-    begins = _GAP.match(line.strip()) is not None
+    begins = _GAP.match(line.translate(_LIKE).strip()) is not None
     return ("gap" if begins else "note"), line, None
 
 

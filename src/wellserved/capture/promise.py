@@ -25,11 +25,18 @@ class Fold:
 
 
 KEEPS = ("kept", "met", "exceeded")
+CLOSED_BY = {"promise": (*KEEPS, "broken"), "missed": ("recovered",), "complaint": ("recovered",)}
+"""Words that wait for their end -> the words that end them."""
+
+
+def waits(word: str, others: Iterable[str]) -> bool:
+    """A moment of this word still waits for its end, given the words of its thread."""
+    return word in CLOSED_BY and not set(CLOSED_BY[word]) & set(others)
 
 
 def fold(moves: Iterable[Move], now: datetime) -> Fold:
     """The state of one promise at `now`; moves: at least the promise itself."""
-    ordered = sorted(moves, key=lambda move: (move[0], move[1] != "promise"))
+    ordered = sorted(moves, key=lambda move: (move[1] != "promise", move[0]))  # "kept yesterday" may be written first
     made, first, due = ordered[0][0], ordered[0][2], ordered[0][2]
     renegotiated = overrun = 0
     closed: datetime | None = None

@@ -84,7 +84,15 @@ def serve(
 
     out.print(f"http://{host}:{port}/  (stop with Ctrl-C)", markup=False, highlight=False)
     try:
-        waitress.serve(get_wsgi_application(), host=host, port=port, threads=8, ident=None, max_request_body_size=2**31)
+        waitress.serve(
+            get_wsgi_application(),
+            host=host,
+            port=port,
+            threads=8,
+            ident=None,
+            max_request_body_size=2**31,
+            clear_untrusted_proxy_headers=False,
+        )
     finally:
         if beside is not None:
             beside.terminate()
@@ -249,6 +257,10 @@ def _bring_secret(file: Path, folder: Path) -> None:
 
 def write_line(line: str, home: Path | None, who: str | None) -> None:
     """Write a line into one's journal, and say what was understood."""
+    try:
+        line = os.fsencode(line).decode()
+    except UnicodeDecodeError:  # typed in another encoding than the terminal says
+        line = os.fsencode(line).decode("cp1252", "replace")
     workspace = ready(home, make=True)
     from datetime import UTC, datetime
     from datetime import time as clock

@@ -10,15 +10,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from wellserved.capture import Captured
-from wellserved.capture.promise import Fold, fold
+from wellserved.capture.promise import CLOSED_BY, Fold, fold, waits
+from wellserved.errors import RequestError
 from wellserved.journal import vault
 from wellserved.journal.models import Draft, Entry, Keyring
-
-OPENS = ("promise", "missed", "complaint")  # words that wait for their end
-CLOSES = ("kept", "broken", "met", "exceeded", "recovered")
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,8 @@ class Book:
         self.owner = owner
         self._secret = secret
         self._ring = Keyring.objects.filter(owner=owner).first() or self._new_ring()
+        if key is not None and vault.public_of(key) != bytes(self._ring.public):
+            key = None  # somebody else's, or one from before the passphrase was set
         if key is None and not self._ring.passphrase:
             key = vault.unlock(self._locked, secret, passphrase=False)
         self._key = key
@@ -86,11 +87,26 @@ class Book:
         return vault.unlock(self._locked, passphrase.encode(), passphrase=True)
 
     def set_passphrase(self, passphrase: str) -> None:
-        """Lock the key by another passphrase, or by none; no entry changes."""
-        secret = passphrase.encode() or self._secret
-        made = vault.lock(self._needed_key(), secret, passphrase=bool(passphrase))
-        self._ring.salt, self._ring.locked_key, self._ring.passphrase = made.salt, made.key, bool(passphrase)
-        self._ring.save(update_fields=["salt", "locked_key", "passphrase"])
+        """Seal everything by a new key, locked by the passphrase, or by none: older copies of the old key open no more."""
+        key = vault.new_key()
+        made = vault.lock(key, passphrase.encode() or self._secret, passphrase=bool(passphrase))
+        with transaction.atomic("journal"):
+            ring = Keyring.objects.select_for_update().get(owner=self.owner)
+            for model, named in ((Entry, "id"), (Draft, "week")):
+                for row in model.objects.filter(owner=self.owner).iterator():
+                    place = self._place(getattr(row, named))
+                    row.body = vault.seal(
+                        key, made.public, place, vault.reveal(self._needed_key(), place, bytes(row.body))
+                    )
+                    row.save(update_fields=["body"])
+            ring.salt, ring.locked_key, ring.public, ring.passphrase = (
+                made.salt,
+                made.key,
+                made.public,
+                bool(passphrase),
+            )
+            ring.save()
+        self._ring, self._key = ring, key
 
     def _needed_key(self) -> bytes:
         if self._key is None:
@@ -101,12 +117,12 @@ class Book:
         return f"{self.owner}/{name}".encode()
 
     def _seal(self, name: object, facts: dict[str, Any]) -> bytes:
-        words = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        words = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         return vault.seal(self._key, bytes(self._ring.public), self._place(name), words)
 
     def _open(self, name: object, closed: bytes | memoryview) -> dict[str, Any]:
         words = vault.reveal(self._needed_key(), self._place(name), bytes(closed))
-        found: dict[str, Any] = json.loads(words.decode("utf-8", "surrogatepass"))
+        found: dict[str, Any] = json.loads(words.decode())
         return found
 
     def write(
@@ -122,26 +138,49 @@ class Book:
         word = str(facts.get("word", "note"))
         made = {
             "owner": self.owner, "thread": thread or id_, "at": at or now, "word": word, "created": now,
-            "open": word in OPENS, "body": self._seal(id_, facts),
+            "open": word in CLOSED_BY, "body": self._seal(id_, facts),
         }  # fmt: skip
         with transaction.atomic("journal"):
+            ring = Keyring.objects.select_for_update().filter(owner=self.owner).values_list("public", flat=True)
+            if bytes(ring[0]) != bytes(self._ring.public):
+                raise RequestError("Your passphrase was changed meanwhile.", "Send it again.")
             entry, new = Entry.objects.get_or_create(id=id_, defaults=made)
             if entry.owner != self.owner:
                 raise vault.LockedError("This entry is not yours.")
-            if new and thread and word in CLOSES:
-                Entry.objects.filter(owner=self.owner, thread=thread, open=True).update(open=False)
+            if new and thread:
+                self._settle(thread)
         return entry
+
+    def _settle(self, thread: uuid.UUID) -> None:
+        """What of a thread still waits for its end."""
+        rows = [one for one in Entry.objects.filter(thread=thread) if one.owner == self.owner]
+        words = [one.word for one in rows]
+        for one in rows:
+            if one.open != (open_ := waits(one.word, words)):
+                Entry.objects.filter(pk=one.pk).update(open=open_)
 
     def rewrite(self, entry: Entry, facts: dict[str, Any], at: datetime | None = None) -> None:
         """Change an entry of one's own."""
         entry.body, entry.at = self._seal(entry.id, facts), at or entry.at
         entry.word = str(facts.get("word", entry.word))
-        entry.open = entry.open and entry.word in OPENS
-        entry.save(update_fields=["body", "at", "word", "open"])
+        with transaction.atomic("journal"):
+            entry.save(update_fields=["body", "at", "word"])
+            self._settle(entry.thread)
 
     def erase(self, entry: Entry) -> None:
         """Remove an entry for good."""
-        entry.delete()
+        with transaction.atomic("journal"):
+            entry.delete()
+            self._settle(entry.thread)
+
+    def shared_as(self, entry: Entry, copy: uuid.UUID | None) -> None:
+        """Remember an entry's copy in the store, or that there is none any more."""
+        entry.shared = copy
+        entry.save(update_fields=["shared"])
+
+    def unshared(self, copy: uuid.UUID) -> None:
+        """The copy was withdrawn: the entry is private again, and can be shared anew."""
+        Entry.objects.filter(owner=self.owner, shared=copy).update(shared=None)
 
     def entry(self, id_: uuid.UUID) -> Entry | None:
         """One's own entry of this id."""
@@ -151,11 +190,11 @@ class Book:
         """Entries, opened."""
         return [Page(one, self._open(one.id, one.body)) for one in entries]
 
-    def latest(self, many: int = 30, before: datetime | None = None, word: str = "") -> list[Page]:
-        """The newest entries, by when they happened."""
-        chosen = Entry.objects.filter(owner=self.owner).order_by("-at", "-created")
+    def latest(self, many: int = 30, before: tuple[datetime, uuid.UUID] | None = None, word: str = "") -> list[Page]:
+        """The newest entries, by when they happened; `before`: instant and id of the last one seen."""
+        chosen = Entry.objects.filter(owner=self.owner).order_by("-at", "-id")
         if before:
-            chosen = chosen.filter(at__lt=before)
+            chosen = chosen.filter(Q(at__lt=before[0]) | Q(at=before[0], id__lt=before[1]))
         if word:
             chosen = chosen.filter(word=word)
         return self.read(chosen[:many])
@@ -204,6 +243,10 @@ class Book:
 
     def everything(self) -> Iterator[dict[str, Any]]:
         """The whole journal, to take along."""
+        self._needed_key()  # before anything is sent
+        return self._everything()
+
+    def _everything(self) -> Iterator[dict[str, Any]]:
         for entry in Entry.objects.filter(owner=self.owner).order_by("at").iterator():
             opened = self._open(entry.id, entry.body)
             yield {"id": str(entry.id), "thread": str(entry.thread), "at": entry.at.isoformat(), **opened}

@@ -50,7 +50,8 @@ def _wrapping(secret: bytes, salt: bytes, passphrase: bool) -> bytes:
     return _derived(secret, b"workspace", salt)
 
 
-def _public(key: bytes) -> bytes:
+def public_of(key: bytes) -> bytes:
+    """The half of a key to which anybody can seal."""
     return X25519PrivateKey.from_private_bytes(_derived(key, b"pair")).public_key().public_bytes_raw()
 
 
@@ -63,7 +64,7 @@ def lock(key: bytes, secret: bytes, passphrase: bool) -> Locked:
     """Lock a key by a passphrase, or by the workspace's secret."""
     salt, nonce = os.urandom(16), os.urandom(_NONCE)
     wrapped = ChaCha20Poly1305(_wrapping(secret, salt, passphrase)).encrypt(nonce, key, None)
-    return Locked(salt, nonce + wrapped, _public(key))
+    return Locked(salt, nonce + wrapped, public_of(key))
 
 
 def unlock(locked: Locked, secret: bytes, passphrase: bool) -> bytes:
@@ -94,7 +95,7 @@ def reveal(key: bytes, place: bytes, closed: bytes) -> bytes:
             return ChaCha20Poly1305(key).decrypt(rest[:_NONCE], rest[_NONCE:], place)
         mine, rest = rest[:32], rest[32:]
         pair = X25519PrivateKey.from_private_bytes(_derived(key, b"pair"))
-        shared = _derived(pair.exchange(X25519PublicKey.from_public_bytes(mine)), b"seal" + mine + _public(key))
+        shared = _derived(pair.exchange(X25519PublicKey.from_public_bytes(mine)), b"seal" + mine + public_of(key))
         return ChaCha20Poly1305(shared).decrypt(rest[:_NONCE], rest[_NONCE:], place)
     except InvalidTag:
         raise LockedError("This entry was altered, or belongs to another key.") from None

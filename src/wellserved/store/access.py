@@ -70,7 +70,7 @@ class Scope:
         rows = Shared.objects.filter(withdrawn=None).select_related("author", "customer", "team")
         if self.alone:
             return rows
-        seen = Q(author=me)
+        seen = Q(author=me) | Q(thread__in=Shared.objects.filter(author=me, withdrawn=None).values("thread"))
         if me.role == Role.quality:
             seen |= Q(audience=Audience.quality)
         if me.team_id is not None and may(me, "read_shared"):
@@ -131,7 +131,7 @@ class Scope:
 
     def helps(self) -> QuerySet[Helper]:
         """Where they were named as having helped."""
-        return Helper.objects.filter(person=self.person, shared__withdrawn=None).select_related("shared__author")
+        return Helper.objects.filter(person=self.person, shared__in=self.shared()).select_related("shared__author")
 
     def keys(self) -> QuerySet[ApiKey]:
         """Their own keys."""

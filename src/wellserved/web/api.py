@@ -26,7 +26,6 @@ from pydantic import AwareDatetime, ConfigDict
 from wellserved import __version__
 from wellserved.actions import looking, sharing
 from wellserved.capture import capture
-from wellserved.capture.promise import fold
 from wellserved.errors import WellservedError
 from wellserved.journal.book import Book, facts_of
 from wellserved.measure import MEASURES, Question
@@ -43,6 +42,7 @@ SCOPES: Final = {
     "promises:read": "read promises that are shared",
 }
 MANY: Final = 1_000  # moments in one request
+_NAMES: Final = uuid.UUID("6f1c7a52-9d0e-4f43-9a55-2d1f6f0b7c11")  # of ids that are made from names
 DRIFT: Final = timedelta(minutes=5)  # of a webhook's time stamp
 _NEEDS = {"measures:read": "read_measures", "moments:write": "share", "promises:read": "own", "journal:write": "own"}
 
@@ -239,8 +239,8 @@ def _share(key: ApiKey, one: MomentIn) -> uuid.UUID:
         if isinstance(value, str):
             _storable(value)
     at = one.at or timezone.now()
-    if not 1900 <= at.year <= 2200:
-        raise HttpError(422, "`at` lies before 1900 or after 2200.")
+    if not all(1900 <= instant.year <= 2199 for instant in (at, one.due or at)):
+        raise HttpError(422, "`at` or `due` lies before 1900 or after 2199.")
     return sharing.share(key.owner, facts, at, one.audience, one.thread, one.id).id
 
 
@@ -269,7 +269,9 @@ def write_journal(request: HttpRequest, given: LineIn) -> Any:
     now = timezone.now().astimezone(timezone.get_default_timezone())
     one = capture(given.line, now, Scope(key.owner).customers().values_list("name", flat=True))
     book = Book(key.owner.pk, settings.SECRET_KEY.encode())
-    return Status(201, {"ids": [book.write(facts_of(one), given.id).id]})
+    once_key = request.headers.get("Idempotency-Key", "")  # the journal is another database: its own id makes it once
+    id_ = given.id or (uuid.uuid5(_NAMES, f"{key.owner.pk}/{once_key}") if once_key else None)
+    return Status(201, {"ids": [book.write(facts_of(one), id_).id]})
 
 
 @api.get("/measures", response={200: list[MeasureOut], **_ERRORS})
@@ -312,15 +314,7 @@ def read_report(request: HttpRequest, source: Name, every: Every | None = None, 
 def read_promises(request: HttpRequest) -> Any:
     """Shared promises that are open, by their due time."""
     scope, now = Scope(_needs(request, "promises:read").owner), timezone.now()
-    rows = list(scope.shared().filter(word="promise", open=True)[:500])
-    moves: dict[uuid.UUID, list[Any]] = {}
-    told = scope.shared().filter(
-        thread__in={row.thread for row in rows},
-        word__in=("promise", "renegotiated", "kept", "met", "exceeded", "broken"),
-    )
-    for thread, at, word, due in told.values_list("thread", "at", "word", "due"):
-        moves.setdefault(thread, []).append((at, word, due))
-    found = [(row, fold(moves[row.thread], now)) for row in rows]
+    found = sharing.promises(scope, now)
     return [
         {"id": row.id, "customer": row.customer.name if row.customer else "", "service": row.service, "made": state.made, "due": state.due,
          "fate": state.fate, "renegotiated": state.renegotiated, "overrun": state.overrun}
@@ -340,7 +334,7 @@ def receive(request: HttpRequest, hook: uuid.UUID) -> Any:
         moments = (
             _of_chatwoot(sent)
             if found.sort == Hook.Sort.chatwoot
-            else [MomentIn.model_validate(sent.get("data", sent))]
+            else [_named(found, request, MomentIn.model_validate(sent.get("data", sent)))]
         )
     except (ValueError, AttributeError, TypeError, RecursionError, OverflowError) as error:
         raise HttpError(422, f"This is no moment: {str(error)[:300]}") from None
@@ -349,6 +343,11 @@ def receive(request: HttpRequest, hook: uuid.UUID) -> Any:
         ids = [_share(owned, one) for one in moments]
     Hook.objects.filter(pk=found.pk).update(used=timezone.now())
     return Status(201, {"ids": ids}) if ids else Status(204, None)
+
+
+def _named(hook: Hook, request: HttpRequest, one: MomentIn) -> MomentIn:
+    """A delivery that comes again is the same moment."""
+    return one if one.id else one.model_copy(update={"id": uuid.uuid5(hook.pk, request.headers.get("webhook-id", ""))})
 
 
 def _check_signature(request: HttpRequest, hook: Hook) -> None:

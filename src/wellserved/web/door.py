@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from wellserved.actions.house import alone, person_alone
-from wellserved.errors import RequestError
+from wellserved.errors import WellservedError
 from wellserved.journal.book import Book
 from wellserved.store.access import Scope, may
 from wellserved.store.models import Person
@@ -22,6 +22,7 @@ from wellserved.store.models import Person
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 OPEN = "open"  # to everybody: signing in, health, a feed or an invitation whose address is the secret
 KEY_COOKIE = "journal_key"
+_PASSED_ON = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_PROTO", "HTTP_VIA")
 _LOGIN = ("account_login", "account_logout", "account_reauthenticate", "account_change_password")
 
 
@@ -62,6 +63,9 @@ class Door:
         if not request.path.startswith(f"/{settings.STATIC_URL.strip('/')}/"):
             response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        named = request.resolver_match.url_name if request.resolver_match else ""
+        if request.method == "POST" and named in ("account_login", "account_logout"):
+            response.delete_cookie(KEY_COOKIE)  # the next person here has another journal
         return response
 
     def process_view(
@@ -77,14 +81,16 @@ class Door:
             return redirect(f"{reverse(settings.LOGIN_URL)}?next={request.path}")
         if person is not None and named != OPEN and not may(person, named):
             raise Http404
-        if request.method not in (*methods, "HEAD", "OPTIONS"):
+        if request.method not in (*methods, *(("HEAD",) if "GET" in methods else ())):
             return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})
         return None
 
     def _person(self, request: HttpRequest) -> Person | None:
         if isinstance(request.user, Person):
             return request.user
-        if request.META.get("REMOTE_ADDR") not in settings.LOOPBACK or "HTTP_X_FORWARDED_FOR" in request.META:
+        if request.META.get("REMOTE_ADDR") not in settings.LOOPBACK or any(
+            header in request.META for header in _PASSED_ON
+        ):
             return None
         found = alone()
         if found is None and not Person.objects.exists():
@@ -93,10 +99,8 @@ class Door:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """A mistake says what to do."""
-        if not isinstance(error, RequestError):
+        if not isinstance(error, WellservedError):
             return None
-        from django.shortcuts import render
-
         return render(request, "mistake.html", {"error": error}, status=422)
 
 

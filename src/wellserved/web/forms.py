@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.capture import RATINGS, SEVERITIES, WORDS
@@ -24,6 +25,12 @@ class _When(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M")
 
 
+BETWEEN = (
+    MinValueValidator(datetime(1900, 1, 1, tzinfo=UTC), _("This lies before 1900.")),
+    MaxValueValidator(datetime(2200, 1, 1, tzinfo=UTC), _("This lies after 2200.")),
+)
+
+
 class _Day(forms.DateInput):
     input_type = "date"
 
@@ -39,10 +46,10 @@ class EntryForm(forms.Form):
 
     word = forms.ChoiceField(label=_("What it is"), choices=[(word, f"{word}: {meaning}") for word, (_k, meaning, _o) in WORDS.items()], initial="note")  # fmt: skip
     text = forms.CharField(label=_("What happened"), widget=_WORDS_AREA, max_length=4_000, required=False)
-    at = forms.DateTimeField(label=_("When"), widget=_When())
+    at = forms.DateTimeField(label=_("When"), widget=_When(), validators=BETWEEN)
     customer = forms.CharField(label=_("Customer"), max_length=200, required=False)
     service = forms.CharField(label=_("Service"), max_length=100, required=False)
-    due = forms.DateTimeField(label=_("Promised for"), widget=_When(), required=False)
+    due = forms.DateTimeField(label=_("Promised for"), widget=_When(), required=False, validators=BETWEEN)
     expected = forms.FloatField(label=_("Expected (score)"), required=False)
     score = forms.FloatField(label=_("Got (score)"), required=False)
     scale = forms.ChoiceField(label=_("Scale"), choices=_choices(SCALES), required=False)

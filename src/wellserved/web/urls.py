@@ -66,6 +66,7 @@ urlpatterns = [
     path("me/keys", own.new_key, name="new_key"),
     path("me/keys/<int:id_>/end", own.end_key, name="end_key"),
     path("me/hooks", own.new_hook, name="new_hook"),
+    path("me/hooks/<uuid:id_>/end", own.end_hook, name="end_hook"),
     path("people/", people.people, name="people"),
     path("people/<int:id_>/", people.person, name="person"),
     path("invitation/<str:token>", people.invitation, name="invitation"),

@@ -51,14 +51,19 @@
     if (sending) return;
     sending = true;
     try {
-      for (let unsent = read(KEPT) || []; unsent.length; unsent = read(KEPT) || []) {
-        const answer = await send(form.action, { ...unsent[0], do: "save" }, "application/json");
-        if (!answer.ok || !(answer.headers.get("Content-Type") || "").startsWith("application/json")) throw new Error("not saved");
+      const refused = new Set(); // by the server, for whatever reason: kept, and no hindrance to the others
+      for (let next; (next = (read(KEPT) || []).find((one) => !refused.has(one.draft)));) {
+        const answer = await send(form.action, { ...next, do: "save" }, "application/json");
+        if (!answer.ok || !(answer.headers.get("Content-Type") || "").startsWith("application/json")) {
+          refused.add(next.draft);
+          say(answer.redirected ? "You are signed out. It is kept in this browser and sent once you have signed in." : "The server could not save it. It is kept in this browser and tried again.", true);
+          continue;
+        }
         const { saved } = await answer.json();
-        keep(KEPT, (read(KEPT) || []).filter((one) => one.draft !== unsent[0].draft));
+        keep(KEPT, (read(KEPT) || []).filter((one) => one.draft !== next.draft));
         const p = document.createElement("p"), a = document.createElement("a");
         p.className = "verdict"; p.setAttribute("data-saved", saved);
-        p.append("Saved. ", a); a.href = `/journal/${saved}/`; a.textContent = unsent[0].line.slice(0, 80);
+        p.append("Saved. ", a); a.href = `/journal/${saved}/`; a.textContent = next.line.slice(0, 80);
         told.replaceChildren(p);
       }
     } catch {

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
 from wellserved.capture import WORDS, Captured, capture, understood
-from wellserved.capture.promise import Fold, fold
+from wellserved.capture.promise import Fold
 from wellserved.journal.book import Book, Page, facts_of
 from wellserved.store.access import Scope
 from wellserved.store.models import Audience, Person, Shared, digest_of
@@ -71,25 +71,9 @@ def ledger(scope: Scope, book: Book, now: datetime, closed: bool = False) -> lis
         for page, state in book.promises(now, since):
             named = str(page.facts.get("customer", "")), str(page.facts.get("service", ""))
             found.append(Promise(page.entry.id, "journal", str(page.facts.get("text", "")), *named, "", state, True))
-    shared = scope.shared().filter(word="promise")
-    rows = list(shared.filter(open=True)[:500])
-    if since:
-        rows += list(shared.filter(open=False, at__gte=since)[:500])
-    moves: dict[uuid.UUID, list[tuple[datetime, str, datetime | None]]] = {}
-    threads = {row.thread for row in rows}
-    told = ("promise", "renegotiated", "kept", "met", "exceeded", "broken")
-    for thread, at, word, due in (
-        scope.shared().filter(thread__in=threads, word__in=told).values_list("thread", "at", "word", "due")
-    ):
-        moves.setdefault(thread, []).append((at, word, due))
-    for row in rows:
-        customer = row.customer.name if row.customer else ""
-        mine = row.author_id == scope.person.pk
-        found.append(
-            Promise(
-                row.id, "shared", row.text, customer, row.service, row.author.called, fold(moves[row.thread], now), mine
-            )
-        )
+    for row, state in sharing.promises(scope, now, since):
+        customer, mine = row.customer.name if row.customer else "", row.author_id == scope.person.pk
+        found.append(Promise(row.id, "shared", row.text, customer, row.service, row.author.called, state, mine))
     far = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda one: (one.state.closed is not None, one.state.due or far))
 
@@ -106,7 +90,7 @@ def today(request: Given) -> HttpResponse:
     given = {
         "line": request.GET.get("line", ""), "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
         "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "draft": uuid.uuid4(),
-        "recent": book.latest(5) if book.readable else [], "now": now,
+        "recent": book.latest(5) if book.readable else [],
     }  # fmt: skip
     return render(request, "today.html", given)
 
@@ -117,22 +101,22 @@ def journal(request: Given) -> HttpResponseBase:
     scope, book = scope_of(request), book_of(request)
     if request.method == "POST":
         return _write(request, scope, book)
-    before = _instant(request.GET.get("before", ""))
     word = request.GET.get("word", "")
-    pages = book.latest(30, before, word if word in WORDS else "") if book.readable else []
+    pages = book.latest(30, _before(request), word if word in WORDS else "") if book.readable else []
     given = {
         "pages": pages, "words": WORDS, "word": word, "locked": not book.readable, "draft": uuid.uuid4(),
-        "more": pages[-1].entry.at.isoformat() if len(pages) == 30 else "",
+        "last": pages[-1].entry if len(pages) == 30 else None,
     }  # fmt: skip
     return render(request, "journal.html", given)
 
 
-def _instant(text: str) -> datetime | None:
+def _before(request: Given) -> tuple[datetime, uuid.UUID] | None:
+    """Where the last page ended."""
     try:
-        found = datetime.fromisoformat(text.replace(" ", "+")) if text else None
-    except ValueError:
+        found = datetime.fromisoformat(request.GET["before"].replace(" ", "+")), uuid.UUID(request.GET["id"])
+    except (KeyError, ValueError):
         return None
-    return found if found and found.tzinfo else None
+    return found if found[0].tzinfo and 1900 <= found[0].year <= 2200 else None
 
 
 def _write(request: Given, scope: Scope, book: Book) -> HttpResponseBase:
@@ -143,21 +127,24 @@ def _write(request: Given, scope: Scope, book: Book) -> HttpResponseBase:
     one = captured(line, scope)
     if request.POST.get("do") == "look":
         return render(
-            request, "understood.html", {"line": line, "one": one, **_about(one, scope, book), "draft": _draft(request)}
+            request,
+            "understood.html",
+            {"line": line, "one": one, **_about(one, scope, book), "draft": request.POST.get("draft", "")},
         )
-    entry = _save(one, scope, book, _draft(request))
+    entry = _save(one, scope, book, draft_of(request, line))
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse({"saved": str(entry)})
     messages.success(request, _("Saved."))
     return redirect("entry", entry)
 
 
-def _draft(request: Given) -> uuid.UUID:
-    """The id that the form was given, so that what is sent twice is kept once."""
+def draft_of(request: Given, *said: object) -> uuid.UUID:
+    """The id of what is sent: from the form's own and what it says, so that twice is once and other words are another."""
     try:
-        return uuid.UUID(request.POST.get("draft", ""))
+        form = uuid.UUID(request.POST.get("draft", ""))
     except ValueError:
-        return uuid.uuid4()
+        form = uuid.uuid4()
+    return uuid.uuid5(form, "\n".join(map(str, said)))
 
 
 def _save(one: Captured, scope: Scope, book: Book, id_: uuid.UUID) -> uuid.UUID:
@@ -213,12 +200,17 @@ def entry(request: Given, id_: uuid.UUID) -> HttpResponseBase:
     if request.method == "POST" or "change" in request.GET:
         form = EntryForm(request.POST or None, initial=EntryForm.of(page.facts, page.entry.at))
     if request.method == "POST" and form and form.is_valid():
-        book.rewrite(page.entry, {**page.facts, **form.facts()}, form.cleaned_data["at"])
+        kept = {name: value for name, value in page.facts.items() if name != "line"}  # which would still say the old
+        book.rewrite(page.entry, {**kept, **form.facts()}, form.cleaned_data["at"])
         messages.success(request, _("Saved."))
         return redirect("entry", id_)
     thread = [one for one in book.thread(page.entry.thread) if one.entry.id != id_]
     about = _about(Captured("", page.entry.word, customer=page.facts.get("customer")), scope_of(request), book)
-    return render(request, "entry.html", {"page": page, "form": form, "thread": thread, "account": about["account"]})
+    return render(
+        request,
+        "entry.html",
+        {"page": page, "form": form, "thread": thread, "account": about["account"], "draft": uuid.uuid4()},
+    )
 
 
 @deed("own", "GET", "POST")
@@ -227,10 +219,12 @@ def new_entry(request: Given) -> HttpResponseBase:
     form = EntryForm(request.POST or None, initial={"at": timezone.now()})
     if request.method == "POST" and form.is_valid():
         facts = form.facts()
-        made = book_of(request).write({"line": facts.get("text", ""), **facts}, at=form.cleaned_data["at"])
+        made = book_of(request).write(facts, draft_of(request, facts), at=form.cleaned_data["at"])
         messages.success(request, _("Saved."))
         return redirect("entry", made.id)
-    return render(request, "form.html", {"form": form, "title": _("New entry"), "back": "journal"})
+    return render(
+        request, "form.html", {"form": form, "title": _("New entry"), "back": "journal", "draft": uuid.uuid4()}
+    )
 
 
 @deed("own", "POST")
@@ -248,7 +242,7 @@ def go_on(request: Given, id_: uuid.UUID) -> HttpResponseBase:
     book, page = _page(request, id_)
     word, line = request.POST.get("word", "note"), request.POST.get("line", "")[:4_000]
     one = captured(f"{word}: {line}" if word in WORDS else line, scope_of(request))
-    book.write(facts_of(one), _draft(request), page.entry.thread, happened(one))
+    book.write(facts_of(one), draft_of(request, id_, word, line), page.entry.thread, happened(one))
     messages.success(request, _("Saved."))
     return redirect("entry", id_)
 
@@ -297,7 +291,7 @@ def _card(request: Given, ticked: Iterable[str]) -> uuid.UUID:
     line = f"{'promise' if promised else 'asked'}: {text}{f' by {when}' if promised else ''}"
     facts = facts_of(captured(line, scope_of(request)))
     facts |= {"ticks": ticks, **({"customer": customer} if customer else {})}
-    return book_of(request).write(facts, _draft(request)).id
+    return book_of(request).write(facts, draft_of(request, line, *ticks)).id
 
 
 @deed("own")
@@ -308,7 +302,7 @@ def promises(request: Given) -> HttpResponse:
     fates = [one.state.fate for one in found]
     counts = {fate: fates.count(fate) for fate in ("running", "overdue", "kept", "late", "broken")}
     anew = sum(one.state.renegotiated for one in found)
-    given = {"promises": found, "counts": counts, "anew": anew, "locked": not book.readable, "now": now}
+    given = {"promises": found, "counts": counts, "anew": anew, "locked": not book.readable, "draft": uuid.uuid4()}
     return render(request, "promises.html", given)
 
 
@@ -325,9 +319,9 @@ def settle(request: Given, where: str, id_: uuid.UUID) -> HttpResponseBase:
         return redirect("promises")
     if where == "journal":
         book, page = _page(request, id_)
-        book.write(facts_of(one), _draft(request), page.entry.thread)
+        book.write(facts_of(one), draft_of(request, id_, one.line), page.entry.thread)
     else:
-        _settle_shared(scope, id_, one, _draft(request))
+        _settle_shared(scope, id_, one, draft_of(request, id_, one.line))
     messages.success(request, _("Saved."))
     return redirect("promises")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from django.conf import settings
 from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -9,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from wellserved.web.door import OPEN, deed
 
+LATE = 600  # seconds after which a worker is late
 _ready: set[str] = set()  # databases whose tables were seen to be up to date
 
 
@@ -36,6 +39,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         except Error:
             found[alias] = "does not answer"
     beat = settings.WORKSPACE.folder / "worker.beat"
-    found["worker"] = "ok" if beat.exists() else "never started"
+    age = time.time() - beat.stat().st_mtime if beat.exists() else None
+    found["worker"] = "never started" if age is None else "ok" if age < LATE else f"silent for {age / 60:.0f} minutes"
     ready = all(said == "ok" for name, said in found.items() if name != "worker")
     return JsonResponse({"ready": ready, **found}, status=200 if ready else 503)

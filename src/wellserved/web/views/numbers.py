@@ -146,10 +146,15 @@ def data_(request: HttpRequest) -> HttpResponseBase:
     return render(request, "data.html", {"receipts": receipts, "form": form})
 
 
+def _named(given: str) -> str:
+    """What an uploaded file is called in the list: at most 100 bytes, of a name alone."""
+    return Path(given.replace("\0", "")).name.encode()[-100:].decode(errors="ignore") or "file"
+
+
 def _import(given: Any, request: HttpRequest) -> None:
     """Read an uploaded file as any other; its name decides nothing but what it is called in the list."""
     with tempfile.TemporaryDirectory(dir=settings.WORKSPACE.folder) as folder:
-        target = Path(folder) / (Path(given.name).name.replace("\0", "")[:100] or "file")
+        target = Path(folder) / _named(given.name)
         with target.open("wb") as out:
             for chunk in given.chunks():
                 out.write(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from datetime import date, timedelta
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from wellserved import log
 from wellserved.actions import weekly
 from wellserved.errors import RequestError
 from wellserved.store.access import note
@@ -136,21 +138,31 @@ def new_hook(request: HttpRequest) -> HttpResponseBase:
     return render(request, "once.html", {"title": _("Your webhook"), "what": where, "also": shown})
 
 
+@deed("own", "POST")
+def end_hook(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
+    """End a webhook at once."""
+    hook: Hook = get_object_or_404(scope_of(request).hooks(), pk=id_)
+    note(person_of(request), "ended a webhook", hook.pk)
+    hook.delete()
+    return redirect("me")
+
+
 @deed("own")
 def reports(request: HttpRequest) -> HttpResponse:
     """Service reports by source, and one's own by week."""
     weeks = weekly.weeks_before(timezone.localdate(), 12)
-    from wellserved import log
-
     sources = sorted({one.source for one in log.receipts(settings.WORKSPACE)})
     return render(request, "reports.html", {"weeks": weeks, "sources": sources})
 
 
 def _monday(week: str) -> date:
     try:
-        return date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
+        monday = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
     except ValueError:
         raise Http404 from None
+    if not 1900 <= monday.year <= 2200:
+        raise Http404
+    return monday
 
 
 @deed("own", "GET", "POST")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth import login
+from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -13,7 +15,7 @@ from django.utils.translation import gettext as _
 from wellserved.actions import house
 from wellserved.errors import RequestError
 from wellserved.store.access import note
-from wellserved.store.models import Invitation, Person, Role, Team, digest_of
+from wellserved.store.models import Person, Role, Team
 from wellserved.web.door import OPEN, deed, person_of, scope_of
 from wellserved.web.forms import InviteForm, PasswordForm, PersonForm
 
@@ -66,11 +68,15 @@ def _end_sessions(person: Person) -> None:
 @deed(OPEN, "GET", "POST")
 def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
     """Choose a password and come in; the link works once, for three days."""
-    open_ = Invitation.objects.filter(digest=digest_of(token), used=None, expires__gt=timezone.now()).first()
+    open_ = house.invitation_of(token)
     if open_ is None:
         raise RequestError("This invitation is used or over.", "Ask for another.")
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        try:
+            validate_password(form.cleaned_data["password"])
+        except ValidationError as error:
+            raise RequestError(" ".join(error.messages), "Choose another.") from error
         made = house.accept(token, form.cleaned_data["password"])
         note(made, "came in", made.username)
         login(request, made, backend="allauth.account.auth_backends.AuthenticationBackend")

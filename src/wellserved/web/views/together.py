@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.db.models import Count, Max, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,10 +20,13 @@ from wellserved.actions import sharing
 from wellserved.errors import RequestError
 from wellserved.store.access import Scope, may, note
 from wellserved.store.models import Account, Cause, Customer, Helper, Shared
-from wellserved.web.door import deed, person_of, scope_of
+from wellserved.web.door import book_of, deed, person_of, scope_of
 from wellserved.web.forms import AccountForm, CauseForm, CustomerForm, FileForm, FollowForm, MergeForm, ShareForm
+from wellserved.web.views.daily import draft_of
 
 FAILS = ("missed", "complaint")
+LARGEST = 5_000_000  # bytes of a file of customers
+_YES = ("yes", "true", "1")
 
 
 @deed("own", "GET", "POST")
@@ -75,22 +79,19 @@ def follow(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     form = FollowForm(request.POST)
     if form.is_valid():
         facts = {**form.cleaned_data, "customer": row.customer.name if row.customer else "", "service": row.service}
-        try:
-            draft = uuid.UUID(request.POST.get("draft", ""))
-        except ValueError:
-            draft = uuid.uuid4()
-        sharing.share(scope.person, facts, timezone.now(), row.audience, row.thread, draft)
+        sharing.share(scope.person, facts, timezone.now(), row.audience, row.thread, draft_of(request, id_, facts))
         messages.success(request, _("Saved."))
     else:
         messages.error(request, _("That could not be read: %(why)s") % {"why": form.errors.as_text()})
     return redirect("shared", id_)
 
 
-@deed("share", "POST")
+@deed("own", "POST")
 def withdraw(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Take one's copy back."""
     row: Shared = get_object_or_404(scope_of(request).mine(), id=id_)
     sharing.withdraw(row)
+    book_of(request).unshared(row.id)
     messages.success(request, _("Withdrawn. Nobody sees it any more."))
     return redirect("journal")
 
@@ -149,7 +150,7 @@ def causes(request: HttpRequest) -> HttpResponseBase:
             if above is None or above.pk != made.pk:
                 made.parent = above
                 made.save()
-            note(scope.person, "kept a cause", made.name)
+            note(scope.person, "kept a cause", made.pk)
             return redirect("causes")
     tree: dict[int | None, list[Cause]] = {}
     for one in scope.causes():
@@ -175,13 +176,13 @@ def customers(request: HttpRequest) -> HttpResponseBase:
         scope.require("change_customers")
         if form.is_valid():
             made = form.save()
-            note(scope.person, "added a customer", made.name)
+            note(scope.person, "added a customer", made.pk)
             return redirect("customer", made.pk)
     named = request.GET.get("q", "")[:100]
     rows = scope.customers().select_related("account")
     if named:
         rows = rows.filter(name__icontains=named)
-    rows = rows.annotate(failed=Count("shared", filter=Q(shared__word="missed", shared__withdrawn=None)))
+    rows = rows.annotate(failed=Count("shared", filter=Q(shared__in=scope.shared().filter(word="missed").order_by())))
     may_change = may(scope.person, "change_customers")
     merged = scope.merged() if may_change else []
     return render(
@@ -195,7 +196,10 @@ def customers(request: HttpRequest) -> HttpResponseBase:
 def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
     """One customer: what was shared about them, what they are worth, and of whom they are a duplicate."""
     scope = scope_of(request)
-    row: Customer = get_object_or_404(scope.customers(), pk=id_)
+    row = scope.customers().filter(pk=id_).first()
+    if row is None:
+        duplicate = get_object_or_404(Customer.objects.select_related("merged_into"), pk=id_)
+        return redirect("customer", sharing.standing(duplicate).pk)
     form = CustomerForm(request.POST or None, instance=row)
     form.fields["account"].queryset = scope.accounts()  # type: ignore[attr-defined]
     merge = MergeForm()
@@ -208,9 +212,10 @@ def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
             if kept is not None and not scope.accounts().filter(pk=kept.pk).exists():
                 changed.account = kept  # which this person cannot see, and does not take away
             changed.save()
-            note(scope.person, "changed a customer", row.name)
+            sharing.recount([changed, *changed.duplicates.all()])
+            note(scope.person, "changed a customer", row.pk)
             return redirect("customer", id_)
-    seen = scope.shared().filter(customer=row)[:50]
+    seen = scope.shared().filter(Q(customer=row) | Q(customer__merged_into=row))[:50]
     account = scope.accounts().filter(pk=row.account_id).first() if row.account_id else None
     given = {
         "row": row,
@@ -232,9 +237,11 @@ def merge(request: HttpRequest, id_: int) -> HttpResponseBase:
     form.fields["other"].queryset = scope.customers().exclude(pk=id_)  # type: ignore[attr-defined]
     if not form.is_valid():
         raise RequestError("There is no such customer to merge with.", "Choose one of the list.")
-    row.merged_into = form.cleaned_data["other"]
+    other: Customer = form.cleaned_data["other"]
+    row.merged_into = other
     row.save(update_fields=["merged_into"])
-    note(scope.person, "merged a customer", f"{row.name} into {row.merged_into}")
+    sharing.recount([row, *row.duplicates.all()])
+    note(scope.person, "merged a customer", f"{row.pk} into {other.pk}")
     messages.success(request, _("Merged. It can be undone below."))
     return redirect("customers")
 
@@ -246,7 +253,8 @@ def part(request: HttpRequest, id_: int) -> HttpResponseBase:
     row: Customer = get_object_or_404(scope.merged(), pk=id_)
     row.merged_into = None
     row.save(update_fields=["merged_into"])
-    note(scope.person, "parted a customer", row.name)
+    sharing.recount([row, *row.duplicates.all()])
+    note(scope.person, "parted a customer", row.pk)
     return redirect("customer", id_)
 
 
@@ -256,44 +264,63 @@ def customers_file(request: HttpRequest) -> HttpResponseBase:
     form = FileForm(request.POST or None, request.FILES or None)
     loaded, refused = 0, list[tuple[int, str]]()
     if request.method == "POST" and form.is_valid():
-        loaded, refused = _load(form.cleaned_data["file"].read(5_000_000))
+        given_file = form.cleaned_data["file"]
+        if given_file.size > LARGEST:
+            raise RequestError("The file is larger than 5 MB.", "Part it, and read the parts.")
+        with transaction.atomic():
+            loaded, refused = _load(given_file.read(), scope_of(request))
         note(person_of(request), "imported customers", f"{loaded} rows")
     given = {"form": form, "loaded": loaded, "refused": refused, "read": request.method == "POST" and form.is_valid()}
     return render(request, "customers_file.html", given)
 
 
-def _load(content: bytes) -> tuple[int, list[tuple[int, str]]]:
+def _load(content: bytes, scope: Scope) -> tuple[int, list[tuple[int, str]]]:
     """Rows loaded, and those refused as (row number, reason); the header is row 1."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("cp1252", "replace")
-    rows = list(csv.reader(io.StringIO(text.replace("\0", ""))))
+    try:
+        rows = list(csv.reader(io.StringIO(text.replace("\0", ""), newline="")))
+    except csv.Error as error:
+        raise RequestError(f"This is no CSV file: {error}.", "Save it as CSV with commas.") from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     if "name" not in header:
         raise RequestError(
             "The file has no column called name.", "Its first row names the columns: name, account, internal."
         )
-    loaded, refused = 0, []
+    accounts = {one.name.casefold(): one for one in scope.accounts()}
+    loaded, refused = 0, list[tuple[int, str]]()
     for number, cells in enumerate(rows[1:], start=2):
         facts = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        if not any(facts.values()):
-            refused.append((number, "the row is empty"))
-        elif len(cells) > len(header):
-            refused.append((number, f"{len(cells)} cells under {len(header)} columns"))
-        elif not facts.get("name") or len(facts["name"]) > 200:
-            refused.append((number, "no name, or one of more than 200 letters"))
-        elif (inside := facts.get("internal", "").lower()) not in ("", "yes", "no", "true", "false", "1", "0"):
-            refused.append((number, f"internal is {inside[:40]!r}, and not yes or no"))
-        else:
-            one = sharing.customer_called(facts["name"])
-            assert one is not None
-            if account := facts.get("account", "")[:200]:
-                one.account = Account.objects.get_or_create(name=account)[0]
-            one.internal = inside in ("yes", "true", "1")
-            one.save()
-            loaded += 1
+        if why := _refused(facts, len(cells), len(header), accounts):
+            refused.append((number, why))
+            continue
+        one = sharing.customer_called(facts["name"])
+        assert one is not None
+        if account := facts.get("account"):
+            one.account = accounts[account.casefold()]
+        if facts.get("internal"):
+            one.internal = facts["internal"].lower() in _YES
+        one.save()
+        loaded += 1
     return loaded, refused
+
+
+def _refused(facts: dict[str, str], cells: int, columns: int, accounts: dict[str, Account]) -> str:
+    """Why a row is not loaded; empty: it is."""
+    inside, account = facts.get("internal", "").lower(), facts.get("account", "")
+    if not any(facts.values()):
+        return "the row is empty"
+    if cells > columns:
+        return f"{cells} cells under {columns} columns"
+    if not facts.get("name") or len(facts["name"]) > 200:
+        return "no name, or one of more than 200 letters"
+    if inside not in ("", *_YES, "no", "false", "0"):
+        return f"internal is {inside[:40]!r}, and not yes or no"
+    if account and account.casefold() not in accounts:
+        return f"there is no account called {account[:60]!r} that you look after"
+    return ""
 
 
 @deed("read_accounts", "GET", "POST")
@@ -305,10 +332,10 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
         scope.require("change_accounts")
         if form.is_valid():
             made = form.save()
-            note(scope.person, "added an account", made.name)
+            note(scope.person, "added an account", made.pk)
             return redirect("account", made.pk)
     rows = scope.accounts().order_by("contract_end", "name")
-    failed = Count("customers__shared", filter=Q(customers__shared__word="missed", customers__shared__withdrawn=None))
+    failed = Count("customers__shared", filter=Q(customers__shared__in=scope.shared().filter(word="missed").order_by()))
     given = {
         "rows": rows.annotate(failed=failed)[:200],
         "form": form,
@@ -327,7 +354,7 @@ def account(request: HttpRequest, id_: int) -> HttpResponseBase:
         scope.require("change_accounts")
         if form.is_valid():
             form.save()
-            note(scope.person, "changed an account", row.name)
+            note(scope.person, "changed an account", row.pk)
             return redirect("account", id_)
     seen = scope.shared().filter(customer__account=row)[:50]
     given = {"row": row, "form": form, "seen": seen, "may_change": may(scope.person, "change_accounts")}

@@ -1,0 +1,342 @@
+"""What people do by accident, and what others might do on purpose."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from tests.web.conftest import House, book
+from tests.web.test_api import key, sent
+from tests.web.test_daily import shared_of, typed
+from tests.web.test_sharing import AT, counted
+from wellserved.actions import ask_measures, sharing
+from wellserved.journal.book import Book
+from wellserved.journal.models import Entry, Keyring
+from wellserved.journal.vault import Locked, LockedError, unlock
+from wellserved.measure import Question, find_measure
+from wellserved.store.access import Scope
+from wellserved.store.models import Account, ApiKey, Customer, Invitation, Person, Shared, Team
+from wellserved.workspace import Workspace, create_workspace
+
+As = Callable[[Person], Client]
+pytestmark = pytest.mark.django_db(databases=["default", "journal"])
+
+
+def test_only_a_post_does_anything(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    entry = typed(client, "note: stays")
+    held = ApiKey.objects.create(owner=staff.kim, name="k", prefix="ws_", digest="x", scopes="", expires=timezone.now())
+    for method in ("HEAD", "OPTIONS", "GET", "PUT", "TRACE"):
+        for path in (f"/journal/{entry.id}/erase", f"/me/keys/{held.pk}/end", "/me/calendar"):
+            assert client.generic(method, path).status_code == 405, (method, path)
+    assert client.head("/journal/").status_code == 200
+    assert Entry.objects.filter(id=entry.id).exists()
+    assert ApiKey.objects.filter(pk=held.pk).exists()
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(staff.kim, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert strict.post(f"/journal/{entry.id}/erase").status_code == 403
+
+
+def test_somebody_elses_key_in_the_browser_changes_nothing(staff: House, as_: As) -> None:
+    client = as_(staff.peer)
+    client.cookies["journal_key"] = base64.urlsafe_b64encode(b"k" * 32).decode()
+    typed(client, "note: still mine")
+    client.cookies["journal_key"] = "Ünsinn"
+    assert b"still mine" in client.get("/journal/").content
+    client.post("/login/logout/")
+    assert client.cookies["journal_key"].value == ""
+
+
+def test_an_old_copy_of_the_key_opens_nothing_after_a_passphrase(staff: House) -> None:
+    before = book(staff.kim)
+    entry = before.write({"word": "note", "line": "earlier"})
+    ring = Keyring.objects.get(owner=staff.kim.pk)
+    old = unlock(
+        Locked(bytes(ring.salt), bytes(ring.locked_key), bytes(ring.public)),
+        settings.SECRET_KEY.encode(),
+        passphrase=False,
+    )
+    mine = book(staff.kim)
+    mine.set_passphrase("four words and more")
+    entry.refresh_from_db()
+    stolen = Book(staff.kim.pk, settings.SECRET_KEY.encode(), old)
+    assert not stolen.readable
+    with pytest.raises(LockedError):
+        stolen.read([entry])
+    assert mine.read([entry])[0].words == "earlier"
+
+
+def test_letters_that_look_alike_and_half_letters_are_kept(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    for line in (
+        "mıssed: x",
+        "promise: x by frı",
+        "cſat 4",
+        "promise: x in ſix days",
+        "promise: a by 0001-01-01 00:10",
+    ):
+        assert client.post("/journal/understanding", {"line": line}).status_code == 200
+    book(staff.kim).write({"word": "note", "line": "half \udce9"})
+    assert client.get("/journal/").status_code == 200
+    assert client.get("/").status_code == 200
+
+
+def test_a_score_that_is_cleared_leaves_the_measures(staff: House, tmp_path: Path) -> None:
+    place = create_workspace(tmp_path / "home", "UTC")
+    sharing.share(staff.kim, {"word": "asked"}, AT)
+    row = sharing.share(staff.kim, {"word": "gap", "expected": 9, "score": 9, "scale": "nps10"}, AT)
+    sharing.flush(place)
+    assert counted(place, "rating_mean") == 1
+    sharing.change(row, {}, "team")
+    sharing.flush(place)
+    assert counted(place, "rating_mean") == 0
+    sharing.withdraw(Shared.objects.get(pk=row.pk))
+    sharing.flush(place)
+    assert counted(place, "asked") == 1
+
+
+def test_what_belongs_together_is_shared_together(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    missed = typed(client, "missed: Acme waited")
+    client.post(f"/journal/{missed.id}/more", {"word": "recovered", "line": "brought it"})
+    recovered = Entry.objects.get(word="recovered")
+    first, second = shared_of(client, missed), shared_of(client, recovered)
+    assert first.thread == second.thread
+    assert not Shared.objects.get(pk=first.pk).open
+    promise = typed(client, "promise: Acme gets it by tomorrow")
+    client.post(f"/promises/journal/{promise.id}", {"word": "kept"})
+    shared_of(client, promise, due="2026-12-01T10:00")
+    now = timezone.now()
+    ((_, state),) = sharing.promises(Scope(staff.kim), now, now - timedelta(days=1))
+    assert state.fate == "kept"
+
+
+def test_a_withdrawn_copy_leaves_the_entry_to_its_owner_and_it_can_be_shared_again(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    promise = typed(client, "promise: Acme gets it by tomorrow 10:00")
+    row = shared_of(client, promise, due="2026-12-01T10:00")
+    client.post(f"/shared/{row.id}/withdraw")
+    assert len(book(staff.kim).promises(timezone.now())) == 1
+    again = shared_of(client, promise, due="2026-12-01T10:00")
+    assert again.id != row.id
+    assert again.withdrawn is None
+
+
+def test_a_kill_between_the_databases_doubles_no_copy(staff: House) -> None:
+    mine = book(staff.kim)
+    entry = mine.write({"word": "missed", "line": "x"})
+    (page,) = mine.read([entry])
+    first = sharing.share_page(mine, staff.kim, page, {"word": "missed"}, "team")
+    Entry.objects.filter(pk=entry.pk).update(shared=None)  # as if the second write had never come
+    entry.refresh_from_db()
+    (page,) = mine.read([entry])
+    assert sharing.share_page(mine, staff.kim, page, {"word": "missed"}, "team").id == first.id
+    assert Shared.objects.count() == 1
+
+
+def test_what_waits_is_what_the_thread_says(staff: House, as_: As) -> None:
+    client, mine = as_(staff.kim), book(staff.kim)
+    promise = typed(client, "promise: Acme gets it by tomorrow 10:00")
+    client.post(f"/promises/journal/{promise.id}", {"word": "kept"})
+    assert mine.promises(timezone.now()) == []
+    mine.erase(Entry.objects.get(word="kept"))
+    assert len(mine.promises(timezone.now())) == 1
+    note = typed(client, "note: was a promise after all")
+    client.post(
+        f"/journal/{note.id}/",
+        {"word": "promise", "text": "a promise", "at": "2026-11-20T10:00", "due": "2026-12-24T10:00"},
+    )
+    assert len(mine.promises(timezone.now())) == 2
+    assert mine.entry(note.id) is not None
+    assert b"a promise" in client.get("/promises/").content
+    row = sharing.share(staff.kim, {"word": "promise", "text": "x", "due": "2026-12-24T10:00:00+00:00"}, timezone.now())
+    sharing.share(staff.peer, {"word": "recovered"}, timezone.now(), thread=row.thread)
+    assert Shared.objects.get(pk=row.pk).open
+    end = sharing.share(staff.kim, {"word": "kept"}, timezone.now(), thread=row.thread)
+    assert not Shared.objects.get(pk=row.pk).open
+    sharing.withdraw(end)
+    assert Shared.objects.get(pk=row.pk).open
+
+
+def test_nobody_ends_what_they_cannot_see(staff: House) -> None:
+    row = sharing.share(staff.kim, {"word": "promise", "text": "x"}, timezone.now(), "lead")
+    for person in (staff.foreign, staff.peer, staff.quality):
+        assert sent(key(person), "moments", {"word": "met", "thread": str(row.thread)}).status_code == 422
+    assert Shared.objects.get(pk=row.pk).open
+    assert sent(key(staff.lead), "moments", {"word": "met", "thread": str(row.thread)}).status_code == 201
+
+
+def test_an_author_sees_the_answer_to_what_they_shared(staff: House, as_: As) -> None:
+    row = sharing.share(staff.kim, {"word": "missed", "text": "x"}, timezone.now(), "quality")
+    for person in (staff.lead, staff.quality):
+        assert (
+            as_(person)
+            .post(f"/shared/{row.id}/follow", {"word": "note", "text": f"from {person.username}"})
+            .status_code
+            == 302
+        )
+    seen = as_(staff.kim).get(f"/shared/{row.id}/").content.decode()
+    assert "from lead" in seen
+    assert "from quality" in seen
+    assert {one.team for one in Shared.objects.all()} == {staff.kim.team}
+    assert as_(staff.peer).get(f"/shared/{row.id}/").status_code == 404
+
+
+def test_helpers_are_asked_only_of_what_they_may_see_and_however_they_are_written(staff: House, as_: As) -> None:
+    Person.objects.filter(pk=staff.peer.pk).update(username="Peer")
+    sharing.share(staff.kim, {"word": "missed", "text": "for the lead", "people": ["peer"]}, timezone.now(), "lead")
+    assert b"for the lead" not in as_(staff.peer).get("/").content
+    sharing.share(staff.kim, {"word": "missed", "text": "for all", "people": ["peer"]}, timezone.now())
+    assert b"for all" in as_(staff.peer).get("/").content
+
+
+def test_the_audit_names_no_customer(staff: House, as_: As) -> None:
+    as_(staff.lead).post("/customers/", {"name": "SECRET LTD"})
+    as_(staff.finance).post("/accounts/", {"name": "SECRET GROUP"})
+    for person in (staff.auditor, staff.admin):
+        seen = as_(person).get("/audit/").content
+        assert b"added a customer" in seen
+        assert b"SECRET" not in seen
+
+
+def test_a_forgotten_password_is_mended_by_a_new_invitation(staff: House, as_: As) -> None:
+    def invited(name: str) -> str:
+        shown = as_(staff.admin).post("/people/", {"username": name, "role": "member"}).content.decode()
+        return "/invitation/" + shown.split("/invitation/")[1].split('"')[0]
+
+    old, new = invited("KIM"), invited("kim")
+    assert Client().post(old, {"password": "a new password then"}).status_code == 422
+    assert Client().post(new, {"password": "1234567890"}).status_code == 422
+    assert Client().post(new, {"password": "a new password then"}).status_code == 302
+    staff.kim.refresh_from_db()
+    assert staff.kim.check_password("a new password then")
+    assert (staff.kim.role, staff.kim.team) == ("member", Team.objects.get(name="A"))
+    late = invited("late")
+    Person.objects.filter(pk=staff.admin.pk).update(is_active=False)
+    assert Client().get(late).status_code == 422
+    assert Invitation.objects.filter(used=None).count() == 1
+
+
+def test_a_key_that_is_sent_again_writes_once_in_the_journal(staff: House) -> None:
+    client = key(staff.kim)
+    for line in ("note: a", "note: a"):
+        assert sent(client, "journal", {"line": line}, **{"Idempotency-Key": "k"}).status_code == 201
+    assert Entry.objects.filter(owner=staff.kim.pk).count() == 1
+
+
+def test_merged_customers_are_one_everywhere_and_two_again(staff: House, as_: As, tmp_path: Path) -> None:
+    client, place = as_(staff.lead), create_workspace(tmp_path / "home", "UTC")
+    sharing.share(staff.kim, {"word": "complaint", "text": "from Acme", "customer": "Acme"}, AT)
+    sharing.flush(place)
+    acme, northwind = Customer.objects.get(name="Acme"), Customer.objects.get(name="Northwind")
+    client.post(f"/customers/{acme.pk}/merge", {"other": northwind.pk})
+    assert b"from Acme" in client.get(f"/customers/{northwind.pk}/").content
+    assert client.get(f"/customers/{acme.pk}/")["Location"] == f"/customers/{northwind.pk}/"
+    assert sharing.flush(place) == 1
+    assert names(place) == {"Northwind"}
+    client.post(f"/customers/{acme.pk}/part")
+    sharing.flush(place)
+    assert names(place) == {"Acme"}
+    client.post(f"/customers/{acme.pk}/", {"name": "Acme AG"})
+    sharing.flush(place)
+    assert names(place) == {"Acme AG"}
+
+
+def names(place: Workspace) -> set[str | None]:
+    """Customers in the journal's cases."""
+    (series,) = ask_measures(place, Question((find_measure("asked"),), by="customer_id"))
+    return set(series.segments)
+
+
+def test_every_row_of_a_file_of_customers_is_loaded_or_refused(staff: House, as_: As) -> None:
+    client = as_(staff.lead)
+    Customer.objects.filter(name="Northwind").update(internal=True)
+    Account.objects.create(name="Not mine")
+
+    def read(text: bytes) -> str:
+        return client.post("/customers/file", {"file": SimpleUploadedFile("c.csv", text)}).content.decode()
+
+    seen = read(
+        "name,account,internal\nNew,Acme Group,yes\n,,\nOdd,,maybe\nToo,many,no,cells\nTheirs,Not mine,\nNorthwind,,\nÜber,,no\n".encode(
+            "cp1252"
+        )
+    )
+    assert "3 rows loaded, 4 refused" in seen
+    for why in ("the row is empty", "internal is", "4 cells under 3 columns", "no account called"):
+        assert why in seen
+    assert Customer.objects.get(name="Northwind").internal
+    assert Customer.objects.get(name="Über").internal is False
+    assert client.post("/customers/file", {"file": SimpleUploadedFile("c.csv", b"a,b\n1,2")}).status_code == 422
+    assert client.post("/customers/file", {"file": SimpleUploadedFile("c.csv", b'name\r"x\r\0\ry')}).status_code in (
+        200,
+        422,
+    )
+    assert (
+        client.post(
+            "/customers/file", {"file": SimpleUploadedFile("c.csv", b"name\n" + b"x\n" * 3_000_000)}
+        ).status_code
+        == 422
+    )
+
+
+def test_odd_dates_and_addresses_are_refused_in_words(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    for year in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"):
+        for name in ("at", "due"):
+            assert sent(key(staff.kim), "moments", {"word": "promise", name: year}).status_code == 422
+    for name in ("at", "due"):
+        given = {"word": "promise", "at": "2026-11-20T10:00", name: "0001-01-01T10:00"}
+        assert client.post("/journal/new", given).status_code == 200
+    for path in (
+        "journal/?before=0001-01-01T00:00:00%2B14:00&id=x",
+        f"journal/?before=0001-01-01T00:00:00%2B14:00&id={uuid.uuid4()}",
+        "promises/",
+    ):
+        assert client.get(f"/{path}").status_code == 200
+    for path in ("reports/9999-W52/", "reports/0001-W01/", "reports/2026-W60/"):
+        assert client.get(f"/{path}").status_code == 404
+    assert client.post("/data/", {"file": SimpleUploadedFile("🙂" * 100, b"x")}).status_code == 404
+    assert as_(staff.lead).post("/data/", {"file": SimpleUploadedFile("🙂" * 100, b"x")}).status_code == 302
+
+
+def test_every_entry_is_on_some_page(staff: House, as_: As) -> None:
+    client, at = as_(staff.kim), datetime(2026, 11, 20, 11, tzinfo=UTC)
+    for number in range(70):
+        book(staff.kim).write({"word": "note", "line": f"entry number {number:02d}."}, at=at)
+    seen, path = "", "/journal/"
+    for _ in range(3):
+        page = client.get(path).content.decode()
+        seen += page
+        path = (
+            "/journal/" + page.split('<p><a href="')[1].split('"')[0].replace("&amp;", "&")
+            if "Earlier" in page
+            else path
+        )
+    assert all(f"entry number {number:02d}." in seen for number in range(70))
+
+
+def test_an_entry_that_was_changed_shows_what_it_says_now(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    entry = typed(client, "note: the old words")
+    client.post(f"/journal/{entry.id}/", {"word": "note", "text": "the new words", "at": "2026-11-20T10:00"})
+    seen = client.get(f"/journal/{entry.id}/").content.decode()
+    assert "the new words" in seen
+    assert "the old words" not in seen
+
+
+def test_a_journal_is_exported_or_locked_never_half(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    typed(client, "note: x")
+    client.post("/me/passphrase", {"passphrase": "four words and more"})
+    assert client.get("/journal/export").status_code == 422
+    assert json.loads(sent(key(staff.kim), "journal", {"line": "note: y"}).content)["ids"]
