@@ -26,7 +26,16 @@ from wellserved.workspace import Workspace
 SOURCE: Final = "journal"  # of shared moments in the log
 KEPT: Final = ("service", "channel", "text", "expected", "score", "scale", "cause", "severity", "hours", "amount",
                "currency", "returns", "returns_saved")  # fmt: skip
-CHANGING: Final = (*KEPT, "due", "audience", "customer", "changed", "pending", "withdrawn", "open")  # the log's version is the worker's
+CHANGING: Final = (
+    *KEPT,
+    "due",
+    "audience",
+    "customer",
+    "changed",
+    "pending",
+    "withdrawn",
+    "open",
+)  # the log's version is the worker's
 BATCH: Final = 5_000  # moments that enter the log at once
 
 
@@ -227,7 +236,10 @@ def flush(workspace: Workspace, now: datetime | None = None) -> int:
             db.register("given", pa.Table.from_pylist(moments, schema=_SCHEMA))
             rules = f"SELECT {own_columns({name: f'g.{duckdb.name(name)}' for name in _SCHEMA.names})} FROM given g"
             db.execute(f"CREATE TEMP TABLE batch AS {finished(rules, SOURCE, stamp, SOURCE)}")
-            log.view(db, "logged", log.snapshot(workspace.log).files)
+            months = {
+                moment["at"].astimezone(UTC).year * 100 + moment["at"].astimezone(UTC).month for moment in moments
+            }
+            log.view(db, "logged", log.snapshot(workspace.log).of_months(months))
             db.execute(
                 "DELETE FROM batch WHERE at_is = 'withdrawn' AND moment_id NOT IN (SELECT moment_id FROM logged)"
             )
