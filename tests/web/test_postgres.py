@@ -1,0 +1,30 @@
+"""The same pages, deeds and API on a throw-away PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.engines import postgres, postgres_folder
+
+HERE = Path(__file__).parent
+SAME = ("test_daily.py", "test_edges.py", "test_sharing.py", "test_access.py", "test_api.py", "test_counts.py")
+
+
+def test_everything_holds_on_postgresql() -> None:
+    if postgres_folder() is None:
+        assert not os.environ.get("CI"), "PostgreSQL is needed here: .ci/run installs it"
+        pytest.skip("no PostgreSQL on this machine")
+    with tempfile.TemporaryDirectory(prefix="ws-pg-") as folder, postgres(Path(folder)) as url:
+        env = {**os.environ, "DATABASE_URL": url, "WELLSERVED_API_EXAMPLES": "5"}
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(str(HERE / name) for name in SAME)]
+        done = subprocess.run(
+            command, env=env, cwd=HERE.parent.parent, capture_output=True, text=True, timeout=900, check=False
+        )
+    assert done.returncode == 0, done.stdout[-6_000:]
+    assert " passed" in done.stdout
