@@ -116,7 +116,7 @@ def main(argv: list[str]) -> None:
     elif verb == "serve":
         run(BIN / "wellserved", "serve", *rest)
     elif verb == "test":
-        run(PYTHON, "-m", "pytest", *rest)
+        run(PYTHON, "-m", "pytest", "--numprocesses", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", *rest)
     elif verb == "check":
         check()
     elif verb == "test-spark":

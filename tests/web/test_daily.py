@@ -247,3 +247,16 @@ def test_the_form_writes_what_the_line_does(staff: House, as_: As) -> None:
     changed = client.post(f"/journal/{page.entry.id}/", {**given, "score": "7"})
     assert changed.status_code == 302
     assert book(staff.kim).read(Entry.objects.filter(owner=staff.kim.pk))[0].facts["score"] == 7
+
+
+def test_ones_own_judgement_stands_beside_the_customers(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    assert client.get("/me/judgement").status_code == 422
+    for number in range(12):
+        entry = typed(client, f"met: the badge {number}")
+        client.post(f"/journal/{entry.id}/more", {"word": "self", "line": "good" if number % 2 else "poor"})
+        client.post(f"/journal/{entry.id}/more", {"word": "gap", "line": f"rated {4 if number % 2 else 1}/5"})
+    seen = client.get("/me/judgement").content.decode()
+    assert "12" in seen
+    assert "csat5" in seen
+    assert as_(staff.lead).get("/me/judgement").status_code == 422

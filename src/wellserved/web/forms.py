@@ -53,7 +53,9 @@ class EntryForm(forms.Form):
     expected = forms.FloatField(label=_("Expected (score)"), required=False)
     score = forms.FloatField(label=_("Got (score)"), required=False)
     scale = forms.ChoiceField(label=_("Scale"), choices=_choices(SCALES), required=False)
-    cause = forms.CharField(label=_("Cause"), max_length=80, required=False)
+    cause = forms.CharField(
+        label=_("Cause"), max_length=80, required=False, widget=forms.TextInput(attrs={"list": "causes"})
+    )
     severity = forms.ChoiceField(label=_("Severity"), choices=_choices(SEVERITIES), required=False)
     hours = forms.FloatField(label=_("Hours spent"), min_value=0, max_value=10_000, required=False)
     amount = forms.FloatField(label=_("Cost or worth"), required=False)

@@ -61,6 +61,7 @@ urlpatterns = [
     path("data/", numbers.data_, name="data"),
     path("data/<slug:import_id>/refusals", numbers.refusals, name="refusals"),
     path("me/", own.me, name="me"),
+    path("me/judgement", own.judgement, name="judgement"),
     path("me/passphrase", own.passphrase, name="passphrase"),
     path("me/calendar", own.new_feed, name="new_feed"),
     path("me/keys", own.new_key, name="new_key"),

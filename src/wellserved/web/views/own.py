@@ -15,12 +15,15 @@ from django.utils.translation import gettext as _
 
 from wellserved import log
 from wellserved.actions import weekly
+from wellserved.actions.judgement import judged
 from wellserved.errors import RequestError
+from wellserved.render import html, insights
 from wellserved.store.access import note
 from wellserved.store.models import ApiKey, Hook, digest_of, new_token
 from wellserved.web.api import SCOPES
 from wellserved.web.door import KEY_COOKIE, book_of, deed, person_of, scope_of
 from wellserved.web.forms import KeyForm, MeForm, PassphraseForm
+from wellserved.web.shown import drawn
 
 LEAST = 10  # letters of a passphrase
 FORMS = {"txt": "text/plain", "html": "text/html", "pdf": "application/pdf", "eml": "message/rfc822"}
@@ -47,6 +50,15 @@ def _key_form(request: HttpRequest | None = None) -> KeyForm:
     form = KeyForm(request.POST if request else None)
     form.fields["scopes"].choices = [(name, f"{name}: {what}") for name, what in SCOPES.items()]  # type: ignore[attr-defined]
     return form
+
+
+@deed("own")
+def judgement(request: HttpRequest) -> HttpResponse:
+    """One's own judgement beside the customers'; nobody else sees it."""
+    found = judged(book_of(request), scope_of(request))
+    title = _("Your own judgement beside your customers'")
+    page = drawn(html.tables_page(title, [insights.agreement_table(found)], layout=html.BARE))
+    return render(request, "bare.html", {"title": title, "page": page})
 
 
 @deed("own", "POST")
