@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wellserved.capture import WORDS, Captured, capture, understood
+from wellserved.capture import WORDS, Captured, capture, sentence, understood
 
 TABLE = tomllib.loads((Path(__file__).parent / "reference" / "capture_lines.toml").read_text(encoding="utf-8"))
 ZONE = ZoneInfo(TABLE["zone"])
@@ -75,3 +75,11 @@ def test_what_was_understood_is_shown_in_words() -> None:
     assert shown == {
         "kind": "something was promised", "customer": "Acme", "due": "Mon 30 Nov 2026, 14:00", "people": "kim", "hours": "2",
     }  # fmt: skip
+
+
+def test_the_words_for_others_are_without_the_marks() -> None:
+    assert (
+        sentence('+"Blue Harbor" quote went out late, cause: handover, 3h #quotes @kim')
+        == "Blue Harbor quote went out late (handover), 3h kim"
+    )
+    assert sentence("a@b.c stays, C# too") == "a@b.c stays, C# too"

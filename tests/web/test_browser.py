@@ -116,8 +116,8 @@ def test_what_is_typed_without_a_connection_is_sent_once_when_it_is_back(
     page.wait_for_timeout(300)
     assert Entry.objects.count() == 0
     context.set_offline(False)
-    page.reload()
     page.wait_for_selector("[data-saved]")
+    page.reload()
     assert page.input_value("#line") == "half a thou"
     page.reload()
     page.wait_for_timeout(500)

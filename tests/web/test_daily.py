@@ -109,13 +109,13 @@ def test_repeats_and_worth_are_shown_while_typing(staff: House, as_: As) -> None
 def test_the_card_for_a_contact_makes_a_promise(staff: House, as_: As) -> None:
     answer = as_(staff.kim).post(
         "/protocol",
-        {"customer": "Contoso", "text": "new badge", "acknowledged": "1", "said_when": "1", "when": "tomorrow 9:00"},
+        {"customer": "Contoso", "text": "new badge", "acknowledged": "1", "when": "tomorrow 9:00"},
     )
     entry = Entry.objects.get(id=answer["Location"].rstrip("/").rpartition("/")[2])
     (page,) = book(staff.kim).read([entry])
     assert page.entry.word == "promise"
     assert page.due is not None
-    assert page.facts["ticks"] == ["acknowledged", "said_when"]
+    assert page.facts["ticks"] == ["Acknowledged the request", "Said how long it takes"]
     assert page.facts["customer"] == "Contoso"
 
 
@@ -168,7 +168,11 @@ def test_a_passphrase_locks_reading_and_not_writing(staff: House, as_: As) -> No
     client = as_(staff.kim)
     before = typed(client, "lesson: before the lock")
     assert client.post("/me/passphrase", {"passphrase": "short"}).status_code == 422
-    client.post("/me/passphrase", {"passphrase": "four words and more"})
+    words = {"passphrase": "four words and more", "again": "four words and more"}
+    assert client.post("/me/passphrase", {**words, "again": "four words and moer"}).status_code == 422
+    client.post("/me/passphrase", words)
+    assert b"before the lock" in client.get("/").content
+    client.post("/journal/lock")
     assert client.get(f"/journal/{before.id}/").status_code == 422
     assert b"before the lock" not in client.get("/").content
     client.post("/journal/", {"line": "lesson: written while locked", "do": "save"})
@@ -180,7 +184,8 @@ def test_a_passphrase_locks_reading_and_not_writing(staff: House, as_: As) -> No
     client.post("/journal/lock")
     assert b"before the lock" not in client.get("/journal/").content
     client.post("/journal/unlock", {"passphrase": "four words and more"})
-    client.post("/me/passphrase", {"passphrase": ""})
+    client.post("/me/passphrase", {"do": "drop"})
+    client.post("/journal/lock")
     assert b"before the lock" in client.get("/journal/").content
 
 
@@ -260,3 +265,25 @@ def test_ones_own_judgement_stands_beside_the_customers(staff: House, as_: As) -
     assert "12" in seen
     assert "csat5" in seen
     assert as_(staff.lead).get("/me/judgement").status_code == 422
+
+
+def test_customers_of_ones_own_entries_are_known(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    typed(client, "promise: Contoso gets a new login by tomorrow")
+    assert (
+        "Contoso"
+        in client.post("/journal/understanding", {"line": "thanks: maria at contoso liked it"}).content.decode()
+    )
+    assert (
+        b"Is this a promise?"
+        in client.post("/journal/understanding", {"line": "promised Contoso a login by Fri"}).content
+    )
+
+
+def test_a_settled_promise_says_what_it_was(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    entry = typed(client, 'promise: +"Blue Harbor" gets a call by tomorrow #calls')
+    client.post(f"/promises/journal/{entry.id}", {"word": "broken"})
+    assert book(staff.kim).latest(1)[0].words == 'broken: promise: +"Blue Harbor" gets a call by tomorrow #calls'
+    week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])
+    assert "broken: Blue Harbor gets a call by tomorrow" in client.get(f"/reports/{week}/as/txt").content.decode()

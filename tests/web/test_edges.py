@@ -19,7 +19,7 @@ from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
 from tests.web.test_sharing import AT, counted
-from wellserved.actions import ask_measures, sharing
+from wellserved.actions import ask_measures, house, sharing
 from wellserved.journal.book import Book
 from wellserved.journal.models import Entry, Keyring
 from wellserved.journal.vault import Locked, LockedError, unlock
@@ -110,8 +110,10 @@ def test_what_belongs_together_is_shared_together(staff: House, as_: As) -> None
     missed = typed(client, "missed: Acme waited")
     client.post(f"/journal/{missed.id}/more", {"word": "recovered", "line": "brought it"})
     recovered = Entry.objects.get(word="recovered")
-    first, second = shared_of(client, missed), shared_of(client, recovered)
-    assert first.thread == second.thread
+    first = shared_of(client, missed)
+    recovered.refresh_from_db()
+    assert Shared.objects.get(id=recovered.shared).thread == first.thread
+    assert client.post(f"/journal/{recovered.id}/share", {"audience": "team"}).status_code == 422
     assert not Shared.objects.get(pk=first.pk).open
     promise = typed(client, "promise: Acme gets it by tomorrow")
     client.post(f"/promises/journal/{promise.id}", {"word": "kept"})
@@ -337,6 +339,19 @@ def test_an_entry_that_was_changed_shows_what_it_says_now(staff: House, as_: As)
 def test_a_journal_is_exported_or_locked_never_half(staff: House, as_: As) -> None:
     client = as_(staff.kim)
     typed(client, "note: x")
-    client.post("/me/passphrase", {"passphrase": "four words and more"})
+    client.post("/me/passphrase", {"passphrase": "four words and more", "again": "four words and more"})
+    client.post("/journal/lock")
     assert client.get("/journal/export").status_code == 422
     assert json.loads(sent(key(staff.kim), "journal", {"line": "note: y"}).content)["ids"]
+
+
+def test_whoever_is_first_keeps_what_they_had_and_lets_others_in(db: None, as_: As) -> None:
+    first, _ = house.add_person("kim", "lead", "A", "correct horse battery")
+    other, _ = house.add_person("lee", "member", "A", "correct horse battery")
+    for path in ("measures/", "people/", "customers/"):
+        assert as_(first).get(f"/{path}").status_code == 200
+        assert as_(other).get(f"/{path}").status_code == (404 if path == "people/" else 200)
+    assert as_(first).post("/people/", {"username": "mo", "role": "member"}).status_code == 200
+    house.new_password("lee", "another horse battery")
+    other.refresh_from_db()
+    assert other.check_password("another horse battery")

@@ -265,9 +265,9 @@ def test_people_come_in_by_the_command_line_first(tmp_path: Path) -> None:
     house = Place(create_workspace(tmp_path / "home", "UTC").folder)
     house.run("log", "lesson: written alone")
     assert "ten letters" in house.run("user", "add", "kim", given="short\n", code=2)
-    said = house.run("user", "add", "kim", "--role", "admin", "--team", "A", given="correct horse battery\n")
+    said = house.run("user", "add", "kim", "--role", "lead", "--team", "A", given="correct horse battery\n")
     assert "keep what was written here alone" in said
-    assert "kim: admin, A" in house.run("user", "list")
+    assert "kim: lead, A, administers" in house.run("user", "list")
     house.run("user", "add", "lee", "--role", "lead", given="correct horse battery\n")
     assert "Name yourself" in house.run("log", "note: who?", code=2)
     house.run("log", "note: mine", "--as", "kim")

@@ -26,6 +26,7 @@ from django.utils import timezone
 from wellserved import __version__, log
 from wellserved.errors import RequestError, WorkspaceError
 from wellserved.journal.models import Draft, Entry, Keyring
+from wellserved.store.access import may
 from wellserved.store.models import (
     Account,
     ApiKey,
@@ -117,7 +118,10 @@ def person_alone() -> Person:
             return found
         if Person.objects.exists():
             raise RequestError("People log in here.", "Name yourself: --as NAME.")
-        return Person.objects.create(username=ALONE, role=Role.alone)
+        made = Person(username=ALONE, role=Role.alone)
+        made.set_unusable_password()
+        made.save()
+        return made
 
 
 def person_called(name: str | None) -> Person:
@@ -130,8 +134,10 @@ def person_called(name: str | None) -> Person:
     return found
 
 
-def add_person(name: str, role: str, team: str, password: str, served_as: str = "") -> tuple[Person, bool]:
-    """Let somebody in; the first one takes over what was written alone. Returns whether they did."""
+def add_person(
+    name: str, role: str, team: str, password: str, served_as: str = "", administers: bool = False
+) -> tuple[Person, bool]:
+    """Let somebody in; the first one takes over what was written alone, and administers. Returns whether they took over."""
     if role not in Role.values or role == Role.alone:
         raise RequestError(f"There is no role {role!r}.", f"Choose one of {', '.join(set(Role.values) - {'alone'})}.")
     with transaction.atomic():
@@ -140,6 +146,9 @@ def add_person(name: str, role: str, team: str, password: str, served_as: str = 
             raise RequestError(f"{name!r} is here already.", "Choose another name.")
         person = before or Person()
         person.username, person.role, person.served_as = name, Role(role), served_as
+        person.is_staff = (
+            administers or not Person.objects.exclude(role=Role.alone).exists()
+        )  # the first one can let others in
         person.team = Team.objects.get_or_create(name=team)[0] if team else None
         if password:
             person.set_password(password)
@@ -152,6 +161,15 @@ def add_person(name: str, role: str, team: str, password: str, served_as: str = 
                 team=person.team, pending=True, changed=timezone.now()
             )
     return person, before is not None
+
+
+def new_password(name: str, password: str, without_factors: bool = False) -> None:
+    """Give somebody who is here another password; `without_factors`: their second factors and passkeys end too."""
+    person = person_called(name)
+    person.set_password(password)
+    person.save(update_fields=["password"])
+    if without_factors:
+        Authenticator.objects.filter(user=person).delete()
 
 
 def invite(by: Person, username: str, role: str, team: Team | None) -> str:
@@ -169,10 +187,9 @@ def invite(by: Person, username: str, role: str, team: Team | None) -> str:
 def invitation_of(token: str) -> Invitation | None:
     """The open invitation of a token; one whose giver lost the right to invite is none."""
     now = timezone.now()
-    open_ = Invitation.objects.filter(
-        digest=digest_of(token), used=None, expires__gt=now, by__is_active=True, by__role=Role.admin
-    )
-    return open_.select_related("team").first() if token else None
+    open_ = Invitation.objects.filter(digest=digest_of(token), used=None, expires__gt=now).select_related("team", "by")
+    found = open_.first() if token else None
+    return found if found and may(found.by, "change_people") else None
 
 
 def accept(token: str, password: str) -> Person:

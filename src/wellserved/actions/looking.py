@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from wellserved import actions
 from wellserved.chart import draw_up
 from wellserved.errors import RequestError
 from wellserved.measure import Question, find_measure
-from wellserved.measure.ask import filters, within
+from wellserved.measure.ask import fill, filters, within
+from wellserved.measure.clocks import DEFINITIONS
 from wellserved.moments import Every
 from wellserved.render import clocks, data, html, proofs
 from wellserved.report import Table
@@ -18,6 +20,7 @@ from wellserved.workspace import Workspace
 
 SHOWN: Final = 100  # cases of a list
 _COLUMNS = ("source", "case_id", "team", "service", "priority", "asked_s", "resolution_secs", "closed", "reopens", "handovers", "score")  # fmt: skip
+_SHOWN = {"case_id": "case", "asked_s": "asked", "resolution_secs": "days to resolution"}
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,27 @@ def cases_behind(workspace: Workspace, question: Question, case_id: str | None =
     """The cases that a question is about; or the one of them with this number."""
     with actions.opened(workspace) as scope:
         only, values = filters(scope, question)
-        only = f"{only} AND {within(question, question.measures[0].anchor)}"
+        one = question.measures[0]
+        only = f"{only} AND ({fill(one.population, scope)}) AND {within(question, one.anchor)}"
         if case_id is not None:
             only, values = f"{only} AND case_id = $wanted", {**values, "wanted": case_id}
         total = scope.engine.ask(f"SELECT count(*) AS n FROM {scope.table} WHERE {only}", values)["n"][0].as_py()
         newest = f"WHERE {only} ORDER BY asked_s DESC, source, case_id LIMIT {SHOWN}"
         found = scope.engine.ask(f"SELECT {', '.join(_COLUMNS)} FROM {scope.table} {newest}", values)
-    return Cases(_COLUMNS, tuple(tuple(row.values()) for row in found.to_pylist()), int(total))
+    zone = ZoneInfo(workspace.zone)
+    rows = tuple(tuple(_readable(name, value, zone) for name, value in row.items()) for row in found.to_pylist())
+    return Cases(tuple(_SHOWN.get(name, name) for name in _COLUMNS), rows, int(total))
+
+
+def _readable(name: str, value: Any, zone: ZoneInfo) -> Any:
+    """A cell as people read it; JSON and CSV of a measure hold the plain numbers."""
+    if value is None:
+        return None
+    if name == "asked_s":
+        return f"{datetime.fromtimestamp(value, zone):%Y-%m-%d %H:%M}"
+    if name == "resolution_secs":
+        return f"{value / 86_400:.1f}"
+    return ("no", "yes")[value] if name == "closed" else value
 
 
 def explained(
@@ -48,7 +65,11 @@ def explained(
     """The timeline of one case, if it is among those that may be seen, and what each house's rule counts of it."""
     if not cases_behind(workspace, Question((find_measure(name),), where=where), case_id).total:
         raise RequestError("There is no such case.", "Follow a link from the list of cases.")
-    return clocks.explained_tables(actions.explain_case(workspace, name, case_id, source), workspace.zone)
+    houses = any(
+        rule.measure == name.removesuffix("_p90") for rule in DEFINITIONS
+    )  # else its moments beside any wait's rules
+    wait = name if houses else "time_to_resolution"
+    return clocks.explained_tables(actions.explain_case(workspace, wait, case_id, source), workspace.zone)
 
 
 def measured(workspace: Workspace, question: Question) -> str:

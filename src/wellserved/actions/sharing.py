@@ -123,7 +123,7 @@ def settle(thread: uuid.UUID) -> None:
 def share_page(book: Book, author: Person, page: Page, facts: dict[str, Any], audience: str) -> Shared:
     """Share an entry of the journal, as its author edited it; the entry itself stays as it is.
 
-    What the journal holds together stays together. A promise takes along, without words, how it ended.
+    What the journal holds together stays together. A promise, or a failure, takes along how it ended, without words.
     """
     if page.entry.shared is not None:
         raise RequestError("This entry is shared already.", "Change or withdraw the shared copy.")
@@ -132,9 +132,9 @@ def share_page(book: Book, author: Person, page: Page, facts: dict[str, Any], au
         id__in=[one.entry.shared for one in pages if one.entry.shared], withdrawn=None
     ).first()
     made = _copy(book, author, page, facts, audience, known.thread if known else None)
-    if page.entry.word == "promise":
+    if ends := CLOSED_BY.get(page.entry.word):
         for one in pages:
-            if one.entry.word in ("renegotiated", *CLOSED_BY["promise"]) and one.entry.shared is None:
+            if one.entry.word in ("renegotiated", *ends) and one.entry.shared is None:
                 end = {
                     "word": one.entry.word,
                     "due": one.facts.get("due"),

@@ -14,7 +14,9 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from wellserved.capture.promise import Fold, fold
+from wellserved.actions import sharing
+from wellserved.capture import sentence
+from wellserved.capture.promise import Fold
 from wellserved.journal.book import Book, Page
 from wellserved.store.access import Scope
 
@@ -58,7 +60,7 @@ def draft(book: Book, scope: Scope, monday: date) -> str:
         _("What went wrong, and what was done"): _failures(book, entries),
         _("Promises"): _promises(book, scope, start, end),
         _("What customers said"): [_line(one) for one in entries if one.entry.word in ("thanks", "complaint", "gap")],
-        _("What got better"): [
+        _("Beside the week before"): [
             *_better(entries, before),
             *(_line(one) for one in entries if one.entry.word == "exceeded"),
         ],
@@ -74,7 +76,7 @@ def draft(book: Book, scope: Scope, monday: date) -> str:
 def _line(page: Page) -> str:
     """An entry on one line."""
     facts = page.facts
-    words = " ".join(str(facts.get("text") or page.words).split())
+    words = sentence(str(facts.get("text") or page.words))
     customer = str(facts.get("customer", ""))
     return f"{customer}: {words}" if customer and customer.casefold() not in words.casefold() else words
 
@@ -90,25 +92,23 @@ def _failures(book: Book, entries: Sequence[Page]) -> list[str]:
 
 
 def _promises(book: Book, scope: Scope, start: datetime, end: datetime) -> list[str]:
-    """How promises that fell due or were settled in the week ended."""
-    fates: list[Fold] = [state for _page, state in book.promises(end, start - timedelta(days=365))]
-    moves: dict[object, list[tuple[datetime, str, datetime | None]]] = {}
-    promised = scope.mine().filter(word="promise", at__gte=start - timedelta(days=365), at__lt=end)
-    mine = scope.mine().filter(thread__in=promised.values("thread"), at__lt=end)
-    for thread, at, word, due in mine.values_list("thread", "at", "word", "due"):
-        moves.setdefault(thread, []).append((at, word, due))
-    fates += [fold(many, end) for many in moves.values() if any(word == "promise" for _at, word, _due in many)]
-    settled = [one for one in fates if one.closed and start <= one.closed < end]
-    counts = {name: sum(one.fate == name for one in settled) for name in ("kept", "late", "broken")}
-    overdue = sum(one.fate == "overdue" for one in fates)
-    made = sum(start <= one.made < end for one in fates)
-    anew = sum(one.renegotiated for one in fates if start <= one.made < end)
-    if not made and not settled and not overdue:
+    """How promises that fell due or were settled in the week ended; those that were not kept in time by name."""
+    long_ago = start - timedelta(days=365)
+    found: list[tuple[str, Fold]] = [(_line(page), state) for page, state in book.promises(end, long_ago)]
+    shared = sharing.promises(scope, end, long_ago)
+    found += [(sentence(row.text), state) for row, state in shared if row.author_id == scope.person.pk]
+    settled = [one for one in found if one[1].closed and start <= one[1].closed < end]
+    counts = {name: sum(state.fate == name for _what, state in settled) for name in ("kept", "late", "broken")}
+    counts["overdue"] = sum(state.fate == "overdue" for _what, state in found)
+    counts["made"] = sum(start <= state.made < end for _what, state in found)
+    counts["anew"] = sum(state.renegotiated for _what, state in found if start <= state.made < end)
+    if not counts["made"] and not settled and not counts["overdue"]:
         return []
     said = _(
-        "%(made)d made; %(kept)d kept, %(late)d kept late, %(broken)d broken, %(anew)d agreed anew; %(overdue)d overdue"
+        "%(made)d made; %(kept)d kept, %(late)d late, %(broken)d broken, %(anew)d agreed anew; %(overdue)d overdue"
     )
-    return [said % {"made": made, **counts, "anew": anew, "overdue": overdue}]
+    named = [f"{state.fate}: {what}" for what, state in settled if state.fate in ("late", "broken")]
+    return [said % counts, *named]
 
 
 def _better(entries: Iterable[Page], before: Iterable[Page]) -> list[str]:
@@ -156,7 +156,9 @@ def _parts(text: str) -> list[dict[str, object]]:
 
 def written(text: str, week: str, author: str, form: str) -> bytes:
     """A report as txt, html, pdf or eml."""
-    title = _("Week %(week)s") % {"week": week}
+    first = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
+    days = f"{first:%d %b} – {first + timedelta(days=6):%d %b %Y}"
+    title = _("Week %(week)s, %(days)s") % {"week": week, "days": days}
     if form == "txt":
         return f"{title}\n{author}\n\n{text}".encode()
     if form == "html":

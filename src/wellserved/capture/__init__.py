@@ -175,6 +175,14 @@ def understood(one: Captured) -> list[tuple[str, str]]:
     return shown
 
 
+def sentence(text: str) -> str:
+    """The words for somebody else to read: without the marks that are meant for the product (+"Name", #tag, @name, cause:)."""
+    plain = _NAMED.sub(lambda found: found[1] or found[2], text)
+    plain = _CAUSE.sub(lambda found: f"({found[1].strip()})", _PERSON.sub(lambda found: found[1], plain))
+    plain = re.sub(_OPENS + r"#[\w-]+", "", plain)
+    return re.sub(r"\s+([,.;)])", r"\1", " ".join(plain.split())).replace(", (", " (").strip(" ,;")
+
+
 def aware(local: datetime, zone: object) -> datetime:
     """A local time in its zone; one that the clocks skip is moved on by as much."""
     assert isinstance(zone, ZoneInfo)

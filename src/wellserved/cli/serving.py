@@ -154,24 +154,51 @@ def _end_with(process: int) -> None:
 @user.command("add")
 def user_add(
     name: Annotated[str, typer.Argument(help="User name.")],
-    role: Annotated[str, typer.Option("--role", help="member, lead, quality, finance, admin or auditor.")] = "member",
+    role: Annotated[
+        str,
+        typer.Option(
+            "--role", help="member, lead, quality, finance, auditor, or admin (who administers and sees no measures)."
+        ),
+    ] = "member",
     team: Annotated[str, typer.Option("--team", help="Team, by its name in the records.")] = "",
     served_as: Annotated[str, typer.Option("--served-as", help="Their person_id in imported records.")] = "",
+    administers: Annotated[
+        bool,
+        typer.Option("--administers", help="They also invite people and give roles; the first person always does."),
+    ] = False,
     home: Home = None,
 ) -> None:
     """Let somebody in. The first one takes over what was written alone; from then on everybody logs in."""
     ready(home, make=True)
-    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    if len(password) < 10:
-        raise RequestError("A password has at least ten letters.", "Choose a longer one.")
     house: Any = _house()
-    person, took_over = house.add_person(name, role, team, password, served_as)
+    person, took_over = house.add_person(name, role, team, _password(), served_as, administers)
     from wellserved.store.access import note
 
     note(person, "let in on the command line", name)
     out.print(
         f"{name} can log in as {role}." + (" They keep what was written here alone." if took_over else ""), markup=False
     )
+
+
+def _password() -> str:
+    given = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if len(given) < 10:
+        raise RequestError("A password has at least ten letters.", "Choose a longer one.")
+    return given
+
+
+@user.command("password")
+def user_password(
+    name: Annotated[str, typer.Argument(help="User name.")],
+    without_factors: Annotated[
+        bool, typer.Option("--without-factors", help="End their second factors and passkeys too.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Give somebody another password: the way back where an administrator forgot theirs."""
+    ready(home)
+    _house().new_password(name, _password(), without_factors)
+    out.print(f"{name} has another password.", markup=False)
 
 
 @user.command("list")
@@ -181,7 +208,7 @@ def user_list(home: Home = None) -> None:
     from wellserved.store.models import Person
 
     for one in Person.objects.select_related("team").order_by("username"):
-        access = "" if one.is_active else ", without access"
+        access = (", administers" if one.is_staff else "") + ("" if one.is_active else ", without access")
         out.print(
             f"{one.username}: {one.role}{f', {one.team.name}' if one.team else ''}{access}",
             markup=False,

@@ -16,6 +16,7 @@ from django.urls import reverse
 from wellserved.actions.house import alone, person_alone
 from wellserved.errors import WellservedError
 from wellserved.journal.book import Book
+from wellserved.journal.vault import LockedError
 from wellserved.store.access import Scope, may
 from wellserved.store.models import Person
 
@@ -101,7 +102,7 @@ class Door:
         """A mistake says what to do."""
         if not isinstance(error, WellservedError):
             return None
-        return render(request, "mistake.html", {"error": error}, status=422)
+        return render(request, "mistake.html", {"error": error, "locked": isinstance(error, LockedError)}, status=422)
 
 
 def scope_of(request: HttpRequest) -> Scope:
@@ -148,4 +149,10 @@ def around(request: HttpRequest) -> dict[str, Any]:
     scope: Scope | None = getattr(request, "scope", None)
     here = request.resolver_match.url_name if request.resolver_match else ""
     ways = [(name, title) for name, title, needed in PAGES if scope and may(scope.person, needed)]
-    return {"ways": ways, "here": here, "zone": settings.TIME_ZONE, "scope": scope}
+    return {
+        "ways": ways,
+        "here": here,
+        "zone": settings.TIME_ZONE,
+        "scope": scope,
+        "may_share": bool(scope and may(scope.person, "share")),
+    }

@@ -194,7 +194,9 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Person
-        fields = ("role", "team", "served_as", "is_active")
+        fields = ("role", "is_staff", "team", "served_as", "is_active")
+        labels: ClassVar = {"is_staff": _("administers: invites people and gives roles"), "is_active": _("may come in")}
+        help_texts: ClassVar = {"is_staff": "", "is_active": _("Without it, their sessions and keys end at once.")}
 
 
 class PasswordForm(forms.Form):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.forms import ChangePasswordForm, LoginForm
+from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm
 from django.http import HttpRequest
 
 
@@ -31,3 +31,11 @@ class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.fields["oldpassword"].help_text = ""
+
+
+class Again(ReauthenticateForm):  # type: ignore[misc]
+    """The same."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.fields["password"].help_text = ""

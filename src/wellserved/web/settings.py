@@ -92,7 +92,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 ACCOUNT_ADAPTER = "wellserved.web.login.Closed"
-ACCOUNT_FORMS = {"login": "wellserved.web.login.Login", "change_password": "wellserved.web.login.ChangePassword"}
+ACCOUNT_FORMS = {
+    "login": "wellserved.web.login.Login",
+    "change_password": "wellserved.web.login.ChangePassword",
+    "reauthenticate": "wellserved.web.login.Again",
+}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"

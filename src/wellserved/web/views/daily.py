@@ -17,16 +17,18 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from wellserved import log
 from wellserved.actions import sharing
 from wellserved.capture import WORDS, Captured, capture, understood
 from wellserved.capture.promise import Fold
 from wellserved.journal.book import Book, Page, facts_of
-from wellserved.store.access import Scope
+from wellserved.store.access import Scope, may
 from wellserved.store.models import Audience, Person, Shared, digest_of
 from wellserved.web.door import OPEN, book_of, deed, person_of, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
 
 Given = HttpRequest
+OWN_KNOWN = 100  # last entries whose customers are known by name
 CARD = (
     ("acknowledged", "Acknowledged the request"),
     ("said_what", "Said what will be done"),
@@ -50,10 +52,13 @@ class Promise:
     mine: bool
 
 
-def captured(line: str, scope: Scope) -> Captured:
-    """A line, read now in the workspace's zone."""
+def captured(line: str, scope: Scope, book: Book | None = None) -> Captured:
+    """A line, read now in the workspace's zone; customers are known by the store, and by one's own last entries."""
     now = timezone.now().astimezone(ZoneInfo(settings.TIME_ZONE))
-    return capture(line, now, scope.customers().values_list("name", flat=True))
+    known = set(scope.customers().values_list("name", flat=True))
+    if book is not None and book.readable:
+        known |= {str(page.facts["customer"]) for page in book.latest(OWN_KNOWN) if page.facts.get("customer")}
+    return capture(line, now, known)
 
 
 def happened(one: Captured) -> datetime:
@@ -89,7 +94,7 @@ def today(request: Given) -> HttpResponse:
     said = scope.shared().filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:10]
     given = {
         "line": request.GET.get("line", ""), "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
-        "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "draft": uuid.uuid4(),
+        "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
         "recent": book.latest(5) if book.readable else [],
     }  # fmt: skip
     return render(request, "today.html", given)
@@ -124,7 +129,7 @@ def _write(request: Given, scope: Scope, book: Book) -> HttpResponseBase:
     line = request.POST.get("line", "")[:4_000]
     if not line.strip():
         return redirect("journal")
-    one = captured(line, scope)
+    one = captured(line, scope, book)
     if request.POST.get("do") == "look":
         return render(
             request,
@@ -172,14 +177,15 @@ def _about(one: Captured, scope: Scope, book: Book) -> dict[str, Any]:
     if one.customer:
         account = scope.accounts().filter(customers__name__iexact=one.customer).first()
     loose = one.word in ("kept", "broken", "renegotiated") and book.readable and _meant(one, book) is None
-    return {"shown": understood(one), "repeats": repeats, "account": account, "loose": loose}
+    hint = one.word == "note" and "promise" in one.text.casefold()
+    return {"shown": understood(one), "repeats": repeats, "account": account, "loose": loose, "hint": hint}
 
 
 @deed("own", "POST")
 def understanding(request: Given) -> HttpResponse:
     """What a line says so far, shown while it is typed."""
     scope, book = scope_of(request), book_of(request)
-    one = captured(request.POST.get("line", "")[:4_000], scope)
+    one = captured(request.POST.get("line", "")[:4_000], scope, book)
     return render(request, "shown.html", {"one": one, **_about(one, scope, book)})
 
 
@@ -209,8 +215,33 @@ def entry(request: Given, id_: uuid.UUID) -> HttpResponseBase:
     return render(
         request,
         "entry.html",
-        {"page": page, "form": form, "thread": thread, "account": about["account"], "draft": uuid.uuid4()},
+        {
+            "page": page,
+            "form": form,
+            "thread": thread,
+            "account": about["account"],
+            "draft": uuid.uuid4(),
+            "facts": _shown(page),
+        },
     )
+
+
+def _shown(page: Page) -> list[tuple[str, str]]:
+    """What is known of an entry beside its words."""
+    names = ("customer", "service", "expected", "score", "scale", "rating", "severity", "cause", "hours", "amount", "currency", "returns", "returns_saved", "giver", "people", "ticks")  # fmt: skip
+    found = []
+    for name in names:
+        value = page.facts.get(name)
+        if value not in (None, "", [], ()):
+            said = (
+                ", ".join(value)
+                if isinstance(value, list | tuple)
+                else f"{value:g}"
+                if isinstance(value, float)
+                else str(value)
+            )
+            found.append((name.replace("_", " "), said))
+    return found
 
 
 @deed("own", "GET", "POST")
@@ -285,12 +316,15 @@ def protocol(request: Given) -> HttpResponseBase:
 def _card(request: Given, ticked: Iterable[str]) -> uuid.UUID:
     """One entry of the contact with its ticks; with a time said, it is a promise."""
     ticks = list(ticked)
+    labels = dict(CARD)
     when = request.POST.get("when", "")[:200].strip()
     text, customer = request.POST.get("text", "")[:4_000], request.POST.get("customer", "")[:200].strip()
-    promised = "said_when" in ticks and bool(when)
+    promised = bool(when)
+    if promised and "said_when" not in ticks:
+        ticks.append("said_when")
     line = f"{'promise' if promised else 'asked'}: {text}{f' by {when}' if promised else ''}"
     facts = facts_of(captured(line, scope_of(request)))
-    facts |= {"ticks": ticks, **({"customer": customer} if customer else {})}
+    facts |= {"ticks": [labels[one] for one in ticks], **({"customer": customer} if customer else {})}
     return book_of(request).write(facts, draft_of(request, line, *ticks)).id
 
 
@@ -319,7 +353,13 @@ def settle(request: Given, where: str, id_: uuid.UUID) -> HttpResponseBase:
         return redirect("promises")
     if where == "journal":
         book, page = _page(request, id_)
-        book.write(facts_of(one), draft_of(request, id_, one.line), page.entry.thread)
+        kept = {
+            "text": page.facts.get("text", ""),
+            "customer": page.facts.get("customer", ""),
+            "service": page.facts.get("service", ""),
+        }
+        facts = {**facts_of(one), **({} if one.text else kept), "line": f"{word}: {one.text or page.words}"}
+        book.write(facts, draft_of(request, id_, one.line), page.entry.thread)
     else:
         _settle_shared(scope, id_, one, draft_of(request, id_, one.line))
     messages.success(request, _("Saved."))

@@ -65,8 +65,12 @@ def judgement(request: HttpRequest) -> HttpResponse:
 def passphrase(request: HttpRequest) -> HttpResponseBase:
     """Set, change or drop the passphrase; a forgotten one cannot be brought back by anybody."""
     book, new = book_of(request), request.POST.get("passphrase", "")
-    if new and len(new) < LEAST:
+    if request.POST.get("do") == "drop":
+        new = ""
+    elif len(new) < LEAST:
         raise RequestError(f"A passphrase has at least {LEAST} letters.", "Take four or five words.")
+    elif new != request.POST.get("again", ""):
+        raise RequestError("The two are not the same.", "Type it twice: a slip would close your journal for good.")
     book.set_passphrase(new)
     note(person_of(request), "set a passphrase" if new else "dropped the passphrase", "journal")
     messages.success(
@@ -74,22 +78,21 @@ def passphrase(request: HttpRequest) -> HttpResponseBase:
     )
     answer = redirect("me")
     answer.delete_cookie(KEY_COOKIE)
+    return _unlocked(answer, book.key_for(new)) if new else answer
+
+
+def _unlocked(answer: HttpResponseBase, key: bytes) -> HttpResponseBase:
+    """The key stays with this browser until it is closed, and nowhere else."""
+    kept = base64.urlsafe_b64encode(key).decode()
+    secure = settings.SESSION_COOKIE_SECURE
+    answer.set_cookie(KEY_COOKIE, kept, httponly=True, samesite="Strict", secure=secure)
     return answer
 
 
 @deed("own", "POST")
 def unlock(request: HttpRequest) -> HttpResponseBase:
     """Give the passphrase; the key then stays with this browser until it is closed, and nowhere else."""
-    key = book_of(request).key_for(request.POST.get("passphrase", ""))
-    answer = redirect("journal")
-    answer.set_cookie(
-        KEY_COOKIE,
-        base64.urlsafe_b64encode(key).decode(),
-        httponly=True,
-        samesite="Strict",
-        secure=settings.SESSION_COOKIE_SECURE,
-    )
-    return answer
+    return _unlocked(redirect("journal"), book_of(request).key_for(request.POST.get("passphrase", "")))
 
 
 @deed("own", "POST")

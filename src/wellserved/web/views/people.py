@@ -47,7 +47,8 @@ def person(request: HttpRequest, id_: int) -> HttpResponseBase:
     form = PersonForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
         if row.pk == scope.person.pk and (
-            form.cleaned_data["role"] != Role.admin or not form.cleaned_data["is_active"]
+            not form.cleaned_data["is_active"]
+            or not (form.cleaned_data["is_staff"] or form.cleaned_data["role"] == Role.admin)
         ):
             raise RequestError("You would lock yourself out.", "Let another administrator change your access.")
         saved = form.save()

@@ -281,7 +281,13 @@ def _load(content: bytes, scope: Scope) -> tuple[int, list[tuple[int, str]]]:
     except UnicodeDecodeError:
         text = content.decode("cp1252", "replace")
     try:
-        rows = list(csv.reader(io.StringIO(text.replace("\0", ""), newline="")))
+        first = text.partition("\n")[0]
+        rows = list(
+            csv.reader(
+                io.StringIO(text.replace("\0", ""), newline=""),
+                delimiter=";" if first.count(";") > first.count(",") else ",",
+            )
+        )
     except csv.Error as error:
         raise RequestError(f"This is no CSV file: {error}.", "Save it as CSV with commas.") from error
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
@@ -293,6 +299,8 @@ def _load(content: bytes, scope: Scope) -> tuple[int, list[tuple[int, str]]]:
     loaded, refused = 0, list[tuple[int, str]]()
     for number, cells in enumerate(rows[1:], start=2):
         facts = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        if (named := facts.get("account", "")[:200]) and may(scope.person, "change_accounts"):
+            accounts.setdefault(named.casefold(), Account.objects.get_or_create(name=named)[0])
         if why := _refused(facts, len(cells), len(header), accounts):
             refused.append((number, why))
             continue
@@ -319,7 +327,7 @@ def _refused(facts: dict[str, str], cells: int, columns: int, accounts: dict[str
     if inside not in ("", *_YES, "no", "false", "0"):
         return f"internal is {inside[:40]!r}, and not yes or no"
     if account and account.casefold() not in accounts:
-        return f"there is no account called {account[:60]!r} that you look after"
+        return f"there is no account called {account[:60]!r} that you look after; finance adds accounts"
     return ""
 
 
