@@ -105,6 +105,17 @@ def check() -> None:
     run(PYTHON, "docs/generate.py", "--check")
 
 
+def test(rest: list[str]) -> None:
+    """Everything, on all cores; the engines by themselves, since Spark's client does not run in a worker of pytest-xdist."""
+    if rest:
+        run(PYTHON, "-m", "pytest", *rest)
+        return
+    engines_alone = "tests/test_engines.py"
+    many = str(min(os.cpu_count() or 1, 4))
+    run(PYTHON, "-m", "pytest", "--numprocesses", many, "--dist", "loadfile", "--ignore", engines_alone)
+    run(PYTHON, "-m", "pytest", engines_alone)
+
+
 def main(argv: list[str]) -> None:
     verb, rest = (argv[0] if argv else "help"), argv[1:]
     if verb not in {"setup", "demo", "serve", "test", "check", "bench", "test-spark", "calibrate"}:
@@ -116,7 +127,7 @@ def main(argv: list[str]) -> None:
     elif verb == "serve":
         run(BIN / "wellserved", "serve", *rest)
     elif verb == "test":
-        run(PYTHON, "-m", "pytest", "--numprocesses", str(min(os.cpu_count() or 1, 4)), "--dist", "loadfile", *rest)
+        test(rest)
     elif verb == "check":
         check()
     elif verb == "test-spark":

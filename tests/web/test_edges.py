@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core import serializers
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -355,3 +356,12 @@ def test_whoever_is_first_keeps_what_they_had_and_lets_others_in(db: None, as_: 
     house.new_password("lee", "another horse battery")
     other.refresh_from_db()
     assert other.check_password("another horse battery")
+
+
+def test_a_saved_row_is_the_row_to_the_microsecond(staff: House) -> None:
+    at = datetime(2026, 11, 20, 10, 0, 5, 400, tzinfo=UTC)
+    row = sharing.share(staff.kim, {"word": "asked"}, at)
+    lines = [json.loads(line) for line in house._lines(Shared, "default")]
+    assert [one["fields"]["at"] for one in lines] == ["2026-11-20T10:00:05.000400+00:00"]
+    (back,) = serializers.deserialize("jsonl", json.dumps(lines[0]))
+    assert back.object.at == Shared.objects.get(pk=row.pk).at == at

@@ -10,7 +10,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.core import serializers
 from django.core.management import call_command
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, models, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -259,9 +260,17 @@ def _one_moment() -> Iterator[None]:
         yield
 
 
+class Exact(DjangoJSONEncoder):
+    """Instants to the microsecond; Django's own cuts them to milliseconds."""
+
+    def default(self, o: object) -> object:
+        """As ISO 8601."""
+        return o.isoformat() if isinstance(o, datetime) else super().default(o)
+
+
 def _lines(model: type[models.Model], alias: str) -> Iterator[str]:
     for row in model._default_manager.using(alias).order_by("pk").iterator(chunk_size=1_000):
-        yield serializers.serialize("jsonl", [row])
+        yield serializers.serialize("jsonl", [row], cls=Exact)
 
 
 def content_digests() -> dict[str, str]:
