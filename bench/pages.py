@@ -88,7 +88,7 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
     for place in range(SHARED):
         id_ = uuid.uuid4()
         at = now - timedelta(minutes=rng.randrange(500_000))
-        many.append(Shared(id=id_, thread=id_, author=person, team=person.team, word=words[place % 6], at=at, cause=f"cause {place % 40}", customer=customer if place % 9 == 0 else None, pending=False, text=f"shared {place}"))  # fmt: skip
+        many.append(Shared(id=id_, thread=id_, author=person, begun_by=person, team=person.team, word=words[place % 6], at=at, cause=f"cause {place % 40}", customer=customer if place % 9 == 0 else None, pending=False, text=f"shared {place}"))  # fmt: skip
     Shared.objects.bulk_create(many, batch_size=2_000)
     ApiKey.objects.create(
         owner=person,

@@ -80,7 +80,7 @@ def share(
             if known.author_id != author.pk:
                 raise RequestError("Another moment has this id.", "Leave the id out, or use a fresh one.")
             return known
-        made.team = _team_of(made.thread, author) if thread else author.team
+        made.team, made.begun_by = _begun(made.thread, author) if thread else (author.team, author)
         made.customer = customer_called(str(facts.get("customer", "")))
         made.open = waits(word, ())
         made.save(force_insert=True)
@@ -91,15 +91,14 @@ def share(
     return made
 
 
-def _team_of(thread: uuid.UUID, author: Person) -> Team | None:
-    """The team that a thread belongs to; raises where it is one that the author cannot see."""
-    others = Shared.objects.filter(thread=thread)
-    if not others.exists():
-        return author.team
-    seen = Scope(author).shared().filter(thread=thread).order_by("created").first()
+def _begun(thread: uuid.UUID, author: Person) -> tuple[Team | None, Person]:
+    """The team that a thread belongs to, and who began it; raises where it is one that the author cannot see."""
+    if not Shared.objects.filter(thread=thread).exists():
+        return author.team, author
+    seen = Scope(author).shared().filter(thread=thread).select_related("begun_by").order_by("created").first()
     if seen is None:
         raise RequestError("There is no such thread.", "Leave it out, and a new one begins.")
-    return seen.team
+    return seen.team, seen.begun_by
 
 
 def _name_helpers(made: Shared, people: Iterable[str]) -> None:

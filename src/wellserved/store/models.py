@@ -143,6 +143,7 @@ class Shared(models.Model):
     team = models.ForeignKey(Team, models.SET_NULL, null=True, related_name="shared")
     audience = models.CharField(max_length=10, choices=Audience.choices, default=Audience.team)
     thread = models.UUIDField(db_index=True)  # the case it belongs to
+    begun_by = models.ForeignKey(Person, models.CASCADE, related_name="begun")  # who shared the first of the thread
     word = models.CharField(max_length=20)
     at = models.DateTimeField()
     due = models.DateTimeField(null=True, blank=True)

@@ -28,7 +28,7 @@ from wellserved.web.door import OPEN, book_of, deed, person_of, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
 
 Given = HttpRequest
-OWN_KNOWN = 100  # last entries whose customers are known by name
+OWN_KNOWN = 40  # last entries whose customers are known by name
 CARD = (
     ("acknowledged", "Acknowledged the request"),
     ("said_what", "Said what will be done"),
