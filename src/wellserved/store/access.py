@@ -134,7 +134,11 @@ class Scope:
 
     def helps(self) -> QuerySet[Helper]:
         """Where they were named as having helped."""
-        return Helper.objects.filter(person=self.person, shared__in=self.shared()).select_related("shared__author")
+        named = Helper.objects.filter(person=self.person)
+        seen = self.shared().filter(
+            pk__in=list(named.values_list("shared", flat=True))
+        )  # few: not the whole of what is shared
+        return named.filter(shared__in=list(seen.values_list("pk", flat=True))).select_related("shared__author")
 
     def keys(self) -> QuerySet[ApiKey]:
         """Their own keys."""
