@@ -6,6 +6,7 @@
     python dev.py bench report     a report over 10 million cases: seconds and peak memory
     python dev.py bench hours      business seconds against other packages
     python dev.py bench prove      a verdict, and ten thousand of them
+    python dev.py bench pages      CPU time of each page and API request, with 100,000 journal moments
     python dev.py bench scale      fold, refresh and questions at 1, 3 and 10 million made cases; draws docs/cost.svg
 
 BENCH_CASES=1000000 asks fewer cases. CPU seconds of the process, median of the runs said.
@@ -28,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import hours, peers, proving, scale, synthetic
+from bench import hours, pages, peers, proving, scale, synthetic
 from wellserved.actions import import_file
 from wellserved.calendar import Clock, parse_calendars
 from wellserved.engine import duckdb as engine
@@ -280,7 +281,7 @@ def bench_prove(many: int = 10_000) -> None:
 
 def main() -> None:
     """Run what is named, or everything."""
-    wanted = sys.argv[1:] or ["import", "measures", "report", "hours", "prove", "scale"]
+    wanted = sys.argv[1:] or ["import", "measures", "report", "hours", "prove", "pages", "scale"]
     most = int(os.environ.get("BENCH_CASES", "10000000"))
     if "import" in wanted:
         bench_import()
@@ -291,6 +292,8 @@ def main() -> None:
         bench_report(most)
     if "hours" in wanted:
         bench_hours()
+    if "pages" in wanted:
+        pages.run(min(most, pages.CASES))
     if "prove" in wanted:
         bench_prove()
     if "scale" in wanted:

@@ -25,6 +25,7 @@ from wellserved.web.forms import AccountForm, CauseForm, CustomerForm, FileForm,
 from wellserved.web.views.daily import draft_of
 
 FAILS = ("missed", "complaint")
+SHOWN, LISTED = 200, 30  # rows of a table, entries of a list
 LARGEST = 5_000_000  # bytes of a file of customers
 _YES = ("yes", "true", "1")
 
@@ -118,7 +119,7 @@ def failures(request: HttpRequest) -> HttpResponse:
         rows.filter(at__gte=since).exclude(cause="").order_by().values("cause")
         .annotate(many=Count("id"), last=Max("at")).order_by("-many", "cause")[:10]
     )  # fmt: skip
-    shown = list(rows[:50])
+    shown = list(rows[:LISTED])
     ended = set(
         scope.shared()
         .filter(thread__in=[row.thread for row in shown], word="recovered")
@@ -179,17 +180,16 @@ def customers(request: HttpRequest) -> HttpResponseBase:
             note(scope.person, "added a customer", made.pk)
             return redirect("customer", made.pk)
     named = request.GET.get("q", "")[:100]
-    rows = scope.customers().select_related("account")
+    chosen = scope.customers().select_related("account")
     if named:
-        rows = rows.filter(name__icontains=named)
-    rows = rows.annotate(failed=Count("shared", filter=Q(shared__in=scope.shared().filter(word="missed").order_by())))
+        chosen = chosen.filter(name__icontains=named)
+    found = list(chosen[:SHOWN])
+    failed = _failed(scope, "customer", [one.pk for one in found])
     may_change = may(scope.person, "change_customers")
     merged = scope.merged() if may_change else []
-    return render(
-        request,
-        "customers.html",
-        {"rows": rows[:200], "form": form, "q": named, "may_change": may_change, "merged": merged},
-    )
+    rows = [(one, failed.get(one.pk, 0)) for one in found]
+    given = {"rows": rows, "form": form, "q": named, "may_change": may_change, "merged": merged}
+    return render(request, "customers.html", given)
 
 
 @deed("read_customers", "GET", "POST")
@@ -342,14 +342,18 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
             made = form.save()
             note(scope.person, "added an account", made.pk)
             return redirect("account", made.pk)
-    rows = scope.accounts().order_by("contract_end", "name")
-    failed = Count("customers__shared", filter=Q(customers__shared__in=scope.shared().filter(word="missed").order_by()))
-    given = {
-        "rows": rows.annotate(failed=failed)[:200],
-        "form": form,
-        "may_change": may(scope.person, "change_accounts"),
-    }
-    return render(request, "accounts.html", given)
+    found = list(scope.accounts().order_by("contract_end", "name")[:SHOWN])
+    failed = _failed(scope, "customer__account", [one.pk for one in found])
+    rows = [(one, failed.get(one.pk, 0)) for one in found]
+    return render(
+        request, "accounts.html", {"rows": rows, "form": form, "may_change": may(scope.person, "change_accounts")}
+    )
+
+
+def _failed(scope: Scope, by: str, those: list[int]) -> dict[int, int]:
+    """Failures that were shared, and that this person can see, by customer or account."""
+    missed = scope.shared().filter(word="missed", **{f"{by}__in": those}).order_by()
+    return dict(missed.values_list(by).annotate(many=Count("id")))
 
 
 @deed("read_accounts", "GET", "POST")
