@@ -100,7 +100,9 @@ def test_repeats_and_worth_are_shown_while_typing(staff: House, as_: As) -> None
         "/journal/understanding", {"line": "missed: Acme waited again, cause: handover"}
     ).content.decode()
     assert "2 times before" in shown
-    assert "120,000 EUR" in shown
+    assert "50,000 to 250,000 EUR" in shown
+    assert "120,000" not in shown
+    assert "120,000 EUR" in as_(staff.finance).get("/accounts/").content.decode()
     assert (
         "120,000" not in as_(staff.kim).post("/journal/understanding", {"line": "missed: Acme waited"}).content.decode()
     )

@@ -36,7 +36,10 @@ DEEDS: Final[dict[str, tuple[frozenset[Role], str]]] = {
     "read_shared": (_SERVERS, "moments that others shared with one's team, or with one's role"),
     "read_customers": (_SERVERS | {Role.finance}, "names of customers, and what was shared about them"),
     "change_customers": (frozenset({Role.lead, Role.quality}), "add, merge and import customers; keep causes"),
-    "read_accounts": (frozenset({Role.lead, Role.finance}), "what accounts are worth; a lead: those of the own team"),
+    "read_accounts": (
+        frozenset({Role.lead, Role.finance}),
+        "what accounts are worth; a lead: those of the own team, a year's revenue as a span",
+    ),
     "change_accounts": (frozenset({Role.finance}), "contracts and revenue"),
     "read_measures": (_SERVERS | {Role.finance}, "measures, charts, reports and verdicts of teams and services"),
     "read_cases": (_SERVERS, "single cases behind a number; but for quality, those of the own team"),
@@ -61,6 +64,11 @@ class Scope:
     def __init__(self, person: Person) -> None:
         self.person = person
         self.alone = person.role == Role.alone
+
+    @property
+    def exact(self) -> bool:
+        """What accounts are worth to the cent: finance; a lead sees a span."""
+        return may(self.person, "change_accounts")
 
     def require(self, deed: str) -> None:
         """Http404 where it is not theirs to do."""

@@ -92,8 +92,20 @@ class Account(models.Model):
     exit_clause = models.TextField(_("exit clause"), blank=True, max_length=2000)
     team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True)  # whose lead looks after it
 
+    BANDS: ClassVar = (10_000, 50_000, 250_000, 1_000_000)  # borders of what a lead sees of a year's revenue
+
     class Meta:
         ordering: ClassVar = ["name"]
+
+    @property
+    def band(self) -> str:
+        """A year's revenue as a span, for those who are not to know the figure."""
+        if self.revenue_year is None:
+            return ""
+        low = max((border for border in self.BANDS if self.revenue_year >= border), default=0)
+        high = min((border for border in self.BANDS if self.revenue_year < border), default=None)
+        span = f"{low:,} to {high:,}" if high else f"{low:,} or more"
+        return f"{span} {self.currency}".strip()
 
     def __str__(self) -> str:
         return self.name
