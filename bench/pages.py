@@ -6,6 +6,7 @@ process of its own, once a version of the log; it stands in a column of its own.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -42,8 +43,11 @@ def run(cases: int = CASES) -> None:
 
         house.prepare(place)
         client, api, known = _fill()
+        gc.collect()
+        gc.freeze()  # as `serve` does
         rows = [_timed(name, lambda path=path: client.get(path)) for name, path in known.items()]  # type: ignore[misc]
         rows += _requests(client, api)
+        gc.unfreeze()
         print(f"{'page or request':<34}{'CPU ms, median':>16}{'first, s':>10}{'queries':>9}")
         for name, median, first, queries in rows:
             print(f"{name:<34}{median:>16.1f}{first:>10.2f}{queries:>9}")

@@ -30,7 +30,7 @@ from wellserved.workspace import Workspace, create_workspace
 
 SPECTRUM = Path(__file__).parent / "corpora" / "csv-spectrum"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-LONGEST = 5.0  # seconds that one hostile file may take
+LONGEST = 5.0  # CPU seconds that one hostile file may take: a guard against hanging, whatever else the machine does
 HEADER = "id,asked,service,category,words\n"
 GOOD = "row,2024-01-02,svc,cat,hello\n"
 MAPPING = Mapping(
@@ -92,9 +92,9 @@ def bring_in(
 ) -> Outcome:
     workspace = create_workspace(folder / "home")
     path = put(folder, content, name)
-    begun = time.perf_counter()
+    begun = time.process_time()
     done = import_file(workspace, path, mapping, NOW)
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     assert done.receipt.rows_read == done.receipt.rows_loaded + done.receipt.rows_refused
     assert seconds < within, f"{seconds:.1f} s"
     return Outcome(workspace, done, seconds)
@@ -110,10 +110,10 @@ def refused(
 ) -> WellservedError:
     workspace = create_workspace(folder / "home")
     path = put(folder, content)
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(sort, match=words) as caught:
         import_file(workspace, path, mapping, NOW)
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     assert seconds < within, f"{seconds:.1f} s"
     assert caught.value.do, "an error says what to do"
     assert len(str(caught.value)) < 2000, "an error is a sentence, not the file"

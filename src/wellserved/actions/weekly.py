@@ -55,7 +55,7 @@ def draft(book: Book, scope: Scope, monday: date) -> str:
     start = datetime.combine(monday, time(0), zone)
     end = datetime.combine(monday + timedelta(days=7), time(0), zone)
     entries = book.between(start, end)
-    before = book.between(start - timedelta(days=7), start)
+    before = book.count(start - timedelta(days=7), start, "missed")
     told: dict[str, list[str]] = {
         _("What went wrong, and what was done"): _failures(book, entries),
         _("Promises"): _promises(book, scope, start, end),
@@ -111,15 +111,13 @@ def _promises(book: Book, scope: Scope, start: datetime, end: datetime) -> list[
     return [said % counts, *named]
 
 
-def _better(entries: Iterable[Page], before: Iterable[Page]) -> list[str]:
+def _better(entries: Iterable[Page], then: int) -> list[str]:
     """Counts beside last week's: numbers, not a judgement; one week proves nothing."""
-    now, then = (sum(one.entry.word == "missed" for one in many) for many in (entries, before))
+    now = sum(one.entry.word == "missed" for one in entries)
     if not now and not then:
         return []
-    return [
-        _("missed expectations: %(now)d, the week before %(then)d (one week beside another proves nothing)")
-        % {"now": now, "then": then}
-    ]
+    said = _("missed expectations: %(now)d, the week before %(then)d (one week beside another proves nothing)")
+    return [said % {"now": now, "then": then}]
 
 
 def _next(book: Book, end: datetime) -> list[str]:

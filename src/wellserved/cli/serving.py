@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import subprocess
@@ -82,10 +83,12 @@ def serve(
     import waitress
     from django.core.wsgi import get_wsgi_application
 
+    application = get_wsgi_application()
+    gc.freeze()  # what was loaded stays: the collector need not walk it with every tenth request
     out.print(f"http://{host}:{port}/  (stop with Ctrl-C)", markup=False, highlight=False)
     try:
         waitress.serve(
-            get_wsgi_application(),
+            application,
             host=host,
             port=port,
             threads=8,
@@ -94,6 +97,7 @@ def serve(
             clear_untrusted_proxy_headers=False,
         )
     finally:
+        gc.unfreeze()  # so that what was loaded is taken down in order
         if beside is not None:
             beside.terminate()
             beside.wait(30)

@@ -204,6 +204,10 @@ class Book:
         chosen = Entry.objects.filter(owner=self.owner, at__gte=start, at__lt=end).order_by("at")
         return self.read(chosen.filter(word=word) if word else chosen)
 
+    def count(self, start: datetime, end: datetime, word: str) -> int:
+        """How many entries of a word a span holds, without opening them."""
+        return Entry.objects.filter(owner=self.owner, word=word, at__gte=start, at__lt=end).count()
+
     def thread(self, thread: uuid.UUID) -> list[Page]:
         """What belongs together, oldest first."""
         return self.threads([thread]).get(thread, [])

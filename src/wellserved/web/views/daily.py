@@ -90,8 +90,8 @@ def today(request: Given) -> HttpResponse:
     ends = timezone.localtime(now).replace(hour=23, minute=59, second=59)
     promises = ledger(scope, book, now)
     due = [one for one in promises if one.state.due and one.state.due <= ends]
-    waiting = scope.shared().filter(open=True, word="missed")[:10]
-    said = scope.shared().filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:10]
+    waiting = scope.shared().filter(open=True, word="missed")[:5]
+    said = scope.shared().filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     given = {
         "line": request.GET.get("line", ""), "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
         "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
