@@ -28,6 +28,7 @@ from wellserved.web.door import OPEN, book_of, deed, person_of, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
 
 Given = HttpRequest
+SHOWN = 20  # promises of the ledger, the most urgent first
 OWN_KNOWN = 40  # last entries whose customers are known by name
 CARD = (
     ("acknowledged", "Acknowledged the request"),
@@ -90,8 +91,9 @@ def today(request: Given) -> HttpResponse:
     ends = timezone.localtime(now).replace(hour=23, minute=59, second=59)
     promises = ledger(scope, book, now)
     due = [one for one in promises if one.state.due and one.state.due <= ends]
-    waiting = scope.shared().filter(open=True, word="missed")[:5]
-    said = scope.shared().filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
+    listed = scope.shared().select_related(None).select_related("customer")
+    waiting = listed.filter(open=True, word="missed")[:5]
+    said = listed.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     given = {
         "line": request.GET.get("line", ""), "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
         "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
@@ -336,7 +338,15 @@ def promises(request: Given) -> HttpResponse:
     fates = [one.state.fate for one in found]
     counts = {fate: fates.count(fate) for fate in ("running", "overdue", "kept", "late", "broken")}
     anew = sum(one.state.renegotiated for one in found)
-    given = {"promises": found, "counts": counts, "anew": anew, "locked": not book.readable, "draft": uuid.uuid4()}
+    shown = found if "all" in request.GET else found[:SHOWN]
+    given = {
+        "promises": shown,
+        "more": len(found) - len(shown),
+        "counts": counts,
+        "anew": anew,
+        "locked": not book.readable,
+        "draft": uuid.uuid4(),
+    }
     return render(request, "promises.html", given)
 
 
