@@ -20,6 +20,7 @@ from wellserved.capture.promise import Fold
 from wellserved.journal.book import Book, Page
 from wellserved.store.access import Scope
 
+Promised = list[tuple[Page, Fold]]
 _PDF = """
 #let given = json(bytes(sys.inputs.given))
 #set document(title: given.title, author: given.author)
@@ -55,17 +56,18 @@ def draft(book: Book, scope: Scope, monday: date) -> str:
     start = datetime.combine(monday, time(0), zone)
     end = datetime.combine(monday + timedelta(days=7), time(0), zone)
     entries = book.between(start, end)
+    promised = book.promises(end, start - timedelta(days=365))
     before = book.count(start - timedelta(days=7), start, "missed")
     told: dict[str, list[str]] = {
         _("What went wrong, and what was done"): _failures(book, entries),
-        _("Promises"): _promises(book, scope, start, end),
+        _("Promises"): _promises(promised, scope, start, end),
         _("What customers said"): [_line(one) for one in entries if one.entry.word in ("thanks", "complaint", "gap")],
         _("Beside the week before"): [
             *_better(entries, before),
             *(_line(one) for one in entries if one.entry.word == "exceeded"),
         ],
         _("Ideas and lessons"): [_line(one) for one in entries if one.entry.word in ("idea", "lesson")],
-        _("What is next"): _next(book, end),
+        _("What is next"): _next(promised),
     }
     parts = []
     for title, lines in told.items():
@@ -91,11 +93,10 @@ def _failures(book: Book, entries: Sequence[Page]) -> list[str]:
     return lines
 
 
-def _promises(book: Book, scope: Scope, start: datetime, end: datetime) -> list[str]:
+def _promises(promised: Promised, scope: Scope, start: datetime, end: datetime) -> list[str]:
     """How promises that fell due or were settled in the week ended; those that were not kept in time by name."""
-    long_ago = start - timedelta(days=365)
-    found: list[tuple[str, Fold]] = [(_line(page), state) for page, state in book.promises(end, long_ago)]
-    shared = sharing.promises(scope, end, long_ago)
+    found: list[tuple[str, Fold]] = [(_line(page), state) for page, state in promised]
+    shared = sharing.promises(scope, end, start - timedelta(days=365))
     found += [(sentence(row.text), state) for row, state in shared if row.author_id == scope.person.pk]
     settled = [one for one in found if one[1].closed and start <= one[1].closed < end]
     counts = {name: sum(state.fate == name for _what, state in settled) for name in ("kept", "late", "broken")}
@@ -120,9 +121,9 @@ def _better(entries: Iterable[Page], then: int) -> list[str]:
     return [said % {"now": now, "then": then}]
 
 
-def _next(book: Book, end: datetime) -> list[str]:
+def _next(promised: Promised) -> list[str]:
     lines = []
-    for page, state in book.promises(min(end, timezone.now())):
+    for page, state in promised:
         if state.due and state.closed is None:
             lines.append(
                 (
