@@ -97,7 +97,7 @@ def today(request: Given) -> HttpResponse:
     given = {
         "line": request.GET.get("line", ""), "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
         "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
-        "recent": book.latest(5) if book.readable else [],
+        "recent": book.latest(3) if book.readable else [],
     }  # fmt: skip
     return render(request, "today.html", given)
 
