@@ -15,8 +15,6 @@ from typing import Any
 
 os.environ |= {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
 
-import tempfile
-
 import django
 import typer
 
@@ -32,13 +30,7 @@ from wellserved.measure import MEASURES, Measure
 from wellserved.measure.clocks import DEFINITIONS, definitions_of
 from wellserved.moments import ANCHORS, CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SCALES
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from wellserved.workspace import create_workspace
-
-os.environ |= {
-    "WELLSERVED_HOME": str(create_workspace(Path(tempfile.mkdtemp())).folder),
-    "DJANGO_SETTINGS_MODULE": "wellserved.web.settings",
-}
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
 django.setup()
 
 from wellserved.store.access import DEEDS  # noqa: E402 - needs the settings above

@@ -146,10 +146,9 @@ PEERS: dict[str, tuple[Callable[[Scenario, Floats], Answer], float]] = {
     "tfcausalimpact": (tensorflow_impact, 0.025),
     "wellserved": (ours, 1.0),
 }
-SLOW = dict.fromkeys(
-    ("CausalPy", "tfcausalimpact"), ("B", "C", "D", "E")
-)  # minutes a scenario: only some of them, and one fit a run
 """Name -> how it answers, and the part of the runs that it gets: the slow ones get fewer, and the table says how many."""
+SLOW = dict.fromkeys(("CausalPy", "tfcausalimpact"), ("B", "C", "D", "E"))
+"""Those that take minutes a scenario -> the scenarios that they are given, one fit a run."""
 
 
 def row(name: str, scenario: Scenario, runs: int) -> dict[str, object]:

@@ -255,6 +255,7 @@ class Period:
         return day_number(self.start)
 
 
+EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)  # a date beyond these is a slip, not a fact
 _EPOCH = date(1970, 1, 1)
 
 

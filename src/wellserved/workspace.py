@@ -59,7 +59,7 @@ class Workspace:
         file = self.folder / "keys" / "secret"
         file.parent.mkdir(mode=0o700, exist_ok=True)
         try:
-            with open(file, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as made:
+            with open(file, "x", encoding="ascii", opener=owner_only) as made:
                 made.write(secrets.token_hex(32))
                 made.flush()
                 os.fsync(made.fileno())
@@ -90,6 +90,11 @@ class Workspace:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
             lock.release()
+
+
+def owner_only(path: str, flags: int) -> int:
+    """For `open(opener=...)`: a file that only its owner can read."""
+    return os.open(path, flags, 0o600)
 
 
 def default_folder() -> Path:

@@ -19,8 +19,8 @@ from django.utils import timezone
 from tests.web.conftest import House, book
 from tests.web.test_access import routes, world
 from wellserved.actions import ask_measures, sharing
-from wellserved.actions.weekly import week_of
 from wellserved.measure import Question, find_measure
+from wellserved.moments import period_of
 from wellserved.store.models import ApiKey, Person, Shared, digest_of
 from wellserved.workspace import Workspace, create_workspace
 
@@ -113,7 +113,7 @@ def private_things(staff: House) -> list[str]:
             "due": due,
         }
         book(staff.kim).write(facts)
-    book(staff.kim).keep_draft(week_of(timezone.localdate()), words[0])
+    book(staff.kim).keep_draft(period_of(timezone.localdate(), "week").label, words[0])
     return words
 
 

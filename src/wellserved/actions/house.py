@@ -45,7 +45,7 @@ from wellserved.store.models import (
     digest_of,
     new_token,
 )
-from wellserved.workspace import Workspace
+from wellserved.workspace import Workspace, owner_only
 
 FORMAT: Final = 1
 INVITED_FOR: Final = timedelta(hours=72)
@@ -289,7 +289,7 @@ def backup(workspace: Workspace, target: Path, told: Callable[[str, int, int], N
     """Everything in one file, while the product runs: databases, log, receipts, settings. Cases are folded anew."""
     version, logged = log.stored(workspace)  # first: the store then knows at least what this version holds
     draft = target.with_name(target.name + ".part")
-    with open(draft, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as raw, _one_moment():
+    with open(draft, "wb", opener=owner_only) as raw, _one_moment():
         with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as zipped:
             counts: dict[str, int] = {}
             digests: dict[str, str] = {}
@@ -366,7 +366,7 @@ def _unpack_files(workspace: Workspace, zipped: zipfile.ZipFile) -> None:
             continue
         target = workspace.folder / info.filename.removeprefix("files/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(target, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+        with open(target, "wb", opener=owner_only) as out:
             shutil.copyfileobj(zipped.open(info), out)
 
 

@@ -10,11 +10,10 @@ import numpy as np
 from wellserved.capture import RATINGS
 from wellserved.errors import RequestError
 from wellserved.journal.book import Book
-from wellserved.prove.agreement import Agreement, agreed
+from wellserved.prove.agreement import FEWEST, Agreement, agreed
 from wellserved.store.access import Scope
 
 FIVE: Final = ("csat5", "stars5")  # scales of five steps, as the five words are: step beside step, nothing is rescaled
-LEAST: Final = 10  # cases judged twice
 
 
 def judged(book: Book, scope: Scope) -> Agreement:
@@ -37,9 +36,9 @@ def judged(book: Book, scope: Scope) -> Agreement:
     ):
         theirs[copies[thread]] = float(score or 0)
     both = sorted(own.keys() & theirs.keys())
-    if len(both) < LEAST:
+    if len(both) < FEWEST:
         raise RequestError(
-            f"Only {len(both)} matters were judged both by you and by the customer on five steps; fewer than {LEAST} say nothing.",
+            f"Only {len(both)} matters were judged both by you and by the customer on five steps; fewer than {FEWEST} say nothing.",
             "Add your own judgement to a matter, and the customer's rating (4/5, or stars) when it comes.",
         )
     return agreed("csat5", np.array([[own[one] for one in both], [theirs[one] for one in both]]))

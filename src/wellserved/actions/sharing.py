@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from wellserved import cases, log
 from wellserved.capture import WORDS
-from wellserved.capture.promise import CLOSED_BY, Fold, Move, fold, waits
+from wellserved.capture.promise import CLOSED_BY, Fold, Move, fold, turned, waits
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError
 from wellserved.journal.book import Book, Page
@@ -26,16 +26,8 @@ from wellserved.workspace import Workspace
 SOURCE: Final = "journal"  # of shared moments in the log
 KEPT: Final = ("service", "channel", "text", "expected", "score", "scale", "cause", "severity", "hours", "amount",
                "currency", "returns", "returns_saved")  # fmt: skip
-CHANGING: Final = (
-    *KEPT,
-    "due",
-    "audience",
-    "customer",
-    "changed",
-    "pending",
-    "withdrawn",
-    "open",
-)  # the log's version is the worker's
+# What its author changes; the log's version is the worker's.
+CHANGING: Final = (*KEPT, "due", "audience", "customer", "changed", "pending", "withdrawn", "open")
 BATCH: Final = 5_000  # moments that enter the log at once
 
 
@@ -112,11 +104,9 @@ def _name_helpers(made: Shared, people: Iterable[str]) -> None:
 
 def settle(thread: uuid.UUID) -> None:
     """What of a thread still waits for its end."""
-    rows = list(Shared.objects.filter(thread=thread, withdrawn=None).values_list("pk", "word", "open"))
-    words = [word for _pk, word, _open in rows]
-    for pk, word, open_ in rows:
-        if open_ != waits(word, words):
-            Shared.objects.filter(pk=pk).update(open=not open_)
+    rows = Shared.objects.filter(thread=thread, withdrawn=None).values_list("pk", "word", "open")
+    for pk, open_ in turned(rows):
+        Shared.objects.filter(pk=pk).update(open=open_)
 
 
 def share_page(book: Book, author: Person, page: Page, facts: dict[str, Any], audience: str) -> Shared:

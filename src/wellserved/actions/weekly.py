@@ -18,6 +18,7 @@ from wellserved.actions import sharing
 from wellserved.capture import sentence
 from wellserved.capture.promise import Fold
 from wellserved.journal.book import Book, Page
+from wellserved.moments import period_of
 from wellserved.store.access import Scope
 
 Promised = list[tuple[Page, Fold]]
@@ -37,17 +38,16 @@ _PDF = """
 """
 
 
-def week_of(day: date) -> str:
-    """The ISO week of a day, as 2026-W48."""
-    year, number, _weekday = day.isocalendar()
-    return f"{year}-W{number:02d}"
-
-
 def weeks_before(today: date, many: int) -> list[tuple[str, date, date]]:
     """The weeks up to this one, the last first: name, Monday, Sunday."""
-    monday = today - timedelta(days=today.weekday())
-    days = [monday - timedelta(days=7 * back) for back in range(many)]
-    return [(week_of(one), one, one + timedelta(days=6)) for one in days]
+    weeks = [period_of(today - timedelta(days=7 * back), "week") for back in range(many)]
+    return [(one.label, one.start, one.end - timedelta(days=1)) for one in weeks]
+
+
+def text_of(book: Book, scope: Scope, monday: date) -> tuple[str, bool]:
+    """The week's report as its author left it, or as the product drafts it; and whether the author did."""
+    kept = book.draft(period_of(monday, "week").label)
+    return (draft(book, scope, monday), False) if kept is None else (kept, True)
 
 
 def draft(book: Book, scope: Scope, monday: date) -> str:

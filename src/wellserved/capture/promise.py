@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 Fate = Literal["running", "overdue", "kept", "late", "broken"]
 Move = tuple[datetime, str, datetime | None]  # when, the word (promise, renegotiated, kept, broken ...), due
@@ -32,6 +32,13 @@ CLOSED_BY = {"promise": (*KEEPS, "broken"), "missed": ("recovered",), "complaint
 def waits(word: str, others: Iterable[str]) -> bool:
     """A moment of this word still waits for its end, given the words of its thread."""
     return word in CLOSED_BY and not set(CLOSED_BY[word]) & set(others)
+
+
+def turned(thread: Iterable[tuple[Any, str, bool]]) -> list[tuple[Any, bool]]:
+    """Of the rows of one thread (key, word, whether it is taken to wait) those that are taken wrongly, and what they do."""
+    rows = list(thread)
+    words = [word for _key, word, _open in rows]
+    return [(key, not open_) for key, word, open_ in rows if open_ != waits(word, words)]
 
 
 def fold(moves: Iterable[Move], now: datetime) -> Fold:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
+from wellserved.moments import EARLIEST, LATEST
+
 LAST: Final = time(23, 59)  # a promise for a day is kept until that day is over
-EARLIEST, LATEST = 1900, 2200
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NAMES = r"mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?"
 MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -68,7 +69,7 @@ def read_when(found: re.Match[str], now: datetime, back: bool = False, before: d
         passed = at <= now.time() and not back
         return When(now.date() + timedelta(days=passed), at)
     day = _day(said, now.date(), back, before or now.date())
-    if day is None or not EARLIEST <= day.year <= LATEST:
+    if day is None or not EARLIEST.year <= day.year <= LATEST.year:
         return None
     spoken = any(said[part] for part in ("hour", "h24", "named"))
     at = _time(said) if spoken else None

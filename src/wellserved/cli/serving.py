@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -19,7 +19,7 @@ import typer
 from wellserved.cli.shared import Home, app, err, out, progress
 from wellserved.errors import RequestError
 from wellserved.render.clean import one_line
-from wellserved.workspace import Workspace, create_workspace, default_folder, open_workspace
+from wellserved.workspace import Workspace, create_workspace, default_folder, open_workspace, owner_only
 
 EVERY = 2.0  # seconds between two looks for shared moments
 user = typer.Typer(help="People who may come in.", no_args_is_help=True)
@@ -52,12 +52,6 @@ def _zone_here() -> str:
         return "UTC"
 
 
-def _house() -> Any:
-    from wellserved.actions import house
-
-    return house
-
-
 @app.command()
 def serve(
     home: Home = None,
@@ -77,7 +71,7 @@ def serve(
     if host not in ("127.0.0.1", "localhost", "::1") and (house.alone() or not Person.objects.exists()):
         raise RequestError(
             "Nobody logs in here, so that only this computer may look.",
-            "Add a person first: wellserved user add NAME --role admin.",
+            "Add a person first: wellserved user add NAME --role lead.",
         )
     beside = _start_worker(workspace) if worker else None
     import waitress
@@ -128,7 +122,7 @@ def worker(
     workspace = ready(home)
     from django.db import close_old_connections
 
-    from wellserved.actions import sharing
+    from wellserved.actions import house, sharing
 
     if together:
         threading.Thread(target=_end_with, args=(together,), daemon=True).start()
@@ -136,7 +130,7 @@ def worker(
         try:
             while sharing.flush(workspace):
                 pass
-            _house().nightly(workspace)
+            house.nightly(workspace)
             (workspace.folder / "worker.beat").touch()
         except Exception:
             traceback.print_exc()  # the next look tries again; nothing that waits is lost
@@ -174,10 +168,10 @@ def user_add(
 ) -> None:
     """Let somebody in. The first one takes over what was written alone; from then on everybody logs in."""
     ready(home, make=True)
-    house: Any = _house()
-    person, took_over = house.add_person(name, role, team, _password(), served_as, administers)
+    from wellserved.actions import house
     from wellserved.store.access import note
 
+    person, took_over = house.add_person(name, role, team, _password(), served_as, administers)
     note(person, "let in on the command line", name)
     out.print(
         f"{name} can log in as {role}." + (" They keep what was written here alone." if took_over else ""), markup=False
@@ -201,7 +195,9 @@ def user_password(
 ) -> None:
     """Give somebody another password: the way back where an administrator forgot theirs."""
     ready(home)
-    _house().new_password(name, _password(), without_factors)
+    from wellserved.actions import house
+
+    house.new_password(name, _password(), without_factors)
     out.print(f"{name} has another password.", markup=False)
 
 
@@ -223,7 +219,10 @@ def user_list(home: Home = None) -> None:
 @app.command()
 def check(home: Home = None) -> None:
     """Say in plain words what is wrong with this installation."""
-    found = _house_at(home).findings(open_workspace(home or default_folder()))
+    workspace = ready(home)
+    from wellserved.actions import house
+
+    found = house.findings(workspace)
     for line in found:
         err.print(line, markup=False, highlight=False)
     if found:
@@ -231,17 +230,14 @@ def check(home: Home = None) -> None:
     out.print("All is well.")
 
 
-def _house_at(home: Path | None) -> Any:
-    ready(home)
-    return _house()
-
-
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="The file to write.")], home: Home = None) -> None:
     """Save everything in one file, while the product runs; readable by its owner alone."""
     workspace = ready(home)
+    from wellserved.actions import house
+
     with progress() as told:
-        facts = _house().backup(workspace, file, told)
+        facts = house.backup(workspace, file, told)
     out.print(
         f"Wrote {file}: {sum(facts['rows'].values()):,} rows, log version {facts['log_version']}.",
         markup=False,
@@ -259,8 +255,10 @@ def restore(
         folder.mkdir(parents=True, exist_ok=True)
         _bring_secret(file, folder)
     workspace = ready(home, make=True)
+    from wellserved.actions import house
+
     with progress() as told:
-        facts = _house().restore(workspace, file, told)
+        facts = house.restore(workspace, file, told)
     out.print(
         f"Restored {sum(facts['rows'].values()):,} rows of {facts['made']}; every table is as it was saved.",
         markup=False,
@@ -274,12 +272,11 @@ def _bring_secret(file: Path, folder: Path) -> None:
 
     try:
         with zipfile.ZipFile(file) as zipped:
-            wanted = {"files/keys/secret": 0o600, "files/workspace.toml": 0o644}
-            for name, mode in wanted.items():
-                target = folder / name.removeprefix("files/")
+            for name in ("keys/secret", "workspace.toml"):
+                target = folder / name
                 target.parent.mkdir(mode=0o700, exist_ok=True)
-                with open(target, "wb", opener=lambda path, flags, mode=mode: os.open(path, flags, mode)) as made:  # type: ignore[misc]
-                    made.write(zipped.read(name))
+                with open(target, "wb", opener=owner_only) as made:
+                    made.write(zipped.read(f"files/{name}"))
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise RequestError(
             f"{file} is no backup: {one_line(str(error))}.", "Name a file that `wellserved backup` wrote."
@@ -292,22 +289,18 @@ def write_line(line: str, home: Path | None, who: str | None) -> None:
         line = os.fsencode(line).decode()
     except UnicodeDecodeError:  # typed in another encoding than the terminal says
         line = os.fsencode(line).decode("cp1252", "replace")
-    workspace = ready(home, make=True)
-    from datetime import UTC, datetime
-    from datetime import time as clock
-
+    ready(home, make=True)
     from django.conf import settings
 
-    from wellserved.capture import capture, understood
+    from wellserved.actions import house
+    from wellserved.actions.writing import captured, happened
+    from wellserved.capture import understood
     from wellserved.journal.book import Book, facts_of
     from wellserved.store.access import Scope
 
-    house: Any = _house()
     person = house.person_called(who)
-    now = datetime.now(ZoneInfo(workspace.zone))
-    one = capture(line, now, Scope(person).customers().values_list("name", flat=True))
-    at = datetime.combine(one.at, clock(12), ZoneInfo(workspace.zone)) if one.at else now
-    Book(person.pk, settings.SECRET_KEY.encode()).write(facts_of(one), at=at.astimezone(UTC))
+    one = captured(line, Scope(person))
+    Book(person.pk, settings.SECRET_KEY.encode()).write(facts_of(one), at=happened(one))
     out.print("Saved, for your eyes only.")
     for name, value in understood(one):
         out.print(f"  {name}: {one_line(value)}", markup=False, highlight=False)

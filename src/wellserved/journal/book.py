@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from wellserved.capture import Captured
-from wellserved.capture.promise import CLOSED_BY, Fold, fold, waits
+from wellserved.capture.promise import CLOSED_BY, Fold, fold, turned
 from wellserved.errors import RequestError
 from wellserved.journal import vault
 from wellserved.journal.models import Draft, Entry, Keyring
@@ -153,11 +153,9 @@ class Book:
 
     def _settle(self, thread: uuid.UUID) -> None:
         """What of a thread still waits for its end."""
-        rows = [one for one in Entry.objects.filter(thread=thread) if one.owner == self.owner]
-        words = [one.word for one in rows]
-        for one in rows:
-            if one.open != (open_ := waits(one.word, words)):
-                Entry.objects.filter(pk=one.pk).update(open=open_)
+        rows = Entry.objects.filter(thread=thread).values_list("owner", "pk", "word", "open")
+        for pk, open_ in turned(row[1:] for row in rows if row[0] == self.owner):
+            Entry.objects.filter(pk=pk).update(open=open_)
 
     def rewrite(self, entry: Entry, facts: dict[str, Any], at: datetime | None = None) -> None:
         """Change an entry of one's own."""
@@ -173,8 +171,8 @@ class Book:
             entry.delete()
             self._settle(entry.thread)
 
-    def shared_as(self, entry: Entry, copy: uuid.UUID | None) -> None:
-        """Remember an entry's copy in the store, or that there is none any more."""
+    def shared_as(self, entry: Entry, copy: uuid.UUID) -> None:
+        """Remember an entry's copy in the store."""
         entry.shared = copy
         entry.save(update_fields=["shared"])
 

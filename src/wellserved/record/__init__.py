@@ -16,12 +16,11 @@ import duckdb
 from wellserved.engine.duckdb import name, text
 from wellserved.errors import MappingError
 from wellserved.mapping import FACTS, Mapping, MomentRule
-from wellserved.moments import MOMENT_COLUMNS, SCALES
+from wellserved.moments import EARLIEST, LATEST, MOMENT_COLUMNS, SCALES
 from wellserved.record.dates import DateReading, decide
 
 OWN = "wellserved_"  # columns that wellserved adds to a file: numbers of rows, reasons of refusals
 ROW = "wellserved_row_number"
-EARLIEST, LATEST = "1900-01-01", "2200-01-01"
 _HASHED = [  # with the facts of the row
     "from_team",
     "score",
@@ -150,7 +149,7 @@ def _checks(mapping: Mapping, readings: dict[str, DateReading]) -> list[_Check]:
         given, read = f"{name(column)} IS NOT NULL", f"wellserved_stamp_{place}"
         checks.append(_Check(column, f"{given} AND {read} IS NULL", f"is not a date written as {reading.in_words()}"))
         outside = f"{read} NOT BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
-        checks.append(_Check(column, outside, f"is a date before {EARLIEST[:4]} or after {LATEST[:4]}"))
+        checks.append(_Check(column, outside, f"is a date before {EARLIEST.year} or after {LATEST.year}"))
         if column in required:
             checks.append(_Check(column, f"{name(column)} IS NULL", "is missing, and no case can start without it"))
     for rule in mapping.moments:

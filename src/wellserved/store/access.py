@@ -25,7 +25,6 @@ from wellserved.store.models import (
     Person,
     Role,
     Shared,
-    Team,
 )
 
 _EVERYBODY = frozenset(Role) - {Role.alone}
@@ -93,10 +92,6 @@ class Scope:
         """What they shared themselves, and can change or withdraw."""
         return Shared.objects.filter(author=self.person, withdrawn=None).select_related("customer", "team")
 
-    def team(self) -> Team | None:
-        """The team that they share with."""
-        return self.person.team
-
     def customers(self) -> QuerySet[Customer]:
         """Customers by name; duplicates stand behind the one that they were merged into."""
         return (
@@ -120,20 +115,10 @@ class Scope:
         """The tree of causes."""
         return Cause.objects.select_related("parent")
 
-    def colleagues(self) -> QuerySet[Person]:
-        """People of the same team, by name."""
-        if self.person.team_id is None:
-            return Person.objects.none()
-        return Person.objects.filter(team=self.person.team_id, is_active=True).exclude(pk=self.person.pk)
-
     def people(self) -> QuerySet[Person]:
         """Everybody, for those who give access."""
         self.require("change_people")
         return Person.objects.select_related("team").order_by("username")
-
-    def teams(self) -> QuerySet[Team]:
-        """All teams, by name."""
-        return Team.objects.all()
 
     def invitations(self) -> QuerySet[Invitation]:
         """Those that are open."""

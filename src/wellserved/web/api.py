@@ -25,11 +25,11 @@ from pydantic import AwareDatetime, ConfigDict
 
 from wellserved import __version__
 from wellserved.actions import looking, sharing
-from wellserved.capture import capture
+from wellserved.actions.writing import captured
 from wellserved.errors import WellservedError
 from wellserved.journal.book import Book, facts_of
 from wellserved.measure import MEASURES, Question
-from wellserved.moments import Every
+from wellserved.moments import EARLIEST, LATEST, Every
 from wellserved.store.access import Scope, may
 from wellserved.store.models import ApiKey, Hook, Sent, digest_of
 from wellserved.web.analysis import asked
@@ -239,8 +239,8 @@ def _share(key: ApiKey, one: MomentIn) -> uuid.UUID:
         if isinstance(value, str):
             _storable(value)
     at = one.at or timezone.now()
-    if not all(1900 <= instant.year <= 2199 for instant in (at, one.due or at)):
-        raise HttpError(422, "`at` or `due` lies before 1900 or after 2199.")
+    if not all(EARLIEST.year <= instant.year < LATEST.year for instant in (at, one.due or at)):
+        raise HttpError(422, f"`at` or `due` lies before {EARLIEST.year} or after {LATEST.year - 1}.")
     return sharing.share(key.owner, facts, at, one.audience, one.thread, one.id).id
 
 
@@ -266,8 +266,7 @@ def write_journal(request: HttpRequest, given: LineIn) -> Any:
     """Write a line into one's own journal; nothing can be read from it with a key."""
     key = _needs(request, "journal:write")
     _storable(given.line)
-    now = timezone.now().astimezone(timezone.get_default_timezone())
-    one = capture(given.line, now, Scope(key.owner).customers().values_list("name", flat=True))
+    one = captured(given.line, Scope(key.owner))
     book = Book(key.owner.pk, settings.SECRET_KEY.encode())
     once_key = request.headers.get("Idempotency-Key", "")  # the journal is another database: its own id makes it once
     id_ = given.id or (uuid.uuid5(_NAMES, f"{key.owner.pk}/{once_key}") if once_key else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any, ClassVar
 
 from django import forms
@@ -10,7 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.capture import RATINGS, SEVERITIES, WORDS
-from wellserved.moments import SCALES
+from wellserved.moments import EARLIEST, LATEST, SCALES
 from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
 
 
@@ -26,8 +26,8 @@ class _When(forms.DateTimeInput):
 
 
 BETWEEN = (
-    MinValueValidator(datetime(1900, 1, 1, tzinfo=UTC), _("This lies before 1900.")),
-    MaxValueValidator(datetime(2200, 1, 1, tzinfo=UTC), _("This lies after 2200.")),
+    MinValueValidator(datetime.combine(EARLIEST, time(), UTC), _("This lies before 1900.")),
+    MaxValueValidator(datetime.combine(LATEST, time(), UTC), _("This lies after 2200.")),
 )
 
 
@@ -148,18 +148,6 @@ class FileForm(forms.Form):
     """A file to read."""
 
     file = forms.FileField(label=_("File"))
-
-
-class PassphraseForm(forms.Form):
-    """The passphrase of one's journal."""
-
-    passphrase = forms.CharField(
-        label=_("Passphrase"),
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        max_length=500,
-        required=False,
-        strip=False,
-    )
 
 
 class MeForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -6,9 +6,8 @@ import json
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,17 +18,17 @@ from django.utils.translation import gettext as _
 
 from wellserved import log
 from wellserved.actions import sharing
-from wellserved.capture import WORDS, Captured, capture, understood
+from wellserved.actions.writing import captured, happened
+from wellserved.capture import WORDS, Captured, understood
 from wellserved.capture.promise import Fold
 from wellserved.journal.book import Book, Page, facts_of
+from wellserved.moments import EARLIEST, LATEST
 from wellserved.store.access import Scope, may
 from wellserved.store.models import Audience, Person, Shared, digest_of
 from wellserved.web.door import OPEN, book_of, deed, person_of, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
 
-Given = HttpRequest
 SHOWN = 20  # promises of the ledger, the most urgent first
-OWN_KNOWN = 40  # last entries whose customers are known by name
 CARD = (
     ("acknowledged", "Acknowledged the request"),
     ("said_what", "Said what will be done"),
@@ -53,22 +52,6 @@ class Promise:
     mine: bool
 
 
-def captured(line: str, scope: Scope, book: Book | None = None) -> Captured:
-    """A line, read now in the workspace's zone; customers are known by the store, and by one's own last entries."""
-    now = timezone.now().astimezone(ZoneInfo(settings.TIME_ZONE))
-    known = set(scope.customers().values_list("name", flat=True))
-    if book is not None and book.readable:
-        known |= {str(page.facts["customer"]) for page in book.latest(OWN_KNOWN) if page.facts.get("customer")}
-    return capture(line, now, known)
-
-
-def happened(one: Captured) -> datetime:
-    """When it happened: now, or at noon of the day that was said."""
-    if one.at is None:
-        return timezone.now()
-    return datetime.combine(one.at, time(12), ZoneInfo(settings.TIME_ZONE))
-
-
 def ledger(scope: Scope, book: Book, now: datetime, closed: bool = False) -> list[Promise]:
     """Promises, one's own and those shared with one, the most urgent first."""
     since = now - timedelta(days=90) if closed else None
@@ -85,7 +68,7 @@ def ledger(scope: Scope, book: Book, now: datetime, closed: bool = False) -> lis
 
 
 @deed("own")
-def today(request: Given) -> HttpResponse:
+def today(request: HttpRequest) -> HttpResponse:
     """What to keep in mind today: promises, failures that wait, what customers said."""
     now, scope, book = timezone.now(), scope_of(request), book_of(request)
     ends = timezone.localtime(now).replace(hour=23, minute=59, second=59)
@@ -95,7 +78,7 @@ def today(request: Given) -> HttpResponse:
     waiting = listed.filter(open=True, word="missed")[:5]
     said = listed.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     given = {
-        "line": request.GET.get("line", ""), "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
+        "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
         "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
         "recent": book.latest(3) if book.readable else [],
     }  # fmt: skip
@@ -103,7 +86,7 @@ def today(request: Given) -> HttpResponse:
 
 
 @deed("own", "GET", "POST")
-def journal(request: Given) -> HttpResponseBase:
+def journal(request: HttpRequest) -> HttpResponseBase:
     """One's own entries, and the line that writes the next one."""
     scope, book = scope_of(request), book_of(request)
     if request.method == "POST":
@@ -117,16 +100,16 @@ def journal(request: Given) -> HttpResponseBase:
     return render(request, "journal.html", given)
 
 
-def _before(request: Given) -> tuple[datetime, uuid.UUID] | None:
+def _before(request: HttpRequest) -> tuple[datetime, uuid.UUID] | None:
     """Where the last page ended."""
     try:
         found = datetime.fromisoformat(request.GET["before"].replace(" ", "+")), uuid.UUID(request.GET["id"])
     except (KeyError, ValueError):
         return None
-    return found if found[0].tzinfo and 1900 <= found[0].year <= 2200 else None
+    return found if found[0].tzinfo and EARLIEST.year <= found[0].year <= LATEST.year else None
 
 
-def _write(request: Given, scope: Scope, book: Book) -> HttpResponseBase:
+def _write(request: HttpRequest, scope: Scope, book: Book) -> HttpResponseBase:
     """Save a line, or show first what it was understood to say."""
     line = request.POST.get("line", "")[:4_000]
     if not line.strip():
@@ -138,14 +121,14 @@ def _write(request: Given, scope: Scope, book: Book) -> HttpResponseBase:
             "understood.html",
             {"line": line, "one": one, **_about(one, scope, book), "draft": request.POST.get("draft", "")},
         )
-    entry = _save(one, scope, book, draft_of(request, line))
+    entry = _save(one, book, draft_of(request, line))
     if request.headers.get("Accept", "").startswith("application/json"):
         return JsonResponse({"saved": str(entry)})
     messages.success(request, _("Saved."))
     return redirect("entry", entry)
 
 
-def draft_of(request: Given, *said: object) -> uuid.UUID:
+def draft_of(request: HttpRequest, *said: object) -> uuid.UUID:
     """The id of what is sent: from the form's own and what it says, so that twice is once and other words are another."""
     try:
         form = uuid.UUID(request.POST.get("draft", ""))
@@ -154,7 +137,7 @@ def draft_of(request: Given, *said: object) -> uuid.UUID:
     return uuid.uuid5(form, "\n".join(map(str, said)))
 
 
-def _save(one: Captured, scope: Scope, book: Book, id_: uuid.UUID) -> uuid.UUID:
+def _save(one: Captured, book: Book, id_: uuid.UUID) -> uuid.UUID:
     """Write a line into the journal; one that ends a promise or a failure belongs to it."""
     thread = None
     if one.word in ("kept", "broken", "renegotiated") and book.readable:
@@ -184,14 +167,14 @@ def _about(one: Captured, scope: Scope, book: Book) -> dict[str, Any]:
 
 
 @deed("own", "POST")
-def understanding(request: Given) -> HttpResponse:
+def understanding(request: HttpRequest) -> HttpResponse:
     """What a line says so far, shown while it is typed."""
     scope, book = scope_of(request), book_of(request)
     one = captured(request.POST.get("line", "")[:4_000], scope, book)
     return render(request, "shown.html", {"one": one, **_about(one, scope, book)})
 
 
-def _page(request: Given, id_: uuid.UUID) -> tuple[Book, Page]:
+def _page(request: HttpRequest, id_: uuid.UUID) -> tuple[Book, Page]:
     """An entry of one's own, opened; Http404 for everybody else's."""
     book = book_of(request)
     entry = book.entry(id_)
@@ -201,7 +184,7 @@ def _page(request: Given, id_: uuid.UUID) -> tuple[Book, Page]:
 
 
 @deed("own", "GET", "POST")
-def entry(request: Given, id_: uuid.UUID) -> HttpResponseBase:
+def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """One entry: read, changed, gone on with."""
     book, page = _page(request, id_)
     form = None
@@ -247,7 +230,7 @@ def _shown(page: Page) -> list[tuple[str, str]]:
 
 
 @deed("own", "GET", "POST")
-def new_entry(request: Given) -> HttpResponseBase:
+def new_entry(request: HttpRequest) -> HttpResponseBase:
     """The form for those who prefer one to the line."""
     form = EntryForm(request.POST or None, initial={"at": timezone.now()})
     if request.method == "POST" and form.is_valid():
@@ -261,7 +244,7 @@ def new_entry(request: Given) -> HttpResponseBase:
 
 
 @deed("own", "POST")
-def erase(request: Given, id_: uuid.UUID) -> HttpResponseBase:
+def erase(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Remove an entry for good."""
     book, page = _page(request, id_)
     book.erase(page.entry)
@@ -270,7 +253,7 @@ def erase(request: Given, id_: uuid.UUID) -> HttpResponseBase:
 
 
 @deed("own", "POST")
-def go_on(request: Given, id_: uuid.UUID) -> HttpResponseBase:
+def go_on(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """A further line to the same matter: what the customer answered, kept, made right."""
     book, page = _page(request, id_)
     word, line = request.POST.get("word", "note"), request.POST.get("line", "")[:4_000]
@@ -281,7 +264,7 @@ def go_on(request: Given, id_: uuid.UUID) -> HttpResponseBase:
 
 
 @deed("share", "GET", "POST")
-def share(request: Given, id_: uuid.UUID) -> HttpResponseBase:
+def share(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Make the copy that others may see; it is edited first, and can be changed and withdrawn."""
     book, page = _page(request, id_)
     form = ShareForm(
@@ -297,7 +280,7 @@ def share(request: Given, id_: uuid.UUID) -> HttpResponseBase:
 
 
 @deed("own")
-def take_along(request: Given) -> HttpResponseBase:
+def take_along(request: HttpRequest) -> HttpResponseBase:
     """The whole journal, for its owner."""
     book = book_of(request)
     lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in book.everything())
@@ -306,7 +289,7 @@ def take_along(request: Given) -> HttpResponseBase:
 
 
 @deed("own", "GET", "POST")
-def protocol(request: Given) -> HttpResponseBase:
+def protocol(request: HttpRequest) -> HttpResponseBase:
     """The card for a contact: each tick is a moment, and the time that was said is a promise."""
     if request.method == "POST":
         id_ = _card(request, [name for name, _label in CARD if request.POST.get(name)])
@@ -315,7 +298,7 @@ def protocol(request: Given) -> HttpResponseBase:
     return render(request, "protocol.html", {"card": CARD, "draft": uuid.uuid4()})
 
 
-def _card(request: Given, ticked: Iterable[str]) -> uuid.UUID:
+def _card(request: HttpRequest, ticked: Iterable[str]) -> uuid.UUID:
     """One entry of the contact with its ticks; with a time said, it is a promise."""
     ticks = list(ticked)
     labels = dict(CARD)
@@ -331,7 +314,7 @@ def _card(request: Given, ticked: Iterable[str]) -> uuid.UUID:
 
 
 @deed("own")
-def promises(request: Given) -> HttpResponse:
+def promises(request: HttpRequest) -> HttpResponse:
     """The ledger: due, overdue, kept, late, broken, agreed anew."""
     now, scope, book = timezone.now(), scope_of(request), book_of(request)
     found = ledger(scope, book, now, closed=True)
@@ -351,7 +334,7 @@ def promises(request: Given) -> HttpResponse:
 
 
 @deed("own", "POST")
-def settle(request: Given, where: str, id_: uuid.UUID) -> HttpResponseBase:
+def settle(request: HttpRequest, where: str, id_: uuid.UUID) -> HttpResponseBase:
     """A promise was kept, will not be, or another due time was agreed."""
     word = request.POST.get("word", "")
     if word not in ("kept", "broken", "renegotiated"):
@@ -385,7 +368,7 @@ def _settle_shared(scope: Scope, id_: uuid.UUID, one: Captured, draft: uuid.UUID
 
 
 @deed(OPEN)
-def feed(request: Given, token: str) -> HttpResponse:
+def feed(request: HttpRequest, token: str) -> HttpResponse:
     """One's own promises as a calendar; its secret address is the key, and opens nothing else."""
     person = Person.objects.filter(feed=digest_of(token), is_active=True).exclude(feed="").first() if token else None
     if person is None:

@@ -17,12 +17,13 @@ from wellserved import log
 from wellserved.actions import weekly
 from wellserved.actions.judgement import judged
 from wellserved.errors import RequestError
+from wellserved.moments import EARLIEST, LATEST
 from wellserved.render import html, insights
 from wellserved.store.access import note
 from wellserved.store.models import ApiKey, Hook, digest_of, new_token
 from wellserved.web.api import SCOPES
 from wellserved.web.door import KEY_COOKIE, book_of, deed, person_of, scope_of
-from wellserved.web.forms import KeyForm, MeForm, PassphraseForm
+from wellserved.web.forms import KeyForm, MeForm
 from wellserved.web.shown import drawn
 
 LEAST = 10  # letters of a passphrase
@@ -40,7 +41,7 @@ def me(request: HttpRequest) -> HttpResponseBase:
         return redirect("me")
     book = book_of(request)
     given = {
-        "form": form, "person": person, "passphrase": PassphraseForm(), "has": book.has_passphrase, "locked": not book.readable,
+        "form": form, "person": person, "has": book.has_passphrase, "locked": not book.readable,
         "keys": scope.keys(), "hooks": scope.hooks(), "key_form": _key_form(), "looks": scope.looks()[:50], "sorts": Hook.Sort.choices,
     }  # fmt: skip
     return render(request, "me.html", given)
@@ -175,7 +176,7 @@ def _monday(week: str) -> date:
         monday = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
     except ValueError:
         raise Http404 from None
-    if not 1900 <= monday.year <= 2200:
+    if not EARLIEST.year <= monday.year <= LATEST.year:
         raise Http404
     return monday
 
@@ -188,16 +189,8 @@ def week(request: HttpRequest, week: str) -> HttpResponseBase:
         book.keep_draft(week, request.POST.get("text", "")[:20_000])
         messages.success(request, _("Saved."))
         return redirect("week", week)
-    drafted = weekly.draft(book, scope_of(request), monday)
-    kept = book.draft(week)
-    given = {
-        "week": week,
-        "monday": monday,
-        "text": kept if kept is not None else drafted,
-        "edited": kept is not None,
-        "forms": FORMS,
-    }
-    return render(request, "week.html", given)
+    text, edited = weekly.text_of(book, scope_of(request), monday)
+    return render(request, "week.html", {"week": week, "text": text, "edited": edited, "forms": FORMS})
 
 
 @deed("own")
@@ -206,9 +199,7 @@ def week_as(request: HttpRequest, week: str, form: str) -> HttpResponse:
     monday, book = _monday(week), book_of(request)
     if form not in FORMS:
         raise Http404
-    text = book.draft(week)
-    if text is None:
-        text = weekly.draft(book, scope_of(request), monday)
+    text, _edited = weekly.text_of(book, scope_of(request), monday)
     made = weekly.written(text, week, person_of(request).called, form)
     kept = {"Content-Disposition": f'attachment; filename="report-{week}.{form}"'}
     return HttpResponse(made, content_type=FORMS[form], headers=kept)
