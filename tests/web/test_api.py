@@ -99,6 +99,9 @@ def test_a_line_goes_into_ones_own_journal(staff: House) -> None:
     (page,) = book(staff.kim).read(Entry.objects.all())
     assert (page.facts["word"], page.facts["customer"], page.facts["hours"]) == ("missed", "Acme", 2)
     assert sent(key(staff.peer), "journal", {"line": "x", "id": id_}).status_code == 422
+    sent(key(staff.peer), "journal", {"line": "missed: yesterday Acme waited"})
+    at = timezone.localtime(Entry.objects.get(owner=staff.peer.pk).at)
+    assert (at.date(), at.hour) == (timezone.localdate() - timedelta(days=1), 12)
 
 
 def standard(hook: Hook, body: bytes, at: float, secret: str = "") -> dict[str, str]:

@@ -25,7 +25,7 @@ from pydantic import AwareDatetime, ConfigDict
 
 from wellserved import __version__
 from wellserved.actions import looking, sharing
-from wellserved.actions.writing import captured
+from wellserved.actions.writing import captured, happened
 from wellserved.errors import WellservedError
 from wellserved.journal.book import Book, facts_of
 from wellserved.measure import MEASURES, Question
@@ -270,7 +270,7 @@ def write_journal(request: HttpRequest, given: LineIn) -> Any:
     book = Book(key.owner.pk, settings.SECRET_KEY.encode())
     once_key = request.headers.get("Idempotency-Key", "")  # the journal is another database: its own id makes it once
     id_ = given.id or (uuid.uuid5(_NAMES, f"{key.owner.pk}/{once_key}") if once_key else None)
-    return Status(201, {"ids": [book.write(facts_of(one), id_).id]})
+    return Status(201, {"ids": [book.write(facts_of(one), id_, at=happened(one)).id]})
 
 
 @api.get("/measures", response={200: list[MeasureOut], **_ERRORS})
