@@ -68,7 +68,7 @@ def share(
     made.thread = thread or made.id
     _fill(made, facts)
     with transaction.atomic():
-        if (known := Shared.objects.filter(id=made.id).first()) is not None:
+        if id_ and (known := Shared.objects.filter(id=id_).first()) is not None:
             if known.author_id != author.pk:
                 raise RequestError("Another moment has this id.", "Leave the id out, or use a fresh one.")
             return known
@@ -195,7 +195,7 @@ def recount(customers: Iterable[Customer]) -> None:
 
 def promises(scope: Scope, now: datetime, closed_since: datetime | None = None) -> list[tuple[Shared, Fold]]:
     """Shared promises that somebody can see: those that run, and those made since a day that have ended, with their state."""
-    chosen = scope.shared().filter(word="promise")
+    chosen = scope.shared().select_related(None).select_related("author", "customer").filter(word="promise")
     rows = list(chosen.filter(open=True)[:500])
     if closed_since:
         rows += list(chosen.filter(open=False, at__gte=closed_since)[:500])

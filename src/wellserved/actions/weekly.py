@@ -85,9 +85,9 @@ def _line(page: Page) -> str:
 
 def _failures(book: Book, entries: Sequence[Page]) -> list[str]:
     lines, missed = [], [page for page in entries if page.entry.word == "missed"]
-    threads = book.threads(page.entry.thread for page in missed)
+    recoveries = book.threads((page.entry.thread for page in missed), "recovered")
     for page in missed:
-        righted = [one for one in threads[page.entry.thread] if one.entry.word == "recovered"]
+        righted = recoveries.get(page.entry.thread)
         done = _("made right: %(how)s") % {"how": _line(righted[-1])} if righted else _("not yet made right")
         lines.append(f"{_line(page)} ({done})")
     return lines

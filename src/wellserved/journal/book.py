@@ -210,26 +210,27 @@ class Book:
         """What belongs together, oldest first."""
         return self.threads([thread]).get(thread, [])
 
-    def threads(self, many: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Page]]:
+    def threads(self, many: Iterable[uuid.UUID], word: str = "") -> dict[uuid.UUID, list[Page]]:
         """The same of several. Asked by thread alone: with owner and order, SQLite would walk the whole journal."""
         found: dict[uuid.UUID, list[Page]] = {}
-        rows = [one for one in Entry.objects.filter(thread__in=set(many)) if one.owner == self.owner]
+        chosen = Entry.objects.filter(thread__in=set(many))
+        rows = [one for one in (chosen.filter(word=word) if word else chosen) if one.owner == self.owner]
         for page in self.read(sorted(rows, key=lambda one: (one.at, one.created))):
             found.setdefault(page.entry.thread, []).append(page)
         return found
 
     def promises(self, now: datetime, closed_since: datetime | None = None) -> list[tuple[Page, Fold]]:
         """Open promises that are not shared (those are the store's), and those made since a day, with their fate."""
-        mine = Entry.objects.filter(owner=self.owner, word="promise", shared=None)
+        mine = Entry.objects.filter(owner=self.owner, word="promise", shared=None).values_list("id", "thread")
         first = list(mine.filter(open=True)[:500])
         if closed_since:
             first += list(mine.filter(open=False, at__gte=closed_since).order_by("-at")[:500])
-        threads = self.threads(one.thread for one in first)
+        threads = self.threads(thread for _id, thread in first)
         found = []
-        for one in first:
-            pages = threads[one.thread]
+        for id_, thread in first:
+            pages = threads[thread]
             state = fold(((page.entry.at, page.entry.word, page.due) for page in pages), now)
-            found.append((next(page for page in pages if page.entry.id == one.id), state))
+            found.append((next(page for page in pages if page.entry.id == id_), state))
         return found
 
     def repeats(self, cause: str, customer: str, now: datetime) -> int:

@@ -34,7 +34,7 @@ class Entry(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["owner", "-at"]),
-            models.Index(fields=["owner", "open", "word"]),
+            models.Index(fields=["owner", "word"], name="entry_open", condition=models.Q(open=True)),
             models.Index(fields=["thread"]),
             models.Index(fields=["owner", "word", "-at"]),
         ]

@@ -128,9 +128,10 @@ class Scope:
     def helps(self) -> QuerySet[Helper]:
         """Where they were named as having helped."""
         named = Helper.objects.filter(person=self.person)
-        seen = self.shared().filter(
-            pk__in=list(named.values_list("shared", flat=True))
-        )  # few: not the whole of what is shared
+        few = list(named.values_list("shared", flat=True))  # not the whole of what is shared
+        if not few:
+            return named.none()
+        seen = self.shared().filter(pk__in=few)
         return named.filter(shared__in=list(seen.values_list("pk", flat=True))).select_related("shared__author")
 
     def keys(self) -> QuerySet[ApiKey]:

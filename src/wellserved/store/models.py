@@ -186,7 +186,7 @@ class Shared(models.Model):
             models.Index(fields=["author", "-at"]),
             models.Index(fields=["team", "-at"]),
             models.Index(fields=["word", "-at"]),
-            models.Index(fields=["open", "word"]),
+            models.Index(fields=["word", "-at"], name="shared_open", condition=models.Q(open=True)),
             models.Index(fields=["customer", "-at"]),
         ]
 

@@ -54,7 +54,7 @@ class Key(HttpBearer):
         """The key, if it is one, has not ended, and its owner still has access."""
         now = timezone.now()
         found = ApiKey.objects.filter(digest=digest_of(token), expires__gt=now, owner__is_active=True)
-        key: ApiKey | None = found.select_related("owner__team").first()
+        key: ApiKey | None = next(iter(found.select_related("owner__team")), None)
         if key is not None and (key.used is None or now - key.used > timedelta(minutes=1)):
             ApiKey.objects.filter(pk=key.pk).update(used=now)
         return key

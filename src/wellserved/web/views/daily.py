@@ -28,7 +28,7 @@ from wellserved.store.models import Audience, Person, Shared, digest_of
 from wellserved.web.door import OPEN, book_of, deed, person_of, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
 
-SHOWN = 20  # promises of the ledger, the most urgent first
+SHOWN, DUE = 20, 10  # promises of the ledger and of Today, the most urgent first
 CARD = (
     ("acknowledged", "Acknowledged the request"),
     ("said_what", "Said what will be done"),
@@ -73,8 +73,8 @@ def today(request: HttpRequest) -> HttpResponse:
     now, scope, book = timezone.now(), scope_of(request), book_of(request)
     ends = timezone.localtime(now).replace(hour=23, minute=59, second=59)
     promises = ledger(scope, book, now)
-    due = [one for one in promises if one.state.due and one.state.due <= ends]
-    listed = scope.shared().select_related(None).select_related("customer")
+    due = [one for one in promises if one.state.due and one.state.due <= ends][:DUE]
+    listed = scope.shared().select_related(None).select_related("customer").only("text", "word", "at", "customer__name")
     waiting = listed.filter(open=True, word="missed")[:5]
     said = listed.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     given = {

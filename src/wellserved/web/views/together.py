@@ -114,7 +114,7 @@ def failures(request: HttpRequest) -> HttpResponse:
     """What went wrong and how it was made right, and what keeps coming back."""
     scope = scope_of(request)
     since = timezone.now() - timedelta(days=92)
-    rows = scope.shared().filter(word__in=FAILS)
+    rows = scope.shared().select_related(None).select_related("customer").filter(word__in=FAILS)
     causes = (
         rows.filter(at__gte=since).exclude(cause="").order_by().values("cause")
         .annotate(many=Count("id"), last=Max("at")).order_by("-many", "cause")[:10]
