@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 os.environ |= {"TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100", "TERMINAL_WIDTH": "100"}
 
@@ -21,20 +21,26 @@ import typer
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.calibration.scenarios import SCENARIOS
 
-from wellserved.capture import WORDS
+from wellserved.capture import RATINGS, SEVERITIES, SHOWN, WORDS
+from wellserved.capture.promise import Fate
 from wellserved.chart import KINDS as CHARTS
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.cli import app
 from wellserved.mapping import presets
-from wellserved.measure import MEASURES, Measure
+from wellserved.measure import MEASURES, SUBJECTS, Measure
 from wellserved.measure.clocks import DEFINITIONS, definitions_of
-from wellserved.moments import ANCHORS, CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SCALES
+from wellserved.measure.series import FILTERS
+from wellserved.moments import ANCHORS, CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SCALES, Every
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
 django.setup()
 
+from wellserved.actions.looking import COLUMNS  # noqa: E402
 from wellserved.store.access import DEEDS  # noqa: E402 - needs the settings above
 from wellserved.store.models import Role  # noqa: E402
+from wellserved.web.api import SCOPES  # noqa: E402
+from wellserved.web.door import PAGES  # noqa: E402
+from wellserved.web.views.daily import CARD  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- Made by docs/generate.py; change the code instead. -->\n"
@@ -138,6 +144,21 @@ def words() -> str:
         for word, (kind, meaning, others) in WORDS.items()
     ]
     return "\n".join(lines)
+
+
+def vocabulary() -> str:
+    """The names of closed vocabularies that the pages show, where the tools of translators find them."""
+    fields = ("kind", *SHOWN, "service", "ticks", *FILTERS, *COLUMNS)
+    many = [
+        *WORDS, *(meaning for _kind, meaning, _others in WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Every),
+        *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(title for _name, title, _deed in PAGES),
+        *(label for _name, label in CARD), *SCOPES.values(), *(name.replace("_", " ") for name in fields),
+    ]  # fmt: skip
+    lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
+    return "\n".join([
+        '"""Names that the pages show from closed vocabularies, for translators. Made by docs/generate.py."""', "",
+        "from typing import Final", "", "from django.utils.translation import gettext_noop", "", "NAMES: Final = (", *lines, ")", "",
+    ])  # fmt: skip
 
 
 def access() -> str:
@@ -342,6 +363,7 @@ def made() -> dict[Path, str]:
         DOCS / "glossary.md": glossary(),
         DOCS / "cli.md": commands(),
         DOCS / "access.md": access(),
+        DOCS.parent / "src/wellserved/web/vocabulary.py": vocabulary(),
         DOCS / "journal.md": marked((DOCS / "journal.md").read_text(encoding="utf-8"), "words", words()),
         clocks: marked(clocks.read_text(encoding="utf-8"), "rules", rules()),
         **methods(),

@@ -21,6 +21,7 @@ from wellserved.workspace import Workspace
 SHOWN: Final = 100  # cases of a list
 _COLUMNS = ("source", "case_id", "team", "service", "priority", "asked_s", "resolution_secs", "closed", "reopens", "handovers", "score")  # fmt: skip
 _SHOWN = {"case_id": "case", "asked_s": "asked", "resolution_secs": "days to resolution"}
+COLUMNS: Final = tuple(_SHOWN.get(name, name) for name in _COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def cases_behind(workspace: Workspace, question: Question, case_id: str | None =
         found = scope.engine.ask(f"SELECT {', '.join(_COLUMNS)} FROM {scope.table} {newest}", values)
     zone = ZoneInfo(workspace.zone)
     rows = tuple(tuple(_readable(name, value, zone) for name, value in row.items()) for row in found.to_pylist())
-    return Cases(tuple(_SHOWN.get(name, name) for name in _COLUMNS), rows, int(total))
+    return Cases(COLUMNS, rows, int(total))
 
 
 def _readable(name: str, value: Any, zone: ZoneInfo) -> Any:

@@ -158,21 +158,29 @@ def capture(line: str, now: datetime, customers: Iterable[str] = ()) -> Captured
     )
 
 
-def understood(one: Captured) -> list[tuple[str, str]]:
+SHOWN: Final = tuple(field.name for field in fields(Captured) if field.name not in ("line", "word", "text", "service"))
+"""What of a line is shown beside its words, in this order."""
+
+
+def facts_in(one: Captured) -> list[tuple[str, object]]:
     """What was read out of the line, as (what, value), to be shown before it is saved."""
-    shown = [("kind", WORDS[one.word][1])]
-    for field in fields(one):
-        value = getattr(one, field.name)
-        if field.name in ("line", "word", "text", "service") or value in (None, ()):
-            continue
-        if isinstance(value, datetime):
-            value = f"{value:%a %d %b %Y, %H:%M}"
-        elif isinstance(value, date):
-            value = f"{value:%a %d %b %Y}"
-        elif isinstance(value, tuple):
-            value = ", ".join(value)
-        shown.append((field.name.replace("_", " "), f"{value:g}" if isinstance(value, float) else str(value)))
-    return shown
+    found: list[tuple[str, object]] = [("kind", WORDS[one.word][1])]
+    return found + [(name, value) for name in SHOWN if (value := getattr(one, name)) not in (None, ())]
+
+
+def understood(one: Captured) -> list[tuple[str, str]]:
+    """The same in plain text."""
+    return [(name.replace("_", " "), _plain(value)) for name, value in facts_in(one)]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%a %d %b %Y, %H:%M}"
+    if isinstance(value, date):
+        return f"{value:%a %d %b %Y}"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def sentence(text: str) -> str:

@@ -1,8 +1,19 @@
 """Cases to Series: versioned definitions, asked all at once, every number with n and interval."""
 
 from wellserved.measure.ask import Scope, answer, scope_of
-from wellserved.measure.declared import MEASURES, find_measure
+from wellserved.measure.declared import MEASURES, SUBJECTS, find_measure
 from wellserved.measure.definition import Measure
 from wellserved.measure.series import Question, Series, rows
 
-__all__ = ["MEASURES", "Measure", "Question", "Scope", "Series", "answer", "find_measure", "rows", "scope_of"]
+__all__ = [
+    "MEASURES",
+    "SUBJECTS",
+    "Measure",
+    "Question",
+    "Scope",
+    "Series",
+    "answer",
+    "find_measure",
+    "rows",
+    "scope_of",
+]

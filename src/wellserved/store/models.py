@@ -10,6 +10,7 @@ from typing import ClassVar
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.capture import SEVERITIES
@@ -104,7 +105,8 @@ class Account(models.Model):
             return ""
         low = max((border for border in self.BANDS if self.revenue_year >= border), default=0)
         high = min((border for border in self.BANDS if self.revenue_year < border), default=None)
-        span = f"{low:,} to {high:,}" if high else f"{low:,} or more"
+        named = {"low": f"{low:,}", "high": f"{high:,}" if high else ""}
+        span = (gettext("%(low)s to %(high)s") if high else gettext("%(low)s or more")) % named
         return f"{span} {self.currency}".strip()
 
     def __str__(self) -> str:

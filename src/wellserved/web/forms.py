@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.capture import RATINGS, SEVERITIES, WORDS
 from wellserved.moments import EARLIEST, LATEST, SCALES
 from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
+from wellserved.web.shown import SCALE_NAMES
+
+Choices = list[tuple[str, Any]]  # value, label; a label may be translated when it is shown
 
 
-def _choices(many: Any, none: str = "") -> list[tuple[str, str]]:
-    return [("", none), *((one, one) for one in many)]
+def _choices(many: Iterable[str]) -> Choices:
+    return [("", ""), *((one, _(one)) for one in many)]
+
+
+_SCALES: Choices = [("", ""), *SCALE_NAMES.items()]
+_WORDS: Choices = [
+    (word, format_lazy("{}: {}", _(word), _(meaning))) for word, (_kind, meaning, _others) in WORDS.items()
+]
 
 
 class _When(forms.DateTimeInput):
@@ -44,7 +55,7 @@ _WORDS_AREA = forms.Textarea(attrs={"rows": 4})
 class EntryForm(forms.Form):
     """An entry, field by field."""
 
-    word = forms.ChoiceField(label=_("What it is"), choices=[(word, f"{word}: {meaning}") for word, (_k, meaning, _o) in WORDS.items()], initial="note")  # fmt: skip
+    word = forms.ChoiceField(label=_("What it is"), choices=_WORDS, initial="note")
     text = forms.CharField(label=_("What happened"), widget=_WORDS_AREA, max_length=4_000, required=False)
     at = forms.DateTimeField(label=_("When"), widget=_When(), validators=BETWEEN)
     customer = forms.CharField(label=_("Customer"), max_length=200, required=False)
@@ -52,7 +63,7 @@ class EntryForm(forms.Form):
     due = forms.DateTimeField(label=_("Promised for"), widget=_When(), required=False, validators=BETWEEN)
     expected = forms.FloatField(label=_("Expected (score)"), required=False)
     score = forms.FloatField(label=_("Got (score)"), required=False)
-    scale = forms.ChoiceField(label=_("Scale"), choices=_choices(SCALES), required=False)
+    scale = forms.ChoiceField(label=_("Scale"), choices=_SCALES, required=False)
     cause = forms.CharField(
         label=_("Cause"), max_length=80, required=False, widget=forms.TextInput(attrs={"list": "causes"})
     )
@@ -111,7 +122,7 @@ class FollowForm(forms.Form):
     )  # fmt: skip
     text = forms.CharField(label=_("In words"), widget=_WORDS_AREA, max_length=4_000, required=False)
     score = forms.FloatField(label=_("Score"), required=False)
-    scale = forms.ChoiceField(label=_("Scale"), choices=_choices(SCALES), required=False)
+    scale = forms.ChoiceField(label=_("Scale"), choices=_SCALES, required=False)
 
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -120,6 +131,7 @@ class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Customer
         fields = ("name", "internal", "account")
+        labels: ClassVar = {"account": _("Account")}
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -128,6 +140,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Account
         fields = ("name", "team", "revenue_year", "revenue_to_date", "currency", "since", "expected_years", "contract_start", "contract_end", "notice_days", "exit_clause")  # fmt: skip
+        labels: ClassVar = {"team": _("Team")}
         widgets: ClassVar = {name: _Day() for name in ("since", "contract_start", "contract_end")}
 
 

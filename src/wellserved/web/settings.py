@@ -110,7 +110,8 @@ LOGOUT_REDIRECT_URL = "account_login"
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
-LOCALE_PATHS = [HERE / "locale"]
+LOCALE_PATHS = [HERE / "locale"]  # another language is offered where there is a catalogue, and nowhere by halves
+LANGUAGES = [("en", "English"), *((one.name, one.name) for one in sorted(LOCALE_PATHS[0].glob("*")))]
 USE_TZ = True
 TIME_ZONE = WORKSPACE.zone
 FORMAT_MODULE_PATH = "wellserved.web.formats"

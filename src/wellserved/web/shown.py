@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
 
 from wellserved.capture import WORDS
 
 register = template.Library()
+SCALE_NAMES = {
+    "csat5": gettext_lazy("satisfaction, 1 to 5"),
+    "stars5": gettext_lazy("stars, 1 to 5"),
+    "nps10": gettext_lazy("would recommend, 0 to 10 (NPS)"),
+    "ces7": gettext_lazy("made it easy, 1 to 7 (CES 2.0)"),
+    "ces5": gettext_lazy("effort it took, 1 to 5 (CES 1.0)"),
+    "good_bad": gettext_lazy("bad 0, good 1"),
+}
+"""Scales of scores, as people call them."""
+
+
+def _dated(at: date) -> str:
+    """Weekday, day and month; by their names in the reader's language."""
+    return f"{WEEKDAYS_ABBR[at.weekday()]} {at.day:02} {str(MONTHS_3[at.month]).capitalize()}"
 
 
 @register.filter
@@ -18,20 +34,54 @@ def moment(value: datetime | str | None) -> str:
     """An instant in the workspace's zone."""
     if not value:
         return ""
-    at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return f"{timezone.localtime(at):%a %d %b %Y, %H:%M}"
+    at = timezone.localtime(datetime.fromisoformat(value) if isinstance(value, str) else value)
+    return f"{_dated(at)} {at:%Y, %H:%M}"
 
 
 @register.filter
-def day(value: datetime) -> str:
+def day(value: date) -> str:
     """Its day."""
-    return f"{timezone.localtime(value):%a %d %b}"
+    return _dated(timezone.localtime(value) if isinstance(value, datetime) else value)
+
+
+@register.filter
+def named(word: object) -> str:
+    """A name of ours in the reader's language: a word, a state, a column; `vocabulary` lists them for translators."""
+    return gettext(str(word)) if word else ""
+
+
+@register.filter
+def column(name: str) -> str:
+    """A field's name in the reader's language."""
+    return named(name.replace("_", " "))
+
+
+@register.filter
+def scale(code: str) -> str:
+    """A scale as people call it."""
+    return str(SCALE_NAMES.get(code, code))
 
 
 @register.filter
 def meaning(word: str) -> str:
     """What a word at the head of a line says."""
-    return WORDS[word][1] if word in WORDS else word
+    return gettext(WORDS[word][1]) if word in WORDS else word
+
+
+@register.filter
+def fact(value: object, name: str) -> str:
+    """What is known of an entry: dates, numbers, lists and closed vocabularies as they are read, words as they were written."""
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, date):
+        return f"{_dated(value)} {value.year}"
+    if isinstance(value, list | tuple):
+        return ", ".join(named(one) if name == "ticks" else str(one) for one in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if name in ("kind", "severity", "rating"):
+        return named(value)
+    return scale(str(value)) if name == "scale" else str(value)
 
 
 @register.filter

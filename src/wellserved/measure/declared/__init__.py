@@ -12,7 +12,15 @@ from wellserved.measure.declared.service import SERVICE
 from wellserved.measure.declared.waits import WAITS
 from wellserved.measure.definition import Measure
 
-MEASURES: Final[tuple[Measure, ...]] = (*LOAD, *WAITS, *PROMISES, *SERVICE, *SCORES)
+SUBJECTS: Final[dict[str, tuple[Measure, ...]]] = {
+    "Volume and backlog": LOAD,
+    "Waits": WAITS,
+    "Promises": PROMISES,
+    "How cases go": SERVICE,
+    "Ratings": SCORES,
+}
+"""What measures are about -> those measures."""
+MEASURES: Final[tuple[Measure, ...]] = tuple(one for many in SUBJECTS.values() for one in many)
 
 
 def find_measure(name: str) -> Measure:

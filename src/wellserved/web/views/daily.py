@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from wellserved import log
 from wellserved.actions import sharing
 from wellserved.actions.writing import captured, happened
-from wellserved.capture import WORDS, Captured, understood
+from wellserved.capture import WORDS, Captured, facts_in
 from wellserved.capture.promise import Fold
 from wellserved.journal.book import Book, Page, facts_of
 from wellserved.moments import EARLIEST, LATEST
@@ -163,7 +163,7 @@ def _about(one: Captured, scope: Scope, book: Book) -> dict[str, Any]:
         account = scope.accounts().filter(customers__name__iexact=one.customer).first()
     loose = one.word in ("kept", "broken", "renegotiated") and book.readable and _meant(one, book) is None
     hint = one.word == "note" and "promise" in one.text.casefold()
-    return {"shown": understood(one), "repeats": repeats, "account": account, "loose": loose, "hint": hint}
+    return {"shown": facts_in(one), "repeats": repeats, "account": account, "loose": loose, "hint": hint}
 
 
 @deed("own", "POST")
@@ -211,22 +211,12 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     )
 
 
-def _shown(page: Page) -> list[tuple[str, str]]:
+_FACTS = ("customer", "service", "expected", "score", "scale", "rating", "severity", "cause", "hours", "amount", "currency", "returns", "returns_saved", "giver", "people", "ticks")  # fmt: skip
+
+
+def _shown(page: Page) -> list[tuple[str, object]]:
     """What is known of an entry beside its words."""
-    names = ("customer", "service", "expected", "score", "scale", "rating", "severity", "cause", "hours", "amount", "currency", "returns", "returns_saved", "giver", "people", "ticks")  # fmt: skip
-    found = []
-    for name in names:
-        value = page.facts.get(name)
-        if value not in (None, "", [], ()):
-            said = (
-                ", ".join(value)
-                if isinstance(value, list | tuple)
-                else f"{value:g}"
-                if isinstance(value, float)
-                else str(value)
-            )
-            found.append((name.replace("_", " "), said))
-    return found
+    return [(name, value) for name in _FACTS if (value := page.facts.get(name)) not in (None, "", [], ())]
 
 
 @deed("own", "GET", "POST")

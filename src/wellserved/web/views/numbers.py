@@ -19,7 +19,7 @@ from wellserved import actions, log
 from wellserved.actions import looking
 from wellserved.errors import RequestError, WellservedError
 from wellserved.improvement import records
-from wellserved.measure import MEASURES, Question, find_measure
+from wellserved.measure import SUBJECTS, Question, find_measure
 from wellserved.measure.series import FILTERS
 from wellserved.render import html
 from wellserved.render.table import csv_text
@@ -49,12 +49,7 @@ def guarded(request: HttpRequest, question: Question) -> Question:
 @deed("read_measures")
 def measures(request: HttpRequest) -> HttpResponse:
     """All measures, by what they ask."""
-    sources = sorted({one.source for one in log.receipts(settings.WORKSPACE)})
-    return render(
-        request,
-        "measures.html",
-        {"measures": MEASURES, "sources": sources, "empty": log.latest(settings.WORKSPACE) < 0},
-    )
+    return render(request, "measures.html", {"subjects": SUBJECTS, "empty": log.latest(settings.WORKSPACE) < 0})
 
 
 @deed("read_measures")

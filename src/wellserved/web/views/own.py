@@ -49,7 +49,7 @@ def me(request: HttpRequest) -> HttpResponseBase:
 
 def _key_form(request: HttpRequest | None = None) -> KeyForm:
     form = KeyForm(request.POST if request else None)
-    form.fields["scopes"].choices = [(name, f"{name}: {what}") for name, what in SCOPES.items()]  # type: ignore[attr-defined]
+    form.fields["scopes"].choices = [(name, f"{name}: {_(what)}") for name, what in SCOPES.items()]  # type: ignore[attr-defined]
     return form
 
 
