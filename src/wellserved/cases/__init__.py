@@ -17,11 +17,11 @@ from wellserved.cases.fold import FOLDED_FROM
 from wellserved.cases.fold import TYPES as TYPES
 from wellserved.cases.fold import fold as fold_moments
 from wellserved.engine import duckdb as engine
-from wellserved.engine.duckdb import name
+from wellserved.engine.duckdb import name, text
 from wellserved.workspace import Workspace
 
-FOLD = "7"  # version of the fold; another one rebuilds all cases
-SLICE = 6_000_000  # moments folded at a time
+FOLD = "8"  # version of the fold; another one rebuilds all cases
+SLICE = 3_000_000  # moments folded at a time
 MUCH = 0.3  # share of all cases above which everything is folded again
 
 
@@ -58,27 +58,40 @@ def _in_slices(
     told: Callable[[str, int, int], None],
 ) -> pa.RecordBatchReader:
     """All cases, folded a slice of them at a time, so that memory does not grow with the log."""
-    moments, corrected = db.sql("SELECT count(*), bool_or(correction) FROM every_moment").fetchall()[0]
-    slices = max(moments // SLICE, 1)
-    # An identity is looked at only where moments correct others, and is the widest column of all.
-    columns = ", ".join(name(column) for column in FOLDED_FROM if corrected or column != "moment_id")
+    slices = _slices(db)
 
-    def folded(place: int) -> duckdb.DuckDBPyRelation:
-        if slices == 1:
-            return db.sql(fold_moments(db, "every_moment", zone, calendars))
-        only = f"hash(source, case_id) % {slices} = {place}"
-        db.execute(f"CREATE OR REPLACE TEMP TABLE slice AS SELECT {columns} FROM every_moment WHERE {only}")
-        return db.sql(fold_moments(db, "slice", zone, calendars))
+    def folded(only: str) -> pa.RecordBatchReader:
+        db.execute(f"CREATE OR REPLACE TEMP VIEW slice AS SELECT * FROM every_moment WHERE {only}")
+        return db.sql(fold_moments(db, "slice", zone, calendars)).to_arrow_reader(100_000)
 
-    first = folded(0).to_arrow_reader(100_000)
+    first = folded(slices[0])
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield from first
-        for place in range(1, slices):
-            told("Folding cases", place, slices)
-            yield from folded(place).to_arrow_reader(100_000)
+        for place, only in enumerate(slices[1:], 1):
+            told("Folding cases", place, len(slices))
+            yield from folded(only)
 
     return pa.RecordBatchReader.from_batches(first.schema, batches())
+
+
+def _slices(db: duckdb.DuckDBPyConnection) -> list[str]:
+    """SQL: which moments fold together, by ranges of the case's number of about SLICE moments each.
+
+    Numbers mostly grow with time, so that a range lies in few files, and the others are passed over unread.
+    """
+    (moments,) = db.sql("SELECT count(*) FROM every_moment").fetchall()[0]
+    many = moments // SLICE
+    if not many:
+        return ["true"]
+    drawn = "SELECT case_id FROM every_moment USING SAMPLE reservoir(20000 ROWS) REPEATABLE (1)"
+    found = sorted(row[0] for row in db.sql(drawn).fetchall())
+    borders = [text(found[len(found) * place // (many + 1)]) for place in range(1, many + 1)]
+    lows, highs = (
+        ["", *(f"case_id >= {border}" for border in borders)],
+        [*(f"case_id < {border}" for border in borders), ""],
+    )
+    return [" AND ".join(filter(None, pair)) for pair in zip(lows, highs, strict=True)]
 
 
 def _made_by(workspace: Workspace, calendars: Calendars) -> dict[str, str]:

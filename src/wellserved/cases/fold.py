@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import duckdb
 
 from wellserved.calendar import Calendars, hours_table
+from wellserved.cases.ordered import CUSTOMERS, ENDS, INTERVALS, RANKS, STATES, WORDS, Ordered, case_rows
 from wellserved.engine.duckdb import name, text
-from wellserved.moments import CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SEGMENTS
+from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, SEGMENTS
 
 TYPES = {column.name: column.type for column in CASE_COLUMNS}
 
@@ -26,29 +26,9 @@ def _list(words: Iterable[str]) -> str:
     return ", ".join(map(text, words))
 
 
-CUSTOMERS = tuple(kind for kind, (side, _) in KINDS.items() if side == "customer")
-CUSTOMER = _list(CUSTOMERS)
-_CONTACT = ("asked", "chased", "complained", "returned")
-_REPLY = ("replied", "explained")
-_FURTHER = ("chased", "complained", "returned")
-_ENDS = ("resolved", "abandoned", "merged")
-_WORDS = (*_ENDS, "reopened")  # only these open and close a case: a pause after its end is no reopening
-_END, WORDS = _list(_ENDS), _list(_WORDS)
-_STATES = {
-    "reopened": 0,
-    "resumed": 0,
-    "paused": 1,
-    "held": 2,
-    "resolved": 3,
-    "abandoned": 3,
-    "merged": 3,
-}  # what a moment leads to
-STATE = f"CASE kind {' '.join(f'WHEN {text(kind)} THEN {state}' for kind, state in _STATES.items())} END"
-
-
+_CUSTOMER, _END, WORD = map(_list, (CUSTOMERS, ENDS, WORDS))
+STATE = f"CASE kind {' '.join(f'WHEN {text(kind)} THEN {state}' for kind, state in STATES.items())} END"
 _OUTSIDE = "from_team IS NULL"  # a team's rating of another is no customer's
-
-_INTERVALS = {"paused": 1, "held": 2, "gap": 3}  # sums of intervals -> the state they are spent in
 
 
 def local(seconds: str, zone: str, what: str) -> str:
@@ -59,88 +39,6 @@ def local(seconds: str, zone: str, what: str) -> str:
     if what == "time":
         return f"CAST((epoch_us({local}) // 1000000 % 86400 + 86400) % 86400 AS INTEGER)"  # before 1970 too
     return f"CAST(year({local}) * 100 + month({local}) AS INTEGER)"
-
-
-@dataclass(frozen=True)
-class Present:
-    """What the moments hold: the fold asks for nothing else, which halves its time."""
-
-    kinds: frozenset[str]
-    facts: frozenset[str]  # columns of the log with at least one value
-    corrected: bool  # some moments correct others
-
-    def over(self, aggregate: str, *kinds: str, only: str = "", gives: str = "BIGINT") -> str:
-        """SQL: an aggregate over the moments of these kinds."""
-        wanted = [kind for kind in kinds if kind in self.kinds]
-        if not wanted:
-            return "0" if aggregate.startswith("count") else f"CAST(NULL AS {gives})"
-        return f"{aggregate} FILTER (kind IN ({_list(wanted)}){only and f' AND {only}'})"
-
-    def last(self, fact: str) -> str:
-        """SQL: the last value that is known."""
-        if fact not in self.facts:
-            return "NULL"
-        return f"arg_max({name(fact)}, o)"  # which passes over rows without a value
-
-
-def present_in(db: duckdb.DuckDBPyConnection, moments: str) -> Present:
-    """What a table of moments holds."""
-    facts = _OPTIONAL
-    given = ", ".join(f"max({name(fact)} IS NOT NULL)" for fact in facts)
-    kinds, corrected, *found = db.sql(
-        f"SELECT list(DISTINCT kind), bool_or(correction), {given} FROM {moments}"
-    ).fetchall()[0]
-    return Present(
-        frozenset(kinds or ()), frozenset(fact for fact, has in zip(facts, found, strict=True) if has), bool(corrected)
-    )
-
-
-_OPTIONAL = (*(segment for segment in SEGMENTS if segment != "source"), "due", "source_kept")
-
-
-def _aggregates(given: Present, hours: bool) -> dict[str, str]:
-    """Column of a case -> what its moments give; `s` is epoch seconds, `o` the order within the case."""
-    over, known, state = given.over, "at_is <> 'not_before'", f"{STATE} IS NOT NULL"
-    facts = {segment: given.last(segment) for segment in SEGMENTS if segment != "source"}
-    counts = {
-        "replies": _REPLY, "resolutions": ("resolved",), "reopens": ("reopened",), "chases": ("chased",),
-        "contacts": _CONTACT, "handovers": ("handed_over",), "promises": ("promised",), "complaints": ("complained",),
-        "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",), "surveys": ("surveyed",),
-    }  # fmt: skip
-    clocks: dict[str, str] = {}
-    for unit in ("s", "b"):
-        if unit == "b" and not hours:
-            nothing = ("asked_b", "first_reply_b", "first_resolved_b", "last_end_b", "state_b", "calendar", "clock_now")
-            clocks |= dict.fromkeys(nothing, "CAST(NULL AS BIGINT)")
-            continue
-        first, last = f"min({unit})", f"max({unit})"
-        clocks |= {
-            f"asked_{unit}": f"coalesce({over(first, 'asked')}, {over(first, *CUSTOMERS)}, {first})",
-            f"first_reply_{unit}": over(first, *_REPLY),
-            f"first_resolved_{unit}": over(first, "resolved", only=known),
-            f"last_end_{unit}": over(last, *_ENDS, only=known),
-            f"state_{unit}": over(f"arg_max({unit}, o)", *_STATES),
-        }
-    hourly = {"calendar": "arg_max(calendar, o)", "clock_now": "arg_max(f - b, o)"} if hours else {}
-    return {
-        **facts, **clocks, **hourly, **{column: over("count(*)", *kinds) for column, kinds in counts.items()},
-        "moments": "count(*)",
-        "ratings": over("count(*)", "rated", only=_OUTSIDE),
-        "first_s": "min(s)",
-        "first_handover_s": over("min(s)", "handed_over"),
-        "last_word": over("arg_max(kind, o)", *_WORDS, gives="VARCHAR"),
-        "last_end_at_is": over("arg_max(at_is, o)", *_ENDS, gives="VARCHAR"),
-        "state": over(f"arg_max({STATE}, o)", *_STATES, only=state),
-        "stations": "count(DISTINCT team)" if "team" in given.facts else "0",
-        "persons": "count(DISTINCT person_id)" if "person_id" in given.facts else "0",
-        "due_s": over("arg_max(CAST(floor(epoch(due)) AS BIGINT), o)", "promised", only="due IS NOT NULL"),
-        "first_due_s": over("arg_min(CAST(floor(epoch(due)) AS BIGINT), o)", "promised", only="due IS NOT NULL"),
-        "source_kept": given.last("source_kept"),
-        "score": over("arg_max(score, o)", "rated", only=_OUTSIDE, gives="DOUBLE"),
-        "scale": over("arg_max(scale, o)", "rated", only=_OUTSIDE, gives="VARCHAR"),
-        "recovered_s": over("max(s)", "recovered"),
-        "last_s": 'max(s) FILTER ("at" <= recorded_at)',  # a typing error in a year must not move "as of"
-    }  # fmt: skip
 
 
 def _business(moment: str) -> str:
@@ -189,8 +87,8 @@ def _derived(zone: str) -> dict[str, str]:
         ),
         "closed_first": "CAST(coalesce(first_resolved_s < asked_s, false) AS INTEGER)",
         "due_first": "CAST(coalesce(due_s < asked_s, false) AS INTEGER)",
-        **{f"{what}_secs": f"coalesce({what}_secs, 0)" for what in _INTERVALS},
-        **{f"{what}_bus": f"CASE WHEN asked_b IS NOT NULL THEN coalesce({what}_bus, 0) END" for what in _INTERVALS},
+        **{f"{what}_secs": f"coalesce({what}_secs, 0)" for what in INTERVALS},
+        **{f"{what}_bus": f"CASE WHEN asked_b IS NOT NULL THEN coalesce({what}_bus, 0) END" for what in INTERVALS},
     }
     for anchor, seconds in (("asked", "asked_s"), ("resolved", derived["resolved_s"]), ("due", "due_s")):
         for what in ("day", "month"):
@@ -200,14 +98,14 @@ def _derived(zone: str) -> dict[str, str]:
 
 _CASE = "OVER (PARTITION BY source, case_id)"
 START = (  # SQL, a window: the place of the first ask; without one, of the customer's first word, or of the first moment
-    f"coalesce(min(o) FILTER (kind = 'asked') {_CASE}, min(o) FILTER (kind IN ({CUSTOMER})) {_CASE}, min(o) {_CASE})"
+    f"coalesce(min(o) FILTER (kind = 'asked') {_CASE}, min(o) FILTER (kind IN ({_CUSTOMER})) {_CASE}, min(o) {_CASE})"
 )
 
 
 def state_sql(frame: str = "") -> str:
     """SQL, a window over the moments of a case in their order `o`: the state that the case is in from this moment on."""
     upto = f"OVER (PARTITION BY source, case_id ORDER BY o {frame or _SO_FAR})"
-    word = f"last_value(CASE WHEN kind IN ({WORDS}) THEN kind END IGNORE NULLS) {upto}"
+    word = f"last_value(CASE WHEN kind IN ({WORD}) THEN kind END IGNORE NULLS) {upto}"
     return f"CASE WHEN {word} IN ({_END}) THEN 3 ELSE coalesce(last_value({STATE} IGNORE NULLS) {upto}, 0) END"
 
 
@@ -224,10 +122,8 @@ def timed_sql(moments: str, corrected: bool, calendars: Calendars, spans: int) -
     newest = "row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC) = 1"
     latest = f"QUALIFY {newest} AND at_is <> 'withdrawn'"
     # Moments of one instant are ordered by row, those of one row by what leads to what.
-    ranks = " ".join(
-        f"WHEN {text(kind)} THEN {rank}" for kind, rank in zip(_STATES, (1, 2, 3, 3, 4, 4, 4), strict=True)
-    )
-    order = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 8 + CASE kind {ranks} ELSE 0 END'
+    ranks = " ".join(f"WHEN {text(kind)} THEN {rank}" for kind, rank in RANKS.items())
+    order = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 256 + CASE kind {ranks} ELSE 0 END'
     # A team's rating of another names the rated team, which need not have the case.
     had = f"CASE WHEN kind = 'rated' AND NOT {_OUTSIDE} THEN NULL ELSE team END AS team"
     latest = latest if corrected else ""
@@ -294,124 +190,25 @@ def open_hours(db: duckdb.DuckDBPyConnection, moments: str, calendars: Calendars
     return sum(column.startswith("opens_") for column in table.column_names)
 
 
-def timed(db: duckdb.DuckDBPyConnection, moments: str, given: Present, calendars: Calendars, spans: int) -> str:
-    """Name the moments with their clocks and order; kept where working them out costs more than reading them."""
-    plain = not given.corrected and (calendars.only or not calendars.all)
-    sql = timed_sql(moments, given.corrected, calendars, spans)
-    db.execute(f"CREATE OR REPLACE TEMP {'VIEW' if plain else 'TABLE'} timed_moments AS {sql}")
-    return "timed_moments"
-
-
-def _intervals(m: str) -> str:
-    """SQL: per case that ever halted, the time spent in each state between its start and its last word.
-
-    Only the moments that lead to a state matter, and the start, which begins the first interval.
-    """
-    sums = ", ".join(
-        f"sum({unit}) FILTER (state = {state}) AS {what}_{unit}"
-        for what, state in _INTERVALS.items()
-        for unit in ("secs", "bus")
+def _given(moments: str, corrected: bool, calendars: Calendars, spans: int) -> str:
+    """SQL: the moments as `ordered` takes them."""
+    named = [*(segment for segment in SEGMENTS if segment != "source"), "score", "scale", "source_kept"]
+    hours = ["CAST(b AS BIGINT) AS b", "CAST(f AS BIGINT) AS f", "calendar"] if calendars.all else []
+    columns = ", ".join([*map(name, ["source", "case_id", "kind", "at_is", "s", "source_row", *named]), *hours])
+    timed = timed_sql(moments, corrected, calendars, spans)
+    return (
+        f'SELECT {columns}, epoch_us("at") AS us, "at" <= recorded_at AS timely, {_OUTSIDE} AS outside, '
+        f"epoch_us(due) AS due_us FROM ({timed})"
     )
-    own, case = "PARTITION BY source, case_id", "PARTITION BY source, case_id ORDER BY o"
-    first = f"min({{0}}) FILTER (kind = 'asked'), min({{0}}) FILTER (kind IN ({CUSTOMER})), min({{0}})"
-    starts = ", ".join(f"coalesce({first.format(unit)}) AS {unit}" for unit in ("o", "s", "b"))
-    return f"""
-        WITH halting AS (
-            SELECT source, case_id FROM {m} WHERE kind IN ('paused', 'held', 'reopened', {_END}) GROUP BY source, case_id
-            HAVING count(*) > 1 OR bool_or(kind NOT IN ({_END}))
-        ), starts AS (
-            SELECT source, case_id, {starts} FROM {m} SEMI JOIN halting USING (source, case_id) GROUP BY source, case_id
-        ), steps AS (
-            SELECT source, case_id, o, s, b, kind, NULL AS start_o
-            FROM {m} SEMI JOIN halting USING (source, case_id) WHERE {STATE} IS NOT NULL
-            UNION ALL SELECT source, case_id, o, s, b, NULL, o FROM starts
-        ), stages AS (
-            SELECT *, {state_sql()} AS state, max(start_o) OVER ({own}) AS begins_o,
-                   max(o) FILTER (kind IN ({WORDS})) OVER ({own}) AS word_o, lead(s) OVER ({case}) - s AS secs, lead(b) OVER ({case}) - b AS bus
-            FROM steps
-        )
-        SELECT source, case_id, {sums}
-        FROM (SELECT * REPLACE (CASE WHEN state < 3 OR o < word_o THEN state END AS state) FROM stages WHERE o >= begins_o)
-        GROUP BY source, case_id"""
-
-
-def _turns(m: str) -> str:
-    """SQL: per case, how long a further word of the customer waited for a person's answer once there had been a first one.
-
-    A turn begins with the first word after a reply and ends with the next reply; words in between belong to it.
-    What nobody had answered when the case was closed is no turn.
-    """
-    further, reply, end = (f"kind IN ({_list(kinds)})" for kinds in (_FURTHER, _REPLY, _ENDS))
-    before = "OVER (PARTITION BY source, case_id ORDER BY o ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
-    return f"""
-        SELECT source, case_id, count(to_s) AS turns, max(to_s - from_s) AS next_reply_secs, max(to_b - from_b) AS next_reply_bus,
-               max(from_s) FILTER (to_s IS NULL) AS turn_s, max(from_b) FILTER (to_s IS NULL) AS turn_b
-        FROM (SELECT source, case_id, part, min(s) FILTER ({further}) AS from_s, min(b) FILTER ({further}) AS from_b,
-                     min(s) FILTER ({reply}) AS to_s, min(b) FILTER ({reply}) AS to_b
-              FROM (SELECT *, count(*) FILTER ({reply} OR {end}) {before} AS part, count(*) FILTER ({reply}) {before} AS replied
-                    FROM {m} SEMI JOIN (SELECT DISTINCT source, case_id FROM {m} WHERE {further}) USING (source, case_id)
-                    WHERE {further} OR {reply} OR {end})
-              WHERE replied > 0 GROUP BY source, case_id, part
-              HAVING count(*) FILTER ({further}) > 0 AND NOT bool_or({end}))
-        GROUP BY source, case_id"""
-
-
-def _promising(m: str) -> str:
-    """SQL: per case with several due times, how often another was named in time, and how often too late."""
-    due = "kind = 'promised' AND due IS NOT NULL"
-    return f"""
-        SELECT source, case_id, count(*) FILTER (due <> earlier AND "at" <= earlier) AS renegotiated,
-               count(*) FILTER (due <> earlier AND "at" > earlier) AS overrun
-        FROM (SELECT source, case_id, "at", due, lag(due) OVER (PARTITION BY source, case_id ORDER BY o) AS earlier
-              FROM {m} SEMI JOIN (SELECT source, case_id FROM {m} WHERE {due} GROUP BY source, case_id HAVING count(*) > 1)
-              USING (source, case_id) WHERE {due})
-        GROUP BY source, case_id"""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What needs the order of a case's moments, worked out for the few cases that have it."""
-
-    sql: Callable[[str], str]
-    columns: tuple[str, ...]
-    wanted: Callable[[Present], bool]
-
-
-_PARTS = {
-    "intervals": _Part(
-        _intervals,
-        tuple(f"{what}_{unit}" for what in _INTERVALS for unit in ("secs", "bus")),
-        lambda given: bool(given.kinds & set(_STATES)),
-    ),
-    "turns": _Part(
-        _turns,
-        ("turns", "next_reply_secs", "next_reply_bus", "turn_s", "turn_b"),
-        lambda given: bool(given.kinds & set(_FURTHER) and given.kinds & set(_REPLY)),
-    ),
-    "promising": _Part(
-        _promising,
-        ("renegotiated", "overrun"),
-        lambda given: "promised" in given.kinds and "due" in given.facts,
-    ),
-}
 
 
 def fold(db: duckdb.DuckDBPyConnection, moments: str, zone: str, calendars: Calendars) -> str:
     """Fold a table of moments: the SELECT of its cases, one row each; what it needs is left in the connection."""
-    given = present_in(db, moments)
-    m = timed(db, moments, given, calendars, open_hours(db, moments, calendars))
-    folded, joins = _aggregates(given, bool(calendars.all)), []
-    for called, part in _PARTS.items():
-        if part.wanted(given):
-            db.execute(f"CREATE OR REPLACE TEMP TABLE {called} AS {part.sql(m)}")
-            joins.append(f"LEFT JOIN {called} USING (source, case_id)")
-        else:
-            folded |= dict.fromkeys(part.columns, "CAST(NULL AS BIGINT)")
-    listed = ", ".join(f"{sql} AS {name(column)}" for column, sql in folded.items())
+    (corrected,) = db.sql(f"SELECT coalesce(bool_or(correction), false) FROM {moments}").fetchall()[0]
+    given = db.sql(_given(moments, corrected, calendars, open_hours(db, moments, calendars)))
+    db.register("case_rows", case_rows(Ordered(given.to_arrow_reader(1_000_000)), bool(calendars.all)))
     derived = _derived(zone)
     columns = ", ".join(
         f"CAST({derived.get(column, name(column))} AS {kind}) AS {name(column)}" for column, kind in TYPES.items()
     )
-    return f"""
-        SELECT {columns} FROM (SELECT source, case_id, {listed} FROM {m} GROUP BY source, case_id) {" ".join(joins)}
-    """
+    return f"SELECT {columns} FROM case_rows"

@@ -67,7 +67,7 @@ def _stopped(moments: Moments, one: Definition, only: str) -> str:
     if one.which == "first":
         found = f"min(o) FILTER ({stop}) OVER ({CASE})"
     else:  # counts while the case stays closed
-        word = f"max(o) FILTER (kind IN ({fold.WORDS})) OVER ({CASE})"
+        word = f"max(o) FILTER (kind IN ({fold.WORD})) OVER ({CASE})"
         found = f"CASE WHEN max(o) FILTER ({stop}) OVER ({CASE}) = {word} THEN {word} END"
     return f"""
         SELECT *, {found} AS stop_o
