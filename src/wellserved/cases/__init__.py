@@ -6,6 +6,7 @@ Only cases with new moments are folded again, and only their months are replaced
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -37,7 +38,7 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     changed = None
     if old.version >= 0 and all(old.facts.get(key) == value for key, value in _made_by(workspace, calendars).items()):
         changed = _changed(db, workspace, now, old)
-    log.view(db, "every_moment", now.files if changed is None else now.since(changed))
+    log.view(db, "every_moment", now.files if changed is None else now.since(changed.since))
     if changed is None:
         rows = _in_slices(db, workspace.zone, calendars, told)
         log.commit(workspace.cases, rows, "asked_month", noted, mode="overwrite", schema_mode="overwrite")
@@ -48,7 +49,7 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
         f"CREATE TEMP TABLE touched AS SELECT {columns} FROM every_moment SEMI JOIN changed USING (source, case_id)"
     )
     db.execute(f"CREATE TEMP TABLE refolded AS {fold_moments(db, 'touched', workspace.zone, calendars)}")
-    return _replace_months(db, workspace, old, noted)
+    return _replace_months(db, workspace, old, changed.months, noted)
 
 
 def _in_slices(
@@ -106,11 +107,18 @@ def is_current(workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> bo
     return all(old.facts.get(key) == value for key, value in wanted.items())
 
 
-def _changed(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> int | None:
-    """Leave the cases with new moments in `changed`; returns the month (yyyymm, UTC) of the earliest of their moments.
+@dataclass(frozen=True)
+class _Touched:
+    """What a refresh has to read and to write; the cases themselves stand in `changed`."""
 
-    None: all are folded again, since many changed or none is known to have.
-    """
+    since: int  # month of the earliest of their moments (yyyymm, UTC)
+    months: frozenset[int]  # in which they were asked for, as far as they were known
+
+
+def _changed(
+    db: duckdb.DuckDBPyConnection, workspace: Workspace, now: log.Snapshot, old: log.Snapshot
+) -> _Touched | None:
+    """Leave the cases with new moments in `changed`; None: all are folded again, since many changed or none is known to have."""
     folded = log.snapshot(workspace.log, int(old.facts["log_version"]))
     if not set(folded.files) <= set(now.files):  # the log was compacted
         return None
@@ -122,27 +130,29 @@ def _changed(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: log.Snaps
     if not count or count > MUCH * all_cases:  # another version without new moments: nothing says what changed
         return None
     first = "make_timestamp(min(first_s) * 1000000)"
-    known = f"SELECT CAST(year({first}) * 100 + month({first}) AS INTEGER) FROM old_cases SEMI JOIN changed USING (source, case_id)"
-    return int(db.sql(f"SELECT least(({known}), (SELECT min(month) FROM newest))").fetchall()[0][0])
+    since, months = db.sql(
+        f"SELECT CAST(year({first}) * 100 + month({first}) AS INTEGER), list(DISTINCT asked_month) "
+        "FROM old_cases SEMI JOIN changed USING (source, case_id)"
+    ).fetchall()[0]
+    (least,) = db.sql("SELECT min(month) FROM newest").fetchall()[0]
+    return _Touched(min(filter(None, (since, least))), frozenset(months or ()))
 
 
 def _replace_months(
-    db: duckdb.DuckDBPyConnection, workspace: Workspace, old: log.Snapshot, noted: dict[str, str]
+    db: duckdb.DuckDBPyConnection,
+    workspace: Workspace,
+    old: log.Snapshot,
+    before: frozenset[int],
+    noted: dict[str, str],
 ) -> int:
     """Rewrite the months in which a changed case was or is; everything else stays as it is on disk."""
-    before = "SELECT asked_month FROM old_cases SEMI JOIN changed USING (source, case_id)"
-    months = [
-        row[0]
-        for row in db.sql(
-            f"SELECT DISTINCT asked_month FROM (SELECT asked_month FROM refolded UNION ALL {before})"
-        ).fetchall()
-    ]
+    folded, after = db.sql("SELECT count(*), list(DISTINCT asked_month) FROM refolded").fetchall()[0]
+    months = sorted(before | set(after or ()))
     engine.view(db, "month_cases", old.of_months(months), TYPES)
     columns = ", ".join(name(column) for column in TYPES)
     rows = db.sql(
         f"SELECT {columns} FROM month_cases ANTI JOIN changed USING (source, case_id) UNION ALL SELECT {columns} FROM refolded"
     )
-    listed = ", ".join(map(str, sorted(months)))
-    predicate = f"asked_month IN ({listed})"
+    predicate = f"asked_month IN ({', '.join(map(str, months))})"
     log.commit(workspace.cases, rows, "asked_month", noted, mode="overwrite", predicate=predicate)
-    return int(db.sql("SELECT count(*) FROM refolded").fetchall()[0][0])
+    return int(folded)

@@ -95,8 +95,7 @@ def coded_quantile(coded: npt.NDArray[np.int64], p: float) -> tuple[float, float
     start = _edge(coded, max(min(first_running, int(low - around)), 0))
     stop = n
     if n > 10 * around:
-        ended = np.cumsum(1 - (coded & 1))
-        stop = _edge(coded, int(np.searchsorted(ended, high + around)))
+        stop = _edge(coded, _place_of_end(coded, math.ceil(high + around)))
     found = _kaplan_meier(coded, start, stop, p)
     early = start > 0 and found[1] <= coded[start] >> 1
     return _kaplan_meier(coded, 0, n, p) if early or (stop < n and not math.isfinite(found[2])) else found
@@ -110,6 +109,15 @@ def _first_running(coded: npt.NDArray[np.int64], high: int) -> int:
         if last > first and coded[first + running] & 1:
             return first + int(running)
     return n
+
+
+def _place_of_end(coded: npt.NDArray[np.int64], ends: int) -> int:
+    """The place of the wait with which so many have ended; the length where fewer have."""
+    place, running, looked = ends, 0, 0
+    while looked < place <= len(coded):  # each look goes on from the last one, by as many as were still waiting
+        running += int(np.count_nonzero(coded[looked:place] & 1))
+        looked, place = place, ends + running
+    return min(place - 1, len(coded)) if place <= len(coded) else len(coded)
 
 
 def _edge(coded: npt.NDArray[np.int64], place: int) -> int:

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wellserved.measure.interval import coded_quantile
 
@@ -26,18 +27,18 @@ def sorted_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Key, Wait
     segments: dict[str | None, int] = {}
     groups: list[Waits] = []
     waits: list[Waits] = []
-    for whole in batches:
-        batch = whole
-        for column in ("coded", "period"):
-            batch = batch.filter(batch[column].is_valid()) if batch[column].null_count else batch
-        if batch.num_rows:
-            groups.append(_numbered(batch, segments))
-            waits.append(batch["coded"].to_numpy().astype(np.int64, copy=False))
+    for batch in batches:
+        group, wait = _numbered(batch, segments), _whole(batch["coded"])
+        if batch["coded"].null_count or batch["period"].null_count:
+            known = pc.and_(batch["coded"].is_valid(), batch["period"].is_valid()).to_numpy(zero_copy_only=False)
+            group, wait = group[known], wait[known]
+        groups.append(group)
+        waits.append(wait)
     if not waits:
         return
     names = list(segments)
-    for group, found in split_sorted(groups, waits):
-        yield (group % _PERIODS - _EARLIEST, names[group // _PERIODS]), found
+    for number, found in split_sorted(groups, waits):
+        yield (number % _PERIODS - _EARLIEST, names[number // _PERIODS]), found
 
 
 _PERIODS, _EARLIEST = 1 << 19, 1 << 18  # room for every day number and every yyyymm
@@ -45,12 +46,20 @@ _PERIODS, _EARLIEST = 1 << 19, 1 << 18  # room for every day number and every yy
 
 def _numbered(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
     """The group of each row as one integer."""
-    found: Waits = _places(batch, segments) * _PERIODS + (batch["period"].to_numpy() + _EARLIEST)
+    found: Waits = _places(batch, segments) * _PERIODS + (_whole(batch["period"]) + _EARLIEST)
+    return found
+
+
+def _whole(column: pa.Array) -> Waits:
+    """Numbers; a missing one is 0."""
+    found: Waits = column.fill_null(0).to_numpy().astype(np.int64, copy=False)
     return found
 
 
 def _places(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
     """The number of each row's segment; new segments are numbered as they come."""
+    if batch["segment"].null_count == batch.num_rows:  # not split at all
+        return np.full(batch.num_rows, segments.setdefault(None, len(segments)), dtype=np.int64)
     words = batch["segment"].dictionary_encode()
     names = [*words.dictionary.to_pylist(), None] if words.null_count else words.dictionary.to_pylist()
     numbers = np.array([segments.setdefault(name, len(segments)) for name in names], dtype=np.int64)
@@ -81,8 +90,7 @@ def split_sorted(groups: list[Waits], waits: list[Waits]) -> Iterator[tuple[int,
     """Sort by group, then wait, and cut between the groups; the parts that come in are used up."""
     if not any(map(len, waits)):
         return
-    least, least_group = min(int(part.min()) for part in waits), min(int(part.min()) for part in groups)
-    most, most_group = max(int(part.max()) for part in waits), max(int(part.max()) for part in groups)
+    (least, most), (least_group, most_group) = _range(waits), _range(groups)
     bits = (most - least).bit_length()
     if bits + (most_group - least_group).bit_length() > 63:
         yield from _split_apart(np.concatenate(groups), np.concatenate(waits))
@@ -101,6 +109,12 @@ def split_sorted(groups: list[Waits], waits: list[Waits]) -> Iterator[tuple[int,
         end = int(np.searchsorted(both, ((number + 1) << bits) - 1, side="right"))
         yield number + least_group, (both[start:end] & ((1 << bits) - 1)) + least
         start = end
+
+
+def _range(parts: Iterable[Waits]) -> tuple[int, int]:
+    """The least and the most of them all."""
+    some = [part for part in parts if len(part)]
+    return min(int(part.min()) for part in some), max(int(part.max()) for part in some)
 
 
 def _split_apart(groups: Waits, waits: Waits) -> Iterator[tuple[int, Waits]]:
