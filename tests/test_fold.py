@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,11 @@ from tests.test_clocks import CALENDARS, some_case
 from wellserved import cases, log
 from wellserved.actions import ask_measures, import_file, opened
 from wellserved.cli import app
+from wellserved.engine import duckdb
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, find_measure
 from wellserved.moments import NotComputed
+from wellserved.record import finished, own_columns
 from wellserved.workspace import Workspace, create_workspace
 
 MAPPING = """
@@ -250,7 +252,7 @@ def test_who_comes_back_within_a_week_was_not_helped_at_the_first_contact(tmp_pa
 def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for size, called in ((10**9, "whole"), (400, "slices")):
-        monkeypatch.setattr(cases, "SLICE", size)
+        monkeypatch.setattr(cases.fold, "SLICE", size)
         workspace = create_workspace(tmp_path / called, "America/New_York")
         for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz"):
             import_file(workspace, sample(name), now=NOW)
@@ -259,3 +261,22 @@ def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: 
         assert log.snapshot(workspace.cases).version >= 0
     assert len(found[0]) > 5_000
     assert found[0] == found[1]
+
+
+def test_what_is_withdrawn_before_it_was_ever_folded_leaves_nothing_and_hinders_nothing(tmp_path: Path) -> None:
+    workspace = made(tmp_path, [f"{case}, 1, asked" for case in range(20)])
+    ask_measures(workspace, Question((find_measure("asked"),)))  # folds them
+    for said, content in (("time", 1), ("withdrawn", 2)):
+        fact = {"at": "TIMESTAMPTZ '2024-01-05 00:00:00+00'", "at_is": f"'{said}'", "kind": "'failed'", "case_id": "'never folded'",
+                "source_ref": "'r'", "source_row": "0", "content": str(content)}  # fmt: skip
+        with workspace.writing() as scratch:
+            db = duckdb.connect(workspace.log, scratch=scratch)
+            db.execute(
+                f"CREATE TEMP TABLE batch AS {finished(f'SELECT {own_columns(fact)}', 'journal', NOW + timedelta(hours=content), 'journal')}"
+            )
+            log.append(db, workspace, "batch", False, "journal")
+    with workspace.writing() as scratch:
+        assert cases.refresh(workspace, scratch, lambda *_: None) == 0
+        assert cases.refresh(workspace, scratch, lambda *_: None) == 0
+    assert value(workspace, "asked") == (21, 21.0)
+    assert log.snapshot(workspace.cases).facts["log_version"] == str(log.snapshot(workspace.log).version)

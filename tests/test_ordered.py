@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellserved.calendar import Calendars, parse_calendars
+from wellserved.cases import fold as fold_module
 from wellserved.cases.fold import TYPES, fold
 from wellserved.moments import KINDS, MOMENT_COLUMNS
 
@@ -44,7 +45,8 @@ def moments(seed: int, many: int) -> list[dict[str, object]]:
             "source": rng.choice("xy"), "team": rng.choice([None, "a", "b"]), "person_id": rng.choice([None, "p", "q", "r"]), "source_row": rng.randrange(3),
             "due": (at + rng.randrange(9) * 3_600) * 1_000_000 if kind == "promised" else None, "source_kept": rng.choice([None, True, False]),
             "score": float(rng.randrange(1, 6)) if kind == "rated" else None, "scale": "csat5" if kind == "rated" else None,
-            "from_team": rng.choice([None, "a"]) if kind == "rated" else None, "recorded_at": 1_800_000_000_000_000, "correction": False,
+            "from_team": rng.choice([None, "a"]) if kind == "rated" else None, "recorded_at": 1_800_000_000_000_000,
+            "correction": rng.random() < 0.02, "content": rng.getrandbits(62),
         })  # fmt: skip
     return found
 
@@ -85,7 +87,14 @@ def test_no_moments_are_no_cases(db: duckdb.DuckDBPyConnection, calendars: Calen
 
 def test_a_broken_word_is_known_and_a_missing_one_is_not(db: duckdb.DuckDBPyConnection) -> None:
     """False is a value: the source's own word on a promise, where the last moment says nothing of it."""
-    said = {"source": "x", "at_is": "time", "source_row": 1, "recorded_at": 1_800_000_000_000_000, "correction": False}
+    said = {
+        "source": "x",
+        "at_is": "time",
+        "source_row": 1,
+        "recorded_at": 1_800_000_000_000_000,
+        "correction": False,
+        "content": 1,
+    }
     rows = [
         {**said, "case_id": "1", "kind": "asked", "at": 0, "source_kept": False},
         {**said, "case_id": "1", "kind": "resolved", "at": 1_000_000, "source_kept": None},
@@ -94,3 +103,30 @@ def test_a_broken_word_is_known_and_a_missing_one_is_not(db: duckdb.DuckDBPyConn
     kept, asked = list(TYPES).index("source_kept"), list(TYPES).index("asked_s")
     assert [one[kept] for one in cases(db, rows, PLAIN)] == [False, None]
     assert [one[asked] for one in cases(db, rows, PLAIN)] == [0, -1]
+
+
+def test_parts_by_ranges_of_numbers_lose_nothing(
+    db: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers with quotes, capitals and letters beyond ASCII; corrections; far fewer numbers than parts."""
+    endings = ("a", "Z", "é", "'", "ß", "😀")
+    rows = [{**one, "case_id": str(one["case_id"]) + endings[place % 6]} for place, one in enumerate(moments(7, 900))]
+    whole = cases(db, rows, HOURS)
+    monkeypatch.setattr(fold_module, "SLICE", 20)
+    assert len(fold_module.parts(db, "given")) == 46
+    fold_module.fold_into(db, "folded", "given", "UTC", HOURS)
+    assert db.sql("SELECT * FROM folded ORDER BY source, case_id").fetchall() == whole
+
+
+def test_a_kind_of_a_later_version_is_a_moment_and_nothing_more(db: duckdb.DuckDBPyConnection) -> None:
+    said = {
+        "source": "x",
+        "case_id": "1",
+        "at_is": "time",
+        "source_row": 1,
+        "recorded_at": 1_800_000_000_000_000,
+        "content": 1,
+    }
+    rows = [{**said, "kind": "asked", "at": 0}, {**said, "kind": "levitated", "at": 1_000_000}]
+    found = dict(zip(TYPES, cases(db, rows, PLAIN)[0], strict=True))
+    assert (found["moments"], found["last_s"], found["closed"]) == (2, 1, 0)

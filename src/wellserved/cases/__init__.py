@@ -8,21 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from wellserved import log
 from wellserved.calendar import Calendars, load_calendars
-from wellserved.cases.fold import FOLDED_FROM
+from wellserved.cases import fold
 from wellserved.cases.fold import TYPES as TYPES
-from wellserved.cases.fold import fold as fold_moments
 from wellserved.engine import duckdb as engine
-from wellserved.engine.duckdb import name, text
+from wellserved.engine.duckdb import name
 from wellserved.workspace import Workspace
 
 FOLD = "8"  # version of the fold; another one rebuilds all cases
-SLICE = 3_000_000  # moments folded at a time
 MUCH = 0.3  # share of all cases above which everything is folded again
 
 
@@ -44,11 +43,11 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
         log.commit(workspace.cases, rows, "asked_month", noted, mode="overwrite", schema_mode="overwrite")
         engine.view(db, "all_cases", log.snapshot(workspace.cases).files, TYPES)
         return int(db.sql("SELECT count(*) FROM all_cases").fetchall()[0][0])
-    columns = ", ".join(map(name, FOLDED_FROM))
+    columns = ", ".join(map(name, fold.FOLDED_FROM))
     db.execute(
         f"CREATE TEMP TABLE touched AS SELECT {columns} FROM every_moment SEMI JOIN changed USING (source, case_id)"
     )
-    db.execute(f"CREATE TEMP TABLE refolded AS {fold_moments(db, 'touched', workspace.zone, calendars)}")
+    fold.fold_into(db, "refolded", "touched", workspace.zone, calendars)
     return _replace_months(db, workspace, old, changed.months, noted)
 
 
@@ -59,40 +58,16 @@ def _in_slices(
     told: Callable[[str, int, int], None],
 ) -> pa.RecordBatchReader:
     """All cases, folded a slice of them at a time, so that memory does not grow with the log."""
-    slices = _slices(db)
-
-    def folded(only: str) -> pa.RecordBatchReader:
-        db.execute(f"CREATE OR REPLACE TEMP VIEW slice AS SELECT * FROM every_moment WHERE {only}")
-        return db.sql(fold_moments(db, "slice", zone, calendars)).to_arrow_reader(100_000)
-
-    first = folded(slices[0])
+    many = fold.parts(db, "every_moment")
+    first = db.sql(fold.fold(db, many[0], zone, calendars)).to_arrow_reader(100_000)
 
     def batches() -> Iterator[pa.RecordBatch]:
         yield from first
-        for place, only in enumerate(slices[1:], 1):
-            told("Folding cases", place, len(slices))
-            yield from folded(only)
+        for place, part in enumerate(many[1:], 1):
+            told("Folding cases", place, len(many))
+            yield from db.sql(fold.fold(db, part, zone, calendars)).to_arrow_reader(100_000)
 
     return pa.RecordBatchReader.from_batches(first.schema, batches())
-
-
-def _slices(db: duckdb.DuckDBPyConnection) -> list[str]:
-    """SQL: which moments fold together, by ranges of the case's number of about SLICE moments each.
-
-    Numbers mostly grow with time, so that a range lies in few files, and the others are passed over unread.
-    """
-    (moments,) = db.sql("SELECT count(*) FROM every_moment").fetchall()[0]
-    many = moments // SLICE
-    if not many:
-        return ["true"]
-    drawn = "SELECT case_id FROM every_moment USING SAMPLE reservoir(20000 ROWS) REPEATABLE (1)"
-    found = sorted(row[0] for row in db.sql(drawn).fetchall())
-    borders = [text(found[len(found) * place // (many + 1)]) for place in range(1, many + 1)]
-    lows, highs = (
-        ["", *(f"case_id >= {border}" for border in borders)],
-        [*(f"case_id < {border}" for border in borders), ""],
-    )
-    return [" AND ".join(filter(None, pair)) for pair in zip(lows, highs, strict=True)]
 
 
 def _made_by(workspace: Workspace, calendars: Calendars) -> dict[str, str]:
@@ -153,6 +128,11 @@ def _replace_months(
     rows = db.sql(
         f"SELECT {columns} FROM month_cases ANTI JOIN changed USING (source, case_id) UNION ALL SELECT {columns} FROM refolded"
     )
-    predicate = f"asked_month IN ({', '.join(map(str, months))})"
-    log.commit(workspace.cases, rows, "asked_month", noted, mode="overwrite", predicate=predicate)
+    # No month at all: what came was withdrawn before it was ever folded, and only the log's version is to be noted.
+    how: dict[str, Any] = (
+        {"mode": "overwrite", "predicate": f"asked_month IN ({', '.join(map(str, months))})"}
+        if months
+        else {"mode": "append"}
+    )
+    log.commit(workspace.cases, rows, "asked_month", noted, **how)
     return int(folded)

@@ -1,23 +1,25 @@
-"""The fold as SQL: one row a case, from its moments alone."""
+"""One row a case, from its moments alone: the clocks, and what follows from a case's own columns, as SQL; the rest is `ordered`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import duckdb
 
 from wellserved.calendar import Calendars, hours_table
-from wellserved.cases.ordered import CUSTOMERS, ENDS, INTERVALS, RANKS, STATES, WORDS, Ordered, case_rows
+from wellserved.cases.ordered import CUSTOMERS, ENDS, INTERVALS, RANKS, STATES, TIES, WORDS, Ordered, case_rows
 from wellserved.engine.duckdb import name, text
 from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, SEGMENTS
 
 TYPES = {column.name: column.type for column in CASE_COLUMNS}
-
+SLICE = 3_000_000  # moments folded at a time; half a kilobyte of memory each
+_ROWS = "rows_of_cases"  # what `ordered` gave, before the rest follows from it
 
 FOLDED_FROM = tuple(
     column.name
     for column in MOMENT_COLUMNS
-    if column.name not in ("content", "source_ref", "text", "amount", "currency", "import_id", "month", "internal")
+    if column.name not in ("source_ref", "text", "amount", "currency", "import_id", "month", "internal")
 )
 """The columns of the log that the fold reads."""
 
@@ -68,10 +70,7 @@ def _derived(zone: str) -> dict[str, str]:
         "full_secs": f"CASE WHEN {ended} THEN last_end_s - asked_s END",
         "full_bus": f"CASE WHEN {ended} THEN {_business('last_end')} END",
         "asked_time": local("asked_s", zone, "time"),
-        "turns": "coalesce(turns, 0)",
         "turn_bus": "turn_b - asked_b",
-        "renegotiated": "coalesce(renegotiated, 0)",
-        "overrun": "coalesce(overrun, 0)",
         "state_s": "CASE WHEN state_s IS NOT NULL THEN greatest(state_s, asked_s) END",
         "state_bus": "CASE WHEN state_b IS NOT NULL THEN greatest(state_b - asked_b, 0) END",
         "clock_from": "clock_now + asked_b",
@@ -87,7 +86,6 @@ def _derived(zone: str) -> dict[str, str]:
         ),
         "closed_first": "CAST(coalesce(first_resolved_s < asked_s, false) AS INTEGER)",
         "due_first": "CAST(coalesce(due_s < asked_s, false) AS INTEGER)",
-        **{f"{what}_secs": f"coalesce({what}_secs, 0)" for what in INTERVALS},
         **{f"{what}_bus": f"CASE WHEN asked_b IS NOT NULL THEN coalesce({what}_bus, 0) END" for what in INTERVALS},
     }
     for anchor, seconds in (("asked", "asked_s"), ("resolved", derived["resolved_s"]), ("due", "due_s")):
@@ -121,9 +119,10 @@ def timed_sql(moments: str, corrected: bool, calendars: Calendars, spans: int) -
     """
     newest = "row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC) = 1"
     latest = f"QUALIFY {newest} AND at_is <> 'withdrawn'"
-    # Moments of one instant are ordered by row, those of one row by what leads to what.
+    # Moments of one instant are ordered by row, those of one row by what leads to what, and those alike in all by content.
     ranks = " ".join(f"WHEN {text(kind)} THEN {rank}" for kind, rank in RANKS.items())
-    order = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 256 + CASE kind {ranks} ELSE 0 END'
+    places = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 256 + CASE kind {ranks} ELSE 0 END'
+    order = f"({places}) * {TIES} + (content & {TIES - 1})"
     # A team's rating of another names the rated team, which need not have the case.
     had = f"CASE WHEN kind = 'rated' AND NOT {_OUTSIDE} THEN NULL ELSE team END AS team"
     latest = latest if corrected else ""
@@ -198,17 +197,45 @@ def _given(moments: str, corrected: bool, calendars: Calendars, spans: int) -> s
     timed = timed_sql(moments, corrected, calendars, spans)
     return (
         f'SELECT {columns}, epoch_us("at") AS us, "at" <= recorded_at AS timely, {_OUTSIDE} AS outside, '
-        f"epoch_us(due) AS due_us FROM ({timed})"
+        f"epoch_us(due) AS due_us, CAST(content & {TIES - 1} AS BIGINT) AS tie FROM ({timed})"
     )
 
 
-def fold(db: duckdb.DuckDBPyConnection, moments: str, zone: str, calendars: Calendars) -> str:
-    """Fold a table of moments: the SELECT of its cases, one row each; what it needs is left in the connection."""
-    (corrected,) = db.sql(f"SELECT coalesce(bool_or(correction), false) FROM {moments}").fetchall()[0]
-    given = db.sql(_given(moments, corrected, calendars, open_hours(db, moments, calendars)))
-    db.register("case_rows", case_rows(Ordered(given.to_arrow_reader(1_000_000)), bool(calendars.all)))
+def parts(db: duckdb.DuckDBPyConnection, moments: str) -> list[str]:
+    """SQL: the moments of a table, cut by ranges of the case's number into parts of about SLICE moments each.
+
+    Numbers mostly grow with time, so that a range lies in few files, and the others are passed over unread.
+    """
+    (count,) = db.sql(f"SELECT count(*) FROM {moments}").fetchall()[0]
+    if not count // SLICE:
+        return [moments]
+    drawn = f"SELECT case_id FROM {moments} USING SAMPLE reservoir(20000 ROWS) REPEATABLE (1)"
+    found = sorted(row[0] for row in db.sql(drawn).fetchall())
+    many = count // SLICE + 1
+    borders = [text(found[len(found) * place // many]) for place in range(1, many)]
+    ranges = [
+        " AND ".join([*([f"case_id >= {low}"] if low else []), *([f"case_id < {high}"] if high else [])])
+        for low, high in pairwise(["", *borders, ""])
+    ]
+    return [f"(SELECT * FROM {moments} WHERE {only})" for only in ranges]
+
+
+def fold(db: duckdb.DuckDBPyConnection, part: str, zone: str, calendars: Calendars) -> str:
+    """Fold moments that fit into memory: the SELECT of their cases, one row each, to be read before the next fold."""
+    db.unregister(_ROWS)
+    (corrected,) = db.sql(f"SELECT coalesce(bool_or(correction), false) FROM {part}").fetchall()[0]
+    given = db.sql(_given(part, corrected, calendars, open_hours(db, part, calendars)))
+    db.register(_ROWS, case_rows(Ordered(given.to_arrow_reader(1_000_000)), bool(calendars.all)))
     derived = _derived(zone)
     columns = ", ".join(
         f"CAST({derived.get(column, name(column))} AS {kind}) AS {name(column)}" for column, kind in TYPES.items()
     )
-    return f"SELECT {columns} FROM case_rows"
+    return f"SELECT {columns} FROM {_ROWS}"
+
+
+def fold_into(db: duckdb.DuckDBPyConnection, table: str, moments: str, zone: str, calendars: Calendars) -> None:
+    """Fold a table of moments into a temporary table of cases, a part at a time."""
+    for place, part in enumerate(parts(db, moments)):
+        begin = f"INSERT INTO {table}" if place else f"CREATE TEMP TABLE {table} AS"
+        db.execute(f"{begin} {fold(db, part, zone, calendars)}")
+    db.unregister(_ROWS)

@@ -21,6 +21,7 @@ from wellserved.moments import KINDS, SEGMENTS
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Columns = dict[str, pa.Array]
+Clocks = Mapping[str, Ints | None]  # seconds of each moment, in order
 
 CUSTOMERS: Final = tuple(kind for kind, (side, _) in KINDS.items() if side == "customer")
 ENDS: Final = ("resolved", "abandoned", "merged")
@@ -30,7 +31,9 @@ STATES: Final = {"reopened": 0, "resumed": 0, "paused": 1, "held": 2, **dict.fro
 _LEADS: Final = {"reopened": 1, "resumed": 2, "paused": 3, "held": 3, **dict.fromkeys(ENDS, 4)}
 RANKS: Final = {kind: _LEADS.get(kind, 0) * len(KINDS) + place for place, kind in enumerate(KINDS)}
 """Kind -> its order among moments of one instant and one row: what leads to what, and no two alike."""
+TIES: Final = 1 << 32  # what of a moment's content decides between two that are alike in all this
 INTERVALS: Final = {"paused": 1, "held": 2, "gap": 3}  # sums of stretches -> the state they are spent in
+_UNITS: Final = {"s": "secs", "b": "bus"}  # clock -> the ending of columns that hold a span on it
 _REPLIES, _FURTHER = ("replied", "explained"), ("chased", "complained", "returned")
 _COUNTS: Final = {
     "replies": _REPLIES, "resolutions": ("resolved",), "reopens": ("reopened",), "chases": ("chased",),
@@ -38,24 +41,26 @@ _COUNTS: Final = {
     "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",), "surveys": ("surveyed",),
 }  # fmt: skip
 _KIND = {kind: place for place, kind in enumerate(KINDS)}
+_OTHER = len(KINDS)  # a kind that this version does not know: it is a moment of its case, and nothing more
+_LEADS_TO = np.array([*(STATES.get(kind, 0) for kind in KINDS), 0], dtype=np.int64)
 _FACTS = tuple(segment for segment in SEGMENTS if segment != "source")
 
 
 class Ordered:
     """The moments of whole cases, sorted; a place is where a moment stands, -1 that there is none.
 
-    `given`: source, case_id, kind, at_is, us and s (microseconds and seconds since 1970), source_row, timely (it happened
-    before it was recorded), outside (no team's rating of another), due_us, score, scale, source_kept, the segments, and,
+    `given`: source, case_id, kind, at_is, us and s (microseconds and seconds since 1970), source_row, tie, timely (it
+    happened before it was recorded), outside (no team's rating of another), due_us, score, scale, source_kept, the segments, and,
     with opening hours, b, f and calendar.
     """
 
     def __init__(self, given: pa.RecordBatchReader) -> None:
         self.given = _whole(given)
         kinds = _encoded(self.given["kind"])
-        names = np.array([_KIND[kind] for kind in kinds.dictionary.to_pylist()] or [0], dtype=np.int8)
-        kind, case = names[kinds.indices.to_numpy()], _numbered(self.given)
-        ranks = np.array([RANKS[name] for name in KINDS], dtype=np.int16)
-        self.row = _sorted(case, self._ints("us"), self._ints("source_row"), ranks[kind])
+        codes = np.array([_KIND.get(kind, _OTHER) for kind in kinds.dictionary.to_pylist()] or [0], dtype=np.int8)
+        kind, case = codes[kinds.indices.to_numpy()], _case_numbers(self.given)
+        ranks = np.array([*RANKS.values(), 0], dtype=np.int16)
+        self.row = _sorted(case, self._ints("us"), (self._ints("source_row"), ranks[kind], self._ints("tie")))
         self.case, self.kind = case[self.row], kind[self.row]
         self.s = self._ints("s")[self.row]
         self._by_kind: Ints = np.argsort(self.kind, kind="stable")
@@ -84,7 +89,7 @@ class Ordered:
         return self._truths(self.given[name])
 
     def _truths(self, column: pa.Array) -> Bools:
-        found: Bools = column.to_numpy(zero_copy_only=False)
+        found: Bools = column.fill_null(False).to_numpy(zero_copy_only=False)
         return found[self.row]
 
     @cached_property
@@ -106,9 +111,9 @@ class Ordered:
         ]
         if len(found) == 1:
             return found[0]
-        both = np.concatenate(found)
-        both.sort()
-        return both
+        together = np.concatenate(found)
+        together.sort()
+        return together
 
     def first(self, places: Ints) -> Ints:
         """The first of these places in each case."""
@@ -133,7 +138,7 @@ class Ordered:
 
 
 def _whole(given: pa.RecordBatchReader) -> dict[str, pa.Array]:
-    """The columns, each in one piece; its parts are given up one column at a time, so that nothing is held twice."""
+    """The columns, each in one piece."""
     parts: dict[str, list[pa.Array]] = {
         name: [pa.array([], given.schema.field(name).type)] for name in given.schema.names
     }
@@ -143,8 +148,10 @@ def _whole(given: pa.RecordBatchReader) -> dict[str, pa.Array]:
     return {name: pa.concat_arrays(parts.pop(name)) for name in given.schema.names}
 
 
-def at(values: Ints, places: Ints) -> pa.Array:
-    """Numbers, in order, at a place of each case."""
+def at(values: Ints | None, places: Ints) -> pa.Array:
+    """Numbers, in order, at a place of each case; no numbers are missing ones."""
+    if values is None:
+        return pa.nulls(len(places), pa.int64())
     return pa.array(values[places], mask=places < 0)
 
 
@@ -153,7 +160,7 @@ def _encoded(column: pa.Array) -> pa.DictionaryArray:
     return pc.dictionary_encode(column, null_encoding="encode")
 
 
-def _numbered(given: Mapping[str, pa.Array]) -> Ints:
+def _case_numbers(given: Mapping[str, pa.Array]) -> Ints:
     """The case of each row, from 0 on."""
     cases, sources = _encoded(given["case_id"]), _encoded(given["source"])
     number: Ints = cases.indices.to_numpy().astype(np.int64)
@@ -163,8 +170,8 @@ def _numbered(given: Mapping[str, pa.Array]) -> Ints:
     return number
 
 
-def _sorted(case: Ints, us: Ints, row: Ints, rank: npt.NDArray[np.int16]) -> Ints:
-    """The rows by case, instant, row of the file, rank, and their order in the log.
+def _sorted(case: Ints, us: Ints, ties: tuple[npt.NDArray[np.integer[Any]], ...]) -> Ints:
+    """The rows by case, instant, and what decides between those of one instant, the first before the others.
 
     Case and second fit into one integer, which sorts many times as fast as four columns; only rows that are alike in both
     are then sorted by all.
@@ -175,7 +182,7 @@ def _sorted(case: Ints, us: Ints, row: Ints, rank: npt.NDArray[np.int16]) -> Int
     second -= second.min()
     bits = int(second.max()).bit_length()
     if bits + int(case.max()).bit_length() > 63:
-        whole: Ints = np.lexsort((rank, row, us, case))
+        whole: Ints = np.lexsort((*ties[::-1], us, case))
         return whole
     key = (case << bits) | second
     order: Ints = np.argsort(key)
@@ -183,7 +190,7 @@ def _sorted(case: Ints, us: Ints, row: Ints, rank: npt.NDArray[np.int16]) -> Int
     same = key[1:] == key[:-1]
     alike = np.r_[False, same] | np.r_[same, False]
     few = order[alike]
-    order[alike] = few[np.lexsort((few, rank[few], row[few], us[few], case[few]))]
+    order[alike] = few[np.lexsort((*(tie[few] for tie in ties[::-1]), us[few], case[few]))]
     return order
 
 
@@ -192,9 +199,8 @@ def case_rows(m: Ordered, hours: bool) -> pa.Table:
     columns: dict[str, Any] = {name: m.taken(name, m.end) for name in ("source", "case_id")}
     columns |= {fact: m.taken(fact, _last_known(m, fact)) for fact in (*_FACTS, "source_kept")}
     columns |= {name: m.count(m.some(*kinds)) for name, kinds in _COUNTS.items()}
-    columns |= _facts(m) | _stretches(m, hours) | _turns(m, hours) | _promises(m)
-    for unit in ("s", "b"):
-        columns |= _clock(m, unit, m.s if unit == "s" else m.column("b") if hours else None)
+    clocks = {"s": m.s, "b": m.column("b") if hours else None}  # calendar time, and opening hours where there are any
+    columns |= _facts(m) | _clocks(m, clocks) | _stretches(m, clocks) | _turns(m, clocks) | _promises(m)
     nothing = pa.nulls(m.cases, pa.int64())
     columns["calendar"] = m.taken("calendar", m.end) if hours else pa.nulls(m.cases, pa.string())
     columns["clock_now"] = pa.array((m.column("f") - m.column("b"))[m.end]) if hours else nothing
@@ -206,28 +212,25 @@ def _last_known(m: Ordered, fact: str) -> Ints:
     return m.last(np.flatnonzero(m.has(fact))) if m.given[fact].null_count else m.end
 
 
-def _clock(m: Ordered, unit: str, clock: Ints | None) -> Columns:
-    """What a case's moments say on one clock, which only goes forward."""
-    sure = m.sure
+def _clocks(m: Ordered, clocks: Clocks) -> Columns:
+    """When what happened, on each clock; a clock only goes forward."""
     resolved, ends = m.some("resolved"), m.some(*ENDS)
     places = {
         "asked": m.asked,
         "first_reply": m.first(m.some(*_REPLIES)),
-        "first_resolved": m.first(resolved[sure[resolved]]),
-        "last_end": m.last(ends[sure[ends]]),
+        "first_resolved": m.first(resolved[m.sure[resolved]]),
+        "last_end": m.last(ends[m.sure[ends]]),
         "state": m.last(m.some(*STATES)),
     }
-    nothing = pa.nulls(m.cases, pa.int64())
-    return {f"{name}_{unit}": nothing if clock is None else at(clock, place) for name, place in places.items()}
+    return {f"{name}_{unit}": at(clock, place) for unit, clock in clocks.items() for name, place in places.items()}
 
 
 def _facts(m: Ordered) -> Columns:
     """Single facts: the last word, what was rated, what was promised."""
     word, state, ends = m.last(m.some(*WORDS)), m.last(m.some(*STATES)), m.last(m.some(*ENDS))
-    states = np.array([STATES.get(kind, 0) for kind in KINDS], dtype=np.int64)
     rated, promised = m.some("rated"), m.some("promised")
     rated, promised = rated[m.true("outside")[rated]], promised[m.has("due_us")[promised]]
-    due = _floor_seconds(m.given["due_us"])
+    first_due, due = m.taken("due_us", m.first(promised)), m.taken("due_us", m.last(promised))
     return {
         "moments": pa.array(m.end - m.start + 1),
         "ratings": m.count(rated),
@@ -235,11 +238,11 @@ def _facts(m: Ordered) -> Columns:
         "first_handover_s": at(m.s, m.first(m.some("handed_over"))),
         "last_word": m.taken("kind", word),
         "last_end_at_is": m.taken("at_is", ends),
-        "state": at(states[m.kind], state),
+        "state": at(_LEADS_TO[m.kind], state),
         "stations": _different(m, "team"),
         "persons": _different(m, "person_id"),
-        "due_s": at(due[m.row], m.last(promised)),
-        "first_due_s": at(due[m.row], m.first(promised)),
+        "due_s": _seconds(due),
+        "first_due_s": _seconds(first_due),
         "score": m.taken("score", m.last(rated[m.has("score")[rated]])),
         "scale": m.taken("scale", m.last(rated[m.has("scale")[rated]])),
         "recovered_s": at(m.s, m.last(m.some("recovered"))),
@@ -247,10 +250,9 @@ def _facts(m: Ordered) -> Columns:
     }  # fmt: skip
 
 
-def _floor_seconds(us: pa.Array) -> Ints:
-    """Whole seconds; a missing instant is 0."""
-    found: Ints = us.fill_null(0).to_numpy() // 1_000_000
-    return found
+def _seconds(us: pa.Array) -> pa.Array:
+    """Whole seconds, rounded down."""
+    return pa.array(us.fill_null(0).to_numpy() // 1_000_000, mask=us.is_null().to_numpy(zero_copy_only=False))
 
 
 def _different(m: Ordered, fact: str) -> pa.Array:
@@ -268,8 +270,8 @@ def _changes(values: Ints) -> Ints:
     return found
 
 
-def _stretches(m: Ordered, hours: bool) -> Columns:
-    """The time spent in each state between a case's first ask and its last word, on both clocks."""
+def _stretches(m: Ordered, clocks: Clocks) -> Columns:
+    """The time spent in each state between a case's first ask and its last word, on each clock."""
     places = m.some(*STATES)
     case, kind = m.case[places], m.kind[places]
     state = _state_after(case, kind)
@@ -281,36 +283,35 @@ def _stretches(m: Ordered, hours: bool) -> Columns:
     found = np.flatnonzero(following < len(places))
     found = found[case[following[found]] == found]
     before = following[found] - 1
-    reached = (before >= 0) & (case[before] == found) if len(found) else np.zeros(0, dtype=np.bool_)
+    reached = (before >= 0) & (case[before] == found)
     fresh = ~(reached & (places[before] == start[found]))  # else the change itself begins the stretch
     froms = np.r_[places[here], start[found][fresh]]
     tos = np.r_[places[here + 1], places[following[found]][fresh]]
-    spent = np.r_[state[here], np.where(reached, state[before], 0)[fresh]] if len(state) else np.zeros(0, np.int64)
+    spent = np.r_[state[here], np.where(reached, state[before], 0)[fresh]]
     owner = m.case[froms]
     spent = np.where((spent < 3) | (froms < word[owner]), spent, -1)
     sums: Columns = {}
-    for unit, clock in (("secs", m.s), ("bus", m.column("b") if hours else None)):
-        for name, number in INTERVALS.items():
+    for name, number in INTERVALS.items():
+        of = np.flatnonzero(spent == number)
+        for unit, clock in clocks.items():
             if clock is None:
-                sums[f"{name}_{unit}"] = pa.nulls(m.cases, pa.int64())
+                sums[f"{name}_{_UNITS[unit]}"] = pa.nulls(m.cases, pa.int64())
                 continue
-            of = np.flatnonzero(spent == number)
             total = np.bincount(owner[of], weights=clock[tos[of]] - clock[froms[of]], minlength=m.cases)
-            sums[f"{name}_{unit}"] = pa.array(total.astype(np.int64))
+            sums[f"{name}_{_UNITS[unit]}"] = pa.array(total.astype(np.int64))
     return sums
 
 
 def _state_after(case: Ints, kind: npt.NDArray[np.int8]) -> Ints:
     """The state of a case after each of its changes: an end lasts until it is reopened."""
-    states = np.array([STATES.get(name, 0) for name in KINDS], dtype=np.int64)
     word = np.isin(kind, [_KIND[name] for name in WORDS])
-    last = np.maximum.accumulate(np.where(word, np.arange(len(kind)), -1)) if len(kind) else np.zeros(0, np.int64)
-    ended = (last >= 0) & (case[last] == case) & (states[kind[last]] == 3)
-    found: Ints = np.where(ended, 3, states[kind])
+    last = np.maximum.accumulate(np.where(word, np.arange(len(kind)), -1))
+    ended = (last >= 0) & (case[last] == case) & (_LEADS_TO[kind[last]] == 3)
+    found: Ints = np.where(ended, 3, _LEADS_TO[kind])
     return found
 
 
-def _turns(m: Ordered, hours: bool) -> Columns:
+def _turns(m: Ordered, clocks: Clocks) -> Columns:
     """How long a further word of the customer waited for a person's answer once there had been a first one.
 
     A turn begins with the first word after a reply and ends with the next reply; words in between belong to it.
@@ -329,14 +330,13 @@ def _turns(m: Ordered, hours: bool) -> Columns:
     waiting = m.last(froms[~done])
     columns: Columns = {
         "turns": pa.array(np.bincount(owner[done], minlength=m.cases)),
-        "turn_s": at(m.s, waiting),
-        "turn_b": at(m.column("b"), waiting) if hours else pa.nulls(m.cases, pa.int64()),
+        **{f"turn_{unit}": at(clock, waiting) for unit, clock in clocks.items()},
     }
-    for unit, clock in (("secs", m.s), ("bus", m.column("b") if hours else None)):
+    for unit, clock in clocks.items():
         longest = np.full(m.cases, -1, dtype=np.int64)
         if clock is not None:
             np.maximum.at(longest, owner[done], clock[tos[done]] - clock[froms[done]])
-        columns[f"next_reply_{unit}"] = pa.array(longest, mask=longest < 0)
+        columns[f"next_reply_{_UNITS[unit]}"] = pa.array(longest, mask=longest < 0)
     return columns
 
 
@@ -344,8 +344,8 @@ def _promises(m: Ordered) -> Columns:
     """How often another due time was named in time, and how often too late."""
     places = m.some("promised")
     places = places[m.has("due_us")[places]]
-    due = m.given["due_us"].fill_null(0).to_numpy()[m.row[places]]
-    us, case = m.column("us")[places], m.case[places]
+    rows, case = m.row[places], m.case[places]
+    due, us = m.given["due_us"].take(pa.array(rows)).to_numpy(), m.given["us"].take(pa.array(rows)).to_numpy()
     other = np.flatnonzero((case[1:] == case[:-1]) & (due[1:] != due[:-1]))
     late = us[1:][other] > due[:-1][other]
     return {

@@ -113,11 +113,14 @@ def _first_running(coded: npt.NDArray[np.int64], high: int) -> int:
 
 def _place_of_end(coded: npt.NDArray[np.int64], ends: int) -> int:
     """The place of the wait with which so many have ended; the length where fewer have."""
-    place, running, looked = ends, 0, 0
-    while looked < place <= len(coded):  # each look goes on from the last one, by as many as were still waiting
-        running += int(np.count_nonzero(coded[looked:place] & 1))
-        looked, place = place, ends + running
-    return min(place - 1, len(coded)) if place <= len(coded) else len(coded)
+    place = 0
+    while place < len(coded):
+        part = coded[place : place + max(ends, 65_536)]
+        ended = len(part) - int(np.count_nonzero(part & 1))
+        if ended >= ends:
+            return place + int(np.searchsorted(np.cumsum(1 - (part & 1)), ends))
+        ends, place = ends - ended, place + len(part)
+    return len(coded)
 
 
 def _edge(coded: npt.NDArray[np.int64], place: int) -> int:

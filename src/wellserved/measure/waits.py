@@ -28,7 +28,7 @@ def sorted_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Key, Wait
     groups: list[Waits] = []
     waits: list[Waits] = []
     for batch in batches:
-        group, wait = _numbered(batch, segments), _whole(batch["coded"])
+        group, wait = _numbered(batch, segments), _numbers(batch["coded"])
         if batch["coded"].null_count or batch["period"].null_count:
             known = pc.and_(batch["coded"].is_valid(), batch["period"].is_valid()).to_numpy(zero_copy_only=False)
             group, wait = group[known], wait[known]
@@ -46,13 +46,13 @@ _PERIODS, _EARLIEST = 1 << 19, 1 << 18  # room for every day number and every yy
 
 def _numbered(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
     """The group of each row as one integer."""
-    found: Waits = _places(batch, segments) * _PERIODS + (_whole(batch["period"]) + _EARLIEST)
+    found: Waits = _places(batch, segments) * _PERIODS + (_numbers(batch["period"]) + _EARLIEST)
     return found
 
 
-def _whole(column: pa.Array) -> Waits:
-    """Numbers; a missing one is 0."""
-    found: Waits = column.fill_null(0).to_numpy().astype(np.int64, copy=False)
+def _numbers(column: pa.Array) -> Waits:
+    """A missing one is 0."""
+    found: Waits = column.cast(pa.int64()).fill_null(0).to_numpy()
     return found
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from wellserved.calendar import Calendars
-from wellserved.cases.fold import FOLDED_FROM, fold
+from wellserved.cases.fold import FOLDED_FROM, fold_into
 from wellserved.engine.duckdb import DuckDB, name
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
@@ -96,8 +96,7 @@ class Looking:
                 CREATE TEMP TABLE {table}_moments AS SELECT {columns} FROM {self.moments} m
                 JOIN (SELECT source, case_id, {anchor}_s AS from_s FROM {self.scope.table}) USING (source, case_id)
                 WHERE epoch(m."at") <= from_s + {seconds}""")
-            folded = fold(self.db, f"{table}_moments", self.scope.zone, self.calendars)
-            self.db.execute(f"CREATE TEMP TABLE {table} AS {folded}")
+            fold_into(self.db, table, f"{table}_moments", self.scope.zone, self.calendars)
             self.db.execute(f"DROP TABLE {table}_moments")
             self.young[anchor, seconds] = replace(self.scope, table=table, age=(anchor, seconds))
         return self.young[anchor, seconds]
