@@ -106,6 +106,7 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
     )
     client = Client()
     client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.post("/customers/why", {"reason": "a complaint is looked into"})
     week = "{}-W{:02d}".format(*now.date().isocalendar()[:2])
     pages = {
         "today": "/", "journal": "/journal/", "journal, one word": "/journal/?word=missed", "an entry": f"/journal/{rows[1].id}/", "promises": "/promises/",

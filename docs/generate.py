@@ -36,7 +36,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away
 django.setup()
 
 from wellserved.actions.looking import COLUMNS  # noqa: E402
-from wellserved.store.access import DEEDS  # noqa: E402 - needs the settings above
+from wellserved.store.access import DEEDS, REASONS  # noqa: E402 - needs the settings above
 from wellserved.store.models import Role  # noqa: E402
 from wellserved.web.api import SCOPES  # noqa: E402
 from wellserved.web.door import PAGES  # noqa: E402
@@ -152,7 +152,7 @@ def vocabulary() -> str:
     many = [
         *WORDS, *(meaning for _kind, meaning, _others in WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Every),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(title for _name, title, _deed in PAGES),
-        *(label for _name, label in CARD), *SCOPES.values(), *(name.replace("_", " ") for name in fields),
+        *(label for _name, label in CARD), *SCOPES.values(), *REASONS, *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([

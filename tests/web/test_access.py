@@ -83,7 +83,7 @@ FORMS = {
     "shared": {"audience": "team"}, "follow": {"word": "note"}, "customers": {"name": "New"}, "customer": {"name": "Acme"}, "accounts": {"name": "New"},
     "account": {"name": "Acme Group"}, "causes": {"name": "New"}, "unlock": {"passphrase": "wrong"}, "people": {"username": "new2", "role": "member"},
     "person": {"role": "member", "is_active": "on"}, "invitation": {"password": "correct horse battery"}, "new_hook": {"sort": "standard"},
-    "new_key": {"name": "k", "scopes": "measures:read", "days": "3"}, "helped": {"do": "confirm"}, "me": {"first_name": "K"},
+    "say_why": {"reason": "the customer asked for it"}, "new_key": {"name": "k", "scopes": "measures:read", "days": "3"}, "helped": {"do": "confirm"}, "me": {"first_name": "K"},
 }  # fmt: skip
 
 

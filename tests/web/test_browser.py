@@ -151,6 +151,10 @@ def test_no_page_keeps_anybody_out(
         (theirs, "data/"),
         (theirs, "customers/"),
     ]
+    analyst, fourth = opened(
+        chromium, live_server, "quality", viewport={"width": 390, "height": 844}, color_scheme=scheme
+    )
+    wanted.append((fourth, "customers/"))  # where it says why
     out, nobody = opened(chromium, live_server, viewport={"width": 390, "height": 844}, color_scheme=scheme)
     wanted += [(nobody, "login/login/"), (nobody, lived_in["invitation"])]
     wanted += [
@@ -177,7 +181,7 @@ def test_no_page_keeps_anybody_out(
                 ),
                 full_page=True,
             )
-    for one in (context, lead, admin, out):
+    for one in (context, lead, admin, analyst, out):
         one.close()
     assert found == []
 

@@ -25,8 +25,8 @@ from wellserved.journal.book import Book
 from wellserved.journal.models import Entry, Keyring
 from wellserved.journal.vault import Locked, LockedError, unlock
 from wellserved.measure import Question, find_measure
-from wellserved.store.access import Scope
-from wellserved.store.models import Account, ApiKey, Customer, Invitation, Person, Shared, Team
+from wellserved.store.access import NAMES_SEEN, REASONS, Scope
+from wellserved.store.models import Account, ApiKey, Customer, Event, Invitation, Person, Shared, Team
 from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
@@ -365,3 +365,33 @@ def test_a_saved_row_is_the_row_to_the_microsecond(staff: House) -> None:
     assert [one["fields"]["at"] for one in lines] == ["2026-11-20T10:00:05.000400+00:00"]
     (back,) = serializers.deserialize("jsonl", json.dumps(lines[0]))
     assert back.object.at == Shared.objects.get(pk=row.pk).at == at
+
+
+def test_quality_sees_customers_by_number_until_it_says_why(staff: House, as_: As) -> None:
+    """Everywhere that a customer would be named; with a reason, for an hour, on record; what one began oneself always."""
+    row = sharing.share(staff.kim, {"word": "missed", "text": "x", "customer": "Acme"}, timezone.now(), "quality")
+    due = (timezone.now() + timedelta(hours=1)).isoformat()
+    sharing.share(
+        staff.kim, {"word": "promise", "text": "y", "customer": "Acme", "due": due}, timezone.now(), "quality"
+    )
+    browser, number = as_(staff.quality), Customer.objects.get(name="Acme").pk
+    pages = ("", "failures/", "promises/", f"shared/{row.id}/", "customers/")
+    for page in pages:
+        seen = browser.get(f"/{page}").content.decode()
+        assert "Acme" not in seen, page
+        assert (f"customer {number}" in seen) is (page != "customers/"), page
+    assert browser.get(f"/customers/{number}/").headers["Location"] == "/customers/"
+    for asked in ("by=customer_id", "where=customer_id=Acme"):
+        assert "Customers are not named here yet" in browser.get(f"/measures/asked/?{asked}").content.decode()
+    browser.post(f"/shared/{row.id}/follow", {"word": "note", "text": "looked into"})
+    own = Shared.objects.get(author=staff.quality)
+    assert browser.get(f"/shared/{own.id}/?change=1").content.decode().count("Acme") == 0
+    assert browser.post("/customers/why", {"reason": "curiosity"}).status_code == 404
+    browser.post("/customers/why", {"reason": REASONS[0]})
+    for page in pages:
+        assert "Acme" in browser.get(f"/{page}").content.decode(), page
+    kept = Event.objects.get(deed=NAMES_SEEN)
+    assert (kept.actor, kept.object) == ("quality", REASONS[0])
+    Event.objects.update(at=timezone.now() - timedelta(hours=2))
+    assert "Acme" not in browser.get("/failures/").content.decode()
+    assert "Acme" in as_(staff.lead).get("/failures/").content.decode()

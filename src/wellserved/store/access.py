@@ -6,11 +6,16 @@ the same answer as if it did not exist.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import cached_property
 from typing import Final
 
 from django.db.models import Q, QuerySet
 from django.http import Http404
+from django.utils import timezone
+from django.utils.translation import gettext
 
+from wellserved.errors import RequestError
 from wellserved.store.models import (
     Account,
     ApiKey,
@@ -33,7 +38,10 @@ DEEDS: Final[dict[str, tuple[frozenset[Role], str]]] = {
     "own": (_EVERYBODY, "one's own journal, promises, reports, keys and settings"),
     "share": (_SERVERS, "share moments with one's team, and change or withdraw them"),
     "read_shared": (_SERVERS, "moments that others shared with one's team, or with one's role"),
-    "read_customers": (_SERVERS | {Role.finance}, "names of customers, and what was shared about them"),
+    "read_customers": (
+        _SERVERS | {Role.finance},
+        "names of customers, and what was shared about them; quality for an hour once they have said why, on record",
+    ),
     "change_customers": (frozenset({Role.lead, Role.quality}), "add, merge and import customers; keep causes"),
     "read_accounts": (
         frozenset({Role.lead, Role.finance}),
@@ -57,6 +65,17 @@ def may(person: Person, deed: str) -> bool:
     return person.is_active and (person.role == Role.alone or bool(roles & DEEDS[deed][0]))
 
 
+REASONS: Final = (
+    "a complaint is looked into",
+    "a failure is made right",
+    "customers are merged or imported",
+    "the customer asked for it",
+)
+"""Why quality wants to see customers by name; a choice, so that the audit holds nothing that somebody wrote."""
+NAMES_SEEN: Final = "saw customers by name"
+_SEEN_FOR: Final = timedelta(hours=1)
+
+
 class Scope:
     """What one person can see of the store."""
 
@@ -68,6 +87,29 @@ class Scope:
     def exact(self) -> bool:
         """What accounts are worth to the cent: finance; a lead sees a span."""
         return may(self.person, "change_accounts")
+
+    @cached_property
+    def names(self) -> bool:
+        """Customers by name: everybody who may see customers; quality once they have said why, for an hour."""
+        if self.alone or self.person.role != Role.quality:
+            return True
+        since = timezone.now() - _SEEN_FOR
+        return Event.objects.filter(actor=self.person.username, deed=NAMES_SEEN, at__gte=since).exists()
+
+    def require_names(self, *columns: str | None) -> None:
+        """RequestError where a question is about customers one by one, and they are not to be named."""
+        if {"customer_id", "account_id"} & set(columns) and not self.names:
+            raise RequestError(
+                "Customers are not named here yet.", "Say on the page of customers why you want to know."
+            )
+
+    def customer_of(self, row: Shared) -> str:
+        """Whom a shared moment is about, by name or by number; one's own customers always by name."""
+        if row.customer is None:
+            return ""
+        if row.begun_by_id == self.person.pk or self.names:
+            return row.customer.name
+        return gettext("customer %(number)d") % {"number": row.customer.pk}
 
     def require(self, deed: str) -> None:
         """Http404 where it is not theirs to do."""

@@ -292,6 +292,7 @@ def question_of(key: ApiKey, name: str, given: Asked) -> Question:
     people = [value for column, value in question.where if column == "person_id"]
     if question.by == "person_id" or not all(scope.sees_person(one) for one in people):
         raise HttpError(404, "There is no such number.")
+    scope.require_names(question.by, *(column for column, _value in question.where))
     return question
 
 
@@ -315,7 +316,7 @@ def read_promises(request: HttpRequest) -> Any:
     scope, now = Scope(_needs(request, "promises:read").owner), timezone.now()
     found = sharing.promises(scope, now)
     return [
-        {"id": row.id, "customer": row.customer.name if row.customer else "", "service": row.service, "made": state.made, "due": state.due,
+        {"id": row.id, "customer": scope.customer_of(row), "service": row.service, "made": state.made, "due": state.due,
          "fate": state.fate, "renegotiated": state.renegotiated, "overrun": state.overrun}
         for row, state in sorted(found, key=lambda one: (one[1].due is None, one[1].due or now))
     ]  # fmt: skip

@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
 from wellserved.capture import WORDS
+from wellserved.store.access import Scope
+from wellserved.store.models import Shared
 
 register = template.Library()
 SCALE_NAMES = {
@@ -94,6 +96,12 @@ def amount(value: float | None) -> str:
 def short(text: str, letters: int) -> str:
     """Its beginning; a fifth of the cost of Django's own, which knows of markup."""
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
+
+
+@register.filter
+def customer(row: Shared, scope: Scope) -> str:
+    """Whom a shared moment is about, as far as its reader may know."""
+    return scope.customer_of(row)
 
 
 def drawn(page: str) -> SafeString:

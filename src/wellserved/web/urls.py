@@ -43,6 +43,7 @@ urlpatterns = [
     path("causes/", together.causes, name="causes"),
     path("customers/", together.customers, name="customers"),
     path("customers/file", together.customers_file, name="customers_file"),
+    path("customers/why", together.say_why, name="say_why"),
     path("customers/<int:id_>/", together.customer, name="customer"),
     path("customers/<int:id_>/merge", together.merge, name="merge"),
     path("customers/<int:id_>/part", together.part, name="part"),

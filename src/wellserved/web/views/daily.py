@@ -61,7 +61,7 @@ def ledger(scope: Scope, book: Book, now: datetime, closed: bool = False) -> lis
             named = str(page.facts.get("customer", "")), str(page.facts.get("service", ""))
             found.append(Promise(page.entry.id, "journal", str(page.facts.get("text", "")), *named, "", state, True))
     for row, state in sharing.promises(scope, now, since):
-        customer, mine = row.customer.name if row.customer else "", row.author_id == scope.person.pk
+        customer, mine = scope.customer_of(row), row.author_id == scope.person.pk
         found.append(Promise(row.id, "shared", row.text, customer, row.service, row.author.called, state, mine))
     far = datetime.max.replace(tzinfo=UTC)
     return sorted(found, key=lambda one: (one.state.closed is not None, one.state.due or far))
@@ -74,7 +74,12 @@ def today(request: HttpRequest) -> HttpResponse:
     ends = timezone.localtime(now).replace(hour=23, minute=59, second=59)
     promises = ledger(scope, book, now)
     due = [one for one in promises if one.state.due and one.state.due <= ends][:DUE]
-    listed = scope.shared().select_related(None).select_related("customer").only("text", "word", "at", "customer__name")
+    listed = (
+        scope.shared()
+        .select_related(None)
+        .select_related("customer")
+        .only("text", "word", "at", "begun_by", "customer__name")
+    )
     waiting = listed.filter(open=True, word="missed")[:5]
     said = listed.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     given = {

@@ -43,6 +43,7 @@ def guarded(request: HttpRequest, question: Question) -> Question:
     for value in named:
         if not scope.sees_person(value):
             raise Http404
+    scope.require_names(question.by, *(column for column, _value in question.where))
     return question
 
 

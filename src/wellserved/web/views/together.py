@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
 from wellserved.errors import RequestError
-from wellserved.store.access import Scope, may, note
+from wellserved.store.access import NAMES_SEEN, REASONS, Scope, may, note
 from wellserved.store.models import Account, Cause, Customer, Helper, Shared
 from wellserved.web.door import book_of, deed, person_of, scope_of
 from wellserved.web.forms import AccountForm, CauseForm, CustomerForm, FileForm, FollowForm, MergeForm, ShareForm
@@ -36,7 +36,8 @@ def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     scope = scope_of(request)
     row: Shared = get_object_or_404(scope.shared(), id=id_)
     mine = row.author_id == scope.person.pk
-    wanted = mine and (request.method == "POST" or "change" in request.GET)
+    known = scope.names or row.begun_by_id == scope.person.pk  # else its customer would stand in the form
+    wanted = mine and known and (request.method == "POST" or "change" in request.GET)
     form = ShareForm(request.POST or None, initial=_shown(row)) if wanted else None
     if request.method == "POST":
         if form is None:
@@ -183,19 +184,31 @@ def customers(request: HttpRequest) -> HttpResponseBase:
     chosen = scope.customers().select_related("account")
     if named:
         chosen = chosen.filter(name__icontains=named)
-    found = list(chosen[:SHOWN])
+    found = list(chosen[:SHOWN]) if scope.names else []
     failed = _failed(scope, "customer", [one.pk for one in found])
     may_change = may(scope.person, "change_customers")
-    merged = scope.merged() if may_change else []
+    merged = scope.merged() if may_change and scope.names else []
     rows = [(one, failed.get(one.pk, 0)) for one in found]
-    given = {"rows": rows, "form": form, "q": named, "may_change": may_change, "merged": merged}
+    given = {"rows": rows, "form": form, "q": named, "may_change": may_change, "merged": merged, "reasons": REASONS}
     return render(request, "customers.html", given)
+
+
+@deed("read_customers", "POST")
+def say_why(request: HttpRequest) -> HttpResponseBase:
+    """Why somebody of quality wants to see customers by name; it stands in the audit, and holds for an hour."""
+    reason = request.POST.get("reason", "")
+    if reason not in REASONS:
+        raise Http404
+    note(person_of(request), NAMES_SEEN, reason)
+    return redirect("customers")
 
 
 @deed("read_customers", "GET", "POST")
 def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
     """One customer: what was shared about them, what they are worth, and of whom they are a duplicate."""
     scope = scope_of(request)
+    if not scope.names:
+        return redirect("customers")
     row = scope.customers().filter(pk=id_).first()
     if row is None:
         duplicate = get_object_or_404(Customer.objects.select_related("merged_into"), pk=id_)
