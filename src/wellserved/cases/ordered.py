@@ -64,6 +64,7 @@ class Ordered:
         self.case, self.kind = case[self.row], kind[self.row]
         self.s = self._ints("s")[self.row]
         self._by_kind: Ints = np.argsort(self.kind, kind="stable")
+        self._some: dict[tuple[str, ...], Ints] = {}  # several columns are about the same kinds
         self._borders = np.searchsorted(self.kind[self._by_kind], np.arange(len(KINDS) + 1))
         self.start: Ints = np.flatnonzero(np.r_[True, self.case[1:] != self.case[:-1]])[: len(self.case)]
         self.cases = len(self.start)
@@ -106,14 +107,10 @@ class Ordered:
 
     def some(self, *kinds: str) -> Ints:
         """The places of the moments of these kinds."""
-        found = [
-            self._by_kind[self._borders[place] : self._borders[place + 1]] for place in (_KIND[kind] for kind in kinds)
-        ]
-        if len(found) == 1:
-            return found[0]
-        together = np.concatenate(found)
-        together.sort()
-        return together
+        if kinds not in self._some:
+            each = [self._by_kind[slice(*self._borders[_KIND[kind] : _KIND[kind] + 2])] for kind in kinds]
+            self._some[kinds] = each[0] if len(each) == 1 else np.sort(np.concatenate(each))
+        return self._some[kinds]
 
     def first(self, places: Ints) -> Ints:
         """The first of these places in each case."""

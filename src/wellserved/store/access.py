@@ -103,13 +103,15 @@ class Scope:
                 "Customers are not named here yet.", "Say on the page of customers why you want to know."
             )
 
+    def knows(self, row: Shared) -> bool:
+        """They may know by name whom a shared moment is about; what they began themselves they wrote."""
+        return row.begun_by_id == self.person.pk or self.names
+
     def customer_of(self, row: Shared) -> str:
-        """Whom a shared moment is about, by name or by number; one's own customers always by name."""
+        """Whom a shared moment is about, by name or by number."""
         if row.customer is None:
             return ""
-        if row.begun_by_id == self.person.pk or self.names:
-            return row.customer.name
-        return gettext("customer %(number)d") % {"number": row.customer.pk}
+        return row.customer.name if self.knows(row) else gettext("customer %(number)d") % {"number": row.customer.pk}
 
     def require(self, deed: str) -> None:
         """Http404 where it is not theirs to do."""

@@ -36,8 +36,8 @@ def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     scope = scope_of(request)
     row: Shared = get_object_or_404(scope.shared(), id=id_)
     mine = row.author_id == scope.person.pk
-    known = scope.names or row.begun_by_id == scope.person.pk  # else its customer would stand in the form
-    wanted = mine and known and (request.method == "POST" or "change" in request.GET)
+    # Its customer stands in the form.
+    wanted = mine and scope.knows(row) and (request.method == "POST" or "change" in request.GET)
     form = ShareForm(request.POST or None, initial=_shown(row)) if wanted else None
     if request.method == "POST":
         if form is None:
