@@ -6,14 +6,16 @@ import json
 import re
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from tests.web.conftest import House, book
+from wellserved.actions import sharing, weekly
 from wellserved.journal.models import Entry
+from wellserved.store.access import Scope
 from wellserved.store.models import Person, Shared
 
 As = Callable[[Person], Client]
@@ -289,3 +291,16 @@ def test_a_settled_promise_says_what_it_was(staff: House, as_: As) -> None:
     assert book(staff.kim).latest(1)[0].words == 'broken: promise: +"Blue Harbor" gets a call by tomorrow #calls'
     week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])
     assert "broken: Blue Harbor gets a call by tomorrow" in client.get(f"/reports/{week}/as/txt").content.decode()
+
+
+def test_what_falls_due_later_this_week_is_not_overdue(staff: House) -> None:
+    """The report of the week that runs speaks of today; a promise of the journal and a shared one alike."""
+    today = timezone.localdate()
+    monday = today - timedelta(days=today.weekday())
+    last = timezone.make_aware(datetime.combine(monday + timedelta(days=7), time())) - timedelta(seconds=1)
+    facts = {"word": "promise", "text": "a draft", "due": last.isoformat()}
+    book(staff.kim).write(facts)
+    sharing.share(staff.kim, facts, timezone.now(), "team")
+    assert "2 made; 0 kept, 0 late, 0 broken, 0 agreed anew; 0 overdue" in weekly.draft(
+        book(staff.kim), Scope(staff.kim), monday
+    )

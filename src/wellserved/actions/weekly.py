@@ -20,6 +20,7 @@ from wellserved.capture.promise import Fold
 from wellserved.journal.book import Book, Page
 from wellserved.moments import period_of
 from wellserved.store.access import Scope
+from wellserved.store.models import Shared
 
 Promised = list[tuple[Page, Fold]]
 _PDF = """
@@ -56,11 +57,13 @@ def draft(book: Book, scope: Scope, monday: date) -> str:
     start = datetime.combine(monday, time(0), zone)
     end = datetime.combine(monday + timedelta(days=7), time(0), zone)
     entries = book.between(start, end)
-    promised = book.promises(end, start - timedelta(days=365))
+    known = min(end, timezone.now())  # what falls due later this week is not overdue
+    promised = book.promises(known, start - timedelta(days=365))
+    shared = sharing.promises(scope, known, start - timedelta(days=365))
     before = book.count(start - timedelta(days=7), start, "missed")
     told: dict[str, list[str]] = {
         _("What went wrong, and what was done"): _failures(book, entries),
-        _("Promises"): _promises(promised, scope, start, end),
+        _("Promises"): _promises(promised, shared, scope, start, end),
         _("What customers said"): [_line(one) for one in entries if one.entry.word in ("thanks", "complaint", "gap")],
         _("Beside the week before"): [
             *_better(entries, before),
@@ -93,10 +96,11 @@ def _failures(book: Book, entries: Sequence[Page]) -> list[str]:
     return lines
 
 
-def _promises(promised: Promised, scope: Scope, start: datetime, end: datetime) -> list[str]:
+def _promises(
+    promised: Promised, shared: list[tuple[Shared, Fold]], scope: Scope, start: datetime, end: datetime
+) -> list[str]:
     """How promises that fell due or were settled in the week ended; those that were not kept in time by name."""
     found: list[tuple[str, Fold]] = [(_line(page), state) for page, state in promised]
-    shared = sharing.promises(scope, end, start - timedelta(days=365))
     found += [(sentence(row.text), state) for row, state in shared if row.author_id == scope.person.pk]
     settled = [one for one in found if one[1].closed and start <= one[1].closed < end]
     counts = {name: sum(state.fate == name for _what, state in settled) for name in ("kept", "late", "broken")}
