@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.oracle import walk_the_clock
-from wellserved.calendar import Calendar, Calendars, Clock, parse_calendars
+from wellserved.calendar import Calendar, Calendars, Clock, parse_calendars, wall_clock
 from wellserved.errors import CalendarError, RequestError
 
 OFFICE = """
@@ -207,3 +207,26 @@ def test_instants_outside_the_worked_out_days_are_refused() -> None:
     far = int((datetime(2024, 2, 1, tzinfo=UTC) + timedelta(days=40)).timestamp())
     with pytest.raises(RequestError, match="worked out from"):
         clock.at(np.array([far]))
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"]
+)
+def test_the_wall_clock_shows_what_the_zone_shows(zone: str) -> None:
+    """Half an hour's change, a day left out (Apia, 30 December 2011), before 1970, and the second of a change itself."""
+    draw = random.Random(zone)
+    seconds = [draw.randrange(-2_000_000_000, 4_000_000_000) for _ in range(400)]
+    seconds += [draw.randrange(1_325_000_000, 1_325_400_000) for _ in range(200)]
+    for year in (2011, 2024):
+        for hour in range(0, 366 * 24, 5):
+            seconds += [int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) + hour * 3600 + draw.randrange(-1, 2)]
+    shown = wall_clock(np.array(seconds), ZoneInfo(zone).key)
+    for second, found in zip(seconds, shown.tolist(), strict=True):
+        wall = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=UTC)
+        assert found == int(wall.timestamp()), second
+
+
+def test_the_wall_clock_knows_what_no_date_can_hold() -> None:
+    centuries = np.array([-(10**13), 0, 10**13])
+    assert wall_clock(centuries, "Asia/Tokyo")[1:].tolist() == [9 * 3600, 10**13 + 9 * 3600]
+    assert wall_clock(centuries[:0], "Asia/Tokyo").tolist() == []

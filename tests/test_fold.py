@@ -15,7 +15,7 @@ from tests.clock_oracle import Event, in_order, turns_of
 from tests.clock_workspace import workspace_of
 from tests.conftest import NOW, sample
 from tests.test_clocks import CALENDARS, some_case
-from wellserved import cases, log
+from wellserved import cases, log, months
 from wellserved.actions import ask_measures, import_file, opened
 from wellserved.cli import app
 from wellserved.engine import duckdb
@@ -250,17 +250,24 @@ def test_who_comes_back_within_a_week_was_not_helped_at_the_first_contact(tmp_pa
 
 
 def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = []
-    for size, called in ((10**9, "whole"), (400, "slices")):
-        monkeypatch.setattr(cases.fold, "SLICE", size)
+    found, parts, slices = [], [], []
+    for size, called in ((10**9, "whole"), (8_000, "slices"), (400, "parts")):
+        monkeypatch.setattr(cases.slices, "SLICE", size)
+        monkeypatch.setattr(months, "GROUP", size // 40)
+        monkeypatch.setattr(months, "HELD", size // 20)
         workspace = create_workspace(tmp_path / called, "America/New_York")
         for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz"):
             import_file(workspace, sample(name), now=NOW)
         with opened(workspace) as scope:
             found.append(scope.engine.ask("SELECT * FROM cases ORDER BY source, case_id").to_pylist())
-        assert log.snapshot(workspace.cases).version >= 0
+            files = log.snapshot(workspace.log).files
+            parts.append(cases.slices._Ends(scope.engine.db, cases.slices._groups(files)).parts)
+            slices.append(len(list(cases.slices.of_files(scope.engine.db, files))))
     assert len(found[0]) > 5_000
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
+    assert parts[:2] == [1, 1]
+    assert parts[2] > 1  # more moments are kept than fit into a slice
+    assert slices[0] == 1 < slices[1]
 
 
 def test_what_is_withdrawn_before_it_was_ever_folded_leaves_nothing_and_hinders_nothing(tmp_path: Path) -> None:

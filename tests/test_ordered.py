@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellserved.calendar import Calendars, parse_calendars
-from wellserved.cases import fold as fold_module
+from wellserved.cases import fold_into, slices
 from wellserved.cases.fold import TYPES, fold
 from wellserved.moments import KINDS, MOMENT_COLUMNS
 
@@ -58,8 +58,10 @@ def cases(
     stamps = {"TIMESTAMP WITH TIME ZONE": pa.timestamp("us", "UTC"), "VARCHAR": pa.string(), "BIGINT": pa.int64(),
               "BOOLEAN": pa.bool_(), "DOUBLE": pa.float64(), "INTEGER": pa.int32()}  # fmt: skip
     schema = pa.schema([(one.name, stamps[one.type]) for one in MOMENT_COLUMNS])
-    db.register("given", pa.Table.from_pylist(rows, schema))
-    return db.sql(f"SELECT * FROM ({fold(db, 'given', 'UTC', calendars)}) ORDER BY source, case_id").fetchall()
+    given = pa.Table.from_pylist(rows, schema)
+    db.register("given", given)
+    db.register("folded_cases", fold(given, "UTC", calendars))
+    return db.sql("SELECT * FROM folded_cases ORDER BY source, case_id").fetchall()
 
 
 @settings(max_examples=20, deadline=None)
@@ -101,20 +103,18 @@ def test_a_broken_word_is_known_and_a_missing_one_is_not(db: duckdb.DuckDBPyConn
         {**said, "case_id": "2", "kind": "asked", "at": -1_500_000, "source_kept": None},
     ]
     kept, asked = list(TYPES).index("source_kept"), list(TYPES).index("asked_s")
-    assert [one[kept] for one in cases(db, rows, PLAIN)] == [False, None]
-    assert [one[asked] for one in cases(db, rows, PLAIN)] == [0, -1]
+    assert [one[kept] for one in cases(db, rows, PLAIN)] == [0, None]
+    assert [one[asked] for one in cases(db, rows, PLAIN)] == [0, -2]  # rounded down, before 1970 too
 
 
-def test_parts_by_ranges_of_numbers_lose_nothing(
-    db: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slices_lose_nothing(db: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers with quotes, capitals and letters beyond ASCII; corrections; far fewer numbers than parts."""
     endings = ("a", "Z", "é", "'", "ß", "😀")
     rows = [{**one, "case_id": str(one["case_id"]) + endings[place % 6]} for place, one in enumerate(moments(7, 900))]
     whole = cases(db, rows, HOURS)
-    monkeypatch.setattr(fold_module, "SLICE", 20)
-    assert len(fold_module.parts(db, "given")) == 46
-    fold_module.fold_into(db, "folded", "given", "UTC", HOURS)
+    monkeypatch.setattr(slices, "SLICE", 70)
+    assert sum(len(part) > 0 for part in slices.of_table(db, "given")) > 5
+    fold_into(db, "folded", "given", "UTC", HOURS)
     assert db.sql("SELECT * FROM folded ORDER BY source, case_id").fetchall() == whole
 
 

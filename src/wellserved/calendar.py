@@ -191,6 +191,31 @@ def _offsets(zone: str, first: int, last: int) -> Iterator[tuple[int, int, int]]
     yield start, last, now
 
 
+def wall_clock(seconds: Seconds, zone: str) -> Seconds:
+    """What the zone's wall clock shows at epoch seconds: seconds since its own 1970-01-01 00:00:00.
+
+    A day's offset is looked up at both its ends, and its change sought only where they differ.
+    """
+    if zone == "UTC" or not len(seconds):
+        return seconds
+    day = seconds // DAY
+    first = int(day.min())
+    present = np.zeros(int(day.max()) - first + 2, dtype=np.bool_)
+    present[day - first] = True
+    before = np.zeros(len(present), dtype=np.int64)
+    after, change = before.copy(), before.copy()
+    for place in np.flatnonzero(present).tolist():
+        start = min(max((first + place) * DAY, _EARLIEST), _LATEST)
+        *earlier, (change[place], _, after[place]) = _offsets(zone, start, start + DAY)
+        before[place] = earlier[0][2] if earlier else after[place]
+    day -= first
+    found: Seconds = seconds + np.where(seconds < change[day], before[day], after[day])
+    return found
+
+
+_EARLIEST, _LATEST = (day_number(day) * DAY for day in (date(1, 1, 3), date(9999, 12, 28)))  # what a datetime can hold
+
+
 def _openings(calendar: Calendar, first: int, last: int) -> tuple[Seconds, Seconds]:
     """All spans of epoch seconds in which the calendar is open, in order."""
     starts: list[int] = []

@@ -22,24 +22,14 @@ from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProp
 
 from wellserved.engine import duckdb as engine
 from wellserved.errors import RequestError
-from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS
+from wellserved.moments import MOMENT_COLUMNS
+from wellserved.months import address
 from wellserved.workspace import Workspace
 
 TYPES = {column.name: column.type for column in MOMENT_COLUMNS}
 _UNLIKE = ("moment_id", "content", "source_row", "case_id", "source_ref", "at", "due")  # no two alike: no dictionary
 _PLAIN = {column: ColumnProperties(dictionary_enabled=False) for column in _UNLIKE}
 KEPT_SMALL = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_PLAIN)
-# Half the time of a question for 1.4 times the space; a writer a month holds a group of rows each in memory.
-# A dictionary of numbers, or of names that are all different, costs more time than it saves space.
-READ_FAST = WriterProperties(
-    compression="SNAPPY",
-    max_row_group_size=60_000,
-    column_properties={
-        column.name: ColumnProperties(dictionary_enabled=False)
-        for column in CASE_COLUMNS
-        if column.type != "VARCHAR" or column.name in ("case_id", "customer_id")
-    },
-)
 _MONTH = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
 
 
@@ -104,11 +94,6 @@ class Receipt:
             raise AssertionError(f"{self.rows_read} rows read, but {self.rows_loaded} + {self.rows_refused}")
 
 
-def _uri(folder: Path) -> str:
-    """The table's address; a plain path with a blank or a % in it would be taken for an encoded one."""
-    return folder.absolute().as_uri()
-
-
 def _files(table: DeltaTable, folder: Path) -> tuple[str, ...]:
     """The files of a version, each under the folder as it is named on this machine."""
     listed = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist()
@@ -117,12 +102,12 @@ def _files(table: DeltaTable, folder: Path) -> tuple[str, ...]:
 
 def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     """The latest version of a table in `folder`, or the one asked for."""
-    if not DeltaTable.is_deltatable(_uri(folder)):
+    if not DeltaTable.is_deltatable(address(folder)):
         if version not in (None, -1):
             raise RequestError(f"There is no version {version}.", "Import a file first.")
         return Snapshot(-1, ())
     try:
-        table = DeltaTable(_uri(folder), version=version)
+        table = DeltaTable(address(folder), version=version)
     except Exception as error:
         raise RequestError(f"There is no version {version} of {folder.name}.", "See `wellserved log`.") from error
     noted = {str(key): str(value) for key, value in table.history(1)[0].items()}
@@ -132,26 +117,6 @@ def snapshot(folder: Path, version: int | None = None) -> Snapshot:
 def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
     """Name the moments in these files."""
     engine.view(db, called, files, TYPES)
-
-
-def commit(
-    folder: Path,
-    rows: duckdb.DuckDBPyRelation | pa.RecordBatchReader,
-    partition: str,
-    noted: Mapping[str, str],
-    writer: WriterProperties = READ_FAST,
-    **how: Any,
-) -> int:
-    """Write rows as one atomic version; they are seen whole or not at all."""
-    write_deltalake(
-        _uri(folder),
-        rows if isinstance(rows, pa.RecordBatchReader) else rows.to_arrow_reader(100_000),
-        partition_by=[partition],
-        writer_properties=writer,
-        commit_properties=CommitProperties(custom_metadata=dict(noted)),
-        **how,
-    )
-    return DeltaTable(_uri(folder)).version()
 
 
 def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, unique: bool, import_id: str) -> Appended:
@@ -172,8 +137,15 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     version = before.version
     if new:
         columns = ", ".join(engine.name(column) for column in TYPES)
-        rows = db.sql(f"SELECT {columns} FROM {fresh}")
-        version = commit(workspace.log, rows, "month", {"import_id": import_id}, KEPT_SMALL, mode="append")
+        write_deltalake(
+            address(workspace.log),
+            db.sql(f"SELECT {columns} FROM {fresh}").to_arrow_reader(100_000),
+            mode="append",
+            partition_by=["month"],
+            writer_properties=KEPT_SMALL,
+            commit_properties=CommitProperties(custom_metadata={"import_id": import_id}),
+        )
+        version = DeltaTable(address(workspace.log)).version()
     return Appended(version, new, given - new, corrections)
 
 
@@ -190,7 +162,7 @@ def _fresh(batch: str, unique: bool) -> str:
 
 def history(workspace: Workspace) -> list[dict[str, Any]]:
     """The versions of the log, latest first: version, when, moments added, by which import."""
-    if not DeltaTable.is_deltatable(_uri(workspace.log)):
+    if not DeltaTable.is_deltatable(address(workspace.log)):
         return []
     return [
         {
@@ -199,7 +171,7 @@ def history(workspace: Workspace) -> list[dict[str, Any]]:
             "moments": int(entry.get("operationMetrics", {}).get("num_added_rows", 0)),
             "import_id": str(entry.get("import_id", "")),
         }
-        for entry in DeltaTable(_uri(workspace.log)).history()
+        for entry in DeltaTable(address(workspace.log)).history()
     ]
 
 

@@ -1,241 +1,300 @@
-"""One row a case, from its moments alone: the clocks, and what follows from a case's own columns, as SQL; the rest is `ordered`."""
+"""One row a case, from its moments alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
+from collections.abc import Iterable, Mapping
+from typing import Final
 
-import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from wellserved.calendar import Calendars, hours_table
-from wellserved.cases.ordered import CUSTOMERS, ENDS, INTERVALS, RANKS, STATES, TIES, WORDS, Ordered, case_rows
-from wellserved.engine.duckdb import name, text
+from wellserved.calendar import DAY, Calendars, wall_clock
+from wellserved.cases.ordered import ENDS, KIND, STATES, WORDS, Bools, Columns, Ints, Ordered, encoded
 from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, SEGMENTS
 
-TYPES = {column.name: column.type for column in CASE_COLUMNS}
-SLICE = 3_000_000  # moments folded at a time; half a kilobyte of memory each
-_ROWS = "rows_of_cases"  # what `ordered` gave, before the rest follows from it
-
-FOLDED_FROM = tuple(
+TYPES: Final = {column.name: column.type for column in CASE_COLUMNS}
+TEXTS: Final = [
+    one.name for one in CASE_COLUMNS if one.type == "VARCHAR" and one.name not in ("case_id", "customer_id")
+]
+"""Columns of few words, kept as dictionaries."""
+FOLDED_FROM: Final = tuple(
     column.name
     for column in MOMENT_COLUMNS
     if column.name not in ("source_ref", "text", "amount", "currency", "import_id", "month", "internal")
 )
 """The columns of the log that the fold reads."""
 
+_INTERVALS: Final = {"paused": 1, "held": 2, "gap": 3}  # sums of stretches -> the state they are spent in
+_UNITS: Final = {"s": "secs", "b": "bus"}  # clock -> the ending of columns that hold a span on it
+_REPLIES, _FURTHER = ("replied", "explained"), ("chased", "complained", "returned")
+_COUNTS: Final = {
+    "replies": _REPLIES, "resolutions": ("resolved",), "reopens": ("reopened",), "chases": ("chased",),
+    "contacts": ("asked", *_FURTHER), "handovers": ("handed_over",), "promises": ("promised",), "complaints": ("complained",),
+    "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",), "surveys": ("surveyed",),
+}  # fmt: skip
+_LEADS_TO = np.array([*(STATES.get(kind, 0) for kind in KIND), 0], dtype=np.int64)
+_FACTS = tuple(segment for segment in SEGMENTS if segment != "source")
+_ARROW: Final = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64()}
+_PROMISED: Final = ("01 day", *(f"{days:02d} days" for days in range(2, 31)), "31 days or more")
 
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(map(text, words))
-
-
-_CUSTOMER, _END, WORD = map(_list, (CUSTOMERS, ENDS, WORDS))
-STATE = f"CASE kind {' '.join(f'WHEN {text(kind)} THEN {state}' for kind, state in STATES.items())} END"
-_OUTSIDE = "from_team IS NULL"  # a team's rating of another is no customer's
-
-
-def local(seconds: str, zone: str, what: str) -> str:
-    """SQL: the local day number, yyyymm, or time of day in seconds, of epoch seconds."""
-    local = f"timezone({text(zone)}, to_timestamp({seconds}))"
-    if what == "day":
-        return f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER)"
-    if what == "time":
-        return f"CAST((epoch_us({local}) // 1000000 % 86400 + 86400) % 86400 AS INTEGER)"  # before 1970 too
-    return f"CAST(year({local}) * 100 + month({local}) AS INTEGER)"
+Clocks = Mapping[str, Ints | None]  # seconds of each moment, in order
 
 
-def _business(moment: str) -> str:
-    """SQL: business seconds from the first ask to a moment; what lies before the ask stays negative when closed."""
-    return f"CASE WHEN {moment}_s < asked_s THEN {moment}_s - asked_s ELSE {moment}_b - asked_b END"
+def fold(moments: pa.Table, zone: str, calendars: Calendars, only: Bools | None = None) -> pa.Table:
+    """The cases of these moments, one row each; all moments of a case have to be among them.
+
+    `moments`: FOLDED_FROM, identities only where a moment corrects another; `only`: the moments to fold, without it all.
+    `zone`: the one that days and months are of. Texts come as dictionaries.
+    """
+    m = Ordered(moments, calendars, only)
+    m.rearrange(np.argsort(_month(wall_clock(m.s[m.asked], zone) // DAY), kind="stable"))  # as they are kept
+    columns: Columns = {"source": m.taken("source", m.end), "case_id": m.case_id}
+    columns |= {fact: m.taken(fact, m.last_known(fact)) for fact in (*_FACTS, "source_kept")}
+    columns |= {name: m.count(m.some(*kinds)) for name, kinds in _COUNTS.items()}
+    clocks = {"s": m.s, "b": m.clock.b if m.clock else None}  # calendar time, and opening hours where there are any
+    columns |= _facts(m) | _clocks(m, clocks) | _stretches(m, clocks) | _turns(m, clocks) | _promises(m)
+    columns |= _last_word(m, columns)
+    columns |= _spans(columns) | _hours(m, columns) | _promise(columns)
+    columns |= _days(columns, zone)
+    return pa.table({name: _typed(columns[name], name) for name in TYPES})
 
 
-def _derived(zone: str) -> dict[str, str]:
-    """Columns of a case that follow from the others."""
-    closed = f"coalesce(last_word IN ({_END}), false)"
-    merged = "coalesce(last_word = 'merged', false)"
-    ended = (
-        f"({closed} AND NOT {merged} AND last_end_at_is <> 'not_before')"  # in its own right, at a time that is known
-    )
-    derived = {
-        "state": f"CASE WHEN {closed} THEN 3 ELSE coalesce(state, 0) END",
-        "closed": f"CAST({closed} AS INTEGER)",
-        "abandoned": "CAST(coalesce(last_word = 'abandoned', false) AS INTEGER)",
-        "resolved_s": f"CASE WHEN {ended} THEN last_end_s END",
-        "merged": f"CAST({merged} AS INTEGER)",
-        "resolved_unknown": f"CAST({closed} AND NOT {merged} AND NOT {ended} AS INTEGER)",
-        "reply_secs": "first_reply_s - asked_s",
-        "reply_bus": _business("first_reply"),
-        "handover_secs": "first_handover_s - asked_s",
-        "resolution_secs": "first_resolved_s - asked_s",
-        "resolution_bus": _business("first_resolved"),
-        "full_secs": f"CASE WHEN {ended} THEN last_end_s - asked_s END",
-        "full_bus": f"CASE WHEN {ended} THEN {_business('last_end')} END",
-        "asked_time": local("asked_s", zone, "time"),
-        "turn_bus": "turn_b - asked_b",
-        "state_s": "CASE WHEN state_s IS NOT NULL THEN greatest(state_s, asked_s) END",
-        "state_bus": "CASE WHEN state_b IS NOT NULL THEN greatest(state_b - asked_b, 0) END",
-        "clock_from": "clock_now + asked_b",
-        "late_secs": f"CASE WHEN {ended} THEN last_end_s - due_s END",
-        "promised": (
-            "CASE WHEN due_s < asked_s OR due_s IS NULL THEN NULL WHEN due_s - asked_s > 30 * 86400 THEN '31 days or more' "
-            "WHEN due_s - asked_s <= 86400 THEN '01 day' "
-            "ELSE lpad(CAST((due_s - asked_s + 86399) // 86400 AS VARCHAR), 2, '0') || ' days' END"
-        ),
-        "promise_fate": (
-            f"CASE WHEN due_s IS NULL OR due_s < asked_s OR ({closed} AND NOT {ended}) THEN NULL "
-            f"WHEN NOT {closed} THEN 0 WHEN last_word = 'abandoned' THEN 3 WHEN last_end_s <= due_s THEN 1 ELSE 2 END"
-        ),
-        "closed_first": "CAST(coalesce(first_resolved_s < asked_s, false) AS INTEGER)",
-        "due_first": "CAST(coalesce(due_s < asked_s, false) AS INTEGER)",
-        **{f"{what}_bus": f"CASE WHEN asked_b IS NOT NULL THEN coalesce({what}_bus, 0) END" for what in INTERVALS},
+def _typed(column: pa.Array, name: str) -> pa.Array:
+    """A column as the table of cases has it."""
+    if TYPES[name] != "VARCHAR":
+        return column.cast(_ARROW[TYPES[name]])
+    return encoded(column.cast(pa.string()) if pa.types.is_null(column.type) else column) if name in TEXTS else column
+
+
+def at(values: Ints | None, places: Ints) -> pa.Array:
+    """Numbers, in order, at a place of each case; no numbers are missing ones."""
+    if values is None:
+        return pa.nulls(len(places), pa.int64())
+    return pa.array(values[places], mask=places < 0)
+
+
+def _clocks(m: Ordered, clocks: Clocks) -> Columns:
+    """When what happened, on each clock; a clock only goes forward."""
+    resolved, ends = m.some("resolved"), m.some(*ENDS)
+    places = {
+        "asked": m.asked,
+        "first_reply": m.first(m.some(*_REPLIES)),
+        "first_resolved": m.first(resolved[m.sure(resolved)]),
+        "last_end": m.last(ends[m.sure(ends)]),
+        "state": m.last(m.some(*STATES)),
     }
-    for anchor, seconds in (("asked", "asked_s"), ("resolved", derived["resolved_s"]), ("due", "due_s")):
-        for what in ("day", "month"):
-            derived[f"{anchor}_{what}"] = local(seconds, zone, what)
-    return derived
+    return {f"{name}_{unit}": at(clock, place) for unit, clock in clocks.items() for name, place in places.items()}
 
 
-_CASE = "OVER (PARTITION BY source, case_id)"
-START = (  # SQL, a window: the place of the first ask; without one, of the customer's first word, or of the first moment
-    f"coalesce(min(o) FILTER (kind = 'asked') {_CASE}, min(o) FILTER (kind IN ({_CUSTOMER})) {_CASE}, min(o) {_CASE})"
-)
+def _facts(m: Ordered) -> Columns:
+    """Single facts: what was rated, what was promised, who had it."""
+    rated, promised = m.some("rated"), m.some("promised")
+    rated, promised = np.setdiff1d(rated, m.by_team, assume_unique=True), m.having("due", promised)
+    return {
+        "moments": pa.array(m.end - m.start + 1),
+        "ratings": m.count(rated),
+        "first_s": pa.array(m.s[m.start]),
+        "first_handover_s": at(m.s, m.first(m.some("handed_over"))),
+        "stations": m.different("team"),
+        "persons": m.different("person_id"),
+        "due_s": _seconds(m.taken("due", m.last(promised))),
+        "first_due_s": _seconds(m.taken("due", m.first(promised))),
+        "score": m.taken("score", m.last(m.having("score", rated))),
+        "scale": m.taken("scale", m.last(m.having("scale", rated))),
+        "recovered_s": at(m.s, m.last(m.some("recovered"))),
+        "last_s": at(m.s, m.last_timely),
+    }
 
 
-def state_sql(frame: str = "") -> str:
-    """SQL, a window over the moments of a case in their order `o`: the state that the case is in from this moment on."""
-    upto = f"OVER (PARTITION BY source, case_id ORDER BY o {frame or _SO_FAR})"
-    word = f"last_value(CASE WHEN kind IN ({WORD}) THEN kind END IGNORE NULLS) {upto}"
-    return f"CASE WHEN {word} IN ({_END}) THEN 3 ELSE coalesce(last_value({STATE} IGNORE NULLS) {upto}, 0) END"
+def _seconds(stamps: pa.Array) -> pa.Array:
+    """Whole seconds since 1970, rounded down."""
+    us = stamps.cast(pa.int64()).fill_null(0).to_numpy()
+    return pa.array(us // 1_000_000, mask=stamps.is_null().to_numpy(zero_copy_only=False))
 
 
-_SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+def _stretches(m: Ordered, clocks: Clocks) -> Columns:
+    """The time spent in each state between a case's first ask and its last word, on each clock."""
+    places = m.some(*STATES)
+    case, kind = m.case[places], m.kind[places]
+    state = _state_after(case, kind)
+    word, start = m.last(m.some(*WORDS)), m.asked
+    here = np.flatnonzero(np.r_[case[1:] == case[:-1], np.zeros(min(len(case), 1), dtype=np.bool_)])
+    here = here[places[here] >= start[case[here]]]
+    # The stretch from the first ask to the next change of state, in the state that was reached before it.
+    following = np.searchsorted(places, start, side="right")
+    found = np.flatnonzero(following < len(places))
+    found = found[case[following[found]] == found]
+    before = following[found] - 1
+    reached = (before >= 0) & (case[before] == found)
+    fresh = ~(reached & (places[before] == start[found]))  # else the change itself begins the stretch
+    froms = np.r_[places[here], start[found][fresh]]
+    tos = np.r_[places[here + 1], places[following[found]][fresh]]
+    spent = np.r_[state[here], np.where(reached, state[before], 0)[fresh]]
+    owner = m.case[froms]
+    spent = np.where((spent < 3) | (froms < word[owner]), spent, -1)
+    sums: Columns = {}
+    for name, number in _INTERVALS.items():
+        of = np.flatnonzero(spent == number)
+        for unit, clock in clocks.items():
+            if clock is None:
+                sums[f"{name}_{_UNITS[unit]}"] = pa.nulls(m.cases, pa.int64())
+                continue
+            total = np.bincount(owner[of], weights=clock[tos[of]] - clock[froms[of]], minlength=m.cases)
+            sums[f"{name}_{_UNITS[unit]}"] = pa.array(total.astype(np.int64))
+    return sums
 
 
-def timed_sql(moments: str, corrected: bool, calendars: Calendars, spans: int) -> str:
-    """The moments with `s` (epoch seconds), `o` (order within the case), `b` and `f` (business seconds) and `calendar`.
+def _state_after(case: Ints, kind: npt.NDArray[np.int8]) -> Ints:
+    """The state of a case after each of its changes: an end lasts until it is reopened."""
+    word = _are(kind, WORDS)
+    last = np.maximum.accumulate(np.where(word, np.arange(len(kind)), -1))
+    ended = (last >= 0) & (case[last] == case) & (_LEADS_TO[kind[last]] == 3)
+    found: Ints = np.where(ended, 3, _LEADS_TO[kind])
+    return found
 
-    `f` counts in the calendar in force at the moment, from the start of 2000; `b` counts through the case's own
-    calendars: a difference of two is the open time between them, whoever held the case. Without opening hours
-    all three are NULL. `spans`: as open_hours gave it. `corrected`: some moments correct others; of one identity the last recorded counts.
+
+def _are(kind: npt.NDArray[np.int8], kinds: Iterable[str]) -> Bools:
+    """Whether each is one of these kinds; -1, no kind, is none."""
+    found = np.zeros(len(KIND) + 2, dtype=np.bool_)
+    found[[KIND[name] for name in kinds]] = True
+    return found[kind]
+
+
+def _turns(m: Ordered, clocks: Clocks) -> Columns:
+    """How long a further word of the customer waited for a person's answer once there had been a first one.
+
+    A turn begins with the first word after a reply and ends with the next reply; words in between belong to it.
+    What nobody had answered when the case was closed is no turn.
     """
-    newest = "row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC) = 1"
-    latest = f"QUALIFY {newest} AND at_is <> 'withdrawn'"
-    # Moments of one instant are ordered by row, those of one row by what leads to what, and those alike in all by content.
-    ranks = " ".join(f"WHEN {text(kind)} THEN {rank}" for kind, rank in RANKS.items())
-    places = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 256 + CASE kind {ranks} ELSE 0 END'
-    order = f"({places}) * {TIES} + (content & {TIES - 1})"
-    # A team's rating of another names the rated team, which need not have the case.
-    had = f"CASE WHEN kind = 'rated' AND NOT {_OUTSIDE} THEN NULL ELSE team END AS team"
-    latest = latest if corrected else ""
-    plain = f'SELECT * REPLACE ({had}), epoch_us("at") // 1000000 AS s, {order} AS o FROM {moments} {latest}'
-    if not calendars.all:
-        nothing = "CAST(NULL AS BIGINT)"
-        return f"SELECT *, {nothing} AS b, {nothing} AS f, CAST(NULL AS VARCHAR) AS calendar FROM ({plain})"
-    if calendars.only:
-        only = text(calendars.only.name)
-        return (
-            f"SELECT t.*, {open_seconds('s', 'h', spans)} AS b, b AS f, {only} AS calendar FROM ({plain}) t "
-            f"JOIN opening_hours h ON h.calendar = {only} AND h.day = {utc_day('s')}"
-        )
-    case = "PARTITION BY source, case_id ORDER BY o"
-    known = ", ".join(
-        f"last_value({fact} IGNORE NULLS) OVER ({case} {_SO_FAR}) AS now_{fact}" for fact in ("team", "service")
-    )
-    return (
-        f"SELECT * EXCLUDE (piece, next_s), coalesce(sum(piece) OVER "
-        f"({case} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS b FROM ("
-        f"SELECT t.*, {open_seconds('s', 'h', spans)} AS f, {open_seconds('next_s', 'n', spans)} - f AS piece FROM ("
-        f"SELECT * EXCLUDE (now_team, now_service), {_calendar_sql(calendars)} AS calendar, "
-        f"coalesce(lead(s) OVER ({case}), s) AS next_s FROM (SELECT *, {known} FROM ({plain}))) t "
-        f"JOIN opening_hours h ON h.calendar = t.calendar AND h.day = {utc_day('s')} "
-        f"JOIN opening_hours n ON n.calendar = t.calendar AND n.day = {utc_day('next_s')})"
-    )
+    places = m.some(*_FURTHER, *_REPLIES, *ENDS)
+    case, kind = m.case[places], m.kind[places]
+    reply, end = _are(kind, _REPLIES), _are(kind, ENDS)
+    begins = np.flatnonzero(np.r_[True, (case[1:] != case[:-1]) | (reply | end)[:-1]])[: len(case)]
+    ends = np.r_[begins[1:], len(case)][: len(begins)] - 1
+    replied = m.first(m.some(*_REPLIES))[case[begins]]
+    turn = (replied >= 0) & (replied < places[begins]) & ~(reply | end)[begins] & ~end[ends]
+    begins, ends = begins[turn], ends[turn]
+    done = reply[ends]
+    owner, froms, tos = case[begins], places[begins], places[ends]
+    waiting = m.last(froms[~done])
+    columns: Columns = {
+        "turns": pa.array(np.bincount(owner[done], minlength=m.cases)),
+        **{f"turn_{unit}": at(clock, waiting) for unit, clock in clocks.items()},
+    }
+    for unit, clock in clocks.items():
+        longest = np.full(m.cases, -1, dtype=np.int64)
+        if clock is not None:
+            np.maximum.at(longest, owner[done], clock[tos[done]] - clock[froms[done]])
+        columns[f"next_reply_{_UNITS[unit]}"] = pa.array(longest, mask=longest < 0)
+    return columns
 
 
-def _calendar_sql(calendars: Calendars) -> str:
-    """SQL: the calendar for now_team and now_service."""
-    whens = []
-    for use in calendars.uses:
-        terms = [
-            f"now_{fact} IN ({', '.join(map(text, names))})"
-            for fact, names in (("team", use.teams), ("service", use.services))
-            if names
-        ]
-        whens.append(f"WHEN {' AND '.join(terms) or 'true'} THEN {text(use.calendar)}")
-    return f"CASE {' '.join(whens)} ELSE {text(calendars.all[0].name)} END"
+def _promises(m: Ordered) -> Columns:
+    """How often another due time was named in time, and how often too late."""
+    places = m.having("due", m.some("promised"))
+    rows, case = m.row[places], m.case[places]
+    due, us = m.given["due"].cast(pa.int64()).take(pa.array(rows)).to_numpy(), m.us[rows]
+    other = np.flatnonzero((case[1:] == case[:-1]) & (due[1:] != due[:-1]))
+    late = us[1:][other] > due[:-1][other]
+    return {
+        name: pa.array(np.bincount(case[1:][other][which], minlength=m.cases))
+        for name, which in (("renegotiated", ~late), ("overrun", late))
+    }
 
 
-def utc_day(second: str) -> str:
-    """SQL: the day of an epoch second, before 1970 too."""
-    return f"({second} - (({second} % 86400) + 86400) % 86400) // 86400"
+def _last_word(m: Ordered, columns: Columns) -> Columns:
+    """Whether a case is closed, and how; `ended`: in its own right, at a time that is known."""
+    word, state, end = (m.last(m.some(*kinds)) for kinds in (WORDS, STATES, ENDS))
+    said = np.where(word >= 0, m.kind[word], -1)
+    closed, abandoned, merged = _are(said, ENDS), _are(said, ["abandoned"]), _are(said, ["merged"])
+    ended = closed & ~merged & (end >= 0) & m.sure(end)
+    led = np.where(state >= 0, _LEADS_TO[m.kind[state]], 0)
+    found = {
+        "closed": closed, "abandoned": abandoned, "merged": merged, "ended": ended,
+        "resolved_unknown": closed & ~merged & ~ended, "state": np.where(closed, 3, led),
+    }  # fmt: skip
+    resolved = pc.if_else(pa.array(ended), columns["last_end_s"], pa.scalar(None, pa.int64()))
+    return {**{name: pa.array(column) for name, column in found.items()}, "resolved_s": resolved}
 
 
-def open_seconds(second: str, hours: str, spans: int) -> str:
-    """SQL: business seconds up to an instant, from its day's row of opening_hours."""
-    within = f"({second} - {hours}.day * 86400)"
-    parts = [f"greatest(least({within}, {hours}.closes_{place}) - {hours}.opens_{place}, 0)" for place in range(spans)]
-    return " + ".join([f"{hours}.before", *parts])
+def _spans(columns: Columns) -> Columns:
+    """Times between two of a case's dates, in seconds."""
+    asked, resolved = columns["asked_s"], columns["resolved_s"]
+    return {
+        "reply_secs": pc.subtract(columns["first_reply_s"], asked),
+        "handover_secs": pc.subtract(columns["first_handover_s"], asked),
+        "resolution_secs": pc.subtract(columns["first_resolved_s"], asked),
+        "full_secs": pc.subtract(resolved, asked),
+        "late_secs": pc.subtract(resolved, columns["due_s"]),
+        "state_s": pc.max_element_wise(columns["state_s"], asked, skip_nulls=False),
+        "closed_first": pc.less(columns["first_resolved_s"], asked).fill_null(False),
+        "due_first": pc.less(columns["due_s"], asked).fill_null(False),
+    }
 
 
-def open_hours(db: duckdb.DuckDBPyConnection, moments: str, calendars: Calendars) -> int:
-    """Leave the hours of all calendars, a row a UTC day, in `opening_hours`; returns the most spans a day has."""
-    if not calendars.all:
-        return 0
-    edges = 'epoch_us(min("at")) // 1000000, epoch_us(max("at")) // 1000000'
-    first, last = db.sql(f"SELECT {edges} FROM {moments}").fetchall()[0]
-    table = hours_table(calendars, first or 0, last or 0)
-    db.register("opening_hours_given", table)
-    db.execute("CREATE OR REPLACE TEMP TABLE opening_hours AS FROM opening_hours_given")
-    db.unregister("opening_hours_given")
-    return sum(column.startswith("opens_") for column in table.column_names)
+def _hours(m: Ordered, columns: Columns) -> Columns:
+    """The same in business seconds, and what tells how they go on; without opening hours they are missing."""
+    asked, nothing = columns["asked_b"], pa.nulls(m.cases, pa.int64())
+
+    def business(what: str) -> pa.Array:  # what lies before the ask stays negative when closed
+        early = pc.less(columns[f"{what}_s"], columns["asked_s"])
+        calendar_time = pc.subtract(columns[f"{what}_s"], columns["asked_s"])
+        return pc.if_else(early, calendar_time, pc.subtract(columns[f"{what}_b"], asked))
+
+    now = pa.array((m.clock.f - m.clock.b)[m.end]) if m.clock else nothing
+    return {
+        "reply_bus": business("first_reply"),
+        "resolution_bus": business("first_resolved"),
+        "full_bus": pc.if_else(columns["ended"], business("last_end"), nothing),
+        "turn_bus": pc.subtract(columns["turn_b"], asked),
+        "state_bus": pc.max_element_wise(pc.subtract(columns["state_b"], asked), 0, skip_nulls=False),
+        "clock_from": pc.add(now, asked),
+        "calendar": m.clock.named(m.end) if m.clock else pa.nulls(m.cases, pa.string()),
+    }
 
 
-def _given(moments: str, corrected: bool, calendars: Calendars, spans: int) -> str:
-    """SQL: the moments as `ordered` takes them."""
-    named = [*(segment for segment in SEGMENTS if segment != "source"), "score", "scale", "source_kept"]
-    hours = ["CAST(b AS BIGINT) AS b", "CAST(f AS BIGINT) AS f", "calendar"] if calendars.all else []
-    columns = ", ".join([*map(name, ["source", "case_id", "kind", "at_is", "s", "source_row", *named]), *hours])
-    timed = timed_sql(moments, corrected, calendars, spans)
-    return (
-        f'SELECT {columns}, epoch_us("at") AS us, "at" <= recorded_at AS timely, {_OUTSIDE} AS outside, '
-        f"epoch_us(due) AS due_us, CAST(content & {TIES - 1} AS BIGINT) AS tie FROM ({timed})"
-    )
+def _promise(columns: Columns) -> Columns:
+    """How long the last promise was for, and what became of it."""
+    closed, due = columns["closed"], columns["due_s"]
+    span = pc.subtract(due, columns["asked_s"])
+    made = pc.greater_equal(span, 0).fill_null(False)
+    days = np.clip((span.fill_null(0).to_numpy() + DAY - 1) // DAY, 1, len(_PROMISED)) - 1
+    promised = pa.array(days.astype(np.int32), mask=~made.to_numpy(zero_copy_only=False))
+    kept = pc.if_else(pc.less_equal(columns["last_end_s"], due), 1, 2)
+    fate = pc.if_else(closed, pc.if_else(columns["abandoned"], 3, kept), 0)
+    known = pc.and_(made, pc.or_(pc.invert(closed), columns["ended"]))
+    return {
+        "promised": pa.DictionaryArray.from_arrays(promised, pa.array(_PROMISED)),
+        "promise_fate": pc.if_else(known, fate, pa.scalar(None, fate.type)),
+    }
 
 
-def parts(db: duckdb.DuckDBPyConnection, moments: str) -> list[str]:
-    """SQL: the moments of a table, cut by ranges of the case's number into parts of about SLICE moments each.
-
-    Numbers mostly grow with time, so that a range lies in few files, and the others are passed over unread.
-    """
-    (count,) = db.sql(f"SELECT count(*) FROM {moments}").fetchall()[0]
-    if not count // SLICE:
-        return [moments]
-    drawn = f"SELECT case_id FROM {moments} USING SAMPLE reservoir(20000 ROWS) REPEATABLE (1)"
-    found = sorted(row[0] for row in db.sql(drawn).fetchall())
-    many = count // SLICE + 1
-    borders = [text(found[len(found) * place // many]) for place in range(1, many)]
-    ranges = [
-        " AND ".join([*([f"case_id >= {low}"] if low else []), *([f"case_id < {high}"] if high else [])])
-        for low, high in pairwise(["", *borders, ""])
-    ]
-    return [f"(SELECT * FROM {moments} WHERE {only})" for only in ranges]
+def _days(columns: Columns, zone: str) -> Columns:
+    """The days and months of a case's dates, and the time of day of its first ask, by the zone's wall clock."""
+    found: Columns = {}
+    for anchor in ("asked", "resolved", "due"):
+        seconds = columns[f"{anchor}_s"]
+        missing = seconds.is_null().to_numpy(zero_copy_only=False)
+        wall = wall_clock(seconds.fill_null(0).to_numpy(), zone)
+        day = wall // DAY
+        found[f"{anchor}_day"] = pa.array(day, mask=missing)
+        found[f"{anchor}_month"] = pa.array(_month(day), mask=missing)
+        if anchor == "asked":
+            found["asked_time"] = pa.array(wall - day * DAY)
+    return found
 
 
-def fold(db: duckdb.DuckDBPyConnection, part: str, zone: str, calendars: Calendars) -> str:
-    """Fold moments that fit into memory: the SELECT of their cases, one row each, to be read before the next fold."""
-    db.unregister(_ROWS)
-    (corrected,) = db.sql(f"SELECT coalesce(bool_or(correction), false) FROM {part}").fetchall()[0]
-    given = db.sql(_given(part, corrected, calendars, open_hours(db, part, calendars)))
-    db.register(_ROWS, case_rows(Ordered(given.to_arrow_reader(1_000_000)), bool(calendars.all)))
-    derived = _derived(zone)
-    columns = ", ".join(
-        f"CAST({derived.get(column, name(column))} AS {kind}) AS {name(column)}" for column, kind in TYPES.items()
-    )
-    return f"SELECT {columns} FROM {_ROWS}"
+def _month(day: Ints) -> Ints:
+    """The month, yyyymm, of days since 1970-01-01."""
+    first, last = int(day.min(initial=0)), int(day.max(initial=0))
+    if last - first > max(len(day), 1000):
+        return _months(day)
+    return _months(np.arange(first, last + 1))[day - first]  # a day's month is looked up, not worked out again
 
 
-def fold_into(db: duckdb.DuckDBPyConnection, table: str, moments: str, zone: str, calendars: Calendars) -> None:
-    """Fold a table of moments into a temporary table of cases, a part at a time."""
-    for place, part in enumerate(parts(db, moments)):
-        begin = f"INSERT INTO {table}" if place else f"CREATE TEMP TABLE {table} AS"
-        db.execute(f"{begin} {fold(db, part, zone, calendars)}")
-    db.unregister(_ROWS)
+def _months(day: Ints) -> Ints:
+    month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)  # since 1970
+    found: Ints = (1970 + month // 12) * 100 + month % 12 + 1
+    return found

@@ -7,7 +7,7 @@ that it is about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Final
 
@@ -16,12 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wellserved.moments import KINDS, SEGMENTS
+from wellserved.calendar import Calendars, Clock, span_of_days
+from wellserved.moments import KINDS
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Columns = dict[str, pa.Array]
-Clocks = Mapping[str, Ints | None]  # seconds of each moment, in order
 
 CUSTOMERS: Final = tuple(kind for kind, (side, _) in KINDS.items() if side == "customer")
 ENDS: Final = ("resolved", "abandoned", "merged")
@@ -32,71 +32,81 @@ _LEADS: Final = {"reopened": 1, "resumed": 2, "paused": 3, "held": 3, **dict.fro
 RANKS: Final = {kind: _LEADS.get(kind, 0) * len(KINDS) + place for place, kind in enumerate(KINDS)}
 """Kind -> its order among moments of one instant and one row: what leads to what, and no two alike."""
 TIES: Final = 1 << 32  # what of a moment's content decides between two that are alike in all this
-INTERVALS: Final = {"paused": 1, "held": 2, "gap": 3}  # sums of stretches -> the state they are spent in
-_UNITS: Final = {"s": "secs", "b": "bus"}  # clock -> the ending of columns that hold a span on it
-_REPLIES, _FURTHER = ("replied", "explained"), ("chased", "complained", "returned")
-_COUNTS: Final = {
-    "replies": _REPLIES, "resolutions": ("resolved",), "reopens": ("reopened",), "chases": ("chased",),
-    "contacts": ("asked", *_FURTHER), "handovers": ("handed_over",), "promises": ("promised",), "complaints": ("complained",),
-    "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",), "surveys": ("surveyed",),
-}  # fmt: skip
-_KIND = {kind: place for place, kind in enumerate(KINDS)}
+KIND: Final = {kind: place for place, kind in enumerate(KINDS)}
 _OTHER = len(KINDS)  # a kind that this version does not know: it is a moment of its case, and nothing more
-_LEADS_TO = np.array([*(STATES.get(kind, 0) for kind in KINDS), 0], dtype=np.int64)
-_FACTS = tuple(segment for segment in SEGMENTS if segment != "source")
 
 
 class Ordered:
     """The moments of whole cases, sorted; a place is where a moment stands, -1 that there is none.
 
-    `given`: source, case_id, kind, at_is, us and s (microseconds and seconds since 1970), source_row, tie, timely (it
-    happened before it was recorded), outside (no team's rating of another), due_us, score, scale, source_kept, the segments, and,
-    with opening hours, b, f and calendar.
+    `given`: the columns of the log that the fold reads, texts as they are or as dictionaries; `only`: the rows to look at.
     """
 
-    def __init__(self, given: pa.RecordBatchReader) -> None:
-        self.given = _whole(given)
-        kinds = _encoded(self.given["kind"])
-        codes = np.array([_KIND.get(kind, _OTHER) for kind in kinds.dictionary.to_pylist()] or [0], dtype=np.int8)
-        kind, case = codes[kinds.indices.to_numpy()], _case_numbers(self.given)
-        ranks = np.array([*RANKS.values(), 0], dtype=np.int16)
-        self.row = _sorted(case, self._ints("us"), (self._ints("source_row"), ranks[kind], self._ints("tie")))
-        self.case, self.kind = case[self.row], kind[self.row]
-        self.s = self._ints("s")[self.row]
+    def __init__(self, given: pa.Table, calendars: Calendars, only: Bools | None = None) -> None:
+        self.given = _pieces(given)
+        counted = _counted(self.given) if only is None else _counted(self.given) & only
+        rows = np.flatnonzero(counted)
+        self.us = self._ints("at")
+        case, self.case_id = _case_numbers(given["case_id"].filter(pa.array(counted)), self._words("source")[rows])
+        order, self.case, self.s = _sorted(case, self.us[rows], lambda few: self._ties(rows[few]))
+        self.row = rows[order]
+        self.kind = self._kinds()[self.row]
         self._by_kind: Ints = np.argsort(self.kind, kind="stable")
-        self._some: dict[tuple[str, ...], Ints] = {}  # several columns are about the same kinds
         self._borders = np.searchsorted(self.kind[self._by_kind], np.arange(len(KINDS) + 1))
+        self._some: dict[tuple[str, ...], Ints] = {}  # several columns are about the same kinds
         self.start: Ints = np.flatnonzero(np.r_[True, self.case[1:] != self.case[:-1]])[: len(self.case)]
         self.cases = len(self.start)
         self.end: Ints = np.r_[self.start[1:], len(self.case)][: self.cases] - 1
+        # A team's rating of another names the rated team, which need not have the case.
+        self.by_team = self.having("from_team", self.some("rated"))
+        if len(self.by_team):
+            rating = np.zeros(given.num_rows, dtype=np.bool_)
+            rating[self.row[self.by_team]] = True
+            team = self.given["team"]
+            self.given["team"] = pc.if_else(pa.array(rating), pa.scalar(None, team.type), team)
+        self.clock = _Hours(self, calendars) if calendars.all else None
 
     def _ints(self, column: str) -> Ints:
-        found: Ints = self.given[column].to_numpy()
+        """All rows' numbers; a missing one is 0."""
+        found: Ints = _whole(self.given[column].cast(pa.int64()), 0)
         return found
 
-    def column(self, name: str) -> Ints:
-        """A column without gaps, in order."""
-        return self._ints(name)[self.row]
+    def _kinds(self) -> npt.NDArray[np.int8]:
+        """All rows' kinds, by their numbers."""
+        words = encoded(self.given["kind"])
+        known = [KIND.get(kind, _OTHER) for kind in words.dictionary.to_pylist()]
+        found: npt.NDArray[np.int8] = np.array([*known, _OTHER], dtype=np.int8)[codes(words)]
+        return found
+
+    def _ties(self, rows: Ints) -> tuple[npt.NDArray[np.integer[Any]], ...]:
+        """What decides between moments of one instant, the first before the others."""
+        ranks = np.array([*RANKS.values(), 0], dtype=np.int16)
+        return self._ints("source_row")[rows], ranks[self._kinds()[rows]], self._ints("content")[rows] & (TIES - 1)
 
     def has(self, name: str) -> Bools:
         """Where a column has a value, in order."""
+        found: Bools = self.given[name].is_valid().to_numpy(zero_copy_only=False)[self.row]
+        return found
+
+    def having(self, name: str, places: Ints) -> Ints:
+        """Those of the places where a column has a value."""
         column = self.given[name]
         if not column.null_count:
-            return np.ones(len(self.row), dtype=np.bool_)
-        return self._truths(column.is_valid())
+            return places
+        found: Ints = places[column.is_valid().to_numpy(zero_copy_only=False)[self.row[places]]]
+        return found
 
-    def true(self, name: str) -> Bools:
-        """Where a column is true, in order."""
-        return self._truths(self.given[name])
+    def sure(self, places: Ints) -> Bools:
+        """Whether the time is known at these places, not the earliest that it could be."""
+        return ~_says(self.given["at_is"], "not_before")[self.row[places]]
 
-    def _truths(self, column: pa.Array) -> Bools:
-        found: Bools = column.fill_null(False).to_numpy(zero_copy_only=False)
-        return found[self.row]
-
-    @cached_property
-    def sure(self) -> Bools:
-        """Where the time is known, in order; not the earliest that it could be."""
-        return self._truths(pc.not_equal(self.given["at_is"], "not_before"))
+    @property
+    def last_timely(self) -> Ints:
+        """The last moment of each case that happened before it was recorded."""
+        recorded = self._ints("recorded_at")
+        if not len(self.us) or self.us.max() <= recorded.min():
+            return self.end
+        return self.last(np.flatnonzero((self.us <= recorded)[self.row]))
 
     @cached_property
     def asked(self) -> Ints:
@@ -108,9 +118,17 @@ class Ordered:
     def some(self, *kinds: str) -> Ints:
         """The places of the moments of these kinds."""
         if kinds not in self._some:
-            each = [self._by_kind[slice(*self._borders[_KIND[kind] : _KIND[kind] + 2])] for kind in kinds]
+            each = [self._by_kind[slice(*self._borders[KIND[kind] : KIND[kind] + 2])] for kind in kinds]
             self._some[kinds] = each[0] if len(each) == 1 else np.sort(np.concatenate(each))
         return self._some[kinds]
+
+    def rearrange(self, order: Ints) -> None:
+        """Put the cases into another order; their moments stay where they are."""
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        self.case, self.start, self.end = place[self.case], self.start[order], self.end[order]
+        self.case_id = self.case_id.take(pa.array(order))
+        del self.asked
 
     def first(self, places: Ints) -> Ints:
         """The first of these places in each case."""
@@ -121,6 +139,13 @@ class Ordered:
         found = np.full(self.cases, -1, dtype=np.int64)
         found[self.case[places]] = places  # of several, the last one written stays
         return found
+
+    def last_known(self, fact: str) -> Ints:
+        """Where each case last says something."""
+        missing = self.given[fact].null_count
+        if missing in (0, len(self.given[fact])):
+            return self.end
+        return self.last(np.flatnonzero(self.has(fact)))
 
     def count(self, places: Ints) -> pa.Array:
         """How many of these places each case has."""
@@ -133,219 +158,164 @@ class Ordered:
             return pa.nulls(len(places), column.type)
         return column.take(pa.array(self.row[places], mask=places < 0))
 
+    def different(self, fact: str) -> pa.Array:
+        """How many different values of a fact each case has."""
+        word, case = self._words(fact)[self.row], self.case
+        if self.given[fact].null_count:
+            known = np.flatnonzero(word >= 0)
+            word, case = word[known], case[known]
+        many = int(word.max(initial=0)) + 1
+        keys = case * many + word
+        keys = np.sort(_changes(keys))  # most moments repeat the one before: few are left to be sorted
+        return pa.array(np.bincount(_changes(keys) // many, minlength=self.cases))
 
-def _whole(given: pa.RecordBatchReader) -> dict[str, pa.Array]:
-    """The columns, each in one piece."""
-    parts: dict[str, list[pa.Array]] = {
-        name: [pa.array([], given.schema.field(name).type)] for name in given.schema.names
-    }
-    for batch in given:
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            parts[name].append(column)
-    return {name: pa.concat_arrays(parts.pop(name)) for name in given.schema.names}
-
-
-def at(values: Ints | None, places: Ints) -> pa.Array:
-    """Numbers, in order, at a place of each case; no numbers are missing ones."""
-    if values is None:
-        return pa.nulls(len(places), pa.int64())
-    return pa.array(values[places], mask=places < 0)
+    def _words(self, fact: str) -> npt.NDArray[np.int32]:
+        """All rows' texts as numbers; a missing one is -1."""
+        return codes(encoded(self.given[fact]))
 
 
-def _encoded(column: pa.Array) -> pa.DictionaryArray:
-    """Texts as numbers; a missing one is a text like any other."""
-    return pc.dictionary_encode(column, null_encoding="encode")
+class _Hours:
+    """The business seconds of each moment, in order.
+
+    `f` counts in the calendar in force at the moment, from the start of 2000; `b` counts through the case's own
+    calendars: a difference of two is the open time between them, whoever held the case.
+    """
+
+    def __init__(self, m: Ordered, calendars: Calendars) -> None:
+        self.names = [one.name for one in calendars.all]
+        ends = (int(m.s.min()), int(m.s.max())) if len(m.s) else (0, 0)
+        clocks = {one.name: Clock(one, *span_of_days(*ends)) for one in calendars.all}
+        self.calendar = np.zeros(len(m.s), dtype=np.int64)
+        if calendars.only:
+            self.calendar += self.names.index(calendars.only.name)
+            self.b = self.f = clocks[calendars.only.name].at(m.s)
+            return
+        self._choose(m, calendars)
+        following = m.s[np.minimum(np.arange(len(m.s)) + 1, len(m.s) - 1)]
+        following[m.end] = m.s[m.end]
+        self.f, pieces = np.zeros_like(m.s), np.zeros_like(m.s)
+        for place, name in enumerate(self.names):
+            here = np.flatnonzero(self.calendar == place)
+            self.f[here] = clocks[name].at(m.s[here])
+            pieces[here] = clocks[name].at(following[here]) - self.f[here]
+        run = np.cumsum(pieces) - pieces
+        self.b = run - run[m.start][m.case]
+
+    def _choose(self, m: Ordered, calendars: Calendars) -> None:
+        """The calendar of each moment, by the team and the service that were last named before it; the first use that fits."""
+        last: dict[str, tuple[pa.DictionaryArray, Ints]] = {}
+        for fact in ("team", "service"):
+            words = encoded(m.given[fact])
+            known = np.maximum.accumulate(np.where(m.has(fact), np.arange(len(m.row)), -1))
+            last[fact] = words, np.where(known >= m.start[m.case], codes(words)[m.row[known]], -1)
+        free = np.ones(len(m.row), dtype=np.bool_)
+        for use in calendars.uses:
+            fits = free.copy()
+            for fact, names in (("team", use.teams), ("service", use.services)):
+                words, now = last[fact]
+                wanted = [place for place, word in enumerate(words.dictionary.to_pylist()) if word in names]
+                fits &= np.isin(now, wanted) if names else True
+            self.calendar[fits] = self.names.index(use.calendar)
+            free &= ~fits
+
+    def named(self, places: Ints) -> pa.Array:
+        """The calendar at a place of each case."""
+        return pa.DictionaryArray.from_arrays(pa.array(self.calendar[places].astype(np.int32)), pa.array(self.names))
 
 
-def _case_numbers(given: Mapping[str, pa.Array]) -> Ints:
-    """The case of each row, from 0 on."""
-    cases, sources = _encoded(given["case_id"]), _encoded(given["source"])
-    number: Ints = cases.indices.to_numpy().astype(np.int64)
-    if len(sources.dictionary) > 1:  # one number in two sources is two cases
-        both = number * len(sources.dictionary) + sources.indices.to_numpy()
-        number = np.unique(both, return_inverse=True)[1].astype(np.int64)
-    return number
+def _pieces(given: pa.Table) -> Columns:
+    """The columns, each in one piece, but for the cases' numbers."""
+    found: Columns = {}
+    for name in given.column_names:
+        if name not in ("case_id", "box"):
+            column = given[name]
+            found[name] = _piece(column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column)
+    return found
 
 
-def _sorted(case: Ints, us: Ints, ties: tuple[npt.NDArray[np.integer[Any]], ...]) -> Ints:
-    """The rows by case, instant, and what decides between those of one instant, the first before the others.
+def _piece(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _counted(given: Columns) -> Bools:
+    """The moments that count: of one identity the last recorded, unless that withdraws it."""
+    counts = ~_says(given["at_is"], "withdrawn")
+    corrections = given["correction"].fill_null(False)
+    if corrections.true_count:
+        ids = given["moment_id"]
+        several = np.flatnonzero(pc.is_in(ids, value_set=ids.filter(corrections)).to_numpy(zero_copy_only=False))
+        number = codes(encoded(ids.take(pa.array(several))))
+        later = [-_whole(given[name].cast(pa.int64()), 0)[several] for name in ("source_row", "recorded_at")]
+        order = np.lexsort((*later, number))
+        number = number[order]
+        counts[several[order[1:][number[1:] == number[:-1]]]] = False
+    return counts
+
+
+def _whole(column: pa.Array, missing: int) -> npt.NDArray[Any]:
+    """Numbers, and one for what is missing."""
+    found: npt.NDArray[Any] = (column.fill_null(missing) if column.null_count else column).to_numpy()
+    return found
+
+
+def encoded(column: pa.Array) -> pa.DictionaryArray:
+    """Texts as numbers."""
+    return column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+
+
+def codes(words: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+    """The number of each text; a missing one is -1."""
+    found: npt.NDArray[np.int32] = _whole(words.indices, -1)
+    return found
+
+
+def _says(column: pa.Array, word: str) -> Bools:
+    """Where a column has this word."""
+    words = encoded(column)
+    wanted = [place for place, one in enumerate(words.dictionary.to_pylist()) if one == word]
+    if not wanted:
+        return np.zeros(len(column), dtype=np.bool_)
+    found: Bools = np.isin(codes(words), wanted)
+    return found
+
+
+def _case_numbers(case_id: pa.ChunkedArray, source: npt.NDArray[np.int32]) -> tuple[Ints, pa.Array]:
+    """The case of each row, from 0 on, without gaps; and each case's number in its source."""
+    words = _piece(case_id.cast(pa.string()).dictionary_encode())
+    number: Ints = codes(words).astype(np.int64)
+    if not len(source) or source.min() == source.max():
+        return number, words.dictionary
+    many = int(source.max()) + 1  # one number in two sources is two cases
+    both, number = np.unique(number * many + source, return_inverse=True)
+    return number.astype(np.int64), words.dictionary.take(pa.array(both // many))
+
+
+def _sorted(
+    case: Ints, us: Ints, ties: Callable[[Ints], tuple[npt.NDArray[np.integer[Any]], ...]]
+) -> tuple[Ints, Ints, Ints]:
+    """The order by case, instant, and `ties` of some rows, with case and second in that order.
 
     Case and second fit into one integer, which sorts many times as fast as four columns; only rows that are alike in both
     are then sorted by all.
     """
-    if not len(case):
-        return np.zeros(0, dtype=np.int64)
     second = us // 1_000_000
-    second -= second.min()
-    bits = int(second.max()).bit_length()
-    if bits + int(case.max()).bit_length() > 63:
-        whole: Ints = np.lexsort((*ties[::-1], us, case))
-        return whole
-    key = (case << bits) | second
+    least = second.min(initial=0)
+    bits = int(second.max(initial=0) - least).bit_length()
+    if bits + int(case.max(initial=0)).bit_length() > 63:
+        whole: Ints = np.lexsort((*ties(np.arange(len(case)))[::-1], us, case))
+        return whole, case[whole], second[whole]
+    key = (case << bits) | (second - least)
     order: Ints = np.argsort(key)
     key = key[order]
     same = key[1:] == key[:-1]
-    alike = np.r_[False, same] | np.r_[same, False]
+    alike = np.r_[False, same][: len(key)] | np.r_[same, False][: len(key)]
     few = order[alike]
-    order[alike] = few[np.lexsort((*(tie[few] for tie in ties[::-1]), us[few], case[few]))]
-    return order
-
-
-def case_rows(m: Ordered, hours: bool) -> pa.Table:
-    """One row a case: what its moments say; `hours`: there are opening hours."""
-    columns: dict[str, Any] = {name: m.taken(name, m.end) for name in ("source", "case_id")}
-    columns |= {fact: m.taken(fact, _last_known(m, fact)) for fact in (*_FACTS, "source_kept")}
-    columns |= {name: m.count(m.some(*kinds)) for name, kinds in _COUNTS.items()}
-    clocks = {"s": m.s, "b": m.column("b") if hours else None}  # calendar time, and opening hours where there are any
-    columns |= _facts(m) | _clocks(m, clocks) | _stretches(m, clocks) | _turns(m, clocks) | _promises(m)
-    nothing = pa.nulls(m.cases, pa.int64())
-    columns["calendar"] = m.taken("calendar", m.end) if hours else pa.nulls(m.cases, pa.string())
-    columns["clock_now"] = pa.array((m.column("f") - m.column("b"))[m.end]) if hours else nothing
-    return pa.table(columns)
-
-
-def _last_known(m: Ordered, fact: str) -> Ints:
-    """Where each case last says something."""
-    return m.last(np.flatnonzero(m.has(fact))) if m.given[fact].null_count else m.end
-
-
-def _clocks(m: Ordered, clocks: Clocks) -> Columns:
-    """When what happened, on each clock; a clock only goes forward."""
-    resolved, ends = m.some("resolved"), m.some(*ENDS)
-    places = {
-        "asked": m.asked,
-        "first_reply": m.first(m.some(*_REPLIES)),
-        "first_resolved": m.first(resolved[m.sure[resolved]]),
-        "last_end": m.last(ends[m.sure[ends]]),
-        "state": m.last(m.some(*STATES)),
-    }
-    return {f"{name}_{unit}": at(clock, place) for unit, clock in clocks.items() for name, place in places.items()}
-
-
-def _facts(m: Ordered) -> Columns:
-    """Single facts: the last word, what was rated, what was promised."""
-    word, state, ends = m.last(m.some(*WORDS)), m.last(m.some(*STATES)), m.last(m.some(*ENDS))
-    rated, promised = m.some("rated"), m.some("promised")
-    rated, promised = rated[m.true("outside")[rated]], promised[m.has("due_us")[promised]]
-    first_due, due = m.taken("due_us", m.first(promised)), m.taken("due_us", m.last(promised))
-    return {
-        "moments": pa.array(m.end - m.start + 1),
-        "ratings": m.count(rated),
-        "first_s": pa.array(m.s[m.start]),
-        "first_handover_s": at(m.s, m.first(m.some("handed_over"))),
-        "last_word": m.taken("kind", word),
-        "last_end_at_is": m.taken("at_is", ends),
-        "state": at(_LEADS_TO[m.kind], state),
-        "stations": _different(m, "team"),
-        "persons": _different(m, "person_id"),
-        "due_s": _seconds(due),
-        "first_due_s": _seconds(first_due),
-        "score": m.taken("score", m.last(rated[m.has("score")[rated]])),
-        "scale": m.taken("scale", m.last(rated[m.has("scale")[rated]])),
-        "recovered_s": at(m.s, m.last(m.some("recovered"))),
-        "last_s": at(m.s, m.last(np.flatnonzero(m.true("timely")))),
-    }  # fmt: skip
-
-
-def _seconds(us: pa.Array) -> pa.Array:
-    """Whole seconds, rounded down."""
-    return pa.array(us.fill_null(0).to_numpy() // 1_000_000, mask=us.is_null().to_numpy(zero_copy_only=False))
-
-
-def _different(m: Ordered, fact: str) -> pa.Array:
-    """How many different values of a fact each case has."""
-    words = _encoded(m.given[fact])
-    known = np.flatnonzero(m.has(fact))
-    keys = m.case[known] * len(words.dictionary) + words.indices.to_numpy()[m.row[known]]
-    keys = np.sort(_changes(keys))  # most moments repeat the one before: few are left to be sorted
-    return pa.array(np.bincount(_changes(keys) // max(len(words.dictionary), 1), minlength=m.cases))
+    order[alike] = few[np.lexsort((*ties(few)[::-1], us[few], case[few]))]
+    return order, key >> bits, (key & ((1 << bits) - 1)) + least
 
 
 def _changes(values: Ints) -> Ints:
     """Values that differ from the one before."""
     found: Ints = values[np.r_[True, values[1:] != values[:-1]][: len(values)]]
     return found
-
-
-def _stretches(m: Ordered, clocks: Clocks) -> Columns:
-    """The time spent in each state between a case's first ask and its last word, on each clock."""
-    places = m.some(*STATES)
-    case, kind = m.case[places], m.kind[places]
-    state = _state_after(case, kind)
-    word, start = m.last(m.some(*WORDS)), m.asked
-    here = np.flatnonzero(np.r_[case[1:] == case[:-1], np.zeros(min(len(case), 1), dtype=np.bool_)])
-    here = here[places[here] >= start[case[here]]]
-    # The stretch from the first ask to the next change of state, in the state that was reached before it.
-    following = np.searchsorted(places, start, side="right")
-    found = np.flatnonzero(following < len(places))
-    found = found[case[following[found]] == found]
-    before = following[found] - 1
-    reached = (before >= 0) & (case[before] == found)
-    fresh = ~(reached & (places[before] == start[found]))  # else the change itself begins the stretch
-    froms = np.r_[places[here], start[found][fresh]]
-    tos = np.r_[places[here + 1], places[following[found]][fresh]]
-    spent = np.r_[state[here], np.where(reached, state[before], 0)[fresh]]
-    owner = m.case[froms]
-    spent = np.where((spent < 3) | (froms < word[owner]), spent, -1)
-    sums: Columns = {}
-    for name, number in INTERVALS.items():
-        of = np.flatnonzero(spent == number)
-        for unit, clock in clocks.items():
-            if clock is None:
-                sums[f"{name}_{_UNITS[unit]}"] = pa.nulls(m.cases, pa.int64())
-                continue
-            total = np.bincount(owner[of], weights=clock[tos[of]] - clock[froms[of]], minlength=m.cases)
-            sums[f"{name}_{_UNITS[unit]}"] = pa.array(total.astype(np.int64))
-    return sums
-
-
-def _state_after(case: Ints, kind: npt.NDArray[np.int8]) -> Ints:
-    """The state of a case after each of its changes: an end lasts until it is reopened."""
-    word = np.isin(kind, [_KIND[name] for name in WORDS])
-    last = np.maximum.accumulate(np.where(word, np.arange(len(kind)), -1))
-    ended = (last >= 0) & (case[last] == case) & (_LEADS_TO[kind[last]] == 3)
-    found: Ints = np.where(ended, 3, _LEADS_TO[kind])
-    return found
-
-
-def _turns(m: Ordered, clocks: Clocks) -> Columns:
-    """How long a further word of the customer waited for a person's answer once there had been a first one.
-
-    A turn begins with the first word after a reply and ends with the next reply; words in between belong to it.
-    What nobody had answered when the case was closed is no turn.
-    """
-    places = m.some(*_FURTHER, *_REPLIES, *ENDS)
-    case, kind = m.case[places], m.kind[places]
-    reply, end = (np.isin(kind, [_KIND[name] for name in names]) for names in (_REPLIES, ENDS))
-    begins = np.flatnonzero(np.r_[True, (case[1:] != case[:-1]) | (reply | end)[:-1]])[: len(case)]
-    ends = np.r_[begins[1:], len(case)][: len(begins)] - 1
-    replied = m.first(m.some(*_REPLIES))[case[begins]]
-    turn = (replied >= 0) & (replied < places[begins]) & ~(reply | end)[begins] & ~end[ends]
-    begins, ends = begins[turn], ends[turn]
-    done = reply[ends]
-    owner, froms, tos = case[begins], places[begins], places[ends]
-    waiting = m.last(froms[~done])
-    columns: Columns = {
-        "turns": pa.array(np.bincount(owner[done], minlength=m.cases)),
-        **{f"turn_{unit}": at(clock, waiting) for unit, clock in clocks.items()},
-    }
-    for unit, clock in clocks.items():
-        longest = np.full(m.cases, -1, dtype=np.int64)
-        if clock is not None:
-            np.maximum.at(longest, owner[done], clock[tos[done]] - clock[froms[done]])
-        columns[f"next_reply_{_UNITS[unit]}"] = pa.array(longest, mask=longest < 0)
-    return columns
-
-
-def _promises(m: Ordered) -> Columns:
-    """How often another due time was named in time, and how often too late."""
-    places = m.some("promised")
-    places = places[m.has("due_us")[places]]
-    rows, case = m.row[places], m.case[places]
-    due, us = m.given["due_us"].take(pa.array(rows)).to_numpy(), m.given["us"].take(pa.array(rows)).to_numpy()
-    other = np.flatnonzero((case[1:] == case[:-1]) & (due[1:] != due[:-1]))
-    late = us[1:][other] > due[:-1][other]
-    return {
-        name: pa.array(np.bincount(case[1:][other][which], minlength=m.cases))
-        for name, which in (("renegotiated", ~late), ("overrun", late))
-    }

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 MEMORY = "2GB"
+FEW = 64  # words that are found in a list faster than they are copied
 
 
 def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
@@ -30,6 +31,7 @@ def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY) -
         db.execute("SET temp_directory = $folder", {"folder": str(scratch / "spill")})
     db.execute("SET TimeZone = 'UTC'")
     db.execute("SET enable_progress_bar = false")
+    db.execute("SET parquet_metadata_cache = true")  # the files of a version never change
     named = [*folders, *([scratch] if scratch else [])]
     inside = [text(f"{folder}/") for folder in named if not folder.is_file()]
     files = [text(str(file)) for file in named if file.is_file()]
@@ -67,6 +69,12 @@ def ask(db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | 
     return db.sql(sql, params=dict(values) if values else None).to_arrow_table()
 
 
+def _worded(batch: pa.RecordBatch, words: pa.Array) -> pa.RecordBatch:
+    """A batch with its segments as words again."""
+    segment = pa.DictionaryArray.from_arrays(batch["segment"], words)
+    return pa.record_batch({**{name: batch[name] for name in batch.schema.names}, "segment": segment})
+
+
 class DuckDB:
     """The default engine, in this process."""
 
@@ -85,13 +93,20 @@ class DuckDB:
 
     def stream(self, sql: str, values: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
         """The answer piece by piece."""
-        yield from self.db.sql(sql, params=dict(values) if values else None).to_arrow_reader(500_000)
+        yield from self.db.sql(sql, params=dict(values) if values else None).to_arrow_reader(100_000)
 
     def by_group(
         self, sql: str, values: Mapping[str, object], reduce: Callable[[Iterable[pa.RecordBatch]], pa.Table]
     ) -> pa.Table:
-        """Every group of the answer reduced, in one pass."""
-        return reduce(self.stream(sql, values))
+        """Every group of the answer reduced, in one pass; few segments come as numbers, which costs half of the time of words."""
+        distinct = f"SELECT DISTINCT segment FROM ({sql}) WHERE segment IS NOT NULL LIMIT {FEW + 1}"
+        words = ask(self.db, distinct, values)["segment"].combine_chunks().cast(pa.string())
+        if not 1 < len(words) <= FEW:
+            return reduce(self.stream(sql, values))
+        place = "CAST(nullif(list_position($words_of_segments, segment), 0) - 1 AS INTEGER)"
+        numbered = f"SELECT * REPLACE ({place} AS segment) FROM ({sql}) WHERE period IS NOT NULL AND coded IS NOT NULL"
+        batches = self.stream(numbered, {**values, "words_of_segments": words.to_pylist()})
+        return reduce(_worded(batch, words) for batch in batches)
 
     def close(self) -> None:
         """Close the connection."""

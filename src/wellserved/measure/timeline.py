@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from wellserved.calendar import Calendars
-from wellserved.cases import fold
+from wellserved.cases import timed
 from wellserved.engine.duckdb import DuckDB, ask, text
 from wellserved.errors import RequestError
 from wellserved.measure.ask import Scope, fill
@@ -39,22 +39,22 @@ def moments_of(scope: Scope, table: str, calendars: Calendars) -> Moments:
     if not isinstance(scope.engine, DuckDB):
         raise RequestError("The log of moments is asked by DuckDB alone.", "Unset WELLSERVED_ENGINE for this question.")
     db = scope.engine.db
-    (corrected,) = db.sql(f"SELECT count(*) > 0 FROM {table} WHERE correction").fetchall()[0]
-    return Moments(db, table, scope, calendars, corrected, fold.open_hours(db, table, calendars))
+    (corrected,) = db.sql(f"SELECT count(*) > 0 FROM {table} WHERE correction OR at_is = 'withdrawn'").fetchall()[0]
+    return Moments(db, table, scope, calendars, corrected, timed.open_hours(db, table, calendars))
 
 
 def intervals(moments: Moments, only: str) -> str:
     """SQL: each moment with the interval that it begins (to next_s, next_b), the case's state in it, and its first ask's place."""
-    timed = fold.timed_sql(
+    in_order = timed.timed_sql(
         f"(SELECT * FROM {moments.table} WHERE {only})", moments.corrected, moments.calendars, moments.spans
     )
     now_b = fill("b + greatest({as_of_bus} - f, 0)", moments.scope)
     return f"""
         SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill("{as_of}", moments.scope)}, s)) AS next_s,
                coalesce(lead(b) OVER ({CASE} ORDER BY o), {now_b}) AS next_b,
-               {fold.state_sql()} AS state, {fold.state_sql(_WHOLE)} = 3 AS now_closed,
-               {fold.START} AS start_o
-        FROM ({timed})
+               {timed.state_sql()} AS state, {timed.state_sql(_WHOLE)} = 3 AS now_closed,
+               {timed.START} AS start_o
+        FROM ({in_order})
     """
 
 
@@ -67,7 +67,7 @@ def _stopped(moments: Moments, one: Definition, only: str) -> str:
     if one.which == "first":
         found = f"min(o) FILTER ({stop}) OVER ({CASE})"
     else:  # counts while the case stays closed
-        word = f"max(o) FILTER (kind IN ({fold.WORD})) OVER ({CASE})"
+        word = f"max(o) FILTER (kind IN ({timed.WORD})) OVER ({CASE})"
         found = f"CASE WHEN max(o) FILTER ({stop}) OVER ({CASE}) = {word} THEN {word} END"
     return f"""
         SELECT *, {found} AS stop_o
@@ -96,8 +96,8 @@ def values_sql(moments: Moments, one: Definition, only: str = "true") -> str:
     """
     secs, join = "secs", ""
     if one.runs == "business of the stop" and moments.calendars.all:
-        secs = f"stop_f - ({fold.open_seconds('start_s', 'h', moments.spans)})"
-        join = f"LEFT JOIN opening_hours h ON h.calendar = stop_calendar AND h.day = {fold.utc_day('start_s')}"
+        secs = f"stop_f - ({timed.open_seconds('start_s', 'h', moments.spans)})"
+        join = f"LEFT JOIN opening_hours h ON h.calendar = stop_calendar AND h.day = {timed.utc_day('start_s')}"
     waits = "OR (stop_o IS NULL AND NOT now_closed)" if one.open_counts else ""
     known = "" if one.runs == "calendar" or moments.calendars.all else "AND false"
     return f"""
@@ -216,7 +216,7 @@ def with_clock(moments: Moments, one: Definition, zone: str) -> Scope:
     """The cases with clock_ended, clock_secs and the day of the stop, by one definition: what as_measure asks."""
     moments.db.execute(
         f"CREATE OR REPLACE TEMP TABLE cases_by_clock AS SELECT c.*, v.ended AS clock_ended, v.secs AS clock_secs, "
-        f"{fold.local('stop_s', zone, 'day')} AS stopped_day, {fold.local('stop_s', zone, 'month')} AS stopped_month "
+        f"{timed.local('stop_s', zone, 'day')} AS stopped_day, {timed.local('stop_s', zone, 'month')} AS stopped_month "
         f"FROM {moments.scope.table} c LEFT JOIN ({values_sql(moments, one)}) v USING (source, case_id)"
     )
     return replace(moments.scope, table="cases_by_clock")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,35 +26,33 @@ Waits = npt.NDArray[np.int64]
 def sorted_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Key, Waits]]:
     """From batches of `period`, `segment` and `coded`: the coded waits of each group, sorted; NULL is no wait, or in no period."""
     segments: dict[str | None, int] = {}
-    groups: list[Waits] = []
-    waits: list[Waits] = []
-    for batch in batches:
-        group, wait = _numbered(batch, segments), _numbers(batch["coded"])
-        if batch["coded"].null_count or batch["period"].null_count:
-            known = pc.and_(batch["coded"].is_valid(), batch["period"].is_valid()).to_numpy(zero_copy_only=False)
-            group, wait = group[known], wait[known]
-        groups.append(group)
-        waits.append(wait)
-    if not waits:
+    parts = [part for batch in batches if len((part := _numbers(batch, segments)).wait)]
+    if not parts:
         return
-    names = list(segments)
-    for number, found in split_sorted(groups, waits):
-        yield (number % _PERIODS - _EARLIEST, names[number // _PERIODS]), found
+    (first, last), (least, most) = _range(part.period for part in parts), _range(part.wait for part in parts)
+    names, many, bits = list(segments), last - first + 1, (most - least).bit_length()
+    packed = bits + (len(names) * many).bit_length() <= 63
+    groups = (
+        _cut(_packed(parts, first, many, least, bits), least, bits) if packed else _sorted_apart(parts, first, many)
+    )
+    for number, waits in groups:
+        yield (number % many + first, names[number // many]), waits
 
 
-_PERIODS, _EARLIEST = 1 << 19, 1 << 18  # room for every day number and every yyyymm
+class _Numbers(NamedTuple):
+    """What is known of some rows: the number of the segment, the period and the wait."""
+
+    place: Waits
+    period: Waits
+    wait: Waits
 
 
-def _numbered(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
-    """The group of each row as one integer."""
-    found: Waits = _places(batch, segments) * _PERIODS + (_numbers(batch["period"]) + _EARLIEST)
-    return found
-
-
-def _numbers(column: pa.Array) -> Waits:
-    """A missing one is 0."""
-    found: Waits = column.cast(pa.int64()).fill_null(0).to_numpy()
-    return found
+def _numbers(batch: pa.RecordBatch, segments: dict[str | None, int]) -> _Numbers:
+    """The rows with a wait and a period."""
+    if batch["coded"].null_count or batch["period"].null_count:
+        batch = batch.filter(pc.and_(batch["coded"].is_valid(), batch["period"].is_valid()))
+    period, wait = (batch[name].cast(pa.int64()).to_numpy() for name in ("period", "coded"))
+    return _Numbers(_places(batch, segments), period, wait)
 
 
 def _places(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
@@ -86,39 +85,44 @@ def reduce_waits(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) 
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema)
 
 
-def split_sorted(groups: list[Waits], waits: list[Waits]) -> Iterator[tuple[int, Waits]]:
-    """Sort by group, then wait, and cut between the groups; the parts that come in are used up."""
-    if not any(map(len, waits)):
-        return
-    (least, most), (least_group, most_group) = _range(waits), _range(groups)
-    bits = (most - least).bit_length()
-    if bits + (most_group - least_group).bit_length() > 63:
-        yield from _split_apart(np.concatenate(groups), np.concatenate(waits))
-        return
-    for group, part in zip(groups, waits, strict=True):
-        group -= least_group
-        group <<= bits
-        group |= part - least
-    waits.clear()
-    both = np.concatenate(groups)
-    groups.clear()
+def _range(columns: Iterable[Waits]) -> tuple[int, int]:
+    """The least and the most of them all."""
+    ends = [(int(column.min()), int(column.max())) for column in columns]
+    return min(least for least, _ in ends), max(most for _, most in ends)
+
+
+def _packed(parts: list[_Numbers], first: int, many: int, least: int, bits: int) -> Waits:
+    """Group and wait of each row in one integer, sorted; the parts are used up."""
+    both = np.empty(sum(len(part.wait) for part in parts), dtype=np.int64)
+    end = len(both)
+    while parts:
+        part = parts.pop()
+        key = both[end - len(part.wait) : end]
+        end -= len(key)
+        np.multiply(part.place, many, out=key)
+        key += part.period
+        key -= first
+        key <<= bits
+        key += part.wait
+        key -= least
     both.sort()
+    return both
+
+
+def _cut(both: Waits, least: int, bits: int) -> Iterator[tuple[int, Waits]]:
+    """The waits of each group."""
     start = 0
     while start < len(both):
         number = int(both[start]) >> bits
         end = int(np.searchsorted(both, ((number + 1) << bits) - 1, side="right"))
-        yield number + least_group, (both[start:end] & ((1 << bits) - 1)) + least
+        yield number, (both[start:end] & ((1 << bits) - 1)) + least
         start = end
 
 
-def _range(parts: Iterable[Waits]) -> tuple[int, int]:
-    """The least and the most of them all."""
-    some = [part for part in parts if len(part)]
-    return min(int(part.min()) for part in some), max(int(part.max()) for part in some)
-
-
-def _split_apart(groups: Waits, waits: Waits) -> Iterator[tuple[int, Waits]]:
+def _sorted_apart(parts: list[_Numbers], first: int, many: int) -> Iterator[tuple[int, Waits]]:
     """The same where both do not fit into 64 bits: very many segments over centuries."""
+    groups = np.concatenate([part.place * many + (part.period - first) for part in parts])
+    waits = np.concatenate([part.wait for part in parts])
     order = np.lexsort((waits, groups))
     groups, waits = groups[order], waits[order]
     edges = [0, *(np.flatnonzero(np.diff(groups)) + 1).tolist(), len(groups)]

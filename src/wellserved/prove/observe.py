@@ -19,7 +19,8 @@ import numpy as np
 import pyarrow as pa
 
 from wellserved.calendar import Calendars
-from wellserved.cases.fold import FOLDED_FROM, fold_into
+from wellserved.cases import fold_into
+from wellserved.cases.fold import FOLDED_FROM
 from wellserved.engine.duckdb import DuckDB, name
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer

@@ -1,0 +1,169 @@
+"""The moments of the log as the fold takes them: slices of whole cases, each of bounded size.
+
+The log lies in the order of time, and most cases are over soon. So its files are read once, in that order: a case is
+folded as soon as its last moment was read, and only the moments of cases that go on are kept for the next slice. Where
+those are too many for the memory, the cases are parted by their numbers, and each part is read by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from wellserved.cases.fold import FOLDED_FROM
+from wellserved.engine.duckdb import name
+from wellserved.moments import MOMENT_COLUMNS
+
+SLICE = 3_000_000  # moments folded at a time; a third of a kilobyte of memory each
+_SAMPLED = 64  # one moment in so many tells how many are kept at a time
+_ALIKE = ("moment_id", "case_id", "customer_id")  # mostly different ones: a dictionary would be as long as the column
+_DICTIONARIES: Final = [one.name for one in MOMENT_COLUMNS if one.type == "VARCHAR" and one.name not in _ALIKE]
+_STORED = {
+    "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", "UTC"),
+    "VARCHAR": pa.string(),
+}  # fmt: skip
+_SCHEMA = pa.schema(
+    (one.name, pa.dictionary(pa.int32(), pa.string()) if one.name in _DICTIONARIES else _STORED[one.type])
+    for one in MOMENT_COLUMNS
+    if one.name in FOLDED_FROM
+)
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Rows of a file that are read together."""
+
+    file: str
+    metadata: pq.FileMetaData
+    place: int
+    rows: int
+    corrected: bool = False  # a moment among them may correct another or be corrected: their identities tell
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """These columns, as far as the file has them."""
+        opened = pq.ParquetFile(self.file, metadata=self.metadata, read_dictionary=_DICTIONARIES, memory_map=True)
+        names = [one for one in columns if one in opened.schema_arrow.names]
+        said = {
+            one: found for one in names if (found := self._said(one, opened.schema_arrow.field(one).type)) is not None
+        }
+        rows = opened.read_row_group(self.place, [one for one in names if one not in said])
+        for one, column in said.items():
+            rows = rows.append_column(one, column)
+        return rows
+
+    def _said(self, name: str, kind: pa.DataType) -> pa.Array | None:
+        """A column that says one thing or nothing throughout, without reading it; None: it has to be read."""
+        said = self.metadata.row_group(self.place).column(self.metadata.schema.names.index(name)).statistics
+        if said is None or not said.has_null_count:
+            return None
+        if said.null_count == self.rows:
+            return pa.nulls(self.rows, kind)
+        if said.null_count or not said.has_min_max or said.min != said.max:
+            return None
+        value = pa.array([said.min], kind.value_type if pa.types.is_dictionary(kind) else kind)
+        places = pa.array(np.zeros(self.rows, dtype=np.int32))
+        return pa.DictionaryArray.from_arrays(places, value) if pa.types.is_dictionary(kind) else value.take(places)
+
+
+def of_files(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> Iterator[tuple[float, pa.Table, Bools]]:
+    """All moments in these files of the log: the share of them that has been read, moments, and which of them are to be folded now."""
+    groups = _groups(files)
+    ends = _Ends(db, groups)
+    for part in range(ends.parts):
+        kept = _SCHEMA.empty_table().append_column("box", pa.array([], pa.uint32()))
+        for place, group in enumerate(groups):
+            rows = _moments(group).append_column("box", pa.array(ends.boxes[place]))
+            if ends.parts > 1:
+                rows = rows.filter(pa.array(ends.boxes[place] % ends.parts == part))
+            kept = pa.concat_tables([kept, rows], promote_options="default")
+            if kept.num_rows >= SLICE or place == len(groups) - 1:
+                over = ends.last[kept["box"].to_numpy()] <= place
+                yield (part + (place + 1) / len(groups)) / ends.parts, kept, over
+                kept = kept.filter(pa.array(~over)).combine_chunks()
+
+
+class _Ends:
+    """In which group of rows each case ends.
+
+    It is known for boxes of cases: one that shares its box with another is but kept longer than it needs. Four bytes of
+    memory a moment.
+    """
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, groups: Sequence[_Group]) -> None:
+        bits = min((2 * sum(group.rows for group in groups)).bit_length(), 27)
+        self.boxes = [_boxes(db, group.read(["case_id"]), bits) for group in groups]
+        self.last = np.zeros(1 << bits, dtype=np.uint16 if len(groups) < 1 << 16 else np.uint32)
+        for place, boxes in enumerate(self.boxes):
+            self.last[boxes] = place
+        # How many are kept after each group: those from it or an earlier one whose case ends in a later one.
+        some = [boxes[::_SAMPLED] for boxes in self.boxes]
+        begun = np.array([len(boxes) for boxes in some])
+        ended = np.bincount(self.last[np.concatenate(some)], minlength=len(groups)) if some else begun
+        kept = int(np.cumsum(begun - ended).max(initial=0)) * _SAMPLED
+        self.parts = kept // SLICE + 1
+
+
+def _boxes(db: duckdb.DuckDBPyConnection, rows: pa.Table, bits: int) -> npt.NDArray[np.uint32]:
+    """A number of each row that is the same for all rows of a case, and of few others."""
+    db.register("rows_in_boxes", rows)
+    found = db.sql(f"SELECT CAST(hash(case_id) >> {64 - bits} AS UINTEGER) AS box FROM rows_in_boxes").to_arrow_table()
+    db.unregister("rows_in_boxes")
+    boxes: npt.NDArray[np.uint32] = found["box"].to_numpy()
+    return boxes
+
+
+def of_cases(files: Sequence[str], wanted: pa.Table) -> pa.Table:
+    """The moments of some cases in these files; `wanted`: source and case_id."""
+    found = [rows.filter(among(rows, wanted)) for rows in map(_moments, _groups(files))]
+    return pa.concat_tables([_SCHEMA.empty_table(), *found], promote_options="default")
+
+
+def among(rows: pa.Table, wanted: pa.Table) -> pa.ChunkedArray:
+    """Which rows are of the wanted cases."""
+    number, source = rows["case_id"], rows["source"].cast(pa.string())
+    masks = []
+    for one in wanted["source"].unique():
+        numbers = wanted.filter(pc.equal(wanted["source"], one))["case_id"]
+        masks.append(pc.and_(pc.equal(source, one), pc.is_in(number, value_set=numbers)))
+    return reduce(pc.or_, masks)
+
+
+def of_table(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:
+    """All moments of a temporary table with the columns of the log that the fold reads."""
+    (count,) = db.sql(f"SELECT count(*) FROM {table}").fetchall()[0]
+    parts = count // SLICE + 1
+    columns = ", ".join(map(name, FOLDED_FROM))
+    for part in range(parts):
+        yield db.sql(f"SELECT {columns} FROM {table} WHERE hash(case_id) % {parts} = {part}").to_arrow_table()
+
+
+def _groups(files: Sequence[str]) -> list[_Group]:
+    found, corrected = [], set()
+    for file in files:
+        metadata = pq.read_metadata(file)
+        column = metadata.schema.names.index("correction")
+        for place in range(metadata.num_row_groups):
+            rows = metadata.row_group(place)
+            said = rows.column(column).statistics
+            if said is None or not said.has_min_max or said.max:
+                corrected.add(Path(file).parent)
+            found.append(_Group(file, metadata, place, rows.num_rows))
+    # What corrects a moment has its instant, and so its month.
+    return [replace(group, corrected=Path(group.file).parent in corrected) for group in found]
+
+
+def _moments(group: _Group) -> pa.Table:
+    """The moments of a group of rows; with their identities only where those are needed."""
+    return group.read([column for column in FOLDED_FROM if group.corrected or column != "moment_id"])

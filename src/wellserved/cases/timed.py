@@ -1,0 +1,123 @@
+"""SQL over the moments of the log, in their order within the case and on each clock: what a timeline is asked from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import duckdb
+
+from wellserved.calendar import Calendars, hours_table
+from wellserved.cases.ordered import CUSTOMERS, ENDS, RANKS, STATES, TIES, WORDS
+from wellserved.engine.duckdb import text
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(map(text, words))
+
+
+_CUSTOMER, _END, WORD = map(_list, (CUSTOMERS, ENDS, WORDS))
+STATE = f"CASE kind {' '.join(f'WHEN {text(kind)} THEN {state}' for kind, state in STATES.items())} END"
+_OUTSIDE = "from_team IS NULL"  # a team's rating of another is no customer's
+
+
+def local(seconds: str, zone: str, what: str) -> str:
+    """SQL: the local day number, or yyyymm, of epoch seconds."""
+    local = f"timezone({text(zone)}, to_timestamp({seconds}))"
+    if what == "day":
+        return f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER)"
+    return f"CAST(year({local}) * 100 + month({local}) AS INTEGER)"
+
+
+_CASE = "OVER (PARTITION BY source, case_id)"
+START = (  # SQL, a window: the place of the first ask; without one, of the customer's first word, or of the first moment
+    f"coalesce(min(o) FILTER (kind = 'asked') {_CASE}, min(o) FILTER (kind IN ({_CUSTOMER})) {_CASE}, min(o) {_CASE})"
+)
+
+
+def state_sql(frame: str = "") -> str:
+    """SQL, a window over the moments of a case in their order `o`: the state that the case is in from this moment on."""
+    upto = f"OVER (PARTITION BY source, case_id ORDER BY o {frame or _SO_FAR})"
+    word = f"last_value(CASE WHEN kind IN ({WORD}) THEN kind END IGNORE NULLS) {upto}"
+    return f"CASE WHEN {word} IN ({_END}) THEN 3 ELSE coalesce(last_value({STATE} IGNORE NULLS) {upto}, 0) END"
+
+
+_SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+
+
+def timed_sql(moments: str, corrected: bool, calendars: Calendars, spans: int) -> str:
+    """The moments with `s` (epoch seconds), `o` (order within the case), `b` and `f` (business seconds) and `calendar`.
+
+    `f` counts in the calendar in force at the moment, from the start of 2000; `b` counts through the case's own
+    calendars: a difference of two is the open time between them, whoever held the case. Without opening hours
+    all three are NULL. `spans`: as open_hours gave it. `corrected`: some moments correct others; of one identity the last recorded counts.
+    """
+    newest = "row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC) = 1"
+    latest = f"QUALIFY {newest} AND at_is <> 'withdrawn'"
+    # Moments of one instant are ordered by row, those of one row by what leads to what, and those alike in all by content.
+    ranks = " ".join(f"WHEN {text(kind)} THEN {rank}" for kind, rank in RANKS.items())
+    places = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 256 + CASE kind {ranks} ELSE 0 END'
+    order = f"({places}) * {TIES} + (content & {TIES - 1})"
+    # A team's rating of another names the rated team, which need not have the case.
+    had = f"CASE WHEN kind = 'rated' AND NOT {_OUTSIDE} THEN NULL ELSE team END AS team"
+    latest = latest if corrected else ""
+    plain = f'SELECT * REPLACE ({had}), (epoch_us("at") - (epoch_us("at") % 1000000 + 1000000) % 1000000) // 1000000 AS s, {order} AS o FROM {moments} {latest}'
+    if not calendars.all:
+        nothing = "CAST(NULL AS BIGINT)"
+        return f"SELECT *, {nothing} AS b, {nothing} AS f, CAST(NULL AS VARCHAR) AS calendar FROM ({plain})"
+    if calendars.only:
+        only = text(calendars.only.name)
+        return (
+            f"SELECT t.*, {open_seconds('s', 'h', spans)} AS b, b AS f, {only} AS calendar FROM ({plain}) t "
+            f"JOIN opening_hours h ON h.calendar = {only} AND h.day = {utc_day('s')}"
+        )
+    case = "PARTITION BY source, case_id ORDER BY o"
+    known = ", ".join(
+        f"last_value({fact} IGNORE NULLS) OVER ({case} {_SO_FAR}) AS now_{fact}" for fact in ("team", "service")
+    )
+    return (
+        f"SELECT * EXCLUDE (piece, next_s), coalesce(sum(piece) OVER "
+        f"({case} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS b FROM ("
+        f"SELECT t.*, {open_seconds('s', 'h', spans)} AS f, {open_seconds('next_s', 'n', spans)} - f AS piece FROM ("
+        f"SELECT * EXCLUDE (now_team, now_service), {_calendar_sql(calendars)} AS calendar, "
+        f"coalesce(lead(s) OVER ({case}), s) AS next_s FROM (SELECT *, {known} FROM ({plain}))) t "
+        f"JOIN opening_hours h ON h.calendar = t.calendar AND h.day = {utc_day('s')} "
+        f"JOIN opening_hours n ON n.calendar = t.calendar AND n.day = {utc_day('next_s')})"
+    )
+
+
+def _calendar_sql(calendars: Calendars) -> str:
+    """SQL: the calendar for now_team and now_service."""
+    whens = []
+    for use in calendars.uses:
+        terms = [
+            f"now_{fact} IN ({', '.join(map(text, names))})"
+            for fact, names in (("team", use.teams), ("service", use.services))
+            if names
+        ]
+        whens.append(f"WHEN {' AND '.join(terms) or 'true'} THEN {text(use.calendar)}")
+    return f"CASE {' '.join(whens)} ELSE {text(calendars.all[0].name)} END"
+
+
+def utc_day(second: str) -> str:
+    """SQL: the day of an epoch second, before 1970 too."""
+    return f"({second} - (({second} % 86400) + 86400) % 86400) // 86400"
+
+
+def open_seconds(second: str, hours: str, spans: int) -> str:
+    """SQL: business seconds up to an instant, from its day's row of opening_hours."""
+    within = f"({second} - {hours}.day * 86400)"
+    parts = [f"greatest(least({within}, {hours}.closes_{place}) - {hours}.opens_{place}, 0)" for place in range(spans)]
+    return " + ".join([f"{hours}.before", *parts])
+
+
+def open_hours(db: duckdb.DuckDBPyConnection, moments: str, calendars: Calendars) -> int:
+    """Leave the hours of all calendars, a row a UTC day, in `opening_hours`; returns the most spans a day has."""
+    if not calendars.all:
+        return 0
+    edges = 'epoch_us(min("at")) // 1000000, epoch_us(max("at")) // 1000000'
+    first, last = db.sql(f"SELECT {edges} FROM {moments}").fetchall()[0]
+    table = hours_table(calendars, first or 0, last or 0)
+    db.register("opening_hours_given", table)
+    db.execute("CREATE OR REPLACE TEMP TABLE opening_hours AS FROM opening_hours_given")
+    db.unregister("opening_hours_given")
+    return sum(column.startswith("opens_") for column in table.column_names)

@@ -1,0 +1,167 @@
+"""A table on disk, a folder of Parquet files a month; each version is seen whole or not at all (Delta Lake)."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.transaction import AddAction, create_table_with_add_actions
+
+GROUP = 120_000  # rows of a month that are written, and read, together
+HELD = 5 * GROUP  # rows of all months that wait for more of theirs; half a kilobyte of memory each
+_FEW = 64  # words that a dictionary may have for nothing
+# How columns are kept was chosen by the time of writing and of questions together (docs/benchmarks.md).
+_PLAIN = ("case_id", "customer_id")  # names that are all different: a dictionary costs more time than it saves space
+_REPEATED = (
+    "resolved_month",
+    "due_month",
+    "promise_fate",
+    "closed",
+    "state",
+)  # numbers that questions group and count by
+_TIMES = ("_s", "_secs", "_bus")  # differences are small: packed so, they need no compression
+_SOUGHT = ("case_id", "asked_s", "asked_day", "resolved_day", "due_day")  # by which files are passed over unread
+
+
+def address(folder: Path) -> str:
+    """The table's address; a plain path with a blank or a % in it would be taken for an encoded one."""
+    return folder.absolute().as_uri()
+
+
+class Months:
+    """A version that is being written: rows come in any order, and are seen once they are committed.
+
+    `column`: the month, yyyymm, that parts the table. What is left without a commit is taken away.
+    """
+
+    def __init__(self, folder: Path, column: str) -> None:
+        self._folder, self._column = folder, column
+        self._waiting: dict[int, list[pa.Table]] = {}
+        self._writers: dict[int, tuple[str, pq.ParquetWriter]] = {}
+        self._rows: dict[int, int] = {}
+        self._schema: pa.Schema | None = None
+        self._pool = ThreadPoolExecutor(2)
+        self._committed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
+        for path, writer in self._writers.values():
+            writer.close()
+            if not self._committed:
+                (self._folder / path).unlink(missing_ok=True)
+
+    def add(self, rows: pa.Table) -> None:
+        """Write rows, or hold them back until there are enough of their month."""
+        self._schema = pa.schema(
+            one.with_type(one.type.value_type) if pa.types.is_dictionary(one.type) else one for one in rows.schema
+        )
+        if not len(rows):
+            return
+        months = rows[self._column].to_numpy()
+        if (months[1:] < months[:-1]).any():
+            order = np.argsort(months, kind="stable")
+            months, rows = months[order], rows.take(pa.array(order))
+        rows = rows.drop_columns([self._column])
+        starts = np.flatnonzero(np.r_[True, months[1:] != months[:-1]]).tolist()
+        found = {int(months[start]) for start in starts}
+        for start, end in zip(starts, [*starts[1:], len(months)], strict=True):
+            self._waiting.setdefault(int(months[start]), []).append(rows.slice(start, end - start))
+        list(self._pool.map(self._write, self._ready()))
+        for month in found & self._waiting.keys():  # a copy, so that the other rows can be forgotten
+            held = self._waiting[month]
+            held[-1] = held[-1].take(pa.array(np.arange(len(held[-1]))))
+
+    def _ready(self) -> list[int]:
+        """The months to be written now: those that have enough rows, and the fullest ones where too many rows are held back."""
+        fullest = sorted((sum(map(len, held)), month) for month, held in self._waiting.items())
+        over = sum(many for many, _ in fullest) - HELD
+        ready = []
+        while fullest and (fullest[-1][0] >= GROUP or over > 0):
+            many, month = fullest.pop()
+            over -= many
+            ready.append(month)
+        return ready
+
+    def _write(self, month: int) -> None:
+        rows = pa.concat_tables(self._waiting.pop(month)).unify_dictionaries().combine_chunks()
+        rows = pa.table({name: _compact(rows[name]) for name in rows.column_names})
+        if month not in self._writers:
+            self._open(month, rows.schema)
+        self._writers[month][1].write_table(rows, GROUP)
+        self._rows[month] = self._rows.get(month, 0) + len(rows)
+
+    def _open(self, month: int, schema: pa.Schema) -> None:
+        path = f"{self._column}={month}/part-{uuid.uuid4()}.snappy.parquet"
+        (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
+        texts = [one.name for one in schema if pa.types.is_dictionary(one.type) or pa.types.is_string(one.type)]
+        times = [one.name for one in schema if one.name.endswith(_TIMES) and pa.types.is_int64(one.type)]
+        writer = pq.ParquetWriter(
+            self._folder / path,
+            schema,
+            compression={name: "none" if name in times else "snappy" for name in schema.names},
+            use_dictionary=[name for name in (*texts, *_REPEATED) if name in schema.names and name not in _PLAIN],
+            column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
+            write_statistics=[name for name in schema.names if name in _SOUGHT],
+            write_batch_size=1 << 16,
+            store_schema=False,  # dictionaries are how it is written, not what it holds
+        )
+        self._writers[month] = path, writer
+
+    def commit(self, noted: Mapping[str, str], replaced: Iterable[int] | None = None) -> None:
+        """Make it the table's next version; `replaced`: the months whose rows it takes the place of, without it all."""
+        list(self._pool.map(self._write, list(self._waiting)))
+        for _, writer in self._writers.values():
+            writer.close()
+        added = [self._added(month, path) for month, (path, _) in self._writers.items()]
+        properties = CommitProperties(custom_metadata=dict(noted))
+        uri = address(self._folder)
+        if not DeltaTable.is_deltatable(uri):
+            schema = Schema.from_arrow(self._schema or pa.schema([]))
+            create_table_with_add_actions(uri, schema, added, partition_by=[self._column], commit_properties=properties)
+        else:
+            months = None if replaced is None else [str(month) for month in replaced]
+            DeltaTable(uri).create_write_transaction(
+                list(added),
+                "append" if months == [] else "overwrite",
+                self._schema or DeltaTable(uri).schema(),
+                [self._column],
+                [(self._column, "in", months)] if months else None,
+                commit_properties=properties,
+            )
+        self._committed = True
+
+    def _added(self, month: int, path: str) -> AddAction:
+        size = (self._folder / path).stat().st_size
+        stats = json.dumps({"numRecords": self._rows[month]})
+        return AddAction(path, size, {self._column: str(month)}, int(time.time() * 1000), True, stats)
+
+
+def _compact(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece, without words of its dictionary that no row has."""
+    whole = column.combine_chunks()
+    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    if not isinstance(whole, pa.DictionaryArray):
+        return whole
+    if len(whole.dictionary) < _FEW:
+        return whole
+    used = np.zeros(len(whole.dictionary), dtype=np.bool_)
+    used[whole.indices.drop_null().to_numpy()] = True
+    if used.all():
+        return whole
+    places = pa.array((np.cumsum(used) - 1).astype(np.int32))
+    return pa.DictionaryArray.from_arrays(places.take(whole.indices), whole.dictionary.filter(pa.array(used)))

@@ -1,0 +1,105 @@
+"""A table kept by months: rows in any order, seen whole or not at all."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from wellserved import log, months
+from wellserved.months import Months
+
+Row = tuple[int, str, str | None, int | None]
+
+
+def table(rows: list[Row]) -> pa.Table:
+    """Rows of month, number, team and seconds."""
+    month, number, team, seconds = ([row[place] for row in rows] for place in range(4))
+    return pa.table({
+        "asked_month": pa.array(month, pa.int32()),
+        "case_id": pa.array(number, pa.string()),
+        "team": pa.array(team, pa.string()).dictionary_encode(),
+        "reply_secs": pa.array(seconds, pa.int64()),
+    })  # fmt: skip
+
+
+def some(draw: random.Random, many: int) -> list[Row]:
+    """Rows of a few months; each lot with teams of its own."""
+    lot = draw.randrange(10**9)
+    return [
+        (
+            draw.choice((202401, 202402, 202507)),
+            f"{lot}-{place}",
+            draw.choice((None, f"team {draw.randrange(200)} of {lot}")),
+            draw.choice((None, draw.randrange(-(10**12), 10**12))),
+        )
+        for place in range(many)
+    ]
+
+
+def kept(folder: Path) -> list[Row]:
+    """What the latest version holds."""
+    listed = list(log.snapshot(folder).files)
+    with duckdb.connect() as db:
+        columns = "asked_month, case_id, team, reply_secs"
+        return db.sql(f"SELECT {columns} FROM read_parquet({listed!r}, hive_partitioning = true)").fetchall()
+
+
+def write(folder: Path, lots: list[list[Row]], replaced: list[int] | None = None) -> None:
+    """One version."""
+    with Months(folder, "asked_month") as made:
+        for lot in lots:
+            made.add(table(lot))
+        made.commit({"log_version": "7"}, replaced)
+
+
+@pytest.mark.parametrize("group", [10, 300, 100_000])
+def test_what_was_added_is_kept_whatever_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int) -> None:
+    monkeypatch.setattr(months, "GROUP", group)
+    monkeypatch.setattr(months, "HELD", 4 * group)
+    draw = random.Random(group)
+    lots = [some(draw, draw.choice((0, 1, 50, 700))) for _ in range(9)]
+    write(tmp_path, lots)
+    wanted = sorted((row for lot in lots for row in lot), key=str)
+    assert sorted(kept(tmp_path), key=str) == wanted
+    assert log.snapshot(tmp_path).facts["log_version"] == "7"
+    delta = pa.table(DeltaTable(tmp_path.as_uri()).get_add_actions(flatten=True))
+    assert sum(delta["num_records"].to_pylist()) == len(wanted)
+
+
+def test_months_are_replaced_and_the_others_stay(tmp_path: Path) -> None:
+    draw = random.Random(1)
+    first, second = some(draw, 200), [row for row in some(draw, 200) if row[0] == 202402]
+    write(tmp_path, [first])
+    before = log.snapshot(tmp_path)
+    write(tmp_path, [second], [202402, 202411])  # one of them has no rows yet
+    assert sorted(kept(tmp_path), key=str) == sorted(second + [row for row in first if row[0] != 202402], key=str)
+    assert set(before.of_months([202401])) <= set(log.snapshot(tmp_path).files)
+    write(tmp_path, [], [])  # nothing is replaced: the version is noted
+    assert len(kept(tmp_path)) == len(second) + sum(row[0] != 202402 for row in first)
+    write(tmp_path, [], [202401])
+    assert {row[0] for row in kept(tmp_path)} == {202402, 202507}
+
+
+def test_without_a_commit_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(months, "GROUP", 10)
+    write(tmp_path, [some(random.Random(1), 100)])
+    before = sorted(tmp_path.rglob("*.parquet"))
+    with Months(tmp_path, "asked_month") as made:
+        made.add(table(some(random.Random(2), 100)))
+        assert len(list(tmp_path.rglob("*.parquet"))) > len(before)
+    assert sorted(tmp_path.rglob("*.parquet")) == before
+
+
+def test_only_words_that_are_said_are_kept(tmp_path: Path) -> None:
+    """A lot's dictionary may be long; a month keeps its own words alone."""
+    rows = [(202401 + place % 2, str(place), f"team {place}", place) for place in range(500)]
+    write(tmp_path, [rows])
+    for file in log.snapshot(tmp_path).files:
+        column = pq.ParquetFile(file, read_dictionary=["team"]).read(["team"])["team"].combine_chunks()
+        assert len(column.chunk(0).dictionary if isinstance(column, pa.ChunkedArray) else column.dictionary) == 250
