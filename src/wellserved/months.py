@@ -6,7 +6,8 @@ import json
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,13 +23,8 @@ HELD = 5 * GROUP  # rows of all months that wait for more of theirs; half a kilo
 _FEW = 64  # words that a dictionary may have for nothing
 # How columns are kept was chosen by the time of writing and of questions together (docs/benchmarks.md).
 _PLAIN = ("case_id", "customer_id")  # names that are all different: a dictionary costs more time than it saves space
-_REPEATED = (
-    "resolved_month",
-    "due_month",
-    "promise_fate",
-    "closed",
-    "state",
-)  # numbers that questions group and count by
+# Numbers that questions group and count by:
+_REPEATED = ("resolved_month", "due_month", "promise_fate", "closed", "state")
 _TIMES = ("_s", "_secs", "_bus")  # differences are small: packed so, they need no compression
 _SOUGHT = ("case_id", "asked_s", "asked_day", "resolved_day", "due_day")  # by which files are passed over unread
 
@@ -51,6 +47,7 @@ class Months:
         self._rows: dict[int, int] = {}
         self._schema: pa.Schema | None = None
         self._pool = ThreadPoolExecutor(2)
+        self._writing: list[Future[None]] = []
         self._committed = False
 
     def __enter__(self) -> Self:
@@ -60,10 +57,14 @@ class Months:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown()
+        if self._committed:
+            return
         for path, writer in self._writers.values():
-            writer.close()
-            if not self._committed:
-                (self._folder / path).unlink(missing_ok=True)
+            with suppress(
+                OSError, pa.ArrowException
+            ):  # what cannot be finished, on a full disk, is taken away all the same
+                writer.close()
+            (self._folder / path).unlink(missing_ok=True)
 
     def add(self, rows: pa.Table) -> None:
         """Write rows, or hold them back until there are enough of their month."""
@@ -81,7 +82,7 @@ class Months:
         found = {int(months[start]) for start in starts}
         for start, end in zip(starts, [*starts[1:], len(months)], strict=True):
             self._waiting.setdefault(int(months[start]), []).append(rows.slice(start, end - start))
-        list(self._pool.map(self._write, self._ready()))
+        self._write(self._ready())
         for month in found & self._waiting.keys():  # a copy, so that the other rows can be forgotten
             held = self._waiting[month]
             held[-1] = held[-1].take(pa.array(np.arange(len(held[-1]))))
@@ -97,8 +98,17 @@ class Months:
             ready.append(month)
         return ready
 
-    def _write(self, month: int) -> None:
-        rows = pa.concat_tables(self._waiting.pop(month)).unify_dictionaries().combine_chunks()
+    def _write(self, months: Iterable[int]) -> None:
+        """Write these months beside whatever comes next, once the ones before are written."""
+        self._settle()
+        self._writing = [self._pool.submit(self._write_month, month, self._waiting.pop(month)) for month in months]
+
+    def _settle(self) -> None:
+        for each in self._writing:
+            each.result()
+
+    def _write_month(self, month: int, held: list[pa.Table]) -> None:
+        rows = pa.concat_tables(held).unify_dictionaries().combine_chunks()
         rows = pa.table({name: _compact(rows[name]) for name in rows.column_names})
         if month not in self._writers:
             self._open(month, rows.schema)
@@ -124,11 +134,13 @@ class Months:
 
     def commit(self, noted: Mapping[str, str], replaced: Iterable[int] | None = None) -> None:
         """Make it the table's next version; `replaced`: the months whose rows it takes the place of, without it all."""
-        list(self._pool.map(self._write, list(self._waiting)))
+        self._write(list(self._waiting))
+        self._settle()
         for _, writer in self._writers.values():
             writer.close()
         added = [self._added(month, path) for month, (path, _) in self._writers.items()]
         properties = CommitProperties(custom_metadata=dict(noted))
+        self._committed = True  # from here on somebody may see them, whatever fails afterwards
         uri = address(self._folder)
         if not DeltaTable.is_deltatable(uri):
             schema = Schema.from_arrow(self._schema or pa.schema([]))
@@ -143,7 +155,6 @@ class Months:
                 [(self._column, "in", months)] if months else None,
                 commit_properties=properties,
             )
-        self._committed = True
 
     def _added(self, month: int, path: str) -> AddAction:
         size = (self._folder / path).stat().st_size

@@ -40,24 +40,36 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     changed = None
     if old.version >= 0 and all(old.facts.get(key) == value for key, value in _made_by(workspace, calendars).items()):
         changed = _changed(db, workspace, now, old)
-    folded, replaced = 0, None
     with Months(workspace.cases, "asked_month") as months:
         if changed is None:
-            for share, moments, whole in slices.of_files(db, now.files):
-                rows = fold(moments, workspace.zone, calendars, whole)
-                months.add(rows)
-                folded += len(rows)
-                told("Folding cases", round(share * 100), 100)
-        else:
-            moments = slices.of_cases(now.since(changed.since), changed.cases)
-            rows = fold(moments, workspace.zone, calendars)
-            folded = len(rows)
-            replaced = sorted(changed.months | set(rows["asked_month"].unique().to_pylist()))
-            for month in replaced:
-                for file in old.of_months([month]):
-                    months.add(_others(file, month, changed.cases))
-            months.add(rows)
+            return _fold_all(db, now, workspace.zone, calendars, months, noted, told)
+        rows = fold(slices.of_cases(now.since(changed.since), changed.cases), workspace.zone, calendars)
+        replaced = sorted(changed.months | set(rows["asked_month"].unique().to_pylist()))
+        for month in replaced:
+            for file in old.of_months([month]):
+                months.add(_others(file, month, changed.cases))
+        months.add(rows)
         months.commit(noted, replaced)
+    return len(rows)
+
+
+def _fold_all(
+    db: duckdb.DuckDBPyConnection,
+    now: log.Snapshot,
+    zone: str,
+    calendars: Calendars,
+    months: Months,
+    noted: dict[str, str],
+    told: Callable[[str, int, int], None],
+) -> int:
+    """All cases, a slice at a time, so that memory does not grow with the log."""
+    folded = 0
+    for share, moments, whole in slices.of_files(db, now.files):
+        rows = fold(moments, zone, calendars, whole)
+        months.add(rows)
+        folded += len(rows)
+        told("Folding cases", round(share * 100), 100)
+    months.commit(noted)
     return folded
 
 
@@ -104,9 +116,7 @@ def _changed(
     db.execute("CREATE TEMP TABLE changed AS SELECT DISTINCT source, case_id FROM newest")
     cases = db.sql("FROM changed").to_arrow_table()
     (all_cases,) = db.sql("SELECT count(*) FROM old_cases").fetchall()[0]
-    if (
-        not len(cases) or len(cases) > MUCH * all_cases
-    ):  # another version without new moments: nothing says what changed
+    if not len(cases) or len(cases) > MUCH * all_cases:  # none is new: then nothing says what changed
         return None
     first = "make_timestamp(min(first_s) * 1000000)"
     since, months = db.sql(

@@ -70,8 +70,8 @@ class _Group:
             return None
         if said.null_count == self.rows:
             return pa.nulls(self.rows, kind)
-        if said.null_count or not said.has_min_max or said.min != said.max:
-            return None
+        if said.null_count or not said.has_min_max or said.min != said.max or pa.types.is_floating(kind):
+            return None  # of floating numbers the ends do not tell whether one is no number
         value = pa.array([said.min], kind.value_type if pa.types.is_dictionary(kind) else kind)
         places = pa.array(np.zeros(self.rows, dtype=np.int32))
         return pa.DictionaryArray.from_arrays(places, value) if pa.types.is_dictionary(kind) else value.take(places)
@@ -82,16 +82,21 @@ def of_files(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> Iterator[tu
     groups = _groups(files)
     ends = _Ends(db, groups)
     for part in range(ends.parts):
-        kept = _SCHEMA.empty_table().append_column("box", pa.array([], pa.uint32()))
+        waiting = [_SCHEMA.empty_table().append_column("box", pa.array([], pa.uint32()))]
+        held = 0
         for place, group in enumerate(groups):
             rows = _moments(group).append_column("box", pa.array(ends.boxes[place]))
             if ends.parts > 1:
                 rows = rows.filter(pa.array(ends.boxes[place] % ends.parts == part))
-            kept = pa.concat_tables([kept, rows], promote_options="default")
-            if kept.num_rows >= SLICE or place == len(groups) - 1:
-                over = ends.last[kept["box"].to_numpy()] <= place
-                yield (part + (place + 1) / len(groups)) / ends.parts, kept, over
-                kept = kept.filter(pa.array(~over)).combine_chunks()
+            waiting.append(rows)
+            held += len(rows)
+            if held >= SLICE or place == len(groups) - 1:
+                moments = pa.concat_tables(waiting, promote_options="default")
+                over = ends.last[moments["box"].to_numpy()] <= place
+                yield (part + (place + 1) / len(groups)) / ends.parts, moments, over
+                waiting = [moments.filter(pa.array(~over)).combine_chunks()]
+                held = len(waiting[0])
+                del moments
 
 
 class _Ends:
