@@ -108,8 +108,8 @@ class Months:
             each.result()
 
     def _write_month(self, month: int, held: list[pa.Table]) -> None:
-        rows = pa.concat_tables(held).unify_dictionaries().combine_chunks()
-        rows = pa.table({name: _compact(rows[name]) for name in rows.column_names})
+        rows = pa.concat_tables(held).unify_dictionaries()
+        rows = pa.table({name: _compact(piece(rows[name])) for name in rows.column_names})
         if month not in self._writers:
             self._open(month, rows.schema)
         self._writers[month][1].write_table(rows, GROUP)
@@ -162,13 +162,15 @@ class Months:
         return AddAction(path, size, {self._column: str(month)}, int(time.time() * 1000), True, stats)
 
 
-def _compact(column: pa.ChunkedArray) -> pa.Array:
-    """A column in one piece, without words of its dictionary that no row has."""
+def piece(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
     whole = column.combine_chunks()
-    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-    if not isinstance(whole, pa.DictionaryArray):
-        return whole
-    if len(whole.dictionary) < _FEW:
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _compact(whole: pa.Array) -> pa.Array:
+    """A column without words of its dictionary that no row has."""
+    if not isinstance(whole, pa.DictionaryArray) or len(whole.dictionary) < _FEW:
         return whole
     used = np.zeros(len(whole.dictionary), dtype=np.bool_)
     used[whole.indices.drop_null().to_numpy()] = True

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from wellserved.calendar import Calendars, Clock, span_of_days
 from wellserved.moments import KINDS
+from wellserved.months import piece
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -50,7 +51,7 @@ class Ordered:
         case, self.case_id = _case_numbers(given["case_id"].filter(pa.array(counted)), self._words("source")[rows])
         order, self.case, self.s = _sorted(case, self.us[rows], lambda few: self._ties(rows[few]))
         self.row = rows[order]
-        self.kind = self._kinds()[self.row]
+        self.kind = self._kinds[self.row]
         self._by_kind: Ints = np.argsort(self.kind, kind="stable")
         self._borders = np.searchsorted(self.kind[self._by_kind], np.arange(len(KINDS) + 1))
         self._some: dict[tuple[str, ...], Ints] = {}  # several columns are about the same kinds
@@ -71,6 +72,7 @@ class Ordered:
         found: Ints = _whole(self.given[column].cast(pa.int64()), 0)
         return found
 
+    @cached_property
     def _kinds(self) -> npt.NDArray[np.int8]:
         """All rows' kinds, by their numbers."""
         words = encoded(self.given["kind"])
@@ -81,7 +83,7 @@ class Ordered:
     def _ties(self, rows: Ints) -> tuple[npt.NDArray[np.integer[Any]], ...]:
         """What decides between moments of one instant, the first before the others."""
         ranks = np.array([*RANKS.values(), 0], dtype=np.int16)
-        return self._ints("source_row")[rows], ranks[self._kinds()[rows]], self._ints("content")[rows] & (TIES - 1)
+        return self._ints("source_row")[rows], ranks[self._kinds[rows]], self._ints("content")[rows] & (TIES - 1)
 
     def has(self, name: str) -> Bools:
         """Where a column has a value, in order."""
@@ -98,7 +100,7 @@ class Ordered:
 
     def sure(self, places: Ints) -> Bools:
         """Whether the time is known at these places, not the earliest that it could be."""
-        return ~_says(self.given["at_is"], "not_before")[self.row[places]]
+        return ~_says(self.given["at_is"], "not_before", self.row[places])
 
     @property
     def last_timely(self) -> Ints:
@@ -229,13 +231,8 @@ def _pieces(given: pa.Table) -> Columns:
     for name in given.column_names:
         if name not in ("case_id", "box"):
             column = given[name]
-            found[name] = _piece(column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column)
+            found[name] = piece(column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column)
     return found
-
-
-def _piece(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def _counted(given: Columns) -> Bools:
@@ -270,19 +267,18 @@ def codes(words: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     return found
 
 
-def _says(column: pa.Array, word: str) -> Bools:
-    """Where a column has this word."""
+def _says(column: pa.Array, word: str, rows: Ints | slice = slice(None)) -> Bools:
+    """Which of the rows have this word."""
     words = encoded(column)
     wanted = [place for place, one in enumerate(words.dictionary.to_pylist()) if one == word]
-    if not wanted:
-        return np.zeros(len(column), dtype=np.bool_)
-    found: Bools = np.isin(codes(words), wanted)
+    number = codes(words)[rows]
+    found: Bools = np.isin(number, wanted) if wanted else np.zeros(len(number), dtype=np.bool_)
     return found
 
 
 def _case_numbers(case_id: pa.ChunkedArray, source: npt.NDArray[np.int32]) -> tuple[Ints, pa.Array]:
     """The case of each row, from 0 on, without gaps; and each case's number in its source."""
-    words = _piece(case_id.cast(pa.string()).dictionary_encode())
+    words = piece(case_id.cast(pa.string()).dictionary_encode())
     number: Ints = codes(words).astype(np.int64)
     if not len(source) or source.min() == source.max():
         return number, words.dictionary
