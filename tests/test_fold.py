@@ -16,7 +16,7 @@ from tests.clock_workspace import workspace_of
 from tests.conftest import NOW, sample
 from tests.test_clocks import CALENDARS, some_case
 from wellserved import cases, log, months
-from wellserved.actions import ask_measures, import_file, opened
+from wellserved.actions import ask_measures, find_gaps, import_file, opened
 from wellserved.cli import app
 from wellserved.engine import duckdb
 from wellserved.mapping import parse_mapping
@@ -251,17 +251,17 @@ def test_who_comes_back_within_a_week_was_not_helped_at_the_first_contact(tmp_pa
 
 def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, parts, slices = [], [], []
-    for size, called in ((10**9, "whole"), (8_000, "slices"), (400, "parts")):
+    for size, called in ((10**9, "whole"), (8_000, "slices"), (1_000, "parts")):
         monkeypatch.setattr(cases.slices, "SLICE", size)
         monkeypatch.setattr(months, "GROUP", size // 40)
         monkeypatch.setattr(months, "HELD", size // 20)
         workspace = create_workspace(tmp_path / called, "America/New_York")
         for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz"):
             import_file(workspace, sample(name), now=NOW)
-        with opened(workspace) as scope:
+        with opened(workspace, moments=True) as scope:
             found.append(scope.engine.ask("SELECT * FROM cases ORDER BY source, case_id").to_pylist())
             files = log.snapshot(workspace.log).files
-            parts.append(cases.slices._Ends(scope.engine.db, cases.slices._groups(files)).parts)
+            parts.append(cases.slices._Ends(scope.engine.db, cases.slices._groups(scope.engine.db, files)).parts)
             slices.append(len(list(cases.slices.of_files(scope.engine.db, files))))
     assert len(found[0]) > 5_000
     assert found[0] == found[1] == found[2]
@@ -287,3 +287,86 @@ def test_what_is_withdrawn_before_it_was_ever_folded_leaves_nothing_and_hinders_
         assert cases.refresh(workspace, scratch, lambda *_: None) == 0
     assert value(workspace, "asked") == (21, 21.0)
     assert log.snapshot(workspace.cases).facts["log_version"] == str(log.snapshot(workspace.log).version)
+
+
+def logged(workspace: Workspace, given: Sequence[dict[str, str]], hour: int) -> None:
+    """Append moments to the log as they were learnt in an hour, without folding them."""
+    rows = []
+    for fact in given:
+        fact = {"at_is": "'time'", "source_row": "1", "content": f"{hour + 1}", **fact}
+        rows.append(f"SELECT {own_columns(fact)}")
+    with workspace.writing() as scratch:
+        db = duckdb.connect(workspace.log, scratch=scratch)
+        batch = finished(" UNION ALL ".join(rows), "desk", NOW + timedelta(hours=hour), str(hour))
+        db.execute(f"CREATE TEMP TABLE batch AS {batch}")
+        log.append(db, workspace, "batch", False, str(hour))
+
+
+def chased(case: str, number: int) -> dict[str, str]:
+    """The customer chased, by the desk's record `number`."""
+    day = number % 28 + 1
+    return {
+        "at": f"TIMESTAMPTZ '2024-0{number % 3 + 1}-{day:02d} 00:00:00+00'",
+        "kind": "'chased'",
+        "case_id": f"'{case}'",
+        "source_ref": f"'r{number}'",
+    }
+
+
+def as_told(workspace: Workspace) -> dict[str, int]:
+    """Contacts by case."""
+    with opened(workspace) as scope:
+        rows = scope.engine.ask("SELECT case_id, moments FROM cases").to_pylist()
+    return {row["case_id"]: row["moments"] for row in rows}
+
+
+@pytest.mark.parametrize("size", [10**9, 60], ids=["at once", "in slices"])
+def test_a_moment_that_is_corrected_into_another_case_counts_there_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """In a refresh, in a whole fold of any slices, in what is asked of the log itself; and a case without moments is none."""
+    monkeypatch.setattr(cases.slices, "SLICE", size)
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
+    assert as_told(workspace) == {f"c{case}": 3 for case in range(100)}
+    moved = {0: "c99", 3: "c2", 4: "c2", 5: "c2", 100: "new"}  # c1 loses all that it had
+    logged(workspace, [chased(case, number) for number, case in moved.items()], 1)
+    wanted = {f"c{case}": 3 for case in range(100)} | {"c0": 2, "c99": 4, "c2": 6, "c33": 2, "new": 1}
+    del wanted["c1"]
+    assert as_told(workspace) == wanted
+    monkeypatch.setattr(cases, "FOLD", "another")  # all cases are folded anew
+    assert as_told(workspace) == wanted
+    with opened(workspace, moments=True) as scope:
+        rows = scope.engine.ask("SELECT case_id, count(*) AS n FROM moments GROUP BY 1").to_pylist()
+    assert {row["case_id"]: row["n"] for row in rows} == wanted
+
+
+def test_the_log_withdraws_nothing_that_it_never_said(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    logged(workspace, [chased("c", 1)], 0)
+    logged(workspace, [{**chased("c", 2), "at_is": "'withdrawn'"}, {**chased("c", 3)}], 1)
+    assert as_told(workspace) == {"c": 2}
+    logged(workspace, [{**chased("c", 3), "at_is": "'withdrawn'"}], 2)
+    assert as_told(workspace) == {"c": 1}
+
+
+def test_a_withdrawn_expectation_is_in_no_gap(tmp_path: Path) -> None:
+    """Twelve customers expected 5 and got 3; what one of them expected was withdrawn."""
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    said = [
+        {
+            **chased(f"c{case}", 3 * case),
+            "at": f"TIMESTAMPTZ '2024-01-0{place + 1} 00:00:00+00'",
+            "kind": f"'{kind}'",
+            "score": score,
+            "scale": "'csat5'",
+        }
+        for case in range(12)
+        for place, (kind, score) in enumerate((("expected", "5"), ("rated", "3")))
+    ]
+    logged(workspace, said, 0)
+    (gap,) = find_gaps(workspace, "service", ()).gaps
+    assert (gap.cases, gap.gap) == (12, -2)
+    logged(workspace, [{**said[0], "at_is": "'withdrawn'", "score": "NULL"}], 1)
+    (gap,) = find_gaps(workspace, "service", ()).gaps
+    assert gap.cases == 11

@@ -79,7 +79,7 @@ def test_months_are_replaced_and_the_others_stay(tmp_path: Path) -> None:
     before = log.snapshot(tmp_path)
     write(tmp_path, [second], [202402, 202411])  # one of them has no rows yet
     assert sorted(kept(tmp_path), key=str) == sorted(second + [row for row in first if row[0] != 202402], key=str)
-    assert set(before.of_months([202401])) <= set(log.snapshot(tmp_path).files)
+    assert set(log.of_months(before.files, [202401])) <= set(log.snapshot(tmp_path).files)
     write(tmp_path, [], [])  # nothing is replaced: the version is noted
     assert len(kept(tmp_path)) == len(second) + sum(row[0] != 202402 for row in first)
     write(tmp_path, [], [202401])

@@ -41,14 +41,23 @@ class Snapshot:
     files: tuple[str, ...]
     facts: Mapping[str, str] = field(default_factory=dict)  # what the writer noted at the commit
 
-    def of_months(self, months: Iterable[int]) -> tuple[str, ...]:
-        """The files that hold rows of these months (yyyymm)."""
-        wanted = set(months)
-        return tuple(file for file in self.files if (found := _MONTH.search(file)) and int(found[1]) in wanted)
-
     def since(self, month: int) -> tuple[str, ...]:
         """The files that hold rows of this month (yyyymm) or a later one."""
-        return tuple(file for file in self.files if (found := _MONTH.search(file)) and int(found[1]) >= month)
+        return tuple(file for file in self.files if month_of(file) >= month)
+
+
+def month_of(file: str) -> int:
+    """The month (yyyymm) whose rows a file holds."""
+    found = _MONTH.search(file)
+    if found is None:
+        raise AssertionError(f"{file} is in no month's folder")
+    return int(found[1])
+
+
+def of_months(files: Sequence[str], months: Iterable[int]) -> tuple[str, ...]:
+    """Those of the files that hold rows of these months (yyyymm)."""
+    wanted = set(months)
+    return tuple(file for file in files if month_of(file) in wanted)
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,39 @@ def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> No
     engine.view(db, called, files, TYPES)
 
 
+_FALLEN = """
+    SELECT month, moment_id, content FROM (
+        SELECT month, moment_id, content, at_is,
+            row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC, content) AS latest
+        FROM {logged} SEMI JOIN (SELECT moment_id FROM {logged} WHERE correction) USING (moment_id)
+    ) WHERE latest > 1 OR at_is = 'withdrawn'"""
+
+
+def fallen(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> pa.Table:
+    """What no longer counts in these files, by month, moment_id and content: of one identity all but the last recorded,
+    and that one too if it withdraws the moment. What corrects a moment has its instant, and so its month."""
+    view(db, "all_logged", files)
+    months = [row[0] for row in db.sql("SELECT DISTINCT month FROM all_logged WHERE correction").fetchall()]
+    view(db, "corrected_months", of_months(files, months))
+    return engine.ask(db, _FALLEN.format(logged="corrected_months"))
+
+
+def standing(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
+    """Name the moments in these files that count."""
+    gone = fallen(db, files)
+    months = gone["month"].unique().to_pylist()
+    touched = of_months(files, months)
+    view(db, f"{called}_uncorrected", sorted(set(files) - set(touched)))
+    view(db, f"{called}_corrected", touched)
+    db.register(f"{called}_given", gone)
+    db.execute(f"CREATE OR REPLACE TEMP TABLE {called}_fallen AS FROM {called}_given")
+    db.unregister(f"{called}_given")
+    columns = ", ".join(map(engine.name, TYPES))
+    rest = f"{called}_corrected ANTI JOIN {called}_fallen USING (moment_id, content)"
+    both = f"SELECT {columns} FROM {called}_uncorrected UNION ALL SELECT {columns} FROM {rest}"
+    db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS {both if len(gone) else f'FROM {called}_uncorrected'}")
+
+
 def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, unique: bool, import_id: str) -> Appended:
     """Append what is new in the temporary table `batch`; whoever calls holds the workspace's write lock.
 
@@ -126,7 +168,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     """
     before = snapshot(workspace.log)
     months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
-    view(db, "existing", before.of_months(months))
+    view(db, "existing", of_months(before.files, months))
     (given,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
     db.execute(f"CREATE OR REPLACE TEMP VIEW fresh_moments AS {_fresh(batch, unique)}")
     fresh = "fresh_moments"
@@ -150,13 +192,14 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
 
 
 def _fresh(batch: str, unique: bool) -> str:
-    """The rows of the batch that say something that the log does not say yet."""
+    """The rows of the batch that say something that the log does not say yet; what it never said is not withdrawn."""
     again = "false" if unique else "row_number() OVER (PARTITION BY moment_id ORDER BY source_row) > 1"
     first = "" if unique else "QUALIFY row_number() OVER (PARTITION BY moment_id, content ORDER BY source_row) = 1"
     said = "SELECT 1 FROM existing e WHERE e.moment_id = b.moment_id"
+    known = f"NOT EXISTS ({said} AND e.content = b.content)"
     return (
         f"SELECT b.*, EXISTS ({said}) OR {again} AS correction FROM {batch} b "
-        f"WHERE NOT EXISTS ({said} AND e.content = b.content) {first}"
+        f"WHERE {known} AND (at_is <> 'withdrawn' OR EXISTS ({said})) {first}"
     )
 
 

@@ -244,7 +244,7 @@ def _here(workspace: Workspace, old: log.Snapshot, version: int, moments: bool, 
     db = duckdb.connect(workspace.cases, *([workspace.log] if moments else []))
     duckdb.view(db, "stored_cases", old.files, cases.TYPES)
     if moments:
-        log.view(db, "moments", log.snapshot(workspace.log, version).files)
+        log.standing(db, "moments", log.snapshot(workspace.log, version).files)
     few = often and db.sql("SELECT count(*) FROM stored_cases").fetchall()[0][0] <= IN_MEMORY
     kept = "TABLE" if few else "VIEW"
     db.execute(f"CREATE TEMP {kept} cases AS FROM stored_cases")

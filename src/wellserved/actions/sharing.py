@@ -225,13 +225,6 @@ def flush(workspace: Workspace, now: datetime | None = None) -> int:
             db.register("given", pa.Table.from_pylist(moments, schema=_SCHEMA))
             rules = f"SELECT {own_columns({name: f'g.{duckdb.name(name)}' for name in _SCHEMA.names})} FROM given g"
             db.execute(f"CREATE TEMP TABLE batch AS {finished(rules, SOURCE, stamp, SOURCE)}")
-            months = {
-                moment["at"].astimezone(UTC).year * 100 + moment["at"].astimezone(UTC).month for moment in moments
-            }
-            log.view(db, "logged", log.snapshot(workspace.log).of_months(months))
-            db.execute(
-                "DELETE FROM batch WHERE at_is = 'withdrawn' AND moment_id NOT IN (SELECT moment_id FROM logged)"
-            )
             version = log.append(db, workspace, "batch", False, SOURCE).version
             db.close()
             cases.refresh(workspace, scratch, lambda *_: None)

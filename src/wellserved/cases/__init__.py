@@ -24,7 +24,7 @@ from wellserved.engine.duckdb import name
 from wellserved.months import Months
 from wellserved.workspace import Workspace
 
-FOLD = "9"  # version of the fold; another one rebuilds all cases
+FOLD = "10"  # version of the fold; another one rebuilds all cases
 MUCH = 0.1  # share of all cases above which everything is folded again
 
 
@@ -43,10 +43,10 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     with Months(workspace.cases, "asked_month") as months:
         if changed is None:
             return _fold_all(db, now, workspace.zone, calendars, months, noted, told)
-        rows = fold(slices.of_cases(now.since(changed.since), changed.cases), workspace.zone, calendars)
+        rows = fold(slices.of_cases(db, now.since(changed.since), changed.cases), workspace.zone, calendars)
         replaced = sorted(changed.months | set(rows["asked_month"].unique().to_pylist()))
         for month in replaced:
-            for file in old.of_months([month]):
+            for file in log.of_months(old.files, [month]):
                 months.add(_others(file, month, changed.cases))
         months.add(rows)
         months.commit(noted, replaced)
@@ -113,7 +113,13 @@ def _changed(
         return None
     log.view(db, "newest", sorted(set(now.files) - set(folded.files)))
     engine.view(db, "old_cases", old.files, TYPES)
-    db.execute("CREATE TEMP TABLE changed AS SELECT DISTINCT source, case_id FROM newest")
+    # A moment that another one corrects may have been of another case, which has it no more.
+    corrected = [row[0] for row in db.sql("SELECT DISTINCT month FROM newest WHERE correction").fetchall()]
+    log.view(db, "corrected", log.of_months(now.files, corrected))
+    db.execute(
+        "CREATE TEMP TABLE changed AS SELECT source, case_id FROM newest UNION SELECT source, case_id FROM corrected "
+        "SEMI JOIN (SELECT moment_id FROM newest WHERE correction) USING (moment_id)"
+    )
     cases = db.sql("FROM changed").to_arrow_table()
     (all_cases,) = db.sql("SELECT count(*) FROM old_cases").fetchall()[0]
     if not len(cases) or len(cases) > MUCH * all_cases:  # none is new: then nothing says what changed

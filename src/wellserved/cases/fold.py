@@ -22,7 +22,8 @@ TEXTS: Final = [
 FOLDED_FROM: Final = tuple(
     column.name
     for column in MOMENT_COLUMNS
-    if column.name not in ("source_ref", "text", "amount", "currency", "import_id", "month", "internal")
+    if column.name
+    not in ("moment_id", "source_ref", "text", "amount", "currency", "import_id", "month", "internal", "correction")
 )
 """The columns of the log that the fold reads."""
 
@@ -45,7 +46,7 @@ Clocks = Mapping[str, Ints | None]  # seconds of each moment, in order
 def fold(moments: pa.Table, zone: str, calendars: Calendars, only: Bools | None = None) -> pa.Table:
     """The cases of these moments, one row each; all moments of a case have to be among them.
 
-    `moments`: FOLDED_FROM, identities only where a moment corrects another; `only`: the moments to fold, without it all.
+    `moments`: FOLDED_FROM, of those that count; `only`: the moments to fold, without it all.
     `zone`: the one that days and months are of. Texts come as dictionaries.
     """
     m = Ordered(moments, calendars, only)

@@ -45,10 +45,11 @@ class Ordered:
 
     def __init__(self, given: pa.Table, calendars: Calendars, only: Bools | None = None) -> None:
         self.given = _pieces(given)
-        counted = _counted(self.given) if only is None else _counted(self.given) & only
-        rows = np.flatnonzero(counted)
+        rows = np.arange(given.num_rows) if only is None else np.flatnonzero(only)
         self.us = self._ints("at")
-        case, self.case_id = _case_numbers(given["case_id"].filter(pa.array(counted)), self._words("source")[rows])
+        case, self.case_id = _case_numbers(
+            given["case_id"] if only is None else given["case_id"].filter(pa.array(only)), self._words("source")[rows]
+        )
         order, self.case, self.s = _sorted(case, self.us[rows], lambda few: self._ties(rows[few]))
         self.row = rows[order]
         self.kind = self._kinds[self.row]
@@ -233,21 +234,6 @@ def _pieces(given: pa.Table) -> Columns:
             column = given[name]
             found[name] = piece(column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column)
     return found
-
-
-def _counted(given: Columns) -> Bools:
-    """The moments that count: of one identity the last recorded, unless that withdraws it."""
-    counts = ~_says(given["at_is"], "withdrawn")
-    corrections = given["correction"].fill_null(False)
-    if corrections.true_count:
-        ids = given["moment_id"]
-        several = np.flatnonzero(pc.is_in(ids, value_set=ids.filter(corrections)).to_numpy(zero_copy_only=False))
-        number = codes(encoded(ids.take(pa.array(several))))
-        later = [-_whole(given[name].cast(pa.int64()), 0)[several] for name in ("source_row", "recorded_at")]
-        order = np.lexsort((*later, number))
-        number = number[order]
-        counts[several[order[1:][number[1:] == number[:-1]]]] = False
-    return counts
 
 
 def _whole(column: pa.Array, missing: int) -> npt.NDArray[Any]:

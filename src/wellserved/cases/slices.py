@@ -8,9 +8,8 @@ those are too many for the memory, the cases are parted by their numbers, and ea
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import reduce
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cached_property, reduce
 from typing import Final
 
 import duckdb
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from wellserved import log
 from wellserved.cases.fold import FOLDED_FROM
 from wellserved.engine.duckdb import name
 from wellserved.moments import MOMENT_COLUMNS
@@ -49,10 +49,26 @@ class _Group:
     metadata: pq.FileMetaData
     place: int
     rows: int
-    corrected: bool = False  # a moment among them may correct another or be corrected: their identities tell
+    fallen: pa.Table  # moments of this month that no longer count: moment_id and content
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        """These columns, as far as the file has them."""
+        """These columns of the moments that count, as far as the file has them."""
+        rows = self._read(columns)
+        return rows if self._standing is None else rows.filter(self._standing)
+
+    @cached_property
+    def _standing(self) -> pa.Array | None:
+        """Which rows count; None: all."""
+        if not len(self.fallen):
+            return None
+        rows = self._read(["moment_id", "content"])
+        gone = pc.is_in(rows["moment_id"], value_set=self.fallen["moment_id"])
+        places = np.flatnonzero(gone.to_numpy())
+        gone = np.zeros(len(rows), dtype=np.bool_)
+        gone[places] = pc.is_in(_both(rows.take(pa.array(places))), value_set=_both(self.fallen)).to_numpy()
+        return pa.array(~gone)
+
+    def _read(self, columns: Sequence[str]) -> pa.Table:
         opened = pq.ParquetFile(self.file, metadata=self.metadata, read_dictionary=_DICTIONARIES, memory_map=True)
         names = [one for one in columns if one in opened.schema_arrow.names]
         said = {
@@ -79,13 +95,13 @@ class _Group:
 
 def of_files(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> Iterator[tuple[float, pa.Table, Bools]]:
     """All moments in these files of the log: the share of them that has been read, moments, and which of them are to be folded now."""
-    groups = _groups(files)
+    groups = _groups(db, files)
     ends = _Ends(db, groups)
     for part in range(ends.parts):
         waiting = [_SCHEMA.empty_table().append_column("box", pa.array([], pa.uint32()))]
         held = 0
         for place, group in enumerate(groups):
-            rows = _moments(group).append_column("box", pa.array(ends.boxes[place]))
+            rows = group.read(FOLDED_FROM).append_column("box", pa.array(ends.boxes[place]))
             if ends.parts > 1:
                 rows = rows.filter(pa.array(ends.boxes[place] % ends.parts == part))
             waiting.append(rows)
@@ -129,9 +145,10 @@ def _boxes(db: duckdb.DuckDBPyConnection, rows: pa.Table, bits: int) -> npt.NDAr
     return boxes
 
 
-def of_cases(files: Sequence[str], wanted: pa.Table) -> pa.Table:
+def of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], wanted: pa.Table) -> pa.Table:
     """The moments of some cases in these files; `wanted`: source and case_id."""
-    found = [rows.filter(among(rows, wanted)) for rows in map(_moments, _groups(files))]
+    read = (group.read(FOLDED_FROM) for group in _groups(db, files))
+    found = [rows.filter(among(rows, wanted)) for rows in read]
     return pa.concat_tables([_SCHEMA.empty_table(), *found], promote_options="default")
 
 
@@ -154,21 +171,17 @@ def of_table(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:
         yield db.sql(f"SELECT {columns} FROM {table} WHERE hash(case_id) % {parts} = {part}").to_arrow_table()
 
 
-def _groups(files: Sequence[str]) -> list[_Group]:
-    found, corrected = [], set()
+def _groups(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> list[_Group]:
+    found = []
+    fallen = log.fallen(db, files)
     for file in files:
         metadata = pq.read_metadata(file)
-        column = metadata.schema.names.index("correction")
+        gone = fallen.filter(pc.equal(fallen["month"], log.month_of(file)))
         for place in range(metadata.num_row_groups):
-            rows = metadata.row_group(place)
-            said = rows.column(column).statistics
-            if said is None or not said.has_min_max or said.max:
-                corrected.add(Path(file).parent)
-            found.append(_Group(file, metadata, place, rows.num_rows))
-    # What corrects a moment has its instant, and so its month.
-    return [replace(group, corrected=Path(group.file).parent in corrected) for group in found]
+            found.append(_Group(file, metadata, place, metadata.row_group(place).num_rows, gone))
+    return found
 
 
-def _moments(group: _Group) -> pa.Table:
-    """The moments of a group of rows; with their identities only where those are needed."""
-    return group.read([column for column in FOLDED_FROM if group.corrected or column != "moment_id"])
+def _both(moments: pa.Table) -> pa.Array:
+    """Identity and content of each, in one text."""
+    return pc.binary_join_element_wise(moments["moment_id"], moments["content"].cast(pa.string()), " ")

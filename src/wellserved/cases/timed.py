@@ -44,23 +44,20 @@ def state_sql(frame: str = "") -> str:
 _SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 
 
-def timed_sql(moments: str, corrected: bool, calendars: Calendars, spans: int) -> str:
+def timed_sql(moments: str, calendars: Calendars, spans: int) -> str:
     """The moments with `s` (epoch seconds), `o` (order within the case), `b` and `f` (business seconds) and `calendar`.
 
     `f` counts in the calendar in force at the moment, from the start of 2000; `b` counts through the case's own
     calendars: a difference of two is the open time between them, whoever held the case. Without opening hours
-    all three are NULL. `spans`: as open_hours gave it. `corrected`: some moments correct others; of one identity the last recorded counts.
+    all three are NULL. `spans`: as open_hours gave it.
     """
-    newest = "row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC) = 1"
-    latest = f"QUALIFY {newest} AND at_is <> 'withdrawn'"
     # Moments of one instant are ordered by row, those of one row by what leads to what, and those alike in all by content.
     ranks = " ".join(f"WHEN {text(kind)} THEN {rank}" for kind, rank in RANKS.items())
     places = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 256 + CASE kind {ranks} ELSE 0 END'
     order = f"({places}) * {TIES} + (content & {TIES - 1})"
     # A team's rating of another names the rated team, which need not have the case.
     had = f"CASE WHEN kind = 'rated' AND NOT {_OUTSIDE} THEN NULL ELSE team END AS team"
-    latest = latest if corrected else ""
-    plain = f'SELECT * REPLACE ({had}), (epoch_us("at") - (epoch_us("at") % 1000000 + 1000000) % 1000000) // 1000000 AS s, {order} AS o FROM {moments} {latest}'
+    plain = f'SELECT * REPLACE ({had}), (epoch_us("at") - (epoch_us("at") % 1000000 + 1000000) % 1000000) // 1000000 AS s, {order} AS o FROM {moments}'
     if not calendars.all:
         nothing = "CAST(NULL AS BIGINT)"
         return f"SELECT *, {nothing} AS b, {nothing} AS f, CAST(NULL AS VARCHAR) AS calendar FROM ({plain})"

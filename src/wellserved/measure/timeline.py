@@ -30,24 +30,20 @@ class Moments:
     table: str
     scope: Scope
     calendars: Calendars
-    corrected: bool
     spans: int
 
 
 def moments_of(scope: Scope, table: str, calendars: Calendars) -> Moments:
-    """The moments in `table`, with opening hours worked out for them."""
+    """The moments in `table`, those that count, with opening hours worked out for them."""
     if not isinstance(scope.engine, DuckDB):
         raise RequestError("The log of moments is asked by DuckDB alone.", "Unset WELLSERVED_ENGINE for this question.")
     db = scope.engine.db
-    (corrected,) = db.sql(f"SELECT count(*) > 0 FROM {table} WHERE correction OR at_is = 'withdrawn'").fetchall()[0]
-    return Moments(db, table, scope, calendars, corrected, timed.open_hours(db, table, calendars))
+    return Moments(db, table, scope, calendars, timed.open_hours(db, table, calendars))
 
 
 def intervals(moments: Moments, only: str) -> str:
     """SQL: each moment with the interval that it begins (to next_s, next_b), the case's state in it, and its first ask's place."""
-    in_order = timed.timed_sql(
-        f"(SELECT * FROM {moments.table} WHERE {only})", moments.corrected, moments.calendars, moments.spans
-    )
+    in_order = timed.timed_sql(f"(SELECT * FROM {moments.table} WHERE {only})", moments.calendars, moments.spans)
     now_b = fill("b + greatest({as_of_bus} - f, 0)", moments.scope)
     return f"""
         SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill("{as_of}", moments.scope)}, s)) AS next_s,
