@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench import asking, folding
 from wellserved import actions, cases, log
 from wellserved.engine import duckdb as engine
 from wellserved.measure import Question, answer, find_measure
@@ -21,7 +22,8 @@ from wellserved.record import finished, own_columns
 from wellserved.workspace import Workspace, create_workspace
 
 CHANGES = 20_000
-RATE, WAITS = ("promise_kept",), ("time_to_resolution", "time_to_resolution_p90")
+TURNS = 3
+PANDAS = 3_000_000  # cases of which pandas can hold the moments in these machines' memory
 
 
 def seconds(work: Callable[[], object]) -> tuple[float, float]:
@@ -46,23 +48,41 @@ def folded(folder: str) -> dict[str, float]:
     return {"cpu": cpu, "clock": clock, "peak": _peak()}
 
 
+def changed(folder: str) -> dict[str, float]:
+    """Twenty thousand customers of the last three months write again."""
+    _change(create_workspace(Path(folder), "UTC"))
+    return {}
+
+
 def refreshed(folder: str) -> dict[str, float]:
-    """Twenty thousand customers of the last three months write again; only their cases are folded, only their months written."""
-    workspace = create_workspace(Path(folder), "UTC")
-    _change(workspace)
-    cpu, clock = seconds(lambda: _refreshed(workspace))
+    """Only their cases are folded, only their months written."""
+    cpu, clock = seconds(lambda: _refreshed(create_workspace(Path(folder), "UTC")))
+    return {"cpu": cpu, "clock": clock, "peak": _peak()}
+
+
+def by_hand(how: str, folder: str) -> dict[str, float]:
+    """The fold, or the refresh, as one would write it for this alone."""
+    with tempfile.TemporaryDirectory(dir=Path(folder).parent) as target:
+        cpu, clock = seconds(lambda: getattr(folding, how)(folder, f"{target}/cases"))
     return {"cpu": cpu, "clock": clock, "peak": _peak()}
 
 
 def asked(folder: str) -> dict[str, float]:
-    """A rate, and median and 90th percentile of a wait, by month and team: once warm, then timed."""
+    """A rate, and median and 90th percentile of a wait, by month and team, ours and by hand in turn: once warm, then timed."""
     workspace = create_workspace(Path(folder), "UTC")
-    found = {}
+    found: dict[str, float] = {}
     with actions.opened(workspace) as scope:
-        for called, names in (("rate", RATE), ("waits", WAITS)):
+        for called, names in (("rate", asking.RATE), ("waits", asking.WAITS)):
             question = Question(tuple(map(find_measure, names)), by="team", every="month")
-            answer(scope, question)
-            found[called] = sorted(seconds(lambda q=question: answer(scope, q))[0] for _ in range(3))[1]
+            works = {"ours": lambda question=question: answer(scope, question)}
+            works |= {name: hand(log.snapshot(workspace.cases).files)[called] for name, hand in asking.HANDS.items()}
+            taken: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
+            for _ in range(TURNS + 1):
+                for name, work in works.items():
+                    taken[name].append(seconds(work))
+            for name, times in taken.items():
+                cpu, clock = (sorted(each)[TURNS // 2] for each in zip(*times[1:], strict=True))
+                found |= {f"{called} {name}": cpu, f"{called} {name} clock": clock}
     return {**found, "peak": _peak()}
 
 
@@ -78,9 +98,15 @@ def _change(workspace: Workspace) -> None:
         db = engine.connect(workspace.log, workspace.cases, scratch=scratch)
         engine.view(db, "cases", snapshot.files, cases.TYPES)
         columns = {
-            "at": "to_timestamp(asked_s + 60)", "at_is": "'time'", "kind": "'chased'", "case_id": "case_id", "customer_id": "customer_id",
-            "source_ref": "case_id || '#again'", "source_row": "1", "content": "1",
-        }  # fmt: skip
+            "at": "to_timestamp(asked_s + 60)",
+            "at_is": "'time'",
+            "kind": "'chased'",
+            "case_id": "case_id",
+            "customer_id": "customer_id",
+            "source_ref": "case_id || '#again'",
+            "source_row": "1",
+            "content": "1",
+        }
         recent = f"SELECT * FROM cases WHERE asked_month >= 202410 ORDER BY hash(case_id) LIMIT {CHANGES}"
         sql = finished(
             f"SELECT {own_columns(columns)} FROM ({recent})", "synth", datetime(2025, 1, 1, tzinfo=UTC), "again"
@@ -103,28 +129,50 @@ def _child(name: str, *arguments: str) -> dict[str, float]:
 
 
 def run(sizes: tuple[int, ...]) -> list[dict[str, float]]:
-    """Print the costs of each size as a table, and return them."""
+    """Print the costs of each size, ours and by hand, as tables, and return them."""
     rows = []
-    print("\nCost against history and change (CPU seconds; clock; peak MB), two cores\n")
-    print(
-        "| cases | moments made | whole fold | fold peak MB | refresh after 20,000 changes | rate by month and team | median and p90 |\n|---|---|---|---|---|---|---|"
-    )
     for size in sizes:
         with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as folder:
-            home = f"{folder}/home"
-            parts = {
-                name: _child(name, home, *([str(size)] if name == "made" else []))
-                for name in ("made", "folded", "refreshed", "asked")
-            }
-        fold, again, ask = parts["folded"], parts["refreshed"], parts["asked"]
+            rows.append({"cases": size, **_costs(f"{folder}/home", size)})
+        print(f"\n{size:,} cases: CPU seconds (clock), two cores; a loop of 100,000 additions took {_pace():.1f} ms")
         print(
-            f"| {size:,} | {parts['made']['cpu']:.0f} | {fold['cpu']:.0f} ({fold['clock']:.0f}) | {fold['peak']:.0f} | {again['cpu']:.1f} ({again['clock']:.1f}) | {ask['rate']:.2f} | {ask['waits']:.2f} |",
-            flush=True,
+            f"Moments made in {rows[-1]['made']:.0f} CPU s. Peak MB: fold {rows[-1]['peak']:.0f}, by hand {rows[-1]['duckdb peak']:.0f} (DuckDB), {rows[-1]['polars peak']:.0f} (polars)\n"
         )
-        rows.append(
-            {"cases": size, "fold": fold["cpu"], "refresh": again["cpu"], "rate": ask["rate"], "waits": ask["waits"]}
-        )
+        print("| what | ours | DuckDB by hand | polars | pandas | ours / DuckDB |\n|---|---|---|---|---|---|")
+        for key, words in LINES.items():
+            cells = [_cell(rows[-1], key, name) for name in ("ours", "duckdb", "polars", "pandas")]
+            ratio = rows[-1][f"{key} ours"] / rows[-1][f"{key} duckdb"]
+            print(f"| {words} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)
     return rows
+
+
+def _costs(home: str, size: int) -> dict[str, float]:
+    """What everything costs, one after the other."""
+    made, fold = _child("made", home, str(size)), _child("folded", home)
+    found = {"made": made["cpu"], "peak": fold["peak"]}
+    steps = {"fold ours": fold}
+    hands = ("duckdb", "polars", *(["pandas"] if size <= PANDAS else []))
+    steps |= {f"fold {name}": _child("by_hand", f"by_{name}", home) for name in hands}
+    found |= {f"{name} peak": steps[f"fold {name}"]["peak"] for name in hands}
+    _child("changed", home)
+    steps |= {f"refresh {name}": _child("by_hand", f"again_{name}", home) for name in ("duckdb", "polars")}
+    steps["refresh ours"] = _child("refreshed", home)
+    for name, step in steps.items():
+        found |= {name: step["cpu"], f"{name} clock": step["clock"]}
+    return {**_child("asked", home), **found}
+
+
+def _cell(row: dict[str, float], key: str, name: str) -> str:
+    cpu = row.get(f"{key} {name}")
+    return "" if cpu is None else f"{cpu:.2f} ({row[f'{key} {name} clock']:.2f})"
+
+
+def _pace() -> float:
+    """Milliseconds of a plain loop: what others on these cores leave."""
+    start, total = time.process_time(), 0
+    for one in range(1_000_000):
+        total += one
+    return (time.process_time() - start) * 100
 
 
 LINES = {"fold": "whole fold", "refresh": "refresh after 20,000 changes", "waits": "median and p90", "rate": "a rate"}
@@ -152,10 +200,13 @@ def draw(rows: list[dict[str, float]], target: Path = Path("docs/cost.svg")) -> 
             f'<text x="{x(row["cases"]):.1f}" y="{bottom + 18}" text-anchor="middle" {words}>{row["cases"] / 1e6:g} million</text>'
         )
     for key, called in LINES.items():
-        points = " ".join(f"{x(row['cases']):.1f},{y(row[key]):.1f}" for row in rows)
+        points = " ".join(f"{x(row['cases']):.1f},{y(row[f'{key} ours']):.1f}" for row in rows)
         parts.append(f'<polyline points="{points}" fill="none" stroke="#1a5fb4" stroke-width="2"/>')
-        parts += [f'<circle cx="{x(row["cases"]):.1f}" cy="{y(row[key]):.1f}" r="3.5" fill="#1a5fb4"/>' for row in rows]
-        parts.append(f'<text x="{right + 8}" y="{y(rows[-1][key]) + 4:.1f}" {words}>{called}</text>')
+        parts += [
+            f'<circle cx="{x(row["cases"]):.1f}" cy="{y(row[f"{key} ours"]):.1f}" r="3.5" fill="#1a5fb4"/>'
+            for row in rows
+        ]
+        parts.append(f'<text x="{right + 8}" y="{y(rows[-1][f"{key} ours"]) + 4:.1f}" {words}>{called}</text>')
     title = "CPU seconds against the number of cases"
     body = "\n".join(parts)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 330" width="700" height="330" role="img" aria-label="{title}">'
