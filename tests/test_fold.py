@@ -370,3 +370,47 @@ def test_a_withdrawn_expectation_is_in_no_gap(tmp_path: Path) -> None:
     logged(workspace, [{**said[0], "at_is": "'withdrawn'", "score": "NULL"}], 1)
     (gap,) = find_gaps(workspace, "service", ()).gaps
     assert gap.cases == 11
+
+
+def folded_cases(workspace: Workspace) -> int:
+    with workspace.writing() as scratch:
+        return cases.refresh(workspace, scratch, lambda *_: None)
+
+
+def test_many_small_files_are_put_together_and_nothing_else_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty-four single moments, some of them corrections, into months of a hundred: few files, the same cases, the same history."""
+    monkeypatch.setattr(log, "MANY", 3)
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
+    assert folded_cases(workspace) == 100
+    first = log.snapshot(workspace.log)
+    for hour in range(1, 25):
+        number = 3 * hour if hour % 4 else 300 + hour  # three of four say another case of what was said before
+        logged(workspace, [chased(f"d{hour}", number)], hour)
+        assert folded_cases(workspace) <= 2  # the case that has it, and the one that had it
+    assert len(log.snapshot(workspace.log).files) <= 3 * 3
+    history = log.history(workspace)
+    assert [one["moments"] for one in history] == [1] * 24 + [300]
+    told = as_told(workspace)
+    assert sum(told.values()) == 300 + 6
+    assert sum(case.startswith("d") for case in told) == 24
+    monkeypatch.setattr(cases, "FOLD", "another")
+    assert as_told(workspace) == told
+    assert log.snapshot(workspace.log, first.version).files == first.files
+    assert all(Path(file).exists() for file in first.files)  # what was known then can still be asked
+
+
+def test_a_log_that_was_put_together_without_its_cases_is_folded_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    for hour in range(6):
+        logged(workspace, [chased(f"c{hour}", hour)], hour)
+    told = as_told(workspace)
+    monkeypatch.setattr(log, "MANY", 2)
+    before = log.snapshot(workspace.log)
+    with workspace.writing():
+        assert len(log.compact(workspace, before).files) == 3
+    assert as_told(workspace) == told == {f"c{hour}": 1 for hour in range(6)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import time
 from pathlib import Path
 
 import duckdb
@@ -103,3 +105,32 @@ def test_only_words_that_are_said_are_kept(tmp_path: Path) -> None:
     for file in log.snapshot(tmp_path).files:
         column = pq.ParquetFile(file, read_dictionary=["team"]).read(["team"])["team"].combine_chunks()
         assert len(column.chunk(0).dictionary if isinstance(column, pa.ChunkedArray) else column.dictionary) == 250
+
+
+def test_replaced_files_stay_for_their_readers_and_then_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what a killed writer left, but never what the latest version holds."""
+
+    def write(n: int) -> None:
+        with Months(tmp_path, "month") as kept:
+            kept.add(pa.table({"month": pa.array([202401, 202402][:n], pa.int32()), "n": pa.array([n] * n)}))
+            kept.commit({}, [202401, 202402][:n])
+
+    def on_disk() -> set[str]:
+        return {str(file) for file in tmp_path.glob("month=*/*.parquet")}
+
+    write(2)
+    old = on_disk()
+    long_ago = time.time() - 10 * months.GRACE
+    for file in old:
+        os.utime(file, (long_ago, long_ago))
+    left = tmp_path / "month=202401" / "part-left.parquet"
+    left.write_bytes(b"cut short")
+    os.utime(left, (long_ago, long_ago))
+    write(1)
+    assert str(left) not in on_disk()
+    assert len(on_disk()) == 3
+    assert old < on_disk(), "the replaced one is as old as its replacement"
+    monkeypatch.setattr(months, "GRACE", -1)
+    write(1)
+    assert on_disk() == set(log.snapshot(tmp_path).files)
+    assert len(on_disk()) == 2

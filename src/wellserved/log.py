@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +19,14 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from deltalake import ColumnProperties, CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    WriterProperties,
+    write_deltalake,
+)
 
 from wellserved.engine import duckdb as engine
 from wellserved.errors import RequestError
@@ -30,6 +38,10 @@ TYPES = {column.name: column.type for column in MOMENT_COLUMNS}
 _UNLIKE = ("moment_id", "content", "source_row", "case_id", "source_ref", "at", "due")  # no two alike: no dictionary
 _PLAIN = {column: ColumnProperties(dictionary_enabled=False) for column in _UNLIKE}
 KEPT_SMALL = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_PLAIN)
+_KEPT = PostCommitHookProperties(cleanup_expired_logs=False)  # what was known when can still be told after a month
+SMALL = 1 << 20  # bytes of a file that is put together with others
+MANY = 32  # small files of one month, each a few moments, that are too many to be opened one by one
+_COMPACTED = "OPTIMIZE"  # the operation of a version that says nothing new
 _MONTH = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
 
 
@@ -186,9 +198,30 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
             partition_by=["month"],
             writer_properties=KEPT_SMALL,
             commit_properties=CommitProperties(custom_metadata={"import_id": import_id}),
+            post_commithook_properties=_KEPT,
         )
         version = DeltaTable(address(workspace.log)).version()
     return Appended(version, new, given - new, corrections)
+
+
+def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
+    """Put the small files of a month together where there are many; returns the version that says the same in fewer files.
+
+    Whoever calls holds the workspace's write lock. The small files stay where they are, for whoever reads an earlier version.
+    """
+    small: dict[int, int] = defaultdict(int)
+    for file in now.files:
+        small[month_of(file)] += Path(file).stat().st_size < SMALL
+    crowded = [str(month) for month, files in small.items() if files >= MANY]
+    if not crowded:
+        return now
+    DeltaTable(address(workspace.log)).optimize.compact(
+        partition_filters=[("month", "in", crowded)],
+        target_size=SMALL,
+        writer_properties=KEPT_SMALL,
+        post_commithook_properties=_KEPT,
+    )
+    return snapshot(workspace.log)
 
 
 def _fresh(batch: str, unique: bool) -> str:
@@ -204,7 +237,7 @@ def _fresh(batch: str, unique: bool) -> str:
 
 
 def history(workspace: Workspace) -> list[dict[str, Any]]:
-    """The versions of the log, latest first: version, when, moments added, by which import."""
+    """What was added to the log, latest first: version, when, moments added, by which import."""
     if not DeltaTable.is_deltatable(address(workspace.log)):
         return []
     return [
@@ -215,6 +248,7 @@ def history(workspace: Workspace) -> list[dict[str, Any]]:
             "import_id": str(entry.get("import_id", "")),
         }
         for entry in DeltaTable(address(workspace.log)).history()
+        if entry.get("operation") != _COMPACTED
     ]
 
 
@@ -237,11 +271,11 @@ def receipts(workspace: Workspace, source: str | None = None) -> list[Receipt]:
 
 
 def stored(workspace: Workspace) -> tuple[int, list[Path]]:
-    """The log's version and every file that this version and those before it consist of, under the log's folder."""
+    """The log's version, every file that it consists of, and what each version added, under the log's folder."""
     now = snapshot(workspace.log)
     entries = (workspace.log / "_delta_log").glob("*") if now.version >= 0 else ()
     told = [file for file in entries if file.name[:20].isdecimal() and int(file.name[:20]) <= now.version]
-    return now.version, sorted(told) + [Path(file) for file in now.files]  # append-only: no file was ever dropped
+    return now.version, sorted(told) + [Path(file) for file in now.files]
 
 
 def latest(workspace: Workspace) -> int:

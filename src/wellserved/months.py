@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 
 GROUP = 120_000  # rows of a month that are written, and read, together
 HELD = 5 * GROUP  # rows of all months that wait for more of theirs; half a kilobyte of memory each
+GRACE = 3600  # seconds for which replaced files stay, for whoever reads an earlier version
 _FEW = 64  # words that a dictionary may have for nothing
 # How columns are kept was chosen by the time of writing and of questions together (docs/benchmarks.md).
 _PLAIN = ("case_id", "customer_id")  # names that are all different: a dictionary costs more time than it saves space
@@ -147,6 +149,7 @@ class Months:
             create_table_with_add_actions(uri, schema, added, partition_by=[self._column], commit_properties=properties)
         else:
             months = None if replaced is None else [str(month) for month in replaced]
+            before = _files(uri)
             DeltaTable(uri).create_write_transaction(
                 list(added),
                 "append" if months == [] else "overwrite",
@@ -155,11 +158,27 @@ class Months:
                 [(self._column, "in", months)] if months else None,
                 commit_properties=properties,
             )
+            self._sweep(before, _files(uri))
+
+    def _sweep(self, before: set[str], now: set[str]) -> None:
+        """Take away what no version needs that anybody may still be reading: files are dated when they are replaced."""
+        for path in before - now:
+            with suppress(OSError):
+                os.utime(self._folder / path)
+        for file in self._folder.glob(f"{self._column}=*/*.parquet"):
+            if file.relative_to(self._folder).as_posix() not in now and time.time() - file.stat().st_mtime > GRACE:
+                with suppress(OSError):  # held open by whoever reads it: then the next time
+                    file.unlink()
 
     def _added(self, month: int, path: str) -> AddAction:
         size = (self._folder / path).stat().st_size
         stats = json.dumps({"numRecords": self._rows[month]})
         return AddAction(path, size, {self._column: str(month)}, int(time.time() * 1000), True, stats)
+
+
+def _files(uri: str) -> set[str]:
+    """The files of a table's latest version, under its folder."""
+    return set(pa.table(DeltaTable(uri).get_add_actions())["path"].to_pylist())
 
 
 def piece(column: pa.ChunkedArray) -> pa.Array:

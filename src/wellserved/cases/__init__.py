@@ -32,7 +32,6 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     """Bring the cases up to the log; returns the number of cases folded. The caller holds the write lock."""
     now, old = log.snapshot(workspace.log), log.snapshot(workspace.cases)
     calendars = load_calendars(workspace.calendars, workspace.zone)
-    noted = {"log_version": str(now.version), **_made_by(workspace, calendars)}
     if now.version < 0 or is_current(workspace, now, old):
         return 0
     told("Folding cases", 0, 0)
@@ -40,6 +39,8 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     changed = None
     if old.version >= 0 and all(old.facts.get(key) == value for key, value in _made_by(workspace, calendars).items()):
         changed = _changed(db, workspace, now, old)
+    now = log.compact(workspace, now)
+    noted = {"log_version": str(now.version), **_made_by(workspace, calendars)}
     with Months(workspace.cases, "asked_month") as months:
         if changed is None:
             return _fold_all(db, now, workspace.zone, calendars, months, noted, told)
