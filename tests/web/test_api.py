@@ -90,6 +90,8 @@ def test_a_key_may_what_its_scopes_and_its_owner_may(staff: House) -> None:
     Person.objects.filter(pk=staff.kim.pk).update(is_active=False)
     assert client.get("/api/v1/measures").status_code == 401
     assert key(staff.peer).get("/api/v1/measures/asked?where=person_id=person-kim").status_code == 404
+    beside = key(staff.peer).get("/api/v1/measures/asked?by=person_id")
+    assert (beside.status_code, "side by side" in beside.json()["detail"]) == (422, True)  # as the page says
 
 
 def test_a_line_goes_into_ones_own_journal(staff: House) -> None:

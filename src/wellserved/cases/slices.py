@@ -28,6 +28,7 @@ SLICE = 3_000_000  # moments folded at a time; a third of a kilobyte of memory e
 _SAMPLED = 64  # one moment in so many tells how many are kept at a time
 _ALIKE = ("moment_id", "case_id", "customer_id")  # mostly different ones: a dictionary would be as long as the column
 _DICTIONARIES: Final = [one.name for one in MOMENT_COLUMNS if one.type == "VARCHAR" and one.name not in _ALIKE]
+_NAMES = ("source", "case_id")
 _STORED = {
     "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", "UTC"),
     "VARCHAR": pa.string(),
@@ -147,8 +148,15 @@ def _boxes(db: duckdb.DuckDBPyConnection, rows: pa.Table, bits: int) -> npt.NDAr
 
 def of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], wanted: pa.Table) -> pa.Table:
     """The moments of some cases in these files; `wanted`: source and case_id."""
-    read = (group.read(FOLDED_FROM) for group in _groups(db, files))
-    found = [rows.filter(among(rows, wanted)) for rows in read]
+    found = []
+    for group in _groups(db, files):
+        said = group.read(_NAMES)
+        of_them = among(said, wanted)
+        if pc.any(of_them).as_py():  # most have none where few cases are wanted
+            rows = group.read([column for column in FOLDED_FROM if column not in _NAMES])
+            for one in _NAMES:
+                rows = rows.append_column(one, said[one])
+            found.append(rows.filter(of_them))
     return pa.concat_tables([_SCHEMA.empty_table(), *found], promote_options="default")
 
 

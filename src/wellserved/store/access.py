@@ -6,6 +6,7 @@ the same answer as if it did not exist.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import Final
@@ -73,6 +74,7 @@ REASONS: Final = (
 )
 """Why quality wants to see customers by name; a choice, so that the audit holds nothing that somebody wrote."""
 NAMES_SEEN: Final = "saw customers by name"
+_BY_PERSON: Final = "person_id"
 _SEEN_FOR: Final = timedelta(hours=1)
 
 
@@ -96,9 +98,18 @@ class Scope:
         since = timezone.now() - _SEEN_FOR
         return Event.objects.filter(actor=self.person.username, deed=NAMES_SEEN, at__gte=since).exists()
 
-    def require_names(self, *columns: str | None) -> None:
-        """RequestError where a question is about customers one by one, and they are not to be named."""
-        if {"customer_id", "account_id"} & set(columns) and not self.names:
+    def require_numbers(self, by: str | None, where: Sequence[tuple[str, str]]) -> None:
+        """Refuse a question, by its segments and filters, that they may not ask.
+
+        Numbers about a person are for themselves, and, on record, for the lead of their team (Http404); side by side they
+        are for nobody, and customers one by one for those who said why (RequestError).
+        """
+        named = [value for column, value in where if column == _BY_PERSON]
+        if by == _BY_PERSON and not self.alone and not named:
+            raise RequestError("Numbers are not set side by side by person.", "Ask for one person: yourself.")
+        if not all(self.sees_person(one) for one in named):
+            raise Http404
+        if {"customer_id", "account_id"} & {by, *(column for column, _value in where)} and not self.names:
             raise RequestError(
                 "Customers are not named here yet.", "Say on the page of customers why you want to know."
             )

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from ninja import Field, NinjaAPI, Path, Query, Schema, Status
 from ninja.errors import HttpError, ValidationError
@@ -181,6 +181,11 @@ def _refused(request: HttpRequest, error: WellservedError) -> HttpResponse:
     return api.create_response(request, {"detail": error.what, "do": error.do}, status=422)
 
 
+@api.exception_handler(Http404)
+def _hidden(request: HttpRequest, error: Http404) -> HttpResponse:
+    return api.create_response(request, {"detail": "There is no such thing, or it is not yours to see."}, status=404)
+
+
 @api.exception_handler(ValidationError)
 def _misread(request: HttpRequest, error: ValidationError) -> HttpResponse:
     said = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors[:5])
@@ -288,11 +293,7 @@ def question_of(key: ApiKey, name: str, given: Asked) -> Question:
             query[part] = str(value)
     query.setlist("where", given.where)
     question = question_in(query, name)
-    scope = Scope(key.owner)
-    people = [value for column, value in question.where if column == "person_id"]
-    if question.by == "person_id" or not all(scope.sees_person(one) for one in people):
-        raise HttpError(404, "There is no such number.")
-    scope.require_names(question.by, *(column for column, _value in question.where))
+    Scope(key.owner).require_numbers(question.by, question.where)
     return question
 
 

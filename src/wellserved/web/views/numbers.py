@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from wellserved import actions, log
 from wellserved.actions import looking
-from wellserved.errors import RequestError, WellservedError
+from wellserved.errors import WellservedError
 from wellserved.improvement import records
 from wellserved.measure import SUBJECTS, Question, find_measure
 from wellserved.measure.series import FILTERS
@@ -31,19 +31,11 @@ from wellserved.web.forms import FileForm
 from wellserved.web.shown import drawn
 from wellserved.workspace import Workspace
 
-BY_PERSON = "person_id"
 
-
-def guarded(request: HttpRequest, question: Question) -> Question:
-    """Numbers about a person are for themselves, and, on record, for the lead of their team."""
-    scope = scope_of(request)
-    named = [value for column, value in question.where if column == BY_PERSON]
-    if question.by == BY_PERSON and not scope.alone and not named:
-        raise RequestError("Numbers are not set side by side by person.", "Ask for one person: yourself.")
-    for value in named:
-        if not scope.sees_person(value):
-            raise Http404
-    scope.require_names(question.by, *(column for column, _value in question.where))
+def _question(request: HttpRequest, name: str) -> Question:
+    """The question on a page, where whoever asks may ask it."""
+    question = question_in(request.GET, name)
+    scope_of(request).require_numbers(question.by, question.where)
     return question
 
 
@@ -57,7 +49,7 @@ def measures(request: HttpRequest) -> HttpResponse:
 def measure(request: HttpRequest, name: str) -> HttpResponseBase:
     """One measure over any filter: a chart where there are periods, and always its table."""
     form = request.GET.get("format", "html")
-    question = guarded(request, question_in(request.GET, name))
+    question = _question(request, name)
     if form in ("csv", "json"):
         text = asked(looking.told, question, form)
         return HttpResponse(text, content_type="text/csv; charset=utf-8" if form == "csv" else "application/json")
@@ -72,7 +64,7 @@ def measure(request: HttpRequest, name: str) -> HttpResponseBase:
 @deed("read_cases")
 def cases(request: HttpRequest, name: str) -> HttpResponse:
     """The cases behind a number, newest first."""
-    question = guarded(request, question_in(request.GET, name))
+    question = _question(request, name)
     found = asked(looking.cases_behind, _seen(request, question))
     return render(request, "cases.html", {"found": found, "name": name, "question": question})
 
