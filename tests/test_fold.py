@@ -414,3 +414,36 @@ def test_a_log_that_was_put_together_without_its_cases_is_folded_anew(
     with workspace.writing():
         assert len(log.compact(workspace, before).files) == 3
     assert as_told(workspace) == told == {f"c{hour}": 1 for hour in range(6)}
+
+
+def test_what_is_withdrawn_in_the_batch_that_says_it_does_not_stand(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    gone = {**chased("gone", 2), "at_is": "'withdrawn'", "source_row": "2", "content": "9"}
+    logged(workspace, [chased("c", 1), chased("gone", 2), gone], 0)
+    assert as_told(workspace) == {"c": 1}
+
+
+def test_the_latest_version_is_told_from_names_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before and after a checkpoint, in a log that was restored without one, and where there is no log."""
+    monkeypatch.setattr(log, "MANY", 10)
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    assert log.latest(workspace) == -1
+    for hour in range(104):
+        logged(workspace, [chased("c", hour)], hour)
+        assert log.latest(workspace) == hour
+    assert log.compact(workspace, log.snapshot(workspace.log)).version == 104 == log.latest(workspace)
+    (workspace.log / "_delta_log" / "_last_checkpoint").unlink()
+    assert log.latest(workspace) == 104
+
+
+def test_a_backup_holds_every_version_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "MANY", 2)
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    for hour in range(4):
+        logged(workspace, [chased("c", 3 * hour)], hour)
+    log.compact(workspace, log.snapshot(workspace.log))
+    version, files = log.stored(workspace)
+    assert version == 4
+    for place in range(version + 1):
+        assert {Path(file) for file in log.snapshot(workspace.log, place).files} <= set(files)
+    assert all(file.exists() for file in files)

@@ -8,7 +8,6 @@ one counts. So the same file twice changes nothing, and an older export read aga
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +38,7 @@ _UNLIKE = ("moment_id", "content", "source_row", "case_id", "source_ref", "at", 
 _PLAIN = {column: ColumnProperties(dictionary_enabled=False) for column in _UNLIKE}
 KEPT_SMALL = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_PLAIN)
 _KEPT = PostCommitHookProperties(cleanup_expired_logs=False)  # what was known when can still be told after a month
-SMALL = 1 << 20  # bytes of a file that is put together with others
+SMALL = 1 << 18  # bytes of a file that is put together with others
 MANY = 32  # small files of one month, each a few moments, that are too many to be opened one by one
 _COMPACTED = "OPTIMIZE"  # the operation of a version that says nothing new
 _MONTH = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
@@ -141,36 +140,44 @@ def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> No
 
 
 _FALLEN = """
-    SELECT month, moment_id, content FROM (
-        SELECT month, moment_id, content, at_is,
+    SELECT filename AS file, file_row_number AS row FROM (
+        SELECT filename, file_row_number, at_is,
             row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC, content) AS latest
-        FROM {logged} SEMI JOIN (SELECT moment_id FROM {logged} WHERE correction) USING (moment_id)
+        FROM {logged} SEMI JOIN (SELECT moment_id FROM {logged} WHERE correction OR at_is = 'withdrawn') USING (moment_id)
     ) WHERE latest > 1 OR at_is = 'withdrawn'"""
 
 
 def fallen(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> pa.Table:
-    """What no longer counts in these files, by month, moment_id and content: of one identity all but the last recorded,
-    and that one too if it withdraws the moment. What corrects a moment has its instant, and so its month."""
+    """Which rows (from 0) of which of these files no longer count: of one identity all but the last recorded, and that
+    one too if it withdraws the moment. What corrects a moment has its instant, and so its month."""
     view(db, "all_logged", files)
-    months = [row[0] for row in db.sql("SELECT DISTINCT month FROM all_logged WHERE correction").fetchall()]
-    view(db, "corrected_months", of_months(files, months))
-    return engine.ask(db, _FALLEN.format(logged="corrected_months"))
+    found = db.sql("SELECT DISTINCT month FROM all_logged WHERE correction OR at_is = 'withdrawn'").fetchall()
+    touched = of_months(files, [row[0] for row in found])
+    if not touched:
+        return pa.table({"file": pa.array([], pa.string()), "row": pa.array([], pa.int64())})
+    return engine.ask(db, _FALLEN.format(logged=_placed(touched)))
+
+
+def _placed(files: Sequence[str]) -> str:
+    """SQL: the rows of these files with the places where they stand."""
+    listed = ", ".join(map(engine.text, files))
+    return f"read_parquet([{listed}], hive_partitioning = true, filename = true, file_row_number = true)"
 
 
 def standing(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
     """Name the moments in these files that count."""
     gone = fallen(db, files)
-    months = gone["month"].unique().to_pylist()
-    touched = of_months(files, months)
-    view(db, f"{called}_uncorrected", sorted(set(files) - set(touched)))
-    view(db, f"{called}_corrected", touched)
-    db.register(f"{called}_given", gone)
-    db.execute(f"CREATE OR REPLACE TEMP TABLE {called}_fallen AS FROM {called}_given")
-    db.unregister(f"{called}_given")
+    touched = gone["file"].unique().to_pylist()
+    view(db, f"{called}_whole", sorted(set(files) - set(touched)))
     columns = ", ".join(map(engine.name, TYPES))
-    rest = f"{called}_corrected ANTI JOIN {called}_fallen USING (moment_id, content)"
-    both = f"SELECT {columns} FROM {called}_uncorrected UNION ALL SELECT {columns} FROM {rest}"
-    db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS {both if len(gone) else f'FROM {called}_uncorrected'}")
+    sql = f"SELECT {columns} FROM {called}_whole"
+    if touched:
+        db.register(f"{called}_given", gone)
+        db.execute(f"CREATE OR REPLACE TEMP TABLE {called}_fallen AS FROM {called}_given")
+        db.unregister(f"{called}_given")
+        same = "f.file = p.filename AND f.row = p.file_row_number"
+        sql += f" UNION ALL SELECT {columns} FROM {_placed(touched)} p ANTI JOIN {called}_fallen f ON {same}"
+    db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS {sql}")
 
 
 def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, unique: bool, import_id: str) -> Appended:
@@ -217,7 +224,7 @@ def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
         return now
     DeltaTable(address(workspace.log)).optimize.compact(
         partition_filters=[("month", "in", crowded)],
-        target_size=SMALL,
+        target_size=4 * SMALL,  # so that what was put together is small no more
         writer_properties=KEPT_SMALL,
         post_commithook_properties=_KEPT,
     )
@@ -229,10 +236,10 @@ def _fresh(batch: str, unique: bool) -> str:
     again = "false" if unique else "row_number() OVER (PARTITION BY moment_id ORDER BY source_row) > 1"
     first = "" if unique else "QUALIFY row_number() OVER (PARTITION BY moment_id, content ORDER BY source_row) = 1"
     said = "SELECT 1 FROM existing e WHERE e.moment_id = b.moment_id"
-    known = f"NOT EXISTS ({said} AND e.content = b.content)"
     return (
-        f"SELECT b.*, EXISTS ({said}) OR {again} AS correction FROM {batch} b "
-        f"WHERE {known} AND (at_is <> 'withdrawn' OR EXISTS ({said})) {first}"
+        f"SELECT * FROM (SELECT b.*, EXISTS ({said}) OR {again} AS correction FROM {batch} b "
+        f"WHERE NOT EXISTS ({said} AND e.content = b.content) {first}) "
+        "WHERE correction OR at_is IS DISTINCT FROM 'withdrawn'"
     )
 
 
@@ -271,17 +278,28 @@ def receipts(workspace: Workspace, source: str | None = None) -> list[Receipt]:
 
 
 def stored(workspace: Workspace) -> tuple[int, list[Path]]:
-    """The log's version, every file that it consists of, and what each version added, under the log's folder."""
+    """The log's version, and every file that it and the versions before it consist of, under the log's folder."""
     now = snapshot(workspace.log)
     entries = (workspace.log / "_delta_log").glob("*") if now.version >= 0 else ()
     told = [file for file in entries if file.name[:20].isdecimal() and int(file.name[:20]) <= now.version]
-    return now.version, sorted(told) + [Path(file) for file in now.files]
+    files = {path for entry in told if entry.suffix == ".json" for path in _added(entry)}
+    return now.version, sorted(told) + sorted({workspace.log / path for path in files} | set(map(Path, now.files)))
+
+
+def _added(entry: Path) -> list[str]:
+    """The files that a version added."""
+    actions = map(json.loads, entry.read_text(encoding="utf-8").splitlines())
+    return [action["add"]["path"] for action in actions if "add" in action]
 
 
 def latest(workspace: Workspace) -> int:
     """The log's version by the names of its entries alone, which is a thousand times cheaper than opening it."""
+    folder = workspace.log / "_delta_log"
     try:
-        names = [entry.name for entry in os.scandir(workspace.log / "_delta_log")]
-    except FileNotFoundError:
-        return -1
-    return max((int(name[:20]) for name in names if re.fullmatch(r"\d{20}\.json", name)), default=-1)
+        version = int(json.loads((folder / "_last_checkpoint").read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError):  # a young log, or one that was restored
+        names = [entry.name for entry in folder.glob("*.json")]
+        return max((int(name[:20]) for name in names if re.fullmatch(r"\d{20}\.json", name)), default=-1)
+    while (folder / f"{version + 1:020d}.json").exists():
+        version += 1
+    return version

@@ -148,26 +148,31 @@ class Months:
             schema = Schema.from_arrow(self._schema or pa.schema([]))
             create_table_with_add_actions(uri, schema, added, partition_by=[self._column], commit_properties=properties)
         else:
-            months = None if replaced is None else [str(month) for month in replaced]
-            before = _files(uri)
-            DeltaTable(uri).create_write_transaction(
+            table, months = DeltaTable(uri), None if replaced is None else [str(month) for month in replaced]
+            before = _files(table)
+            going = {f"{self._column}={month}" for month in months or ()}
+            self._date(path for path in before if months is None or path.split("/")[0] in going)
+            table.create_write_transaction(
                 list(added),
                 "append" if months == [] else "overwrite",
-                self._schema or DeltaTable(uri).schema(),
+                self._schema or table.schema(),
                 [self._column],
                 [(self._column, "in", months)] if months else None,
                 commit_properties=properties,
             )
-            self._sweep(before, _files(uri))
+            self._sweep(before | _files(DeltaTable(uri)))
 
-    def _sweep(self, before: set[str], now: set[str]) -> None:
-        """Take away what no version needs that anybody may still be reading: files are dated when they are replaced."""
-        for path in before - now:
-            with suppress(OSError):
+    def _date(self, files: Iterable[str]) -> None:
+        """Files are dated before they may be replaced: whoever reads them has an hour from now on."""
+        for path in files:
+            with suppress(OSError):  # another's file
                 os.utime(self._folder / path)
+
+    def _sweep(self, held: set[str]) -> None:
+        """Take away what neither this version nor the one before holds, an hour after it last did."""
         for file in self._folder.glob(f"{self._column}=*/*.parquet"):
-            if file.relative_to(self._folder).as_posix() not in now and time.time() - file.stat().st_mtime > GRACE:
-                with suppress(OSError):  # held open by whoever reads it: then the next time
+            with suppress(OSError):  # held open by whoever reads it: then the next time
+                if file.relative_to(self._folder).as_posix() not in held and time.time() - file.stat().st_mtime > GRACE:
                     file.unlink()
 
     def _added(self, month: int, path: str) -> AddAction:
@@ -176,9 +181,9 @@ class Months:
         return AddAction(path, size, {self._column: str(month)}, int(time.time() * 1000), True, stats)
 
 
-def _files(uri: str) -> set[str]:
-    """The files of a table's latest version, under its folder."""
-    return set(pa.table(DeltaTable(uri).get_add_actions())["path"].to_pylist())
+def _files(table: DeltaTable) -> set[str]:
+    """The files of a version, under its folder."""
+    return set(pa.table(table.get_add_actions())["path"].to_pylist())
 
 
 def piece(column: pa.ChunkedArray) -> pa.Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 from typing import Final
 
 import duckdb
@@ -40,6 +40,7 @@ _SCHEMA = pa.schema(
 )
 
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -50,24 +51,16 @@ class _Group:
     metadata: pq.FileMetaData
     place: int
     rows: int
-    fallen: pa.Table  # moments of this month that no longer count: moment_id and content
+    fallen: Ints  # those that no longer count
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """These columns of the moments that count, as far as the file has them."""
         rows = self._read(columns)
-        return rows if self._standing is None else rows.filter(self._standing)
-
-    @cached_property
-    def _standing(self) -> pa.Array | None:
-        """Which rows count; None: all."""
         if not len(self.fallen):
-            return None
-        rows = self._read(["moment_id", "content"])
-        gone = pc.is_in(rows["moment_id"], value_set=self.fallen["moment_id"])
-        places = np.flatnonzero(gone.to_numpy())
-        gone = np.zeros(len(rows), dtype=np.bool_)
-        gone[places] = pc.is_in(_both(rows.take(pa.array(places))), value_set=_both(self.fallen)).to_numpy()
-        return pa.array(~gone)
+            return rows
+        counts = np.ones(self.rows, dtype=np.bool_)
+        counts[self.fallen] = False
+        return rows.filter(pa.array(counts))
 
     def _read(self, columns: Sequence[str]) -> pa.Table:
         opened = pq.ParquetFile(self.file, metadata=self.metadata, read_dictionary=_DICTIONARIES, memory_map=True)
@@ -181,15 +174,15 @@ def of_table(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:
 
 def _groups(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> list[_Group]:
     found = []
-    fallen = log.fallen(db, files)
+    fallen = log.fallen(db, files).sort_by([("file", "ascending"), ("row", "ascending")])
+    named, rows = fallen["file"].to_numpy(), fallen["row"].to_numpy()
     for file in files:
         metadata = pq.read_metadata(file)
-        gone = fallen.filter(pc.equal(fallen["month"], log.month_of(file)))
+        gone = rows[np.searchsorted(named, file) : np.searchsorted(named, file, side="right")]
+        start = 0
         for place in range(metadata.num_row_groups):
-            found.append(_Group(file, metadata, place, metadata.row_group(place).num_rows, gone))
+            end = start + metadata.row_group(place).num_rows
+            here = gone[(gone >= start) & (gone < end)] - start
+            found.append(_Group(file, metadata, place, end - start, here))
+            start = end
     return found
-
-
-def _both(moments: pa.Table) -> pa.Array:
-    """Identity and content of each, in one text."""
-    return pc.binary_join_element_wise(moments["moment_id"], moments["content"].cast(pa.string()), " ")
