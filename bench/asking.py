@@ -1,6 +1,7 @@
 """A rate, and the median and 90th percentile of a wait, by month and team: by hand over the columns of stored cases.
 
-Bare numbers, open cases set to infinity: no interval, and wrong where an open case is younger than the percentile.
+The rate is of promises that have fallen due. Bare numbers, open cases set to infinity: no interval, and wrong where an
+open case is younger than the percentile.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def _view(files: Sequence[str]) -> duckdb.DuckDBPyConnection:
 def by_duckdb(files: Sequence[str]) -> dict[str, Callable[[], Any]]:
     """SQL as one would write it."""
     db = _view(files)
-    fallen = "promise_fate IN (0, 1, 2, 3)"
+    (known,) = db.sql("SELECT max(last_s) FROM cases").fetchall()[0]
+    fallen = f"promise_fate IS NOT NULL AND due_s <= {known}"
     rate = f"SELECT due_month, team, count(*), sum(CASE WHEN promise_fate = 1 THEN 1 ELSE 0 END) FROM cases WHERE {fallen} GROUP BY 1, 2"
     wait = f"coalesce(resolution_secs, {NEVER})"
     waits = (
@@ -39,13 +41,14 @@ def by_duckdb(files: Sequence[str]) -> dict[str, Callable[[], Any]]:
 def by_polars(files: Sequence[str]) -> dict[str, Callable[[], Any]]:
     """polars, lazily."""
     cases = pl.scan_parquet(list(files), hive_partitioning=True)
+    known = cases.select(pl.col("last_s").max()).collect().item()
     fate, wait = pl.col("promise_fate"), pl.col("resolution_secs")
-    fallen = cases.filter(fate.is_in([0, 1, 2, 3])).group_by("due_month", "team")
-    known = cases.filter((wait >= 0) | (wait.is_null() & (pl.col("closed") == 0))).with_columns(wait.fill_null(NEVER))
+    fallen = cases.filter(fate.is_not_null() & (pl.col("due_s") <= known)).group_by("due_month", "team")
+    told = cases.filter((wait >= 0) | (wait.is_null() & (pl.col("closed") == 0))).with_columns(wait.fill_null(NEVER))
     middle, most = wait.median(), wait.quantile(0.9).alias("p90")
     return {
         "rate": lambda: fallen.agg(pl.len(), (fate == 1).sum()).collect(),
-        "waits": lambda: known.group_by("asked_month", "team").agg(pl.len(), middle, most).collect(),
+        "waits": lambda: told.group_by("asked_month", "team").agg(pl.len(), middle, most).collect(),
     }
 
 
@@ -55,9 +58,11 @@ def by_pandas(files: Sequence[str]) -> dict[str, Callable[[], Any]]:
     def read(*columns: str) -> pd.DataFrame:
         return pd.read_parquet(list(files), columns=list(columns))
 
+    known = read("last_s")["last_s"].max()
+
     def rate() -> Any:
-        cases = read("due_month", "team", "promise_fate")
-        cases = cases[cases["promise_fate"].isin((0, 1, 2, 3))]
+        cases = read("due_month", "team", "promise_fate", "due_s")
+        cases = cases[cases["promise_fate"].notna() & (cases["due_s"] <= known)]
         return (cases["promise_fate"] == 1).groupby([cases["due_month"], cases["team"]]).agg(["size", "mean"])
 
     def waits() -> Any:
