@@ -207,14 +207,16 @@ def draw(rows: list[dict[str, float]], target: Path = Path("docs/cost.svg")) -> 
         parts.append(
             f'<text x="{x(row["cases"]):.1f}" y="{bottom + 18}" text-anchor="middle" {words}>{row["cases"] / 1e6:g} million</text>'
         )
-    for key, called in LINES.items():
+    label = 0.0
+    for key, called in sorted(LINES.items(), key=lambda one: -rows[-1][f"{one[0]} ours"]):  # from the top downwards
         points = " ".join(f"{x(row['cases']):.1f},{y(row[f'{key} ours']):.1f}" for row in rows)
         parts.append(f'<polyline points="{points}" fill="none" stroke="#1a5fb4" stroke-width="2"/>')
         parts += [
             f'<circle cx="{x(row["cases"]):.1f}" cy="{y(row[f"{key} ours"]):.1f}" r="3.5" fill="#1a5fb4"/>'
             for row in rows
         ]
-        parts.append(f'<text x="{right + 8}" y="{y(rows[-1][f"{key} ours"]) + 4:.1f}" {words}>{called}</text>')
+        label = max(y(rows[-1][f"{key} ours"]) + 4, label + 14)  # beside its line, and on no other label
+        parts.append(f'<text x="{right + 8}" y="{label:.1f}" {words}>{called}</text>')
     title = "CPU seconds against the number of cases"
     body = "\n".join(parts)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 330" width="700" height="330" role="img" aria-label="{title}">'

@@ -282,8 +282,9 @@ def stored(workspace: Workspace) -> tuple[int, list[Path]]:
     now = snapshot(workspace.log)
     entries = (workspace.log / "_delta_log").glob("*") if now.version >= 0 else ()
     told = [file for file in entries if file.name[:20].isdecimal() and int(file.name[:20]) <= now.version]
-    files = {path for entry in told if entry.suffix == ".json" for path in _added(entry)}
-    return now.version, sorted(told) + sorted({workspace.log / path for path in files} | set(map(Path, now.files)))
+    named = {workspace.log.absolute() / path for entry in told if entry.suffix == ".json" for path in _added(entry)}
+    earlier = {file for file in named if file.exists()}  # a backup of long ago may have brought its own version's alone
+    return now.version, sorted(told) + sorted(earlier | set(map(Path, now.files)))
 
 
 def _added(entry: Path) -> list[str]:
