@@ -17,16 +17,11 @@ RATE, WAITS = ("promise_kept",), ("time_to_resolution", "time_to_resolution_p90"
 NEVER = 1 << 60
 
 
-def _view(files: Sequence[str]) -> duckdb.DuckDBPyConnection:
+def by_duckdb(files: Sequence[str]) -> dict[str, Callable[[], Any]]:
+    """SQL as one would write it."""
     db = duckdb.connect()
     db.execute("SET parquet_metadata_cache = true")
     db.execute(f"CREATE VIEW cases AS FROM read_parquet({list(files)}, hive_partitioning = true)")
-    return db
-
-
-def by_duckdb(files: Sequence[str]) -> dict[str, Callable[[], Any]]:
-    """SQL as one would write it."""
-    db = _view(files)
     (known,) = db.sql("SELECT max(last_s) FROM cases").fetchall()[0]
     fallen = f"promise_fate IS NOT NULL AND due_s <= {known}"
     rate = f"SELECT due_month, team, count(*), sum(CASE WHEN promise_fate = 1 THEN 1 ELSE 0 END) FROM cases WHERE {fallen} GROUP BY 1, 2"
@@ -68,8 +63,8 @@ def by_pandas(files: Sequence[str]) -> dict[str, Callable[[], Any]]:
     def waits() -> Any:
         cases = read("asked_month", "team", "resolution_secs", "closed")
         wait = cases["resolution_secs"]
-        known = (wait >= 0) | (wait.isna() & (cases["closed"] == 0))
-        cases, wait = cases[known], wait[known].fillna(float("inf"))
+        told = (wait >= 0) | (wait.isna() & (cases["closed"] == 0))
+        cases, wait = cases[told], wait[told].fillna(float("inf"))
         grouped = wait.groupby([cases["asked_month"], cases["team"]], observed=True)
         return grouped.size(), grouped.median(), grouped.quantile(0.9)
 

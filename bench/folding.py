@@ -24,10 +24,10 @@ COUNTS = {
     "handovers": ("handed_over",), "promises": ("promised",), "complaints": ("complained",), "returns": ("returned",),
 }  # fmt: skip
 FIRSTS = {"asked": ("asked",), "first_reply": ("replied", "explained"), "first_resolved": ("resolved",)}
-LASTS = {"team": "team", "service": "service", "channel": "channel", "due": "due", "score": "score"}
+LASTS = ("team", "service", "channel", "due", "score")
 LATEST = (202410, 202411, 202412)  # the months whose customers write again
 AGAIN = (*COUNTS, "team", "service", "channel", "score")  # columns that both have
-COLUMNS = ["source", "case_id", "at", "kind", *LASTS.values()]
+COLUMNS = ["source", "case_id", "at", "kind", *LASTS]
 
 
 def files(home: str) -> list[str]:
@@ -43,7 +43,7 @@ def sql(moments: str) -> str:
     """The fold as one statement, over some relation of moments."""
     columns = [f'min("at") FILTER ({_kinds(kinds)}) AS {name}' for name, kinds in FIRSTS.items()]
     columns += [f"count(*) FILTER ({_kinds(kinds)}) AS {name}" for name, kinds in COUNTS.items()]
-    columns += [f'arg_max({column}, "at") AS {name}' for name, column in LASTS.items()]
+    columns += [f'arg_max({name}, "at") AS {name}' for name in LASTS]
     cases = f"SELECT source, case_id, {', '.join(columns)} FROM {moments} GROUP BY 1, 2"
     return f"SELECT *, CAST(year(asked) * 100 + month(asked) AS INTEGER) AS asked_month FROM ({cases}) WHERE asked IS NOT NULL"
 
@@ -63,7 +63,7 @@ def _polars(moments: pl.LazyFrame) -> pl.LazyFrame:
     kind = pl.col("kind")
     made: list[Any] = [pl.col("at").filter(kind.is_in(kinds)).min().alias(name) for name, kinds in FIRSTS.items()]
     made += [kind.is_in(kinds).sum().alias(name) for name, kinds in COUNTS.items()]
-    made += [pl.col(column).drop_nulls().last().alias(name) for name, column in LASTS.items()]
+    made += [pl.col(name).drop_nulls().last() for name in LASTS]
     return moments.sort("at").group_by("source", "case_id").agg(made).filter(pl.col("asked").is_not_null())
 
 
@@ -83,8 +83,8 @@ def by_pandas(home: str, target: str) -> None:
         name: moments["at"].where(moments["kind"].isin(kinds)).groupby(key).min() for name, kinds in FIRSTS.items()
     }
     count = {name: moments["kind"].isin(kinds).groupby(key).sum() for name, kinds in COUNTS.items()}
-    last = moments.groupby(["source", "case_id"])[list(LASTS.values())].last()
-    cases = pd.DataFrame({**first, **count, **{name: last[column] for name, column in LASTS.items()}}).reset_index()
+    last = moments.groupby(["source", "case_id"])[list(LASTS)].last()
+    cases = pd.DataFrame({**first, **count, **last}).reset_index()
     cases = cases[cases["asked"].notna()]
     cases["month"] = cases["asked"].dt.strftime("%Y%m")
     cases.to_parquet(target, partition_cols=["month"])

@@ -20,6 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bench import pace
 from wellserved.actions import make_cases
 from wellserved.workspace import create_workspace
 
@@ -122,7 +123,7 @@ def _timed(asks: list[Ask]) -> list[tuple[str, float, float, int]]:
     from django.db import connection, connections
     from django.test.utils import CaptureQueriesContext
 
-    firsts, queries, pace = [], [], []
+    firsts, queries, paces = [], [], []
     for name, ask, expected in asks:
         begun = time.perf_counter()
         answer = ask()
@@ -137,10 +138,8 @@ def _timed(asks: list[Ask]) -> list[tuple[str, float, float, int]]:
             before = time.process_time()
             ask()
             times.append((time.process_time() - before) * 1_000)
-        before = time.process_time()
-        sum(number for number in range(100_000))
-        pace.append((time.process_time() - before) * 1_000)
-    print(f"This machine's pace meanwhile: {statistics.median(pace):.1f} ms for a plain loop of 100,000 additions")
+        paces.append(pace())
+    print(f"This machine's pace meanwhile: {statistics.median(paces):.1f} ms for a plain loop of 100,000 additions")
     medians = [statistics.median(times) for times in spent]
     return list(zip((name for name, *_ in asks), medians, firsts, queries, strict=True))
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import asking, folding
+from bench import asking, folding, pace
 from wellserved import actions, cases, log
 from wellserved.engine import duckdb as engine
 from wellserved.measure import Question, answer, find_measure
@@ -134,7 +135,9 @@ def run(sizes: tuple[int, ...]) -> list[dict[str, float]]:
     for size in sizes:
         with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as folder:
             rows.append({"cases": size, **_costs(f"{folder}/home", size)})
-        print(f"\n{size:,} cases: CPU seconds (clock), two cores; a loop of 100,000 additions took {_pace():.1f} ms")
+        print(
+            f"\n{size:,} cases: CPU seconds (clock), two cores; a loop of 100,000 additions took {statistics.median(pace() for _ in range(9)):.1f} ms"
+        )
         print(
             f"Moments made in {rows[-1]['made']:.0f} CPU s. Peak MB: fold {rows[-1]['peak']:.0f}, by hand {rows[-1]['duckdb peak']:.0f} (DuckDB), {rows[-1]['polars peak']:.0f} (polars)\n"
         )
@@ -167,14 +170,6 @@ def _costs(home: str, size: int) -> dict[str, float]:
 def _cell(row: dict[str, float], key: str, name: str) -> str:
     cpu = row.get(f"{key} {name}")
     return "" if cpu is None else f"{cpu:.2f} ({row[f'{key} {name} clock']:.2f})"
-
-
-def _pace() -> float:
-    """Milliseconds of a plain loop: what others on these cores leave."""
-    start, total = time.process_time(), 0
-    for one in range(1_000_000):
-        total += one
-    return (time.process_time() - start) * 100
 
 
 LINES = {

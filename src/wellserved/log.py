@@ -155,13 +155,7 @@ def fallen(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> pa.Table:
     touched = of_months(files, [row[0] for row in found])
     if not touched:
         return pa.table({"file": pa.array([], pa.string()), "row": pa.array([], pa.int64())})
-    return engine.ask(db, _FALLEN.format(logged=_placed(touched)))
-
-
-def _placed(files: Sequence[str]) -> str:
-    """SQL: the rows of these files with the places where they stand."""
-    listed = ", ".join(map(engine.text, files))
-    return f"read_parquet([{listed}], hive_partitioning = true, filename = true, file_row_number = true)"
+    return engine.ask(db, _FALLEN.format(logged=engine.rows_of(touched, placed=True)))
 
 
 def standing(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
@@ -172,11 +166,9 @@ def standing(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -
     columns = ", ".join(map(engine.name, TYPES))
     sql = f"SELECT {columns} FROM {called}_whole"
     if touched:
-        db.register(f"{called}_given", gone)
-        db.execute(f"CREATE OR REPLACE TEMP TABLE {called}_fallen AS FROM {called}_given")
-        db.unregister(f"{called}_given")
+        engine.keep(db, f"{called}_fallen", gone)
         same = "f.file = p.filename AND f.row = p.file_row_number"
-        sql += f" UNION ALL SELECT {columns} FROM {_placed(touched)} p ANTI JOIN {called}_fallen f ON {same}"
+        sql += f" UNION ALL SELECT {columns} FROM {engine.rows_of(touched, placed=True)} p ANTI JOIN {called}_fallen f ON {same}"
     db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS {sql}")
 
 
@@ -294,7 +286,7 @@ def _added(entry: Path) -> list[str]:
 
 
 def latest(workspace: Workspace) -> int:
-    """The log's version by the names of its entries alone, which is a thousand times cheaper than opening it."""
+    """The log's version by what stands in its folder, which is a thousand times cheaper than opening it."""
     folder = workspace.log / "_delta_log"
     try:
         version = int(json.loads((folder / "_last_checkpoint").read_text(encoding="utf-8"))["version"])

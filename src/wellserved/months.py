@@ -62,9 +62,7 @@ class Months:
         if self._committed:
             return
         for path, writer in self._writers.values():
-            with suppress(
-                OSError, pa.ArrowException
-            ):  # what cannot be finished, on a full disk, is taken away all the same
+            with suppress(OSError, pa.ArrowException):  # unfinished, on a full disk, it goes all the same
                 writer.close()
             (self._folder / path).unlink(missing_ok=True)
 
@@ -149,7 +147,7 @@ class Months:
             create_table_with_add_actions(uri, schema, added, partition_by=[self._column], commit_properties=properties)
         else:
             table, months = DeltaTable(uri), None if replaced is None else [str(month) for month in replaced]
-            before = _files(table)
+            before = set(pa.table(table.get_add_actions())["path"].to_pylist())
             going = {f"{self._column}={month}" for month in months or ()}
             self._date(path for path in before if months is None or path.split("/")[0] in going)
             table.create_write_transaction(
@@ -160,7 +158,7 @@ class Months:
                 [(self._column, "in", months)] if months else None,
                 commit_properties=properties,
             )
-            self._sweep(before | _files(DeltaTable(uri)))
+            self._sweep(before | {path for path, _ in self._writers.values()})
 
     def _date(self, files: Iterable[str]) -> None:
         """Files are dated before they may be replaced: whoever reads them has an hour from now on."""
@@ -179,11 +177,6 @@ class Months:
         size = (self._folder / path).stat().st_size
         stats = json.dumps({"numRecords": self._rows[month]})
         return AddAction(path, size, {self._column: str(month)}, int(time.time() * 1000), True, stats)
-
-
-def _files(table: DeltaTable) -> set[str]:
-    """The files of a version, under its folder."""
-    return set(pa.table(table.get_add_actions())["path"].to_pylist())
 
 
 def piece(column: pa.ChunkedArray) -> pa.Array:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from wellserved.engine.duckdb import keep
 from wellserved.moments import day_number
 from wellserved.record import finished, own_columns
 
@@ -68,9 +69,7 @@ def stretches(cases: int, most: int = 400_000) -> list[Stretch]:
 
 def batch(db: duckdb.DuckDBPyConnection, of: Stretch, seed: int, import_id: str, recorded_at: datetime) -> None:
     """Leave the moments of a stretch in the table `batch`; the same seed and numbers give the same moments."""
-    db.register("drawn_given", _drawn(np.random.default_rng([seed, of.first]), of))
-    db.execute("CREATE OR REPLACE TEMP TABLE drawn AS FROM drawn_given")
-    db.unregister("drawn_given")
+    keep(db, "drawn", _drawn(np.random.default_rng([seed, of.first]), of))
     rules = " UNION ALL ".join(_moment(place, *rule) for place, rule in enumerate(_RULES))
     db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {finished(rules, SOURCE, recorded_at, import_id)}")
 

@@ -253,7 +253,7 @@ def codes(words: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     return found
 
 
-def _says(column: pa.Array, word: str, rows: Ints | slice = slice(None)) -> Bools:
+def _says(column: pa.Array, word: str, rows: Ints) -> Bools:
     """Which of the rows have this word."""
     words = encoded(column)
     wanted = [place for place, one in enumerate(words.dictionary.to_pylist()) if one == word]

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from wellserved import log
 from wellserved.cases.fold import FOLDED_FROM
+from wellserved.cases.ordered import Bools, Ints
 from wellserved.engine.duckdb import name
 from wellserved.moments import MOMENT_COLUMNS
 
@@ -38,9 +39,6 @@ _SCHEMA = pa.schema(
     for one in MOMENT_COLUMNS
     if one.name in FOLDED_FROM
 )
-
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

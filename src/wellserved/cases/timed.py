@@ -8,7 +8,7 @@ import duckdb
 
 from wellserved.calendar import Calendars, hours_table
 from wellserved.cases.ordered import CUSTOMERS, ENDS, RANKS, STATES, TIES, WORDS
-from wellserved.engine.duckdb import text
+from wellserved.engine.duckdb import keep, text
 
 
 def _list(words: Iterable[str]) -> str:
@@ -114,7 +114,5 @@ def open_hours(db: duckdb.DuckDBPyConnection, moments: str, calendars: Calendars
     edges = 'epoch_us(min("at")) // 1000000, epoch_us(max("at")) // 1000000'
     first, last = db.sql(f"SELECT {edges} FROM {moments}").fetchall()[0]
     table = hours_table(calendars, first or 0, last or 0)
-    db.register("opening_hours_given", table)
-    db.execute("CREATE OR REPLACE TEMP TABLE opening_hours AS FROM opening_hours_given")
-    db.unregister("opening_hours_given")
+    keep(db, "opening_hours", table)
     return sum(column.startswith("opens_") for column in table.column_names)

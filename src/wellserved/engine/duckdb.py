@@ -52,13 +52,23 @@ def name(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
+def rows_of(files: Sequence[str], placed: bool = False) -> str:
+    """SQL: the rows of these Parquet files, of which there is one at least; `placed`: with filename and file_row_number."""
+    places = ", filename = true, file_row_number = true" if placed else ""
+    return f"read_parquet([{', '.join(map(text, files))}], hive_partitioning = true{places})"
+
+
+def keep(db: duckdb.DuckDBPyConnection, called: str, table: pa.Table) -> None:
+    """Copy an Arrow table into a temporary table, which can be read many times."""
+    db.register("given_to_keep", table)
+    db.execute(f"CREATE OR REPLACE TEMP TABLE {called} AS FROM given_to_keep")
+    db.unregister("given_to_keep")
+
+
 def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str], columns: Mapping[str, str]) -> None:
     """Name the Parquet files of one version; no files give an empty table of the same columns."""
     if files:
-        listed = ", ".join(map(text, files))
-        db.execute(
-            f"CREATE OR REPLACE TEMP VIEW {called} AS SELECT * FROM read_parquet([{listed}], hive_partitioning = true)"
-        )
+        db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS SELECT * FROM {rows_of(files)}")
         return
     empty = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns.items())
     db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS SELECT {empty} WHERE false")
