@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,7 +17,7 @@ from tests.clock_oracle import Event, in_order, turns_of
 from tests.clock_workspace import workspace_of
 from tests.conftest import NOW, sample
 from tests.test_clocks import CALENDARS, some_case
-from wellserved import cases, log, months
+from wellserved import actions, cases, log, months
 from wellserved.actions import ask_measures, find_gaps, import_file, opened
 from wellserved.cli import app
 from wellserved.engine import duckdb
@@ -339,6 +341,72 @@ def test_a_moment_that_is_corrected_into_another_case_counts_there_alone(
     with opened(workspace, moments=True) as scope:
         rows = scope.engine.ask("SELECT case_id, count(*) AS n FROM moments GROUP BY 1").to_pylist()
     assert {row["case_id"]: row["n"] for row in rows} == wanted
+
+
+def all_told(workspace: Workspace) -> list[dict[str, Any]]:
+    """Every column of every case."""
+    with opened(workspace) as scope:
+        rows: list[dict[str, Any]] = scope.engine.ask("SELECT * FROM cases ORDER BY source, case_id").to_pylist()
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_run_of_refreshes_gives_what_one_whole_fold_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """New, corrected, moved and withdrawn moments; rows are struck out of large files, small ones are written again."""
+    monkeypatch.setattr(cases, "SMALL", 9)
+    monkeypatch.setattr(cases, "MUCH", 1)
+    draw = random.Random(seed)
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
+    assert folded_cases(workspace) == 100
+    struck, files = set(), set()
+    for hour in range(1, 16):
+        numbers = draw.sample(range(330), draw.randrange(1, 7))
+        lot = [chased(f"c{draw.choice((number // 3, draw.randrange(120)))}", number) for number in numbers]
+        gone = [{**said, "at_is": "'withdrawn'"} if draw.random() < 0.2 else said for said in lot]
+        logged(workspace, gone, hour)
+        assert 0 < folded_cases(workspace) < 40
+        now = log.snapshot(workspace.cases)
+        struck |= set(now.struck)
+        files |= set(now.files)
+        if hour % 5 == 0:
+            told = all_told(workspace)
+            copied = create_workspace(shutil.copytree(workspace.folder, tmp_path / f"copy {hour}"), "UTC")
+            with monkeypatch.context() as patched:
+                patched.setattr(cases, "FOLD", "another")
+                assert all_told(copied) == told
+    assert struck  # and of those some were written again:
+    assert struck - set(now.files)
+    assert len(now.files) < len(files) / 2
+
+
+def test_another_engine_reads_files_from_which_nothing_is_struck_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cases, "SMALL", 9)
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
+    folded_cases(workspace)
+    logged(workspace, [chased("new", 1), chased("c50", 301)], 1)
+    told = all_told(workspace)
+    assert log.snapshot(workspace.cases).struck
+    read: list[str] = []
+
+    def elsewhere(_: str, files: Sequence[str], columns: Mapping[str, str]) -> tuple[duckdb.DuckDB, str]:
+        read.extend(files)
+        db = duckdb.connect(workspace.cases)
+        duckdb.view(db, "cases", files, columns)
+        return duckdb.DuckDB(db), "cases"
+
+    monkeypatch.setattr(actions, "elsewhere", elsewhere)
+    monkeypatch.setenv("WELLSERVED_ENGINE", "postgresql://elsewhere")
+    assert all_told(workspace) == told
+    now = log.snapshot(workspace.cases)
+    assert not now.struck
+    assert tuple(read) == now.files
+    assert cases.is_current(workspace, log.snapshot(workspace.log), now)
 
 
 def test_the_log_withdraws_nothing_that_it_never_said(tmp_path: Path) -> None:

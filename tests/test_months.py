@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 
-from wellserved import log, months
+from wellserved import delta, log, months
+from wellserved.engine import duckdb as engine
 from wellserved.months import Months
 
 Row = tuple[int, str, str | None, int | None]
@@ -53,11 +56,42 @@ def kept(folder: Path) -> list[Row]:
 
 
 def write(folder: Path, lots: list[list[Row]], replaced: list[int] | None = None) -> None:
-    """One version."""
+    """One version, in place of the files of these months."""
+    gone = None if replaced is None else log.of_months(log.snapshot(folder).files, replaced)
     with Months(folder, "asked_month") as made:
         for lot in lots:
             made.add(table(lot))
-        made.commit({"log_version": "7"}, replaced)
+        made.commit({"log_version": "7"}, gone)
+
+
+def strike(folder: Path, out: dict[str, list[int]], lot: Sequence[Row] = ()) -> None:
+    """One version more: these rows of files no longer count, others come."""
+    with Months(folder, "asked_month") as made:
+        made.add(table(list(lot)))
+        made.commit({"log_version": "8"}, [], {file: np.array(rows, np.int64) for file, rows in out.items()})
+
+
+def as_delta_tells(folder: Path) -> dict[str, list[int]]:
+    """The rows that are struck out of each file, as the Delta library reads them."""
+    told = pa.table(DeltaTable(folder.as_uri()).deletion_vectors())
+    pairs = zip(told["filepath"].to_pylist(), told["selection_vector"].to_pylist(), strict=True)
+    return {file: [place for place, counts in enumerate(kept) if not counts] for file, kept in pairs}
+
+
+def counted(folder: Path) -> list[str]:
+    """What counts, as another program reads the table."""
+    asked = QueryBuilder().register("t", DeltaTable(folder.as_uri())).execute("SELECT case_id FROM t ORDER BY 1")
+    numbers: list[str] = pa.table(asked.read_all())["case_id"].to_pylist()
+    return numbers
+
+
+def here(folder: Path) -> list[str]:
+    """What counts, as questions read it."""
+    now = log.snapshot(folder)
+    with duckdb.connect() as db:
+        columns = {"asked_month": "INTEGER", "case_id": "VARCHAR"}
+        engine.view(db, "t", now.files, columns, now.out())
+        return [row[0] for row in db.sql("SELECT case_id FROM t ORDER BY 1").fetchall()]
 
 
 @pytest.mark.parametrize("group", [10, 300, 100_000])
@@ -88,6 +122,57 @@ def test_months_are_replaced_and_the_others_stay(tmp_path: Path) -> None:
     assert {row[0] for row in kept(tmp_path)} == {202402, 202507}
 
 
+def test_rows_are_struck_out_as_the_delta_protocol_has_it(tmp_path: Path) -> None:
+    """Few rows and most of a file, twice from one file, in a file of more rows than a bitmap of 16 bits; then all anew."""
+    draw = random.Random(3)
+    rows = [(202401 + place % 2, f"{place:07}", None, place) for place in range(300_000)]
+    write(tmp_path, [rows])
+    assert DeltaTable(tmp_path.as_uri()).protocol().min_reader_version == 1  # readers need to know nothing new yet
+    first, second = log.snapshot(tmp_path).files
+    few = sorted(draw.sample(range(150_000), 40))
+    strike(tmp_path, {first: few}, [(202401, "new", "team", 1)])
+    many = sorted(draw.sample(range(150_000), 90_000))
+    strike(tmp_path, {second: many})
+    more = sorted({*few, *draw.sample(range(150_000), 70_000), 0, 149_999, 65_535, 65_536})
+    strike(tmp_path, {first: more})
+    wanted = {first: more, second: many}
+    now = log.snapshot(tmp_path)
+    assert {file: rows.tolist() for file, rows in now.struck.items()} == wanted
+    assert as_delta_tells(tmp_path) == {Path(file).as_uri().replace("%3D", "="): rows for file, rows in wanted.items()}
+    left = {row[1] for row in rows} - {f"{2 * place:07}" for place in more} - {f"{2 * place + 1:07}" for place in many}
+    assert here(tmp_path) == counted(tmp_path) == sorted({*left, "new"})
+    assert log.snapshot(tmp_path, 1).struck[first].tolist() == few  # an earlier version is what it was
+    write(tmp_path, [rows[:10]])
+    assert log.snapshot(tmp_path).struck == {}
+    assert here(tmp_path) == counted(tmp_path) == [row[1] for row in rows[:10]]
+
+
+def test_what_is_struck_out_outlives_checkpoints_and_goes_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delta, "_CHECKPOINT", 3)
+    rows = [(202401 + place % 2, f"{place:03}", None, place) for place in range(100)]
+    write(tmp_path, [rows])
+    first, second = log.snapshot(tmp_path).files
+    for place in range(10):
+        strike(tmp_path, {first: list(range(place + 1)), second: [7]}, [(202401, f"n{place}", None, place)])
+    checkpoints = sorted((tmp_path / "_delta_log").glob("*.checkpoint.parquet"))
+    assert [int(file.name[:20]) for file in checkpoints] == [3, 6, 9]
+    assert not list((tmp_path / "_delta_log").glob("*.tmp"))
+    wanted = sorted(
+        [row[1] for row in rows if row[1] not in [f"{2 * n:03}" for n in range(10)] + ["015"]]
+        + [f"n{n}" for n in range(10)]
+    )
+    assert here(tmp_path) == counted(tmp_path) == wanted
+    write(tmp_path, [[(202401, "instead", None, 1)]], [202401])
+    assert set(log.snapshot(tmp_path).struck) == {second}
+    assert (
+        here(tmp_path)
+        == counted(tmp_path)
+        == sorted(["instead", *(row[1] for row in rows if row[0] == 202402 and row[1] != "015")])
+    )
+
+
 def test_without_a_commit_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(months, "GROUP", 10)
     write(tmp_path, [some(random.Random(1), 100)])
@@ -114,7 +199,7 @@ def test_replaced_files_stay_for_their_readers_and_then_go(tmp_path: Path, monke
     def write(n: int) -> None:
         with Months(tmp_path, "month") as kept:
             kept.add(pa.table({"month": pa.array([202401, 202402][:n], pa.int32()), "n": pa.array([n] * n)}))
-            kept.commit({}, [202401, 202402][:n])
+            kept.commit({}, log.of_months(log.snapshot(tmp_path).files, [202401, 202402][:n]))
 
     def on_disk() -> set[str]:
         return {str(file) for file in tmp_path.glob("month=*/*.parquet")}

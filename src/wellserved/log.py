@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 from deltalake import (
     ColumnProperties,
@@ -27,10 +28,11 @@ from deltalake import (
     write_deltalake,
 )
 
+from wellserved import delta
+from wellserved.delta import address
 from wellserved.engine import duckdb as engine
 from wellserved.errors import RequestError
 from wellserved.moments import MOMENT_COLUMNS
-from wellserved.months import address
 from wellserved.workspace import Workspace
 
 TYPES = {column.name: column.type for column in MOMENT_COLUMNS}
@@ -51,6 +53,13 @@ class Snapshot:
     version: int
     files: tuple[str, ...]
     facts: Mapping[str, str] = field(default_factory=dict)  # what the writer noted at the commit
+    struck: Mapping[str, delta.Rows] = field(default_factory=dict)  # rows of a file that no longer count
+
+    def out(self) -> pa.Table:
+        """File and row of what no longer counts."""
+        places = np.repeat(np.arange(len(self.struck), dtype=np.int32), [len(rows) for rows in self.struck.values()])
+        files = pa.DictionaryArray.from_arrays(places, pa.array(self.struck, pa.string()))
+        return pa.table({"file": files, "row": np.concatenate([*self.struck.values(), delta.NONE])})
 
     def since(self, month: int) -> tuple[str, ...]:
         """The files that hold rows of this month (yyyymm) or a later one."""
@@ -130,8 +139,8 @@ def snapshot(folder: Path, version: int | None = None) -> Snapshot:
         table = DeltaTable(address(folder), version=version)
     except Exception as error:
         raise RequestError(f"There is no version {version} of {folder.name}.", "See `wellserved log`.") from error
-    noted = {str(key): str(value) for key, value in table.history(1)[0].items()}
-    return Snapshot(table.version(), _files(table, folder), noted)
+    facts = delta.noted(folder, table.version())
+    return Snapshot(table.version(), _files(table, folder), facts, delta.struck(folder, facts))
 
 
 def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
@@ -160,16 +169,7 @@ def fallen(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> pa.Table:
 
 def standing(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
     """Name the moments in these files that count."""
-    gone = fallen(db, files)
-    touched = gone["file"].unique().to_pylist()
-    view(db, f"{called}_whole", sorted(set(files) - set(touched)))
-    columns = ", ".join(map(engine.name, TYPES))
-    sql = f"SELECT {columns} FROM {called}_whole"
-    if touched:
-        engine.keep(db, f"{called}_fallen", gone)
-        same = "f.file = p.filename AND f.row = p.file_row_number"
-        sql += f" UNION ALL SELECT {columns} FROM {engine.rows_of(touched, placed=True)} p ANTI JOIN {called}_fallen f ON {same}"
-    db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS {sql}")
+    engine.view(db, called, files, TYPES, fallen(db, files))
 
 
 def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, unique: bool, import_id: str) -> Appended:

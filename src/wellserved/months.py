@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
+from wellserved import delta
+
 GROUP = 120_000  # rows of a month that are written, and read, together
 HELD = 5 * GROUP  # rows of all months that wait for more of theirs; half a kilobyte of memory each
 GRACE = 3600  # seconds for which replaced files stay, for whoever reads an earlier version
@@ -29,11 +31,6 @@ _PLAIN = ("case_id", "customer_id")  # names that are all different: a dictionar
 _REPEATED = ("resolved_month", "due_month", "promise_fate", "closed", "state")
 _TIMES = ("_s", "_secs", "_bus")  # differences are small: packed so, they need no compression
 _SOUGHT = ("case_id", "asked_s", "asked_day", "resolved_day", "due_day")  # by which files are passed over unread
-
-
-def address(folder: Path) -> str:
-    """The table's address; a plain path with a blank or a % in it would be taken for an encoded one."""
-    return folder.absolute().as_uri()
 
 
 class Months:
@@ -132,8 +129,14 @@ class Months:
         )
         self._writers[month] = path, writer
 
-    def commit(self, noted: Mapping[str, str], replaced: Iterable[int] | None = None) -> None:
-        """Make it the table's next version; `replaced`: the months whose rows it takes the place of, without it all."""
+    def commit(
+        self, noted: Mapping[str, str], gone: Iterable[str] | None = None, out: Mapping[str, delta.Rows] | None = None
+    ) -> None:
+        """Make it the table's next version; whoever calls is its only writer.
+
+        `gone`: the files whose rows it takes the place of; without it, of all. `out`: rows of other files, all that no
+        longer count.
+        """
         self._write(list(self._waiting))
         self._settle()
         for _, writer in self._writers.values():
@@ -141,24 +144,26 @@ class Months:
         added = [self._added(month, path) for month, (path, _) in self._writers.items()]
         properties = CommitProperties(custom_metadata=dict(noted))
         self._committed = True  # from here on somebody may see them, whatever fails afterwards
-        uri = address(self._folder)
+        uri = delta.address(self._folder)
+        schema = Schema.from_arrow(self._schema or pa.schema([]))
         if not DeltaTable.is_deltatable(uri):
-            schema = Schema.from_arrow(self._schema or pa.schema([]))
             create_table_with_add_actions(uri, schema, added, partition_by=[self._column], commit_properties=properties)
+            return
+        table = DeltaTable(uri)
+        before = set(pa.table(table.get_add_actions())["path"].to_pylist())
+        going = before if gone is None else set(map(self._path, gone))
+        self._date(going)
+        if gone is None:
+            schema = schema if self._schema else table.schema()
+            table.create_write_transaction([*added], "overwrite", schema, [self._column], commit_properties=properties)
         else:
-            table, months = DeltaTable(uri), None if replaced is None else [str(month) for month in replaced]
-            before = set(pa.table(table.get_add_actions())["path"].to_pylist())
-            going = {f"{self._column}={month}" for month in months or ()}
-            self._date(path for path in before if months is None or path.split("/")[0] in going)
-            table.create_write_transaction(
-                list(added),
-                "append" if months == [] else "overwrite",
-                self._schema or table.schema(),
-                [self._column],
-                [(self._column, "in", months)] if months else None,
-                commit_properties=properties,
-            )
-            self._sweep(before | {path for path, _ in self._writers.values()})
+            rows = {self._path(file): rows for file, rows in (out or {}).items()}
+            delta.commit(self._folder, added, going, rows, noted)
+        self._sweep(before | {path for path, _ in self._writers.values()})
+
+    def _path(self, file: str) -> str:
+        """A file's path in the table."""
+        return Path(file).relative_to(self._folder.absolute()).as_posix()
 
     def _date(self, files: Iterable[str]) -> None:
         """Files are dated before they may be replaced: whoever reads them has an hour from now on."""

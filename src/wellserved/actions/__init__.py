@@ -226,10 +226,14 @@ def opened(
         with workspace.writing() as scratch:
             cases.refresh(workspace, scratch, told)
         old = log.snapshot(workspace.cases)
+    url = "" if moments else os.environ.get("WELLSERVED_ENGINE", "")
+    if url and old.struck:
+        with workspace.writing():
+            old = cases.settle(workspace)
     version = int(old.facts["log_version"])
     hours = opening_hours(workspace)
     engine: Engine
-    if (url := os.environ.get("WELLSERVED_ENGINE", "")) and not moments:
+    if url:
         engine, table = elsewhere(url, old.files, cases.TYPES)
     else:
         engine, table = _here(workspace, old, version, moments, often), "cases"
@@ -242,7 +246,7 @@ def opened(
 def _here(workspace: Workspace, old: log.Snapshot, version: int, moments: bool, often: bool) -> duckdb.DuckDB:
     """The default engine, with one version's cases as the table `cases`."""
     db = duckdb.connect(workspace.cases, *([workspace.log] if moments else []))
-    duckdb.view(db, "stored_cases", old.files, cases.TYPES)
+    duckdb.view(db, "stored_cases", old.files, cases.TYPES, old.out())
     if moments:
         log.standing(db, "moments", log.snapshot(workspace.log, version).files)
     few = often and db.sql("SELECT count(*) FROM stored_cases").fetchall()[0][0] <= IN_MEMORY

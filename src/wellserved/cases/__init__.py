@@ -1,15 +1,17 @@
 """Moments to cases: the fold. A case is never typed in; it is what its moments say, one row a case.
 
-Only cases with new moments are folded again, and only their months are replaced.
+Only cases with new moments are folded again; what stood in their place is struck out, or goes with its file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,6 +21,7 @@ from wellserved.calendar import Calendars, load_calendars
 from wellserved.cases import slices
 from wellserved.cases.fold import TEXTS, fold
 from wellserved.cases.fold import TYPES as TYPES
+from wellserved.delta import NONE, Rows
 from wellserved.engine import duckdb as engine
 from wellserved.engine.duckdb import name
 from wellserved.months import Months
@@ -26,6 +29,9 @@ from wellserved.workspace import Workspace
 
 FOLD = "10"  # version of the fold; another one rebuilds all cases
 MUCH = 0.1  # share of all cases above which everything is folded again
+SMALL = 20_000  # rows of a file that is written again with what comes to its month
+STRUCK = 1 / 8  # share of a larger one's rows that may be struck out before it is written again
+FACTS = ("log_version", "zone", "fold", "hours")  # that a version of the cases notes
 
 
 def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int], None]) -> int:
@@ -45,13 +51,41 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
         if changed is None:
             return _fold_all(db, now, workspace.zone, calendars, months, noted, told)
         rows = fold(slices.of_cases(db, now.since(changed.since), changed.cases), workspace.zone, calendars)
-        replaced = sorted(changed.months | set(rows["asked_month"].unique().to_pylist()))
-        for month in replaced:
-            for file in log.of_months(old.files, [month]):
-                months.add(_others(file, month, changed.cases))
         months.add(rows)
-        months.commit(noted, replaced)
+        _replace(months, old, changed.rows, set(rows["asked_month"].unique().to_pylist()), noted)
     return len(rows)
+
+
+def _replace(
+    months: Months, old: log.Snapshot, rows: Mapping[str, Rows], begun: Collection[int], noted: Mapping[str, str]
+) -> None:
+    """Commit what was added in place of these rows of files: small files of the months go with it, from large ones rows
+    are struck out until those are many. `begun`: months to which rows were added."""
+    gone, struck = [], {}
+    for file in old.files:
+        if file not in rows and log.month_of(file) not in begun:
+            continue
+        total = pq.read_metadata(file).num_rows
+        before = old.struck.get(file, NONE)
+        out = np.union1d(before, rows.get(file, NONE))
+        if total <= SMALL or len(out) > STRUCK * total:
+            months.add(_rest(file, out))
+            gone.append(file)
+        elif len(out) > len(before):
+            struck[file] = out
+    months.commit(noted, gone, struck)
+
+
+def settle(workspace: Workspace) -> log.Snapshot:
+    """The cases in files from which nothing is struck out, for who reads files as they are. The caller holds the write lock."""
+    old = log.snapshot(workspace.cases)
+    if not old.struck:
+        return old
+    with Months(workspace.cases, "asked_month") as months:
+        for file, out in old.struck.items():
+            months.add(_rest(file, out))
+        months.commit({fact: old.facts[fact] for fact in FACTS}, list(old.struck))
+    return log.snapshot(workspace.cases)
 
 
 def _fold_all(
@@ -102,7 +136,7 @@ class _Touched:
 
     cases: pa.Table  # source and case_id of those with new moments
     since: int  # month of the earliest of their moments (yyyymm, UTC)
-    months: frozenset[int]  # in which they were asked for, as far as they were known
+    rows: Mapping[str, Rows]  # where they stand as they were known, by file
 
 
 def _changed(
@@ -110,10 +144,9 @@ def _changed(
 ) -> _Touched | None:
     """The cases with new moments; None: all are folded again, since many changed or none is known to have."""
     folded = log.snapshot(workspace.log, int(old.facts["log_version"]))
-    if not set(folded.files) <= set(now.files):  # the log was compacted
+    if not old.files or not set(folded.files) <= set(now.files):  # the log was compacted
         return None
     log.view(db, "newest", sorted(set(now.files) - set(folded.files)))
-    engine.view(db, "old_cases", old.files, TYPES)
     # A moment that another one corrects may have been of another case, which has it no more.
     corrected = [row[0] for row in db.sql("SELECT DISTINCT month FROM newest WHERE correction").fetchall()]
     log.view(db, "corrected", log.of_months(now.files, corrected))
@@ -122,20 +155,24 @@ def _changed(
         "SEMI JOIN (SELECT moment_id FROM newest WHERE correction) USING (moment_id)"
     )
     cases = db.sql("FROM changed").to_arrow_table()
-    (all_cases,) = db.sql("SELECT count(*) FROM old_cases").fetchall()[0]
+    (all_cases,) = db.sql(f"SELECT count(*) FROM {engine.rows_of(old.files)}").fetchall()[0]
     if not len(cases) or len(cases) > MUCH * all_cases:  # none is new: then nothing says what changed
         return None
-    first = "make_timestamp(min(first_s) * 1000000)"
-    since, months = db.sql(
-        f"SELECT CAST(year({first}) * 100 + month({first}) AS INTEGER), list(DISTINCT asked_month) "
-        "FROM old_cases SEMI JOIN changed USING (source, case_id)"
-    ).fetchall()[0]
+    known = engine.ask(
+        db,
+        "SELECT filename AS file, file_row_number AS row, first_s "
+        f"FROM {engine.rows_of(old.files, placed=True)} SEMI JOIN changed USING (source, case_id)",
+    )
     (least,) = db.sql("SELECT min(month) FROM newest").fetchall()[0]
-    return _Touched(cases, min(filter(None, (since, least))), frozenset(months or ()))
+    first = pc.min(known["first_s"]).as_py()
+    since = least if first is None else min(least, int(f"{datetime(1970, 1, 1) + timedelta(seconds=first):%Y%m}"))
+    by_file = known.group_by("file").aggregate([("row", "list")]).to_pydict()
+    return _Touched(cases, since, dict(zip(by_file["file"], map(np.sort, by_file["row_list"]), strict=True)))
 
 
-def _others(file: str, month: int, changed: pa.Table) -> pa.Table:
-    """The cases of a month's file that did not change."""
+def _rest(file: str, out: Rows) -> pa.Table:
+    """The cases of a month's file but for these rows."""
     rows = pq.ParquetFile(file, read_dictionary=TEXTS).read()
-    rows = rows.append_column("asked_month", pa.repeat(pa.scalar(month, pa.int32()), len(rows))).select(list(TYPES))
-    return rows.filter(pc.invert(slices.among(rows, changed)))
+    month = pa.repeat(pa.scalar(log.month_of(file), pa.int32()), len(rows))
+    rows = rows.append_column("asked_month", month).select(list(TYPES))
+    return rows.take(pa.array(np.delete(np.arange(len(rows)), out)))

@@ -8,6 +8,7 @@ those are too many for the memory, the cases are parted by their numbers, and ea
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final
@@ -139,16 +140,21 @@ def _boxes(db: duckdb.DuckDBPyConnection, rows: pa.Table, bits: int) -> npt.NDAr
 
 def of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], wanted: pa.Table) -> pa.Table:
     """The moments of some cases in these files; `wanted`: source and case_id."""
-    found = []
-    for group in _groups(db, files):
+
+    def found(group: _Group) -> pa.Table:
         said = group.read(_NAMES)
         of_them = among(said, wanted)
-        if pc.any(of_them).as_py():  # most have none where few cases are wanted
-            rows = group.read([column for column in FOLDED_FROM if column not in _NAMES])
-            for one in _NAMES:
-                rows = rows.append_column(one, said[one])
-            found.append(rows.filter(of_them))
-    return pa.concat_tables([_SCHEMA.empty_table(), *found], promote_options="default")
+        if not pc.any(of_them).as_py():  # as in most where few cases are wanted
+            return _SCHEMA.empty_table()
+        rows = group.read([column for column in FOLDED_FROM if column not in _NAMES])
+        for one in _NAMES:
+            rows = rows.append_column(one, said[one])
+        return rows.filter(of_them)
+
+    with ThreadPoolExecutor(2) as pool:
+        return pa.concat_tables(
+            [_SCHEMA.empty_table(), *pool.map(found, _groups(db, files))], promote_options="default"
+        )
 
 
 def among(rows: pa.Table, wanted: pa.Table) -> pa.ChunkedArray:

@@ -65,13 +65,30 @@ def keep(db: duckdb.DuckDBPyConnection, called: str, table: pa.Table) -> None:
     db.unregister("given_to_keep")
 
 
-def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str], columns: Mapping[str, str]) -> None:
-    """Name the Parquet files of one version; no files give an empty table of the same columns."""
-    if files:
-        db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS SELECT * FROM {rows_of(files)}")
-        return
+def view(
+    db: duckdb.DuckDBPyConnection,
+    called: str,
+    files: Sequence[str],
+    columns: Mapping[str, str],
+    out: pa.Table | None = None,
+) -> None:
+    """Name the rows in the Parquet files of one version; no files give an empty table of the same columns.
+
+    `out`: file and row (from 0) of those that do not count.
+    """
+    named = ", ".join(map(name, columns))
     empty = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns.items())
-    db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS SELECT {empty} WHERE false")
+    partly = set(out["file"].unique().to_pylist()) if out is not None else set()
+    parts = (
+        [f"SELECT {named} FROM {rows_of(whole)}"] if (whole := [file for file in files if file not in partly]) else []
+    )
+    if out is not None and partly:
+        keep(db, f"{called}_out", out)
+        same = "o.file = r.filename AND o.row = r.file_row_number"
+        rows = rows_of([file for file in files if file in partly], placed=True)
+        parts.append(f"SELECT {named} FROM {rows} r ANTI JOIN {called}_out o ON {same}")
+    sql = " UNION ALL ".join(parts) or f"SELECT {empty} WHERE false"
+    db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS {sql}")
 
 
 def ask(db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:

@@ -1,0 +1,138 @@
+"""A version of a Delta table beside the one before: files come, files go, and from others rows are struck out.
+
+The library reads such versions and writes the others; a row that is struck out saves writing the whole file again.
+Source: the Delta transaction log protocol, "Deletion Vectors" and "Deletion Vector Format" (storage type i).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import struct
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.transaction import AddAction
+from pyroaring import BitMap64
+
+Rows = npt.NDArray[np.int64]  # places of rows in a file, from 0, in order
+NONE: Rows = np.array([], dtype=np.int64)
+_MAGIC = struct.pack("<i", 1681511377)
+_Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+_B85 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"  # as Python has it
+_STRUCK = "struck"  # noted with the version once more: the library does not give the vectors' descriptors back
+_READER = 3  # the protocol's version from which on readers know of them
+_PROTOCOL = {
+    "minReaderVersion": _READER, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"],
+    "writerFeatures": ["appendOnly", "deletionVectors", "invariants"],
+}  # fmt: skip
+_CHECKPOINT = 100  # versions after which one file tells what the entries before it said
+
+
+def address(folder: Path) -> str:
+    """The table's address; a plain path with a blank or a % in it would be taken for an encoded one."""
+    return folder.absolute().as_uri()
+
+
+def noted(folder: Path, version: int) -> dict[str, str]:
+    """What the writer of a version noted at its commit; nothing, where its entry has gone."""
+    try:
+        entry = _named(folder, version).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    told = [action["commitInfo"] for action in map(json.loads, entry.splitlines()) if "commitInfo" in action]
+    return {name: value for name, value in told[0].items() if isinstance(value, str)} if told else {}
+
+
+def struck(folder: Path, facts: Mapping[str, str]) -> dict[str, Rows]:
+    """The rows of each file that no longer count in the version that noted these facts."""
+    told: dict[str, dict[str, Any]] = json.loads(facts.get(_STRUCK, "{}"))
+    return {str(folder.absolute() / path): _rows(vector) for path, vector in told.items()}
+
+
+def commit(
+    folder: Path, added: Sequence[AddAction], gone: Collection[str], out: Mapping[str, Rows], facts: Mapping[str, str]
+) -> None:
+    """Write the table's next version; whoever calls is its only writer.
+
+    `gone`: files of the version before that this one has no more. `out`: all rows of a file that no longer count.
+    Paths are the table's own.
+    """
+    table = DeltaTable(address(folder))
+    before = {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
+    held: dict[str, dict[str, Any]] = json.loads(noted(folder, table.version()).get(_STRUCK, "{}"))
+    vectors = {path: vector for path, rows in out.items() if (vector := _vector(rows)) != held.get(path)}
+    now = int(time.time() * 1000)
+    actions: list[dict[str, Any]] = []
+    if vectors and table.protocol().min_reader_version < _READER:
+        actions.append({"protocol": _PROTOCOL})
+    for path in sorted({*gone, *vectors}):
+        actions.append({"remove": _said(before[path], held.get(path)) | {"deletionTimestamp": now, "extendedFileMetadata": True}})  # fmt: skip
+    for path, vector in vectors.items():
+        stats = json.dumps({"numRecords": before[path]["num_records"], "tightBounds": False})
+        moment = {"modificationTime": before[path]["modification_time"], "stats": stats}
+        actions.append({"add": _said(before[path], vector) | moment})
+    actions += [{"add": _new(each)} for each in added]
+    kept = {path: vector for path, vector in (held | vectors).items() if path not in gone}
+    about = {"timestamp": now, "operation": "UPDATE", **facts, **({_STRUCK: json.dumps(kept)} if kept else {})}
+    version = table.version() + 1
+    _entry(folder, version, [{"commitInfo": about}, *actions])
+    if version % _CHECKPOINT == 0:
+        table = DeltaTable(address(folder))
+        table.create_checkpoint()
+        table.cleanup_metadata()
+
+
+def _said(action: Mapping[str, Any], vector: dict[str, Any] | None) -> dict[str, Any]:
+    """What names a file of the version before, with the rows that are struck out of it."""
+    parts = {name: str(value) for name, value in action["partition"].items()}
+    named = {"path": action["path"], "partitionValues": parts, "size": action["size_bytes"], "dataChange": True}
+    return named | ({"deletionVector": vector} if vector else {})
+
+
+def _new(action: AddAction) -> dict[str, Any]:
+    """A file that was written."""
+    return {
+        "path": action.path,
+        "partitionValues": dict(action.partition_values),
+        "size": action.size,
+        "modificationTime": action.modification_time,
+        "dataChange": action.data_change,
+        "stats": action.stats,
+    }
+
+
+def _named(folder: Path, version: int) -> Path:
+    """Where a version's entry stands."""
+    return folder / "_delta_log" / f"{version:020d}.json"
+
+
+def _entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> None:
+    """Write a version's entry, whole or not at all."""
+    draft = folder / "_delta_log" / "_commit_next.json.tmp"
+    with draft.open("w", encoding="utf-8") as entry:
+        entry.writelines(json.dumps(action) + "\n" for action in actions)
+        entry.flush()
+        os.fsync(entry.fileno())
+    draft.replace(_named(folder, version))
+
+
+def _vector(rows: Rows) -> dict[str, Any]:
+    """The descriptor of rows that are struck out."""
+    data = _MAGIC + BitMap64(rows.astype(np.uint64)).serialize()
+    words = base64.b85encode(data + bytes(-len(data) % 4)).translate(bytes.maketrans(_B85, _Z85))
+    return {"storageType": "i", "pathOrInlineDv": words.decode(), "sizeInBytes": len(data), "cardinality": len(rows)}
+
+
+def _rows(vector: Mapping[str, Any]) -> Rows:
+    """The rows of a descriptor."""
+    words = vector["pathOrInlineDv"].encode().translate(bytes.maketrans(_Z85, _B85))
+    data = base64.b85decode(words)[len(_MAGIC) : vector["sizeInBytes"]]
+    return np.array(BitMap64.deserialize(data).to_array(), dtype=np.int64)
