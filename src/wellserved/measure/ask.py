@@ -280,12 +280,11 @@ def _reached(one: Measure, found: tuple[float, float, float], n: int, still: int
 
 def _lacking(scope: Scope, measures: Sequence[Measure], where: str, values: Mapping[str, object]) -> dict[str, str]:
     """Measures that these cases cannot answer at all, and what they lack."""
-    lacking = {}
-    for one in measures:
-        if one.needs:  # the first case that has it ends the search
-            sql = f"SELECT 1 FROM {scope.table} WHERE ({fill(one.needs, scope)}) AND {where} LIMIT 1"
-            if not scope.engine.ask(sql, values).num_rows:
-                lacking[one.name] = f"the record holds no {one.lacking}"
+    held = {}
+    for needs in {one.needs for one in measures if one.needs}:  # the first case that has it ends the search
+        sql = f"SELECT 1 FROM {scope.table} WHERE ({fill(needs, scope)}) AND {where} LIMIT 1"
+        held[needs] = scope.engine.ask(sql, values).num_rows > 0
+    lacking = {one.name: f"the record holds no {one.lacking}" for one in measures if not held.get(one.needs, True)}
     rated = [one for one in measures if one.name.startswith("rating_") and one.name not in lacking]
     if rated:
         first = scope.engine.ask(f"SELECT scale FROM {scope.table} WHERE scale IS NOT NULL AND {where} LIMIT 1", values)

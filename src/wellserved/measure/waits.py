@@ -7,9 +7,10 @@ orders ten million of them in a fifth of a second.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,31 +19,37 @@ import pyarrow.compute as pc
 
 from wellserved.measure.interval import coded_quantile
 
+_RUNS = 8  # times at which the period may change from one row to the next within a batch
 Key = tuple[int, str | None]  # period key, segment
 NEVER = 1 << 60  # epoch second of what has not come
 Waits = npt.NDArray[np.int64]
+Found = TypeVar("Found")
 
 
 def sorted_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Key, Waits]]:
     """From batches of `period`, `segment` and `coded`: the coded waits of each group, sorted; NULL is no wait, or in no period."""
+    return of_groups(batches, lambda waits: waits)
+
+
+def of_groups(batches: Iterable[pa.RecordBatch], find: Callable[[Waits], Found]) -> Iterator[tuple[Key, Found]]:
+    """What is found in the sorted waits of each group."""
     segments: dict[str | None, int] = {}
     parts = [part for batch in batches if len((part := _numbers(batch, segments)).wait)]
-    if not parts:
-        return
-    (first, last), (least, most) = _range(part.period for part in parts), _range(part.wait for part in parts)
-    names, many, bits = list(segments), last - first + 1, (most - least).bit_length()
-    packed = bits + (len(names) * many).bit_length() <= 63
-    groups = (
-        _cut(_packed(parts, first, many, least, bits), least, bits) if packed else _sorted_apart(parts, first, many)
-    )
-    for number, waits in groups:
-        yield (number % many + first, names[number // many]), waits
+    names = list(segments)
+
+    def found(piece: list[_Numbers]) -> list[tuple[Key, Found]]:
+        first, many, groups = _sorted(piece, len(names))
+        return [((number % many + first, names[number // many]), find(waits)) for number, waits in groups]
+
+    with ThreadPoolExecutor(2) as pool:
+        for each in pool.map(found, _pieces(parts)):
+            yield from each
 
 
 class _Numbers(NamedTuple):
     """What is known of some rows: the number of the segment, the period and the wait."""
 
-    place: Waits
+    place: npt.NDArray[Any]
     period: Waits
     wait: Waits
 
@@ -55,16 +62,39 @@ def _numbers(batch: pa.RecordBatch, segments: dict[str | None, int]) -> _Numbers
     return _Numbers(_places(batch, segments), period, wait)
 
 
-def _places(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Waits:
+def _pieces(parts: Sequence[_Numbers]) -> list[list[_Numbers]]:
+    """Rows that can be sorted apart from the others: those of a period where cases come period by period, as from the
+    files of their months; else all together."""
+    edges = [(np.flatnonzero(part.period[1:] != part.period[:-1]) + 1).tolist() for part in parts]
+    if not parts or max(map(len, edges)) > _RUNS:
+        return [list(parts)] if parts else []
+    pieces: dict[int, list[_Numbers]] = {}
+    for part, cuts in zip(parts, edges, strict=True):
+        for start, end in pairwise([0, *cuts, len(part.wait)]):
+            run = _Numbers(*(column[start:end] for column in part))
+            pieces.setdefault(int(run.period[0]), []).append(run)
+    return list(pieces.values())
+
+
+def _sorted(parts: list[_Numbers], names: int) -> tuple[int, int, Iterator[tuple[int, Waits]]]:
+    """The first period, how many there are, and the groups; a group's number is that of its segment times the periods, and its period's."""
+    (first, last), (least, most) = _range(part.period for part in parts), _range(part.wait for part in parts)
+    many, bits = last - first + 1, (most - least).bit_length()
+    if bits + (names * many).bit_length() > 63:
+        return first, many, _sorted_apart(parts, first, many)
+    return first, many, _cut(_packed(parts, first, many, least, bits), least, bits)
+
+
+def _places(batch: pa.RecordBatch, segments: dict[str | None, int]) -> npt.NDArray[Any]:
     """The number of each row's segment; new segments are numbered as they come."""
     if batch["segment"].null_count == batch.num_rows:  # not split at all
         return np.full(batch.num_rows, segments.setdefault(None, len(segments)), dtype=np.int64)
     words = batch["segment"].dictionary_encode()
     names = [*words.dictionary.to_pylist(), None] if words.null_count else words.dictionary.to_pylist()
     numbers = np.array([segments.setdefault(name, len(segments)) for name in names], dtype=np.int64)
-    place = words.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
-    found: Waits = numbers[place]
-    return found
+    indices = words.indices.fill_null(len(names) - 1) if words.null_count else words.indices
+    places: npt.NDArray[Any] = indices.to_numpy()
+    return places if (numbers == np.arange(len(numbers))).all() else numbers[places]
 
 
 def reduce_waits(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) -> pa.Table:
@@ -73,10 +103,12 @@ def reduce_waits(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) 
     Takes the rows of one group or of many; gives period, segment, n, open (waits that go on) and for each
     quantile value_i, low_i, high_i.
     """
-    rows: list[tuple[object, ...]] = []
-    for (period, segment), waits in sorted_groups(batches):
-        found = (bound for p in quantiles for bound in coded_quantile(waits, p))
-        rows.append((period, segment, len(waits), int(np.count_nonzero(waits & 1)), *found))
+
+    def found(waits: Waits) -> tuple[float, ...]:
+        bounds = (bound for p in quantiles for bound in coded_quantile(waits, p))
+        return (len(waits), int(np.count_nonzero(waits & 1)), *bounds)
+
+    rows = [(*key, *row) for key, row in of_groups(batches, found)]
     bounds = [(f"{what}_{place}", pa.float64()) for place in range(len(quantiles)) for what in ("value", "low", "high")]
     schema = pa.schema(
         [("period", pa.int64()), ("segment", pa.string()), ("n", pa.int64()), ("open", pa.int64()), *bounds]
@@ -99,10 +131,13 @@ def _packed(parts: list[_Numbers], first: int, many: int, least: int, bits: int)
         part = parts.pop()
         key = both[end - len(part.wait) : end]
         end -= len(key)
-        np.multiply(part.place, many, out=key)
-        key += part.period
-        key -= first
-        key <<= bits
+        if many > 1:
+            np.multiply(part.place, many, out=key, dtype=np.int64)
+            key += part.period
+            key -= first
+            key <<= bits
+        else:
+            np.left_shift(part.place, bits, out=key, dtype=np.int64)
         key += part.wait
         key -= least
     both.sort()
@@ -121,7 +156,7 @@ def _cut(both: Waits, least: int, bits: int) -> Iterator[tuple[int, Waits]]:
 
 def _sorted_apart(parts: list[_Numbers], first: int, many: int) -> Iterator[tuple[int, Waits]]:
     """The same where both do not fit into 64 bits: very many segments over centuries."""
-    groups = np.concatenate([part.place * many + (part.period - first) for part in parts])
+    groups = np.concatenate([part.place.astype(np.int64) * many + (part.period - first) for part in parts])
     waits = np.concatenate([part.wait for part in parts])
     order = np.lexsort((waits, groups))
     groups, waits = groups[order], waits[order]
