@@ -7,11 +7,12 @@ those are too many for the memory, the cases are parted by their numbers, and ea
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import numpy as np
@@ -72,9 +73,20 @@ class _Group:
             rows = rows.append_column(one, column)
         return rows
 
+    def may_hold(self, numbers: Sequence[str]) -> bool:
+        """Whether some of these cases' numbers, in order, lie between the least and the greatest of the rows."""
+        said = self._ends("case_id")
+        if said is None or not said.has_min_max:
+            return True
+        return bisect_left(numbers, said.min) < bisect_right(numbers, said.max)
+
+    def _ends(self, name: str) -> Any:
+        """What the file tells of a column's values."""
+        return self.metadata.row_group(self.place).column(self.metadata.schema.names.index(name)).statistics
+
     def _said(self, name: str, kind: pa.DataType) -> pa.Array | None:
         """A column that says one thing or nothing throughout, without reading it; None: it has to be read."""
-        said = self.metadata.row_group(self.place).column(self.metadata.schema.names.index(name)).statistics
+        said = self._ends(name)
         if said is None or not said.has_null_count:
             return None
         if said.null_count == self.rows:
@@ -140,8 +152,11 @@ def _boxes(db: duckdb.DuckDBPyConnection, rows: pa.Table, bits: int) -> npt.NDAr
 
 def of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], wanted: pa.Table) -> pa.Table:
     """The moments of some cases in these files; `wanted`: source and case_id."""
+    numbers = sorted(wanted["case_id"].to_pylist())
 
     def found(group: _Group) -> pa.Table:
+        if not group.may_hold(numbers):
+            return _SCHEMA.empty_table()
         said = group.read(_NAMES)
         of_them = among(said, wanted)
         if not pc.any(of_them).as_py():  # as in most where few cases are wanted
