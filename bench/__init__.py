@@ -2,6 +2,8 @@
 
 import time
 
+import wellserved as wellserved  # before Arrow is loaded, as in every command: it says when memory is given back
+
 
 def pace() -> float:
     """Milliseconds of a plain loop of 100,000 additions: what others on these cores leave."""
