@@ -58,14 +58,18 @@ def struck(folder: Path, facts: Mapping[str, str]) -> dict[str, Rows]:
 
 
 def commit(
-    folder: Path, added: Sequence[AddAction], gone: Collection[str], out: Mapping[str, Rows], facts: Mapping[str, str]
+    folder: Path,
+    table: DeltaTable,
+    added: Sequence[AddAction],
+    gone: Collection[str],
+    out: Mapping[str, Rows],
+    facts: Mapping[str, str],
 ) -> None:
-    """Write the table's next version; whoever calls is its only writer.
+    """Write the version after this one of the table in the folder; whoever calls is its only writer.
 
     `gone`: files of the version before that this one has no more. `out`: all rows of a file that no longer count.
     Paths are the table's own.
     """
-    table = DeltaTable(address(folder))
     before = {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
     held: dict[str, dict[str, Any]] = json.loads(noted(folder, table.version()).get(_STRUCK, "{}"))
     vectors = {path: vector for path, rows in out.items() if (vector := _vector(rows)) != held.get(path)}

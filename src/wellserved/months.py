@@ -158,7 +158,7 @@ class Months:
             table.create_write_transaction([*added], "overwrite", schema, [self._column], commit_properties=properties)
         else:
             rows = {self._path(file): rows for file, rows in (out or {}).items()}
-            delta.commit(self._folder, added, going, rows, noted)
+            delta.commit(self._folder, table, added, going, rows, noted)
         self._sweep(before | {path for path, _ in self._writers.values()})
 
     def _path(self, file: str) -> str:

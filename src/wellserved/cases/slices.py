@@ -27,7 +27,7 @@ from wellserved.cases.ordered import Bools, Ints
 from wellserved.engine.duckdb import name
 from wellserved.moments import MOMENT_COLUMNS
 
-SLICE = 3_000_000  # moments folded at a time; a third of a kilobyte of memory each
+SLICE = 2_500_000  # moments folded at a time; a third of a kilobyte of memory each
 _SAMPLED = 64  # one moment in so many tells how many are kept at a time
 _ALIKE = ("moment_id", "case_id", "customer_id")  # mostly different ones: a dictionary would be as long as the column
 _DICTIONARIES: Final = [one.name for one in MOMENT_COLUMNS if one.type == "VARCHAR" and one.name not in _ALIKE]
