@@ -10,14 +10,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, QueryBuilder
 from typer.testing import CliRunner
 
 from tests.clock_oracle import Event, in_order, turns_of
 from tests.clock_workspace import workspace_of
 from tests.conftest import NOW, sample
 from tests.test_clocks import CALENDARS, some_case
-from wellserved import actions, cases, log, months
+from wellserved import actions, cases, delta, log, months
 from wellserved.actions import ask_measures, find_gaps, import_file, opened
 from wellserved.cli import app
 from wellserved.engine import duckdb
@@ -356,7 +358,9 @@ def test_any_run_of_refreshes_gives_what_one_whole_fold_gives(
 ) -> None:
     """New, corrected, moved and withdrawn moments; rows are struck out of large files, small ones are written again."""
     monkeypatch.setattr(cases, "SMALL", 9)
+    monkeypatch.setattr(cases, "STRUCK", 1 / 6)
     monkeypatch.setattr(cases, "MUCH", 1)
+    monkeypatch.setattr(delta, "_CHECKPOINT", 4)
     draw = random.Random(seed)
     workspace = create_workspace(tmp_path / "home", "UTC")
     logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
@@ -373,6 +377,9 @@ def test_any_run_of_refreshes_gives_what_one_whole_fold_gives(
         files |= set(now.files)
         if hour % 5 == 0:
             told = all_told(workspace)
+            asked = QueryBuilder().register("t", DeltaTable(delta.address(workspace.cases)))
+            numbers = pa.table(asked.execute("SELECT case_id FROM t ORDER BY source, case_id").read_all())["case_id"]
+            assert numbers.to_pylist() == [row["case_id"] for row in told]  # as another program reads it
             copied = create_workspace(shutil.copytree(workspace.folder, tmp_path / f"copy {hour}"), "UTC")
             with monkeypatch.context() as patched:
                 patched.setattr(cases, "FOLD", "another")
@@ -386,6 +393,7 @@ def test_another_engine_reads_files_from_which_nothing_is_struck_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cases, "SMALL", 9)
+    monkeypatch.setattr(cases, "STRUCK", 1 / 6)
     workspace = create_workspace(tmp_path / "home", "UTC")
     logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
     folded_cases(workspace)
@@ -407,6 +415,32 @@ def test_another_engine_reads_files_from_which_nothing_is_struck_out(
     assert not now.struck
     assert tuple(read) == now.files
     assert cases.is_current(workspace, log.snapshot(workspace.log), now)
+
+
+def test_groups_of_the_log_that_cannot_hold_a_case_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the numbers of the cases alone, long ones too, of which a file tells the first letters only."""
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    long = "ü" * 40
+    names = [f"{long}{number:03}" for number in range(100, 400)]
+    for hour, part in enumerate((names[:100], names[100:200], names[200:])):
+        logged(workspace, [chased(case, 3 * place) for place, case in enumerate(part, 100 * hour)], hour)
+    logged(workspace, [chased(f"b{number}", 3 * number) for number in range(900, 910)], 3)
+    now, db = log.snapshot(workspace.log), duckdb.connect(workspace.log)
+    read: list[str] = []
+    whole = cases.slices._Group.read
+
+    def counted(group: Any, columns: Sequence[str]) -> Any:
+        read.append(group.file)
+        return whole(group, columns)
+
+    monkeypatch.setattr(cases.slices._Group, "read", counted)
+    for case, most in ((names[150], 3), ("b905", 1), ("a", 0), ("x", 0)):
+        read.clear()
+        found = cases.slices.of_cases(db, now.files, pa.table({"source": ["desk"], "case_id": [case]}))
+        assert found["case_id"].to_pylist() == [case] * (most > 0)
+        assert len(set(read)) <= most
 
 
 def test_the_log_withdraws_nothing_that_it_never_said(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -135,6 +136,14 @@ def test_rows_are_struck_out_as_the_delta_protocol_has_it(tmp_path: Path) -> Non
     strike(tmp_path, {second: many})
     more = sorted({*few, *draw.sample(range(150_000), 70_000), 0, 149_999, 65_535, 65_536})
     strike(tmp_path, {first: more})
+    table = DeltaTable(tmp_path.as_uri())
+    assert "deletionVectors" in (table.protocol().reader_features or [])
+    assert table.metadata().configuration == {"delta.enableDeletionVectors": "true"}
+    assert table.schema().to_json() == DeltaTable(tmp_path.as_uri(), version=0).schema().to_json()
+    told = [json.loads(line) for line in (tmp_path / "_delta_log" / f"{3:020d}.json").read_text().splitlines()]
+    assert [next(iter(action)) for action in told] == ["commitInfo", "remove", "add"]  # what it may, it said before
+    removed, added = told[1]["remove"]["deletionVector"], told[2]["add"]["deletionVector"]
+    assert (removed["cardinality"], added["cardinality"]) == (40, len(more))
     wanted = {first: more, second: many}
     now = log.snapshot(tmp_path)
     assert {file: rows.tolist() for file, rows in now.struck.items()} == wanted
@@ -145,6 +154,9 @@ def test_rows_are_struck_out_as_the_delta_protocol_has_it(tmp_path: Path) -> Non
     write(tmp_path, [rows[:10]])
     assert log.snapshot(tmp_path).struck == {}
     assert here(tmp_path) == counted(tmp_path) == [row[1] for row in rows[:10]]
+    strike(tmp_path, {log.snapshot(tmp_path).files[0]: [0]})
+    assert here(tmp_path) == counted(tmp_path) == [row[1] for row in rows[1:10]]
+    assert DeltaTable(tmp_path.as_uri()).metadata().configuration == {"delta.enableDeletionVectors": "true"}
 
 
 def test_what_is_struck_out_outlives_checkpoints_and_goes_with_its_file(

@@ -13,7 +13,7 @@ import pytest
 
 from tests import oracle
 from wellserved.measure.interval import coded_quantile
-from wellserved.measure.waits import Key, sorted_groups
+from wellserved.measure.waits import Key, Waits, of_groups
 
 
 def batches(rows: list[tuple[int | None, str | None, int | None]], size: int) -> list[pa.RecordBatch]:
@@ -25,6 +25,10 @@ def batches(rows: list[tuple[int | None, str | None, int | None]], size: int) ->
         }
     )
     return table.to_batches(max_chunksize=size)
+
+
+def themselves(waits: Waits) -> Waits:
+    return waits
 
 
 def by_hand(rows: list[tuple[int | None, str | None, int | None]]) -> dict[Key, list[int]]:
@@ -51,14 +55,14 @@ def test_sorted_groups_are_those_of_a_plain_sort(widest: int, periods: tuple[int
         for _ in range(900)
     ]
     for size in (7, 400, 1000):
-        given = list(sorted_groups(batches(rows, size)))
+        given = list(of_groups(batches(rows, size), themselves))
         assert len(given) == len({key for key, _ in given})
         assert {key: found.tolist() for key, found in given} == by_hand(rows)
 
 
 def test_no_waits_give_no_groups() -> None:
-    assert list(sorted_groups([])) == []
-    assert list(sorted_groups(batches([(1, "a", None), (None, "a", 4)], 1))) == []
+    assert list(of_groups([], themselves)) == []
+    assert list(of_groups(batches([(1, "a", None), (None, "a", 4)], 1), themselves)) == []
 
 
 @pytest.mark.parametrize("running", [0.0005, 0.02, 0.3])

@@ -28,11 +28,8 @@ _MAGIC = struct.pack("<i", 1681511377)
 _Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 _B85 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"  # as Python has it
 _STRUCK = "struck"  # noted with the version once more: the library does not give the vectors' descriptors back
-_READER = 3  # the protocol's version from which on readers know of them
-_PROTOCOL = {
-    "minReaderVersion": _READER, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"],
-    "writerFeatures": ["appendOnly", "deletionVectors", "invariants"],
-}  # fmt: skip
+_FEATURE, _ALLOWED = "deletionVectors", {"delta.enableDeletionVectors": "true"}
+_IMPLIED = ("appendOnly", "invariants")  # features of the protocol's version that tables begin with
 _CHECKPOINT = 100  # versions after which one file tells what the entries before it said
 
 
@@ -53,8 +50,12 @@ def noted(folder: Path, version: int) -> dict[str, str]:
 
 def struck(folder: Path, facts: Mapping[str, str]) -> dict[str, Rows]:
     """The rows of each file that no longer count in the version that noted these facts."""
-    told: dict[str, dict[str, Any]] = json.loads(facts.get(_STRUCK, "{}"))
-    return {str(folder.absolute() / path): _rows(vector) for path, vector in told.items()}
+    return {str(folder.absolute() / path): _rows(vector) for path, vector in _held(facts).items()}
+
+
+def _held(facts: Mapping[str, str]) -> dict[str, bytes]:
+    """The vectors of the version that noted these facts, by file."""
+    return {path: base64.b64decode(vector) for path, vector in json.loads(facts.get(_STRUCK, "{}")).items()}
 
 
 def commit(
@@ -71,22 +72,23 @@ def commit(
     Paths are the table's own.
     """
     before = {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
-    held: dict[str, dict[str, Any]] = json.loads(noted(folder, table.version()).get(_STRUCK, "{}"))
+    held = _held(noted(folder, table.version()))
     vectors = {path: vector for path, rows in out.items() if (vector := _vector(rows)) != held.get(path)}
     now = int(time.time() * 1000)
-    actions: list[dict[str, Any]] = []
-    if vectors and table.protocol().min_reader_version < _READER:
-        actions.append({"protocol": _PROTOCOL})
+    actions = _allowing(table, now) if vectors else []
     for path in sorted({*gone, *vectors}):
-        actions.append({"remove": _said(before[path], held.get(path)) | {"deletionTimestamp": now, "extendedFileMetadata": True}})  # fmt: skip
+        named = _said(before[path], held.get(path))
+        actions.append({"remove": named | {"deletionTimestamp": now, "extendedFileMetadata": True}})
     for path, vector in vectors.items():
         stats = json.dumps({"numRecords": before[path]["num_records"], "tightBounds": False})
         moment = {"modificationTime": before[path]["modification_time"], "stats": stats}
         actions.append({"add": _said(before[path], vector) | moment})
     actions += [{"add": _new(each)} for each in added]
-    kept = {path: vector for path, vector in (held | vectors).items() if path not in gone}
+    kept = {path: base64.b64encode(held_by).decode() for path, held_by in (held | vectors).items() if path not in gone}
     about = {"timestamp": now, "operation": "UPDATE", **facts, **({_STRUCK: json.dumps(kept)} if kept else {})}
     version = table.version() + 1
+    for each in added:
+        _settled_on_disk(folder / each.path)
     _entry(folder, version, [{"commitInfo": about}, *actions])
     if version % _CHECKPOINT == 0:
         table = DeltaTable(address(folder))
@@ -94,11 +96,34 @@ def commit(
         table.cleanup_metadata()
 
 
-def _said(action: Mapping[str, Any], vector: dict[str, Any] | None) -> dict[str, Any]:
+def _allowing(table: DeltaTable, now: int) -> list[dict[str, Any]]:
+    """What says that the table may have deletion vectors, as far as it does not say so."""
+    actions: list[dict[str, Any]] = []
+    protocol, about = table.protocol(), table.metadata()
+    if _FEATURE not in (protocol.reader_features or []):
+        features = {
+            "readerFeatures": sorted({*(protocol.reader_features or ()), _FEATURE}),
+            "writerFeatures": sorted({*(protocol.writer_features or _IMPLIED), _FEATURE}),
+        }
+        actions.append({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, **features}})
+    if not _ALLOWED.items() <= about.configuration.items():
+        said = {
+            "id": str(about.id),
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": table.schema().to_json(),
+            "partitionColumns": about.partition_columns,
+            "configuration": {**about.configuration, **_ALLOWED},
+            "createdTime": about.created_time or now,
+        }
+        actions.append({"metaData": said})
+    return actions
+
+
+def _said(action: Mapping[str, Any], vector: bytes | None) -> dict[str, Any]:
     """What names a file of the version before, with the rows that are struck out of it."""
     parts = {name: str(value) for name, value in action["partition"].items()}
     named = {"path": action["path"], "partitionValues": parts, "size": action["size_bytes"], "dataChange": True}
-    return named | ({"deletionVector": vector} if vector else {})
+    return named | ({"deletionVector": _described(vector)} if vector else {})
 
 
 def _new(action: AddAction) -> dict[str, Any]:
@@ -121,22 +146,32 @@ def _named(folder: Path, version: int) -> Path:
 def _entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> None:
     """Write a version's entry, whole or not at all."""
     draft = folder / "_delta_log" / "_commit_next.json.tmp"
-    with draft.open("w", encoding="utf-8") as entry:
+    with draft.open("w", encoding="utf-8", newline="\n") as entry:
         entry.writelines(json.dumps(action) + "\n" for action in actions)
         entry.flush()
         os.fsync(entry.fileno())
     draft.replace(_named(folder, version))
 
 
-def _vector(rows: Rows) -> dict[str, Any]:
-    """The descriptor of rows that are struck out."""
-    data = _MAGIC + BitMap64(rows.astype(np.uint64)).serialize()
-    words = base64.b85encode(data + bytes(-len(data) % 4)).translate(bytes.maketrans(_B85, _Z85))
-    return {"storageType": "i", "pathOrInlineDv": words.decode(), "sizeInBytes": len(data), "cardinality": len(rows)}
+def _settled_on_disk(file: Path) -> None:
+    """A version that outlives a loss of power names no file that does not."""
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
 
 
-def _rows(vector: Mapping[str, Any]) -> Rows:
-    """The rows of a descriptor."""
-    words = vector["pathOrInlineDv"].encode().translate(bytes.maketrans(_Z85, _B85))
-    data = base64.b85decode(words)[len(_MAGIC) : vector["sizeInBytes"]]
-    return np.array(BitMap64.deserialize(data).to_array(), dtype=np.int64)
+def _vector(rows: Rows) -> bytes:
+    """Rows that are struck out."""
+    vector: bytes = _MAGIC + BitMap64(rows.astype(np.uint64)).serialize()
+    return vector
+
+
+def _rows(vector: bytes) -> Rows:
+    """The rows of a vector."""
+    return np.array(BitMap64.deserialize(vector[len(_MAGIC) :]).to_array(), dtype=np.int64)
+
+
+def _described(vector: bytes) -> dict[str, Any]:
+    """The descriptor of a vector that stands in the log itself."""
+    words = base64.b85encode(vector + bytes(-len(vector) % 4)).translate(bytes.maketrans(_B85, _Z85))
+    many = len(BitMap64.deserialize(vector[len(_MAGIC) :]))
+    return {"storageType": "i", "pathOrInlineDv": words.decode(), "sizeInBytes": len(vector), "cardinality": many}

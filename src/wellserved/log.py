@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,12 @@ class Snapshot:
     version: int
     files: tuple[str, ...]
     facts: Mapping[str, str] = field(default_factory=dict)  # what the writer noted at the commit
-    struck: Mapping[str, delta.Rows] = field(default_factory=dict)  # rows of a file that no longer count
+    folder: Path = Path()
+
+    @cached_property
+    def struck(self) -> Mapping[str, delta.Rows]:
+        """The rows (from 0) of each file that no longer count."""
+        return delta.struck(self.folder, self.facts)
 
     def out(self) -> pa.Table:
         """File and row of what no longer counts."""
@@ -140,7 +146,7 @@ def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     except Exception as error:
         raise RequestError(f"There is no version {version} of {folder.name}.", "See `wellserved log`.") from error
     facts = delta.noted(folder, table.version())
-    return Snapshot(table.version(), _files(table, folder), facts, delta.struck(folder, facts))
+    return Snapshot(table.version(), _files(table, folder), facts, folder)
 
 
 def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:

@@ -13,7 +13,6 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wellserved import log
@@ -30,7 +29,7 @@ from wellserved.workspace import Workspace
 FOLD = "11"  # version of the fold; another one rebuilds all cases
 MUCH = 0.1  # share of all cases above which everything is folded again
 SMALL = 20_000  # rows of a file that is written again with what comes to its month
-STRUCK = 1 / 8  # share of a larger one's rows that may be struck out before it is written again
+STRUCK = 1 / 16  # share of a larger one's rows that may be struck out before it is written again
 FACTS = ("log_version", "zone", "fold", "hours")  # that a version of the cases notes
 
 
@@ -155,19 +154,22 @@ def _changed(
         "SEMI JOIN (SELECT moment_id FROM newest WHERE correction) USING (moment_id)"
     )
     cases = db.sql("FROM changed").to_arrow_table()
-    (all_cases,) = db.sql(f"SELECT count(*) FROM {engine.rows_of(old.files)}").fetchall()[0]
+    (all_rows,) = db.sql(f"SELECT count(*) FROM {engine.rows_of(old.files)}").fetchall()[0]
+    all_cases = all_rows - sum(map(len, old.struck.values()))
     if not len(cases) or len(cases) > MUCH * all_cases:  # none is new: then nothing says what changed
         return None
     known = engine.ask(
         db,
-        "SELECT filename AS file, file_row_number AS row, first_s "
-        f"FROM {engine.rows_of(old.files, placed=True)} SEMI JOIN changed USING (source, case_id)",
+        "SELECT filename AS file, list(file_row_number) AS rows, min(first_s) AS first "
+        f"FROM {engine.rows_of(old.files, placed=True)} SEMI JOIN changed USING (source, case_id) GROUP BY filename",
     )
-    (least,) = db.sql("SELECT min(month) FROM newest").fetchall()[0]
-    first = pc.min(known["first_s"]).as_py()
-    since = least if first is None else min(least, int(f"{datetime(1970, 1, 1) + timedelta(seconds=first):%Y%m}"))
-    by_file = known.group_by("file").aggregate([("row", "list")]).to_pydict()
-    return _Touched(cases, since, dict(zip(by_file["file"], map(np.sort, by_file["row_list"]), strict=True)))
+    rows = dict(zip(known["file"].to_pylist(), (one.values.to_numpy() for one in known["rows"]), strict=True))
+    if not rows.keys() <= set(old.files):
+        raise AssertionError(f"{sorted(rows.keys() - set(old.files))} are no files of the cases")
+    (since,) = db.sql("SELECT min(month) FROM newest").fetchall()[0]
+    for first in known["first"].to_pylist():
+        since = min(since, int(f"{datetime(1970, 1, 1) + timedelta(seconds=first):%Y%m}"))
+    return _Touched(cases, since, rows)
 
 
 def _rest(file: str, out: Rows) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Waits by period and segment, each group sorted: one pass over the cases, one sort, whatever is asked of them.
+"""Waits by period and segment, each group sorted: one pass over the cases, each wait sorted once, whatever is asked of them.
 
 A wait is coded as twice its seconds, and one more where it still goes on; so sorted, at one time the ends
 come before the waits that go on. Group and wait share one 64-bit integer, so that one sort of integers
@@ -26,15 +26,13 @@ Waits = npt.NDArray[np.int64]
 Found = TypeVar("Found")
 
 
-def sorted_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[Key, Waits]]:
-    """From batches of `period`, `segment` and `coded`: the coded waits of each group, sorted; NULL is no wait, or in no period."""
-    return of_groups(batches, lambda waits: waits)
-
-
 def of_groups(batches: Iterable[pa.RecordBatch], find: Callable[[Waits], Found]) -> Iterator[tuple[Key, Found]]:
-    """What is found in the sorted waits of each group."""
+    """What is found in the coded waits of each group, sorted.
+
+    batches: of `period`, `segment` and `coded`; NULL is no wait, or in no period.
+    """
     segments: dict[str | None, int] = {}
-    parts = [part for batch in batches if len((part := _numbers(batch, segments)).wait)]
+    pieces = _pieces([part for batch in batches if len((part := _numbers(batch, segments)).wait)])
     names = list(segments)
 
     def found(piece: list[_Numbers]) -> list[tuple[Key, Found]]:
@@ -42,7 +40,7 @@ def of_groups(batches: Iterable[pa.RecordBatch], find: Callable[[Waits], Found])
         return [((number % many + first, names[number // many]), find(waits)) for number, waits in groups]
 
     with ThreadPoolExecutor(2) as pool:
-        for each in pool.map(found, _pieces(parts)):
+        for each in pool.map(found, pieces):
             yield from each
 
 
@@ -62,15 +60,15 @@ def _numbers(batch: pa.RecordBatch, segments: dict[str | None, int]) -> _Numbers
     return _Numbers(_places(batch, segments), period, wait)
 
 
-def _pieces(parts: Sequence[_Numbers]) -> list[list[_Numbers]]:
+def _pieces(parts: list[_Numbers]) -> list[list[_Numbers]]:
     """Rows that can be sorted apart from the others: those of a period where cases come period by period, as from the
     files of their months; else all together."""
-    edges = [(np.flatnonzero(part.period[1:] != part.period[:-1]) + 1).tolist() for part in parts]
-    if not parts or max(map(len, edges)) > _RUNS:
-        return [list(parts)] if parts else []
+    changes = [part.period[1:] != part.period[:-1] for part in parts]
+    if not parts or max(map(np.count_nonzero, changes)) > _RUNS:
+        return [parts] if parts else []
     pieces: dict[int, list[_Numbers]] = {}
-    for part, cuts in zip(parts, edges, strict=True):
-        for start, end in pairwise([0, *cuts, len(part.wait)]):
+    for part, change in zip(parts, changes, strict=True):
+        for start, end in pairwise([0, *(np.flatnonzero(change) + 1).tolist(), len(part.wait)]):
             run = _Numbers(*(column[start:end] for column in part))
             pieces.setdefault(int(run.period[0]), []).append(run)
     return list(pieces.values())

@@ -26,7 +26,7 @@ from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
 from wellserved.measure.ask import fill, filters, period_key, period_start, within
 from wellserved.measure.interval import coded_quantile
-from wellserved.measure.waits import NEVER, sorted_groups
+from wellserved.measure.waits import NEVER, Waits, of_groups
 from wellserved.moments import Every, NotComputed, Period, day_number, periods_between
 from wellserved.prove.response import Family, Observed, density_at
 
@@ -178,8 +178,7 @@ def _age(looking: Looking, measure: Measure, question: Question, most: int) -> i
         share = (1 + twin.quantile) / 2
     sql = f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded FROM {scope.table} WHERE {where} AND {within(past, measure.anchor)}"
     days = 30  # where nothing is known of it
-    for _, waits in sorted_groups(scope.engine.stream(sql, values)):
-        seconds = coded_quantile(waits, share)[0]
+    for _, seconds in of_groups(scope.engine.stream(sql, values), lambda waits: coded_quantile(waits, share)[0]):
         days = max(math.ceil(seconds / DAY), 1) if math.isfinite(seconds) else 30
     return min(days, most) if looking.hurried else days
 
@@ -302,8 +301,8 @@ def _unknown(looking: Looking, scope: Scope, measure: Measure, question: Questio
 
 def reduce_level(quantile: float, batches: Iterable[pa.RecordBatch]) -> pa.Table:
     """Per group: the quantile in seconds and the density of the waits' logarithms there; open cases wait on."""
-    rows = []
-    for (period, segment), coded in sorted_groups(batches):
+
+    def found(coded: Waits) -> tuple[int, int | None, float | None]:
         n = len(coded)
         ended = coded[coded & 1 == 0] >> 1
         ended = ended[ended < NEVER >> 1]
@@ -312,7 +311,9 @@ def reduce_level(quantile: float, batches: Iterable[pa.RecordBatch]) -> pa.Table
         logs = np.log(ended[ended > 0])
         if level and len(logs) > 1 and np.ptp(logs) > 0:
             density = density_at(logs, math.log(level), n)
-        rows.append((period, segment, n, level, density))
+        return n, level, density
+
+    rows = [(*key, *row) for key, row in of_groups(batches, found)]
     names = (
         ("period", pa.int64()),
         ("segment", pa.string()),
