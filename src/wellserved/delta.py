@@ -155,7 +155,7 @@ def _entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> 
 
 def _settled_on_disk(file: Path) -> None:
     """A version that outlives a loss of power names no file that does not."""
-    with file.open("rb") as written:
+    with file.open("ab") as written:  # some systems write out only what is open for writing
         os.fsync(written.fileno())
 
 
