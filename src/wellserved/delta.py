@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 from pyroaring import BitMap64
@@ -61,6 +60,7 @@ def _held(facts: Mapping[str, str]) -> dict[str, bytes]:
 def commit(
     folder: Path,
     table: DeltaTable,
+    before: Mapping[str, Mapping[str, Any]],
     added: Sequence[AddAction],
     gone: Collection[str],
     out: Mapping[str, Rows],
@@ -68,10 +68,9 @@ def commit(
 ) -> None:
     """Write the version after this one of the table in the folder; whoever calls is its only writer.
 
-    `gone`: files of the version before that this one has no more. `out`: all rows of a file that no longer count.
+    `before`: what the table lists of each of its files. `gone`: files of the version before that this one has no more. `out`: all rows of a file that no longer count.
     Paths are the table's own.
     """
-    before = {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
     held = _held(noted(folder, table.version()))
     vectors = {path: vector for path, rows in out.items() if (vector := _vector(rows)) != held.get(path)}
     now = int(time.time() * 1000)
@@ -84,11 +83,11 @@ def commit(
         moment = {"modificationTime": before[path]["modification_time"], "stats": stats}
         actions.append({"add": _said(before[path], vector) | moment})
     actions += [{"add": _new(each)} for each in added]
-    kept = {path: base64.b64encode(held_by).decode() for path, held_by in (held | vectors).items() if path not in gone}
+    kept = {path: base64.b64encode(vector).decode() for path, vector in (held | vectors).items() if path not in gone}
     about = {"timestamp": now, "operation": "UPDATE", **facts, **({_STRUCK: json.dumps(kept)} if kept else {})}
     version = table.version() + 1
     for each in added:
-        _settled_on_disk(folder / each.path)
+        _make_lasting(folder / each.path)
     _entry(folder, version, [{"commitInfo": about}, *actions])
     if version % _CHECKPOINT == 0:
         table = DeltaTable(address(folder))
@@ -153,7 +152,7 @@ def _entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> 
     draft.replace(_named(folder, version))
 
 
-def _settled_on_disk(file: Path) -> None:
+def _make_lasting(file: Path) -> None:
     """A version that outlives a loss of power names no file that does not."""
     with file.open("ab") as written:  # some systems write out only what is open for writing
         os.fsync(written.fileno())

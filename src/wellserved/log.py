@@ -30,7 +30,6 @@ from deltalake import (
 )
 
 from wellserved import delta
-from wellserved.delta import address
 from wellserved.engine import duckdb as engine
 from wellserved.errors import RequestError
 from wellserved.moments import MOMENT_COLUMNS
@@ -137,12 +136,12 @@ def _files(table: DeltaTable, folder: Path) -> tuple[str, ...]:
 
 def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     """The latest version of a table in `folder`, or the one asked for."""
-    if not DeltaTable.is_deltatable(address(folder)):
+    if not DeltaTable.is_deltatable(delta.address(folder)):
         if version not in (None, -1):
             raise RequestError(f"There is no version {version}.", "Import a file first.")
         return Snapshot(-1, ())
     try:
-        table = DeltaTable(address(folder), version=version)
+        table = DeltaTable(delta.address(folder), version=version)
     except Exception as error:
         raise RequestError(f"There is no version {version} of {folder.name}.", "See `wellserved log`.") from error
     facts = delta.noted(folder, table.version())
@@ -197,7 +196,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     if new:
         columns = ", ".join(engine.name(column) for column in TYPES)
         write_deltalake(
-            address(workspace.log),
+            delta.address(workspace.log),
             db.sql(f"SELECT {columns} FROM {fresh}").to_arrow_reader(100_000),
             mode="append",
             partition_by=["month"],
@@ -205,7 +204,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
             commit_properties=CommitProperties(custom_metadata={"import_id": import_id}),
             post_commithook_properties=_KEPT,
         )
-        version = DeltaTable(address(workspace.log)).version()
+        version = DeltaTable(delta.address(workspace.log)).version()
     return Appended(version, new, given - new, corrections)
 
 
@@ -220,7 +219,7 @@ def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
     crowded = [str(month) for month, files in small.items() if files >= MANY]
     if not crowded:
         return now
-    DeltaTable(address(workspace.log)).optimize.compact(
+    DeltaTable(delta.address(workspace.log)).optimize.compact(
         partition_filters=[("month", "in", crowded)],
         target_size=4 * SMALL,  # so that what was put together is small no more
         writer_properties=KEPT_SMALL,
@@ -243,7 +242,7 @@ def _fresh(batch: str, unique: bool) -> str:
 
 def history(workspace: Workspace) -> list[dict[str, Any]]:
     """What was added to the log, latest first: version, when, moments added, by which import."""
-    if not DeltaTable.is_deltatable(address(workspace.log)):
+    if not DeltaTable.is_deltatable(delta.address(workspace.log)):
         return []
     return [
         {
@@ -252,7 +251,7 @@ def history(workspace: Workspace) -> list[dict[str, Any]]:
             "moments": int(entry.get("operationMetrics", {}).get("num_added_rows", 0)),
             "import_id": str(entry.get("import_id", "")),
         }
-        for entry in DeltaTable(address(workspace.log)).history()
+        for entry in DeltaTable(delta.address(workspace.log)).history()
         if entry.get("operation") != _COMPACTED
     ]
 

@@ -150,16 +150,16 @@ class Months:
             create_table_with_add_actions(uri, schema, added, partition_by=[self._column], commit_properties=properties)
             return
         table = DeltaTable(uri)
-        before = set(pa.table(table.get_add_actions())["path"].to_pylist())
-        going = before if gone is None else set(map(self._path, gone))
+        before = {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
+        going = set(before) if gone is None else set(map(self._path, gone))
         self._date(going)
         if gone is None:
             schema = schema if self._schema else table.schema()
             table.create_write_transaction([*added], "overwrite", schema, [self._column], commit_properties=properties)
         else:
             rows = {self._path(file): rows for file, rows in (out or {}).items()}
-            delta.commit(self._folder, table, added, going, rows, noted)
-        self._sweep(before | {path for path, _ in self._writers.values()})
+            delta.commit(self._folder, table, before, added, going, rows, noted)
+        self._sweep({*before, *(path for path, _ in self._writers.values())})
 
     def _path(self, file: str) -> str:
         """A file's path in the table."""

@@ -227,7 +227,7 @@ def opened(
             cases.refresh(workspace, scratch, told)
         old = log.snapshot(workspace.cases)
     url = "" if moments else os.environ.get("WELLSERVED_ENGINE", "")
-    if url and old.struck:
+    if url and old.struck:  # else nobody has to wait for the lock
         with workspace.writing():
             old = cases.settle(workspace)
     version = int(old.facts["log_version"])

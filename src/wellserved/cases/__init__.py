@@ -135,7 +135,7 @@ class _Touched:
 
     cases: pa.Table  # source and case_id of those with new moments
     since: int  # month of the earliest of their moments (yyyymm, UTC)
-    rows: Mapping[str, Rows]  # where they stand as they were known, by file
+    rows: Mapping[str, Rows]  # where they stand as they were known, by file, in any order
 
 
 def _changed(

@@ -79,9 +79,9 @@ def view(
     named = ", ".join(map(name, columns))
     empty = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns.items())
     partly = set(out["file"].unique().to_pylist()) if out is not None else set()
-    parts = (
-        [f"SELECT {named} FROM {rows_of(whole)}"] if (whole := [file for file in files if file not in partly]) else []
-    )
+    parts = []
+    if whole := [file for file in files if file not in partly]:
+        parts.append(f"SELECT {named} FROM {rows_of(whole)}")
     if out is not None and partly:
         keep(db, f"{called}_out", out)
         same = "o.file = r.filename AND o.row = r.file_row_number"
