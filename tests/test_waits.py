@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +17,7 @@ from wellserved.measure.interval import coded_quantile
 from wellserved.measure.waits import Key, Waits, of_groups
 
 
-def batches(rows: list[tuple[int | None, str | None, int | None]], size: int) -> list[pa.RecordBatch]:
+def batches(rows: Sequence[tuple[int | None, str | None, int | None]], size: int) -> list[pa.RecordBatch]:
     table = pa.table(
         {
             "period": pa.array([row[0] for row in rows], pa.int32()),
@@ -31,7 +32,7 @@ def themselves(waits: Waits) -> Waits:
     return waits
 
 
-def by_hand(rows: list[tuple[int | None, str | None, int | None]]) -> dict[Key, list[int]]:
+def by_hand(rows: Sequence[tuple[int | None, str | None, int | None]]) -> dict[Key, list[int]]:
     found: dict[Key, list[int]] = defaultdict(list)
     for period, segment, coded in rows:
         if period is not None and coded is not None:
@@ -58,6 +59,29 @@ def test_sorted_groups_are_those_of_a_plain_sort(widest: int, periods: tuple[int
         given = list(of_groups(batches(rows, size), themselves))
         assert len(given) == len({key for key, _ in given})
         assert {key: found.tolist() for key, found in given} == by_hand(rows)
+
+
+@pytest.mark.parametrize("least", [0, -7, -(1 << 31), -(1 << 31) - 1, (1 << 31) - 40, 1 << 40])
+@pytest.mark.parametrize("widest", [40, (1 << 24) - 1, 1 << 28, (1 << 31) - 1, 1 << 33])
+@pytest.mark.parametrize("names", [[None], ["a"], [None, "a", "b"], [f"team {number}" for number in range(300)]])
+def test_waits_that_come_period_by_period_are_sorted_alike(least: int, widest: int, names: list[str | None]) -> None:
+    """Of 32 bits or of 64, as they fit, which may differ from one period to the next."""
+    draw = random.Random(least + widest + len(names))
+    rows = [
+        (period, draw.choice(names), draw.choice((None, least, least + (width >> draw.randrange(3)), least + width)))
+        for period, width in ((190_001, 40), (202_402, widest), (202_403, 40))
+        for _ in range(300)
+    ]
+    for size in (7, 400, 1000):
+        given = list(of_groups(batches(rows, size), themselves))
+        assert len(given) == len({key for key, _ in given})
+        assert {key: found.tolist() for key, found in given} == by_hand(rows)
+
+
+def test_a_period_that_comes_again_is_one_group() -> None:
+    """Cases of a month that a refresh wrote come after all others."""
+    rows = [(period, "a", wait) for period, wait in ((1, 9), (1, 3), (2, 5), (1, 4), (3, 1), (2, 1 << 40))]
+    assert {key: found.tolist() for key, found in of_groups(batches(rows, 2), themselves)} == by_hand(rows)
 
 
 def test_no_waits_give_no_groups() -> None:

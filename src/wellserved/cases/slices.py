@@ -11,7 +11,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, Final
 
 import duckdb
@@ -158,28 +157,32 @@ def of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], wanted: pa.Tab
         if not group.may_hold(numbers):
             return _SCHEMA.empty_table()
         said = group.read(_NAMES)
-        of_them = among(said, wanted)
-        if not pc.any(of_them).as_py():  # as in most where few cases are wanted
+        places = among(said, wanted)
+        if not len(places):  # as in most where few cases are wanted
             return _SCHEMA.empty_table()
         rows = group.read([column for column in FOLDED_FROM if column not in _NAMES])
         for one in _NAMES:
             rows = rows.append_column(one, said[one])
-        return rows.filter(of_them)
+        return rows.take(places)
 
+    groups = sorted(_groups(db, files), key=lambda group: -group.rows)  # so that both threads end at about one time
     with ThreadPoolExecutor(2) as pool:
-        return pa.concat_tables(
-            [_SCHEMA.empty_table(), *pool.map(found, _groups(db, files))], promote_options="default"
-        )
+        return pa.concat_tables([_SCHEMA.empty_table(), *pool.map(found, groups)], promote_options="default")
 
 
-def among(rows: pa.Table, wanted: pa.Table) -> pa.ChunkedArray:
-    """Which rows are of the wanted cases."""
-    number, source = rows["case_id"], rows["source"].cast(pa.string())
-    masks = []
+def among(rows: pa.Table, wanted: pa.Table) -> pa.Array:
+    """The places (from 0) of the rows of the wanted cases; their numbers are asked first, which few rows have."""
+    wanted = (
+        wanted.filter(pc.is_in(wanted["case_id"], value_set=rows["case_id"])) if len(rows) < len(wanted) else wanted
+    )
+    places = pc.indices_nonzero(pc.is_in(rows["case_id"], value_set=wanted["case_id"]))
+    found = rows.take(places)
+    number, source = found["case_id"], found["source"].cast(pa.string())
+    of_them: Bools = np.zeros(len(found), dtype=np.bool_)
     for one in wanted["source"].unique():
         numbers = wanted.filter(pc.equal(wanted["source"], one))["case_id"]
-        masks.append(pc.and_(pc.equal(source, one), pc.is_in(number, value_set=numbers)))
-    return reduce(pc.or_, masks)
+        of_them |= pc.and_(pc.equal(source, one), pc.is_in(number, value_set=numbers)).to_numpy()
+    return places.filter(pa.array(of_them))
 
 
 def of_table(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:

@@ -224,9 +224,9 @@ def _aggregate(
 
 def _sums(one: Measure, index: int, counted: str, scope: Scope) -> list[str]:
     """SQL: what one measure adds up; `counted` says which cases it is about."""
-    sums = [f"{'COUNT(*)' if counted == '1 = 1' else f'SUM(CASE WHEN {counted} THEN 1 ELSE 0 END)'} AS n{index}"]
+    sums = [f"{'COUNT(*)' if counted == '1 = 1' else f'COUNT(CASE WHEN {counted} THEN 1 END)'} AS n{index}"]
     if one.kind == "share":
-        sums.append(f"SUM(CASE WHEN ({counted}) AND ({fill(one.event, scope)}) THEN 1 ELSE 0 END) AS k{index}")
+        sums.append(f"COUNT(CASE WHEN ({counted}) AND ({fill(one.event, scope)}) THEN 1 END) AS k{index}")
     if one.kind == "mean":
         value = f"CAST({one.value} AS {scope.engine.double})"
         sums.append(f"SUM(CASE WHEN {counted} THEN {value} ELSE 0 END) AS k{index}")
