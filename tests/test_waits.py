@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from tests import oracle
-from wellserved.measure.interval import coded_quantile
-from wellserved.measure.waits import Key, Waits, of_groups
+from wellserved.measure.interval import Waits, coded_quantile
+from wellserved.measure.waits import Key, of_groups
 
 
 def batches(rows: Sequence[tuple[int | None, str | None, int | None]], size: int) -> list[pa.RecordBatch]:
@@ -105,6 +105,18 @@ def test_a_part_of_the_curve_gives_what_the_whole_gives(running: float, p: Fract
         assert coded_quantile(coded, float(p)) == wanted
         compared += math.isfinite(wanted[2])
     assert compared == 3
+
+
+@pytest.mark.parametrize("unit", [1_000, 5_000, 100_000])
+def test_many_waits_of_one_length_are_one_step_of_the_curve(unit: int) -> None:
+    """As where days are recorded, not seconds; a few are open from early on."""
+    draw = random.Random(unit)
+    for p in (Fraction(1, 4), Fraction(1, 2), Fraction(9, 10)):
+        ends = [int(draw.expovariate(1 / 5_000)) // unit * unit for _ in range(4_000)]
+        plain = [(draw.randrange(200), False) if draw.random() < 0.01 else (seconds, True) for seconds in ends]
+        coded = np.sort(np.array([seconds * 2 + (not done) for seconds, done in plain], dtype=np.int64))
+        wanted = (oracle.kaplan_meier(plain, p), *oracle.waiting_interval(plain, p))
+        assert coded_quantile(coded, float(p)) == coded_quantile(coded.astype(np.int32), float(p)) == wanted
 
 
 def test_a_crossing_before_the_first_open_wait_is_found() -> None:

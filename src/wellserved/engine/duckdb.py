@@ -131,7 +131,8 @@ class DuckDB:
         if not 1 < len(words) <= FEW:
             return reduce(self.stream(sql, values))
         place = "CAST(nullif(list_position($words_of_segments, segment), 0) - 1 AS INTEGER)"
-        numbered = f"SELECT * REPLACE ({place} AS segment) FROM ({sql}) WHERE period IS NOT NULL AND coded IS NOT NULL"
+        numbers = f"{place} AS segment, CAST(period AS INTEGER) AS period"
+        numbered = f"SELECT * REPLACE ({numbers}) FROM ({sql}) WHERE period IS NOT NULL AND coded IS NOT NULL"
         batches = self.stream(numbered, {**values, "words_of_segments": words.to_pylist()})
         return reduce(_worded(batch, words) for batch in batches)
 

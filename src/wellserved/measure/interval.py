@@ -12,6 +12,7 @@ from scipy import special
 Z = 1.959963984540054  # 97.5% point of the normal distribution
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2
+Waits = npt.NDArray[np.signedinteger[Any]]
 
 
 def wilson(k: int, n: int, z: float = Z) -> tuple[float, float]:
@@ -79,7 +80,7 @@ def waiting_quantile(
     return coded_quantile(coded, p)
 
 
-def coded_quantile(coded: npt.NDArray[np.int64], p: float) -> tuple[float, float, float]:
+def coded_quantile(coded: Waits, p: float) -> tuple[float, float, float]:
     """The same of sorted waits in one array: twice the seconds, and one more where the wait goes on.
 
     So sorted, at one time the ends come before the waits that go on.
@@ -92,16 +93,16 @@ def coded_quantile(coded: npt.NDArray[np.int64], p: float) -> tuple[float, float
         return (float(coded[point - 1] >> 1), float(coded[max(low, 1) - 1] >> 1), bound)
     # The curve is asked only about the ranks around p; open cases can but move its crossings onwards.
     around = 6 * math.sqrt(n * p * (1 - p)) + 10
-    start = _edge(coded, max(min(first_running, int(low - around)), 0))
+    start = _edge(coded, max(int(low - around), 0))
     stop = n
     if n > 10 * around:
-        stop = _edge(coded, _place_of_end(coded, math.ceil(high + around)))
+        stop = _after(coded, _place_of_end(coded, math.ceil(high + around)))
     found = _kaplan_meier(coded, start, stop, p)
     early = start > 0 and found[1] <= coded[start] >> 1
     return _kaplan_meier(coded, 0, n, p) if early or (stop < n and not math.isfinite(found[2])) else found
 
 
-def _first_running(coded: npt.NDArray[np.int64], high: int) -> int:
+def _first_running(coded: Waits, high: int) -> int:
     """Place of the first wait that goes on; the length where all have ended. The first ranks are asked first."""
     n = len(coded)
     for first, last in ((0, min(high, n)), (min(high, n), n)):
@@ -111,7 +112,7 @@ def _first_running(coded: npt.NDArray[np.int64], high: int) -> int:
     return n
 
 
-def _place_of_end(coded: npt.NDArray[np.int64], ends: int) -> int:
+def _place_of_end(coded: Waits, ends: int) -> int:
     """The place of the wait with which so many have ended; the length where fewer have."""
     place = 0
     while place < len(coded):
@@ -123,25 +124,39 @@ def _place_of_end(coded: npt.NDArray[np.int64], ends: int) -> int:
     return len(coded)
 
 
-def _edge(coded: npt.NDArray[np.int64], place: int) -> int:
-    """The place at which the time of this place begins; the end stays the end."""
-    return int(np.searchsorted(coded, coded[place] >> 1 << 1)) if place < len(coded) else len(coded)
+def _edge(coded: Waits, place: int) -> int:
+    """The place at which the time of this place begins."""
+    return int(np.searchsorted(coded, coded[place] >> 1 << 1))
 
 
-def _kaplan_meier(coded: npt.NDArray[np.int64], start: int, stop: int, p: float) -> tuple[float, float, float]:
-    """From the part of the sorted waits that holds the answer; before `start` all have ended."""
+def _after(coded: Waits, place: int) -> int:
+    """The place at which the time of this place is over; the end stays the end."""
+    return int(np.searchsorted(coded, coded[place] | 1, side="right")) if place < len(coded) else len(coded)
+
+
+def _kaplan_meier(coded: Waits, start: int, stop: int, p: float) -> tuple[float, float, float]:
+    """From the part of the sorted waits that holds the answer.
+
+    Of n waits that all end, (n - k) / n survive the first k, with Greenwood's sum 1 / (n - k) - 1 / n; where the one
+    at place c goes on instead, its factor (n - c - 1) / (n - c) and its 1 / (n - c - 1) - 1 / (n - c) are left out.
+    """
     n, part = len(coded), coded[start:stop]
     times = part >> 1
     last = np.flatnonzero(np.append(times[1:] != times[:-1], True))  # last wait of each time
     ended = np.cumsum(1 - (part & 1))[last]
     ends = np.diff(ended, prepend=0)
     at_risk = (n - start - np.append(0, last[:-1] + 1)).astype(float)
+    running = (n - np.flatnonzero(coded[:start] & 1)).astype(
+        float
+    )  # at risk when each of those before goes out of sight
+    before = (n - start) / n * np.prod(running / (running - 1))
+    summed = start / (n * (n - start)) - np.sum(1 / (running * (running - 1)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        surviving = (n - start) / n * np.cumprod(1 - ends / at_risk)
-        greenwood = start / (n * (n - start)) + np.cumsum(ends / (at_risk * (at_risk - ends)))
+        surviving = before * np.cumprod(1 - ends / at_risk)
+        greenwood = summed + np.cumsum(ends / (at_risk * (at_risk - ends)))
+        changed = ends > 0
+        times, surviving, greenwood = times[last][changed], surviving[changed], greenwood[changed]
         spread = np.exp(Z * np.sqrt(greenwood) / np.abs(np.log(surviving)))
-    changed = ends > 0
-    times, surviving, spread = times[last][changed], surviving[changed], spread[changed]
     return (
         _first_below(surviving, times, p),
         _first_below(np.where(surviving > 0, surviving**spread, 0.0), times, p),

@@ -17,12 +17,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wellserved.measure.interval import coded_quantile
+from wellserved.measure.interval import Waits, coded_quantile
 
 _RUNS = 8  # times at which the period may change from one row to the next within a batch
 Key = tuple[int, str | None]  # period key, segment
 NEVER = 1 << 60  # epoch second of what has not come
-Waits = npt.NDArray[np.signedinteger[Any]]
 Found = TypeVar("Found")
 
 
@@ -58,7 +57,7 @@ def _runs(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Iterator[_R
         batch = batch.filter(pc.and_(batch["coded"].is_valid(), batch["period"].is_valid()))
     if not batch.num_rows:
         return
-    period, wait = (batch[name].cast(pa.int64()).to_numpy() for name in ("period", "coded"))
+    period, wait = (batch[name].to_numpy() for name in ("period", "coded"))
     place, wait = _places(batch, segments), wait.astype(_narrow(int(wait.min()), int(wait.max())))
     changes = np.flatnonzero(period[1:] != period[:-1]) + 1
     if len(changes) > _RUNS:

@@ -25,8 +25,8 @@ from wellserved.engine.duckdb import DuckDB, name
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
 from wellserved.measure.ask import fill, filters, period_key, period_start, within
-from wellserved.measure.interval import coded_quantile
-from wellserved.measure.waits import NEVER, Waits, of_groups
+from wellserved.measure.interval import Waits, coded_quantile
+from wellserved.measure.waits import NEVER, of_groups
 from wellserved.moments import Every, NotComputed, Period, day_number, periods_between
 from wellserved.prove.response import Family, Observed, density_at
 
