@@ -172,9 +172,8 @@ def of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], wanted: pa.Tab
 
 def among(rows: pa.Table, wanted: pa.Table) -> pa.Array:
     """The places (from 0) of the rows of the wanted cases; their numbers are asked first, which few rows have."""
-    wanted = (
-        wanted.filter(pc.is_in(wanted["case_id"], value_set=rows["case_id"])) if len(rows) < len(wanted) else wanted
-    )
+    if len(rows) < len(wanted):  # the smaller side is what is looked up
+        wanted = wanted.filter(pc.is_in(wanted["case_id"], value_set=rows["case_id"]))
     places = pc.indices_nonzero(pc.is_in(rows["case_id"], value_set=wanted["case_id"]))
     found = rows.take(places)
     number, source = found["case_id"], found["source"].cast(pa.string())

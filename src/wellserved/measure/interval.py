@@ -12,7 +12,7 @@ from scipy import special
 Z = 1.959963984540054  # 97.5% point of the normal distribution
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2
-Waits = npt.NDArray[np.signedinteger[Any]]
+Waits = npt.NDArray[np.signedinteger[Any]]  # of 32 bits or of 64
 
 
 def wilson(k: int, n: int, z: float = Z) -> tuple[float, float]:
@@ -146,9 +146,8 @@ def _kaplan_meier(coded: Waits, start: int, stop: int, p: float) -> tuple[float,
     ended = np.cumsum(1 - (part & 1))[last]
     ends = np.diff(ended, prepend=0)
     at_risk = (n - start - np.append(0, last[:-1] + 1)).astype(float)
-    running = (n - np.flatnonzero(coded[:start] & 1)).astype(
-        float
-    )  # at risk when each of those before goes out of sight
+    gone = np.flatnonzero(coded[:start] & 1)  # places of those before that go on
+    running = (n - gone).astype(float)  # at risk then, themselves counted
     before = (n - start) / n * np.prod(running / (running - 1))
     summed = start / (n * (n - start)) - np.sum(1 / (running * (running - 1)))
     with np.errstate(divide="ignore", invalid="ignore"):

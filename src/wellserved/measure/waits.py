@@ -2,7 +2,7 @@
 
 A wait is coded as twice its seconds, and one more where it still goes on; so sorted, at one time the ends
 come before the waits that go on. Group and wait share one integer, so that one sort of integers orders them:
-of 32 bits where a month's few segments and waits fit, which takes a third of the time of 64.
+of 32 bits where a month's few segments and waits fit, which takes less than half of the time of 64.
 """
 
 from __future__ import annotations
