@@ -36,12 +36,12 @@ from wellserved.moments import MOMENT_COLUMNS
 from wellserved.workspace import Workspace
 
 TYPES = {column.name: column.type for column in MOMENT_COLUMNS}
-_UNLIKE: dict[str, Any] = {  # mostly different: not as a dictionary, but as what is smallest and fastest to read
+UNLIKE: dict[str, Any] = {  # mostly different: not as a dictionary, but as what is smallest and fastest to read
     **dict.fromkeys(("content", "source_ref", "customer_id"), "PLAIN"),
     **dict.fromkeys(("moment_id", "case_id"), "DELTA_LENGTH_BYTE_ARRAY"),
     **dict.fromkeys(("at", "due", "source_row"), "DELTA_BINARY_PACKED"),
 }
-_WRITTEN = {one: ColumnProperties(dictionary_enabled=False, encoding=encoding) for one, encoding in _UNLIKE.items()}
+_WRITTEN = {one: ColumnProperties(dictionary_enabled=False, encoding=encoding) for one, encoding in UNLIKE.items()}
 KEPT_SMALL = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_WRITTEN)
 _KEPT = PostCommitHookProperties(cleanup_expired_logs=False)  # what was known when can still be told after a month
 SMALL = 1 << 18  # bytes of a file that is put together with others

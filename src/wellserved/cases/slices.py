@@ -28,8 +28,7 @@ from wellserved.moments import MOMENT_COLUMNS
 
 SLICE = 2_500_000  # moments folded at a time; a third of a kilobyte of memory each
 _SAMPLED = 64  # one moment in so many tells how many are kept at a time
-_ALIKE = ("moment_id", "case_id", "customer_id")  # mostly different ones: a dictionary would be as long as the column
-_DICTIONARIES: Final = [one.name for one in MOMENT_COLUMNS if one.type == "VARCHAR" and one.name not in _ALIKE]
+_DICTIONARIES: Final = [one.name for one in MOMENT_COLUMNS if one.type == "VARCHAR" and one.name not in log.UNLIKE]
 _NAMES = ("source", "case_id")
 _STORED = {
     "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "BOOLEAN": pa.bool_(), "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", "UTC"),
