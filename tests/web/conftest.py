@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from wellserved.actions import house
+from wellserved.actions import setup
 from wellserved.journal.book import Book
 from wellserved.store.models import Account, Customer, Person, Role, Team
 from wellserved.workspace import Workspace
@@ -20,7 +20,7 @@ from wellserved.workspace import Workspace
 def django_db_setup(django_db_blocker: Any) -> None:
     """The real databases of a throw-away workspace, made as `serve` makes them."""
     with django_db_blocker.unblock():
-        house.prepare(settings.WORKSPACE)
+        setup.prepare(settings.WORKSPACE)
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ def ready(home: Path | None, make: bool = False) -> Workspace:
     import django
 
     django.setup()
-    from wellserved.actions import house
+    from wellserved.actions import setup
 
-    house.prepare(workspace)
+    setup.prepare(workspace)
     return workspace
 
 
@@ -65,10 +65,10 @@ def serve(
 ) -> None:
     """Open the journal and the team's pages in a browser: makes what is missing, and prints the address."""
     workspace = ready(home, make=True)
-    from wellserved.actions import house
+    from wellserved.actions import membership
     from wellserved.store.models import Person
 
-    if host not in ("127.0.0.1", "localhost", "::1") and (house.alone() or not Person.objects.exists()):
+    if host not in ("127.0.0.1", "localhost", "::1") and (membership.alone() or not Person.objects.exists()):
         raise RequestError(
             "Nobody logs in here, so that only this computer may look.",
             "Add a person first: wellserved user add NAME --role lead.",
@@ -122,7 +122,7 @@ def worker(
     workspace = ready(home)
     from django.db import close_old_connections
 
-    from wellserved.actions import house, sharing
+    from wellserved.actions import backups, sharing
 
     if together:
         threading.Thread(target=_end_with, args=(together,), daemon=True).start()
@@ -130,7 +130,7 @@ def worker(
         try:
             while sharing.flush(workspace):
                 pass
-            house.nightly(workspace)
+            backups.nightly(workspace)
             (workspace.folder / "worker.beat").touch()
         except Exception:
             traceback.print_exc()  # the next look tries again; nothing that waits is lost
@@ -168,10 +168,10 @@ def user_add(
 ) -> None:
     """Let somebody in. The first one takes over what was written alone; from then on everybody logs in."""
     ready(home, make=True)
-    from wellserved.actions import house
+    from wellserved.actions import membership
     from wellserved.store.access import note
 
-    person, took_over = house.add_person(name, role, team, _password(), served_as, administers)
+    person, took_over = membership.add_person(name, role, team, _password(), served_as, administers)
     note(person, "let in on the command line", name)
     out.print(
         f"{name} can log in as {role}." + (" They keep what was written here alone." if took_over else ""), markup=False
@@ -195,9 +195,9 @@ def user_password(
 ) -> None:
     """Give somebody another password: the way back where an administrator forgot theirs."""
     ready(home)
-    from wellserved.actions import house
+    from wellserved.actions import membership
 
-    house.new_password(name, _password(), without_factors)
+    membership.new_password(name, _password(), without_factors)
     out.print(f"{name} has another password.", markup=False)
 
 
@@ -220,9 +220,9 @@ def user_list(home: Home = None) -> None:
 def check(home: Home = None) -> None:
     """Say in plain words what is wrong with this installation."""
     workspace = ready(home)
-    from wellserved.actions import house
+    from wellserved.actions import health
 
-    found = house.findings(workspace)
+    found = health.findings(workspace)
     for line in found:
         err.print(line, markup=False, highlight=False)
     if found:
@@ -234,10 +234,10 @@ def check(home: Home = None) -> None:
 def backup(file: Annotated[Path, typer.Argument(help="The file to write.")], home: Home = None) -> None:
     """Save everything in one file, while the product runs; readable by its owner alone."""
     workspace = ready(home)
-    from wellserved.actions import house
+    from wellserved.actions import backups
 
     with progress() as told:
-        facts = house.backup(workspace, file, told)
+        facts = backups.backup(workspace, file, told)
     out.print(
         f"Wrote {file}: {sum(facts['rows'].values()):,} rows, log version {facts['log_version']}.",
         markup=False,
@@ -255,10 +255,10 @@ def restore(
         folder.mkdir(parents=True, exist_ok=True)
         _bring_secret(file, folder)
     workspace = ready(home, make=True)
-    from wellserved.actions import house
+    from wellserved.actions import backups
 
     with progress() as told:
-        facts = house.restore(workspace, file, told)
+        facts = backups.restore(workspace, file, told)
     out.print(
         f"Restored {sum(facts['rows'].values()):,} rows of {facts['made']}; every table is as it was saved.",
         markup=False,
@@ -292,13 +292,13 @@ def write_line(line: str, home: Path | None, who: str | None) -> None:
     ready(home, make=True)
     from django.conf import settings
 
-    from wellserved.actions import house
+    from wellserved.actions import membership
     from wellserved.actions.writing import captured, happened
     from wellserved.capture import understood
     from wellserved.journal.book import Book, facts_of
     from wellserved.store.access import Scope
 
-    person = house.person_called(who)
+    person = membership.person_called(who)
     one = captured(line, Scope(person))
     Book(person.pk, settings.SECRET_KEY.encode()).write(facts_of(one), at=happened(one))
     out.print("Saved, for your eyes only.")

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from wellserved.actions.house import alone, person_alone
+from wellserved.actions.membership import alone, person_alone
 from wellserved.errors import WellservedError
 from wellserved.journal.book import Book
 from wellserved.journal.vault import LockedError

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from wellserved.actions import house
+from wellserved.actions import membership
 from wellserved.errors import RequestError
 from wellserved.store.access import note
 from wellserved.store.models import Person, Role, Team
@@ -28,7 +28,7 @@ def people(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         named = form.cleaned_data["team"].strip()
         team = Team.objects.get_or_create(name=named)[0] if named else None
-        token = house.invite(scope.person, form.cleaned_data["username"], form.cleaned_data["role"], team)
+        token = membership.invite(scope.person, form.cleaned_data["username"], form.cleaned_data["role"], team)
         note(scope.person, "invited", form.cleaned_data["username"])
         where = request.build_absolute_uri(f"/invitation/{token}")
         return render(request, "once.html", {"title": _("Their invitation, for three days"), "what": where})
@@ -69,7 +69,7 @@ def _end_sessions(person: Person) -> None:
 @deed(OPEN, "GET", "POST")
 def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
     """Choose a password and come in; the link works once, for three days."""
-    open_ = house.invitation_of(token)
+    open_ = membership.invitation_of(token)
     if open_ is None:
         raise RequestError("This invitation is used or over.", "Ask for another.")
     form = PasswordForm(request.POST or None)
@@ -78,7 +78,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
             validate_password(form.cleaned_data["password"])
         except ValidationError as error:
             raise RequestError(" ".join(error.messages), "Choose another.") from error
-        made = house.accept(token, form.cleaned_data["password"])
+        made = membership.accept(token, form.cleaned_data["password"])
         note(made, "came in", made.username)
         login(request, made, backend="allauth.account.auth_backends.AuthenticationBackend")
         messages.success(request, _("Welcome."))

@@ -1,4 +1,4 @@
-"""Keeping the house: set it up, let people in, back it up and bring it back, and say in plain words what is wrong."""
+"""A whole workspace in one file, and back."""
 
 from __future__ import annotations
 
@@ -10,24 +10,20 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import django
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.core import serializers
-from django.core.management import call_command
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connections, models, transaction
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from wellserved import __version__, log
 from wellserved.errors import RequestError, WorkspaceError
 from wellserved.journal.models import Draft, Entry, Keyring
-from wellserved.store.access import may
 from wellserved.store.models import (
     Account,
     ApiKey,
@@ -39,16 +35,12 @@ from wellserved.store.models import (
     Invitation,
     Look,
     Person,
-    Role,
     Shared,
     Team,
-    digest_of,
-    new_token,
 )
 from wellserved.workspace import Workspace, owner_only
 
 FORMAT: Final = 1
-INVITED_FOR: Final = timedelta(hours=72)
 STORED: Final[tuple[tuple[str, tuple[type[models.Model], ...]], ...]] = (
     (
         "default",
@@ -78,167 +70,7 @@ _OURS = re.compile(
     r"|log/(_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
 )
-ALONE: Final = "me"
 NIGHTS: Final = 7
-
-
-def prepare(workspace: Workspace) -> None:
-    """Make or bring up to date the tables of both databases; refuse those of a newer version."""
-    workspace.secret()
-    for alias in connections:
-        connection = connections[alias]
-        if connection.vendor == "postgresql" and alias == "journal":
-            with connection.cursor() as cursor:
-                cursor.execute("CREATE SCHEMA IF NOT EXISTS journal")
-        executor = MigrationExecutor(connection)
-        known = set(executor.loader.disk_migrations)
-        if newer := set(executor.loader.applied_migrations) - known:
-            named = ", ".join(sorted(f"{app}.{name}" for app, name in newer))
-            raise WorkspaceError(f"The databases were made by a newer wellserved ({named}).", "Update wellserved.")
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            call_command("migrate", database=alias, verbosity=0, interactive=False)
-        if connection.vendor == "sqlite":
-            _private(Path(connection.settings_dict["NAME"]))
-
-
-def _private(file: Path) -> None:
-    for one in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
-        if one.exists():
-            one.chmod(0o600)
-
-
-def alone() -> Person | None:
-    """Whoever works here alone; None as soon as people were added."""
-    return Person.objects.filter(role=Role.alone, is_active=True).first()
-
-
-def person_alone() -> Person:
-    """The same, made at the first start; raises where people log in."""
-    with transaction.atomic():
-        if (found := alone()) is not None:
-            return found
-        if Person.objects.exists():
-            raise RequestError("People log in here.", "Name yourself: --as NAME.")
-        made = Person(username=ALONE, role=Role.alone)
-        made.set_unusable_password()
-        made.save()
-        return made
-
-
-def person_called(name: str | None) -> Person:
-    """Somebody by their user name; without one, whoever is alone."""
-    if name is None:
-        return person_alone()
-    found = Person.objects.filter(username=name, is_active=True).first()
-    if found is None:
-        raise RequestError(f"Nobody is called {name!r} here.", "See `wellserved user list`.")
-    return found
-
-
-def add_person(
-    name: str, role: str, team: str, password: str, served_as: str = "", administers: bool = False
-) -> tuple[Person, bool]:
-    """Let somebody in; the first one takes over what was written alone, and administers. Returns whether they took over."""
-    if role not in Role.values or role == Role.alone:
-        raise RequestError(f"There is no role {role!r}.", f"Choose one of {', '.join(set(Role.values) - {'alone'})}.")
-    with transaction.atomic():
-        before = alone()
-        if before is None and Person.objects.filter(username__iexact=name).exists():
-            raise RequestError(f"{name!r} is here already.", "Choose another name.")
-        person = before or Person()
-        person.username, person.role, person.served_as = name, Role(role), served_as
-        person.is_staff = (
-            administers or not Person.objects.exclude(role=Role.alone).exists()
-        )  # the first one can let others in
-        person.team = Team.objects.get_or_create(name=team)[0] if team else None
-        if password:
-            person.set_password(password)
-        else:
-            person.set_unusable_password()
-        person.full_clean(exclude=["password", "email"])
-        person.save()
-        if before is not None and person.team:
-            Shared.objects.filter(author=person, team=None).update(
-                team=person.team, pending=True, changed=timezone.now()
-            )
-    return person, before is not None
-
-
-def new_password(name: str, password: str, without_factors: bool = False) -> None:
-    """Give somebody who is here another password; `without_factors`: their second factors and passkeys end too."""
-    person = person_called(name)
-    person.set_password(password)
-    person.save(update_fields=["password"])
-    if without_factors:
-        Authenticator.objects.filter(user=person).delete()
-
-
-def invite(by: Person, username: str, role: str, team: Team | None) -> str:
-    """A token that lets one person in within three days; only its hash is kept. Somebody who is here gets a new password by it."""
-    if role not in Role.values or role == Role.alone:
-        raise RequestError(f"There is no role {role!r}.", "Choose another.")
-    token, now = new_token(), timezone.now()
-    with transaction.atomic():
-        Invitation.objects.filter(username__iexact=username, used=None).update(used=now)  # the newest one counts
-        made = {"username": username, "role": role, "team": team, "by": by, "expires": now + INVITED_FOR}
-        Invitation.objects.create(digest=digest_of(token), **made)
-    return token
-
-
-def invitation_of(token: str) -> Invitation | None:
-    """The open invitation of a token; one whose giver lost the right to invite is none."""
-    now = timezone.now()
-    open_ = Invitation.objects.filter(digest=digest_of(token), used=None, expires__gt=now).select_related("team", "by")
-    found = open_.first() if token else None
-    return found if found and may(found.by, "change_people") else None
-
-
-def accept(token: str, password: str) -> Person:
-    """Use an invitation, once; raises where there is none, it is used, or its time is over."""
-    with transaction.atomic():
-        found = invitation_of(token)
-        if found is None or not Invitation.objects.filter(pk=found.pk, used=None).update(used=timezone.now()):
-            raise RequestError("This invitation is used or over.", "Ask for another.")
-        person = Person.objects.filter(username__iexact=found.username).first()
-        if person is not None and not person.is_active:
-            raise RequestError("Your access has ended.", "Ask an administrator.")
-        person = person or Person(username=found.username, role=found.role, team=found.team)
-        person.set_password(password)
-        person.save()
-    return person
-
-
-def findings(workspace: Workspace) -> list[str]:
-    """What is wrong with this installation, in plain words; empty: nothing."""
-    found = []
-    for alias in connections:
-        connection = connections[alias]
-        try:
-            with connection.cursor() as cursor:
-                if connection.vendor == "sqlite":
-                    cursor.execute("PRAGMA journal_mode")
-                    if (mode := cursor.fetchone()[0]) != "wal":
-                        found.append(
-                            f"The {alias} database answers {mode!r}, not wal: is {workspace.folder} on a network drive?"
-                        )
-                    cursor.execute("PRAGMA quick_check")
-                    if (said := cursor.fetchone()[0]) != "ok":
-                        found.append(
-                            f"The {alias} database is damaged: {said}. Bring back a backup: wellserved restore FILE."
-                        )
-                else:
-                    cursor.execute("SELECT 1")
-        except django.db.Error as error:
-            found.append(f"The {alias} database does not answer: {error}.")
-            continue
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            found.append(f"The {alias} database is not up to date: start `wellserved serve` once.")
-    if os.name == "posix" and (workspace.folder / "keys" / "secret").stat().st_mode & 0o077:
-        found.append("Others can read keys/secret: chmod 600 it.")
-    if (free := shutil.disk_usage(workspace.folder).free) < 200 * 2**20:
-        found.append(f"Only {free // 2**20} MB are free: nothing can be saved soon.")
-    return found
 
 
 @contextmanager
