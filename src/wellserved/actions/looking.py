@@ -11,8 +11,8 @@ from wellserved import actions
 from wellserved.chart import draw_up
 from wellserved.errors import RequestError
 from wellserved.measure import Question, find_measure
-from wellserved.measure.ask import fill, filters, within
 from wellserved.measure.clocks import DEFINITIONS
+from wellserved.measure.scope import fill, filters, within
 from wellserved.moments import Every
 from wellserved.render import clocks, data, html, proofs
 from wellserved.report import Table

@@ -7,36 +7,20 @@ wait: they are estimated by Kaplan-Meier from the waits themselves, sorted, as w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from wellserved.calendar import Calendars, Clock, span_of_days
-from wellserved.engine import Engine
+from wellserved.measure.coverage import Coverage, coverage_of, covered, unmatched
 from wellserved.measure.definition import Measure
 from wellserved.measure.interval import garwood, t_mean, wilson
+from wellserved.measure.scope import Scope, fill, filters, followed, sources_of, within
 from wellserved.measure.series import Question, Series, Value
 from wellserved.measure.waits import NEVER, Key, reduce_waits
 from wellserved.moments import Every, NotComputed, Period, day_number, day_of, period_of, periods_between
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The cases that a question is put to: a table in the engine and what is known about it."""
-
-    engine: Engine
-    table: str
-    zone: str
-    as_of: Mapping[str, int]  # source -> epoch second up to which it is known
-    log_version: int
-    hours: Mapping[tuple[str, str], int] = field(default_factory=dict)  # source, calendar -> as_of in business seconds
-    surveying: tuple[str, ...] = ()  # sources that record who was asked for a rating
-    age: tuple[str, int] | None = None  # every case as it stood so many seconds after its anchor; None: as it stands
 
 
 @dataclass
@@ -49,75 +33,72 @@ class _Column:
     value: dict[Key, tuple[Value, Value, Value]] = field(default_factory=dict)
 
 
-def answer(scope: Scope, question: Question) -> dict[str, Series]:
-    """Every measure of the question, by name."""
+@dataclass(frozen=True)
+class _Context:
+    """What is known before any number is asked for: the filters, and which source can say what until when."""
+
+    where: str
+    values: Mapping[str, object]
+    coverage: Coverage
+    sources: Mapping[str | None, tuple[str, ...]]  # segment -> the sources of its cases
+    latest: int  # epoch second up to which any of them is known
+    unmatched: str  # why no case matches the filters; empty: some does
+
+    def able(self, measure: Measure, segment: str | None) -> list[str]:
+        """The sources of a segment that can answer a measure."""
+        gaps = self.coverage.gaps.get(measure.name, {})
+        return [source for source in self.sources.get(segment, ()) if source not in gaps]
+
+    def known(self, scope: Scope, measure: Measure, segment: str | None) -> int:
+        """Epoch second up to which any of these is known."""
+        return max((scope.as_of[source] for source in self.able(measure, segment)), default=self.latest)
+
+
+def _context(scope: Scope, question: Question) -> _Context:
     where, values = filters(scope, question)
-    latest = max((scope.as_of[source] for source in _sources(scope, where, values)), default=0)
+    sources = sources_of(scope, where, values)
+    by_segment: dict[str | None, tuple[str, ...]] = {None: tuple(sources)}
+    if len(sources) > 1 and question.by:
+        sql = f"SELECT DISTINCT {question.by} AS segment, source FROM {scope.table} WHERE {where}"
+        by_segment = {}
+        for pair in sorted(scope.engine.ask(sql, values).to_pylist(), key=lambda pair: str(pair["source"])):
+            by_segment[pair["segment"]] = (*by_segment.get(pair["segment"], ()), str(pair["source"]))
+    return _Context(
+        where,
+        values,
+        coverage_of(scope, question.measures, sources),
+        by_segment,
+        max((scope.as_of[source] for source in sources), default=0),
+        unmatched(scope, question),
+    )
+
+
+def answer(scope: Scope, question: Question) -> dict[str, Series]:
+    """Every measure of the question, by name. A source that cannot answer a measure is left out of it, and named."""
+    context = _context(scope, question)
+    where, values = context.where, context.values
+    measures = [covered(scope, measure, context.coverage) for measure in question.measures]
     columns: dict[str, _Column] = {}
-    simple = [one for one in question.measures if one.kind in ("count", "share", "mean")]
+    simple = [one for one in measures if one.kind in ("count", "share", "mean")]
     for anchor, follows in {(one.anchor, one.follows) for one in simple}:
         same = [one for one in simple if (one.anchor, one.follows) == (anchor, follows)]
         columns |= _aggregate(followed(scope) if follows else scope, question, same, where, values)
     waits: dict[tuple[str, str, str], list[Measure]] = {}
-    for one in question.measures:
+    for one in measures:
         if one.kind == "wait":
             waits.setdefault((one.anchor, one.event, one.waiting), []).append(one)
     for wait in waits.values():
         columns |= _waits(scope, question, wait, where, values)
-    stocks = [one for one in question.measures if one.kind in ("stock", "stock_age")]
-    lacking = _lacking(scope, question.measures, where, values)
-    spans = _spans(scope, question, columns, latest, where, values)
-    for one in stocks:
-        found = _stock if one.kind == "stock" else _stock_age
-        columns[one.name] = found(scope, question, one, spans, latest, where, values)
+    scales = _scales(scope, question, where, values)
+    spans = _spans(scope, question, columns, context)
+    for one in measures:
+        if one.kind in ("stock", "stock_age"):
+            found = _stock if one.kind == "stock" else _stock_age
+            columns[one.name] = found(scope, question, one, spans, context)
     return {
-        one.name: _series(scope, question, one, columns[one.name], spans, latest, lacking.get(one.name))
+        one.name: _series(scope, question, one, columns[one.name], spans, context, scales if one.single_scale else {})
         for one in question.measures
     }
-
-
-def followed(scope: Scope) -> Scope:
-    """The cases with next_asked_s: when the same customer next asked for the same service."""
-    own = "PARTITION BY source, customer_id, service ORDER BY asked_s, case_id"
-    return replace(
-        scope, table=f"(SELECT *, LEAD(asked_s) OVER ({own}) AS next_asked_s FROM {scope.table}) AS followed"
-    )
-
-
-def filters(scope: Scope, question: Question) -> tuple[str, dict[str, object]]:
-    """The question's filters as SQL with bound values; columns were checked against the whitelist."""
-    wanted: dict[str, list[str]] = {}
-    for column, value in question.where:
-        wanted.setdefault(column, []).append(value)
-    terms: list[str] = []
-    values: dict[str, object] = {}
-    for column, options in wanted.items():
-        names = []
-        for option in options:
-            key = f"v{len(values)}"
-            values[key] = option
-            names.append(f"${key}")
-        terms.append(f"CAST({column} AS {scope.engine.string}) IN ({', '.join(names)})")
-    return " AND ".join(terms) or "1 = 1", values
-
-
-def _sources(scope: Scope, where: str, values: Mapping[str, object]) -> list[str]:
-    """The sources that the filters leave."""
-    if len(scope.as_of) <= 1:
-        return list(scope.as_of)
-    found = scope.engine.ask(f"SELECT DISTINCT source FROM {scope.table} WHERE {where}", values)
-    return [str(one) for one in found["source"].to_pylist()]
-
-
-def _as_of(scope: Scope) -> str:
-    """SQL: the epoch second up to which a case's source is known, or up to which the case is looked at."""
-    if scope.age:
-        return f"{scope.age[0]}_s + {scope.age[1]}"
-    ends = sorted(set(scope.as_of.values()))
-    if len(ends) <= 1:
-        return str(ends[0] if ends else 0)
-    cases = " ".join(f"WHEN {scope.engine.text(source)} THEN {end}" for source, end in sorted(scope.as_of.items()))
-    return f"CASE source {cases} ELSE 0 END"
 
 
 def period_key(anchor: str, every: Every | None) -> str:
@@ -150,40 +131,8 @@ def _key_of(period: Period, every: Every) -> int:
     return period.start.year * 100 + period.start.month
 
 
-def within(question: Question, anchor: str) -> str:
-    """SQL: the anchor's local day lies in the question's span."""
-    terms = [f"{anchor}_day >= {day_number(question.since)}"] if question.since else []
-    terms += [f"{anchor}_day < {day_number(question.until)}"] if question.until else []
-    return " AND ".join(terms) or "1 = 1"
-
-
 def _by(scope: Scope, question: Question) -> str:
     return question.by if question.by else f"CAST(NULL AS {scope.engine.string})"
-
-
-def fill(sql: str, scope: Scope) -> str:
-    """SQL with {as_of}, {as_of_bus} and {surveyed} put in."""
-    sql = sql.replace("{as_of}", f"({_as_of(scope)})").replace("{as_of_bus}", f"({_as_of_bus(scope)})")
-    return sql.replace("{surveyed}", _surveyed(scope))
-
-
-def _surveyed(scope: Scope) -> str:
-    """SQL: the customer was asked for a rating, or may have been where the source does not record it."""
-    if not scope.surveying:
-        return "resolutions > 0"
-    listed = ", ".join(map(scope.engine.text, scope.surveying))
-    return f"(CASE WHEN source IN ({listed}) THEN surveys > 0 ELSE resolutions > 0 END)"
-
-
-def _as_of_bus(scope: Scope) -> str:
-    """SQL: as_of in the business seconds of the case's calendar."""
-    if scope.age:
-        return "CAST(NULL AS BIGINT)"  # an age is calendar time
-    whens = (
-        f"WHEN source = {scope.engine.text(source)} AND calendar = {scope.engine.text(calendar)} THEN {second}"
-        for (source, calendar), second in sorted(scope.hours.items())
-    )
-    return f"CASE {' '.join(whens)} END" if scope.hours else "CAST(NULL AS BIGINT)"
 
 
 def _aggregate(
@@ -278,35 +227,32 @@ def _reached(one: Measure, found: tuple[float, float, float], n: int, still: int
     return (scaled[0], scaled[1], scaled[2])
 
 
-def _lacking(scope: Scope, measures: Sequence[Measure], where: str, values: Mapping[str, object]) -> dict[str, str]:
-    """Measures that these cases cannot answer at all, and what they lack."""
-    held = {}
-    for needs in {one.needs for one in measures if one.needs}:  # the first case that has it ends the search
-        sql = f"SELECT 1 FROM {scope.table} WHERE ({fill(needs, scope)}) AND {where} LIMIT 1"
-        held[needs] = scope.engine.ask(sql, values).num_rows > 0
-    lacking = {one.name: f"the record holds no {one.lacking}" for one in measures if not held.get(one.needs, True)}
-    rated = [one for one in measures if one.name.startswith("rating_") and one.name not in lacking]
-    if rated:
-        first = scope.engine.ask(f"SELECT scale FROM {scope.table} WHERE scale IS NOT NULL AND {where} LIMIT 1", values)
-        other = f"SELECT 1 FROM {scope.table} WHERE scale <> $first_scale AND {where} LIMIT 1"
-        if scope.engine.ask(other, {**values, "first_scale": first["scale"][0].as_py()}).num_rows:
-            reason = "ratings on several scales are never mixed; choose one with --where scale=NAME"
-            lacking |= dict.fromkeys((one.name for one in rated), reason)
-    return lacking
+def _scales(
+    scope: Scope, question: Question, where: str, values: Mapping[str, object]
+) -> dict[str | None, tuple[str, str]]:
+    """The first and last name of the scales on which each segment was rated; asked for ratings alone."""
+    if not any(one.single_scale for one in question.measures):
+        return {}
+    sql = (
+        f"SELECT {_by(scope, question)} AS segment, MIN(scale) AS first_scale, MAX(scale) AS last_scale "
+        f"FROM {scope.table} WHERE scale IS NOT NULL AND {where} GROUP BY 1"
+    )
+    return {
+        row["segment"]: (row["first_scale"], row["last_scale"]) for row in scope.engine.ask(sql, values).to_pylist()
+    }
 
 
 def _spans(
     scope: Scope,
     question: Question,
     columns: Mapping[str, _Column],
-    latest: int,
-    where: str,
-    values: Mapping[str, object],
+    context: _Context,
 ) -> list[Period | None]:
     """The periods from the first to the last that any measure speaks of, without holes."""
     every = question.every
-    if every is None:
+    if every is None or context.unmatched:
         return [None]
+    where, values, latest = context.where, context.values, context.latest
     keys = {key for column in columns.values() for key, _ in column.n}
     today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(scope.zone)).date()
     if any(one.kind in ("stock", "stock_age") for one in question.measures):
@@ -334,48 +280,43 @@ def _midnight(day: date | None, scope: Scope, latest: int) -> int:
 
 
 def _stock(
-    scope: Scope,
-    question: Question,
-    one: Measure,
-    spans: Sequence[Period | None],
-    latest: int,
-    where: str,
-    values: Mapping[str, object],
+    scope: Scope, question: Question, one: Measure, spans: Sequence[Period | None], context: _Context
 ) -> _Column:
-    """How many cases were open at each period's end: all that had come less all that had gone."""
-    until = f"{day_number(question.until)}" if question.until else None
+    """How many cases were open at each period's end: all that had come less all that had gone.
+
+    A source that is known up to an earlier instant only counts as it stood then.
+    """
+    until, as_of = f"{day_number(question.until)}" if question.until else None, fill("{as_of}", scope)
     counts: dict[tuple[str, str | None], list[tuple[int, int]]] = {}  # source, segment -> (period, how many more)
     gone = {
         what: f"GREATEST(asked_{what}, resolved_{what})" for what in ("day", "month")
     }  # a case closed before it was opened was never open
     for sign, sql, only in (
-        (1, {"day": "asked_day", "month": "asked_month"}, f"asked_s <= {_as_of(scope)}"),
-        (-1, gone, f"closed = 1 AND asked_s <= {_as_of(scope)} AND resolved_s <= {_as_of(scope)}"),
+        (1, {"day": "asked_day", "month": "asked_month"}, f"asked_s <= {as_of}"),
+        (-1, gone, f"closed = 1 AND asked_s <= {as_of} AND resolved_s <= {as_of}"),
     ):
         key = period_key("asked", question.every).replace("asked_day", sql["day"]).replace("asked_month", sql["month"])
         before = f"{sql['day']} < {until}" if until else "1 = 1"
         found = scope.engine.ask(
             f"SELECT source, {_by(scope, question)} AS segment, {key} AS period, COUNT(*) AS n FROM {scope.table} "
-            f"WHERE ({one.population}) AND {only} AND {before} AND {where} GROUP BY 1, 2, 3",
-            values,
+            f"WHERE ({one.population}) AND {only} AND {before} AND {context.where} GROUP BY 1, 2, 3",
+            context.values,
         ).to_pydict()
         for source, segment, period, n in zip(
             *(found[name] for name in ("source", "segment", "period", "n")), strict=True
         ):
             counts.setdefault((str(source), segment), []).append((int(period), sign * int(n)))
-    return _piled_up(scope, question, counts, spans, latest)
+    return _piled_up(question, counts, spans)
 
 
 def _piled_up(
-    scope: Scope,
     question: Question,
     counts: Mapping[tuple[str, str | None], list[tuple[int, int]]],
     spans: Sequence[Period | None],
-    latest: int,
 ) -> _Column:
-    """Comings and goings summed up to each period's end; after a source's last word nothing of it is known."""
+    """Comings and goings summed up to each period's end, or to a source's last word where that is earlier."""
     column = _Column()
-    for (source, segment), changes in counts.items():
+    for (_source, segment), changes in counts.items():
         changes.sort()
         at, total = 0, 0
         for span in spans:
@@ -383,40 +324,35 @@ def _piled_up(
             while at < len(changes) and changes[at][0] <= key:
                 total += changes[at][1]
                 at += 1
-            known = _midnight(span.end if span else question.until, scope, latest) - 1 <= scope.as_of[source]
-            column.n[key, segment] = column.n.get((key, segment), 0) + (total if known else 0)
+            column.n[key, segment] = column.n.get((key, segment), 0) + total
     for group, n in column.n.items():
         column.value[group] = (float(n), *garwood(n))
     return column
 
 
 def _stock_age(
-    scope: Scope,
-    question: Question,
-    one: Measure,
-    spans: Sequence[Period | None],
-    latest: int,
-    where: str,
-    values: Mapping[str, object],
+    scope: Scope, question: Question, one: Measure, spans: Sequence[Period | None], context: _Context
 ) -> _Column:
     """How old the typical case open at each period's end was; the cases are fetched once."""
     ends = {
         _key_of(span, question.every) if span and question.every else 0: _midnight(
-            span.end if span else question.until, scope, latest
+            span.end if span else question.until, scope, context.latest
         )
         for span in spans
     }
     if not ends:
         return _Column()
     listed = ", ".join(f"({key}, CAST({end} AS BIGINT))" for key, end in ends.items())
-    # A source known only up to an earlier second than the period's end is not known to be open then.
+    # A source that is known up to an earlier second is taken as it stood then.
+    as_of = fill("{as_of}", scope)
     sql = (
-        f"SELECT period, segment, (LEAST(ends_s, {latest}) - asked_s) * 2 AS coded FROM ("
-        f"SELECT {_by(scope, question)} AS segment, asked_s, CASE WHEN closed = 0 THEN {NEVER} ELSE resolved_s END AS gone, "
-        f"{_as_of(scope)} AS known FROM {scope.table} WHERE ({one.population}) AND {where}) AS lying "
-        f"JOIN (VALUES {listed}) AS spans(period, ends_s) ON asked_s < ends_s AND gone >= ends_s AND known >= ends_s - 1"
+        f"SELECT period, segment, (LEAST(ends_s, known) - asked_s) * 2 AS coded FROM ("
+        f"SELECT {_by(scope, question)} AS segment, asked_s, {as_of} AS known, "
+        f"CASE WHEN closed = 0 OR resolved_s > {as_of} THEN {NEVER} ELSE resolved_s END AS gone FROM {scope.table} "
+        f"WHERE ({one.population}) AND asked_s <= {as_of} AND {context.where}) AS lying "
+        f"JOIN (VALUES {listed}) AS spans(period, ends_s) ON asked_s < ends_s AND gone >= ends_s"
     )
-    column = _quantiles(scope, sql, [one], values)[one.name]
+    column = _quantiles(scope, sql, [one], context.values)[one.name]
     column.open.clear()  # all of them are
     return column
 
@@ -427,34 +363,89 @@ def _series(
     one: Measure,
     column: _Column,
     spans: Sequence[Period | None],
-    latest: int,
-    lacking: str | None,
+    context: _Context,
+    scales: Mapping[str | None, tuple[str, str]],
 ) -> Series:
     """Lay the numbers out over all periods and segments; what cannot be said is said to be so."""
-    segments: list[str | None] = sorted(
-        {segment for _, segment in column.n}, key=lambda name: (name is None, name or "")
-    )
-    if not segments and question.by is None:
+    told = {segment for _, segment in column.n}
+    told |= {segment for segment, sources in context.sources.items() if context.coverage.reason(one, sources)}
+    segments = sorted(told, key=lambda name: (name is None, name or ""))
+    if not segments and (question.by is None or context.unmatched):
         segments = [None]
     rows: dict[str, list[Any]] = {
-        name: [] for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high")
+        name: [] for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high", "remark")
     }
     for segment in segments:
+        known = context.known(scope, one, segment)
+        lacking = context.coverage.reason(one, context.sources.get(segment, ()))
+        reason = context.unmatched or lacking or _mixed(scales.get(segment))
         for span in spans:
             key = (_key_of(span, question.every) if span and question.every else 0, segment)
             n = column.n.get(key, 0)
-            value, low, high = _judged(one, column.value.get(key), n, lacking)
-            ended = span is None or _midnight(span.end, scope, latest) <= latest
-            cells = (span, segment, ended, n, column.count.get(key), column.open.get(key), value, low, high)
+            beyond = _beyond_record(scope, one, span, n, context.able(one, segment))
+            value, low, high = _judged(one, column.value.get(key), n, reason or beyond)
+            ended = span is None or _midnight(span.end, scope, known) <= known
+            remark = (
+                "" if isinstance(value, NotComputed) else _remark(scope, question, one, span, segment, context, scales)
+            )
+            cells = (
+                span, segment, ended, 0 if beyond else n, column.count.get(key), column.open.get(key), value, low, high, remark,
+            )  # fmt: skip
             for name, cell in zip(rows, cells, strict=True):
                 rows[name].append(cell)
     columns = {name: tuple(cells) for name, cells in rows.items()}
-    return Series(one, question, scope.zone, latest, scope.log_version, **columns)
+    return Series(one, question, scope.zone, context.latest, scope.log_version, **columns)
 
 
-def _judged(
-    one: Measure, found: tuple[Value, Value, Value] | None, n: int, lacking: str | None
-) -> tuple[Value, Value, Value]:
+def _mixed(scales: tuple[str, str] | None) -> str:
+    if scales is None or scales[0] == scales[1]:
+        return ""
+    return "ratings on several scales are never mixed; choose one with --where scale=NAME"
+
+
+def _beyond_record(scope: Scope, one: Measure, span: Period | None, n: int, sources: Sequence[str]) -> str:
+    """A period before the first word of all its sources, or after their last: nothing is known of it, so 0 would be wrong."""
+    stock = one.kind in ("stock", "stock_age")
+    if span is None or not sources or (n and not stock):
+        return ""
+    begins, ends = (
+        min(scope.begins.get(source, 0) for source in sources),
+        max(scope.as_of[source] for source in sources),
+    )
+    if _midnight(span.end, scope, begins) <= begins:
+        return f"the record begins on {_day(scope, begins)}"
+    if one.anchor != "due" and _midnight(span.start, scope, ends) > ends:
+        return f"known up to {_day(scope, ends)}"
+    return ""
+
+
+def _day(scope: Scope, second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(scope.zone)).date()}"
+
+
+def _remark(
+    scope: Scope,
+    question: Question,
+    one: Measure,
+    span: Period | None,
+    segment: str | None,
+    context: _Context,
+    scales: Mapping[str | None, tuple[str, str]],
+) -> str:
+    """What to know of a number that several sources make up, or whose neighbours are on another scale."""
+    parts = [context.coverage.remark(one, context.sources.get(segment, ()))]
+    if one.kind in ("count", "stock", "stock_age") and one.anchor != "due":
+        known = context.known(scope, one, segment)
+        end = min(_midnight(span.end if span else question.until, scope, known) - 1, known)
+        early = [source for source in context.able(one, segment) if scope.as_of[source] < end]
+        word = "known up to" if one.kind == "count" else "as of"
+        parts += [f"{source} {word} {_day(scope, scope.as_of[source])}" for source in early]
+    if len(set(scales.values())) > 1 and segment in scales:
+        parts.append(f"scale {scales[segment][0]}")
+    return "; ".join(filter(None, parts))
+
+
+def _judged(one: Measure, found: tuple[Value, Value, Value] | None, n: int, lacking: str) -> tuple[Value, Value, Value]:
     """The number with its interval, or why there is none."""
     if lacking:
         reason = NotComputed(lacking)
@@ -463,28 +454,3 @@ def _judged(
     else:
         return found or (0.0, *garwood(0))
     return (reason, reason, reason)
-
-
-def scope_of(
-    engine: Engine,
-    table: str,
-    zone: str,
-    log_version: int,
-    as_of: Callable[[], Mapping[str, int]] | None = None,
-    calendars: Calendars | None = None,
-) -> Scope:
-    """The cases in `table`, each source known up to its latest moment."""
-    surveying: tuple[str, ...] = ()
-    if as_of is not None:
-        ends = dict(as_of())
-    else:
-        sql = f"SELECT source, MAX(last_s) AS last_s, MAX(surveys) AS surveys FROM {table} GROUP BY source"
-        found = engine.ask(sql).to_pylist()
-        ends = {str(one["source"]): int(one["last_s"]) for one in found}
-        surveying = tuple(sorted(str(one["source"]) for one in found if one["surveys"]))
-    hours = {
-        (source, calendar.name): int(Clock(calendar, *span_of_days(end, end)).at(np.array([end]))[0])
-        for calendar in (calendars.all if calendars else ())
-        for source, end in ends.items()
-    }
-    return Scope(engine, table, zone, ends, log_version, hours, surveying)

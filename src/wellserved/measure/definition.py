@@ -37,6 +37,8 @@ class Measure:
     quantile: float = 0.5  # wait and stock_age
     needs: str = ""  # SQL: a source in which no case has this cannot answer
     lacking: str = ""  # what such a source lacks, in words
+    relies_on: tuple[str, ...] = ()  # kinds of moment without which a source cannot answer, whatever else it tells
+    single_scale: bool = False  # ratings on several scales are refused
     exclusions: str = "none"
     clock: str = "calendar"
     minimum_n: int = 10

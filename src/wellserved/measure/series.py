@@ -53,6 +53,7 @@ class Series:
     value: tuple[Value, ...]  # in the measure's unit
     low: tuple[Value, ...]  # 95% interval
     high: tuple[Value, ...]
+    remark: tuple[str, ...]  # what to know of the number: a source left out, or known to an earlier day; empty: nothing
 
     def __len__(self) -> int:
         return len(self.n)
@@ -66,7 +67,7 @@ class Series:
         """Some of the rows, in the order given."""
         columns: dict[str, Any] = {
             name: tuple(getattr(self, name)[index] for index in keep)
-            for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high")
+            for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high", "remark")
         }
         return replace(self, **columns)
 
@@ -100,6 +101,7 @@ def rows(series: Series) -> list[dict[str, object]]:
         period = series.periods[index]
         notes = [] if series.over[index] else ["period not over"]
         notes += [value.reason] if isinstance(value, NotComputed) else []
+        notes += [series.remark[index]] if series.remark[index] else []
         notes += (
             [f"upper bound {high.reason}"]
             if isinstance(high, NotComputed) and not isinstance(value, NotComputed)

@@ -16,8 +16,8 @@ from wellserved.calendar import Calendars
 from wellserved.cases import timed
 from wellserved.engine.duckdb import DuckDB, ask, text
 from wellserved.errors import RequestError
-from wellserved.measure.ask import Scope, fill
 from wellserved.measure.clocks import Definition
+from wellserved.measure.scope import Scope, fill
 
 CASE = "PARTITION BY source, case_id"
 

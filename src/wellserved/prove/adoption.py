@@ -11,7 +11,7 @@ import numpy as np
 from wellserved.engine.duckdb import name as quoted
 from wellserved.errors import RequestError
 from wellserved.measure import Measure, Question, Scope
-from wellserved.measure.ask import filters
+from wellserved.measure.scope import filters
 from wellserved.prove.model import Floats
 from wellserved.prove.observe import Looking, Seen, observe
 from wellserved.prove.staggered import Adopted, staggered

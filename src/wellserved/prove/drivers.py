@@ -18,8 +18,8 @@ from scipy import linalg, optimize, special
 from wellserved.engine.duckdb import name
 from wellserved.errors import RequestError
 from wellserved.measure import Question, Scope
-from wellserved.measure.ask import filters
 from wellserved.measure.interval import Z
+from wellserved.measure.scope import filters
 from wellserved.prove.model import Floats
 
 MOST = 12  # drivers up to which all orders are gone through; beyond, relative weights

@@ -10,7 +10,7 @@ from scipy import special
 from wellserved.engine.duckdb import ask, name
 from wellserved.errors import RequestError
 from wellserved.measure import Question
-from wellserved.measure.ask import filters
+from wellserved.measure.scope import filters
 from wellserved.measure.timeline import Moments
 from wellserved.prove.agreement import usual_scale
 

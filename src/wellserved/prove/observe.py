@@ -24,8 +24,9 @@ from wellserved.cases.fold import FOLDED_FROM
 from wellserved.engine.duckdb import DuckDB, name
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
-from wellserved.measure.ask import fill, filters, period_key, period_start, within
+from wellserved.measure.ask import period_key, period_start
 from wellserved.measure.interval import Waits, coded_quantile
+from wellserved.measure.scope import fill, filters, within
 from wellserved.measure.waits import NEVER, of_groups
 from wellserved.moments import Every, NotComputed, Period, day_number, periods_between
 from wellserved.prove.response import Family, Observed, density_at

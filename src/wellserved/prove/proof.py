@@ -12,8 +12,8 @@ import numpy as np
 from wellserved.engine.duckdb import name as quoted
 from wellserved.errors import RequestError
 from wellserved.measure import Measure, Question
-from wellserved.measure.ask import filters
 from wellserved.measure.definition import Better
+from wellserved.measure.scope import filters
 from wellserved.moments import SEGMENTS, Every
 from wellserved.prove import checks
 from wellserved.prove.guards import Guarded, Guardrail, guard, wanted

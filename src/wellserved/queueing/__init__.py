@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from wellserved.errors import RequestError
 from wellserved.measure import Question, Scope
-from wellserved.measure.ask import fill, filters, within
 from wellserved.measure.interval import wilson
+from wellserved.measure.scope import fill, filters, within
 from wellserved.moments import NotComputed
 from wellserved.queueing.incidence import Incidence, incidence
 

@@ -1,0 +1,102 @@
+"""Which sources can answer a measure, and why the others cannot.
+
+A source whose export never says that a case was reopened does not show that none was. Beside another source that
+records it, its cases would count as never reopened; so they are left out of that measure, and the answer says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from wellserved.measure.definition import Measure
+from wellserved.measure.scope import Scope, fill, filters
+from wellserved.measure.series import Question
+
+NAMELESS = ("customer_id", "account_id", "person_id")  # whose values a message does not spell out
+CHOICES = 3  # names offered in place of one that matches nothing
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The sources that a question is about, and what each cannot answer."""
+
+    sources: tuple[str, ...]  # that have cases among those asked about
+    gaps: Mapping[str, Mapping[str, str]]  # measure -> source -> why it cannot answer
+
+    def reason(self, measure: Measure, sources: Sequence[str]) -> str:
+        """Why none of these sources can answer a measure; empty: at least one can, or there are none."""
+        gaps = self.gaps.get(measure.name, {})
+        if not sources or not set(sources) <= set(gaps):
+            return ""
+        reasons = {gaps[name]: None for name in sources}
+        return next(iter(reasons)) if len(reasons) == 1 else "; ".join(f"{name}: {gaps[name]}" for name in sources)
+
+    def remark(self, measure: Measure, sources: Sequence[str]) -> str:
+        """What an answer over some sources leaves out, in words; empty: nothing."""
+        gaps = self.gaps.get(measure.name, {})
+        return "; ".join(f"without {name}: {gaps[name]}" for name in sources if name in gaps)
+
+
+def coverage_of(scope: Scope, measures: Sequence[Measure], sources: Sequence[str]) -> Coverage:
+    """Ask each source once for what each measure needs; the first case that has it ends the search."""
+    held: dict[tuple[str, str], bool] = {}
+    gaps: dict[str, dict[str, str]] = {}
+    for measure in measures:
+        for source in sources:
+            cannot = scope.cannot.get(source, {})
+            reason = next((cannot[kind] for kind in measure.relies_on if kind in cannot), "")
+            if not reason and measure.needs:
+                if (source, measure.needs) not in held:
+                    held[source, measure.needs] = _holds(scope, measure.needs, source)
+                reason = "" if held[source, measure.needs] else f"the record holds no {measure.lacking}"
+            if reason:
+                gaps.setdefault(measure.name, {})[source] = reason
+    return Coverage(tuple(sources), gaps)
+
+
+def _holds(scope: Scope, needs: str, source: str) -> bool:
+    only = "" if len(scope.as_of) <= 1 else f" AND source = {scope.engine.text(source)}"
+    return bool(scope.engine.ask(f"SELECT 1 FROM {scope.table} WHERE ({fill(needs, scope)}){only} LIMIT 1").num_rows)
+
+
+def covered(scope: Scope, measure: Measure, coverage: Coverage) -> Measure:
+    """The measure over the cases of those sources alone that can answer it."""
+    gaps = coverage.gaps.get(measure.name, {})
+    if not gaps or not set(gaps) < set(coverage.sources):
+        return measure
+    others = f"source NOT IN ({', '.join(map(scope.engine.text, sorted(gaps)))})"
+    if measure.kind == "wait":
+        return replace(measure, event=f"({measure.event}) AND {others}", waiting=f"({measure.waiting}) AND {others}")
+    return replace(measure, population=f"({measure.population}) AND {others}")
+
+
+def unmatched(scope: Scope, question: Question) -> str:
+    """Why no case matches the question's filters, with the nearest names; empty: some case does."""
+    where, values = filters(scope, question)
+    if not question.where or scope.engine.ask(f"SELECT 1 FROM {scope.table} WHERE {where} LIMIT 1", values).num_rows:
+        return ""
+    columns = dict.fromkeys(column for column, _ in question.where)
+    missing = [reason for column in columns if (reason := _unknown(scope, question, column))]
+    together = " and ".join(f"{column} {value!r}" for column, value in question.where)
+    return " ".join(missing) or f"No case has {together} together."
+
+
+def _unknown(scope: Scope, question: Question, column: str) -> str:
+    """That no case has any of the values asked for in one column, and which values come near; empty: some case has."""
+    values = [value for name, value in question.where if name == column]
+    listed = scope.engine.ask(f"SELECT DISTINCT CAST({column} AS {scope.engine.string}) AS v FROM {scope.table}")
+    names = sorted(name for name in listed["v"].to_pylist() if name is not None)
+    if set(names) & set(values):
+        return ""
+    said = f"No case has {column} {' or '.join(map(repr, values))}."
+    if column in NAMELESS or not names:
+        return said
+    folded = {name.casefold(): name for name in names}
+    near = [folded[name] for value in values for name in get_close_matches(value.casefold(), folded, CHOICES, 0.4)]
+    return f"{said} The nearest: {', '.join(dict.fromkeys(near))}." if near else f"{said} {_some(column, names)}"
+
+
+def _some(column: str, names: Sequence[str]) -> str:
+    return f"There {'is' if len(names) == 1 else 'are'} {', '.join(names[:CHOICES])}{' ...' if len(names) > CHOICES else ''}."

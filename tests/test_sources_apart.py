@@ -1,0 +1,179 @@
+"""A newer source, or one shared line, changes no number of another; a mixed answer says what it mixes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from wellserved.actions import ask_measures, import_file, opened
+from wellserved.mapping import parse_mapping
+from wellserved.measure import MEASURES, Question, Series, answer, find_measure, rows
+from wellserved.moments import NotComputed
+from wellserved.workspace import Workspace, create_workspace
+
+UNKNOWN = ("known up to", "the record begins", "no cases")
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+KINDS = ("chased", "assigned", "replied", "reopened", "resolved", "complained", "returned", "paused", "resumed")
+MOMENT = '[[moment]]\nkind = "{kind}"\nat = "at"\nref = "row"\nwhen = {{ column = "kind", is = ["{kind}"] }}\n'
+RATED = '[[moment]]\nkind = "rated"\nat = "at"\nscore = "score"\nscale = "{scale}"\nwhen = {{ column = "kind", is = ["rated"] }}\n'
+PROMISED = '[[moment]]\nkind = "promised"\nat = "at"\ndue = "due"\nwhen = {{ column = "kind", is = ["promised"] }}\n'
+
+
+def mapping_text(name: str, kinds: Sequence[str], scale: str) -> str:
+    head = f'name = "{name}"\ncase = "case"\n[columns]\nteam = "team"\ncustomer_id = "customer"\nservice = "service"\n'
+    body = "".join(MOMENT.format(kind=kind) for kind in ("asked", *kinds))
+    return head + body + RATED.format(scale=scale) + PROMISED.format()
+
+
+def import_rows(workspace: Workspace, name: str, lines: Sequence[str], mapping: str) -> None:
+    file = workspace.folder.parent / f"{name}.csv"
+    file.write_text("row,case,at,kind,team,customer,service,score,due\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    import_file(workspace, file, parse_mapping(mapping, name), now=NOW)
+
+
+def random_rows(seed: int, start: datetime, days: int, kinds: Sequence[str], scores: tuple[int, int]) -> list[str]:
+    """Cases of a source that stops at a day of its own, some of them still open then."""
+    draw = random.Random(seed)
+    lines: list[str] = []
+    for case in range(120):
+        asked = start + timedelta(hours=draw.randrange(days * 24))
+        team, customer = f"team {draw.randrange(3)}", f"customer {draw.randrange(40)}"
+
+        def line(kind: str, hours: float, score: object = "", due: object = "", *, case: int = case) -> None:
+            at = asked + timedelta(hours=hours)  # noqa: B023 - called within this round of the loop
+            if at <= start + timedelta(days=days):
+                cells = (len(lines), f"C{case}", f"{at:%Y-%m-%d %H:%M:%S}", kind, team, customer, "repairs", score, due)  # noqa: B023
+                lines.append(",".join(map(str, cells)))
+
+        line("asked", 0)
+        line("promised", 0, due=f"{asked + timedelta(days=draw.randrange(1, 9)):%Y-%m-%d %H:%M:%S}")
+        for kind in draw.sample(list(kinds), min(len(kinds), 4)):
+            line(kind, draw.randrange(1, 400))
+        if draw.random() < 0.8:
+            line("resolved", draw.randrange(1, 500))
+        if draw.random() < 0.5:
+            line("rated", 501, score=draw.randint(*scores))
+    return lines
+
+
+def numbers(series: Series, segment: str | None) -> dict[object, object]:
+    """What the rows of one segment say of each period of which anything is known."""
+    part = series.only(segment)
+    said = zip(part.over, part.n, part.count, part.open, part.value, part.low, part.high, strict=True)
+    computed = {
+        period: row for period, row in zip(part.periods, said, strict=True) if not isinstance(row[4], NotComputed)
+    }
+    reasons = {value.reason for value in part.value if isinstance(value, NotComputed)}
+    return computed or {"reasons": {reason for reason in reasons if not reason.startswith(UNKNOWN)}}
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
+    """Two sources: an older one that records less, on another scale; each alone, and both together."""
+    old = (
+        random_rows(1, datetime(2026, 1, 1), 70, ("replied", "chased"), (1, 5)),
+        mapping_text("old", ("replied", "chased", "resolved"), "csat5"),
+    )
+    new = (random_rows(2, datetime(2026, 2, 10), 100, KINDS, (0, 10)), mapping_text("new", KINDS, "nps10"))
+    workspaces = {}
+    for name, sources in (("old", {"old": old}), ("new", {"new": new}), ("both", {"old": old, "new": new})):
+        workspaces[name] = create_workspace(tmp_path_factory.mktemp(name) / "home", "Europe/Berlin")
+        for source, (lines, mapping) in sources.items():
+            import_rows(workspaces[name], source, lines, mapping)
+    return workspaces
+
+
+@pytest.mark.parametrize("every", [None, "month", "week"])
+@pytest.mark.parametrize("source", ["old", "new"])
+def test_adding_a_source_changes_no_number_of_another(
+    apart: dict[str, Workspace], source: str, every: str | None
+) -> None:
+    question = Question(MEASURES, every=every)  # type: ignore[arg-type]
+    with opened(apart[source]) as scope:
+        alone = answer(scope, question)
+    with opened(apart["both"]) as scope:
+        filtered = answer(scope, replace(question, where=(("source", source),)))
+        split = answer(scope, replace(question, by="source"))
+    for measure in MEASURES:
+        assert numbers(filtered[measure.name], None) == numbers(alone[measure.name], None), measure.name
+        whole, part = numbers(alone[measure.name], None), numbers(split[measure.name], source)
+        later = part.keys() - whole.keys()  # nothing runs then, by what is known now
+        assert {key: part[key] for key in part if key not in later} == whole, measure.name
+        assert not later or measure.name == "promise_running"
+
+
+def test_of_a_period_after_a_sources_last_word_nothing_is_said(apart: dict[str, Workspace]) -> None:
+    measures = tuple(find_measure(name) for name in ("asked", "still_open", "open_age"))
+    with opened(apart["both"]) as scope:
+        answers = answer(scope, Question(measures, by="source", every="month"))
+    for series in answers.values():
+        part = series.only("old")
+        said = {period.label: value for period, value in zip(part.periods, part.value, strict=True) if period}
+        assert isinstance(said["2026-03"], float)
+        assert said["2026-04"] == NotComputed("known up to 2026-03-12")
+
+
+def two_sources(folder: Path) -> Workspace:
+    """Two cases open until 8 January; in March one unrelated case, which another source closed."""
+    workspace = create_workspace(folder / "home", "UTC")
+    mapping = mapping_text("a", ("resolved",), "csat5")
+    first = ["1,A1,2026-01-02 09:00:00,asked,A,x,s,,", "2,A2,2026-01-05 09:00:00,asked,A,y,s,,",
+             "3,A3,2026-01-05 10:00:00,asked,A,y,s,,", "4,A3,2026-01-08 09:00:00,resolved,A,y,s,,"]  # fmt: skip
+    import_rows(workspace, "a", first, mapping)
+    second = ["1,B1,2026-03-01 09:00:00,asked,B,z,s,,", "2,B1,2026-03-02 09:00:00,resolved,B,z,s,,"]
+    import_rows(workspace, "b", second, mapping_text("b", ("resolved",), "csat5"))
+    return workspace
+
+
+def test_open_cases_of_an_older_source_are_still_open(tmp_path: Path) -> None:
+    workspace = two_sources(tmp_path)
+    still_open, age = find_measure("still_open"), replace(find_measure("open_age"), minimum_n=1)
+    (series,) = ask_measures(workspace, Question((still_open,)))
+    assert (series.n, series.value) == ((2,), (2.0,))
+    assert rows(series)[0]["note"] == "a as of 2026-01-08"
+    (series,) = ask_measures(workspace, Question((still_open,), every="month"))
+    assert series.value == (2.0, 2.0, 2.0)
+    assert series.remark == ("a as of 2026-01-08",) * 3
+    (series,) = ask_measures(workspace, Question((age,)))  # 6 and 3 days old on 8 January at 9; of two the lower
+    assert (series.n, series.value) == ((2,), (3.0,))
+    assert series.remark == ("a as of 2026-01-08",)
+
+
+def test_counts_say_which_source_had_ended(tmp_path: Path) -> None:
+    (series,) = ask_measures(two_sources(tmp_path), Question((find_measure("asked"),), every="month"))
+    assert series.n == (3, 0, 1)
+    assert series.remark == ("a known up to 2026-01-08",) * 3
+
+
+def test_a_source_that_does_not_record_a_thing_is_left_out_of_its_share(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    asked = [f"{case},C{case},2026-01-02 09:00:00,asked,A,x{case},s,," for case in range(20)]
+    import_rows(workspace, "silent", asked, mapping_text("silent", (), "csat5"))
+    complained = [f"{100 + case},C{case},2026-01-03 09:00:00,complained,A,x{case},s,," for case in range(5)]
+    import_rows(workspace, "told", [*asked, *complained], mapping_text("told", ("complained",), "csat5"))
+    measure = find_measure("complaint_rate")
+    (series,) = ask_measures(workspace, Question((measure,)))
+    assert (series.count, series.n) == ((5,), (20,))  # not 5 of 40
+    assert series.remark == ("without silent: the record holds no complaints",)
+    (series,) = ask_measures(workspace, Question((measure,), by="source"))
+    assert dict(zip(series.segments, series.value, strict=True)) == {
+        "silent": NotComputed("the record holds no complaints"),
+        "told": 0.25,
+    }
+
+
+def test_a_filter_that_matches_nothing_says_so_with_the_nearest_names(tmp_path: Path) -> None:
+    workspace = two_sources(tmp_path)
+    measures = tuple(find_measure(name) for name in ("asked", "still_open", "time_to_resolution"))
+    for every in (None, "month"):
+        for series in ask_measures(workspace, Question(measures, every=every, where=(("source", "aa"),))):  # type: ignore[arg-type]
+            assert series.value == (NotComputed("No case has source 'aa'. The nearest: a."),)
+    (series,) = ask_measures(workspace, Question(measures[:1], by="team", where=(("team", "A"), ("source", "b"))))
+    assert series.value == (NotComputed("No case has team 'A' and source 'b' together."),)
+    (series,) = ask_measures(workspace, Question(measures[:1], where=(("customer_id", "xx"),)))
+    assert series.value == (NotComputed("No case has customer_id 'xx'."),)
