@@ -23,6 +23,8 @@ from wellserved.log import Receipt
 from wellserved.mapping import Mapping, recognise
 from wellserved.measure import Question, Scope, Series, answer, find_measure, scope_of
 from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
+from wellserved.measure.coverage import unmatched
+from wellserved.measure.scope import filters
 from wellserved.measure.timeline import Difference, Explained, Moments, compare, explain, moments_of, with_clock
 from wellserved.moments import Every, day_of, periods_between
 from wellserved.prove import Asked, Guardrail, Looking, Plan, Proof, Seen, observe, prove
@@ -409,8 +411,16 @@ def explore_change(workspace: Workspace, one: Improvement, span: Span, told: Pro
     with opened(workspace, told, moments=True) as scope:
         _known_cases(scope, one)
         told("Comparing before and after", 0, 0)
-        proof = prove(_looking(workspace, scope, one, span), _asked(one, Plan("once"), others), told)
-    return proof, (EXPLORED,)
+        looking = _looking(workspace, scope, one, span)
+        proof = prove(looking, _asked(one, Plan("once"), others), told)
+    return proof, (EXPLORED, *_left_out(looking))
+
+
+def _left_out(looking: Looking) -> tuple[str, ...]:
+    """Which sources take no part in a proof, and why."""
+    return tuple(
+        f"Without {source}, which is known up to {day} alone." for source, day in sorted(looking.ended.items())
+    )
 
 
 EXPLORED = (
@@ -452,7 +462,7 @@ def prove_improvement(
         if declared
         else (f"Exploration: a window from {span[0] or 'the start'} to {span[1] or 'now'} was not declared.",)
     )
-    return proof, (*window, *_history(record))
+    return proof, (*window, *_left_out(looking), *_history(record))
 
 
 def _same(facts: dict[str, Any], one: Improvement) -> bool:
@@ -546,7 +556,7 @@ def find_shift(
     """When a measure shifted, if nobody declared a change; every case at the same age."""
     measure = find_measure(called)
     with opened(workspace, told, moments=True) as scope:
-        first, last = _known_days(scope)
+        first, last = _known_days(scope, where)
         middle = (span[0] or first) + ((span[1] or last) - (span[0] or first)) // 2
         told("Looking for a shift", 0, 0)
         seen = observe(Looking(scope, "moments", opening_hours(workspace), middle, every, *span), measure, where)
@@ -555,9 +565,14 @@ def find_shift(
     return shifted(seen, every)
 
 
-def _known_days(scope: Scope) -> tuple[date, date]:
-    found = scope.engine.ask(f"SELECT MIN(asked_day) AS first, MAX(asked_day) AS last FROM {scope.table}")
-    return day_of(int(found["first"][0].as_py())), day_of(int(found["last"][0].as_py()))
+def _known_days(scope: Scope, where: tuple[tuple[str, str], ...]) -> tuple[date, date]:
+    only, values = filters(scope, Question((), where=where))
+    days = scope.engine.ask(
+        f"SELECT MIN(asked_day) AS first, MAX(asked_day) AS last FROM {scope.table} WHERE {only}", values
+    )
+    if days["first"][0].as_py() is None:
+        raise RequestError(unmatched(scope, Question((), where=where)) or "There are no cases.", "Correct --where.")
+    return day_of(int(days["first"][0].as_py())), day_of(int(days["last"][0].as_py()))
 
 
 def prove_adoption(

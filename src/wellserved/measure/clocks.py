@@ -17,6 +17,7 @@ from wellserved.measure.definition import Measure
 Runs = Literal["calendar", "business", "business of the stop"]
 PAUSED, HELD, CLOSED = 1, 2, 3  # states of a case
 _STATES = {PAUSED: "waits for the customer", HELD: "waits for a third party", CLOSED: "closed before a reopening"}
+_TOLD_BY = {PAUSED: "paused", HELD: "held", CLOSED: "reopened"}
 _RUNS = {
     "calendar": "around the clock",
     "business": "in the opening hours of whoever has the case",
@@ -40,6 +41,12 @@ class Definition:
     after_opening: bool = False  # a stop at the very second of the start does not count
     period: Literal["asked", "stopped"] = "asked"
     source: str = "own definition"
+
+    @property
+    def relies_on(self) -> tuple[str, ...]:
+        """Moments that a source has to tell for this rule to be worked out: its stops, and where the clock stands still."""
+        first = ("first_resolved",) if self.which == "first" and "resolved" in self.stops else ()
+        return (*first, *self.stops[:1], *(_TOLD_BY[state] for state in self.halts))
 
     def words(self) -> dict[str, str]:
         """The rule in words."""
@@ -155,6 +162,7 @@ def as_measure(one: Definition, measure: Measure) -> Measure:
         since="({as_of} - clock_secs)",
         needs="clock_ended IS NOT NULL",
         lacking=f"moments that {one.house}'s rule counts",
+        relies_on=one.relies_on,
         counted="cases that the rule counts",
         formula=f"{measure.quantile:.0%} of waits by {one.house}'s rule ({one.word}): {rule}",
         exclusions="cases that the rule leaves out",

@@ -37,7 +37,9 @@ class Measure:
     quantile: float = 0.5  # wait and stock_age
     needs: str = ""  # SQL: a source in which no case has this cannot answer
     lacking: str = ""  # what such a source lacks, in words
-    relies_on: tuple[str, ...] = ()  # kinds of moment without which a source cannot answer, whatever else it tells
+    relies_on: tuple[
+        str, ...
+    ] = ()  # kinds of moment, or moments.FIRST_RESOLVED: a source that cannot tell one cannot answer
     single_scale: bool = False  # ratings on several scales are refused
     exclusions: str = "none"
     clock: str = "calendar"
@@ -56,6 +58,14 @@ ALL = "1 = 1"  # every case has a first ask
 SETTLED = "merged = 0 AND (closed = 0 OR resolved_unknown = 0)"
 WILSON = "Wilson 1927 interval"
 WAIT_SOURCE = "Kaplan and Meier 1958; interval by Greenwood on log-log scale, or by order statistics where no open case intervenes"
+
+
+_RECORDED = {
+    "reply": ("replied",),
+    "handover": ("handed_over",),
+    "resolution": ("first_resolved", "resolved"),
+    "full": ("resolved",),
+}  # what ends a wait: the moments that a source has to tell
 
 
 def wait(
@@ -89,6 +99,7 @@ def wait(
         quantile=quantile,
         needs=f"{end} IS NOT NULL",
         lacking=f"{lacking}, or no opening hours (calendars.toml)" if business else lacking,
+        relies_on=_RECORDED[which],
         exclusions=f"cases {what} before they were opened; cases closed without being {what}, or at an unknown time",
         clock="business" if business else "calendar",
         source=WAIT_SOURCE,
@@ -121,6 +132,7 @@ def work(name: str, question: str, held_counts: bool, what: str, business: bool 
         counted="cases resolved for good by now, and cases still open",
         formula=f"median of {what}; open cases counted with what they have so far",
         needs="paused_secs + held_secs + gap_secs > 0" + (" AND calendar IS NOT NULL" if business else ""),
+        relies_on=("resolved",),
         lacking="pauses, holds or reopenings" + (", or no opening hours (calendars.toml)" if business else ""),
         exclusions="abandoned cases; cases resolved before they were opened, or at an unknown time",
         clock="business" if business else "calendar",
@@ -148,6 +160,7 @@ def halt(name: str, question: str, which: str, state: int, better: Better, what:
         formula=f"median of the sum of a case's {what}; open cases counted with what they have so far",
         needs=f"{which}_secs > 0",
         lacking=what,
+        relies_on=(which, "resolved"),
         exclusions="cases without any",
         source=WAIT_SOURCE,
     )
@@ -175,6 +188,7 @@ def turn(name: str, question: str, business: bool = False) -> Measure:
         counted="cases in which the customer wrote again after the first reply",
         formula="median of a case's longest wait from such a word (the first since the last reply) to the next reply by a person; a word without an answer in an open case is still waiting",
         needs=f"{longest} IS NOT NULL",
+        relies_on=("replied",),
         lacking="replies to further words of the customer"
         + (", or no opening hours (calendars.toml)" if business else ""),
         exclusions="words that no reply followed before the case was closed",

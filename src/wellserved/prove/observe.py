@@ -21,17 +21,20 @@ import pyarrow as pa
 from wellserved.calendar import Calendars
 from wellserved.cases import fold_into
 from wellserved.cases.fold import FOLDED_FROM
-from wellserved.engine.duckdb import DuckDB, name
+from wellserved.engine.duckdb import DuckDB, name, text
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
 from wellserved.measure.ask import period_key, period_start
+from wellserved.measure.coverage import coverage_of
 from wellserved.measure.interval import Waits, coded_quantile
-from wellserved.measure.scope import fill, filters, within
+from wellserved.measure.scope import fill, filters, sources_of, within
 from wellserved.measure.waits import NEVER, of_groups
 from wellserved.moments import Every, NotComputed, Period, day_number, periods_between
 from wellserved.prove.response import Family, Observed, density_at
 
+Where = tuple[tuple[str, str], ...]
 DAY = 86_400
+FEW = 0.05  # of all cases: a source with fewer that ends early does not cut the record of the others short
 STORY = 0.9  # the age at which so many cases have had their last word is the age they are looked at
 WHOLE = 0.98  # the same for waits that add up, of which an open case may have little so far
 UNKNOWN = 1 - WHOLE  # of the cases, still open with less than the level: with more nothing is said
@@ -73,6 +76,8 @@ class Looking:
     until: date | None = None
     hurried: bool = True  # an age is never more than half of the time since the change; else what is too young waits
     young: dict[tuple[str, int], Scope] = field(default_factory=dict)  # cases at their age, folded once
+    ended: dict[str, date] = field(default_factory=dict)  # sources left out -> the day up to which each is known
+    ends: dict[Where, int] = field(default_factory=dict)  # filters -> epoch second up to which their sources are known
 
     def __post_init__(self) -> None:
         if not isinstance(self.scope.engine, DuckDB):
@@ -82,12 +87,41 @@ class Looking:
                 f"The change, {self.change}, lies outside the window.", "Give --since before it and --until after it."
             )
         self.db = self.scope.engine.db
+        if len(self.scope.as_of) > 1:
+            self._leave_out_ended()
 
-    def known_until(self, where: tuple[tuple[str, str], ...]) -> datetime:
+    def _leave_out_ended(self) -> None:
+        """Leave out the sources that can say nothing of the time since the change, or next to nothing and end early.
+
+        Their cases would stand before the change alone, or cut every other record short.
+        """
+        zone, table = ZoneInfo(self.scope.zone), self.scope.table
+        days = {
+            source: datetime.fromtimestamp(end, UTC).astimezone(zone).date() for source, end in self.scope.as_of.items()
+        }
+        counted = self.db.sql(f"SELECT source, count(*) AS n FROM {table} GROUP BY source").fetchall()
+        cases, last = dict(counted), max(days.values())
+        few = FEW * sum(cases.values())
+        self.ended = {
+            source: day for source, day in days.items() if day <= self.change or (day < last and cases[source] < few)
+        }
+        if len(self.ended) in (0, len(days)):
+            self.ended = {}
+            return
+        kept = {source: end for source, end in self.scope.as_of.items() if source not in self.ended}
+        listed = ", ".join(map(text, sorted(self.ended)))
+        self.db.execute(
+            f"CREATE OR REPLACE TEMP VIEW cases_since AS SELECT * FROM {table} WHERE source NOT IN ({listed})"
+        )
+        self.scope = replace(self.scope, table="cases_since", as_of=kept)
+
+    def known_until(self, where: Where) -> datetime:
         """The instant up to which every source in the question is known, in the workspace's zone."""
-        named = [value for column, value in where if column == "source"]
-        ends = [end for source, end in self.scope.as_of.items() if not named or source in named]
-        return datetime.fromtimestamp(min(ends, default=0), UTC).astimezone(ZoneInfo(self.scope.zone))
+        if where not in self.ends:
+            only, values = filters(self.scope, Question((), where=where))
+            sources = sources_of(self.scope, only, values)
+            self.ends[where] = min((self.scope.as_of[source] for source in sources), default=0)
+        return datetime.fromtimestamp(self.ends[where], UTC).astimezone(ZoneInfo(self.scope.zone))
 
     def at_age(self, anchor: str, seconds: int) -> Scope:
         """The cases as each stood so many seconds after its anchor."""
@@ -107,7 +141,7 @@ class Looking:
 def observe(
     looking: Looking,
     measure: Measure,
-    where: tuple[tuple[str, str], ...],
+    where: Where,
     age_days: int | None = None,
     at_least: int = 0,
 ) -> Seen:
@@ -118,8 +152,15 @@ def observe(
     and never more than half of the time since the change where one is in a hurry.
     """
     question = Question((measure,), None, looking.every, looking.since, looking.until, where)
-    if reason := _absent(looking, measure, question):
+    only, values = filters(looking.scope, question)
+    sources = sources_of(looking.scope, only, values)
+    coverage = coverage_of(looking.scope, (measure,), sources)
+    if reason := coverage.reason(measure, sources) or ("" if _any(looking.scope, "1 = 1", question) else "no cases"):
         return _nothing(measure, reason, lacking=True)
+    if gaps := coverage.gaps.get(measure.name):
+        able = tuple(("source", source) for source in sources if source not in gaps)
+        where = (*(pair for pair in where if pair[0] != "source"), *able)
+        question = replace(question, where=where)
     if measure.name == "promise_running":
         return _nothing(measure, "it speaks of today alone")
     if measure.kind in ("count", "stock", "stock_age"):
@@ -152,13 +193,6 @@ def _any(scope: Scope, sql: str, question: Question) -> bool:
     where, values = filters(scope, question)
     found = scope.engine.ask(f"SELECT 1 FROM {scope.table} WHERE ({fill(sql, scope)}) AND {where} LIMIT 1", values)
     return bool(found.num_rows)
-
-
-def _absent(looking: Looking, measure: Measure, question: Question) -> str:
-    """What the whole record lacks for this measure; empty where it lacks nothing."""
-    if measure.needs and not _any(looking.scope, measure.needs, question):
-        return f"the record holds no {measure.lacking}"
-    return "" if _any(looking.scope, "1 = 1", question) else "no cases"
 
 
 def adds_up(measure: Measure) -> bool:
@@ -363,7 +397,7 @@ def _empty(period: Period, every: Every, family: Family) -> tuple[float, float]:
     return (0.0, (period.end - period.start).days / LENGTH[every] if family == "count" else 0.0)
 
 
-def _first_day(looking: Looking, measure: Measure, where: tuple[tuple[str, str], ...]) -> date:
+def _first_day(looking: Looking, measure: Measure, where: Where) -> date:
     """The first local day of the record, but for the one case in two hundred that may lie far before all others."""
     named = tuple((column, value) for column, value in where if column == "source")
     only, values = filters(looking.scope, Question((measure,), where=named))

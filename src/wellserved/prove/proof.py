@@ -18,11 +18,10 @@ from wellserved.moments import SEGMENTS, Every
 from wellserved.prove import checks
 from wellserved.prove.guards import Guarded, Guardrail, guard, wanted
 from wellserved.prove.incentive import Incentive, incentive
-from wellserved.prove.observe import LENGTH, Looking, Seen, observe
+from wellserved.prove.observe import LENGTH, Looking, Seen, Where, observe
 from wellserved.prove.response import Observed
 from wellserved.prove.verdict import Check, Plan, Verdict, change
 
-Where = tuple[tuple[str, str], ...]
 Told = Callable[[str, int, int], None]
 KNOWN = 0.8  # of the periods before the change: a control that is known for less is refused
 MOST_OTHERS = 500  # values of a column that are still listed to stand for "all others"

@@ -23,6 +23,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         event="reopens > 0",
         needs="reopens > 0",
         lacking="reopenings",
+        relies_on=("reopened",),
         source=WILSON,
     ),
     Measure(
@@ -39,6 +40,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         event="abandoned = 1",
         needs="abandoned = 1",
         lacking="cases closed without being served",
+        relies_on=("abandoned",),
         source=WILSON,
     ),
     Measure(
@@ -55,6 +57,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         value="handovers",
         needs="handovers > 0",
         lacking="hand-overs",
+        relies_on=("handed_over",),
         source="t interval of the mean",
     ),
     Measure(
@@ -71,6 +74,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         value="stations",
         needs="stations > 1",
         lacking="cases in more than one team",
+        relies_on=("handed_over",),
         source="t interval of the mean",
     ),
     Measure(
@@ -87,6 +91,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         value="persons",
         needs="persons > 1",
         lacking="cases with more than one person",
+        relies_on=("assigned",),
         source="t interval of the mean",
     ),
     Measure(
@@ -103,6 +108,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         event="replies = 1",
         needs="replies > 1",
         lacking="second replies",
+        relies_on=("replied", "resolved"),
         exclusions="cases closed without a reply by a person",
         source=WILSON,
     ),
@@ -120,6 +126,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         value="contacts",
         needs="chases > 0",
         lacking="repeated contacts",
+        relies_on=("chased",),
         source="t interval of the mean",
     ),
     Measure(
@@ -136,6 +143,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         event="complaints > 0",
         needs="complaints > 0",
         lacking="complaints",
+        relies_on=("complained",),
         source=WILSON,
     ),
     Measure(
@@ -152,6 +160,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         event="returns > 0",
         needs=_ANSWERED,
         lacking="answer of the customer to what was delivered",
+        relies_on=("returned",),
         source=WILSON,
     ),
     Measure(
@@ -168,6 +177,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         event="contacts = 1 AND handovers = 0 AND reopens = 0",
         needs="handovers > 0 OR reopens > 0 OR chases > 0",
         lacking="sign of second contacts, such as hand-overs or reopenings",
+        relies_on=("resolved", "reopened", "handed_over"),
         source=f"SQM's numerator and denominator; {WILSON}",
     ),
     Measure(
@@ -184,6 +194,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         event="contacts = 1 AND reopens = 0 AND (next_asked_s IS NULL OR next_asked_s > asked_s + resolution_secs + 604800)",
         needs="customer_id IS NOT NULL",
         lacking="customers",
+        relies_on=("first_resolved", "resolved", "reopened"),
         exclusions="cases of unknown customers; cases resolved less than seven days before the record's end",
         follows=True,
         source=f"no contact in N days, as call centres count it (Call Centre Helper, ASQ); {WILSON}",
