@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from wellserved.actions import ask_measures, import_file, opened
+from wellserved.actions import ask_as, ask_measures, compare_rules, explain_case, import_file, opened
+from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MEASURES, Question, Series, answer, find_measure, rows
+from wellserved.measure.clocks import definition
 from wellserved.moments import NotComputed
 from wellserved.workspace import Workspace, create_workspace
 
@@ -88,7 +90,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
     return workspaces
 
 
-@pytest.mark.parametrize("every", [None, "month", "week"])
+@pytest.mark.parametrize("every", [None, "month"])
 @pytest.mark.parametrize("source", ["old", "new"])
 def test_adding_a_source_changes_no_number_of_another(
     apart: dict[str, Workspace], source: str, every: str | None
@@ -177,3 +179,65 @@ def test_a_filter_that_matches_nothing_says_so_with_the_nearest_names(tmp_path: 
     assert series.value == (NotComputed("No case has team 'A' and source 'b' together."),)
     (series,) = ask_measures(workspace, Question(measures[:1], where=(("customer_id", "xx"),)))
     assert series.value == (NotComputed("No case has customer_id 'xx'."),)
+
+
+LAST = """
+name = "desk"
+case = "ID"
+[columns]
+team = "Group"
+[[moment]]
+kind = "asked"
+at = "Created at"
+[[moment]]
+kind = "resolved"
+at = "Solved at"
+at_is = "last"
+[cannot]
+reopened = "the export counts reopenings and does not say when they were"
+"""
+
+
+def test_where_the_last_solve_alone_is_known_a_first_resolution_is_withheld(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    lines = [f"{case},A,2026-01-0{1 + case % 5} 09:00:00,2026-01-0{2 + case % 5} 09:00:00" for case in range(12)]
+    file = tmp_path / "desk.csv"
+    file.write_text("ID,Group,Created at,Solved at\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    import_file(workspace, file, parse_mapping(LAST, "desk"), now=NOW)
+    reason = NotComputed("the source tells when a case was last resolved, not when first")
+    first, full, reopened = (
+        find_measure(name) for name in ("time_to_resolution", "time_to_full_resolution", "reopen_rate")
+    )
+    assert [series.value[0] for series in ask_measures(workspace, Question((first, full, reopened)))] == [
+        reason,
+        1.0,
+        NotComputed("the export counts reopenings and does not say when they were"),
+    ]
+    theirs = [ask_as(workspace, Question((measure,)), "zendesk")[0].value[0] for measure in (first, full)]
+    assert theirs == [reason, 1.0]
+    shown = explain_case(workspace, "time_to_resolution", "3", None)
+    zendesk = next(place for place, (rule, *_) in enumerate(shown.sums) if rule.house == "zendesk")
+    assert (shown.sums[zendesk][1], shown.withheld[zendesk]) == (None, reason.reason)
+    with pytest.raises(RequestError, match="last resolved, not when first"):
+        compare_rules(
+            workspace, (definition("time_to_resolution", "ours"), definition("time_to_resolution", "zendesk")), None
+        )
+
+
+def test_without_a_column_of_closings_nothing_is_called_open(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    import_rows(
+        workspace,
+        "a",
+        [f"{case},C{case},2026-01-02 09:00:00,asked,A,x,s,," for case in range(12)],
+        mapping_text("a", (), "csat5"),
+    )
+    names = ("still_open", "open_age", "promise_kept", "resolved")
+    for series in ask_measures(workspace, Question(tuple(find_measure(name) for name in names))):
+        assert series.value == (NotComputed("no column says when a case was resolved"),)
+    lines = [f"{case},C{case},2026-01-02 09:00:00,asked,A,x,s,," for case in range(12)]
+    import_rows(
+        workspace, "a", lines, mapping_text("a", ("resolved",), "csat5")
+    )  # the mapping corrected, the same file
+    (series,) = ask_measures(workspace, Question((find_measure("still_open"),)))
+    assert series.value == (12.0,)

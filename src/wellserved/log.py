@@ -288,6 +288,19 @@ def receipts(workspace: Workspace, source: str | None = None) -> list[Receipt]:
     return sorted((one for one in found if source in (None, one.source)), key=lambda one: one.recorded_at)
 
 
+def untold(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """Source -> kinds of moment that one of its files cannot tell -> why. Of a file that was imported again, the last
+    import counts: its mapping was corrected."""
+    latest = {(receipt.source, receipt.file): receipt for receipt in receipts(workspace)}
+    gaps: dict[str, dict[str, str]] = {}
+    for (source, file), receipt in latest.items():
+        others = [other for other in latest.values() if other.source == source]
+        for kind, reason in receipt.cannot.items():
+            partly = not all(kind in other.cannot for other in others)
+            gaps.setdefault(source, {}).setdefault(kind, f"{reason} ({file})" if partly else reason)
+    return gaps
+
+
 def stored(workspace: Workspace) -> tuple[int, list[Path]]:
     """The log's version, and every file that it and the versions before it consist of, under the log's folder."""
     now = snapshot(workspace.log)

@@ -23,7 +23,7 @@ from wellserved.log import Receipt
 from wellserved.mapping import DateOrder, DueIs, Mapping, recognise
 from wellserved.measure import Question, Scope, Series, answer, find_measure, scope_of
 from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
-from wellserved.measure.coverage import unmatched
+from wellserved.measure.coverage import unmatched, untold
 from wellserved.measure.scope import filters
 from wellserved.measure.timeline import Difference, Explained, Moments, compare, explain, moments_of, with_clock
 from wellserved.moments import Every, day_of, periods_between
@@ -198,7 +198,7 @@ def _receipt(
         missing=recorded.missing,
         reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
         as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
-        cannot=mapping.cannot,
+        cannot=mapping.untold(),
         moments_refused=len(recorded.losses),
         losses=dict(Counter(f"{one.column} ({one.kind}): {one.reason}" for one in recorded.losses)),
         dates=recorded.dates,
@@ -279,7 +279,7 @@ def opened(
     else:
         engine, table = _here(workspace, old, version, moments, often), "cases"
     try:
-        yield scope_of(engine, table, workspace.zone, version, calendars=hours)
+        yield scope_of(engine, table, workspace.zone, version, calendars=hours, cannot=log.untold(workspace))
     finally:
         engine.close()
 
@@ -346,8 +346,23 @@ def compare_rules(
         if source is not None and source not in scope.as_of:
             raise UnknownNameError("source", source, scope.as_of)
         told("Comparing", 0, 0)
-        only = f"source = {duckdb.text(source)}" if source else "true"
+        only = f"source IN ({', '.join(map(duckdb.text, _told_by(scope, rules, source)))})"
         return compare(_timed(workspace, scope, *rules), *rules, only)
+
+
+def _told_by(scope: Scope, rules: Sequence[Definition], source: str | None) -> list[str]:
+    """The sources that tell what all of the rules rest on; raises where none does."""
+    reasons = {
+        name: next(filter(None, (untold(scope, rule.relies_on, name) for rule in rules)), "")
+        for name in ([source] if source else sorted(scope.as_of))
+    }
+    told = [name for name, reason in reasons.items() if not reason]
+    if not told:
+        raise RequestError(
+            f"The rules cannot be compared: {next(iter(reasons.values()))}.",
+            "Import an export that holds every change of a case.",
+        )
+    return told
 
 
 def follow_chain(workspace: Workspace, source: str | None, told: Progress = silent) -> Chain:

@@ -149,6 +149,16 @@ class Mapping:
             used += [rule.ref, rule.when.column, flag, rule.from_team]  # type: ignore[list-item]
         return list(dict.fromkeys(column for column in used if column))
 
+    def untold(self) -> dict[str, str]:
+        """Kinds of moment, or first_resolved, that a file read by this mapping cannot tell -> why: declared, or seen in it."""
+        reasons = dict(self.cannot)
+        ends = [rule for rule in self.moments if rule.kind in ("resolved", "abandoned")]
+        if not ends:
+            reasons.setdefault("resolved", "no column says when a case was resolved")
+        if any(rule.at_is == "last" for rule in ends if rule.kind == "resolved"):
+            reasons.setdefault("first_resolved", "the source tells when a case was last resolved, not when first")
+        return reasons
+
 
 def mapping_of(raw: dict[str, Any], origin: str) -> Mapping:
     """A mapping from the tables of its file; `origin` is the file's name, for messages.

@@ -39,14 +39,19 @@ class Coverage:
         return "; ".join(f"without {name}: {gaps[name]}" for name in sources if name in gaps)
 
 
+def untold(scope: Scope, relies_on: Sequence[str], source: str) -> str:
+    """Why a source cannot tell one of the moments that something rests on; empty: nothing says that it cannot."""
+    cannot = scope.cannot.get(source, {})
+    return next((cannot[kind] for kind in relies_on if kind in cannot), "")
+
+
 def coverage_of(scope: Scope, measures: Sequence[Measure], sources: Sequence[str]) -> Coverage:
     """Ask each source once for what each measure needs; the first case that has it ends the search."""
     held: dict[tuple[str, str], bool] = {}
     gaps: dict[str, dict[str, str]] = {}
     for measure in measures:
         for source in sources:
-            cannot = scope.cannot.get(source, {})
-            reason = next((cannot[kind] for kind in measure.relies_on if kind in cannot), "")
+            reason = untold(scope, measure.relies_on, source)
             if not reason and measure.needs:
                 if (source, measure.needs) not in held:
                     held[source, measure.needs] = _holds(scope, measure.needs, source)

@@ -17,6 +17,7 @@ from wellserved.cases import timed
 from wellserved.engine.duckdb import DuckDB, ask, text
 from wellserved.errors import RequestError
 from wellserved.measure.clocks import Definition
+from wellserved.measure.coverage import untold
 from wellserved.measure.scope import Scope, fill
 
 CASE = "PARTITION BY source, case_id"
@@ -112,6 +113,7 @@ class Explained:
     sums: tuple[tuple[Definition, int | None, bool], ...]  # seconds (None: left out), the clock still runs
     counted: tuple[tuple[bool, ...], ...]  # by definition, then row: the interval counts
     hours: bool  # there are opening hours
+    withheld: tuple[str, ...]  # by definition: what the source cannot tell of it; empty: nothing
 
 
 def explain(moments: Moments, definitions: Sequence[Definition], case_id: str, source: str | None) -> Explained:
@@ -124,8 +126,9 @@ def explain(moments: Moments, definitions: Sequence[Definition], case_id: str, s
             many, f"Name one with --source: {', '.join(found)}." if found else "Check its number in the source."
         )
     sums, marks, rows = [], [], []
-    for one in definitions:
-        value = ask(moments.db, values_sql(moments, one, only)).to_pylist()
+    withheld = tuple(untold(moments.scope, one.relies_on, str(found[0])) for one in definitions)
+    for one, reason in zip(definitions, withheld, strict=True):
+        value = [] if reason else ask(moments.db, values_sql(moments, one, only)).to_pylist()
         sums.append((one, int(value[0]["secs"]), value[0]["ended"] == 0) if value else (one, None, False))
         listed = ask(
             moments.db,
@@ -134,7 +137,9 @@ def explain(moments: Moments, definitions: Sequence[Definition], case_id: str, s
         ).to_pylist()
         marks.append(tuple(bool(row.pop("counted")) and bool(value) for row in listed))
         rows = listed
-    return Explained(case_id, str(found[0]), tuple(rows), tuple(sums), tuple(marks), bool(moments.calendars.all))
+    return Explained(
+        case_id, str(found[0]), tuple(rows), tuple(sums), tuple(marks), bool(moments.calendars.all), withheld
+    )
 
 
 @dataclass(frozen=True)

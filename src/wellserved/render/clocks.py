@@ -46,16 +46,18 @@ def explained_tables(one: Explained, zone: str) -> list[Table]:
     sums = Table(
         "What each rule counts (hours:minutes:seconds)",
         ("rule", "its name", "time", "stops", "stands still", "runs"),
-        tuple(_sum(*line, one.hours) for line in one.sums),
+        tuple(_sum(*line, one.hours, reason) for line, reason in zip(one.sums, one.withheld, strict=True)),
     )
     return [timeline, sums]
 
 
-def _sum(one: Definition, seconds: int | None, running: bool, hours: bool) -> tuple[object, ...]:
+def _sum(one: Definition, seconds: int | None, running: bool, hours: bool, withheld: str) -> tuple[object, ...]:
     words = one.words()
     shown = "left out" if seconds is None else clock_time(seconds) + (" and running" if running else "")
     if one.runs != "calendar" and not hours:
         shown = "no opening hours"
+    if withheld:
+        shown = f"cannot be told: {withheld}"
     return (one.house, one.word, shown, words["stops"], words["stands still"], words["runs"])
 
 
