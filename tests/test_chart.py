@@ -32,7 +32,7 @@ def series_of(
         if one.kind == "share"
         else (None,) * size
     )
-    return Series(one, Question((one,), every="week"), "UTC", 0, 0, periods, (None,) * size, over, (n,) * size, count, (None,) * size, shown, shown, shown)  # fmt: skip
+    return Series(one, Question((one,), every="week"), "UTC", 0, 0, periods, (None,) * size, over, (n,) * size, count, (None,) * size, shown, shown, shown, ("",) * size)  # fmt: skip
 
 
 def limits_of(chart: Chart) -> Limits:

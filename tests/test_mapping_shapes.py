@@ -101,7 +101,7 @@ def test_any_shape_gives_a_mapping_or_an_error_that_names_the_setting() -> None:
         ('duee = "x"', "`duee` is no setting; did you mean due"),
         ('[cannot]\nhanded_ove = "x"', "did you mean handed_over"),
         ('[columns]\nteem = "x"', "did you mean team?"),
-        ('[dates]\nOpened = "american"', '`dates.Opened` is \'american\' and takes "year-first"'),
+        ('[dates]\nOpened = "american"', "`dates.Opened` is 'american' and takes \"year-first\""),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_came_and_what_it_takes(line: str, said: str) -> None:

@@ -9,8 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from wellserved.actions import ask_as, ask_measures, compare_rules, explain_case, import_file, opened
+from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MEASURES, Question, Series, answer, find_measure, rows
@@ -241,3 +243,15 @@ def test_without_a_column_of_closings_nothing_is_called_open(tmp_path: Path) -> 
     )  # the mapping corrected, the same file
     (series,) = ask_measures(workspace, Question((find_measure("still_open"),)))
     assert series.value == (12.0,)
+
+
+def test_every_command_with_a_filter_says_that_nothing_matches(tmp_path: Path) -> None:
+    workspace = two_sources(tmp_path)
+    commands = (
+        ("measure", "asked"), ("measure", "time_to_resolution", "--as", "zendesk"), ("chart", "asked"), ("promises",), ("queue",),
+        ("drivers",), ("gap",), ("shift", "asked"), ("prove", "--measure", "asked", "--change", "2026-01-05", "--better", "lower"),
+    )  # fmt: skip
+    for command in commands:
+        done = CliRunner().invoke(app, [*command, "--where", "team=AA", "--home", str(workspace.folder)])
+        said = f"{done.output} {done.exception}"
+        assert "No case has team 'AA'. The nearest: A." in " ".join(said.split()), command

@@ -301,9 +301,19 @@ def opening_hours(workspace: Workspace) -> Calendars:
     return load_calendars(workspace.calendars, workspace.zone)
 
 
-def ask_measures(workspace: Workspace, question: Question, told: Progress = silent) -> list[Series]:
-    """The answers to a question, in its order."""
+def matching(scope: Scope, question: Question) -> None:
+    """Raise where no case matches a question's filters, with the nearest names."""
+    if reason := unmatched(scope, question):
+        raise RequestError(reason, "Correct --where.")
+
+
+def ask_measures(
+    workspace: Workspace, question: Question, told: Progress = silent, must_match: bool = False
+) -> list[Series]:
+    """The answers to a question, in its order; `must_match`: filters that no case matches are an error, not an answer."""
     with opened(workspace, told) as scope:
+        if must_match:
+            matching(scope, question)
         answers = answer(scope, question)
     return [answers[measure.name] for measure in question.measures]
 
@@ -313,6 +323,7 @@ def ask_as(workspace: Workspace, question: Question, house: str, told: Progress 
     rules = [definition(measure.name, house) for measure in question.measures]
     found = []
     with opened(workspace, told, moments=True) as scope:
+        matching(scope, question)
         moments = _timed(workspace, scope, *rules)
         for measure, rule in zip(question.measures, rules, strict=True):
             told(f"Counting {measure.name} as {house} does", 0, 0)
@@ -325,6 +336,7 @@ def ask_as(workspace: Workspace, question: Question, house: str, told: Progress 
 def ask_queue(workspace: Workspace, question: Question, seconds: int, slot: int, told: Progress = silent) -> Queue:
     """What became of those who asked in a span: served, left, or waiting; the whole and by interval of the day."""
     with opened(workspace, told) as scope:
+        matching(scope, question)
         told("Counting waits", 0, 0)
         return queue(scope, question, seconds, slot)
 
@@ -653,6 +665,7 @@ def prove_adoption(
 def find_drivers(workspace: Workspace, where: tuple[tuple[str, str], ...], told: Progress = silent) -> Drivers:
     """What goes with bad ratings."""
     with opened(workspace, told, moments=True) as scope:
+        matching(scope, Question((), where=where))
         told("Weighing drivers", 0, 0)
         return what_drives(scope, where)
 
@@ -660,6 +673,7 @@ def find_drivers(workspace: Workspace, where: tuple[tuple[str, str], ...], told:
 def find_gaps(workspace: Workspace, by: str, where: tuple[tuple[str, str], ...], told: Progress = silent) -> Gaps:
     """What customers expected beside what they got."""
     with opened(workspace, told, moments=True) as scope:
+        matching(scope, Question((), where=where))
         return gaps(moments_of(scope, "moments", opening_hours(workspace)), by, where)
 
 

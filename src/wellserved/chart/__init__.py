@@ -122,7 +122,7 @@ def draw_up(
     starts = [period.start if period else date.min for period in series.periods]
     places = _phase_places(starts, phases)
     if used.sum() < LEAST:
-        few = NotComputed(f"only {int(used.sum())} periods; limits need {LEAST}")
+        few = _reason(series) or NotComputed(f"only {int(used.sum())} periods; limits need {LEAST}")
         return Chart(series, kind, rule_set, used, values, few, places, {}, None, None, ())
     base = used & np.array([baseline is None or start < baseline for start in starts])
     limits = _phase_limits(series, kind, values, base, used, places)
@@ -146,6 +146,12 @@ def draw_up(
         None if kind == "ewma" else autocorrelation(values[used]),
         tuple(judge(series, seen, limits, found)),
     )
+
+
+def _reason(series: Series) -> NotComputed | None:
+    """Why no number of the series could be computed, where it is one reason for all of them."""
+    reasons = {value.reason if isinstance(value, NotComputed) else "" for value in series.value}
+    return NotComputed(reason) if len(reasons) == 1 and (reason := reasons.pop()) else None
 
 
 def _phase_places(starts: Sequence[date], phases: Sequence[date]) -> tuple[int, ...]:

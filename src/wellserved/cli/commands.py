@@ -150,7 +150,7 @@ def measure(
         if house and house != "ours":
             many = actions.ask_as(workspace, question, house, told)
         else:
-            many = actions.ask_measures(workspace, question, told)
+            many = actions.ask_measures(workspace, question, told, must_match=True)
     if format_ is Format.text:
         show(terminal.series_lines(many), output)
         return
@@ -213,7 +213,7 @@ def promises_(
     """Set what is promised beside what came of it: kept, agreed anew, too late, and what would keep nine in ten."""
     question = question_of(list(promises.ASKED), by, None, since, until, where)
     with progress() as told:
-        many = actions.ask_measures(workspace_at(home), question, told)
+        many = actions.ask_measures(workspace_at(home), question, told, must_match=True)
     show_tables([promises.promise_table(many, by)], format_, output)
 
 
@@ -295,7 +295,7 @@ def chart(
     question = question_of([name], None, every or Every.month, since, until, where)
     phases = [day for one in phase or [] if (day := day_of(one, "--phase"))]
     with progress() as told:
-        (series,) = actions.ask_measures(workspace_at(home), question, told)
+        (series,) = actions.ask_measures(workspace_at(home), question, told, must_match=True)
     drawn = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"))  # type: ignore[arg-type]
     _write_chart(drawn, format_, output)
 

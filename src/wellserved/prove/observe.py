@@ -25,7 +25,7 @@ from wellserved.engine.duckdb import DuckDB, name, text
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
 from wellserved.measure.ask import period_key, period_start
-from wellserved.measure.coverage import coverage_of
+from wellserved.measure.coverage import coverage_of, unmatched
 from wellserved.measure.interval import Waits, coded_quantile
 from wellserved.measure.scope import fill, filters, sources_of, within
 from wellserved.measure.waits import NEVER, of_groups
@@ -155,7 +155,7 @@ def observe(
     only, values = filters(looking.scope, question)
     sources = sources_of(looking.scope, only, values)
     coverage = coverage_of(looking.scope, (measure,), sources)
-    if reason := coverage.reason(measure, sources) or ("" if _any(looking.scope, "1 = 1", question) else "no cases"):
+    if reason := coverage.reason(measure, sources) or unmatched(looking.scope, question):
         return _nothing(measure, reason, lacking=True)
     if gaps := coverage.gaps.get(measure.name):
         able = tuple(("source", source) for source in sources if source not in gaps)
