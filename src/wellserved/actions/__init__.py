@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from wellserved import __version__, cases, improvement, log, synth
+from wellserved import __version__, cases, disk, improvement, log, synth
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.chain import Chain, chain
 from wellserved.engine import Engine, duckdb, elsewhere
@@ -114,7 +114,7 @@ def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refus
     header = [column for column in raw.dialect.header if not column.startswith(OWN)]
     kept = [place for place, column in enumerate(raw.dialect.header) if not column.startswith(OWN)]
     empty = [""] * raw.dialect.width
-    with (folder / "refusals.csv.new").open("w", encoding="utf-8", errors="replace", newline="") as file:
+    with disk.whole(target, workspace.scratch / target.name) as file:
         rows = (
             [
                 one.row,
@@ -126,7 +126,7 @@ def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refus
             for one in refusals
         )
         write_csv(file, [*REFUSAL, *header], rows)
-    return (folder / "refusals.csv.new").replace(target)
+    return target
 
 
 def _receipt(
