@@ -293,7 +293,7 @@ def _entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> 
     """Write a version's entry, whole or not at all."""
     target = _named(folder, version)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with disk.whole(target, target.with_name("_commit_next.json.tmp")) as entry:
+    with disk.rewrite(target, target.with_name("_commit_next.json.tmp")) as entry:
         entry.writelines(json.dumps(action) + "\n" for action in actions)
 
 

@@ -61,7 +61,7 @@ def failure(error: BaseException, folder: Path) -> StorageError | None:
         if cause is None:
             return None
         if (number := _number(cause)) is not None:
-            return _said(number, cause, folder)
+            return _sentence(number, cause, folder)
         cause = cause.__cause__ or cause.__context__
     return None
 
@@ -82,30 +82,25 @@ def _number(error: BaseException) -> int | None:
     return next((number for words, number in _WORDS.items() if words in text), None)
 
 
-def _said(number: int, error: BaseException, folder: Path) -> StorageError:
+def _sentence(number: int, error: BaseException, folder: Path) -> StorageError:
     named = getattr(error, "filename", None)
     file = Path(os.fsdecode(named)) if isinstance(named, str | bytes) else folder
     where = folder if folder in file.parents else file
+    there = next((each for each in (where, *where.absolute().parents) if each.exists()), Path("/"))
+    free = shutil.disk_usage(there).free / 2**20
+    if number in (errno.EIO, _UNOPENED) and free < 1:  # SQLite does not always know why
+        number = errno.ENOSPC
     what, do = _SAID[number]
     kind = DiskFullError if number in _FULL else StorageError
-    return kind(what.format(where=where, free=_free(where)), f"{do}, then do this again. {_SAFE}")
-
-
-def _free(where: Path) -> str:
-    """What is free on the disk of a file, which need not be there."""
-    there = next((each for each in (where, *where.absolute().parents) if each.exists()), Path("/"))
-    try:
-        return f"{shutil.disk_usage(there).free / 2**20:,.0f} MB"
-    except OSError:
-        return "nobody knows how much"
+    return kind(what.format(where=where, free=f"{free:,.0f} MB"), f"{do}, then do this again. {_SAFE}")
 
 
 @contextmanager
-def told(folder: Path) -> Iterator[None]:
-    """Say what is wrong with the disk, whichever library meets it."""
+def explain(folder: Path, kind: type[Exception] = Exception) -> Iterator[None]:
+    """Say what is wrong with the disk of a folder, whichever library meets it; `kind`: errors of others are not its."""
     try:
         yield
-    except Exception as error:
+    except kind as error:
         if (said := failure(error, folder)) is None or said is error:
             raise
         raise said from error
@@ -117,7 +112,7 @@ def owner_only(path: str, flags: int) -> int:
 
 
 @contextmanager
-def whole(target: Path, draft: Path) -> Iterator[TextIO]:
+def rewrite(target: Path, draft: Path) -> Iterator[TextIO]:
     """A text file that is there, on disk, with all that is written to it, or stays as it was.
 
     `draft`: where it is written first, on the same disk; nothing is left of it where the writing fails.

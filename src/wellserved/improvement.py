@@ -218,7 +218,7 @@ def _append(workspace: Workspace, did: str, name: str, facts: dict[str, Any], no
         lines = text.splitlines()
         entry = {"at": now.isoformat(timespec="seconds"), "did": did, "name": name, "facts": facts}
         line = json.dumps({**entry, "previous": _hash(lines[-1]) if lines else ""}, ensure_ascii=False)
-        with disk.whole(file, scratch / FILE) as draft:
+        with disk.rewrite(file, scratch / FILE) as draft:
             draft.writelines(f"{one}\n" for one in (*lines, line))
 
 

@@ -259,7 +259,7 @@ def keep_receipt(workspace: Workspace, receipt: Receipt) -> Path:
     """Write a receipt into imports/<import_id>/, whole or not at all; whoever calls holds the workspace's write lock."""
     target = workspace.imports / receipt.import_id / "receipt.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    with disk.whole(target, workspace.scratch / target.name) as draft:
+    with disk.rewrite(target, workspace.scratch / target.name) as draft:
         draft.write(json.dumps(asdict(receipt), indent=1, ensure_ascii=False))
     return target
 

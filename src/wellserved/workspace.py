@@ -65,11 +65,11 @@ class Workspace:
         """The workspace's own secret, made once; only the owner of the folder can read it."""
         file = self.folder / "keys" / "secret"
         if not file.exists() or not file.stat().st_size:  # a kill may have left it without its words
-            with disk.told(self.folder):
+            with disk.explain(self.folder):
                 file.parent.mkdir(mode=0o700, exist_ok=True)
                 with FileLock(file.with_name(".lock")):  # of its own: a long import need not be waited for
                     if not file.exists() or not file.stat().st_size:
-                        with disk.whole(file, file.with_name("secret.new")) as made:
+                        with disk.rewrite(file, file.with_name("secret.new")) as made:
                             made.write(secrets.token_hex(32))
         return file.read_text(encoding="ascii").strip()
 
@@ -81,7 +81,7 @@ class Workspace:
         lock back by itself, and what it left in tmp/ is removed by the next writer. What the disk refuses is said
         in plain words (StorageError), whichever library met it.
         """
-        with disk.told(self.folder):
+        with disk.explain(self.folder):
             lock = FileLock(self.folder / ".lock", timeout=600)
             try:
                 lock.acquire()
@@ -113,11 +113,11 @@ def create_workspace(folder: Path, zone: str = "UTC") -> Workspace:
             f"A workspace cannot stand in a folder with {' or '.join(odd)} in its name.", "Choose another with --home."
         )
     made, settings, wanted = Workspace(folder, zone), folder / "workspace.toml", f'format = {FORMAT}\nzone = "{zone}"\n'
-    with disk.told(folder):
+    with disk.explain(folder):
         folder.mkdir(parents=True, exist_ok=True)
         made.imports.mkdir(exist_ok=True)
         if not settings.exists() or settings.read_text(encoding="utf-8") != wanted:
-            with made.writing() as scratch, disk.whole(settings, scratch / "settings") as file:
+            with made.writing() as scratch, disk.rewrite(settings, scratch / "settings") as file:
                 file.write(wanted)
     return made
 

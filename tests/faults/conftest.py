@@ -17,6 +17,7 @@ def ground() -> Iterator[Ground]:
     """A small house on a storage that fails where it is told to."""
     if sys.platform != "linux":
         pytest.skip("calls to the storage are intercepted on Linux alone (LD_PRELOAD)")
-    assert shutil.which("gcc"), "the tests of faults compile tests/faults/storage.c: install gcc"
+    if not shutil.which("gcc"):
+        pytest.skip("tests/faults/storage.c is compiled: install gcc")
     with Storage() as storage:
         yield Ground(storage)

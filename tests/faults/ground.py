@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 
 from tests.faults import Outcome, Storage
-from wellserved import cases, delta, log
+from wellserved import cases, log
 from wellserved.workspace import Workspace, create_workspace, open_workspace
 
 PASSWORD = "correct horse battery"
@@ -135,8 +135,8 @@ class Ground:
 
     def held(self) -> dict[str, Any]:
         """What the home and a backup hold: the same however they came to it."""
-        found = {"log": content(self.home, self.home.log, 'moment_id, kind, "at", case_id, content, team, correction'),
-                 "cases": content(self.home, self.home.cases, ", ".join(cases.TYPES))}  # fmt: skip
+        found = {"log": content(self.home.log, 'moment_id, kind, "at", case_id, content, team, correction'),
+                 "cases": content(self.home.cases, ", ".join(cases.TYPES))}  # fmt: skip
         found["receipts"] = [(one.source, one.rows_read, one.moments, one.as_of) for one in log.receipts(self.home)]
         for database, table in (("store", "store_shared"), ("journal", "journal_entry")):
             found[table] = asked(self.storage.home / f"{database}.sqlite3", f"SELECT count(*) FROM {table}")
@@ -149,9 +149,8 @@ class Ground:
 
     def counted(self) -> dict[str, int]:
         """Cases of each source."""
-        now = log.snapshot(self.home.cases)
         with duckdb.connect() as db:
-            table = f"read_parquet({list(now.files)!r}, hive_partitioning = true)"
+            table = standing(db, self.home.cases)
             return dict(db.sql(f"SELECT source, count(*) FROM {table} GROUP BY source").fetchall())
 
     def litter(self) -> list[str]:
@@ -173,16 +172,20 @@ EXPECTED = re.compile(
 )  # files of the cases that were replaced, or never named, go an hour later
 
 
-def content(home: Workspace, folder: Path, columns: str) -> str:
-    """A hash of all rows that count in a table; doubled rows change it."""
+def standing(db: duckdb.DuckDBPyConnection, folder: Path) -> str:
+    """SQL: the rows of a table that count."""
     now = log.snapshot(folder)
+    db.register("struck", now.out())
+    files = f"read_parquet({list(now.files)!r}, hive_partitioning = true, filename = true, file_row_number = true)"
+    same = "s.file = t.filename AND s.row = t.file_row_number"
+    return f"(SELECT * FROM {files} t WHERE NOT EXISTS (SELECT 1 FROM struck s WHERE {same}))"
+
+
+def content(folder: Path, columns: str) -> str:
+    """A hash of all rows that count in a table; a row that is there twice changes it."""
     with duckdb.connect() as db:
-        table = f"read_parquet({list(now.files)!r}, hive_partitioning = true, filename = true, file_row_number = true)"
-        db.register("struck", now.out())
-        where = "WHERE NOT EXISTS (SELECT 1 FROM struck s WHERE s.file = t.filename AND s.row = t.file_row_number)"
-        return hashlib.sha256(
-            repr(db.sql(f"SELECT {columns} FROM {table} t {where} ORDER BY ALL").fetchall()).encode()
-        ).hexdigest()
+        found = db.sql(f"SELECT {columns} FROM {standing(db, folder)} ORDER BY ALL").fetchall()
+    return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
 def asked(database: Path, sql: str) -> int:
@@ -213,4 +216,3 @@ def spread(calls: Sequence[str], many: int, chance: random.Random) -> list[int]:
 
 
 ERRORS = {"full": errno.ENOSPC, "broken": errno.EIO}
-__all__ = ["ALL", "ERRORS", "SENTENCE", "Ground", "Trial", "delta", "spread"]

@@ -10,6 +10,7 @@ import gc
 import importlib.util
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -106,6 +107,8 @@ def run(order: dict[str, Any]) -> None:
     printed = os.open(order["out"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(printed, 1)
     os.dup2(printed, 2)
+    if "limit" in order:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["limit"], order["limit"]))
     if "user" in order:
         os.setgroups([])
         os.setgid(order["user"])

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import random
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +101,90 @@ def test_a_line_from_the_command_line_is_saved_or_it_is_said_why_not(ground: Gro
         assert ("Saved" in failed.printed) == (failed.code == 0), where
         again = ground.storage.run(line)
         assert again.code == 0, f"{where}: {again.printed}"
+
+
+def closed(ground: Ground) -> int:
+    """Home read-only for whoever runs the commands; returns who that is: root may write everywhere, so nobody does."""
+    nobody = 65534 if os.geteuid() == 0 else os.geteuid()
+    ground.storage.folder.chmod(0o755)
+    for path in (*ground.storage.home.rglob("*"), ground.storage.home):
+        if os.geteuid() == 0:
+            os.chown(path, nobody, nobody)
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    return nobody
+
+
+def test_a_read_only_folder_is_said_by_whatever_writes_and_read_by_whatever_reads(ground: Ground) -> None:
+    ground.storage.reset(ground.template("base"))
+    before = ground.held()
+    nobody = closed(ground)
+    try:
+        for command in (ground.reading("c"), ("log", "note: a line", "--as", "kim"), ("worker", "--once")):
+            failed = ground.storage.run(command, user=nobody)
+            assert failed.code == 3, f"{command}: {failed.printed}"
+            is_told(failed, str(command))
+        for command in (("measure", "asked"), ("report",), ("log", "--imports")):
+            read = ground.storage.run(command, user=nobody)
+            assert read.code == 0, f"{command}: {read.printed}"
+            assert "Traceback" not in read.printed
+    finally:
+        for path in (ground.storage.home, *ground.storage.home.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    assert ground.held() == before
+    assert ground.litter() == []
+    assert ground.storage.run(ground.reading("c")).code == 0
+
+
+@pytest.mark.parametrize("size", [0, 2_000, 20_000])
+def test_a_limit_of_the_system_stops_a_write_where_it_is_met(ground: Ground, size: int) -> None:
+    """No call is intercepted here: the system itself refuses to let a file grow (RLIMIT_FSIZE)."""
+    for trial in ground.trials:
+        ground.begin(trial)
+        whole = ground.attempt(trial)
+        assert whole.code == 0, whole.printed
+        wanted = ground.held()
+        ground.begin(trial)
+        failed = ground.storage.run(trial.argv, limit=size, **trial.more)
+        is_told(failed, f"{trial.name}, files of at most {size} bytes")
+        assert failed.code or ground.held() == wanted
+        assert ground.litter() == [], trial.name
+        again = ground.attempt(trial)
+        assert (again.code, ground.held()) == (0, wanted), f"{trial.name}: {again.printed}"
+
+
+def test_a_disk_that_is_really_full_is_said_and_read_and_written_again_once_there_is_room(ground: Ground) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk; the limit above is met by everybody")
+    small = ground.storage.home
+    ground.storage.reset(ground.template("base"))
+    shutil.rmtree(small)
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", small], check=False)
+    if mounted.returncode:
+        pytest.skip("no disk can be mounted here; the limit above is met all the same")
+    try:
+        shutil.copytree(ground.template("base"), small, dirs_exist_ok=True)
+        ballast = small / "ballast"
+        fill(ballast)
+        for command in (ground.reading("c"), ("log", "note: a line", "--as", "kim")):
+            failed = ground.storage.run(command)
+            is_told(failed, str(command))
+            assert failed.code == 3
+            assert "disk is full" in failed.printed, failed.printed
+        assert ground.storage.run(("measure", "asked")).code == 0
+        ballast.unlink()
+        assert ground.litter() == []
+        for command in (ground.reading("c"), ("log", "note: a line", "--as", "kim")):
+            assert ground.storage.run(command).code == 0
+        assert asked(small / "journal.sqlite3", ENTRIES) == 1
+        assert ground.counted() == {"tickets": 62}
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def fill(ballast: Path) -> None:
+    """Take all that is free."""
+    with ballast.open("wb", buffering=0) as file:
+        with pytest.raises(OSError, match="No space left"):
+            file.writelines(itertools.repeat(bytes(4096)))
+        assert os.statvfs(ballast).f_bavail == 0

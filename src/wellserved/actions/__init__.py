@@ -114,7 +114,7 @@ def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refus
     header = [column for column in raw.dialect.header if not column.startswith(OWN)]
     kept = [place for place, column in enumerate(raw.dialect.header) if not column.startswith(OWN)]
     empty = [""] * raw.dialect.width
-    with disk.whole(target, workspace.scratch / target.name) as file:
+    with disk.rewrite(target, workspace.scratch / target.name) as file:
         rows = (
             [
                 one.row,

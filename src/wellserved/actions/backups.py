@@ -18,7 +18,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.core import serializers
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connections, models, transaction
+from django.db import DatabaseError, connections, models, transaction
 from django.utils import timezone
 
 from wellserved import __version__, disk, log
@@ -121,7 +121,7 @@ def backup(workspace: Workspace, target: Path, told: Callable[[str, int, int], N
     """Everything in one file, while the product runs: databases, log, receipts, settings. Cases are folded anew."""
     draft = target.with_name(target.name + ".part")
     try:
-        with disk.told(target.parent):
+        with disk.explain(target.parent), disk.explain(workspace.folder, DatabaseError):
             facts = _pack(workspace, draft, told)
             draft.replace(target)
             disk.make_lasting(target.parent)

@@ -37,7 +37,7 @@ def _options(
 def main() -> None:
     """Run a command; a mistake says what to do, and nothing ends in a traceback."""
     try:
-        with disk.told(default_folder()):
+        with disk.explain(default_folder()):
             app()
     except WellservedError as error:
         err.print(one_line(error.what), style="bold red", markup=False, highlight=False, soft_wrap=True)
