@@ -179,6 +179,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
 
     `unique`: no two rows of the batch can have one identity.
     """
+    delta.tidy(workspace.log)
     before = snapshot(workspace.log)
     months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
     view(db, "existing", of_months(before.files, months))
