@@ -88,7 +88,10 @@ def extend(
         write_deltalake(
             address(staged), rows, partition_by=[column], writer_properties=properties, commit_properties=about
         )
+        disk.make_lasting(_named(staged, 0))  # from which `tidy` would know what was brought in
         actions = _actions(_named(staged, 0))
+        if table and _columns(table.schema().to_json()) != _columns(_schema(actions)):
+            raise AssertionError(f"{folder} holds other columns than what comes to it")
         _adopt(folder, staged, [action["add"]["path"] for action in actions if "add" in action])
         if table:  # which has a protocol and a schema
             actions = [action for action in actions if action.keys() & {"commitInfo", "add"}]
@@ -99,6 +102,16 @@ def extend(
     if version % _CHECKPOINT == 0 and table:
         DeltaTable(address(folder)).create_checkpoint()
     return version
+
+
+def _schema(actions: Sequence[Mapping[str, Any]]) -> str:
+    """The columns of a table, as its first entry says them."""
+    return next(str(action["metaData"]["schemaString"]) for action in actions if "metaData" in action)
+
+
+def _columns(schema: str) -> dict[str, Any]:
+    """Name -> type."""
+    return {column["name"]: column["type"] for column in json.loads(schema)["fields"]}
 
 
 def _adopt(folder: Path, staged: Path, paths: Sequence[str]) -> None:
@@ -141,8 +154,9 @@ def tidy(folder: Path) -> None:
 
 def _added(staged: Path) -> list[str]:
     """The files of a table beside the table, if it came to be one; only then were any of them brought in."""
-    entry = _named(staged, 0)
-    return [action["add"]["path"] for action in _actions(entry) if "add" in action] if entry.exists() else []
+    with suppress(FileNotFoundError, ValueError):  # it was not, or a loss of power cut it short
+        return [action["add"]["path"] for action in _actions(_named(staged, 0)) if "add" in action]
+    return []
 
 
 def _actions(entry: Path) -> list[dict[str, Any]]:
@@ -241,7 +255,7 @@ def _about(
 def _make_lasting(folder: Path, paths: Sequence[str]) -> None:
     """A version that outlives a loss of power names no file that does not."""
     files = [folder / path for path in paths]
-    disk.make_lasting(*files, *{file.parent for file in files}, folder)
+    disk.make_lasting(*files, *{file.parent for file in files}, *({folder} if files else ()))
 
 
 def _allowing(table: DeltaTable, now: int) -> list[dict[str, Any]]:
@@ -295,6 +309,8 @@ def _entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> 
     target.parent.mkdir(parents=True, exist_ok=True)
     with disk.rewrite(target, target.with_name("_commit_next.json.tmp")) as entry:
         entry.writelines(json.dumps(action) + "\n" for action in actions)
+    if version == 0:
+        disk.make_lasting(folder, folder.parent)
 
 
 def _vector(rows: Rows) -> bytes:

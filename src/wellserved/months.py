@@ -146,7 +146,8 @@ class Months:
         going = set(before.files) if gone is None else set(map(self._path, gone))
         self._date(going)
         rows = {self._path(file): rows for file, rows in (out or {}).items()}
-        schema = Schema.from_arrow(self._schema or pa.schema([])) if gone is None else None
+        anew = gone is None or before.table is None
+        schema = Schema.from_arrow(self._schema or pa.schema([])) if anew else None
         self._version = before.version + 1
         delta.commit(before, delta.Change(added, going, rows, schema, self._column), noted)
         self._sweep({*before.files, *(path for path, _ in self._writers.values())})

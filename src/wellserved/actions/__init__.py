@@ -203,11 +203,12 @@ def _only_these(workspace: Workspace, import_id: str) -> None:
 
 def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[RawTable, Inspection, Mapping | None]:
     """Look at a file without importing it: its shape, its columns, and the mapping that it suggests."""
-    looked = look(path, scratch, told)
-    db = duckdb.connect(looked[0].path, scratch=scratch)
-    raw = stage(db, path, looked, looked[1].header, scratch, told)
     source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
-    return raw, inspect(db, raw, source), recognise(looked[1].header)
+    with disk.explain(scratch):
+        looked = look(path, scratch, told)
+        db = duckdb.connect(looked[0].path, scratch=scratch)
+        raw = stage(db, path, looked, looked[1].header, scratch, told)
+        return raw, inspect(db, raw, source), recognise(looked[1].header)
 
 
 @contextmanager
