@@ -7,7 +7,9 @@ WellservedError
 │   ├── MappingError      a mapping file, or a file's columns, that do not say which moment is where
 │   └── CalendarError     opening hours that cannot be read
 ├── SourceError           a file that cannot be read at all (exit code 2)
-└── WorkspaceError        a workspace that is missing, busy, or newer than this version (exit code 2)
+├── WorkspaceError        a workspace that is missing, busy, or newer than this version (exit code 2)
+└── StorageError          a disk that is read-only, forbidden or broken (exit code 3: the same request is right later)
+    └── DiskFullError     a disk without room
 """
 
 from __future__ import annotations
@@ -69,3 +71,13 @@ class SourceError(WellservedError):
 
 class WorkspaceError(WellservedError):
     """A workspace that is missing, busy, or from a newer version."""
+
+
+class StorageError(WellservedError):
+    """A disk that does not take what is written: no fault of the request, which is right once the disk is."""
+
+    exit_code = 3
+
+
+class DiskFullError(StorageError):
+    """A disk without room."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
+from wellserved import disk
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.measure import find_measure
 from wellserved.measure.definition import Better
@@ -212,18 +212,14 @@ def _hash(line: str) -> str:
 
 def _append(workspace: Workspace, did: str, name: str, facts: dict[str, Any], now: datetime) -> None:
     """Add a line under the workspace's write lock; it is on disk before anybody is told."""
-    with workspace.writing():
+    with workspace.writing() as scratch:
         file = workspace.folder / FILE
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         lines = text.splitlines()
         entry = {"at": now.isoformat(timespec="seconds"), "did": did, "name": name, "facts": facts}
         line = json.dumps({**entry, "previous": _hash(lines[-1]) if lines else ""}, ensure_ascii=False)
-        draft = file.with_suffix(".new")
-        with draft.open("w", encoding="utf-8") as target:
-            target.writelines(f"{one}\n" for one in (*lines, line))
-            target.flush()
-            os.fsync(target.fileno())
-        draft.replace(file)
+        with disk.rewrite(file, scratch / FILE) as draft:
+            draft.writelines(f"{one}\n" for one in (*lines, line))
 
 
 def _improvement(facts: dict[str, Any]) -> Improvement:

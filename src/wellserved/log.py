@@ -20,16 +20,9 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-from deltalake import (
-    ColumnProperties,
-    CommitProperties,
-    DeltaTable,
-    PostCommitHookProperties,
-    WriterProperties,
-    write_deltalake,
-)
+from deltalake import ColumnProperties, DeltaTable, WriterProperties
 
-from wellserved import delta
+from wellserved import delta, disk
 from wellserved.engine import duckdb as engine
 from wellserved.errors import RequestError
 from wellserved.mapping import DateOrder, DueIs
@@ -44,10 +37,8 @@ UNLIKE: dict[str, Any] = {  # mostly different: not as a dictionary, but as what
 }
 _WRITTEN = {one: ColumnProperties(dictionary_enabled=False, encoding=encoding) for one, encoding in UNLIKE.items()}
 KEPT_SMALL = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_WRITTEN)
-_KEPT = PostCommitHookProperties(cleanup_expired_logs=False)  # what was known when can still be told after a month
 SMALL = 1 << 18  # bytes of a file that is put together with others
 MANY = 32  # small files of one month, each a few moments, that are too many to be opened one by one
-_COMPACTED = "OPTIMIZE"  # the operation of a version that says nothing new
 _MONTH = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
 
 
@@ -157,6 +148,8 @@ def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     try:
         table = DeltaTable(delta.address(folder), version=version)
     except Exception as error:
+        if (said := disk.failure(error, folder)) is not None:
+            raise said from error
         raise RequestError(f"There is no version {version} of {folder.name}.", "See `wellserved log`.") from error
     facts = delta.noted(folder, table.version())
     return Snapshot(table.version(), _files(table, folder), facts, folder)
@@ -196,11 +189,12 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
 
     `unique`: no two rows of the batch can have one identity.
     """
+    delta.tidy(workspace.log)
     before = snapshot(workspace.log)
     months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
     view(db, "existing", of_months(before.files, months))
     (given,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
-    db.execute(f"CREATE OR REPLACE TEMP VIEW fresh_moments AS {_fresh(batch, unique)}")
+    db.execute(f"CREATE OR REPLACE TEMP VIEW fresh_moments AS {_fresh(batch, unique, _last_recorded(db))}")
     fresh = "fresh_moments"
     if before.files or not unique:
         db.execute("CREATE OR REPLACE TEMP TABLE fresh_kept AS FROM fresh_moments")
@@ -209,46 +203,48 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     version = before.version
     if new:
         columns = ", ".join(engine.name(column) for column in TYPES)
-        write_deltalake(
-            delta.address(workspace.log),
-            db.sql(f"SELECT {columns} FROM {fresh}").to_arrow_reader(100_000),
-            mode="append",
-            partition_by=["month"],
-            writer_properties=KEPT_SMALL,
-            commit_properties=CommitProperties(custom_metadata={"import_id": import_id}),
-            post_commithook_properties=_KEPT,
-        )
-        version = DeltaTable(delta.address(workspace.log)).version()
+        rows = db.sql(f"SELECT {columns} FROM {fresh}").to_arrow_reader(100_000)
+        version = delta.extend(workspace.log, rows, "month", KEPT_SMALL, {"import_id": import_id})
     return Appended(version, new, given - new, corrections)
 
 
-def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
+def compact(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: Snapshot) -> Snapshot:
     """Put the small files of a month together where there are many; returns the version that says the same in fewer files.
 
     Whoever calls holds the workspace's write lock. The small files stay where they are, for whoever reads an earlier version.
     """
-    small: dict[int, int] = defaultdict(int)
+    small: dict[int, list[str]] = defaultdict(list)
     for file in now.files:
-        small[month_of(file)] += Path(file).stat().st_size < SMALL
-    crowded = [str(month) for month, files in small.items() if files >= MANY]
+        if Path(file).stat().st_size < SMALL:
+            small[month_of(file)].append(file)
+    crowded = [file for files in small.values() if len(files) >= MANY for file in files]
     if not crowded:
         return now
-    DeltaTable(delta.address(workspace.log)).optimize.compact(
-        partition_filters=[("month", "in", crowded)],
-        target_size=4 * SMALL,  # so that what was put together is small no more
-        writer_properties=KEPT_SMALL,
-        post_commithook_properties=_KEPT,
-    )
+    view(db, "crowded", crowded)
+    rows = db.sql("FROM crowded").to_arrow_reader(100_000)
+    paths = [Path(file).relative_to(workspace.log.absolute()).as_posix() for file in crowded]
+    delta.extend(workspace.log, rows, "month", KEPT_SMALL, {}, paths)
     return snapshot(workspace.log)
 
 
-def _fresh(batch: str, unique: bool) -> str:
-    """The rows of the batch that say something that the log does not say yet; what it never said is not withdrawn."""
+def _last_recorded(db: duckdb.DuckDBPyConnection) -> str:
+    """SQL: the latest instant at which what may be corrected was recorded."""
+    (last,) = db.sql("SELECT CAST(max(recorded_at) AS VARCHAR) FROM existing").fetchall()[0]
+    return f"CAST({engine.text(last) if last else 'NULL'} AS TIMESTAMPTZ)"
+
+
+def _fresh(batch: str, unique: bool, recorded: str) -> str:
+    """The rows of the batch that say something that the log does not say yet; what it never said is not withdrawn.
+
+    What corrects is recorded after what it corrects (`recorded`: SQL), even where the clock was set back meanwhile.
+    """
     again = "false" if unique else "row_number() OVER (PARTITION BY moment_id ORDER BY source_row) > 1"
     first = "" if unique else "QUALIFY row_number() OVER (PARTITION BY moment_id, content ORDER BY source_row) = 1"
     said = "SELECT 1 FROM existing e WHERE e.moment_id = b.moment_id"
+    after = f"greatest(recorded_at, {recorded} + INTERVAL 1 MICROSECOND)"
     return (
-        f"SELECT * FROM (SELECT b.*, EXISTS ({said}) OR {again} AS correction FROM {batch} b "
+        f"SELECT * REPLACE (CASE WHEN correction THEN {after} ELSE recorded_at END AS recorded_at) "
+        f"FROM (SELECT b.*, EXISTS ({said}) OR {again} AS correction FROM {batch} b "
         f"WHERE NOT EXISTS ({said} AND e.content = b.content) {first}) "
         "WHERE correction OR at_is IS DISTINCT FROM 'withdrawn'"
     )
@@ -266,17 +262,16 @@ def history(workspace: Workspace) -> list[dict[str, Any]]:
             "import_id": str(entry.get("import_id", "")),
         }
         for entry in DeltaTable(delta.address(workspace.log)).history()
-        if entry.get("operation") != _COMPACTED
+        if entry.get("operation") != delta.COMPACTED
     ]
 
 
 def keep_receipt(workspace: Workspace, receipt: Receipt) -> Path:
-    """Write a receipt into imports/<import_id>/, whole or not at all."""
-    folder = workspace.imports / receipt.import_id
-    folder.mkdir(parents=True, exist_ok=True)
-    draft, target = folder / "receipt.json.new", folder / "receipt.json"
-    draft.write_text(json.dumps(asdict(receipt), indent=1, ensure_ascii=False), encoding="utf-8")
-    draft.replace(target)
+    """Write a receipt into imports/<import_id>/, whole or not at all; whoever calls holds the workspace's write lock."""
+    target = workspace.imports / receipt.import_id / "receipt.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with disk.rewrite(target, workspace.scratch / target.name) as draft:
+        draft.write(json.dumps(asdict(receipt), indent=1, ensure_ascii=False))
     return target
 
 
@@ -285,7 +280,8 @@ def receipts(workspace: Workspace, source: str | None = None) -> list[Receipt]:
     found = []
     for file in workspace.imports.glob("*/receipt.json"):
         found.append(Receipt(**json.loads(file.read_text(encoding="utf-8"))))
-    return sorted((one for one in found if source in (None, one.source)), key=lambda one: one.recorded_at)
+    named = (one for one in found if source in (None, one.source))
+    return sorted(named, key=lambda one: (one.log_version, one.recorded_at))  # a clock may have been set back
 
 
 def untold(workspace: Workspace) -> dict[str, dict[str, str]]:

@@ -16,8 +16,8 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Schema
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake import Schema
+from deltalake.transaction import AddAction
 
 from wellserved import delta
 
@@ -47,7 +47,7 @@ class Months:
         self._schema: pa.Schema | None = None
         self._pool = ThreadPoolExecutor(2)
         self._writing: list[Future[None]] = []
-        self._committed = False
+        self._version: int | None = None  # that is to be
 
     def __enter__(self) -> Self:
         return self
@@ -56,8 +56,8 @@ class Months:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown()
-        if self._committed:
-            return
+        if self._version is not None and delta.stands(self._folder, self._version):
+            return  # somebody may see it, whatever failed afterwards
         for path, writer in self._writers.values():
             with suppress(OSError, pa.ArrowException):  # unfinished, on a full disk, it goes all the same
                 writer.close()
@@ -142,24 +142,15 @@ class Months:
         for _, writer in self._writers.values():
             writer.close()
         added = [self._added(month, path) for month, (path, _) in self._writers.items()]
-        properties = CommitProperties(custom_metadata=dict(noted))
-        self._committed = True  # from here on somebody may see them, whatever fails afterwards
-        uri = delta.address(self._folder)
-        schema = Schema.from_arrow(self._schema or pa.schema([]))
-        if not DeltaTable.is_deltatable(uri):
-            create_table_with_add_actions(uri, schema, added, partition_by=[self._column], commit_properties=properties)
-            return
-        table = DeltaTable(uri)
-        before = {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
-        going = set(before) if gone is None else set(map(self._path, gone))
+        before = delta.opened(self._folder)
+        going = set(before.files) if gone is None else set(map(self._path, gone))
         self._date(going)
-        if gone is None:
-            schema = schema if self._schema else table.schema()
-            table.create_write_transaction([*added], "overwrite", schema, [self._column], commit_properties=properties)
-        else:
-            rows = {self._path(file): rows for file, rows in (out or {}).items()}
-            delta.commit(self._folder, table, before, added, going, rows, noted)
-        self._sweep({*before, *(path for path, _ in self._writers.values())})
+        rows = {self._path(file): rows for file, rows in (out or {}).items()}
+        anew = gone is None or before.table is None
+        schema = Schema.from_arrow(self._schema or pa.schema([])) if anew else None
+        self._version = before.version + 1
+        delta.commit(before, delta.Change(added, going, rows, schema, self._column), noted)
+        self._sweep({*before.files, *(path for path, _ in self._writers.values())})
 
     def _path(self, file: str) -> str:
         """A file's path in the table."""

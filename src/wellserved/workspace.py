@@ -25,6 +25,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
+from wellserved import disk
+from wellserved.disk import owner_only as owner_only
 from wellserved.errors import WorkspaceError
 from wellserved.moments import check_zone
 
@@ -51,20 +53,24 @@ class Workspace:
         return self.folder / "imports"
 
     @property
+    def scratch(self) -> Path:
+        """Working files of whoever writes; they are on the same disk as what they become."""
+        return self.folder / "tmp"
+
+    @property
     def calendars(self) -> Path:
         return self.folder / "calendars.toml"
 
     def secret(self) -> str:
         """The workspace's own secret, made once; only the owner of the folder can read it."""
         file = self.folder / "keys" / "secret"
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        try:
-            with open(file, "x", encoding="ascii", opener=owner_only) as made:
-                made.write(secrets.token_hex(32))
-                made.flush()
-                os.fsync(made.fileno())
-        except FileExistsError:
-            pass
+        if not file.exists() or not file.stat().st_size:  # a kill may have left it without its words
+            with disk.explain(self.folder):
+                file.parent.mkdir(mode=0o700, exist_ok=True)
+                with FileLock(file.with_name(".lock")):  # of its own: a long import need not be waited for
+                    if not file.exists() or not file.stat().st_size:
+                        with disk.rewrite(file, file.with_name("secret.new")) as made:
+                            made.write(secrets.token_hex(32))
         return file.read_text(encoding="ascii").strip()
 
     @contextmanager
@@ -72,29 +78,25 @@ class Workspace:
         """Hold the only write lock and get an empty working folder, removed afterwards.
 
         Readers never wait: they see the last version that was committed. A killed process gives the
-        lock back by itself, and what it left in tmp/ is removed by the next writer.
+        lock back by itself, and what it left in tmp/ is removed by the next writer. What the disk refuses is said
+        in plain words (StorageError), whichever library met it.
         """
-        lock = FileLock(self.folder / ".lock", timeout=600)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise WorkspaceError(
-                "Another import has been writing to this workspace for ten minutes.",
-                "Wait for it, or stop it, and run this again.",
-            ) from error
-        scratch = self.folder / "tmp"
-        try:
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir(parents=True)
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-            lock.release()
-
-
-def owner_only(path: str, flags: int) -> int:
-    """For `open(opener=...)`: a file that only its owner can read."""
-    return os.open(path, flags, 0o600)
+        with disk.explain(self.folder):
+            lock = FileLock(self.folder / ".lock", timeout=600)
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise WorkspaceError(
+                    "Another import has been writing to this workspace for ten minutes.",
+                    "Wait for it, or stop it, and run this again.",
+                ) from error
+            try:
+                shutil.rmtree(self.scratch, ignore_errors=True)
+                self.scratch.mkdir(parents=True, exist_ok=True)
+                yield self.scratch
+            finally:
+                shutil.rmtree(self.scratch, ignore_errors=True)
+                lock.release()
 
 
 def default_folder() -> Path:
@@ -110,13 +112,14 @@ def create_workspace(folder: Path, zone: str = "UTC") -> Workspace:
         raise WorkspaceError(
             f"A workspace cannot stand in a folder with {' or '.join(odd)} in its name.", "Choose another with --home."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = folder / "workspace.toml"
-    draft = folder / "workspace.toml.new"
-    draft.write_text(f'format = {FORMAT}\nzone = "{zone}"\n', encoding="utf-8")
-    draft.replace(settings)
-    (folder / "imports").mkdir(exist_ok=True)
-    return Workspace(folder, zone)
+    made, settings, wanted = Workspace(folder, zone), folder / "workspace.toml", f'format = {FORMAT}\nzone = "{zone}"\n'
+    with disk.explain(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        made.imports.mkdir(exist_ok=True)
+        if not settings.exists() or settings.read_text(encoding="utf-8") != wanted:
+            with made.writing() as scratch, disk.rewrite(settings, scratch / "settings") as file:
+                file.write(wanted)
+    return made
 
 
 def open_workspace(folder: Path) -> Workspace:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from wellserved import __version__, cases, improvement, log, synth
+from wellserved import __version__, cases, disk, improvement, log, synth
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.chain import Chain, chain
 from wellserved.engine import Engine, duckdb, elsewhere
@@ -151,7 +151,7 @@ def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refus
     header = [column for column in raw.dialect.header if not column.startswith(OWN)]
     kept = [place for place, column in enumerate(raw.dialect.header) if not column.startswith(OWN)]
     empty = [""] * raw.dialect.width
-    with (folder / "refusals.csv.new").open("w", encoding="utf-8", errors="replace", newline="") as file:
+    with disk.rewrite(target, workspace.scratch / target.name) as file:
         rows = (
             [
                 one.row,
@@ -163,7 +163,7 @@ def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refus
             for one in refusals
         )
         write_csv(file, [*REFUSAL, *header], rows)
-    return (folder / "refusals.csv.new").replace(target)
+    return target
 
 
 def _receipt(
@@ -245,11 +245,12 @@ def _only_these(workspace: Workspace, import_id: str) -> None:
 
 def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[RawTable, Inspection, Mapping | None]:
     """Look at a file without importing it: its shape, its columns, and the mapping that it suggests."""
-    looked = look(path, scratch, told)
-    db = duckdb.connect(looked[0].path, scratch=scratch)
-    raw = stage(db, path, looked, looked[1].header, scratch, told)
     source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
-    return raw, inspect(db, raw, source), recognise(looked[1].header)
+    with disk.explain(scratch):
+        looked = look(path, scratch, told)
+        db = duckdb.connect(looked[0].path, scratch=scratch)
+        raw = stage(db, path, looked, looked[1].header, scratch, told)
+        return raw, inspect(db, raw, source), recognise(looked[1].header)
 
 
 @contextmanager

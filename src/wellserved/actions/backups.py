@@ -18,10 +18,10 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.core import serializers
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import connections, models, transaction
+from django.db import DatabaseError, connections, models, transaction
 from django.utils import timezone
 
-from wellserved import __version__, log
+from wellserved import __version__, disk, log
 from wellserved.errors import RequestError, WorkspaceError
 from wellserved.journal.models import Draft, Entry, Keyring
 from wellserved.store.models import (
@@ -119,8 +119,19 @@ def content_digests() -> dict[str, str]:
 
 def backup(workspace: Workspace, target: Path, told: Callable[[str, int, int], None]) -> dict[str, Any]:
     """Everything in one file, while the product runs: databases, log, receipts, settings. Cases are folded anew."""
-    version, logged = log.stored(workspace)  # first: the store then knows at least what this version holds
     draft = target.with_name(target.name + ".part")
+    try:
+        with disk.explain(target.parent), disk.explain(workspace.folder, DatabaseError):
+            facts = _pack(workspace, draft, told)
+            draft.replace(target)
+            disk.make_lasting(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+    return facts
+
+
+def _pack(workspace: Workspace, draft: Path, told: Callable[[str, int, int], None]) -> dict[str, Any]:
+    version, logged = log.stored(workspace)  # first: the store then knows at least what this version holds
     with open(draft, "wb", opener=owner_only) as raw, _one_moment():
         with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as zipped:
             counts: dict[str, int] = {}
@@ -142,7 +153,6 @@ def backup(workspace: Workspace, target: Path, told: Callable[[str, int, int], N
             zipped.writestr("manifest.json", json.dumps(facts, indent=1))
         raw.flush()
         os.fsync(raw.fileno())
-    draft.replace(target)
     return facts
 
 
@@ -237,13 +247,16 @@ def _number_on(alias: str, model: type[models.Model]) -> None:
 
 
 def nightly(workspace: Workspace) -> Path | None:
-    """A backup a day, into backups/; the last seven are kept."""
+    """A backup a day, into backups/; the last seven are kept, and those of days to come, where a clock was wrong."""
     folder = workspace.folder / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
     target = folder / f"{timezone.localdate():%Y-%m-%d}.zip"
     if target.exists():
         return None
+    for cut_short in folder.glob("*.part"):
+        cut_short.unlink(missing_ok=True)
     backup(workspace, target, lambda *_: None)
-    for old in sorted(folder.glob("????-??-??.zip"))[:-NIGHTS]:
+    until_now = sorted(file for file in folder.glob("????-??-??.zip") if file.name <= target.name)
+    for old in until_now[:-NIGHTS]:
         old.unlink()
     return target

@@ -1,4 +1,4 @@
-"""The command line: thin over actions. Exit codes: 0 done, 1 done but rows were refused or lost a moment, 2 the request was wrong, 3 wellserved failed."""
+"""The command line: thin over actions. Exit codes: 0 done, 1 done but rows were refused or lost a moment, 2 the request was wrong, 3 wellserved, or the disk, failed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from wellserved import __version__
+from wellserved import __version__, disk
 from wellserved.cli import commands, proving, serving
 from wellserved.cli.shared import app, err
 from wellserved.errors import WellservedError
 from wellserved.render.clean import one_line
+from wellserved.workspace import default_folder
 
 __all__ = ["app", "commands", "main", "proving", "serving"]
 
@@ -36,7 +37,8 @@ def _options(
 def main() -> None:
     """Run a command; a mistake says what to do, and nothing ends in a traceback."""
     try:
-        app()
+        with disk.explain(default_folder()):
+            app()
     except WellservedError as error:
         err.print(one_line(error.what), style="bold red", markup=False, highlight=False, soft_wrap=True)
         err.print(one_line(error.do), markup=False, highlight=False, soft_wrap=True)

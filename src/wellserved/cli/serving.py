@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from wellserved import disk
 from wellserved.cli.shared import Home, app, err, out, progress
-from wellserved.errors import RequestError
+from wellserved.errors import RequestError, StorageError
 from wellserved.render.clean import one_line
 from wellserved.workspace import Workspace, create_workspace, default_folder, open_workspace, owner_only
 
@@ -128,15 +129,19 @@ def worker(
         threading.Thread(target=_end_with, args=(together,), daemon=True).start()
     while True:
         try:
-            while sharing.flush(workspace):
-                pass
-            backups.nightly(workspace)
-            (workspace.folder / "worker.beat").touch()
-        except Exception:
-            traceback.print_exc()  # the next look tries again; nothing that waits is lost
+            with disk.explain(workspace.folder):
+                while sharing.flush(workspace):
+                    pass
+                backups.nightly(workspace)
+                (workspace.folder / "worker.beat").touch()
+        except Exception as error:  # the next look tries again; nothing that waits is lost
             close_old_connections()
             if once:
                 raise
+            if isinstance(error, StorageError):
+                err.print(str(error), markup=False, highlight=False)
+            else:
+                traceback.print_exc()
         if once:
             return
         time.sleep(EVERY)

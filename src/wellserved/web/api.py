@@ -15,7 +15,7 @@ from functools import wraps
 from typing import Annotated, Any, Final, Literal
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from ninja import Field, NinjaAPI, Path, Query, Schema, Status
@@ -34,6 +34,7 @@ from wellserved.store.access import Scope, may
 from wellserved.store.models import ApiKey, Hook, Sent, digest_of
 from wellserved.web.analysis import asked
 from wellserved.web.asking import question_in
+from wellserved.web.failing import failure, status_of
 
 SCOPES: Final = {
     "journal:write": "write into one's own journal",
@@ -56,7 +57,11 @@ class Key(HttpBearer):
         found = ApiKey.objects.filter(digest=digest_of(token), expires__gt=now, owner__is_active=True)
         key: ApiKey | None = next(iter(found.select_related("owner__team")), None)
         if key is not None and (key.used is None or now - key.used > timedelta(minutes=1)):
-            ApiKey.objects.filter(pk=key.pk).update(used=now)
+            try:
+                ApiKey.objects.filter(pk=key.pk).update(used=now)
+            except DatabaseError as error:  # on a full disk, what can be read still can
+                if failure(error) is None:
+                    raise
         return key
 
 
@@ -77,7 +82,16 @@ class Problem(Schema):
     do: str = ""
 
 
-_ERRORS = {400: Problem, 401: Problem, 403: Problem, 404: Problem, 409: Problem, 422: Problem, 503: Problem}
+_ERRORS = {
+    400: Problem,
+    401: Problem,
+    403: Problem,
+    404: Problem,
+    409: Problem,
+    422: Problem,
+    503: Problem,
+    507: Problem,
+}
 
 
 class Strict(Schema):
@@ -178,7 +192,14 @@ _ONCE: Final = {
 
 @api.exception_handler(WellservedError)
 def _refused(request: HttpRequest, error: WellservedError) -> HttpResponse:
-    return api.create_response(request, {"detail": error.what, "do": error.do}, status=422)
+    return api.create_response(request, {"detail": error.what, "do": error.do}, status=status_of(error))
+
+
+@api.exception_handler(Exception)
+def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    if (said := failure(error)) is None:
+        raise error
+    return _refused(request, said)
 
 
 @api.exception_handler(Http404)

@@ -14,11 +14,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from wellserved.actions.membership import alone, person_alone
-from wellserved.errors import WellservedError
+from wellserved.errors import StorageError, WellservedError
 from wellserved.journal.book import Book
 from wellserved.journal.vault import LockedError
 from wellserved.store.access import Scope, may
 from wellserved.store.models import Person
+from wellserved.web.failing import failure, status_of
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 OPEN = "open"  # to everybody: signing in, health, a feed or an invitation whose address is the secret
@@ -99,10 +100,12 @@ class Door:
         return found
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """A mistake says what to do."""
-        if not isinstance(error, WellservedError):
+        """A mistake, and a disk that takes no more, say what to do."""
+        said = error if isinstance(error, WellservedError) else failure(error)
+        if said is None:
             return None
-        return render(request, "mistake.html", {"error": error, "locked": isinstance(error, LockedError)}, status=422)
+        shown = {"error": said, "locked": isinstance(said, LockedError), "unsaved": isinstance(said, StorageError)}
+        return render(request, "mistake.html", shown, status=status_of(said))
 
 
 def scope_of(request: HttpRequest) -> Scope:

@@ -150,6 +150,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "filters": {"disk": {"()": "wellserved.web.failing.InOneSentence"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["disk"]}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
 }

@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
+from wellserved.web import failing
 from wellserved.web.api import api
 from wellserved.web.views import daily, health, numbers, own, people, together
+
+handler500 = failing.failed
 
 
 class Week(StringConverter):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from wellserved import actions, log
 from wellserved.actions import looking
-from wellserved.errors import WellservedError
+from wellserved.errors import StorageError, WellservedError
 from wellserved.improvement import records
 from wellserved.measure import SUBJECTS, Question, find_measure
 from wellserved.measure.series import FILTERS
@@ -30,6 +32,8 @@ from wellserved.web.door import deed, person_of, scope_of
 from wellserved.web.forms import FileForm
 from wellserved.web.shown import drawn
 from wellserved.workspace import Workspace
+
+UPLOAD = "upload-"  # folders of files that are being read
 
 
 def _question(request: HttpRequest, name: str) -> Question:
@@ -124,6 +128,8 @@ def data_(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         try:
             _import(form.cleaned_data["file"], request)
+        except StorageError:
+            raise
         except WellservedError as error:
             messages.error(request, f"{error.what} {error.do}")
         return redirect("data")
@@ -137,9 +143,17 @@ def _named(given: str) -> str:
     return Path(given.replace("\0", "")).name.encode()[-100:].decode(errors="ignore") or "file"
 
 
+def _sweep_uploads() -> None:
+    """Take away what a process that was killed left of an upload; a day is more than any takes."""
+    for folder in settings.WORKSPACE.folder.glob(f"{UPLOAD}*"):
+        if time.time() - folder.stat().st_mtime > 86_400:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _import(given: Any, request: HttpRequest) -> None:
     """Read an uploaded file as any other; its name decides nothing but what it is called in the list."""
-    with tempfile.TemporaryDirectory(dir=settings.WORKSPACE.folder) as folder:
+    _sweep_uploads()
+    with tempfile.TemporaryDirectory(dir=settings.WORKSPACE.folder, prefix=UPLOAD) as folder:
         target = Path(folder) / _named(given.name)
         with target.open("wb") as out:
             for chunk in given.chunks():

@@ -1,0 +1,45 @@
+"""A disk that takes no more: every page says so, and what still works; nothing ends in a traceback."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.views.defaults import server_error
+
+from wellserved import disk
+from wellserved.errors import DiskFullError, StorageError, WellservedError
+
+FULL, BROKEN, WRONG = 507, 503, 422
+
+
+def failure(error: BaseException | None) -> StorageError | None:
+    """What to say where an error is the disk's; None: it is another's."""
+    return disk.failure(error, settings.WORKSPACE.folder) if error is not None else None
+
+
+def status_of(error: WellservedError) -> int:
+    """507: the disk is full; 503: it fails otherwise; 422: the request was wrong."""
+    if isinstance(error, StorageError):
+        return FULL if isinstance(error, DiskFullError) else BROKEN
+    return WRONG
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """The page for what no other page could answer: logging in, too, writes."""
+    if (said := failure(sys.exc_info()[1])) is None:
+        return server_error(request)
+    return HttpResponse(render_to_string("disk.html", {"error": said}), status=status_of(said))
+
+
+class InOneSentence(logging.Filter):
+    """A log in which the disk's errors are a sentence, and others keep their tracebacks."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Every record stays."""
+        if record.exc_info and (said := failure(record.exc_info[1])) is not None:
+            record.msg, record.args, record.exc_info, record.exc_text = str(said), (), None, None
+        return True
