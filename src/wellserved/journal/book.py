@@ -41,7 +41,7 @@ class Page:
 
 def facts_of(one: Captured) -> dict[str, Any]:
     """What a line says, without what it does not say."""
-    found = {name: value for name, value in asdict(one).items() if value not in (None, (), "")}
+    found = {name: value for name, value in asdict(one).items() if value not in (None, (), "") and name != "questions"}
     for name, value in found.items():
         if isinstance(value, datetime):
             found[name] = value.astimezone(UTC).isoformat()
