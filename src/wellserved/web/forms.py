@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from wellserved.capture import RATINGS, SEVERITIES, WORDS
+from wellserved.capture import LONGEST, RATINGS, SEVERITIES, WORDS
 from wellserved.moments import EARLIEST, LATEST, SCALES
 from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
 from wellserved.web.shown import SCALE_NAMES
@@ -56,7 +56,7 @@ class EntryForm(forms.Form):
     """An entry, field by field."""
 
     word = forms.ChoiceField(label=_("What it is"), choices=_WORDS, initial="note")
-    text = forms.CharField(label=_("What happened"), widget=_WORDS_AREA, max_length=4_000, required=False)
+    text = forms.CharField(label=_("What happened"), widget=_WORDS_AREA, max_length=LONGEST, required=False)
     at = forms.DateTimeField(label=_("When"), widget=_When(), validators=BETWEEN)
     customer = forms.CharField(label=_("Customer"), max_length=200, required=False)
     service = forms.CharField(label=_("Service"), max_length=100, required=False)
@@ -82,8 +82,10 @@ class EntryForm(forms.Form):
         return {**facts, "at": at, "due": datetime.fromisoformat(due) if due and isinstance(due, str) else due or None}
 
     def clean(self) -> dict[str, Any]:
-        """A score needs its scale, and has to lie on it."""
+        """An entry says something; a score needs its scale, and has to lie on it."""
         given = super().clean() or {}
+        if not any(value not in (None, "") for name, value in given.items() if name not in ("word", "at", "audience")):
+            self.add_error("text", _("Say what happened."))
         for name in ("expected", "score"):
             value, scale = given.get(name), given.get("scale")
             if value is not None and not scale:
@@ -120,9 +122,16 @@ class FollowForm(forms.Form):
         choices=[("note", _("What the customer answered to: what could we do to make things right?")), ("recovered", _("Made right")),
                  ("met", _("Accepted by the customer")), ("complaint", _("Not accepted")), ("gap", _("Rated by the customer"))],
     )  # fmt: skip
-    text = forms.CharField(label=_("In words"), widget=_WORDS_AREA, max_length=4_000, required=False)
+    text = forms.CharField(label=_("In words"), widget=_WORDS_AREA, max_length=LONGEST, required=False)
     score = forms.FloatField(label=_("Score"), required=False)
     scale = forms.ChoiceField(label=_("Scale"), choices=_SCALES, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """An answer has words, a rating a score; that it was made right or accepted says enough."""
+        given = super().clean() or {}
+        if not given.get("text") and given.get("score") is None and given.get("word") in ("note", "gap"):
+            self.add_error("text", _("Say what the customer said."))
+        return given
 
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
