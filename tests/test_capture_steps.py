@@ -97,11 +97,11 @@ def nested(tree: Any, inside: bool = False) -> bool:
                 return True
             if nested(inner, inside or high > 4):
                 return True
-        elif name == "SUBPATTERN" and nested(given[-1], inside):
-            return True
-        elif name == "BRANCH" and any(nested(one, inside) for one in given[1]):
-            return True
-        elif name in ("ASSERT", "ASSERT_NOT") and nested(given[1], inside):
+        elif (
+            (name == "SUBPATTERN" and nested(given[-1], inside))
+            or (name == "BRANCH" and any(nested(one, inside) for one in given[1]))
+            or (name in ("ASSERT", "ASSERT_NOT") and nested(given[1], inside))
+        ):
             return True
     return False
 

@@ -45,9 +45,9 @@ def require_clear(one: Captured, belongs: bool = False) -> None:
     if one.text.strip() or (belongs and one.word in ANSWERS):
         return
     if one.word in ABOUT:
-        what = f"\"{one.word}\" alone does not say what it is about: there is no open matter, or there are several."
+        what = f'"{one.word}" alone does not say what it is about: there is no open matter, or there are several.'
         raise RequestError(what, f"Write it as {one.word}: and what it is about, with the customer's name.")
-    raise RequestError(f"There is nothing after \"{one.word}:\".", "Write after it what happened.")
+    raise RequestError(f'There is nothing after "{one.word}:".', "Write after it what happened.")
 
 
 def matters(one: Captured, book: Book) -> list[Page]:

@@ -170,7 +170,9 @@ def capture(line: str, now: datetime, customers: Iterable[str] = (), order: str 
     )
 
 
-SHOWN: Final = tuple(field.name for field in fields(Captured) if field.name not in ("line", "word", "text", "service", "questions"))
+SHOWN: Final = tuple(
+    field.name for field in fields(Captured) if field.name not in ("line", "word", "text", "service", "questions")
+)
 """What of a line is shown beside its words, in this order."""
 
 

@@ -134,7 +134,7 @@ def read_when(text: str, place: int, seen: Standpoint, opened: bool = False) -> 
     if found := _day_after(text, end):
         return _when(place, found.end(), _days(found, seen), times)
     today, passed = seen.now.date(), seen.now.time()
-    days = [(today + timedelta(days=at <= passed and not seen.back), at) for at in times]
+    days = [(today + timedelta(days=at <= passed and not seen.back), at) for at in times if at]
     return When(place, end, tuple(sorted(days))) if days else None
 
 
@@ -200,7 +200,11 @@ def _spoken(
         return None
     firm = join["firm"] or join["range"]
     last = bare["last"] is not None and "," not in join["gap"] and not alone
-    return (bare.end("bare"), _hours(int(bare["bare"]))) if firm or last or (opened and _day_after(text, bare.end("bare"))) else None
+    return (
+        (bare.end("bare"), _hours(int(bare["bare"])))
+        if firm or last or (opened and _day_after(text, bare.end("bare")))
+        else None
+    )
 
 
 def _hours(hour: int) -> tuple[time, ...]:
@@ -246,7 +250,11 @@ def _days(found: re.Match[str], seen: Standpoint) -> tuple[date, ...]:
 
 def _weekday(name: str) -> int:
     short = name[:3].lower()
-    return next(place for place, names in enumerate(zip(_WEEKDAYS, _WOCHENTAGE, strict=True)) if names[0] == short or names[1].startswith(short))
+    return next(
+        place
+        for place, names in enumerate(zip(_WEEKDAYS, _WOCHENTAGE, strict=True))
+        if names[0] == short or names[1].startswith(short)
+    )
 
 
 def _plain(word: str, today: date) -> date:

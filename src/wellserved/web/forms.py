@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from typing import Any, ClassVar
@@ -11,7 +12,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from wellserved.capture import LONGEST, RATINGS, SEVERITIES, WORDS
+from wellserved.capture import LONGEST, RATINGS, SEVERITIES, WORDS, sentence
+from wellserved.journal.book import Page
 from wellserved.moments import EARLIEST, LATEST, SCALES
 from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
 from wellserved.web.shown import SCALE_NAMES
@@ -84,7 +86,8 @@ class EntryForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """An entry says something; a score needs its scale, and has to lie on it."""
         given = super().clean() or {}
-        if not any(value not in (None, "") for name, value in given.items() if name not in ("word", "at", "audience")):
+        silent = all(value in (None, "") for name, value in given.items() if name not in ("word", "at"))
+        if silent and "word" in self.fields:
             self.add_error("text", _("Say what happened."))
         for name in ("expected", "score"):
             value, scale = given.get(name), given.get("scale")
@@ -112,6 +115,24 @@ class ShareForm(EntryForm):
     rating = None  # type: ignore[assignment]
     audience = forms.ChoiceField(label=_("Who may see it"), choices=Audience.choices)
     field_order = ("audience", "text")
+
+    def carry(self, steps: Iterable[Page]) -> None:
+        """What followed goes along, with the words that its author leaves in these fields."""
+        labels = {
+            "note": _("What the customer answered"), "recovered": _("How it was made right"), "met": _("Accepted by the customer"),
+            "complaint": _("Not accepted"), "gap": _("Rated by the customer"), "thanks": _("The customer gave thanks"),
+        }  # fmt: skip
+        for step in steps:
+            label = labels.get(step.entry.word, _(step.entry.word))
+            words = sentence(str(step.facts.get("text", "")))
+            area = forms.Textarea(attrs={"rows": 2})
+            field = forms.CharField(label=label, initial=words, widget=area, max_length=LONGEST, required=False)
+            self.fields[f"answer-{step.entry.id}"] = field
+
+    def answers(self) -> dict[uuid.UUID, str]:
+        """The words of what followed, by its entry."""
+        said = self.cleaned_data.items()
+        return {uuid.UUID(name.removeprefix("answer-")): text for name, text in said if name.startswith("answer-")}
 
 
 class FollowForm(forms.Form):

@@ -277,16 +277,21 @@ def join(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 def share(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Make the copy that others may see; it is edited first, and can be changed and withdrawn."""
     book, page = _page(request, id_)
-    form = ShareForm(
-        request.POST or None, initial={**EntryForm.of(page.facts, page.entry.at), "audience": Audience.team}
-    )
+    words = sharing.clean(str(page.facts.get("text", "")))
+    initial = {**EntryForm.of(page.facts, page.entry.at), "audience": Audience.team, "text": words}
+    form = ShareForm(request.POST or None, initial=initial)
+    form.carry(sharing.carried(book, page))
     if request.method == "POST" and form.is_valid():
-        facts = form.facts()
-        facts |= {"word": page.entry.word, "people": captured(str(facts["text"]), scope_of(request)).people}
-        made = sharing.share_page(book, person_of(request), page, facts, form.cleaned_data["audience"])
+        facts, words = form.facts(), form.cleaned_data["text"]
+        people = {*captured(words, scope_of(request)).people, *sharing.named_in(words, page)}
+        facts |= {"word": page.entry.word, "people": sorted(people), "text": sharing.clean(words)}
+        audience = form.cleaned_data["audience"]
+        made = sharing.share_page(book, person_of(request), page, facts, audience, form.answers())
         messages.success(request, _("Shared. You can change or withdraw it at any time."))
         return redirect("shared", made.id)
-    return render(request, "share.html", {"form": form, "page": page})
+    return render(
+        request, "share.html", {"form": form, "page": page, "carries": len(form.fields) > len(form.base_fields)}
+    )
 
 
 @deed("own")
@@ -379,7 +384,8 @@ def _settle_shared(scope: Scope, id_: uuid.UUID, one: Captured, draft: uuid.UUID
     row: Shared | None = scope.mine().filter(id=id_, word="promise").first()
     if row is None:
         raise Http404
-    facts = {**facts_of(one), "customer": row.customer.name if row.customer else "", "service": row.service}
+    about = {"customer": row.customer.name if row.customer else "", "service": row.service}
+    facts = {**facts_of(one), **about, "text": sharing.clean(one.text)}
     sharing.share(scope.person, facts, timezone.now(), row.audience, row.thread, draft)
 
 
