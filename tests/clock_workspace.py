@@ -11,8 +11,8 @@ from tests.clock_oracle import Event
 from wellserved.actions import import_file, opened, opening_hours
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
-from wellserved.measure.scope import fill
 from wellserved.measure.clocks import DEFINITIONS, Definition
+from wellserved.measure.scope import fill
 from wellserved.measure.timeline import moments_of, values_sql
 from wellserved.moments import KINDS
 from wellserved.workspace import Workspace, create_workspace

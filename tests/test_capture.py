@@ -24,20 +24,23 @@ def said(one: Captured) -> dict[str, Any]:
     """What was read, in the table's own writing."""
     found: dict[str, Any] = {}
     for name, value in asdict(one).items():
-        if name in ("line", "text") or value in (None, ()):
+        if name in ("line", "text", "questions") or value in (None, ()):
             continue
         if isinstance(value, datetime):
             value = value.replace(tzinfo=None).isoformat(timespec="minutes")
         elif isinstance(value, date):
             value = value.isoformat()
         found[name] = list(value) if isinstance(value, tuple) else value
+    if one.questions:
+        found["asks"] = [reading for question in one.questions for reading in question.readings]
     return found
 
 
 @pytest.mark.parametrize("row", TABLE["line"], ids=lambda row: row["typed"][:40])
 def test_a_line_means_what_the_table_says(row: dict[str, Any]) -> None:
-    wanted = {name: value for name, value in row.items() if name != "typed"}
-    assert said(capture(row["typed"], NOW, TABLE["customers"])) == wanted
+    wanted = {name: value for name, value in row.items() if name not in ("typed", "now", "order")}
+    now = datetime.fromisoformat(row["now"]).replace(tzinfo=ZONE) if "now" in row else NOW
+    assert said(capture(row["typed"], now, TABLE["customers"], row.get("order", ""))) == wanted
 
 
 @settings(max_examples=500, deadline=None)

@@ -39,6 +39,7 @@ class Workspace:
 
     folder: Path
     zone: str  # IANA name; periods are days, weeks, months of this zone
+    dates: str = ""  # whether 12/5 has the "day" or the "month" first in what is typed; empty: it is asked
 
     @property
     def log(self) -> Path:
@@ -105,21 +106,31 @@ def default_folder() -> Path:
     return Path(named) if named else user_data_path("wellserved", appauthor=False)
 
 
-def create_workspace(folder: Path, zone: str = "UTC") -> Workspace:
-    """Make the folder and its settings; an existing workspace is opened, its zone changed if another is given."""
-    check_zone(zone)
+def create_workspace(folder: Path, zone: str | None = None, dates: str | None = None) -> Workspace:
+    """Make the folder and its settings; of an existing workspace, change those that are given. Zone: UTC unless given."""
+    present = open_workspace(folder) if (folder / "workspace.toml").exists() else Workspace(folder, "UTC")
+    zone = check_zone(present.zone if zone is None else zone)
+    dates = present.dates if dates is None else _check_dates(dates)
     if odd := sorted(set(str(folder.absolute())) & set("[]{}*?%#")):
         raise WorkspaceError(
             f"A workspace cannot stand in a folder with {' or '.join(odd)} in its name.", "Choose another with --home."
         )
-    made, settings, wanted = Workspace(folder, zone), folder / "workspace.toml", f'format = {FORMAT}\nzone = "{zone}"\n'
+    order = f'dates = "{dates}"\n' if dates else ""
+    workspace, settings = Workspace(folder, zone, dates), folder / "workspace.toml"
+    wanted = f'format = {FORMAT}\nzone = "{zone}"\n{order}'
     with disk.explain(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        made.imports.mkdir(exist_ok=True)
+        workspace.imports.mkdir(exist_ok=True)
         if not settings.exists() or settings.read_text(encoding="utf-8") != wanted:
-            with made.writing() as scratch, disk.rewrite(settings, scratch / "settings") as file:
+            with workspace.writing() as scratch, disk.rewrite(settings, scratch / "settings") as file:
                 file.write(wanted)
-    return made
+    return workspace
+
+
+def _check_dates(order: str) -> str:
+    if order not in ("", "day", "month"):
+        raise WorkspaceError(f"Dates cannot have {order!r} first.", "Write day, for 31/12, or month, for 12/31.")
+    return order
 
 
 def open_workspace(folder: Path) -> Workspace:
@@ -138,4 +149,4 @@ def open_workspace(folder: Path) -> Workspace:
         ) from error
     if int(read.get("format", FORMAT)) > FORMAT:
         raise WorkspaceError("This workspace was written by a newer wellserved.", "Update wellserved and try again.")
-    return Workspace(folder, check_zone(str(read.get("zone", "UTC"))))
+    return Workspace(folder, check_zone(str(read.get("zone", "UTC"))), _check_dates(str(read.get("dates", ""))))

@@ -97,7 +97,9 @@ def test_a_key_may_what_its_scopes_and_its_owner_may(staff: House) -> None:
 def test_a_line_goes_into_ones_own_journal(staff: House) -> None:
     id_ = str(uuid.uuid4())
     for _ in range(2):
-        assert sent(key(staff.kim), "journal", {"line": "missed: Acme waited 2h", "id": id_}).json() == {"ids": [id_]}
+        assert sent(key(staff.kim), "journal", {"line": "missed: Acme quote redone, 2h", "id": id_}).json() == {
+            "ids": [id_]
+        }
     (page,) = book(staff.kim).read(Entry.objects.all())
     assert (page.facts["word"], page.facts["customer"], page.facts["hours"]) == ("missed", "Acme", 2)
     assert sent(key(staff.peer), "journal", {"line": "x", "id": id_}).status_code == 422

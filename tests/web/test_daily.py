@@ -89,7 +89,7 @@ def test_a_bare_kept_is_about_the_only_promise_that_runs(staff: House, as_: As) 
     assert not book(staff.kim).promises(timezone.now())
     typed(client, "promise: Acme gets one thing by tomorrow")
     typed(client, "promise: Northwind gets another by tomorrow")
-    assert b"not clear which promise" in client.post("/journal/understanding", {"line": "kept"}).content
+    assert b"not clear which of these" in client.post("/journal/understanding", {"line": "kept"}).content
     typed(client, "kept: Northwind has it")
     assert [page.facts["customer"] for page, _ in book(staff.kim).promises(timezone.now())] == ["Acme"]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from wellserved import cases, log
-from wellserved.capture import WORDS
+from wellserved.capture import WORDS, check_length, sentence
 from wellserved.capture.promise import CLOSED_BY, Fold, Move, fold, turned, waits
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError
@@ -29,6 +30,18 @@ KEPT: Final = ("service", "channel", "text", "expected", "score", "scale", "caus
 # What its author changes; the log's version is the worker's.
 CHANGING: Final = (*KEPT, "due", "audience", "customer", "changed", "pending", "withdrawn", "open")
 BATCH: Final = 5_000  # moments that enter the log at once
+_FOLLOWS = (
+    "note",
+    "recovered",
+    "met",
+    "complaint",
+    "gap",
+    "thanks",
+)  # a failure: answered, made right, accepted or not, rated
+CARRIED: Final = {
+    "promise": ("renegotiated", *CLOSED_BY["promise"]), "missed": _FOLLOWS, "complaint": _FOLLOWS,
+}  # fmt: skip
+"""Words of a matter -> words of what followed, which goes along when the matter is shared."""
 
 
 def customer_called(named: str) -> Customer | None:
@@ -109,10 +122,32 @@ def settle(thread: uuid.UUID) -> None:
         Shared.objects.filter(pk=pk).update(open=open_)
 
 
-def share_page(book: Book, author: Person, page: Page, facts: dict[str, Any], audience: str) -> Shared:
+def clean(text: str) -> str:
+    """Words for others, line by line without the marks that are meant for the product."""
+    return "\n".join(sentence(row) for row in text.splitlines())
+
+
+def carried(book: Book, page: Page) -> list[Page]:
+    """What goes along when an entry is shared: how a promise ended; what was answered to a failure, and what became of it."""
+    words = CARRIED.get(page.entry.word, ())
+    thread = book.thread(page.entry.thread) if words else []
+    return [one for one in thread if one.entry.id != page.entry.id and one.entry.word in words and not one.entry.shared]
+
+
+def named_in(text: str, page: Page) -> tuple[str, ...]:
+    """Colleagues whom the entry names and whose name still stands in the words that are shared."""
+    people = [str(name) for name in page.facts.get("people", ())]
+    return tuple(name for name in people if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE))
+
+
+def share_page(
+    book: Book, author: Person, page: Page, facts: dict[str, Any], audience: str,
+    answers: Mapping[uuid.UUID, str] | None = None,
+) -> Shared:  # fmt: skip
     """Share an entry of the journal, as its author edited it; the entry itself stays as it is.
 
-    What the journal holds together stays together. A promise, or a failure, takes along how it ended, without words.
+    What the journal holds together stays together. A promise takes along how it ended; a failure what the customer
+    answered, whether it was made right and accepted, and how it was rated: with the words of `answers` (by entry) alone.
     """
     if page.entry.shared is not None:
         raise RequestError("This entry is shared already.", "Change or withdraw the shared copy.")
@@ -121,16 +156,17 @@ def share_page(book: Book, author: Person, page: Page, facts: dict[str, Any], au
         id__in=[one.entry.shared for one in pages if one.entry.shared], withdrawn=None
     ).first()
     made = _copy(book, author, page, facts, audience, known.thread if known else None)
-    if ends := CLOSED_BY.get(page.entry.word):
-        for one in pages:
-            if one.entry.word in ("renegotiated", *ends) and one.entry.shared is None:
-                end = {
-                    "word": one.entry.word,
-                    "due": one.facts.get("due"),
-                    "customer": facts.get("customer"),
-                    "service": facts.get("service"),
-                }
-                _copy(book, author, one, end, audience, made.thread)
+    for one in carried(book, page):
+        text = (answers or {}).get(one.entry.id, "")
+        if one.entry.word == "note" and not text.strip():
+            continue  # an answer without its words says nothing
+        step = {
+            name: one.facts.get(name)
+            for name in ("due", "score", "scale", "expected")
+            if one.facts.get("scale") or name == "due"
+        }
+        about = {"customer": facts.get("customer"), "service": facts.get("service")}
+        _copy(book, author, one, {"word": one.entry.word, "text": clean(text), **about, **step}, audience, made.thread)
     return made
 
 
@@ -148,6 +184,7 @@ def _copy(
 
 
 def _fill(row: Shared, facts: dict[str, Any]) -> None:
+    check_length(str(facts.get("text") or ""))
     for name in KEPT:
         value = facts.get(name)
         field = Shared._meta.get_field(name)
@@ -169,7 +206,7 @@ def _fill(row: Shared, facts: dict[str, Any]) -> None:
 
 def change(row: Shared, facts: dict[str, Any], audience: str) -> None:
     """Change one's shared copy; what counts in measures follows at the next writing of the log."""
-    _fill(row, facts)
+    _fill(row, {**facts, "text": clean(str(facts.get("text") or ""))})
     row.audience, row.changed = audience, timezone.now()
     row.customer = customer_called(str(facts.get("customer", "")))
     row.pending = bool(WORDS[row.word][0])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from email.message import EmailMessage
 from html import escape
@@ -20,9 +22,8 @@ from wellserved.capture.promise import Fold
 from wellserved.journal.book import Book, Page
 from wellserved.moments import period_of
 from wellserved.store.access import Scope
-from wellserved.store.models import Shared
 
-Promised = list[tuple[Page, Fold]]
+NEXT = 10  # older promises that the report names as next
 _PDF = """
 #let given = json(bytes(sys.inputs.given))
 #set document(title: given.title, author: given.author)
@@ -52,30 +53,95 @@ def text_of(book: Book, scope: Scope, monday: date) -> tuple[str, bool]:
 
 
 def draft(book: Book, scope: Scope, monday: date) -> str:
-    """The week's report as the product drafts it, from one's own entries and what one shared; to be edited."""
+    """The week's report as the product drafts it, from one's own entries and what one shared; to be edited.
+
+    Everything that was written in the week stands in it, once.
+    """
     zone = ZoneInfo(settings.TIME_ZONE)
     start = datetime.combine(monday, time(0), zone)
     end = datetime.combine(monday + timedelta(days=7), time(0), zone)
     entries = book.between(start, end)
     known = min(end, timezone.now())  # what falls due later this week is not overdue
-    promised = book.promises(known, start - timedelta(days=365))
+    week = Week(start, end, entries, book.threads(page.entry.thread for page in entries))
+    promised = [Pledge(_line(page), state, page) for page, state in book.promises(known, start - timedelta(days=365))]
     shared = sharing.promises(scope, known, start - timedelta(days=365))
+    promised += [Pledge(sentence(row.text), state, None) for row, state in shared if row.author_id == scope.person.pk]
+    copies = {row.id for row, _state in shared}
+    week.told |= {page.entry.id for page in entries if page.entry.word == "promise" and page.entry.shared in copies}
     before = book.count(start - timedelta(days=7), start, "missed")
-    told: dict[str, list[str]] = {
-        _("What went wrong, and what was done"): _failures(book, entries),
-        _("Promises"): _promises(promised, shared, scope, start, end),
-        _("What customers said"): [_line(one) for one in entries if one.entry.word in ("thanks", "complaint", "gap")],
-        _("Beside the week before"): [
-            *_better(entries, before),
-            *(_line(one) for one in entries if one.entry.word == "exceeded"),
-        ],
-        _("Ideas and lessons"): [_line(one) for one in entries if one.entry.word in ("idea", "lesson")],
-        _("What is next"): _next(promised),
+    failures = _failures(week)
+    kept, ahead = _promises(promised, week), _next(promised, week)
+    parts: dict[str, list[str]] = {
+        _("What went wrong, and what was done"): [*failures, *week.lines("recovered", _("made right"))],
+        _("Promises"): [*kept, *week.lines("broken"), *week.lines("renegotiated", _("agreed anew"))],
+        _("What customers said"): _said(week),
+        _("What went well"): [*week.lines("exceeded"), *week.lines("met"), *week.lines("kept")],
+        _("Beside the week before"): _better(entries, before),
+        _("Ideas and lessons"): [*week.lines("idea"), *week.lines("lesson")],
+        _("Also noted"): [*week.lines("note"), *week.lines("promise", _("promise"))],
+        _("What is next"): ahead,
     }
-    parts = []
-    for title, lines in told.items():
-        parts += [f"{title}", *(f"- {line}" for line in lines or [_("nothing recorded")]), ""]
-    return "\n".join(parts).rstrip() + "\n"
+    if own := week.lines("self"):
+        parts[_("My own judgement (take it out where it is for you alone)")] = own
+    text = []
+    for title, lines in parts.items():
+        text += [f"{title}", *(f"- {line}" for line in lines or [_("nothing recorded")]), ""]
+    return "\n".join(text).rstrip() + "\n"
+
+
+@dataclass
+class Pledge:
+    """A promise with its state; its page, where it stands in the journal alone."""
+
+    words: str
+    state: Fold
+    page: Page | None
+
+
+@dataclass
+class Week:
+    """A week's entries with all that belongs to them, and which of them stand in the report already."""
+
+    start: datetime
+    end: datetime
+    entries: list[Page]
+    threads: dict[uuid.UUID, list[Page]]
+    told: set[uuid.UUID] = field(default_factory=set)
+
+    def holds(self, at: datetime) -> bool:
+        """An instant lies in the week."""
+        return self.start <= at < self.end
+
+    def lines(self, word: str, label: str = "") -> list[str]:
+        """The entries of a word that do not stand elsewhere."""
+        pages = [page for page in self.entries if page.entry.word == word and page.entry.id not in self.told]
+        self.told |= {page.entry.id for page in pages}
+        return [_labelled(label, _line(page)) for page in pages]
+
+    def steps(self, head: Page, whole: bool) -> list[str]:
+        """What followed on an entry up to the week's end, its own judgement aside; `whole`: not of this week alone."""
+        found = []
+        for page in self.threads.get(head.entry.thread, []):
+            here = self.holds(page.entry.at)
+            if (
+                page.entry.id == head.entry.id
+                or page.entry.word == "self"
+                or not (here or (whole and page.entry.at < self.end))
+            ):
+                continue
+            self.told.add(page.entry.id)
+            found.append(_step(page, head))
+        return found
+
+    def dated(self, at: datetime, form: str) -> str:
+        """A local time; with its year where that is not the report's."""
+        local, last = timezone.localtime(at), self.end - timedelta(days=1)
+        year = "" if local.year == self.start.year == last.year else " %Y"
+        return f"{local:{form.replace('%b', '%b' + year)}}"
+
+
+def _labelled(label: str, words: str) -> str:
+    return f"{label}: {words}" if label and words else label or words
 
 
 def _line(page: Page) -> str:
@@ -86,34 +152,73 @@ def _line(page: Page) -> str:
     return f"{customer}: {words}" if customer and customer.casefold() not in words.casefold() else words
 
 
-def _failures(book: Book, entries: Sequence[Page]) -> list[str]:
-    lines, missed = [], [page for page in entries if page.entry.word == "missed"]
-    recoveries = book.threads((page.entry.thread for page in missed), "recovered")
-    for page in missed:
-        righted = recoveries.get(page.entry.thread)
-        done = _("made right: %(how)s") % {"how": _line(righted[-1])} if righted else _("not yet made right")
-        lines.append(f"{_line(page)} ({done})")
+def _step(page: Page, head: Page) -> str:
+    """What followed, in a few words: made right: brought it."""
+    labels = {
+        "recovered": _("made right"), "note": _("answer"), "met": _("accepted"), "complaint": _("not accepted"), "gap": _("rated"),
+        "thanks": _("thanks"), "renegotiated": _("agreed anew"),
+    }  # fmt: skip
+    words = sentence(str(page.facts.get("text", "")))
+    if words == sentence(str(head.facts.get("text", ""))):
+        words = ""
+    if page.entry.word == "gap" and not words and page.facts.get("score") is not None:
+        words = f"{page.facts['score']:g} ({page.facts.get('scale') or '?'})"
+    return _labelled(labels.get(page.entry.word, _(page.entry.word)), words)
+
+
+def _with(words: str, steps: Iterable[str]) -> str:
+    said = "; ".join(step for step in steps if step)
+    return f"{words} ({said})" if said else words
+
+
+def _failures(week: Week) -> list[str]:
+    """Failures of the week, and earlier ones on which something followed in it, each with what was done."""
+    lines = []
+    for pages in week.threads.values():
+        head = next((page for page in pages if page.entry.word == "missed"), None)
+        new = any(week.holds(page.entry.at) and page.entry.word != "self" for page in pages)
+        if head is None or head.entry.at >= week.end or not new:
+            continue
+        righted = any(page.entry.word == "recovered" and page.entry.at < week.end for page in pages)
+        steps = week.steps(head, whole=True)
+        week.told.add(head.entry.id)
+        day = "" if week.holds(head.entry.at) else week.dated(head.entry.at, "%d %b") + ": "
+        lines.append(_with(day + _line(head), [*([] if righted else [_("not yet made right")]), *steps]))
     return lines
 
 
-def _promises(
-    promised: Promised, shared: list[tuple[Shared, Fold]], scope: Scope, start: datetime, end: datetime
-) -> list[str]:
-    """How promises that fell due or were settled in the week ended; those that were not kept in time by name."""
-    found: list[tuple[str, Fold]] = [(_line(page), state) for page, state in promised]
-    found += [(sentence(row.text), state) for row, state in shared if row.author_id == scope.person.pk]
-    settled = [one for one in found if one[1].closed and start <= one[1].closed < end]
-    counts = {name: sum(state.fate == name for _what, state in settled) for name in ("kept", "late", "broken")}
-    counts["overdue"] = sum(state.fate == "overdue" for _what, state in found)
-    counts["made"] = sum(start <= state.made < end for _what, state in found)
-    counts["anew"] = sum(state.renegotiated for _what, state in found if start <= state.made < end)
+def _said(week: Week) -> list[str]:
+    """What customers said, asked and rated, each with what followed."""
+    lines = []
+    for page in week.entries:
+        if page.entry.word in ("thanks", "complaint", "gap", "asked") and page.entry.id not in week.told:
+            week.told.add(page.entry.id)
+            lines.append(_with(_line(page), week.steps(page, whole=False) if page.entry.word == "complaint" else []))
+    return lines
+
+
+def _promises(promised: Iterable[Pledge], week: Week) -> list[str]:
+    """How promises that fell due or were settled in the week ended; those that were settled by name."""
+    promised = list(promised)
+    settled = [one for one in promised if one.state.closed and week.holds(one.state.closed)]
+    counts = {name: sum(one.state.fate == name for one in settled) for name in ("kept", "late", "broken")}
+    counts["overdue"] = sum(one.state.fate == "overdue" for one in promised)
+    counts["made"] = sum(week.holds(one.state.made) for one in promised)
+    counts["anew"] = sum(one.state.renegotiated for one in promised if week.holds(one.state.made))
     if not counts["made"] and not settled and not counts["overdue"]:
         return []
     said = _(
         "%(made)d made; %(kept)d kept, %(late)d late, %(broken)d broken, %(anew)d agreed anew; %(overdue)d overdue"
     )
-    named = [f"{state.fate}: {what}" for what, state in settled if state.fate in ("late", "broken")]
-    return [said % counts, *named]
+    return [said % counts, *(_with(f"{one.state.fate}: {one.words}", _pledged(one, week)) for one in settled)]
+
+
+def _pledged(one: Pledge, week: Week) -> list[str]:
+    """What followed on a promise in the week, as far as words were found for it."""
+    if one.page is None:
+        return []
+    week.told.add(one.page.entry.id)
+    return [step for step in week.steps(one.page, whole=False) if step not in (one.state.fate, "kept")]
 
 
 def _better(entries: Iterable[Page], then: int) -> list[str]:
@@ -125,18 +230,25 @@ def _better(entries: Iterable[Page], then: int) -> list[str]:
     return [said % {"now": now, "then": then}]
 
 
-def _next(promised: Promised) -> list[str]:
-    lines = []
-    for page, state in promised:
-        if state.due and state.closed is None:
-            lines.append(
-                (
-                    state.due,
-                    _("%(what)s by %(when)s")
-                    % {"what": _line(page), "when": f"{timezone.localtime(state.due):%a %d %b, %H:%M}"},
-                )
-            )
-    return [line for _due, line in sorted(lines)[:10]]
+def _next(promised: Iterable[Pledge], week: Week) -> list[str]:
+    """Promises that run at the week's end: those of the week, and the most urgent of the others."""
+    far = datetime.max.replace(tzinfo=UTC)
+    running = [
+        one for one in promised if one.state.made < week.end and not (one.state.closed and one.state.closed < week.end)
+    ]
+    running.sort(key=lambda one: one.state.due or far)
+    new = [one for one in running if week.holds(one.state.made)]
+    older = [one for one in running if not week.holds(one.state.made)]
+    lines = [_with(_by(one, week), _pledged(one, week)) for one in running if one in new or one in older[:NEXT]]
+    if len(older) > NEXT:
+        lines.append(_("and %(more)d more, on the page of promises") % {"more": len(older) - NEXT})
+    return lines
+
+
+def _by(one: Pledge, week: Week) -> str:
+    if one.state.due is None:
+        return _("%(what)s (no due time)") % {"what": one.words}
+    return _("%(what)s by %(when)s") % {"what": one.words, "when": week.dated(one.state.due, "%a %d %b, %H:%M")}
 
 
 def _parts(text: str) -> list[dict[str, object]]:
@@ -160,7 +272,8 @@ def _parts(text: str) -> list[dict[str, object]]:
 def written(text: str, week: str, author: str, form: str) -> bytes:
     """A report as txt, html, pdf or eml."""
     first = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
-    days = f"{first:%d %b} – {first + timedelta(days=6):%d %b %Y}"
+    last = first + timedelta(days=6)
+    days = f"{first:%d %b}{f' {first:%Y}' if first.year != last.year else ''} – {last:%d %b %Y}"
     title = _("Week %(week)s, %(days)s") % {"week": week, "days": days}
     if form == "txt":
         return f"{title}\n{author}\n\n{text}".encode()

@@ -1,20 +1,26 @@
 """One line, as it is typed after a call, to what it says: a word, a promise's due time, costs, people, scores.
 
-The line itself is kept to the letter; whatever is not understood stays text and is never an error. What was
-understood is shown back before it is saved (`understood`).
+The line itself is kept to the letter; whatever is not understood stays text and is never an error, and what can be
+understood in two ways is asked (`questions`). What was understood is shown back before it is saved (`understood`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from wellserved.capture.when import DAY, SPAN, WHEN, read_span, read_when
+from wellserved.capture.effort import read_effort
+from wellserved.capture.money import read_money
+from wellserved.capture.question import Question
+from wellserved.capture.when import DAY, Standpoint, When, read_span, read_when, written_out
+from wellserved.errors import RequestError
 from wellserved.moments import SCALES
+
+LONGEST: Final = 4_000  # letters of a line, or of the words of an entry, wherever they come from
 
 WORDS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "missed": ("failed", "an expectation was missed", ("failed", "mistake", "screwed up", "screw-up")),
@@ -41,46 +47,41 @@ SEVERITIES: Final = ("minor", "major", "critical")
 _SPELT = {spelling: word for word, (_, _, others) in WORDS.items() for spelling in (word, *others)}
 _LIKE = str.maketrans("ıİſK", "iIsK")  # letters that a comparison without case takes for others
 _HEAD = re.compile(
-    r"\s*(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELT), key=len, reverse=True)) + r")\s*(?::|$)"
-    r"|idea\s+from\s+(?P<giver>[^:\n]{1,60}?)\s*:)\s*",
+    r"(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELT), key=len, reverse=True)) + r")\s{0,9}(?::|$)"
+    r"|idea\s{1,9}from\s{1,9}(?P<giver>[^\s:][^:\n]{0,59}?)\s{0,9}:)",
     re.IGNORECASE,
 )
 _OPENS = r"(?:^|(?<=[\s(,]))"
-_PERSON = re.compile(_OPENS + r"@([\w.-]*\w)")
-_TAG = re.compile(_OPENS + r"#([^\W\d_][\w-]*)")
-_CASE = re.compile(_OPENS + r"#(\d+)\b(?![\w-])")
-_EFFORT = re.compile(
-    r"(?<![\w.,/:€$£-])(\d{1,3}(?:[.,]\d{1,2})?) ?(hours?|hrs?|h|minutes?|mins?|m)(?![\w/’'])", re.IGNORECASE
-)
-_NO_EFFORT = re.compile(r"(?:\bin|\bwithin|\bby|\bfor the next)\s+$", re.IGNORECASE)
-_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP"}
-_CODES = "EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|JPY|CAD|AUD|NZD|INR|ZAR|BRL"
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d{1,3}(?:\.\d{3})+(?:,\d{1,2})?|\d{1,9}(?:[.,]\d{1,2})?"
-_MONEY = re.compile(
-    rf"(?<![\w.,])(?:(?P<sign>[€$£]) ?(?P<a>{_NUMBER})|(?P<code>{_CODES}) (?P<b>{_NUMBER})"
-    rf"|(?P<c>{_NUMBER}) ?(?P<after>[€$£]|(?:{_CODES})\b))(?![\d])",
-    re.IGNORECASE,
-)
-_PLAIN_COST = re.compile(r"(?<![\w.,])(\d{1,9}(?:[.,]\d{1,2})?) cost\b", re.IGNORECASE)
+_PERSON = re.compile(_OPENS + r"@([\w.-]{0,149}\w)")
+_TAG = re.compile(_OPENS + r"#([^\W\d_][\w-]{0,99})")
+_CASE = re.compile(_OPENS + r"#(\d{1,40})\b(?![\w-])")
 _RETURNS = re.compile(r"(?P<saved>\bsaved )?(?<![\w.,])(?P<n>\d{1,4}) returns?\b", re.IGNORECASE)
-_NAMED = re.compile(_OPENS + r'\+(?:"([^"]{1,80})"|([^\W\d_][\w.&’\'-]*))')
-_CAPITALS = r"((?:[A-ZÀ-ÖØ-Þ][\w&.’'-]*)(?: [A-ZÀ-ÖØ-Þ][\w&.’'-]*){0,3})"
+_NAMED = re.compile(_OPENS + r'\+(?:"([^"]{1,80})"|([^\W\d_][\w.&’\'-]{0,79}))')
+_CAPITALS = r"([A-ZÀ-ÖØ-Þ][\w&.’'-]{0,39}(?: [A-ZÀ-ÖØ-Þ][\w&.’'-]{0,39}){0,3})"
 _GETS = re.compile(rf"{_CAPITALS} (?:gets|will get|receives|hears)\b")
 _PROMISED = re.compile(rf"\b[Pp]romised {_CAPITALS}")
-_DUE = re.compile(r"\b(?:by|until|till|due|before)\s+", re.IGNORECASE)
-_WITHIN = re.compile(r"\b(?:in|within)\s+", re.IGNORECASE)
-_ON = re.compile(r"\bon\s+", re.IGNORECASE)
-_HAPPENED = re.compile(r"\b(?:sent|done|came|arrived|answered|delivered|called)\s+(?:on\s+)?", re.IGNORECASE)
-_YESTERDAY = re.compile(r"(?<!by )(?<!until )\byesterday\b", re.IGNORECASE)
+_DUE = re.compile(r"\b(?:by|until|till|due|before|bis(?: zum)?|spätestens)\s", re.IGNORECASE)
+_WITHIN = re.compile(r"\b(?:in|within|binnen|innerhalb von)\s", re.IGNORECASE)
+_ON = re.compile(r"(?:\bon|(?<!\d )(?<!\d)\bam)\s", re.IGNORECASE)
+_HAPPENED = re.compile(r"\b(?:sent|done|came|arrived|answered|delivered|called)\s(?:on\s)?", re.IGNORECASE)
+_YESTERDAY = re.compile(r"(?<!by )(?<!until )\b(?:yesterday|gestern)\b", re.IGNORECASE)
+_WORD = re.compile(r"(?<![\w.,/:€$£#@+-])\w")
+_SLASHED = re.compile(
+    r"\b(?:by|until|till|due|before|on|at|to|for|sent|done|came|arrived|answered|delivered|called|bis|am) "
+    r"(\d{1,2})/(\d{1,2})(?:/\d{2,4})?(?![\d/])",
+    re.IGNORECASE,
+)
 _SCORE = r"(\d{1,2}(?:\.\d)?)(?:/(5|7|10)\b)?"
-_GAP = re.compile(rf"\bexpected {_SCORE}[, ;]*(?:but |and )?got {_SCORE}(?![\d/])", re.IGNORECASE)
+_GAP = re.compile(rf"\bexpected {_SCORE}[, ;]{{0,5}}(?:but |and )?got {_SCORE}(?![\d/])", re.IGNORECASE)
 _RATED = re.compile(r"\b(?:rated|got) (\d{1,2}(?:\.\d)?)/(5|7|10)\b", re.IGNORECASE)
 _STARS = re.compile(r"(?<![\w.,/])(\d(?:\.\d)?) stars?\b", re.IGNORECASE)
 _NAMED_SCORE = re.compile(r"\b(nps|csat|ces) (\d{1,2})\b(?![/.]\d)", re.IGNORECASE)
 _OUT_OF = {"5": "csat5", "10": "nps10", "7": "ces7"}
 _SCALED = {"nps": "nps10", "csat": "csat5", "ces": "ces7"}
 _SEVERITY = re.compile(rf"\b({'|'.join(SEVERITIES)})\b", re.IGNORECASE)
-_CAUSE = re.compile(r"\bcause:\s*([^,;.\n]{1,80})", re.IGNORECASE)
+_CAUSE = re.compile(r"\bcause: ?([^,;.\n]{1,80})", re.IGNORECASE)
+_MARK = re.compile(_OPENS + r"#[\w-]{1,100}")
+_LOOSE = re.compile(r" ([,.;)])")
 _FROM = re.compile(r"from ([^:,\n]{1,60}),")
 _RATING = re.compile(rf"\b({'|'.join(RATINGS)})\b", re.IGNORECASE)
 
@@ -111,6 +112,7 @@ class Captured:
     cause: str | None = None
     giver: str | None = None
     rating: str | None = None
+    questions: tuple[Question, ...] = ()  # what of it can be read in more than one way
 
     @property
     def kind(self) -> str:
@@ -118,16 +120,25 @@ class Captured:
         return WORDS[self.word][0]
 
 
-def capture(line: str, now: datetime, customers: Iterable[str] = ()) -> Captured:
-    """Read a line at aware `now`, whose zone is the one in which dates are meant; customers: names that are known."""
+def check_length(text: str) -> None:
+    """Raise where a line, or the words of an entry, are longer than is kept."""
+    if len(text) > LONGEST:
+        what = f"This has {len(text):,} letters; {LONGEST:,} are kept at most."
+        raise RequestError(what, "Shorten it, or write it as several lines.")
+
+
+def capture(line: str, now: datetime, customers: Iterable[str] = (), order: str = "") -> Captured:
+    """Read a line at aware `now`, whose zone is the one in which dates are meant; customers: names that are known.
+
+    order: whether 12/5 has the "day" or the "month" first; where it is not said, such a date is asked about.
+    """
+    check_length(line)
     word, whole, giver = _head(line)
     text = " ".join(whole.translate(_LIKE).split())
-    local = now.replace(tzinfo=None)
-    at, due = _happened(word, text, local), None
-    if word in ("promise", "renegotiated", "missed"):
-        due = _due(word, text, local, at)
+    at, due, dates = _dates(word, text, now, order or _order_in(text))
     tags = tuple(dict.fromkeys(tag.lower() for tag in _TAG.findall(text)))
-    amount, currency = _money(text)
+    amount, currency, unclear = read_money(text)
+    hours, durations = read_effort(text)
     expected, score, scale = _scores(text)
     returns = next(iter(_RETURNS.finditer(text)), None)
     number = int(returns["n"]) if returns else None
@@ -137,13 +148,13 @@ def capture(line: str, now: datetime, customers: Iterable[str] = ()) -> Captured
         word,
         whole,
         customer=_customer(word, text, customers),
-        due=aware(due, now.tzinfo) if due else None,
+        due=due,
         at=at,
         people=tuple(dict.fromkeys(name.lower() for name in _PERSON.findall(text))),
         service=tags[0] if tags else None,
         tags=tags,
         case=_first(_CASE, text),
-        hours=_hours(text),
+        hours=hours,
         amount=amount,
         currency=currency,
         returns=None if returns is None or returns["saved"] else number,
@@ -155,10 +166,13 @@ def capture(line: str, now: datetime, customers: Iterable[str] = ()) -> Captured
         cause=blamed[1].strip() or None if blamed else None,
         giver=giver,
         rating=_lower(_first(_RATING, text)) if word == "self" else None,
+        questions=tuple(sorted((*dates, *unclear, *durations), key=lambda question: question.start)),
     )
 
 
-SHOWN: Final = tuple(field.name for field in fields(Captured) if field.name not in ("line", "word", "text", "service"))
+SHOWN: Final = tuple(
+    field.name for field in fields(Captured) if field.name not in ("line", "word", "text", "service", "questions")
+)
 """What of a line is shown beside its words, in this order."""
 
 
@@ -185,10 +199,10 @@ def _plain(value: object) -> str:
 
 def sentence(text: str) -> str:
     """The words for somebody else to read: without the marks that are meant for the product (+"Name", #tag, @name, cause:)."""
-    plain = _NAMED.sub(lambda found: found[1] or found[2], text)
+    plain = _NAMED.sub(lambda found: found[1] or found[2], " ".join(text.split()))
     plain = _CAUSE.sub(lambda found: f"({found[1].strip()})", _PERSON.sub(lambda found: found[1], plain))
-    plain = re.sub(_OPENS + r"#[\w-]+", "", plain)
-    return re.sub(r"\s+([,.;)])", r"\1", " ".join(plain.split())).replace(", (", " (").strip(" ,;")
+    plain = " ".join(_MARK.sub("", plain).split())
+    return _LOOSE.sub(r"\1", plain).replace(", (", " (").strip(" ,;")
 
 
 def aware(local: datetime, zone: object) -> datetime:
@@ -200,15 +214,15 @@ def aware(local: datetime, zone: object) -> datetime:
 
 
 def _head(line: str) -> tuple[str, str, str | None]:
-    found = _HEAD.match(line.translate(_LIKE))
+    plain = line.translate(_LIKE).rstrip()
+    found = _HEAD.match(plain, len(plain) - len(plain.lstrip()))
     if found and found["giver"] and len(found["giver"].split()) <= 3:
-        return "idea", line[found.end() :], found["giver"].strip()
+        return "idea", line[found.end() :].lstrip(), found["giver"].strip()
     if found and found["word"]:
-        word, text = _SPELT[found["word"].lower()], line[found.end() :]
+        word, text = _SPELT[found["word"].lower()], line[found.end() :].lstrip()
         given = _FROM.match(text) if word == "idea" else None
         return word, text, given[1].strip() if given and len(given[1].split()) <= 3 else None
-    begins = _GAP.match(line.translate(_LIKE).strip()) is not None
-    return ("gap" if begins else "note"), line, None
+    return ("gap" if _GAP.match(plain.lstrip()) else "note"), line, None
 
 
 def _customer(word: str, text: str, customers: Iterable[str]) -> str | None:
@@ -228,63 +242,65 @@ def _customer(word: str, text: str, customers: Iterable[str]) -> str | None:
     return guessed[1].rstrip(".") if guessed else None
 
 
-def _happened(word: str, text: str, now: datetime) -> date | None:
+def _dates(
+    word: str, text: str, now: datetime, order: str
+) -> tuple[date | None, datetime | None, tuple[Question, ...]]:
+    """The day it happened, the due time, and which of the two are not clear."""
+    seen = Standpoint(now.replace(tzinfo=None), word == "missed", order=order)
+    questions: list[Question] = []
+    at = _happened(word, text, seen)
+    if isinstance(at, Question):
+        questions.append(at)
+        at = None
+    due = _due(text, replace(seen, before=at)) if word in ("promise", "renegotiated", "missed") else None
+    if isinstance(due, Question):
+        questions.append(due)
+        due = None
+    return at, aware(due, now.tzinfo) if due else None, tuple(questions)
+
+
+def _order_in(text: str) -> str:
+    """Whether dates such as 14/11 have the day or the month first, where one of the line can have but one order."""
+    pairs = [(int(found[1]), int(found[2])) for found in _SLASHED.finditer(text)]
+    day, month = any(a > 12 >= b for a, b in pairs), any(b > 12 >= a for a, b in pairs)
+    return "" if day == month else "day" if day else "month"
+
+
+def _happened(word: str, text: str, seen: Standpoint) -> date | Question | None:
+    today = seen.now.date()
     if _YESTERDAY.search(text):
-        return now.date() - timedelta(days=1)
+        return today - timedelta(days=1)
     if word in ("promise", "renegotiated"):
         return None
     for opening in (*((_HAPPENED,) if word == "missed" else ()), _ON):
         for found in opening.finditer(text):
-            day = re.compile(rf"(?:{DAY})(?![\w/’'])", re.IGNORECASE).match(text, found.end())
-            full = WHEN.match(text, found.end()) if day else None
-            read = read_when(full, now, back=True) if full else None
-            if read and read.day <= now.date():
-                return read.day
+            when = read_when(text, found.end(), replace(seen, back=True)) if DAY.match(text, found.end()) else None
+            if when and when.day <= today:
+                return _asked(text, when) or when.day
     return None
 
 
-def _due(word: str, text: str, now: datetime, at: date | None) -> datetime | None:
-    back = word == "missed"
-    openings = [(found.start(), "when", found.end()) for found in _DUE.finditer(text)]
-    if not back:
-        openings += [(found.start(), "span", found.end()) for found in _WITHIN.finditer(text)]
-    for _, sort, place in sorted(openings):
-        if sort == "span" and (span := SPAN.match(text, place)):
-            return read_span(span, now)
-        if sort == "when" and (found := WHEN.match(text, place)) and (read := read_when(found, now, back, at)):
-            return read.latest()
-    if back:
+def _asked(text: str, when: When) -> Question | None:
+    return Question(text[when.start : when.end], when.start, when.readings) if when.readings else None
+
+
+def _due(text: str, seen: Standpoint) -> datetime | Question | None:
+    openings = [(found.start(), False, found.end()) for found in _DUE.finditer(text)]
+    if not seen.back:
+        openings += [(found.start(), True, found.end()) for found in _WITHIN.finditer(text)]
+    for _, counted, place in sorted(openings):
+        if counted and (span := read_span(text, place, seen.now)):
+            end, instants = span
+            readings = tuple(f"{written_out(instant.date())} {instant:%H:%M}" for instant in instants)
+            return instants[0] if len(instants) == 1 else Question(text[place:end], place, readings)
+        if not counted and (when := read_when(text, place, seen, opened=True)):
+            return _asked(text, when) or when.latest()
+    if seen.back:
         return None
-    for place in (found.start() for found in re.finditer(r"(?<![\w.,/:€$£#@+-])\w", text)):
-        if (found := WHEN.match(text, place)) and (read := read_when(found, now)):
-            return read.latest()
+    for found in _WORD.finditer(text):
+        if when := read_when(text, found.start(), seen):
+            return _asked(text, when) or when.latest()
     return None
-
-
-def _hours(text: str) -> float | None:
-    total, any_ = 0.0, False
-    for found in _EFFORT.finditer(text):
-        if _NO_EFFORT.search(text[: found.start()]):
-            continue
-        total += float(found[1].replace(",", ".")) / (60 if found[2].lower().startswith("m") else 1)
-        any_ = True
-    return round(total, 4) if any_ else None
-
-
-def _money(text: str) -> tuple[float | None, str | None]:
-    if found := _MONEY.search(text):
-        unit = found["sign"] or found["code"] or found["after"]
-        return number_of(found["a"] or found["b"] or found["c"]), _SIGNS.get(unit, unit.upper())
-    plain = _PLAIN_COST.search(text)
-    return (number_of(plain[1]), None) if plain else (None, None)
-
-
-def number_of(written: str) -> float:
-    """1,200.50 and 1.200,50 alike; a single separator before three digits parts thousands."""
-    last = max(written.rfind(","), written.rfind("."))
-    if last >= 0 and len(written) - last - 1 != 3:
-        return float(f"{re.sub('[.,]', '', written[:last])}.{written[last + 1 :]}")
-    return float(re.sub("[.,]", "", written))
 
 
 def _scores(text: str) -> tuple[float | None, float | None, str | None]:

@@ -28,6 +28,14 @@ KEEPS = ("kept", "met", "exceeded")
 CLOSED_BY = {"promise": (*KEEPS, "broken"), "missed": ("recovered",), "complaint": ("recovered",)}
 """Words that wait for their end -> the words that end them."""
 
+ABOUT = {
+    "kept": ("promise",), "broken": ("promise",), "renegotiated": ("promise",), "recovered": ("missed", "complaint"),
+    "thanks": ("promise", "missed", "complaint"),
+}  # fmt: skip
+"""Words of a line that belongs to an open matter -> the words of such matters."""
+ANSWERS = ("kept", "met", "exceeded", "broken", "recovered", "complaint", "thanks")
+"""Words that say enough by themselves, once it is known what they are about."""
+
 
 def waits(word: str, others: Iterable[str]) -> bool:
     """A moment of this word still waits for its end, given the words of its thread."""

@@ -53,11 +53,16 @@ from wellserved.workspace import create_workspace, default_folder
 def init(
     home: Home = None,
     zone: Annotated[
-        str, typer.Option("--zone", help="Time zone of days, weeks and months, such as Europe/Berlin.")
-    ] = "UTC",
+        str | None,
+        typer.Option("--zone", help="Time zone of days, weeks and months, such as Europe/Berlin; UTC unless named."),
+    ] = None,
+    dates: Annotated[
+        str | None,
+        typer.Option("--dates", help="In typed lines, 12/5 has the day or the month first; asked unless named."),
+    ] = None,
 ) -> None:
-    """Make a workspace, or change the time zone of one."""
-    workspace = create_workspace(home or default_folder(), zone)
+    """Make a workspace, or change the settings of one."""
+    workspace = create_workspace(home or default_folder(), zone, dates)
     err.print(f"Workspace {workspace.folder}, time zone {workspace.zone}.", markup=False, highlight=False)
 
 
@@ -352,7 +357,11 @@ def _report_as(made: Report, format_: Format) -> str:
 @app.command("log")
 def log_(
     line: Annotated[
-        str | None, typer.Argument(help="A line for your own journal; without one, the log's versions are shown.")
+        list[str] | None,
+        typer.Argument(
+            help="A line for your own journal; without one, the log's versions are shown. Put it in quotes where it "
+            "holds a mark that your shell keeps for itself, such as # $ & or *."
+        ),
     ] = None,
     imports: Annotated[bool, typer.Option("--imports", help="List the imports.")] = False,
     refusals: Annotated[
@@ -362,8 +371,8 @@ def log_(
     home: Home = None,
 ) -> None:
     """Write a line into your journal; or show the log's versions, its imports, and what was refused."""
-    if line is not None:
-        write_line(line, home, who)
+    if line:
+        write_line(" ".join(line), home, who)
         return
     workspace = workspace_at(home)
     if imports or refusals:

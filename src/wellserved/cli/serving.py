@@ -298,14 +298,22 @@ def write_line(line: str, home: Path | None, who: str | None) -> None:
     from django.conf import settings
 
     from wellserved.actions import membership
-    from wellserved.actions.writing import captured, happened
+    from wellserved.actions.writing import captured, matters, record
     from wellserved.capture import understood
-    from wellserved.journal.book import Book, facts_of
+    from wellserved.journal.book import Book
     from wellserved.store.access import Scope
 
     person = membership.person_called(who)
-    one = captured(line, Scope(person))
-    Book(person.pk, settings.SECRET_KEY.encode()).write(facts_of(one), at=happened(one))
+    book = Book(person.pk, settings.SECRET_KEY.encode())
+    one = captured(line, Scope(person), book)
+    about = matters(one, book)
+    record(one, book)
     out.print("Saved, for your eyes only.")
-    for name, value in understood(one):
+    shown = [*understood(one), *(("belongs to", matter.words) for matter in about if len(about) == 1)]
+    for name, value in shown:
         out.print(f"  {name}: {one_line(value)}", markup=False, highlight=False)
+    if len(about) > 1:
+        out.print(f"It may belong to any of {len(about)} open matters, so it stands by itself:", highlight=False)
+        for matter in about:
+            out.print(f"  {one_line(matter.words)}", markup=False, highlight=False)
+        out.print("Open its page (`wellserved serve`, Journal) to say which.", highlight=False)

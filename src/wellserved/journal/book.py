@@ -41,7 +41,7 @@ class Page:
 
 def facts_of(one: Captured) -> dict[str, Any]:
     """What a line says, without what it does not say."""
-    found = {name: value for name, value in asdict(one).items() if value not in (None, (), "")}
+    found = {name: value for name, value in asdict(one).items() if value not in (None, (), "") and name != "questions"}
     for name, value in found.items():
         if isinstance(value, datetime):
             found[name] = value.astimezone(UTC).isoformat()
@@ -232,6 +232,18 @@ class Book:
             state = fold(((page.entry.at, page.entry.word, page.due) for page in pages), now)
             found.append((next(page for page in pages if page.entry.id == id_), state))
         return found
+
+    def waiting(self, words: Iterable[str]) -> list[Page]:
+        """What waits for its end, of these words, newest first; a promise that is shared is settled where it is shared."""
+        chosen = Entry.objects.filter(owner=self.owner, word__in=list(words), open=True).order_by("-at")
+        return self.read(chosen.exclude(word="promise", shared__isnull=False)[:500])
+
+    def join(self, entry: Entry, thread: uuid.UUID) -> None:
+        """Say that an entry belongs to a matter of one's own."""
+        with transaction.atomic("journal"):
+            entry.thread = thread
+            entry.save(update_fields=["thread"])
+            self._settle(thread)
 
     def repeats(self, cause: str, customer: str, now: datetime) -> int:
         """Failures of the last quarter with the same cause, or with the same customer."""

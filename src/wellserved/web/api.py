@@ -25,9 +25,10 @@ from pydantic import AwareDatetime, ConfigDict
 
 from wellserved import __version__
 from wellserved.actions import looking, sharing
-from wellserved.actions.writing import captured, happened
+from wellserved.actions.writing import captured, record
+from wellserved.capture import LONGEST
 from wellserved.errors import WellservedError
-from wellserved.journal.book import Book, facts_of
+from wellserved.journal.book import Book
 from wellserved.measure import MEASURES, Question
 from wellserved.moments import EARLIEST, LATEST, Every
 from wellserved.store.access import Scope, may
@@ -100,7 +101,8 @@ class Strict(Schema):
     model_config = ConfigDict(extra="forbid")
 
 
-Text = Annotated[str, Field(max_length=4_000, pattern=r"^[^\x00]*$")]
+# A text that is too long is refused below, with the sentence that is the same everywhere.
+Text = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST}, pattern=r"^[^\x00]*$")]
 Short = Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]
 Instant = AwareDatetime
 
@@ -145,7 +147,7 @@ class Recorded(Schema):
 class LineIn(Strict):
     """A line, as it is typed into the journal."""
 
-    line: Annotated[str, Field(min_length=1, max_length=4_000, pattern=r"^[^\x00]*$")]
+    line: Annotated[str, Field(min_length=1, json_schema_extra={"maxLength": LONGEST}, pattern=r"^[^\x00]*$")]
     id: uuid.UUID | None = None
 
 
@@ -292,11 +294,11 @@ def write_journal(request: HttpRequest, given: LineIn) -> Any:
     """Write a line into one's own journal; nothing can be read from it with a key."""
     key = _needs(request, "journal:write")
     _storable(given.line)
-    one = captured(given.line, Scope(key.owner))
     book = Book(key.owner.pk, settings.SECRET_KEY.encode())
+    one = captured(given.line, Scope(key.owner), book)
     once_key = request.headers.get("Idempotency-Key", "")  # the journal is another database: its own id makes it once
     id_ = given.id or (uuid.uuid5(_NAMES, f"{key.owner.pk}/{once_key}") if once_key else None)
-    return Status(201, {"ids": [book.write(facts_of(one), id_, at=happened(one)).id]})
+    return Status(201, {"ids": [record(one, book, id_).id]})
 
 
 @api.get("/measures", response={200: list[MeasureOut], **_ERRORS})

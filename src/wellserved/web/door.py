@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from wellserved.actions.membership import alone, person_alone
+from wellserved.capture import LONGEST
 from wellserved.errors import StorageError, WellservedError
 from wellserved.journal.book import Book
 from wellserved.journal.vault import LockedError
@@ -157,5 +158,6 @@ def around(request: HttpRequest) -> dict[str, Any]:
         "here": here,
         "zone": settings.TIME_ZONE,
         "scope": scope,
+        "longest": LONGEST,
         "may_share": bool(scope and may(scope.person, "share")),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
 from typing import Any, ClassVar
@@ -11,7 +12,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from wellserved.capture import RATINGS, SEVERITIES, WORDS
+from wellserved.capture import LONGEST, RATINGS, SEVERITIES, WORDS, sentence
+from wellserved.journal.book import Page
 from wellserved.moments import EARLIEST, LATEST, SCALES
 from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
 from wellserved.web.shown import SCALE_NAMES
@@ -56,7 +58,7 @@ class EntryForm(forms.Form):
     """An entry, field by field."""
 
     word = forms.ChoiceField(label=_("What it is"), choices=_WORDS, initial="note")
-    text = forms.CharField(label=_("What happened"), widget=_WORDS_AREA, max_length=4_000, required=False)
+    text = forms.CharField(label=_("What happened"), widget=_WORDS_AREA, max_length=LONGEST, required=False)
     at = forms.DateTimeField(label=_("When"), widget=_When(), validators=BETWEEN)
     customer = forms.CharField(label=_("Customer"), max_length=200, required=False)
     service = forms.CharField(label=_("Service"), max_length=100, required=False)
@@ -82,8 +84,11 @@ class EntryForm(forms.Form):
         return {**facts, "at": at, "due": datetime.fromisoformat(due) if due and isinstance(due, str) else due or None}
 
     def clean(self) -> dict[str, Any]:
-        """A score needs its scale, and has to lie on it."""
+        """An entry says something; a score needs its scale, and has to lie on it."""
         given = super().clean() or {}
+        silent = all(value in (None, "") for name, value in given.items() if name not in ("word", "at"))
+        if silent and "word" in self.fields:
+            self.add_error("text", _("Say what happened."))
         for name in ("expected", "score"):
             value, scale = given.get(name), given.get("scale")
             if value is not None and not scale:
@@ -111,6 +116,24 @@ class ShareForm(EntryForm):
     audience = forms.ChoiceField(label=_("Who may see it"), choices=Audience.choices)
     field_order = ("audience", "text")
 
+    def carry(self, steps: Iterable[Page]) -> None:
+        """What followed goes along, with the words that its author leaves in these fields."""
+        labels = {
+            "note": _("What the customer answered"), "recovered": _("How it was made right"), "met": _("Accepted by the customer"),
+            "complaint": _("Not accepted"), "gap": _("Rated by the customer"), "thanks": _("The customer gave thanks"),
+        }  # fmt: skip
+        for step in steps:
+            label = labels.get(step.entry.word, _(step.entry.word))
+            words = sentence(str(step.facts.get("text", "")))
+            area = forms.Textarea(attrs={"rows": 2})
+            field = forms.CharField(label=label, initial=words, widget=area, max_length=LONGEST, required=False)
+            self.fields[f"answer-{step.entry.id}"] = field
+
+    def answers(self) -> dict[uuid.UUID, str]:
+        """The words of what followed, by its entry."""
+        said = self.cleaned_data.items()
+        return {uuid.UUID(name.removeprefix("answer-")): text for name, text in said if name.startswith("answer-")}
+
 
 class FollowForm(forms.Form):
     """The next step after a failure."""
@@ -120,9 +143,16 @@ class FollowForm(forms.Form):
         choices=[("note", _("What the customer answered to: what could we do to make things right?")), ("recovered", _("Made right")),
                  ("met", _("Accepted by the customer")), ("complaint", _("Not accepted")), ("gap", _("Rated by the customer"))],
     )  # fmt: skip
-    text = forms.CharField(label=_("In words"), widget=_WORDS_AREA, max_length=4_000, required=False)
+    text = forms.CharField(label=_("In words"), widget=_WORDS_AREA, max_length=LONGEST, required=False)
     score = forms.FloatField(label=_("Score"), required=False)
     scale = forms.ChoiceField(label=_("Scale"), choices=_SCALES, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """An answer has words, a rating a score; that it was made right or accepted says enough."""
+        given = super().clean() or {}
+        if not given.get("text") and given.get("score") is None and given.get("word") in ("note", "gap"):
+            self.add_error("text", _("Say what the customer said."))
+        return given
 
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -33,6 +33,7 @@ urlpatterns = [
     path("journal/<uuid:id_>/", daily.entry, name="entry"),
     path("journal/<uuid:id_>/erase", daily.erase, name="erase"),
     path("journal/<uuid:id_>/more", daily.go_on, name="go_on"),
+    path("journal/<uuid:id_>/join", daily.join, name="join"),
     path("journal/<uuid:id_>/share", daily.share, name="share"),
     path("protocol", daily.protocol, name="protocol"),
     path("promises/", daily.promises, name="promises"),

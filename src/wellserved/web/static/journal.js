@@ -41,6 +41,14 @@
     clearTimeout(timer);
     timer = setTimeout(look, 200);
   });
+  shown.addEventListener("click", (event) => { // one of the readings of what is not clear
+    const answer = event.target.closest("button[name=line]");
+    if (!answer) return;
+    event.preventDefault();
+    line.value = answer.value;
+    line.dispatchEvent(new Event("input"));
+    line.focus();
+  });
   line.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
   });
@@ -54,6 +62,15 @@
       const refused = new Set(); // by the server, for whatever reason: kept, and no hindrance to the others
       for (let next; (next = (read(KEPT) || []).find((one) => !refused.has(one.draft)));) {
         const answer = await send(form.action, { ...next, do: "save" }, "application/json");
+        if (answer.status === 422 && (answer.headers.get("Content-Type") || "").startsWith("application/json")) { // to be said more clearly
+          const { what, do: hint } = await answer.json();
+          say(`${what} ${hint}`, true);
+          if (line.value.trim()) { refused.add(next.draft); continue; } // another line is being typed: this one waits its turn
+          keep(KEPT, (read(KEPT) || []).filter((one) => one.draft !== next.draft));
+          line.value = next.line;
+          line.dispatchEvent(new Event("input"));
+          continue;
+        }
         if (!answer.ok || !(answer.headers.get("Content-Type") || "").startsWith("application/json")) {
           refused.add(next.draft);
           say(answer.redirected ? "You are signed out. It is kept in this browser and sent once you have signed in." : "The server could not save it. It is kept in this browser and tried again.", true);

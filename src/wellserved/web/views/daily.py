@@ -18,9 +18,10 @@ from django.utils.translation import gettext as _
 
 from wellserved import log
 from wellserved.actions import sharing
-from wellserved.actions.writing import captured, happened
+from wellserved.actions.writing import captured, happened, matters, record, require_clear
 from wellserved.capture import WORDS, Captured, facts_in
-from wellserved.capture.promise import Fold
+from wellserved.capture.promise import ABOUT, Fold
+from wellserved.errors import WellservedError
 from wellserved.journal.book import Book, Page, facts_of
 from wellserved.moments import EARLIEST, LATEST
 from wellserved.store.access import Scope, may
@@ -116,18 +117,21 @@ def _before(request: HttpRequest) -> tuple[datetime, uuid.UUID] | None:
 
 def _write(request: HttpRequest, scope: Scope, book: Book) -> HttpResponseBase:
     """Save a line, or show first what it was understood to say."""
-    line = request.POST.get("line", "")[:4_000]
+    line = request.POST.get("line", "")
     if not line.strip():
         return redirect("journal")
-    one = captured(line, scope, book)
-    if request.POST.get("do") == "look":
-        return render(
-            request,
-            "understood.html",
-            {"line": line, "one": one, **_about(one, scope, book), "draft": request.POST.get("draft", "")},
-        )
-    entry = _save(one, book, draft_of(request, line))
-    if request.headers.get("Accept", "").startswith("application/json"):
+    scripted = request.headers.get("Accept", "").startswith("application/json")
+    try:
+        one = captured(line, scope, book)
+        if request.POST.get("do") == "look" or (one.questions and not scripted):
+            given = {"line": line, "one": one, **_about(one, scope, book), "draft": request.POST.get("draft", "")}
+            return render(request, "understood.html", given)
+        entry = record(one, book, draft_of(request, line)).id
+    except WellservedError as error:
+        if not scripted:
+            raise
+        return JsonResponse({"what": error.what, "do": error.do}, status=422)
+    if scripted:
         return JsonResponse({"saved": str(entry)})
     messages.success(request, _("Saved."))
     return redirect("entry", entry)
@@ -142,22 +146,6 @@ def draft_of(request: HttpRequest, *said: object) -> uuid.UUID:
     return uuid.uuid5(form, "\n".join(map(str, said)))
 
 
-def _save(one: Captured, book: Book, id_: uuid.UUID) -> uuid.UUID:
-    """Write a line into the journal; one that ends a promise or a failure belongs to it."""
-    thread = None
-    if one.word in ("kept", "broken", "renegotiated") and book.readable:
-        thread = _meant(one, book)
-    return book.write(facts_of(one), id_, thread, happened(one)).id
-
-
-def _meant(one: Captured, book: Book) -> uuid.UUID | None:
-    """The open promise that a bare "kept" is about: the customer's, or the only one."""
-    open_ = [page for page, _state in book.promises(timezone.now())]
-    if one.customer:
-        open_ = [page for page in open_ if page.facts.get("customer") == one.customer]
-    return open_[0].entry.thread if len(open_) == 1 else None
-
-
 def _about(one: Captured, scope: Scope, book: Book) -> dict[str, Any]:
     """What is known beside a line: how often it happened, what the customer is worth."""
     repeats = 0
@@ -166,16 +154,27 @@ def _about(one: Captured, scope: Scope, book: Book) -> dict[str, Any]:
     account = None
     if one.customer:
         account = scope.accounts().filter(customers__name__iexact=one.customer).first()
-    loose = one.word in ("kept", "broken", "renegotiated") and book.readable and _meant(one, book) is None
+    about = matters(one, book)
+    loose = one.word in ("kept", "broken", "renegotiated") and book.readable and len(about) != 1
     hint = one.word == "note" and "promise" in one.text.casefold()
-    return {"shown": facts_in(one), "repeats": repeats, "account": account, "loose": loose, "hint": hint}
+    return {"shown": facts_in(one), "repeats": repeats, "account": account, "about": about, "loose": loose,
+            "hint": hint, "questions": _asked(one)}  # fmt: skip
+
+
+def _asked(one: Captured) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What of a line is not clear: how it is written, and each reading with the line that says it clearly."""
+    head = one.line[: len(one.line) - len(one.text)]
+    return [
+        (question.written, [(reading, head + question.answered(one.text, reading)) for reading in question.readings])
+        for question in one.questions
+    ]
 
 
 @deed("own", "POST")
 def understanding(request: HttpRequest) -> HttpResponse:
     """What a line says so far, shown while it is typed."""
     scope, book = scope_of(request), book_of(request)
-    one = captured(request.POST.get("line", "")[:4_000], scope, book)
+    one = captured(request.POST.get("line", ""), scope, book)
     return render(request, "shown.html", {"one": one, **_about(one, scope, book)})
 
 
@@ -202,6 +201,7 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
         return redirect("entry", id_)
     thread = [one for one in book.thread(page.entry.thread) if one.entry.id != id_]
     about = _about(Captured("", page.entry.word, customer=page.facts.get("customer")), scope_of(request), book)
+    loose = page.entry.thread == page.entry.id and not thread
     return render(
         request,
         "entry.html",
@@ -210,6 +210,7 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
             "form": form,
             "thread": thread,
             "account": about["account"],
+            "about": book.waiting(ABOUT.get(page.entry.word, ())) if loose and page.entry.word in ABOUT else [],
             "draft": uuid.uuid4(),
             "facts": _shown(page),
         },
@@ -251,9 +252,23 @@ def erase(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 def go_on(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """A further line to the same matter: what the customer answered, kept, made right."""
     book, page = _page(request, id_)
-    word, line = request.POST.get("word", "note"), request.POST.get("line", "")[:4_000]
+    word, line = request.POST.get("word", "note"), request.POST.get("line", "")
     one = captured(f"{word}: {line}" if word in WORDS else line, scope_of(request))
+    require_clear(one, belongs=True)
     book.write(facts_of(one), draft_of(request, id_, word, line), page.entry.thread, happened(one))
+    messages.success(request, _("Saved."))
+    return redirect("entry", id_)
+
+
+@deed("own", "POST")
+def join(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
+    """Say to which open matter an entry belongs that stands by itself."""
+    book, page = _page(request, id_)
+    open_ = {str(one.entry.id): one for one in book.waiting(ABOUT.get(page.entry.word, ()))}
+    matter = open_.get(request.POST.get("matter", ""))
+    if matter is None or page.entry.thread != page.entry.id:
+        raise Http404
+    book.join(page.entry, matter.entry.thread)
     messages.success(request, _("Saved."))
     return redirect("entry", id_)
 
@@ -262,16 +277,21 @@ def go_on(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 def share(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Make the copy that others may see; it is edited first, and can be changed and withdrawn."""
     book, page = _page(request, id_)
-    form = ShareForm(
-        request.POST or None, initial={**EntryForm.of(page.facts, page.entry.at), "audience": Audience.team}
-    )
+    words = sharing.clean(str(page.facts.get("text", "")))
+    initial = {**EntryForm.of(page.facts, page.entry.at), "audience": Audience.team, "text": words}
+    form = ShareForm(request.POST or None, initial=initial)
+    form.carry(sharing.carried(book, page))
     if request.method == "POST" and form.is_valid():
-        facts = form.facts()
-        facts |= {"word": page.entry.word, "people": captured(str(facts["text"]), scope_of(request)).people}
-        made = sharing.share_page(book, person_of(request), page, facts, form.cleaned_data["audience"])
+        facts, words = form.facts(), form.cleaned_data["text"]
+        people = {*captured(words, scope_of(request)).people, *sharing.named_in(words, page)}
+        facts |= {"word": page.entry.word, "people": sorted(people), "text": sharing.clean(words)}
+        audience = form.cleaned_data["audience"]
+        made = sharing.share_page(book, person_of(request), page, facts, audience, form.answers())
         messages.success(request, _("Shared. You can change or withdraw it at any time."))
         return redirect("shared", made.id)
-    return render(request, "share.html", {"form": form, "page": page})
+    return render(
+        request, "share.html", {"form": form, "page": page, "carries": len(form.fields) > len(form.base_fields)}
+    )
 
 
 @deed("own")
@@ -297,13 +317,16 @@ def _card(request: HttpRequest, ticked: Iterable[str]) -> uuid.UUID:
     """One entry of the contact with its ticks; with a time said, it is a promise."""
     ticks = list(ticked)
     labels = dict(CARD)
-    when = request.POST.get("when", "")[:200].strip()
-    text, customer = request.POST.get("text", "")[:4_000], request.POST.get("customer", "")[:200].strip()
+    when, text = request.POST.get("when", "").strip(), request.POST.get("text", "")
+    customer = request.POST.get("customer", "")[:200].strip()
     promised = bool(when)
     if promised and "said_when" not in ticks:
         ticks.append("said_when")
     line = f"{'promise' if promised else 'asked'}: {text}{f' by {when}' if promised else ''}"
-    facts = facts_of(captured(line, scope_of(request)))
+    one = captured(line, scope_of(request))
+    if one.questions or not (one.text.strip() or ticks or customer):
+        require_clear(one)
+    facts = facts_of(one)
     facts |= {"ticks": [labels[one] for one in ticks], **({"customer": customer} if customer else {})}
     return book_of(request).write(facts, draft_of(request, line, *ticks)).id
 
@@ -335,7 +358,10 @@ def settle(request: HttpRequest, where: str, id_: uuid.UUID) -> HttpResponseBase
     if word not in ("kept", "broken", "renegotiated"):
         raise Http404
     scope = scope_of(request)
-    one = captured(f"{word}: {request.POST.get('line', '')[:400]}", scope)
+    one = captured(f"{word}: {request.POST.get('line', '')}", scope)
+    if one.questions:
+        messages.error(request, " ".join(part for question in one.questions for part in (question.what, question.do)))
+        return redirect("promises")
     if word == "renegotiated" and one.due is None:
         messages.error(request, _("No new due time was understood. Write it as: Fri 14:00"))
         return redirect("promises")
@@ -358,7 +384,8 @@ def _settle_shared(scope: Scope, id_: uuid.UUID, one: Captured, draft: uuid.UUID
     row: Shared | None = scope.mine().filter(id=id_, word="promise").first()
     if row is None:
         raise Http404
-    facts = {**facts_of(one), "customer": row.customer.name if row.customer else "", "service": row.service}
+    about = {"customer": row.customer.name if row.customer else "", "service": row.service}
+    facts = {**facts_of(one), **about, "text": sharing.clean(one.text)}
     sharing.share(scope.person, facts, timezone.now(), row.audience, row.thread, draft)
 
 

@@ -80,7 +80,13 @@ def follow(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     row: Shared = get_object_or_404(scope.shared(), id=id_)
     form = FollowForm(request.POST)
     if form.is_valid():
-        facts = {**form.cleaned_data, "customer": row.customer.name if row.customer else "", "service": row.service}
+        words = sharing.clean(form.cleaned_data["text"])
+        facts = {
+            **form.cleaned_data,
+            "text": words,
+            "customer": row.customer.name if row.customer else "",
+            "service": row.service,
+        }
         sharing.share(scope.person, facts, timezone.now(), row.audience, row.thread, draft_of(request, id_, facts))
         messages.success(request, _("Saved."))
     else:

@@ -1,0 +1,80 @@
+"""Hours that were spent, as people write them; a wait, an outage or a delay is none, and what may be either is asked."""
+
+from __future__ import annotations
+
+import re
+
+from wellserved.capture.money import spans
+from wellserved.capture.question import Question
+
+_DURATION = re.compile(
+    r"(?<![\w.,/:€$£-])(?P<n>\d{1,3}(?:[.,]\d{1,2})?)(?P<gap> ?)(?P<unit>hours?|hrs?|stunden?|std\b\.?|h|minutes?|minuten?|mins?|(?-i:m))(?![\w/’'])",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(
+    r"(?:\bin|\bwithin|\bby|\bfor the (?:next|last|past)|\bnext|\blast|\bpast|\bafter|\bevery|\beach|\bbefore|\buntil|\blate|\bearly"
+    r"|\bnach|\balle|\binnerhalb von|\b(?:answer|reply|response|delivery|callback) took|\b(?:no|without) \w{1,20}(?: \w{1,20})? for"
+    r"|\b(?:down|out|offline|on hold|queue|in line|stuck|idle|blocked|delayed|closed|unavailable|unreachable)(?: for| by| since)?"
+    r"|\b(?:wait\w{0,4}|outage|downtime|delay|power cut|breakdown|blackout|standstill|warte\w{0,4}|ausfall|gewartet|verspätung|stillstand)"
+    r"(?: of| was| is| for| von| war| seit)?(?: about| over| almost| nearly| fast| rund)?):?\s$",
+    re.IGNORECASE,
+)
+_AFTER = re.compile(
+    r"\s?(?:of )?(?:ago|late|later|earlier|early|before|after|delays?|delayed|waits?|waiting|outage|downtime|power cut|breakdown|standstill|down|offline"
+    r"|on hold|in the queue|queue|sla|notice|response|hotline|overdue|silence|too late|per|each|every|to (?:answer|reply|respond|arrive|deliver|come|get back)"
+    r"|zu spät|zu früh|wartezeit|gewartet|ausfall|verspätung|verspätet|stillstand)(?!\w)",
+    re.IGNORECASE,
+)
+_METRES = re.compile(r" (?:of|long|wide|high|deep|tall|away|cables?|hoses?|pipes?|ropes?|wires?)\b", re.IGNORECASE)
+_WORK = re.compile(
+    r"\b(?:effort|spent|spend|work|worked|working|rework|overtime|fixing|repairing|driving|arbeit|aufwand|gearbeitet|arbeitszeit)\b",
+    re.IGNORECASE,
+)
+_ON_IT = re.compile(r" on (?!hold\b)", re.IGNORECASE)
+_WAIT = re.compile(
+    r"\b(?:wait(?:ed|ing|s)?|outages?|downtime|delay(?:ed|s)?|on hold|(?:is|was|were|are|been|went|goes) (?:down|offline|out)|down for|unreachable"
+    r"|unavailable|standstill|warte(?:n|te|ten|zeit)|gewartet|ausfall|ausgefallen|stillstand|verspät(?:et|ung))\b",
+    re.IGNORECASE,
+)
+_SAVED = re.compile(r"\bsav(?:e|es|ed|ing)\b", re.IGNORECASE)
+_BESIDE = re.compile(r"\band\b|\bplus\b|\babout\b|\bca\.?|[@#+][\w.-]{1,80}", re.IGNORECASE)
+_BREAK = re.compile(r"[,;.:!?()](?=\s|$)")
+_REACH = 80  # letters on either side of a duration that say what it was
+
+
+def read_effort(text: str) -> tuple[float | None, tuple[Question, ...]]:
+    """The hours spent on it, if any were named; and durations of which it is not clear whether they were."""
+    hours: list[float] = []
+    questions: list[Question] = []
+    money, waited = spans(text), _WAIT.search(text) is not None
+    for found in _DURATION.finditer(text):
+        while money and money[0][1] <= found.start():
+            money.pop(0)
+        if money and money[0][0] < found.end():
+            continue
+        kind, written = _kind(text, found, waited), found[0]
+        if kind == "effort":
+            hours.append(float(found["n"].replace(",", ".")) / (60 if found["unit"].lower().startswith("m") else 1))
+        elif kind == "length":
+            questions.append(Question(written, found.start(), (f"{found['n']} min", f"{found['n']} metres")))
+        elif kind == "unclear":
+            questions.append(Question(written, found.start(), (f"{written} of work", f"{written} of waiting")))
+    return (round(sum(hours), 4) if hours else None), tuple(questions)
+
+
+def _kind(text: str, found: re.Match[str], waited: bool) -> str:
+    """effort, unclear, length (minutes or metres), or nothing."""
+    start, end = found.span()
+    before, after = text[max(0, start - _REACH) : start], text[end : end + _REACH]
+    before = before[max((one.end() for one in _BREAK.finditer(before)), default=0) :]
+    after = after[: next((one.start() for one in _BREAK.finditer(after)), len(after))]
+    if _BEFORE.search(before) or _AFTER.match(after) or _SAVED.search(before):
+        return ""
+    if found["unit"] == "m" and (found["gap"] or _METRES.match(after)):
+        return "length" if found["gap"] and not _METRES.match(after) else ""
+    if _WORK.search(before) or _WORK.search(after) or _ON_IT.match(after):
+        return "effort"
+    if _WAIT.search(before):
+        return ""
+    alone = not re.search(r"\w", _DURATION.sub("", _BESIDE.sub("", before + after)))
+    return "unclear" if _WAIT.search(after) or (alone and waited) else "effort"

@@ -1,0 +1,36 @@
+"""What of a line can be read in more than one way: it is asked, and nothing is chosen in silence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Question:
+    """A part of a line and the clear ways to write it; each can stand in its place."""
+
+    written: str
+    start: int  # where it stands in the words of the line, blanks collapsed
+    readings: tuple[str, ...]
+
+    @property
+    def what(self) -> str:
+        """What is not clear, in one sentence."""
+        if len(self.readings) == 1:
+            return f'"{self.written}" is not clear.'
+        return f'"{self.written}" can be read as {" or as ".join(f"“{reading}”" for reading in self.readings)}.'
+
+    @property
+    def do(self) -> str:
+        """How to write it so that it is clear."""
+        return f"Write {' or '.join(f'“{reading}”' for reading in self.readings)} instead."
+
+    def answered(self, text: str, reading: str) -> str:
+        """The words of the line with this reading in the place of what is not clear, otherwise to the letter."""
+        blanks = " ".join(text.split())
+        before = blanks[: self.start].count(self.written)
+        pattern = r"\s+".join(map(re.escape, self.written.split()))
+        places = [match.span() for match in re.finditer(pattern, text)]
+        start, end = places[min(before, len(places) - 1)]
+        return text[:start] + reading + text[end:]
