@@ -143,7 +143,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def too_large(self) -> Error:
         """The refusal, in a sentence."""
         size = self.adj.max_request_body_size - 1
-        return RequestEntityTooLarge(f"Nothing larger than {size / 2**10:,.0f} KiB can be sent here.")
+        words = f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size / 2**10:,.0f} KiB"
+        return RequestEntityTooLarge(f"Nothing larger than {words} can be sent here.")
 
     def decide(self, allowed: bool) -> bytes:
         """Go on with the limit of the path, or with everybody's; returns what came meanwhile."""
