@@ -46,7 +46,7 @@ class Place:
         return {
             **kept,
             "WELLSERVED_HOME": str(self.home),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
             **({"DATABASE_URL": self.url} if self.url else {}),
         }
 
@@ -95,7 +95,7 @@ class Server:
         self.process = subprocess.Popen(
             command, env=place.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        for _ in range(300):
+        for _ in range(1_200):
             try:
                 if self.get("/livez")[0] == 200:
                     break
