@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +84,15 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def until(true: Callable[[], object]) -> None:
+    """Wait for something that comes within seconds on an idle machine."""
+    for _ in range(1_200):
+        if true():
+            return
+        time.sleep(0.1)
+    pytest.fail("it did not come")
 
 
 class Server:
@@ -251,12 +260,8 @@ def test_the_first_page_is_there_and_so_is_the_worker(house: Place) -> None:
         status, said, _ = server.get("/readyz")
         assert status == 200
         assert json.loads(said)["ready"]
-        for _ in range(100):
-            if json.loads(server.get("/readyz")[1])["worker"] == "ok":
-                break
-            time.sleep(0.2)
-        assert json.loads(server.get("/readyz")[1])["worker"] == "ok"
-        assert (house.home / "backups").exists()
+        until(lambda: json.loads(server.get("/readyz")[1])["worker"] == "ok")
+        until(lambda: list((house.home / "backups").glob("????-??-??.zip")))
     finally:
         server.kill()
 

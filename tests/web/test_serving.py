@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from tests.web.conftest import House
 from tests.web.test_api import key
-from tests.web.test_house import Place, free_port
+from tests.web.test_house import Place, free_port, until
 from tests.web.test_house import Server as Serving
 from wellserved import server
 from wellserved.actions import health, sharing
@@ -355,15 +355,6 @@ def processes(session: int) -> dict[int, tuple[str, int, str]]:
         except OSError:  # it has just ended
             continue
     return alive
-
-
-def until(true: Callable[[], object]) -> None:
-    """Wait for something that comes within seconds on an idle machine."""
-    for _ in range(1_200):
-        if true():
-            return
-        time.sleep(0.05)
-    pytest.fail("it did not come")
 
 
 def workers(session: int) -> list[int]:
