@@ -10,9 +10,11 @@ with the packages that the engine of `prove` is set beside.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import venv
@@ -47,8 +49,7 @@ def beside(name: str) -> Path:
     stamp, wanted = place / "lock.sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         venv.create(place, with_pip=True)
-        install = [python if part == PYTHON else part for part in installer()]
-        run(*install, "--require-hashes", "-r", lock)
+        install(python, "--require-hashes", "-r", lock)
         stamp.write_text(wanted)
     return python
 
@@ -67,13 +68,57 @@ def calibrate(rest: list[str]) -> None:
     run(PYTHON, "docs/generate.py")
 
 
-def installer() -> list[str | Path]:
-    """uv where it can be installed (two to three times faster), pip where it cannot."""
-    quiet = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+def install(python: Path, *what: str | Path) -> None:
+    """Install what the arguments name with uv, two to three times faster; where uv cannot be had or fails, with pip."""
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     uv = BIN / ("uv.exe" if os.name == "nt" else "uv")
     if not uv.exists():
-        subprocess.run([*map(str, quiet), "uv"], cwd=ROOT, check=False, stderr=subprocess.DEVNULL)
-    return [uv, "pip", "install", "--quiet", "--python", PYTHON] if uv.exists() else list(quiet)
+        subprocess.run([str(PYTHON), *pip[1:], "uv"], cwd=ROOT, check=False, stderr=subprocess.DEVNULL)
+    if uv.exists():
+        command = [str(uv), "pip", "install", "--quiet", "--python", str(python), *map(str, what)]
+        if not subprocess.run(command, cwd=ROOT, env={**os.environ, **settings_for_uv(python)}, check=False).returncode:
+            return
+        print("uv could not install this; pip tries the same, with the same hashes ...", flush=True)
+    run(*pip, *what)
+
+
+def settings_for_uv(python: Path) -> dict[str, str]:
+    """pip's certificates and indexes, from its files and the environment, in uv's words; what uv was told itself stands.
+
+    A proxy that inspects TLS has an authority of its own, and pip has been told of it where it works at all.
+    """
+    listed = subprocess.run(
+        [str(python), "-m", "pip", "config", "list"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    pip = pip_settings(listed.stdout)
+    environ = os.environ
+    bundle = pip.get("cert") or environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE")
+    if bundle:
+        certificates = {"SSL_CERT_DIR" if Path(bundle).is_dir() else "SSL_CERT_FILE": bundle}
+    elif "SSL_CERT_FILE" in environ or "SSL_CERT_DIR" in environ:  # which uv reads as pip does
+        certificates = {}
+    else:  # the system's, where it has some; under both names, since uv has changed the first for the second
+        paths = ssl.get_default_verify_paths()
+        certificates = dict.fromkeys(("UV_NATIVE_TLS", "UV_SYSTEM_CERTS"), "1") if paths.cafile or paths.capath else {}
+    indexes = {
+        "UV_DEFAULT_INDEX": pip.get("index-url", ""),
+        "UV_INDEX": " ".join(pip.get("extra-index-url", "").split()),
+        "UV_FIND_LINKS": ",".join(pip.get("find-links", "").split()),
+        "UV_NO_INDEX": "1" if pip.get("no-index", "").lower() in ("1", "true", "yes", "on") else "",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",  # as pip looks: in all of them; every package is held to its hash
+    }
+    return certificates | {name: value for name, value in indexes.items() if value and name not in environ}
+
+
+def pip_settings(listed: str) -> dict[str, str]:
+    """What `pip config list` says, by option: the environment before [install] before [global]."""
+    options: dict[str, str] = {}
+    for section in ("global.", "install.", ":env:."):
+        for line in listed.splitlines():
+            name, equals, value = line.partition("=")
+            if equals and name.startswith(section):
+                options[name.removeprefix(section)] = str(ast.literal_eval(value))
+    return options
 
 
 def setup(*locks: str) -> None:
@@ -89,10 +134,9 @@ def setup(*locks: str) -> None:
         wanted = hashlib.sha256((ROOT / lock).read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
         if stamp.exists() and stamp.read_text() == wanted:
             continue
-        install = installer()
-        run(*install, "--require-hashes", "-r", lock)
+        install(PYTHON, "--require-hashes", "-r", lock)
         if lock == RUNTIME:
-            run(*install, "--no-build-isolation", "--no-deps", "-e", ".")
+            install(PYTHON, "--no-build-isolation", "--no-deps", "-e", ".")
         stamp.write_text(wanted)
 
 

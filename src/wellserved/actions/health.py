@@ -9,6 +9,7 @@ import django
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
+from wellserved.actions import worker
 from wellserved.workspace import Workspace
 
 
@@ -38,6 +39,7 @@ def findings(workspace: Workspace) -> list[str]:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             found.append(f"The {alias} database is not up to date: start `wellserved serve` once.")
+    found += worker.findings(workspace)
     if os.name == "posix" and (workspace.folder / "keys" / "secret").stat().st_mode & 0o077:
         found.append("Others can read keys/secret: chmod 600 it.")
     if (free := shutil.disk_usage(workspace.folder).free) < 200 * 2**20:

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import gc
 import getpass
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
-from wellserved import disk
+from wellserved import server
 from wellserved.cli.shared import Home, app, err, out, progress
-from wellserved.errors import RequestError, StorageError
+from wellserved.cli.supervisor import Supervisor
+from wellserved.errors import RequestError
 from wellserved.render.clean import one_line
 from wellserved.workspace import Workspace, create_workspace, default_folder, open_workspace, owner_only
 
-EVERY = 2.0  # seconds between two looks for shared moments
+if TYPE_CHECKING:
+    from wellserved.actions.worker import Heartbeat
+
+PATIENCE = 10.0  # seconds that the worker takes at most to finish what it is at
 user = typer.Typer(help="People who may come in.", no_args_is_help=True)
 app.add_typer(user, name="user")
 
@@ -74,84 +81,79 @@ def serve(
             "Nobody logs in here, so that only this computer may look.",
             "Add a person first: wellserved user add NAME --role lead.",
         )
-    beside = _start_worker(workspace) if worker else None
-    import waitress
+    from django.conf import settings
     from django.core.wsgi import get_wsgi_application
 
-    application = get_wsgi_application()
+    gate = server.listen(get_wsgi_application(), host, port, settings.LIMITS)
+    supervisor = Supervisor(lambda: _start_worker(workspace), partial(err.print, markup=False)) if worker else None
+    signal.signal(signal.SIGTERM, _leave)
     gc.freeze()  # what was loaded stays: the collector need not walk it with every tenth request
-    out.print(f"http://{host}:{port}/  (stop with Ctrl-C)", markup=False, highlight=False)
     try:
-        waitress.serve(
-            application,
-            host=host,
-            port=port,
-            threads=8,
-            ident=None,
-            max_request_body_size=2**31,
-            clear_untrusted_proxy_headers=False,
-        )
+        if supervisor is not None:
+            supervisor.begin()
+        shown = f"[{host}]" if ":" in host else host
+        out.print(f"http://{shown}:{port}/  (stop with Ctrl-C)", markup=False, highlight=False)
+        gate.run()
     finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # it ends already, within seconds
+        if supervisor is not None:
+            supervisor.stop()
+        for child in multiprocessing.active_children():  # questions that are being answered, for nobody now
+            child.kill()
         gc.unfreeze()  # so that what was loaded is taken down in order
-        if beside is not None:
-            beside.terminate()
-            beside.wait(30)
+
+
+def _leave(*_: object) -> None:
+    """End as with Ctrl-C, in order."""
+    raise SystemExit(0)
 
 
 def _start_worker(workspace: Workspace) -> subprocess.Popen[bytes]:
-    """The worker as a process of its own, which ends when this one does."""
-    command = [
-        sys.executable,
-        "-m",
-        "wellserved",
-        "worker",
-        "--home",
-        str(workspace.folder),
-        "--with",
-        str(os.getpid()),
-    ]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    """The worker as a process of its own; its standard input ends when this process does, whichever way."""
+    command = [sys.executable, "-m", "wellserved", "worker", "--home", str(workspace.folder), "--beside"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
 
 
 @app.command()
 def worker(
     home: Home = None,
-    together: Annotated[int, typer.Option("--with", help="End when this process ends.", hidden=True)] = 0,
+    beside: Annotated[bool, typer.Option("--beside", help="End when standard input ends.", hidden=True)] = False,
     once: Annotated[bool, typer.Option("--once", help="Write what waits, and stop.")] = False,
 ) -> None:
     """Write shared moments into the log, and back up every night: what `serve --no-worker` leaves to this."""
+    stop = threading.Event()
     workspace = ready(home)
-    from django.db import close_old_connections
+    from wellserved.actions import worker as task
 
-    from wellserved.actions import backups, sharing
+    if once:
+        task.work(workspace)
+        return
+    with task.Heartbeat(workspace) as heartbeat:
 
-    if together:
-        threading.Thread(target=_end_with, args=(together,), daemon=True).start()
-    while True:
-        try:
-            with disk.explain(workspace.folder):
-                while sharing.flush(workspace):
-                    pass
-                backups.nightly(workspace)
-                (workspace.folder / "worker.beat").touch()
-        except Exception as error:  # the next look tries again; nothing that waits is lost
-            close_old_connections()
-            if once:
-                raise
-            if isinstance(error, StorageError):
-                err.print(str(error), markup=False, highlight=False)
-            else:
-                traceback.print_exc()
-        if once:
-            return
-        time.sleep(EVERY)
+        def end(*_: object) -> None:
+            """Finish what is being written, if that takes no longer than some seconds; a kill would lose nothing either."""
+            if not stop.is_set():
+                stop.set()
+                threading.Thread(target=_lose_patience, args=(heartbeat,), daemon=True).start()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+        if beside:
+            threading.Thread(target=_watch_input, args=(end,), daemon=True).start()
+        task.run(workspace, stop, heartbeat)
 
 
-def _end_with(process: int) -> None:
-    """A server that was killed cannot end its worker: the worker looks for itself."""
-    while os.getppid() == process:
-        time.sleep(1)
+def _lose_patience(heartbeat: Heartbeat) -> None:
+    time.sleep(PATIENCE)
+    heartbeat.say("stopped")
     os._exit(0)
+
+
+def _watch_input(end: Callable[[], None]) -> None:
+    while os.read(0, 1):
+        pass
+    end()
 
 
 @user.command("add")

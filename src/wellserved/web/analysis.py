@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import TimeoutError as TooLong
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
 from typing import Any, Final, TypeVar
 
 from django.conf import settings
@@ -32,7 +33,15 @@ _answers: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 _pools: list[ProcessPoolExecutor] = []  # one, or none yet
 
 
+def _end_with_parent() -> None:
+    """A server that was killed cannot end this process: it looks for itself."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        connection.wait([parent.sentinel])
+        os._exit(0)
+
+
 def _limited() -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if sys.platform != "win32":
         import resource
 

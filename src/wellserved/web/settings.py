@@ -7,7 +7,8 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from wellserved import render
+from wellserved import render, server
+from wellserved.errors import RequestError
 from wellserved.store.databases import databases
 from wellserved.workspace import default_folder, open_workspace
 
@@ -27,8 +28,15 @@ SECURE = _given("WELLSERVED_HTTPS") == "1"  # served behind a proxy that speaks 
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 ALLOWED_HOSTS = [*LOOPBACK, *filter(None, _given("WELLSERVED_HOSTS").split(","))]
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host not in LOOPBACK]
-if _given("WELLSERVED_PROXY") == "1":  # only then is what a proxy says of the outside believed
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+if _given("WELLSERVED_PROXY"):
+    raise RequestError(
+        "WELLSERVED_PROXY believed anybody's word and is no setting any more.",
+        "Name the proxy's own address: WELLSERVED_TRUSTED_PROXIES=127.0.0.1.",
+    )
+LIMITS = server.Limits(
+    uploads={"/data/": 2 * 2**30, "/customers/file": 6 * 2**20, "/api/v1/moments/bulk": 2 * 2**20},
+    proxies=server.networks(_given("WELLSERVED_TRUSTED_PROXIES")),
+)
 
 DATABASES = databases(WORKSPACE.folder, _given("DATABASE_URL"), _given("JOURNAL_DATABASE_URL"))
 DATABASE_ROUTERS = ["wellserved.store.databases.Router"]
@@ -64,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "wellserved.web.door.Door",
+    "wellserved.web.uploads.Uploads",
 ]
 ROOT_URLCONF = "wellserved.web.urls"
 WSGI_APPLICATION = None
@@ -153,4 +162,5 @@ LOGGING = {
     "filters": {"disk": {"()": "wellserved.web.failing.InOneSentence"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["disk"]}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {"waitress.queue": {"level": "ERROR"}},  # a line for each request that waits would fill the disk
 }

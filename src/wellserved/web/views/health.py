@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 from django.conf import settings
 from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from wellserved.actions.worker import state
 from wellserved.web.door import OPEN, deed
 
-LATE = 600  # seconds after which a worker is late
 _ready: set[str] = set()  # databases whose tables were seen to be up to date
 
 
@@ -38,8 +36,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
             found[alias] = "ok"
         except Error:
             found[alias] = "does not answer"
-    beat = settings.WORKSPACE.folder / "worker.beat"
-    age = time.time() - beat.stat().st_mtime if beat.exists() else None
-    found["worker"] = "never started" if age is None else "ok" if age < LATE else f"silent for {age / 60:.0f} minutes"
-    ready = all(said == "ok" for name, said in found.items() if name != "worker")
-    return JsonResponse({"ready": ready, **found}, status=200 if ready else 503)
+    worker = state(settings.WORKSPACE)
+    ready = worker.well and all(said == "ok" for said in found.values())
+    return JsonResponse({"ready": ready, **found, "worker": str(worker)}, status=200 if ready else 503)

@@ -1,0 +1,185 @@
+"""The worker writes shared moments into the log and backs up every night; here is what it does, and whether it is at work.
+
+Every two seconds, also while it writes, it leaves a sign of life in the workspace: its state, and a fresh time of change.
+A sign that is older than LATE seconds, or dated in the future, is none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Final, Literal, Self
+
+import django
+from django.db import close_old_connections
+from django.utils import timezone
+
+from wellserved import disk
+from wellserved.actions import backups, sharing
+from wellserved.errors import WellservedError
+from wellserved.store.models import Shared
+from wellserved.workspace import Workspace
+
+BEAT: Final = 2.0  # seconds between two signs of life
+LATE: Final = 20.0  # seconds after which a sign of life is none
+EVERY: Final = 2.0  # seconds between two looks for shared moments
+LONGEST: Final = 60.0  # seconds that it waits at most, after it has failed again and again
+WAITED: Final = timedelta(minutes=10)  # after which a shared moment should have been in the log
+_SIZE: Final = 1_024  # bytes; always the same, written over in place, which a full disk still lets through
+Name = Literal["never started", "working", "failing", "stopped", "silent"]
+
+
+@dataclass(frozen=True)
+class State:
+    """How it stands with the worker: since its last sign of life, and why it fails, if it does."""
+
+    name: Name
+    seconds: float = 0.0
+    why: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Nothing is wrong, as far as this can be known: one that has just been stopped may be about to start again."""
+        return self.name in ("working", "never started") or (self.name == "stopped" and self.seconds < LATE)
+
+    def __str__(self) -> str:
+        if self.name == "working":
+            return "ok"
+        ago = f"{self.seconds:.0f} seconds" if self.seconds < 120 else f"{self.seconds / 60:.0f} minutes"
+        return {
+            "failing": f"failing: {self.why}",
+            "stopped": f"stopped {ago} ago",
+            "silent": f"silent for {ago}"
+            if self.seconds > 0
+            else "silent: its last sign of life is dated in the future",
+        }.get(self.name, self.name)
+
+
+def state(workspace: Workspace, now: float | None = None) -> State:
+    """How it stands with the worker of a workspace; `now` in seconds since 1970."""
+    file = workspace.folder / "worker.json"
+    try:
+        seconds = (time.time() if now is None else now) - file.stat().st_mtime
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        name, why = str(facts["state"]), str(facts["why"])
+    except OSError:
+        return State("never started")
+    except (ValueError, LookupError, TypeError):  # just being written, or damaged: its age says enough
+        name, why = "working", ""
+    if name == "stopped":
+        return State("stopped", max(seconds, 0.0))
+    if not -BEAT < seconds < LATE:
+        return State("silent", seconds)
+    return State("failing" if name == "failing" else "working", seconds, why)
+
+
+def findings(workspace: Workspace, now: float | None = None) -> list[str]:
+    """What is wrong with the worker, in plain words; empty: nothing. One that never ran is missed once something waits."""
+    start = "Start `wellserved serve`, or `wellserved worker`."
+    current = state(workspace, now)
+    lines = []
+    if current.name == "silent":
+        lines.append(f"The worker is {current}: what is shared does not reach the log. {start}")
+    elif current.name == "failing":
+        lines.append(f"The worker cannot write shared moments into the log: {current.why} It goes on trying.")
+    try:
+        waiting = Shared.objects.filter(pending=True, changed__lt=timezone.now() - WAITED).count()
+    except django.db.Error:  # said where the databases are looked at
+        waiting = 0
+    if waiting:
+        lines.append(
+            f"{waiting:,} shared moments have waited for more than ten minutes to be written into the log."
+            + ("" if current.name in ("working", "failing", "silent") else f" {start}")
+        )
+    return lines
+
+
+class Heartbeat:
+    """Leaves the sign of life, in a thread of its own; where the folder cannot be written to, there is none."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._file = workspace.folder / "worker.json"
+        self._facts: dict[str, object] = {"state": "working", "process": os.getpid(), "why": ""}
+        self._ended = threading.Event()
+        self._writes = threading.Lock()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def say(self, name: Name, why: str = "") -> None:
+        """Another state, at once."""
+        self._facts = {**self._facts, "state": name, "why": why}
+        self._write()
+
+    def _write(self) -> None:
+        with self._writes:
+            content = json.dumps({**self._facts, "why": str(self._facts["why"])[:300]}).encode().ljust(_SIZE)
+            try:
+                file = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
+                try:
+                    os.write(file, content)
+                finally:
+                    os.close(file)
+            except OSError:  # nothing can be written here: silence says so
+                pass
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT):
+            self._write()
+
+    def __enter__(self) -> Self:
+        self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.say("stopped")
+
+
+def work(workspace: Workspace) -> None:
+    """Write what waits into the log, and make the night's backup where it is missing."""
+    with disk.explain(workspace.folder):
+        while sharing.flush(workspace):
+            pass
+        backups.nightly(workspace)
+
+
+def run(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> None:
+    """Work until told to stop; after a failure, wait twice as long as before, and a minute at most. Nothing that waits is lost."""
+    pause, before = EVERY, ""
+    while not stop.is_set():
+        try:
+            work(workspace)
+        except Exception as error:
+            why = _in_words(error)
+            heartbeat.say("failing", why)
+            if why != before:  # once, not at every try
+                sys.stderr.write(f"The worker waits and tries again: {why}\n")
+                if not isinstance(error, WellservedError | OSError | django.db.OperationalError):
+                    traceback.print_exc()
+            pause, before = min(2 * pause, LONGEST), why
+            close_old_connections()
+        else:
+            if before:
+                heartbeat.say("working")
+                sys.stderr.write("The worker goes on.\n")
+            pause, before = EVERY, ""
+        stop.wait(pause)
+
+
+def _in_words(error: Exception) -> str:
+    """Why it failed, in a sentence."""
+    if isinstance(error, WellservedError):
+        return f"{error.what} {error.do}"
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."
+    return f"{type(error).__name__}: {error}."
