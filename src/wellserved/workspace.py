@@ -14,6 +14,7 @@ backups/    copies
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import tomllib
@@ -103,9 +104,20 @@ def default_folder() -> Path:
     return Path(named) if named else user_data_path("wellserved", appauthor=False)
 
 
+def _local(folder: Path) -> Path:
+    """The folder, if it is one: a path drops one slash of `s3://bucket`, which would make a folder called `s3:`."""
+    if scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", folder.as_posix()):
+        raise WorkspaceError(
+            f"A workspace is a local folder; {scheme[1]}:// names none.",
+            "Give the path of a folder on this machine with --home or WELLSERVED_HOME.",
+        )
+    return folder
+
+
 def create_workspace(folder: Path, zone: str = "UTC") -> Workspace:
     """Make the folder and its settings; an existing workspace is opened, its zone changed if another is given."""
     check_zone(zone)
+    _local(folder)
     if odd := sorted(set(str(folder.absolute())) & set("[]{}*?%#")):
         raise WorkspaceError(
             f"A workspace cannot stand in a folder with {' or '.join(odd)} in its name.", "Choose another with --home."
@@ -121,7 +133,7 @@ def create_workspace(folder: Path, zone: str = "UTC") -> Workspace:
 
 def open_workspace(folder: Path) -> Workspace:
     """Open an existing workspace."""
-    settings = folder / "workspace.toml"
+    settings = _local(folder) / "workspace.toml"
     if not settings.exists():
         raise WorkspaceError(
             f"There is no workspace in {folder}.",
