@@ -126,6 +126,9 @@ class Receipt:
     missing: dict[str, int]  # column -> rows without a value
     reasons: dict[str, int]  # refusal reason -> rows
     as_of: str  # latest moment of the file, ISO 8601 UTC
+    cannot: dict[str, str] = field(default_factory=dict)  # kind of moment that the export cannot tell -> why
+    moments_refused: int = 0  # moments of loaded rows that were left out, for a date, score or amount that cannot be read
+    losses: dict[str, int] = field(default_factory=dict)  # why -> moments left out
 
     def __post_init__(self) -> None:
         if self.rows_read != self.rows_loaded + self.rows_refused:

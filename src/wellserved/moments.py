@@ -61,6 +61,9 @@ SCALES: Final[dict[str, tuple[float, float, float, str]]] = {
 }
 """Rating scales: name -> (lowest, highest, border of what counts as good, the rule in words); on ces5 low is good."""
 
+WHOLE: Final = frozenset(SCALES) - {"stars5"}
+"""Scales of whole numbers; stars are given in halves too."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -77,7 +80,8 @@ MOMENT_COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "at_is",
         "VARCHAR",
-        "how well that is known: time, day (no time of day), not_before (the earliest); withdrawn: it counts no more",
+        "how well that is known: time, day (no time of day), not_before (the earliest), "
+        "last (of the last such moment; earlier ones may be unknown); withdrawn: it counts no more",
     ),
     Column("kind", "VARCHAR", "what happened: one of the kinds of moment"),
     Column("case_id", "VARCHAR", "the source's own number of the case"),

@@ -162,6 +162,7 @@ def _receipt(
         missing=recorded.missing,
         reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
         as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
+        cannot=mapping.cannot,
     )
 
 

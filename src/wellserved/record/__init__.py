@@ -243,7 +243,7 @@ def _moment(rule: MomentRule, mapping: Mapping, readings: dict[str, DateReading]
     day = readings[rule.at].day_only
     given = {
         "at": place[rule.at],
-        "at_is": text("not_before" if rule.at_is == "not_before" else "day" if day else "time"),
+        "at_is": text(rule.at_is if rule.at_is != "time" else "day" if day else "time"),
         "kind": text(rule.kind),
         "case_id": "wellserved_case",
         "due": _due(rule, place, readings, mapping),

@@ -17,8 +17,19 @@ team = "Department"
 kind = "promised"
 at = "OPEN_DT"
 due = "TARGET_DT"                  # rows without a due time make no promise
+due_is = "end_of_day"              # what a due time at midnight means; by itself: decided over the column
 source_kept = { column = "OnTime_Status", yes = ["ONTIME"], no = ["OVERDUE"] }
 when = { column = "state", enters = ["Resolved"] }
+
+[[moment]]
+kind = "rated"
+at = "CLOSED_DT"
+score = "Verdict"
+scale = "good_bad"
+values = { Good = 1, Bad = 0 }     # words that stand for scores
+
+[cannot]                           # what this export cannot tell, and why
+reopened = "the export holds each case's last state only"
 """
 
 from __future__ import annotations
@@ -28,10 +39,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from wellserved.errors import MappingError, UnknownNameError
-from wellserved.moments import KINDS, SCALES, check_zone
+from wellserved.errors import MappingError
 
 FACTS = (
     "customer_id",
@@ -47,7 +57,15 @@ FACTS = (
 )
 """Columns of the log that a row gives to all its moments."""
 
-DateOrder = Literal["year-first", "month-first", "day-first"]
+MISSING = (
+    *("?", "-", "--", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "nil", "None", "none", "(none)"),
+    *("Not set", "\\N", "0000-00-00", "0000-00-00 00:00:00"),
+)
+"""Marks that stand for "no value" where a mapping names none."""
+
+DateOrder = Literal["year-first", "month-first", "day-first", "excel-days"]
+AtIs = Literal["time", "not_before", "last"]
+DueIs = Literal["end_of_day", "start_of_day", "instant"]
 Test = Literal["is", "is_not", "enters", "leaves", "changes", "appears", "rises"]
 TESTS: tuple[Test, ...] = ("is", "is_not", "enters", "leaves", "changes", "appears", "rises")
 
@@ -77,12 +95,16 @@ class MomentRule:
 
     kind: str
     at: str  # column
-    at_is: Literal["time", "not_before"] = "time"
+    at_is: AtIs = (
+        "time"  # not_before: the earliest possible; last: of the last such moment, earlier ones may be unknown
+    )
     required: bool = False  # a row without this date is refused
     due: str | None = None
+    due_is: DueIs | None = None  # what a due time at 00:00:00 means; None: decided over the column
     text: str | None = None
     score: str | None = None
     scale: str | None = None
+    values: dict[str, float] = field(default_factory=dict)  # words of the source -> score
     amount: str | None = None
     currency: str | None = None
     cause: str | None = None
@@ -107,10 +129,11 @@ class Mapping:
     credit: str = ""
     caution: str = ""  # what a reader of its numbers must know
     recognise: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ("?", "-", "--", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan")
+    missing: tuple[str, ...] = MISSING
     dates: dict[str, DateOrder] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)  # column of the log -> column of the file
     moments: tuple[MomentRule, ...] = ()
+    cannot: dict[str, str] = field(default_factory=dict)  # kind of moment that the export cannot tell -> why
 
     def date_columns(self) -> list[str]:
         """Columns read as points in time, in order of first use."""
@@ -127,87 +150,23 @@ class Mapping:
         return list(dict.fromkeys(column for column in used if column))
 
 
-def _listed(value: Any, where: str) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    raise MappingError(f"{where} must be a text or a list of texts.", "Write it as ['one', 'two'].")
+def mapping_of(raw: dict[str, Any], origin: str) -> Mapping:
+    """A mapping from the tables of its file; `origin` is the file's name, for messages.
 
+    Raises MappingError, which names every setting that is wrong, with what came and what it takes.
+    """
+    from wellserved.mapping.shape import checked
 
-def _when(raw: dict[str, Any], where: str) -> When:
-    row = raw.get("row")
-    if row not in (None, "first", "last"):
-        raise MappingError(f"{where}: row = {row!r} is unknown.", "Use row = 'first' or row = 'last'.")
-    tests = [test for test in TESTS if test in raw]
-    unknown = set(raw) - {"row", "column", *TESTS}
-    if unknown or len(tests) > 1 or bool(tests) != ("column" in raw):
-        raise MappingError(
-            f"{where}: when = {raw} cannot be read.",
-            f"Give row, or a column with one of {', '.join(TESTS)}.",
-        )
-    test = tests[0] if tests else None
-    values = _listed(raw[test], where) if test and raw[test] is not True else ()
-    return When(raw.get("column"), test, values, row)
-
-
-def _rule(raw: dict[str, Any]) -> MomentRule:
-    kind = str(raw.get("kind", ""))
-    if kind not in KINDS:
-        raise UnknownNameError("kind of moment", kind, KINDS)
-    where = f"[[moment]] {kind}"
-    known = set(MomentRule.__dataclass_fields__)
-    if unknown := set(raw) - known:
-        raise UnknownNameError(f"setting in {where}", sorted(unknown)[0], known)
-    if "at" not in raw:
-        raise MappingError(f"{where} has no `at`.", "Name the column that says when it happened.")
-    scale = raw.get("scale")
-    if ("score" in raw) != (scale is not None):
-        raise MappingError(f"{where} needs both score and scale.", f"Scales: {', '.join(SCALES)}.")
-    if scale is not None and scale not in SCALES:
-        raise UnknownNameError("scale", str(scale), SCALES)
-    flag = raw.get("source_kept")
-    given = {key: raw[key] for key in raw if key not in {"when", "source_kept"}}
-    return MomentRule(
-        **given,
-        when=_when(dict(raw.get("when", {})), where),
-        source_kept=Flag(flag["column"], _listed(flag["yes"], where), _listed(flag["no"], where)) if flag else None,
-    )
+    return checked(raw, origin)
 
 
 def parse_mapping(text: str, origin: str) -> Mapping:
     """Read a mapping; every mistake is named with what to write instead."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise MappingError(f"{origin} is not valid TOML: {error}.", "Mend that line and try again.") from error
-    for key in ("name", "case", "moment"):
-        if key not in raw:
-            raise MappingError(f"{origin} has no `{key}`.", "See docs/sources.md for a whole example.")
-    known = {*Mapping.__dataclass_fields__, "moment"} - {"moments"}
-    if unknown := set(raw) - known:
-        raise UnknownNameError(f"setting in {origin}", sorted(unknown)[0], known)
-    columns = {str(key): str(value) for key, value in raw.get("columns", {}).items()}
-    if odd := set(columns) - set(FACTS):
-        raise UnknownNameError("fact that a row can carry", sorted(odd)[0], FACTS)
-    dates = raw.get("dates", {})
-    for column, order in dates.items():
-        if order not in ("year-first", "month-first", "day-first"):
-            raise MappingError(f"{column} = {order!r} is no date order.", "Use day-first, month-first or year-first.")
-    rules = tuple(_rule(dict(rule)) for rule in raw["moment"])
-    given: dict[str, Any] = {
-        key: raw[key] for key in ("name", "case", "case_missing", "about", "credit", "caution") if key in raw
-    }
-    lists: dict[str, Any] = {key: _listed(raw[key], key) for key in ("recognise", "missing") if key in raw}
-    return Mapping(
-        **given,
-        **lists,
-        title=str(raw.get("title", raw["name"])),
-        zone=check_zone(str(raw.get("zone", "UTC"))),
-        dates=cast(dict[str, DateOrder], dates),
-        columns=columns,
-        moments=rules,
-    )
+    return mapping_of(raw, origin)
 
 
 def load_mapping(path: Path) -> Mapping:

@@ -1,0 +1,221 @@
+"""The shape of a mapping's file, checked as a whole: each setting's type, what it may say, and what goes together.
+
+Only the reading of a mapping imports this module: the library that checks takes a while to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from wellserved.errors import MappingError, RequestError
+from wellserved.mapping import FACTS, MISSING, TESTS, AtIs, DateOrder, DueIs, Flag, Mapping, MomentRule, When
+from wellserved.moments import KINDS, SCALES, WHOLE, check_zone
+
+SHOWN = 12  # mistakes that are told at once
+CANNOT = (*KINDS, "first_resolved")
+"""What an export may be unable to tell: a kind of moment, or the first resolution where it names the last alone."""
+
+
+def _printable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("takes a text without NUL characters")
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        return check_zone(value)
+    except RequestError as error:
+        raise ValueError(f"takes a time zone's name, such as Europe/Berlin or UTC; {value!r} is none") from error
+
+
+def _one_of(names: Iterable[str], sort: str) -> AfterValidator:
+    known = sorted(names)
+
+    def check(value: str) -> str:
+        if value not in known:
+            raise ValueError(f"takes a {sort}{_near(value, known) or ': ' + ', '.join(known)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _several(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+Word = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_several)]
+Words = Annotated[tuple[Text, ...], BeforeValidator(_several), Field(min_length=1)]
+Fact = Annotated[str, _one_of(FACTS, "fact that a row can carry")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _When(_Part):
+    column: Word | None = None
+    row: Literal["first", "last"] | None = None
+    is_: Words | None = Field(None, alias="is")
+    is_not: Words | None = None
+    enters: Words | None = None
+    leaves: Words | None = None
+    changes: Literal[True] | None = None
+    appears: Literal[True] | None = None
+    rises: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> _When:
+        tests = self.model_dump(by_alias=True, exclude_none=True).keys() & set(TESTS)
+        if len(tests) > 1 or bool(tests) != (self.column is not None) or not (tests or self.row):
+            raise ValueError(f'takes row = "first" or "last", or a column with one of {", ".join(TESTS)}')
+        return self
+
+    def condition(self) -> When:
+        tests = self.model_dump(by_alias=True, exclude_none=True)
+        test = next((test for test in TESTS if test in tests), None)
+        values = tests[test] if test else ()
+        return When(self.column, test, () if values is True else values, self.row)
+
+
+class _Flag(_Part):
+    column: Word
+    yes: Words
+    no: Words
+
+
+class _Rule(_Part):
+    kind: Annotated[str, _one_of(KINDS, "kind of moment")]
+    at: Word
+    at_is: AtIs = "time"
+    required: bool = False
+    due: Word | None = None
+    due_is: DueIs | None = None
+    text: Word | None = None
+    score: Word | None = None
+    scale: Annotated[str, _one_of(SCALES, "scale")] | None = None
+    values: dict[Word, Annotated[float, Field(allow_inf_nan=False)]] = {}
+    amount: Word | None = None
+    currency: Word | None = None
+    cause: Word | None = None
+    from_team: Word | None = None
+    ref: Word | None = None
+    source_kept: _Flag | None = None
+    when: _When | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> _Rule:
+        if (self.score is None) != (self.scale is None):
+            raise ValueError(f"needs both `score` and `scale` (one of {', '.join(SCALES)}), or neither")
+        if self.values and self.scale is None:
+            raise ValueError("has `values`, and so needs `score` and `scale`")
+        if self.due_is and self.due is None:
+            raise ValueError("has `due_is`, and so needs `due`")
+        if self.scale is not None:
+            low, high, *_ = SCALES[self.scale]
+            for word, score in self.values.items():
+                if not low <= score <= high or (self.scale in WHOLE and score % 1):
+                    raise ValueError(f"gives {word!r} the score {score:g}, which the scale {self.scale} does not have")
+        return self
+
+    def rule(self) -> MomentRule:
+        plain = {name: getattr(self, name) for name in type(self).model_fields if name not in ("when", "source_kept")}
+        flag = self.source_kept
+        return MomentRule(
+            **plain,
+            when=self.when.condition() if self.when else When(),
+            source_kept=Flag(flag.column, flag.yes, flag.no) if flag else None,
+        )
+
+
+class _File(_Part):
+    name: Word
+    case: Word
+    moment: Annotated[list[_Rule], Field(min_length=1)]
+    title: Text | None = None
+    zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    case_missing: Literal["refuse", "row"] = "refuse"
+    about: Text = ""
+    credit: Text = ""
+    caution: Text = ""
+    recognise: Texts = ()
+    missing: Texts = MISSING
+    dates: dict[Word, DateOrder] = {}
+    columns: dict[Fact, Word] = {}
+    cannot: dict[Annotated[str, _one_of(CANNOT, "kind of moment, or first_resolved")], Word] = {}
+
+
+def checked(raw: dict[str, Any], origin: str) -> Mapping:
+    """The mapping that a file's tables say; raises MappingError with every setting that is wrong."""
+    try:
+        file = _File.model_validate(raw)
+    except ValidationError as error:
+        lines = [_mistake(one["loc"], one["type"], one["msg"], one["input"], raw) for one in error.errors()]
+        more = f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+        raise MappingError(
+            f"{origin} cannot be read as a mapping: {'; '.join(lines[:SHOWN])}{more}.",
+            "Correct these settings; docs/sources.md shows a whole example.",
+        ) from error
+    plain = {name: getattr(file, name) for name in _File.model_fields if name not in ("moment", "title")}
+    return Mapping(**plain, title=file.title or file.name, moments=tuple(one.rule() for one in file.moment))
+
+
+_TAKES = {
+    "string_type": "takes a text",
+    "string_too_short": "takes a text that is not empty",
+    "float_type": "takes a number",
+    "finite_number": "takes a number",
+    "bool_type": "takes true or false",
+    "dict_type": "takes a table of settings",
+    "model_type": "takes a table of settings",
+    "list_type": "takes blocks: write [[moment]] above each",
+    "tuple_type": "takes a text or a list of texts",
+    "too_short": "takes one at least",
+}
+
+
+def _mistake(where: tuple[int | str, ...], sort: str, said: str, came: Any, raw: dict[str, Any]) -> str:
+    """One wrong setting: its name, what came, and what it takes."""
+    setting = _setting(where, raw)
+    if sort == "missing":
+        return f"{setting} is missing"
+    if sort == "extra_forbidden":
+        return f"{setting} is no setting{_near(str(where[-1]), _settings_at(where))}"
+    takes = _TAKES.get(sort) or said.removeprefix("Value error, ")
+    if sort == "literal_error":
+        takes = "takes " + said.removeprefix("Input should be ").replace("'", '"')
+    if isinstance(came, _Part) or (sort == "value_error" and isinstance(came, dict)):
+        return f"{setting} {takes}"  # what goes together does not; no single value came
+    shown = repr(came)
+    return f"{setting} is {shown[:40]}{'...' if len(shown) > 40 else ''} and {takes}"
+
+
+def _setting(where: tuple[int | str, ...], raw: dict[str, Any]) -> str:
+    """A setting's name as a reader of the file finds it: [[moment]] 2 (rated) scale."""
+    parts = [str(part) for part in where if part != "[key]"]
+    if len(where) > 1 and where[0] == "moment" and isinstance(where[1], int):
+        block = raw["moment"][where[1]]
+        kind = block.get("kind") if isinstance(block, dict) else None
+        called = f" ({kind})" if isinstance(kind, str) else ""
+        parts = [f"[[moment]] {where[1] + 1}{called}", *parts[2:]]
+        return " ".join([parts[0], *([f"`{'.'.join(parts[1:])}`"] if parts[1:] else [])])
+    return f"`{'.'.join(parts)}`"
+
+
+def _settings_at(where: tuple[int | str, ...]) -> list[str]:
+    """The settings that are known where an unknown one stands."""
+    part = (
+        _When if "when" in where[:-1] else _Flag if "source_kept" in where[:-1] else _Rule if len(where) > 1 else _File
+    )
+    return [field.alias or name for name, field in part.model_fields.items()]
