@@ -79,6 +79,8 @@ def import_file(
                 f"No mapping for {path.name}: its columns ({', '.join(dialect.header[:6])} ...) fit no preset.",
                 f"Run `wellserved inspect {path.name}`, correct the mapping it writes, and import with --mapping.",
             )
+        if mapping.zone == "workspace":
+            mapping = replace(mapping, zone=workspace.zone)
         import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
         db = duckdb.connect(text.path, workspace.log, scratch=scratch)
         every = mapping.case_missing == "row" or any(column.startswith(OWN) for column in dialect.header)
@@ -163,6 +165,7 @@ def _receipt(
         reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
         as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
         cannot=mapping.cannot,
+        absent=mapping.absent,
     )
 
 
