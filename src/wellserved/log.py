@@ -32,6 +32,7 @@ from deltalake import (
 from wellserved import delta
 from wellserved.engine import duckdb as engine
 from wellserved.errors import RequestError
+from wellserved.mapping import DateOrder, DueIs
 from wellserved.moments import MOMENT_COLUMNS
 from wellserved.workspace import Workspace
 
@@ -101,7 +102,7 @@ class Appended:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of one import: every row read is loaded or refused."""
+    """What became of one import: every row read is loaded or refused; a loaded row may have lost a moment."""
 
     import_id: str
     file: str
@@ -128,8 +129,14 @@ class Receipt:
     as_of: str  # latest moment of the file, ISO 8601 UTC
     cannot: dict[str, str] = field(default_factory=dict)  # kind of moment that the export cannot tell -> why
     absent: dict[str, str] = field(default_factory=dict)  # column of the preset that the file lacks -> what is not known
-    moments_refused: int = 0  # moments of loaded rows that were left out, for a date, score or amount that cannot be read
+    moments_refused: int = (
+        0  # moments of loaded rows that were left out, for a date, score or amount that cannot be read
+    )
     losses: dict[str, int] = field(default_factory=dict)  # why -> moments left out
+    dates: dict[str, DateOrder] = field(
+        default_factory=dict
+    )  # column -> order of day and month that the column decided
+    dues: dict[str, DueIs] = field(default_factory=dict)  # column -> what a due time at midnight means, likewise
 
     def __post_init__(self) -> None:
         if self.rows_read != self.rows_loaded + self.rows_refused:

@@ -20,7 +20,7 @@ from wellserved.engine import Engine, duckdb, elsewhere
 from wellserved.errors import MappingError, RequestError, UnknownNameError, WorkspaceError
 from wellserved.improvement import Improvement, Record
 from wellserved.log import Receipt
-from wellserved.mapping import Mapping, recognise
+from wellserved.mapping import DateOrder, DueIs, Mapping, recognise
 from wellserved.measure import Question, Scope, Series, answer, find_measure, scope_of
 from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
 from wellserved.measure.timeline import Difference, Explained, Moments, compare, explain, moments_of, with_clock
@@ -51,7 +51,7 @@ def silent(what: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did, and where its refusals are (None: no row was refused)."""
+    """What an import did, and where its refusals are (None: every row and moment was loaded)."""
 
     receipt: Receipt
     refusals: Path | None
@@ -83,15 +83,17 @@ def import_file(
             mapping = replace(mapping, zone=workspace.zone)
         import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
         db = duckdb.connect(text.path, workspace.log, scratch=scratch)
-        every = mapping.case_missing == "row" or any(column.startswith(OWN) for column in dialect.header)
+        mended = any(column.startswith(OWN) for column in dialect.header)  # a file of refused rows
+        every = mapping.case_missing == "row" or mended
         columns = dialect.header if every else [column for column in dialect.header if column in mapping.needed()]
         raw = stage(db, path, looked, columns, scratch, told)
         told("Checking rows", 0, 0)
-        recorded = record(db, mapping, dialect.header, now, import_id)
+        mapping, settled = _as_before(log.receipts(workspace, mapping.name), mapping, mended)
+        recorded = record(db, mapping, dialect.header, now, import_id, settled)
         told("Appending moments", 0, 0)
         appended = log.append(db, workspace, "batch", recorded.unique, import_id)
         refusals = _all_refusals(raw, recorded)
-        kept = _keep_refusals(workspace, raw, refusals, import_id)
+        kept = _keep_refusals(workspace, raw, _by_row([*refusals, *recorded.losses]), import_id)
         receipt = _receipt(raw, recorded, appended, refusals, mapping, now, import_id)
         log.keep_receipt(workspace, receipt)
         db.close()
@@ -99,13 +101,45 @@ def import_file(
     return Imported(receipt, kept, folded)
 
 
+def _as_before(earlier: Sequence[Receipt], mapping: Mapping, mended: bool) -> tuple[Mapping, dict[str, DueIs]]:
+    """What earlier imports of the source decided over whole columns, where a few rows cannot decide it again.
+
+    Refused rows are read as their file was; a source that ever promised a time of day promises no days.
+    """
+    dues: dict[str, DueIs] = {}
+    dates: dict[str, DateOrder] = {}
+    for receipt in earlier:
+        dues |= {column: due for column, due in receipt.dues.items() if mended or due == "instant"}
+        dates |= receipt.dates if mended else {}
+    return replace(mapping, dates=dates | mapping.dates), dues
+
+
 def _all_refusals(raw: RawTable, recorded: Recorded) -> list[Refusal]:
     shapes = [Refusal(row.row, "", row.line, row.reason) for row in raw.broken]
     return sorted([*shapes, *recorded.refusals], key=lambda refusal: refusal.row)
 
 
+def _by_row(refusals: Iterable[Refusal]) -> list[Refusal]:
+    """One line a row, in the file's order: what refused it, or all that was left out of it."""
+    rows: dict[int, list[Refusal]] = {}
+    for one in sorted(refusals, key=lambda one: one.row):
+        rows.setdefault(one.row, []).append(one)
+    return [_joined(several) for several in rows.values()]
+
+
+def _joined(several: Sequence[Refusal]) -> Refusal:
+    cells = dict.fromkeys((one.column, one.value) for one in several)
+    reasons = dict.fromkeys(f"{one.reason}{f': {one.kind} is left out' if one.kind else ''}" for one in several)
+    return Refusal(
+        several[0].row,
+        ", ".join(column for column, _ in cells),
+        ", ".join(value for _, value in cells),
+        "; ".join(reasons),
+    )
+
+
 def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refusal], import_id: str) -> Path | None:
-    """Write the refused rows so that they can be mended and imported: the file's columns, and why each was refused."""
+    """Write the rows that were refused, or lost a moment, so that they can be mended and imported: all columns, and why."""
     folder = workspace.imports / import_id
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "refusals.csv"
@@ -165,7 +199,14 @@ def _receipt(
         reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
         as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
         cannot=mapping.cannot,
+<<<<<<< HEAD
         absent=mapping.absent,
+=======
+        moments_refused=len(recorded.losses),
+        losses=dict(Counter(f"{one.column} ({one.kind}): {one.reason}" for one in recorded.losses)),
+        dates=recorded.dates,
+        dues=recorded.dues,
+>>>>>>> imports
     )
 
 

@@ -42,7 +42,7 @@ from wellserved.mapping import load_mapping, presets
 from wellserved.measure import MEASURES
 from wellserved.measure.clocks import HOUSES, definition
 from wellserved.queueing.staffing import staffing
-from wellserved.render import chains, clocks, data, html, markdown, pictures, promises, queues, svg, terminal
+from wellserved.render import chains, clocks, data, html, markdown, pictures, promises, queues, receipts, svg, terminal
 from wellserved.render.clean import one_line
 from wellserved.render.table import csv_text
 from wellserved.report import Report
@@ -104,24 +104,11 @@ def import_(
     workspace = workspace_at(home)
     with progress() as told:
         done = actions.import_file(workspace, file, load_mapping(mapping) if mapping else None, told=told)
-    one = done.receipt
-    lines = [
-        f"{one.rows_read:,} rows read = {one.rows_loaded:,} loaded + {one.rows_refused:,} refused.",
-        f"{one.moments:,} moments: {one.moments_new:,} new, {one.moments_known:,} known already"
-        + (f", {one.moments_corrected:,} correct an earlier one." if one.moments_corrected else "."),
-    ]
-    lines += [f"{count:,} {what}." for what, count in one.notes.items()]
-    lines += [f"{one.mended_lines:,} lines were not UTF-8 and were read as Windows-1252."] if one.mended_lines else []
-    lines += [f"Read row by row: {one.careful}."] if one.careful else []
-    for line in lines:
-        out.print(line, markup=False, highlight=False)
+    for line in receipts.lines(done.receipt):
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
     if done.refusals:
-        out.print(
-            f"Refused rows, with reasons, to be mended and imported again: {done.refusals}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        said = "Rows that were refused or lost a moment, with reasons, to be mended and imported again"
+        out.print(f"{said}: {done.refusals}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1)
 
 
@@ -378,7 +365,7 @@ def log_(
         return
     workspace = workspace_at(home)
     if imports or refusals:
-        kept = [one for one in log.receipts(workspace) if imports or one.rows_refused]
+        kept = [one for one in log.receipts(workspace) if imports or one.rows_refused or one.moments_refused]
         columns = ("import", "when", "file", "source", "read", "loaded", "refused", "new moments")
         lines = [
             (one.import_id, one.recorded_at, one.file, one.source, one.rows_read, one.rows_loaded, one.rows_refused, one.moments_new)
@@ -386,7 +373,7 @@ def log_(
         ]  # fmt: skip
         show(terminal.grid("Imports" if imports else "Refusals", columns, lines), None)
         for one in kept:
-            if one.rows_refused:
+            if one.rows_refused or one.moments_refused:
                 file = workspace.imports / one.import_id / "refusals.csv"
                 out.print(f"Refused by {one.import_id}: {file}", markup=False, highlight=False, soft_wrap=True)
         return

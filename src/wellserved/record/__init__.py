@@ -1,48 +1,42 @@
 """Raw rows to moments and refusals: every row is loaded, or refused with its row, column, value and reason.
 
 Works on the table `raw` (a row number and the file's columns as text) and leaves the table `batch` of
-moments, ready for the log. Impossible facts (closed before opened) are kept and counted, never mended.
+moments, ready for the log. What a loaded row says of one moment and cannot be read costs that moment alone.
+Impossible facts (closed before opened) are kept and counted, never mended.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Table
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 import duckdb
 
 from wellserved.engine.duckdb import name, text
 from wellserved.errors import MappingError
-from wellserved.mapping import FACTS, Mapping, MomentRule
-from wellserved.moments import EARLIEST, LATEST, MOMENT_COLUMNS, SCALES
-from wellserved.record.dates import DateReading, decide
+from wellserved.mapping import FACTS, DateOrder, DueIs, Mapping, MomentRule
+from wellserved.moments import MOMENT_COLUMNS
+from wellserved.record import doubts, numbers
+from wellserved.record.checks import (
+    OWN,
+    ROW,
+    Check,
+    Refusal,
+    Sheet,
+    condition,
+    failing,
+    lost_moments,
+    passing,
+    refused_rows,
+)
+from wellserved.record.dates import decide
 
-OWN = "wellserved_"  # columns that wellserved adds to a file: numbers of rows, reasons of refusals
-ROW = "wellserved_row_number"
-_HASHED = [  # with the facts of the row
-    "from_team",
-    "score",
-    "scale",
-    "due",
-    "source_kept",
-    "amount",
-    "currency",
-    "text",
-    "cause",
-    "at_is",
-]
+__all__ = ["OWN", "ROW", "Recorded", "Refusal", "finished", "own_columns", "record"]
 
-
-@dataclass(frozen=True)
-class Refusal:
-    """A row that was not loaded, and why."""
-
-    row: int  # header = 1
-    column: str  # empty: the row as a whole
-    value: str
-    reason: str
+_HASHED = ("from_team", "score", "scale", "due", "source_kept", "amount", "currency", "text", "cause", "at_is")
+"""What a moment's content is, with the facts of its row."""
 
 
 @dataclass(frozen=True)
@@ -50,21 +44,15 @@ class Recorded:
     """What became of the rows in `raw`; the moments are in `batch`."""
 
     loaded: int
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[Refusal, ...]  # rows
+    losses: tuple[Refusal, ...]  # moments of loaded rows
     moments: int
     unique: bool  # no two moments can have one identity
     notes: dict[str, int]
     missing: dict[str, int]
     as_of: datetime | None  # latest moment that is not after recorded_at
-
-
-@dataclass(frozen=True)
-class _Check:
-    """A test that a row must pass; `bad` is SQL that is true where it does not."""
-
-    column: str
-    bad: str
-    reason: str
+    dates: dict[str, DateOrder]  # column -> day-first or month-first, where it could be read either way round
+    dues: dict[str, DueIs]  # column -> what a due time at midnight means, where the column decided
 
 
 def _present(column: str, mapping: Mapping, mended: bool, free: bool = False) -> str:
@@ -85,9 +73,11 @@ def record(
     columns: Sequence[str],
     recorded_at: datetime,
     import_id: str,
+    settled: Table[str, DueIs] | None = None,
 ) -> Recorded:
     """Read the rows in `raw` by the mapping.
 
+    `settled`: what due times at midnight mean, by column, where earlier files of the source have decided it.
     Raises MappingError where the mapping names a column that the file lacks, or a date column that
     cannot decide between day-first and month-first.
     """
@@ -97,31 +87,36 @@ def record(
             f"Its columns are: {', '.join(column[:40] for column in columns[:20])}{' ...' if len(columns) > 20 else ''}. Correct the mapping (`wellserved inspect FILE` writes one).",
         )
     _clean(db, mapping, any(column.startswith(OWN) for column in columns))
-    readings = {
-        column: decide(db, "cleaned", column, f"{name(column)} IS NOT NULL", mapping.dates.get(column))
-        for column in mapping.date_columns()
-    }
-    checks = _checks(mapping, readings)
-    _typed(db, mapping, readings, checks)
-    db.execute("DROP TABLE cleaned")  # a large file's rows need not be held twice
-    refusals = _refusals(db, checks)
-    rules = " UNION ALL ".join(_moment(rule, mapping, readings) for rule in mapping.moments)
-    db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {finished(rules, mapping.name, recorded_at, import_id)}")
-    rows, cases = db.sql("SELECT count(*), count(DISTINCT wellserved_case) FROM good").fetchall()[0]
+    sheet = _typed(db, mapping)
+    refusals = _sift(db, sheet)
+    dues, due_notes = _dues(db, sheet, settled or {})
+    losses: list[Refusal] = []
+    selects = []
+    for rule in mapping.moments:
+        checks = failing(db, sheet.moment_checks(rule))
+        losses += lost_moments(db, rule, checks)
+        selects.append(_moment(rule, sheet, dues, checks))
+    whole = finished(" UNION ALL ".join(selects), mapping.name, recorded_at, import_id)
+    db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {whole}")
+    rows, cases = db.sql("SELECT count(*), count(DISTINCT wellserved_case) FROM sound").fetchall()[0]
     kinds = [rule.kind for rule in mapping.moments]
     stamp = recorded_at.isoformat()
-    (moments, future) = db.sql(
-        f"SELECT count(*), count(*) FILTER (\"at\" > TIMESTAMPTZ '{stamp}') FROM batch"
+    moments, future, last = db.sql(
+        f"SELECT count(*), count(*) FILTER (\"at\" > TIMESTAMPTZ '{stamp}'), "
+        f'epoch_us(max("at") FILTER ("at" <= TIMESTAMPTZ \'{stamp}\')) FROM batch'
     ).fetchall()[0]
-    (last,) = db.sql(f'SELECT epoch_us(max("at")) FROM batch WHERE "at" <= TIMESTAMPTZ \'{stamp}\'').fetchall()[0]
+    notes = due_notes | {"moments later than the import itself": future} | _notes(db, sheet, cases, rows)
     return Recorded(
         loaded=rows,
-        refusals=refusals,
+        refusals=tuple(refusals),
+        losses=tuple(losses),
         moments=moments,
         unique=rows == cases and len(set(kinds)) == len(kinds),
-        notes=_notes(db, mapping, readings, future),
+        notes={what: count for what, count in notes.items() if count},
         missing=_missing(db, mapping),
         as_of=datetime.fromtimestamp(last / 1_000_000, tz=recorded_at.tzinfo) if last is not None else None,
+        dates={column: reading.order for column, reading in sheet.readings.items() if reading.order},
+        dues=dues,
     )
 
 
@@ -142,46 +137,36 @@ def _clean(db: duckdb.DuckDBPyConnection, mapping: Mapping, mended: bool) -> Non
     )
 
 
-def _checks(mapping: Mapping, readings: dict[str, DateReading]) -> list[_Check]:
-    checks = [_Check(mapping.case, "wellserved_case IS NULL", "the case has no number")]
-    required = {rule.at for rule in mapping.moments if rule.required}
-    for place, (column, reading) in enumerate(readings.items()):
-        given, read = f"{name(column)} IS NOT NULL", f"wellserved_stamp_{place}"
-        checks.append(_Check(column, f"{given} AND {read} IS NULL", f"is not a date written as {reading.in_words()}"))
-        outside = f"{read} NOT BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
-        checks.append(_Check(column, outside, f"is a date before {EARLIEST.year} or after {LATEST.year}"))
-        if column in required:
-            checks.append(_Check(column, f"{name(column)} IS NULL", "is missing, and no case can start without it"))
-    for rule in mapping.moments:
-        if rule.score and rule.scale:
-            low, high, _, _ = SCALES[rule.scale]
-            number = f"try_cast({name(rule.score)} AS DOUBLE)"
-            bad = f"{name(rule.score)} IS NOT NULL AND ({number} IS NULL OR {number} NOT BETWEEN {low} AND {high})"
-            checks.append(
-                _Check(rule.score, bad, f"is no number from {low:g} to {high:g}, as the scale {rule.scale} asks")
-            )
-        if rule.amount:
-            bad = f"{name(rule.amount)} IS NOT NULL AND try_cast({name(rule.amount)} AS DOUBLE) IS NULL"
-            checks.append(_Check(rule.amount, bad, "is no number"))
-    return checks
-
-
-def _typed(
-    db: duckdb.DuckDBPyConnection,
-    mapping: Mapping,
-    readings: dict[str, DateReading],
-    checks: Sequence[_Check],
-) -> None:
-    """`typed`: dates read, the first failed check numbered; `good`: the rows that passed, with their neighbours."""
-    stamps = [
-        f"{reading.sql(mapping.zone)} AS wellserved_stamp_{place}" for place, reading in enumerate(readings.values())
-    ]
+def _typed(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> Sheet:
+    """`typed`: the rows of `cleaned` with their dates read, those that stand for none taken out."""
+    readings = {
+        column: decide(db, "cleaned", column, f"{name(column)} IS NOT NULL", mapping.dates.get(column))
+        for column in mapping.date_columns()
+    }
+    stamps = {column: f"wellserved_stamp_{place}" for place, column in enumerate(readings)}
+    amounts = {rule.amount for rule in mapping.moments if rule.amount}
+    commas = frozenset(column for column in amounts if numbers.has_commas(db, "cleaned", column))
     facts = _hash([f"'{fact}=' || {name(mapping.columns[fact])}" for fact in FACTS if fact in mapping.columns])
-    failed = " ".join(f"WHEN {check.bad} THEN {place}" for place, check in enumerate(checks))
+    read = [f"{readings[column].sql(mapping.zone)} AS {stamp}" for column, stamp in stamps.items()]
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE typed AS SELECT *, CASE {failed} END AS wellserved_failed "
-        f"FROM (SELECT *, {facts} AS wellserved_facts, {', '.join(stamps)} FROM cleaned)"
+        f"CREATE OR REPLACE TEMP TABLE typed AS SELECT *, {', '.join([f'{facts} AS wellserved_facts', *read])} FROM cleaned"
     )
+    db.execute("DROP TABLE cleaned")  # a large file's rows need not be held twice
+    sheet = Sheet(mapping, readings, stamps, doubts.nones(db, readings, stamps, mapping.zone), commas)
+    if sheet.nones:
+        empty = []
+        for column, values in sheet.nones.items():
+            listed = ", ".join(map(text, values))
+            cells = [stamps[column]] if column in sheet.required else [stamps[column], name(column)]
+            empty += [f"CASE WHEN {name(column)} IN ({listed}) THEN NULL ELSE {cell} END AS {cell}" for cell in cells]
+        db.execute(f"CREATE OR REPLACE TEMP TABLE typed AS SELECT * REPLACE ({', '.join(empty)}) FROM typed")
+    return sheet
+
+
+def _sift(db: duckdb.DuckDBPyConnection, sheet: Sheet) -> list[Refusal]:
+    """`sound`: the rows that are loaded; `good`: the same with their neighbours. Returns the others."""
+    mapping = sheet.mapping
+    checks = failing(db, sheet.row_checks())
     windows = []
     order = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW})"
     watched = {
@@ -196,61 +181,55 @@ def _typed(
     if any(rule.when.row for rule in mapping.moments):
         windows.append(f"row_number() {order} = 1 AS wellserved_first")
         windows.append(f"lead({ROW}) {order} IS NULL AS wellserved_last")
-    db.execute(
-        f"CREATE OR REPLACE TEMP VIEW good AS SELECT {', '.join(['*', *windows])} FROM typed WHERE wellserved_failed IS NULL"
-    )
+    db.execute(f"CREATE OR REPLACE TEMP VIEW sound AS FROM typed WHERE {passing(checks)}")
+    db.execute(f"CREATE OR REPLACE TEMP VIEW good AS SELECT {', '.join(['*', *windows])} FROM sound")
+    return refused_rows(db, checks, mapping.case)
 
 
-def _refusals(db: duckdb.DuckDBPyConnection, checks: Sequence[_Check]) -> tuple[Refusal, ...]:
-    values = " ".join(
-        f"WHEN {place} THEN {'NULL' if place == 0 else name(check.column)}" for place, check in enumerate(checks)
-    )
-    found = db.sql(
-        f"SELECT {ROW}, wellserved_failed, CASE wellserved_failed {values} END FROM typed WHERE wellserved_failed IS NOT NULL ORDER BY {ROW}"
-    ).fetchall()
-    return tuple(
-        Refusal(row, checks[failed].column, value or "", checks[failed].reason) for row, failed, value in found
-    )
+def _dues(
+    db: duckdb.DuckDBPyConnection, sheet: Sheet, settled: Table[str, DueIs]
+) -> tuple[dict[str, DueIs], dict[str, int]]:
+    """What a due time at midnight means in each column that the mapping leaves open, and how that is said.
 
-
-def _condition(rule: MomentRule) -> str:
-    """SQL: this row makes a moment of the rule."""
-    when, terms = rule.when, []
-    if when.row:
-        terms.append(f"wellserved_{when.row}")
-    if when.column:
-        now, before = name(when.column), name("wellserved_before " + when.column)
-        listed = ", ".join(map(text, when.values)) or "NULL"
-        terms.append(
-            {
-                "is": f"{now} IN ({listed})",
-                "is_not": f"{now} NOT IN ({listed})",
-                "enters": f"{now} IN ({listed}) AND ({before} IS NULL OR {before} NOT IN ({listed}))",
-                "leaves": f"{before} IN ({listed}) AND {now} NOT IN ({listed})",
-                "changes": f"{before} <> {now}",
-                "appears": f"{before} IS NULL AND {now} IS NOT NULL",
-                "rises": f"try_cast({now} AS DOUBLE) > coalesce(try_cast({before} AS DOUBLE), 0)",
-            }[when.test or "is"]
+    A source that names midnights alone means days; one that ever named another time of day means instants.
+    """
+    dues: dict[str, DueIs] = {}
+    notes: dict[str, int] = {}
+    for column in dict.fromkeys(rule.due for rule in sheet.mapping.moments if rule.due and not rule.due_is):
+        stamp = sheet.stamps[column]
+        total, midnights = db.sql(
+            f"SELECT count(*), count(*) FILTER (epoch_us({stamp}) % 900000000 = 0 AND {_at_midnight(stamp, sheet)}) "
+            f"FROM sound WHERE {stamp} IS NOT NULL"
+        ).fetchall()[0]
+        if not total:
+            continue
+        days = total == midnights or sheet.readings[column].day_only
+        dues[column] = settled.get(column) or ("end_of_day" if days else "instant")
+        meant = "the end of that day" if dues[column] == "end_of_day" else "that very moment"
+        notes[f"due times in {column!r} name midnight and were read as {meant} (`due_is` in the mapping decides)"] = (
+            midnights
         )
-    needed = [rule.due, rule.score] if rule.kind in ("promised", "rated") else []
-    terms += [f"{name(column)} IS NOT NULL" for column in needed if column]
-    return " AND ".join(terms) or "true"
+    return dues, notes
 
 
-def _moment(rule: MomentRule, mapping: Mapping, readings: dict[str, DateReading]) -> str:
+def _at_midnight(stamp: str, sheet: Sheet) -> str:
+    return f"CAST(timezone({text(sheet.mapping.zone)}, {stamp}) AS TIME) = TIME '00:00:00'"
+
+
+def _moment(rule: MomentRule, sheet: Sheet, dues: dict[str, DueIs], checks: Sequence[Check]) -> str:
     """SELECT of the moments that one rule makes, with every column of the log that comes from the row."""
-    place = {column: f"wellserved_stamp_{index}" for index, column in enumerate(readings)}
-    day = readings[rule.at].day_only
+    mapping, at = sheet.mapping, sheet.stamps[rule.at]
+    day = sheet.readings[rule.at].day_only
     given = {
-        "at": place[rule.at],
+        "at": at,
         "at_is": text(rule.at_is if rule.at_is != "time" else "day" if day else "time"),
         "kind": text(rule.kind),
         "case_id": "wellserved_case",
-        "due": _due(rule, place, readings, mapping),
+        "due": _due(rule, sheet, dues),
         "text": name(rule.text) if rule.text else "",
-        "score": f"CAST({name(rule.score)} AS DOUBLE)" if rule.score else "",
+        "score": numbers.score(rule) if rule.score else "",
         "scale": text(rule.scale) if rule.scale else "",
-        "amount": f"CAST({name(rule.amount)} AS DOUBLE)" if rule.amount else "",
+        "amount": numbers.amount(rule.amount, rule.amount in sheet.commas) if rule.amount else "",
         "currency": name(rule.currency) if rule.currency else "",
         "cause": name(rule.cause) if rule.cause else "",
         "from_team": name(rule.from_team)
@@ -270,7 +249,8 @@ def _moment(rule: MomentRule, mapping: Mapping, readings: dict[str, DateReading]
         if fact in mapping.columns:
             cell = name(mapping.columns[fact])
             given[fact] = f"try_cast({cell} AS BOOLEAN)" if fact == "internal" else cell
-    return f"SELECT {own_columns({**given, 'content': _content(given)})} FROM good WHERE {place[rule.at]} IS NOT NULL AND ({_condition(rule)})"
+    wanted = f"{at} IS NOT NULL AND ({condition(rule)}) AND {passing(checks)}"
+    return f"SELECT {own_columns({**given, 'content': _content(given)})} FROM good WHERE {wanted}"
 
 
 def _content(given: dict[str, str]) -> str:
@@ -288,14 +268,19 @@ def _hash(parts: Sequence[str]) -> str:
     return f"CAST(md5_number(concat_ws(chr(31), {', '.join(parts) or text('')})) >> 65 AS BIGINT)"
 
 
-def _due(rule: MomentRule, place: dict[str, str], readings: dict[str, DateReading], mapping: Mapping) -> str:
-    """A promise for a day runs until that day's end, local time."""
+def _due(rule: MomentRule, sheet: Sheet, dues: dict[str, DueIs]) -> str:
+    """SQL: until when a promise runs: where its time at midnight means a day, until that day's last second, local time."""
     if not rule.due:
         return ""
-    if not readings[rule.due].day_only:
-        return place[rule.due]
-    zone = text(mapping.zone)
-    return f"timezone({zone}, timezone({zone}, {place[rule.due]}) + INTERVAL 1 DAY - INTERVAL 1 SECOND)"
+    stamp, zone = sheet.stamps[rule.due], text(sheet.mapping.zone)
+    if (rule.due_is or dues.get(rule.due)) != "end_of_day":
+        return stamp
+    end = f"timezone({zone}, timezone({zone}, {stamp}) + INTERVAL 1 DAY - INTERVAL 1 SECOND)"
+    return (
+        end
+        if sheet.readings[rule.due].day_only
+        else f"CASE WHEN {_at_midnight(stamp, sheet)} THEN {end} ELSE {stamp} END"
+    )
 
 
 _ADDED = {"moment_id", "correction", "recorded_at", "import_id", "month", "source"}
@@ -318,50 +303,22 @@ def finished(rules: str, source: str, recorded_at: datetime, import_id: str) -> 
     )
 
 
-def _notes(
-    db: duckdb.DuckDBPyConnection, mapping: Mapping, readings: dict[str, DateReading], future: int
-) -> dict[str, int]:
+def _notes(db: duckdb.DuckDBPyConnection, sheet: Sheet, cases: int, rows: int) -> dict[str, int]:
     """Doubtful facts that were kept: counted, so that they can be said."""
-    notes = {"moments later than the import itself": future}
-    gap = twice = 0
-    zone = text(mapping.zone)
-    for place, reading in enumerate(readings.values()):
-        local = reading.local_sql()
-        if local is None or reading.day_only:
-            continue
-        first, last = db.sql(
-            f"SELECT epoch_us(min(wellserved_stamp_{place})), epoch_us(max(wellserved_stamp_{place})) FROM good"
-        ).fetchall()[0]
-        days = [] if first is None else _change_days(mapping.zone, first // 1_000_000, last // 1_000_000)
-        if not days:
-            continue
-        near = (
-            f"CAST(wellserved_stamp_{place} AS DATE) IN ({', '.join(days)})"  # in UTC: a day on either side is listed
-        )
-        one, two = db.sql(
-            f"SELECT count(*) FILTER (timezone({zone}, u) <> l), "
-            f"count(*) FILTER (timezone({zone}, u - INTERVAL 1 HOUR) = l OR timezone({zone}, u + INTERVAL 1 HOUR) = l) "
-            f"FROM (SELECT {local} AS l, wellserved_stamp_{place} AS u FROM good WHERE {near})"
-        ).fetchall()[0]
-        gap, twice = gap + one, twice + two
-    notes["stamps that the clock change skipped"] = gap
-    notes["stamps that the clock change repeated (read as standard time)"] = twice
-    notes["dates that contradict their column's order (refused)"] = sum(one.contradicting for one in readings.values())
-    return {what: count for what, count in notes.items() if count}
-
-
-def _change_days(zone: str, first: int, last: int) -> list[str]:
-    """The days around each clock change of a zone between two instants (epoch seconds), as SQL literals."""
-    place, day = ZoneInfo(zone), 86_400
-    offsets = {at: datetime.fromtimestamp(at, place).utcoffset() for at in range(first - day, last + 2 * day, day)}
-    changes = [at for at in offsets if at - day in offsets and offsets[at] != offsets[at - day]]
-    around = {datetime.fromtimestamp(at + add * day, UTC).date() for at in changes for add in (-2, -1, 0, 1)}
-    return [f"DATE '{one}'" for one in sorted(around)]
+    contrary = sum(reading.contradicting for reading in sheet.readings.values())
+    return {
+        **doubts.none_notes(sheet),
+        **doubts.mixed_notes(db, sheet),
+        **doubts.order_notes(db, sheet),
+        **doubts.number_notes(db, sheet, cases, rows),
+        **doubts.clock_notes(db, sheet),
+        "dates that contradict their column's order (not read)": contrary,
+    }
 
 
 def _missing(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
     """Rows without a value, for each column used."""
     used = [column for column in mapping.needed() if column != mapping.case]
     counts = ", ".join(f"count(*) - count({name(column)})" for column in used)
-    found = db.sql(f"SELECT {counts} FROM typed WHERE wellserved_failed IS NULL").fetchall()[0]
+    found = db.sql(f"SELECT {counts} FROM sound").fetchall()[0]
     return {column: count for column, count in zip(used, found, strict=True) if count}

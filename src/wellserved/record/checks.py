@@ -1,0 +1,169 @@
+"""What a row, or one of its moments, must pass: refused rows and moments left out, each with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from wellserved.engine.duckdb import name, text
+from wellserved.mapping import Mapping, MomentRule
+from wellserved.moments import EARLIEST, LATEST
+from wellserved.record.dates import DateReading
+from wellserved.record.numbers import amount, bad_score
+
+OWN = "wellserved_"  # columns that wellserved adds to a file: numbers of rows, reasons of refusals
+ROW = "wellserved_row_number"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that was not loaded, or a moment of a loaded row that was left out, and why."""
+
+    row: int  # header = 1
+    column: str  # empty: the row as a whole
+    value: str
+    reason: str
+    kind: str = ""  # of the moment that was left out; empty: the row was not loaded
+
+
+@dataclass(frozen=True)
+class Check:
+    """A test that a row, or a moment of it, must pass; `bad` is SQL that is true where it does not."""
+
+    column: str
+    bad: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """How the columns of one file are read."""
+
+    mapping: Mapping
+    readings: dict[str, DateReading]
+    stamps: dict[str, str]  # date column -> the column of `typed` that holds its instants
+    nones: dict[str, dict[str, int]]  # date column -> the values that stand for no date, and how often
+    commas: frozenset[str]  # amounts written 1.234,50
+
+    @property
+    def required(self) -> set[str]:
+        """The date columns that no row may lack."""
+        return {rule.at for rule in self.mapping.moments if rule.required}
+
+    def date_checks(self, column: str) -> list[Check]:
+        """Whether a date that stands there can be read."""
+        cell, stamp = name(column), self.stamps[column]
+        outside = f"{stamp} NOT BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
+        return [
+            Check(column, f"{cell} IS NOT NULL AND {stamp} IS NULL", self.readings[column].reason()),
+            Check(column, outside, f"is a date before {EARLIEST.year} or after {LATEST.year}"),
+        ]
+
+    def _other_checks(self, rule: MomentRule) -> list[Check]:
+        """Whether what a moment carries beside its own date can be read."""
+        checks = self.date_checks(rule.due) if rule.due and rule.due not in self.required else []
+        if rule.score and rule.scale:
+            checks.append(Check(rule.score, *bad_score(rule)))
+        if rule.amount:
+            number = amount(rule.amount, rule.amount in self.commas)
+            bad = f"{name(rule.amount)} IS NOT NULL AND {number} IS NULL"
+            checks.append(Check(rule.amount, bad, "is no number, or one whose comma could stand for thousands too"))
+        return checks
+
+    def row_checks(self) -> list[Check]:
+        """What refuses a row: its case number, or a moment that it must have, cannot be read."""
+        checks = [Check(self.mapping.case, "wellserved_case IS NULL", "the case has no number")]
+        for column in self.stamps:
+            if column in self.required:
+                if listed := ", ".join(map(text, self.nones.get(column, ()))):
+                    reason = "stands for “no date” in many systems, and no case can start without one"
+                    checks.append(Check(column, f"{name(column)} IN ({listed})", reason))
+                checks += self.date_checks(column)
+                lacking = "is missing, and no case can start without it"
+                checks.append(Check(column, f"{name(column)} IS NULL", lacking))
+        for rule in self.mapping.moments:
+            if rule.required:
+                local = not rule.when.row and rule.when.test in (None, "is", "is_not")
+                term = condition(rule) if local else "true"  # what depends on other rows cannot be asked yet
+                checks += [Check(one.column, f"({term}) AND {one.bad}", one.reason) for one in self._other_checks(rule)]
+        return checks
+
+    def moment_checks(self, rule: MomentRule) -> list[Check]:
+        """What costs a row that is loaded this moment."""
+        if rule.required:
+            return []
+        return [*(self.date_checks(rule.at) if rule.at not in self.required else []), *self._other_checks(rule)]
+
+
+def condition(rule: MomentRule) -> str:
+    """SQL: this row makes a moment of the rule."""
+    when, terms = rule.when, []
+    if when.row:
+        terms.append(f"wellserved_{when.row}")
+    if when.column:
+        now, before = name(when.column), name("wellserved_before " + when.column)
+        listed = ", ".join(map(text, when.values)) or "NULL"
+        terms.append(
+            {
+                "is": f"{now} IN ({listed})",
+                "is_not": f"{now} NOT IN ({listed})",
+                "enters": f"{now} IN ({listed}) AND ({before} IS NULL OR {before} NOT IN ({listed}))",
+                "leaves": f"{before} IN ({listed}) AND {now} NOT IN ({listed})",
+                "changes": f"{before} <> {now}",
+                "appears": f"{before} IS NULL AND {now} IS NOT NULL",
+                "rises": f"try_cast({now} AS DOUBLE) > coalesce(try_cast({before} AS DOUBLE), 0)",
+            }[when.test or "is"]
+        )
+    needed = [rule.due, rule.score] if rule.kind in ("promised", "rated") else []
+    terms += [f"{name(column)} IS NOT NULL" for column in needed if column]
+    return " AND ".join(terms) or "true"
+
+
+def failing(db: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Check]:
+    """Those of the checks that some row of `typed` fails: on a sound file none, and nothing more has to be asked."""
+    alike = list(dict.fromkeys(checks))
+    counts = ", ".join(f"count(*) FILTER ({check.bad})" for check in alike)
+    if not alike:
+        return []
+    return [
+        check for check, count in zip(alike, db.sql(f"SELECT {counts} FROM typed").fetchall()[0], strict=True) if count
+    ]
+
+
+def passing(checks: Sequence[Check]) -> str:
+    """SQL: a row passes all of these."""
+    return " AND ".join(f"({check.bad}) IS NOT TRUE" for check in checks) or "true"
+
+
+def refused_rows(db: duckdb.DuckDBPyConnection, checks: Sequence[Check], case: str) -> list[Refusal]:
+    """The rows of `typed` that fail one of the checks, with the first that they fail."""
+    return _listed(
+        db, "typed", "true", checks, lambda check: "NULL" if check.column == case else name(check.column), ""
+    )
+
+
+def lost_moments(db: duckdb.DuckDBPyConnection, rule: MomentRule, checks: Sequence[Check]) -> list[Refusal]:
+    """The moments of one rule that the rows of `good` would make, were it not for a value that cannot be read."""
+    wanted = f"{name(rule.at)} IS NOT NULL AND ({condition(rule)})"
+    return _listed(db, "good", wanted, checks, lambda check: name(check.column), rule.kind)
+
+
+def _listed(
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    wanted: str,
+    checks: Sequence[Check],
+    shown: Callable[[Check], str],
+    kind: str,
+) -> list[Refusal]:
+    if not checks:
+        return []
+    failed = " ".join(f"WHEN {check.bad} THEN {place}" for place, check in enumerate(checks))
+    values = " ".join(f"WHEN {place} THEN {shown(check)}" for place, check in enumerate(checks))
+    rows = db.sql(
+        f"SELECT {ROW}, failed, CASE failed {values} END FROM "
+        f"(SELECT *, CASE {failed} END AS failed FROM {table} WHERE {wanted}) WHERE failed IS NOT NULL ORDER BY {ROW}"
+    ).fetchall()
+    return [Refusal(row, checks[place].column, value or "", checks[place].reason, kind) for row, place, value in rows]

@@ -1,0 +1,32 @@
+"""What an import did, in lines: what was read, what was refused and why, and what is doubtful."""
+
+from __future__ import annotations
+
+from wellserved.log import Receipt
+from wellserved.render.clean import one_line
+
+SHOWN = 12  # reasons that are told; the others stand in the refusals file
+
+
+def lines(receipt: Receipt) -> list[str]:
+    """The receipt for whoever imports a file."""
+    one = receipt
+    corrected = f", {one.moments_corrected:,} correct an earlier one." if one.moments_corrected else "."
+    said = [
+        f"{one.rows_read:,} rows read = {one.rows_loaded:,} loaded + {one.rows_refused:,} refused.",
+        f"{one.moments:,} moments: {one.moments_new:,} new, {one.moments_known:,} known already{corrected}",
+    ]
+    if one.moments_refused:
+        said.append(f"{one.moments_refused:,} moments of loaded rows were left out, for a value that cannot be read.")
+    said += _reasons("Refused", one.reasons) + _reasons("Left out", one.losses)
+    said += [f"{count:,} {what}." for what, count in one.notes.items()]
+    said += [f"{one.mended_lines:,} lines were not UTF-8 and were read as Windows-1252."] if one.mended_lines else []
+    said += [f"Read row by row: {one.careful}."] if one.careful else []
+    return [one_line(line) for line in said]
+
+
+def _reasons(what: str, reasons: dict[str, int]) -> list[str]:
+    """The commonest reasons, each with its count."""
+    ordered = sorted(reasons.items(), key=lambda pair: -pair[1])
+    more = [f"{what} for {len(ordered) - SHOWN:,} further reasons."] if len(ordered) > SHOWN else []
+    return [f"{what}: {count:,} x {reason}." for reason, count in ordered[:SHOWN]] + more
