@@ -199,14 +199,11 @@ def _receipt(
         reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
         as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
         cannot=mapping.cannot,
-<<<<<<< HEAD
         absent=mapping.absent,
-=======
         moments_refused=len(recorded.losses),
         losses=dict(Counter(f"{one.column} ({one.kind}): {one.reason}" for one in recorded.losses)),
         dates=recorded.dates,
         dues=recorded.dues,
->>>>>>> imports
     )
 
 
