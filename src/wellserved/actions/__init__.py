@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +38,6 @@ from wellserved.report import Report, make_report
 from wellserved.sources.bytes import Progress
 from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
 from wellserved.sources.dialect import REFUSAL
-from wellserved.sources.infer import Inspection, inspect
 from wellserved.workspace import Workspace
 
 IN_MEMORY = 1_000_000  # cases up to which a question's table is read once and kept
@@ -241,15 +239,6 @@ def _only_these(workspace: Workspace, import_id: str) -> None:
             "This workspace holds made cases of another number or seed.",
             "Make these in a workspace of their own: --home.",
         )
-
-
-def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[RawTable, Inspection, Mapping | None]:
-    """Look at a file without importing it: its shape, its columns, and the mapping that it suggests."""
-    looked = look(path, scratch, told)
-    db = duckdb.connect(looked[0].path, scratch=scratch)
-    raw = stage(db, path, looked, looked[1].header, scratch, told)
-    source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
-    return raw, inspect(db, raw, source), recognise(looked[1].header)
 
 
 @contextmanager

@@ -70,13 +70,18 @@ def _fitted(rule: MomentRule, names: dict[str, str]) -> MomentRule | None:
     vital += [rule.source_kept.column] if rule.source_kept and not rule.due else []
     if not all(names[column] for column in vital):
         return None
-    optional = {part: named(getattr(rule, part)) for part in ("due", "text", "amount", "currency", "cause", "from_team")}
+    due = named(rule.due)
     return replace(
         rule,
-        **optional,
         at=names[rule.at],
-        due_is=rule.due_is if optional["due"] else None,
+        due=due,
+        due_is=rule.due_is if due else None,
+        text=named(rule.text),
         score=named(rule.score),
+        amount=named(rule.amount),
+        currency=named(rule.currency),
+        cause=named(rule.cause),
+        from_team=named(rule.from_team),
         ref=named(rule.ref),
         source_kept=flag,
         when=replace(rule.when, column=named(rule.when.column)),

@@ -30,7 +30,9 @@ def _zone(value: str) -> str:
     try:
         return value if value == "workspace" else check_zone(value)
     except RequestError as error:
-        raise ValueError(f"takes a time zone's name, such as Europe/Berlin or UTC, or workspace; {value!r} is none") from error
+        raise ValueError(
+            f"takes a time zone's name, such as Europe/Berlin or UTC, or workspace; {value!r} is none"
+        ) from error
 
 
 def _one_of(names: Iterable[str], sort: str) -> AfterValidator:

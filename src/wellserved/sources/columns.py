@@ -10,7 +10,7 @@ import duckdb
 
 from wellserved.engine.duckdb import name, text
 from wellserved.errors import MappingError
-from wellserved.mapping import Mapping
+from wellserved.mapping import MISSING
 from wellserved.record.dates import DateReading, decide
 
 VALUES = 50  # commonest values that are looked at
@@ -31,7 +31,7 @@ class Column:
     values: tuple[tuple[str, int], ...]  # the commonest, with how often each stands there
     numbers: int  # cells that are numbers, written with a point or a comma
     commas: int  # numbers written with a decimal comma
-    whole: int  # whole numbers
+    whole: int  # whole numbers, 4,0 among them
     shortened: int  # numbers that a spreadsheet has shortened, such as 1.02E+11
     low: float
     high: float
@@ -71,19 +71,22 @@ def plain(words: str) -> str:
     """Lower-case ASCII words with single blanks between them."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
     bare = unicodedata.normalize("NFKD", apart.casefold())
-    return " ".join(re.sub(r"[^a-z0-9]+", " ", "".join(sign for sign in bare if not unicodedata.combining(sign))).split())
+    return " ".join(
+        re.sub(r"[^a-z0-9]+", " ", "".join(sign for sign in bare if not unicodedata.combining(sign))).split()
+    )
 
 
 def look(db: duckdb.DuckDBPyConnection, column: str) -> Column:
     """Look at one column of the table `raw`."""
     cell, trimmed = name(column), f"trim({name(column)})"
-    marks = ", ".join(text(mark) for mark in ("", *Mapping.__dataclass_fields__["missing"].default))
+    marks = ", ".join(text(mark) for mark in ("", *MISSING))
     present = f"{trimmed} NOT IN ({marks})"
-    number = f"try_cast(replace({trimmed}, ',', '.') AS DOUBLE)"
+    cast = f"try_cast(replace({trimmed}, ',', '.') AS DOUBLE)"
+    number = f"CASE WHEN isfinite({cast}) THEN {cast} END"
     comma = f"regexp_full_match({trimmed}, '[-+]?[0-9]+,[0-9]+')"
     (counts,) = db.sql(
         f"SELECT count(*), count(DISTINCT {cell}), count({number}), count(*) FILTER ({comma}), "
-        f"count(*) FILTER (regexp_full_match({trimmed}, '[-+]?[0-9]{{1,18}}')), "
+        f"count(*) FILTER ({number} = floor({number})), "
         f"count(*) FILTER (regexp_full_match({trimmed}, '[0-9]([.,][0-9]+)?[Ee][+][0-9]+')), "
         f"coalesce(min({number}), 0), coalesce(max({number}), 0), coalesce(avg(length({cell})), 0) "
         f"FROM raw WHERE {present}"
@@ -98,7 +101,20 @@ def look(db: duckdb.DuckDBPyConnection, column: str) -> Column:
     examples = tuple(value[:40] for value, _ in values[:3])
     dates, undecided = _dates(db, column, present, filled)
     return Column(
-        column, filled, distinct, examples, dates, undecided, values, numbers, commas, whole, shortened, low, high, length
+        column,
+        filled,
+        distinct,
+        examples,
+        dates,
+        undecided,
+        values,
+        numbers,
+        commas,
+        whole,
+        shortened,
+        low,
+        high,
+        length,
     )
 
 
