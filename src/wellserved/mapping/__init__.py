@@ -40,6 +40,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -183,11 +184,12 @@ def load_mapping(path: Path) -> Mapping:
         raise MappingError(f"{path} cannot be read: {error}.", "Name a TOML file in UTF-8.") from error
 
 
-def presets() -> list[Mapping]:
-    """The mappings that wellserved ships, one TOML file a source."""
+@cache
+def presets() -> tuple[Mapping, ...]:
+    """The mappings that wellserved ships, one TOML file a way of exporting; several may be of one source."""
     folder = resources.files("wellserved") / "presets"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
-    return [parse_mapping(file.read_text(encoding="utf-8"), file.name) for file in files]
+    return tuple(parse_mapping(file.read_text(encoding="utf-8"), file.name) for file in files)
 
 
 def recognise(header: Iterable[str]) -> Mapping | None:
