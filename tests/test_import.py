@@ -154,29 +154,32 @@ def test_refused_rows_name_row_column_value_and_reason_and_can_be_mended(workspa
     with file.open("a", encoding="utf-8") as more:
         more.write("8,2024-03-04 09:00\n")
     done = import_file(workspace, file, TICKETS, now=NOW)
-    assert (done.receipt.rows_read, done.receipt.rows_loaded, done.receipt.rows_refused) == (8, 2, 6)
+    assert (done.receipt.rows_read, done.receipt.rows_loaded, done.receipt.rows_refused) == (8, 4, 4)
+    assert (done.receipt.moments_refused, done.receipt.notes) == (
+        1,
+        {"dates 0001-01-01 00:00 in 'due' stand for “no date” and were taken as missing": 1},
+    )
     assert done.refusals is not None
     with done.refusals.open(encoding="utf-8", newline="") as refused:
         listed = list(csv.DictReader(refused))
     shown = [(one["wellserved_row"], one["wellserved_column"], one["wellserved_value"]) for one in listed]
-    assert shown[:5] == [
+    assert shown[:4] == [
         ("3", "opened", "soon"),
         ("4", "id", ""),
         ("5", "stars", "9"),
         ("6", "opened", ""),
-        ("8", "due", "0001-01-01 00:00"),
     ]
-    assert listed[5]["wellserved_value"] == "8,2024-03-04 09:00"
-    assert listed[5]["wellserved_reason"] == "has 2 fields where the header has 7"
+    assert listed[4]["wellserved_value"] == "8,2024-03-04 09:00"
+    assert listed[4]["wellserved_reason"] == "has 2 fields where the header has 7"
     mended = [
-        one | {"opened": "2024-03-04 09:00", "id": one["id"] or "3", "stars": "", "due": ""} for one in listed[:5]
+        one | {"opened": "2024-03-04 09:00", "id": one["id"] or "3", "stars": "", "due": ""} for one in listed[:4]
     ]
     with (tmp_path / "mended.csv").open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, listed[0].keys())
         writer.writeheader()
         writer.writerows(mended)
     again = import_file(workspace, tmp_path / "mended.csv", TICKETS, now=NOW)
-    assert (again.receipt.rows_loaded, again.receipt.rows_refused) == (5, 0)
+    assert (again.receipt.rows_loaded, again.receipt.rows_refused) == (4, 0)
     assert [one[0] for one in rows_of(workspace, workspace.cases, "case_id")] == ["1", "2", "3", "4", "5", "6", "7"]
     assert ("6", "=cmd|' /C calc'!A0") in rows_of(workspace, workspace.cases, "case_id, team")
 

@@ -561,6 +561,7 @@ required = true
 kind = "promised"
 at = "opened"
 due = "due"
+due_is = "instant"
 [[moment]]
 kind = "resolved"
 at = "closed"

@@ -1,4 +1,4 @@
-"""The command line: thin over actions. Exit codes: 0 done, 1 done but rows were refused, 2 the request was wrong, 3 wellserved failed."""
+"""The command line: thin over actions. Exit codes: 0 done, 1 done but rows were refused or lost a moment, 2 the request was wrong, 3 wellserved failed."""
 
 from __future__ import annotations
 

@@ -371,7 +371,9 @@ def log_(
         str | None, typer.Argument(help="A line for your own journal; without one, the log's versions are shown.")
     ] = None,
     imports: Annotated[bool, typer.Option("--imports", help="List the imports.")] = False,
-    refusals: Annotated[bool, typer.Option("--refusals", help="Name the files of refused rows.")] = False,
+    refusals: Annotated[
+        bool, typer.Option("--refusals", help="Name the files of rows that were refused or lost a moment.")
+    ] = False,
     who: Annotated[str | None, typer.Option("--as", help="Whose journal, where people log in.")] = None,
     home: Home = None,
 ) -> None:

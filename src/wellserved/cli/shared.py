@@ -30,7 +30,7 @@ app = typer.Typer(
     help="Service numbers you can stand behind: from a helpdesk export to a report that tells the truth.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done; 1 done, but rows were refused; 2 the request was wrong; 3 wellserved failed.",
+    epilog="Exit codes: 0 done; 1 done, but rows were refused or lost a moment; 2 the request was wrong; 3 wellserved failed.",
 )
 out, err = Console(), Console(stderr=True)
 

@@ -198,11 +198,21 @@ def _mistake(where: tuple[int | str, ...], sort: str, said: str, came: Any, raw:
         return f"{setting} is no setting{_near(str(where[-1]), _settings_at(where))}"
     takes = _TAKES.get(sort) or said.removeprefix("Value error, ")
     if sort == "literal_error":
-        takes = "takes " + said.removeprefix("Input should be ").replace("'", '"')
+        takes = "takes " + said.removeprefix("Input should be ").replace("'", '"').replace("True", "true")
     if isinstance(came, _Part) or (sort == "value_error" and isinstance(came, dict)):
         return f"{setting} {takes}"  # what goes together does not; no single value came
-    shown = repr(came)
-    return f"{setting} is {shown[:40]}{'...' if len(shown) > 40 else ''} and {takes}"
+    return f"{setting} is {_shown(came)} and {takes}"
+
+
+def _shown(came: Any) -> str:
+    """What stands there, as far as it is of use."""
+    if isinstance(came, bool):
+        return "true" if came else "false"
+    try:
+        shown = repr(came)
+    except (ValueError, RecursionError):
+        return "too large to be shown"
+    return shown if len(shown) <= 40 else f"{shown[:40]}..."
 
 
 def _setting(where: tuple[int | str, ...], raw: dict[str, Any]) -> str:

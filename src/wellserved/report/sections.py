@@ -451,8 +451,8 @@ def _local_day(scope: Scope, second: int) -> str:
 
 
 def data_quality(asked: Asked, receipts: Sequence[Receipt]) -> Section:
-    """What was read, refused, missing, and impossible."""
-    findings, missing, refused = [], [], []
+    """What was read, refused, left out, missing, and impossible."""
+    findings, missing, refused, lost = [], [], [], []
     for one in receipts:
         findings.append(
             Finding(
@@ -462,13 +462,13 @@ def data_quality(asked: Asked, receipts: Sequence[Receipt]) -> Section:
             )
         )
         findings += [
-            Finding(f"{one.file}: {number(count)} {what}; kept as they are.", "cannot", n=count)
-            for what, count in one.notes.items()
+            Finding(f"{one.file}: {number(count)} {what}.", "cannot", n=count) for what, count in one.notes.items()
         ]
         missing += [
             (one.file, column, count, percent(count / max(one.rows_loaded, 1))) for column, count in one.missing.items()
         ]
         refused += [(one.file, reason, count) for reason, count in one.reasons.items()]
+        lost += [(one.file, reason, count) for reason, count in one.losses.items()]
     found = asked.scope.engine.ask(
         f"SELECT SUM(closed_first) AS c, SUM(due_first) AS d, SUM(resolved_unknown) AS u FROM {asked.scope.table} WHERE source = $source",
         {"source": asked.source},
@@ -485,6 +485,7 @@ def data_quality(asked: Asked, receipts: Sequence[Receipt]) -> Section:
     ]
     tables = [Table("Missing values", ("file", "column", "rows without", "share"), tuple(missing))] if missing else []
     tables += [Table("Refused rows", ("file", "reason", "rows"), tuple(refused))] if refused else []
+    tables += [Table("Moments left out", ("file", "reason", "moments"), tuple(lost))] if lost else []
     return Section("data", "How good the data are", tuple(findings), tables=tuple(tables))
 
 

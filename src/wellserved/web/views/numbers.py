@@ -148,6 +148,8 @@ def _import(given: Any, request: HttpRequest) -> None:
     note(person_of(request), "imported a file", done.receipt.import_id)
     messages.success(request, _("%(read)d rows read: %(loaded)d loaded, %(refused)d refused.") % {
         "read": done.receipt.rows_read, "loaded": done.receipt.rows_loaded, "refused": done.receipt.rows_refused})  # fmt: skip
+    if lost := done.receipt.moments_refused:
+        messages.warning(request, _("%(lost)d moments of loaded rows were left out.") % {"lost": lost})
 
 
 @deed("change_data")
