@@ -108,7 +108,7 @@ FACTS: Final = (
     ),
     Role(
         "category",
-        (r"categor|kategorie", r"\b(product|produkt|produit|topic|topics|class|reason|queue name|queue)\b"),
+        (r"categor|kategorie", r"\b(product|produkt|produit|topic|topics|class|reason)\b"),
         r"clos|resol|sub|sous|unter|\bid\b",
     ),
     Role(
