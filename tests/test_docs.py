@@ -88,7 +88,9 @@ def test_the_mapping_shown_in_the_documents_is_a_mapping() -> None:
     (shown,) = re.findall(r"```toml\n(.*?)```", read("docs/sources.md"), re.S)
     mapping = parse_mapping(shown, "docs/sources.md")
     assert [rule.kind for rule in mapping.moments] == ["asked", "promised", "resolved", "rated"]
-    assert {one.name for one in presets()} == {"boston311", "cfpb", "servicenow"}
+    names = {one.name for one in presets()}
+    assert {"boston311", "cfpb", "servicenow", "zendesk", "freshdesk", "jira_sm", "intercom", "glpi"} <= names
+    assert all(f"| `{one.name}` | {one.title} | {one.about} |" in read("docs/sources.md") for one in presets())
 
 
 def test_the_opening_hours_shown_in_the_documents_are_opening_hours() -> None:
@@ -126,7 +128,7 @@ def diffs() -> list[str]:
 
 CHECKS = (
     "from wellserved.measure import find_measure; assert find_measure('chased_rate').kind == 'share'",
-    "from wellserved.mapping import recognise; m = recognise(['Unique Key', 'Created Date', 'Closed Date', 'Complaint Type']);"
+    "from wellserved.mapping import recognise; m = recognise(['Unique Key', 'Created Date', 'Due Date', 'Closed Date', 'Complaint Type']);"
     "assert m is not None and m.name == 'nyc311' and len(m.moments) == 3",
     "import numpy as np; from wellserved.chart.rules import RULES; from wellserved.chart.limits import Limits;"
     "v = np.array([0.1, -0.1] * 10); f = Limits(np.zeros(20), np.full(20, -3.0), np.full(20, 3.0));"

@@ -119,6 +119,9 @@ class Receipt:
     reasons: dict[str, int]  # refusal reason -> rows
     as_of: str  # latest moment of the file, ISO 8601 UTC
     cannot: dict[str, str] = field(default_factory=dict)  # kind of moment that the export cannot tell -> why
+    absent: dict[str, str] = field(
+        default_factory=dict
+    )  # column of the preset that the file lacks -> what is not known
     moments_refused: int = (
         0  # moments of loaded rows that were left out, for a date, score or amount that cannot be read
     )

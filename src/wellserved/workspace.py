@@ -14,6 +14,7 @@ backups/    copies
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import tomllib
@@ -106,8 +107,19 @@ def default_folder() -> Path:
     return Path(named) if named else user_data_path("wellserved", appauthor=False)
 
 
+def _local(folder: Path) -> Path:
+    """The folder, if it is one: a path drops one slash of `s3://bucket`, which would make a folder called `s3:`."""
+    if scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", folder.as_posix()):
+        raise WorkspaceError(
+            f"A workspace is a local folder; {scheme[1]}:// names none.",
+            "Give the path of a folder on this machine with --home or WELLSERVED_HOME.",
+        )
+    return folder
+
+
 def create_workspace(folder: Path, zone: str | None = None, dates: str | None = None) -> Workspace:
     """Make the folder and its settings; of an existing workspace, change those that are given. Zone: UTC unless given."""
+    _local(folder)
     present = open_workspace(folder) if (folder / "workspace.toml").exists() else Workspace(folder, "UTC")
     zone = check_zone(present.zone if zone is None else zone)
     dates = present.dates if dates is None else _check_dates(dates)
@@ -135,7 +147,7 @@ def _check_dates(order: str) -> str:
 
 def open_workspace(folder: Path) -> Workspace:
     """Open an existing workspace."""
-    settings = folder / "workspace.toml"
+    settings = _local(folder) / "workspace.toml"
     if not settings.exists():
         raise WorkspaceError(
             f"There is no workspace in {folder}.",

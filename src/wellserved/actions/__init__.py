@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,7 +40,6 @@ from wellserved.report import Report, make_report
 from wellserved.sources.bytes import Progress
 from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
 from wellserved.sources.dialect import REFUSAL
-from wellserved.sources.infer import Inspection, inspect
 from wellserved.workspace import Workspace
 
 IN_MEMORY = 1_000_000  # cases up to which a question's table is read once and kept
@@ -81,6 +79,8 @@ def import_file(
                 f"No mapping for {path.name}: its columns ({', '.join(dialect.header[:6])} ...) fit no preset.",
                 f"Run `wellserved inspect {path.name}`, correct the mapping it writes, and import with --mapping.",
             )
+        if mapping.zone == "workspace":
+            mapping = replace(mapping, zone=workspace.zone)
         import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
         db = duckdb.connect(text.path, workspace.log, scratch=scratch)
         mended = any(column.startswith(OWN) for column in dialect.header)  # a file of refused rows
@@ -200,6 +200,7 @@ def _receipt(
         reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
         as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
         cannot=mapping.untold(),
+        absent=mapping.absent,
         moments_refused=len(recorded.losses),
         losses=dict(Counter(f"{one.column} ({one.kind}): {one.reason}" for one in recorded.losses)),
         dates=recorded.dates,
@@ -241,16 +242,6 @@ def _only_these(workspace: Workspace, import_id: str) -> None:
             "This workspace holds made cases of another number or seed.",
             "Make these in a workspace of their own: --home.",
         )
-
-
-def inspect_file(path: Path, scratch: Path, told: Progress = silent) -> tuple[RawTable, Inspection, Mapping | None]:
-    """Look at a file without importing it: its shape, its columns, and the mapping that it suggests."""
-    source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
-    with disk.explain(scratch):
-        looked = look(path, scratch, told)
-        db = duckdb.connect(looked[0].path, scratch=scratch)
-        raw = stage(db, path, looked, looked[1].header, scratch, told)
-        return raw, inspect(db, raw, source), recognise(looked[1].header)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from wellserved import actions, demo, log, synth
+from wellserved.actions.inspection import inspect_file
 from wellserved.chart import Chart, draw_up
 from wellserved.cli.serving import write_line
 from wellserved.cli.shared import (
@@ -46,7 +47,8 @@ from wellserved.render import chains, clocks, data, html, markdown, pictures, pr
 from wellserved.render.clean import one_line
 from wellserved.render.table import csv_text
 from wellserved.report import Report
-from wellserved.workspace import create_workspace, default_folder
+from wellserved.sources.infer import Inspection
+from wellserved.workspace import create_workspace, default_folder, open_workspace
 
 
 @app.command()
@@ -70,17 +72,20 @@ def init(
 def inspect(
     file: Annotated[Path, typer.Argument(help="A delimited text file; gzip and zip are unpacked.")],
     output: Output = None,
+    home: Home = None,
 ) -> None:
-    """Look at a file: its shape, its columns, and a first mapping to correct."""
+    """Look at a file: its shape, its columns, what is to be checked, and a first mapping to correct."""
+    folder = home or default_folder()
+    zone = open_workspace(folder).zone if home or (folder / "workspace.toml").exists() else None
     with tempfile.TemporaryDirectory() as scratch, progress() as told:
-        raw, found, preset = actions.inspect_file(file, Path(scratch), told)
+        raw, found, preset = inspect_file(file, Path(scratch), zone, told=told)
     columns = ("column", "filled", "different", "dates", "examples")
     lines = [
         (
             one.name,
             one.filled,
             one.distinct,
-            "day or month first?" if one.ambiguous else one.dates.in_words() if one.dates else "",
+            "?" if one.undecided else one.dates.in_words() if one.dates else "",
             ", ".join(one.examples),
         )
         for one in found.columns
@@ -89,12 +94,23 @@ def inspect(
     title = one_line(f"{file.name}: {shape}")
     err.print(terminal.plain_text(terminal.grid(title, columns, lines)), markup=False, highlight=False)
     if preset:
-        err.print(
-            f"The preset {preset.name} reads this file: `wellserved import {file}`.", markup=False, highlight=False
-        )
+        said = [f"The preset {preset.name} reads this file: `wellserved import {file}`.", *receipts.lacking(preset)]
+    else:
+        said = _inspected(found)
+    for line in said:
+        err.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
     write(found.toml, output)
     if output:
         err.print(f"Correct it, then: wellserved import {file} --mapping {output}", markup=False, highlight=False)
+
+
+def _inspected(found: Inspection) -> list[str]:
+    """What a reader of the first mapping must be told."""
+    said = ["Please check:", *(f"- {question}" for question in found.questions)] if found.questions else []
+    said += [f"Not used, though they look like {what}: {', '.join(names)}." for what, names in found.unused.items()]
+    return said + (
+        ["An import by this mapping would say:", *(f"- {note}" for note in found.notes)] if found.notes else []
+    )
 
 
 @app.command("import")

@@ -28,6 +28,9 @@ score = "Verdict"
 scale = "good_bad"
 values = { Good = 1, Bad = 0 }     # words that stand for scores
 
+[aliases]                          # of a preset: other names of a column
+TARGET_DT = ["sla_target_dt"]
+
 [cannot]                           # what this export cannot tell, and why
 reopened = "the export holds each case's last state only"
 """
@@ -37,6 +40,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -112,6 +116,7 @@ class MomentRule:
         None  # column: on a hand-over, who gives away; on a rating, the team inside the house that rates
     )
     ref: str | None = None  # column that tells the updates of one case apart
+    fallback: bool = False  # of a preset: holds only where the file lacks the columns of its kind's other rules
     source_kept: Flag | None = None
     when: When = field(default_factory=When)
 
@@ -123,7 +128,7 @@ class Mapping:
     name: str
     title: str
     case: str
-    zone: str = "UTC"
+    zone: str = "UTC"  # or "workspace": the zone of the workspace that it is imported into
     case_missing: Literal["refuse", "row"] = "refuse"
     about: str = ""
     credit: str = ""
@@ -134,6 +139,8 @@ class Mapping:
     columns: dict[str, str] = field(default_factory=dict)  # column of the log -> column of the file
     moments: tuple[MomentRule, ...] = ()
     cannot: dict[str, str] = field(default_factory=dict)  # kind of moment that the export cannot tell -> why
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of a preset: column -> its other names
+    absent: dict[str, str] = field(default_factory=dict)  # column that this file lacks -> what is not known without it
 
     def date_columns(self) -> list[str]:
         """Columns read as points in time, in order of first use."""
@@ -187,17 +194,21 @@ def load_mapping(path: Path) -> Mapping:
         raise MappingError(f"{path} cannot be read: {error}.", "Name a TOML file in UTF-8.") from error
 
 
-def presets() -> list[Mapping]:
-    """The mappings that wellserved ships, one TOML file a source."""
+@cache
+def presets() -> tuple[Mapping, ...]:
+    """The mappings that wellserved ships, one TOML file a way of exporting; several may be of one source."""
     folder = resources.files("wellserved") / "presets"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
-    return [parse_mapping(file.read_text(encoding="utf-8"), file.name) for file in files]
+    return tuple(parse_mapping(file.read_text(encoding="utf-8"), file.name) for file in files)
 
 
 def recognise(header: Iterable[str]) -> Mapping | None:
-    """The shipped mapping whose tell-tale columns are all in the header; None if there is none."""
-    have = set(header)
-    for mapping in presets():
-        if mapping.recognise and set(mapping.recognise) <= have:
-            return mapping
-    return None
+    """The shipped mapping that reads a file with these columns, in any order, fitted to them; None if there is none.
+
+    Where several do, the one with the most tell-tale columns.
+    """
+    from wellserved.mapping.fit import fit
+
+    columns = list(header)
+    fitted = [mapping for preset in presets() if preset.recognise and (mapping := fit(preset, columns))]
+    return max(fitted, key=lambda mapping: len(mapping.recognise), default=None)

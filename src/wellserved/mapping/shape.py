@@ -28,9 +28,11 @@ def _printable(value: str) -> str:
 
 def _zone(value: str) -> str:
     try:
-        return check_zone(value)
+        return value if value == "workspace" else check_zone(value)
     except RequestError as error:
-        raise ValueError(f"takes a time zone's name, such as Europe/Berlin or UTC; {value!r} is none") from error
+        raise ValueError(
+            f"takes a time zone's name, such as Europe/Berlin or UTC, or workspace; {value!r} is none"
+        ) from error
 
 
 def _one_of(names: Iterable[str], sort: str) -> AfterValidator:
@@ -111,6 +113,7 @@ class _Rule(_Part):
     cause: Word | None = None
     from_team: Word | None = None
     ref: Word | None = None
+    fallback: bool = False
     source_kept: _Flag | None = None
     when: _When | None = None
 
@@ -153,6 +156,7 @@ class _File(_Part):
     missing: Texts = MISSING
     dates: dict[Word, DateOrder] = {}
     columns: dict[Fact, Word] = {}
+    aliases: dict[Word, Words] = {}
     cannot: dict[Annotated[str, _one_of(CANNOT, "kind of moment, or first_resolved")], Word] = {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wellserved.log import Receipt
+from wellserved.mapping import Mapping
 from wellserved.render.clean import one_line
 
 SHOWN = 12  # reasons that are told; the others stand in the refusals file
@@ -22,7 +23,19 @@ def lines(receipt: Receipt) -> list[str]:
     said += [f"{count:,} {what}." for what, count in one.notes.items()]
     said += [f"{one.mended_lines:,} lines were not UTF-8 and were read as Windows-1252."] if one.mended_lines else []
     said += [f"Read row by row: {one.careful}."] if one.careful else []
+    said += lacking(one)
     return [one_line(line) for line in said]
+
+
+def lacking(source: Receipt | Mapping) -> list[str]:
+    """What cannot be known from a file, read by a preset or mapping: for columns that it lacks, or by its nature."""
+    said = [
+        f"The file has no column {column!r}, and so does not tell: {what}." for column, what in source.absent.items()
+    ]
+    said += [
+        f"Not computable from this source: {kind.replace('_', ' ')} ({why})." for kind, why in source.cannot.items()
+    ]
+    return said + ([f"Before you quote its numbers: {source.caution}"] if source.caution else [])
 
 
 def _reasons(what: str, reasons: dict[str, int]) -> list[str]:

@@ -21,6 +21,7 @@ from typing import IO
 import numpy as np
 
 from wellserved.errors import SourceError
+from wellserved.sources.content import HEAD, name_archive, name_content
 
 CHUNK = 1 << 20
 MOST_BYTES = 64 << 30  # unpacked; a file this large wants splitting, not patience
@@ -137,6 +138,7 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             members = [member for member in members if not _of_the_packer(member.filename)]
+            name_archive(path.name, [member.filename for member in members])
             tables = [member for member in members if member.filename.lower().endswith((".csv", ".tsv", ".txt"))]
             chosen = tables or members
             if len(chosen) != 1:
@@ -184,7 +186,7 @@ def _sixteen_bits(head: bytes) -> str | None:
 def open_text(path: Path, scratch: Path, progress: Progress) -> Text:
     """Unpack, decode and count a file.
 
-    Raises SourceError where there is nothing to read: no file, empty, not text, damaged, or a bomb.
+    Raises SourceError where there is nothing to read: no file, empty, not a table of text, damaged, or a bomb.
     """
     if not path.is_file():
         raise SourceError(f"There is no file {path}.", "Check the name.")
@@ -200,7 +202,9 @@ def open_text(path: Path, scratch: Path, progress: Progress) -> Text:
     head, utf8 = b"", True
     with spool.open("wb") as copy:
         for chunk in _chunks(path, progress):
-            head = head or chunk[:4096]
+            if not head:
+                head = chunk[:4096]
+                name_content(path.name, chunk[:HEAD])
             counts.see(chunk)
             digest.update(chunk)
             if utf8:

@@ -7,8 +7,9 @@ may swallow what looks like a whole row. Where either fails, the careful reader 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -76,8 +77,20 @@ def stage(
 ) -> RawTable:
     """Read the file into the table `raw`: a row number and the wanted columns, all as text.
 
+    A header that stands again among the rows, as in files put together, is refused there.
     Raises SourceError only where not even the careful reader's own rewrite can be read back.
     """
+    return _without_headers(db, _staged(db, path, looked, columns, scratch, progress))
+
+
+def _staged(
+    db: duckdb.DuckDBPyConnection,
+    path: Path,
+    looked: tuple[Text, Dialect],
+    columns: Sequence[str],
+    scratch: Path,
+    progress: Progress,
+) -> RawTable:
     read, dialect = looked
     progress("Parsing", 0, 0)
     reason = _broken_text(read)
@@ -102,6 +115,25 @@ def stage(
             "Please report this file's shape as a bug.",
         )
     return RawTable(path.name, read, dialect, clean, rows + len(broken), tuple(broken), reason, 0, tuple(columns))
+
+
+def _without_headers(db: duckdb.DuckDBPyConnection, raw: RawTable) -> RawTable:
+    """Take the rows out of `raw` that say the header again."""
+    if not raw.dialect.has_header or len(raw.columns) < 2:
+        return raw
+    names = " AND ".join(
+        f"trim({name(column)}) IN ({text(column)}, {text(re.sub(r'_[0-9]+$', '', column))})" for column in raw.columns
+    )
+    again = [row for (row,) in db.sql(f"SELECT {ROW} FROM raw WHERE {names} ORDER BY {ROW}").fetchall()]
+    if not again:
+        return raw
+    db.execute("ALTER VIEW raw RENAME TO raw_whole")
+    db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM raw_whole WHERE ({names}) IS NOT TRUE")
+    line = raw.dialect.delimiter.join(raw.dialect.header)
+    repeated = [
+        BrokenRow(row, line, "says the header again, as where several files were put together") for row in again
+    ]
+    return replace(raw, broken=tuple(sorted([*raw.broken, *repeated], key=lambda one: one.row)))
 
 
 FIELD_ROOM = 12 << 20  # longest line that the rewrite may hold

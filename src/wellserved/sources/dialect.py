@@ -16,6 +16,7 @@ from wellserved.record import OWN
 FIELD_LIMIT = 10 << 20  # bytes in one field
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 2000
+REPEATED = 50  # rows below a header that are looked at for the same words again
 SAMPLE_BYTES = 4 << 20
 REFUSAL = tuple(f"{OWN}{what}" for what in ("row", "column", "value", "reason"))  # columns of a refusals file
 _NUMBERISH = re.compile(r"[-+]?[\d.,/: T]*\d[\d.,/: TZAPMapm%$€£-]*")
@@ -72,11 +73,19 @@ def _looks_like_data(cell: str) -> bool:
 
 
 def _has_header(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
-    """A header names: no cell of it is a number or a date, and it does not stand again below."""
+    """A header names: no cell of it is a number or a date.
+
+    Where it stands again below, two files were put together, if most rows between hold numbers or dates where it
+    holds names; else it is a row like the others.
+    """
     named = [cell.strip() for cell in row if cell.strip()]
     if not named or any(_looks_like_data(cell) for cell in named):
         return False
-    return list(row) not in [list(other) for other in below[:50]]
+    others = [other for other in below[:REPEATED] if list(other) != list(row)]
+    if len(others) == len(below[:REPEATED]):
+        return True
+    data = sum(any(map(_looks_like_data, other)) for other in others)
+    return data > 0.5 * len(below[:REPEATED])
 
 
 def unique_names(row: Sequence[str]) -> tuple[str, ...]:

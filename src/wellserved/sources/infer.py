@@ -1,50 +1,30 @@
-"""A first mapping for a file that no preset knows: guessed from names and contents, written out to be corrected."""
+"""A first mapping for a file that no preset knows: guessed from names and contents, written out to be corrected.
+
+What the guess leaves open is asked, in the mapping's comments and on the screen; and the rows are read by it once,
+so that what an import would say is said before.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import duckdb
 
-from wellserved.engine.duckdb import name
-from wellserved.errors import MappingError
-from wellserved.record.dates import DateReading, decide
+from wellserved.engine.duckdb import name, text
+from wellserved.errors import WellservedError
+from wellserved.mapping import MISSING, parse_mapping
+from wellserved.mapping.fit import zone_in
+from wellserved.record import record
+from wellserved.sources import vocabulary
+from wellserved.sources.columns import Column, look
 from wellserved.sources.csv_file import RawTable
+from wellserved.sources.draft import draft
+from wellserved.sources.guess import Guess, guess
 
-_MOMENTS = (  # (kind, field, words that a column's name holds), tried in this order
-    ("promised", "due", r"target|due|deadline|promis|sla.?(by|due|end)|expected.?(by|date)"),
-    ("replied", "at", r"first.?(repl|respon)|respon.*(at|date|time)"),
-    ("reopened", "at", r"re.?open"),
-    ("resolved", "at", r"resolv|solved|closed?(?!.*(code|reason|by|note))|complet|finish"),
-    ("asked", "at", r"open|creat|receiv|report|submit|request|logged|start|date"),
-)
-_FACTS = (
-    ("team", r"team|group|department|queue|company|agency"),
-    ("service", r"sub.?category|request.?type|ticket.?type|service|issue|^type$"),
-    ("category", r"categor|product|reason|topic|class"),
-    ("channel", r"channel|source|via|contact.?type|medium"),
-    ("priority", r"priority|severity|urgency"),
-    ("customer_id", r"customer|requester|caller|client|user"),
-    ("place", r"city|district|neighbou?rhood|state|region|location|site"),
-    ("person_id", r"agent|assignee|assigned.?to|owner|handled"),
-)
-_IDS = re.compile(
-    r"(^|[\s_.-])(id|no|nr|number|key|ref|reference)$|ticket|case|incident|enquiry|complaint.?id|request.?id", re.I
-)
-
-
-@dataclass(frozen=True)
-class Column:
-    """What was seen in one column."""
-
-    name: str
-    filled: int
-    distinct: int
-    examples: tuple[str, ...]
-    dates: DateReading | None
-    ambiguous: bool  # dates that make sense day-first and month-first
+_DAY = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
 
 
 @dataclass(frozen=True)
@@ -54,112 +34,132 @@ class Inspection:
     rows: int
     columns: tuple[Column, ...]
     toml: str
+    questions: tuple[str, ...]  # what only a reader of the file can answer
+    unused: dict[str, tuple[str, ...]] = field(default_factory=dict)  # what they look like -> columns without a use
+    notes: tuple[str, ...] = ()  # what an import by this mapping would say of the rows
 
 
-def inspect(db: duckdb.DuckDBPyConnection, raw: RawTable, source: str) -> Inspection:
-    """Look at every column of the staged file and write a first mapping."""
-    columns = tuple(_look(db, column) for column in raw.columns)
+def inspect(db: duckdb.DuckDBPyConnection, raw: RawTable, source: str, zone: str | None, now: datetime) -> Inspection:
+    """Look at every column of the staged file and write a first mapping.
+
+    `zone`: the workspace's, for stamps that name none; None: there is no workspace, and UTC is assumed and asked about.
+    """
+    columns = tuple(look(db, column) for column in raw.columns)
     (rows,) = db.sql("SELECT count(*) FROM raw").fetchall()[0]
-    return Inspection(rows, columns, _toml(columns, rows, source))
+    guessed = guess(columns, rows)
+    unused = _unused(columns, guessed)
+    named = {zone_in(column.name)[1] for column in guessed.stamps.values()} - {""}
+    questions = (*_zone_question(guessed, named, zone), *_questions(db, columns, guessed))
+    toml = draft(source, columns, rows, guessed, named.pop() if len(named) == 1 else zone or "UTC", questions, unused)
+    return Inspection(rows, columns, toml, questions, unused, _notes(db, raw, toml, now))
 
 
-def _look(db: duckdb.DuckDBPyConnection, column: str) -> Column:
-    cell = name(column)
-    present = f"trim({cell}) NOT IN ('', '?', '-', 'N/A', 'NULL')"
-    filled, distinct = db.sql(f"SELECT count(*), count(DISTINCT {cell}) FROM raw WHERE {present}").fetchall()[0]
-    examples = db.sql(f"SELECT {cell} FROM raw WHERE {present} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 3").fetchall()
-    dates, ambiguous = None, False
+def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetime) -> tuple[str, ...]:
+    """What an import by this mapping would say of the rows."""
     try:
-        found = decide(db, "raw", column, present, None)
-        unread = db.sql(f"SELECT count(*) FROM raw WHERE {present} AND {found.sql('UTC')} IS NULL").fetchall()[0][0]
-        if (found.formats or found.epoch) and unread <= 0.1 * filled:
-            dates = found
-    except MappingError:
-        ambiguous = True
-    return Column(column, filled, distinct, tuple(str(row[0])[:40] for row in examples), dates, ambiguous)
-
-
-def _quoted(value: str) -> str:
-    escaped = "".join(
-        f"\\u{ord(sign):04X}" if ord(sign) < 32 or ord(sign) == 127 else sign
-        for sign in value.replace("\\", "\\\\").replace('"', '\\"')
+        recorded = record(db, parse_mapping(toml, "the first mapping"), raw.columns, now, "")
+    except WellservedError as error:
+        return (f"An import by this mapping stops: {error.what} {error.do}",)
+    said = [f"{count:,} {what}." for what, count in recorded.notes.items()]
+    refused, lost = len(recorded.refusals) + len(raw.broken), recorded.losses
+    said += [f"{refused:,} rows would be refused."] if refused else []
+    said += (
+        [
+            f"{len(lost):,} moments would be left out, the first in row {lost[0].row}: {lost[0].column} {lost[0].value!r} {lost[0].reason}."
+        ]
+        if lost
+        else []
     )
-    return f'"{escaped}"'
+    return tuple(said)
 
 
-def _case_column(columns: Sequence[Column], rows: int) -> Column:
-    """The column with the case's number: named like one, filled, and of the most different values."""
-    named = [column for column in columns if _IDS.search(column.name) and column.filled >= 0.9 * rows]
-    plain = [column for column in columns if column.dates is None and column.filled >= 0.9 * rows]
-    return max(named or plain or list(columns), key=lambda column: column.distinct)
+def _unused(columns: Sequence[Column], guessed: Guess) -> dict[str, tuple[str, ...]]:
+    """Columns that look like something a mapping takes, and are not used."""
+    used = guessed.used() | {column.name for column in guessed.unclear}
+    free = [column for column in columns if column.filled and column.name not in used]
+    team = next(role for role in vocabulary.FACTS if role.name == "team")
+    rated = [c for c in free if not c.stamp and c.says(vocabulary.RATED) and not c.says(vocabulary.NOT_RATED)]
+    sorts = {
+        "dates": [column for column in free if column.stamp],
+        "ratings": [column for column in rated if column.numeric or column.distinct <= 20],
+        "teams": [c for c in free if not c.stamp and any(map(c.says, team.patterns)) and not c.says(team.never)],
+    }
+    return {what: tuple(column.name for column in found) for what, found in sorts.items() if found}
 
 
-def _toml(columns: Sequence[Column], rows: int, source: str) -> str:
-    case = _case_column(columns, rows)
-    free = [column for column in columns if column is not case]
-    lines = [
-        "# A first guess, to be corrected. What each setting means: docs/sources.md",
-        f"name = {_quoted(source)}",
-        f"title = {_quoted(source)}",
-        'zone = "UTC"  # of stamps that name no zone: write yours, such as "Europe/Berlin"',
-        f"case = {_quoted(case.name)}",
-        f"case_missing = {_quoted('refuse' if case.filled == rows else 'row')}",
-        f"recognise = [{', '.join(_quoted(column.name) for column in columns[:4])}]",
-    ]
-    unsure = [column for column in free if column.ambiguous]
-    if unsure:
-        lines += ["", "[dates]  # these columns make sense both ways: say day-first or month-first"]
-        lines += [f'# {_quoted(column.name)} = "day-first"' for column in unsure]
-    taken, facts = set(), []
-    for fact, pattern in _FACTS:
-        found = next(
-            (
-                one
-                for one in free
-                if one.dates is None
-                and not one.ambiguous
-                and one.name not in taken
-                and re.search(pattern, one.name, re.I)
-            ),
-            None,
+def _zone_question(guessed: Guess, named: set[str], zone: str | None) -> list[str]:
+    stamps = [column for column in guessed.stamps.values() if column.dates and not column.dates.epoch]
+    bare = [column for column in stamps if column.dates and column.dates.local_sql() is not None]
+    if named or zone or not bare:
+        return []
+    return [f"{bare[0].name!r} names no time zone, and UTC was assumed: which zone does the export write? Set `zone`."]
+
+
+def _questions(db: duckdb.DuckDBPyConnection, columns: Sequence[Column], guessed: Guess) -> list[str]:
+    asked = [f"{column.undecided} Say which it is under [dates]." for column in columns if column.undecided]
+    asked += _number_questions(columns, guessed)
+    asked += _status_questions(db, guessed)
+    for column in guessed.unclear:
+        shown = ", ".join(column.examples)
+        asked.append(
+            f"{column.name!r} looks like a rating ({shown}): on which scale? Write a [[moment]] rated with `scale`, and `values` for words."
         )
-        if found:
-            taken.add(found.name)
-            facts.append(f"{fact} = {_quoted(found.name)}")
-    lines += ["", "[columns]", *facts] if facts else []
-    return "\n".join([*lines, *_moments(free), ""])
+    if guessed.rating and guessed.rating.values:
+        words = ", ".join(f"{word} = {score}" for word, score in guessed.rating.values.items())
+        asked.append(f"{guessed.rating.column.name!r} was read as good or bad: {words}. Is that what the words mean?")
+    if guessed.kept:
+        words = f"{', '.join(guessed.kept.yes)} = kept, {', '.join(guessed.kept.no)} = not"
+        asked.append(
+            f"{guessed.kept.column.name!r} was read as the source's own word on its promise: {words}. Is that so?"
+        )
+    if guessed.rating and guessed.rating.column.commas:
+        asked.append(f"{guessed.rating.column.name!r} has decimal commas: 4,5 is read as four and a half.")
+    return asked
 
 
-def _moments(free: Sequence[Column]) -> list[str]:
-    stamps = [column for column in free if column.dates is not None or column.ambiguous]
-    found: dict[str, tuple[str, Column]] = {}
-    for kind, place, pattern in _MOMENTS:
-        for column in stamps:
-            if (
-                kind not in found
-                and column not in [one for _, one in found.values()]
-                and re.search(pattern, column.name, re.I)
-            ):
-                found[kind] = (place, column)
-    if "asked" not in found and stamps:
-        left = [column for column in stamps if column not in [one for _, one in found.values()]]
-        found["asked"] = ("at", (left or stamps)[0])
-    words = max(free, key=lambda column: max((len(example) for example in column.examples), default=0), default=None)
-    lines = []
-    for kind in ("asked", "promised", "replied", "resolved", "reopened"):
-        if kind not in found:
-            continue
-        place, column = found[kind]
-        start = found["asked"][1] if place == "due" else column
-        lines += ["", "[[moment]]", f'kind = "{kind}"', f"at = {_quoted(start.name)}"]
-        lines += [f"due = {_quoted(column.name)}"] if place == "due" else []
-        lines += ["required = true"] if kind == "asked" else []
-        if kind == "asked" and words and words.dates is None:
-            lines.append(f"text = {_quoted(words.name)}")
-    return lines or [
-        "",
-        "# No column of dates was found: a moment needs one.",
-        "# [[moment]]",
-        '# kind = "asked"',
-        '# at = "..."',
-    ]
+def _number_questions(columns: Sequence[Column], guessed: Guess) -> list[str]:
+    """What is written as a number or a date and cannot be taken as it stands."""
+    asked = []
+    for column in columns:
+        if column.day_numbers and column in guessed.stamps.values():
+            asked.append(
+                f"{column.name!r} holds numbers such as {column.examples[0]}: a spreadsheet's day numbers? They are read so; if they are none, take the column out."
+            )
+        elif _sounds_like_a_date(column) and column.name not in guessed.used():
+            asked.append(
+                f"{column.name!r} sounds like a date, but {column.examples[0]!r} is not written in a way that is read: write it as 2026-01-31 14:05."
+            )
+        if column.shortened:
+            asked.append(
+                f"{column.name!r} has {column.shortened} numbers that a spreadsheet shortened, such as 1.02E+11: different ones became the same. Export again and keep them as text."
+            )
+        if column.dates and any("%y" in form.pattern for form in column.dates.formats):
+            asked.append(f"{column.name!r} has years of two digits: 26 is read as 2026.")
+    return asked
+
+
+def _sounds_like_a_date(column: Column) -> bool:
+    named = any(
+        column.says(r"\b(at|on|am|date|datum|time|dt)\b") and any(map(column.says, role.patterns))
+        for role in vocabulary.MOMENTS
+    )
+    days = [value for value, _ in column.values if _DAY.search(value)]
+    return named and not column.stamp and not column.day_numbers and len(days) > 0.5 * len(column.values)
+
+
+def _status_questions(db: duckdb.DuckDBPyConnection, guessed: Guess) -> list[str]:
+    status, closing = guessed.status, guessed.stamps.get("resolved")
+    if status is None:
+        return []
+    words = " or ".join(status.closed)
+    if closing is None:
+        return [
+            f"{status.column.name!r} says {words} in {status.rows} rows, but no column says when: they count as resolved at an "
+            'unknown time (at_is = "not_before"), and no time to resolution can be computed. Is there a column with the time?'
+        ]
+    listed, marks = (", ".join(map(text, values)) for values in (status.closed, ("", *MISSING)))
+    (without,) = db.sql(
+        f"SELECT count(*) FROM raw WHERE trim({name(status.column.name)}) IN ({listed}) AND trim({name(closing.name)}) IN ({marks})"
+    ).fetchall()[0]
+    said = f"{status.column.name!r} says {words} in {without} rows that have no {closing.name!r}: they count as open. Is that so?"
+    return [said] if without else []

@@ -1,0 +1,129 @@
+"""What stands in each column of a file: how full it is, how it is written, its commonest values."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import duckdb
+
+from wellserved.engine.duckdb import name, text
+from wellserved.errors import MappingError
+from wellserved.mapping import MISSING
+from wellserved.record.dates import DateReading, decide
+
+VALUES = 50  # commonest values that are looked at
+UNREAD = 0.1  # share of values that may be no dates in a column of dates
+EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119 as a spreadsheet's day numbers
+
+
+@dataclass(frozen=True)
+class Column:
+    """What was seen in one column."""
+
+    name: str
+    filled: int
+    distinct: int
+    examples: tuple[str, ...]
+    dates: DateReading | None
+    undecided: str  # why its dates cannot be read as they stand: both orders, or a mixture; empty: they can
+    values: tuple[tuple[str, int], ...]  # the commonest, with how often each stands there
+    numbers: int  # cells that are numbers, written with a point or a comma
+    commas: int  # numbers written with a decimal comma
+    whole: int  # whole numbers, 4,0 among them
+    shortened: int  # numbers that a spreadsheet has shortened, such as 1.02E+11
+    low: float
+    high: float
+    length: float  # characters of a cell, on average
+
+    @property
+    def words(self) -> str:
+        """The name as plain lower-case words, without accents: `Gelöst am` is `gelost am`, OPEN_DT is `open dt`."""
+        return plain(self.name)
+
+    @property
+    def stamp(self) -> bool:
+        """It holds dates, be they decided or not."""
+        return self.dates is not None or bool(self.undecided)
+
+    @property
+    def numeric(self) -> bool:
+        """All its cells are numbers."""
+        return self.filled > 0 and self.numbers == self.filled
+
+    @property
+    def counter(self) -> bool:
+        """Small whole numbers: a count or a grade, nobody's identity."""
+        return self.filled > 0 and self.whole == self.filled and self.high < 1000
+
+    @property
+    def day_numbers(self) -> bool:
+        """Numbers that a spreadsheet shows as days."""
+        return self.numeric and not self.stamp and EXCEL_DAYS[0] <= self.low <= self.high <= EXCEL_DAYS[1]
+
+    def says(self, pattern: str) -> bool:
+        """The name holds these words."""
+        return re.search(pattern, self.words) is not None
+
+
+def plain(words: str) -> str:
+    """Lower-case ASCII words with single blanks between them."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
+    bare = unicodedata.normalize("NFKD", apart.casefold())
+    return " ".join(
+        re.sub(r"[^a-z0-9]+", " ", "".join(sign for sign in bare if not unicodedata.combining(sign))).split()
+    )
+
+
+def look(db: duckdb.DuckDBPyConnection, column: str) -> Column:
+    """Look at one column of the table `raw`."""
+    cell, trimmed = name(column), f"trim({name(column)})"
+    marks = ", ".join(text(mark) for mark in ("", *MISSING))
+    present = f"{trimmed} NOT IN ({marks})"
+    cast = f"try_cast(replace({trimmed}, ',', '.') AS DOUBLE)"
+    number = f"CASE WHEN isfinite({cast}) THEN {cast} END"
+    comma = f"regexp_full_match({trimmed}, '[-+]?[0-9]+,[0-9]+')"
+    (counts,) = db.sql(
+        f"SELECT count(*), count(DISTINCT {cell}), count({number}), count(*) FILTER ({comma}), "
+        f"count(*) FILTER ({number} = floor({number})), "
+        f"count(*) FILTER (regexp_full_match({trimmed}, '[0-9]([.,][0-9]+)?[Ee][+][0-9]+')), "
+        f"coalesce(min({number}), 0), coalesce(max({number}), 0), coalesce(avg(length({cell})), 0) "
+        f"FROM raw WHERE {present}"
+    ).fetchall()
+    filled, distinct, numbers, commas, whole, shortened, low, high, length = counts
+    values = tuple(
+        (str(value), int(count))
+        for value, count in db.sql(
+            f"SELECT {trimmed}, count(*) FROM raw WHERE {present} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {VALUES}"
+        ).fetchall()
+    )
+    examples = tuple(value[:40] for value, _ in values[:3])
+    dates, undecided = _dates(db, column, present, filled)
+    return Column(
+        column,
+        filled,
+        distinct,
+        examples,
+        dates,
+        undecided,
+        values,
+        numbers,
+        commas,
+        whole,
+        shortened,
+        low,
+        high,
+        length,
+    )
+
+
+def _dates(db: duckdb.DuckDBPyConnection, column: str, present: str, filled: int) -> tuple[DateReading | None, str]:
+    try:
+        reading = decide(db, "raw", column, present, None)
+    except MappingError as error:
+        return None, error.what
+    if not (reading.formats or reading.epoch):
+        return None, ""
+    (unread,) = db.sql(f"SELECT count(*) FROM raw WHERE {present} AND {reading.sql('UTC')} IS NULL").fetchall()[0]
+    return (reading, "") if unread <= UNREAD * filled else (None, "")

@@ -1,0 +1,267 @@
+"""The words of helpdesks, in English, German and French: what columns are called, and what stands in them.
+
+Patterns are read against a column's plain words (`columns.plain`): lower case, without accents. Those of one role
+stand in order, the surest first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from wellserved.sources.columns import plain
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a column may be: a kind of moment or a fact, by words of its name."""
+
+    name: str
+    patterns: tuple[str, ...]
+    never: str = r"(?!)"  # words that rule it out
+
+
+_PROMISE = r"escalation|due|target|deadline|sla|breach|faellig|fallig|frist|echeance"
+_WHO = (
+    r"customers?|requester|requestors?|requested by|caller|client|contact|reporter|reported by|opened by|demandeur|kunden?"
+    r"|kunde|anforderer|melder|antragsteller|user|citizen|patient|guest"
+)
+MOMENTS: Final = (  # in this order: a column that one has taken is no other's
+    Role("reopened", (r"\bre ?open\w*|wieder ?(ge|er)?offnet\w*|wiederer\w*|reouv\w*|rouvert\w*",), r"count|number"),
+    Role(
+        "promised",
+        (
+            r"(clos\w*|resol\w*|solution) .*(escalation|due|target|deadline|by)\b|due by\b|^ttr\b|time to resolve",
+            rf"\b({_PROMISE}|promis\w*|zieltermin|date limite|expected (by|date))",
+            r"^soll\b",
+        ),
+        r"first|respon|repl|antwort|reaktion|prise en compte|^tto\b|own\b|overdue|status|violat",
+    ),
+    Role(
+        "replied",
+        (
+            r"(first|initial|erste\w*|premiere) .*(respon|repl|antwort|reaktion|reponse)",
+            r"\brepl(y|ied)\b|beantwortet|repondu",
+        ),
+        rf"{_PROMISE}|last|dernier|letzte|status",
+    ),
+    Role(
+        "resolved",
+        (
+            r"\b(resolv|solved|resolution|solution|gelost|geloest|losung|resolu|behoben|erledigt|fixed)",
+            r"\b(closed?|closing|closure|complet|finish|geschlossen|abgeschlossen|schliess|cloture|ferm(e|eture)|ended|done)\b"
+            r"|\b(complet|finish|clotur)\w*",
+        ),
+        rf"{_PROMISE}|\bby\b|code|reason|first respon|\bsla\b",
+    ),
+    Role("assigned", (r"(first|initial\w*|erst\w*) (assigned|assignment|zugewiesen)",)),
+    Role(
+        "asked",
+        (
+            r"\b(creat|open|report|receiv|submit|request|logged|raised|erstell|angelegt|eroffn|eingang|eingegangen|gemeldet"
+            r"|ouvert|creation|cree\b|recu\b|demande|signale)",
+            r"\b(start|begin|date|datum|time|zeit|timestamp)",
+        ),
+        rf"updat|modif|chang|geander|aktualis|derniere|mise a jour|last|viewed|contact|pending|birth|{_PROMISE}",
+    ),
+)
+FACTS: Final = (
+    Role(
+        "customer_id",
+        (
+            rf"\b({_WHO})\b.*\b(id|no|nr|number|key|nummer|code)\b",
+            rf"\b({_WHO})\b.*\be ?mail|^e ?mail( address)?$",
+            rf"^({_WHO})( ({_WHO}))?$",
+            rf"\b({_WHO})\b.*\bname|^full name$",
+        ),
+        r"interaction|count|anzahl|nombre|respon|time|date|satisf|type|medium|wait|rating|agent|domain|phone|address",
+    ),
+    Role(
+        "account_id",
+        (r"\b(account|organi[sz]ation|company|firma|unternehmen|societe|entreprise|mandant)\b",),
+        r"domain|phone",
+    ),
+    Role("internal", (r"^(internal|intern|interne)$",)),
+    Role(
+        "person_id",
+        (
+            r"\b(assignee|assigned to|agent|owner|handled by|teammate|technician|technicien|bearbeiter|zustandig\w*|besitzer)\b",
+        ),
+        r"interaction|station|group|gruppe|groupe|team|count|wait|replied|response",
+    ),
+    Role(
+        "team",
+        (
+            r"\b(team|group|gruppe|groupe|assignment group|support group|equipe)\b",
+            r"\b(department|abteilung|queue|queue name|warteschlange|agency|entite|entity|service desk|project name)\b",
+        ),
+        r"station|\bid\b|count",
+    ),
+    Role(
+        "service",
+        (
+            r"request type|ticket type|sub ?category|sous categorie|unterkategorie|vorgangsart|type de demande",
+            r"issue type|^(type|typ|art|service|dienst|dienstleistung|prestation|thema)$",
+            r"\b(service|issue)\b",
+        ),
+        r"\b(id|key|no|number|desk|level|links?)\b",
+    ),
+    Role(
+        "category",
+        (r"categor|kategorie", r"\b(product|produkt|produit|topic|topics|class|reason)\b"),
+        r"clos|resol|sub|sous|unter|\bid\b",
+    ),
+    Role(
+        "channel",
+        (r"\b(channel|source|via|kanal|canal|contact type|medium|eingangskanal|origine|create article type)\b",),
+    ),
+    Role("priority", (r"priorit", r"\b(severity|urgency|urgence|dringlichkeit|gravite)\b")),
+    Role(
+        "place",
+        (
+            r"\b(city|district|neighbou?rhood|location|site|standort|ort|stadt|lieu|ville|region|bundesland)\b",
+            r"\bstate\b",
+        ),
+    ),
+)
+CASE_NUMBER: Final = (  # a case's number, the one that people use first
+    r"\b(ticket|case|incident|issue|request|conversation|complaint|vorgangs?|fall) ?(number|no|nr|nummer|key)\b|ticketnummer|vorgangsnummer",
+    r"^(number|nummer|numero|key)$",
+    r"\b(ticket|case|incident|issue|request|enquiry|complaint|conversation|vorgangs?|fall) ?(enquiry )?(id|ref\w*)\b|^(case|ticket|incident|vorgang)$",
+    r"^id$",
+    r"\b(id|no|nr|number|key|ref|reference)$",
+    r"ticket|case|incident|enquiry|complaint",
+)
+WHO: Final = _WHO
+TEXT: Final = r"\b(subject|title|summary|short description|description|titel|betreff|beschreibung|titre|objet|sujet|words|question|message)\b"
+STATUS: Final = (
+    r"^(status|state|statut|zustand|etat|(ticket|case|incident|request|current \w+|conversation) (status|state))$"
+)
+RATED: Final = r"satisf|csat|rating|survey|\bstars?\b|\bnps\b|\bscore\b|zufrieden|bewertung|sterne|\bnote\b|evaluation"
+NOT_RATED: Final = r"date|comment|remark|kommentar|commentaire|reason|\bsla\b|priorit|lead|credit|\bat\b|time"
+SLA: Final = r"\bsla\b|on ?time|resolution status|timely|eingehalten|breach|violat|overdue"
+NOT_SLA: Final = r"first respon|first repl|time to|diff|every response"
+LATE_NAMED: Final = r"breach|violat|overdue"  # such a column's yes means that the promise was missed
+
+CLOSED: Final = frozenset(
+    [
+        "closed",
+        "resolved",
+        "solved",
+        "done",
+        "completed",
+        "complete",
+        "finished",
+        "fixed",
+        "geschlossen",
+        "gelost",
+        "geloest",
+        "erledigt",
+        "abgeschlossen",
+        "clos",
+        "cloture",
+        "clotures",
+        "resolu",
+        "ferme",
+        "termine",
+    ]
+)
+"""A status that says that the case is over."""
+OPEN: Final = frozenset(
+    [
+        "new",
+        "open",
+        "opened",
+        "pending",
+        "in",
+        "progress",
+        "on",
+        "hold",
+        "waiting",
+        "assigned",
+        "neu",
+        "offen",
+        "offnet",
+        "wartend",
+        "in",
+        "bearbeitung",
+        "nouveau",
+        "ouvert",
+        "en",
+        "cours",
+        "en",
+        "attente",
+        "stalled",
+        "active",
+        "work",
+    ]
+)
+ASKED: Final = frozenset(("offered", "sent", "survey sent", "angeboten", "envoye"))
+"""A rating that was asked for and not given."""
+UNASKED: Final = frozenset(("unoffered", "not offered", "not rated", "no rating"))
+GOOD: Final = frozenset(
+    (
+        *(
+            "good",
+            "good with comment",
+            "happy",
+            "very happy",
+            "extremely happy",
+            "satisfied",
+            "very satisfied",
+            "positive",
+        ),
+        *(
+            "great",
+            "awesome",
+            "excellent",
+            "thumbs up",
+            "gut",
+            "sehr gut",
+            "zufrieden",
+            "sehr zufrieden",
+            "bon",
+            "satisfait",
+        ),
+        *("tres satisfait", "amazing"),
+    )
+)
+BAD: Final = frozenset(
+    (
+        *(
+            "bad",
+            "bad with comment",
+            "unhappy",
+            "very unhappy",
+            "extremely unhappy",
+            "dissatisfied",
+            "very dissatisfied",
+        ),
+        *("unsatisfied", "negative", "not good", "poor", "terrible", "thumbs down", "schlecht", "unzufrieden"),
+        *("sehr unzufrieden", "mauvais", "insatisfait", "tres insatisfait", "neutral", "just okay", "ok", "okay"),
+    )
+)
+_VERDICTS = (  # a kept promise, and a missed one
+    ("Within SLA", "SLA Violated"),
+    ("In SLA", "Out of SLA"),
+    ("Met", "Missed"),
+    ("ONTIME", "OVERDUE"),
+    ("On time", "Late"),
+    ("Achieved", "Failed"),
+    ("Kept", "Broken"),
+    ("Fulfilled", "Breached"),
+    ("Eingehalten", "Nicht eingehalten"),
+    ("Respecté", "Dépassé"),
+    ("true", "false"),
+    ("Yes", "No"),
+    ("Y", "N"),
+    ("1", "0"),
+    ("Ja", "Nein"),
+    ("Oui", "Non"),
+)
+KEPT: Final = {plain(kept): missed for kept, missed in _VERDICTS}
+"""A promise kept, in plain words -> the word for the contrary."""
+MISSED: Final = {plain(missed): kept for kept, missed in _VERDICTS} | {"violated": "Met"}
+"""A promise missed, likewise."""
+BARE: Final = frozenset(plain(word) for pair in _VERDICTS[-6:] for word in pair)
+"""Words that answer what the column's name asks."""
