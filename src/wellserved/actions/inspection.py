@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from wellserved import disk
 from wellserved.actions import silent
 from wellserved.engine import duckdb
 from wellserved.mapping import Mapping, recognise
@@ -21,8 +22,9 @@ def inspect_file(
 
     `zone`: the workspace's; None: there is none.
     """
-    looked = look(path, scratch, told)
-    db = duckdb.connect(looked[0].path, scratch=scratch)
-    raw = stage(db, path, looked, looked[1].header, scratch, told)
     source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
-    return raw, inspect(db, raw, source, zone, now or datetime.now(UTC)), recognise(looked[1].header)
+    with disk.explain(scratch):
+        looked = look(path, scratch, told)
+        db = duckdb.connect(looked[0].path, scratch=scratch)
+        raw = stage(db, path, looked, looked[1].header, scratch, told)
+        return raw, inspect(db, raw, source, zone, now or datetime.now(UTC)), recognise(looked[1].header)
