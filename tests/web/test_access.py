@@ -68,7 +68,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     customer, account = Customer.objects.get(name="Acme").pk, Account.objects.get().pk
     id_, row = f"journal/{entry.id}", f"shared/{shared.id}"
     return {
-        "entry": f"{id_}/", "erase": f"{id_}/erase", "go_on": f"{id_}/more", "share": f"{id_}/share", "settle": f"promises/journal/{promise.id}",
+        "entry": f"{id_}/", "erase": f"{id_}/erase", "go_on": f"{id_}/more", "join": f"{id_}/join", "share": f"{id_}/share", "settle": f"promises/journal/{promise.id}",
         "feed": "calendar/feed.ics", "shared": f"{row}/", "follow": f"{row}/follow", "withdraw": f"{row}/withdraw", "helped": f"helped/{helper.pk}",
         "customer": f"customers/{customer}/", "merge": f"customers/{customer}/merge", "part": f"customers/{other.pk}/part", "account": f"accounts/{account}/",
         "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/",

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -14,11 +15,13 @@ from django.utils import timezone
 from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
-from wellserved.actions import weekly
+from wellserved.actions import ask_measures, sharing, weekly
 from wellserved.capture import LONGEST
 from wellserved.journal.models import Entry
+from wellserved.measure import Question, find_measure
 from wellserved.store.access import Scope
 from wellserved.store.models import Person, Shared
+from wellserved.workspace import create_workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
@@ -216,3 +219,12 @@ def test_one_length_is_the_most_everywhere(staff: House, as_: As) -> None:
     assert client.post("/protocol", {"text": long}).status_code == 422
     assert not Shared.objects.exists()
     assert f'maxlength="{LONGEST}"' in client.get("/journal/").content.decode()
+
+
+def test_one_case_is_no_plural(staff: House, tmp_path: Path) -> None:
+    place = create_workspace(tmp_path / "home", "UTC")
+    at = datetime(2026, 11, 20, 10, tzinfo=UTC)
+    sharing.share(staff.kim, {"word": "gap", "expected": 9, "score": 6, "scale": "nps10"}, at)
+    sharing.flush(place)
+    (rated,) = ask_measures(place, Question((find_measure("rating_mean"),)))
+    assert str(getattr(rated.values[0], "reason", "")).startswith("only 1 case; at least ")

@@ -121,13 +121,14 @@ class Week:
     def steps(self, head: Page, whole: bool) -> list[str]:
         """What followed on an entry up to the week's end, its own judgement aside; `whole`: not of this week alone."""
         found = []
+        ends = (
+            sharing.CARRIED["promise"] if head.entry.word == "promise" else ()
+        )  # praise stands with what customers said
         for page in self.threads.get(head.entry.thread, []):
-            here = self.holds(page.entry.at)
-            if (
-                page.entry.id == head.entry.id
-                or page.entry.word == "self"
-                or not (here or (whole and page.entry.at < self.end))
-            ):
+            word, here = page.entry.word, self.holds(page.entry.at)
+            if page.entry.id == head.entry.id or word == "self" or (ends and word not in ends):
+                continue
+            if not here and not (whole and page.entry.at < self.end):
                 continue
             self.told.add(page.entry.id)
             found.append(_step(page, head))

@@ -20,6 +20,7 @@ from wellserved.measure.interval import garwood, t_mean, wilson
 from wellserved.measure.scope import Scope, fill, filters, followed, sources_of, within
 from wellserved.measure.series import Question, Series, Value
 from wellserved.measure.waits import NEVER, Key, reduce_waits
+from wellserved.measure.words import plural
 from wellserved.moments import Every, NotComputed, Period, day_number, day_of, period_of, periods_between
 
 
@@ -450,7 +451,7 @@ def _judged(one: Measure, found: tuple[Value, Value, Value] | None, n: int, lack
     if lacking:
         reason = NotComputed(lacking)
     elif n < one.minimum_n or (found is None and one.minimum_n):
-        reason = NotComputed(f"only {n} cases; at least {one.minimum_n} are needed" if n else "no cases")
+        reason = NotComputed(f"only {plural(n, 'case')}; at least {one.minimum_n} are needed" if n else "no cases")
     else:
         return found or (0.0, *garwood(0))
     return (reason, reason, reason)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from wellserved.engine.duckdb import ask
 from wellserved.errors import RequestError
 from wellserved.measure.timeline import Moments
+from wellserved.measure.words import plural
 from wellserved.moments import SCALES, NotComputed
 from wellserved.prove.model import Floats
 
@@ -166,7 +167,7 @@ def agreed(scale: str, both: Floats) -> Agreement:
     np.add.at(table, (np.rint(own).astype(int) - low, np.rint(theirs).astype(int) - low), 1)
     n = both.shape[1]
     if n < FEWEST:
-        few = NotComputed(f"only {n} cases were judged by both; at least {FEWEST} are needed")
+        few = NotComputed(f"only {plural(n, 'case was', 'cases were')} judged by both; at least {FEWEST} are needed")
         return Agreement(scale, n, float((own == theirs).mean()), float((own > theirs).mean()), few, few, few)
     return Agreement(
         scale, n, float((own == theirs).mean()), float((own > theirs).mean()), kappa(table, "quadratic"),

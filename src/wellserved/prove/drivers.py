@@ -20,6 +20,7 @@ from wellserved.errors import RequestError
 from wellserved.measure import Question, Scope
 from wellserved.measure.interval import Z
 from wellserved.measure.scope import filters
+from wellserved.measure.words import plural
 from wellserved.prove.model import Floats
 
 MOST = 12  # drivers up to which all orders are gone through; beyond, relative weights
@@ -207,7 +208,7 @@ def what_drives(scope: Scope, where: tuple[tuple[str, str], ...] = (), seed: int
         {**values, "scale": scale},
     )
     note = (
-        f"{scales[1]['n']} cases are rated on another scale ({scales[1]['scale']}) and left out"
+        f"{plural(int(scales[1]['n']), 'case is', 'cases are')} rated on another scale ({scales[1]['scale']}) and left out"
         if len(scales) > 1
         else ""
     )

@@ -16,6 +16,7 @@ from wellserved.errors import RequestError
 from wellserved.measure import Question, Scope
 from wellserved.measure.interval import wilson
 from wellserved.measure.scope import fill, filters, within
+from wellserved.measure.words import plural
 from wellserved.moments import NotComputed
 from wellserved.queueing.incidence import Incidence, incidence
 
@@ -161,7 +162,7 @@ def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> I
 def _levels(in_time: int, bases: Mapping[str, int]) -> Iterator[Level]:
     for treatment, n in bases.items():
         if n < MINIMUM:
-            few = NotComputed(f"only {n} cases; at least {MINIMUM} are needed")
+            few = NotComputed(f"only {plural(n, 'case')}; at least {MINIMUM} are needed")
             yield Level(treatment, n, few, few, few)
         else:
             yield Level(treatment, n, in_time / n, *wilson(in_time, n))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellserved.errors import RequestError
+from wellserved.measure.words import plural
 from wellserved.moments import NotComputed
 from wellserved.queueing import Interval, Queue
 from wellserved.queueing.erlang import Expected, erlang_a, erlang_c, needed
@@ -47,7 +48,7 @@ def _staffed(
     came = max(one.came - one.too_recent, 0)
     rate = one.came / (one.days * min(slot, 86_400 - one.start))  # the day's last interval may be shorter
     observed = one.in_time / came if came else 0.0
-    as_if: Expected | NotComputed = NotComputed(f"only {came} cases; at least {FEWEST} are needed")
+    as_if: Expected | NotComputed = NotComputed(f"only {plural(came, 'case')}; at least {FEWEST} are needed")
     wanted = as_if
     if came >= FEWEST:
         wanted = needed(rate, handling, patience, seconds, share)

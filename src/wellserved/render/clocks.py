@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from wellserved.calendar import Calendar, Calendars
 from wellserved.measure.clocks import Definition
 from wellserved.measure.timeline import Difference, Explained
+from wellserved.measure.words import plural
 from wellserved.report import Table
 
 _STATES = ("with us", "waits for the customer", "waits for a third party", "closed")
@@ -81,7 +82,7 @@ def compared_tables(first: Definition, second: Definition, found: Sequence[Diffe
     return [
         Table(f"{first.measure}: {first.house} and {second.house}", ("", first.house, second.house), tuple(rules)),
         Table(
-            f"{total:,} cases that either counts",
+            f"{plural(total, 'case')} that either counts",
             (
                 "why they differ",
                 "cases",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wellserved.measure.words import amount, number, percent
+from wellserved.measure.words import amount, number, percent, plural
 from wellserved.moments import NotComputed
 from wellserved.prove.adoption import Adoption
 from wellserved.prove.agreement import Agreement
@@ -98,7 +98,7 @@ def driver_table(found: Drivers) -> Table:
         for one in found.drivers
     )  # fmt: skip
     note = (
-        f"{found.cases:,} cases rated on {found.scale}; all of these together go with {percent(found.explained)} of how ratings differ. "
+        f"{plural(found.cases, 'case')} rated on {found.scale}; all of these together go with {percent(found.explained)} of how ratings differ. "
         "Share: LMG, over all orders. Odds: of a worse rating, the others held equal (proportional odds). What goes with bad "
         f"ratings need not make them: prove a change to know. {found.note}"
     ).strip()
@@ -150,7 +150,7 @@ def gap_table(found: Gaps) -> Table:
         "beside how far the segments differ; importance: its part of all unmet expectations."
     )
     note += f" {found.late} expectations said after delivery are left out." if found.late else ""
-    note += f" {found.small} cases lie in segments with too few to show." if found.small else ""
+    note += f" {plural(found.small, 'case lies', 'cases lie')} in segments with too few to show." if found.small else ""
     columns = (
         found.by,
         "cases",
