@@ -118,6 +118,30 @@ def test_a_mended_row_brings_exactly_the_moment_that_was_lost(workspace: Workspa
     assert kinds == [("asked", 1), ("promised", 1), ("rated", 1), ("resolved", 1)]
 
 
+def test_a_mended_row_is_read_among_the_others_of_its_case(workspace: Workspace, tmp_path: Path) -> None:
+    mapping = parse_mapping(
+        'name = "log"\ncase = "ID"\n[[moment]]\nkind = "asked"\nat = "Opened"\nwhen = { row = "first" }\n'
+        '[[moment]]\nkind = "resolved"\nat = "Opened"\nwhen = { column = "Verdict", enters = ["Done"] }\n'
+        '[[moment]]\nkind = "rated"\nat = "Opened"\nscore = "Score"\nscale = "nps10"\n',
+        "log.toml",
+    )
+    hours = [(9, "New", ""), (10, "Done", ""), (11, "Done", "x"), (12, "New", "")]
+    lines = [
+        {"ID": "1", "Opened": f"2026-01-09 {hour:02d}:00", "Verdict": state, "Score": score}
+        for hour, state, score in hours
+    ]
+    done = bring(workspace, tmp_path, [*lines, lines[0] | {"ID": "2"}], mapping)
+    assert (done.receipt.moments, done.receipt.moments_refused) == (3, 1)
+    assert done.refusals is not None
+    text = done.refusals.read_text(encoding="utf-8")
+    assert text.count("stands here because the rows of a case are read together") == 3
+    mended = tmp_path / "mended.csv"
+    mended.write_text(text.replace(",x,Done", ",7,Done"), encoding="utf-8")
+    again = import_file(workspace, mended, mapping, now=NOW + timedelta(days=1)).receipt
+    assert (again.rows_loaded, again.moments_new, again.moments_corrected) == (4, 1, 0)
+    assert rows_of(workspace, workspace.log, "kind, score", "kind = 'rated'") == [("rated", 7.0)]
+
+
 def test_mended_rows_are_read_as_their_file_was(workspace: Workspace, tmp_path: Path) -> None:
     lines = [
         {"ID": str(n), "Opened": f"{n:02d}/02/2026 09:00", "Solved": f"{n:02d}/02/2026 10:00"} for n in range(1, 20)

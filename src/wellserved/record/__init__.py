@@ -25,6 +25,7 @@ from wellserved.record.checks import (
     Check,
     Refusal,
     Sheet,
+    companions,
     condition,
     failing,
     lost_moments,
@@ -46,6 +47,7 @@ class Recorded:
     loaded: int
     refusals: tuple[Refusal, ...]  # rows
     losses: tuple[Refusal, ...]  # moments of loaded rows
+    companions: tuple[Refusal, ...]  # sound rows that have to be read again with those two
     moments: int
     unique: bool  # no two moments can have one identity
     notes: dict[str, int]
@@ -110,6 +112,7 @@ def record(
         loaded=rows,
         refusals=tuple(refusals),
         losses=tuple(losses),
+        companions=tuple(companions(db, mapping, [*refusals, *losses])),
         moments=moments,
         unique=rows == cases and len(set(kinds)) == len(kinds),
         notes={what: count for what, count in notes.items() if count},

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
-from wellserved.engine.duckdb import name, text
+from wellserved.engine.duckdb import keep, name, text
 from wellserved.mapping import Mapping, MomentRule
 from wellserved.moments import EARLIEST, LATEST
 from wellserved.record.dates import DateReading
@@ -135,6 +136,23 @@ def failing(db: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Chec
 def passing(checks: Sequence[Check]) -> str:
     """SQL: a row passes all of these."""
     return " AND ".join(f"({check.bad}) IS NOT TRUE" for check in checks) or "true"
+
+
+def companions(db: duckdb.DuckDBPyConnection, mapping: Mapping, refusals: Sequence[Refusal]) -> list[Refusal]:
+    """The sound rows of the cases that have a row among these, where rows are read by what stands before and after.
+
+    Mended alone, such a row would be the first of its case, and make moments that it does not make among the others.
+    """
+    alone = all(not rule.when.row and rule.when.test in (None, "is", "is_not") for rule in mapping.moments)
+    if alone or not refusals:
+        return []
+    keep(db, "faulty", pa.table({ROW: pa.array(sorted({one.row for one in refusals}), pa.int64())}))
+    rows = db.sql(
+        f"SELECT {ROW}, wellserved_case FROM sound SEMI JOIN (SELECT wellserved_case FROM typed SEMI JOIN faulty USING ({ROW})) "
+        f"USING (wellserved_case) ANTI JOIN faulty USING ({ROW}) ORDER BY {ROW}"
+    ).fetchall()
+    why = "is sound; it stands here because the rows of a case are read together"
+    return [Refusal(row, mapping.case, case, why) for row, case in rows]
 
 
 def refused_rows(db: duckdb.DuckDBPyConnection, checks: Sequence[Check], case: str) -> list[Refusal]:

@@ -14,8 +14,9 @@ _COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # 1.234,50
 
 def score(rule: MomentRule) -> str:
     """SQL: a rating's score; missing where the cell holds neither a number nor one of the rule's words."""
-    cell = f"trim({name(rule.score or '')})"
-    number = f"try_cast(CASE WHEN contains({cell}, ',') THEN replace({cell}, ',', '.') ELSE {cell} END AS DOUBLE)"
+    cell = name(rule.score or "")
+    comma = f"CASE WHEN contains({cell}, ',') THEN try_cast(replace({cell}, ',', '.') AS DOUBLE) END"
+    number = f"coalesce(try_cast({cell} AS DOUBLE), {comma})"
     if not rule.values:
         return number
     exact = {word.strip(): value for word, value in rule.values.items()}
@@ -23,6 +24,7 @@ def score(rule: MomentRule) -> str:
     for word, value in exact.items():
         loose.setdefault(word.lower(), set()).add(value)
     sure = {word: values.pop() for word, values in loose.items() if len(values) == 1}
+    cell = f"trim({cell})"
     return f"CASE {cell} {_cases(exact)} ELSE {f'CASE lower({cell}) {_cases(sure)} ELSE {number} END' if sure else number} END"
 
 
