@@ -170,7 +170,7 @@ class Book:
                     self.keep_draft(week, f"{newer}\n\n{older}")
                     Draft.objects.filter(owner=self.owner, volume=volume.number, week=week).delete()
             self._reseal(volume.number, old, self._needed_key(), bytes(ring.public), ring.volume)
-            ring.former = [one for one in ring.former if one["volume"] != volume.number]
+            ring.former = [one for one in ring.former if one["number"] != volume.number]
             ring.save(update_fields=["former"])
         self._ring = ring
 
