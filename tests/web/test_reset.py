@@ -27,7 +27,7 @@ from wellserved.errors import RequestError
 from wellserved.journal import keys, vault
 from wellserved.journal.book import Book
 from wellserved.journal.models import OPEN, SEALED, Draft, Entry, Keyring
-from wellserved.store.models import ApiKey, Event, Invitation, Person
+from wellserved.store.models import ApiKey, Event, Hook, Invitation, Person
 from wellserved.web import session
 
 As = Callable[[Person], Client]
@@ -68,7 +68,16 @@ def reset(staff: House, as_: As, name: str = "kim", password: str = OTHER) -> Cl
 def shows(client: Client, words: str = SECRET_WORDS) -> bool:
     """Any page of one's own shows the words."""
     entries = [f"/journal/{pk}/" for pk in Entry.objects.values_list("pk", flat=True)]
-    pages = ["/", "/journal/", "/promises/", "/journal/export", "/me/", "/me/judgement", "/reports/2026-W47/as/txt", *entries]
+    pages = [
+        "/",
+        "/journal/",
+        "/promises/",
+        "/journal/export",
+        "/me/",
+        "/me/judgement",
+        "/reports/2026-W47/as/txt",
+        *entries,
+    ]
     answers = (client.get(page) for page in pages)
     return any(
         words.encode() in (b"".join(one.streaming_content) if one.streaming else one.content)  # type: ignore[attr-defined]
@@ -180,12 +189,14 @@ def test_ways_in_end_with_a_reset(staff: House, as_: As) -> None:
     feed = re.search(r"/calendar/[\w-]+\.ics", owner.post("/me/calendar").content.decode())
     older = as_(staff.admin).post("/people/", {"username": "peer", "role": "member"}).content.decode()
     assert feed
+    owner.post("/me/hooks", {"sort": "standard"})
     assert program.get("/api/v1/promises").status_code == 200
     reset(staff, as_)
     assert owner.get("/").status_code == 302
     assert program.get("/api/v1/promises").status_code == 401
     assert Client().get(feed[0]).status_code == 404
     assert not ApiKey.objects.filter(owner=staff.kim).exists()
+    assert Hook.objects.filter(owner=staff.kim).exists()
     assert Client().get("/invitation/" + older.split("/invitation/")[1].split('"')[0]).status_code == 200  # peer's own
 
 
@@ -353,7 +364,9 @@ def test_guessing_what_opens_a_journal_is_slowed_down(staff: House, as_: As) -> 
     for _ in range(10):
         assert b"does not open" in client.post("/journal/unlock", {"passphrase": "wrong"}).content
     assert b"too often" in client.post("/journal/unlock", {"passphrase": "wrong"}).content
-    assert b"too often" in client.post("/me/passphrase", {"do": "drop", "password": "wrong"}).content or not shows(client)
+    assert b"too often" in client.post("/me/passphrase", {"do": "drop", "password": "wrong"}).content or not shows(
+        client
+    )
 
 
 def test_a_passphrase_of_an_older_cost_opens_and_costs_more_from_then_on(
@@ -393,7 +406,11 @@ def test_rings_of_the_version_before_open_after_the_migration(place: Any) -> Non
         for owner, (key_, lock) in made.items():
             kept = {name: base64.b64decode(lock[name]) for name in ("salt", "key")}
             rings.objects.using("journal").create(
-                owner=owner, salt=kept["salt"], locked_key=kept["key"], public=vault.public_of(key_), passphrase=owner == 902
+                owner=owner,
+                salt=kept["salt"],
+                locked_key=kept["key"],
+                public=vault.public_of(key_),
+                passphrase=owner == 902,
             )
     finally:
         MigrationExecutor(connection).migrate(after)
@@ -430,3 +447,31 @@ def test_an_invitation_for_a_new_name_takes_over_nobody(staff: House) -> None:
     assert Client().post(f"/invitation/{token}", {"password": OTHER}).status_code == 422
     assert signed_in("new").get("/").status_code == 200
     assert Invitation.objects.get(username="new").used is None
+
+
+PROMISED = {
+    "Nobody, whatever their role, reads another's private journal.": "test_crawl.test_nothing_planted_is_shown_to_others",
+    "Another password, given by an invitation or on the command line, opens nothing of what was written before it.": "test_reset.test_an_administrator_who_resets_a_password_reads_nothing",
+    "That holds for a journal, too, that only the workspace's secret locked when the password was given.": "test_reset.test_a_journal_from_before_the_upgrade_stays_closed_too",
+    "The recovery code, or the password of before, opens it again and joins it to what was written since.": "test_reset.test_the_owner_opens_earlier_entries_again",
+    "Until then it stays closed and is kept: nobody can change or erase it.": "test_reset.test_what_nobody_can_open_is_kept_closed",
+    "Another password ends the sessions, the keys for programs and the calendar address of before, and open invitations for that name. Webhooks in stay: they show nothing.": "test_reset.test_ways_in_end_with_a_reset",
+    "Second factors and passkeys stay, and are asked for. Only the command line ends them (`--without-factors`), on record.": "test_reset.test_factors_stay_and_are_asked_for",
+    "The owner reads on every page who gave the password and when, until they say so; it stays on record under *Me* and in the audit. No mail is sent: wellserved sends none.": "test_reset.test_the_owner_is_told_and_it_is_on_record",
+    "Changing one's own password closes nothing.": "test_reset.test_changing_ones_own_password_closes_nothing",
+    "A passphrase is opened by no password.": "test_reset.test_a_passphrase_is_opened_by_no_password",
+    "A passkey alone opens no journal: the page asks for the password or the recovery code.": "test_reset.test_a_passkey_alone_opens_no_journal",
+    "Programs and the command line write into a journal, and read nothing from it.": "test_reset.test_what_comes_without_a_key_is_read_by_its_owner",
+    "The address of a calendar opens its owner's promises, and no more.": "test_reset.test_a_calendar_address_opens_promises_and_no_page",
+    "Neither the file of the sessions nor the cookie opens a journal alone.": "test_reset.test_neither_the_sessions_nor_the_cookie_opens_a_journal_alone",
+    "Whoever tries passwords on a journal is slowed down after ten.": "test_reset.test_guessing_what_opens_a_journal_is_slowed_down",
+}
+
+
+def test_every_promise_of_the_journal_is_tested() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "access.md").read_text(encoding="utf-8")
+    section = page.partition("## The private journal\n\n")[2].partition("\n\n**Whoever administers")[0]
+    assert [line.removeprefix("- ") for line in section.splitlines()] == list(PROMISED)
+    for name in PROMISED.values():
+        file, _dot, test = name.partition(".")
+        assert f"def {test}(" in Path(__file__).with_name(f"{file}.py").read_text(encoding="utf-8")
