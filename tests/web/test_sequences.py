@@ -203,7 +203,7 @@ def test_what_was_withdrawn_is_gone_everywhere_and_from_every_later_fold(staff: 
     for _ in range(2):  # and in no fold after
         sharing.flush(place)
         assert "xylocarp-service" not in numbers(place)
-        assert "promise" in numbers(place)
+        assert "asked" in numbers(place)
         shared(staff.peer, "another", word="promise")
     week = timezone.localdate().isocalendar()
     text = owner.get(f"/reports/{week[0]}-W{week[1]:02d}/as/txt").content.decode()
@@ -211,8 +211,8 @@ def test_what_was_withdrawn_is_gone_everywhere_and_from_every_later_fold(staff: 
 
 
 def numbers(place: Workspace) -> str:
-    """What pages, API, CSV and reports say of the journal's promises, with every service by name."""
-    question = Question((find_measure("promises_made"),), by="service")
+    """What pages, API, CSV and reports say of what was shared, with every service by name."""
+    question = Question((find_measure("asked"),), by="service")
     said = [looking.told(place, question, form) for form in ("csv", "json")]
     return "\n".join(
         [*said, looking.measured(place, question), looking.reported(place, sharing.SOURCE, None, None, "json")]
