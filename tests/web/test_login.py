@@ -112,8 +112,8 @@ def test_a_session_is_not_written_with_every_page(staff: House) -> None:
 
 
 def test_hours_of_sessions_are_settings_and_a_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (shipped.IDLE, shipped.LASTS) == (timedelta(days=14), timedelta(days=30))
-    assert (shipped.IDLE_ADMINISTRATORS, shipped.LASTS_ADMINISTRATORS) == (timedelta(hours=12), timedelta(days=7))
+    assert (timedelta(days=14), timedelta(days=30)) == (shipped.IDLE, shipped.LASTS)
+    assert (timedelta(hours=12), timedelta(days=7)) == (shipped.IDLE_ADMINISTRATORS, shipped.LASTS_ADMINISTRATORS)
     monkeypatch.setenv("WELLSERVED_IDLE_HOURS", "3")
     assert shipped._hours("WELLSERVED_IDLE_HOURS", 336) == timedelta(hours=3)
     for wrong in ("0", "-1", "x", "9999", "1.5"):

@@ -190,7 +190,7 @@ def customers(request: HttpRequest) -> HttpResponseBase:
     merged = scope.merged() if may_change and scope.names else []
     named_by = {one.account_id for one in found if one.account_id}
     accounts = dict(scope.accounts().filter(pk__in=named_by).values_list("pk", "name"))  # those that they can see
-    rows = [(one, accounts.get(one.account_id, ""), failed.get(one.pk, 0)) for one in found]
+    rows = [(one, accounts.get(one.account_id or 0, ""), failed.get(one.pk, 0)) for one in found]
     given = {"rows": rows, "form": form, "q": named, "may_change": may_change, "merged": merged, "reasons": REASONS}
     return render(request, "customers.html", given)
 
