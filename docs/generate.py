@@ -36,6 +36,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away
 django.setup()
 
 from wellserved.actions.looking import COLUMNS  # noqa: E402
+from wellserved.actions.membership import TOLD  # noqa: E402
+from wellserved.journal.models import OPEN  # noqa: E402
 from wellserved.store.access import DEEDS, REASONS  # noqa: E402 - needs the settings above
 from wellserved.store.models import Role  # noqa: E402
 from wellserved.web.api import SCOPES  # noqa: E402
@@ -152,7 +154,7 @@ def vocabulary() -> str:
     many = [
         *WORDS, *(meaning for _kind, meaning, _others in WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Every),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(title for _name, title, _deed in PAGES),
-        *(label for _name, label in CARD), *SCOPES.values(), *REASONS, *(name.replace("_", " ") for name in fields),
+        *(label for _name, label in CARD), *SCOPES.values(), *REASONS, *TOLD, *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([
@@ -161,13 +163,33 @@ def vocabulary() -> str:
     ])  # fmt: skip
 
 
+PRIVATE = (
+    "Nobody, whatever their role, reads another's private journal.",
+    "Another password, given by an invitation or on the command line, opens nothing of what was written before it.",
+    "That holds for a journal, too, that only the workspace's secret locked when the password was given.",
+    "The recovery code, or the password of before, opens it again and joins it to what was written since.",
+    "Until then it stays closed and is kept: nobody can change or erase it.",
+    "Another password ends the sessions, the keys for programs and the calendar address of before, and open invitations for that name. Webhooks in stay: they show nothing.",
+    "Second factors and passkeys stay, and are asked for. Only the command line ends them (`--without-factors`), on record.",
+    "The owner reads on every page who gave the password and when, until they say so; it stays on record under *Me* and in the audit. No mail is sent: wellserved sends none.",
+    "Changing one's own password closes nothing.",
+    "A passphrase is opened by no password.",
+    "A passkey alone opens no journal: the page asks for the password or the recovery code.",
+    "Programs and the command line write into a journal, and read nothing from it.",
+    "The address of a calendar opens its owner's promises, and no more.",
+    "Neither the file of the sessions nor the cookie opens a journal alone.",
+    "Whoever tries passwords on a journal is slowed down after ten.",
+)
+"""What is promised of the private journal; each sentence has its test in PROMISED of tests/web/test_reset.py."""
+
+
 def access() -> str:
     """Who may do what, from the one module that decides it; and what each address answers to whom, as tested."""
     roles = [role for role in Role if role != Role.alone]
     lines = [GENERATED, "# Who may see and do what", ""]
     lines += [
         "One module decides (`src/wellserved/store/access.py`). What somebody may not see answers as if it did not exist.",
-        "Whoever is alone on their computer may do everything. Nobody, whatever their role, reads another's private journal.",
+        "Whoever is alone on their computer may do everything.",
         "",
         f"| what | {' | '.join(role.value for role in roles)} |",
         f"|---|{'---|' * len(roles)}",
@@ -180,6 +202,24 @@ def access() -> str:
         "Numbers about a person are seen by that person, and by the lead of their team, whose looking is on record under *Me*.",
         "A moment shared with the team is seen by the team; with the lead, by the lead; with team leads and quality, by those.",
         "",
+        "Administrators can give themselves another role, and see what it sees; that is on record. They cannot say of themselves",
+        "who they are in the records, and one name there is one person's.",
+        "",
+        "## The private journal",
+        "",
+        *(f"- {one}" for one in PRIVATE),
+        "",
+        "**Whoever administers the machine is not bound by this.** With a shell, or the files and the memory of the server, they can:",
+        "",
+        "- open what the workspace's secret locks: the journal of whoever is alone without a passphrase, and of those who have not",
+        "  signed in with their password since the update from a version that knew no other lock (a reset closes it on the pages, not to them);",
+        "- replace the code, so that it keeps the next password, passphrase or recovery code that is typed; or read keys out of memory while their owners read;",
+        "- guess at a weak password on a copy of the files, at 128 MiB and half a second a guess;",
+        "- read the store, and [what lies open beside a sealed entry](journal.md#who-can-read-it).",
+        "",
+        "A backup brings back what was true when it was made: passwords, keys for programs, people and shares that were ended or withdrawn",
+        "since are there again, and have to be ended again. Sessions and open invitations are not.",
+        "",
         "## Every address, as the tests ask for it",
         "",
         "Objects belong to `kim`, a member of team A; `peer` and `lead` are of the same team, `foreign` leads another,",
@@ -189,6 +229,14 @@ def access() -> str:
         (DOCS.parent / "tests" / "web" / "access.txt").read_text(encoding="utf-8").rstrip(),
         "```",
     ]
+    return "\n".join([*lines, ""])
+
+
+def open_columns() -> str:
+    """What lies open beside what is sealed, from the models."""
+    lines = ["| table | column | what it tells |", "|---|---|---|"]
+    for model, columns in OPEN.items():
+        lines += [f"| {model._meta.verbose_name} | `{name}` | {what} |" for name, what in columns.items()]
     return "\n".join([*lines, ""])
 
 
@@ -357,14 +405,14 @@ def marked(text: str, name: str, content: str) -> str:
 
 def made() -> dict[Path, str]:
     """Every generated document."""
-    architecture, clocks = DOCS / "architecture.md", DOCS / "clocks.md"
+    architecture, clocks, journal = DOCS / "architecture.md", DOCS / "clocks.md", DOCS / "journal.md"
     return {
         DOCS / "measures.md": measures(),
         DOCS / "glossary.md": glossary(),
         DOCS / "cli.md": commands(),
         DOCS / "access.md": access(),
         DOCS.parent / "src/wellserved/web/vocabulary.py": vocabulary(),
-        DOCS / "journal.md": marked((DOCS / "journal.md").read_text(encoding="utf-8"), "words", words()),
+        journal: marked(marked(journal.read_text(encoding="utf-8"), "words", words()), "open", open_columns()),
         clocks: marked(clocks.read_text(encoding="utf-8"), "rules", rules()),
         **methods(),
         architecture: marked(architecture.read_text(encoding="utf-8"), "layers", layers()),

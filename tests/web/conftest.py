@@ -11,6 +11,7 @@ from django.conf import settings
 from django.test import Client
 
 from wellserved.actions import setup
+from wellserved.journal import vault
 from wellserved.journal.book import Book
 from wellserved.store.models import Account, Customer, Person, Role, Team
 from wellserved.workspace import Workspace
@@ -21,6 +22,15 @@ def django_db_setup(django_db_blocker: Any) -> None:
     """The real databases of a throw-away workspace, made as `serve` makes them."""
     with django_db_blocker.unblock():
         setup.prepare(settings.WORKSPACE)
+
+
+COST = vault.COST  # as shipped
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords of throw-away people cost little to guess."""
+    monkeypatch.setattr(vault, "COST", 4)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
@@ -81,7 +82,7 @@ FORMS = {
     "journal": {"line": "note", "do": "save"}, "entry": {"word": "note", "at": "2026-11-20T10:00", "text": "x"}, "settle": {"word": "kept"},
     "new_entry": {"word": "note", "at": "2026-11-20T10:00", "text": "x"}, "go_on": {"word": "note", "line": "x"}, "share": {"audience": "team"},
     "shared": {"audience": "team"}, "follow": {"word": "note"}, "customers": {"name": "New"}, "customer": {"name": "Acme"}, "accounts": {"name": "New"},
-    "account": {"name": "Acme Group"}, "causes": {"name": "New"}, "unlock": {"passphrase": "wrong"}, "people": {"username": "new2", "role": "member"},
+    "account": {"name": "Acme Group"}, "causes": {"name": "New"}, "unlock": {"passphrase": "wrong"}, "begin_anew": {"password": "wrong"}, "people": {"username": "new2", "role": "member"},
     "person": {"role": "member", "is_active": "on"}, "invitation": {"password": "correct horse battery"}, "new_hook": {"sort": "standard"},
     "say_why": {"reason": "the customer asked for it"}, "new_key": {"name": "k", "scopes": "measures:read", "days": "3"}, "helped": {"do": "confirm"}, "me": {"first_name": "K"},
 }  # fmt: skip
@@ -89,15 +90,21 @@ FORMS = {
 
 def asked(client: Client, method: str, name: str, address: str) -> str:
     """What an address answers: its status, or `login`; what it did is undone."""
+    answer, _content = answered(client, method, name, address)
+    if answer.status_code == 302 and answer["Location"].startswith("/login/"):
+        return "login"
+    return str(answer.status_code)
+
+
+def answered(client: Client, method: str, name: str, address: str) -> tuple[Any, bytes]:
+    """What an address answers, and its whole content; what it did is undone."""
     cache.clear()  # counts of attempts to log in
     cookies = deepcopy(client.cookies)
     marks = [(alias, transaction.savepoint(using=alias)) for alias in ("default", "journal")]
     try:
         given = FORMS.get(name, {}) if method == "POST" else None
-        answer = client.generic(method, address) if method != "POST" else client.post(address, given)
-        if answer.status_code == 302 and answer["Location"].startswith("/login/"):
-            return "login"
-        return str(answer.status_code)
+        answer: Any = client.generic(method, address) if method != "POST" else client.post(address, given)
+        return answer, b"".join(answer.streaming_content) if answer.streaming else answer.content
     finally:
         client.cookies = cookies
         for alias, mark in marks:

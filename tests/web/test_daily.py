@@ -188,8 +188,11 @@ def test_a_passphrase_locks_reading_and_not_writing(staff: House, as_: As) -> No
     client.post("/journal/lock")
     assert b"before the lock" not in client.get("/journal/").content
     client.post("/journal/unlock", {"passphrase": "four words and more"})
-    client.post("/me/passphrase", {"do": "drop"})
+    assert client.post("/me/passphrase", {"do": "drop", "password": "not the password"}).status_code == 422
+    client.post("/me/passphrase", {"do": "drop", "password": "correct horse battery"})
     client.post("/journal/lock")
+    assert b"before the lock" not in client.get("/journal/").content
+    client.post("/journal/unlock", {"passphrase": "correct horse battery"})
     assert b"before the lock" in client.get("/journal/").content
 
 

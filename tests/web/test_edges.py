@@ -23,7 +23,7 @@ from tests.web.test_sharing import AT, counted
 from wellserved.actions import ask_measures, backups, membership, sharing
 from wellserved.journal.book import Book
 from wellserved.journal.models import Entry, Keyring
-from wellserved.journal.vault import Locked, LockedError, unlock
+from wellserved.journal.vault import LockedError, unlock
 from wellserved.measure import Question, find_measure
 from wellserved.store.access import NAMES_SEEN, REASONS, Scope
 from wellserved.store.models import Account, ApiKey, Customer, Event, Invitation, Person, Shared, Team
@@ -62,13 +62,9 @@ def test_an_old_copy_of_the_key_opens_nothing_after_a_passphrase(staff: House) -
     before = book(staff.kim)
     entry = before.write({"word": "note", "line": "earlier"})
     ring = Keyring.objects.get(owner=staff.kim.pk)
-    old = unlock(
-        Locked(bytes(ring.salt), bytes(ring.locked_key), bytes(ring.public)),
-        settings.SECRET_KEY.encode(),
-        passphrase=False,
-    )
+    old = unlock("workspace", ring.locks["workspace"], settings.SECRET_KEY.encode())
     mine = book(staff.kim)
-    mine.set_passphrase("four words and more")
+    mine.rekey("passphrase", "four words and more")
     entry.refresh_from_db()
     stolen = Book(staff.kim.pk, settings.SECRET_KEY.encode(), old)
     assert not stolen.readable

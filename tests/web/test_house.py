@@ -46,7 +46,7 @@ class Place:
         return {
             **kept,
             "WELLSERVED_HOME": str(self.home),
-            "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
+            "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT))),  # this copy of the code, wherever it stands
             **({"DATABASE_URL": self.url} if self.url else {}),
         }
 

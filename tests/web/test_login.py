@@ -8,12 +8,15 @@ import hmac
 import re
 import struct
 import time
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
 
 from tests.web.conftest import House
+from wellserved.errors import RequestError
+from wellserved.web import settings as shipped
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
 RIGHT = "correct horse battery"
@@ -76,3 +79,44 @@ def test_a_second_factor_is_set_up_and_asked_for(staff: House) -> None:
     cache.clear()  # a code counts once
     again.post("/login/2fa/authenticate/", {"code": code_of(secret[1])})
     assert again.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(("name", "idle", "lasts"), [("kim", 14 * 24, 30 * 24), ("admin", 12, 7 * 24)])
+def test_a_session_ends_when_it_is_idle_and_when_it_is_old(staff: House, name: str, idle: int, lasts: int) -> None:
+    """Hours until it ends; shorter for whoever gives access."""
+    cache.clear()
+
+    def later(client: Client, began: float, seen: float) -> int:
+        held, now = client.session, time.time()
+        held["began"], held["seen"] = now - began * 3600, now - seen * 3600
+        held.save()
+        return client.get("/").status_code
+
+    client = signed_in(name)
+    assert later(client, idle - 0.1, idle - 0.1) == 200
+    assert client.session["seen"] > time.time() - 60  # it was used
+    assert later(client, idle + 0.1, idle + 0.1) == 302
+    assert not client.session.get("_auth_user_id")
+    client = signed_in(name)
+    assert later(client, lasts - 0.1, 0) == 200
+    assert later(client, lasts + 0.1, 0) == 302
+    assert client.get("/journal/").status_code == 302
+
+
+def test_a_session_is_not_written_with_every_page(staff: House) -> None:
+    cache.clear()
+    client = signed_in("kim")
+    before = client.session["seen"]
+    client.get("/promises/")
+    assert client.session["seen"] == before
+
+
+def test_hours_of_sessions_are_settings_and_a_wrong_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (timedelta(days=14), timedelta(days=30)) == (shipped.IDLE, shipped.LASTS)
+    assert (timedelta(hours=12), timedelta(days=7)) == (shipped.IDLE_ADMINISTRATORS, shipped.LASTS_ADMINISTRATORS)
+    monkeypatch.setenv("WELLSERVED_IDLE_HOURS", "3")
+    assert shipped._hours("WELLSERVED_IDLE_HOURS", 336) == timedelta(hours=3)
+    for wrong in ("0", "-1", "x", "9999", "1.5"):
+        monkeypatch.setenv("WELLSERVED_IDLE_HOURS", wrong)
+        with pytest.raises(RequestError, match="WELLSERVED_IDLE_HOURS"):
+            shipped._hours("WELLSERVED_IDLE_HOURS", 336)

@@ -22,6 +22,7 @@ from django.db import DatabaseError, connections, models, transaction
 from django.utils import timezone
 
 from wellserved import __version__, disk, log
+from wellserved.actions import membership
 from wellserved.errors import RequestError, WorkspaceError
 from wellserved.journal.models import Draft, Entry, Keyring
 from wellserved.store.models import (
@@ -198,6 +199,7 @@ def restore(workspace: Workspace, source: Path, told: Callable[[str, int, int], 
         _unpack_files(workspace, zipped)
         # What came into the log after its copy was made is written into it again.
         Shared.objects.filter(log_version__gt=facts["log_version"]).update(pending=True)
+        membership.after_restore()
     return facts
 
 

@@ -6,15 +6,24 @@ from datetime import timedelta
 from typing import Final
 
 from allauth.mfa.models import Authenticator
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from wellserved.errors import RequestError
-from wellserved.store.access import may
-from wellserved.store.models import Invitation, Person, Role, Shared, Team, digest_of, new_token
+from wellserved.journal import keys
+from wellserved.store.access import may, note
+from wellserved.store.models import Event, Invitation, Person, Role, Shared, Team, digest_of, new_token
 
 INVITED_FOR: Final = timedelta(hours=72)
 ALONE: Final = "me"
+COMMAND_LINE: Final = "(command line)"  # no user name can be written so
+PASSWORD_RESET, PASSWORD_OFFERED = "gave another password", "invited to another password"
+FACTORS_ENDED, RECORDS_NAMED = "ended second factors", "changed the name in the records"
+TOLD: Final = (PASSWORD_RESET, PASSWORD_OFFERED, FACTORS_ENDED, RECORDS_NAMED)
+"""What is done to somebody's access that they see under *Me*, whoever did it."""
 
 
 def alone() -> Person | None:
@@ -65,6 +74,7 @@ def add_person(
             person.set_password(password)
         else:
             person.set_unusable_password()
+        _refuse_taken(person)
         person.full_clean(exclude=["password", "email"])
         person.save()
         if before is not None and person.team:
@@ -77,14 +87,45 @@ def add_person(
 def new_password(name: str, password: str, without_factors: bool = False) -> None:
     """Give somebody who is here another password; `without_factors`: their second factors and passkeys end too."""
     person = person_called(name)
-    person.set_password(password)
-    person.save(update_fields=["password"])
+    if person.role == Role.alone:
+        raise RequestError("Nobody logs in here.", "Add a person first: wellserved user add NAME.")
+    reset(person, password, COMMAND_LINE)
     if without_factors:
         Authenticator.objects.filter(user=person).delete()
+        note(COMMAND_LINE, FACTORS_ENDED, person.username)
 
 
-def invite(by: Person, username: str, role: str, team: Team | None) -> str:
-    """A token that lets one person in within three days; only its hash is kept. Somebody who is here gets a new password by it."""
+def reset(person: Person, password: str, by: str) -> None:
+    """Give somebody another password, which opens nothing of their journal, and ends every way in that the old one had.
+
+    Their second factors and passkeys stay. They are told, and it is on record who did it.
+    """
+    keys.close(person.pk, person.password)  # first: a kill here leaves them their password, which opens it
+    with transaction.atomic():
+        end_ways_in(person)
+        person.set_password(password)
+        person.reset_at, person.reset_by = timezone.now(), by
+        person.save(update_fields=["password", "reset_at", "reset_by"])
+        note(by, PASSWORD_RESET, person.username)
+
+
+def end_ways_in(person: Person) -> None:
+    """End the sessions, API keys, calendar address and open invitations of somebody."""
+    now = timezone.now()
+    for session in Session.objects.filter(expire_date__gt=now).iterator():
+        if session.get_decoded().get(SESSION_KEY) == str(person.pk):
+            session.delete()
+    person.keys.all().delete()
+    person.feed = ""
+    person.save(update_fields=["feed"])
+    Invitation.objects.filter(username__iexact=person.username, used=None).update(used=now)
+
+
+def invite(by: Person, username: str, role: str, team: Team | None) -> tuple[str, bool]:
+    """A token that lets one person in within three days; only its hash is kept. Returns whether they are here already.
+
+    Somebody who is here gets a new password by it: see `reset`.
+    """
     if role not in Role.values or role == Role.alone:
         raise RequestError(f"There is no role {role!r}.", "Choose another.")
     token, now = new_token(), timezone.now()
@@ -92,15 +133,28 @@ def invite(by: Person, username: str, role: str, team: Team | None) -> str:
         Invitation.objects.filter(username__iexact=username, used=None).update(used=now)  # the newest one counts
         made = {"username": username, "role": role, "team": team, "by": by, "expires": now + INVITED_FOR}
         Invitation.objects.create(digest=digest_of(token), **made)
-    return token
+        here = Person.objects.filter(username__iexact=username).first()
+        note(by, PASSWORD_OFFERED if here else "invited", here.username if here else username)
+    return token, here is not None
 
 
 def invitation_of(token: str) -> Invitation | None:
-    """The open invitation of a token; one whose giver lost the right to invite is none."""
+    """The open invitation of a token.
+
+    One whose giver lost the right to invite is none, nor is one for a name that somebody else has taken since.
+    """
     now = timezone.now()
     open_ = Invitation.objects.filter(digest=digest_of(token), used=None, expires__gt=now).select_related("team", "by")
     found = open_.first() if token else None
-    return found if found and may(found.by, "change_people") else None
+    if found is None or not may(found.by, "change_people"):
+        return None
+    person = invited(found)
+    return None if person is not None and person.date_joined > found.expires - INVITED_FOR else found
+
+
+def invited(open_: Invitation) -> Person | None:
+    """Whoever of those who are here an invitation is for."""
+    return Person.objects.filter(username__iexact=open_.username).first()
 
 
 def accept(token: str, password: str) -> Person:
@@ -109,10 +163,52 @@ def accept(token: str, password: str) -> Person:
         found = invitation_of(token)
         if found is None or not Invitation.objects.filter(pk=found.pk, used=None).update(used=timezone.now()):
             raise RequestError("This invitation is used or over.", "Ask for another.")
-        person = Person.objects.filter(username__iexact=found.username).first()
+        person = invited(found)
         if person is not None and not person.is_active:
             raise RequestError("Your access has ended.", "Ask an administrator.")
-        person = person or Person(username=found.username, role=found.role, team=found.team)
+        if person is not None:
+            reset(person, password, found.by.username)
+            return person
+        person = Person(username=found.username, role=found.role, team=found.team)
         person.set_password(password)
         person.save()
+        note(person, "came in", person.username)
     return person
+
+
+def change_person(by: Person, person: Person) -> None:
+    """Keep what an administrator decided about somebody; without access, every way in ends at once."""
+    before = Person.objects.get(pk=person.pk)
+    if by.pk == person.pk:
+        if not may(person, "change_people"):
+            raise RequestError("You would lock yourself out.", "Let another administrator change your access.")
+        if person.served_as != before.served_as:
+            raise RequestError(
+                "You cannot say yourself who you are in the records.", "Let another administrator enter it."
+            )
+    if person.served_as != before.served_as:
+        _refuse_taken(person)
+    with transaction.atomic():
+        person.save()
+        if not person.is_active:
+            end_ways_in(person)
+        note(by, f"made {person.role}{'' if person.is_active else ', without access'}", person.username)
+        if person.served_as != before.served_as:
+            note(by, RECORDS_NAMED, person.username)
+
+
+def done_to(person: Person) -> QuerySet[Event]:
+    """What others did to somebody's ways in, latest first."""
+    return Event.objects.filter(object=person.username, deed__in=TOLD).order_by("-at")[:20]
+
+
+def _refuse_taken(person: Person) -> None:
+    """Numbers about a person are one person's own."""
+    if person.served_as and Person.objects.filter(served_as=person.served_as).exclude(pk=person.pk).exists():
+        raise RequestError(f"Somebody else is {person.served_as!r} in the records.", "Enter another name, or none.")
+
+
+def after_restore() -> None:
+    """What a backup holds of the ways in that were open when it was made ends: sessions and invitations."""
+    Session.objects.all().delete()
+    Invitation.objects.filter(used=None).update(used=timezone.now())

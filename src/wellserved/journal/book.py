@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from wellserved.capture import Captured
 from wellserved.capture.promise import CLOSED_BY, Fold, fold, turned
 from wellserved.errors import RequestError
-from wellserved.journal import vault
+from wellserved.journal import keys, vault
 from wellserved.journal.models import Draft, Entry, Keyring
 
 
@@ -56,62 +56,166 @@ class Book:
     def __init__(self, owner: int, secret: bytes, key: bytes | None = None) -> None:
         self.owner = owner
         self._secret = secret
-        self._ring = Keyring.objects.filter(owner=owner).first() or self._new_ring()
+        self._ring = keys.ring_of(owner, secret)
         if key is not None and vault.public_of(key) != bytes(self._ring.public):
-            key = None  # somebody else's, or one from before the passphrase was set
-        if key is None and not self._ring.passphrase:
-            key = vault.unlock(self._locked, secret, passphrase=False)
-        self._key = key
-
-    def _new_ring(self) -> Keyring:
-        made = vault.lock(vault.new_key(), self._secret, passphrase=False)
-        kept = {"salt": made.salt, "locked_key": made.key, "public": made.public}
-        return Keyring.objects.get_or_create(owner=self.owner, defaults=kept)[0]
-
-    @property
-    def _locked(self) -> vault.Locked:
-        return vault.Locked(bytes(self._ring.salt), bytes(self._ring.locked_key), bytes(self._ring.public))
+            key = None  # somebody else's, or one from before the key was changed
+        self._key = key or keys.by_workspace(self._ring, secret)
 
     @property
     def has_passphrase(self) -> bool:
-        """A passphrase is set."""
-        return self._ring.passphrase
+        """A passphrase is set; a password then opens nothing."""
+        return keys.PASSPHRASE in self._ring.locks
+
+    @property
+    def has_recovery(self) -> bool:
+        """There is a recovery code."""
+        return keys.RECOVERY in self._ring.locks
+
+    @property
+    def by_workspace(self) -> bool:
+        """The workspace's own secret opens it: nobody logged in yet who could lock it."""
+        return keys.WORKSPACE in self._ring.locks
 
     @property
     def readable(self) -> bool:
         """The key is at hand."""
         return self._key is not None
 
-    def key_for(self, passphrase: str) -> bytes:
-        """The key, for its owner to keep while they read."""
-        return vault.unlock(self._locked, passphrase.encode(), passphrase=True)
+    @property
+    def key(self) -> bytes | None:
+        """The key, for its owner's session to keep while they read."""
+        return self._key
 
-    def set_passphrase(self, passphrase: str) -> None:
-        """Seal everything by a new key, locked by the passphrase, or by none: older copies of the old key open no more."""
-        key = vault.new_key()
-        made = vault.lock(key, passphrase.encode() or self._secret, passphrase=bool(passphrase))
+    @property
+    def closed(self) -> int:
+        """How many entries of earlier volumes are closed."""
+        if not self._ring.former:
+            return 0
+        return Entry.objects.filter(owner=self.owner).exclude(volume=self._ring.volume).count()
+
+    def enter(self, password: str, former: str = "") -> None:
+        """Open by the password with which its owner just logged in, and see that it opens from now on.
+
+        Where it does not open (it was reset), a new volume begins, and the present one stays closed. `former`: the owner
+        changes their password, which was this one; nothing is closed then.
+        """
+        if self.has_passphrase:
+            return
+        volume = keys.present(self._ring)
+        key = keys.by_workspace(self._ring, self._secret) or volume.key_for(former or password, self._secret)
+        if key is None:
+            if not former:
+                self.begin(keys.PASSWORD, password)
+            return
+        self._key = key
+        known = volume.locks.get(keys.PASSWORD)
+        if former or self.by_workspace or known is None or known["cost"] < vault.COST:
+            self._relock(keys.PASSWORD, password)
+
+    def _relock(self, kind: str, word: str | bytes) -> None:
+        """Another secret opens the same key; once it is one that its owner chose, the workspace's own does so no more."""
+        made = keys.locked_by(kind, self._needed_key(), word)
         with transaction.atomic("journal"):
-            ring = Keyring.objects.select_for_update().get(owner=self.owner)
-            for model, named in ((Entry, "id"), (Draft, "week")):
-                for row in model.objects.filter(owner=self.owner).iterator():
-                    place = self._place(getattr(row, named))
-                    row.body = vault.seal(
-                        key, made.public, place, vault.reveal(self._needed_key(), place, bytes(row.body))
-                    )
-                    row.save(update_fields=["body"])
-            ring.salt, ring.locked_key, ring.public, ring.passphrase = (
-                made.salt,
-                made.key,
-                made.public,
-                bool(passphrase),
-            )
+            ring = self._held()
+            ring.locks = {**ring.locks, kind: made}
+            if kind in keys.CHOSEN:
+                ring.locks.pop(keys.WORKSPACE, None)
+                ring.proof = ""
+            ring.save(update_fields=["locks", "proof"])
+        self._ring = ring
+
+    def _held(self) -> Keyring:
+        """The ring, held until the transaction ends; raises where its key is another by now."""
+        ring = Keyring.objects.select_for_update().get(owner=self.owner)
+        if bytes(ring.public) != bytes(self._ring.public):
+            raise RequestError("Your journal's key was changed meanwhile.", "Send it again.")
+        return ring
+
+    def begin(self, kind: str, word: str | bytes) -> None:
+        """Begin a new volume, opened by one secret. What the present one holds stays closed until it is unlocked."""
+        key = vault.new_key()
+        locks = {kind: keys.locked_by(kind, key, word)}
+        with transaction.atomic("journal"):
+            ring = self._held()
+            here = {"owner": self.owner, "volume": ring.volume}
+            if Entry.objects.filter(**here).exists() or Draft.objects.filter(**here).exists():
+                ring.former = [*ring.former, asdict(keys.present(ring))]
+                ring.volume += 1
+            ring.public, ring.locks, ring.proof = vault.public_of(key), locks, ""
             ring.save()
         self._ring, self._key = ring, key
+
+    def unlock(self, word: str) -> None:
+        """Open by passphrase, password or recovery code; what earlier volumes it opens is brought back. LockedError: neither."""
+        opened = False
+        if self._key is None and (key := keys.present(self._ring).key_for(word, self._secret)):
+            self._key, opened = key, True
+            known = self._ring.locks.get(keys.PASSPHRASE)
+            if known and known["cost"] < vault.COST and vault.unlock(keys.PASSPHRASE, known, word.encode()):
+                self._relock(keys.PASSPHRASE, word)
+        for volume in keys.former(self._ring) if self._key else ():
+            if key := volume.key_for(word, self._secret):
+                self._bring_back(volume, key)
+                opened = True
+        if not opened:
+            raise vault.LockedError("That does not open your journal.")
+
+    def _bring_back(self, volume: keys.Volume, old: bytes) -> None:
+        """Seal what a closed volume holds by the present key; a week's two drafts become one."""
+        with transaction.atomic("journal"):
+            ring = self._held()
+            for week, body in Draft.objects.filter(owner=self.owner, volume=volume.number).values_list("week", "body"):
+                if (newer := self.draft(week)) is not None:
+                    older = json.loads(vault.reveal(old, self._place(week), bytes(body)).decode())["text"]
+                    self.keep_draft(week, f"{newer}\n\n{older}")
+                    Draft.objects.filter(owner=self.owner, volume=volume.number, week=week).delete()
+            self._reseal(volume.number, old, self._needed_key(), bytes(ring.public), ring.volume)
+            ring.former = [one for one in ring.former if one["number"] != volume.number]
+            ring.save(update_fields=["former"])
+        self._ring = ring
+
+    def _reseal(self, volume: int, old: bytes, key: bytes, public: bytes, to: int) -> None:
+        for model, named in ((Entry, "id"), (Draft, "week")):
+            for row in model.objects.filter(owner=self.owner, volume=volume).iterator():
+                place = self._place(getattr(row, named))
+                row.body, row.volume = vault.seal(key, public, place, vault.reveal(old, place, bytes(row.body))), to
+                row.save(update_fields=["body", "volume"])
+
+    def rekey(self, kind: str, word: str | bytes) -> None:
+        """Seal everything by a new key that one secret alone opens: older copies of the old key open no more."""
+        key = vault.new_key()
+        public, locks = vault.public_of(key), {kind: keys.locked_by(kind, key, word)}
+        with transaction.atomic("journal"):
+            ring = self._held()
+            self._reseal(ring.volume, self._needed_key(), key, public, ring.volume)
+            ring.public, ring.locks, ring.proof = public, locks, ""
+            ring.save()
+        self._ring, self._key = ring, key
+
+    def new_recovery(self) -> str:
+        """A recovery code that opens this journal, in place of the one before; it is shown once and kept nowhere."""
+        code = keys.new_code()
+        self._relock(keys.RECOVERY, keys.tidy(code))
+        return code
+
+    def lock_by_feed(self, token: str) -> None:
+        """The secret address of a calendar opens it too, unless it has a passphrase."""
+        if self.readable and not self.has_passphrase:
+            self._relock(keys.FEED, token)
+
+    def unlock_by_feed(self, token: str) -> None:
+        """Open it for the calendar, where its address can."""
+        if self._key is None and (locked := self._ring.locks.get(keys.FEED)):
+            self._key = vault.unlock(keys.FEED, locked, token.encode())
 
     def _needed_key(self) -> bytes:
         if self._key is None:
             raise vault.LockedError
         return self._key
+
+    def _entries(self) -> QuerySet[Entry]:
+        """Those of the present volume."""
+        return Entry.objects.filter(owner=self.owner, volume=self._ring.volume)
 
     def _place(self, name: object) -> bytes:
         return f"{self.owner}/{name}".encode()
@@ -120,8 +224,10 @@ class Book:
         words = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         return vault.seal(self._key, bytes(self._ring.public), self._place(name), words)
 
-    def _open(self, name: object, closed: bytes | memoryview) -> dict[str, Any]:
-        words = vault.reveal(self._needed_key(), self._place(name), bytes(closed))
+    def _open(self, row: Entry | Draft, name: object) -> dict[str, Any]:
+        if row.volume != self._ring.volume:
+            raise vault.LockedError("This was written before your password was set anew, and is closed.")
+        words = vault.reveal(self._needed_key(), self._place(name), bytes(row.body))
         found: dict[str, Any] = json.loads(words.decode())
         return found
 
@@ -137,13 +243,11 @@ class Book:
         id_ = id_ or uuid.uuid4()
         word = str(facts.get("word", "note"))
         made = {
-            "owner": self.owner, "thread": thread or id_, "at": at or now, "word": word, "created": now,
+            "owner": self.owner, "volume": self._ring.volume, "thread": thread or id_, "at": at or now, "word": word, "created": now,
             "open": word in CLOSED_BY, "body": self._seal(id_, facts),
         }  # fmt: skip
         with transaction.atomic("journal"):
-            ring = Keyring.objects.select_for_update().filter(owner=self.owner).values_list("public", flat=True)
-            if bytes(ring[0]) != bytes(self._ring.public):
-                raise RequestError("Your passphrase was changed meanwhile.", "Send it again.")
+            self._held()
             entry, new = Entry.objects.get_or_create(id=id_, defaults=made)
             if entry.owner != self.owner:
                 raise vault.LockedError("This entry is not yours.")
@@ -186,11 +290,11 @@ class Book:
 
     def read(self, entries: Iterable[Entry]) -> list[Page]:
         """Entries, opened."""
-        return [Page(one, self._open(one.id, one.body)) for one in entries]
+        return [Page(one, self._open(one, one.id)) for one in entries]
 
     def latest(self, many: int = 30, before: tuple[datetime, uuid.UUID] | None = None, word: str = "") -> list[Page]:
         """The newest entries, by when they happened; `before`: instant and id of the last one seen."""
-        chosen = Entry.objects.filter(owner=self.owner).order_by("-at", "-id")
+        chosen = self._entries().order_by("-at", "-id")
         if before:
             chosen = chosen.filter(Q(at__lt=before[0]) | Q(at=before[0], id__lt=before[1]))
         if word:
@@ -199,12 +303,12 @@ class Book:
 
     def between(self, start: datetime, end: datetime, word: str = "") -> list[Page]:
         """All entries of a span, oldest first."""
-        chosen = Entry.objects.filter(owner=self.owner, at__gte=start, at__lt=end).order_by("at")
+        chosen = self._entries().filter(at__gte=start, at__lt=end).order_by("at")
         return self.read(chosen.filter(word=word) if word else chosen)
 
     def count(self, start: datetime, end: datetime, word: str) -> int:
         """How many entries of a word a span holds, without opening them."""
-        return Entry.objects.filter(owner=self.owner, word=word, at__gte=start, at__lt=end).count()
+        return self._entries().filter(word=word, at__gte=start, at__lt=end).count()
 
     def thread(self, thread: uuid.UUID) -> list[Page]:
         """What belongs together, oldest first."""
@@ -214,14 +318,18 @@ class Book:
         """The same of several. Asked by thread alone: with owner and order, SQLite would walk the whole journal."""
         found: dict[uuid.UUID, list[Page]] = {}
         chosen = Entry.objects.filter(thread__in=set(many))
-        rows = [one for one in (chosen.filter(word=word) if word else chosen) if one.owner == self.owner]
+        rows = [
+            one
+            for one in (chosen.filter(word=word) if word else chosen)
+            if (one.owner, one.volume) == (self.owner, self._ring.volume)
+        ]
         for page in self.read(sorted(rows, key=lambda one: (one.at, one.created))):
             found.setdefault(page.entry.thread, []).append(page)
         return found
 
     def promises(self, now: datetime, closed_since: datetime | None = None) -> list[tuple[Page, Fold]]:
         """Open promises that are not shared (those are the store's), and those made since a day, with their fate."""
-        mine = Entry.objects.filter(owner=self.owner, word="promise", shared=None).values_list("id", "thread")
+        mine = self._entries().filter(word="promise", shared=None).values_list("id", "thread")
         first = list(mine.filter(open=True)[:500])
         if closed_since:
             first += list(mine.filter(open=False, at__gte=closed_since).order_by("-at")[:500])
@@ -262,18 +370,19 @@ class Book:
         return self._everything()
 
     def _everything(self) -> Iterator[dict[str, Any]]:
-        for entry in Entry.objects.filter(owner=self.owner).order_by("at").iterator():
-            opened = self._open(entry.id, entry.body)
+        for entry in self._entries().order_by("at").iterator():
+            opened = self._open(entry, entry.id)
             yield {"id": str(entry.id), "thread": str(entry.thread), "at": entry.at.isoformat(), **opened}
 
     def draft(self, week: str) -> str | None:
         """The week's report as it was left."""
-        kept = Draft.objects.filter(owner=self.owner, week=week).first()
-        return str(self._open(week, kept.body)["text"]) if kept else None
+        kept = Draft.objects.filter(owner=self.owner, volume=self._ring.volume, week=week).first()
+        return str(self._open(kept, week)["text"]) if kept else None
 
     def keep_draft(self, week: str, text: str) -> None:
         """Keep the week's report; empty: begin again from the product's draft."""
+        here: dict[str, Any] = {"owner": self.owner, "volume": self._ring.volume, "week": week}
         if not text.strip():
-            Draft.objects.filter(owner=self.owner, week=week).delete()
+            Draft.objects.filter(**here).delete()
             return
-        Draft.objects.update_or_create(owner=self.owner, week=week, defaults={"body": self._seal(week, {"text": text})})
+        Draft.objects.update_or_create(**here, defaults={"body": self._seal(week, {"text": text})})

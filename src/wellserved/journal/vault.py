@@ -1,16 +1,18 @@
 """Seals what a person writes. Without the key it can be written to, and not read.
 
-One random key a person. It is locked by a passphrase (scrypt) or, where none is set, by the workspace's secret, so
-that setting a passphrase locks the key anew and touches no entry. What arrives while the key is not at hand (command
-line, API) is sealed to the public half of a pair derived from it. Each seal is bound to its place, so that entries
-cannot be swapped.
+One random key a volume. It is locked by what its owner knows (password or passphrase, by scrypt; recovery code), or,
+where nobody logs in, by the workspace's secret: another lock touches no entry. What arrives while the key is not at hand
+(command line, API) is sealed to the public half of a pair derived from it. Each seal is bound to its place, so that
+entries cannot be swapped.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
-from dataclasses import dataclass
+import threading
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -20,34 +22,29 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from wellserved.errors import RequestError
 
+COST: Final = 17  # log2 of scrypt's n, with r = 8 and p = 1: OWASP's recommendation; older locks say theirs
 _KEYED, _SEALED = b"1", b"2"  # first byte: by the key itself, or to its public half
 _NONCE = 12
+_SCRYPT = threading.Lock()  # 128 MiB each: one at a time
 
 
 class LockedError(RequestError):
-    """The journal cannot be read without its passphrase."""
+    """The journal cannot be read without what opens it."""
 
     def __init__(self, what: str = "This journal is locked.") -> None:
-        super().__init__(what, "Unlock it with your passphrase.")
-
-
-@dataclass(frozen=True)
-class Locked:
-    """A key as it is kept."""
-
-    salt: bytes
-    key: bytes
-    public: bytes
+        super().__init__(what, "Unlock it with your passphrase, your password, or your recovery code.")
 
 
 def _derived(secret: bytes, use: bytes, salt: bytes | None = None) -> bytes:
     return HKDF(SHA256(), 32, salt, b"wellserved journal " + use).derive(secret)
 
 
-def _wrapping(secret: bytes, salt: bytes, passphrase: bool) -> bytes:
-    if passphrase:
-        return hashlib.scrypt(secret, salt=salt, n=2**15, r=8, p=1, maxmem=64 * 2**20, dklen=32)
-    return _derived(secret, b"workspace", salt)
+def _wrapping(kind: str, secret: bytes, salt: bytes, cost: int) -> bytes:
+    """What a key is wrapped by; a secret that people choose takes `cost`, one that is random takes none."""
+    if not cost:
+        return _derived(secret, kind.encode(), salt)
+    with _SCRYPT:
+        return hashlib.scrypt(secret, salt=salt, n=2**cost, r=8, p=1, maxmem=2 ** (cost + 11), dklen=32)
 
 
 def public_of(key: bytes) -> bytes:
@@ -60,20 +57,21 @@ def new_key() -> bytes:
     return os.urandom(32)
 
 
-def lock(key: bytes, secret: bytes, passphrase: bool) -> Locked:
-    """Lock a key by a passphrase, or by the workspace's secret."""
+def lock(kind: str, key: bytes, secret: bytes, cost: int = 0) -> dict[str, Any]:
+    """A key, locked by a secret, as it is kept: salt and key in base64, and scrypt's cost (0: the secret is random)."""
     salt, nonce = os.urandom(16), os.urandom(_NONCE)
-    wrapped = ChaCha20Poly1305(_wrapping(secret, salt, passphrase)).encrypt(nonce, key, None)
-    return Locked(salt, nonce + wrapped, public_of(key))
+    wrapped = nonce + ChaCha20Poly1305(_wrapping(kind, secret, salt, cost)).encrypt(nonce, key, None)
+    return {"cost": cost, "salt": base64.b64encode(salt).decode(), "key": base64.b64encode(wrapped).decode()}
 
 
-def unlock(locked: Locked, secret: bytes, passphrase: bool) -> bytes:
-    """The key; LockedError where the passphrase is not the one."""
+def unlock(kind: str, locked: dict[str, Any], secret: bytes) -> bytes | None:
+    """The key; None where this is not the secret."""
+    wrapped = base64.b64decode(locked["key"])
     try:
-        wrapping = ChaCha20Poly1305(_wrapping(secret, locked.salt, passphrase))
-        return wrapping.decrypt(locked.key[:_NONCE], locked.key[_NONCE:], None)
+        wrapping = ChaCha20Poly1305(_wrapping(kind, secret, base64.b64decode(locked["salt"]), locked["cost"]))
+        return wrapping.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], None)
     except InvalidTag:
-        raise LockedError("That is not the passphrase.") from None
+        return None
 
 
 def seal(key: bytes | None, public: bytes, place: bytes, words: bytes) -> bytes:

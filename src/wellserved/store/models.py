@@ -57,6 +57,8 @@ class Person(AbstractUser):
     team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="people")
     served_as = models.CharField(_("name in the records"), max_length=200, blank=True)  # person_id in the log
     feed = models.CharField(max_length=64, blank=True, db_index=True)  # digest of the calendar feed's token
+    reset_at = models.DateTimeField(null=True, blank=True)  # another password was given to them; None: they read so
+    reset_by = models.CharField(max_length=150, blank=True)
 
     @property
     def called(self) -> str:

@@ -20,6 +20,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
 from ninja import Field, NinjaAPI, Path, Query, Schema, Status
 from ninja.errors import HttpError, ValidationError
+from ninja.parser import Parser
 from ninja.security import HttpBearer
 from pydantic import AwareDatetime, ConfigDict
 
@@ -66,7 +67,32 @@ class Key(HttpBearer):
         return key
 
 
+def strict_json(sent: bytes) -> Any:
+    """JSON that everybody reads alike: each key once, and numbers alone; ValueError says what it is not."""
+
+    def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        read = dict(pairs)
+        if len(read) < len(pairs):
+            twice = next(name for name, _value in pairs if [one for one, _other in pairs].count(name) > 1)
+            raise ValueError(f"the key {twice[:100]!r} stands there twice")
+        return read
+
+    def no_number(named: str) -> None:
+        raise ValueError(f"{named} is no number")
+
+    return json.loads(sent.decode(), object_pairs_hook=once_each, parse_constant=no_number)
+
+
+class StrictParser(Parser):
+    """Reads the body of every request so."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """The body, as values."""
+        return strict_json(request.body)
+
+
 api = NinjaAPI(
+    parser=StrictParser(),
     title="wellserved",
     version=__version__,
     auth=Key(),
@@ -207,6 +233,13 @@ def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
 @api.exception_handler(Http404)
 def _hidden(request: HttpRequest, error: Http404) -> HttpResponse:
     return api.create_response(request, {"detail": "There is no such thing, or it is not yours to see."}, status=404)
+
+
+@api.exception_handler(HttpError)
+def _wrong(request: HttpRequest, error: HttpError) -> HttpResponse:
+    unread = error.__cause__  # where the body is no JSON, the library keeps why to itself
+    said = f"This is no JSON that can be read: {unread}." if isinstance(unread, ValueError) else str(error)
+    return api.create_response(request, {"detail": said}, status=error.status_code)
 
 
 @api.exception_handler(ValidationError)
@@ -354,7 +387,7 @@ def receive(request: HttpRequest, hook: uuid.UUID) -> Any:
         raise HttpError(404, "There is no such webhook.")
     _check_signature(request, found)
     try:
-        sent = json.loads(request.body.decode())
+        sent = strict_json(request.body)
         moments = (
             _of_chatwoot(sent)
             if found.sort == Hook.Sort.chatwoot

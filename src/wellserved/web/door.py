@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
 from wellserved.actions.membership import alone, person_alone
 from wellserved.capture import LONGEST
@@ -20,11 +20,11 @@ from wellserved.journal.book import Book
 from wellserved.journal.vault import LockedError
 from wellserved.store.access import Scope, may
 from wellserved.store.models import Person
+from wellserved.web import session
 from wellserved.web.failing import failure, status_of
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 OPEN = "open"  # to everybody: signing in, health, a feed or an invitation whose address is the secret
-KEY_COOKIE = "journal_key"
 _PASSED_ON = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_PROTO", "HTTP_VIA")
 _LOGIN = ("account_login", "account_logout", "account_reauthenticate", "account_change_password")
 
@@ -65,8 +65,9 @@ class Door:
             response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         named = request.resolver_match.url_name if request.resolver_match else ""
-        if request.method == "POST" and named in ("account_login", "account_logout"):
-            response.delete_cookie(KEY_COOKIE)  # the next person here has another journal
+        if request.method == "POST" and named == "account_logout":
+            session.forget_key(request)  # the next person here has another journal
+        session.carry(request, response)
         return response
 
     def process_view(
@@ -90,7 +91,10 @@ class Door:
 
     def _person(self, request: HttpRequest) -> Person | None:
         if isinstance(request.user, Person):
-            return request.user
+            if not session.over(request, request.user, timezone.now()):
+                return request.user
+            request.user = AnonymousUser()
+            return None
         if request.META.get("REMOTE_ADDR") not in settings.LOOPBACK or any(
             header in request.META for header in _PASSED_ON
         ):
@@ -105,7 +109,13 @@ class Door:
         said = error if isinstance(error, WellservedError) else failure(error)
         if said is None:
             return None
-        shown = {"error": said, "locked": isinstance(said, LockedError), "unsaved": isinstance(said, StorageError)}
+        locked = isinstance(said, LockedError)
+        shown = {
+            "error": said,
+            "locked": locked,
+            "book": book_of(request) if locked and hasattr(request, "scope") else None,
+            "unsaved": isinstance(said, StorageError),
+        }
         return render(request, "mistake.html", shown, status=status_of(said))
 
 
@@ -123,12 +133,8 @@ def person_of(request: HttpRequest) -> Person:
 
 
 def book_of(request: HttpRequest) -> Book:
-    """Their journal; with a passphrase set, the key comes with their own browser and is kept nowhere else."""
-    try:
-        key = base64.urlsafe_b64decode(request.COOKIES.get(KEY_COOKIE, "")) or None
-    except (binascii.Error, ValueError):
-        key = None
-    return Book(person_of(request).pk, settings.SECRET_KEY.encode(), key if key and len(key) == 32 else None)
+    """Their journal; its key is in their session, where their own browser alone can open it."""
+    return Book(person_of(request).pk, settings.SECRET_KEY.encode(), session.journal_key(request))
 
 
 PAGES = (

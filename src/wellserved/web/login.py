@@ -6,7 +6,14 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import ChangePasswordForm, LoginForm, ReauthenticateForm
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+
+from wellserved.journal.book import Book
+from wellserved.store.access import note
+from wellserved.store.models import Person
+from wellserved.web import session
 
 
 class Closed(DefaultAccountAdapter):  # type: ignore[misc]
@@ -16,6 +23,15 @@ class Closed(DefaultAccountAdapter):  # type: ignore[misc]
         """Never."""
         return False
 
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Whoever has no recovery code yet is asked to write one down."""
+        key = session.journal_key(request)
+        if key is not None and isinstance(request.user, Person):
+            book = Book(request.user.pk, settings.SECRET_KEY.encode(), key)
+            if book.readable and not book.has_recovery:
+                return reverse("recovery")
+        return reverse(settings.LOGIN_REDIRECT_URL)
+
 
 class Login(LoginForm):  # type: ignore[misc]
     """Without a way to have a forgotten password mailed: an administrator invites anew."""
@@ -24,6 +40,12 @@ class Login(LoginForm):  # type: ignore[misc]
         super().__init__(*given, **named)
         self.fields["password"].help_text = ""
 
+    def login(self, request: HttpRequest, redirect_url: str | None = None) -> HttpResponseBase:
+        """The password opens the journal as well, once they are in."""
+        session.remember_password(request, self.user, self.cleaned_data["password"])
+        answer: HttpResponseBase = super().login(request, redirect_url)
+        return answer
+
 
 class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
     """The same."""
@@ -31,6 +53,13 @@ class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.fields["oldpassword"].help_text = ""
+
+    def save(self) -> None:
+        """The new one opens the journal from now on."""
+        old, new = self.cleaned_data["oldpassword"], self.cleaned_data["password1"]
+        Book(self.user.pk, settings.SECRET_KEY.encode()).enter(new, former=old)
+        super().save()
+        note(self.user, "changed their password", self.user.username)
 
 
 class Again(ReauthenticateForm):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -18,6 +19,14 @@ def _given(name: str, otherwise: str = "") -> str:
     if file := os.environ.get(f"{name}_FILE"):
         return Path(file).read_text(encoding="utf-8").strip()
     return os.environ.get(name, otherwise)
+
+
+def _hours(name: str, otherwise: int) -> timedelta:
+    """A setting in hours."""
+    given = _given(name, str(otherwise))
+    if not (given.isascii() and given.isdecimal() and 0 < int(given) <= 24 * 366):
+        raise RequestError(f"{name} is {given!r}.", "Give whole hours, from 1 to 8784.")
+    return timedelta(hours=int(given))
 
 
 HERE = Path(__file__).parent
@@ -110,6 +119,7 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {"unlock": "10/5m/user"}  # tries to open a journal, beside allauth's own limits
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SECURE
@@ -130,6 +140,10 @@ STATICFILES_DIRS = [HERE / "static", ("look", Path(render.__file__).parent / "lo
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 
+IDLE, LASTS = _hours("WELLSERVED_IDLE_HOURS", 14 * 24), _hours("WELLSERVED_SESSION_HOURS", 30 * 24)
+IDLE_ADMINISTRATORS = min(IDLE, _hours("WELLSERVED_IDLE_HOURS_ADMINISTRATORS", 12))
+LASTS_ADMINISTRATORS = min(LASTS, _hours("WELLSERVED_SESSION_HOURS_ADMINISTRATORS", 7 * 24))
+SESSION_COOKIE_AGE = int(LASTS.total_seconds())
 _PREFIX = "__Host-" if SECURE else ""
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_PREFIX}session", f"{_PREFIX}csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
@@ -160,7 +174,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"disk": {"()": "wellserved.web.failing.InOneSentence"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["disk"]}},
+    "formatters": {"discreet": {"()": "wellserved.web.logs.Discreet"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["disk"], "formatter": "discreet"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {"waitress.queue": {"level": "ERROR"}},  # a line for each request that waits would fill the disk
 }

@@ -85,7 +85,7 @@ def today(request: HttpRequest) -> HttpResponse:
     said = listed.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     given = {
         "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
-        "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
+        "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "book": book, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
         "recent": book.latest(3) if book.readable else [],
     }  # fmt: skip
     return render(request, "today.html", given)
@@ -100,7 +100,7 @@ def journal(request: HttpRequest) -> HttpResponseBase:
     word = request.GET.get("word", "")
     pages = book.latest(30, _before(request), word if word in WORDS else "") if book.readable else []
     given = {
-        "pages": pages, "words": WORDS, "word": word, "locked": not book.readable, "draft": uuid.uuid4(),
+        "pages": pages, "words": WORDS, "word": word, "locked": not book.readable, "book": book, "draft": uuid.uuid4(),
         "last": pages[-1].entry if len(pages) == 30 else None,
     }  # fmt: skip
     return render(request, "journal.html", given)
@@ -346,6 +346,7 @@ def promises(request: HttpRequest) -> HttpResponse:
         "counts": counts,
         "anew": anew,
         "locked": not book.readable,
+        "book": book,
         "draft": uuid.uuid4(),
     }
     return render(request, "promises.html", given)
@@ -397,6 +398,7 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     now = timezone.now()
     book = Book(person.pk, settings.SECRET_KEY.encode())
+    book.unlock_by_feed(token)
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//wellserved//promises//EN", "CALSCALE:GREGORIAN"]
     for one in ledger(Scope(person), book, now):
         if one.mine and one.state.due:

@@ -16,13 +16,17 @@ from django.utils.translation import gettext as _
 from wellserved import log
 from wellserved.actions import weekly
 from wellserved.actions.judgement import judged
+from wellserved.actions.membership import done_to
 from wellserved.errors import RequestError
+from wellserved.journal import keys
+from wellserved.journal.vault import LockedError
 from wellserved.moments import EARLIEST, LATEST
 from wellserved.render import html, insights
 from wellserved.store.access import note
-from wellserved.store.models import ApiKey, Hook, digest_of, new_token
+from wellserved.store.models import ApiKey, Hook, Person, Role, digest_of, new_token
+from wellserved.web import session
 from wellserved.web.api import SCOPES
-from wellserved.web.door import KEY_COOKIE, book_of, deed, person_of, scope_of
+from wellserved.web.door import book_of, deed, person_of, scope_of
 from wellserved.web.forms import KeyForm, MeForm
 from wellserved.web.shown import drawn
 
@@ -41,7 +45,7 @@ def me(request: HttpRequest) -> HttpResponseBase:
         return redirect("me")
     book = book_of(request)
     given = {
-        "form": form, "person": person, "has": book.has_passphrase, "locked": not book.readable,
+        "form": form, "person": person, "book": book, "locked": not book.readable, "done_to_me": done_to(person),
         "keys": scope.keys(), "hooks": scope.hooks(), "key_form": _key_form(), "looks": scope.looks()[:50], "sorts": Hook.Sort.choices,
     }  # fmt: skip
     return render(request, "me.html", given)
@@ -64,44 +68,90 @@ def judgement(request: HttpRequest) -> HttpResponse:
 
 @deed("own", "POST")
 def passphrase(request: HttpRequest) -> HttpResponseBase:
-    """Set, change or drop the passphrase; a forgotten one cannot be brought back by anybody."""
-    book, new = book_of(request), request.POST.get("passphrase", "")
+    """Set, change or drop the passphrase; only a recovery code that its owner makes after brings back a forgotten one."""
+    book, person, new = book_of(request), person_of(request), request.POST.get("passphrase", "")
     if request.POST.get("do") == "drop":
-        new = ""
+        book.rekey(*_what_opens(request, person))
+        note(person, "dropped the passphrase", "journal")
+        messages.success(request, _("Your journal has no passphrase now."))
     elif len(new) < LEAST:
         raise RequestError(f"A passphrase has at least {LEAST} letters.", "Take four or five words.")
     elif new != request.POST.get("again", ""):
         raise RequestError("The two are not the same.", "Type it twice: a slip would close your journal for good.")
-    book.set_passphrase(new)
-    note(person_of(request), "set a passphrase" if new else "dropped the passphrase", "journal")
-    messages.success(
-        request, _("Your journal now has a passphrase.") if new else _("Your journal has no passphrase now.")
-    )
-    answer = redirect("me")
-    answer.delete_cookie(KEY_COOKIE)
-    return _unlocked(answer, book.key_for(new)) if new else answer
+    else:
+        book.rekey(keys.PASSPHRASE, new)
+        note(person, "set a passphrase", "journal")
+        messages.success(
+            request, _("Your journal now has a passphrase. The recovery code from before opens it no more.")
+        )
+    session.forget_key(request)
+    session.keep_key(request, book)
+    return redirect("me")
 
 
-def _unlocked(answer: HttpResponseBase, key: bytes) -> HttpResponseBase:
-    """The key stays with this browser until it is closed, and nowhere else."""
-    kept = base64.urlsafe_b64encode(key).decode()
-    secure = settings.SESSION_COOKIE_SECURE
-    answer.set_cookie(KEY_COOKIE, kept, httponly=True, samesite="Strict", secure=secure)
-    return answer
+def _what_opens(request: HttpRequest, person: Person) -> tuple[str, str | bytes]:
+    """What is to open a journal without a passphrase: its owner's password, or, where nobody logs in, the workspace's secret."""
+    if person.role == Role.alone:
+        return keys.WORKSPACE, settings.SECRET_KEY.encode()
+    session.slow_down(request, person)
+    password = request.POST.get("password", "")
+    if not person.check_password(password):
+        raise RequestError("That is not your password.", "Type the password with which you sign in.")
+    return keys.PASSWORD, password
 
 
 @deed("own", "POST")
 def unlock(request: HttpRequest) -> HttpResponseBase:
-    """Give the passphrase; the key then stays with this browser until it is closed, and nowhere else."""
-    return _unlocked(redirect("journal"), book_of(request).key_for(request.POST.get("passphrase", "")))
+    """Give passphrase, password or recovery code; the key then stays with this session, and this browser, alone."""
+    book, person, word = book_of(request), person_of(request), request.POST.get("passphrase", "")[:500]
+    session.slow_down(request, person)
+    try:
+        book.unlock(word)
+    except LockedError:
+        if book.readable or book.has_passphrase or not person.check_password(word):
+            raise
+        book.enter(word)  # signed in by a passkey after the password was reset
+    session.keep_key(request, book)
+    return redirect("journal")
 
 
 @deed("own", "POST")
 def lock(request: HttpRequest) -> HttpResponseBase:
     """Forget the key."""
-    answer = redirect("today")
-    answer.delete_cookie(KEY_COOKIE)
-    return answer
+    session.forget_key(request)
+    return redirect("today")
+
+
+@deed("own", "POST")
+def begin_anew(request: HttpRequest) -> HttpResponseBase:
+    """Begin a journal anew where nothing opens the present one; what it holds stays closed, and is kept."""
+    book, person = book_of(request), person_of(request)
+    if book.readable:
+        raise RequestError("Your journal is open.", "Go on writing.")
+    book.begin(*_what_opens(request, person))
+    note(person, "began the journal anew", "journal")
+    session.keep_key(request, book)
+    return redirect("journal")
+
+
+@deed("own", "GET", "POST")
+def recovery(request: HttpRequest) -> HttpResponseBase:
+    """A recovery code, shown once; a new one ends the old."""
+    book = book_of(request)
+    if request.method == "POST":
+        code = book.new_recovery()
+        note(person_of(request), "made a recovery code", "journal")
+        return render(request, "once.html", {"title": _("Your recovery code"), "what": code})
+    return render(request, "recovery.html", {"book": book, "locked": not book.readable})
+
+
+@deed("own", "POST")
+def read_notice(request: HttpRequest) -> HttpResponseBase:
+    """They read that they were given another password; it stays on record."""
+    person = person_of(request)
+    person.reset_at = None
+    person.save(update_fields=["reset_at"])
+    return redirect("me")
 
 
 @deed("own", "POST")
@@ -110,6 +160,7 @@ def new_feed(request: HttpRequest) -> HttpResponseBase:
     person, token = person_of(request), new_token()
     person.feed = digest_of(token)
     person.save(update_fields=["feed"])
+    book_of(request).lock_by_feed(token)
     return render(
         request,
         "once.html",

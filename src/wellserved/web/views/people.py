@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from django.contrib import messages
-from django.contrib.auth import login
+from allauth.account.utils import perform_login
+from django.contrib.auth import logout
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wellserved.actions import membership
 from wellserved.errors import RequestError
-from wellserved.store.access import note
-from wellserved.store.models import Person, Role, Team
+from wellserved.store.models import Person, Team
+from wellserved.web import session
 from wellserved.web.door import OPEN, deed, person_of, scope_of
 from wellserved.web.forms import InviteForm, PasswordForm, PersonForm
+
+RESET_SAYS = gettext_lazy(
+    "They are here already: this gives them another password. Their sessions, keys for programs and calendar address end; "
+    "second factors stay. What they wrote in their journal stays closed until they give their recovery code or their "
+    "former password. They are told."
+)
 
 
 @deed("change_people", "GET", "POST")
@@ -28,10 +34,11 @@ def people(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         named = form.cleaned_data["team"].strip()
         team = Team.objects.get_or_create(name=named)[0] if named else None
-        token = membership.invite(scope.person, form.cleaned_data["username"], form.cleaned_data["role"], team)
-        note(scope.person, "invited", form.cleaned_data["username"])
+        token, here = membership.invite(scope.person, form.cleaned_data["username"], form.cleaned_data["role"], team)
         where = request.build_absolute_uri(f"/invitation/{token}")
-        return render(request, "once.html", {"title": _("Their invitation, for three days"), "what": where})
+        title = _("Their way to another password, for three days") if here else _("Their invitation, for three days")
+        said = RESET_SAYS if here else ""
+        return render(request, "once.html", {"title": title, "what": where, "said": said})
     return render(
         request,
         "people.html",
@@ -46,44 +53,32 @@ def person(request: HttpRequest, id_: int) -> HttpResponseBase:
     row: Person = get_object_or_404(scope.people(), pk=id_)
     form = PersonForm(request.POST or None, instance=row)
     if request.method == "POST" and form.is_valid():
-        if row.pk == scope.person.pk and (
-            not form.cleaned_data["is_active"]
-            or not (form.cleaned_data["is_staff"] or form.cleaned_data["role"] == Role.admin)
-        ):
-            raise RequestError("You would lock yourself out.", "Let another administrator change your access.")
-        saved = form.save()
-        if not saved.is_active:
-            _end_sessions(saved)
-        note(scope.person, f"made {saved.role}{'' if saved.is_active else ', without access'}", saved.username)
+        membership.change_person(scope.person, row)
         return redirect("people")
     return render(request, "form.html", {"form": form, "title": row.called, "back": "people"})
 
 
-def _end_sessions(person: Person) -> None:
-    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
-        if session.get_decoded().get("_auth_user_id") == str(person.pk):
-            session.delete()
-    person.keys.all().delete()
-
-
 @deed(OPEN, "GET", "POST")
 def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
-    """Choose a password and come in; the link works once, for three days."""
+    """Choose a password and come in, past the second factor where there is one; the link works once, for three days."""
     open_ = membership.invitation_of(token)
     if open_ is None:
         raise RequestError("This invitation is used or over.", "Ask for another.")
+    here = membership.invited(open_)
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        password = form.cleaned_data["password"]
         try:
-            validate_password(form.cleaned_data["password"])
+            validate_password(password, here)
         except ValidationError as error:
             raise RequestError(" ".join(error.messages), "Choose another.") from error
-        made = membership.accept(token, form.cleaned_data["password"])
-        note(made, "came in", made.username)
-        login(request, made, backend="allauth.account.auth_backends.AuthenticationBackend")
-        messages.success(request, _("Welcome."))
-        return redirect("today")
-    return render(request, "form.html", {"form": form, "title": open_.username, "back": ""})
+        person = membership.accept(token, password)
+        logout(request)
+        session.remember_password(request, person, password)
+        answer: HttpResponseBase = perform_login(request, person)
+        return answer
+    said = RESET_SAYS if here else ""
+    return render(request, "form.html", {"form": form, "title": open_.username, "back": "", "said": said})
 
 
 @deed("read_audit")

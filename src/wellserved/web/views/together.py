@@ -187,14 +187,16 @@ def customers(request: HttpRequest) -> HttpResponseBase:
             note(scope.person, "added a customer", made.pk)
             return redirect("customer", made.pk)
     named = request.GET.get("q", "")[:100]
-    chosen = scope.customers().select_related("account")
+    chosen = scope.customers()
     if named:
         chosen = chosen.filter(name__icontains=named)
     found = list(chosen[:SHOWN]) if scope.names else []
     failed = _failed(scope, "customer", [one.pk for one in found])
     may_change = may(scope.person, "change_customers")
     merged = scope.merged() if may_change and scope.names else []
-    rows = [(one, failed.get(one.pk, 0)) for one in found]
+    named_by = {one.account_id for one in found if one.account_id}
+    accounts = dict(scope.accounts().filter(pk__in=named_by).values_list("pk", "name"))  # those that they can see
+    rows = [(one, accounts.get(one.account_id or 0, ""), failed.get(one.pk, 0)) for one in found]
     given = {"rows": rows, "form": form, "q": named, "may_change": may_change, "merged": merged, "reasons": REASONS}
     return render(request, "customers.html", given)
 

@@ -1,0 +1,107 @@
+"""What opens a journal: secrets of its owner that nobody who gives them another password has.
+
+A journal is written in volumes, each under one key. The present volume takes what is written. A new one is begun where
+the present cannot be opened any more by whoever may log in; the earlier ones stay closed until their owner opens them.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.auth.hashers import check_password, identify_hasher
+from django.db import transaction
+
+from wellserved.journal import vault
+from wellserved.journal.models import Keyring
+
+WORKSPACE, PASSWORD, PASSPHRASE, RECOVERY, FEED = "workspace", "password", "passphrase", "recovery", "feed"
+CHOSEN: Final = (PASSWORD, PASSPHRASE)  # by people, so that guessing has to cost
+NOBODY: Final = "!"  # proof of a person who had no password: nobody can give it
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A part of a journal under one key, and what opens it."""
+
+    number: int
+    public: str  # base64
+    locks: dict[str, Any]  # kind -> how the key is locked
+    proof: str  # hash of the password that a reset replaced before it locked the key
+
+    def key_for(self, word: str, secret: bytes) -> bytes | None:
+        """The key, where `word` is a recovery code, passphrase or password that opens it; else None."""
+        for kind, said in ((RECOVERY, tidy(word)), (PASSPHRASE, word), (PASSWORD, word)):
+            if kind in self.locks and (key := vault.unlock(kind, self.locks[kind], said.encode())):
+                return key
+        if WORKSPACE in self.locks and _proves(word, self.proof):
+            return vault.unlock(WORKSPACE, self.locks[WORKSPACE], secret)
+        return None
+
+
+def _proves(word: str, proof: str) -> bool:
+    try:
+        identify_hasher(proof)
+    except ValueError:
+        return False
+    return check_password(word, proof)
+
+
+def present(ring: Keyring) -> Volume:
+    """The volume that is written to."""
+    return Volume(ring.volume, base64.b64encode(bytes(ring.public)).decode(), ring.locks, ring.proof)
+
+
+def former(ring: Keyring) -> list[Volume]:
+    """Those that are closed."""
+    return [Volume(**one) for one in ring.former]
+
+
+def locked_by(kind: str, key: bytes, word: str | bytes) -> dict[str, Any]:
+    """A key, locked by one secret."""
+    said = word.encode() if isinstance(word, str) else word
+    return vault.lock(kind, key, said, vault.COST if kind in CHOSEN else 0)
+
+
+def ring_of(owner: int, secret: bytes) -> Keyring:
+    """Somebody's keyring; a new one is locked by the workspace's secret until its owner logs in."""
+    ring = Keyring.objects.filter(owner=owner).first()
+    if ring is None:
+        key = vault.new_key()
+        kept = {"public": vault.public_of(key), "locks": {WORKSPACE: locked_by(WORKSPACE, key, secret)}}
+        ring = Keyring.objects.get_or_create(owner=owner, defaults=kept)[0]
+    return ring
+
+
+def by_workspace(ring: Keyring, secret: bytes) -> bytes | None:
+    """The key of whoever never logged in since there are locks of their own, unless their password was reset."""
+    locked = ring.locks.get(WORKSPACE)
+    return vault.unlock(WORKSPACE, locked, secret) if locked and not ring.proof else None
+
+
+def close(owner: int, password: str) -> None:
+    """Their password is about to be replaced: what only the workspace's secret locks opens to none but the old one.
+
+    `password`: its hash. What their password, passphrase or recovery code locks is closed to others as it is.
+    """
+    with transaction.atomic("journal"):
+        ring = Keyring.objects.select_for_update().filter(owner=owner).first()
+        if ring is None:
+            return
+        ring.locks.pop(FEED, None)
+        if WORKSPACE in ring.locks and not ring.proof:
+            ring.proof = password or NOBODY
+        ring.save(update_fields=["locks", "proof"])
+
+
+def new_code() -> str:
+    """A recovery code: 128 random bits in groups that can be written down."""
+    code = base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=")
+    return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
+
+
+def tidy(code: str) -> str:
+    """A recovery code however it was typed."""
+    return "".join(filter(str.isalnum, code.upper())).translate(str.maketrans("018", "OIB"))
