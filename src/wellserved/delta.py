@@ -21,6 +21,9 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 from pyroaring import BitMap64
 
+from wellserved.damage import READ_ALL
+from wellserved.errors import DamageError
+
 Rows = npt.NDArray[np.int64]  # places of rows in a file, from 0, in order
 NONE: Rows = np.array([], dtype=np.int64)
 _MAGIC = struct.pack("<i", 1681511377)
@@ -43,8 +46,11 @@ def noted(folder: Path, version: int) -> dict[str, str]:
         entry = _named(folder, version).read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
-    told = [action["commitInfo"] for action in map(json.loads, entry.splitlines()) if "commitInfo" in action]
-    return {name: value for name, value in told[0].items() if isinstance(value, str)} if told else {}
+    try:
+        told = [action["commitInfo"] for action in map(json.loads, entry.splitlines()) if "commitInfo" in action]
+        return {name: value for name, value in told[0].items() if isinstance(value, str)}
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        raise DamageError(f"{_named(folder, version)} is cut or damaged: {error}.", READ_ALL) from error
 
 
 def struck(folder: Path, facts: Mapping[str, str]) -> dict[str, Rows]:

@@ -29,9 +29,10 @@ from deltalake import (
     write_deltalake,
 )
 
-from wellserved import delta
+from wellserved import delta, digests
+from wellserved.damage import READ_ALL, as_damage
 from wellserved.engine import duckdb as engine
-from wellserved.errors import RequestError
+from wellserved.errors import DamageError, RequestError
 from wellserved.moments import MOMENT_COLUMNS
 from wellserved.workspace import Workspace
 
@@ -147,7 +148,11 @@ def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     try:
         table = DeltaTable(delta.address(folder), version=version)
     except Exception as error:
-        raise RequestError(f"There is no version {version} of {folder.name}.", "See `wellserved log`.") from error
+        if version is None or (known := as_damage(error)) is None:
+            raise
+        raise RequestError(
+            f"There is no version {version} of {folder.name}: {known.what}", "See `wellserved log`."
+        ) from error
     facts = delta.noted(folder, table.version())
     return Snapshot(table.version(), _files(table, folder), facts, folder)
 
@@ -187,6 +192,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     `unique`: no two rows of the batch can have one identity.
     """
     before = snapshot(workspace.log)
+    whole(workspace, before)
     months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
     view(db, "existing", of_months(before.files, months))
     (given,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
@@ -209,6 +215,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
             post_commithook_properties=_KEPT,
         )
         version = DeltaTable(delta.address(workspace.log)).version()
+        _record(workspace, before.version, version)
     return Appended(version, new, given - new, corrections)
 
 
@@ -229,7 +236,27 @@ def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
         writer_properties=KEPT_SMALL,
         post_commithook_properties=_KEPT,
     )
-    return snapshot(workspace.log)
+    after = snapshot(workspace.log)
+    _record(workspace, now.version, after.version)
+    return after
+
+
+def _record(workspace: Workspace, before: int, after: int) -> None:
+    """Keep the digests of what the versions after one, up to another, wrote."""
+    told = [workspace.log / "_delta_log" / f"{version:020d}.json" for version in range(before + 1, after + 1)]
+    digests.record(workspace.log, [*told, *(workspace.log / path for entry in told for path in _added(entry))])
+
+
+def whole(workspace: Workspace, now: Snapshot) -> None:
+    """Raise where the log ends before a version that is known to have been written."""
+    told = [int(Path(file).name[:20]) for file in digests.recorded(workspace.log) if file.startswith("_delta_log/")]
+    if (last := max(told, default=-1)) > now.version:
+        raise ended(now.version, last)
+
+
+def ended(now: int, last: int) -> DamageError:
+    """The log has lost its last versions."""
+    return DamageError(f"The log ends at version {now}, and version {last} was written: what came last is gone.", READ_ALL)
 
 
 def _fresh(batch: str, unique: bool) -> str:
@@ -270,11 +297,22 @@ def keep_receipt(workspace: Workspace, receipt: Receipt) -> Path:
     return target
 
 
+def _receipt(file: Path) -> Receipt:
+    """A receipt as it was written."""
+    try:
+        return Receipt(**json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, AssertionError) as error:
+        raise DamageError(
+            f"The receipt {file} is damaged: {error}.",
+            "Import its file again: nothing is doubled, and the receipt is written anew.",
+        ) from error
+
+
 def receipts(workspace: Workspace, source: str | None = None) -> list[Receipt]:
     """What was imported, oldest first; of one source if named."""
     found = []
     for file in workspace.imports.glob("*/receipt.json"):
-        found.append(Receipt(**json.loads(file.read_text(encoding="utf-8"))))
+        found.append(_receipt(file))
     return sorted((one for one in found if source in (None, one.source)), key=lambda one: one.recorded_at)
 
 
@@ -285,7 +323,8 @@ def stored(workspace: Workspace) -> tuple[int, list[Path]]:
     told = [file for file in entries if file.name[:20].isdecimal() and int(file.name[:20]) <= now.version]
     named = {workspace.log.absolute() / path for entry in told if entry.suffix == ".json" for path in _added(entry)}
     earlier = {file for file in named if file.exists()}  # a backup of long ago may have brought its own version's alone
-    return now.version, sorted(told) + sorted(earlier | set(map(Path, now.files)))
+    sums = [file for file in [workspace.log / digests.NAME] if file.exists()]
+    return now.version, sums + sorted(told) + sorted(earlier | set(map(Path, now.files)))
 
 
 def _added(entry: Path) -> list[str]:

@@ -125,6 +125,7 @@ class Months:
             column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
             write_statistics=[name for name in schema.names if name in _SOUGHT],
             write_batch_size=1 << 16,
+            write_page_checksum=True,  # so that `verify` sees a flipped bit
             store_schema=False,  # dictionaries are how it is written, not what it holds
         )
         self._writers[month] = path, writer

@@ -14,6 +14,7 @@ backups/    copies
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import tomllib
@@ -25,10 +26,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
-from wellserved.errors import WorkspaceError
+from wellserved.errors import DamageError, WorkspaceError
 from wellserved.moments import check_zone
 
 FORMAT = 1
+_BRING_SECRET = (
+    "Bring back files/keys/secret of a backup, to its place: without it, journals without a passphrase stay closed, and "
+    "everybody has to log in again."
+)
 
 
 @dataclass(frozen=True)
@@ -54,18 +59,39 @@ class Workspace:
     def calendars(self) -> Path:
         return self.folder / "calendars.toml"
 
+    def make_folders(self) -> None:
+        """The folders of what was said about people, which only the owner can look into."""
+        for folder in (self.log, self.cases, self.imports):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
     def secret(self) -> str:
-        """The workspace's own secret, made once; only the owner of the folder can read it."""
+        """The workspace's own secret, made once; only the owner of the folder can read it.
+
+        Where it is gone from a workspace that had one, it is not made anew: journals would stay closed for ever.
+        """
         file = self.folder / "keys" / "secret"
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        try:
-            with open(file, "x", encoding="ascii", opener=owner_only) as made:
-                made.write(secrets.token_hex(32))
-                made.flush()
-                os.fsync(made.fileno())
-        except FileExistsError:
-            pass
-        return file.read_text(encoding="ascii").strip()
+        if not file.exists():
+            with _locked(self.folder):
+                self._make_secret(file)
+        text = file.read_text(encoding="ascii", errors="replace").strip()
+        if not re.fullmatch(r"[!-~]{32,}", text):
+            raise DamageError(f"{file} is empty or cut.", _BRING_SECRET)
+        return text
+
+    def _make_secret(self, file: Path) -> None:
+        journal = self.folder / "journal.sqlite3"
+        if file.exists():  # by somebody else, meanwhile
+            return
+        if file.parent.exists() or (journal.exists() and journal.stat().st_size):
+            raise DamageError(f"{file} is gone.", _BRING_SECRET)
+        draft = file.parent.with_name("keys.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        with open(draft / file.name, "x", encoding="ascii", opener=owner_only) as made:
+            made.write(secrets.token_hex(32))
+            made.flush()
+            os.fsync(made.fileno())
+        draft.replace(file.parent)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -74,22 +100,31 @@ class Workspace:
         Readers never wait: they see the last version that was committed. A killed process gives the
         lock back by itself, and what it left in tmp/ is removed by the next writer.
         """
-        lock = FileLock(self.folder / ".lock", timeout=600)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise WorkspaceError(
-                "Another import has been writing to this workspace for ten minutes.",
-                "Wait for it, or stop it, and run this again.",
-            ) from error
         scratch = self.folder / "tmp"
-        try:
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir(parents=True)
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-            lock.release()
+        with _locked(self.folder):
+            try:
+                shutil.rmtree(scratch, ignore_errors=True)
+                scratch.mkdir(mode=0o700)
+                yield scratch
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a workspace's only write lock."""
+    lock = FileLock(folder / ".lock", timeout=600)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise WorkspaceError(
+            "Another import has been writing to this workspace for ten minutes.",
+            "Wait for it, or stop it, and run this again.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def owner_only(path: str, flags: int) -> int:
@@ -110,13 +145,14 @@ def create_workspace(folder: Path, zone: str = "UTC") -> Workspace:
         raise WorkspaceError(
             f"A workspace cannot stand in a folder with {' or '.join(odd)} in its name.", "Choose another with --home."
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    settings = folder / "workspace.toml"
-    draft = folder / "workspace.toml.new"
-    draft.write_text(f'format = {FORMAT}\nzone = "{zone}"\n', encoding="utf-8")
-    draft.replace(settings)
-    (folder / "imports").mkdir(exist_ok=True)
-    return Workspace(folder, zone)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    workspace = Workspace(folder, zone)
+    with _locked(folder):
+        draft = folder / "workspace.toml.new"
+        draft.write_text(f'format = {FORMAT}\nzone = "{zone}"\n', encoding="utf-8")
+        workspace.make_folders()
+        draft.replace(folder / "workspace.toml")
+    return workspace
 
 
 def open_workspace(folder: Path) -> Workspace:
@@ -129,10 +165,11 @@ def open_workspace(folder: Path) -> Workspace:
         )
     try:
         read = tomllib.loads(settings.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WorkspaceError(
-            f"{settings} cannot be read: {error}.", 'Write it again as: format = 1, zone = "UTC".'
+        number, zone = int(read["format"]), str(read["zone"])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DamageError(
+            f"{settings} is damaged: {error}.", 'Write it again, with your own zone: format = 1, zone = "Europe/Berlin".'
         ) from error
-    if int(read.get("format", FORMAT)) > FORMAT:
+    if number > FORMAT:
         raise WorkspaceError("This workspace was written by a newer wellserved.", "Update wellserved and try again.")
-    return Workspace(folder, check_zone(str(read.get("zone", "UTC"))))
+    return Workspace(folder, check_zone(zone))

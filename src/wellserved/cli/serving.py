@@ -27,7 +27,16 @@ app.add_typer(user, name="user")
 
 
 def ready(home: Path | None, make: bool = False) -> Workspace:
-    """The workspace with its databases at hand; `make`: where there is none, one is made in the computer's zone."""
+    """The workspace with its databases up to date; `make`: where there is none, one is made in the computer's zone."""
+    workspace = connected(home, make)
+    from wellserved.actions import setup
+
+    setup.prepare(workspace)
+    return workspace
+
+
+def connected(home: Path | None, make: bool = False) -> Workspace:
+    """The workspace with its databases at hand, as they are."""
     folder = home or default_folder()
     if make and not (folder / "workspace.toml").exists():
         create_workspace(folder, _zone_here())
@@ -37,9 +46,6 @@ def ready(home: Path | None, make: bool = False) -> Workspace:
     import django
 
     django.setup()
-    from wellserved.actions import setup
-
-    setup.prepare(workspace)
     return workspace
 
 
@@ -252,9 +258,9 @@ def restore(
     """Bring a backup into an empty workspace, on SQLite or PostgreSQL, and compare every table with what was saved."""
     folder = home or default_folder()
     if not (folder / "keys" / "secret").exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _bring_secret(file, folder)
-    workspace = ready(home, make=True)
+    workspace = connected(home)
     from wellserved.actions import backups
 
     with progress() as told:

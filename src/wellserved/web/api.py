@@ -26,7 +26,8 @@ from pydantic import AwareDatetime, ConfigDict
 from wellserved import __version__
 from wellserved.actions import looking, sharing
 from wellserved.actions.writing import captured, happened
-from wellserved.errors import WellservedError
+from wellserved.damage import as_damage
+from wellserved.errors import DamageError, WellservedError
 from wellserved.journal.book import Book, facts_of
 from wellserved.measure import MEASURES, Question
 from wellserved.moments import EARLIEST, LATEST, Every
@@ -179,6 +180,18 @@ _ONCE: Final = {
 @api.exception_handler(WellservedError)
 def _refused(request: HttpRequest, error: WellservedError) -> HttpResponse:
     return api.create_response(request, {"detail": error.what, "do": error.do}, status=422)
+
+
+@api.exception_handler(Exception)
+def _unwell(request: HttpRequest, error: Exception) -> HttpResponse:
+    if (damage := as_damage(error)) is None:
+        raise error
+    return api.create_response(request, {"detail": damage.what, "do": damage.do}, status=503)
+
+
+@api.exception_handler(DamageError)
+def _damaged(request: HttpRequest, error: DamageError) -> HttpResponse:
+    return _unwell(request, error)
 
 
 @api.exception_handler(Http404)

@@ -14,7 +14,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from wellserved.actions.membership import alone, person_alone
-from wellserved.errors import WellservedError
+from wellserved.damage import as_damage
+from wellserved.errors import DamageError, WellservedError
 from wellserved.journal.book import Book
 from wellserved.journal.vault import LockedError
 from wellserved.store.access import Scope, may
@@ -74,7 +75,12 @@ class Door:
         if request.resolver_match and "api" in request.resolver_match.namespaces:
             return None  # it asks for a key, and knows its scopes
         named, methods = deed_of(request, view)
-        person = self._person(request)
+        try:
+            person = self._person(request)
+        except Exception as error:
+            if (damage := as_damage(error)) is None:
+                raise
+            return unwell(damage)
         if person is not None:
             request.user = person
             request.scope = Scope(person)  # type: ignore[attr-defined]
@@ -100,9 +106,16 @@ class Door:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """A mistake says what to do."""
+        if (damage := as_damage(error)) is not None:
+            return unwell(damage)
         if not isinstance(error, WellservedError):
             return None
         return render(request, "mistake.html", {"error": error, "locked": isinstance(error, LockedError)}, status=422)
+
+
+def unwell(damage: DamageError) -> HttpResponse:
+    """What holds the data cannot be read or written: said without asking it for anything more."""
+    return HttpResponse(f"{damage.what}\n{damage.do}\n", status=503, content_type="text/plain; charset=utf-8")
 
 
 def scope_of(request: HttpRequest) -> Scope:
