@@ -22,15 +22,41 @@ def digest_of(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def record(folder: Path, files: Iterable[Path]) -> None:
-    """Add the digests of files in the folder, on disk before anybody is told."""
+def record(folder: Path, files: Iterable[Path], prune: bool = False) -> None:
+    """Add the digests of files in the folder, on disk before anybody is told; `prune`: forget those of files that are gone."""
     lines = [f"{digest_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
     target = folder / NAME
-    cut = target.exists() and target.stat().st_size > 0 and target.read_bytes()[-1:] != b"\n"
-    with target.open("a", encoding="utf-8", newline="\n") as sums:
-        sums.write("\n" * cut + "".join(lines))
+    if prune:
+        known = recorded(folder)
+        old = [f"{digest}  {name}\n" for name, digest in known.items() if (folder / name).exists()]
+        draft = folder / f"{NAME}.new"
+        _write(draft, "w", "".join([*old, *lines]))
+        draft.replace(target)
+        return
+    cut = target.exists() and not _tail(target, 1).endswith("\n")
+    _write(target, "a", "\n" * cut + "".join(lines))
+
+
+def _write(file: Path, mode: str, text: str) -> None:
+    with file.open(mode, encoding="utf-8", newline="\n") as sums:
+        sums.write(text)
         sums.flush()
         os.fsync(sums.fileno())
+
+
+def _tail(file: Path, size: int) -> str:
+    with file.open("rb") as opened:
+        opened.seek(max(0, file.stat().st_size - size))
+        return opened.read().decode("utf-8", "replace")
+
+
+def last_named(folder: Path, pattern: str) -> str:
+    """What a group of the pattern matched last, near the end of the record; empty: nothing."""
+    try:
+        found = re.findall(pattern, _tail(folder / NAME, 4_096))
+    except FileNotFoundError:
+        return ""
+    return str(found[-1]) if found else ""
 
 
 def recorded(folder: Path) -> dict[str, str]:

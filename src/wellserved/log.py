@@ -244,19 +244,19 @@ def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
 def _record(workspace: Workspace, before: int, after: int) -> None:
     """Keep the digests of what the versions after one, up to another, wrote."""
     told = [workspace.log / "_delta_log" / f"{version:020d}.json" for version in range(before + 1, after + 1)]
-    digests.record(workspace.log, [*told, *(workspace.log / path for entry in told for path in _added(entry))])
+    digests.record(workspace.log, [*(workspace.log / path for entry in told for path in _added(entry)), *told])
 
 
 def whole(workspace: Workspace, now: Snapshot) -> None:
     """Raise where the log ends before a version that is known to have been written."""
-    told = [int(Path(file).name[:20]) for file in digests.recorded(workspace.log) if file.startswith("_delta_log/")]
-    if (last := max(told, default=-1)) > now.version:
+    if (last := int(digests.last_named(workspace.log, r"_delta_log/(\d{20})\.json") or -1)) > now.version:
         raise ended(now.version, last)
 
 
 def ended(now: int, last: int) -> DamageError:
     """The log has lost its last versions."""
-    return DamageError(f"The log ends at version {now}, and version {last} was written: what came last is gone.", READ_ALL)
+    ends = f"ends at version {now}" if now >= 0 else "is empty"
+    return DamageError(f"The log {ends}, and version {last} was written: what came last is gone.", READ_ALL)
 
 
 def _fresh(batch: str, unique: bool) -> str:
@@ -297,7 +297,7 @@ def keep_receipt(workspace: Workspace, receipt: Receipt) -> Path:
     return target
 
 
-def _receipt(file: Path) -> Receipt:
+def read_receipt(file: Path) -> Receipt:
     """A receipt as it was written."""
     try:
         return Receipt(**json.loads(file.read_text(encoding="utf-8")))
@@ -312,7 +312,7 @@ def receipts(workspace: Workspace, source: str | None = None) -> list[Receipt]:
     """What was imported, oldest first; of one source if named."""
     found = []
     for file in workspace.imports.glob("*/receipt.json"):
-        found.append(_receipt(file))
+        found.append(read_receipt(file))
     return sorted((one for one in found if source in (None, one.source)), key=lambda one: one.recorded_at)
 
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
-from wellserved import delta
+from wellserved import delta, digests
 
 GROUP = 120_000  # rows of a month that are written, and read, together
 HELD = 5 * GROUP  # rows of all months that wait for more of theirs; half a kilobyte of memory each
@@ -143,6 +143,7 @@ class Months:
         for _, writer in self._writers.values():
             writer.close()
         added = [self._added(month, path) for month, (path, _) in self._writers.items()]
+        digests.record(self._folder, (self._folder / path for path, _ in self._writers.values()), prune=True)
         properties = CommitProperties(custom_metadata=dict(noted))
         self._committed = True  # from here on somebody may see them, whatever fails afterwards
         uri = delta.address(self._folder)
