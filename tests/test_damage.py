@@ -147,7 +147,9 @@ def said(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> tuple[i
 def test_nothing_is_wrong_with_what_is_sound(sound: Workspace) -> None:
     assert wrong(sound, False) == wrong(sound, True) == ""
     assert len(digests.recorded(sound.log)) == len(log.snapshot(sound.log).files) + 2  # and both entries
-    assert set(map(Path, log.snapshot(sound.cases).files)) <= {sound.cases.absolute() / one for one in digests.recorded(sound.cases)}
+    assert set(map(Path, log.snapshot(sound.cases).files)) <= {
+        sound.cases.absolute() / one for one in digests.recorded(sound.cases)
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -218,6 +220,15 @@ def test_nothing_is_appended_to_a_log_that_lost_its_end(sound: Workspace, tmp_pa
     assert not (workspace.log / ENTRY.format(1)).exists()
 
 
+def test_what_a_kill_left_without_a_digest_gets_one_with_the_next_import(sound: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace(shutil.copytree(sound.folder, tmp_path / "home"), "UTC")
+    record = workspace.log / digests.NAME
+    record.write_text("".join(record.read_text().splitlines(keepends=True)[:3]))  # two files and the entry of version 0
+    (tmp_path / "new.csv").write_text("id,opened,due,closed,team,words\nnew,2026-11-02 09:00,,,A,x\n")
+    import_file(workspace, tmp_path / "new.csv", parse_mapping(TICKETS, "tickets"), now=NOW)
+    assert len(digests.recorded(workspace.log)) == len(log.snapshot(workspace.log).files) + 3
+
+
 def test_files_from_before_digests_are_read_and_counted(sound: Workspace, tmp_path: Path) -> None:
     workspace = Workspace(shutil.copytree(sound.folder, tmp_path / "home"), "UTC")
     (workspace.log / digests.NAME).unlink()
@@ -234,7 +245,9 @@ def test_a_record_that_was_cut_short_goes_on(tmp_path: Path) -> None:
     record.write_text(record.read_text()[:-20])
     digests.record(tmp_path, [tmp_path / "c"])
     assert set(digests.recorded(tmp_path)) == {"a", "c"}
-    assert digests.recorded(tmp_path)["a"] == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"  # of "a"
+    assert (
+        digests.recorded(tmp_path)["a"] == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+    )  # of "a"
     (tmp_path / "a").unlink()
     digests.record(tmp_path, [], prune=True)
     assert set(digests.recorded(tmp_path)) == {"c"}

@@ -115,7 +115,9 @@ def _entries(folder: Path, wrong: list[str]) -> Entries:
             if not read[version]:
                 raise ValueError("it is empty")
         except (OSError, ValueError, TypeError) as error:
-            wrong.append(_said(f"The entry of version {version} ({folder.name}/_delta_log/{file.name}) is damaged", error))
+            wrong.append(
+                _said(f"The entry of version {version} ({folder.name}/_delta_log/{file.name}) is damaged", error)
+            )
     first = max(points, default=-1) + 1 if 0 not in files else 0
     if gone := sorted(set(range(min(first, *files), max(files) + 1)) - set(files)) if files else []:
         wrong.append(f"{folder.name}/_delta_log has no entry of version {', '.join(map(str, gone))}.")

@@ -242,14 +242,20 @@ def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
 
 
 def _record(workspace: Workspace, before: int, after: int) -> None:
-    """Keep the digests of what the versions after one, up to another, wrote."""
-    told = [workspace.log / "_delta_log" / f"{version:020d}.json" for version in range(before + 1, after + 1)]
+    """Keep the digests of what the versions after one, up to another, wrote; and of those that a kill left without."""
+    first = _recorded(workspace, before) + 1
+    told = [workspace.log / "_delta_log" / f"{version:020d}.json" for version in range(first, after + 1)]
     digests.record(workspace.log, [*(workspace.log / path for entry in told for path in _added(entry)), *told])
+
+
+def _recorded(workspace: Workspace, otherwise: int) -> int:
+    """The last version whose digests are kept."""
+    return int(digests.last_named(workspace.log, r"_delta_log/(\d{20})\.json") or otherwise)
 
 
 def whole(workspace: Workspace, now: Snapshot) -> None:
     """Raise where the log ends before a version that is known to have been written."""
-    if (last := int(digests.last_named(workspace.log, r"_delta_log/(\d{20})\.json") or -1)) > now.version:
+    if (last := _recorded(workspace, -1)) > now.version:
         raise ended(now.version, last)
 
 

@@ -8,7 +8,7 @@ workspace.toml
 calendars.toml   opening hours, if there are any
 store.sqlite3, journal.sqlite3   what a team keeps together, and the private journals (served with `wellserved serve`)
 keys/       the workspace's secret
-backups/    copies
+backups/    copies; before-VERSION.zip is what was there before that version changed the tables
 """
 
 from __future__ import annotations
@@ -168,7 +168,8 @@ def open_workspace(folder: Path) -> Workspace:
         number, zone = int(read["format"]), str(read["zone"])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise DamageError(
-            f"{settings} is damaged: {error}.", 'Write it again, with your own zone: format = 1, zone = "Europe/Berlin".'
+            f"{settings} is damaged: {error}.",
+            'Write it again, with your own zone: format = 1, zone = "Europe/Berlin".',
         ) from error
     if number > FORMAT:
         raise WorkspaceError("This workspace was written by a newer wellserved.", "Update wellserved and try again.")

@@ -133,19 +133,25 @@ def _things(people: dict, membership) -> None:
     EmailAddress.objects.create(user=people["kim"], email="kim@example.com", primary=True, verified=True)
     Authenticator.objects.create(user=people["ada"], type="recovery_codes", data={"seed": "s", "used_mask": 1})
     membership.invite(people["kim"], "new", "member", people["kim"].team)
-    of.ApiKey.objects.create(owner=people["lee"], name="script", prefix="ws_1", digest="d" * 64, scopes="write", expires=AT)
+    of.ApiKey.objects.create(
+        owner=people["lee"], name="script", prefix="ws_1", digest="d" * 64, scopes="write", expires=AT
+    )
     of.Hook.objects.create(owner=people["lee"], sort="standard", secret="c2VjcmV0")
     of.Look.objects.create(viewer=people["kim"], subject="person-lee", what="time_to_resolution")
     of.Event.objects.create(actor="kim", deed="invited", object="new")
     of.Sent.objects.create(owner=people["lee"], key="k", digest="d", answer={"ids": []})
     due = (AT + timedelta(days=1)).isoformat()
-    asked = sharing.share(people["lee"], {"word": "promise", "text": "contract draft", "customer": "Acme", "due": due}, AT)
+    asked = sharing.share(
+        people["lee"], {"word": "promise", "text": "contract draft", "customer": "Acme", "due": due}, AT
+    )
     sharing.share(people["lee"], {"word": "kept"}, AT + timedelta(hours=3), thread=asked.thread)
     sharing.share(people["lee"], {"word": "promise", "text": "runs still", "due": due}, AT, "lead")
     failure = {"word": "missed", "text": "wrong invoice", "customer": "ACME Ltd", "cause": "handover", "severity": "major",
                "hours": 2.5, "amount": 99.95, "currency": "EUR", "people": ["kim"]}  # fmt: skip
     sharing.share(people["lee"], failure, AT, "quality")
-    sharing.share(people["mo"], {"word": "gap", "expected": 5, "score": 3, "scale": "csat5", "customer": "Facilities"}, AT)
+    sharing.share(
+        people["mo"], {"word": "gap", "expected": 5, "score": 3, "scale": "csat5", "customer": "Facilities"}, AT
+    )
     sharing.withdraw(sharing.share(people["mo"], {"word": "complaint", "text": "taken back"}, AT))
 
 

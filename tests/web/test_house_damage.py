@@ -12,12 +12,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from tests.forked import Commands
 from tests.released.make import ROWS, TICKETS
 from tests.web.conftest import House
+from tests.web.test_api import key
 from wellserved.actions import health
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
@@ -77,8 +77,8 @@ KINDS: dict[str, tuple[Callable[[Path], object], tuple[str, ...], bool]] = {
         lambda home: overwrite(home / "journal.sqlite3", 4096, 1 << 20), ("journal database", BACK), False,
     ),
     "a cut store": (lambda home: os.truncate(home / "store.sqlite3", 40_000), ("default database", BACK), False),
-    "an empty journal": (lambda home: os.truncate(home / "journal.sqlite3", 0), ("journal database is empty", BACK), False),
-    "a store that is gone": (lambda home: (home / "store.sqlite3").unlink(), ("default database is empty", BACK), False),
+    "an empty journal": (lambda home: os.truncate(home / "journal.sqlite3", 0), ("journal database is empty, and the other one is not", BACK), False),
+    "a store that is gone": (lambda home: (home / "store.sqlite3").unlink(), ("default database is empty, and the other one is not", BACK), False),
     "garbled settings": (lambda home: (home / "workspace.toml").write_text("zone = "), ("workspace.toml is damaged",), False),
     "cut settings": (lambda home: (home / "workspace.toml").write_text("format = 1\n"), ("workspace.toml is damaged",), False),
     "a secret that is gone": (lambda home: (home / "keys/secret").unlink(), ("secret is gone", "files/keys/secret"), False),
@@ -126,6 +126,14 @@ def test_a_damaged_backup_is_seen_before_it_is_needed(sound: Path, commands: Com
     assert (code, said) == (0, "")  # nothing of it was kept
 
 
+def test_check_makes_no_databases_where_nobody_needed_them(commands: Commands, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    commands.run(home, "init")
+    assert commands.run(home, "check") == (0, "All is well.\n")
+    assert commands.run(home, "verify")[0] == 0
+    assert not list(home.glob("*.sqlite3"))
+
+
 def test_files_that_others_can_read_are_named_with_the_way_to_close_them(
     sound: Path, commands: Commands, tmp_path: Path
 ) -> None:
@@ -143,26 +151,28 @@ def test_files_that_others_can_read_are_named_with_the_way_to_close_them(
     assert f"chmod 700 {home / 'log'}; chmod 600 {home / 'store.sqlite3'}" in said
 
 
+@pytest.mark.django_db(databases=["default", "journal"])
 def test_a_log_that_ends_before_what_was_shared_is_said(staff: House, place: Workspace) -> None:
-    row = Shared(author=staff.kim, begun_by=staff.kim, word="asked", at=timezone.now(), log_version=1_000_000, pending=False)
+    row = Shared(
+        author=staff.kim, begun_by=staff.kim, word="asked", at=timezone.now(), log_version=1_000_000, pending=False
+    )
     row.thread = row.id
     row.save()
     (one,) = [str(one) for one in health.databases(place, False, lambda *_: None) if "log" in one.what]
     assert "and version 1000000 was written" in one
 
 
-def test_the_pages_say_that_a_database_is_damaged(staff: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_and_the_api_say_that_a_database_is_damaged(staff: House, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise sqlite3.DatabaseError("database disk image is malformed")
 
-    client = Client(raise_request_exception=False)
-    monkeypatch.setattr("wellserved.web.door.alone", broken)
-    for path in ("/", "/api/v1/measures"):
+    client = key(staff.lead)
+    for asked, path in (("door.alone", "/"), ("api.asked", "/api/v1/measures/asked")):
+        monkeypatch.setattr(f"wellserved.web.{asked}", broken)
         answer = client.get(path)
-        if path == "/":
-            assert answer.status_code == 503
-            assert "database disk image is malformed" in answer.content.decode()
-            assert "wellserved verify" in answer.content.decode()
+        assert answer.status_code == 503
+        assert "database disk image is malformed" in answer.content.decode()
+        assert "wellserved verify" in answer.content.decode()
 
 
 @pytest.mark.parametrize("round_", range(int(os.environ.get("WELLSERVED_STARTS", "10"))))
@@ -174,6 +184,10 @@ def test_processes_that_start_at_once_where_nothing_is_do_not_collide(
     answers = commands.start(home, ("log", "note: first"), "", 4)
     assert [code for code, _ in answers] == [0] * 4, answers
     assert all(said.startswith("Saved, for your eyes only.") for _, said in answers)
-    for name, question, many in (("journal", "journal_entry", 4), ("journal", "journal_keyring", 1), ("store", "store_person", 1)):
+    for name, question, many in (
+        ("journal", "journal_entry", 4),
+        ("journal", "journal_keyring", 1),
+        ("store", "store_person", 1),
+    ):
         with closing(sqlite3.connect(home / f"{name}.sqlite3")) as db:
             assert db.execute(f"SELECT count(*) FROM {question}").fetchone() == (many,)

@@ -81,9 +81,7 @@ def backup(workspace: Workspace, target: Path, told: Callable[[str, int, int], N
     return facts
 
 
-def _pack_rows(
-    zipped: zipfile.ZipFile, told: Callable[[str, int, int], None]
-) -> tuple[dict[str, int], dict[str, str]]:
+def _pack_rows(zipped: zipfile.ZipFile, told: Callable[[str, int, int], None]) -> tuple[dict[str, int], dict[str, str]]:
     """Write every table's rows, a member each; how many there are, and their digests, by table."""
     counts: dict[str, int] = {}
     digests: dict[str, str] = {}
@@ -169,7 +167,9 @@ def check(source: Path) -> None:
 
 def _members(zipped: zipfile.ZipFile) -> dict[str, str]:
     """Table -> its member of a backup."""
-    return {name.partition("/")[2].removesuffix(".jsonl"): name for name in zipped.namelist() if name.endswith(".jsonl")}
+    return {
+        name.partition("/")[2].removesuffix(".jsonl"): name for name in zipped.namelist() if name.endswith(".jsonl")
+    }
 
 
 @contextmanager

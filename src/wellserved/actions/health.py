@@ -16,10 +16,10 @@ from wellserved import digests, improvement, integrity, log
 from wellserved.actions import backups, schema
 from wellserved.calendar import load_calendars
 from wellserved.damage import as_damage
-from wellserved.errors import WellservedError
+from wellserved.errors import DamageError, WellservedError
 from wellserved.integrity import Finding, Told, restore_command
 from wellserved.journal.models import Keyring
-from wellserved.journal.vault import Locked, LockedError, unlock
+from wellserved.journal.vault import Locked, unlock
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
 
@@ -40,67 +40,78 @@ def declarations(workspace: Workspace, thorough: bool, told: Told) -> Iterator[F
         load_calendars(workspace.calendars, workspace.zone)
     except WellservedError as error:
         yield Finding(error.what, "Waits in opening hours cannot be counted.", error.do)
-    if not all(entry.genuine for entry in improvement.entries(workspace)):
+    file, entries = workspace.folder / improvement.FILE, improvement.entries(workspace)
+    if not all(entry.genuine for entry in entries) or (not entries and file.exists() and file.stat().st_size):
         yield Finding(
-            f"{workspace.folder / improvement.FILE} is damaged, or was altered by hand.",
+            f"{file} is damaged, or was altered by hand.",
             "What it declares cannot be relied on any more, and every verdict says so.",
             "Bring the file back from a backup (files/improvements.jsonl).",
         )
 
 
 def databases(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:
-    """Both databases: that they answer, are whole and up to date."""
-    lost = {"default": "People, shared moments, customers and accounts", "journal": "Private journals"}
-    for alias in schema.ALIASES:
+    """Both databases: that they answer, are whole and up to date; nothing, where nobody has needed them yet."""
+    files = schema.files()
+    if files and not any(file.exists() and file.stat().st_size for file in files):
+        return
+    restore = f"Stop what runs, keep a copy of the folder, and restore a backup: {restore_command(workspace)}."
+    for alias, lost in _LOST.items():
         told(f"Looking at the {alias} database", 0, 0)
         try:
-            wrong = list(_of_database(alias, thorough))
+            wrong = [*_ways(alias, workspace), *_damage(alias, thorough, restore, lost)]
         except Exception as error:
-            wrong = [f"cannot be read: {str(error).splitlines()[0]}"]
-        for one in wrong:
-            yield Finding(
-                f"The {alias} database {one}.",
-                f"{lost[alias]} may be lost in part.",
-                f"Stop what runs, keep a copy of the folder, and restore a backup: {restore_command(workspace)}.",
-            )
+            said = next(iter(str(error).splitlines()), type(error).__name__)
+            wrong = [(f"cannot be read: {said}", lost, restore)]
+        yield from (Finding(f"The {alias} database {what}.", lost, do) for what, lost, do in wrong)
     if not any(connections[alias].connection is None for alias in schema.ALIASES):
         yield from _between(workspace)
 
 
-def _of_database(alias: str, thorough: bool) -> Iterator[str]:
-    """What is wrong with a database, as the end of a sentence."""
-    connection = connections[alias]
-    if connection.vendor == "sqlite":
-        for question, well in (
-            ("PRAGMA journal_mode", "wal"),
-            ("PRAGMA integrity_check" if thorough else "PRAGMA quick_check", "ok"),
-        ):
-            with connection.cursor() as cursor:
-                cursor.execute(question)
-                said = str(cursor.fetchone()[0]).splitlines()[0]
-            if said != well and well == "wal":
-                yield f"answers {said!r}, not wal (is its folder on a network drive?)"
-            elif said != well:
-                yield f"is damaged: {said}"
+_LOST = {
+    "default": "People, shared moments, customers and accounts may be lost in part.",
+    "journal": "Private journals may be lost in part.",
+}
+
+
+def _ways(alias: str, workspace: Workspace) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with how a database is kept, of which nothing is lost: what, nothing, what to do."""
+    if connections[alias].vendor == "sqlite" and (mode := _asked(alias, "PRAGMA journal_mode")) != "wal":
+        yield f"answers {mode!r}, not wal", "", f"Is {workspace.folder} on a network drive? Move it to a local one."
     standing = schema.standing(alias)
-    if not standing.applied:
-        yield "is empty"
-        return
     if standing.newer:
-        yield f"was made by a newer wellserved ({standing.newer})"
-    elif standing.behind:
-        yield "is not up to date; `wellserved serve` brings it up to date"
-    if thorough:
-        connection.check_constraints()
+        yield f"was made by a newer wellserved ({standing.newer})", "", "Update wellserved."
+    elif standing.applied and standing.behind:
+        yield "is not up to date", "", "Start `wellserved serve` once: it makes a backup, and brings it up to date."
+
+
+def _damage(alias: str, thorough: bool, restore: str, lost: str) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with what a database holds: what, what is lost, what to do."""
+    if connections[alias].vendor == "sqlite":
+        said = _asked(alias, "PRAGMA integrity_check" if thorough else "PRAGMA quick_check")
+        if said != "ok":
+            yield f"is damaged: {said}", lost, restore
+    if not schema.standing(alias).applied:
+        if any(map(schema.holds_rows, set(schema.ALIASES) - {alias})):
+            yield "is empty, and the other one is not", lost, restore
+    elif thorough:
+        connections[alias].check_constraints()
         for model in schema.tables(alias):
             for _ in schema.lines(model, alias):
                 pass  # each is read and understood
 
 
+def _asked(alias: str, question: str) -> str:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(question)
+        return str(cursor.fetchone()[0]).splitlines()[0]
+
+
 def _between(workspace: Workspace) -> Iterator[Finding]:
     """What the databases say of the rest: the log's version, and the secret that opens journals."""
     try:
-        last = Shared.objects.exclude(log_version=None).order_by("-log_version").values_list("log_version", flat=True)[:1]
+        last = (
+            Shared.objects.exclude(log_version=None).order_by("-log_version").values_list("log_version", flat=True)[:1]
+        )
         now = log.snapshot(workspace.log).version
         rings = list(Keyring.objects.filter(passphrase=False)[:1])
     except Exception:
@@ -115,12 +126,8 @@ def _between(workspace: Workspace) -> Iterator[Finding]:
         try:
             locked = Locked(bytes(ring.salt), bytes(ring.locked_key), bytes(ring.public))
             unlock(locked, settings.SECRET_KEY.encode(), passphrase=False)
-        except LockedError:
-            yield Finding(
-                "keys/secret is not the one by which journals here were sealed.",
-                "Journals without a passphrase cannot be opened.",
-                "Bring back files/keys/secret of a backup.",
-            )
+        except DamageError as error:
+            yield Finding(error.what, "Journals without a passphrase cannot be opened.", error.do)
 
 
 def surroundings(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:

@@ -34,7 +34,9 @@ UNSAVED: Final = ("account.emailconfirmation", "store.sent")  # links of an hour
 
 def files() -> list[Path]:
     """The databases that are files of the workspace's own."""
-    return [Path(connections[alias].settings_dict["NAME"]) for alias in ALIASES if connections[alias].vendor == "sqlite"]
+    return [
+        Path(connections[alias].settings_dict["NAME"]) for alias in ALIASES if connections[alias].vendor == "sqlite"
+    ]
 
 
 def make_private() -> None:
@@ -113,7 +115,7 @@ def bring(alias: str, migrations: Iterable[tuple[str, str]] | None = None) -> No
     """Bring a database to the state of these migrations, or of all. Call it within `changing`."""
     connection = connections[alias]
 
-    def checked(action: str, migration: Migration | None = None, fake: bool = False) -> None:
+    def checked(action: str, migration: Migration | None = None, fake: bool | None = False) -> None:
         if action == "apply_success":  # PostgreSQL changes no table of which a check is still to come
             connection.check_constraints()
 
@@ -124,9 +126,8 @@ def bring(alias: str, migrations: Iterable[tuple[str, str]] | None = None) -> No
     executor = MigrationExecutor(connection, checked)
     graph = executor.loader.graph
     wanted = set(graph.leaf_nodes() if migrations is None else map(tuple, migrations))
-    ahead = {key for key in wanted if any(after.key[0] == key[0] for after in graph.node_map[key].children)}
-    passed = {key for key in ahead if wanted & {after.key for after in graph.node_map[key].children}}
-    executor.migrate(sorted(wanted - passed))  # what a later one of the same application builds on is no end
+    later = {key: {after.key for after in graph.node_map[key].children if after.key[0] == key[0]} for key in wanted}
+    executor.migrate(sorted(key for key in wanted if not wanted & later[key]))  # the last of each application
 
 
 def announce() -> None:

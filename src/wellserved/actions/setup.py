@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from django.db import OperationalError, connections
@@ -9,7 +11,7 @@ from django.db import OperationalError, connections
 from wellserved import __version__
 from wellserved.actions import backups, schema
 from wellserved.errors import DamageError, WorkspaceError
-from wellserved.workspace import Workspace
+from wellserved.workspace import Workspace, owner_only
 
 
 def prepare(workspace: Workspace) -> None:
@@ -72,11 +74,23 @@ def _refuse_half() -> None:
 
 
 def _saved(workspace: Workspace) -> Path | None:
-    """A backup of what is there, before it is changed; None: nothing is."""
+    """A backup of what is there before it is changed, and beside it the databases themselves, which an earlier version can
+    go on with; None: nothing is there."""
     if not any(map(schema.holds_rows, schema.ALIASES)):
         return None
     folder = workspace.folder / "backups"
-    folder.mkdir(mode=0o700, exist_ok=True)
     target = folder / f"before-{__version__}.zip"
+    for private in (folder, target.with_suffix("")):
+        private.mkdir(mode=0o700, exist_ok=True)
     backups.backup(workspace, target, lambda *_: None)
+    for file in schema.files():
+        _copy(file, target.with_suffix("") / file.name)
     return target
+
+
+def _copy(file: Path, target: Path) -> None:
+    """A database as it is at one moment, whoever writes."""
+    with open(target, "wb", opener=owner_only):
+        pass
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)

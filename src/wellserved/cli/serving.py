@@ -244,8 +244,8 @@ def verify(home: Home = None) -> None:
     )
     if read["undigested"]:
         out.print(
-            f"{read['undigested']:,} files of the log are older than digests: they can be read and hold as many rows as "
-            "were written, but a single altered value would not be seen in them.",
+            f"{read['undigested']:,} files of the log have no digest, since an earlier version wrote them: they can be read "
+            "and hold as many rows as were written, but a single altered value would not be seen in them.",
             markup=False,
             highlight=False,
         )

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from wellserved.errors import RequestError
+from wellserved.errors import DamageError, RequestError
 
 _KEYED, _SEALED = b"1", b"2"  # first byte: by the key itself, or to its public half
 _NONCE = 12
@@ -68,12 +68,17 @@ def lock(key: bytes, secret: bytes, passphrase: bool) -> Locked:
 
 
 def unlock(locked: Locked, secret: bytes, passphrase: bool) -> bytes:
-    """The key; LockedError where the passphrase is not the one."""
+    """The key; LockedError where the passphrase is not the one, DamageError where the workspace's secret is not."""
     try:
         wrapping = ChaCha20Poly1305(_wrapping(secret, locked.salt, passphrase))
         return wrapping.decrypt(locked.key[:_NONCE], locked.key[_NONCE:], None)
     except InvalidTag:
-        raise LockedError("That is not the passphrase.") from None
+        if passphrase:
+            raise LockedError("That is not the passphrase.") from None
+        raise DamageError(
+            "keys/secret is not the one by which journals here were sealed.",
+            "Bring back files/keys/secret of a backup.",
+        ) from None
 
 
 def seal(key: bytes | None, public: bytes, place: bytes, words: bytes) -> bytes:
