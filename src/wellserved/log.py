@@ -243,7 +243,7 @@ def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
 
 def _record(workspace: Workspace, before: int, after: int) -> None:
     """Keep the digests of what the versions after one, up to another, wrote; and of those that a kill left without."""
-    first = _recorded(workspace, before) + 1
+    first = _recorded(workspace, -1 if (workspace.log / digests.NAME).exists() else before) + 1
     told = [workspace.log / "_delta_log" / f"{version:020d}.json" for version in range(first, after + 1)]
     digests.record(workspace.log, [*(workspace.log / path for entry in told for path in _added(entry)), *told])
 

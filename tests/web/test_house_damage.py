@@ -114,6 +114,9 @@ def test_a_damaged_backup_is_seen_before_it_is_needed(sound: Path, commands: Com
         inner = zipped.getinfo("journal/journal.entry.jsonl")
         start = inner.header_offset + 30 + len(inner.filename) + inner.compress_size // 2 + 30
     overwrite(saved, start, 3)
+    code, said = commands.run(home, "backup", str(tmp_path / "nowhere" / "b.zip"))
+    assert code == 2
+    assert "There is no folder" in said
     assert commands.run(home, "check") == (0, "All is well.\n")
     code, said = commands.run(home, "verify")
     assert code == 1

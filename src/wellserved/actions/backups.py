@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from django.db import DataError, IntegrityError, connections, transaction
 from django.utils import timezone
@@ -66,18 +66,32 @@ def _one_moment() -> Iterator[None]:
 def backup(workspace: Workspace, target: Path, told: Callable[[str, int, int], None]) -> dict[str, Any]:
     """Everything in one file, while the product runs: databases, log, receipts, settings. Cases are folded anew."""
     version, logged = log.stored(workspace)  # first: the store then knows at least what this version holds
+    if not target.absolute().parent.is_dir():
+        raise RequestError(f"There is no folder {target.parent}.", "Make it, or name another file.")
     draft = target.with_name(target.name + ".part")
-    with open(draft, "wb", opener=owner_only) as raw, _one_moment():
-        with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as zipped:
-            counts, digests = _pack_rows(zipped, told)
-            _pack_files(workspace, zipped, logged, told)
-            migrations = {alias: schema.standing(alias).applied for alias in schema.ALIASES}
-            facts = {"format": FORMAT, "version": __version__, "made": timezone.now().isoformat(timespec="seconds"),
-                     "migrations": migrations, "rows": counts, "digests": digests, "log_version": version}  # fmt: skip
-            zipped.writestr("manifest.json", json.dumps(facts, indent=1))
-        raw.flush()
-        os.fsync(raw.fileno())
-    draft.replace(target)
+    try:
+        with open(draft, "wb", opener=owner_only) as raw:
+            facts = _pack(workspace, raw, version, logged, told)
+            raw.flush()
+            os.fsync(raw.fileno())
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    return facts
+
+
+def _pack(
+    workspace: Workspace, raw: IO[bytes], version: int, logged: Sequence[Path], told: Callable[[str, int, int], None]
+) -> dict[str, Any]:
+    """Write the archive; what it says of itself."""
+    with _one_moment(), zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as zipped:
+        counts, digests = _pack_rows(zipped, told)
+        _pack_files(workspace, zipped, logged, told)
+        migrations = {alias: schema.standing(alias).applied for alias in schema.ALIASES}
+        facts = {"format": FORMAT, "version": __version__, "made": timezone.now().isoformat(timespec="seconds"),
+                 "migrations": migrations, "rows": counts, "digests": digests, "log_version": version}  # fmt: skip
+        zipped.writestr("manifest.json", json.dumps(facts, indent=1))
     return facts
 
 
