@@ -15,8 +15,6 @@ _DUCKDB = ("Error", "FatalException", "IOException", "InternalException", "Inval
            "SerializationException")  # fmt: skip
 _DATABASES = ("sqlite3", "django", "psycopg")
 _DATABASE = ("DatabaseError", "OperationalError", "InterfaceError", "InternalError")
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 READ_ALL = "`wellserved verify` reads everything, and says what is damaged, what is lost and what to do."
 
 
@@ -26,15 +24,6 @@ def as_damage(error: BaseException) -> DamageError | None:
         if isinstance(one, DamageError):
             return one
         said = next(iter(str(one).splitlines()), "")[:300]
-        if isinstance(one, OSError) and one.errno in _FULL:
-            return DamageError("The disk is full: nothing more can be saved.", "Free some space, and run it again.")
-        if isinstance(one, OSError) and one.errno in _CLOSED:
-            return DamageError(
-                f"{one.filename or 'A file'} cannot be opened or written: {one.strerror}.",
-                "Give the folder to whoever runs wellserved, or mount it to be written.",
-            )
-        if "disk is full" in said and _of_database(one):
-            return DamageError("The disk is full: nothing more can be saved.", "Free some space, and run it again.")
         if _of_database(one):
             return DamageError(f"A database cannot be read or written: {said}.", READ_ALL)
         if _of_files(one):

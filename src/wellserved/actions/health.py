@@ -6,11 +6,12 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import Error, connections
 
 from wellserved import digests, improvement, integrity, log
 from wellserved.actions import backups, schema
@@ -18,8 +19,7 @@ from wellserved.calendar import load_calendars
 from wellserved.damage import as_damage
 from wellserved.errors import DamageError, WellservedError
 from wellserved.integrity import Finding, Told, restore_command
-from wellserved.journal.models import Keyring
-from wellserved.journal.vault import Locked, unlock
+from wellserved.journal.book import check_secret
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
 
@@ -109,25 +109,19 @@ def _asked(alias: str, question: str) -> str:
 def _between(workspace: Workspace) -> Iterator[Finding]:
     """What the databases say of the rest: the log's version, and the secret that opens journals."""
     try:
-        last = (
-            Shared.objects.exclude(log_version=None).order_by("-log_version").values_list("log_version", flat=True)[:1]
-        )
+        with suppress(Error):  # said already
+            check_secret(settings.SECRET_KEY.encode())
+    except DamageError as error:
+        yield Finding(error.what, "Journals that it locks cannot be opened.", error.do)
+    try:
+        shared = Shared.objects.exclude(log_version=None).order_by("-log_version")
+        last = shared.values_list("log_version", flat=True).first()
         now = log.snapshot(workspace.log).version
-        rings = list(Keyring.objects.filter(passphrase=False)[:1])
     except Exception:
         return  # said already
-    if last and (last[0] or -1) > now:
-        yield Finding(
-            log.ended(now, int(last[0] or 0)).what,
-            "Shared moments in it count in no measure.",
-            f"Restore a backup into a fresh folder: {restore_command(workspace)}.",
-        )
-    for ring in rings:
-        try:
-            locked = Locked(bytes(ring.salt), bytes(ring.locked_key), bytes(ring.public))
-            unlock(locked, settings.SECRET_KEY.encode(), passphrase=False)
-        except DamageError as error:
-            yield Finding(error.what, "Journals without a passphrase cannot be opened.", error.do)
+    if last is not None and last > now:
+        do = f"Restore a backup into a fresh folder: {restore_command(workspace)}."
+        yield Finding(log.ended(now, last).what, "Shared moments in it count in no measure.", do)
 
 
 def surroundings(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:

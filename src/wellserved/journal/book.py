@@ -50,6 +50,13 @@ def facts_of(one: Captured) -> dict[str, Any]:
     return found
 
 
+def check_secret(secret: bytes) -> None:
+    """Raise DamageError where the workspace's secret does not open a journal that is locked by it."""
+    for ring in Keyring.objects.filter(passphrase=False)[:1]:
+        locked = vault.Locked(bytes(ring.salt), bytes(ring.locked_key), bytes(ring.public))
+        vault.unlock(locked, secret, passphrase=False)
+
+
 class Book:
     """The handle on one journal. Without its key it can be written to and not read."""
 
