@@ -27,6 +27,8 @@ from deltalake.transaction import AddAction
 from pyroaring import BitMap64
 
 from wellserved import disk
+from wellserved.damage import READ_ALL
+from wellserved.errors import DamageError
 
 Rows = npt.NDArray[np.int64]  # places of rows in a file, from 0, in order
 NONE: Rows = np.array([], dtype=np.int64)
@@ -52,7 +54,11 @@ def noted(folder: Path, version: int) -> dict[str, str]:
         told = [action["commitInfo"] for action in _actions(_named(folder, version)) if "commitInfo" in action]
     except FileNotFoundError:
         return {}
-    return {name: value for name, value in told[0].items() if isinstance(value, str)} if told else {}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DamageError(f"{_named(folder, version)} is cut or damaged: {error}.", READ_ALL) from error
+    if not told:
+        raise DamageError(f"{_named(folder, version)} is cut: it does not say what it is.", READ_ALL)
+    return {name: value for name, value in told[0].items() if isinstance(value, str)}
 
 
 def struck(folder: Path, facts: Mapping[str, str]) -> dict[str, Rows]:

@@ -8,6 +8,7 @@ WellservedError
 │   └── CalendarError     opening hours that cannot be read
 ├── SourceError           a file that cannot be read at all (exit code 2)
 ├── WorkspaceError        a workspace that is missing, busy, or newer than this version (exit code 2)
+│   └── DamageError       stored files that cannot be read, or are gone (exit code 3)
 └── StorageError          a disk that is read-only, forbidden or broken (exit code 3: the same request is right later)
     └── DiskFullError     a disk without room
 """
@@ -71,6 +72,12 @@ class SourceError(WellservedError):
 
 class WorkspaceError(WellservedError):
     """A workspace that is missing, busy, or from a newer version."""
+
+
+class DamageError(WorkspaceError):
+    """Stored files that cannot be read, or are gone: no fault of the request."""
+
+    exit_code = 3
 
 
 class StorageError(WellservedError):

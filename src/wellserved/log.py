@@ -22,9 +22,10 @@ import numpy as np
 import pyarrow as pa
 from deltalake import ColumnProperties, DeltaTable, WriterProperties
 
-from wellserved import delta, disk
+from wellserved import delta, digests, disk
+from wellserved.damage import READ_ALL, as_damage
 from wellserved.engine import duckdb as engine
-from wellserved.errors import RequestError
+from wellserved.errors import DamageError, RequestError
 from wellserved.mapping import DateOrder, DueIs
 from wellserved.moments import MOMENT_COLUMNS
 from wellserved.workspace import Workspace
@@ -153,7 +154,11 @@ def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     except Exception as error:
         if (said := disk.failure(error, folder)) is not None:
             raise said from error
-        raise RequestError(f"There is no version {version} of {folder.name}.", "See `wellserved log`.") from error
+        if version is None or (known := as_damage(error)) is None:
+            raise
+        raise RequestError(
+            f"There is no version {version} of {folder.name}: {known.what}", "See `wellserved log`."
+        ) from error
     facts = delta.noted(folder, table.version())
     return Snapshot(table.version(), _files(table, folder), facts, folder)
 
@@ -194,6 +199,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     """
     delta.tidy(workspace.log)
     before = snapshot(workspace.log)
+    whole(workspace, before)
     months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
     view(db, "existing", of_months(before.files, months))
     (given,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
@@ -208,6 +214,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
         columns = ", ".join(engine.name(column) for column in TYPES)
         rows = db.sql(f"SELECT {columns} FROM {fresh}").to_arrow_reader(100_000)
         version = delta.extend(workspace.log, rows, "month", KEPT_SMALL, {"import_id": import_id})
+        _record(workspace, before.version, version)
     return Appended(version, new, given - new, corrections)
 
 
@@ -227,7 +234,33 @@ def compact(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: Snapshot) 
     rows = db.sql("FROM crowded").to_arrow_reader(100_000)
     paths = [Path(file).relative_to(workspace.log.absolute()).as_posix() for file in crowded]
     delta.extend(workspace.log, rows, "month", KEPT_SMALL, {}, paths)
-    return snapshot(workspace.log)
+    after = snapshot(workspace.log)
+    _record(workspace, now.version, after.version)
+    return after
+
+
+def _record(workspace: Workspace, before: int, after: int) -> None:
+    """Keep the digests of what the versions after one, up to another, wrote; and of those that a kill left without."""
+    first = _recorded(workspace, -1 if (workspace.log / digests.NAME).exists() else before) + 1
+    told = [workspace.log / "_delta_log" / f"{version:020d}.json" for version in range(first, after + 1)]
+    digests.record(workspace.log, [*(workspace.log / path for entry in told for path in _added(entry)), *told])
+
+
+def _recorded(workspace: Workspace, otherwise: int) -> int:
+    """The last version whose digests are kept."""
+    return int(digests.last_named(workspace.log, r"_delta_log/(\d{20})\.json") or otherwise)
+
+
+def whole(workspace: Workspace, now: Snapshot) -> None:
+    """Raise where the log ends before a version that is known to have been written."""
+    if (last := _recorded(workspace, -1)) > now.version:
+        raise ended(now.version, last)
+
+
+def ended(now: int, last: int) -> DamageError:
+    """The log has lost its last versions."""
+    ends = f"ends at version {now}" if now >= 0 else "is empty"
+    return DamageError(f"The log {ends}, and version {last} was written: what came last is gone.", READ_ALL)
 
 
 def _last_recorded(db: duckdb.DuckDBPyConnection) -> str:
@@ -278,11 +311,22 @@ def keep_receipt(workspace: Workspace, receipt: Receipt) -> Path:
     return target
 
 
+def read_receipt(file: Path) -> Receipt:
+    """A receipt as it was written."""
+    try:
+        return Receipt(**json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, AssertionError) as error:
+        raise DamageError(
+            f"The receipt {file} is damaged: {error}.",
+            "Import its file again: nothing is doubled, and the receipt is written anew.",
+        ) from error
+
+
 def receipts(workspace: Workspace, source: str | None = None) -> list[Receipt]:
     """What was imported, oldest first; of one source if named."""
     found = []
     for file in workspace.imports.glob("*/receipt.json"):
-        found.append(Receipt(**json.loads(file.read_text(encoding="utf-8"))))
+        found.append(read_receipt(file))
     named = (one for one in found if source in (None, one.source))
     return sorted(named, key=lambda one: (one.log_version, one.recorded_at))  # a clock may have been set back
 
@@ -307,7 +351,8 @@ def stored(workspace: Workspace) -> tuple[int, list[Path]]:
     told = [file for file in entries if file.name[:20].isdecimal() and int(file.name[:20]) <= now.version]
     named = {workspace.log.absolute() / path for entry in told if entry.suffix == ".json" for path in _added(entry)}
     earlier = {file for file in named if file.exists()}  # a backup of long ago may have brought its own version's alone
-    return now.version, sorted(told) + sorted(earlier | set(map(Path, now.files)))
+    sums = [file for file in [workspace.log / digests.NAME] if file.exists()]
+    return now.version, sums + sorted(told) + sorted(earlier | set(map(Path, now.files)))
 
 
 def _added(entry: Path) -> list[str]:

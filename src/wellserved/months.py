@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from deltalake import Schema
 from deltalake.transaction import AddAction
 
-from wellserved import delta
+from wellserved import delta, digests
 
 GROUP = 120_000  # rows of a month that are written, and read, together
 HELD = 5 * GROUP  # rows of all months that wait for more of theirs; half a kilobyte of memory each
@@ -125,6 +125,7 @@ class Months:
             column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
             write_statistics=[name for name in schema.names if name in _SOUGHT],
             write_batch_size=1 << 16,
+            write_page_checksum=True,  # so that `verify` sees a flipped bit
             store_schema=False,  # dictionaries are how it is written, not what it holds
         )
         self._writers[month] = path, writer
@@ -142,6 +143,7 @@ class Months:
         for _, writer in self._writers.values():
             writer.close()
         added = [self._added(month, path) for month, (path, _) in self._writers.items()]
+        digests.record(self._folder, (self._folder / path for path, _ in self._writers.values()), prune=True)
         before = delta.opened(self._folder)
         going = set(before.files) if gone is None else set(map(self._path, gone))
         self._date(going)

@@ -8,7 +8,7 @@ workspace.toml
 calendars.toml   opening hours, if there are any
 store.sqlite3, journal.sqlite3   what a team keeps together, and the private journals (served with `wellserved serve`)
 keys/       the workspace's secret
-backups/    copies
+backups/    copies; before-VERSION.zip is what was there before that version changed the tables
 """
 
 from __future__ import annotations
@@ -28,10 +28,14 @@ from platformdirs import user_data_path
 
 from wellserved import disk
 from wellserved.disk import owner_only as owner_only
-from wellserved.errors import WorkspaceError
+from wellserved.errors import DamageError, WorkspaceError
 from wellserved.moments import check_zone
 
 FORMAT = 1
+_BRING_SECRET = (
+    "Bring back files/keys/secret of a backup, to its place: without it, journals without a passphrase stay closed, and "
+    "everybody has to log in again."
+)
 
 
 @dataclass(frozen=True)
@@ -63,17 +67,38 @@ class Workspace:
     def calendars(self) -> Path:
         return self.folder / "calendars.toml"
 
+    def make_folders(self) -> None:
+        """The folders of what was said about people, which only the owner can look into."""
+        for folder in (self.log, self.cases, self.imports):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
     def secret(self) -> str:
-        """The workspace's own secret, made once; only the owner of the folder can read it."""
+        """The workspace's own secret, made once; only the owner of the folder can read it.
+
+        Where it is gone from a workspace that had one, it is not made anew: journals would stay closed for ever.
+        """
         file = self.folder / "keys" / "secret"
-        if not file.exists() or not file.stat().st_size:  # a kill may have left it without its words
-            with disk.explain(self.folder):
-                file.parent.mkdir(mode=0o700, exist_ok=True)
-                with FileLock(file.with_name(".lock")):  # of its own: a long import need not be waited for
-                    if not file.exists() or not file.stat().st_size:
-                        with disk.rewrite(file, file.with_name("secret.new")) as made:
-                            made.write(secrets.token_hex(32))
-        return file.read_text(encoding="ascii").strip()
+        if not file.exists():
+            with disk.explain(self.folder), _locked(self.folder, ".keys.lock"):  # a long import need not be waited for
+                self._make_secret(file)
+        text = file.read_text(encoding="ascii", errors="replace").strip()
+        if not re.fullmatch(r"[!-~]{32,}", text):
+            raise DamageError(f"{file} is empty or cut.", _BRING_SECRET)
+        return text
+
+    def _make_secret(self, file: Path) -> None:
+        journal = self.folder / "journal.sqlite3"
+        if file.exists():  # by somebody else, meanwhile
+            return
+        if file.parent.exists() or (journal.exists() and journal.stat().st_size):
+            raise DamageError(f"{file} is gone.", _BRING_SECRET)
+        draft = file.parent.with_name("keys.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        with disk.rewrite(draft / file.name, draft / "secret.new") as secret:
+            secret.write(secrets.token_hex(32))
+        draft.replace(file.parent)
+        disk.make_lasting(self.folder)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -83,22 +108,30 @@ class Workspace:
         lock back by itself, and what it left in tmp/ is removed by the next writer. What the disk refuses is said
         in plain words (StorageError), whichever library met it.
         """
-        with disk.explain(self.folder):
-            lock = FileLock(self.folder / ".lock", timeout=600)
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise WorkspaceError(
-                    "Another import has been writing to this workspace for ten minutes.",
-                    "Wait for it, or stop it, and run this again.",
-                ) from error
+        with disk.explain(self.folder), _locked(self.folder, ".lock"):
             try:
                 shutil.rmtree(self.scratch, ignore_errors=True)
-                self.scratch.mkdir(parents=True, exist_ok=True)
+                self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
                 yield self.scratch
             finally:
                 shutil.rmtree(self.scratch, ignore_errors=True)
-                lock.release()
+
+
+@contextmanager
+def _locked(folder: Path, name: str) -> Iterator[None]:
+    """Hold one of a workspace's locks; a killed process gives it back by itself."""
+    lock = FileLock(folder / name, timeout=600)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise WorkspaceError(
+            "Another import has been writing to this workspace for ten minutes.",
+            "Wait for it, or stop it, and run this again.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def default_folder() -> Path:
@@ -131,8 +164,8 @@ def create_workspace(folder: Path, zone: str | None = None, dates: str | None = 
     workspace, settings = Workspace(folder, zone, dates), folder / "workspace.toml"
     wanted = f'format = {FORMAT}\nzone = "{zone}"\n{order}'
     with disk.explain(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        workspace.imports.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        workspace.make_folders()
         if not settings.exists() or settings.read_text(encoding="utf-8") != wanted:
             with workspace.writing() as scratch, disk.rewrite(settings, scratch / "settings") as file:
                 file.write(wanted)
@@ -155,10 +188,12 @@ def open_workspace(folder: Path) -> Workspace:
         )
     try:
         read = tomllib.loads(settings.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WorkspaceError(
-            f"{settings} cannot be read: {error}.", 'Write it again as: format = 1, zone = "UTC".'
+        number, zone = int(read["format"]), str(read["zone"])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DamageError(
+            f"{settings} is damaged: {error}.",
+            'Write it again, with your own zone: format = 1, zone = "Europe/Berlin".',
         ) from error
-    if int(read.get("format", FORMAT)) > FORMAT:
+    if number > FORMAT:
         raise WorkspaceError("This workspace was written by a newer wellserved.", "Update wellserved and try again.")
-    return Workspace(folder, check_zone(str(read.get("zone", "UTC"))), _check_dates(str(read.get("dates", ""))))
+    return Workspace(folder, check_zone(zone), _check_dates(str(read.get("dates", ""))))

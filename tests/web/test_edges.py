@@ -20,7 +20,7 @@ from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
 from tests.web.test_sharing import AT, counted
-from wellserved.actions import ask_measures, backups, membership, sharing
+from wellserved.actions import ask_measures, membership, schema, sharing
 from wellserved.journal.book import Book
 from wellserved.journal.models import Entry, Keyring
 from wellserved.journal.vault import LockedError, unlock
@@ -357,7 +357,7 @@ def test_whoever_is_first_keeps_what_they_had_and_lets_others_in(db: None, as_: 
 def test_a_saved_row_is_the_row_to_the_microsecond(staff: House) -> None:
     at = datetime(2026, 11, 20, 10, 0, 5, 400, tzinfo=UTC)
     row = sharing.share(staff.kim, {"word": "asked"}, at)
-    lines = [json.loads(line) for line in backups._lines(Shared, "default")]
+    lines = [json.loads(line) for line in schema.lines(Shared, "default")]
     assert [one["fields"]["at"] for one in lines] == ["2026-11-20T10:00:05.000400+00:00"]
     (back,) = serializers.deserialize("jsonl", json.dumps(lines[0]))
     assert back.object.at == Shared.objects.get(pk=row.pk).at == at

@@ -254,9 +254,11 @@ def opened(
     are to come, so that cases that fit are read once and kept.
     """
     now, old = log.snapshot(workspace.log), log.snapshot(workspace.cases)
+    log.whole(workspace, now)
+    current = cases.is_current(workspace, now, old)
     if now.version < 0:
         raise WorkspaceError(f"{workspace.folder} holds no moments yet.", "Import a file: `wellserved import FILE`.")
-    if not cases.is_current(workspace, now, old):
+    if not current:
         with workspace.writing() as scratch:
             cases.refresh(workspace, scratch, told)
         old = log.snapshot(workspace.cases)

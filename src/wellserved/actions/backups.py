@@ -1,4 +1,8 @@
-"""A whole workspace in one file, and back."""
+"""A whole workspace in one file, and back.
+
+A backup is made and brought back by the tables that the databases had when it was made: it carries its format and the
+migrations that were applied, is restored into that state, compared there row by row, and then brought up to date.
+"""
 
 from __future__ import annotations
 
@@ -8,67 +12,33 @@ import os
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
-from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
-from django.core import serializers
-from django.core.serializers.json import DjangoJSONEncoder
-from django.db import DatabaseError, connections, models, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 from django.utils import timezone
 
 from wellserved import __version__, disk, log
-from wellserved.actions import membership
+from wellserved.actions import membership, schema
 from wellserved.errors import RequestError, WorkspaceError
-from wellserved.journal.models import Draft, Entry, Keyring
-from wellserved.store.models import (
-    Account,
-    ApiKey,
-    Cause,
-    Customer,
-    Event,
-    Helper,
-    Hook,
-    Invitation,
-    Look,
-    Person,
-    Shared,
-    Team,
-)
+from wellserved.store.models import Shared
 from wellserved.workspace import Workspace, owner_only
 
-FORMAT: Final = 1
-STORED: Final[tuple[tuple[str, tuple[type[models.Model], ...]], ...]] = (
-    (
-        "default",
-        (
-            Team,
-            Person,
-            EmailAddress,
-            Authenticator,
-            Invitation,
-            Account,
-            Customer,
-            Cause,
-            Shared,
-            Helper,
-            ApiKey,
-            Hook,
-            Look,
-            Event,
-        ),
-    ),
-    ("journal", (Keyring, Entry, Draft)),
-)
-"""Database -> its tables, those first that others point to. Sessions and answers to repeated requests are not kept."""
+FORMAT: Final = 2
+_FIRST: Final = (
+    ("account", "0009_emailaddress_unique_primary_email"), ("auth", "0012_alter_user_first_name_max_length"),
+    ("contenttypes", "0002_remove_content_type_name"), ("journal", "0002_open_moments"),
+    ("mfa", "0003_authenticator_type_uniq"), ("sessions", "0001_initial"), ("store", "0002_open_moments"),
+)  # fmt: skip
+"""The tables of format 1, which named no migrations: those of version 0.1.0."""
 _FILES = ("workspace.toml", "calendars.toml", "improvements.jsonl")
 _OURS = re.compile(
     r"files/(workspace\.toml|calendars\.toml|improvements\.jsonl|keys/secret|imports/\w+/[\w-]+\.(json|csv))"
-    r"|log/(_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
+    r"|log/(_SHA256SUMS|_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
 )
 NIGHTS: Final = 7
@@ -93,37 +63,18 @@ def _one_moment() -> Iterator[None]:
         yield
 
 
-class Exact(DjangoJSONEncoder):
-    """Instants to the microsecond; Django's own cuts them to milliseconds."""
-
-    def default(self, o: object) -> object:
-        """As ISO 8601."""
-        return o.isoformat() if isinstance(o, datetime) else super().default(o)
-
-
-def _lines(model: type[models.Model], alias: str) -> Iterator[str]:
-    for row in model._default_manager.using(alias).order_by("pk").iterator(chunk_size=1_000):
-        yield serializers.serialize("jsonl", [row], cls=Exact)
-
-
-def content_digests() -> dict[str, str]:
-    """Table -> a hash of its rows: equal for equal content, whichever database holds it."""
-    found = {}
-    for alias, tables in STORED:
-        for model in tables:
-            said = hashlib.sha256()
-            for line in _lines(model, alias):
-                said.update(line.encode())
-            found[model._meta.label_lower] = said.hexdigest()
-    return found
-
-
 def backup(workspace: Workspace, target: Path, told: Callable[[str, int, int], None]) -> dict[str, Any]:
     """Everything in one file, while the product runs: databases, log, receipts, settings. Cases are folded anew."""
+    version, logged = log.stored(workspace)  # first: the store then knows at least what this version holds
+    if not target.absolute().parent.is_dir():
+        raise RequestError(f"There is no folder {target.parent}.", "Make it, or name another file.")
     draft = target.with_name(target.name + ".part")
     try:
         with disk.explain(target.parent), disk.explain(workspace.folder, DatabaseError):
-            facts = _pack(workspace, draft, told)
+            with open(draft, "wb", opener=owner_only) as raw:
+                facts = _pack(workspace, raw, version, logged, told)
+                raw.flush()
+                os.fsync(raw.fileno())
             draft.replace(target)
             disk.make_lasting(target.parent)
     finally:
@@ -131,30 +82,36 @@ def backup(workspace: Workspace, target: Path, told: Callable[[str, int, int], N
     return facts
 
 
-def _pack(workspace: Workspace, draft: Path, told: Callable[[str, int, int], None]) -> dict[str, Any]:
-    version, logged = log.stored(workspace)  # first: the store then knows at least what this version holds
-    with open(draft, "wb", opener=owner_only) as raw, _one_moment():
-        with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as zipped:
-            counts: dict[str, int] = {}
-            digests: dict[str, str] = {}
-            for alias, tables in STORED:
-                for place, model in enumerate(tables):
-                    label = model._meta.label_lower
-                    told(f"Saving {label}", place, len(tables))
-                    said, counts[label] = hashlib.sha256(), 0
-                    with zipped.open(f"{alias}/{label}.jsonl", "w", force_zip64=True) as out:
-                        for line in _lines(model, alias):
-                            out.write(line.encode())
-                            said.update(line.encode())
-                            counts[label] += 1
-                    digests[label] = said.hexdigest()
-            _pack_files(workspace, zipped, logged, told)
-            facts = {"format": FORMAT, "version": __version__, "made": timezone.now().isoformat(timespec="seconds"),
-                     "rows": counts, "digests": digests, "log_version": version}  # fmt: skip
-            zipped.writestr("manifest.json", json.dumps(facts, indent=1))
-        raw.flush()
-        os.fsync(raw.fileno())
+def _pack(
+    workspace: Workspace, raw: IO[bytes], version: int, logged: Sequence[Path], told: Callable[[str, int, int], None]
+) -> dict[str, Any]:
+    """Write the archive; what it says of itself."""
+    with _one_moment(), zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as zipped:
+        counts, digests = _pack_rows(zipped, told)
+        _pack_files(workspace, zipped, logged, told)
+        migrations = {alias: schema.standing(alias).applied for alias in schema.ALIASES}
+        facts = {"format": FORMAT, "version": __version__, "made": timezone.now().isoformat(timespec="seconds"),
+                 "migrations": migrations, "rows": counts, "digests": digests, "log_version": version}  # fmt: skip
+        zipped.writestr("manifest.json", json.dumps(facts, indent=1))
     return facts
+
+
+def _pack_rows(zipped: zipfile.ZipFile, told: Callable[[str, int, int], None]) -> tuple[dict[str, int], dict[str, str]]:
+    """Write every table's rows, a member each; how many there are, and their digests, by table."""
+    counts: dict[str, int] = {}
+    digests: dict[str, str] = {}
+    for alias in schema.ALIASES:
+        for model in schema.tables(alias):
+            label, digest = model._meta.label_lower, hashlib.sha256()
+            told(f"Saving {label}", 0, 0)
+            counts[label] = 0
+            with zipped.open(f"{alias}/{label}.jsonl", "w", force_zip64=True) as out:
+                for line in schema.lines(model, alias):
+                    out.write(line.encode())
+                    digest.update(line.encode())
+                    counts[label] += 1
+            digests[label] = digest.hexdigest()
+    return counts, digests
 
 
 def _pack_files(
@@ -174,78 +131,118 @@ def _pack_files(
 
 
 def restore(workspace: Workspace, source: Path, told: Callable[[str, int, int], None]) -> dict[str, Any]:
-    """Bring a backup into an empty workspace and its empty databases, and compare every table with what was saved."""
-    if log.snapshot(workspace.log).version >= 0 or Person.objects.exists():
-        raise RequestError(
-            f"{workspace.folder} is not empty.", "Restore into a fresh folder: --home, and fresh databases."
-        )
-    try:
-        zipped = zipfile.ZipFile(source)
-        facts: dict[str, Any] = json.loads(zipped.read("manifest.json"))
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
-        raise RequestError(f"{source} is no backup: {error}.", "Name a file that `wellserved backup` wrote.") from error
-    if facts["format"] > FORMAT:
-        raise RequestError("This backup was made by a newer wellserved.", "Update wellserved, then restore.")
-    with zipped, transaction.atomic("default"), transaction.atomic("journal"):
-        for alias, tables in STORED:
-            for model in tables:
-                told(f"Loading {model._meta.label_lower}", 0, 0)
-                _load(zipped, alias, model)
-        if (now := content_digests()) != facts["digests"]:
-            odd = ", ".join(label for label, digest in facts["digests"].items() if now.get(label) != digest)
-            raise WorkspaceError(
-                f"What was restored differs from what was saved: {odd}.", "Nothing was kept; report this."
+    """Bring a backup into an empty workspace and its empty databases, compare every table with what was saved, and bring
+    it up to date. All or nothing."""
+    facts = manifest(source)
+    with workspace.writing():
+        schema.make_private()
+        if log.snapshot(workspace.log).version >= 0 or any(map(schema.holds_rows, schema.ALIASES)):
+            raise RequestError(
+                f"{workspace.folder} is not empty.", "Restore into a fresh folder: --home, and fresh databases."
             )
-        _unpack_files(workspace, zipped)
-        # What came into the log after its copy was made is written into it again.
-        Shared.objects.filter(log_version__gt=facts["log_version"]).update(pending=True)
-        membership.after_restore()
+        with zipfile.ZipFile(source) as zipped, _whole(source), schema.changing():
+            _restore_rows(zipped, facts, told)
+            _unpack_files(workspace, zipped)
+            # What came into the log after its copy was made is written into it again.
+            Shared.objects.filter(log_version__gt=facts["log_version"]).update(pending=True)
+            membership.after_restore()
+    schema.announce()
     return facts
+
+
+def manifest(source: Path) -> dict[str, Any]:
+    """What a backup says of itself: format, migrations, rows and digests by table; raises where this version cannot read it."""
+    try:
+        with zipfile.ZipFile(source) as zipped:
+            facts: dict[str, Any] = json.loads(zipped.read("manifest.json"))
+        number, digests = facts["format"], facts["digests"]
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError, TypeError) as error:
+        raise RequestError(f"{source} is no backup: {error}.", "Name a file that `wellserved backup` wrote.") from error
+    facts.setdefault("migrations", dict.fromkeys(schema.ALIASES, _FIRST))
+    newer = schema.unknown(chain.from_iterable(facts["migrations"].values()))
+    if number > FORMAT or newer or not digests:
+        raise RequestError(f"{source} was made by another wellserved ({newer or f'format {number}'}).",
+                           "Update wellserved, then restore.")  # fmt: skip
+    return facts
+
+
+def check(source: Path) -> None:
+    """Raise where a backup is damaged: every member is read, and every table compared with its digest."""
+    facts = manifest(source)
+    with _whole(source), zipfile.ZipFile(source) as zipped:
+        if (cut := zipped.testzip()) is not None:
+            raise zipfile.BadZipFile(f"{cut} is not what was written")
+        for label, name in _members(zipped).items():
+            digest = hashlib.sha256()
+            with zipped.open(name) as saved:
+                for line in saved:
+                    digest.update(line)
+            if digest.hexdigest() != facts["digests"][label]:
+                raise zipfile.BadZipFile(f"{label} is not what was written")
+
+
+def _members(zipped: zipfile.ZipFile) -> dict[str, str]:
+    """Table -> its member of a backup."""
+    return {
+        name.partition("/")[2].removesuffix(".jsonl"): name for name in zipped.namelist() if name.endswith(".jsonl")
+    }
+
+
+@contextmanager
+def _whole(source: Path) -> Iterator[None]:
+    """A backup that turns out to be damaged while it is read says so."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, ValueError, DataError, IntegrityError) as error:
+        raise WorkspaceError(
+            f"{source} is damaged: {error}.", "Nothing of it was kept; restore another backup."
+        ) from error
+
+
+def _restore_rows(zipped: zipfile.ZipFile, facts: dict[str, Any], told: Callable[[str, int, int], None]) -> None:
+    """Load every table in the state in which it was saved, compare, and go on to this version's."""
+    labels = _members(zipped)
+    for alias in schema.ALIASES:
+        schema.clear(alias)
+        schema.bring(alias, facts["migrations"][alias])
+        models = schema.models_of(alias)
+        for label, digest in facts["digests"].items():
+            if not labels[label].startswith(f"{alias}/"):
+                continue
+            told(f"Loading {label}", 0, 0)
+            model = models.get_model(label)
+            with zipped.open(labels[label]) as saved:
+                schema.load(model, alias, (line.decode() for line in saved))
+            with zipped.open(labels[label]) as saved:
+                if not _same(saved, digest, schema.lines(model, alias)):
+                    raise WorkspaceError(
+                        f"What was restored differs from what was saved: {label}.", "Nothing was kept; report this."
+                    )
+        told("Bringing the tables up to date", 0, 0)
+        schema.bring(alias)
+
+
+def _same(saved: Iterator[bytes], digest: str, restored: Iterator[str]) -> bool:
+    """A table's file is the one that was written, and its rows are those of the table, whatever order their fields have."""
+    written, one, other = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+    for line in saved:
+        written.update(line)
+        one.update(schema.canonical(line).encode())
+    for row in restored:
+        other.update(row.encode())
+    return written.hexdigest() == digest and one.digest() == other.digest()
 
 
 def _unpack_files(workspace: Workspace, zipped: zipfile.ZipFile) -> None:
     """Only names that are ours, each to its own place: what an archive calls its members decides nothing."""
+    workspace.make_folders()
     for info in zipped.infolist():
         if not _OURS.fullmatch(info.filename):
             continue
         target = workspace.folder / info.filename.removeprefix("files/")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(target, "wb", opener=owner_only) as out:
             shutil.copyfileobj(zipped.open(info), out)
-
-
-def _load(zipped: zipfile.ZipFile, alias: str, model: type[models.Model]) -> None:
-    """The rows of one table, a thousand at a time; those that point at others of the table itself last."""
-    rows: list[Any] = []
-    inner = [field.attname for field in model._meta.concrete_fields if field.related_model is model]
-    later: list[tuple[Any, dict[str, Any]]] = []
-    with zipped.open(f"{alias}/{model._meta.label_lower}.jsonl") as lines:
-        for line in lines:
-            for found in serializers.deserialize("jsonl", line.decode()):
-                one = found.object
-                if pointing := {name: getattr(one, name) for name in inner if getattr(one, name) is not None}:
-                    later.append((one.pk, pointing))
-                    for name in pointing:
-                        setattr(one, name, None)
-                rows.append(one)
-            if len(rows) >= 1_000:
-                model._default_manager.using(alias).bulk_create(rows)
-                rows = []
-    model._default_manager.using(alias).bulk_create(rows)
-    for pk, pointing in later:
-        model._default_manager.using(alias).filter(pk=pk).update(**pointing)
-    _number_on(alias, model)
-
-
-def _number_on(alias: str, model: type[models.Model]) -> None:
-    """PostgreSQL gives out numbers apart from the table: it has to be told where to go on."""
-    connection, key = connections[alias], model._meta.pk
-    if connection.vendor == "postgresql" and isinstance(key, models.AutoField):
-        table = connection.ops.quote_name(model._meta.db_table)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT setval(pg_get_serial_sequence('{table}', '{key.column}'), coalesce(max({key.column}), 1)) FROM {table}"
-            )
 
 
 def nightly(workspace: Workspace) -> Path | None:

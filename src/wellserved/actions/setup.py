@@ -2,36 +2,95 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-from django.core.management import call_command
-from django.db import connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import OperationalError, connections
 
-from wellserved.errors import WorkspaceError
-from wellserved.workspace import Workspace
+from wellserved import __version__
+from wellserved.actions import backups, schema
+from wellserved.errors import DamageError, WorkspaceError
+from wellserved.workspace import Workspace, owner_only
 
 
 def prepare(workspace: Workspace) -> None:
-    """Make or bring up to date the tables of both databases; refuse those of a newer version."""
+    """Make or bring up to date the tables of both databases, after a backup of what is there; refuse those of a newer version.
+
+    All or nothing, and one process at a time: whoever comes second finds them ready.
+    """
     workspace.secret()
-    for alias in connections:
-        connection = connections[alias]
-        if connection.vendor == "postgresql" and alias == "journal":
-            with connection.cursor() as cursor:
-                cursor.execute("CREATE SCHEMA IF NOT EXISTS journal")
-        executor = MigrationExecutor(connection)
-        known = set(executor.loader.disk_migrations)
-        if newer := set(executor.loader.applied_migrations) - known:
-            named = ", ".join(sorted(f"{app}.{name}" for app, name in newer))
-            raise WorkspaceError(f"The databases were made by a newer wellserved ({named}).", "Update wellserved.")
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-            call_command("migrate", database=alias, verbosity=0, interactive=False)
-        if connection.vendor == "sqlite":
-            _private(Path(connection.settings_dict["NAME"]))
+    if _ready():
+        return
+    with workspace.writing():
+        schema.make_private()
+        if _ready():  # by somebody else, meanwhile
+            return
+        _refuse_half()
+        saved = _saved(workspace)
+        try:
+            with schema.changing():
+                for alias in schema.ALIASES:
+                    schema.bring(alias)
+        except Exception as error:
+            raise WorkspaceError(
+                f"The databases could not be brought up to date: {error}. They are as they were.", _way_back(saved)
+            ) from error
+    schema.announce()
 
 
-def _private(file: Path) -> None:
-    for one in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
-        if one.exists():
-            one.chmod(0o600)
+def _way_back(saved: Path | None) -> str:
+    if saved is None:
+        return "Nothing is lost; run it again, and report this if it comes again."
+    return (
+        f"Go on with the wellserved that you had, and report this. What was there is also in {saved}: "
+        f"`wellserved restore {saved} --home FRESH`."
+    )
+
+
+def _ready() -> bool:
+    """Both databases have the tables of this version; raises where they have a newer one's."""
+    if not all(file.exists() and file.stat().st_size for file in schema.files()):
+        return False  # nobody opens a file that somebody else may be making
+    try:
+        states = [schema.standing(alias) for alias in schema.ALIASES]
+    except OperationalError:  # locked while somebody makes it: looked at again under the lock
+        connections.close_all()
+        return False
+    if newer := ", ".join(sorted({one.newer for one in states if one.newer})):
+        raise WorkspaceError(f"The databases were made by a newer wellserved ({newer}).", "Update wellserved.")
+    return not any(one.behind for one in states)
+
+
+def _refuse_half() -> None:
+    """Raise where one database is empty and the other is not: a file that is gone is not made anew in silence."""
+    empty = [alias for alias in schema.ALIASES if not schema.standing(alias).applied]
+    other = [alias for alias in schema.ALIASES if alias not in empty]
+    if empty and any(map(schema.holds_rows, other)):
+        raise DamageError(
+            f"The {empty[0]} database is empty, and the {other[0]} database is not: its file is gone or cut.",
+            "Bring the file back, or restore a backup into a fresh folder: `wellserved restore FILE --home FRESH`.",
+        )
+
+
+def _saved(workspace: Workspace) -> Path | None:
+    """A backup of what is there before it is changed, and beside it the databases themselves, which an earlier version can
+    go on with; None: nothing is there."""
+    if not any(map(schema.holds_rows, schema.ALIASES)):
+        return None
+    folder = workspace.folder / "backups"
+    target = folder / f"before-{__version__}.zip"
+    for private in (folder, target.with_suffix("")):
+        private.mkdir(mode=0o700, exist_ok=True)
+    backups.backup(workspace, target, lambda *_: None)
+    for file in schema.files():
+        _copy(file, target.with_suffix("") / file.name)
+    return target
+
+
+def _copy(file: Path, target: Path) -> None:
+    """A database as it is at one moment, whoever writes."""
+    with open(target, "wb", opener=owner_only):
+        pass
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -24,6 +25,8 @@ from django.utils import timezone
 from wellserved import disk
 from wellserved.actions import backups, sharing
 from wellserved.errors import WellservedError
+from wellserved.integrity import Finding
+from wellserved.measure.words import plural
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
 
@@ -80,25 +83,22 @@ def state(workspace: Workspace, now: float | None = None) -> State:
     return State("failing" if name == "failing" else "working", seconds, why)
 
 
-def findings(workspace: Workspace, now: float | None = None) -> list[str]:
-    """What is wrong with the worker, in plain words; empty: nothing. One that never ran is missed once something waits."""
+def findings(workspace: Workspace, now: float | None = None) -> Iterator[Finding]:
+    """What is wrong with the worker, in plain words; nothing: all is well. One that never ran is missed once something waits."""
     start = "Start `wellserved serve`, or `wellserved worker`."
     current = state(workspace, now)
-    lines = []
     if current.name == "silent":
-        lines.append(f"The worker is {current}: what is shared does not reach the log. {start}")
+        yield Finding(f"The worker is {current}: what is shared does not reach the log.", "", start)
     elif current.name == "failing":
-        lines.append(f"The worker cannot write shared moments into the log: {current.why} It goes on trying.")
+        yield Finding(f"The worker cannot write shared moments into the log: {current.why}", "", "It goes on trying.")
     try:
         waiting = Shared.objects.filter(pending=True, changed__lt=timezone.now() - WAITED).count()
     except django.db.Error:  # said where the databases are looked at
         waiting = 0
     if waiting:
-        lines.append(
-            f"{waiting:,} shared moments have waited for more than ten minutes to be written into the log."
-            + ("" if current.name in ("working", "failing", "silent") else f" {start}")
-        )
-    return lines
+        moments = f"{plural(waiting, 'shared moment has', 'shared moments have')} waited for more than ten minutes"
+        do = "" if current.name in ("working", "failing", "silent") else start
+        yield Finding(f"{moments} to be written into the log.", "", do)
 
 
 class Heartbeat:

@@ -37,7 +37,7 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     """Bring the cases up to the log; returns the number of cases folded. The caller holds the write lock."""
     now, old = log.snapshot(workspace.log), log.snapshot(workspace.cases)
     calendars = load_calendars(workspace.calendars, workspace.zone)
-    if now.version < 0 or is_current(workspace, now, old):
+    if is_current(workspace, now, old) or now.version < 0:
         return 0
     told("Folding cases", 0, 0)
     db = engine.connect(workspace.log, workspace.cases, scratch=scratch)
@@ -123,9 +123,14 @@ def _made_by(workspace: Workspace, calendars: Calendars) -> dict[str, str]:
 
 
 def is_current(workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> bool:
-    """The cases tell what the log tells, by this version's fold, in this zone and by these opening hours."""
+    """The cases tell what the log tells, by this version's fold, in this zone and by these opening hours.
+
+    Raises where they tell more: the log has lost something.
+    """
     made_by = _made_by(workspace, load_calendars(workspace.calendars, workspace.zone))
     wanted = {"log_version": str(now.version), **made_by}
+    if (last := int(old.facts.get("log_version", -1))) > now.version:
+        raise log.ended(now.version, last)
     return all(old.facts.get(key) == value for key, value in wanted.items())
 
 

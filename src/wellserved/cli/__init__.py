@@ -12,6 +12,7 @@ import typer
 from wellserved import __version__, disk
 from wellserved.cli import commands, proving, serving
 from wellserved.cli.shared import app, err
+from wellserved.damage import as_damage
 from wellserved.errors import WellservedError
 from wellserved.render.clean import one_line
 from wellserved.workspace import default_folder
@@ -39,17 +40,19 @@ def main() -> None:
     try:
         with disk.explain(default_folder()):
             app()
-    except WellservedError as error:
-        err.print(one_line(error.what), style="bold red", markup=False, highlight=False, soft_wrap=True)
-        err.print(one_line(error.do), markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of a pipe went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         if os.environ.get("WELLSERVED_DEBUG"):
             traceback.print_exc()
-        err.print(
-            f"wellserved failed: {type(error).__name__}: {one_line(str(error))[:300]}", style="bold red", markup=False
-        )
-        err.print("Run it again with WELLSERVED_DEBUG=1 and report what it prints.", markup=False)
-        sys.exit(3)
+        known = error if isinstance(error, WellservedError) else as_damage(error)
+        if known is None:
+            known = WellservedError(
+                f"wellserved failed: {type(error).__name__}: {str(error)[:300]}",
+                "Run `wellserved verify`: it says whether a stored file is damaged. If none is, run this again with "
+                "WELLSERVED_DEBUG=1 and report what it prints.",
+            )
+            known.exit_code = 3
+        err.print(one_line(known.what), style="bold red", markup=False, highlight=False, soft_wrap=True)
+        err.print(one_line(known.do), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(known.exit_code)

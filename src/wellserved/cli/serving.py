@@ -22,7 +22,7 @@ import typer
 from wellserved import server
 from wellserved.cli.shared import Home, app, err, out, progress
 from wellserved.cli.supervisor import Supervisor
-from wellserved.errors import RequestError
+from wellserved.errors import DamageError, RequestError
 from wellserved.render.clean import one_line
 from wellserved.workspace import Workspace, create_workspace, default_folder, open_workspace, owner_only
 
@@ -35,7 +35,16 @@ app.add_typer(user, name="user")
 
 
 def ready(home: Path | None, make: bool = False) -> Workspace:
-    """The workspace with its databases at hand; `make`: where there is none, one is made in the computer's zone."""
+    """The workspace with its databases up to date; `make`: where there is none, one is made in the computer's zone."""
+    workspace = connected(home, make)
+    from wellserved.actions import setup
+
+    setup.prepare(workspace)
+    return workspace
+
+
+def connected(home: Path | None, make: bool = False) -> Workspace:
+    """The workspace with its databases at hand, as they are."""
     folder = home or default_folder()
     if make and not (folder / "workspace.toml").exists():
         create_workspace(folder, _zone_here())
@@ -45,9 +54,6 @@ def ready(home: Path | None, make: bool = False) -> Workspace:
     import django
 
     django.setup()
-    from wellserved.actions import setup
-
-    setup.prepare(workspace)
     return workspace
 
 
@@ -225,16 +231,61 @@ def user_list(home: Home = None) -> None:
 
 @app.command()
 def check(home: Home = None) -> None:
-    """Say in plain words what is wrong with this installation."""
-    workspace = ready(home)
+    """Look at everything and say in plain words what is wrong, what is lost and what to do; quick, and changes nothing."""
+    _report(home, thorough=False)
+    out.print("All is well.")
+
+
+@app.command()
+def verify(home: Home = None) -> None:
+    """Read everything that is stored, compare it with the digests kept when it was written, and say what is wrong."""
+    workspace = _report(home, thorough=True)
     from wellserved.actions import health
 
-    found = health.findings(workspace)
-    for line in found:
-        err.print(line, markup=False, highlight=False)
+    read = health.extent(workspace)
+    out.print(
+        f"All is well: {read['log']:,} files of the log, {read['cases']:,} of the cases, both databases and the backups "
+        "were read.",
+        markup=False,
+        highlight=False,
+    )
+    if read["undigested"]:
+        out.print(
+            f"{read['undigested']:,} files of the log have no digest, since an earlier version wrote them: they can be read "
+            "and hold as many rows as were written, but a single altered value would not be seen in them.",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _report(home: Path | None, thorough: bool) -> Workspace:
+    """Print what is wrong and end; the workspace, where nothing is."""
+    workspace, found = _looked(home, thorough)
+    for one in found:
+        err.print(f"- {one_line(one)}", markup=False, highlight=False, soft_wrap=True)
     if found:
         raise typer.Exit(1)
-    out.print("All is well.")
+    return workspace
+
+
+def _looked(home: Path | None, thorough: bool) -> tuple[Workspace, list[str]]:
+    """What is wrong; where the pages cannot even be set up, with the files at least."""
+    from wellserved import integrity
+
+    folder = home or default_folder()
+    try:
+        workspace = connected(home)
+    except DamageError as error:
+        workspace = Workspace(folder, "UTC")
+        found = [f"{error.what} {error.do} The databases can be looked at once that is done."]
+        with progress() as told:
+            for part in (integrity.of_log, integrity.of_cases):
+                found += [str(one) for one in part(workspace, thorough, told)]
+            return workspace, found + [str(one) for one in integrity.of_receipts(workspace)]
+    from wellserved.actions import health
+
+    with progress() as told:
+        return workspace, [str(one) for one in health.findings(workspace, thorough, told)]
 
 
 @app.command()
@@ -259,9 +310,9 @@ def restore(
     """Bring a backup into an empty workspace, on SQLite or PostgreSQL, and compare every table with what was saved."""
     folder = home or default_folder()
     if not (folder / "keys" / "secret").exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _bring_secret(file, folder)
-    workspace = ready(home, make=True)
+    workspace = connected(home)
     from wellserved.actions import backups
 
     with progress() as told:

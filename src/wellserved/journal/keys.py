@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.contrib.auth.hashers import check_password, identify_hasher
 from django.db import transaction
 
+from wellserved.errors import DamageError
 from wellserved.journal import vault
 from wellserved.journal.models import Keyring
 
@@ -76,9 +77,26 @@ def ring_of(owner: int, secret: bytes) -> Keyring:
 
 
 def by_workspace(ring: Keyring, secret: bytes) -> bytes | None:
-    """The key of whoever never logged in since there are locks of their own, unless their password was reset."""
+    """The key of whoever never logged in since there are locks of their own, unless their password was reset.
+
+    Raises DamageError where the workspace's secret is another than the one that locked it.
+    """
     locked = ring.locks.get(WORKSPACE)
-    return vault.unlock(WORKSPACE, locked, secret) if locked and not ring.proof else None
+    if not locked or ring.proof:
+        return None
+    if (key := vault.unlock(WORKSPACE, locked, secret)) is None:
+        raise DamageError(
+            "keys/secret is not the one by which journals here were sealed.",
+            "Bring back files/keys/secret of a backup.",
+        )
+    return key
+
+
+def check_secret(secret: bytes) -> None:
+    """Raise DamageError where the workspace's secret does not open a journal that is locked by it."""
+    for ring in Keyring.objects.iterator():
+        if by_workspace(ring, secret):
+            return
 
 
 def close(owner: int, password: str) -> None:

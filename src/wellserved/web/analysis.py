@@ -20,6 +20,7 @@ from typing import Any, Final, TypeVar
 from django.conf import settings
 
 from wellserved import log
+from wellserved.damage import as_damage
 from wellserved.errors import RequestError
 from wellserved.workspace import Workspace
 
@@ -75,6 +76,16 @@ def version_of(workspace: Workspace) -> tuple[object, ...]:
     return (str(workspace.folder), log.latest(workspace), *changed)
 
 
+def _answered(answer: Callable[..., Answer], *given: Any) -> Answer:
+    """An answer; what the storage says against it crosses to the other process as our own."""
+    try:
+        return answer(*given)
+    except Exception as error:
+        if (damage := as_damage(error)) is None:
+            raise
+        raise damage from None
+
+
 def asked(answer: Callable[..., Answer], *given: Any) -> Answer:
     """answer(workspace, *given), from what is known or by the analysing process."""
     workspace: Workspace = settings.WORKSPACE
@@ -86,7 +97,7 @@ def asked(answer: Callable[..., Answer], *given: Any) -> Answer:
             return found
     pool = _workers()
     try:
-        made = pool.submit(answer, workspace, *given).result(SECONDS)
+        made = pool.submit(_answered, answer, workspace, *given).result(SECONDS)
     except (TooLong, BrokenProcessPool, MemoryError) as error:
         _end(pool)
         raise RequestError(

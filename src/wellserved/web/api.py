@@ -28,6 +28,7 @@ from wellserved import __version__
 from wellserved.actions import looking, sharing
 from wellserved.actions.writing import captured, record
 from wellserved.capture import LONGEST
+from wellserved.damage import as_damage
 from wellserved.errors import WellservedError
 from wellserved.journal.book import Book
 from wellserved.measure import MEASURES, Question
@@ -225,7 +226,8 @@ def _refused(request: HttpRequest, error: WellservedError) -> HttpResponse:
 
 @api.exception_handler(Exception)
 def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
-    if (said := failure(error)) is None:
+    said = failure(error) or as_damage(error)
+    if said is None:
         raise error
     return _refused(request, said)
 

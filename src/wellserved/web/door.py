@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from wellserved.actions.membership import alone, person_alone
 from wellserved.capture import LONGEST
-from wellserved.errors import StorageError, WellservedError
+from wellserved.damage import as_damage
+from wellserved.errors import DamageError, StorageError, WellservedError
 from wellserved.journal.book import Book
 from wellserved.journal.vault import LockedError
 from wellserved.store.access import Scope, may
@@ -77,7 +78,12 @@ class Door:
         if request.resolver_match and "api" in request.resolver_match.namespaces:
             return None  # it asks for a key, and knows its scopes
         named, methods = deed_of(request, view)
-        person = self._person(request)
+        try:
+            person = self._person(request)
+        except Exception as error:
+            if (damage := as_damage(error)) is None:
+                raise
+            return unwell(damage)
         if person is not None:
             request.user = person
             request.scope = Scope(person)  # type: ignore[attr-defined]
@@ -105,8 +111,10 @@ class Door:
         return found
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        """A mistake, and a disk that takes no more, say what to do."""
-        said = error if isinstance(error, WellservedError) else failure(error)
+        """A mistake, a disk that takes no more, and damage say what to do."""
+        said = error if isinstance(error, WellservedError) else failure(error) or as_damage(error)
+        if isinstance(said, DamageError):
+            return unwell(said)
         if said is None:
             return None
         locked = isinstance(said, LockedError)
@@ -117,6 +125,11 @@ class Door:
             "unsaved": isinstance(said, StorageError),
         }
         return render(request, "mistake.html", shown, status=status_of(said))
+
+
+def unwell(damage: DamageError) -> HttpResponse:
+    """What holds the data cannot be read or written: said without asking it for anything more."""
+    return HttpResponse(f"{damage.what}\n{damage.do}\n", status=503, content_type="text/plain; charset=utf-8")
 
 
 def scope_of(request: HttpRequest) -> Scope:

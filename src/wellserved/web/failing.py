@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.views.defaults import server_error
 
 from wellserved import disk
-from wellserved.errors import DiskFullError, StorageError, WellservedError
+from wellserved.errors import DamageError, DiskFullError, StorageError, WellservedError
 
 FULL, BROKEN, WRONG = 507, 503, 422
 
@@ -22,8 +22,8 @@ def failure(error: BaseException | None) -> StorageError | None:
 
 
 def status_of(error: WellservedError) -> int:
-    """507: the disk is full; 503: it fails otherwise; 422: the request was wrong."""
-    if isinstance(error, StorageError):
+    """507: the disk is full; 503: it fails otherwise, or what it holds is damaged; 422: the request was wrong."""
+    if isinstance(error, StorageError | DamageError):
         return FULL if isinstance(error, DiskFullError) else BROKEN
     return WRONG
 

@@ -1,0 +1,68 @@
+"""SHA-256 of files as they were written: what is read later is compared with it.
+
+They stand in one file of the folder, a line each, as `sha256sum --check` reads it. A line that a kill cut short counts
+for nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+NAME = "_SHA256SUMS"  # other readers of the table pass over what begins so
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+
+
+def digest_of(file: Path) -> str:
+    """A file's digest."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def record(folder: Path, files: Iterable[Path], prune: bool = False) -> None:
+    """Add the digests of files in the folder, on disk before anybody is told; `prune`: forget those of files that are gone."""
+    lines = [f"{digest_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
+    target = folder / NAME
+    if prune:
+        known = recorded(folder)
+        old = [f"{digest}  {name}\n" for name, digest in known.items() if (folder / name).exists()]
+        draft = folder / f"{NAME}.new"
+        _write(draft, "w", "".join([*old, *lines]))
+        draft.replace(target)
+        return
+    cut = target.exists() and not _tail(target, 1).endswith("\n")
+    _write(target, "a", "\n" * cut + "".join(lines))
+
+
+def _write(file: Path, mode: str, text: str) -> None:
+    with file.open(mode, encoding="utf-8", newline="\n") as sums:
+        sums.write(text)
+        sums.flush()
+        os.fsync(sums.fileno())
+
+
+def _tail(file: Path, size: int) -> str:
+    with file.open("rb") as opened:
+        opened.seek(max(0, file.stat().st_size - size))
+        return opened.read().decode("utf-8", "replace")
+
+
+def last_named(folder: Path, pattern: str) -> str:
+    """What a group of the pattern matched last, near the end of the record; empty: nothing."""
+    try:
+        found = re.findall(pattern, _tail(folder / NAME, 4_096))
+    except FileNotFoundError:
+        return ""
+    return str(found[-1]) if found else ""
+
+
+def recorded(folder: Path) -> dict[str, str]:
+    """File -> its digest as it was last recorded; none: nothing was."""
+    try:
+        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return {}
+    return {found[2]: found[1] for line in lines if (found := _LINE.fullmatch(line))}

@@ -1,0 +1,61 @@
+"""What a workspace holds, as JSON: python -m tests.released.look HOME [BACKUP to restore into it first]."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from tests.released.make import PASSPHRASE
+from wellserved.cli import serving
+from wellserved.workspace import Workspace
+
+
+def holds(workspace: Workspace) -> dict[str, object]:
+    """Rows of each table, two measures, two journals, what was worth how much, and the second column of a table."""
+    from django.conf import settings
+    from django.db import connections
+
+    from wellserved import improvement, log
+    from wellserved.actions import ask_measures
+    from wellserved.journal.book import Book
+    from wellserved.measure import Question, find_measure
+    from wellserved.store import models as of
+
+    question = Question((find_measure("asked"), find_measure("resolved")), by="source")
+    secret = settings.SECRET_KEY.encode()
+    kim, lee = (of.Person.objects.get(username=name) for name in ("kim", "lee"))
+    closed = Book(lee.pk, secret)
+    opened = Book(lee.pk, secret, closed.key_for(PASSPHRASE))
+    columns = {}
+    for alias in connections:
+        with connections[alias].cursor() as cursor:
+            for table in connections[alias].introspection.table_names(cursor):
+                described = connections[alias].introspection.get_table_description(cursor, table)
+                columns[table] = [column.name for column in described]
+    return {
+        "measures": {
+            one.measure.name: dict(zip(one.segments, map(float, one.value), strict=True))  # type: ignore[arg-type]
+            for one in ask_measures(workspace, question)
+        },
+        "journals": [one["line"] for one in Book(kim.pk, secret).everything()],
+        "draft": Book(kim.pk, secret).draft("2026-W47"),
+        "closed": closed.readable,
+        "opened": [one["line"] for one in opened.everything()],
+        "roles": {one.username: one.role for one in of.Person.objects.all()},
+        "passwords": [one.check_password("correct horse battery") for one in of.Person.objects.all()],
+        "account": [str(one) for one in of.Account.objects.values_list("revenue_year", "since", "exit_clause").get()],
+        "merged": of.Customer.objects.get(name="ACME Ltd").merged_into.name,  # type: ignore[union-attr]
+        "moment": of.Shared.objects.get(word="missed").at.isoformat(),
+        "words": sorted(of.Shared.objects.values_list("word", flat=True)),
+        "improvements": [one.improvement.what for one in improvement.records(workspace)],
+        "refused": [one.rows_refused for one in log.receipts(workspace)],
+        "columns": columns,
+    }
+
+
+if __name__ == "__main__":
+    home = Path(sys.argv[1])
+    if len(sys.argv) > 2:
+        serving.restore(Path(sys.argv[2]), home)
+    sys.stdout.write("\n" + json.dumps(holds(serving.ready(home))) + "\n")
