@@ -13,7 +13,15 @@ import pytest
 from tests.engines import postgres, postgres_folder
 
 HERE = Path(__file__).parent
-SAME = ("test_daily.py", "test_edges.py", "test_sharing.py", "test_access.py", "test_api.py", "test_counts.py")
+SAME = (
+    "test_daily.py",
+    "test_edges.py",
+    "test_sharing.py",
+    "test_access.py",
+    "test_api.py",
+    "test_counts.py",
+    "test_reset.py",
+)
 
 
 def test_everything_holds_on_postgresql() -> None:
