@@ -18,6 +18,7 @@ def holds(workspace: Workspace) -> dict[str, object]:
 
     from wellserved import improvement, log
     from wellserved.actions import ask_measures
+    from wellserved.journal import keys
     from wellserved.journal.book import Book
     from wellserved.measure import Question, find_measure
     from wellserved.store import models as of
@@ -26,7 +27,7 @@ def holds(workspace: Workspace) -> dict[str, object]:
     secret = settings.SECRET_KEY.encode()
     kim, lee = (of.Person.objects.get(username=name) for name in ("kim", "lee"))
     closed = Book(lee.pk, secret)
-    opened = Book(lee.pk, secret, closed.key_for(PASSPHRASE))
+    opened = Book(lee.pk, secret, keys.present(keys.ring_of(lee.pk, secret)).key_for(PASSPHRASE, secret))
     columns = {}
     for alias in connections:
         with connections[alias].cursor() as cursor:
