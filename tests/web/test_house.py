@@ -282,3 +282,14 @@ def test_what_is_wrong_is_said_in_plain_words(tmp_path: Path) -> None:
     (tmp_path / "junk.zip").write_bytes(b"junk")
     assert "no backup" in Place(tmp_path / "new").run("restore", str(tmp_path / "junk.zip"), code=2)
     assert "only this computer" in place.run("serve", "--host", "0.0.0.0", code=2)
+
+
+def test_a_line_is_typed_without_quotes_and_what_is_not_clear_is_asked(tmp_path: Path) -> None:
+    house = Place(create_workspace(tmp_path / "home", "UTC").folder)
+    assert "customer: Acme" in house.run("log", "promise:", "Acme", "gets", "the", "quote", "by", "Fri")
+    asked = house.run("log", "promise: Acme gets the quote by 12/5", code=2)
+    assert '"12/5" can be read as' in " ".join(asked.split())
+    assert 'nothing after "promise:"' in house.run("log", "promise:", code=2)
+    assert "4,000 are kept at most" in house.run("log", "1h " * 3_000, code=2)
+    house.run("init", "--dates", "day")
+    assert "May" in house.run("log", "promise: Acme gets the quote by 12/5")
