@@ -46,7 +46,7 @@ class Place:
         return {
             **kept,
             "WELLSERVED_HOME": str(self.home),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT))),
             **({"DATABASE_URL": self.url} if self.url else {}),
         }
 
