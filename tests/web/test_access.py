@@ -79,7 +79,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
 
 
 FORMS = {
-    "journal": {"line": "note", "do": "save"}, "entry": {"word": "note", "at": "2026-11-20T10:00", "text": "x"}, "settle": {"word": "kept"},
+    "journal": {"line": "note: x", "do": "save"}, "entry": {"word": "note", "at": "2026-11-20T10:00", "text": "x"}, "settle": {"word": "kept"}, "protocol": {"text": "x"},
     "new_entry": {"word": "note", "at": "2026-11-20T10:00", "text": "x"}, "go_on": {"word": "note", "line": "x"}, "share": {"audience": "team"},
     "shared": {"audience": "team"}, "follow": {"word": "note"}, "customers": {"name": "New"}, "customer": {"name": "Acme"}, "accounts": {"name": "New"},
     "account": {"name": "Acme Group"}, "causes": {"name": "New"}, "unlock": {"passphrase": "wrong"}, "begin_anew": {"password": "wrong"}, "people": {"username": "new2", "role": "member"},

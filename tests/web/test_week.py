@@ -227,4 +227,4 @@ def test_one_case_is_no_plural(staff: House, tmp_path: Path) -> None:
     sharing.share(staff.kim, {"word": "gap", "expected": 9, "score": 6, "scale": "nps10"}, at)
     sharing.flush(place)
     (rated,) = ask_measures(place, Question((find_measure("rating_mean"),)))
-    assert str(getattr(rated.values[0], "reason", "")).startswith("only 1 case; at least ")
+    assert str(getattr(rated.value[0], "reason", "")).startswith("only 1 case; at least ")
