@@ -218,7 +218,7 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     return Appended(version, new, given - new, corrections)
 
 
-def compact(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: Snapshot) -> Snapshot:
+def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
     """Put the small files of a month together where there are many; returns the version that says the same in fewer files.
 
     Whoever calls holds the workspace's write lock. The small files stay where they are, for whoever reads an earlier version.
@@ -230,10 +230,12 @@ def compact(db: duckdb.DuckDBPyConnection, workspace: Workspace, now: Snapshot) 
     crowded = [file for files in small.values() if len(files) >= MANY for file in files]
     if not crowded:
         return now
-    view(db, "crowded", crowded)
-    rows = db.sql("FROM crowded").to_arrow_reader(100_000)
     paths = [Path(file).relative_to(workspace.log.absolute()).as_posix() for file in crowded]
-    delta.extend(workspace.log, rows, "month", KEPT_SMALL, {}, paths)
+    with engine.connect(workspace.log) as db:
+        view(db, "crowded", crowded)
+        columns = (f"CAST({engine.name(column)} AS {kind}) AS {engine.name(column)}" for column, kind in TYPES.items())
+        rows = db.sql(f"SELECT {', '.join(columns)} FROM crowded").to_arrow_reader(100_000)
+        delta.extend(workspace.log, rows, "month", KEPT_SMALL, {}, paths)
     after = snapshot(workspace.log)
     _record(workspace, now.version, after.version)
     return after

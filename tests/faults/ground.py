@@ -91,7 +91,9 @@ class Ground:
         storage.reset(self.template("base"))
         calls = storage.run(self.reading("b"), small=5).calls
         last = next(
-            number for number, call in enumerate(calls, 1) if call.startswith("rename") and "cases/_delta_log" in call
+            number
+            for number, call in enumerate(calls, 1)
+            if call.startswith(("rename", "link")) and "cases/_delta_log" in call
         )
         storage.reset(self.template("base"))
         assert storage.run(self.reading("b"), at=last, small=5).code == -9

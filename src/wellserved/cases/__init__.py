@@ -44,7 +44,7 @@ def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int],
     changed = None
     if old.version >= 0 and all(old.facts.get(key) == value for key, value in _made_by(workspace, calendars).items()):
         changed = _changed(db, workspace, now, old)
-    now = log.compact(db, workspace, now)
+    now = log.compact(workspace, now)
     noted = {"log_version": str(now.version), **_made_by(workspace, calendars)}
     with Months(workspace.cases, "asked_month") as months:
         if changed is None:
