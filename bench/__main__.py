@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import hours, pages, peers, proving, scale, synthetic
-from wellserved.actions import import_file
+from wellserved.actions.imports import import_file
 from wellserved.calendar import Clock, parse_calendars
 from wellserved.engine import duckdb as engine
 from wellserved.mapping import recognise

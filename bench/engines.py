@@ -23,6 +23,7 @@ from pathlib import Path
 from tests.engines import QUESTIONS, answers, differences
 
 from wellserved import actions
+from wellserved.actions import synthetic
 from wellserved.workspace import create_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,7 @@ def make(home: str, cases: str) -> None:
     """A workspace of made cases with opening hours."""
     workspace = create_workspace(Path(home), "Europe/Berlin")
     workspace.calendars.write_text(HOURS, encoding="utf-8")
-    actions.make_cases(workspace, int(cases), 7)
+    synthetic.make_cases(workspace, int(cases), 7)
 
 
 def ask(home: str, target: str) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import pace
-from wellserved.actions import make_cases
+from wellserved.actions.synthetic import make_cases
 from wellserved.workspace import create_workspace
 
 Ask = tuple[str, Callable[[], Any], int]  # a request's name, itself, the status that it must get

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench import asking, folding, pace
 from wellserved import actions, cases, log
+from wellserved.actions import synthetic
 from wellserved.engine import duckdb as engine
 from wellserved.measure import Question, answer, find_measure
 from wellserved.record import finished, own_columns
@@ -38,7 +39,7 @@ def made(folder: str, count: str) -> dict[str, float]:
     """Make the moments, without folding them."""
     workspace = create_workspace(Path(folder), "UTC")
     real, cases.refresh = cases.refresh, lambda *_: 0
-    cpu, clock = seconds(lambda: actions.make_cases(workspace, int(count), 1))
+    cpu, clock = seconds(lambda: synthetic.make_cases(workspace, int(count), 1))
     cases.refresh = real
     return {"cpu": cpu, "clock": clock, "peak": _peak()}
 

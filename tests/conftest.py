@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wellserved.actions import import_file
+from wellserved.actions.imports import import_file
 from wellserved.workspace import Workspace, create_workspace
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

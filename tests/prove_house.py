@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wellserved.actions import import_file
+from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
 from wellserved.workspace import Workspace, create_workspace
 

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved import actions, synth
-from wellserved.actions import import_file
+from wellserved.actions import synthetic
+from wellserved.actions.imports import import_file
 from wellserved.chain import Chain, against_others, ranked
 from wellserved.cli import app
 from wellserved.errors import RequestError
@@ -114,10 +115,10 @@ def test_cases_that_begin_with_a_hand_over_have_no_time_before_it(tmp_path: Path
 
 def test_made_cases_of_two_seeds_are_never_mixed(tmp_path: Path) -> None:
     workspace = create_workspace(tmp_path / "home", "UTC")
-    actions.make_cases(workspace, 600, 1)
+    synthetic.make_cases(workspace, 600, 1)
     for count, seed in ((600, 2), (900, 1)):
         with pytest.raises(RequestError, match="another number or seed"):
-            actions.make_cases(workspace, count, seed)
+            synthetic.make_cases(workspace, count, seed)
 
 
 def test_one_team_s_rating_of_another_is_no_customer_s_rating(tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ def test_a_difference_of_places_is_no_fault_of_the_supplier() -> None:
 @pytest.fixture(scope="module")
 def truths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Chain]:
     workspace = create_workspace(tmp_path_factory.mktemp("truths") / "home", "UTC")
-    actions.make_cases(workspace, 40_000, 3)
+    synthetic.make_cases(workspace, 40_000, 3)
     return workspace, actions.follow_chain(workspace, "synth")
 
 
@@ -242,9 +243,9 @@ def test_the_same_seed_makes_the_same_cases_and_a_second_time_adds_none(
     truths: tuple[Workspace, Chain], tmp_path: Path
 ) -> None:
     workspace, _ = truths
-    assert actions.make_cases(workspace, 40_000, 3) == 0
+    assert synthetic.make_cases(workspace, 40_000, 3) == 0
     other = create_workspace(tmp_path / "other", "UTC")
-    actions.make_cases(other, 40_000, 4)
+    synthetic.make_cases(other, 40_000, 4)
     question = Question((find_measure("contacts"),))
     assert actions.ask_measures(workspace, question)[0].value != actions.ask_measures(other, question)[0].value
 

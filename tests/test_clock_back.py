@@ -9,7 +9,7 @@ import pytest
 
 from tests.test_import import TICKETS, row, rows_of, write
 from wellserved import log
-from wellserved.actions import import_file
+from wellserved.actions.imports import import_file
 from wellserved.workspace import Workspace
 
 from .conftest import NOW

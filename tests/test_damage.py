@@ -14,7 +14,8 @@ import pytest
 
 from tests.released.make import TICKETS
 from wellserved import digests, integrity, log
-from wellserved.actions import import_file, silent
+from wellserved.actions import silent
+from wellserved.actions.imports import import_file
 from wellserved.cli import main
 from wellserved.damage import as_damage
 from wellserved.mapping import parse_mapping

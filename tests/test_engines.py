@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from tests import engines
 from tests.engines import QUESTIONS, answers, differences, on
 from wellserved import actions, cases, log
+from wellserved.actions import synthetic
 from wellserved.cli import app
 from wellserved.engine import Engine, elsewhere
 from wellserved.engine.duckdb import DuckDB
@@ -30,7 +31,7 @@ HOURS = (
 def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = create_workspace(tmp_path_factory.mktemp("engines") / "home", "Europe/Berlin")
     workspace.calendars.write_text(HOURS, encoding="utf-8")
-    actions.make_cases(workspace, CASES, 7)
+    synthetic.make_cases(workspace, CASES, 7)
     return workspace
 
 

@@ -20,7 +20,8 @@ from tests.clock_workspace import workspace_of
 from tests.conftest import NOW, sample
 from tests.test_clocks import CALENDARS, some_case
 from wellserved import actions, cases, delta, log, months
-from wellserved.actions import ask_measures, find_gaps, import_file, opened
+from wellserved.actions import ask_measures, find_gaps, opened
+from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.engine import duckdb
 from wellserved.mapping import parse_mapping

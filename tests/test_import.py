@@ -19,7 +19,8 @@ import duckdb
 import pytest
 
 from wellserved import actions, cases, log
-from wellserved.actions import import_file, opened
+from wellserved.actions import opened
+from wellserved.actions.imports import import_file
 from wellserved.errors import MappingError
 from wellserved.mapping import Mapping, parse_mapping
 from wellserved.measure import Question, find_measure
@@ -255,7 +256,7 @@ def test_an_older_version_can_still_be_read(workspace: Workspace, tmp_path: Path
 IMPORTER = """
 import sys
 from pathlib import Path
-from wellserved.actions import import_file
+from wellserved.actions.imports import import_file
 from wellserved.workspace import create_workspace
 from tests.test_import import TICKETS, NOW
 print("ready", flush=True)

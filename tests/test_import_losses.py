@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved import actions, log
-from wellserved.actions import Imported, import_file
+from wellserved.actions.imports import Imported, import_file
 from wellserved.cli import app
 from wellserved.mapping import Mapping, parse_mapping
 from wellserved.measure import Question, find_measure

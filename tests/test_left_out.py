@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from wellserved import actions
-from wellserved.actions import import_file
+from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MEASURES, Question
 from wellserved.moments import NotComputed

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from tests import oracle
 from tests.oracle import Case, Number, Spot
-from wellserved.actions import ask_measures, import_file
+from wellserved.actions import ask_measures
+from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, Series, find_measure, rows
 from wellserved.measure.interval import binomial_quantile, garwood, quantile_ranks, t_mean, waiting_quantile, wilson

@@ -15,7 +15,8 @@ import duckdb
 import pytest
 
 from wellserved import log
-from wellserved.actions import Imported, ask_measures, import_file
+from wellserved.actions import ask_measures
+from wellserved.actions.imports import Imported, import_file
 from wellserved.mapping import Mapping, recognise
 from wellserved.measure import Question, find_measure
 from wellserved.record import ROW, record

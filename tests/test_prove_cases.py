@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from tests.prove_house import BEFORE, CHANGE, START, house
 from wellserved import actions, improvement
+from wellserved.actions import synthetic
 from wellserved.cli import app
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.improvement import FILE, Improvement
@@ -165,7 +166,7 @@ def test_a_change_of_mix_is_told_from_a_change_of_speed(tmp_path: Path) -> None:
 
 def mixed(folder: Path) -> Workspace:
     from tests.prove_house import MAPPING
-    from wellserved.actions import import_file
+    from wellserved.actions.imports import import_file
     from wellserved.mapping import parse_mapping
 
     random = np.random.default_rng(5)
@@ -230,7 +231,7 @@ def test_guardrails_are_looked_at_no_earlier_than_the_question(houses: dict[str,
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = create_workspace(tmp_path_factory.mktemp("drawn"), "UTC")
-    actions.make_cases(workspace, 10_000, 1)
+    synthetic.make_cases(workspace, 10_000, 1)
     return workspace
 
 

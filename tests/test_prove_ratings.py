@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved import actions
-from wellserved.actions import import_file
+from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping

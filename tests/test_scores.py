@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wellserved.actions import ask_measures, import_file, service_report
+from wellserved.actions import ask_measures, service_report
+from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, find_measure
 from wellserved.measure.words import amount

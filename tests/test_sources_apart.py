@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions import ask_as, ask_measures, compare_rules, explain_case, import_file, opened
+from wellserved.actions import ask_as, ask_measures, compare_rules, explain_case, opened
+from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping

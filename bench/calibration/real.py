@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from wellserved import actions
+from wellserved.actions import imports
 from wellserved.measure import find_measure
 from wellserved.moments import Every
 from wellserved.prove import Asked, Looking, change, prove
@@ -61,7 +62,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         workspace = create_workspace(Path(folder), "America/New_York")
-        actions.import_file(workspace, Path(sys.argv[1]))
+        imports.import_file(workspace, Path(sys.argv[1]))
         for name in MEASURES:
             for every in ("week", "day"):
                 rows.append({"measure": name, "every": every, "dates": DATES, **row(workspace, name, every)})  # type: ignore[arg-type]

@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wellserved import log
-from wellserved.actions import Imported, import_file, silent
+from wellserved.actions import silent
+from wellserved.actions.imports import Imported, import_file
 from wellserved.engine import duckdb as engine
 from wellserved.errors import MappingError, SourceError, WellservedError, WorkspaceError
 from wellserved.mapping import Mapping, MomentRule

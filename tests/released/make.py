@@ -60,7 +60,8 @@ def main(target: Path) -> None:
         import django
 
         django.setup()
-        from wellserved.actions import import_file, sharing
+        from wellserved.actions import sharing
+        from wellserved.actions.imports import import_file
         from wellserved.mapping import parse_mapping
 
         backups, membership, setup = _modules()

@@ -24,7 +24,8 @@ from django.utils import timezone
 
 from tests.web.conftest import House, book
 from wellserved import log
-from wellserved.actions import make_cases, sharing
+from wellserved.actions import sharing
+from wellserved.actions.synthetic import make_cases
 from wellserved.store.access import DEEDS
 from wellserved.store.models import Account, ApiKey, Customer, Hook, Invitation, Person, Role, Shared, digest_of
 from wellserved.web.door import OPEN

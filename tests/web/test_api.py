@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from typer.testing import CliRunner
 
 from tests.web.conftest import House, book
-from wellserved.actions import make_cases
+from wellserved.actions.synthetic import make_cases
 from wellserved.cli import app
 from wellserved.journal.models import Entry
 from wellserved.measure import MEASURES

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from wellserved import actions, demo, log, synth
+from wellserved.actions import imports, synthetic
 from wellserved.actions.inspection import inspect_file
 from wellserved.chart import Chart, draw_up
 from wellserved.cli.serving import write_line
@@ -124,7 +125,7 @@ def import_(
     """Read a file into the log; the same file twice changes nothing."""
     workspace = workspace_at(home)
     with progress() as told:
-        done = actions.import_file(workspace, file, load_mapping(mapping) if mapping else None, told=told)
+        done = imports.import_file(workspace, file, load_mapping(mapping) if mapping else None, told=told)
     for line in receipts.lines(done.receipt):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
     if done.refusals:
@@ -441,7 +442,7 @@ def synth_(
 ) -> None:
     """Make cases with known truths (an effect, gaming, a fault, a leak), to try any measure against an answer."""
     with progress() as told:
-        made = actions.make_cases(workspace_at(home), cases, seed, told)
+        made = synthetic.make_cases(workspace_at(home), cases, seed, told)
     out.print(f"{made:,} moments of {cases:,} made cases are new in the log. What is true of them:", highlight=False)
     write(data.as_json(synth.TRUTHS), None)
 

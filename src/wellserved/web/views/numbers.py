@@ -17,8 +17,8 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from wellserved import actions, log
-from wellserved.actions import looking
+from wellserved import log
+from wellserved.actions import imports, looking
 from wellserved.errors import StorageError, WellservedError
 from wellserved.improvement import records
 from wellserved.measure import SUBJECTS, Question, find_measure
@@ -158,7 +158,7 @@ def _import(given: Any, request: HttpRequest) -> None:
         with target.open("wb") as out:
             for chunk in given.chunks():
                 out.write(chunk)
-        done = actions.import_file(settings.WORKSPACE, target)
+        done = imports.import_file(settings.WORKSPACE, target)
     note(person_of(request), "imported a file", done.receipt.import_id)
     messages.success(request, _("%(read)d rows read: %(loaded)d loaded, %(refused)d refused.") % {
         "read": done.receipt.rows_read, "loaded": done.receipt.rows_loaded, "refused": done.receipt.rows_refused})  # fmt: skip

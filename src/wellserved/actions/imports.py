@@ -1,0 +1,182 @@
+"""A file, read into the log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wellserved import cases, disk, log
+from wellserved.actions import silent
+from wellserved.engine import duckdb
+from wellserved.errors import MappingError
+from wellserved.log import Receipt
+from wellserved.mapping import DateOrder, DueIs, Mapping, recognise
+from wellserved.record import OWN, Recorded, Refusal, record
+from wellserved.render.table import write_csv
+from wellserved.sources.bytes import Progress
+from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
+from wellserved.sources.dialect import REFUSAL
+from wellserved.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did, and where its refusals are (None: every row and moment was loaded)."""
+
+    receipt: Receipt
+    refusals: Path | None
+    cases_folded: int
+
+
+def import_file(
+    workspace: Workspace,
+    path: Path,
+    mapping: Mapping | None = None,
+    now: datetime | None = None,
+    told: Progress = silent,
+) -> Imported:
+    """Read a file into the log and fold its cases; the same file twice changes nothing.
+
+    A kill at any moment leaves the log as it was or with the whole import; running it again completes it.
+    """
+    now = now or datetime.now(UTC)
+    with workspace.writing() as scratch:
+        looked = look(path, scratch, told)
+        text, dialect = looked
+        mapping = mapping or recognise(dialect.header)
+        if mapping is None:
+            raise MappingError(
+                f"No mapping for {path.name}: its columns ({', '.join(dialect.header[:6])} ...) fit no preset.",
+                f"Run `wellserved inspect {path.name}`, correct the mapping it writes, and import with --mapping.",
+            )
+        if mapping.zone == "workspace":
+            mapping = replace(mapping, zone=workspace.zone)
+        import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
+        db = duckdb.connect(text.path, workspace.log, scratch=scratch)
+        mended = any(column.startswith(OWN) for column in dialect.header)  # a file of refused rows
+        every = mapping.case_missing == "row" or mended
+        columns = dialect.header if every else [column for column in dialect.header if column in mapping.needed()]
+        raw = stage(db, path, looked, columns, scratch, told)
+        told("Checking rows", 0, 0)
+        mapping, settled = _as_before(log.receipts(workspace, mapping.name), mapping, mended)
+        recorded = record(db, mapping, dialect.header, now, import_id, settled)
+        told("Appending moments", 0, 0)
+        appended = log.append(db, workspace, "batch", recorded.unique, import_id)
+        refusals = _all_refusals(raw, recorded)
+        listed = _by_row([*refusals, *recorded.losses, *recorded.companions])
+        kept = _keep_refusals(workspace, raw, listed, import_id)
+        receipt = _receipt(raw, recorded, appended, refusals, mapping, now, import_id)
+        log.keep_receipt(workspace, receipt)
+        db.close()
+        folded = cases.refresh(workspace, scratch, told)
+    return Imported(receipt, kept, folded)
+
+
+def _as_before(earlier: Sequence[Receipt], mapping: Mapping, mended: bool) -> tuple[Mapping, dict[str, DueIs]]:
+    """What earlier imports of the source decided over whole columns, where a few rows cannot decide it again.
+
+    Refused rows are read as their file was; a source that ever promised a time of day promises no days.
+    """
+    dues: dict[str, DueIs] = {}
+    dates: dict[str, DateOrder] = {}
+    for receipt in earlier:
+        dues |= {column: due for column, due in receipt.dues.items() if mended or due == "instant"}
+        dates |= receipt.dates if mended else {}
+    return replace(mapping, dates=dates | mapping.dates), dues
+
+
+def _all_refusals(raw: RawTable, recorded: Recorded) -> list[Refusal]:
+    shapes = [Refusal(row.row, "", row.line, row.reason) for row in raw.broken]
+    return sorted([*shapes, *recorded.refusals], key=lambda refusal: refusal.row)
+
+
+def _by_row(refusals: Iterable[Refusal]) -> list[Refusal]:
+    """One line a row, in the file's order: what refused it, or all that was left out of it."""
+    rows: dict[int, list[Refusal]] = {}
+    for one in sorted(refusals, key=lambda one: one.row):
+        rows.setdefault(one.row, []).append(one)
+    return [_joined(several) for several in rows.values()]
+
+
+def _joined(several: Sequence[Refusal]) -> Refusal:
+    cells = dict.fromkeys((one.column, one.value) for one in several)
+    reasons = dict.fromkeys(f"{one.reason}{f': {one.kind} is left out' if one.kind else ''}" for one in several)
+    return Refusal(
+        several[0].row,
+        ", ".join(column for column, _ in cells),
+        ", ".join(value for _, value in cells),
+        "; ".join(reasons),
+    )
+
+
+def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refusal], import_id: str) -> Path | None:
+    """Write the rows that were refused, or lost a moment, so that they can be mended and imported: all columns, and why."""
+    folder = workspace.imports / import_id
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "refusals.csv"
+    if not refusals:
+        target.unlink(missing_ok=True)
+        return None
+    whole = whole_rows(raw, [refusal.row for refusal in refusals if refusal.column])
+    header = [column for column in raw.dialect.header if not column.startswith(OWN)]
+    kept = [place for place, column in enumerate(raw.dialect.header) if not column.startswith(OWN)]
+    empty = [""] * raw.dialect.width
+    with disk.rewrite(target, workspace.scratch / target.name) as file:
+        rows = (
+            [
+                one.row,
+                one.column,
+                one.value,
+                one.reason,
+                *(whole.get(one.row, empty)[place] for place in kept),
+            ]
+            for one in refusals
+        )
+        write_csv(file, [*REFUSAL, *header], rows)
+    return target
+
+
+def _receipt(
+    raw: RawTable,
+    recorded: Recorded,
+    appended: log.Appended,
+    refusals: Sequence[Refusal],
+    mapping: Mapping,
+    now: datetime,
+    import_id: str,
+) -> Receipt:
+    return Receipt(
+        import_id=import_id,
+        file=raw.file,
+        source=mapping.name,
+        title=mapping.title,
+        credit=mapping.credit,
+        caution=mapping.caution,
+        recorded_at=now.isoformat(timespec="seconds"),
+        rows_read=raw.rows_read,
+        rows_loaded=recorded.loaded,
+        rows_refused=len(refusals),
+        moments=recorded.moments,
+        moments_new=appended.new,
+        moments_known=appended.known,
+        moments_corrected=appended.corrections,
+        log_version=appended.version,
+        encoding=raw.text.encoding,
+        mended_lines=raw.text.mended_lines,
+        careful=raw.careful,
+        recovered=raw.recovered,
+        notes=recorded.notes,
+        missing=recorded.missing,
+        reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
+        as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
+        cannot=mapping.untold(),
+        absent=mapping.absent,
+        moments_refused=len(recorded.losses),
+        losses=dict(Counter(f"{one.column} ({one.kind}): {one.reason}" for one in recorded.losses)),
+        dates=recorded.dates,
+        dues=recorded.dues,
+    )

@@ -1,0 +1,49 @@
+"""Made cases with known truths."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+from wellserved import cases, log, synth
+from wellserved.actions import silent
+from wellserved.engine import duckdb
+from wellserved.errors import RequestError
+from wellserved.sources.bytes import Progress
+from wellserved.workspace import Workspace
+
+
+def make_cases(workspace: Workspace, count: int, seed: int, told: Progress = silent) -> int:
+    """Add made cases with known truths to the log, and fold them; returns the number of moments.
+
+    The same count and seed make the same moments, so that a second call adds nothing.
+    """
+    stretches = synth.stretches(count)
+    recorded_at = datetime(synth.START.year, 1, 1, tzinfo=UTC) + timedelta(days=synth.DAYS)
+    import_id = hashlib.sha256(f"synth {count} {seed}".encode()).hexdigest()[:12]
+    new = 0
+    with workspace.writing() as scratch:
+        _only_these(workspace, import_id)
+        for done, stretch in enumerate(stretches):
+            told("Making cases", done, len(stretches))
+            db = duckdb.connect(workspace.log, scratch=scratch)
+            synth.batch(db, stretch, seed, import_id, recorded_at)
+            new += log.append(db, workspace, "batch", True, import_id).new
+            db.close()
+        cases.refresh(workspace, scratch, told)
+    return new
+
+
+def _only_these(workspace: Workspace, import_id: str) -> None:
+    """Made cases of another number or seed have the same names, and would mix into no truth at all."""
+    db = duckdb.connect(workspace.log)
+    log.view(db, "moments", log.snapshot(workspace.log).files)
+    other = db.sql(
+        f"SELECT 1 FROM moments WHERE source = {duckdb.text(synth.SOURCE)} AND import_id <> {duckdb.text(import_id)} LIMIT 1"
+    ).fetchall()
+    db.close()
+    if other:
+        raise RequestError(
+            "This workspace holds made cases of another number or seed.",
+            "Make these in a workspace of their own: --home.",
+        )
