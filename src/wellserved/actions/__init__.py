@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
-from wellserved import __version__, cases, disk, improvement, log, synth
+from wellserved import __version__, cases, improvement, log
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.chain import Chain, chain
 from wellserved.engine import Engine, duckdb, elsewhere
-from wellserved.errors import MappingError, RequestError, UnknownNameError, WorkspaceError
+from wellserved.errors import RequestError, UnknownNameError, WorkspaceError
 from wellserved.improvement import Improvement, Record
-from wellserved.log import Receipt
-from wellserved.mapping import DateOrder, DueIs, Mapping, recognise
 from wellserved.measure import Question, Scope, Series, answer, find_measure, scope_of
 from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
 from wellserved.measure.coverage import unmatched, untold
@@ -34,12 +29,8 @@ from wellserved.prove.foresight import Foresight, foresee
 from wellserved.prove.gap import Gaps, gaps
 from wellserved.prove.shift import Shift, shifted
 from wellserved.queueing import Queue, queue
-from wellserved.record import OWN, Recorded, Refusal, record
-from wellserved.render.table import write_csv
 from wellserved.report import Report, make_report
 from wellserved.sources.bytes import Progress
-from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
-from wellserved.sources.dialect import REFUSAL
 from wellserved.workspace import Workspace
 
 IN_MEMORY = 1_000_000  # cases up to which a question's table is read once and kept
