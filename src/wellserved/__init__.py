@@ -6,4 +6,4 @@ import os
 # a fifteenth of its time went into pages that had just been given back. It has to be said before Arrow is loaded.
 os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10000")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
