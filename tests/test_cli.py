@@ -49,7 +49,7 @@ def test_refused_rows_give_exit_code_one_and_a_file(tmp_path: Path) -> None:
     run(home, "init")
     bad = write(tmp_path / "a.csv", [row(1), ("2", "never", "", "", "", "", "")])
     (tmp_path / "m.toml").write_text(
-        'name = "t"\ncase = "id"\n[[moment]]\nkind = "asked"\nat = "opened"\n', encoding="utf-8"
+        'name = "t"\ncase = "id"\n[[moment]]\nkind = "asked"\nat = "opened"\nrequired = true\n', encoding="utf-8"
     )
     done = run(home, "import", str(bad), "--mapping", str(tmp_path / "m.toml"))
     assert done.returncode == 1
