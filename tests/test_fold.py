@@ -40,7 +40,7 @@ service = "service"
     f'[[moment]]\nkind = "{kind}"\nat = "at"\nref = "ref"\n{more}when = {{ column = "kind", is = ["{kind}"] }}\n'
     for kind, more in {
         **dict.fromkeys(("asked", "replied", "chased", "resolved", "merged", "split", "prioritised", "surveyed", "reopened"), ""),
-        "promised": 'due = "due"\n',
+        "promised": 'due = "due"\ndue_is = "instant"\n',
         "rated": 'score = "score"\nscale = "SCALE"\n',
     }.items()
 )  # fmt: skip

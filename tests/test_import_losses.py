@@ -412,3 +412,20 @@ def test_a_receipt_of_an_earlier_version_still_opens(workspace: Workspace, tmp_p
     path.write_text(json.dumps(whole), encoding="utf-8")
     (receipt,) = log.receipts(workspace)
     assert (receipt.rows_loaded, receipt.cannot, receipt.moments_refused) == (12, {}, 0)
+
+
+def test_a_case_that_a_later_list_shows_open_again_is_said(tmp_path: Path) -> None:
+    home = create_workspace(tmp_path / "home", "UTC")
+    mapping = parse_mapping(
+        'name = "desk"\ncase = "id"\n[[moment]]\nkind = "asked"\nat = "opened"\n[[moment]]\nkind = "resolved"\nat = "solved"\n',
+        "desk",
+    )
+    file = tmp_path / "desk.csv"
+    file.write_text("id,opened,solved\nA,2026-01-02 09:00,2026-01-03 09:00\nB,2026-01-02 10:00,\n", encoding="utf-8")
+    assert not any("stay closed" in note for note in import_file(home, file, mapping, now=NOW).receipt.notes)
+    later = tmp_path / "later.csv"
+    later.write_text("id,opened,solved\nA,2026-01-02 09:00,\nB,2026-01-02 10:00,2026-01-04 09:00\n", encoding="utf-8")
+    notes = import_file(home, later, mapping, now=NOW).receipt.notes
+    assert [count for note, count in notes.items() if "stay closed" in note] == [1]
+    notes = import_file(home, file, mapping, now=NOW).receipt.notes  # the older list again: now B
+    assert [count for note, count in notes.items() if "stay closed" in note] == [1]

@@ -46,7 +46,7 @@ NEEDED_BY = {  # column -> the measures whose numbers it enters
 }
 SAID = {  # column -> what is said of the measures that are nothing without it
     "Solved": (
-        "the record holds no times of resolution",
+        "no column says when a case was resolved",
         ("resolved", "time_to_resolution", "time_to_full_resolution"),
     ),
     "Replied": ("the record holds no replies by a person", ("time_to_first_reply", "time_to_first_reply_p90")),
@@ -104,7 +104,8 @@ def answers(without: str) -> dict[str, object]:
 @pytest.mark.parametrize("column", NEEDED_BY)
 def test_a_column_left_out_changes_no_number_that_does_not_need_it(column: str) -> None:
     whole, less = answers(""), answers(column)
-    changed = {name for name in whole if whole[name] != less[name]}
+    computed = {name for name in whole if not (isinstance(whole[name], str) and isinstance(less[name], str))}
+    changed = {name for name in computed if whole[name] != less[name]}
     assert changed <= NEEDED_BY[column], {name: (whole[name], less[name]) for name in changed - NEEDED_BY[column]}
 
 

@@ -79,9 +79,13 @@ def differences(series: Series, wanted: dict[Spot, Number], bounded: bool = True
     """What differs: counts exactly, values to 1e-12, bounds to 1e-9."""
     found, name = numbers(series), series.measure.name
     nothing = oracle.counted(0) if series.measure.kind in ("count", "stock") else Number(0)
+    last = series.as_of_local.date()
+    beyond = {one.label for one in series.periods if one and one.start > last and series.measure.anchor != "due"}
     wrong = [f"{name} {spot}: missing, {one.n} cases" for spot, one in wanted.items() if one.n and spot not in found]
     for spot, got in found.items():
-        due = wanted.get(spot, nothing)
+        due = (
+            Number(0) if spot[1] in beyond else wanted.get(spot, nothing)
+        )  # of a time after the record nothing is known
         exact = got.n == due.n and (not due.n or (got.count, got.open) == (due.count, due.open))
         free = got.value is None or not bounded
         bounds = free or (same(got.low, due.low, 1e-9) and same(got.high, due.high, 1e-9))

@@ -11,6 +11,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -324,11 +325,15 @@ def read_receipt(file: Path) -> Receipt:
         ) from error
 
 
-def receipts(workspace: Workspace, source: str | None = None) -> list[Receipt]:
-    """What was imported, oldest first; of one source if named."""
+def receipts(workspace: Workspace, source: str | None = None, damaged: bool = True) -> list[Receipt]:
+    """What was imported, oldest first; of one source if named.
+
+    Raises DamageError where a receipt cannot be read; without `damaged` it is passed over, as importing its file again does.
+    """
     found = []
     for file in workspace.imports.glob("*/receipt.json"):
-        found.append(read_receipt(file))
+        with nullcontext() if damaged else suppress(DamageError):
+            found.append(read_receipt(file))
     named = (one for one in found if source in (None, one.source))
     return sorted(named, key=lambda one: (one.log_version, one.recorded_at))  # a clock may have been set back
 

@@ -169,7 +169,7 @@ class Ground:
 
 
 EXPECTED = re.compile(
-    r"copies/x\.zip|home/(\.lock|keys/\.lock|keys/secret|workspace\.toml|worker\.beat|backups/[\d-]+\.zip|imports/\w+/receipt\.json"
+    r"copies/x\.zip|home/(\.lock|\.keys\.lock|(log|cases)/_SHA256SUMS|keys/secret|workspace\.toml|worker\.json|backups/[\d-]+\.zip|imports/\w+/receipt\.json"
     r"|(store|journal)\.sqlite3(-wal|-shm)?|(log|cases)/_delta_log/\d{20}\.json|cases/asked_month=\d+/part-[\w-]+\.snappy\.parquet)"
 )  # files of the cases that were replaced, or never named, go an hour later
 

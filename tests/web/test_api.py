@@ -182,8 +182,8 @@ def test_screen_csv_api_and_command_line_say_the_same(
         name = rng.choice(MEASURES).name
         parts = [f"every={rng.choice(['month', 'quarter', 'week'])}"] if rng.random() < 0.7 else []
         parts += [f"by={rng.choice(['team', 'service', 'channel', 'priority'])}"] if rng.random() < 0.6 else []
-        parts += ["where=team=intake"] if rng.random() < 0.3 else []
-        query = "&".join(parts)
+        parts += ["where=team=Intake West"] if rng.random() < 0.3 else []
+        query = "&".join(parts).replace(" ", "%20")
         options = [piece for part in parts for piece in ("--" + part.partition("=")[0], part.partition("=")[2])]
         told = CliRunner().invoke(app, ["measure", name, *options, "--format", "json", "--home", str(place.folder)])
         assert told.exit_code == 0, told.output

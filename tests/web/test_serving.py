@@ -446,13 +446,13 @@ def test_a_worker_that_is_gone_is_told_everywhere(staff: House, place: Workspace
         sign(place, "working", 25)
         answer = browser.get("/readyz")
         assert (answer.status_code, answer.json()["worker"]) == (503, "silent for 25 seconds")
-        assert any("The worker is silent for 25 seconds" in line for line in health.findings(place))
+        assert any("The worker is silent for 25 seconds" in line for line in map(str, health.findings(place)))
         sign(place, "failing", 1, "Read-only file system.")
         assert browser.get("/readyz").status_code == 503
-        assert any("Read-only file system. It goes on trying." in line for line in health.findings(place))
+        assert any("Read-only file system. It goes on trying." in line for line in map(str, health.findings(place)))
         sign(place, "working", 1)
         assert browser.get("/readyz").status_code == 200
-        assert not any("worker" in line for line in health.findings(place))
+        assert not any("worker" in line for line in map(str, health.findings(place)))
     finally:
         (place.folder / "worker.json").unlink()
 
@@ -460,11 +460,11 @@ def test_a_worker_that_is_gone_is_told_everywhere(staff: House, place: Workspace
 @pytest.mark.django_db(databases=["default", "journal"])
 def test_what_has_waited_too_long_is_told(staff: House, place: Workspace) -> None:
     row = sharing.share(staff.kim, {"word": "asked"}, timezone.now())
-    assert not any("waited" in line for line in health.findings(place))
+    assert not any("waited" in line for line in map(str, health.findings(place)))
     Shared.objects.filter(pk=row.pk).update(changed=timezone.now() - 2 * task.WAITED)
     assert any(
-        line.startswith("1 shared moments have waited") and "wellserved worker" in line
-        for line in health.findings(place)
+        line.startswith("1 shared moment has waited") and "wellserved worker" in line
+        for line in map(str, health.findings(place))
     )
 
 

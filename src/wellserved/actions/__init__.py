@@ -17,7 +17,7 @@ from wellserved.errors import RequestError, UnknownNameError, WorkspaceError
 from wellserved.improvement import Improvement, Record
 from wellserved.measure import Question, Scope, Series, answer, find_measure, scope_of
 from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
-from wellserved.measure.coverage import unmatched, untold
+from wellserved.measure.coverage import unknown_names, unmatched, untold
 from wellserved.measure.scope import filters
 from wellserved.measure.timeline import Difference, Explained, Moments, compare, explain, moments_of, with_clock
 from wellserved.moments import Every, day_of, periods_between
@@ -93,15 +93,15 @@ def opening_hours(workspace: Workspace) -> Calendars:
 
 
 def matching(scope: Scope, question: Question) -> None:
-    """Raise where no case matches a question's filters, with the nearest names."""
-    if reason := unmatched(scope, question):
+    """Raise where a filter names what no case has, with the nearest names."""
+    if reason := unknown_names(scope, question):
         raise RequestError(reason, "Correct --where.")
 
 
 def ask_measures(
     workspace: Workspace, question: Question, told: Progress = silent, must_match: bool = False
 ) -> list[Series]:
-    """The answers to a question, in its order; `must_match`: filters that no case matches are an error, not an answer."""
+    """The answers to a question, in its order; `must_match`: names that no case has are an error, not an answer."""
     with opened(workspace, told) as scope:
         if must_match:
             matching(scope, question)

@@ -138,8 +138,10 @@ def surroundings(workspace: Workspace, thorough: bool, told: Told) -> Iterator[F
 
 
 def work(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:
-    """Whether shared moments reach the log."""
-    yield from worker.findings(workspace)
+    """Whether shared moments reach the log; nothing, where nobody has needed the databases yet."""
+    files = schema.files()
+    if not files or any(file.exists() and file.stat().st_size for file in files):
+        yield from worker.findings(workspace)
 
 
 def copies(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from duckdb import DuckDBPyConnection
+
 from wellserved import cases, disk, log
 from wellserved.actions import silent
 from wellserved.engine import duckdb
@@ -21,6 +23,8 @@ from wellserved.sources.bytes import Progress
 from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
 from wellserved.sources.dialect import REFUSAL
 from wellserved.workspace import Workspace
+
+ENDS = ("resolved", "abandoned", "merged")
 
 
 @dataclass(frozen=True)
@@ -56,14 +60,16 @@ def import_file(
         if mapping.zone == "workspace":
             mapping = replace(mapping, zone=workspace.zone)
         import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
-        db = duckdb.connect(text.path, workspace.log, scratch=scratch)
+        db = duckdb.connect(text.path, workspace.log, workspace.cases, scratch=scratch)
         mended = any(column.startswith(OWN) for column in dialect.header)  # a file of refused rows
         every = mapping.case_missing == "row" or mended
         columns = dialect.header if every else [column for column in dialect.header if column in mapping.needed()]
         raw = stage(db, path, looked, columns, scratch, told)
         told("Checking rows", 0, 0)
-        mapping, settled = _as_before(log.receipts(workspace, mapping.name), mapping, mended)
+        mapping, settled = _as_before(log.receipts(workspace, mapping.name, damaged=False), mapping, mended)
         recorded = record(db, mapping, dialect.header, now, import_id, settled)
+        if recorded.unique:
+            recorded = replace(recorded, notes=recorded.notes | _closings_taken_back(db, workspace, mapping))
         told("Appending moments", 0, 0)
         appended = log.append(db, workspace, "batch", recorded.unique, import_id)
         refusals = _all_refusals(raw, recorded)
@@ -87,6 +93,21 @@ def _as_before(earlier: Sequence[Receipt], mapping: Mapping, mended: bool) -> tu
         dues |= {column: due for column, due in receipt.dues.items() if mended or due == "instant"}
         dates |= receipt.dates if mended else {}
     return replace(mapping, dates=dates | mapping.dates), dues
+
+
+def _closings_taken_back(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapping) -> dict[str, int]:
+    """Cases that are closed by what is known, and open by a list of last states: such a list cannot say since when."""
+    stored = log.snapshot(workspace.cases)
+    if not stored.files or not any(rule.kind in ENDS for rule in mapping.moments):
+        return {}
+    duckdb.view(db, "stored_cases", stored.files, cases.TYPES, stored.out())
+    ends = ", ".join(map(duckdb.text, ENDS))
+    (count,) = db.sql(
+        f"SELECT count(*) FROM stored_cases WHERE source = {duckdb.text(mapping.name)} AND closed = 1 AND case_id IN "
+        f"(SELECT case_id FROM batch GROUP BY case_id HAVING bool_or(kind = 'asked') AND NOT bool_or(kind IN ({ends})))"
+    ).fetchall()[0]
+    words = "cases closed by another file and open in this one: they stay closed, since a list of tickets does not say when one was reopened"
+    return {words: count} if count else {}
 
 
 def _all_refusals(raw: RawTable, recorded: Recorded) -> list[Refusal]:

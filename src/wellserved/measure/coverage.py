@@ -79,13 +79,24 @@ def covered(scope: Scope, measure: Measure, coverage: Coverage) -> Measure:
 
 def unmatched(scope: Scope, question: Question) -> str:
     """Why no case matches the question's filters, with the nearest names; empty: some case does."""
-    where, values = filters(scope, question)
-    if not question.where or scope.engine.ask(f"SELECT 1 FROM {scope.table} WHERE {where} LIMIT 1", values).num_rows:
+    if _matches(scope, question):
+        return ""
+    together = " and ".join(f"{column} {value!r}" for column, value in question.where)
+    return unknown_names(scope, question) or f"No case has {together} together."
+
+
+def unknown_names(scope: Scope, question: Question) -> str:
+    """Which of the question's filters no case at all answers to, with the nearest names; empty: each has cases."""
+    if _matches(scope, question):
         return ""
     columns = dict.fromkeys(column for column, _ in question.where)
-    missing = [reason for column in columns if (reason := _unknown(scope, question, column))]
-    together = " and ".join(f"{column} {value!r}" for column, value in question.where)
-    return " ".join(missing) or f"No case has {together} together."
+    return " ".join(filter(None, (_unknown(scope, question, column) for column in columns)))
+
+
+def _matches(scope: Scope, question: Question) -> bool:
+    where, values = filters(scope, question)
+    sql = f"SELECT 1 FROM {scope.table} WHERE {where} LIMIT 1"
+    return not question.where or bool(scope.engine.ask(sql, values).num_rows)
 
 
 def _unknown(scope: Scope, question: Question, column: str) -> str:
