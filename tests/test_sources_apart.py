@@ -260,3 +260,12 @@ def test_every_command_with_a_filter_says_that_nothing_matches(tmp_path: Path) -
             "No case has team 'AA'. The nearest: A." in words
             or "There is no team called 'AA'. Did you mean A?" in words
         ), command
+
+
+def test_of_one_source_too_a_segment_says_what_the_record_lacks(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    lines = [f"{case},C{case},2026-01-02 09:00:00,asked,T{case % 2},x{case},s,," for case in range(40)]
+    import_rows(workspace, "a", lines, mapping_text("a", ("complained", "resolved"), "csat5"))
+    (series,) = ask_measures(workspace, Question((find_measure("complaint_rate"),), by="team"))
+    assert series.segments == ("T0", "T1")
+    assert series.value == (NotComputed("the record holds no complaints"),) * 2

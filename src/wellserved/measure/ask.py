@@ -41,14 +41,18 @@ class _Context:
     where: str
     values: Mapping[str, object]
     coverage: Coverage
-    sources: Mapping[str | None, tuple[str, ...]]  # segment -> the sources of its cases
+    by_segment: Mapping[str | None, tuple[str, ...]]  # segment -> the sources of its cases, where they may differ
     latest: int  # epoch second up to which any of them is known
     unmatched: str  # why no case matches the filters; empty: some does
 
+    def sources(self, segment: str | None) -> tuple[str, ...]:
+        """The sources of a segment's cases."""
+        return self.by_segment.get(segment, ()) if self.by_segment else self.coverage.sources
+
     def able(self, measure: Measure, segment: str | None) -> list[str]:
-        """The sources of a segment that can answer a measure."""
+        """Those of them that can answer a measure."""
         gaps = self.coverage.gaps.get(measure.name, {})
-        return [source for source in self.sources.get(segment, ()) if source not in gaps]
+        return [source for source in self.sources(segment) if source not in gaps]
 
     def known(self, scope: Scope, measure: Measure, segment: str | None) -> int:
         """Epoch second up to which any of these is known."""
@@ -58,10 +62,9 @@ class _Context:
 def _context(scope: Scope, question: Question) -> _Context:
     where, values = filters(scope, question)
     sources = sources_of(scope, where, values)
-    by_segment: dict[str | None, tuple[str, ...]] = {None: tuple(sources)}
+    by_segment: dict[str | None, tuple[str, ...]] = {}
     if len(sources) > 1 and question.by:
         sql = f"SELECT DISTINCT {question.by} AS segment, source FROM {scope.table} WHERE {where}"
-        by_segment = {}
         for pair in sorted(scope.engine.ask(sql, values).to_pylist(), key=lambda pair: str(pair["source"])):
             by_segment[pair["segment"]] = (*by_segment.get(pair["segment"], ()), str(pair["source"]))
     return _Context(
@@ -369,7 +372,7 @@ def _series(
 ) -> Series:
     """Lay the numbers out over all periods and segments; what cannot be said is said to be so."""
     told = {segment for _, segment in column.n}
-    told |= {segment for segment, sources in context.sources.items() if context.coverage.reason(one, sources)}
+    told |= {segment for segment, sources in context.by_segment.items() if context.coverage.reason(one, sources)}
     segments = sorted(told, key=lambda name: (name is None, name or ""))
     if not segments and (question.by is None or context.unmatched):
         segments = [None]
@@ -378,7 +381,7 @@ def _series(
     }
     for segment in segments:
         known = context.known(scope, one, segment)
-        lacking = context.coverage.reason(one, context.sources.get(segment, ()))
+        lacking = context.coverage.reason(one, context.sources(segment))
         reason = context.unmatched or lacking or _mixed(scales.get(segment))
         for span in spans:
             key = (_key_of(span, question.every) if span and question.every else 0, segment)
@@ -434,7 +437,7 @@ def _remark(
     scales: Mapping[str | None, tuple[str, str]],
 ) -> str:
     """What to know of a number that several sources make up, or whose neighbours are on another scale."""
-    parts = [context.coverage.remark(one, context.sources.get(segment, ()))]
+    parts = [context.coverage.remark(one, context.sources(segment))]
     if one.kind in ("count", "stock", "stock_age") and one.anchor != "due":
         known = context.known(scope, one, segment)
         end = min(_midnight(span.end if span else question.until, scope, known) - 1, known)
