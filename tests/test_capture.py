@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wellserved.capture import WORDS, Captured, capture, sentence, understood
+from wellserved.capture.question import Question
 
 TABLE = tomllib.loads((Path(__file__).parent / "reference" / "capture_lines.toml").read_text(encoding="utf-8"))
 ZONE = ZoneInfo(TABLE["zone"])
@@ -86,3 +87,9 @@ def test_the_words_for_others_are_without_the_marks() -> None:
         == "Blue Harbor quote went out late (handover), 3h kim"
     )
     assert sentence("a@b.c stays, C# too") == "a@b.c stays, C# too"
+
+
+def test_a_question_is_answered_whatever_letters_the_line_has() -> None:
+    question = Question("27 sep", 19, ("2026-09-27", "2027-09-27"))
+    assert question.answered("promise: report by 27 \u017fep", "2026-09-27") == "promise: report by 2026-09-27"
+    assert question.answered("nothing of the kind", "2026-09-27") == "nothing of the kind"

@@ -429,3 +429,15 @@ def test_a_case_that_a_later_list_shows_open_again_is_said(tmp_path: Path) -> No
     assert [count for note, count in notes.items() if "stay closed" in note] == [1]
     notes = import_file(home, file, mapping, now=NOW).receipt.notes  # the older list again: now B
     assert [count for note, count in notes.items() if "stay closed" in note] == [1]
+
+
+def test_a_day_without_a_time_is_not_before_an_hour_of_its_own(tmp_path: Path) -> None:
+    home = create_workspace(tmp_path / "home", "UTC")
+    mapping = parse_mapping(
+        'name = "desk"\ncase = "id"\n[[moment]]\nkind = "asked"\nat = "opened"\n[[moment]]\nkind = "resolved"\nat = "solved"\n',
+        "desk",
+    )
+    file = tmp_path / "desk.csv"
+    lines = [f"C{case},2026-01-{1 + case % 20:02d} 08:00,2026-01-{1 + case % 20:02d}" for case in range(60)]
+    file.write_text("\n".join(["id,opened,solved", *lines]) + "\n", encoding="utf-8")
+    assert not [note for note in import_file(home, file, mapping, now=NOW).receipt.notes if "before" in note]

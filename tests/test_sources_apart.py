@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -269,3 +270,54 @@ def test_of_one_source_too_a_segment_says_what_the_record_lacks(tmp_path: Path) 
     (series,) = ask_measures(workspace, Question((find_measure("complaint_rate"),), by="team"))
     assert series.segments == ("T0", "T1")
     assert series.value == (NotComputed("the record holds no complaints"),) * 2
+
+
+def test_two_files_of_one_name_and_a_file_of_ratings_alone(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    still_open = Question((find_measure("still_open"),))
+    lines = [f"{case},C{case},2026-01-02 09:00:00,asked,A,x,s,," for case in range(12)]
+    import_rows(workspace, "desk", lines, mapping_text("desk", (), "csat5"))  # no column of closings
+    later = [f"{case},D{case},2026-02-02 09:00:00,asked,A,x,s,," for case in range(12)]
+    import_rows(workspace, "desk", later, mapping_text("desk", ("resolved",), "csat5"))  # another file, called alike
+    (series,) = ask_measures(workspace, still_open)
+    assert series.value == (NotComputed("no column says when a case was resolved (desk.csv)"),)
+    other = create_workspace(tmp_path / "other", "UTC")
+    import_rows(other, "desk", later, mapping_text("desk", ("resolved",), "csat5"))
+    ratings = 'name = "desk"\ncase = "case"\n' + RATED.format(scale="csat5")
+    import_rows(other, "desk", ["1,D1,2026-02-03 09:00:00,rated,A,x,s,4,"], ratings)
+    (series,) = ask_measures(other, still_open)
+    assert series.value == (12.0,)
+
+
+def test_a_large_source_that_nobody_asked_about_changes_no_proof(tmp_path: Path) -> None:
+    workspace = create_workspace(tmp_path / "home", "UTC")
+
+    def closed(name: str, first: datetime, cases: int) -> None:
+        stamps = [(case, first + timedelta(hours=6 * case)) for case in range(cases)]
+        lines = [f"{2 * n},{name}{n},{at:%Y-%m-%d %H:%M:%S},asked,A,x{n},s,," for n, at in stamps]
+        lines += [
+            f"{2 * n + 1},{name}{n},{at + timedelta(hours=5):%Y-%m-%d %H:%M:%S},resolved,A,x{n},s,," for n, at in stamps
+        ]
+        import_rows(workspace, name, lines, mapping_text(name, ("resolved",), "csat5"))
+
+    closed("small", datetime(2026, 1, 1), 300)
+    command = [
+        "prove",
+        "--measure",
+        "asked",
+        "--better",
+        "higher",
+        "--change",
+        "2026-02-15",
+        "--every",
+        "week",
+        "--where",
+        "source=small",
+    ]
+    command += ["--format", "json", "--home", str(workspace.folder)]
+    before = CliRunner().invoke(app, command).output
+    assert '"not_enough_data"' not in before
+    closed("large", datetime(2026, 1, 1, 3), 6_200)
+    after = CliRunner().invoke(app, command).output
+    versions = re.compile(r'"log_version": \d+')
+    assert versions.sub("", after) == versions.sub("", before)

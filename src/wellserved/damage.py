@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
-from wellserved.errors import DamageError
+from wellserved.errors import DamageError, WellservedError
 
 _FILES = {"_internal": "Exception", "pyarrow": "ArrowException"}  # deltalake's core, Arrow: any of theirs
 _DUCKDB = ("Error", "FatalException", "IOException", "InternalException", "InvalidInputException",
@@ -20,6 +20,8 @@ READ_ALL = "`wellserved verify` reads everything, and says what is damaged, what
 
 def as_damage(error: BaseException) -> DamageError | None:
     """What an error of the storage says, and what to do; None: it is another kind of error."""
+    if isinstance(error, WellservedError):  # our own stay what they are
+        return error if isinstance(error, DamageError) else None
     for one in _chain(error):
         if isinstance(one, DamageError):
             return one

@@ -133,6 +133,8 @@ class Receipt:
     )  # column -> order of day and month that the column decided
     dues: dict[str, DueIs] = field(default_factory=dict)  # column -> what a due time at midnight means, likewise
 
+    sha256: str = ""  # of the file, unpacked; empty: an earlier version did not keep it
+
     def __post_init__(self) -> None:
         if self.rows_read != self.rows_loaded + self.rows_refused:
             raise AssertionError(f"{self.rows_read} rows read, but {self.rows_loaded} + {self.rows_refused}")
@@ -256,8 +258,9 @@ def _recorded(workspace: Workspace, otherwise: int) -> int:
 
 def whole(workspace: Workspace, now: Snapshot) -> None:
     """Raise where the log ends before a version that is known to have been written."""
-    if (last := _recorded(workspace, -1)) > now.version:
-        raise ended(now.version, last)
+    last = _recorded(workspace, -1)
+    if last > now.version and (end := snapshot(workspace.log).version) < last:  # else it was written meanwhile
+        raise ended(end, last)
 
 
 def ended(now: int, last: int) -> DamageError:
@@ -341,13 +344,13 @@ def receipts(workspace: Workspace, source: str | None = None, damaged: bool = Tr
 def untold(workspace: Workspace) -> dict[str, dict[str, str]]:
     """Source -> kinds of moment that one of its files cannot tell -> why. Of a file that was imported again, the last
     import counts: its mapping was corrected."""
-    latest = {(receipt.source, receipt.file): receipt for receipt in receipts(workspace)}
+    latest = {(receipt.source, receipt.sha256 or receipt.file): receipt for receipt in receipts(workspace)}
     gaps: dict[str, dict[str, str]] = {}
-    for (source, file), receipt in latest.items():
+    for (source, _), receipt in latest.items():
         others = [other for other in latest.values() if other.source == source]
         for kind, reason in receipt.cannot.items():
             partly = not all(kind in other.cannot for other in others)
-            gaps.setdefault(source, {}).setdefault(kind, f"{reason} ({file})" if partly else reason)
+            gaps.setdefault(source, {}).setdefault(kind, f"{reason} ({receipt.file})" if partly else reason)
     return gaps
 
 
@@ -358,8 +361,7 @@ def stored(workspace: Workspace) -> tuple[int, list[Path]]:
     told = [file for file in entries if file.name[:20].isdecimal() and int(file.name[:20]) <= now.version]
     named = {workspace.log.absolute() / path for entry in told if entry.suffix == ".json" for path in _added(entry)}
     earlier = {file for file in named if file.exists()}  # a backup of long ago may have brought its own version's alone
-    sums = [file for file in [workspace.log / digests.NAME] if file.exists()]
-    return now.version, sums + sorted(told) + sorted(earlier | set(map(Path, now.files)))
+    return now.version, sorted(told) + sorted(earlier | set(map(Path, now.files)))
 
 
 def _added(entry: Path) -> list[str]:

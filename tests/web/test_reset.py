@@ -155,6 +155,24 @@ def test_what_nobody_can_open_is_kept_closed(staff: House, as_: As) -> None:
     assert "closed" in thief.get(f"/journal/{entry.pk}/").content.decode()
 
 
+def test_after_a_reset_lines_about_open_matters_are_still_taken(staff: House, as_: As) -> None:
+    wrote(signed_in("kim"), "promise: Bob gets a call by 2099-01-01 10:00")
+    client = reset(staff, as_)
+    assert client.post("/journal/", {"line": "thanks: +Bob for the flowers", "do": "save"}).status_code == 302
+    assert client.post("/journal/", {"line": "fixed: +Bob has his parts", "do": "save"}).status_code == 302
+
+
+def test_an_address_made_after_a_reset_opens_nothing_of_before(staff: House, as_: As) -> None:
+    wrote(signed_in("kim"))
+    reset(staff, as_)
+    handle = Book(staff.kim.pk, settings.SECRET_KEY.encode())
+    handle.enter(OTHER)
+    handle.lock_by_feed("address-of-somebody-else")
+    assert keys.FEED in Keyring.objects.get(owner=staff.kim.pk).locks
+    handle.unlock(RIGHT)  # the owner brings the earlier entries back
+    assert keys.FEED not in Keyring.objects.get(owner=staff.kim.pk).locks
+
+
 def test_factors_stay_and_are_asked_for(staff: House, as_: As) -> None:
     secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
     owner = signed_in("kim")

@@ -49,7 +49,8 @@ def opened(
     `moments`: the moments that they were folded from as well, as the table `moments`. `often`: many questions
     are to come, so that cases that fit are read once and kept.
     """
-    now, old = log.snapshot(workspace.log), log.snapshot(workspace.cases)
+    old = log.snapshot(workspace.cases)
+    now = log.snapshot(workspace.log)  # after the cases that follow it: what is committed between them is no loss
     log.whole(workspace, now)
     current = cases.is_current(workspace, now, old)
     if now.version < 0:
@@ -274,10 +275,12 @@ def explore_change(workspace: Workspace, one: Improvement, span: Span, told: Pro
 
 
 def _left_out(looking: Looking) -> tuple[str, ...]:
-    """Which sources take no part in a proof, and why."""
-    return tuple(
+    """Which sources take no part in a proof, or in one of its measures, and why."""
+    lacking = (f"{name}: without {source}: {why}." for (source, name), why in sorted(looking.lacking.items()))
+    ended = tuple(
         f"Without {source}, which is known up to {day} alone." for source, day in sorted(looking.ended.items())
     )
+    return (*ended, *lacking)
 
 
 EXPLORED = (
@@ -345,7 +348,9 @@ def _others(known: Iterable[Record], one: Improvement) -> tuple[tuple[str, date]
 
 
 def _looking(workspace: Workspace, scope: Scope, one: Improvement, span: Span) -> Looking:
-    return Looking(scope, "moments", opening_hours(workspace), date.fromisoformat(one.since), one.every, *span)
+    sides = (one.where, one.against) if one.against else (one.where,)
+    since = date.fromisoformat(one.since)
+    return Looking(scope, "moments", opening_hours(workspace), since, one.every, *span, asked=sides)
 
 
 def _asked(one: Improvement, plan: Plan, others: tuple[tuple[str, date], ...], called: str = "") -> Asked:
@@ -416,7 +421,9 @@ def find_shift(
         first, last = _known_days(scope, where)
         middle = (span[0] or first) + ((span[1] or last) - (span[0] or first)) // 2
         told("Looking for a shift", 0, 0)
-        seen = observe(Looking(scope, "moments", opening_hours(workspace), middle, every, *span), measure, where)
+        seen = observe(
+            Looking(scope, "moments", opening_hours(workspace), middle, every, *span, asked=(where,)), measure, where
+        )
     if seen.reason:
         raise RequestError(f"{called} has no series here: {seen.reason}.", "Choose another measure, or other cases.")
     return shifted(seen, every)
@@ -449,7 +456,8 @@ def prove_adoption(
             if team not in teams:
                 raise UnknownNameError(by, team, teams)
         told("Comparing teams", 0, 0)
-        looking = Looking(scope, "moments", opening_hours(workspace), since[0][1], one.every, *span)
+        first, hours = min(day for _, day in since), opening_hours(workspace)
+        looking = Looking(scope, "moments", hours, first, one.every, *span, asked=(one.where,))
         return adoption(looking, find_measure(one.measure), by, since, teams, one.where, one.age_days)
 
 

@@ -14,7 +14,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final
@@ -23,8 +23,10 @@ from django.db import DatabaseError, DataError, IntegrityError, connections, tra
 from django.utils import timezone
 
 from wellserved import __version__, disk, log
+from wellserved import digests as sums
 from wellserved.actions import membership, schema
-from wellserved.errors import RequestError, WorkspaceError
+from wellserved.damage import READ_ALL
+from wellserved.errors import DamageError, RequestError, WorkspaceError
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace, owner_only
 
@@ -88,7 +90,7 @@ def _pack(
     """Write the archive; what it says of itself."""
     with _one_moment(), zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as zipped:
         counts, digests = _pack_rows(zipped, told)
-        _pack_files(workspace, zipped, logged, told)
+        _pack_files(workspace, zipped, version, logged, told)
         migrations = {alias: schema.standing(alias).applied for alias in schema.ALIASES}
         facts = {"format": FORMAT, "version": __version__, "made": timezone.now().isoformat(timespec="seconds"),
                  "migrations": migrations, "rows": counts, "digests": digests, "log_version": version}  # fmt: skip
@@ -115,19 +117,39 @@ def _pack_rows(zipped: zipfile.ZipFile, told: Callable[[str, int, int], None]) -
 
 
 def _pack_files(
-    workspace: Workspace, zipped: zipfile.ZipFile, logged: Sequence[Path], told: Callable[[str, int, int], None]
+    workspace: Workspace,
+    zipped: zipfile.ZipFile,
+    version: int,
+    logged: Sequence[Path],
+    told: Callable[[str, int, int], None],
 ) -> None:
+    """Write the files: of the log, and of what goes with it, nothing that came after its version."""
     for name in _FILES:
         if (workspace.folder / name).exists():
             zipped.write(workspace.folder / name, f"files/{name}")
     zipped.writestr("files/keys/secret", workspace.secret())
+    later = {file.parent for file in workspace.imports.glob("*/receipt.json") if _came_later(file, version)}
     for file in sorted(workspace.imports.rglob("*")):
-        if file.is_file():
+        if file.is_file() and file.parent not in later:
             zipped.write(file, f"files/{file.relative_to(workspace.folder).as_posix()}")
+    written, lines = sums.recorded(workspace.log), []
     for place, file in enumerate(logged):
         told("Saving the log", place, len(logged))
         name = file.absolute().relative_to(workspace.log.absolute()).as_posix()
+        if digest := written.get(name):
+            if sums.digest_of(file) != digest:  # the good copies of earlier nights stay
+                raise DamageError(f"log/{name} is not what was written: no backup is made of it.", READ_ALL)
+            lines.append(f"{digest}  {name}\n")
         zipped.write(file, f"log/{name}", zipfile.ZIP_STORED)
+    if lines:
+        zipped.writestr(f"log/{sums.NAME}", "".join(lines))
+
+
+def _came_later(receipt: Path, version: int) -> bool:
+    """An import whose moments are not in this version of the log; a receipt that cannot be read is kept as it is."""
+    with suppress(DamageError):
+        return log.read_receipt(receipt).log_version > version
+    return False
 
 
 def restore(workspace: Workspace, source: Path, told: Callable[[str, int, int], None]) -> dict[str, Any]:
@@ -140,7 +162,7 @@ def restore(workspace: Workspace, source: Path, told: Callable[[str, int, int], 
             raise RequestError(
                 f"{workspace.folder} is not empty.", "Restore into a fresh folder: --home, and fresh databases."
             )
-        with zipfile.ZipFile(source) as zipped, _whole(source), schema.changing():
+        with _files_too(workspace), zipfile.ZipFile(source) as zipped, _whole(source), schema.changing():
             _restore_rows(zipped, facts, told)
             _unpack_files(workspace, zipped)
             # What came into the log after its copy was made is written into it again.
@@ -148,6 +170,18 @@ def restore(workspace: Workspace, source: Path, told: Callable[[str, int, int], 
             membership.after_restore()
     schema.announce()
     return facts
+
+
+@contextmanager
+def _files_too(workspace: Workspace) -> Iterator[None]:
+    """What a refused backup has brought of the log and its imports goes with what it brought of the databases."""
+    try:
+        yield
+    except BaseException:
+        for folder in (workspace.log, workspace.imports):
+            shutil.rmtree(folder, ignore_errors=True)
+        workspace.make_folders()
+        raise
 
 
 def manifest(source: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from wellserved.engine import duckdb
 from wellserved.errors import MappingError
 from wellserved.log import Receipt
 from wellserved.mapping import DateOrder, DueIs, Mapping, recognise
+from wellserved.mapping.fit import fit
 from wellserved.record import OWN, Recorded, Refusal, record
 from wellserved.render.table import write_csv
 from wellserved.sources.bytes import Progress
@@ -51,7 +52,10 @@ def import_file(
     with workspace.writing() as scratch:
         looked = look(path, scratch, told)
         text, dialect = looked
-        mapping = mapping or recognise(dialect.header)
+        if mapping is None:
+            mapping = recognise(dialect.header)
+        elif mapping.aliases or any(rule.fallback for rule in mapping.moments):  # a copy of a preset is read as one
+            mapping = fit(mapping, dialect.header) or mapping
         if mapping is None:
             raise MappingError(
                 f"No mapping for {path.name}: its columns ({', '.join(dialect.header[:6])} ...) fit no preset.",
@@ -66,8 +70,10 @@ def import_file(
         columns = dialect.header if every else [column for column in dialect.header if column in mapping.needed()]
         raw = stage(db, path, looked, columns, scratch, told)
         told("Checking rows", 0, 0)
-        mapping, settled = _as_before(log.receipts(workspace, mapping.name, damaged=False), mapping, mended)
+        earlier = log.receipts(workspace, mapping.name, damaged=False)
+        mapping, settled = _as_before(earlier, mapping, mended)
         recorded = record(db, mapping, dialect.header, now, import_id, settled)
+        recorded = replace(recorded, notes=recorded.notes | _dues_turned(earlier, recorded))
         if recorded.unique:
             recorded = replace(recorded, notes=recorded.notes | _closings_taken_back(db, workspace, mapping))
         told("Appending moments", 0, 0)
@@ -93,6 +99,16 @@ def _as_before(earlier: Sequence[Receipt], mapping: Mapping, mended: bool) -> tu
         dues |= {column: due for column, due in receipt.dues.items() if mended or due == "instant"}
         dates |= receipt.dates if mended else {}
     return replace(mapping, dates=dates | mapping.dates), dues
+
+
+def _dues_turned(earlier: Sequence[Receipt], recorded: Recorded) -> dict[str, int]:
+    """Due times that were read as days until now, and as instants from now on."""
+    return {
+        f"due times in {column!r} name a time of day here, and midnights of earlier files were read as whole days: "
+        "import those files again": recorded.loaded
+        for column, due in recorded.dues.items()
+        if due == "instant" and any(receipt.dues.get(column) == "end_of_day" for receipt in earlier)
+    }
 
 
 def _closings_taken_back(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapping) -> dict[str, int]:
@@ -194,6 +210,7 @@ def _receipt(
         missing=recorded.missing,
         reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
         as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
+        sha256=raw.text.sha256,
         cannot=mapping.untold(),
         absent=mapping.absent,
         moments_refused=len(recorded.losses),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.db import OperationalError, connections
 
-from wellserved import __version__
+from wellserved import __version__, disk
 from wellserved.actions import backups, schema
 from wellserved.errors import DamageError, WorkspaceError
 from wellserved.workspace import Workspace, owner_only
@@ -33,6 +33,8 @@ def prepare(workspace: Workspace) -> None:
                 for alias in schema.ALIASES:
                     schema.bring(alias)
         except Exception as error:
+            if (said := disk.failure(error, workspace.folder)) is not None:
+                raise said from error
             raise WorkspaceError(
                 f"The databases could not be brought up to date: {error}. They are as they were.", _way_back(saved)
             ) from error

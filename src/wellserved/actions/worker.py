@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from wellserved import disk
 from wellserved.actions import backups, sharing
+from wellserved.damage import as_damage
 from wellserved.errors import WellservedError
 from wellserved.integrity import Finding
 from wellserved.measure.words import plural
@@ -159,7 +160,8 @@ def run(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> No
     while not stop.is_set():
         try:
             work(workspace)
-        except Exception as error:
+        except Exception as caught:
+            error = caught if isinstance(caught, WellservedError) else as_damage(caught) or caught
             why = _in_words(error)
             heartbeat.say("failing", why)
             if why != before:  # once, not at every try

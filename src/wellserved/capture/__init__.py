@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from wellserved.capture.effort import read_effort
 from wellserved.capture.money import read_money
-from wellserved.capture.question import Question
+from wellserved.capture.question import LIKE, Question
 from wellserved.capture.when import DAY, Standpoint, When, read_span, read_when, written_out
 from wellserved.errors import RequestError
 from wellserved.moments import SCALES
@@ -45,7 +45,6 @@ WORDS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
 RATINGS: Final = ("exemplary", "good", "average", "underperforming", "poor")
 SEVERITIES: Final = ("minor", "major", "critical")
 _SPELT = {spelling: word for word, (_, _, others) in WORDS.items() for spelling in (word, *others)}
-_LIKE = str.maketrans("ıİſK", "iIsK")  # letters that a comparison without case takes for others
 _HEAD = re.compile(
     r"(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELT), key=len, reverse=True)) + r")\s{0,9}(?::|$)"
     r"|idea\s{1,9}from\s{1,9}(?P<giver>[^\s:][^:\n]{0,59}?)\s{0,9}:)",
@@ -134,7 +133,7 @@ def capture(line: str, now: datetime, customers: Iterable[str] = (), order: str 
     """
     check_length(line)
     word, whole, giver = _head(line)
-    text = " ".join(whole.translate(_LIKE).split())
+    text = " ".join(whole.translate(LIKE).split())
     at, due, dates = _dates(word, text, now, order or _order_in(text))
     tags = tuple(dict.fromkeys(tag.lower() for tag in _TAG.findall(text)))
     amount, currency, unclear = read_money(text)
@@ -214,7 +213,7 @@ def aware(local: datetime, zone: object) -> datetime:
 
 
 def _head(line: str) -> tuple[str, str, str | None]:
-    plain = line.translate(_LIKE).rstrip()
+    plain = line.translate(LIKE).rstrip()
     found = _HEAD.match(plain, len(plain) - len(plain.lstrip()))
     if found and found["giver"] and len(found["giver"].split()) <= 3:
         return "idea", line[found.end() :].lstrip(), found["giver"].strip()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+LIKE = str.maketrans("ıİſK", "iIsK")  # letters that a comparison without case takes for others, one for one
+
 
 @dataclass(frozen=True)
 class Question:
@@ -31,6 +33,8 @@ class Question:
         blanks = " ".join(text.split())
         before = blanks[: self.start].count(self.written)
         pattern = r"\s+".join(map(re.escape, self.written.split()))
-        places = [match.span() for match in re.finditer(pattern, text)]
+        places = [match.span() for match in re.finditer(pattern, text.translate(LIKE), re.IGNORECASE)]
+        if not places:
+            return text
         start, end = places[min(before, len(places) - 1)]
         return text[:start] + reading + text[end:]

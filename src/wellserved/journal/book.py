@@ -171,7 +171,8 @@ class Book:
                     Draft.objects.filter(owner=self.owner, volume=volume.number, week=week).delete()
             self._reseal(volume.number, old, self._needed_key(), bytes(ring.public), ring.volume)
             ring.former = [one for one in ring.former if one["number"] != volume.number]
-            ring.save(update_fields=["former"])
+            ring.locks.pop(keys.FEED, None)  # an address that was made meanwhile, by whomever, opens none of it
+            ring.save(update_fields=["former", "locks"])
         self._ring = ring
 
     def _reseal(self, volume: int, old: bytes, key: bytes, public: bytes, to: int) -> None:
@@ -343,7 +344,7 @@ class Book:
 
     def waiting(self, words: Iterable[str]) -> list[Page]:
         """What waits for its end, of these words, newest first; a promise that is shared is settled where it is shared."""
-        chosen = Entry.objects.filter(owner=self.owner, word__in=list(words), open=True).order_by("-at")
+        chosen = self._entries().filter(word__in=list(words), open=True).order_by("-at")
         return self.read(chosen.exclude(word="promise", shared__isnull=False)[:500])
 
     def join(self, entry: Entry, thread: uuid.UUID) -> None:

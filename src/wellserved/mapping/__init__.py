@@ -160,7 +160,9 @@ class Mapping:
         """Kinds of moment, or first_resolved, that a file read by this mapping cannot tell -> why: declared, or seen in it."""
         reasons = dict(self.cannot)
         ends = [rule for rule in self.moments if rule.kind in ("resolved", "abandoned")]
-        if not ends:
+        if not ends and any(
+            rule.kind == "asked" for rule in self.moments
+        ):  # a file that opens no case leaves none open
             reasons.setdefault("resolved", "no column says when a case was resolved")
         if any(rule.at_is == "last" for rule in ends if rule.kind == "resolved"):
             reasons.setdefault("first_resolved", "the source tells when a case was last resolved, not when first")

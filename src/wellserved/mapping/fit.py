@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wellserved.errors import RequestError
+from wellserved.errors import MappingError, RequestError
 from wellserved.mapping import FACTS, Mapping, MomentRule
 from wellserved.moments import check_zone
 
@@ -40,6 +40,9 @@ def fit(mapping: Mapping, header: Sequence[str]) -> Mapping | None:
     own = {rule.kind for rule, fitted in rules if fitted and not rule.fallback}
     kept = tuple(fitted for rule, fitted in rules if fitted and not (rule.fallback and rule.kind in own))
     zones = {zone for rule in kept for column in (rule.at, rule.due) if column and (zone := zone_in(column)[1])}
+    if len(zones) > 1:
+        several = ", ".join(sorted(zones))
+        raise MappingError(f"The columns name several time zones: {several}.", "Export all of them in one zone.")
     return replace(
         mapping,
         case=names[mapping.case],

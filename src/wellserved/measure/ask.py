@@ -72,7 +72,7 @@ def _context(scope: Scope, question: Question) -> _Context:
         values,
         coverage_of(scope, question.measures, sources),
         by_segment,
-        max((scope.as_of[source] for source in sources), default=0),
+        max((scope.as_of[source] for source in sources), default=max(scope.as_of.values(), default=0)),
         unmatched(scope, question),
     )
 

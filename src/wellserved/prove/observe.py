@@ -34,6 +34,7 @@ from wellserved.prove.response import Family, Observed, density_at
 
 Where = tuple[tuple[str, str], ...]
 DAY = 86_400
+SINCE = "cases_since"  # the cases without those of the sources that are left out
 FEW = 0.05  # of all cases: a source with fewer that ends early does not cut the record of the others short
 STORY = 0.9  # the age at which so many cases have had their last word is the age they are looked at
 WHOLE = 0.98  # the same for waits that add up, of which an open case may have little so far
@@ -77,6 +78,8 @@ class Looking:
     hurried: bool = True  # an age is never more than half of the time since the change; else what is too young waits
     young: dict[tuple[str, int], Scope] = field(default_factory=dict)  # cases at their age, folded once
     ended: dict[str, date] = field(default_factory=dict)  # sources left out -> the day up to which each is known
+    asked: tuple[Where, ...] = ((),)  # the filters of all sides that will be looked at
+    lacking: dict[tuple[str, str], str] = field(default_factory=dict)  # source, measure -> why it was left out of that
     ends: dict[Where, int] = field(default_factory=dict)  # filters -> epoch second up to which their sources are known
 
     def __post_init__(self) -> None:
@@ -87,7 +90,7 @@ class Looking:
                 f"The change, {self.change}, lies outside the window.", "Give --since before it and --until after it."
             )
         self.db = self.scope.engine.db
-        if len(self.scope.as_of) > 1:
+        if len(self.scope.as_of) > 1 and self.scope.table != SINCE:
             self._leave_out_ended()
 
     def _leave_out_ended(self) -> None:
@@ -95,25 +98,32 @@ class Looking:
 
         Their cases would stand before the change alone, or cut every other record short.
         """
-        zone, table = ZoneInfo(self.scope.zone), self.scope.table
+        zone = ZoneInfo(self.scope.zone)
         days = {
             source: datetime.fromtimestamp(end, UTC).astimezone(zone).date() for source, end in self.scope.as_of.items()
         }
-        counted = self.db.sql(f"SELECT source, count(*) AS n FROM {table} GROUP BY source").fetchall()
-        cases, last = dict(counted), max(days.values())
-        few = FEW * sum(cases.values())
-        self.ended = {
-            source: day for source, day in days.items() if day <= self.change or (day < last and cases[source] < few)
-        }
-        if len(self.ended) in (0, len(days)):
-            self.ended = {}
-            return
-        kept = {source: end for source, end in self.scope.as_of.items() if source not in self.ended}
-        listed = ", ".join(map(text, sorted(self.ended)))
-        self.db.execute(
-            f"CREATE OR REPLACE TEMP VIEW cases_since AS SELECT * FROM {table} WHERE source NOT IN ({listed})"
-        )
-        self.scope = replace(self.scope, table="cases_since", as_of=kept)
+        ended: dict[str, date] = {}
+        stays: set[str] = set()
+        for where in self.asked:
+            cases = self._cases(where)
+            last, few = max((days[source] for source in cases), default=date.min), FEW * sum(cases.values())
+            early = {s for s, n in cases.items() if days[s] <= self.change or (days[s] < last and n < few)}
+            early = set() if len(early) == len(cases) else early
+            ended |= {source: days[source] for source in early}
+            stays |= cases.keys() - early
+        self.ended = {source: day for source, day in ended.items() if source not in stays}
+        if self.ended:
+            listed = ", ".join(map(text, sorted(self.ended)))
+            kept = f"SELECT * FROM {self.scope.table} WHERE source NOT IN ({listed})"
+            self.db.execute(f"CREATE OR REPLACE TEMP VIEW {SINCE} AS {kept}")
+            known = {source: end for source, end in self.scope.as_of.items() if source not in self.ended}
+            self.scope = replace(self.scope, table=SINCE, as_of=known)
+
+    def _cases(self, where: Where) -> dict[str, int]:
+        """Source -> its cases among those that a filter leaves."""
+        only, values = filters(self.scope, Question((), where=where))
+        sql = f"SELECT source, COUNT(*) AS n FROM {self.scope.table} WHERE {only} GROUP BY source"
+        return {str(row["source"]): int(row["n"]) for row in self.scope.engine.ask(sql, values).to_pylist()}
 
     def known_until(self, where: Where) -> datetime:
         """The instant up to which every source in the question is known, in the workspace's zone."""
@@ -158,6 +168,7 @@ def observe(
     if reason := coverage.reason(measure, sources) or unmatched(looking.scope, question):
         return _nothing(measure, reason, lacking=True)
     if gaps := coverage.gaps.get(measure.name):
+        looking.lacking |= {(source, measure.name): why for source, why in gaps.items()}
         able = tuple(("source", source) for source in sources if source not in gaps)
         where = (*(pair for pair in where if pair[0] != "source"), *able)
         question = replace(question, where=where)

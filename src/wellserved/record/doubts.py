@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from wellserved.engine.duckdb import name
+from wellserved.engine.duckdb import name, text
 from wellserved.moments import EARLIEST, LATEST, day_number
 from wellserved.record.checks import Sheet
 from wellserved.record.dates import DateReading
@@ -108,7 +108,7 @@ def order_notes(db: duckdb.DuckDBPyConnection, sheet: Sheet) -> dict[str, int]:
     if opening is None or not others:
         return {}
     opened = sheet.stamps[opening]
-    early = {column: f"{sheet.stamps[column]} < {opened} AND {sheet.stamps[column]} {_POSSIBLE}" for column in others}
+    early = {column: _before(sheet.stamps[column], opened, sheet.mapping.zone) for column in others}
     counts = ", ".join(f"count(*) FILTER ({early[column]})" for column in others)
     found = db.sql(f"SELECT {counts} FROM sound").fetchall()[0]
     notes: dict[str, int] = {}
@@ -128,6 +128,13 @@ def order_notes(db: duckdb.DuckDBPyConnection, sheet: Sheet) -> dict[str, int]:
             count -= often
         notes[f"rows have {column!r} before {opening!r}"] = count
     return notes
+
+
+def _before(stamp: str, opened: str, zone: str) -> str:
+    """SQL: a stamp lies before the opening; a day without a time does not lie before an hour of its own."""
+    local, start = (f"timezone({text(zone)}, {one})" for one in (stamp, opened))
+    same_day = f"(CAST({local} AS TIME) = TIME '00:00:00' AND CAST({local} AS DATE) = CAST({start} AS DATE))"
+    return f"{stamp} < {opened} AND NOT {same_day} AND {stamp} {_POSSIBLE}"
 
 
 def number_notes(db: duckdb.DuckDBPyConnection, sheet: Sheet, cases: int, rows: int) -> dict[str, int]:

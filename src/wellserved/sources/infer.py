@@ -89,6 +89,11 @@ def _unused(columns: Sequence[Column], guessed: Guess) -> dict[str, tuple[str, .
 
 def _zone_question(guessed: Guess, named: set[str], zone: str | None) -> list[str]:
     stamps = [column for column in guessed.stamps.values() if column.dates and not column.dates.epoch]
+    if len(named) > 1:
+        zones = ", ".join(sorted(named))
+        return [
+            f"The columns name several time zones ({zones}), and a mapping has one: export all of them in one zone."
+        ]
     bare = [column for column in stamps if column.dates and column.dates.local_sql() is not None]
     if named or zone or not bare:
         return []

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 
-from wellserved import log
+from wellserved import disk, log
 from wellserved.damage import as_damage
 from wellserved.errors import RequestError
 from wellserved.workspace import Workspace
@@ -81,9 +81,10 @@ def _answered(answer: Callable[..., Answer], *given: Any) -> Answer:
     try:
         return answer(*given)
     except Exception as error:
-        if (damage := as_damage(error)) is None:
+        said = disk.failure(error, given[0].folder) or as_damage(error)
+        if said is None:
             raise
-        raise damage from None
+        raise said from None
 
 
 def asked(answer: Callable[..., Answer], *given: Any) -> Answer:

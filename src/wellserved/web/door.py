@@ -81,7 +81,7 @@ class Door:
         try:
             person = self._person(request)
         except Exception as error:
-            if (damage := as_damage(error)) is None:
+            if failure(error) is not None or (damage := as_damage(error)) is None:
                 raise
             return unwell(damage)
         if person is not None:

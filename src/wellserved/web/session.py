@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
@@ -22,6 +26,7 @@ from wellserved.journal import vault
 from wellserved.journal.book import Book
 from wellserved.store.access import may
 from wellserved.store.models import Person
+from wellserved.web.failing import failure
 
 COOKIE: Final = "journal_key"
 _KEY, _PASSWORD = (
@@ -118,11 +123,26 @@ def over(request: HttpRequest, person: Person, now: datetime) -> bool:
     idle: timedelta = settings.IDLE_ADMINISTRATORS if administers else settings.IDLE
     lasts: timedelta = settings.LASTS_ADMINISTRATORS if administers else settings.LASTS
     if at - seen > idle.total_seconds() or at - began > lasts.total_seconds():
-        held.flush()
+        with _reading_goes_on():
+            held.flush()
         return True
     if at - seen > _LOOK:
         held[_SEEN] = at
+        with _reading_goes_on():
+            held.save()
+        held.modified = False
     return False
+
+
+@contextmanager
+def _reading_goes_on() -> Iterator[None]:
+    """A disk that takes no note of a session keeps nobody from reading."""
+    try:
+        with transaction.atomic():
+            yield
+    except (DatabaseError, UpdateError) as error:
+        if failure(error) is None:
+            raise
 
 
 def slow_down(request: HttpRequest, person: Person) -> None:
