@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from wellserved import disk
+
 NAME = "_SHA256SUMS"  # other readers of the table pass over what begins so
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
@@ -29,17 +31,12 @@ def record(folder: Path, files: Iterable[Path], prune: bool = False) -> None:
     if prune:
         known = recorded(folder)
         old = [f"{digest}  {name}\n" for name, digest in known.items() if (folder / name).exists()]
-        draft = folder / f"{NAME}.new"
-        _write(draft, "w", "".join([*old, *lines]))
-        draft.replace(target)
+        with disk.rewrite(target, folder / f"{NAME}.new") as sums:
+            sums.writelines([*old, *lines])
         return
     cut = target.exists() and not _tail(target, 1).endswith("\n")
-    _write(target, "a", "\n" * cut + "".join(lines))
-
-
-def _write(file: Path, mode: str, text: str) -> None:
-    with file.open(mode, encoding="utf-8", newline="\n") as sums:
-        sums.write(text)
+    with target.open("a", encoding="utf-8", newline="\n") as sums:
+        sums.write("\n" * cut + "".join(lines))
         sums.flush()
         os.fsync(sums.fileno())
 
