@@ -73,12 +73,7 @@ def oracle(scenario: Scenario, truth: float, key: list[int]) -> tuple[float, flo
         return math.nan, math.nan
     periods = scenario.before + scenario.after
     design = step_design(scenario.every, periods, [scenario.before], np.ones(periods, bool))
-    slope = [
-        1 + place
-        for place in range(1, design.columns.shape[1] - 1)
-        if not design.columns[: scenario.before, 1 + place].any()
-    ]
-    columns = design.columns[:, [column for column in design.fits["continues"] if column not in slope]]
+    columns = design.columns[:, design.flat["continues"]]
     y = scenario.draw(np.random.default_rng(key), True).total
     root = np.linalg.cholesky(64 * scenario.covariance(periods))
     white = np.linalg.solve(root, np.column_stack([columns, y]))

@@ -1,58 +1,102 @@
-"""The columns that explain a series: level, season, trend, and the step whose size is the question."""
+"""The columns that explain a series: level, season, trend, and the step whose size is the question.
+
+The step is the mean effect over its window. Inside the window the effect may stay about the same, grow evenly, come
+fast and level off, or come late: each course is a hypothesis with a column that is zero on average over the window,
+and the series itself weighs them against each other.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from wellserved.moments import Every
-from wellserved.prove.model import SHARE, Floats, Mask, within_variance
+from wellserved.prove.model import Floats, Hypothesis, Mask, within_variance
 
 Trend = Literal["continues", "stops"]
 TRENDS: tuple[Trend, ...] = ("continues", "stops")
 
 YEAR: dict[Every, float] = {"day": 365.25, "week": 52.1775, "month": 12.0, "quarter": 4.0}  # periods in a year
 TWO_YEARS: dict[Every, int] = {"day": 730, "week": 104, "month": 24, "quarter": 8}
-STRAY = 0.25  # at the ends of the after window the effect strays from its mean by this part of a residual sd
-UNSEEN = 0.5  # the same for the season of a year that was not seen twice
+STEADY = 0.25  # an effect that stays about the same strays by this part of a residual sd at the ends of its window
+MOVING = 3.0  # one that does not: how far it strays, in residual standard deviations
+LARGE = (6.0, 60.0)  # the same for a course of any form
+WAVES = 8  # half waves of which such a course is made, besides the first two of the named ones
+Course = Callable[[Floats], Floats]
+
+
+def _wave(number: int, part: Floats) -> Floats:
+    wave: Floats = np.cos(np.pi * number * part)
+    return wave
+
+
+NAMED: dict[str, Course] = {
+    "grows evenly": lambda part: part,
+    "levels off": lambda part: 1 - np.exp(-5 * part),
+    "comes late": lambda part: (part >= 0.5).astype(float),
+}
+"""How an effect may go on inside its window, which runs from 0 to 1; a fading one is the same with another sign."""
+ANY = (*list(NAMED.values())[:2], *(partial(_wave, number) for number in range(1, WAVES + 1)))
+COURSES: dict[str, tuple[float, tuple[Course, ...]]] = {
+    **{name: (MOVING, (shape,)) for name, shape in NAMED.items()},
+    **{f"goes another way ({size:g})": (size, ANY) for size in LARGE},
+}
+"""Each course's prior sd and columns; the sd of the k-th column is a k-th of it."""
+STEADY_MASS = 0.2  # what is believed beforehand of an effect that stays about the same; the others share the rest
+UNSEEN = 0.5  # prior sd of the season of a year that was not seen twice, in residual standard deviations
+SEASON_MASS = 0.15  # what is believed beforehand of its having one
 
 
 @dataclass(frozen=True)
 class Design:
-    """Columns over all periods; a fit takes those of one trend. Prior precisions are relative to s²."""
+    """Columns over all periods; a fit takes the flat ones of one trend, and those of each hypothesis in turn."""
 
-    columns: Floats  # n, K: level, steps, slopes, season, trends
-    held: Floats  # J, K: 0 where the prior is flat
-    fits: dict[Trend, list[int]]
-    bare: dict[Trend, list[int]]  # the same without the priced season; equal where there is none
+    columns: Floats  # n, K: level, steps, season, courses, wave of the year, trends
+    flat: dict[Trend, list[int]]
+    hypotheses: tuple[Hypothesis, ...]
+    seasonal: Mask  # H: those that believe in a season which was not seen twice
+    courses: tuple[str, ...]  # H: what each says of the effect's course; empty: it stays about the same
     steps: int
     within: Floats  # J: the variance that shows inside the whole window, relative to s²
 
+    @property
+    def width(self) -> int:
+        """Columns of the largest fit."""
+        return len(self.flat["continues"]) + max(len(hypothesis.columns) for hypothesis in self.hypotheses)
+
     def of_response(self) -> Floats:
-        """The columns at which counts and rates are linearised."""
-        return self.columns[:, self.bare["continues"]]
+        """The columns at which counts and rates are linearised: all but the season that was not seen."""
+        bare = [one for one, season in zip(self.hypotheses, self.seasonal, strict=True) if not season]
+        moving = sorted({column for hypothesis in bare for column in hypothesis.columns})
+        return self.columns[:, [*self.flat["continues"], *moving]]
+
+    def late(self, before: int) -> Mask:
+        """The columns that move only after the change (K): the effect."""
+        late: Mask = ~self.columns[:before].any(axis=0)
+        return late
 
 
-def season(every: Every, periods: int, before: int, seen: Mask, priced: bool) -> tuple[Floats, Floats]:
-    """Season's columns (n, K) and prior precisions (J, K): weekdays; the year where it was seen twice, or priced in."""
+def season(every: Every, periods: int, before: int, seen: Mask) -> Floats:
+    """Columns of the season (n, K): weekdays; the year, where it was seen twice."""
     t = np.arange(periods)
     parts: list[Floats] = []
     if every == "day":
         there = [day for day in range(7) if (seen[:before] & (t[:before] % 7 == day)).sum() >= 2]
         parts = [(t % 7 == day) - 1 / 7 for day in there[:-1]]
-    known = before >= TWO_YEARS[every]
-    free = len(parts)
-    if known or priced:
-        for harmonic in range(1, 3 if known and every != "quarter" else 2):
-            angle = 2 * np.pi * harmonic * t / YEAR[every]
-            parts += [np.sin(angle), np.cos(angle)]
-    columns = np.column_stack(parts) if parts else np.empty((periods, 0))
-    held = np.zeros((len(SHARE), columns.shape[1]))
-    if priced and not known:
-        held[:, free:] = (1 / (UNSEEN**2 * within_variance(periods)))[:, None]
-    return columns, held
+    if before >= TWO_YEARS[every]:
+        parts += year(every, periods, 1 if every == "quarter" else 2)
+    return np.column_stack(parts) if parts else np.empty((periods, 0))
+
+
+def year(every: Every, periods: int, harmonics: int = 1) -> list[Floats]:
+    """Sine and cosine of the year, and so many harmonics of them."""
+    angles = [2 * np.pi * harmonic * np.arange(periods) / YEAR[every] for harmonic in range(1, harmonics + 1)]
+    return [wave for angle in angles for wave in (np.sin(angle), np.cos(angle))]
 
 
 def step_design(
@@ -62,52 +106,92 @@ def step_design(
     seen: Mask,
     priced: bool = False,
     trend: bool = True,
+    settles: int = 0,
 ) -> Design:
-    """Steps at the edges, each with a slope of its own inside its window, under both trends.
+    """Steps at the edges, each with its course inside its window, under both trends.
 
-    `edges`: first period of each window after the first. `priced`: the season of a year that was not seen twice
-    is given a prior. Without `trend` there are no trend columns, and both fits are the same.
+    `edges`: first period of each window after the first. `priced`: a year that was not seen twice may have a season.
+    `settles`: periods after the change that are left out, as its effect was still coming in. Without `trend` there are
+    no trend columns, and both fits are the same.
     """
     t = np.arange(periods)
-    bounds = [*edges, periods]
-    slopes, steps = [], []
-    for start, end in zip(edges, bounds[1:], strict=True):
-        inside = (t >= start) & (t < end)
-        slopes.append(np.where(inside, t - start - (end - start - 1) / 2, 0.0) / periods)
-        steps.append(inside.astype(float))
-    wanted = [slope for slope in slopes if np.abs(slope).max() > 0]
-    seasonal, season_held = season(every, periods, edges[0], seen, priced)
-    goes_on = (t - periods / 2) / periods
-    stops = (np.minimum(t, edges[0]) - periods / 2) / periods
+    windows = list(zip([edges[0] + settles, *edges[1:]], [*edges[1:], periods], strict=True))
+    steps = [((t >= start) & (t < end)).astype(float) for start, end in windows]
+    goes_on, stops = ((line - periods / 2) / periods for line in (t, np.minimum(t, edges[0])))
     trends = [goes_on, stops] if trend else []
-    fixed = [np.ones(periods), *trends, *steps]
-    seasonal, season_held = _independent(fixed, seasonal, season_held, seen)
-    columns = np.column_stack([np.ones(periods), *steps, *wanted, seasonal, *trends])
-    held = np.zeros((len(SHARE), columns.shape[1]))
-    first_slope = 1 + len(steps)
-    for place, slope in enumerate(wanted):
-        held[:, first_slope + place] = (np.abs(slope).max() / STRAY) ** 2 / within_variance(periods)
-    first_season = first_slope + len(wanted)
-    held[:, first_season : first_season + season_held.shape[1]] = season_held
-    shared = list(range(columns.shape[1] - len(trends)))
-    fits = {name: [*shared, len(shared) + place] if trend else shared for place, name in enumerate(TRENDS)}
-    loose = {first_season + place for place in range(season_held.shape[1]) if season_held[0, place] > 0}
-    bare = {name: [column for column in chosen if column not in loose] for name, chosen in fits.items()}
-    return Design(columns, held, fits, bare, len(steps), within_variance(periods))
+    level = np.ones(periods)
+    seasonal = _independent([level, *trends, *steps], season(every, periods, edges[0], seen), seen)
+    courses = {
+        name: [
+            (_course(shape, window, seen), sd / number) for number, shape in enumerate(shapes, 1) for window in windows
+        ]
+        for name, (sd, shapes) in COURSES.items()
+    }
+    wave = year(every, periods) if priced and edges[0] < TWO_YEARS[every] else []
+    moving = [column for pairs in courses.values() for column, _ in pairs]
+    columns = np.column_stack([level, *steps, seasonal, *moving, *wave, *trends])
+    first_course, first_trend = 1 + len(steps) + seasonal.shape[1], columns.shape[1] - len(trends)
+    shared = list(range(first_course))
+    flat = {name: [*shared, first_trend + number] if trend else shared for number, name in enumerate(TRENDS)}
+    numbers = iter(range(first_course, first_trend))
+    at = {name: [(next(numbers), sd) for _, sd in pairs] for name, pairs in courses.items()}
+    at = {name: [(column, sd) for column, sd in pairs if columns[:, column].any()] for name, pairs in at.items()}
+    listed = _hypotheses(at, list(range(first_trend - len(wave), first_trend)))
+    return Design(
+        columns,
+        flat,
+        tuple(hypothesis for hypothesis, _, _ in listed),
+        np.array([seasonal for _, _, seasonal in listed]),
+        tuple(course for _, course, _ in listed),
+        len(steps),
+        within_variance(periods),
+    )
 
 
-def _independent(fixed: list[Floats], seasonal: Floats, held: Floats, seen: Mask) -> tuple[Floats, Floats]:
+def _course(shape: Callable[[Floats], Floats], window: tuple[int, int], seen: Mask) -> Floats:
+    """One course inside a window (n): zero on average over the periods seen in it, its furthest point at 1 or -1."""
+    start, end = window
+    column = np.zeros(len(seen))
+    if end - start > 1:
+        inside = shape(np.arange(end - start) / (end - start - 1))
+        inside = inside - (inside[seen[start:end]].mean() if seen[start:end].any() else inside.mean())
+        column[start:end] = inside / max(np.abs(inside).max(), 1e-300)
+    return column
+
+
+def _hypotheses(courses: dict[str, list[tuple[int, float]]], wave: list[int]) -> list[tuple[Hypothesis, str, bool]]:
+    """All pairs of a course and a season, each with the course's name and whether it believes in a season."""
+    even = [(column, STEADY) for column, _ in next(iter(courses.values()))]
+    moving = [(name, pairs) for name, pairs in courses.items() if pairs]
+    share = (1 - STEADY_MASS) / len(moving) if moving else 0.0
+    listed = [("", even, 1 - share * len(moving)), *((*course, share) for course in moving)]
+    seasons = [([], 1 - SEASON_MASS), ([(column, UNSEEN) for column in wave], SEASON_MASS)] if wave else [([], 1.0)]
+    return [
+        (
+            Hypothesis(
+                tuple(column for column, _ in [*pairs, *year_pairs]),
+                tuple(sd for _, sd in [*pairs, *year_pairs]),
+                math.log(part * mass),
+            ),
+            name,
+            bool(year_pairs),
+        )
+        for year_pairs, mass in seasons
+        for name, pairs, part in listed
+    ]
+
+
+def _independent(fixed: list[Floats], seasonal: Floats, seen: Mask) -> Floats:
     """Without the season's columns that the periods seen cannot tell from the others."""
     kept: list[int] = []
     basis = np.column_stack(fixed)[seen]
     basis = np.linalg.qr(basis)[0] if len(basis) else basis
-    for place in range(seasonal.shape[1]):
-        column = seasonal[seen, place]
+    for number in range(seasonal.shape[1]):
+        column = seasonal[seen, number]
         size = np.linalg.norm(column)
         rest = column - basis @ (basis.T @ column)
         left = np.linalg.norm(rest)
-        if size > 0 and (left > 1e-6 * size or held[0, place] > 0):
-            kept.append(place)
-            if left > 1e-6 * size:
-                basis = np.column_stack([basis, rest / left])
-    return seasonal[:, kept], held[:, kept]
+        if size > 0 and left > 1e-6 * size:
+            kept.append(number)
+            basis = np.column_stack([basis, rest / left])
+    return seasonal[:, kept]

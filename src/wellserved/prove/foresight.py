@@ -54,7 +54,7 @@ def _one(
     before, every = seen.before, asked.every
     past = seen.observed.seen[:before]
     priced = before < TWO_YEARS[every]
-    seasonal, _ = season(every, len(seen.periods), before, seen.observed.seen, priced=False)
+    seasonal = season(every, len(seen.periods), before, seen.observed.seen)
     trend = np.arange(len(seen.periods)) / len(seen.periods)
     response = respond(seen.observed, np.column_stack([np.ones(len(trend)), seasonal, trend]))
     found = foreseen_variance(response, every, before, EIGHT_WEEKS[every], priced) if past.sum() > 5 else None

@@ -54,7 +54,7 @@ def incentive(
     ):
         return Incentive("not_enough_data", "one of the three windows holds no cases", None, None, None, {})
     design = step_design(every, periods, [before, before + paid], seen, before < TWO_YEARS[every] and not controls)
-    if int(seen.sum()) - len(design.bare["continues"]) < LEAST_FREEDOM:
+    if int(seen.sum()) - design.width < LEAST_FREEDOM:
         return Incentive("not_enough_data", f"only {int(seen.sum())} {every}s say something", None, None, None, {})
     fitted = fit_steps(
         respond(observed, design.of_response()), design, {"difference": np.array([0.0, -1.0, 1.0])}

@@ -110,7 +110,7 @@ def _likeliest(rest: Floats) -> int:
     n = len(rest)
     z = (rest / rest.std())[None, :, None]
     products = whitened(np.ones((n, 1)), z, np.ones((1, n)), np.ones((1, n), dtype=bool)).products()
-    fit = posterior(products, [0], np.zeros((len(PHI), 1)), [], np.ones(len(PHI)))
+    (fit,) = posterior(products, [0], [], np.ones(len(PHI)))
     with np.errstate(divide="ignore"):
         return int(np.argmax(np.log(fit.weight[0]) - LOG_PRIOR))
 
@@ -137,7 +137,7 @@ def _statistics(y: Floats, candidates: Ints, node: int) -> tuple[Floats, Floats,
 
 def shifted(seen: Seen, every: Every) -> tuple[Seen, Shift]:
     """The same for a measure by period: on the model's scale, season taken out; periods without cases are skipped."""
-    columns, _ = season(every, len(seen.periods), len(seen.periods), seen.observed.seen, False)
+    columns = season(every, len(seen.periods), len(seen.periods), seen.observed.seen)
     response = respond(seen.observed, np.column_stack([np.ones(len(seen.periods)), columns]))
     there = np.flatnonzero(response.seen[0])
     z = response.z[0, there]

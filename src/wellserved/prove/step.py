@@ -14,8 +14,8 @@ from wellserved.moments import Every
 from wellserved.prove.design import TRENDS, Design, Trend, season, step_design
 from wellserved.prove.model import (
     LEVEL,
-    PHI,
     Floats,
+    Hypothesis,
     Mask,
     Mixture,
     Posterior,
@@ -81,6 +81,11 @@ class Steps:
             ends[trend] = (low, high) if at < 1 else (low - np.inf, high + np.inf)
         return Judged(ends, self.flat)
 
+    def belief(self, hypotheses: Mask, trend: Trend) -> float:
+        """How likely the first series makes some of the hypotheses (H)."""
+        by_hypothesis = self.fits[trend].weight[0].reshape(len(hypotheses), -1).sum(axis=1)
+        return float(by_hypothesis[hypotheses].sum())
+
     def p(self, contrast: str = "step 0") -> Floats:
         """The larger of the two, or 1 where they point to different sides."""
         both = [self.effect(trend, contrast) for trend in TRENDS]
@@ -98,38 +103,41 @@ class Fitted:
 
 
 def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | None = None) -> Fitted:
-    """Fit all series of a response; `extra` contrasts weigh level and steps, the first columns of a design."""
-    contrasts = {f"step {place}": np.eye(1 + design.steps)[1 + place] for place in range(design.steps)} | (extra or {})
+    """Fit all series of a response; `extra` contrasts weigh level and steps, the first columns of a design, or all."""
+    width = design.columns.shape[1]
+    contrasts = {f"step {number}": np.eye(width)[1 + number] for number in range(design.steps)}
+    contrasts |= {name: np.append(weights, np.zeros(width - len(weights))) for name, weights in (extra or {}).items()}
     z, centre, unit = _standard(response)
     noise = _of_mean_one(response)
     shared = bool((noise == noise[0]).all() and (response.seen == response.seen[0]).all())
     size = WIDE if shared else BATCH
-    wanted = [(design.fits, trend) for trend in TRENDS]
-    if design.bare != design.fits:
-        wanted += [(design.bare, trend) for trend in TRENDS]
-    parts: list[list[Posterior]] = [[] for _ in wanted]
+    among = [np.ones(len(design.hypotheses), dtype=bool)]
+    if design.seasonal.any():
+        among.append(~design.seasonal)
+    parts: dict[Trend, list[list[Posterior]]] = {trend: [[] for _ in among] for trend in TRENDS}
     for start in range(0, len(z), size):
         part = slice(start, start + size)
         rows = z[part].T[None] if shared else z[part][:, :, None]
         rest = slice(0, 1) if shared else part
         products = whitened(design.columns, rows, noise[rest], response.seen[rest]).products()
-        for place, (fits, trend) in enumerate(wanted):
-            chosen = fits[trend]
-            weights = [np.append(one, np.zeros(len(chosen) - len(one))) for one in contrasts.values()]
-            parts[place].append(posterior(products, chosen, design.held[:, chosen], weights, design.within))
-    joined = [_joined(many, unit, centre) for many in parts]
-    both = [joined[:2]] if design.bare == design.fits else [joined[:2], joined[2:]]
-    made = [
-        Steps(dict(zip(TRENDS, pair, strict=True)), tuple(contrasts), pair[0].sd, pair[0].flat | pair[1].flat)
-        for pair in both
-    ]
-    return Fitted(made[0], made[-1])
+        for trend in TRENDS:
+            fits = posterior(
+                products, design.flat[trend], list(contrasts.values()), design.within, design.hypotheses, among
+            )
+            for earlier, fit in zip(parts[trend], fits, strict=True):
+                earlier.append(fit)
+    answers = []
+    for number in range(len(among)):
+        by_trend = {trend: _joined(parts[trend][number], unit, centre) for trend in TRENDS}
+        flat = by_trend["continues"].flat | by_trend["stops"].flat
+        answers.append(Steps(by_trend, tuple(contrasts), by_trend["continues"].sd, flat))
+    return Fitted(answers[0], answers[-1])
 
 
 def foreseen_variance(
     response: Response, every: Every, before: int, ahead: int, priced: bool
 ) -> dict[Trend, float] | None:
-    """The step's variance in a window of `ahead` periods, foretold from the periods before the change alone.
+    """The variance of a steady step in a window of `ahead` periods, foretold from the periods before the change alone.
 
     For the first series of a response: its nodes' weights and s² come from a fit of level, season and trend. None:
     the time before is too short, or too still, to foretell anything.
@@ -138,8 +146,8 @@ def foreseen_variance(
     z, _, unit = _standard(past)
     seen = np.append(past.seen[0], np.ones(ahead, bool))
     design = step_design(every, before + ahead, [before], seen, priced)
-    moving = [0, *np.flatnonzero(np.ptp(design.columns[:before], axis=0) > 0)]
-    if past.seen.sum() <= len(moving) or not z.any():
+    moving = {0, *np.flatnonzero(np.ptp(design.columns[:before], axis=0) > 0).tolist()}
+    if past.seen.sum() <= len([column for column in design.flat["continues"] if column in moving]) or not z.any():
         return None
     weights = _of_mean_one(past)
     usual = past.seen.sum() / (1 / weights[past.seen]).sum()  # of the noise: as much information a period as before
@@ -147,33 +155,38 @@ def foreseen_variance(
     series = np.append(z[0], np.zeros(ahead))[None, :, None]
     filtered = whitened(design.columns, series, noise, seen[None])
     known, planned = filtered.products(before), filtered.products()
-    found = {}
+    steady = [one for one, course in zip(design.hypotheses, design.courses, strict=True) if not course]
+    earlier = [_only(one, moving) for one in steady]
+    foreseen = {}
     for trend in TRENDS:
-        chosen = design.fits[trend]
-        mine = [column for column in chosen if column in moving]
-        fit = posterior(known, mine, design.held[:, mine], [], design.within)
-        step = unit_variance(planned, chosen, design.held[:, chosen], 1)[0]
-        found[trend] = float((fit.weight[0] * fit.s2[0] * step).sum() * unit[0] ** 2)
-    return found
+        flat = design.flat[trend]
+        fit = posterior(known, [column for column in flat if column in moving], [], design.within, earlier)[0]
+        step = unit_variance(planned, flat, steady, design.within, np.eye(design.columns.shape[1])[1])[0]
+        foreseen[trend] = float((fit.weight[0] * fit.s2[0] * step).sum() * unit[0] ** 2)
+    return foreseen
+
+
+def _only(hypothesis: Hypothesis, columns: set[int]) -> Hypothesis:
+    """A hypothesis about some of its columns."""
+    pairs = [pair for pair in zip(hypothesis.columns, hypothesis.sd, strict=True) if pair[0] in columns]
+    return Hypothesis(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs), hypothesis.log_mass)
 
 
 def trend_of(response: Response, every: Every) -> tuple[float, float] | None:
     """The 95% interval of a straight trend in the first series of a response, a whole window being 1; None: too short."""
     periods = response.z.shape[1]
     one = Response(response.z[:1], response.noise[:1], response.seen[:1])
-    seasonal, _ = season(every, periods, periods, one.seen[0], priced=False)
+    seasonal = season(every, periods, periods, one.seen[0])
     columns = np.column_stack([np.ones(periods), seasonal, np.arange(periods) / periods])
-    chosen = [0, *(place for place in range(1, columns.shape[1]) if np.ptp(columns[one.seen[0], place]) > 0)]
-    if one.seen.sum() - len(chosen) < 5:
+    flat = [0, *(column for column in range(1, columns.shape[1]) if np.ptp(columns[one.seen[0], column]) > 0)]
+    if one.seen.sum() - len(flat) < 5:
         return None
     z, _, unit = _standard(one)
     if not z.any():
         return 0.0, 0.0
     products = whitened(columns, z[:, :, None], _of_mean_one(one), one.seen).products()
-    flat = np.zeros((len(PHI), len(chosen)))
-    contrast = np.eye(len(chosen))[-1]
-    found = posterior(products, chosen, flat, [contrast], within_variance(periods)).effects[0].times(unit)
-    low, high = found.interval()
+    (fit,) = posterior(products, flat, [np.eye(columns.shape[1])[-1]], within_variance(periods))
+    low, high = fit.effects[0].times(unit).interval()
     return float(low[0]), float(high[0])
 
 
@@ -201,13 +214,7 @@ def _standard(response: Response) -> tuple[Floats, Floats, Floats]:
 def _joined(parts: list[Posterior], unit: Floats, centre: Floats) -> Posterior:
     """All batches as one, back in the response's unit."""
     effects = tuple(
-        Mixture(
-            *(
-                np.concatenate([getattr(part.effects[place], name) for part in parts])
-                for name in ("weight", "centre", "scale", "freedom")
-            )
-        ).times(unit)
-        for place in range(len(parts[0].effects))
+        _stacked([part.effects[number] for part in parts]).times(unit) for number in range(len(parts[0].effects))
     )
     coefficients = np.concatenate([part.coefficients for part in parts]) * unit[:, None]
     coefficients[:, 0] += centre
@@ -215,3 +222,18 @@ def _joined(parts: list[Posterior], unit: Floats, centre: Floats) -> Posterior:
     s2 = np.concatenate([part.s2 for part in parts]) * unit[:, None] ** 2
     weight, flat = (np.concatenate([getattr(part, name) for part in parts]) for name in ("weight", "flat"))
     return Posterior(effects, coefficients, weight, s2, sd, flat)
+
+
+def _stacked(mixtures: list[Mixture]) -> Mixture:
+    """Mixtures of different numbers of nodes as one; what is missing weighs nothing."""
+    many = max(mixture.weight.shape[1] for mixture in mixtures)
+
+    def padded(values: Floats, fill: float) -> Floats:
+        return np.pad(values, ((0, 0), (0, many - values.shape[1])), constant_values=fill)
+
+    return Mixture(
+        np.concatenate([padded(mixture.weight, 0.0) for mixture in mixtures]),
+        np.concatenate([padded(mixture.centre, 0.0) for mixture in mixtures]),
+        np.concatenate([padded(mixture.scale, 1.0) for mixture in mixtures]),
+        np.concatenate([mixture.freedom for mixture in mixtures]),
+    )

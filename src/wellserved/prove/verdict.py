@@ -18,7 +18,7 @@ from wellserved.measure.definition import Better
 from wellserved.moments import Every
 from wellserved.prove import sequence
 from wellserved.prove.design import TRENDS, TWO_YEARS, Design, Trend, step_design
-from wellserved.prove.model import LEVEL, Floats
+from wellserved.prove.model import LEVEL, Floats, Mask
 from wellserved.prove.response import FEW, Observed, Response, difference, respond
 from wellserved.prove.step import Fitted, Judged, Steps, fit_steps, foreseen_variance
 
@@ -30,6 +30,8 @@ Looks = Literal["once", "always", "planned"]
 LEAST_FREEDOM = 5  # periods more than columns; fewer were never measured
 TOO_WIDE_RATIO = 2 * math.log(4)  # a fourfold change either way is not excluded
 TOO_WIDE = 4.0  # residual standard deviations: a wider hull says nothing
+LEAST_OF_A_THIRD = 2  # periods; with fewer nothing is said of an effect's course
+COURSE_SURE = 0.95  # of its having moved, before its course is told
 SMALLEST, LARGEST = 1e-100, 1e100  # beyond, squares leave the range of numbers
 POWER = 0.8416212335729143  # standard errors beyond an interval's end at which four in five changes are seen
 
@@ -97,6 +99,7 @@ class Verdict:
     lines: Lines | None
     checks: tuple[Check, ...] = ()
     plain: Status | None = None  # before the checks had their say
+    course: tuple[Estimate, Estimate] | None = None  # in the unit, in the first and in the last third of the time since
 
     @property
     def claims(self) -> bool:
@@ -125,6 +128,7 @@ def change(
     plan: Plan | None = None,
     price_season: bool = True,
     worthwhile: float | None = None,
+    settles: int = 0,
 ) -> Verdict:
     """Did the measure change when something was changed after `before` periods?
 
@@ -132,23 +136,44 @@ def change(
     changed; their mean is taken off, period by period. parallel: it was declared beforehand that both move alike,
     so that no trend of their difference is allowed for. worthwhile: the smallest effect worth having, on the
     model's scale; a wider hull than twice that is `not_enough_data`. price_season: a year that was not seen twice
-    may have a season, and the interval allows for it.
+    may have a season, and the interval allows for it. settles: so many periods after the change are left out, as it was
+    still coming in; the effect is the mean over those that follow.
     """
     if better == "neither":
         raise RequestError("A verdict needs a direction.", "Say which way is better: higher or lower.")
+    observed = _settled(observed, before, settles)
     head = _head(observed, before, every, better, len(controls), plan or Plan())
     if refusal := _refused(observed, before, every):
         return replace(head, reason=refusal)
     priced = price_season and not controls and before < TWO_YEARS[every]
-    design, response = _posed(observed, controls, before, every, priced, not parallel)
+    design, response = _posed(observed, controls, before, every, priced, not parallel, settles)
     if refusal := _too_few(response, design, before, every):
         return replace(head, reason=refusal)
-    fitted = fit_steps(response, design)
+    fitted = fit_steps(response, design, thirds(design, response.seen[0], before))
     if fitted.steps.flat[0]:
         return replace(head, reason="the measure never varies, so that nothing can be said of chance")
     levels = _levels(fitted.steps, response, every, before, priced, plan or Plan())
     head = replace(head, season_priced=priced, level=max(levels.values()))
     return _decided(head, observed, fitted, response, design, levels, worthwhile)
+
+
+def _settled(observed: Observed, before: int, settles: int) -> Observed:
+    """Without the periods in which the change was still coming in."""
+    if not settles:
+        return observed
+    size = np.array(observed.size, dtype=float)
+    size[before : before + settles] = 0.0
+    return replace(observed, size=size)
+
+
+def thirds(design: Design, seen: Mask, before: int) -> dict[str, Floats]:
+    """Contrasts of all columns: the effect in the first and in the last third of the periods seen after the change."""
+    late, after = design.late(before), np.flatnonzero(seen[before:]) + before
+    part = len(after) // 3
+    if part < LEAST_OF_A_THIRD:
+        return {}
+    rows = {"first third": after[:part], "last third": after[-part:]}
+    return {name: np.where(late, design.columns[places].mean(axis=0), 0.0) for name, places in rows.items()}
 
 
 def _head(observed: Observed, before: int, every: Every, better: Better, controls: int, plan: Plan) -> Verdict:
@@ -208,15 +233,15 @@ def _refused(observed: Observed, before: int, every: Every) -> str:
 
 
 def _posed(
-    observed: Observed, controls: Sequence[Observed], before: int, every: Every, priced: bool, trend: bool
+    observed: Observed, controls: Sequence[Observed], before: int, every: Every, priced: bool, trend: bool, settles: int
 ) -> tuple[Design, Response]:
     """The columns and the working series, less the mean of its controls."""
     seen = observed.seen
-    design = step_design(every, len(seen), [before], seen, priced)
+    design = step_design(every, len(seen), [before], seen, priced, settles=settles)
     response = respond(observed, design.of_response())
     if controls:
         response = difference(response, [respond(one, design.of_response()) for one in controls], before)
-        design = step_design(every, len(seen), [before], response.seen[0], priced, trend)
+        design = step_design(every, len(seen), [before], response.seen[0], priced, trend, settles)
     return design, response
 
 
@@ -225,7 +250,7 @@ def _too_few(response: Response, design: Design, before: int, every: Every) -> s
     early, late = int(response.seen[0, :before].sum()), int(response.seen[0, before:].sum())
     if early < 3 or not late:
         return f"only {early} {every}s before the change and {late} after it say something of both"
-    lacking = LEAST_FREEDOM - (early + late - len(design.fits["continues"]))
+    lacking = LEAST_FREEDOM - (early + late - design.width)
     return f"only {early + late} {every}s say something; {lacking} more are needed" if lacking > 0 else ""
 
 
@@ -298,7 +323,21 @@ def _decided(
     return replace(
         head, status=status, reason=reason, effect=effect, relative=_relative(effect, level), by_trend=by_trend,
         working=working, p=float(steps.p()[0]), smallest=smallest, lines=lines,
+        course=_course(observed, steps, design, level),
     )  # fmt: skip
+
+
+def _course(observed: Observed, steps: Steps, design: Design, level: float) -> tuple[Estimate, Estimate] | None:
+    """The effect early and late; None: it may well have been the same all the time."""
+    moving = np.array([bool(course) for course in design.courses])
+    if "last third" not in steps.contrasts or min(steps.belief(moving, trend) for trend in TRENDS) < COURSE_SURE:
+        return None
+    estimates = []
+    for name in ("first third", "last third"):
+        low, high = steps.judged(name).hull
+        point = float(steps.effect("continues", name).point[0])
+        estimates.append(in_unit(observed, Estimate(point, float(low[0]), float(high[0])), level))
+    return estimates[0], estimates[1]
 
 
 def _status(
@@ -347,12 +386,8 @@ def _lines(
 
     With controls, all of it is less what they did, at the height of the measure before the change.
     """
-    base = {}
-    for trend in TRENDS:
-        chosen = design.fits[trend]
-        late = [not design.columns[:before, column].any() for column in chosen]  # moves only after the change
-        coefficients = np.where(late, 0.0, steps.fits[trend].coefficients[0])
-        base[trend] = design.columns[:, chosen] @ coefficients
+    late = design.late(before)
+    base = {trend: design.columns[:, ~late] @ steps.fits[trend].coefficients[0, ~late] for trend in TRENDS}
     back = _back(observed)
     near = base["continues"] + working.value  # where the measure came to lie; the hull is about where it would have
     after = np.arange(len(near)) >= before
