@@ -361,18 +361,16 @@ def _unfit(levels: Levels, measure: Measure, days: int) -> str:
 def _too_unknown(pieces: Sequence[Codes], measure: Measure, levels: Levels, seen: Seen, days: int) -> str:
     """Whether an age does not tell of too many cases, on either side, which are open with less than the level so far."""
     seconds = np.exp(levels.log) * measure.seconds
-    parts = [
-        [int(((piece & 1 == 1) & (piece >> 1 <= level)).sum()) for piece, level in zip(side, near, strict=True)]
-        for side, near in (
-            (pieces[: seen.before], seconds[: seen.before]),
-            (pieces[seen.before :], seconds[seen.before :]),
-        )
-    ]
-    counts = [max(sum(map(len, side)), 1) for side in (pieces[: seen.before], pieces[seen.before :])]
-    most = max(sum(part) / count for part, count in zip(parts, counts, strict=True))
-    if most <= UNKNOWN:
-        return ""
-    return f"{most:.0%} of the cases are still open {days} days after the first ask with less so far; {LATER}"
+    unknown = np.array(
+        [((piece & 1 == 1) & (piece >> 1 <= level)).sum() for piece, level in zip(pieces, seconds, strict=True)]
+    )
+    counts = np.array([len(piece) for piece in pieces])
+    for side in (slice(0, seen.before), slice(seen.before, None)):
+        n = max(int(counts[side].sum()), 1)
+        part = float(unknown[side].sum()) / n
+        if part > UNKNOWN + 2 * math.sqrt(UNKNOWN * (1 - UNKNOWN) / n):  # beyond chance
+            return f"{part:.0%} of the cases are still open {days} days after the first ask with less so far; {LATER}"
+    return ""
 
 
 def _laid_out(
