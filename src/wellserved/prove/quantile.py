@@ -72,10 +72,13 @@ def of_pieces(pieces: Sequence[tuple[Floats, Mask]], weights: Sequence[Floats] |
     length = np.concatenate([length for length, _ in pieces]) if pieces else np.array([])
     ended = np.concatenate([ended for _, ended in pieces]) if pieces else np.array([], bool)
     weight = np.ones(len(length)) if weights is None else np.concatenate(list(weights))
+    before, after = slice(0, -1), slice(1, None)
+    later = (length[before] < length[after]) | ((length[before] == length[after]) & (ended[before] >= ended[after]))
+    if not (later | (period[before] < period[after])).all():
+        order = np.lexsort((~ended, length, period))
+        period, length, ended, weight = period[order], length[order], ended[order], weight[order]
     with np.errstate(divide="ignore"):
-        log = np.log(length)
-    order = np.lexsort((~ended, log, period))
-    return Cases(period[order], log[order], ended[order], weight[order])
+        return Cases(period, np.log(length), ended, weight)
 
 
 def levels_of(

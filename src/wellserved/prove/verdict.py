@@ -103,6 +103,14 @@ class Verdict:
         """A change is claimed."""
         return self.status in ("improved", "worse")
 
+    @property
+    def levels_agree(self) -> bool:
+        """The levels of the two sides lie apart by a size within the effect's interval, so that no more need be said."""
+        if self.effect is None or self.level_before is None or self.level_after is None:
+            return True
+        moved, slack = self.level_after - self.level_before, 1e-9 * abs(self.level_before)
+        return self.effect.low - slack <= moved <= self.effect.high + slack
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -145,7 +153,9 @@ def change(
         return replace(head, reason=refusal)
     fitted = fit_steps(response, design)
     if fitted.steps.flat[0]:
-        return replace(head, reason="the measure never varies, so that nothing can be said of chance")
+        return replace(
+            head, reason="the measure never varies within either side, so that nothing can be said of chance"
+        )
     levels = _levels(fitted.steps, response, every, before, priced, plan or Plan())
     head = replace(head, season_priced=priced, level=max(levels.values()))
     return _decided(head, observed, fitted, response, design, levels, worthwhile)
