@@ -29,6 +29,7 @@ from wellserved.prove import Asked, Looking, Proof, Seen, Verdict, change, obser
 from wellserved.prove.guards import constant
 from wellserved.prove.model import Floats
 from wellserved.prove.quantile import levels_of, of_pieces
+from wellserved.prove.response import respond
 from wellserved.prove.verdict import Check
 from wellserved.prove.words import standing
 from wellserved.workspace import Workspace, create_workspace
@@ -148,6 +149,16 @@ def test_a_side_by_itself_makes_no_step(quantile: float) -> None:
             observed = of_records("quantile", period, values, 80, 60, quantile)
             claims += change(observed, 60, "week", price_season=False).claims
     assert claims <= stats.binom.ppf(0.999, 60, 0.05)
+
+
+def test_a_side_that_varies_more_weighs_less() -> None:
+    """Noise goes with 1 / (n f²), f the density of each side: thrice the spread is nine times the variance."""
+    random = np.random.default_rng(6)
+    period = np.repeat(np.arange(120), 60)
+    values = np.exp(random.normal(size=len(period)) * np.where(period >= 80, 1.5, 0.5))
+    for quantile in (0.5, 0.9):
+        noise = respond(of_records("quantile", period, values, 120, 80, quantile), np.ones((120, 1))).noise[0]
+        assert noise[80:].mean() / noise[:80].mean() == pytest.approx(9, rel=0.2)
 
 
 def test_no_level_is_taken_across_a_change() -> None:

@@ -228,8 +228,8 @@ def _quantile_in(cases: Cases, bounds: Bounds, quantile: float) -> float:
 def _survival(log: Floats, ended: Mask, weight: Floats) -> tuple[Floats, Floats]:
     """Kaplan and Meier's curve after each of some sorted waits."""
     at_risk = np.cumsum(weight[::-1])[::-1]
-    left = np.where(ended, 1 - weight / np.maximum(at_risk, EPSILON), 1.0)
-    return log, np.cumprod(np.maximum(left, 0.0))
+    left = np.where(ended, np.maximum(1 - weight / np.maximum(at_risk, EPSILON), 0.0), 1.0)
+    return log, np.cumprod(left).astype(np.float64)
 
 
 def _first_below(log: Floats, surviving: Floats, quantile: float) -> float:
@@ -345,4 +345,4 @@ def density_at(away: Floats, n: float, own: int = 0, narrowest: float = 0.0) -> 
     width = max(1.06 * spread * max(len(away), 1) ** -0.2, narrowest, NARROWEST)
     summed = float(np.exp(-((away / width) ** 2) / 2).sum())
     own = min(own, int(n) // 2)
-    return max(summed - own, 0.5) / (max(n - own, 1.0) * width * math.sqrt(2 * math.pi))
+    return float(max(summed - own, 0.5) / (max(n - own, 1.0) * width * math.sqrt(2 * math.pi)))
