@@ -301,3 +301,28 @@ def test_a_measure_whose_level_moves_is_not_constant() -> None:
     observed = of_records("quantile", period, values, 80, 60)
     assert np.ptp(observed.total / observed.size) == 0
     assert not constant(Seen(find_measure("time_to_resolution_p90"), observed, (), 60, None, None, 0))
+
+
+def test_no_waits_make_a_warning_or_a_number_that_is_none() -> None:
+    """Holes, zeros, ties, open cases, nothing but open cases, giants: levels or a reason."""
+    random, told = np.random.default_rng(14), {"": 0}
+    for _ in range(400):
+        periods = int(random.integers(1, 40))
+        pieces = []
+        for _ in range(periods):
+            n = int(random.choice([0, 1, 3, 20, 60]))
+            lengths = random.lognormal(0, float(random.choice([0.0, 0.5, 3.0])), n)
+            lengths = np.where(random.random(n) < random.choice([0.0, 0.4, 0.6]), 0.0, lengths)
+            lengths = np.where(random.random(n) < 0.02, random.choice([1e15, 1e-9]), lengths)
+            ended = random.random(n) < random.choice([0.3, 0.9, 1.0])
+            lengths = np.where(~ended & (random.random(n) < 0.5), np.inf, lengths)
+            pieces.append((np.round(lengths, int(random.choice([0, 3, 12]))), ended))
+        edges = sorted(set(random.integers(1, periods, 2).tolist())) if periods > 2 else []
+        quantile, whole = float(random.choice([0.1, 0.5, 0.9])), int(random.choice([1, 7]))
+        found = levels_of(of_pieces(pieces), periods, quantile, edges, whole, 1 / 3600)
+        told[found.reason.split()[0] if found.reason else ""] = 1
+        if not found.reason:
+            assert np.isfinite(found.log[found.size > 0]).all()
+            assert (found.density > 0).all()
+            assert ((found.within >= 0) & (found.within <= found.size + 1e-9)).all()
+    assert len(told) >= 4

@@ -247,9 +247,12 @@ def _weighted_waits(
 
     places: the row of each kind in `size`, its cases by period; share: its part of the work before.
     """
+    by_start: dict[date, dict[str | None, Codes]] = {}
+    for (start, by), one in waits.items():
+        by_start.setdefault(start, {})[by] = one
     pieces, weights = [], []
     for at, period in enumerate(seen.periods):
-        mine = {} if at == seen.mixed else {by: one for (start, by), one in waits.items() if start == period.start}
+        mine = {} if at == seen.mixed else by_start.get(period.start, {})
         there = size[:, at] > 0
         each = size[:, at].sum() * share / max(share[there].sum(), 1e-12) / np.maximum(size[:, at], 1)
         pieces.append(np.concatenate([np.array([], np.int64), *mine.values()]))
