@@ -28,6 +28,7 @@ from wellserved.measure.coverage import coverage_of, unmatched
 from wellserved.measure.interval import coded_quantile
 from wellserved.measure.scope import fill, filters, sources_of, within
 from wellserved.measure.waits import NEVER, of_groups
+from wellserved.measure.words import number
 from wellserved.moments import Every, NotComputed, Period, periods_between
 from wellserved.prove.model import Floats
 from wellserved.prove.quantile import Levels, levels_of, of_pieces
@@ -301,7 +302,7 @@ def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question,
     sides = [_quantile(whole[part], measure) for part in (slice(0, seen.before), slice(seen.before, None))]
     levels = followed(looking, seen, measure, whole)
     if levels.reason:
-        return replace(_nothing(measure, _unfit(levels, measure, days)), slow=levels.unreached)
+        return replace(_nothing(measure, _unfit(levels, measure, days, sides[0])), slow=levels.unreached)
     if adds_up(measure) and (reason := _too_unknown(whole, measure, levels, seen, days)):
         return _nothing(measure, reason)
     observed = quantile_of(levels, measure.quantile, sides[0] or 0.0, sides[1])
@@ -350,12 +351,13 @@ def _quantile(pieces: Sequence[Codes], measure: Measure) -> float | None:
     return seconds / measure.seconds if seconds < NEVER >> 1 else None
 
 
-def _unfit(levels: Levels, measure: Measure, days: int) -> str:
-    """Why a wait has no quantile by period, in words."""
+def _unfit(levels: Levels, measure: Measure, days: int, before: float | None) -> str:
+    """Why a wait has no quantile by period, in words; before: what it was before the change, in the unit."""
     when = "after the change" if levels.side else "before the change"
-    if levels.unreached:
-        return f"{measure.quantile:.0%} are not reached {days} days after the first ask {when}; {LATER}"
-    return f"{when}, {levels.reason}" if levels.reason else ""
+    if not levels.unreached:
+        return f"{when}, {levels.reason}"
+    was = f", where {number(before)} {measure.unit} were enough before" if levels.side and before else ""
+    return f"{when}, {measure.quantile:.0%} are not reached within {days} days of the first ask{was}; {LATER}"
 
 
 def _too_unknown(pieces: Sequence[Codes], measure: Measure, levels: Levels, seen: Seen, days: int) -> str:
