@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -26,9 +27,10 @@ from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
 from wellserved.measure.interval import waiting_quantile
 from wellserved.prove import Asked, Looking, Proof, Seen, Verdict, change, observe, of_records, prove
+from wellserved.prove.adoption import adoption
 from wellserved.prove.guards import constant
 from wellserved.prove.model import Floats
-from wellserved.prove.quantile import levels_of, of_pieces
+from wellserved.prove.quantile import Cases, Levels, levels_of, of_pieces
 from wellserved.prove.response import respond
 from wellserved.prove.verdict import Check
 from wellserved.prove.words import standing
@@ -78,6 +80,31 @@ def test_the_founding_sentence_is_told_with_its_size(quoted: Workspace, every: s
     slowest = next(one for one in told["guardrails"] if one["measure"] == "time_to_first_reply_p90")
     assert slowest["result"] == "not_worse"
     assert slowest["harm"]["high"] < -300  # hours: it fell from some 23 days to 4 as well
+
+
+def test_the_end_of_a_reward_and_a_team_s_own_date_are_edges(
+    quoted: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A level is taken across neither, as the measure may jump there."""
+    edges, ends = [], date(2025, 12, 1)
+
+    def noted(cases: Cases, periods: int, quantile: float, at: list[int], *more: float) -> Levels:
+        edges.append(at)
+        return levels_of(cases, periods, quantile, at, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(sys.modules[Looking.__module__], "levels_of", noted)
+    measure, hours = find_measure("time_to_first_reply"), actions.opening_hours(quoted)
+    with actions.opened(quoted, moments=True) as scope:
+        looking = Looking(scope, "moments", hours, QUOTES, "week")
+        seen = prove(looking, Asked(measure, QUOTES, "week", paid_until=ends)).seen
+        assert edges[0] == [seen.before, sum(one.start < ends for one in seen.periods)]
+        edges.clear()
+        prove(looking, Asked(measure, QUOTES, "week"))
+        assert edges[0] == [seen.before]
+        edges.clear()
+        with pytest.raises(RequestError):  # one team is too few; but it was looked at
+            adoption(looking, measure, "team", (("T", ends), ("U", QUOTES)), ("T",))
+        assert edges[0] == [seen.before, sum(one.start < ends for one in seen.periods)]
 
 
 def test_waits_that_grew_beyond_the_age_are_looked_at_later_or_refused(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ from datetime import date
 
 import numpy as np
 
-from wellserved.measure import Measure, Question, answer
+from wellserved.measure import Measure
 from wellserved.measure.definition import Better
-from wellserved.measure.series import Series
-from wellserved.moments import Every, NotComputed
+from wellserved.moments import Every
 from wellserved.prove.design import step_design
+from wellserved.prove.mix import mix_as_before
 from wellserved.prove.model import LEVEL
-from wellserved.prove.observe import DAY, Codes, Looking, Seen, coded_waits, followed
-from wellserved.prove.response import Observed, difference, quantile_of, respond
+from wellserved.prove.observe import Looking, Seen
+from wellserved.prove.response import Observed, difference, respond
 from wellserved.prove.step import trend_of
 from wellserved.prove.verdict import Check, Plan, Verdict, change
 
@@ -28,13 +28,9 @@ LATEST = {
     "quarter": 1,
 }  # periods that may have been the worst, and so the reason to act
 GAPS = "gaps in the record"
-FEWEST = 20  # cases before the change that make a group of its own
 MOVED = 0.05  # of the work, at least: with less, a mix explains nothing
 MOST_MISSING = 0.2  # share of periods without a case, on either side
 GAP = 3  # periods in a row without a case, next to the change
-
-Numbers = dict[tuple[date, str | None], tuple[float, float]]  # period's start and group -> total and size
-Waiting = dict[tuple[date, str | None], Codes]  # the same -> its waits
 
 
 @dataclass(frozen=True)
@@ -197,37 +193,12 @@ def mixes(looking: Looking, tried: Tried, measure: Measure, where: tuple[tuple[s
 def _mix(
     looking: Looking, tried: Tried, measure: Measure, where: tuple[tuple[str, str], ...], column: str
 ) -> Check | None:
-    assert tried.seen.age_days is not None
-    name = f"mix by {column}"
-    scope = looking.at_age(measure.anchor, tried.seen.age_days * DAY)
-    counted = replace(measure, minimum_n=2 if measure.kind == "mean" else 1)
-    question = Question((counted,), column, looking.every, looking.since, looking.until, where)
-    waits: Waiting = {}
-    if measure.kind == "wait":
-        waits = coded_waits(looking, scope, measure, question)
-        numbers = {key: (0.0, float(len(one))) for key, one in waits.items()}
-    else:
-        numbers = _numbers(answer(scope, question)[counted.name])
-    places, total, size = _by_group(numbers, tried.seen)
-    if len(size) < 2:
+    name, mix = f"mix by {column}", mix_as_before(looking, tried.seen, measure, where, column)
+    if mix is None:
         return None
-    early = size[:, : tried.seen.before].sum(axis=1)
-    late = size[:, tried.seen.before :].sum(axis=1)
-    if not early.sum() or not late.sum():
-        return None
-    share = early / early.sum()
-    moved = float(np.abs(share - late / late.sum()).sum() / 2)
-    there = size > 0
-    weight = (share[:, None] * there).sum(axis=0)
-    if measure.kind == "wait":
-        observed = _weighted_waits(looking, tried.seen, measure, waits, places, share, size)
-        if isinstance(observed, str):
-            return Check(name, None, f"it cannot be told with the mix as it was before: {observed}")
-    else:
-        rate = np.where(there, total / np.where(there, size, 1), 0.0)
-        level = np.where(weight > 0, (share[:, None] * rate).sum(axis=0) / np.where(weight > 0, weight, 1), 0.0)
-        observed = replace(tried.seen.observed, total=level * tried.seen.observed.size)
-    held = tried.again(observed, tried.seen.before, tried.controls)
+    if mix.observed is None:
+        return Check(name, None, f"it cannot be told with the mix as it was before: {mix.reason}")
+    held, moved = tried.again(mix.observed, tried.seen.before, tried.controls), mix.moved
     if tried.lost(held) and moved >= MOVED:
         return Check(
             name,
@@ -237,56 +208,3 @@ def _mix(
     if tried.lost(held):
         return Check(name, True, f"only {moved:.0%} of the work moved, too little to explain it")
     return Check(name, True, f"with the mix as it was before, the verdict is the same ({moved:.0%} of the work moved)")
-
-
-def _weighted_waits(
-    looking: Looking, seen: Seen, measure: Measure, waits: Waiting, places: dict[str | None, int],
-    share: np.ndarray, size: np.ndarray,
-) -> Observed | str:  # fmt: skip
-    """A wait by period with each kind of work weighted as before; or why there is none.
-
-    places: the row of each kind in `size`, its cases by period; share: its part of the work before.
-    """
-    by_start: dict[date, dict[str | None, Codes]] = {}
-    for (start, by), one in waits.items():
-        by_start.setdefault(start, {})[by] = one
-    pieces, weights = [], []
-    for at, period in enumerate(seen.periods):
-        mine = {} if at == seen.mixed else by_start.get(period.start, {})
-        there = size[:, at] > 0
-        each = size[:, at].sum() * share / max(share[there].sum(), 1e-12) / np.maximum(size[:, at], 1)
-        pieces.append(np.concatenate([np.array([], np.int64), *mine.values()]))
-        weights.append(
-            np.concatenate([np.array([]), *(np.full(len(one), each[places[by]]) for by, one in mine.items())])
-        )
-    levels = followed(looking, seen, measure, pieces, weights)
-    if levels.reason:
-        return levels.reason
-    return quantile_of(levels, measure.quantile, seen.observed.level, seen.observed.level_after)
-
-
-def _numbers(series: Series) -> Numbers:
-    """Total and size of each group in each period."""
-    found: Numbers = {}
-    for segment, period, value, n, count in zip(
-        series.segments, series.periods, series.value, series.n, series.count, strict=True
-    ):
-        if period is not None and not isinstance(value, NotComputed):
-            found[period.start, segment] = (value * n if count is None else float(count), float(n))
-    return found
-
-
-def _by_group(numbers: Numbers, seen: Seen) -> tuple[dict[str | None, int], np.ndarray, np.ndarray]:
-    """The row of each group, and totals and sizes by row and period; small groups share the last row."""
-    at = {period.start: place for place, period in enumerate(seen.periods)}
-    known = {key: pair for key, pair in numbers.items() if key[0] in at}
-    early = dict.fromkeys((segment for _, segment in known), 0.0)
-    for (start, segment), (_, n) in known.items():
-        early[segment] += n if at[start] < seen.before else 0.0
-    large = [segment for segment, n in early.items() if n >= FEWEST]
-    places = {segment: large.index(segment) if segment in large else len(large) for segment in early}
-    total, size = (np.zeros((max(places.values(), default=-1) + 1, len(at))) for _ in range(2))
-    for (start, segment), (one, n) in known.items():
-        total[places[segment], at[start]] += one
-        size[places[segment], at[start]] += n
-    return places, total, size

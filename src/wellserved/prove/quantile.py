@@ -32,7 +32,7 @@ STEEPEST = 30.0  # one side's density is at most so many times the other's
 UNFIT = 0.1  # of a side's cases, in stretches without a level: with more nothing is said
 EPSILON = 1e-12
 ROUNDING = 1e-9  # of logarithms
-UNREACHED = "not reached"
+UNREACHED = "too few of these waits have ended by that age"
 NO_TIME = "most of these waits take no time at all"
 
 Bounds = tuple[int, int]  # first period and the one after the last
