@@ -56,10 +56,11 @@ def adoption(
     """Did it work where it was taken up? Every team is its own series; those without a date never took it up."""
     first = min(day for _, day in since)
     looked = replace(looking, change=first)
-    seen = {team: observe(looked, measure, (*where, (by, team)), age_days) for team in teams}
+    own = {team: replace(looked, edges=(day,)) for team, day in since}  # a level may jump where the team changed
+    seen = {team: observe(own.get(team, looked), measure, (*where, (by, team)), age_days) for team in teams}
     oldest = max((one.age_days for one in seen.values() if one.age_days is not None), default=None)
     if age_days is None and oldest is not None:  # one age for all of them
-        seen = {team: observe(looked, measure, (*where, (by, team)), oldest) for team in teams}
+        seen = {team: observe(own.get(team, looked), measure, (*where, (by, team)), oldest) for team in teams}
     known = {team: one for team, one in seen.items() if not one.reason}
     if not known:
         raise RequestError(
@@ -90,7 +91,7 @@ def _row(one: Seen, labels: list[date], since: date | None) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(observed.size > 0, observed.total / observed.size, np.nan)
         if observed.family == "quantile":
-            value = np.log(observed.level) + (observed.quantile - value) / observed.density
+            value = observed.logs()
         elif observed.family == "count":
             value = np.log((observed.total + 0.5) / observed.size)
     at = {period.start: number for period, number in zip(one.periods, value.tolist(), strict=True)}

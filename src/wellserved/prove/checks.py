@@ -8,13 +8,13 @@ from datetime import date
 
 import numpy as np
 
-from wellserved.measure import Measure, Question, answer
+from wellserved.measure import Measure
 from wellserved.measure.definition import Better
-from wellserved.measure.series import Series
-from wellserved.moments import Every, NotComputed
+from wellserved.moments import Every
 from wellserved.prove.design import step_design
+from wellserved.prove.mix import mix_as_before
 from wellserved.prove.model import LEVEL
-from wellserved.prove.observe import DAY, Looking, Seen
+from wellserved.prove.observe import Looking, Seen
 from wellserved.prove.response import Observed, difference, respond
 from wellserved.prove.step import trend_of
 from wellserved.prove.verdict import Check, Plan, Verdict, change
@@ -28,7 +28,6 @@ LATEST = {
     "quarter": 1,
 }  # periods that may have been the worst, and so the reason to act
 GAPS = "gaps in the record"
-FEWEST = 20  # cases before the change that make a group of its own
 MOVED = 0.05  # of the work, at least: with less, a mix explains nothing
 MOST_MISSING = 0.2  # share of periods without a case, on either side
 GAP = 3  # periods in a row without a case, next to the change
@@ -61,7 +60,7 @@ class Tried:
 
 def part(observed: Observed, of: slice) -> Observed:
     """Some of the periods."""
-    return replace(observed, total=observed.total[of], size=observed.size[of])
+    return observed.over(of)
 
 
 def placebo_in_time(tried: Tried) -> Check:
@@ -178,12 +177,7 @@ def untouched(tried: Tried, others: Seen) -> Check:
 def aligned(other: Seen, seen: Seen) -> Observed:
     """Another series over the periods of this one; what it does not know is missing."""
     at = {period.start: place for place, period in enumerate(other.periods)}
-    places = [at.get(period.start) for period in seen.periods]
-    total, size = (
-        np.array([float(numbers[place]) if place is not None else 0.0 for place in places])
-        for numbers in (other.observed.total, other.observed.size)
-    )
-    return replace(other.observed, total=total, size=size)
+    return other.observed.over(np.array([at.get(period.start, -1) for period in seen.periods], np.int64))
 
 
 def mixes(looking: Looking, tried: Tried, measure: Measure, where: tuple[tuple[str, str], ...]) -> Iterator[Check]:
@@ -199,35 +193,12 @@ def mixes(looking: Looking, tried: Tried, measure: Measure, where: tuple[tuple[s
 def _mix(
     looking: Looking, tried: Tried, measure: Measure, where: tuple[tuple[str, str], ...], column: str
 ) -> Check | None:
-    assert tried.seen.age_days is not None
-    scope = looking.at_age(measure.anchor, tried.seen.age_days * DAY)
-    counted = tried.seen.counted or measure
-    question = Question(
-        (replace(counted, minimum_n=2 if counted.kind == "mean" else 1),),
-        column,
-        looking.every,
-        looking.since,
-        looking.until,
-        where,
-    )
-    series = answer(scope, question)[counted.name]
-    total, size = _by_group(series, tried.seen)
-    if len(size) < 2:
+    name, mix = f"mix by {column}", mix_as_before(looking, tried.seen, measure, where, column)
+    if mix is None:
         return None
-    early = size[:, : tried.seen.before].sum(axis=1)
-    late = size[:, tried.seen.before :].sum(axis=1)
-    if not early.sum() or not late.sum():
-        return None
-    share = early / early.sum()
-    moved = float(np.abs(share - late / late.sum()).sum() / 2)
-    there = size > 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = np.where(there, total / np.where(there, size, 1), 0.0)
-    weight = (share[:, None] * there).sum(axis=0)
-    level = np.where(weight > 0, (share[:, None] * rate).sum(axis=0) / np.where(weight > 0, weight, 1), 0.0)
-    cases = tried.seen.observed.size
-    held = tried.again(replace(tried.seen.observed, total=level * cases), tried.seen.before, tried.controls)
-    name = f"mix by {column}"
+    if mix.observed is None:
+        return Check(name, None, f"it cannot be told with the mix as it was before: {mix.reason}")
+    held, moved = tried.again(mix.observed, tried.seen.before, tried.controls), mix.moved
     if tried.lost(held) and moved >= MOVED:
         return Check(
             name,
@@ -237,26 +208,3 @@ def _mix(
     if tried.lost(held):
         return Check(name, True, f"only {moved:.0%} of the work moved, too little to explain it")
     return Check(name, True, f"with the mix as it was before, the verdict is the same ({moved:.0%} of the work moved)")
-
-
-def _by_group(series: Series, seen: Seen) -> tuple[np.ndarray, np.ndarray]:
-    """Totals and sizes by group and period; small groups are taken together."""
-    at = {period.start: place for place, period in enumerate(seen.periods)}
-    groups: dict[str | None, tuple[np.ndarray, np.ndarray]] = {}
-    for place, segment in enumerate(series.segments):
-        period, value = series.periods[place], series.value[place]
-        if period is None or period.start not in at or isinstance(value, NotComputed):
-            continue
-        total, size = groups.setdefault(segment, (np.zeros(len(at)), np.zeros(len(at))))
-        n = float(series.n[place])
-        size[at[period.start]] = n
-        count = series.count[place]
-        total[at[period.start]] = value * n if count is None else float(count)
-    large = {name: pair for name, pair in groups.items() if pair[1][: seen.before].sum() >= FEWEST}
-    rest = [pair for name, pair in groups.items() if name not in large]
-    pairs = [*large.values()]
-    if rest:
-        pairs.append((np.sum([one[0] for one in rest], axis=0), np.sum([one[1] for one in rest], axis=0)))
-    if not pairs:
-        return np.empty((0, 0)), np.empty((0, 0))
-    return np.array([one[0] for one in pairs]), np.array([one[1] for one in pairs])

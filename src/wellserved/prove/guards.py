@@ -11,7 +11,7 @@ from wellserved.measure import MEASURES, Measure, find_measure
 from wellserved.measure.definition import Better
 from wellserved.moments import Every
 from wellserved.prove.observe import Seen
-from wellserved.prove.verdict import Estimate, Plan, change
+from wellserved.prove.verdict import Estimate, Plan, by_period, change
 
 Safety = Literal["worse", "not_worse", "cannot_tell", "not_recorded"]
 POINTS, POINT = 0.05, 0.01  # of a share: the margin where none was declared, at most and at least
@@ -83,7 +83,7 @@ def guard(one: Guardrail, seen: Seen, every: Every, together: int) -> Guarded:
 def constant(seen: Seen) -> bool:
     """The measure is one and the same number in every period, on both sides."""
     there = seen.observed.seen
-    values = seen.observed.total[there] / seen.observed.size[there]
+    values = by_period(seen.observed)[there]
     return bool(len(values)) and bool(there[seen.before :].any()) and float(np.ptp(values)) == 0.0
 
 

@@ -9,14 +9,13 @@ are carried, not dropped: a wait from the first ask that has not ended by that a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 
 from wellserved.calendar import Calendars
 from wellserved.cases import fold_into
@@ -26,11 +25,14 @@ from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MEASURES, Measure, Question, Scope, answer
 from wellserved.measure.ask import period_key, period_start
 from wellserved.measure.coverage import coverage_of, unmatched
-from wellserved.measure.interval import Waits, coded_quantile
+from wellserved.measure.interval import coded_quantile
 from wellserved.measure.scope import fill, filters, sources_of, within
 from wellserved.measure.waits import NEVER, of_groups
-from wellserved.moments import Every, NotComputed, Period, day_number, periods_between
-from wellserved.prove.response import Family, Observed, density_at
+from wellserved.measure.words import number
+from wellserved.moments import Every, NotComputed, Period, periods_between
+from wellserved.prove.model import Floats
+from wellserved.prove.quantile import Levels, levels_of, of_pieces
+from wellserved.prove.response import Family, Observed, quantile_of
 
 Where = tuple[tuple[str, str], ...]
 DAY = 86_400
@@ -39,6 +41,9 @@ FEW = 0.05  # of all cases: a source with fewer that ends early does not cut the
 STORY = 0.9  # the age at which so many cases have had their last word is the age they are looked at
 WHOLE = 0.98  # the same for waits that add up, of which an open case may have little so far
 UNKNOWN = 1 - WHOLE  # of the cases, still open with less than the level: with more nothing is said
+LATER = "look later, or give a longer --age"
+WEEK = 7  # days: neighbours of a day are taken in whole weeks
+Codes = npt.NDArray[np.int64]  # waits: twice the seconds, and one more while they go on; NEVER: nothing more is known
 UNTOLD = "the clock of this measure cannot be read at an age"
 RENEWED = "promises were renewed after they had been missed, which moves old misses to later periods; prove first_promise_kept instead"
 LENGTH: dict[Every, float] = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4}  # days in a period
@@ -57,11 +62,11 @@ class Seen:
     unripe: int  # periods after the change that are left out until their cases have reached that age
     reason: str = ""  # why there is no series at all
     lacking: bool = False  # because the record does not hold what it takes
-    counted: Measure | None = None  # of a wait: the share of cases within its level, which stands for it
     shown: tuple[
         float | None, ...
     ] = ()  # of a wait: its quantile in each period, in its unit; None: not reached by that age
     sides: tuple[float | None, float | None] = (None, None)  # the same over all periods before, and over all after
+    slow: bool = False  # of a wait: too few have ended by that age
 
 
 @dataclass
@@ -78,6 +83,7 @@ class Looking:
     hurried: bool = True  # an age is never more than half of the time since the change; else what is too young waits
     young: dict[tuple[str, int], Scope] = field(default_factory=dict)  # cases at their age, folded once
     ended: dict[str, date] = field(default_factory=dict)  # sources left out -> the day up to which each is known
+    edges: tuple[date, ...] = ()  # other days on which something was changed, so that a level may jump there
     asked: tuple[Where, ...] = ((),)  # the filters of all sides that will be looked at
     lacking: dict[tuple[str, str], str] = field(default_factory=dict)  # source, measure -> why it was left out of that
     ends: dict[Where, int] = field(default_factory=dict)  # filters -> epoch second up to which their sources are known
@@ -190,7 +196,10 @@ def observe(
     days = age_days or max(_age(looking, measure, question, most), at_least)
     scope = looking.at_age(measure.anchor, days * DAY)
     if measure.kind == "wait":
-        return _waits(looking, scope, measure, question, days)
+        seen = _waits(looking, scope, measure, question, days)
+        if seen.slow and not age_days and (longer := _longer(looking, measure, question, most)) > days:
+            return observe(looking, measure, where, None, longer)
+        return seen
     return _shares(looking, scope, measure, question, days)
 
 
@@ -213,8 +222,19 @@ def adds_up(measure: Measure) -> bool:
 
 def _age(looking: Looking, measure: Measure, question: Question, most: int) -> int:
     """Days after its anchor at which a case is looked at, from the time before the change alone."""
+    days = _told(looking, measure, replace(question, until=looking.change))
+    return min(days, most) if looking.hurried else days
+
+
+def _longer(looking: Looking, measure: Measure, question: Question, most: int) -> int:
+    """The same from the time after the change, where waits have grown beyond the age of the time before."""
+    days = _told(looking, measure, replace(question, since=looking.change), most)
+    return min(days, most) if looking.hurried else days
+
+
+def _told(looking: Looking, measure: Measure, past: Question, unknown: int = 30) -> int:
+    """Days within which nearly all cases of a time had had their last word; where that is not known, so many."""
     scope, anchor = looking.scope, f"{measure.anchor}_s"
-    past = replace(question, until=looking.change)
     where, values = filters(scope, past)
     twin = next((one for one in MEASURES if one.name == measure.name.removeprefix("business_")), measure)
     coded = f"CASE WHEN closed = 1 THEN GREATEST(last_s - {anchor}, 0) * 2 ELSE GREATEST({{as_of}} - {anchor}, 0) * 2 + 1 END"
@@ -223,10 +243,10 @@ def _age(looking: Looking, measure: Measure, question: Question, most: int) -> i
         coded = f"CASE WHEN {twin.event} THEN {twin.value} * 2 WHEN {twin.waiting} THEN ({{as_of}} - {twin.since}) * 2 + 1 END"
         share = (1 + twin.quantile) / 2
     sql = f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded FROM {scope.table} WHERE {where} AND {within(past, measure.anchor)}"
-    days = 30  # where nothing is known of it
+    days = unknown
     for _, seconds in of_groups(scope.engine.stream(sql, values), lambda waits: coded_quantile(waits, share)[0]):
-        days = max(math.ceil(seconds / DAY), 1) if math.isfinite(seconds) else 30
-    return min(days, most) if looking.hurried else days
+        days = max(math.ceil(seconds / DAY), 1) if math.isfinite(seconds) else unknown
+    return days
 
 
 def _dated(looking: Looking, measure: Measure, question: Question) -> Seen:
@@ -268,109 +288,91 @@ def _shares(
 
 
 def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question, days: int) -> Seen:
-    """A wait's quantile, by the share of each period's cases whose wait had ended within what it was before."""
-    past = replace(question, until=looking.change)
-    where, values = filters(scope, past)
-    now = "{as_of_bus}" if measure.clock == "business" else "{as_of}"
-    so_far = f"({now} - {measure.since})" if adds_up(measure) else ""
-    open_ = f"GREATEST({so_far}, 0) * 2 + 1" if so_far else f"{NEVER}"
-    coded = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN {open_} END"
-    sql = (
-        f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded "
-        f"FROM {scope.table} WHERE {where} AND {within(past, measure.anchor)}"
-    )
-    found = scope.engine.by_group(sql, values, partial(reduce_level, measure.quantile)).to_pylist()
-    if not found:
+    """A wait's quantile by period, each linearised near its own level, and what it was over either side."""
+    by_start = {start: waits for (start, _), waits in coded_waits(looking, scope, measure, question).items()}
+    if not any(start < looking.change for start in by_start):
         return _nothing(measure, f"the record holds no {measure.lacking or 'such waits'} before the change at that age")
-    level, density = found[0]["level"], found[0]["density"]
-    later = "look later, or give a longer --age"
-    if level is None:
-        return _nothing(measure, f"{measure.quantile:.0%} are not reached {days} days after the first ask; {later}")
-    if level <= 0 or density is None:
-        return _nothing(measure, "most of these waits take no time at all")
-    waiting = f"{measure.waiting} AND {so_far} > {level}" if so_far else measure.waiting
-    share = Measure(
-        measure.name, measure.version, measure.question, "share", "share", measure.better, measure.anchor,
-        f"({measure.event}) OR ({waiting})", measure.counted, measure.formula,
-        event=f"({measure.event}) AND {measure.value} <= {level}",
-    )  # fmt: skip
-    if so_far and (
-        unknown := _unknown(looking, scope, measure, question, f"({measure.waiting}) AND ({so_far} <= {level})")
-    ):
-        return _nothing(
-            measure,
-            f"{unknown:.0%} of the cases are still open {days} days after the first ask with less so far; {later}",
-        )
-    seen = _shares(looking, scope, share, question, days, "quantile")
-    observed = replace(seen.observed, level=level / measure.seconds, density=density, quantile=measure.quantile)
-    seen = replace(seen, measure=measure, observed=observed, counted=share)
-    if not seen.periods:
+    sizes = {start: (0.0, float(len(waits))) for start, waits in by_start.items()}
+    ripe = (looking.known_until(question.where) - timedelta(days=days)).date()
+    seen = _laid_out(looking, replace(question, measures=(measure,)), sizes, ripe, days, "quantile")
+    if not seen.periods or not seen.before:
         return seen
-    shown, sides = _quantiles(looking, scope, measure, question, coded, seen)
-    return replace(seen, shown=shown, sides=sides)
+    pieces = [by_start.get(one.start, np.array([], np.int64)) for one in seen.periods]
+    whole = [piece if place != seen.mixed else piece[:0] for place, piece in enumerate(pieces)]
+    sides = [_quantile(whole[part], measure) for part in (slice(0, seen.before), slice(seen.before, None))]
+    levels = followed(looking, seen, measure, whole)
+    if levels.reason:
+        return replace(_nothing(measure, _unfit(levels, measure, days, sides[0])), slow=levels.unreached)
+    if adds_up(measure) and (reason := _too_unknown(whole, measure, levels, seen, days)):
+        return _nothing(measure, reason)
+    observed = quantile_of(levels, measure.quantile, sides[0] or 0.0, sides[1])
+    shown = tuple(_quantile([piece], measure) for piece in pieces)
+    return replace(seen, observed=observed, shown=shown, sides=(sides[0], sides[1]))
 
 
-def _quantiles(
-    looking: Looking, scope: Scope, measure: Measure, question: Question, coded: str, seen: Seen
-) -> tuple[tuple[float | None, ...], tuple[float | None, float | None]]:
-    """A wait's own quantile in each period, and on either side of the change: what was measured, not what is fitted."""
+def coded_waits(
+    looking: Looking, scope: Scope, measure: Measure, question: Question
+) -> dict[tuple[date, str | None], Codes]:
+    """The waits of cases at their age by period and segment, each sorted: twice the seconds, one more while it goes on."""
     where, values = filters(scope, question)
-    day = f"{measure.anchor}_day"
-    first, last = (day_number(one) for one in (seen.periods[0].start, seen.periods[-1].end))
-    late = day_number(seen.periods[seen.before].start) if seen.before < len(seen.periods) else last
-    sides = f"CASE WHEN {day} < {min(day_number(looking.change), late)} THEN 0 WHEN {day} >= {late} THEN 1 END"
-    found = []
-    for key in (period_key(measure.anchor, looking.every), sides):
-        sql = (
-            f"SELECT {key} AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded "
-            f"FROM {scope.table} WHERE {where} AND {day} >= {first} AND {day} < {last}"
-        )
-        reduced = scope.engine.by_group(sql, values, partial(reduce_level, measure.quantile)).to_pylist()
-        found.append({row["period"]: row["level"] / measure.seconds for row in reduced if row["level"] is not None})
-    by_start = {period_start(key, looking.every): level for key, level in found[0].items()}
-    return tuple(by_start.get(one.start) for one in seen.periods), (found[1].get(0), found[1].get(1))
-
-
-def _unknown(looking: Looking, scope: Scope, measure: Measure, question: Question, unknown: str) -> float:
-    """The share of cases of which an age does not tell, before or after the change, if it is too large; else 0."""
-    where, values = filters(scope, question)
-    side = f"CASE WHEN {measure.anchor}_day < {day_number(looking.change)} THEN 0 ELSE 1 END"
-    known = f"({measure.event}) OR ({measure.waiting})"
+    now = "{as_of_bus}" if measure.clock == "business" else "{as_of}"
+    open_ = f"GREATEST({now} - {measure.since}, 0) * 2 + 1" if adds_up(measure) else f"{NEVER}"
+    coded = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN {open_} END"
+    segment = name(question.by) if question.by else "CAST(NULL AS VARCHAR)"
     sql = (
-        f"SELECT {side} AS side, AVG(CASE WHEN {unknown} THEN 1.0 ELSE 0.0 END) AS part FROM {scope.table} "
-        f"WHERE ({known}) AND {where} AND {within(question, measure.anchor)} GROUP BY 1"
+        f"SELECT {period_key(measure.anchor, looking.every)} AS period, {segment} AS segment, {fill(coded, scope)} AS coded "
+        f"FROM {scope.table} WHERE {where} AND {within(question, measure.anchor)}"
     )
-    parts = scope.engine.ask(fill(sql, scope), values)["part"].to_pylist()
-    most = max((float(part) for part in parts), default=0.0)
-    return most if most > UNKNOWN else 0.0
+    found = of_groups(scope.engine.stream(sql, values), lambda waits: waits.astype(np.int64))
+    return {(period_start(period, looking.every), by): waits for (period, by), waits in found}
 
 
-def reduce_level(quantile: float, batches: Iterable[pa.RecordBatch]) -> pa.Table:
-    """Per group: the quantile in seconds and the density of the waits' logarithms there; open cases wait on."""
+def followed(
+    looking: Looking, seen: Seen, measure: Measure, pieces: Sequence[Codes], weights: Sequence[Floats] | None = None
+) -> Levels:
+    """The levels of a wait over the periods of a series, from the waits in each; weights: of each wait."""
+    lengths = [np.where(piece >= NEVER, np.inf, (piece >> 1) / measure.seconds) for piece in pieces]
+    ended = [(piece & 1 == 0) & (piece < NEVER) for piece in pieces]
+    cases = of_pieces(list(zip(lengths, ended, strict=True)), weights)
+    whole, grain = WEEK if looking.every == "day" else 1, 1 / measure.seconds
+    return levels_of(cases, len(pieces), measure.quantile, _edges(looking, seen), whole, grain)
 
-    def found(coded: Waits) -> tuple[int, int | None, float | None]:
-        n = len(coded)
-        ended = coded[coded & 1 == 0] >> 1
-        ended = ended[ended < NEVER >> 1]
-        seconds = coded_quantile(coded, quantile)[0]
-        level, density = (int(seconds) if seconds < NEVER >> 1 else None), None
-        logs = np.log(ended[ended > 0])
-        if level and len(logs) > 1 and np.ptp(logs) > 0:
-            density = density_at(logs, math.log(level), n)
-        return n, level, density
 
-    rows = [(*key, *row) for key, row in of_groups(batches, found)]
-    names = (
-        ("period", pa.int64()),
-        ("segment", pa.string()),
-        ("n", pa.int64()),
-        ("level", pa.int64()),
-        ("density", pa.float64()),
+def _edges(looking: Looking, seen: Seen) -> list[int]:
+    """The first period of each side: the measure may jump there."""
+    places = {sum(period.start < day for period in seen.periods) for day in (looking.change, *looking.edges)}
+    return sorted(place for place in places if 0 < place < len(seen.periods))
+
+
+def _quantile(pieces: Sequence[Codes], measure: Measure) -> float | None:
+    """What was measured over some periods: their quantile, in the unit; None: not reached by that age."""
+    coded = np.sort(np.concatenate([*pieces, np.array([], np.int64)]))
+    seconds = coded_quantile(coded, measure.quantile)[0] if len(coded) else math.inf
+    return seconds / measure.seconds if seconds < NEVER >> 1 else None
+
+
+def _unfit(levels: Levels, measure: Measure, days: int, before: float | None) -> str:
+    """Why a wait has no quantile by period, in words; before: what it was before the change, in the unit."""
+    when = "after the change" if levels.side else "before the change"
+    if not levels.unreached:
+        return f"{when}, {levels.reason}"
+    was = f", where {number(before)} {measure.unit} were enough before" if levels.side and before else ""
+    return f"{when}, {measure.quantile:.0%} are not reached within {days} days of the first ask{was}; {LATER}"
+
+
+def _too_unknown(pieces: Sequence[Codes], measure: Measure, levels: Levels, seen: Seen, days: int) -> str:
+    """Whether an age does not tell of too many cases, on either side, which are open with less than the level so far."""
+    seconds = np.exp(levels.log) * measure.seconds
+    unknown = np.array(
+        [((piece & 1 == 1) & (piece >> 1 <= level)).sum() for piece, level in zip(pieces, seconds, strict=True)]
     )
-    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-    return pa.table(
-        [pa.array(column, kind) for column, (_, kind) in zip(columns, names, strict=True)], pa.schema(names)
-    )
+    counts = np.array([len(piece) for piece in pieces])
+    for side in (slice(0, seen.before), slice(seen.before, None)):
+        n = max(int(counts[side].sum()), 1)
+        part = float(unknown[side].sum()) / n
+        if part > UNKNOWN + 2 * math.sqrt(UNKNOWN * (1 - UNKNOWN) / n):  # beyond chance
+            return f"{part:.0%} of the cases are still open {days} days after the first ask with less so far; {LATER}"
+    return ""
 
 
 def _laid_out(

@@ -76,6 +76,7 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
             f"{asked.measure.name} is neither better high nor better low.", "Say which way is better: --better lower."
         )
     told(f"Looking at {asked.measure.name}", 0, 0)
+    looking.edges = () if asked.paid_until is None else (asked.paid_until,)
     seen = observe(looking, asked.measure, asked.where, asked.age_days)
     if not seen.reason and seen.unripe and seen.before == len(seen.periods):
         first = asked.on + timedelta(days=math.ceil(LENGTH[asked.every]) + (seen.age_days or 0))

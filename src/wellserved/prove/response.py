@@ -7,13 +7,15 @@ taken on the logarithm, so that an effect is a ratio; s² stays free, so that mo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from wellserved.errors import RequestError
 from wellserved.prove.model import Floats, Mask
+from wellserved.prove.quantile import Levels, levels_of, of_pieces
 
 Family = Literal["count", "rate", "mean", "duration", "money", "quantile", "plain"]
 STEPS = 25  # of the reweighting, at most
@@ -25,16 +27,18 @@ class Observed:
     """A measure by period, for one series or S of them: arrays of (n,) or (S, n).
 
     count: `total` events over `size` of exposure. rate: `total` of `size`. mean, duration: sum of the values, or of
-    their logarithms, over `size` records. money: `total` a period. quantile: `total` of `size` records within
-    `level`. plain: `total` is the number itself.
+    their logarithms, over `size` records. money: `total` a period. quantile: `total` of `size` records within the
+    period's level, whose logarithm is `near`. plain: `total` is the number itself.
     """
 
     family: Family
     total: Floats
     size: Floats  # 0: nothing was recorded in that period
-    level: float = 1.0  # quantile: what the share `quantile` of the records before the change stays within
-    density: float = 1.0  # quantile: density of their logarithms there
+    level: float = 1.0  # quantile: what the share `quantile` of all records before the change stays within
+    density: Floats | float = 1.0  # quantile: of the logarithms at each period's level
     quantile: float = 0.5
+    near: Floats | None = None  # quantile: logarithm of each period's level; None: `level` for all
+    level_after: float | None = None  # quantile: what it is of all records after the change
 
     @property
     def seen(self) -> Mask:
@@ -46,6 +50,21 @@ class Observed:
     def ratio(self) -> bool:
         """An effect on the working scale is the logarithm of a ratio."""
         return self.family in ("count", "rate", "duration", "money", "quantile")
+
+    def over(self, places: slice | npt.NDArray[np.int64]) -> Observed:
+        """Some of the periods of one series, in any order; of a place of -1 nothing is known."""
+        there = np.ones(1, bool) if isinstance(places, slice) else places >= 0
+        total, size = (np.where(there, one[places], 0.0) for one in (self.total, self.size))
+        near = None if self.near is None else self.near[places]
+        density = self.density[places] if isinstance(self.density, np.ndarray) else self.density
+        return replace(self, total=total, size=size, near=near, density=density)
+
+    def logs(self) -> Floats:
+        """quantile: its logarithm in each period, one step from the period's level."""
+        near = np.log(self.level) if self.near is None else self.near
+        size = np.where(self.size > 0, self.size, np.nan)
+        found: Floats = near + (self.quantile - self.total / size) / self.density
+        return found
 
 
 @dataclass(frozen=True)
@@ -69,8 +88,7 @@ def respond(observed: Observed, columns: Floats) -> Response:
     elif observed.family in ("mean", "duration"):
         z, noise = total / size, 1 / size
     elif observed.family == "quantile":
-        z = np.log(observed.level) + (observed.quantile - total / size) / observed.density
-        noise = 1 / size
+        z, noise = np.atleast_2d(observed.logs()), 1 / (size * observed.density**2)
     elif observed.family == "money":
         z, noise = np.log(np.where(seen, total, 1.0)), np.ones_like(total)
     else:
@@ -152,31 +170,40 @@ def _weighted(columns: Floats, working: Floats, weight: Floats) -> Floats:
 
 
 def of_records(
-    family: Family, period: npt.NDArray[np.int64], values: Floats, periods: int, before: int, quantile: float = 0.5
-) -> Observed:
+    family: Family, period: npt.NDArray[np.int64], values: Floats, periods: int, before: int, quantile: float = 0.5,
+    whole: int = 1,
+) -> Observed:  # fmt: skip
     """Records, each with its period (0 is the first) and value, as a measure by period.
 
-    A quantile's level, and the density of the logarithms there, come from the records before the change.
+    A quantile's levels come from neighbouring periods on the same side of the change; `whole`: of days with a
+    pattern of the week, 7.
     """
     size = _summed(period, np.ones(len(period)), periods)
     if family == "count":
         return Observed("count", size, np.ones(periods))
     if family == "quantile":
-        early = np.log(values[period < before])
-        level = float(np.quantile(early, quantile, method="inverted_cdf"))
-        density = density_at(early, level, len(early))
-        within = _summed(period, np.where(np.log(values) <= level, 1.0, 0.0), periods)
-        return Observed("quantile", within, size, float(np.exp(level)), density, quantile)
+        return _of_waits(period, values, periods, before, quantile, whole)
     return Observed(family, _summed(period, np.log(values) if family == "duration" else values, periods), size)
 
 
-def density_at(values: Floats, at: float, n: int) -> float:
-    """Density of n values at a point, of which those not given lie far off.
+def _of_waits(
+    period: npt.NDArray[np.int64], values: Floats, periods: int, before: int, quantile: float, whole: int
+) -> Observed:
+    """A quantile of records that have all ended."""
+    order = np.argsort(period, kind="stable")
+    pieces = np.split(values[order], np.searchsorted(period[order], np.arange(1, periods)))
+    cases = of_pieces([(one, np.ones(len(one), bool)) for one in pieces])
+    found = levels_of(cases, periods, quantile, [before], whole)
+    if found.reason:
+        raise RequestError(f"Nothing can be said of that quantile: {found.reason}.", "Look at more records.")
+    sides = [values[period < before], values[period >= before]]
+    before_it, after = (float(np.quantile(one, quantile, method="inverted_cdf")) if len(one) else None for one in sides)
+    return quantile_of(found, quantile, before_it or 0.0, after)
 
-    A Gaussian kernel, bandwidth 1.06·sd·n^(-1/5) (Silverman 1986, equation 3.28).
-    """
-    width = 1.06 * float(values.std(ddof=1)) * len(values) ** -0.2
-    return float(np.exp(-(((values - at) / width) ** 2) / 2).sum() / (n * width * np.sqrt(2 * np.pi)))
+
+def quantile_of(found: Levels, quantile: float, level: float, after: float | None) -> Observed:
+    """A quantile by period from its levels, and from what it is of all records on either side of the change."""
+    return Observed("quantile", found.within, found.size, level, found.density, quantile, found.log, after)
 
 
 def _summed(period: npt.NDArray[np.int64], values: Floats, periods: int) -> Floats:

@@ -106,6 +106,14 @@ class Verdict:
         """A change is claimed."""
         return self.status in ("improved", "worse")
 
+    @property
+    def levels_agree(self) -> bool:
+        """The levels of the two sides lie apart by a size within the effect's interval, so that no more need be said."""
+        if self.effect is None or self.level_before is None or self.level_after is None:
+            return True
+        moved, slack = self.level_after - self.level_before, 1e-9 * abs(self.level_before)
+        return self.effect.low - slack <= moved <= self.effect.high + slack
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -151,7 +159,9 @@ def change(
         return replace(head, reason=refusal)
     fitted = fit_steps(response, design, thirds(design, response.seen[0], before))
     if fitted.steps.flat[0]:
-        return replace(head, reason="the measure never varies, so that nothing can be said of chance")
+        return replace(
+            head, reason="the measure never varies within either side, so that nothing can be said of chance"
+        )
     levels = _levels(fitted.steps, response, every, before, priced, plan or Plan())
     head = replace(head, season_priced=priced, level=max(levels.values()))
     return _decided(head, observed, fitted, response, design, levels, worthwhile)
@@ -182,6 +192,8 @@ def _head(observed: Observed, before: int, every: Every, better: Better, control
     counted = observed.total if observed.family == "count" else observed.size
     counted = np.where(observed.seen, counted, 0.0)
     ends = [pooled(observed, part) for part in (slice(0, before), slice(before, None))]
+    if observed.near is not None and ends[0] is not None:  # of all cases together, as it is shown beside the effect
+        ends = [observed.level, observed.level_after if ends[1] is not None else None]
     return Verdict(
         "not_enough_data", "", better, every, before, after, float(counted[:before].sum()), float(counted[before:].sum()),
         ends[0], ends[1], None, None, {}, None, None, None, LEVEL, plan.looks, False, controls, None,
@@ -196,8 +208,8 @@ def pooled(observed: Observed, part: slice) -> float | None:
     total, size = float(observed.total[part][seen].sum()), float(observed.size[part][seen].sum())
     if observed.family == "duration":
         return math.exp(total / size)
-    if observed.family == "quantile":  # the level that the share `quantile` stays within, to first order
-        return observed.level * math.exp((observed.quantile - total / size) / observed.density)
+    if observed.family == "quantile":  # the mean of its logarithms by period
+        return math.exp(min(float(np.average(observed.logs()[part][seen], weights=observed.size[part][seen])), 700.0))
     if observed.family in ("plain", "money"):
         return total / int(seen.sum())
     return total / size
@@ -393,7 +405,7 @@ def _lines(
     after = np.arange(len(near)) >= before
     low = np.where(after, near - working.high, base["continues"])
     high = np.where(after, near - working.low, base["continues"])
-    lift, points = 0.0, _raw(observed)
+    lift, points = 0.0, by_period(observed)
     if apart:
         alone, early = respond(observed, design.of_response()), response.seen[0] & ~after
         lift = float((alone.z[0] - response.z[0])[early].mean())
@@ -404,14 +416,14 @@ def _lines(
     )
 
 
-def _raw(observed: Observed) -> Floats:
+def by_period(observed: Observed) -> Floats:
     """The measure period by period, in its unit; nothing where nothing was seen."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(observed.size > 0, observed.total / observed.size, np.nan)
     if observed.family == "duration":
         return np.exp(ratio)
     if observed.family == "quantile":
-        return observed.level * np.exp((observed.quantile - ratio) / observed.density)
+        return np.exp(np.minimum(observed.logs(), 700.0))
     return observed.total if observed.family in ("plain", "money") else ratio
 
 

@@ -22,7 +22,7 @@ SCALES = {
     "plain": "the unit itself",
     "duration": "mean of logarithms",
     "money": "logarithm",
-    "quantile": "logarithm of the quantile, by its influence function at the level before the change",
+    "quantile": "logarithm of the quantile, by its influence function near each period's own level",
 }
 LOOKS = {
     "once": "one look",
@@ -103,6 +103,8 @@ def standing(proof: Proof) -> list[str]:
     verdict, measure, said = proof.verdict, proof.asked.measure, []
     if verdict.level_before is not None and verdict.level_after is not None:
         said.append(f"{amount(verdict.level_before, measure)} before, {amount(verdict.level_after, measure)} after.")
+    if not verdict.levels_agree:
+        said.append(_apart(verdict, measure))
     if verdict.effect is not None and verdict.status in ("no_change_seen", "not_enough_data"):
         said.append(
             f"Best guess: {size(verdict.effect.value, measure)} {way(verdict.effect.value)} than without the change."
@@ -134,6 +136,22 @@ def standing(proof: Proof) -> list[str]:
     if missing:
         said.append(f"Not recorded, and so not looked at: {', '.join(missing)}.")
     return said
+
+
+def _apart(verdict: Verdict, measure: Measure) -> str:
+    """Why the two levels differ otherwise than the effect."""
+    assert verdict.level_before is not None
+    assert verdict.level_after is not None
+    moved = verdict.level_after - verdict.level_before
+    trend = next((one.words for one in verdict.checks if one.name == "trend before"), "")
+    why = next(
+        (f"the measure was {way} before the change already" for way in ("rising", "falling") if way in trend), ""
+    )
+    told = f"{size(moved, measure)} {way(moved)}" if moved else "the same"
+    return (
+        f"The two levels lie apart otherwise than the effect ({told}): they take all cases of a side together, while "
+        f"the effect is against where trend and season would have led{f'; {why}' if why else ''}."
+    )
 
 
 ANCHOR = {"asked": "the first ask", "due": "its due time", "resolved": "its resolution", "stopped": "its stop"}
