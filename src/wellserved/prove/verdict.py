@@ -140,7 +140,7 @@ def change(
     if refusal := _refused(observed, before, every):
         return replace(head, reason=refusal)
     priced = price_season and not controls and before < TWO_YEARS[every]
-    design, response = _posed(observed, controls, before, every, priced, not parallel)
+    design, response = posed(observed, controls, before, every, priced, not parallel)
     if refusal := _too_few(response, design, before, every):
         return replace(head, reason=refusal)
     fitted = fit_steps(response, design)
@@ -207,7 +207,7 @@ def _refused(observed: Observed, before: int, every: Every) -> str:
     return ""
 
 
-def _posed(
+def posed(
     observed: Observed, controls: Sequence[Observed], before: int, every: Every, priced: bool, trend: bool
 ) -> tuple[Design, Response]:
     """The columns and the working series, less the mean of its controls."""
