@@ -19,6 +19,7 @@ from wellserved.prove import checks
 from wellserved.prove.guards import Guarded, Guardrail, guard, wanted
 from wellserved.prove.incentive import Incentive, incentive
 from wellserved.prove.observe import LENGTH, Looking, Seen, Where, observe
+from wellserved.prove.power import with_power
 from wellserved.prove.response import Observed
 from wellserved.prove.verdict import Check, Plan, Verdict, change
 
@@ -95,6 +96,7 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
     tried = checks.CheckInput(seen, asked.every, better, tuple(controls), asked.parallel, verdict)
     verdict = _checked(verdict, _checks(looking, asked, tried)) if verdict.effect is not None else verdict
     guarded = _guarded(looking, asked, told)
+    verdict = with_power(verdict, tried, guarded)
     return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), _blocked(verdict, guarded))
 
 

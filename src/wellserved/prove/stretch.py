@@ -30,6 +30,7 @@ CHANCE = 1.959963984540054  # a difference of estimates beyond so many is signif
 LONG = 6  # a stretch is long beyond this part of a year, or of the time before if that is more
 MOSTLY = 0.75  # of the stretch's periods were worse than usual
 FEWEST = 6  # periods before the change, with fewer there is no usual
+ENDLESS = 1e6  # periods, where nothing comes again
 LEAST_YEAR = 12  # periods that a stretch is compared with, at least
 NODES = 6  # of the noise, at most: those that the series like best
 
@@ -89,7 +90,7 @@ def stretches(
 
 def _year(every: Every) -> int:
     """Periods that a stretch is compared with, and among which it is short or long."""
-    return max(round(YEAR[every]), LEAST_YEAR)
+    return max(round(min(YEAR[every], ENDLESS)), LEAST_YEAR)
 
 
 def _left_out(

@@ -61,6 +61,15 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Power:
+    """How large a change must be to be claimed four times in five, by verdict, checks and guardrails together."""
+
+    smallest: float | None  # in the unit; None: no size would do
+    most: float  # the chance that a change of any size is claimed at all
+    draws: int  # series of the record's noise that were judged
+
+
+@dataclass(frozen=True)
 class Lines:
     """The picture's numbers: the measure by period, and what either trend would have brought without the change."""
 
@@ -89,7 +98,7 @@ class Verdict:
     by_trend: dict[Trend, Estimate]  # in the unit
     working: Estimate | None  # on the model's scale: log ratio, log odds ratio, or the unit
     p: float | None
-    smallest: float | None  # the change, in the unit, that would have been seen in four of five cases
+    smallest: float | None  # the change, in the unit, seen in four of five cases: by the verdict, or by all if `power`
     level: float  # of the intervals
     looks: Looks
     season_priced: bool
@@ -97,6 +106,7 @@ class Verdict:
     lines: Lines | None
     checks: tuple[Check, ...] = ()
     plain: Status | None = None  # before the checks had their say
+    power: Power | None = None  # of the whole procedure
 
     @property
     def claims(self) -> bool:
