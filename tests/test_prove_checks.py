@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
+from tests.test_prove_engine import hostile
 from wellserved.measure import find_measure
 from wellserved.moments import periods_between
 from wellserved.prove import Observed, Verdict, change, checks
@@ -19,6 +20,7 @@ from wellserved.prove.checks import CheckInput
 from wellserved.prove.design import step_design
 from wellserved.prove.model import NUGGET, PHI, SHARE
 from wellserved.prove.observe import Seen
+from wellserved.prove.power import foreseen, with_power
 from wellserved.prove.response import respond
 from wellserved.prove.step import fit_steps
 from wellserved.prove.stretch import stretches
@@ -278,3 +280,19 @@ def test_a_mix_fails_it_where_less_than_half_is_left() -> None:
         assert check.passed is passes
         assert int(LEFT.findall(check.words)[0]) == pytest.approx(100 * part, abs=5)
         assert checks.mix_check(of, "mix by service", plain(held), again, 0.01).passed
+
+
+def test_no_series_makes_a_check_or_the_power_a_crash() -> None:
+    for seed in range(150):
+        observed, before = hostile(np.random.default_rng(seed))
+        verdict = change(observed, before, "week", "lower")
+        size = foreseen(observed, before, "week", 8, "lower", 3)
+        assert size is None or size > 0
+        if verdict.effect is None:
+            continue
+        of = CheckInput(seen_of(observed, before), "week", "lower", (), False, verdict)
+        for check in (checks.bad_stretch, checks.placebo_in_time, checks.gaps, checks.trend_before):
+            assert check(of).words
+        power = with_power(verdict, of, ()).power
+        assert power is not None
+        assert power.smallest is None or power.smallest > 0

@@ -21,7 +21,7 @@ from wellserved.prove.model import LEVEL, PHI, SHARE, Floats
 from wellserved.prove.response import Observed, Response, respond
 from wellserved.prove.step import Steps, fit_steps, trend_of
 from wellserved.prove.stretch import CHANCE, stretches
-from wellserved.prove.verdict import LEAST_FREEDOM, Estimate, Power, Verdict, height, in_unit, posed
+from wellserved.prove.verdict import LEAST_FREEDOM, Estimate, Power, Verdict, change, height, in_unit, posed
 
 SEED, DRAWS = 17, 160
 CELLS = 40_000  # periods drawn in all, at most: long records get fewer draws
@@ -58,13 +58,11 @@ def foreseen(observed: Observed, before: int, every: Every, ahead: int, better: 
     From the time before the change alone. `rails`: guardrails that are looked at.
     """
     seen, at = observed.seen[:before], before * 3 // 4
-    design = step_design(every, before, [at], seen, before < TWO_YEARS[every])
-    if (
-        min(seen[:at].sum(), seen[at:].sum()) < FEWEST_SIDE
-        or seen.sum() - len(design.fits["continues"]) < LEAST_FREEDOM
-    ):
+    earlier = replace(observed, total=observed.total[:before], size=observed.size[:before])
+    if change(earlier, at, every, better).working is None:  # too short, too still, or beyond what can be computed with
         return None
-    past = respond(replace(observed, total=observed.total[:before], size=observed.size[:before]), design.of_response())
+    design = step_design(every, before, [at], seen, before < TWO_YEARS[every])
+    past = respond(earlier, design.of_response())
     fit = fit_steps(past, design).steps.fits["continues"]
     usual = seen.sum() / (1 / past.noise[0, seen]).sum()  # as much information a period as before
     noise, known = (np.append(row, np.full(ahead, more)) for row, more in ((past.noise[0], usual), (seen, True)))

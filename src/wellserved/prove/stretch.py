@@ -31,6 +31,7 @@ LONG = 6  # a stretch is long beyond this part of a year, or of the time before 
 MOSTLY = 0.75  # of the stretch's periods were worse than usual
 FEWEST = 6  # periods before the change, with fewer there is no usual
 ENDLESS = 1e6  # periods, where nothing comes again
+RIDGE = 1e-9  # far below the noise: what the rows that are left cannot tell stays finite
 LEAST_YEAR = 12  # periods that a stretch is compared with, at least
 NODES = 6  # of the noise, at most: those that the series like best
 
@@ -77,11 +78,11 @@ def stretches(
     weight = steps.fits["continues"].weight
     liked = np.argsort(weight.sum(axis=0))[::-1][:NODES]
     node = liked[weight[:, liked].argmax(axis=1)]
-    chosen = design.fits["continues"]
-    columns = design.columns[rows][:, chosen]
     for j in np.unique(node):
-        of, held = np.flatnonzero(node == j), design.held[j, chosen]
-        taken, error = _left_out(columns, held, int(j), rows, noise, early, longest, z[of])
+        of = np.flatnonzero(node == j)
+        chosen, held = fit_of(design, int(j))
+        columns = design.columns[rows][:, chosen]
+        taken, error = _left_out(columns, held, int(j) % len(PHI), rows, noise, early, longest, z[of])
         shift[of], score[of] = taken * side[of, None], taken * side[of, None] / error
     bad, worse = _worst(z - _season(design, steps, rows, before), noise, early, longest, every, side)
     long = np.arange(1, longest + 1) > max(_year(every), early) / LONG
@@ -91,6 +92,12 @@ def stretches(
 def _year(every: Every) -> int:
     """Periods that a stretch is compared with, and among which it is short or long."""
     return max(round(min(YEAR[every], ENDLESS)), LEAST_YEAR)
+
+
+def fit_of(design: Design, node: int) -> tuple[list[int], Floats]:
+    """The columns that a node's fit takes while the trend goes on, and their prior precisions, relative to s²."""
+    chosen = design.fits["continues"]
+    return chosen, design.held[node, chosen]
 
 
 def _left_out(
@@ -107,9 +114,9 @@ def _left_out(
     scale = np.sqrt((columns**2).mean(axis=0))
     white = solve_triangular(root, np.column_stack([columns / scale, last, z.T]), lower=True)
     x, e, y = white[:, :width], white[:, width : width + longest], white[:, width + longest :]
-    inverse = np.linalg.inv(x.T @ x + np.diag(held / scale**2 + 1e-12))
+    inverse = np.linalg.inv(x.T @ x + np.diag(held / scale**2 + RIDGE))
     both = inverse @ (x.T @ e)
-    m_root = np.linalg.cholesky(e.T @ e - (x.T @ e).T @ both + 1e-12 * np.eye(longest))
+    m_root = np.linalg.cholesky(e.T @ e - (x.T @ e).T @ both + RIDGE * np.eye(longest))
     off = y - x @ (inverse @ (x.T @ y))
     pull = solve_triangular(m_root, both[1] / scale[1], lower=True)
     surprise = solve_triangular(m_root, e.T @ off, lower=True)
