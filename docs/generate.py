@@ -384,6 +384,9 @@ def methods() -> dict[Path, str]:
         "looks": {"looks": listed("looks"), "controls": listed("controls")},
     }
     pages |= {name: {name: listed(name)} for name in ("guardrails", "adoption", "rewards", "shifts")}
+    tables = _figures("power") or {}
+    pages["power"] = {"power": _records(tables.get("power", []))}
+    pages["guardrails"] |= {name: _records(tables.get(name, [])) for name in ("worst", "true")}
     for name in ("adoption", "shifts"):
         pages[name][f"{name} elsewhere"] = _records((_figures("peers_companions") or {}).get(name, []))
     made = {}

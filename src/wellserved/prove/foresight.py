@@ -12,6 +12,7 @@ from wellserved.measure.interval import Z
 from wellserved.prove.design import TWO_YEARS, season
 from wellserved.prove.guards import usual_margin
 from wellserved.prove.observe import Looking, observe
+from wellserved.prove.power import foreseen
 from wellserved.prove.proof import Asked, rails
 from wellserved.prove.response import respond
 from wellserved.prove.sequence import EIGHT_WEEKS
@@ -28,7 +29,7 @@ class Foresight:
     measure: Measure
     called: str
     level: float | None  # now
-    seen: float | None  # the change that will be seen four times in five, at one look
+    seen: float | None  # the change that will be claimed four times in five, at one look, with checks and guardrails
     margin: float | None  # of a guardrail: the margin asked for
     shown: float | None  # the smallest margin that can be shown if nothing gets worse
     age_days: int | None
@@ -37,8 +38,9 @@ class Foresight:
 
 def foresee(looking: Looking, asked: Asked) -> list[Foresight]:
     """The measure itself first, then its guardrails: from the time before the change alone."""
-    found = [_one(looking, asked, asked.measure, asked.where, asked.measure.name, None)]
-    for rail, where in rails(looking, asked):
+    known = rails(looking, asked)
+    found = [_one(looking, asked, asked.measure, asked.where, asked.measure.name, None, among=len(known))]
+    for rail, where in known:
         called = rail.called or rail.measure.name
         found.append(_one(looking, asked, rail.measure, where, called, rail.margin, guarded=True))
     return found
@@ -46,7 +48,7 @@ def foresee(looking: Looking, asked: Asked) -> list[Foresight]:
 
 def _one(
     looking: Looking, asked: Asked, measure: Measure, where: tuple[tuple[str, str], ...], called: str,
-    margin: float | None, guarded: bool = False,
+    margin: float | None, guarded: bool = False, among: int = 0,
 ) -> Foresight:  # fmt: skip
     seen = observe(looking, measure, where, None if guarded else asked.age_days, asked.age_days or 0)
     if seen.reason:
@@ -66,8 +68,12 @@ def _one(
     error = math.sqrt(max(found.values()))
     up = asked.better == "higher" or measure.better == "higher"
     reach = [in_unit(seen.observed, Estimate(0.0, -part * error, part * error), level) for part in (SEEN, SHOWN)]
-    sizes = [one.high if up else -one.low for one in reach]
+    sizes: list[float | None] = [one.high if up else -one.low for one in reach]
+    if not guarded:
+        better = asked.better or measure.better
+        sizes[0] = foreseen(seen.observed, before, every, EIGHT_WEEKS[every], better, among)
     if guarded:
         margin = usual_margin(level, measure) if margin is None else margin
         sizes[1] = -reach[1].low if up else reach[1].high  # the harmful side
-    return Foresight(measure, called, level, sizes[0], margin, sizes[1] if guarded else None, seen.age_days)
+    lacking = "" if sizes[0] is not None else "no change of whatever size will be claimed four times in five"
+    return Foresight(measure, called, level, sizes[0], margin, sizes[1] if guarded else None, seen.age_days, lacking)

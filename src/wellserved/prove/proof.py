@@ -19,6 +19,7 @@ from wellserved.prove import checks
 from wellserved.prove.guards import Guarded, Guardrail, guard, wanted
 from wellserved.prove.incentive import Incentive, incentive
 from wellserved.prove.observe import LENGTH, Looking, Seen, Where, observe
+from wellserved.prove.power import with_power
 from wellserved.prove.response import Observed
 from wellserved.prove.verdict import Check, Plan, Verdict, change
 
@@ -93,9 +94,10 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
     )  # fmt: skip
     verdict = _as_measured(verdict, seen, bool(controls))
     told("Checking what would have spoilt it", 0, 0)
-    tried = checks.Tried(seen, asked.every, better, tuple(controls), asked.parallel, verdict)
+    tried = checks.CheckInput(seen, asked.every, better, tuple(controls), asked.parallel, verdict)
     verdict = _checked(verdict, _checks(looking, asked, tried)) if verdict.effect is not None else verdict
     guarded = _guarded(looking, asked, told)
+    verdict = with_power(verdict, tried, guarded)
     return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), _blocked(verdict, guarded))
 
 
@@ -168,12 +170,12 @@ def _long_enough(other: Observed, seen: Seen, called: str) -> Observed:
     return other
 
 
-def _checks(looking: Looking, asked: Asked, tried: checks.Tried) -> list[Check]:
+def _checks(looking: Looking, asked: Asked, tried: checks.CheckInput) -> list[Check]:
     found = [
         checks.gaps(tried),
         checks.trend_before(tried),
         checks.placebo_in_time(tried),
-        checks.worst_period(tried),
+        checks.bad_stretch(tried),
         checks.another_change(tried, asked.on, asked.others),
     ]
     others = None if asked.against else all_others(looking, asked.where)

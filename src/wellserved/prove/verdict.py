@@ -63,6 +63,15 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Power:
+    """How large a change must be to be claimed four times in five, by verdict, checks and guardrails together."""
+
+    smallest: float | None  # in the unit; None: no size would do
+    most: float  # the chance that a change of any size is claimed at all
+    draws: int  # series of the record's noise that were judged
+
+
+@dataclass(frozen=True)
 class Lines:
     """The picture's numbers: the measure by period, and what either trend would have brought without the change."""
 
@@ -91,7 +100,7 @@ class Verdict:
     by_trend: dict[Trend, Estimate]  # in the unit
     working: Estimate | None  # on the model's scale: log ratio, log odds ratio, or the unit
     p: float | None
-    smallest: float | None  # the change, in the unit, that would have been seen in four of five cases
+    smallest: float | None  # the change, in the unit, seen in four of five cases: by the verdict, or by all if `power`
     level: float  # of the intervals
     looks: Looks
     season_priced: bool
@@ -100,6 +109,7 @@ class Verdict:
     checks: tuple[Check, ...] = ()
     plain: Status | None = None  # before the checks had their say
     course: tuple[Estimate, Estimate] | None = None  # in the unit, in the first and in the last third of the time since
+    power: Power | None = None  # of the whole procedure
 
     @property
     def claims(self) -> bool:
@@ -154,7 +164,7 @@ def change(
     if refusal := _refused(observed, before, every):
         return replace(head, reason=refusal)
     priced = price_season and not controls and before < TWO_YEARS[every]
-    design, response = _posed(observed, controls, before, every, priced, not parallel, settles)
+    design, response = posed(observed, controls, before, every, priced, not parallel, settles)
     if refusal := _too_few(response, design, before, every):
         return replace(head, reason=refusal)
     fitted = fit_steps(response, design, thirds(design, response.seen[0], before))
@@ -244,8 +254,14 @@ def _refused(observed: Observed, before: int, every: Every) -> str:
     return ""
 
 
-def _posed(
-    observed: Observed, controls: Sequence[Observed], before: int, every: Every, priced: bool, trend: bool, settles: int
+def posed(
+    observed: Observed,
+    controls: Sequence[Observed],
+    before: int,
+    every: Every,
+    priced: bool,
+    trend: bool,
+    settles: int = 0,
 ) -> tuple[Design, Response]:
     """The columns and the working series, less the mean of its controls."""
     seen = observed.seen

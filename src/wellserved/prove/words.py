@@ -115,13 +115,8 @@ def standing(proof: Proof) -> list[str]:
             for trend, one in verdict.by_trend.items()
         ]
         said.append(f"Both ways of going on without the change: {'; '.join(parts)}.")
-    level = verdict.level_before
-    if (
-        verdict.smallest is not None
-        and math.isfinite(verdict.smallest)
-        and (not level or verdict.smallest < 0.9 * level)
-    ):
-        said.append(f"A change of {size(verdict.smallest, measure)} would have been seen four times in five.")
+    if verdict.power is not None:
+        said.append(visible(verdict, measure))
     if proof.seen.age_days is not None:
         said.append(
             f"Every case is taken as it stood {plural(proof.seen.age_days, 'day')} after {ANCHOR[measure.anchor]}, so that young cases do not look better than old ones."
@@ -152,6 +147,16 @@ def _apart(verdict: Verdict, measure: Measure) -> str:
         f"The two levels lie apart otherwise than the effect ({told}): they take all cases of a side together, while "
         f"the effect is against where trend and season would have led{f'; {why}' if why else ''}."
     )
+
+
+def visible(verdict: Verdict, measure: Measure) -> str:
+    """The change that this record, with every check and guardrail, would have shown; or that none would have been."""
+    assert verdict.power is not None
+    smallest, level = verdict.power.smallest, verdict.level_before or 0.0
+    most = (1 - level if measure.unit == "share" else 2 * level) if verdict.better == "higher" else 0.9 * level
+    if smallest is None or (level > 0 and smallest >= most):
+        return "No change of a usual size would have been claimed four times in five: for that the record is too short, or moves too much by itself."
+    return f"A change of {size(smallest, measure)} for the better would have been claimed four times in five, with all checks and guardrails."
 
 
 ANCHOR = {"asked": "the first ask", "due": "its due time", "resolved": "its resolution", "stopped": "its stop"}

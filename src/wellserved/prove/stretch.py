@@ -1,0 +1,155 @@
+"""Did somebody act when it was worst? The bad stretch right before a change, and what an estimate is without it.
+
+Whoever acts after the worst weeks sees it get better by itself. A stretch of the last 1, 2, ... periods before the
+change is one to leave out if it was the worst of its length within a year, most of its periods were worse than
+usual, and leaving it out takes more than a standard error of that difference away (1.645 of them, if it is long).
+Of several the one counts that stands out most. Both thresholds come from simulation (docs/methods/guardrails.md).
+
+All lengths are tried at once: with M = V⁻¹ - V⁻¹XA⁻¹X'V⁻¹ and g = V⁻¹XA⁻¹c, the estimate without the rows T is less by
+g_T'·M_TT⁻¹·(Mz)_T, whose variance is s²·g_T'·M_TT⁻¹·g_T; one Cholesky root of M_TT, last row first, holds every length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solve_triangular
+
+from wellserved.moments import Every
+from wellserved.prove.design import YEAR, Design
+from wellserved.prove.model import NUGGET, PHI, SHARE, Floats, Mask
+from wellserved.prove.response import Response
+from wellserved.prove.step import Steps
+
+LONGEST = 3  # a stretch is at most this part of the time before
+COMMON = 1.0  # standard errors that leaving the worst stretch of a year out takes away by chance
+RARE = 1.6448536269514722  # the same of a long one, which is the worst more often: its windows are few
+CHANCE = 1.959963984540054  # a difference of estimates beyond so many is significant
+LONG = 6  # a stretch is long beyond this part of a year, or of the time before if that is more
+MOSTLY = 0.75  # of the stretch's periods were worse than usual
+FEWEST = 6  # periods before the change, with fewer there is no usual
+ENDLESS = 1e6  # periods, where nothing comes again
+RIDGE = 1e-9  # far below the noise: what the rows that are left cannot tell stays finite
+LEAST_YEAR = 12  # periods that a stretch is compared with, at least
+NODES = 6  # of the noise, at most: those that the series like best
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """For S series and stretches of the last 1, 2, ... periods (P of them) before a change."""
+
+    shift: Floats  # S, P: what leaving the stretch out takes away from the size of the estimate, on the model's scale
+    score: Floats  # S, P: the same in standard errors
+    bad: Mask  # S, P: the stretch was the worst of its length within a year, and mostly worse than usual
+    worse: npt.NDArray[np.int64]  # S, P: periods of the stretch that were worse than usual
+    common: Floats  # P: the score that is still chance
+
+    @property
+    def suspect(self) -> Mask:
+        """Stretches that were bad, and that the estimate hangs on by more than chance (S, P)."""
+        return self.bad & (self.score > self.common)
+
+    def decisive(self) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Per series: the suspect stretch that stands out most, as its length (0: none), and its shift."""
+        score = np.where(self.suspect, self.score, -np.inf)
+        place = score.argmax(axis=1)
+        every = np.arange(len(score))
+        there = np.isfinite(score[every, place])
+        return np.where(there, place + 1, 0), np.where(there, self.shift[every, place], 0.0)
+
+
+def stretches(
+    response: Response, design: Design, steps: Steps, before: int, every: Every, side: Floats
+) -> Stretches | None:
+    """What the estimates of S series that share gaps and weights hang on; `side` (S): 1 up, -1 down.
+
+    None: there is too little history. Rows that were not seen count for nothing.
+    """
+    rows = np.flatnonzero(response.seen[0])
+    early = int((rows < before).sum())
+    longest = early // LONGEST
+    if early < FEWEST or not longest:
+        return None
+    z, noise = response.z[:, rows], response.noise[0, rows]
+    noise = noise / noise.mean()
+    shift, score = np.zeros((len(z), longest)), np.zeros((len(z), longest))
+    weight = steps.fits["continues"].weight
+    liked = np.argsort(weight.sum(axis=0))[::-1][:NODES]
+    node = liked[weight[:, liked].argmax(axis=1)]
+    for j in np.unique(node):
+        of = np.flatnonzero(node == j)
+        chosen, held = fit_of(design, int(j))
+        columns = design.columns[rows][:, chosen]
+        taken, error = _left_out(columns, held, int(j) % len(PHI), rows, noise, early, longest, z[of])
+        shift[of], score[of] = taken * side[of, None], taken * side[of, None] / error
+    bad, worse = _worst(z - _season(design, steps, rows), noise, early, longest, every, side)
+    long = np.arange(1, longest + 1) > max(_year(every), early) / LONG
+    return Stretches(shift, score, bad, worse, np.where(long, RARE, COMMON))
+
+
+def _year(every: Every) -> int:
+    """Periods that a stretch is compared with, and among which it is short or long."""
+    return max(round(min(YEAR[every], ENDLESS)), LEAST_YEAR)
+
+
+def fit_of(design: Design, node: int) -> tuple[list[int], Floats]:
+    """The columns that a node's fit takes while the trend goes on, and their prior precisions, relative to s²."""
+    hypothesis, flat = design.hypotheses[node // len(PHI)], design.flat["continues"]
+    precision = hypothesis.precision(design.within)[node % len(PHI)]
+    return [*flat, *hypothesis.columns], np.append(np.zeros(len(flat)), precision)
+
+
+def _left_out(
+    columns: Floats, held: Floats, node: int, rows: npt.NDArray[np.int64], noise: Floats, early: int, longest: int,
+    z: Floats,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """At one node: how much larger the step is than without the last 1, 2, ... rows before (S, P), and its error."""
+    apart = np.abs(rows[:, None] - rows[None, :])
+    own = (1 - SHARE[node]) * noise + NUGGET
+    root = np.linalg.cholesky(SHARE[node] * PHI[node] ** apart + np.diag(own))
+    last = np.zeros((len(rows), longest))
+    last[early - 1 - np.arange(longest), np.arange(longest)] = 1.0
+    width = columns.shape[1]
+    scale = np.sqrt((columns**2).mean(axis=0))
+    white = solve_triangular(root, np.column_stack([columns / scale, last, z.T]), lower=True)
+    x, e, y = white[:, :width], white[:, width : width + longest], white[:, width + longest :]
+    inverse = np.linalg.inv(x.T @ x + np.diag(held / scale**2 + RIDGE))
+    both = inverse @ (x.T @ e)
+    m_root = np.linalg.cholesky(e.T @ e - (x.T @ e).T @ both + RIDGE * np.eye(longest))
+    off = y - x @ (inverse @ (x.T @ y))
+    pull = solve_triangular(m_root, both[1] / scale[1], lower=True)
+    surprise = solve_triangular(m_root, e.T @ off, lower=True)
+    left = np.maximum((y * off).sum(axis=0) - np.cumsum(surprise**2, axis=0), 1e-300)
+    freedom = np.maximum(len(rows) - width - np.arange(1, longest + 1), 1)
+    error = np.sqrt(np.cumsum(pull**2)[:, None] * left / freedom[:, None])
+    return np.cumsum(pull[:, None] * surprise, axis=0).T, np.maximum(error.T, 1e-300)
+
+
+def _season(design: Design, steps: Steps, rows: npt.NDArray[np.int64]) -> Floats:
+    """The season that was seen, as it is fitted (S, n): a Sunday is not bad for being one."""
+    shared = set(design.flat["continues"]) & set(design.flat["stops"])
+    known = sorted(column for column in shared if column > design.steps)
+    season: Floats = steps.fits["continues"].coefficients[:, known] @ design.columns[rows][:, known].T
+    return season
+
+
+def _worst(
+    z: Floats, noise: Floats, early: int, longest: int, every: Every, side: Floats
+) -> tuple[Mask, npt.NDArray[np.int64]]:
+    """Whether the last 1, 2, ... rows before were the worst run of their length in a year, and how many were worse."""
+    bad = -side[:, None] * z[:, :early]  # the effect goes the other way: large is bad
+    sums = np.pad(np.cumsum(bad / noise[:early], axis=1), ((0, 0), (1, 0)))
+    weights = np.pad(np.cumsum(1 / noise[:early]), (1, 0))
+    year = _year(every)
+    found, worse = np.zeros((len(z), longest), dtype=bool), np.zeros((len(z), longest), dtype=np.int64)
+    for length in range(1, longest + 1):
+        first = max(early - max(year, 3 * length), 0)
+        runs = (sums[:, first + length :] - sums[:, first:-length]) / (
+            weights[first + length :] - weights[first:-length]
+        )
+        usual = np.median(bad[:, : early - length], axis=1)
+        worse[:, length - 1] = (bad[:, early - length :] > usual[:, None]).sum(axis=1)
+        found[:, length - 1] = (runs[:, -1] >= runs.max(axis=1)) & (worse[:, length - 1] >= MOSTLY * length)
+    return found, worse
