@@ -23,7 +23,7 @@ from wellserved.prove.observe import Seen
 from wellserved.prove.power import foreseen, with_power
 from wellserved.prove.response import respond
 from wellserved.prove.step import fit_steps
-from wellserved.prove.stretch import stretches
+from wellserved.prove.stretch import fit_of, stretches
 
 FIRST = date(2020, 1, 6)
 LEFT = re.compile(r"(\d+)% of it is left")
@@ -177,14 +177,15 @@ def test_all_lengths_at_once_are_each_a_fit_without_those_rows() -> None:
     found = stretches(response, design, steps, before, "week", np.array([1.0]))
     assert found is not None
     node = int(steps.fits["continues"].weight[0].argmax())
-    chosen = design.fits["continues"]
+    pair = node % len(PHI)
+    chosen, precision = fit_of(design, node)
 
     def step(keep: np.ndarray) -> tuple[float, float]:
         noise = response.noise[0] / response.noise[0][response.seen[0]].mean()
         apart = np.abs(np.subtract.outer(keep, keep))
-        v = SHARE[node] * PHI[node] ** apart + np.diag((1 - SHARE[node]) * noise[keep] + NUGGET)
+        v = SHARE[pair] * PHI[pair] ** apart + np.diag((1 - SHARE[pair]) * noise[keep] + NUGGET)
         x, inverse = design.columns[keep][:, chosen], np.linalg.inv(v)
-        a = np.linalg.inv(x.T @ inverse @ x + np.diag(design.held[node, chosen]))
+        a = np.linalg.inv(x.T @ inverse @ x + np.diag(precision))
         return float((a @ x.T @ inverse @ response.z[0, keep])[1]), float(a[1, 1])
 
     rows = np.flatnonzero(response.seen[0])
