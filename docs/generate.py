@@ -54,6 +54,8 @@ def measures() -> str:
     lines += [
         "Each number comes with its n and a 95% interval. Where n is below the least, or the record lacks what the",
         "measure needs, there is no number but a reason. A changed definition gets a new version, announced in the changelog.",
+        "A median of an even number is the mean of the two in the middle; where cases are still open, it lies half-way",
+        "between the two ends between which exactly half are left, as R's `survfit` prints it.",
         "",
         "| name | question | unit | better |",
         "|---|---|---|---|",

@@ -41,7 +41,13 @@ WHOLE = 0.98  # the same for waits that add up, of which an open case may have l
 UNKNOWN = 1 - WHOLE  # of the cases, still open with less than the level: with more nothing is said
 UNTOLD = "the clock of this measure cannot be read at an age"
 RENEWED = "promises were renewed after they had been missed, which moves old misses to later periods; prove first_promise_kept instead"
-LENGTH: dict[Every, float] = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4}  # days in a period
+LENGTH: dict[Every, float] = {
+    "day": 1.0,
+    "week": 7.0,
+    "month": 365.25 / 12,
+    "quarter": 365.25 / 4,
+    "year": 365.25,
+}  # days in a period
 
 
 @dataclass(frozen=True)
@@ -273,7 +279,7 @@ def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question,
     where, values = filters(scope, past)
     now = "{as_of_bus}" if measure.clock == "business" else "{as_of}"
     so_far = f"({now} - {measure.since})" if adds_up(measure) else ""
-    open_ = f"GREATEST({so_far}, 0) * 2 + 1" if so_far else f"{NEVER}"
+    open_ = f"GREATEST({so_far}, 0) * 2 + 1" if so_far else f"{NEVER + 1}"  # at one age, all the same
     coded = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN {open_} END"
     sql = (
         f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded "
