@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from wellserved.errors import PeriodError, RequestError
 
 Side = Literal["customer", "server"]
-Every = Literal["day", "week", "month", "quarter"]
+Every = Literal["day", "week", "month", "quarter", "year"]
 
 KINDS: Final[dict[str, tuple[Side, str]]] = {
     "asked": ("customer", "asked for something; opens a case"),
@@ -280,7 +280,7 @@ def month_start(day: date, add: int = 0) -> date:
 
 
 def period_of(day: date, every: Every) -> Period:
-    """The day, ISO week (from Monday), month or quarter that holds a local day."""
+    """The day, ISO week (from Monday), month, quarter or year that holds a local day."""
     if every == "day":
         return Period(day, day + timedelta(days=1), day.isoformat())
     if every == "week":
@@ -290,6 +290,8 @@ def period_of(day: date, every: Every) -> Period:
     if every == "month":
         first = month_start(day)
         return Period(first, month_start(first, 1), f"{first:%Y-%m}")
+    if every == "year":
+        return Period(date(day.year, 1, 1), date(day.year + 1, 1, 1), f"{day.year:04d}")
     first = month_start(day, -((day.month - 1) % 3))
     return Period(first, month_start(first, 3), f"{first.year}-Q{(first.month - 1) // 3 + 1}")
 

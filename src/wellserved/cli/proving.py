@@ -39,7 +39,7 @@ from wellserved.render import data, insights, proofs, svg, terminal
 improve = typer.Typer(help="Declare improvements before their result is looked at.", no_args_is_help=True)
 app.add_typer(improve, name="improve")
 
-Length = Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")]
+Length = Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month, quarter, year.")]
 Against = Annotated[
     list[str] | None,
     typer.Option("--against", help="COLUMN=VALUE of cases in which nothing was changed; repeat for more."),
@@ -104,7 +104,7 @@ def prove(
         str | None, typer.Option("--change", help="... and the first day of the new way, YYYY-MM-DD.")
     ] = None,
     every: Annotated[
-        Every | None, typer.Option("--every", help="Length of a period: day, week (usual), month.")
+        Every | None, typer.Option("--every", help="Length of a period: day, week (usual), month, quarter, year.")
     ] = None,
     where: Where = None,
     against: Against = None,

@@ -115,6 +115,8 @@ def period_key(anchor: str, every: Every | None) -> str:
         return f"{anchor}_day - (({anchor}_day + 700003) % 7)"
     if every == "month":
         return f"{anchor}_month"
+    if every == "year":  # by its January
+        return f"{anchor}_month - (({anchor}_month % 100) - 1)"
     return f"{anchor}_month - (({anchor}_month % 100 - 1) % 3)"
 
 

@@ -26,6 +26,7 @@ LATEST = {
     "week": 4,
     "month": 2,
     "quarter": 1,
+    "year": 1,
 }  # periods that may have been the worst, and so the reason to act
 GAPS = "gaps in the record"
 FEWEST = 20  # cases before the change that make a group of its own

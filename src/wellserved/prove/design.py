@@ -13,8 +13,9 @@ from wellserved.prove.model import SHARE, Floats, Mask, within_variance
 Trend = Literal["continues", "stops"]
 TRENDS: tuple[Trend, ...] = ("continues", "stops")
 
-YEAR: dict[Every, float] = {"day": 365.25, "week": 52.1775, "month": 12.0, "quarter": 4.0}  # periods in a year
-TWO_YEARS: dict[Every, int] = {"day": 730, "week": 104, "month": 24, "quarter": 8}
+YEAR: dict[Every, float] = {"day": 365.25, "week": 52.1775, "month": 12.0, "quarter": 4.0, "year": np.inf}
+"""Periods after which the season comes again; whole years have none: infinite."""
+TWO_YEARS: dict[Every, int] = {"day": 730, "week": 104, "month": 24, "quarter": 8, "year": 2}
 STRAY = 0.25  # at the ends of the after window the effect strays from its mean by this part of a residual sd
 UNSEEN = 0.5  # the same for the season of a year that was not seen twice
 

@@ -204,7 +204,7 @@ class PromiseOut(Schema):
 class Asked(Strict):
     """A question, as on the pages and the command line."""
 
-    every: Literal["day", "week", "month", "quarter"] | None = None
+    every: Every | None = None
     by: Short | None = None
     since: date | None = None
     until: date | None = None
