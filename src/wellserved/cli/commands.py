@@ -309,6 +309,13 @@ def chart(
         list[str] | None, typer.Option("--phase", help="New limits from this day; repeat for more.")
     ] = None,
     baseline: Annotated[str | None, typer.Option("--baseline", help="Limits from the periods before this day.")] = None,
+    screen: Annotated[
+        bool,
+        typer.Option(
+            "--screen",
+            help="XmR: limits without moving ranges of 3.267 times their mean or more, left out once; the chart says how many, and how much narrower that makes it.",
+        ),
+    ] = False,
     format_: FormatOption = Format.text,
     output: Output = None,
     home: Home = None,
@@ -318,7 +325,7 @@ def chart(
     phases = [day for one in phase or [] if (day := day_of(one, "--phase"))]
     with progress() as told:
         (series,) = actions.ask_measures(workspace_at(home), question, told, must_match=True)
-    drawn = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"))  # type: ignore[arg-type]
+    drawn = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"), screen)  # type: ignore[arg-type]
     _write_chart(drawn, format_, output)
 
 
