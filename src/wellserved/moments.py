@@ -51,19 +51,6 @@ KINDS: Final[dict[str, tuple[Side, str]]] = {
 }
 """The closed vocabulary: kind -> (who acts, what happened)."""
 
-SCALES: Final[dict[str, tuple[float, float, float, str]]] = {
-    "csat5": (1, 5, 4, "satisfied = 4 or 5 of 5 (top two boxes)"),
-    "stars5": (1, 5, 4, "satisfied = 4 or 5 of 5 stars (top two boxes)"),
-    "nps10": (0, 10, 9, "promoter = 9 or 10 of 10; this share is not the net score"),
-    "ces7": (1, 7, 5, "easy = 5, 6 or 7 of 7 (CES 2.0: how far the customer agrees that it was made easy)"),
-    "ces5": (1, 5, 2, "easy = 1 or 2 of 5 (CES 1.0: how much effort it took, so that a low score is good)"),
-    "good_bad": (0, 1, 1, "good = 1 of 0 or 1"),
-}
-"""Rating scales: name -> (lowest, highest, border of what counts as good, the rule in words); on ces5 low is good."""
-
-WHOLE: Final = frozenset(SCALES) - {"stars5"}
-"""Scales of whole numbers; stars are given in halves too."""
-
 
 @dataclass(frozen=True)
 class Column:
@@ -101,7 +88,11 @@ MOMENT_COLUMNS: Final[tuple[Column, ...]] = (
     Column("place", "VARCHAR", "where: district, site, state; missing: not recorded"),
     Column("priority", "VARCHAR", "the urgency that the source gave; missing: not recorded"),
     Column("score", "DOUBLE", "a rating as it was given, never rescaled"),
-    Column("scale", "VARCHAR", "the scale of the score: csat5, stars5, nps10, ces7, good_bad"),
+    Column(
+        "scale",
+        "VARCHAR",
+        "the scale of the score: csat5, stars5, nps10, points10, ces7, ces5, good_bad, or one of the workspace's own",
+    ),
     Column("due", "TIMESTAMP WITH TIME ZONE", "on a promise, by when; missing: the source names no time"),
     Column("source_kept", "BOOLEAN", "the source's own word on whether the promise was kept; missing: none"),
     Column("amount", "DOUBLE", "money, in the currency beside it"),

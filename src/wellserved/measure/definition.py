@@ -3,7 +3,8 @@
 `population`, `event` and `value` are SQL over the columns of a case (see moments.CASE_COLUMNS), kept to
 CASE, comparisons and integer arithmetic, so that the same text runs on any engine; {as_of} stands for
 the epoch second up to which the case's source is known, {as_of_bus} for the same instant in the business
-seconds of the case's calendar; {surveyed} for the cases whose customers were asked for a rating.
+seconds of the case's calendar; {surveyed} for the cases whose customers were asked for a rating; {good} and {bad}
+for a rating that is so by the rule of its scale.
 """
 
 from __future__ import annotations
