@@ -101,3 +101,15 @@ def test_a_question_that_ended_otherwise_is_asked_anew_when_the_scales_change(sm
     assert version_of(smiling) != before
     assert "smile4" not in load_scales(smiling.folder)
     assert CliRunner().invoke(app, ["scales", "--home", str(smiling.folder)]).exit_code == 0
+
+
+def test_a_broken_file_ends_in_a_sentence_on_every_page(
+    staff: House, as_: Callable[[Person], Client], smiling: Workspace
+) -> None:
+    (smiling.folder / DECLARED).write_text("[smile4]", encoding="utf-8")
+    said = "smile4: lowest and highest and good_from are missing"
+    client = as_(staff.kim)
+    for answer in (client.get("/journal/new"), client.post("/journal/", {"line": "thanks: Acme"})):
+        assert answer.status_code < 500
+        assert answer.status_code in (302, 405) or said in answer.content.decode()
+    assert said in client.get("/journal/new").content.decode()
