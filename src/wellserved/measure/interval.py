@@ -13,6 +13,7 @@ Z = 1.959963984540054  # 97.5% point of the normal distribution
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2
 MEDIAN = 0.5
+NEVER = 1 << 60  # epoch second, or coded wait, of what has not come
 _ROUNDING = 1e-12  # what a product of many factors may be off
 Waits = npt.NDArray[np.signedinteger[Any]]  # of 32 bits or of 64
 
@@ -96,7 +97,7 @@ def coded_quantile(coded: Waits, p: float) -> tuple[float, float, float]:
         bound = float(coded[high - 1] >> 1) if high <= n else math.inf
         value = float(coded[point - 1] >> 1)
         if p == MEDIAN and n % 2 == 0:
-            value = (value + float(coded[point] >> 1)) / 2
+            value = _half_way(value, float(coded[point] >> 1))
         return (value, float(coded[max(low, 1) - 1] >> 1), bound)
     # The curve is asked only about the ranks around p; open cases can but move its crossings onwards.
     around = 6 * math.sqrt(n * p * (1 - p)) + 10
@@ -185,7 +186,12 @@ def _median(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], goes_on: bool
         return float(times[place])
     if place + 1 == len(times):
         return math.inf if goes_on else float(times[place])
-    return (float(times[place]) + float(times[place + 1])) / 2
+    return _half_way(float(times[place]), float(times[place + 1]))
+
+
+def _half_way(value: float, later: float) -> float:
+    """Between two ends; where the later one never comes, the first is the last thing known."""
+    return (value + later) / 2 if later < NEVER >> 1 else value
 
 
 def _first_below(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], p: float) -> float:

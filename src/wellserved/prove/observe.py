@@ -279,7 +279,7 @@ def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question,
     where, values = filters(scope, past)
     now = "{as_of_bus}" if measure.clock == "business" else "{as_of}"
     so_far = f"({now} - {measure.since})" if adds_up(measure) else ""
-    open_ = f"GREATEST({so_far}, 0) * 2 + 1" if so_far else f"{NEVER + 1}"  # at one age, all the same
+    open_ = f"GREATEST({so_far}, 0) * 2 + 1" if so_far else f"{NEVER}"
     coded = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN {open_} END"
     sql = (
         f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded "
