@@ -30,7 +30,8 @@ from wellserved.mapping import presets
 from wellserved.measure import MEASURES, SUBJECTS, Measure
 from wellserved.measure.clocks import DEFINITIONS, definitions_of
 from wellserved.measure.series import FILTERS
-from wellserved.moments import ANCHORS, CASE_COLUMNS, KINDS, MOMENT_COLUMNS, SCALES, Every
+from wellserved.moments import ANCHORS, CASE_COLUMNS, KINDS, MOMENT_COLUMNS, Every
+from wellserved.scales import BUILT_IN
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
 django.setup()
@@ -54,6 +55,9 @@ def measures() -> str:
     lines += [
         "Each number comes with its n and a 95% interval. Where n is below the least, or the record lacks what the",
         "measure needs, there is no number but a reason. A changed definition gets a new version, announced in the changelog.",
+        "A median of an even number is the mean of the two in the middle; where cases are still open, it lies half-way",
+        "between the two ends between which exactly half are left, as R's `survfit` prints it. In SQL, `{good}` and `{bad}`",
+        "stand for the rule of a rating's scale ([scales](glossary.md#scales-of-ratings)), `{as_of}` for the second up to which its source is known.",
         "",
         "| name | question | unit | better |",
         "|---|---|---|---|",
@@ -123,7 +127,11 @@ def glossary() -> str:
     ]
     lines += [f"| `{kind}` | {side} | {meaning} |" for kind, (side, meaning) in KINDS.items()]
     lines += ["", "## Scales of ratings", "", "| scale | from | to | rule |", "|---|---|---|---|"]
-    lines += [f"| `{name}` | {low:g} | {high:g} | {rule} |" for name, (low, high, _, rule) in SCALES.items()]
+    lines += [f"| `{one.name}` | {one.lowest:g} | {one.highest:g} | {one.rule} |" for one in BUILT_IN.values()]
+    lines += [
+        "",
+        "A workspace declares its own in [scales.toml](sources.md#own-scales); `wellserved scales` shows them all.",
+    ]
     for title, columns in (("Columns of the log", MOMENT_COLUMNS), ("Columns of a case", CASE_COLUMNS)):
         lines += ["", f"## {title}", "", "| column | type | meaning |", "|---|---|---|"]
         lines += [f"| `{one.name}` | {one.type} | {one.meaning} |" for one in columns]

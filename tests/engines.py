@@ -22,6 +22,7 @@ QUESTIONS: dict[str, dict[str, object]] = {
     "by week of a filter": {"every": "week", "where": (("channel", "phone"), ("channel", "web"))},
     "by team": {"by": "team"},
     "by team and quarter": {"by": "team", "every": "quarter"},
+    "by year": {"every": "year"},
     "words that could be code": {
         "by": "service",
         "where": (("team", 'O\'Brien \\ $v0 %s :v1 "x"'), ("team", "Repairs")),

@@ -22,7 +22,7 @@ from statistics import NormalDist
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-Every = Literal["day", "week", "month", "quarter"]
+Every = Literal["day", "week", "month", "quarter", "year"]
 Spot = tuple[str | None, str | None]  # segment, label of the period
 
 MISSING = {"", "?", "-", "--", "N/A", "n/a", "#N/A", "NULL", "null", "NaN", "nan"}
@@ -150,7 +150,7 @@ def fold_incident(number: str, updates: Sequence[dict[str, str]]) -> Case:
 
 
 def label(at: datetime, every: Every | None, zone: ZoneInfo) -> str | None:
-    """The name of the local day, ISO week, month or quarter that holds an instant."""
+    """The name of the local day, ISO week, month, quarter or year that holds an instant."""
     if every is None:
         return None
     return name_of(at.astimezone(zone).date(), every)
@@ -166,6 +166,8 @@ def name_of(day: date, every: Every) -> str:
         return f"{year}-W{week:02d}"
     if every == "month":
         return f"{day.year}-{day.month:02d}"
+    if every == "year":
+        return f"{day.year}"
     return f"{day.year}-Q{(day.month + 2) // 3}"
 
 
@@ -177,7 +179,7 @@ def ends_of(name: str, every: Every, zone: ZoneInfo) -> datetime:
         after = date.fromisocalendar(int(name[:4]), int(name[6:]), 1) + timedelta(days=7)
     else:
         year = int(name[:4])
-        month = int(name[5:]) if every == "month" else int(name[6:]) * 3
+        month = 12 if every == "year" else int(name[5:]) if every == "month" else int(name[6:]) * 3
         after = date(year + month // 12, month % 12 + 1, 1)
     return datetime(after.year, after.month, after.day, tzinfo=zone).astimezone(UTC)
 
@@ -351,15 +353,21 @@ def curve(waits: Sequence[tuple[int, bool]]) -> list[tuple[int, int, int]]:
 
 
 def kaplan_meier(waits: Sequence[tuple[int, bool]], p: Fraction) -> float:
-    """The first time at which at most 1 - p still wait; near that mark the product is taken in fractions."""
+    """The first time at which at most 1 - p still wait; near that mark the product is taken in fractions.
+
+    The median of a curve that is exactly a half from one end to the next lies half-way between the two.
+    """
     mark, surviving, steps = float(1 - p), 1.0, []
-    for seconds, ended, at_risk in curve(waits):
+    points = [point for point in curve(waits) if point[1]]
+    for place, (seconds, ended, at_risk) in enumerate(points):
         steps.append((ended, at_risk))
         surviving *= (at_risk - ended) / at_risk
         if abs(surviving - mark) < 1e-9:
             exact = Fraction(1)
             for d, n in steps:
                 exact *= Fraction(n - d, n)
+            if exact == 1 - p == Fraction(1, 2) and place + 1 < len(points):
+                return (seconds + points[place + 1][0]) / 2
             if exact <= 1 - p:
                 return float(seconds)
         elif surviving < mark:

@@ -15,7 +15,7 @@ from wellserved.chart.limits import Limits
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.measure import Question, Series, find_measure
 from wellserved.moments import NotComputed, period_of
-from wellserved.render import data, svg
+from wellserved.render import data, html, markdown, svg, terminal
 
 
 def series_of(
@@ -103,7 +103,39 @@ def test_resembling_neighbours_are_warned_of() -> None:
     assert draw_up(series_of(NOISE)).warning == ""
 
 
+JUMPS = [10.0, 12, 11, 13, 12, 40, 12, 13, 11, 12]  # worked by hand in test_chart_limits
+
+
+def test_what_screening_did_is_said_in_every_form() -> None:
+    plain, chart = draw_up(series_of(JUMPS)), draw_up(series_of(JUMPS), screening=True)
+    said = "2 moving ranges left out; limits 81% narrower"  # 1 - (10/7)/(66/9) = .805
+    assert plain.screening == ""
+    assert said in chart.screening
+    assert "3.267 times their mean" in chart.screening
+    assert limits_of(chart).upper[0] == pytest.approx(14.6 + 3 * 10 / 7 / 1.128)
+    assert [one.rule for one in chart.signals if one.rule == "outside"]
+    text = terminal.plain_text(terminal.chart_lines(chart), 400)
+    for form in (
+        text,
+        svg.control_chart(chart, svg.WIDE),
+        "\n".join(markdown.chart_text(chart)),
+        html.chart_page(chart),
+    ):
+        assert said in form
+    assert said in str(data.chart_data(chart)["screening"])
+    assert data.chart_data(plain)["screening"] is None
+
+
+def test_each_phase_is_screened_by_itself() -> None:
+    start = date(2024, 1, 1) + timedelta(days=70)
+    chart = draw_up(series_of([*JUMPS, *(20.0 + place % 2 for place in range(10))]), phases=[start], screening=True)
+    assert [one.left_out for one in chart.screenings] == [2, 0]
+    assert "phase 2: no moving range left out" in chart.screening
+
+
 def test_a_wrong_request_is_refused() -> None:
+    with pytest.raises(RequestError, match="nothing to screen"):
+        draw_up(series_of(NOISE), kind="ewma", screening=True)
     with pytest.raises(UnknownNameError):
         draw_up(series_of(NOISE), rule_set="mine")
     with pytest.raises(RequestError, match="no share"):

@@ -51,6 +51,46 @@ def four(values: np.ndarray[tuple[int], np.dtype[np.float64]], found: Limits) ->
     return one.longest, one.longest_allowed, one.crossings, one.crossings_needed
 
 
+JUMPS = [10, 12, 11, 13, 12, 40, 12, 13, 11, 12]
+"""Ranges 2 1 2 1 28 28 1 2 1: mean 66 / 9 = 7.333, times 3.267 = 23.958, so that both 28 go; mean of the others 10 / 7."""
+
+
+def test_moving_ranges_far_beyond_the_others_are_left_out_once() -> None:
+    values = np.array(JUMPS, dtype=float)
+    assert limits.screen(np.abs(np.diff(values))).tolist() == [2, 1, 2, 1, 1, 2, 1]
+    assert line(values, limits.xmr(values, base(10))) == pytest.approx((14.6, 14.6 - 22 / 1.128, 14.6 + 22 / 1.128))
+    third = 3 * 10 / 7 / 1.128  # 3.7994
+    found = limits.xmr(values, base(10), screening=True)
+    assert line(values, found) == pytest.approx((14.6, 14.6 - third, 14.6 + third))
+    assert third == pytest.approx(3.7994, abs=5e-5)
+
+
+def test_screening_happens_once_and_spares_what_is_alike() -> None:
+    """Ten ranges of 1, one of 9, one of 40: bound 16.06, then 5.64, by which the 9 would go too; ranges of 0 all stay."""
+    assert limits.screen(np.array([1.0] * 10 + [9.0, 40.0])).tolist() == [1.0] * 10 + [9.0]
+    assert limits.screen(np.zeros(5)).tolist() == [0.0] * 5
+    edge = np.array([1.0, 1.0, 1.0, 1.0, 1.0])
+    assert limits.screen(edge).tolist() == edge.tolist()
+
+
+def test_nothing_is_left_out_of_the_published_individuals() -> None:
+    """Montgomery's example 6.5: the largest of the first 20's ranges is 22, the bound 25.448."""
+    values = np.array(INDIVIDUALS, dtype=float)
+    assert line(values, limits.xmr(values, base(40, only=20), screening=True)) == pytest.approx(
+        (300.5, 279.78331, 321.21669), abs=5e-6
+    )
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=40))
+def test_screened_limits_are_never_wider_and_mirror(values: list[float]) -> None:
+    data = np.array(values)
+    plain, narrow = (limits.xmr(data, base(len(data)), screening=one) for one in (False, True))
+    assert narrow.upper[0] <= plain.upper[0]
+    assert narrow.centre[0] == plain.centre[0]
+    mirrored = limits.xmr(-data, base(len(data)), screening=True)
+    assert mirrored.upper[0] == pytest.approx(-narrow.lower[0])
+
+
 def test_individuals_example_6_5() -> None:
     values = np.array(INDIVIDUALS, dtype=float)
     found = limits.xmr(values, base(40, only=20))

@@ -21,6 +21,7 @@ from wellserved.mapping import parse_mapping, presets
 from wellserved.measure import MEASURES
 from wellserved.measure.clocks import DEFINITIONS
 from wellserved.moments import CASE_COLUMNS, KINDS, MOMENT_COLUMNS
+from wellserved.scales import parse_scales
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -85,8 +86,9 @@ def test_every_command_in_the_documents_exists() -> None:
 
 
 def test_the_mapping_shown_in_the_documents_is_a_mapping() -> None:
-    (shown,) = re.findall(r"```toml\n(.*?)```", read("docs/sources.md"), re.S)
+    shown, own = re.findall(r"```toml\n(.*?)```", read("docs/sources.md"), re.S)
     mapping = parse_mapping(shown, "docs/sources.md")
+    assert [(scale.name, scale.good, scale.bad) for scale in parse_scales(own).values()] == [("smile4", 3, 1)]
     assert [rule.kind for rule in mapping.moments] == ["asked", "promised", "resolved", "rated"]
     names = {one.name for one in presets()}
     assert {"boston311", "cfpb", "servicenow", "zendesk", "freshdesk", "jira_sm", "intercom", "glpi"} <= names

@@ -543,6 +543,11 @@ def test_the_other_commands_answer(houses: dict[str, Workspace]) -> None:
     assert "What goes with bad ratings" in run(houses["none"], "drivers", "--format", "html")
     stays = CliRunner().invoke(app, ["retention", "1000", "631", "468", "382", "326", "289", "262", "241"]).stdout
     assert "a = 0.704, b = 1.182" in stays
+    assert "75.6% (74.0%" in stays
+    apart = ["retention", "--cohort", "0:1000,631,468,382", "--cohort", "3:382,326,289,262,241"]
+    assert "a = 0.704, b = 1.182" in CliRunner().invoke(app, apart).stdout
+    late = CliRunner().invoke(app, ["retention", "382", "326", "289", "262", "241", "--entered", "3"]).stdout
+    assert "Nobody was under observation before renewal 4" in " ".join(late.split())
     if not actions.improvements(houses["dumping"]):
         declared(houses["dumping"], "listed")
     assert "Two more people" in run(houses["dumping"], "improve", "list", "--format", "md")
@@ -589,6 +594,10 @@ def test_mistakes_say_what_to_do(houses: dict[str, Workspace]) -> None:
         ["gap"],
         ["agreement"],
         ["retention", "3", "4"],
+        ["retention"],
+        ["retention", "1000", "631", "--cohort", "x"],
+        ["retention", "--file", "nowhere.csv"],
+        ["retention", "--cohort", "0:20,12,9"],
     ):
         done = CliRunner().invoke(app, [*command, *home])
         assert done.exit_code != 0, command

@@ -104,7 +104,7 @@ def test_the_parts_of_a_split_add_up_to_the_whole(made: tuple[dict[str, list[Eve
     _, workspace = made
     whole = totals(workspace, name)
     assert whole > 50
-    for every in ("day", "week", "month", "quarter"):
+    for every in ("day", "week", "month", "quarter", "year"):
         assert totals(workspace, name, every=every) == whole
     assert totals(workspace, name, by="team") == whole
     assert totals(workspace, name, by="service", every="month") == whole

@@ -5,7 +5,8 @@ WellservedError
 │   ├── UnknownNameError  a measure, column, source or rule that does not exist; names the nearest
 │   ├── PeriodError       dates that are no dates, or a period that ends before it starts
 │   ├── MappingError      a mapping file, or a file's columns, that do not say which moment is where
-│   └── CalendarError     opening hours that cannot be read
+│   ├── CalendarError     opening hours that cannot be read
+│   └── ScaleError        own scales of ratings that cannot be read, or whose meaning was changed
 ├── SourceError           a file that cannot be read at all (exit code 2)
 ├── WorkspaceError        a workspace that is missing, busy, or newer than this version (exit code 2)
 │   └── DamageError       stored files that cannot be read, or are gone (exit code 3)
@@ -64,6 +65,10 @@ class MappingError(RequestError):
 
 class CalendarError(RequestError):
     """Opening hours that cannot be read."""
+
+
+class ScaleError(RequestError):
+    """A workspace's own scales that cannot be read, or that mean something else than the ratings on them."""
 
 
 class SourceError(WellservedError):

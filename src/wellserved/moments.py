@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from wellserved.errors import PeriodError, RequestError
 
 Side = Literal["customer", "server"]
-Every = Literal["day", "week", "month", "quarter"]
+Every = Literal["day", "week", "month", "quarter", "year"]
 
 KINDS: Final[dict[str, tuple[Side, str]]] = {
     "asked": ("customer", "asked for something; opens a case"),
@@ -50,19 +50,6 @@ KINDS: Final[dict[str, tuple[Side, str]]] = {
     "self_rated": ("server", "the server's own judgement of the service given"),
 }
 """The closed vocabulary: kind -> (who acts, what happened)."""
-
-SCALES: Final[dict[str, tuple[float, float, float, str]]] = {
-    "csat5": (1, 5, 4, "satisfied = 4 or 5 of 5 (top two boxes)"),
-    "stars5": (1, 5, 4, "satisfied = 4 or 5 of 5 stars (top two boxes)"),
-    "nps10": (0, 10, 9, "promoter = 9 or 10 of 10; this share is not the net score"),
-    "ces7": (1, 7, 5, "easy = 5, 6 or 7 of 7 (CES 2.0: how far the customer agrees that it was made easy)"),
-    "ces5": (1, 5, 2, "easy = 1 or 2 of 5 (CES 1.0: how much effort it took, so that a low score is good)"),
-    "good_bad": (0, 1, 1, "good = 1 of 0 or 1"),
-}
-"""Rating scales: name -> (lowest, highest, border of what counts as good, the rule in words); on ces5 low is good."""
-
-WHOLE: Final = frozenset(SCALES) - {"stars5"}
-"""Scales of whole numbers; stars are given in halves too."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +88,11 @@ MOMENT_COLUMNS: Final[tuple[Column, ...]] = (
     Column("place", "VARCHAR", "where: district, site, state; missing: not recorded"),
     Column("priority", "VARCHAR", "the urgency that the source gave; missing: not recorded"),
     Column("score", "DOUBLE", "a rating as it was given, never rescaled"),
-    Column("scale", "VARCHAR", "the scale of the score: csat5, stars5, nps10, ces7, good_bad"),
+    Column(
+        "scale",
+        "VARCHAR",
+        "the scale of the score: csat5, stars5, nps10, points10, ces7, ces5, good_bad, or one of the workspace's own",
+    ),
     Column("due", "TIMESTAMP WITH TIME ZONE", "on a promise, by when; missing: the source names no time"),
     Column("source_kept", "BOOLEAN", "the source's own word on whether the promise was kept; missing: none"),
     Column("amount", "DOUBLE", "money, in the currency beside it"),
@@ -280,7 +271,7 @@ def month_start(day: date, add: int = 0) -> date:
 
 
 def period_of(day: date, every: Every) -> Period:
-    """The day, ISO week (from Monday), month or quarter that holds a local day."""
+    """The day, ISO week (from Monday), month, quarter or year that holds a local day."""
     if every == "day":
         return Period(day, day + timedelta(days=1), day.isoformat())
     if every == "week":
@@ -290,6 +281,8 @@ def period_of(day: date, every: Every) -> Period:
     if every == "month":
         first = month_start(day)
         return Period(first, month_start(first, 1), f"{first:%Y-%m}")
+    if every == "year":
+        return Period(date(day.year, 1, 1), date(day.year + 1, 1, 1), f"{day.year:04d}")
     first = month_start(day, -((day.month - 1) % 3))
     return Period(first, month_start(first, 3), f"{first.year}-Q{(first.month - 1) // 3 + 1}")
 

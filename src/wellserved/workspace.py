@@ -6,6 +6,7 @@ imports/    a receipt for each import, with the rows it refused
 tmp/        working files of an import that is running
 workspace.toml
 calendars.toml   opening hours, if there are any
+scales.toml      own scales of ratings, if there are any; scales-used.json: what they meant when ratings on them came
 store.sqlite3, journal.sqlite3   what a team keeps together, and the private journals (served with `wellserved serve`)
 keys/       the workspace's secret
 backups/    copies; before-VERSION.zip is what was there before that version changed the tables

@@ -180,7 +180,7 @@ def test_screen_csv_api_and_command_line_say_the_same(
     rng, page, api = random.Random(4), as_(staff.quality), key(staff.quality)
     for _ in range(20):
         name = rng.choice(MEASURES).name
-        parts = [f"every={rng.choice(['month', 'quarter', 'week'])}"] if rng.random() < 0.7 else []
+        parts = [f"every={rng.choice(['month', 'quarter', 'week', 'year'])}"] if rng.random() < 0.7 else []
         parts += [f"by={rng.choice(['team', 'service', 'channel', 'priority'])}"] if rng.random() < 0.6 else []
         parts += ["where=team=Intake West"] if rng.random() < 0.3 else []
         query = "&".join(parts).replace(" ", "%20")
@@ -203,7 +203,7 @@ def test_a_question_that_cannot_be_answered_says_what_to_do(staff: House, place:
     client = key(staff.kim)
     for path in (
         "measures/nothing",
-        "measures/asked?every=year",
+        "measures/asked?every=decade",
         "measures/asked?where=x",
         "measures/asked?by=nothing",
         "reports/nothing",

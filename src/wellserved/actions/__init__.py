@@ -30,6 +30,7 @@ from wellserved.prove.gap import Gaps, gaps
 from wellserved.prove.shift import Shift, shifted
 from wellserved.queueing import Queue, queue
 from wellserved.report import Report, make_report
+from wellserved.scales import load_scales
 from wellserved.sources.bytes import Progress
 from wellserved.workspace import Workspace
 
@@ -64,14 +65,16 @@ def opened(
         with workspace.writing():
             old = cases.settle(workspace)
     version = int(old.facts["log_version"])
-    hours = opening_hours(workspace)
+    hours, scales = opening_hours(workspace), load_scales(workspace.folder)
     engine: Engine
     if url:
         engine, table = elsewhere(url, old.files, cases.TYPES)
     else:
         engine, table = _here(workspace, old, version, moments, often), "cases"
     try:
-        yield scope_of(engine, table, workspace.zone, version, calendars=hours, cannot=log.untold(workspace))
+        yield scope_of(
+            engine, table, workspace.zone, version, calendars=hours, cannot=log.untold(workspace), scales=scales
+        )
     finally:
         engine.close()
 
@@ -479,4 +482,4 @@ def find_gaps(workspace: Workspace, by: str, where: tuple[tuple[str, str], ...],
 def compare_judges(workspace: Workspace, told: Progress = silent) -> Agreement:
     """One's own ratings beside those of customers."""
     with opened(workspace, told, moments=True) as scope:
-        return agreed(*judged_twice(moments_of(scope, "moments", opening_hours(workspace))))
+        return agreed(*judged_twice(moments_of(scope, "moments", opening_hours(workspace))), scope.scales)

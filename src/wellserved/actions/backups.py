@@ -37,9 +37,9 @@ _FIRST: Final = (
     ("mfa", "0003_authenticator_type_uniq"), ("sessions", "0001_initial"), ("store", "0002_open_moments"),
 )  # fmt: skip
 """The tables of format 1, which named no migrations: those of version 0.1.0."""
-_FILES = ("workspace.toml", "calendars.toml", "improvements.jsonl")
+_FILES = ("workspace.toml", "calendars.toml", "scales.toml", "scales-used.json", "improvements.jsonl")
 _OURS = re.compile(
-    r"files/(workspace\.toml|calendars\.toml|improvements\.jsonl|keys/secret|imports/\w+/[\w-]+\.(json|csv))"
+    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|keys/secret|imports/\w+/[\w-]+\.(json|csv))"
     r"|log/(_SHA256SUMS|_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
 )

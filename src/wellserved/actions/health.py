@@ -20,6 +20,7 @@ from wellserved.damage import as_damage
 from wellserved.errors import DamageError, WellservedError
 from wellserved.integrity import Finding, Told, restore_command
 from wellserved.journal.keys import check_secret
+from wellserved.scales import load_scales
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
 
@@ -35,11 +36,15 @@ def files(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]
 
 
 def declarations(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:
-    """What people declared: opening hours, improvements."""
+    """What people declared: opening hours, own scales of ratings, improvements."""
     try:
         load_calendars(workspace.calendars, workspace.zone)
     except WellservedError as error:
         yield Finding(error.what, "Waits in opening hours cannot be counted.", error.do)
+    try:
+        load_scales(workspace.folder)
+    except WellservedError as error:
+        yield Finding(error.what, "No measure can be asked: what ratings mean is not certain.", error.do)
     file, entries = workspace.folder / improvement.FILE, improvement.entries(workspace)
     if not all(entry.genuine for entry in entries) or (not entries and file.exists() and file.stat().st_size):
         yield Finding(

@@ -20,6 +20,7 @@ from wellserved.mapping import DateOrder, DueIs, Mapping, recognise
 from wellserved.mapping.fit import fit
 from wellserved.record import OWN, Recorded, Refusal, record
 from wellserved.render.table import write_csv
+from wellserved.scales import keep_meaning
 from wellserved.sources.bytes import Progress
 from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
 from wellserved.sources.dialect import REFUSAL
@@ -77,6 +78,7 @@ def import_file(
         if recorded.unique:
             recorded = replace(recorded, notes=recorded.notes | _closings_taken_back(db, workspace, mapping))
         told("Appending moments", 0, 0)
+        keep_meaning(workspace.folder, scratch, [rule.rating for rule in mapping.moments if rule.rating])
         appended = log.append(db, workspace, "batch", recorded.unique, import_id)
         refusals = _all_refusals(raw, recorded)
         listed = _by_row([*refusals, *recorded.losses, *recorded.companions])

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import pyarrow as pa
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,8 +19,8 @@ from wellserved.capture.promise import CLOSED_BY, Fold, Move, fold, turned, wait
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError
 from wellserved.journal.book import Book, Page
-from wellserved.moments import SCALES
 from wellserved.record import finished, own_columns
+from wellserved.scales import Scale, keep_meaning, load_scales
 from wellserved.store.access import Scope
 from wellserved.store.models import Audience, Customer, Helper, Person, Shared, Team
 from wellserved.workspace import Workspace
@@ -195,13 +196,19 @@ def _fill(row: Shared, facts: dict[str, Any]) -> None:
             setattr(row, name, value if numeric else str(value)[: getattr(field, "max_length", None) or 4_000])
     due = facts.get("due")
     row.due = datetime.fromisoformat(due) if isinstance(due, str) and due else due or None
-    if row.scale and row.scale not in SCALES:
-        raise RequestError(f"There is no scale {row.scale!r}.", f"Name one of {', '.join(SCALES)}.")
     if row.scale:
-        low, high, *_ = SCALES[row.scale]
-        for score in (row.score, row.expected):
-            if score is not None and not low <= float(score) <= high:
-                raise RequestError(f"{score:g} is not on the scale {row.scale}.", f"It runs from {low:g} to {high:g}.")
+        _check_scores(row)
+
+
+def _check_scores(row: Shared) -> None:
+    """Raise where a score is not on its scale."""
+    scales = load_scales(settings.WORKSPACE.folder)
+    if row.scale not in scales:
+        raise RequestError(f"There is no scale {row.scale!r}.", f"Name one of {', '.join(scales)}.")
+    scale = scales[row.scale]
+    for score in (row.score, row.expected):
+        if score is not None and not scale.lowest <= float(score) <= scale.highest:
+            raise RequestError(f"{score:g} is not on the scale {row.scale}.", f"It runs from {scale.span}.")
 
 
 def change(row: Shared, facts: dict[str, Any], audience: str) -> None:
@@ -262,11 +269,18 @@ def flush(workspace: Workspace, now: datetime | None = None) -> int:
             db.register("given", pa.Table.from_pylist(moments, schema=_SCHEMA))
             rules = f"SELECT {own_columns({name: f'g.{duckdb.name(name)}' for name in _SCHEMA.names})} FROM given g"
             db.execute(f"CREATE TEMP TABLE batch AS {finished(rules, SOURCE, stamp, SOURCE)}")
+            keep_meaning(workspace.folder, scratch, _scales_of(workspace, moments))
             version = log.append(db, workspace, "batch", False, SOURCE).version
             db.close()
             cases.refresh(workspace, scratch, lambda *_: None)
     _written(waiting, version)
     return len(waiting)
+
+
+def _scales_of(workspace: Workspace, moments: Sequence[dict[str, Any]]) -> list[Scale]:
+    """The scales of the ratings among these moments."""
+    names = {moment["scale"] for moment in moments}
+    return [scale for name, scale in load_scales(workspace.folder).items() if name in names] if names - {None} else []
 
 
 def _written(rows: Sequence[Shared], version: int | None) -> None:

@@ -15,6 +15,7 @@ from wellserved.capture.promise import ABOUT, ANSWERS
 from wellserved.errors import RequestError
 from wellserved.journal.book import Book, Page, facts_of
 from wellserved.journal.models import Entry
+from wellserved.scales import load_scales
 from wellserved.store.access import Scope
 
 OWN_KNOWN: Final = 40  # last entries whose customers are known by name
@@ -26,7 +27,7 @@ def captured(line: str, scope: Scope, book: Book | None = None) -> Captured:
     known = set(scope.customers().values_list("name", flat=True))
     if book is not None and book.readable:
         known |= {str(page.facts["customer"]) for page in book.latest(OWN_KNOWN) if page.facts.get("customer")}
-    return capture(line, now, known, settings.WORKSPACE.dates)
+    return capture(line, now, known, settings.WORKSPACE.dates, load_scales(settings.WORKSPACE.folder))
 
 
 def happened(one: Captured) -> datetime:

@@ -18,7 +18,7 @@ from wellserved.capture.money import read_money
 from wellserved.capture.question import LIKE, Question
 from wellserved.capture.when import DAY, Standpoint, When, read_span, read_when, written_out
 from wellserved.errors import RequestError
-from wellserved.moments import SCALES
+from wellserved.scales import BUILT_IN, Scales
 
 LONGEST: Final = 4_000  # letters of a line, or of the words of an entry, wherever they come from
 
@@ -126,10 +126,13 @@ def check_length(text: str) -> None:
         raise RequestError(what, "Shorten it, or write it as several lines.")
 
 
-def capture(line: str, now: datetime, customers: Iterable[str] = (), order: str = "") -> Captured:
+def capture(
+    line: str, now: datetime, customers: Iterable[str] = (), order: str = "", scales: Scales = BUILT_IN
+) -> Captured:
     """Read a line at aware `now`, whose zone is the one in which dates are meant; customers: names that are known.
 
     order: whether 12/5 has the "day" or the "month" first; where it is not said, such a date is asked about.
+    scales: those whose name a line can give beside a score or one of their words.
     """
     check_length(line)
     word, whole, giver = _head(line)
@@ -138,7 +141,7 @@ def capture(line: str, now: datetime, customers: Iterable[str] = (), order: str 
     tags = tuple(dict.fromkeys(tag.lower() for tag in _TAG.findall(text)))
     amount, currency, unclear = read_money(text)
     hours, durations = read_effort(text)
-    expected, score, scale = _scores(text)
+    expected, score, scale = _scores(text, scales)
     returns = next(iter(_RETURNS.finditer(text)), None)
     number = int(returns["n"]) if returns else None
     blamed = _CAUSE.search(text) if word in ("missed", "complaint", "recovered") else None
@@ -302,30 +305,52 @@ def _due(text: str, seen: Standpoint) -> datetime | Question | None:
     return None
 
 
-def _scores(text: str) -> tuple[float | None, float | None, str | None]:
+def _scores(text: str, scales: Scales) -> tuple[float | None, float | None, str | None]:
     """What was expected, what was given, and the scale, where it was named."""
     if found := _GAP.search(text):
-        both = _OUT_OF.get(found[2] or found[4] or "")
-        if (found[2] and found[4] and found[2] != found[4]) or not all(_fits(found[n], both) for n in (1, 3)):
+        both = _OUT_OF.get(found[2] or found[4] or "") or _named_scale(text, scales)
+        if (found[2] and found[4] and found[2] != found[4]) or not all(
+            _fits(float(found[n]), both, scales) for n in (1, 3)
+        ):
             return None, None, None
         return float(found[1]), float(found[3]), both
-    for score, scale in _named_scores(text):
-        if _fits(score, scale):
-            return None, float(score), scale
+    for score, scale in _named_scores(text, scales):
+        if _fits(score, scale, scales):
+            return None, score, scale
     return None, None, None
 
 
-def _named_scores(text: str) -> Iterator[tuple[str, str]]:
+def _named_scale(text: str, scales: Scales) -> str | None:
+    """The scale that a line gives by its name; a word that is also a name of the language's own is no matter: csat5, smile4."""
+    named = re.search(rf"(?<![\w#@+-])({'|'.join(map(re.escape, scales))})(?![\w-])", text, re.IGNORECASE)
+    return named[1].lower() if named else None
+
+
+def _named_scores(text: str, scales: Scales) -> Iterator[tuple[float, str]]:
+    """Scores with their scale: by its name (smile4 3, smile4 Good), as 4/5, in stars, or as nps 9."""
+    if name := _named_scale(text, scales):
+        yield from _after_name(text, name, scales)
     for found in _RATED.finditer(text):
-        yield found[1], _OUT_OF[found[2]]
+        yield float(found[1]), _OUT_OF[found[2]]
     for found in _STARS.finditer(text):
-        yield found[1], "stars5"
+        yield float(found[1]), "stars5"
     for found in _NAMED_SCORE.finditer(text):
-        yield found[2], _SCALED[found[1].lower()]
+        yield float(found[2]), _SCALED[found[1].lower()]
 
 
-def _fits(score: str, scale: str | None) -> bool:
-    return scale is None or SCALES[scale][0] <= float(score) <= SCALES[scale][1]
+def _after_name(text: str, name: str, scales: Scales) -> Iterator[tuple[float, str]]:
+    """What stands after a scale's name: a number, or one of its words."""
+    words = {word.lower(): score for word, score in scales[name].words}
+    listed = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    value = (
+        rf"(-?\d{{1,5}}(?:\.\d)?)(?![\w/.]\d|\d)|({listed})(?!\w)" if listed else r"(-?\d{1,5}(?:\.\d)?)(?![\w/.]\d|\d)"
+    )
+    for found in re.finditer(rf"(?<![\w#@+-]){re.escape(name)}(?: |: |=)(?:{value})", text, re.IGNORECASE):
+        yield (float(found[1]) if found[1] else words[found[2].lower()]), name
+
+
+def _fits(score: float, scale: str | None, scales: Scales) -> bool:
+    return scale is None or scales[scale].lowest <= score <= scales[scale].highest
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
@@ -17,6 +17,7 @@ from wellserved.chart.rules import LEAST, RULE_SETS, RULES, Runs, runs
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.measure import Series
 from wellserved.measure.interval import LEVEL
+from wellserved.measure.words import plural
 from wellserved.moments import NotComputed
 
 ChartKind = Literal["xmr", "p", "p'", "u", "u'", "c", "t", "xbar", "ewma"]
@@ -26,7 +27,7 @@ _OF_COUNTS: Final[dict[str, Callable[[Floats, Floats, Mask], Limits]]] = {
     "u": lines.u,
     "u'": lines.u_prime,
 }
-_OF_VALUES: Final[dict[str, Callable[[Floats, Mask], Limits]]] = {"xmr": lines.xmr, "c": lines.c, "t": lines.t}
+_OF_VALUES: Final[dict[str, Callable[[Floats, Mask], Limits]]] = {"c": lines.c, "t": lines.t}
 KINDS: Final = {
     "xmr": "individuals and moving range (XmR)",
     "p": "share (p)",
@@ -54,6 +55,22 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Screening:
+    """What screening the moving ranges of one phase did."""
+
+    ranges: int  # that the limits are computed from
+    left_out: int
+    narrower: float  # part by which the limits came nearer to the centre
+
+    @property
+    def words(self) -> str:
+        """2 moving ranges left out; limits 12% narrower."""
+        if not self.left_out:
+            return "no moving range left out"
+        return f"{plural(self.left_out, 'moving range')} left out; limits {self.narrower:.0%} narrower"
+
+
+@dataclass(frozen=True)
 class Chart:
     """A series with its limits, the rules' findings and what they mean; the numbers stay in the series."""
 
@@ -68,6 +85,19 @@ class Chart:
     runs: Runs | None  # of the last phase
     autocorrelation: float | None  # lag-1 after taking out the best step
     signals: tuple[Signal, ...]
+    screenings: tuple[Screening, ...] = ()  # by phase; none: the moving ranges were not screened
+
+    @property
+    def screening(self) -> str:
+        """The rule by which moving ranges were left out, and what that did; empty: none was asked for."""
+        if not self.screenings:
+            return ""
+        named = [f"phase {place + 1}: " if len(self.screenings) > 1 else "" for place in range(len(self.screenings))]
+        effects = [name + one.words for name, one in zip(named, self.screenings, strict=True)]
+        return (
+            f"Moving ranges screened ({'; '.join(effects)}): those of {lines.D4} times their mean or more take no part in "
+            "the limits, once."
+        )
 
     @property
     def warning(self) -> str:
@@ -105,11 +135,13 @@ def draw_up(
     rule_set: str = "anhoej",
     phases: Sequence[date] = (),
     baseline: date | None = None,
+    screening: bool = False,
 ) -> Chart:
     """The control chart of one segment's series.
 
     phases: dates from which new limits are computed. baseline: limits come from the periods before this
-    date and are held. Periods that are not over, and numbers not computable, take no part.
+    date and are held. screening: of an XmR chart, without moving ranges that are far beyond the others. Periods that
+    are not over, and numbers not computable, take no part.
     """
     if rule_set not in RULE_SETS:
         raise UnknownNameError("rule set", rule_set, RULE_SETS)
@@ -117,6 +149,11 @@ def draw_up(
         raise RequestError("A chart shows one segment at a time.", "Leave out --by, or filter with --where.")
     kind = kind or usual_kind(series)
     _check_kind(series, kind)
+    if screening and kind != "xmr":
+        raise RequestError(
+            f"Limits of {KINDS[kind]} do not come from moving ranges, so there is nothing to screen.",
+            "Leave out --screen, or use --kind xmr.",
+        )
     values = np.array([np.nan if isinstance(one, NotComputed) else one for one in series.value], dtype=float)
     used = np.isfinite(values) & np.array(series.over, dtype=bool)
     starts = [period.start if period else date.min for period in series.periods]
@@ -125,7 +162,7 @@ def draw_up(
         few = _reason(series) or NotComputed(f"only {int(used.sum())} periods; limits need {LEAST}")
         return Chart(series, kind, rule_set, used, values, few, places, {}, None, None, ())
     base = used & np.array([baseline is None or start < baseline for start in starts])
-    limits = _phase_limits(series, kind, values, base, used, places)
+    limits = _phase_limits(series, kind, values, base, used, places, screening)
     seen = np.where(used, values, np.nan)
     if kind == "ewma":
         seen = values = _averaged(seen, limits, places)
@@ -145,6 +182,7 @@ def draw_up(
         None if kind == "ewma" else runs(seen[last], _part(limits, last)),
         None if kind == "ewma" else autocorrelation(values[used]),
         tuple(judge(series, seen, limits, found)),
+        tuple(_screenings(values, base, used, places)) if screening else (),
     )
 
 
@@ -169,14 +207,29 @@ def _slices(places: Sequence[int], size: int) -> list[slice]:
     return [slice(start, end) for start, end in zip(places, (*places[1:], size), strict=True)]
 
 
+def _chosen(base: Mask, used: Mask, part: slice) -> Mask:
+    """The points of a phase that its limits are computed from."""
+    return base[part] if base[part].sum() > 1 else used[part]
+
+
+def _screenings(values: Floats, base: Mask, used: Mask, places: Sequence[int]) -> Iterator[Screening]:
+    """What was left out of the moving ranges of each phase that has limits."""
+    for part in _slices(places, len(values)):
+        chosen = values[part][_chosen(base, used, part)]
+        ranges = np.abs(np.diff(chosen))
+        if len(ranges):
+            rest, mean = lines.screen(ranges), float(np.mean(ranges))
+            yield Screening(len(ranges), len(ranges) - len(rest), 1 - float(np.mean(rest)) / mean if mean else 0.0)
+
+
 def _phase_limits(
-    series: Series, kind: ChartKind, values: Floats, base: Mask, used: Mask, places: Sequence[int]
+    series: Series, kind: ChartKind, values: Floats, base: Mask, used: Mask, places: Sequence[int], screening: bool
 ) -> Limits:
     """Limits that step from phase to phase; a phase of fewer than two points has none of its own."""
     sizes = np.array(series.n, dtype=float)
     parts = []
     for part in _slices(places, len(values)):
-        chosen = base[part] if base[part].sum() > 1 else used[part]
+        chosen = _chosen(base, used, part)
         if chosen.sum() < 2:
             none = np.full(len(values[part]), np.nan)
             parts.append(Limits(none, none, none))
@@ -190,6 +243,8 @@ def _phase_limits(
             alone = lines.xmr(values[part], chosen)
             target, sigma = float(alone.centre[0]), float(alone.upper[0] - alone.centre[0]) / 3
             parts.append(lines.ewma(len(values[part]), target, sigma))
+        elif kind == "xmr":
+            parts.append(lines.xmr(values[part], chosen, screening))
         else:
             parts.append(_OF_VALUES[kind](values[part], chosen))
     joined = [np.concatenate([getattr(part, line) for part in parts]) for line in ("centre", "lower", "upper")]

@@ -40,10 +40,20 @@ def moving_ranges(values: Floats) -> Floats:
     return np.concatenate([[np.nan], np.abs(np.diff(values))]) if len(values) else values
 
 
-def xmr(values: Floats, base: Mask) -> Limits:
-    """Individuals: mean +- 3 mean moving range / d2 (2.66 mean ranges). Montgomery, section 6.4."""
+def screen(ranges: Floats) -> Floats:
+    """Moving ranges less those of D4 times their mean or more, once: a few jumps do not widen the limits of all points.
+
+    The rule of NHSRplotthedots, which screens unless told otherwise. Ranges that are all 0 stay.
+    """
+    highest = D4 * float(np.mean(ranges))
+    return ranges[ranges < highest] if highest > 0 else ranges
+
+
+def xmr(values: Floats, base: Mask, screening: bool = False) -> Limits:
+    """Individuals: mean +- 3 mean moving range / d2 (2.66 mean ranges), screened first or not. Montgomery, section 6.4."""
     chosen = values[base & np.isfinite(values)]
-    sigma = float(np.mean(np.abs(np.diff(chosen)))) / D2
+    ranges = np.abs(np.diff(chosen))
+    sigma = float(np.mean(screen(ranges) if screening else ranges)) / D2
     return _lines(float(np.mean(chosen)), np.full(len(values), 3 * sigma))
 
 

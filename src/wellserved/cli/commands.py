@@ -46,8 +46,10 @@ from wellserved.measure.clocks import HOUSES, definition
 from wellserved.queueing.staffing import staffing
 from wellserved.render import chains, clocks, data, html, markdown, pictures, promises, queues, receipts, svg, terminal
 from wellserved.render.clean import one_line
+from wellserved.render.scales import scale_table
 from wellserved.render.table import csv_text
 from wellserved.report import Report
+from wellserved.scales import load_scales
 from wellserved.sources.infer import Inspection
 from wellserved.workspace import create_workspace, default_folder, open_workspace
 
@@ -125,7 +127,9 @@ def import_(
     """Read a file into the log; the same file twice changes nothing."""
     workspace = workspace_at(home)
     with progress() as told:
-        done = imports.import_file(workspace, file, load_mapping(mapping) if mapping else None, told=told)
+        done = imports.import_file(
+            workspace, file, load_mapping(mapping, load_scales(workspace.folder)) if mapping else None, told=told
+        )
     for line in receipts.lines(done.receipt):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
     if done.refusals:
@@ -135,8 +139,14 @@ def import_(
 
 
 @app.command()
-def measures(format_: FormatOption = Format.text) -> None:
-    """List the measures and what they ask."""
+def scales(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+    """List the scales of ratings, and the workspace's own (scales.toml) as they were understood."""
+    show_tables([scale_table(load_scales(workspace_at(home).folder))], format_, output)
+
+
+@app.command()
+def measures(format_: FormatOption = Format.text, home: Home = None) -> None:
+    """List the measures and what they ask, and the scales of ratings that the workspace declares."""
     if format_ is Format.json:
         write(data.as_json([data.definition(one) for one in MEASURES]), None)
         return
@@ -145,9 +155,24 @@ def measures(format_: FormatOption = Format.text) -> None:
     if format_ is Format.csv:
         write(csv_text(columns, lines), None)
     elif format_ is Format.md:
-        write("\n".join(markdown.table(columns, lines)), None)
+        write("\n".join([*markdown.table(columns, lines), *_own_scales(format_, home)]), None)
     else:
         show(terminal.grid("Measures", columns, lines), None)
+        _own_scales(format_, home)
+
+
+def _own_scales(format_: Format, home: Path | None) -> list[str]:
+    """The scales that the workspace declares, if there is one and it does: as lines of Markdown, or shown."""
+    folder = home or default_folder()
+    if not (folder / "workspace.toml").exists():
+        return []
+    own = {name: scale for name, scale in load_scales(folder).items() if scale.own}
+    if own and format_ is Format.text:
+        show_tables([scale_table(own)], format_, None)
+    if not own or format_ is not Format.md:
+        return []
+    table = scale_table(own)
+    return ["", f"**{table.title}**", "", *markdown.table(table.columns, table.rows)]
 
 
 @app.command()
@@ -309,6 +334,13 @@ def chart(
         list[str] | None, typer.Option("--phase", help="New limits from this day; repeat for more.")
     ] = None,
     baseline: Annotated[str | None, typer.Option("--baseline", help="Limits from the periods before this day.")] = None,
+    screen: Annotated[
+        bool,
+        typer.Option(
+            "--screen",
+            help="XmR: limits without moving ranges of 3.267 times their mean or more, left out once; the chart says how many, and how much narrower that makes it.",
+        ),
+    ] = False,
     format_: FormatOption = Format.text,
     output: Output = None,
     home: Home = None,
@@ -318,7 +350,7 @@ def chart(
     phases = [day for one in phase or [] if (day := day_of(one, "--phase"))]
     with progress() as told:
         (series,) = actions.ask_measures(workspace_at(home), question, told, must_match=True)
-    drawn = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"))  # type: ignore[arg-type]
+    drawn = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"), screen)  # type: ignore[arg-type]
     _write_chart(drawn, format_, output)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,12 +35,14 @@ from wellserved.improvement import Improvement
 from wellserved.measure import find_measure
 from wellserved.measure.definition import Better as BetterName
 from wellserved.prove.proof import Proof
+from wellserved.prove.renewals import NONE, of_cohort, read_accounts, read_cohort
+from wellserved.prove.retention import retention
 from wellserved.render import data, insights, proofs, svg, terminal
 
 improve = typer.Typer(help="Declare improvements before their result is looked at.", no_args_is_help=True)
 app.add_typer(improve, name="improve")
 
-Length = Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month.")]
+Length = Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month, quarter, year.")]
 Against = Annotated[
     list[str] | None,
     typer.Option("--against", help="COLUMN=VALUE of cases in which nothing was changed; repeat for more."),
@@ -104,7 +107,7 @@ def prove(
         str | None, typer.Option("--change", help="... and the first day of the new way, YYYY-MM-DD.")
     ] = None,
     every: Annotated[
-        Every | None, typer.Option("--every", help="Length of a period: day, week (usual), month.")
+        Every | None, typer.Option("--every", help="Length of a period: day, week (usual), month, quarter, year.")
     ] = None,
     where: Where = None,
     against: Against = None,
@@ -258,13 +261,41 @@ def agreement(format_: FormatOption = Format.text, output: Output = None, home: 
 @app.command("retention")
 def retention_(
     surviving: Annotated[
-        list[float], typer.Argument(help="Customers at the start, and still there after each renewal.")
-    ],
+        list[float] | None,
+        typer.Argument(help="One group: customers at the start, and still there after each renewal."),
+    ] = None,
+    entered: Annotated[
+        int, typer.Option("--entered", help="Renewals that this group had made before its numbers begin.", min=0)
+    ] = 0,
+    cohort: Annotated[
+        list[str] | None,
+        typer.Option("--cohort", help="ENTERED:N,N,N: a group as above, in one word; repeat for more."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file",
+            exists=True,
+            dir_okay=False,
+            help="CSV, a row an account: renewals, left (yes or no), and, where there are, entered (renewals made before the record began) and accounts (how many alike).",
+        ),
+    ] = None,
     format_: FormatOption = Format.text,
     output: Output = None,
 ) -> None:
-    """Tell from renewals how long customers stay, and how many renewals are still to come."""
-    show_tables([insights.retention_table(surviving)], format_, output)
+    """Tell from renewals how long customers stay, and how many renewals are still to come.
+
+    Groups may have begun at different times, be known from a later renewal on only, and still be there.
+    """
+    groups = [read_cohort(one) for one in cohort or []] + ([(entered, surviving)] if surviving else [])
+    if not groups and file is None:
+        raise RequestError(
+            "Nothing says who renewed.", "Give the customers at the start and after each renewal, --cohort, or --file."
+        )
+    decisions, many = read_accounts(file.read_bytes()) if file else (NONE, 0)
+    for before, there in groups:
+        decisions, many = decisions + of_cohort(there, before), many + round(there[0])
+    show_tables([insights.retention_table(retention(decisions, many))], format_, output)
 
 
 @improve.command("add")

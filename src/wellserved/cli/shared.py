@@ -42,6 +42,7 @@ class Every(StrEnum):
     week = "week"
     month = "month"
     quarter = "quarter"
+    year = "year"
 
 
 class Format(StrEnum):
@@ -70,7 +71,8 @@ FormatOption = Annotated[
     Format, typer.Option("--format", "-f", help="text, html, md, json, csv or svg, where they make sense.")
 ]
 EveryOption = Annotated[
-    Every | None, typer.Option("--every", help="Split by day, week, month or quarter, in the workspace's time zone.")
+    Every | None,
+    typer.Option("--every", help="Split by day, week, month, quarter or year, in the workspace's time zone."),
 ]
 Since = Annotated[str | None, typer.Option("--since", help="First day, YYYY-MM-DD.")]
 Until = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]

@@ -46,6 +46,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wellserved.errors import MappingError
+from wellserved.scales import BUILT_IN, Scale, Scales
 
 FACTS = (
     "customer_id",
@@ -108,6 +109,7 @@ class MomentRule:
     text: str | None = None
     score: str | None = None
     scale: str | None = None
+    rating: Scale | None = field(default=None, repr=False)  # the scale itself
     values: dict[str, float] = field(default_factory=dict)  # words of the source -> score
     amount: str | None = None
     currency: str | None = None
@@ -169,29 +171,29 @@ class Mapping:
         return reasons
 
 
-def mapping_of(raw: dict[str, Any], origin: str) -> Mapping:
-    """A mapping from the tables of its file; `origin` is the file's name, for messages.
+def mapping_of(raw: dict[str, Any], origin: str, scales: Scales = BUILT_IN) -> Mapping:
+    """A mapping from the tables of its file; `origin` is the file's name, for messages; `scales`: those it may name.
 
     Raises MappingError, which names every setting that is wrong, with what came and what it takes.
     """
     from wellserved.mapping.shape import checked
 
-    return checked(raw, origin)
+    return checked(raw, origin, scales)
 
 
-def parse_mapping(text: str, origin: str) -> Mapping:
+def parse_mapping(text: str, origin: str, scales: Scales = BUILT_IN) -> Mapping:
     """Read a mapping; every mistake is named with what to write instead."""
     try:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits is no TOMLDecodeError
         raise MappingError(f"{origin} is not valid TOML: {error}.", "Mend that line and try again.") from error
-    return mapping_of(raw, origin)
+    return mapping_of(raw, origin, scales)
 
 
-def load_mapping(path: Path) -> Mapping:
-    """Read a mapping file."""
+def load_mapping(path: Path, scales: Scales = BUILT_IN) -> Mapping:
+    """Read a mapping file, which may name these scales."""
     try:
-        return parse_mapping(path.read_text(encoding="utf-8"), str(path))
+        return parse_mapping(path.read_text(encoding="utf-8"), str(path), scales)
     except (OSError, UnicodeDecodeError) as error:
         raise MappingError(f"{path} cannot be read: {error}.", "Name a TOML file in UTF-8.") from error
 

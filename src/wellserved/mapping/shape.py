@@ -9,11 +9,21 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from wellserved.errors import MappingError, RequestError
 from wellserved.mapping import FACTS, MISSING, TESTS, AtIs, DateOrder, DueIs, Flag, Mapping, MomentRule, When
-from wellserved.moments import KINDS, SCALES, WHOLE, check_zone
+from wellserved.moments import KINDS, check_zone
+from wellserved.scales import BUILT_IN, DECLARED, Scales
 
 SHOWN = 12  # mistakes that are told at once
 CANNOT = (*KINDS, "first_resolved")
@@ -44,6 +54,20 @@ def _one_of(names: Iterable[str], sort: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _scales(info: ValidationInfo) -> Scales:
+    """The scales that the mapping may name."""
+    scales: Scales = (info.context or {}).get("scales", BUILT_IN)
+    return scales
+
+
+def _scale(value: str, info: ValidationInfo) -> str:
+    known = _scales(info)
+    if value not in known:
+        near = _near(value, known) or f": {', '.join(known)}"
+        raise ValueError(f"takes a scale{near}; a workspace declares its own in {DECLARED}")
+    return value
 
 
 def _near(word: str, known: Iterable[str]) -> str:
@@ -106,7 +130,7 @@ class _Rule(_Part):
     due_is: DueIs | None = None
     text: Word | None = None
     score: Word | None = None
-    scale: Annotated[str, _one_of(SCALES, "scale")] | None = None
+    scale: Annotated[str, AfterValidator(_scale)] | None = None
     values: dict[Word, Annotated[float, Field(allow_inf_nan=False)]] = {}
     amount: Word | None = None
     currency: Word | None = None
@@ -118,25 +142,27 @@ class _Rule(_Part):
     when: _When | None = None
 
     @model_validator(mode="after")
-    def _complete(self) -> _Rule:
+    def _complete(self, info: ValidationInfo) -> _Rule:
         if (self.score is None) != (self.scale is None):
-            raise ValueError(f"needs both `score` and `scale` (one of {', '.join(SCALES)}), or neither")
+            raise ValueError(f"needs both `score` and `scale` (one of {', '.join(_scales(info))}), or neither")
         if self.values and self.scale is None:
             raise ValueError("has `values`, and so needs `score` and `scale`")
         if self.due_is and self.due is None:
             raise ValueError("has `due_is`, and so needs `due`")
         if self.scale is not None:
-            low, high, *_ = SCALES[self.scale]
+            scale = _scales(info)[self.scale]
             for word, score in self.values.items():
-                if not low <= score <= high or (self.scale in WHOLE and score % 1):
+                if not scale.holds(score):
                     raise ValueError(f"gives {word!r} the score {score:g}, which the scale {self.scale} does not have")
         return self
 
-    def rule(self) -> MomentRule:
+    def rule(self, scales: Scales) -> MomentRule:
+        rating = scales[self.scale] if self.scale else None
         plain = {name: getattr(self, name) for name in type(self).model_fields if name not in ("when", "source_kept")}
         flag = self.source_kept
         return MomentRule(
-            **plain,
+            **{**plain, "values": {**dict(rating.words if rating else ()), **self.values}},
+            rating=rating,
             when=self.when.condition() if self.when else When(),
             source_kept=Flag(flag.column, flag.yes, flag.no) if flag else None,
         )
@@ -160,10 +186,10 @@ class _File(_Part):
     cannot: dict[Annotated[str, _one_of(CANNOT, "kind of moment, or first_resolved")], Word] = {}
 
 
-def checked(raw: dict[str, Any], origin: str) -> Mapping:
+def checked(raw: dict[str, Any], origin: str, scales: Scales = BUILT_IN) -> Mapping:
     """The mapping that a file's tables say; raises MappingError with every setting that is wrong."""
     try:
-        file = _File.model_validate(raw)
+        file = _File.model_validate(raw, context={"scales": scales})
     except ValidationError as error:
         lines = [_mistake(one["loc"], one["type"], one["msg"], one["input"], raw) for one in error.errors()]
         more = f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
@@ -172,7 +198,7 @@ def checked(raw: dict[str, Any], origin: str) -> Mapping:
             "Correct these settings; docs/sources.md shows a whole example.",
         ) from error
     plain = {name: getattr(file, name) for name in _File.model_fields if name not in ("moment", "title")}
-    return Mapping(**plain, title=file.title or file.name, moments=tuple(one.rule() for one in file.moment))
+    return Mapping(**plain, title=file.title or file.name, moments=tuple(one.rule(scales) for one in file.moment))
 
 
 _TAKES = {

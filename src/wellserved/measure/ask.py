@@ -22,6 +22,7 @@ from wellserved.measure.series import Question, Series, Value
 from wellserved.measure.waits import NEVER, Key, reduce_waits
 from wellserved.measure.words import plural
 from wellserved.moments import Every, NotComputed, Period, day_number, day_of, period_of, periods_between
+from wellserved.scales import DECLARED
 
 
 @dataclass
@@ -115,6 +116,8 @@ def period_key(anchor: str, every: Every | None) -> str:
         return f"{anchor}_day - (({anchor}_day + 700003) % 7)"
     if every == "month":
         return f"{anchor}_month"
+    if every == "year":  # by its January
+        return f"{anchor}_month - (({anchor}_month % 100) - 1)"
     return f"{anchor}_month - (({anchor}_month % 100 - 1) % 3)"
 
 
@@ -181,7 +184,7 @@ def _sums(one: Measure, index: int, counted: str, scope: Scope) -> list[str]:
     if one.kind == "share":
         sums.append(f"COUNT(CASE WHEN ({counted}) AND ({fill(one.event, scope)}) THEN 1 END) AS k{index}")
     if one.kind == "mean":
-        value = f"CAST({one.value} AS {scope.engine.double})"
+        value = f"CAST({fill(one.value, scope)} AS {scope.engine.double})"
         sums.append(f"SUM(CASE WHEN {counted} THEN {value} ELSE 0 END) AS k{index}")
         sums.append(f"SUM(CASE WHEN {counted} THEN {value} * {value} ELSE 0 END) AS q{index}")
     return sums
@@ -382,7 +385,7 @@ def _series(
     for segment in segments:
         known = context.known(scope, one, segment)
         lacking = context.coverage.reason(one, context.sources(segment))
-        reason = context.unmatched or lacking or _mixed(scales.get(segment))
+        reason = context.unmatched or lacking or _unjudged(scope, one, scales.get(segment))
         for span in spans:
             key = (_key_of(span, question.every) if span and question.every else 0, segment)
             n = column.n.get(key, 0)
@@ -401,10 +404,18 @@ def _series(
     return Series(one, question, scope.zone, context.latest, scope.log_version, **columns)
 
 
-def _mixed(scales: tuple[str, str] | None) -> str:
-    if scales is None or scales[0] == scales[1]:
+def _unjudged(scope: Scope, one: Measure, scales: tuple[str, str] | None) -> str:
+    """Why ratings on these scales (the first and last by name) give no number; empty: they do."""
+    if scales is None:
         return ""
-    return "ratings on several scales are never mixed; choose one with --where scale=NAME"
+    if scales[0] != scales[1]:
+        return "ratings on several scales are never mixed; choose one with --where scale=NAME"
+    scale = scope.scales.get(scales[0])
+    if scale is None:
+        return f"what is good on the scale {scales[0]!r} is declared nowhere; declare it in {DECLARED}"
+    if scale.bad is None and "{bad}" in one.event + one.value:
+        return f"what is bad on the scale {scale.name!r} is not declared; add bad_to in {DECLARED}"
+    return ""
 
 
 def _beyond_record(scope: Scope, one: Measure, span: Period | None, n: int, sources: Sequence[str]) -> str:

@@ -3,7 +3,8 @@
 `population`, `event` and `value` are SQL over the columns of a case (see moments.CASE_COLUMNS), kept to
 CASE, comparisons and integer arithmetic, so that the same text runs on any engine; {as_of} stands for
 the epoch second up to which the case's source is known, {as_of_bus} for the same instant in the business
-seconds of the case's calendar; {surveyed} for the cases whose customers were asked for a rating.
+seconds of the case's calendar; {surveyed} for the cases whose customers were asked for a rating; {good} and {bad}
+for a rating that is so by the rule of its scale.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ WILSON = "Wilson 1927 interval"
 WAIT_SOURCE = "Kaplan and Meier 1958; interval by Greenwood on log-log scale, or by order statistics where no open case intervenes"
 
 
+MIDPOINT = ("2: of an even number of cases, the mean of the two in the middle; version 1 took the earlier of the two",)
+
 _RECORDED = {
     "reply": ("replied",),
     "handover": ("handed_over",),
@@ -83,7 +86,8 @@ def wait(
     words = "half" if quantile == 0.5 else f"{quantile:.0%}"
     return Measure(
         name=name,
-        version=1,
+        version=2 if quantile == 0.5 else 1,
+        history=MIDPOINT if quantile == 0.5 else (),
         question=question,
         kind="wait",
         unit=unit,
@@ -118,7 +122,8 @@ def work(name: str, question: str, held_counts: bool, what: str, business: bool 
     known = " AND calendar IS NOT NULL" if business else ""
     return Measure(
         name=name,
-        version=1,
+        version=2,
+        history=MIDPOINT,
         question=question,
         kind="wait",
         unit="hours",
@@ -145,7 +150,8 @@ def halt(name: str, question: str, which: str, state: int, better: Better, what:
     now = f"CASE WHEN state = {state} THEN {{as_of}} - state_s ELSE 0 END"
     return Measure(
         name=name,
-        version=1,
+        version=2,
+        history=MIDPOINT,
         question=question,
         kind="wait",
         unit="hours",
@@ -174,7 +180,8 @@ def turn(name: str, question: str, business: bool = False) -> Measure:
     longer = f"{running} AND ({longest} IS NULL OR {now} - ({since}) > {longest})"
     return Measure(
         name=name,
-        version=1,
+        version=2,
+        history=MIDPOINT,
         question=question,
         kind="wait",
         unit="hours",

@@ -12,6 +12,9 @@ from scipy import special
 Z = 1.959963984540054  # 97.5% point of the normal distribution
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2
+MEDIAN = 0.5
+NEVER = 1 << 60  # epoch second, or coded wait, of what has not come
+_ROUNDING = 1e-12  # what a product of many factors may be off
 Waits = npt.NDArray[np.signedinteger[Any]]  # of 32 bits or of 64
 
 
@@ -55,8 +58,8 @@ def binomial_quantile(q: float, n: int, p: float) -> int:
 def quantile_ranks(n: int, p: float) -> tuple[int, int, int]:
     """Ranks (from 1) of the p-quantile and its 95% interval among n sorted values; a rank of 0 or n + 1: no bound.
 
-    The quantile is the smallest value that at least the share p of all reaches. Interval: Hahn and
-    Meeker, Statistical Intervals (1991), section 5.2.
+    The quantile is the smallest value that at least the share p of all reaches; of an even number, the median lies
+    between that value and the next. Interval: Hahn and Meeker, Statistical Intervals (1991), section 5.2.
     """
     return (
         max(math.ceil(p * n - 1e-9), 1),
@@ -71,6 +74,8 @@ def waiting_quantile(
     """The time within which the share p of all has ended, with its 95% interval; infinite where not reached.
 
     waits: seconds to the end, or to now where `ended` is false. Kaplan and Meier, JASA 53 (1958) 457-481.
+    The median lies half-way between two ends where the curve is exactly a half from the one to the other, as R's
+    survfit prints it: without open waits, the mean of the two in the middle of an even number.
     Where no wait still running is shorter than the upper bound, this is plain order statistics; else the
     interval inverts Greenwood's on the log(-log) scale (Kalbfleisch and Prentice 1980, section 1.3), as
     R's survfit(conf.type = "log-log") does; like there, a curve that ends at zero bounds nothing from above.
@@ -90,7 +95,10 @@ def coded_quantile(coded: Waits, p: float) -> tuple[float, float, float]:
     first_running = _first_running(coded, high)
     if high <= first_running or first_running == n:
         bound = float(coded[high - 1] >> 1) if high <= n else math.inf
-        return (float(coded[point - 1] >> 1), float(coded[max(low, 1) - 1] >> 1), bound)
+        value = float(coded[point - 1] >> 1)
+        if p == MEDIAN and n % 2 == 0:
+            value = _half_way(value, float(coded[point] >> 1))
+        return (value, float(coded[max(low, 1) - 1] >> 1), bound)
     # The curve is asked only about the ranks around p; open cases can but move its crossings onwards.
     around = 6 * math.sqrt(n * p * (1 - p)) + 10
     start = _edge(coded, max(int(low - around), 0))
@@ -99,7 +107,8 @@ def coded_quantile(coded: Waits, p: float) -> tuple[float, float, float]:
         stop = _after(coded, _place_of_end(coded, math.ceil(high + around)))
     found = _kaplan_meier(coded, start, stop, p)
     early = start > 0 and found[1] <= coded[start] >> 1
-    return _kaplan_meier(coded, 0, n, p) if early or (stop < n and not math.isfinite(found[2])) else found
+    cut_off = stop < n and not (math.isfinite(found[0]) and math.isfinite(found[2]))
+    return _kaplan_meier(coded, 0, n, p) if early or cut_off else found
 
 
 def _first_running(coded: Waits, high: int) -> int:
@@ -157,12 +166,34 @@ def _kaplan_meier(coded: Waits, start: int, stop: int, p: float) -> tuple[float,
         times, surviving, greenwood = times[last][changed], surviving[changed], greenwood[changed]
         spread = np.exp(Z * np.sqrt(greenwood) / np.abs(np.log(surviving)))
     return (
-        _first_below(surviving, times, p),
+        _median(surviving, times, stop < n) if p == MEDIAN else _first_below(surviving, times, p),
         _first_below(np.where(surviving > 0, surviving**spread, 0.0), times, p),
         _first_below(np.where(surviving > 0, surviving ** (1 / spread), 1.0), times, p),  # at zero: no upper end
     )
 
 
+def _median(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], goes_on: bool) -> float:
+    """The time of the first end that leaves less than half; from one that leaves exactly half, half-way to the next end.
+
+    `goes_on`: there are later ends, which are not in this part of the curve. Where no end follows at all, the first time
+    at which half is left is the last thing known.
+    """
+    below = np.flatnonzero(curve <= 1 - MEDIAN + _ROUNDING)
+    if not len(below):
+        return math.inf
+    place = below[0]
+    if curve[place] < 1 - MEDIAN - _ROUNDING:
+        return float(times[place])
+    if place + 1 == len(times):
+        return math.inf if goes_on else float(times[place])
+    return _half_way(float(times[place]), float(times[place + 1]))
+
+
+def _half_way(value: float, later: float) -> float:
+    """Between two ends; where the later one never comes, the first is the last thing known."""
+    return (value + later) / 2 if later < NEVER >> 1 else value
+
+
 def _first_below(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], p: float) -> float:
-    below = np.flatnonzero(curve <= 1 - p + 1e-12)
+    below = np.flatnonzero(curve <= 1 - p + _ROUNDING)
     return float(times[below[0]]) if len(below) else math.inf

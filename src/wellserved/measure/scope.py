@@ -11,6 +11,7 @@ from wellserved.calendar import Calendars, Clock, span_of_days
 from wellserved.engine import Engine
 from wellserved.measure.series import Question
 from wellserved.moments import day_number
+from wellserved.scales import BUILT_IN, Scales, bad_sql, good_sql
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Scope:
     cannot: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # source -> kind of moment -> why it is not told
+    scales: Scales = field(default_factory=lambda: BUILT_IN)  # those known, the workspace's own too
     age: tuple[str, int] | None = None  # every case as it stood so many seconds after its anchor; None: as it stands
 
 
@@ -83,8 +85,9 @@ def within(question: Question, anchor: str) -> str:
 
 
 def fill(sql: str, scope: Scope) -> str:
-    """SQL with {as_of}, {as_of_bus} and {surveyed} put in."""
+    """SQL with {as_of}, {as_of_bus}, {surveyed}, {good} and {bad} put in."""
     sql = sql.replace("{as_of}", f"({_as_of(scope)})").replace("{as_of_bus}", f"({_as_of_bus(scope)})")
+    sql = sql.replace("{good}", f"({good_sql(scope.scales)})").replace("{bad}", f"({bad_sql(scope.scales)})")
     return sql.replace("{surveyed}", _surveyed(scope))
 
 
@@ -115,6 +118,7 @@ def scope_of(
     as_of: Callable[[], Mapping[str, int]] | None = None,
     calendars: Calendars | None = None,
     cannot: Mapping[str, Mapping[str, str]] | None = None,
+    scales: Scales = BUILT_IN,
 ) -> Scope:
     """The cases in `table`, each source known up to its latest moment."""
     surveying: tuple[str, ...] = ()
@@ -132,4 +136,4 @@ def scope_of(
         for calendar in (calendars.all if calendars else ())
         for source, end in ends.items()
     }
-    return Scope(engine, table, zone, ends, log_version, begins, hours, surveying, cannot or {})
+    return Scope(engine, table, zone, ends, log_version, begins, hours, surveying, cannot or {}, scales)

@@ -17,11 +17,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from wellserved.measure.interval import NEVER as NEVER
 from wellserved.measure.interval import Waits, coded_quantile
 
 _RUNS = 8  # times at which the period may change from one row to the next within a batch
 Key = tuple[int, str | None]  # period key, segment
-NEVER = 1 << 60  # epoch second of what has not come
 Found = TypeVar("Found")
 
 

@@ -47,13 +47,15 @@ def day(value: date) -> str:
 
 
 def period_name(period: Period, every: Every) -> str:
-    """December 2015; the week of 7 December 2015; 3 March 2015; the quarter from October 2015."""
+    """December 2015; the week of 7 December 2015; 3 March 2015; the quarter from October 2015; 2015."""
     if every == "month":
         return f"{period.start:%B %Y}"
     if every == "week":
         return f"the week of {day(period.start)}"
     if every == "quarter":
         return f"the quarter from {period.start:%B %Y}"
+    if every == "year":
+        return period.label
     return day(period.start)
 
 

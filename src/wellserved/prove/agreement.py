@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from wellserved.engine.duckdb import ask
 from wellserved.errors import RequestError
 from wellserved.measure.timeline import Moments
 from wellserved.measure.words import plural
-from wellserved.moments import SCALES, NotComputed
+from wellserved.moments import NotComputed
 from wellserved.prove.model import Floats
+from wellserved.scales import BUILT_IN, DECLARED, Scales
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
 FEWEST = 10  # cases judged by both
@@ -139,7 +141,7 @@ def judged_twice(moments: Moments) -> tuple[str, Floats]:
     if not rows:
         raise RequestError(
             "No case was rated both by those who served and by the customer, on one scale.",
-            f"Scales: {', '.join(SCALES)}.",
+            f"Scales: {', '.join(moments.scope.scales)}.",
         )
     scale = usual_scale(rows)
     kept = [(float(one["own"]), float(one["theirs"])) for one in rows if one["scale"] == scale]
@@ -159,10 +161,12 @@ class Agreement:
     interval: tuple[float, float] | NotComputed  # of alpha, 95%
 
 
-def agreed(scale: str, both: Floats) -> Agreement:
+def agreed(scale: str, both: Floats, scales: Scales = BUILT_IN) -> Agreement:
     """How far one's own ratings agree with the customers'; refused below ten cases."""
+    if scale not in scales:
+        raise RequestError(f"What the scale {scale!r} is, is declared nowhere.", f"Declare it in {DECLARED}.")
     own, theirs = both
-    low, high = (int(end) for end in SCALES[scale][:2])
+    low, high = math.floor(scales[scale].lowest), math.ceil(scales[scale].highest)
     table = np.zeros((high - low + 1, high - low + 1))
     np.add.at(table, (np.rint(own).astype(int) - low, np.rint(theirs).astype(int) - low), 1)
     n = both.shape[1]

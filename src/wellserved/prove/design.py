@@ -21,8 +21,9 @@ from wellserved.prove.model import Floats, Hypothesis, Mask, within_variance
 Trend = Literal["continues", "stops"]
 TRENDS: tuple[Trend, ...] = ("continues", "stops")
 
-YEAR: dict[Every, float] = {"day": 365.25, "week": 52.1775, "month": 12.0, "quarter": 4.0}  # periods in a year
-TWO_YEARS: dict[Every, int] = {"day": 730, "week": 104, "month": 24, "quarter": 8}
+YEAR: dict[Every, float] = {"day": 365.25, "week": 52.1775, "month": 12.0, "quarter": 4.0, "year": np.inf}
+"""Periods after which the season comes again; whole years have none: infinite."""
+TWO_YEARS: dict[Every, int] = {"day": 730, "week": 104, "month": 24, "quarter": 8, "year": 2}
 STEADY = 0.25  # an effect that stays about the same strays by this part of a residual sd at the ends of its window
 MOVING = 3.0  # one that does not: how far it strays, in residual standard deviations
 LARGE = (6.0, 60.0)  # the same for a course of any form
@@ -94,7 +95,9 @@ def season(every: Every, periods: int, before: int, seen: Mask) -> Floats:
 
 
 def year(every: Every, periods: int, harmonics: int = 1) -> list[Floats]:
-    """Sine and cosine of the year, and so many harmonics of them."""
+    """Sine and cosine of the year, and so many harmonics of them; whole years have none."""
+    if math.isinf(YEAR[every]):
+        return []
     angles = [2 * np.pi * harmonic * np.arange(periods) / YEAR[every] for harmonic in range(1, harmonics + 1)]
     return [wave for angle in angles for wave in (np.sin(angle), np.cos(angle))]
 

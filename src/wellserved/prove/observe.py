@@ -46,7 +46,13 @@ WEEK = 7  # days: neighbours of a day are taken in whole weeks
 Codes = npt.NDArray[np.int64]  # waits: twice the seconds, and one more while they go on; NEVER: nothing more is known
 UNTOLD = "the clock of this measure cannot be read at an age"
 RENEWED = "promises were renewed after they had been missed, which moves old misses to later periods; prove first_promise_kept instead"
-LENGTH: dict[Every, float] = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4}  # days in a period
+LENGTH: dict[Every, float] = {
+    "day": 1.0,
+    "week": 7.0,
+    "month": 365.25 / 12,
+    "quarter": 365.25 / 4,
+    "year": 365.25,
+}  # days in a period
 
 
 @dataclass(frozen=True)

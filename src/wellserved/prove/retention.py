@@ -1,14 +1,31 @@
-"""How long do customers under contract stay? The shifted beta-geometric model of renewals."""
+"""How long do customers under contract stay? The shifted beta-geometric model of renewals, with who came late and who is still there.
+
+P. S. Fader and B. G. S. Hardie, Journal of Interactive Marketing 21 (2007) 76. Each customer leaves at each renewal with
+a chance of their own, and the chances are spread as beta(a, b). Of those who come up for the t-th renewal a / (a + b + t - 1)
+leave; so who came up and who left, by renewal, say all, and customers known only from a later renewal on count from there
+(left truncation), those still there up to the last (right censoring).
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, special
 
 from wellserved.errors import RequestError
+from wellserved.measure.words import plural
 from wellserved.prove.model import Floats
+from wellserved.prove.renewals import Decisions, of_cohort
+
+LEAST, LEAST_LEAVERS = 30, 10  # customers and leavers that carry an expectation
+NEXT = 5  # renewals ahead that are summed up
+_SPREAD = (-6.0, 14.0)  # of log(a + b): from customers who leave at once or never, to customers all alike
+_DROP = 3.841458820694124 / 2  # 95% point of chi-squared, one degree, halved: how far the likelihood may fall
+POOR = 0.01  # misfit below which the model is not to be relied on
+_STEPS = 60  # halvings of an interval
 
 
 @dataclass(frozen=True)
@@ -24,31 +41,154 @@ class Retention:
         found: Floats = np.concatenate([[1.0], np.cumprod((self.b + t - 1) / (self.a + self.b + t - 1))])
         return found
 
+    def renewing(self, renewals: int) -> float:
+        """Chance that somebody who has renewed so often renews once more."""
+        return (self.b + renewals) / (self.a + self.b + renewals)
+
+    def ahead(self, renewals: int, of: int = NEXT) -> float:
+        """How many of the next so many renewals somebody who has renewed so often is expected to make."""
+        there = self.surviving(renewals + of)
+        return float(there[renewals + 1 :].sum() / there[renewals])
+
     def left(self, renewals: int) -> float:
         """Renewals still to be expected of someone who has renewed so often; infinite where a is 1 or less."""
         return float((self.b + renewals) / (self.a - 1)) if self.a > 1 else float("inf")
 
 
-def retention(surviving: Floats) -> Retention:
-    """Fit to the share (or number) of a group still there after 0, 1, 2 ... renewals, by maximum likelihood.
+@dataclass(frozen=True)
+class Fit(Retention):
+    """The likeliest of them, and those that are likely enough: 95% by profile likelihood."""
 
-    P. S. Fader and B. G. S. Hardie, Journal of Interactive Marketing 21 (2007) 76: their Regular customers give
-    .704 and 1.182, their High End .668 and 3.806.
-    """
-    there = np.asarray(surviving, dtype=float)
-    if len(there) < 3 or (np.diff(there) > 0).any() or there[-1] < 0 or not there[0] > there[-1]:
+    decisions: Decisions
+    border: tuple[Retention, ...]  # where twice the log likelihood has fallen by 3.84
+
+    def interval(self, of: Callable[[Retention], float]) -> tuple[float, float]:
+        """The 95% interval of anything that follows from a and b: what it can be without too great a fall of the likelihood."""
+        values = [of(one) for one in (self, *self.border)]
+        return min(values), max(values)
+
+    @property
+    def misfit(self) -> float | None:
+        """The chance that renewals of such customers differ from the model as much as these: Pearson's chi-squared.
+
+        Of the renewals at which five leavers and five who stay are expected; None: too few of these.
+        """
+        came_up = self.decisions.came_up
+        leaving = np.array([1 - self.renewing(renewals) for renewals in range(len(came_up))])
+        expected, staying = came_up * leaving, came_up * (1 - leaving)
+        large = (expected >= 5) & (staying >= 5)
+        degrees = int(large.sum()) - 2
+        if degrees < 1:
+            return None
+        parts = (self.decisions.left - expected)[large] ** 2 / (expected * (1 - leaving))[large]
+        return float(special.chdtrc(degrees, parts.sum()))
+
+    @property
+    def alike(self) -> bool:
+        """No difference between customers can be told: one chance of leaving fits all of them best."""
+        return math.log(self.a + self.b) > _SPREAD[1] - 0.1
+
+
+def fit(decisions: Decisions) -> Fit:
+    """The likeliest a and b; at least two different renewals must have come up, and somebody must have left and stayed."""
+    came_up, left = decisions.came_up, decisions.left
+    stayed = came_up - left
+    if (came_up > 0).sum() < 2 or not left.sum() or not stayed.sum():
         raise RequestError(
-            "These are no renewals.",
-            "Give the number of customers at the start and after each renewal, never rising, some having left.",
+            "These are no renewals to learn from.",
+            "Two different renewals must have come up at least, and some must have left, and some stayed.",
         )
-    gone = -np.diff(there)
-
-    def loss(logs: Floats) -> float:
-        stays = Retention(*np.exp(logs)).surviving(len(gone))
-        leaves = -np.diff(stays)
-        return -float((gone * np.log(np.maximum(leaves, 1e-300))).sum() + there[-1] * np.log(max(stays[-1], 1e-300)))
-
-    found = optimize.minimize(
-        loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 5000}
+    spreads = np.linspace(*_SPREAD, 241)
+    best = int(np.argmax(_profile(decisions, spreads)[1]))
+    near = spreads[max(best - 1, 0)], spreads[min(best + 1, len(spreads) - 1)]
+    found = optimize.minimize_scalar(
+        lambda spread: -float(_profile(decisions, np.array([spread]))[1][0]),
+        bounds=near,
+        method="bounded",
+        options={"xatol": 1e-10},
     )
-    return Retention(*(float(one) for one in np.exp(found.x)))
+    spread = float(found.x)
+    chance, height = (float(one[0]) for one in _profile(decisions, np.array([spread])))
+    size = math.exp(spread)
+    return Fit(chance * size, (1 - chance) * size, decisions, tuple(_border(decisions, spread, height)))
+
+
+def retention(decisions: Decisions | Floats, customers: int | None = None) -> Fit:
+    """How long customers stay, where enough of them are known; of one group's numbers at the start and after each renewal too."""
+    if not isinstance(decisions, Decisions):
+        customers = round(float(decisions[0])) if len(decisions) and np.isfinite(decisions[0]) else None
+        decisions = of_cohort(decisions)
+    leavers = decisions.leavers
+    many = customers if customers is not None else round(float(decisions.came_up.max(initial=0)))
+    if many < LEAST or leavers < LEAST_LEAVERS:
+        raise RequestError(
+            f"{plural(many, 'customer')}, of whom {leavers} left, are too few to expect anything of others; it takes {LEAST}, and {LEAST_LEAVERS} who left.",
+            "Take more groups together (--cohort, --file), or wait.",
+        )
+    return fit(decisions)
+
+
+def _likelihood(decisions: Decisions, chance: Floats, spread: Floats) -> Floats:
+    """Log likelihood where a / (a + b) is `chance` and log(a + b) is `spread`."""
+    leaving = _leaving(decisions, chance, spread)
+    left, stayed = decisions.left, decisions.came_up - decisions.left
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(left > 0, left * np.log(leaving), 0.0) + np.where(stayed > 0, stayed * np.log1p(-leaving), 0.0)
+    found: Floats = terms.sum(axis=-1)
+    return found
+
+
+def _leaving(decisions: Decisions, chance: Floats, spread: Floats) -> Floats:
+    """The chance of leaving at each renewal."""
+    size = np.exp(spread)[..., None]
+    found: Floats = chance[..., None] * size / (size + np.arange(len(decisions.left)))
+    return found
+
+
+def _profile(decisions: Decisions, spread: Floats) -> tuple[Floats, Floats]:
+    """The likeliest chance at each spread, and the log likelihood there: it is concave in the chance, so halving finds it."""
+    low, high = np.zeros_like(spread), np.ones_like(spread)
+    total, stayed = decisions.left.sum(), decisions.came_up - decisions.left
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        leaving = _leaving(decisions, middle, spread)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            odds = np.where(stayed > 0, stayed * leaving / (1 - leaving), 0.0)
+        rising = total > odds.sum(axis=-1)  # the slope, times the chance
+        low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+    chance = (low + high) / 2
+    return chance, _likelihood(decisions, chance, spread)
+
+
+def _border(decisions: Decisions, spread: float, height: float) -> list[Retention]:
+    """All around the likeliest, where the log likelihood has fallen by 1.92: spread by spread, below and above."""
+    ends = [_end(decisions, spread, one, height) for one in _SPREAD]
+    spreads = np.concatenate([np.linspace(ends[0], spread, 80), np.linspace(spread, ends[1], 80)[1:]])
+    chance, _ = _profile(decisions, spreads)
+    found = []
+    for outer in (np.zeros_like(chance), np.ones_like(chance)):
+        inside, outside = chance, outer
+        for _ in range(_STEPS):
+            middle = (inside + outside) / 2
+            likely = _likelihood(decisions, middle, spreads) >= height - _DROP
+            inside, outside = np.where(likely, middle, inside), np.where(likely, outside, middle)
+        sizes = np.exp(spreads)
+        found += [
+            Retention(*pair) for pair in zip((inside * sizes).tolist(), ((1 - inside) * sizes).tolist(), strict=True)
+        ]
+    return found
+
+
+def _end(decisions: Decisions, spread: float, furthest: float, height: float) -> float:
+    """The last spread on the way to the furthest that is likely enough."""
+    steps = np.linspace(spread, furthest, 200)
+    likely = _profile(decisions, steps)[1] >= height - _DROP
+    if likely.all():
+        return furthest
+    last = int(np.argmin(likely))
+    inside, outside = float(steps[max(last - 1, 0)]), float(steps[last])
+    for _ in range(30):
+        middle = (inside + outside) / 2
+        enough = float(_profile(decisions, np.array([middle]))[1][0]) >= height - _DROP
+        inside, outside = (middle, outside) if enough else (inside, middle)
+    return inside

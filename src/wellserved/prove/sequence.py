@@ -16,7 +16,7 @@ from wellserved.moments import Every
 
 ALPHA = 0.05
 LIKELY = -2 * math.log(ALPHA) + math.log(-2 * math.log(ALPHA)) + 1  # 8.78: tightest near the look it is set to
-EIGHT_WEEKS: dict[Every, int] = {"day": 56, "week": 8, "month": 2, "quarter": 1}
+EIGHT_WEEKS: dict[Every, int] = {"day": 56, "week": 8, "month": 2, "quarter": 1, "year": 1}
 PATHS = 200_000
 
 

@@ -6,7 +6,7 @@ import duckdb
 
 from wellserved.engine.duckdb import name, text
 from wellserved.mapping import MomentRule
-from wellserved.moments import SCALES, WHOLE
+from wellserved.scales import BUILT_IN
 
 _POINT = r"^[+-]?\d{1,3}(,\d{3})+\.\d+$"  # 1,234.50
 _COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # 1.234,50
@@ -34,14 +34,20 @@ def _cases(words: dict[str, float]) -> str:
 
 def bad_score(rule: MomentRule) -> tuple[str, str]:
     """SQL: the cell holds something that is no score of the rule's scale; and why, in words."""
-    scale = rule.scale or ""
-    low, high, *_ = SCALES[scale]
+    scale = rule.rating or BUILT_IN[rule.scale or ""]
     value = score(rule)
-    broken = f" OR {value} <> floor({value})" if scale in WHOLE else ""
-    bad = f"{name(rule.score or '')} IS NOT NULL AND ({value} IS NULL OR {value} NOT BETWEEN {low} AND {high}{broken})"
-    sort = "whole number" if scale in WHOLE else "number"
+    broken = (
+        f" OR {value} <> floor({value})"
+        if scale.whole
+        else f" OR {value} * 2 <> floor({value} * 2)"
+        if scale.own
+        else ""
+    )
+    beyond = f"{value} NOT BETWEEN {scale.lowest!r} AND {scale.highest!r}"
+    bad = f"{name(rule.score or '')} IS NOT NULL AND ({value} IS NULL OR {beyond}{broken})"
+    sort = "whole number" if scale.whole else "number, or a half," if scale.own else "number"
     words = f", and none of the words {', '.join(list(rule.values)[:6])}" if rule.values else ""
-    return bad, f"is no {sort} from {low:g} to {high:g}, as the scale {scale} asks{words}"
+    return bad, f"is no {sort} from {scale.span}, as the scale {scale.name} asks{words}"
 
 
 def has_commas(db: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:

@@ -54,6 +54,7 @@ def chart_data(chart: Chart) -> dict[str, object]:
         "kind": chart.kind,
         "rules": chart.rule_set,
         "no_limits": limits,
+        "screening": chart.screening or None,
         "warning": chart.warning or None,
         "runs": asdict(chart.runs) if chart.runs else None,
         "signals": [asdict(one) for one in chart.signals],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from wellserved.prove.agreement import Agreement
 from wellserved.prove.drivers import Drivers
 from wellserved.prove.gap import Gaps
 from wellserved.prove.observe import Seen
-from wellserved.prove.retention import Retention, retention
+from wellserved.prove.retention import NEXT, POOR, Fit, Retention
 from wellserved.prove.shift import Shift
 from wellserved.prove.verdict import Estimate, pooled
 from wellserved.prove.words import size, span, way
@@ -228,25 +228,56 @@ def agreement_table(found: Agreement) -> Table:
     return Table(f"Own ratings beside customers', on {found.scale}", ("what", "value"), tuple(rows), note)
 
 
-def retention_table(surviving: Sequence[float]) -> Table:
-    """The fit beside what was seen, and the renewals still to be expected."""
-    found = retention(np.array(surviving))
-    ahead = found.surviving(len(surviving) + 2)
-    rows = tuple(
-        (
-            renewals,
-            percent(surviving[renewals] / surviving[0]) if renewals < len(surviving) else "",
-            percent(share),
-            _left(found, renewals),
+def retention_table(found: Fit) -> Table:
+    """What came up and was renewed, beside the fit, and the renewals still to be expected; 95% intervals in brackets."""
+    decisions = found.decisions
+    longest = len(decisions.left)
+    rows = tuple(_renewals(found, renewals) for renewals in range(longest + 3))
+    if found.alike:
+        fitted = f"no difference between customers can be told: each leaves with a chance of {percent(1 - found.renewing(0))} at every renewal"
+    else:
+        fitted = f"a = {found.a:.3f}, b = {found.b:.3f}: customers differ in how likely they leave at each renewal, and those who stay longest are the most loyal"
+    note = f"Shifted beta-geometric, {fitted}. Intervals by profile likelihood. Later than {plural(longest, 'renewal')} it is the model's word alone."
+    first = int(np.argmax(decisions.came_up > 0))
+    if first:
+        note += (
+            f" Nobody was under observation before renewal {first + 1}: what is said of earlier ones is read backwards."
         )
-        for renewals, share in enumerate(ahead.tolist())
+    if found.misfit is not None and found.misfit < POOR:
+        note += f" The model does not fit these customers (chi-squared, p = {found.misfit:.2g}): do not rely on it."
+    columns = (
+        "renewals made", "came up for the next", "renewed", "by the model", "still there", "still there, by the model",
+        f"of the next {NEXT}", "still to come",
+    )  # fmt: skip
+    return Table("How long customers stay", columns, rows, note)
+
+
+def _renewals(found: Fit, renewals: int) -> tuple[object, ...]:
+    """What was seen and is expected of those who have renewed so often."""
+    came_up, left = (
+        float(numbers[renewals]) if renewals < len(numbers) else 0.0
+        for numbers in (found.decisions.came_up, found.decisions.left)
     )
-    note = f"Shifted beta-geometric, a = {found.a:.3f}, b = {found.b:.3f}: customers differ in how likely they leave at each renewal, and those who stay longest are the most loyal."
-    return Table(
-        "How long customers stay", ("renewals", "still there", "by the model", "renewals still to come"), rows, note
+    before = found.decisions.came_up[:renewals]
+    known = renewals <= len(found.decisions.left) and bool((before > 0).all())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        there = float(np.prod(1 - found.decisions.left[:renewals] / before))
+    return (
+        renewals,
+        round(came_up),
+        percent(1 - left / came_up) if came_up else "",
+        _with_interval(found, lambda one: one.renewing(renewals), percent),
+        percent(there) if known else "",
+        _with_interval(found, lambda one: float(one.surviving(renewals)[-1]), percent) if renewals else percent(1),
+        _with_interval(found, lambda one: one.ahead(renewals), number),
+        _with_interval(found, lambda one: one.left(renewals), number),
     )
 
 
-def _left(found: Retention, renewals: int) -> str:
-    left = found.left(renewals)
-    return number(left) if math.isfinite(left) else "no end in sight"
+def _with_interval(found: Fit, of: Callable[[Retention], float], shown: Callable[[float], str]) -> str:
+    """A number with its 95% interval; what has no end is said so."""
+    low, high = found.interval(of)
+    value = of(found)
+    if not math.isfinite(value):
+        return "no end in sight"
+    return f"{shown(value)} ({shown(low)} {f'to {shown(high)}' if math.isfinite(high) else 'and up'})"

@@ -232,7 +232,7 @@ def describe(chart: Chart) -> str:
     if isinstance(chart.limits, NotComputed):
         return f"{words} No limits: {chart.limits.reason}."
     found = [f"{one.words}, {periods[one.first]} to {periods[one.last]}" for one in chart.signals]
-    return f"{words} {'Signals: ' + '; '.join(found) if found else 'No signal'}."
+    return f"{words} {'Signals: ' + '; '.join(found) if found else 'No signal'}. {chart.screening}".rstrip()
 
 
 def funnel_chart(funnel: Funnel, frame: Frame) -> str:

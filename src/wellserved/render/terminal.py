@@ -152,6 +152,7 @@ def chart_lines(chart: Chart) -> RenderableType:
         )
     columns = ("period", "n", "value", "lower limit", "centre", "upper limit", "signals", "note")
     parts: list[RenderableType] = [words(chart.series.measure.question, "bold"), _chart(chart)]
+    parts += [words(chart.screening, "dim")] if chart.screening else []
     parts += [words(chart.warning, "yellow")] if chart.warning else []
     return Group(*parts, grid("", columns, lines))
 

@@ -129,7 +129,7 @@ def _last_over(last: date, as_of: date, every: Every) -> Period:
 
 def _back(chosen: Period, every: Every) -> date:
     """The start of the oldest period that charts still show."""
-    days = {"day": 1, "week": 7, "month": 30, "quarter": 91}[every]
+    days = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}[every]
     return period_of(chosen.start - timedelta(days=days * CHARTED_PERIODS), every).start
 
 

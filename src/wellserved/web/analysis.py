@@ -68,9 +68,9 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 
 def version_of(workspace: Workspace) -> tuple[object, ...]:
-    """What an answer depends on: the log's version, the calendars, the declarations."""
+    """What an answer depends on: the log's version, the calendars, the scales, the declarations."""
     changed = []
-    for name in ("calendars.toml", "improvements.jsonl", "workspace.toml"):
+    for name in ("calendars.toml", "scales.toml", "scales-used.json", "improvements.jsonl", "workspace.toml"):
         file = workspace.folder / name
         changed.append(file.stat().st_mtime_ns if file.exists() else 0)
     return (str(workspace.folder), log.latest(workspace), *changed)

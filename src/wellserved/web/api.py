@@ -146,9 +146,9 @@ class MomentIn(Strict):
     customer: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
     service: Short = ""
     channel: Annotated[str, Field(max_length=50, pattern=r"^[^\x00]*$")] = ""
-    expected: Annotated[float, Field(ge=0, le=10)] | None = None
-    score: Annotated[float, Field(ge=0, le=10)] | None = None
-    scale: Literal["", "csat5", "stars5", "nps10", "ces7", "ces5", "good_bad"] = ""
+    expected: Annotated[float, Field(ge=-10_000, le=10_000)] | None = None
+    score: Annotated[float, Field(ge=-10_000, le=10_000)] | None = None
+    scale: Annotated[str, Field(max_length=10, pattern=r"^[a-z0-9_]*$")] = ""  # one of the workspace's scales
     cause: Annotated[str, Field(max_length=80, pattern=r"^[^\x00]*$")] = ""
     severity: Literal["", "minor", "major", "critical"] = ""
     hours: Annotated[float, Field(ge=0, le=10_000)] | None = None
@@ -204,7 +204,7 @@ class PromiseOut(Schema):
 class Asked(Strict):
     """A question, as on the pages and the command line."""
 
-    every: Literal["day", "week", "month", "quarter"] | None = None
+    every: Every | None = None
     by: Short | None = None
     since: date | None = None
     until: date | None = None

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, time
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.capture import LONGEST, RATINGS, SEVERITIES, WORDS, sentence
 from wellserved.journal.book import Page
-from wellserved.moments import EARLIEST, LATEST, SCALES
+from wellserved.moments import EARLIEST, LATEST
+from wellserved.scales import load_scales
 from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
 from wellserved.web.shown import SCALE_NAMES
 
@@ -25,7 +27,12 @@ def _choices(many: Iterable[str]) -> Choices:
     return [("", ""), *((one, _(one)) for one in many)]
 
 
-_SCALES: Choices = [("", ""), *SCALE_NAMES.items()]
+def _scales() -> Choices:
+    """All scales, the workspace's own by their names."""
+    scales = load_scales(settings.WORKSPACE.folder).values()
+    return [("", ""), *((one.name, SCALE_NAMES.get(one.name, f"{one.name}, {one.span}")) for one in scales)]
+
+
 _WORDS: Choices = [
     (word, format_lazy("{}: {}", _(word), _(meaning))) for word, (_kind, meaning, _others) in WORDS.items()
 ]
@@ -65,7 +72,7 @@ class EntryForm(forms.Form):
     due = forms.DateTimeField(label=_("Promised for"), widget=_When(), required=False, validators=BETWEEN)
     expected = forms.FloatField(label=_("Expected (score)"), required=False)
     score = forms.FloatField(label=_("Got (score)"), required=False)
-    scale = forms.ChoiceField(label=_("Scale"), choices=_SCALES, required=False)
+    scale = forms.ChoiceField(label=_("Scale"), choices=_scales, required=False)
     cause = forms.CharField(
         label=_("Cause"), max_length=80, required=False, widget=forms.TextInput(attrs={"list": "causes"})
     )
@@ -93,11 +100,11 @@ class EntryForm(forms.Form):
             value, scale = given.get(name), given.get("scale")
             if value is not None and not scale:
                 self.add_error("scale", _("Name the scale of the score."))
-            elif value is not None and scale and not SCALES[scale][0] <= value <= SCALES[scale][1]:
-                self.add_error(
-                    name,
-                    _("The scale runs from %(low)g to %(high)g.") % {"low": SCALES[scale][0], "high": SCALES[scale][1]},
-                )
+            elif value is not None and scale:
+                one = load_scales(settings.WORKSPACE.folder)[scale]
+                if not one.lowest <= value <= one.highest:
+                    ends = {"low": one.lowest, "high": one.highest}
+                    self.add_error(name, _("The scale runs from %(low)g to %(high)g.") % ends)
         return given
 
     def facts(self) -> dict[str, Any]:
@@ -145,7 +152,7 @@ class FollowForm(forms.Form):
     )  # fmt: skip
     text = forms.CharField(label=_("In words"), widget=_WORDS_AREA, max_length=LONGEST, required=False)
     score = forms.FloatField(label=_("Score"), required=False)
-    scale = forms.ChoiceField(label=_("Scale"), choices=_SCALES, required=False)
+    scale = forms.ChoiceField(label=_("Scale"), choices=_scales, required=False)
 
     def clean(self) -> dict[str, Any]:
         """An answer has words, a rating a score; that it was made right or accepted says enough."""

@@ -19,6 +19,7 @@ SCALE_NAMES = {
     "csat5": gettext_lazy("satisfaction, 1 to 5"),
     "stars5": gettext_lazy("stars, 1 to 5"),
     "nps10": gettext_lazy("would recommend, 0 to 10 (NPS)"),
+    "points10": gettext_lazy("points, 1 to 10"),
     "ces7": gettext_lazy("made it easy, 1 to 7 (CES 2.0)"),
     "ces5": gettext_lazy("effort it took, 1 to 5 (CES 1.0)"),
     "good_bad": gettext_lazy("bad 0, good 1"),

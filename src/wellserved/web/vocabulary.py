@@ -52,6 +52,7 @@ NAMES: Final = (
     gettext_noop("week"),
     gettext_noop("month"),
     gettext_noop("quarter"),
+    gettext_noop("year"),
     gettext_noop("Volume and backlog"),
     gettext_noop("Waits"),
     gettext_noop("Promises"),

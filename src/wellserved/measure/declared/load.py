@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import ALL, SETTLED, Measure
+from wellserved.measure.definition import ALL, MIDPOINT, SETTLED, Measure
 
 LOAD: Final[tuple[Measure, ...]] = (
     Measure(
@@ -57,7 +57,7 @@ LOAD: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="open_age",
-        version=1,
+        version=2,
         question="How old was the typical waiting case at the end of the period?",
         kind="stock_age",
         unit="days",
@@ -68,6 +68,7 @@ LOAD: Final[tuple[Measure, ...]] = (
         formula="median time since the first ask",
         relies_on=("resolved",),
         exclusions="cases closed at a time that the source does not give",
+        history=MIDPOINT,
         source="order statistics; Hahn and Meeker 1991, section 5.2",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import WAIT_SOURCE, WILSON, Measure
+from wellserved.measure.definition import MIDPOINT, WAIT_SOURCE, WILSON, Measure
 
 _DUE = "promise_fate IS NOT NULL AND due_s <= {as_of}"
 
@@ -82,7 +82,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="days_late",
-        version=1,
+        version=2,
         question="When a promise is missed, by how long?",
         kind="wait",
         unit="days",
@@ -99,11 +99,12 @@ PROMISES: Final[tuple[Measure, ...]] = (
         lacking="due times",
         relies_on=("promised", "resolved"),
         exclusions="abandoned cases; cases closed at a time that the source does not give",
+        history=MIDPOINT,
         source=WAIT_SOURCE,
     ),
     Measure(
         name="promised_time",
-        version=1,
+        version=2,
         question="How long do we say that it will take?",
         kind="wait",
         unit="days",
@@ -120,6 +121,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         lacking="due times",
         relies_on=("promised",),
         exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
+        history=MIDPOINT,
         source="order statistics; Hahn and Meeker 1991, section 5.2",
     ),
     Measure(

@@ -6,16 +6,14 @@ from typing import Final
 
 from wellserved.measure.definition import WILSON, Measure
 
-_GOOD_WORDS = "good by the scale's own rule: csat5, stars5 4+; ces7 5+; ces5 (effort) 2 or less; nps10 9+; good_bad 1"
-_GOOD = (
-    "CASE WHEN scale = 'csat5' OR scale = 'stars5' THEN score >= 4 WHEN scale = 'ces7' THEN score >= 5 "
-    "WHEN scale = 'ces5' THEN score <= 2 WHEN scale = 'nps10' THEN score >= 9 ELSE score >= 1 END"
+_GOOD_WORDS = (
+    "good by the scale's own rule: csat5, stars5 4+; ces7 5+; ces5 (effort) 2 or less; nps10, points10 9+; good_bad 1; "
+    "the workspace's own as declared"
 )
-_BAD_WORDS = "bad: csat5, stars5 1 or 2; ces7 1 to 3; ces5 4 or 5; nps10 0 to 6; good_bad 0"
-_BAD = (
-    "CASE WHEN scale = 'csat5' OR scale = 'stars5' THEN score <= 2 WHEN scale = 'ces7' THEN score <= 3 "
-    "WHEN scale = 'ces5' THEN score >= 4 WHEN scale = 'nps10' THEN score <= 6 ELSE score <= 0 END"
+_BAD_WORDS = (
+    "bad: csat5, stars5 1 or 2; ces7 1 to 3; ces5 4 or 5; nps10 0 to 6; points10 1 to 4; good_bad 0; own as declared"
 )
+_GOOD, _BAD = "{good}", "{bad}"
 _SURVEYED = "cases whose customer was asked for a rating, rated or not; where the source does not record who was asked, cases resolved at least once"
 _ASKED = ("2: who was asked counts where the source records it; version 1 took all cases resolved at least once",)
 _BOUNDS = f"worst-case bounds: Manski, American Economic Review 80 (1990) 319-323; {WILSON}"

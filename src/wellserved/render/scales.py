@@ -1,0 +1,25 @@
+"""Scales of ratings as a table that every format shows alike."""
+
+from __future__ import annotations
+
+from wellserved.report import Table
+from wellserved.scales import DECLARED, Scales
+
+
+def scale_table(scales: Scales) -> Table:
+    """Each scale, what is good and bad on it, and whose it is."""
+    rows = tuple(
+        (
+            scale.name,
+            scale.lowest,
+            scale.highest,
+            "whole numbers" if scale.whole else "halves too",
+            f"{scale.good:g} or {'less' if scale.low_is_good else 'more'}",
+            "not declared" if scale.bad is None else f"{scale.bad:g} or {'more' if scale.low_is_good else 'less'}",
+            ", ".join(f"{word} = {score:g}" for word, score in scale.words),
+            DECLARED if scale.own else "known to all",
+        )
+        for scale in scales.values()
+    )
+    columns = ("scale", "lowest", "highest", "scores", "good", "bad", "words", "declared in")
+    return Table("Scales of ratings", columns, rows)

@@ -1,0 +1,257 @@
+"""Scales of ratings: those that everybody knows, and a workspace's own (scales.toml).
+
+What an own scale means is kept with the ratings (scales-used.json) when the first of them is recorded; from then on
+another meaning under the same name is refused, since it would change what was measured.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from wellserved import disk
+from wellserved.errors import DamageError, ScaleError
+
+DECLARED, USED = "scales.toml", "scales-used.json"
+LONGEST, MOST = 10, 50  # letters of a name; scales of a workspace
+LARGEST, WIDEST = 10_000.0, 100  # of a border, and of a scale
+_NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST - 1}}}")
+_KEYS = ("lowest", "highest", "good_from", "bad_to", "halves", "words")
+_EXAMPLE = "[smile4]\nlowest = 1\nhighest = 4\ngood_from = 3"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a score on it can be, and which are good and which bad."""
+
+    name: str
+    lowest: float
+    highest: float
+    good: float  # border of what counts as good
+    bad: float | None  # border of what counts as bad; None: not declared
+    rule: str = ""  # in words
+    whole: bool = True  # whole numbers alone; else halves too
+    low_is_good: bool = False
+    words: tuple[tuple[str, float], ...] = ()  # what a source writes in place of a score
+    own: bool = False  # declared by the workspace
+
+    def holds(self, score: float) -> bool:
+        """Whether the scale has this score."""
+        steps = score if self.whole else score * 2
+        return self.lowest <= score <= self.highest and float(steps).is_integer()
+
+    @property
+    def span(self) -> str:
+        """1 to 5."""
+        return f"{self.lowest:g} to {self.highest:g}"
+
+    def good_sql(self) -> str:
+        """SQL: `score` is good."""
+        return f"score {'<=' if self.low_is_good else '>='} {self.good:g}"
+
+    def bad_sql(self) -> str:
+        """SQL: `score` is bad; nothing is, where that is not declared."""
+        return "1 = 0" if self.bad is None else f"score {'>=' if self.low_is_good else '<='} {self.bad:g}"
+
+
+Scales = Mapping[str, Scale]
+BUILT_IN: Final[dict[str, Scale]] = {
+    scale.name: scale
+    for scale in (
+        Scale("csat5", 1, 5, 4, 2, "satisfied = 4 or 5 of 5 (top two boxes)"),
+        Scale("stars5", 1, 5, 4, 2, "satisfied = 4 or 5 of 5 stars (top two boxes)", whole=False),
+        Scale("nps10", 0, 10, 9, 6, "promoter = 9 or 10 of 10; this share is not the net score"),
+        Scale("points10", 1, 10, 9, 4, "satisfied = 9 or 10 of 10 (top two boxes); bad = 4 or less"),
+        Scale("ces7", 1, 7, 5, 3, "easy = 5, 6 or 7 of 7 (CES 2.0: how far the customer agrees that it was made easy)"),
+        Scale("ces5", 1, 5, 2, 4, "easy = 1 or 2 of 5 (CES 1.0: how much effort it took, so that a low score is good)", low_is_good=True),
+        Scale("good_bad", 0, 1, 1, 0, "good = 1 of 0 or 1"),
+    )
+}  # fmt: skip
+
+
+def good_sql(scales: Scales) -> str:
+    """SQL: a case's score is good by the rule of its scale."""
+    return _by_scale(scales, Scale.good_sql)
+
+
+def bad_sql(scales: Scales) -> str:
+    """SQL: a case's score is bad by the rule of its scale."""
+    return _by_scale(scales, Scale.bad_sql)
+
+
+def _by_scale(scales: Scales, rule: Callable[[Scale], str]) -> str:
+    """SQL: one rule for all scales that share it; names are whitelisted, so that they need no quoting."""
+    alike: dict[str, list[str]] = {}
+    for scale in scales.values():
+        alike.setdefault(rule(scale), []).append(f"scale = '{scale.name}'")
+    cases = " ".join(f"WHEN {' OR '.join(names)} THEN {sql}" for sql, names in alike.items())
+    return f"CASE {cases} END"
+
+
+def load_scales(folder: Path) -> dict[str, Scale]:
+    """All scales of the workspace in this folder, its own after the others; raises where they cannot be relied on."""
+    file = folder / DECLARED
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScaleError(f"{file} cannot be read: {error}.", "Write it again in UTF-8.") from error
+    own = parse_scales(text, file.name)
+    used = _used(folder)
+    changes = [change for name, facts in used.items() if (change := _change(own.get(name), name, facts))]
+    if changes:
+        raise ScaleError(
+            f"{file.name} gives scales another meaning than the ratings recorded on them have: {'; '.join(changes)}.",
+            "Set that back, and declare the new meaning under a name of its own.",
+        )
+    return {**BUILT_IN, **own}
+
+
+def parse_scales(text: str, origin: str = DECLARED) -> dict[str, Scale]:
+    """Own scales from the text of their file; every mistake is named at once, with what to write instead."""
+    try:
+        raw = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ScaleError(f"{origin} is not valid TOML: {error}.", "Mend that line and try again.") from error
+    mistakes = [f"there are {len(raw)} scales, {MOST} at most are kept"] if len(raw) > MOST else []
+    for name, facts in list(raw.items())[:MOST]:
+        mistakes += [f"{name}: {mistake}" for mistake in _mistakes(name, facts)]
+    if mistakes:
+        raise ScaleError(
+            f"{origin} cannot be read: {'; '.join(mistakes[:12])}.",
+            f"A whole example: {_EXAMPLE!r}; see docs/sources.md.",
+        )
+    return {name: _scale(name, facts) for name, facts in raw.items()}
+
+
+def _mistakes(name: str, facts: Any) -> Iterator[str]:
+    """Everything that is wrong with one declaration."""
+    if not _NAME.fullmatch(name):
+        yield f"a name has up to {LONGEST} small letters, digits and _, and begins with a letter"
+    if name in BUILT_IN:
+        yield "this scale is known already; choose another name"
+    if not isinstance(facts, dict):
+        yield f"write [{name}] above its settings"
+        return
+    if odd := sorted(set(facts) - set(_KEYS)):
+        yield f"{odd[0]!r} is not known; it can have {', '.join(_KEYS)}"
+    missing = [key for key in _KEYS[:3] if key not in facts]
+    if missing:
+        yield f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+    if not isinstance(facts.get("halves", False), bool):
+        yield "halves takes true or false"
+    wrong = [key for key in _KEYS[:4] if key in facts and not _is_number(facts[key])]
+    yield from (f"{key} takes a number up to {LARGEST:,.0f}, not {str(facts[key])[:40]!r}" for key in wrong)
+    if not missing and not wrong:
+        yield from _disorder(name, facts)
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and abs(value) <= LARGEST
+    )
+
+
+def _disorder(name: str, facts: Mapping[str, Any]) -> Iterator[str]:
+    """What does not go together."""
+    scale = _scale(name, {**facts, "words": {}})
+    if not scale.lowest < scale.highest:
+        yield f"lowest ({scale.lowest:g}) is not below highest ({scale.highest:g})"
+        return
+    if scale.highest - scale.lowest > WIDEST:
+        yield f"it runs over {scale.highest - scale.lowest:,.0f} points, {WIDEST} at most are kept"
+    steps = "a whole number" if scale.whole else "a whole number or a half"
+    borders = {"lowest": scale.lowest, "highest": scale.highest, "good_from": scale.good, "bad_to": scale.bad}
+    for key, border in borders.items():
+        if border is not None and not scale.holds(border):
+            yield f"{key} = {border:g} is not {steps} from {scale.span}"
+    if scale.good == scale.lowest:
+        yield "good_from is the lowest score, so that every rating would be good"
+    if scale.bad is not None and scale.bad >= scale.good:
+        yield f"bad_to ({scale.bad:g}) is not below good_from ({scale.good:g})"
+    yield from _wrong_words(scale, facts.get("words", {}))
+
+
+def _wrong_words(scale: Scale, words: Any) -> Iterator[str]:
+    if not isinstance(words, dict):
+        yield "words takes a table, such as words = { Good = 3, Bad = 1 }"
+        return
+    loose: dict[str, float] = {}
+    for word, score in words.items():
+        if not word.strip() or "\0" in word:
+            yield "a word is empty"
+        elif not _is_number(score) or not scale.holds(score):
+            yield f"the word {word!r} stands for {str(score)[:40]}, which is not on the scale"
+        elif loose.setdefault(word.strip().lower(), score) != score:
+            yield f"the word {word!r} stands for two scores"
+
+
+def _scale(name: str, facts: Mapping[str, Any]) -> Scale:
+    halves = facts.get("halves") is True
+    good, bad = float(facts["good_from"]), facts.get("bad_to")
+    rule = f"good = {good:g} or more of {float(facts['highest']):g}" + (
+        "" if bad is None else f"; bad = {float(bad):g} or less"
+    )
+    words = tuple((word, float(score)) for word, score in facts.get("words", {}).items())
+    rule += f"; words: {', '.join(f'{word} = {score:g}' for word, score in words)}" if words else ""
+    return Scale(
+        name, float(facts["lowest"]), float(facts["highest"]), good, None if bad is None else float(bad), rule,
+        not halves, False, words, True,
+    )  # fmt: skip
+
+
+def _facts(scale: Scale) -> dict[str, Any]:
+    """A declaration as it is kept with the ratings."""
+    return {
+        "lowest": scale.lowest, "highest": scale.highest, "good_from": scale.good, "bad_to": scale.bad,
+        "halves": not scale.whole, "words": dict(scale.words),
+    }  # fmt: skip
+
+
+def _used(folder: Path) -> dict[str, dict[str, Any]]:
+    """What own scales meant when ratings on them were first recorded."""
+    file = folder / USED
+    if not file.exists():
+        return {}
+    try:
+        found: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        if not all(set(_KEYS) == set(facts) and isinstance(facts["words"], dict) for facts in found.values()):
+            raise ValueError("a scale is not whole")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DamageError(f"{file} is damaged: {error}.", f"Bring it back from a backup (files/{USED}).") from error
+    return found
+
+
+def _change(scale: Scale | None, name: str, used: Mapping[str, Any]) -> str:
+    """How a declaration differs from what ratings rest on; words may be added. Empty: it does not."""
+    if scale is None:
+        return f"{name} is gone"
+    now = _facts(scale)
+    for key in _KEYS[:5]:
+        if now[key] != used[key]:
+            return f"{name}: {key} was {_shown(used[key])} and is {_shown(now[key])}"
+    for word, score in used["words"].items():
+        if now["words"].get(word) != score:
+            return f"{name}: the word {word!r} stood for {score:g}"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    return "not given" if value is None else str(value).lower() if isinstance(value, bool) else f"{value:g}"
+
+
+def keep_meaning(folder: Path, scratch: Path, scales: Iterable[Scale]) -> None:
+    """Before ratings on own scales are recorded: keep what these mean. The caller holds the workspace's write lock."""
+    used = _used(folder)
+    wanted = {**used, **{scale.name: _facts(scale) for scale in scales if scale.own}}
+    if wanted != used:
+        with disk.rewrite(folder / USED, scratch / "scales") as file:
+            file.write(json.dumps(wanted, ensure_ascii=False, indent=1) + "\n")

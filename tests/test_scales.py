@@ -1,0 +1,334 @@
+"""points10 and a workspace's own scales: what they say, what is refused, and that their meaning stays."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from wellserved import log
+from wellserved.actions import ask_measures, health
+from wellserved.actions.imports import Imported, import_file
+from wellserved.capture import capture
+from wellserved.cli import app
+from wellserved.errors import MappingError, ScaleError, WellservedError
+from wellserved.mapping import parse_mapping
+from wellserved.measure import Question, find_measure
+from wellserved.moments import NotComputed
+from wellserved.scales import BUILT_IN, DECLARED, USED, Scale, load_scales, parse_scales
+from wellserved.workspace import Workspace, create_workspace
+
+START = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
+MAPPING = """
+name = "{source}"
+case = "case"
+[[moment]]
+kind = "asked"
+at = "asked"
+[[moment]]
+kind = "rated"
+at = "asked"
+score = "score"
+scale = "{scale}"
+"""
+SMILE = """
+[smile4]
+lowest = 1
+highest = 4
+good_from = 3
+bad_to = 1
+words = { Poor = 1, Fair = 2, Good = 3, Great = 4 }
+"""
+MEASURES = ("rating_good", "rating_bad", "rating_net", "rating_mean")
+
+
+def rated(workspace: Workspace, scale: str, scores: list[str], source: str = "made", more: str = "") -> Imported:
+    path = workspace.folder.parent / f"{source}.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case", "asked", "score"])
+        writer.writerows([f"{source}{number}", START.isoformat(), score] for number, score in enumerate(scores))
+    text = MAPPING.format(source=source, scale=scale) + more
+    mapping = parse_mapping(text, "made", load_scales(workspace.folder))
+    return import_file(workspace, path, mapping, START + timedelta(days=400))
+
+
+def refused(done: Imported) -> list[tuple[str, str]]:
+    """Row and reason of all that lost its rating."""
+    assert done.refusals is not None
+    rows = list(csv.DictReader(io.StringIO(done.refusals.read_text(encoding="utf-8-sig"))))
+    columns = list(rows[0])
+    row, reason = (next(one for one in columns if one.endswith(end)) for end in ("row", "reason"))
+    return [(one[row], one[reason]) for one in rows]
+
+
+def values(
+    workspace: Workspace, *names: str, where: tuple[tuple[str, str], ...] = ()
+) -> dict[str, float | NotComputed]:
+    series = ask_measures(workspace, Question(tuple(map(find_measure, names or MEASURES)), where=where))
+    return {one.measure.name: one.value[0] for one in series}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workspace:
+    return create_workspace(tmp_path / "home", "UTC")
+
+
+def declare(workspace: Workspace, text: str = SMILE) -> None:
+    (workspace.folder / DECLARED).write_text(text, encoding="utf-8")
+
+
+def test_points_from_1_to_10(place: Workspace) -> None:
+    """4 of 10 are good (9 or 10), 3 bad (up to 4); 0, 11 and 7.5 are no points."""
+    done = rated(place, "points10", ["10", "9", "9", "10", "8", "7", "5", "4", "1", "2", "0", "11", "7.5"])
+    assert [row for row, _ in refused(done)] == ["12", "13", "14"]
+    assert all("no whole number from 1 to 10, as the scale points10 asks" in reason for _, reason in refused(done))
+    found = values(place)
+    assert found["rating_good"] == 0.4
+    assert found["rating_bad"] == 0.3
+    assert found["rating_net"] == pytest.approx(10)
+    assert found["rating_mean"] == pytest.approx(6.5)
+
+
+def test_an_own_scale_is_measured_by_its_own_rule(place: Workspace) -> None:
+    declare(place)
+    done = rated(
+        place, "smile4", ["Great", "good", "3", "4", " Good ", "Fair", "2", "poor", "1", "1", "5", "0", "Super", "2.5"]
+    )
+    assert [row for row, _ in refused(done)] == ["12", "13", "14", "15"]
+    assert all("is no whole number from 1 to 4, as the scale smile4 asks" in reason for _, reason in refused(done))
+    found = values(place)
+    assert (found["rating_good"], found["rating_bad"]) == (0.5, 0.3)
+    assert found["rating_net"] == pytest.approx(20)
+    assert found["rating_mean"] == pytest.approx((4 + 3 + 3 + 4 + 3 + 2 + 2 + 1 + 1 + 1) / 10)
+    told = CliRunner().invoke(
+        app, ["measure", "rating_good", "--by", "scale", "-f", "json", "--home", str(place.folder)]
+    )
+    assert [(row["segment"], row["value"]) for row in json.loads(told.stdout) if row["value"] is not None] == [
+        ("smile4", 0.5)
+    ]
+
+
+def test_what_is_bad_has_to_be_declared(place: Workspace) -> None:
+    declare(place, SMILE.replace("bad_to = 1\n", ""))
+    rated(place, "smile4", ["3"] * 6 + ["1"] * 6)
+    found = values(place)
+    assert (found["rating_good"], found["rating_mean"]) == (0.5, 2.0)
+    for name in ("rating_bad", "rating_net"):
+        assert "add bad_to in scales.toml" in str(found[name])
+
+
+def test_halves_are_kept_where_they_are_declared(place: Workspace) -> None:
+    declare(place, "[half5]\nlowest = 0.5\nhighest = 5\ngood_from = 3.5\nhalves = true\n")
+    done = rated(place, "half5", ["0.5", "3.5", "3", "4.5", "5"] * 2 + ["4.25"])
+    assert [row for row, _ in refused(done)] == ["12"]
+    assert "no number, or a half, from 0.5 to 5" in refused(done)[0][1]
+    assert values(place)["rating_good"] == 0.6
+
+
+def test_scales_are_never_mixed(place: Workspace) -> None:
+    declare(place)
+    rated(place, "smile4", ["3"] * 12, "first")
+    rated(place, "csat5", ["5"] * 6 + ["3"] * 6, "second")
+    assert "several scales are never mixed" in str(values(place)["rating_mean"])
+    assert values(place, where=(("scale", "smile4"),))["rating_mean"] == 3
+    assert values(place, where=(("scale", "csat5"),))["rating_good"] == 0.5
+
+
+def test_words_of_a_mapping_add_to_those_of_the_scale(place: Workspace) -> None:
+    declare(place)
+    done = rated(place, "smile4", ["Top", "Good", "Poor"], more="values = { Top = 4 }\n")
+    assert done.refusals is None
+    with pytest.raises(MappingError, match=r"the score 9, which the scale smile4 does not have"):
+        rated(place, "smile4", ["1"], more="values = { Top = 9 }\n")
+    with pytest.raises(MappingError, match=r"did you mean smile4.*declares its own in scales\.toml"):
+        rated(place, "smile5", ["1"])
+    with pytest.raises(MappingError, match="takes a scale"):
+        parse_mapping(MAPPING.format(source="x", scale="smile4"), "x")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ("good_from = 3", "good_from = 4", "smile4: good_from was 3 and is 4"),
+        ("bad_to = 1", "bad_to = 2", "smile4: bad_to was 1 and is 2"),
+        ("bad_to = 1\n", "", "smile4: bad_to was 1 and is not given"),
+        ("highest = 4", "highest = 5", "smile4: highest was 4 and is 5"),
+        ("lowest = 1", "lowest = 0", "smile4: lowest was 1 and is 0"),
+        ("bad_to = 1", "bad_to = 1\nhalves = true", "smile4: halves was false and is true"),
+        ("Good = 3", "Good = 4", "smile4: the word 'Good' stood for 3"),
+        ("Fair = 2, ", "", "smile4: the word 'Fair' stood for 2"),
+        (SMILE, "", "smile4 is gone"),
+        (SMILE, SMILE.replace("smile4", "smiles"), "smile4 is gone"),
+    ],
+)
+def test_the_meaning_of_a_scale_stays_once_ratings_rest_on_it(
+    place: Workspace, before: str, after: str, why: str
+) -> None:
+    declare(place)
+    assert not (place.folder / USED).exists()
+    rated(place, "smile4", ["3"] * 12)
+    assert before in SMILE
+    declare(place, SMILE.replace(before, after))
+    for deed in (
+        lambda: values(place),
+        lambda: rated(place, "csat5", ["3"], "other"),
+        lambda: load_scales(place.folder),
+    ):
+        with pytest.raises(ScaleError) as raised:
+            deed()
+        assert why in str(raised.value)
+        assert "under a name of its own" in str(raised.value)
+    assert any(why in finding.what for finding in health.declarations(place, False, lambda *_: None))
+    declare(place)
+    assert values(place)["rating_good"] == 1
+
+
+def test_before_the_first_rating_a_scale_may_change_and_words_may_come_later(place: Workspace) -> None:
+    declare(place)
+    rated(place, "csat5", ["3"] * 3, "other")
+    declare(place, SMILE.replace("good_from = 3", "good_from = 4"))
+    rated(place, "smile4", ["3"] * 6 + ["4"] * 6)
+    assert values(place, "rating_good", where=(("scale", "smile4"),))["rating_good"] == 0.5
+    more = SMILE.replace("good_from = 3", "good_from = 4").replace("Great = 4", "Great = 4, Superb = 4")
+    declare(place, more + "\n[other2]\nlowest = 0\nhighest = 1\ngood_from = 1\n")
+    done = rated(place, "smile4", ["superb"] * 2, "more")
+    assert done.refusals is None
+    assert json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]["words"]["Superb"] == 4
+    assert "other2" not in json.loads((place.folder / USED).read_text(encoding="utf-8"))
+
+
+def test_ratings_on_a_scale_that_nobody_declares_give_no_number(place: Workspace) -> None:
+    """As where a log was brought from elsewhere without its declarations."""
+    declare(place)
+    rated(place, "smile4", ["3"] * 12)
+    for name in (DECLARED, USED):
+        (place.folder / name).unlink()
+    assert "what is good on the scale 'smile4' is declared nowhere" in str(values(place)["rating_good"])
+    assert values(place, "asked")["asked"] == 12
+
+
+MISTAKES = {
+    "no table": ("smile4 = 3", "write [smile4] above its settings"),
+    "a known name": (SMILE.replace("smile4", "csat5"), "csat5: this scale is known already"),
+    "a long name": (SMILE.replace("smile4", "smiles_of_four"), "up to 10 small letters"),
+    "a large letter": (SMILE.replace("smile4", "Smile"), "up to 10 small letters"),
+    "nothing": ("[smile4]", "lowest and highest and good_from are missing"),
+    "an unknown setting": (SMILE + "colour = 1\n", "smile4: 'words' is not known"),
+    "words for numbers": (SMILE.replace("lowest = 1", 'lowest = "one"'), "lowest takes a number"),
+    "true for a number": (SMILE.replace("lowest = 1", "lowest = true"), "lowest takes a number"),
+    "endless": (SMILE.replace("highest = 4", "highest = inf"), "highest takes a number"),
+    "upside down": (SMILE.replace("highest = 4", "highest = 0"), "lowest (1) is not below highest (0)"),
+    "too wide": ("[a]\nlowest = 0\nhighest = 500\ngood_from = 400", "it runs over 500 points"),
+    "good beyond": (SMILE.replace("good_from = 3", "good_from = 5"), "good_from = 5 is not a whole number from 1 to 4"),
+    "good between": (SMILE.replace("good_from = 3", "good_from = 2.5"), "good_from = 2.5 is not a whole number"),
+    "all good": (SMILE.replace("good_from = 3", "good_from = 1"), "every rating would be good"),
+    "bad beside good": (SMILE.replace("bad_to = 1", "bad_to = 3"), "bad_to (3) is not below good_from (3)"),
+    "halves of what": (SMILE + "halves = 1\n", "halves takes true or false"),
+    "a word off the scale": (SMILE.replace("Poor = 1", "Poor = 9"), "the word 'Poor' stands for 9, which is not on the scale"),
+    "a word twice": (SMILE.replace("Poor = 1", "good = 1"), "stands for two scores"),
+    "an empty word": (SMILE.replace("Poor = 1", '" " = 1'), "a word is empty"),
+    "words of words": (SMILE.replace("Poor = 1", 'Poor = "one"'), "the word 'Poor' stands for one"),
+    "no TOML": ("[smile4", "is not valid TOML"),
+    "fifty more": ("".join(f"[s{n}]\nlowest = 1\nhighest = 2\ngood_from = 2\n" for n in range(51)), "there are 51 scales"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_wrong_declaration_is_refused_whole_and_says_what_is_wrong(mistake: str) -> None:
+    text, why = MISTAKES[mistake]
+    if mistake == "an unknown setting":
+        text, why = SMILE.replace("good_from = 3", "good_from = 3\ncolour = 1"), "'colour' is not known"
+    with pytest.raises(ScaleError) as raised:
+        parse_scales(text)
+    assert why in str(raised.value)
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    with pytest.raises(ScaleError) as raised:
+        parse_scales("[csat5]\nlowest = 1\n[b]\nlowest = 3\nhighest = 1\ngood_from = 2\nx = 1\n")
+    for part in (
+        "csat5: this scale is known already",
+        "highest and good_from are missing",
+        "b: 'x' is not known",
+        "b: lowest (3)",
+    ):
+        assert part in str(raised.value)
+
+
+def test_a_kept_meaning_that_cannot_be_read_is_told(place: Workspace) -> None:
+    declare(place)
+    rated(place, "smile4", ["3"] * 3)
+    for text in ("{", "[]", '{"smile4": {}}', '{"smile4": 3}'):
+        (place.folder / USED).write_text(text, encoding="utf-8")
+        with pytest.raises(WellservedError, match=r"scales-used\.json is damaged.*backup"):
+            load_scales(place.folder)
+
+
+def test_a_killed_import_leaves_no_meaning_without_its_draft(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The meaning is on disk before the ratings are: never ratings without it."""
+    declare(place)
+
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(log, "append", broken)
+    with pytest.raises(KeyboardInterrupt):
+        rated(place, "smile4", ["3"] * 3)
+    assert json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("thanks: Acme likes it, smile4 4", (None, 4, "smile4")),
+        ("thanks: Acme likes it, smile4: Great", (None, 4, "smile4")),
+        ("thanks: smile4 poor work", (None, 1, "smile4")),
+        ("thanks: Smile4 = no", (None, None, None)),
+        ("thanks: smile4 5 of them", (None, None, None)),
+        ("gap: expected 3 got 2 smile4", (3, 2, "smile4")),
+        ("gap: expected 9 got 2 smile4", (None, None, None)),
+        ("thanks: points10 8", (None, 8, "points10")),
+        ("thanks: points10 0", (None, None, None)),
+        ("thanks: csat5 4", (None, 4, "csat5")),
+        ("thanks: rated 8/10", (None, 8, "nps10")),
+        ("thanks: nps 9", (None, 9, "nps10")),
+        ("thanks: xsmile4 4", (None, None, None)),
+        ("thanks: 4 smiles", (None, None, None)),
+    ],
+)
+def test_a_line_gives_a_score_after_the_name_of_its_scale(line: str, wanted: tuple[object, ...]) -> None:
+    scales = {**BUILT_IN, **parse_scales(SMILE)}
+    one = capture(line, START, scales=scales)
+    assert (one.expected, one.score, one.scale) == wanted
+
+
+@pytest.mark.parametrize("form", ["text", "md", "json", "csv", "html"])
+def test_the_scales_are_listed(place: Workspace, form: str) -> None:
+    declare(place)
+    home = ["-f", form, "--home", str(place.folder)]
+    listed = CliRunner().invoke(app, ["scales", *home])
+    assert listed.exit_code == 0, listed.output
+    said = listed.stdout.replace("\\", "")
+    assert all(name in said for name in (*BUILT_IN, "smile4"))
+    if form in ("text", "md"):
+        with_measures = CliRunner().invoke(app, ["measures", *home]).stdout
+        assert "smile4" in with_measures
+        assert "rating_good" in with_measures.replace("\\", "")
+        (place.folder / DECLARED).unlink()
+        assert "Scales of ratings" not in CliRunner().invoke(app, ["measures", *home]).stdout
+
+
+def test_known_scales_are_what_they_were() -> None:
+    """Every known scale's borders lie on it, and bad and good do not meet."""
+    for scale in BUILT_IN.values():
+        assert scale.bad is not None
+        assert all(map(scale.holds, (scale.lowest, scale.highest, scale.good, scale.bad)))
+        assert (scale.bad > scale.good) == scale.low_is_good
+    assert not Scale("x", 1, 5, 4, 2).holds(4.5)
+    assert Scale("x", 1, 5, 4, 2, whole=False).holds(4.5)
