@@ -311,7 +311,7 @@ def prove_improvement(
         proof = prove(looking, _asked(aged, plan, _others(improvement.records(workspace), one), declared), told)
         version = scope.log_version
     facts = {
-        "after": proof.verdict.after, "status": "blocked" if proof.blocked else proof.verdict.status, "log_version": version,
+        "after": proof.verdict.after, "status": "blocked" if proof.blocked else proof.headline, "headline": proof.headline, "log_version": version,
         "measure": one.measure, "since": one.since, "ends": one.ends, "age_days": proof.seen.age_days,
         "window": [str(end) if end else None for end in span],
     }  # fmt: skip

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from wellserved.measure import Measure
 from wellserved.measure.words import amount, day, number, percent, plural
+from wellserved.prove.guards import Guarded
 from wellserved.prove.proof import Proof
 from wellserved.prove.verdict import Estimate, Verdict
 
@@ -75,8 +77,11 @@ def headline(proof: Proof) -> str:
     if verdict.effect is None:
         return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
     moved = _moved(verdict, proof.asked.measure)
-    if proof.blocked:
-        return f"{one} moved with {when}, {moved}; but no improvement may be claimed: {proof.blocked}."
+    if proof.headline == "harm_shown":
+        harmed = listed([rail.guardrail.name for rail in proof.harmed])
+        return f"Harm shown in {harmed}: {one} moved with {when}, {moved}; but no improvement may be claimed, as {proof.blocked}."
+    if proof.headline == "improved_harm_not_excluded":
+        return f"Improved, but harm is not excluded in {open_matters(proof)}: {one} improved with {when}, {moved}."
     if verdict.claims:
         return f"{one} {'improved' if verdict.status == 'improved' else 'got worse'} with {when}: {moved}."
     if verdict.status == "no_change_seen":
@@ -88,6 +93,36 @@ def headline(proof: Proof) -> str:
     if verdict.status == "season_not_covered":
         return f"Cannot tell whether {one} changed with {when}: {verdict.reason}. With two years of history, or cases to compare with, it could be told."
     return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
+
+
+def open_matters(proof: Proof) -> str:
+    """What harm is not excluded in: what gives cause to ask by name, and what the record does not tell."""
+    known = [doubt.name for doubt in proof.doubts if not doubt.unseen]
+    unseen = [doubt.name for doubt in proof.doubts if doubt.unseen]
+    parts = [listed(known)] if known else []
+    if unseen:
+        parts.append(f"what the record does not tell ({', '.join(unseen)})")
+    return " and ".join(parts)
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def likely(chance: float) -> str:
+    """A chance in words: under 1 in 100; 23 in 100."""
+    if chance < 0.005:
+        return "under 1 in 100"
+    return "over 99 in 100" if chance > 0.995 else f"{max(round(chance * 100), 1)} in 100"
+
+
+def risk(rail: Guarded) -> str:
+    """How likely it is that a guardrail got worse by more than it may."""
+    if rail.chance is None or rail.margin is None:
+        return ""
+    unit = rail.guardrail.measure
+    return f"{likely(rail.chance)} that it got worse by more than {size(rail.margin, unit)}"
 
 
 def _moved(verdict: Verdict, measure: Measure) -> str:
@@ -128,14 +163,18 @@ def standing(proof: Proof) -> list[str]:
         said.append(
             f"{plural(proof.seen.unripe, proof.asked.every)} after the change wait until their cases are that old."
         )
-    missing = [
-        one.guardrail.called or one.guardrail.measure.name for one in proof.guarded if one.safety == "not_recorded"
-    ]
-    if missing:
+    risks = {rail.guardrail.name: risk(rail) for rail in proof.guarded}
+    for doubt in proof.doubts:
+        chance = risks.get(doubt.name)
+        said.append(
+            f"Not excluded, {doubt.name}: {doubt.why}{f' ({chance})' if chance else ''}{STOPS.get(doubt.why[-1:], '.')}"
+        )
+    if not proof.doubts and (missing := [one.guardrail.name for one in proof.guarded if one.safety == "not_recorded"]):
         said.append(f"Not recorded, and so not looked at: {', '.join(missing)}.")
     return said
 
 
+STOPS = {"?": "", ".": ""}  # endings of a sentence that need no full stop
 ANCHOR = {"asked": "the first ask", "due": "its due time", "resolved": "its resolution", "stopped": "its stop"}
 
 
