@@ -139,7 +139,7 @@ def _second_tickets(house: House) -> None:
 
 def _hidden_mix(house: House) -> None:
     easier = house.changed & house.hard & house.chance(2 / 3)
-    house.done = np.where(easier, house.done / HARDER, house.done)
+    house.done = np.where(easier, house.reply + (house.done - house.reply) / HARDER, house.done)
     house.hard &= ~easier
 
 

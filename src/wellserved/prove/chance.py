@@ -7,13 +7,14 @@ whether harm is excluded takes the larger of the two, whoever asks whether harm 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
 
 from wellserved.moments import Every
-from wellserved.prove.design import TRENDS, TWO_YEARS, step_design
+from wellserved.prove.design import TRENDS, TWO_YEARS, Design, step_design
+from wellserved.prove.model import Floats
 from wellserved.prove.response import Observed, respond
 from wellserved.prove.step import Steps, fit_steps, foreseen_variance
 from wellserved.prove.verdict import Estimate, in_unit
@@ -73,17 +74,31 @@ def on_scale(observed: Observed, level: float, margin: float, up: bool) -> float
     return margin
 
 
-def reach(observed: Observed, before: int, every: Every, level: float, ahead: int, up: bool) -> float | None:
-    """The smallest margin, in the unit, that `ahead` periods will show if nothing gets worse; from the time before alone."""
+def reach(
+    observed: Observed, before: int, every: Every, level: float, ahead: int, errors: float = SIDE
+) -> Estimate | None:
+    """So many standard errors of a step in `ahead` periods to come, in the unit; from the time before the change alone.
+
+    With the usual number, an end is the smallest margin to that side that can be shown if nothing changes. None: too
+    little history.
+    """
     priced = before < TWO_YEARS[every]
     design = step_design(every, len(observed.seen), [before], observed.seen, priced)
-    response = respond(observed, design.of_response())
-    variance = foreseen_variance(response, every, before, ahead, priced) if observed.seen[:before].sum() > 5 else None
+    early = np.arange(len(observed.seen)) < before
+    past = replace(observed, size=np.where(early, observed.size, 0.0))
+    if not past.seen.sum() > 5:
+        return None
+    variance = foreseen_variance(respond(past, _still(design)), every, before, ahead, priced)
     if variance is None:
         return None
-    half = SIDE * math.sqrt(max(variance.values()))
-    ends = in_unit(observed, Estimate(0.0, -half, half), level)
-    return ends.high if up else -ends.low
+    half = errors * math.sqrt(max(variance.values()))
+    return in_unit(observed, Estimate(0.0, -half, half), level)
+
+
+def _still(design: Design) -> Floats:
+    """The columns at which counts and rates are linearised, without those that move after the change alone."""
+    columns = design.of_response()
+    return columns[:, [place for place in range(columns.shape[1]) if not 0 < place <= design.steps]]
 
 
 def shares(observed: Observed, before: int, up: bool) -> Harm | None:

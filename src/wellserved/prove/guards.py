@@ -159,9 +159,11 @@ def margin_of(rail: Guardrail, seen: Seen, every: Every, level: float) -> float:
     It is told by the time before the change alone, so that no result can move it.
     """
     usual = usual_margin(level, rail.measure, rail.part)
-    up = (rail.better or rail.measure.better) == "lower"
-    least = chance.reach(seen.observed, seen.before, every, level, EIGHT_WEEKS[every], up)
-    return min(max(usual, least), WIDER * usual) if least is not None else usual
+    known = chance.reach(seen.observed, seen.before, every, level, EIGHT_WEEKS[every])
+    if known is None:
+        return usual
+    least = known.high if (rail.better or rail.measure.better) == "lower" else -known.low
+    return min(max(usual, least), WIDER * usual)
 
 
 def usual_margin(level: float, measure: Measure, part: float = PART) -> float:

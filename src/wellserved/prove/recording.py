@@ -14,25 +14,34 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+from scipy import stats
 
 from wellserved.measure import Measure, Question
 from wellserved.measure.ask import period_key, period_start
 from wellserved.measure.interval import Waits, coded_quantile
 from wellserved.measure.scope import Scope, fill, filters, within
 from wellserved.measure.waits import NEVER, of_groups
+from wellserved.moments import day_number
 from wellserved.prove import chance
 from wellserved.prove.checks import Tried
 from wellserved.prove.guards import DOUBTED, Guarded, usual_margin
 from wellserved.prove.model import Mask
 from wellserved.prove.observe import DAY, Looking, Where, adds_up
 from wellserved.prove.response import Observed
-from wellserved.prove.verdict import Check, Estimate, Plan, Verdict, change
+from wellserved.prove.verdict import Check, Estimate, Plan, change
 
-QUANTILES = (0.25, 0.5, 0.9)
-FEWEST = 15  # cases in a period of which quantiles are compared
-SIDES = (8, 3)  # periods with so many cases, before and after, by which a shape is told
+QUANTILES = (0.1, 0.5, 0.75, 0.9)
+GROUPS = 10  # into which the weeks of either side are dealt
+FEWEST = 30  # cases in a group of which quantiles are compared
+CHANCE = 0.02  # of a false alarm about the shape
+PROPORTIONS = {
+    "the way from the middle to the slowest cases": (0, -1, 1),
+    "the way from the fastest cases to the middle": (-1, 1, 0),
+    "the lean to the slow side": (1, -2, 1),
+}
+"""What other work changes: weights of the logarithms of a low, the middle and a high quantile."""
 LONGER = 2.5  # times the age at which the measure itself is looked at
-MOVED = 0.05  # of a logarithm: a ratio of quantiles that moved by less has not changed its shape
+MOVED = 0.06  # of a logarithm: a ratio of quantiles that moved by less has not changed its shape
 HALF = 0.5  # of the level before: a fall to less, from one period to the next, is a jump
 NEAR = 8, 3  # periods before and after by which a jump is told
 WORK = ("replied", "explained", "chased", "handed_over", "assigned", "paused", "held", "resumed", "promised")
@@ -90,51 +99,50 @@ def questions(put: Put) -> list[Check]:
 
 
 def shape(put: Put) -> Check:
-    """Work that got faster is the same work in less time; easier work in place of hard gives other proportions."""
-    name = "shape of the waits"
-    ratios = _ratios(put)
-    enough = [min((one.size[: put.tried.seen.before] > 0).sum() / SIDES[0], (one.size[put.tried.seen.before :] > 0).sum() / SIDES[1]) >= 1 for one in ratios]  # fmt: skip
-    if not all(enough):
-        return Check(name, None, f"too few {put.looking.every}s hold {FEWEST} cases that are long enough over: easier work in place of hard cannot be told")  # fmt: skip
-    for words, observed in zip(("the slowest tenth", "the fastest quarter"), ratios, strict=True):
-        verdict = _again(put, observed, len(ratios))
-        if verdict.claims and verdict.effect is not None and abs(verdict.effect.value) > MOVED:
-            part = math.expm1(abs(verdict.effect.value))
-            nearer = "nearer to" if verdict.effect.value < 0 else "further from"
-            return Check(name, False, f"{words} came {nearer} the middle by {part:.0%}, which no column explains: is it other work?")  # fmt: skip
+    """Work that got faster is the same work in less time; easier work in place of hard gives other proportions.
+
+    Each side's weeks are dealt into ten groups, whose spread says how sure the difference of two ratios is (Welch).
+    """
+    name, sides = "shape of the waits", _quantiles(put)
+    if min(map(len, sides)) < GROUPS // 2:
+        return Check(name, None, f"too few cases that are old enough on one side of the change ({FEWEST * GROUPS} are needed): easier work in place of hard cannot be told")  # fmt: skip
+    top = 3 if all(row[3] for side in sides for row in side) else 2
+    logs = [np.log(np.array(side)[:, [0, 1, top]]) for side in sides]
+    for words, weights in PROPORTIONS.items():
+        early, late = (side @ np.array(weights) for side in logs)
+        moved = float(late.mean() - early.mean())
+        if abs(moved) > MOVED and stats.ttest_ind(early, late, equal_var=False).pvalue < CHANCE / len(PROPORTIONS):
+            way = f"{abs(math.expm1(moved)):.0%} {'less' if moved < 0 else 'more'}"
+            return Check(name, False, f"{words} is {way} than before, which no column explains: is it other work?")
     return Check(name, True, "fast and slow cases keep their proportions")
 
 
-def _again(put: Put, observed: Observed, together: int) -> Verdict:
-    return change(observed, put.tried.seen.before, put.looking.every, "lower", plan=Plan(level=1 - 0.05 / together))
-
-
-def _ratios(put: Put) -> list[Observed]:
-    """By period: the logarithms of the slowest tenth to the middle, and of the middle to the fastest quarter."""
+def _quantiles(put: Put) -> tuple[list[list[float]], list[list[float]]]:
+    """Before and after the change: quantiles of the wait in each group of weeks, in seconds; 0: not reached."""
     scope, (only, values) = put.scope(), put.asked()
     so_far = f"({'{as_of_bus}' if put.measure.clock == 'business' else '{as_of}'} - {put.measure.since})"
     running = f"GREATEST({so_far}, 0) * 2 + 1" if adds_up(put.measure) else str(NEVER)
     coded = f"CASE WHEN {put.measure.event} THEN {put.measure.value} * 2 WHEN {put.measure.waiting} THEN {running} END"
+    day, periods, ripe = f"{put.measure.anchor}_day", put.tried.seen.periods, np.flatnonzero(put.ripe)
+    late = ripe[ripe >= put.tried.seen.before]
+    if not len(late):
+        return [], []
+    first, change_day = periods[0].first_day, periods[late[0]].first_day
+    early_end = min(day_number(put.looking.change), change_day)
+    last = day_number(periods[late[-1]].end)
+    group = f"({day} + 700003) // 7 % {GROUPS}"
+    side = f"CASE WHEN {day} < {early_end} THEN 0 WHEN {day} >= {change_day} THEN {GROUPS} END"
     sql = (
-        f"SELECT {period_key(put.measure.anchor, put.looking.every)} AS period, CAST(NULL AS VARCHAR) AS segment, "
-        f"{fill(coded, scope)} AS coded FROM {scope.table} WHERE {only}"
+        f"SELECT {side} + {group} AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded "
+        f"FROM {scope.table} WHERE {only} AND {day} >= {first} AND {day} < {last}"
     )
-    rows = {
-        period_start(row["period"], put.looking.every): row
-        for row in scope.engine.by_group(sql, values, partial(reduce_quantiles, QUANTILES)).to_pylist()
-    }
-    found = []
-    for upper, lower in (("q2", "q1"), ("q1", "q0")):
-        pairs = [_ratio(rows.get(one.start), upper, lower) for one in put.tried.seen.periods]
-        size = np.where(put.ripe, [n for _, n in pairs], 0.0)
-        found.append(Observed("mean", np.array([ratio for ratio, _ in pairs]) * size, size))
-    return found
-
-
-def _ratio(row: dict[str, float] | None, upper: str, lower: str) -> tuple[float, float]:
-    if row is None or row["n"] < FEWEST or not row[lower] or not row[upper]:
-        return 0.0, 0.0
-    return math.log(row[upper] / row[lower]), float(row["n"])
+    rows = scope.engine.by_group(sql, values, partial(reduce_quantiles, QUANTILES)).to_pylist()
+    sides: tuple[list[list[float]], list[list[float]]] = ([], [])
+    for row in rows:
+        levels = [row[f"q{place}"] or 0.0 for place in range(len(QUANTILES))]
+        if row["n"] >= FEWEST and all(levels[:3]):
+            sides[row["period"] >= GROUPS].append(levels)
+    return sides
 
 
 def reduce_quantiles(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) -> pa.Table:
@@ -202,7 +210,8 @@ def times_of_asking(put: Put) -> Iterator[Check]:
     events = {"on weekends": "(asked_day + 700003) % 7 >= 5", "before 8 and after 18 o'clock": outside}
     for words, event in events.items():
         observed = _rates(put, put.looking.scope.table, event)
-        verdict = _again(put, observed, len(events))
+        plan = Plan(level=1 - 0.05 / len(events))
+        verdict = change(observed, put.tried.seen.before, put.looking.every, "lower", plan=plan)
         if verdict.claims and verdict.effect is not None and abs(verdict.effect.value) > POINTS:
             more = "more" if verdict.effect.value > 0 else "fewer"
             yield Check(name, False, f"{abs(verdict.effect.value) * 100:.0f} points {more} are asked for {words}: does the clock start when it did, and are all cases in the record?")  # fmt: skip

@@ -332,7 +332,7 @@ def foresight_table(many: Sequence[Foresight], expected: float | None) -> Table:
     if expected is not None and first.level and first.seen is not None and first.seen > expected * first.level:
         note += f"That is more than the {percent(expected, 0)} you hope for: it will take longer, or more cases. "
     if any(one.margin is not None and one.shown is not None and one.shown > one.margin for one in many):
-        note += "A margin smaller than what can be shown will block the claim: wait longer, or declare a wider one with --guardrail."
+        note += "Where a margin is smaller than what can be shown, harm will not be excluded so soon: wait longer, record more, or declare a wider one with --guardrail."
     columns = (
         "measure",
         "now",
