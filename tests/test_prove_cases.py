@@ -48,7 +48,7 @@ def test_an_honest_change_is_claimed_with_its_size(houses: dict[str, Workspace])
     # Waits end in a reply and then the work, of which two fifths are saved: 0.6 of the whole but for a little.
     assert found.verdict.relative.low < -0.4 < found.verdict.relative.high
     assert all(one.passed for one in found.verdict.checks)
-    assert headline(found).startswith("Improved, but harm is not excluded in what the record does not tell (")
+    assert headline(found).startswith("Improved; harm not excluded; not told by the record: ")
     assert "improved with" in headline(found)
     assert {one.safety for one in found.guarded} <= {"not_worse", "not_recorded"}
     by_name = {one.guardrail.measure.name: one for one in found.guarded}

@@ -101,8 +101,13 @@ class Trick:
     hard: float = 0.35  # share of hard cases before
 
 
+def _times(house: House, which: Flags, factor: float) -> None:
+    """Replies and work of some cases take so many times as long."""
+    house.reply, house.done = (np.where(which, factor * one, one) for one in (house.reply, house.done))
+
+
 def _honest(house: House) -> None:
-    house.done = np.where(house.changed, 0.7 * house.done, house.done)
+    _times(house, house.changed, 0.7)
 
 
 def _none(house: House) -> None:
@@ -151,11 +156,11 @@ def _silent_auto(house: House) -> None:
 
 def _bad_weeks(house: House) -> None:
     bad = house.ours & (house.asked >= (BEFORE - 6) * WEEK) & ~house.late
-    house.done = np.where(bad, house.done * 2.5, house.done)
+    _times(house, bad, 2.5)
 
 
 def _undeclared(house: House) -> None:
-    house.done = np.where(house.late, 0.6 * house.done, house.done)
+    _times(house, house.late, 0.6)
 
 
 def _pausing(house: House) -> None:
@@ -181,18 +186,18 @@ def _abandoning(house: House) -> None:
 
 def _turning_away(house: House) -> None:
     house.there &= ~(house.changed & house.hard & house.chance(0.7))
-    house.done = np.where(house.changed, 0.85 * house.done, house.done)
+    _times(house, house.changed, 0.85)
 
 
 def _splitting(house: House) -> None:
     parts = house.changed & (house.done > 30 * HOUR)
-    house.done = np.where(parts, house.done / 3, house.done)
+    _times(house, parts, 1 / 3)
     _ask_anew(house, parts, house.random.uniform(60, 600, len(parts)))
     _ask_anew(house, np.append(parts, np.zeros(len(house.asked) - len(parts), bool)), np.full(len(house.asked), 900.0))
 
 
 def _worse_work(house: House) -> None:
-    house.done = np.where(house.changed, 0.6 * house.done, house.done)
+    _times(house, house.changed, 0.6)
     house.good = np.where(house.changed, 0.62, house.good)
 
 

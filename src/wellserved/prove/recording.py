@@ -112,9 +112,16 @@ def shape(put: Put) -> Check:
         early, late = (side @ np.array(weights) for side in logs)
         moved = float(late.mean() - early.mean())
         if abs(moved) > MOVED and stats.ttest_ind(early, late, equal_var=False).pvalue < CHANCE / len(PROPORTIONS):
-            way = f"{abs(math.expm1(moved)):.0%} {'less' if moved < 0 else 'more'}"
-            return Check(name, False, f"{words} is {way} than before, which no column explains: is it other work?")
+            return Check(name, False, f"{words} is {_times(moved)} before, which no column explains: is it other work?")
     return Check(name, True, "fast and slow cases keep their proportions")
+
+
+def _times(moved: float) -> str:
+    """A change of a logarithm: 12% more than; 5 times what it was."""
+    ratio = math.exp(moved)
+    if ratio >= 3:
+        return f"{ratio:.0f} times what it was"
+    return f"{abs(ratio - 1):.0%} {'less' if moved < 0 else 'more'} than"
 
 
 def _quantiles(put: Put) -> tuple[list[list[float]], list[list[float]]]:

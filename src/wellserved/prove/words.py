@@ -81,7 +81,7 @@ def headline(proof: Proof) -> str:
         harmed = listed([rail.guardrail.name for rail in proof.harmed])
         return f"Harm shown in {harmed}: {one} moved with {when}, {moved}; but no improvement may be claimed, as {proof.blocked}."
     if proof.headline == "improved_harm_not_excluded":
-        return f"Improved, but harm is not excluded in {open_matters(proof)}: {one} improved with {when}, {moved}."
+        return f"{weakened(proof)}. {one} improved with {when}: {moved}."
     if verdict.claims:
         return f"{one} {'improved' if verdict.status == 'improved' else 'got worse'} with {when}: {moved}."
     if verdict.status == "no_change_seen":
@@ -95,14 +95,19 @@ def headline(proof: Proof) -> str:
     return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
 
 
-def open_matters(proof: Proof) -> str:
-    """What harm is not excluded in: what gives cause to ask by name, and what the record does not tell."""
+def weakened(proof: Proof) -> str:
+    """Improved; harm not excluded in ...: the measures that may be worse, the questions that stay open, what is not recorded."""
+    rails = {one.guardrail.name for one in proof.guarded if one.harm is not None and not one.guardrail.asks}
     known = [doubt.name for doubt in proof.doubts if not doubt.unseen]
+    worse, asked = [name for name in known if name in rails], [name for name in known if name not in rails]
     unseen = [doubt.name for doubt in proof.doubts if doubt.unseen]
-    parts = [listed(known)] if known else []
+    first = f" in {listed(worse)}" if worse else ""
+    parts = [f"Improved; harm not excluded{first}"]
+    if asked:
+        parts.append(f"to be answered: {', '.join(asked)}")
     if unseen:
-        parts.append(f"what the record does not tell ({', '.join(unseen)})")
-    return " and ".join(parts)
+        parts.append(f"not told by the record: {', '.join(unseen)}")
+    return "; ".join(parts)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -121,8 +126,8 @@ def risk(rail: Guarded) -> str:
     """How likely it is that a guardrail got worse by more than it may."""
     if rail.chance is None or rail.margin is None:
         return ""
-    unit = rail.guardrail.measure
-    return f"{likely(rail.chance)} that it got worse by more than {size(rail.margin, unit)}"
+    word = "moved so" if rail.guardrail.asks else "got worse"
+    return f"chance that it {word} by more than {size(rail.margin, rail.guardrail.measure)}: {likely(rail.chance)}"
 
 
 def _moved(verdict: Verdict, measure: Measure) -> str:
