@@ -59,18 +59,14 @@ def _summed(trick: Trick, column: str, many: list[Row]) -> Row:
     """One line of the table."""
     said = [str(row["headline"]) for row in many]
     kinds = ("improved", "improved_harm_not_excluded", "harm_shown")
-    right = [
-        bool(set(trick.expected) & set(row["reasons"]))
-        for row in many
-        if row["headline"] in kinds[1:] or row["reasons"]
-    ]  # type: ignore[call-overload]
     moved = [row for row in many if row["plain"] == "improved"]
+    right = sum(bool(set(trick.expected) & set(row["reasons"])) for row in moved)  # type: ignore[call-overload]
     return {
         "trick": trick.name, "does": trick.does, "expected": ", ".join(trick.expected), "left out": column, "runs": len(many),
         **{kind: said.count(kind) / len(said) for kind in kinds},
         "no claim": sum(kind not in kinds for kind in said) / len(said),
         "looked improved": len(moved) / len(many),
-        "right reason": sum(right) / len(moved) if trick.expected and moved else None,
+        "right reason": right / len(moved) if trick.expected and moved else None,
     }  # fmt: skip
 
 

@@ -266,7 +266,7 @@ TRICKS = (
     Trick("second tickets", "closes at half time; three in ten ask anew", ("repeat_case_rate",), _second_tickets),
     Trick("hidden mix", "easy work in place of hard, in no column", (SHAPE,), _hidden_mix, hard=0.7),
     Trick("silent auto-reply", "a machine answers seven in ten within a minute, as a person", ("answered_within_a_minute", "replies alike"), _silent_auto, "time_to_first_reply"),
-    Trick("six bad weeks", "six bad weeks, then nothing is done", ("worst weeks before",), _bad_weeks),
+    Trick("six bad weeks", "six bad weeks, then nothing is done", ("bad stretch before", "worst weeks before"), _bad_weeks),
     Trick("undeclared change", "something else made everybody faster", ("the others",), _undeclared),
     Trick("pausing", "six in ten are set to wait for the customer", ("paused_rate",), _pausing, "requester_wait"),
     Trick("merging", "slow cases are merged into others", ("merged_rate",), _merging),
@@ -305,13 +305,30 @@ def _ask_anew(house: House, who: Flags, after: Array) -> None:
     house.asked = np.append(house.asked, house.asked[places] + after[places])
 
 
+def _times_of_asking(random: np.random.Generator, size: int, weeks: int) -> Array:
+    """Six in ten ask from Monday to Friday between 8 and 18 o'clock, the others at any time."""
+    inside = random.integers(0, 5, size) * DAY + random.uniform(8, 18, size) * HOUR
+    at = np.where(random.random(size) < 0.6, inside, random.uniform(0, WEEK, size))
+    found: Array = np.sort(random.integers(0, weeks, size) * WEEK + at)
+    return found
+
+
+def _weekly(random: np.random.Generator, weeks: int) -> Array:
+    """Good weeks and bad ones: factors of all times, an autoregression of .4 with a standard deviation of 8%, and a season of 5%."""
+    state, found = 0.0, np.empty(weeks)
+    for week in range(weeks):
+        state = 0.4 * state + random.normal(0, 0.08 * np.sqrt(1 - 0.4**2))
+        found[week] = np.exp(state + 0.05 * np.sin(2 * np.pi * week / 52.18))
+    return found
+
+
 def build(trick: Trick, seed: int) -> House:
     """The house with the trick in it."""
     random = np.random.default_rng([seed, *trick.name.encode()])
     weeks = BEFORE + AFTER + TAIL
     size = (OURS + THEIRS) * weeks
-    asked = np.sort(random.uniform(0, weeks * WEEK, size))
-    weekly = np.repeat(random.lognormal(0, 0.06, weeks + 1), 1)[(asked // WEEK).astype(int)]  # good weeks and bad ones
+    asked = _times_of_asking(random, size, weeks)
+    weekly = _weekly(random, weeks)[(asked // WEEK).astype(int)]
     hard = random.random(size) < trick.hard
     reply = random.lognormal(np.log(3 * HOUR), 0.8, size) * weekly
     if trick.measure == "business":  # nights and weekends wait
