@@ -100,6 +100,9 @@ def test_what_surely_got_worse_but_stays_within_the_declared_margin_is_no_harm()
     assert wide.harm is not None
     assert wide.harm.low > 0
     assert (wide.safety, narrow.safety) == ("not_worse", "worse")
+    vast = guard(Guardrail(REOPENED, 0.5), seen_of(drawn(0.05, 0.2, 3_000)), "week", 10)
+    assert vast.safety == "cannot_tell"  # whoever declares that anything may happen has not shown that nothing did
+    assert "declared" in vast.words
     near = guard(Guardrail(REOPENED, 0.03), seen, "week", 10)
     assert near.safety == "cannot_tell"
     assert "leans to worse" in near.words
@@ -199,7 +202,7 @@ def test_a_planted_trick_is_no_plain_improvement_and_is_named(name: str, left_ou
 
 
 def test_honest_work_is_claimed_plainly_where_all_is_recorded_and_weaker_where_it_is_not() -> None:
-    full, less = verdict_on("honest"), verdict_on("honest", left_out="ratings")
+    full, less = verdict_on("honest", 3), verdict_on("honest", 3, "ratings")
     assert (full.headline, full.doubts, full.claims) == ("improved", (), True)
     assert headline(full).startswith("time_to_resolution (team Ours) improved with")
     assert (less.headline, less.claims) == ("improved_harm_not_excluded", True)

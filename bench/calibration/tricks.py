@@ -267,7 +267,7 @@ TRICKS = (
     Trick("hidden mix", "easy work in place of hard, in no column", (SHAPE,), _hidden_mix, hard=0.7),
     Trick("silent auto-reply", "a machine answers seven in ten within a minute, as a person", ("answered_within_a_minute", "replies alike"), _silent_auto, "time_to_first_reply"),
     Trick("six bad weeks", "six bad weeks, then nothing is done", ("bad stretch before", "worst weeks before"), _bad_weeks),
-    Trick("undeclared change", "something else made everybody faster", ("the others",), _undeclared),
+    Trick("undeclared change", "something else made everybody faster", ("the others", "no others to compare with"), _undeclared),
     Trick("pausing", "six in ten are set to wait for the customer", ("paused_rate",), _pausing, "requester_wait"),
     Trick("merging", "slow cases are merged into others", ("merged_rate",), _merging),
     Trick("deleting", "slow cases vanish from the record", ("asked", SHAPE), _deleting),

@@ -114,20 +114,28 @@ def guard(
     if harm is None or level is None:
         return Guarded(rail, "cannot_tell", rail.margin, None, reason, seen.age_days)
     margin = rail.margin or (margins or {}).get(rail.name) or margin_of(rail, seen, every, level)
-    threshold = margin if harm.steps is None else chance.on_scale(seen.observed, level, margin, harm.up)
-    least, most = harm.beyond(threshold)
-    sure = harm.sure(1 - SHARED / together) and least >= LIKELY
+    widest = WIDER * usual_margin(level, rail.measure, rail.part)
+    (least, most), (_, wider) = (_beyond(harm, seen, level, one) for one in (margin, min(margin, widest)))
     found = Guarded(rail, "cannot_tell", margin, harm.estimate, "", seen.age_days, most)
     if rail.asks:
         asked = most > DOUBTED
         return replace(found, safety="cannot_tell" if asked else "not_worse", words=rail.asks if asked else NOT_WORSE)
-    if sure:
+    if least >= LIKELY and harm.sure(1 - SHARED / together):
         return replace(found, safety="worse", words="got worse")
-    if most <= EXCLUDED:
+    if wider <= EXCLUDED:
         return replace(found, safety="not_worse", words=NOT_WORSE)
+    if most <= EXCLUDED:
+        return replace(
+            found, words=f"stays within the margin that was declared, which is more than {WIDER:g} times the usual one"
+        )
     leans = harm.estimate.low > 0
     words = "leans to worse, if not surely enough" if leans else "may be worse by more than the margin"
     return replace(found, words=words)
+
+
+def _beyond(harm: Harm, seen: Seen, level: float, margin: float) -> tuple[float, float]:
+    """The chances of harm beyond a margin in the unit: under the trend that makes it least, and most."""
+    return harm.beyond(margin if harm.steps is None else chance.on_scale(seen.observed, level, margin, harm.up))
 
 
 NOT_WORSE = "is not worse by more than the margin"

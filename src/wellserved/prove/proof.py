@@ -235,12 +235,12 @@ def _checks(looking: Looking, asked: Asked, tried: checks.Tried) -> list[Check]:
     if others is not None:
         found.append(checks.untouched(tried, observe(looking, asked.measure, others, tried.seen.age_days)))
     elif not asked.against:
-        found.append(Check("the others", None, ALONE))
+        found.append(Check("no others to compare with", None, ALONE))
     found += checks.mixes(looking, tried, asked.measure, asked.where)
     return found
 
 
-ALONE = "no other cases are named to set it against: another change at the same time is not excluded"
+ALONE = "no column names cases that were not to change: another change at the same time is not excluded"
 
 
 def all_others(looking: Looking, where: Where) -> Where | None:

@@ -251,9 +251,9 @@ def alike(put: Put) -> Check | None:
     words = r"""lower(regexp_replace(regexp_replace(m.text, '^[^\n]{0,60}\n+', ''), '[0-9]+', '#', 'g'))"""
     table = f"""(SELECT c.*, r.many >= {ALIKE} AS alike FROM {scope.table} c JOIN (
         SELECT source, case_id, count(*) OVER (PARTITION BY words) AS many FROM (
-            SELECT m.source, m.case_id, arg_min({words}, m."at") AS words FROM {put.looking.moments} m
+            SELECT m.source, m.case_id, hash(arg_min({words}, m."at")) AS words, length(arg_min({words}, m."at")) AS long FROM {put.looking.moments} m
             WHERE m.kind IN ('replied', 'explained') AND m.text IS NOT NULL GROUP BY 1, 2)
-        WHERE length(words) >= {WORDS}) r USING (source, case_id)) AS answered"""
+        WHERE long >= {WORDS}) r USING (source, case_id)) AS answered"""
     observed = _rates(put, table, "alike")
     if min(observed.size[: put.tried.seen.before].sum(), observed.size[put.tried.seen.before :].sum()) < FEWEST:
         return Check(name, None, "the words of replies are not recorded: whether machines answer can be told by their speed alone")  # fmt: skip
