@@ -402,7 +402,7 @@ def tricks_left_out() -> str:
     rows = (_figures("tricks") or {}).get("left_out", [])
     found: list[list[object]] = []
     for column in dict.fromkeys(row["left out"] for row in rows):
-        for name, chosen in (("tricks", ()), ("honest", ("honest",)), ("none", ("none",))):
+        for name, chosen in (("tricks", ()), ("honest", ("honest", "honest, one year")), ("none", ("none",))):
             many = [row for row in rows if row["left out"] == column and (row["trick"] in chosen if chosen else row["expected"])]  # fmt: skip
             if many:
                 found.append([column, name, *_together(many)])

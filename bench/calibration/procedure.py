@@ -28,7 +28,7 @@ def run(trick: Trick, seed: int, left_out: tuple[str, ...]) -> list[Row]:
     """One house, asked once in full or once for each column left out."""
     log, rows = moments(build(trick, seed)), []
     for column in left_out:
-        proof = ask(log, trick.measure, column)
+        proof = ask(log, trick.measure, column, trick.weeks)
         rows.append({
             "trick": trick.name, "seed": seed, "left_out": column, "headline": proof.headline,
             "plain": proof.verdict.plain, "reasons": reasons(proof),

@@ -99,6 +99,7 @@ class Trick:
     plant: Callable[[House], None]
     measure: str = "time_to_resolution"
     hard: float = 0.35  # share of hard cases before
+    weeks: int = BEFORE  # before the change that are looked at
 
 
 def _times(house: House, which: Flags, factor: float) -> None:
@@ -255,6 +256,7 @@ SHAPE = "shape of the waits"
 TIMES = "times of asking"
 HOUSES = (
     Trick("honest", "30% less work a case", (), _honest),
+    Trick("honest, one year", "the same, with 52 weeks before", (), _honest, weeks=52),
     Trick("none", "nothing", (), _none),
 )
 TRICKS = (
@@ -427,7 +429,7 @@ def _table(house: House, rows: list[tuple[str, Array, npt.NDArray[np.str_] | Non
     return pa.concat_tables(parts)
 
 
-def ask(log: pa.Table, measure: str, left_out: str = "") -> Proof:
+def ask(log: pa.Table, measure: str, left_out: str = "", weeks: int = BEFORE) -> Proof:
     """The verdict on the change in such a log, with a column left out."""
     kinds, columns = LEFT_OUT.get(left_out, ((), ()))
     db = duckdb.connect()
@@ -446,7 +448,8 @@ def ask(log: pa.Table, measure: str, left_out: str = "") -> Proof:
     fold_into(db, "cases", "moments", "UTC", hours)
     cannot = {"house": dict.fromkeys(kinds, "the record does not tell it")}
     scope = scope_of(DuckDB(db), "cases", "UTC", 1, calendars=hours, cannot=cannot)
-    looking = Looking(scope, "moments", hours, CHANGE, "week", hurried=False)
+    since = CHANGE - timedelta(weeks=weeks) if weeks < BEFORE else None
+    looking = Looking(scope, "moments", hours, CHANGE, "week", since, hurried=False)
     where = () if left_out == "team" else (("team", "Ours"),)
     name = "time_to_first_reply" if measure == "business" else measure
     try:
