@@ -118,12 +118,12 @@ def test_harm_is_shown_falsely_no_more_than_it_may() -> None:
 
 def test_a_question_never_shows_harm_and_is_asked_at_a_lower_chance() -> None:
     seen = seen_of(drawn(0.05, 0.5, 200))
-    asked = guard(Guardrail(REOPENED, asks="why?"), seen, "week", 10)
+    asked = guard(Guardrail(REOPENED, question="why?"), seen, "week", 10)
     assert (asked.safety, asked.words, asked.weakens) == ("cannot_tell", "why?", True)
-    quiet = guard(Guardrail(REOPENED, asks="why?"), seen_of(drawn(0.05, 0.05, 200)), "week", 10)
+    quiet = guard(Guardrail(REOPENED, question="why?"), seen_of(drawn(0.05, 0.05, 200)), "week", 10)
     assert not quiet.weakens
     lacking = replace(seen, reason="not told", lacking=True)
-    assert not guard(Guardrail(REOPENED, asks="why?"), lacking, "week", 10).weakens
+    assert not guard(Guardrail(REOPENED, question="why?"), lacking, "week", 10).weakens
     assert guard(Guardrail(REOPENED), lacking, "week", 10).weakens
 
 
@@ -161,8 +161,8 @@ def test_speed_is_asked_about_new_cases_volume_ratings_and_machines() -> None:
         named
     )
     assert named["asked"].better == "higher"
-    assert "turned away" in named["asked"].asks
-    assert not named["repeat_case_rate"].asks
+    assert "turned away" in named["asked"].question
+    assert not named["repeat_case_rate"].question
     assert "answered_within_a_minute" not in {one.name for one in wanted(find_measure("time_to_resolution"), ())}
     assert wanted(find_measure("rating_good"), ()) == ()
 
@@ -210,7 +210,7 @@ def test_honest_work_is_claimed_plainly_where_all_is_recorded_and_weaker_where_i
     assert any(line.startswith("Not excluded, rating_good: ") for line in standing(less))
     assert full.verdict.relative is not None
     assert full.verdict.relative.low < -0.3 < full.verdict.relative.high
-    assert all(one.chance is not None and one.chance <= EXCLUDED for one in full.guarded if not one.guardrail.asks)
+    assert all(one.chance is not None and one.chance <= EXCLUDED for one in full.guarded if not one.guardrail.question)
 
 
 def test_chances_are_told_without_false_precision() -> None:

@@ -36,7 +36,7 @@ def run(trick: Trick, seed: int, left_out: tuple[str, ...]) -> list[Row]:
     return rows
 
 
-def done() -> list[Row]:
+def read_rows() -> list[Row]:
     """What was run already."""
     return [json.loads(line) for line in KEPT.read_text().splitlines()] if KEPT.exists() else []
 
@@ -47,12 +47,12 @@ def table(rows: list[Row]) -> dict[str, list[Row]]:
     for row in rows:
         left_out = str(row["left_out"])
         groups[str(row["trick"]), left_out].append(row)
-    found: dict[str, list[Row]] = {"full": [], "left_out": []}
+    lines: dict[str, list[Row]] = {"full": [], "left_out": []}
     for trick in (*HOUSES, *TRICKS):
         for column in ("", *LEFT_OUT):
             if many := groups.get((trick.name, column)):
-                found["left_out" if column else "full"].append(_summed(trick, column, many))
-    return found
+                lines["left_out" if column else "full"].append(_summed(trick, column, many))
+    return lines
 
 
 def _summed(trick: Trick, column: str, many: list[Row]) -> Row:
@@ -72,25 +72,25 @@ def _summed(trick: Trick, column: str, many: list[Row]) -> Row:
 
 def main() -> None:
     """Run what is left, then write the table."""
-    told = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    told.add_argument("--seeds", type=int, default=20)
-    told.add_argument("--first", type=int, default=1)
-    told.add_argument("--left-out", action="store_true")
-    told.add_argument("--only", nargs="*", default=[one.name for one in (*HOUSES, *TRICKS)])
-    asked = told.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--left-out", action="store_true")
+    parser.add_argument("--only", nargs="*", default=[one.name for one in (*HOUSES, *TRICKS)])
+    options = parser.parse_args()
     KEPT.parent.mkdir(parents=True, exist_ok=True)
-    known = {(row["trick"], row["seed"], row["left_out"]) for row in done()}
-    columns = tuple(LEFT_OUT) if asked.left_out else ("",)
+    known = {(row["trick"], row["seed"], row["left_out"]) for row in read_rows()}
+    columns = tuple(LEFT_OUT) if options.left_out else ("",)
     start = time.process_time()
-    for seed in range(asked.first, asked.first + asked.seeds):
-        for trick in (one for one in (*HOUSES, *TRICKS) if one.name in asked.only):
+    for seed in range(options.first, options.first + options.seeds):
+        for trick in (one for one in (*HOUSES, *TRICKS) if one.name in options.only):
             left = tuple(column for column in columns if (trick.name, seed, column) not in known)
             rows = run(trick, seed, left) if left else []
             with KEPT.open("a") as file:
                 file.writelines(json.dumps(row) + "\n" for row in rows)
         print(f"\rseed {seed}, {time.process_time() - start:.0f} CPU s", end="", file=sys.stderr)
     print(file=sys.stderr)
-    TABLE.write_text(json.dumps(table(done()), indent=1) + "\n")
+    TABLE.write_text(json.dumps(table(read_rows()), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -461,7 +461,7 @@ def ask(log: pa.Table, measure: str, left_out: str = "", weeks: int = BEFORE) ->
 def reasons(proof: Proof) -> list[str]:
     """What the verdict names for not being a plain improvement, first things first."""
     if proof.headline == "harm_shown":
-        return [one.guardrail.name for one in proof.harmed]
+        return [one.guardrail.name for one in proof.harms]
     if proof.headline == "improved_harm_not_excluded":
         return [one.name for one in proof.doubts]
     return [one.name for one in proof.verdict.checks if one.passed is False]

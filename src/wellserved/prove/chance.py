@@ -49,11 +49,11 @@ class Harm:
         if self.steps is None:
             chance = float(np.mean(np.array(self.draws) > threshold))
             return chance, chance
-        found = []
+        chances = []
         for trend in TRENDS:
             below = float(self.steps.effect(trend).below(np.array([self._up * threshold]))[0])
-            found.append(1 - below if self.up else below)
-        return min(found), max(found)
+            chances.append(1 - below if self.up else below)
+        return min(chances), max(chances)
 
 
 def fitted(observed: Observed, before: int, every: Every) -> Steps:

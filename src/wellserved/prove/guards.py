@@ -36,7 +36,7 @@ class Guardrail:
     margin: float | None = None
     better: Better | None = None  # where the measure itself has no better side
     called: str = ""  # where it is not looked at in the same cases
-    asks: str = ""  # worse is no harm by itself: it raises this question
+    question: str = ""  # worse is no harm by itself: it raises this question
     part: float = PART  # of the level before: the margin of what is no share
 
     @property
@@ -77,23 +77,23 @@ class Guarded:
     @property
     def weakens(self) -> bool:
         """Whether harm is not excluded; a question that the record gives no cause to ask is none."""
-        return self.safety == "cannot_tell" or (self.safety == "not_recorded" and not self.guardrail.asks)
+        return self.safety == "cannot_tell" or (self.safety == "not_recorded" and not self.guardrail.question)
 
 
 def wanted(measure: Measure, declared: tuple[Guardrail, ...]) -> tuple[Guardrail, ...]:
     """The declared guardrails, and those that go with any claim of being faster."""
-    named = {one.measure.name for one in declared} | {measure.name}
+    named = {rail.measure.name for rail in declared} | {measure.name}
     if measure.kind != "wait":
         return declared
-    known = {one.name for one in MEASURES}
+    known = {measure.name for measure in MEASURES}
     slowest = f"{measure.name}_p90"
     harms = [Guardrail(find_measure(name)) for name in (*HARMS, slowest) if name in known - named]
-    asks = [
-        Guardrail(find_measure(name), None, better, "", question, part)
-        for name, better, question, part in (*QUESTIONS, *(REPLIES if "replied" in measure.relies_on else ()))
+    questions = [
+        Guardrail(find_measure(name), None, better, "", words, part)
+        for name, better, words, part in (*QUESTIONS, *(REPLIES if "replied" in measure.relies_on else ()))
         if name not in named
     ]
-    return (*declared, *harms, *asks)
+    return (*declared, *harms, *questions)
 
 
 def guard(
@@ -114,23 +114,27 @@ def guard(
     if harm is None or level is None:
         return Guarded(rail, "cannot_tell", rail.margin, None, reason, seen.age_days)
     margin = rail.margin or (margins or {}).get(rail.name) or margin_of(rail, seen, every, level)
+    result = Guarded(
+        rail, "cannot_tell", margin, harm.estimate, "", seen.age_days, _beyond(harm, seen, level, margin)[1]
+    )
+    if rail.question:
+        raised = (result.chance or 0.0) > DOUBTED
+        return replace(result, safety="cannot_tell" if raised else "not_worse", words=rail.question if raised else NOT_WORSE)  # fmt: skip
+    if _beyond(harm, seen, level, margin)[0] >= LIKELY and harm.sure(1 - SHARED / together):
+        return replace(result, safety="worse", words="got worse")
     widest = WIDER * usual_margin(level, rail.measure, rail.part)
-    (least, most), (_, wider) = (_beyond(harm, seen, level, one) for one in (margin, min(margin, widest)))
-    found = Guarded(rail, "cannot_tell", margin, harm.estimate, "", seen.age_days, most)
-    if rail.asks:
-        asked = most > DOUBTED
-        return replace(found, safety="cannot_tell" if asked else "not_worse", words=rail.asks if asked else NOT_WORSE)
-    if least >= LIKELY and harm.sure(1 - SHARED / together):
-        return replace(found, safety="worse", words="got worse")
-    if wider <= EXCLUDED:
-        return replace(found, safety="not_worse", words=NOT_WORSE)
-    if most <= EXCLUDED:
-        return replace(
-            found, words=f"stays within the margin that was declared, which is more than {WIDER:g} times the usual one"
-        )
-    leans = harm.estimate.low > 0
-    words = "leans to worse, if not surely enough" if leans else "may be worse by more than the margin"
-    return replace(found, words=words)
+    if _beyond(harm, seen, level, min(margin, widest))[1] <= EXCLUDED:
+        return replace(result, safety="not_worse", words=NOT_WORSE)
+    return replace(result, words=_untold(result))
+
+
+def _untold(result: Guarded) -> str:
+    """Why harm is neither shown nor excluded."""
+    if result.chance is not None and result.chance <= EXCLUDED:
+        return f"stays within the margin that was declared, which is more than {WIDER:g} times the usual one"
+    if result.harm is not None and result.harm.low > 0:
+        return "leans to worse, if not surely enough"
+    return "may be worse by more than the margin"
 
 
 def _beyond(harm: Harm, seen: Seen, level: float, margin: float) -> tuple[float, float]:

@@ -81,7 +81,7 @@ class Proof:
         return "improved_harm_not_excluded" if self.doubts else "improved"
 
     @property
-    def harmed(self) -> tuple[Guarded, ...]:
+    def harms(self) -> tuple[Guarded, ...]:
         """The guardrails that got worse by more than they may, surely enough; only an improvement can be blocked."""
         if self.verdict.status != "improved":
             return ()
@@ -90,7 +90,7 @@ class Proof:
     @property
     def blocked(self) -> str:
         """Why an improvement is not claimed although the measure moved; empty: no harm is shown."""
-        return "; ".join(f"{one.guardrail.name} {one.words}" for one in self.harmed)
+        return "; ".join(f"{one.guardrail.name} {one.words}" for one in self.harms)
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
@@ -117,7 +117,7 @@ def _likeliest(one: Guarded) -> float:
     """Order of doubts: what raises a question, then by the chance of harm; what is not recorded comes last."""
     if one.safety == "not_recorded":
         return 1.0
-    return -1.0 if one.chance is None else -one.chance - (1 if one.guardrail.asks else 0)
+    return -1.0 if one.chance is None else -one.chance - (1 if one.guardrail.question else 0)
 
 
 def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
@@ -149,8 +149,8 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
     guarded = _guarded(looking, asked, told)
     questions: list[Check] = []
     if verdict.status == "improved":
-        put = recording.Put(looking, replace(tried, verdict=verdict), asked.measure, asked.where, guarded)
-        questions = recording.questions(put)
+        inquiry = recording.Inquiry(looking, replace(tried, verdict=verdict), asked.measure, asked.where, guarded)
+        questions = recording.questions(inquiry)
     return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), tuple(questions))
 
 

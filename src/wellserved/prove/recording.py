@@ -51,7 +51,7 @@ POINTS = 0.02  # of a share: by how much the times of asking have to move at lea
 
 
 @dataclass(frozen=True)
-class Put:
+class Inquiry:
     """What is asked about, and all that is known of it already."""
 
     looking: Looking
@@ -74,10 +74,10 @@ class Put:
         """The periods that say something, and whose cases have reached that age."""
         last = (self.looking.known_until(self.where) - timedelta(days=self.days)).date()
         ended = np.array([one.end <= last for one in self.tried.seen.periods], dtype=bool)
-        found: Mask = self.tried.seen.observed.seen & ended
-        return found
+        ripe: Mask = self.tried.seen.observed.seen & ended
+        return ripe
 
-    def asked(self) -> tuple[str, dict[str, object]]:
+    def cases(self) -> tuple[str, dict[str, object]]:
         """SQL: the cases in question, and its values."""
         question = Question(
             (self.measure,), None, self.looking.every, self.looking.since, self.looking.until, self.where
@@ -86,24 +86,24 @@ class Put:
         return f"{only} AND {within(question, self.measure.anchor)}", values
 
 
-def questions(put: Put) -> list[Check]:
+def questions(inquiry: Inquiry) -> list[Check]:
     """All that has to be asked of a faster wait; `passed` False: the record gives cause to ask."""
-    if put.measure.kind != "wait" or put.measure.anchor != "asked" or put.tried.seen.age_days is None:
-        return [jump(put)]
-    found = [shape(put), jump(put), *times_of_asking(put), before_the_ask(put)]
-    if "replied" in put.measure.relies_on:
-        found.append(alike(put))
+    if inquiry.measure.kind != "wait" or inquiry.measure.anchor != "asked" or inquiry.tried.seen.age_days is None:
+        return [jump(inquiry)]
+    answers = [shape(inquiry), jump(inquiry), *times_of_asking(inquiry), before_the_ask(inquiry)]
+    if "replied" in inquiry.measure.relies_on:
+        answers.append(alike(inquiry))
     else:
-        found.append(after_the_close(put))
-    return [one for one in found if one is not None]
+        answers.append(after_the_close(inquiry))
+    return [one for one in answers if one is not None]
 
 
-def shape(put: Put) -> Check:
+def shape(inquiry: Inquiry) -> Check:
     """Work that got faster is the same work in less time; easier work in place of hard gives other proportions.
 
     Each side's weeks are dealt into ten groups, whose spread says how sure the difference of two ratios is (Welch).
     """
-    name, sides = "shape of the waits", _quantiles(put)
+    name, sides = "shape of the waits", _quantiles(inquiry)
     if min(map(len, sides)) < GROUPS // 2:
         return Check(name, None, f"too few cases that are old enough on one side of the change ({FEWEST * GROUPS} are needed): easier work in place of hard cannot be told")  # fmt: skip
     top = 3 if all(row[3] for side in sides for row in side) else 2
@@ -124,18 +124,18 @@ def _times(moved: float) -> str:
     return f"{abs(ratio - 1):.0%} {'less' if moved < 0 else 'more'} than"
 
 
-def _quantiles(put: Put) -> tuple[list[list[float]], list[list[float]]]:
+def _quantiles(inquiry: Inquiry) -> tuple[list[list[float]], list[list[float]]]:
     """Before and after the change: quantiles of the wait in each group of weeks, in seconds; 0: not reached."""
-    scope, (only, values) = put.scope(), put.asked()
-    so_far = f"({'{as_of_bus}' if put.measure.clock == 'business' else '{as_of}'} - {put.measure.since})"
-    running = f"GREATEST({so_far}, 0) * 2 + 1" if adds_up(put.measure) else str(NEVER)
-    coded = f"CASE WHEN {put.measure.event} THEN {put.measure.value} * 2 WHEN {put.measure.waiting} THEN {running} END"
-    day, periods, ripe = f"{put.measure.anchor}_day", put.tried.seen.periods, np.flatnonzero(put.ripe)
-    late = ripe[ripe >= put.tried.seen.before]
+    scope, (only, values) = inquiry.scope(), inquiry.cases()
+    so_far = f"({'{as_of_bus}' if inquiry.measure.clock == 'business' else '{as_of}'} - {inquiry.measure.since})"
+    running = f"GREATEST({so_far}, 0) * 2 + 1" if adds_up(inquiry.measure) else str(NEVER)
+    coded = f"CASE WHEN {inquiry.measure.event} THEN {inquiry.measure.value} * 2 WHEN {inquiry.measure.waiting} THEN {running} END"
+    day, periods, ripe = f"{inquiry.measure.anchor}_day", inquiry.tried.seen.periods, np.flatnonzero(inquiry.ripe)
+    late = ripe[ripe >= inquiry.tried.seen.before]
     if not len(late):
         return [], []
     first, change_day = periods[0].first_day, periods[late[0]].first_day
-    early_end = min(day_number(put.looking.change), change_day)
+    early_end = min(day_number(inquiry.looking.change), change_day)
     last = day_number(periods[late[-1]].end)
     group = f"({day} + 700003) // 7 % {GROUPS}"
     side = f"CASE WHEN {day} < {early_end} THEN 0 WHEN {day} >= {change_day} THEN {GROUPS} END"
@@ -168,35 +168,39 @@ def reduce_quantiles(quantiles: Sequence[float], batches: Iterable[pa.RecordBatc
     )
 
 
-def jump(put: Put) -> Check:
+def jump(inquiry: Inquiry) -> Check:
     """A fall by more than half from one period to the next while nothing else moves: was something else recorded?"""
-    name, seen = "a jump overnight", put.tried.seen
+    name, seen = "a jump overnight", inquiry.tried.seen
     whole = seen.before - (seen.mixed is not None)
     early, late = (
-        _levels(put, slice(max(whole - NEAR[0], 0), whole)),
-        _levels(put, slice(seen.before, seen.before + NEAR[1])),
+        _levels(inquiry, slice(max(whole - NEAR[0], 0), whole)),
+        _levels(inquiry, slice(seen.before, seen.before + NEAR[1])),
     )
     if not len(early) or not len(late):
         return Check(name, None, "nothing is known of the time next to the change")
     before, after = float(np.median(early)), float(np.median(late))
-    if put.tried.better == "higher" and put.measure.unit == "share":
+    if inquiry.tried.better == "higher" and inquiry.measure.unit == "share":
         before, after = 1 - before, 1 - after
     fell = (
-        after < HALF * before if put.tried.better == "lower" or put.measure.unit == "share" else before < HALF * after
+        after < HALF * before
+        if inquiry.tried.better == "lower" or inquiry.measure.unit == "share"
+        else before < HALF * after
     )
     if not fell:
         return Check(name, True, "no fall by more than half from one period to the next")
     others = [
-        one.guardrail.name for one in put.guarded if one.harm is not None and one.harm.high < 0 and not _same(put, one)
+        one.guardrail.name
+        for one in inquiry.guarded
+        if one.harm is not None and one.harm.high < 0 and not _same(inquiry, one)
     ]
     if others:
-        return Check(name, True, f"more than half within one {put.looking.every}, and {others[0]} got better too")
-    return Check(name, False, f"more than half within one {put.looking.every}, and nothing else got better with it: did the recording change, or what is counted?")  # fmt: skip
+        return Check(name, True, f"more than half within one {inquiry.looking.every}, and {others[0]} got better too")
+    return Check(name, False, f"more than half within one {inquiry.looking.every}, and nothing else got better with it: did the recording change, or what is counted?")  # fmt: skip
 
 
-def _levels(put: Put, part: slice) -> np.ndarray:
+def _levels(inquiry: Inquiry, part: slice) -> np.ndarray:
     """The measure in some of the periods."""
-    seen = put.tried.seen
+    seen = inquiry.tried.seen
     if seen.shown:
         return np.array([value for value in seen.shown[part] if value is not None])
     there = seen.observed.seen[part]
@@ -205,20 +209,20 @@ def _levels(put: Put, part: slice) -> np.ndarray:
     return levels
 
 
-def _same(put: Put, one: Guarded) -> bool:
+def _same(inquiry: Inquiry, one: Guarded) -> bool:
     """Whether a guardrail rests on the very times in question."""
-    return one.guardrail.measure.kind == "wait" or bool(one.guardrail.asks)
+    return one.guardrail.measure.kind == "wait" or bool(one.guardrail.question)
 
 
-def times_of_asking(put: Put) -> Iterator[Check]:
+def times_of_asking(inquiry: Inquiry) -> Iterator[Check]:
     """Customers do not change when they ask because they are served faster; a clock that starts later does."""
     name = "times of asking"
     outside = "asked_time < 28800 OR asked_time >= 64800"
     events = {"on weekends": "(asked_day + 700003) % 7 >= 5", "before 8 and after 18 o'clock": outside}
     for words, event in events.items():
-        observed = _rates(put, put.looking.scope.table, event)
+        observed = _rates(inquiry, inquiry.looking.scope.table, event)
         plan = Plan(level=1 - 0.05 / len(events))
-        verdict = change(observed, put.tried.seen.before, put.looking.every, "lower", plan=plan)
+        verdict = change(observed, inquiry.tried.seen.before, inquiry.looking.every, "lower", plan=plan)
         if verdict.claims and verdict.effect is not None and abs(verdict.effect.value) > POINTS:
             more = "more" if verdict.effect.value > 0 else "fewer"
             yield Check(name, False, f"{abs(verdict.effect.value) * 100:.0f} points {more} are asked for {words}: does the clock start when it did, and are all cases in the record?")  # fmt: skip
@@ -226,65 +230,65 @@ def times_of_asking(put: Put) -> Iterator[Check]:
     yield Check(name, True, "cases are asked for at the same times of the day and week as before")
 
 
-def before_the_ask(put: Put) -> Check | None:
+def before_the_ask(inquiry: Inquiry) -> Check | None:
     """Cases of which something is recorded before they were asked for: their clock starts too late."""
-    observed = _rates(put, put.looking.scope.table, "first_s < asked_s")
+    observed = _rates(inquiry, inquiry.looking.scope.table, "first_s < asked_s")
     words = "of the cases hold moments from before they were asked for: does the clock start when it did?"
-    return _risen(put, observed, "moments before the ask", words)
+    return _risen(inquiry, observed, "moments before the ask", words)
 
 
-def after_the_close(put: Put) -> Check | None:
+def after_the_close(inquiry: Inquiry) -> Check | None:
     """Cases on which work went on after they were closed, without having been reopened."""
-    scope = put.scope()
+    scope = inquiry.scope()
     kinds = ", ".join(f"'{kind}'" for kind in WORK)
     table = f"""(SELECT c.*, w.case_id IS NOT NULL AS worked FROM {scope.table} c LEFT JOIN (
-        SELECT DISTINCT m.source, m.case_id FROM {put.looking.moments} m JOIN {scope.table} y USING (source, case_id)
-        WHERE m.kind IN ({kinds}) AND epoch(m."at") > y.resolved_s AND epoch(m."at") <= y.asked_s + {put.days * DAY}
+        SELECT DISTINCT m.source, m.case_id FROM {inquiry.looking.moments} m JOIN {scope.table} y USING (source, case_id)
+        WHERE m.kind IN ({kinds}) AND epoch(m."at") > y.resolved_s AND epoch(m."at") <= y.asked_s + {inquiry.days * DAY}
         ) w ON w.source = c.source AND w.case_id = c.case_id WHERE c.resolved_s IS NOT NULL) AS closed_cases"""
     words = "of the cases were worked on after they had been closed: were they closed when they were done?"
-    return _risen(put, _rates(put, table, "worked"), "work after the close", words)
+    return _risen(inquiry, _rates(inquiry, table, "worked"), "work after the close", words)
 
 
-def alike(put: Put) -> Check | None:
+def alike(inquiry: Inquiry) -> Check | None:
     """First replies in the very words of other cases' replies, but for numbers and the first line: machines answer so."""
-    name, scope = "replies alike", put.scope()
+    name, scope = "replies alike", inquiry.scope()
     words = r"""lower(regexp_replace(regexp_replace(m.text, '^[^\n]{0,60}\n+', ''), '[0-9]+', '#', 'g'))"""
     table = f"""(SELECT c.*, r.many >= {ALIKE} AS alike FROM {scope.table} c JOIN (
         SELECT source, case_id, count(*) OVER (PARTITION BY words) AS many FROM (
-            SELECT m.source, m.case_id, hash(arg_min({words}, m."at")) AS words, length(arg_min({words}, m."at")) AS long FROM {put.looking.moments} m
+            SELECT m.source, m.case_id, hash(arg_min({words}, m."at")) AS words, length(arg_min({words}, m."at")) AS long FROM {inquiry.looking.moments} m
             WHERE m.kind IN ('replied', 'explained') AND m.text IS NOT NULL GROUP BY 1, 2)
         WHERE long >= {WORDS}) r USING (source, case_id)) AS answered"""
-    observed = _rates(put, table, "alike")
-    if min(observed.size[: put.tried.seen.before].sum(), observed.size[put.tried.seen.before :].sum()) < FEWEST:
+    observed = _rates(inquiry, table, "alike")
+    if min(observed.size[: inquiry.tried.seen.before].sum(), observed.size[inquiry.tried.seen.before :].sum()) < FEWEST:
         return Check(name, None, "the words of replies are not recorded: whether machines answer can be told by their speed alone")  # fmt: skip
-    return _risen(put, observed, name, "of the first replies have the very words of others: do machines answer?")
+    return _risen(inquiry, observed, name, "of the first replies have the very words of others: do machines answer?")
 
 
-def _rates(put: Put, table: str, event: str) -> Observed:
+def _rates(inquiry: Inquiry, table: str, event: str) -> Observed:
     """By period: the cases of a table for which something holds, of how many."""
-    only, values = put.asked()
+    only, values = inquiry.cases()
     sql = (
-        f"SELECT {period_key(put.measure.anchor, put.looking.every)} AS period, COUNT(*) AS n, "
+        f"SELECT {period_key(inquiry.measure.anchor, inquiry.looking.every)} AS period, COUNT(*) AS n, "
         f"COUNT(CASE WHEN {event} THEN 1 END) AS k FROM {table} WHERE {only} GROUP BY 1"
     )
-    rows = {period_start(row["period"], put.looking.every): row for row in put.looking.scope.engine.ask(sql, values).to_pylist()}  # fmt: skip
-    found = [rows.get(one.start) for one in put.tried.seen.periods]
-    total, size = (np.array([float(row[key]) if row else 0.0 for row in found]) for key in ("k", "n"))
-    return Observed("rate", total, np.where(put.ripe, size, 0.0))
+    rows = {period_start(row["period"], inquiry.looking.every): row for row in inquiry.looking.scope.engine.ask(sql, values).to_pylist()}  # fmt: skip
+    counts = [rows.get(one.start) for one in inquiry.tried.seen.periods]
+    total, size = (np.array([float(row[key]) if row else 0.0 for row in counts]) for key in ("k", "n"))
+    return Observed("rate", total, np.where(inquiry.ripe, size, 0.0))
 
 
-def _risen(put: Put, observed: Observed, name: str, words: str) -> Check | None:
+def _risen(inquiry: Inquiry, observed: Observed, name: str, words: str) -> Check | None:
     """Whether a share that ought to stay low rose; None: nothing is known of one side."""
-    before = put.tried.seen.before
+    before = inquiry.tried.seen.before
     sizes = observed.size[:before].sum(), observed.size[before:].sum()
     if not min(sizes):
         return None
     shares = [float(observed.total[part].sum() / size) for part, size in zip((slice(0, before), slice(before, None)), sizes, strict=True)]  # fmt: skip
-    verdict = change(observed, before, put.looking.every, "lower")
-    margin = usual_margin(shares[0], replace(put.measure, unit="share"))
+    verdict = change(observed, before, inquiry.looking.every, "lower")
+    margin = usual_margin(shares[0], replace(inquiry.measure, unit="share"))
     if verdict.effect is not None:
         threshold = chance.on_scale(observed, shares[0], margin, True)
-        harm = chance.Harm(Estimate(0, 0, 0), chance.fitted(observed, before, put.looking.every))
+        harm = chance.Harm(Estimate(0, 0, 0), chance.fitted(observed, before, inquiry.looking.every))
     else:
         threshold, compared = margin, chance.shares(observed, before, True)
         assert compared is not None

@@ -78,8 +78,8 @@ def headline(proof: Proof) -> str:
         return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
     moved = _moved(verdict, proof.asked.measure)
     if proof.headline == "harm_shown":
-        harmed = listed([rail.guardrail.name for rail in proof.harmed])
-        return f"Harm shown in {harmed}: {one} moved with {when}, {moved}; but no improvement may be claimed, as {proof.blocked}."
+        names = listed([rail.guardrail.name for rail in proof.harms])
+        return f"Harm shown in {names}: {one} moved with {when}, {moved}; but no improvement may be claimed, as {proof.blocked}."
     if proof.headline == "improved_harm_not_excluded":
         return f"{weakened(proof)}. {one} improved with {when}: {moved}."
     if verdict.claims:
@@ -97,7 +97,7 @@ def headline(proof: Proof) -> str:
 
 def weakened(proof: Proof) -> str:
     """Improved; harm not excluded in ...: the measures that may be worse, the questions that stay open, what is not recorded."""
-    rails = {one.guardrail.name for one in proof.guarded if one.harm is not None and not one.guardrail.asks}
+    rails = {one.guardrail.name for one in proof.guarded if one.harm is not None and not one.guardrail.question}
     known = [doubt.name for doubt in proof.doubts if not doubt.unseen]
     worse, asked = [name for name in known if name in rails], [name for name in known if name not in rails]
     unseen = [doubt.name for doubt in proof.doubts if doubt.unseen]
@@ -126,7 +126,7 @@ def risk(rail: Guarded) -> str:
     """How likely it is that a guardrail got worse by more than it may."""
     if rail.chance is None or rail.margin is None:
         return ""
-    word = "moved so" if rail.guardrail.asks else "got worse"
+    word = "moved so" if rail.guardrail.question else "got worse"
     return f"chance that it {word} by more than {size(rail.margin, rail.guardrail.measure)}: {likely(rail.chance)}"
 
 

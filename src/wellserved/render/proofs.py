@@ -53,7 +53,7 @@ def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
 def status_words(proof: Proof) -> str:
     """The verdict's name as it is shown."""
     if proof.headline == "harm_shown":
-        return f"harm shown in {listed([rail.guardrail.name for rail in proof.harmed])} (blocked)"
+        return f"harm shown in {listed([rail.guardrail.name for rail in proof.harms])} (blocked)"
     if proof.headline == "improved_harm_not_excluded":
         return f"improved; harm not excluded in {', '.join(doubt.name for doubt in proof.doubts)}"
     return proof.headline.replace("_", " ")
@@ -109,7 +109,7 @@ def _guardrails(many: tuple[Guarded, ...]) -> Table:
         changed = None if one.harm is None else one.harm if better == "lower" else -one.harm
         margin = size(one.margin, measure) if one.margin is not None else ""
         result = f"not worse by more than {margin}" if one.safety == "not_worse" and one.harm else SAFE[one.safety]
-        result = "has to be answered" if one.guardrail.asks and one.weakens else result
+        result = "has to be answered" if one.guardrail.question and one.weakens else result
         moved = span(changed, measure) if changed else one.words
         chance = likely(one.chance) if one.chance is not None else ""
         rows.append((one.guardrail.name, result, moved, margin, chance, "" if one.age_days is None else one.age_days))
@@ -167,7 +167,7 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
         "where": [list(pair) for pair in proof.asked.where],
         "against": [list(pair) for pair in proof.asked.against],
         "blocked": proof.blocked or None,
-        "harm_shown": [rail.guardrail.name for rail in proof.harmed],
+        "harm_shown": [rail.guardrail.name for rail in proof.harms],
         "not_excluded": [asdict(one) for one in proof.doubts],
         "age_days": proof.seen.age_days,
         "unripe": proof.seen.unripe,
@@ -187,7 +187,7 @@ def _guarded(one: Guarded) -> dict[str, Any]:
         "result": one.safety,
         "margin": one.margin,
         "chance": one.chance,
-        "asks": one.guardrail.asks or None,
+        "question": one.guardrail.question or None,
         "harm": _plain(asdict(one.harm)) if one.harm else None,
         "why": one.words,
     }
