@@ -1,7 +1,8 @@
 """How often the whole procedure says what, over planted tricks, an honest change and none: seeded, resumable.
 
     python -m bench.calibration.procedure --seeds 20               every trick as recorded in full
-    python -m bench.calibration.procedure --seeds 5 --left-out     with each column left out in turn
+    python -m bench.calibration.procedure --seeds 20 --left-out own  without the column that gives each away
+    python -m bench.calibration.procedure --seeds 5 --left-out each  with each column left out in turn
 
 What was done stays in bench/results/calibration/tricks.jsonl and is never done twice; the table goes to
 docs/methods/tricks.json, from which docs/generate.py writes the page.
@@ -75,15 +76,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--left-out", action="store_true")
+    parser.add_argument("--left-out", choices=("none", "own", "each"), default="none")
     parser.add_argument("--only", nargs="*", default=[one.name for one in (*HOUSES, *TRICKS)])
     options = parser.parse_args()
     KEPT.parent.mkdir(parents=True, exist_ok=True)
     known = {(row["trick"], row["seed"], row["left_out"]) for row in read_rows()}
-    columns = tuple(LEFT_OUT) if options.left_out else ("",)
+    every = {"none": ("",), "own": (), "each": tuple(LEFT_OUT)}[options.left_out]
     start = time.process_time()
     for seed in range(options.first, options.first + options.seeds):
         for trick in (one for one in (*HOUSES, *TRICKS) if one.name in options.only):
+            columns = every or ((trick.column,) if trick.column else ())
             left = tuple(column for column in columns if (trick.name, seed, column) not in known)
             rows = run(trick, seed, left) if left else []
             with KEPT.open("a") as file:

@@ -100,6 +100,7 @@ class Trick:
     measure: str = "time_to_resolution"
     hard: float = 0.35  # share of hard cases before
     weeks: int = BEFORE  # before the change that are looked at
+    column: str = ""  # what gives it away above all: left out, the claim has to be the weaker one all the same
 
 
 def _times(house: House, which: Flags, factor: float) -> None:
@@ -260,30 +261,30 @@ HOUSES = (
     Trick("none", "nothing", (), _none),
 )
 TRICKS = (
-    Trick("early", "closes at half time; a quarter more are reopened", ("reopen_rate",), _early),
-    Trick("auto", "a machine answers seven in ten; half of the customers ask again", ("contacts",), _auto, "time_to_first_reply"),
-    Trick("picking", "easy cases first, hard ones lie", ("time_to_resolution_p90", SHAPE), _picking),
-    Trick("dumping", "hard cases are handed to the other team", (OTHERS, "handovers"), _dumping),
+    Trick("early", "closes at half time; a quarter more are reopened", ("reopen_rate",), _early, column="reopenings"),
+    Trick("auto", "a machine answers seven in ten; half of the customers ask again", ("contacts",), _auto, "time_to_first_reply", column="chases"),
+    Trick("picking", "easy cases first, hard ones lie", ("time_to_resolution_p90", SHAPE), _picking, column="service"),
+    Trick("dumping", "hard cases are handed to the other team", (OTHERS, "handovers"), _dumping, column="team"),
     Trick("definition", "resolved is stamped with the first reply", (JUMP, CLOSE), _definition),
-    Trick("second tickets", "closes at half time; three in ten ask anew", ("repeat_case_rate",), _second_tickets),
-    Trick("hidden mix", "easy work in place of hard, in no column", (SHAPE,), _hidden_mix, hard=0.7),
-    Trick("silent auto-reply", "a machine answers seven in ten within a minute, as a person", ("answered_within_a_minute", "replies alike"), _silent_auto, "time_to_first_reply"),
-    Trick("six bad weeks", "six bad weeks, then nothing is done", ("bad stretch before", "worst weeks before"), _bad_weeks),
-    Trick("undeclared change", "something else made everybody faster", ("the others", "no others to compare with"), _undeclared),
+    Trick("second tickets", "closes at half time; three in ten ask anew", ("repeat_case_rate",), _second_tickets, column="customer"),
+    Trick("hidden mix", "easy work in place of hard, in no column", (SHAPE,), _hidden_mix, hard=0.7, column="service"),
+    Trick("silent auto-reply", "a machine answers seven in ten within a minute, as a person", ("answered_within_a_minute", "replies alike"), _silent_auto, "time_to_first_reply", column="words"),
+    Trick("six bad weeks", "six bad weeks, then nothing is done", ("bad stretch before", "worst weeks before"), _bad_weeks, column="team"),
+    Trick("undeclared change", "something else made everybody faster", ("the others", "no others to compare with"), _undeclared, column="team"),
     Trick("pausing", "six in ten are set to wait for the customer", ("paused_rate",), _pausing, "requester_wait"),
     Trick("merging", "slow cases are merged into others", ("merged_rate",), _merging),
     Trick("deleting", "slow cases vanish from the record", ("asked", SHAPE), _deleting),
     Trick("re-dating", "resolutions are dated back to half of the time", (CLOSE, JUMP), _redating),
     Trick("abandoning", "slow cases are closed as abandoned", ("abandoned_rate",), _abandoning),
     Trick("turning away", "most hard cases are not taken on", ("asked",), _turning_away),
-    Trick("splitting", "long cases become three short ones", ("repeat_case_rate", "asked"), _splitting),
-    Trick("ratings stop", "worse work; ratings are no longer recorded", ("rated_rate", "rating_good"), _ratings_stop),
-    Trick("only the happy", "worse work; only the happy are asked", ("rated_rate",), _happy_asked),
+    Trick("splitting", "long cases become three short ones", ("repeat_case_rate", "asked"), _splitting, column="customer"),
+    Trick("ratings stop", "worse work; ratings are no longer recorded", ("rated_rate", "rating_good"), _ratings_stop, column="ratings"),
+    Trick("only the happy", "worse work; only the happy are asked", ("rated_rate",), _happy_asked, column="ratings"),
     Trick("clock moved", "the clock starts when the case is first read", (TIMES, JUMP, SHAPE), _clock_later, "time_to_first_reply"),
     Trick("after hours", "what comes nights and weekends is left out", (TIMES, "asked"), _after_hours, "business"),
-    Trick("slow auto-reply", "a machine answers seven in ten after some minutes", ("replies alike",), _slow_auto, "time_to_first_reply"),
-    Trick("bulk closing", "what is open in the evening is closed, and work goes on", (CLOSE, "contacts"), _bulk_close),
-    Trick("rushing", "faster and worse: fewer good ratings, more complaints", ("rating_good", "complaint_rate"), _rushing),
+    Trick("slow auto-reply", "a machine answers seven in ten after some minutes", ("replies alike",), _slow_auto, "time_to_first_reply", column="words"),
+    Trick("bulk closing", "what is open in the evening is closed, and work goes on", (CLOSE, "contacts"), _bulk_close, column="chases"),
+    Trick("rushing", "faster and worse: fewer good ratings, more complaints", ("rating_good", "complaint_rate"), _rushing, column="ratings"),
 )  # fmt: skip
 LEFT_OUT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ratings": (("rated", "surveyed"), ()),
