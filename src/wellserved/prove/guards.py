@@ -119,7 +119,7 @@ def guard(
     )
     if rail.question:
         raised = (result.chance or 0.0) > DOUBTED
-        return replace(result, safety="cannot_tell" if raised else "not_worse", words=rail.question if raised else NOT_WORSE)  # fmt: skip
+        return replace(result, safety="cannot_tell" if raised else "not_worse", words=rail.question if raised else NO_CAUSE)  # fmt: skip
     if _beyond(harm, seen, level, margin)[0] >= LIKELY and harm.sure(1 - SHARED / together):
         return replace(result, safety="worse", words="got worse")
     widest = WIDER * usual_margin(level, rail.measure, rail.part)
@@ -143,6 +143,7 @@ def _beyond(harm: Harm, seen: Seen, level: float, margin: float) -> tuple[float,
 
 
 NOT_WORSE = "is not worse by more than the margin"
+NO_CAUSE = "gives no cause to ask"
 
 
 def harm_of(seen: Seen, every: Every, better: Better) -> tuple[Harm | None, float | None, str]:

@@ -59,6 +59,10 @@ def status_words(proof: Proof) -> str:
     return proof.headline.replace("_", " ")
 
 
+SHORT = {"improved_harm_not_excluded": "a weaker claim", "harm_shown": "no claim"}
+"""What stands before a headline that says the rest itself."""
+
+
 def found_tables(proof: Proof) -> list[Table]:
     """The reward, the guardrails and the checks."""
     tables = []
@@ -109,7 +113,8 @@ def _guardrails(many: tuple[Guarded, ...]) -> Table:
         changed = None if one.harm is None else one.harm if better == "lower" else -one.harm
         margin = size(one.margin, measure) if one.margin is not None else ""
         result = f"not worse by more than {margin}" if one.safety == "not_worse" and one.harm else SAFE[one.safety]
-        result = "has to be answered" if one.guardrail.question and one.weakens else result
+        if one.guardrail.question and one.safety != "not_recorded":
+            result = ANSWERED[not one.weakens]
         moved = span(changed, measure) if changed else one.words
         chance = likely(one.chance) if one.chance is not None else ""
         rows.append((one.guardrail.name, result, moved, margin, chance, "" if one.age_days is None else one.age_days))
@@ -305,7 +310,7 @@ def proof_page(proof: Proof, notes: tuple[str, ...], layout: str = "base.html") 
         "proof.html",
         title=title(proof),
         headline=headline(proof),
-        status=status_words(proof).capitalize(),
+        status=SHORT.get(proof.headline, status_words(proof)).capitalize(),
         alarm=bool(proof.blocked) or proof.verdict.status == "worse",
         said=standing(proof),
         pictures=[proof_picture(proof)] if drawn else [],
