@@ -232,7 +232,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         formula="cases whose first reply came within 60 seconds of the first ask / cases answered",
         event="reply_secs <= 60",
         needs="reply_secs IS NOT NULL",
-        lacking="replies",
+        lacking="replies by a person",
         relies_on=("replied",),
         exclusions="cases answered before they were opened",
         source=WILSON,
