@@ -279,7 +279,7 @@ TRICKS = (
     Trick("turning away", "most hard cases are not taken on", ("asked",), _turning_away),
     Trick("splitting", "long cases become three short ones", ("repeat_case_rate", "asked"), _splitting, column="customer"),
     Trick("ratings stop", "worse work; ratings are no longer recorded", ("rated_rate", "rating_good"), _ratings_stop, column="ratings"),
-    Trick("only the happy", "worse work; only the happy are asked", ("rated_rate",), _happy_asked, column="ratings"),
+    Trick("only the happy", "worse work; only the happy are asked", ("rated_rate", "rating_good"), _happy_asked, column="ratings"),
     Trick("clock moved", "the clock starts when the case is first read", (TIMES, JUMP, SHAPE), _clock_later, "time_to_first_reply"),
     Trick("after hours", "what comes nights and weekends is left out", (TIMES, "asked"), _after_hours, "business"),
     Trick("slow auto-reply", "a machine answers seven in ten after some minutes", ("replies alike",), _slow_auto, "time_to_first_reply", column="words"),
