@@ -47,6 +47,7 @@ NEAR = 8, 3  # periods before and after by which a jump is told
 WORK = ("replied", "explained", "chased", "handed_over", "assigned", "paused", "held", "resumed", "promised")
 ALIKE = 5  # cases answered in the same words, from which on words are called alike
 WORDS = 20  # characters: shorter replies are alike by chance
+RISEN = 0.03  # of a share: by how much what ought to stay rare has to rise at least
 POINTS = 0.02  # of a share: by how much the times of asking have to move at least
 
 
@@ -285,7 +286,7 @@ def _risen(inquiry: Inquiry, observed: Observed, name: str, words: str) -> Check
         return None
     shares = [float(observed.total[part].sum() / size) for part, size in zip((slice(0, before), slice(before, None)), sizes, strict=True)]  # fmt: skip
     verdict = change(observed, before, inquiry.looking.every, "lower")
-    margin = usual_margin(shares[0], replace(inquiry.measure, unit="share"))
+    margin = max(usual_margin(shares[0], replace(inquiry.measure, unit="share")), RISEN)
     if verdict.effect is not None:
         threshold = chance.on_scale(observed, shares[0], margin, True)
         harm = chance.Harm(Estimate(0, 0, 0), chance.fitted(observed, before, inquiry.looking.every))
