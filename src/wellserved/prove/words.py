@@ -32,6 +32,8 @@ LOOKS = {
     "planned": "looks at set times until a fixed end (O'Brien-Fleming)",
 }
 
+STOPS = {"?": "", ".": ""}  # endings of a sentence that need no full stop
+
 
 def label(proof: Proof) -> str:
     """The measure and the cases it is about."""
@@ -179,7 +181,6 @@ def standing(proof: Proof) -> list[str]:
     return said
 
 
-STOPS = {"?": "", ".": ""}  # endings of a sentence that need no full stop
 ANCHOR = {"asked": "the first ask", "due": "its due time", "resolved": "its resolution", "stopped": "its stop"}
 
 
