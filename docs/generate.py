@@ -116,7 +116,7 @@ def glossary() -> str:
         "- **Signal**: a chart rule that fired. **Wobble**: what a process does by itself.",
         "- **Not computable**: a value with a reason; never 0, 1 or an empty list.",
         "- **Improvement**: a change with dates, owner, idea-giver, helpers, a measure and guardrails, declared before the result is looked at. **Exploration**: a change looked at without a declaration; labelled so wherever it is shown.",
-        "- **Guardrail**: a measure that must not get worse by more than its margin. **Verdict**: what `prove` says: improved, worse, no change seen, depends on trend, not enough data, season not covered.",
+        "- **Guardrail**: a measure that must not get worse by more than its margin. **Verdict**: what `prove` says: improved; improved, harm not excluded; harm shown; worse, no change seen, depends on trend, not enough data, season not covered.",
         "- **Age**: days after the date that puts a case into a period, at which every case of a verdict is looked at.",
         "- **As of**: the latest moment of a source that is not later than its import; open cases are open as of then.",
         "",
@@ -385,6 +385,51 @@ def _records(found: list[dict[str, object]]) -> str:
     return _table(list(found[0]), [list(row.values()) for row in found]) if found else ""
 
 
+SAID = ("improved", "improved_harm_not_excluded", "harm_shown", "no claim")
+"""What a verdict on a planted trick can say."""
+
+
+def tricks() -> str:
+    """The planted tricks, and how often each was told from an improvement."""
+    columns = [
+        "trick",
+        "what is done",
+        "runs",
+        "improved",
+        "harm not excluded",
+        "harm shown",
+        "no claim",
+        "right reason",
+    ]
+    rows = (_figures("tricks") or {}).get("full", [])
+    return _table(columns, [[row[key] for key in ("trick", "does", "runs", *SAID, "right reason")] for row in rows])
+
+
+def tricks_left_out() -> str:
+    """The same with a column left out: all tricks together, an honest change and none apart."""
+    rows = (_figures("tricks") or {}).get("left_out", [])
+    found: list[list[object]] = []
+    for column in dict.fromkeys(row["left out"] for row in rows):
+        for name, chosen in (("tricks", ()), ("honest", ("honest", "honest, one year")), ("none", ("none",))):
+            many = [row for row in rows if row["left out"] == column and (row["trick"] in chosen if chosen else row["expected"])]  # fmt: skip
+            if many:
+                found.append([column, name, *_together(many)])
+    return _table(
+        ["left out", "of", "runs", "improved", "harm not excluded", "harm shown", "no claim", "right reason"], found
+    )
+
+
+def _together(many: list[dict[str, Any]]) -> list[object]:
+    """Several lines of the table as one; a reason counts for the runs that looked improved."""
+    runs = sum(row["runs"] for row in many)
+    shares = [sum(row[key] * row["runs"] for row in many) / runs for key in SAID]
+    moved = [
+        (row["looked improved"] * row["runs"], row["right reason"]) for row in many if row["right reason"] is not None
+    ]
+    looked = sum(number for number, _ in moved)
+    return [runs, *shares, sum(number * right for number, right in moved) / looked if looked else None]
+
+
 def methods() -> dict[Path, str]:
     """The methods' pages with their figures."""
     pages = {
@@ -395,6 +440,7 @@ def methods() -> dict[Path, str]:
     tables = _figures("power") or {}
     pages["power"] = {"power": _records(tables.get("power", []))}
     pages["guardrails"] |= {name: _records(tables.get(name, [])) for name in ("worst", "true")}
+    pages["guardrails"] |= {"tricks": tricks(), "tricks left out": tricks_left_out()}
     for name in ("adoption", "shifts"):
         pages[name][f"{name} elsewhere"] = _records((_figures("peers_companions") or {}).get(name, []))
     made = {}

@@ -52,7 +52,7 @@ def _cases(random: np.random.Generator, asked: np.ndarray, team: str, trick: str
     reopened, chased = random.random(size) < 0.08, random.random(size) < 0.12
     passed = random.random(size) < 0.05
     if trick == "honest":
-        done = np.where(changed, done * 0.6, done)
+        done, reply = np.where(changed, done * 0.6, done), np.where(changed, reply * 0.6, reply)
     elif trick == "early":
         done = np.where(changed, done * 0.5, done)
         reopened |= changed & (random.random(size) < 0.25)

@@ -39,7 +39,7 @@ service = "service"
 """ + "".join(
     f'[[moment]]\nkind = "{kind}"\nat = "at"\nref = "ref"\n{more}when = {{ column = "kind", is = ["{kind}"] }}\n'
     for kind, more in {
-        **dict.fromkeys(("asked", "replied", "chased", "resolved", "merged", "split", "prioritised", "surveyed", "reopened"), ""),
+        **dict.fromkeys(("asked", "replied", "chased", "resolved", "merged", "split", "prioritised", "surveyed", "reopened", "paused", "resumed"), ""),
         "promised": 'due = "due"\ndue_is = "instant"\n',
         "rated": 'score = "score"\nscale = "SCALE"\n',
     }.items()
@@ -238,8 +238,20 @@ def test_only_those_who_were_asked_are_in_the_response_rate_where_that_is_known(
     lines += [f"{n}, 2, surveyed" for n in range(10)] + [f"{n}, 3, rated, score={4 if n else 1}" for n in range(4)]
     workspace = made(tmp_path, lines)
     assert value(workspace, "response_rate") == (10, 0.4)
+    assert value(workspace, "rated_rate") == (20, 0.2)  # of all of them: who chooses whom to ask cannot raise it
     assert value(workspace, "rating_good_least") == (10, 0.3)
     assert value(workspace, "rating_good_most") == (10, 0.9)
+
+
+def test_machines_pauses_and_mergers_leave_their_shares(tmp_path: Path) -> None:
+    """Twelve cases: six answered at once and four the next day, three paused, two merged; and the last, still open."""
+    lines = [f"{n}, 1, asked" for n in range(12)] + [f"{n}, {1 if n < 6 else 2}, replied" for n in range(10)]
+    lines += [line for n in range(3) for line in (f"{n}, 2, paused", f"{n}, 3, resumed")]
+    lines += [f"{n}, 5, {'merged' if n > 9 else 'resolved'}" for n in range(12)]
+    workspace = made(tmp_path, lines)
+    assert value(workspace, "answered_within_a_minute") == (10, 0.6)
+    assert value(workspace, "paused_rate") == (13, 3 / 13)
+    assert value(workspace, "merged_rate") == (13, 2 / 13)
 
 
 def test_who_comes_back_within_a_week_was_not_helped_at_the_first_contact(tmp_path: Path) -> None:
@@ -250,6 +262,7 @@ def test_who_comes_back_within_a_week_was_not_helped_at_the_first_contact(tmp_pa
     lines += ["c, 26, asked, customer=C", "c, 27, resolved"]
     workspace = made(tmp_path, lines)
     assert value(workspace, "first_contact_resolution_7d") == (16, 15 / 16)
+    assert value(workspace, "repeat_case_rate") == (16, 1 / 16)  # six days after the ask, whenever it was resolved
     # A filter chooses cases, not what is known about the customer.
     assert value(workspace, "first_contact_resolution_7d", until=datetime(2024, 1, 5).date()) == (14, 13 / 14)
 

@@ -36,11 +36,11 @@ CLOSING = (
 )
 RATINGS = ("rating_good", "rating_bad", "rating_net", "rating_mean", "rating_good_least", "rating_good_most")
 NEEDED_BY = {  # column -> the measures whose numbers it enters
-    "Solved": {*CLOSING, *RATINGS[4:], "response_rate", "time_to_first_reply", "time_to_first_reply_p90"},
-    "Replied": {"time_to_first_reply", "time_to_first_reply_p90"},
+    "Solved": {*CLOSING, *RATINGS[4:], "response_rate", "rated_rate", "time_to_first_reply", "time_to_first_reply_p90"},
+    "Replied": {"time_to_first_reply", "time_to_first_reply_p90", "answered_within_a_minute"},
     "Due": {*PROMISES, "promise_running", "promise_to_keep_90", "promised_time"},
     "Reopened": {*CLOSING, "time_to_first_reply", "time_to_first_reply_p90"},
-    "Score": {*RATINGS, "response_rate"},
+    "Score": {*RATINGS, "response_rate", "rated_rate"},
     "Moved": {"time_to_first_handover", "handovers", "first_contact_resolution"},
     "Team": set(),
 }
@@ -49,10 +49,13 @@ SAID = {  # column -> what is said of the measures that are nothing without it
         "no column says when a case was resolved",
         ("resolved", "time_to_resolution", "time_to_full_resolution"),
     ),
-    "Replied": ("the record holds no replies by a person", ("time_to_first_reply", "time_to_first_reply_p90")),
+    "Replied": (
+        "the record holds no replies by a person",
+        ("time_to_first_reply", "time_to_first_reply_p90", "answered_within_a_minute"),
+    ),
     "Due": ("the record holds no due times", (*PROMISES, "promise_running", "promised_time")),
     "Reopened": ("the record holds no reopenings", ("reopen_rate",)),
-    "Score": ("the record holds no ratings", (*RATINGS, "response_rate")),
+    "Score": ("the record holds no ratings", (*RATINGS, "response_rate", "rated_rate")),
     "Moved": ("the record holds no hand-overs", ("time_to_first_handover", "handovers")),
     "Team": ("", ()),
 }

@@ -41,12 +41,14 @@ def proved(workspace: Workspace, measure: str = "time_to_resolution", on: date =
 
 def test_an_honest_change_is_claimed_with_its_size(houses: dict[str, Workspace]) -> None:
     found = proved(houses["honest"])
-    assert (found.verdict.status, found.blocked) == ("improved", "")
+    assert (found.verdict.status, found.headline, found.blocked) == ("improved", "improved_harm_not_excluded", "")
     assert found.claims
+    assert {one.name for one in found.doubts} == {"abandoned_rate", "repeat_case_rate"}  # this record does not tell
     assert found.verdict.relative is not None
     # Waits end in a reply and then the work, of which two fifths are saved: 0.6 of the whole but for a little.
     assert found.verdict.relative.low < -0.4 < found.verdict.relative.high
     assert all(one.passed for one in found.verdict.checks)
+    assert headline(found).startswith("Improved; harm not excluded; not told by the record: ")
     assert "improved with" in headline(found)
     assert {one.safety for one in found.guarded} <= {"not_worse", "not_recorded"}
     by_name = {one.guardrail.measure.name: one for one in found.guarded}
@@ -69,7 +71,9 @@ def test_a_trick_looks_faster_and_is_blocked(
 ) -> None:
     found = proved(houses[trick], measure)
     assert found.verdict.status == "improved"  # by itself it looks so
-    assert found.blocked == f"{gave_it_away} got worse"
+    assert f"{gave_it_away} got worse" in found.blocked
+    assert found.headline == "harm_shown"
+    assert headline(found).startswith("Harm shown in ")
     assert not found.claims
     assert "no improvement may be claimed" in headline(found)
 
@@ -205,10 +209,12 @@ def test_guardrails_share_their_alarms_and_take_declared_margins(houses: dict[st
     assert by_name["contacts"].safety == "cannot_tell"
     assert by_name["contacts"].margin == 0.001
     assert by_name["abandoned_rate"].safety == "not_recorded"
-    assert found.blocked == "contacts may be worse by more than the margin"
+    assert found.headline == "improved_harm_not_excluded"
+    assert found.doubts[0].name == "contacts"
+    assert found.claims
 
 
-def test_a_guardrail_that_cannot_be_read_blocks_and_one_that_is_not_recorded_is_named(
+def test_a_guardrail_that_cannot_be_read_weakens_and_one_that_is_not_recorded_is_named(
     houses: dict[str, Workspace],
 ) -> None:
     with actions.opened(houses["honest"], moments=True) as scope:
@@ -520,7 +526,9 @@ def test_an_exploration_is_labelled_in_every_format(houses: dict[str, Workspace]
 
 def test_all_formats_tell_the_same_numbers(houses: dict[str, Workspace]) -> None:
     told = json.loads(run(houses["honest"], *EXPLORE, "--format", "json"))
-    assert told["status"] == "improved"
+    assert told["status"] == told["headline"] == "improved_harm_not_excluded"
+    assert {one["name"] for one in told["not_excluded"]} == {"abandoned_rate", "repeat_case_rate"}
+    assert told["blocked"] is None
     assert told["verdict"]["effect"]["low"] < told["verdict"]["effect"]["high"] < 0
     lines = run(houses["honest"], *EXPLORE, "--format", "csv").splitlines()
     assert len(lines) == 1 + len(told["periods"])

@@ -47,6 +47,11 @@ class Improvement:
     age_days: int | None = None
     ends: str | None = None  # a fixed last look, YYYY-MM-DD; otherwise any number of looks
     paid_until: str | None = None  # of an incentive: the day after the last on which it was paid, YYYY-MM-DD
+    margins: tuple[tuple[str, float], ...] = ()  # of guardrails that nobody named: what could be shown, foreseen then
+
+
+FORESEEN_FROM = {"measure", "since", "every", "where", "better", "age_days"}
+"""What margins are foreseen from."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +114,10 @@ def declare(workspace: Workspace, improvement: Improvement, now: datetime) -> Im
 
 
 def change(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime) -> Improvement:
-    """Change a declaration; the change is kept beside it, and shown."""
+    """Change a declaration; the change is kept beside it, and shown. Margins foreseen for other cases hold no more."""
     known = record_of(workspace, name).improvement
+    if known.margins and facts.keys() & FORESEEN_FROM:
+        facts = {**facts, "margins": ()}
     changed = checked(replace(known, **facts))
     _append(workspace, "changed", name, facts, now)
     return changed

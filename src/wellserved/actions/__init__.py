@@ -242,10 +242,19 @@ def foresee_improvement(workspace: Workspace, one: Improvement, told: Progress =
     """What will be seen of it eight weeks after it begins; nothing where there is no record yet."""
     if log.snapshot(workspace.log).version < 0:
         return []
+    improvement.checked(one)
     with opened(workspace, told, moments=True) as scope:
+        _known_cases(scope, one)
         told("Looking ahead", 0, 0)
         looking = replace(_looking(workspace, scope, one, (None, None)), hurried=False)
         return foresee(looking, _asked(one, Plan("always"), ()))
+
+
+def with_margins(one: Improvement, ahead: Sequence[Foresight]) -> Improvement:
+    """The improvement with the margins that were foreseen for guardrails which nobody named."""
+    named = {name for name, _ in one.guardrails} | {one.measure}
+    found = {each.called: each.margin for each in ahead if each.margin is not None and each.called not in named}
+    return replace(one, margins=tuple(found.items()))
 
 
 def change_improvement(
@@ -314,7 +323,7 @@ def prove_improvement(
         proof = prove(looking, _asked(aged, plan, _others(improvement.records(workspace), one), declared), told)
         version = scope.log_version
     facts = {
-        "after": proof.verdict.after, "status": "blocked" if proof.blocked else proof.verdict.status, "log_version": version,
+        "after": proof.verdict.after, "status": "blocked" if proof.blocked else proof.headline, "headline": proof.headline, "log_version": version,
         "measure": one.measure, "since": one.since, "ends": one.ends, "age_days": proof.seen.age_days,
         "window": [str(end) if end else None for end in span],
     }  # fmt: skip
@@ -361,7 +370,7 @@ def _asked(one: Improvement, plan: Plan, others: tuple[tuple[str, date], ...], c
     return Asked(
         find_measure(one.measure), date.fromisoformat(one.since), one.every, one.where, one.better, one.against,
         one.parallel, rails, one.expected, one.age_days, others,
-        date.fromisoformat(one.paid_until) if one.paid_until else None, plan, called,
+        date.fromisoformat(one.paid_until) if one.paid_until else None, plan, called, dict(one.margins),
     )  # fmt: skip
 
 
@@ -392,7 +401,7 @@ def _history(record: Record) -> tuple[str, ...]:
     late = "" if when <= one.since else f", after it had begun ({one.since})"
     said = [f"Declared on {when}{late}: {one.what}" + (f" ({one.who})" if one.who else "")]
     for entry in record.changes:
-        facts = ", ".join(f"{key} to {value}" for key, value in entry.facts.items())
+        facts = ", ".join(f"{key} to {value}" for key, value in entry.facts.items() if key != "margins")
         said.append(f"Changed on {entry.at[:10]}: {facts}.")
     for entry in record.withdrawn:
         said.append(

@@ -330,9 +330,9 @@ def add(
         str(day_of(ends, "--ends")) if ends else None, str(day_of(paid_until, "--paid-until")) if paid_until else None,
     )  # fmt: skip
     workspace = workspace_at(home)
-    actions.declare_improvement(workspace, made)
     with progress() as told:
         ahead = actions.foresee_improvement(workspace, made, told)
+    actions.declare_improvement(workspace, actions.with_margins(made, ahead))
     if ahead:
         show(terminal.tables([proofs.foresight_table(ahead, made.expected)]), None)
     err.print(f"Declared {name}. See what came of it: wellserved prove {name}", markup=False, highlight=False)

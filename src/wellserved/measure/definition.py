@@ -46,6 +46,7 @@ class Measure:
     clock: str = "calendar"
     minimum_n: int = 10
     follows: bool = False  # asks for next_asked_s too: the customer's next case for the same service
+    least_days: int = 0  # days after its anchor before which a case cannot say anything
     history: tuple[str, ...] = ()  # what each later version changed
     source: str = "own definition"
 

@@ -199,7 +199,7 @@ def observe(
             "lies after the end of the record" if known < looking.change else "was less than two days before its end"
         )
         return _nothing(measure, f"the change {passed}, {known.isoformat()}")
-    days = age_days or max(_age(looking, measure, question, most), at_least)
+    days = max(age_days or max(_age(looking, measure, question, most), at_least), measure.least_days)
     scope = looking.at_age(measure.anchor, days * DAY)
     if measure.kind == "wait":
         seen = _waits(looking, scope, measure, question, days)

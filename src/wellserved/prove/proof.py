@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Literal
 
 import numpy as np
 
@@ -15,17 +16,19 @@ from wellserved.measure import Measure, Question
 from wellserved.measure.definition import Better
 from wellserved.measure.scope import filters
 from wellserved.moments import SEGMENTS, Every
-from wellserved.prove import checks
+from wellserved.prove import checks, recording
 from wellserved.prove.guards import Guarded, Guardrail, guard, wanted
 from wellserved.prove.incentive import Incentive, incentive
 from wellserved.prove.observe import LENGTH, Looking, Seen, Where, observe
 from wellserved.prove.power import with_power
 from wellserved.prove.response import Observed
-from wellserved.prove.verdict import Check, Plan, Verdict, change
+from wellserved.prove.verdict import Check, Plan, Status, Verdict, change
 
 Told = Callable[[str, int, int], None]
 KNOWN = 0.8  # of the periods before the change: a control that is known for less is refused
 MOST_OTHERS = 500  # values of a column that are still listed to stand for "all others"
+Headline = Literal[Status, "improved_harm_not_excluded", "harm_shown"]
+"""What is said first. improved: nothing that matters got worse, shown."""
 
 
 def unheard(what: str, done: int, total: int) -> None:
@@ -50,6 +53,7 @@ class Asked:
     paid_until: date | None = None  # an incentive: the first day on which it was no longer paid
     plan: Plan = field(default_factory=Plan)
     called: str = ""  # the declared improvement; empty: an exploration, and labelled so wherever it is shown
+    margins: Mapping[str, float] = field(default_factory=dict)  # declared for guardrails that nobody named, by name
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,60 @@ class Proof:
     verdict: Verdict
     guarded: tuple[Guarded, ...]
     reward: Incentive | None = None  # while it was paid, and after
-    blocked: str = ""  # why a claim is not made although the measure moved; empty: nothing stands against it
+    questions: tuple[Check, ...] = ()  # what the recording has to answer; a failed one weakens an improvement
 
     @property
     def claims(self) -> bool:
-        """Whether "improved" or "worse" may be said."""
+        """Whether "improved" or "worse" may be said; the headline says how firmly."""
         return self.verdict.claims and not self.blocked
+
+    @property
+    def headline(self) -> Headline:
+        """The verdict, and of an improvement whether harm is excluded, not excluded, or shown."""
+        if self.verdict.status != "improved":
+            return self.verdict.status
+        if self.blocked:
+            return "harm_shown"
+        return "improved_harm_not_excluded" if self.doubts else "improved"
+
+    @property
+    def harms(self) -> tuple[Guarded, ...]:
+        """The guardrails that got worse by more than they may, surely enough; only an improvement can be blocked."""
+        if self.verdict.status != "improved":
+            return ()
+        return tuple(one for one in self.guarded if one.safety == "worse")
+
+    @property
+    def blocked(self) -> str:
+        """Why an improvement is not claimed although the measure moved; empty: no harm is shown."""
+        return "; ".join(f"{one.guardrail.name} {one.words}" for one in self.harms)
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What is not excluded although it improved: questions first, then the likeliest harm, then what is not recorded."""
+        if self.verdict.status != "improved":
+            return ()
+        asked = [Doubt(one.name, one.words) for one in self.questions if one.passed is False]
+        rails = sorted((one for one in self.guarded if one.weakens), key=_likeliest)
+        asked += [Doubt(one.guardrail.name, one.words, one.safety == "not_recorded") for one in rails]
+        unread = [one for one in (*self.verdict.checks, *self.questions) if one.passed is None]
+        return (*asked, *(Doubt(one.name, one.words, True) for one in unread))
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Something that is not excluded, and why."""
+
+    name: str
+    why: str
+    unseen: bool = False  # because the record does not tell
+
+
+def _likeliest(one: Guarded) -> float:
+    """Order of doubts: what raises a question, then by the chance of harm; what is not recorded comes last."""
+    if one.safety == "not_recorded":
+        return 1.0
+    return -1.0 if one.chance is None else -one.chance - (1 if one.guardrail.question else 0)
 
 
 def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
@@ -98,7 +150,11 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
     verdict = _checked(verdict, _checks(looking, asked, tried)) if verdict.effect is not None else verdict
     guarded = _guarded(looking, asked, told)
     verdict = with_power(verdict, tried, guarded)
-    return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), _blocked(verdict, guarded))
+    questions: list[Check] = []
+    if verdict.status == "improved":
+        inquiry = recording.Inquiry(looking, replace(tried, verdict=verdict), asked.measure, asked.where, guarded)
+        questions = recording.questions(inquiry)
+    return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), tuple(questions))
 
 
 def _reward(asked: Asked, seen: Seen, better: Better, controls: list[Observed]) -> Incentive | None:
@@ -181,8 +237,13 @@ def _checks(looking: Looking, asked: Asked, tried: checks.CheckInput) -> list[Ch
     others = None if asked.against else all_others(looking, asked.where)
     if others is not None:
         found.append(checks.untouched(tried, observe(looking, asked.measure, others, tried.seen.age_days)))
+    elif not asked.against:
+        found.append(Check("no others to compare with", None, ALONE))
     found += checks.mixes(looking, tried, asked.measure, asked.where)
     return found
+
+
+ALONE = "no column names cases that were not to change: another change at the same time is not excluded"
 
 
 def all_others(looking: Looking, where: Where) -> Where | None:
@@ -225,16 +286,5 @@ def _guarded(looking: Looking, asked: Asked, told: Told) -> tuple[Guarded, ...]:
     for place, (one, where) in enumerate(known):
         told(f"Looking at {one.called or one.measure.name}", place, len(known))
         seen = observe(looking, one.measure, where, None, asked.age_days or 0)
-        found.append(guard(one, seen, asked.every, len(known)))
+        found.append(guard(one, seen, asked.every, len(known), asked.margins))
     return tuple(found)
-
-
-def _blocked(verdict: Verdict, guarded: Sequence[Guarded]) -> str:
-    """The first guardrail that is not shown safe; only an improvement can be blocked."""
-    if verdict.status != "improved":
-        return ""
-    for safety in ("worse", "cannot_tell"):
-        for one in guarded:
-            if one.safety == safety:
-                return f"{one.guardrail.called or one.guardrail.measure.name} {one.words}"
-    return ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from wellserved.measure import Measure
 from wellserved.measure.words import amount, day, number, percent, plural
+from wellserved.prove.guards import Guarded
 from wellserved.prove.proof import Proof
 from wellserved.prove.verdict import Estimate, Verdict
 
@@ -29,6 +31,8 @@ LOOKS = {
     "always": "any number of looks (confidence sequence)",
     "planned": "looks at set times until a fixed end (O'Brien-Fleming)",
 }
+
+STOPS = {"?": "", ".": ""}  # endings of a sentence that need no full stop
 
 
 def label(proof: Proof) -> str:
@@ -75,8 +79,11 @@ def headline(proof: Proof) -> str:
     if verdict.effect is None:
         return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
     moved = _moved(verdict, proof.asked.measure)
-    if proof.blocked:
-        return f"{one} moved with {when}, {moved}; but no improvement may be claimed: {proof.blocked}."
+    if proof.headline == "harm_shown":
+        names = listed([rail.guardrail.name for rail in proof.harms])
+        return f"Harm shown in {names}: {one} moved with {when}, {moved}; but no improvement may be claimed, as {proof.blocked}."
+    if proof.headline == "improved_harm_not_excluded":
+        return f"{weakened(proof)}. {one} improved with {when}: {moved}."
     if verdict.claims:
         return f"{one} {'improved' if verdict.status == 'improved' else 'got worse'} with {when}: {moved}."
     if verdict.status == "no_change_seen":
@@ -88,6 +95,41 @@ def headline(proof: Proof) -> str:
     if verdict.status == "season_not_covered":
         return f"Cannot tell whether {one} changed with {when}: {verdict.reason}. With two years of history, or cases to compare with, it could be told."
     return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
+
+
+def weakened(proof: Proof) -> str:
+    """Improved; harm not excluded in ...: the measures that may be worse, the questions that stay open, what is not recorded."""
+    rails = {one.guardrail.name for one in proof.guarded if one.harm is not None and not one.guardrail.question}
+    known = [doubt.name for doubt in proof.doubts if not doubt.unseen]
+    worse, asked = [name for name in known if name in rails], [name for name in known if name not in rails]
+    unseen = [doubt.name for doubt in proof.doubts if doubt.unseen]
+    first = f" in {listed(worse)}" if worse else ""
+    parts = [f"Improved; harm not excluded{first}"]
+    if asked:
+        parts.append(f"to be answered: {', '.join(asked)}")
+    if unseen:
+        parts.append(f"not told by the record: {', '.join(unseen)}")
+    return "; ".join(parts)
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def likely(chance: float) -> str:
+    """A chance in words: under 1 in 100; 23 in 100."""
+    if chance < 0.005:
+        return "under 1 in 100"
+    return "over 99 in 100" if chance > 0.995 else f"{max(round(chance * 100), 1)} in 100"
+
+
+def risk(rail: Guarded) -> str:
+    """How likely it is that a guardrail got worse by more than it may."""
+    if rail.chance is None or rail.margin is None:
+        return ""
+    word = "moved so" if rail.guardrail.question else "got worse"
+    return f"chance that it {word} by more than {size(rail.margin, rail.guardrail.measure)}: {likely(rail.chance)}"
 
 
 def _moved(verdict: Verdict, measure: Measure) -> str:
@@ -125,10 +167,13 @@ def standing(proof: Proof) -> list[str]:
         said.append(
             f"{plural(proof.seen.unripe, proof.asked.every)} after the change wait until their cases are that old."
         )
-    missing = [
-        one.guardrail.called or one.guardrail.measure.name for one in proof.guarded if one.safety == "not_recorded"
-    ]
-    if missing:
+    risks = {rail.guardrail.name: risk(rail) for rail in proof.guarded}
+    for doubt in proof.doubts:
+        chance = risks.get(doubt.name)
+        said.append(
+            f"Not excluded, {doubt.name}: {doubt.why}{f' ({chance})' if chance else ''}{STOPS.get(doubt.why[-1:], '.')}"
+        )
+    if not proof.doubts and (missing := [one.guardrail.name for one in proof.guarded if one.safety == "not_recorded"]):
         said.append(f"Not recorded, and so not looked at: {', '.join(missing)}.")
     return said
 

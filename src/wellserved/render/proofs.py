@@ -14,13 +14,14 @@ from wellserved.prove.foresight import Foresight
 from wellserved.prove.guards import Guarded
 from wellserved.prove.incentive import Incentive
 from wellserved.prove.proof import Proof
-from wellserved.prove.words import ASSUMED, headline, paragraph, size, span, standing, title, way
+from wellserved.prove.words import ASSUMED, headline, likely, listed, paragraph, size, span, standing, title, way
 from wellserved.render.html import page
 from wellserved.render.pictures import Picture, both
 from wellserved.render.svg import INK, LINE, MUTED, Frame, Scale, drawing, label, ticks
 from wellserved.report import Table
 
 PASSED = {True: "passed", False: "failed", None: "could not be looked at"}
+ANSWERED = {True: "no cause to ask", False: "has to be answered", None: "could not be looked at"}
 SAFE = {
     "not_worse": "the same",
     "worse": "worse",
@@ -51,7 +52,15 @@ def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
 
 def status_words(proof: Proof) -> str:
     """The verdict's name as it is shown."""
-    return "blocked by a guardrail" if proof.blocked else proof.verdict.status.replace("_", " ")
+    if proof.headline == "harm_shown":
+        return f"harm shown in {listed([rail.guardrail.name for rail in proof.harms])} (blocked)"
+    if proof.headline == "improved_harm_not_excluded":
+        return f"improved; harm not excluded in {', '.join(doubt.name for doubt in proof.doubts)}"
+    return proof.headline.replace("_", " ")
+
+
+SHORT = {"improved_harm_not_excluded": "a weaker claim", "harm_shown": "no claim"}
+"""What stands before a headline that says the rest itself."""
 
 
 def found_tables(proof: Proof) -> list[Table]:
@@ -63,6 +72,7 @@ def found_tables(proof: Proof) -> list[Table]:
         tables.append(_guardrails(proof.guarded))
     if proof.verdict.checks:
         rows = tuple((one.name, PASSED[one.passed], one.words) for one in proof.verdict.checks)
+        rows += tuple((one.name, ANSWERED[one.passed], one.words) for one in proof.questions)
         tables.append(Table("What would have spoilt it", ("looked at", "result", "what was found"), rows))
     return tables
 
@@ -103,17 +113,21 @@ def _guardrails(many: tuple[Guarded, ...]) -> Table:
         changed = None if one.harm is None else one.harm if better == "lower" else -one.harm
         margin = size(one.margin, measure) if one.margin is not None else ""
         result = f"not worse by more than {margin}" if one.safety == "not_worse" and one.harm else SAFE[one.safety]
+        if one.guardrail.question and one.safety != "not_recorded":
+            result = ANSWERED[not one.weakens]
         moved = span(changed, measure) if changed else one.words
-        rows.append(
-            (one.guardrail.called or measure.name, result, moved, margin, "" if one.age_days is None else one.age_days)
-        )
-    note = (
-        "Alarms share 5% among all guardrails; a margin nobody declared is five points of a share, or as much as it was "
-        "if that is less, and a fifth of anything else. Better is claimed only where all that is recorded is shown not to "
-        "be worse; a margin can be shown only if it is wider than the harmful end of the interval."
-    )
-    columns = ("measure", "result", "changed by (95%), or why not", "margin", "cases at the age of (days)")
-    return Table("What must not have got worse", columns, tuple(rows), note)
+        chance = likely(one.chance) if one.chance is not None else ""
+        rows.append((one.guardrail.name, result, moved, margin, chance, "" if one.age_days is None else one.age_days))
+    return Table("What must not have got worse", RAILS, tuple(rows), RAILS_NOTE)
+
+
+RAILS = ("measure", "result", "changed by (95%), or why not", "margin", "chance of worse than that", "cases at the age of (days)")  # fmt: skip
+RAILS_NOTE = (
+    "Harm is shown where a measure surely got worse (false alarms share 5% among all guardrails) and is likely to have done "
+    "so by more than its margin (80%); it is excluded where the chance of that is 5% at most, under either trend. A margin "
+    "nobody declared is five points of a share, or as much as it was if that is less, and a fifth of anything else (of the "
+    "number of cases, a tenth); half as much more where eight weeks could not show less. What is not recorded is not excluded."
+)
 
 
 def numbers_table(proof: Proof) -> Table:
@@ -140,7 +154,9 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
     verdict = proof.verdict
     numbers = numbers_table(proof) if verdict.lines else None
     return {
-        "status": "blocked" if proof.blocked else verdict.status,
+        "status": "blocked" if proof.blocked else proof.headline,
+        "headline": proof.headline,
+        "verdict_in_words": status_words(proof),
         "asked_as": proof.asked.called or "exploration",
         "notes": list(notes),
         "sentence": headline(proof),
@@ -156,11 +172,14 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
         "where": [list(pair) for pair in proof.asked.where],
         "against": [list(pair) for pair in proof.asked.against],
         "blocked": proof.blocked or None,
+        "harm_shown": [rail.guardrail.name for rail in proof.harms],
+        "not_excluded": [asdict(one) for one in proof.doubts],
         "age_days": proof.seen.age_days,
         "unripe": proof.seen.unripe,
         "verdict": _plain({key: value for key, value in asdict(verdict).items() if key not in ("lines", "checks")}),
         "reward": _plain(asdict(proof.reward)) if proof.reward else None,
         "checks": [asdict(one) for one in verdict.checks],
+        "questions": [asdict(one) for one in proof.questions],
         "guardrails": [_guarded(one) for one in proof.guarded],
         "periods": [dict(zip(numbers.columns, row, strict=True)) for row in numbers.rows] if numbers else [],
     }
@@ -172,6 +191,8 @@ def _guarded(one: Guarded) -> dict[str, Any]:
         "called": one.guardrail.called or None,
         "result": one.safety,
         "margin": one.margin,
+        "chance": one.chance,
+        "question": one.guardrail.question or None,
         "harm": _plain(asdict(one.harm)) if one.harm else None,
         "why": one.words,
     }
@@ -289,7 +310,7 @@ def proof_page(proof: Proof, notes: tuple[str, ...], layout: str = "base.html") 
         "proof.html",
         title=title(proof),
         headline=headline(proof),
-        status=status_words(proof).capitalize(),
+        status=SHORT.get(proof.headline, status_words(proof)).capitalize(),
         alarm=bool(proof.blocked) or proof.verdict.status == "worse",
         said=standing(proof),
         pictures=[proof_picture(proof)] if drawn else [],
@@ -316,7 +337,7 @@ def foresight_table(many: Sequence[Foresight], expected: float | None) -> Table:
     if expected is not None and first.level and first.seen is not None and first.seen > expected * first.level:
         note += f"That is more than the {percent(expected, 0)} you hope for: it will take longer, or more cases. "
     if any(one.margin is not None and one.shown is not None and one.shown > one.margin for one in many):
-        note += "A margin smaller than what can be shown will block the claim: wait longer, or declare a wider one with --guardrail."
+        note += "Where a margin is smaller than what can be shown, harm will not be excluded so soon: wait longer, record more, or declare a wider one with --guardrail."
     columns = (
         "measure",
         "now",

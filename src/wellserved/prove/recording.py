@@ -1,0 +1,299 @@
+"""Did the recording change, or the work, in a way that no column says? Questions that a claim of being faster has to answer.
+
+None of them shows harm, and none takes a claim back: a question that the record cannot answer is said first, and the
+claim is the weaker one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from scipy import stats
+
+from wellserved.measure import Measure, Question
+from wellserved.measure.ask import period_key, period_start
+from wellserved.measure.interval import Waits, coded_quantile
+from wellserved.measure.scope import Scope, fill, filters, within
+from wellserved.measure.waits import NEVER, of_groups
+from wellserved.moments import day_number
+from wellserved.prove import chance
+from wellserved.prove.checks import CheckInput
+from wellserved.prove.guards import DOUBTED, Guarded, usual_margin
+from wellserved.prove.model import Mask
+from wellserved.prove.observe import DAY, Looking, Where, adds_up
+from wellserved.prove.response import Observed
+from wellserved.prove.verdict import Check, Estimate, Plan, change
+
+QUANTILES = (0.1, 0.5, 0.75, 0.9)
+GROUPS = 10  # into which the weeks of either side are dealt
+FEWEST = 30  # cases in a group of which quantiles are compared
+CHANCE = 0.02  # of a false alarm about the shape
+PROPORTIONS = {
+    "the way from the middle to the slowest cases": (0, -1, 1),
+    "the way from the fastest cases to the middle": (-1, 1, 0),
+    "the lean to the slow side": (1, -2, 1),
+}
+"""What other work changes: weights of the logarithms of a low, the middle and a high quantile."""
+LONGER = 2.5  # times the age at which the measure itself is looked at
+MOVED = 0.06  # of a logarithm: a ratio of quantiles that moved by less has not changed its shape
+HALF = 0.5  # of the level before: a fall to less, from one period to the next, is a jump
+NEAR = 8, 3  # periods before and after by which a jump is told
+WORK = ("replied", "explained", "chased", "handed_over", "assigned", "paused", "held", "resumed", "promised")
+ALIKE = 5  # cases answered in the same words, from which on words are called alike
+WORDS = 20  # characters: shorter replies are alike by chance
+RISEN = 0.03  # of a share: by how much what ought to stay rare has to rise at least
+POINTS = 0.02  # of a share: by how much the times of asking have to move at least
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """What is asked about, and all that is known of it already."""
+
+    looking: Looking
+    tried: CheckInput
+    measure: Measure
+    where: Where
+    guarded: tuple[Guarded, ...]
+
+    @property
+    def days(self) -> int:
+        """The age at which cases are looked at: well after the typical end, so that the slow ones have ended too."""
+        return math.ceil(LONGER * (self.tried.seen.age_days or 30))
+
+    def scope(self) -> Scope:
+        """The cases at that age."""
+        return self.looking.at_age(self.measure.anchor, self.days * DAY)
+
+    @property
+    def ripe(self) -> Mask:
+        """The periods that say something, and whose cases have reached that age."""
+        last = (self.looking.known_until(self.where) - timedelta(days=self.days)).date()
+        ended = np.array([one.end <= last for one in self.tried.seen.periods], dtype=bool)
+        ripe: Mask = self.tried.seen.observed.seen & ended
+        return ripe
+
+    def cases(self) -> tuple[str, dict[str, object]]:
+        """SQL: the cases in question, and its values."""
+        question = Question(
+            (self.measure,), None, self.looking.every, self.looking.since, self.looking.until, self.where
+        )
+        only, values = filters(self.looking.scope, question)
+        return f"{only} AND {within(question, self.measure.anchor)}", values
+
+
+def questions(inquiry: Inquiry) -> list[Check]:
+    """All that has to be asked of a faster wait; `passed` False: the record gives cause to ask."""
+    if inquiry.measure.kind != "wait" or inquiry.measure.anchor != "asked" or inquiry.tried.seen.age_days is None:
+        return [jump(inquiry)]
+    answers = [shape(inquiry), jump(inquiry), *times_of_asking(inquiry), before_the_ask(inquiry)]
+    if "replied" in inquiry.measure.relies_on:
+        answers.append(alike(inquiry))
+    else:
+        answers.append(after_the_close(inquiry))
+    return [one for one in answers if one is not None]
+
+
+def shape(inquiry: Inquiry) -> Check:
+    """Work that got faster is the same work in less time; easier work in place of hard gives other proportions.
+
+    Each side's weeks are dealt into ten groups, whose spread says how sure the difference of two ratios is (Welch).
+    """
+    name, sides = "shape of the waits", _quantiles(inquiry)
+    if min(map(len, sides)) < GROUPS // 2:
+        return Check(name, None, f"too few cases that are old enough on one side of the change ({FEWEST * GROUPS} are needed): easier work in place of hard cannot be told")  # fmt: skip
+    top = 3 if all(row[3] for side in sides for row in side) else 2
+    logs = [np.log(np.array(side)[:, [0, 1, top]]) for side in sides]
+    for words, weights in PROPORTIONS.items():
+        early, late = (side @ np.array(weights) for side in logs)
+        moved = float(late.mean() - early.mean())
+        if abs(moved) > MOVED and stats.ttest_ind(early, late, equal_var=False).pvalue < CHANCE / len(PROPORTIONS):
+            return Check(name, False, f"{words} is {_times(moved)} before, which no column explains: is it other work?")
+    return Check(name, True, "fast and slow cases keep their proportions")
+
+
+def _times(moved: float) -> str:
+    """A change of a logarithm: 12% more than; 5 times what it was."""
+    ratio = math.exp(moved)
+    if ratio >= 3:
+        return f"{ratio:.0f} times what it was"
+    return f"{abs(ratio - 1):.0%} {'less' if moved < 0 else 'more'} than"
+
+
+def _quantiles(inquiry: Inquiry) -> tuple[list[list[float]], list[list[float]]]:
+    """Before and after the change: quantiles of the wait in each group of weeks, in seconds; 0: not reached."""
+    scope, (only, values) = inquiry.scope(), inquiry.cases()
+    so_far = f"({'{as_of_bus}' if inquiry.measure.clock == 'business' else '{as_of}'} - {inquiry.measure.since})"
+    running = f"GREATEST({so_far}, 0) * 2 + 1" if adds_up(inquiry.measure) else str(NEVER)
+    coded = f"CASE WHEN {inquiry.measure.event} THEN {inquiry.measure.value} * 2 WHEN {inquiry.measure.waiting} THEN {running} END"
+    day, periods, ripe = f"{inquiry.measure.anchor}_day", inquiry.tried.seen.periods, np.flatnonzero(inquiry.ripe)
+    late = ripe[ripe >= inquiry.tried.seen.before]
+    if not len(late):
+        return [], []
+    first, change_day = periods[0].first_day, periods[late[0]].first_day
+    early_end = min(day_number(inquiry.looking.change), change_day)
+    last = day_number(periods[late[-1]].end)
+    group = f"({day} + 700003) // 7 % {GROUPS}"
+    side = f"CASE WHEN {day} < {early_end} THEN 0 WHEN {day} >= {change_day} THEN {GROUPS} END"
+    sql = (
+        f"SELECT {side} + {group} AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded "
+        f"FROM {scope.table} WHERE {only} AND {day} >= {first} AND {day} < {last}"
+    )
+    rows = scope.engine.by_group(sql, values, partial(reduce_quantiles, QUANTILES)).to_pylist()
+    sides: tuple[list[list[float]], list[list[float]]] = ([], [])
+    for row in rows:
+        levels = [row[f"q{place}"] or 0.0 for place in range(len(QUANTILES))]
+        if row["n"] >= FEWEST and all(levels[:3]):
+            sides[row["period"] >= GROUPS].append(levels)
+    return sides
+
+
+def reduce_quantiles(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    """Per group: cases, and quantiles in seconds; missing: not reached yet."""
+
+    def levels(coded: Waits) -> tuple[float | None, ...]:
+        reached = [coded_quantile(coded, quantile)[0] for quantile in quantiles]
+        return (float(len(coded)), *(float(one) if one < NEVER >> 1 else None for one in reached))
+
+    rows = [(*key, *row) for key, row in of_groups(batches, levels)]
+    kinds = [("period", pa.int64()), ("segment", pa.string()), ("n", pa.float64())]
+    kinds += [(f"q{place}", pa.float64()) for place in range(len(quantiles))]
+    columns = zip(*rows, strict=True) if rows else ([] for _ in kinds)
+    return pa.table(
+        [pa.array(column, kind) for column, (_, kind) in zip(columns, kinds, strict=True)], pa.schema(kinds)
+    )
+
+
+def jump(inquiry: Inquiry) -> Check:
+    """A fall by more than half from one period to the next while nothing else moves: was something else recorded?"""
+    name, seen = "a jump overnight", inquiry.tried.seen
+    whole = seen.before - (seen.mixed is not None)
+    early, late = (
+        _levels(inquiry, slice(max(whole - NEAR[0], 0), whole)),
+        _levels(inquiry, slice(seen.before, seen.before + NEAR[1])),
+    )
+    if not len(early) or not len(late):
+        return Check(name, None, "nothing is known of the time next to the change")
+    before, after = float(np.median(early)), float(np.median(late))
+    if inquiry.tried.better == "higher" and inquiry.measure.unit == "share":
+        before, after = 1 - before, 1 - after
+    fell = (
+        after < HALF * before
+        if inquiry.tried.better == "lower" or inquiry.measure.unit == "share"
+        else before < HALF * after
+    )
+    if not fell:
+        return Check(name, True, "no fall by more than half from one period to the next")
+    others = [
+        one.guardrail.name
+        for one in inquiry.guarded
+        if one.harm is not None and one.harm.high < 0 and not _same(inquiry, one)
+    ]
+    if others:
+        return Check(name, True, f"more than half within one {inquiry.looking.every}, and {others[0]} got better too")
+    return Check(name, False, f"more than half within one {inquiry.looking.every}, and nothing else got better with it: did the recording change, or what is counted?")  # fmt: skip
+
+
+def _levels(inquiry: Inquiry, part: slice) -> np.ndarray:
+    """The measure in some of the periods."""
+    seen = inquiry.tried.seen
+    if seen.shown:
+        return np.array([value for value in seen.shown[part] if value is not None])
+    there = seen.observed.seen[part]
+    total, size = seen.observed.total[part][there], seen.observed.size[part][there]
+    levels: np.ndarray = total if seen.observed.family in ("plain", "money") else total / size
+    return levels
+
+
+def _same(inquiry: Inquiry, one: Guarded) -> bool:
+    """Whether a guardrail rests on the very times in question."""
+    return one.guardrail.measure.kind == "wait" or bool(one.guardrail.question)
+
+
+def times_of_asking(inquiry: Inquiry) -> Iterator[Check]:
+    """Customers do not change when they ask because they are served faster; a clock that starts later does."""
+    name = "times of asking"
+    outside = "asked_time < 28800 OR asked_time >= 64800"
+    events = {"on weekends": "(asked_day + 700003) % 7 >= 5", "before 8 and after 18 o'clock": outside}
+    for words, event in events.items():
+        observed = _rates(inquiry, inquiry.looking.scope.table, event)
+        plan = Plan(level=1 - 0.05 / len(events))
+        verdict = change(observed, inquiry.tried.seen.before, inquiry.looking.every, "lower", plan=plan)
+        if verdict.claims and verdict.effect is not None and abs(verdict.effect.value) > POINTS:
+            more = "more" if verdict.effect.value > 0 else "fewer"
+            yield Check(name, False, f"{abs(verdict.effect.value) * 100:.0f} points {more} are asked for {words}: does the clock start when it did, and are all cases in the record?")  # fmt: skip
+            return
+    yield Check(name, True, "cases are asked for at the same times of the day and week as before")
+
+
+def before_the_ask(inquiry: Inquiry) -> Check | None:
+    """Cases of which something is recorded before they were asked for: their clock starts too late."""
+    observed = _rates(inquiry, inquiry.looking.scope.table, "first_s < asked_s")
+    words = "of the cases hold moments from before they were asked for: does the clock start when it did?"
+    return _risen(inquiry, observed, "moments before the ask", words)
+
+
+def after_the_close(inquiry: Inquiry) -> Check | None:
+    """Cases on which work went on after they were closed, without having been reopened."""
+    scope = inquiry.scope()
+    kinds = ", ".join(f"'{kind}'" for kind in WORK)
+    table = f"""(SELECT c.*, w.case_id IS NOT NULL AS worked FROM {scope.table} c LEFT JOIN (
+        SELECT DISTINCT m.source, m.case_id FROM {inquiry.looking.moments} m JOIN {scope.table} y USING (source, case_id)
+        WHERE m.kind IN ({kinds}) AND epoch(m."at") > y.resolved_s AND epoch(m."at") <= y.asked_s + {inquiry.days * DAY}
+        ) w ON w.source = c.source AND w.case_id = c.case_id WHERE c.resolved_s IS NOT NULL) AS closed_cases"""
+    words = "of the cases were worked on after they had been closed: were they closed when they were done?"
+    return _risen(inquiry, _rates(inquiry, table, "worked"), "work after the close", words)
+
+
+def alike(inquiry: Inquiry) -> Check | None:
+    """First replies in the very words of other cases' replies, but for numbers and the first line: machines answer so."""
+    name, scope = "replies alike", inquiry.scope()
+    words = r"""lower(regexp_replace(regexp_replace(m.text, '^[^\n]{0,60}\n+', ''), '[0-9]+', '#', 'g'))"""
+    table = f"""(SELECT c.*, r.many >= {ALIKE} AS alike FROM {scope.table} c JOIN (
+        SELECT source, case_id, count(*) OVER (PARTITION BY words) AS many FROM (
+            SELECT m.source, m.case_id, hash(arg_min({words}, m."at")) AS words, length(arg_min({words}, m."at")) AS long FROM {inquiry.looking.moments} m
+            WHERE m.kind IN ('replied', 'explained') AND m.text IS NOT NULL GROUP BY 1, 2)
+        WHERE long >= {WORDS}) r USING (source, case_id)) AS answered"""
+    observed = _rates(inquiry, table, "alike")
+    if min(observed.size[: inquiry.tried.seen.before].sum(), observed.size[inquiry.tried.seen.before :].sum()) < FEWEST:
+        return Check(name, None, "the words of replies are not recorded: whether machines answer can be told by their speed alone")  # fmt: skip
+    return _risen(inquiry, observed, name, "of the first replies have the very words of others: do machines answer?")
+
+
+def _rates(inquiry: Inquiry, table: str, event: str) -> Observed:
+    """By period: the cases of a table for which something holds, of how many."""
+    only, values = inquiry.cases()
+    sql = (
+        f"SELECT {period_key(inquiry.measure.anchor, inquiry.looking.every)} AS period, COUNT(*) AS n, "
+        f"COUNT(CASE WHEN {event} THEN 1 END) AS k FROM {table} WHERE {only} GROUP BY 1"
+    )
+    rows = {period_start(row["period"], inquiry.looking.every): row for row in inquiry.looking.scope.engine.ask(sql, values).to_pylist()}  # fmt: skip
+    counts = [rows.get(one.start) for one in inquiry.tried.seen.periods]
+    total, size = (np.array([float(row[key]) if row else 0.0 for row in counts]) for key in ("k", "n"))
+    return Observed("rate", total, np.where(inquiry.ripe, size, 0.0))
+
+
+def _risen(inquiry: Inquiry, observed: Observed, name: str, words: str) -> Check | None:
+    """Whether a share that ought to stay low rose; None: nothing is known of one side."""
+    before = inquiry.tried.seen.before
+    sizes = observed.size[:before].sum(), observed.size[before:].sum()
+    if not min(sizes):
+        return None
+    shares = [float(observed.total[part].sum() / size) for part, size in zip((slice(0, before), slice(before, None)), sizes, strict=True)]  # fmt: skip
+    verdict = change(observed, before, inquiry.looking.every, "lower")
+    margin = max(usual_margin(shares[0], replace(inquiry.measure, unit="share")), RISEN)
+    if verdict.effect is not None:
+        threshold = chance.on_scale(observed, shares[0], margin, True)
+        harm = chance.Harm(Estimate(0, 0, 0), chance.fitted(observed, before, inquiry.looking.every))
+    else:
+        threshold, compared = margin, chance.shares(observed, before, True)
+        assert compared is not None
+        harm = compared
+    if shares[1] > shares[0] and harm.beyond(threshold)[1] > DOUBTED:
+        return Check(name, False, f"{shares[1]:.0%} {words} Before, {shares[0]:.0%}.")
+    return Check(name, True, f"{shares[1]:.0%} after the change, {shares[0]:.0%} before")
