@@ -132,7 +132,8 @@ def _serve() -> None:
             children = [_forked(home, url, words, typed, file) for file in files]
             codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
             ended = [
-                (code, _printed(f"{file}.out"), _printed(f"{file}.err")) for code, file in zip(codes, files, strict=True)
+                (code, _printed(f"{file}.out"), _printed(f"{file}.err"))
+                for code, file in zip(codes, files, strict=True)
             ]
             sys.stdout.write(json.dumps(ended) + "\n")
             sys.stdout.flush()

@@ -162,9 +162,7 @@ def test_a_case_is_explained_and_two_rules_compared_in_every_form(run: Run, tmp_
     told = run(home, "explain", "time_to_resolution", "A")
     assert told.code == 0, told.err
     rules = {
-        line.split("│")[0].strip(): line.split("│")[2].strip()
-        for line in told.out.splitlines()
-        if line.count("│") > 4
+        line.split("│")[0].strip(): line.split("│")[2].strip() for line in told.out.splitlines() if line.count("│") > 4
     }
     assert (rules["ours"], rules["zendesk"], rules["freshdesk"]) == ("66:00:00", "66:00:00", "2:00:00")
     again = json.loads(run(home, "explain", "time_to_resolution", "A", "--format", "json").out)

@@ -24,6 +24,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from tests.forked import Commands
 from tests.web.conftest import House
 from tests.web.test_api import key
 from tests.web.test_house import Place, free_port, until
@@ -289,8 +290,8 @@ def test_ports_and_hosts_that_cannot_be_are_said_in_a_sentence(monkeypatch: pyte
         server.listen(application, "127.0.0.1", 80, SHORT)
 
 
-def test_a_port_in_use_is_said_before_any_address_and_starts_no_worker(tmp_path: Path) -> None:
-    place = Place(create_workspace(tmp_path / "home", "UTC").folder)
+def test_a_port_in_use_is_said_before_any_address_and_starts_no_worker(commands: Commands, tmp_path: Path) -> None:
+    place = Place(create_workspace(tmp_path / "home", "UTC").folder, commands)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -364,8 +365,10 @@ def workers(session: int) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them")
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_worker_comes_again_and_nothing_outlives_its_server(tmp_path: Path, end: signal.Signals) -> None:
-    place = Place(create_workspace(tmp_path / "home", "UTC").folder)
+def test_a_killed_worker_comes_again_and_nothing_outlives_its_server(
+    commands: Commands, tmp_path: Path, end: signal.Signals
+) -> None:
+    place = Place(create_workspace(tmp_path / "home", "UTC").folder, commands)
     serving = Serving(place)
     session = serving.process.pid
     try:
@@ -384,9 +387,9 @@ def test_a_killed_worker_comes_again_and_nothing_outlives_its_server(tmp_path: P
         serving.process.wait(60)
 
 
-def test_the_server_of_the_product_refuses_what_is_too_large(tmp_path: Path) -> None:
+def test_the_server_of_the_product_refuses_what_is_too_large(commands: Commands, tmp_path: Path) -> None:
     """With one's own pages: a file from whoever is alone on this computer, nothing from whom a proxy passes on."""
-    serving = Serving(Place(create_workspace(tmp_path / "home", "UTC").folder), "--no-worker")
+    serving = Serving(Place(create_workspace(tmp_path / "home", "UTC").folder, commands), "--no-worker")
 
     def status(head: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", serving.port), 60) as one:
