@@ -39,7 +39,7 @@ from wellserved.store.models import Person, Shared
 from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
-SHORT = Limits(uploads={"/file": 2**20}, header_seconds=0.3, body_seconds=0.3, body_rate=2**20, each=8, whole=40,
+SHORT = Limits(uploads={"/file": 2**20, r"/week/\d\d": 2**18}, header_seconds=0.3, body_seconds=0.3, body_rate=2**20, each=8, whole=40,
                proxies=networks("127.0.0.9, 10.0.0.0/8"))  # fmt: skip
 LAST = b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
@@ -139,6 +139,9 @@ def test_files_are_taken_from_those_who_may_send_them(patient: Gate) -> None:
     assert patient.ask(post("/file", 200_000)).startswith("HTTP/1.1 413")
     assert patient.ask(chunked("/file", 200_000)).startswith("HTTP/1.1 413")
     assert patient.ask(chunked("/file", 1_000)).endswith(" 1000")
+    assert patient.ask(post("/week/47", 200_000, cookie) + body).endswith(" 200000")
+    assert "64 KiB" in patient.ask(post("/week/4x", 200_000, cookie))
+    assert "256 KiB" in patient.ask(post("/week/47", 2**18 + 1, cookie))
     assert "1 MiB" in patient.ask(post("/file", 2**20 + 1, cookie))
     assert patient.ask(post("/other", 200_000, cookie)).startswith("HTTP/1.1 413")
     with patient.connect() as one:
@@ -263,12 +266,20 @@ def test_guesses_of_one_address_do_not_lock_out_another(staff: House) -> None:
 @pytest.mark.django_db(databases=["default", "journal"])
 def test_who_may_send_files_is_decided_by_the_door(staff: House, as_: As) -> None:
     data, customers, bulk = reverse("data"), reverse("customers_file"), reverse("api:record_moments")
-    assert set(settings.LIMITS.uploads) == {data, customers, bulk}
+    week = reverse("week", args=["2026-W47"])
+    sizes = {
+        path: settings.LIMITS.of(path)
+        for path in (data, customers, bulk, week, f"{week}as/txt", "/reports/", "/journal/")
+    }
+    assert len(settings.LIMITS.uploads) == 4
+    assert [size // 2**10 for size in sizes.values()] == [2 * 2**20, 6 * 2**10, 2 * 2**10, 256, 64, 64, 64]
     asked: dict[str, Any] = {ASKED: True}
     for path in (data, customers):
         assert as_(staff.lead).get(path, **asked).status_code == 204
         assert as_(staff.kim).get(path, **asked).status_code == 404
         assert Client(REMOTE_ADDR="203.0.113.1").get(path, **asked).status_code == 302
+    assert as_(staff.kim).get(week, **asked).status_code == 204
+    assert Client(REMOTE_ADDR="203.0.113.1").get(week, **asked).status_code == 302
     assert key(staff.kim).get(bulk, **asked).status_code == 204
     assert key(staff.kim, days=-1).get(bulk, **asked).status_code == 401
     assert Client().get(bulk, **asked).status_code == 401

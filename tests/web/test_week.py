@@ -228,3 +228,15 @@ def test_one_case_is_no_plural(staff: House, tmp_path: Path) -> None:
     sharing.flush(place)
     (rated,) = ask_measures(place, Question((find_measure("rating_mean"),)))
     assert str(getattr(rated.value[0], "reason", "")).startswith("only 1 case; at least ")
+
+
+def test_a_long_week_is_kept_whole_or_it_is_said_why_not(staff: House, as_: As) -> None:
+    client, longest = as_(staff.kim), "ж" * 19_999 + "\n"
+    client.post(f"/reports/{this_week()}/", {"text": longest.replace("\n", "\r\n")})
+    assert written(client).count("ж") == 19_999
+    refused = client.post(f"/reports/{this_week()}/", {"text": longest + "end"})
+    assert refused.status_code == 422
+    page = refused.content.decode()
+    assert "Nothing was saved: the report has 20,003 letters, and can have 20,000. Shorten it." in page
+    assert "end</textarea>" in page
+    assert "end" not in written(client)
