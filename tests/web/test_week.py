@@ -118,8 +118,8 @@ def test_a_year_that_is_not_the_reports_is_named(staff: House) -> None:
         due = datetime(year, month, day, 12, tzinfo=UTC).isoformat()
         mine.write({"word": "promise", "text": f"the draft of {day}", "due": due}, at=made)
     report = weekly.draft(mine, scope, date(2025, 12, 15))
-    assert "the draft of 30 by Tue 30 Dec, " in report
-    assert re.search(r"the draft of 15 by Thu 15 Jan 2026, \d\d:\d\d", report)
+    assert "the draft of 30 (due Tue 30 Dec, " in report
+    assert re.search(r"the draft of 15 \(due Thu 15 Jan 2026, \d\d:\d\d\)", report)
     assert weekly.written("x", "2026-W01", "kim", "txt").decode().startswith("Week 2026-W01, 29 Dec 2025 – 04 Jan 2026")
 
 
@@ -173,6 +173,7 @@ def test_what_is_not_clear_is_asked_on_the_page(staff: House, as_: As) -> None:
     for do in ("look", "save"):
         page = client.post("/journal/", {"line": UNCLEAR, "do": do}).content.decode()
         assert "can be read in more than one way" in page
+        assert "No due time was understood" not in page
         assert page.count('name="line" value="promise: Acme gets the quote by ') == 2
         assert 'value="save"' not in page
     assert not Entry.objects.filter(owner=staff.kim.pk).exists()
