@@ -124,7 +124,10 @@ Conversation ID|Conversation started at (America/New_York)|Teammate currently as
             "Conversation last closed at (America/New_York)": "resolved",
             "Current conversation state": "resolved",
         },
-        ("Teammate currently assigned", "Team currently assigned", "Channel", "Topics", "User ID", "Company"),
+        (
+            *("Teammate currently assigned", "Team currently assigned", "Channel", "Topics", "User ID", "Company"),
+            *("Ticket type", "Conversation priority"),
+        ),
     ),
     Export(
         "glpi",
@@ -310,6 +313,18 @@ def test_without_a_column_of_states_every_time_of_resolution_counts(name: str, c
     export = next(one for one in EXPORTS if one.name == name)
     _, kinds = batch(*without(export, column))
     assert kinds == export.moments | {"resolved": closed}
+
+
+def test_the_first_closing_counts_where_the_last_is_not_exported() -> None:
+    header = [
+        "Conversation ID",
+        "Conversation started at",
+        "Current conversation state",
+        "Conversation first closed at",
+    ]
+    opened, closed = "2026-01-09 09:00:00", "2026-01-11 09:00:00"
+    _, kinds = batch(header, [["1", opened, "Closed", closed], ["2", opened, "Open", closed]])
+    assert kinds == {"asked": 2, "resolved": 1}
 
 
 def test_a_list_without_a_time_of_closing_says_that_cases_are_over_and_not_when() -> None:
