@@ -79,7 +79,12 @@ def install(python: Path, *what: str | Path) -> None:
         if not subprocess.run(command, cwd=ROOT, env={**os.environ, **settings_for_uv(python)}, check=False).returncode:
             return
         print("uv could not install this; pip tries the same, with the same hashes ...", flush=True)
-    run(*pip, *what)
+    if subprocess.run([*pip, *map(str, what)], cwd=ROOT, check=False).returncode:
+        sys.exit(
+            "The packages could not be installed; the lines above say why. Where they say CERTIFICATE_VERIFY_FAILED, a proxy "
+            "here inspects TLS: name its authority (PIP_CERT=/path/to/authority.pem make demo). Where nothing is reached, name "
+            "the proxy (HTTPS_PROXY=http://...) or an index of your own (PIP_INDEX_URL=https://.../simple)."
+        )
 
 
 def settings_for_uv(python: Path) -> dict[str, str]:
@@ -156,7 +161,7 @@ def test(rest: list[str]) -> None:
         return
     engines_alone = "tests/test_engines.py"
     many = str(min(os.cpu_count() or 1, 4))
-    run(PYTHON, "-m", "pytest", "--numprocesses", many, "--dist", "loadfile", "--ignore", engines_alone)
+    run(PYTHON, "-m", "pytest", "--numprocesses", many, "--dist", "worksteal", "--ignore", engines_alone)
     run(PYTHON, "-m", "pytest", engines_alone)
 
 

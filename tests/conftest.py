@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from tests.forked import Commands
 from wellserved.actions.imports import import_file
 from wellserved.workspace import Workspace, create_workspace
 
@@ -32,3 +34,10 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz", "cfpb_slice.csv.gz"):
         import_file(made, sample(name), now=NOW)
     return made
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """The command line: each command in a process of its own."""
+    with Commands() as made:
+        yield made

@@ -1,20 +1,49 @@
 """Commands, each in a process of its own that has loaded everything already: a tenth of the time of a fresh one.
 
 with Commands() as commands:
-    code, said = commands.run(home, "measure", "asked")
+    ended = commands.run(home, "measure", "asked")
 """
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 ROOT = Path(__file__).parent.parent
+LOADED = (  # what commands load late and what is slow to load; Django's own settings are each command's
+    "allauth.account",
+    "cryptography.hazmat.primitives.asymmetric.x25519",
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "cryptography.hazmat.primitives.kdf.hkdf",
+    "django.core.management",
+    "django.core.wsgi",
+    "django.db.migrations.executor",
+    "django.template.defaulttags",
+    "django.test.client",
+    "django.urls",
+    "pydantic.json_schema",
+    "pydantic.networks",
+    "rich.progress",
+    "wellserved.capture",
+    "wellserved.cli",
+    "wellserved.prove",
+    "wellserved.report",
+)
+
+
+class Ended(NamedTuple):
+    """How a command ended: its exit code (negative: the signal that ended it) and what it printed."""
+
+    code: int
+    out: str
+    err: str
 
 
 class Commands:
@@ -34,30 +63,37 @@ class Commands:
         with self.maker:  # closes its pipes, at which it ends, and waits for it
             pass
 
-    def start(self, home: Path, words: tuple[str, ...], given: str, together: int) -> list[tuple[int, str]]:
-        """The same command several times at once; exit code and what it said."""
+    def start(self, home: Path, words: tuple[str, ...], typed: str, together: int, url: str = "") -> list[Ended]:
+        """The same command several times at once. url: of the database, where it is none of the workspace's own."""
         assert self.maker.stdin is not None
         assert self.maker.stdout is not None
-        self.maker.stdin.write(json.dumps([str(home), words, given, together]) + "\n")
+        self.maker.stdin.write(json.dumps([str(home), url, words, typed, together]) + "\n")
         self.maker.stdin.flush()
-        return [(code, said) for code, said in json.loads(self.maker.stdout.readline())]
+        return [Ended(*ended) for ended in json.loads(self.maker.stdout.readline())]
 
-    def run(self, home: Path, *words: str, given: str = "") -> tuple[int, str]:
-        """One command; its exit code and what it said."""
-        return self.start(home, words, given, 1)[0]
+    def run(self, home: Path, *words: str, typed: str = "", url: str = "") -> Ended:
+        """One command."""
+        return self.start(home, words, typed, 1, url)[0]
+
+    def said(self, home: Path, *words: str, typed: str = "", url: str = "") -> tuple[int, str]:
+        """One command; its exit code and all that it printed."""
+        ended = self.run(home, *words, typed=typed, url=url)
+        return ended.code, ended.out + ended.err
 
 
-def _forked(home: str, words: list[str], given: str, said: str) -> int:
+def _forked(home: str, url: str, words: list[str], typed: str, printed: str) -> int:
     """A child that runs one command."""
     if child := os.fork():
         return child
-    out = os.open(said, os.O_WRONLY | os.O_CREAT)
-    typed = os.memfd_create("typed")
-    os.write(typed, given.encode())
-    os.lseek(typed, 0, os.SEEK_SET)
-    for number, file in enumerate((typed, out, out)):
-        os.dup2(file, number)
+    keyboard = os.memfd_create("typed")
+    os.write(keyboard, typed.encode())
+    os.lseek(keyboard, 0, os.SEEK_SET)
+    os.dup2(keyboard, 0)
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(f"{printed}.{name}", os.O_WRONLY | os.O_CREAT), number)
     os.environ["WELLSERVED_HOME"] = home
+    if url:
+        os.environ["DATABASE_URL"] = url
     sys.argv = ["wellserved", *words]
     code = 0
     try:
@@ -77,27 +113,31 @@ def _forked(home: str, words: list[str], given: str, said: str) -> int:
         os._exit(code)
 
 
+def _printed(file: str) -> str:
+    """What a child printed; the file is gone then."""
+    text = Path(file).read_text(errors="replace")
+    Path(file).unlink()
+    return text
+
+
 def _serve() -> None:
-    import allauth.account
-    import django.core.management
-    import django.db.migrations.executor
-
-    import wellserved.cli
-    import wellserved.prove
-    import wellserved.report
-
-    assert all((allauth, django, wellserved))
+    for name in LOADED:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # so that a fork copies little
     with tempfile.TemporaryDirectory() as folder:
         for line in iter(sys.stdin.readline, ""):
-            home, words, given, together = json.loads(line)
+            home, url, words, typed, together = json.loads(line)
             files = [f"{folder}/{number}" for number in range(together)]
-            children = [_forked(home, words, given, file) for file in files]
+            children = [_forked(home, url, words, typed, file) for file in files]
             codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-            answers = [(code, Path(file).read_text(errors="replace")) for code, file in zip(codes, files, strict=True)]
-            for file in files:
-                Path(file).unlink()
-            sys.stdout.write(json.dumps(answers) + "\n")
+            ended = [
+                (code, _printed(f"{file}.out"), _printed(f"{file}.err"))
+                for code, file in zip(codes, files, strict=True)
+            ]
+            sys.stdout.write(json.dumps(ended) + "\n")
             sys.stdout.flush()
+    os._exit(0)  # nothing that was frozen is taken down
 
 
 if __name__ == "__main__":

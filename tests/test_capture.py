@@ -93,3 +93,28 @@ def test_a_question_is_answered_whatever_letters_the_line_has() -> None:
     question = Question("27 sep", 19, ("2026-09-27", "2027-09-27"))
     assert question.answered("promise: report by 27 \u017fep", "2026-09-27") == "promise: report by 2026-09-27"
     assert question.answered("nothing of the kind", "2026-09-27") == "nothing of the kind"
+
+
+@pytest.mark.parametrize(
+    ("said", "due"),
+    [
+        ("Friday night at 12", "2026-11-27 23:59"),  # the end of that day, as midnight is
+        ("Friday night at 0:00", "2026-11-27 23:59"),
+        ("Friday evening at 12", "2026-11-27 23:59"),
+        ("Freitag Abend um 12", "2026-11-27 23:59"),
+        ("Friday night at 10", "2026-11-27 22:00"),
+        ("Friday night at 22:30", "2026-11-27 22:30"),
+        ("Friday evening at 5", "2026-11-27 17:00"),
+        ("Friday afternoon at 12", "2026-11-27 12:00"),
+        ("Friday night at 2am", None),  # Friday's or Saturday's: asked
+        ("Friday night at 12:30am", None),
+    ],
+)
+def test_the_night_ends_at_twelve(said: str, due: str | None) -> None:
+    got = capture(f"promise: Acme gets it by {said}", datetime(2026, 11, 24, 9, tzinfo=ZONE))
+    if due is None:
+        assert got.questions
+    else:
+        assert not got.questions
+        assert got.due is not None
+        assert f"{got.due:%Y-%m-%d %H:%M}" == due

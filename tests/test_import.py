@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import duckdb
@@ -62,7 +63,7 @@ at = "closed"
     "tickets.toml",
 )
 HEADER = ("id", "opened", "due", "closed", "team", "stars", "words")
-KILLS = int(os.environ.get("WELLSERVED_KILLS", "20"))
+KILLS = int(os.environ.get("WELLSERVED_KILLS", "8"))
 
 
 def write(path: Path, rows: Sequence[Sequence[str]]) -> Path:
@@ -253,25 +254,21 @@ def test_an_older_version_can_still_be_read(workspace: Workspace, tmp_path: Path
     assert [one["version"] for one in log.history(workspace)] == [1, 0]
 
 
-IMPORTER = """
-import sys
-from pathlib import Path
-from wellserved.actions.imports import import_file
-from wellserved.workspace import create_workspace
-from tests.test_import import TICKETS, NOW
-print("ready", flush=True)
-sys.stdout = sys.stderr
-import_file(create_workspace(Path(sys.argv[1]), "UTC"), Path(sys.argv[2]), TICKETS, now=NOW)
-"""
+PROCESSES = multiprocessing.get_context("forkserver")  # each a process of its own, forked from one that is loaded
+PROCESSES.set_forkserver_preload(["tests.test_import"])
 
 
-def start(home: Path, file: Path) -> subprocess.Popen[str]:
-    root = Path(__file__).resolve().parent.parent
-    command = [sys.executable, "-c", IMPORTER, str(home), str(file)]
-    started = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
-    assert started.stdout is not None
-    with started.stdout:
-        assert started.stdout.readline() == "ready\n"
+def _import(home: Path, file: Path, ready: Event) -> None:
+    ready.set()
+    import_file(create_workspace(home, "UTC"), file, TICKETS, now=NOW)
+
+
+def start(home: Path, file: Path) -> BaseProcess:
+    """An import in a process of its own, which has begun."""
+    ready = PROCESSES.Event()
+    started = PROCESSES.Process(target=_import, args=(home, file, ready))
+    started.start()
+    assert ready.wait(60)
     return started
 
 
@@ -281,7 +278,8 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path:
     whole = create_workspace(tmp_path / "whole", "UTC")
     first = start(whole.folder, file)
     began = time.monotonic()  # it is ready: what follows is the import
-    assert first.wait() == 0
+    first.join()
+    assert first.exitcode == 0
     lasts = time.monotonic() - began
     wanted, folded = digest(whole), rows_of(whole, whole.cases, ", ".join(cases.TYPES))
     chance, killed = random.Random(20261121), 0
@@ -289,10 +287,9 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path:
         home = tmp_path / f"home{attempt}"
         running = start(home, file)
         time.sleep(chance.uniform(0, lasts))
-        if running.poll() is None:
-            running.send_signal(signal.SIGKILL)
-            killed += 1
-        running.wait()
+        running.kill()
+        running.join()
+        killed += running.exitcode == -signal.SIGKILL
         again = create_workspace(home, "UTC")
         done = import_file(again, file, TICKETS, now=NOW)
         assert done.receipt.rows_loaded == 4000
@@ -307,9 +304,10 @@ def test_readers_see_whole_versions_while_an_import_runs(tmp_path: Path) -> None
     import_file(made, write(tmp_path / "a.csv", [row(n) for n in range(10)]), TICKETS, now=NOW)
     running = start(made.folder, write(tmp_path / "b.csv", [row(n) for n in range(10, 3000)]))
     seen = set()
-    while running.poll() is None:
+    while running.is_alive():
         files = list(log.snapshot(made.log).files)
         seen.add(duckdb.sql(f"SELECT count(*) FROM read_parquet({files})").fetchall()[0][0])
+    assert running.exitcode == 0
     seen.add(len(rows_of(made, made.log, "1")))
     assert seen <= {30, 30 + 2990 * 3}
     assert max(seen) == 30 + 2990 * 3

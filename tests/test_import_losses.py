@@ -16,6 +16,8 @@ from wellserved.actions.imports import Imported, import_file
 from wellserved.cli import app
 from wellserved.mapping import Mapping, parse_mapping
 from wellserved.measure import Question, find_measure
+from wellserved.measure.words import counted
+from wellserved.render.receipts import lines as receipt_lines
 from wellserved.workspace import Workspace, create_workspace
 
 from .conftest import NOW
@@ -331,6 +333,28 @@ def test_words_that_stand_for_none_leave_the_case_open(workspace: Workspace, tmp
     done = bring(workspace, tmp_path, [*lines, tickets("")[0] | {"ID": "1"}]).receipt
     assert (done.rows_loaded, done.moments_refused) == (10, 0)
     assert totals(workspace) == (10, 1, 9)
+    zeros = "dates 0000-00-00 in 'Solved' stand for “no date” and were taken as missing"
+    assert done.notes == {zeros: 2}
+    assert "2 dates 0000-00-00 in 'Solved' stand for “no date” and were taken as missing." in receipt_lines(done)
+
+
+def test_of_one_it_is_said_as_of_one() -> None:
+    said = {
+        "rows have 'a' before 'b'": "1 row has 'a' before 'b'",
+        "dates 0001-01-01 in 'a' stand for “no date” and were taken as missing": "1 date 0001-01-01 in 'a' stands for “no date” and was taken as missing",
+        "further such dates in 'a' were taken as missing": "1 further such date in 'a' was taken as missing",
+        "dates in 'a' are written %d.%m.%Y, most are written %Y-%m-%d": "1 date in 'a' is written %d.%m.%Y, most are written %Y-%m-%d",
+        "dates 1980-01-01 in 'a' lie before every opening: if that": "1 date 1980-01-01 in 'a' lies before every opening: if that",
+        "case numbers stand for several openings (2 in all)": "1 case number stands for several openings (2 in all)",
+        "stamps that the clock change skipped": "1 stamp that the clock change skipped",
+        "moments later than the import itself": "1 moment later than the import itself",
+        "dates that contradict their column's order (not read)": "1 date that contradicts their column's order (not read)",
+        "due times in 'a' name midnight and were read as days": "1 due time in 'a' names midnight and was read as days",
+        "cases closed by another file and open in this one: they stay closed": "1 case closed by another file and open in this one: it stays closed",
+    }
+    for many, one in said.items():
+        assert counted(1, many) == one
+        assert counted(1_200, many) == f"1,200 {many}"
 
 
 def test_an_opening_that_stands_for_none_is_refused_with_that_reason(workspace: Workspace, tmp_path: Path) -> None:

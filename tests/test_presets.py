@@ -62,14 +62,16 @@ ID|Subject|Requester|Requester ID|Assignee|Group|Status|Priority|Via|Ticket type
     ),
     Export(
         "freshdesk",
-        # Durations as H:MM:SS in columns that say hours; SLA in words; a survey in words; one ticket on a custom status.
+        # Durations as H:MM:SS in columns that say hours; SLA in words; a survey in words; a ticket on a custom status, and one
+        # that is open again with the time of its old resolution.
         """
 Ticket ID|Subject|Status|Priority|Source|Type|Agent|Group|Created time|Due by Time|Resolved time|Closed time|Last update time|Initial response time|Time tracked|First response time (in hrs)|Resolution time (in hrs)|Agent interactions|Customer interactions|Resolution status|First response status|Survey results|Product|Contact ID|Company Name
 1|Login|Closed|Low|Email|Problem|Ana|Desk|2026-01-09 09:00:00|2026-01-12 09:00:00|2026-01-11 09:00:00|2026-01-11 10:00:00|2026-01-14 09:00:00|2026-01-09 11:00:00|00:00|02:00:00|48:00:00|2|1|Within SLA|Within SLA|Extremely Happy|App|501|Acme
 2|Crash|Resolved|High|Phone|Problem|Ana|Desk|2026-01-10 09:00:00|2026-01-11 09:00:00|2026-01-12 09:00:00||2026-01-15 09:00:00|2026-01-10 10:00:00|00:00|01:00:00|48:00:00|3|2|SLA Violated|Within SLA|Neutral|App|502|Acme
 3|Price|With the builder|Low|Email|Question||Desk|2026-01-11 09:00:00|2026-01-14 09:00:00|||2026-01-11 09:00:00|||||0|1|||||503|
+4|Again|Open|Low|Email|Question||Desk|2026-01-12 09:00:00|2026-01-14 09:00:00|2026-01-13 09:00:00||2026-01-15 09:00:00|||||0|1|||||504|
 """,
-        {"asked": 3, "promised": 3, "replied": 2, "resolved": 2, "rated": 2},
+        {"asked": 4, "promised": 4, "replied": 2, "resolved": 2, "rated": 2},
         ("2026-01-09 08:00:00", "501"),
         {"Initial response time": "replied", "Survey results": "rated"},
         ("Subject", "Agent", "Group", "Source", "Type", "Product", "Priority", "Company Name", "Resolution status"),
@@ -122,21 +124,36 @@ Conversation ID|Conversation started at (America/New_York)|Teammate currently as
             "Conversation last closed at (America/New_York)": "resolved",
             "Current conversation state": "resolved",
         },
-        ("Teammate currently assigned", "Team currently assigned", "Channel", "Topics", "User ID", "Company"),
+        (
+            *("Teammate currently assigned", "Team currently assigned", "Channel", "Topics", "User ID", "Company"),
+            *("Ticket type", "Conversation priority"),
+        ),
     ),
     Export(
         "glpi",
         # French names, day first; an answer to the survey that was not given is empty.
         """
-ID|Titre|Statut|Dernière modification|Date d'ouverture|Priorité|Demandeur - Demandeur|Assigné à - Technicien|Catégorie|TTR|Date de résolution|Date de clôture|Enquête de satisfaction - Satisfaction
-1|Imprimante|Clos|11-01-2026 09:00|09-01-2026 09:00|Moyenne|u1|ana|Matériel|12-01-2026 09:00|11-01-2026 09:00|11-01-2026 09:00|4
-2|Souris|Résolu|12-01-2026 09:00|10-01-2026 09:00|Moyenne|u2|ana|Matériel||12-01-2026 09:00||
-3|Clavier|En attente|11-01-2026 09:00|11-01-2026 09:00|Haute|u1||Matériel|14-01-2026 09:00|11-01-2026 10:00||
+ID|Titre|Statut|Dernière modification|Date d'ouverture|Priorité|Demandeur - Demandeur|Assigné à - Technicien|Catégorie|TTR|Date de résolution|Date de clôture|Enquête de satisfaction - Satisfaction|Type|Lieu|Entité|Source de la demande|Assigné à - Groupe de techniciens
+1|Imprimante|Clos|11-01-2026 09:00|09-01-2026 09:00|Moyenne|u1|ana|Matériel|12-01-2026 09:00|11-01-2026 09:00|11-01-2026 09:00|4|Incident|Lyon|Acme|Téléphone|Réseau
+2|Souris|Résolu|12-01-2026 09:00|10-01-2026 09:00|Moyenne|u2|ana|Matériel||12-01-2026 09:00|||Incident|Lyon|Acme|Téléphone|Réseau
+3|Clavier|En attente|11-01-2026 09:00|11-01-2026 09:00|Haute|u1||Matériel|14-01-2026 09:00|11-01-2026 10:00|||Incident|Lyon|Acme|Téléphone|Réseau
 """,
         {"asked": 3, "promised": 2, "resolved": 2, "rated": 1},
         ("2026-01-09 08:00:00", "u1"),
         {"TTR": "promised", "Enquête de satisfaction - Satisfaction": "rated"},
-        ("Titre", "Priorité", "Demandeur - Demandeur", "Assigné à - Technicien", "Catégorie"),
+        (
+            *(
+                "Titre",
+                "Priorité",
+                "Demandeur - Demandeur",
+                "Assigné à - Technicien",
+                "Catégorie",
+                "Type",
+                "Lieu",
+                "Entité",
+            ),
+            *("Source de la demande", "Assigné à - Groupe de techniciens"),
+        ),
         delimiter=";",
     ),
     Export(
@@ -289,6 +306,25 @@ def test_other_words_of_the_same_vendor_are_read_too() -> None:
     english = ["ID", "Title", "Status", "Opening date", "Time to resolve", "Resolution date"]
     mapping, kinds = batch(english, [["1", "x", "Closed", "09-01-2026 09:00", "12-01-2026 09:00", "11-01-2026 09:00"]])
     assert (mapping.name, kinds) == ("glpi", {"asked": 1, "promised": 1, "resolved": 1})
+
+
+@pytest.mark.parametrize(("name", "column", "closed"), [("freshdesk", "Status", 3), ("glpi", "Statut", 3)])
+def test_without_a_column_of_states_every_time_of_resolution_counts(name: str, column: str, closed: int) -> None:
+    export = next(one for one in EXPORTS if one.name == name)
+    _, kinds = batch(*without(export, column))
+    assert kinds == export.moments | {"resolved": closed}
+
+
+def test_the_first_closing_counts_where_the_last_is_not_exported() -> None:
+    header = [
+        "Conversation ID",
+        "Conversation started at",
+        "Current conversation state",
+        "Conversation first closed at",
+    ]
+    opened, closed = "2026-01-09 09:00:00", "2026-01-11 09:00:00"
+    _, kinds = batch(header, [["1", opened, "Closed", closed], ["2", opened, "Open", closed]])
+    assert kinds == {"asked": 2, "resolved": 1}
 
 
 def test_a_list_without_a_time_of_closing_says_that_cases_are_over_and_not_when() -> None:

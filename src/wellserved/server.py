@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,13 +40,19 @@ class Limits:
     """What one server takes: bytes, seconds, connections; and the proxies whose word it believes."""
 
     body: int = 64 * 2**10  # bytes of a body, where nothing is uploaded
-    uploads: Mapping[str, int] = field(default_factory=dict)  # path -> bytes, from whoever may use that page
+    uploads: Mapping[str, int] = field(
+        default_factory=dict
+    )  # pattern of a path -> bytes, from whoever may use that page
     header_seconds: float = 10.0
     body_seconds: float = 20.0  # and a second more for every `body_rate` bytes that came
     body_rate: int = 16 * 2**10
     each: int = 64  # connections of one address
     whole: int = 400  # connections
     proxies: tuple[Network, ...] = ()
+
+    def of(self, path: str) -> int:
+        """Bytes of a body that a path takes."""
+        return next((size for pattern, size in self.uploads.items() if re.fullmatch(pattern, path)), self.body)
 
 
 class _SlowError(Error):  # type: ignore[misc]
@@ -120,7 +127,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         super().parse_header(header_plus)
         self.begun = time.monotonic()
         limits: Limits = self.adj.limits
-        largest = limits.uploads.get(self.path, limits.body)
+        largest = limits.of(self.path)
         self.adj.max_request_body_size = largest + 1
         self.asks = largest > limits.body and (self.chunked or self.content_length > limits.body)
 

@@ -12,7 +12,7 @@ from tests.faults import Storage
 from tests.faults.ground import Ground
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ground() -> Iterator[Ground]:
     """A small house on a storage that fails where it is told to."""
     if sys.platform != "linux":

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -20,6 +21,7 @@ from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
 from tests.web.test_sharing import AT, counted
+from wellserved import log
 from wellserved.actions import ask_measures, membership, schema, sharing
 from wellserved.journal.book import Book
 from wellserved.journal.models import Entry, Keyring
@@ -391,3 +393,15 @@ def test_quality_sees_customers_by_number_until_it_says_why(staff: House, as_: A
     Event.objects.update(at=timezone.now() - timedelta(hours=2))
     assert "Acme" not in browser.get("/failures/").content.decode()
     assert "Acme" in as_(staff.lead).get("/failures/").content.decode()
+
+
+def test_an_import_is_told_in_the_time_and_the_number_that_it_has(
+    staff: House, as_: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = SimpleNamespace(
+        recorded_at="2026-11-21T23:30:00+00:00", notes={"rows have 'a' before 'b'": 1}, file="a.csv", rows_refused=0
+    )
+    monkeypatch.setattr(log, "receipts", lambda _: [one])
+    page = as_(staff.lead).get("/data/").content.decode()
+    assert "Sun 22 Nov 2026, 00:30" in page  # in Berlin
+    assert "1 row has &#x27;a&#x27; before &#x27;b&#x27;" in page

@@ -24,10 +24,11 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.engines import postgres, postgres_folder
+from tests.forked import Commands
 from wellserved.workspace import create_workspace
 
 ROOT = Path(__file__).parent.parent.parent
-KILLS = int(os.environ.get("WELLSERVED_KILLS", "6"))
+KILLS = int(os.environ.get("WELLSERVED_KILLS", "4"))
 DATABASES = ["sqlite", "postgresql"]
 
 
@@ -36,6 +37,7 @@ class Place:
     """A workspace of its own, on one of the databases."""
 
     home: Path
+    commands: Commands
     url: str = ""
 
     @property
@@ -50,33 +52,25 @@ class Place:
             **({"DATABASE_URL": self.url} if self.url else {}),
         }
 
-    def run(self, *words: str, given: str = "", code: int = 0) -> str:
+    def run(self, *words: str, typed: str = "", code: int = 0) -> str:
         """A command, as a user would run it."""
-        done = subprocess.run(
-            [sys.executable, "-m", "wellserved", *words],
-            env=self.env,
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        ended, said = self.commands.said(self.home, *words, typed=typed, url=self.url)
+        assert ended == code, said
+        return said
 
 
 @pytest.fixture(params=DATABASES)
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def house(request: pytest.FixtureRequest, commands: Commands, tmp_path: Path) -> Iterator[Place]:
     """An empty house on each database."""
     create_workspace(tmp_path / "home", "Europe/Berlin")
     if request.param == "sqlite":
-        yield Place(tmp_path / "home")
+        yield Place(tmp_path / "home", commands)
         return
     if postgres_folder() is None:
         assert not os.environ.get("CI"), "PostgreSQL is needed here: .ci/run installs it"
         pytest.skip("no PostgreSQL on this machine")
     with tempfile.TemporaryDirectory(prefix="ws-pg-") as folder, postgres(Path(folder)) as url:
-        yield Place(tmp_path / "home", url)
+        yield Place(tmp_path / "home", commands, url)
 
 
 def free_port() -> int:
@@ -192,7 +186,7 @@ def test_32_writers_lose_and_fail_nothing(house: Place) -> None:
     house.run("log", "note: makes the house")
     each = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.web.writers", "8", "50"],
+            [sys.executable, "-m", "tests.web.writers", "8", "20"],
             env=house.env,
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -207,12 +201,12 @@ def test_32_writers_lose_and_fail_nothing(house: Place) -> None:
         assert one.returncode == 0, err
         assert err == ""
         ids += out.split()
-    assert len(ids) == len(set(ids)) == 1_600
+    assert len(ids) == len(set(ids)) == 640
     house.run("backup", str(house.home / "b.zip"))
     with zipfile.ZipFile(house.home / "b.zip") as zipped:
         rows = json.loads(zipped.read("manifest.json"))["rows"]
-    assert rows["store.shared"] == 800
-    assert rows["journal.entry"] == 801
+    assert rows["store.shared"] == 320
+    assert rows["journal.entry"] == 321
 
 
 def test_a_backup_under_load_comes_back_in_the_other_database(house: Place, tmp_path: Path) -> None:
@@ -226,11 +220,11 @@ def test_a_backup_under_load_comes_back_in_the_other_database(house: Place, tmp_
     assert load.wait(300) == 0
     assert oct((tmp_path / "a.zip").stat().st_mode)[-3:] == "600"
     if house.url:
-        restored = Place(tmp_path / "other")
+        restored = Place(tmp_path / "other", house.commands)
         _comes_back(restored, tmp_path)
     elif postgres_folder() is not None:
         with tempfile.TemporaryDirectory(prefix="ws-pg-") as folder, postgres(Path(folder)) as url:
-            _comes_back(Place(tmp_path / "other", url), tmp_path)
+            _comes_back(Place(tmp_path / "other", house.commands, url), tmp_path)
 
 
 def _comes_back(other: Place, folder: Path) -> None:
@@ -266,24 +260,24 @@ def test_the_first_page_is_there_and_so_is_the_worker(house: Place) -> None:
         server.kill()
 
 
-def test_people_come_in_by_the_command_line_first(tmp_path: Path) -> None:
-    house = Place(create_workspace(tmp_path / "home", "UTC").folder)
+def test_people_come_in_by_the_command_line_first(commands: Commands, tmp_path: Path) -> None:
+    house = Place(create_workspace(tmp_path / "home", "UTC").folder, commands)
     house.run("log", "lesson: written alone")
-    assert "ten letters" in house.run("user", "add", "kim", given="short\n", code=2)
-    said = house.run("user", "add", "kim", "--role", "lead", "--team", "A", given="correct horse battery\n")
+    assert "ten letters" in house.run("user", "add", "kim", typed="short\n", code=2)
+    said = house.run("user", "add", "kim", "--role", "lead", "--team", "A", typed="correct horse battery\n")
     assert "keep what was written here alone" in said
     assert "kim: lead, A, administers" in house.run("user", "list")
-    house.run("user", "add", "lee", "--role", "lead", given="correct horse battery\n")
+    house.run("user", "add", "lee", "--role", "lead", typed="correct horse battery\n")
     assert "Name yourself" in house.run("log", "note: who?", code=2)
     house.run("log", "note: mine", "--as", "kim")
-    assert "no role" in house.run("user", "add", "x", "--role", "king", given="correct horse battery\n", code=2)
+    assert "no role" in house.run("user", "add", "x", "--role", "king", typed="correct horse battery\n", code=2)
 
 
-def test_what_is_wrong_is_said_in_plain_words(tmp_path: Path) -> None:
-    place = Place(create_workspace(tmp_path / "home", "UTC").folder)
+def test_what_is_wrong_is_said_in_plain_words(commands: Commands, tmp_path: Path) -> None:
+    place = Place(create_workspace(tmp_path / "home", "UTC").folder, commands)
     place.run("log", "note: makes the house")
     (place.home / "keys" / "secret").chmod(0o644)
     assert "chmod 600" in place.run("check", code=1)
     (tmp_path / "junk.zip").write_bytes(b"junk")
-    assert "no backup" in Place(tmp_path / "new").run("restore", str(tmp_path / "junk.zip"), code=2)
+    assert "no backup" in Place(tmp_path / "new", commands).run("restore", str(tmp_path / "junk.zip"), code=2)
     assert "only this computer" in place.run("serve", "--host", "0.0.0.0", code=2)

@@ -7,7 +7,7 @@ import re
 import shutil
 import sqlite3
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -24,13 +24,6 @@ from wellserved.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
-def commands() -> Iterator[Commands]:
-    """Commands, each in a process of its own."""
-    with Commands() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def sound(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with an import, a journal, an improvement and a backup."""
     folder = tmp_path_factory.mktemp("sound")
@@ -44,7 +37,7 @@ def sound(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("improve", "add", "callback", "--what", "x", "--measure", "time_to_resolution", "--since", "2026-11-09"),
         ("worker", "--once"),
     ):
-        code, said = commands.run(home, *words)
+        code, said = commands.said(home, *words)
         assert code == (1 if words[0] == "import" else 0), said
     assert len(list((home / "backups").glob("*.zip"))) == 1
     return home
@@ -94,13 +87,13 @@ def test_every_kind_of_damage_is_named_and_met(kind: str, sound: Path, commands:
     damage, expected, told = KINDS[kind]
     damage(home)
     for asked in ("check", "verify"):
-        code, said = commands.run(home, asked)
+        code, said = commands.said(home, asked)
         assert code == 1, said
         assert "All is well" not in said
         assert "Traceback" not in said
         assert not [words for words in expected if words not in said], said
     for words in (("log", "note: another"), *([] if told or kind == "another secret" else [("serve", "--no-worker")])):
-        code, said = commands.run(home, *words)
+        code, said = commands.said(home, *words)
         assert "Traceback" not in said
         assert "wellserved failed" not in said
         assert (code == 0) is told, said
@@ -114,25 +107,25 @@ def test_a_damaged_backup_is_seen_before_it_is_needed(sound: Path, commands: Com
         inner = zipped.getinfo("journal/journal.entry.jsonl")
         start = inner.header_offset + 30 + len(inner.filename) + inner.compress_size // 2 + 30
     overwrite(saved, start, 3)
-    code, said = commands.run(home, "backup", str(tmp_path / "nowhere" / "b.zip"))
+    code, said = commands.said(home, "backup", str(tmp_path / "nowhere" / "b.zip"))
     assert code == 2
     assert "There is no folder" in said
-    assert commands.run(home, "check") == (0, "All is well.\n")
-    code, said = commands.run(home, "verify")
+    assert commands.run(home, "check") == (0, "All is well.\n", "")
+    code, said = commands.said(home, "verify")
     assert code == 1
     assert f"{saved} is damaged" in said
-    code, said = commands.run(tmp_path / "fresh", "restore", str(saved))
+    code, said = commands.said(tmp_path / "fresh", "restore", str(saved))
     assert code in (2, 3)
     assert "is damaged" in said
     assert "Traceback" not in said
-    code, said = commands.run(tmp_path / "fresh", "user", "list")
+    code, said = commands.said(tmp_path / "fresh", "user", "list")
     assert (code, said) == (0, "")  # nothing of it was kept
 
 
 def test_check_makes_no_databases_where_nobody_needed_them(commands: Commands, tmp_path: Path) -> None:
     home = tmp_path / "home"
     commands.run(home, "init")
-    assert commands.run(home, "check") == (0, "All is well.\n")
+    assert commands.run(home, "check") == (0, "All is well.\n", "")
     assert commands.run(home, "verify")[0] == 0
     assert not list(home.glob("*.sqlite3"))
 
@@ -148,7 +141,7 @@ def test_files_that_others_can_read_are_named_with_the_way_to_close_them(
         assert (sound / name).stat().st_mode & 0o777 == 0o600, name
     (home / "log").chmod(0o755)
     (home / "store.sqlite3").chmod(0o644)
-    code, said = commands.run(home, "check")
+    code, said = commands.said(home, "check")
     assert code == 1
     assert "can read log, store.sqlite3" in said
     assert f"chmod 700 {home / 'log'}; chmod 600 {home / 'store.sqlite3'}" in said
@@ -185,8 +178,8 @@ def test_processes_that_start_at_once_where_nothing_is_do_not_collide(
     """Four at a time: one makes the databases, the others wait for them; every line is there, in one journal, by one secret."""
     home = tmp_path / "home"
     answers = commands.start(home, ("log", "note: first"), "", 4)
-    assert [code for code, _ in answers] == [0] * 4, answers
-    assert all(said.startswith("Saved, for your eyes only.") for _, said in answers)
+    assert [one.code for one in answers] == [0] * 4, answers
+    assert all(one.out.startswith("Saved, for your eyes only.") for one in answers)
     for name, question, many in (
         ("journal", "journal_entry", 4),
         ("journal", "journal_keyring", 1),

@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from tests.forked import Commands
 from tests.web.conftest import House
 from tests.web.test_house import Place, free_port
 from wellserved.actions import membership
@@ -23,8 +24,8 @@ from wellserved.workspace import create_workspace
 CANARY = "xylocarp0123456789xylocarp"
 
 
-def test_a_server_writes_no_secret_into_its_logs(tmp_path: Path) -> None:
-    place = Place(create_workspace(tmp_path / "home", "UTC").folder)
+def test_a_server_writes_no_secret_into_its_logs(commands: Commands, tmp_path: Path) -> None:
+    place = Place(create_workspace(tmp_path / "home", "UTC").folder, commands)
     port, logged = free_port(), tmp_path / "logged"
     command = [sys.executable, "-m", "wellserved", "serve", "--no-worker", "--port", str(port)]
     with logged.open("wb") as out:

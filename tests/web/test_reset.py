@@ -173,6 +173,20 @@ def test_an_address_made_after_a_reset_opens_nothing_of_before(staff: House, as_
     assert keys.FEED not in Keyring.objects.get(owner=staff.kim.pk).locks
 
 
+def test_a_code_made_after_a_reset_opens_nothing_of_before(staff: House, as_: As) -> None:
+    wrote(signed_in("kim"))
+    code_of_somebody_else = recovery_of(reset(staff, as_))
+    owner = signed_in("kim", OTHER)
+    back = owner.post("/journal/unlock", {"passphrase": RIGHT}, follow=True)
+    assert back.redirect_chain == [("/me/recovery", 302)]
+    assert "opens nothing any more. Make a new one." in back.content.decode()
+    assert shows(owner)
+    with pytest.raises(vault.LockedError):
+        Book(staff.kim.pk, settings.SECRET_KEY.encode()).unlock(code_of_somebody_else)
+    code = recovery_of(owner)
+    Book(staff.kim.pk, settings.SECRET_KEY.encode()).unlock(code)
+
+
 def test_factors_stay_and_are_asked_for(staff: House, as_: As) -> None:
     secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
     owner = signed_in("kim")
@@ -472,6 +486,7 @@ PROMISED = {
     "Another password, given by an invitation or on the command line, opens nothing of what was written before it.": "test_reset.test_an_administrator_who_resets_a_password_reads_nothing",
     "That holds for a journal, too, that only the workspace's secret locked when the password was given.": "test_reset.test_a_journal_from_before_the_upgrade_stays_closed_too",
     "The recovery code, or the password of before, opens it again and joins it to what was written since.": "test_reset.test_the_owner_opens_earlier_entries_again",
+    "A recovery code or a calendar address that was made in between opens nothing from then on; the page asks for a new code.": "test_reset.test_a_code_made_after_a_reset_opens_nothing_of_before",
     "Until then it stays closed and is kept: nobody can change or erase it.": "test_reset.test_what_nobody_can_open_is_kept_closed",
     "Another password ends the sessions, the keys for programs and the calendar address of before, and open invitations for that name. Webhooks in stay: they show nothing.": "test_reset.test_ways_in_end_with_a_reset",
     "Second factors and passkeys stay, and are asked for. Only the command line ends them (`--without-factors`), on record.": "test_reset.test_factors_stay_and_are_asked_for",

@@ -24,6 +24,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from tests.forked import Commands
 from tests.web.conftest import House
 from tests.web.test_api import key
 from tests.web.test_house import Place, free_port, until
@@ -38,7 +39,7 @@ from wellserved.store.models import Person, Shared
 from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
-SHORT = Limits(uploads={"/file": 2**20}, header_seconds=0.3, body_seconds=0.3, body_rate=2**20, each=8, whole=40,
+SHORT = Limits(uploads={"/file": 2**20, r"/week/\d\d": 2**18}, header_seconds=0.3, body_seconds=0.3, body_rate=2**20, each=8, whole=40,
                proxies=networks("127.0.0.9, 10.0.0.0/8"))  # fmt: skip
 LAST = b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
@@ -138,6 +139,9 @@ def test_files_are_taken_from_those_who_may_send_them(patient: Gate) -> None:
     assert patient.ask(post("/file", 200_000)).startswith("HTTP/1.1 413")
     assert patient.ask(chunked("/file", 200_000)).startswith("HTTP/1.1 413")
     assert patient.ask(chunked("/file", 1_000)).endswith(" 1000")
+    assert patient.ask(post("/week/47", 200_000, cookie) + body).endswith(" 200000")
+    assert "64 KiB" in patient.ask(post("/week/4x", 200_000, cookie))
+    assert "256 KiB" in patient.ask(post("/week/47", 2**18 + 1, cookie))
     assert "1 MiB" in patient.ask(post("/file", 2**20 + 1, cookie))
     assert patient.ask(post("/other", 200_000, cookie)).startswith("HTTP/1.1 413")
     with patient.connect() as one:
@@ -262,12 +266,20 @@ def test_guesses_of_one_address_do_not_lock_out_another(staff: House) -> None:
 @pytest.mark.django_db(databases=["default", "journal"])
 def test_who_may_send_files_is_decided_by_the_door(staff: House, as_: As) -> None:
     data, customers, bulk = reverse("data"), reverse("customers_file"), reverse("api:record_moments")
-    assert set(settings.LIMITS.uploads) == {data, customers, bulk}
+    week = reverse("week", args=["2026-W47"])
+    sizes = {
+        path: settings.LIMITS.of(path)
+        for path in (data, customers, bulk, week, f"{week}as/txt", "/reports/", "/journal/")
+    }
+    assert len(settings.LIMITS.uploads) == 4
+    assert [size // 2**10 for size in sizes.values()] == [2 * 2**20, 6 * 2**10, 2 * 2**10, 256, 64, 64, 64]
     asked: dict[str, Any] = {ASKED: True}
     for path in (data, customers):
         assert as_(staff.lead).get(path, **asked).status_code == 204
         assert as_(staff.kim).get(path, **asked).status_code == 404
         assert Client(REMOTE_ADDR="203.0.113.1").get(path, **asked).status_code == 302
+    assert as_(staff.kim).get(week, **asked).status_code == 204
+    assert Client(REMOTE_ADDR="203.0.113.1").get(week, **asked).status_code == 302
     assert key(staff.kim).get(bulk, **asked).status_code == 204
     assert key(staff.kim, days=-1).get(bulk, **asked).status_code == 401
     assert Client().get(bulk, **asked).status_code == 401
@@ -289,8 +301,8 @@ def test_ports_and_hosts_that_cannot_be_are_said_in_a_sentence(monkeypatch: pyte
         server.listen(application, "127.0.0.1", 80, SHORT)
 
 
-def test_a_port_in_use_is_said_before_any_address_and_starts_no_worker(tmp_path: Path) -> None:
-    place = Place(create_workspace(tmp_path / "home", "UTC").folder)
+def test_a_port_in_use_is_said_before_any_address_and_starts_no_worker(commands: Commands, tmp_path: Path) -> None:
+    place = Place(create_workspace(tmp_path / "home", "UTC").folder, commands)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -364,8 +376,10 @@ def workers(session: int) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes as Linux shows them")
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_worker_comes_again_and_nothing_outlives_its_server(tmp_path: Path, end: signal.Signals) -> None:
-    place = Place(create_workspace(tmp_path / "home", "UTC").folder)
+def test_a_killed_worker_comes_again_and_nothing_outlives_its_server(
+    commands: Commands, tmp_path: Path, end: signal.Signals
+) -> None:
+    place = Place(create_workspace(tmp_path / "home", "UTC").folder, commands)
     serving = Serving(place)
     session = serving.process.pid
     try:
@@ -384,9 +398,9 @@ def test_a_killed_worker_comes_again_and_nothing_outlives_its_server(tmp_path: P
         serving.process.wait(60)
 
 
-def test_the_server_of_the_product_refuses_what_is_too_large(tmp_path: Path) -> None:
+def test_the_server_of_the_product_refuses_what_is_too_large(commands: Commands, tmp_path: Path) -> None:
     """With one's own pages: a file from whoever is alone on this computer, nothing from whom a proxy passes on."""
-    serving = Serving(Place(create_workspace(tmp_path / "home", "UTC").folder), "--no-worker")
+    serving = Serving(Place(create_workspace(tmp_path / "home", "UTC").folder, commands), "--no-worker")
 
     def status(head: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", serving.port), 60) as one:

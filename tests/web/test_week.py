@@ -118,8 +118,8 @@ def test_a_year_that_is_not_the_reports_is_named(staff: House) -> None:
         due = datetime(year, month, day, 12, tzinfo=UTC).isoformat()
         mine.write({"word": "promise", "text": f"the draft of {day}", "due": due}, at=made)
     report = weekly.draft(mine, scope, date(2025, 12, 15))
-    assert "the draft of 30 by Tue 30 Dec, " in report
-    assert re.search(r"the draft of 15 by Thu 15 Jan 2026, \d\d:\d\d", report)
+    assert "the draft of 30 (due Tue 30 Dec, " in report
+    assert re.search(r"the draft of 15 \(due Thu 15 Jan 2026, \d\d:\d\d\)", report)
     assert weekly.written("x", "2026-W01", "kim", "txt").decode().startswith("Week 2026-W01, 29 Dec 2025 – 04 Jan 2026")
 
 
@@ -173,6 +173,7 @@ def test_what_is_not_clear_is_asked_on_the_page(staff: House, as_: As) -> None:
     for do in ("look", "save"):
         page = client.post("/journal/", {"line": UNCLEAR, "do": do}).content.decode()
         assert "can be read in more than one way" in page
+        assert "No due time was understood" not in page
         assert page.count('name="line" value="promise: Acme gets the quote by ') == 2
         assert 'value="save"' not in page
     assert not Entry.objects.filter(owner=staff.kim.pk).exists()
@@ -228,3 +229,15 @@ def test_one_case_is_no_plural(staff: House, tmp_path: Path) -> None:
     sharing.flush(place)
     (rated,) = ask_measures(place, Question((find_measure("rating_mean"),)))
     assert str(getattr(rated.value[0], "reason", "")).startswith("only 1 case; at least ")
+
+
+def test_a_long_week_is_kept_whole_or_it_is_said_why_not(staff: House, as_: As) -> None:
+    client, longest = as_(staff.kim), "ж" * 19_999 + "\n"
+    client.post(f"/reports/{this_week()}/", {"text": longest.replace("\n", "\r\n")})
+    assert written(client).count("ж") == 19_999
+    refused = client.post(f"/reports/{this_week()}/", {"text": longest + "end"})
+    assert refused.status_code == 422
+    page = refused.content.decode()
+    assert "Nothing was saved: the report has 20,003 letters, and can have 20,000. Shorten it." in page
+    assert "end</textarea>" in page
+    assert "end" not in written(client)

@@ -249,7 +249,7 @@ def _next(promised: Iterable[Pledge], week: Week) -> list[str]:
 def _by(one: Pledge, week: Week) -> str:
     if one.state.due is None:
         return _("%(what)s (no due time)") % {"what": one.words}
-    return _("%(what)s by %(when)s") % {"what": one.words, "when": week.dated(one.state.due, "%a %d %b, %H:%M")}
+    return _("%(what)s (due %(when)s)") % {"what": one.words, "when": week.dated(one.state.due, "%a %d %b, %H:%M")}
 
 
 def _parts(text: str) -> list[dict[str, object]]:

@@ -58,6 +58,7 @@ _PART = re.compile(
     re.IGNORECASE,
 )
 _PARTS = {"morning": 12, "früh": 12, "morgen": 12, "vormittag": 12, "afternoon": 18, "nachmittag": 18}  # end by
+_LATE = ("evening", "night", "abend")
 _EARLY = ("morning", "früh", "morgen", "vormittag")
 _JOIN = re.compile(
     r"(?P<gap>,? ?)(?:(?P<firm>(?:at|um|@) ?)|(?:by|before|around|about|gegen|vor|bis) )?(?P<range>(?:between|from|zwischen|von) )?"
@@ -183,7 +184,18 @@ def _clock(text: str, place: int) -> tuple[int, tuple[time | None, ...]] | None:
     end, times = spoken
     if part in _EARLY:
         return end, tuple(at for at in times if at and at.hour < 12) or times
+    if part in _LATE:
+        return end, tuple(sorted({late for at in times if at for late in _late(at, part)})) or times
     return end, tuple(sorted({at.replace(hour=at.hour % 12 + 12) for at in times if at})) or times
+
+
+def _late(at: time, part: str) -> tuple[time, ...]:
+    """A time of an evening or a night: at 12 the day ends; what comes after it is of no day that can be told, and is asked."""
+    if at.hour % 12 == 0 and at.minute == 0:
+        return (LAST,)
+    if at.hour % 12 < 6 and part == "night":
+        return (at.replace(hour=at.hour % 12), LAST)
+    return (at.replace(hour=at.hour % 12 + 12),)
 
 
 def _spoken(

@@ -171,7 +171,8 @@ class Book:
                     Draft.objects.filter(owner=self.owner, volume=volume.number, week=week).delete()
             self._reseal(volume.number, old, self._needed_key(), bytes(ring.public), ring.volume)
             ring.former = [one for one in ring.former if one["number"] != volume.number]
-            ring.locks.pop(keys.FEED, None)  # an address that was made meanwhile, by whomever, opens none of it
+            for kind in (keys.FEED, keys.RECOVERY):  # made meanwhile, by whomever: they open none of it
+                ring.locks.pop(kind, None)
             ring.save(update_fields=["former", "locks"])
         self._ring = ring
 

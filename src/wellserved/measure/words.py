@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from typing import Final
 
 from wellserved.measure.definition import Measure
 from wellserved.measure.series import Value
@@ -57,6 +59,28 @@ def period_name(period: Period, every: Every) -> str:
     if every == "year":
         return period.label
     return day(period.start)
+
+
+_SINGULAR: Final = (  # what an import says of many, said of one
+    (r"^rows have", "row has"),
+    (r"^(due time|date|stamp|moment|case number|case|further such date)s\b", r"\1"),
+    (" stand for “no date” and were taken", " stands for “no date” and was taken"),
+    (" stand for several", " stands for several"),
+    (" name midnight and were read", " names midnight and was read"),
+    (r" are written (?=.*, most are written)", " is written "),
+    (" lie before every", " lies before every"),
+    ("^date that contradict", "date that contradicts"),
+    ("^(further such date.*) were taken", r"\1 was taken"),
+    ("they stay closed", "it stays closed"),
+)
+
+
+def counted(count: int, what: str) -> str:
+    """A note of an import with its number: "3 rows have ...", "1 row has ..."."""
+    if count == 1:
+        for many, one in _SINGULAR:
+            what = re.sub(many, one, what)
+    return f"{number(count)} {what}"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

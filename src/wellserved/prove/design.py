@@ -42,7 +42,7 @@ NAMED: dict[str, Course] = {
     "comes late": lambda part: (part >= 0.5).astype(float),
 }
 """How an effect may go on inside its window, which runs from 0 to 1; a fading one is the same with another sign."""
-ANY = (*list(NAMED.values())[:2], *(partial(_wave, number) for number in range(1, WAVES + 1)))
+ANY: tuple[Course, ...] = (*list(NAMED.values())[:2], *(partial(_wave, number) for number in range(1, WAVES + 1)))
 COURSES: dict[str, tuple[float, tuple[Course, ...]]] = {
     **{name: (MOVING, (shape,)) for name, shape in NAMED.items()},
     **{f"goes another way ({size:g})": (size, ANY) for size in LARGE},
@@ -78,7 +78,7 @@ class Design:
 
     def late(self, before: int) -> Mask:
         """The columns that move only after the change (K): the effect."""
-        late: Mask = ~self.columns[:before].any(axis=0)
+        late: Mask = ~np.any(self.columns[:before], axis=0)
         return late
 
 

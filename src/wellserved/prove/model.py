@@ -299,7 +299,7 @@ def _beside(products: Products, base: _Base, hypothesis: Hypothesis, within: Flo
     left = products.xx[:, :, own[:, None], own] - cross.transpose(0, 1, 3, 2) @ projection
     left = left + np.eye(len(own)) * precision[None, :, None, :]
     score = products.xz[:, :, own, :] - projection.transpose(0, 1, 3, 2) @ products.xz[:, :, base.columns, :]
-    inverse = np.linalg.inv(left)
+    inverse: Floats = np.linalg.inv(left).astype(np.float64)
     gamma = inverse @ score
     rest = base.rest - np.einsum("bjps,bjps->bjs", score, gamma)
     log_det = (np.linalg.slogdet(left)[1] - np.log(precision).sum(axis=1)[None, :]) / 2
@@ -315,7 +315,8 @@ def unit_variance(
     for hypothesis in hypotheses:
         beside = _beside(products, base, hypothesis, within)
         parts.append(beside.unit(base, contrast[base.columns], contrast[list(hypothesis.columns)]))
-    return np.concatenate(parts, axis=1) * np.tile(CAUTION**2, len(hypotheses))[None, :]
+    variance: Floats = np.concatenate(parts, axis=1) * np.tile(CAUTION**2, len(hypotheses))[None, :]
+    return variance
 
 
 def posterior(
@@ -370,7 +371,7 @@ def posterior(
 
 def _weights(log_p: Floats) -> Floats:
     """The nodes' weights, those that do not matter left out (B, nodes, S)."""
-    weight = np.exp(log_p - log_p.max(axis=1, keepdims=True))
+    weight: Floats = np.exp(log_p - log_p.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     weight[weight < NEGLIGIBLE] = 0.0
     weight /= weight.sum(axis=1, keepdims=True)

@@ -311,6 +311,7 @@ def _notes(db: duckdb.DuckDBPyConnection, sheet: Sheet, cases: int, rows: int) -
     contrary = sum(reading.contradicting for reading in sheet.readings.values())
     return {
         **doubts.none_notes(sheet),
+        **doubts.zero_notes(db, sheet.mapping),
         **doubts.mixed_notes(db, sheet),
         **doubts.order_notes(db, sheet),
         **doubts.number_notes(db, sheet, cases, rows),

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from wellserved.engine.duckdb import name, text
+from wellserved.mapping import Mapping
 from wellserved.moments import EARLIEST, LATEST, day_number
 from wellserved.record.checks import Sheet
 from wellserved.record.dates import DateReading
@@ -84,6 +85,21 @@ def none_notes(sheet: Sheet) -> dict[str, int]:
         if more := sum(list(values.values())[_LISTED:]):
             notes[f"further such dates in {column!r} were taken as missing"] = more
     return notes
+
+
+def zero_notes(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
+    """Dates of zeros, which count as missing: how many, by column."""
+    zeros = [mark for mark in mapping.missing if mark.startswith("0000-00-00")]
+    columns = mapping.date_columns()
+    if not zeros or not columns:
+        return {}
+    listed = ", ".join(map(text, zeros))
+    counts = ", ".join(f"count(*) FILTER (trim({name(column)}) IN ({listed}))" for column in columns)
+    found = dict(zip(columns, db.sql(f"SELECT {counts} FROM raw").fetchall()[0], strict=True))
+    return {
+        f"dates 0000-00-00 in {column!r} stand for “no date” and were taken as missing": found[column]
+        for column in columns
+    }
 
 
 def mixed_notes(db: duckdb.DuckDBPyConnection, sheet: Sheet) -> dict[str, int]:

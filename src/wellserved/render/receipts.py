@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wellserved.log import Receipt
 from wellserved.mapping import Mapping
+from wellserved.measure.words import counted, plural
 from wellserved.render.clean import one_line
 
 SHOWN = 12  # reasons that are told; the others stand in the refusals file
@@ -14,13 +15,15 @@ def lines(receipt: Receipt) -> list[str]:
     one = receipt
     corrected = f", {one.moments_corrected:,} correct an earlier one." if one.moments_corrected else "."
     said = [
-        f"{one.rows_read:,} rows read = {one.rows_loaded:,} loaded + {one.rows_refused:,} refused.",
-        f"{one.moments:,} moments: {one.moments_new:,} new, {one.moments_known:,} known already{corrected}",
+        f"{plural(one.rows_read, 'row')} read = {one.rows_loaded:,} loaded + {one.rows_refused:,} refused.",
+        f"{plural(one.moments, 'moment')}: {one.moments_new:,} new, {one.moments_known:,} known already{corrected}",
     ]
     if one.moments_refused:
-        said.append(f"{one.moments_refused:,} moments of loaded rows were left out, for a value that cannot be read.")
+        said.append(
+            f"{plural(one.moments_refused, 'moment')} of loaded rows {'was' if one.moments_refused == 1 else 'were'} left out, for a value that cannot be read."
+        )
     said += _reasons("Refused", one.reasons) + _reasons("Left out", one.losses)
-    said += [f"{count:,} {what}." for what, count in one.notes.items()]
+    said += [f"{counted(count, what)}." for what, count in one.notes.items()]
     said += [f"{one.mended_lines:,} lines were not UTF-8 and were read as Windows-1252."] if one.mended_lines else []
     said += [f"Read row by row: {one.careful}."] if one.careful else []
     said += lacking(one)

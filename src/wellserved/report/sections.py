@@ -11,7 +11,7 @@ from wellserved.chart import Chart
 from wellserved.log import Receipt
 from wellserved.measure import Measure, Question, Scope, Series, answer, find_measure
 from wellserved.measure.series import Value
-from wellserved.measure.words import amount, between, number, percent, period_name, plural
+from wellserved.measure.words import amount, between, counted, number, percent, period_name, plural
 from wellserved.moments import NotComputed
 from wellserved.report import segments as compare
 from wellserved.report.contents import Asked, Finding, Section, Table, Tone
@@ -462,7 +462,7 @@ def data_quality(asked: Asked, receipts: Sequence[Receipt]) -> Section:
             )
         )
         findings += [
-            Finding(f"{one.file}: {number(count)} {what}.", "cannot", n=count) for what, count in one.notes.items()
+            Finding(f"{one.file}: {counted(count, what)}.", "cannot", n=count) for what, count in one.notes.items()
         ]
         missing += [
             (one.file, column, count, percent(count / max(one.rows_loaded, 1))) for column, count in one.missing.items()

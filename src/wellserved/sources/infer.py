@@ -17,6 +17,7 @@ from wellserved.engine.duckdb import name, text
 from wellserved.errors import WellservedError
 from wellserved.mapping import MISSING, parse_mapping
 from wellserved.mapping.fit import zone_in
+from wellserved.measure.words import counted, plural
 from wellserved.record import record
 from wellserved.sources import vocabulary
 from wellserved.sources.columns import Column, look
@@ -60,12 +61,12 @@ def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetim
         recorded = record(db, parse_mapping(toml, "the first mapping"), raw.columns, now, "")
     except WellservedError as error:
         return (f"An import by this mapping stops: {error.what} {error.do}",)
-    said = [f"{count:,} {what}." for what, count in recorded.notes.items()]
+    said = [f"{counted(count, what)}." for what, count in recorded.notes.items()]
     refused, lost = len(recorded.refusals) + len(raw.broken), recorded.losses
-    said += [f"{refused:,} rows would be refused."] if refused else []
+    said += [f"{plural(refused, 'row')} would be refused."] if refused else []
     said += (
         [
-            f"{len(lost):,} moments would be left out, the first in row {lost[0].row}: {lost[0].column} {lost[0].value!r} {lost[0].reason}."
+            f"{plural(len(lost), 'moment')} would be left out, the first in row {lost[0].row}: {lost[0].column} {lost[0].value!r} {lost[0].reason}."
         ]
         if lost
         else []
@@ -159,12 +160,12 @@ def _status_questions(db: duckdb.DuckDBPyConnection, guessed: Guess) -> list[str
     words = " or ".join(status.closed)
     if closing is None:
         return [
-            f"{status.column.name!r} says {words} in {status.rows} rows, but no column says when: they count as resolved at an "
+            f"{status.column.name!r} says {words} in {plural(status.rows, 'row')}, but no column says when: they count as resolved at an "
             'unknown time (at_is = "not_before"), and no time to resolution can be computed. Is there a column with the time?'
         ]
     listed, marks = (", ".join(map(text, values)) for values in (status.closed, ("", *MISSING)))
     (without,) = db.sql(
         f"SELECT count(*) FROM raw WHERE trim({name(status.column.name)}) IN ({listed}) AND trim({name(closing.name)}) IN ({marks})"
     ).fetchall()[0]
-    said = f"{status.column.name!r} says {words} in {without} rows that have no {closing.name!r}: they count as open. Is that so?"
+    said = f"{status.column.name!r} says {words} in {plural(without, 'row')} with no {closing.name!r}: {'it counts' if without == 1 else 'they count'} as open. Is that so?"
     return [said] if without else []

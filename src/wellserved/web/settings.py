@@ -43,7 +43,12 @@ if _given("WELLSERVED_PROXY"):
         "Name the proxy's own address: WELLSERVED_TRUSTED_PROXIES=127.0.0.1.",
     )
 LIMITS = server.Limits(
-    uploads={"/data/": 2 * 2**30, "/customers/file": 6 * 2**20, "/api/v1/moments/bulk": 2 * 2**20},
+    uploads={
+        "/data/": 2 * 2**30,
+        "/customers/file": 6 * 2**20,
+        "/api/v1/moments/bulk": 2 * 2**20,
+        r"/reports/\d{4}-W\d\d/": 2**18,  # 20,000 letters, of which a form makes up to twelve bytes each
+    },
     proxies=server.networks(_given("WELLSERVED_TRUSTED_PROXIES")),
 )
 

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
 from wellserved.capture import WORDS
+from wellserved.measure import words
 from wellserved.store.access import Scope
 from wellserved.store.models import Shared
 
@@ -51,6 +52,12 @@ def day(value: date) -> str:
 def named(word: object) -> str:
     """A name of ours in the reader's language: a word, a state, a column; `vocabulary` lists them for translators."""
     return gettext(str(word)) if word else ""
+
+
+@register.filter
+def counted(count: int, what: str) -> str:
+    """A note of an import, said of one or of many."""
+    return words.counted(count, what)
 
 
 @register.filter

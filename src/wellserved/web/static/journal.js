@@ -64,7 +64,7 @@
         const answer = await send(form.action, { ...next, do: "save" }, "application/json");
         if (answer.status === 422 && (answer.headers.get("Content-Type") || "").startsWith("application/json")) { // to be said more clearly
           const { what, do: hint } = await answer.json();
-          say(`${what} ${hint}`, true);
+          say(`Not saved yet. ${what} ${hint}`, true);
           if (line.value.trim()) { refused.add(next.draft); continue; } // another line is being typed: this one waits its turn
           keep(KEPT, (read(KEPT) || []).filter((one) => one.draft !== next.draft));
           line.value = next.line;

@@ -31,6 +31,7 @@ from wellserved.web.forms import KeyForm, MeForm
 from wellserved.web.shown import drawn
 
 LEAST = 10  # letters of a passphrase
+LONGEST_WEEK = 20_000  # letters of a week's report; settings.py lets a form of so many come
 FORMS = {"txt": "text/plain", "html": "text/html", "pdf": "application/pdf", "eml": "message/rfc822"}
 
 
@@ -105,6 +106,7 @@ def unlock(request: HttpRequest) -> HttpResponseBase:
     """Give passphrase, password or recovery code; the key then stays with this session, and this browser, alone."""
     book, person, word = book_of(request), person_of(request), request.POST.get("passphrase", "")[:500]
     session.slow_down(request, person)
+    had_code = book.has_recovery
     try:
         book.unlock(word)
     except LockedError:
@@ -112,6 +114,12 @@ def unlock(request: HttpRequest) -> HttpResponseBase:
             raise
         book.enter(word)  # signed in by a passkey after the password was reset
     session.keep_key(request, book)
+    if had_code and not book.has_recovery:
+        said = _(
+            "The recovery code that was made since your password was set anew opens nothing any more. Make a new one."
+        )
+        messages.warning(request, said)
+        return redirect("recovery")
     return redirect("journal")
 
 
@@ -237,7 +245,13 @@ def week(request: HttpRequest, week: str) -> HttpResponseBase:
     """The week's report: drafted here, edited by its author."""
     monday, book = _monday(week), book_of(request)
     if request.method == "POST":
-        book.keep_draft(week, request.POST.get("text", "")[:20_000])
+        typed = request.POST.get("text", "").replace("\r\n", "\n")
+        if len(typed) > LONGEST_WEEK:
+            said = _("Nothing was saved: the report has %(many)s letters, and can have %(most)s. Shorten it.")
+            messages.error(request, said % {"many": f"{len(typed):,}", "most": f"{LONGEST_WEEK:,}"})
+            kept = {"week": week, "text": typed, "edited": True, "forms": FORMS}
+            return render(request, "week.html", kept, status=422)
+        book.keep_draft(week, typed)
         messages.success(request, _("Saved."))
         return redirect("week", week)
     text, edited = weekly.text_of(book, scope_of(request), monday)
