@@ -95,7 +95,7 @@ def levels_of(
     whole weeks of days), or alone. grain: the unit in which waits are recorded, on the scale of the waits.
     """
     size = np.bincount(cases.period, cases.weight, periods).astype(np.float64)
-    log = np.full(periods, np.nan)
+    log, within = np.full(periods, np.nan), np.zeros(periods)
     bounds = list(pairwise([0, *edges, periods]))
     sides = {number: side for number, side in enumerate(bounds) if len(cases.log[cases.between(side)])}
     for number, side in sides.items():
@@ -105,10 +105,11 @@ def levels_of(
         if reason:
             return Levels(log, size, size, size, reason, number, reason == UNREACHED)
         log[slice(*side)] = level
+        within[slice(*side)] = _within(cases.of_side(side), level, len(level))
     density = np.ones(periods)
     for side, steepness in zip(sides.values(), _densities(cases, log, [*sides.values()], grain), strict=True):
         density[slice(*side)] = steepness
-    return Levels(log, _within(cases, log, periods), size, density)
+    return Levels(log, within, size, density)
 
 
 def _too_few(cases: Cases, side: Bounds, quantile: float) -> str:
