@@ -11,7 +11,7 @@ from wellserved.measure import Measure, Question, answer
 from wellserved.measure.series import Series
 from wellserved.moments import NotComputed
 from wellserved.prove.model import Floats
-from wellserved.prove.observe import DAY, Codes, Looking, Seen, Where, coded_waits, followed
+from wellserved.prove.observe import DAY, Codes, Looking, Seen, Where, coded_waits, wait_levels
 from wellserved.prove.response import Observed, quantile_of
 
 FEWEST = 20  # cases before the change that make a group of its own
@@ -40,17 +40,17 @@ def mix_as_before(looking: Looking, seen: Seen, measure: Measure, where: Where, 
     waits: Waiting = {}
     if measure.kind == "wait":
         waits = coded_waits(looking, scope, measure, question)
-        numbers = {key: (0.0, float(len(one))) for key, one in waits.items()}
+        numbers = {key: (0.0, float(len(codes))) for key, codes in waits.items()}
     else:
         numbers = _numbers(answer(scope, question)[counted.name])
-    places, total, size = _by_group(numbers, seen)
+    rows, total, size = _by_group(numbers, seen)
     early, late = size[:, : seen.before].sum(axis=1), size[:, seen.before :].sum(axis=1)
     if len(size) < 2 or not early.sum() or not late.sum():
         return None
     share = early / early.sum()
     moved = float(np.abs(share - late / late.sum()).sum() / 2)
     if measure.kind == "wait":
-        return _weighted_waits(looking, seen, measure, waits, places, share, size, moved)
+        return _weigh_waits(looking, seen, measure, waits, rows, share, size, moved)
     there = size > 0
     weight = (share[:, None] * there).sum(axis=0)
     rate = np.where(there, total / np.where(there, size, 1), 0.0)
@@ -58,27 +58,25 @@ def mix_as_before(looking: Looking, seen: Seen, measure: Measure, where: Where, 
     return Mix(replace(seen.observed, total=level * seen.observed.size), moved)
 
 
-def _weighted_waits(
-    looking: Looking, seen: Seen, measure: Measure, waits: Waiting, places: dict[str | None, int],
+def _weigh_waits(
+    looking: Looking, seen: Seen, measure: Measure, waits: Waiting, rows: dict[str | None, int],
     share: Floats, size: Floats, moved: float,
 ) -> Mix:  # fmt: skip
     """A wait by period with each kind of work weighted as before.
 
-    places: the row of each kind in `size`, its cases by period; share: its part of the work before.
+    rows: the row of each kind in `size`, its cases by period; share: its part of the work before.
     """
     by_start: dict[date, dict[str | None, Codes]] = {}
-    for (start, by), one in waits.items():
-        by_start.setdefault(start, {})[by] = one
+    for (start, kind), codes in waits.items():
+        by_start.setdefault(start, {})[kind] = codes
     pieces, weights = [], []
-    for at, period in enumerate(seen.periods):
-        mine = {} if at == seen.mixed else by_start.get(period.start, {})
-        there = size[:, at] > 0
-        each = size[:, at].sum() * share / max(share[there].sum(), 1e-12) / np.maximum(size[:, at], 1)
-        pieces.append(np.concatenate([np.array([], np.int64), *mine.values()]))
-        weights.append(
-            np.concatenate([np.array([]), *(np.full(len(one), each[places[by]]) for by, one in mine.items())])
-        )
-    levels = followed(looking, seen, measure, pieces, weights)
+    for period, (number, cases) in zip(seen.periods, enumerate(size.T), strict=True):
+        kinds = {} if number == seen.mixed else by_start.get(period.start, {})
+        weight = cases.sum() * share / max(share[cases > 0].sum(), 1e-12) / np.maximum(cases, 1)
+        pieces.append(np.concatenate([np.array([], np.int64), *kinds.values()]))
+        repeated = [np.full(len(codes), weight[rows[kind]]) for kind, codes in kinds.items()]
+        weights.append(np.concatenate([np.array([]), *repeated]))
+    levels = wait_levels(looking, seen, measure, pieces, weights)
     if levels.reason:
         return Mix(None, moved, levels.reason)
     return Mix(quantile_of(levels, measure.quantile, seen.observed.level, seen.observed.level_after), moved)
@@ -86,26 +84,26 @@ def _weighted_waits(
 
 def _numbers(series: Series) -> Numbers:
     """Total and size of each group in each period."""
-    found: Numbers = {}
+    numbers: Numbers = {}
     for segment, period, value, n, count in zip(
         series.segments, series.periods, series.value, series.n, series.count, strict=True
     ):
         if period is not None and not isinstance(value, NotComputed):
-            found[period.start, segment] = (value * n if count is None else float(count), float(n))
-    return found
+            numbers[period.start, segment] = (value * n if count is None else float(count), float(n))
+    return numbers
 
 
 def _by_group(numbers: Numbers, seen: Seen) -> tuple[dict[str | None, int], Floats, Floats]:
     """The row of each group, and totals and sizes by row and period; small groups share the last row."""
-    at = {period.start: place for place, period in enumerate(seen.periods)}
-    known = {key: pair for key, pair in numbers.items() if key[0] in at}
-    early = dict.fromkeys((segment for _, segment in known), 0.0)
-    for (start, segment), (_, n) in known.items():
-        early[segment] += n if at[start] < seen.before else 0.0
-    large = [segment for segment, n in early.items() if n >= FEWEST]
-    places = {segment: large.index(segment) if segment in large else len(large) for segment in early}
-    total, size = (np.zeros((max(places.values(), default=-1) + 1, len(at))) for _ in range(2))
-    for (start, segment), (one, n) in known.items():
-        total[places[segment], at[start]] += one
-        size[places[segment], at[start]] += n
-    return places, total, size
+    column = {period.start: number for number, period in enumerate(seen.periods)}
+    inside = {key: pair for key, pair in numbers.items() if key[0] in column}
+    early = dict.fromkeys((segment for _, segment in inside), 0.0)
+    for (start, segment), (_, n) in inside.items():
+        early[segment] += n if column[start] < seen.before else 0.0
+    large = {segment: row for row, segment in enumerate(segment for segment, n in early.items() if n >= FEWEST)}
+    rows = {segment: large.get(segment, len(large)) for segment in early}
+    total, size = (np.zeros((max(rows.values(), default=-1) + 1, len(column))) for _ in range(2))
+    for (start, segment), (value, n) in inside.items():
+        total[rows[segment], column[start]] += value
+        size[rows[segment], column[start]] += n
+    return rows, total, size

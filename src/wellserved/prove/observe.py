@@ -228,17 +228,17 @@ def adds_up(measure: Measure) -> bool:
 
 def _age(looking: Looking, measure: Measure, question: Question, most: int) -> int:
     """Days after its anchor at which a case is looked at, from the time before the change alone."""
-    days = _told(looking, measure, replace(question, until=looking.change))
+    days = _last_word(looking, measure, replace(question, until=looking.change))
     return min(days, most) if looking.hurried else days
 
 
 def _longer(looking: Looking, measure: Measure, question: Question, most: int) -> int:
     """The same from the time after the change, where waits have grown beyond the age of the time before."""
-    days = _told(looking, measure, replace(question, since=looking.change), most)
+    days = _last_word(looking, measure, replace(question, since=looking.change), most)
     return min(days, most) if looking.hurried else days
 
 
-def _told(looking: Looking, measure: Measure, past: Question, unknown: int = 30) -> int:
+def _last_word(looking: Looking, measure: Measure, past: Question, unknown: int = 30) -> int:
     """Days within which nearly all cases of a time had had their last word; where that is not known, so many."""
     scope, anchor = looking.scope, f"{measure.anchor}_s"
     where, values = filters(scope, past)
@@ -303,10 +303,10 @@ def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question,
     seen = _laid_out(looking, replace(question, measures=(measure,)), sizes, ripe, days, "quantile")
     if not seen.periods or not seen.before:
         return seen
-    pieces = [by_start.get(one.start, np.array([], np.int64)) for one in seen.periods]
-    whole = [piece if place != seen.mixed else piece[:0] for place, piece in enumerate(pieces)]
+    pieces = [by_start.get(period.start, np.array([], np.int64)) for period in seen.periods]
+    whole = [piece if number != seen.mixed else piece[:0] for number, piece in enumerate(pieces)]
     sides = [_quantile(whole[part], measure) for part in (slice(0, seen.before), slice(seen.before, None))]
-    levels = followed(looking, seen, measure, whole)
+    levels = wait_levels(looking, seen, measure, whole)
     if levels.reason:
         return replace(_nothing(measure, _unfit(levels, measure, days, sides[0])), slow=levels.unreached)
     if adds_up(measure) and (reason := _too_unknown(whole, measure, levels, seen, days)):
@@ -329,11 +329,11 @@ def coded_waits(
         f"SELECT {period_key(measure.anchor, looking.every)} AS period, {segment} AS segment, {fill(coded, scope)} AS coded "
         f"FROM {scope.table} WHERE {where} AND {within(question, measure.anchor)}"
     )
-    found = of_groups(scope.engine.stream(sql, values), lambda waits: waits.astype(np.int64))
-    return {(period_start(period, looking.every), by): waits for (period, by), waits in found}
+    groups = of_groups(scope.engine.stream(sql, values), lambda codes: codes.astype(np.int64))
+    return {(period_start(period, looking.every), segment): codes for (period, segment), codes in groups}
 
 
-def followed(
+def wait_levels(
     looking: Looking, seen: Seen, measure: Measure, pieces: Sequence[Codes], weights: Sequence[Floats] | None = None
 ) -> Levels:
     """The levels of a wait over the periods of a series, from the waits in each; weights: of each wait."""
@@ -346,8 +346,8 @@ def followed(
 
 def _edges(looking: Looking, seen: Seen) -> list[int]:
     """The first period of each side: the measure may jump there."""
-    places = {sum(period.start < day for period in seen.periods) for day in (looking.change, *looking.edges)}
-    return sorted(place for place in places if 0 < place < len(seen.periods))
+    numbers = {sum(period.start < day for period in seen.periods) for day in (looking.change, *looking.edges)}
+    return sorted(number for number in numbers if 0 < number < len(seen.periods))
 
 
 def _quantile(pieces: Sequence[Codes], measure: Measure) -> float | None:

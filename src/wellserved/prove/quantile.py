@@ -52,6 +52,11 @@ class Cases:
         first, last = np.searchsorted(self.period, bounds)
         return slice(int(first), int(last))
 
+    def of_side(self, side: Bounds) -> Cases:
+        """The cases of some periods in a row, which are counted from 0."""
+        part = self.between(side)
+        return Cases(self.period[part] - side[0], self.log[part], self.ended[part], self.weight[part])
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -90,30 +95,27 @@ def levels_of(
     whole weeks of days), or alone. grain: the unit in which waits are recorded, on the scale of the waits.
     """
     size = np.bincount(cases.period, cases.weight, periods).astype(np.float64)
-    found = np.full(periods, np.nan)
-    sides = list(pairwise([0, *edges, periods]))
-    bounds = [one for one in sides if len(cases.log[cases.between(one)])]
-    for side in bounds:
-        place = sides.index(side)
+    log, within = np.full(periods, np.nan), np.zeros(periods)
+    bounds = list(pairwise([0, *edges, periods]))
+    sides = {number: side for number, side in enumerate(bounds) if len(cases.log[cases.between(side)])}
+    for number, side in sides.items():
         if reason := _too_few(cases, side, quantile):
-            return Levels(found, size, size, size, reason, place)
-        level, unfit = _side(cases, size, side, quantile, whole)
-        if unfit:
-            return Levels(found, size, size, size, unfit, place, unfit == UNREACHED)
-        found[slice(*side)] = level
-    within = _within(cases, found, periods)
+            return Levels(log, size, size, size, reason, number)
+        level, reason = _side(cases, size, side, quantile, whole)
+        if reason:
+            return Levels(log, size, size, size, reason, number, reason == UNREACHED)
+        log[slice(*side)] = level
+        within[slice(*side)] = _within(cases.of_side(side), level, len(level))
     density = np.ones(periods)
-    steep = _densities(cases, found, bounds, grain)
-    for side, one in zip(bounds, steep, strict=True):
-        density[slice(*side)] = one
-    return Levels(found, within, size, density)
+    for side, steepness in zip(sides.values(), _densities(cases, log, [*sides.values()], grain), strict=True):
+        density[slice(*side)] = steepness
+    return Levels(log, within, size, density)
 
 
 def _too_few(cases: Cases, side: Bounds, quantile: float) -> str:
     """Why a side's cases give no quantile."""
-    here, rare = len(cases.log[cases.between(side)]), min(quantile, 1 - quantile)
-    least = math.ceil(LEAST / rare - 1e-9)
-    return f"only {here} cases can be looked at, too few for this measure; it takes {least}" if here < least else ""
+    n, least = len(cases.log[cases.between(side)]), math.ceil(LEAST / min(quantile, 1 - quantile) - 1e-9)
+    return f"only {n} cases can be looked at, too few for this measure; it takes {least}" if n < least else ""
 
 
 def _side(cases: Cases, size: Floats, side: Bounds, quantile: float, whole: int) -> tuple[Floats, str]:
@@ -121,71 +123,65 @@ def _side(cases: Cases, size: Floats, side: Bounds, quantile: float, whole: int)
     rare = min(quantile, 1 - quantile)
     cuts = _jumps(cases, side, max(APART, 2 / rare), whole) if (size[slice(*side)] < ENOUGH / rare).any() else []
     stretches = list(pairwise([side[0], *cuts, side[1]]))
-    windows = [window for one in stretches for window in _windows(size, one, ENOUGH / rare, whole)]
-    level, unfit = _filled(cases, _of_windows(cases, windows, quantile), side, stretches, quantile)
-    return (level, unfit) if unfit else (_recentred(cases, size, side, windows, quantile, level), "")
+    windows = [window for stretch in stretches for window in _windows(size, stretch, ENOUGH / rare, whole)]
+    level, reason = _fill(cases, _of_windows(cases, windows, quantile), side, stretches, quantile)
+    return (level, reason) if reason else (_recentre(cases, size, side, windows, quantile, level), "")
 
 
-def _filled(cases: Cases, level: Floats, side: Bounds, stretches: list[Bounds], quantile: float) -> tuple[Floats, str]:
+def _fill(cases: Cases, level: Floats, side: Bounds, stretches: list[Bounds], quantile: float) -> tuple[Floats, str]:
     """Levels that are not reached, or no time at all, taken from their stretch, or else from the side.
 
     The reason why not, where too many of the cases lie in stretches without a level.
     """
     if np.isfinite(level).all():
         return level, ""
-    found = level.copy()
-    lacking = {UNREACHED: 0.0, NO_TIME: 0.0}
+    whole, cases_of = level.copy(), {UNREACHED: 0.0, NO_TIME: 0.0}
     of_side = _quantile_in(cases, side, quantile)
-    for one in stretches:
-        part = slice(one[0] - side[0], one[1] - side[0])
-        mine = _quantile_in(cases, one, quantile)
-        if not math.isfinite(mine):
-            lacking[UNREACHED if math.isnan(mine) else NO_TIME] += cases.weight[cases.between(one)].sum()
-        found[part] = np.where(np.isfinite(level[part]), level[part], mine if math.isfinite(mine) else of_side)
+    for stretch in stretches:
+        part = slice(stretch[0] - side[0], stretch[1] - side[0])
+        of_stretch = _quantile_in(cases, stretch, quantile)
+        if not math.isfinite(of_stretch):
+            cases_of[UNREACHED if math.isnan(of_stretch) else NO_TIME] += cases.weight[cases.between(stretch)].sum()
+        instead = of_stretch if math.isfinite(of_stretch) else of_side
+        whole[part] = np.where(np.isfinite(level[part]), level[part], instead)
     if not math.isfinite(of_side):
-        return found, UNREACHED if math.isnan(of_side) else NO_TIME
-    most = max(lacking, key=lambda reason: lacking[reason])
-    return found, most if lacking[most] > UNFIT * cases.weight[cases.between(side)].sum() else ""
+        return whole, UNREACHED if math.isnan(of_side) else NO_TIME
+    reason = max(cases_of, key=lambda reason: cases_of[reason])
+    return whole, reason if cases_of[reason] > UNFIT * cases.weight[cases.between(side)].sum() else ""
 
 
 def _jumps(cases: Cases, side: Bounds, least: float, whole: int) -> list[int]:
     """The periods at which the measure jumps, by halving where two stretches differ most, over and over."""
-    here = cases.between(side)
-    finite = cases.log[here][np.isfinite(cases.log[here])]
+    part, periods = cases.of_side(side), side[1] - side[0]
+    finite = part.log[np.isfinite(part.log)]
     if len(finite) < 2:
         return []
-    log = np.clip(cases.log[here], finite.min(), finite.max())
+    log = np.clip(part.log, finite.min(), finite.max())
     log = log - log.mean()
-    period, weight = cases.period[here] - side[0], cases.weight[here]
-    sums = [
-        np.append(0.0, np.cumsum(np.bincount(period, weight * log**power, side[1] - side[0]))) for power in range(3)
-    ]
-    found: list[int] = []
-    open_ = [(0, side[1] - side[0])]
-    while open_:
-        first, last = open_.pop()
+    sums = [np.append(0.0, np.cumsum(np.bincount(part.period, part.weight * log**k, periods))) for k in range(3)]
+    cuts: list[int] = []
+    stretches = [(0, side[1] - side[0])]
+    while stretches:
+        first, last = stretches.pop()
         if cut := _jump(sums, first, last, least, whole):
-            found.append(cut + side[0])
-            open_ += [(first, cut), (cut, last)]
-    return sorted(found)
+            cuts.append(cut + side[0])
+            stretches += [(first, cut), (cut, last)]
+    return sorted(cuts)
 
 
 def _jump(sums: list[Floats], first: int, last: int, least: float, whole: int) -> int:
     """Where two stretches differ most, by Student's t of their logarithms; 0: nowhere enough."""
-    inside = np.arange(first + 1, last)
+    cuts = np.arange(first + 1, last)
     if whole > 1:
-        inside = inside[(inside - first) % whole == 0]
-    left, right = ([one[inside] - one[first] for one in sums], [one[last] - one[inside] for one in sums])
-    fit = (left[0] >= least) & (right[0] >= least)
-    if not fit.any():
+        cuts = cuts[(cuts - first) % whole == 0]
+    cuts = cuts[(sums[0][cuts] - sums[0][first] >= least) & (sums[0][last] - sums[0][cuts] >= least)]
+    if not len(cuts):
         return 0
-    left, right, inside = [one[fit] for one in left], [one[fit] for one in right], inside[fit]
-    means = [one[1] / one[0] for one in (left, right)]
-    rest = sum(one[2] - one[0] * mean**2 for one, mean in zip((left, right), means, strict=True))
-    spread = np.maximum(rest, EPSILON) / (left[0] + right[0] - 2)
-    t = np.abs(means[0] - means[1]) / np.sqrt(spread * (1 / left[0] + 1 / right[0]))
-    place = int(np.argmax(t))
-    return int(inside[place]) if t[place] >= JUMP else 0
+    (n, total, squares), (m, rest, others) = ([y[cuts] - y[first] for y in sums], [y[last] - y[cuts] for y in sums])
+    within = squares - total**2 / n + others - rest**2 / m
+    variance = np.maximum(within, EPSILON) / np.maximum(n + m - 2, 1)
+    t = np.abs(total / n - rest / m) / np.sqrt(variance * (1 / n + 1 / m))
+    return int(cuts[np.argmax(t)]) if t.max() >= JUMP else 0
 
 
 def _windows(size: Floats, stretch: Bounds, enough: float, whole: int) -> list[Bounds]:
@@ -195,30 +191,28 @@ def _windows(size: Floats, stretch: Bounds, enough: float, whole: int) -> list[B
     """
     first, last = stretch
     length = last - first
-    summed = np.append(0.0, np.cumsum(size[first:last]))
-    widths = [1, *range(whole, length, whole)] if whole > 1 else [*range(1, length, 2)]
-    bounds = np.tile(np.array(stretch), (length, 1))
-    left = np.ones(length, bool)
-    for width in widths:
+    running = np.append(0.0, np.cumsum(size[first:last]))
+    bounds, short = np.tile(np.array(stretch), (length, 1)), np.ones(length, bool)
+    for width in [1, *range(whole, length, whole)] if whole > 1 else range(1, length, 2):
         start = np.clip(np.arange(length) - (width - 1) // 2, 0, length - width)
-        fit = left & (summed[start + width] - summed[start] >= enough)
+        fit = short & (running[start + width] - running[start] >= enough)
         bounds[fit] = np.column_stack([start, start + width])[fit] + first
-        left &= ~fit
-        if not left.any():
+        short &= ~fit
+        if not short.any():
             break
     return [(int(start), int(end)) for start, end in bounds]
 
 
 def _of_windows(cases: Cases, windows: list[Bounds], quantile: float) -> Floats:
     """The quantile of the logarithms in each window."""
-    known = {one: _quantile_in(cases, one, quantile) for one in set(windows)}
-    return np.array([known[one] for one in windows])
+    quantiles = {window: _quantile_in(cases, window, quantile) for window in set(windows)}
+    return np.array([quantiles[window] for window in windows])
 
 
 def _quantile_in(cases: Cases, bounds: Bounds, quantile: float) -> float:
     """The quantile of the logarithms over some periods; NaN: not reached."""
-    here = cases.between(bounds)
-    log, ended, weight = cases.log[here], cases.ended[here], cases.weight[here]
+    part = cases.between(bounds)
+    log, ended, weight = cases.log[part], cases.ended[part], cases.weight[part]
     if bounds[1] - bounds[0] > 1:  # within one period they are in order
         order = np.lexsort((~ended, log))
         log, ended, weight = log[order], ended[order], weight[order]
@@ -228,16 +222,17 @@ def _quantile_in(cases: Cases, bounds: Bounds, quantile: float) -> float:
 def _survival(log: Floats, ended: Mask, weight: Floats) -> tuple[Floats, Floats]:
     """Kaplan and Meier's curve after each of some sorted waits."""
     at_risk = np.cumsum(weight[::-1])[::-1]
-    left = np.where(ended, np.maximum(1 - weight / np.maximum(at_risk, EPSILON), 0.0), 1.0)
-    return log, np.cumprod(left).astype(np.float64)
+    factor = np.where(ended, np.maximum(1 - weight / np.maximum(at_risk, EPSILON), 0.0), 1.0)
+    return log, np.cumprod(factor).astype(np.float64)
 
 
-def _first_below(log: Floats, surviving: Floats, quantile: float) -> float:
-    below = np.flatnonzero(surviving <= 1 - quantile + 1e-9)
+def _first_below(log: Floats, survival: Floats, quantile: float) -> float:
+    """Where the curve first comes down to the rest that a quantile leaves; NaN: nowhere."""
+    below = np.flatnonzero(survival <= 1 - quantile + 1e-9)
     return float(log[below[0]]) if len(below) and log[below[0]] < math.inf else math.nan
 
 
-def _recentred(
+def _recentre(
     cases: Cases, size: Floats, side: Bounds, windows: list[Bounds], quantile: float, level: Floats
 ) -> Floats:
     """Levels once more, with the straight trend among neighbours taken out first.
@@ -246,33 +241,29 @@ def _recentred(
     """
     if all(last - first < 3 for first, last in windows):
         return level
-    here = cases.between(side)
-    part = Cases(cases.period[here] - side[0], cases.log[here], cases.ended[here], cases.weight[here])
-    length = side[1] - side[0]
-    within = _within(part, level, length)
-    steep = _densities(part, level, [(0, length)], 0.0)[0]
-    mine = size[side[0] : side[1]]
-    z = level + (quantile - within / np.maximum(mine, EPSILON)) / steep
-    z = np.where(mine > 0, z, level)
-    local = [(first - side[0], last - side[0]) for first, last in windows]
-    centre = np.array([_straight(z, mine, one, at, level[at]) for at, one in enumerate(local)])
-    level_free = Cases(part.period, part.log - centre[part.period], part.ended, part.weight)
-    moved = centre + _of_windows(level_free, local, quantile)
-    return np.where(np.isfinite(moved), moved, level)
+    part, length = cases.of_side(side), side[1] - side[0]
+    within, density = _within(part, level, length), _densities(part, level, [(0, length)], 0.0)[0]
+    n = size[slice(*side)]
+    z = np.where(n > 0, level + (quantile - within / np.maximum(n, EPSILON)) / density, level)
+    near = [(first - side[0], last - side[0]) for first, last in windows]
+    centre = np.array([_straight(z, n, window, period, level[period]) for period, window in enumerate(near)])
+    rest = Cases(part.period, part.log - centre[part.period], part.ended, part.weight)
+    log = centre + _of_windows(rest, near, quantile)
+    return np.where(np.isfinite(log), log, level)
 
 
-def _straight(z: Floats, size: Floats, window: Bounds, at: int, level: float) -> float:
+def _straight(z: Floats, size: Floats, window: Bounds, period: int, level: float) -> float:
     """The height at a period of a straight line through the response of its neighbours."""
     first, last = window
     weight = size[first:last]
     if last - first < 3 or not weight.sum():
         return level
-    away = np.arange(first, last) - at
-    middle, height = np.average(away, weights=weight), np.average(z[first:last], weights=weight)
-    spread = (weight * (away - middle) ** 2).sum()
+    time = np.arange(first, last) - period
+    middle, height = np.average(time, weights=weight), np.average(z[first:last], weights=weight)
+    spread = (weight * (time - middle) ** 2).sum()
     if spread <= 0:
         return level
-    slope = (weight * (away - middle) * (z[first:last] - height)).sum() / spread
+    slope = (weight * (time - middle) * (z[first:last] - height)).sum() / spread
     return float(height - slope * middle)
 
 
@@ -282,67 +273,68 @@ def _within(cases: Cases, level: Floats, periods: int) -> Floats:
     That part is (F(m) - F(c)) / (1 - F(c)), F of Kaplan and Meier over its side's cases relative to their levels, so
     that over all of them the sum is again Kaplan and Meier's (Efron 1967, the self-consistency of their curve).
     """
-    away = _from(cases, level)
-    part = np.where(away < 0, 1.0, np.where(away == 0, 0.5, 0.0)) * cases.ended
-    shorter = ~cases.ended & (away < 0)
+    distance = _distance(cases, level)
+    part = np.where(distance < 0, 1.0, np.where(distance == 0, 0.5, 0.0)) * cases.ended
+    shorter = ~cases.ended & (distance < 0)
     if shorter.any():
-        part[shorter] = _carried(cases, away, shorter)
+        part[shorter] = _chance_within(cases, distance, shorter)
     return np.bincount(cases.period, cases.weight * part, periods).astype(np.float64)
 
 
-def _from(cases: Cases, level: Floats) -> Floats:
+def _distance(cases: Cases, level: Floats) -> Floats:
     """How far each logarithm lies from its period's level; 0 but for rounding is 0."""
-    away = cases.log - level[cases.period]
-    away[np.abs(away) < ROUNDING] = 0.0
-    return away
+    distance: Floats = cases.log - level[cases.period]
+    distance[np.abs(distance) < ROUNDING] = 0.0
+    return distance
 
 
-def _carried(cases: Cases, away: Floats, shorter: Mask) -> Floats:
+def _chance_within(cases: Cases, distance: Floats, shorter: Mask) -> Floats:
     """The chance that each open wait, shorter than its level so far, ends within it."""
-    order = np.lexsort((~cases.ended, away))
-    sorted_, surviving = _survival(away[order], cases.ended[order], cases.weight[order])
-    curve = np.append(1.0, surviving)
-    left = curve[np.searchsorted(sorted_, away[shorter], side="right")]
-    at = (curve[np.searchsorted(sorted_, 0.0)] + curve[np.searchsorted(sorted_, 0.0, side="right")]) / 2
-    found: Floats = np.clip(1 - at / np.maximum(left, EPSILON), 0.0, 1.0)
-    return found
+    order = np.lexsort((~cases.ended, distance))
+    times, curve = _survival(distance[order], cases.ended[order], cases.weight[order])
+    curve = np.append(1.0, curve)
+    so_far = curve[np.searchsorted(times, distance[shorter], side="right")]
+    at_level = (curve[np.searchsorted(times, 0.0)] + curve[np.searchsorted(times, 0.0, side="right")]) / 2
+    chance: Floats = np.clip(1 - at_level / np.maximum(so_far, EPSILON), 0.0, 1.0)
+    return chance
 
 
-def _densities(cases: Cases, level: Floats, bounds: Sequence[Bounds], grain: float) -> list[float]:
+def _densities(cases: Cases, level: Floats, sides: Sequence[Bounds], grain: float) -> list[float]:
     """Per side the density of the logarithms at the levels; with too few cases that of all sides together."""
-    sides = [_away(cases, level, one) for one in bounds]
-    found = []
-    for (first, last), (away, n, own) in zip(bounds, sides, strict=True):
-        if len(away) < SHAPE and len(sides) > 1:
-            away = np.concatenate([one[0] for one in sides])
-            n, own = sum(one[1] for one in sides), sum(one[2] for one in sides)
-        at = math.exp(min(float(np.median(level[first:last][np.isfinite(level[first:last])])), 700.0))
-        found.append(density_at(away, n, own, math.log1p(grain / at) if at > 0 else 0.0))
-    return [max(one, max(found) / STEEPEST) for one in found]
+    shapes = [_shape(cases, level, side) for side in sides]
+    densities = []
+    for side, (distances, n, own) in zip(sides, shapes, strict=True):
+        if len(distances) < SHAPE and len(sides) > 1:
+            distances = np.concatenate([shape[0] for shape in shapes])
+            n, own = sum(shape[1] for shape in shapes), sum(shape[2] for shape in shapes)
+        near = level[slice(*side)]
+        height = math.exp(min(float(np.median(near[np.isfinite(near)])), 700.0))
+        densities.append(density_at(distances, n, own, math.log1p(grain / height) if height > 0 else 0.0))
+    return [max(density, max(densities) / STEEPEST) for density in densities]
 
 
-def _away(cases: Cases, level: Floats, bounds: Bounds) -> tuple[Floats, float, int]:
+def _shape(cases: Cases, level: Floats, side: Bounds) -> tuple[Floats, float, int]:
     """How far the logarithms of a side's ended waits lie from their levels, how many cases it has, and how many
     periods have a case exactly at their level, which it is made of."""
-    here = cases.between(bounds)
-    away = _from(Cases(cases.period[here], cases.log[here], cases.ended[here], cases.weight[here]), level)
-    own = len(np.unique(cases.period[here][away == 0]))
-    return away[cases.ended[here] & np.isfinite(away)], float(len(away)), own
+    part = cases.of_side(side)
+    distance = _distance(part, level[slice(*side)])
+    own = len(np.unique(part.period[distance == 0]))
+    return distance[part.ended & np.isfinite(distance)], float(len(distance)), own
 
 
-def density_at(away: Floats, n: float, own: int = 0, narrowest: float = 0.0) -> float:
-    """Density at 0 of n numbers, of which those not given lie far off, without those that stand at 0 by construction.
+def density_at(distances: Floats, n: float, own: int = 0, narrowest: float = 0.0) -> float:
+    """Density at 0 of n numbers, of which those that are left out lie far off, without those that stand at 0 by construction.
 
     A Gaussian kernel, bandwidth 1.06·A·n^(-1/5), A the smaller of the sd and the quartiles' distance / 1.349
     (Silverman 1986, equations 3.28 and 3.30).
     """
     spread = 0.0
-    if len(away) > 1:
-        quartiles = np.quantile(away, (0.25, 0.75))
-        spread = float(away.std(ddof=1))
+    if len(distances) > 1:
+        quartiles = np.quantile(distances, (0.25, 0.75))
+        spread = float(distances.std(ddof=1))
         if quartiles[1] > quartiles[0]:
             spread = min(spread, float(quartiles[1] - quartiles[0]) / 1.349)
-    width = max(1.06 * spread * max(len(away), 1) ** -0.2, narrowest, NARROWEST)
-    summed = float(np.exp(-((away / width) ** 2) / 2).sum())
+    width = max(1.06 * spread * max(len(distances), 1) ** -0.2, narrowest, NARROWEST)
+    kernel = float(np.exp(-((distances / width) ** 2) / 2).sum())
     own = min(own, int(n) // 2)
-    return float(max(summed - own, 0.5) / (max(n - own, 1.0) * width * math.sqrt(2 * math.pi)))
+    return float(max(kernel - own, 0.5) / (max(n - own, 1.0) * width * math.sqrt(2 * math.pi)))

@@ -54,7 +54,7 @@ class Observed:
     def over(self, places: slice | npt.NDArray[np.int64]) -> Observed:
         """Some of the periods of one series, in any order; of a place of -1 nothing is known."""
         there = np.ones(1, bool) if isinstance(places, slice) else places >= 0
-        total, size = (np.where(there, one[places], 0.0) for one in (self.total, self.size))
+        total, size = (np.where(there, numbers[places], 0.0) for numbers in (self.total, self.size))
         near = None if self.near is None else self.near[places]
         density = self.density[places] if isinstance(self.density, np.ndarray) else self.density
         return replace(self, total=total, size=size, near=near, density=density)
@@ -63,8 +63,8 @@ class Observed:
         """quantile: its logarithm in each period, one step from the period's level."""
         near = np.log(self.level) if self.near is None else self.near
         size = np.where(self.size > 0, self.size, np.nan)
-        found: Floats = near + (self.quantile - self.total / size) / self.density
-        return found
+        logs: Floats = near + (self.quantile - self.total / size) / self.density
+        return logs
 
 
 @dataclass(frozen=True)
@@ -192,18 +192,19 @@ def _of_waits(
     """A quantile of records that have all ended."""
     order = np.argsort(period, kind="stable")
     pieces = np.split(values[order], np.searchsorted(period[order], np.arange(1, periods)))
-    cases = of_pieces([(one, np.ones(len(one), bool)) for one in pieces])
-    found = levels_of(cases, periods, quantile, [before], whole)
-    if found.reason:
-        raise RequestError(f"Nothing can be said of that quantile: {found.reason}.", "Look at more records.")
+    levels = levels_of(
+        of_pieces([(piece, np.ones(len(piece), bool)) for piece in pieces]), periods, quantile, [before], whole
+    )
+    if levels.reason:
+        raise RequestError(f"Nothing can be said of that quantile: {levels.reason}.", "Look at more records.")
     sides = [values[period < before], values[period >= before]]
-    before_it, after = (float(np.quantile(one, quantile, method="inverted_cdf")) if len(one) else None for one in sides)
-    return quantile_of(found, quantile, before_it or 0.0, after)
+    early, late = (float(np.quantile(side, quantile, method="inverted_cdf")) if len(side) else None for side in sides)
+    return quantile_of(levels, quantile, early or 0.0, late)
 
 
-def quantile_of(found: Levels, quantile: float, level: float, after: float | None) -> Observed:
+def quantile_of(levels: Levels, quantile: float, level: float, after: float | None) -> Observed:
     """A quantile by period from its levels, and from what it is of all records on either side of the change."""
-    return Observed("quantile", found.within, found.size, level, found.density, quantile, found.log, after)
+    return Observed("quantile", levels.within, levels.size, level, levels.density, quantile, levels.log, after)
 
 
 def _summed(period: npt.NDArray[np.int64], values: Floats, periods: int) -> Floats:
