@@ -23,8 +23,8 @@ from wellserved.prove.step import Steps, fit_steps, trend_of
 from wellserved.prove.stretch import CHANCE, stretches
 from wellserved.prove.verdict import LEAST_FREEDOM, Estimate, Power, Verdict, change, height, in_unit, posed
 
-SEED, DRAWS = 17, 160
-CELLS = 40_000  # periods drawn in all, at most: long records get fewer draws
+SEED, DRAWS = 17, 120
+CELLS = 30_000  # periods drawn in all, at most: long records get fewer draws
 FEWEST = 60  # draws, at least
 FEWEST_SIDE = 3  # periods on either side of a made-up change
 ALIKE = 0.95  # the chance that what was declared to move alike is not found to do otherwise
