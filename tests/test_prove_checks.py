@@ -246,13 +246,13 @@ def test_a_hole_matters_where_leaving_as_much_out_moves_the_estimate() -> None:
 def test_what_was_declared_to_move_alike_and_did_not() -> None:
     t = np.arange(90)
     control = quiet(9, 90)
-    falling = quiet(10, 90) - 0.05 * t - np.where(t >= 60, 0.5, 0.0)
+    falling = quiet(10, 90) - 0.1 * t - np.where(t >= 60, 0.5, 0.0)
     of = inputs(falling, 60, controls=(control,), parallel=True)
     of = replace(of, verdict=replace(of.verdict, status="improved"))
     check = checks.trend_before(of)
     assert check.passed is False
     assert "falling before the change already" in check.words
-    steep = quiet(10, 90) - 0.03 * t - np.where(t >= 60, 2.0, 0.0)
+    steep = quiet(10, 90) - 0.04 * t - np.where(t >= 60, 4.0, 0.0)
     check = checks.trend_before(inputs(steep, 60, controls=(quiet(9, 90, 0.3),), parallel=True))
     assert check.passed
     assert LEFT.findall(check.words)
