@@ -13,6 +13,7 @@ from wellserved.measure import find_measure
 from wellserved.prove import Observed
 from wellserved.prove.design import step_design
 from wellserved.prove.power import (
+    draw,
     drift,
     foreseen,
     needed,
@@ -22,6 +23,7 @@ from wellserved.prove.power import (
     with_power,
 )
 from wellserved.prove.response import Response
+from wellserved.prove.step import fit_steps
 from wellserved.prove.verdict import Power
 from wellserved.prove.words import visible
 
@@ -104,13 +106,14 @@ def test_a_change_made_or_not_prints_the_same() -> None:
     assert sizes[0] == pytest.approx(sizes[1], rel=1e-6)
 
 
-def test_more_is_needed_than_for_the_verdict_alone() -> None:
-    before, periods = 104, 130
-    of = inputs(plain(50 + noise(7, 0.4, 1, periods)[0]), before, "week")
-    whole = with_power(of.verdict, of, ()).smallest
-    assert whole is not None
-    assert of.verdict.smallest is not None
-    assert 1.0 < whole / of.verdict.smallest < 1.6
+def test_checks_take_their_part() -> None:
+    """No draw is claimed before its verdict is, and some need more for a bad stretch or a placebo."""
+    draws = batch(noise(7, 0.4, 60, 130))
+    design = step_design("week", 130, [104], np.ones(130, bool))
+    ends = fit_steps(draws, design).steps.judged().hull[1]
+    sizes = needed(draws, design, "week", 104, -1.0)
+    assert (sizes >= ends).all()
+    assert 0.01 < np.mean(sizes > np.maximum(ends, 0) + 1e-9) < 0.4
 
 
 def test_guardrails_take_their_part_and_may_take_all() -> None:
@@ -156,9 +159,6 @@ def test_what_is_foreseen_is_what_a_proof_prints() -> None:
 
 def test_draws_have_the_record_s_noise() -> None:
     """The noise drawn for a long record varies as the record does, and hangs together as it does."""
-    from wellserved.prove.power import draw
-    from wellserved.prove.step import fit_steps
-
     z = 3 * noise(11, 0.6, 1, 600)
     response = batch(z)
     fit = fit_steps(response, step_design("week", 600, [500], np.ones(600, bool))).steps.fits["continues"]

@@ -4,8 +4,8 @@
 
 Power: designs drawn anew, each with a few records of nothing but noise; each record prints the change that would be
 claimed four times in five, and fresh series of the same kind are changed by that much. Checks: acting after the worst
-six weeks of a year with nothing done, and true changes of 15, 30 and 50%. Every design has a seed of its own; the
-tables go to docs/methods/power.json.
+six weeks of a year with nothing done, and true changes of 15, 30 and 50%. Every design has a seed of its own, so that
+what was done already is kept in bench/results/calibration; the tables go to docs/methods/power.json.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ LENGTHS: dict[Every, tuple[tuple[int, int], tuple[int, int]]] = {
     "week": ((30, 130), (8, 40)),
     "month": ((26, 72), (6, 18)),
 }
-RECORDS, FRESH, SINGLE = 5, 300, 24  # records a design; series a record at once, or one after the other
+KEPT = Path(__file__).resolve().parent.parent / "results" / "calibration" / "power.jsonl"
+RECORDS, FRESH, SINGLE = 3, 200, 16  # records a design; series a record at once, or one after the other
 Draw = Callable[[np.random.Generator, float], Observed]  # a size on the model's scale
 
 
@@ -143,15 +144,27 @@ def reached(plan: Plan, seed: int) -> list[float]:
     return shares
 
 
+def known() -> dict[int, list[float]]:
+    """What was done already: seed -> shares."""
+    lines = KEPT.read_text().splitlines() if KEPT.exists() else []
+    return dict(map(json.loads, lines))
+
+
 def power_rows(designs: int) -> list[dict[str, object]]:
     """By kind of noise or family: what is reached where .8 is printed."""
+    done = known()
+    KEPT.parent.mkdir(parents=True, exist_ok=True)
+    for seed in sorted(set(range(designs)) - set(done)):
+        done[seed] = reached(plan_of(seed), seed)
+        with KEPT.open("a") as file:
+            file.write(json.dumps([seed, done[seed]]) + "\n")
+        print(f"\rpower {seed + 1}/{designs}", end="", file=sys.stderr)
     groups: dict[tuple[str, str], list[list[float]]] = {}
     for seed in range(designs):
         plan = plan_of(seed)
-        shares = [share for share in reached(plan, seed) if share >= 0]
+        shares = [share for share in done[seed] if share >= 0]
         for key in ((plan.family, plan.noise), ("all", ""), ("every " + plan.every, "")):
             groups.setdefault(key, []).append(shares)
-        print(f"\rpower {seed + 1}/{designs}", end="", file=sys.stderr)
     rows = []
     for (family, noise), many in sorted(groups.items()):
         means = np.array([np.mean(one) for one in many if one])
@@ -231,16 +244,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("parts", nargs="*", default=["power", "worst", "true"])
     parser.add_argument("--designs", type=int, default=200)
-    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--runs", type=int, default=200)
     wanted = parser.parse_args()
-    tables = json.loads(TARGET.read_text()) if TARGET.exists() else {}
-    if "power" in wanted.parts:
-        tables["power"] = power_rows(wanted.designs)
-    if "worst" in wanted.parts:
-        tables["worst"] = worst_rows(wanted.runs)
-    if "true" in wanted.parts:
-        tables["true"] = true_rows(max(wanted.runs // 10, 5))
-    TARGET.write_text(json.dumps(tables, indent=1) + "\n")
+    parts: dict[str, Callable[[], list[dict[str, object]]]] = {
+        "true": lambda: true_rows(max(wanted.runs // 20, 5)),
+        "worst": lambda: worst_rows(wanted.runs),
+        "power": lambda: power_rows(wanted.designs),
+    }
+    for name in [part for part in parts if part in wanted.parts]:
+        tables = json.loads(TARGET.read_text()) if TARGET.exists() else {}
+        tables[name] = parts[name]()
+        TARGET.write_text(json.dumps(tables, indent=1) + "\n")
     print(file=sys.stderr)
 
 

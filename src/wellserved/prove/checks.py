@@ -198,13 +198,12 @@ def gaps(inputs: CheckInput) -> Check:
 
 def _hole(inputs: CheckInput, hole: str, known: Places, count: int) -> Check:
     """What a hole of so many periods may have hidden: the estimate without as many of the known ones of that side."""
-    blocks = [known[start : start + count] for start in range(0, len(known) - count + 1, count)]
     if not inputs.verdict.claims or len(known) < 2 * count:
         return Check(GAPS, False, hole)
     shares = []
-    for place in np.unique(np.linspace(0, len(blocks) - 1, BLOCKS).round().astype(int)):
+    for start in np.unique(np.linspace(0, len(known) - count, BLOCKS).round().astype(int)):
         out = np.zeros(len(inputs.seen.periods), dtype=bool)
-        out[blocks[place]] = True
+        out[known[start : start + count]] = True
         shares.append(inputs.share(inputs.without(out)))
     if min(shares) < HALF:
         return Check(GAPS, False, f"{hole}; with as many others left out, {left(min(shares))}")

@@ -23,8 +23,8 @@ from wellserved.prove.step import Steps, fit_steps, trend_of
 from wellserved.prove.stretch import CHANCE, stretches
 from wellserved.prove.verdict import LEAST_FREEDOM, Estimate, Power, Verdict, change, height, in_unit, posed
 
-SEED, DRAWS = 17, 160
-CELLS = 40_000  # periods drawn in all, at most: long records get fewer draws
+SEED, DRAWS = 17, 120
+CELLS = 30_000  # periods drawn in all, at most: long records get fewer draws
 FEWEST = 60  # draws, at least
 FEWEST_SIDE = 3  # periods on either side of a made-up change
 ALIKE = 0.95  # the chance that what was declared to move alike is not found to do otherwise
@@ -58,7 +58,7 @@ def foreseen(observed: Observed, before: int, every: Every, ahead: int, better: 
     From the time before the change alone. `rails`: guardrails that are looked at.
     """
     seen, at = observed.seen[:before], before * 3 // 4
-    earlier = replace(observed, total=observed.total[:before], size=observed.size[:before])
+    earlier = observed.over(slice(0, before))
     if change(earlier, at, every, better).working is None:  # too short, too still, or beyond what can be computed with
         return None
     design = step_design(every, before, [at], seen, before < TWO_YEARS[every])
