@@ -47,8 +47,8 @@ class Retention:
 
     def ahead(self, renewals: int, of: int = NEXT) -> float:
         """How many of the next so many renewals somebody who has renewed so often is expected to make."""
-        there = self.surviving(renewals + of)
-        return float(there[renewals + 1 :].sum() / there[renewals])
+        t = np.arange(renewals, renewals + of)
+        return float(np.cumprod((self.b + t) / (self.a + self.b + t)).sum())
 
     def left(self, renewals: int) -> float:
         """Renewals still to be expected of someone who has renewed so often; infinite where a is 1 or less."""
