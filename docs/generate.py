@@ -176,6 +176,7 @@ PRIVATE = (
     "Another password, given by an invitation or on the command line, opens nothing of what was written before it.",
     "That holds for a journal, too, that only the workspace's secret locked when the password was given.",
     "The recovery code, or the password of before, opens it again and joins it to what was written since.",
+    "A recovery code or a calendar address that was made in between opens nothing from then on; the page asks for a new code.",
     "Until then it stays closed and is kept: nobody can change or erase it.",
     "Another password ends the sessions, the keys for programs and the calendar address of before, and open invitations for that name. Webhooks in stay: they show nothing.",
     "Second factors and passkeys stay, and are asked for. Only the command line ends them (`--without-factors`), on record.",

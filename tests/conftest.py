@@ -16,6 +16,12 @@ from wellserved.workspace import Workspace, create_workspace
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first: begun last, it would be waited for by all that is done."""
+    items.sort(key=lambda one: not one.nodeid.endswith("::test_everything_holds_on_postgresql"))
+
+
 def sample(name: str) -> Path:
     """A shipped slice."""
     return Path(str(resources.files("wellserved") / "samples" / name))
