@@ -24,7 +24,7 @@ from wellserved.prove.power import (
 )
 from wellserved.prove.response import Response
 from wellserved.prove.step import fit_steps
-from wellserved.prove.verdict import Power, posed
+from wellserved.prove.verdict import Power
 from wellserved.prove.words import visible
 
 
