@@ -47,6 +47,7 @@ class Improvement:
     age_days: int | None = None
     ends: str | None = None  # a fixed last look, YYYY-MM-DD; otherwise any number of looks
     paid_until: str | None = None  # of an incentive: the day after the last on which it was paid, YYYY-MM-DD
+    settles: str | None = None  # the first day on which the change has come in altogether, YYYY-MM-DD; None: at once
     margins: tuple[tuple[str, float], ...] = ()  # of guardrails that nobody named: what could be shown, foreseen then
 
 
@@ -140,10 +141,10 @@ def checked(one: Improvement) -> Improvement:
         raise RequestError(f"{one.name!r} is no name.", "Use letters, digits, dashes and dots, 60 at most.")
     if not one.what.strip():
         raise RequestError("Nothing says what was changed.", "Describe it in a sentence.")
-    for which in (one.since, one.ends, one.paid_until):
+    for which in (one.since, one.ends, one.paid_until, one.settles):
         if which is not None:
             _day(which)
-    if any(which is not None and which <= one.since for which in (one.ends, one.paid_until)):
+    if any(which is not None and which <= one.since for which in (one.ends, one.paid_until, one.settles)):
         raise PeriodError("It ends before it starts.", "Give an end after --since.")
     for name in (one.measure, *(name for name, _ in one.guardrails)):
         find_measure(name)

@@ -371,6 +371,7 @@ def _asked(one: Improvement, plan: Plan, others: tuple[tuple[str, date], ...], c
         find_measure(one.measure), date.fromisoformat(one.since), one.every, one.where, one.better, one.against,
         one.parallel, rails, one.expected, one.age_days, others,
         date.fromisoformat(one.paid_until) if one.paid_until else None, plan, called, dict(one.margins),
+        date.fromisoformat(one.settles) if one.settles else None,
     )  # fmt: skip
 
 

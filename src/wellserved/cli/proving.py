@@ -56,6 +56,12 @@ Age = Annotated[
 ]
 Better = Annotated[str | None, typer.Option("--better", help="higher or lower, where the measure has no better side.")]
 Worth = Annotated[str | None, typer.Option("--worthwhile", help="The smallest effect worth having, as 10%.")]
+Settles = Annotated[
+    str | None,
+    typer.Option(
+        "--settles", help="The first day on which the change had come in altogether; what lies between is left out."
+    ),
+]
 Parallel = Annotated[
     bool, typer.Option("--parallel", help="You declare that both would have moved alike: no trend of their difference.")
 ]
@@ -116,6 +122,7 @@ def prove(
     worthwhile: Worth = None,
     guardrail: Guard = None,
     age: Age = None,
+    settles: Settles = None,
     since: Since = None,
     until: Until = None,
     format_: FormatOption = Format.text,
@@ -126,7 +133,19 @@ def prove(
     span = (day_of(since, "--since"), day_of(until, "--until"))
     workspace = workspace_at(home)
     if improvement is not None:
-        if measure or change or where or against or guardrail or better or worthwhile or age or parallel or every:
+        if (
+            measure
+            or change
+            or where
+            or against
+            or guardrail
+            or better
+            or worthwhile
+            or age
+            or parallel
+            or every
+            or settles
+        ):
             raise RequestError(
                 "An improvement is proved as it was declared.",
                 "Leave the other options out, or explore with --measure and --change.",
@@ -141,6 +160,7 @@ def prove(
         put = Improvement(
             "exploration", "exploration", str(day_of(change, "--change")), measure, every_name(every) or "week", where=pairs(where), against=pairs(against),
             parallel=parallel, better=_side(better), expected=_share(worthwhile), guardrails=_margins(guardrail), age_days=age,
+            settles=str(day_of(settles, "--settles")) if settles else None,
         )  # fmt: skip
         with progress() as told:
             proof, notes = actions.explore_change(workspace, put, span, told)
@@ -321,6 +341,7 @@ def add(
     paid_until: Annotated[
         str | None, typer.Option("--paid-until", help="An incentive: the day after the last on which it was paid.")
     ] = None,
+    settles: Settles = None,
     home: Home = None,
 ) -> None:
     """Declare an improvement: what, since when, for whom, and the measure that will tell."""
@@ -328,6 +349,7 @@ def add(
         name, what, str(day_of(since, "--since")), measure, every.value, who, idea_from, tuple(helper or ()), pairs(where), pairs(against),
         parallel, _side(better), _share(worthwhile), _margins(guardrail), age,
         str(day_of(ends, "--ends")) if ends else None, str(day_of(paid_until, "--paid-until")) if paid_until else None,
+        str(day_of(settles, "--settles")) if settles else None,
     )  # fmt: skip
     workspace = workspace_at(home)
     with progress() as told:

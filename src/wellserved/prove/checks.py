@@ -178,6 +178,7 @@ def gaps(inputs: CheckInput) -> Check:
     before, whole = inputs.seen.before, np.ones(len(inputs.seen.periods), dtype=bool)
     if inputs.seen.mixed is not None:
         whole[inputs.seen.mixed] = False
+    whole[before : before + inputs.seen.settling] = False
     late = np.arange(len(whole)) >= before
     sides = [np.flatnonzero(whole & side) for side in (~late, late)]
     holds = [inputs.seen.observed.seen[side] for side in sides]

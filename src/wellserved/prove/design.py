@@ -109,16 +109,14 @@ def step_design(
     seen: Mask,
     priced: bool = False,
     trend: bool = True,
-    settles: int = 0,
 ) -> Design:
     """Steps at the edges, each with its course inside its window, under both trends.
 
     `edges`: first period of each window after the first. `priced`: a year that was not seen twice may have a season.
-    `settles`: periods after the change that are left out, as its effect was still coming in. Without `trend` there are
-    no trend columns, and both fits are the same.
+    Without `trend` there are no trend columns, and both fits are the same.
     """
     t = np.arange(periods)
-    windows = list(zip([edges[0] + settles, *edges[1:]], [*edges[1:], periods], strict=True))
+    windows = list(zip(edges, [*edges[1:], periods], strict=True))
     steps = [((t >= start) & (t < end)).astype(float) for start, end in windows]
     goes_on, stops = ((line - periods / 2) / periods for line in (t, np.minimum(t, edges[0])))
     trends = [goes_on, stops] if trend else []

@@ -73,6 +73,7 @@ class Seen:
     ] = ()  # of a wait: its quantile in each period, in its unit; None: not reached by that age
     sides: tuple[float | None, float | None] = (None, None)  # the same over all periods before, and over all after
     slow: bool = False  # of a wait: too few have ended by that age
+    settling: int = 0  # periods right after the change that are left out, as it was still coming in
 
 
 @dataclass

@@ -22,7 +22,7 @@ from wellserved.prove.incentive import Incentive, incentive
 from wellserved.prove.observe import LENGTH, Looking, Seen, Where, observe
 from wellserved.prove.power import with_power
 from wellserved.prove.response import Observed
-from wellserved.prove.verdict import Check, Plan, Status, Verdict, change
+from wellserved.prove.verdict import Check, Plan, Status, Verdict, change, settled
 
 Told = Callable[[str, int, int], None]
 KNOWN = 0.8  # of the periods before the change: a control that is known for less is refused
@@ -54,6 +54,7 @@ class Asked:
     plan: Plan = field(default_factory=Plan)
     called: str = ""  # the declared improvement; empty: an exploration, and labelled so wherever it is shown
     margins: Mapping[str, float] = field(default_factory=dict)  # declared for guardrails that nobody named, by name
+    settles: date | None = None  # the first day on which the change had come in altogether; None: at once
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
         )
     if seen.reason:
         return Proof(asked, seen, _unseen(seen, better, asked), ())
+    seen = _without_settling(seen, asked.settles)
     controls = _controls(looking, asked, seen)
     verdict = change(
         seen.observed, seen.before, asked.every, better, controls=controls, parallel=asked.parallel, plan=asked.plan,
@@ -155,6 +157,14 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
         inquiry = recording.Inquiry(looking, replace(tried, verdict=verdict), asked.measure, asked.where, guarded)
         questions = recording.questions(inquiry)
     return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), tuple(questions))
+
+
+def _without_settling(seen: Seen, settles: date | None) -> Seen:
+    """The periods right after the change in which it was still coming in say nothing of its effect."""
+    if settles is None:
+        return seen
+    left_out = sum(period.start < settles for period in seen.periods[seen.before :])
+    return replace(seen, observed=settled(seen.observed, seen.before, left_out), settling=left_out)
 
 
 def _reward(asked: Asked, seen: Seen, better: Better, controls: list[Observed]) -> Incentive | None:

@@ -159,12 +159,12 @@ def change(
     """
     if better == "neither":
         raise RequestError("A verdict needs a direction.", "Say which way is better: higher or lower.")
-    observed = _settled(observed, before, settles)
+    observed = settled(observed, before, settles)
     head = _head(observed, before, every, better, len(controls), plan or Plan())
     if refusal := _refused(observed, before, every):
         return replace(head, reason=refusal)
     priced = price_season and not controls and before < TWO_YEARS[every]
-    design, response = posed(observed, controls, before, every, priced, not parallel, settles)
+    design, response = posed(observed, controls, before, every, priced, not parallel)
     if refusal := _too_few(response, design, before, every):
         return replace(head, reason=refusal)
     fitted = fit_steps(response, design, thirds(design, response.seen[0], before))
@@ -177,7 +177,7 @@ def change(
     return _decided(head, observed, fitted, response, design, levels, worthwhile)
 
 
-def _settled(observed: Observed, before: int, settles: int) -> Observed:
+def settled(observed: Observed, before: int, settles: int) -> Observed:
     """Without the periods in which the change was still coming in."""
     if not settles:
         return observed
@@ -261,15 +261,14 @@ def posed(
     every: Every,
     priced: bool,
     trend: bool,
-    settles: int = 0,
 ) -> tuple[Design, Response]:
     """The columns and the working series, less the mean of its controls."""
     seen = observed.seen
-    design = step_design(every, len(seen), [before], seen, priced, settles=settles)
+    design = step_design(every, len(seen), [before], seen, priced)
     response = respond(observed, design.of_response())
     if controls:
         response = difference(response, [respond(one, design.of_response()) for one in controls], before)
-        design = step_design(every, len(seen), [before], response.seen[0], priced, trend, settles)
+        design = step_design(every, len(seen), [before], response.seen[0], priced, trend)
     return design, response
 
 

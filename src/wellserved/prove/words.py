@@ -78,7 +78,7 @@ def headline(proof: Proof) -> str:
         return f"Cannot tell whether {one} changed with {when}: {verdict.reason}; the record begins with {proof.seen.periods[0].label}."
     if verdict.effect is None:
         return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
-    moved = _moved(verdict, proof.asked.measure)
+    moved = _moved(proof)
     if proof.headline == "harm_shown":
         names = listed([rail.guardrail.name for rail in proof.harms])
         return f"Harm shown in {names}: {one} moved with {when}, {moved}; but no improvement may be claimed, as {proof.blocked}."
@@ -132,21 +132,56 @@ def risk(rail: Guarded) -> str:
     return f"chance that it {word} by more than {size(rail.margin, rail.guardrail.measure)}: {likely(rail.chance)}"
 
 
-def _moved(verdict: Verdict, measure: Measure) -> str:
+def _moved(proof: Proof) -> str:
+    verdict, measure = proof.verdict, proof.asked.measure
     assert verdict.effect is not None
-    told = f"{size(verdict.effect.value, measure)} {way(verdict.effect.value)} than it would have been without (95% interval {span(verdict.effect, measure)})"
+    effect = verdict.effect
+    mean = f"on average over the {plural(verdict.after - proof.seen.settling, verdict.every)} since"
+    told = f"{size(effect.value, measure)} {way(effect.value)} {mean} than it would have been without (95% interval {span(effect, measure)})"
     if verdict.relative is None:
         return told
     return f"{told}, that is {percent(abs(verdict.relative.value), 0)} {way(verdict.relative.value)}"
 
 
+def course(verdict: Verdict, measure: Measure) -> str:
+    """How an effect went on, where it surely did not stay the same."""
+    assert verdict.course is not None
+    first, last = verdict.course
+    return (
+        f"It did not stay the same: {span(first, measure)} in the first third of that time, "
+        f"{span(last, measure)} in the last."
+    )
+
+
+UNTOLD = ("no_change_seen", "depends_on_trend", "not_enough_data", "season_not_covered")
+
+
+def needed(proof: Proof) -> str:
+    """What it would take to tell more, where the noise hides what may have grown or where too little is known."""
+    asked, wishes = proof.asked, []
+    if not asked.against:
+        wishes.append("cases in which nothing was changed to compare with (--against)")
+    if asked.settles is None:
+        wishes.append(
+            "the day from which on the change had come in altogether, if it came in little by little (--settles)"
+        )
+    wishes.append("a longer time after the change")
+    return f"What would tell more: {'; '.join(wishes)}."
+
+
 def standing(proof: Proof) -> list[str]:
-    """What else has to be said: both trends, what could have been seen, age, and what is still to come."""
+    """What else has to be said: levels, course, both trends, what could have been seen, age, what is not excluded."""
+    return [*_of_the_effect(proof), *_of_the_record(proof), *_of_the_doubts(proof)]
+
+
+def _of_the_effect(proof: Proof) -> list[str]:
     verdict, measure, said = proof.verdict, proof.asked.measure, []
     if verdict.level_before is not None and verdict.level_after is not None:
         said.append(f"{amount(verdict.level_before, measure)} before, {amount(verdict.level_after, measure)} after.")
     if not verdict.levels_agree:
         said.append(_apart(verdict, measure))
+    if verdict.course is not None:
+        said.append(course(verdict, measure))
     if verdict.effect is not None and verdict.status in ("no_change_seen", "not_enough_data"):
         said.append(
             f"Best guess: {size(verdict.effect.value, measure)} {way(verdict.effect.value)} than without the change."
@@ -157,17 +192,28 @@ def standing(proof: Proof) -> list[str]:
             for trend, one in verdict.by_trend.items()
         ]
         said.append(f"Both ways of going on without the change: {'; '.join(parts)}.")
+    return said
+
+
+def _of_the_record(proof: Proof) -> list[str]:
+    verdict, measure, every, said = proof.verdict, proof.asked.measure, proof.asked.every, []
+    if proof.seen.settling:
+        said.append(f"The first {plural(proof.seen.settling, every)} since, while it was coming in, are left out.")
     if verdict.power is not None:
         said.append(visible(verdict, measure))
+    if verdict.effect is not None and verdict.plain in UNTOLD:
+        said.append(needed(proof))
     if proof.seen.age_days is not None:
         said.append(
             f"Every case is taken as it stood {plural(proof.seen.age_days, 'day')} after {ANCHOR[measure.anchor]}, so that young cases do not look better than old ones."
         )
     if proof.seen.unripe:
-        said.append(
-            f"{plural(proof.seen.unripe, proof.asked.every)} after the change wait until their cases are that old."
-        )
-    risks = {rail.guardrail.name: risk(rail) for rail in proof.guarded}
+        said.append(f"{plural(proof.seen.unripe, every)} after the change wait until their cases are that old.")
+    return said
+
+
+def _of_the_doubts(proof: Proof) -> list[str]:
+    risks, said = {rail.guardrail.name: risk(rail) for rail in proof.guarded}, []
     for doubt in proof.doubts:
         chance = risks.get(doubt.name)
         said.append(
@@ -214,13 +260,13 @@ def paragraph(proof: Proof) -> str:
         return f"No fit was made: {verdict.reason}."
     parts = [
         f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after, verdict.every)} after (n = {number(verdict.n_before)} and {number(verdict.n_after)}).",
-        f"Generalised least squares on the scale “{SCALES[seen.observed.family]}”: level, season, trend, a slope change with a prior of a quarter of a residual sd, and the step;",
-        "errors are an autoregression plus noise, its two parameters integrated out over a grid of 78 nodes by restricted likelihood.",
+        f"Generalised least squares on the scale “{SCALES[seen.observed.family]}”: level, season, trend, the step, and the course of the effect since, weighed over six forms (docs/methods/step.md);",
+        "errors are an autoregression plus noise, its two parameters integrated out over a grid of 78 pairs by restricted likelihood.",
         f"Step {verdict.working.value:.4g}, hull of both trends {verdict.working.low:.4g} to {verdict.working.high:.4g} at level {verdict.level:.2%}, p = {verdict.p:.3g}; {LOOKS[verdict.looks]}.",
     ]
     if verdict.season_priced:
         parts.append(
-            "The season of the year was not seen twice; sine and cosine with a prior of half a residual sd price it in."
+            "The season of the year was not seen twice; sine and cosine with a prior of half a residual sd are weighed by the record."
         )
     if verdict.controls:
         parts.append(
