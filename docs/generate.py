@@ -376,6 +376,23 @@ def peers() -> str:
     return _table(["false / covers / width", "runs", *chosen, "CPU s"], rows)
 
 
+def effects() -> str:
+    """Coverage and what is found, one row a measure, noise, length and course."""
+    rows: dict[tuple[object, ...], dict[float, dict[str, float]]] = {}
+    for cell in _figures("effects") or []:
+        place = tuple(cell[name] for name in ("measure", "noise", "before", "after", "course"))
+        rows.setdefault(place, {})[cell["size"]] = cell
+    table = []
+    for (measure, noise, before, after, course), cells in rows.items():
+        none = rows[measure, noise, before, after, "step"].get(0.0)
+        sizes = [cell for size, cell in cells.items() if size]
+        if sizes and none:
+            found = " / ".join(f"{cell['found']:.2f}" for cell in sizes)
+            least = min(cell["covers"] for cell in sizes)
+            table.append([measure, noise, f"{before} + {after}", course, none["found"], least, found])
+    return _table(["measure", "noise", "weeks", "course", "false", "covers, least", "found"], table) if table else ""
+
+
 def listed(name: str) -> str:
     """A list of records as a table."""
     found = _figures("real") if name == "real" else (_figures("companions") or {}).get(name, [])
@@ -434,7 +451,7 @@ def _together(many: list[dict[str, Any]]) -> list[object]:
 def methods() -> dict[Path, str]:
     """The methods' pages with their figures."""
     pages = {
-        "step": {"calibration": calibration(), "peers": peers(), "real": listed("real")},
+        "step": {"calibration": calibration(), "peers": peers(), "real": listed("real"), "effects": effects()},
         "looks": {"looks": listed("looks"), "controls": listed("controls")},
     }
     pages |= {name: {name: listed(name)} for name in ("guardrails", "adoption", "rewards", "shifts")}
