@@ -46,13 +46,13 @@ def test_the_printed_change_is_claimed_four_times_in_five() -> None:
     for phi, own, before, after in ((0.0, 0.0, 52, 26), (0.4, 0.0, 104, 26), (0.7, 0.5, 70, 30)):
         random, periods = np.random.default_rng([before, 1]), before + after
         design = step_design("week", periods, [before], np.ones(periods, bool), before < 104)
-        fresh = needed(batch(wander(random, phi, own, 250, periods)), design, "week", before, -1.0)
-        for z in wander(random, phi, own, 6, periods):
+        fresh = needed(batch(wander(random, phi, own, 150, periods)), design, "week", before, -1.0)
+        for z in wander(random, phi, own, 4, periods):
             size = smallest(sizes_of(inputs(plain(50 + z), before, "week")))
             assert size is not None
             reached.append(float((fresh <= size).mean()))
     assert abs(np.mean(reached) - 0.8) <= 0.1
-    assert min(reached) > 0.5  # one record alone knows little of its noise, but it knows something
+    assert min(reached) > 0.35  # one record alone knows little of its noise, but it knows something
 
 
 def test_one_batch_says_what_verdict_and_checks_say_of_every_series() -> None:

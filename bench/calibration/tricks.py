@@ -1,6 +1,6 @@
 """Ways to look faster without serving better, planted in a made service house: what each does, and what has to give it away.
 
-Written down before the first run. A house of two teams: Ours (150 cases a week, 30% rated) does what the trick says
+A house of two teams: Ours (150 cases a week, 30% rated) does what the trick says
 from CHANGE on, Theirs (75 a week) goes on as before. Everything that wellserved knows of is recorded, so that a column
 can be left out in turn. `expected`: any of these names in the verdict's first sentence or failed check is the right reason.
 """
