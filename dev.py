@@ -59,7 +59,10 @@ def calibrate(rest: list[str]) -> None:
     runs = int(rest[rest.index("--runs") + 1]) if "--runs" in rest else 1_500
     some, alone = str(min(runs, 400)), {"OMP_NUM_THREADS": "1"}
     run(PYTHON, "-m", "bench.calibration", *rest, **alone)
+    run(PYTHON, "-m", "bench.calibration.effects", "--runs", some, **alone)
     run(PYTHON, "-m", "bench.calibration.companions", some, **alone)
+    run(PYTHON, "-m", "bench.calibration.power", **alone)
+    run(PYTHON, "-m", "bench.calibration.procedure", **alone)
     whole = ROOT.parent / "shared" / "data" / "boston311_2015.csv.gz"
     if whole.exists() and runs >= 400:  # arbitrary dates on a real record, which does not come with the project
         run(PYTHON, "-m", "bench.calibration.real", whole)

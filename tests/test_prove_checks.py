@@ -298,3 +298,19 @@ def test_no_series_makes_a_check_or_the_power_a_crash() -> None:
         power = with_power(verdict, of, ()).power if seed % 3 == 0 else Power(None, 0.0, 0)
         assert power is not None
         assert power.smallest is None or power.smallest > 0
+
+
+def test_periods_that_cannot_be_left_out_are_said_and_take_nothing_back() -> None:
+    z = np.append(quiet(4, 15) * 0.3 + np.linspace(0, 0.1, 15), -4 + 0.3 * quiet(6, 5))
+    z[10:15] += 1.0
+    check = checks.bad_stretch(inputs(z, 15))
+    assert check.passed is not False or "nothing of it is left" not in check.words
+
+
+def test_a_single_period_that_is_left_after_settling_ends_in_a_verdict_or_a_reason() -> None:
+    z = np.append(quiet(8, 60) * 0.3, np.linspace(0, -4, 6))
+    size = np.append(np.ones(60), [0, 0, 0, 0, 0, 1.0])
+    observed = Observed("mean", z * size, size)
+    design = step_design("week", 66, [60], observed.seen, priced=True)
+    response = respond(observed, design.of_response())
+    assert stretches(response, design, fit_steps(response, design).steps, 60, "week", np.array([-1.0])) is not None

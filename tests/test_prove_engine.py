@@ -287,17 +287,29 @@ def test_an_effect_that_grows_is_told_with_its_course_and_one_that_stays_without
     assert last.value < 2 * first.value < 0
 
 
-def test_a_change_that_settles_is_measured_from_then_on() -> None:
-    ramp = np.clip((np.arange(130) - 103) / 8, 0, 1)
-    z = quiet(3) - 5 * ramp
-    whole, settled = change(plain(z), 104, "week"), change(plain(z), 104, "week", settles=7)
-    assert settled.working is not None
-    assert whole.working is not None
-    assert settled.working.low < -5 < settled.working.high < 0
-    assert settled.n_after == 19
-    assert whole.working.low < -5 * ramp[104:].mean() < whole.working.high
-    none_left = change(plain(z), 104, "week", settles=26)
-    assert none_left.reason == "nothing is known yet of the time after the change"
+def test_a_share_of_all_cases_is_as_wide_as_so_few_cases_leave_it() -> None:
+    size = np.full(60, 20.0)
+    early = np.random.default_rng(3).binomial(20, 0.7, 50)
+    all_of_them = change(Observed("rate", np.append(early, np.full(10, 20.0)), size), 50, "week", "higher")
+    assert all_of_them.level_before is not None
+    assert all_of_them.effect is not None
+    assert all_of_them.status == "improved"
+    assert all_of_them.level_before + all_of_them.effect.low == pytest.approx(0.025 ** (1 / 200), abs=1e-9)
+    counts = np.random.default_rng(4).poisson(5, 60).astype(float)
+    counts[50:] = 0.0
+    none = change(Observed("count", counts, np.ones(60)), 50, "week")
+    assert none.effect is not None
+    assert none.level_before is not None
+    assert none.level_before + none.effect.high == pytest.approx(-math.log(0.025) / 10, rel=1e-9)
+    alone = np.append(early[:30], 20.0)
+    few = change(Observed("rate", alone, np.append(np.full(30, 20.0), 20.0)), 30, "week", "higher")
+    assert few.effect is None or few.effect.low < 1 - few.level_before - 0.1  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("after", range(1, 10))
+def test_a_longer_record_is_never_refused_where_a_shorter_one_is_not(after: int) -> None:
+    z = np.append(quiet(3, 12) * 0.3, np.full(after, -5.0) + 0.3 * quiet(4, after))
+    assert change(plain(z), 12, "week").status == "improved"
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.4, 0.8])

@@ -22,7 +22,7 @@ from tests.prove_house import MAPPING
 from wellserved import actions
 from wellserved.actions.imports import import_file
 from wellserved.cli import app
-from wellserved.errors import RequestError
+from wellserved.errors import PeriodError, RequestError
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
 from wellserved.measure.interval import waiting_quantile
@@ -354,3 +354,20 @@ def test_no_waits_make_a_warning_or_a_number_that_is_none() -> None:
             assert (found.density > 0).all()
             assert ((found.within >= 0) & (found.within <= found.size + 1e-9)).all()
     assert len(told) >= 4
+
+
+def test_weeks_in_which_a_change_was_coming_in_are_left_out_of_all_that_is_said(quoted: Workspace) -> None:
+    asked = ["prove", "--measure", "time_to_first_reply", "--change", "2025-09-15", "--settles", "2025-10-20"]
+    done = CliRunner().invoke(app, [*asked, "--format", "json", "--home", str(quoted.folder)])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    verdict = told["verdict"]
+    assert (told["settles"], told["settling"]) == ("2025-10-20", 5)
+    assert verdict["level_after"] == pytest.approx(2.5 * 24, rel=0.1)  # hours; with the weeks before it 80 or more
+    assert verdict["relative"]["low"] < 2.5 / 13.4 - 1 < verdict["relative"]["high"] < -0.7
+    assert "The first 5 weeks since, while it was coming in, are left out." in told["more"]
+    assert not any("lie apart" in line for line in told["more"])
+    assert "5 weeks in between left out until it had settled on 2025-10-20" in told["paragraph"]
+    early = CliRunner().invoke(app, [*asked[:-1], "2025-09-01", "--home", str(quoted.folder)])
+    assert isinstance(early.exception, PeriodError)
+    assert "--settles" in str(early.exception)

@@ -144,8 +144,10 @@ def checked(one: Improvement) -> Improvement:
     for which in (one.since, one.ends, one.paid_until, one.settles):
         if which is not None:
             _day(which)
-    if any(which is not None and which <= one.since for which in (one.ends, one.paid_until, one.settles)):
+    if any(which is not None and which <= one.since for which in (one.ends, one.paid_until)):
         raise PeriodError("It ends before it starts.", "Give an end after --since.")
+    if one.settles is not None and one.settles <= one.since:
+        raise PeriodError("It has settled before it starts.", "Give --settles a day after the change.")
     for name in (one.measure, *(name for name, _ in one.guardrails)):
         find_measure(name)
     for name, _ in one.guardrails:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -61,9 +62,12 @@ class CheckInput:
         return self.again(replace(self.seen.observed, size=size), self.seen.before, self.controls)
 
     def share(self, other: Verdict) -> float:
-        """The part of the estimate, in the measure's unit, that another estimate is; below 0: the other way."""
+        """The part of the estimate, in the measure's unit, that another estimate is; below 0: the other way.
+
+        NaN: one of the two could not be made.
+        """
         if self.verdict.working is None or other.working is None:
-            return 0.0
+            return math.nan
         level = self.verdict.level_before or 0.0
         ours, theirs = (in_unit(self.seen.observed, one, level).value for one in (self.verdict.working, other.working))
         return theirs / ours if ours else 1.0
@@ -79,6 +83,8 @@ class CheckInput:
 
 def left(share: float) -> str:
     """How much of the estimate is left, in words."""
+    if math.isnan(share):
+        return "too little is left to tell"
     return f"{share:.0%} of it is left" if round(share, 2) > 0 else "nothing of it is left"
 
 
@@ -128,6 +134,8 @@ def bad_stretch(inputs: CheckInput) -> Check:
     worse, score = int(found.worse[0, length - 1]), float(found.score[0, length - 1])
     harm = "worse" if (side[0] > 0) == (inputs.better == "higher") else "better"
     words = f"without the {_stretch_words(length, worse, inputs.every, harm)}, {left(inputs.share(without))}"
+    if without.working is None:
+        return Check(STRETCH, None, words)
     if inputs.spoilt(without, score > CHANCE):
         return Check(STRETCH, False, words if inputs.share(without) < HALF else f"{words}, too little to tell")
     return Check(STRETCH, True, words)
@@ -206,6 +214,8 @@ def _hole(inputs: CheckInput, hole: str, known: Places, count: int) -> Check:
         out = np.zeros(len(inputs.seen.periods), dtype=bool)
         out[known[start : start + count]] = True
         shares.append(inputs.share(inputs.without(out)))
+    if any(map(math.isnan, shares)):
+        return Check(GAPS, False, hole)
     if min(shares) < HALF:
         return Check(GAPS, False, f"{hole}; with as many others left out, {left(min(shares))}")
     return Check(GAPS, True, f"{hole}; with as many others left out, at least {min(shares):.0%} of it is left")
@@ -234,6 +244,8 @@ def untouched(inputs: CheckInput, others: Seen) -> Check:
         return Check(name, True, "for all other cases of the record no such change is seen")
     apart = inputs.again(inputs.seen.observed, inputs.seen.before, [aligned(others, inputs.seen)])
     words = f"set against them, {left(inputs.share(apart))}"
+    if apart.working is None:
+        return Check(name, None, f"the cases that were not to change moved the same way; {words}")
     if inputs.spoilt(apart, True):
         much = "" if inputs.share(apart) < HALF else ", too little to tell"
         return Check(name, False, f"the cases that were not to change moved the same way; {words}{much}")
@@ -277,6 +289,8 @@ def mix_check(inputs: CheckInput, name: str, as_before: Observed, held: Verdict,
     less = inputs.share(held) < HALF
     if moved < MOVED:
         return Check(name, True, f"only {moved:.0%} of the work moved, too little to explain it" if less else words)
+    if held.working is None:
+        return Check(name, None, words)
     surprising = False
     if not less and not inputs.agrees(held) and not inputs.controls:  # did the mix itself move the measure?
         surprising = inputs.agrees(inputs.again(inputs.seen.observed, inputs.seen.before, [as_before]))

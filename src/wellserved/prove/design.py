@@ -67,8 +67,9 @@ class Design:
 
     @property
     def width(self) -> int:
-        """Columns of the largest fit."""
-        return len(self.flat["continues"]) + max(len(hypothesis.columns) for hypothesis in self.hypotheses)
+        """Columns of the largest fit in which the effect stays about the same: what a record has to carry at least."""
+        steady = [one for one, course in zip(self.hypotheses, self.courses, strict=True) if not course]
+        return len(self.flat["continues"]) + max(len(hypothesis.columns) for hypothesis in steady)
 
     def of_response(self) -> Floats:
         """The columns at which counts and rates are linearised: all but the season that was not seen."""
@@ -136,7 +137,7 @@ def step_design(
     flat = {name: [*shared, first_trend + number] if trend else shared for number, name in enumerate(TRENDS)}
     numbers = iter(range(first_course, first_trend))
     at = {name: [(next(numbers), sd) for _, sd in pairs] for name, pairs in courses.items()}
-    at = {name: [(column, sd) for column, sd in pairs if columns[:, column].any()] for name, pairs in at.items()}
+    at = {name: [(column, sd) for column, sd in pairs if columns[seen, column].any()] for name, pairs in at.items()}
     listed = _hypotheses(at, list(range(first_trend - len(wave), first_trend)))
     return Design(
         columns,

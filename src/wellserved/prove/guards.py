@@ -113,7 +113,8 @@ def guard(
     harm, level, reason = harm_of(seen, every, better)
     if harm is None or level is None:
         return Guarded(rail, "cannot_tell", rail.margin, None, reason, seen.age_days)
-    margin = rail.margin or (margins or {}).get(rail.name) or margin_of(rail, seen, every, level)
+    declared = rail.margin if rail.margin is not None else (margins or {}).get(rail.name)
+    margin = declared if declared is not None else margin_of(rail, seen, every, level)
     result = Guarded(
         rail, "cannot_tell", margin, harm.estimate, "", seen.age_days, _beyond(harm, seen, level, margin)[1]
     )
@@ -160,7 +161,9 @@ def harm_of(seen: Seen, every: Every, better: Better) -> tuple[Harm | None, floa
 
 
 def constant(seen: Seen) -> bool:
-    """The measure is one and the same number in every period, on both sides."""
+    """The measure is one and the same number in every period, on both sides; of shares, as of few cases, it says little."""
+    if seen.observed.family == "rate":
+        return False
     there = seen.observed.seen
     values = by_period(seen.observed)[there]
     return bool(len(values)) and bool(there[seen.before :].any()) and float(np.ptp(values)) == 0.0

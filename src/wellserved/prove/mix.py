@@ -71,7 +71,7 @@ def _weigh_waits(
         by_start.setdefault(start, {})[kind] = codes
     pieces, weights = [], []
     for period, (number, cases) in zip(seen.periods, enumerate(size.T), strict=True):
-        kinds = {} if number == seen.mixed else by_start.get(period.start, {})
+        kinds = {} if number in seen.left_out else by_start.get(period.start, {})
         weight = cases.sum() * share / max(share[cases > 0].sum(), 1e-12) / np.maximum(cases, 1)
         pieces.append(np.concatenate([np.array([], np.int64), *kinds.values()]))
         repeated = [np.full(len(codes), weight[rows[kind]]) for kind, codes in kinds.items()]
@@ -95,14 +95,14 @@ def _numbers(series: Series) -> Numbers:
 
 def _by_group(numbers: Numbers, seen: Seen) -> tuple[dict[str | None, int], Floats, Floats]:
     """The row of each group, and totals and sizes by row and period; small groups share the last row."""
-    column = {period.start: number for number, period in enumerate(seen.periods)}
+    column = {period.start: number for number, period in enumerate(seen.periods) if number not in seen.left_out}
     inside = {key: pair for key, pair in numbers.items() if key[0] in column}
     early = dict.fromkeys((segment for _, segment in inside), 0.0)
     for (start, segment), (_, n) in inside.items():
         early[segment] += n if column[start] < seen.before else 0.0
     large = {segment: row for row, segment in enumerate(segment for segment, n in early.items() if n >= FEWEST)}
     rows = {segment: large.get(segment, len(large)) for segment in early}
-    total, size = (np.zeros((max(rows.values(), default=-1) + 1, len(column))) for _ in range(2))
+    total, size = (np.zeros((max(rows.values(), default=-1) + 1, len(seen.periods))) for _ in range(2))
     for (start, segment), (value, n) in inside.items():
         total[rows[segment], column[start]] += value
         size[rows[segment], column[start]] += n

@@ -75,6 +75,12 @@ class Seen:
     slow: bool = False  # of a wait: too few have ended by that age
     settling: int = 0  # periods right after the change that are left out, as it was still coming in
 
+    @property
+    def left_out(self) -> set[int]:
+        """The periods that count for neither side: the one that holds the change, and those in which it was coming in."""
+        mixed = set() if self.mixed is None else {self.mixed}
+        return mixed | set(range(self.before, self.before + self.settling))
+
 
 @dataclass
 class Looking:
@@ -91,6 +97,7 @@ class Looking:
     young: dict[tuple[str, int], Scope] = field(default_factory=dict)  # cases at their age, folded once
     ended: dict[str, date] = field(default_factory=dict)  # sources left out -> the day up to which each is known
     edges: tuple[date, ...] = ()  # other days on which something was changed, so that a level may jump there
+    settles: date | None = None  # the first day on which the change had come in altogether; None: at once
     asked: tuple[Where, ...] = ((),)  # the filters of all sides that will be looked at
     lacking: dict[tuple[str, str], str] = field(default_factory=dict)  # source, measure -> why it was left out of that
     ends: dict[Where, int] = field(default_factory=dict)  # filters -> epoch second up to which their sources are known
@@ -302,10 +309,10 @@ def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question,
     sizes = {start: (0.0, float(len(waits))) for start, waits in by_start.items()}
     ripe = (looking.known_until(question.where) - timedelta(days=days)).date()
     seen = _laid_out(looking, replace(question, measures=(measure,)), sizes, ripe, days, "quantile")
-    if not seen.periods or not seen.before:
+    if not seen.periods or not seen.before or not seen.observed.size[seen.before :].any():
         return seen
     pieces = [by_start.get(period.start, np.array([], np.int64)) for period in seen.periods]
-    whole = [piece if number != seen.mixed else piece[:0] for number, piece in enumerate(pieces)]
+    whole = [piece[:0] if number in seen.left_out else piece for number, piece in enumerate(pieces)]
     sides = [_quantile(whole[part], measure) for part in (slice(0, seen.before), slice(seen.before, None))]
     levels = wait_levels(looking, seen, measure, whole)
     if levels.reason:
@@ -347,7 +354,11 @@ def wait_levels(
 
 def _edges(looking: Looking, seen: Seen) -> list[int]:
     """The first period of each side: the measure may jump there."""
-    numbers = {sum(period.start < day for period in seen.periods) for day in (looking.change, *looking.edges)}
+    numbers = {
+        sum(period.start < day for period in seen.periods)
+        for day in (looking.change, *looking.edges, looking.settles)
+        if day
+    }
     return sorted(number for number in numbers if 0 < number < len(seen.periods))
 
 
@@ -409,7 +420,9 @@ def _laid_out(
     size = np.where(holds, 0.0, size)
     before = sum(one.start < looking.change for one in kept)
     mixed = int(np.argmax(holds)) if holds.any() else None
-    return Seen(measure, Observed(family, total, size), tuple(kept), before, mixed, days, unripe)
+    settling = sum(one.start < looking.settles for one in kept[before:]) if looking.settles else 0
+    size[before : before + settling] = 0.0
+    return Seen(measure, Observed(family, total, size), tuple(kept), before, mixed, days, unripe, settling=settling)
 
 
 def _empty(period: Period, every: Every, family: Family) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from wellserved.prove.incentive import Incentive, incentive
 from wellserved.prove.observe import LENGTH, Looking, Seen, Where, observe
 from wellserved.prove.power import with_power
 from wellserved.prove.response import Observed
-from wellserved.prove.verdict import Check, Plan, Status, Verdict, change, settled
+from wellserved.prove.verdict import Check, Plan, Status, Verdict, change
 
 Told = Callable[[str, int, int], None]
 KNOWN = 0.8  # of the periods before the change: a control that is known for less is refused
@@ -131,6 +131,7 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
         )
     told(f"Looking at {asked.measure.name}", 0, 0)
     looking.edges = () if asked.paid_until is None else (asked.paid_until,)
+    looking.settles = asked.settles
     seen = observe(looking, asked.measure, asked.where, asked.age_days)
     if not seen.reason and seen.unripe and seen.before == len(seen.periods):
         first = asked.on + timedelta(days=math.ceil(LENGTH[asked.every]) + (seen.age_days or 0))
@@ -140,7 +141,6 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
         )
     if seen.reason:
         return Proof(asked, seen, _unseen(seen, better, asked), ())
-    seen = _without_settling(seen, asked.settles)
     controls = _controls(looking, asked, seen)
     verdict = change(
         seen.observed, seen.before, asked.every, better, controls=controls, parallel=asked.parallel, plan=asked.plan,
@@ -157,14 +157,6 @@ def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
         inquiry = recording.Inquiry(looking, replace(tried, verdict=verdict), asked.measure, asked.where, guarded)
         questions = recording.questions(inquiry)
     return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), tuple(questions))
-
-
-def _without_settling(seen: Seen, settles: date | None) -> Seen:
-    """The periods right after the change in which it was still coming in say nothing of its effect."""
-    if settles is None:
-        return seen
-    left_out = sum(period.start < settles for period in seen.periods[seen.before :])
-    return replace(seen, observed=settled(seen.observed, seen.before, left_out), settling=left_out)
 
 
 def _reward(asked: Asked, seen: Seen, better: Better, controls: list[Observed]) -> Incentive | None:

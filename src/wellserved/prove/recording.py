@@ -87,6 +87,9 @@ class Inquiry:
         return f"{only} AND {within(question, self.measure.anchor)}", values
 
 
+STEPS = 20  # of which the shortest of the quantiles takes at least so many, for proportions to be told
+
+
 def questions(inquiry: Inquiry) -> list[Check]:
     """All that has to be asked of a faster wait; `passed` False: the record gives cause to ask."""
     if inquiry.measure.kind != "wait" or inquiry.measure.anchor != "asked" or inquiry.tried.seen.age_days is None:
@@ -96,7 +99,7 @@ def questions(inquiry: Inquiry) -> list[Check]:
         answers.append(alike(inquiry))
     else:
         answers.append(after_the_close(inquiry))
-    return [one for one in answers if one is not None]
+    return answers
 
 
 def shape(inquiry: Inquiry) -> Check:
@@ -107,6 +110,10 @@ def shape(inquiry: Inquiry) -> Check:
     name, sides = "shape of the waits", _quantiles(inquiry)
     if min(map(len, sides)) < GROUPS // 2:
         return Check(name, None, f"too few cases that are old enough on one side of the change ({FEWEST * GROUPS} are needed): easier work in place of hard cannot be told")  # fmt: skip
+    if (unit := _coarse(sides)) is not None:
+        return Check(
+            name, True, f"waits are recorded in steps of {unit}, too coarse for proportions to tell of hidden work"
+        )
     top = 3 if all(row[3] for side in sides for row in side) else 2
     logs = [np.log(np.array(side)[:, [0, 1, top]]) for side in sides]
     for words, weights in PROPORTIONS.items():
@@ -115,6 +122,15 @@ def shape(inquiry: Inquiry) -> Check:
         if abs(moved) > MOVED and stats.ttest_ind(early, late, equal_var=False).pvalue < CHANCE / len(PROPORTIONS):
             return Check(name, False, f"{words} is {_times(moved)} before, which no column explains: is it other work?")
     return Check(name, True, "fast and slow cases keep their proportions")
+
+
+def _coarse(sides: tuple[list[list[float]], list[list[float]]]) -> str | None:
+    """The step in which waits are recorded, where the faster of them take no more than a few of it; None: it is fine."""
+    levels = np.array([level for side in sides for row in side for level in row[:3]])
+    for words, seconds in (("days", DAY), ("hours", 3_600), ("minutes", 60)):
+        if not (levels % seconds).any():
+            return words if levels.min() < STEPS * seconds else None
+    return None
 
 
 def _times(moved: float) -> str:
@@ -175,7 +191,7 @@ def jump(inquiry: Inquiry) -> Check:
     whole = seen.before - (seen.mixed is not None)
     early, late = (
         _levels(inquiry, slice(max(whole - NEAR[0], 0), whole)),
-        _levels(inquiry, slice(seen.before, seen.before + NEAR[1])),
+        _levels(inquiry, slice(seen.before + seen.settling, seen.before + seen.settling + NEAR[1])),
     )
     if not len(early) or not len(late):
         return Check(name, None, "nothing is known of the time next to the change")
@@ -222,23 +238,37 @@ def times_of_asking(inquiry: Inquiry) -> Iterator[Check]:
     events = {"on weekends": "(asked_day + 700003) % 7 >= 5", "before 8 and after 18 o'clock": outside}
     for words, event in events.items():
         observed = _rates(inquiry, inquiry.looking.scope.table, event)
-        plan = Plan(level=1 - 0.05 / len(events))
-        verdict = change(observed, inquiry.tried.seen.before, inquiry.looking.every, "lower", plan=plan)
-        if verdict.claims and verdict.effect is not None and abs(verdict.effect.value) > POINTS:
-            more = "more" if verdict.effect.value > 0 else "fewer"
-            yield Check(name, False, f"{abs(verdict.effect.value) * 100:.0f} points {more} are asked for {words}: does the clock start when it did, and are all cases in the record?")  # fmt: skip
+        moved = _moved(inquiry, observed, 1 - 0.05 / len(events))
+        if moved is None:
+            yield Check(name, None, "no case that is old enough tells of one side of the change")
+            return
+        if abs(moved) > POINTS:
+            more = "more" if moved > 0 else "fewer"
+            yield Check(name, False, f"{abs(moved) * 100:.0f} points {more} are asked for {words}: does the clock start when it did, and are all cases in the record?")  # fmt: skip
             return
     yield Check(name, True, "cases are asked for at the same times of the day and week as before")
 
 
-def before_the_ask(inquiry: Inquiry) -> Check | None:
+def _moved(inquiry: Inquiry, observed: Observed, level: float) -> float | None:
+    """By how much a share surely moved, 0: not surely; where a fit says nothing, both sides are compared as they are."""
+    before = inquiry.tried.seen.before
+    verdict = change(observed, before, inquiry.looking.every, "lower", plan=Plan(level=level))
+    if verdict.effect is not None:
+        return verdict.effect.value if verdict.claims else 0.0
+    compared = chance.shares(observed, before, True)
+    if compared is None:
+        return None
+    return compared.estimate.value if compared.estimate.side else 0.0
+
+
+def before_the_ask(inquiry: Inquiry) -> Check:
     """Cases of which something is recorded before they were asked for: their clock starts too late."""
     observed = _rates(inquiry, inquiry.looking.scope.table, "first_s < asked_s")
     words = "of the cases hold moments from before they were asked for: does the clock start when it did?"
     return _risen(inquiry, observed, "moments before the ask", words)
 
 
-def after_the_close(inquiry: Inquiry) -> Check | None:
+def after_the_close(inquiry: Inquiry) -> Check:
     """Cases on which work went on after they were closed, without having been reopened."""
     scope = inquiry.scope()
     kinds = ", ".join(f"'{kind}'" for kind in WORK)
@@ -250,7 +280,7 @@ def after_the_close(inquiry: Inquiry) -> Check | None:
     return _risen(inquiry, _rates(inquiry, table, "worked"), "work after the close", words)
 
 
-def alike(inquiry: Inquiry) -> Check | None:
+def alike(inquiry: Inquiry) -> Check:
     """First replies in the very words of other cases' replies, but for numbers and the first line: machines answer so."""
     name, scope = "replies alike", inquiry.scope()
     words = r"""lower(regexp_replace(regexp_replace(m.text, '^[^\n]{0,60}\n+', ''), '[0-9]+', '#', 'g'))"""
@@ -278,12 +308,12 @@ def _rates(inquiry: Inquiry, table: str, event: str) -> Observed:
     return Observed("rate", total, np.where(inquiry.ripe, size, 0.0))
 
 
-def _risen(inquiry: Inquiry, observed: Observed, name: str, words: str) -> Check | None:
-    """Whether a share that ought to stay low rose; None: nothing is known of one side."""
+def _risen(inquiry: Inquiry, observed: Observed, name: str, words: str) -> Check:
+    """Whether a share that ought to stay low rose."""
     before = inquiry.tried.seen.before
     sizes = observed.size[:before].sum(), observed.size[before:].sum()
     if not min(sizes):
-        return None
+        return Check(name, None, "no case that is old enough tells of one side of the change")
     shares = [float(observed.total[part].sum() / size) for part, size in zip((slice(0, before), slice(before, None)), sizes, strict=True)]  # fmt: skip
     verdict = change(observed, before, inquiry.looking.every, "lower")
     margin = max(usual_margin(shares[0], replace(inquiry.measure, unit="share")), RISEN)

@@ -53,6 +53,9 @@ class Observed:
 
     def over(self, places: slice | npt.NDArray[np.int64]) -> Observed:
         """Some of the periods of one series, in any order; of a place of -1 nothing is known."""
+        if not isinstance(places, slice) and not len(self.total):
+            nothing = np.zeros(len(places))
+            return replace(self, total=nothing, size=nothing, near=None, density=1.0)
         there = np.ones(1, bool) if isinstance(places, slice) else places >= 0
         total, size = (np.where(there, numbers[places], 0.0) for numbers in (self.total, self.size))
         near = None if self.near is None else self.near[places]

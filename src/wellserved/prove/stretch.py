@@ -112,7 +112,7 @@ def _left_out(
     last = np.zeros((len(rows), longest))
     last[early - 1 - np.arange(longest), np.arange(longest)] = 1.0
     width = columns.shape[1]
-    scale = np.sqrt((columns**2).mean(axis=0))
+    scale = np.maximum(np.sqrt((columns**2).mean(axis=0)), 1e-300)
     white = solve_triangular(root, np.column_stack([columns / scale, last, z.T]), lower=True)
     x, e, y = white[:, :width], white[:, width : width + longest], white[:, width + longest :]
     inverse = np.linalg.inv(x.T @ x + np.diag(held / scale**2 + RIDGE))

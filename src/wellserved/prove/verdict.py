@@ -32,6 +32,7 @@ TOO_WIDE_RATIO = 2 * math.log(4)  # a fourfold change either way is not excluded
 TOO_WIDE = 4.0  # residual standard deviations: a wider hull says nothing
 LEAST_OF_A_THIRD = 2  # periods; with fewer nothing is said of an effect's course
 COURSE_SURE = 0.95  # of its having moved, before its course is told
+TAIL = 0.025
 SMALLEST, LARGEST = 1e-100, 1e100  # beyond, squares leave the range of numbers
 POWER = 0.8416212335729143  # standard errors beyond an interval's end at which four in five changes are seen
 
@@ -146,7 +147,6 @@ def change(
     plan: Plan | None = None,
     price_season: bool = True,
     worthwhile: float | None = None,
-    settles: int = 0,
 ) -> Verdict:
     """Did the measure change when something was changed after `before` periods?
 
@@ -154,12 +154,10 @@ def change(
     changed; their mean is taken off, period by period. parallel: it was declared beforehand that both move alike,
     so that no trend of their difference is allowed for. worthwhile: the smallest effect worth having, on the
     model's scale; a wider hull than twice that is `not_enough_data`. price_season: a year that was not seen twice
-    may have a season, and the interval allows for it. settles: so many periods after the change are left out, as it was
-    still coming in; the effect is the mean over those that follow.
+    may have a season, and the interval allows for it.
     """
     if better == "neither":
         raise RequestError("A verdict needs a direction.", "Say which way is better: higher or lower.")
-    observed = settled(observed, before, settles)
     head = _head(observed, before, every, better, len(controls), plan or Plan())
     if refusal := _refused(observed, before, every):
         return replace(head, reason=refusal)
@@ -175,15 +173,6 @@ def change(
     levels = _levels(fitted.steps, response, every, before, priced, plan or Plan())
     head = replace(head, season_priced=priced, level=max(levels.values()))
     return _decided(head, observed, fitted, response, design, levels, worthwhile)
-
-
-def settled(observed: Observed, before: int, settles: int) -> Observed:
-    """Without the periods in which the change was still coming in."""
-    if not settles:
-        return observed
-    size = np.array(observed.size, dtype=float)
-    size[before : before + settles] = 0.0
-    return replace(observed, size=size)
 
 
 def thirds(design: Design, seen: Mask, before: int) -> dict[str, Floats]:
@@ -332,6 +321,7 @@ def _decided(
     low, high = (float(end[0]) for end in judged.hull)
     working = Estimate(float(steps.effect("continues").point[0]), low, high)
     level = head.level_before or 0.0
+    working = _as_wide_as_known(observed, head.before, working, level)
     by_trend = {
         trend: in_unit(
             observed, Estimate(float(steps.effect(trend).point[0]), float(ends[0][0]), float(ends[1][0])), level
@@ -354,6 +344,29 @@ def _decided(
     )  # fmt: skip
 
 
+def _as_wide_as_known(observed: Observed, before: int, working: Estimate, level: float) -> Estimate:
+    """Where nothing at all happened since the change, or to every case, a fit knows no spread: the exact 97.5% bound.
+
+    Clopper and Pearson (Biometrika 26, 1934, 404) of a share; -log(.025) events for a count that was 0.
+    """
+    seen = observed.seen[before:]
+    happened, size = float(observed.total[before:][seen].sum()), float(observed.size[before:][seen].sum())
+    if level <= 0 or size <= 0 or observed.family not in ("rate", "count"):
+        return working
+    if observed.family == "count":
+        most = math.log(-math.log(TAIL) / size / level)
+        return replace(working, high=max(working.high, most)) if not happened else working
+    if level >= 1 or happened not in (0.0, size):
+        return working
+    bound = float(
+        special.logit(-math.expm1(math.log(TAIL) / size))
+    )  # the largest share of which none in `size` is seen
+    base = float(special.logit(level))
+    if happened:
+        return replace(working, low=min(working.low, -bound - base))
+    return replace(working, high=max(working.high, bound - base))
+
+
 def _course(observed: Observed, steps: Steps, design: Design, level: float) -> tuple[Estimate, Estimate] | None:
     """The effect early and late; None: it may well have been the same all the time."""
     moving = np.array([bool(course) for course in design.courses])
@@ -371,6 +384,8 @@ def _status(
     judged: Judged, bare: Judged, working: Estimate, sd: float, better: Better, worthwhile: float | None, ratio: bool
 ) -> tuple[Status, str]:
     claim = int(judged.claims[0])
+    if claim and not working.side:
+        return "not_enough_data", "of so few cases since the change, all alike, another share would look the same too"
     if claim:
         return ("improved" if (claim > 0) == (better == "higher") else "worse"), ""
     if int(bare.claims[0]):

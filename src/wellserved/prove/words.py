@@ -99,7 +99,7 @@ def headline(proof: Proof) -> str:
 
 def weakened(proof: Proof) -> str:
     """Improved; harm not excluded in ...: the measures that may be worse, the questions that stay open, what is not recorded."""
-    rails = {one.guardrail.name for one in proof.guarded if one.harm is not None and not one.guardrail.question}
+    rails = {one.guardrail.name for one in proof.guarded if not one.guardrail.question}
     known = [doubt.name for doubt in proof.doubts if not doubt.unseen]
     worse, asked = [name for name in known if name in rails], [name for name in known if name not in rails]
     unseen = [doubt.name for doubt in proof.doubts if doubt.unseen]
@@ -234,6 +234,11 @@ def _apart(verdict: Verdict, measure: Measure) -> str:
         (f"the measure was {way} before the change already" for way in ("rising", "falling") if way in trend), ""
     )
     told = f"{size(moved, measure)} {way(moved)}" if moved else "the same"
+    if verdict.controls:
+        return (
+            f"The two levels lie apart otherwise than the effect ({told}): the effect is against what the cases to "
+            "compare with did, whose own change is taken off."
+        )
     return (
         f"The two levels lie apart otherwise than the effect ({told}): they take all cases of a side together, while "
         f"the effect is against where trend and season would have led{f'; {why}' if why else ''}."
@@ -253,13 +258,19 @@ def visible(verdict: Verdict, measure: Measure) -> str:
 ANCHOR = {"asked": "the first ask", "due": "its due time", "resolved": "its resolution", "stopped": "its stop"}
 
 
+def _settled(proof: Proof) -> str:
+    if not proof.seen.settling:
+        return ""
+    return f", {plural(proof.seen.settling, proof.asked.every)} in between left out until it had settled on {proof.asked.settles}"
+
+
 def paragraph(proof: Proof) -> str:
     """What was done, for someone who would check it."""
     verdict, seen = proof.verdict, proof.seen
     if verdict.working is None:
         return f"No fit was made: {verdict.reason}."
     parts = [
-        f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after, verdict.every)} after (n = {number(verdict.n_before)} and {number(verdict.n_after)}).",
+        f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after - seen.settling, verdict.every)} after{_settled(proof)} (n = {number(verdict.n_before)} and {number(verdict.n_after)}).",
         f"Generalised least squares on the scale “{SCALES[seen.observed.family]}”: level, season, trend, the step, and the course of the effect since, weighed over six forms (docs/methods/step.md);",
         "errors are an autoregression plus noise, its two parameters integrated out over a grid of 78 pairs by restricted likelihood.",
         f"Step {verdict.working.value:.4g}, hull of both trends {verdict.working.low:.4g} to {verdict.working.high:.4g} at level {verdict.level:.2%}, p = {verdict.p:.3g}; {LOOKS[verdict.looks]}.",

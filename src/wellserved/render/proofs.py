@@ -14,7 +14,19 @@ from wellserved.prove.foresight import Foresight
 from wellserved.prove.guards import Guarded
 from wellserved.prove.incentive import Incentive
 from wellserved.prove.proof import Proof
-from wellserved.prove.words import ASSUMED, headline, likely, listed, paragraph, size, span, standing, title, way
+from wellserved.prove.words import (
+    ASSUMED,
+    headline,
+    likely,
+    listed,
+    paragraph,
+    size,
+    span,
+    standing,
+    title,
+    way,
+    weakened,
+)
 from wellserved.render.html import page
 from wellserved.render.pictures import Picture, both
 from wellserved.render.svg import INK, LINE, MUTED, Frame, Scale, drawing, label, ticks
@@ -55,7 +67,8 @@ def status_words(proof: Proof) -> str:
     if proof.headline == "harm_shown":
         return f"harm shown in {listed([rail.guardrail.name for rail in proof.harms])} (blocked)"
     if proof.headline == "improved_harm_not_excluded":
-        return f"improved; harm not excluded in {', '.join(doubt.name for doubt in proof.doubts)}"
+        told = weakened(proof)
+        return told[0].lower() + told[1:]
     return proof.headline.replace("_", " ")
 
 
@@ -176,6 +189,8 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
         "not_excluded": [asdict(one) for one in proof.doubts],
         "age_days": proof.seen.age_days,
         "unripe": proof.seen.unripe,
+        "settles": proof.asked.settles.isoformat() if proof.asked.settles else None,
+        "settling": proof.seen.settling,
         "verdict": _plain({key: value for key, value in asdict(verdict).items() if key not in ("lines", "checks")}),
         "reward": _plain(asdict(proof.reward)) if proof.reward else None,
         "checks": [asdict(one) for one in verdict.checks],
