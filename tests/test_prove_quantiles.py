@@ -234,7 +234,7 @@ def test_a_period_by_itself_is_kaplan_and_meier_s_quantile(seed: int, n: int, qu
     random = np.random.default_rng(seed)
     waits = random.integers(1, 60, n)
     ended = random.random(n) < 0.8
-    expected = waiting_quantile(waits, ended, quantile)[0]
+    expected = waiting_quantile(waits, ended, quantile - 1e-12)[0]  # the first of two middle ones: half a step at most
     found = levels_of(of_pieces([(waits.astype(float), ended)]), 1, quantile, [])
     assert found.unreached == (expected == math.inf)
     if not found.reason:

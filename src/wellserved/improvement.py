@@ -105,13 +105,18 @@ class Record:
 def declare(workspace: Workspace, improvement: Improvement, now: datetime) -> Improvement:
     """Write a declaration down; a name is used once."""
     checked(improvement)
-    if any(one.improvement.name == improvement.name for one in records(workspace)):
-        raise RequestError(
-            f"There is an improvement called {improvement.name!r} already.",
-            "Give another --name, or change that one with `wellserved improve change`.",
-        )
+    check_unused(workspace, improvement.name)
     _append(workspace, "declared", improvement.name, asdict(improvement), now)
     return improvement
+
+
+def check_unused(workspace: Workspace, name: str) -> None:
+    """Raise where a declaration has the name already."""
+    if any(record.improvement.name == name for record in records(workspace)):
+        raise RequestError(
+            f"There is an improvement called {name!r} already.",
+            "Give another --name, or change that one with `wellserved improve change`.",
+        )
 
 
 def change(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime) -> Improvement:
@@ -135,12 +140,8 @@ def looked(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime
     _append(workspace, "looked", name, facts, now)
 
 
-def checked(one: Improvement) -> Improvement:
-    """The improvement, if all that it names exists."""
-    if not re.fullmatch(r"[\w.-]{1,60}", one.name):
-        raise RequestError(f"{one.name!r} is no name.", "Use letters, digits, dashes and dots, 60 at most.")
-    if not one.what.strip():
-        raise RequestError("Nothing says what was changed.", "Describe it in a sentence.")
+def _check_days(one: Improvement) -> None:
+    """Its days are days, and lie after the change."""
     for which in (one.since, one.ends, one.paid_until, one.settles):
         if which is not None:
             _day(which)
@@ -148,6 +149,15 @@ def checked(one: Improvement) -> Improvement:
         raise PeriodError("It ends before it starts.", "Give an end after --since.")
     if one.settles is not None and one.settles <= one.since:
         raise PeriodError("It has settled before it starts.", "Give --settles a day after the change.")
+
+
+def checked(one: Improvement) -> Improvement:
+    """The improvement, if all that it names exists."""
+    if not re.fullmatch(r"[\w.-]{1,60}", one.name):
+        raise RequestError(f"{one.name!r} is no name.", "Use letters, digits, dashes and dots, 60 at most.")
+    if not one.what.strip():
+        raise RequestError("Nothing says what was changed.", "Describe it in a sentence.")
+    _check_days(one)
     for name in (one.measure, *(name for name, _ in one.guardrails)):
         find_measure(name)
     for name, _ in one.guardrails:

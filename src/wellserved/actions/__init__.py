@@ -243,6 +243,7 @@ def foresee_improvement(workspace: Workspace, one: Improvement, told: Progress =
     if log.snapshot(workspace.log).version < 0:
         return []
     improvement.checked(one)
+    improvement.check_unused(workspace, one.name)
     with opened(workspace, told, moments=True) as scope:
         _known_cases(scope, one)
         told("Looking ahead", 0, 0)
@@ -324,7 +325,7 @@ def prove_improvement(
         version = scope.log_version
     facts = {
         "after": proof.verdict.after, "status": "blocked" if proof.blocked else proof.headline, "headline": proof.headline, "log_version": version,
-        "measure": one.measure, "since": one.since, "ends": one.ends, "age_days": proof.seen.age_days,
+        "measure": one.measure, "since": one.since, "ends": one.ends, "settles": one.settles, "age_days": proof.seen.age_days,
         "window": [str(end) if end else None for end in span],
     }  # fmt: skip
     if not record.looks or record.looks[-1].facts != facts:  # another format of the same result is no other look
@@ -339,7 +340,9 @@ def prove_improvement(
 
 def _same(facts: dict[str, Any], one: Improvement) -> bool:
     """A look at what is declared now, and at nothing else."""
-    return all(facts.get(key) == getattr(one, key) for key in ("measure", "since", "ends")) and facts.get("window") == [
+    return all(facts.get(key) == getattr(one, key) for key in ("measure", "since", "ends", "settles")) and facts.get(
+        "window"
+    ) == [
         None,
         None,
     ]

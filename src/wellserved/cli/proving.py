@@ -384,13 +384,14 @@ def change_(
     guardrail: Guard = None,
     worthwhile: Worth = None,
     ends: Annotated[str | None, typer.Option("--ends", help="A fixed last look, YYYY-MM-DD.")] = None,
+    settles: Settles = None,
     home: Home = None,
 ) -> None:
     """Change a declaration; what it said before stays on record, and is shown with every verdict."""
     given = {
         "what": what, "since": str(day_of(since, "--since")) if since else None, "measure": measure, "helpers": tuple(helper) if helper else None,
         "where": pairs(where) or None, "against": pairs(against) or None, "guardrails": _margins(guardrail) or None,
-        "expected": _share(worthwhile), "ends": str(day_of(ends, "--ends")) if ends else None,
+        "expected": _share(worthwhile), "ends": str(day_of(ends, "--ends")) if ends else None, "settles": str(day_of(settles, "--settles")) if settles else None,
     }  # fmt: skip
     facts: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     if not facts:
