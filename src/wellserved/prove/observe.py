@@ -309,7 +309,7 @@ def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question,
     sizes = {start: (0.0, float(len(waits))) for start, waits in by_start.items()}
     ripe = (looking.known_until(question.where) - timedelta(days=days)).date()
     seen = _laid_out(looking, replace(question, measures=(measure,)), sizes, ripe, days, "quantile")
-    if not seen.periods or not seen.before or not seen.observed.size[seen.before :].any():
+    if not seen.periods or not seen.before:
         return seen
     pieces = [by_start.get(period.start, np.array([], np.int64)) for period in seen.periods]
     whole = [piece[:0] if number in seen.left_out else piece for number, piece in enumerate(pieces)]
