@@ -11,7 +11,9 @@ from bench.calibration.scenarios import ar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from typer.testing import CliRunner
 
+from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.moments import NotComputed
 from wellserved.prove import Observed
@@ -303,6 +305,7 @@ def test_customers_who_do_not_differ_are_said_to_be_alike() -> None:
         (b"renewals,left\n1.5,no\n", "row 2: renewals is '1.5'"),
         (b"renewals,left\n1,no\n,yes\n", "row 3: renewals is empty"),
         (b"renewals,left\n1,maybe\n", "row 2: left is 'maybe'"),
+        (b"renewals,left\n1,no\n5\n", "row 3: it ends before left"),
         (b"renewals,left,entered\n1,no,2\n", "row 2: 2 renewals before the record began are more than the 1"),
         (b"renewals,left\n99999,no\n", "row 2: 99,999 renewals"),
         (b"renewals,left\n" + b"x,no\n" * 5, "row 4: .*; and 2 more"),
@@ -324,10 +327,36 @@ def test_retention_refuses_few_and_impossible() -> None:
         retention(np.array([100, 50]))
     with pytest.raises(RequestError, match="stayed"):
         fit(of_cohort([100, 0, 0]))
+    for entered, counts in ((0, 1_100), (950, 100)):
+        with pytest.raises(RequestError, match=r"1,0\d9 renewals of one customer are more than 1,000 renewals"):
+            of_cohort(np.full(counts, 5), entered)
+    assert len(of_cohort(np.full(1_001, 5)).left) == 1_000
+    with pytest.raises(RequestError, match="-1 renewals before"):
+        of_cohort([5, 4], -1)
     for text in ("2", "a:3,2", "1:3,x"):
         with pytest.raises(RequestError, match="no cohort"):
             read_cohort(text)
     assert read_cohort("2:200,180") == (2, [200.0, 180.0])
+
+
+def test_accounts_that_came_up_for_no_renewal_do_not_count() -> None:
+    """Known since their third renewal and still before their fourth: nothing was seen of them."""
+    decisions, many = read_accounts(b"renewals,left,entered,accounts\n0,yes,,10\n1,yes,,4\n2,no,,6\n3,no,3,1000\n")
+    assert many == 20
+    with pytest.raises(RequestError, match="20 customers, of whom 14 left, are too few"):
+        retention(decisions, many)
+    assert read_accounts(b"renewals,left,entered\n3,yes,3\n3,no,2\n")[1] == 2
+
+
+def test_renewals_before_the_record_are_never_ignored(tmp_path: Path) -> None:
+    file = tmp_path / "accounts.csv"
+    file.write_text("renewals,left,accounts\n0,yes,20\n1,yes,20\n2,no,20\n")
+    for more in (["--file", str(file)], ["--cohort", "0:60,40,20"]):
+        assert CliRunner().invoke(app, ["retention", *more]).exit_code == 0
+        answer = CliRunner().invoke(app, ["retention", "--entered", "2", *more])
+        assert isinstance(answer.exception, RequestError)
+        assert "--cohort 2:200,180,171" in str(answer.exception)
+    assert CliRunner().invoke(app, ["retention", "--entered", "2", "60", "40", "20"]).exit_code == 0
 
 
 def test_a_shift_is_dated_and_an_even_series_seldom_is() -> None:

@@ -16,11 +16,11 @@ from wellserved.actions import ask_measures, health
 from wellserved.actions.imports import Imported, import_file
 from wellserved.capture import capture
 from wellserved.cli import app
-from wellserved.errors import MappingError, ScaleError, WellservedError
+from wellserved.errors import DamageError, MappingError, ScaleError
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, find_measure
 from wellserved.moments import NotComputed
-from wellserved.scales import BUILT_IN, DECLARED, USED, Scale, load_scales, parse_scales
+from wellserved.scales import BUILT_IN, DECLARED, USED, Scale, keep_meaning, load_scales, parse_scales
 from wellserved.workspace import Workspace, create_workspace
 
 START = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
@@ -123,6 +123,46 @@ def test_what_is_bad_has_to_be_declared(place: Workspace) -> None:
         assert "add bad_to in scales.toml" in str(found[name])
 
 
+def test_what_is_bad_can_be_declared_later_as_the_note_advises(place: Workspace) -> None:
+    """No number rested on it; once there, it stays."""
+    without = SMILE.replace("bad_to = 1\n", "")
+    declare(place, without)
+    rated(place, "smile4", ["3"] * 6 + ["1"] * 6)
+    assert "add bad_to in scales.toml" in str(values(place)["rating_bad"])
+    declare(place)
+    found = values(place)
+    assert (found["rating_good"], found["rating_bad"]) == (0.5, 0.5)
+    assert not list(health.declarations(place, False, lambda *_: None))
+    rated(place, "smile4", ["3"] * 2, "later")
+    for other in (without, SMILE.replace("bad_to = 1", "bad_to = 2")):
+        declare(place, other)
+        with pytest.raises(ScaleError, match="bad_to was 1 and is"):
+            values(place)
+
+
+def test_ratings_that_were_left_out_fix_no_meaning(place: Workspace) -> None:
+    declare(place)
+    done = rated(place, "smile4", ["9"] * 12)
+    assert len(refused(done)) == 12
+    rated(place, "smile4", [""] * 3, "blank")
+    assert not (place.folder / USED).exists()
+    declare(place, SMILE.replace("good_from = 3", "good_from = 4"))
+    rated(place, "smile4", ["3"], "right")
+    assert json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
+
+
+def test_another_meaning_that_was_recorded_meanwhile_is_not_written_over(place: Workspace) -> None:
+    """Two processes, which read scales.toml before and after it was changed."""
+    early = parse_scales(SMILE)["smile4"]
+    late = parse_scales(SMILE.replace("good_from = 3", "good_from = 4").replace("Great = 4", "Great = 4, Top = 4"))
+    with place.writing() as scratch:
+        keep_meaning(place.folder, scratch, late.values())
+        with pytest.raises(ScaleError, match=r"smile4: good_from was 4 and is 3.*a name of its own"):
+            keep_meaning(place.folder, scratch, [early])
+        keep_meaning(place.folder, scratch, [*late.values(), BUILT_IN["csat5"]])
+    assert json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
+
+
 def test_halves_are_kept_where_they_are_declared(place: Workspace) -> None:
     declare(place, "[half5]\nlowest = 0.5\nhighest = 5\ngood_from = 3.5\nhalves = true\n")
     done = rated(place, "half5", ["0.5", "3.5", "3", "4.5", "5"] * 2 + ["4.25"])
@@ -223,6 +263,10 @@ MISTAKES = {
     "words for numbers": (SMILE.replace("lowest = 1", 'lowest = "one"'), "lowest takes a number"),
     "true for a number": (SMILE.replace("lowest = 1", "lowest = true"), "lowest takes a number"),
     "endless": (SMILE.replace("highest = 4", "highest = inf"), "highest takes a number"),
+    "astronomic": (SMILE.replace("highest = 4", "highest = 4" + "0" * 400), "highest takes a number up to 10,000"),
+    "beyond writing": (SMILE.replace("lowest = 1", "lowest = 0x1" + "0" * 5_000), "not 'a number of thousands of digits'"),
+    "no number": (SMILE.replace("lowest = 1", "lowest = nan"), "lowest takes a number"),
+    "an astronomic word": (SMILE.replace("Poor = 1", "Poor = 1" + "0" * 400), "is not on the scale"),
     "upside down": (SMILE.replace("highest = 4", "highest = 0"), "lowest (1) is not below highest (0)"),
     "too wide": ("[a]\nlowest = 0\nhighest = 500\ngood_from = 400", "it runs over 500 points"),
     "good beyond": (SMILE.replace("good_from = 3", "good_from = 5"), "good_from = 5 is not a whole number from 1 to 4"),
@@ -264,10 +308,23 @@ def test_all_mistakes_are_named_at_once() -> None:
 def test_a_kept_meaning_that_cannot_be_read_is_told(place: Workspace) -> None:
     declare(place)
     rated(place, "smile4", ["3"] * 3)
-    for text in ("{", "[]", '{"smile4": {}}', '{"smile4": 3}'):
+    facts = json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]
+    odd = (
+        {"lowest": "x"},
+        {"highest": None},
+        {"good_from": True},
+        {"bad_to": []},
+        {"halves": 1},
+        {"words": {"A": "b"}},
+    )
+    changed = [json.dumps({"smile4": {**facts, **one}}) for one in odd]
+    for text in ("{", "[]", '{"smile4": {}}', '{"smile4": 3}', "[" * 100_000, *changed):
         (place.folder / USED).write_text(text, encoding="utf-8")
-        with pytest.raises(WellservedError, match=r"scales-used\.json is damaged.*backup"):
+        with pytest.raises(DamageError, match=r"scales-used\.json is damaged.*backup"):
             load_scales(place.folder)
+        (finding,) = health.declarations(place, False, lambda *_: None)
+        assert "scales-used.json is damaged" in finding.what
+    assert "words of 'smile4' cannot be that of a scale" in finding.what
 
 
 def test_a_killed_import_leaves_no_meaning_without_its_draft(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from wellserved.actions import service_report
 from wellserved.actions.imports import import_file
 from wellserved.cli import app
+from wellserved.errors import PeriodError
 from wellserved.improvement import Improvement
 from wellserved.mapping import parse_mapping
 from wellserved.measure.words import period_name
-from wellserved.moments import period_of, periods_between
+from wellserved.moments import Every, period_of, periods_between
 from wellserved.prove.design import step_design
 from wellserved.prove.response import Observed
 from wellserved.prove.verdict import change
@@ -87,6 +89,13 @@ def test_every_form_speaks_of_years(years: Workspace, form: str) -> None:
             assert "2013" in told(years, *words, "--every", "year", "-f", form)
     if form != "svg":
         assert "2024" in told(years, "report", "--source", "years", "--every", "year", "-f", form)
+
+
+@pytest.mark.parametrize("day", ["9999-05-01", "2200-01-01", "1899-12-31", "0001-01-01"])
+@pytest.mark.parametrize("every", ["day", "week", "month", "quarter", "year"])
+def test_a_report_on_a_day_that_can_hold_nothing_is_refused(years: Workspace, day: str, every: Every) -> None:
+    with pytest.raises(PeriodError, match=f"period of {day}.* from 1900-01-01 to 2199-12-31"):
+        service_report(years, every=every, period=date.fromisoformat(day))
 
 
 def test_a_report_on_a_year_sets_it_against_the_years_before(years: Workspace) -> None:

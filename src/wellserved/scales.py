@@ -1,13 +1,13 @@
 """Scales of ratings: those that everybody knows, and a workspace's own (scales.toml).
 
 What an own scale means is kept with the ratings (scales-used.json) when the first of them is recorded; from then on
-another meaning under the same name is refused, since it would change what was measured.
+another meaning under the same name is refused, since it would change what was measured. Words, and what is bad where that
+was not declared, may be added: no number rests on them yet.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -103,12 +103,7 @@ def load_scales(folder: Path) -> dict[str, Scale]:
         raise ScaleError(f"{file} cannot be read: {error}.", "Write it again in UTF-8.") from error
     own = parse_scales(text, file.name)
     used = _used(folder)
-    changes = [change for name, facts in used.items() if (change := _change(own.get(name), name, facts))]
-    if changes:
-        raise ScaleError(
-            f"{file.name} gives scales another meaning than the ratings recorded on them have: {'; '.join(changes)}.",
-            "Set that back, and declare the new meaning under a name of its own.",
-        )
+    _check_meaning(own, used)
     return {**BUILT_IN, **own}
 
 
@@ -146,18 +141,21 @@ def _mistakes(name: str, facts: Any) -> Iterator[str]:
     if not isinstance(facts.get("halves", False), bool):
         yield "halves takes true or false"
     wrong = [key for key in _KEYS[:4] if key in facts and not _is_number(facts[key])]
-    yield from (f"{key} takes a number up to {LARGEST:,.0f}, not {str(facts[key])[:40]!r}" for key in wrong)
+    yield from (f"{key} takes a number up to {LARGEST:,.0f}, not {_cut(facts[key])!r}" for key in wrong)
     if not missing and not wrong:
         yield from _disorder(name, facts)
 
 
 def _is_number(value: Any) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and abs(value) <= LARGEST
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _cut(value: Any) -> str:
+    """The beginning of what somebody wrote."""
+    try:
+        return str(value)[:40]
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def _disorder(name: str, facts: Mapping[str, Any]) -> Iterator[str]:
@@ -189,7 +187,7 @@ def _wrong_words(scale: Scale, words: Any) -> Iterator[str]:
         if not word.strip() or "\0" in word:
             yield "a word is empty"
         elif not _is_number(score) or not scale.holds(score):
-            yield f"the word {word!r} stands for {str(score)[:40]}, which is not on the scale"
+            yield f"the word {word!r} stands for {_cut(score)}, which is not on the scale"
         elif loose.setdefault(word.strip().lower(), score) != score:
             yield f"the word {word!r} stands for two scores"
 
@@ -223,20 +221,43 @@ def _used(folder: Path) -> dict[str, dict[str, Any]]:
         return {}
     try:
         found: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        if not all(set(_KEYS) == set(facts) and isinstance(facts["words"], dict) for facts in found.values()):
-            raise ValueError("a scale is not whole")
-    except (ValueError, TypeError, AttributeError) as error:
+        for name, facts in found.items():
+            if odd := _odd(facts):
+                raise ValueError(f"{odd} of {name!r} cannot be that of a scale")
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DamageError(f"{file} is damaged: {error}.", f"Bring it back from a backup (files/{USED}).") from error
     return found
 
 
+def _odd(facts: Mapping[str, Any]) -> str:
+    """The first setting of a kept scale that is missing or of a wrong kind; empty: none is."""
+    if set(_KEYS) != set(facts):
+        return "the settings"
+    wrong = [key for key in _KEYS[:4] if not (_is_number(facts[key]) or (key == "bad_to" and facts[key] is None))]
+    wrong += [] if isinstance(facts["halves"], bool) else ["halves"]
+    words = facts["words"]
+    wrong += [] if isinstance(words, dict) and all(map(_is_number, words.values())) else ["words"]
+    return wrong[0] if wrong else ""
+
+
+def _check_meaning(scales: Scales, used: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise where scales mean something else than what ratings rest on."""
+    changes = [change for name, facts in used.items() if (change := _change(scales.get(name), name, facts))]
+    if changes:
+        raise ScaleError(
+            f"{DECLARED} gives scales another meaning than the ratings recorded on them have: {'; '.join(changes)}.",
+            "Set that back, and declare the new meaning under a name of its own.",
+        )
+
+
 def _change(scale: Scale | None, name: str, used: Mapping[str, Any]) -> str:
-    """How a declaration differs from what ratings rest on; words may be added. Empty: it does not."""
+    """How a declaration differs from what ratings rest on; empty: it does not. Words may be added, and bad_to once."""
     if scale is None:
         return f"{name} is gone"
     now = _facts(scale)
     for key in _KEYS[:5]:
-        if now[key] != used[key]:
+        added = key == "bad_to" and used[key] is None  # no number was computed without it
+        if now[key] != used[key] and not added:
             return f"{name}: {key} was {_shown(used[key])} and is {_shown(now[key])}"
     for word, score in used["words"].items():
         if now["words"].get(word) != score:
@@ -249,9 +270,16 @@ def _shown(value: Any) -> str:
 
 
 def keep_meaning(folder: Path, scratch: Path, scales: Iterable[Scale]) -> None:
-    """Before ratings on own scales are recorded: keep what these mean. The caller holds the workspace's write lock."""
+    """Before ratings on own scales are recorded: keep what these mean. The caller holds the workspace's write lock.
+
+    Raises where another process has meanwhile recorded ratings on them that mean something else.
+    """
+    own = {scale.name: scale for scale in scales if scale.own}
+    if not own:
+        return
     used = _used(folder)
-    wanted = {**used, **{scale.name: _facts(scale) for scale in scales if scale.own}}
+    _check_meaning(own, {name: facts for name, facts in used.items() if name in own})
+    wanted = {**used, **{name: _facts(scale) for name, scale in own.items()}}
     if wanted != used:
         with disk.rewrite(folder / USED, scratch / "scales") as file:
             file.write(json.dumps(wanted, ensure_ascii=False, indent=1) + "\n")

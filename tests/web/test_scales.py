@@ -16,15 +16,15 @@ from typer.testing import CliRunner
 from tests.test_scales import SMILE
 from tests.web.conftest import House, book
 from wellserved import log
-from wellserved.actions import ask_measures, backups, sharing
+from wellserved.actions import ask_measures, backups, sharing, worker
 from wellserved.actions.writing import captured
 from wellserved.cli import app
-from wellserved.errors import RequestError, ScaleError
+from wellserved.errors import DamageError, RequestError, ScaleError
 from wellserved.journal.models import Entry
 from wellserved.measure import Question, find_measure
 from wellserved.scales import DECLARED, USED, load_scales
 from wellserved.store.access import Scope
-from wellserved.store.models import Person
+from wellserved.store.models import Person, Shared
 from wellserved.web.forms import EntryForm
 from wellserved.workspace import Workspace, create_workspace
 
@@ -76,6 +76,45 @@ def test_what_is_shared_fixes_the_meaning_and_counts(staff: House, smiling: Work
     (smiling.folder / DECLARED).write_text(SMILE.replace("good_from = 3", "good_from = 4"), encoding="utf-8")
     with pytest.raises(ScaleError, match="good_from was 3 and is 4"):
         ask_measures(smiling, Question((find_measure("rating_good"),)))
+
+
+@pytest.mark.parametrize("text", ["[smile4]", "", SMILE.replace("good_from = 3", "good_from = 4")])
+def test_what_is_not_on_a_broken_scale_is_written_and_backed_up(
+    staff: House, smiling: Workspace, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Ratings on it wait, also ahead of the others and as many as a batch; the worker says why."""
+    nights: list[Workspace] = []
+    monkeypatch.setattr(backups, "nightly", nights.append)
+    monkeypatch.setattr(sharing, "BATCH", 2)
+    own = {"word": "gap", "score": 4, "scale": "smile4", "customer": "Acme"}
+    sharing.share(staff.kim, own, AT)
+    worker.work(smiling)
+    held = [sharing.share(staff.kim, own, AT).pk for _ in range(3)]
+    others = ({"word": "gap", "score": 4, "scale": "csat5"}, {"word": "promise"}, {"word": "thanks", "text": "well"})
+    for facts in others:
+        sharing.share(staff.kim, {"customer": "Acme", **facts}, AT)
+    (smiling.folder / DECLARED).write_text(text, encoding="utf-8")
+    for _ in range(2):
+        with pytest.raises(ScaleError, match="smile4"):
+            worker.work(smiling)
+    assert set(Shared.objects.filter(pending=True).values_list("pk", flat=True)) == set(held)
+    assert nights == [smiling] * 3
+    (smiling.folder / DECLARED).write_text(SMILE, encoding="utf-8")
+    worker.work(smiling)
+    assert not Shared.objects.filter(pending=True).exists()
+    (series,) = ask_measures(smiling, Question((find_measure("rating_good"),), where=(("scale", "smile4"),)))
+    assert series.n == (4,)
+
+
+def test_a_kept_meaning_that_is_damaged_holds_back_ratings_on_own_scales_alone(
+    staff: House, smiling: Workspace
+) -> None:
+    for scale in ("smile4", "csat5", "points10"):
+        sharing.share(staff.kim, {"word": "gap", "score": 4, "scale": scale, "customer": "Acme"}, AT)
+    (smiling.folder / USED).write_text("{", encoding="utf-8")
+    assert sharing.flush(smiling, AT) == 2
+    with pytest.raises(DamageError, match=r"scales-used\.json is damaged"):
+        sharing.flush(smiling, AT)
 
 
 def test_both_files_are_in_every_backup(staff: House, smiling: Workspace, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from wellserved.mapping import DateOrder, DueIs, Mapping, recognise
 from wellserved.mapping.fit import fit
 from wellserved.record import OWN, Recorded, Refusal, record
 from wellserved.render.table import write_csv
-from wellserved.scales import keep_meaning
+from wellserved.scales import Scale, keep_meaning
 from wellserved.sources.bytes import Progress
 from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
 from wellserved.sources.dialect import REFUSAL
@@ -78,7 +78,7 @@ def import_file(
         if recorded.unique:
             recorded = replace(recorded, notes=recorded.notes | _closings_taken_back(db, workspace, mapping))
         told("Appending moments", 0, 0)
-        keep_meaning(workspace.folder, scratch, [rule.rating for rule in mapping.moments if rule.rating])
+        keep_meaning(workspace.folder, scratch, _scales_of(db, mapping))
         appended = log.append(db, workspace, "batch", recorded.unique, import_id)
         refusals = _all_refusals(raw, recorded)
         listed = _by_row([*refusals, *recorded.losses, *recorded.companions])
@@ -88,6 +88,15 @@ def import_file(
         db.close()
         folded = cases.refresh(workspace, scratch, told)
     return Imported(receipt, kept, folded)
+
+
+def _scales_of(db: DuckDBPyConnection, mapping: Mapping) -> list[Scale]:
+    """The own scales on which there is a rating to be recorded: one that was left out fixes no meaning."""
+    own = {rule.rating.name: rule.rating for rule in mapping.moments if rule.rating and rule.rating.own}
+    if not own:
+        return []
+    rated = db.sql("SELECT DISTINCT scale FROM batch WHERE scale IS NOT NULL AND score IS NOT NULL").fetchall()
+    return [own[name] for (name,) in rated if name in own]
 
 
 def _as_before(earlier: Sequence[Receipt], mapping: Mapping, mended: bool) -> tuple[Mapping, dict[str, DueIs]]:

@@ -17,10 +17,10 @@ from wellserved import cases, log
 from wellserved.capture import WORDS, check_length, sentence
 from wellserved.capture.promise import CLOSED_BY, Fold, Move, fold, turned, waits
 from wellserved.engine import duckdb
-from wellserved.errors import RequestError
+from wellserved.errors import RequestError, WellservedError
 from wellserved.journal.book import Book, Page
 from wellserved.record import finished, own_columns
-from wellserved.scales import Scale, keep_meaning, load_scales
+from wellserved.scales import BUILT_IN, Scale, Scales, keep_meaning, load_scales
 from wellserved.store.access import Scope
 from wellserved.store.models import Audience, Customer, Helper, Person, Shared, Team
 from wellserved.workspace import Workspace
@@ -252,13 +252,20 @@ def promises(scope: Scope, now: datetime, closed_since: datetime | None = None) 
 
 
 def flush(workspace: Workspace, now: datetime | None = None) -> int:
-    """Write shared moments into the log and fold their cases; returns how many. A kill at any moment repeats, and doubles nothing."""
+    """Write shared moments into the log and fold their cases; returns how many. A kill at any moment repeats, and doubles nothing.
+
+    Where own scales cannot be relied on, ratings on them wait; it raises why, once nothing else waits.
+    """
+    scales, error = _scales(workspace)
+    rows = Shared.objects.filter(pending=True)
     waiting = list(
-        Shared.objects.filter(pending=True)
+        (rows.filter(scale__in=("", *scales)) if error else rows)
         .select_related("customer__account", "customer__merged_into__account", "team")
         .order_by("created")[:BATCH]
     )
     if not waiting:
+        if error and rows.exists():
+            raise error
         return 0
     moments = [moment for row in waiting for moment in _moments(row)]
     stamp = now or datetime.now(UTC)
@@ -269,7 +276,7 @@ def flush(workspace: Workspace, now: datetime | None = None) -> int:
             db.register("given", pa.Table.from_pylist(moments, schema=_SCHEMA))
             rules = f"SELECT {own_columns({name: f'g.{duckdb.name(name)}' for name in _SCHEMA.names})} FROM given g"
             db.execute(f"CREATE TEMP TABLE batch AS {finished(rules, SOURCE, stamp, SOURCE)}")
-            keep_meaning(workspace.folder, scratch, _scales_of(workspace, moments))
+            keep_meaning(workspace.folder, scratch, _scales_of(scales, moments))
             version = log.append(db, workspace, "batch", False, SOURCE).version
             db.close()
             cases.refresh(workspace, scratch, lambda *_: None)
@@ -277,10 +284,18 @@ def flush(workspace: Workspace, now: datetime | None = None) -> int:
     return len(waiting)
 
 
-def _scales_of(workspace: Workspace, moments: Sequence[dict[str, Any]]) -> list[Scale]:
+def _scales(workspace: Workspace) -> tuple[Scales, WellservedError | None]:
+    """The scales that can be relied on, and why the workspace's own are not among them."""
+    try:
+        return load_scales(workspace.folder), None
+    except WellservedError as error:
+        return BUILT_IN, error
+
+
+def _scales_of(scales: Scales, moments: Sequence[dict[str, Any]]) -> list[Scale]:
     """The scales of the ratings among these moments."""
     names = {moment["scale"] for moment in moments}
-    return [scale for name, scale in load_scales(workspace.folder).items() if name in names] if names - {None} else []
+    return [scale for name, scale in scales.items() if name in names]
 
 
 def _written(rows: Sequence[Shared], version: int | None) -> None:

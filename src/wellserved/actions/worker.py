@@ -147,10 +147,14 @@ class Heartbeat:
 
 
 def work(workspace: Workspace) -> None:
-    """Write what waits into the log, and make the night's backup where it is missing."""
+    """Write what waits into the log, and make the night's backup where it is missing, whether or not the log can be written."""
     with disk.explain(workspace.folder):
-        while sharing.flush(workspace):
-            pass
+        try:
+            while sharing.flush(workspace):
+                pass
+        except Exception:
+            backups.nightly(workspace)
+            raise
         backups.nightly(workspace)
 
 

@@ -307,6 +307,11 @@ def retention_(
 
     Groups may have begun at different times, be known from a later renewal on only, and still be there.
     """
+    if entered and not surviving:
+        raise RequestError(
+            "--entered goes with one group's numbers, and there are none.",
+            "With --cohort write it before the colon (--cohort 2:200,180,171), in a --file into its column `entered`.",
+        )
     groups = [read_cohort(one) for one in cohort or []] + ([(entered, surviving)] if surviving else [])
     if not groups and file is None:
         raise RequestError(

@@ -58,7 +58,12 @@ def of_cohort(there: Sequence[float] | Floats, entered: int = 0) -> Decisions:
             "These are no renewals.",
             "Give whole numbers of customers at the start and after each renewal, never rising.",
         )
-    if not entered >= 0 or entered + len(counts) > MOST:
+    if entered + len(counts) - 1 > MOST:
+        raise RequestError(
+            f"{entered + len(counts) - 1:,} renewals of one customer are more than {MOST:,} renewals.",
+            "Give the customers at the start and after each renewal, a number each.",
+        )
+    if entered < 0:
         raise RequestError(
             f"Customers cannot have made {entered} renewals before the record began.", f"Give 0 to {MOST}."
         )
@@ -68,7 +73,10 @@ def of_cohort(there: Sequence[float] | Floats, entered: int = 0) -> Decisions:
 
 
 def of_accounts(accounts: Iterable[tuple[int, int, bool, int]]) -> tuple[Decisions, int]:
-    """Of accounts (renewals when the record began, renewals at the last, left then, how many such); and how many in all."""
+    """Of accounts (renewals when the record began, renewals at the last, left then, how many such); and how many came up for one.
+
+    Who came up for no renewal since the record began was never under observation, and does not count.
+    """
     groups = list(accounts)
     longest = max((renewals + left for _, renewals, left, _ in groups), default=0)
     came_up, gone, size = np.zeros(longest), np.zeros(longest), 0
@@ -76,7 +84,7 @@ def of_accounts(accounts: Iterable[tuple[int, int, bool, int]]) -> tuple[Decisio
         came_up[entered : renewals + left] += number
         if left:
             gone[renewals] += number
-        size += number
+        size += number if renewals + left > entered else 0
     return Decisions(came_up, gone), size
 
 
@@ -140,7 +148,9 @@ def _account(facts: Mapping[str, str]) -> tuple[int, int, bool, int] | str:
         if not (cell.isascii() and cell.isdecimal() and len(cell) < 10):
             return f"{name} is {cell!r}, no whole number" if cell else f"{name} is empty"
     renewals, entered, many = (int(cell) for cell in numbers.values())
-    left = facts.get("left", "").lower()
+    if "left" not in facts:
+        return "it ends before left; write yes or no"
+    left = facts["left"].lower()
     if left not in (*_YES, *_NO):
         return f"left is {left!r}, neither yes nor no"
     if renewals > MOST:

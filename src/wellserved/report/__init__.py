@@ -12,10 +12,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from wellserved.chart import draw_up
-from wellserved.errors import RequestError
+from wellserved.errors import PeriodError, RequestError
 from wellserved.log import Receipt
 from wellserved.measure import MEASURES, Question, Scope, answer
-from wellserved.moments import Every, Period, period_of
+from wellserved.moments import EARLIEST, LATEST, Every, Period, period_of
 from wellserved.report import sections as write
 from wellserved.report.contents import Asked, Finding, Report, Section, Table, Tone
 
@@ -52,6 +52,11 @@ def make_report(
     rule_set: str = "anhoej",
 ) -> Report:
     """The report on one source for a period (the last that is over, unless a day of another is given)."""
+    if period and not EARLIEST <= period < LATEST:
+        raise PeriodError(
+            f"There is no report on the period of {period}.",
+            f"Give a day from {EARLIEST} to {LATEST - timedelta(days=1)}.",
+        )
     where = (("source", source),)
     span = scope.engine.ask(
         f"SELECT MIN(asked_s) AS a, MAX(asked_s) AS b FROM {scope.table} WHERE source = $source",
