@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from wellserved import capture as package
-from wellserved.capture import LONGEST, capture, effort, money, promise, question, sentence, when
+from wellserved.capture import LONGEST, capture, effort, money, promise, question, scores, sentence, when
 from wellserved.errors import RequestError
 
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
-MODULES = (package, effort, money, promise, question, when)
+MODULES = (package, effort, money, promise, question, scores, when)
 WIDEST = 400  # letters that a pattern may look at from where it begins: a name, a cause, four words with capitals
 PIECES = (
     "1h ", "in 1h ", "5 m ", "€1 ", "€12k ", "1 2 000 € ", "1,111,", "10-", "by 1 ", "by 12/5 ", "in 3 ", "at 5 ", "tomorrow at ", "on 12/11 ",
