@@ -118,3 +118,37 @@ def test_the_night_ends_at_twelve(said: str, due: str | None) -> None:
         assert not got.questions
         assert got.due is not None
         assert f"{got.due:%Y-%m-%d %H:%M}" == due
+
+
+@pytest.mark.parametrize(
+    ("said", "due"),
+    [
+        ("by Fri at 12 at night", ["2026-12-04 23:59"]),
+        ("by Fri 11 at night", ["2026-12-04 23:00"]),
+        ("tonight at 12", ["2026-11-27 23:59"]),
+        ("at 12 tonight", ["2026-11-27 23:59"]),
+        ("by 12 at night", ["2026-11-27 23:59"]),
+        ("tonight at 8", ["2026-11-27 20:00"]),
+        ("by 1 tonight", ["2026-11-28 01:00"]),  # today's 01:00 is over
+        ("by 5 tonight", ["27 Nov 2026 17:00", "28 Nov 2026 05:00"]),
+        ("bis morgen um 12 Uhr nachts", ["2026-11-28 23:59"]),
+        ("bis Freitag um 11 Uhr abends", ["2026-12-04 23:00"]),
+        ("heute Nacht um 12", ["2026-11-27 23:59"]),
+        ("by tomorrow at 11 at night", ["2026-11-28 23:00"]),
+        ("at 11 tomorrow night", ["2026-11-28 23:00"]),
+        ("in 2 days at 11 at night", ["2026-11-29 23:00"]),
+        ("by tomorrow at 10 in the evening", ["2026-11-28 22:00"]),
+        ("by tomorrow at 3 in the afternoon", ["2026-11-28 15:00"]),
+        ("by tomorrow at 9 night shift gets it", ["2026-11-28 09:00"]),
+        ("by tomorrow evening at 12:30", ["2026-11-29 00:30"]),
+        ("by tomorrow night at 1", ["28 Nov 2026 01:00", "29 Nov 2026 01:00"]),
+        ("by tomorrow night at 13", ["2026-11-28 13:00"]),
+    ],
+)
+def test_a_part_of_the_day_counts_before_a_time_and_after_it(said: str, due: list[str]) -> None:
+    got = capture(f"promise: Acme gets it {said}", datetime(2026, 11, 27, 10, 15, tzinfo=ZONE))
+    asked = [reading for question in got.questions for reading in question.readings]
+    assert ([f"{got.due:%Y-%m-%d %H:%M}"] if got.due else asked) == due
+    for reading in asked:
+        again = capture(got.questions[0].answered(got.text, reading), datetime(2026, 11, 27, 10, 15, tzinfo=ZONE))
+        assert again.questions == ()

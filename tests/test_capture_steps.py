@@ -13,16 +13,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from wellserved import capture as package
-from wellserved.capture import LONGEST, capture, effort, money, promise, question, sentence, when
+from wellserved.capture import LONGEST, capture, effort, money, promise, question, scores, sentence, when
 from wellserved.errors import RequestError
 
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
-MODULES = (package, effort, money, promise, question, when)
+MODULES = (package, effort, money, promise, question, scores, when)
 WIDEST = 400  # letters that a pattern may look at from where it begins: a name, a cause, four words with capitals
 PIECES = (
     "1h ", "in 1h ", "5 m ", "€1 ", "€12k ", "1 2 000 € ", "1,111,", "10-", "by 1 ", "by 12/5 ", "in 3 ", "at 5 ", "tomorrow at ", "on 12/11 ",
-    "sent 3 ", "Mon ", "30 Nov ", "+A ", '+"', "@a", "@.", "@a ", "#a ", "#1", "cause: ", "promised Acme ", "A ", "A", "expected 1 ", "expected 1,",
-    "saved 1 return ", "got 1/5 ", "nps 9 ", "waited ", "wait 1h, ", "idea from ", " ", "\t\n", "from a", ":", "12", "ſ", "yesterday ",
+    "sent 3 ", "Mon ", "30 Nov ", "+A ", '+"', "@a", "@.", "@a ", "#a ", "#1", "cause: ", "promised Acme ", "A ", "A", "expected 1 ", "expected 1,", "expected points10 9 ", "expected a got ",
+    "saved 1 return ", "got 1/5 ", "nps 9 ", "stars5 4,5 ", "points10 rated 4/10 ", "by 1 at night ", "tonight at 1 ", "waited ", "wait 1h, ", "idea from ", " ", "\t\n", "from a", ":", "12", "ſ", "yesterday ",
 )  # fmt: skip
 
 

@@ -281,7 +281,7 @@ def test_a_status_without_a_time_counts_as_closed_at_an_unknown_time_and_is_aske
 def test_a_status_that_contradicts_the_time_of_solving_is_asked_about(tmp_path: Path) -> None:
     rows = tickets(ISO, ISO, header="Ticket ID,Created at,Solved at,Status").replace("Desk", "Closed")
     one = seen(tmp_path, rows)
-    assert "'Status' says Closed in 2 rows that have no 'Solved at'" in one.questions
+    assert "'Status' says Closed in 2 rows with no 'Solved at'" in one.questions
 
 
 def facts(found: Inspection) -> dict[str, str]:
@@ -363,7 +363,7 @@ def test_numbers_that_a_spreadsheet_shortened_are_said(tmp_path: Path) -> None:
     rows = [f"1.02E+11,2026-01-{day} 09:00,2026-01-{day} 08:00" for day in range(10, 14)]
     one = seen(tmp_path, "\n".join(["Ticket ID,Opened,Closed", *rows, ""]))
     assert "4 numbers that a spreadsheet shortened" in one.questions
-    assert "stand for several openings (4 in all)" in one.notes
+    assert "1 case number stands for several openings (4 in all)" in one.notes
     assert "4 rows have 'Closed' before 'Opened'" in one.notes
 
 

@@ -44,6 +44,8 @@ good_from = 3
 bad_to = 1
 words = { Poor = 1, Fair = 2, Good = 3, Great = 4 }
 """
+HALF = "[half]\nlowest = 1\nhighest = 5\ngood_from = 4\nhalves = true\n"
+SCALES = {**BUILT_IN, **parse_scales(SMILE + HALF)}
 MEASURES = ("rating_good", "rating_bad", "rating_net", "rating_mean")
 
 
@@ -357,12 +359,63 @@ def test_a_killed_import_leaves_no_meaning_without_its_draft(place: Workspace, m
         ("thanks: nps 9", (None, 9, "nps10")),
         ("thanks: xsmile4 4", (None, None, None)),
         ("thanks: 4 smiles", (None, None, None)),
+        ("gap: expected points10 9 got 6", (9, 6, "points10")),
+        ("gap: expected points10 9 got points10 6", (9, 6, "points10")),
+        ("gap: expected 9 points10 got 6 points10", (9, 6, "points10")),
+        ("gap: expected nps 9 got nps 6", (9, 6, "nps10")),
+        ("expected smile4 Great got smile4 Poor", (4, 1, "smile4")),
+        ("expected Great, but got Poor, smile4", (4, 1, "smile4")),
+        ("expected half 4,5 got half 3", (4.5, 3, "half")),
+        ("expected 9 got 1,200 boxes", (None, None, None)),
+        ("expected a visit, got 4 stars smile4 2", (None, None, None)),  # what was expected is not known
+        ("expected by Friday. Acme got angry, nps 2", (None, 2, "nps10")),
+        ("thanks: rated 8/10 points10", (None, 8, "points10")),
+        ("thanks: rated 8/10 nps10", (None, 8, "nps10")),
+        ("gap: expected 9/10 got 6/10 points10", (9, 6, "points10")),
+        ("thanks: rated 4/5 half", (None, 4, "half")),
+        ("thanks: smile4 3/4", (None, 3, "smile4")),
+        ("thanks: points10 8/10", (None, 8, "points10")),
+        ("thanks: nps 9/10", (None, 9, "nps10")),
+        ("thanks: stars5 4,5", (None, 4.5, "stars5")),
+        ("thanks: stars5 4.5", (None, 4.5, "stars5")),
+        ("thanks: stars5 4, 5 boxes", (None, 4, "stars5")),
+        ("thanks: stars5 4,000 km", (None, None, None)),
+        ("thanks: 4,5 stars", (None, 4.5, "stars5")),
     ],
 )
 def test_a_line_gives_a_score_after_the_name_of_its_scale(line: str, wanted: tuple[object, ...]) -> None:
-    scales = {**BUILT_IN, **parse_scales(SMILE)}
-    one = capture(line, START, scales=scales)
+    one = capture(line, START, scales=SCALES)
     assert (one.expected, one.score, one.scale) == wanted
+    assert one.questions == ()
+    assert one.word == "gap" or not line.startswith("expected smile4")
+
+
+@pytest.mark.parametrize(
+    ("line", "readings"),
+    [
+        ("thanks: rated 4/5 points10", ["points10 4", "csat5 4"]),
+        ("thanks: points10 4/5", ["points10 4", "csat5 4"]),
+        ("thanks: smile4 9/10", ["nps10 9"]),
+        ("gap: expected 4/5 got 3/5 points10", ["expected points10 4 got 3", "expected csat5 4 got 3"]),
+        ("gap: expected 9/10 got 6/10 half", ["expected nps10 9 got 6"]),
+        ("expected points10 9 got nps10 6", ["expected points10 9 got 6", "expected nps10 9 got 6"]),
+        ("gap: expected 9.5/10 got 6", ["expected nps10 9 got 6", "expected nps10 10 got 6"]),
+        ("thanks: smile4 3.5", ["smile4 3", "smile4 4"]),
+        ("thanks: nps10 6.5", ["nps10 6", "nps10 7"]),
+        ("thanks: nps 6,5", ["nps10 6", "nps10 7"]),
+        ("thanks: stars5 4,55", ["stars5 4.5", "stars5 5"]),
+        ("thanks: rated 4.5/5", ["stars5 4.5", "csat5 4", "csat5 5"]),
+    ],
+)
+def test_a_score_that_its_scale_does_not_have_is_asked(line: str, readings: list[str]) -> None:
+    one = capture(line, START, scales=SCALES)
+    assert (one.expected, one.score, one.scale) == (None, None, None)
+    (question,) = one.questions
+    assert list(question.readings) == readings
+    for reading in readings:
+        again = capture(question.answered(one.text, reading), START, scales=SCALES)
+        assert again.questions == ()
+        assert again.scale == next(name for name in SCALES if name in reading)
 
 
 @pytest.mark.parametrize("form", ["text", "md", "json", "csv", "html"])

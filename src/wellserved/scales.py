@@ -51,6 +51,11 @@ class Scale:
         """1 to 5."""
         return f"{self.lowest:g} to {self.highest:g}"
 
+    @property
+    def steps(self) -> str:
+        """What its scores are."""
+        return "whole numbers" if self.whole else "whole and half numbers"
+
     def good_sql(self) -> str:
         """SQL: `score` is good."""
         return f"score {'<=' if self.low_is_good else '>='} {self.good:g}"

@@ -25,7 +25,7 @@ from wellserved.measure import Question, find_measure
 from wellserved.scales import DECLARED, USED, load_scales
 from wellserved.store.access import Scope
 from wellserved.store.models import Person, Shared
-from wellserved.web.forms import EntryForm
+from wellserved.web.forms import EntryForm, FollowForm
 from wellserved.workspace import Workspace, create_workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
@@ -52,6 +52,30 @@ def test_a_page_offers_the_scale_and_holds_scores_to_it(
     (page,) = book(staff.kim).read(Entry.objects.filter(owner=staff.kim.pk))
     assert (page.facts["score"], page.facts["scale"]) == (3, "smile4")
     assert not EntryForm({**given, "scale": "smile5", "score": "3"}).is_valid()
+
+
+def test_a_score_between_the_steps_of_a_scale_is_refused_wherever_it_is_written(
+    staff: House, smiling: Workspace
+) -> None:
+    entry = {"word": "gap", "text": "x", "at": "2026-03-02T09:00"}
+    for score, scale, why in (
+        ("3.5", "smile4", "whole numbers alone"),
+        ("6.5", "nps10", "whole numbers alone"),
+        ("4.2", "stars5", "whole and half numbers alone"),
+        ("9", "smile4", "runs from 1 to 4"),
+    ):
+        for form in (
+            EntryForm({**entry, "score": score, "scale": scale}),
+            FollowForm({"word": "gap", "score": score, "scale": scale}),
+        ):
+            assert why in form.errors.as_text(), (type(form), score, scale)
+        with pytest.raises(RequestError, match=rf"{score} is not on the scale {scale}.*runs from .* in whole"):
+            sharing.share(staff.kim, {"word": "thanks", "score": float(score), "scale": scale}, AT)
+    for form in (
+        EntryForm({**entry, "score": "4.5", "scale": "stars5"}),
+        FollowForm({"word": "gap", "score": "4.5", "scale": "stars5"}),
+    ):
+        assert form.is_valid()
 
 
 def test_a_line_and_the_api_take_the_scale(staff: House, smiling: Workspace) -> None:

@@ -207,8 +207,10 @@ def _check_scores(row: Shared) -> None:
         raise RequestError(f"There is no scale {row.scale!r}.", f"Name one of {', '.join(scales)}.")
     scale = scales[row.scale]
     for score in (row.score, row.expected):
-        if score is not None and not scale.lowest <= float(score) <= scale.highest:
-            raise RequestError(f"{score:g} is not on the scale {row.scale}.", f"It runs from {scale.span}.")
+        if score is not None and not scale.holds(float(score)):
+            raise RequestError(
+                f"{score:g} is not on the scale {row.scale}.", f"It runs from {scale.span} in {scale.steps}."
+            )
 
 
 def change(row: Shared, facts: dict[str, Any], audience: str) -> None:

@@ -7,7 +7,7 @@ understood in two ways is asked (`questions`). What was understood is shown back
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from wellserved.capture.effort import read_effort
 from wellserved.capture.money import read_money
 from wellserved.capture.question import LIKE, Question
+from wellserved.capture.scores import begins_gap, read_scores
 from wellserved.capture.when import DAY, Standpoint, When, read_span, read_when, written_out
 from wellserved.errors import RequestError
 from wellserved.scales import BUILT_IN, Scales
@@ -70,13 +71,6 @@ _SLASHED = re.compile(
     r"(\d{1,2})/(\d{1,2})(?:/\d{2,4})?(?![\d/])",
     re.IGNORECASE,
 )
-_SCORE = r"(\d{1,2}(?:\.\d)?)(?:/(5|7|10)\b)?"
-_GAP = re.compile(rf"\bexpected {_SCORE}[, ;]{{0,5}}(?:but |and )?got {_SCORE}(?![\d/])", re.IGNORECASE)
-_RATED = re.compile(r"\b(?:rated|got) (\d{1,2}(?:\.\d)?)/(5|7|10)\b", re.IGNORECASE)
-_STARS = re.compile(r"(?<![\w.,/])(\d(?:\.\d)?) stars?\b", re.IGNORECASE)
-_NAMED_SCORE = re.compile(r"\b(nps|csat|ces) (\d{1,2})\b(?![/.]\d)", re.IGNORECASE)
-_OUT_OF = {"5": "csat5", "10": "nps10", "7": "ces7"}
-_SCALED = {"nps": "nps10", "csat": "csat5", "ces": "ces7"}
 _SEVERITY = re.compile(rf"\b({'|'.join(SEVERITIES)})\b", re.IGNORECASE)
 _CAUSE = re.compile(r"\bcause: ?([^,;.\n]{1,80})", re.IGNORECASE)
 _MARK = re.compile(_OPENS + r"#[\w-]{1,100}")
@@ -135,13 +129,13 @@ def capture(
     scales: those whose name a line can give beside a score or one of their words.
     """
     check_length(line)
-    word, whole, giver = _head(line)
+    word, whole, giver = _head(line, scales)
     text = " ".join(whole.translate(LIKE).split())
     at, due, dates = _dates(word, text, now, order or _order_in(text))
     tags = tuple(dict.fromkeys(tag.lower() for tag in _TAG.findall(text)))
     amount, currency, unclear = read_money(text)
     hours, durations = read_effort(text)
-    expected, score, scale = _scores(text, scales)
+    scores = read_scores(text, scales)
     returns = next(iter(_RETURNS.finditer(text)), None)
     number = int(returns["n"]) if returns else None
     blamed = _CAUSE.search(text) if word in ("missed", "complaint", "recovered") else None
@@ -161,14 +155,14 @@ def capture(
         currency=currency,
         returns=None if returns is None or returns["saved"] else number,
         returns_saved=number if returns is not None and returns["saved"] else None,
-        score=score,
-        scale=scale,
-        expected=expected,
+        score=scores.score,
+        scale=scores.scale,
+        expected=scores.expected,
         severity=_lower(_first(_SEVERITY, text)) if word in ("missed", "complaint") else None,
         cause=blamed[1].strip() or None if blamed else None,
         giver=giver,
         rating=_lower(_first(_RATING, text)) if word == "self" else None,
-        questions=tuple(sorted((*dates, *unclear, *durations), key=lambda question: question.start)),
+        questions=tuple(sorted((*dates, *unclear, *durations, *scores.questions), key=lambda question: question.start)),
     )
 
 
@@ -215,7 +209,7 @@ def aware(local: datetime, zone: object) -> datetime:
     return gap if gap.replace(tzinfo=None) != local else placed
 
 
-def _head(line: str) -> tuple[str, str, str | None]:
+def _head(line: str, scales: Scales) -> tuple[str, str, str | None]:
     plain = line.translate(LIKE).rstrip()
     found = _HEAD.match(plain, len(plain) - len(plain.lstrip()))
     if found and found["giver"] and len(found["giver"].split()) <= 3:
@@ -224,7 +218,7 @@ def _head(line: str) -> tuple[str, str, str | None]:
         word, text = _SPELT[found["word"].lower()], line[found.end() :].lstrip()
         given = _FROM.match(text) if word == "idea" else None
         return word, text, given[1].strip() if given and len(given[1].split()) <= 3 else None
-    return ("gap" if _GAP.match(plain.lstrip()) else "note"), line, None
+    return ("gap" if begins_gap(plain.lstrip(), scales) else "note"), line, None
 
 
 def _customer(word: str, text: str, customers: Iterable[str]) -> str | None:
@@ -303,54 +297,6 @@ def _due(text: str, seen: Standpoint) -> datetime | Question | None:
         if when := read_when(text, found.start(), seen):
             return _asked(text, when) or when.latest()
     return None
-
-
-def _scores(text: str, scales: Scales) -> tuple[float | None, float | None, str | None]:
-    """What was expected, what was given, and the scale, where it was named."""
-    if found := _GAP.search(text):
-        both = _OUT_OF.get(found[2] or found[4] or "") or _named_scale(text, scales)
-        if (found[2] and found[4] and found[2] != found[4]) or not all(
-            _fits(float(found[n]), both, scales) for n in (1, 3)
-        ):
-            return None, None, None
-        return float(found[1]), float(found[3]), both
-    for score, scale in _named_scores(text, scales):
-        if _fits(score, scale, scales):
-            return None, score, scale
-    return None, None, None
-
-
-def _named_scale(text: str, scales: Scales) -> str | None:
-    """The scale that a line gives by its name; a word that is also a name of the language's own is no matter: csat5, smile4."""
-    named = re.search(rf"(?<![\w#@+-])({'|'.join(map(re.escape, scales))})(?![\w-])", text, re.IGNORECASE)
-    return named[1].lower() if named else None
-
-
-def _named_scores(text: str, scales: Scales) -> Iterator[tuple[float, str]]:
-    """Scores with their scale: by its name (smile4 3, smile4 Good), as 4/5, in stars, or as nps 9."""
-    if name := _named_scale(text, scales):
-        yield from _after_name(text, name, scales)
-    for found in _RATED.finditer(text):
-        yield float(found[1]), _OUT_OF[found[2]]
-    for found in _STARS.finditer(text):
-        yield float(found[1]), "stars5"
-    for found in _NAMED_SCORE.finditer(text):
-        yield float(found[2]), _SCALED[found[1].lower()]
-
-
-def _after_name(text: str, name: str, scales: Scales) -> Iterator[tuple[float, str]]:
-    """What stands after a scale's name: a number, or one of its words."""
-    words = {word.lower(): score for word, score in scales[name].words}
-    listed = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    value = (
-        rf"(-?\d{{1,5}}(?:\.\d)?)(?![\w/.]\d|\d)|({listed})(?!\w)" if listed else r"(-?\d{1,5}(?:\.\d)?)(?![\w/.]\d|\d)"
-    )
-    for found in re.finditer(rf"(?<![\w#@+-]){re.escape(name)}(?: |: |=)(?:{value})", text, re.IGNORECASE):
-        yield (float(found[1]) if found[1] else words[found[2].lower()]), name
-
-
-def _fits(score: float, scale: str | None, scales: Scales) -> bool:
-    return scale is None or scales[scale].lowest <= score <= scales[scale].highest
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str | None:

@@ -54,12 +54,18 @@ DAY: Final = re.compile(rf"(?:{_DAY})(?:(?<=T)|{_END})", re.IGNORECASE)
 _LEAD = re.compile(r"(?:on|am|um|at|the|den) ", re.IGNORECASE)
 _DAY_AFTER = re.compile(r",? (?:on |am )?(?=\w)", re.IGNORECASE)
 _PART = re.compile(
-    r",? (?:in the )?(?P<part>morning|afternoon|evening|night|früh|morgen|vormittag|nachmittag|abend)(?!\w)",
+    r",? (?:in the )?(?P<part>morning|afternoon|evening|night|früh|morgen|vormittag|nachmittag|abend|nacht)(?!\w)",
+    re.IGNORECASE,
+)
+_PART_AFTER = re.compile(
+    r" (?:(?:in the |am )(?P<part>morning|afternoon|evening|vormittag|nachmittag|abend)|(?P<adverb>at night|in the night"
+    r"|in der nacht|nachts|abends|nachmittags|morgens|vormittags))(?!\w)",
     re.IGNORECASE,
 )
 _PARTS = {"morning": 12, "früh": 12, "morgen": 12, "vormittag": 12, "afternoon": 18, "nachmittag": 18}  # end by
-_LATE = ("evening", "night", "abend")
-_EARLY = ("morning", "früh", "morgen", "vormittag")
+_NIGHT = ("night", "nacht", "nachts", "tonight", "at night", "in the night", "in der nacht")
+_LATE = ("evening", "abend", "abends", *_NIGHT)
+_EARLY = ("morning", "früh", "morgen", "morgens", "vormittag", "vormittags")
 _JOIN = re.compile(
     r"(?P<gap>,? ?)(?:(?P<firm>(?:at|um|@) ?)|(?:by|before|around|about|gegen|vor|bis) )?(?P<range>(?:between|from|zwischen|von) )?"
     r"(?P<span>\d{1,2}(?::\d{2})?(?: ?[–-] ?| and | to | und | bis )(?=\d{1,2}(?![\d.])))?",
@@ -78,6 +84,9 @@ SPAN: Final = re.compile(
     rf"|days?|tage?n?|weeks?|wochen?){_END}",
     re.IGNORECASE,
 )
+
+
+Hour = tuple[int, time | None]  # days after the day that is named, and the time of the clock; None: its end
 
 
 @dataclass(frozen=True)
@@ -126,23 +135,44 @@ def read_when(text: str, place: int, seen: Standpoint, opened: bool = False) -> 
     lead = _LEAD.match(text, place)
     start = lead.end() if lead else place
     if found := DAY.match(text, start):
-        end, times = _clock(text, found.end()) or (found.end(), (None,))
-        return _when(start, end, _days(found, seen), times)
+        end, hours = _clock(text, found.end(), _tonight(found)) or (found.end(), ((0, None),))
+        return _when(start, end, _days(found, seen), hours, seen)
     alone = _spoken(text, place, True, opened)
     if alone is None:
         return None
     end, times = alone
     if found := _day_after(text, end):
-        return _when(place, found.end(), _days(found, seen), times)
-    today, passed = seen.now.date(), seen.now.time()
-    days = [(today + timedelta(days=at <= passed and not seen.back), at) for at in times if at]
-    return When(place, end, tuple(sorted(days))) if days else None
+        later = _PART.match(text, found.end())
+        part = later["part"].lower() if later else _tonight(found)
+        return _when(place, later.end() if later else found.end(), _days(found, seen), _in_part(times, part), seen)
+    after = _PART_AFTER.match(text, end)
+    hours = _in_part(times, _part(after) if after else "")
+    today = seen.now.date()
+    days = {_ahead(today + timedelta(days=0 if seen.back else later), at, seen) for later, at in hours if at}
+    return When(place, after.end() if after else end, tuple(sorted(days))) if days else None
 
 
-def _when(start: int, end: int, days: Iterable[date], times: Iterable[time | None]) -> When | None:
+def _ahead(day: date, at: time, seen: Standpoint) -> tuple[date, time]:
+    """A time without a day: on the next one where it is over."""
+    passed = datetime.combine(day, at) <= seen.now and not seen.back
+    return day + timedelta(days=passed), at
+
+
+def _when(start: int, end: int, days: Iterable[date], hours: Iterable[Hour], seen: Standpoint) -> When | None:
     wanted = [day for day in days if EARLIEST.year <= day.year <= LATEST.year]
-    moments = tuple((day, at) for day in wanted for at in times)
-    return When(start, end, moments) if moments else None
+    moments = [(day + timedelta(days=later), at) for day in wanted for later, at in hours]
+    if any(later for later, _ in hours) and not seen.back:  # of two nights, the one that is not over
+        moments = [(day, at) for day, at in moments if datetime.combine(day, at or LAST) > seen.now] or moments
+    return When(start, end, tuple(moments)) if moments else None
+
+
+def _tonight(found: re.Match[str]) -> str:
+    """The part of the day that a day's own name says."""
+    return "tonight" if (found["plain"] or "").lower() == "tonight" else ""
+
+
+def _part(found: re.Match[str]) -> str:
+    return str(found["part"] or found["adverb"]).lower()
 
 
 def _day_after(text: str, place: int) -> re.Match[str] | None:
@@ -168,34 +198,48 @@ def read_span(text: str, place: int, now: datetime) -> tuple[int, tuple[datetime
             day += timedelta(days={4: 3, 5: 2}.get(day.weekday(), 1))
     else:
         day += timedelta(days=count * (7 if unit.startswith("w") else 1))
-    end, times = _clock(text, found.end()) or (found.end(), (LAST,))
-    return end, tuple(datetime.combine(day, at or LAST) for at in times)
+    end, hours = _clock(text, found.end()) or (found.end(), ((0, LAST),))
+    return end, tuple(datetime.combine(day + timedelta(days=later), at or LAST) for later, at in hours)
 
 
-def _clock(text: str, place: int) -> tuple[int, tuple[time | None, ...]] | None:
-    """The time that follows a day, and where it ends; a part of a day lasts until its end."""
+def _clock(text: str, place: int, part: str = "") -> tuple[int, tuple[Hour, ...]] | None:
+    """The time that follows a day, and where it ends; a part of a day, before it or after it, lasts until its end."""
     found = _PART.match(text, place)
-    part = found["part"].lower() if found else ""
+    part = found["part"].lower() if found else part
     spoken = _spoken(text, found.end() if found else place)
-    if found is None:
-        return spoken
     if spoken is None:
-        return found.end(), (time(_PARTS[part]) if part in _PARTS else LAST,)
+        return (found.end(), ((0, time(_PARTS[part]) if part in _PARTS else LAST),)) if found else None
     end, times = spoken
+    if after := _PART_AFTER.match(text, end):
+        end, part = after.end(), part or _part(after)
+    return end, _in_part(times, part)
+
+
+def _in_part(times: tuple[time | None, ...], part: str) -> tuple[Hour, ...]:
+    """What times of the clock are in a part of the day; an empty part: the times themselves."""
+    said = tuple((0, at) for at in times)
+    if not part:
+        return said
     if part in _EARLY:
-        return end, tuple(at for at in times if at and at.hour < 12) or times
+        return tuple((0, at) for at in times if at and at.hour < 12) or said
     if part in _LATE:
-        return end, tuple(sorted({late for at in times if at for late in _late(at, part)})) or times
-    return end, tuple(sorted({at.replace(hour=at.hour % 12 + 12) for at in times if at})) or times
+        return tuple(hour for at in times[:1] if at for hour in _late(at, part in _NIGHT)) or said
+    return tuple((0, at) for at in sorted({at.replace(hour=at.hour % 12 + 12) for at in times if at})) or said
 
 
-def _late(at: time, part: str) -> tuple[time, ...]:
-    """A time of an evening or a night: at 12 the day ends; what comes after it is of no day that can be told, and is asked."""
-    if at.hour % 12 == 0 and at.minute == 0:
-        return (LAST,)
-    if at.hour % 12 < 6 and part == "night":
-        return (at.replace(hour=at.hour % 12), LAST)
-    return (at.replace(hour=at.hour % 12 + 12),)
+def _late(at: time, night: bool) -> tuple[Hour, ...]:
+    """A time of an evening or a night: at 12 the day ends; what comes after it may be of that day or of the next, and is asked."""
+    if at.hour > 12:
+        return ((0, at),)
+    small = at.replace(hour=at.hour % 12)
+    if small == time(0):
+        return ((0, LAST),)
+    if small.hour == 0 and not night:
+        return ((1, small),)
+    afternoon = small.replace(hour=small.hour + 12)
+    if small.hour < 6 and night:
+        return ((0, small), *(((0, afternoon),) if small.hour > 3 else ()), (1, small))
+    return ((0, afternoon),)
 
 
 def _spoken(
@@ -212,11 +256,9 @@ def _spoken(
         return None
     firm = join["firm"] or join["range"]
     last = bare["last"] is not None and "," not in join["gap"] and not alone
-    return (
-        (bare.end("bare"), _hours(int(bare["bare"])))
-        if firm or last or (opened and _day_after(text, bare.end("bare")))
-        else None
-    )
+    end = bare.end("bare")
+    parted = (opened or not alone) and _PART_AFTER.match(text, end)
+    return (end, _hours(int(bare["bare"]))) if firm or last or parted or (opened and _day_after(text, end)) else None
 
 
 def _hours(hour: int) -> tuple[time, ...]:

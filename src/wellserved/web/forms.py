@@ -58,6 +58,20 @@ class _Day(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
+def _check_score(form: forms.Form, name: str, score: float, scale: str) -> None:
+    """Say in a form where a score is not one of its scale."""
+    one = load_scales(settings.WORKSPACE.folder)[scale]
+    if one.holds(score):
+        return
+    if not one.lowest <= score <= one.highest:
+        ends = {"low": one.lowest, "high": one.highest}
+        form.add_error(name, _("The scale runs from %(low)g to %(high)g.") % ends)
+    elif one.whole:
+        form.add_error(name, _("This scale has whole numbers alone."))
+    else:
+        form.add_error(name, _("This scale has whole and half numbers alone."))
+
+
 _WORDS_AREA = forms.Textarea(attrs={"rows": 4})
 
 
@@ -101,10 +115,7 @@ class EntryForm(forms.Form):
             if value is not None and not scale:
                 self.add_error("scale", _("Name the scale of the score."))
             elif value is not None and scale:
-                one = load_scales(settings.WORKSPACE.folder)[scale]
-                if not one.lowest <= value <= one.highest:
-                    ends = {"low": one.lowest, "high": one.highest}
-                    self.add_error(name, _("The scale runs from %(low)g to %(high)g.") % ends)
+                _check_score(self, name, value, scale)
         return given
 
     def facts(self) -> dict[str, Any]:
@@ -159,6 +170,8 @@ class FollowForm(forms.Form):
         given = super().clean() or {}
         if not given.get("text") and given.get("score") is None and given.get("word") in ("note", "gap"):
             self.add_error("text", _("Say what the customer said."))
+        if given.get("score") is not None and given.get("scale"):
+            _check_score(self, "score", given["score"], given["scale"])
         return given
 
 
