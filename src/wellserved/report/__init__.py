@@ -52,11 +52,7 @@ def make_report(
     rule_set: str = "anhoej",
 ) -> Report:
     """The report on one source for a period (the last that is over, unless a day of another is given)."""
-    if period and not EARLIEST <= period < LATEST:
-        raise PeriodError(
-            f"There is no report on the period of {period}.",
-            f"Give a day from {EARLIEST} to {LATEST - timedelta(days=1)}.",
-        )
+    _check_period(period)
     where = (("source", source),)
     span = scope.engine.ask(
         f"SELECT MIN(asked_s) AS a, MAX(asked_s) AS b FROM {scope.table} WHERE source = $source",
@@ -114,6 +110,15 @@ def make_report(
         definitions=MEASURES,
         series=tuple(over_time.values()),
     )
+
+
+def _check_period(period: date | None) -> None:
+    """A day of which a report can speak, and can look back from."""
+    if period and not EARLIEST <= period < LATEST:
+        raise PeriodError(
+            f"There is no report on the period of {period}.",
+            f"Give a day from {EARLIEST} to {LATEST - timedelta(days=1)}.",
+        )
 
 
 def _usual_every(first: date, last: date) -> Every:
