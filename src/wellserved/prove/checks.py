@@ -88,18 +88,13 @@ def left(share: float) -> str:
     return f"{share:.0%} of it is left" if round(share, 2) > 0 else "nothing of it is left"
 
 
-def part(observed: Observed, of: slice) -> Observed:
-    """Some of the periods."""
-    return observed.over(of)
-
-
 def placebo_in_time(inputs: CheckInput) -> Check:
     """Changes that nobody made, before the real one: a measure that moves as much by itself shows there too."""
     name, before, looked, worst = "placebo in time", inputs.seen.before, 0, (0.0, "")
     for place in PLACEBOS:
         early, at = slice(0, before), int(before * place)
-        controls = [part(one, early) for one in inputs.controls]
-        made_up = inputs.again(part(inputs.seen.observed, early), at, controls, 1 - 0.05 / len(PLACEBOS))
+        controls = [one.over(early) for one in inputs.controls]
+        made_up = inputs.again(inputs.seen.observed.over(early), at, controls, 1 - 0.05 / len(PLACEBOS))
         looked += made_up.effect is not None
         if made_up.claims:
             worst = max(worst, (abs(inputs.share(made_up)), inputs.seen.periods[at].label))
@@ -155,7 +150,7 @@ def trend_before(inputs: CheckInput) -> Check:
         inputs.every, seen.before, [max(seen.before // 2, 1)], seen.observed.seen[: seen.before], False
     )
     early = [
-        respond(part(one, slice(0, seen.before)), design.of_response()) for one in (seen.observed, *inputs.controls)
+        respond(one.over(slice(0, seen.before)), design.of_response()) for one in (seen.observed, *inputs.controls)
     ]
     response = difference(early[0], early[1:], seen.before) if inputs.controls else early[0]
     found = trend_of(response, inputs.every)
