@@ -156,7 +156,7 @@ def course(verdict: Verdict, measure: Measure) -> str:
 UNTOLD = ("no_change_seen", "depends_on_trend", "not_enough_data", "season_not_covered")
 
 
-def needed(proof: Proof) -> str:
+def what_would_tell_more(proof: Proof) -> str:
     """What it would take to tell more, where the noise hides what may have grown or where too little is known."""
     asked, wishes = proof.asked, []
     if not asked.against:
@@ -202,7 +202,7 @@ def _of_the_record(proof: Proof) -> list[str]:
     if verdict.power is not None:
         said.append(visible(verdict, measure))
     if verdict.effect is not None and verdict.plain in UNTOLD:
-        said.append(needed(proof))
+        said.append(what_would_tell_more(proof))
     if proof.seen.age_days is not None:
         said.append(
             f"Every case is taken as it stood {plural(proof.seen.age_days, 'day')} after {ANCHOR[measure.anchor]}, so that young cases do not look better than old ones."
