@@ -175,7 +175,7 @@ def main(argv: list[str]) -> None:
     setup(RUNTIME, *([] if verb in ("demo", "serve") else [DEV]))
     if verb == "demo":
         whole = ROOT.parent / "shared" / "data"  # the whole exports, where they lie beside the project
-        run(BIN / "wellserved", "demo", *(["--data", whole] if whole.is_dir() else []), *rest)
+        run(BIN / "wellserved", "demo", *(("--data", whole) if whole.is_dir() else ()), *rest)
     elif verb == "serve":
         run(BIN / "wellserved", "serve", *rest)
     elif verb == "test":

@@ -25,7 +25,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +35,7 @@ from bench import hours, pages, peers, proving, scale, synthetic
 from wellserved.actions.imports import import_file
 from wellserved.calendar import Clock, parse_calendars
 from wellserved.engine import duckdb as engine
+from wellserved.engine.duckdb import DuckDB
 from wellserved.mapping import recognise
 from wellserved.measure import Question, Scope, answer, find_measure, scope_of
 from wellserved.report import make_report
@@ -197,7 +200,7 @@ def bench_measures(cases: int) -> None:
             row, _ = paired(
                 f"{measure}, by hand as Kaplan-Meier with interval",
                 ours,
-                lambda sql=by_hand: scope.engine.db.sql(sql).fetchall(),
+                partial(fetched, scope, by_hand),
             )
             print(f"{row} | | |", flush=True)
 
@@ -206,6 +209,12 @@ def asked(scope: Scope, *measures: str) -> Callable[[], object]:
     """Our answer to some measures by month and team."""
     question = Question(tuple(map(find_measure, measures)), by="team", every="month")
     return lambda: answer(scope, question)
+
+
+def fetched(scope: Scope, sql: str) -> list[tuple[Any, ...]]:
+    """The answer to SQL by hand, on the connection that ours is asked on."""
+    assert isinstance(scope.engine, DuckDB)
+    return scope.engine.db.sql(sql).fetchall()
 
 
 def paired(words: str, ours: Callable[[], object], peer: Callable[[], object]) -> tuple[str, float]:
@@ -224,10 +233,10 @@ def paired(words: str, ours: Callable[[], object], peer: Callable[[], object]) -
 
 def one_measure(scope: Scope, measure: str, peer: peers.Peer, export: Path) -> None:
     """Print one measure beside the same question by hand, polars and pandas."""
-    row, mine = paired(measure, asked(scope, measure), lambda: scope.engine.db.sql(peer.sql).fetchall())
+    row, mine = paired(measure, asked(scope, measure), partial(fetched, scope, peer.sql))
     stock = peer.how in ("stock", "age")
     by_polars, by_pandas = (peers.stock_polars, peers.stock_pandas) if stock else (peers.polars, peers.pandas)
-    polars, pandas = (cpu(lambda work=work: work(peer, export), 1) for work in (by_polars, by_pandas))
+    polars, pandas = (cpu(partial(work, peer, export), 1) for work in (by_polars, by_pandas))
     print(f"{row} {polars:.2f} | {pandas:.2f} | {pandas / mine:.1f} |", flush=True)
 
 

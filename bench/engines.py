@@ -170,7 +170,7 @@ def compared(rows: dict[str, dict[str, dict[str, list[dict[str, object]]]]], cas
         differ = [one for name in QUESTIONS for one in differences(mine[name], found["answers"][name])]
         cells = sum(len(row) for name in QUESTIONS for row in found["answers"][name])
         wrong += len(differ)
-        taken = " | ".join(f"{found['seconds'][name]:.1f}" for name in QUESTIONS)  # type: ignore[str-format]
+        taken = " | ".join(f"{found['seconds'][name]:.1f}" for name in QUESTIONS)
         print(f"| {engine} | {cells:,} | {len(differ)} | {taken} |")
         for one in differ[:5]:
             print(f"  {one}", file=sys.stderr)

@@ -76,7 +76,7 @@ def by_polars(home: str, target: str) -> None:
 
 def by_pandas(home: str, target: str) -> None:
     """pandas: sorted once, then grouped."""
-    moments = pd.read_parquet(files(home), columns=COLUMNS, partitioning=None)
+    moments = pd.read_parquet(files(home), columns=COLUMNS, partitioning=None)  # type: ignore[call-overload]  # its stubs know no list of files
     moments = moments.sort_values("at", kind="stable")
     key = [moments["source"], moments["case_id"]]
     first = {

@@ -48,7 +48,10 @@ def numpy_busday(starts: Seconds, ends: Seconds) -> npt.NDArray[Any]:
 
     (first, came), (last, went) = parts(starts), parts(ends)
     whole = np.busday_count(first, last, holidays=days) * (CLOSE - OPEN)
-    return whole + went * np.is_busday(last, holidays=days) - came * np.is_busday(first, holidays=days)
+    found: npt.NDArray[Any] = (
+        whole + went * np.is_busday(last, holidays=days) - came * np.is_busday(first, holidays=days)
+    )
+    return found
 
 
 def by_businesstimedelta(starts: Seconds, ends: Seconds) -> npt.NDArray[Any]:

@@ -42,9 +42,9 @@ def run(cases: int = CASES) -> None:
         import django
 
         django.setup()
-        from wellserved.actions import house
+        from wellserved.actions import setup
 
-        house.prepare(place)
+        setup.prepare(place)
         client, api, known = _fill()
         gc.collect()
         gc.freeze()  # as `serve` does
@@ -62,12 +62,12 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
     from django.test import Client
     from django.utils import timezone
 
-    from wellserved.actions import house, sharing
+    from wellserved.actions import membership, sharing
     from wellserved.journal.book import Book
     from wellserved.journal.models import Entry
     from wellserved.store.models import ApiKey, Person, Shared, digest_of
 
-    house.add_person("kim", "quality", "intake", "correct horse battery")
+    membership.add_person("kim", "quality", "intake", "correct horse battery")
     person, rng, now = Person.objects.get(), random.Random(1), timezone.now()
     book = Book(person.pk, settings.SECRET_KEY.encode())
     print(f"Writing {ENTRIES:,} entries and {SHARED:,} shared moments ...", flush=True)

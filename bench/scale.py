@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from bench import asking, folding, pace
@@ -79,7 +80,7 @@ def asked(folder: str) -> dict[str, float]:
     with actions.opened(workspace) as scope:
         for called, names in (("rate", asking.RATE), ("waits", asking.WAITS)):
             question = Question(tuple(map(find_measure, names)), by="team", every="month")
-            works = {"ours": lambda question=question: answer(scope, question)}
+            works: dict[str, Callable[[], object]] = {"ours": partial(answer, scope, question)}
             works |= {name: hand(log.snapshot(workspace.cases).files)[called] for name, hand in asking.HANDS.items()}
             taken: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
             for _ in range(TURNS + 1):

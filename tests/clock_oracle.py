@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tests.oracle import open_at_wall
+from wellserved.calendar import Calendar, Calendars
+from wellserved.measure.clocks import Definition
 
 CUSTOMER = {"asked", "chased", "expected", "rated", "complained", "praised", "accepted", "returned", "left", "renewed", "bought"}  # fmt: skip
 
@@ -28,7 +29,7 @@ class Event:
 class WalkedHours:
     """Open seconds of a calendar up to any instant, from walking its wall clock."""
 
-    def __init__(self, calendar: Any, first: int, last: int) -> None:
+    def __init__(self, calendar: Calendar, first: int, last: int) -> None:
         self.calendar, self.first = calendar, first - first % 60
         borders = (edge for version in calendar.versions for day in version.week for span in day for edge in span)
         self.seconds_matter = any(edge % 60 for edge in borders)
@@ -47,13 +48,14 @@ class WalkedHours:
         return self.totals[minute] + (self._within(start, second - start) if second > start else 0)
 
 
-def in_force(events: Sequence[Event], calendars: Any) -> list[Any]:
-    """The calendar from each moment on: by the last team and service that were named."""
+def in_force(events: Sequence[Event], calendars: Calendars) -> list[str]:
+    """The name of the calendar from each moment on: by the last team and service that were named."""
     team = service = None
     found = []
     for event in events:
         team, service = event.team or team, event.service or service
-        found.append(calendars.of(team, service))
+        calendar = calendars.of(team, service)
+        found.append(calendar.name if calendar else "")
     return found
 
 
@@ -81,7 +83,7 @@ def start_of(events: Sequence[Event]) -> int:
     return 0
 
 
-def stop_of(events: Sequence[Event], rule: Any, start: int) -> int | None:
+def stop_of(events: Sequence[Event], rule: Definition, start: int) -> int | None:
     """The place of the moment that stops the clock."""
     fits = [
         place
@@ -99,7 +101,7 @@ def stop_of(events: Sequence[Event], rule: Any, start: int) -> int | None:
 
 
 def value_of(
-    events: Sequence[Event], rule: Any, hours: Mapping[str, WalkedHours], calendars: Any, as_of: int
+    events: Sequence[Event], rule: Definition, hours: Mapping[str, WalkedHours], calendars: Calendars, as_of: int
 ) -> tuple[bool, int] | None:
     """Whether it has ended, and the seconds; None: the rule leaves the case out."""
     start, state = start_of(events), states(events)
@@ -112,7 +114,7 @@ def value_of(
         return None
     if rule.runs == "business of the stop":
         assert stop is not None
-        walked = hours[in_force(events, calendars)[stop].name]
+        walked = hours[in_force(events, calendars)[stop]]
         return True, walked.at(events[stop].second) - walked.at(events[start].second)
     force = in_force(events, calendars)
     total = 0
@@ -122,9 +124,7 @@ def value_of(
         begin = events[place].second
         end = events[place + 1].second if place + 1 < len(events) else max(as_of, begin)
         total += (
-            (end - begin)
-            if rule.runs == "calendar"
-            else hours[force[place].name].at(end) - hours[force[place].name].at(begin)
+            (end - begin) if rule.runs == "calendar" else hours[force[place]].at(end) - hours[force[place]].at(begin)
         )
     return stop is not None, total
 

@@ -24,7 +24,7 @@ def centred(inside: np.ndarray, before: int, seen: np.ndarray) -> np.ndarray:
     """A course over the window after the change: zero on average where something was seen, at most 1."""
     column = np.zeros(len(seen))
     column[before:] = inside - inside[seen[before:]].mean()
-    return column / max(abs(column).max(), 1e-300)
+    return column / max(float(np.abs(column).max()), 1e-300)
 
 
 def courses(n: int, before: int, seen: np.ndarray) -> list[Block]:

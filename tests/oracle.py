@@ -19,8 +19,11 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:  # its type alone; nothing here is worked out by the product
+    from wellserved.calendar import Calendar
 
 Every = Literal["day", "week", "month", "quarter", "year"]
 Spot = tuple[str | None, str | None]  # segment, label of the period
@@ -504,14 +507,14 @@ def _over(case: Case) -> datetime:
 # --- opening hours ---------------------------------------------------------------------------------------------------
 
 
-def open_at_wall(calendar: Any, second: int) -> bool:
+def open_at_wall(calendar: Calendar, second: int) -> bool:
     """The wall clock of the calendar's zone shows a time within the hours of that day."""
     wall = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(calendar.zone))
     of_day = wall.hour * 3600 + wall.minute * 60 + wall.second
     return any(start <= of_day < end for start, end in calendar.of(wall.date()))
 
 
-def walk_the_clock(calendar: Any, start: int, end: int) -> int:
+def walk_the_clock(calendar: Calendar, start: int, end: int) -> int:
     """Open seconds in [start, end): quarter hours are looked at whole where both ends and no border lie within."""
     total, now = 0, start
     while now < end:

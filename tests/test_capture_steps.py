@@ -39,7 +39,7 @@ class Counted:
 
     def __init__(self, pattern: re.Pattern[str], seen: list[int]) -> None:
         self._pattern, self._seen = pattern, seen
-        self._width = int(re._parser.parse(pattern.pattern, pattern.flags).getwidth()[1])  # type: ignore[attr-defined]
+        self._width = int(re._parser.parse(pattern.pattern, pattern.flags).getwidth()[1])
 
     def __getattr__(self, name: str) -> Any:
         done = getattr(self._pattern, name)
@@ -111,15 +111,15 @@ def test_no_pattern_looks_further_than_it_has_to() -> None:
     found = list(patterns())
     assert len(found) > 40
     for module, name, pattern in found:
-        tree = re._parser.parse(pattern.pattern, pattern.flags)  # type: ignore[attr-defined]
+        tree = re._parser.parse(pattern.pattern, pattern.flags)
         assert tree.getwidth()[1] <= WIDEST, (module.__name__, name, tree.getwidth())
         assert not nested(tree), (module.__name__, name)
 
 
 def test_a_pattern_of_open_length_would_be_noticed() -> None:
     for bad in (r"(?:a{0,300}){0,9}", r"(?:x(?:b{1,400}|c)){1,50}"):
-        assert nested(re._parser.parse(bad)), bad  # type: ignore[attr-defined]
-    assert re._parser.parse(r"a+").getwidth()[1] > WIDEST  # type: ignore[attr-defined]
+        assert nested(re._parser.parse(bad)), bad
+    assert re._parser.parse(r"a+").getwidth()[1] > WIDEST
 
 
 def test_a_line_has_a_longest_length_and_says_so() -> None:

@@ -103,7 +103,7 @@ def test_resembling_neighbours_are_warned_of() -> None:
     assert draw_up(series_of(NOISE)).warning == ""
 
 
-JUMPS = [10.0, 12, 11, 13, 12, 40, 12, 13, 11, 12]  # worked by hand in test_chart_limits
+JUMPS: list[float | None] = [10.0, 12, 11, 13, 12, 40, 12, 13, 11, 12]  # worked by hand in test_chart_limits
 
 
 def test_what_screening_did_is_said_in_every_form() -> None:

@@ -42,7 +42,7 @@ def base(size: int, only: int | None = None, without: Sequence[int] = ()) -> lim
     return mask
 
 
-def line(values: Sequence[float], found: Limits, at: int = 0) -> tuple[float, float, float]:
+def line(values: Sequence[float] | limits.Floats, found: Limits, at: int = 0) -> tuple[float, float, float]:
     return float(found.centre[at]), float(found.lower[at]), float(found.upper[at])
 
 

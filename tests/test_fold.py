@@ -24,6 +24,7 @@ from wellserved.actions import ask_measures, find_gaps, opened
 from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.engine import duckdb
+from wellserved.engine.duckdb import DuckDB
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, find_measure
 from wellserved.moments import NotComputed
@@ -279,8 +280,10 @@ def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: 
         with opened(workspace, moments=True) as scope:
             found.append(scope.engine.ask("SELECT * FROM cases ORDER BY source, case_id").to_pylist())
             files = log.snapshot(workspace.log).files
-            parts.append(cases.slices._Ends(scope.engine.db, cases.slices._groups(scope.engine.db, files)).parts)
-            slices.append(len(list(cases.slices.of_files(scope.engine.db, files))))
+            assert isinstance(scope.engine, DuckDB)
+            db = scope.engine.db
+            parts.append(cases.slices._Ends(db, cases.slices._groups(db, files)).parts)
+            slices.append(len(list(cases.slices.of_files(db, files))))
     assert len(found[0]) > 5_000
     assert found[0] == found[1] == found[2]
     assert parts[:2] == [1, 1]

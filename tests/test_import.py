@@ -306,7 +306,7 @@ def test_readers_see_whole_versions_while_an_import_runs(tmp_path: Path) -> None
     seen = set()
     while running.is_alive():
         files = list(log.snapshot(made.log).files)
-        seen.add(duckdb.sql(f"SELECT count(*) FROM read_parquet({files})").fetchall()[0][0])
+        seen.add(duckdb.execute(f"SELECT count(*) FROM read_parquet({files})").fetchall()[0][0])
     assert running.exitcode == 0
     seen.add(len(rows_of(made, made.log, "1")))
     assert seen <= {30, 30 + 2990 * 3}
@@ -336,5 +336,5 @@ def test_cases_of_an_older_version_with_other_columns_are_made_anew(tmp_path: Pa
             months.add(old.to_arrow_table())
             months.commit(noted)
     with opened(made) as scope:
-        assert scope.engine.db.sql("SELECT count(*) FROM cases").fetchall() == [(29,)]
+        assert scope.engine.ask("SELECT count(*) AS n FROM cases")["n"].to_pylist() == [29]
     assert rows_of(made, made.cases, ", ".join(cases.TYPES)) == wanted

@@ -126,7 +126,7 @@ def test_months_are_replaced_and_the_others_stay(tmp_path: Path) -> None:
 def test_rows_are_struck_out_as_the_delta_protocol_has_it(tmp_path: Path) -> None:
     """Few rows and most of a file, twice from one file, in a file of more rows than a bitmap of 16 bits; then all anew."""
     draw = random.Random(3)
-    rows = [(202401 + place % 2, f"{place:07}", None, place) for place in range(300_000)]
+    rows: list[Row] = [(202401 + place % 2, f"{place:07}", None, place) for place in range(300_000)]
     write(tmp_path, [rows])
     assert DeltaTable(tmp_path.as_uri()).protocol().min_reader_version == 1  # readers need to know nothing new yet
     first, second = log.snapshot(tmp_path).files
@@ -163,7 +163,7 @@ def test_what_is_struck_out_outlives_checkpoints_and_goes_with_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delta, "_CHECKPOINT", 3)
-    rows = [(202401 + place % 2, f"{place:03}", None, place) for place in range(100)]
+    rows: list[Row] = [(202401 + place % 2, f"{place:03}", None, place) for place in range(100)]
     write(tmp_path, [rows])
     first, second = log.snapshot(tmp_path).files
     for place in range(10):
@@ -198,7 +198,7 @@ def test_without_a_commit_nothing_is_left(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_only_words_that_are_said_are_kept(tmp_path: Path) -> None:
     """A lot's dictionary may be long; a month keeps its own words alone."""
-    rows = [(202401 + place % 2, str(place), f"team {place}", place) for place in range(500)]
+    rows: list[Row] = [(202401 + place % 2, str(place), f"team {place}", place) for place in range(500)]
     write(tmp_path, [rows])
     for file in log.snapshot(tmp_path).files:
         column = pq.ParquetFile(file, read_dictionary=["team"]).read(["team"])["team"].combine_chunks()

@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 import duckdb
 import pytest
@@ -200,12 +201,12 @@ def written(export: Export, path: Path, order: Sequence[int]) -> Path:
         if export.delimiter == "\t":  # which quotes nothing
             file.writelines("\t".join(row) + "\n" for row in rows)
         else:
-            quoting = csv.QUOTE_ALL if export.delimiter == ";" else csv.QUOTE_MINIMAL
+            quoting: Literal[0, 1] = csv.QUOTE_ALL if export.delimiter == ";" else csv.QUOTE_MINIMAL
             csv.writer(file, delimiter=export.delimiter, quoting=quoting).writerows(rows)
     return path
 
 
-def logged(workspace: Workspace, columns: str, group: str = "") -> list[tuple[object, ...]]:
+def logged(workspace: Workspace, columns: str, group: str = "") -> list[tuple[Any, ...]]:
     with duckdb.connect() as db:
         db.execute("SET TimeZone = 'UTC'")
         files = list(log.snapshot(workspace.log).files)

@@ -58,7 +58,7 @@ def autoregressive(random: np.random.Generator, phi: float, runs: int, periods: 
 
 def acted_when_worst(seed: int, phi: float, before: int, after: int, runs: int) -> np.ndarray:
     """Stationary series in which the six weeks before the change are the worst six of the last year."""
-    random, parts = np.random.default_rng([seed, before]), []
+    random, parts = np.random.default_rng([seed, before]), list[np.ndarray]()
     while sum(map(len, parts)) < runs:
         x = autoregressive(random, phi, 10_000, before + after)
         sums = np.pad(np.cumsum(x[:, :before], axis=1), ((0, 0), (1, 0)))

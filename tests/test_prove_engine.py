@@ -20,12 +20,13 @@ from tests import gls_oracle
 from wellserved.errors import RequestError
 from wellserved.moments import Every
 from wellserved.prove import STATUSES, Estimate, Observed, Plan, Verdict, change, of_records, sequence
-from wellserved.prove.design import TRENDS, step_design
+from wellserved.prove.design import TRENDS, Trend, step_design
 from wellserved.prove.model import PHI, SHARE, within_variance
-from wellserved.prove.response import respond
+from wellserved.prove.response import Family, respond
 from wellserved.prove.step import Steps, fit_steps, foreseen_variance
 
 T45, T84 = np.arange(45), np.arange(84)
+FAMILIES: tuple[Family, ...] = ("plain", "mean", "rate", "count", "duration", "money", "quantile")
 
 
 def plain(z: np.ndarray) -> Observed:
@@ -37,8 +38,8 @@ def steps(observed: Observed, before: int, every: Every = "week", priced: bool =
     return fit_steps(respond(observed, design.of_response()), design).steps
 
 
-def numbers_of(found: Steps, trend: str) -> tuple[float, float, float]:
-    mixture = found.effect(trend)  # type: ignore[arg-type]
+def numbers_of(found: Steps, trend: Trend) -> tuple[float, float, float]:
+    mixture = found.effect(trend)
     low, high = mixture.interval()
     return float(mixture.point[0]), float(low[0]), float(high[0])
 
@@ -161,7 +162,7 @@ def test_every_record_twice_changes_nothing() -> None:
     size = random.integers(5, 40, 60).astype(float)
     total = random.binomial(size.astype(int), 0.3).astype(float)
     for family in ("rate", "mean", "duration"):
-        once, twice = (steps(Observed(family, k * total, k * size), 40) for k in (1, 2))  # type: ignore[arg-type]
+        once, twice = (steps(Observed(family, k * total, k * size), 40) for k in (1, 2))
         assert numbers_of(twice, "continues") == pytest.approx(numbers_of(once, "continues"), abs=1e-7)
 
 
@@ -223,7 +224,7 @@ def test_a_series_and_its_controls_backwards_are_as_likely() -> None:
 def test_families_give_ratios_and_points_of_the_right_size() -> None:
     random = np.random.default_rng(6)
     after = np.arange(120) >= 80
-    size = random.poisson(400, 120) + 1.0
+    size = (random.poisson(400, 120) + 1).astype(float)
     counts = Observed("count", random.poisson(200 * np.where(after, 0.7, 1.0)).astype(float), np.ones(120))
     rates = Observed("rate", random.binomial(size.astype(int), np.where(after, 0.1, 0.2)).astype(float), size)
     waits = of_records(
@@ -335,7 +336,7 @@ def test_large_effects_that_move_are_covered(course: str, phi: float) -> None:
 
 def test_which_way_is_better_comes_last() -> None:
     z = quiet(1) - 3 * (np.arange(130) >= 104)
-    lower, higher = (change(plain(z), 104, "week", better) for better in ("lower", "higher"))  # type: ignore[arg-type]
+    lower, higher = (change(plain(z), 104, "week", better) for better in ("lower", "higher"))
     assert (lower.status, higher.status) == ("improved", "worse")
     assert lower.effect == higher.effect
     with pytest.raises(RequestError):
@@ -383,13 +384,14 @@ def test_planned_looks_spend_what_the_spending_function_allows() -> None:
 
 def test_an_interval_for_any_number_of_looks_is_wider_and_foretold_from_before() -> None:
     z = plain(quiet(8, 260))
-    once, always = (change(z, 182, "day", plan=Plan(looks)) for looks in ("once", "always"))  # type: ignore[arg-type]
+    once, always = (change(z, 182, "day", plan=Plan(looks)) for looks in ("once", "always"))
     assert once.working is not None
     assert always.working is not None
     assert always.working.low < once.working.low
     assert always.level > 0.99
     response = respond(z, np.ones((260, 1)))
     foreseen = foreseen_variance(response, "day", 182, 56, False)
+    assert foreseen is not None
     realised = steps(plain(quiet(8, 238)), 182, "day").effect("stops").variance[0]
     assert foreseen["stops"] == pytest.approx(realised, rel=0.35)
 
@@ -421,7 +423,7 @@ def hostile(random: np.random.Generator) -> tuple[Observed, int]:
     ]
     total = kinds[int(random.integers(len(kinds)))]()
     size = random.choice([np.ones(n), random.integers(0, 3, n) * 1.0, 10.0 ** random.uniform(-3, 9, n), np.zeros(n)])
-    family = str(random.choice(["plain", "mean", "rate", "count", "duration", "money", "quantile"]))
+    family = FAMILIES[int(random.choice(len(FAMILIES)))]
     if family in ("rate", "quantile"):
         size = np.floor(size)
         total = np.floor(size * np.clip(np.abs(np.nan_to_num(total)), 0, 1))
@@ -432,7 +434,7 @@ def hostile(random: np.random.Generator) -> tuple[Observed, int]:
         total = np.clip(total, -600, 600) * size
     if random.random() < 0.3:
         total = np.where(random.random(n) < 0.3, np.nan, total)
-    return Observed(family, total, size, 1.0, 0.4), int(random.integers(0, n + 1))  # type: ignore[arg-type]
+    return Observed(family, total, size, 1.0, 0.4), int(random.integers(0, n + 1))
 
 
 def test_no_input_makes_a_warning_an_exception_or_a_number_that_is_none() -> None:
@@ -443,7 +445,7 @@ def test_no_input_makes_a_warning_an_exception_or_a_number_that_is_none() -> Non
         for _ in range(int(os.environ.get("WELLSERVED_FUZZ", "600"))):
             observed, before = hostile(random)
             every: Every = ("day", "week", "month", "quarter")[int(random.integers(4))]
-            verdict = change(observed, before, every, plan=Plan(("once", "always")[int(random.integers(2))]))  # type: ignore[arg-type]
+            verdict = change(observed, before, every, plan=Plan(("once", "always")[int(random.integers(2))]))
             seen[verdict.status] = seen.get(verdict.status, 0) + 1
             told: list[Estimate | None] = [
                 verdict.effect,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def test_shares_add_up_to_all_that_is_explained_and_follow_their_driver(seed: in
     random = np.random.default_rng(seed)
     x = random.normal(size=(80, size)) @ random.normal(size=(size, size))
     y = x @ random.normal(size=size) + random.normal(size=80) * 3
-    both = np.corrcoef(np.column_stack([x, y]), rowvar=False)
+    both = np.atleast_2d(np.corrcoef(np.column_stack([x, y]), rowvar=False))
     found = shares(both[:-1, :-1], both[:-1, -1])
     residual = y - y.mean() - (x - x.mean(0)) @ np.linalg.lstsq(x - x.mean(0), y - y.mean(), rcond=None)[0]
     assert found.sum() == pytest.approx(1 - residual @ residual / ((y - y.mean()) ** 2).sum(), abs=1e-8)
@@ -159,7 +160,7 @@ def test_many_drivers_get_relative_weights_that_add_up_too() -> None:
     random = np.random.default_rng(4)
     x = random.normal(size=(300, 14))
     y = x[:, 0] + 0.5 * x[:, 1] + random.normal(size=300)
-    both = np.corrcoef(np.column_stack([x, y]), rowvar=False)
+    both = np.atleast_2d(np.corrcoef(np.column_stack([x, y]), rowvar=False))
     found = shares(both[:-1, :-1], both[:-1, -1])
     assert found.argmax() == 0
     centred = x - x.mean(0)
@@ -259,7 +260,7 @@ def test_retention_with_late_entry_finds_the_truth_that_is_missed_without() -> N
 def test_intervals_of_retention_hold_the_truth() -> None:
     """100 records of 120 accounts, late entry and all: 95% less three binomial errors (.022) at least."""
     random, truth = np.random.default_rng(8), Retention(0.704, 1.182)
-    asked = (
+    asked: tuple[Callable[[Retention], float], ...] = (
         lambda one: one.a,
         lambda one: one.renewing(2),
         lambda one: float(one.surviving(6)[6]),

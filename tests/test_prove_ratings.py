@@ -100,14 +100,17 @@ def test_a_planted_driver_stands_first_and_an_idle_one_explains_nothing(tmp_path
     assert first.odds_low is not None
     assert first.odds_low > 10
     for idle in ("passed_on", "slow"):
-        assert by[idle].share < 0.03
-        assert by[idle].odds_low is not None
-        assert by[idle].odds_high is not None
-        assert by[idle].odds_low < 1.6
-        assert by[idle].odds_high > 0.6
+        one = by[idle]
+        assert one.share < 0.03
+        assert one.odds_low is not None
+        assert one.odds_high is not None
+        assert one.odds_low < 1.6
+        assert one.odds_high > 0.6
     assert found.explained == pytest.approx(sum(one.share for one in found.drivers))
+    few = tmp_path / "few"
+    few.mkdir()
     with pytest.raises(RequestError, match="too little"):
-        actions.find_drivers(made(tmp_path / "few" if (tmp_path / "few").mkdir() is None else tmp_path, lines[:60]), ())
+        actions.find_drivers(made(few, lines[:60]), ())
 
 
 def test_own_ratings_are_set_beside_the_customers_own(tmp_path: Path) -> None:

@@ -157,6 +157,9 @@ def test_shares_add_up_and_never_fall(cases: list[tuple[int, int]]) -> None:
 # --- a queue of one's own ---------------------------------------------------------------------------------------------
 
 
+Wait = tuple[int | None, int | None]
+
+
 def call(number: int, came: int, answered: int | None = None, left: int | None = None) -> tuple[str, list[Event]]:
     events = [Event(came, "asked")]
     events += (
@@ -169,9 +172,8 @@ def call(number: int, came: int, answered: int | None = None, left: int | None =
 def test_three_treatments_of_those_who_left_give_three_shares(tmp_path: Path) -> None:
     """Twenty answered after 10 s, ten after 100 s, six left after 5 s, four after 50 s; at nine. A night call is served last."""
     nine = DAY + 9 * 3_600
-    waits: list[tuple[int | None, int | None]] = (
-        [(10, None)] * 20 + [(100, None)] * 10 + [(None, 5)] * 6 + [(None, 50)] * 4
-    )
+    groups: list[tuple[Wait, int]] = [((10, None), 20), ((100, None), 10), ((None, 5), 6), ((None, 50), 4)]
+    waits = [wait for wait, many in groups for _ in range(many)]
     cases = dict(call(place, nine + place, *one) for place, one in enumerate(waits))
     cases |= dict([call(99, DAY + 23 * 3_600, 3_600)])
     workspace = workspace_of(tmp_path, cases)

@@ -37,7 +37,7 @@ SPANS = [(), ("--since", "2015-06-01"), ("--until", "2016-02-01"), ("--since", "
 def some_values(workspace: Workspace) -> dict[str, list[str]]:
     with opened(workspace) as scope:
         return {
-            column: [str(one[0]) for one in scope.engine.db.sql(f"SELECT DISTINCT {column} FROM cases WHERE {column} IS NOT NULL LIMIT 40").fetchall()]
+            column: [str(one) for one in scope.engine.ask(f"SELECT DISTINCT {column} FROM cases WHERE {column} IS NOT NULL LIMIT 40")[column].to_pylist()]
             for column in ("team", "service", "channel", "place", "source")
         }  # fmt: skip
 

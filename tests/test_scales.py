@@ -311,7 +311,7 @@ def test_a_kept_meaning_that_cannot_be_read_is_told(place: Workspace) -> None:
     declare(place)
     rated(place, "smile4", ["3"] * 3)
     facts = json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]
-    odd = (
+    odd: tuple[dict[str, object], ...] = (
         {"lowest": "x"},
         {"highest": None},
         {"good_from": True},

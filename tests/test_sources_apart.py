@@ -20,7 +20,7 @@ from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MEASURES, Question, Series, answer, find_measure, rows
 from wellserved.measure.clocks import definition
-from wellserved.moments import NotComputed
+from wellserved.moments import Every, NotComputed
 from wellserved.workspace import Workspace, create_workspace
 
 UNKNOWN = ("known up to", "the record begins", "no cases")
@@ -72,7 +72,7 @@ def numbers(series: Series, segment: str | None) -> dict[object, object]:
     """What the rows of one segment say of each period of which anything is known."""
     part = series.only(segment)
     said = zip(part.over, part.n, part.count, part.open, part.value, part.low, part.high, strict=True)
-    computed = {
+    computed: dict[object, object] = {
         period: row for period, row in zip(part.periods, said, strict=True) if not isinstance(row[4], NotComputed)
     }
     reasons = {value.reason for value in part.value if isinstance(value, NotComputed)}
@@ -98,9 +98,9 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
 @pytest.mark.parametrize("every", [None, "month"])
 @pytest.mark.parametrize("source", ["old", "new"])
 def test_adding_a_source_changes_no_number_of_another(
-    apart: dict[str, Workspace], source: str, every: str | None
+    apart: dict[str, Workspace], source: str, every: Every | None
 ) -> None:
-    question = Question(MEASURES, every=every)  # type: ignore[arg-type]
+    question = Question(MEASURES, every=every)
     with opened(apart[source]) as scope:
         alone = answer(scope, question)
     with opened(apart["both"]) as scope:
@@ -178,7 +178,7 @@ def test_a_filter_that_matches_nothing_says_so_with_the_nearest_names(tmp_path: 
     workspace = two_sources(tmp_path)
     measures = tuple(find_measure(name) for name in ("asked", "still_open", "time_to_resolution"))
     for every in (None, "month"):
-        for series in ask_measures(workspace, Question(measures, every=every, where=(("source", "aa"),))):  # type: ignore[arg-type]
+        for series in ask_measures(workspace, Question(measures, every=every, where=(("source", "aa"),))):
             assert series.value == (NotComputed("No case has source 'aa'. The nearest: a."),)
     (series,) = ask_measures(workspace, Question(measures[:1], by="team", where=(("team", "A"), ("source", "b"))))
     assert series.value == (NotComputed("No case has team 'A' and source 'b' together."),)

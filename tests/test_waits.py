@@ -18,14 +18,14 @@ from wellserved.measure.waits import NEVER, Key, of_groups
 
 
 def batches(rows: Sequence[tuple[int | None, str | None, int | None]], size: int) -> list[pa.RecordBatch]:
-    table = pa.table(
+    table: pa.Table = pa.table(
         {
             "period": pa.array([row[0] for row in rows], pa.int32()),
             "segment": pa.array([row[1] for row in rows], pa.string()),
             "coded": pa.array([row[2] for row in rows], pa.int64()),
         }
     )
-    return table.to_batches(max_chunksize=size)
+    return list(table.to_batches(max_chunksize=size))
 
 
 def themselves(waits: Waits) -> Waits:

@@ -84,9 +84,9 @@ def test_cases_belong_to_the_year_of_the_workspaces_zone(years: Workspace) -> No
 
 @pytest.mark.parametrize("form", ["text", "html", "md", "json", "csv", "svg"])
 def test_every_form_speaks_of_years(years: Workspace, form: str) -> None:
-    for words in (("measure", "asked"), ("chart", "time_to_first_reply")):
-        if words[0] == "chart" or form != "svg":
-            assert "2013" in told(years, *words, "--every", "year", "-f", form)
+    for command, measure in (("measure", "asked"), ("chart", "time_to_first_reply")):
+        if command == "chart" or form != "svg":
+            assert "2013" in told(years, command, measure, "--every", "year", "-f", form)
     if form != "svg":
         assert "2024" in told(years, "report", "--source", "years", "--every", "year", "-f", form)
 

@@ -193,7 +193,7 @@ def main() -> None:
             {
                 "drawn": words,
                 "runs": len(found[method, place]),
-                **dict(zip(columns, np.round(np.mean(found[method, place], axis=0), 3).tolist(), strict=True)),
+                **dict(zip(columns, np.mean(np.array(found[method, place]), axis=0).round(3).tolist(), strict=True)),
             }
             for place, (words, _) in enumerate(rows)
         ]

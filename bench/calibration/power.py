@@ -100,7 +100,7 @@ def record(plan: Plan, random: np.random.Generator, size: float = 0.0) -> Observ
         return Observed("rate", random.binomial(n, p).astype(float), n.astype(float))
     if plan.family == "mean":
         return Observed(
-            "mean", n * (7 + 0.3 * level + moved) + 2 * np.sqrt(n) * random.standard_normal(periods), n * 1.0
+            "mean", n * (7 + 0.3 * level + moved) + 2 * np.sqrt(n) * random.standard_normal(periods), n.astype(float)
         )
     logs = 1 + 0.15 * level + moved
     if plan.family == "duration":
@@ -217,7 +217,7 @@ def true_rows(runs: int) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for part in (0.15, 0.3, 0.5):
         for shape in ("step", "grows over 8 weeks"):
-            claims = lost = total = 0
+            claims, lost, total = 0.0, 0.0, 0
             for before, after in ((52, 26), (104, 26), (104, 52)):
                 random = np.random.default_rng([before, after, int(100 * part)])
                 course = np.ones(after) if shape == "step" else np.clip(np.arange(1, after + 1) / 8, 0, 1)

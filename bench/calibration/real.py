@@ -65,7 +65,7 @@ def main() -> None:
         imports.import_file(workspace, Path(sys.argv[1]))
         for name in MEASURES:
             for every in ("week", "day"):
-                rows.append({"measure": name, "every": every, "dates": DATES, **row(workspace, name, every)})  # type: ignore[arg-type]
+                rows.append({"measure": name, "every": every, "dates": DATES, **row(workspace, name, every)})
                 print(json.dumps(rows[-1]), flush=True)
     TARGET.write_text(json.dumps(rows, indent=1) + "\n")
 

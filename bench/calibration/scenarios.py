@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.signal import lfilter
 
 from wellserved.moments import Every
@@ -68,7 +69,7 @@ def plain(
     return Scenario(name, words, every, before, after, effect, draw, covariance, adversarial)
 
 
-def weekly(t: Floats) -> Floats:
+def weekly(t: Floats | npt.NDArray[np.int64]) -> Floats:
     """The week's pattern over days."""
     found: Floats = WEEK[t.astype(int) % 7]
     return found
@@ -108,7 +109,7 @@ def _ratings(random: np.random.Generator, changed: bool) -> Observed:
     latent = 0.1 * weekly(t) + 0.25 * ar(random, 0.5, 273) + (0.3 * (t >= 182) if changed else 0.0)
     day = np.repeat(t, n)
     score = 1 + np.searchsorted(CUTS, latent[day] + random.standard_normal(len(day)))
-    return Observed("mean", np.bincount(day, score, 273), n.astype(float))
+    return Observed("mean", np.bincount(day, score, 273).astype(float), n.astype(float))
 
 
 def _rating_truth() -> float:

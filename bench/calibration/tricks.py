@@ -48,6 +48,7 @@ LISTED = (
 
 Array = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Happened = tuple[str, Array, npt.NDArray[np.str_] | None, object]  # kind, when, team, text
 
 
 @dataclass
@@ -378,7 +379,7 @@ def moments(house: House) -> pa.Table:
     text = np.where(house.reply_alike, "Thank you for your message. We have received it and will look into it.", unlike)
     half = np.minimum(0.5 * (house.reply + house.done), 0.9 * house.done)
     ends = served & (house.resolved > 0)
-    rows = [
+    rows: list[Happened] = [
         ("asked", when(house.cut_clock, np.ones(size, bool)), team, None),
         ("chased", when(1.2 * house.reply, house.chased & (1.2 * house.reply < house.done)), None, None),
         ("chased", when(house.resolved + 5 * HOUR, house.chased_late & served), None, None),
@@ -399,7 +400,7 @@ def moments(house: House) -> pa.Table:
     return _table(house, rows, score)
 
 
-def _table(house: House, rows: list[tuple[str, Array, npt.NDArray[np.str_] | None, object]], score: Array) -> pa.Table:
+def _table(house: House, rows: list[Happened], score: Array) -> pa.Table:
     """Rows of one kind each as a table of moments."""
     end = (BEFORE + AFTER + TAIL) * WEEK
     names = np.array([f"c{place}" for place in range(len(house.asked))])

@@ -47,7 +47,7 @@ SENTENCE = re.compile(
 
 def rows(first: int, many: int, late: int = 0) -> list[tuple[str, ...]]:
     """Cases over three months; the first `late` of them are closed a day later."""
-    made = []
+    made: list[tuple[str, ...]] = []
     for number in range(first, first + many):
         day = date(2026, 1 + number % 3, 1 + number % 20)
         closed = day + timedelta(days=1 + (number < late))
@@ -137,7 +137,7 @@ class Ground:
 
     def held(self) -> dict[str, Any]:
         """What the home and a backup hold: the same however they came to it."""
-        found = {"log": content(self.home.log, 'moment_id, kind, "at", case_id, content, team, correction'),
+        found: dict[str, Any] = {"log": content(self.home.log, 'moment_id, kind, "at", case_id, content, team, correction'),
                  "cases": content(self.home.cases, ", ".join(cases.TYPES))}  # fmt: skip
         found["receipts"] = [(one.source, one.rows_read, one.moments, one.as_of) for one in log.receipts(self.home)]
         for database, table in (("store", "store_shared"), ("journal", "journal_entry")):

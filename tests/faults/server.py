@@ -80,7 +80,7 @@ def browse(pages: list[str]) -> None:
         else:
             answers.append(browser.get(page))
     for answer in answers:
-        words = " ".join(b"".join(answer).decode().split())  # type: ignore[call-overload]
+        words = " ".join(b"".join(answer).decode().split())
         print(json.dumps([answer.status_code, answer.headers.get("Location", ""), words]), flush=True)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -252,9 +253,9 @@ def controls(text: str) -> list[str]:
     )
 
 
-def moments(workspace: Workspace, columns: str) -> list[tuple[object, ...]]:
+def moments(workspace: Workspace, columns: str) -> list[tuple[Any, ...]]:
     files = ", ".join(engine.text(file) for file in log.snapshot(workspace.log).files)
-    return duckdb.sql(
+    return duckdb.execute(
         f"SELECT {columns} FROM read_parquet([{files}], hive_partitioning = true) WHERE kind = 'asked' ORDER BY source_row"
     ).fetchall()
 

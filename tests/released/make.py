@@ -13,6 +13,11 @@ import tempfile
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wellserved.store.models import Person
+    from wellserved.workspace import Workspace
 
 AT = datetime(2026, 11, 16, 9, 30, 0, 123456, tzinfo=UTC)
 PASSPHRASE = "four words and more"
@@ -84,7 +89,7 @@ def main(target: Path) -> None:
             packed.add(home, "home", filter=lambda one: None if one.name.endswith((".lock", "-wal", "-shm")) else one)
 
 
-def _improve(workspace) -> None:
+def _improve(workspace: Workspace) -> None:
     from wellserved.actions import declare_improvement
     from wellserved.improvement import Improvement
 
@@ -95,18 +100,18 @@ def _improve(workspace) -> None:
     )
 
 
-def _modules() -> tuple:
+def _modules() -> tuple[Any, Any, Any]:
     """Where a version has its backups, its people and its databases."""
     try:
         from wellserved.actions import backups, membership, setup
     except ImportError:  # 0.1.0
-        from wellserved.actions import house
+        from wellserved.actions import house  # type: ignore[attr-defined]
 
         return house, house, house
     return backups, membership, setup
 
 
-def _people(membership) -> dict:
+def _people(membership: Any) -> dict[str, Person]:
     from wellserved.store.models import Person
 
     for name, (role, team) in ROLES.items():
@@ -114,7 +119,7 @@ def _people(membership) -> dict:
     return {one.username: one for one in Person.objects.all()}
 
 
-def _things(people: dict, membership) -> None:
+def _things(people: dict[str, Person], membership: Any) -> None:
     """Rows in every table of the store."""
     from allauth.account.models import EmailAddress
     from allauth.mfa.models import Authenticator
@@ -156,7 +161,7 @@ def _things(people: dict, membership) -> None:
     sharing.withdraw(sharing.share(people["mo"], {"word": "complaint", "text": "taken back"}, AT))
 
 
-def _journals(people: dict) -> None:
+def _journals(people: dict[str, Person]) -> None:
     """One journal that the workspace's secret opens, and one with a passphrase."""
     from django.conf import settings
 
@@ -169,17 +174,26 @@ def _journals(people: dict) -> None:
     kim.keep_draft("2026-W47", "a draft")
     lee = Book(people["lee"].pk, secret)
     lee.write({"word": "lesson", "line": "lesson: behind a passphrase"}, at=AT)
-    lee.set_passphrase(PASSPHRASE)
+    try:
+        from wellserved.journal import keys
+    except ImportError:  # 0.1.0
+        lee.set_passphrase(PASSPHRASE)  # type: ignore[attr-defined]
+    else:
+        lee.rekey(keys.PASSPHRASE, PASSPHRASE)
 
 
-def _numbers(workspace) -> dict:
+def _numbers(workspace: Workspace) -> dict[str, dict[str, float]]:
     """Measure -> source -> value."""
     from wellserved.actions import ask_measures
     from wellserved.measure import Question, find_measure
 
     question = Question((find_measure("asked"), find_measure("resolved")), by="source")
     return {
-        one.measure.name: {source: float(value) for source, value in zip(one.segments, one.value, strict=True)}
+        one.measure.name: {
+            str(source): float(value)
+            for source, value in zip(one.segments, one.value, strict=True)
+            if isinstance(value, int | float)
+        }
         for one in ask_measures(workspace, question)
     }
 

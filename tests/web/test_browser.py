@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Route, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tests.web.conftest import people
@@ -192,7 +192,12 @@ def test_somebody_elses_words_are_never_markup(
 ) -> None:
     context, page = opened(chromium, live_server, "kim")
     dialogs: list[str] = []
-    page.on("dialog", lambda one: (dialogs.append(one.message), one.dismiss()))
+
+    def dismissed(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", dismissed)
     bad = "\"'><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7*7 }}{% now 'Y' %}"
     page.goto(live_server.url)
     page.fill("#line", f"missed: {bad}")

@@ -114,8 +114,8 @@ def test_a_program_reaches_what_its_owner_may_and_no_more(staff: House, place: W
     filled = [
         re.sub(r"\{[^}]*hook\}", str(hook.pk), re.sub(r"\{[^}]*(name|source)\}", "asked", path)) for path in paths
     ]
-    moment = {"word": "kept", "text": "x", "thread": shared, "id": str(uuid.uuid4())}
-    bodies = (
+    moment: dict[str, object] = {"word": "kept", "text": "x", "thread": shared, "id": str(uuid.uuid4())}
+    bodies: tuple[dict[str, object], ...] = (
         {},
         moment,
         {**moment, "id": shared},

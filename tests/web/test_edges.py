@@ -111,6 +111,7 @@ def test_what_belongs_together_is_shared_together(staff: House, as_: As) -> None
     recovered = Entry.objects.get(word="recovered")
     first = shared_of(client, missed)
     recovered.refresh_from_db()
+    assert recovered.shared is not None
     assert Shared.objects.get(id=recovered.shared).thread == first.thread
     assert client.post(f"/journal/{recovered.id}/share", {"audience": "team"}).status_code == 422
     assert not Shared.objects.get(pk=first.pk).open
@@ -362,6 +363,7 @@ def test_a_saved_row_is_the_row_to_the_microsecond(staff: House) -> None:
     lines = [json.loads(line) for line in schema.lines(Shared, "default")]
     assert [one["fields"]["at"] for one in lines] == ["2026-11-20T10:00:05.000400+00:00"]
     (back,) = serializers.deserialize("jsonl", json.dumps(lines[0]))
+    assert isinstance(back.object, Shared)
     assert back.object.at == Shared.objects.get(pk=row.pk).at == at
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -95,5 +96,6 @@ def test_an_error_inside_a_secret_address_is_logged_without_it(
     line = Discreet().format(record)
     assert token not in line
     assert "ZeroDivisionError" in line
-    assert settings.LOGGING["formatters"]["discreet"]["()"] == "wellserved.web.logs.Discreet"
-    assert all(one["formatter"] == "discreet" for one in settings.LOGGING["handlers"].values())
+    declared: dict[str, Any] = settings.LOGGING
+    assert declared["formatters"]["discreet"]["()"] == "wellserved.web.logs.Discreet"
+    assert all(one["formatter"] == "discreet" for one in declared["handlers"].values())

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -29,6 +28,7 @@ from wellserved.journal.book import Book
 from wellserved.journal.models import OPEN, SEALED, Draft, Entry, Keyring
 from wellserved.store.models import ApiKey, Event, Hook, Invitation, Person
 from wellserved.web import session
+from wellserved.workspace import Workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
@@ -424,7 +424,7 @@ def test_a_passphrase_of_an_older_cost_opens_and_costs_more_from_then_on(
 
 
 @pytest.mark.django_db(databases=["default", "journal"], transaction=True)
-def test_rings_of_the_version_before_open_after_the_migration(place: Any) -> None:
+def test_rings_of_the_version_before_open_after_the_migration(place: Workspace) -> None:
     """One by the workspace's secret and one by a passphrase, as they were kept; read out of rows that the old code wrote."""
     connection = connections["journal"]
     secret, made = settings.SECRET_KEY.encode(), {}
@@ -447,8 +447,8 @@ def test_rings_of_the_version_before_open_after_the_migration(place: Any) -> Non
     finally:
         MigrationExecutor(connection).migrate(after)
     assert Book(901, secret).readable
+    assert not Book(902, secret).readable
     phrased = Book(902, secret)
-    assert not phrased.readable
     phrased.unlock("four words and more")
     assert phrased.readable
     Keyring.objects.filter(owner__in=made).delete()

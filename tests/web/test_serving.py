@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from django.conf import settings
@@ -317,7 +317,7 @@ def test_a_port_in_use_is_said_before_any_address_and_starts_no_worker(commands:
 class Brief:
     """A process that has ended already, or that takes so long."""
 
-    stdin = None
+    stdin: IO[bytes] | None = None
 
     def __init__(self, code: int) -> None:
         self.code = code
