@@ -1,6 +1,7 @@
 """Set up, demonstrate, check, test and measure wellserved with nothing but Python's standard library.
 
-python3 dev.py setup | demo | serve | test [pytest arguments] | check | bench [names] | test-spark | calibrate [--runs N]
+python3 dev.py setup | demo | serve | format | check | test [pytest arguments] | coverage [pytest arguments]
+               bench [names] | test-spark | calibrate [--runs N]
 
 The first call makes .venv and installs the hashed locks: requirements.lock for the product itself,
 requirements-dev.lock besides for tests, checks and benchmarks. test-spark makes .venv-engines from
@@ -18,6 +19,7 @@ import ssl
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -34,7 +36,7 @@ def run(*command: str | Path, **env: str) -> None:
         sys.exit(done.returncode)
 
 
-def engines() -> None:
+def engines(_rest: list[str]) -> None:
     """Ask every engine the same questions, a real Spark cluster among them, and compare each cell."""
     if shutil.which("java") is None:
         sys.exit("Spark needs Java 17 or newer; install one (Debian: apt-get install openjdk-17-jre-headless).")
@@ -148,7 +150,19 @@ def setup(*locks: str) -> None:
         stamp.write_text(wanted)
 
 
-def check() -> None:
+def demo(rest: list[str]) -> None:
+    """Reports over real exports: over the whole ones where they lie beside the project."""
+    whole = ROOT.parent / "shared" / "data"
+    run(BIN / "wellserved", "demo", *(("--data", whole) if whole.is_dir() else ()), *rest)
+
+
+def tidy(_rest: list[str]) -> None:
+    """Lay the code out, and mend what the linter can mend by itself."""
+    run(BIN / "ruff", "format", ".")
+    run(BIN / "ruff", "check", "--fix", ".")
+
+
+def check(_rest: list[str]) -> None:
     """Format, lint, types, layers and generated documents."""
     run(BIN / "ruff", "format", "--check", ".")
     run(BIN / "ruff", "check", ".")
@@ -157,37 +171,46 @@ def check() -> None:
     run(PYTHON, "docs/generate.py", "--check")
 
 
-def test(rest: list[str]) -> None:
+def test(rest: list[str], *measured: str) -> None:
     """Everything, on all cores; the engines by themselves, since Spark's client does not run in a worker of pytest-xdist."""
+    pytest = (PYTHON, *measured, "-m", "pytest")
     if rest:
-        run(PYTHON, "-m", "pytest", *rest)
+        run(*pytest, *rest)
         return
     engines_alone = "tests/test_engines.py"
     many = str(min(os.cpu_count() or 1, 4))
-    run(PYTHON, "-m", "pytest", "--numprocesses", many, "--dist", "worksteal", "--ignore", engines_alone)
-    run(PYTHON, "-m", "pytest", engines_alone)
+    run(*pytest, "--numprocesses", many, "--dist", "worksteal", "--ignore", engines_alone)
+    run(*pytest, engines_alone)
+
+
+def coverage(rest: list[str]) -> None:
+    """The share of the source's lines and branches that the tests run: by file, and in all."""
+    run(PYTHON, "-m", "coverage", "erase")
+    test(rest, "-m", "coverage", "run")
+    run(PYTHON, "-m", "coverage", "combine", "--quiet")
+    run(PYTHON, "-m", "coverage", "report")
+
+
+VERBS: dict[str, Callable[[list[str]], None]] = {
+    "setup": lambda _rest: None,  # which every verb begins with
+    "demo": demo,
+    "serve": lambda rest: run(BIN / "wellserved", "serve", *rest),
+    "format": tidy,
+    "check": check,
+    "test": test,
+    "coverage": coverage,
+    "bench": lambda rest: run(PYTHON, "-m", "bench", *rest),
+    "test-spark": engines,
+    "calibrate": calibrate,
+}
 
 
 def main(argv: list[str]) -> None:
     verb, rest = (argv[0] if argv else "help"), argv[1:]
-    if verb not in {"setup", "demo", "serve", "test", "check", "bench", "test-spark", "calibrate"}:
+    if verb not in VERBS:
         sys.exit(__doc__)
     setup(RUNTIME, *([] if verb in ("demo", "serve") else [DEV]))
-    if verb == "demo":
-        whole = ROOT.parent / "shared" / "data"  # the whole exports, where they lie beside the project
-        run(BIN / "wellserved", "demo", *(("--data", whole) if whole.is_dir() else ()), *rest)
-    elif verb == "serve":
-        run(BIN / "wellserved", "serve", *rest)
-    elif verb == "test":
-        test(rest)
-    elif verb == "check":
-        check()
-    elif verb == "test-spark":
-        engines()
-    elif verb == "calibrate":
-        calibrate(rest)
-    elif verb == "bench":
-        run(PYTHON, "-m", "bench", *rest)
+    VERBS[verb](rest)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "wellserved"
+SHORT, LONGEST, FILE = 30, 60, 600  # lines, as CONTRIBUTING.md names them
 BANNED = {"utils", "helpers", "services", "types", "constants", "common", "misc"}
 
 
@@ -27,11 +30,26 @@ def body_lines(node: ast.FunctionDef) -> int:
 
 def test_functions_and_files_stay_on_one_page() -> None:
     lengths = sorted(body_lines(node) for path in SOURCE.rglob("*.py") for node in functions(path))
-    assert lengths[int(len(lengths) * 0.9)] <= 30
-    assert lengths[-1] <= 60
+    assert lengths[int(len(lengths) * 0.9)] <= SHORT
+    assert lengths[-1] <= LONGEST
     for path in SOURCE.rglob("*.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 650, path
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE, path
         assert path.stem not in BANNED
+
+
+def test_the_limits_are_those_that_contributors_are_told() -> None:
+    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
+    width, complexity = ruff["line-length"], ruff["lint"]["mccabe"]["max-complexity"]
+    for words in (
+        f"Nine functions in ten have at most {SHORT} lines, none more than {LONGEST}, without signature and docstring",
+        f"a file of the source has at most {FILE}, a line {width} characters",
+        f"a function a complexity of at most {complexity}",
+    ):
+        assert words in told
+    named = re.search(r"No module called ([a-z, ]+) or ([a-z]+)\.", told)
+    assert named is not None
+    assert {*named[1].split(", "), named[2]} == BANNED
 
 
 def test_public_functions_say_what_they_answer() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,15 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
         if name.startswith(("PIP_", "UV_", "SSL_CERT")) or name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
             monkeypatch.delenv(name)
     return Desk(tmp_path)
+
+
+def test_every_verb_is_a_target_of_make_and_told_to_contributors() -> None:
+    makefile, told = (Path(dev.__file__).with_name(name).read_text() for name in ("Makefile", "CONTRIBUTING.md"))
+    targets = re.findall(r"^([a-z -]+):$", makefile, re.M)[0].split()
+    assert sorted(targets) == sorted(dev.VERBS)
+    assert set(re.findall(r"^make ([a-z-]+)", told, re.M)) == {*dev.VERBS} - {"serve"}
+    hooks = Path(dev.__file__).with_name(".pre-commit-config.yaml").read_text()
+    assert set(re.findall(r"entry: make (.*)", hooks)) <= set(dev.VERBS)
 
 
 def test_pip_installs_with_the_same_hashes_what_uv_could_not(desk: Desk) -> None:
