@@ -173,7 +173,7 @@ def check(_rest: list[str]) -> None:
 
 def test(rest: list[str], *measured: str) -> None:
     """Everything, on all cores; the engines by themselves, since Spark's client does not run in a worker of pytest-xdist."""
-    pytest = (PYTHON, *measured, "-m", "pytest")
+    pytest: list[str | Path] = [PYTHON, *measured, "-m", "pytest"]
     if rest:
         run(*pytest, *rest)
         return
