@@ -37,8 +37,10 @@ from wellserved.calendar import Clock, parse_calendars
 from wellserved.engine import duckdb as engine
 from wellserved.engine.duckdb import DuckDB
 from wellserved.mapping import recognise
-from wellserved.measure import Question, Scope, answer, find_measure, scope_of
-from wellserved.report import make_report
+from wellserved.measure import Question, find_measure
+from wellserved.measure.ask import answer
+from wellserved.measure.scope import Scope, scope_of
+from wellserved.report.making import make_report
 from wellserved.sources.csv_file import look, stage
 from wellserved.workspace import create_workspace
 

@@ -17,10 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from bench import asking, folding, pace
-from wellserved import actions, cases, log
-from wellserved.actions import synthetic
+from wellserved import cases, log
+from wellserved.actions import silent, synthetic
+from wellserved.actions.asking import opened
 from wellserved.engine import duckdb as engine
-from wellserved.measure import Question, answer, find_measure
+from wellserved.measure import Question, find_measure
+from wellserved.measure.ask import answer
 from wellserved.record import finished, own_columns
 from wellserved.workspace import Workspace, create_workspace
 
@@ -77,7 +79,7 @@ def asked(folder: str) -> dict[str, float]:
     """
     workspace = create_workspace(Path(folder), "UTC")
     found: dict[str, float] = {}
-    with actions.opened(workspace) as scope:
+    with opened(workspace) as scope:
         for called, names in (("rate", asking.RATE), ("waits", asking.WAITS)):
             question = Question(tuple(map(find_measure, names)), by="team", every="month")
             works: dict[str, Callable[[], object]] = {"ours": partial(answer, scope, question)}
@@ -94,7 +96,7 @@ def asked(folder: str) -> dict[str, float]:
 
 def _refreshed(workspace: Workspace) -> None:
     with workspace.writing() as scratch:
-        cases.refresh(workspace, scratch, actions.silent)
+        cases.refresh(workspace, scratch, silent)
 
 
 def _change(workspace: Workspace, count: int) -> None:

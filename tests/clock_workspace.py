@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.clock_oracle import Event
-from wellserved.actions import opened, opening_hours
+from wellserved.actions.asking import opened, opening_hours
 from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure

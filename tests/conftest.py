@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.forked import Commands
-from wellserved.actions.imports import import_file
 from wellserved.workspace import Workspace, create_workspace
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -36,6 +35,8 @@ def workspace(tmp_path: Path) -> Workspace:
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace with the three shipped slices, to be read only."""
+    from wellserved.actions.imports import import_file
+
     made = create_workspace(tmp_path_factory.mktemp("samples"), "America/New_York")
     for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz", "cfpb_slice.csv.gz"):
         import_file(made, sample(name), now=NOW)

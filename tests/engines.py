@@ -14,7 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from wellserved.engine import Engine
-from wellserved.measure import MEASURES, Question, Scope, answer, rows
+from wellserved.measure import MEASURES, Question, rows
+from wellserved.measure.ask import answer
+from wellserved.measure.scope import Scope
 
 QUESTIONS: dict[str, dict[str, object]] = {
     "whole": {},

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "wellserved"
@@ -94,6 +97,20 @@ def test_the_core_starts_without_what_only_tests_need() -> None:
     code = f"import sys, wellserved.cli; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["measure", "--help"], ["--version"], ["measures"], ["presets"]], ids=" ".join
+)
+def test_what_computes_nothing_loads_nothing_that_computes(words: list[str], tmp_path: Path) -> None:
+    heavy = ("numpy", "scipy", "pyarrow", "deltalake", "duckdb", "holidays", "jinja2", "django", "waitress")
+    code = f"import atexit, sys; sys.argv = ['wellserved', *{words!r}]\n"
+    code += f"atexit.register(lambda: print('loaded', [name for name in {heavy!r} if name in sys.modules]))\n"
+    code += "import wellserved.cli; wellserved.cli.main()"
+    env = {**os.environ, "WELLSERVED_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout.splitlines()[-1] == "loaded []"
+    assert len(done.stdout.splitlines()) > 1
 
 
 def test_nothing_reaches_for_the_network() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from wellserved import actions, synth
-from wellserved.actions import synthetic
+from wellserved import synth
+from wellserved.actions import asking, synthetic
 from wellserved.actions.imports import import_file
 from wellserved.chain import Chain, against_others, ranked
 from wellserved.cli import app
@@ -60,7 +60,7 @@ def test_stays_and_edges_worked_out_by_hand(tmp_path: Path) -> None:
         "2,4,replied,Front",
         "2,6,resolved,Front",
     ]
-    found = actions.follow_chain(made(tmp_path, one + two), None)
+    found = asking.follow_chain(made(tmp_path, one + two), None)
     back = next(place for place in found.places if place.team == "Back")
     hour = 3_600
     assert (back.stays, back.untouched, back.in_hand, back.paused) == (2, (3 + 3) * hour, (1 + 2) * hour, 4 * hour)
@@ -83,17 +83,17 @@ def test_a_rating_of_another_team_neither_moves_the_case_nor_makes_a_supplier(tm
         "1,13,rated,Third,Back,2",
     ]
     workspace = made(tmp_path, lines)
-    found = actions.follow_chain(workspace, None)
+    found = asking.follow_chain(workspace, None)
     assert [(one.supplier, one.customer) for one in found.edges] == [("Front", "Back")]
     assert {one.team for one in found.places} == {"Front", "Back"}
-    (series,) = actions.ask_measures(workspace, Question((find_measure("asked"),), by="team"))
+    (series,) = asking.ask_measures(workspace, Question((find_measure("asked"),), by="team"))
     assert series.segments == ("Back",)
 
 
 def test_only_what_fails_after_a_hand_over_counts_against_the_supplier(tmp_path: Path) -> None:
     before = ["1,0,asked,Front", "1,1,returned", "1,2,handed_over,Back,Front", "1,5,resolved,Back"]
     after = ["2,0,asked,Front", "2,2,handed_over,Back,Front", "2,5,resolved,Back", "2,6,returned"]
-    (edge,) = actions.follow_chain(made(tmp_path, before + after), None).edges
+    (edge,) = asking.follow_chain(made(tmp_path, before + after), None).edges
     assert (edge.handovers, edge.failed) == (2, 1)
 
 
@@ -103,13 +103,13 @@ def test_the_corrected_score_of_a_team_counts(tmp_path: Path) -> None:
     path = tmp_path / "made.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("Front,Back,5", "Front,Back,1"), encoding="utf-8")
     import_file(workspace, path, parse_mapping(MAPPING, "made"))
-    (edge,) = actions.follow_chain(workspace, None).edges
+    (edge,) = asking.follow_chain(workspace, None).edges
     assert edge.rates_supplier == (1, 1.0)
 
 
 def test_cases_that_begin_with_a_hand_over_have_no_time_before_it(tmp_path: Path) -> None:
     lines = [line for n in range(12) for line in (f"{n},2,handed_over,Back,Front", f"{n},3,resolved,Back")]
-    found = actions.follow_chain(made(tmp_path, lines), None)
+    found = asking.follow_chain(made(tmp_path, lines), None)
     assert [(one.number, one.since_last) for one in found.steps] == [(1, 0.0)]
 
 
@@ -124,10 +124,10 @@ def test_made_cases_of_two_seeds_are_never_mixed(tmp_path: Path) -> None:
 def test_one_team_s_rating_of_another_is_no_customer_s_rating(tmp_path: Path) -> None:
     lines = [line for n in range(12) for line in (f"{n},0,asked,Front", f"{n},3,resolved,Front", f"{n},4,rated,Front,,5", f"{n},5,rated,Front,Back,1")]  # fmt: skip
     workspace = made(tmp_path, lines)
-    (series,) = actions.ask_measures(workspace, Question((find_measure("rating_mean"),)))
+    (series,) = asking.ask_measures(workspace, Question((find_measure("rating_mean"),)))
     assert series.value == (5.0,)
     with pytest.raises(RequestError, match="handed over"):
-        actions.follow_chain(workspace, None)
+        asking.follow_chain(workspace, None)
 
 
 def test_untouched_time_counts_what_still_lies(tmp_path: Path) -> None:
@@ -136,11 +136,11 @@ def test_untouched_time_counts_what_still_lies(tmp_path: Path) -> None:
         f"{n},{hour},{rest}" for n in range(20) for hour, rest in ((0, "asked,Front"), (1, "handed_over,Back,Front"))
     ]
     lines += [f"{n},3,replied,Back" for n in range(11)] + ["99,25,asked,Front"]
-    (edge,) = actions.follow_chain(made(tmp_path, lines), None).edges
+    (edge,) = asking.follow_chain(made(tmp_path, lines), None).edges
     assert edge.untouched == 2 * 3_600
     few = [line for line in lines if not line.startswith(("9,3,", "10,3,"))]
     (tmp_path / "few").mkdir()
-    (edge,) = actions.follow_chain(made(tmp_path / "few", few), None).edges
+    (edge,) = asking.follow_chain(made(tmp_path / "few", few), None).edges
     assert isinstance(edge.untouched, NotComputed)
     assert edge.untouched.reason == "not reached yet"
 
@@ -203,7 +203,7 @@ def test_a_difference_of_places_is_no_fault_of_the_supplier() -> None:
 def truths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Chain]:
     workspace = create_workspace(tmp_path_factory.mktemp("truths") / "home", "UTC")
     synthetic.make_cases(workspace, 40_000, 3)
-    return workspace, actions.follow_chain(workspace, "synth")
+    return workspace, asking.follow_chain(workspace, "synth")
 
 
 def test_the_planted_upstream_fault_is_ranked_first_and_alone(truths: tuple[Workspace, Chain]) -> None:
@@ -230,7 +230,7 @@ def test_the_planted_effect_and_the_gaming_are_seen_by_measures(truths: tuple[Wo
     named = tuple(map(find_measure, ("time_to_resolution", "reopen_rate", "asked")))
     values = {}
     for when, since, until in (("before", None, synth.CHANGE), ("after", synth.CHANGE, None)):
-        waits, reopened, _ = actions.ask_measures(workspace, Question(named, by="service", since=since, until=until))
+        waits, reopened, _ = asking.ask_measures(workspace, Question(named, by="service", since=since, until=until))
         for place, service in enumerate(waits.segments):
             both = waits.value[place], reopened.value[reopened.segments.index(service)]
             values[service, when] = [one for one in both if not isinstance(one, NotComputed)]
@@ -248,7 +248,7 @@ def test_the_same_seed_makes_the_same_cases_and_a_second_time_adds_none(
     other = create_workspace(tmp_path / "other", "UTC")
     synthetic.make_cases(other, 40_000, 4)
     question = Question((find_measure("contacts"),))
-    assert actions.ask_measures(workspace, question)[0].value != actions.ask_measures(other, question)[0].value
+    assert asking.ask_measures(workspace, question)[0].value != asking.ask_measures(other, question)[0].value
 
 
 def test_the_chain_is_shown_in_every_format(truths: tuple[Workspace, Chain]) -> None:

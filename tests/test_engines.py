@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from tests import engines
 from tests.engines import QUESTIONS, answers, differences, on
-from wellserved import actions, cases, log
-from wellserved.actions import synthetic
+from wellserved import cases, log
+from wellserved.actions import asking, synthetic
 from wellserved.cli import app
 from wellserved.engine import Engine, elsewhere
 from wellserved.engine.duckdb import DuckDB
 from wellserved.errors import RequestError
-from wellserved.measure import Scope
+from wellserved.measure.scope import Scope
 from wellserved.workspace import Workspace, create_workspace
 
 CASES = int(os.environ.get("WELLSERVED_ENGINE_CASES", "20000"))
@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def ours(made: Workspace) -> Iterator[Scope]:
-    with actions.opened(made) as scope:
+    with asking.opened(made) as scope:
         yield scope
 
 

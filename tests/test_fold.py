@@ -19,9 +19,11 @@ from tests.clock_oracle import Event, in_order, turns_of
 from tests.clock_workspace import workspace_of
 from tests.conftest import NOW, sample
 from tests.test_clocks import CALENDARS, some_case
-from wellserved import actions, cases, delta, log, months
-from wellserved.actions import ask_measures, find_gaps, opened
+from wellserved import cases, delta, log, months
+from wellserved.actions import asking
+from wellserved.actions.asking import ask_measures, opened
 from wellserved.actions.imports import import_file
+from wellserved.actions.proving import find_gaps
 from wellserved.cli import app
 from wellserved.engine import duckdb
 from wellserved.engine.duckdb import DuckDB
@@ -425,7 +427,7 @@ def test_another_engine_reads_files_from_which_nothing_is_struck_out(
         duckdb.view(db, "cases", files, columns)
         return duckdb.DuckDB(db), "cases"
 
-    monkeypatch.setattr(actions, "elsewhere", elsewhere)
+    monkeypatch.setattr(asking, "elsewhere", elsewhere)
     monkeypatch.setenv("WELLSERVED_ENGINE", "postgresql://elsewhere")
     assert all_told(workspace) == told
     now = log.snapshot(workspace.cases)

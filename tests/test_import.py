@@ -19,8 +19,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from wellserved import actions, cases, log
-from wellserved.actions import opened
+from wellserved import cases, log
+from wellserved.actions import asking
+from wellserved.actions.asking import opened
 from wellserved.actions.imports import import_file
 from wellserved.errors import MappingError
 from wellserved.mapping import Mapping, parse_mapping
@@ -196,7 +197,7 @@ def test_impossible_facts_are_kept_and_flagged(workspace: Workspace, tmp_path: P
         ("2", 0, 1),
         ("3", 0, 0),
     ]
-    (waits,) = actions.ask_measures(workspace, Question((find_measure("asked"),)))
+    (waits,) = asking.ask_measures(workspace, Question((find_measure("asked"),)))
     assert waits.as_of_local < NOW, "a year typed wrongly must not move the time up to which the record is known"
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wellserved import actions, log
+from wellserved import log
+from wellserved.actions import asking
 from wellserved.actions.imports import Imported, import_file
 from wellserved.cli import app
 from wellserved.mapping import Mapping, parse_mapping
@@ -77,7 +78,7 @@ def tickets(unsolved: str, count: int = 12) -> list[dict[str, str]]:
 
 def totals(workspace: Workspace) -> tuple[float, ...]:
     names = ("asked", "resolved", "still_open")
-    series = actions.ask_measures(workspace, Question(tuple(find_measure(name) for name in names)))
+    series = asking.ask_measures(workspace, Question(tuple(find_measure(name) for name in names)))
     return tuple(float(one.value[0]) for one in series)  # type: ignore[arg-type]
 
 

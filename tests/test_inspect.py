@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions import ask_measures
+from wellserved.actions.asking import ask_measures
 from wellserved.actions.imports import Imported, import_file
 from wellserved.actions.inspection import inspect_file
 from wellserved.cli import app

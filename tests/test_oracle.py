@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from tests import oracle
 from tests.oracle import Case, Number, Spot
-from wellserved.actions import ask_measures
+from wellserved.actions.asking import ask_measures
 from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, Series, find_measure, rows

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from wellserved import log
-from wellserved.actions import ask_measures
+from wellserved.actions.asking import ask_measures
 from wellserved.actions.imports import Imported, import_file
 from wellserved.mapping import Mapping, recognise
 from wellserved.measure import Question, find_measure

@@ -19,7 +19,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from tests.prove_house import MAPPING
-from wellserved import actions
+from wellserved.actions import asking
 from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.errors import PeriodError, RequestError
@@ -93,8 +93,8 @@ def test_the_end_of_a_reward_and_a_team_s_own_date_are_edges(
         return levels_of(cases, periods, quantile, at, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sys.modules[Looking.__module__], "levels_of", noted)
-    measure, hours = find_measure("time_to_first_reply"), actions.opening_hours(quoted)
-    with actions.opened(quoted, moments=True) as scope:
+    measure, hours = find_measure("time_to_first_reply"), asking.opening_hours(quoted)
+    with asking.opened(quoted, moments=True) as scope:
         looking = Looking(scope, "moments", hours, QUOTES, "week")
         seen = prove(looking, Asked(measure, QUOTES, "week", paid_until=ends)).seen
         assert edges[0] == [seen.before, sum(one.start < ends for one in seen.periods)]
@@ -110,8 +110,8 @@ def test_the_end_of_a_reward_and_a_team_s_own_date_are_edges(
 def test_waits_that_grew_beyond_the_age_are_looked_at_later_or_refused(tmp_path: Path) -> None:
     """An age taken from quick times before would hide how slow it became; a given one that is too short says so."""
     workspace = quotes(tmp_path, before=3, after=12)
-    with actions.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", actions.opening_hours(workspace), QUOTES, "week")
+    with asking.opened(workspace, moments=True) as scope:
+        looking = Looking(scope, "moments", asking.opening_hours(workspace), QUOTES, "week")
         for name in ("time_to_first_reply", "time_to_first_reply_p90"):
             found = prove(looking, Asked(find_measure(name), QUOTES, "week"))
             assert found.verdict.status == "worse", name

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from tests.clock_oracle import Event
 from tests.clock_workspace import workspace_of
-from wellserved import actions
+from wellserved.actions import asking
 from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.measure import Question
@@ -177,7 +177,7 @@ def test_three_treatments_of_those_who_left_give_three_shares(tmp_path: Path) ->
     cases = dict(call(place, nine + place, *one) for place, one in enumerate(waits))
     cases |= dict([call(99, DAY + 23 * 3_600, 3_600)])
     workspace = workspace_of(tmp_path, cases)
-    found = actions.ask_queue(workspace, Question(()), 20, 3_600)
+    found = asking.ask_queue(workspace, Question(()), 20, 3_600)
     (morning,) = (one for one in found.intervals if one.start == 9 * 3_600)
     assert (morning.came, morning.served, morning.left) == (40, 30, 10)
     assert [(one.n, one.share) for one in morning.levels] == [(40, 20 / 40), (34, 20 / 34), (30, 20 / 30)]
@@ -201,24 +201,24 @@ def test_three_treatments_of_those_who_left_give_three_shares(tmp_path: Path) ->
 
 def test_who_left_was_not_served_by_what_is_written_afterwards(tmp_path: Path) -> None:
     events = [Event(DAY, "asked"), Event(DAY + 60, "abandoned"), Event(DAY + 7_200, "replied")]
-    found = actions.ask_queue(workspace_of(tmp_path, {"1": events}), Question(()), 20, 3_600)
+    found = asking.ask_queue(workspace_of(tmp_path, {"1": events}), Question(()), 20, 3_600)
     assert (found.whole.served, found.whole.left, found.whole.waited) == (0, 1, 60)
 
 
 def test_the_last_interval_of_a_day_may_be_shorter(tmp_path: Path) -> None:
     """Four an hour round the clock, in intervals of seven hours: the last lasts three, and as many come an hour."""
     cases = dict(call(place, DAY + place * 900, 10) for place in range(4 * 24 * 10))
-    found = actions.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 7 * 3_600)
+    found = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 7 * 3_600)
     assert [line.an_hour for line in staffing(found, 7 * 3_600, 1_800, 0.8)] == [4, 4, 4, 4]
 
 
 def test_years_typed_wrongly_and_waits_of_no_length_do_no_harm(tmp_path: Path) -> None:
     cases = dict([call(1, -1_800, 10), call(2, DAY + 600, 10)])
-    found = actions.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 3_600)
+    found = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 3_600)
     assert [(one.start, one.came) for one in found.intervals] == [(0, 1), (23 * 3_600, 1)]
     (tmp_path / "none").mkdir()
     at_once = dict(call(place, DAY + place * 60, left=0) for place in range(40))
-    found = actions.ask_queue(workspace_of(tmp_path / "none", at_once), Question(()), 20, 86_400)
+    found = asking.ask_queue(workspace_of(tmp_path / "none", at_once), Question(()), 20, 86_400)
     assert isinstance(found.patience, NotComputed)
     assert staffing(found, 86_400, 60, 0.8)[0].left == 1
 
@@ -228,7 +228,7 @@ def test_the_same_wait_begins_at_another_time_of_day_in_another_zone(tmp_path: P
         folder = tmp_path / zone.replace("/", "")
         folder.mkdir()
         cases = dict(call(place, DAY + 22 * 3_600 + place, 10) for place in range(12))
-        found = actions.ask_queue(workspace_of(folder, cases, zone=zone), Question(()), 20, 3_600)
+        found = asking.ask_queue(workspace_of(folder, cases, zone=zone), Question(()), 20, 3_600)
         assert [one.start for one in found.intervals] == [hour * 3_600]
 
 
@@ -236,9 +236,9 @@ def test_those_still_waiting_for_less_than_the_time_are_not_judged(tmp_path: Pat
     cases = dict(call(place, DAY + place, 10) for place in range(20))
     last = DAY + int(timedelta(hours=5).total_seconds())
     cases |= dict([call(50, last - 5), call(51, last - 3_000), call(52, last, 0)])
-    found = actions.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 86_400)
+    found = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 86_400)
     assert found.whole.too_recent == 0  # as-of is the last moment of all, a minute after the last call
-    later = actions.ask_queue(workspace_of(tmp_path, cases), Question(()), 120, 86_400)
+    later = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 120, 86_400)
     assert later.whole.too_recent == 1
     assert later.whole.levels[0].n == 22
     assert later.whole.levels[0].share == 21 / 22

@@ -20,8 +20,8 @@ from typer.main import get_command
 from tests.clock_oracle import Event
 from tests.clock_workspace import Values, values_of, workspace_of
 from tests.test_clocks import CALENDARS, some_case
-from wellserved import actions
-from wellserved.actions import ask_measures, opened, service_report
+from wellserved.actions import asking
+from wellserved.actions.asking import ask_measures, opened, service_report
 from wellserved.cli import app
 from wellserved.measure import MEASURES, Question, find_measure, rows
 from wellserved.measure.series import COLUMNS, Series
@@ -64,7 +64,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
             answer[:] = ask_measures(workspace, question, *rest, **more)
         return answer
 
-    monkeypatch.setattr(actions, "ask_measures", ask)
+    monkeypatch.setattr(asking, "ask_measures", ask)
     monkeypatch.setenv("COLUMNS", "250")
     return asked
 

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved import log
-from wellserved.actions import ask_measures, health
+from wellserved.actions.asking import ask_measures
+from wellserved.actions.declared import declarations
 from wellserved.actions.imports import Imported, import_file
 from wellserved.capture import capture
 from wellserved.cli import app
@@ -134,7 +135,7 @@ def test_what_is_bad_can_be_declared_later_as_the_note_advises(place: Workspace)
     declare(place)
     found = values(place)
     assert (found["rating_good"], found["rating_bad"]) == (0.5, 0.5)
-    assert not list(health.declarations(place, False, lambda *_: None))
+    assert not list(declarations(place, False, lambda *_: None))
     rated(place, "smile4", ["3"] * 2, "later")
     for other in (without, SMILE.replace("bad_to = 1", "bad_to = 2")):
         declare(place, other)
@@ -226,7 +227,7 @@ def test_the_meaning_of_a_scale_stays_once_ratings_rest_on_it(
             deed()
         assert why in str(raised.value)
         assert "under a name of its own" in str(raised.value)
-    assert any(why in finding.what for finding in health.declarations(place, False, lambda *_: None))
+    assert any(why in finding.what for finding in declarations(place, False, lambda *_: None))
     declare(place)
     assert values(place)["rating_good"] == 1
 
@@ -324,7 +325,7 @@ def test_a_kept_meaning_that_cannot_be_read_is_told(place: Workspace) -> None:
         (place.folder / USED).write_text(text, encoding="utf-8")
         with pytest.raises(DamageError, match=r"scales-used\.json is damaged.*backup"):
             load_scales(place.folder)
-        (finding,) = health.declarations(place, False, lambda *_: None)
+        (finding,) = declarations(place, False, lambda *_: None)
         assert "scales-used.json is damaged" in finding.what
     assert "words of 'smile4' cannot be that of a scale" in finding.what
 

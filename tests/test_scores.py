@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wellserved.actions import ask_measures, service_report
+from wellserved.actions.asking import ask_measures, service_report
 from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
 from wellserved.measure import Question, find_measure

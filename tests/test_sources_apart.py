@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions import ask_as, ask_measures, compare_rules, explain_case, opened
+from wellserved.actions.asking import ask_as, ask_measures, compare_rules, explain_case, opened
 from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping
-from wellserved.measure import MEASURES, Question, Series, answer, find_measure, rows
+from wellserved.measure import MEASURES, Question, Series, find_measure, rows
+from wellserved.measure.ask import answer
 from wellserved.measure.clocks import definition
 from wellserved.moments import Every, NotComputed
 from wellserved.workspace import Workspace, create_workspace

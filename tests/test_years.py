@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions import service_report
+from wellserved.actions.asking import service_report
 from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.errors import PeriodError

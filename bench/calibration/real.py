@@ -18,8 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wellserved import actions
-from wellserved.actions import imports
+from wellserved.actions import asking, imports
 from wellserved.measure import find_measure
 from wellserved.moments import Every
 from wellserved.prove import Asked, Looking, change, prove
@@ -41,8 +40,8 @@ def row(workspace: Workspace, name: str, every: Every) -> dict[str, float]:
     """Claims out of 50, three ways."""
     measure = find_measure(name)
     found = {"bare": 0, "season priced in": 0, "after the checks": 0, "could be looked at": 0}
-    with actions.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", actions.opening_hours(workspace), FIRST, every)
+    with asking.opened(workspace, moments=True) as scope:
+        looking = Looking(scope, "moments", asking.opening_hours(workspace), FIRST, every)
         for on in dates():
             there = replace(looking, change=on)
             asked = Asked(measure, on, every, better="lower", age_days=14)

@@ -35,7 +35,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import holidays
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -368,6 +367,8 @@ YEARS = range(1990, 2051)
 @lru_cache(maxsize=32)
 def _holidays(named: tuple[str, ...], where: str) -> frozenset[date]:
     """The public holidays of countries or their parts, 1990 to 2050."""
+    import holidays  # half a second, for those alone whose calendars name some
+
     found: set[date] = set()
     for code in named:
         country, _, part = str(code).partition("-")

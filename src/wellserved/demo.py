@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from wellserved import actions
-from wellserved.actions import imports
+from wellserved.actions import asking, imports
 from wellserved.log import Receipt
 from wellserved.render import html
 from wellserved.report import Report
@@ -50,7 +49,7 @@ def run(folder: Path, data: Path | None, told: Progress) -> list[Made]:
         chosen = whole / file if whole and (whole / file).exists() else None
         with resources.as_file(samples / slice_) as shipped:
             done = imports.import_file(workspace, chosen or shipped, told=told)
-        report = actions.service_report(workspace, done.receipt.source, told=told)
+        report = asking.service_report(workspace, done.receipt.source, told=told)
         page = folder / f"{done.receipt.source}.html"
         page.write_text(html.report_page(report), encoding="utf-8")
         made.append(Made(done.receipt, report, page))

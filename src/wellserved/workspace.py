@@ -24,7 +24,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from wellserved import disk
@@ -121,6 +120,8 @@ class Workspace:
 @contextmanager
 def _locked(folder: Path, name: str) -> Iterator[None]:
     """Hold one of a workspace's locks; a killed process gives it back by itself."""
+    from filelock import FileLock, Timeout  # a tenth of a second, for those alone who write
+
     lock = FileLock(folder / name, timeout=600)
     try:
         lock.acquire()

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved import log
-from wellserved.actions import ask_measures, service_report
+from wellserved.actions.asking import ask_measures, service_report
 from wellserved.actions.imports import Imported, import_file
 from wellserved.cli import app
 from wellserved.engine import duckdb as engine

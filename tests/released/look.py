@@ -17,7 +17,7 @@ def holds(workspace: Workspace) -> dict[str, object]:
     from django.db import connections
 
     from wellserved import improvement, log
-    from wellserved.actions import ask_measures
+    from wellserved.actions.asking import ask_measures
     from wellserved.journal import keys
     from wellserved.journal.book import Book
     from wellserved.measure import Question, find_measure

@@ -90,7 +90,7 @@ def main(target: Path) -> None:
 
 
 def _improve(workspace: Workspace) -> None:
-    from wellserved.actions import declare_improvement
+    from wellserved.actions.proving import declare_improvement
     from wellserved.improvement import Improvement
 
     declare_improvement(
@@ -184,7 +184,7 @@ def _journals(people: dict[str, Person]) -> None:
 
 def _numbers(workspace: Workspace) -> dict[str, dict[str, float]]:
     """Measure -> source -> value."""
-    from wellserved.actions import ask_measures
+    from wellserved.actions.asking import ask_measures
     from wellserved.measure import Question, find_measure
 
     question = Question((find_measure("asked"), find_measure("resolved")), by="source")

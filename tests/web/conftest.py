@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import django
 import pytest
-from django.conf import settings
-from django.test import Client
+from pytest_django.plugin import blocking_manager_key
 
-from wellserved.actions import setup
-from wellserved.journal import vault
-from wellserved.journal.book import Book
-from wellserved.store.models import Account, Customer, Person, Role, Team
-from wellserved.workspace import Workspace
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # here, so that tests of the core start without Django
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from wellserved.actions import setup  # noqa: E402
+from wellserved.journal import vault  # noqa: E402
+from wellserved.journal.book import Book  # noqa: E402
+from wellserved.store.models import Account, Customer, Person, Role, Team  # noqa: E402
+from wellserved.workspace import Workspace  # noqa: E402
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test touches a database that it did not ask for; pytest-django blocks them only where Django is set up before."""
+    config.stash[blocking_manager_key].block()
 
 
 @pytest.fixture(scope="session")

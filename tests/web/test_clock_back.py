@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from tests.web.conftest import House
 from tests.web.test_sharing import AT
-from wellserved.actions import ask_measures, backups, sharing
+from wellserved.actions import backups, sharing
+from wellserved.actions.asking import ask_measures
 from wellserved.measure import Question, find_measure
 from wellserved.workspace import Workspace, create_workspace
 

@@ -22,7 +22,8 @@ from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
 from tests.web.test_sharing import AT, counted
 from wellserved import log
-from wellserved.actions import ask_measures, membership, schema, sharing
+from wellserved.actions import membership, schema, sharing
+from wellserved.actions.asking import ask_measures
 from wellserved.journal.book import Book
 from wellserved.journal.models import Entry, Keyring
 from wellserved.journal.vault import LockedError, unlock

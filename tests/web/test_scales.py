@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from tests.test_scales import SMILE
 from tests.web.conftest import House, book
 from wellserved import log
-from wellserved.actions import ask_measures, backups, sharing, worker
+from wellserved.actions import backups, sharing, worker
+from wellserved.actions.asking import ask_measures
 from wellserved.actions.writing import captured
 from wellserved.cli import app
 from wellserved.errors import DamageError, RequestError, ScaleError

@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from tests.web.conftest import House, book
 from tests.web.test_access import routes, world
-from wellserved.actions import ask_measures, sharing
+from wellserved.actions import sharing
+from wellserved.actions.asking import ask_measures
 from wellserved.measure import Question, find_measure
 from wellserved.moments import period_of
 from wellserved.store.models import ApiKey, Person, Shared, digest_of

@@ -15,7 +15,8 @@ from django.utils import timezone
 from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
-from wellserved.actions import ask_measures, sharing, weekly
+from wellserved.actions import sharing, weekly
+from wellserved.actions.asking import ask_measures
 from wellserved.capture import LONGEST
 from wellserved.journal.models import Entry
 from wellserved.measure import Question, find_measure

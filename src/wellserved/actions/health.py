@@ -13,14 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.db import Error, connections
 
-from wellserved import digests, improvement, integrity, log
+from wellserved import digests, integrity, log
 from wellserved.actions import backups, schema, worker
-from wellserved.calendar import load_calendars
+from wellserved.actions.declared import declarations
 from wellserved.damage import as_damage
 from wellserved.errors import DamageError, WellservedError
 from wellserved.integrity import Finding, Told, restore_command
 from wellserved.journal.keys import check_secret
-from wellserved.scales import load_scales
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
 
@@ -33,25 +32,6 @@ def files(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]
     yield from integrity.of_log(workspace, thorough, told)
     yield from integrity.of_receipts(workspace)
     yield from integrity.of_cases(workspace, thorough, told)
-
-
-def declarations(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:
-    """What people declared: opening hours, own scales of ratings, improvements."""
-    try:
-        load_calendars(workspace.calendars, workspace.zone)
-    except WellservedError as error:
-        yield Finding(error.what, "Waits in opening hours cannot be counted.", error.do)
-    try:
-        load_scales(workspace.folder)
-    except WellservedError as error:
-        yield Finding(error.what, "No measure can be asked: what ratings mean is not certain.", error.do)
-    file, entries = workspace.folder / improvement.FILE, improvement.entries(workspace)
-    if not all(entry.genuine for entry in entries) or (not entries and file.exists() and file.stat().st_size):
-        yield Finding(
-            f"{file} is damaged, or was altered by hand.",
-            "What it declares cannot be relied on any more, and every verdict says so.",
-            "Bring the file back from a backup (files/improvements.jsonl).",
-        )
 
 
 def databases(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:

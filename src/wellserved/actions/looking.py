@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from wellserved import actions
+from wellserved.actions import asking, proving
 from wellserved.chart import draw_up
 from wellserved.errors import RequestError
 from wellserved.measure import Question, find_measure
@@ -35,7 +35,7 @@ class Cases:
 
 def cases_behind(workspace: Workspace, question: Question, case_id: str | None = None) -> Cases:
     """The cases that a question is about; or the one of them with this number."""
-    with actions.opened(workspace) as scope:
+    with asking.opened(workspace) as scope:
         only, values = filters(scope, question)
         one = question.measures[0]
         only = f"{only} AND ({fill(one.population, scope)}) AND {within(question, one.anchor)}"
@@ -70,12 +70,12 @@ def explained(
         rule.measure == name.removesuffix("_p90") for rule in DEFINITIONS
     )  # else its moments beside any wait's rules
     wait = name if houses else "time_to_resolution"
-    return clocks.explained_tables(actions.explain_case(workspace, wait, case_id, source), workspace.zone)
+    return clocks.explained_tables(asking.explain_case(workspace, wait, case_id, source), workspace.zone)
 
 
 def measured(workspace: Workspace, question: Question) -> str:
     """A measure to stand within a page: its chart and numbers where there are periods and one segment, else its table."""
-    many = actions.ask_measures(workspace, question)
+    many = asking.ask_measures(workspace, question)
     if question.every and question.by is None and len(many[0]):
         return html.chart_page(draw_up(many[0]), html.BARE)
     return html.series_page(many, html.BARE)
@@ -83,13 +83,13 @@ def measured(workspace: Workspace, question: Question) -> str:
 
 def told(workspace: Workspace, question: Question, form: str) -> str:
     """A measure's numbers as csv or json, as the command line writes them."""
-    many = actions.ask_measures(workspace, question)
+    many = asking.ask_measures(workspace, question)
     return data.series_csv(many) if form == "csv" else data.as_json(data.series_rows(many))
 
 
 def proved(workspace: Workspace, name: str) -> str:
     """The verdict on an improvement, to stand within a page."""
-    proof, notes = actions.prove_improvement(workspace, name)
+    proof, notes = proving.prove_improvement(workspace, name)
     return proofs.proof_page(proof, notes, html.BARE)
 
 
@@ -97,7 +97,7 @@ def reported(workspace: Workspace, source: str, every: Every | None, period: dat
     """A service report as html, csv or json."""
     if form not in ("html", "csv", "json"):
         raise RequestError(f"There is no form {form!r} of a report.", "Choose html, csv or json.")
-    made = actions.service_report(workspace, source, every, period)
+    made = asking.service_report(workspace, source, every, period)
     if form == "html":
         return html.report_page(made)
     return data.series_csv(made.series) if form == "csv" else data.as_json(data.report_data(made))

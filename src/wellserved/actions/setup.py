@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import OperationalError, connections
 
 from wellserved import __version__, disk
-from wellserved.actions import backups, schema
+from wellserved.actions import schema
 from wellserved.errors import DamageError, WorkspaceError
 from wellserved.workspace import Workspace, owner_only
 
@@ -80,6 +80,8 @@ def _saved(workspace: Workspace) -> Path | None:
     go on with; None: nothing is there."""
     if not any(map(schema.holds_rows, schema.ALIASES)):
         return None
+    from wellserved.actions import backups  # loads the log's libraries, which no other start needs
+
     folder = workspace.folder / "backups"
     target = folder / f"before-{__version__}.zip"
     for private in (folder, target.with_suffix("")):

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wellserved import actions, demo, log, synth
-from wellserved.actions import imports, synthetic
-from wellserved.actions.inspection import inspect_file
-from wellserved.chart import Chart, draw_up
 from wellserved.cli.serving import write_line
 from wellserved.cli.shared import (
     Every,
@@ -43,15 +39,17 @@ from wellserved.errors import RequestError
 from wellserved.mapping import load_mapping, presets
 from wellserved.measure import MEASURES
 from wellserved.measure.clocks import HOUSES, definition
-from wellserved.queueing.staffing import staffing
-from wellserved.render import chains, clocks, data, html, markdown, pictures, promises, queues, receipts, svg, terminal
+from wellserved.render import data, markdown, terminal
 from wellserved.render.clean import one_line
 from wellserved.render.scales import scale_table
 from wellserved.render.table import csv_text
 from wellserved.report import Report
 from wellserved.scales import load_scales
-from wellserved.sources.infer import Inspection
 from wellserved.workspace import create_workspace, default_folder, open_workspace
+
+if TYPE_CHECKING:
+    from wellserved.chart import Chart
+    from wellserved.sources.infer import Inspection
 
 
 @app.command()
@@ -78,6 +76,9 @@ def inspect(
     home: Home = None,
 ) -> None:
     """Look at a file: its shape, its columns, what is to be checked, and a first mapping to correct."""
+    from wellserved.actions.inspection import inspect_file
+    from wellserved.render import receipts
+
     folder = home or default_folder()
     zone = open_workspace(folder).zone if home or (folder / "workspace.toml").exists() else None
     with tempfile.TemporaryDirectory() as scratch, progress() as told:
@@ -125,6 +126,9 @@ def import_(
     home: Home = None,
 ) -> None:
     """Read a file into the log; the same file twice changes nothing."""
+    from wellserved.actions import imports
+    from wellserved.render import receipts
+
     workspace = workspace_at(home)
     with progress() as told:
         done = imports.import_file(
@@ -191,16 +195,20 @@ def measure(
     home: Home = None,
 ) -> None:
     """Compute measures, every number with its n and 95% interval."""
+    from wellserved.actions import asking
+
     question = question_of(names, by, every, since, until, where)
     workspace = workspace_at(home)
     with progress() as told:
         if house and house != "ours":
-            many = actions.ask_as(workspace, question, house, told)
+            many = asking.ask_as(workspace, question, house, told)
         else:
-            many = actions.ask_measures(workspace, question, told, must_match=True)
+            many = asking.ask_measures(workspace, question, told, must_match=True)
     if format_ is Format.text:
         show(terminal.series_lines(many), output)
         return
+    from wellserved.render import html
+
     made = {
         Format.csv: lambda: data.series_csv(many),
         Format.json: lambda: data.as_json(data.series_rows(many)),
@@ -222,9 +230,12 @@ def explain(
     home: Home = None,
 ) -> None:
     """Explain one case's number: its moments, and what each house's rule counts of them."""
+    from wellserved.actions import asking
+    from wellserved.render import clocks
+
     workspace = workspace_at(home)
     with progress() as told:
-        found = actions.explain_case(workspace, name, case_id, source, told)
+        found = asking.explain_case(workspace, name, case_id, source, told)
     show_tables(clocks.explained_tables(found, workspace.zone), format_, output)
 
 
@@ -239,9 +250,12 @@ def compare(
     home: Home = None,
 ) -> None:
     """Compare two rules for one wait: how many cases they count differently, and why."""
+    from wellserved.actions import asking
+    from wellserved.render import clocks
+
     rules = (definition(name, house), definition(name, other))
     with progress() as told:
-        found = actions.compare_rules(workspace_at(home), rules, source, told)
+        found = asking.compare_rules(workspace_at(home), rules, source, told)
     show_tables(clocks.compared_tables(*rules, found), format_, output)
 
 
@@ -258,9 +272,12 @@ def promises_(
     home: Home = None,
 ) -> None:
     """Set what is promised beside what came of it: kept, agreed anew, too late, and what would keep nine in ten."""
+    from wellserved.actions import asking
+    from wellserved.render import promises
+
     question = question_of(list(promises.ASKED), by, None, since, until, where)
     with progress() as told:
-        many = actions.ask_measures(workspace_at(home), question, told, must_match=True)
+        many = asking.ask_measures(workspace_at(home), question, told, must_match=True)
     show_tables([promises.promise_table(many, by)], format_, output)
 
 
@@ -269,8 +286,11 @@ def chain_(
     source: SourceOption = None, format_: FormatOption = Format.text, output: Output = None, home: Home = None
 ) -> None:
     """Follow hand-overs: who is whose supplier, where time is lost, and whose cases fail downstream."""
+    from wellserved.actions import asking
+    from wellserved.render import chains, pictures
+
     with progress() as told:
-        found = actions.follow_chain(workspace_at(home), source, told)
+        found = asking.follow_chain(workspace_at(home), source, told)
     title = "Hand-overs: where cases lie, and whose fail downstream"
     show_tables(chains.chain_tables(found), format_, output, title, [pictures.lying_picture(found)])
 
@@ -294,10 +314,14 @@ def queue_(
     home: Home = None,
 ) -> None:
     """Show a queue: who is served, who leaves, who waits, by time of day, and what it would take."""
+    from wellserved.actions import asking
+    from wellserved.queueing.staffing import staffing
+    from wellserved.render import pictures, queues
+
     question = question_of([], None, None, since, until, where)
     time, length = seconds_of(within, "--within"), seconds_of(slot, "--slot")
     with progress() as told:
-        found = actions.ask_queue(workspace_at(home), question, time, length, told)
+        found = asking.ask_queue(workspace_at(home), question, time, length, told)
     tables = queues.queue_tables(found)
     if handling is not None:
         lines = staffing(found, length, seconds_of(handling, "--handling"), goal, servers)
@@ -309,8 +333,11 @@ def queue_(
 @app.command()
 def hours(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
     """Show the opening hours of calendars.toml as they were understood."""
+    from wellserved.actions import asking
+    from wellserved.render import clocks
+
     workspace = workspace_at(home)
-    tables = clocks.calendar_tables(actions.opening_hours(workspace))
+    tables = clocks.calendar_tables(asking.opening_hours(workspace))
     if not tables:
         raise RequestError(
             "There are no opening hours; all waits count around the clock.",
@@ -346,10 +373,13 @@ def chart(
     home: Home = None,
 ) -> None:
     """Draw the control chart of a measure: signals told from wobbles."""
+    from wellserved.actions import asking
+    from wellserved.chart import draw_up
+
     question = question_of([name], None, every or Every.month, since, until, where)
     phases = [day for one in phase or [] if (day := day_of(one, "--phase"))]
     with progress() as told:
-        (series,) = actions.ask_measures(workspace_at(home), question, told, must_match=True)
+        (series,) = asking.ask_measures(workspace_at(home), question, told, must_match=True)
     drawn = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"), screen)  # type: ignore[arg-type]
     _write_chart(drawn, format_, output)
 
@@ -358,6 +388,8 @@ def _write_chart(drawn: Chart, format_: Format, output: Path | None) -> None:
     if format_ is Format.text:
         show(terminal.chart_lines(drawn), output)
         return
+    from wellserved.render import html, svg
+
     made = {
         Format.svg: lambda: svg.control_chart(drawn, svg.WIDE) + "\n",
         Format.csv: lambda: data.chart_csv(drawn),
@@ -381,8 +413,10 @@ def report(
     home: Home = None,
 ) -> None:
     """Write the service report of a period against its past."""
+    from wellserved.actions import asking
+
     with progress() as told:
-        made = actions.service_report(
+        made = asking.service_report(
             workspace_at(home), source, every_name(every), day_of(period, "--period"), rules.value, told
         )
     if format_ is Format.text:
@@ -392,6 +426,8 @@ def report(
 
 
 def _report_as(made: Report, format_: Format) -> str:
+    from wellserved.render import html
+
     forms = {
         Format.html: lambda: html.report_page(made),
         Format.md: lambda: markdown.report_text(made),
@@ -423,6 +459,8 @@ def log_(
     if line:
         write_line(" ".join(line), home, who)
         return
+    from wellserved import log
+
     workspace = workspace_at(home)
     if imports or refusals:
         kept = [one for one in log.receipts(workspace) if imports or one.rows_refused or one.moments_refused]
@@ -451,6 +489,8 @@ def demo_(
     ] = None,
 ) -> None:
     """Import three real samples and write their service reports."""
+    from wellserved import demo
+
     with progress() as told:
         made = demo.run(folder, data_folder, told)
     for one in made:
@@ -473,6 +513,9 @@ def synth_(
     home: Home = None,
 ) -> None:
     """Make cases with known truths (an effect, gaming, a fault, a leak), to try any measure against an answer."""
+    from wellserved import synth
+    from wellserved.actions import synthetic
+
     with progress() as told:
         made = synthetic.make_cases(workspace_at(home), cases, seed, told)
     out.print(f"{made:,} moments of {cases:,} made cases are new in the log. What is true of them:", highlight=False)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wellserved import actions
 from wellserved.cli.shared import (
     Every,
     Format,
@@ -34,10 +33,10 @@ from wellserved.errors import RequestError
 from wellserved.improvement import Improvement
 from wellserved.measure import find_measure
 from wellserved.measure.definition import Better as BetterName
-from wellserved.prove.proof import Proof
-from wellserved.prove.renewals import NONE, of_cohort, read_accounts, read_cohort
-from wellserved.prove.retention import retention
-from wellserved.render import data, insights, proofs, svg, terminal
+from wellserved.render import data, terminal
+
+if TYPE_CHECKING:
+    from wellserved.prove.proof import Proof
 
 improve = typer.Typer(help="Declare improvements before their result is looked at.", no_args_is_help=True)
 app.add_typer(improve, name="improve")
@@ -130,6 +129,8 @@ def prove(
     home: Home = None,
 ) -> None:
     """Prove that a change worked: by how much, how sure, and what got worse; or say that it cannot be told."""
+    from wellserved.actions import proving
+
     span = (day_of(since, "--since"), day_of(until, "--until"))
     workspace = workspace_at(home)
     if improvement is not None:
@@ -151,7 +152,7 @@ def prove(
                 "Leave the other options out, or explore with --measure and --change.",
             )
         with progress() as told:
-            proof, notes = actions.prove_improvement(workspace, improvement, span, told)
+            proof, notes = proving.prove_improvement(workspace, improvement, span, told)
     else:
         if not measure or not change:
             raise RequestError(
@@ -163,11 +164,13 @@ def prove(
             settles=str(day_of(settles, "--settles")) if settles else None,
         )  # fmt: skip
         with progress() as told:
-            proof, notes = actions.explore_change(workspace, put, span, told)
+            proof, notes = proving.explore_change(workspace, put, span, told)
     _show_proof(proof, notes, format_, output)
 
 
 def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: Output) -> None:
+    from wellserved.render import proofs, svg
+
     if format_ is Format.json:
         write(data.as_json(proofs.proof_data(proof, notes)), output)
         return
@@ -196,9 +199,12 @@ def shift(
     home: Home = None,
 ) -> None:
     """Look for a date at which a measure shifted although nobody declared a change."""
+    from wellserved.actions import proving
+    from wellserved.render import insights
+
     span = (day_of(since, "--since"), day_of(until, "--until"))
     with progress() as told:
-        found = actions.find_shift(workspace_at(home), name, every.value, pairs(where), span, told)
+        found = proving.find_shift(workspace_at(home), name, every.value, pairs(where), span, told)
     show_tables([insights.shift_table(*found)], format_, output)
 
 
@@ -220,6 +226,9 @@ def adopted(
     home: Home = None,
 ) -> None:
     """Prove a change that teams took up one after the other, against those that had not yet."""
+    from wellserved.actions import proving
+    from wellserved.render import insights
+
     dates = []
     for one in since:
         team, equals, day = one.rpartition("=")
@@ -238,15 +247,18 @@ def adopted(
         age_days=age,
     )
     with progress() as told:
-        came = actions.prove_adoption(workspace_at(home), put, by, tuple(dates), (None, None), told)
+        came = proving.prove_adoption(workspace_at(home), put, by, tuple(dates), (None, None), told)
     show_tables([insights.adoption_table(came)], format_, output)
 
 
 @app.command()
 def drivers(where: Where = None, format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
     """Weigh what goes with bad ratings: late, slow, passed on, reopened ..."""
+    from wellserved.actions import proving
+    from wellserved.render import insights
+
     with progress() as told:
-        found = actions.find_drivers(workspace_at(home), pairs(where), told)
+        found = proving.find_drivers(workspace_at(home), pairs(where), told)
     show_tables(
         [insights.driver_table(found)], format_, output, "What goes with bad ratings", [insights.driver_picture(found)]
     )
@@ -261,8 +273,11 @@ def gap(
     home: Home = None,
 ) -> None:
     """Set what customers expected beside what they got."""
+    from wellserved.actions import proving
+    from wellserved.render import insights
+
     with progress() as told:
-        found = actions.find_gaps(workspace_at(home), by, pairs(where), told)
+        found = proving.find_gaps(workspace_at(home), by, pairs(where), told)
     if not found.gaps:
         raise RequestError("No segment has ten cases with both.", "Choose a coarser column with --by.")
     show_tables(
@@ -273,8 +288,11 @@ def gap(
 @app.command()
 def agreement(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
     """Compare own ratings with those of customers, beyond what chance would give."""
+    from wellserved.actions import proving
+    from wellserved.render import insights
+
     with progress() as told:
-        found = actions.compare_judges(workspace_at(home), told)
+        found = proving.compare_judges(workspace_at(home), told)
     show_tables([insights.agreement_table(found)], format_, output)
 
 
@@ -307,6 +325,10 @@ def retention_(
 
     Groups may have begun at different times, be known from a later renewal on only, and still be there.
     """
+    from wellserved.prove.renewals import NONE, of_cohort, read_accounts, read_cohort
+    from wellserved.prove.retention import retention
+    from wellserved.render import insights
+
     if entered and not surviving:
         raise RequestError(
             "--entered goes with one group's numbers, and there are none.",
@@ -350,6 +372,9 @@ def add(
     home: Home = None,
 ) -> None:
     """Declare an improvement: what, since when, for whom, and the measure that will tell."""
+    from wellserved.actions import proving
+    from wellserved.render import proofs
+
     made = Improvement(
         name, what, str(day_of(since, "--since")), measure, every.value, who, idea_from, tuple(helper or ()), pairs(where), pairs(against),
         parallel, _side(better), _share(worthwhile), _margins(guardrail), age,
@@ -358,8 +383,8 @@ def add(
     )  # fmt: skip
     workspace = workspace_at(home)
     with progress() as told:
-        ahead = actions.foresee_improvement(workspace, made, told)
-    actions.declare_improvement(workspace, actions.with_margins(made, ahead))
+        ahead = proving.foresee_improvement(workspace, made, told)
+    proving.declare_improvement(workspace, proving.with_margins(made, ahead))
     if ahead:
         show(terminal.tables([proofs.foresight_table(ahead, made.expected)]), None)
     err.print(f"Declared {name}. See what came of it: wellserved prove {name}", markup=False, highlight=False)
@@ -368,7 +393,10 @@ def add(
 @improve.command("list")
 def list_(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
     """List the declared improvements."""
-    known = actions.improvements(workspace_at(home))
+    from wellserved.actions import proving
+    from wellserved.render import proofs
+
+    known = proving.improvements(workspace_at(home))
     if not known and format_ is Format.text:
         show(terminal.words("No improvement is declared yet: wellserved improve add --help"), output)
         return
@@ -393,6 +421,8 @@ def change_(
     home: Home = None,
 ) -> None:
     """Change a declaration; what it said before stays on record, and is shown with every verdict."""
+    from wellserved.actions import proving
+
     given = {
         "what": what, "since": str(day_of(since, "--since")) if since else None, "measure": measure, "helpers": tuple(helper) if helper else None,
         "where": pairs(where) or None, "against": pairs(against) or None, "guardrails": _margins(guardrail) or None,
@@ -401,7 +431,7 @@ def change_(
     facts: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     if not facts:
         raise RequestError("Nothing is to be changed.", "Give at least one option.")
-    actions.change_improvement(workspace_at(home), name, facts)
+    proving.change_improvement(workspace_at(home), name, facts)
     err.print(f"Changed {name}; the change is on record.", markup=False, highlight=False)
 
 
@@ -412,5 +442,7 @@ def withdraw_(
     home: Home = None,
 ) -> None:
     """Take an improvement off the list; it stays on record."""
-    actions.withdraw_improvement(workspace_at(home), name, why)
+    from wellserved.actions import proving
+
+    proving.withdraw_improvement(workspace_at(home), name, why)
     err.print(f"Withdrew {name}.", markup=False, highlight=False)

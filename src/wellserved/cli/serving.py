@@ -19,7 +19,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from wellserved import server
 from wellserved.cli.shared import Home, app, err, out, progress
 from wellserved.cli.supervisor import Supervisor
 from wellserved.errors import DamageError, RequestError
@@ -79,6 +78,7 @@ def serve(
 ) -> None:
     """Open the journal and the team's pages in a browser: makes what is missing, and prints the address."""
     workspace = ready(home, make=True)
+    from wellserved import server
     from wellserved.actions import membership
     from wellserved.store.models import Person
 

@@ -10,21 +10,24 @@ from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.console import Console
 
-from wellserved import actions
+from wellserved.actions import silent
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import Question, find_measure
 from wellserved.moments import Every as EveryName
-from wellserved.render import data, html, markdown, terminal
-from wellserved.render.pictures import Picture
+from wellserved.render import data, markdown, terminal
 from wellserved.render.table import csv_text
 from wellserved.report import Table as ReportTable
 from wellserved.workspace import Workspace, default_folder, open_workspace
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from wellserved.render.pictures import Picture
 
 app = typer.Typer(
     help="Service numbers you can stand behind: from a helpdesk export to a report that tells the truth.",
@@ -90,8 +93,10 @@ def workspace_at(home: Path | None) -> Workspace:
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on a terminal, silence in a pipe."""
     if not err.is_terminal:
-        yield actions.silent
+        yield silent
         return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("Starting", total=None)
@@ -168,6 +173,8 @@ def show_tables(
     elif format_ is Format.text:
         show(terminal.tables(tables), output)
     elif format_ is Format.html:
+        from wellserved.render import html
+
         write(html.tables_page(title or tables[0].title, tables, drawn), output)
     else:
         raise RequestError("This is shown as text, html, md, json or csv.", "Choose one with --format.")

@@ -1,9 +1,7 @@
 """Cases to Series: versioned definitions, asked all at once, every number with n and interval."""
 
-from wellserved.measure.ask import answer
 from wellserved.measure.declared import MEASURES, SUBJECTS, find_measure
 from wellserved.measure.definition import Measure
-from wellserved.measure.scope import Scope, scope_of
 from wellserved.measure.series import Question, Series, rows
 
 __all__ = [
@@ -11,10 +9,7 @@ __all__ = [
     "SUBJECTS",
     "Measure",
     "Question",
-    "Scope",
     "Series",
-    "answer",
     "find_measure",
     "rows",
-    "scope_of",
 ]

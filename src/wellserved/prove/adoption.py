@@ -10,8 +10,8 @@ import numpy as np
 
 from wellserved.engine.duckdb import name as quoted
 from wellserved.errors import RequestError
-from wellserved.measure import Measure, Question, Scope
-from wellserved.measure.scope import filters
+from wellserved.measure import Measure, Question
+from wellserved.measure.scope import Scope, filters
 from wellserved.prove.model import Floats
 from wellserved.prove.observe import Looking, Seen, observe
 from wellserved.prove.staggered import Adopted, staggered

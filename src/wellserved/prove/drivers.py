@@ -17,9 +17,9 @@ from scipy import linalg, optimize, special
 
 from wellserved.engine.duckdb import name
 from wellserved.errors import RequestError
-from wellserved.measure import Question, Scope
+from wellserved.measure import Question
 from wellserved.measure.interval import Z
-from wellserved.measure.scope import filters
+from wellserved.measure.scope import Scope, filters
 from wellserved.measure.words import plural
 from wellserved.prove.model import Floats
 

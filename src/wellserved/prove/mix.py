@@ -7,7 +7,8 @@ from datetime import date
 
 import numpy as np
 
-from wellserved.measure import Measure, Question, answer
+from wellserved.measure import Measure, Question
+from wellserved.measure.ask import answer
 from wellserved.measure.series import Series
 from wellserved.moments import NotComputed
 from wellserved.prove.model import Floats

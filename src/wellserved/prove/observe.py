@@ -22,11 +22,11 @@ from wellserved.cases import fold_into
 from wellserved.cases.fold import FOLDED_FROM
 from wellserved.engine.duckdb import DuckDB, name, text
 from wellserved.errors import PeriodError, RequestError
-from wellserved.measure import MEASURES, Measure, Question, Scope, answer
-from wellserved.measure.ask import period_key, period_start
+from wellserved.measure import MEASURES, Measure, Question
+from wellserved.measure.ask import answer, period_key, period_start
 from wellserved.measure.coverage import coverage_of, unmatched
 from wellserved.measure.interval import coded_quantile
-from wellserved.measure.scope import fill, filters, sources_of, within
+from wellserved.measure.scope import Scope, fill, filters, sources_of, within
 from wellserved.measure.waits import NEVER, of_groups
 from wellserved.measure.words import number
 from wellserved.moments import Every, NotComputed, Period, periods_between

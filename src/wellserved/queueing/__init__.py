@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from wellserved.errors import RequestError
-from wellserved.measure import Question, Scope
+from wellserved.measure import Question
 from wellserved.measure.interval import wilson
-from wellserved.measure.scope import fill, filters, within
+from wellserved.measure.scope import Scope, fill, filters, within
 from wellserved.measure.words import plural
 from wellserved.moments import NotComputed
 from wellserved.queueing.incidence import Incidence, incidence

@@ -6,15 +6,16 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wellserved.chart import Chart
-from wellserved.chart.limits import Limits
 from wellserved.measure import Measure, Series, rows
 from wellserved.measure.series import COLUMNS
 from wellserved.moments import NotComputed
 from wellserved.render.table import csv_text
 from wellserved.report import Finding, Report, Section
+
+if TYPE_CHECKING:
+    from wellserved.chart import Chart
 
 
 def series_rows(many: Iterable[Series]) -> list[dict[str, object]]:
@@ -37,7 +38,7 @@ def chart_rows(chart: Chart) -> list[dict[str, object]]:
     found = []
     for place, row in enumerate(rows(chart.series)):
         lines: dict[str, object] = dict.fromkeys(("lower_limit", "centre", "upper_limit"))
-        if isinstance(chart.limits, Limits):
+        if not isinstance(chart.limits, NotComputed):
             values = (chart.limits.lower[place], chart.limits.centre[place], chart.limits.upper[place])
             lines = {
                 name: float(value) if math.isfinite(value) else None for name, value in zip(lines, values, strict=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from wellserved.chart import Chart
 from wellserved.measure import Series, rows
 from wellserved.measure.series import COLUMNS
 from wellserved.measure.words import percent, period_name
 from wellserved.render.clean import one_line
 from wellserved.render.data import chart_rows
-from wellserved.render.svg import describe
 from wellserved.report import Report
+
+if TYPE_CHECKING:
+    from wellserved.chart import Chart
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#|~!&]|^[-+](?!\d))")
 _NUMBERED = re.compile(r"^(\d{1,9})(?=\.\s)")  # would begin a list
@@ -47,6 +49,8 @@ def series_text(many: Iterable[Series]) -> str:
 
 def chart_text(chart: Chart) -> list[str]:
     """A chart in words and numbers."""
+    from wellserved.render.svg import describe
+
     numbers = chart_rows(chart)
     columns = ["period", "n", "value", "low", "high", "lower_limit", "centre", "upper_limit", *chart.found]
     lines = [f"### {escape(chart.series.measure.question)}", "", escape(describe(chart)), ""]

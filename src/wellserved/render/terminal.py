@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from wellserved.chart import Chart
-from wellserved.chart.limits import Limits
 from wellserved.measure import Series, rows
 from wellserved.measure.words import amount, between, number, period_name
 from wellserved.moments import NotComputed
 from wellserved.render.clean import one_line
-from wellserved.render.svg import describe
 from wellserved.report import Finding, Report
 from wellserved.report import Table as ReportTable
+
+if TYPE_CHECKING:
+    from wellserved.chart import Chart
 
 _MARKS = {"fact": ("•", ""), "signal": ("◆", "bold red"), "wobble": ("○", "green"), "cannot": ("?", "dim")}
 _BARS = "▁▂▃▄▅▆▇█"
@@ -69,6 +70,8 @@ def tables(many: Iterable[ReportTable]) -> RenderableType:
 
 
 def _chart(chart: Chart) -> RenderableType:
+    from wellserved.render.svg import describe
+
     return words(f"{sparkline(chart.values.tolist())}  {describe(chart)}", "dim")
 
 
@@ -135,7 +138,7 @@ def chart_lines(chart: Chart) -> RenderableType:
     lines = []
     for place, row in enumerate(rows(chart.series)):
         limits: tuple[object, ...] = ("", "", "")
-        if isinstance(chart.limits, Limits):
+        if not isinstance(chart.limits, NotComputed):
             limits = tuple(
                 f"{float(line[place]):.4g}" for line in (chart.limits.lower, chart.limits.centre, chart.limits.upper)
             )

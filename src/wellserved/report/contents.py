@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from wellserved.chart import Chart
-from wellserved.measure import Measure, Scope, Series
+from wellserved.measure import Measure, Series
 from wellserved.measure.series import Value
 from wellserved.moments import Every, Period
-from wellserved.report.segments import Funnel, Pareto
+
+if TYPE_CHECKING:  # what is shown needs none of what computes it
+    from wellserved.chart import Chart
+    from wellserved.measure.scope import Scope
+    from wellserved.report.segments import Funnel, Pareto
 
 Tone = Literal["fact", "signal", "wobble", "cannot"]
 

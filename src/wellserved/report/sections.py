@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from wellserved.chart import Chart
 from wellserved.log import Receipt
-from wellserved.measure import Measure, Question, Scope, Series, answer, find_measure
+from wellserved.measure import Measure, Question, Series, find_measure
+from wellserved.measure.ask import answer
+from wellserved.measure.scope import Scope
 from wellserved.measure.series import Value
 from wellserved.measure.words import amount, between, counted, number, percent, period_name, plural
 from wellserved.moments import NotComputed

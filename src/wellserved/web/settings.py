@@ -68,7 +68,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "csp",
-    "ninja",
     "wellserved.store",
     "wellserved.journal",
     "wellserved.web",

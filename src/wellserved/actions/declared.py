@@ -1,0 +1,31 @@
+"""What is wrong with what people declared: looked at by `check`, without the databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from wellserved import improvement
+from wellserved.calendar import load_calendars
+from wellserved.errors import WellservedError
+from wellserved.integrity import Finding, Told
+from wellserved.scales import load_scales
+from wellserved.workspace import Workspace
+
+
+def declarations(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:
+    """What people declared: opening hours, own scales of ratings, improvements."""
+    try:
+        load_calendars(workspace.calendars, workspace.zone)
+    except WellservedError as error:
+        yield Finding(error.what, "Waits in opening hours cannot be counted.", error.do)
+    try:
+        load_scales(workspace.folder)
+    except WellservedError as error:
+        yield Finding(error.what, "No measure can be asked: what ratings mean is not certain.", error.do)
+    file, entries = workspace.folder / improvement.FILE, improvement.entries(workspace)
+    if not all(entry.genuine for entry in entries) or (not entries and file.exists() and file.stat().st_size):
+        yield Finding(
+            f"{file} is damaged, or was altered by hand.",
+            "What it declares cannot be relied on any more, and every verdict says so.",
+            "Bring the file back from a backup (files/improvements.jsonl).",
+        )
