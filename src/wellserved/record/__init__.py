@@ -58,7 +58,7 @@ class Recorded:
 
 
 def _value_sql(column: str, mapping: Mapping, from_refusals_file: bool, is_prose: bool = False) -> str:
-    """SQL: the cell, or NULL where it holds nothing or a mark for missing; `free`: words, blanks around them kept."""
+    """SQL: the cell, or NULL where it holds nothing or a mark for missing; `is_prose`: words, blanks around them kept."""
     missing_marks = ", ".join(text(mark) for mark in ("", *mapping.missing))
     cell = name(column)
     # Asking first is six times cheaper than trimming every cell.
@@ -79,7 +79,7 @@ def record(
 ) -> Recorded:
     """Read the rows in `raw` by the mapping.
 
-    `settled`: what due times at midnight mean, by column, where earlier files of the source have decided it.
+    `known_dues`: what due times at midnight mean, by column, where earlier files of the source have decided it.
     Raises MappingError where the mapping names a column that the file lacks, or a date column that
     cannot decide between day-first and month-first.
     """
@@ -174,7 +174,7 @@ def _type_columns(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> Sheet:
 
 
 def _sift(db: duckdb.DuckDBPyConnection, plan: Sheet) -> list[Refusal]:
-    """`sound`: the rows that are loaded; `good`: the same with their neighbours. Returns the others."""
+    """`sound`: the rows that are loaded; `good`: sound rows with their neighbours. Returns the refused ones."""
     mapping = plan.mapping
     checks = failing(db, plan.row_checks())
     window_columns = []

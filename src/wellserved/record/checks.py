@@ -105,12 +105,12 @@ class Sheet:
 
 def condition(rule: MomentRule) -> str:
     """SQL: this row makes a moment of the rule."""
-    when, terms = rule.when, []
-    if when.row:
-        terms.append(f"wellserved_{when.row}")
-    if when.column:
-        current, previous = name(when.column), name("wellserved_before " + when.column)
-        value_list = ", ".join(map(text, when.values)) or "NULL"
+    row_condition, terms = rule.when, []
+    if row_condition.row:
+        terms.append(f"wellserved_{row_condition.row}")
+    if row_condition.column:
+        current, previous = name(row_condition.column), name("wellserved_before " + row_condition.column)
+        value_list = ", ".join(map(text, row_condition.values)) or "NULL"
         terms.append(
             {
                 "is": f"{current} IN ({value_list})",
@@ -120,7 +120,7 @@ def condition(rule: MomentRule) -> str:
                 "changes": f"{previous} <> {current}",
                 "appears": f"{previous} IS NULL AND {current} IS NOT NULL",
                 "rises": f"try_cast({current} AS DOUBLE) > coalesce(try_cast({previous} AS DOUBLE), 0)",
-            }[when.test or "is"]
+            }[row_condition.test or "is"]
         )
     required_columns = [rule.due, rule.score] if rule.kind in ("promised", "rated") else []
     terms += [f"{name(column)} IS NOT NULL" for column in required_columns if column]
@@ -128,7 +128,7 @@ def condition(rule: MomentRule) -> str:
 
 
 def failing(db: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Check]:
-    """Those of the checks that some row of `typed` fails: on a sound file none, and nothing more has to be asked."""
+    """The checks that some row of `typed` fails: on a sound file none, and nothing more has to be asked."""
     unique_checks = list(dict.fromkeys(checks))
     counts_sql = ", ".join(f"count(*) FILTER ({check.bad})" for check in unique_checks)
     if not unique_checks:

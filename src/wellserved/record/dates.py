@@ -62,7 +62,7 @@ class DateFormat:
 
     @property
     def timed(self) -> bool:
-        """It carries a time of day."""
+        """Whether it carries a time of day."""
         return self.pattern != self.day
 
 
@@ -343,7 +343,7 @@ def _reads_sql(forms: set[DateFormat]) -> str:
 
 
 def _with_formats(
-    reading: DateReading, forms: set[DateFormat], contradicting: int, order: DateOrder | None = None
+    reading: DateReading, forms: set[DateFormat], contradictions: int, order: DateOrder | None = None
 ) -> DateReading:
     ordered_formats = tuple(sorted(forms, key=lambda form: (form.zone, form.pattern)))
-    return replace(reading, formats=ordered_formats, contradicting=contradicting, order=order)
+    return replace(reading, formats=ordered_formats, contradicting=contradictions, order=order)

@@ -36,7 +36,7 @@ BOMS = (
 )
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is (0: unknown)."""
+"""Called with what is being done, how much of it is done, and how much there is (0: unknown)."""
 
 
 @dataclass(frozen=True)

@@ -44,12 +44,12 @@ class Column:
 
     @property
     def stamp(self) -> bool:
-        """It holds dates, be they decided or not."""
+        """Whether it holds dates, be they decided or not."""
         return self.dates is not None or bool(self.undecided)
 
     @property
     def numeric(self) -> bool:
-        """All its cells are numbers."""
+        """Whether all its cells are numbers."""
         return self.filled > 0 and self.numbers == self.filled
 
     @property

@@ -12,11 +12,11 @@ _KIND_ORDER = ("asked", "assigned", "promised", "replied", "resolved", "reopened
 
 def quoted(value: str) -> str:
     """A text as TOML writes it."""
-    escaped = "".join(
+    escaped_text = "".join(
         f"\\u{ord(character):04X}" if ord(character) < 32 or ord(character) == 127 else character
         for character in value.replace("\\", "\\\\").replace('"', '\\"')
     )
-    return f'"{escaped}"'
+    return f'"{escaped_text}"'
 
 
 def draft(
@@ -28,7 +28,7 @@ def draft(
     questions: Sequence[str],
     unused_columns: Mapping[str, Sequence[str]],
 ) -> str:
-    """The mapping's text; `questions` and `unused` stand in it as comments."""
+    """The mapping's text; `questions` and `unused_columns` stand in it as comments."""
     case = roles.case
     lines = ["# A first guess, to be corrected. What each setting means: docs/sources.md"]
     lines += ["#", "# Please check:", *(_comment(question) for question in questions)] if questions else []
@@ -116,12 +116,14 @@ def _promise_lines(opening: Column, due: Column | None, roles: Guess) -> list[st
     return lines
 
 
-def _resolved_lines(opening: Column, closing: Column | None, columns: Sequence[Column], roles: Guess) -> list[str]:
-    if closing is not None:
+def _resolved_lines(
+    opening: Column, closing_column: Column | None, columns: Sequence[Column], roles: Guess
+) -> list[str]:
+    if closing_column is not None:
         is_reopened = any(column.says(r"\bre ?open") and column.numeric and column.high > 0 for column in columns)
         last_line = 'at_is = "last"  # cases were reopened: this is the time of the last closing'
         hint = '# at_is = "last"  # if a case that was reopened shows the time of its last closing here'
-        return [*_block_lines("resolved", closing), last_line if is_reopened else hint]
+        return [*_block_lines("resolved", closing_column), last_line if is_reopened else hint]
     if (status := roles.status) is None:
         return []
     return [

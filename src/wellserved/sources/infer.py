@@ -177,18 +177,18 @@ def _sounds_like_a_date(column: Column) -> bool:
 
 
 def _status_questions(db: duckdb.DuckDBPyConnection, roles: Guess) -> list[str]:
-    status, closing = roles.status, roles.stamps.get("resolved")
+    status, closing_column = roles.status, roles.stamps.get("resolved")
     if status is None:
         return []
     words = " or ".join(status.closed)
-    if closing is None:
+    if closing_column is None:
         return [
             f"{status.column.name!r} says {words} in {plural(status.rows, 'row')}, but no column says when: they count as resolved at an "
             'unknown time (at_is = "not_before"), and no time to resolution can be computed. Is there a column with the time?'
         ]
     closed_list, missing_list = (", ".join(map(text, values)) for values in (status.closed, ("", *MISSING)))
     (undated_count,) = db.sql(
-        f"SELECT count(*) FROM raw WHERE trim({name(status.column.name)}) IN ({closed_list}) AND trim({name(closing.name)}) IN ({missing_list})"
+        f"SELECT count(*) FROM raw WHERE trim({name(status.column.name)}) IN ({closed_list}) AND trim({name(closing_column.name)}) IN ({missing_list})"
     ).fetchall()[0]
-    question = f"{status.column.name!r} says {words} in {plural(undated_count, 'row')} with no {closing.name!r}: {'it counts' if undated_count == 1 else 'they count'} as open. Is that so?"
+    question = f"{status.column.name!r} says {words} in {plural(undated_count, 'row')} with no {closing_column.name!r}: {'it counts' if undated_count == 1 else 'they count'} as open. Is that so?"
     return [question] if undated_count else []

@@ -262,6 +262,6 @@ _VERDICTS = (  # a kept promise, and a missed one
 KEPT: Final = {plain(kept_word): missed_word for kept_word, missed_word in _VERDICTS}
 """A promise kept, in plain words -> the word for the contrary."""
 MISSED: Final = {plain(missed_word): kept_word for kept_word, missed_word in _VERDICTS} | {"violated": "Met"}
-"""A promise missed, likewise."""
+"""A promise missed, in plain words -> the word for the contrary."""
 BARE: Final = frozenset(plain(word) for pair in _VERDICTS[-6:] for word in pair)
 """Words that answer what the column's name asks."""
