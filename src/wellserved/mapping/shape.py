@@ -90,7 +90,7 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class _When(_Table):
+class _RowCondition(_Table):
     column: Word | None = None
     row: Literal["first", "last"] | None = None
     is_: Words | None = Field(None, alias="is")
@@ -102,7 +102,7 @@ class _When(_Table):
     rises: Literal[True] | None = None
 
     @model_validator(mode="after")
-    def _complete(self) -> _When:
+    def _complete(self) -> _RowCondition:
         tests = self.model_dump(by_alias=True, exclude_none=True).keys() & set(TESTS)
         if len(tests) > 1 or bool(tests) != (self.column is not None) or not (tests or self.row):
             raise ValueError(f'takes row = "first" or "last", or a column with one of {", ".join(TESTS)}')
@@ -139,7 +139,7 @@ class _Rule(_Table):
     ref: Word | None = None
     fallback: bool = False
     source_kept: _Flag | None = None
-    when: _When | None = None
+    when: _RowCondition | None = None
 
     @model_validator(mode="after")
     def _complete(self, info: ValidationInfo) -> _Rule:
@@ -263,7 +263,7 @@ def _setting_name(location: tuple[int | str, ...], raw: dict[str, Any]) -> str:
 def _known_settings(location: tuple[int | str, ...]) -> list[str]:
     """The settings that are known where an unknown one stands."""
     table = (
-        _When
+        _RowCondition
         if "when" in location[:-1]
         else _Flag
         if "source_kept" in location[:-1]
