@@ -45,37 +45,37 @@ WORDS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
 
 RATINGS: Final = ("exemplary", "good", "average", "underperforming", "poor")
 SEVERITIES: Final = ("minor", "major", "critical")
-_SPELT = {spelling: word for word, (_, _, others) in WORDS.items() for spelling in (word, *others)}
+_SPELLINGS = {phrase: word for word, (_, _, spellings) in WORDS.items() for phrase in (word, *spellings)}
 _HEAD = re.compile(
-    r"(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELT), key=len, reverse=True)) + r")\s{0,9}(?::|$)"
+    r"(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELLINGS), key=len, reverse=True)) + r")\s{0,9}(?::|$)"
     r"|idea\s{1,9}from\s{1,9}(?P<giver>[^\s:][^:\n]{0,59}?)\s{0,9}:)",
     re.IGNORECASE,
 )
-_OPENS = r"(?:^|(?<=[\s(,]))"
-_PERSON = re.compile(_OPENS + r"@([\w.-]{0,149}\w)")
-_TAG = re.compile(_OPENS + r"#([^\W\d_][\w-]{0,99})")
-_CASE = re.compile(_OPENS + r"#(\d{1,40})\b(?![\w-])")
+_WORD_START = r"(?:^|(?<=[\s(,]))"
+_PERSON = re.compile(_WORD_START + r"@([\w.-]{0,149}\w)")
+_TAG = re.compile(_WORD_START + r"#([^\W\d_][\w-]{0,99})")
+_CASE = re.compile(_WORD_START + r"#(\d{1,40})\b(?![\w-])")
 _RETURNS = re.compile(r"(?P<saved>\bsaved )?(?<![\w.,])(?P<n>\d{1,4}) returns?\b", re.IGNORECASE)
-_NAMED = re.compile(_OPENS + r'\+(?:"([^"]{1,80})"|([^\W\d_][\w.&’\'-]{0,79}))')
+_CUSTOMER = re.compile(_WORD_START + r'\+(?:"([^"]{1,80})"|([^\W\d_][\w.&’\'-]{0,79}))')
 _CAPITALS = r"([A-ZÀ-ÖØ-Þ][\w&.’'-]{0,39}(?: [A-ZÀ-ÖØ-Þ][\w&.’'-]{0,39}){0,3})"
-_GETS = re.compile(rf"{_CAPITALS} (?:gets|will get|receives|hears)\b")
-_PROMISED = re.compile(rf"\b[Pp]romised {_CAPITALS}")
-_DUE = re.compile(r"\b(?:by|until|till|due|before|bis(?: zum)?|spätestens)\s", re.IGNORECASE)
-_WITHIN = re.compile(r"\b(?:in|within|binnen|innerhalb von)\s", re.IGNORECASE)
-_ON = re.compile(r"(?:\bon|(?<!\d )(?<!\d)\bam)\s", re.IGNORECASE)
-_HAPPENED = re.compile(r"\b(?:sent|done|came|arrived|answered|delivered|called)\s(?:on\s)?", re.IGNORECASE)
+_RECIPIENT = re.compile(rf"{_CAPITALS} (?:gets|will get|receives|hears)\b")
+_PROMISED_TO = re.compile(rf"\b[Pp]romised {_CAPITALS}")
+_DUE_START = re.compile(r"\b(?:by|until|till|due|before|bis(?: zum)?|spätestens)\s", re.IGNORECASE)
+_SPAN_START = re.compile(r"\b(?:in|within|binnen|innerhalb von)\s", re.IGNORECASE)
+_ON_DAY = re.compile(r"(?:\bon|(?<!\d )(?<!\d)\bam)\s", re.IGNORECASE)
+_EVENT_VERB = re.compile(r"\b(?:sent|done|came|arrived|answered|delivered|called)\s(?:on\s)?", re.IGNORECASE)
 _YESTERDAY = re.compile(r"(?<!by )(?<!until )\b(?:yesterday|gestern)\b", re.IGNORECASE)
 _WORD = re.compile(r"(?<![\w.,/:€$£#@+-])\w")
-_SLASHED = re.compile(
+_SLASH_DATE = re.compile(
     r"\b(?:by|until|till|due|before|on|at|to|for|sent|done|came|arrived|answered|delivered|called|bis|am) "
     r"(\d{1,2})/(\d{1,2})(?:/\d{2,4})?(?![\d/])",
     re.IGNORECASE,
 )
 _SEVERITY = re.compile(rf"\b({'|'.join(SEVERITIES)})\b", re.IGNORECASE)
 _CAUSE = re.compile(r"\bcause: ?([^,;.\n]{1,80})", re.IGNORECASE)
-_MARK = re.compile(_OPENS + r"#[\w-]{1,100}")
-_LOOSE = re.compile(r" ([,.;)])")
-_FROM = re.compile(r"from ([^:,\n]{1,60}),")
+_MARK = re.compile(_WORD_START + r"#[\w-]{1,100}")
+_BLANK_BEFORE_MARK = re.compile(r" ([,.;)])")
+_IDEA_FROM = re.compile(r"from ([^:,\n]{1,60}),")
 _RATING = re.compile(rf"\b({'|'.join(RATINGS)})\b", re.IGNORECASE)
 
 
@@ -116,8 +116,8 @@ class Captured:
 def check_length(text: str) -> None:
     """Raise where a line, or the words of an entry, are longer than is kept."""
     if len(text) > LONGEST:
-        what = f"This has {len(text):,} letters; {LONGEST:,} are kept at most."
-        raise RequestError(what, "Shorten it, or write it as several lines.")
+        error_text = f"This has {len(text):,} letters; {LONGEST:,} are kept at most."
+        raise RequestError(error_text, "Shorten it, or write it as several lines.")
 
 
 def capture(
@@ -129,40 +129,45 @@ def capture(
     scales: those whose name a line can give beside a score or one of their words.
     """
     check_length(line)
-    word, whole, giver = _head(line, scales)
-    text = " ".join(whole.translate(LIKE).split())
-    at, due, dates = _dates(word, text, now, order or _order_in(text))
+    word, body, giver = _split_head(line, scales)
+    text = " ".join(body.translate(LIKE).split())
+    at, due, date_questions = _read_dates(word, text, now, order or _order_in(text))
     tags = tuple(dict.fromkeys(tag.lower() for tag in _TAG.findall(text)))
-    amount, currency, unclear = read_money(text)
-    hours, durations = read_effort(text)
+    amount, currency, amount_questions = read_money(text)
+    hours, effort_questions = read_effort(text)
     scores = read_scores(text, scales)
-    returns = next(iter(_RETURNS.finditer(text)), None)
-    number = int(returns["n"]) if returns else None
-    blamed = _CAUSE.search(text) if word in ("missed", "complaint", "recovered") else None
+    returns_match = next(iter(_RETURNS.finditer(text)), None)
+    returns_count = int(returns_match["n"]) if returns_match else None
+    cause_match = _CAUSE.search(text) if word in ("missed", "complaint", "recovered") else None
     return Captured(
         line,
         word,
-        whole,
-        customer=_customer(word, text, customers),
+        body,
+        customer=_read_customer(word, text, customers),
         due=due,
         at=at,
         people=tuple(dict.fromkeys(name.lower() for name in _PERSON.findall(text))),
         service=tags[0] if tags else None,
         tags=tags,
-        case=_first(_CASE, text),
+        case=_first_match(_CASE, text),
         hours=hours,
         amount=amount,
         currency=currency,
-        returns=None if returns is None or returns["saved"] else number,
-        returns_saved=number if returns is not None and returns["saved"] else None,
+        returns=None if returns_match is None or returns_match["saved"] else returns_count,
+        returns_saved=returns_count if returns_match is not None and returns_match["saved"] else None,
         score=scores.score,
         scale=scores.scale,
         expected=scores.expected,
-        severity=_lower(_first(_SEVERITY, text)) if word in ("missed", "complaint") else None,
-        cause=blamed[1].strip() or None if blamed else None,
+        severity=_lower(_first_match(_SEVERITY, text)) if word in ("missed", "complaint") else None,
+        cause=cause_match[1].strip() or None if cause_match else None,
         giver=giver,
-        rating=_lower(_first(_RATING, text)) if word == "self" else None,
-        questions=tuple(sorted((*dates, *unclear, *durations, *scores.questions), key=lambda question: question.start)),
+        rating=_lower(_first_match(_RATING, text)) if word == "self" else None,
+        questions=tuple(
+            sorted(
+                (*date_questions, *amount_questions, *effort_questions, *scores.questions),
+                key=lambda question: question.start,
+            )
+        ),
     )
 
 
@@ -172,18 +177,18 @@ SHOWN: Final = tuple(
 """What of a line is shown beside its words, in this order."""
 
 
-def facts_in(one: Captured) -> list[tuple[str, object]]:
+def facts_in(captured_line: Captured) -> list[tuple[str, object]]:
     """What was read out of the line, as (what, value), to be shown before it is saved."""
-    found: list[tuple[str, object]] = [("kind", WORDS[one.word][1])]
-    return found + [(name, value) for name in SHOWN if (value := getattr(one, name)) not in (None, ())]
+    facts: list[tuple[str, object]] = [("kind", WORDS[captured_line.word][1])]
+    return facts + [(name, value) for name in SHOWN if (value := getattr(captured_line, name)) not in (None, ())]
 
 
-def understood(one: Captured) -> list[tuple[str, str]]:
-    """The same in plain text."""
-    return [(name.replace("_", " "), _plain(value)) for name, value in facts_in(one)]
+def understood(captured_line: Captured) -> list[tuple[str, str]]:
+    """What was read out of the line, as (what, value) in plain text."""
+    return [(name.replace("_", " "), _format_value(value)) for name, value in facts_in(captured_line)]
 
 
-def _plain(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, datetime):
         return f"{value:%a %d %b %Y, %H:%M}"
     if isinstance(value, date):
@@ -194,61 +199,61 @@ def _plain(value: object) -> str:
 
 
 def sentence(text: str) -> str:
-    """The words for somebody else to read: without the marks that are meant for the product (+"Name", #tag, @name, cause:)."""
-    plain = _NAMED.sub(lambda found: found[1] or found[2], " ".join(text.split()))
-    plain = _CAUSE.sub(lambda found: f"({found[1].strip()})", _PERSON.sub(lambda found: found[1], plain))
-    plain = " ".join(_MARK.sub("", plain).split())
-    return _LOOSE.sub(r"\1", plain).replace(", (", " (").strip(" ,;")
+    """Words of a line for somebody else to read: without the marks that are meant for the product (+"Name", #tag, @name, cause:)."""
+    readable = _CUSTOMER.sub(lambda match: match[1] or match[2], " ".join(text.split()))
+    readable = _CAUSE.sub(lambda match: f"({match[1].strip()})", _PERSON.sub(lambda match: match[1], readable))
+    readable = " ".join(_MARK.sub("", readable).split())
+    return _BLANK_BEFORE_MARK.sub(r"\1", readable).replace(", (", " (").strip(" ,;")
 
 
 def aware(local: datetime, zone: object) -> datetime:
     """A local time in its zone; one that the clocks skip is moved on by as much."""
     assert isinstance(zone, ZoneInfo)
-    placed = local.replace(tzinfo=zone)
-    gap = placed.astimezone(ZoneInfo("UTC")).astimezone(zone)
-    return gap if gap.replace(tzinfo=None) != local else placed
+    zoned_time = local.replace(tzinfo=zone)
+    existing_time = zoned_time.astimezone(ZoneInfo("UTC")).astimezone(zone)
+    return existing_time if existing_time.replace(tzinfo=None) != local else zoned_time
 
 
-def _head(line: str, scales: Scales) -> tuple[str, str, str | None]:
-    plain = line.translate(LIKE).rstrip()
-    found = _HEAD.match(plain, len(plain) - len(plain.lstrip()))
-    if found and found["giver"] and len(found["giver"].split()) <= 3:
-        return "idea", line[found.end() :].lstrip(), found["giver"].strip()
-    if found and found["word"]:
-        word, text = _SPELT[found["word"].lower()], line[found.end() :].lstrip()
-        given = _FROM.match(text) if word == "idea" else None
-        return word, text, given[1].strip() if given and len(given[1].split()) <= 3 else None
-    return ("gap" if begins_gap(plain.lstrip(), scales) else "note"), line, None
+def _split_head(line: str, scales: Scales) -> tuple[str, str, str | None]:
+    plain_line = line.translate(LIKE).rstrip()
+    match = _HEAD.match(plain_line, len(plain_line) - len(plain_line.lstrip()))
+    if match and match["giver"] and len(match["giver"].split()) <= 3:
+        return "idea", line[match.end() :].lstrip(), match["giver"].strip()
+    if match and match["word"]:
+        word, text = _SPELLINGS[match["word"].lower()], line[match.end() :].lstrip()
+        giver_match = _IDEA_FROM.match(text) if word == "idea" else None
+        return word, text, giver_match[1].strip() if giver_match and len(giver_match[1].split()) <= 3 else None
+    return ("gap" if begins_gap(plain_line.lstrip(), scales) else "note"), line, None
 
 
-def _customer(word: str, text: str, customers: Iterable[str]) -> str | None:
-    if named := _NAMED.search(text):
-        return named[1] or named[2].rstrip(".")
-    best: tuple[int, int, str] | None = None
-    lower = text.casefold()
+def _read_customer(word: str, text: str, customers: Iterable[str]) -> str | None:
+    if tag_match := _CUSTOMER.search(text):
+        return tag_match[1] or tag_match[2].rstrip(".")
+    best_key: tuple[int, int, str] | None = None
+    folded_text = text.casefold()
     for name in customers:
-        if name.casefold() in lower and (
-            found := re.search(rf"(?<![\w@#+]){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+        if name.casefold() in folded_text and (
+            name_match := re.search(rf"(?<![\w@#+]){re.escape(name)}(?!\w)", text, re.IGNORECASE)
         ):
-            key = (found.start(), -len(name), name)
-            best = min(best, key) if best else key
-    if best:
-        return best[2]
-    guessed = (_GETS.match(text.strip()) if word == "promise" else None) or _PROMISED.search(text)
-    return guessed[1].rstrip(".") if guessed else None
+            sort_key = (name_match.start(), -len(name), name)
+            best_key = min(best_key, sort_key) if best_key else sort_key
+    if best_key:
+        return best_key[2]
+    phrase_match = (_RECIPIENT.match(text.strip()) if word == "promise" else None) or _PROMISED_TO.search(text)
+    return phrase_match[1].rstrip(".") if phrase_match else None
 
 
-def _dates(
+def _read_dates(
     word: str, text: str, now: datetime, order: str
 ) -> tuple[date | None, datetime | None, tuple[Question, ...]]:
     """The day it happened, the due time, and which of the two are not clear."""
-    seen = Standpoint(now.replace(tzinfo=None), word == "missed", order=order)
+    standpoint = Standpoint(now.replace(tzinfo=None), word == "missed", order=order)
     questions: list[Question] = []
-    at = _happened(word, text, seen)
+    at = _read_day(word, text, standpoint)
     if isinstance(at, Question):
         questions.append(at)
         at = None
-    due = _due(text, replace(seen, before=at)) if word in ("promise", "renegotiated", "missed") else None
+    due = _read_due(text, replace(standpoint, before=at)) if word in ("promise", "renegotiated", "missed") else None
     if isinstance(due, Question):
         questions.append(due)
         due = None
@@ -257,51 +262,53 @@ def _dates(
 
 def _order_in(text: str) -> str:
     """Whether dates such as 14/11 have the day or the month first, where one of the line can have but one order."""
-    pairs = [(int(found[1]), int(found[2])) for found in _SLASHED.finditer(text)]
+    pairs = [(int(match[1]), int(match[2])) for match in _SLASH_DATE.finditer(text)]
     day, month = any(a > 12 >= b for a, b in pairs), any(b > 12 >= a for a, b in pairs)
     return "" if day == month else "day" if day else "month"
 
 
-def _happened(word: str, text: str, seen: Standpoint) -> date | Question | None:
-    today = seen.now.date()
+def _read_day(word: str, text: str, standpoint: Standpoint) -> date | Question | None:
+    today = standpoint.now.date()
     if _YESTERDAY.search(text):
         return today - timedelta(days=1)
     if word in ("promise", "renegotiated"):
         return None
-    for opening in (*((_HAPPENED,) if word == "missed" else ()), _ON):
-        for found in opening.finditer(text):
-            when = read_when(text, found.end(), replace(seen, back=True)) if DAY.match(text, found.end()) else None
-            if when and when.day <= today:
-                return _asked(text, when) or when.day
+    for pattern in (*((_EVENT_VERB,) if word == "missed" else ()), _ON_DAY):
+        for match in pattern.finditer(text):
+            mention = (
+                read_when(text, match.end(), replace(standpoint, back=True)) if DAY.match(text, match.end()) else None
+            )
+            if mention and mention.day <= today:
+                return _date_question(text, mention) or mention.day
     return None
 
 
-def _asked(text: str, when: When) -> Question | None:
-    return Question(text[when.start : when.end], when.start, when.readings) if when.readings else None
+def _date_question(text: str, mention: When) -> Question | None:
+    return Question(text[mention.start : mention.end], mention.start, mention.readings) if mention.readings else None
 
 
-def _due(text: str, seen: Standpoint) -> datetime | Question | None:
-    openings = [(found.start(), False, found.end()) for found in _DUE.finditer(text)]
-    if not seen.back:
-        openings += [(found.start(), True, found.end()) for found in _WITHIN.finditer(text)]
-    for _, counted, place in sorted(openings):
-        if counted and (span := read_span(text, place, seen.now)):
+def _read_due(text: str, standpoint: Standpoint) -> datetime | Question | None:
+    openings = [(match.start(), False, match.end()) for match in _DUE_START.finditer(text)]
+    if not standpoint.back:
+        openings += [(match.start(), True, match.end()) for match in _SPAN_START.finditer(text)]
+    for _, is_span, position in sorted(openings):
+        if is_span and (span := read_span(text, position, standpoint.now)):
             end, instants = span
             readings = tuple(f"{written_out(instant.date())} {instant:%H:%M}" for instant in instants)
-            return instants[0] if len(instants) == 1 else Question(text[place:end], place, readings)
-        if not counted and (when := read_when(text, place, seen, opened=True)):
-            return _asked(text, when) or when.latest()
-    if seen.back:
+            return instants[0] if len(instants) == 1 else Question(text[position:end], position, readings)
+        if not is_span and (mention := read_when(text, position, standpoint, after_preposition=True)):
+            return _date_question(text, mention) or mention.latest()
+    if standpoint.back:
         return None
-    for found in _WORD.finditer(text):
-        if when := read_when(text, found.start(), seen):
-            return _asked(text, when) or when.latest()
+    for match in _WORD.finditer(text):
+        if mention := read_when(text, match.start(), standpoint):
+            return _date_question(text, mention) or mention.latest()
     return None
 
 
-def _first(pattern: re.Pattern[str], text: str) -> str | None:
-    found = pattern.search(text)
-    return found[1] if found else None
+def _first_match(pattern: re.Pattern[str], text: str) -> str | None:
+    match = pattern.search(text)
+    return match[1] if match else None
 
 
 def _lower(text: str | None) -> str | None:

@@ -30,14 +30,14 @@ _WORK = re.compile(
     r"\b(?:effort|spent|spend|work|worked|working|rework|overtime|fixing|repairing|driving|arbeit|aufwand|gearbeitet|arbeitszeit)\b",
     re.IGNORECASE,
 )
-_ON_IT = re.compile(r" on (?!hold\b)", re.IGNORECASE)
+_ON_MATTER = re.compile(r" on (?!hold\b)", re.IGNORECASE)
 _WAIT = re.compile(
     r"\b(?:wait(?:ed|ing|s)?|outages?|downtime|delay(?:ed|s)?|on hold|(?:is|was|were|are|been|went|goes) (?:down|offline|out)|down for|unreachable"
     r"|unavailable|standstill|warte(?:n|te|ten|zeit)|gewartet|ausfall|ausgefallen|stillstand|verspät(?:et|ung))\b",
     re.IGNORECASE,
 )
-_SAVED = re.compile(r"\bsav(?:e|es|ed|ing)\b", re.IGNORECASE)
-_BESIDE = re.compile(r"\band\b|\bplus\b|\babout\b|\bca\.?|[@#+][\w.-]{1,80}", re.IGNORECASE)
+_SAVED_TIME = re.compile(r"\bsav(?:e|es|ed|ing)\b", re.IGNORECASE)
+_FILLER_WORDS = re.compile(r"\band\b|\bplus\b|\babout\b|\bca\.?|[@#+][\w.-]{1,80}", re.IGNORECASE)
 _BREAK = re.compile(r"[,;.:!?()](?=\s|$)")
 _REACH = 80  # letters on either side of a duration that say what it was
 
@@ -46,35 +46,37 @@ def read_effort(text: str) -> tuple[float | None, tuple[Question, ...]]:
     """The hours spent on it, if any were named; and durations of which it is not clear whether they were."""
     hours: list[float] = []
     questions: list[Question] = []
-    money, waited = spans(text), _WAIT.search(text) is not None
-    for found in _DURATION.finditer(text):
-        while money and money[0][1] <= found.start():
-            money.pop(0)
-        if money and money[0][0] < found.end():
+    money_spans, has_wait = spans(text), _WAIT.search(text) is not None
+    for match in _DURATION.finditer(text):
+        while money_spans and money_spans[0][1] <= match.start():
+            money_spans.pop(0)
+        if money_spans and money_spans[0][0] < match.end():
             continue
-        kind, written = _kind(text, found, waited), found[0]
+        kind, duration_text = _duration_kind(text, match, has_wait), match[0]
         if kind == "effort":
-            hours.append(float(found["n"].replace(",", ".")) / (60 if found["unit"].lower().startswith("m") else 1))
+            hours.append(float(match["n"].replace(",", ".")) / (60 if match["unit"].lower().startswith("m") else 1))
         elif kind == "length":
-            questions.append(Question(written, found.start(), (f"{found['n']} min", f"{found['n']} metres")))
+            questions.append(Question(duration_text, match.start(), (f"{match['n']} min", f"{match['n']} metres")))
         elif kind == "unclear":
-            questions.append(Question(written, found.start(), (f"{written} of work", f"{written} of waiting")))
+            questions.append(
+                Question(duration_text, match.start(), (f"{duration_text} of work", f"{duration_text} of waiting"))
+            )
     return (round(sum(hours), 4) if hours else None), tuple(questions)
 
 
-def _kind(text: str, found: re.Match[str], waited: bool) -> str:
+def _duration_kind(text: str, match: re.Match[str], has_wait: bool) -> str:
     """effort, unclear, length (minutes or metres), or nothing."""
-    start, end = found.span()
+    start, end = match.span()
     before, after = text[max(0, start - _REACH) : start], text[end : end + _REACH]
-    before = before[max((one.end() for one in _BREAK.finditer(before)), default=0) :]
-    after = after[: next((one.start() for one in _BREAK.finditer(after)), len(after))]
-    if _BEFORE.search(before) or _AFTER.match(after) or _SAVED.search(before):
+    before = before[max((boundary.end() for boundary in _BREAK.finditer(before)), default=0) :]
+    after = after[: next((boundary.start() for boundary in _BREAK.finditer(after)), len(after))]
+    if _BEFORE.search(before) or _AFTER.match(after) or _SAVED_TIME.search(before):
         return ""
-    if found["unit"] == "m" and (found["gap"] or _METRES.match(after)):
-        return "length" if found["gap"] and not _METRES.match(after) else ""
-    if _WORK.search(before) or _WORK.search(after) or _ON_IT.match(after):
+    if match["unit"] == "m" and (match["gap"] or _METRES.match(after)):
+        return "length" if match["gap"] and not _METRES.match(after) else ""
+    if _WORK.search(before) or _WORK.search(after) or _ON_MATTER.match(after):
         return "effort"
     if _WAIT.search(before):
         return ""
-    alone = not re.search(r"\w", _DURATION.sub("", _BESIDE.sub("", before + after)))
-    return "unclear" if _WAIT.search(after) or (alone and waited) else "effort"
+    is_bare = not re.search(r"\w", _DURATION.sub("", _FILLER_WORDS.sub("", before + after)))
+    return "unclear" if _WAIT.search(after) or (is_bare and has_wait) else "effort"

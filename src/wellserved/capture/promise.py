@@ -37,33 +37,35 @@ ANSWERS = ("kept", "met", "exceeded", "broken", "recovered", "complaint", "thank
 """Words that say enough by themselves, once it is known what they are about."""
 
 
-def waits(word: str, others: Iterable[str]) -> bool:
+def waits(word: str, thread_words: Iterable[str]) -> bool:
     """A moment of this word still waits for its end, given the words of its thread."""
-    return word in CLOSED_BY and not set(CLOSED_BY[word]) & set(others)
+    return word in CLOSED_BY and not set(CLOSED_BY[word]) & set(thread_words)
 
 
 def turned(thread: Iterable[tuple[Any, str, bool]]) -> list[tuple[Any, bool]]:
     """Of the rows of one thread (key, word, whether it is taken to wait) those that are taken wrongly, and what they do."""
     rows = list(thread)
     words = [word for _key, word, _open in rows]
-    return [(key, not open_) for key, word, open_ in rows if open_ != waits(word, words)]
+    return [(key, not is_open) for key, word, is_open in rows if is_open != waits(word, words)]
 
 
 def fold(moves: Iterable[Move], now: datetime) -> Fold:
     """The state of one promise at `now`; moves: at least the promise itself."""
-    ordered = sorted(moves, key=lambda move: (move[1] != "promise", move[0]))  # "kept yesterday" may be written first
-    made, first, due = ordered[0][0], ordered[0][2], ordered[0][2]
-    renegotiated = overrun = 0
-    closed: datetime | None = None
+    ordered_moves = sorted(
+        moves, key=lambda move: (move[1] != "promise", move[0])
+    )  # "kept yesterday" may be written first
+    made_at, first_due, due = ordered_moves[0][0], ordered_moves[0][2], ordered_moves[0][2]
+    renegotiations = late_renegotiations = 0
+    closed_at: datetime | None = None
     fate: Fate = "overdue" if due and due < now else "running"
-    for at, word, named in ordered[1:]:
+    for at, word, new_due in ordered_moves[1:]:
         if word == "renegotiated":
-            in_time = due is None or at <= due
-            renegotiated, overrun = renegotiated + in_time, overrun + (not in_time)
-            due = named or due
+            is_in_time = due is None or at <= due
+            renegotiations, late_renegotiations = renegotiations + is_in_time, late_renegotiations + (not is_in_time)
+            due = new_due or due
             fate = "overdue" if due and due < now else "running"
         elif word in KEEPS:
-            closed, fate = at, "late" if due and at > due else "kept"
+            closed_at, fate = at, "late" if due and at > due else "kept"
         elif word == "broken":
-            closed, fate = at, "broken"
-    return Fold(made, due, first, fate, closed, renegotiated, overrun)
+            closed_at, fate = at, "broken"
+    return Fold(made_at, due, first_due, fate, closed_at, renegotiations, late_renegotiations)

@@ -30,11 +30,11 @@ class Question:
 
     def answered(self, text: str, reading: str) -> str:
         """The words of the line with this reading in the place of what is not clear, otherwise to the letter."""
-        blanks = " ".join(text.split())
-        before = blanks[: self.start].count(self.written)
+        collapsed_text = " ".join(text.split())
+        earlier_count = collapsed_text[: self.start].count(self.written)
         pattern = r"\s+".join(map(re.escape, self.written.split()))
-        places = [match.span() for match in re.finditer(pattern, text.translate(LIKE), re.IGNORECASE)]
-        if not places:
+        match_spans = [match.span() for match in re.finditer(pattern, text.translate(LIKE), re.IGNORECASE)]
+        if not match_spans:
             return text
-        start, end = places[min(before, len(places) - 1)]
+        start, end = match_spans[min(earlier_count, len(match_spans) - 1)]
         return text[:start] + reading + text[end:]

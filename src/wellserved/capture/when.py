@@ -19,7 +19,7 @@ LAST: Final = time(23, 59)  # a promise for a day is kept until that day is over
 JUST_PASSED: Final = 92  # days: a date without a year that lies so near behind may be meant as it is
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WOCHENTAGE = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
-_NAMES = (
+_WEEKDAY_NAMES = (
     r"mon(?:day)?|tue(?:s(?:day)?)?|wed(?:nesday)?|thu(?:rs?(?:day)?)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|"
     + "|".join(_WOCHENTAGE)
 )
@@ -30,43 +30,43 @@ _MONTH = (
     r"sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?"
 )
 NUMBERS: Final = {
-    word: place + 1
+    word: index + 1
     for words in (
         ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
         ("einem", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn"),
     )
-    for place, word in enumerate(words)
+    for index, word in enumerate(words)
 } | {"a": 1, "an": 1, "einer": 1}
-_TH = r"(?:st|nd|rd|th|\.)?"
-_END = r"(?![\w/’']|[.:]\d)"
+_ORDINAL_END = r"(?:st|nd|rd|th|\.)?"
+_WORD_END = r"(?![\w/’']|[.:]\d)"
 _DAY = (
     r"(?P<plain>today|tonight|the day after tomorrow|tomorrow|yesterday|eod|eow|eom"
     r"|end of (?:the )?(?:day|week|month|next week)|heute|morgen|übermorgen|gestern)"
-    rf"|next week,? (?:on )?(?P<following>{_NAMES})\.?|(?P<week>next week|nächste woche)"
-    rf"|(?P<next>next |nächste[nr]? )?(?P<weekday>{_NAMES})\.?(?P<later>,? next week|,? nächste woche)?"
+    rf"|next week,? (?:on )?(?P<following>{_WEEKDAY_NAMES})\.?|(?P<week>next week|nächste woche)"
+    rf"|(?P<next>next |nächste[nr]? )?(?P<weekday>{_WEEKDAY_NAMES})\.?(?P<later>,? next week|,? nächste woche)?"
     r"|(?P<iso>\d{4}-\d{1,2}-\d{1,2})(?:T(?=\d))?"
-    rf"|(?P<d1>\d{{1,2}}){_TH} (?:of )?(?P<m1>{_MONTH})\.?(?:,? (?P<y1>\d{{4}}))?"
-    rf"|(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}}){_TH}(?:,? (?P<y2>\d{{4}}))?"
+    rf"|(?P<d1>\d{{1,2}}){_ORDINAL_END} (?:of )?(?P<m1>{_MONTH})\.?(?:,? (?P<y1>\d{{4}}))?"
+    rf"|(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}}){_ORDINAL_END}(?:,? (?P<y2>\d{{4}}))?"
     r"|(?P<d3>\d{1,2})\.(?P<m3>\d{1,2})\.(?P<y3>\d{4}|\d{2})?"
     r"|(?P<d4>\d{1,2})/(?P<m4>\d{1,2})(?:/(?P<y4>\d{4}|\d{2}))?"
 )
-DAY: Final = re.compile(rf"(?:{_DAY})(?:(?<=T)|{_END})", re.IGNORECASE)
-_LEAD = re.compile(r"(?:on|am|um|at|the|den) ", re.IGNORECASE)
+DAY: Final = re.compile(rf"(?:{_DAY})(?:(?<=T)|{_WORD_END})", re.IGNORECASE)
+_LEAD_WORD = re.compile(r"(?:on|am|um|at|the|den) ", re.IGNORECASE)
 _DAY_AFTER = re.compile(r",? (?:on |am )?(?=\w)", re.IGNORECASE)
-_PART = re.compile(
+_DAY_PART = re.compile(
     r",? (?:in the )?(?P<part>morning|afternoon|evening|night|früh|morgen|vormittag|nachmittag|abend|nacht)(?!\w)",
     re.IGNORECASE,
 )
-_PART_AFTER = re.compile(
+_DAY_PART_AFTER = re.compile(
     r" (?:(?:in the |am )(?P<part>morning|afternoon|evening|vormittag|nachmittag|abend)|(?P<adverb>at night|in the night"
     r"|in der nacht|nachts|abends|nachmittags|morgens|vormittags))(?!\w)",
     re.IGNORECASE,
 )
-_PARTS = {"morning": 12, "früh": 12, "morgen": 12, "vormittag": 12, "afternoon": 18, "nachmittag": 18}  # end by
-_NIGHT = ("night", "nacht", "nachts", "tonight", "at night", "in the night", "in der nacht")
-_LATE = ("evening", "abend", "abends", *_NIGHT)
-_EARLY = ("morning", "früh", "morgen", "morgens", "vormittag", "vormittags")
-_JOIN = re.compile(
+_DAY_PART_ENDS = {"morning": 12, "früh": 12, "morgen": 12, "vormittag": 12, "afternoon": 18, "nachmittag": 18}  # end by
+_NIGHT_WORDS = ("night", "nacht", "nachts", "tonight", "at night", "in the night", "in der nacht")
+_LATE_WORDS = ("evening", "abend", "abends", *_NIGHT_WORDS)
+_EARLY_WORDS = ("morning", "früh", "morgen", "morgens", "vormittag", "vormittags")
+_BEFORE_TIME = re.compile(
     r"(?P<gap>,? ?)(?:(?P<firm>(?:at|um|@) ?)|(?:by|before|around|about|gegen|vor|bis) )?(?P<range>(?:between|from|zwischen|von) )?"
     r"(?P<span>\d{1,2}(?::\d{2})?(?: ?[–-] ?| and | to | und | bis )(?=\d{1,2}(?![\d.])))?",
     re.IGNORECASE,
@@ -74,14 +74,14 @@ _JOIN = re.compile(
 _TIME = re.compile(
     r"(?:(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))? ?(?P<half>[ap]\.?m\.?)"
     r"|(?P<h24>\d{1,2}):(?P<m24>\d{2})(?: ?uhr| ?h)?|(?P<named>noon|midnight|mittag|mitternacht)"
-    rf"|(?P<clock>\d{{1,2}})(?:[.](?P<past>\d{{2}}))? ?(?:uhr|o[’']clock)){_END}",
+    rf"|(?P<clock>\d{{1,2}})(?:[.](?P<past>\d{{2}}))? ?(?:uhr|o[’']clock)){_WORD_END}",
     re.IGNORECASE,
 )
-_BARE = re.compile(rf"(?P<bare>\d{{1,2}}){_END}(?! ?[-–%€$£°+]|,\d)(?P<last> ?(?:$|[,;.!?)]))?")
+_BARE_HOUR = re.compile(rf"(?P<bare>\d{{1,2}}){_WORD_END}(?! ?[-–%€$£°+]|,\d)(?P<last> ?(?:$|[,;.!?)]))?")
 SPAN: Final = re.compile(
     rf"(?P<n>\d{{1,3}}|{'|'.join(sorted(NUMBERS, key=len, reverse=True))}) ?"
     r"(?P<unit>minutes?|minuten?|mins?|hours?|hrs?|stunden?|std\.?|h|(?:business|working) days?|werktage?n?|arbeitstage?n?"
-    rf"|days?|tage?n?|weeks?|wochen?){_END}",
+    rf"|days?|tage?n?|weeks?|wochen?){_WORD_END}",
     re.IGNORECASE,
 )
 
@@ -114,8 +114,8 @@ class When:
 
     def latest(self) -> datetime:
         """Its last minute, local and without zone."""
-        day, at = self.moments[0]
-        return datetime.combine(day, at or LAST)
+        day, clock_time = self.moments[0]
+        return datetime.combine(day, clock_time or LAST)
 
     @property
     def readings(self) -> tuple[str, ...]:
@@ -130,135 +130,155 @@ def written_out(day: date) -> str:
     return f"{day.day} {MONTHS[day.month - 1].capitalize()} {day.year}"
 
 
-def read_when(text: str, place: int, seen: Standpoint, opened: bool = False) -> When | None:
-    """The day or the time written at a place of a text, if there is one; `opened`: after "by" or the like."""
-    lead = _LEAD.match(text, place)
-    start = lead.end() if lead else place
-    if found := DAY.match(text, start):
-        end, hours = _clock(text, found.end(), _tonight(found)) or (found.end(), ((0, None),))
-        return _when(start, end, _days(found, seen), hours, seen)
-    alone = _spoken(text, place, True, opened)
-    if alone is None:
+def read_when(text: str, position: int, standpoint: Standpoint, after_preposition: bool = False) -> When | None:
+    """The day or the time written at a place of a text, if there is one; `after_preposition`: after "by" or the like."""
+    lead = _LEAD_WORD.match(text, position)
+    start = lead.end() if lead else position
+    if day_match := DAY.match(text, start):
+        end, hours = _time_after_day(text, day_match.end(), _own_part(day_match)) or (day_match.end(), ((0, None),))
+        return _date_mention(start, end, _days(day_match, standpoint), hours, standpoint)
+    time_alone = _clock_times(text, position, True, after_preposition)
+    if time_alone is None:
         return None
-    end, times = alone
-    if found := _day_after(text, end):
-        later = _PART.match(text, found.end())
-        part = later["part"].lower() if later else _tonight(found)
-        return _when(place, later.end() if later else found.end(), _days(found, seen), _in_part(times, part), seen)
-    after = _PART_AFTER.match(text, end)
-    hours = _in_part(times, _part(after) if after else "")
-    today = seen.now.date()
-    days = {_ahead(today + timedelta(days=0 if seen.back else later), at, seen) for later, at in hours if at}
-    return When(place, after.end() if after else end, tuple(sorted(days))) if days else None
+    end, times = time_alone
+    if day_match := _day_after(text, end):
+        part_match = _DAY_PART.match(text, day_match.end())
+        day_part = part_match["part"].lower() if part_match else _own_part(day_match)
+        return _date_mention(
+            position,
+            part_match.end() if part_match else day_match.end(),
+            _days(day_match, standpoint),
+            _hours_in_part(times, day_part),
+            standpoint,
+        )
+    part_after = _DAY_PART_AFTER.match(text, end)
+    hours = _hours_in_part(times, _part_word(part_after) if part_after else "")
+    today = standpoint.now.date()
+    days = {
+        _next_moment(today + timedelta(days=0 if standpoint.back else extra_days), at, standpoint)
+        for extra_days, at in hours
+        if at
+    }
+    return When(position, part_after.end() if part_after else end, tuple(sorted(days))) if days else None
 
 
-def _ahead(day: date, at: time, seen: Standpoint) -> tuple[date, time]:
+def _next_moment(day: date, at: time, standpoint: Standpoint) -> tuple[date, time]:
     """A time without a day: on the next one where it is over."""
-    passed = datetime.combine(day, at) <= seen.now and not seen.back
-    return day + timedelta(days=passed), at
+    is_over = datetime.combine(day, at) <= standpoint.now and not standpoint.back
+    return day + timedelta(days=is_over), at
 
 
-def _when(start: int, end: int, days: Iterable[date], hours: Iterable[Hour], seen: Standpoint) -> When | None:
-    wanted = [day for day in days if EARLIEST.year <= day.year <= LATEST.year]
-    moments = [(day + timedelta(days=later), at) for day in wanted for later, at in hours]
-    if any(later for later, _ in hours) and not seen.back:  # of two nights, the one that is not over
-        moments = [(day, at) for day, at in moments if datetime.combine(day, at or LAST) > seen.now] or moments
+def _date_mention(
+    start: int, end: int, days: Iterable[date], hours: Iterable[Hour], standpoint: Standpoint
+) -> When | None:
+    possible_days = [day for day in days if EARLIEST.year <= day.year <= LATEST.year]
+    moments = [(day + timedelta(days=extra_days), at) for day in possible_days for extra_days, at in hours]
+    if any(extra_days for extra_days, _ in hours) and not standpoint.back:  # of two nights, the one that is not over
+        moments = [(day, at) for day, at in moments if datetime.combine(day, at or LAST) > standpoint.now] or moments
     return When(start, end, tuple(moments)) if moments else None
 
 
-def _tonight(found: re.Match[str]) -> str:
+def _own_part(match: re.Match[str]) -> str:
     """The part of the day that a day's own name says."""
-    return "tonight" if (found["plain"] or "").lower() == "tonight" else ""
+    return "tonight" if (match["plain"] or "").lower() == "tonight" else ""
 
 
-def _part(found: re.Match[str]) -> str:
-    return str(found["part"] or found["adverb"]).lower()
+def _part_word(match: re.Match[str]) -> str:
+    return str(match["part"] or match["adverb"]).lower()
 
 
-def _day_after(text: str, place: int) -> re.Match[str] | None:
+def _day_after(text: str, position: int) -> re.Match[str] | None:
     """A day written after its time: "3pm tomorrow"."""
-    joined = _DAY_AFTER.match(text, place)
-    return DAY.match(text, joined.end()) if joined else None
+    joint = _DAY_AFTER.match(text, position)
+    return DAY.match(text, joint.end()) if joint else None
 
 
-def read_span(text: str, place: int, now: datetime) -> tuple[int, tuple[datetime, ...]] | None:
+def read_span(text: str, position: int, now: datetime) -> tuple[int, tuple[datetime, ...]] | None:
     """Where a span at a place of a text ends, and the instant, counted from local `now`; several if its time is not clear."""
-    found = SPAN.match(text, place)
-    if found is None:
+    match = SPAN.match(text, position)
+    if match is None:
         return None
-    said = found["n"].lower()
-    count, unit = int(said) if said.isdecimal() else NUMBERS[said], found["unit"].lower()
+    count_text = match["n"].lower()
+    count, unit = int(count_text) if count_text.isdecimal() else NUMBERS[count_text], match["unit"].lower()
     if unit.startswith("m"):
-        return found.end(), (now + timedelta(minutes=count),)
+        return match.end(), (now + timedelta(minutes=count),)
     if unit.startswith(("h", "st")):
-        return found.end(), (now + timedelta(hours=count),)
+        return match.end(), (now + timedelta(hours=count),)
     day = now.date()
     if unit.startswith(("business", "working", "werk", "arbeit")):
         for _ in range(count):
             day += timedelta(days={4: 3, 5: 2}.get(day.weekday(), 1))
     else:
         day += timedelta(days=count * (7 if unit.startswith("w") else 1))
-    end, hours = _clock(text, found.end()) or (found.end(), ((0, LAST),))
-    return end, tuple(datetime.combine(day + timedelta(days=later), at or LAST) for later, at in hours)
+    end, hours = _time_after_day(text, match.end()) or (match.end(), ((0, LAST),))
+    return end, tuple(datetime.combine(day + timedelta(days=extra_days), at or LAST) for extra_days, at in hours)
 
 
-def _clock(text: str, place: int, part: str = "") -> tuple[int, tuple[Hour, ...]] | None:
+def _time_after_day(text: str, position: int, day_part: str = "") -> tuple[int, tuple[Hour, ...]] | None:
     """The time that follows a day, and where it ends; a part of a day, before it or after it, lasts until its end."""
-    found = _PART.match(text, place)
-    part = found["part"].lower() if found else part
-    spoken = _spoken(text, found.end() if found else place)
-    if spoken is None:
-        return (found.end(), ((0, time(_PARTS[part]) if part in _PARTS else LAST),)) if found else None
-    end, times = spoken
-    if after := _PART_AFTER.match(text, end):
-        end, part = after.end(), part or _part(after)
-    return end, _in_part(times, part)
+    part_match = _DAY_PART.match(text, position)
+    day_part = part_match["part"].lower() if part_match else day_part
+    clock_times = _clock_times(text, part_match.end() if part_match else position)
+    if clock_times is None:
+        return (
+            (part_match.end(), ((0, time(_DAY_PART_ENDS[day_part]) if day_part in _DAY_PART_ENDS else LAST),))
+            if part_match
+            else None
+        )
+    end, times = clock_times
+    if part_after := _DAY_PART_AFTER.match(text, end):
+        end, day_part = part_after.end(), day_part or _part_word(part_after)
+    return end, _hours_in_part(times, day_part)
 
 
-def _in_part(times: tuple[time | None, ...], part: str) -> tuple[Hour, ...]:
+def _hours_in_part(times: tuple[time | None, ...], day_part: str) -> tuple[Hour, ...]:
     """What times of the clock are in a part of the day; an empty part: the times themselves."""
-    said = tuple((0, at) for at in times)
-    if not part:
-        return said
-    if part in _EARLY:
-        return tuple((0, at) for at in times if at and at.hour < 12) or said
-    if part in _LATE:
-        return tuple(hour for at in times[:1] if at for hour in _late(at, part in _NIGHT)) or said
-    return tuple((0, at) for at in sorted({at.replace(hour=at.hour % 12 + 12) for at in times if at})) or said
+    same_day = tuple((0, at) for at in times)
+    if not day_part:
+        return same_day
+    if day_part in _EARLY_WORDS:
+        return tuple((0, at) for at in times if at and at.hour < 12) or same_day
+    if day_part in _LATE_WORDS:
+        return tuple(hour for at in times[:1] if at for hour in _late_hours(at, day_part in _NIGHT_WORDS)) or same_day
+    return tuple((0, at) for at in sorted({at.replace(hour=at.hour % 12 + 12) for at in times if at})) or same_day
 
 
-def _late(at: time, night: bool) -> tuple[Hour, ...]:
+def _late_hours(at: time, is_night: bool) -> tuple[Hour, ...]:
     """A time of an evening or a night: at 12 the day ends; what comes after it may be of that day or of the next, and is asked."""
     if at.hour > 12:
         return ((0, at),)
-    small = at.replace(hour=at.hour % 12)
-    if small == time(0):
+    morning_time = at.replace(hour=at.hour % 12)
+    if morning_time == time(0):
         return ((0, LAST),)
-    if small.hour == 0 and not night:
-        return ((1, small),)
-    afternoon = small.replace(hour=small.hour + 12)
-    if small.hour < 6 and night:
-        return ((0, small), *(((0, afternoon),) if small.hour > 3 else ()), (1, small))
+    if morning_time.hour == 0 and not is_night:
+        return ((1, morning_time),)
+    afternoon = morning_time.replace(hour=morning_time.hour + 12)
+    if morning_time.hour < 6 and is_night:
+        return ((0, morning_time), *(((0, afternoon),) if morning_time.hour > 3 else ()), (1, morning_time))
     return ((0, afternoon),)
 
 
-def _spoken(
-    text: str, place: int, alone: bool = False, opened: bool = False
+def _clock_times(
+    text: str, position: int, is_alone: bool = False, after_preposition: bool = False
 ) -> tuple[int, tuple[time | None, ...]] | None:
     """A time of the clock: where it ends, and which it may be; none of them if it is an impossible one."""
-    join = _JOIN.match(text, place)
-    if join is None or not (alone or join["gap"] or text[place - 1 : place] == "T"):
+    lead = _BEFORE_TIME.match(text, position)
+    if lead is None or not (is_alone or lead["gap"] or text[position - 1 : position] == "T"):
         return None
-    if found := _TIME.match(text, join.end()):
-        return found.end(), _times(found)
-    bare = _BARE.match(text, join.end())
-    if bare is None or not 0 < int(bare["bare"]) < 24:
+    if time_match := _TIME.match(text, lead.end()):
+        return time_match.end(), _times(time_match)
+    bare_match = _BARE_HOUR.match(text, lead.end())
+    if bare_match is None or not 0 < int(bare_match["bare"]) < 24:
         return None
-    firm = join["firm"] or join["range"]
-    last = bare["last"] is not None and "," not in join["gap"] and not alone
-    end = bare.end("bare")
-    parted = (opened or not alone) and _PART_AFTER.match(text, end)
-    return (end, _hours(int(bare["bare"]))) if firm or last or parted or (opened and _day_after(text, end)) else None
+    is_firm = lead["firm"] or lead["range"]
+    is_last = bare_match["last"] is not None and "," not in lead["gap"] and not is_alone
+    end = bare_match.end("bare")
+    part_after = (after_preposition or not is_alone) and _DAY_PART_AFTER.match(text, end)
+    return (
+        (end, _hours(int(bare_match["bare"])))
+        if is_firm or is_last or part_after or (after_preposition and _day_after(text, end))
+        else None
+    )
 
 
 def _hours(hour: int) -> tuple[time, ...]:
@@ -266,97 +286,111 @@ def _hours(hour: int) -> tuple[time, ...]:
     return (time(hour),) if hour > 7 else (time(hour), time(hour + 12))
 
 
-def _times(found: re.Match[str]) -> tuple[time | None, ...]:
-    if named := found["named"]:
-        return (time(12) if named.lower() in ("noon", "mittag") else LAST,)
-    hour = int(found["hour"] or found["h24"] or found["clock"])
-    minute = found["minute"] or found["m24"] or found["past"]
+def _times(match: re.Match[str]) -> tuple[time | None, ...]:
+    if name := match["named"]:
+        return (time(12) if name.lower() in ("noon", "mittag") else LAST,)
+    hour = int(match["hour"] or match["h24"] or match["clock"])
+    minute = match["minute"] or match["m24"] or match["past"]
     if int(minute or 0) > 59:
         return ()
-    if found["half"]:
-        late = found["half"].lower().startswith("p")
-        return (time(hour % 12 + 12 * late, int(minute or 0)),) if 1 <= hour <= 12 else ()
+    if match["half"]:
+        is_afternoon = match["half"].lower().startswith("p")
+        return (time(hour % 12 + 12 * is_afternoon, int(minute or 0)),) if 1 <= hour <= 12 else ()
     if hour > 23:
         return (LAST,) if hour == 24 and not int(minute or 0) else ()
-    return _hours(hour) if found["clock"] and hour and not minute else (time(hour, int(minute or 0)),)
+    return _hours(hour) if match["clock"] and hour and not minute else (time(hour, int(minute or 0)),)
 
 
-def _days(found: re.Match[str], seen: Standpoint) -> tuple[date, ...]:
+def _days(match: re.Match[str], standpoint: Standpoint) -> tuple[date, ...]:
     """The days that are meant, in order; none if there is no such day."""
-    today = seen.now.date()
-    if plain := found["plain"]:
-        return (_plain(plain.lower().replace("end of the", "end of"), today),)
-    if found["week"]:
+    today = standpoint.now.date()
+    if day_name := match["plain"]:
+        return (_named_day(day_name.lower().replace("end of the", "end of"), today),)
+    if match["week"]:
         return (_monday(today) + timedelta(days=11),)  # a Friday
-    if weekday := found["following"] or found["weekday"]:
-        wanted = _weekday(weekday)
-        if seen.back:
-            before = seen.before or today
-            return (before - timedelta(days=(before.weekday() - wanted - 1) % 7 + 1),)
-        if found["next"] or found["later"] or found["following"]:
-            return (_monday(today) + timedelta(days=7 + wanted),)
-        return (today + timedelta(days=(wanted - today.weekday() - 1) % 7 + 1),)
-    if iso := found["iso"]:
+    if weekday := match["following"] or match["weekday"]:
+        weekday_index = _weekday_index(weekday)
+        if standpoint.back:
+            before = standpoint.before or today
+            return (before - timedelta(days=(before.weekday() - weekday_index - 1) % 7 + 1),)
+        if match["next"] or match["later"] or match["following"]:
+            return (_monday(today) + timedelta(days=7 + weekday_index),)
+        return (today + timedelta(days=(weekday_index - today.weekday() - 1) % 7 + 1),)
+    if iso := match["iso"]:
         year, month, day = map(int, iso.split("-"))
-        return _valid([(year, month, day)])
-    return _dated(found, seen)
+        return _existing_days([(year, month, day)])
+    return _month_days(match, standpoint)
 
 
-def _weekday(name: str) -> int:
+def _weekday_index(name: str) -> int:
     short = name[:3].lower()
     return next(
-        place
-        for place, names in enumerate(zip(_WEEKDAYS, _WOCHENTAGE, strict=True))
+        index
+        for index, names in enumerate(zip(_WEEKDAYS, _WOCHENTAGE, strict=True))
         if names[0] == short or names[1].startswith(short)
     )
 
 
-def _plain(word: str, today: date) -> date:
-    ahead = {"tomorrow": 1, "morgen": 1, "the day after tomorrow": 2, "übermorgen": 2, "yesterday": -1, "gestern": -1}
-    if word in ahead or word in ("today", "tonight", "eod", "end of day", "heute"):
-        return today + timedelta(days=ahead.get(word, 0))
+def _named_day(word: str, today: date) -> date:
+    days_ahead = {
+        "tomorrow": 1,
+        "morgen": 1,
+        "the day after tomorrow": 2,
+        "übermorgen": 2,
+        "yesterday": -1,
+        "gestern": -1,
+    }
+    if word in days_ahead or word in ("today", "tonight", "eod", "end of day", "heute"):
+        return today + timedelta(days=days_ahead.get(word, 0))
     if word in ("eom", "end of month"):
         return today.replace(day=calendar.monthrange(today.year, today.month)[1])
     return _monday(today) + timedelta(days=11 if "next" in word else 4)  # a Friday
 
 
-def _dated(found: re.Match[str], seen: Standpoint) -> tuple[date, ...]:
+def _month_days(match: re.Match[str], standpoint: Standpoint) -> tuple[date, ...]:
     """A day and a month, with or without a year; both of them numbers, and either may be the month."""
-    way = next(way for way in "1234" if found[f"d{way}"])
-    first, second, year = int(found[f"d{way}"]), found[f"m{way}"], found[f"y{way}"]
-    month = int(second) if second.isdecimal() else MONTHS.index(_MONATE.get(second[:3].lower(), second[:3].lower())) + 1
-    pairs = [(month, first), (first, month)] if way == "4" else [(month, first)]  # month, day
+    group = next(group for group in "1234" if match[f"d{group}"])
+    first_number, second_text, year = int(match[f"d{group}"]), match[f"m{group}"], match[f"y{group}"]
+    month = (
+        int(second_text)
+        if second_text.isdecimal()
+        else MONTHS.index(_MONATE.get(second_text[:3].lower(), second_text[:3].lower())) + 1
+    )
+    pairs = [(month, first_number), (first_number, month)] if group == "4" else [(month, first_number)]  # month, day
     pairs = [(month, day) for month, day in pairs if month <= 12]
-    if len(pairs) == 2 and seen.order:
-        pairs = pairs[:1] if seen.order == "day" else pairs[1:]
-    today = seen.now.date()
+    if len(pairs) == 2 and standpoint.order:
+        pairs = pairs[:1] if standpoint.order == "day" else pairs[1:]
+    today = standpoint.now.date()
     if not year:
-        return tuple(sorted({day for pair in pairs for day in _nearest(*pair, today, seen.back)}))
-    days = sorted(_valid([(int(year) + (2000 if len(year) == 2 else 0), *pair) for pair in pairs]))
-    likely = [day for day in days if (day <= today if seen.back else day >= today)]
+        return tuple(sorted({day for pair in pairs for day in _nearest(*pair, today, standpoint.back)}))
+    days = sorted(_existing_days([(int(year) + (2000 if len(year) == 2 else 0), *pair) for pair in pairs]))
+    likely = [day for day in days if (day <= today if standpoint.back else day >= today)]
     return tuple(dict.fromkeys(likely or days))
 
 
-def _nearest(month: int, day: int, today: date, back: bool) -> tuple[date, ...]:
+def _nearest(month: int, day: int, today: date, is_past: bool) -> tuple[date, ...]:
     """The next such day of a year that is not named, and one that has just passed; `back`: the latest."""
     years = range(today.year - 8, today.year + 9)  # 29 February may be eight years away
-    days = _valid([(year, month, day) for year in years])
-    passed, ahead = [one for one in days if one <= today], [one for one in days if one >= today]
-    if back:
-        return tuple(passed[-1:])
-    just = [one for one in passed[-1:] if 0 < (today - one).days <= JUST_PASSED]
-    return tuple(just + ahead[:1])
+    days = _existing_days([(year, month, day) for year in years])
+    passed_days, coming_days = (
+        [candidate for candidate in days if candidate <= today],
+        [candidate for candidate in days if candidate >= today],
+    )
+    if is_past:
+        return tuple(passed_days[-1:])
+    just_passed = [candidate for candidate in passed_days[-1:] if 0 < (today - candidate).days <= JUST_PASSED]
+    return tuple(just_passed + coming_days[:1])
 
 
-def _valid(days: Iterable[tuple[int, int, int]]) -> tuple[date, ...]:
-    """Those that the calendar has."""
-    found = []
+def _existing_days(days: Iterable[tuple[int, int, int]]) -> tuple[date, ...]:
+    """The days, of these years, months and days, that the calendar has."""
+    existing_days = []
     for year, month, day in days:
         try:
-            found.append(date(year, month, day))
+            existing_days.append(date(year, month, day))
         except ValueError:
             continue
-    return tuple(found)
+    return tuple(existing_days)
 
 
 def _monday(day: date) -> date:

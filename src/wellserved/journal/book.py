@@ -35,19 +35,23 @@ class Page:
     @property
     def due(self) -> datetime | None:
         """When it was promised for."""
-        said = self.facts.get("due")
-        return datetime.fromisoformat(said) if said else None
+        due_text = self.facts.get("due")
+        return datetime.fromisoformat(due_text) if due_text else None
 
 
-def facts_of(one: Captured) -> dict[str, Any]:
+def facts_of(captured_line: Captured) -> dict[str, Any]:
     """What a line says, without what it does not say."""
-    found = {name: value for name, value in asdict(one).items() if value not in (None, (), "") and name != "questions"}
-    for name, value in found.items():
+    facts = {
+        name: value
+        for name, value in asdict(captured_line).items()
+        if value not in (None, (), "") and name != "questions"
+    }
+    for name, value in facts.items():
         if isinstance(value, datetime):
-            found[name] = value.astimezone(UTC).isoformat()
+            facts[name] = value.astimezone(UTC).isoformat()
         elif isinstance(value, date):
-            found[name] = value.isoformat()
-    return found
+            facts[name] = value.isoformat()
+    return facts
 
 
 class Book:
@@ -93,31 +97,31 @@ class Book:
             return 0
         return Entry.objects.filter(owner=self.owner).exclude(volume=self._ring.volume).count()
 
-    def enter(self, password: str, former: str = "") -> None:
+    def enter(self, password: str, old_password: str = "") -> None:
         """Open by the password with which its owner just logged in, and see that it opens from now on.
 
-        Where it does not open (it was reset), a new volume begins, and the present one stays closed. `former`: the owner
+        Where it does not open (it was reset), a new volume begins, and the present one stays closed. `old_password`: the owner
         changes their password, which was this one; nothing is closed then.
         """
         if self.has_passphrase:
             return
         volume = keys.present(self._ring)
-        key = keys.by_workspace(self._ring, self._secret) or volume.key_for(former or password, self._secret)
+        key = keys.by_workspace(self._ring, self._secret) or volume.key_for(old_password or password, self._secret)
         if key is None:
-            if not former:
+            if not old_password:
                 self.begin(keys.PASSWORD, password)
             return
         self._key = key
-        known = volume.locks.get(keys.PASSWORD)
-        if former or self.by_workspace or known is None or known["cost"] < vault.COST:
+        password_lock = volume.locks.get(keys.PASSWORD)
+        if old_password or self.by_workspace or password_lock is None or password_lock["cost"] < vault.COST:
             self._relock(keys.PASSWORD, password)
 
-    def _relock(self, kind: str, word: str | bytes) -> None:
+    def _relock(self, kind: str, secret: str | bytes) -> None:
         """Another secret opens the same key; once it is one that its owner chose, the workspace's own does so no more."""
-        made = keys.locked_by(kind, self._needed_key(), word)
+        new_lock = keys.locked_by(kind, self._needed_key(), secret)
         with transaction.atomic("journal"):
             ring = self._held()
-            ring.locks = {**ring.locks, kind: made}
+            ring.locks = {**ring.locks, kind: new_lock}
             if kind in keys.CHOSEN:
                 ring.locks.pop(keys.WORKSPACE, None)
                 ring.proof = ""
@@ -131,14 +135,14 @@ class Book:
             raise RequestError("Your journal's key was changed meanwhile.", "Send it again.")
         return ring
 
-    def begin(self, kind: str, word: str | bytes) -> None:
+    def begin(self, kind: str, secret: str | bytes) -> None:
         """Begin a new volume, opened by one secret. What the present one holds stays closed until it is unlocked."""
         key = vault.new_key()
-        locks = {kind: keys.locked_by(kind, key, word)}
+        locks = {kind: keys.locked_by(kind, key, secret)}
         with transaction.atomic("journal"):
             ring = self._held()
-            here = {"owner": self.owner, "volume": ring.volume}
-            if Entry.objects.filter(**here).exists() or Draft.objects.filter(**here).exists():
+            volume_filter = {"owner": self.owner, "volume": ring.volume}
+            if Entry.objects.filter(**volume_filter).exists() or Draft.objects.filter(**volume_filter).exists():
                 ring.former = [*ring.former, asdict(keys.present(ring))]
                 ring.volume += 1
             ring.public, ring.locks, ring.proof = vault.public_of(key), locks, ""
@@ -147,46 +151,53 @@ class Book:
 
     def unlock(self, word: str) -> None:
         """Open by passphrase, password or recovery code; what earlier volumes it opens is brought back. LockedError: neither."""
-        opened = False
+        is_unlocked = False
         if self._key is None and (key := keys.present(self._ring).key_for(word, self._secret)):
-            self._key, opened = key, True
-            known = self._ring.locks.get(keys.PASSPHRASE)
-            if known and known["cost"] < vault.COST and vault.unlock(keys.PASSPHRASE, known, word.encode()):
+            self._key, is_unlocked = key, True
+            passphrase_lock = self._ring.locks.get(keys.PASSPHRASE)
+            if (
+                passphrase_lock
+                and passphrase_lock["cost"] < vault.COST
+                and vault.unlock(keys.PASSPHRASE, passphrase_lock, word.encode())
+            ):
                 self._relock(keys.PASSPHRASE, word)
         for volume in keys.former(self._ring) if self._key else ():
             if key := volume.key_for(word, self._secret):
                 self._bring_back(volume, key)
-                opened = True
-        if not opened:
+                is_unlocked = True
+        if not is_unlocked:
             raise vault.LockedError("That does not open your journal.")
 
-    def _bring_back(self, volume: keys.Volume, old: bytes) -> None:
+    def _bring_back(self, volume: keys.Volume, old_key: bytes) -> None:
         """Seal what a closed volume holds by the present key; a week's two drafts become one."""
         with transaction.atomic("journal"):
             ring = self._held()
             for week, body in Draft.objects.filter(owner=self.owner, volume=volume.number).values_list("week", "body"):
-                if (newer := self.draft(week)) is not None:
-                    older = json.loads(vault.reveal(old, self._place(week), bytes(body)).decode())["text"]
-                    self.keep_draft(week, f"{newer}\n\n{older}")
+                if (newer_text := self.draft(week)) is not None:
+                    older_text = json.loads(vault.reveal(old_key, self._place(week), bytes(body)).decode())["text"]
+                    self.keep_draft(week, f"{newer_text}\n\n{older_text}")
                     Draft.objects.filter(owner=self.owner, volume=volume.number, week=week).delete()
-            self._reseal(volume.number, old, self._needed_key(), bytes(ring.public), ring.volume)
-            ring.former = [one for one in ring.former if one["number"] != volume.number]
+            self._reseal(volume.number, old_key, self._needed_key(), bytes(ring.public), ring.volume)
+            ring.former = [former_volume for former_volume in ring.former if former_volume["number"] != volume.number]
             for kind in (keys.FEED, keys.RECOVERY):  # made meanwhile, by whomever: they open none of it
                 ring.locks.pop(kind, None)
             ring.save(update_fields=["former", "locks"])
         self._ring = ring
 
-    def _reseal(self, volume: int, old: bytes, key: bytes, public: bytes, to: int) -> None:
-        for model, named in ((Entry, "id"), (Draft, "week")):
+    def _reseal(self, volume: int, old_key: bytes, key: bytes, public: bytes, new_volume: int) -> None:
+        for model, name_field in ((Entry, "id"), (Draft, "week")):
             for row in model.objects.filter(owner=self.owner, volume=volume).iterator():
-                place = self._place(getattr(row, named))
-                row.body, row.volume = vault.seal(key, public, place, vault.reveal(old, place, bytes(row.body))), to
+                associated_data = self._place(getattr(row, name_field))
+                row.body, row.volume = (
+                    vault.seal(key, public, associated_data, vault.reveal(old_key, associated_data, bytes(row.body))),
+                    new_volume,
+                )
                 row.save(update_fields=["body", "volume"])
 
-    def rekey(self, kind: str, word: str | bytes) -> None:
+    def rekey(self, kind: str, secret: str | bytes) -> None:
         """Seal everything by a new key that one secret alone opens: older copies of the old key open no more."""
         key = vault.new_key()
-        public, locks = vault.public_of(key), {kind: keys.locked_by(kind, key, word)}
+        public, locks = vault.public_of(key), {kind: keys.locked_by(kind, key, secret)}
         with transaction.atomic("journal"):
             ring = self._held()
             self._reseal(ring.volume, self._needed_key(), key, public, ring.volume)
@@ -207,8 +218,8 @@ class Book:
 
     def unlock_by_feed(self, token: str) -> None:
         """Open it for the calendar, where its address can."""
-        if self._key is None and (locked := self._ring.locks.get(keys.FEED)):
-            self._key = vault.unlock(keys.FEED, locked, token.encode())
+        if self._key is None and (feed_lock := self._ring.locks.get(keys.FEED)):
+            self._key = vault.unlock(keys.FEED, feed_lock, token.encode())
 
     def _needed_key(self) -> bytes:
         if self._key is None:
@@ -216,22 +227,22 @@ class Book:
         return self._key
 
     def _entries(self) -> QuerySet[Entry]:
-        """Those of the present volume."""
+        """The entries of the present volume."""
         return Entry.objects.filter(owner=self.owner, volume=self._ring.volume)
 
     def _place(self, name: object) -> bytes:
         return f"{self.owner}/{name}".encode()
 
     def _seal(self, name: object, facts: dict[str, Any]) -> bytes:
-        words = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        return vault.seal(self._key, bytes(self._ring.public), self._place(name), words)
+        plaintext = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return vault.seal(self._key, bytes(self._ring.public), self._place(name), plaintext)
 
     def _open(self, row: Entry | Draft, name: object) -> dict[str, Any]:
         if row.volume != self._ring.volume:
             raise vault.LockedError("This was written before your password was set anew, and is closed.")
-        words = vault.reveal(self._needed_key(), self._place(name), bytes(row.body))
-        found: dict[str, Any] = json.loads(words.decode())
-        return found
+        plaintext = vault.reveal(self._needed_key(), self._place(name), bytes(row.body))
+        facts: dict[str, Any] = json.loads(plaintext.decode())
+        return facts
 
     def write(
         self,
@@ -244,24 +255,24 @@ class Book:
         now = timezone.now()
         id_ = id_ or uuid.uuid4()
         word = str(facts.get("word", "note"))
-        made = {
+        defaults = {
             "owner": self.owner, "volume": self._ring.volume, "thread": thread or id_, "at": at or now, "word": word, "created": now,
             "open": word in CLOSED_BY, "body": self._seal(id_, facts),
         }  # fmt: skip
         with transaction.atomic("journal"):
             self._held()
-            entry, new = Entry.objects.get_or_create(id=id_, defaults=made)
+            entry, is_new = Entry.objects.get_or_create(id=id_, defaults=defaults)
             if entry.owner != self.owner:
                 raise vault.LockedError("This entry is not yours.")
-            if new and thread:
+            if is_new and thread:
                 self._settle(thread)
         return entry
 
     def _settle(self, thread: uuid.UUID) -> None:
         """What of a thread still waits for its end."""
         rows = Entry.objects.filter(thread=thread).values_list("owner", "pk", "word", "open")
-        for pk, open_ in turned(row[1:] for row in rows if row[0] == self.owner):
-            Entry.objects.filter(pk=pk).update(open=open_)
+        for pk, is_open in turned(row[1:] for row in rows if row[0] == self.owner):
+            Entry.objects.filter(pk=pk).update(open=is_open)
 
     def rewrite(self, entry: Entry, facts: dict[str, Any], at: datetime | None = None) -> None:
         """Change an entry of one's own."""
@@ -292,21 +303,21 @@ class Book:
 
     def read(self, entries: Iterable[Entry]) -> list[Page]:
         """Entries, opened."""
-        return [Page(one, self._open(one, one.id)) for one in entries]
+        return [Page(entry, self._open(entry, entry.id)) for entry in entries]
 
-    def latest(self, many: int = 30, before: tuple[datetime, uuid.UUID] | None = None, word: str = "") -> list[Page]:
+    def latest(self, limit: int = 30, before: tuple[datetime, uuid.UUID] | None = None, word: str = "") -> list[Page]:
         """The newest entries, by when they happened; `before`: instant and id of the last one seen."""
-        chosen = self._entries().order_by("-at", "-id")
+        entries = self._entries().order_by("-at", "-id")
         if before:
-            chosen = chosen.filter(Q(at__lt=before[0]) | Q(at=before[0], id__lt=before[1]))
+            entries = entries.filter(Q(at__lt=before[0]) | Q(at=before[0], id__lt=before[1]))
         if word:
-            chosen = chosen.filter(word=word)
-        return self.read(chosen[:many])
+            entries = entries.filter(word=word)
+        return self.read(entries[:limit])
 
     def between(self, start: datetime, end: datetime, word: str = "") -> list[Page]:
         """All entries of a span, oldest first."""
-        chosen = self._entries().filter(at__gte=start, at__lt=end).order_by("at")
-        return self.read(chosen.filter(word=word) if word else chosen)
+        entries = self._entries().filter(at__gte=start, at__lt=end).order_by("at")
+        return self.read(entries.filter(word=word) if word else entries)
 
     def count(self, start: datetime, end: datetime, word: str) -> int:
         """How many entries of a word a span holds, without opening them."""
@@ -316,37 +327,45 @@ class Book:
         """What belongs together, oldest first."""
         return self.threads([thread]).get(thread, [])
 
-    def threads(self, many: Iterable[uuid.UUID], word: str = "") -> dict[uuid.UUID, list[Page]]:
-        """The same of several. Asked by thread alone: with owner and order, SQLite would walk the whole journal."""
-        found: dict[uuid.UUID, list[Page]] = {}
-        chosen = Entry.objects.filter(thread__in=set(many))
+    def threads(self, thread_ids: Iterable[uuid.UUID], word: str = "") -> dict[uuid.UUID, list[Page]]:
+        """The entries of several threads, each oldest first. Asked by thread alone: with owner and order, SQLite would walk the whole journal."""
+        entries_by_thread: dict[uuid.UUID, list[Page]] = {}
+        entries = Entry.objects.filter(thread__in=set(thread_ids))
         rows = [
-            one
-            for one in (chosen.filter(word=word) if word else chosen)
-            if (one.owner, one.volume) == (self.owner, self._ring.volume)
+            entry
+            for entry in (entries.filter(word=word) if word else entries)
+            if (entry.owner, entry.volume) == (self.owner, self._ring.volume)
         ]
-        for page in self.read(sorted(rows, key=lambda one: (one.at, one.created))):
-            found.setdefault(page.entry.thread, []).append(page)
-        return found
+        for decrypted_entry in self.read(sorted(rows, key=lambda entry: (entry.at, entry.created))):
+            entries_by_thread.setdefault(decrypted_entry.entry.thread, []).append(decrypted_entry)
+        return entries_by_thread
 
     def promises(self, now: datetime, closed_since: datetime | None = None) -> list[tuple[Page, Fold]]:
         """Open promises that are not shared (those are the store's), and those made since a day, with their fate."""
-        mine = self._entries().filter(word="promise", shared=None).values_list("id", "thread")
-        first = list(mine.filter(open=True)[:500])
+        own_promises = self._entries().filter(word="promise", shared=None).values_list("id", "thread")
+        first = list(own_promises.filter(open=True)[:500])
         if closed_since:
-            first += list(mine.filter(open=False, at__gte=closed_since).order_by("-at")[:500])
+            first += list(own_promises.filter(open=False, at__gte=closed_since).order_by("-at")[:500])
         threads = self.threads(thread for _id, thread in first)
-        found = []
+        states = []
         for id_, thread in first:
-            pages = threads[thread]
-            state = fold(((page.entry.at, page.entry.word, page.due) for page in pages), now)
-            found.append((next(page for page in pages if page.entry.id == id_), state))
-        return found
+            thread_entries = threads[thread]
+            state = fold(
+                (
+                    (decrypted_entry.entry.at, decrypted_entry.entry.word, decrypted_entry.due)
+                    for decrypted_entry in thread_entries
+                ),
+                now,
+            )
+            states.append(
+                (next(decrypted_entry for decrypted_entry in thread_entries if decrypted_entry.entry.id == id_), state)
+            )
+        return states
 
     def waiting(self, words: Iterable[str]) -> list[Page]:
         """What waits for its end, of these words, newest first; a promise that is shared is settled where it is shared."""
-        chosen = self._entries().filter(word__in=list(words), open=True).order_by("-at")
-        return self.read(chosen.exclude(word="promise", shared__isnull=False)[:500])
+        entries = self._entries().filter(word__in=list(words), open=True).order_by("-at")
+        return self.read(entries.exclude(word="promise", shared__isnull=False)[:500])
 
     def join(self, entry: Entry, thread: uuid.UUID) -> None:
         """Say that an entry belongs to a matter of one's own."""
@@ -358,13 +377,13 @@ class Book:
     def repeats(self, cause: str, customer: str, now: datetime) -> int:
         """Failures of the last quarter with the same cause, or with the same customer."""
         failures = self.between(now - timedelta(days=92), now, "missed")
-        same = [
-            page
-            for page in failures
-            if (cause and page.facts.get("cause", "").casefold() == cause.casefold())
-            or (customer and page.facts.get("customer", "").casefold() == customer.casefold())
+        repetitions = [
+            decrypted_entry
+            for decrypted_entry in failures
+            if (cause and decrypted_entry.facts.get("cause", "").casefold() == cause.casefold())
+            or (customer and decrypted_entry.facts.get("customer", "").casefold() == customer.casefold())
         ]
-        return len(same)
+        return len(repetitions)
 
     def everything(self) -> Iterator[dict[str, Any]]:
         """The whole journal, to take along."""
@@ -373,18 +392,18 @@ class Book:
 
     def _everything(self) -> Iterator[dict[str, Any]]:
         for entry in self._entries().order_by("at").iterator():
-            opened = self._open(entry, entry.id)
-            yield {"id": str(entry.id), "thread": str(entry.thread), "at": entry.at.isoformat(), **opened}
+            facts = self._open(entry, entry.id)
+            yield {"id": str(entry.id), "thread": str(entry.thread), "at": entry.at.isoformat(), **facts}
 
     def draft(self, week: str) -> str | None:
         """The week's report as it was left."""
-        kept = Draft.objects.filter(owner=self.owner, volume=self._ring.volume, week=week).first()
-        return str(self._open(kept, week)["text"]) if kept else None
+        draft = Draft.objects.filter(owner=self.owner, volume=self._ring.volume, week=week).first()
+        return str(self._open(draft, week)["text"]) if draft else None
 
     def keep_draft(self, week: str, text: str) -> None:
         """Keep the week's report; empty: begin again from the product's draft."""
-        here: dict[str, Any] = {"owner": self.owner, "volume": self._ring.volume, "week": week}
+        draft_filter: dict[str, Any] = {"owner": self.owner, "volume": self._ring.volume, "week": week}
         if not text.strip():
-            Draft.objects.filter(**here).delete()
+            Draft.objects.filter(**draft_filter).delete()
             return
-        Draft.objects.update_or_create(**here, defaults={"body": self._seal(week, {"text": text})})
+        Draft.objects.update_or_create(**draft_filter, defaults={"body": self._seal(week, {"text": text})})

@@ -34,8 +34,8 @@ class Volume:
 
     def key_for(self, word: str, secret: bytes) -> bytes | None:
         """The key, where `word` is a recovery code, passphrase or password that opens it; else None."""
-        for kind, said in ((RECOVERY, tidy(word)), (PASSPHRASE, word), (PASSWORD, word)):
-            if kind in self.locks and (key := vault.unlock(kind, self.locks[kind], said.encode())):
+        for kind, typed_secret in ((RECOVERY, tidy(word)), (PASSPHRASE, word), (PASSWORD, word)):
+            if kind in self.locks and (key := vault.unlock(kind, self.locks[kind], typed_secret.encode())):
                 return key
         if WORKSPACE in self.locks and _proves(word, self.proof):
             return vault.unlock(WORKSPACE, self.locks[WORKSPACE], secret)
@@ -56,14 +56,14 @@ def present(ring: Keyring) -> Volume:
 
 
 def former(ring: Keyring) -> list[Volume]:
-    """Those that are closed."""
-    return [Volume(**one) for one in ring.former]
+    """The volumes that are closed."""
+    return [Volume(**volume_facts) for volume_facts in ring.former]
 
 
 def locked_by(kind: str, key: bytes, word: str | bytes) -> dict[str, Any]:
     """A key, locked by one secret."""
-    said = word.encode() if isinstance(word, str) else word
-    return vault.lock(kind, key, said, vault.COST if kind in CHOSEN else 0)
+    secret = word.encode() if isinstance(word, str) else word
+    return vault.lock(kind, key, secret, vault.COST if kind in CHOSEN else 0)
 
 
 def ring_of(owner: int, secret: bytes) -> Keyring:
@@ -71,8 +71,8 @@ def ring_of(owner: int, secret: bytes) -> Keyring:
     ring = Keyring.objects.filter(owner=owner).first()
     if ring is None:
         key = vault.new_key()
-        kept = {"public": vault.public_of(key), "locks": {WORKSPACE: locked_by(WORKSPACE, key, secret)}}
-        ring = Keyring.objects.get_or_create(owner=owner, defaults=kept)[0]
+        defaults = {"public": vault.public_of(key), "locks": {WORKSPACE: locked_by(WORKSPACE, key, secret)}}
+        ring = Keyring.objects.get_or_create(owner=owner, defaults=defaults)[0]
     return ring
 
 
@@ -81,10 +81,10 @@ def by_workspace(ring: Keyring, secret: bytes) -> bytes | None:
 
     Raises DamageError where the workspace's secret is another than the one that locked it.
     """
-    locked = ring.locks.get(WORKSPACE)
-    if not locked or ring.proof:
+    workspace_lock = ring.locks.get(WORKSPACE)
+    if not workspace_lock or ring.proof:
         return None
-    if (key := vault.unlock(WORKSPACE, locked, secret)) is None:
+    if (key := vault.unlock(WORKSPACE, workspace_lock, secret)) is None:
         raise DamageError(
             "keys/secret is not the one by which journals here were sealed.",
             "Bring back files/keys/secret of a backup.",
@@ -100,7 +100,7 @@ def check_secret(secret: bytes) -> None:
 
 
 def close(owner: int, password: str) -> None:
-    """Their password is about to be replaced: what only the workspace's secret locks opens to none but the old one.
+    """Prepare for another password given to somebody: what only the workspace's secret locks opens to none but the old one.
 
     `password`: its hash. What their password, passphrase or recovery code locks is closed to others as it is.
     """

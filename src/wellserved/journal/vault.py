@@ -23,33 +23,33 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from wellserved.errors import RequestError
 
 COST: Final = 17  # log2 of scrypt's n, with r = 8 and p = 1: OWASP's recommendation; older locks say theirs
-_KEYED, _SEALED = b"1", b"2"  # first byte: by the key itself, or to its public half
-_NONCE = 12
-_SCRYPT = threading.Lock()  # 128 MiB each: one at a time
+_BY_KEY, _TO_PUBLIC_KEY = b"1", b"2"  # first byte: by the key itself, or to its public half
+_NONCE_BYTES = 12
+_SCRYPT_LOCK = threading.Lock()  # 128 MiB each: one at a time
 
 
 class LockedError(RequestError):
     """The journal cannot be read without what opens it."""
 
-    def __init__(self, what: str = "This journal is locked.") -> None:
-        super().__init__(what, "Unlock it with your passphrase, your password, or your recovery code.")
+    def __init__(self, error_text: str = "This journal is locked.") -> None:
+        super().__init__(error_text, "Unlock it with your passphrase, your password, or your recovery code.")
 
 
-def _derived(secret: bytes, use: bytes, salt: bytes | None = None) -> bytes:
-    return HKDF(SHA256(), 32, salt, b"wellserved journal " + use).derive(secret)
+def _derive(secret: bytes, purpose: bytes, salt: bytes | None = None) -> bytes:
+    return HKDF(SHA256(), 32, salt, b"wellserved journal " + purpose).derive(secret)
 
 
-def _wrapping(kind: str, secret: bytes, salt: bytes, cost: int) -> bytes:
+def _wrapping_key(kind: str, secret: bytes, salt: bytes, cost: int) -> bytes:
     """What a key is wrapped by; a secret that people choose takes `cost`, one that is random takes none."""
     if not cost:
-        return _derived(secret, kind.encode(), salt)
-    with _SCRYPT:
+        return _derive(secret, kind.encode(), salt)
+    with _SCRYPT_LOCK:
         return hashlib.scrypt(secret, salt=salt, n=2**cost, r=8, p=1, maxmem=2 ** (cost + 11), dklen=32)
 
 
 def public_of(key: bytes) -> bytes:
     """The half of a key to which anybody can seal."""
-    return X25519PrivateKey.from_private_bytes(_derived(key, b"pair")).public_key().public_bytes_raw()
+    return X25519PrivateKey.from_private_bytes(_derive(key, b"pair")).public_key().public_bytes_raw()
 
 
 def new_key() -> bytes:
@@ -59,41 +59,53 @@ def new_key() -> bytes:
 
 def lock(kind: str, key: bytes, secret: bytes, cost: int = 0) -> dict[str, Any]:
     """A key, locked by a secret, as it is kept: salt and key in base64, and scrypt's cost (0: the secret is random)."""
-    salt, nonce = os.urandom(16), os.urandom(_NONCE)
-    wrapped = nonce + ChaCha20Poly1305(_wrapping(kind, secret, salt, cost)).encrypt(nonce, key, None)
-    return {"cost": cost, "salt": base64.b64encode(salt).decode(), "key": base64.b64encode(wrapped).decode()}
+    salt, nonce = os.urandom(16), os.urandom(_NONCE_BYTES)
+    wrapped_key = nonce + ChaCha20Poly1305(_wrapping_key(kind, secret, salt, cost)).encrypt(nonce, key, None)
+    return {"cost": cost, "salt": base64.b64encode(salt).decode(), "key": base64.b64encode(wrapped_key).decode()}
 
 
-def unlock(kind: str, locked: dict[str, Any], secret: bytes) -> bytes | None:
+def unlock(kind: str, lock_record: dict[str, Any], secret: bytes) -> bytes | None:
     """The key; None where this is not the secret."""
-    wrapped = base64.b64decode(locked["key"])
+    wrapped_key = base64.b64decode(lock_record["key"])
     try:
-        wrapping = ChaCha20Poly1305(_wrapping(kind, secret, base64.b64decode(locked["salt"]), locked["cost"]))
-        return wrapping.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], None)
+        cipher = ChaCha20Poly1305(
+            _wrapping_key(kind, secret, base64.b64decode(lock_record["salt"]), lock_record["cost"])
+        )
+        return cipher.decrypt(wrapped_key[:_NONCE_BYTES], wrapped_key[_NONCE_BYTES:], None)
     except InvalidTag:
         return None
 
 
-def seal(key: bytes | None, public: bytes, place: bytes, words: bytes) -> bytes:
+def seal(key: bytes | None, public: bytes, associated_data: bytes, plaintext: bytes) -> bytes:
     """Words, closed: by the key, or, without it, to its public half."""
-    nonce = os.urandom(_NONCE)
+    nonce = os.urandom(_NONCE_BYTES)
     if key is not None:
-        return _KEYED + nonce + ChaCha20Poly1305(key).encrypt(nonce, words, place)
-    once = X25519PrivateKey.generate()
-    mine = once.public_key().public_bytes_raw()
-    shared = _derived(once.exchange(X25519PublicKey.from_public_bytes(public)), b"seal" + mine + public)
-    return _SEALED + mine + nonce + ChaCha20Poly1305(shared).encrypt(nonce, words, place)
+        return _BY_KEY + nonce + ChaCha20Poly1305(key).encrypt(nonce, plaintext, associated_data)
+    ephemeral_key = X25519PrivateKey.generate()
+    ephemeral_public = ephemeral_key.public_key().public_bytes_raw()
+    shared_secret = _derive(
+        ephemeral_key.exchange(X25519PublicKey.from_public_bytes(public)), b"seal" + ephemeral_public + public
+    )
+    return (
+        _TO_PUBLIC_KEY
+        + ephemeral_public
+        + nonce
+        + ChaCha20Poly1305(shared_secret).encrypt(nonce, plaintext, associated_data)
+    )
 
 
-def reveal(key: bytes, place: bytes, closed: bytes) -> bytes:
-    """The words again."""
-    rest = closed[1:]
+def reveal(key: bytes, associated_data: bytes, sealed_text: bytes) -> bytes:
+    """Open what `seal` closed: the words again."""
+    payload = sealed_text[1:]
     try:
-        if closed[:1] == _KEYED:
-            return ChaCha20Poly1305(key).decrypt(rest[:_NONCE], rest[_NONCE:], place)
-        mine, rest = rest[:32], rest[32:]
-        pair = X25519PrivateKey.from_private_bytes(_derived(key, b"pair"))
-        shared = _derived(pair.exchange(X25519PublicKey.from_public_bytes(mine)), b"seal" + mine + public_of(key))
-        return ChaCha20Poly1305(shared).decrypt(rest[:_NONCE], rest[_NONCE:], place)
+        if sealed_text[:1] == _BY_KEY:
+            return ChaCha20Poly1305(key).decrypt(payload[:_NONCE_BYTES], payload[_NONCE_BYTES:], associated_data)
+        ephemeral_public, payload = payload[:32], payload[32:]
+        key_pair = X25519PrivateKey.from_private_bytes(_derive(key, b"pair"))
+        shared_secret = _derive(
+            key_pair.exchange(X25519PublicKey.from_public_bytes(ephemeral_public)),
+            b"seal" + ephemeral_public + public_of(key),
+        )
+        return ChaCha20Poly1305(shared_secret).decrypt(payload[:_NONCE_BYTES], payload[_NONCE_BYTES:], associated_data)
     except InvalidTag:
         raise LockedError("This entry was altered, or belongs to another key.") from None

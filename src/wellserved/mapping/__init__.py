@@ -146,27 +146,27 @@ class Mapping:
 
     def date_columns(self) -> list[str]:
         """Columns read as points in time, in order of first use."""
-        named = [column for rule in self.moments for column in (rule.at, rule.due) if column]
-        return list(dict.fromkeys(named))
+        columns = [column for rule in self.moments for column in (rule.at, rule.due) if column]
+        return list(dict.fromkeys(columns))
 
     def needed(self) -> list[str]:
         """All columns of the file that the mapping uses."""
-        used = [self.case, *self.columns.values()]
+        columns = [self.case, *self.columns.values()]
         for rule in self.moments:
-            flag = rule.source_kept.column if rule.source_kept else None
-            used += [rule.at, rule.due, rule.text, rule.score, rule.amount, rule.currency, rule.cause]  # type: ignore[list-item]
-            used += [rule.ref, rule.when.column, flag, rule.from_team]  # type: ignore[list-item]
-        return list(dict.fromkeys(column for column in used if column))
+            flag_column = rule.source_kept.column if rule.source_kept else None
+            columns += [rule.at, rule.due, rule.text, rule.score, rule.amount, rule.currency, rule.cause]  # type: ignore[list-item]
+            columns += [rule.ref, rule.when.column, flag_column, rule.from_team]  # type: ignore[list-item]
+        return list(dict.fromkeys(column for column in columns if column))
 
     def untold(self) -> dict[str, str]:
         """Kinds of moment, or first_resolved, that a file read by this mapping cannot tell -> why: declared, or seen in it."""
         reasons = dict(self.cannot)
-        ends = [rule for rule in self.moments if rule.kind in ("resolved", "abandoned")]
-        if not ends and any(
+        closing_rules = [rule for rule in self.moments if rule.kind in ("resolved", "abandoned")]
+        if not closing_rules and any(
             rule.kind == "asked" for rule in self.moments
         ):  # a file that opens no case leaves none open
             reasons.setdefault("resolved", "no column says when a case was resolved")
-        if any(rule.at_is == "last" for rule in ends if rule.kind == "resolved"):
+        if any(rule.at_is == "last" for rule in closing_rules if rule.kind == "resolved"):
             reasons.setdefault("first_resolved", "the source tells when a case was last resolved, not when first")
         return reasons
 
@@ -214,5 +214,5 @@ def recognise(header: Iterable[str]) -> Mapping | None:
     from wellserved.mapping.fit import fit
 
     columns = list(header)
-    fitted = [mapping for preset in presets() if preset.recognise and (mapping := fit(preset, columns))]
-    return max(fitted, key=lambda mapping: len(mapping.recognise), default=None)
+    fitted_presets = [mapping for preset in presets() if preset.recognise and (mapping := fit(preset, columns))]
+    return max(fitted_presets, key=lambda mapping: len(mapping.recognise), default=None)

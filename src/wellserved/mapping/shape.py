@@ -45,15 +45,15 @@ def _zone(value: str) -> str:
         ) from error
 
 
-def _one_of(names: Iterable[str], sort: str) -> AfterValidator:
-    known = sorted(names)
+def _one_of(names: Iterable[str], noun: str) -> AfterValidator:
+    known_names = sorted(names)
 
-    def check(value: str) -> str:
-        if value not in known:
-            raise ValueError(f"takes a {sort}{_near(value, known) or ': ' + ', '.join(known)}")
+    def check_name(value: str) -> str:
+        if value not in known_names:
+            raise ValueError(f"takes a {noun}{_did_you_mean(value, known_names) or ': ' + ', '.join(known_names)}")
         return value
 
-    return AfterValidator(check)
+    return AfterValidator(check_name)
 
 
 def _scales(info: ValidationInfo) -> Scales:
@@ -63,34 +63,34 @@ def _scales(info: ValidationInfo) -> Scales:
 
 
 def _scale(value: str, info: ValidationInfo) -> str:
-    known = _scales(info)
-    if value not in known:
-        near = _near(value, known) or f": {', '.join(known)}"
-        raise ValueError(f"takes a scale{near}; a workspace declares its own in {DECLARED}")
+    known_scales = _scales(info)
+    if value not in known_scales:
+        suggestion = _did_you_mean(value, known_scales) or f": {', '.join(known_scales)}"
+        raise ValueError(f"takes a scale{suggestion}; a workspace declares its own in {DECLARED}")
     return value
 
 
-def _near(word: str, known: Iterable[str]) -> str:
-    near = get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+def _did_you_mean(word: str, known_words: Iterable[str]) -> str:
+    matches = get_close_matches(word, list(known_words), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(matches)}?" if matches else ""
 
 
-def _several(value: Any) -> Any:
+def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 Text = Annotated[str, AfterValidator(_printable)]
 Word = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_several)]
-Words = Annotated[tuple[Text, ...], BeforeValidator(_several), Field(min_length=1)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
+Words = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 Fact = Annotated[str, _one_of(FACTS, "fact that a row can carry")]
 
 
-class _Part(BaseModel):
+class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class _When(_Part):
+class _RowCondition(_Table):
     column: Word | None = None
     row: Literal["first", "last"] | None = None
     is_: Words | None = Field(None, alias="is")
@@ -102,7 +102,7 @@ class _When(_Part):
     rises: Literal[True] | None = None
 
     @model_validator(mode="after")
-    def _complete(self) -> _When:
+    def _complete(self) -> _RowCondition:
         tests = self.model_dump(by_alias=True, exclude_none=True).keys() & set(TESTS)
         if len(tests) > 1 or bool(tests) != (self.column is not None) or not (tests or self.row):
             raise ValueError(f'takes row = "first" or "last", or a column with one of {", ".join(TESTS)}')
@@ -115,13 +115,13 @@ class _When(_Part):
         return When(self.column, test, () if values is True else values, self.row)
 
 
-class _Flag(_Part):
+class _Flag(_Table):
     column: Word
     yes: Words
     no: Words
 
 
-class _Rule(_Part):
+class _Rule(_Table):
     kind: Annotated[str, _one_of(KINDS, "kind of moment")]
     at: Word
     at_is: AtIs = "time"
@@ -139,7 +139,7 @@ class _Rule(_Part):
     ref: Word | None = None
     fallback: bool = False
     source_kept: _Flag | None = None
-    when: _When | None = None
+    when: _RowCondition | None = None
 
     @model_validator(mode="after")
     def _complete(self, info: ValidationInfo) -> _Rule:
@@ -158,17 +158,19 @@ class _Rule(_Part):
 
     def rule(self, scales: Scales) -> MomentRule:
         rating = scales[self.scale] if self.scale else None
-        plain = {name: getattr(self, name) for name in type(self).model_fields if name not in ("when", "source_kept")}
-        flag = self.source_kept
+        settings = {
+            name: getattr(self, name) for name in type(self).model_fields if name not in ("when", "source_kept")
+        }
+        kept_flag = self.source_kept
         return MomentRule(
-            **{**plain, "values": {**dict(rating.words if rating else ()), **self.values}},
+            **{**settings, "values": {**dict(rating.words if rating else ()), **self.values}},
             rating=rating,
             when=self.when.condition() if self.when else When(),
-            source_kept=Flag(flag.column, flag.yes, flag.no) if flag else None,
+            source_kept=Flag(kept_flag.column, kept_flag.yes, kept_flag.no) if kept_flag else None,
         )
 
 
-class _File(_Part):
+class _MappingFile(_Table):
     name: Word
     case: Word
     moment: Annotated[list[_Rule], Field(min_length=1)]
@@ -189,19 +191,22 @@ class _File(_Part):
 def checked(raw: dict[str, Any], origin: str, scales: Scales = BUILT_IN) -> Mapping:
     """The mapping that a file's tables say; raises MappingError with every setting that is wrong."""
     try:
-        file = _File.model_validate(raw, context={"scales": scales})
+        file = _MappingFile.model_validate(raw, context={"scales": scales})
     except ValidationError as error:
-        lines = [_mistake(one["loc"], one["type"], one["msg"], one["input"], raw) for one in error.errors()]
-        more = f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""
+        mistakes = [
+            _mistake_text(mistake["loc"], mistake["type"], mistake["msg"], mistake["input"], raw)
+            for mistake in error.errors()
+        ]
+        remainder = f"; and {len(mistakes) - SHOWN} more" if len(mistakes) > SHOWN else ""
         raise MappingError(
-            f"{origin} cannot be read as a mapping: {'; '.join(lines[:SHOWN])}{more}.",
+            f"{origin} cannot be read as a mapping: {'; '.join(mistakes[:SHOWN])}{remainder}.",
             "Correct these settings; docs/sources.md shows a whole example.",
         ) from error
-    plain = {name: getattr(file, name) for name in _File.model_fields if name not in ("moment", "title")}
-    return Mapping(**plain, title=file.title or file.name, moments=tuple(one.rule(scales) for one in file.moment))
+    settings = {name: getattr(file, name) for name in _MappingFile.model_fields if name not in ("moment", "title")}
+    return Mapping(**settings, title=file.title or file.name, moments=tuple(rule.rule(scales) for rule in file.moment))
 
 
-_TAKES = {
+_REQUIREMENTS = {
     "string_type": "takes a text",
     "string_too_short": "takes a text that is not empty",
     "float_type": "takes a number",
@@ -215,47 +220,55 @@ _TAKES = {
 }
 
 
-def _mistake(where: tuple[int | str, ...], sort: str, said: str, came: Any, raw: dict[str, Any]) -> str:
+def _mistake_text(
+    location: tuple[int | str, ...], error_type: str, message: str, value: Any, raw: dict[str, Any]
+) -> str:
     """One wrong setting: its name, what came, and what it takes."""
-    setting = _setting(where, raw)
-    if sort == "missing":
+    setting = _setting_name(location, raw)
+    if error_type == "missing":
         return f"{setting} is missing"
-    if sort == "extra_forbidden":
-        return f"{setting} is no setting{_near(str(where[-1]), _settings_at(where))}"
-    takes = _TAKES.get(sort) or said.removeprefix("Value error, ")
-    if sort == "literal_error":
-        takes = "takes " + said.removeprefix("Input should be ").replace("'", '"').replace("True", "true")
-    if isinstance(came, _Part) or (sort == "value_error" and isinstance(came, dict)):
-        return f"{setting} {takes}"  # what goes together does not; no single value came
-    return f"{setting} is {_shown(came)} and {takes}"
+    if error_type == "extra_forbidden":
+        return f"{setting} is no setting{_did_you_mean(str(location[-1]), _known_settings(location))}"
+    requirement = _REQUIREMENTS.get(error_type) or message.removeprefix("Value error, ")
+    if error_type == "literal_error":
+        requirement = "takes " + message.removeprefix("Input should be ").replace("'", '"').replace("True", "true")
+    if isinstance(value, _Table) or (error_type == "value_error" and isinstance(value, dict)):
+        return f"{setting} {requirement}"  # what goes together does not; no single value came
+    return f"{setting} is {_show_value(value)} and {requirement}"
 
 
-def _shown(came: Any) -> str:
+def _show_value(value: Any) -> str:
     """What stands there, as far as it is of use."""
-    if isinstance(came, bool):
-        return "true" if came else "false"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     try:
-        shown = repr(came)
+        value_text = repr(value)
     except (ValueError, RecursionError):
         return "too large to be shown"
-    return shown if len(shown) <= 40 else f"{shown[:40]}..."
+    return value_text if len(value_text) <= 40 else f"{value_text[:40]}..."
 
 
-def _setting(where: tuple[int | str, ...], raw: dict[str, Any]) -> str:
+def _setting_name(location: tuple[int | str, ...], raw: dict[str, Any]) -> str:
     """A setting's name as a reader of the file finds it: [[moment]] 2 (rated) scale."""
-    parts = [str(part) for part in where if part != "[key]"]
-    if len(where) > 1 and where[0] == "moment" and isinstance(where[1], int):
-        block = raw["moment"][where[1]]
+    names = [str(step) for step in location if step != "[key]"]
+    if len(location) > 1 and location[0] == "moment" and isinstance(location[1], int):
+        block = raw["moment"][location[1]]
         kind = block.get("kind") if isinstance(block, dict) else None
-        called = f" ({kind})" if isinstance(kind, str) else ""
-        parts = [f"[[moment]] {where[1] + 1}{called}", *parts[2:]]
-        return " ".join([parts[0], *([f"`{'.'.join(parts[1:])}`"] if parts[1:] else [])])
-    return f"`{'.'.join(parts)}`"
+        kind_label = f" ({kind})" if isinstance(kind, str) else ""
+        names = [f"[[moment]] {location[1] + 1}{kind_label}", *names[2:]]
+        return " ".join([names[0], *([f"`{'.'.join(names[1:])}`"] if names[1:] else [])])
+    return f"`{'.'.join(names)}`"
 
 
-def _settings_at(where: tuple[int | str, ...]) -> list[str]:
+def _known_settings(location: tuple[int | str, ...]) -> list[str]:
     """The settings that are known where an unknown one stands."""
-    part = (
-        _When if "when" in where[:-1] else _Flag if "source_kept" in where[:-1] else _Rule if len(where) > 1 else _File
+    table = (
+        _RowCondition
+        if "when" in location[:-1]
+        else _Flag
+        if "source_kept" in location[:-1]
+        else _Rule
+        if len(location) > 1
+        else _MappingFile
     )
-    return [field.alias or name for name, field in part.model_fields.items()]
+    return [field.alias or name for name, field in table.model_fields.items()]

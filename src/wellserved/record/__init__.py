@@ -36,7 +36,7 @@ from wellserved.record.dates import decide
 
 __all__ = ["OWN", "ROW", "Recorded", "Refusal", "finished", "own_columns", "record"]
 
-_HASHED = ("from_team", "score", "scale", "due", "source_kept", "amount", "currency", "text", "cause", "at_is")
+_HASHED_COLUMNS = ("from_team", "score", "scale", "due", "source_kept", "amount", "currency", "text", "cause", "at_is")
 """What a moment's content is, with the facts of its row."""
 
 
@@ -57,16 +57,16 @@ class Recorded:
     dues: dict[str, DueIs]  # column -> what a due time at midnight means, where the column decided
 
 
-def _present(column: str, mapping: Mapping, mended: bool, free: bool = False) -> str:
-    """SQL: the cell, or NULL where it holds nothing or a mark for missing; `free`: words, blanks around them kept."""
-    listed = ", ".join(text(mark) for mark in ("", *mapping.missing))
+def _value_sql(column: str, mapping: Mapping, from_refusals_file: bool, is_prose: bool = False) -> str:
+    """SQL: the cell, or NULL where it holds nothing or a mark for missing; `is_prose`: words, blanks around them kept."""
+    missing_marks = ", ".join(text(mark) for mark in ("", *mapping.missing))
     cell = name(column)
     # Asking first is six times cheaper than trimming every cell.
-    tidy = f"CASE WHEN starts_with({cell}, ' ') OR ends_with({cell}, ' ') THEN trim({cell}) ELSE {cell} END"
-    kept = cell if free else tidy
-    if mended:  # the refusals file guards spreadsheets against formulas with a leading '
-        kept = f"regexp_replace({kept}, '^''(''*\\s*[=+@＝＋－＠\\t\\r\\n-])', '\\1')"
-    return f"CASE WHEN {tidy} IN ({listed}) THEN NULL ELSE {kept} END"
+    trimmed_cell = f"CASE WHEN starts_with({cell}, ' ') OR ends_with({cell}, ' ') THEN trim({cell}) ELSE {cell} END"
+    value = cell if is_prose else trimmed_cell
+    if from_refusals_file:  # the refusals file guards spreadsheets against formulas with a leading '
+        value = f"regexp_replace({value}, '^''(''*\\s*[=+@＝＋－＠\\t\\r\\n-])', '\\1')"
+    return f"CASE WHEN {trimmed_cell} IN ({missing_marks}) THEN NULL ELSE {value} END"
 
 
 def record(
@@ -75,122 +75,129 @@ def record(
     columns: Sequence[str],
     recorded_at: datetime,
     import_id: str,
-    settled: Table[str, DueIs] | None = None,
+    known_dues: Table[str, DueIs] | None = None,
 ) -> Recorded:
     """Read the rows in `raw` by the mapping.
 
-    `settled`: what due times at midnight mean, by column, where earlier files of the source have decided it.
+    `known_dues`: what due times at midnight mean, by column, where earlier files of the source have decided it.
     Raises MappingError where the mapping names a column that the file lacks, or a date column that
     cannot decide between day-first and month-first.
     """
-    if absent := [column for column in mapping.needed() if column not in columns]:
+    if absent_columns := [column for column in mapping.needed() if column not in columns]:
         raise MappingError(
-            f"The file has no column {absent[0]!r}, which mapping {mapping.name!r} names.",
+            f"The file has no column {absent_columns[0]!r}, which mapping {mapping.name!r} names.",
             f"Its columns are: {', '.join(column[:40] for column in columns[:20])}{' ...' if len(columns) > 20 else ''}. Correct the mapping (`wellserved inspect FILE` writes one).",
         )
     _clean(db, mapping, any(column.startswith(OWN) for column in columns))
-    sheet = _typed(db, mapping)
-    refusals = _sift(db, sheet)
-    dues, due_notes = _dues(db, sheet, settled or {})
+    plan = _type_columns(db, mapping)
+    refusals = _sift(db, plan)
+    dues, due_notes = _decide_dues(db, plan, known_dues or {})
     losses: list[Refusal] = []
     selects = []
     for rule in mapping.moments:
-        checks = failing(db, sheet.moment_checks(rule))
+        checks = failing(db, plan.moment_checks(rule))
         losses += lost_moments(db, rule, checks)
-        selects.append(_moment(rule, sheet, dues, checks))
-    whole = finished(" UNION ALL ".join(selects), mapping.name, recorded_at, import_id)
-    db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {whole}")
+        selects.append(_moment_select(rule, plan, dues, checks))
+    moments_sql = finished(" UNION ALL ".join(selects), mapping.name, recorded_at, import_id)
+    db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {moments_sql}")
     rows, cases = db.sql("SELECT count(*), count(DISTINCT wellserved_case) FROM sound").fetchall()[0]
     kinds = [rule.kind for rule in mapping.moments]
-    stamp = recorded_at.isoformat()
-    moments, future, last = db.sql(
-        f"SELECT count(*), count(*) FILTER (\"at\" > TIMESTAMPTZ '{stamp}'), "
-        f'epoch_us(max("at") FILTER ("at" <= TIMESTAMPTZ \'{stamp}\')) FROM batch'
+    recorded_text = recorded_at.isoformat()
+    moment_count, future_count, last_instant = db.sql(
+        f"SELECT count(*), count(*) FILTER (\"at\" > TIMESTAMPTZ '{recorded_text}'), "
+        f'epoch_us(max("at") FILTER ("at" <= TIMESTAMPTZ \'{recorded_text}\')) FROM batch'
     ).fetchall()[0]
-    notes = due_notes | {"moments later than the import itself": future} | _notes(db, sheet, cases, rows)
+    notes = due_notes | {"moments later than the import itself": future_count} | _notes(db, plan, cases, rows)
     return Recorded(
         loaded=rows,
         refusals=tuple(refusals),
         losses=tuple(losses),
         companions=tuple(companions(db, mapping, [*refusals, *losses])),
-        moments=moments,
+        moments=moment_count,
         unique=rows == cases and len(set(kinds)) == len(kinds),
-        notes={what: count for what, count in notes.items() if count},
-        missing=_missing(db, mapping),
-        as_of=datetime.fromtimestamp(last / 1_000_000, tz=recorded_at.tzinfo) if last is not None else None,
-        dates={column: reading.order for column, reading in sheet.readings.items() if reading.order},
+        notes={note: count for note, count in notes.items() if count},
+        missing=_missing_counts(db, mapping),
+        as_of=datetime.fromtimestamp(last_instant / 1_000_000, tz=recorded_at.tzinfo)
+        if last_instant is not None
+        else None,
+        dates={column: reading.order for column, reading in plan.readings.items() if reading.order},
         dues=dues,
     )
 
 
-def _clean(db: duckdb.DuckDBPyConnection, mapping: Mapping, mended: bool) -> None:
+def _clean(db: duckdb.DuckDBPyConnection, mapping: Mapping, from_refusals_file: bool) -> None:
     """`cleaned`: the rows with marks for missing values taken out, and a case number for each."""
-    free = {rule.text for rule in mapping.moments if rule.text}
-    used = mapping.needed()
-    listed = [f"{_present(column, mapping, mended, column in free)} AS {name(column)}" for column in used]
-    case = _present(mapping.case, mapping, mended)
+    prose_columns = {rule.text for rule in mapping.moments if rule.text}
+    used_columns = mapping.needed()
+    cells = [
+        f"{_value_sql(column, mapping, from_refusals_file, column in prose_columns)} AS {name(column)}"
+        for column in used_columns
+    ]
+    case = _value_sql(mapping.case, mapping, from_refusals_file)
     if mapping.case_missing == "row":
         case = f"coalesce({case}, 'row-' || md5(COLUMNS_OF_ROW))"
-        every = [row[0] for row in db.sql("DESCRIBE raw").fetchall() if not row[0].startswith(OWN)]
+        row_columns = [row[0] for row in db.sql("DESCRIBE raw").fetchall() if not row[0].startswith(OWN)]
         case = case.replace(
-            "COLUMNS_OF_ROW", " || chr(31) || ".join(f"coalesce({name(column)}, '')" for column in every)
+            "COLUMNS_OF_ROW", " || chr(31) || ".join(f"coalesce({name(column)}, '')" for column in row_columns)
         )
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE cleaned AS SELECT {', '.join([ROW, f'{case} AS wellserved_case', *listed])} FROM raw"
+        f"CREATE OR REPLACE TEMP TABLE cleaned AS SELECT {', '.join([ROW, f'{case} AS wellserved_case', *cells])} FROM raw"
     )
 
 
-def _typed(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> Sheet:
+def _type_columns(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> Sheet:
     """`typed`: the rows of `cleaned` with their dates read, those that stand for none taken out."""
     readings = {
         column: decide(db, "cleaned", column, f"{name(column)} IS NOT NULL", mapping.dates.get(column))
         for column in mapping.date_columns()
     }
-    stamps = {column: f"wellserved_stamp_{place}" for place, column in enumerate(readings)}
+    stamps = {column: f"wellserved_stamp_{index}" for index, column in enumerate(readings)}
     amounts = {rule.amount for rule in mapping.moments if rule.amount}
     commas = frozenset(column for column in amounts if numbers.has_commas(db, "cleaned", column))
-    facts = _hash([f"'{fact}=' || {name(mapping.columns[fact])}" for fact in FACTS if fact in mapping.columns])
-    read = [f"{readings[column].sql(mapping.zone)} AS {stamp}" for column, stamp in stamps.items()]
+    facts = _hash_sql([f"'{fact}=' || {name(mapping.columns[fact])}" for fact in FACTS if fact in mapping.columns])
+    date_columns = [f"{readings[column].sql(mapping.zone)} AS {stamp}" for column, stamp in stamps.items()]
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE typed AS SELECT *, {', '.join([f'{facts} AS wellserved_facts', *read])} FROM cleaned"
+        f"CREATE OR REPLACE TEMP TABLE typed AS SELECT *, {', '.join([f'{facts} AS wellserved_facts', *date_columns])} FROM cleaned"
     )
     db.execute("DROP TABLE cleaned")  # a large file's rows need not be held twice
-    sheet = Sheet(mapping, readings, stamps, doubts.nones(db, readings, stamps, mapping.zone), commas)
-    if sheet.nones:
-        empty = []
-        for column, values in sheet.nones.items():
-            listed = ", ".join(map(text, values))
-            cells = [stamps[column]] if column in sheet.required else [stamps[column], name(column)]
-            empty += [f"CASE WHEN {name(column)} IN ({listed}) THEN NULL ELSE {cell} END AS {cell}" for cell in cells]
-        db.execute(f"CREATE OR REPLACE TEMP TABLE typed AS SELECT * REPLACE ({', '.join(empty)}) FROM typed")
-    return sheet
+    plan = Sheet(mapping, readings, stamps, doubts.nones(db, readings, stamps, mapping.zone), commas)
+    if plan.nones:
+        replacements = []
+        for column, values in plan.nones.items():
+            sentinel_list = ", ".join(map(text, values))
+            cells = [stamps[column]] if column in plan.required else [stamps[column], name(column)]
+            replacements += [
+                f"CASE WHEN {name(column)} IN ({sentinel_list}) THEN NULL ELSE {cell} END AS {cell}" for cell in cells
+            ]
+        db.execute(f"CREATE OR REPLACE TEMP TABLE typed AS SELECT * REPLACE ({', '.join(replacements)}) FROM typed")
+    return plan
 
 
-def _sift(db: duckdb.DuckDBPyConnection, sheet: Sheet) -> list[Refusal]:
-    """`sound`: the rows that are loaded; `good`: the same with their neighbours. Returns the others."""
-    mapping = sheet.mapping
-    checks = failing(db, sheet.row_checks())
-    windows = []
-    order = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW})"
-    watched = {
+def _sift(db: duckdb.DuckDBPyConnection, plan: Sheet) -> list[Refusal]:
+    """`sound`: the rows that are loaded; `good`: sound rows with their neighbours. Returns the refused ones."""
+    mapping = plan.mapping
+    checks = failing(db, plan.row_checks())
+    window_columns = []
+    window = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW})"
+    watched_columns = {
         rule.when.column
         for rule in mapping.moments
         if rule.when.test in ("enters", "leaves", "changes", "appears", "rises")
     }
-    windows += [
-        f"lag({name(column)}) {order} AS {name('wellserved_before ' + column)}"
-        for column in sorted(filter(None, watched))
+    window_columns += [
+        f"lag({name(column)}) {window} AS {name('wellserved_before ' + column)}"
+        for column in sorted(filter(None, watched_columns))
     ]
     if any(rule.when.row for rule in mapping.moments):
-        windows.append(f"row_number() {order} = 1 AS wellserved_first")
-        windows.append(f"lead({ROW}) {order} IS NULL AS wellserved_last")
+        window_columns.append(f"row_number() {window} = 1 AS wellserved_first")
+        window_columns.append(f"lead({ROW}) {window} IS NULL AS wellserved_last")
     db.execute(f"CREATE OR REPLACE TEMP VIEW sound AS FROM typed WHERE {passing(checks)}")
-    db.execute(f"CREATE OR REPLACE TEMP VIEW good AS SELECT {', '.join(['*', *windows])} FROM sound")
+    db.execute(f"CREATE OR REPLACE TEMP VIEW good AS SELECT {', '.join(['*', *window_columns])} FROM sound")
     return refused_rows(db, checks, mapping.case)
 
 
-def _dues(
-    db: duckdb.DuckDBPyConnection, sheet: Sheet, settled: Table[str, DueIs]
+def _decide_dues(
+    db: duckdb.DuckDBPyConnection, plan: Sheet, known_dues: Table[str, DueIs]
 ) -> tuple[dict[str, DueIs], dict[str, int]]:
     """What a due time at midnight means in each column that the mapping leaves open, and how that is said.
 
@@ -198,41 +205,41 @@ def _dues(
     """
     dues: dict[str, DueIs] = {}
     notes: dict[str, int] = {}
-    for column in dict.fromkeys(rule.due for rule in sheet.mapping.moments if rule.due and not rule.due_is):
-        stamp = sheet.stamps[column]
-        total, midnights = db.sql(
-            f"SELECT count(*), count(*) FILTER (epoch_us({stamp}) % 900000000 = 0 AND {_at_midnight(stamp, sheet)}) "
+    for column in dict.fromkeys(rule.due for rule in plan.mapping.moments if rule.due and not rule.due_is):
+        stamp = plan.stamps[column]
+        due_count, midnight_count = db.sql(
+            f"SELECT count(*), count(*) FILTER (epoch_us({stamp}) % 900000000 = 0 AND {_at_midnight_sql(stamp, plan)}) "
             f"FROM sound WHERE {stamp} IS NOT NULL"
         ).fetchall()[0]
-        if not total:
+        if not due_count:
             continue
-        days = total == midnights or sheet.readings[column].day_only
-        dues[column] = settled.get(column) or ("end_of_day" if days else "instant")
-        meant = "the end of that day" if dues[column] == "end_of_day" else "that very moment"
-        notes[f"due times in {column!r} name midnight and were read as {meant} (`due_is` in the mapping decides)"] = (
-            midnights
+        are_days = due_count == midnight_count or plan.readings[column].day_only
+        dues[column] = known_dues.get(column) or ("end_of_day" if are_days else "instant")
+        meaning = "the end of that day" if dues[column] == "end_of_day" else "that very moment"
+        notes[f"due times in {column!r} name midnight and were read as {meaning} (`due_is` in the mapping decides)"] = (
+            midnight_count
         )
     return dues, notes
 
 
-def _at_midnight(stamp: str, sheet: Sheet) -> str:
-    return f"CAST(timezone({text(sheet.mapping.zone)}, {stamp}) AS TIME) = TIME '00:00:00'"
+def _at_midnight_sql(stamp: str, plan: Sheet) -> str:
+    return f"CAST(timezone({text(plan.mapping.zone)}, {stamp}) AS TIME) = TIME '00:00:00'"
 
 
-def _moment(rule: MomentRule, sheet: Sheet, dues: dict[str, DueIs], checks: Sequence[Check]) -> str:
+def _moment_select(rule: MomentRule, plan: Sheet, dues: dict[str, DueIs], checks: Sequence[Check]) -> str:
     """SELECT of the moments that one rule makes, with every column of the log that comes from the row."""
-    mapping, at = sheet.mapping, sheet.stamps[rule.at]
-    day = sheet.readings[rule.at].day_only
-    given = {
+    mapping, at = plan.mapping, plan.stamps[rule.at]
+    is_day = plan.readings[rule.at].day_only
+    cells = {
         "at": at,
-        "at_is": text(rule.at_is if rule.at_is != "time" else "day" if day else "time"),
+        "at_is": text(rule.at_is if rule.at_is != "time" else "day" if is_day else "time"),
         "kind": text(rule.kind),
         "case_id": "wellserved_case",
-        "due": _due(rule, sheet, dues),
+        "due": _due_sql(rule, plan, dues),
         "text": name(rule.text) if rule.text else "",
         "score": numbers.score(rule) if rule.score else "",
         "scale": text(rule.scale) if rule.scale else "",
-        "amount": numbers.amount(rule.amount, rule.amount in sheet.commas) if rule.amount else "",
+        "amount": numbers.amount(rule.amount, rule.amount in plan.commas) if rule.amount else "",
         "currency": name(rule.currency) if rule.currency else "",
         "cause": name(rule.cause) if rule.cause else "",
         "from_team": name(rule.from_team)
@@ -243,56 +250,58 @@ def _moment(rule: MomentRule, sheet: Sheet, dues: dict[str, DueIs], checks: Sequ
         "source_ref": f"wellserved_case || '#' || coalesce({name(rule.ref)}, '')" if rule.ref else "wellserved_case",
         "source_row": ROW,
     }
-    if flag := rule.source_kept:
-        yes, no = (", ".join(map(text, words)) for words in (flag.yes, flag.no))
-        given["source_kept"] = (
-            f"CASE WHEN {name(flag.column)} IN ({yes}) THEN true WHEN {name(flag.column)} IN ({no}) THEN false END"
+    if kept_flag := rule.source_kept:
+        yes_values, no_values = (", ".join(map(text, words)) for words in (kept_flag.yes, kept_flag.no))
+        cells["source_kept"] = (
+            f"CASE WHEN {name(kept_flag.column)} IN ({yes_values}) THEN true WHEN {name(kept_flag.column)} IN ({no_values}) THEN false END"
         )
     for fact in FACTS:
         if fact in mapping.columns:
             cell = name(mapping.columns[fact])
-            given[fact] = f"try_cast({cell} AS BOOLEAN)" if fact == "internal" else cell
-    wanted = f"{at} IS NOT NULL AND ({condition(rule)}) AND {passing(checks)}"
-    return f"SELECT {own_columns({**given, 'content': _content(given)})} FROM good WHERE {wanted}"
+            cells[fact] = f"try_cast({cell} AS BOOLEAN)" if fact == "internal" else cell
+    row_filter = f"{at} IS NOT NULL AND ({condition(rule)}) AND {passing(checks)}"
+    return f"SELECT {own_columns({**cells, 'content': _content_sql(cells)})} FROM good WHERE {row_filter}"
 
 
-def _content(given: dict[str, str]) -> str:
+def _content_sql(cells: dict[str, str]) -> str:
     """SQL: a hash of the facts beside the identity; a fact without a value leaves no trace, so that a mapping may grow."""
-    parts = ["CAST(wellserved_facts AS VARCHAR)"]
-    for column in _HASHED:
-        if cell := given.get(column):
+    terms = ["CAST(wellserved_facts AS VARCHAR)"]
+    for column in _HASHED_COLUMNS:
+        if cell := cells.get(column):
             cell = f"epoch_us({cell})" if column == "due" else cell  # a stamp as text would cost more than the rest
-            parts.append(f"'{column}=' || CAST({cell} AS VARCHAR)")
-    return _hash(parts)
+            terms.append(f"'{column}=' || CAST({cell} AS VARCHAR)")
+    return _hash_sql(terms)
 
 
-def _hash(parts: Sequence[str]) -> str:
+def _hash_sql(terms: Sequence[str]) -> str:
     """SQL: 63 bits of the MD5 of texts, those that are NULL left out."""
-    return f"CAST(md5_number(concat_ws(chr(31), {', '.join(parts) or text('')})) >> 65 AS BIGINT)"
+    return f"CAST(md5_number(concat_ws(chr(31), {', '.join(terms) or text('')})) >> 65 AS BIGINT)"
 
 
-def _due(rule: MomentRule, sheet: Sheet, dues: dict[str, DueIs]) -> str:
+def _due_sql(rule: MomentRule, plan: Sheet, dues: dict[str, DueIs]) -> str:
     """SQL: until when a promise runs: where its time at midnight means a day, until that day's last second, local time."""
     if not rule.due:
         return ""
-    stamp, zone = sheet.stamps[rule.due], text(sheet.mapping.zone)
+    stamp, zone = plan.stamps[rule.due], text(plan.mapping.zone)
     if (rule.due_is or dues.get(rule.due)) != "end_of_day":
         return stamp
-    end = f"timezone({zone}, timezone({zone}, {stamp}) + INTERVAL 1 DAY - INTERVAL 1 SECOND)"
+    end_of_day = f"timezone({zone}, timezone({zone}, {stamp}) + INTERVAL 1 DAY - INTERVAL 1 SECOND)"
     return (
-        end
-        if sheet.readings[rule.due].day_only
-        else f"CASE WHEN {_at_midnight(stamp, sheet)} THEN {end} ELSE {stamp} END"
+        end_of_day
+        if plan.readings[rule.due].day_only
+        else f"CASE WHEN {_at_midnight_sql(stamp, plan)} THEN {end_of_day} ELSE {stamp} END"
     )
 
 
-_ADDED = {"moment_id", "correction", "recorded_at", "import_id", "month", "source"}
+_ADDED_COLUMNS = {"moment_id", "correction", "recorded_at", "import_id", "month", "source"}
 
 
-def own_columns(given: dict[str, str]) -> str:
+def own_columns(cells: dict[str, str]) -> str:
     """SQL: the columns of the log that a moment brings itself, from what is given of them; `finished` adds the others."""
-    own = {column.name: column.type for column in MOMENT_COLUMNS if column.name not in _ADDED}
-    return ", ".join(f"CAST({given.get(column) or 'NULL'} AS {kind}) AS {name(column)}" for column, kind in own.items())
+    types = {column.name: column.type for column in MOMENT_COLUMNS if column.name not in _ADDED_COLUMNS}
+    return ", ".join(
+        f"CAST({cells.get(column) or 'NULL'} AS {sql_type}) AS {name(column)}" for column, sql_type in types.items()
+    )
 
 
 def finished(rules: str, source: str, recorded_at: datetime, import_id: str) -> str:
@@ -306,23 +315,23 @@ def finished(rules: str, source: str, recorded_at: datetime, import_id: str) -> 
     )
 
 
-def _notes(db: duckdb.DuckDBPyConnection, sheet: Sheet, cases: int, rows: int) -> dict[str, int]:
+def _notes(db: duckdb.DuckDBPyConnection, plan: Sheet, cases: int, rows: int) -> dict[str, int]:
     """Doubtful facts that were kept: counted, so that they can be said."""
-    contrary = sum(reading.contradicting for reading in sheet.readings.values())
+    contradictions = sum(reading.contradicting for reading in plan.readings.values())
     return {
-        **doubts.none_notes(sheet),
-        **doubts.zero_notes(db, sheet.mapping),
-        **doubts.mixed_notes(db, sheet),
-        **doubts.order_notes(db, sheet),
-        **doubts.number_notes(db, sheet, cases, rows),
-        **doubts.clock_notes(db, sheet),
-        "dates that contradict their column's order (not read)": contrary,
+        **doubts.none_notes(plan),
+        **doubts.zero_notes(db, plan.mapping),
+        **doubts.mixed_notes(db, plan),
+        **doubts.order_notes(db, plan),
+        **doubts.number_notes(db, plan, cases, rows),
+        **doubts.clock_notes(db, plan),
+        "dates that contradict their column's order (not read)": contradictions,
     }
 
 
-def _missing(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
+def _missing_counts(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
     """Rows without a value, for each column used."""
-    used = [column for column in mapping.needed() if column != mapping.case]
-    counts = ", ".join(f"count(*) - count({name(column)})" for column in used)
-    found = db.sql(f"SELECT {counts} FROM sound").fetchall()[0]
-    return {column: count for column, count in zip(used, found, strict=True) if count}
+    used_columns = [column for column in mapping.needed() if column != mapping.case]
+    counts_sql = ", ".join(f"count(*) - count({name(column)})" for column in used_columns)
+    missing_counts = db.sql(f"SELECT {counts_sql} FROM sound").fetchall()[0]
+    return {column: count for column, count in zip(used_columns, missing_counts, strict=True) if count}

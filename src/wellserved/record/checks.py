@@ -56,10 +56,10 @@ class Sheet:
     def date_checks(self, column: str) -> list[Check]:
         """Whether a date that stands there can be read."""
         cell, stamp = name(column), self.stamps[column]
-        outside = f"{stamp} NOT BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
+        out_of_range = f"{stamp} NOT BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
         return [
             Check(column, f"{cell} IS NOT NULL AND {stamp} IS NULL", self.readings[column].reason()),
-            Check(column, outside, f"is a date before {EARLIEST.year} or after {LATEST.year}"),
+            Check(column, out_of_range, f"is a date before {EARLIEST.year} or after {LATEST.year}"),
         ]
 
     def _other_checks(self, rule: MomentRule) -> list[Check]:
@@ -68,8 +68,8 @@ class Sheet:
         if rule.score and rule.scale:
             checks.append(Check(rule.score, *bad_score(rule)))
         if rule.amount:
-            number = amount(rule.amount, rule.amount in self.commas)
-            bad = f"{name(rule.amount)} IS NOT NULL AND {number} IS NULL"
+            number_sql = amount(rule.amount, rule.amount in self.commas)
+            bad = f"{name(rule.amount)} IS NOT NULL AND {number_sql} IS NULL"
             checks.append(Check(rule.amount, bad, "is no number, or one whose comma could stand for thousands too"))
         return checks
 
@@ -78,17 +78,22 @@ class Sheet:
         checks = [Check(self.mapping.case, "wellserved_case IS NULL", "the case has no number")]
         for column in self.stamps:
             if column in self.required:
-                if listed := ", ".join(map(text, self.nones.get(column, ()))):
+                if sentinel_list := ", ".join(map(text, self.nones.get(column, ()))):
                     reason = "stands for “no date” in many systems, and no case can start without one"
-                    checks.append(Check(column, f"{name(column)} IN ({listed})", reason))
+                    checks.append(Check(column, f"{name(column)} IN ({sentinel_list})", reason))
                 checks += self.date_checks(column)
-                lacking = "is missing, and no case can start without it"
-                checks.append(Check(column, f"{name(column)} IS NULL", lacking))
+                absence = "is missing, and no case can start without it"
+                checks.append(Check(column, f"{name(column)} IS NULL", absence))
         for rule in self.mapping.moments:
             if rule.required:
-                local = not rule.when.row and rule.when.test in (None, "is", "is_not")
-                term = condition(rule) if local else "true"  # what depends on other rows cannot be asked yet
-                checks += [Check(one.column, f"({term}) AND {one.bad}", one.reason) for one in self._other_checks(rule)]
+                is_single_row = not rule.when.row and rule.when.test in (None, "is", "is_not")
+                term_sql = (
+                    condition(rule) if is_single_row else "true"
+                )  # what depends on other rows cannot be asked yet
+                checks += [
+                    Check(check.column, f"({term_sql}) AND {check.bad}", check.reason)
+                    for check in self._other_checks(rule)
+                ]
         return checks
 
     def moment_checks(self, rule: MomentRule) -> list[Check]:
@@ -100,36 +105,38 @@ class Sheet:
 
 def condition(rule: MomentRule) -> str:
     """SQL: this row makes a moment of the rule."""
-    when, terms = rule.when, []
-    if when.row:
-        terms.append(f"wellserved_{when.row}")
-    if when.column:
-        now, before = name(when.column), name("wellserved_before " + when.column)
-        listed = ", ".join(map(text, when.values)) or "NULL"
+    row_condition, terms = rule.when, []
+    if row_condition.row:
+        terms.append(f"wellserved_{row_condition.row}")
+    if row_condition.column:
+        current, previous = name(row_condition.column), name("wellserved_before " + row_condition.column)
+        value_list = ", ".join(map(text, row_condition.values)) or "NULL"
         terms.append(
             {
-                "is": f"{now} IN ({listed})",
-                "is_not": f"{now} NOT IN ({listed})",
-                "enters": f"{now} IN ({listed}) AND ({before} IS NULL OR {before} NOT IN ({listed}))",
-                "leaves": f"{before} IN ({listed}) AND {now} NOT IN ({listed})",
-                "changes": f"{before} <> {now}",
-                "appears": f"{before} IS NULL AND {now} IS NOT NULL",
-                "rises": f"try_cast({now} AS DOUBLE) > coalesce(try_cast({before} AS DOUBLE), 0)",
-            }[when.test or "is"]
+                "is": f"{current} IN ({value_list})",
+                "is_not": f"{current} NOT IN ({value_list})",
+                "enters": f"{current} IN ({value_list}) AND ({previous} IS NULL OR {previous} NOT IN ({value_list}))",
+                "leaves": f"{previous} IN ({value_list}) AND {current} NOT IN ({value_list})",
+                "changes": f"{previous} <> {current}",
+                "appears": f"{previous} IS NULL AND {current} IS NOT NULL",
+                "rises": f"try_cast({current} AS DOUBLE) > coalesce(try_cast({previous} AS DOUBLE), 0)",
+            }[row_condition.test or "is"]
         )
-    needed = [rule.due, rule.score] if rule.kind in ("promised", "rated") else []
-    terms += [f"{name(column)} IS NOT NULL" for column in needed if column]
+    required_columns = [rule.due, rule.score] if rule.kind in ("promised", "rated") else []
+    terms += [f"{name(column)} IS NOT NULL" for column in required_columns if column]
     return " AND ".join(terms) or "true"
 
 
 def failing(db: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Check]:
-    """Those of the checks that some row of `typed` fails: on a sound file none, and nothing more has to be asked."""
-    alike = list(dict.fromkeys(checks))
-    counts = ", ".join(f"count(*) FILTER ({check.bad})" for check in alike)
-    if not alike:
+    """The checks that some row of `typed` fails: on a sound file none, and nothing more has to be asked."""
+    unique_checks = list(dict.fromkeys(checks))
+    counts_sql = ", ".join(f"count(*) FILTER ({check.bad})" for check in unique_checks)
+    if not unique_checks:
         return []
     return [
-        check for check, count in zip(alike, db.sql(f"SELECT {counts} FROM typed").fetchall()[0], strict=True) if count
+        check
+        for check, count in zip(unique_checks, db.sql(f"SELECT {counts_sql} FROM typed").fetchall()[0], strict=True)
+        if count
     ]
 
 
@@ -143,45 +150,45 @@ def companions(db: duckdb.DuckDBPyConnection, mapping: Mapping, refusals: Sequen
 
     Mended alone, such a row would be the first of its case, and make moments that it does not make among the others.
     """
-    alone = all(not rule.when.row and rule.when.test in (None, "is", "is_not") for rule in mapping.moments)
-    if alone or not refusals:
+    is_row_by_row = all(not rule.when.row and rule.when.test in (None, "is", "is_not") for rule in mapping.moments)
+    if is_row_by_row or not refusals:
         return []
-    keep(db, "faulty", pa.table({ROW: pa.array(sorted({one.row for one in refusals}), pa.int64())}))
+    keep(db, "faulty", pa.table({ROW: pa.array(sorted({refusal.row for refusal in refusals}), pa.int64())}))
     rows = db.sql(
         f"SELECT {ROW}, wellserved_case FROM sound SEMI JOIN (SELECT wellserved_case FROM typed SEMI JOIN faulty USING ({ROW})) "
         f"USING (wellserved_case) ANTI JOIN faulty USING ({ROW}) ORDER BY {ROW}"
     ).fetchall()
-    why = "is sound; it stands here because the rows of a case are read together"
-    return [Refusal(row, mapping.case, case, why) for row, case in rows]
+    reason = "is sound; it stands here because the rows of a case are read together"
+    return [Refusal(row, mapping.case, case, reason) for row, case in rows]
 
 
 def refused_rows(db: duckdb.DuckDBPyConnection, checks: Sequence[Check], case: str) -> list[Refusal]:
     """The rows of `typed` that fail one of the checks, with the first that they fail."""
-    return _listed(
+    return _find_refusals(
         db, "typed", "true", checks, lambda check: "NULL" if check.column == case else name(check.column), ""
     )
 
 
 def lost_moments(db: duckdb.DuckDBPyConnection, rule: MomentRule, checks: Sequence[Check]) -> list[Refusal]:
     """The moments of one rule that the rows of `good` would make, were it not for a value that cannot be read."""
-    wanted = f"{name(rule.at)} IS NOT NULL AND ({condition(rule)})"
-    return _listed(db, "good", wanted, checks, lambda check: name(check.column), rule.kind)
+    row_filter = f"{name(rule.at)} IS NOT NULL AND ({condition(rule)})"
+    return _find_refusals(db, "good", row_filter, checks, lambda check: name(check.column), rule.kind)
 
 
-def _listed(
+def _find_refusals(
     db: duckdb.DuckDBPyConnection,
     table: str,
-    wanted: str,
+    row_filter: str,
     checks: Sequence[Check],
-    shown: Callable[[Check], str],
+    value_sql: Callable[[Check], str],
     kind: str,
 ) -> list[Refusal]:
     if not checks:
         return []
-    failed = " ".join(f"WHEN {check.bad} THEN {place}" for place, check in enumerate(checks))
-    values = " ".join(f"WHEN {place} THEN {shown(check)}" for place, check in enumerate(checks))
+    failure_sql = " ".join(f"WHEN {check.bad} THEN {index}" for index, check in enumerate(checks))
+    values = " ".join(f"WHEN {index} THEN {value_sql(check)}" for index, check in enumerate(checks))
     rows = db.sql(
         f"SELECT {ROW}, failed, CASE failed {values} END FROM "
-        f"(SELECT *, CASE {failed} END AS failed FROM {table} WHERE {wanted}) WHERE failed IS NOT NULL ORDER BY {ROW}"
+        f"(SELECT *, CASE {failure_sql} END AS failed FROM {table} WHERE {row_filter}) WHERE failed IS NOT NULL ORDER BY {ROW}"
     ).fetchall()
-    return [Refusal(row, checks[place].column, value or "", checks[place].reason, kind) for row, place, value in rows]
+    return [Refusal(row, checks[index].column, value or "", checks[index].reason, kind) for row, index, value in rows]

@@ -18,9 +18,9 @@ _STAMP = re.compile(
     r"(?P<zone> ?(?:Z|UTC|GMT|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?))?)?"
 )
 _EPOCH = re.compile(r"1\d{9}(?:\d{3}|\.\d+)?")
-_ZERO = re.compile(r"0(?:\.0+)?")  # an unset date, where the others are seconds since 1970
-_DAYS = re.compile(r"[2-7]\d{4}(?:\.\d+)?")  # 1954 to 2119 as a spreadsheet numbers days
-_WORD_ZONE = re.compile(r"[0-9M] ?([A-Z]{2,5})")
+_ZERO_NUMBER = re.compile(r"0(?:\.0+)?")  # an unset date, where the others are seconds since 1970
+_DAY_NUMBER = re.compile(r"[2-7]\d{4}(?:\.\d+)?")  # 1954 to 2119 as a spreadsheet numbers days
+_ZONE_NAME = re.compile(r"[0-9M] ?([A-Z]{2,5})")
 LOOKS = 4  # times to look for a way of writing that the sample did not show
 CONFLICT = 0.02  # share of values that may contradict the order that the others show
 
@@ -45,7 +45,10 @@ TIDY: tuple[tuple[str, str], ...] = (
     (r"^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(Z|[+-]|$)", r"\1-\2-\3T\4:\5\6"),
 )
 """What is written otherwise before a value is read: RE2 pattern and replacement, applied in this order."""
-_TIDY = [(re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), odd)), plain) for odd, plain in TIDY]
+_NORMALISATION = [
+    (re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern)), replacement)
+    for pattern, replacement in TIDY
+]
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class DateFormat:
 
     @property
     def timed(self) -> bool:
-        """It carries a time of day."""
+        """Whether it carries a time of day."""
         return self.pattern != self.day
 
 
@@ -84,59 +87,61 @@ class DateReading:
     @property
     def cell(self) -> str:
         """SQL: the column's text as its formats read it."""
-        shown = name(self.column)
+        cell_sql = name(self.column)
         for step in self.tidy:
-            shown = f"regexp_replace({shown}, {text(TIDY[step][0])}, {text(TIDY[step][1])}, 'g')"
-        return shown
+            cell_sql = f"regexp_replace({cell_sql}, {text(TIDY[step][0])}, {text(TIDY[step][1])}, 'g')"
+        return cell_sql
 
     def sql(self, zone: str) -> str:
         """The column as TIMESTAMP WITH TIME ZONE; missing where a value cannot be read."""
         if self.epoch:
-            number = f"try_cast({name(self.column)} AS DECIMAL(20, 6))"
-            scaled = f"CAST({number} * CASE WHEN {number} > 99999999999 THEN 1000 ELSE 1000000 END AS BIGINT)"
-            return f"CASE WHEN {number} BETWEEN 0 AND 9999999999999 THEN make_timestamptz({scaled}) END"
+            number_sql = f"try_cast({name(self.column)} AS DECIMAL(20, 6))"
+            microseconds = (
+                f"CAST({number_sql} * CASE WHEN {number_sql} > 99999999999 THEN 1000 ELSE 1000000 END AS BIGINT)"
+            )
+            return f"CASE WHEN {number_sql} BETWEEN 0 AND 9999999999999 THEN make_timestamptz({microseconds}) END"
         if self.days:
-            number = f"try_cast({name(self.column)} AS DOUBLE)"
-            local = f"TIMESTAMP '1899-12-30' + to_seconds(round({number} * 86400))"
-            return f"CASE WHEN {number} BETWEEN 0 AND 2958465 THEN timezone({text(zone)}, {local}) END"
-        parts = []
-        for where in ("local", "utc", "offset"):
+            number_sql = f"try_cast({name(self.column)} AS DOUBLE)"
+            local_stamp = f"TIMESTAMP '1899-12-30' + to_seconds(round({number_sql} * 86400))"
+            return f"CASE WHEN {number_sql} BETWEEN 0 AND 2958465 THEN timezone({text(zone)}, {local_stamp}) END"
+        stamps = []
+        for zone_kind in ("local", "utc", "offset"):
             for year in ("%Y", "%y"):
-                forms = [form for form in self.formats if form.zone == where and year in form.day]
+                forms = [form for form in self.formats if form.zone == zone_kind and year in form.day]
                 if forms:
-                    parsed = self._parsed(forms)
-                    at = "UTC" if where == "utc" else zone
-                    parts.append(parsed if where == "offset" else f"timezone({text(at)}, {parsed})")
-        return f"coalesce({', '.join(parts)})" if parts else "CAST(NULL AS TIMESTAMPTZ)"
+                    stamp = self._parsed(forms)
+                    zone_name = "UTC" if zone_kind == "utc" else zone
+                    stamps.append(stamp if zone_kind == "offset" else f"timezone({text(zone_name)}, {stamp})")
+        return f"coalesce({', '.join(stamps)})" if stamps else "CAST(NULL AS TIMESTAMPTZ)"
 
     def _parsed(self, forms: list[DateFormat]) -> str:
         """SQL: the stamps that these formats read, all with a year of four digits or all of two."""
-        parsed = f"try_strptime({self.cell}, [{', '.join(text(form.pattern) for form in forms)}])"
-        offset = forms[0].zone == "offset"
+        stamp = f"try_strptime({self.cell}, [{', '.join(text(form.pattern) for form in forms)}])"
+        has_offset = forms[0].zone == "offset"
         if any("%n" in form.pattern for form in forms):  # nanoseconds are rounded to the log's microseconds
-            parsed = f"CAST({parsed} AS {'TIMESTAMPTZ' if offset else 'TIMESTAMP'})"
-        if offset:  # the parser takes +99:99 for an offset
-            parsed = f"CASE WHEN regexp_matches({self.cell}, '[+-](0[0-9]|1[0-4]):?([0-5][0-9])?$') THEN {parsed} END"
+            stamp = f"CAST({stamp} AS {'TIMESTAMPTZ' if has_offset else 'TIMESTAMP'})"
+        if has_offset:  # the parser takes +99:99 for an offset
+            stamp = f"CASE WHEN regexp_matches({self.cell}, '[+-](0[0-9]|1[0-4]):?([0-5][0-9])?$') THEN {stamp} END"
         if "%Y" in forms[0].day:  # the parser takes 13 for the year 13
-            whole = f"regexp_matches({self.cell}, '(^|[^0-9])[0-9]{{4}}([^0-9]|$)')"
-            parsed = f"CASE WHEN year({parsed}) >= 1000 OR {whole} THEN {parsed} END"
-        return parsed
+            has_long_year = f"regexp_matches({self.cell}, '(^|[^0-9])[0-9]{{4}}([^0-9]|$)')"
+            stamp = f"CASE WHEN year({stamp}) >= 1000 OR {has_long_year} THEN {stamp} END"
+        return stamp
 
     def local_sql(self) -> str | None:
         """The local stamps as written, without zone; None where the column names its zone."""
-        parts = []
+        stamps = []
         for year in ("%Y", "%y"):
             forms = [form for form in self.formats if form.zone == "local" and year in form.day]
             if forms:
-                parts.append(f"CAST({self._parsed(forms)} AS TIMESTAMP)")
-        return f"coalesce({', '.join(parts)})" if parts else None
+                stamps.append(f"CAST({self._parsed(forms)} AS TIMESTAMP)")
+        return f"coalesce({', '.join(stamps)})" if stamps else None
 
     def ways(self) -> list[tuple[str, str]]:
         """The ways of writing that differ in more than detail, each as an example pattern and SQL for "written so"."""
-        sorts: dict[tuple[str, str, bool], list[DateFormat]] = {}
+        styles: dict[tuple[str, str, bool], list[DateFormat]] = {}
         for form in self.formats:
-            sorts.setdefault((form.day, "local" if form.zone == "local" else "zone", form.timed), []).append(form)
-        return [(forms[0].pattern, f"{self._parsed(forms)} IS NOT NULL") for forms in sorts.values()]
+            styles.setdefault((form.day, "local" if form.zone == "local" else "zone", form.timed), []).append(form)
+        return [(forms[0].pattern, f"{self._parsed(forms)} IS NOT NULL") for forms in styles.values()]
 
     def in_words(self) -> str:
         """The way of writing, for a message."""
@@ -148,175 +153,197 @@ class DateReading:
 
     def reason(self) -> str:
         """Why a value is refused that this reading cannot read."""
-        plain = (
+        description = (
             f"is not a date written as {self.in_words()}" if self.formats or self.epoch or self.days else "is no date"
         )
-        return f"{plain}{self.hint}"
+        return f"{description}{self.hint}"
 
 
-def _tidied(value: str) -> tuple[str, set[int]]:
+def _normalise(value: str) -> tuple[str, set[int]]:
     """The value as its formats read it, and the steps of TIDY that changed it."""
     steps = set()
-    for place, (odd, plain) in enumerate(_TIDY):
-        after = odd.sub(plain, value)
-        if after != value:
-            steps.add(place)
-        value = after
+    for index, (pattern, replacement) in enumerate(_NORMALISATION):
+        changed_value = pattern.sub(replacement, value)
+        if changed_value != value:
+            steps.add(index)
+        value = changed_value
     return value, steps
 
 
-def _month(word: str) -> str:
+def _month_pattern(word: str) -> str:
     return "%b" if len(word) == 3 else "%B"
 
 
-def _clock(match: re.Match[str]) -> str:
+def _clock_pattern(match: re.Match[str]) -> str:
     if not match["h"]:
         return ""
     seconds = ":%S" if match["sec"] else ""
     fraction = f"{match['frac'][0]}%f" if match["frac"] and len(match["frac"]) <= 7 else ""
     if match["frac"] and not fraction:
         fraction = f"{match['frac'][0]}%n"
-    half = match["pm"].replace(match["pm"].strip(), "%p") if match["pm"] else ""
-    return f"{match['gap']}{'%I' if half else '%H'}:%M{seconds}{fraction}{half}"
+    half_day = match["pm"].replace(match["pm"].strip(), "%p") if match["pm"] else ""
+    return f"{match['gap']}{'%I' if half_day else '%H'}:%M{seconds}{fraction}{half_day}"
 
 
 def formats_of(value: str) -> list[DateFormat]:
     """Every way in which one value could be read: two for 03/04/2015, one for 2015-04-03, none for a word."""
-    match = _STAMP.fullmatch(_tidied(value.strip())[0])
+    match = _STAMP.fullmatch(_normalise(value.strip())[0])
     if match is None:
         return []
     a, b, c = match["a"], match["b"], match["c"]
-    glue = (match["s1"], match["s2"])
+    separators = (match["s1"], match["s2"])
     zone = (match["zone"] or "").strip()
-    tail = _clock(match)
-    where = "local" if not zone else "offset" if zone[0] in "+-" else "utc"
+    suffix = _clock_pattern(match)
+    zone_kind = "local" if not zone else "offset" if zone[0] in "+-" else "utc"
     if zone:
-        tail += match["zone"].replace(zone, "%z" if where == "offset" else zone)
+        suffix += match["zone"].replace(zone, "%z" if zone_kind == "offset" else zone)
     year = "%Y" if len(c) == 4 else "%y"
 
-    def form(order: DateOrder, one: str, two: str, three: str) -> DateFormat:
-        day = f"{one}{glue[0]}{two}{glue[1]}{three}"
-        return DateFormat(order, day + tail, day, where)
+    def form(order: DateOrder, first: str, second: str, third: str) -> DateFormat:
+        day = f"{first}{separators[0]}{second}{separators[1]}{third}"
+        return DateFormat(order, day + suffix, day, zone_kind)
 
     if len(a) == 4 and a.isdigit():
-        month = "%m" if b.isdigit() else _month(b)
+        month = "%m" if b.isdigit() else _month_pattern(b)
         return [form("year-first", "%Y", month, "%d")] if len(c) <= 2 else []
     if not a.isdigit():
-        return [form("month-first", _month(a), "%d", year)] if b.isdigit() else []
+        return [form("month-first", _month_pattern(a), "%d", year)] if b.isdigit() else []
     if not b.isdigit():
-        return [form("day-first", "%d", _month(b), year)]
-    if " " in glue:
+        return [form("day-first", "%d", _month_pattern(b), year)]
+    if " " in separators:
         return []
-    either = [form("month-first", "%m", "%d", year), form("day-first", "%d", "%m", year)]
-    return either if len(c) == 4 or len(a) == 1 else [*either, form("year-first", "%y", "%m", "%d")]
+    both_orders = [form("month-first", "%m", "%d", year), form("day-first", "%d", "%m", year)]
+    return both_orders if len(c) == 4 or len(a) == 1 else [*both_orders, form("year-first", "%y", "%m", "%d")]
 
 
 def decide(
-    db: duckdb.DuckDBPyConnection, table: str, column: str, present: str, given: DateOrder | None
+    db: duckdb.DuckDBPyConnection, table: str, column: str, present: str, known_order: DateOrder | None
 ) -> DateReading:
     """Read the whole column, held trimmed in `table`; `present` is SQL for "this cell has a value".
 
     Raises MappingError where every value makes sense both ways round, or the column contradicts itself.
     """
-    if given == "excel-days":
+    if known_order == "excel-days":
         return DateReading(column, (), 0, days=True)
-    pool: set[DateFormat] = set()
+    candidates: set[DateFormat] = set()
     steps: set[int] = set()
     reading = DateReading(column, (), 0)
     values: list[str] = []
     for _ in range(LOOKS):
-        unread = f"{present} AND {reading.sql('UTC')} IS NULL"
-        values = _fetch(
-            db, f"SELECT DISTINCT v FROM (SELECT {name(column)} AS v FROM {table} WHERE {unread} LIMIT 2000)"
+        unread_sql = f"{present} AND {reading.sql('UTC')} IS NULL"
+        values = _fetch_texts(
+            db, f"SELECT DISTINCT v FROM (SELECT {name(column)} AS v FROM {table} WHERE {unread_sql} LIMIT 2000)"
         )
-        if not pool and _are_epochs(values):
+        if not candidates and _are_epochs(values):
             return DateReading(column, (), 0, epoch=True)
-        readable = [(forms, _tidied(value.strip())[1]) for value in values if (forms := formats_of(value))]
-        before = len(pool), len(steps)
-        pool, steps = pool.union(*(forms for forms, _ in readable)), steps.union(*(needed for _, needed in readable))
-        if before == (len(pool), len(steps)):
+        readable = [(forms, _normalise(value.strip())[1]) for value in values if (forms := formats_of(value))]
+        sizes_before = len(candidates), len(steps)
+        candidates, steps = (
+            candidates.union(*(forms for forms, _ in readable)),
+            steps.union(*(value_steps for _, value_steps in readable)),
+        )
+        if sizes_before == (len(candidates), len(steps)):
             break
-        reading = _choose(db, table, replace(reading, tidy=tuple(sorted(steps))), pool, given)
-    return replace(reading, hint=_hint(column, values))
+        reading = _choose_order(db, table, replace(reading, tidy=tuple(sorted(steps))), candidates, known_order)
+    return replace(reading, hint=_unread_hint(column, values))
 
 
 def _are_epochs(values: Sequence[str]) -> bool:
-    sure = [value for value in values if _EPOCH.fullmatch(value)]
-    return bool(sure) and len(sure) + sum(_ZERO.fullmatch(value) is not None for value in values) == len(values)
+    epochs = [value for value in values if _EPOCH.fullmatch(value)]
+    return bool(epochs) and len(epochs) + sum(_ZERO_NUMBER.fullmatch(value) is not None for value in values) == len(
+        values
+    )
 
 
-def _hint(column: str, unread: Sequence[str]) -> str:
+def _unread_hint(column: str, unread_values: Sequence[str]) -> str:
     """What values look like that no format reads."""
-    if unread and all(_DAYS.fullmatch(value) for value in unread):
+    if unread_values and all(_DAY_NUMBER.fullmatch(value) for value in unread_values):
         return f'; if it is a spreadsheet\'s day number, say so in the mapping: [dates] "{column}" = "excel-days"'
-    zones = {found[1] for value in unread if (found := _WORD_ZONE.search(value)) and value.endswith(found[1])}
+    zones = {match[1] for value in unread_values if (match := _ZONE_NAME.search(value)) and value.endswith(match[1])}
     if zones := zones - {"AM", "PM"}:
         return f"; {' and '.join(sorted(zones)[:3])} may stand for several time zones: write an offset such as +05:30"
     return ""
 
 
-def _fetch(db: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
+def _fetch_texts(db: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
     return [str(row[0]) for row in db.sql(sql).fetchall()]
 
 
-def _choose(
-    db: duckdb.DuckDBPyConnection, table: str, reading: DateReading, pool: set[DateFormat], given: DateOrder | None
+def _choose_order(
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    reading: DateReading,
+    candidates: set[DateFormat],
+    known_order: DateOrder | None,
 ) -> DateReading:
     """Day first or month first, by the days that only one of them can read."""
-    certain = {form for form in pool if "%b" in form.day.lower() or (form.order == "year-first" and "%Y" in form.day)}
-    month, day = ({form for form in pool - certain if form.order == order} for order in ("month-first", "day-first"))
-    if not (month or day):
-        return _reading(reading, certain, 0)
-    if given:
-        return _reading(reading, certain | {form for form in pool if form.order == given}, 0)
+    unambiguous = {
+        form for form in candidates if "%b" in form.day.lower() or (form.order == "year-first" and "%Y" in form.day)
+    }
+    month_first, day_first = (
+        {form for form in candidates - unambiguous if form.order == order} for order in ("month-first", "day-first")
+    )
+    if not (month_first or day_first):
+        return _with_formats(reading, unambiguous, 0)
+    if known_order:
+        return _with_formats(reading, unambiguous | {form for form in candidates if form.order == known_order}, 0)
     # The days alone are few, however many stamps there are: only they are tried both ways.
-    days = f"SELECT split_part(split_part({reading.cell}, ' ', 1), 'T', 1) AS d, count(*) AS n FROM {table} GROUP BY d"
-    only_month, only_day, either = db.sql(
+    days_sql = (
+        f"SELECT split_part(split_part({reading.cell}, ' ', 1), 'T', 1) AS d, count(*) AS n FROM {table} GROUP BY d"
+    )
+    month_only, day_only, ambiguous = db.sql(
         f"SELECT coalesce(sum(n) FILTER (m AND NOT d), 0), coalesce(sum(n) FILTER (d AND NOT m), 0), "
         f"coalesce(sum(n) FILTER (m AND d), 0) "
-        f"FROM (SELECT n, {_reads(month)} AS m, {_reads(day)} AS d FROM ({days}))"
+        f"FROM (SELECT n, {_reads_sql(month_first)} AS m, {_reads_sql(day_first)} AS d FROM ({days_sql}))"
     ).fetchall()[0]
-    if not only_month and not only_day and either:
+    if not month_only and not day_only and ambiguous:
         raise MappingError(
             f"In column {reading.column!r} every date makes sense day-first and month-first.",
             f'Say which it is in the mapping: [dates] "{reading.column}" = "day-first" (or "month-first").',
         )
-    less, more = sorted((int(only_month), int(only_day)))
-    if less > CONFLICT * (less + more):
+    minority, majority = sorted((int(month_only), int(day_only)))
+    if minority > CONFLICT * (minority + majority):
         raise MappingError(
-            f"Column {reading.column!r} mixes day-first ({only_day} dates) and month-first ({only_month} dates).",
+            f"Column {reading.column!r} mixes day-first ({day_only} dates) and month-first ({month_only} dates).",
             f'Split the file, or say which holds: [dates] "{reading.column}" = "day-first"; the others are then not read.',
         )
-    _no_year_first(db, days, reading.column, {form for form in pool - certain if form.order == "year-first"})
-    order: DateOrder = "month-first" if only_month >= only_day else "day-first"
-    return _reading(reading, certain | (month if order == "month-first" else day), less, order)
+    _refuse_year_first(
+        db, days_sql, reading.column, {form for form in candidates - unambiguous if form.order == "year-first"}
+    )
+    order: DateOrder = "month-first" if month_only >= day_only else "day-first"
+    return _with_formats(reading, unambiguous | (month_first if order == "month-first" else day_first), minority, order)
 
 
-def _no_year_first(db: duckdb.DuckDBPyConnection, days: str, column: str, forms: set[DateFormat]) -> None:
+def _refuse_year_first(db: duckdb.DuckDBPyConnection, days_sql: str, column: str, forms: set[DateFormat]) -> None:
     """Of 22-04-15 the first part is a year where it differs less than the last over the column."""
     if not forms:
         return
-    first, last = db.sql(
-        f"SELECT count(DISTINCT left(d, 2)), count(DISTINCT right(d, 2)) FROM ({days}) WHERE {_reads(forms)}"
+    first_values, last_values = db.sql(
+        f"SELECT count(DISTINCT left(d, 2)), count(DISTINCT right(d, 2)) FROM ({days_sql}) WHERE {_reads_sql(forms)}"
     ).fetchall()[0]
-    if first < last:
+    if first_values < last_values:
         raise MappingError(
             f"In column {column!r} the dates have years of two digits, which may stand first or last.",
             f'Say which it is in the mapping: [dates] "{column}" = "year-first" (or "day-first", "month-first").',
         )
 
 
-def _reads(forms: set[DateFormat]) -> str:
-    sides = [
-        (f"[{', '.join(listed)}]", "regexp_matches(d, '[0-9]{4}')" if year == "%Y" else "true")
+def _reads_sql(forms: set[DateFormat]) -> str:
+    terms = [
+        (f"[{', '.join(patterns)}]", "regexp_matches(d, '[0-9]{4}')" if year == "%Y" else "true")
         for year in ("%Y", "%y")
-        if (listed := sorted({text(form.day) for form in forms if year in form.day}))
+        if (patterns := sorted({text(form.day) for form in forms if year in form.day}))
     ]
-    return " OR ".join(f"(try_strptime(d, {listed}) IS NOT NULL AND {sure})" for listed, sure in sides) or "false"
+    return (
+        " OR ".join(
+            f"(try_strptime(d, {patterns}) IS NOT NULL AND {year_condition})" for patterns, year_condition in terms
+        )
+        or "false"
+    )
 
 
-def _reading(
-    reading: DateReading, forms: set[DateFormat], contradicting: int, order: DateOrder | None = None
+def _with_formats(
+    reading: DateReading, forms: set[DateFormat], contradictions: int, order: DateOrder | None = None
 ) -> DateReading:
-    listed = tuple(sorted(forms, key=lambda form: (form.zone, form.pattern)))
-    return replace(reading, formats=listed, contradicting=contradicting, order=order)
+    ordered_formats = tuple(sorted(forms, key=lambda form: (form.zone, form.pattern)))
+    return replace(reading, formats=ordered_formats, contradicting=contradictions, order=order)

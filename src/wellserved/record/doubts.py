@@ -14,20 +14,20 @@ from wellserved.moments import EARLIEST, LATEST, day_number
 from wellserved.record.checks import Sheet
 from wellserved.record.dates import DateReading
 
-_DAY = 86_400_000_000  # microseconds
-_QUARTER = _DAY // 96
-_POSSIBLE = f"BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
-_SHIFT = 14 * 3_600_000_000  # as far as a zone may lie from UTC
-_OFTEN = 3  # times that a value before every opening must stand there to be asked about
-_LISTED = 5  # values of one column that are named
-_ERAS = (  # days that stand for "no date", those of one origin together
+_DAY_MICROSECONDS = 86_400_000_000  # microseconds
+_QUARTER_HOUR = _DAY_MICROSECONDS // 96
+_IN_RANGE = f"BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
+_MAX_OFFSET = 14 * 3_600_000_000  # as far as a zone may lie from UTC
+_FEWEST_REPEATS = 3  # times that a value before every opening must stand there to be asked about
+_MAX_VALUES_LISTED = 5  # values of one column that are named
+_SENTINEL_DAYS = (  # days that stand for "no date", those of one origin together
     (date(1, 1, 1),),
     (date(1753, 1, 1),),
     (date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1)),
     (date(1970, 1, 1),),
     (date(9999, 12, 31),),
 )
-_MODERN = (_DAY * day_number(date(1971, 1, 3)), _DAY * day_number(date(9999, 12, 29)))
+_MODERN_SPAN = (_DAY_MICROSECONDS * day_number(date(1971, 1, 3)), _DAY_MICROSECONDS * day_number(date(9999, 12, 29)))
 
 
 def nones(
@@ -37,53 +37,61 @@ def nones(
 
     A column that holds other dates of those years too means them.
     """
-    ends = ", ".join(f"epoch_us(min({stamp})), epoch_us(max({stamp}))" for stamp in stamps.values())
-    found = db.sql(f"SELECT {ends} FROM typed").fetchall()[0] if stamps else ()
-    odd = [
+    extremes_sql = ", ".join(f"epoch_us(min({stamp})), epoch_us(max({stamp}))" for stamp in stamps.values())
+    extremes = db.sql(f"SELECT {extremes_sql} FROM typed").fetchall()[0] if stamps else ()
+    suspect_columns = [
         column
-        for place, column in enumerate(stamps)
-        if found[2 * place] is not None and (found[2 * place] < _MODERN[0] or found[2 * place + 1] >= _MODERN[1])
+        for index, column in enumerate(stamps)
+        if extremes[2 * index] is not None
+        and (extremes[2 * index] < _MODERN_SPAN[0] or extremes[2 * index + 1] >= _MODERN_SPAN[1])
     ]
-    listed = {column: _nones_of(db, name(column), stamps[column], zone) for column in odd}
-    return {column: values for column, values in listed.items() if values}
+    sentinels = {column: _column_sentinels(db, name(column), stamps[column], zone) for column in suspect_columns}
+    return {column: values for column, values in sentinels.items() if values}
 
 
-def _nones_of(db: duckdb.DuckDBPyConnection, cell: str, stamp: str, zone: str) -> dict[str, int]:
+def _column_sentinels(db: duckdb.DuckDBPyConnection, cell: str, stamp: str, zone: str) -> dict[str, int]:
     instant = f"epoch_us({stamp})"
     values: dict[str, int] = {}
-    for era in _ERAS:
-        days = [_DAY * day_number(day) for day in era]
-        near = " OR ".join(f"{instant} BETWEEN {day - _DAY} AND {day + 2 * _DAY}" for day in days)
+    for era in _SENTINEL_DAYS:
+        days = [_DAY_MICROSECONDS * day_number(day) for day in era]
+        near_era = " OR ".join(
+            f"{instant} BETWEEN {day - _DAY_MICROSECONDS} AND {day + 2 * _DAY_MICROSECONDS}" for day in days
+        )
         rows = db.sql(
-            f"SELECT {cell}, {instant}, epoch_us(timezone('{zone}', {stamp})), count(*) FROM typed WHERE {near} "
+            f"SELECT {cell}, {instant}, epoch_us(timezone('{zone}', {stamp})), count(*) FROM typed WHERE {near_era} "
             "GROUP BY ALL ORDER BY 4 DESC, 1 LIMIT 1000"
         ).fetchall()
-        marks = [row for row in rows if _stands_for_none(days, era[-1].year, row[1], row[2])]
-        year = f"{instant} BETWEEN {days[0] - 366 * _DAY} AND {days[-1] + 366 * _DAY}"
-        (all_of_era,) = db.sql(f"SELECT count(*) FROM typed WHERE {year}").fetchall()[0]
-        possible = 1800 < era[0].year < 2200  # else no record can mean it
-        if possible and (all_of_era > sum(row[3] for row in marks) or len({row[1] for row in marks}) > len(days) + 1):
+        sentinel_rows = [row for row in rows if _is_sentinel(days, era[-1].year, row[1], row[2])]
+        in_years = f"{instant} BETWEEN {days[0] - 366 * _DAY_MICROSECONDS} AND {days[-1] + 366 * _DAY_MICROSECONDS}"
+        (era_count,) = db.sql(f"SELECT count(*) FROM typed WHERE {in_years}").fetchall()[0]
+        is_plausible = 1800 < era[0].year < 2200  # else no record can mean it
+        if is_plausible and (
+            era_count > sum(row[3] for row in sentinel_rows) or len({row[1] for row in sentinel_rows}) > len(days) + 1
+        ):
             continue
-        values |= {row[0]: row[3] for row in marks}
+        values |= {row[0]: row[3] for row in sentinel_rows}
     return values
 
 
-def _stands_for_none(days: Iterable[int], year: int, instant: int, wall: int) -> bool:
+def _is_sentinel(days: Iterable[int], year: int, instant: int, wall_time: int) -> bool:
     """One of the days' beginnings, in some zone; the last day of all may be named to its last second."""
-    gaps = [at - day for day in days for at in (instant, wall)]
-    return any(abs(gap) <= _SHIFT + _DAY * (year == 9999) and (gap % _QUARTER == 0 or year == 9999) for gap in gaps)
+    gaps = [time_point - day for day in days for time_point in (instant, wall_time)]
+    return any(
+        abs(gap) <= _MAX_OFFSET + _DAY_MICROSECONDS * (year == 9999) and (gap % _QUARTER_HOUR == 0 or year == 9999)
+        for gap in gaps
+    )
 
 
-def none_notes(sheet: Sheet) -> dict[str, int]:
+def none_notes(plan: Sheet) -> dict[str, int]:
     """What was taken as missing, for the import to say."""
     notes: dict[str, int] = {}
-    for column, values in sheet.nones.items():
-        if column in sheet.required:
+    for column, values in plan.nones.items():
+        if column in plan.required:
             continue  # refused, with that reason
-        for value, count in list(values.items())[:_LISTED]:
+        for value, count in list(values.items())[:_MAX_VALUES_LISTED]:
             notes[f"dates {value} in {column!r} stand for “no date” and were taken as missing"] = count
-        if more := sum(list(values.values())[_LISTED:]):
-            notes[f"further such dates in {column!r} were taken as missing"] = more
+        if further_count := sum(list(values.values())[_MAX_VALUES_LISTED:]):
+            notes[f"further such dates in {column!r} were taken as missing"] = further_count
     return notes
 
 
@@ -93,117 +101,132 @@ def zero_notes(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int
     columns = mapping.date_columns()
     if not zeros or not columns:
         return {}
-    listed = ", ".join(map(text, zeros))
-    counts = ", ".join(f"count(*) FILTER (trim({name(column)}) IN ({listed}))" for column in columns)
-    found = dict(zip(columns, db.sql(f"SELECT {counts} FROM raw").fetchall()[0], strict=True))
+    zero_list = ", ".join(map(text, zeros))
+    counts_sql = ", ".join(f"count(*) FILTER (trim({name(column)}) IN ({zero_list}))" for column in columns)
+    zero_counts = dict(zip(columns, db.sql(f"SELECT {counts_sql} FROM raw").fetchall()[0], strict=True))
     return {
-        f"dates 0000-00-00 in {column!r} stand for “no date” and were taken as missing": found[column]
+        f"dates 0000-00-00 in {column!r} stand for “no date” and were taken as missing": zero_counts[column]
         for column in columns
     }
 
 
-def mixed_notes(db: duckdb.DuckDBPyConnection, sheet: Sheet) -> dict[str, int]:
+def mixed_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
     """Columns that write their dates in several ways: how many are written otherwise than most."""
     notes: dict[str, int] = {}
-    for column, reading in sheet.readings.items():
-        ways = reading.ways()
-        if len(ways) < 2:
+    for column, reading in plan.readings.items():
+        styles = reading.ways()
+        if len(styles) < 2:
             continue
-        counts = db.sql(f"SELECT {', '.join(f'count(*) FILTER ({sql})' for _, sql in ways)} FROM sound").fetchall()[0]
-        ordered = sorted(zip(counts, (pattern for pattern, _ in ways), strict=True), reverse=True)
-        for count, pattern in ordered[1:]:
+        counts = db.sql(f"SELECT {', '.join(f'count(*) FILTER ({sql})' for _, sql in styles)} FROM sound").fetchall()[0]
+        ranked_styles = sorted(zip(counts, (pattern for pattern, _ in styles), strict=True), reverse=True)
+        for count, pattern in ranked_styles[1:]:
             if count:
-                notes[f"dates in {column!r} are written {pattern}, most are written {ordered[0][1]}"] = count
+                notes[f"dates in {column!r} are written {pattern}, most are written {ranked_styles[0][1]}"] = count
     return notes
 
 
-def order_notes(db: duckdb.DuckDBPyConnection, sheet: Sheet) -> dict[str, int]:
+def order_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
     """Dates that lie before their case's opening, which cannot be."""
-    opening = next((rule.at for rule in sheet.mapping.moments if rule.kind == "asked"), None)
-    others = [column for column in sheet.stamps if column != opening]
-    if opening is None or not others:
+    opening = next((rule.at for rule in plan.mapping.moments if rule.kind == "asked"), None)
+    other_columns = [column for column in plan.stamps if column != opening]
+    if opening is None or not other_columns:
         return {}
-    opened = sheet.stamps[opening]
-    early = {column: _before(sheet.stamps[column], opened, sheet.mapping.zone) for column in others}
-    counts = ", ".join(f"count(*) FILTER ({early[column]})" for column in others)
-    found = db.sql(f"SELECT {counts} FROM sound").fetchall()[0]
+    opening_stamp = plan.stamps[opening]
+    early_filters = {
+        column: _before_sql(plan.stamps[column], opening_stamp, plan.mapping.zone) for column in other_columns
+    }
+    counts_sql = ", ".join(f"count(*) FILTER ({early_filters[column]})" for column in other_columns)
+    early_counts = db.sql(f"SELECT {counts_sql} FROM sound").fetchall()[0]
     notes: dict[str, int] = {}
-    for column, count in zip(others, found, strict=True):
+    for column, count in zip(other_columns, early_counts, strict=True):
         if not count:
             continue
-        stamp = sheet.stamps[column]
-        value, often, outside = db.sql(
-            f"SELECT {name(column)}, count(*), any_value({stamp}) < (SELECT min({opened}) FROM sound) "
-            f"FROM sound WHERE {early[column]} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1"
+        stamp = plan.stamps[column]
+        value, repeats, is_before_all = db.sql(
+            f"SELECT {name(column)}, count(*), any_value({stamp}) < (SELECT min({opening_stamp}) FROM sound) "
+            f"FROM sound WHERE {early_filters[column]} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1"
         ).fetchall()[0]
-        if often >= _OFTEN and outside:
+        if repeats >= _FEWEST_REPEATS and is_before_all:
             notes[
                 f"dates {value} in {column!r} lie before every opening: "
                 "if that stands for “no date”, add it to `missing` in the mapping"
-            ] = often
-            count -= often
+            ] = repeats
+            count -= repeats
         notes[f"rows have {column!r} before {opening!r}"] = count
     return notes
 
 
-def _before(stamp: str, opened: str, zone: str) -> str:
+def _before_sql(stamp: str, opening_stamp: str, zone: str) -> str:
     """SQL: a stamp lies before the opening; a day without a time does not lie before an hour of its own."""
-    local, start = (f"timezone({text(zone)}, {one})" for one in (stamp, opened))
-    same_day = f"(CAST({local} AS TIME) = TIME '00:00:00' AND CAST({local} AS DATE) = CAST({start} AS DATE))"
-    return f"{stamp} < {opened} AND NOT {same_day} AND {stamp} {_POSSIBLE}"
+    local_stamp, local_opening = (f"timezone({text(zone)}, {instant})" for instant in (stamp, opening_stamp))
+    same_day = f"(CAST({local_stamp} AS TIME) = TIME '00:00:00' AND CAST({local_stamp} AS DATE) = CAST({local_opening} AS DATE))"
+    return f"{stamp} < {opening_stamp} AND NOT {same_day} AND {stamp} {_IN_RANGE}"
 
 
-def number_notes(db: duckdb.DuckDBPyConnection, sheet: Sheet, cases: int, rows: int) -> dict[str, int]:
+def number_notes(db: duckdb.DuckDBPyConnection, plan: Sheet, cases: int, rows: int) -> dict[str, int]:
     """Case numbers that a spreadsheet has shortened, and those that stand for several openings."""
-    short = r"^\d([.,]\d+)?[eE]\+?\d+$"
-    (shortened,) = db.sql(
+    shortened_pattern = r"^\d([.,]\d+)?[eE]\+?\d+$"
+    (shortened_count,) = db.sql(
         "SELECT count(*) FROM sound WHERE (contains(wellserved_case, 'E') OR contains(wellserved_case, 'e')) "
-        f"AND regexp_matches(wellserved_case, '{short}')"
+        f"AND regexp_matches(wellserved_case, '{shortened_pattern}')"
     ).fetchall()[0]
-    said = f"rows have a number in {sheet.mapping.case!r} that a spreadsheet shortened (1.02E+11): its last digits are"
-    notes = {f"{said} lost, and different cases fall into one. Export the numbers as text": shortened}
-    rule = next((rule for rule in sheet.mapping.moments if rule.kind == "asked"), None)
+    sentence = (
+        f"rows have a number in {plan.mapping.case!r} that a spreadsheet shortened (1.02E+11): its last digits are"
+    )
+    notes = {f"{sentence} lost, and different cases fall into one. Export the numbers as text": shortened_count}
+    rule = next((rule for rule in plan.mapping.moments if rule.kind == "asked"), None)
     if rule is not None and rule.when.row is None and rule.when.column is None and rows > cases:
-        opened = sheet.stamps[rule.at]
-        several, openings = db.sql(
+        opening_stamp = plan.stamps[rule.at]
+        reused_numbers, openings = db.sql(
             "SELECT count(*), coalesce(sum(n), 0) FROM (SELECT count(DISTINCT opened) AS n FROM "
-            f"(SELECT wellserved_case, {opened} AS opened FROM sound) GROUP BY wellserved_case HAVING min(opened) < max(opened))"
+            f"(SELECT wellserved_case, {opening_stamp} AS opened FROM sound) GROUP BY wellserved_case HAVING min(opened) < max(opened))"
         ).fetchall()[0]
-        notes[f"case numbers stand for several openings ({openings:,} in all)"] = several
+        notes[f"case numbers stand for several openings ({openings:,} in all)"] = reused_numbers
     return notes
 
 
-def clock_notes(db: duckdb.DuckDBPyConnection, sheet: Sheet) -> dict[str, int]:
+def clock_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
     """Local times that the clock change skipped or repeated."""
-    gap = twice = 0
-    zone = f"'{sheet.mapping.zone}'"
-    for column, reading in sheet.readings.items():
-        local, stamp = reading.local_sql(), sheet.stamps[column]
+    skip_count = repeat_count = 0
+    zone = f"'{plan.mapping.zone}'"
+    for column, reading in plan.readings.items():
+        local, stamp = reading.local_sql(), plan.stamps[column]
         if local is None or reading.day_only:
             continue
         first, last = db.sql(
-            f"SELECT epoch_us(min({stamp})), epoch_us(max({stamp})) FROM sound WHERE {stamp} {_POSSIBLE}"
+            f"SELECT epoch_us(min({stamp})), epoch_us(max({stamp})) FROM sound WHERE {stamp} {_IN_RANGE}"
         ).fetchall()[0]
-        days = [] if first is None else _change_days(sheet.mapping.zone, first // 1_000_000, last // 1_000_000)
+        days = [] if first is None else _clock_change_days(plan.mapping.zone, first // 1_000_000, last // 1_000_000)
         if not days:
             continue
-        near = f"CAST({stamp} AS DATE) IN ({', '.join(days)})"  # in UTC: a day on either side is listed
-        one, two = db.sql(
+        near_change = f"CAST({stamp} AS DATE) IN ({', '.join(days)})"  # in UTC: a day on either side is listed
+        skips, repeats = db.sql(
             f"SELECT count(*) FILTER (timezone({zone}, u) <> l), "
             f"count(*) FILTER (timezone({zone}, u - INTERVAL 1 HOUR) = l OR timezone({zone}, u + INTERVAL 1 HOUR) = l) "
-            f"FROM (SELECT {local} AS l, {stamp} AS u FROM sound WHERE {near})"
+            f"FROM (SELECT {local} AS l, {stamp} AS u FROM sound WHERE {near_change})"
         ).fetchall()[0]
-        gap, twice = gap + one, twice + two
+        skip_count, repeat_count = skip_count + skips, repeat_count + repeats
     return {
-        "stamps that the clock change skipped": gap,
-        "stamps that the clock change repeated (read as standard time)": twice,
+        "stamps that the clock change skipped": skip_count,
+        "stamps that the clock change repeated (read as standard time)": repeat_count,
     }
 
 
-def _change_days(zone: str, first: int, last: int) -> list[str]:
+def _clock_change_days(zone: str, first: int, last: int) -> list[str]:
     """The days around each clock change of a zone between two instants (epoch seconds), as SQL literals."""
-    place, day = ZoneInfo(zone), 86_400
-    offsets = {at: datetime.fromtimestamp(at, place).utcoffset() for at in range(first - day, last + 2 * day, day)}
-    changes = [at for at in offsets if at - day in offsets and offsets[at] != offsets[at - day]]
-    around = {datetime.fromtimestamp(at + add * day, UTC).date() for at in changes for add in (-2, -1, 0, 1)}
-    return [f"DATE '{one}'" for one in sorted(around)]
+    zone_info, day_length = ZoneInfo(zone), 86_400
+    offsets = {
+        instant: datetime.fromtimestamp(instant, zone_info).utcoffset()
+        for instant in range(first - day_length, last + 2 * day_length, day_length)
+    }
+    changes = [
+        instant
+        for instant in offsets
+        if instant - day_length in offsets and offsets[instant] != offsets[instant - day_length]
+    ]
+    nearby_days = {
+        datetime.fromtimestamp(instant + shift * day_length, UTC).date()
+        for instant in changes
+        for shift in (-2, -1, 0, 1)
+    }
+    return [f"DATE '{change_day}'" for change_day in sorted(nearby_days)]

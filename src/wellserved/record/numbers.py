@@ -8,27 +8,27 @@ from wellserved.engine.duckdb import name, text
 from wellserved.mapping import MomentRule
 from wellserved.scales import BUILT_IN
 
-_POINT = r"^[+-]?\d{1,3}(,\d{3})+\.\d+$"  # 1,234.50
-_COMMA = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # 1.234,50
+_POINT_NUMBER = r"^[+-]?\d{1,3}(,\d{3})+\.\d+$"  # 1,234.50
+_COMMA_NUMBER = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # 1.234,50
 
 
 def score(rule: MomentRule) -> str:
     """SQL: a rating's score; missing where the cell holds neither a number nor one of the rule's words."""
     cell = name(rule.score or "")
-    comma = f"CASE WHEN contains({cell}, ',') THEN try_cast(replace({cell}, ',', '.') AS DOUBLE) END"
-    number = f"coalesce(try_cast({cell} AS DOUBLE), {comma})"
+    comma_number = f"CASE WHEN contains({cell}, ',') THEN try_cast(replace({cell}, ',', '.') AS DOUBLE) END"
+    number_sql = f"coalesce(try_cast({cell} AS DOUBLE), {comma_number})"
     if not rule.values:
-        return number
-    exact = {word.strip(): value for word, value in rule.values.items()}
-    loose: dict[str, set[float]] = {}
-    for word, value in exact.items():
-        loose.setdefault(word.lower(), set()).add(value)
-    sure = {word: values.pop() for word, values in loose.items() if len(values) == 1}
+        return number_sql
+    exact_words = {word.strip(): value for word, value in rule.values.items()}
+    caseless_words: dict[str, set[float]] = {}
+    for word, value in exact_words.items():
+        caseless_words.setdefault(word.lower(), set()).add(value)
+    unambiguous_words = {word: values.pop() for word, values in caseless_words.items() if len(values) == 1}
     cell = f"trim({cell})"
-    return f"CASE {cell} {_cases(exact)} ELSE {f'CASE lower({cell}) {_cases(sure)} ELSE {number} END' if sure else number} END"
+    return f"CASE {cell} {_when_clauses(exact_words)} ELSE {f'CASE lower({cell}) {_when_clauses(unambiguous_words)} ELSE {number_sql} END' if unambiguous_words else number_sql} END"
 
 
-def _cases(words: dict[str, float]) -> str:
+def _when_clauses(words: dict[str, float]) -> str:
     return " ".join(f"WHEN {text(word)} THEN {value!r}::DOUBLE" for word, value in words.items())
 
 
@@ -36,37 +36,37 @@ def bad_score(rule: MomentRule) -> tuple[str, str]:
     """SQL: the cell holds something that is no score of the rule's scale; and why, in words."""
     scale = rule.rating or BUILT_IN[rule.scale or ""]
     value = score(rule)
-    broken = (
+    off_step = (
         f" OR {value} <> floor({value})"
         if scale.whole
         else f" OR {value} * 2 <> floor({value} * 2)"
         if scale.own
         else ""
     )
-    beyond = f"{value} NOT BETWEEN {scale.lowest!r} AND {scale.highest!r}"
-    bad = f"{name(rule.score or '')} IS NOT NULL AND ({value} IS NULL OR {beyond}{broken})"
-    sort = "whole number" if scale.whole else "number, or a half," if scale.own else "number"
+    out_of_range = f"{value} NOT BETWEEN {scale.lowest!r} AND {scale.highest!r}"
+    bad_sql = f"{name(rule.score or '')} IS NOT NULL AND ({value} IS NULL OR {out_of_range}{off_step})"
+    number_kind = "whole number" if scale.whole else "number, or a half," if scale.own else "number"
     words = f", and none of the words {', '.join(list(rule.values)[:6])}" if rule.values else ""
-    return bad, f"is no {sort} from {scale.span}, as the scale {scale.name} asks{words}"
+    return bad_sql, f"is no {number_kind} from {scale.span}, as the scale {scale.name} asks{words}"
 
 
 def has_commas(db: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
     """Whether the column writes 1.234,50: some amounts have a decimal comma, and none a decimal point."""
     cell = name(column)
-    comma, point = db.sql(
+    has_comma, has_point = db.sql(
         f"SELECT bool_or(regexp_matches({cell}, ',\\d{{1,2}}$')), bool_or(regexp_matches({cell}, '\\.\\d{{1,2}}$')) "
         f"FROM {table} WHERE contains({cell}, ',') OR contains({cell}, '.')"
     ).fetchall()[0]
-    return bool(comma) and not point
+    return bool(has_comma) and not has_point
 
 
 def amount(column: str, commas: bool) -> str:
     """SQL: an amount; missing where the cell holds no number, or one that could be read two ways."""
     cell = f"trim({name(column)})"
     if commas:
-        plain = f"replace(replace({cell}, '.', ''), ',', '.')"
-        number = f"CASE WHEN regexp_matches({cell}, '{_COMMA}') THEN try_cast({plain} AS DOUBLE) END"
+        with_point = f"replace(replace({cell}, '.', ''), ',', '.')"
+        number_sql = f"CASE WHEN regexp_matches({cell}, '{_COMMA_NUMBER}') THEN try_cast({with_point} AS DOUBLE) END"
     else:
-        grouped = f"CASE WHEN regexp_matches({cell}, '{_POINT}') THEN replace({cell}, ',', '') END"
-        number = f"try_cast(CASE WHEN contains({cell}, ',') THEN {grouped} ELSE {cell} END AS DOUBLE)"
-    return f"(CASE WHEN isfinite({number}) THEN {number} END)"
+        without_groups = f"CASE WHEN regexp_matches({cell}, '{_POINT_NUMBER}') THEN replace({cell}, ',', '') END"
+        number_sql = f"try_cast(CASE WHEN contains({cell}, ',') THEN {without_groups} ELSE {cell} END AS DOUBLE)"
+    return f"(CASE WHEN isfinite({number_sql}) THEN {number_sql} END)"

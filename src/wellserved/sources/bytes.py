@@ -36,7 +36,7 @@ BOMS = (
 )
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and how much there is (0: unknown)."""
+"""Called with what is being done, how much of it is done, and how much there is (0: unknown)."""
 
 
 @dataclass(frozen=True)
@@ -74,34 +74,34 @@ class _Counts:
         self.newlines += lines
         if b"\0" in chunk:
             self.nuls += chunk.count(b"\0")
-        joined = self.tail[-2:] + chunk
-        if b"\r" in joined:
+        joint = self.tail[-2:] + chunk
+        if b"\r" in joint:
             self.returns += chunk.count(b"\r")
-            self.pairs += joined.count(b"\r\n") - self.tail[-2:].count(b"\r\n")
+            self.pairs += joint.count(b"\r\n") - self.tail[-2:].count(b"\r\n")
         if not lines:
             self.line += len(chunk)
         else:
             self._measure(chunk)
-        self.tail = joined[-2:]
+        self.tail = joint[-2:]
 
     def _measure(self, chunk: bytes) -> None:
         """Lengths of lines, and how many are blank."""
-        signs = np.frombuffer(chunk, dtype=np.uint8)
-        ends = np.flatnonzero(signs == 10)
+        codes = np.frombuffer(chunk, dtype=np.uint8)
+        ends = np.flatnonzero(codes == 10)
         lengths = np.diff(ends, prepend=-1 - self.line) - 1
-        before = np.where(ends > 0, signs[np.maximum(ends - 1, 0)], self.tail[-1])
-        self.blanks += int(((lengths == 0) | ((lengths == 1) & (before == 13))).sum())
+        previous_codes = np.where(ends > 0, codes[np.maximum(ends - 1, 0)], self.tail[-1])
+        self.blanks += int(((lengths == 0) | ((lengths == 1) & (previous_codes == 13))).sum())
         self.longest = max(self.longest, int(lengths.max()))
         self.line = len(chunk) - int(ends[-1]) - 1
 
-    def text(self, path: Path, sha256: str, encoding: str, mended: int = 0) -> Text:
-        unended = self.size > 0 and not self.tail.endswith(b"\n")
+    def text(self, path: Path, sha256: str, encoding: str, mended_lines: int = 0) -> Text:
+        open_end = self.size > 0 and not self.tail.endswith(b"\n")
         return Text(
             path,
             sha256,
             encoding,
-            mended,
-            lines=self.newlines + unended,
+            mended_lines,
+            lines=self.newlines + open_end,
             blank_lines=self.blanks,
             longest_line=max(self.longest, self.line),
             nul_bytes=self.nuls,
@@ -109,7 +109,7 @@ class _Counts:
         )
 
 
-_DAMAGE = (
+_DAMAGE_ERRORS = (
     gzip.BadGzipFile,
     zipfile.BadZipFile,
     zlib.error,
@@ -121,13 +121,13 @@ _DAMAGE = (
 )
 
 
-def _of_the_packer(name: str) -> bool:
+def _is_packer_file(name: str) -> bool:
     """A file that the packing program added by itself."""
     return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1] in (".DS_Store", "Thumbs.db")
 
 
 @contextmanager
-def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+def _open_unpacked(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, out of gzip or a zip with one file in it."""
     with path.open("rb") as file:
         magic = file.read(4)
@@ -137,35 +137,37 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
     elif magic == b"PK\x03\x04":
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
-            members = [member for member in members if not _of_the_packer(member.filename)]
+            members = [member for member in members if not _is_packer_file(member.filename)]
             name_archive(path.name, [member.filename for member in members])
             tables = [member for member in members if member.filename.lower().endswith((".csv", ".tsv", ".txt"))]
-            chosen = tables or members
-            if len(chosen) != 1:
-                raise SourceError(f"{path.name} holds {len(chosen)} files.", "Unpack it and import them one by one.")
-            with archive.open(chosen[0]) as stream:
+            candidates = tables or members
+            if len(candidates) != 1:
+                raise SourceError(
+                    f"{path.name} holds {len(candidates)} files.", "Unpack it and import them one by one."
+                )
+            with archive.open(candidates[0]) as stream:
                 yield stream
     else:
         with path.open("rb") as stream:
             yield stream
 
 
-def _chunks(path: Path, progress: Progress) -> Iterator[bytes]:
+def _read_chunks(path: Path, on_progress: Progress) -> Iterator[bytes]:
     """The unpacked bytes, with bombs and damaged archives refused."""
-    packed = path.stat().st_size
-    seen = 0
+    packed_size = path.stat().st_size
+    unpacked_size = 0
     try:
-        with _unpacked(path) as stream:
+        with _open_unpacked(path) as stream:
             while chunk := stream.read(CHUNK):
-                seen += len(chunk)
-                if seen > MOST_BYTES or (seen > RATIO_FROM and seen > packed * RATIO):
+                unpacked_size += len(chunk)
+                if unpacked_size > MOST_BYTES or (unpacked_size > RATIO_FROM and unpacked_size > packed_size * RATIO):
                     raise SourceError(
-                        f"{path.name} unpacks to more than {min(seen, MOST_BYTES) >> 20} MB from {packed >> 10} KB.",
+                        f"{path.name} unpacks to more than {min(unpacked_size, MOST_BYTES) >> 20} MB from {packed_size >> 10} KB.",
                         "This looks like a decompression bomb; unpack it yourself if you trust it.",
                     )
-                progress("Reading", seen, max(seen, packed))
+                on_progress("Reading", unpacked_size, max(unpacked_size, packed_size))
                 yield chunk
-    except _DAMAGE as error:
+    except _DAMAGE_ERRORS as error:
         raise SourceError(f"{path.name} cannot be unpacked: {error}.", "Export or copy the file again.") from error
     except OSError as error:
         raise SourceError(
@@ -173,17 +175,17 @@ def _chunks(path: Path, progress: Progress) -> Iterator[bytes]:
         ) from error
 
 
-def _sixteen_bits(head: bytes) -> str | None:
+def _utf16_variant(head: bytes) -> str | None:
     """UTF-16 without a byte order mark shows as every other byte zero."""
     if len(head) < 8 or b"\0" not in head:
         return None
-    even, odd = head[0::2].count(0) / len(head[0::2]), head[1::2].count(0) / len(head[1::2])
-    if odd > 0.4 and even < 0.1:
+    even_zeros, odd_zeros = head[0::2].count(0) / len(head[0::2]), head[1::2].count(0) / len(head[1::2])
+    if odd_zeros > 0.4 and even_zeros < 0.1:
         return "utf-16-le"
-    return "utf-16-be" if even > 0.4 and odd < 0.1 else None
+    return "utf-16-be" if even_zeros > 0.4 and odd_zeros < 0.1 else None
 
 
-def open_text(path: Path, scratch: Path, progress: Progress) -> Text:
+def open_text(path: Path, scratch: Path, on_progress: Progress) -> Text:
     """Unpack, decode and count a file.
 
     Raises SourceError where there is nothing to read: no file, empty, not a table of text, damaged, or a bomb.
@@ -192,79 +194,85 @@ def open_text(path: Path, scratch: Path, progress: Progress) -> Text:
         raise SourceError(f"There is no file {path}.", "Check the name.")
     try:
         with path.open("rb") as file:
-            compressed = file.read(4).startswith((b"\x1f\x8b", b"PK\x03\x04"))
+            is_compressed = file.read(4).startswith((b"\x1f\x8b", b"PK\x03\x04"))
     except OSError as error:
         raise SourceError(
             f"{path.name} cannot be read: {error.strerror or error}.", "Check who may read it."
         ) from error
     spool = scratch / "unpacked"
     counts, digest, decoder = _Counts(), hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
-    head, utf8 = b"", True
-    with spool.open("wb") as copy:
-        for chunk in _chunks(path, progress):
+    head, is_utf8 = b"", True
+    with spool.open("wb") as spool_file:
+        for chunk in _read_chunks(path, on_progress):
             if not head:
                 head = chunk[:4096]
                 name_content(path.name, chunk[:HEAD])
             counts.see(chunk)
             digest.update(chunk)
-            if utf8:
+            if is_utf8:
                 try:
                     decoder.decode(chunk)
                 except UnicodeDecodeError:
-                    utf8 = False
-            if compressed:
-                copy.write(chunk)
+                    is_utf8 = False
+            if is_compressed:
+                spool_file.write(chunk)
     if not counts.size:
         raise SourceError(f"{path.name} is empty.", "Export it again.")
-    whole = spool if compressed else path
+    source = spool if is_compressed else path
     sha256 = digest.hexdigest()
-    wide = next((name for bom, name in BOMS if head.startswith(bom)), None) or _sixteen_bits(head)
+    wide_encoding = next((name for bom, name in BOMS if head.startswith(bom)), None) or _utf16_variant(head)
     try:
-        if utf8:  # a last character may have been cut
+        if is_utf8:  # a last character may have been cut
             decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        utf8 = False
-    stray = counts.returns - counts.pairs
-    mac = stray > 0 and (counts.newlines == 0 or (counts.newlines == 1 and counts.tail.endswith(b"\n")))
-    if utf8 and not wide and not mac:
-        return counts.text(whole, sha256, "utf-8")
-    return _rewrite(path.name, whole, scratch / "text", sha256, wide, utf8, mac)
+        is_utf8 = False
+    stray_returns = counts.returns - counts.pairs
+    is_mac = stray_returns > 0 and (counts.newlines == 0 or (counts.newlines == 1 and counts.tail.endswith(b"\n")))
+    if is_utf8 and not wide_encoding and not is_mac:
+        return counts.text(source, sha256, "utf-8")
+    return _rewrite_as_utf8(path.name, source, scratch / "text", sha256, wide_encoding, is_utf8, is_mac)
 
 
-def _rewrite(name: str, whole: Path, target: Path, sha256: str, wide: str | None, utf8: bool, mac: bool) -> Text:
+def _rewrite_as_utf8(
+    name: str, source: Path, target: Path, sha256: str, wide_encoding: str | None, is_utf8: bool, is_mac: bool
+) -> Text:
     """Write the text again as UTF-8: other encodings decoded, single bad lines read as Windows-1252."""
-    counts, mended = _Counts(), 0
-    mixed = not utf8 and wide in (None, "utf-8-sig")
+    counts, mended_lines = _Counts(), 0
+    is_mixed = not is_utf8 and wide_encoding in (None, "utf-8-sig")
     try:
-        with target.open("wb") as out:
-            for line, mend in _by_line(whole) if mixed else _decoded(whole, wide or "utf-8", mac):
-                mended += mend
+        with target.open("wb") as stream:
+            for line, is_mended in (
+                _decode_lines(source) if is_mixed else _decode_pieces(source, wide_encoding or "utf-8", is_mac)
+            ):
+                mended_lines += is_mended
                 data = line.encode("utf-8", "replace")
                 counts.see(data)
-                out.write(data)
+                stream.write(data)
     except UnicodeError as error:
         raise SourceError(
-            f"{name} begins like {wide} text but is not ({error}).", "Save it again as UTF-8 and import that."
+            f"{name} begins like {wide_encoding} text but is not ({error}).", "Save it again as UTF-8 and import that."
         ) from error
-    return counts.text(target, sha256, "utf-8 with windows-1252" if mixed else wide or "utf-8", mended)
+    return counts.text(
+        target, sha256, "utf-8 with windows-1252" if is_mixed else wide_encoding or "utf-8", mended_lines
+    )
 
 
-def _decoded(whole: Path, encoding: str, mac: bool) -> Iterator[tuple[str, bool]]:
+def _decode_pieces(source: Path, encoding: str, is_mac: bool) -> Iterator[tuple[str, bool]]:
     """Pieces of text, none of them mended; in old Mac files a carriage return ends the line."""
-    with whole.open("r", encoding=encoding, newline="") as file:
-        while piece := file.read(CHUNK):
-            mac = mac or ("\n" not in piece and piece.count("\r") > 1)
-            yield piece.replace("\r", "\n") if mac else piece, False
+    with source.open("r", encoding=encoding, newline="") as file:
+        while chunk := file.read(CHUNK):
+            is_mac = is_mac or ("\n" not in chunk and chunk.count("\r") > 1)
+            yield chunk.replace("\r", "\n") if is_mac else chunk, False
 
 
-def _by_line(whole: Path) -> Iterator[tuple[str, bool]]:
+def _decode_lines(source: Path) -> Iterator[tuple[str, bool]]:
     """Lines, each with whether it had to be read as Windows-1252; a byte order mark is left out."""
-    with whole.open("rb") as file:
+    with source.open("rb") as file:
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
         while lines := file.readlines(CHUNK):
-            for raw in lines:
+            for raw_line in lines:
                 try:
-                    yield raw.decode("utf-8"), False
+                    yield raw_line.decode("utf-8"), False
                 except UnicodeDecodeError:
-                    yield raw.decode("cp1252", "backslashreplace"), True
+                    yield raw_line.decode("cp1252", "backslashreplace"), True

@@ -49,13 +49,13 @@ class _Lines:
         self._file.close()
 
 
-def _parse(text: list[str], delimiter: str, strict: bool) -> list[str] | None:
+def _parse(lines: list[str], delimiter: str, strict: bool) -> list[str] | None:
     """One row out of these lines; None where they are not exactly one whole row."""
     # A line more shows whether a quote is still open: the row would go on into it.
-    reader = csv.reader([*text, "\n"], delimiter=delimiter, strict=strict)
+    reader = csv.reader([*lines, "\n"], delimiter=delimiter, strict=strict)
     try:
         row = next(reader, None)
-        return row if row is not None and reader.line_num == len(text) else None
+        return row if row is not None and reader.line_num == len(lines) else None
     except csv.Error:
         return None
 
@@ -112,45 +112,48 @@ class CarefulReader:
 
     def _joined(self, number: int, line: str, lines: _Lines) -> tuple[int, list[str]] | BrokenRow | None:
         """The row that goes on over the next lines, if it does; else everything read ahead is put back."""
-        ahead: list[str] = []
+        further_lines: list[str] = []
         size = len(line)
         while self._budget > 0:
-            following = lines.take()
-            if following is None:
+            next_line = lines.take()
+            if next_line is None:
                 break
-            ahead.append(following)
-            size += len(following)
-            self._budget -= len(following)
-            if "\0" in following:
+            further_lines.append(next_line)
+            size += len(next_line)
+            self._budget -= len(next_line)
+            if "\0" in next_line:
                 break
-            if size > FIELD_LIMIT or len(ahead) > MOST_LINES:
-                return self._too_long(number, line, ahead, lines)
-            if '"' in following:
+            if size > FIELD_LIMIT or len(further_lines) > MOST_LINES:
+                return self._too_long(number, line, further_lines, lines)
+            if '"' in next_line:
                 self._budget -= size
-                cells = _parse([line, *ahead], self.dialect.delimiter, strict=True)
+                cells = _parse([line, *further_lines], self.dialect.delimiter, strict=True)
                 if cells is not None and len(cells) == self.dialect.width:
                     return number, cells
-                if cells is not None or not self._still_open([line, *ahead]):
+                if cells is not None or not self._still_open([line, *further_lines]):
                     break
-        lines.put_back(ahead)
+        lines.put_back(further_lines)
         return None
 
-    def _still_open(self, text: list[str]) -> bool:
+    def _still_open(self, lines: list[str]) -> bool:
         """The lines are the beginning of a row whose quote is yet to close."""
-        reader = csv.reader(text, delimiter=self.dialect.delimiter, strict=True)
+        reader = csv.reader(lines, delimiter=self.dialect.delimiter, strict=True)
         try:
             next(reader, None)
         except csv.Error as error:
             return "unexpected end of data" in str(error)
         return False
 
-    def _too_long(self, number: int, line: str, ahead: list[str], lines: _Lines) -> BrokenRow:
+    def _too_long(self, number: int, line: str, further_lines: list[str], lines: _Lines) -> BrokenRow:
         """A field past all bounds: it is one refusal, up to the first line that is a row by itself."""
-        rest = next((place for place, other in enumerate(ahead) if self._stands_alone(other)), len(ahead))
-        lines.put_back(ahead[rest:])
-        while rest == len(ahead) and (beyond := lines.take()) is not None:
-            if self._stands_alone(beyond):
-                lines.put_back([beyond])
+        resume_index = next(
+            (index for index, candidate in enumerate(further_lines) if self._stands_alone(candidate)),
+            len(further_lines),
+        )
+        lines.put_back(further_lines[resume_index:])
+        while resume_index == len(further_lines) and (skipped_line := lines.take()) is not None:
+            if self._stands_alone(skipped_line):
+                lines.put_back([skipped_line])
                 break
         reason = f"opens a quote that does not close within {MOST_LINES} lines or {FIELD_LIMIT >> 20} MB"
         return BrokenRow(number, line.rstrip("\r\n"), reason)
@@ -167,14 +170,14 @@ class CarefulReader:
 
 def rewrite(path: Path, dialect: Dialect, target: Path) -> tuple[int, list[BrokenRow]]:
     """Write the rows that can be read as clean CSV, each with its row number in front; (rows written, broken)."""
-    broken: list[BrokenRow] = []
-    written = 0
+    broken_rows: list[BrokenRow] = []
+    row_count = 0
     with target.open("w", encoding="utf-8", errors="replace", newline="") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
         for item in CarefulReader(path, dialect):
             if isinstance(item, BrokenRow):
-                broken.append(item)
+                broken_rows.append(item)
             else:
                 writer.writerow([item[0], *(cell.replace("\r", RETURN) for cell in item[1])])
-                written += 1
-    return written, broken
+                row_count += 1
+    return row_count, broken_rows

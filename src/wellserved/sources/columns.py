@@ -44,12 +44,12 @@ class Column:
 
     @property
     def stamp(self) -> bool:
-        """It holds dates, be they decided or not."""
+        """Whether it holds dates, be they decided or not."""
         return self.dates is not None or bool(self.undecided)
 
     @property
     def numeric(self) -> bool:
-        """All its cells are numbers."""
+        """Whether all its cells are numbers."""
         return self.filled > 0 and self.numbers == self.filled
 
     @property
@@ -69,61 +69,67 @@ class Column:
 
 def plain(words: str) -> str:
     """Lower-case ASCII words with single blanks between them."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
-    bare = unicodedata.normalize("NFKD", apart.casefold())
+    split_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
+    folded_text = unicodedata.normalize("NFKD", split_words.casefold())
     return " ".join(
-        re.sub(r"[^a-z0-9]+", " ", "".join(sign for sign in bare if not unicodedata.combining(sign))).split()
+        re.sub(
+            r"[^a-z0-9]+", " ", "".join(character for character in folded_text if not unicodedata.combining(character))
+        ).split()
     )
 
 
 def look(db: duckdb.DuckDBPyConnection, column: str) -> Column:
     """Look at one column of the table `raw`."""
-    cell, trimmed = name(column), f"trim({name(column)})"
-    marks = ", ".join(text(mark) for mark in ("", *MISSING))
-    present = f"{trimmed} NOT IN ({marks})"
-    cast = f"try_cast(replace({trimmed}, ',', '.') AS DOUBLE)"
-    number = f"CASE WHEN isfinite({cast}) THEN {cast} END"
-    comma = f"regexp_full_match({trimmed}, '[-+]?[0-9]+,[0-9]+')"
+    cell, trimmed_cell = name(column), f"trim({name(column)})"
+    missing_list = ", ".join(text(mark) for mark in ("", *MISSING))
+    has_value = f"{trimmed_cell} NOT IN ({missing_list})"
+    cast_sql = f"try_cast(replace({trimmed_cell}, ',', '.') AS DOUBLE)"
+    number_sql = f"CASE WHEN isfinite({cast_sql}) THEN {cast_sql} END"
+    has_comma = f"regexp_full_match({trimmed_cell}, '[-+]?[0-9]+,[0-9]+')"
     (counts,) = db.sql(
-        f"SELECT count(*), count(DISTINCT {cell}), count({number}), count(*) FILTER ({comma}), "
-        f"count(*) FILTER ({number} = floor({number})), "
-        f"count(*) FILTER (regexp_full_match({trimmed}, '[0-9]([.,][0-9]+)?[Ee][+][0-9]+')), "
-        f"coalesce(min({number}), 0), coalesce(max({number}), 0), coalesce(avg(length({cell})), 0) "
-        f"FROM raw WHERE {present}"
+        f"SELECT count(*), count(DISTINCT {cell}), count({number_sql}), count(*) FILTER ({has_comma}), "
+        f"count(*) FILTER ({number_sql} = floor({number_sql})), "
+        f"count(*) FILTER (regexp_full_match({trimmed_cell}, '[0-9]([.,][0-9]+)?[Ee][+][0-9]+')), "
+        f"coalesce(min({number_sql}), 0), coalesce(max({number_sql}), 0), coalesce(avg(length({cell})), 0) "
+        f"FROM raw WHERE {has_value}"
     ).fetchall()
-    filled, distinct, numbers, commas, whole, shortened, low, high, length = counts
+    filled_count, distinct_count, numbers, commas, whole_count, shortened_count, low, high, length = counts
     values = tuple(
         (str(value), int(count))
         for value, count in db.sql(
-            f"SELECT {trimmed}, count(*) FROM raw WHERE {present} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {VALUES}"
+            f"SELECT {trimmed_cell}, count(*) FROM raw WHERE {has_value} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {VALUES}"
         ).fetchall()
     )
     examples = tuple(value[:40] for value, _ in values[:3])
-    dates, undecided = _dates(db, column, present, filled)
+    dates, undecided_reason = _dates(db, column, has_value, filled_count)
     return Column(
         column,
-        filled,
-        distinct,
+        filled_count,
+        distinct_count,
         examples,
         dates,
-        undecided,
+        undecided_reason,
         values,
         numbers,
         commas,
-        whole,
-        shortened,
+        whole_count,
+        shortened_count,
         low,
         high,
         length,
     )
 
 
-def _dates(db: duckdb.DuckDBPyConnection, column: str, present: str, filled: int) -> tuple[DateReading | None, str]:
+def _dates(
+    db: duckdb.DuckDBPyConnection, column: str, has_value: str, filled_count: int
+) -> tuple[DateReading | None, str]:
     try:
-        reading = decide(db, "raw", column, present, None)
+        reading = decide(db, "raw", column, has_value, None)
     except MappingError as error:
         return None, error.what
     if not (reading.formats or reading.epoch):
         return None, ""
-    (unread,) = db.sql(f"SELECT count(*) FROM raw WHERE {present} AND {reading.sql('UTC')} IS NULL").fetchall()[0]
-    return (reading, "") if unread <= UNREAD * filled else (None, "")
+    (unread_count,) = db.sql(f"SELECT count(*) FROM raw WHERE {has_value} AND {reading.sql('UTC')} IS NULL").fetchall()[
+        0
+    ]
+    return (reading, "") if unread_count <= UNREAD * filled_count else (None, "")

@@ -18,7 +18,7 @@ DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 2000
 REPEATED = 50  # rows below a header that are looked at for the same words again
 SAMPLE_BYTES = 4 << 20
-REFUSAL = tuple(f"{OWN}{what}" for what in ("row", "column", "value", "reason"))  # columns of a refusals file
+REFUSAL = tuple(f"{OWN}{suffix}" for suffix in ("row", "column", "value", "reason"))  # columns of a refusals file
 _NUMBERISH = re.compile(r"[-+]?[\d.,/: T]*\d[\d.,/: TZAPMapm%$€£-]*")
 csv.field_size_limit(FIELD_LIMIT)
 
@@ -57,54 +57,54 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[tuple[int, list[str]]]:
     return rows
 
 
-def _score(rows: Sequence[tuple[int, list[str]]]) -> tuple[float, int]:
+def _width_share(rows: Sequence[tuple[int, list[str]]]) -> tuple[float, int]:
     """(share of rows that have the commonest width, that width), counting only widths above one."""
     widths = Counter(len(row) for _, row in rows)
-    many = [(count, width) for width, count in widths.items() if width > 1]
-    if not many:
+    width_counts = [(count, width) for width, count in widths.items() if width > 1]
+    if not width_counts:
         return (0.0, 1)
-    count, width = max(many)
+    count, width = max(width_counts)
     return (count / len(rows), width)
 
 
 def _looks_like_data(cell: str) -> bool:
-    bare = cell.strip()
-    return len(bare) <= 40 and _NUMBERISH.fullmatch(bare) is not None  # longer is prose, and slow to match
+    value = cell.strip()
+    return len(value) <= 40 and _NUMBERISH.fullmatch(value) is not None  # longer is prose, and slow to match
 
 
-def _has_header(row: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
+def _has_header(row: Sequence[str], rows_below: Sequence[Sequence[str]]) -> bool:
     """A header names: no cell of it is a number or a date.
 
     Where it stands again below, two files were put together, if most rows between hold numbers or dates where it
     holds names; else it is a row like the others.
     """
-    named = [cell.strip() for cell in row if cell.strip()]
-    if not named or any(_looks_like_data(cell) for cell in named):
+    names = [cell.strip() for cell in row if cell.strip()]
+    if not names or any(_looks_like_data(cell) for cell in names):
         return False
-    others = [other for other in below[:REPEATED] if list(other) != list(row)]
-    if len(others) == len(below[:REPEATED]):
+    other_rows = [lower_row for lower_row in rows_below[:REPEATED] if list(lower_row) != list(row)]
+    if len(other_rows) == len(rows_below[:REPEATED]):
         return True
-    data = sum(any(map(_looks_like_data, other)) for other in others)
-    return data > 0.5 * len(below[:REPEATED])
+    data_rows = sum(any(map(_looks_like_data, lower_row)) for lower_row in other_rows)
+    return data_rows > 0.5 * len(rows_below[:REPEATED])
 
 
 def unique_names(row: Sequence[str]) -> tuple[str, ...]:
     """Blank names become column_3, repeated ones name_2; case-insensitively, as databases compare them."""
-    seen: set[str] = set()
+    used_names: set[str] = set()
     names = []
     for index, cell in enumerate(row, start=1):
         base = " ".join(cell.replace("\0", "").split()) or f"column_{index}"
         if base.casefold().startswith(OWN) and base not in REFUSAL:
             base = f"column {base}"  # the beginning is wellserved's own
-        candidate, again = base, 2
-        while candidate.casefold() in seen:
-            candidate, again = f"{base}_{again}", again + 1
-        seen.add(candidate.casefold())
+        candidate, repetition = base, 2
+        while candidate.casefold() in used_names:
+            candidate, repetition = f"{base}_{repetition}", repetition + 1
+        used_names.add(candidate.casefold())
         names.append(candidate)
     return tuple(names)
 
 
-def detect(path: Path, shown: str) -> Dialect:
+def detect(path: Path, file_name: str) -> Dialect:
     """Find the dialect from the first two thousand lines.
 
     The delimiter is the one under which most rows share one width; a tie goes to the wider, then to the
@@ -113,19 +113,19 @@ def detect(path: Path, shown: str) -> Dialect:
     with path.open("r", encoding="utf-8", errors="replace", newline="\n") as file:
         lines = list(islice(iter(lambda: file.readline(SAMPLE_BYTES), ""), SAMPLE_LINES))
     lines = [line.replace("\0", "").replace("\r\n", "\n").replace("\r", " ") for line in lines]  # for the shape alone
-    read = {delimiter: _rows(lines, delimiter) for delimiter in DELIMITERS}
-    scored = {delimiter: _score(rows) for delimiter, rows in read.items()}
-    best = max(DELIMITERS, key=lambda delimiter: (round(scored[delimiter][0], 1), scored[delimiter][1]))
-    share, width = scored[best]
-    rows = read[best]
+    rows_by_delimiter = {delimiter: _rows(lines, delimiter) for delimiter in DELIMITERS}
+    width_shares = {delimiter: _width_share(rows) for delimiter, rows in rows_by_delimiter.items()}
+    best = max(DELIMITERS, key=lambda delimiter: (round(width_shares[delimiter][0], 1), width_shares[delimiter][1]))
+    share, width = width_shares[best]
+    rows = rows_by_delimiter[best]
     if share == 0.0 or not rows:
-        rows, width = read[","], 1
+        rows, width = rows_by_delimiter[","], 1
     if not rows:
-        raise SourceError(f"{shown} holds no rows.", "Check that it is a delimited text file (CSV, TSV).")
-    start = next(index for index, (_, row) in enumerate(rows) if len(row) == width)
-    below = [row for _, row in rows[start + 1 :]]
-    header = _has_header(rows[start][1], below)
-    names = unique_names(rows[start][1] if header else [""] * width)
-    before = rows[start][0] if header else (rows[start - 1][0] if start else 0)
-    blank = sum(1 for line in lines[:before] if not line.strip("\r\n"))
-    return Dialect(best if share else ",", names, before, blank, start, header)
+        raise SourceError(f"{file_name} holds no rows.", "Check that it is a delimited text file (CSV, TSV).")
+    start_index = next(index for index, (_, row) in enumerate(rows) if len(row) == width)
+    rows_below = [row for _, row in rows[start_index + 1 :]]
+    has_header = _has_header(rows[start_index][1], rows_below)
+    names = unique_names(rows[start_index][1] if has_header else [""] * width)
+    lines_before = rows[start_index][0] if has_header else (rows[start_index - 1][0] if start_index else 0)
+    blank_lines = sum(1 for line in lines[:lines_before] if not line.strip("\r\n"))
+    return Dialect(best if share else ",", names, lines_before, blank_lines, start_index, has_header)

@@ -7,40 +7,40 @@ from collections.abc import Mapping, Sequence
 from wellserved.sources.columns import Column
 from wellserved.sources.guess import Guess, Rating
 
-_ORDER = ("asked", "assigned", "promised", "replied", "resolved", "reopened")
+_KIND_ORDER = ("asked", "assigned", "promised", "replied", "resolved", "reopened")
 
 
 def quoted(value: str) -> str:
     """A text as TOML writes it."""
-    escaped = "".join(
-        f"\\u{ord(sign):04X}" if ord(sign) < 32 or ord(sign) == 127 else sign
-        for sign in value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped_text = "".join(
+        f"\\u{ord(character):04X}" if ord(character) < 32 or ord(character) == 127 else character
+        for character in value.replace("\\", "\\\\").replace('"', '\\"')
     )
-    return f'"{escaped}"'
+    return f'"{escaped_text}"'
 
 
 def draft(
     source: str,
     columns: Sequence[Column],
     rows: int,
-    guessed: Guess,
+    roles: Guess,
     zone: str,
     questions: Sequence[str],
-    unused: Mapping[str, Sequence[str]],
+    unused_columns: Mapping[str, Sequence[str]],
 ) -> str:
-    """The mapping's text; `questions` and `unused` stand in it as comments."""
-    case = guessed.case
+    """The mapping's text; `questions` and `unused_columns` stand in it as comments."""
+    case = roles.case
     lines = ["# A first guess, to be corrected. What each setting means: docs/sources.md"]
     lines += ["#", "# Please check:", *(_comment(question) for question in questions)] if questions else []
     lines += (
         [
             "#",
             *(
-                _comment(f"not used, though they look like {what}: {', '.join(names)}")
-                for what, names in unused.items()
+                _comment(f"not used, though they look like {kind}: {', '.join(names)}")
+                for kind, names in unused_columns.items()
             ),
         ]
-        if unused
+        if unused_columns
         else []
     )
     lines += [
@@ -49,33 +49,36 @@ def draft(
         f"zone = {quoted(zone)}  # of stamps that name no zone",
         f"case = {quoted(case.name)}",
         f"case_missing = {quoted('refuse' if case.filled == rows else 'row')}",
-        f"recognise = {_listed([column.name for column in columns[:4]])}",
-        *_dates(columns, guessed),
+        f"recognise = {_toml_list([column.name for column in columns[:4]])}",
+        *_date_lines(columns, roles),
     ]
-    facts = [f"{fact} = {quoted(column.name)}" for fact, column in guessed.facts.items()]
+    facts = [f"{fact} = {quoted(column.name)}" for fact, column in roles.facts.items()]
     lines += ["", "[columns]", *facts] if facts else []
-    return "\n".join([*lines, *_moments(columns, guessed), ""])
+    return "\n".join([*lines, *_moment_lines(columns, roles), ""])
 
 
 def _comment(words: str) -> str:
-    return "# - " + " ".join("".join(sign if sign.isprintable() else " " for sign in words).split())
+    return "# - " + " ".join("".join(character if character.isprintable() else " " for character in words).split())
 
 
-def _listed(values: Sequence[str]) -> str:
+def _toml_list(values: Sequence[str]) -> str:
     return f"[{', '.join(map(quoted, values))}]"
 
 
-def _dates(columns: Sequence[Column], guessed: Guess) -> list[str]:
-    numbers = [column for column in columns if column.day_numbers and column in guessed.stamps.values()]
-    unsure = [column for column in columns if column.undecided]
-    lines = [f'{quoted(column.name)} = "excel-days"  # if they are a spreadsheet\'s day numbers' for column in numbers]
-    lines += [f'# {quoted(column.name)} = "day-first"  # or "month-first"' for column in unsure]
+def _date_lines(columns: Sequence[Column], roles: Guess) -> list[str]:
+    day_number_columns = [column for column in columns if column.day_numbers and column in roles.stamps.values()]
+    undecided_columns = [column for column in columns if column.undecided]
+    lines = [
+        f'{quoted(column.name)} = "excel-days"  # if they are a spreadsheet\'s day numbers'
+        for column in day_number_columns
+    ]
+    lines += [f'# {quoted(column.name)} = "day-first"  # or "month-first"' for column in undecided_columns]
     return ["", "[dates]", *lines] if lines else []
 
 
-def _moments(columns: Sequence[Column], guessed: Guess) -> list[str]:
-    asked = guessed.stamps.get("asked")
-    if asked is None:
+def _moment_lines(columns: Sequence[Column], roles: Guess) -> list[str]:
+    opening = roles.stamps.get("asked")
+    if opening is None:
         return [
             "",
             "# No column of dates was found: a moment needs one.",
@@ -84,55 +87,57 @@ def _moments(columns: Sequence[Column], guessed: Guess) -> list[str]:
             '# at = "..."',
         ]
     lines: list[str] = []
-    for kind in _ORDER:
-        column = guessed.stamps.get(kind)
+    for kind in _KIND_ORDER:
+        column = roles.stamps.get(kind)
         if kind == "promised":
-            lines += _promise(asked, column, guessed)
+            lines += _promise_lines(opening, column, roles)
         elif kind == "resolved":
-            lines += _resolved(asked, column, columns, guessed)
+            lines += _resolved_lines(opening, column, columns, roles)
         elif column is not None:
-            lines += _block(kind, column)
+            lines += _block_lines(kind, column)
             lines += ["required = true"] if kind == "asked" else []
-            lines += [f"text = {quoted(guessed.text.name)}"] if kind == "asked" and guessed.text else []
-    return lines + (_rated(guessed.rating, asked) if guessed.rating else [])
+            lines += [f"text = {quoted(roles.text.name)}"] if kind == "asked" and roles.text else []
+    return lines + (_rating_lines(roles.rating, opening) if roles.rating else [])
 
 
-def _block(kind: str, at: Column) -> list[str]:
+def _block_lines(kind: str, at: Column) -> list[str]:
     return ["", "[[moment]]", f'kind = "{kind}"', f"at = {quoted(at.name)}"]
 
 
-def _promise(asked: Column, due: Column | None, guessed: Guess) -> list[str]:
-    kept = guessed.kept
-    if due is None and kept is None:
+def _promise_lines(opening: Column, due: Column | None, roles: Guess) -> list[str]:
+    kept_flag = roles.kept
+    if due is None and kept_flag is None:
         return []
-    lines = _block("promised", asked)
+    lines = _block_lines("promised", opening)
     lines += [f"due = {quoted(due.name)}"] if due else []
-    if kept:
-        words = f"yes = {_listed(kept.yes)}, no = {_listed(kept.no)}"
-        lines.append(f"source_kept = {{ column = {quoted(kept.column.name)}, {words} }}")
+    if kept_flag:
+        words = f"yes = {_toml_list(kept_flag.yes)}, no = {_toml_list(kept_flag.no)}"
+        lines.append(f"source_kept = {{ column = {quoted(kept_flag.column.name)}, {words} }}")
     return lines
 
 
-def _resolved(asked: Column, closing: Column | None, columns: Sequence[Column], guessed: Guess) -> list[str]:
-    if closing is not None:
-        again = any(column.says(r"\bre ?open") and column.numeric and column.high > 0 for column in columns)
-        last = 'at_is = "last"  # cases were reopened: this is the time of the last closing'
+def _resolved_lines(
+    opening: Column, closing_column: Column | None, columns: Sequence[Column], roles: Guess
+) -> list[str]:
+    if closing_column is not None:
+        is_reopened = any(column.says(r"\bre ?open") and column.numeric and column.high > 0 for column in columns)
+        last_line = 'at_is = "last"  # cases were reopened: this is the time of the last closing'
         hint = '# at_is = "last"  # if a case that was reopened shows the time of its last closing here'
-        return [*_block("resolved", closing), last if again else hint]
-    if (status := guessed.status) is None:
+        return [*_block_lines("resolved", closing_column), last_line if is_reopened else hint]
+    if (status := roles.status) is None:
         return []
     return [
-        *_block("resolved", asked),
+        *_block_lines("resolved", opening),
         'at_is = "not_before"  # no column says when: the earliest possible time',
-        f"when = {{ column = {quoted(status.column.name)}, is = {_listed(status.closed)} }}",
+        f"when = {{ column = {quoted(status.column.name)}, is = {_toml_list(status.closed)} }}",
     ]
 
 
-def _rated(rating: Rating, at: Column) -> list[str]:
+def _rating_lines(rating: Rating, at: Column) -> list[str]:
     """A rating, at a time that the file does not give."""
     column = quoted(rating.column.name)
     lines = [
-        *_block("rated", at),
+        *_block_lines("rated", at),
         'at_is = "not_before"  # no column says when',
         f"score = {column}",
         f'scale = "{rating.scale}"',
@@ -141,8 +146,8 @@ def _rated(rating: Rating, at: Column) -> list[str]:
         lines.append(
             f"values = {{ {', '.join(f'{quoted(word)} = {score}' for word, score in rating.values.items())} }}"
         )
-        lines.append(f"when = {{ column = {column}, is = {_listed(list(rating.values))} }}")
+        lines.append(f"when = {{ column = {column}, is = {_toml_list(list(rating.values))} }}")
     if rating.asked:
-        lines += [*_block("surveyed", at), 'at_is = "not_before"']
-        lines.append(f"when = {{ column = {column}, is = {_listed([*rating.asked, *rating.values])} }}")
+        lines += [*_block_lines("surveyed", at), 'at_is = "not_before"']
+        lines.append(f"when = {{ column = {column}, is = {_toml_list([*rating.asked, *rating.values])} }}")
     return lines

@@ -58,70 +58,90 @@ class Guess:
 
     def used(self) -> set[str]:
         """The names of all columns that the guess uses."""
-        single = [self.case, self.text, *(part.column for part in (self.rating, self.kept) if part)]
-        status = [self.status.column] if self.status and "resolved" not in self.stamps else []
-        return {column.name for column in (*single, *status, *self.stamps.values(), *self.facts.values()) if column}
+        single_columns = [self.case, self.text, *(role.column for role in (self.rating, self.kept) if role)]
+        status_columns = [self.status.column] if self.status and "resolved" not in self.stamps else []
+        return {
+            column.name
+            for column in (*single_columns, *status_columns, *self.stamps.values(), *self.facts.values())
+            if column
+        }
 
 
 def guess(columns: Sequence[Column], rows: int) -> Guess:
     """Give each column the role that its name and its content suggest."""
-    filled = [column for column in columns if column.filled]
-    case = _case(filled or list(columns), rows)
-    free = [column for column in filled if column is not case]
-    stamps = _stamps(free)
-    plain_ones = [column for column in free if not column.stamp]
-    rating, unclear = _rating(plain_ones)
-    kept, status = _kept(plain_ones), _status(plain_ones)
-    taken = {part.column.name for part in (rating, kept, status) if part} | {column.name for column in unclear}
-    facts = _facts([column for column in plain_ones if column.name not in taken and not column.day_numbers], rows)
-    taken |= {column.name for column in facts.values()}
-    words = _text([column for column in plain_ones if column.name not in taken])
-    return Guess(case, stamps, facts, words, rating, kept, status, tuple(unclear))
+    filled_columns = [column for column in columns if column.filled]
+    case = _case_column(filled_columns or list(columns), rows)
+    free_columns = [column for column in filled_columns if column is not case]
+    stamps = _date_columns(free_columns)
+    undated_columns = [column for column in free_columns if not column.stamp]
+    rating, unclear_columns = _rating_column(undated_columns)
+    kept_flag, status = _kept_flag(undated_columns), _status_column(undated_columns)
+    taken_names = {role.column.name for role in (rating, kept_flag, status) if role} | {
+        column.name for column in unclear_columns
+    }
+    facts = _fact_columns(
+        [column for column in undated_columns if column.name not in taken_names and not column.day_numbers], rows
+    )
+    taken_names |= {column.name for column in facts.values()}
+    text_column = _text_column([column for column in undated_columns if column.name not in taken_names])
+    return Guess(case, stamps, facts, text_column, rating, kept_flag, status, tuple(unclear_columns))
 
 
-def _case(columns: Sequence[Column], rows: int) -> Column:
+def _case_column(columns: Sequence[Column], rows: int) -> Column:
     """The column with the case's number: of the most different values, the one that people call it by."""
-    full = [column for column in columns if column.filled >= 0.9 * rows and not column.stamp] or list(columns)
-    named = [column for column in full if _rank(column, vocabulary.CASE_NUMBER) < len(vocabulary.CASE_NUMBER)]
-    named = [column for column in named if not column.says(rf"\b({vocabulary.WHO})\b|categor|type|status")]
-    most = max((column.distinct for column in named), default=0)
-    sure = [column for column in named if column.distinct >= 0.9 * most]
+    full_columns = [column for column in columns if column.filled >= 0.9 * rows and not column.stamp] or list(columns)
+    named_columns = [
+        column for column in full_columns if _pattern_rank(column, vocabulary.CASE_NUMBER) < len(vocabulary.CASE_NUMBER)
+    ]
+    named_columns = [
+        column for column in named_columns if not column.says(rf"\b({vocabulary.WHO})\b|categor|type|status")
+    ]
+    most_values = max((column.distinct for column in named_columns), default=0)
+    candidates = [column for column in named_columns if column.distinct >= 0.9 * most_values]
     return (
-        min(sure, key=lambda column: _rank(column, vocabulary.CASE_NUMBER))
-        if sure
-        else max(full, key=lambda c: c.distinct)
+        min(candidates, key=lambda column: _pattern_rank(column, vocabulary.CASE_NUMBER))
+        if candidates
+        else max(full_columns, key=lambda column: column.distinct)
     )
 
 
-def _rank(column: Column, patterns: Sequence[str]) -> int:
+def _pattern_rank(column: Column, patterns: Sequence[str]) -> int:
     """The place of the first pattern that the name holds; behind the last: none."""
-    return next((place for place, pattern in enumerate(patterns) if column.says(pattern)), len(patterns))
+    return next((index for index, pattern in enumerate(patterns) if column.says(pattern)), len(patterns))
 
 
-def _best(role: Role, columns: Iterable[Column]) -> Column | None:
-    fitting = [column for column in columns if not column.says(role.never)]
-    ranked = [(rank, column) for column in fitting if (rank := _rank(column, role.patterns)) < len(role.patterns)]
-    return min(ranked, key=lambda pair: pair[0])[1] if ranked else None
+def _best_column(role: Role, columns: Iterable[Column]) -> Column | None:
+    fitting_columns = [column for column in columns if not column.says(role.never)]
+    ranked_columns = [
+        (rank, column)
+        for column in fitting_columns
+        if (rank := _pattern_rank(column, role.patterns)) < len(role.patterns)
+    ]
+    return min(ranked_columns, key=lambda pair: pair[0])[1] if ranked_columns else None
 
 
-def _stamps(columns: Sequence[Column]) -> dict[str, Column]:
-    stamps = [column for column in columns if column.stamp or column.day_numbers]
+def _date_columns(columns: Sequence[Column]) -> dict[str, Column]:
+    date_columns = [column for column in columns if column.stamp or column.day_numbers]
     roles: dict[str, Column] = {}
     for role in vocabulary.MOMENTS:
-        left = [column for column in stamps if column.name not in {taken.name for taken in roles.values()}]
-        if column := _best(role, left):
+        free_columns = [
+            column for column in date_columns if column.name not in {role_column.name for role_column in roles.values()}
+        ]
+        if column := _best_column(role, free_columns):
             roles[role.name] = column
-    if "asked" not in roles and stamps:
-        left = [column for column in stamps if column not in roles.values()]
-        roles["asked"] = next((column for column in left if column.dates), (left or stamps)[0])
+    if "asked" not in roles and date_columns:
+        free_columns = [column for column in date_columns if column not in roles.values()]
+        roles["asked"] = next((column for column in free_columns if column.dates), (free_columns or date_columns)[0])
     return roles
 
 
-def _facts(columns: Sequence[Column], rows: int) -> dict[str, Column]:
+def _fact_columns(columns: Sequence[Column], rows: int) -> dict[str, Column]:
     facts: dict[str, Column] = {}
     for role in vocabulary.FACTS:
-        left = [column for column in columns if column.name not in {taken.name for taken in facts.values()}]
-        if column := _best(role, [column for column in left if _can_be(role.name, column, rows)]):
+        free_columns = [
+            column for column in columns if column.name not in {fact_column.name for fact_column in facts.values()}
+        ]
+        if column := _best_column(role, [column for column in free_columns if _can_be(role.name, column, rows)]):
             facts[role.name] = column
     return facts
 
@@ -129,36 +149,36 @@ def _facts(columns: Sequence[Column], rows: int) -> dict[str, Column]:
 def _can_be(fact: str, column: Column, rows: int) -> bool:
     """Whether the content allows it: a count is nobody, a state of the case is no place, a group has members."""
     if fact in ("customer_id", "account_id", "person_id"):
-        named = column.says(r"\b(id|no|nr|number|key|nummer|code)\b")
-        return named or not column.counter
+        has_id_name = column.says(r"\b(id|no|nr|number|key|nummer|code)\b")
+        return has_id_name or not column.counter
     if fact == "place" and column.says(r"\bstate\b"):
-        return not (column.numeric or _words_of(column) & (vocabulary.CLOSED | vocabulary.OPEN))
+        return not (column.numeric or _plain_values(column) & (vocabulary.CLOSED | vocabulary.OPEN))
     return rows <= FEW or column.distinct <= 0.5 * column.filled
 
 
-def _words_of(column: Column) -> set[str]:
+def _plain_values(column: Column) -> set[str]:
     return {plain(value) for value, _ in column.values}
 
 
-def _rating(columns: Sequence[Column]) -> tuple[Rating | None, list[Column]]:
+def _rating_column(columns: Sequence[Column]) -> tuple[Rating | None, list[Column]]:
     """The first column of ratings that can be read, and those that look like one and cannot."""
-    unclear: list[Column] = []
+    unclear_columns: list[Column] = []
     for column in columns:
         if not column.says(vocabulary.RATED) or column.says(vocabulary.NOT_RATED):
             continue
         if column.numeric:
-            if scale := _scale(column):
-                return Rating(column, scale), unclear
+            if scale := _suggest_scale(column):
+                return Rating(column, scale), unclear_columns
             if column.high <= 100:
-                unclear.append(column)
-        elif rating := _word_rating(column):
-            return rating, unclear
+                unclear_columns.append(column)
+        elif rating := _word_rating_column(column):
+            return rating, unclear_columns
         elif column.distinct <= FEW and not column.says(r"\bnote\b"):
-            unclear.append(column)
-    return None, unclear
+            unclear_columns.append(column)
+    return None, unclear_columns
 
 
-def _scale(column: Column) -> str:
+def _suggest_scale(column: Column) -> str:
     """The scale that numbers suggest; empty: several could be meant."""
     if column.says(r"\bnps\b|recommend") and 0 <= column.low <= column.high <= 10:
         return "nps10"
@@ -167,50 +187,50 @@ def _scale(column: Column) -> str:
     return "good_bad" if column.whole == column.filled and 0 <= column.low <= column.high <= 1 else ""
 
 
-def _word_rating(column: Column) -> Rating | None:
+def _word_rating_column(column: Column) -> Rating | None:
     words = {value: plain(value) for value, _ in column.values}
-    asked = tuple(value for value, word in words.items() if word in vocabulary.ASKED)
+    asked_values = tuple(value for value, word in words.items() if word in vocabulary.ASKED)
     values = {value: 1 for value, word in words.items() if word in vocabulary.GOOD}
     values |= {value: 0 for value, word in words.items() if word in vocabulary.BAD}
-    others = [
+    unknown_words = [
         word
         for word in words.values()
         if word not in vocabulary.GOOD | vocabulary.BAD | vocabulary.ASKED | vocabulary.UNASKED
     ]
-    return Rating(column, "good_bad", values, asked) if values and not others else None
+    return Rating(column, "good_bad", values, asked_values) if values and not unknown_words else None
 
 
-def _kept(columns: Sequence[Column]) -> Kept | None:
+def _kept_flag(columns: Sequence[Column]) -> Kept | None:
     for column in columns:
         if not column.says(vocabulary.SLA) or column.says(vocabulary.NOT_SLA):
             continue
         words = {value: plain(value) for value, _ in column.values}
-        yes = tuple(value for value, word in words.items() if word in vocabulary.KEPT)
-        no = tuple(value for value, word in words.items() if word in vocabulary.MISSED)
-        if yes or no:
-            yes = yes or tuple(dict.fromkeys(vocabulary.MISSED[words[value]] for value in no))
-            no = no or tuple(dict.fromkeys(vocabulary.KEPT[words[value]] for value in yes))
-            turned = vocabulary.BARE.issuperset(words.values()) and column.says(vocabulary.LATE_NAMED)
-            return Kept(column, no, yes) if turned else Kept(column, yes, no)
+        yes_values = tuple(value for value, word in words.items() if word in vocabulary.KEPT)
+        no_values = tuple(value for value, word in words.items() if word in vocabulary.MISSED)
+        if yes_values or no_values:
+            yes_values = yes_values or tuple(dict.fromkeys(vocabulary.MISSED[words[value]] for value in no_values))
+            no_values = no_values or tuple(dict.fromkeys(vocabulary.KEPT[words[value]] for value in yes_values))
+            is_inverted = vocabulary.BARE.issuperset(words.values()) and column.says(vocabulary.LATE_NAMED)
+            return Kept(column, no_values, yes_values) if is_inverted else Kept(column, yes_values, no_values)
     return None
 
 
-def _status(columns: Sequence[Column]) -> Status | None:
+def _status_column(columns: Sequence[Column]) -> Status | None:
     for column in columns:
         if column.says(vocabulary.STATUS):
-            closed = {value: count for value, count in column.values if plain(value) in vocabulary.CLOSED}
-            if closed:
-                return Status(column, tuple(closed), sum(closed.values()))
+            closed_counts = {value: count for value, count in column.values if plain(value) in vocabulary.CLOSED}
+            if closed_counts:
+                return Status(column, tuple(closed_counts), sum(closed_counts.values()))
     return None
 
 
-def _text(columns: Sequence[Column]) -> Column | None:
+def _text_column(columns: Sequence[Column]) -> Column | None:
     """The column of what the customer wrote: named so, or the one of long texts."""
-    prose = [
+    prose_columns = [
         column
         for column in columns
         if not column.numeric and not column.says(r"\b(id|key|date|time|tags?|labels?|e ?mail)\b")
     ]
-    named = [column for column in prose if column.says(vocabulary.TEXT)]
-    long = [column for column in prose if column.length > 30]
-    return next(iter(named), None) or max(long, key=lambda column: column.length, default=None)
+    named_columns = [column for column in prose_columns if column.says(vocabulary.TEXT)]
+    long_columns = [column for column in prose_columns if column.length > 30]
+    return next(iter(named_columns), None) or max(long_columns, key=lambda column: column.length, default=None)

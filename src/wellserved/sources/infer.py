@@ -25,7 +25,7 @@ from wellserved.sources.csv_file import RawTable
 from wellserved.sources.draft import draft
 from wellserved.sources.guess import Guess, guess
 
-_DAY = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
+_DATE_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
 
 
 @dataclass(frozen=True)
@@ -47,125 +47,148 @@ def inspect(db: duckdb.DuckDBPyConnection, raw: RawTable, source: str, zone: str
     """
     columns = tuple(look(db, column) for column in raw.columns)
     (rows,) = db.sql("SELECT count(*) FROM raw").fetchall()[0]
-    guessed = guess(columns, rows)
-    unused = _unused(columns, guessed)
-    named = {zone_in(column.name)[1] for column in guessed.stamps.values()} - {""}
-    questions = (*_zone_question(guessed, named, zone), *_questions(db, columns, guessed))
-    toml = draft(source, columns, rows, guessed, named.pop() if len(named) == 1 else zone or "UTC", questions, unused)
-    return Inspection(rows, columns, toml, questions, unused, _notes(db, raw, toml, now))
+    roles = guess(columns, rows)
+    unused_columns = _find_unused(columns, roles)
+    named_zones = {zone_in(column.name)[1] for column in roles.stamps.values()} - {""}
+    questions = (*_zone_question(roles, named_zones, zone), *_open_questions(db, columns, roles))
+    toml = draft(
+        source,
+        columns,
+        rows,
+        roles,
+        named_zones.pop() if len(named_zones) == 1 else zone or "UTC",
+        questions,
+        unused_columns,
+    )
+    return Inspection(rows, columns, toml, questions, unused_columns, _notes(db, raw, toml, now))
 
 
 def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetime) -> tuple[str, ...]:
     """What an import by this mapping would say of the rows."""
     try:
-        recorded = record(db, parse_mapping(toml, "the first mapping"), raw.columns, now, "")
+        result = record(db, parse_mapping(toml, "the first mapping"), raw.columns, now, "")
     except WellservedError as error:
         return (f"An import by this mapping stops: {error.what} {error.do}",)
-    said = [f"{counted(count, what)}." for what, count in recorded.notes.items()]
-    refused, lost = len(recorded.refusals) + len(raw.broken), recorded.losses
-    said += [f"{plural(refused, 'row')} would be refused."] if refused else []
-    said += (
+    sentences = [f"{counted(count, note)}." for note, count in result.notes.items()]
+    refused_count, losses = len(result.refusals) + len(raw.broken), result.losses
+    sentences += [f"{plural(refused_count, 'row')} would be refused."] if refused_count else []
+    sentences += (
         [
-            f"{plural(len(lost), 'moment')} would be left out, the first in row {lost[0].row}: {lost[0].column} {lost[0].value!r} {lost[0].reason}."
+            f"{plural(len(losses), 'moment')} would be left out, the first in row {losses[0].row}: {losses[0].column} {losses[0].value!r} {losses[0].reason}."
         ]
-        if lost
+        if losses
         else []
     )
-    return tuple(said)
+    return tuple(sentences)
 
 
-def _unused(columns: Sequence[Column], guessed: Guess) -> dict[str, tuple[str, ...]]:
+def _find_unused(columns: Sequence[Column], roles: Guess) -> dict[str, tuple[str, ...]]:
     """Columns that look like something a mapping takes, and are not used."""
-    used = guessed.used() | {column.name for column in guessed.unclear}
-    free = [column for column in columns if column.filled and column.name not in used]
-    team = next(role for role in vocabulary.FACTS if role.name == "team")
-    rated = [c for c in free if not c.stamp and c.says(vocabulary.RATED) and not c.says(vocabulary.NOT_RATED)]
-    sorts = {
-        "dates": [column for column in free if column.stamp],
-        "ratings": [column for column in rated if column.numeric or column.distinct <= 20],
-        "teams": [c for c in free if not c.stamp and any(map(c.says, team.patterns)) and not c.says(team.never)],
+    used_names = roles.used() | {column.name for column in roles.unclear}
+    free_columns = [column for column in columns if column.filled and column.name not in used_names]
+    team_role = next(role for role in vocabulary.FACTS if role.name == "team")
+    rating_columns = [
+        column
+        for column in free_columns
+        if not column.stamp and column.says(vocabulary.RATED) and not column.says(vocabulary.NOT_RATED)
+    ]
+    columns_by_kind = {
+        "dates": [column for column in free_columns if column.stamp],
+        "ratings": [column for column in rating_columns if column.numeric or column.distinct <= 20],
+        "teams": [
+            column
+            for column in free_columns
+            if not column.stamp and any(map(column.says, team_role.patterns)) and not column.says(team_role.never)
+        ],
     }
-    return {what: tuple(column.name for column in found) for what, found in sorts.items() if found}
+    return {kind: tuple(column.name for column in matches) for kind, matches in columns_by_kind.items() if matches}
 
 
-def _zone_question(guessed: Guess, named: set[str], zone: str | None) -> list[str]:
-    stamps = [column for column in guessed.stamps.values() if column.dates and not column.dates.epoch]
-    if len(named) > 1:
-        zones = ", ".join(sorted(named))
+def _zone_question(roles: Guess, named_zones: set[str], zone: str | None) -> list[str]:
+    date_columns = [column for column in roles.stamps.values() if column.dates and not column.dates.epoch]
+    if len(named_zones) > 1:
+        zones = ", ".join(sorted(named_zones))
         return [
             f"The columns name several time zones ({zones}), and a mapping has one: export all of them in one zone."
         ]
-    bare = [column for column in stamps if column.dates and column.dates.local_sql() is not None]
-    if named or zone or not bare:
+    zoneless_columns = [column for column in date_columns if column.dates and column.dates.local_sql() is not None]
+    if named_zones or zone or not zoneless_columns:
         return []
-    return [f"{bare[0].name!r} names no time zone, and UTC was assumed: which zone does the export write? Set `zone`."]
+    return [
+        f"{zoneless_columns[0].name!r} names no time zone, and UTC was assumed: which zone does the export write? Set `zone`."
+    ]
 
 
-def _questions(db: duckdb.DuckDBPyConnection, columns: Sequence[Column], guessed: Guess) -> list[str]:
-    asked = [f"{column.undecided} Say which it is under [dates]." for column in columns if column.undecided]
-    asked += _number_questions(columns, guessed)
-    asked += _status_questions(db, guessed)
-    for column in guessed.unclear:
-        shown = ", ".join(column.examples)
-        asked.append(
-            f"{column.name!r} looks like a rating ({shown}): on which scale? Write a [[moment]] rated with `scale`, and `values` for words."
+def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[Column], roles: Guess) -> list[str]:
+    questions = [f"{column.undecided} Say which it is under [dates]." for column in columns if column.undecided]
+    questions += _number_questions(columns, roles)
+    questions += _status_questions(db, roles)
+    for column in roles.unclear:
+        examples = ", ".join(column.examples)
+        questions.append(
+            f"{column.name!r} looks like a rating ({examples}): on which scale? Write a [[moment]] rated with `scale`, and `values` for words."
         )
-    if guessed.rating and guessed.rating.values:
-        words = ", ".join(f"{word} = {score}" for word, score in guessed.rating.values.items())
-        asked.append(f"{guessed.rating.column.name!r} was read as good or bad: {words}. Is that what the words mean?")
-    if guessed.kept:
-        words = f"{', '.join(guessed.kept.yes)} = kept, {', '.join(guessed.kept.no)} = not"
-        asked.append(
-            f"{guessed.kept.column.name!r} was read as the source's own word on its promise: {words}. Is that so?"
+    if roles.rating and roles.rating.values:
+        words = ", ".join(f"{word} = {score}" for word, score in roles.rating.values.items())
+        questions.append(f"{roles.rating.column.name!r} was read as good or bad: {words}. Is that what the words mean?")
+    if roles.kept:
+        words = f"{', '.join(roles.kept.yes)} = kept, {', '.join(roles.kept.no)} = not"
+        questions.append(
+            f"{roles.kept.column.name!r} was read as the source's own word on its promise: {words}. Is that so?"
         )
-    if guessed.rating and guessed.rating.column.commas:
-        asked.append(f"{guessed.rating.column.name!r} has decimal commas: 4,5 is read as four and a half.")
-    return asked
+    if roles.rating and roles.rating.column.commas:
+        questions.append(f"{roles.rating.column.name!r} has decimal commas: 4,5 is read as four and a half.")
+    return questions
 
 
-def _number_questions(columns: Sequence[Column], guessed: Guess) -> list[str]:
+def _number_questions(columns: Sequence[Column], roles: Guess) -> list[str]:
     """What is written as a number or a date and cannot be taken as it stands."""
-    asked = []
+    questions = []
     for column in columns:
-        if column.day_numbers and column in guessed.stamps.values():
-            asked.append(
+        if column.day_numbers and column in roles.stamps.values():
+            questions.append(
                 f"{column.name!r} holds numbers such as {column.examples[0]}: a spreadsheet's day numbers? They are read so; if they are none, take the column out."
             )
-        elif _sounds_like_a_date(column) and column.name not in guessed.used():
-            asked.append(
+        elif _sounds_like_a_date(column) and column.name not in roles.used():
+            questions.append(
                 f"{column.name!r} sounds like a date, but {column.examples[0]!r} is not written in a way that is read: write it as 2026-01-31 14:05."
             )
         if column.shortened:
-            asked.append(
+            questions.append(
                 f"{column.name!r} has {column.shortened} numbers that a spreadsheet shortened, such as 1.02E+11: different ones became the same. Export again and keep them as text."
             )
         if column.dates and any("%y" in form.pattern for form in column.dates.formats):
-            asked.append(f"{column.name!r} has years of two digits: 26 is read as 2026.")
-    return asked
+            questions.append(f"{column.name!r} has years of two digits: 26 is read as 2026.")
+    return questions
 
 
 def _sounds_like_a_date(column: Column) -> bool:
-    named = any(
+    has_date_name = any(
         column.says(r"\b(at|on|am|date|datum|time|dt)\b") and any(map(column.says, role.patterns))
         for role in vocabulary.MOMENTS
     )
-    days = [value for value, _ in column.values if _DAY.search(value)]
-    return named and not column.stamp and not column.day_numbers and len(days) > 0.5 * len(column.values)
+    date_like_values = [value for value, _ in column.values if _DATE_DIGITS.search(value)]
+    return (
+        has_date_name
+        and not column.stamp
+        and not column.day_numbers
+        and len(date_like_values) > 0.5 * len(column.values)
+    )
 
 
-def _status_questions(db: duckdb.DuckDBPyConnection, guessed: Guess) -> list[str]:
-    status, closing = guessed.status, guessed.stamps.get("resolved")
+def _status_questions(db: duckdb.DuckDBPyConnection, roles: Guess) -> list[str]:
+    status, closing_column = roles.status, roles.stamps.get("resolved")
     if status is None:
         return []
     words = " or ".join(status.closed)
-    if closing is None:
+    if closing_column is None:
         return [
             f"{status.column.name!r} says {words} in {plural(status.rows, 'row')}, but no column says when: they count as resolved at an "
             'unknown time (at_is = "not_before"), and no time to resolution can be computed. Is there a column with the time?'
         ]
-    listed, marks = (", ".join(map(text, values)) for values in (status.closed, ("", *MISSING)))
-    (without,) = db.sql(
-        f"SELECT count(*) FROM raw WHERE trim({name(status.column.name)}) IN ({listed}) AND trim({name(closing.name)}) IN ({marks})"
+    closed_list, missing_list = (", ".join(map(text, values)) for values in (status.closed, ("", *MISSING)))
+    (undated_count,) = db.sql(
+        f"SELECT count(*) FROM raw WHERE trim({name(status.column.name)}) IN ({closed_list}) AND trim({name(closing_column.name)}) IN ({missing_list})"
     ).fetchall()[0]
-    said = f"{status.column.name!r} says {words} in {plural(without, 'row')} with no {closing.name!r}: {'it counts' if without == 1 else 'they count'} as open. Is that so?"
-    return [said] if without else []
+    question = f"{status.column.name!r} says {words} in {plural(undated_count, 'row')} with no {closing_column.name!r}: {'it counts' if undated_count == 1 else 'they count'} as open. Is that so?"
+    return [question] if undated_count else []

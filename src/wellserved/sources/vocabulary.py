@@ -21,8 +21,8 @@ class Role:
     never: str = r"(?!)"  # words that rule it out
 
 
-_PROMISE = r"escalation|due|target|deadline|sla|breach|faellig|fallig|frist|echeance"
-_WHO = (
+_PROMISE_NAMES = r"escalation|due|target|deadline|sla|breach|faellig|fallig|frist|echeance"
+_CUSTOMER_NAMES = (
     r"customers?|requester|requestors?|requested by|caller|client|contact|reporter|reported by|opened by|demandeur|kunden?"
     r"|kunde|anforderer|melder|antragsteller|user|citizen|patient|guest"
 )
@@ -32,7 +32,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
         "promised",
         (
             r"(clos\w*|resol\w*|solution) .*(escalation|due|target|deadline|by)\b|due by\b|^ttr\b|time to resolve",
-            rf"\b({_PROMISE}|promis\w*|zieltermin|date limite|expected (by|date))",
+            rf"\b({_PROMISE_NAMES}|promis\w*|zieltermin|date limite|expected (by|date))",
             r"^soll\b",
         ),
         r"first|respon|repl|antwort|reaktion|prise en compte|^tto\b|own\b|overdue|status|violat",
@@ -43,7 +43,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
             r"(first|initial|erste\w*|premiere) .*(respon|repl|antwort|reaktion|reponse)",
             r"\brepl(y|ied)\b|beantwortet|repondu",
         ),
-        rf"{_PROMISE}|last|dernier|letzte|status",
+        rf"{_PROMISE_NAMES}|last|dernier|letzte|status",
     ),
     Role(
         "resolved",
@@ -52,7 +52,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
             r"\b(closed?|closing|closure|complet|finish|geschlossen|abgeschlossen|schliess|cloture|ferm(e|eture)|ended|done)\b"
             r"|\b(complet|finish|clotur)\w*",
         ),
-        rf"{_PROMISE}|\bby\b|code|reason|first respon|\bsla\b",
+        rf"{_PROMISE_NAMES}|\bby\b|code|reason|first respon|\bsla\b",
     ),
     Role("assigned", (r"(first|initial\w*|erst\w*) (assigned|assignment|zugewiesen)",)),
     Role(
@@ -62,17 +62,17 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
             r"|ouvert|creation|cree\b|recu\b|demande|signale)",
             r"\b(start|begin|date|datum|time|zeit|timestamp)",
         ),
-        rf"updat|modif|chang|geander|aktualis|derniere|mise a jour|last|viewed|contact|pending|birth|{_PROMISE}",
+        rf"updat|modif|chang|geander|aktualis|derniere|mise a jour|last|viewed|contact|pending|birth|{_PROMISE_NAMES}",
     ),
 )
 FACTS: Final = (
     Role(
         "customer_id",
         (
-            rf"\b({_WHO})\b.*\b(id|no|nr|number|key|nummer|code)\b",
-            rf"\b({_WHO})\b.*\be ?mail|^e ?mail( address)?$",
-            rf"^({_WHO})( ({_WHO}))?$",
-            rf"\b({_WHO})\b.*\bname|^full name$",
+            rf"\b({_CUSTOMER_NAMES})\b.*\b(id|no|nr|number|key|nummer|code)\b",
+            rf"\b({_CUSTOMER_NAMES})\b.*\be ?mail|^e ?mail( address)?$",
+            rf"^({_CUSTOMER_NAMES})( ({_CUSTOMER_NAMES}))?$",
+            rf"\b({_CUSTOMER_NAMES})\b.*\bname|^full name$",
         ),
         r"interaction|count|anzahl|nombre|respon|time|date|satisf|type|medium|wait|rating|agent|domain|phone|address",
     ),
@@ -132,7 +132,7 @@ CASE_NUMBER: Final = (  # a case's number, the one that people use first
     r"\b(id|no|nr|number|key|ref|reference)$",
     r"ticket|case|incident|enquiry|complaint",
 )
-WHO: Final = _WHO
+WHO: Final = _CUSTOMER_NAMES
 TEXT: Final = r"\b(subject|title|summary|short description|description|titel|betreff|beschreibung|titre|objet|sujet|words|question|message)\b"
 STATUS: Final = (
     r"^(status|state|statut|zustand|etat|(ticket|case|incident|request|current \w+|conversation) (status|state))$"
@@ -259,9 +259,9 @@ _VERDICTS = (  # a kept promise, and a missed one
     ("Ja", "Nein"),
     ("Oui", "Non"),
 )
-KEPT: Final = {plain(kept): missed for kept, missed in _VERDICTS}
+KEPT: Final = {plain(kept_word): missed_word for kept_word, missed_word in _VERDICTS}
 """A promise kept, in plain words -> the word for the contrary."""
-MISSED: Final = {plain(missed): kept for kept, missed in _VERDICTS} | {"violated": "Met"}
-"""A promise missed, likewise."""
+MISSED: Final = {plain(missed_word): kept_word for kept_word, missed_word in _VERDICTS} | {"violated": "Met"}
+"""A promise missed, in plain words -> the word for the contrary."""
 BARE: Final = frozenset(plain(word) for pair in _VERDICTS[-6:] for word in pair)
 """Words that answer what the column's name asks."""

@@ -33,14 +33,14 @@ from wellserved.store.models import (
     Shared,
 )
 
-_EVERYBODY = frozenset(Role) - {Role.alone}
-_SERVERS = frozenset({Role.member, Role.lead, Role.quality})
+_ALL_ROLES = frozenset(Role) - {Role.alone}
+_SERVING_ROLES = frozenset({Role.member, Role.lead, Role.quality})
 DEEDS: Final[dict[str, tuple[frozenset[Role], str]]] = {
-    "own": (_EVERYBODY, "one's own journal, promises, reports, keys and settings"),
-    "share": (_SERVERS, "share moments with one's team, and change or withdraw them"),
-    "read_shared": (_SERVERS, "moments that others shared with one's team, or with one's role"),
+    "own": (_ALL_ROLES, "one's own journal, promises, reports, keys and settings"),
+    "share": (_SERVING_ROLES, "share moments with one's team, and change or withdraw them"),
+    "read_shared": (_SERVING_ROLES, "moments that others shared with one's team, or with one's role"),
     "read_customers": (
-        _SERVERS | {Role.finance},
+        _SERVING_ROLES | {Role.finance},
         "names of customers, and what was shared about them; quality for an hour once they have said why, on record",
     ),
     "change_customers": (frozenset({Role.lead, Role.quality}), "add, merge and import customers; keep causes"),
@@ -49,8 +49,8 @@ DEEDS: Final[dict[str, tuple[frozenset[Role], str]]] = {
         "what accounts are worth; a lead: those of the own team, a year's revenue as a span",
     ),
     "change_accounts": (frozenset({Role.finance}), "contracts and revenue"),
-    "read_measures": (_SERVERS | {Role.finance}, "measures, charts, reports and verdicts of teams and services"),
-    "read_cases": (_SERVERS, "single cases behind a number; but for quality, those of the own team"),
+    "read_measures": (_SERVING_ROLES | {Role.finance}, "measures, charts, reports and verdicts of teams and services"),
+    "read_cases": (_SERVING_ROLES, "single cases behind a number; but for quality, those of the own team"),
     "change_data": (frozenset({Role.lead, Role.quality}), "import files, and see what was refused"),
     "change_people": (frozenset({Role.admin}), "invite people, give roles, end access"),
     "read_audit": (frozenset({Role.admin, Role.auditor}), "what was done by whom, without contents"),
@@ -58,12 +58,12 @@ DEEDS: Final[dict[str, tuple[frozenset[Role], str]]] = {
 """What can be done -> who may, and what it is; whoever is alone on their computer may do everything."""
 
 
-def may(person: Person, deed: str) -> bool:
+def may(person: Person, permission: str) -> bool:
     """Whether somebody may do something at all."""
     roles = {person.role} | (
         {Role.admin} if person.is_staff else set()
     )  # is_staff: administers beside a role of service
-    return person.is_active and (person.role == Role.alone or bool(roles & DEEDS[deed][0]))
+    return person.is_active and (person.role == Role.alone or bool(roles & DEEDS[permission][0]))
 
 
 REASONS: Final = (
@@ -74,8 +74,8 @@ REASONS: Final = (
 )
 """Why quality wants to see customers by name; a choice, so that the audit holds nothing that somebody wrote."""
 NAMES_SEEN: Final = "saw customers by name"
-_BY_PERSON: Final = "person_id"
-_SEEN_FOR: Final = timedelta(hours=1)
+_PERSON_COLUMN: Final = "person_id"
+_NAMES_VISIBLE_FOR: Final = timedelta(hours=1)
 
 
 class Scope:
@@ -95,7 +95,7 @@ class Scope:
         """Customers by name: everybody who may see customers; quality once they have said why, for an hour."""
         if self.alone or self.person.role != Role.quality:
             return True
-        since = timezone.now() - _SEEN_FOR
+        since = timezone.now() - _NAMES_VISIBLE_FOR
         return Event.objects.filter(actor=self.person.username, deed=NAMES_SEEN, at__gte=since).exists()
 
     def require_numbers(self, by: str | None, where: Sequence[tuple[str, str]]) -> None:
@@ -104,10 +104,10 @@ class Scope:
         Numbers about a person are for themselves, and, on record, for the lead of their team (Http404); side by side they
         are for nobody, and customers one by one for those who said why (RequestError).
         """
-        named = [value for column, value in where if column == _BY_PERSON]
-        if by == _BY_PERSON and not self.alone and not named:
+        people = [value for column, value in where if column == _PERSON_COLUMN]
+        if by == _PERSON_COLUMN and not self.alone and not people:
             raise RequestError("Numbers are not set side by side by person.", "Ask for one person: yourself.")
-        if not all(self.sees_person(one) for one in named):
+        if not all(self.sees_person(person) for person in people):
             raise Http404
         if {"customer_id", "account_id"} & {by, *(column for column, _value in where)} and not self.names:
             raise RequestError(
@@ -115,7 +115,7 @@ class Scope:
             )
 
     def knows(self, row: Shared) -> bool:
-        """They may know by name whom a shared moment is about; what they began themselves they wrote."""
+        """Whether they may know by name whom a shared moment is about; what they began themselves they wrote."""
         return row.begun_by_id == self.person.pk or self.names
 
     def customer_of(self, row: Shared) -> str:
@@ -124,24 +124,24 @@ class Scope:
             return ""
         return row.customer.name if self.knows(row) else gettext("customer %(number)d") % {"number": row.customer.pk}
 
-    def require(self, deed: str) -> None:
+    def require(self, permission: str) -> None:
         """Http404 where it is not theirs to do."""
-        if not may(self.person, deed):
+        if not may(self.person, permission):
             raise Http404
 
     def shared(self) -> QuerySet[Shared]:
         """Moments that they shared, or that were shared with them."""
-        me = self.person
+        person = self.person
         rows = Shared.objects.filter(withdrawn=None).select_related("author", "customer", "team")
         if self.alone:
             return rows
-        seen = Q(author=me) | Q(begun_by=me)  # answers to what one shared oneself
-        if me.role == Role.quality:
-            seen |= Q(audience=Audience.quality)
-        if me.team_id is not None and may(me, "read_shared"):
-            audiences = list(Audience) if me.role == Role.lead else [Audience.team]
-            seen |= Q(team=me.team_id, audience__in=audiences)
-        return rows.filter(seen)
+        visible = Q(author=person) | Q(begun_by=person)  # answers to what one shared oneself
+        if person.role == Role.quality:
+            visible |= Q(audience=Audience.quality)
+        if person.team_id is not None and may(person, "read_shared"):
+            audiences = list(Audience) if person.role == Role.lead else [Audience.team]
+            visible |= Q(team=person.team_id, audience__in=audiences)
+        return rows.filter(visible)
 
     def mine(self) -> QuerySet[Shared]:
         """What they shared themselves, and can change or withdraw."""
@@ -176,33 +176,35 @@ class Scope:
         return Person.objects.select_related("team").order_by("username")
 
     def invitations(self) -> QuerySet[Invitation]:
-        """Those that are open."""
+        """Invitations that are open."""
         self.require("change_people")
         return Invitation.objects.filter(used=None).select_related("team")
 
     def helps(self) -> QuerySet[Helper]:
         """Where they were named as having helped."""
-        named = Helper.objects.filter(person=self.person)
-        few = list(named.values_list("shared", flat=True))  # not the whole of what is shared
-        if not few:
-            return named.none()
-        seen = self.shared().filter(pk__in=few)
-        return named.filter(shared__in=list(seen.values_list("pk", flat=True))).select_related("shared__author")
+        own_helps = Helper.objects.filter(person=self.person)
+        shared_ids = list(own_helps.values_list("shared", flat=True))  # not the whole of what is shared
+        if not shared_ids:
+            return own_helps.none()
+        visible_moments = self.shared().filter(pk__in=shared_ids)
+        return own_helps.filter(shared__in=list(visible_moments.values_list("pk", flat=True))).select_related(
+            "shared__author"
+        )
 
     def keys(self) -> QuerySet[ApiKey]:
-        """Their own keys."""
+        """API keys of their own."""
         return ApiKey.objects.filter(owner=self.person).order_by("name")
 
     def hooks(self) -> QuerySet[Hook]:
-        """Their own addresses for other programs."""
+        """Addresses of their own for other programs."""
         return Hook.objects.filter(owner=self.person)
 
     def looks(self) -> QuerySet[Look]:
         """Who looked at their numbers."""
-        named = self.person.served_as
+        served_as = self.person.served_as
         return (
-            Look.objects.filter(subject=named).select_related("viewer").order_by("-at")
-            if named
+            Look.objects.filter(subject=served_as).select_related("viewer").order_by("-at")
+            if served_as
             else Look.objects.none()
         )
 
@@ -211,29 +213,29 @@ class Scope:
         self.require("read_audit")
         return Event.objects.order_by("-at")
 
-    def sees_person(self, named: str) -> bool:
+    def sees_person(self, served_as: str) -> bool:
         """Numbers about a person: their own, and, on record, those of the people of a lead's team."""
-        me = self.person
-        if self.alone or (named and named == me.served_as):
+        person = self.person
+        if self.alone or (served_as and served_as == person.served_as):
             return True
-        if me.role != Role.lead or me.team_id is None:
+        if person.role != Role.lead or person.team_id is None:
             return False
-        if not Person.objects.filter(team=me.team_id, served_as=named).exclude(served_as="").exists():
+        if not Person.objects.filter(team=person.team_id, served_as=served_as).exclude(served_as="").exists():
             return False
-        Look.objects.create(viewer=me, subject=named, what="measures")
+        Look.objects.create(viewer=person, subject=served_as, what="measures")
         return True
 
     def case_filter(self) -> tuple[tuple[str, str], ...] | None:
         """Which cases they can see one by one: a filter, () for all, None for none."""
-        me = self.person
-        if not may(me, "read_cases"):
+        person = self.person
+        if not may(person, "read_cases"):
             return None
-        if self.alone or me.role == Role.quality:
+        if self.alone or person.role == Role.quality:
             return ()
-        return (("team", me.team.name),) if me.team else None
+        return (("team", person.team.name),) if person.team else None
 
 
-def note(actor: Person | str, deed: str, named: object) -> None:
+def note(actor: Person | str, deed: str, object_name: object) -> None:
     """Keep what was done, by whom, to what: names and numbers, never what somebody wrote."""
-    who = actor if isinstance(actor, str) else actor.username
-    Event.objects.create(actor=who[:150], deed=deed[:50], object=str(named)[:200])
+    username = actor if isinstance(actor, str) else actor.username
+    Event.objects.create(actor=username[:150], deed=deed[:50], object=str(object_name)[:200])

@@ -32,17 +32,19 @@ def _sqlite(file: Path) -> dict[str, Any]:
 
 
 def _postgres(url: str, schema: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    if parts.scheme not in ("postgres", "postgresql"):
-        raise RequestError(f"DATABASE_URL begins with {parts.scheme!r}.", "Write postgresql://user:password@host/name.")
-    given: Mapping[str, str] = dict(parse_qsl(parts.query))
+    address = urlsplit(url)
+    if address.scheme not in ("postgres", "postgresql"):
+        raise RequestError(
+            f"DATABASE_URL begins with {address.scheme!r}.", "Write postgresql://user:password@host/name."
+        )
+    parameters: Mapping[str, str] = dict(parse_qsl(address.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or given.get("user", "")),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or given.get("host", ""),
-        "PORT": str(parts.port or given.get("port", "")),
+        "NAME": unquote(address.path.lstrip("/")),
+        "USER": unquote(address.username or parameters.get("user", "")),
+        "PASSWORD": unquote(address.password or ""),
+        "HOST": address.hostname or parameters.get("host", ""),
+        "PORT": str(address.port or parameters.get("port", "")),
         "CONN_MAX_AGE": None,
         "OPTIONS": {"options": f"-c search_path={schema}"},
     }
@@ -60,9 +62,9 @@ class Router:
 
     db_for_write = db_for_read
 
-    def allow_relation(self, one: Any, other: Any, **_: Any) -> bool:
+    def allow_relation(self, first: Any, second: Any, **_: Any) -> bool:
         """No relation leaves its database."""
-        return self._place(one._meta.app_label) == self._place(other._meta.app_label)
+        return self._place(first._meta.app_label) == self._place(second._meta.app_label)
 
     def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool:
         """Each database holds its own tables alone."""

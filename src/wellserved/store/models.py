@@ -107,8 +107,8 @@ class Account(models.Model):
             return ""
         low = max((border for border in self.BANDS if self.revenue_year >= border), default=0)
         high = min((border for border in self.BANDS if self.revenue_year < border), default=None)
-        named = {"low": f"{low:,}", "high": f"{high:,}" if high else ""}
-        span = (gettext("%(low)s to %(high)s") if high else gettext("%(low)s or more")) % named
+        limits = {"low": f"{low:,}", "high": f"{high:,}" if high else ""}
+        span = (gettext("%(low)s to %(high)s") if high else gettext("%(low)s or more")) % limits
         return f"{span} {self.currency}".strip()
 
     def __str__(self) -> str:
@@ -172,7 +172,7 @@ class Shared(models.Model):
     score = models.FloatField(null=True, blank=True)
     scale = models.CharField(max_length=10, blank=True)
     cause = models.CharField(max_length=80, blank=True)
-    severity = models.CharField(max_length=10, blank=True, choices=[(one, one) for one in SEVERITIES])
+    severity = models.CharField(max_length=10, blank=True, choices=[(level, level) for level in SEVERITIES])
     hours = models.FloatField(null=True, blank=True)
     amount = models.FloatField(null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True)

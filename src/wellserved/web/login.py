@@ -57,7 +57,7 @@ class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
     def save(self) -> None:
         """The new one opens the journal from now on."""
         old, new = self.cleaned_data["oldpassword"], self.cleaned_data["password1"]
-        Book(self.user.pk, settings.SECRET_KEY.encode()).enter(new, former=old)
+        Book(self.user.pk, settings.SECRET_KEY.encode()).enter(new, old_password=old)
         super().save()
         note(self.user, "changed their password", self.user.username)
 
