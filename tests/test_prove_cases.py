@@ -495,7 +495,7 @@ def test_improvements_that_may_touch_the_same_cases_are_told(houses: dict[str, W
         ((), True),
         ((("service", "s"),), True),
     ):
-        assert actions._may_touch(ours, replace(ours, where=where)) is touches
+        assert actions._may_overlap(ours, replace(ours, where=where)) is touches
     workspace = houses["dumping"]
     if not any(one.improvement.name == "listed" for one in actions.improvements(workspace)):
         declared(workspace, "listed")
