@@ -488,7 +488,7 @@ def test_a_window_that_was_not_declared_is_an_exploration(houses: dict[str, Work
     )
 
 
-def test_improvements_that_may_touch_the_same_cases_are_told(houses: dict[str, Workspace]) -> None:
+def test_improvements_that_may_overlap_the_same_cases_are_told(houses: dict[str, Workspace]) -> None:
     ours = Improvement("a", "x", CHANGE.isoformat(), "time_to_resolution", where=(("team", "A"), ("team", "B")))
     for where, touches in (
         ((("team", "A"),), True),
@@ -496,7 +496,7 @@ def test_improvements_that_may_touch_the_same_cases_are_told(houses: dict[str, W
         ((), True),
         ((("service", "s"),), True),
     ):
-        assert proving._may_touch(ours, replace(ours, where=where)) is touches
+        assert proving._may_overlap(ours, replace(ours, where=where)) is touches
     workspace = houses["dumping"]
     if not any(one.improvement.name == "listed" for one in proving.improvements(workspace)):
         declared(workspace, "listed")

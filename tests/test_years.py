@@ -95,7 +95,7 @@ def test_every_form_speaks_of_years(years: Workspace, form: str) -> None:
 @pytest.mark.parametrize("every", ["day", "week", "month", "quarter", "year"])
 def test_a_report_on_a_day_that_can_hold_nothing_is_refused(years: Workspace, day: str, every: Every) -> None:
     with pytest.raises(PeriodError, match=f"period of {day}.* from 1900-01-01 to 2199-12-31"):
-        service_report(years, every=every, period=date.fromisoformat(day))
+        service_report(years, granularity=every, period=date.fromisoformat(day))
 
 
 def test_a_report_on_a_year_sets_it_against_the_years_before(years: Workspace) -> None:

@@ -33,51 +33,55 @@ IN_MEMORY = 1_000_000  # cases up to which a question's table is read once and k
 
 @contextmanager
 def opened(
-    workspace: Workspace, told: Progress = silent, moments: bool = False, often: bool = False
+    workspace: Workspace, on_progress: Progress = silent, moments: bool = False, keep_in_memory: bool = False
 ) -> Iterator[Scope]:
     """The workspace's cases, brought up to the log if an import was cut short, as one version from start to end.
 
     `moments`: the moments that they were folded from as well, as the table `moments`. `often`: many questions
     are to come, so that cases that fit are read once and kept.
     """
-    old = log.snapshot(workspace.cases)
-    now = log.snapshot(workspace.log)  # after the cases that follow it: what is committed between them is no loss
-    log.whole(workspace, now)
-    current = cases.is_current(workspace, now, old)
-    if now.version < 0:
+    stored_cases = log.snapshot(workspace.cases)
+    current_log = log.snapshot(
+        workspace.log
+    )  # after the cases that follow it: what is committed between them is no loss
+    log.whole(workspace, current_log)
+    is_current = cases.is_current(workspace, current_log, stored_cases)
+    if current_log.version < 0:
         raise WorkspaceError(f"{workspace.folder} holds no moments yet.", "Import a file: `wellserved import FILE`.")
-    if not current:
+    if not is_current:
         with workspace.writing() as scratch:
-            cases.refresh(workspace, scratch, told)
-        old = log.snapshot(workspace.cases)
+            cases.refresh(workspace, scratch, on_progress)
+        stored_cases = log.snapshot(workspace.cases)
     url = "" if moments else os.environ.get("WELLSERVED_ENGINE", "")
-    if url and old.struck:  # else nobody has to wait for the lock
+    if url and stored_cases.struck:  # else nobody has to wait for the lock
         with workspace.writing():
-            old = cases.settle(workspace)
-    version = int(old.facts["log_version"])
-    hours, scales = opening_hours(workspace), load_scales(workspace.folder)
+            stored_cases = cases.settle(workspace)
+    log_version = int(stored_cases.facts["log_version"])
+    calendars, scales = opening_hours(workspace), load_scales(workspace.folder)
     engine: Engine
     if url:
-        engine, table = elsewhere(url, old.files, cases.TYPES)
+        engine, table = elsewhere(url, stored_cases.files, cases.TYPES)
     else:
-        engine, table = _here(workspace, old, version, moments, often), "cases"
+        engine, table = _open_duckdb(workspace, stored_cases, log_version, moments, keep_in_memory), "cases"
     try:
         yield scope_of(
-            engine, table, workspace.zone, version, calendars=hours, cannot=log.untold(workspace), scales=scales
+            engine, table, workspace.zone, log_version, calendars=calendars, cannot=log.untold(workspace), scales=scales
         )
     finally:
         engine.close()
 
 
-def _here(workspace: Workspace, old: log.Snapshot, version: int, moments: bool, often: bool) -> duckdb.DuckDB:
+def _open_duckdb(
+    workspace: Workspace, stored_cases: log.Snapshot, log_version: int, with_moments: bool, keep_in_memory: bool
+) -> duckdb.DuckDB:
     """The default engine, with one version's cases as the table `cases`."""
-    db = duckdb.connect(workspace.cases, *([workspace.log] if moments else []))
-    duckdb.view(db, "stored_cases", old.files, cases.TYPES, old.out())
-    if moments:
-        log.standing(db, "moments", log.snapshot(workspace.log, version).files)
-    few = often and db.sql("SELECT count(*) FROM stored_cases").fetchall()[0][0] <= IN_MEMORY
-    kept = "TABLE" if few else "VIEW"
-    db.execute(f"CREATE TEMP {kept} cases AS FROM stored_cases")
+    db = duckdb.connect(workspace.cases, *([workspace.log] if with_moments else []))
+    duckdb.view(db, "stored_cases", stored_cases.files, cases.TYPES, stored_cases.out())
+    if with_moments:
+        log.standing(db, "moments", log.snapshot(workspace.log, log_version).files)
+    fits_in_memory = keep_in_memory and db.sql("SELECT count(*) FROM stored_cases").fetchall()[0][0] <= IN_MEMORY
+    relation_kind = "TABLE" if fits_in_memory else "VIEW"
+    db.execute(f"CREATE TEMP {relation_kind} cases AS FROM stored_cases")
     return duckdb.DuckDB(db)
 
 
@@ -86,92 +90,94 @@ def opening_hours(workspace: Workspace) -> Calendars:
     return load_calendars(workspace.calendars, workspace.zone)
 
 
-def matching(scope: Scope, question: Question) -> None:
+def matching(case_table: Scope, question: Question) -> None:
     """Raise where a filter names what no case has, with the nearest names."""
-    if reason := unknown_names(scope, question):
+    if reason := unknown_names(case_table, question):
         raise RequestError(reason, "Correct --where.")
 
 
 def ask_measures(
-    workspace: Workspace, question: Question, told: Progress = silent, must_match: bool = False
+    workspace: Workspace, question: Question, on_progress: Progress = silent, must_match: bool = False
 ) -> list[Series]:
     """The answers to a question, in its order; `must_match`: names that no case has are an error, not an answer."""
-    with opened(workspace, told) as scope:
+    with opened(workspace, on_progress) as case_table:
         if must_match:
-            matching(scope, question)
-        answers = answer(scope, question)
+            matching(case_table, question)
+        answers = answer(case_table, question)
     return [answers[measure.name] for measure in question.measures]
 
 
-def ask_as(workspace: Workspace, question: Question, house: str, told: Progress = silent) -> list[Series]:
+def ask_as(workspace: Workspace, question: Question, vendor: str, on_progress: Progress = silent) -> list[Series]:
     """The same by another house's rules: waits alone."""
-    rules = [definition(measure.name, house) for measure in question.measures]
-    found = []
-    with opened(workspace, told, moments=True) as scope:
-        matching(scope, question)
-        moments = _timed(workspace, scope, *rules)
+    rules = [definition(measure.name, vendor) for measure in question.measures]
+    answers = []
+    with opened(workspace, on_progress, moments=True) as case_table:
+        matching(case_table, question)
+        moments = _moments_with_hours(workspace, case_table, *rules)
         for measure, rule in zip(question.measures, rules, strict=True):
-            told(f"Counting {measure.name} as {house} does", 0, 0)
-            theirs = as_measure(rule, measure)
-            by_clock = with_clock(moments, rule, workspace.zone)
-            found.append(answer(by_clock, replace(question, measures=(theirs,)))[theirs.name])
-    return found
+            on_progress(f"Counting {measure.name} as {vendor} does", 0, 0)
+            vendor_measure = as_measure(rule, measure)
+            vendor_cases = with_clock(moments, rule, workspace.zone)
+            answers.append(answer(vendor_cases, replace(question, measures=(vendor_measure,)))[vendor_measure.name])
+    return answers
 
 
-def ask_queue(workspace: Workspace, question: Question, seconds: int, slot: int, told: Progress = silent) -> Queue:
+def ask_queue(
+    workspace: Workspace, question: Question, seconds: int, slot: int, on_progress: Progress = silent
+) -> Queue:
     """What became of those who asked in a span: served, left, or waiting; the whole and by interval of the day."""
-    with opened(workspace, told) as scope:
-        matching(scope, question)
-        told("Counting waits", 0, 0)
-        return queue(scope, question, seconds, slot)
+    with opened(workspace, on_progress) as case_table:
+        matching(case_table, question)
+        on_progress("Counting waits", 0, 0)
+        return queue(case_table, question, seconds, slot)
 
 
 def explain_case(
-    workspace: Workspace, measure: str, case_id: str, source: str | None, told: Progress = silent
+    workspace: Workspace, measure: str, case_id: str, source: str | None, on_progress: Progress = silent
 ) -> Explained:
     """What each house's rule counts of one case."""
     rules = definitions_of(measure)
-    with opened(workspace, told, moments=True) as scope:
-        return explain(moments_of(scope, "moments", opening_hours(workspace)), rules, case_id, source)
+    with opened(workspace, on_progress, moments=True) as case_table:
+        return explain(moments_of(case_table, "moments", opening_hours(workspace)), rules, case_id, source)
 
 
 def compare_rules(
-    workspace: Workspace, rules: tuple[Definition, Definition], source: str | None, told: Progress = silent
+    workspace: Workspace, rules: tuple[Definition, Definition], source: str | None, on_progress: Progress = silent
 ) -> list[Difference]:
     """How many cases two rules count differently, and why."""
-    with opened(workspace, told, moments=True) as scope:
-        if source is not None and source not in scope.as_of:
-            raise UnknownNameError("source", source, scope.as_of)
-        told("Comparing", 0, 0)
-        only = f"source IN ({', '.join(map(duckdb.text, _told_by(scope, rules, source)))})"
-        return compare(_timed(workspace, scope, *rules), *rules, only)
+    with opened(workspace, on_progress, moments=True) as case_table:
+        if source is not None and source not in case_table.as_of:
+            raise UnknownNameError("source", source, case_table.as_of)
+        on_progress("Comparing", 0, 0)
+        source_filter = f"source IN ({', '.join(map(duckdb.text, _able_sources(case_table, rules, source)))})"
+        return compare(_moments_with_hours(workspace, case_table, *rules), *rules, source_filter)
 
 
-def _told_by(scope: Scope, rules: Sequence[Definition], source: str | None) -> list[str]:
+def _able_sources(case_table: Scope, rules: Sequence[Definition], source: str | None) -> list[str]:
     """The sources that tell what all of the rules rest on; raises where none does."""
     reasons = {
-        name: next(filter(None, (untold(scope, rule.relies_on, name) for rule in rules)), "")
-        for name in ([source] if source else sorted(scope.as_of))
+        name: next(filter(None, (untold(case_table, rule.relies_on, name) for rule in rules)), "")
+        for name in ([source] if source else sorted(case_table.as_of))
     }
-    told = [name for name, reason in reasons.items() if not reason]
-    if not told:
+    able_sources = [name for name, reason in reasons.items() if not reason]
+    if not able_sources:
         raise RequestError(
             f"The rules cannot be compared: {next(iter(reasons.values()))}.",
             "Import an export that holds every change of a case.",
         )
-    return told
+    return able_sources
 
 
-def follow_chain(workspace: Workspace, source: str | None, told: Progress = silent) -> Chain:
+def follow_chain(workspace: Workspace, source: str | None, on_progress: Progress = silent) -> Chain:
     """Who hands over to whom, where time lies, and whose cases fail downstream."""
-    with opened(workspace, told, moments=True) as scope:
-        if source is not None and source not in scope.as_of:
-            raise UnknownNameError("source", source, scope.as_of)
-        told("Following hand-overs", 0, 0)
-        return chain(moments_of(scope, "moments", opening_hours(workspace)), source)
+    with opened(workspace, on_progress, moments=True) as case_table:
+        if source is not None and source not in case_table.as_of:
+            raise UnknownNameError("source", source, case_table.as_of)
+        on_progress("Following hand-overs", 0, 0)
+        return chain(moments_of(case_table, "moments", opening_hours(workspace)), source)
 
 
-def _timed(workspace: Workspace, scope: Scope, *rules: Definition) -> Moments:
+def _moments_with_hours(workspace: Workspace, case_table: Scope, *rules: Definition) -> Moments:
     """The moments, with the hours that the rules need."""
     calendars = opening_hours(workspace)
     for rule in rules:
@@ -180,26 +186,35 @@ def _timed(workspace: Workspace, scope: Scope, *rules: Definition) -> Moments:
                 f"{rule.house} counts {rule.word!r} in opening hours, and there are none.",
                 f"Write them into {workspace.calendars}; docs/clocks.md shows how.",
             )
-    return moments_of(scope, "moments", calendars)
+    return moments_of(case_table, "moments", calendars)
 
 
 def service_report(
     workspace: Workspace,
     source: str | None = None,
-    every: Every | None = None,
+    granularity: Every | None = None,
     period: date | None = None,
     rule_set: str = "anhoej",
     told: Progress = silent,
 ) -> Report:
     """The service report on one source; without a name, on the only one there is."""
-    with opened(workspace, told, often=True) as scope:
-        known = sorted(scope.as_of)
-        if source is None and len(known) != 1:
+    with opened(workspace, told, keep_in_memory=True) as case_table:
+        known_sources = sorted(case_table.as_of)
+        if source is None and len(known_sources) != 1:
             raise RequestError(
-                f"The workspace holds {len(known)} sources.", f"Name one: --source {' or '.join(known)}."
+                f"The workspace holds {len(known_sources)} sources.",
+                f"Name one: --source {' or '.join(known_sources)}.",
             )
-        if source is not None and source not in known:
-            raise UnknownNameError("source", source, known)
-        chosen = source or known[0]
+        if source is not None and source not in known_sources:
+            raise UnknownNameError("source", source, known_sources)
+        chosen_source = source or known_sources[0]
         told("Writing the report", 0, 0)
-        return make_report(scope, chosen, log.receipts(workspace, chosen), __version__, every, period, rule_set)
+        return make_report(
+            case_table,
+            chosen_source,
+            log.receipts(workspace, chosen_source),
+            __version__,
+            granularity,
+            period,
+            rule_set,
+        )

@@ -31,14 +31,14 @@ from wellserved.store.models import Shared
 from wellserved.workspace import Workspace, owner_only
 
 FORMAT: Final = 2
-_FIRST: Final = (
+_FORMAT_1_MIGRATIONS: Final = (
     ("account", "0009_emailaddress_unique_primary_email"), ("auth", "0012_alter_user_first_name_max_length"),
     ("contenttypes", "0002_remove_content_type_name"), ("journal", "0002_open_moments"),
     ("mfa", "0003_authenticator_type_uniq"), ("sessions", "0001_initial"), ("store", "0002_open_moments"),
 )  # fmt: skip
 """The tables of format 1, which named no migrations: those of version 0.1.0."""
-_FILES = ("workspace.toml", "calendars.toml", "scales.toml", "scales-used.json", "improvements.jsonl")
-_OURS = re.compile(
+_SETTINGS_FILES = ("workspace.toml", "calendars.toml", "scales.toml", "scales-used.json", "improvements.jsonl")
+_KNOWN_NAMES = re.compile(
     r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|keys/secret|imports/\w+/[\w-]+\.(json|csv))"
     r"|log/(_SHA256SUMS|_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
@@ -47,7 +47,7 @@ NIGHTS: Final = 7
 
 
 @contextmanager
-def _one_moment() -> Iterator[None]:
+def _consistent_read() -> Iterator[None]:
     """Both databases, each as it is at one moment, however much is written meanwhile."""
     with ExitStack() as stack:
         for alias in ("default", "journal"):
@@ -65,51 +65,57 @@ def _one_moment() -> Iterator[None]:
         yield
 
 
-def backup(workspace: Workspace, target: Path, told: Callable[[str, int, int], None]) -> dict[str, Any]:
+def backup(workspace: Workspace, target: Path, on_progress: Callable[[str, int, int], None]) -> dict[str, Any]:
     """Everything in one file, while the product runs: databases, log, receipts, settings. Cases are folded anew."""
-    version, logged = log.stored(workspace)  # first: the store then knows at least what this version holds
+    version, log_files = log.stored(workspace)  # first: the store then knows at least what this version holds
     if not target.absolute().parent.is_dir():
         raise RequestError(f"There is no folder {target.parent}.", "Make it, or name another file.")
-    draft = target.with_name(target.name + ".part")
+    partial_file = target.with_name(target.name + ".part")
     try:
         with disk.explain(target.parent), disk.explain(workspace.folder, DatabaseError):
-            with open(draft, "wb", opener=owner_only) as raw:
-                facts = _pack(workspace, raw, version, logged, told)
+            with open(partial_file, "wb", opener=owner_only) as raw:
+                facts = _pack(workspace, raw, version, log_files, on_progress)
                 raw.flush()
                 os.fsync(raw.fileno())
-            draft.replace(target)
+            partial_file.replace(target)
             disk.make_lasting(target.parent)
     finally:
-        draft.unlink(missing_ok=True)
+        partial_file.unlink(missing_ok=True)
     return facts
 
 
 def _pack(
-    workspace: Workspace, raw: IO[bytes], version: int, logged: Sequence[Path], told: Callable[[str, int, int], None]
+    workspace: Workspace,
+    raw: IO[bytes],
+    version: int,
+    log_files: Sequence[Path],
+    on_progress: Callable[[str, int, int], None],
 ) -> dict[str, Any]:
     """Write the archive; what it says of itself."""
-    with _one_moment(), zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as zipped:
-        counts, digests = _pack_rows(zipped, told)
-        _pack_files(workspace, zipped, version, logged, told)
+    with _consistent_read(), zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        counts, digests = _pack_rows(archive, on_progress)
+        _pack_files(workspace, archive, version, log_files, on_progress)
         migrations = {alias: schema.standing(alias).applied for alias in schema.ALIASES}
         facts = {"format": FORMAT, "version": __version__, "made": timezone.now().isoformat(timespec="seconds"),
                  "migrations": migrations, "rows": counts, "digests": digests, "log_version": version}  # fmt: skip
-        zipped.writestr("manifest.json", json.dumps(facts, indent=1))
+        archive.writestr("manifest.json", json.dumps(facts, indent=1))
     return facts
 
 
-def _pack_rows(zipped: zipfile.ZipFile, told: Callable[[str, int, int], None]) -> tuple[dict[str, int], dict[str, str]]:
+def _pack_rows(
+    archive: zipfile.ZipFile, on_progress: Callable[[str, int, int], None]
+) -> tuple[dict[str, int], dict[str, str]]:
     """Write every table's rows, a member each; how many there are, and their digests, by table."""
     counts: dict[str, int] = {}
     digests: dict[str, str] = {}
     for alias in schema.ALIASES:
         for model in schema.tables(alias):
             label, digest = model._meta.label_lower, hashlib.sha256()
-            told(f"Saving {label}", 0, 0)
+            on_progress(f"Saving {label}", 0, 0)
             counts[label] = 0
-            with zipped.open(f"{alias}/{label}.jsonl", "w", force_zip64=True) as out:
+            with archive.open(f"{alias}/{label}.jsonl", "w", force_zip64=True) as member:
                 for line in schema.lines(model, alias):
-                    out.write(line.encode())
+                    member.write(line.encode())
                     digest.update(line.encode())
                     counts[label] += 1
             digests[label] = digest.hexdigest()
@@ -118,41 +124,43 @@ def _pack_rows(zipped: zipfile.ZipFile, told: Callable[[str, int, int], None]) -
 
 def _pack_files(
     workspace: Workspace,
-    zipped: zipfile.ZipFile,
+    archive: zipfile.ZipFile,
     version: int,
-    logged: Sequence[Path],
-    told: Callable[[str, int, int], None],
+    log_files: Sequence[Path],
+    on_progress: Callable[[str, int, int], None],
 ) -> None:
     """Write the files: of the log, and of what goes with it, nothing that came after its version."""
-    for name in _FILES:
+    for name in _SETTINGS_FILES:
         if (workspace.folder / name).exists():
-            zipped.write(workspace.folder / name, f"files/{name}")
-    zipped.writestr("files/keys/secret", workspace.secret())
-    later = {file.parent for file in workspace.imports.glob("*/receipt.json") if _came_later(file, version)}
+            archive.write(workspace.folder / name, f"files/{name}")
+    archive.writestr("files/keys/secret", workspace.secret())
+    later_folders = {
+        file.parent for file in workspace.imports.glob("*/receipt.json") if _is_later_import(file, version)
+    }
     for file in sorted(workspace.imports.rglob("*")):
-        if file.is_file() and file.parent not in later:
-            zipped.write(file, f"files/{file.relative_to(workspace.folder).as_posix()}")
-    written, lines = sums.recorded(workspace.log), []
-    for place, file in enumerate(logged):
-        told("Saving the log", place, len(logged))
+        if file.is_file() and file.parent not in later_folders:
+            archive.write(file, f"files/{file.relative_to(workspace.folder).as_posix()}")
+    recorded_digests, lines = sums.recorded(workspace.log), []
+    for position, file in enumerate(log_files):
+        on_progress("Saving the log", position, len(log_files))
         name = file.absolute().relative_to(workspace.log.absolute()).as_posix()
-        if digest := written.get(name):
+        if digest := recorded_digests.get(name):
             if sums.digest_of(file) != digest:  # the good copies of earlier nights stay
                 raise DamageError(f"log/{name} is not what was written: no backup is made of it.", READ_ALL)
             lines.append(f"{digest}  {name}\n")
-        zipped.write(file, f"log/{name}", zipfile.ZIP_STORED)
+        archive.write(file, f"log/{name}", zipfile.ZIP_STORED)
     if lines:
-        zipped.writestr(f"log/{sums.NAME}", "".join(lines))
+        archive.writestr(f"log/{sums.NAME}", "".join(lines))
 
 
-def _came_later(receipt: Path, version: int) -> bool:
+def _is_later_import(receipt: Path, version: int) -> bool:
     """An import whose moments are not in this version of the log; a receipt that cannot be read is kept as it is."""
     with suppress(DamageError):
         return log.read_receipt(receipt).log_version > version
     return False
 
 
-def restore(workspace: Workspace, source: Path, told: Callable[[str, int, int], None]) -> dict[str, Any]:
+def restore(workspace: Workspace, source: Path, on_progress: Callable[[str, int, int], None]) -> dict[str, Any]:
     """Bring a backup into an empty workspace and its empty databases, compare every table with what was saved, and bring
     it up to date. All or nothing."""
     facts = manifest(source)
@@ -162,9 +170,14 @@ def restore(workspace: Workspace, source: Path, told: Callable[[str, int, int], 
             raise RequestError(
                 f"{workspace.folder} is not empty.", "Restore into a fresh folder: --home, and fresh databases."
             )
-        with _files_too(workspace), zipfile.ZipFile(source) as zipped, _whole(source), schema.changing():
-            _restore_rows(zipped, facts, told)
-            _unpack_files(workspace, zipped)
+        with (
+            _remove_files_on_error(workspace),
+            zipfile.ZipFile(source) as archive,
+            _explain_damage(source),
+            schema.changing(),
+        ):
+            _restore_rows(archive, facts, on_progress)
+            _unpack_files(workspace, archive)
             # What came into the log after its copy was made is written into it again.
             Shared.objects.filter(log_version__gt=facts["log_version"]).update(pending=True)
             membership.after_restore()
@@ -173,7 +186,7 @@ def restore(workspace: Workspace, source: Path, told: Callable[[str, int, int], 
 
 
 @contextmanager
-def _files_too(workspace: Workspace) -> Iterator[None]:
+def _remove_files_on_error(workspace: Workspace) -> Iterator[None]:
     """What a refused backup has brought of the log and its imports goes with what it brought of the databases."""
     try:
         yield
@@ -187,15 +200,15 @@ def _files_too(workspace: Workspace) -> Iterator[None]:
 def manifest(source: Path) -> dict[str, Any]:
     """What a backup says of itself: format, migrations, rows and digests by table; raises where this version cannot read it."""
     try:
-        with zipfile.ZipFile(source) as zipped:
-            facts: dict[str, Any] = json.loads(zipped.read("manifest.json"))
-        number, digests = facts["format"], facts["digests"]
+        with zipfile.ZipFile(source) as archive:
+            facts: dict[str, Any] = json.loads(archive.read("manifest.json"))
+        format_number, digests = facts["format"], facts["digests"]
     except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError, TypeError) as error:
         raise RequestError(f"{source} is no backup: {error}.", "Name a file that `wellserved backup` wrote.") from error
-    facts.setdefault("migrations", dict.fromkeys(schema.ALIASES, _FIRST))
-    newer = schema.unknown(chain.from_iterable(facts["migrations"].values()))
-    if number > FORMAT or newer or not digests:
-        raise RequestError(f"{source} was made by another wellserved ({newer or f'format {number}'}).",
+    facts.setdefault("migrations", dict.fromkeys(schema.ALIASES, _FORMAT_1_MIGRATIONS))
+    newer_migrations = schema.unknown(chain.from_iterable(facts["migrations"].values()))
+    if format_number > FORMAT or newer_migrations or not digests:
+        raise RequestError(f"{source} was made by another wellserved ({newer_migrations or f'format {format_number}'}).",
                            "Update wellserved, then restore.")  # fmt: skip
     return facts
 
@@ -203,27 +216,27 @@ def manifest(source: Path) -> dict[str, Any]:
 def check(source: Path) -> None:
     """Raise where a backup is damaged: every member is read, and every table compared with its digest."""
     facts = manifest(source)
-    with _whole(source), zipfile.ZipFile(source) as zipped:
-        if (cut := zipped.testzip()) is not None:
-            raise zipfile.BadZipFile(f"{cut} is not what was written")
-        for label, name in _members(zipped).items():
+    with _explain_damage(source), zipfile.ZipFile(source) as archive:
+        if (damaged_member := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"{damaged_member} is not what was written")
+        for label, name in _members(archive).items():
             digest = hashlib.sha256()
-            with zipped.open(name) as saved:
-                for line in saved:
+            with archive.open(name) as member:
+                for line in member:
                     digest.update(line)
             if digest.hexdigest() != facts["digests"][label]:
                 raise zipfile.BadZipFile(f"{label} is not what was written")
 
 
-def _members(zipped: zipfile.ZipFile) -> dict[str, str]:
+def _members(archive: zipfile.ZipFile) -> dict[str, str]:
     """Table -> its member of a backup."""
     return {
-        name.partition("/")[2].removesuffix(".jsonl"): name for name in zipped.namelist() if name.endswith(".jsonl")
+        name.partition("/")[2].removesuffix(".jsonl"): name for name in archive.namelist() if name.endswith(".jsonl")
     }
 
 
 @contextmanager
-def _whole(source: Path) -> Iterator[None]:
+def _explain_damage(source: Path) -> Iterator[None]:
     """A backup that turns out to be damaged while it is read says so."""
     try:
         yield
@@ -233,9 +246,11 @@ def _whole(source: Path) -> Iterator[None]:
         ) from error
 
 
-def _restore_rows(zipped: zipfile.ZipFile, facts: dict[str, Any], told: Callable[[str, int, int], None]) -> None:
+def _restore_rows(
+    archive: zipfile.ZipFile, facts: dict[str, Any], on_progress: Callable[[str, int, int], None]
+) -> None:
     """Load every table in the state in which it was saved, compare, and go on to this version's."""
-    labels = _members(zipped)
+    labels = _members(archive)
     for alias in schema.ALIASES:
         schema.clear(alias)
         schema.bring(alias, facts["migrations"][alias])
@@ -243,40 +258,40 @@ def _restore_rows(zipped: zipfile.ZipFile, facts: dict[str, Any], told: Callable
         for label, digest in facts["digests"].items():
             if not labels[label].startswith(f"{alias}/"):
                 continue
-            told(f"Loading {label}", 0, 0)
+            on_progress(f"Loading {label}", 0, 0)
             model = models.get_model(label)
-            with zipped.open(labels[label]) as saved:
-                schema.load(model, alias, (line.decode() for line in saved))
-            with zipped.open(labels[label]) as saved:
-                if not _same(saved, digest, schema.lines(model, alias)):
+            with archive.open(labels[label]) as member:
+                schema.load(model, alias, (line.decode() for line in member))
+            with archive.open(labels[label]) as member:
+                if not _is_same_table(member, digest, schema.lines(model, alias)):
                     raise WorkspaceError(
                         f"What was restored differs from what was saved: {label}.", "Nothing was kept; report this."
                     )
-        told("Bringing the tables up to date", 0, 0)
+        on_progress("Bringing the tables up to date", 0, 0)
         schema.bring(alias)
 
 
-def _same(saved: Iterator[bytes], digest: str, restored: Iterator[str]) -> bool:
+def _is_same_table(saved_lines: Iterator[bytes], digest: str, restored_rows: Iterator[str]) -> bool:
     """A table's file is the one that was written, and its rows are those of the table, whatever order their fields have."""
-    written, one, other = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-    for line in saved:
-        written.update(line)
-        one.update(schema.canonical(line).encode())
-    for row in restored:
-        other.update(row.encode())
-    return written.hexdigest() == digest and one.digest() == other.digest()
+    file_digest, saved_digest, restored_digest = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
+    for line in saved_lines:
+        file_digest.update(line)
+        saved_digest.update(schema.canonical(line).encode())
+    for row in restored_rows:
+        restored_digest.update(row.encode())
+    return file_digest.hexdigest() == digest and saved_digest.digest() == restored_digest.digest()
 
 
-def _unpack_files(workspace: Workspace, zipped: zipfile.ZipFile) -> None:
+def _unpack_files(workspace: Workspace, archive: zipfile.ZipFile) -> None:
     """Only names that are ours, each to its own place: what an archive calls its members decides nothing."""
     workspace.make_folders()
-    for info in zipped.infolist():
-        if not _OURS.fullmatch(info.filename):
+    for info in archive.infolist():
+        if not _KNOWN_NAMES.fullmatch(info.filename):
             continue
         target = workspace.folder / info.filename.removeprefix("files/")
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(target, "wb", opener=owner_only) as out:
-            shutil.copyfileobj(zipped.open(info), out)
+        with open(target, "wb", opener=owner_only) as target_file:
+            shutil.copyfileobj(archive.open(info), target_file)
 
 
 def nightly(workspace: Workspace) -> Path | None:
@@ -286,10 +301,10 @@ def nightly(workspace: Workspace) -> Path | None:
     target = folder / f"{timezone.localdate():%Y-%m-%d}.zip"
     if target.exists():
         return None
-    for cut_short in folder.glob("*.part"):
-        cut_short.unlink(missing_ok=True)
+    for partial_file in folder.glob("*.part"):
+        partial_file.unlink(missing_ok=True)
     backup(workspace, target, lambda *_: None)
-    until_now = sorted(file for file in folder.glob("????-??-??.zip") if file.name <= target.name)
-    for old in until_now[:-NIGHTS]:
-        old.unlink()
+    backup_files = sorted(file for file in folder.glob("????-??-??.zip") if file.name <= target.name)
+    for old_backup in backup_files[:-NIGHTS]:
+        old_backup.unlink()
     return target

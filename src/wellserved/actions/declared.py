@@ -12,7 +12,7 @@ from wellserved.scales import load_scales
 from wellserved.workspace import Workspace
 
 
-def declarations(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:
+def declarations(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
     """What people declared: opening hours, own scales of ratings, improvements."""
     try:
         load_calendars(workspace.calendars, workspace.zone)

@@ -51,8 +51,8 @@ def import_file(
     """
     now = now or datetime.now(UTC)
     with workspace.writing() as scratch:
-        looked = look(path, scratch, told)
-        text, dialect = looked
+        text_and_dialect = look(path, scratch, told)
+        text, dialect = text_and_dialect
         if mapping is None:
             mapping = recognise(dialect.header)
         elif mapping.aliases or any(rule.fallback for rule in mapping.moments):  # a copy of a preset is read as one
@@ -66,68 +66,72 @@ def import_file(
             mapping = replace(mapping, zone=workspace.zone)
         import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
         db = duckdb.connect(text.path, workspace.log, workspace.cases, scratch=scratch)
-        mended = any(column.startswith(OWN) for column in dialect.header)  # a file of refused rows
-        every = mapping.case_missing == "row" or mended
-        columns = dialect.header if every else [column for column in dialect.header if column in mapping.needed()]
-        raw = stage(db, path, looked, columns, scratch, told)
+        is_mended = any(column.startswith(OWN) for column in dialect.header)  # a file of refused rows
+        needs_all_columns = mapping.case_missing == "row" or is_mended
+        columns = (
+            dialect.header if needs_all_columns else [column for column in dialect.header if column in mapping.needed()]
+        )
+        raw = stage(db, path, text_and_dialect, columns, scratch, told)
         told("Checking rows", 0, 0)
-        earlier = log.receipts(workspace, mapping.name, damaged=False)
-        mapping, settled = _as_before(earlier, mapping, mended)
-        recorded = record(db, mapping, dialect.header, now, import_id, settled)
-        recorded = replace(recorded, notes=recorded.notes | _dues_turned(earlier, recorded))
-        if recorded.unique:
-            recorded = replace(recorded, notes=recorded.notes | _closings_taken_back(db, workspace, mapping))
+        earlier_receipts = log.receipts(workspace, mapping.name, damaged=False)
+        mapping, due_readings = _with_earlier_decisions(earlier_receipts, mapping, is_mended)
+        result = record(db, mapping, dialect.header, now, import_id, due_readings)
+        result = replace(result, notes=result.notes | _due_change_notes(earlier_receipts, result))
+        if result.unique:
+            result = replace(result, notes=result.notes | _reopening_notes(db, workspace, mapping))
         told("Appending moments", 0, 0)
         keep_meaning(workspace.folder, scratch, _scales_of(db, mapping))
-        appended = log.append(db, workspace, "batch", recorded.unique, import_id)
-        refusals = _all_refusals(raw, recorded)
-        listed = _by_row([*refusals, *recorded.losses, *recorded.companions])
-        kept = _keep_refusals(workspace, raw, listed, import_id)
-        receipt = _receipt(raw, recorded, appended, refusals, mapping, now, import_id)
+        append_result = log.append(db, workspace, "batch", result.unique, import_id)
+        refusals = _all_refusals(raw, result)
+        row_refusals = _merge_by_row([*refusals, *result.losses, *result.companions])
+        refusals_path = _write_refusals(workspace, raw, row_refusals, import_id)
+        receipt = _make_receipt(raw, result, append_result, refusals, mapping, now, import_id)
         log.keep_receipt(workspace, receipt)
         db.close()
-        folded = cases.refresh(workspace, scratch, told)
-    return Imported(receipt, kept, folded)
+        case_count = cases.refresh(workspace, scratch, told)
+    return Imported(receipt, refusals_path, case_count)
 
 
 def _scales_of(db: DuckDBPyConnection, mapping: Mapping) -> list[Scale]:
     """The own scales on which there is a rating to be recorded: one that was left out fixes no meaning."""
-    own = {rule.rating.name: rule.rating for rule in mapping.moments if rule.rating and rule.rating.own}
-    if not own:
+    own_scales = {rule.rating.name: rule.rating for rule in mapping.moments if rule.rating and rule.rating.own}
+    if not own_scales:
         return []
-    rated = db.sql("SELECT DISTINCT scale FROM batch WHERE scale IS NOT NULL AND score IS NOT NULL").fetchall()
-    return [own[name] for (name,) in rated if name in own]
+    rated_scales = db.sql("SELECT DISTINCT scale FROM batch WHERE scale IS NOT NULL AND score IS NOT NULL").fetchall()
+    return [own_scales[name] for (name,) in rated_scales if name in own_scales]
 
 
-def _as_before(earlier: Sequence[Receipt], mapping: Mapping, mended: bool) -> tuple[Mapping, dict[str, DueIs]]:
+def _with_earlier_decisions(
+    earlier_receipts: Sequence[Receipt], mapping: Mapping, is_mended: bool
+) -> tuple[Mapping, dict[str, DueIs]]:
     """What earlier imports of the source decided over whole columns, where a few rows cannot decide it again.
 
     Refused rows are read as their file was; a source that ever promised a time of day promises no days.
     """
     dues: dict[str, DueIs] = {}
     dates: dict[str, DateOrder] = {}
-    for receipt in earlier:
-        dues |= {column: due for column, due in receipt.dues.items() if mended or due == "instant"}
-        dates |= receipt.dates if mended else {}
+    for receipt in earlier_receipts:
+        dues |= {column: due for column, due in receipt.dues.items() if is_mended or due == "instant"}
+        dates |= receipt.dates if is_mended else {}
     return replace(mapping, dates=dates | mapping.dates), dues
 
 
-def _dues_turned(earlier: Sequence[Receipt], recorded: Recorded) -> dict[str, int]:
+def _due_change_notes(earlier_receipts: Sequence[Receipt], result: Recorded) -> dict[str, int]:
     """Due times that were read as days until now, and as instants from now on."""
     return {
         f"due times in {column!r} name a time of day here, and midnights of earlier files were read as whole days: "
-        "import those files again": recorded.loaded
-        for column, due in recorded.dues.items()
-        if due == "instant" and any(receipt.dues.get(column) == "end_of_day" for receipt in earlier)
+        "import those files again": result.loaded
+        for column, due in result.dues.items()
+        if due == "instant" and any(receipt.dues.get(column) == "end_of_day" for receipt in earlier_receipts)
     }
 
 
-def _closings_taken_back(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapping) -> dict[str, int]:
+def _reopening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapping) -> dict[str, int]:
     """Cases that are closed by what is known, and open by a list of last states: such a list cannot say since when."""
-    stored = log.snapshot(workspace.cases)
-    if not stored.files or not any(rule.kind in ENDS for rule in mapping.moments):
+    stored_cases = log.snapshot(workspace.cases)
+    if not stored_cases.files or not any(rule.kind in ENDS for rule in mapping.moments):
         return {}
-    duckdb.view(db, "stored_cases", stored.files, cases.TYPES, stored.out())
+    duckdb.view(db, "stored_cases", stored_cases.files, cases.TYPES, stored_cases.out())
     ends = ", ".join(map(duckdb.text, ENDS))
     (count,) = db.sql(
         f"SELECT count(*) FROM stored_cases WHERE source = {duckdb.text(mapping.name)} AND closed = 1 AND case_id IN "
@@ -137,31 +141,33 @@ def _closings_taken_back(db: DuckDBPyConnection, workspace: Workspace, mapping: 
     return {words: count} if count else {}
 
 
-def _all_refusals(raw: RawTable, recorded: Recorded) -> list[Refusal]:
-    shapes = [Refusal(row.row, "", row.line, row.reason) for row in raw.broken]
-    return sorted([*shapes, *recorded.refusals], key=lambda refusal: refusal.row)
+def _all_refusals(raw: RawTable, result: Recorded) -> list[Refusal]:
+    broken_rows = [Refusal(row.row, "", row.line, row.reason) for row in raw.broken]
+    return sorted([*broken_rows, *result.refusals], key=lambda refusal: refusal.row)
 
 
-def _by_row(refusals: Iterable[Refusal]) -> list[Refusal]:
+def _merge_by_row(refusals: Iterable[Refusal]) -> list[Refusal]:
     """One line a row, in the file's order: what refused it, or all that was left out of it."""
-    rows: dict[int, list[Refusal]] = {}
-    for one in sorted(refusals, key=lambda one: one.row):
-        rows.setdefault(one.row, []).append(one)
-    return [_joined(several) for several in rows.values()]
+    refusals_by_row: dict[int, list[Refusal]] = {}
+    for refusal in sorted(refusals, key=lambda refusal: refusal.row):
+        refusals_by_row.setdefault(refusal.row, []).append(refusal)
+    return [_merge_refusals(row_refusals) for row_refusals in refusals_by_row.values()]
 
 
-def _joined(several: Sequence[Refusal]) -> Refusal:
-    cells = dict.fromkeys((one.column, one.value) for one in several)
-    reasons = dict.fromkeys(f"{one.reason}{f': {one.kind} is left out' if one.kind else ''}" for one in several)
+def _merge_refusals(row_refusals: Sequence[Refusal]) -> Refusal:
+    cells = dict.fromkeys((refusal.column, refusal.value) for refusal in row_refusals)
+    reasons = dict.fromkeys(
+        f"{refusal.reason}{f': {refusal.kind} is left out' if refusal.kind else ''}" for refusal in row_refusals
+    )
     return Refusal(
-        several[0].row,
+        row_refusals[0].row,
         ", ".join(column for column, _ in cells),
         ", ".join(value for _, value in cells),
         "; ".join(reasons),
     )
 
 
-def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refusal], import_id: str) -> Path | None:
+def _write_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refusal], import_id: str) -> Path | None:
     """Write the rows that were refused, or lost a moment, so that they can be mended and imported: all columns, and why."""
     folder = workspace.imports / import_id
     folder.mkdir(parents=True, exist_ok=True)
@@ -169,29 +175,29 @@ def _keep_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refus
     if not refusals:
         target.unlink(missing_ok=True)
         return None
-    whole = whole_rows(raw, [refusal.row for refusal in refusals if refusal.column])
+    full_rows = whole_rows(raw, [refusal.row for refusal in refusals if refusal.column])
     header = [column for column in raw.dialect.header if not column.startswith(OWN)]
-    kept = [place for place, column in enumerate(raw.dialect.header) if not column.startswith(OWN)]
+    kept_positions = [position for position, column in enumerate(raw.dialect.header) if not column.startswith(OWN)]
     empty = [""] * raw.dialect.width
     with disk.rewrite(target, workspace.scratch / target.name) as file:
         rows = (
             [
-                one.row,
-                one.column,
-                one.value,
-                one.reason,
-                *(whole.get(one.row, empty)[place] for place in kept),
+                refusal.row,
+                refusal.column,
+                refusal.value,
+                refusal.reason,
+                *(full_rows.get(refusal.row, empty)[position] for position in kept_positions),
             ]
-            for one in refusals
+            for refusal in refusals
         )
         write_csv(file, [*REFUSAL, *header], rows)
     return target
 
 
-def _receipt(
+def _make_receipt(
     raw: RawTable,
-    recorded: Recorded,
-    appended: log.Appended,
+    result: Recorded,
+    append_result: log.Appended,
     refusals: Sequence[Refusal],
     mapping: Mapping,
     now: datetime,
@@ -206,26 +212,28 @@ def _receipt(
         caution=mapping.caution,
         recorded_at=now.isoformat(timespec="seconds"),
         rows_read=raw.rows_read,
-        rows_loaded=recorded.loaded,
+        rows_loaded=result.loaded,
         rows_refused=len(refusals),
-        moments=recorded.moments,
-        moments_new=appended.new,
-        moments_known=appended.known,
-        moments_corrected=appended.corrections,
-        log_version=appended.version,
+        moments=result.moments,
+        moments_new=append_result.new,
+        moments_known=append_result.known,
+        moments_corrected=append_result.corrections,
+        log_version=append_result.version,
         encoding=raw.text.encoding,
         mended_lines=raw.text.mended_lines,
         careful=raw.careful,
         recovered=raw.recovered,
-        notes=recorded.notes,
-        missing=recorded.missing,
-        reasons=dict(Counter(f"{one.column}: {one.reason}" if one.column else one.reason for one in refusals)),
-        as_of=recorded.as_of.isoformat(timespec="seconds") if recorded.as_of else "",
+        notes=result.notes,
+        missing=result.missing,
+        reasons=dict(
+            Counter(f"{refusal.column}: {refusal.reason}" if refusal.column else refusal.reason for refusal in refusals)
+        ),
+        as_of=result.as_of.isoformat(timespec="seconds") if result.as_of else "",
         sha256=raw.text.sha256,
         cannot=mapping.untold(),
         absent=mapping.absent,
-        moments_refused=len(recorded.losses),
-        losses=dict(Counter(f"{one.column} ({one.kind}): {one.reason}" for one in recorded.losses)),
-        dates=recorded.dates,
-        dues=recorded.dues,
+        moments_refused=len(result.losses),
+        losses=dict(Counter(f"{loss.column} ({loss.kind}): {loss.reason}" for loss in result.losses)),
+        dates=result.dates,
+        dues=result.dues,
     )

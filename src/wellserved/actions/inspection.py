@@ -24,7 +24,7 @@ def inspect_file(
     """
     source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
     with disk.explain(scratch):
-        looked = look(path, scratch, told)
-        db = duckdb.connect(looked[0].path, scratch=scratch)
-        raw = stage(db, path, looked, looked[1].header, scratch, told)
-        return raw, inspect(db, raw, source, zone, now or datetime.now(UTC)), recognise(looked[1].header)
+        text_and_dialect = look(path, scratch, told)
+        db = duckdb.connect(text_and_dialect[0].path, scratch=scratch)
+        raw = stage(db, path, text_and_dialect, text_and_dialect[1].header, scratch, told)
+        return raw, inspect(db, raw, source, zone, now or datetime.now(UTC)), recognise(text_and_dialect[1].header)

@@ -16,29 +16,47 @@ from wellserved.store.access import Scope
 FIVE: Final = ("csat5", "stars5")  # scales of five steps, as the five words are: step beside step, nothing is rescaled
 
 
-def judged(book: Book, scope: Scope) -> Agreement:
+def judged(journal: Book, scope: Scope) -> Agreement:
     """The agreement over all matters that both judged; raises RequestError where they are too few to say anything."""
-    own: dict[uuid.UUID, float] = {}
-    theirs: dict[uuid.UUID, float] = {}
-    copies: dict[uuid.UUID, uuid.UUID] = {}  # thread of a shared copy -> the journal's thread
-    rated = book.threads(one.entry.thread for one in book.latest(5_000, word="self"))
-    shared = {page.entry.shared: thread for thread, pages in rated.items() for page in pages if page.entry.shared}
-    for row in scope.mine().filter(id__in=shared):
-        copies[row.thread] = shared[row.id]
-    for thread, pages in rated.items():
-        for page in pages:
-            if (word := page.facts.get("rating")) in RATINGS:
-                own[thread] = 5.0 - RATINGS.index(str(word))
-            if page.facts.get("scale") in FIVE and "score" in page.facts:
-                theirs[thread] = float(page.facts["score"])
+    own_scores: dict[uuid.UUID, float] = {}
+    customer_scores: dict[uuid.UUID, float] = {}
+    thread_of_copied_thread: dict[uuid.UUID, uuid.UUID] = {}  # thread of a shared copy -> the journal's thread
+    rated_threads = journal.threads(
+        decrypted_entry.entry.thread for decrypted_entry in journal.latest(5_000, word="self")
+    )
+    thread_of_copy = {
+        decrypted_entry.entry.shared: thread
+        for thread, thread_entries in rated_threads.items()
+        for decrypted_entry in thread_entries
+        if decrypted_entry.entry.shared
+    }
+    for row in scope.mine().filter(id__in=thread_of_copy):
+        thread_of_copied_thread[row.thread] = thread_of_copy[row.id]
+    for thread, thread_entries in rated_threads.items():
+        for decrypted_entry in thread_entries:
+            if (word := decrypted_entry.facts.get("rating")) in RATINGS:
+                own_scores[thread] = 5.0 - RATINGS.index(str(word))
+            if decrypted_entry.facts.get("scale") in FIVE and "score" in decrypted_entry.facts:
+                customer_scores[thread] = float(decrypted_entry.facts["score"])
     for thread, score in (
-        scope.shared().filter(thread__in=copies, scale__in=FIVE).exclude(score=None).values_list("thread", "score")
+        scope.shared()
+        .filter(thread__in=thread_of_copied_thread, scale__in=FIVE)
+        .exclude(score=None)
+        .values_list("thread", "score")
     ):
-        theirs[copies[thread]] = float(score or 0)
-    both = sorted(own.keys() & theirs.keys())
-    if len(both) < FEWEST:
+        customer_scores[thread_of_copied_thread[thread]] = float(score or 0)
+    common_threads = sorted(own_scores.keys() & customer_scores.keys())
+    if len(common_threads) < FEWEST:
         raise RequestError(
-            f"Only {len(both)} matters were judged both by you and by the customer on five steps; fewer than {FEWEST} say nothing.",
+            f"Only {len(common_threads)} matters were judged both by you and by the customer on five steps; fewer than {FEWEST} say nothing.",
             "Add your own judgement to a matter, and the customer's rating (4/5, or stars) when it comes.",
         )
-    return agreed("csat5", np.array([[own[one] for one in both], [theirs[one] for one in both]]))
+    return agreed(
+        "csat5",
+        np.array(
+            [
+                [own_scores[common_thread] for common_thread in common_threads],
+                [customer_scores[common_thread] for common_thread in common_threads],
+            ]
+        ),
+    )

@@ -19,9 +19,9 @@ from wellserved.report import Table
 from wellserved.workspace import Workspace
 
 SHOWN: Final = 100  # cases of a list
-_COLUMNS = ("source", "case_id", "team", "service", "priority", "asked_s", "resolution_secs", "closed", "reopens", "handovers", "score")  # fmt: skip
-_SHOWN = {"case_id": "case", "asked_s": "asked", "resolution_secs": "days to resolution"}
-COLUMNS: Final = tuple(_SHOWN.get(name, name) for name in _COLUMNS)
+_DATABASE_COLUMNS = ("source", "case_id", "team", "service", "priority", "asked_s", "resolution_secs", "closed", "reopens", "handovers", "score")  # fmt: skip
+_COLUMN_LABELS = {"case_id": "case", "asked_s": "asked", "resolution_secs": "days to resolution"}
+COLUMNS: Final = tuple(_COLUMN_LABELS.get(name, name) for name in _DATABASE_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,27 @@ class Cases:
 
 def cases_behind(workspace: Workspace, question: Question, case_id: str | None = None) -> Cases:
     """The cases that a question is about; or the one of them with this number."""
-    with asking.opened(workspace) as scope:
-        only, values = filters(scope, question)
-        one = question.measures[0]
-        only = f"{only} AND ({fill(one.population, scope)}) AND {within(question, one.anchor)}"
+    with asking.opened(workspace) as case_table:
+        condition, parameters = filters(case_table, question)
+        measure = question.measures[0]
+        condition = f"{condition} AND ({fill(measure.population, case_table)}) AND {within(question, measure.anchor)}"
         if case_id is not None:
-            only, values = f"{only} AND case_id = $wanted", {**values, "wanted": case_id}
-        total = scope.engine.ask(f"SELECT count(*) AS n FROM {scope.table} WHERE {only}", values)["n"][0].as_py()
-        newest = f"WHERE {only} ORDER BY asked_s DESC, source, case_id LIMIT {SHOWN}"
-        found = scope.engine.ask(f"SELECT {', '.join(_COLUMNS)} FROM {scope.table} {newest}", values)
+            condition, parameters = f"{condition} AND case_id = $wanted", {**parameters, "wanted": case_id}
+        total = case_table.engine.ask(f"SELECT count(*) AS n FROM {case_table.table} WHERE {condition}", parameters)[
+            "n"
+        ][0].as_py()
+        newest = f"WHERE {condition} ORDER BY asked_s DESC, source, case_id LIMIT {SHOWN}"
+        case_rows = case_table.engine.ask(
+            f"SELECT {', '.join(_DATABASE_COLUMNS)} FROM {case_table.table} {newest}", parameters
+        )
     zone = ZoneInfo(workspace.zone)
-    rows = tuple(tuple(_readable(name, value, zone) for name, value in row.items()) for row in found.to_pylist())
+    rows = tuple(
+        tuple(_format_value(name, value, zone) for name, value in row.items()) for row in case_rows.to_pylist()
+    )
     return Cases(COLUMNS, rows, int(total))
 
 
-def _readable(name: str, value: Any, zone: ZoneInfo) -> Any:
+def _format_value(name: str, value: Any, zone: ZoneInfo) -> Any:
     """A cell as people read it; JSON and CSV of a measure hold the plain numbers."""
     if value is None:
         return None
@@ -66,25 +72,25 @@ def explained(
     """The timeline of one case, if it is among those that may be seen, and what each house's rule counts of it."""
     if not cases_behind(workspace, Question((find_measure(name),), where=where), case_id).total:
         raise RequestError("There is no such case.", "Follow a link from the list of cases.")
-    houses = any(
+    has_vendor_rules = any(
         rule.measure == name.removesuffix("_p90") for rule in DEFINITIONS
     )  # else its moments beside any wait's rules
-    wait = name if houses else "time_to_resolution"
-    return clocks.explained_tables(asking.explain_case(workspace, wait, case_id, source), workspace.zone)
+    measure_name = name if has_vendor_rules else "time_to_resolution"
+    return clocks.explained_tables(asking.explain_case(workspace, measure_name, case_id, source), workspace.zone)
 
 
 def measured(workspace: Workspace, question: Question) -> str:
     """A measure to stand within a page: its chart and numbers where there are periods and one segment, else its table."""
-    many = asking.ask_measures(workspace, question)
-    if question.every and question.by is None and len(many[0]):
-        return html.chart_page(draw_up(many[0]), html.BARE)
-    return html.series_page(many, html.BARE)
+    answers = asking.ask_measures(workspace, question)
+    if question.every and question.by is None and len(answers[0]):
+        return html.chart_page(draw_up(answers[0]), html.BARE)
+    return html.series_page(answers, html.BARE)
 
 
 def told(workspace: Workspace, question: Question, form: str) -> str:
     """A measure's numbers as csv or json, as the command line writes them."""
-    many = asking.ask_measures(workspace, question)
-    return data.series_csv(many) if form == "csv" else data.as_json(data.series_rows(many))
+    answers = asking.ask_measures(workspace, question)
+    return data.series_csv(answers) if form == "csv" else data.as_json(data.series_rows(answers))
 
 
 def proved(workspace: Workspace, name: str) -> str:
@@ -93,11 +99,11 @@ def proved(workspace: Workspace, name: str) -> str:
     return proofs.proof_page(proof, notes, html.BARE)
 
 
-def reported(workspace: Workspace, source: str, every: Every | None, period: date | None, form: str) -> str:
+def reported(workspace: Workspace, source: str, granularity: Every | None, period: date | None, form: str) -> str:
     """A service report as html, csv or json."""
     if form not in ("html", "csv", "json"):
         raise RequestError(f"There is no form {form!r} of a report.", "Choose html, csv or json.")
-    made = asking.service_report(workspace, source, every, period)
+    report = asking.service_report(workspace, source, granularity, period)
     if form == "html":
-        return html.report_page(made)
-    return data.series_csv(made.series) if form == "csv" else data.as_json(data.report_data(made))
+        return html.report_page(report)
+    return data.series_csv(report.series) if form == "csv" else data.as_json(data.report_data(report))

@@ -32,26 +32,26 @@ def alone() -> Person | None:
 
 
 def person_alone() -> Person:
-    """The same, made at the first start; raises where people log in."""
+    """Whoever works here alone, added at the first start; raises where people log in."""
     with transaction.atomic():
-        if (found := alone()) is not None:
-            return found
+        if (existing_user := alone()) is not None:
+            return existing_user
         if Person.objects.exists():
             raise RequestError("People log in here.", "Name yourself: --as NAME.")
-        made = Person(username=ALONE, role=Role.alone)
-        made.set_unusable_password()
-        made.save()
-        return made
+        user = Person(username=ALONE, role=Role.alone)
+        user.set_unusable_password()
+        user.save()
+        return user
 
 
 def person_called(name: str | None) -> Person:
     """Somebody by their user name; without one, whoever is alone."""
     if name is None:
         return person_alone()
-    found = Person.objects.filter(username=name, is_active=True).first()
-    if found is None:
+    person = Person.objects.filter(username=name, is_active=True).first()
+    if person is None:
         raise RequestError(f"Nobody is called {name!r} here.", "See `wellserved user list`.")
-    return found
+    return person
 
 
 def add_person(
@@ -61,10 +61,10 @@ def add_person(
     if role not in Role.values or role == Role.alone:
         raise RequestError(f"There is no role {role!r}.", f"Choose one of {', '.join(set(Role.values) - {'alone'})}.")
     with transaction.atomic():
-        before = alone()
-        if before is None and Person.objects.filter(username__iexact=name).exists():
+        sole_user = alone()
+        if sole_user is None and Person.objects.filter(username__iexact=name).exists():
             raise RequestError(f"{name!r} is here already.", "Choose another name.")
-        person = before or Person()
+        person = sole_user or Person()
         person.username, person.role, person.served_as = name, Role(role), served_as
         person.is_staff = (
             administers or not Person.objects.exclude(role=Role.alone).exists()
@@ -74,14 +74,14 @@ def add_person(
             person.set_password(password)
         else:
             person.set_unusable_password()
-        _refuse_taken(person)
+        _refuse_taken_name(person)
         person.full_clean(exclude=["password", "email"])
         person.save()
-        if before is not None and person.team:
+        if sole_user is not None and person.team:
             Shared.objects.filter(author=person, team=None).update(
                 team=person.team, pending=True, changed=timezone.now()
             )
-    return person, before is not None
+    return person, sole_user is not None
 
 
 def new_password(name: str, password: str, without_factors: bool = False) -> None:
@@ -131,11 +131,15 @@ def invite(by: Person, username: str, role: str, team: Team | None) -> tuple[str
     token, now = new_token(), timezone.now()
     with transaction.atomic():
         Invitation.objects.filter(username__iexact=username, used=None).update(used=now)  # the newest one counts
-        made = {"username": username, "role": role, "team": team, "by": by, "expires": now + INVITED_FOR}
-        Invitation.objects.create(digest=digest_of(token), **made)
-        here = Person.objects.filter(username__iexact=username).first()
-        note(by, PASSWORD_OFFERED if here else "invited", here.username if here else username)
-    return token, here is not None
+        values = {"username": username, "role": role, "team": team, "by": by, "expires": now + INVITED_FOR}
+        Invitation.objects.create(digest=digest_of(token), **values)
+        existing_person = Person.objects.filter(username__iexact=username).first()
+        note(
+            by,
+            PASSWORD_OFFERED if existing_person else "invited",
+            existing_person.username if existing_person else username,
+        )
+    return token, existing_person is not None
 
 
 def invitation_of(token: str) -> Invitation | None:
@@ -144,32 +148,34 @@ def invitation_of(token: str) -> Invitation | None:
     One whose giver lost the right to invite is none, nor is one for a name that somebody else has taken since.
     """
     now = timezone.now()
-    open_ = Invitation.objects.filter(digest=digest_of(token), used=None, expires__gt=now).select_related("team", "by")
-    found = open_.first() if token else None
-    if found is None or not may(found.by, "change_people"):
+    open_invitations = Invitation.objects.filter(digest=digest_of(token), used=None, expires__gt=now).select_related(
+        "team", "by"
+    )
+    invitation = open_invitations.first() if token else None
+    if invitation is None or not may(invitation.by, "change_people"):
         return None
-    person = invited(found)
-    return None if person is not None and person.date_joined > found.expires - INVITED_FOR else found
+    person = invited(invitation)
+    return None if person is not None and person.date_joined > invitation.expires - INVITED_FOR else invitation
 
 
-def invited(open_: Invitation) -> Person | None:
+def invited(invitation: Invitation) -> Person | None:
     """Whoever of those who are here an invitation is for."""
-    return Person.objects.filter(username__iexact=open_.username).first()
+    return Person.objects.filter(username__iexact=invitation.username).first()
 
 
 def accept(token: str, password: str) -> Person:
     """Use an invitation, once; raises where there is none, it is used, or its time is over."""
     with transaction.atomic():
-        found = invitation_of(token)
-        if found is None or not Invitation.objects.filter(pk=found.pk, used=None).update(used=timezone.now()):
+        invitation = invitation_of(token)
+        if invitation is None or not Invitation.objects.filter(pk=invitation.pk, used=None).update(used=timezone.now()):
             raise RequestError("This invitation is used or over.", "Ask for another.")
-        person = invited(found)
+        person = invited(invitation)
         if person is not None and not person.is_active:
             raise RequestError("Your access has ended.", "Ask an administrator.")
         if person is not None:
-            reset(person, password, found.by.username)
+            reset(person, password, invitation.by.username)
             return person
-        person = Person(username=found.username, role=found.role, team=found.team)
+        person = Person(username=invitation.username, role=invitation.role, team=invitation.team)
         person.set_password(password)
         person.save()
         note(person, "came in", person.username)
@@ -187,7 +193,7 @@ def change_person(by: Person, person: Person) -> None:
                 "You cannot say yourself who you are in the records.", "Let another administrator enter it."
             )
     if person.served_as != before.served_as:
-        _refuse_taken(person)
+        _refuse_taken_name(person)
     with transaction.atomic():
         person.save()
         if not person.is_active:
@@ -202,7 +208,7 @@ def done_to(person: Person) -> QuerySet[Event]:
     return Event.objects.filter(object=person.username, deed__in=TOLD).order_by("-at")[:20]
 
 
-def _refuse_taken(person: Person) -> None:
+def _refuse_taken_name(person: Person) -> None:
     """Numbers about a person are one person's own."""
     if person.served_as and Person.objects.filter(served_as=person.served_as).exclude(pk=person.pk).exists():
         raise RequestError(f"Somebody else is {person.served_as!r} in the records.", "Enter another name, or none.")

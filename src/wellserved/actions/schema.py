@@ -44,9 +44,9 @@ def make_private() -> None:
     for file in files():
         with open(file, "ab", opener=owner_only):
             pass
-        for each in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
-            if each.exists():
-                each.chmod(0o600)
+        for path in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
+            if path.exists():
+                path.chmod(0o600)
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ def standing(alias: str) -> Standing:
     """Where a database stands; as quick as Django reads the migrations."""
     executor = MigrationExecutor(connections[alias])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    passed = sorted(executor.loader.applied_migrations)
-    return Standing(passed, unknown(passed, executor.loader), bool(plan))
+    applied_migrations = sorted(executor.loader.applied_migrations)
+    return Standing(applied_migrations, unknown(applied_migrations, executor.loader), bool(plan))
 
 
 def unknown(migrations: Iterable[tuple[str, str]], loader: MigrationLoader | None = None) -> str:
     """Those of the migrations that this version does not have, in words; empty: it has all."""
-    here = (loader or MigrationLoader(None)).disk_migrations
-    return ", ".join(sorted(f"{app}.{name}" for app, name in set(map(tuple, migrations)) - set(here)))
+    disk_migrations = (loader or MigrationLoader(None)).disk_migrations
+    return ", ".join(sorted(f"{app}.{name}" for app, name in set(map(tuple, migrations)) - set(disk_migrations)))
 
 
 def models_of(alias: str) -> Apps:
@@ -115,7 +115,7 @@ def bring(alias: str, migrations: Iterable[tuple[str, str]] | None = None) -> No
     """Bring a database to the state of these migrations, or of all. Call it within `changing`."""
     connection = connections[alias]
 
-    def checked(action: str, migration: Migration | None = None, fake: bool | None = False) -> None:
+    def check_after_migration(action: str, migration: Migration | None = None, fake: bool | None = False) -> None:
         if action == "apply_success":  # PostgreSQL changes no table of which a check is still to come
             connection.check_constraints()
 
@@ -123,11 +123,11 @@ def bring(alias: str, migrations: Iterable[tuple[str, str]] | None = None) -> No
         with connection.cursor() as cursor:
             cursor.execute("CREATE SCHEMA IF NOT EXISTS journal")
     connection.prepare_database()
-    executor = MigrationExecutor(connection, checked)
+    executor = MigrationExecutor(connection, check_after_migration)
     graph = executor.loader.graph
-    wanted = set(graph.leaf_nodes() if migrations is None else map(tuple, migrations))
-    later = {key: {after.key for after in graph.node_map[key].children if after.key[0] == key[0]} for key in wanted}
-    executor.migrate(sorted(key for key in wanted if not wanted & later[key]))  # the last of each application
+    targets = set(graph.leaf_nodes() if migrations is None else map(tuple, migrations))
+    children = {key: {child.key for child in graph.node_map[key].children if child.key[0] == key[0]} for key in targets}
+    executor.migrate(sorted(key for key in targets if not targets & children[key]))  # the last of each application
 
 
 def announce() -> None:
@@ -139,10 +139,10 @@ def announce() -> None:
 def clear(alias: str) -> None:
     """Take away the tables of a database that holds no rows of people. Call it within `changing`."""
     connection = connections[alias]
-    named = [*connection.introspection.django_table_names(only_existing=True), "django_migrations"]
-    existing = set(connection.introspection.table_names())
+    table_names = [*connection.introspection.django_table_names(only_existing=True), "django_migrations"]
+    existing_names = set(connection.introspection.table_names())
     with connection.schema_editor() as editor:
-        for table in sorted(existing & set(named)):
+        for table in sorted(existing_names & set(table_names)):
             editor.execute(editor.sql_delete_table % {"table": editor.quote_name(table)})
 
 
@@ -165,25 +165,25 @@ def canonical(line: str | bytes) -> str:
     return json.dumps(json.loads(line), sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def load(model: type[models.Model], alias: str, saved: Iterable[str]) -> None:
+def load(model: type[models.Model], alias: str, row_texts: Iterable[str]) -> None:
     """Write rows into an empty table, a thousand at a time. Call it within `changing`, so that they may point ahead."""
-    rows = (_row(model, json.loads(line)) for line in saved)
+    rows = (_model_of_record(model, json.loads(line)) for line in row_texts)
     while batch := list(islice(rows, 1_000)):
         model._base_manager.using(alias).bulk_create(batch)
-    _number_on(alias, model)
+    _reset_sequences(alias, model)
 
 
-def _row(model: type[models.Model], saved: dict[str, Any]) -> models.Model:
-    named = {"pk": saved["pk"], **saved["fields"]}
+def _model_of_record(model: type[models.Model], record: dict[str, Any]) -> models.Model:
+    values_by_name = {"pk": record["pk"], **record["fields"]}
     values = {}
-    for name, value in named.items():
+    for name, value in values_by_name.items():
         field: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
         if not field.many_to_many:
             values[field.attname] = (field.target_field if field.remote_field else field).to_python(value)
     return model(**values)
 
 
-def _number_on(alias: str, model: type[models.Model]) -> None:
+def _reset_sequences(alias: str, model: type[models.Model]) -> None:
     """PostgreSQL gives out numbers apart from the table: it has to be told where to go on."""
     connection = connections[alias]
     with connection.cursor() as cursor:

@@ -20,37 +20,38 @@ def prepare(workspace: Workspace) -> None:
     All or nothing, and one process at a time: whoever comes second finds them ready.
     """
     workspace.secret()
-    if _ready():
+    if _is_ready():
         return
     with workspace.writing():
         schema.make_private()
-        if _ready():  # by somebody else, meanwhile
+        if _is_ready():  # by somebody else, meanwhile
             return
-        _refuse_half()
-        saved = _saved(workspace)
+        _refuse_half_empty()
+        backup_path = _back_up(workspace)
         try:
             with schema.changing():
                 for alias in schema.ALIASES:
                     schema.bring(alias)
         except Exception as error:
-            if (said := disk.failure(error, workspace.folder)) is not None:
-                raise said from error
+            if (storage_error := disk.failure(error, workspace.folder)) is not None:
+                raise storage_error from error
             raise WorkspaceError(
-                f"The databases could not be brought up to date: {error}. They are as they were.", _way_back(saved)
+                f"The databases could not be brought up to date: {error}. They are as they were.",
+                _recovery_advice(backup_path),
             ) from error
     schema.announce()
 
 
-def _way_back(saved: Path | None) -> str:
-    if saved is None:
+def _recovery_advice(backup_path: Path | None) -> str:
+    if backup_path is None:
         return "Nothing is lost; run it again, and report this if it comes again."
     return (
-        f"Go on with the wellserved that you had, and report this. What was there is also in {saved}: "
-        f"`wellserved restore {saved} --home FRESH`."
+        f"Go on with the wellserved that you had, and report this. What was there is also in {backup_path}: "
+        f"`wellserved restore {backup_path} --home FRESH`."
     )
 
 
-def _ready() -> bool:
+def _is_ready() -> bool:
     """Both databases have the tables of this version; raises where they have a newer one's."""
     if not all(file.exists() and file.stat().st_size for file in schema.files()):
         return False  # nobody opens a file that somebody else may be making
@@ -59,23 +60,23 @@ def _ready() -> bool:
     except OperationalError:  # locked while somebody makes it: looked at again under the lock
         connections.close_all()
         return False
-    if newer := ", ".join(sorted({one.newer for one in states if one.newer})):
+    if newer := ", ".join(sorted({migration_state.newer for migration_state in states if migration_state.newer})):
         raise WorkspaceError(f"The databases were made by a newer wellserved ({newer}).", "Update wellserved.")
-    return not any(one.behind for one in states)
+    return not any(migration_state.behind for migration_state in states)
 
 
-def _refuse_half() -> None:
+def _refuse_half_empty() -> None:
     """Raise where one database is empty and the other is not: a file that is gone is not made anew in silence."""
-    empty = [alias for alias in schema.ALIASES if not schema.standing(alias).applied]
-    other = [alias for alias in schema.ALIASES if alias not in empty]
-    if empty and any(map(schema.holds_rows, other)):
+    empty_aliases = [alias for alias in schema.ALIASES if not schema.standing(alias).applied]
+    filled_aliases = [alias for alias in schema.ALIASES if alias not in empty_aliases]
+    if empty_aliases and any(map(schema.holds_rows, filled_aliases)):
         raise DamageError(
-            f"The {empty[0]} database is empty, and the {other[0]} database is not: its file is gone or cut.",
+            f"The {empty_aliases[0]} database is empty, and the {filled_aliases[0]} database is not: its file is gone or cut.",
             "Bring the file back, or restore a backup into a fresh folder: `wellserved restore FILE --home FRESH`.",
         )
 
 
-def _saved(workspace: Workspace) -> Path | None:
+def _back_up(workspace: Workspace) -> Path | None:
     """A backup of what is there before it is changed, and beside it the databases themselves, which an earlier version can
     go on with; None: nothing is there."""
     if not any(map(schema.holds_rows, schema.ALIASES)):
@@ -84,15 +85,15 @@ def _saved(workspace: Workspace) -> Path | None:
 
     folder = workspace.folder / "backups"
     target = folder / f"before-{__version__}.zip"
-    for private in (folder, target.with_suffix("")):
-        private.mkdir(mode=0o700, exist_ok=True)
+    for private_folder in (folder, target.with_suffix("")):
+        private_folder.mkdir(mode=0o700, exist_ok=True)
     backups.backup(workspace, target, lambda *_: None)
     for file in schema.files():
-        _copy(file, target.with_suffix("") / file.name)
+        _copy_database(file, target.with_suffix("") / file.name)
     return target
 
 
-def _copy(file: Path, target: Path) -> None:
+def _copy_database(file: Path, target: Path) -> None:
     """A database as it is at one moment, whoever writes."""
     with open(target, "wb", opener=owner_only):
         pass

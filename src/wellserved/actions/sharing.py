@@ -31,7 +31,7 @@ KEPT: Final = ("service", "channel", "text", "expected", "score", "scale", "caus
 # What its author changes; the log's version is the worker's.
 CHANGING: Final = (*KEPT, "due", "audience", "customer", "changed", "pending", "withdrawn", "open")
 BATCH: Final = 5_000  # moments that enter the log at once
-_FOLLOWS = (
+_FOLLOW_UP_WORDS = (
     "note",
     "recovered",
     "met",
@@ -40,27 +40,27 @@ _FOLLOWS = (
     "thanks",
 )  # a failure: answered, made right, accepted or not, rated
 CARRIED: Final = {
-    "promise": ("renegotiated", *CLOSED_BY["promise"]), "missed": _FOLLOWS, "complaint": _FOLLOWS,
+    "promise": ("renegotiated", *CLOSED_BY["promise"]), "missed": _FOLLOW_UP_WORDS, "complaint": _FOLLOW_UP_WORDS,
 }  # fmt: skip
 """Words of a matter -> words of what followed, which goes along when the matter is shared."""
 
 
-def customer_called(named: str) -> Customer | None:
+def customer_called(raw_name: str) -> Customer | None:
     """The customer of this name, made where it is new; a duplicate leads to the one that it was merged into."""
-    tidy = " ".join(named.split())[:200]
-    if not tidy:
+    name = " ".join(raw_name.split())[:200]
+    if not name:
         return None
-    found = Customer.objects.filter(name__iexact=tidy).select_related("merged_into").order_by("pk").first()
-    return standing(found) if found else Customer.objects.get_or_create(name=tidy)[0]
+    customer = Customer.objects.filter(name__iexact=name).select_related("merged_into").order_by("pk").first()
+    return standing(customer) if customer else Customer.objects.get_or_create(name=name)[0]
 
 
-def standing(one: Customer) -> Customer:
+def standing(customer: Customer) -> Customer:
     """The customer that a duplicate was merged into, or the customer itself."""
-    seen = {one.pk}
-    while one.merged_into is not None and one.merged_into.pk not in seen:
-        one = one.merged_into
-        seen.add(one.pk)
-    return one
+    seen_ids = {customer.pk}
+    while customer.merged_into is not None and customer.merged_into.pk not in seen_ids:
+        customer = customer.merged_into
+        seen_ids.add(customer.pk)
+    return customer
 
 
 def shareable(word: str) -> bool:
@@ -76,51 +76,57 @@ def share(
     word = str(facts.get("word", ""))
     if not shareable(word):
         raise RequestError(f"{word or 'This'!r} cannot be shared.", f"Share one of {', '.join(WORDS)}; not self.")
-    made = Shared(
+    shared_moment = Shared(
         id=id_ or uuid.uuid4(), author=author, audience=audience, word=word, at=at, pending=bool(WORDS[word][0])
     )
-    made.thread = thread or made.id
-    _fill(made, facts)
+    shared_moment.thread = thread or shared_moment.id
+    _set_fields(shared_moment, facts)
     with transaction.atomic():
-        if id_ and (known := Shared.objects.filter(id=id_).first()) is not None:
-            if known.author_id != author.pk:
+        if id_ and (existing_moment := Shared.objects.filter(id=id_).first()) is not None:
+            if existing_moment.author_id != author.pk:
                 raise RequestError("Another moment has this id.", "Leave the id out, or use a fresh one.")
-            return known
-        made.team, made.begun_by = _begun(made.thread, author) if thread else (author.team, author)
-        made.customer = customer_called(str(facts.get("customer", "")))
-        made.open = waits(word, ())
-        made.save(force_insert=True)
+            return existing_moment
+        shared_moment.team, shared_moment.begun_by = (
+            _thread_origin(shared_moment.thread, author) if thread else (author.team, author)
+        )
+        shared_moment.customer = customer_called(str(facts.get("customer", "")))
+        shared_moment.open = waits(word, ())
+        shared_moment.save(force_insert=True)
         if thread:
             settle(thread)
         if people := facts.get("people"):
-            _name_helpers(made, people)
-    return made
+            _name_helpers(shared_moment, people)
+    return shared_moment
 
 
-def _begun(thread: uuid.UUID, author: Person) -> tuple[Team | None, Person]:
+def _thread_origin(thread: uuid.UUID, author: Person) -> tuple[Team | None, Person]:
     """The team that a thread belongs to, and who began it; raises where it is one that the author cannot see."""
     if not Shared.objects.filter(thread=thread).exists():
         return author.team, author
-    seen = Scope(author).shared().filter(thread=thread).select_related("begun_by").order_by("created").first()
-    if seen is None:
+    first_moment = Scope(author).shared().filter(thread=thread).select_related("begun_by").order_by("created").first()
+    if first_moment is None:
         raise RequestError("There is no such thread.", "Leave it out, and a new one begins.")
-    return seen.team, seen.begun_by
+    return first_moment.team, first_moment.begun_by
 
 
-def _name_helpers(made: Shared, people: Iterable[str]) -> None:
+def _name_helpers(shared_moment: Shared, people: Iterable[str]) -> None:
     """Colleagues who are named in the words; each is asked whether they helped."""
-    if made.team is None:
+    if shared_moment.team is None:
         return
-    wanted = {one.casefold() for one in people}
-    found = [one for one in Person.objects.filter(team=made.team, is_active=True) if one.username.casefold() in wanted]
-    Helper.objects.bulk_create(Helper(shared=made, person=one) for one in found)
+    names = {name.casefold() for name in people}
+    helpers = [
+        person
+        for person in Person.objects.filter(team=shared_moment.team, is_active=True)
+        if person.username.casefold() in names
+    ]
+    Helper.objects.bulk_create(Helper(shared=shared_moment, person=person) for person in helpers)
 
 
 def settle(thread: uuid.UUID) -> None:
     """What of a thread still waits for its end."""
     rows = Shared.objects.filter(thread=thread, withdrawn=None).values_list("pk", "word", "open")
-    for pk, open_ in turned(rows):
-        Shared.objects.filter(pk=pk).update(open=open_)
+    for pk, is_open in turned(rows):
+        Shared.objects.filter(pk=pk).update(open=is_open)
 
 
 def clean(text: str) -> str:
@@ -128,21 +134,27 @@ def clean(text: str) -> str:
     return "\n".join(sentence(row) for row in text.splitlines())
 
 
-def carried(book: Book, page: Page) -> list[Page]:
+def carried(journal: Book, decrypted_entry: Page) -> list[Page]:
     """What goes along when an entry is shared: how a promise ended; what was answered to a failure, and what became of it."""
-    words = CARRIED.get(page.entry.word, ())
-    thread = book.thread(page.entry.thread) if words else []
-    return [one for one in thread if one.entry.id != page.entry.id and one.entry.word in words and not one.entry.shared]
+    words = CARRIED.get(decrypted_entry.entry.word, ())
+    thread = journal.thread(decrypted_entry.entry.thread) if words else []
+    return [
+        follow_up
+        for follow_up in thread
+        if follow_up.entry.id != decrypted_entry.entry.id
+        and follow_up.entry.word in words
+        and not follow_up.entry.shared
+    ]
 
 
-def named_in(text: str, page: Page) -> tuple[str, ...]:
+def named_in(text: str, decrypted_entry: Page) -> tuple[str, ...]:
     """Colleagues whom the entry names and whose name still stands in the words that are shared."""
-    people = [str(name) for name in page.facts.get("people", ())]
+    people = [str(name) for name in decrypted_entry.facts.get("people", ())]
     return tuple(name for name in people if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE))
 
 
 def share_page(
-    book: Book, author: Person, page: Page, facts: dict[str, Any], audience: str,
+    journal: Book, author: Person, decrypted_entry: Page, facts: dict[str, Any], audience: str,
     answers: Mapping[uuid.UUID, str] | None = None,
 ) -> Shared:  # fmt: skip
     """Share an entry of the journal, as its author edited it; the entry itself stays as it is.
@@ -150,41 +162,49 @@ def share_page(
     What the journal holds together stays together. A promise takes along how it ended; a failure what the customer
     answered, whether it was made right and accepted, and how it was rated: with the words of `answers` (by entry) alone.
     """
-    if page.entry.shared is not None:
+    if decrypted_entry.entry.shared is not None:
         raise RequestError("This entry is shared already.", "Change or withdraw the shared copy.")
-    pages = book.thread(page.entry.thread)
-    known = Shared.objects.filter(
-        id__in=[one.entry.shared for one in pages if one.entry.shared], withdrawn=None
+    thread_entries = journal.thread(decrypted_entry.entry.thread)
+    thread_copy = Shared.objects.filter(
+        id__in=[thread_entry.entry.shared for thread_entry in thread_entries if thread_entry.entry.shared],
+        withdrawn=None,
     ).first()
-    made = _copy(book, author, page, facts, audience, known.thread if known else None)
-    for one in carried(book, page):
-        text = (answers or {}).get(one.entry.id, "")
-        if one.entry.word == "note" and not text.strip():
+    copy = _share_copy(journal, author, decrypted_entry, facts, audience, thread_copy.thread if thread_copy else None)
+    for follow_up in carried(journal, decrypted_entry):
+        text = (answers or {}).get(follow_up.entry.id, "")
+        if follow_up.entry.word == "note" and not text.strip():
             continue  # an answer without its words says nothing
-        step = {
-            name: one.facts.get(name)
+        follow_up_facts = {
+            name: follow_up.facts.get(name)
             for name in ("due", "score", "scale", "expected")
-            if one.facts.get("scale") or name == "due"
+            if follow_up.facts.get("scale") or name == "due"
         }
-        about = {"customer": facts.get("customer"), "service": facts.get("service")}
-        _copy(book, author, one, {"word": one.entry.word, "text": clean(text), **about, **step}, audience, made.thread)
-    return made
+        matter_facts = {"customer": facts.get("customer"), "service": facts.get("service")}
+        _share_copy(
+            journal,
+            author,
+            follow_up,
+            {"word": follow_up.entry.word, "text": clean(text), **matter_facts, **follow_up_facts},
+            audience,
+            copy.thread,
+        )
+    return copy
 
 
-def _copy(
-    book: Book, author: Person, page: Page, facts: dict[str, Any], audience: str, thread: uuid.UUID | None
+def _share_copy(
+    journal: Book, author: Person, decrypted_entry: Page, facts: dict[str, Any], audience: str, thread: uuid.UUID | None
 ) -> Shared:
     """The copy of an entry. Its id comes from the entry's, so that a kill between the two databases doubles nothing."""
     for number in range(1_000):
-        id_ = uuid.uuid5(page.entry.id, str(number))
+        id_ = uuid.uuid5(decrypted_entry.entry.id, str(number))
         if not Shared.objects.filter(id=id_).exclude(withdrawn=None).exists():
             break
-    made = share(author, facts, page.entry.at, audience, thread, id_)
-    book.shared_as(page.entry, made.id)
-    return made
+    copy = share(author, facts, decrypted_entry.entry.at, audience, thread, id_)
+    journal.shared_as(decrypted_entry.entry, copy.id)
+    return copy
 
 
-def _fill(row: Shared, facts: dict[str, Any]) -> None:
+def _set_fields(row: Shared, facts: dict[str, Any]) -> None:
     check_length(str(facts.get("text") or ""))
     for name in KEPT:
         value = facts.get(name)
@@ -215,7 +235,7 @@ def _check_scores(row: Shared) -> None:
 
 def change(row: Shared, facts: dict[str, Any], audience: str) -> None:
     """Change one's shared copy; what counts in measures follows at the next writing of the log."""
-    _fill(row, {**facts, "text": clean(str(facts.get("text") or ""))})
+    _set_fields(row, {**facts, "text": clean(str(facts.get("text") or ""))})
     row.audience, row.changed = audience, timezone.now()
     row.customer = customer_called(str(facts.get("customer", "")))
     row.pending = bool(WORDS[row.word][0])
@@ -225,7 +245,7 @@ def change(row: Shared, facts: dict[str, Any], audience: str) -> None:
 def withdraw(row: Shared) -> None:
     """Take a shared copy back: its words are gone at once, its number from the measures at the next writing of the log."""
     now = timezone.now()
-    _fill(row, {})
+    _set_fields(row, {})
     row.withdrawn, row.changed, row.customer, row.open = now, now, None, False
     row.pending = bool(WORDS[row.word][0])  # what never came into the log does not come into it now
     with transaction.atomic():
@@ -241,10 +261,10 @@ def recount(customers: Iterable[Customer]) -> None:
 
 def promises(scope: Scope, now: datetime, closed_since: datetime | None = None) -> list[tuple[Shared, Fold]]:
     """Shared promises that somebody can see: those that run, and those made since a day that have ended, with their state."""
-    chosen = scope.shared().select_related(None).select_related("author", "customer").filter(word="promise")
-    rows = list(chosen.filter(open=True)[:500])
+    shared_promises = scope.shared().select_related(None).select_related("author", "customer").filter(word="promise")
+    rows = list(shared_promises.filter(open=True)[:500])
     if closed_since:
-        rows += list(chosen.filter(open=False, at__gte=closed_since)[:500])
+        rows += list(shared_promises.filter(open=False, at__gte=closed_since)[:500])
     moves: dict[uuid.UUID, list[Move]] = {row.thread: [] for row in rows}
     for thread, at, word, due in Shared.objects.filter(thread__in=moves, withdrawn=None).values_list(
         "thread", "at", "word", "due"
@@ -259,31 +279,33 @@ def flush(workspace: Workspace, now: datetime | None = None) -> int:
     Where own scales cannot be relied on, ratings on them wait; it raises why, once nothing else waits.
     """
     scales, error = _scales(workspace)
-    rows = Shared.objects.filter(pending=True)
-    waiting = list(
-        (rows.filter(scale__in=("", *scales)) if error else rows)
+    pending_rows = Shared.objects.filter(pending=True)
+    waiting_rows = list(
+        (pending_rows.filter(scale__in=("", *scales)) if error else pending_rows)
         .select_related("customer__account", "customer__merged_into__account", "team")
         .order_by("created")[:BATCH]
     )
-    if not waiting:
-        if error and rows.exists():
+    if not waiting_rows:
+        if error and pending_rows.exists():
             raise error
         return 0
-    moments = [moment for row in waiting for moment in _moments(row)]
-    stamp = now or datetime.now(UTC)
+    moments = [moment for row in waiting_rows for moment in _log_rows(row)]
+    recorded_at = now or datetime.now(UTC)
     version: int | None = None
     if moments:
         with workspace.writing() as scratch:
             db = duckdb.connect(workspace.log, scratch=scratch)
             db.register("given", pa.Table.from_pylist(moments, schema=_SCHEMA))
-            rules = f"SELECT {own_columns({name: f'g.{duckdb.name(name)}' for name in _SCHEMA.names})} FROM given g"
-            db.execute(f"CREATE TEMP TABLE batch AS {finished(rules, SOURCE, stamp, SOURCE)}")
+            select_sql = (
+                f"SELECT {own_columns({name: f'g.{duckdb.name(name)}' for name in _SCHEMA.names})} FROM given g"
+            )
+            db.execute(f"CREATE TEMP TABLE batch AS {finished(select_sql, SOURCE, recorded_at, SOURCE)}")
             keep_meaning(workspace.folder, scratch, _scales_of(scales, moments))
             version = log.append(db, workspace, "batch", False, SOURCE).version
             db.close()
             cases.refresh(workspace, scratch, lambda *_: None)
-    _written(waiting, version)
-    return len(waiting)
+    _mark_written(waiting_rows, version)
+    return len(waiting_rows)
 
 
 def _scales(workspace: Workspace) -> tuple[Scales, WellservedError | None]:
@@ -300,7 +322,7 @@ def _scales_of(scales: Scales, moments: Sequence[dict[str, Any]]) -> list[Scale]
     return [scale for name, scale in scales.items() if name in names]
 
 
-def _written(rows: Sequence[Shared], version: int | None) -> None:
+def _mark_written(rows: Sequence[Shared], version: int | None) -> None:
     """Remember which version holds them; what was changed meanwhile waits on."""
     with transaction.atomic():
         for row in rows:
@@ -318,17 +340,17 @@ _SCHEMA = pa.schema([
 ])  # fmt: skip
 
 
-def _moments(row: Shared) -> Iterable[dict[str, Any]]:
+def _log_rows(row: Shared) -> Iterable[dict[str, Any]]:
     """A shared moment as the log holds it: no words, and nobody's name; who served is no fact of the journal's."""
     customer = standing(row.customer) if row.customer else None
     scores = {"rated": row.score, "expected": row.expected} if row.scale else {}
     for kind in {WORDS[row.word][0]: None, "rated": None, "expected": None}:
         score = scores.get(kind)
-        gone = row.withdrawn is not None or (kind in ("rated", "expected") and score is None)
+        is_withdrawn = row.withdrawn is not None or (kind in ("rated", "expected") and score is None)
         if not kind:
             continue
         yield {
-            "at": row.at, "at_is": "withdrawn" if gone else "time", "kind": kind, "case_id": str(row.thread),
+            "at": row.at, "at_is": "withdrawn" if is_withdrawn else "time", "kind": kind, "case_id": str(row.thread),
             "customer_id": customer.name if customer else None,
             "account_id": customer.account.name if customer and customer.account else None,
             "internal": customer.internal if customer else None, "team": row.team.name if row.team else None,

@@ -13,36 +13,36 @@ from wellserved.sources.bytes import Progress
 from wellserved.workspace import Workspace
 
 
-def make_cases(workspace: Workspace, count: int, seed: int, told: Progress = silent) -> int:
+def make_cases(workspace: Workspace, count: int, seed: int, on_progress: Progress = silent) -> int:
     """Add made cases with known truths to the log, and fold them; returns the number of moments.
 
     The same count and seed make the same moments, so that a second call adds nothing.
     """
-    stretches = synth.stretches(count)
+    case_batches = synth.stretches(count)
     recorded_at = datetime(synth.START.year, 1, 1, tzinfo=UTC) + timedelta(days=synth.DAYS)
     import_id = hashlib.sha256(f"synth {count} {seed}".encode()).hexdigest()[:12]
-    new = 0
+    new_moments = 0
     with workspace.writing() as scratch:
-        _only_these(workspace, import_id)
-        for done, stretch in enumerate(stretches):
-            told("Making cases", done, len(stretches))
+        _refuse_other_cases(workspace, import_id)
+        for position, case_batch in enumerate(case_batches):
+            on_progress("Making cases", position, len(case_batches))
             db = duckdb.connect(workspace.log, scratch=scratch)
-            synth.batch(db, stretch, seed, import_id, recorded_at)
-            new += log.append(db, workspace, "batch", True, import_id).new
+            synth.batch(db, case_batch, seed, import_id, recorded_at)
+            new_moments += log.append(db, workspace, "batch", True, import_id).new
             db.close()
-        cases.refresh(workspace, scratch, told)
-    return new
+        cases.refresh(workspace, scratch, on_progress)
+    return new_moments
 
 
-def _only_these(workspace: Workspace, import_id: str) -> None:
+def _refuse_other_cases(workspace: Workspace, import_id: str) -> None:
     """Made cases of another number or seed have the same names, and would mix into no truth at all."""
     db = duckdb.connect(workspace.log)
     log.view(db, "moments", log.snapshot(workspace.log).files)
-    other = db.sql(
+    other_rows = db.sql(
         f"SELECT 1 FROM moments WHERE source = {duckdb.text(synth.SOURCE)} AND import_id <> {duckdb.text(import_id)} LIMIT 1"
     ).fetchall()
     db.close()
-    if other:
+    if other_rows:
         raise RequestError(
             "This workspace holds made cases of another number or seed.",
             "Make these in a workspace of their own: --home.",

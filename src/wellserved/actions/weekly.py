@@ -40,19 +40,19 @@ _PDF = """
 """
 
 
-def weeks_before(today: date, many: int) -> list[tuple[str, date, date]]:
+def weeks_before(today: date, count: int) -> list[tuple[str, date, date]]:
     """The weeks up to this one, the last first: name, Monday, Sunday."""
-    weeks = [period_of(today - timedelta(days=7 * back), "week") for back in range(many)]
-    return [(one.label, one.start, one.end - timedelta(days=1)) for one in weeks]
+    weeks = [period_of(today - timedelta(days=7 * back), "week") for back in range(count)]
+    return [(week.label, week.start, week.end - timedelta(days=1)) for week in weeks]
 
 
-def text_of(book: Book, scope: Scope, monday: date) -> tuple[str, bool]:
+def text_of(journal: Book, scope: Scope, monday: date) -> tuple[str, bool]:
     """The week's report as its author left it, or as the product drafts it; and whether the author did."""
-    kept = book.draft(period_of(monday, "week").label)
-    return (draft(book, scope, monday), False) if kept is None else (kept, True)
+    saved_text = journal.draft(period_of(monday, "week").label)
+    return (draft(journal, scope, monday), False) if saved_text is None else (saved_text, True)
 
 
-def draft(book: Book, scope: Scope, monday: date) -> str:
+def draft(journal: Book, scope: Scope, monday: date) -> str:
     """The week's report as the product drafts it, from one's own entries and what one shared; to be edited.
 
     Everything that was written in the week stands in it, once.
@@ -60,33 +60,42 @@ def draft(book: Book, scope: Scope, monday: date) -> str:
     zone = ZoneInfo(settings.TIME_ZONE)
     start = datetime.combine(monday, time(0), zone)
     end = datetime.combine(monday + timedelta(days=7), time(0), zone)
-    entries = book.between(start, end)
-    known = min(end, timezone.now())  # what falls due later this week is not overdue
-    week = Week(start, end, entries, book.threads(page.entry.thread for page in entries))
-    promised = [Pledge(_line(page), state, page) for page, state in book.promises(known, start - timedelta(days=365))]
-    shared = sharing.promises(scope, known, start - timedelta(days=365))
-    promised += [Pledge(sentence(row.text), state, None) for row, state in shared if row.author_id == scope.person.pk]
-    copies = {row.id for row, _state in shared}
-    week.told |= {page.entry.id for page in entries if page.entry.word == "promise" and page.entry.shared in copies}
-    before = book.count(start - timedelta(days=7), start, "missed")
-    failures = _failures(week)
-    kept, ahead = _promises(promised, week), _next(promised, week)
-    parts: dict[str, list[str]] = {
-        _("What went wrong, and what was done"): [*failures, *week.lines("recovered", _("made right"))],
-        _("Promises"): [*kept, *week.lines("broken"), *week.lines("renegotiated", _("agreed anew"))],
-        _("What customers said"): _said(week),
+    entries = journal.between(start, end)
+    as_of = min(end, timezone.now())  # what falls due later this week is not overdue
+    week = Week(start, end, entries, journal.threads(decrypted_entry.entry.thread for decrypted_entry in entries))
+    pledges = [
+        Pledge(_entry_line(decrypted_entry), state, decrypted_entry)
+        for decrypted_entry, state in journal.promises(as_of, start - timedelta(days=365))
+    ]
+    shared_promises = sharing.promises(scope, as_of, start - timedelta(days=365))
+    pledges += [
+        Pledge(sentence(row.text), state, None) for row, state in shared_promises if row.author_id == scope.person.pk
+    ]
+    copy_ids = {row.id for row, _state in shared_promises}
+    week.told |= {
+        decrypted_entry.entry.id
+        for decrypted_entry in entries
+        if decrypted_entry.entry.word == "promise" and decrypted_entry.entry.shared in copy_ids
+    }
+    failures_before = journal.count(start - timedelta(days=7), start, "missed")
+    failure_lines = _failure_lines(week)
+    promise_lines, next_lines = _promise_lines(pledges, week), _next_lines(pledges, week)
+    sections: dict[str, list[str]] = {
+        _("What went wrong, and what was done"): [*failure_lines, *week.lines("recovered", _("made right"))],
+        _("Promises"): [*promise_lines, *week.lines("broken"), *week.lines("renegotiated", _("agreed anew"))],
+        _("What customers said"): _customer_lines(week),
         _("What went well"): [*week.lines("exceeded"), *week.lines("met"), *week.lines("kept")],
-        _("Beside the week before"): _better(entries, before),
+        _("Beside the week before"): _comparison_lines(entries, failures_before),
         _("Ideas and lessons"): [*week.lines("idea"), *week.lines("lesson")],
         _("Also noted"): [*week.lines("note"), *week.lines("promise", _("promise"))],
-        _("What is next"): ahead,
+        _("What is next"): next_lines,
     }
-    if own := week.lines("self"):
-        parts[_("My own judgement (take it out where it is for you alone)")] = own
-    text = []
-    for title, lines in parts.items():
-        text += [f"{title}", *(f"- {line}" for line in lines or [_("nothing recorded")]), ""]
-    return "\n".join(text).rstrip() + "\n"
+    if self_lines := week.lines("self"):
+        sections[_("My own judgement (take it out where it is for you alone)")] = self_lines
+    text_lines = []
+    for title, lines in sections.items():
+        text_lines += [f"{title}", *(f"- {line}" for line in lines or [_("nothing recorded")]), ""]
+    return "\n".join(text_lines).rstrip() + "\n"
 
 
 @dataclass
@@ -114,195 +123,234 @@ class Week:
 
     def lines(self, word: str, label: str = "") -> list[str]:
         """The entries of a word that do not stand elsewhere."""
-        pages = [page for page in self.entries if page.entry.word == word and page.entry.id not in self.told]
-        self.told |= {page.entry.id for page in pages}
-        return [_labelled(label, _line(page)) for page in pages]
+        word_entries = [
+            decrypted_entry
+            for decrypted_entry in self.entries
+            if decrypted_entry.entry.word == word and decrypted_entry.entry.id not in self.told
+        ]
+        self.told |= {decrypted_entry.entry.id for decrypted_entry in word_entries}
+        return [_with_label(label, _entry_line(decrypted_entry)) for decrypted_entry in word_entries]
 
-    def steps(self, head: Page, whole: bool) -> list[str]:
+    def steps(self, head: Page, include_earlier: bool) -> list[str]:
         """What followed on an entry up to the week's end, its own judgement aside; `whole`: not of this week alone."""
-        found = []
-        ends = (
+        step_texts = []
+        end_words = (
             sharing.CARRIED["promise"] if head.entry.word == "promise" else ()
         )  # praise stands with what customers said
-        for page in self.threads.get(head.entry.thread, []):
-            word, here = page.entry.word, self.holds(page.entry.at)
-            if page.entry.id == head.entry.id or word == "self" or (ends and word not in ends):
+        for decrypted_entry in self.threads.get(head.entry.thread, []):
+            word, is_in_week = decrypted_entry.entry.word, self.holds(decrypted_entry.entry.at)
+            if decrypted_entry.entry.id == head.entry.id or word == "self" or (end_words and word not in end_words):
                 continue
-            if not here and not (whole and page.entry.at < self.end):
+            if not is_in_week and not (include_earlier and decrypted_entry.entry.at < self.end):
                 continue
-            self.told.add(page.entry.id)
-            found.append(_step(page, head))
-        return found
+            self.told.add(decrypted_entry.entry.id)
+            step_texts.append(_step_text(decrypted_entry, head))
+        return step_texts
 
-    def dated(self, at: datetime, form: str) -> str:
+    def dated(self, at: datetime, time_format: str) -> str:
         """A local time; with its year where that is not the report's."""
-        local, last = timezone.localtime(at), self.end - timedelta(days=1)
-        year = "" if local.year == self.start.year == last.year else " %Y"
-        return f"{local:{form.replace('%b', '%b' + year)}}"
+        local_time, last_day = timezone.localtime(at), self.end - timedelta(days=1)
+        year_format = "" if local_time.year == self.start.year == last_day.year else " %Y"
+        return f"{local_time:{time_format.replace('%b', '%b' + year_format)}}"
 
 
-def _labelled(label: str, words: str) -> str:
+def _with_label(label: str, words: str) -> str:
     return f"{label}: {words}" if label and words else label or words
 
 
-def _line(page: Page) -> str:
+def _entry_line(decrypted_entry: Page) -> str:
     """An entry on one line."""
-    facts = page.facts
-    words = sentence(str(facts.get("text") or page.words))
+    facts = decrypted_entry.facts
+    words = sentence(str(facts.get("text") or decrypted_entry.words))
     customer = str(facts.get("customer", ""))
     return f"{customer}: {words}" if customer and customer.casefold() not in words.casefold() else words
 
 
-def _step(page: Page, head: Page) -> str:
+def _step_text(decrypted_entry: Page, head: Page) -> str:
     """What followed, in a few words: made right: brought it."""
     labels = {
         "recovered": _("made right"), "note": _("answer"), "met": _("accepted"), "complaint": _("not accepted"), "gap": _("rated"),
         "thanks": _("thanks"), "renegotiated": _("agreed anew"),
     }  # fmt: skip
-    words = sentence(str(page.facts.get("text", "")))
+    words = sentence(str(decrypted_entry.facts.get("text", "")))
     if words == sentence(str(head.facts.get("text", ""))):
         words = ""
-    if page.entry.word == "gap" and not words and page.facts.get("score") is not None:
-        words = f"{page.facts['score']:g} ({page.facts.get('scale') or '?'})"
-    return _labelled(labels.get(page.entry.word, _(page.entry.word)), words)
+    if decrypted_entry.entry.word == "gap" and not words and decrypted_entry.facts.get("score") is not None:
+        words = f"{decrypted_entry.facts['score']:g} ({decrypted_entry.facts.get('scale') or '?'})"
+    return _with_label(labels.get(decrypted_entry.entry.word, _(decrypted_entry.entry.word)), words)
 
 
-def _with(words: str, steps: Iterable[str]) -> str:
-    said = "; ".join(step for step in steps if step)
-    return f"{words} ({said})" if said else words
+def _with_steps(words: str, steps: Iterable[str]) -> str:
+    step_text = "; ".join(step for step in steps if step)
+    return f"{words} ({step_text})" if step_text else words
 
 
-def _failures(week: Week) -> list[str]:
+def _failure_lines(week: Week) -> list[str]:
     """Failures of the week, and earlier ones on which something followed in it, each with what was done."""
     lines = []
-    for pages in week.threads.values():
-        head = next((page for page in pages if page.entry.word == "missed"), None)
-        new = any(week.holds(page.entry.at) and page.entry.word != "self" for page in pages)
-        if head is None or head.entry.at >= week.end or not new:
+    for thread_entries in week.threads.values():
+        head = next(
+            (decrypted_entry for decrypted_entry in thread_entries if decrypted_entry.entry.word == "missed"), None
+        )
+        has_news = any(
+            week.holds(decrypted_entry.entry.at) and decrypted_entry.entry.word != "self"
+            for decrypted_entry in thread_entries
+        )
+        if head is None or head.entry.at >= week.end or not has_news:
             continue
-        righted = any(page.entry.word == "recovered" and page.entry.at < week.end for page in pages)
-        steps = week.steps(head, whole=True)
+        is_made_right = any(
+            decrypted_entry.entry.word == "recovered" and decrypted_entry.entry.at < week.end
+            for decrypted_entry in thread_entries
+        )
+        steps = week.steps(head, include_earlier=True)
         week.told.add(head.entry.id)
         day = "" if week.holds(head.entry.at) else week.dated(head.entry.at, "%d %b") + ": "
-        lines.append(_with(day + _line(head), [*([] if righted else [_("not yet made right")]), *steps]))
+        lines.append(
+            _with_steps(day + _entry_line(head), [*([] if is_made_right else [_("not yet made right")]), *steps])
+        )
     return lines
 
 
-def _said(week: Week) -> list[str]:
+def _customer_lines(week: Week) -> list[str]:
     """What customers said, asked and rated, each with what followed."""
     lines = []
-    for page in week.entries:
-        if page.entry.word in ("thanks", "complaint", "gap", "asked") and page.entry.id not in week.told:
-            week.told.add(page.entry.id)
-            lines.append(_with(_line(page), week.steps(page, whole=False) if page.entry.word == "complaint" else []))
+    for decrypted_entry in week.entries:
+        if (
+            decrypted_entry.entry.word in ("thanks", "complaint", "gap", "asked")
+            and decrypted_entry.entry.id not in week.told
+        ):
+            week.told.add(decrypted_entry.entry.id)
+            lines.append(
+                _with_steps(
+                    _entry_line(decrypted_entry),
+                    week.steps(decrypted_entry, include_earlier=False)
+                    if decrypted_entry.entry.word == "complaint"
+                    else [],
+                )
+            )
     return lines
 
 
-def _promises(promised: Iterable[Pledge], week: Week) -> list[str]:
+def _promise_lines(pledges: Iterable[Pledge], week: Week) -> list[str]:
     """How promises that fell due or were settled in the week ended; those that were settled by name."""
-    promised = list(promised)
-    settled = [one for one in promised if one.state.closed and week.holds(one.state.closed)]
-    counts = {name: sum(one.state.fate == name for one in settled) for name in ("kept", "late", "broken")}
-    counts["overdue"] = sum(one.state.fate == "overdue" for one in promised)
-    counts["made"] = sum(week.holds(one.state.made) for one in promised)
-    counts["anew"] = sum(one.state.renegotiated for one in promised if week.holds(one.state.made))
-    if not counts["made"] and not settled and not counts["overdue"]:
+    pledges = list(pledges)
+    closed_pledges = [pledge for pledge in pledges if pledge.state.closed and week.holds(pledge.state.closed)]
+    counts = {name: sum(pledge.state.fate == name for pledge in closed_pledges) for name in ("kept", "late", "broken")}
+    counts["overdue"] = sum(pledge.state.fate == "overdue" for pledge in pledges)
+    counts["made"] = sum(week.holds(pledge.state.made) for pledge in pledges)
+    counts["anew"] = sum(pledge.state.renegotiated for pledge in pledges if week.holds(pledge.state.made))
+    if not counts["made"] and not closed_pledges and not counts["overdue"]:
         return []
-    said = _(
+    summary = _(
         "%(made)d made; %(kept)d kept, %(late)d late, %(broken)d broken, %(anew)d agreed anew; %(overdue)d overdue"
     )
-    return [said % counts, *(_with(f"{one.state.fate}: {one.words}", _pledged(one, week)) for one in settled)]
-
-
-def _pledged(one: Pledge, week: Week) -> list[str]:
-    """What followed on a promise in the week, as far as words were found for it."""
-    if one.page is None:
-        return []
-    week.told.add(one.page.entry.id)
-    return [step for step in week.steps(one.page, whole=False) if step not in (one.state.fate, "kept")]
-
-
-def _better(entries: Iterable[Page], then: int) -> list[str]:
-    """Counts beside last week's: numbers, not a judgement; one week proves nothing."""
-    now = sum(one.entry.word == "missed" for one in entries)
-    if not now and not then:
-        return []
-    said = _("missed expectations: %(now)d, the week before %(then)d (one week beside another proves nothing)")
-    return [said % {"now": now, "then": then}]
-
-
-def _next(promised: Iterable[Pledge], week: Week) -> list[str]:
-    """Promises that run at the week's end: those of the week, and the most urgent of the others."""
-    far = datetime.max.replace(tzinfo=UTC)
-    running = [
-        one for one in promised if one.state.made < week.end and not (one.state.closed and one.state.closed < week.end)
+    return [
+        summary % counts,
+        *(
+            _with_steps(f"{pledge.state.fate}: {pledge.words}", _pledge_steps(pledge, week))
+            for pledge in closed_pledges
+        ),
     ]
-    running.sort(key=lambda one: one.state.due or far)
-    new = [one for one in running if week.holds(one.state.made)]
-    older = [one for one in running if not week.holds(one.state.made)]
-    lines = [_with(_by(one, week), _pledged(one, week)) for one in running if one in new or one in older[:NEXT]]
-    if len(older) > NEXT:
-        lines.append(_("and %(more)d more, on the page of promises") % {"more": len(older) - NEXT})
+
+
+def _pledge_steps(pledge: Pledge, week: Week) -> list[str]:
+    """What followed on a promise in the week, as far as words were found for it."""
+    if pledge.page is None:
+        return []
+    week.told.add(pledge.page.entry.id)
+    return [step for step in week.steps(pledge.page, include_earlier=False) if step not in (pledge.state.fate, "kept")]
+
+
+def _comparison_lines(entries: Iterable[Page], previous_count: int) -> list[str]:
+    """Counts beside last week's: numbers, not a judgement; one week proves nothing."""
+    count = sum(decrypted_entry.entry.word == "missed" for decrypted_entry in entries)
+    if not count and not previous_count:
+        return []
+    comparison = _("missed expectations: %(now)d, the week before %(then)d (one week beside another proves nothing)")
+    return [comparison % {"now": count, "then": previous_count}]
+
+
+def _next_lines(pledges: Iterable[Pledge], week: Week) -> list[str]:
+    """Promises that run at the week's end: those of the week, and the most urgent of the others."""
+    latest = datetime.max.replace(tzinfo=UTC)
+    running_pledges = [
+        pledge
+        for pledge in pledges
+        if pledge.state.made < week.end and not (pledge.state.closed and pledge.state.closed < week.end)
+    ]
+    running_pledges.sort(key=lambda pledge: pledge.state.due or latest)
+    new_pledges = [pledge for pledge in running_pledges if week.holds(pledge.state.made)]
+    older_pledges = [pledge for pledge in running_pledges if not week.holds(pledge.state.made)]
+    lines = [
+        _with_steps(_due_text(pledge, week), _pledge_steps(pledge, week))
+        for pledge in running_pledges
+        if pledge in new_pledges or pledge in older_pledges[:NEXT]
+    ]
+    if len(older_pledges) > NEXT:
+        lines.append(_("and %(more)d more, on the page of promises") % {"more": len(older_pledges) - NEXT})
     return lines
 
 
-def _by(one: Pledge, week: Week) -> str:
-    if one.state.due is None:
-        return _("%(what)s (no due time)") % {"what": one.words}
-    return _("%(what)s (due %(when)s)") % {"what": one.words, "when": week.dated(one.state.due, "%a %d %b, %H:%M")}
+def _due_text(pledge: Pledge, week: Week) -> str:
+    if pledge.state.due is None:
+        return _("%(what)s (no due time)") % {"what": pledge.words}
+    return _("%(what)s (due %(when)s)") % {
+        "what": pledge.words,
+        "when": week.dated(pledge.state.due, "%a %d %b, %H:%M"),
+    }
 
 
-def _parts(text: str) -> list[dict[str, object]]:
+def _sections(text: str) -> list[dict[str, object]]:
     """Titles are lines before a list, after an empty line or at the start; everything else stays as it was written."""
-    parts: list[dict[str, object]] = []
+    sections: list[dict[str, object]] = []
     lines: list[str] = []
     rows = text.replace("\r\n", "\n").split("\n")
-    for place, row in enumerate(rows):
-        begins = place == 0 or not rows[place - 1].strip()
-        listed = place + 1 < len(rows) and rows[place + 1].startswith("- ")
-        if row.strip() and begins and listed and not row.startswith("- "):
+    for index, row in enumerate(rows):
+        starts_paragraph = index == 0 or not rows[index - 1].strip()
+        precedes_list = index + 1 < len(rows) and rows[index + 1].startswith("- ")
+        if row.strip() and starts_paragraph and precedes_list and not row.startswith("- "):
             lines = []
-            parts.append({"title": row.strip(), "lines": lines})
+            sections.append({"title": row.strip(), "lines": lines})
         elif row.strip():
-            if not parts:
-                parts.append({"title": "", "lines": lines})
+            if not sections:
+                sections.append({"title": "", "lines": lines})
             lines.append(row.strip())
-    return parts
+    return sections
 
 
 def written(text: str, week: str, author: str, form: str) -> bytes:
     """A report as txt, html, pdf or eml."""
-    first = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
-    last = first + timedelta(days=6)
-    days = f"{first:%d %b}{f' {first:%Y}' if first.year != last.year else ''} – {last:%d %b %Y}"
+    first_day = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
+    last_day = first_day + timedelta(days=6)
+    days = f"{first_day:%d %b}{f' {first_day:%Y}' if first_day.year != last_day.year else ''} – {last_day:%d %b %Y}"
     title = _("Week %(week)s, %(days)s") % {"week": week, "days": days}
     if form == "txt":
         return f"{title}\n{author}\n\n{text}".encode()
     if form == "html":
-        return _page(text, title, author).encode()
+        return _html_page(text, title, author).encode()
     if form == "eml":
-        return _mail(text, title, author)
-    given = json.dumps({"title": title, "author": author, "parts": _parts(text)})
-    return bytes(typst.compile(_PDF.encode(), format="pdf", sys_inputs={"given": given}))
+        return _mail_draft(text, title, author)
+    report_json = json.dumps({"title": title, "author": author, "parts": _sections(text)})
+    return bytes(typst.compile(_PDF.encode(), format="pdf", sys_inputs={"given": report_json}))
 
 
-def _page(text: str, title: str, author: str) -> str:
+def _html_page(text: str, title: str, author: str) -> str:
     """A page without style or script, for a mail or a file."""
-    said = []
-    for part in _parts(text):
-        lines = [str(line) for line in part["lines"]]  # type: ignore[attr-defined]
+    section_html = []
+    for section in _sections(text):
+        lines = [str(line) for line in section["lines"]]  # type: ignore[attr-defined]
         items = "".join(f"<li>{escape(line.removeprefix('- '))}</li>" for line in lines)
-        heading = f"<h2>{escape(str(part['title']))}</h2>" if part["title"] else ""
-        said.append(f"{heading}<ul>{items}</ul>")
-    return f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head><body><h1>{escape(title)}</h1><p>{escape(author)}</p>{"".join(said)}</body></html>'
+        heading = f"<h2>{escape(str(section['title']))}</h2>" if section["title"] else ""
+        section_html.append(f"{heading}<ul>{items}</ul>")
+    return f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head><body><h1>{escape(title)}</h1><p>{escape(author)}</p>{"".join(section_html)}</body></html>'
 
 
-def _mail(text: str, title: str, author: str) -> bytes:
+def _mail_draft(text: str, title: str, author: str) -> bytes:
     """A draft that a mail program opens ready to be addressed and sent."""
     mail = EmailMessage()
     mail["Subject"] = " ".join(f"{title}, {author}".split())
     mail["X-Unsent"] = "1"
     mail["Date"] = datetime.now(UTC)
     mail.set_content(text)
-    mail.add_alternative(_page(text, title, author), subtype="html")
+    mail.add_alternative(_html_page(text, title, author), subtype="html")
     return mail.as_bytes()

@@ -72,34 +72,38 @@ def state(workspace: Workspace, now: float | None = None) -> State:
     try:
         seconds = (time.time() if now is None else now) - file.stat().st_mtime
         facts = json.loads(file.read_text(encoding="utf-8"))
-        name, why = str(facts["state"]), str(facts["why"])
+        name, reason = str(facts["state"]), str(facts["why"])
     except OSError:
         return State("never started")
     except (ValueError, LookupError, TypeError):  # just being written, or damaged: its age says enough
-        name, why = "working", ""
+        name, reason = "working", ""
     if name == "stopped":
         return State("stopped", max(seconds, 0.0))
     if not -BEAT < seconds < LATE:
         return State("silent", seconds)
-    return State("failing" if name == "failing" else "working", seconds, why)
+    return State("failing" if name == "failing" else "working", seconds, reason)
 
 
 def findings(workspace: Workspace, now: float | None = None) -> Iterator[Finding]:
     """What is wrong with the worker, in plain words; nothing: all is well. One that never ran is missed once something waits."""
     start = "Start `wellserved serve`, or `wellserved worker`."
-    current = state(workspace, now)
-    if current.name == "silent":
-        yield Finding(f"The worker is {current}: what is shared does not reach the log.", "", start)
-    elif current.name == "failing":
-        yield Finding(f"The worker cannot write shared moments into the log: {current.why}", "", "It goes on trying.")
+    current_state = state(workspace, now)
+    if current_state.name == "silent":
+        yield Finding(f"The worker is {current_state}: what is shared does not reach the log.", "", start)
+    elif current_state.name == "failing":
+        yield Finding(
+            f"The worker cannot write shared moments into the log: {current_state.why}", "", "It goes on trying."
+        )
     try:
-        waiting = Shared.objects.filter(pending=True, changed__lt=timezone.now() - WAITED).count()
+        waiting_count = Shared.objects.filter(pending=True, changed__lt=timezone.now() - WAITED).count()
     except django.db.Error:  # said where the databases are looked at
-        waiting = 0
-    if waiting:
-        moments = f"{plural(waiting, 'shared moment has', 'shared moments have')} waited for more than ten minutes"
-        do = "" if current.name in ("working", "failing", "silent") else start
-        yield Finding(f"{moments} to be written into the log.", "", do)
+        waiting_count = 0
+    if waiting_count:
+        subject = (
+            f"{plural(waiting_count, 'shared moment has', 'shared moments have')} waited for more than ten minutes"
+        )
+        remedy = "" if current_state.name in ("working", "failing", "silent") else start
+        yield Finding(f"{subject} to be written into the log.", "", remedy)
 
 
 class Heartbeat:
@@ -112,9 +116,9 @@ class Heartbeat:
         self._writes = threading.Lock()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
-    def say(self, name: Name, why: str = "") -> None:
+    def say(self, name: Name, reason: str = "") -> None:
         """Another state, at once."""
-        self._facts = {**self._facts, "state": name, "why": why}
+        self._facts = {**self._facts, "state": name, "why": reason}
         self._write()
 
     def _write(self) -> None:
@@ -160,29 +164,29 @@ def work(workspace: Workspace) -> None:
 
 def run(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Work until told to stop; after a failure, wait twice as long as before, and a minute at most. Nothing that waits is lost."""
-    pause, before = EVERY, ""
+    pause, last_reason = EVERY, ""
     while not stop.is_set():
         try:
             work(workspace)
-        except Exception as caught:
-            error = caught if isinstance(caught, WellservedError) else as_damage(caught) or caught
-            why = _in_words(error)
-            heartbeat.say("failing", why)
-            if why != before:  # once, not at every try
-                sys.stderr.write(f"The worker waits and tries again: {why}\n")
+        except Exception as exception:
+            error = exception if isinstance(exception, WellservedError) else as_damage(exception) or exception
+            reason = _error_sentence(error)
+            heartbeat.say("failing", reason)
+            if reason != last_reason:  # once, not at every try
+                sys.stderr.write(f"The worker waits and tries again: {reason}\n")
                 if not isinstance(error, WellservedError | OSError | django.db.OperationalError):
                     traceback.print_exc()
-            pause, before = min(2 * pause, LONGEST), why
+            pause, last_reason = min(2 * pause, LONGEST), reason
             close_old_connections()
         else:
-            if before:
+            if last_reason:
                 heartbeat.say("working")
                 sys.stderr.write("The worker goes on.\n")
-            pause, before = EVERY, ""
+            pause, last_reason = EVERY, ""
         stop.wait(pause)
 
 
-def _in_words(error: Exception) -> str:
+def _error_sentence(error: Exception) -> str:
     """Why it failed, in a sentence."""
     if isinstance(error, WellservedError):
         return f"{error.what} {error.do}"

@@ -21,55 +21,72 @@ from wellserved.store.access import Scope
 OWN_KNOWN: Final = 40  # last entries whose customers are known by name
 
 
-def captured(line: str, scope: Scope, book: Book | None = None) -> Captured:
+def captured(line: str, scope: Scope, journal: Book | None = None) -> Captured:
     """A line, read now in the workspace's zone; customers are known by the store, and by one's own last entries."""
     now = timezone.now().astimezone(ZoneInfo(settings.TIME_ZONE))
-    known = set(scope.customers().values_list("name", flat=True))
-    if book is not None and book.readable:
-        known |= {str(page.facts["customer"]) for page in book.latest(OWN_KNOWN) if page.facts.get("customer")}
-    return capture(line, now, known, settings.WORKSPACE.dates, load_scales(settings.WORKSPACE.folder))
+    customer_names = set(scope.customers().values_list("name", flat=True))
+    if journal is not None and journal.readable:
+        customer_names |= {
+            str(decrypted_entry.facts["customer"])
+            for decrypted_entry in journal.latest(OWN_KNOWN)
+            if decrypted_entry.facts.get("customer")
+        }
+    return capture(line, now, customer_names, settings.WORKSPACE.dates, load_scales(settings.WORKSPACE.folder))
 
 
-def happened(one: Captured) -> datetime:
+def happened(captured_line: Captured) -> datetime:
     """When it happened: now, or at noon of the day that was said."""
-    if one.at is None:
+    if captured_line.at is None:
         return timezone.now()
-    return datetime.combine(one.at, time(12), ZoneInfo(settings.TIME_ZONE))
+    return datetime.combine(captured_line.at, time(12), ZoneInfo(settings.TIME_ZONE))
 
 
-def require_clear(one: Captured, belongs: bool = False) -> None:
+def require_clear(captured_line: Captured, belongs: bool = False) -> None:
     """Raise where something in a line can be read in two ways, or where it says nothing; `belongs`: to a known matter."""
-    if one.questions:
+    if captured_line.questions:
         raise RequestError(
-            " ".join(question.what for question in one.questions), " ".join(question.do for question in one.questions)
+            " ".join(question.what for question in captured_line.questions),
+            " ".join(question.do for question in captured_line.questions),
         )
-    if one.text.strip() or (belongs and one.word in ANSWERS):
+    if captured_line.text.strip() or (belongs and captured_line.word in ANSWERS):
         return
-    if one.word in ABOUT:
-        what = f'"{one.word}" alone does not say what it is about: there is no open matter, or there are several.'
-        raise RequestError(what, f"Write it as {one.word}: and what it is about, with the customer's name.")
-    raise RequestError(f'There is nothing after "{one.word}:".', "Write after it what happened.")
+    if captured_line.word in ABOUT:
+        problem = f'"{captured_line.word}" alone does not say what it is about: there is no open matter, or there are several.'
+        raise RequestError(
+            problem, f"Write it as {captured_line.word}: and what it is about, with the customer's name."
+        )
+    raise RequestError(f'There is nothing after "{captured_line.word}:".', "Write after it what happened.")
 
 
-def matters(one: Captured, book: Book) -> list[Page]:
+def matters(captured_line: Captured, journal: Book) -> list[Page]:
     """The open matters that a line may be about: of its customer; without one, all that a bare word can mean."""
-    if one.word not in ABOUT or not book.readable:
+    if captured_line.word not in ABOUT or not journal.readable:
         return []
-    if one.customer is None and one.text.strip() and one.word not in ("kept", "broken", "renegotiated"):
+    if (
+        captured_line.customer is None
+        and captured_line.text.strip()
+        and captured_line.word not in ("kept", "broken", "renegotiated")
+    ):
         return []
-    open_ = book.waiting(ABOUT[one.word])
-    if one.customer:
-        wanted = one.customer.casefold()
-        open_ = [page for page in open_ if str(page.facts.get("customer", "")).casefold() == wanted]
-    for name, value in (("case", one.case), ("service", one.service)):
-        if value and (same := [page for page in open_ if page.facts.get(name) == value]):
-            open_ = same
-    return open_
+    open_entries = journal.waiting(ABOUT[captured_line.word])
+    if captured_line.customer:
+        customer_name = captured_line.customer.casefold()
+        open_entries = [
+            decrypted_entry
+            for decrypted_entry in open_entries
+            if str(decrypted_entry.facts.get("customer", "")).casefold() == customer_name
+        ]
+    for name, value in (("case", captured_line.case), ("service", captured_line.service)):
+        if value and (
+            matches := [decrypted_entry for decrypted_entry in open_entries if decrypted_entry.facts.get(name) == value]
+        ):
+            open_entries = matches
+    return open_entries
 
 
-def record(one: Captured, book: Book, id_: uuid.UUID | None = None) -> Entry:
+def record(captured_line: Captured, journal: Book, id_: uuid.UUID | None = None) -> Entry:
     """Write a line into the journal; with exactly one open matter that it can be about, it belongs to that."""
-    about = matters(one, book)
-    thread = about[0].entry.thread if len(about) == 1 else None
-    require_clear(one, belongs=thread is not None)
-    return book.write(facts_of(one), id_, thread, happened(one))
+    open_entries = matters(captured_line, journal)
+    thread = open_entries[0].entry.thread if len(open_entries) == 1 else None
+    require_clear(captured_line, belongs=thread is not None)
+    return journal.write(facts_of(captured_line), id_, thread, happened(captured_line))

@@ -9,19 +9,19 @@ from wellserved.render.clocks import clock_time
 from wellserved.report import Table
 
 
-def chain_tables(found: Chain) -> list[Table]:
+def chain_tables(chain: Chain) -> list[Table]:
     """Upstream causes, where time lies, time to each hand-over, and every edge."""
-    upstream = [
+    supplier_rows = [
         (
-            one.supplier,
-            one.passed,
-            one.failed,
-            round(one.expected, 1),
-            f"{one.ratio:.2f}",
-            f"{one.low:.2f} to {one.high:.2f}",
-            _weight(one),
+            supplier.supplier,
+            supplier.passed,
+            supplier.failed,
+            round(supplier.expected, 1),
+            f"{supplier.ratio:.2f}",
+            f"{supplier.low:.2f} to {supplier.high:.2f}",
+            _significance(supplier),
         )
-        for one in found.upstream
+        for supplier in chain.upstream
     ]
     columns = (
         "team upstream",
@@ -36,17 +36,24 @@ def chain_tables(found: Chain) -> list[Table]:
         "Failed: returned, reopened, complained of, or recorded as a failure. Expected: had these cases failed like other teams' "
         "cases passed to the same team for the same service. First stands who has most failures beyond that, at the least. The last column allows for as many comparisons as there are lines. It says where to look, not why."
     )
-    places = [
+    team_rows = [
         (
-            one.team,
-            one.stays,
-            *(round(seconds / 86_400, 1) for seconds in (one.untouched, one.in_hand, one.paused, one.held)),
-            percent(one.untouched / whole),
+            team_time.team,
+            team_time.stays,
+            *(
+                round(seconds / 86_400, 1)
+                for seconds in (team_time.untouched, team_time.in_hand, team_time.paused, team_time.held)
+            ),
+            percent(team_time.untouched / total_seconds),
         )
-        for one in found.places
-        if (whole := max(sum(part.untouched + part.in_hand + part.paused + part.held for part in found.places), 1))
+        for team_time in chain.places
+        if (
+            total_seconds := max(
+                sum(stay.untouched + stay.in_hand + stay.paused + stay.held for stay in chain.places), 1
+            )
+        )
     ]
-    lies = (
+    team_columns = (
         "team",
         "stays",
         "untouched",
@@ -55,46 +62,48 @@ def chain_tables(found: Chain) -> list[Table]:
         "for a third party",
         "untouched, of all time",
     )
-    steps = [(one.number, one.cases, clock_time(one.since_asked), clock_time(one.since_last)) for one in found.steps]
+    step_rows = [
+        (step.number, step.cases, clock_time(step.since_asked), clock_time(step.since_last)) for step in chain.steps
+    ]
     return [
-        Table("Whose cases fail downstream", columns, tuple(upstream), note),
+        Table("Whose cases fail downstream", columns, tuple(supplier_rows), note),
         Table(
             "Where the time lies (days, all cases together, open ones so far)",
-            lies,
-            tuple(places),
+            team_columns,
+            tuple(team_rows),
             "In hand: from the team's first act on, an upper bound of the time of touch.",
         ),
         Table(
             "Time to each hand-over",
             ("hand-over", "cases", "median since the first ask", "since the one before"),
-            tuple(steps),
+            tuple(step_rows),
         ),
-        Table("Who hands over to whom", _EDGE, tuple(map(_edge, found.edges))),
+        Table("Who hands over to whom", _EDGE_COLUMNS, tuple(map(_edge_cells, chain.edges))),
     ]
 
 
-_EDGE = (
+_EDGE_COLUMNS = (
     "supplier", "customer team", "hand-overs", "untouched, median", "95% interval", "sent back", "failed later",
     "rates its supplier", "is rated by it",
 )  # fmt: skip
 
 
-def _edge(one: Edge) -> tuple[object, ...]:
+def _edge_cells(edge: Edge) -> tuple[object, ...]:
     return (
-        one.supplier, one.customer, one.handovers, _time(one.untouched), "" if isinstance(one.low, NotComputed) else f"{_time(one.low)} to {_time(one.high)}",
-        percent(one.sent_back / one.handovers), percent(one.failed / one.handovers), _rated(one.rates_supplier), _rated(one.rates_customer),
+        edge.supplier, edge.customer, edge.handovers, _time_text(edge.untouched), "" if isinstance(edge.low, NotComputed) else f"{_time_text(edge.low)} to {_time_text(edge.high)}",
+        percent(edge.sent_back / edge.handovers), percent(edge.failed / edge.handovers), _rating_text(edge.rates_supplier), _rating_text(edge.rates_customer),
     )  # fmt: skip
 
 
-def _time(seconds: float | NotComputed) -> str:
+def _time_text(seconds: float | NotComputed) -> str:
     return seconds.reason if isinstance(seconds, NotComputed) else clock_time(seconds)
 
 
-def _rated(found: tuple[int, float] | None) -> str:
-    return f"{number(found[1])} (n = {number(found[0])})" if found else "not rated"
+def _rating_text(rating: tuple[int, float] | None) -> str:
+    return f"{number(rating[1])} (n = {number(rating[0])})" if rating else "not rated"
 
 
-def _weight(one: Upstream) -> str:
-    if not one.differs:
+def _significance(upstream: Upstream) -> str:
+    if not upstream.differs:
         return "no more than chance gives"
-    return "more often than others" if one.ratio > 1 else "less often than others"
+    return "more often than others" if upstream.ratio > 1 else "less often than others"

@@ -14,5 +14,5 @@ def plain(words: str) -> str:
 
 
 def one_line(words: str) -> str:
-    """The same on one line."""
+    """The words on one line, with control and direction characters made visible."""
     return " ".join(plain(words).split())

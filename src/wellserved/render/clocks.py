@@ -20,65 +20,72 @@ def clock_time(seconds: int | float | None) -> str:
     """Seconds as hours, minutes and seconds, exact."""
     if seconds is None:
         return ""
-    whole = round(abs(seconds))
+    total_seconds = round(abs(seconds))
     sign = "-" if seconds < 0 else ""
-    return f"{sign}{whole // 3600:,}:{whole % 3600 // 60:02d}:{whole % 60:02d}"
+    return f"{sign}{total_seconds // 3600:,}:{total_seconds % 3600 // 60:02d}:{total_seconds % 60:02d}"
 
 
-def explained_tables(one: Explained, zone: str) -> list[Table]:
+def explained_tables(explanation: Explained, zone: str) -> list[Table]:
     """The case's timeline, and what each definition makes of it."""
-    place = ZoneInfo(zone)
-    houses = [definition.house for definition, _, _ in one.sums]
+    local_zone = ZoneInfo(zone)
+    vendors = [rule.house for rule, _, _ in explanation.sums]
     lines = []
-    for at, row in enumerate(one.rows):
-        counted = [house for house, marks in zip(houses, one.counted, strict=True) if marks[at]]
+    for position, row in enumerate(explanation.rows):
+        counting_vendors = [
+            vendor for vendor, marks in zip(vendors, explanation.counted, strict=True) if marks[position]
+        ]
         who = " / ".join(str(part) for part in (row["team"], row["person_id"]) if part is not None)
-        stamp = datetime.fromtimestamp(row["s"], UTC).astimezone(place).isoformat(sep=" ")
-        over = row["state"] == 3 and at + 1 == len(one.rows)
-        lasted, open_for = ("", "") if over else (clock_time(row["secs"]), clock_time(row["bus"]))
+        stamp = datetime.fromtimestamp(row["s"], UTC).astimezone(local_zone).isoformat(sep=" ")
+        is_over = row["state"] == 3 and position + 1 == len(explanation.rows)
+        duration_text, open_hours_text = ("", "") if is_over else (clock_time(row["secs"]), clock_time(row["bus"]))
         state = _STATES[row["state"]]
-        by = "all" if len(counted) == len(houses) else ", ".join(counted)
-        lines.append((stamp, row["kind"].replace("_", " "), who, state, lasted, open_for, by))
+        counted_by = "all" if len(counting_vendors) == len(vendors) else ", ".join(counting_vendors)
+        lines.append((stamp, row["kind"].replace("_", " "), who, state, duration_text, open_hours_text, counted_by))
     timeline = Table(
-        f"Case {one.case_id} of {one.source}, times in {zone}",
+        f"Case {explanation.case_id} of {explanation.source}, times in {zone}",
         ("at", "what", "who", "then it is", "for", "opening hours", "counted by"),
         tuple(lines),
     )
-    sums = Table(
+    rule_table = Table(
         "What each rule counts (hours:minutes:seconds)",
         ("rule", "its name", "time", "stops", "stands still", "runs"),
-        tuple(_sum(*line, one.hours, reason) for line, reason in zip(one.sums, one.withheld, strict=True)),
+        tuple(
+            _rule_row(*line, explanation.hours, reason)
+            for line, reason in zip(explanation.sums, explanation.withheld, strict=True)
+        ),
     )
-    return [timeline, sums]
+    return [timeline, rule_table]
 
 
-def _sum(one: Definition, seconds: int | None, running: bool, hours: bool, withheld: str) -> tuple[object, ...]:
-    words = one.words()
-    shown = "left out" if seconds is None else clock_time(seconds) + (" and running" if running else "")
-    if one.runs != "calendar" and not hours:
-        shown = "no opening hours"
-    if withheld:
-        shown = f"cannot be told: {withheld}"
-    return (one.house, one.word, shown, words["stops"], words["stands still"], words["runs"])
+def _rule_row(
+    rule: Definition, seconds: int | None, is_running: bool, has_hours: bool, gap_reason: str
+) -> tuple[object, ...]:
+    rule_words = rule.words()
+    time_text = "left out" if seconds is None else clock_time(seconds) + (" and running" if is_running else "")
+    if rule.runs != "calendar" and not has_hours:
+        time_text = "no opening hours"
+    if gap_reason:
+        time_text = f"cannot be told: {gap_reason}"
+    return (rule.house, rule.word, time_text, rule_words["stops"], rule_words["stands still"], rule_words["runs"])
 
 
-def compared_tables(first: Definition, second: Definition, found: Sequence[Difference]) -> list[Table]:
+def compared_tables(first: Definition, second: Definition, differences: Sequence[Difference]) -> list[Table]:
     """Two rules side by side, and the cases in groups by why they differ."""
-    total = sum(one.cases for one in found)
+    total = sum(difference.cases for difference in differences)
     lines = [
         (
-            "; ".join(one.reasons) or "no difference",
-            one.cases,
-            f"{one.cases / total:.1%}" if total else "",
-            one.only_first,
-            one.only_second,
-            "" if one.median_secs is None else clock_time(one.median_secs),
-            ", ".join(one.examples),
+            "; ".join(difference.reasons) or "no difference",
+            difference.cases,
+            f"{difference.cases / total:.1%}" if total else "",
+            difference.only_first,
+            difference.only_second,
+            "" if difference.median_secs is None else clock_time(difference.median_secs),
+            ", ".join(difference.examples),
         )
-        for one in found
+        for difference in differences
     ]
-    theirs, ours = first.words(), second.words()
-    rules = [(key, theirs[key], ours[key]) for key in theirs]
+    first_words, second_words = first.words(), second.words()
+    rules = [(key, first_words[key], second_words[key]) for key in first_words]
     return [
         Table(f"{first.measure}: {first.house} and {second.house}", ("", first.house, second.house), tuple(rules)),
         Table(
@@ -99,7 +106,7 @@ def compared_tables(first: Definition, second: Definition, found: Sequence[Diffe
 
 def calendar_tables(calendars: Calendars) -> list[Table]:
     """The opening hours as they were understood."""
-    tables = [_hours(one) for one in calendars.all]
+    tables = [_hours_table(calendar) for calendar in calendars.all]
     if calendars.all:
         uses = [
             (" / ".join(use.teams) or "any", " / ".join(use.services) or "any", use.calendar) for use in calendars.uses
@@ -109,21 +116,21 @@ def calendar_tables(calendars: Calendars) -> list[Table]:
     return tables
 
 
-def _hours(one: Calendar) -> Table:
+def _hours_table(calendar: Calendar) -> Table:
     lines = []
-    for version in one.versions:
+    for version in calendar.versions:
         since = "always" if version.since.year == 1 else f"from {version.since}"
         for day, spans in enumerate(version.week):
             lines.append((since, _DAYS[day], _spans(spans)))
         lines += [(since, day.isoformat(), _spans(spans)) for day, spans in sorted(version.days.items())]
         if version.closed:
             lines.append((since, "public holidays", f"closed ({len(version.closed):,} days, 1990 to 2050)"))
-    return Table(f"{one.name}, {one.zone}", ("valid", "day", "open"), tuple(lines))
+    return Table(f"{calendar.name}, {calendar.zone}", ("valid", "day", "open"), tuple(lines))
 
 
 def _spans(spans: Sequence[tuple[int, int]]) -> str:
     def stamp(second: int) -> str:
-        hours, rest = divmod(second, 3600)
-        return f"{hours:02d}:{rest // 60:02d}" + (f":{rest % 60:02d}" if rest % 60 else "")
+        hours, seconds_left = divmod(second, 3600)
+        return f"{hours:02d}:{seconds_left // 60:02d}" + (f":{seconds_left % 60:02d}" if seconds_left % 60 else "")
 
     return ", ".join(f"{stamp(start)}-{stamp(end)}" for start, end in spans) or "closed"

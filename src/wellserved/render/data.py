@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from wellserved.chart import Chart
 
 
-def series_rows(many: Iterable[Series]) -> list[dict[str, object]]:
+def series_rows(series_list: Iterable[Series]) -> list[dict[str, object]]:
     """All numbers of several series, one record each."""
-    return [row for series in many for row in rows(series)]
+    return [row for series in series_list for row in rows(series)]
 
 
-def series_csv(many: Iterable[Series]) -> str:
+def series_csv(series_list: Iterable[Series]) -> str:
     """The same as CSV."""
-    return csv_text(COLUMNS, ([row[column] for column in COLUMNS] for row in series_rows(many)))
+    return csv_text(COLUMNS, ([row[column] for column in COLUMNS] for row in series_rows(series_list)))
 
 
 def definition(measure: Measure) -> dict[str, object]:
@@ -35,16 +35,16 @@ def definition(measure: Measure) -> dict[str, object]:
 
 def chart_rows(chart: Chart) -> list[dict[str, object]]:
     """A chart's numbers: the series with limits and one column a rule."""
-    found = []
-    for place, row in enumerate(rows(chart.series)):
-        lines: dict[str, object] = dict.fromkeys(("lower_limit", "centre", "upper_limit"))
+    records = []
+    for position, row in enumerate(rows(chart.series)):
+        limits: dict[str, object] = dict.fromkeys(("lower_limit", "centre", "upper_limit"))
         if not isinstance(chart.limits, NotComputed):
-            values = (chart.limits.lower[place], chart.limits.centre[place], chart.limits.upper[place])
-            lines = {
-                name: float(value) if math.isfinite(value) else None for name, value in zip(lines, values, strict=True)
+            values = (chart.limits.lower[position], chart.limits.centre[position], chart.limits.upper[position])
+            limits = {
+                name: float(value) if math.isfinite(value) else None for name, value in zip(limits, values, strict=True)
             }
-        found.append({**row, **lines, **{rule: bool(mask[place]) for rule, mask in chart.found.items()}})
-    return found
+        records.append({**row, **limits, **{rule: bool(mask[position]) for rule, mask in chart.found.items()}})
+    return records
 
 
 def chart_data(chart: Chart) -> dict[str, object]:
@@ -58,7 +58,7 @@ def chart_data(chart: Chart) -> dict[str, object]:
         "screening": chart.screening or None,
         "warning": chart.warning or None,
         "runs": asdict(chart.runs) if chart.runs else None,
-        "signals": [asdict(one) for one in chart.signals],
+        "signals": [asdict(signal) for signal in chart.signals],
         "points": chart_rows(chart),
     }
 
@@ -70,31 +70,31 @@ def chart_csv(chart: Chart) -> str:
     return csv_text(columns, ([row[column] for column in columns] for row in numbers))
 
 
-def _finding(one: Finding) -> dict[str, object]:
-    def plain(value: object) -> object:
+def _finding(finding: Finding) -> dict[str, object]:
+    def json_value(value: object) -> object:
         return None if isinstance(value, NotComputed) else value
 
     return {
-        "text": one.text,
-        "tone": one.tone,
-        "measure": one.measure.name if one.measure else None,
-        "n": one.n,
-        "value": plain(one.value),
-        "low": plain(one.low),
-        "high": plain(one.high),
-        "not_computed": one.value.reason if isinstance(one.value, NotComputed) else None,
+        "text": finding.text,
+        "tone": finding.tone,
+        "measure": finding.measure.name if finding.measure else None,
+        "n": finding.n,
+        "value": json_value(finding.value),
+        "low": json_value(finding.low),
+        "high": json_value(finding.high),
+        "not_computed": finding.value.reason if isinstance(finding.value, NotComputed) else None,
     }
 
 
-def _section(one: Section) -> dict[str, object]:
+def _section(section: Section) -> dict[str, object]:
     return {
-        "key": one.key,
-        "title": one.title,
-        "findings": [_finding(finding) for finding in one.findings],
-        "charts": [chart_data(chart) for chart in one.charts],
-        "funnels": [asdict(funnel) for funnel in one.funnels],
-        "paretos": [asdict(pareto) for pareto in one.paretos],
-        "tables": [asdict(table) for table in one.tables],
+        "key": section.key,
+        "title": section.title,
+        "findings": [_finding(finding) for finding in section.findings],
+        "charts": [chart_data(chart) for chart in section.charts],
+        "funnels": [asdict(funnel) for funnel in section.funnels],
+        "paretos": [asdict(pareto) for pareto in section.paretos],
+        "tables": [asdict(table) for table in section.tables],
     }
 
 

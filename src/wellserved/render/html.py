@@ -26,12 +26,12 @@ _PAGES = Environment(
 )
 
 
-def _drawn(wide: str, narrow: str) -> Markup:
+def _both_sizes(wide: str, narrow: str) -> Markup:
     return Markup(wide + narrow)
 
 
 def _chart(chart: Chart) -> Markup:
-    return _drawn(svg.control_chart(chart, svg.WIDE), svg.control_chart(chart, svg.NARROW))
+    return _both_sizes(svg.control_chart(chart, svg.WIDE), svg.control_chart(chart, svg.NARROW))
 
 
 def _cell(value: object) -> str:
@@ -47,8 +47,8 @@ def _cell(value: object) -> str:
 
 _PAGES.globals.update(
     chart_svg=_chart,
-    funnel_svg=lambda funnel: _drawn(svg.funnel_chart(funnel, svg.WIDE), svg.funnel_chart(funnel, svg.NARROW)),
-    pareto_svg=lambda pareto: _drawn(svg.pareto_chart(pareto, False), svg.pareto_chart(pareto, True)),
+    funnel_svg=lambda funnel: _both_sizes(svg.funnel_chart(funnel, svg.WIDE), svg.funnel_chart(funnel, svg.NARROW)),
+    pareto_svg=lambda pareto: _both_sizes(svg.pareto_chart(pareto, False), svg.pareto_chart(pareto, True)),
     chart_rows=chart_rows,
     chart_kinds=KINDS,
     anchors=ANCHORS,
@@ -64,13 +64,15 @@ BARE = "bare.html"  # a page's content alone, to stand within another page
 
 def report_page(report: Report, layout: str = "base.html") -> str:
     """The report as HTML."""
-    used = {finding.measure.name for section in report.sections for finding in section.findings if finding.measure}
-    used |= {chart.series.measure.name for section in report.sections for chart in section.charts}
-    definitions = [measure for measure in report.definitions if measure.name in used]
+    used_measures = {
+        finding.measure.name for section in report.sections for finding in section.findings if finding.measure
+    }
+    used_measures |= {chart.series.measure.name for section in report.sections for chart in section.charts}
+    definitions = [measure for measure in report.definitions if measure.name in used_measures]
     return _PAGES.get_template("report.html").render(report=report, definitions=definitions, layout=layout)
 
 
-def series_page(many: list[Series], layout: str = "base.html") -> str:
+def series_page(series_list: list[Series], layout: str = "base.html") -> str:
     """Measures over periods and segments as a page of tables."""
     tables = [
         {
@@ -78,13 +80,13 @@ def series_page(many: list[Series], layout: str = "base.html") -> str:
             "rows": [
                 {
                     **row,
-                    "shown": amount(series.value[place], series.measure),
-                    "interval": between(series.low[place], series.high[place], series.measure),
+                    "shown": amount(series.value[position], series.measure),
+                    "interval": between(series.low[position], series.high[position], series.measure),
                 }
-                for place, row in enumerate(rows(series))
+                for position, row in enumerate(rows(series))
             ],
         }
-        for series in many
+        for series in series_list
     ]
     return _PAGES.get_template("series.html").render(tables=tables, columns=COLUMNS, anchors=ANCHORS, layout=layout)
 
@@ -101,9 +103,9 @@ def chart_page(chart: Chart, layout: str = "base.html") -> str:
     return _PAGES.get_template("chart.html").render(chart=chart, layout=layout)
 
 
-def page(template: str, **given: object) -> str:
+def page(template: str, **context: object) -> str:
     """A page from a template of this folder; all that is given is escaped but for our own drawings."""
-    return _PAGES.get_template(template).render(**given)
+    return _PAGES.get_template(template).render(**context)
 
 
 def index_page(reports: list[tuple[str, Report]]) -> str:

@@ -38,10 +38,10 @@ def table(columns: Sequence[str], lines: Iterable[Sequence[object]]) -> list[str
     return [*head, *("| " + " | ".join(map(_cell, line)) + " |" for line in lines), ""]
 
 
-def series_text(many: Iterable[Series]) -> str:
+def series_text(series_list: Iterable[Series]) -> str:
     """Measures as tables."""
     lines = []
-    for series in many:
+    for series in series_list:
         lines += [f"## {escape(series.measure.question)}", ""]
         lines += table(COLUMNS[2:], ([row[column] for column in COLUMNS[2:]] for row in rows(series)))
     return "\n".join(lines)
@@ -71,36 +71,38 @@ def report_text(report: Report) -> str:
     lines += [f"> Before you quote this: {escape(report.caution)}", ""] if report.caution else []
     for section in report.sections:
         lines += [f"## {escape(section.title)}", ""]
-        lines += [f"- {_TONES[one.tone]}{escape(one.text)}" for one in section.findings]
+        lines += [f"- {_TONES[finding.tone]}{escape(finding.text)}" for finding in section.findings]
         lines.append("")
         for chart in section.charts:
             lines += chart_text(chart)
         for funnel in section.funnels:
-            columns = (funnel.column, "n", "share", "low", "high", "beyond chance", "stands out")
-            kept = [row for row in funnel.rows if row.beyond_chance][:20]
+            funnel_columns = (funnel.column, "n", "share", "low", "high", "beyond chance", "stands out")
+            shown_rows = [row for row in funnel.rows if row.beyond_chance][:20]
             lines += table(
-                columns,
+                funnel_columns,
                 (
                     (r.segment, r.n, percent(r.share), percent(r.low), percent(r.high), r.beyond_chance, r.stands_out)
-                    for r in kept
+                    for r in shown_rows
                 ),
             )
         for pareto in section.paretos:
-            heads = (pareto.column, "misses", "share", "low", "high", "cumulative")
+            pareto_columns = (pareto.column, "misses", "share", "low", "high", "cumulative")
             lines += table(
-                heads,
+                pareto_columns,
                 (
                     (r.segment, r.count, percent(r.share), percent(r.low), percent(r.high), percent(r.cumulative))
                     for r in pareto.rows
                 ),
             )
-        for one in section.tables:
-            lines += [f"### {escape(one.title)}", "", *table(one.columns, one.rows)]
-            lines += [escape(one.note), ""] if one.note else []
+        for report_table in section.tables:
+            lines += [f"### {escape(report_table.title)}", "", *table(report_table.columns, report_table.rows)]
+            lines += [escape(report_table.note), ""] if report_table.note else []
     lines += ["## Definitions", ""]
-    named = {one.measure.name for section in report.sections for one in section.findings if one.measure}
+    used_measures = {
+        finding.measure.name for section in report.sections for finding in section.findings if finding.measure
+    }
     for measure in report.definitions:
-        if measure.name in named:
+        if measure.name in used_measures:
             lines.append(
                 f"- **{escape(measure.name)}** (version {measure.version}): {escape(measure.formula)}. Counted: {escape(measure.counted)}; left out: {escape(measure.exclusions)}."
             )

@@ -14,10 +14,10 @@ from wellserved.queueing import Queue
 from wellserved.render.clocks import clock_time
 from wellserved.render.svg import INK, LINE, MUTED, NARROW, WIDE, Frame, Scale, drawing, label
 
-_TIMES = {1: "1 s", 60: "1 min", 3_600: "1 h", 86_400: "1 day", 604_800: "1 week", 31_536_000: "1 year"}
-_LEFT = "#b3261e"
-_LIES = {"untouched": "#b3261e", "in_hand": LINE, "paused": "#8a97a6", "held": "#c9a227"}
-_WORDS = {
+_TIME_LABELS = {1: "1 s", 60: "1 min", 3_600: "1 h", 86_400: "1 day", 604_800: "1 week", 31_536_000: "1 year"}
+_LEFT_COLOUR = "#b3261e"
+_STATE_COLOURS = {"untouched": "#b3261e", "in_hand": LINE, "paused": "#8a97a6", "held": "#c9a227"}
+_STATE_LABELS = {
     "untouched": "untouched",
     "in_hand": "in hand",
     "paused": "waits for the customer",
@@ -39,14 +39,16 @@ def both(caption: str, draw: Callable[[Frame], str]) -> Picture:
     return Picture(caption, Markup(draw(WIDE) + draw(NARROW)))
 
 
-def waiting_picture(found: Queue) -> Picture:
+def waiting_picture(queue: Queue) -> Picture:
     """Shares served and left by time waited, on a logarithmic scale of time."""
-    return both("What became of those who waited", lambda frame: _waiting(found, frame))
+    return both("What became of those who waited", lambda frame: _draw_waiting(queue, frame))
 
 
-def _waiting(found: Queue, fits: Frame) -> str:
-    frame = replace(fits, right=fits.right + 28) if fits.narrow else fits  # room for the words at the lines' ends
-    course = found.incidence
+def _draw_waiting(queue: Queue, page_frame: Frame) -> str:
+    frame = (
+        replace(page_frame, right=page_frame.right + 28) if page_frame.narrow else page_frame
+    )  # room for the words at the lines' ends
+    course = queue.incidence
     last = float(course.seconds[-1]) if len(course.seconds) else 1.0
     x = Scale(0.0, math.log10(max(last, 60.0)), frame.left, frame.width - frame.right)
     y = Scale(0.0, 1.0, frame.height - frame.bottom, frame.top)
@@ -56,12 +58,12 @@ def _waiting(found: Queue, fits: Frame) -> str:
             f'<path class="grid" d="M{frame.left} {y(share)}H{frame.width - frame.right}" stroke="{MUTED}" stroke-opacity="0.25"/>'
         )
         body.append(label(frame.left - 6, y(share) + 4, percent(share, 0), "end"))
-    for second, words in _TIMES.items():
+    for second, words in _TIME_LABELS.items():
         if second <= max(last, 60.0):
             body.append(label(x(math.log10(second)), frame.height - 8, words, "middle"))
     edges = sorted({1.0, *(10 ** (step / 40) for step in range(int(math.log10(max(last, 60.0)) * 40) + 1)), last})
-    for place, (colour, words, kind) in enumerate(((LINE, "served", "data"), (_LEFT, "left", "lost"))):
-        shares = [found.incidence.at(second)[place] for second in edges]
+    for outcome, (colour, words, kind) in enumerate(((LINE, "served", "data"), (_LEFT_COLOUR, "left", "lost"))):
+        shares = [queue.incidence.at(second)[outcome] for second in edges]
         line = "".join(
             f"{'H' if step % 2 else 'V'}{value}"
             for second, share in zip(edges[1:], shares[1:], strict=True)
@@ -73,45 +75,54 @@ def _waiting(found: Queue, fits: Frame) -> str:
         body.append(
             label(x(math.log10(max(last, 60.0))) + 6, y(shares[-1]) + 4, f"{words} {percent(shares[-1])}", kind="ink")
         )
-    at = x(math.log10(max(found.seconds, 1)))
+    limit_x = x(math.log10(max(queue.seconds, 1)))
     body.append(
-        f'<path class="interval" d="M{at} {frame.top}V{frame.height - frame.bottom}" stroke="{INK}" stroke-dasharray="3 3"/>'
+        f'<path class="interval" d="M{limit_x} {frame.top}V{frame.height - frame.bottom}" stroke="{INK}" stroke-dasharray="3 3"/>'
     )
-    served, left, waiting = found.incidence.at(found.seconds)
-    told = f"After {clock_time(found.seconds)} {percent(served)} are served, {percent(left)} have left, {percent(waiting)} wait."
-    return drawing(frame, "Share served and left by time waited", told, body)
+    served_share, left_share, waiting_share = queue.incidence.at(queue.seconds)
+    description = f"After {clock_time(queue.seconds)} {percent(served_share)} are served, {percent(left_share)} have left, {percent(waiting_share)} wait."
+    return drawing(frame, "Share served and left by time waited", description, body)
 
 
-def lying_picture(found: Chain) -> Picture:
+def lying_picture(chain: Chain) -> Picture:
     """Mean days of a stay by team: untouched, in hand, and waiting."""
-    return both("Mean days of a case's stay with each team, most untouched first", lambda frame: _lying(found, frame))
+    return both(
+        "Mean days of a case's stay with each team, most untouched first", lambda frame: _draw_team_times(chain, frame)
+    )
 
 
-def _lying(found: Chain, frame: Frame) -> str:
-    places = sorted(found.places, key=lambda one: -one.untouched / one.stays)[:MOST]
-    room = 150 if not frame.narrow else 110
-    head = 44 if frame.narrow else 28  # the legend takes two lines on a phone
-    tall = Frame(frame.width, 24 * len(places) + head + 18, room, 50)
-    x = Scale(0.0, max(_days(one, *_LIES) for one in places) or 1.0, tall.left, tall.width - tall.right)
+def _draw_team_times(chain: Chain, frame: Frame) -> str:
+    team_times = sorted(chain.places, key=lambda team_time: -team_time.untouched / team_time.stays)[:MOST]
+    name_width = 150 if not frame.narrow else 110
+    legend_height = 44 if frame.narrow else 28  # the legend takes two lines on a phone
+    full_frame = Frame(frame.width, 24 * len(team_times) + legend_height + 18, name_width, 50)
+    x = Scale(
+        0.0,
+        max(_days(team_time, *_STATE_COLOURS) for team_time in team_times) or 1.0,
+        full_frame.left,
+        full_frame.width - full_frame.right,
+    )
     body = []
-    for order, (part, colour) in enumerate(_LIES.items()):
+    for order, (state, colour) in enumerate(_STATE_COLOURS.items()):
         row, column = divmod(order, 2) if frame.narrow else (0, order)
-        at, down = 6 + column * 165, 6 + 17 * row
-        body.append(f'<rect x="{at}" y="{down}" width="10" height="10" fill="{colour}"/>')
-        body.append(label(at + 14, down + 9, _WORDS[part]))
-    for line, place in enumerate(places):
-        top, start = head + 24 * line, 0.0
-        body.append(label(tall.left - 6, top + 13, place.team[: 20 if not frame.narrow else 15], "end", "ink"))
-        for part, colour in _LIES.items():
-            width = _days(place, part)
+        legend_x, legend_y = 6 + column * 165, 6 + 17 * row
+        body.append(f'<rect x="{legend_x}" y="{legend_y}" width="10" height="10" fill="{colour}"/>')
+        body.append(label(legend_x + 14, legend_y + 9, _STATE_LABELS[state]))
+    for index, team_time in enumerate(team_times):
+        top, start = legend_height + 24 * index, 0.0
+        body.append(
+            label(full_frame.left - 6, top + 13, team_time.team[: 20 if not frame.narrow else 15], "end", "ink")
+        )
+        for state, colour in _STATE_COLOURS.items():
+            width = _days(team_time, state)
             body.append(
                 f'<rect x="{x(start)}" y="{top}" width="{round(x(start + width) - x(start), 1)}" height="16" fill="{colour}"/>'
             )
             start += width
         body.append(label(x(start) + 4, top + 13, number(start)))
-    told = f"{places[0].team} lets a case lie untouched for {number(_days(places[0], 'untouched'))} days on average, the most of all."
-    return drawing(tall, "Mean days of a stay by team", told, body)
+    description = f"{team_times[0].team} lets a case lie untouched for {number(_days(team_times[0], 'untouched'))} days on average, the most of all."
+    return drawing(full_frame, "Mean days of a stay by team", description, body)
 
 
-def _days(place: Place, *parts: str) -> float:
-    return float(sum(getattr(place, part) for part in parts)) / place.stays / 86_400
+def _days(team_time: Place, *states: str) -> float:
+    return float(sum(getattr(team_time, state) for state in states)) / team_time.stays / 86_400

@@ -44,17 +44,17 @@ SAFE = {
 
 def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
     """Verdict, guardrails, checks, and the numbers period by period."""
-    said = [*notes, headline(proof), *standing(proof)]
+    sentences = [*notes, headline(proof), *standing(proof)]
     status = status_words(proof)
     tables = [
-        Table(f"{title(proof)} Verdict: {status}", ("what can be said",), tuple((line,) for line in said)),
+        Table(f"{title(proof)} Verdict: {status}", ("what can be said",), tuple((line,) for line in sentences)),
         *found_tables(proof),
     ]
     tables.append(
         Table(
             "For a statistician",
             ("how it was done",),
-            ((paragraph(proof),), *((f"Assumed: {one}",) for one in ASSUMED)),
+            ((paragraph(proof),), *((f"Assumed: {assumption}",) for assumption in ASSUMED)),
         )
     )
     if proof.verdict.lines:
@@ -67,8 +67,8 @@ def status_words(proof: Proof) -> str:
     if proof.headline == "harm_shown":
         return f"harm shown in {listed([rail.guardrail.name for rail in proof.harms])} (blocked)"
     if proof.headline == "improved_harm_not_excluded":
-        told = weakened(proof)
-        return told[0].lower() + told[1:]
+        claim = weakened(proof)
+        return claim[0].lower() + claim[1:]
     return proof.headline.replace("_", " ")
 
 
@@ -80,17 +80,17 @@ def found_tables(proof: Proof) -> list[Table]:
     """The reward, the guardrails and the checks."""
     tables = []
     if proof.reward:
-        tables.append(_reward(proof, proof.reward))
+        tables.append(_incentive_table(proof, proof.reward))
     if proof.guarded:
-        tables.append(_guardrails(proof.guarded))
+        tables.append(_guardrail_table(proof.guarded))
     if proof.verdict.checks:
-        rows = tuple((one.name, PASSED[one.passed], one.words) for one in proof.verdict.checks)
-        rows += tuple((one.name, ANSWERED[one.passed], one.words) for one in proof.questions)
+        rows = tuple((check.name, PASSED[check.passed], check.words) for check in proof.verdict.checks)
+        rows += tuple((question.name, ANSWERED[question.passed], question.words) for question in proof.questions)
         tables.append(Table("What would have spoilt it", ("looked at", "result", "what was found"), rows))
     return tables
 
 
-def _reward(proof: Proof, reward: Incentive) -> Table:
+def _incentive_table(proof: Proof, reward: Incentive) -> Table:
     measure = proof.asked.measure
     pairs = (
         ("while it was paid", reward.paid),
@@ -98,9 +98,9 @@ def _reward(proof: Proof, reward: Incentive) -> Table:
         ("after, less while it was paid", reward.difference),
     )
     rows = tuple(
-        (words, f"{size(one.value, measure)} {way(one.value)}", span(one, measure))
-        for words, one in pairs
-        if one is not None
+        (words, f"{size(estimate.value, measure)} {way(estimate.value)}", span(estimate, measure))
+        for words, estimate in pairs
+        if estimate is not None
     )
     note = "Against the time before it was paid. " + (
         f"No fit was made: {reward.reason}." if reward.reason else LASTS[reward.status]
@@ -118,19 +118,34 @@ LASTS = {
 }
 
 
-def _guardrails(many: tuple[Guarded, ...]) -> Table:
+def _guardrail_table(results: tuple[Guarded, ...]) -> Table:
     rows = []
-    for one in many:
-        measure = one.guardrail.measure
-        better = one.guardrail.better or measure.better
-        changed = None if one.harm is None else one.harm if better == "lower" else -one.harm
-        margin = size(one.margin, measure) if one.margin is not None else ""
-        result = f"not worse by more than {margin}" if one.safety == "not_worse" and one.harm else SAFE[one.safety]
-        if one.guardrail.question and one.safety != "not_recorded":
-            result = ANSWERED[not one.weakens]
-        moved = span(changed, measure) if changed else one.words
-        chance = likely(one.chance) if one.chance is not None else ""
-        rows.append((one.guardrail.name, result, moved, margin, chance, "" if one.age_days is None else one.age_days))
+    for rail_result in results:
+        measure = rail_result.guardrail.measure
+        better = rail_result.guardrail.better or measure.better
+        change_estimate = (
+            None if rail_result.harm is None else rail_result.harm if better == "lower" else -rail_result.harm
+        )
+        margin_text = size(rail_result.margin, measure) if rail_result.margin is not None else ""
+        result_text = (
+            f"not worse by more than {margin_text}"
+            if rail_result.safety == "not_worse" and rail_result.harm
+            else SAFE[rail_result.safety]
+        )
+        if rail_result.guardrail.question and rail_result.safety != "not_recorded":
+            result_text = ANSWERED[not rail_result.weakens]
+        change_text = span(change_estimate, measure) if change_estimate else rail_result.words
+        chance_text = likely(rail_result.chance) if rail_result.chance is not None else ""
+        rows.append(
+            (
+                rail_result.guardrail.name,
+                result_text,
+                change_text,
+                margin_text,
+                chance_text,
+                "" if rail_result.age_days is None else rail_result.age_days,
+            )
+        )
     return Table("What must not have got worse", RAILS, tuple(rows), RAILS_NOTE)
 
 
@@ -186,38 +201,40 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
         "against": [list(pair) for pair in proof.asked.against],
         "blocked": proof.blocked or None,
         "harm_shown": [rail.guardrail.name for rail in proof.harms],
-        "not_excluded": [asdict(one) for one in proof.doubts],
+        "not_excluded": [asdict(doubt) for doubt in proof.doubts],
         "age_days": proof.seen.age_days,
         "unripe": proof.seen.unripe,
         "settles": proof.asked.settles.isoformat() if proof.asked.settles else None,
         "settling": proof.seen.settling,
-        "verdict": _plain({key: value for key, value in asdict(verdict).items() if key not in ("lines", "checks")}),
-        "reward": _plain(asdict(proof.reward)) if proof.reward else None,
-        "checks": [asdict(one) for one in verdict.checks],
-        "questions": [asdict(one) for one in proof.questions],
-        "guardrails": [_guarded(one) for one in proof.guarded],
+        "verdict": _finite_values(
+            {key: value for key, value in asdict(verdict).items() if key not in ("lines", "checks")}
+        ),
+        "reward": _finite_values(asdict(proof.reward)) if proof.reward else None,
+        "checks": [asdict(check) for check in verdict.checks],
+        "questions": [asdict(question) for question in proof.questions],
+        "guardrails": [_guardrail_data(rail_result) for rail_result in proof.guarded],
         "periods": [dict(zip(numbers.columns, row, strict=True)) for row in numbers.rows] if numbers else [],
     }
 
 
-def _guarded(one: Guarded) -> dict[str, Any]:
+def _guardrail_data(rail_result: Guarded) -> dict[str, Any]:
     return {
-        "measure": one.guardrail.measure.name,
-        "called": one.guardrail.called or None,
-        "result": one.safety,
-        "margin": one.margin,
-        "chance": one.chance,
-        "question": one.guardrail.question or None,
-        "harm": _plain(asdict(one.harm)) if one.harm else None,
-        "why": one.words,
+        "measure": rail_result.guardrail.measure.name,
+        "called": rail_result.guardrail.called or None,
+        "result": rail_result.safety,
+        "margin": rail_result.margin,
+        "chance": rail_result.chance,
+        "question": rail_result.guardrail.question or None,
+        "harm": _finite_values(asdict(rail_result.harm)) if rail_result.harm else None,
+        "why": rail_result.words,
     }
 
 
-def _plain(value: Any) -> Any:
+def _finite_values(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _finite_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_finite_values(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -230,37 +247,39 @@ def proof_picture(proof: Proof) -> Picture:
 
 
 def proof_svg(proof: Proof, frame: Frame) -> str:
-    """One drawing of it."""
+    """Draw the measure, what either trend would have brought, and the day of the change, in one frame."""
     lines, unit = proof.verdict.lines, proof.asked.measure.unit
     assert lines is not None
     count, start = len(lines.measured), proof.verdict.before
-    seen = [value for value in lines.measured if value is not None]
+    values = [value for value in lines.measured if value is not None]
     bands = [*lines.low[start:], *lines.high[start:]]
-    low, high = min([*seen, *bands]), max([*seen, *bands])
-    reach = 3 * (max(seen) - min(seen)) or 1.0  # a very wide band does not squeeze the measure to a line
-    low, high = max(low, min(seen) - reach), min(high, max(seen) + reach)
-    room = (high - low) * 0.04  # a dot at the edge is a whole dot
-    low, high = low - room, high + room
-    low = max(low, 0.0) if min(seen) >= 0 else low
+    low, high = min([*values, *bands]), max([*values, *bands])
+    reach = 3 * (max(values) - min(values)) or 1.0  # a very wide band does not squeeze the measure to a line
+    low, high = max(low, min(values) - reach), min(high, max(values) + reach)
+    margin = (high - low) * 0.04  # a dot at the edge is a whole dot
+    low, high = low - margin, high + margin
+    low = max(low, 0.0) if min(values) >= 0 else low
     y = Scale(low, high, frame.height - frame.bottom, frame.top)
     x = Scale(-0.5, count - 0.5, frame.left, frame.width - frame.right)
     body = _grid(proof, frame, x, y, unit)
-    within = range(start, count)
-    if within:
-        top = [(x(at), y(min(lines.high[at], high))) for at in within]
-        bottom = [(x(at), y(max(lines.low[at], low))) for at in reversed(within)]
+    later_positions = range(start, count)
+    if later_positions:
+        top = [(x(position), y(min(lines.high[position], high))) for position in later_positions]
+        bottom = [(x(position), y(max(lines.low[position], low))) for position in reversed(later_positions)]
         outline = "M" + "L".join(f"{a:g} {b:g}" for a, b in (*top, *bottom)) + "Z"
         body.append(f'<path class="band" d="{outline}" fill="{MUTED}" fill-opacity=".18"/>')
     for trend, dash in zip(TRENDS, ("", "5 4"), strict=True):
         path = "M" + "L".join(
-            f"{x(at):g} {y(min(max(value, low), high)):g}" for at, value in enumerate(lines.without[trend])
+            f"{x(position):g} {y(min(max(value, low), high)):g}" for position, value in enumerate(lines.without[trend])
         )
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         body.append(f'<path class="limit" d="{path}" fill="none" stroke="{MUTED}" stroke-width="1.4"{dashed}/>')
     radius = 2.6 if count > 60 else 3.4
-    for at, measured in enumerate(lines.measured):
-        if measured is not None:
-            body.append(f'<circle class="point" cx="{x(at):g}" cy="{y(measured):g}" r="{radius}" fill="{LINE}"/>')
+    for position, measured_value in enumerate(lines.measured):
+        if measured_value is not None:
+            body.append(
+                f'<circle class="point" cx="{x(position):g}" cy="{y(measured_value):g}" r="{radius}" fill="{LINE}"/>'
+            )
     edge = (x(start - 0.5), frame.top, frame.height - frame.bottom)
     body.append(
         f'<path class="interval" d="M{edge[0]:g} {edge[1]:g}V{edge[2]:g}" stroke="{INK}" stroke-dasharray="3 3"/>'
@@ -275,22 +294,22 @@ def _grid(proof: Proof, frame: Frame, x: Scale, y: Scale, unit: str) -> list[str
     for mark in ticks(y.low, y.high, 3 if frame.narrow else 4):
         body.append(f'<path class="grid" d="M{frame.left} {y(mark):g}H{right}" stroke="#d9dee4"/>')
         body.append(label(frame.left - 6, y(mark) + 4, percent(mark, 0) if unit == "share" else f"{mark:,g}", "end"))
-    every = max(1, math.ceil((72 if frame.narrow else 84) * len(proof.seen.periods) / (right - frame.left)))
+    label_step = max(1, math.ceil((72 if frame.narrow else 84) * len(proof.seen.periods) / (right - frame.left)))
     last = len(proof.seen.periods) - 1
-    for at in range(last % every, last + 1, every):
-        body.append(label(x(at), frame.height - 9, proof.seen.periods[at].label, "middle"))
-    place = y((y.low + y.high) / 2)
+    for position in range(last % label_step, last + 1, label_step):
+        body.append(label(x(position), frame.height - 9, proof.seen.periods[position].label, "middle"))
+    legend_height = y((y.low + y.high) / 2)
     words = (
         ("trend", "goes on", "trend", "stops")
         if frame.narrow
         else ("— had the trend", "gone on", "- - had it", "stopped")
     )
     for line, text in enumerate(words):
-        body.append(label(right + 6, place + 15 * line - 22, text))
+        body.append(label(right + 6, legend_height + 15 * line - 22, text))
     return body
 
 
-def improvement_table(many: Sequence[Record]) -> Table:
+def improvement_table(records: Sequence[Record]) -> Table:
     """The declared improvements, and what the last look said of each."""
     columns = (
         "name",
@@ -308,19 +327,19 @@ def improvement_table(many: Sequence[Record]) -> Table:
     )
     rows = tuple(
         (
-            one.improvement.name, one.improvement.what, one.improvement.since, one.improvement.measure,
-            ", ".join(f"{column}={value}" for column, value in one.improvement.where), one.improvement.who, one.improvement.idea_from,
-            ", ".join(one.improvement.helpers), one.declared_at[:10], len(one.changes), len(one.looks),
-            str(one.looks[-1].facts.get("status", "")).replace("_", " ") if one.looks else "",
+            record.improvement.name, record.improvement.what, record.improvement.since, record.improvement.measure,
+            ", ".join(f"{column}={value}" for column, value in record.improvement.where), record.improvement.who, record.improvement.idea_from,
+            ", ".join(record.improvement.helpers), record.declared_at[:10], len(record.changes), len(record.looks),
+            str(record.looks[-1].facts.get("status", "")).replace("_", " ") if record.looks else "",
         )
-        for one in many
+        for record in records
     )  # fmt: skip
     return Table("Improvements", columns, rows)
 
 
 def proof_page(proof: Proof, notes: tuple[str, ...], layout: str = "base.html") -> str:
     """The verdict as a page: the sentence first, then the picture, what was looked at, and how it was done."""
-    drawn = proof.verdict.lines is not None
+    has_lines = proof.verdict.lines is not None
     return page(
         "proof.html",
         title=title(proof),
@@ -328,8 +347,8 @@ def proof_page(proof: Proof, notes: tuple[str, ...], layout: str = "base.html") 
         status=SHORT.get(proof.headline, status_words(proof)).capitalize(),
         alarm=bool(proof.blocked) or proof.verdict.status == "worse",
         said=standing(proof),
-        pictures=[proof_picture(proof)] if drawn else [],
-        numbers=numbers_table(proof) if drawn else None,
+        pictures=[proof_picture(proof)] if has_lines else [],
+        numbers=numbers_table(proof) if has_lines else None,
         tables=found_tables(proof),
         paragraph=paragraph(proof),
         assumed=ASSUMED,
@@ -338,20 +357,26 @@ def proof_page(proof: Proof, notes: tuple[str, ...], layout: str = "base.html") 
     )
 
 
-def foresight_table(many: Sequence[Foresight], expected: float | None) -> Table:
+def foresight_table(foresights: Sequence[Foresight], expected: float | None) -> Table:
     """What eight weeks will show of a change, and which margins can be shown at all."""
     rows = []
-    for one in many:
-        level = amount(one.level, one.measure) if one.level is not None else ""
-        cells = [size(value, one.measure) if value is not None else "" for value in (one.seen, one.margin, one.shown)]
-        rows.append((one.called, level, *cells, one.reason))
+    for foresight in foresights:
+        level = amount(foresight.level, foresight.measure) if foresight.level is not None else ""
+        cells = [
+            size(value, foresight.measure) if value is not None else ""
+            for value in (foresight.seen, foresight.margin, foresight.shown)
+        ]
+        rows.append((foresight.called, level, *cells, foresight.reason))
     first, note = (
-        many[0],
+        foresights[0],
         "Eight weeks after the change, at one look; looking every week needs about half as much again. ",
     )
     if expected is not None and first.level and first.seen is not None and first.seen > expected * first.level:
         note += f"That is more than the {percent(expected, 0)} you hope for: it will take longer, or more cases. "
-    if any(one.margin is not None and one.shown is not None and one.shown > one.margin for one in many):
+    if any(
+        foresight.margin is not None and foresight.shown is not None and foresight.shown > foresight.margin
+        for foresight in foresights
+    ):
         note += "Where a margin is smaller than what can be shown, harm will not be excluded so soon: wait longer, record more, or declare a wider one with --guardrail."
     columns = (
         "measure",

@@ -13,7 +13,7 @@ from wellserved.queueing.staffing import Staffing
 from wellserved.render.clocks import clock_time
 from wellserved.report import Table
 
-_SHOWN = (0, 20, 60, 300, 900, 3_600, 14_400, 86_400, 7 * 86_400)
+_SHOWN_SECONDS = (0, 20, 60, 300, 900, 3_600, 14_400, 86_400, 7 * 86_400)
 
 
 def of_day(second: int) -> str:
@@ -21,51 +21,65 @@ def of_day(second: int) -> str:
     return f"{second // 3600:02d}:{second % 3600 // 60:02d}"
 
 
-def queue_tables(found: Queue) -> list[Table]:
+def queue_tables(queue: Queue) -> list[Table]:
     """The whole, the course of waiting, and the intervals of the day; the last has the most numbers."""
-    whole, within = found.whole, clock_time(found.seconds)
+    overall, limit_text = queue.whole, clock_time(queue.seconds)
     levels = [
-        (one.treatment, TREATMENTS[one.treatment], one.n, _share(one.share), _bounds(one.low, one.high))
-        for one in whole.levels
+        (level.treatment, TREATMENTS[level.treatment], level.n, _share(level.share), _bounds(level.low, level.high))
+        for level in overall.levels
     ]
-    came = (
-        ("came", whole.came, ""),
-        ("served", whole.served, percent(whole.served / whole.came)),
-        ("left before they were served", whole.left, percent(whole.left / whole.came)),
-        ("still waiting", whole.came - whole.served - whole.left, ""),
-        ("of these for less than the time, and so not judged", whole.too_recent, ""),
-        ("mean patience (Erlang A), hours:minutes:seconds", _patience(found), ""),
+    outcome_rows = (
+        ("came", overall.came, ""),
+        ("served", overall.served, percent(overall.served / overall.came)),
+        ("left before they were served", overall.left, percent(overall.left / overall.came)),
+        ("still waiting", overall.came - overall.served - overall.left, ""),
+        ("of these for less than the time, and so not judged", overall.too_recent, ""),
+        ("mean patience (Erlang A), hours:minutes:seconds", _patience(queue), ""),
     )
-    half = quantile(found.incidence, 0.5)
-    course = [(clock_time(second), *map(percent, found.incidence.at(second))) for second in _SHOWN]
+    median_wait = quantile(queue.incidence, 0.5)
+    time_rows = [(clock_time(second), *map(percent, queue.incidence.at(second))) for second in _SHOWN_SECONDS]
     note = (
-        f"Half of all who come are served within {clock_time(half)}."
-        if half < 1e15
+        f"Half of all who come are served within {clock_time(median_wait)}."
+        if median_wait < 1e15
         else "Half of all who come are never served, as the record stands."
     )
     return [
-        Table("Who came", ("what became of them", "cases", "share"), came),
-        Table(f"Served within {within}", ("who left", "the share is", "n", "share", "95% interval"), tuple(levels)),
-        Table("By time waited", ("waited", "served", "left", "still waiting"), tuple(course), note),
-        _intervals(found),
+        Table("Who came", ("what became of them", "cases", "share"), outcome_rows),
+        Table(f"Served within {limit_text}", ("who left", "the share is", "n", "share", "95% interval"), tuple(levels)),
+        Table("By time waited", ("waited", "served", "left", "still waiting"), tuple(time_rows), note),
+        _interval_table(queue),
     ]
 
 
-def _intervals(found: Queue) -> Table:
-    columns = ("from", "came", "served", "left", *(f"in time, {one}" for one in TREATMENTS), "mean wait so far")
+def _interval_table(queue: Queue) -> Table:
+    columns = (
+        "from",
+        "came",
+        "served",
+        "left",
+        *(f"in time, {treatment}" for treatment in TREATMENTS),
+        "mean wait so far",
+    )
     lines = [
-        (of_day(one.start), one.came, one.served, one.left, *(_share(level.share) for level in one.levels), _wait(one))
-        for one in found.intervals
+        (
+            of_day(interval.start),
+            interval.came,
+            interval.served,
+            interval.left,
+            *(_share(level.share) for level in interval.levels),
+            _wait(interval),
+        )
+        for interval in queue.intervals
     ]
-    return Table(f"By time of day ({found.zone}), served within {clock_time(found.seconds)}", columns, tuple(lines))
+    return Table(f"By time of day ({queue.zone}), served within {clock_time(queue.seconds)}", columns, tuple(lines))
 
 
-def _wait(one: Interval) -> str:
-    return clock_time(one.waited / one.came)
+def _wait(interval: Interval) -> str:
+    return clock_time(interval.waited / interval.came)
 
 
-def _patience(found: Queue) -> str:
-    return str(found.patience) if isinstance(found.patience, NotComputed) else clock_time(found.patience)
+def _patience(queue: Queue) -> str:
+    return str(queue.patience) if isinstance(queue.patience, NotComputed) else clock_time(queue.patience)
 
 
 def _share(value: float | NotComputed) -> str:
@@ -78,24 +92,24 @@ def _bounds(low: float | NotComputed, high: float | NotComputed) -> str:
     return f"{percent(low)} to {percent(high)}"
 
 
-def staffing_table(lines: Sequence[Staffing], share: float, given: bool) -> Table:
+def staffing_table(slots: Sequence[Staffing], share: float, has_given_servers: bool) -> Table:
     """What happened, what the formula says, and what the goal takes, by time of day."""
-    as_if = "with the servers given" if given else "as if served by"
+    server_column = "with the servers given" if has_given_servers else "as if served by"
     columns = (
         "from", "came an hour", "in time", "left", "mean wait",
-        as_if, "in time by the formula", "left by the formula", "mean wait by the formula",
+        server_column, "in time by the formula", "left by the formula", "mean wait by the formula",
         f"needed for {percent(share, 0)}", "busy then",
     )  # fmt: skip
     rows = []
-    for one in lines:
-        happened = (
-            of_day(one.start),
-            round(one.an_hour, 2),
-            percent(one.in_time),
-            percent(one.left),
-            clock_time(one.mean_wait),
+    for slot in slots:
+        observed_cells = (
+            of_day(slot.start),
+            round(slot.an_hour, 2),
+            percent(slot.in_time),
+            percent(slot.left),
+            clock_time(slot.mean_wait),
         )
-        rows.append((*happened, *_formula(one.as_if), *_wanted(one.wanted)))
+        rows.append((*observed_cells, *_forecast_cells(slot.as_if), *_required_cells(slot.wanted)))
     note = (
         "The formula is Erlang A where people leave, Erlang C where nobody does. Where what it says of leaving and waiting is far "
         "from what happened, the hours do not behave as it assumes, and the number needed is no better."
@@ -103,12 +117,12 @@ def staffing_table(lines: Sequence[Staffing], share: float, given: bool) -> Tabl
     return Table("What it would take", columns, tuple(rows), note)
 
 
-def _formula(one: Expected | NotComputed) -> tuple[object, ...]:
-    if isinstance(one, NotComputed):
-        return (one.reason, "", "", "")
-    wait = clock_time(one.mean_wait) if one.mean_wait < 1e15 else "without end"
-    return (one.servers, percent(one.in_time), percent(one.left), wait)
+def _forecast_cells(forecast: Expected | NotComputed) -> tuple[object, ...]:
+    if isinstance(forecast, NotComputed):
+        return (forecast.reason, "", "", "")
+    wait = clock_time(forecast.mean_wait) if forecast.mean_wait < 1e15 else "without end"
+    return (forecast.servers, percent(forecast.in_time), percent(forecast.left), wait)
 
 
-def _wanted(one: Expected | NotComputed) -> tuple[object, ...]:
-    return (one.reason, "") if isinstance(one, NotComputed) else (one.servers, percent(one.busy))
+def _required_cells(forecast: Expected | NotComputed) -> tuple[object, ...]:
+    return (forecast.reason, "") if isinstance(forecast, NotComputed) else (forecast.servers, percent(forecast.busy))

@@ -12,37 +12,43 @@ SHOWN = 12  # reasons that are told; the others stand in the refusals file
 
 def lines(receipt: Receipt) -> list[str]:
     """The receipt for whoever imports a file."""
-    one = receipt
-    corrected = f", {one.moments_corrected:,} correct an earlier one." if one.moments_corrected else "."
-    said = [
-        f"{plural(one.rows_read, 'row')} read = {one.rows_loaded:,} loaded + {one.rows_refused:,} refused.",
-        f"{plural(one.moments, 'moment')}: {one.moments_new:,} new, {one.moments_known:,} known already{corrected}",
+    corrected = f", {receipt.moments_corrected:,} correct an earlier one." if receipt.moments_corrected else "."
+    text_lines = [
+        f"{plural(receipt.rows_read, 'row')} read = {receipt.rows_loaded:,} loaded + {receipt.rows_refused:,} refused.",
+        f"{plural(receipt.moments, 'moment')}: {receipt.moments_new:,} new, {receipt.moments_known:,} known already{corrected}",
     ]
-    if one.moments_refused:
-        said.append(
-            f"{plural(one.moments_refused, 'moment')} of loaded rows {'was' if one.moments_refused == 1 else 'were'} left out, for a value that cannot be read."
+    if receipt.moments_refused:
+        text_lines.append(
+            f"{plural(receipt.moments_refused, 'moment')} of loaded rows {'was' if receipt.moments_refused == 1 else 'were'} left out, for a value that cannot be read."
         )
-    said += _reasons("Refused", one.reasons) + _reasons("Left out", one.losses)
-    said += [f"{counted(count, what)}." for what, count in one.notes.items()]
-    said += [f"{one.mended_lines:,} lines were not UTF-8 and were read as Windows-1252."] if one.mended_lines else []
-    said += [f"Read row by row: {one.careful}."] if one.careful else []
-    said += lacking(one)
-    return [one_line(line) for line in said]
+    text_lines += _reasons("Refused", receipt.reasons) + _reasons("Left out", receipt.losses)
+    text_lines += [f"{counted(count, note)}." for note, count in receipt.notes.items()]
+    text_lines += (
+        [f"{receipt.mended_lines:,} lines were not UTF-8 and were read as Windows-1252."]
+        if receipt.mended_lines
+        else []
+    )
+    text_lines += [f"Read row by row: {receipt.careful}."] if receipt.careful else []
+    text_lines += lacking(receipt)
+    return [one_line(line) for line in text_lines]
 
 
 def lacking(source: Receipt | Mapping) -> list[str]:
     """What cannot be known from a file, read by a preset or mapping: for columns that it lacks, or by its nature."""
-    said = [
-        f"The file has no column {column!r}, and so does not tell: {what}." for column, what in source.absent.items()
+    text_lines = [
+        f"The file has no column {column!r}, and so does not tell: {gap}." for column, gap in source.absent.items()
     ]
-    said += [
-        f"Not computable from this source: {kind.replace('_', ' ')} ({why})." for kind, why in source.cannot.items()
+    text_lines += [
+        f"Not computable from this source: {kind.replace('_', ' ')} ({reason})."
+        for kind, reason in source.cannot.items()
     ]
-    return said + ([f"Before you quote its numbers: {source.caution}"] if source.caution else [])
+    return text_lines + ([f"Before you quote its numbers: {source.caution}"] if source.caution else [])
 
 
-def _reasons(what: str, reasons: dict[str, int]) -> list[str]:
+def _reasons(outcome: str, reasons: dict[str, int]) -> list[str]:
     """The commonest reasons, each with its count."""
-    ordered = sorted(reasons.items(), key=lambda pair: -pair[1])
-    more = [f"{what} for {len(ordered) - SHOWN:,} further reasons."] if len(ordered) > SHOWN else []
-    return [f"{what}: {count:,} x {reason}." for reason, count in ordered[:SHOWN]] + more
+    ordered_reasons = sorted(reasons.items(), key=lambda pair: -pair[1])
+    more_lines = (
+        [f"{outcome} for {len(ordered_reasons) - SHOWN:,} further reasons."] if len(ordered_reasons) > SHOWN else []
+    )
+    return [f"{outcome}: {count:,} x {reason}." for reason, count in ordered_reasons[:SHOWN]] + more_lines

@@ -53,8 +53,8 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
-        part = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
-        return round(self.start + part * (self.end - self.start), 1)
+        fraction = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return round(self.start + fraction * (self.end - self.start), 1)
 
 
 def label(x: float, y: float, words: str, anchor: str = "start", kind: str = "muted", size: int = 12) -> str:
@@ -76,13 +76,13 @@ def drawing(frame: Frame, title: str, description: str, body: Sequence[str]) -> 
     )
 
 
-def ticks(low: float, high: float, most: int = 4) -> list[float]:
+def ticks(low: float, high: float, max_count: int = 4) -> list[float]:
     """Round numbers within a span."""
     if not high > low:
         return [low]
-    rough = (high - low) / most
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough * 0.999)
+    rough_step = (high - low) / max_count
+    power = 10.0 ** math.floor(math.log10(rough_step))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough_step * 0.999)
     first = math.ceil(low / step - 1e-9)
     return [round(step * index, 10) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
@@ -95,42 +95,42 @@ def _label(value: float, unit: str, step: float = 1.0) -> str:
 
 def _path(points: Sequence[tuple[float, float] | None]) -> str:
     """Straight lines between neighbours; a gap where a point is missing."""
-    parts, pen = [], "M"
+    commands, pen = [], "M"
     for point in points:
         if point is None:
             pen = "M"
             continue
-        parts.append(f"{pen}{point[0]:g} {point[1]:g}")
+        commands.append(f"{pen}{point[0]:g} {point[1]:g}")
         pen = "L"
-    return "".join(parts)
+    return "".join(commands)
 
 
-def _steps(xs: Sequence[float], line: Floats, y: Scale, half: float) -> str:
+def _steps(xs: Sequence[float], line: Floats, y: Scale, half_width: float) -> str:
     """A limit as a staircase: it steps where it changes, and never slopes."""
-    parts, before = [], None
+    commands, previous_height = [], None
     for x, value in zip(xs, line, strict=True):
         if not math.isfinite(value):
-            before = None
+            previous_height = None
             continue
         height = y(float(value))
-        if before is None:
-            parts.append(f"M{x - half:g} {height:g}")
-        elif height != before:
-            parts.append(f"V{height:g}")
-        parts.append(f"H{x + half:g}")
-        before = height
-    return "".join(parts)
+        if previous_height is None:
+            commands.append(f"M{x - half_width:g} {height:g}")
+        elif height != previous_height:
+            commands.append(f"V{height:g}")
+        commands.append(f"H{x + half_width:g}")
+        previous_height = height
+    return "".join(commands)
 
 
 def _bounds(chart: Chart) -> tuple[float, float]:
-    seen = [value for value in chart.values.tolist() if math.isfinite(value)]
+    values = [value for value in chart.values.tolist() if math.isfinite(value)]
     if isinstance(chart.limits, Limits):
         for line in (chart.limits.lower, chart.limits.upper):
-            seen += [value for value in line.tolist() if math.isfinite(value)]
-    low, high = (min(seen), max(seen)) if seen else (0.0, 1.0)
-    room = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
-    floor = 0.0 if low >= 0 and low - room < 0 else low - room
-    ceiling = 1.0 if chart.series.measure.unit == "share" and high + room > 1 else high + room
+            values += [value for value in line.tolist() if math.isfinite(value)]
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    margin = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
+    floor = 0.0 if low >= 0 and low - margin < 0 else low - margin
+    ceiling = 1.0 if chart.series.measure.unit == "share" and high + margin > 1 else high + margin
     return floor, ceiling
 
 
@@ -140,11 +140,11 @@ def control_chart(chart: Chart, frame: Frame) -> str:
     low, high = _bounds(chart)
     y = Scale(low, high, frame.height - frame.bottom, frame.top)
     count = len(chart.values)
-    half = (frame.width - frame.right - frame.left) / max(count, 1) / 2
-    xs = [round(frame.left + half * (2 * place + 1), 1) for place in range(count)]
+    half_width = (frame.width - frame.right - frame.left) / max(count, 1) / 2
+    xs = [round(frame.left + half_width * (2 * index + 1), 1) for index in range(count)]
     body = _axes(chart, frame, y, xs, unit)
     if isinstance(chart.limits, Limits):
-        body += _limit_lines(chart.limits, frame, y, xs, half, unit)
+        body += _limit_lines(chart.limits, frame, y, xs, half_width, unit)
     body += _points(chart, y, xs)
     return drawing(frame, chart.series.measure.question, describe(chart), body)
 
@@ -159,80 +159,84 @@ def _axes(chart: Chart, frame: Frame, y: Scale, xs: Sequence[float], unit: str) 
         body.append(f'<path class="grid" d="M{frame.left} {height:g}H{right}" stroke="#d9dee4" stroke-width="1"/>')
         body.append(label(frame.left - 6, height + 4, _label(mark, unit, step), "end"))
     labels = [period.label if period else "" for period in chart.series.periods]
-    room = 64 if frame.narrow else 70
-    every = max(1, math.ceil(room * len(xs) / max(right - frame.left, 1)))
+    label_width = 64 if frame.narrow else 70
+    label_step = max(1, math.ceil(label_width * len(xs) / max(right - frame.left, 1)))
     last = len(xs) - 1
-    for place in range(last % every, len(xs), every):
-        body.append(label(xs[place], frame.height - 9, labels[place], "middle"))
+    for index in range(last % label_step, len(xs), label_step):
+        body.append(label(xs[index], frame.height - 9, labels[index], "middle"))
     return body
 
 
-def _limit_lines(limits: Limits, frame: Frame, y: Scale, xs: Sequence[float], half: float, unit: str) -> list[str]:
-    body, placed = [], []
+def _limit_lines(
+    limits: Limits, frame: Frame, y: Scale, xs: Sequence[float], half_width: float, unit: str
+) -> list[str]:
+    body, line_labels = [], []
     names = ("upper", "centre", "lower") if frame.narrow else ("upper limit", "centre", "lower limit")
     for words, line, dash in zip(names, (limits.upper, limits.centre, limits.lower), ("5 4", "", "5 4"), strict=True):
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
-        drawn = _steps(xs, line, y, half)
-        body.append(f'<path class="limit" d="{drawn}" fill="none" stroke="{MUTED}" stroke-width="1.2"{dashed}/>')
+        path = _steps(xs, line, y, half_width)
+        body.append(f'<path class="limit" d="{path}" fill="none" stroke="{MUTED}" stroke-width="1.2"{dashed}/>')
         ends = line[np.isfinite(line)]
         if len(ends):
-            placed.append((y(float(ends[-1])) + 4, words, _label(round(float(ends[-1]), 3), unit, 0.001)))
-    heights, free = [], float(frame.top)
-    for height, _, _ in sorted(placed):  # labels that would touch are moved down
-        heights.append(max(height, free))
-        free = heights[-1] + 13
+            line_labels.append((y(float(ends[-1])) + 4, words, _label(round(float(ends[-1]), 3), unit, 0.001)))
+    heights, free_height = [], float(frame.top)
+    for height, _, _ in sorted(line_labels):  # labels that would touch are moved down
+        heights.append(max(height, free_height))
+        free_height = heights[-1] + 13
     lift = (
         max(heights[-1] - (frame.height - 4), 0.0) if heights else 0.0
     )  # and all of them up, if they leave the picture
-    for height, (_, words, value) in zip(heights, sorted(placed), strict=True):
-        shown = value if frame.narrow else f"{words} {value}"
-        body.append(label(frame.width - frame.right + 6, height - lift, shown))
+    for height, (_, words, value) in zip(heights, sorted(line_labels), strict=True):
+        text = value if frame.narrow else f"{words} {value}"
+        body.append(label(frame.width - frame.right + 6, height - lift, text))
     return body
 
 
 def _points(chart: Chart, y: Scale, xs: Sequence[float]) -> list[str]:
-    series, flagged = chart.series, np.zeros(len(xs), dtype=bool)
+    series, is_signal = chart.series, np.zeros(len(xs), dtype=bool)
     for rule, mask in chart.found.items():
         if rule != "few_crossings":  # speaks of the whole chart, not of single points
-            flagged |= mask
-    small = 0.6 if len(xs) > 40 else 1.0  # many points, smaller marks
-    line = [(xs[place], y(float(chart.values[place]))) if chart.used[place] else None for place in range(len(xs))]
+            is_signal |= mask
+    mark_scale = 0.6 if len(xs) > 40 else 1.0  # many points, smaller marks
+    line = [(xs[index], y(float(chart.values[index]))) if chart.used[index] else None for index in range(len(xs))]
     body = [f'<path class="data" d="{_path(line)}" fill="none" stroke="{LINE}" stroke-width="1.8"/>']
-    for place, x in enumerate(xs):
-        value = float(chart.values[place])
+    for index, x in enumerate(xs):
+        value = float(chart.values[index])
         if not math.isfinite(value):
             continue
-        low, high, height = series.low[place], series.high[place], y(value)
+        low, high, height = series.low[index], series.high[index], y(value)
         if isinstance(low, float) and isinstance(high, float):
             ends = (y(max(low, y.low)), y(min(high, y.high)))
             body.append(
                 f'<path class="whisker" d="M{x:g} {ends[0]:g}V{ends[1]:g}" stroke="{LINE}" stroke-opacity=".35"/>'
             )
-        if not chart.used[place]:  # the period is not over
+        if not chart.used[index]:  # the period is not over
             body.append(f'<circle class="unfinished" cx="{x:g}" cy="{height:g}" r="3.5" fill="none" stroke="{MUTED}"/>')
-        elif flagged[place]:
-            arm = 6.5 * small
+        elif is_signal[index]:
+            arm = 6.5 * mark_scale
             diamond = f"M{x:g} {height - arm:g}l{arm:g} {arm:g}l-{arm:g} {arm:g}l-{arm:g} -{arm:g}Z"
             body.append(f'<path class="signal" d="{diamond}" fill="{ALARM}"/>')
         else:
-            body.append(f'<circle class="point" cx="{x:g}" cy="{height:g}" r="{3 * small:g}" fill="{LINE}"/>')
+            body.append(f'<circle class="point" cx="{x:g}" cy="{height:g}" r="{3 * mark_scale:g}" fill="{LINE}"/>')
     return body
 
 
 def describe(chart: Chart) -> str:
     """The chart in words, for those who do not see it."""
-    used = [place for place in range(len(chart.values)) if chart.used[place]]
+    used_positions = [index for index in range(len(chart.values)) if chart.used[index]]
     kind = f"Control chart, {KINDS[chart.kind]}, of {chart.series.measure.name}"
-    if not used:
+    if not used_positions:
         return f"{kind}: nothing computable."
     unit = chart.series.measure.unit
     periods = [period.label if period else "" for period in chart.series.periods]
-    last = used[-1]
-    words = f"{kind}, {periods[used[0]]} to {periods[last]}; last {_label(round(float(chart.values[last]), 3), unit, 0.001)}."
+    last = used_positions[-1]
+    words = f"{kind}, {periods[used_positions[0]]} to {periods[last]}; last {_label(round(float(chart.values[last]), 3), unit, 0.001)}."
     if isinstance(chart.limits, NotComputed):
         return f"{words} No limits: {chart.limits.reason}."
-    found = [f"{one.words}, {periods[one.first]} to {periods[one.last]}" for one in chart.signals]
-    return f"{words} {'Signals: ' + '; '.join(found) if found else 'No signal'}. {chart.screening}".rstrip()
+    signal_texts = [f"{signal.words}, {periods[signal.first]} to {periods[signal.last]}" for signal in chart.signals]
+    return (
+        f"{words} {'Signals: ' + '; '.join(signal_texts) if signal_texts else 'No signal'}. {chart.screening}".rstrip()
+    )
 
 
 def funnel_chart(funnel: Funnel, frame: Frame) -> str:
@@ -253,7 +257,9 @@ def funnel_chart(funnel: Funnel, frame: Frame) -> str:
     grid = np.linspace(x.low, x.high, 60)
     for spread, dash in ((False, "5 4"), (True, "1 3")):
         for side in (0, 1):
-            line = [(x(at), y(min(max(funnel.limits(10**at, spread)[side], low), high))) for at in grid]
+            line = [
+                (x(log_size), y(min(max(funnel.limits(10**log_size, spread)[side], low), high))) for log_size in grid
+            ]
             body.append(
                 f'<path class="limit" d="{_path(line)}" fill="none" stroke="{MUTED}" stroke-dasharray="{dash}"/>'
             )
@@ -267,35 +273,37 @@ def funnel_chart(funnel: Funnel, frame: Frame) -> str:
     return drawing(frame, f"Segments by {funnel.column}", words, body)
 
 
-def _funnel_points(funnel: Funnel, x: Scale, y: Scale, right: int, named: int) -> list[str]:
+def _funnel_points(funnel: Funnel, x: Scale, y: Scale, right: int, labels_left: int) -> list[str]:
     body = []
-    taken: list[float] = []
+    label_heights: list[float] = []
     for row in funnel.rows:
-        at, height = x(math.log10(row.n)), y(row.share)
+        point_x, height = x(math.log10(row.n)), y(row.share)
         if row.stands_out:
-            body.append(f'<path class="signal" d="M{at:g} {height - 6:g}l6 6l-6 6l-6 -6Z" fill="{ALARM}"/>')
-            if named and all(abs(height - other) > 13 for other in taken):
-                anchor = "end" if at > right / 2 else "start"
+            body.append(f'<path class="signal" d="M{point_x:g} {height - 6:g}l6 6l-6 6l-6 -6Z" fill="{ALARM}"/>')
+            if labels_left and all(abs(height - label_height) > 13 for label_height in label_heights):
+                anchor = "end" if point_x > right / 2 else "start"
                 shift = -9 if anchor == "end" else 9
-                body.append(label(at + shift, height + 4, row.segment[:28], anchor, "ink", 11))
-                taken.append(height)
-                named -= 1
+                body.append(label(point_x + shift, height + 4, row.segment[:28], anchor, "ink", 11))
+                label_heights.append(height)
+                labels_left -= 1
         else:
-            body.append(f'<circle class="point" cx="{at:g}" cy="{height:g}" r="3" fill="{LINE}" fill-opacity=".7"/>')
+            body.append(
+                f'<circle class="point" cx="{point_x:g}" cy="{height:g}" r="3" fill="{LINE}" fill-opacity=".7"/>'
+            )
     return body
 
 
 def pareto_chart(pareto: Pareto, narrow: bool) -> str:
     """Where the misses lie: bars with their 95% interval, most first."""
-    row_height, names = (38, 0) if narrow else (24, 230)
+    row_height, name_width = (38, 0) if narrow else (24, 230)
     frame = Frame(360 if narrow else 720, row_height * len(pareto.rows) + 12, 4, 60)
-    most = max(row.high for row in pareto.rows)
-    x = Scale(0, most, names + 8 if not narrow else 4, frame.width - frame.right)
+    highest = max(row.high for row in pareto.rows)
+    x = Scale(0, highest, name_width + 8 if not narrow else 4, frame.width - frame.right)
     body = []
-    for place, row in enumerate(pareto.rows):
-        top = place * row_height + (20 if narrow else 6)
+    for index, row in enumerate(pareto.rows):
+        top = index * row_height + (20 if narrow else 6)
         name = row.segment if len(row.segment) < 34 else row.segment[:32] + "…"
-        body.append(label(4, top - 5, name, kind="ink") if narrow else label(names, top + 12, name, "end", "ink"))
+        body.append(label(4, top - 5, name, kind="ink") if narrow else label(name_width, top + 12, name, "end", "ink"))
         body.append(
             f'<rect class="bar" x="{x(0):g}" y="{top}" width="{x(row.share) - x(0):g}" height="14" fill="{LINE}" fill-opacity=".75"/>'
         )

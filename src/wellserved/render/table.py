@@ -24,16 +24,19 @@ def harmless(cell: object) -> object:
 
 def write_csv(file: IO[str], header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table as CSV with LF line ends; None becomes an empty cell."""
-    plain, quoted = (csv.writer(file, lineterminator="\n", quoting=how) for how in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL))
+    plain_writer, quoting_writer = (
+        csv.writer(file, lineterminator="\n", quoting=quoting_rule)
+        for quoting_rule in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
     for row in chain([header], rows):
         cells = [harmless("" if cell is None else cell) for cell in row]
         # The writer does not quote a carriage return by itself, and readers end the row there.
-        returns = any(isinstance(cell, str) and "\r" in cell for cell in cells)
-        (quoted if returns else plain).writerow(cells)
+        has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+        (quoting_writer if has_return else plain_writer).writerow(cells)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """The same as one text."""
+    """A table as the text of a CSV file."""
     file = io.StringIO()
     write_csv(file, header, rows)
     return file.getvalue()

@@ -32,41 +32,41 @@ def words(text: object, style: str = "") -> Text:
 
 def sparkline(values: Iterable[float]) -> str:
     """A line of bars; a blank where nothing is computable."""
-    seen = list(values)
-    known = [value for value in seen if math.isfinite(value)]
-    if not known:
+    numbers = list(values)
+    finite_values = [value for value in numbers if math.isfinite(value)]
+    if not finite_values:
         return ""
-    low, span = min(known), (max(known) - min(known)) or 1.0
-    return "".join(_BARS[round((value - low) / span * 7)] if math.isfinite(value) else " " for value in seen)
+    low, span = min(finite_values), (max(finite_values) - min(finite_values)) or 1.0
+    return "".join(_BARS[round((value - low) / span * 7)] if math.isfinite(value) else " " for value in numbers)
 
 
-def _finding(one: Finding) -> RenderableType:
-    mark, style = _MARKS[one.tone]
+def _finding(finding: Finding) -> RenderableType:
+    mark, style = _MARKS[finding.tone]
     line = Table.grid(padding=(0, 1))
-    line.add_row(Text(mark, style=style), words(one.text))
+    line.add_row(Text(mark, style=style), words(finding.text))
     return line
 
 
 def grid(title: str, columns: Iterable[str], lines: Iterable[Iterable[object]]) -> RenderableType:
     """A table of plain values; numbers to the right."""
     table = Table(show_edge=False, pad_edge=False)
-    listed = [list(line) for line in lines]
-    for place, column in enumerate(columns):
-        numeric = bool(listed) and all(isinstance(line[place], int | float) for line in listed)
-        table.add_column(words(column), justify="right" if numeric else "left", overflow="fold")
-    for line in listed:
+    table_rows = [list(line) for line in lines]
+    for position, column in enumerate(columns):
+        is_numeric = bool(table_rows) and all(isinstance(line[position], int | float) for line in table_rows)
+        table.add_column(words(column), justify="right" if is_numeric else "left", overflow="fold")
+    for line in table_rows:
         table.add_row(
             *(words(number(cell) if isinstance(cell, int | float) else "" if cell is None else cell) for cell in line)
         )
     return Group(words(title, "bold"), table) if title else table
 
 
-def tables(many: Iterable[ReportTable]) -> RenderableType:
+def tables(report_tables: Iterable[ReportTable]) -> RenderableType:
     """Several tables, one under the other."""
-    parts: list[RenderableType] = []
-    for one in many:
-        parts += [_table(one), Text("")]
-    return Group(*parts[:-1])
+    blocks: list[RenderableType] = []
+    for table in report_tables:
+        blocks += [_table(table), Text("")]
+    return Group(*blocks[:-1])
 
 
 def _chart(chart: Chart) -> RenderableType:
@@ -75,14 +75,14 @@ def _chart(chart: Chart) -> RenderableType:
     return words(f"{sparkline(chart.values.tolist())}  {describe(chart)}", "dim")
 
 
-def _table(one: ReportTable) -> RenderableType:
-    shown = grid(one_line(one.title), one.columns, one.rows)
-    return Group(shown, words(one.note, "dim")) if one.note else shown
+def _table(table: ReportTable) -> RenderableType:
+    table_grid = grid(one_line(table.title), table.columns, table.rows)
+    return Group(table_grid, words(table.note, "dim")) if table.note else table_grid
 
 
 def report_lines(report: Report) -> RenderableType:
     """The report for a terminal."""
-    parts: list[RenderableType] = [
+    blocks: list[RenderableType] = [
         words(report.title, "bold"),
         words(
             f"Service report for {period_name(report.period, report.every)}, against everything since {report.first}."
@@ -93,76 +93,84 @@ def report_lines(report: Report) -> RenderableType:
         ),
     ]
     if report.caution:
-        parts.append(words(f"Before you quote this: {report.caution}", "yellow"))
+        blocks.append(words(f"Before you quote this: {report.caution}", "yellow"))
     for section in report.sections:
-        parts += [Text(""), words(section.title, "bold underline")]
-        parts += [_finding(one) for one in section.findings]
-        parts += [Padding(_chart(chart), (0, 0, 0, 2)) for chart in section.charts]
-        parts += [Padding(_table(one), (1, 0, 0, 2)) for one in section.tables]
-    return Group(*parts)
+        blocks += [Text(""), words(section.title, "bold underline")]
+        blocks += [_finding(finding) for finding in section.findings]
+        blocks += [Padding(_chart(chart), (0, 0, 0, 2)) for chart in section.charts]
+        blocks += [Padding(_table(table), (1, 0, 0, 2)) for table in section.tables]
+    return Group(*blocks)
 
 
-def series_lines(many: Iterable[Series]) -> RenderableType:
+def series_lines(series_list: Iterable[Series]) -> RenderableType:
     """Measures over periods and segments."""
-    parts: list[RenderableType] = []
-    for series in many:
+    blocks: list[RenderableType] = []
+    for series in series_list:
         lines = []
-        for place, row in enumerate(rows(series)):
-            value = series.value[place]
-            shown = "" if isinstance(value, NotComputed) else amount(value, series.measure)
+        for position, row in enumerate(rows(series)):
+            value = series.value[position]
+            value_text = "" if isinstance(value, NotComputed) else amount(value, series.measure)
             lines.append(
                 (
                     row["segment"],
                     row["period"],
                     row["n"],
-                    shown,
-                    between(series.low[place], series.high[place], series.measure),
+                    value_text,
+                    between(series.low[position], series.high[position], series.measure),
                     row["note"],
                 )
             )
         columns = ("segment", "period", "n", "value", "interval", "note")
-        keep = [at for at in range(6) if at in (2, 3, 4) or any(line[at] is not None for line in lines)]
+        kept_columns = [
+            column for column in range(6) if column in (2, 3, 4) or any(line[column] is not None for line in lines)
+        ]
         title = f"{series.measure.question} ({series.measure.name}, version {series.measure.version})"
-        parts.append(grid(title, [columns[at] for at in keep], [[line[at] for at in keep] for line in lines]))
-        parts.append(
+        blocks.append(
+            grid(
+                title,
+                [columns[column] for column in kept_columns],
+                [[line[column] for column in kept_columns] for line in lines],
+            )
+        )
+        blocks.append(
             words(
                 f"Time zone {series.zone}; known up to {series.as_of_local:%Y-%m-%d %H:%M}; log version {series.log_version}.",
                 "dim",
             )
         )
-    return Group(*parts)
+    return Group(*blocks)
 
 
 def chart_lines(chart: Chart) -> RenderableType:
     """A chart as a sparkline, its signals and its numbers."""
     lines = []
-    for place, row in enumerate(rows(chart.series)):
+    for position, row in enumerate(rows(chart.series)):
         limits: tuple[object, ...] = ("", "", "")
         if not isinstance(chart.limits, NotComputed):
             limits = tuple(
-                f"{float(line[place]):.4g}" for line in (chart.limits.lower, chart.limits.centre, chart.limits.upper)
+                f"{float(line[position]):.4g}" for line in (chart.limits.lower, chart.limits.centre, chart.limits.upper)
             )
-        fired = ", ".join(rule for rule, mask in chart.found.items() if mask[place])
+        fired_rules = ", ".join(rule for rule, mask in chart.found.items() if mask[position])
         lines.append(
             (
                 row["period"],
                 row["n"],
-                amount(chart.series.value[place], chart.series.measure),
+                amount(chart.series.value[position], chart.series.measure),
                 *limits,
-                fired,
+                fired_rules,
                 row["note"],
             )
         )
     columns = ("period", "n", "value", "lower limit", "centre", "upper limit", "signals", "note")
-    parts: list[RenderableType] = [words(chart.series.measure.question, "bold"), _chart(chart)]
-    parts += [words(chart.screening, "dim")] if chart.screening else []
-    parts += [words(chart.warning, "yellow")] if chart.warning else []
-    return Group(*parts, grid("", columns, lines))
+    blocks: list[RenderableType] = [words(chart.series.measure.question, "bold"), _chart(chart)]
+    blocks += [words(chart.screening, "dim")] if chart.screening else []
+    blocks += [words(chart.warning, "yellow")] if chart.warning else []
+    return Group(*blocks, grid("", columns, lines))
 
 
 def plain_text(content: RenderableType, width: int = 110) -> str:
     """What a pipe gets: no colour, no boxes cut off."""
     console = Console(width=width, color_system=None, force_terminal=False, legacy_windows=False)
-    with console.capture() as captured:
+    with console.capture() as capture:
         console.print(content)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"

@@ -39,39 +39,41 @@ CHARTED_PERIODS = 60
 
 
 def make_report(
-    scope: Scope,
+    case_table: Scope,
     source: str,
     receipts: Sequence[Receipt],
     version: str,
-    every: Every | None = None,
+    granularity: Every | None = None,
     period: date | None = None,
     rule_set: str = "anhoej",
 ) -> Report:
     """The report on one source for a period (the last that is over, unless a day of another is given)."""
     _check_period(period)
     where = (("source", source),)
-    span = scope.engine.ask(
-        f"SELECT MIN(asked_s) AS a, MAX(asked_s) AS b FROM {scope.table} WHERE source = $source",
+    bounds = case_table.engine.ask(
+        f"SELECT MIN(asked_s) AS a, MAX(asked_s) AS b FROM {case_table.table} WHERE source = $source",
         {"source": source},
     ).to_pydict()
-    if span["a"][0] is None:
+    if bounds["a"][0] is None:
         raise RequestError(f"There are no cases of {source!r}.", "Import a file of that source first.")
-    zone = ZoneInfo(scope.zone)
-    first, last = (datetime.fromtimestamp(span[end][0], UTC).astimezone(zone).date() for end in "ab")
-    as_of = datetime.fromtimestamp(scope.as_of[source], UTC).astimezone(zone)
-    every = every or _usual_every(first, min(last, as_of.date()))
-    chosen = period_of(period, every) if period else _last_over(last, as_of.date(), every)
-    horizon = _horizon(chosen, as_of.date(), every)
-    shown = _back(chosen, every)
-    over_time = answer(scope, Question(MEASURES, every=every, where=where, since=shown, until=horizon))
-    asked = Asked(
-        scope,
+    zone = ZoneInfo(case_table.zone)
+    first, last = (datetime.fromtimestamp(bounds[end][0], UTC).astimezone(zone).date() for end in "ab")
+    as_of = datetime.fromtimestamp(case_table.as_of[source], UTC).astimezone(zone)
+    granularity = granularity or _usual_granularity(first, min(last, as_of.date()))
+    chosen_period = period_of(period, granularity) if period else _last_complete_period(last, as_of.date(), granularity)
+    horizon = _horizon(chosen_period, as_of.date(), granularity)
+    first_charted_day = _first_charted_day(chosen_period, granularity)
+    over_time = answer(
+        case_table, Question(MEASURES, every=granularity, where=where, since=first_charted_day, until=horizon)
+    )
+    answers = Asked(
+        case_table,
         source,
-        every,
-        chosen,
-        whole=answer(scope, Question(MEASURES, where=where)),
-        now=answer(scope, Question(MEASURES, where=where, since=chosen.start, until=chosen.end)),
-        past=answer(scope, Question(MEASURES, where=where, until=chosen.start)),
+        granularity,
+        chosen_period,
+        whole=answer(case_table, Question(MEASURES, where=where)),
+        now=answer(case_table, Question(MEASURES, where=where, since=chosen_period.start, until=chosen_period.end)),
+        past=answer(case_table, Question(MEASURES, where=where, until=chosen_period.start)),
         over_time=over_time,
         charts={
             name: draw_up(over_time[name], rule_set=rule_set) for name in CHARTED if write.charted(over_time[name])
@@ -87,20 +89,20 @@ def make_report(
         write.causes,
         write.oldest,
     )
-    sections = [section for maker in makers if (section := maker(asked)) is not None]
-    sections = [write.short(sections), *sections, write.data_quality(asked, receipts)]
-    head = receipts[-1] if receipts else None
+    sections = [section for maker in makers if (section := maker(answers)) is not None]
+    sections = [write.short(sections), *sections, write.data_quality(answers, receipts)]
+    last_receipt = receipts[-1] if receipts else None
     return Report(
-        title=head.title if head else source,
+        title=last_receipt.title if last_receipt else source,
         source=source,
-        credit=head.credit if head else "",
-        caution=head.caution if head else "",
-        zone=scope.zone,
-        every=every,
-        period=chosen,
+        credit=last_receipt.credit if last_receipt else "",
+        caution=last_receipt.caution if last_receipt else "",
+        zone=case_table.zone,
+        every=granularity,
+        period=chosen_period,
         first=first,
         as_of=as_of,
-        log_version=scope.log_version,
+        log_version=case_table.log_version,
         wellserved=version,
         sections=tuple(sections),
         definitions=MEASURES,
@@ -117,7 +119,7 @@ def _check_period(period: date | None) -> None:
         )
 
 
-def _usual_every(first: date, last: date) -> Every:
+def _usual_granularity(first: date, last: date) -> Every:
     """The coarsest period that gives at least ten of them."""
     days = (last - first).days + 1
     if days >= 10 * 31:
@@ -125,20 +127,20 @@ def _usual_every(first: date, last: date) -> Every:
     return "week" if days >= 10 * 7 else "day"
 
 
-def _last_over(last: date, as_of: date, every: Every) -> Period:
+def _last_complete_period(last: date, as_of: date, granularity: Every) -> Period:
     """The last period that was over at as-of and in which something was asked."""
-    latest = period_of(last, every)
+    latest = period_of(last, granularity)
     if latest.end <= as_of:
         return latest
-    return period_of(latest.start - timedelta(days=1), every)
+    return period_of(latest.start - timedelta(days=1), granularity)
 
 
-def _back(chosen: Period, every: Every) -> date:
+def _first_charted_day(chosen_period: Period, granularity: Every) -> date:
     """The start of the oldest period that charts still show."""
-    days = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}[every]
-    return period_of(chosen.start - timedelta(days=days * CHARTED_PERIODS), every).start
+    days = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}[granularity]
+    return period_of(chosen_period.start - timedelta(days=days * CHARTED_PERIODS), granularity).start
 
 
-def _horizon(chosen: Period, as_of: date, every: Every) -> date:
+def _horizon(chosen_period: Period, as_of: date, granularity: Every) -> date:
     """One period more than the report's, if it has begun: what it shows so far is drawn as unfinished."""
-    return max(chosen.end, min(period_of(as_of, every).end, period_of(chosen.end, every).end))
+    return max(chosen_period.end, min(period_of(as_of, granularity).end, period_of(chosen_period.end, granularity).end))

@@ -28,7 +28,7 @@ def charted(series: Series) -> bool:
     return any(not isinstance(value, NotComputed) for value in series.value)
 
 
-def _one(series: Series) -> tuple[int, Value, Value, Value]:
+def _single_value(series: Series) -> tuple[int, Value, Value, Value]:
     """n, value, low, high of a series of one number."""
     if not len(series):
         none = NotComputed("no cases")
@@ -37,101 +37,113 @@ def _one(series: Series) -> tuple[int, Value, Value, Value]:
 
 
 def _finding(text: str, series: Series, tone: Tone = "fact") -> Finding:
-    n, value, low, high = _one(series)
+    n, value, low, high = _single_value(series)
     return Finding(text, tone, series.measure, n, value, low, high)
 
 
-def _said(series: Series) -> str:
+def _value_text(series: Series) -> str:
     """The number with its interval and n, in words."""
-    n, value, low, high = _one(series)
+    n, value, low, high = _single_value(series)
     if isinstance(value, NotComputed):
         return f"{value} (n = {number(n)})"
-    inside = between(low, high, series.measure)
-    return f"{amount(value, series.measure)} ({inside}; n = {number(n)})"
+    interval_text = between(low, high, series.measure)
+    return f"{amount(value, series.measure)} ({interval_text}; n = {number(n)})"
 
 
-def _against_past(asked: Asked, name: str, subject: str) -> Finding:
+def _comparison(answers: Asked, name: str, subject: str) -> Finding:
     """This period beside everything before it, and whether the chart calls the difference a signal.
 
     `subject` is a phrase with {when} in it, to which the number is added.
     """
-    now = asked.now[name]
-    when = subject.format(when=period_name(asked.period, asked.every))
-    if isinstance(_one(now)[1], NotComputed):
-        return _finding(f"{when}: {_said(now)}.", now, "cannot")
-    tone, verdict = _verdict(asked, name)
-    return _finding(f"{when}: {_said(now)}{_before(asked, name)}. {verdict}", now, tone)
+    series = answers.now[name]
+    opening = subject.format(when=period_name(answers.period, answers.every))
+    if isinstance(_single_value(series)[1], NotComputed):
+        return _finding(f"{opening}: {_value_text(series)}.", series, "cannot")
+    tone, verdict = _verdict(answers, name)
+    return _finding(f"{opening}: {_value_text(series)}{_earlier_text(answers, name)}. {verdict}", series, tone)
 
 
-def _before(asked: Asked, name: str) -> str:
+def _earlier_text(answers: Asked, name: str) -> str:
     """What the number was before the period: pooled, or for counts the mean of a period."""
-    past = asked.past[name]
-    if isinstance(_one(past)[1], NotComputed):
+    earlier_series = answers.past[name]
+    if isinstance(_single_value(earlier_series)[1], NotComputed):
         return ""
-    kind = past.measure.kind
+    kind = earlier_series.measure.kind
     if kind == "count":
-        series = asked.over_time[name]
-        counts = [n for n, one in zip(series.n, series.periods, strict=True) if one and one.end <= asked.period.start]
+        series = answers.over_time[name]
+        counts = [
+            n
+            for n, period in zip(series.n, series.periods, strict=True)
+            if period and period.end <= answers.period.start
+        ]
         if not counts:
             return ""
         mean = number(round(sum(counts) / len(counts), 1))
-        return f"; before that, {mean} a {asked.every} on average over {plural(len(counts), asked.every)}"
+        return f"; before that, {mean} a {answers.every} on average over {plural(len(counts), answers.every)}"
     if kind in ("stock", "stock_age"):
-        return f"; at its beginning, {_said(past)}"
-    return f"; before that, {_said(past)}"
+        return f"; at its beginning, {_value_text(earlier_series)}"
+    return f"; before that, {_value_text(earlier_series)}"
 
 
-def _place(asked: Asked, name: str) -> int | None:
+def _period_position(answers: Asked, name: str) -> int | None:
     """The place of the report's period in a chart."""
-    labels = [period.label if period else "" for period in asked.over_time[name].periods]
-    return labels.index(asked.period.label) if asked.period.label in labels else None
+    labels = [period.label if period else "" for period in answers.over_time[name].periods]
+    return labels.index(answers.period.label) if answers.period.label in labels else None
 
 
-def _verdict(asked: Asked, name: str) -> tuple[Tone, str]:
+def _verdict(answers: Asked, name: str) -> tuple[Tone, str]:
     """What the chart says about the report's period, in words."""
-    chart = asked.charts.get(name)
+    chart = answers.charts.get(name)
     if chart is None or isinstance(chart.limits, NotComputed):
         reason = chart.limits.reason if chart and isinstance(chart.limits, NotComputed) else "no chart"
         return "cannot", f"Whether this is more than the usual wobble cannot be told ({reason})."
-    place = _place(asked, name)
-    whole = [one for one in chart.signals if one.rule == "few_crossings"]
-    hits = [one for one in chart.signals if place is not None and one.first <= place <= one.last and one not in whole]
+    position = _period_position(answers, name)
+    chart_wide_signals = [signal for signal in chart.signals if signal.rule == "few_crossings"]
+    period_signals = [
+        signal
+        for signal in chart.signals
+        if position is not None and signal.first <= position <= signal.last and signal not in chart_wide_signals
+    ]
     drift = (
         " Over the whole chart the level does not stand still: the centre line is crossed less often than chance would."
-        if whole
+        if chart_wide_signals
         else ""
     )
-    if not hits:
+    if not period_signals:
         return (
             "wobble",
             f"The chart shows no signal here: a difference of this size is this process's usual wobble.{drift}",
         )
-    found = " and ".join(dict.fromkeys(one.words for one in hits))
-    verdicts = {one.verdict for one in hits} - {"neither"}
+    rule_words = " and ".join(dict.fromkeys(signal.words for signal in period_signals))
+    verdicts = {signal.verdict for signal in period_signals} - {"neither"}
     side = f" on the {verdicts.pop()} side" if len(verdicts) == 1 else ""
-    return "signal", f"The chart shows a signal{side}: {found}. Why, it does not say.{drift}"
+    return "signal", f"The chart shows a signal{side}: {rule_words}. Why, it does not say.{drift}"
 
 
-def promises(asked: Asked) -> Section | None:
+def promises(answers: Asked) -> Section | None:
     """Promises with a due time, the source's own word on them, and this period against the past."""
-    whole = asked.whole
-    if not charted(whole["promise_kept"]) and not charted(whole["promise_kept_by_source"]):
+    all_time = answers.whole
+    if not charted(all_time["promise_kept"]) and not charted(all_time["promise_kept_by_source"]):
         return None
     findings = []
-    if charted(whole["closed_late"]):
-        findings += _due_findings(asked)
-    if charted(whole["promise_kept_by_source"]):
+    if charted(all_time["closed_late"]):
+        findings += _due_findings(answers)
+    if charted(all_time["promise_kept_by_source"]):
         word = "By the source's own word, kept"
         findings.append(
             _finding(
-                f"{word}, over the whole record: {_said(whole['promise_kept_by_source'])}.",
-                whole["promise_kept_by_source"],
+                f"{word}, over the whole record: {_value_text(all_time['promise_kept_by_source'])}.",
+                all_time["promise_kept_by_source"],
             )
         )
-    name = "promise_kept" if "promise_kept" in asked.charts else "promise_kept_by_source"
-    findings.append(_against_past(asked, name, "Promises kept in {when}"))
-    charts = [asked.charts[one] for one in ("promise_kept", "promise_kept_by_source") if one in asked.charts]
-    lengths = _promised_and_reached(asked)
+    name = "promise_kept" if "promise_kept" in answers.charts else "promise_kept_by_source"
+    findings.append(_comparison(answers, name, "Promises kept in {when}"))
+    charts = [
+        answers.charts[measure_name]
+        for measure_name in ("promise_kept", "promise_kept_by_source")
+        if measure_name in answers.charts
+    ]
+    lengths = _promised_and_reached(answers)
     title = "What was promised, and what was kept"
     return Section("promises", title, tuple(findings), tuple(charts[:1]), tables=(lengths,) if lengths else ())
 
@@ -139,61 +151,81 @@ def promises(asked: Asked) -> Section | None:
 MOST_LENGTHS = 8
 
 
-def _promised_and_reached(asked: Asked) -> Table | None:
+def _promised_and_reached(answers: Asked) -> Table | None:
     """Does "two days" mean two days? The most usual lengths of promise, how many were kept, and what it would take."""
-    kept, needed = (_by(asked, find_measure(name), "promised") for name in ("promise_kept", "promise_to_keep_90"))
-    takes = dict(zip(needed.segments, range(len(needed)), strict=True))
-    usual = sorted(range(len(kept)), key=lambda place: -kept.n[place])[:MOST_LENGTHS]
+    kept_series, needed_series = (
+        _by_column(answers, find_measure(name), "promised") for name in ("promise_kept", "promise_to_keep_90")
+    )
+    needed_position = dict(zip(needed_series.segments, range(len(needed_series)), strict=True))
+    usual = sorted(range(len(kept_series)), key=lambda position: -kept_series.n[position])[:MOST_LENGTHS]
     rows = []
-    for place in sorted(usual, key=lambda place: kept.segments[place] or ""):
-        length, at = kept.segments[place], takes.get(kept.segments[place])
-        if length is None or at is None or isinstance(kept.value[place], NotComputed):
+    for position in sorted(usual, key=lambda position: kept_series.segments[position] or ""):
+        length, needed_at = kept_series.segments[position], needed_position.get(kept_series.segments[position])
+        if length is None or needed_at is None or isinstance(kept_series.value[position], NotComputed):
             continue
-        took = needed.value[at]
-        within = "not reached yet" if isinstance(took, NotComputed) else amount(took, needed.measure)
-        intervals = (between(one.low[row], one.high[row], one.measure) for one, row in ((kept, place), (needed, at)))
-        shown = (one.removeprefix("95% interval ") for one in intervals)
-        rows.append((length.lstrip("0"), kept.n[place], amount(kept.value[place], kept.measure), within, *shown))
+        needed_time = needed_series.value[needed_at]
+        time_text = (
+            "not reached yet" if isinstance(needed_time, NotComputed) else amount(needed_time, needed_series.measure)
+        )
+        intervals = (
+            between(series.low[index], series.high[index], series.measure)
+            for series, index in ((kept_series, position), (needed_series, needed_at))
+        )
+        interval_texts = (interval_text.removeprefix("95% interval ") for interval_text in intervals)
+        rows.append(
+            (
+                length.lstrip("0"),
+                kept_series.n[position],
+                amount(kept_series.value[position], kept_series.measure),
+                time_text,
+                *interval_texts,
+            )
+        )
     columns = ("promised within", "fell due", "kept", "nine in ten done within", "95% interval of kept", "of the time")
     note = "From the first ask; open cases count as still waiting. Promises of this length would be kept nine times in ten if that time were named."
     return Table("Promised, and what it took", columns, tuple(rows), note) if len(rows) > 1 else None
 
 
-def _due_findings(asked: Asked) -> list[Finding]:
+def _due_findings(answers: Asked) -> list[Finding]:
     """Promises with a due time: late among the closed, open past due, and the source's own flag beside ours."""
-    whole = asked.whole
-    late, broken, kept = whole["closed_late"], whole["promise_broken"], whole["promise_kept"]
-    n, share, low, high = _one(late)
+    all_time = answers.whole
+    late_series, broken_series, kept_series = (
+        all_time["closed_late"],
+        all_time["promise_broken"],
+        all_time["promise_kept"],
+    )
+    n, share, low, high = _single_value(late_series)
     assert isinstance(share, float)
     findings = [
         _finding(
-            f"Of {number(n)} closed cases with a target, {number(late.count[0] or 0)} were closed late: "
-            f"{percent(share, 2)} ({between(low, high, late.measure)}).",
-            late,
+            f"Of {number(n)} closed cases with a target, {number(late_series.count[0] or 0)} were closed late: "
+            f"{percent(share, 2)} ({between(low, high, late_series.measure)}).",
+            late_series,
         )
     ]
-    agreement = _agreement(asked)
+    agreement = _agreement(answers)
     if agreement:
         findings.append(agreement)
-    open_late, missed = broken.count[0] or 0, kept.n[0] - (kept.count[0] or 0)
+    open_late_count, missed_count = broken_series.count[0] or 0, kept_series.n[0] - (kept_series.count[0] or 0)
     findings.append(
         _finding(
-            f"{plural(open_late, 'case')} past the target {'is' if open_late == 1 else 'are'} still open; a share of closed "
-            f"cases leaves them out. With them, {number(missed)} of {number(kept.n[0])} promises that fell due were missed, "
-            f"and kept were {_said(kept)}.",
-            broken,
+            f"{plural(open_late_count, 'case')} past the target {'is' if open_late_count == 1 else 'are'} still open; a share of closed "
+            f"cases leaves them out. With them, {number(missed_count)} of {number(kept_series.n[0])} promises that fell due were missed, "
+            f"and kept were {_value_text(kept_series)}.",
+            broken_series,
         )
     )
-    running = whole["promise_running"]
+    running_series = all_time["promise_running"]
     findings.append(
         _finding(
-            f"{plural(running.n[0] if len(running) else 0, 'promise')} of open cases are still to fall due.", running
+            f"{plural(running_series.n[0] if len(running_series) else 0, 'promise')} of open cases are still to fall due.",
+            running_series,
         )
     )
-    lateness = whole["days_late"]
-    value = _one(lateness)[1]
+    lateness = all_time["days_late"]
+    value = _single_value(lateness)[1]
     words = (
-        f"half are delivered within {_said(lateness)} after the target"
+        f"half are delivered within {_value_text(lateness)} after the target"
         if isinstance(value, float)
         else f"how late cannot be said yet ({value})"
     )
@@ -203,29 +235,29 @@ def _due_findings(asked: Asked) -> list[Finding]:
     return findings
 
 
-def _agreement(asked: Asked) -> Finding | None:
+def _agreement(answers: Asked) -> Finding | None:
     """How often the source's own flag says what its dates say."""
-    closed = "late_secs IS NOT NULL AND source = $source"
-    same = "source_kept = CASE WHEN late_secs <= 0 THEN 1 ELSE 0 END"
-    found = asked.scope.engine.ask(
-        f"SELECT COUNT(*) AS n, SUM(CASE WHEN {same} THEN 1 ELSE 0 END) AS same, "
-        f"SUM(CASE WHEN source_kept IS NULL THEN 1 ELSE 0 END) AS blank FROM {asked.scope.table} WHERE {closed}",
-        {"source": asked.source},
+    condition = "late_secs IS NOT NULL AND source = $source"
+    same_sql = "source_kept = CASE WHEN late_secs <= 0 THEN 1 ELSE 0 END"
+    counts = answers.scope.engine.ask(
+        f"SELECT COUNT(*) AS n, SUM(CASE WHEN {same_sql} THEN 1 ELSE 0 END) AS same, "
+        f"SUM(CASE WHEN source_kept IS NULL THEN 1 ELSE 0 END) AS blank FROM {answers.scope.table} WHERE {condition}",
+        {"source": answers.source},
     ).to_pydict()
-    n, blank = found["n"][0], found["blank"][0]
-    if not n or blank == n:
+    n, blank_count = counts["n"][0], counts["blank"][0]
+    if not n or blank_count == n:
         return None
-    same_n = int(found["same"][0])
-    other = n - same_n - blank
+    same_count = int(counts["same"][0])
+    other_count = n - same_count - blank_count
     return Finding(
-        f"The source's own on-time flag agrees with its dates on {number(same_n)} of {number(n)} of these "
-        f"({percent(same_n / n, 2)}); of the rest, {number(blank)} carry no flag and {number(other)} say otherwise.",
+        f"The source's own on-time flag agrees with its dates on {number(same_count)} of {number(n)} of these "
+        f"({percent(same_count / n, 2)}); of the rest, {number(blank_count)} carry no flag and {number(other_count)} say otherwise.",
         n=n,
-        value=same_n / n,
+        value=same_count / n,
     )
 
 
-def waits(asked: Asked) -> Section | None:
+def waits(answers: Asked) -> Section | None:
     """The waits that the record can answer, open cases counted as still waiting."""
     subjects = {
         "time_to_first_reply": "Half of the cases of {when} had a first reply by a person within",
@@ -233,65 +265,67 @@ def waits(asked: Asked) -> Section | None:
         "time_to_resolution": "Half of the cases asked for in {when} were resolved within",
         "time_to_resolution_p90": "Nine in ten of the cases asked for in {when} were resolved within",
     }
-    if charted(asked.whole["time_to_resolution"]):  # the hand-over speaks only where the end is unknown
+    if charted(answers.whole["time_to_resolution"]):  # the hand-over speaks only where the end is unknown
         del subjects["time_to_first_handover"]
     findings, charts = [], []
     for name, subject in subjects.items():
         if all(
             isinstance(value, NotComputed) and value.reason.startswith("the record")
-            for value in asked.whole[name].value
+            for value in answers.whole[name].value
         ):
             continue
-        if name in asked.charts:
-            findings.append(_against_past(asked, name, subject))
+        if name in answers.charts:
+            findings.append(_comparison(answers, name, subject))
         else:
-            when = subject.format(when=period_name(asked.period, asked.every))
-            tone: Tone = "cannot" if isinstance(_one(asked.now[name])[1], NotComputed) else "fact"
-            findings.append(_finding(f"{when}: {_said(asked.now[name])}.", asked.now[name], tone))
-        if name in asked.charts:
-            charts.append(asked.charts[name])
+            opening = subject.format(when=period_name(answers.period, answers.every))
+            tone: Tone = "cannot" if isinstance(_single_value(answers.now[name])[1], NotComputed) else "fact"
+            findings.append(_finding(f"{opening}: {_value_text(answers.now[name])}.", answers.now[name], tone))
+        if name in answers.charts:
+            charts.append(answers.charts[name])
     if not findings:
         return None
-    waiting = asked.now["time_to_resolution"]
-    if len(waiting) and waiting.n[0] and _some_open(waiting):
-        share = (waiting.open[0] or 0) / waiting.n[0]
+    resolution_times = answers.now["time_to_resolution"]
+    if len(resolution_times) and resolution_times.n[0] and _has_open_cases(resolution_times):
+        share = (resolution_times.open[0] or 0) / resolution_times.n[0]
         findings.append(
             _finding(
-                f"{number(waiting.open[0] or 0)} of the {number(waiting.n[0])} cases of {period_name(asked.period, asked.every)} "
-                f"({percent(share)}) {'is' if waiting.open[0] == 1 else 'are'} still open; these times count them as still waiting. A mean over resolved cases would "
+                f"{number(resolution_times.open[0] or 0)} of the {number(resolution_times.n[0])} cases of {period_name(answers.period, answers.every)} "
+                f"({percent(share)}) {'is' if resolution_times.open[0] == 1 else 'are'} still open; these times count them as still waiting. A mean over resolved cases would "
                 "leave them out and always flatter the latest periods.",
-                waiting,
+                resolution_times,
             )
         )
     return Section("waits", "How long people wait, those still waiting included", tuple(findings), tuple(charts))
 
 
-def _some_open(series: Series) -> bool:
+def _has_open_cases(series: Series) -> bool:
     """Some cases of a wait are still open."""
     return bool(series.open and series.open[0])
 
 
-def load(asked: Asked) -> Section:
+def load(answers: Asked) -> Section:
     """What came in, what went out, and what waits."""
     findings = [
-        _against_past(asked, "asked", "Asked for in {when}"),
-        _against_past(asked, "resolved", "Resolved in {when}"),
-        _against_past(asked, "still_open", "Waiting at the end of {when}"),
-        _against_past(asked, "open_age", "Typical age of a waiting case at the end of {when}"),
+        _comparison(answers, "asked", "Asked for in {when}"),
+        _comparison(answers, "resolved", "Resolved in {when}"),
+        _comparison(answers, "still_open", "Waiting at the end of {when}"),
+        _comparison(answers, "open_age", "Typical age of a waiting case at the end of {when}"),
     ]
-    kept = [one for one in findings if not (isinstance(one.value, NotComputed) and one.n == 0)]
-    kept.append(
+    shown_findings = [
+        finding for finding in findings if not (isinstance(finding.value, NotComputed) and finding.n == 0)
+    ]
+    shown_findings.append(
         Finding(
             "Cases asked for before the record begins are not in it, so too few are shown waiting in its first periods, "
             "and their age starts near zero.",
             "cannot",
         )
     )
-    charts = [asked.charts[name] for name in ("asked", "still_open", "open_age") if name in asked.charts]
-    return Section("load", "How much came in, and how much is waiting", tuple(kept), tuple(charts))
+    charts = [answers.charts[name] for name in ("asked", "still_open", "open_age") if name in answers.charts]
+    return Section("load", "How much came in, and how much is waiting", tuple(shown_findings), tuple(charts))
 
 
-def quality_of_service(asked: Asked) -> Section | None:
+def quality_of_service(answers: Asked) -> Section | None:
     """What else the record tells: reopenings, hand-overs, ratings, complaints, disputes."""
     subjects = {
         "reopen_rate": "Resolved cases that came back",
@@ -307,39 +341,39 @@ def quality_of_service(asked: Asked) -> Section | None:
     names = [
         name
         for name in subjects
-        if charted(asked.whole[name])
-        and not (asked.whole[name].measure.kind == "share" and asked.whole[name].value[0] in trivial)
+        if charted(answers.whole[name])
+        and not (answers.whole[name].measure.kind == "share" and answers.whole[name].value[0] in trivial)
     ]
     if not names:
         return None
     findings = []
     for name in names:
-        whole = asked.whole[name]
-        findings.append(_finding(f"{subjects[name]}, over the whole record: {_said(whole)}.", whole))
-        if name in asked.charts and isinstance(_one(asked.now[name])[1], float):
-            findings.append(_against_past(asked, name, subjects[name] + " in {when}"))
-    charts = [asked.charts[name] for name in names if name in asked.charts]
+        series = answers.whole[name]
+        findings.append(_finding(f"{subjects[name]}, over the whole record: {_value_text(series)}.", series))
+        if name in answers.charts and isinstance(_single_value(answers.now[name])[1], float):
+            findings.append(_comparison(answers, name, subjects[name] + " in {when}"))
+    charts = [answers.charts[name] for name in names if name in answers.charts]
     return Section("quality", "What customers and cases went through", tuple(findings), tuple(charts[:2]))
 
 
-def signals(asked: Asked) -> Section:
+def signals(answers: Asked) -> Section:
     """Every chart on one line: what signalled, what merely wobbled."""
     rows, findings = [], []
-    for name, chart in asked.charts.items():
-        place = _place(asked, name)
-        if place is None:
+    for name, chart in answers.charts.items():
+        position = _period_position(answers, name)
+        if position is None:
             continue
-        tone, verdict = _verdict(asked, name)
-        value = asked.over_time[name].value[place]
-        usual = "" if isinstance(chart.limits, NotComputed) else _usual_range(chart, place)
-        said = {"wobble": "no signal", "signal": verdict.removeprefix("The chart shows a ").split(". ")[0]}.get(
+        tone, verdict = _verdict(answers, name)
+        value = answers.over_time[name].value[position]
+        usual = "" if isinstance(chart.limits, NotComputed) else _usual_range(chart, position)
+        chart_words = {"wobble": "no signal", "signal": verdict.removeprefix("The chart shows a ").split(". ")[0]}.get(
             tone, "cannot tell"
         )
-        rows.append((chart.series.measure.question, amount(value, chart.series.measure), usual, said))
+        rows.append((chart.series.measure.question, amount(value, chart.series.measure), usual, chart_words))
         if chart.warning:
             findings.append(Finding(f"{chart.series.measure.question} {chart.warning}", "cannot", chart.series.measure))
     table = Table(
-        f"Signals and wobbles in {period_name(asked.period, asked.every)}",
+        f"Signals and wobbles in {period_name(answers.period, answers.every)}",
         ("question", "this period", "usual range", "what the chart says"),
         tuple(rows),
         "The usual range is what this process does by itself, from all its periods; it is no target.",
@@ -347,9 +381,9 @@ def signals(asked: Asked) -> Section:
     return Section("signals", "What signalled, and what merely wobbled", tuple(findings), tables=(table,))
 
 
-def _usual_range(chart: Chart, place: int) -> str:
+def _usual_range(chart: Chart, position: int) -> str:
     assert not isinstance(chart.limits, NotComputed)
-    low, high = float(chart.limits.lower[place]), float(chart.limits.upper[place])
+    low, high = float(chart.limits.lower[position]), float(chart.limits.upper[position])
     if low != low:
         return ""
     if chart.series.measure.unit == "share":
@@ -357,60 +391,60 @@ def _usual_range(chart: Chart, place: int) -> str:
     return f"{number(round(low, 2))} to {number(round(high, 2))}"
 
 
-def _focus(asked: Asked) -> Measure | None:
+def _focus(answers: Asked) -> Measure | None:
     """The share by which segments are compared: the first that this source can answer."""
-    return next((find_measure(name) for name in FOCUS if charted(asked.whole[name])), None)
+    return next((find_measure(name) for name in FOCUS if charted(answers.whole[name])), None)
 
 
-def _by(asked: Asked, measure: Measure, column: str) -> Series:
-    question = Question((measure,), by=column, where=(("source", asked.source),))
-    return answer(asked.scope, question)[measure.name]
+def _by_column(answers: Asked, measure: Measure, column: str) -> Series:
+    question = Question((measure,), by=column, where=(("source", answers.source),))
+    return answer(answers.scope, question)[measure.name]
 
 
-def segments(asked: Asked) -> Section | None:
+def segments(answers: Asked) -> Section | None:
     """The parts that differ by more than chance, by every column that splits the cases."""
-    measure = _focus(asked)
+    measure = _focus(answers)
     if measure is None:
         return None
     funnels, findings = [], []
     for column in SPLITS:
-        found = compare.funnel(_by(asked, measure, column), column)
-        if isinstance(found, NotComputed):
+        funnel = compare.funnel(_by_column(answers, measure, column), column)
+        if isinstance(funnel, NotComputed):
             continue
-        funnels.append(found)
-        out = [row for row in found.rows if row.stands_out]
-        beyond = sum(row.beyond_chance for row in found.rows)
+        funnels.append(funnel)
+        outliers = [row for row in funnel.rows if row.stands_out]
+        beyond_count = sum(row.beyond_chance for row in funnel.rows)
         text = (
-            f"By {column}: {beyond} of {len(found.rows)} differ from the overall {percent(found.overall)} by more than chance; "
-            f"{plural(len(out), 'stands', 'stand')} out even allowing for how much they differ among themselves"
+            f"By {column}: {beyond_count} of {len(funnel.rows)} differ from the overall {percent(funnel.overall)} by more than chance; "
+            f"{plural(len(outliers), 'stands', 'stand')} out even allowing for how much they differ among themselves"
         )
-        names = ", ".join(f"{row.segment} ({percent(row.share)}, n = {number(row.n)})" for row in out[:3])
-        findings.append(Finding(f"{text}{': ' + names if names else ''}.", "signal" if out else "wobble", measure))
+        names = ", ".join(f"{row.segment} ({percent(row.share)}, n = {number(row.n)})" for row in outliers[:3])
+        findings.append(Finding(f"{text}{': ' + names if names else ''}.", "signal" if outliers else "wobble", measure))
     if not funnels:
         return None
     title = f"Which parts differ, after allowing for chance ({measure.question.lower().rstrip('?')})"
     return Section("segments", title, tuple(findings), funnels=tuple(funnels[:3]))
 
 
-def causes(asked: Asked) -> Section | None:
+def causes(answers: Asked) -> Section | None:
     """The categories in which most misses lie; where, not why."""
-    measure = _focus(asked)
+    measure = _focus(answers)
     if measure is None:
         return None
     paretos, findings = [], []
     for column in ("category", "service", "priority"):
-        found = compare.pareto(_by(asked, measure, column), column)
-        if isinstance(found, NotComputed) or len(found.rows) < 2:
+        pareto = compare.pareto(_by_column(answers, measure, column), column)
+        if isinstance(pareto, NotComputed) or len(pareto.rows) < 2:
             continue
-        paretos.append(found)
-        top = found.rows[: min(3, len(found.rows))]
+        paretos.append(pareto)
+        top = pareto.rows[: min(3, len(pareto.rows))]
         names = ", ".join(f"{row.segment} ({percent(row.share)})" for row in top)
         findings.append(
             Finding(
-                f"By {column}, {percent(top[-1].cumulative)} of {number(found.total)} misses lie in: {names}.",
+                f"By {column}, {percent(top[-1].cumulative)} of {number(pareto.total)} misses lie in: {names}.",
                 "fact",
                 measure,
-                found.total,
+                pareto.total,
             )
         )
     if not paretos:
@@ -419,75 +453,79 @@ def causes(asked: Asked) -> Section | None:
     return Section("causes", title, tuple(findings), paretos=tuple(paretos[:2]))
 
 
-def oldest(asked: Asked) -> Section | None:
+def oldest(answers: Asked) -> Section | None:
     """The oldest open promises by name; where no due time is known, the oldest open cases."""
-    as_of = asked.scope.as_of[asked.source]
-    promised = charted(asked.whole["promise_kept"])
-    late = f"due_s IS NOT NULL AND due_s <= {as_of} AND due_first = 0" if promised else "asked_s IS NOT NULL"
-    order = "due_s" if promised else "asked_s"
-    found = asked.scope.engine.ask(
-        f"SELECT case_id, service, team, asked_s, due_s, {order} AS o FROM {asked.scope.table} "
-        f"WHERE source = $source AND closed = 0 AND {late} ORDER BY {order}, case_id LIMIT {OLDEST}",
-        {"source": asked.source},
+    as_of = answers.scope.as_of[answers.source]
+    has_promises = charted(answers.whole["promise_kept"])
+    condition = f"due_s IS NOT NULL AND due_s <= {as_of} AND due_first = 0" if has_promises else "asked_s IS NOT NULL"
+    order = "due_s" if has_promises else "asked_s"
+    case_rows = answers.scope.engine.ask(
+        f"SELECT case_id, service, team, asked_s, due_s, {order} AS o FROM {answers.scope.table} "
+        f"WHERE source = $source AND closed = 0 AND {condition} ORDER BY {order}, case_id LIMIT {OLDEST}",
+        {"source": answers.source},
     ).to_pylist()
-    if not found:
+    if not case_rows:
         return None
     rows = tuple(
         (
             row["case_id"],
             row["service"] or "",
             row["team"] or "",
-            _local_day(asked.scope, row["asked_s"]),
-            _local_day(asked.scope, row["due_s"]) if row["due_s"] else "",
+            _local_day(answers.scope, row["asked_s"]),
+            _local_day(answers.scope, row["due_s"]) if row["due_s"] else "",
             round((as_of - row["o"]) / 86_400, 1),
         )
-        for row in found
+        for row in case_rows
     )
-    what = "open promises" if promised else "open cases"
-    columns = ("case", "service", "team", "asked", "due", "days overdue" if promised else "days waiting")
-    return Section("oldest", f"The oldest {what}", tables=(Table(f"The {len(rows)} oldest {what}", columns, rows),))
+    subject = "open promises" if has_promises else "open cases"
+    columns = ("case", "service", "team", "asked", "due", "days overdue" if has_promises else "days waiting")
+    return Section(
+        "oldest", f"The oldest {subject}", tables=(Table(f"The {len(rows)} oldest {subject}", columns, rows),)
+    )
 
 
-def _local_day(scope: Scope, second: int) -> str:
-    return datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(scope.zone)).date().isoformat()
+def _local_day(case_table: Scope, second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(case_table.zone)).date().isoformat()
 
 
-def data_quality(asked: Asked, receipts: Sequence[Receipt]) -> Section:
+def data_quality(answers: Asked, receipts: Sequence[Receipt]) -> Section:
     """What was read, refused, left out, missing, and impossible."""
-    findings, missing, refused, lost = [], [], [], []
-    for one in receipts:
+    findings, missing, refusals, losses = [], [], [], []
+    for receipt in receipts:
         findings.append(
             Finding(
-                f"{one.file}: {number(one.rows_read)} rows read = {number(one.rows_loaded)} loaded + {number(one.rows_refused)} refused; "
-                f"{number(one.moments)} moments, {number(one.moments_new)} of them new.",
-                n=one.rows_read,
+                f"{receipt.file}: {number(receipt.rows_read)} rows read = {number(receipt.rows_loaded)} loaded + {number(receipt.rows_refused)} refused; "
+                f"{number(receipt.moments)} moments, {number(receipt.moments_new)} of them new.",
+                n=receipt.rows_read,
             )
         )
         findings += [
-            Finding(f"{one.file}: {counted(count, what)}.", "cannot", n=count) for what, count in one.notes.items()
+            Finding(f"{receipt.file}: {counted(count, note)}.", "cannot", n=count)
+            for note, count in receipt.notes.items()
         ]
         missing += [
-            (one.file, column, count, percent(count / max(one.rows_loaded, 1))) for column, count in one.missing.items()
+            (receipt.file, column, count, percent(count / max(receipt.rows_loaded, 1)))
+            for column, count in receipt.missing.items()
         ]
-        refused += [(one.file, reason, count) for reason, count in one.reasons.items()]
-        lost += [(one.file, reason, count) for reason, count in one.losses.items()]
-    found = asked.scope.engine.ask(
-        f"SELECT SUM(closed_first) AS c, SUM(due_first) AS d, SUM(resolved_unknown) AS u FROM {asked.scope.table} WHERE source = $source",
-        {"source": asked.source},
+        refusals += [(receipt.file, reason, count) for reason, count in receipt.reasons.items()]
+        losses += [(receipt.file, reason, count) for reason, count in receipt.losses.items()]
+    flag_counts = answers.scope.engine.ask(
+        f"SELECT SUM(closed_first) AS c, SUM(due_first) AS d, SUM(resolved_unknown) AS u FROM {answers.scope.table} WHERE source = $source",
+        {"source": answers.source},
     ).to_pydict()
     impossible = {
-        "closed before they were opened, which cannot be; kept, flagged, and left out of waits": found["c"][0],
-        "due before they were opened, which cannot be; kept, flagged, and left out of promises": found["d"][0],
-        "resolved at a time that the file does not give; left out of waits": found["u"][0],
+        "closed before they were opened, which cannot be; kept, flagged, and left out of waits": flag_counts["c"][0],
+        "due before they were opened, which cannot be; kept, flagged, and left out of promises": flag_counts["d"][0],
+        "resolved at a time that the file does not give; left out of waits": flag_counts["u"][0],
     }
     findings += [
-        Finding(f"{plural(int(count), 'case')} {what}.", "cannot", n=int(count))
-        for what, count in impossible.items()
+        Finding(f"{plural(int(count), 'case')} {problem}.", "cannot", n=int(count))
+        for problem, count in impossible.items()
         if count
     ]
     tables = [Table("Missing values", ("file", "column", "rows without", "share"), tuple(missing))] if missing else []
-    tables += [Table("Refused rows", ("file", "reason", "rows"), tuple(refused))] if refused else []
-    tables += [Table("Moments left out", ("file", "reason", "moments"), tuple(lost))] if lost else []
+    tables += [Table("Refused rows", ("file", "reason", "rows"), tuple(refusals))] if refusals else []
+    tables += [Table("Moments left out", ("file", "reason", "moments"), tuple(losses))] if losses else []
     return Section("data", "How good the data are", tuple(findings), tables=tuple(tables))
 
 

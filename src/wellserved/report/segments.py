@@ -71,39 +71,41 @@ class Pareto:
 
 def funnel(series: Series, column: str) -> Funnel | NotComputed:
     """Compare the segments of a share over one whole period."""
-    named = [
+    indices = [
         index
         for index, segment in enumerate(series.segments)
         if segment is not None and not isinstance(series.value[index], NotComputed)
     ]
-    if len(named) < LEAST:
+    if len(indices) < LEAST:
         return NotComputed(f"fewer than {LEAST} segments with at least {series.measure.minimum_n} cases")
-    n = np.array([series.n[index] for index in named], dtype=float)
-    k = np.array([series.count[index] or 0 for index in named], dtype=float)
+    n = np.array([series.n[index] for index in indices], dtype=float)
+    k = np.array([series.count[index] or 0 for index in indices], dtype=float)
     overall = float(k.sum() / n.sum())
     if overall in (0.0, 1.0):
         return NotComputed("every case is alike")
     variance = overall * (1 - overall) / n
     spread = _between_segments(k / n, variance, overall)
     rows = []
-    for place, index in enumerate(named):
-        share, chance = k[place] / n[place], variance[place]
+    for position, index in enumerate(indices):
+        share, chance = k[position] / n[position], variance[position]
         gap = abs(share - overall)
-        low, high = wilson(int(k[place]), int(n[place]))
+        low, high = wilson(int(k[position]), int(n[position]))
         rows.append(
             FunnelRow(
                 str(series.segments[index]),
-                int(n[place]),
+                int(n[position]),
                 float(share),
                 low,
                 high,
-                float(k[place] - overall * n[place]),
+                float(k[position] - overall * n[position]),
                 bool(gap > LIMIT * math.sqrt(chance)),
                 bool(gap > LIMIT * math.sqrt(chance + spread**2)),
             )
         )
     rows.sort(key=lambda row: (-abs(row.excess), row.segment))
-    return Funnel(column, overall, spread, tuple(rows), len([one for one in series.segments if one]) - len(named))
+    return Funnel(
+        column, overall, spread, tuple(rows), len([segment for segment in series.segments if segment]) - len(indices)
+    )
 
 
 def _between_segments(shares: Floats, variance: Floats, overall: float) -> float:
@@ -117,21 +119,21 @@ def _between_segments(shares: Floats, variance: Floats, overall: float) -> float
     return math.sqrt(max(excess / float(weights.sum() - (weights**2).sum() / weights.sum()), 0.0))
 
 
-def pareto(series: Series, column: str, most: int = 10) -> Pareto | NotComputed:
+def pareto(series: Series, column: str, max_rows: int = 10) -> Pareto | NotComputed:
     """Of all misses (cases in the population but not in the numerator), how many lie in each segment."""
-    better_high = series.measure.better == "higher"
+    higher_is_better = series.measure.better == "higher"
     misses: list[tuple[int, str, int]] = []
     for index, segment in enumerate(series.segments):
         n, k = series.n[index], series.count[index]
         if n and k is not None:
-            misses.append((n - k if better_high else k, segment or "(not recorded)", n))
+            misses.append((n - k if higher_is_better else k, segment or "(not recorded)", n))
     total = sum(count for count, _, _ in misses)
     if not total:
         return NotComputed("nothing was missed")
     misses.sort(key=lambda miss: (-miss[0], miss[1]))
-    rows, running = [], 0
-    for count, segment, n in misses[:most]:
-        running += count
+    rows, cumulative_count = [], 0
+    for count, segment, n in misses[:max_rows]:
+        cumulative_count += count
         low, high = wilson(count, total)
-        rows.append(ParetoRow(segment, count, count / total, low, high, running / total, count / n))
+        rows.append(ParetoRow(segment, count, count / total, low, high, cumulative_count / total, count / n))
     return Pareto(column, total, tuple(rows))
