@@ -279,7 +279,9 @@ def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: 
         with opened(workspace, moments=True) as scope:
             found.append(scope.engine.ask("SELECT * FROM cases ORDER BY source, case_id").to_pylist())
             files = log.snapshot(workspace.log).files
-            parts.append(cases.slices._LastGroups(scope.engine.db, cases.slices._row_groups(scope.engine.db, files)).parts)
+            parts.append(
+                cases.slices._LastGroups(scope.engine.db, cases.slices._row_groups(scope.engine.db, files)).parts
+            )
             slices.append(len(list(cases.slices.of_files(scope.engine.db, files))))
     assert len(found[0]) > 5_000
     assert found[0] == found[1] == found[2]
