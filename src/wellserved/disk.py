@@ -79,7 +79,7 @@ def _error_number(error: BaseException) -> int | None:
     text = str(error)
     if (match := _NUMBER_PATTERN.search(text)) and int(match[1]) in _MESSAGES:
         return int(match[1])
-    return next((number for words, number in _NUMBER_BY_TEXT.items() if words in text), None)
+    return next((number for phrase, number in _NUMBER_BY_TEXT.items() if phrase in text), None)
 
 
 def _storage_error(number: int, error: BaseException, folder: Path) -> StorageError:

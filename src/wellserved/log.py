@@ -360,8 +360,8 @@ def untold(workspace: Workspace) -> dict[str, dict[str, str]]:
     for (source, _), receipt in latest.items():
         siblings = [sibling for sibling in latest.values() if sibling.source == source]
         for kind, reason in receipt.cannot.items():
-            partly = not all(kind in sibling.cannot for sibling in siblings)
-            gaps.setdefault(source, {}).setdefault(kind, f"{reason} ({receipt.file})" if partly else reason)
+            is_partial = not all(kind in sibling.cannot for sibling in siblings)
+            gaps.setdefault(source, {}).setdefault(kind, f"{reason} ({receipt.file})" if is_partial else reason)
     return gaps
 
 

@@ -85,15 +85,15 @@ def timed_sql(moments: str, calendars: Calendars, spans: int) -> str:
 
 def _calendar_sql(calendars: Calendars) -> str:
     """SQL: the calendar for now_team and now_service."""
-    whens = []
+    branches = []
     for assignment in calendars.uses:
         terms = [
             f"now_{fact} IN ({', '.join(map(text, names))})"
             for fact, names in (("team", assignment.teams), ("service", assignment.services))
             if names
         ]
-        whens.append(f"WHEN {' AND '.join(terms) or 'true'} THEN {text(assignment.calendar)}")
-    return f"CASE {' '.join(whens)} ELSE {text(calendars.all[0].name)} END"
+        branches.append(f"WHEN {' AND '.join(terms) or 'true'} THEN {text(assignment.calendar)}")
+    return f"CASE {' '.join(branches)} ELSE {text(calendars.all[0].name)} END"
 
 
 def utc_day(second: str) -> str:

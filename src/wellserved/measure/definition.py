@@ -120,7 +120,7 @@ def work(name: str, question: str, held_counts: bool, description: str, business
     unit, start = ("bus", "clock_from") if business else ("secs", "asked_s")
     deductions = " + ".join(f"{span}_{unit}" for span in _EXCLUDED_SPANS[held_counts])
     as_of, state_since = ("{as_of_bus}", "clock_from + state_bus") if business else ("{as_of}", "state_s")
-    still = "state = 1" if held_counts else "(state = 1 OR state = 2)"
+    standstill = "state = 1" if held_counts else "(state = 1 OR state = 2)"
     calendar_condition = " AND calendar IS NOT NULL" if business else ""
     return Measure(
         name=name,
@@ -135,7 +135,7 @@ def work(name: str, question: str, held_counts: bool, description: str, business
         event=f"full_{unit} >= 0 AND abandoned = 0",
         value=f"(full_{unit} - ({deductions}))",
         waiting=f"closed = 0{calendar_condition}",
-        since=f"({start} + {deductions} + CASE WHEN {still} THEN {as_of} - ({state_since}) ELSE 0 END)",
+        since=f"({start} + {deductions} + CASE WHEN {standstill} THEN {as_of} - ({state_since}) ELSE 0 END)",
         counted="cases resolved for good by now, and cases still open",
         formula=f"median of {description}; open cases counted with what they have so far",
         needs="paused_secs + held_secs + gap_secs > 0" + (" AND calendar IS NOT NULL" if business else ""),
@@ -179,7 +179,7 @@ def turn(name: str, question: str, business: bool = False) -> Measure:
     longest, since = ("next_reply_bus", "clock_from + turn_bus") if business else ("next_reply_secs", "turn_s")
     now = "{as_of_bus}" if business else "{as_of}"
     open_turn = "closed = 0 AND turn_s IS NOT NULL" + (" AND calendar IS NOT NULL" if business else "")
-    longer = f"{open_turn} AND ({longest} IS NULL OR {now} - ({since}) > {longest})"
+    open_is_longest = f"{open_turn} AND ({longest} IS NULL OR {now} - ({since}) > {longest})"
     return Measure(
         name=name,
         version=2,
@@ -190,9 +190,9 @@ def turn(name: str, question: str, business: bool = False) -> Measure:
         better="lower",
         anchor="asked",
         population=f"{longest} IS NOT NULL OR ({open_turn})",
-        event=f"{longest} IS NOT NULL AND NOT ({longer})",
+        event=f"{longest} IS NOT NULL AND NOT ({open_is_longest})",
         value=longest,
-        waiting=longer,
+        waiting=open_is_longest,
         since=f"({since})",
         counted="cases in which the customer wrote again after the first reply",
         formula="median of a case's longest wait from such a word (the first since the last reply) to the next reply by a person; a word without an answer in an open case is still waiting",

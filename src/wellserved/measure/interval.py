@@ -23,12 +23,12 @@ def wilson(k: int, n: int, z: float = Z) -> tuple[float, float]:
 
     E. B. Wilson, JASA 22 (1927) 209-212; equation as in Newcombe, Statistics in Medicine 17 (1998) 857, method 3.
     """
-    p, zz = k / n, z * z
-    middle, half = (
-        (p + zz / (2 * n)) / (1 + zz / n),
-        z * math.sqrt(p * (1 - p) / n + zz / (4 * n * n)) / (1 + zz / n),
+    p, z_squared = k / n, z * z
+    centre, half_width = (
+        (p + z_squared / (2 * n)) / (1 + z_squared / n),
+        z * math.sqrt(p * (1 - p) / n + z_squared / (4 * n * n)) / (1 + z_squared / n),
     )
-    return (0.0 if k == 0 else middle - half, 1.0 if k == n else middle + half)
+    return (0.0 if k == 0 else centre - half_width, 1.0 if k == n else centre + half_width)
 
 
 def garwood(count: int) -> tuple[float, float]:
@@ -41,8 +41,8 @@ def t_mean(n: int, total: float, squares: float) -> tuple[float, float, float]:
     """Mean and its t interval from n > 1 values, their sum and the sum of their squares."""
     mean = total / n
     spread = max(squares - n * mean * mean, 0.0) / (n - 1)
-    half = float(special.stdtrit(n - 1, 1 - _TAIL)) * math.sqrt(spread / n)
-    return (mean, mean - half, mean + half)
+    half_width = float(special.stdtrit(n - 1, 1 - _TAIL)) * math.sqrt(spread / n)
+    return (mean, mean - half_width, mean + half_width)
 
 
 def binomial_quantile(q: float, n: int, p: float) -> int:
@@ -92,19 +92,19 @@ def coded_quantile(packed_durations: Waits, p: float) -> tuple[float, float, flo
     """
     n = len(packed_durations)
     point, low, high = quantile_ranks(n, p)
-    first_running = _first_open(packed_durations, high)
-    if high <= first_running or first_running == n:
+    first_open = _first_open(packed_durations, high)
+    if high <= first_open or first_open == n:
         bound = float(packed_durations[high - 1] >> 1) if high <= n else math.inf
         value = float(packed_durations[point - 1] >> 1)
         if p == MEDIAN and n % 2 == 0:
             value = _midpoint(value, float(packed_durations[point] >> 1))
         return (value, float(packed_durations[max(low, 1) - 1] >> 1), bound)
     # The curve is asked only about the ranks around p; open cases can but move its crossings onwards.
-    around = 6 * math.sqrt(n * p * (1 - p)) + 10
-    start = _time_start(packed_durations, max(int(low - around), 0))
+    margin = 6 * math.sqrt(n * p * (1 - p)) + 10
+    start = _time_start(packed_durations, max(int(low - margin), 0))
     stop = n
-    if n > 10 * around:
-        stop = _time_end(packed_durations, _position_of_end(packed_durations, math.ceil(high + around)))
+    if n > 10 * margin:
+        stop = _time_end(packed_durations, _position_of_end(packed_durations, math.ceil(high + margin)))
     estimate = _kaplan_meier(packed_durations, start, stop, p)
     is_early = start > 0 and estimate[1] <= packed_durations[start] >> 1
     is_cut_off = stop < n and not (math.isfinite(estimate[0]) and math.isfinite(estimate[2]))
@@ -176,20 +176,20 @@ def _kaplan_meier(packed_durations: Waits, start: int, stop: int, p: float) -> t
     )
 
 
-def _median(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], goes_on: bool) -> float:
+def _median(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], has_later_ends: bool) -> float:
     """The time of the first end that leaves less than half; from one that leaves exactly half, half-way to the next end.
 
-    `goes_on`: there are later ends, which are not in this part of the curve. Where no end follows at all, the first time
+    `has_later_ends`: there are later ends, which are not in this part of the curve. Where no end follows at all, the first time
     at which half is left is the last thing known.
     """
-    below = np.flatnonzero(curve <= 1 - MEDIAN + _ROUNDING)
-    if not len(below):
+    low_indices = np.flatnonzero(curve <= 1 - MEDIAN + _ROUNDING)
+    if not len(low_indices):
         return math.inf
-    index = below[0]
+    index = low_indices[0]
     if curve[index] < 1 - MEDIAN - _ROUNDING:
         return float(times[index])
     if index + 1 == len(times):
-        return math.inf if goes_on else float(times[index])
+        return math.inf if has_later_ends else float(times[index])
     return _midpoint(float(times[index]), float(times[index + 1]))
 
 
@@ -199,5 +199,5 @@ def _midpoint(value: float, later: float) -> float:
 
 
 def _first_below(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], p: float) -> float:
-    below = np.flatnonzero(curve <= 1 - p + _ROUNDING)
-    return float(times[below[0]]) if len(below) else math.inf
+    low_indices = np.flatnonzero(curve <= 1 - p + _ROUNDING)
+    return float(times[low_indices[0]]) if len(low_indices) else math.inf

@@ -108,11 +108,11 @@ def _as_of_business_sql(case_table: Scope) -> str:
     """SQL: as_of in the business seconds of the case's calendar."""
     if case_table.age:
         return "CAST(NULL AS BIGINT)"  # an age is calendar time
-    whens = (
+    branches = (
         f"WHEN source = {case_table.engine.text(source)} AND calendar = {case_table.engine.text(calendar)} THEN {second}"
         for (source, calendar), second in sorted(case_table.hours.items())
     )
-    return f"CASE {' '.join(whens)} END" if case_table.hours else "CAST(NULL AS BIGINT)"
+    return f"CASE {' '.join(branches)} END" if case_table.hours else "CAST(NULL AS BIGINT)"
 
 
 def scope_of(

@@ -44,14 +44,16 @@ def moments_of(case_table: Scope, table: str, calendars: Calendars) -> Moments:
 
 def intervals(moments: Moments, condition: str) -> str:
     """SQL: each moment with the interval that it begins (to next_s, next_b), the case's state in it, and its first ask's place."""
-    in_order = timed.timed_sql(f"(SELECT * FROM {moments.table} WHERE {condition})", moments.calendars, moments.spans)
-    now_b = fill("b + greatest({as_of_bus} - f, 0)", moments.scope)
+    ordered_sql = timed.timed_sql(
+        f"(SELECT * FROM {moments.table} WHERE {condition})", moments.calendars, moments.spans
+    )
+    last_b = fill("b + greatest({as_of_bus} - f, 0)", moments.scope)
     return f"""
         SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill("{as_of}", moments.scope)}, s)) AS next_s,
-               coalesce(lead(b) OVER ({CASE} ORDER BY o), {now_b}) AS next_b,
+               coalesce(lead(b) OVER ({CASE} ORDER BY o), {last_b}) AS next_b,
                {timed.state_sql()} AS state, {timed.state_sql(_WHOLE_CASE_FRAME)} = 3 AS now_closed,
                {timed.START} AS start_o
-        FROM ({in_order})
+        FROM ({ordered_sql})
     """
 
 
