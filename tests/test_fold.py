@@ -284,7 +284,7 @@ def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: 
             files = log.snapshot(workspace.log).files
             assert isinstance(scope.engine, DuckDB)
             db = scope.engine.db
-            parts.append(cases.slices._Ends(db, cases.slices._groups(db, files)).parts)
+            parts.append(cases.slices._LastGroups(db, cases.slices._row_groups(db, files)).parts)
             slices.append(len(list(cases.slices.of_files(db, files))))
     assert len(found[0]) > 5_000
     assert found[0] == found[1] == found[2]
@@ -379,7 +379,7 @@ def test_any_run_of_refreshes_gives_what_one_whole_fold_gives(
     monkeypatch.setattr(cases, "SMALL", 9)
     monkeypatch.setattr(cases, "STRUCK", 1 / 6)
     monkeypatch.setattr(cases, "MUCH", 1)
-    monkeypatch.setattr(delta, "_CHECKPOINT", 4)
+    monkeypatch.setattr(delta, "_CHECKPOINT_INTERVAL", 4)
     draw = random.Random(seed)
     workspace = create_workspace(tmp_path / "home", "UTC")
     logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
@@ -448,13 +448,13 @@ def test_groups_of_the_log_that_cannot_hold_a_case_are_passed_over(
     logged(workspace, [chased(f"b{number}", 3 * number) for number in range(900, 910)], 3)
     now, db = log.snapshot(workspace.log), duckdb.connect(workspace.log)
     read: list[str] = []
-    whole = cases.slices._Group.read
+    whole = cases.slices._RowGroup.read
 
     def counted(group: Any, columns: Sequence[str]) -> Any:
         read.append(group.file)
         return whole(group, columns)
 
-    monkeypatch.setattr(cases.slices._Group, "read", counted)
+    monkeypatch.setattr(cases.slices._RowGroup, "read", counted)
     for case, most in ((names[150], 3), ("b905", 1), ("a", 0), ("x", 0)):
         read.clear()
         found = cases.slices.of_cases(db, now.files, pa.table({"source": ["desk"], "case_id": [case]}))

@@ -162,7 +162,7 @@ def test_rows_are_struck_out_as_the_delta_protocol_has_it(tmp_path: Path) -> Non
 def test_what_is_struck_out_outlives_checkpoints_and_goes_with_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delta, "_CHECKPOINT", 3)
+    monkeypatch.setattr(delta, "_CHECKPOINT_INTERVAL", 3)
     rows: list[Row] = [(202401 + place % 2, f"{place:03}", None, place) for place in range(100)]
     write(tmp_path, [rows])
     first, second = log.snapshot(tmp_path).files

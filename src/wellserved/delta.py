@@ -30,17 +30,18 @@ from wellserved import disk
 from wellserved.damage import READ_ALL
 from wellserved.errors import DamageError
 
-Rows = npt.NDArray[np.int64]  # places of rows in a file, from 0, in order
+Rows = npt.NDArray[np.int64]  # positions of rows in a file, from 0, in order
 NONE: Rows = np.array([], dtype=np.int64)
 _MAGIC = struct.pack("<i", 1681511377)
 _Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 _B85 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"  # as Python has it
-_STRUCK = "struck"  # noted with the version once more: the library does not give the vectors' descriptors back
-_FEATURE, _ALLOWED = "deletionVectors", {"delta.enableDeletionVectors": "true"}
-_IMPLIED = ("appendOnly", "invariants")  # features of the protocol's version that tables begin with
-_CHECKPOINT = 100  # versions after which one file tells what the entries before it said
+# Noted with the version once more: the library does not give the vectors' descriptors back.
+_DELETED_ROWS_KEY = "struck"
+_DELETION_VECTORS, _FEATURE_CONFIGURATION = "deletionVectors", {"delta.enableDeletionVectors": "true"}
+_IMPLIED_FEATURES = ("appendOnly", "invariants")  # features of the protocol's version that tables begin with
+_CHECKPOINT_INTERVAL = 100  # versions after which one file tells what the entries before it said
 COMPACTED = "OPTIMIZE"  # the operation of a version that says nothing new
-_STAGED = "_staged"  # folder of what is written beside the table; Delta passes over names that begin so
+_STAGING_FOLDER = "_staged"  # folder of what is written beside the table; Delta passes over names that begin so
 
 
 def address(folder: Path) -> str:
@@ -51,24 +52,26 @@ def address(folder: Path) -> str:
 def noted(folder: Path, version: int) -> dict[str, str]:
     """What the writer of a version noted at its commit; nothing, where its entry has gone."""
     try:
-        told = [action["commitInfo"] for action in _actions(_named(folder, version)) if "commitInfo" in action]
+        commit_infos = [
+            action["commitInfo"] for action in _read_actions(_entry_path(folder, version)) if "commitInfo" in action
+        ]
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:
-        raise DamageError(f"{_named(folder, version)} is cut or damaged: {error}.", READ_ALL) from error
-    if not told:
-        raise DamageError(f"{_named(folder, version)} is cut: it does not say what it is.", READ_ALL)
-    return {name: value for name, value in told[0].items() if isinstance(value, str)}
+        raise DamageError(f"{_entry_path(folder, version)} is cut or damaged: {error}.", READ_ALL) from error
+    if not commit_infos:
+        raise DamageError(f"{_entry_path(folder, version)} is cut: it does not say what it is.", READ_ALL)
+    return {name: value for name, value in commit_infos[0].items() if isinstance(value, str)}
 
 
 def struck(folder: Path, facts: Mapping[str, str]) -> dict[str, Rows]:
     """The rows of each file that no longer count in the version that noted these facts."""
-    return {str(folder.absolute() / path): _rows(vector) for path, vector in _held(facts).items()}
+    return {str(folder.absolute() / path): _decode_rows(vector) for path, vector in _deletion_vectors(facts).items()}
 
 
-def _held(facts: Mapping[str, str]) -> dict[str, bytes]:
+def _deletion_vectors(facts: Mapping[str, str]) -> dict[str, bytes]:
     """The vectors of the version that noted these facts, by file."""
-    return {path: base64.b64decode(vector) for path, vector in json.loads(facts.get(_STRUCK, "{}")).items()}
+    return {path: base64.b64decode(vector) for path, vector in json.loads(facts.get(_DELETED_ROWS_KEY, "{}")).items()}
 
 
 def extend(
@@ -77,95 +80,101 @@ def extend(
     column: str,
     properties: WriterProperties,
     facts: Mapping[str, str],
-    instead: Sequence[str] = (),
+    replaced_files: Sequence[str] = (),
 ) -> int:
     """Write rows as the next version of a table that is parted by a column; returns its number. Whoever calls is the
     table's only writer.
 
-    `instead`: files of the version before in whose place the rows come, saying the same. The rows are written beside
+    `replaced_files`: files of the version before in whose place the rows come, saying the same. The rows are written beside
     the table, and are on disk before an entry names them; what a kill or a full disk leaves, `tidy` takes away.
     """
     tidy(folder)
     table = DeltaTable(address(folder)) if DeltaTable.is_deltatable(address(folder)) else None
     version = table.version() + 1 if table else 0
-    staged = folder / _STAGED / str(version)
+    staging_folder = folder / _STAGING_FOLDER / str(version)
     try:
-        about = CommitProperties(custom_metadata=dict(facts))
+        commit_properties = CommitProperties(custom_metadata=dict(facts))
         write_deltalake(
-            address(staged), rows, partition_by=[column], writer_properties=properties, commit_properties=about
+            address(staging_folder),
+            rows,
+            partition_by=[column],
+            writer_properties=properties,
+            commit_properties=commit_properties,
         )
-        disk.make_lasting(_named(staged, 0))  # from which `tidy` would know what was brought in
-        actions = _actions(_named(staged, 0))
-        if table and _columns(table.schema().to_json()) != _columns(_schema(actions)):
+        disk.make_lasting(_entry_path(staging_folder, 0))  # from which `tidy` would know what was brought in
+        actions = _read_actions(_entry_path(staging_folder, 0))
+        if table and _column_types(table.schema().to_json()) != _column_types(_schema_json(actions)):
             raise AssertionError(f"{folder} holds other columns than what comes to it")
-        _adopt(folder, staged, [action["add"]["path"] for action in actions if "add" in action])
+        _move_files(folder, staging_folder, [action["add"]["path"] for action in actions if "add" in action])
         if table:  # which has a protocol and a schema
             actions = [action for action in actions if action.keys() & {"commitInfo", "add"}]
-            actions += _replacing(table, actions, instead)
-        _entry(folder, version, actions)
+            actions += _remove_actions(table, actions, replaced_files)
+        _write_entry(folder, version, actions)
     finally:
         tidy(folder)
-    if version % _CHECKPOINT == 0 and table:
+    if version % _CHECKPOINT_INTERVAL == 0 and table:
         DeltaTable(address(folder)).create_checkpoint()
     return version
 
 
-def _schema(actions: Sequence[Mapping[str, Any]]) -> str:
+def _schema_json(actions: Sequence[Mapping[str, Any]]) -> str:
     """The columns of a table, as its first entry says them."""
     return next(str(action["metaData"]["schemaString"]) for action in actions if "metaData" in action)
 
 
-def _columns(schema: str) -> dict[str, Any]:
+def _column_types(schema: str) -> dict[str, Any]:
     """Name -> type."""
     return {column["name"]: column["type"] for column in json.loads(schema)["fields"]}
 
 
-def _adopt(folder: Path, staged: Path, paths: Sequence[str]) -> None:
+def _move_files(folder: Path, staging_folder: Path, paths: Sequence[str]) -> None:
     """Bring files that were written beside a table into its folders; they, and their names, are on disk."""
     for path in paths:
-        disk.make_lasting(staged / path)
+        disk.make_lasting(staging_folder / path)
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (staged / path).replace(folder / path)
+        (staging_folder / path).replace(folder / path)
     disk.make_lasting(*{(folder / path).parent for path in paths}, folder)
 
 
-def _replacing(table: DeltaTable, actions: Sequence[dict[str, Any]], instead: Sequence[str]) -> list[dict[str, Any]]:
+def _remove_actions(
+    table: DeltaTable, actions: Sequence[dict[str, Any]], replaced_files: Sequence[str]
+) -> list[dict[str, Any]]:
     """What takes files out of a version, where the ones that come say the same."""
-    if not instead:
+    if not replaced_files:
         return []
     for action in actions:
         if "add" in action:
             action["add"]["dataChange"] = False
         else:
             action["commitInfo"]["operation"] = COMPACTED
-    before = {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
-    told = {"deletionTimestamp": int(time.time() * 1000), "extendedFileMetadata": True, "dataChange": False}
-    return [{"remove": _said(before[path], None) | told} for path in instead]
+    previous_actions = {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
+    removal = {"deletionTimestamp": int(time.time() * 1000), "extendedFileMetadata": True, "dataChange": False}
+    return [{"remove": _file_entry(previous_actions[path], None) | removal} for path in replaced_files]
 
 
 def tidy(folder: Path) -> None:
     """Take away what a writer that was killed, or had no room, left in a table's folder. Whoever calls is its only writer."""
-    for staged in (folder / _STAGED).glob("*"):
-        if not stands(folder, int(staged.name)):  # it was never committed
-            for path in _added(staged):
+    for staging_folder in (folder / _STAGING_FOLDER).glob("*"):
+        if not stands(folder, int(staging_folder.name)):  # it was never committed
+            for path in _staged_files(staging_folder):
                 (folder / path).unlink(missing_ok=True)
                 with suppress(OSError):  # others' rows are in it
                     (folder / path).parent.rmdir()
-        shutil.rmtree(staged)
+        shutil.rmtree(staging_folder)
     with suppress(OSError):
-        (folder / _STAGED).rmdir()
+        (folder / _STAGING_FOLDER).rmdir()
     for draft in (*(folder / "_delta_log").glob("*#*"), *(folder / "_delta_log").glob("*.tmp")):
         draft.unlink(missing_ok=True)
 
 
-def _added(staged: Path) -> list[str]:
+def _staged_files(staging_folder: Path) -> list[str]:
     """The files of a table beside the table, if it came to be one; only then were any of them brought in."""
     with suppress(FileNotFoundError, ValueError):  # it was not, or a loss of power cut it short
-        return [action["add"]["path"] for action in _actions(_named(staged, 0)) if "add" in action]
+        return [action["add"]["path"] for action in _read_actions(_entry_path(staging_folder, 0)) if "add" in action]
     return []
 
 
-def _actions(entry: Path) -> list[dict[str, Any]]:
+def _read_actions(entry: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in entry.read_text(encoding="utf-8").splitlines()]
 
 
@@ -202,60 +211,81 @@ class Change:
     column: str  # by which the table is parted
 
 
-def commit(before: Before, change: Change, facts: Mapping[str, str]) -> None:
+def commit(previous: Before, change: Change, facts: Mapping[str, str]) -> None:
     """Write the version after this one, which notes these facts; whoever calls is the table's only writer."""
-    folder, table = before.folder, before.table
+    folder, table = previous.folder, previous.table
     tidy(folder)
-    held = _held(noted(folder, before.version))
-    vectors = {path: vector for path, rows in change.out.items() if (vector := _vector(rows)) != held.get(path)}
+    previous_vectors = _deletion_vectors(noted(folder, previous.version))
+    vectors = {
+        path: vector
+        for path, rows in change.out.items()
+        if (vector := _encode_rows(rows)) != previous_vectors.get(path)
+    }
     now = int(time.time() * 1000)
-    actions = _begun(table, change, now) if change.schema else []
+    actions = _metadata_actions(table, change, now) if change.schema else []
     if table and vectors:
-        actions += _allowing(table, now)
+        actions += _feature_actions(table, now)
     for path in sorted({*change.gone, *vectors}):
-        named = _said(before.files[path], held.get(path))
-        actions.append({"remove": named | {"deletionTimestamp": now, "extendedFileMetadata": True}})
+        file_entry = _file_entry(previous.files[path], previous_vectors.get(path))
+        actions.append({"remove": file_entry | {"deletionTimestamp": now, "extendedFileMetadata": True}})
     for path, vector in vectors.items():
-        stats = json.dumps({"numRecords": before.files[path]["num_records"], "tightBounds": False})
-        moment = {"modificationTime": before.files[path]["modification_time"], "stats": stats}
-        actions.append({"add": _said(before.files[path], vector) | moment})
-    actions += [{"add": _new(each)} for each in change.added]
-    kept = {path: base64.b64encode(one).decode() for path, one in (held | vectors).items() if path not in change.gone}
-    about = {"timestamp": now, "operation": "UPDATE", **facts, **({_STRUCK: json.dumps(kept)} if kept else {})}
-    version = before.version + 1
-    _make_lasting(folder, [each.path for each in change.added])
-    _entry(folder, version, [{"commitInfo": about}, *actions])
-    if version and version % _CHECKPOINT == 0:
+        stats = json.dumps({"numRecords": previous.files[path]["num_records"], "tightBounds": False})
+        file_details = {"modificationTime": previous.files[path]["modification_time"], "stats": stats}
+        actions.append({"add": _file_entry(previous.files[path], vector) | file_details})
+    actions += [{"add": _add_entry(action)} for action in change.added]
+    encoded_vectors = {
+        path: base64.b64encode(data).decode()
+        for path, data in (previous_vectors | vectors).items()
+        if path not in change.gone
+    }
+    commit_info = {
+        "timestamp": now,
+        "operation": "UPDATE",
+        **facts,
+        **({_DELETED_ROWS_KEY: json.dumps(encoded_vectors)} if encoded_vectors else {}),
+    }
+    version = previous.version + 1
+    _make_lasting(folder, [action.path for action in change.added])
+    _write_entry(folder, version, [{"commitInfo": commit_info}, *actions])
+    if version and version % _CHECKPOINT_INTERVAL == 0:
         table = DeltaTable(address(folder))
         table.create_checkpoint()
         table.cleanup_metadata()
 
 
-def _begun(table: DeltaTable | None, change: Change, now: int) -> list[dict[str, Any]]:
+def _metadata_actions(table: DeltaTable | None, change: Change, now: int) -> list[dict[str, Any]]:
     """What a table says of itself before its files, as far as it does not say so."""
     assert change.schema is not None
     if table is None:
-        about = _about(uuid.uuid4(), change.schema, [change.column], {}, now)
-        return [{"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}, about]
+        metadata = _metadata_action(uuid.uuid4(), change.schema, [change.column], {}, now)
+        return [{"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}, metadata]
     if not change.schema.fields or change.schema.to_json() == table.schema().to_json():
         return []
-    known = table.metadata()
-    return [_about(known.id, change.schema, known.partition_columns, known.configuration, known.created_time or now)]
+    current_metadata = table.metadata()
+    return [
+        _metadata_action(
+            current_metadata.id,
+            change.schema,
+            current_metadata.partition_columns,
+            current_metadata.configuration,
+            current_metadata.created_time or now,
+        )
+    ]
 
 
-def _about(
-    id_: object, schema: Schema, columns: Sequence[str], configuration: Mapping[str, str], created: int
+def _metadata_action(
+    id_: object, schema: Schema, columns: Sequence[str], configuration: Mapping[str, str], created_time: int
 ) -> dict[str, Any]:
     """What a table says of itself."""
-    said = {
+    metadata = {
         "id": str(id_),
         "format": {"provider": "parquet", "options": {}},
         "schemaString": schema.to_json(),
         "partitionColumns": list(columns),
         "configuration": dict(configuration),
-        "createdTime": created,
+        "createdTime": created_time,
     }
-    return {"metaData": said}
+    return {"metaData": metadata}
 
 
 def _make_lasting(folder: Path, paths: Sequence[str]) -> None:
@@ -264,30 +294,39 @@ def _make_lasting(folder: Path, paths: Sequence[str]) -> None:
     disk.make_lasting(*files, *{file.parent for file in files}, *({folder} if files else ()))
 
 
-def _allowing(table: DeltaTable, now: int) -> list[dict[str, Any]]:
+def _feature_actions(table: DeltaTable, now: int) -> list[dict[str, Any]]:
     """What says that the table may have deletion vectors, as far as it does not say so."""
     actions: list[dict[str, Any]] = []
-    protocol, about = table.protocol(), table.metadata()
-    if _FEATURE not in (protocol.reader_features or []):
+    protocol, metadata = table.protocol(), table.metadata()
+    if _DELETION_VECTORS not in (protocol.reader_features or []):
         features = {
-            "readerFeatures": sorted({*(protocol.reader_features or ()), _FEATURE}),
-            "writerFeatures": sorted({*(protocol.writer_features or _IMPLIED), _FEATURE}),
+            "readerFeatures": sorted({*(protocol.reader_features or ()), _DELETION_VECTORS}),
+            "writerFeatures": sorted({*(protocol.writer_features or _IMPLIED_FEATURES), _DELETION_VECTORS}),
         }
         actions.append({"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, **features}})
-    if not _ALLOWED.items() <= about.configuration.items():
-        allowing = {**about.configuration, **_ALLOWED}
-        actions.append(_about(about.id, table.schema(), about.partition_columns, allowing, about.created_time or now))
+    if not _FEATURE_CONFIGURATION.items() <= metadata.configuration.items():
+        configuration = {**metadata.configuration, **_FEATURE_CONFIGURATION}
+        actions.append(
+            _metadata_action(
+                metadata.id, table.schema(), metadata.partition_columns, configuration, metadata.created_time or now
+            )
+        )
     return actions
 
 
-def _said(action: Mapping[str, Any], vector: bytes | None) -> dict[str, Any]:
+def _file_entry(action: Mapping[str, Any], vector: bytes | None) -> dict[str, Any]:
     """What names a file of the version before, with the rows that are struck out of it."""
-    parts = {name: str(value) for name, value in action["partition"].items()}
-    named = {"path": action["path"], "partitionValues": parts, "size": action["size_bytes"], "dataChange": True}
-    return named | ({"deletionVector": _described(vector)} if vector else {})
+    partition_values = {name: str(value) for name, value in action["partition"].items()}
+    file_entry = {
+        "path": action["path"],
+        "partitionValues": partition_values,
+        "size": action["size_bytes"],
+        "dataChange": True,
+    }
+    return file_entry | ({"deletionVector": _vector_descriptor(vector)} if vector else {})
 
 
-def _new(action: AddAction) -> dict[str, Any]:
+def _add_entry(action: AddAction) -> dict[str, Any]:
     """A file that was written."""
     return {
         "path": action.path,
@@ -301,17 +340,17 @@ def _new(action: AddAction) -> dict[str, Any]:
 
 def stands(folder: Path, version: int) -> bool:
     """A version was committed."""
-    return _named(folder, version).exists()
+    return _entry_path(folder, version).exists()
 
 
-def _named(folder: Path, version: int) -> Path:
+def _entry_path(folder: Path, version: int) -> Path:
     """Where a version's entry stands."""
     return folder / "_delta_log" / f"{version:020d}.json"
 
 
-def _entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> None:
+def _write_entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> None:
     """Write a version's entry, whole or not at all."""
-    target = _named(folder, version)
+    target = _entry_path(folder, version)
     target.parent.mkdir(parents=True, exist_ok=True)
     with disk.rewrite(target, target.with_name("_commit_next.json.tmp")) as entry:
         entry.writelines(json.dumps(action) + "\n" for action in actions)
@@ -319,19 +358,24 @@ def _entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]]) -> 
         disk.make_lasting(folder, folder.parent)
 
 
-def _vector(rows: Rows) -> bytes:
+def _encode_rows(rows: Rows) -> bytes:
     """Rows that are struck out."""
     vector: bytes = _MAGIC + BitMap64(rows.astype(np.uint64)).serialize()
     return vector
 
 
-def _rows(vector: bytes) -> Rows:
+def _decode_rows(vector: bytes) -> Rows:
     """The rows of a vector."""
     return np.array(BitMap64.deserialize(vector[len(_MAGIC) :]).to_array(), dtype=np.int64)
 
 
-def _described(vector: bytes) -> dict[str, Any]:
+def _vector_descriptor(vector: bytes) -> dict[str, Any]:
     """The descriptor of a vector that stands in the log itself."""
-    words = base64.b85encode(vector + bytes(-len(vector) % 4)).translate(bytes.maketrans(_B85, _Z85))
-    many = len(BitMap64.deserialize(vector[len(_MAGIC) :]))
-    return {"storageType": "i", "pathOrInlineDv": words.decode(), "sizeInBytes": len(vector), "cardinality": many}
+    encoded_text = base64.b85encode(vector + bytes(-len(vector) % 4)).translate(bytes.maketrans(_B85, _Z85))
+    cardinality = len(BitMap64.deserialize(vector[len(_MAGIC) :]))
+    return {
+        "storageType": "i",
+        "pathOrInlineDv": encoded_text.decode(),
+        "sizeInBytes": len(vector),
+        "cardinality": cardinality,
+    }

@@ -15,13 +15,13 @@ from pathlib import Path
 from wellserved import disk
 
 NAME = "_SHA256SUMS"  # other readers of the table pass over what begins so
-_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_LINE_PATTERN = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 def digest_of(file: Path) -> str:
     """A file's digest."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def record(folder: Path, files: Iterable[Path], prune: bool = False) -> None:
@@ -29,31 +29,31 @@ def record(folder: Path, files: Iterable[Path], prune: bool = False) -> None:
     lines = [f"{digest_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
     target = folder / NAME
     if prune:
-        known = recorded(folder)
-        old = [f"{digest}  {name}\n" for name, digest in known.items() if (folder / name).exists()]
+        previous_digests = recorded(folder)
+        old_lines = [f"{digest}  {name}\n" for name, digest in previous_digests.items() if (folder / name).exists()]
         with disk.rewrite(target, folder / f"{NAME}.new") as sums:
-            sums.writelines([*old, *lines])
+            sums.writelines([*old_lines, *lines])
         return
-    cut = target.exists() and not _tail(target, 1).endswith("\n")
+    is_cut = target.exists() and not _read_tail(target, 1).endswith("\n")
     with target.open("a", encoding="utf-8", newline="\n") as sums:
-        sums.write("\n" * cut + "".join(lines))
+        sums.write("\n" * is_cut + "".join(lines))
         sums.flush()
         os.fsync(sums.fileno())
 
 
-def _tail(file: Path, size: int) -> str:
-    with file.open("rb") as opened:
-        opened.seek(max(0, file.stat().st_size - size))
-        return opened.read().decode("utf-8", "replace")
+def _read_tail(file: Path, size: int) -> str:
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - size))
+        return stream.read().decode("utf-8", "replace")
 
 
 def last_named(folder: Path, pattern: str) -> str:
     """What a group of the pattern matched last, near the end of the record; empty: nothing."""
     try:
-        found = re.findall(pattern, _tail(folder / NAME, 4_096))
+        matches = re.findall(pattern, _read_tail(folder / NAME, 4_096))
     except FileNotFoundError:
         return ""
-    return str(found[-1]) if found else ""
+    return str(matches[-1]) if matches else ""
 
 
 def recorded(folder: Path) -> dict[str, str]:
@@ -62,4 +62,4 @@ def recorded(folder: Path) -> dict[str, str]:
         lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return {}
-    return {found[2]: found[1] for line in lines if (found := _LINE.fullmatch(line))}
+    return {match[2]: match[1] for line in lines if (match := _LINE_PATTERN.fullmatch(line))}

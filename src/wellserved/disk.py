@@ -18,10 +18,10 @@ from typing import Final, TextIO
 
 from wellserved.errors import DiskFullError, StorageError, WellservedError
 
-_UNOPENED: Final = -1  # SQLite does not say why it could not open a file
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_SAFE: Final = "What was said to be saved is safe, and what can be read still can."
-_SAID: Final = {  # error number -> what is wrong, and what to do
+_CANNOT_OPEN: Final = -1  # SQLite does not say why it could not open a file
+_FULL_NUMBERS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SAFETY_NOTE: Final = "What was said to be saved is safe, and what can be read still can."
+_MESSAGES: Final = {  # error number -> what is wrong, and what to do
     errno.ENOSPC: ("The disk is full: nothing more can be written to {where} ({free} free).", "Make room"),
     errno.EDQUOT: ("Your share of the disk is used up: nothing more can be written to {where}.", "Make room"),
     errno.EFBIG: ("A file in {where} would be larger than this system allows.", "Raise the limit (ulimit -f)"),
@@ -29,7 +29,7 @@ _SAID: Final = {  # error number -> what is wrong, and what to do
     errno.EROFS: ("{where} is read-only: nothing can be written to it.", "Make it writable"),
     errno.EACCES: ("This user may not write to {where}.", "Give the right to write there"),
     errno.EPERM: ("This user may not write to {where}.", "Give the right to write there"),
-    _UNOPENED: (
+    _CANNOT_OPEN: (
         "A database in {where} cannot be opened ({free} free).",
         "See that the disk is not full and that this user may write there",
     ),
@@ -39,12 +39,12 @@ _SQLITE: Final = {
     sqlite3.SQLITE_IOERR: errno.EIO,
     sqlite3.SQLITE_READONLY: errno.EROFS,
     sqlite3.SQLITE_PERM: errno.EACCES,
-    sqlite3.SQLITE_CANTOPEN: _UNOPENED,
+    sqlite3.SQLITE_CANTOPEN: _CANNOT_OPEN,
 }
 _POSTGRES: Final = {"53100": errno.ENOSPC, "58030": errno.EIO, "25006": errno.EROFS}
 _LIBRARIES: Final = ("duckdb", "_duckdb", "pyarrow", "deltalake", "_internal")  # that name the number in their words
-_NUMBER: Final = re.compile(r"(?:os error|errno) (\d+)", re.IGNORECASE)
-_WORDS: Final = {os.strerror(number): number for number in _SAID if number > 0} | {
+_NUMBER_PATTERN: Final = re.compile(r"(?:os error|errno) (\d+)", re.IGNORECASE)
+_NUMBER_BY_TEXT: Final = {os.strerror(number): number for number in _MESSAGES if number > 0} | {
     "max_temp_directory_size": errno.ENOSPC  # what DuckDB may spill is a share of what is free
 }
 
@@ -60,16 +60,16 @@ def failure(error: BaseException, folder: Path) -> StorageError | None:
     for _ in range(10):
         if cause is None:
             return None
-        if (number := _number(cause)) is not None:
-            return _sentence(number, cause, folder)
+        if (number := _error_number(cause)) is not None:
+            return _storage_error(number, cause, folder)
         cause = cause.__cause__ or cause.__context__
     return None
 
 
-def _number(error: BaseException) -> int | None:
+def _error_number(error: BaseException) -> int | None:
     """The operating system's number of an error, however a library tells it."""
     if isinstance(error, OSError) and error.errno is not None:
-        return error.errno if error.errno in _SAID else None
+        return error.errno if error.errno in _MESSAGES else None
     if isinstance(code := getattr(error, "sqlite_errorcode", None), int):
         return _SQLITE.get(code & 0xFF)
     if isinstance(state := getattr(error, "sqlstate", None), str):
@@ -77,22 +77,24 @@ def _number(error: BaseException) -> int | None:
     if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _LIBRARIES:
         return None
     text = str(error)
-    if (named := _NUMBER.search(text)) and int(named[1]) in _SAID:
-        return int(named[1])
-    return next((number for words, number in _WORDS.items() if words in text), None)
+    if (match := _NUMBER_PATTERN.search(text)) and int(match[1]) in _MESSAGES:
+        return int(match[1])
+    return next((number for phrase, number in _NUMBER_BY_TEXT.items() if phrase in text), None)
 
 
-def _sentence(number: int, error: BaseException, folder: Path) -> StorageError:
-    named = getattr(error, "filename", None)
-    file = Path(os.fsdecode(named)) if isinstance(named, str | bytes) else folder
-    where = folder if folder in file.parents else file
-    there = next((each for each in (where, *where.absolute().parents) if each.exists()), Path("/"))
-    free = shutil.disk_usage(there).free / 2**20
-    if number in (errno.EIO, _UNOPENED) and free < 1:  # SQLite does not always know why
+def _storage_error(number: int, error: BaseException, folder: Path) -> StorageError:
+    filename = getattr(error, "filename", None)
+    file = Path(os.fsdecode(filename)) if isinstance(filename, str | bytes) else folder
+    location = folder if folder in file.parents else file
+    existing_parent = next(
+        (parent for parent in (location, *location.absolute().parents) if parent.exists()), Path("/")
+    )
+    free = shutil.disk_usage(existing_parent).free / 2**20
+    if number in (errno.EIO, _CANNOT_OPEN) and free < 1:  # SQLite does not always know why
         number = errno.ENOSPC
-    what, do = _SAID[number]
-    kind = DiskFullError if number in _FULL else StorageError
-    return kind(what.format(where=where, free=f"{free:,.0f} MB"), f"{do}, then do this again. {_SAFE}")
+    problem, remedy = _MESSAGES[number]
+    kind = DiskFullError if number in _FULL_NUMBERS else StorageError
+    return kind(problem.format(where=location, free=f"{free:,.0f} MB"), f"{remedy}, then do this again. {_SAFETY_NOTE}")
 
 
 @contextmanager
@@ -101,9 +103,9 @@ def explain(folder: Path, kind: type[Exception] = Exception) -> Iterator[None]:
     try:
         yield
     except kind as error:
-        if (said := failure(error, folder)) is None or said is error:
+        if (storage_error := failure(error, folder)) is None or storage_error is error:
             raise
-        raise said from error
+        raise storage_error from error
 
 
 def owner_only(path: str, flags: int) -> int:

@@ -25,20 +25,20 @@ class WellservedError(Exception):
 
     exit_code = 2
 
-    def __init__(self, what: str, do: str) -> None:
-        super().__init__(f"{what} {do}")
-        self.what = what
-        self.do = do
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem} {remedy}")
+        self.what = problem
+        self.do = remedy
 
     def __reduce__(self) -> tuple[object, ...]:
         """Crosses to another process whole, however a kind of error is made."""
-        return _again, (type(self), self.what, self.do)
+        return _rebuild_error, (type(self), self.what, self.do)
 
 
-def _again(kind: type[WellservedError], what: str, do: str) -> WellservedError:
-    made = kind.__new__(kind)
-    WellservedError.__init__(made, what, do)
-    return made
+def _rebuild_error(kind: type[WellservedError], problem: str, remedy: str) -> WellservedError:
+    error = kind.__new__(kind)
+    WellservedError.__init__(error, problem, remedy)
+    return error
 
 
 class RequestError(WellservedError):
@@ -48,11 +48,13 @@ class RequestError(WellservedError):
 class UnknownNameError(RequestError):
     """A name that stands for nothing here."""
 
-    def __init__(self, sort: str, name: str, known: Iterable[str]) -> None:
-        names = sorted(known)
-        near = get_close_matches(name, names, n=3, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names) or 'none yet'}."
-        super().__init__(f"There is no {sort} called {name!r}.", hint)
+    def __init__(self, kind: str, name: str, known_names: Iterable[str]) -> None:
+        names = sorted(known_names)
+        close_names = get_close_matches(name, names, n=3, cutoff=0.4)
+        hint = (
+            f"Did you mean {' or '.join(close_names)}?" if close_names else f"Known: {', '.join(names) or 'none yet'}."
+        )
+        super().__init__(f"There is no {kind} called {name!r}.", hint)
 
 
 class PeriodError(RequestError):

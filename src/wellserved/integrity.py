@@ -33,40 +33,40 @@ class Finding:
     do: str
 
     def __str__(self) -> str:
-        return " ".join(part for part in (self.what, self.lost, self.do) if part)
+        return " ".join(sentence for sentence in (self.what, self.lost, self.do) if sentence)
 
 
-def of_log(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:
+def of_log(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
     """What is wrong with the log; `thorough`: every row of every file is read."""
-    lost = "What it held of the log is lost to every measure; cases that were folded from it may still tell it."
-    do = f"Change nothing more here, and restore a backup into a fresh folder: {restore_command(workspace)}."
-    wrong = [*of_table(workspace.log, thorough, told), *_short(workspace)]
-    yield from (Finding(one, lost, do) for one in wrong)
+    loss = "What it held of the log is lost to every measure; cases that were folded from it may still tell it."
+    remedy = f"Change nothing more here, and restore a backup into a fresh folder: {restore_command(workspace)}."
+    problems = [*of_table(workspace.log, thorough, on_progress), *_truncation_problems(workspace)]
+    yield from (Finding(problem, loss, remedy) for problem in problems)
 
 
-def of_cases(workspace: Workspace, thorough: bool, told: Told) -> Iterator[Finding]:
+def of_cases(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
     """What is wrong with the cases, which can be folded anew from the log at any time."""
-    do = f"Take the folder {workspace.cases} away: the next question folds them anew."
-    for one in of_table(workspace.cases, thorough, told):
-        yield Finding(one, "Nothing is lost, since cases are folded from the log.", do)
+    remedy = f"Take the folder {workspace.cases} away: the next question folds them anew."
+    for problem in of_table(workspace.cases, thorough, on_progress):
+        yield Finding(problem, "Nothing is lost, since cases are folded from the log.", remedy)
 
 
 def of_receipts(workspace: Workspace) -> Iterator[Finding]:
     """What is wrong with the receipts of imports, and where the log does not hold what they say."""
-    counts = _appended(workspace.log)
+    counts = _rows_by_version(workspace.log)
     for file in sorted(workspace.imports.glob("*/receipt.json")):
         try:
             receipt = log.read_receipt(file)
         except (DamageError, OSError) as error:
-            do = error.do if isinstance(error, DamageError) else f"Make {file} readable."
-            what = error.what if isinstance(error, DamageError) else f"The receipt {file} cannot be read: {error}."
-            yield Finding(what, "What its import refused and noticed is not known any more.", do)
+            remedy = error.do if isinstance(error, DamageError) else f"Make {file} readable."
+            problem = error.what if isinstance(error, DamageError) else f"The receipt {file} cannot be read: {error}."
+            yield Finding(problem, "What its import refused and noticed is not known any more.", remedy)
             continue
-        held = counts.get(receipt.log_version)
-        if receipt.moments_new and held is not None and held != receipt.moments_new:
+        listed_rows = counts.get(receipt.log_version)
+        if receipt.moments_new and listed_rows is not None and listed_rows != receipt.moments_new:
             yield Finding(
                 f"{receipt.file} brought {receipt.moments_new:,} moments into version {receipt.log_version} of the log, "
-                f"which names {held:,}.",
+                f"which names {listed_rows:,}.",
                 "The others are lost to every measure.",
                 f"Restore a backup into a fresh folder: {restore_command(workspace)}.",
             )
@@ -74,60 +74,66 @@ def of_receipts(workspace: Workspace) -> Iterator[Finding]:
 
 def restore_command(workspace: Workspace) -> str:
     """The command that brings the newest backup here back."""
-    made = sorted((workspace.folder / "backups").glob("*.zip"), key=lambda file: file.stat().st_mtime)
-    return f"`wellserved restore {made[-1] if made else 'FILE'} --home FRESH`" + (
-        "" if made else " (there is none in backups/)"
+    backups = sorted((workspace.folder / "backups").glob("*.zip"), key=lambda file: file.stat().st_mtime)
+    return f"`wellserved restore {backups[-1] if backups else 'FILE'} --home FRESH`" + (
+        "" if backups else " (there is none in backups/)"
     )
 
 
-def of_table(folder: Path, thorough: bool, told: Told) -> list[str]:
+def of_table(folder: Path, thorough: bool, on_progress: Told) -> list[str]:
     """What is wrong with a table: its list of versions, and the files of the last one."""
-    wrong: list[str] = []
-    _entries(folder, wrong)
+    problems: list[str] = []
+    _read_entries(folder, problems)
     try:
-        now = log.snapshot(folder)
-        listed = (
-            pa.table(DeltaTable(delta.address(folder)).get_add_actions(flatten=True)).to_pylist() if now.files else []
+        current = log.snapshot(folder)
+        file_actions = (
+            pa.table(DeltaTable(delta.address(folder)).get_add_actions(flatten=True)).to_pylist()
+            if current.files
+            else []
         )
     except Exception as error:
-        wrong.append(_said(f"{folder.name}/ cannot be opened", error))
-        listed = [{"path": file.relative_to(folder).as_posix()} for file in sorted(folder.glob("*/*.parquet"))]
-    sums = digests.recorded(folder)
-    for place, action in enumerate(listed):
-        told(f"{'Reading' if thorough else 'Looking at'} {folder.name}", place, len(listed))
-        wrong += _of_file(folder, action, thorough, sums)
-    for name, digest in sums.items():
+        problems.append(_problem_text(f"{folder.name}/ cannot be opened", error))
+        file_actions = [{"path": file.relative_to(folder).as_posix()} for file in sorted(folder.glob("*/*.parquet"))]
+    recorded_digests = digests.recorded(folder)
+    for position, action in enumerate(file_actions):
+        on_progress(f"{'Reading' if thorough else 'Looking at'} {folder.name}", position, len(file_actions))
+        problems += _file_problems(folder, action, thorough, recorded_digests)
+    for name, digest in recorded_digests.items():
         entry = folder / name
         if name.startswith("_delta_log/") and entry.exists() and digests.digest_of(entry) != digest:
-            wrong.append(f"{folder.name}/{name} is not what was written: its digest differs.")
-    return wrong
+            problems.append(f"{folder.name}/{name} is not what was written: its digest differs.")
+    return problems
 
 
-def _entries(folder: Path, wrong: list[str]) -> Entries:
-    """The versions' entries; what is wrong with them is added to `wrong`."""
+def _read_entries(folder: Path, problems: list[str]) -> Entries:
+    """The versions' entries; what is wrong with them is added to `problems`."""
     listing = folder / "_delta_log"
     files = {int(file.name[:20]): file for file in listing.glob("[0-9]*.json") if file.name[:20].isdecimal()}
-    points = {int(file.name[:20]): file for file in listing.glob("[0-9]*.checkpoint*.parquet")}
-    read: Entries = {}
+    checkpoints = {int(file.name[:20]): file for file in listing.glob("[0-9]*.checkpoint*.parquet")}
+    actions_by_version: Entries = {}
     for version, file in sorted(files.items()):
         try:
-            read[version] = [dict(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
-            if not read[version]:
+            actions_by_version[version] = [
+                dict(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()
+            ]
+            if not actions_by_version[version]:
                 raise ValueError("it is empty")
         except (OSError, ValueError, TypeError) as error:
-            wrong.append(
-                _said(f"The entry of version {version} ({folder.name}/_delta_log/{file.name}) is damaged", error)
+            problems.append(
+                _problem_text(
+                    f"The entry of version {version} ({folder.name}/_delta_log/{file.name}) is damaged", error
+                )
             )
-    first = max(points, default=-1) + 1 if 0 not in files else 0
-    if gone := sorted(set(range(min(first, *files), max(files) + 1)) - set(files)) if files else []:
-        wrong.append(f"{folder.name}/_delta_log has no entry of version {', '.join(map(str, gone))}.")
-    for file in points.values():
-        wrong += _footer(folder, file, None)
-    wrong += _pointer(folder, points)
-    return read
+    first = max(checkpoints, default=-1) + 1 if 0 not in files else 0
+    if missing_versions := sorted(set(range(min(first, *files), max(files) + 1)) - set(files)) if files else []:
+        problems.append(f"{folder.name}/_delta_log has no entry of version {', '.join(map(str, missing_versions))}.")
+    for file in checkpoints.values():
+        problems += _footer_problems(folder, file, None)
+    problems += _pointer_problems(folder, checkpoints)
+    return actions_by_version
 
 
-def _pointer(folder: Path, points: dict[int, Path]) -> list[str]:
+def _pointer_problems(folder: Path, checkpoints: dict[int, Path]) -> list[str]:
     """The note of the last checkpoint is a help to find it, and holds nothing itself."""
     file = folder / "_delta_log" / "_last_checkpoint"
     try:
@@ -135,11 +141,17 @@ def _pointer(folder: Path, points: dict[int, Path]) -> list[str]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError, KeyError) as error:
-        return [f"{folder.name}/_delta_log/_last_checkpoint is damaged ({_line(error)}); take this one file away."]
-    return [] if version in points else [f"{folder.name}/_delta_log has no checkpoint {version}, which its note names."]
+        return [
+            f"{folder.name}/_delta_log/_last_checkpoint is damaged ({_first_line(error)}); take this one file away."
+        ]
+    return (
+        []
+        if version in checkpoints
+        else [f"{folder.name}/_delta_log has no checkpoint {version}, which its note names."]
+    )
 
 
-def _of_file(folder: Path, action: dict[str, Any], thorough: bool, sums: dict[str, str]) -> list[str]:
+def _file_problems(folder: Path, action: dict[str, Any], thorough: bool, recorded_digests: dict[str, str]) -> list[str]:
     """What is wrong with a file of the table beside what its list says of it."""
     file, size = folder / action["path"], action.get("size_bytes")
     name = f"{folder.name}/{action['path']}"
@@ -148,32 +160,34 @@ def _of_file(folder: Path, action: dict[str, Any], thorough: bool, sums: dict[st
         return [f"{name} is gone" + (f", with {rows:,} rows." if rows else ".")]
     if size is not None and file.stat().st_size != size:
         return [f"{name} has {file.stat().st_size:,} bytes; {size:,} were written."]
-    if (digest := sums.get(action["path"])) and digests.digest_of(file) != digest:
+    if (digest := recorded_digests.get(action["path"])) and digests.digest_of(file) != digest:
         return [f"{name} is not what was written: its digest differs."]
-    if wrong := _footer(folder, file, action.get("num_records")):
-        return wrong
+    if problems := _footer_problems(folder, file, action.get("num_records")):
+        return problems
     if not thorough:
         return []
     try:
-        with pq.ParquetFile(file, page_checksum_verification=True) as opened:
-            rows = sum(len(batch) for batch in opened.iter_batches(50_000))
-            if rows != opened.metadata.num_rows:
-                return [f"{name} holds {rows:,} rows; {opened.metadata.num_rows:,} were written."]
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet_file:
+            rows = sum(len(batch) for batch in parquet_file.iter_batches(50_000))
+            if rows != parquet_file.metadata.num_rows:
+                return [f"{name} holds {rows:,} rows; {parquet_file.metadata.num_rows:,} were written."]
     except Exception as error:
-        return [_said(f"{name} cannot be read", error)]
+        return [_problem_text(f"{name} cannot be read", error)]
     return []
 
 
-def _footer(folder: Path, file: Path, rows: int | None) -> list[str]:
+def _footer_problems(folder: Path, file: Path, rows: int | None) -> list[str]:
     name = f"{folder.name}/{file.relative_to(folder).as_posix()}"
     try:
-        held = pq.read_metadata(file).num_rows
+        row_count = pq.read_metadata(file).num_rows
     except Exception as error:
-        return [_said(f"{name} cannot be read", error)]
-    return [f"{name} holds {held:,} rows; {rows:,} were written."] if rows is not None and held != rows else []
+        return [_problem_text(f"{name} cannot be read", error)]
+    return (
+        [f"{name} holds {row_count:,} rows; {rows:,} were written."] if rows is not None and row_count != rows else []
+    )
 
 
-def _short(workspace: Workspace) -> list[str]:
+def _truncation_problems(workspace: Workspace) -> list[str]:
     """The log ends before a version that receipts, cases or digests know of."""
     versions = [-1]
     for file in workspace.imports.glob("*/receipt.json"):
@@ -182,27 +196,27 @@ def _short(workspace: Workspace) -> list[str]:
     with suppress(Exception):
         versions.append(int(log.snapshot(workspace.cases).facts["log_version"]))
     try:
-        now = log.snapshot(workspace.log)
-        log.whole(workspace, now)
+        current = log.snapshot(workspace.log)
+        log.whole(workspace, current)
     except DamageError as error:
         return [error.what] if error.what.startswith("The log ") else []
     except Exception:
         return []  # said already, file by file
-    return [log.ended(now.version, max(versions)).what] if max(versions) > now.version else []
+    return [log.ended(current.version, max(versions)).what] if max(versions) > current.version else []
 
 
-def _appended(folder: Path) -> dict[int, int]:
+def _rows_by_version(folder: Path) -> dict[int, int]:
     """Version -> the rows of the files that it added, as their list says."""
-    added = {}
-    for version, actions in _entries(folder, []).items():
+    rows_by_version = {}
+    for version, actions in _read_entries(folder, []).items():
         stats = [json.loads(action["add"].get("stats") or "{}") for action in actions if "add" in action]
-        added[version] = sum(int(one.get("numRecords", 0)) for one in stats)
-    return added
+        rows_by_version[version] = sum(int(file_stats.get("numRecords", 0)) for file_stats in stats)
+    return rows_by_version
 
 
-def _said(what: str, error: BaseException) -> str:
-    return f"{what}: {_line(error)}."
+def _problem_text(context: str, error: BaseException) -> str:
+    return f"{context}: {_first_line(error)}."
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")[:200]

@@ -37,11 +37,13 @@ UNLIKE: dict[str, Any] = {  # mostly different: not as a dictionary, but as what
     **dict.fromkeys(("moment_id", "case_id"), "DELTA_LENGTH_BYTE_ARRAY"),
     **dict.fromkeys(("at", "due", "source_row"), "DELTA_BINARY_PACKED"),
 }
-_WRITTEN = {one: ColumnProperties(dictionary_enabled=False, encoding=encoding) for one, encoding in UNLIKE.items()}
-KEPT_SMALL = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_WRITTEN)
+_COLUMN_PROPERTIES = {
+    column: ColumnProperties(dictionary_enabled=False, encoding=encoding) for column, encoding in UNLIKE.items()
+}
+KEPT_SMALL = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_COLUMN_PROPERTIES)
 SMALL = 1 << 18  # bytes of a file that is put together with others
 MANY = 32  # small files of one month, each a few moments, that are too many to be opened one by one
-_MONTH = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
+_MONTH_PATTERN = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,10 @@ class Snapshot:
 
     def out(self) -> pa.Table:
         """File and row of what no longer counts."""
-        places = np.repeat(np.arange(len(self.struck), dtype=np.int32), [len(rows) for rows in self.struck.values()])
-        files = pa.DictionaryArray.from_arrays(places, pa.array(self.struck, pa.string()))
+        file_indices = np.repeat(
+            np.arange(len(self.struck), dtype=np.int32), [len(rows) for rows in self.struck.values()]
+        )
+        files = pa.DictionaryArray.from_arrays(file_indices, pa.array(self.struck, pa.string()))
         return pa.table({"file": files, "row": np.concatenate([*self.struck.values(), delta.NONE])})
 
     def since(self, month: int) -> tuple[str, ...]:
@@ -71,16 +75,16 @@ class Snapshot:
 
 def month_of(file: str) -> int:
     """The month (yyyymm) whose rows a file holds."""
-    found = _MONTH.search(file)
-    if found is None:
+    match = _MONTH_PATTERN.search(file)
+    if match is None:
         raise AssertionError(f"{file} is in no month's folder")
-    return int(found[1])
+    return int(match[1])
 
 
 def of_months(files: Sequence[str], months: Iterable[int]) -> tuple[str, ...]:
     """Those of the files that hold rows of these months (yyyymm)."""
-    wanted = set(months)
-    return tuple(file for file in files if month_of(file) in wanted)
+    selected_months = set(months)
+    return tuple(file for file in files if month_of(file) in selected_months)
 
 
 @dataclass(frozen=True)
@@ -140,10 +144,10 @@ class Receipt:
             raise AssertionError(f"{self.rows_read} rows read, but {self.rows_loaded} + {self.rows_refused}")
 
 
-def _files(table: DeltaTable, folder: Path) -> tuple[str, ...]:
+def _file_paths(table: DeltaTable, folder: Path) -> tuple[str, ...]:
     """The files of a version, each under the folder as it is named on this machine."""
-    listed = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist()
-    return tuple(sorted(str(folder.absolute() / file) for file in listed))
+    paths = pa.table(table.get_add_actions(flatten=True))["path"].to_pylist()
+    return tuple(sorted(str(folder.absolute() / file) for file in paths))
 
 
 def snapshot(folder: Path, version: int | None = None) -> Snapshot:
@@ -155,23 +159,23 @@ def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     try:
         table = DeltaTable(delta.address(folder), version=version)
     except Exception as error:
-        if (said := disk.failure(error, folder)) is not None:
-            raise said from error
-        if version is None or (known := as_damage(error)) is None:
+        if (storage_error := disk.failure(error, folder)) is not None:
+            raise storage_error from error
+        if version is None or (damage := as_damage(error)) is None:
             raise
         raise RequestError(
-            f"There is no version {version} of {folder.name}: {known.what}", "See `wellserved log`."
+            f"There is no version {version} of {folder.name}: {damage.what}", "See `wellserved log`."
         ) from error
     facts = delta.noted(folder, table.version())
-    return Snapshot(table.version(), _files(table, folder), facts, folder)
+    return Snapshot(table.version(), _file_paths(table, folder), facts, folder)
 
 
-def view(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
+def view(db: duckdb.DuckDBPyConnection, view_name: str, files: Sequence[str]) -> None:
     """Name the moments in these files."""
-    engine.view(db, called, files, TYPES)
+    engine.view(db, view_name, files, TYPES)
 
 
-_FALLEN = """
+_SUPERSEDED_SQL = """
     SELECT filename AS file, file_row_number AS row FROM (
         SELECT filename, file_row_number, at_is,
             row_number() OVER (PARTITION BY moment_id ORDER BY recorded_at DESC, source_row DESC, content) AS latest
@@ -183,16 +187,16 @@ def fallen(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> pa.Table:
     """Which rows (from 0) of which of these files no longer count: of one identity all but the last recorded, and that
     one too if it withdraws the moment. What corrects a moment has its instant, and so its month."""
     view(db, "all_logged", files)
-    found = db.sql("SELECT DISTINCT month FROM all_logged WHERE correction OR at_is = 'withdrawn'").fetchall()
-    touched = of_months(files, [row[0] for row in found])
-    if not touched:
+    month_rows = db.sql("SELECT DISTINCT month FROM all_logged WHERE correction OR at_is = 'withdrawn'").fetchall()
+    affected_files = of_months(files, [row[0] for row in month_rows])
+    if not affected_files:
         return pa.table({"file": pa.array([], pa.string()), "row": pa.array([], pa.int64())})
-    return engine.ask(db, _FALLEN.format(logged=engine.rows_of(touched, placed=True)))
+    return engine.ask(db, _SUPERSEDED_SQL.format(logged=engine.rows_of(affected_files, with_positions=True)))
 
 
-def standing(db: duckdb.DuckDBPyConnection, called: str, files: Sequence[str]) -> None:
+def standing(db: duckdb.DuckDBPyConnection, view_name: str, files: Sequence[str]) -> None:
     """Name the moments in these files that count."""
-    engine.view(db, called, files, TYPES, fallen(db, files))
+    engine.view(db, view_name, files, TYPES, fallen(db, files))
 
 
 def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, unique: bool, import_id: str) -> Appended:
@@ -205,89 +209,95 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     whole(workspace, before)
     months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
     view(db, "existing", of_months(before.files, months))
-    (given,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
-    db.execute(f"CREATE OR REPLACE TEMP VIEW fresh_moments AS {_fresh(batch, unique, _last_recorded(db))}")
-    fresh = "fresh_moments"
+    (batch_count,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
+    db.execute(
+        f"CREATE OR REPLACE TEMP VIEW fresh_moments AS {_fresh_moments_sql(batch, unique, _last_recorded_at_sql(db))}"
+    )
+    fresh_table = "fresh_moments"
     if before.files or not unique:
         db.execute("CREATE OR REPLACE TEMP TABLE fresh_kept AS FROM fresh_moments")
-        fresh = "fresh_kept"
-    new, corrections = db.sql(f"SELECT count(*), count(*) FILTER (correction) FROM {fresh}").fetchall()[0]
+        fresh_table = "fresh_kept"
+    new_count, correction_count = db.sql(
+        f"SELECT count(*), count(*) FILTER (correction) FROM {fresh_table}"
+    ).fetchall()[0]
     version = before.version
-    if new:
+    if new_count:
         columns = ", ".join(engine.name(column) for column in TYPES)
-        rows = db.sql(f"SELECT {columns} FROM {fresh}").to_arrow_reader(100_000)
+        rows = db.sql(f"SELECT {columns} FROM {fresh_table}").to_arrow_reader(100_000)
         version = delta.extend(workspace.log, rows, "month", KEPT_SMALL, {"import_id": import_id})
-        _record(workspace, before.version, version)
-    return Appended(version, new, given - new, corrections)
+        _record_digests(workspace, before.version, version)
+    return Appended(version, new_count, batch_count - new_count, correction_count)
 
 
-def compact(workspace: Workspace, now: Snapshot) -> Snapshot:
+def compact(workspace: Workspace, current: Snapshot) -> Snapshot:
     """Put the small files of a month together where there are many; returns the version that says the same in fewer files.
 
     Whoever calls holds the workspace's write lock. The small files stay where they are, for whoever reads an earlier version.
     """
-    small: dict[int, list[str]] = defaultdict(list)
-    for file in now.files:
+    small_files: dict[int, list[str]] = defaultdict(list)
+    for file in current.files:
         if Path(file).stat().st_size < SMALL:
-            small[month_of(file)].append(file)
-    crowded = [file for files in small.values() if len(files) >= MANY for file in files]
-    if not crowded:
-        return now
-    paths = [Path(file).relative_to(workspace.log.absolute()).as_posix() for file in crowded]
+            small_files[month_of(file)].append(file)
+    crowded_files = [file for files in small_files.values() if len(files) >= MANY for file in files]
+    if not crowded_files:
+        return current
+    paths = [Path(file).relative_to(workspace.log.absolute()).as_posix() for file in crowded_files]
     with engine.connect(workspace.log) as db:
-        view(db, "crowded", crowded)
+        view(db, "crowded", crowded_files)
         columns = (f"CAST({engine.name(column)} AS {kind}) AS {engine.name(column)}" for column, kind in TYPES.items())
         rows = db.sql(f"SELECT {', '.join(columns)} FROM crowded").to_arrow_reader(100_000)
         delta.extend(workspace.log, rows, "month", KEPT_SMALL, {}, paths)
     after = snapshot(workspace.log)
-    _record(workspace, now.version, after.version)
+    _record_digests(workspace, current.version, after.version)
     return after
 
 
-def _record(workspace: Workspace, before: int, after: int) -> None:
+def _record_digests(workspace: Workspace, before: int, after: int) -> None:
     """Keep the digests of what the versions after one, up to another, wrote; and of those that a kill left without."""
-    first = _recorded(workspace, -1 if (workspace.log / digests.NAME).exists() else before) + 1
-    told = [workspace.log / "_delta_log" / f"{version:020d}.json" for version in range(first, after + 1)]
-    digests.record(workspace.log, [*(workspace.log / path for entry in told for path in _added(entry)), *told])
+    first = _last_recorded_version(workspace, -1 if (workspace.log / digests.NAME).exists() else before) + 1
+    entries = [workspace.log / "_delta_log" / f"{version:020d}.json" for version in range(first, after + 1)]
+    digests.record(
+        workspace.log, [*(workspace.log / path for entry in entries for path in _added_files(entry)), *entries]
+    )
 
 
-def _recorded(workspace: Workspace, otherwise: int) -> int:
+def _last_recorded_version(workspace: Workspace, default: int) -> int:
     """The last version whose digests are kept."""
-    return int(digests.last_named(workspace.log, r"_delta_log/(\d{20})\.json") or otherwise)
+    return int(digests.last_named(workspace.log, r"_delta_log/(\d{20})\.json") or default)
 
 
-def whole(workspace: Workspace, now: Snapshot) -> None:
+def whole(workspace: Workspace, current: Snapshot) -> None:
     """Raise where the log ends before a version that is known to have been written."""
-    last = _recorded(workspace, -1)
-    if last > now.version and (end := snapshot(workspace.log).version) < last:  # else it was written meanwhile
+    last = _last_recorded_version(workspace, -1)
+    if last > current.version and (end := snapshot(workspace.log).version) < last:  # else it was written meanwhile
         raise ended(end, last)
 
 
-def ended(now: int, last: int) -> DamageError:
+def ended(end_version: int, last_version: int) -> DamageError:
     """The log has lost its last versions."""
-    ends = f"ends at version {now}" if now >= 0 else "is empty"
-    return DamageError(f"The log {ends}, and version {last} was written: what came last is gone.", READ_ALL)
+    ends = f"ends at version {end_version}" if end_version >= 0 else "is empty"
+    return DamageError(f"The log {ends}, and version {last_version} was written: what came last is gone.", READ_ALL)
 
 
-def _last_recorded(db: duckdb.DuckDBPyConnection) -> str:
+def _last_recorded_at_sql(db: duckdb.DuckDBPyConnection) -> str:
     """SQL: the latest instant at which what may be corrected was recorded."""
     (last,) = db.sql("SELECT CAST(max(recorded_at) AS VARCHAR) FROM existing").fetchall()[0]
     return f"CAST({engine.text(last) if last else 'NULL'} AS TIMESTAMPTZ)"
 
 
-def _fresh(batch: str, unique: bool, recorded: str) -> str:
+def _fresh_moments_sql(batch: str, unique: bool, last_recorded_at: str) -> str:
     """The rows of the batch that say something that the log does not say yet; what it never said is not withdrawn.
 
-    What corrects is recorded after what it corrects (`recorded`: SQL), even where the clock was set back meanwhile.
+    What corrects is recorded after what it corrects (`last_recorded_at`: SQL), even where the clock was set back meanwhile.
     """
-    again = "false" if unique else "row_number() OVER (PARTITION BY moment_id ORDER BY source_row) > 1"
-    first = "" if unique else "QUALIFY row_number() OVER (PARTITION BY moment_id, content ORDER BY source_row) = 1"
-    said = "SELECT 1 FROM existing e WHERE e.moment_id = b.moment_id"
-    after = f"greatest(recorded_at, {recorded} + INTERVAL 1 MICROSECOND)"
+    is_repeat = "false" if unique else "row_number() OVER (PARTITION BY moment_id ORDER BY source_row) > 1"
+    first_only = "" if unique else "QUALIFY row_number() OVER (PARTITION BY moment_id, content ORDER BY source_row) = 1"
+    match_sql = "SELECT 1 FROM existing e WHERE e.moment_id = b.moment_id"
+    corrected_at = f"greatest(recorded_at, {last_recorded_at} + INTERVAL 1 MICROSECOND)"
     return (
-        f"SELECT * REPLACE (CASE WHEN correction THEN {after} ELSE recorded_at END AS recorded_at) "
-        f"FROM (SELECT b.*, EXISTS ({said}) OR {again} AS correction FROM {batch} b "
-        f"WHERE NOT EXISTS ({said} AND e.content = b.content) {first}) "
+        f"SELECT * REPLACE (CASE WHEN correction THEN {corrected_at} ELSE recorded_at END AS recorded_at) "
+        f"FROM (SELECT b.*, EXISTS ({match_sql}) OR {is_repeat} AS correction FROM {batch} b "
+        f"WHERE NOT EXISTS ({match_sql} AND e.content = b.content) {first_only}) "
         "WHERE correction OR at_is IS DISTINCT FROM 'withdrawn'"
     )
 
@@ -333,12 +343,13 @@ def receipts(workspace: Workspace, source: str | None = None, damaged: bool = Tr
 
     Raises DamageError where a receipt cannot be read; without `damaged` it is passed over, as importing its file again does.
     """
-    found = []
+    all_receipts = []
     for file in workspace.imports.glob("*/receipt.json"):
         with nullcontext() if damaged else suppress(DamageError):
-            found.append(read_receipt(file))
-    named = (one for one in found if source in (None, one.source))
-    return sorted(named, key=lambda one: (one.log_version, one.recorded_at))  # a clock may have been set back
+            all_receipts.append(read_receipt(file))
+    source_receipts = (receipt for receipt in all_receipts if source in (None, receipt.source))
+    # By version first: a clock may have been set back.
+    return sorted(source_receipts, key=lambda receipt: (receipt.log_version, receipt.recorded_at))
 
 
 def untold(workspace: Workspace) -> dict[str, dict[str, str]]:
@@ -347,24 +358,30 @@ def untold(workspace: Workspace) -> dict[str, dict[str, str]]:
     latest = {(receipt.source, receipt.sha256 or receipt.file): receipt for receipt in receipts(workspace)}
     gaps: dict[str, dict[str, str]] = {}
     for (source, _), receipt in latest.items():
-        others = [other for other in latest.values() if other.source == source]
+        siblings = [sibling for sibling in latest.values() if sibling.source == source]
         for kind, reason in receipt.cannot.items():
-            partly = not all(kind in other.cannot for other in others)
-            gaps.setdefault(source, {}).setdefault(kind, f"{reason} ({receipt.file})" if partly else reason)
+            is_partial = not all(kind in sibling.cannot for sibling in siblings)
+            gaps.setdefault(source, {}).setdefault(kind, f"{reason} ({receipt.file})" if is_partial else reason)
     return gaps
 
 
 def stored(workspace: Workspace) -> tuple[int, list[Path]]:
     """The log's version, and every file that it and the versions before it consist of, under the log's folder."""
-    now = snapshot(workspace.log)
-    entries = (workspace.log / "_delta_log").glob("*") if now.version >= 0 else ()
-    told = [file for file in entries if file.name[:20].isdecimal() and int(file.name[:20]) <= now.version]
-    named = {workspace.log.absolute() / path for entry in told if entry.suffix == ".json" for path in _added(entry)}
-    earlier = {file for file in named if file.exists()}  # a backup of long ago may have brought its own version's alone
-    return now.version, sorted(told) + sorted(earlier | set(map(Path, now.files)))
+    current = snapshot(workspace.log)
+    entries = (workspace.log / "_delta_log").glob("*") if current.version >= 0 else ()
+    entry_files = [file for file in entries if file.name[:20].isdecimal() and int(file.name[:20]) <= current.version]
+    added_files = {
+        workspace.log.absolute() / path
+        for entry in entry_files
+        if entry.suffix == ".json"
+        for path in _added_files(entry)
+    }
+    # A backup of long ago may have brought its own version's alone.
+    existing_files = {file for file in added_files if file.exists()}
+    return current.version, sorted(entry_files) + sorted(existing_files | set(map(Path, current.files)))
 
 
-def _added(entry: Path) -> list[str]:
+def _added_files(entry: Path) -> list[str]:
     """The files that a version added."""
     actions = map(json.loads, entry.read_text(encoding="utf-8").splitlines())
     return [action["add"]["path"] for action in actions if "add" in action]

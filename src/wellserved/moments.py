@@ -270,30 +270,30 @@ def month_start(day: date, add: int = 0) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def period_of(day: date, every: Every) -> Period:
+def period_of(day: date, granularity: Every) -> Period:
     """The day, ISO week (from Monday), month, quarter or year that holds a local day."""
-    if every == "day":
+    if granularity == "day":
         return Period(day, day + timedelta(days=1), day.isoformat())
-    if every == "week":
+    if granularity == "week":
         monday = day - timedelta(days=day.weekday())
         year, week, _ = monday.isocalendar()
         return Period(monday, monday + timedelta(days=7), f"{year}-W{week:02d}")
-    if every == "month":
+    if granularity == "month":
         first = month_start(day)
         return Period(first, month_start(first, 1), f"{first:%Y-%m}")
-    if every == "year":
+    if granularity == "year":
         return Period(date(day.year, 1, 1), date(day.year + 1, 1, 1), f"{day.year:04d}")
     first = month_start(day, -((day.month - 1) % 3))
     return Period(first, month_start(first, 3), f"{first.year}-Q{(first.month - 1) // 3 + 1}")
 
 
-def periods_between(start: date, end: date, every: Every) -> list[Period]:
+def periods_between(start: date, end: date, granularity: Every) -> list[Period]:
     """All periods that hold a day from `start` up to, not including, `end`."""
     if end <= start:
         raise PeriodError(f"The period ends ({end}) before it starts ({start}).", "Give --since before --until.")
-    periods = [period_of(start, every)]
+    periods = [period_of(start, granularity)]
     while periods[-1].end < end:
-        periods.append(period_of(periods[-1].end, every))
+        periods.append(period_of(periods[-1].end, granularity))
     return periods
 
 

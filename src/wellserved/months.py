@@ -24,13 +24,15 @@ from wellserved import delta, digests
 GROUP = 120_000  # rows of a month that are written, and read, together
 HELD = 5 * GROUP  # rows of all months that wait for more of theirs; half a kilobyte of memory each
 GRACE = 3600  # seconds for which replaced files stay, for whoever reads an earlier version
-_FEW = 64  # words that a dictionary may have for nothing
+_SMALL_DICTIONARY = 64  # words that a dictionary may have for nothing
 # How columns are kept was chosen by the time of writing and of questions together (docs/benchmarks.md).
-_PLAIN = ("case_id", "customer_id")  # names that are all different: a dictionary costs more time than it saves space
+# Names that are all different: a dictionary costs more time than it saves space.
+_WITHOUT_DICTIONARY = ("case_id", "customer_id")
 # Numbers that questions group and count by:
-_REPEATED = ("resolved_month", "due_month", "promise_fate", "closed", "state")
-_TIMES = ("_s", "_secs", "_bus")  # differences are small: packed so, they need no compression
-_SOUGHT = ("case_id", "asked_s", "asked_day", "resolved_day", "due_day")  # by which files are passed over unread
+_GROUP_COLUMNS = ("resolved_month", "due_month", "promise_fate", "closed", "state")
+_TIME_SUFFIXES = ("_s", "_secs", "_bus")  # differences are small: packed so, they need no compression
+# By these, files are passed over unread:
+_STATISTICS_COLUMNS = ("case_id", "asked_s", "asked_day", "resolved_day", "due_day")
 
 
 class Months:
@@ -66,7 +68,8 @@ class Months:
     def add(self, rows: pa.Table) -> None:
         """Write rows, or hold them back until there are enough of their month."""
         self._schema = pa.schema(
-            one.with_type(one.type.value_type) if pa.types.is_dictionary(one.type) else one for one in rows.schema
+            field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+            for field in rows.schema
         )
         if not len(rows):
             return
@@ -76,22 +79,22 @@ class Months:
             months, rows = months[order], rows.take(pa.array(order))
         rows = rows.drop_columns([self._column])
         starts = np.flatnonzero(np.r_[True, months[1:] != months[:-1]]).tolist()
-        found = {int(months[start]) for start in starts}
+        batch_months = {int(months[start]) for start in starts}
         for start, end in zip(starts, [*starts[1:], len(months)], strict=True):
             self._waiting.setdefault(int(months[start]), []).append(rows.slice(start, end - start))
         self._write(self._ready())
-        for month in found & self._waiting.keys():  # a copy, so that the other rows can be forgotten
-            held = self._waiting[month]
-            held[-1] = held[-1].take(pa.array(np.arange(len(held[-1]))))
+        for month in batch_months & self._waiting.keys():  # a copy, so that the other rows can be forgotten
+            tables = self._waiting[month]
+            tables[-1] = tables[-1].take(pa.array(np.arange(len(tables[-1]))))
 
     def _ready(self) -> list[int]:
         """The months to be written now: those that have enough rows, and the fullest ones where too many rows are held back."""
-        fullest = sorted((sum(map(len, held)), month) for month, held in self._waiting.items())
-        over = sum(many for many, _ in fullest) - HELD
+        fullest = sorted((sum(map(len, tables)), month) for month, tables in self._waiting.items())
+        excess = sum(row_count for row_count, _ in fullest) - HELD
         ready = []
-        while fullest and (fullest[-1][0] >= GROUP or over > 0):
-            many, month = fullest.pop()
-            over -= many
+        while fullest and (fullest[-1][0] >= GROUP or excess > 0):
+            row_count, month = fullest.pop()
+            excess -= row_count
             ready.append(month)
         return ready
 
@@ -101,12 +104,12 @@ class Months:
         self._writing = [self._pool.submit(self._write_month, month, self._waiting.pop(month)) for month in months]
 
     def _settle(self) -> None:
-        for each in self._writing:
-            each.result()
+        for future in self._writing:
+            future.result()
 
-    def _write_month(self, month: int, held: list[pa.Table]) -> None:
-        rows = pa.concat_tables(held).unify_dictionaries()
-        rows = pa.table({name: _compact(piece(rows[name])) for name in rows.column_names})
+    def _write_month(self, month: int, tables: list[pa.Table]) -> None:
+        rows = pa.concat_tables(tables).unify_dictionaries()
+        rows = pa.table({name: _drop_unused_words(piece(rows[name])) for name in rows.column_names})
         if month not in self._writers:
             self._open(month, rows.schema)
         self._writers[month][1].write_table(rows, GROUP)
@@ -115,15 +118,23 @@ class Months:
     def _open(self, month: int, schema: pa.Schema) -> None:
         path = f"{self._column}={month}/part-{uuid.uuid4()}.snappy.parquet"
         (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
-        texts = [one.name for one in schema if pa.types.is_dictionary(one.type) or pa.types.is_string(one.type)]
-        times = [one.name for one in schema if one.name.endswith(_TIMES) and pa.types.is_int64(one.type)]
+        text_columns = [
+            field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_string(field.type)
+        ]
+        time_columns = [
+            field.name for field in schema if field.name.endswith(_TIME_SUFFIXES) and pa.types.is_int64(field.type)
+        ]
         writer = pq.ParquetWriter(
             self._folder / path,
             schema,
-            compression={name: "none" if name in times else "snappy" for name in schema.names},
-            use_dictionary=[name for name in (*texts, *_REPEATED) if name in schema.names and name not in _PLAIN],
-            column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
-            write_statistics=[name for name in schema.names if name in _SOUGHT],
+            compression={name: "none" if name in time_columns else "snappy" for name in schema.names},
+            use_dictionary=[
+                name
+                for name in (*text_columns, *_GROUP_COLUMNS)
+                if name in schema.names and name not in _WITHOUT_DICTIONARY
+            ],
+            column_encoding=dict.fromkeys(time_columns, "DELTA_BINARY_PACKED"),
+            write_statistics=[name for name in schema.names if name in _STATISTICS_COLUMNS],
             write_batch_size=1 << 16,
             write_page_checksum=True,  # so that `verify` sees a flipped bit
             store_schema=False,  # dictionaries are how it is written, not what it holds
@@ -131,28 +142,31 @@ class Months:
         self._writers[month] = path, writer
 
     def commit(
-        self, noted: Mapping[str, str], gone: Iterable[str] | None = None, out: Mapping[str, delta.Rows] | None = None
+        self,
+        facts: Mapping[str, str],
+        removed_files: Iterable[str] | None = None,
+        deleted_rows: Mapping[str, delta.Rows] | None = None,
     ) -> None:
         """Make it the table's next version; whoever calls is its only writer.
 
-        `gone`: the files whose rows it takes the place of; without it, of all. `out`: rows of other files, all that no
+        `removed_files`: those whose rows it takes the place of; without it, all. `deleted_rows`: of other files, all that no
         longer count.
         """
         self._write(list(self._waiting))
         self._settle()
         for _, writer in self._writers.values():
             writer.close()
-        added = [self._added(month, path) for month, (path, _) in self._writers.items()]
+        add_actions = [self._added(month, path) for month, (path, _) in self._writers.items()]
         digests.record(self._folder, (self._folder / path for path, _ in self._writers.values()), prune=True)
-        before = delta.opened(self._folder)
-        going = set(before.files) if gone is None else set(map(self._path, gone))
-        self._date(going)
-        rows = {self._path(file): rows for file, rows in (out or {}).items()}
-        anew = gone is None or before.table is None
-        schema = Schema.from_arrow(self._schema or pa.schema([])) if anew else None
-        self._version = before.version + 1
-        delta.commit(before, delta.Change(added, going, rows, schema, self._column), noted)
-        self._sweep({*before.files, *(path for path, _ in self._writers.values())})
+        previous = delta.opened(self._folder)
+        removed_paths = set(previous.files) if removed_files is None else set(map(self._path, removed_files))
+        self._date(removed_paths)
+        rows = {self._path(file): rows for file, rows in (deleted_rows or {}).items()}
+        is_rewrite = removed_files is None or previous.table is None
+        schema = Schema.from_arrow(self._schema or pa.schema([])) if is_rewrite else None
+        self._version = previous.version + 1
+        delta.commit(previous, delta.Change(add_actions, removed_paths, rows, schema, self._column), facts)
+        self._sweep({*previous.files, *(path for path, _ in self._writers.values())})
 
     def _path(self, file: str) -> str:
         """A file's path in the table."""
@@ -164,11 +178,14 @@ class Months:
             with suppress(OSError):  # another's file
                 os.utime(self._folder / path)
 
-    def _sweep(self, held: set[str]) -> None:
+    def _sweep(self, referenced_paths: set[str]) -> None:
         """Take away what neither this version nor the one before holds, an hour after it last did."""
         for file in self._folder.glob(f"{self._column}=*/*.parquet"):
             with suppress(OSError):  # held open by whoever reads it: then the next time
-                if file.relative_to(self._folder).as_posix() not in held and time.time() - file.stat().st_mtime > GRACE:
+                if (
+                    file.relative_to(self._folder).as_posix() not in referenced_paths
+                    and time.time() - file.stat().st_mtime > GRACE
+                ):
                     file.unlink()
 
     def _added(self, month: int, path: str) -> AddAction:
@@ -179,17 +196,17 @@ class Months:
 
 def piece(column: pa.ChunkedArray) -> pa.Array:
     """A column in one piece."""
-    whole = column.combine_chunks()
-    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    array = column.combine_chunks()
+    return array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
 
 
-def _compact(whole: pa.Array) -> pa.Array:
+def _drop_unused_words(array: pa.Array) -> pa.Array:
     """A column without words of its dictionary that no row has."""
-    if not isinstance(whole, pa.DictionaryArray) or len(whole.dictionary) < _FEW:
-        return whole
-    used = np.zeros(len(whole.dictionary), dtype=np.bool_)
-    used[whole.indices.drop_null().to_numpy()] = True
-    if used.all():
-        return whole
-    places = pa.array((np.cumsum(used) - 1).astype(np.int32))
-    return pa.DictionaryArray.from_arrays(places.take(whole.indices), whole.dictionary.filter(pa.array(used)))
+    if not isinstance(array, pa.DictionaryArray) or len(array.dictionary) < _SMALL_DICTIONARY:
+        return array
+    is_used = np.zeros(len(array.dictionary), dtype=np.bool_)
+    is_used[array.indices.drop_null().to_numpy()] = True
+    if is_used.all():
+        return array
+    new_indices = pa.array((np.cumsum(is_used) - 1).astype(np.int32))
+    return pa.DictionaryArray.from_arrays(new_indices.take(array.indices), array.dictionary.filter(pa.array(is_used)))

@@ -32,7 +32,7 @@ from wellserved.errors import DamageError, WorkspaceError
 from wellserved.moments import check_zone
 
 FORMAT = 1
-_BRING_SECRET = (
+_SECRET_ADVICE = (
     "Bring back files/keys/secret of a backup, to its place: without it, journals without a passphrase stay closed, and "
     "everybody has to log in again."
 )
@@ -79,11 +79,12 @@ class Workspace:
         """
         file = self.folder / "keys" / "secret"
         if not file.exists():
-            with disk.explain(self.folder), _locked(self.folder, ".keys.lock"):  # a long import need not be waited for
+            # By a lock of its own: a long import need not be waited for.
+            with disk.explain(self.folder), _hold_lock(self.folder, ".keys.lock"):
                 self._make_secret(file)
         text = file.read_text(encoding="ascii", errors="replace").strip()
         if not re.fullmatch(r"[!-~]{32,}", text):
-            raise DamageError(f"{file} is empty or cut.", _BRING_SECRET)
+            raise DamageError(f"{file} is empty or cut.", _SECRET_ADVICE)
         return text
 
     def _make_secret(self, file: Path) -> None:
@@ -91,7 +92,7 @@ class Workspace:
         if file.exists():  # by somebody else, meanwhile
             return
         if file.parent.exists() or (journal.exists() and journal.stat().st_size):
-            raise DamageError(f"{file} is gone.", _BRING_SECRET)
+            raise DamageError(f"{file} is gone.", _SECRET_ADVICE)
         draft = file.parent.with_name("keys.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -108,7 +109,7 @@ class Workspace:
         lock back by itself, and what it left in tmp/ is removed by the next writer. What the disk refuses is said
         in plain words (StorageError), whichever library met it.
         """
-        with disk.explain(self.folder), _locked(self.folder, ".lock"):
+        with disk.explain(self.folder), _hold_lock(self.folder, ".lock"):
             try:
                 shutil.rmtree(self.scratch, ignore_errors=True)
                 self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,7 +119,7 @@ class Workspace:
 
 
 @contextmanager
-def _locked(folder: Path, name: str) -> Iterator[None]:
+def _hold_lock(folder: Path, name: str) -> Iterator[None]:
     """Hold one of a workspace's locks; a killed process gives it back by itself."""
     from filelock import FileLock, Timeout  # a tenth of a second, for those alone who write
 
@@ -138,11 +139,11 @@ def _locked(folder: Path, name: str) -> Iterator[None]:
 
 def default_folder() -> Path:
     """`WELLSERVED_HOME`, or the user's data folder."""
-    named = os.environ.get("WELLSERVED_HOME")
-    return Path(named) if named else user_data_path("wellserved", appauthor=False)
+    home = os.environ.get("WELLSERVED_HOME")
+    return Path(home) if home else user_data_path("wellserved", appauthor=False)
 
 
-def _local(folder: Path) -> Path:
+def _check_local(folder: Path) -> Path:
     """The folder, if it is one: a path drops one slash of `s3://bucket`, which would make a folder called `s3:`."""
     if scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", folder.as_posix()):
         raise WorkspaceError(
@@ -154,23 +155,24 @@ def _local(folder: Path) -> Path:
 
 def create_workspace(folder: Path, zone: str | None = None, dates: str | None = None) -> Workspace:
     """Make the folder and its settings; of an existing workspace, change those that are given. Zone: UTC unless given."""
-    _local(folder)
-    present = open_workspace(folder) if (folder / "workspace.toml").exists() else Workspace(folder, "UTC")
-    zone = check_zone(present.zone if zone is None else zone)
-    dates = present.dates if dates is None else _check_dates(dates)
-    if odd := sorted(set(str(folder.absolute())) & set("[]{}*?%#")):
+    _check_local(folder)
+    current = open_workspace(folder) if (folder / "workspace.toml").exists() else Workspace(folder, "UTC")
+    zone = check_zone(current.zone if zone is None else zone)
+    dates = current.dates if dates is None else _check_dates(dates)
+    if forbidden_characters := sorted(set(str(folder.absolute())) & set("[]{}*?%#")):
         raise WorkspaceError(
-            f"A workspace cannot stand in a folder with {' or '.join(odd)} in its name.", "Choose another with --home."
+            f"A workspace cannot stand in a folder with {' or '.join(forbidden_characters)} in its name.",
+            "Choose another with --home.",
         )
-    order = f'dates = "{dates}"\n' if dates else ""
+    dates_line = f'dates = "{dates}"\n' if dates else ""
     workspace, settings = Workspace(folder, zone, dates), folder / "workspace.toml"
-    wanted = f'format = {FORMAT}\nzone = "{zone}"\n{order}'
+    settings_text = f'format = {FORMAT}\nzone = "{zone}"\n{dates_line}'
     with disk.explain(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         workspace.make_folders()
-        if not settings.exists() or settings.read_text(encoding="utf-8") != wanted:
+        if not settings.exists() or settings.read_text(encoding="utf-8") != settings_text:
             with workspace.writing() as scratch, disk.rewrite(settings, scratch / "settings") as file:
-                file.write(wanted)
+                file.write(settings_text)
     return workspace
 
 
@@ -182,20 +184,20 @@ def _check_dates(order: str) -> str:
 
 def open_workspace(folder: Path) -> Workspace:
     """Open an existing workspace."""
-    settings = _local(folder) / "workspace.toml"
+    settings = _check_local(folder) / "workspace.toml"
     if not settings.exists():
         raise WorkspaceError(
             f"There is no workspace in {folder}.",
             "Make one with `wellserved init --zone Europe/Berlin`, or name another with --home.",
         )
     try:
-        read = tomllib.loads(settings.read_text(encoding="utf-8"))
-        number, zone = int(read["format"]), str(read["zone"])
+        values = tomllib.loads(settings.read_text(encoding="utf-8"))
+        format_version, zone = int(values["format"]), str(values["zone"])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise DamageError(
             f"{settings} is damaged: {error}.",
             'Write it again, with your own zone: format = 1, zone = "Europe/Berlin".',
         ) from error
-    if number > FORMAT:
+    if format_version > FORMAT:
         raise WorkspaceError("This workspace was written by a newer wellserved.", "Update wellserved and try again.")
-    return Workspace(folder, check_zone(zone), _check_dates(str(read.get("dates", ""))))
+    return Workspace(folder, check_zone(zone), _check_dates(str(values.get("dates", ""))))

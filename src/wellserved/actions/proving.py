@@ -145,9 +145,9 @@ def prove_improvement(
     declared_name = name if span == (None, None) else ""
     with opened(workspace, on_progress, moments=True) as case_table:
         on_progress("Comparing before and after", 0, 0)
-        looking = replace(_analysis_window(workspace, case_table, declaration, (span[0], until)), hurried=False)
+        analysis_window = replace(_analysis_window(workspace, case_table, declaration, (span[0], until)), hurried=False)
         proof = prove(
-            looking,
+            analysis_window,
             _proof_request(
                 declaration_with_age, plan, _other_changes(improvement.records(workspace), declaration), declared_name
             ),
@@ -166,7 +166,7 @@ def prove_improvement(
         if declared_name
         else (f"Exploration: a window from {span[0] or 'the start'} to {span[1] or 'now'} was not declared.",)
     )
-    return proof, (*window_notes, *_exclusion_notes(looking), *_history_notes(record))
+    return proof, (*window_notes, *_exclusion_notes(analysis_window), *_history_notes(record))
 
 
 def _is_look_at_declaration(facts: dict[str, Any], declaration: Improvement) -> bool:

@@ -33,109 +33,115 @@ STRUCK = 1 / 16  # share of a larger one's rows that may be struck out before it
 FACTS = ("log_version", "zone", "fold", "hours")  # that a version of the cases notes
 
 
-def refresh(workspace: Workspace, scratch: Path, told: Callable[[str, int, int], None]) -> int:
+def refresh(workspace: Workspace, scratch: Path, on_progress: Callable[[str, int, int], None]) -> int:
     """Bring the cases up to the log; returns the number of cases folded. The caller holds the write lock."""
-    now, old = log.snapshot(workspace.log), log.snapshot(workspace.cases)
+    log_snapshot, case_snapshot = log.snapshot(workspace.log), log.snapshot(workspace.cases)
     calendars = load_calendars(workspace.calendars, workspace.zone)
-    if is_current(workspace, now, old) or now.version < 0:
+    if is_current(workspace, log_snapshot, case_snapshot) or log_snapshot.version < 0:
         return 0
-    told("Folding cases", 0, 0)
+    on_progress("Folding cases", 0, 0)
     db = engine.connect(workspace.log, workspace.cases, scratch=scratch)
-    changed = None
-    if old.version >= 0 and all(old.facts.get(key) == value for key, value in _made_by(workspace, calendars).items()):
-        changed = _changed(db, workspace, now, old)
-    now = log.compact(workspace, now)
-    noted = {"log_version": str(now.version), **_made_by(workspace, calendars)}
-    with Months(workspace.cases, "asked_month") as months:
-        if changed is None:
-            return _fold_all(db, now, workspace.zone, calendars, months, noted, told)
-        rows = fold(slices.of_cases(db, now.since(changed.since), changed.cases), workspace.zone, calendars)
-        months.add(rows)
-        _replace(months, old, changed.rows, set(rows["asked_month"].unique().to_pylist()), noted)
+    plan = None
+    if case_snapshot.version >= 0 and all(
+        case_snapshot.facts.get(key) == value for key, value in _dependencies(workspace, calendars).items()
+    ):
+        plan = _plan_refresh(db, workspace, log_snapshot, case_snapshot)
+    log_snapshot = log.compact(workspace, log_snapshot)
+    facts = {"log_version": str(log_snapshot.version), **_dependencies(workspace, calendars)}
+    with Months(workspace.cases, "asked_month") as writer:
+        if plan is None:
+            return _fold_all(db, log_snapshot, workspace.zone, calendars, writer, facts, on_progress)
+        rows = fold(slices.of_cases(db, log_snapshot.since(plan.since), plan.cases), workspace.zone, calendars)
+        writer.add(rows)
+        _replace_rows(writer, case_snapshot, plan.rows, set(rows["asked_month"].unique().to_pylist()), facts)
     return len(rows)
 
 
-def _replace(
-    months: Months, old: log.Snapshot, rows: Mapping[str, Rows], begun: Collection[int], noted: Mapping[str, str]
+def _replace_rows(
+    writer: Months,
+    case_snapshot: log.Snapshot,
+    replaced_rows: Mapping[str, Rows],
+    extended_months: Collection[int],
+    facts: Mapping[str, str],
 ) -> None:
     """Commit what was added in place of these rows of files: small files of the months go with it, from large ones rows
-    are struck out until those are many. `begun`: months to which rows were added."""
-    gone, struck = [], {}
-    for file in old.files:
-        if file not in rows and log.month_of(file) not in begun:
+    are struck out until those are many. `extended_months`: those to which rows were added."""
+    removed_files, deleted_rows = [], {}
+    for file in case_snapshot.files:
+        if file not in replaced_rows and log.month_of(file) not in extended_months:
             continue
         total = pq.read_metadata(file).num_rows
-        before = old.struck.get(file, NONE)
-        out = np.union1d(before, rows.get(file, NONE))
-        if total <= SMALL or len(out) > STRUCK * total:
-            months.add(_rest(file, out))
-            gone.append(file)
-        elif len(out) > len(before):
-            struck[file] = out
-    months.commit(noted, gone, struck)
+        deleted_before = case_snapshot.struck.get(file, NONE)
+        deleted_now = np.union1d(deleted_before, replaced_rows.get(file, NONE))
+        if total <= SMALL or len(deleted_now) > STRUCK * total:
+            writer.add(_surviving_rows(file, deleted_now))
+            removed_files.append(file)
+        elif len(deleted_now) > len(deleted_before):
+            deleted_rows[file] = deleted_now
+    writer.commit(facts, removed_files, deleted_rows)
 
 
 def settle(workspace: Workspace) -> log.Snapshot:
     """The cases in files from which nothing is struck out, for who reads files as they are. The caller holds the write lock."""
-    old = log.snapshot(workspace.cases)
-    if not old.struck:
-        return old
-    with Months(workspace.cases, "asked_month") as months:
-        for file, out in old.struck.items():
-            months.add(_rest(file, out))
-        months.commit({fact: old.facts[fact] for fact in FACTS}, list(old.struck))
+    case_snapshot = log.snapshot(workspace.cases)
+    if not case_snapshot.struck:
+        return case_snapshot
+    with Months(workspace.cases, "asked_month") as writer:
+        for file, deleted_rows in case_snapshot.struck.items():
+            writer.add(_surviving_rows(file, deleted_rows))
+        writer.commit({fact: case_snapshot.facts[fact] for fact in FACTS}, list(case_snapshot.struck))
     return log.snapshot(workspace.cases)
 
 
 def _fold_all(
     db: duckdb.DuckDBPyConnection,
-    now: log.Snapshot,
+    log_snapshot: log.Snapshot,
     zone: str,
     calendars: Calendars,
-    months: Months,
-    noted: dict[str, str],
-    told: Callable[[str, int, int], None],
+    writer: Months,
+    facts: dict[str, str],
+    on_progress: Callable[[str, int, int], None],
 ) -> int:
     """All cases, a slice at a time, so that memory does not grow with the log."""
-    folded = 0
-    for share, moments, whole in slices.of_files(db, now.files):
-        rows = fold(moments, zone, calendars, whole)
-        months.add(rows)
-        folded += len(rows)
-        told("Folding cases", round(share * 100), 100)
-    months.commit(noted)
-    return folded
+    case_count = 0
+    for share, moments, is_complete in slices.of_files(db, log_snapshot.files):
+        rows = fold(moments, zone, calendars, is_complete)
+        writer.add(rows)
+        case_count += len(rows)
+        on_progress("Folding cases", round(share * 100), 100)
+    writer.commit(facts)
+    return case_count
 
 
 def fold_into(db: duckdb.DuckDBPyConnection, table: str, moments: str, zone: str, calendars: Calendars) -> None:
     """Fold a table of moments into a temporary table of cases, a slice at a time."""
     columns = ", ".join(f"CAST({name(column)} AS {kind}) AS {name(column)}" for column, kind in TYPES.items())
-    for place, part in enumerate(slices.of_table(db, moments)):
-        db.register("rows_of_cases", fold(part, zone, calendars))
-        begin = f"INSERT INTO {table}" if place else f"CREATE TEMP TABLE {table} AS"
-        db.execute(f"{begin} SELECT {columns} FROM rows_of_cases")
+    for index, moment_slice in enumerate(slices.of_table(db, moments)):
+        db.register("rows_of_cases", fold(moment_slice, zone, calendars))
+        statement = f"INSERT INTO {table}" if index else f"CREATE TEMP TABLE {table} AS"
+        db.execute(f"{statement} SELECT {columns} FROM rows_of_cases")
         db.unregister("rows_of_cases")
 
 
-def _made_by(workspace: Workspace, calendars: Calendars) -> dict[str, str]:
+def _dependencies(workspace: Workspace, calendars: Calendars) -> dict[str, str]:
     """What the cases depend on beside the log; another of these, and all cases are folded again."""
     return {"zone": workspace.zone, "fold": FOLD, "hours": calendars.fingerprint or "none"}
 
 
-def is_current(workspace: Workspace, now: log.Snapshot, old: log.Snapshot) -> bool:
+def is_current(workspace: Workspace, log_snapshot: log.Snapshot, case_snapshot: log.Snapshot) -> bool:
     """The cases tell what the log tells, by this version's fold, in this zone and by these opening hours.
 
     Raises where they tell more: the log has lost something.
     """
-    made_by = _made_by(workspace, load_calendars(workspace.calendars, workspace.zone))
-    wanted = {"log_version": str(now.version), **made_by}
-    if (last := int(old.facts.get("log_version", -1))) > now.version:
-        raise log.ended(now.version, last)
-    return all(old.facts.get(key) == value for key, value in wanted.items())
+    dependencies = _dependencies(workspace, load_calendars(workspace.calendars, workspace.zone))
+    required_facts = {"log_version": str(log_snapshot.version), **dependencies}
+    if (last := int(case_snapshot.facts.get("log_version", -1))) > log_snapshot.version:
+        raise log.ended(log_snapshot.version, last)
+    return all(case_snapshot.facts.get(key) == value for key, value in required_facts.items())
 
 
 @dataclass(frozen=True)
-class _Touched:
+class _RefreshPlan:
     """What a refresh has to read and to write."""
 
     cases: pa.Table  # source and case_id of those with new moments
@@ -143,43 +149,49 @@ class _Touched:
     rows: Mapping[str, Rows]  # where they stand as they were known, by file, in any order
 
 
-def _changed(
-    db: duckdb.DuckDBPyConnection, workspace: Workspace, now: log.Snapshot, old: log.Snapshot
-) -> _Touched | None:
+def _plan_refresh(
+    db: duckdb.DuckDBPyConnection, workspace: Workspace, log_snapshot: log.Snapshot, case_snapshot: log.Snapshot
+) -> _RefreshPlan | None:
     """The cases with new moments; None: all are folded again, since many changed or none is known to have."""
-    folded = log.snapshot(workspace.log, int(old.facts["log_version"]))
-    if not old.files or not set(folded.files) <= set(now.files):  # the log was compacted
+    folded_snapshot = log.snapshot(workspace.log, int(case_snapshot.facts["log_version"]))
+    if not case_snapshot.files or not set(folded_snapshot.files) <= set(log_snapshot.files):  # the log was compacted
         return None
-    log.view(db, "newest", sorted(set(now.files) - set(folded.files)))
+    log.view(db, "newest", sorted(set(log_snapshot.files) - set(folded_snapshot.files)))
     # A moment that another one corrects may have been of another case, which has it no more.
-    corrected = [row[0] for row in db.sql("SELECT DISTINCT month FROM newest WHERE correction").fetchall()]
-    log.view(db, "corrected", log.of_months(now.files, corrected))
+    corrected_months = [row[0] for row in db.sql("SELECT DISTINCT month FROM newest WHERE correction").fetchall()]
+    log.view(db, "corrected", log.of_months(log_snapshot.files, corrected_months))
     db.execute(
         "CREATE TEMP TABLE changed AS SELECT source, case_id FROM newest UNION SELECT source, case_id FROM corrected "
         "SEMI JOIN (SELECT moment_id FROM newest WHERE correction) USING (moment_id)"
     )
     cases = db.sql("FROM changed").to_arrow_table()
-    (all_rows,) = db.sql(f"SELECT count(*) FROM {engine.rows_of(old.files)}").fetchall()[0]
-    all_cases = all_rows - sum(map(len, old.struck.values()))
+    (all_rows,) = db.sql(f"SELECT count(*) FROM {engine.rows_of(case_snapshot.files)}").fetchall()[0]
+    all_cases = all_rows - sum(map(len, case_snapshot.struck.values()))
     if not len(cases) or len(cases) > MUCH * all_cases:  # none is new: then nothing says what changed
         return None
-    known = engine.ask(
+    affected_rows = engine.ask(
         db,
         "SELECT filename AS file, list(file_row_number) AS rows, min(first_s) AS first "
-        f"FROM {engine.rows_of(old.files, placed=True)} SEMI JOIN changed USING (source, case_id) GROUP BY filename",
+        f"FROM {engine.rows_of(case_snapshot.files, with_positions=True)} SEMI JOIN changed USING (source, case_id) GROUP BY filename",
     )
-    rows = dict(zip(known["file"].to_pylist(), (one.values.to_numpy() for one in known["rows"]), strict=True))
-    if not rows.keys() <= set(old.files):
-        raise AssertionError(f"{sorted(rows.keys() - set(old.files))} are no files of the cases")
+    rows = dict(
+        zip(
+            affected_rows["file"].to_pylist(),
+            (positions.values.to_numpy() for positions in affected_rows["rows"]),
+            strict=True,
+        )
+    )
+    if not rows.keys() <= set(case_snapshot.files):
+        raise AssertionError(f"{sorted(rows.keys() - set(case_snapshot.files))} are no files of the cases")
     (since,) = db.sql("SELECT min(month) FROM newest").fetchall()[0]
-    for first in known["first"].to_pylist():
+    for first in affected_rows["first"].to_pylist():
         since = min(since, int(f"{datetime(1970, 1, 1) + timedelta(seconds=first):%Y%m}"))
-    return _Touched(cases, since, rows)
+    return _RefreshPlan(cases, since, rows)
 
 
-def _rest(file: str, out: Rows) -> pa.Table:
+def _surviving_rows(file: str, deleted_rows: Rows) -> pa.Table:
     """The cases of a month's file but for these rows."""
     rows = pq.ParquetFile(file, read_dictionary=TEXTS).read()
     month = pa.repeat(pa.scalar(log.month_of(file), pa.int32()), len(rows))
     rows = rows.append_column("asked_month", month).select(list(TYPES))
-    return rows.take(pa.array(np.delete(np.arange(len(rows)), out)))
+    return rows.take(pa.array(np.delete(np.arange(len(rows)), deleted_rows)))

@@ -29,28 +29,29 @@ ENDS: Final = ("resolved", "abandoned", "merged")
 WORDS: Final = (*ENDS, "reopened")  # only these open and close a case: a pause after its end is no reopening
 STATES: Final = {"reopened": 0, "resumed": 0, "paused": 1, "held": 2, **dict.fromkeys(ENDS, 3)}
 """Kind -> the state that it leads to."""
-_LEADS: Final = {"reopened": 1, "resumed": 2, "paused": 3, "held": 3, **dict.fromkeys(ENDS, 4)}
-RANKS: Final = {kind: _LEADS.get(kind, 0) * len(KINDS) + place for place, kind in enumerate(KINDS)}
+_KIND_ORDER: Final = {"reopened": 1, "resumed": 2, "paused": 3, "held": 3, **dict.fromkeys(ENDS, 4)}
+RANKS: Final = {kind: _KIND_ORDER.get(kind, 0) * len(KINDS) + index for index, kind in enumerate(KINDS)}
 """Kind -> its order among moments of one instant and one row: what leads to what, and no two alike."""
 TIES: Final = 1 << 32  # what of a moment's content decides between two that are alike in all this
-KIND: Final = {kind: place for place, kind in enumerate(KINDS)}
-_OTHER = len(KINDS)  # a kind that this version does not know: it is a moment of its case, and nothing more
+KIND: Final = {kind: index for index, kind in enumerate(KINDS)}
+_UNKNOWN_KIND = len(KINDS)  # a kind that this version does not know: it is a moment of its case, and nothing more
 
 
 class Ordered:
-    """The moments of whole cases, sorted; a place is where a moment stands, -1 that there is none.
+    """The moments of whole cases, sorted; a position is where a moment stands, -1 that there is none.
 
-    `given`: the columns of the log that the fold reads, texts as they are or as dictionaries; `only`: the rows to look at.
+    `moments`: the columns of the log that the fold reads, texts as they are or as dictionaries; `mask`: the rows to look at.
     """
 
-    def __init__(self, given: pa.Table, calendars: Calendars, only: Bools | None = None) -> None:
-        self.given = _pieces(given)
-        rows = np.arange(given.num_rows) if only is None else np.flatnonzero(only)
+    def __init__(self, moments: pa.Table, calendars: Calendars, mask: Bools | None = None) -> None:
+        self.given = _column_arrays(moments)
+        rows = np.arange(moments.num_rows) if mask is None else np.flatnonzero(mask)
         self.us = self._ints("at")
         case, self.case_id = _case_numbers(
-            given["case_id"] if only is None else given["case_id"].filter(pa.array(only)), self._words("source")[rows]
+            moments["case_id"] if mask is None else moments["case_id"].filter(pa.array(mask)),
+            self._words("source")[rows],
         )
-        order, self.case, self.s = _sorted(case, self.us[rows], lambda few: self._ties(rows[few]))
+        order, self.case, self.s = _sort_moments(case, self.us[rows], lambda tied_rows: self._ties(rows[tied_rows]))
         self.row = rows[order]
         self.kind = self._kinds[self.row]
         self._by_kind: Ints = np.argsort(self.kind, kind="stable")
@@ -62,7 +63,7 @@ class Ordered:
         # A team's rating of another names the rated team, which need not have the case.
         self.by_team = self.having("from_team", self.some("rated"))
         if len(self.by_team):
-            rating = np.zeros(given.num_rows, dtype=np.bool_)
+            rating = np.zeros(moments.num_rows, dtype=np.bool_)
             rating[self.row[self.by_team]] = True
             team = self.given["team"]
             self.given["team"] = pc.if_else(pa.array(rating), pa.scalar(None, team.type), team)
@@ -70,16 +71,16 @@ class Ordered:
 
     def _ints(self, column: str) -> Ints:
         """All rows' numbers; a missing one is 0."""
-        found: Ints = _whole(self.given[column].cast(pa.int64()), 0)
-        return found
+        numbers: Ints = _filled_numbers(self.given[column].cast(pa.int64()), 0)
+        return numbers
 
     @cached_property
     def _kinds(self) -> npt.NDArray[np.int8]:
         """All rows' kinds, by their numbers."""
         words = encoded(self.given["kind"])
-        known = [KIND.get(kind, _OTHER) for kind in words.dictionary.to_pylist()]
-        found: npt.NDArray[np.int8] = np.array([*known, _OTHER], dtype=np.int8)[codes(words)]
-        return found
+        kind_numbers = [KIND.get(kind, _UNKNOWN_KIND) for kind in words.dictionary.to_pylist()]
+        kinds: npt.NDArray[np.int8] = np.array([*kind_numbers, _UNKNOWN_KIND], dtype=np.int8)[codes(words)]
+        return kinds
 
     def _ties(self, rows: Ints) -> tuple[npt.NDArray[np.integer[Any]], ...]:
         """What decides between moments of one instant, the first before the others."""
@@ -88,60 +89,62 @@ class Ordered:
 
     def has(self, name: str) -> Bools:
         """Where a column has a value, in order."""
-        found: Bools = self.given[name].is_valid().to_numpy(zero_copy_only=False)[self.row]
-        return found
+        is_valid: Bools = self.given[name].is_valid().to_numpy(zero_copy_only=False)[self.row]
+        return is_valid
 
-    def having(self, name: str, places: Ints) -> Ints:
-        """Those of the places where a column has a value."""
+    def having(self, name: str, positions: Ints) -> Ints:
+        """Those of the positions where a column has a value."""
         column = self.given[name]
         if not column.null_count:
-            return places
-        found: Ints = places[column.is_valid().to_numpy(zero_copy_only=False)[self.row[places]]]
-        return found
+            return positions
+        valid_positions: Ints = positions[column.is_valid().to_numpy(zero_copy_only=False)[self.row[positions]]]
+        return valid_positions
 
-    def sure(self, places: Ints) -> Bools:
-        """Whether the time is known at these places, not the earliest that it could be."""
-        return ~_says(self.given["at_is"], "not_before", self.row[places])
+    def sure(self, positions: Ints) -> Bools:
+        """Whether the time is known at these positions, not the earliest that it could be."""
+        return ~_has_word(self.given["at_is"], "not_before", self.row[positions])
 
     @property
     def last_timely(self) -> Ints:
         """The last moment of each case that happened before it was recorded."""
-        recorded = self._ints("recorded_at")
-        if not len(self.us) or self.us.max() <= recorded.min():
+        recorded_at = self._ints("recorded_at")
+        if not len(self.us) or self.us.max() <= recorded_at.min():
             return self.end
-        return self.last(np.flatnonzero((self.us <= recorded)[self.row]))
+        return self.last(np.flatnonzero((self.us <= recorded_at)[self.row]))
 
     @cached_property
     def asked(self) -> Ints:
         """The first ask of each case; without one, the customer's first word, or the first moment."""
-        asked, customer = self.first(self.some("asked")), self.first(self.some(*CUSTOMERS))
-        found: Ints = np.where(asked >= 0, asked, np.where(customer >= 0, customer, self.start))
-        return found
+        first_requests, first_words = self.first(self.some("asked")), self.first(self.some(*CUSTOMERS))
+        first_asks: Ints = np.where(
+            first_requests >= 0, first_requests, np.where(first_words >= 0, first_words, self.start)
+        )
+        return first_asks
 
     def some(self, *kinds: str) -> Ints:
-        """The places of the moments of these kinds."""
+        """The positions of the moments of these kinds."""
         if kinds not in self._some:
-            each = [self._by_kind[slice(*self._borders[KIND[kind] : KIND[kind] + 2])] for kind in kinds]
-            self._some[kinds] = each[0] if len(each) == 1 else np.sort(np.concatenate(each))
+            positions = [self._by_kind[slice(*self._borders[KIND[kind] : KIND[kind] + 2])] for kind in kinds]
+            self._some[kinds] = positions[0] if len(positions) == 1 else np.sort(np.concatenate(positions))
         return self._some[kinds]
 
     def rearrange(self, order: Ints) -> None:
         """Put the cases into another order; their moments stay where they are."""
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        self.case, self.start, self.end = place[self.case], self.start[order], self.end[order]
+        new_position = np.empty_like(order)
+        new_position[order] = np.arange(len(order))
+        self.case, self.start, self.end = new_position[self.case], self.start[order], self.end[order]
         self.case_id = self.case_id.take(pa.array(order))
         del self.asked
 
-    def first(self, places: Ints) -> Ints:
-        """The first of these places in each case."""
-        return self.last(places[::-1])
+    def first(self, positions: Ints) -> Ints:
+        """The first of these positions in each case."""
+        return self.last(positions[::-1])
 
-    def last(self, places: Ints) -> Ints:
-        """The last of these places in each case."""
-        found = np.full(self.cases, -1, dtype=np.int64)
-        found[self.case[places]] = places  # of several, the last one written stays
-        return found
+    def last(self, positions: Ints) -> Ints:
+        """The last of these positions in each case."""
+        last_positions = np.full(self.cases, -1, dtype=np.int64)
+        last_positions[self.case[positions]] = positions  # of several, the last one written stays
+        return last_positions
 
     def last_known(self, fact: str) -> Ints:
         """Where each case last says something."""
@@ -150,27 +153,27 @@ class Ordered:
             return self.end
         return self.last(np.flatnonzero(self.has(fact)))
 
-    def count(self, places: Ints) -> pa.Array:
-        """How many of these places each case has."""
-        return pa.array(np.bincount(self.case[places], minlength=self.cases))
+    def count(self, positions: Ints) -> pa.Array:
+        """How many of these positions each case has."""
+        return pa.array(np.bincount(self.case[positions], minlength=self.cases))
 
-    def taken(self, name: str, places: Ints) -> pa.Array:
-        """What a column says at a place of each case."""
+    def taken(self, name: str, positions: Ints) -> pa.Array:
+        """What a column says at a position of each case."""
         column = self.given[name]
         if column.null_count == len(column):
-            return pa.nulls(len(places), column.type)
-        return column.take(pa.array(self.row[places], mask=places < 0))
+            return pa.nulls(len(positions), column.type)
+        return column.take(pa.array(self.row[positions], mask=positions < 0))
 
     def different(self, fact: str) -> pa.Array:
         """How many different values of a fact each case has."""
         word, case = self._words(fact)[self.row], self.case
         if self.given[fact].null_count:
-            known = np.flatnonzero(word >= 0)
-            word, case = word[known], case[known]
-        many = int(word.max(initial=0)) + 1
-        keys = case * many + word
-        keys = np.sort(_changes(keys))  # most moments repeat the one before: few are left to be sorted
-        return pa.array(np.bincount(_changes(keys) // many, minlength=self.cases))
+            valid_rows = np.flatnonzero(word >= 0)
+            word, case = word[valid_rows], case[valid_rows]
+        word_count = int(word.max(initial=0)) + 1
+        keys = case * word_count + word
+        keys = np.sort(_changed_values(keys))  # most moments repeat the one before: few are left to be sorted
+        return pa.array(np.bincount(_changed_values(keys) // word_count, minlength=self.cases))
 
     def _words(self, fact: str) -> npt.NDArray[np.int32]:
         """All rows' texts as numbers; a missing one is -1."""
@@ -184,62 +187,65 @@ class _Hours:
     calendars: a difference of two is the open time between them, whoever held the case.
     """
 
-    def __init__(self, m: Ordered, calendars: Calendars) -> None:
-        self.names = [one.name for one in calendars.all]
-        ends = (int(m.s.min()), int(m.s.max())) if len(m.s) else (0, 0)
-        clocks = {one.name: Clock(one, *span_of_days(*ends)) for one in calendars.all}
-        self.calendar = np.zeros(len(m.s), dtype=np.int64)
+    def __init__(self, moments: Ordered, calendars: Calendars) -> None:
+        self.names = [calendar.name for calendar in calendars.all]
+        ends = (int(moments.s.min()), int(moments.s.max())) if len(moments.s) else (0, 0)
+        clocks = {calendar.name: Clock(calendar, *span_of_days(*ends)) for calendar in calendars.all}
+        self.calendar = np.zeros(len(moments.s), dtype=np.int64)
         if calendars.only:
             self.calendar += self.names.index(calendars.only.name)
-            self.b = self.f = clocks[calendars.only.name].at(m.s)
+            self.b = self.f = clocks[calendars.only.name].at(moments.s)
             return
-        self._choose(m, calendars)
-        following = m.s[np.minimum(np.arange(len(m.s)) + 1, len(m.s) - 1)]
-        following[m.end] = m.s[m.end]
-        self.f, pieces = np.zeros_like(m.s), np.zeros_like(m.s)
-        for place, name in enumerate(self.names):
-            here = np.flatnonzero(self.calendar == place)
-            self.f[here] = clocks[name].at(m.s[here])
-            pieces[here] = clocks[name].at(following[here]) - self.f[here]
-        run = np.cumsum(pieces) - pieces
-        self.b = run - run[m.start][m.case]
+        self._choose(moments, calendars)
+        next_seconds = moments.s[np.minimum(np.arange(len(moments.s)) + 1, len(moments.s) - 1)]
+        next_seconds[moments.end] = moments.s[moments.end]
+        self.f, span_seconds = np.zeros_like(moments.s), np.zeros_like(moments.s)
+        for number, name in enumerate(self.names):
+            indices = np.flatnonzero(self.calendar == number)
+            self.f[indices] = clocks[name].at(moments.s[indices])
+            span_seconds[indices] = clocks[name].at(next_seconds[indices]) - self.f[indices]
+        running_total = np.cumsum(span_seconds) - span_seconds
+        self.b = running_total - running_total[moments.start][moments.case]
 
-    def _choose(self, m: Ordered, calendars: Calendars) -> None:
+    def _choose(self, moments: Ordered, calendars: Calendars) -> None:
         """The calendar of each moment, by the team and the service that were last named before it; the first use that fits."""
         last: dict[str, tuple[pa.DictionaryArray, Ints]] = {}
         for fact in ("team", "service"):
-            words = encoded(m.given[fact])
-            known = np.maximum.accumulate(np.where(m.has(fact), np.arange(len(m.row)), -1))
-            last[fact] = words, np.where(known >= m.start[m.case], codes(words)[m.row[known]], -1)
-        free = np.ones(len(m.row), dtype=np.bool_)
-        for use in calendars.uses:
-            fits = free.copy()
-            for fact, names in (("team", use.teams), ("service", use.services)):
-                words, now = last[fact]
-                wanted = [place for place, word in enumerate(words.dictionary.to_pylist()) if word in names]
-                fits &= np.isin(now, wanted) if names else True
-            self.calendar[fits] = self.names.index(use.calendar)
-            free &= ~fits
+            words = encoded(moments.given[fact])
+            last_positions = np.maximum.accumulate(np.where(moments.has(fact), np.arange(len(moments.row)), -1))
+            last[fact] = (
+                words,
+                np.where(last_positions >= moments.start[moments.case], codes(words)[moments.row[last_positions]], -1),
+            )
+        is_free = np.ones(len(moments.row), dtype=np.bool_)
+        for assignment in calendars.uses:
+            fits = is_free.copy()
+            for fact, names in (("team", assignment.teams), ("service", assignment.services)):
+                words, word_number = last[fact]
+                word_numbers = [number for number, word in enumerate(words.dictionary.to_pylist()) if word in names]
+                fits &= np.isin(word_number, word_numbers) if names else True
+            self.calendar[fits] = self.names.index(assignment.calendar)
+            is_free &= ~fits
 
-    def named(self, places: Ints) -> pa.Array:
-        """The calendar at a place of each case."""
-        return pa.DictionaryArray.from_arrays(pa.array(self.calendar[places].astype(np.int32)), pa.array(self.names))
+    def named(self, positions: Ints) -> pa.Array:
+        """The calendar at a position of each case."""
+        return pa.DictionaryArray.from_arrays(pa.array(self.calendar[positions].astype(np.int32)), pa.array(self.names))
 
 
-def _pieces(given: pa.Table) -> Columns:
+def _column_arrays(table: pa.Table) -> Columns:
     """The columns, each in one piece, but for the cases' numbers."""
-    found: Columns = {}
-    for name in given.column_names:
+    arrays: Columns = {}
+    for name in table.column_names:
         if name not in ("case_id", "box"):
-            column = given[name]
-            found[name] = piece(column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column)
-    return found
+            column = table[name]
+            arrays[name] = piece(column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column)
+    return arrays
 
 
-def _whole(column: pa.Array, missing: int) -> npt.NDArray[Any]:
+def _filled_numbers(column: pa.Array, fill_value: int) -> npt.NDArray[Any]:
     """Numbers, and one for what is missing."""
-    found: npt.NDArray[Any] = (column.fill_null(missing) if column.null_count else column).to_numpy()
-    return found
+    numbers: npt.NDArray[Any] = (column.fill_null(fill_value) if column.null_count else column).to_numpy()
+    return numbers
 
 
 def encoded(column: pa.Array) -> pa.DictionaryArray:
@@ -249,55 +255,55 @@ def encoded(column: pa.Array) -> pa.DictionaryArray:
 
 def codes(words: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     """The number of each text; a missing one is -1."""
-    found: npt.NDArray[np.int32] = _whole(words.indices, -1)
-    return found
+    numbers: npt.NDArray[np.int32] = _filled_numbers(words.indices, -1)
+    return numbers
 
 
-def _says(column: pa.Array, word: str, rows: Ints) -> Bools:
+def _has_word(column: pa.Array, word: str, rows: Ints) -> Bools:
     """Which of the rows have this word."""
     words = encoded(column)
-    wanted = [place for place, one in enumerate(words.dictionary.to_pylist()) if one == word]
-    number = codes(words)[rows]
-    found: Bools = np.isin(number, wanted) if wanted else np.zeros(len(number), dtype=np.bool_)
-    return found
+    matching_numbers = [index for index, text in enumerate(words.dictionary.to_pylist()) if text == word]
+    numbers = codes(words)[rows]
+    is_match: Bools = np.isin(numbers, matching_numbers) if matching_numbers else np.zeros(len(numbers), dtype=np.bool_)
+    return is_match
 
 
 def _case_numbers(case_id: pa.ChunkedArray, source: npt.NDArray[np.int32]) -> tuple[Ints, pa.Array]:
     """The case of each row, from 0 on, without gaps; and each case's number in its source."""
     words = piece(case_id.cast(pa.string()).dictionary_encode())
-    number: Ints = codes(words).astype(np.int64)
+    numbers: Ints = codes(words).astype(np.int64)
     if not len(source) or source.min() == source.max():
-        return number, words.dictionary
-    many = int(source.max()) + 1  # one number in two sources is two cases
-    both, number = np.unique(number * many + source, return_inverse=True)
-    return number.astype(np.int64), words.dictionary.take(pa.array(both // many))
+        return numbers, words.dictionary
+    source_count = int(source.max()) + 1  # one number in two sources is two cases
+    pairs, numbers = np.unique(numbers * source_count + source, return_inverse=True)
+    return numbers.astype(np.int64), words.dictionary.take(pa.array(pairs // source_count))
 
 
-def _sorted(
-    case: Ints, us: Ints, ties: Callable[[Ints], tuple[npt.NDArray[np.integer[Any]], ...]]
+def _sort_moments(
+    case: Ints, microseconds: Ints, ties: Callable[[Ints], tuple[npt.NDArray[np.integer[Any]], ...]]
 ) -> tuple[Ints, Ints, Ints]:
     """The order by case, instant, and `ties` of some rows, with case and second in that order.
 
     Case and second fit into one integer, which sorts many times as fast as four columns; only rows that are alike in both
     are then sorted by all.
     """
-    second = us // 1_000_000
-    least = second.min(initial=0)
-    bits = int(second.max(initial=0) - least).bit_length()
+    second = microseconds // 1_000_000
+    first_second = second.min(initial=0)
+    bits = int(second.max(initial=0) - first_second).bit_length()
     if bits + int(case.max(initial=0)).bit_length() > 63:
-        whole: Ints = np.lexsort((*ties(np.arange(len(case)))[::-1], us, case))
-        return whole, case[whole], second[whole]
-    key = (case << bits) | (second - least)
+        full_order: Ints = np.lexsort((*ties(np.arange(len(case)))[::-1], microseconds, case))
+        return full_order, case[full_order], second[full_order]
+    key = (case << bits) | (second - first_second)
     order: Ints = np.argsort(key)
     key = key[order]
-    same = key[1:] == key[:-1]
-    alike = np.r_[False, same][: len(key)] | np.r_[same, False][: len(key)]
-    few = order[alike]
-    order[alike] = few[np.lexsort((*ties(few)[::-1], us[few], case[few]))]
-    return order, key >> bits, (key & ((1 << bits) - 1)) + least
+    is_same = key[1:] == key[:-1]
+    is_tied = np.r_[False, is_same][: len(key)] | np.r_[is_same, False][: len(key)]
+    tied_rows = order[is_tied]
+    order[is_tied] = tied_rows[np.lexsort((*ties(tied_rows)[::-1], microseconds[tied_rows], case[tied_rows]))]
+    return order, key >> bits, (key & ((1 << bits) - 1)) + first_second
 
 
-def _changes(values: Ints) -> Ints:
+def _changed_values(values: Ints) -> Ints:
     """Values that differ from the one before."""
-    found: Ints = values[np.r_[True, values[1:] != values[:-1]][: len(values)]]
-    return found
+    changes: Ints = values[np.r_[True, values[1:] != values[:-1]][: len(values)]]
+    return changes

@@ -11,37 +11,37 @@ from wellserved.cases.ordered import CUSTOMERS, ENDS, RANKS, STATES, TIES, WORDS
 from wellserved.engine.duckdb import keep, text
 
 
-def _list(words: Iterable[str]) -> str:
+def _text_list(words: Iterable[str]) -> str:
     return ", ".join(map(text, words))
 
 
-_CUSTOMER, _END, WORD = map(_list, (CUSTOMERS, ENDS, WORDS))
+_CUSTOMER_KINDS, _END_KINDS, WORD = map(_text_list, (CUSTOMERS, ENDS, WORDS))
 STATE = f"CASE kind {' '.join(f'WHEN {text(kind)} THEN {state}' for kind, state in STATES.items())} END"
-_OUTSIDE = "from_team IS NULL"  # a team's rating of another is no customer's
+_NOT_BY_TEAM = "from_team IS NULL"  # a team's rating of another is no customer's
 
 
-def local(seconds: str, zone: str, what: str) -> str:
+def local(seconds: str, zone: str, unit: str) -> str:
     """SQL: the local day number, or yyyymm, of epoch seconds."""
-    local = f"timezone({text(zone)}, to_timestamp({seconds}))"
-    if what == "day":
-        return f"CAST(date_diff('day', DATE '1970-01-01', CAST({local} AS DATE)) AS INTEGER)"
-    return f"CAST(year({local}) * 100 + month({local}) AS INTEGER)"
+    local_time = f"timezone({text(zone)}, to_timestamp({seconds}))"
+    if unit == "day":
+        return f"CAST(date_diff('day', DATE '1970-01-01', CAST({local_time} AS DATE)) AS INTEGER)"
+    return f"CAST(year({local_time}) * 100 + month({local_time}) AS INTEGER)"
 
 
-_CASE = "OVER (PARTITION BY source, case_id)"
+_CASE_WINDOW = "OVER (PARTITION BY source, case_id)"
 START = (  # SQL, a window: the place of the first ask; without one, of the customer's first word, or of the first moment
-    f"coalesce(min(o) FILTER (kind = 'asked') {_CASE}, min(o) FILTER (kind IN ({_CUSTOMER})) {_CASE}, min(o) {_CASE})"
+    f"coalesce(min(o) FILTER (kind = 'asked') {_CASE_WINDOW}, min(o) FILTER (kind IN ({_CUSTOMER_KINDS})) {_CASE_WINDOW}, min(o) {_CASE_WINDOW})"
 )
 
 
 def state_sql(frame: str = "") -> str:
     """SQL, a window over the moments of a case in their order `o`: the state that the case is in from this moment on."""
-    upto = f"OVER (PARTITION BY source, case_id ORDER BY o {frame or _SO_FAR})"
-    word = f"last_value(CASE WHEN kind IN ({WORD}) THEN kind END IGNORE NULLS) {upto}"
-    return f"CASE WHEN {word} IN ({_END}) THEN 3 ELSE coalesce(last_value({STATE} IGNORE NULLS) {upto}, 0) END"
+    window = f"OVER (PARTITION BY source, case_id ORDER BY o {frame or _FRAME_SO_FAR})"
+    last_word = f"last_value(CASE WHEN kind IN ({WORD}) THEN kind END IGNORE NULLS) {window}"
+    return f"CASE WHEN {last_word} IN ({_END_KINDS}) THEN 3 ELSE coalesce(last_value({STATE} IGNORE NULLS) {window}, 0) END"
 
 
-_SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+_FRAME_SO_FAR = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
 
 
 def timed_sql(moments: str, calendars: Calendars, spans: int) -> str:
@@ -52,31 +52,32 @@ def timed_sql(moments: str, calendars: Calendars, spans: int) -> str:
     all three are NULL. `spans`: as open_hours gave it.
     """
     # Moments of one instant are ordered by row, those of one row by what leads to what, and those alike in all by content.
-    ranks = " ".join(f"WHEN {text(kind)} THEN {rank}" for kind, rank in RANKS.items())
-    places = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 256 + CASE kind {ranks} ELSE 0 END'
-    order = f"({places}) * {TIES} + (content & {TIES - 1})"
+    rank_sql = " ".join(f"WHEN {text(kind)} THEN {rank}" for kind, rank in RANKS.items())
+    position = f'(CAST(epoch_us("at") AS HUGEINT) * 1000000000 + source_row) * 256 + CASE kind {rank_sql} ELSE 0 END'
+    order_sql = f"({position}) * {TIES} + (content & {TIES - 1})"
     # A team's rating of another names the rated team, which need not have the case.
-    had = f"CASE WHEN kind = 'rated' AND NOT {_OUTSIDE} THEN NULL ELSE team END AS team"
-    plain = f'SELECT * REPLACE ({had}), (epoch_us("at") - (epoch_us("at") % 1000000 + 1000000) % 1000000) // 1000000 AS s, {order} AS o FROM {moments}'
+    team_sql = f"CASE WHEN kind = 'rated' AND NOT {_NOT_BY_TEAM} THEN NULL ELSE team END AS team"
+    base_sql = f'SELECT * REPLACE ({team_sql}), (epoch_us("at") - (epoch_us("at") % 1000000 + 1000000) % 1000000) // 1000000 AS s, {order_sql} AS o FROM {moments}'
     if not calendars.all:
-        nothing = "CAST(NULL AS BIGINT)"
-        return f"SELECT *, {nothing} AS b, {nothing} AS f, CAST(NULL AS VARCHAR) AS calendar FROM ({plain})"
+        null_sql = "CAST(NULL AS BIGINT)"
+        return f"SELECT *, {null_sql} AS b, {null_sql} AS f, CAST(NULL AS VARCHAR) AS calendar FROM ({base_sql})"
     if calendars.only:
-        only = text(calendars.only.name)
+        calendar_name = text(calendars.only.name)
         return (
-            f"SELECT t.*, {open_seconds('s', 'h', spans)} AS b, b AS f, {only} AS calendar FROM ({plain}) t "
-            f"JOIN opening_hours h ON h.calendar = {only} AND h.day = {utc_day('s')}"
+            f"SELECT t.*, {open_seconds('s', 'h', spans)} AS b, b AS f, {calendar_name} AS calendar FROM ({base_sql}) t "
+            f"JOIN opening_hours h ON h.calendar = {calendar_name} AND h.day = {utc_day('s')}"
         )
-    case = "PARTITION BY source, case_id ORDER BY o"
-    known = ", ".join(
-        f"last_value({fact} IGNORE NULLS) OVER ({case} {_SO_FAR}) AS now_{fact}" for fact in ("team", "service")
+    case_window = "PARTITION BY source, case_id ORDER BY o"
+    last_facts = ", ".join(
+        f"last_value({fact} IGNORE NULLS) OVER ({case_window} {_FRAME_SO_FAR}) AS now_{fact}"
+        for fact in ("team", "service")
     )
     return (
         f"SELECT * EXCLUDE (piece, next_s), coalesce(sum(piece) OVER "
-        f"({case} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS b FROM ("
+        f"({case_window} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS b FROM ("
         f"SELECT t.*, {open_seconds('s', 'h', spans)} AS f, {open_seconds('next_s', 'n', spans)} - f AS piece FROM ("
         f"SELECT * EXCLUDE (now_team, now_service), {_calendar_sql(calendars)} AS calendar, "
-        f"coalesce(lead(s) OVER ({case}), s) AS next_s FROM (SELECT *, {known} FROM ({plain}))) t "
+        f"coalesce(lead(s) OVER ({case_window}), s) AS next_s FROM (SELECT *, {last_facts} FROM ({base_sql}))) t "
         f"JOIN opening_hours h ON h.calendar = t.calendar AND h.day = {utc_day('s')} "
         f"JOIN opening_hours n ON n.calendar = t.calendar AND n.day = {utc_day('next_s')})"
     )
@@ -84,15 +85,15 @@ def timed_sql(moments: str, calendars: Calendars, spans: int) -> str:
 
 def _calendar_sql(calendars: Calendars) -> str:
     """SQL: the calendar for now_team and now_service."""
-    whens = []
-    for use in calendars.uses:
+    branches = []
+    for assignment in calendars.uses:
         terms = [
             f"now_{fact} IN ({', '.join(map(text, names))})"
-            for fact, names in (("team", use.teams), ("service", use.services))
+            for fact, names in (("team", assignment.teams), ("service", assignment.services))
             if names
         ]
-        whens.append(f"WHEN {' AND '.join(terms) or 'true'} THEN {text(use.calendar)}")
-    return f"CASE {' '.join(whens)} ELSE {text(calendars.all[0].name)} END"
+        branches.append(f"WHEN {' AND '.join(terms) or 'true'} THEN {text(assignment.calendar)}")
+    return f"CASE {' '.join(branches)} ELSE {text(calendars.all[0].name)} END"
 
 
 def utc_day(second: str) -> str:
@@ -102,9 +103,11 @@ def utc_day(second: str) -> str:
 
 def open_seconds(second: str, hours: str, spans: int) -> str:
     """SQL: business seconds up to an instant, from its day's row of opening_hours."""
-    within = f"({second} - {hours}.day * 86400)"
-    parts = [f"greatest(least({within}, {hours}.closes_{place}) - {hours}.opens_{place}, 0)" for place in range(spans)]
-    return " + ".join([f"{hours}.before", *parts])
+    second_of_day = f"({second} - {hours}.day * 86400)"
+    terms = [
+        f"greatest(least({second_of_day}, {hours}.closes_{index}) - {hours}.opens_{index}, 0)" for index in range(spans)
+    ]
+    return " + ".join([f"{hours}.before", *terms])
 
 
 def open_hours(db: duckdb.DuckDBPyConnection, moments: str, calendars: Calendars) -> int:

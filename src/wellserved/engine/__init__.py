@@ -51,8 +51,10 @@ class Engine(Protocol):
 
 def renamed(sql: str, values: Values, literal: str, style: str) -> str:
     """SQL with its $names written as an engine names its values; what stands in a literal (a pattern) stays."""
-    known = "|".join(sorted(values, key=len, reverse=True))
-    return re.sub(rf"{literal}|\$({known})\b", lambda found: style.format(found[1]) if found[1] else found[0], sql)
+    names_pattern = "|".join(sorted(values, key=len, reverse=True))
+    return re.sub(
+        rf"{literal}|\$({names_pattern})\b", lambda match: style.format(match[1]) if match[1] else match[0], sql
+    )
 
 
 def elsewhere(url: str, files: Sequence[str], columns: Mapping[str, str]) -> tuple[Engine, str]:

@@ -32,11 +32,11 @@ def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY) -
     db.execute("SET TimeZone = 'UTC'")
     db.execute("SET enable_progress_bar = false")
     db.execute("SET parquet_metadata_cache = true")  # the files of a version never change
-    named = [*folders, *([scratch] if scratch else [])]
-    inside = [text(f"{folder}/") for folder in named if not folder.is_file()]
-    files = [text(str(file)) for file in named if file.is_file()]
-    db.execute(f"SET allowed_directories = [{', '.join(inside)}]")
-    db.execute(f"SET allowed_paths = [{', '.join(files)}]")
+    paths = [*folders, *([scratch] if scratch else [])]
+    folder_literals = [text(f"{folder}/") for folder in paths if not folder.is_file()]
+    file_literals = [text(str(file)) for file in paths if file.is_file()]
+    db.execute(f"SET allowed_directories = [{', '.join(folder_literals)}]")
+    db.execute(f"SET allowed_paths = [{', '.join(file_literals)}]")
     db.execute("SET enable_external_access = false")
     db.execute("SET lock_configuration = true")
     return db
@@ -52,43 +52,43 @@ def name(value: str) -> str:
     return '"' + value.replace('"', '""') + '"'
 
 
-def rows_of(files: Sequence[str], placed: bool = False) -> str:
-    """SQL: the rows of these Parquet files, of which there is one at least; `placed`: with filename and file_row_number."""
-    places = ", filename = true, file_row_number = true" if placed else ""
-    return f"read_parquet([{', '.join(map(text, files))}], hive_partitioning = true{places})"
+def rows_of(files: Sequence[str], with_positions: bool = False) -> str:
+    """SQL: the rows of these Parquet files, of which there is one at least; `with_positions`: with filename and file_row_number."""
+    position_options = ", filename = true, file_row_number = true" if with_positions else ""
+    return f"read_parquet([{', '.join(map(text, files))}], hive_partitioning = true{position_options})"
 
 
-def keep(db: duckdb.DuckDBPyConnection, called: str, table: pa.Table) -> None:
+def keep(db: duckdb.DuckDBPyConnection, table_name: str, table: pa.Table) -> None:
     """Copy an Arrow table into a temporary table, which can be read many times."""
     db.register("given_to_keep", table)
-    db.execute(f"CREATE OR REPLACE TEMP TABLE {called} AS FROM given_to_keep")
+    db.execute(f"CREATE OR REPLACE TEMP TABLE {table_name} AS FROM given_to_keep")
     db.unregister("given_to_keep")
 
 
 def view(
     db: duckdb.DuckDBPyConnection,
-    called: str,
+    view_name: str,
     files: Sequence[str],
     columns: Mapping[str, str],
-    out: pa.Table | None = None,
+    deleted_rows: pa.Table | None = None,
 ) -> None:
     """Name the rows in the Parquet files of one version; no files give an empty table of the same columns.
 
-    `out`: file and row (from 0) of those that do not count.
+    `deleted_rows`: file and row (from 0) of those that do not count.
     """
-    named = ", ".join(map(name, columns))
-    empty = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns.items())
-    partly = set(out["file"].unique().to_pylist()) if out is not None else set()
-    parts = []
-    if whole := [file for file in files if file not in partly]:
-        parts.append(f"SELECT {named} FROM {rows_of(whole)}")
-    if out is not None and partly:
-        keep(db, f"{called}_out", out)
-        same = "o.file = r.filename AND o.row = r.file_row_number"
-        rows = rows_of([file for file in files if file in partly], placed=True)
-        parts.append(f"SELECT {named} FROM {rows} r ANTI JOIN {called}_out o ON {same}")
-    sql = " UNION ALL ".join(parts) or f"SELECT {empty} WHERE false"
-    db.execute(f"CREATE OR REPLACE TEMP VIEW {called} AS {sql}")
+    column_list = ", ".join(map(name, columns))
+    null_columns = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns.items())
+    partial_files = set(deleted_rows["file"].unique().to_pylist()) if deleted_rows is not None else set()
+    selects = []
+    if complete_files := [file for file in files if file not in partial_files]:
+        selects.append(f"SELECT {column_list} FROM {rows_of(complete_files)}")
+    if deleted_rows is not None and partial_files:
+        keep(db, f"{view_name}_out", deleted_rows)
+        condition = "o.file = r.filename AND o.row = r.file_row_number"
+        rows = rows_of([file for file in files if file in partial_files], with_positions=True)
+        selects.append(f"SELECT {column_list} FROM {rows} r ANTI JOIN {view_name}_out o ON {condition}")
+    sql = " UNION ALL ".join(selects) or f"SELECT {null_columns} WHERE false"
+    db.execute(f"CREATE OR REPLACE TEMP VIEW {view_name} AS {sql}")
 
 
 def ask(db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
@@ -96,7 +96,7 @@ def ask(db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | 
     return db.sql(sql, params=dict(values) if values else None).to_arrow_table()
 
 
-def _worded(batch: pa.RecordBatch, words: pa.Array) -> pa.RecordBatch:
+def _restore_segments(batch: pa.RecordBatch, words: pa.Array) -> pa.RecordBatch:
     """A batch with its segments as words again."""
     segment = pa.DictionaryArray.from_arrays(batch["segment"], words)
     return pa.record_batch({**{name: batch[name] for name in batch.schema.names}, "segment": segment})
@@ -126,15 +126,15 @@ class DuckDB:
         self, sql: str, values: Mapping[str, object], reduce: Callable[[Iterable[pa.RecordBatch]], pa.Table]
     ) -> pa.Table:
         """Every group of the answer reduced, in one pass; few segments come as numbers, which costs half of the time of words."""
-        distinct = f"SELECT DISTINCT segment FROM ({sql}) WHERE segment IS NOT NULL LIMIT {FEW + 1}"
-        words = ask(self.db, distinct, values)["segment"].combine_chunks().cast(pa.string())
+        distinct_sql = f"SELECT DISTINCT segment FROM ({sql}) WHERE segment IS NOT NULL LIMIT {FEW + 1}"
+        words = ask(self.db, distinct_sql, values)["segment"].combine_chunks().cast(pa.string())
         if not 1 < len(words) <= FEW:
             return reduce(self.stream(sql, values))
-        place = "CAST(nullif(list_position($words_of_segments, segment), 0) - 1 AS INTEGER)"
-        numbers = f"{place} AS segment, CAST(period AS INTEGER) AS period"
-        numbered = f"SELECT * REPLACE ({numbers}) FROM ({sql}) WHERE period IS NOT NULL AND coded IS NOT NULL"
-        batches = self.stream(numbered, {**values, "words_of_segments": words.to_pylist()})
-        return reduce(_worded(batch, words) for batch in batches)
+        position_sql = "CAST(nullif(list_position($words_of_segments, segment), 0) - 1 AS INTEGER)"
+        replacements = f"{position_sql} AS segment, CAST(period AS INTEGER) AS period"
+        numbered_sql = f"SELECT * REPLACE ({replacements}) FROM ({sql}) WHERE period IS NOT NULL AND coded IS NOT NULL"
+        batches = self.stream(numbered_sql, {**values, "words_of_segments": words.to_pylist()})
+        return reduce(_restore_segments(batch, words) for batch in batches)
 
     def close(self) -> None:
         """Close the connection."""

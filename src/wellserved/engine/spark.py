@@ -31,8 +31,8 @@ class Spark:
         if url.startswith("sc:"):
             self._session: Any = builder.remote(url).create()
         else:
-            quiet = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
-            for key, value in quiet.items():
+            quiet_options = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+            for key, value in quiet_options.items():
                 builder = builder.config(key, value)
             self._session = builder.master(url).appName("wellserved").getOrCreate()
 
@@ -48,8 +48,8 @@ class Spark:
         """
         day = "date_add(DATE '1970-01-01', asked_day)"
         month = f"CAST(year({day}) * 100 + month({day}) AS INT) AS asked_month"
-        listed = [month if column == "asked_month" else f"`{column}`" for column in columns]
-        self._session.read.parquet(*files).selectExpr(*listed).createOrReplaceTempView("cases")
+        expressions = [month if column == "asked_month" else f"`{column}`" for column in columns]
+        self._session.read.parquet(*files).selectExpr(*expressions).createOrReplaceTempView("cases")
         return "cases"
 
     def _frame(self, sql: str, values: Mapping[str, object] | None) -> Any:
@@ -72,10 +72,10 @@ class Spark:
         """Every group reduced on the worker that has it; only the results travel."""
         schema = reduce([]).schema
         frame = self._frame(sql, values)
-        found = frame.groupBy("period", "segment").applyInArrow(
+        results = frame.groupBy("period", "segment").applyInArrow(
             lambda group: reduce(group.to_batches()), _spark_schema(schema)
         )
-        return found.toArrow()
+        return results.toArrow()
 
     def close(self) -> None:
         """End the session."""

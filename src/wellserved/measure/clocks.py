@@ -1,4 +1,4 @@
-"""The same word in other houses: how each helpdesk starts, stops and halts the clock of a wait, declared as data.
+"""One word, several vendors' rules: how each helpdesk starts, stops and halts the clock of a wait, declared as data.
 
 A definition is about one case: which moment starts the clock, which stops it, in which states it stands
 still, by which hours it runs, whether a case counts before the stop has come, and which date puts it into
@@ -16,9 +16,9 @@ from wellserved.measure.definition import Measure
 
 Runs = Literal["calendar", "business", "business of the stop"]
 PAUSED, HELD, CLOSED = 1, 2, 3  # states of a case
-_STATES = {PAUSED: "waits for the customer", HELD: "waits for a third party", CLOSED: "closed before a reopening"}
-_TOLD_BY = {PAUSED: "paused", HELD: "held", CLOSED: "reopened"}
-_RUNS = {
+_STATE_TEXTS = {PAUSED: "waits for the customer", HELD: "waits for a third party", CLOSED: "closed before a reopening"}
+_STATE_KINDS = {PAUSED: "paused", HELD: "held", CLOSED: "reopened"}
+_HOURS_TEXTS = {
     "calendar": "around the clock",
     "business": "in the opening hours of whoever has the case",
     "business of the stop": "in the opening hours in force when it stops, for its whole length",
@@ -27,7 +27,7 @@ _RUNS = {
 
 @dataclass(frozen=True)
 class Definition:
-    """One house's rule for one wait. A changed rule is a new version."""
+    """One vendor's rule for one wait. A changed rule is a new version."""
 
     house: str  # ours, zendesk ...
     measure: str  # our name for the wait
@@ -46,16 +46,16 @@ class Definition:
     def relies_on(self) -> tuple[str, ...]:
         """Moments that a source has to tell for this rule to be worked out: its stops, and where the clock stands still."""
         first = ("first_resolved",) if self.which == "first" and "resolved" in self.stops else ()
-        return (*first, *self.stops[:1], *(_TOLD_BY[state] for state in self.halts))
+        return (*first, *self.stops[:1], *(_STATE_KINDS[state] for state in self.halts))
 
     def words(self) -> dict[str, str]:
         """The rule in words."""
-        what = " or ".join(kind.replace("_", " ") for kind in self.stops)
+        stop_text = " or ".join(kind.replace("_", " ") for kind in self.stops)
         return {
             "starts": "first ask",
-            "stops": f"{self.which} {what}" + (", not in the second of the start" if self.after_opening else ""),
-            "stands still": ", ".join(_STATES[state] for state in self.halts) or "never",
-            "runs": _RUNS[self.runs],
+            "stops": f"{self.which} {stop_text}" + (", not in the second of the start" if self.after_opening else ""),
+            "stands still": ", ".join(_STATE_TEXTS[state] for state in self.halts) or "never",
+            "runs": _HOURS_TEXTS[self.runs],
             "before the stop": "counted as still waiting" if self.open_counts else "left out",
             "in a period by": "the day of the first ask" if self.period == "asked" else "the day it stops",
         }
@@ -74,25 +74,27 @@ _CHATWOOT = "chatwoot/chatwoot#7679, #12058, #15445: events by their own date, f
 _JIRA = "Jira Service Management defaults: time to first response, time to resolution; paused while waiting for the customer"
 
 
-def _ours(
+def _native_rule(
     measure: str,
     stops: tuple[str, ...],
-    which: Literal["first", "last"],
-    halts: tuple[int, ...] = (),
+    occurrence: Literal["first", "last"],
+    halt_states: tuple[int, ...] = (),
     business: bool = False,
 ) -> Definition:
-    return Definition("ours", measure, measure, 1, stops, which, halts, "business" if business else "calendar", True)
+    return Definition(
+        "ours", measure, measure, 1, stops, occurrence, halt_states, "business" if business else "calendar", True
+    )
 
 
 DEFINITIONS: Final[tuple[Definition, ...]] = (
-    _ours("time_to_first_reply", _REPLY, "first"),
-    _ours("business_time_to_first_reply", _REPLY, "first", business=True),
-    _ours("time_to_resolution", _END, "first"),
-    _ours("business_time_to_resolution", _END, "first", business=True),
-    _ours("time_to_full_resolution", _ANY_END, "last"),
-    _ours("requester_wait", _END, "last", (PAUSED, CLOSED)),
-    _ours("agent_work", _END, "last", (PAUSED, HELD, CLOSED)),
-    _ours("business_agent_work", _END, "last", (PAUSED, HELD, CLOSED), True),
+    _native_rule("time_to_first_reply", _REPLY, "first"),
+    _native_rule("business_time_to_first_reply", _REPLY, "first", business=True),
+    _native_rule("time_to_resolution", _END, "first"),
+    _native_rule("business_time_to_resolution", _END, "first", business=True),
+    _native_rule("time_to_full_resolution", _ANY_END, "last"),
+    _native_rule("requester_wait", _END, "last", (PAUSED, CLOSED)),
+    _native_rule("agent_work", _END, "last", (PAUSED, HELD, CLOSED)),
+    _native_rule("business_agent_work", _END, "last", (PAUSED, HELD, CLOSED), True),
     Definition("zendesk", "time_to_first_reply", "First reply time", 1, _REPLY, "first", after_opening=True, source=_ZENDESK),
     Definition("zendesk", "business_time_to_first_reply", "First reply time, business hours", 1, _REPLY, "first", (), "business of the stop", after_opening=True, source=_ZENDESK),
     Definition("zendesk", "time_to_resolution", "First resolution time", 1, _END, "first", source=_ZENDESK),
@@ -118,54 +120,54 @@ DEFINITIONS: Final[tuple[Definition, ...]] = (
     Definition("jira", "time_to_first_reply", "Time to first response", 1, _REPLY, "first", (PAUSED,), "business", True, source=_JIRA),
     Definition("jira", "time_to_resolution", "Time to resolution", 1, _END, "last", (PAUSED, CLOSED), "business", True, source=_JIRA),
 )  # fmt: skip
-HOUSES: Final = tuple(dict.fromkeys(one.house for one in DEFINITIONS))
+HOUSES: Final = tuple(dict.fromkeys(rule.house for rule in DEFINITIONS))
 
 
 def definitions_of(measure: str) -> list[Definition]:
     """All houses' rules for a wait; ours first."""
     wait = measure.removesuffix("_p90")
-    found = [one for one in DEFINITIONS if one.measure == wait]
-    if not found:
+    rules = [rule for rule in DEFINITIONS if rule.measure == wait]
+    if not rules:
         find_measure(measure)  # a name that is no measure is said to be none
-        known = ", ".join(dict.fromkeys(one.measure for one in DEFINITIONS))
+        measure_names = ", ".join(dict.fromkeys(rule.measure for rule in DEFINITIONS))
         raise RequestError(
-            f"{measure} has one definition alone: ours.", f"Waits that houses count differently: {known}."
+            f"{measure} has one definition alone: ours.", f"Waits that houses count differently: {measure_names}."
         )
-    return found
+    return rules
 
 
-def definition(measure: str, house: str) -> Definition:
-    """One house's rule for a wait."""
-    if house not in HOUSES:
-        raise UnknownNameError("house", house, HOUSES)
-    found = definitions_of(measure)
-    for one in found:
-        if one.house == house:
-            return one
+def definition(measure: str, vendor: str) -> Definition:
+    """One vendor's rule for a wait."""
+    if vendor not in HOUSES:
+        raise UnknownNameError("house", vendor, HOUSES)
+    rules = definitions_of(measure)
+    for rule in rules:
+        if rule.house == vendor:
+            return rule
     raise RequestError(
-        f"No rule of {house} for {measure} is known.", f"Known for it: {', '.join(one.house for one in found)}."
+        f"No rule of {vendor} for {measure} is known.", f"Known for it: {', '.join(rule.house for rule in rules)}."
     )
 
 
-def as_measure(one: Definition, measure: Measure) -> Measure:
-    """The measure by another house's rule, over cases with the columns that timeline.py adds."""
-    rule = "; ".join(f"{key} {value}" for key, value in one.words().items())
+def as_measure(vendor_rule: Definition, measure: Measure) -> Measure:
+    """The measure by another vendor's rule, over cases with the columns that timeline.py adds."""
+    rule_text = "; ".join(f"{key} {value}" for key, value in vendor_rule.words().items())
     return replace(
         measure,
-        name=f"{measure.name}@{one.house}",
-        version=one.version,
-        anchor=one.period,
+        name=f"{measure.name}@{vendor_rule.house}",
+        version=vendor_rule.version,
+        anchor=vendor_rule.period,
         population="clock_ended IS NOT NULL",
         event="clock_ended = 1",
         value="clock_secs",
         waiting="clock_ended = 0",
         since="({as_of} - clock_secs)",
         needs="clock_ended IS NOT NULL",
-        lacking=f"moments that {one.house}'s rule counts",
-        relies_on=one.relies_on,
+        lacking=f"moments that {vendor_rule.house}'s rule counts",
+        relies_on=vendor_rule.relies_on,
         counted="cases that the rule counts",
-        formula=f"{measure.quantile:.0%} of waits by {one.house}'s rule ({one.word}): {rule}",
+        formula=f"{measure.quantile:.0%} of waits by {vendor_rule.house}'s rule ({vendor_rule.word}): {rule_text}",
         exclusions="cases that the rule leaves out",
         clock="calendar",  # clock_secs are counted already, whatever the hours
-        source=one.source,
+        source=vendor_rule.source,
     )

@@ -39,80 +39,96 @@ class Coverage:
         return "; ".join(f"without {name}: {gaps[name]}" for name in sources if name in gaps)
 
 
-def untold(scope: Scope, relies_on: Sequence[str], source: str) -> str:
+def untold(case_table: Scope, relies_on: Sequence[str], source: str) -> str:
     """Why a source cannot tell one of the moments that something rests on; empty: nothing says that it cannot."""
-    cannot = scope.cannot.get(source, {})
+    cannot = case_table.cannot.get(source, {})
     return next((cannot[kind] for kind in relies_on if kind in cannot), "")
 
 
-def coverage_of(scope: Scope, measures: Sequence[Measure], sources: Sequence[str]) -> Coverage:
+def coverage_of(case_table: Scope, measures: Sequence[Measure], sources: Sequence[str]) -> Coverage:
     """Ask each source once for what each measure needs; the first case that has it ends the search."""
-    held: dict[tuple[str, str], bool] = {}
+    has_need: dict[tuple[str, str], bool] = {}
     gaps: dict[str, dict[str, str]] = {}
     for measure in measures:
         for source in sources:
-            reason = untold(scope, measure.relies_on, source)
+            reason = untold(case_table, measure.relies_on, source)
             if not reason and measure.needs:
-                if (source, measure.needs) not in held:
-                    held[source, measure.needs] = _holds(scope, measure.needs, source)
-                reason = "" if held[source, measure.needs] else f"the record holds no {measure.lacking}"
+                if (source, measure.needs) not in has_need:
+                    has_need[source, measure.needs] = _has_case(case_table, measure.needs, source)
+                reason = "" if has_need[source, measure.needs] else f"the record holds no {measure.lacking}"
             if reason:
                 gaps.setdefault(measure.name, {})[source] = reason
     return Coverage(tuple(sources), gaps)
 
 
-def _holds(scope: Scope, needs: str, source: str) -> bool:
-    only = "" if len(scope.as_of) <= 1 else f" AND source = {scope.engine.text(source)}"
-    return bool(scope.engine.ask(f"SELECT 1 FROM {scope.table} WHERE ({fill(needs, scope)}){only} LIMIT 1").num_rows)
+def _has_case(case_table: Scope, needs: str, source: str) -> bool:
+    source_filter = "" if len(case_table.as_of) <= 1 else f" AND source = {case_table.engine.text(source)}"
+    return bool(
+        case_table.engine.ask(
+            f"SELECT 1 FROM {case_table.table} WHERE ({fill(needs, case_table)}){source_filter} LIMIT 1"
+        ).num_rows
+    )
 
 
-def covered(scope: Scope, measure: Measure, coverage: Coverage) -> Measure:
+def covered(case_table: Scope, measure: Measure, coverage: Coverage) -> Measure:
     """The measure over the cases of those sources alone that can answer it."""
     gaps = coverage.gaps.get(measure.name, {})
     if not gaps or not set(gaps) < set(coverage.sources):
         return measure
-    others = f"source NOT IN ({', '.join(map(scope.engine.text, sorted(gaps)))})"
+    source_filter = f"source NOT IN ({', '.join(map(case_table.engine.text, sorted(gaps)))})"
     if measure.kind == "wait":
-        return replace(measure, event=f"({measure.event}) AND {others}", waiting=f"({measure.waiting}) AND {others}")
-    return replace(measure, population=f"({measure.population}) AND {others}")
+        return replace(
+            measure, event=f"({measure.event}) AND {source_filter}", waiting=f"({measure.waiting}) AND {source_filter}"
+        )
+    return replace(measure, population=f"({measure.population}) AND {source_filter}")
 
 
-def unmatched(scope: Scope, question: Question) -> str:
+def unmatched(case_table: Scope, question: Question) -> str:
     """Why no case matches the question's filters, with the nearest names; empty: some case does."""
-    if _matches(scope, question):
+    if _has_match(case_table, question):
         return ""
-    together = " and ".join(f"{column} {value!r}" for column, value in question.where)
-    return unknown_names(scope, question) or f"No case has {together} together."
+    filter_text = " and ".join(f"{column} {value!r}" for column, value in question.where)
+    return unknown_names(case_table, question) or f"No case has {filter_text} together."
 
 
-def unknown_names(scope: Scope, question: Question) -> str:
+def unknown_names(case_table: Scope, question: Question) -> str:
     """Which of the question's filters no case at all answers to, with the nearest names; empty: each has cases."""
-    if _matches(scope, question):
+    if _has_match(case_table, question):
         return ""
     columns = dict.fromkeys(column for column, _ in question.where)
-    return " ".join(filter(None, (_unknown(scope, question, column) for column in columns)))
+    return " ".join(filter(None, (_unknown_values(case_table, question, column) for column in columns)))
 
 
-def _matches(scope: Scope, question: Question) -> bool:
-    where, values = filters(scope, question)
-    sql = f"SELECT 1 FROM {scope.table} WHERE {where} LIMIT 1"
-    return not question.where or bool(scope.engine.ask(sql, values).num_rows)
+def _has_match(case_table: Scope, question: Question) -> bool:
+    where, values = filters(case_table, question)
+    sql = f"SELECT 1 FROM {case_table.table} WHERE {where} LIMIT 1"
+    return not question.where or bool(case_table.engine.ask(sql, values).num_rows)
 
 
-def _unknown(scope: Scope, question: Question, column: str) -> str:
+def _unknown_values(case_table: Scope, question: Question, column: str) -> str:
     """That no case has any of the values asked for in one column, and which values come near; empty: some case has."""
     values = [value for name, value in question.where if name == column]
-    listed = scope.engine.ask(f"SELECT DISTINCT CAST({column} AS {scope.engine.string}) AS v FROM {scope.table}")
-    names = sorted(name for name in listed["v"].to_pylist() if name is not None)
+    distinct_values = case_table.engine.ask(
+        f"SELECT DISTINCT CAST({column} AS {case_table.engine.string}) AS v FROM {case_table.table}"
+    )
+    names = sorted(name for name in distinct_values["v"].to_pylist() if name is not None)
     if set(names) & set(values):
         return ""
-    said = f"No case has {column} {' or '.join(map(repr, values))}."
+    sentence = f"No case has {column} {' or '.join(map(repr, values))}."
     if column in NAMELESS or not names:
-        return said
-    folded = {name.casefold(): name for name in names}
-    near = [folded[name] for value in values for name in get_close_matches(value.casefold(), folded, CHOICES, 0.4)]
-    return f"{said} The nearest: {', '.join(dict.fromkeys(near))}." if near else f"{said} {_some(column, names)}"
+        return sentence
+    name_by_casefold = {name.casefold(): name for name in names}
+    nearest_names = [
+        name_by_casefold[name]
+        for value in values
+        for name in get_close_matches(value.casefold(), name_by_casefold, CHOICES, 0.4)
+    ]
+    return (
+        f"{sentence} The nearest: {', '.join(dict.fromkeys(nearest_names))}."
+        if nearest_names
+        else f"{sentence} {_example_names(column, names)}"
+    )
 
 
-def _some(column: str, names: Sequence[str]) -> str:
+def _example_names(column: str, names: Sequence[str]) -> str:
     return f"There {'is' if len(names) == 1 else 'are'} {', '.join(names[:CHOICES])}{' ...' if len(names) > CHOICES else ''}."

@@ -64,7 +64,7 @@ WAIT_SOURCE = "Kaplan and Meier 1958; interval by Greenwood on log-log scale, or
 
 MIDPOINT = ("2: of an even number of cases, the mean of the two in the middle; version 1 took the earlier of the two",)
 
-_RECORDED = {
+_REQUIRED_KINDS = {
     "reply": ("replied",),
     "handover": ("handed_over",),
     "resolution": ("first_resolved", "resolved"),
@@ -75,16 +75,16 @@ _RECORDED = {
 def wait(
     name: str,
     question: str,
-    which: str,
-    what: str,
-    lacking: str,
+    span: str,
+    outcome: str,
+    gap: str,
     quantile: float = 0.5,
     unit: str = "days",
     business: bool = False,
 ) -> Measure:
     """A wait from the first ask to the case's column `which`_secs, or `which`_bus on the business clock."""
-    end = f"{which}_bus" if business else f"{which}_secs"
-    words = "half" if quantile == 0.5 else f"{quantile:.0%}"
+    end = f"{span}_bus" if business else f"{span}_secs"
+    share_text = "half" if quantile == 0.5 else f"{quantile:.0%}"
     return Measure(
         name=name,
         version=2 if quantile == 0.5 else 1,
@@ -99,28 +99,29 @@ def wait(
         value=end,
         waiting=f"{end} IS NULL AND closed = 0" + (" AND calendar IS NOT NULL" if business else ""),
         since="clock_from" if business else "asked_s",
-        counted=f"cases {what} by now, and cases still open",
-        formula=f"time within which {words} of them were {what}, from the first ask, open cases counted as still waiting",
+        counted=f"cases {outcome} by now, and cases still open",
+        formula=f"time within which {share_text} of them were {outcome}, from the first ask, open cases counted as still waiting",
         quantile=quantile,
         needs=f"{end} IS NOT NULL",
-        lacking=f"{lacking}, or no opening hours (calendars.toml)" if business else lacking,
-        relies_on=_RECORDED[which],
-        exclusions=f"cases {what} before they were opened; cases closed without being {what}, or at an unknown time",
+        lacking=f"{gap}, or no opening hours (calendars.toml)" if business else gap,
+        relies_on=_REQUIRED_KINDS[span],
+        exclusions=f"cases {outcome} before they were opened; cases closed without being {outcome}, or at an unknown time",
         clock="business" if business else "calendar",
         source=WAIT_SOURCE,
     )
 
 
-_FROZEN = {True: ("paused", "gap"), False: ("paused", "held", "gap")}  # what does not count, with holding or without
+# What does not count, with holding or without:
+_EXCLUDED_SPANS = {True: ("paused", "gap"), False: ("paused", "held", "gap")}
 
 
-def work(name: str, question: str, held_counts: bool, what: str, business: bool = False) -> Measure:
+def work(name: str, question: str, held_counts: bool, description: str, business: bool = False) -> Measure:
     """The time from first ask to last resolution, less what it stood still; an open case stands still or goes on."""
     unit, start = ("bus", "clock_from") if business else ("secs", "asked_s")
-    less = " + ".join(f"{part}_{unit}" for part in _FROZEN[held_counts])
+    deductions = " + ".join(f"{span}_{unit}" for span in _EXCLUDED_SPANS[held_counts])
     as_of, state_since = ("{as_of_bus}", "clock_from + state_bus") if business else ("{as_of}", "state_s")
-    still = "state = 1" if held_counts else "(state = 1 OR state = 2)"
-    known = " AND calendar IS NOT NULL" if business else ""
+    standstill = "state = 1" if held_counts else "(state = 1 OR state = 2)"
+    calendar_condition = " AND calendar IS NOT NULL" if business else ""
     return Measure(
         name=name,
         version=2,
@@ -130,13 +131,13 @@ def work(name: str, question: str, held_counts: bool, what: str, business: bool 
         unit="hours",
         better="lower",
         anchor="asked",
-        population=f"(full_{unit} >= 0 AND abandoned = 0) OR (closed = 0{known})",
+        population=f"(full_{unit} >= 0 AND abandoned = 0) OR (closed = 0{calendar_condition})",
         event=f"full_{unit} >= 0 AND abandoned = 0",
-        value=f"(full_{unit} - ({less}))",
-        waiting=f"closed = 0{known}",
-        since=f"({start} + {less} + CASE WHEN {still} THEN {as_of} - ({state_since}) ELSE 0 END)",
+        value=f"(full_{unit} - ({deductions}))",
+        waiting=f"closed = 0{calendar_condition}",
+        since=f"({start} + {deductions} + CASE WHEN {standstill} THEN {as_of} - ({state_since}) ELSE 0 END)",
         counted="cases resolved for good by now, and cases still open",
-        formula=f"median of {what}; open cases counted with what they have so far",
+        formula=f"median of {description}; open cases counted with what they have so far",
         needs="paused_secs + held_secs + gap_secs > 0" + (" AND calendar IS NOT NULL" if business else ""),
         relies_on=("resolved",),
         lacking="pauses, holds or reopenings" + (", or no opening hours (calendars.toml)" if business else ""),
@@ -146,7 +147,7 @@ def work(name: str, question: str, held_counts: bool, what: str, business: bool 
     )
 
 
-def halt(name: str, question: str, which: str, state: int, better: Better, what: str) -> Measure:
+def halt(name: str, question: str, span: str, state: int, better: Better, description: str) -> Measure:
     """The time that a case stood still for one reason, of cases that did."""
     now = f"CASE WHEN state = {state} THEN {{as_of}} - state_s ELSE 0 END"
     return Measure(
@@ -158,16 +159,16 @@ def halt(name: str, question: str, which: str, state: int, better: Better, what:
         unit="hours",
         better=better,
         anchor="asked",
-        population=f"{which}_secs > 0 OR (closed = 0 AND state = {state})",
-        event=f"closed = 1 AND {which}_secs > 0",
-        value=f"{which}_secs",
-        waiting=f"closed = 0 AND ({which}_secs > 0 OR state = {state})",
-        since=f"({{as_of}} - {which}_secs - {now})",
-        counted=f"cases with {what}",
-        formula=f"median of the sum of a case's {what}; open cases counted with what they have so far",
-        needs=f"{which}_secs > 0",
-        lacking=what,
-        relies_on=(which, "resolved"),
+        population=f"{span}_secs > 0 OR (closed = 0 AND state = {state})",
+        event=f"closed = 1 AND {span}_secs > 0",
+        value=f"{span}_secs",
+        waiting=f"closed = 0 AND ({span}_secs > 0 OR state = {state})",
+        since=f"({{as_of}} - {span}_secs - {now})",
+        counted=f"cases with {description}",
+        formula=f"median of the sum of a case's {description}; open cases counted with what they have so far",
+        needs=f"{span}_secs > 0",
+        lacking=description,
+        relies_on=(span, "resolved"),
         exclusions="cases without any",
         source=WAIT_SOURCE,
     )
@@ -177,8 +178,8 @@ def turn(name: str, question: str, business: bool = False) -> Measure:
     """The longest wait for an answer to a further word of the customer, after the first reply."""
     longest, since = ("next_reply_bus", "clock_from + turn_bus") if business else ("next_reply_secs", "turn_s")
     now = "{as_of_bus}" if business else "{as_of}"
-    running = "closed = 0 AND turn_s IS NOT NULL" + (" AND calendar IS NOT NULL" if business else "")
-    longer = f"{running} AND ({longest} IS NULL OR {now} - ({since}) > {longest})"
+    open_turn = "closed = 0 AND turn_s IS NOT NULL" + (" AND calendar IS NOT NULL" if business else "")
+    open_is_longest = f"{open_turn} AND ({longest} IS NULL OR {now} - ({since}) > {longest})"
     return Measure(
         name=name,
         version=2,
@@ -188,10 +189,10 @@ def turn(name: str, question: str, business: bool = False) -> Measure:
         unit="hours",
         better="lower",
         anchor="asked",
-        population=f"{longest} IS NOT NULL OR ({running})",
-        event=f"{longest} IS NOT NULL AND NOT ({longer})",
+        population=f"{longest} IS NOT NULL OR ({open_turn})",
+        event=f"{longest} IS NOT NULL AND NOT ({open_is_longest})",
         value=longest,
-        waiting=longer,
+        waiting=open_is_longest,
         since=f"({since})",
         counted="cases in which the customer wrote again after the first reply",
         formula="median of a case's longest wait from such a word (the first since the last reply) to the next reply by a person; a word without an answer in an open case is still waiting",

@@ -13,7 +13,7 @@ Z = 1.959963984540054  # 97.5% point of the normal distribution
 LEVEL = 0.95
 _TAIL = (1 - LEVEL) / 2
 MEDIAN = 0.5
-NEVER = 1 << 60  # epoch second, or coded wait, of what has not come
+NEVER = 1 << 60  # epoch second, or packed duration, of what has not come
 _ROUNDING = 1e-12  # what a product of many factors may be off
 Waits = npt.NDArray[np.signedinteger[Any]]  # of 32 bits or of 64
 
@@ -23,12 +23,12 @@ def wilson(k: int, n: int, z: float = Z) -> tuple[float, float]:
 
     E. B. Wilson, JASA 22 (1927) 209-212; equation as in Newcombe, Statistics in Medicine 17 (1998) 857, method 3.
     """
-    p, zz = k / n, z * z
-    middle, half = (
-        (p + zz / (2 * n)) / (1 + zz / n),
-        z * math.sqrt(p * (1 - p) / n + zz / (4 * n * n)) / (1 + zz / n),
+    p, z_squared = k / n, z * z
+    centre, half_width = (
+        (p + z_squared / (2 * n)) / (1 + z_squared / n),
+        z * math.sqrt(p * (1 - p) / n + z_squared / (4 * n * n)) / (1 + z_squared / n),
     )
-    return (0.0 if k == 0 else middle - half, 1.0 if k == n else middle + half)
+    return (0.0 if k == 0 else centre - half_width, 1.0 if k == n else centre + half_width)
 
 
 def garwood(count: int) -> tuple[float, float]:
@@ -41,8 +41,8 @@ def t_mean(n: int, total: float, squares: float) -> tuple[float, float, float]:
     """Mean and its t interval from n > 1 values, their sum and the sum of their squares."""
     mean = total / n
     spread = max(squares - n * mean * mean, 0.0) / (n - 1)
-    half = float(special.stdtrit(n - 1, 1 - _TAIL)) * math.sqrt(spread / n)
-    return (mean, mean - half, mean + half)
+    half_width = float(special.stdtrit(n - 1, 1 - _TAIL)) * math.sqrt(spread / n)
+    return (mean, mean - half_width, mean + half_width)
 
 
 def binomial_quantile(q: float, n: int, p: float) -> int:
@@ -69,7 +69,7 @@ def quantile_ranks(n: int, p: float) -> tuple[int, int, int]:
 
 
 def waiting_quantile(
-    waits: npt.NDArray[np.int64], ended: npt.NDArray[np.bool_], p: float
+    waits: npt.NDArray[np.int64], is_ended: npt.NDArray[np.bool_], p: float
 ) -> tuple[float, float, float]:
     """The time within which the share p of all has ended, with its 95% interval; infinite where not reached.
 
@@ -80,120 +80,124 @@ def waiting_quantile(
     interval inverts Greenwood's on the log(-log) scale (Kalbfleisch and Prentice 1980, section 1.3), as
     R's survfit(conf.type = "log-log") does; like there, a curve that ends at zero bounds nothing from above.
     """
-    coded = waits * 2 + ~ended
-    coded.sort()
-    return coded_quantile(coded, p)
+    packed_durations = waits * 2 + ~is_ended
+    packed_durations.sort()
+    return coded_quantile(packed_durations, p)
 
 
-def coded_quantile(coded: Waits, p: float) -> tuple[float, float, float]:
-    """The same of sorted waits in one array: twice the seconds, and one more where the wait goes on.
+def coded_quantile(packed_durations: Waits, p: float) -> tuple[float, float, float]:
+    """Estimate waiting_quantile from sorted durations, packed in one array: twice the seconds, and one more where the wait goes on.
 
     So sorted, at one time the ends come before the waits that go on.
     """
-    n = len(coded)
+    n = len(packed_durations)
     point, low, high = quantile_ranks(n, p)
-    first_running = _first_running(coded, high)
-    if high <= first_running or first_running == n:
-        bound = float(coded[high - 1] >> 1) if high <= n else math.inf
-        value = float(coded[point - 1] >> 1)
+    first_open = _first_open(packed_durations, high)
+    if high <= first_open or first_open == n:
+        bound = float(packed_durations[high - 1] >> 1) if high <= n else math.inf
+        value = float(packed_durations[point - 1] >> 1)
         if p == MEDIAN and n % 2 == 0:
-            value = _half_way(value, float(coded[point] >> 1))
-        return (value, float(coded[max(low, 1) - 1] >> 1), bound)
+            value = _midpoint(value, float(packed_durations[point] >> 1))
+        return (value, float(packed_durations[max(low, 1) - 1] >> 1), bound)
     # The curve is asked only about the ranks around p; open cases can but move its crossings onwards.
-    around = 6 * math.sqrt(n * p * (1 - p)) + 10
-    start = _edge(coded, max(int(low - around), 0))
+    margin = 6 * math.sqrt(n * p * (1 - p)) + 10
+    start = _time_start(packed_durations, max(int(low - margin), 0))
     stop = n
-    if n > 10 * around:
-        stop = _after(coded, _place_of_end(coded, math.ceil(high + around)))
-    found = _kaplan_meier(coded, start, stop, p)
-    early = start > 0 and found[1] <= coded[start] >> 1
-    cut_off = stop < n and not (math.isfinite(found[0]) and math.isfinite(found[2]))
-    return _kaplan_meier(coded, 0, n, p) if early or cut_off else found
+    if n > 10 * margin:
+        stop = _time_end(packed_durations, _position_of_end(packed_durations, math.ceil(high + margin)))
+    estimate = _kaplan_meier(packed_durations, start, stop, p)
+    is_early = start > 0 and estimate[1] <= packed_durations[start] >> 1
+    is_cut_off = stop < n and not (math.isfinite(estimate[0]) and math.isfinite(estimate[2]))
+    return _kaplan_meier(packed_durations, 0, n, p) if is_early or is_cut_off else estimate
 
 
-def _first_running(coded: Waits, high: int) -> int:
+def _first_open(packed_durations: Waits, high: int) -> int:
     """Place of the first wait that goes on; the length where all have ended. The first ranks are asked first."""
-    n = len(coded)
+    n = len(packed_durations)
     for first, last in ((0, min(high, n)), (min(high, n), n)):
-        running = (coded[first:last] & 1).argmax() if last > first else 0
-        if last > first and coded[first + running] & 1:
-            return first + int(running)
+        offset = (packed_durations[first:last] & 1).argmax() if last > first else 0
+        if last > first and packed_durations[first + offset] & 1:
+            return first + int(offset)
     return n
 
 
-def _place_of_end(coded: Waits, ends: int) -> int:
-    """The place of the wait with which so many have ended; the length where fewer have."""
-    place = 0
-    while place < len(coded):
-        part = coded[place : place + max(ends, 65_536)]
-        ended = len(part) - int(np.count_nonzero(part & 1))
-        if ended >= ends:
-            return place + int(np.searchsorted(np.cumsum(1 - (part & 1)), ends))
-        ends, place = ends - ended, place + len(part)
-    return len(coded)
+def _position_of_end(packed_durations: Waits, ends: int) -> int:
+    """The position of the wait with which so many have ended; the length where fewer have."""
+    position = 0
+    while position < len(packed_durations):
+        chunk = packed_durations[position : position + max(ends, 65_536)]
+        end_count = len(chunk) - int(np.count_nonzero(chunk & 1))
+        if end_count >= ends:
+            return position + int(np.searchsorted(np.cumsum(1 - (chunk & 1)), ends))
+        ends, position = ends - end_count, position + len(chunk)
+    return len(packed_durations)
 
 
-def _edge(coded: Waits, place: int) -> int:
-    """The place at which the time of this place begins."""
-    return int(np.searchsorted(coded, coded[place] >> 1 << 1))
+def _time_start(packed_durations: Waits, position: int) -> int:
+    """The position at which the time of this position begins."""
+    return int(np.searchsorted(packed_durations, packed_durations[position] >> 1 << 1))
 
 
-def _after(coded: Waits, place: int) -> int:
-    """The place at which the time of this place is over; the end stays the end."""
-    return int(np.searchsorted(coded, coded[place] | 1, side="right")) if place < len(coded) else len(coded)
-
-
-def _kaplan_meier(coded: Waits, start: int, stop: int, p: float) -> tuple[float, float, float]:
-    """From the part of the sorted waits that holds the answer.
-
-    Of n waits that all end, (n - k) / n survive the first k, with Greenwood's sum 1 / (n - k) - 1 / n; where the one
-    at place c goes on instead, its factor (n - c - 1) / (n - c) and its 1 / (n - c - 1) - 1 / (n - c) are left out.
-    """
-    n, part = len(coded), coded[start:stop]
-    times = part >> 1
-    last = np.flatnonzero(np.append(times[1:] != times[:-1], True))  # last wait of each time
-    ended = np.cumsum(1 - (part & 1))[last]
-    ends = np.diff(ended, prepend=0)
-    at_risk = (n - start - np.append(0, last[:-1] + 1)).astype(float)
-    gone = np.flatnonzero(coded[:start] & 1)  # places of those before that go on
-    running = (n - gone).astype(float)  # at risk then, themselves counted
-    before = (n - start) / n * np.prod(running / (running - 1))
-    summed = start / (n * (n - start)) - np.sum(1 / (running * (running - 1)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        surviving = before * np.cumprod(1 - ends / at_risk)
-        greenwood = summed + np.cumsum(ends / (at_risk * (at_risk - ends)))
-        changed = ends > 0
-        times, surviving, greenwood = times[last][changed], surviving[changed], greenwood[changed]
-        spread = np.exp(Z * np.sqrt(greenwood) / np.abs(np.log(surviving)))
+def _time_end(packed_durations: Waits, position: int) -> int:
+    """The position at which the time of this position is over; the end stays the end."""
     return (
-        _median(surviving, times, stop < n) if p == MEDIAN else _first_below(surviving, times, p),
-        _first_below(np.where(surviving > 0, surviving**spread, 0.0), times, p),
-        _first_below(np.where(surviving > 0, surviving ** (1 / spread), 1.0), times, p),  # at zero: no upper end
+        int(np.searchsorted(packed_durations, packed_durations[position] | 1, side="right"))
+        if position < len(packed_durations)
+        else len(packed_durations)
     )
 
 
-def _median(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], goes_on: bool) -> float:
+def _kaplan_meier(packed_durations: Waits, start: int, stop: int, p: float) -> tuple[float, float, float]:
+    """From the part of the sorted waits that holds the answer.
+
+    Of n waits that all end, (n - k) / n survive the first k, with Greenwood's sum 1 / (n - k) - 1 / n; where the one
+    at position c goes on instead, its factor (n - c - 1) / (n - c) and its 1 / (n - c - 1) - 1 / (n - c) are left out.
+    """
+    n, section = len(packed_durations), packed_durations[start:stop]
+    times = section >> 1
+    last_positions = np.flatnonzero(np.append(times[1:] != times[:-1], True))  # last wait of each time
+    ends_so_far = np.cumsum(1 - (section & 1))[last_positions]
+    ends = np.diff(ends_so_far, prepend=0)
+    at_risk = (n - start - np.append(0, last_positions[:-1] + 1)).astype(float)
+    open_positions = np.flatnonzero(packed_durations[:start] & 1)  # positions of those before that go on
+    open_at_risk = (n - open_positions).astype(float)  # at risk then, themselves counted
+    start_survival = (n - start) / n * np.prod(open_at_risk / (open_at_risk - 1))
+    start_greenwood = start / (n * (n - start)) - np.sum(1 / (open_at_risk * (open_at_risk - 1)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        survival = start_survival * np.cumprod(1 - ends / at_risk)
+        greenwood = start_greenwood + np.cumsum(ends / (at_risk * (at_risk - ends)))
+        has_end = ends > 0
+        times, survival, greenwood = times[last_positions][has_end], survival[has_end], greenwood[has_end]
+        spread = np.exp(Z * np.sqrt(greenwood) / np.abs(np.log(survival)))
+    return (
+        _median(survival, times, stop < n) if p == MEDIAN else _first_below(survival, times, p),
+        _first_below(np.where(survival > 0, survival**spread, 0.0), times, p),
+        _first_below(np.where(survival > 0, survival ** (1 / spread), 1.0), times, p),  # at zero: no upper end
+    )
+
+
+def _median(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], has_later_ends: bool) -> float:
     """The time of the first end that leaves less than half; from one that leaves exactly half, half-way to the next end.
 
-    `goes_on`: there are later ends, which are not in this part of the curve. Where no end follows at all, the first time
+    `has_later_ends`: there are later ends, which are not in this part of the curve. Where no end follows at all, the first time
     at which half is left is the last thing known.
     """
-    below = np.flatnonzero(curve <= 1 - MEDIAN + _ROUNDING)
-    if not len(below):
+    low_indices = np.flatnonzero(curve <= 1 - MEDIAN + _ROUNDING)
+    if not len(low_indices):
         return math.inf
-    place = below[0]
-    if curve[place] < 1 - MEDIAN - _ROUNDING:
-        return float(times[place])
-    if place + 1 == len(times):
-        return math.inf if goes_on else float(times[place])
-    return _half_way(float(times[place]), float(times[place + 1]))
+    index = low_indices[0]
+    if curve[index] < 1 - MEDIAN - _ROUNDING:
+        return float(times[index])
+    if index + 1 == len(times):
+        return math.inf if has_later_ends else float(times[index])
+    return _midpoint(float(times[index]), float(times[index + 1]))
 
 
-def _half_way(value: float, later: float) -> float:
+def _midpoint(value: float, later: float) -> float:
     """Between two ends; where the later one never comes, the first is the last thing known."""
     return (value + later) / 2 if later < NEVER >> 1 else value
 
 
 def _first_below(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], p: float) -> float:
-    below = np.flatnonzero(curve <= 1 - p + _ROUNDING)
-    return float(times[below[0]]) if len(below) else math.inf
+    low_indices = np.flatnonzero(curve <= 1 - p + _ROUNDING)
+    return float(times[low_indices[0]]) if len(low_indices) else math.inf

@@ -33,81 +33,86 @@ class Scope:
     age: tuple[str, int] | None = None  # every case as it stood so many seconds after its anchor; None: as it stands
 
 
-def followed(scope: Scope) -> Scope:
+def followed(case_table: Scope) -> Scope:
     """The cases with next_asked_s: when the same customer next asked for the same service."""
-    own = "PARTITION BY source, customer_id, service ORDER BY asked_s, case_id"
+    window = "PARTITION BY source, customer_id, service ORDER BY asked_s, case_id"
     return replace(
-        scope, table=f"(SELECT *, LEAD(asked_s) OVER ({own}) AS next_asked_s FROM {scope.table}) AS followed"
+        case_table,
+        table=f"(SELECT *, LEAD(asked_s) OVER ({window}) AS next_asked_s FROM {case_table.table}) AS followed",
     )
 
 
-def filters(scope: Scope, question: Question) -> tuple[str, dict[str, object]]:
+def filters(case_table: Scope, question: Question) -> tuple[str, dict[str, object]]:
     """The question's filters as SQL with bound values; columns were checked against the whitelist."""
-    wanted: dict[str, list[str]] = {}
+    options_by_column: dict[str, list[str]] = {}
     for column, value in question.where:
-        wanted.setdefault(column, []).append(value)
+        options_by_column.setdefault(column, []).append(value)
     terms: list[str] = []
     values: dict[str, object] = {}
-    for column, options in wanted.items():
+    for column, options in options_by_column.items():
         names = []
         for option in options:
             key = f"v{len(values)}"
             values[key] = option
             names.append(f"${key}")
-        terms.append(f"CAST({column} AS {scope.engine.string}) IN ({', '.join(names)})")
+        terms.append(f"CAST({column} AS {case_table.engine.string}) IN ({', '.join(names)})")
     return " AND ".join(terms) or "1 = 1", values
 
 
-def sources_of(scope: Scope, where: str, values: Mapping[str, object]) -> list[str]:
+def sources_of(case_table: Scope, where: str, values: Mapping[str, object]) -> list[str]:
     """The sources that the filters leave."""
-    if len(scope.as_of) <= 1:
-        return list(scope.as_of)
-    found = scope.engine.ask(f"SELECT DISTINCT source FROM {scope.table} WHERE {where}", values)
-    return [str(one) for one in found["source"].to_pylist()]
+    if len(case_table.as_of) <= 1:
+        return list(case_table.as_of)
+    source_rows = case_table.engine.ask(f"SELECT DISTINCT source FROM {case_table.table} WHERE {where}", values)
+    return [str(source) for source in source_rows["source"].to_pylist()]
 
 
-def _as_of(scope: Scope) -> str:
+def _as_of_sql(case_table: Scope) -> str:
     """SQL: the epoch second up to which a case's source is known, or up to which the case is looked at."""
-    if scope.age:
-        return f"{scope.age[0]}_s + {scope.age[1]}"
-    ends = sorted(set(scope.as_of.values()))
+    if case_table.age:
+        return f"{case_table.age[0]}_s + {case_table.age[1]}"
+    ends = sorted(set(case_table.as_of.values()))
     if len(ends) <= 1:
         return str(ends[0] if ends else 0)
-    cases = " ".join(f"WHEN {scope.engine.text(source)} THEN {end}" for source, end in sorted(scope.as_of.items()))
+    cases = " ".join(
+        f"WHEN {case_table.engine.text(source)} THEN {end}" for source, end in sorted(case_table.as_of.items())
+    )
     return f"CASE source {cases} ELSE 0 END"
 
 
-def within(question: Question, anchor: str) -> str:
-    """SQL: the anchor's local day lies in the question's span."""
-    terms = [f"{anchor}_day >= {day_number(question.since)}"] if question.since else []
-    terms += [f"{anchor}_day < {day_number(question.until)}"] if question.until else []
+def within(question: Question, date_basis: str) -> str:
+    """SQL: the local day of a case's date lies in the question's span."""
+    terms = [f"{date_basis}_day >= {day_number(question.since)}"] if question.since else []
+    terms += [f"{date_basis}_day < {day_number(question.until)}"] if question.until else []
     return " AND ".join(terms) or "1 = 1"
 
 
-def fill(sql: str, scope: Scope) -> str:
+def fill(sql: str, case_table: Scope) -> str:
     """SQL with {as_of}, {as_of_bus}, {surveyed}, {good} and {bad} put in."""
-    sql = sql.replace("{as_of}", f"({_as_of(scope)})").replace("{as_of_bus}", f"({_as_of_bus(scope)})")
-    sql = sql.replace("{good}", f"({good_sql(scope.scales)})").replace("{bad}", f"({bad_sql(scope.scales)})")
-    return sql.replace("{surveyed}", _surveyed(scope))
-
-
-def _surveyed(scope: Scope) -> str:
-    """SQL: the customer was asked for a rating, or may have been where the source does not record it."""
-    if not scope.surveying:
-        return "resolutions > 0"
-    listed = ", ".join(map(scope.engine.text, scope.surveying))
-    return f"(CASE WHEN source IN ({listed}) THEN surveys > 0 ELSE resolutions > 0 END)"
-
-
-def _as_of_bus(scope: Scope) -> str:
-    """SQL: as_of in the business seconds of the case's calendar."""
-    if scope.age:
-        return "CAST(NULL AS BIGINT)"  # an age is calendar time
-    whens = (
-        f"WHEN source = {scope.engine.text(source)} AND calendar = {scope.engine.text(calendar)} THEN {second}"
-        for (source, calendar), second in sorted(scope.hours.items())
+    sql = sql.replace("{as_of}", f"({_as_of_sql(case_table)})").replace(
+        "{as_of_bus}", f"({_as_of_business_sql(case_table)})"
     )
-    return f"CASE {' '.join(whens)} END" if scope.hours else "CAST(NULL AS BIGINT)"
+    sql = sql.replace("{good}", f"({good_sql(case_table.scales)})").replace("{bad}", f"({bad_sql(case_table.scales)})")
+    return sql.replace("{surveyed}", _surveyed_sql(case_table))
+
+
+def _surveyed_sql(case_table: Scope) -> str:
+    """SQL: the customer was asked for a rating, or may have been where the source does not record it."""
+    if not case_table.surveying:
+        return "resolutions > 0"
+    source_list = ", ".join(map(case_table.engine.text, case_table.surveying))
+    return f"(CASE WHEN source IN ({source_list}) THEN surveys > 0 ELSE resolutions > 0 END)"
+
+
+def _as_of_business_sql(case_table: Scope) -> str:
+    """SQL: as_of in the business seconds of the case's calendar."""
+    if case_table.age:
+        return "CAST(NULL AS BIGINT)"  # an age is calendar time
+    branches = (
+        f"WHEN source = {case_table.engine.text(source)} AND calendar = {case_table.engine.text(calendar)} THEN {second}"
+        for (source, calendar), second in sorted(case_table.hours.items())
+    )
+    return f"CASE {' '.join(branches)} END" if case_table.hours else "CAST(NULL AS BIGINT)"
 
 
 def scope_of(
@@ -121,19 +126,19 @@ def scope_of(
     scales: Scales = BUILT_IN,
 ) -> Scope:
     """The cases in `table`, each source known up to its latest moment."""
-    surveying: tuple[str, ...] = ()
+    survey_sources: tuple[str, ...] = ()
     begins: dict[str, int] = {}
     if as_of is not None:
         ends = dict(as_of())
     else:
         sql = f"SELECT source, MIN(asked_s) AS asked_s, MAX(last_s) AS last_s, MAX(surveys) AS surveys FROM {table} GROUP BY source"
-        found = engine.ask(sql).to_pylist()
-        ends = {str(one["source"]): int(one["last_s"]) for one in found}
-        begins = {str(one["source"]): int(one["asked_s"]) for one in found if one["asked_s"] is not None}
-        surveying = tuple(sorted(str(one["source"]) for one in found if one["surveys"]))
+        source_rows = engine.ask(sql).to_pylist()
+        ends = {str(row["source"]): int(row["last_s"]) for row in source_rows}
+        begins = {str(row["source"]): int(row["asked_s"]) for row in source_rows if row["asked_s"] is not None}
+        survey_sources = tuple(sorted(str(row["source"]) for row in source_rows if row["surveys"]))
     hours = {
         (source, calendar.name): int(Clock(calendar, *span_of_days(end, end)).at(np.array([end]))[0])
         for calendar in (calendars.all if calendars else ())
         for source, end in ends.items()
     }
-    return Scope(engine, table, zone, ends, log_version, begins, hours, surveying, cannot or {}, scales)
+    return Scope(engine, table, zone, ends, log_version, begins, hours, survey_sources, cannot or {}, scales)

@@ -60,13 +60,13 @@ class Series:
 
     def only(self, segment: str | None) -> Series:
         """The part about one segment."""
-        keep = [index for index, one in enumerate(self.segments) if one == segment]
-        return self.take(keep)
+        indices = [index for index, name in enumerate(self.segments) if name == segment]
+        return self.take(indices)
 
-    def take(self, keep: Sequence[int]) -> Series:
+    def take(self, indices: Sequence[int]) -> Series:
         """Some of the rows, in the order given."""
         columns: dict[str, Any] = {
-            name: tuple(getattr(self, name)[index] for index in keep)
+            name: tuple(getattr(self, name)[index] for index in indices)
             for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high", "remark")
         }
         return replace(self, **columns)
@@ -95,7 +95,7 @@ COLUMNS = (
 
 def rows(series: Series) -> list[dict[str, object]]:
     """The series as records, the same for CSV, JSON and every table: full digits, a note where not computable."""
-    found = []
+    records = []
     for index in range(len(series)):
         value, low, high = series.value[index], series.low[index], series.high[index]
         period = series.periods[index]
@@ -107,7 +107,7 @@ def rows(series: Series) -> list[dict[str, object]]:
             if isinstance(high, NotComputed) and not isinstance(value, NotComputed)
             else []
         )
-        found.append(
+        records.append(
             {
                 "measure": series.measure.name,
                 "version": series.measure.version,
@@ -123,4 +123,4 @@ def rows(series: Series) -> list[dict[str, object]]:
                 "note": "; ".join(notes) or None,
             }
         )
-    return found
+    return records

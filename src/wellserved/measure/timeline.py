@@ -34,72 +34,74 @@ class Moments:
     spans: int
 
 
-def moments_of(scope: Scope, table: str, calendars: Calendars) -> Moments:
+def moments_of(case_table: Scope, table: str, calendars: Calendars) -> Moments:
     """The moments in `table`, those that count, with opening hours worked out for them."""
-    if not isinstance(scope.engine, DuckDB):
+    if not isinstance(case_table.engine, DuckDB):
         raise RequestError("The log of moments is asked by DuckDB alone.", "Unset WELLSERVED_ENGINE for this question.")
-    db = scope.engine.db
-    return Moments(db, table, scope, calendars, timed.open_hours(db, table, calendars))
+    db = case_table.engine.db
+    return Moments(db, table, case_table, calendars, timed.open_hours(db, table, calendars))
 
 
-def intervals(moments: Moments, only: str) -> str:
+def intervals(moments: Moments, condition: str) -> str:
     """SQL: each moment with the interval that it begins (to next_s, next_b), the case's state in it, and its first ask's place."""
-    in_order = timed.timed_sql(f"(SELECT * FROM {moments.table} WHERE {only})", moments.calendars, moments.spans)
-    now_b = fill("b + greatest({as_of_bus} - f, 0)", moments.scope)
+    ordered_sql = timed.timed_sql(
+        f"(SELECT * FROM {moments.table} WHERE {condition})", moments.calendars, moments.spans
+    )
+    last_b = fill("b + greatest({as_of_bus} - f, 0)", moments.scope)
     return f"""
         SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill("{as_of}", moments.scope)}, s)) AS next_s,
-               coalesce(lead(b) OVER ({CASE} ORDER BY o), {now_b}) AS next_b,
-               {timed.state_sql()} AS state, {timed.state_sql(_WHOLE)} = 3 AS now_closed,
+               coalesce(lead(b) OVER ({CASE} ORDER BY o), {last_b}) AS next_b,
+               {timed.state_sql()} AS state, {timed.state_sql(_WHOLE_CASE_FRAME)} = 3 AS now_closed,
                {timed.START} AS start_o
-        FROM ({in_order})
+        FROM ({ordered_sql})
     """
 
 
-def _stopped(moments: Moments, one: Definition, only: str) -> str:
+def _stop_sql(moments: Moments, rule: Definition, condition: str) -> str:
     """SQL: the intervals with the case's start and stop by one definition."""
-    kinds = ", ".join(map(text, one.stops))
+    kinds = ", ".join(map(text, rule.stops))
     stop = f"kind IN ({kinds}) AND at_is <> 'not_before'"
-    if one.after_opening:
+    if rule.after_opening:
         stop += " AND s > start_s"
-    if one.which == "first":
-        found = f"min(o) FILTER ({stop}) OVER ({CASE})"
+    if rule.which == "first":
+        stop_order = f"min(o) FILTER ({stop}) OVER ({CASE})"
     else:  # counts while the case stays closed
-        word = f"max(o) FILTER (kind IN ({timed.WORD})) OVER ({CASE})"
-        found = f"CASE WHEN max(o) FILTER ({stop}) OVER ({CASE}) = {word} THEN {word} END"
+        last_word = f"max(o) FILTER (kind IN ({timed.WORD})) OVER ({CASE})"
+        stop_order = f"CASE WHEN max(o) FILTER ({stop}) OVER ({CASE}) = {last_word} THEN {last_word} END"
     return f"""
-        SELECT *, {found} AS stop_o
-        FROM (SELECT *, min(s) FILTER (o = start_o) OVER ({CASE}) AS start_s FROM ({intervals(moments, only)}))
+        SELECT *, {stop_order} AS stop_o
+        FROM (SELECT *, min(s) FILTER (o = start_o) OVER ({CASE}) AS start_s FROM ({intervals(moments, condition)}))
     """
 
 
-_WHOLE = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+_WHOLE_CASE_FRAME = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 
 
-def _counted(one: Definition) -> str:
+def _counts_sql(rule: Definition) -> str:
     """SQL: this interval counts."""
-    halts = f"state NOT IN ({', '.join(map(str, one.halts))})" if one.halts else "true"
+    halts = f"state NOT IN ({', '.join(map(str, rule.halts))})" if rule.halts else "true"
     return f"o >= start_o AND (stop_o IS NULL OR o < stop_o) AND {halts}"
 
 
-def values_sql(moments: Moments, one: Definition, only: str = "true") -> str:
+def values_sql(moments: Moments, rule: Definition, condition: str = "true") -> str:
     """SQL: source, case_id, ended (1, or 0: still waiting), secs and stop_s of every case that the definition counts."""
-    unit = "s" if one.runs == "calendar" else "b"
+    unit = "s" if rule.runs == "calendar" else "b"
     per_case = f"""
         SELECT source, case_id, any_value(stop_o) AS stop_o, any_value(start_s) AS start_s, any_value(now_closed) AS now_closed,
                min(s) FILTER (o = stop_o) AS stop_s, min(f) FILTER (o = stop_o) AS stop_f,
                min(calendar) FILTER (o = stop_o) AS stop_calendar,
-               coalesce(sum(next_{unit} - {unit}) FILTER ({_counted(one)}), 0) AS secs
-        FROM ({_stopped(moments, one, only)}) GROUP BY source, case_id
+               coalesce(sum(next_{unit} - {unit}) FILTER ({_counts_sql(rule)}), 0) AS secs
+        FROM ({_stop_sql(moments, rule, condition)}) GROUP BY source, case_id
     """
     secs, join = "secs", ""
-    if one.runs == "business of the stop" and moments.calendars.all:
+    if rule.runs == "business of the stop" and moments.calendars.all:
         secs = f"stop_f - ({timed.open_seconds('start_s', 'h', moments.spans)})"
         join = f"LEFT JOIN opening_hours h ON h.calendar = stop_calendar AND h.day = {timed.utc_day('start_s')}"
-    waits = "OR (stop_o IS NULL AND NOT now_closed)" if one.open_counts else ""
-    known = "" if one.runs == "calendar" or moments.calendars.all else "AND false"
+    waits = "OR (stop_o IS NULL AND NOT now_closed)" if rule.open_counts else ""
+    calendar_condition = "" if rule.runs == "calendar" or moments.calendars.all else "AND false"
     return f"""
         SELECT source, case_id, CASE WHEN stop_o IS NULL THEN 0 ELSE 1 END AS ended, CAST({secs} AS BIGINT) AS secs, stop_s
-        FROM ({per_case}) {join} WHERE ((stop_o IS NOT NULL AND stop_s >= start_s) {waits}) {known}
+        FROM ({per_case}) {join} WHERE ((stop_o IS NOT NULL AND stop_s >= start_s) {waits}) {calendar_condition}
     """
 
 
@@ -116,29 +118,29 @@ class Explained:
     withheld: tuple[str, ...]  # by definition: what the source cannot tell of it; empty: nothing
 
 
-def explain(moments: Moments, definitions: Sequence[Definition], case_id: str, source: str | None) -> Explained:
+def explain(moments: Moments, rules: Sequence[Definition], case_id: str, source: str | None) -> Explained:
     """Why a case's number is what it is, by each definition."""
-    only = f"case_id = {text(case_id)}" + (f" AND source = {text(source)}" if source else "")
-    found = ask(moments.db, f"SELECT DISTINCT source FROM {moments.table} WHERE {only}")["source"].to_pylist()
-    if len(found) != 1:
-        many = f"{len(found)} sources have a case {case_id!r}." if found else f"There is no case {case_id!r}."
+    condition = f"case_id = {text(case_id)}" + (f" AND source = {text(source)}" if source else "")
+    sources = ask(moments.db, f"SELECT DISTINCT source FROM {moments.table} WHERE {condition}")["source"].to_pylist()
+    if len(sources) != 1:
+        problem = f"{len(sources)} sources have a case {case_id!r}." if sources else f"There is no case {case_id!r}."
         raise RequestError(
-            many, f"Name one with --source: {', '.join(found)}." if found else "Check its number in the source."
+            problem, f"Name one with --source: {', '.join(sources)}." if sources else "Check its number in the source."
         )
     sums, marks, rows = [], [], []
-    withheld = tuple(untold(moments.scope, one.relies_on, str(found[0])) for one in definitions)
-    for one, reason in zip(definitions, withheld, strict=True):
-        value = [] if reason else ask(moments.db, values_sql(moments, one, only)).to_pylist()
-        sums.append((one, int(value[0]["secs"]), value[0]["ended"] == 0) if value else (one, None, False))
-        listed = ask(
+    withheld = tuple(untold(moments.scope, rule.relies_on, str(sources[0])) for rule in rules)
+    for rule, reason in zip(rules, withheld, strict=True):
+        value = [] if reason else ask(moments.db, values_sql(moments, rule, condition)).to_pylist()
+        sums.append((rule, int(value[0]["secs"]), value[0]["ended"] == 0) if value else (rule, None, False))
+        interval_rows = ask(
             moments.db,
-            f"SELECT s, kind, team, person_id, state, next_s - s AS secs, next_b - b AS bus, at_is, {_counted(one)} AS counted "
-            f"FROM ({_stopped(moments, one, only)}) ORDER BY o",
+            f"SELECT s, kind, team, person_id, state, next_s - s AS secs, next_b - b AS bus, at_is, {_counts_sql(rule)} AS counted "
+            f"FROM ({_stop_sql(moments, rule, condition)}) ORDER BY o",
         ).to_pylist()
-        marks.append(tuple(bool(row.pop("counted")) and bool(value) for row in listed))
-        rows = listed
+        marks.append(tuple(bool(row.pop("counted")) and bool(value) for row in interval_rows))
+        rows = interval_rows
     return Explained(
-        case_id, str(found[0]), tuple(rows), tuple(sums), tuple(marks), bool(moments.calendars.all), withheld
+        case_id, str(sources[0]), tuple(rows), tuple(sums), tuple(marks), bool(moments.calendars.all), withheld
     )
 
 
@@ -154,70 +156,70 @@ class Difference:
     examples: tuple[str, ...]
 
 
-def _steps(first: Definition, second: Definition) -> list[tuple[str, Definition]]:
+def _rule_steps(first: Definition, second: Definition) -> list[tuple[str, Definition]]:
     """From one definition to another, a property at a time."""
-    now, steps = first, []
+    current, steps = first, []
     for reason, fields in (
         ("another moment stops the clock", ("stops", "which", "after_opening")),
         ("the clock stands still in pauses", ("halts",)),
         ("other hours", ("runs",)),
         ("cases not stopped yet", ("open_counts",)),
     ):
-        later = replace(now, **{name: getattr(second, name) for name in fields})
-        if later != now:
-            steps.append((reason, later))
-            now = later
+        next_rule = replace(current, **{name: getattr(second, name) for name in fields})
+        if next_rule != current:
+            steps.append((reason, next_rule))
+            current = next_rule
     return steps
 
 
-def compare(moments: Moments, first: Definition, second: Definition, only: str = "true") -> list[Difference]:
+def compare(moments: Moments, first: Definition, second: Definition, condition: str = "true") -> list[Difference]:
     """All cases that either counts, in groups by why the two differ: every step from one rule to the other is taken alone."""
-    steps = _steps(first, second)
-    names = ["v0", *(f"v{place + 1}" for place in range(len(steps)))]
-    for name, one in zip(names, [first, *(one for _, one in steps)], strict=True):
-        moments.db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {values_sql(moments, one, only)}")
-    joined = " ".join(f"FULL JOIN {name} USING (source, case_id)" for name in names[1:])
-    changed = ", ".join(
-        f"CASE WHEN {later}.secs IS DISTINCT FROM {now}.secs OR {later}.ended IS DISTINCT FROM {now}.ended "
-        f"THEN {text(reason)} ELSE '' END AS r{place}"
-        for place, ((reason, _), now, later) in enumerate(zip(steps, names, names[1:], strict=False))
+    steps = _rule_steps(first, second)
+    names = ["v0", *(f"v{index + 1}" for index in range(len(steps)))]
+    for name, rule in zip(names, [first, *(rule for _, rule in steps)], strict=True):
+        moments.db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {values_sql(moments, rule, condition)}")
+    joins = " ".join(f"FULL JOIN {name} USING (source, case_id)" for name in names[1:])
+    reason_columns = ", ".join(
+        f"CASE WHEN {next_name}.secs IS DISTINCT FROM {current_name}.secs OR {next_name}.ended IS DISTINCT FROM {current_name}.ended "
+        f"THEN {text(reason)} ELSE '' END AS r{index}"
+        for index, ((reason, _), current_name, next_name) in enumerate(zip(steps, names, names[1:], strict=False))
     )
-    reasons = [f"r{place}" for place in range(len(steps))]
+    reasons = [f"r{index}" for index in range(len(steps))]
     # Steps may take back what an earlier one did: where the ends are equal, the case is no difference.
     last = names[-1]
-    same = f"v0.secs IS NOT DISTINCT FROM {last}.secs AND v0.ended IS NOT DISTINCT FROM {last}.ended"
+    is_equal_sql = f"v0.secs IS NOT DISTINCT FROM {last}.secs AND v0.ended IS NOT DISTINCT FROM {last}.ended"
     rows = ask(
         moments.db,
         f"SELECT {', '.join([*reasons, 'same'])}, count(*) AS n, count(*) FILTER (b IS NULL) AS only_first, "
         f"count(*) FILTER (a IS NULL) AS only_second, median(b - a) FILTER (both_ended) AS middle, "
         f"list(case_id ORDER BY abs(b - a) DESC NULLS LAST, case_id)[:3] AS examples FROM ("
-        f"SELECT case_id, {changed + ',' if changed else ''} {same} AS same, v0.secs AS a, {last}.secs AS b, "
-        f"coalesce(v0.ended = 1 AND {last}.ended = 1, false) AS both_ended FROM v0 {joined} "
+        f"SELECT case_id, {reason_columns + ',' if reason_columns else ''} {is_equal_sql} AS same, v0.secs AS a, {last}.secs AS b, "
+        f"coalesce(v0.ended = 1 AND {last}.ended = 1, false) AS both_ended FROM v0 {joins} "
         f"WHERE v0.secs IS NOT NULL OR {last}.secs IS NOT NULL) GROUP BY {', '.join([*reasons, 'same'])}",
     ).to_pylist()
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
         key = () if row["same"] else tuple(row[name] for name in reasons if row[name])
         groups.setdefault(key, []).append(row)
-    found = [
+    differences = [
         Difference(
             key,
-            sum(row["n"] for row in part),
-            sum(row["only_first"] for row in part),
-            sum(row["only_second"] for row in part),
-            part[0]["middle"] if key else None,
-            tuple(part[0]["examples"]) if key else (),
+            sum(row["n"] for row in group),
+            sum(row["only_first"] for row in group),
+            sum(row["only_second"] for row in group),
+            group[0]["middle"] if key else None,
+            tuple(group[0]["examples"]) if key else (),
         )
-        for key, part in groups.items()
+        for key, group in groups.items()
     ]
-    return sorted(found, key=lambda one: (bool(one.reasons), -one.cases))
+    return sorted(differences, key=lambda difference: (bool(difference.reasons), -difference.cases))
 
 
-def with_clock(moments: Moments, one: Definition, zone: str) -> Scope:
+def with_clock(moments: Moments, rule: Definition, zone: str) -> Scope:
     """The cases with clock_ended, clock_secs and the day of the stop, by one definition: what as_measure asks."""
     moments.db.execute(
         f"CREATE OR REPLACE TEMP TABLE cases_by_clock AS SELECT c.*, v.ended AS clock_ended, v.secs AS clock_secs, "
         f"{timed.local('stop_s', zone, 'day')} AS stopped_day, {timed.local('stop_s', zone, 'month')} AS stopped_month "
-        f"FROM {moments.scope.table} c LEFT JOIN ({values_sql(moments, one)}) v USING (source, case_id)"
+        f"FROM {moments.scope.table} c LEFT JOIN ({values_sql(moments, rule)}) v USING (source, case_id)"
     )
     return replace(moments.scope, table="cases_by_clock")

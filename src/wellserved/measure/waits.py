@@ -1,6 +1,6 @@
 """Waits by period and segment, each group sorted: one pass over the cases, each wait sorted once, whatever is asked of them.
 
-A wait is coded as twice its seconds, and one more where it still goes on; so sorted, at one time the ends
+A wait is packed as twice its seconds, and one more where it still goes on; so sorted, at one time the ends
 come before the waits that go on. Group and wait share one integer, so that one sort of integers orders them:
 of 32 bits where a month's few segments and waits fit, which takes less than half of the time of 64.
 """
@@ -20,27 +20,30 @@ import pyarrow.compute as pc
 from wellserved.measure.interval import NEVER as NEVER
 from wellserved.measure.interval import Waits, coded_quantile
 
-_RUNS = 8  # times at which the period may change from one row to the next within a batch
+_MAX_RUNS = 8  # times at which the period may change from one row to the next within a batch
 Key = tuple[int, str | None]  # period key, segment
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
-def of_groups(batches: Iterable[pa.RecordBatch], find: Callable[[Waits], Found]) -> Iterator[tuple[Key, Found]]:
-    """What is found in the coded waits of each group, sorted.
+def of_groups(batches: Iterable[pa.RecordBatch], find: Callable[[Waits], Result]) -> Iterator[tuple[Key, Result]]:
+    """What `find` returns for the packed durations of each group, sorted.
 
     batches: of `period`, `segment` and `coded`; NULL is no wait, or in no period.
     """
     segments: dict[str | None, int] = {}
-    pieces = _pieces(run for batch in batches for run in _runs(batch, segments))
-    names = list(segments)
+    run_groups = _sortable_runs(run for batch in batches for run in _runs(batch, segments))
+    segment_names = list(segments)
 
-    def found(piece: list[_Run]) -> list[tuple[Key, Found]]:
-        first, many, groups = _sorted(piece, len(names))
-        return [((number % many + first, names[number // many]), find(waits)) for number, waits in groups]
+    def group_results(runs: list[_Run]) -> list[tuple[Key, Result]]:
+        first, period_count, groups = _sort_groups(runs, len(segment_names))
+        return [
+            ((number % period_count + first, segment_names[number // period_count]), find(waits))
+            for number, waits in groups
+        ]
 
     with ThreadPoolExecutor(2) as pool:
-        for each in pool.map(found, pieces):
-            yield from each
+        for results in pool.map(group_results, run_groups):
+            yield from results
 
 
 class _Run(NamedTuple):
@@ -58,41 +61,52 @@ def _runs(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Iterator[_R
     if not batch.num_rows:
         return
     period, wait = (batch[name].to_numpy() for name in ("period", "coded"))
-    place, wait = _places(batch, segments), wait.astype(_narrow(int(wait.min()), int(wait.max())))
+    segment, wait = _segment_numbers(batch, segments), wait.astype(_integer_type(int(wait.min()), int(wait.max())))
     changes = np.flatnonzero(period[1:] != period[:-1]) + 1
-    if len(changes) > _RUNS:
-        yield _Run(place, period, wait)
+    if len(changes) > _MAX_RUNS:
+        yield _Run(segment, period, wait)
         return
     for start, end in pairwise([0, *changes.tolist(), len(wait)]):
-        yield _Run(place[start:end], int(period[start]), wait[start:end])
+        yield _Run(segment[start:end], int(period[start]), wait[start:end])
 
 
-def _narrow(least: int, most: int) -> type[np.signedinteger[Any]]:
+def _integer_type(minimum: int, maximum: int) -> type[np.signedinteger[Any]]:
     """The integers that hold all from the least to the most."""
-    return np.int32 if least >= -(1 << 31) and most < 1 << 31 else np.int64
+    return np.int32 if minimum >= -(1 << 31) and maximum < 1 << 31 else np.int64
 
 
-def _pieces(runs: Iterable[_Run]) -> list[list[_Run]]:
+def _sortable_runs(runs: Iterable[_Run]) -> list[list[_Run]]:
     """Rows that can be sorted apart from the others: those of a period where cases come period by period, as from the
     files of their months; else all together."""
-    pieces: dict[int | None, list[_Run]] = {}
+    runs_by_period: dict[int | None, list[_Run]] = {}
     for run in runs:
-        pieces.setdefault(run.period if isinstance(run.period, int) else None, []).append(run)
-    return [[run for piece in pieces.values() for run in piece]] if None in pieces else list(pieces.values())
+        runs_by_period.setdefault(run.period if isinstance(run.period, int) else None, []).append(run)
+    return (
+        [[run for period_runs in runs_by_period.values() for run in period_runs]]
+        if None in runs_by_period
+        else list(runs_by_period.values())
+    )
 
 
-def _sorted(runs: list[_Run], names: int) -> tuple[int, int, Iterator[tuple[int, Waits]]]:
+def _sort_groups(runs: list[_Run], names: int) -> tuple[int, int, Iterator[tuple[int, Waits]]]:
     """The first period, how many there are, and the groups; a group's number is that of its segment times the periods, and its period's."""
-    (first, last), (least, most) = _range(run.period for run in runs), _range(run.wait for run in runs)
-    many, bits = last - first + 1, (most - least).bit_length()
-    groups = (names * many).bit_length()
+    (first, last), (minimum, maximum) = (
+        _overall_range(run.period for run in runs),
+        _overall_range(run.wait for run in runs),
+    )
+    period_count, bits = last - first + 1, (maximum - minimum).bit_length()
+    groups = (names * period_count).bit_length()
     if bits + groups > 63:
-        return first, many, _sorted_apart(runs, first, many)
-    kind = np.int32 if bits + groups < 32 and _narrow(least, most) is np.int32 else np.int64
-    return first, many, _cut(_packed(runs, first, many, least, bits, kind), least, bits)
+        return first, period_count, _sort_wide_groups(runs, first, period_count)
+    dtype = np.int32 if bits + groups < 32 and _integer_type(minimum, maximum) is np.int32 else np.int64
+    return (
+        first,
+        period_count,
+        _split_groups(_pack_durations(runs, first, period_count, minimum, bits, dtype), minimum, bits),
+    )
 
 
-def _places(batch: pa.RecordBatch, segments: dict[str | None, int]) -> npt.NDArray[np.unsignedinteger[Any]]:
+def _segment_numbers(batch: pa.RecordBatch, segments: dict[str | None, int]) -> npt.NDArray[np.unsignedinteger[Any]]:
     """The number of each row's segment; new segments are numbered as they come."""
     if batch["segment"].null_count == batch.num_rows:  # not split at all
         return np.full(batch.num_rows, segments.setdefault(None, len(segments)), dtype=np.uint32)
@@ -100,24 +114,26 @@ def _places(batch: pa.RecordBatch, segments: dict[str | None, int]) -> npt.NDArr
     names = [*words.dictionary.to_pylist(), None] if words.null_count else words.dictionary.to_pylist()
     numbers = np.array([segments.setdefault(name, len(segments)) for name in names])
     indices = words.indices.fill_null(len(names) - 1) if words.null_count else words.indices
-    kind: type[np.unsignedinteger[Any]] = np.uint8 if len(segments) <= 1 << 8 else np.uint32
-    places: npt.NDArray[np.unsignedinteger[Any]] = numbers.astype(kind)[indices.to_numpy()]
-    return places
+    dtype: type[np.unsignedinteger[Any]] = np.uint8 if len(segments) <= 1 << 8 else np.uint32
+    segment_numbers: npt.NDArray[np.unsignedinteger[Any]] = numbers.astype(dtype)[indices.to_numpy()]
+    return segment_numbers
 
 
 def reduce_waits(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) -> pa.Table:
-    """The quantiles of each group of coded waits, in seconds, with their 95% intervals; not reached: infinite.
+    """The quantiles of each group of packed durations, in seconds, with their 95% intervals; not reached: infinite.
 
     Takes the rows of one group or of many; gives period, segment, n, open (waits that go on) and for each
     quantile value_i, low_i, high_i.
     """
 
-    def found(waits: Waits) -> tuple[float, ...]:
+    def summarise_group(waits: Waits) -> tuple[float, ...]:
         bounds = (bound for p in quantiles for bound in coded_quantile(waits, p))
         return (len(waits), int(np.count_nonzero(waits & 1)), *bounds)
 
-    rows = [(*key, *row) for key, row in of_groups(batches, found)]
-    bounds = [(f"{what}_{place}", pa.float64()) for place in range(len(quantiles)) for what in ("value", "low", "high")]
+    rows = [(*key, *row) for key, row in of_groups(batches, summarise_group)]
+    bounds = [
+        (f"{prefix}_{index}", pa.float64()) for index in range(len(quantiles)) for prefix in ("value", "low", "high")
+    ]
     schema = pa.schema(
         [("period", pa.int64()), ("segment", pa.string()), ("n", pa.int64()), ("open", pa.int64()), *bounds]
     )
@@ -125,50 +141,54 @@ def reduce_waits(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) 
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema)
 
 
-def _range(columns: Iterable[int | Waits]) -> tuple[int, int]:
+def _overall_range(columns: Iterable[int | Waits]) -> tuple[int, int]:
     """The least and the most of them all."""
     ends = [(int(np.min(column)), int(np.max(column))) for column in columns]
-    return min(least for least, _ in ends), max(most for _, most in ends)
+    return min(minimum for minimum, _ in ends), max(maximum for _, maximum in ends)
 
 
-def _packed(runs: list[_Run], first: int, many: int, least: int, bits: int, kind: type[np.signedinteger[Any]]) -> Waits:
+def _pack_durations(
+    runs: list[_Run], first: int, period_count: int, minimum: int, bits: int, dtype: type[np.signedinteger[Any]]
+) -> Waits:
     """Group and wait of each row in one integer, sorted; the runs are used up."""
-    both = np.empty(sum(len(run.wait) for run in runs), dtype=kind)
-    end = len(both)
+    packed_durations = np.empty(sum(len(run.wait) for run in runs), dtype=dtype)
+    end = len(packed_durations)
     while runs:
         run = runs.pop()
-        key = both[end - len(run.wait) : end]
+        key = packed_durations[end - len(run.wait) : end]
         end -= len(key)
-        group = _group(run, first, many, kind)
+        group = _group(run, first, period_count, dtype)
         np.left_shift(group, bits, out=group)
-        np.subtract(run.wait, least, out=key, dtype=kind)
+        np.subtract(run.wait, minimum, out=key, dtype=dtype)
         key += group
-    both.sort()
-    return both
+    packed_durations.sort()
+    return packed_durations
 
 
-def _group(run: _Run, first: int, many: int, kind: type[np.signedinteger[Any]]) -> Waits:
+def _group(run: _Run, first: int, period_count: int, dtype: type[np.signedinteger[Any]]) -> Waits:
     """The number of each row's group."""
-    group = run.place.astype(kind)
-    if many > 1:
-        group *= many
-        group += (run.period - first) if isinstance(run.period, int) else (run.period - first).astype(kind)
+    group = run.place.astype(dtype)
+    if period_count > 1:
+        group *= period_count
+        group += (run.period - first) if isinstance(run.period, int) else (run.period - first).astype(dtype)
     return group
 
 
-def _cut(both: Waits, least: int, bits: int) -> Iterator[tuple[int, Waits]]:
+def _split_groups(packed_durations: Waits, minimum: int, bits: int) -> Iterator[tuple[int, Waits]]:
     """The waits of each group."""
     start = 0
-    while start < len(both):
-        number = int(both[start]) >> bits
-        end = int(np.searchsorted(both, both.dtype.type(((number + 1) << bits) - 1), side="right"))
-        yield number, (both[start:end] & ((1 << bits) - 1)) + least
+    while start < len(packed_durations):
+        number = int(packed_durations[start]) >> bits
+        end = int(
+            np.searchsorted(packed_durations, packed_durations.dtype.type(((number + 1) << bits) - 1), side="right")
+        )
+        yield number, (packed_durations[start:end] & ((1 << bits) - 1)) + minimum
         start = end
 
 
-def _sorted_apart(runs: list[_Run], first: int, many: int) -> Iterator[tuple[int, Waits]]:
-    """The same where both do not fit into 64 bits: very many segments over centuries."""
-    groups = np.concatenate([_group(run, first, many, np.int64) for run in runs])
+def _sort_wide_groups(runs: list[_Run], first: int, period_count: int) -> Iterator[tuple[int, Waits]]:
+    """Groups sorted by number and wait apart, where both do not fit into 64 bits: very many segments over centuries."""
+    groups = np.concatenate([_group(run, first, period_count, np.int64) for run in runs])
     waits = np.concatenate([run.wait.astype(np.int64) for run in runs])
     order = np.lexsort((waits, groups))
     groups, waits = groups[order], waits[order]

@@ -48,20 +48,20 @@ def day(value: date) -> str:
     return f"{value.day} {value:%B %Y}"
 
 
-def period_name(period: Period, every: Every) -> str:
+def period_name(period: Period, granularity: Every) -> str:
     """December 2015; the week of 7 December 2015; 3 March 2015; the quarter from October 2015; 2015."""
-    if every == "month":
+    if granularity == "month":
         return f"{period.start:%B %Y}"
-    if every == "week":
+    if granularity == "week":
         return f"the week of {day(period.start)}"
-    if every == "quarter":
+    if granularity == "quarter":
         return f"the quarter from {period.start:%B %Y}"
-    if every == "year":
+    if granularity == "year":
         return period.label
     return day(period.start)
 
 
-_SINGULAR: Final = (  # what an import says of many, said of one
+_SINGULAR_FORMS: Final = (  # what an import says of many, said of one
     (r"^rows have", "row has"),
     (r"^(due time|date|stamp|moment|case number|case|further such date)s\b", r"\1"),
     (" stand for “no date” and were taken", " stands for “no date” and was taken"),
@@ -75,14 +75,14 @@ _SINGULAR: Final = (  # what an import says of many, said of one
 )
 
 
-def counted(count: int, what: str) -> str:
+def counted(count: int, note: str) -> str:
     """A note of an import with its number: "3 rows have ...", "1 row has ..."."""
     if count == 1:
-        for many, one in _SINGULAR:
-            what = re.sub(many, one, what)
-    return f"{number(count)} {what}"
+        for plural_pattern, singular in _SINGULAR_FORMS:
+            note = re.sub(plural_pattern, singular, note)
+    return f"{number(count)} {note}"
 
 
-def plural(count: int, one: str, many: str | None = None) -> str:
+def plural(count: int, singular: str, plural_form: str | None = None) -> str:
     """3 cases, 1 case."""
-    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+    return f"{number(count)} {singular if count == 1 else plural_form or singular + 's'}"

@@ -20,7 +20,7 @@ SUBJECTS: Final[dict[str, tuple[Measure, ...]]] = {
     "Ratings": SCORES,
 }
 """What measures are about -> those measures."""
-MEASURES: Final[tuple[Measure, ...]] = tuple(one for many in SUBJECTS.values() for one in many)
+MEASURES: Final[tuple[Measure, ...]] = tuple(measure for measures in SUBJECTS.values() for measure in measures)
 
 
 def find_measure(name: str) -> Measure:

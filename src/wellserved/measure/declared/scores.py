@@ -14,8 +14,10 @@ _BAD_WORDS = (
     "bad: csat5, stars5 1 or 2; ces7 1 to 3; ces5 4 or 5; nps10 0 to 6; points10 1 to 4; good_bad 0; own as declared"
 )
 _GOOD, _BAD = "{good}", "{bad}"
-_SURVEYED = "cases whose customer was asked for a rating, rated or not; where the source does not record who was asked, cases resolved at least once"
-_ASKED = ("2: who was asked counts where the source records it; version 1 took all cases resolved at least once",)
+_SURVEYED_TEXT = "cases whose customer was asked for a rating, rated or not; where the source does not record who was asked, cases resolved at least once"
+_SURVEY_HISTORY = (
+    "2: who was asked counts where the source records it; version 1 took all cases resolved at least once",
+)
 _BOUNDS = f"worst-case bounds: Manski, American Economic Review 80 (1990) 319-323; {WILSON}"
 
 SCORES: Final[tuple[Measure, ...]] = (
@@ -122,7 +124,7 @@ SCORES: Final[tuple[Measure, ...]] = (
         better="higher",
         anchor="asked",
         population="{surveyed}",
-        counted=_SURVEYED,
+        counted=_SURVEYED_TEXT,
         formula="good ratings / those cases: the least that the share of the satisfied can be",
         event=f"score IS NOT NULL AND ({_GOOD})",
         needs="score IS NOT NULL",
@@ -130,7 +132,7 @@ SCORES: Final[tuple[Measure, ...]] = (
         single_scale=True,
         relies_on=("rated",),
         exclusions="none; several scales are never mixed",
-        history=_ASKED,
+        history=_SURVEY_HISTORY,
         source=_BOUNDS,
     ),
     Measure(
@@ -142,7 +144,7 @@ SCORES: Final[tuple[Measure, ...]] = (
         better="higher",
         anchor="asked",
         population="{surveyed}",
-        counted=_SURVEYED,
+        counted=_SURVEYED_TEXT,
         formula="cases rated good or not rated / those cases: the most that the share of the satisfied can be",
         event=f"score IS NULL OR ({_GOOD})",
         needs="score IS NOT NULL",
@@ -150,7 +152,7 @@ SCORES: Final[tuple[Measure, ...]] = (
         single_scale=True,
         relies_on=("rated",),
         exclusions="none; several scales are never mixed",
-        history=_ASKED,
+        history=_SURVEY_HISTORY,
         source=_BOUNDS,
     ),
     Measure(
@@ -162,13 +164,13 @@ SCORES: Final[tuple[Measure, ...]] = (
         better="higher",
         anchor="asked",
         population="{surveyed}",
-        counted=_SURVEYED,
+        counted=_SURVEYED_TEXT,
         formula="rated cases / those cases",
         event="score IS NOT NULL",
         needs="score IS NOT NULL",
         lacking="ratings",
         relies_on=("rated",),
-        history=_ASKED,
+        history=_SURVEY_HISTORY,
         source=WILSON,
     ),
     Measure(

@@ -7,7 +7,7 @@ from typing import Final
 from wellserved.measure.definition import ALL, WILSON, Measure
 
 _WEEK: Final = 604_800  # seconds
-_ANSWERED = "accepts + returns > 0"
+_HAS_VERDICT = "accepts + returns > 0"
 
 SERVICE: Final[tuple[Measure, ...]] = (
     Measure(
@@ -155,11 +155,11 @@ SERVICE: Final[tuple[Measure, ...]] = (
         unit="share",
         better="lower",
         anchor="asked",
-        population=_ANSWERED,
+        population=_HAS_VERDICT,
         counted="cases in which the customer accepted or rejected",
         formula="cases rejected or disputed / cases in which the customer accepted or rejected",
         event="returns > 0",
-        needs=_ANSWERED,
+        needs=_HAS_VERDICT,
         lacking="answer of the customer to what was delivered",
         relies_on=("returned",),
         source=WILSON,
