@@ -280,7 +280,7 @@ def test_groups_add_up_and_splitting_them_changes_nothing() -> None:
     parts = of_cohort([40, 30, 25, 24]) + of_cohort([60, 50, 45, 42])
     assert whole.came_up.tolist() == parts.came_up.tolist() == [100, 80, 70]
     assert whole.left.tolist() == parts.left.tolist()
-    late = of_cohort([100, 80]) + of_cohort([80, 70, 66], entered=1)
+    late = of_cohort([100, 80]) + of_cohort([80, 70, 66], prior_renewals=1)
     assert late.came_up.tolist() == whole.came_up.tolist()
     assert fit(late).a == fit(whole).a
     listed, many = read_accounts(b"renewals,left,entered,accounts\n0,yes,,20\n1,yes,0,10\n2,left,,4\n3,no,,66\n")
