@@ -67,9 +67,9 @@ def stretches(cases: int, max_cases: int = 400_000) -> list[Stretch]:
     return [Stretch(a, b - a, start + index * days, days) for index, (a, b) in enumerate(pairwise(edges)) if b > a]
 
 
-def batch(db: duckdb.DuckDBPyConnection, stretch: Stretch, seed: int, import_id: str, recorded_at: datetime) -> None:
+def batch(db: duckdb.DuckDBPyConnection, case_batch: Stretch, seed: int, import_id: str, recorded_at: datetime) -> None:
     """Leave the moments of a stretch in the table `batch`; a seed and a stretch determine them."""
-    keep(db, "drawn", _draw_rows(np.random.default_rng([seed, stretch.first]), stretch))
+    keep(db, "drawn", _draw_rows(np.random.default_rng([seed, case_batch.first]), case_batch))
     rules = " UNION ALL ".join(_moment(index, *rule) for index, rule in enumerate(_RULES))
     db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {finished(rules, SOURCE, recorded_at, import_id)}")
 
@@ -103,9 +103,9 @@ def _moment(rule_index: int, kind: str, second_column: str, condition: str, extr
     return f"SELECT {own_columns(columns)} FROM drawn WHERE {condition}"
 
 
-def _draw_rows(rng: np.random.Generator, stretch: Stretch) -> pa.Table:
+def _draw_rows(rng: np.random.Generator, case_batch: Stretch) -> pa.Table:
     """A row a case: who has it, and when each thing happened."""
-    size, asked_s = stretch.cases, _asked_seconds(rng, stretch)
+    size, asked_s = case_batch.cases, _asked_seconds(rng, case_batch)
     service, intake = rng.integers(0, len(SERVICES), size), rng.integers(0, len(INTAKES), size)
     specialist, is_after_change = service // 3, asked_s >= day_number(CHANGE) * 86_400
     is_passed_on = rng.random(size) < 0.3
@@ -123,10 +123,10 @@ def _draw_rows(rng: np.random.Generator, stretch: Stretch) -> pa.Table:
         "priority": (rng.integers(0, 3, size), ("1 high", "2 normal", "3 low")),
         "person": (last_team * 8 + rng.integers(0, 8, size), tuple(f"{team} {number}" for team in TEAMS for number in range(1, 9))),
     }  # fmt: skip
-    customer = rng.integers(0, max(round(size * DAYS / stretch.days / 12), 1), size)
+    customer = rng.integers(0, max(round(size * DAYS / case_batch.days / 12), 1), size)
     score = np.clip(5 - rng.integers(0, 2, size) - lost_points, 1, 5)
     keys = {
-        "n": stretch.first + np.arange(size),
+        "n": case_batch.first + np.arange(size),
         "customer": customer,
         "account": customer % 997,
         "score": score.astype(float),
@@ -146,11 +146,11 @@ def _stamps(seconds: Floats) -> pa.Array:
     return pa.array(np.where(has_happened, seconds, 0).astype(np.int64), mask=~has_happened)
 
 
-def _asked_seconds(rng: np.random.Generator, stretch: Stretch) -> Floats:
+def _asked_seconds(rng: np.random.Generator, case_batch: Stretch) -> Floats:
     """Epoch seconds of asking: by day, on weekdays rather than weekends."""
-    day = np.floor(stretch.day + np.sort(rng.random(stretch.cases)) * stretch.days)
-    hour = np.clip(rng.normal(12.5, 3.2, stretch.cases), 0, 23.999)
-    weekend = ((day + 3) % 7 >= 5) & (rng.random(stretch.cases) < 0.6)
+    day = np.floor(case_batch.day + np.sort(rng.random(case_batch.cases)) * case_batch.days)
+    hour = np.clip(rng.normal(12.5, 3.2, case_batch.cases), 0, 23.999)
+    weekend = ((day + 3) % 7 >= 5) & (rng.random(case_batch.cases) < 0.6)
     seconds: Floats = np.floor(np.maximum(day - 2 * weekend, day_number(START)) * 86_400 + hour * 3_600)
     return seconds
 

@@ -111,9 +111,9 @@ def _row(series: Seen, labels: list[date], since: date | None) -> Floats:
     return np.array([math.nan if start in mixed_starts else value_by_start.get(start, math.nan) for start in labels])
 
 
-def segments(scope: Scope, question: Question) -> tuple[str, ...]:
+def segments(case_table: Scope, question: Question) -> tuple[str, ...]:
     """The values of the question's column, those with most cases first."""
-    condition, values = filters(scope, question)
+    condition, parameters = filters(case_table, question)
     column = quoted(str(question.by))
-    sql = f"SELECT {column} AS one FROM {scope.table} WHERE {condition} AND {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST}"
-    return tuple(str(segment) for segment in scope.engine.ask(sql, values)["one"].to_pylist())
+    sql = f"SELECT {column} AS one FROM {case_table.table} WHERE {condition} AND {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST}"
+    return tuple(str(segment) for segment in case_table.engine.ask(sql, parameters)["one"].to_pylist())

@@ -189,27 +189,27 @@ class Drivers:
     note: str = ""
 
 
-def what_drives(scope: Scope, where: tuple[tuple[str, str], ...] = (), seed: int = 1) -> Drivers:
+def what_drives(case_table: Scope, where: tuple[tuple[str, str], ...] = (), seed: int = 1) -> Drivers:
     """Which failures go with bad ratings: each one's share of the variance, and the odds of a worse rating."""
-    condition, values = filters(scope, Question((), where=where))
+    condition, parameters = filters(case_table, Question((), where=where))
     scales = ask_rows(
-        scope,
-        f"SELECT scale, count(*) AS n FROM {scope.table} WHERE score IS NOT NULL AND {condition} GROUP BY 1 ORDER BY 2 DESC",
-        values,
+        case_table,
+        f"SELECT scale, count(*) AS n FROM {case_table.table} WHERE score IS NOT NULL AND {condition} GROUP BY 1 ORDER BY 2 DESC",
+        parameters,
     )
     if not scales:
         raise RequestError("No case was rated.", "Import ratings, or choose others with --where.")
     scale = str(scales[0]["scale"])
-    medians_sql = f"SELECT median(full_secs) AS slow, median(reply_secs) AS slow_reply FROM {scope.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}"
+    medians_sql = f"SELECT median(full_secs) AS slow, median(reply_secs) AS slow_reply FROM {case_table.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}"
     limits = {
-        key: int(value or 0) for key, value in ask_rows(scope, medians_sql, {**values, "scale": scale})[0].items()
+        key: int(value or 0) for key, value in ask_rows(case_table, medians_sql, {**parameters, "scale": scale})[0].items()
     }
     flags = ", ".join(
         f"CAST(coalesce({sql.format(**limits)}, false) AS INTEGER) AS {name(key)}" for key, (_, sql) in DRIVERS.items()
     )
-    table = scope.engine.ask(
-        f"SELECT score, {flags} FROM {scope.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}",
-        {**values, "scale": scale},
+    table = case_table.engine.ask(
+        f"SELECT score, {flags} FROM {case_table.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}",
+        {**parameters, "scale": scale},
     )
     note = (
         f"{plural(int(scales[1]['n']), 'case is', 'cases are')} rated on another scale ({scales[1]['scale']}) and left out"
@@ -219,9 +219,9 @@ def what_drives(scope: Scope, where: tuple[tuple[str, str], ...] = (), seed: int
     return _drivers(table, scale, seed, note)
 
 
-def ask_rows(scope: Scope, sql: str, values: dict[str, object]) -> list[dict[str, Any]]:
+def ask_rows(case_table: Scope, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
     """An answer as records."""
-    return list(scope.engine.ask(sql, values).to_pylist())
+    return list(case_table.engine.ask(sql, parameters).to_pylist())
 
 
 def _drivers(table: pa.Table, scale: str, seed: int, note: str) -> Drivers:

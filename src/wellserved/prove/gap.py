@@ -50,7 +50,7 @@ def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ..
     Of several expectations the last one before delivery counts; one said after it is left out and counted, since it
     knows what came. Both are on one scale, or there is no gap.
     """
-    condition, values = filters(moments.scope, Question((), by=by, where=where))
+    condition, parameters = filters(moments.scope, Question((), by=by, where=where))
     sql = f"""
         WITH kept AS (SELECT source, case_id, {name(by)} AS segment, CASE WHEN resolution_secs >= 0 THEN asked_s + resolution_secs END AS done_s FROM {moments.scope.table} WHERE {condition}),
         said AS (SELECT source, case_id, kind, epoch(m."at") AS s, score, scale, recorded_at FROM {moments.table} m
@@ -61,7 +61,7 @@ def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ..
         SELECT segment, on_scale AS scale, got, arg_max(score, (s, recorded_at)) FILTER (s < until_s AND scale = on_scale) AS expected,
                count(*) FILTER (s >= until_s) AS late
         FROM wanted GROUP BY source, case_id, segment, on_scale, got"""
-    table = ask(moments.db, sql, values)
+    table = ask(moments.db, sql, parameters)
     late_count = int(sum(table["late"].to_pylist()))
     rows = [row for row in table.to_pylist() if row["expected"] is not None]
     if not rows:

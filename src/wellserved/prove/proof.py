@@ -271,11 +271,11 @@ def all_others(window: Looking, where: Where) -> Where | None:
     if not segment_columns:
         return None
     column, other_filters = segment_columns[0], tuple(pair for pair in where if pair[0] != segment_columns[0])
-    condition, values = filters(window.scope, Question((), where=other_filters))
+    condition, parameters = filters(window.scope, Question((), where=other_filters))
     sql = f"SELECT DISTINCT {quoted(column)} AS one FROM {window.scope.table} WHERE {condition} AND {quoted(column)} IS NOT NULL LIMIT {MOST_OTHERS + 50}"
     own_values = {value for filter_column, value in where if filter_column == column}
     other_values = sorted(
-        {str(value) for value in window.scope.engine.ask(sql, values)["one"].to_pylist()} - own_values
+        {str(value) for value in window.scope.engine.ask(sql, parameters)["one"].to_pylist()} - own_values
     )
     return (
         (*other_filters, *((column, value) for value in other_values)) if 0 < len(other_values) <= MOST_OTHERS else None

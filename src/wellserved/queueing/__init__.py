@@ -73,7 +73,7 @@ class Queue:
 _ENDS = "CASE WHEN reply_secs IS NULL THEN resolution_secs WHEN resolution_secs IS NULL THEN reply_secs ELSE LEAST(reply_secs, resolution_secs) END"
 
 
-def queue(scope: Scope, question: Question, seconds: int, slot: int) -> Queue:
+def queue(case_table: Scope, question: Question, seconds: int, slot: int) -> Queue:
     """What became of those who asked in the question's span: the whole, and by interval of the day (`slot` seconds).
 
     Served: a person replied, or resolved without a reply. Left: abandoned before that.
@@ -82,10 +82,10 @@ def queue(scope: Scope, question: Question, seconds: int, slot: int) -> Queue:
         raise RequestError(
             "The time cannot be negative, and an interval lasts a minute to a day.", "Change --within or --slot."
         )
-    slots, waits, ends = _fetch_waits(scope, question, slot)
+    slots, waits, ends = _fetch_waits(case_table, question, slot)
     if not len(waits):
         raise RequestError("No case has a wait that began in this span.", "Widen --since and --until, or --where.")
-    days = _days(scope, question)
+    days = _days(case_table, question)
     overall = _interval(0, waits, ends, seconds, days)
     order = np.argsort(slots, kind="stable")
     edges = np.flatnonzero(np.append(True, np.diff(slots[order]) != 0))
@@ -93,7 +93,7 @@ def queue(scope: Scope, question: Question, seconds: int, slot: int) -> Queue:
         _interval(int(slots[group[0]]) * slot, waits[group], ends[group], seconds, days)
         for group in np.split(order, edges[1:])
     )
-    return Queue(seconds, overall, intervals, incidence(waits, ends), _patience(overall), scope.zone)
+    return Queue(seconds, overall, intervals, incidence(waits, ends), _patience(overall), case_table.zone)
 
 
 def _patience(overall: Interval) -> float | NotComputed:
@@ -110,18 +110,18 @@ def _patience(overall: Interval) -> float | NotComputed:
 Ints = npt.NDArray[np.int64]
 
 
-def _fetch_waits(scope: Scope, question: Question, slot: int) -> tuple[Ints, Ints, Ints]:
+def _fetch_waits(case_table: Scope, question: Question, slot: int) -> tuple[Ints, Ints, Ints]:
     """Interval of the day, seconds waited, and how it ended, of each case."""
-    where, values = filters(scope, question)
-    as_of = fill("{as_of}", scope)
+    where, parameters = filters(case_table, question)
+    as_of = fill("{as_of}", case_table)
     sql = (
         f"SELECT asked_time, CASE WHEN abandoned = 1 AND full_secs >= 0 AND (served IS NULL OR full_secs < served) "
         f"THEN full_secs * 3 + {LEFT} WHEN served >= 0 THEN served * 3 + {SERVED} "
         f"WHEN served IS NULL AND closed = 0 THEN ({as_of} - asked_s) * 3 END AS coded "
-        f"FROM (SELECT *, {_ENDS} AS served FROM {scope.table}) AS waits WHERE {where} AND {within(question, 'asked')}"
+        f"FROM (SELECT *, {_ENDS} AS served FROM {case_table.table}) AS waits WHERE {where} AND {within(question, 'asked')}"
     )
     batches: list[tuple[Ints, Ints]] = []
-    for batch in scope.engine.stream(sql, values):
+    for batch in case_table.engine.stream(sql, parameters):
         valid_rows = batch.filter(batch["coded"].is_valid())
         batches.append(
             (valid_rows["asked_time"].to_numpy().astype(np.int64), valid_rows["coded"].to_numpy().astype(np.int64))
@@ -134,10 +134,10 @@ def _fetch_waits(scope: Scope, question: Question, slot: int) -> tuple[Ints, Int
     return times[keep] // slot, packed_waits[keep] // 3, packed_waits[keep] % 3
 
 
-def _days(scope: Scope, question: Question) -> int:
-    where, values = filters(scope, question)
-    sql = f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT asked_day FROM {scope.table} WHERE {where} AND {within(question, 'asked')}) AS days"
-    return int(scope.engine.ask(sql, values)["n"][0].as_py())
+def _days(case_table: Scope, question: Question) -> int:
+    where, parameters = filters(case_table, question)
+    sql = f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT asked_day FROM {case_table.table} WHERE {where} AND {within(question, 'asked')}) AS days"
+    return int(case_table.engine.ask(sql, parameters)["n"][0].as_py())
 
 
 def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> Interval:
