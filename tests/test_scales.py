@@ -196,10 +196,10 @@ def test_scales_are_never_mixed(workspace: Workspace) -> None:
 
 def test_words_of_a_mapping_add_to_those_of_the_scale(workspace: Workspace) -> None:
     declare(workspace)
-    imported = import_ratings(workspace, "smile4", ["Top", "Good", "Poor"], more="values = { Top = 4 }\n")
+    imported = import_ratings(workspace, "smile4", ["Top", "Good", "Poor"], further_text="values = { Top = 4 }\n")
     assert imported.refusals is None
     with pytest.raises(MappingError, match=r"the score 9, which the scale smile4 does not have"):
-        import_ratings(workspace, "smile4", ["1"], more="values = { Top = 9 }\n")
+        import_ratings(workspace, "smile4", ["1"], further_text="values = { Top = 9 }\n")
     with pytest.raises(MappingError, match=r"did you mean smile4.*declares its own in scales\.toml"):
         import_ratings(workspace, "smile5", ["1"])
     with pytest.raises(MappingError, match="takes a scale"):
