@@ -202,7 +202,8 @@ def what_drives(case_table: Scope, where: tuple[tuple[str, str], ...] = (), seed
     scale = str(scales[0]["scale"])
     medians_sql = f"SELECT median(full_secs) AS slow, median(reply_secs) AS slow_reply FROM {case_table.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}"
     limits = {
-        key: int(value or 0) for key, value in ask_rows(case_table, medians_sql, {**parameters, "scale": scale})[0].items()
+        key: int(value or 0)
+        for key, value in ask_rows(case_table, medians_sql, {**parameters, "scale": scale})[0].items()
     }
     flags = ", ".join(
         f"CAST(coalesce({sql.format(**limits)}, false) AS INTEGER) AS {name(key)}" for key, (_, sql) in DRIVERS.items()
