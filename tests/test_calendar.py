@@ -49,28 +49,28 @@ team = "Night desk"
 calendar = "odd"
 service = ["Islands"]
 """
-ALL = parse_calendars(OFFICE, "UTC")
+CALENDARS = parse_calendars(OFFICE, "UTC")
 
 
-def named(name: str) -> Calendar:
-    return next(one for one in ALL.all if one.name == name)
+def calendar_named(name: str) -> Calendar:
+    return next(calendar for calendar in CALENDARS.all if calendar.name == name)
 
 
-def between(name: str, start: str, end: str) -> int:
+def open_seconds_between(name: str, start: str, end: str) -> int:
     """Open seconds between two stamps as the calendar's zone writes them, or with an offset of their own."""
-    calendar = named(name)
+    calendar = calendar_named(name)
     ends = [datetime.fromisoformat(stamp) for stamp in (start, end)]
-    there = [one if one.tzinfo else one.replace(tzinfo=ZoneInfo(calendar.zone)) for one in ends]
+    zoned_ends = [instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(calendar.zone)) for instant in ends]
     clock = Clock(calendar, date(1990, 1, 1), date(2027, 1, 1))
-    at = clock.at(np.array([int(one.timestamp()) for one in there]))
-    return int(at[1] - at[0])
+    open_seconds = clock.at(np.array([int(zoned_end.timestamp()) for zoned_end in zoned_ends]))
+    return int(open_seconds[1] - open_seconds[0])
 
 
 HOUR = 3600
 
 
 @pytest.mark.parametrize(
-    ("name", "start", "end", "seconds", "why"),
+    ("name", "start", "end", "seconds", "reason"),
     [
         ("office", "2024-11-04T09:00", "2024-11-04T17:00", 7 * HOUR, "a Monday has seven hours around the lunch hour"),
         ("office", "2024-11-04T12:30", "2024-11-04T13:30", 0, "lunch"),
@@ -93,23 +93,24 @@ HOUR = 3600
         ("odd", "2024-04-07T01:00", "2024-04-07T03:00", 50 * 60, "and gains it back: 1:40 to 2:00, 1:30 again to 2:10"),
     ],
 )
-def test_hours_are_those_of_the_words(name: str, start: str, end: str, seconds: int, why: str) -> None:
-    assert between(name, start, end) == seconds, why
+def test_hours_are_those_of_the_words(name: str, start: str, end: str, seconds: int, reason: str) -> None:
+    assert open_seconds_between(name, start, end) == seconds, reason
 
 
 @pytest.mark.parametrize("name", ["office", "night", "always", "odd"])
 def test_the_clock_agrees_with_an_oracle_that_walks_it(name: str) -> None:
-    calendar, draw = named(name), random.Random(name)
+    calendar, rng = calendar_named(name), random.Random(name)
     clock = Clock(calendar, date(2023, 12, 1), date(2026, 1, 31))
     first = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
     changes = [int(datetime.fromisoformat(day + "T00:00+00:00").timestamp()) for day in DST_DAYS]
     for _ in range(150):
-        near = draw.choice(
-            [first + draw.randrange(700 * 86_400), draw.choice(changes) + draw.randrange(-90_000, 180_000)]
+        start = rng.choice([first + rng.randrange(700 * 86_400), rng.choice(changes) + rng.randrange(-90_000, 180_000)])
+        length = rng.choice([0, 1, rng.randrange(60), rng.randrange(7_200), rng.randrange(60 * 86_400)])
+        open_seconds = clock.at(np.array([start, start + length]))
+        assert int(open_seconds[1] - open_seconds[0]) == walk_the_clock(calendar, start, start + length), (
+            start,
+            length,
         )
-        length = draw.choice([0, 1, draw.randrange(60), draw.randrange(7_200), draw.randrange(60 * 86_400)])
-        found = clock.at(np.array([near, near + length]))
-        assert int(found[1] - found[0]) == walk_the_clock(calendar, near, near + length), (near, length)
 
 
 DST_DAYS = [
@@ -126,25 +127,25 @@ DST_DAYS = [
 
 @pytest.mark.parametrize("name", ["office", "night", "odd"])
 def test_due_times_run_forwards_and_backwards(name: str) -> None:
-    draw, clock = random.Random(name), Clock(named(name), date(2023, 12, 1), date(2026, 6, 1))
+    rng, clock = random.Random(name), Clock(calendar_named(name), date(2023, 12, 1), date(2026, 6, 1))
     first = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
     for _ in range(300):
         start, seconds = (
-            first + draw.randrange(600 * 86_400),
-            draw.choice([1, 59, 8 * HOUR, draw.randrange(1, 200_000)]),
+            first + rng.randrange(600 * 86_400),
+            rng.choice([1, 59, 8 * HOUR, rng.randrange(1, 200_000)]),
         )
         due = clock.after(start, seconds)
-        at = clock.at(np.array([start, due, due - 1]))
-        assert at[1] - at[0] == seconds
-        assert at[2] - at[0] == seconds - 1  # not a second earlier
-        begun = clock.before_end(due, seconds)
-        back = clock.at(np.array([begun, due, begun + 1]))
-        assert back[1] - back[0] == seconds
-        assert back[1] - back[2] == seconds - 1  # not a second later
+        open_seconds = clock.at(np.array([start, due, due - 1]))
+        assert open_seconds[1] - open_seconds[0] == seconds
+        assert open_seconds[2] - open_seconds[0] == seconds - 1  # not a second earlier
+        latest_start = clock.before_end(due, seconds)
+        backward_seconds = clock.at(np.array([latest_start, due, latest_start + 1]))
+        assert backward_seconds[1] - backward_seconds[0] == seconds
+        assert backward_seconds[1] - backward_seconds[2] == seconds - 1  # not a second later
 
 
 def test_eight_business_hours_from_friday_afternoon_are_over_on_monday() -> None:
-    clock = Clock(named("office"), date(2024, 1, 1), date(2025, 1, 1))
+    clock = Clock(calendar_named("office"), date(2024, 1, 1), date(2025, 1, 1))
     friday = datetime(2024, 11, 8, 16, 0, tzinfo=ZoneInfo("Europe/Berlin"))
     due = datetime.fromtimestamp(clock.after(int(friday.timestamp()), 8 * HOUR), ZoneInfo("Europe/Berlin"))
     assert due == datetime(
@@ -156,29 +157,31 @@ def test_eight_business_hours_from_friday_afternoon_are_over_on_monday() -> None
 
 
 def test_team_and_service_choose_the_calendar() -> None:
-    assert [one.name if (one := ALL.of(*pair)) else None for pair in (
+    assert [chosen_calendar.name if (chosen_calendar := CALENDARS.of(*pair)) else None for pair in (
         ("Night desk", "Islands"), ("Day desk", "Islands"), (None, None), ("Day desk", "Roads"))] == [
         "night", "odd", "office", "office"]  # fmt: skip
     assert Calendars().of("Night desk", None) is None
 
 
 def test_periods_add_up_and_a_week_on_changes_nothing() -> None:
-    clock = Clock(named("always"), date(2024, 1, 1), date(2025, 1, 1))
-    office = Clock(named("office"), date(2024, 1, 1), date(2025, 1, 1))
-    draw, first = random.Random(7), int(datetime(2024, 4, 15, tzinfo=UTC).timestamp())
+    clock = Clock(calendar_named("always"), date(2024, 1, 1), date(2025, 1, 1))
+    office = Clock(calendar_named("office"), date(2024, 1, 1), date(2025, 1, 1))
+    rng, first = random.Random(7), int(datetime(2024, 4, 15, tzinfo=UTC).timestamp())
     for _ in range(200):
-        a, b, c = sorted(first + draw.randrange(10 * 86_400) for _ in range(3))
-        for one in (clock, office):
-            at = one.at(np.array([a, b, c]))
-            assert (at[1] - at[0]) + (at[2] - at[1]) == at[2] - at[0]
-            assert at[0] <= at[1] <= at[2]
+        a, b, c = sorted(first + rng.randrange(10 * 86_400) for _ in range(3))
+        for any_clock in (clock, office):
+            open_seconds = any_clock.at(np.array([a, b, c]))
+            assert (open_seconds[1] - open_seconds[0]) + (open_seconds[2] - open_seconds[1]) == open_seconds[
+                2
+            ] - open_seconds[0]
+            assert open_seconds[0] <= open_seconds[1] <= open_seconds[2]
         week = 7 * 86_400
-        same = office.at(np.array([a, b, a + week, b + week]) + 91 * 86_400)  # mid July: no holiday near
-        assert same[1] - same[0] == same[3] - same[2]
+        week_seconds = office.at(np.array([a, b, a + week, b + week]) + 91 * 86_400)  # mid July: no holiday near
+        assert week_seconds[1] - week_seconds[0] == week_seconds[3] - week_seconds[2]
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ('[[calendar]]\nname="a"\n', "needs a name and hours"),
         ('[[calendar]]\nname="a"\nhours={mon="9-17"}', "is no span"),
@@ -196,14 +199,14 @@ def test_periods_add_up_and_a_week_on_changes_nothing() -> None:
         ("calender = 1", "not known"),
     ],
 )
-def test_a_mistake_in_the_hours_is_named(text: str, says: str) -> None:
-    with pytest.raises((CalendarError, RequestError), match=says) as caught:
+def test_a_mistake_in_the_hours_is_named(text: str, message: str) -> None:
+    with pytest.raises((CalendarError, RequestError), match=message) as error:
         parse_calendars(text, "UTC")
-    assert caught.value.do
+    assert error.value.do
 
 
 def test_instants_outside_the_worked_out_days_are_refused() -> None:
-    clock = Clock(named("office"), date(2024, 1, 1), date(2024, 2, 1))
+    clock = Clock(calendar_named("office"), date(2024, 1, 1), date(2024, 2, 1))
     far = int((datetime(2024, 2, 1, tzinfo=UTC) + timedelta(days=40)).timestamp())
     with pytest.raises(RequestError, match="worked out from"):
         clock.at(np.array([far]))
@@ -214,16 +217,16 @@ def test_instants_outside_the_worked_out_days_are_refused() -> None:
 )
 def test_the_wall_clock_shows_what_the_zone_shows(zone: str) -> None:
     """Half an hour's change, a day left out (Apia, 30 December 2011), before 1970, and the second of a change itself."""
-    draw = random.Random(zone)
-    seconds = [draw.randrange(-2_000_000_000, 4_000_000_000) for _ in range(400)]
-    seconds += [draw.randrange(1_325_000_000, 1_325_400_000) for _ in range(200)]
+    rng = random.Random(zone)
+    seconds = [rng.randrange(-2_000_000_000, 4_000_000_000) for _ in range(400)]
+    seconds += [rng.randrange(1_325_000_000, 1_325_400_000) for _ in range(200)]
     for year in (2011, 2024):
         for hour in range(0, 366 * 24, 5):
-            seconds += [int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) + hour * 3600 + draw.randrange(-1, 2)]
-    shown = wall_clock(np.array(seconds), ZoneInfo(zone).key)
-    for second, found in zip(seconds, shown.tolist(), strict=True):
+            seconds += [int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) + hour * 3600 + rng.randrange(-1, 2)]
+    wall_seconds = wall_clock(np.array(seconds), ZoneInfo(zone).key)
+    for second, wall_second in zip(seconds, wall_seconds.tolist(), strict=True):
         wall = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=UTC)
-        assert found == int(wall.timestamp()), second
+        assert wall_second == int(wall.timestamp()), second
 
 
 def test_the_wall_clock_knows_what_no_date_can_hold() -> None:

@@ -19,20 +19,20 @@ from wellserved.render import data, html, markdown, svg, terminal
 
 
 def series_of(
-    values: list[float | None], measure: str = "time_to_resolution", n: int = 200, unfinished: int = 0
+    values: list[float | None], measure: str = "time_to_resolution", n: int = 200, unfinished_count: int = 0
 ) -> Series:
     start = date(2024, 1, 1)
-    periods = tuple(period_of(start + timedelta(days=7 * place), "week") for place in range(len(values)))
-    shown = tuple(NotComputed("no cases") if one is None else one for one in values)
+    periods = tuple(period_of(start + timedelta(days=7 * index), "week") for index in range(len(values)))
+    results = tuple(NotComputed("no cases") if value is None else value for value in values)
     size = len(values)
-    one = find_measure(measure)
-    over = tuple(place < size - unfinished for place in range(size))
+    found_measure = find_measure(measure)
+    is_over = tuple(index < size - unfinished_count for index in range(size))
     count = (
         tuple(None if value is None else round(value * n) for value in values)
-        if one.kind == "share"
+        if found_measure.kind == "share"
         else (None,) * size
     )
-    return Series(one, Question((one,), every="week"), "UTC", 0, 0, periods, (None,) * size, over, (n,) * size, count, (None,) * size, shown, shown, shown, ("",) * size)  # fmt: skip
+    return Series(found_measure, Question((found_measure,), every="week"), "UTC", 0, 0, periods, (None,) * size, is_over, (n,) * size, count, (None,) * size, results, results, results, ("",) * size)  # fmt: skip
 
 
 def limits_of(chart: Chart) -> Limits:
@@ -50,44 +50,46 @@ def test_each_measure_gets_the_chart_that_fits() -> None:
 
 
 def test_limits_step_at_a_phase_and_a_shift_is_no_signal_afterwards() -> None:
-    shifted = [*NOISE, *(value + 8 for value in NOISE)]
-    plain = draw_up(series_of(shifted))
-    phased = draw_up(series_of(shifted), phases=[date(2024, 1, 1) + timedelta(days=7 * 30)])
-    assert plain.found["long_run"].any()
-    assert not phased.found["long_run"].any()
-    centre = limits_of(phased).centre
+    values = [*NOISE, *(value + 8 for value in NOISE)]
+    plain_chart = draw_up(series_of(values))
+    phased_chart = draw_up(series_of(values), phases=[date(2024, 1, 1) + timedelta(days=7 * 30)])
+    assert plain_chart.found["long_run"].any()
+    assert not phased_chart.found["long_run"].any()
+    centre = limits_of(phased_chart).centre
     assert len(set(centre[:30])) == len(set(centre[30:])) == 1
     assert centre[30] - centre[0] == pytest.approx(8)
 
 
 def test_a_baseline_holds_the_limits() -> None:
-    shifted = [*NOISE, *(value + 8 for value in NOISE)]
-    held = draw_up(series_of(shifted), baseline=date(2024, 1, 1) + timedelta(days=7 * 30))
-    alone = draw_up(series_of(NOISE))
-    assert limits_of(held).centre[0] == pytest.approx(limits_of(alone).centre[0])
-    assert held.found["outside"][30:].sum() > 20
+    values = [*NOISE, *(value + 8 for value in NOISE)]
+    baseline_chart = draw_up(series_of(values), baseline=date(2024, 1, 1) + timedelta(days=7 * 30))
+    noise_chart = draw_up(series_of(NOISE))
+    assert limits_of(baseline_chart).centre[0] == pytest.approx(limits_of(noise_chart).centre[0])
+    assert baseline_chart.found["outside"][30:].sum() > 20
 
 
 def test_better_or_worse_follows_from_the_measure_and_not_from_the_rule() -> None:
     values = [*NOISE[:12], *(value - 6 for value in NOISE[12:24])]
-    waits = [one for one in draw_up(series_of(values)).signals if one.rule == "long_run"]
-    assert {(one.side, one.verdict) for one in waits} == {("above", "worse"), ("below", "better")}
+    wait_signals = [signal for signal in draw_up(series_of(values)).signals if signal.rule == "long_run"]
+    assert {(signal.side, signal.verdict) for signal in wait_signals} == {("above", "worse"), ("below", "better")}
     shares = [value / 20 for value in values]
-    kept = [one for one in draw_up(series_of(shares, "promise_kept"), kind="xmr").signals if one.rule == "long_run"]
-    assert {(one.side, one.verdict) for one in kept} == {("above", "better"), ("below", "worse")}
-    asked = [one for one in draw_up(series_of(values, "asked")).signals if one.rule == "long_run"]
-    assert {one.verdict for one in asked} == {"neither"}
+    promise_signals = [
+        signal for signal in draw_up(series_of(shares, "promise_kept"), kind="xmr").signals if signal.rule == "long_run"
+    ]
+    assert {(signal.side, signal.verdict) for signal in promise_signals} == {("above", "better"), ("below", "worse")}
+    demand_signals = [signal for signal in draw_up(series_of(values, "asked")).signals if signal.rule == "long_run"]
+    assert {signal.verdict for signal in demand_signals} == {"neither"}
 
 
 def test_unfinished_and_missing_periods_take_no_part() -> None:
     values: list[float | None] = [*NOISE[:20], 99.0]
-    chart = draw_up(series_of(values, unfinished=1))
+    chart = draw_up(series_of(values, unfinished_count=1))
     assert not chart.used[-1]
     assert np.isnan(limits_of(chart).upper[-1])
     assert not chart.found["outside"].any()
-    gap = draw_up(series_of([*NOISE[:10], None, *NOISE[10:20]]))
-    full = draw_up(series_of(NOISE[:20]))
-    assert limits_of(gap).upper[0] == pytest.approx(limits_of(full).upper[0])
+    gap_chart = draw_up(series_of([*NOISE[:10], None, *NOISE[10:20]]))
+    full_chart = draw_up(series_of(NOISE[:20]))
+    assert limits_of(gap_chart).upper[0] == pytest.approx(limits_of(full_chart).upper[0])
 
 
 def test_too_few_periods_have_no_limits_and_say_so() -> None:
@@ -107,29 +109,29 @@ JUMPS: list[float | None] = [10.0, 12, 11, 13, 12, 40, 12, 13, 11, 12]  # worked
 
 
 def test_what_screening_did_is_said_in_every_form() -> None:
-    plain, chart = draw_up(series_of(JUMPS)), draw_up(series_of(JUMPS), screening=True)
-    said = "2 moving ranges left out; limits 81% narrower"  # 1 - (10/7)/(66/9) = .805
-    assert plain.screening == ""
-    assert said in chart.screening
+    plain_chart, chart = draw_up(series_of(JUMPS)), draw_up(series_of(JUMPS), screening=True)
+    sentence = "2 moving ranges left out; limits 81% narrower"  # 1 - (10/7)/(66/9) = .805
+    assert plain_chart.screening == ""
+    assert sentence in chart.screening
     assert "3.267 times their mean" in chart.screening
     assert limits_of(chart).upper[0] == pytest.approx(14.6 + 3 * 10 / 7 / 1.128)
-    assert [one.rule for one in chart.signals if one.rule == "outside"]
+    assert [signal.rule for signal in chart.signals if signal.rule == "outside"]
     text = terminal.plain_text(terminal.chart_lines(chart), 400)
-    for form in (
+    for output in (
         text,
         svg.control_chart(chart, svg.WIDE),
         "\n".join(markdown.chart_text(chart)),
         html.chart_page(chart),
     ):
-        assert said in form
-    assert said in str(data.chart_data(chart)["screening"])
-    assert data.chart_data(plain)["screening"] is None
+        assert sentence in output
+    assert sentence in str(data.chart_data(chart)["screening"])
+    assert data.chart_data(plain_chart)["screening"] is None
 
 
 def test_each_phase_is_screened_by_itself() -> None:
     start = date(2024, 1, 1) + timedelta(days=70)
-    chart = draw_up(series_of([*JUMPS, *(20.0 + place % 2 for place in range(10))]), phases=[start], screening=True)
-    assert [one.left_out for one in chart.screenings] == [2, 0]
+    chart = draw_up(series_of([*JUMPS, *(20.0 + index % 2 for index in range(10))]), phases=[start], screening=True)
+    assert [screening.left_out for screening in chart.screenings] == [2, 0]
     assert "phase 2: no moving range left out" in chart.screening
 
 
@@ -146,15 +148,15 @@ def test_a_wrong_request_is_refused() -> None:
 def test_a_picture_is_well_formed_named_and_marks_each_signal(frame: svg.Frame) -> None:
     values = [*NOISE[:15], 30.0, *NOISE[15:]]
     chart = draw_up(series_of(values))
-    drawn = ElementTree.fromstring(svg.control_chart(chart, frame))
-    space = "{http://www.w3.org/2000/svg}"
-    assert drawn.find(f"{space}title") is not None
-    described = drawn.find(f"{space}desc")
-    assert described is not None
-    assert "beyond a control limit" in (described.text or "")
-    signals = [one for one in drawn.iter(f"{space}path") if one.get("class") == "signal"]
+    picture = ElementTree.fromstring(svg.control_chart(chart, frame))
+    namespace = "{http://www.w3.org/2000/svg}"
+    assert picture.find(f"{namespace}title") is not None
+    description = picture.find(f"{namespace}desc")
+    assert description is not None
+    assert "beyond a control limit" in (description.text or "")
+    signals = [element for element in picture.iter(f"{namespace}path") if element.get("class") == "signal"]
     assert len(signals) == sum(chart.found["outside"] | chart.found["long_run"])
-    assert not [one for one in drawn.iter() if one.get("style")]
+    assert not [element for element in picture.iter() if element.get("style")]
 
 
 def test_ticks_are_round_and_lie_within() -> None:
@@ -176,20 +178,22 @@ def test_the_numbers_of_a_chart_are_those_of_its_series() -> None:
 def test_a_small_lasting_shift_is_seen_by_the_moving_average_alone() -> None:
     values = np.array([*NOISE, *(value + 1.5 for value in NOISE[:20])]).tolist()
     plan = {"baseline": date(2024, 1, 1) + timedelta(days=7 * 30)}
-    moving = draw_up(series_of([*values, None]), kind="ewma", **plan)  # type: ignore[arg-type]
-    assert moving.found["outside"][30:].sum() > draw_up(series_of(values), **plan).found["outside"][30:].sum()  # type: ignore[arg-type]
-    assert set(moving.found) == {"outside"}
-    assert moving.runs is None
-    assert np.isnan(moving.values[-1])
-    assert svg.control_chart(moving, svg.WIDE)
+    ewma_chart = draw_up(series_of([*values, None]), kind="ewma", **plan)  # type: ignore[arg-type]
+    assert ewma_chart.found["outside"][30:].sum() > draw_up(series_of(values), **plan).found["outside"][30:].sum()  # type: ignore[arg-type]
+    assert set(ewma_chart.found) == {"outside"}
+    assert ewma_chart.runs is None
+    assert np.isnan(ewma_chart.values[-1])
+    assert svg.control_chart(ewma_chart, svg.WIDE)
 
 
 def test_means_of_samples_are_judged_by_what_varies_within_them() -> None:
     means = series_of([1 + 0.1 * (n % 4) for n in range(20)], "handovers", n=25)
-    half = float(stats.t.ppf(0.975, 24)) * 0.5 / 5  # the interval of 25 values whose standard deviation is 0.5
-    shown = [float(value) for value in means.value if not isinstance(value, NotComputed)]
-    known = replace(means, low=tuple(v - half for v in shown), high=tuple(v + half for v in shown))
-    limits, sigma = limits_of(draw_up(known, kind="xbar")), 0.5 / 0.98964  # c4 of 25: Montgomery, appendix VI
+    half_width = float(stats.t.ppf(0.975, 24)) * 0.5 / 5  # the interval of 25 values whose standard deviation is 0.5
+    mean_values = [float(value) for value in means.value if not isinstance(value, NotComputed)]
+    bounded_means = replace(
+        means, low=tuple(v - half_width for v in mean_values), high=tuple(v + half_width for v in mean_values)
+    )
+    limits, sigma = limits_of(draw_up(bounded_means, kind="xbar")), 0.5 / 0.98964  # c4 of 25: Montgomery, appendix VI
     assert limits.upper[0] - limits.centre[0] == pytest.approx(3 * sigma / 5, rel=1e-5)
 
 
@@ -197,4 +201,4 @@ def test_a_chart_that_does_not_fit_the_measure_is_refused() -> None:
     for kind, measure in (("t", "promise_kept"), ("xbar", "promise_kept"), ("p", "handovers"), ("t", "handovers")):
         with pytest.raises(RequestError, match="is no"):
             draw_up(series_of([0.5 + 0.01 * (n % 3) for n in range(20)], measure), kind=kind)  # type: ignore[arg-type]
-    assert draw_up(series_of([abs(one) for one in NOISE]), kind="t").kind == "t"
+    assert draw_up(series_of([abs(value) for value in NOISE]), kind="t").kind == "t"

@@ -36,19 +36,19 @@ CLOTH_M = [500, 400, 650, 500, 475, 500, 600, 525, 600, 625]
 CLOTH_C = [14, 12, 20, 11, 7, 10, 21, 16, 19, 23]
 
 
-def base(size: int, only: int | None = None, without: Sequence[int] = ()) -> limits.Mask:
-    mask = np.arange(size) < (only if only is not None else size)
-    mask[list(without)] = False
+def base(size: int, first_count: int | None = None, left_out: Sequence[int] = ()) -> limits.Mask:
+    mask = np.arange(size) < (first_count if first_count is not None else size)
+    mask[list(left_out)] = False
     return mask
 
 
-def line(values: Sequence[float] | limits.Floats, found: Limits, at: int = 0) -> tuple[float, float, float]:
-    return float(found.centre[at]), float(found.lower[at]), float(found.upper[at])
+def line(values: Sequence[float] | limits.Floats, chart_limits: Limits, index: int = 0) -> tuple[float, float, float]:
+    return float(chart_limits.centre[index]), float(chart_limits.lower[index]), float(chart_limits.upper[index])
 
 
-def four(values: np.ndarray[tuple[int], np.dtype[np.float64]], found: Limits) -> tuple[int, int, int, int]:
-    one = runs(values, found)
-    return one.longest, one.longest_allowed, one.crossings, one.crossings_needed
+def four(values: np.ndarray[tuple[int], np.dtype[np.float64]], chart_limits: Limits) -> tuple[int, int, int, int]:
+    statistics = runs(values, chart_limits)
+    return statistics.longest, statistics.longest_allowed, statistics.crossings, statistics.crossings_needed
 
 
 JUMPS = [10, 12, 11, 13, 12, 40, 12, 13, 11, 12]
@@ -60,8 +60,8 @@ def test_moving_ranges_far_beyond_the_others_are_left_out_once() -> None:
     assert limits.screen(np.abs(np.diff(values))).tolist() == [2, 1, 2, 1, 1, 2, 1]
     assert line(values, limits.xmr(values, base(10))) == pytest.approx((14.6, 14.6 - 22 / 1.128, 14.6 + 22 / 1.128))
     third = 3 * 10 / 7 / 1.128  # 3.7994
-    found = limits.xmr(values, base(10), screening=True)
-    assert line(values, found) == pytest.approx((14.6, 14.6 - third, 14.6 + third))
+    chart_limits = limits.xmr(values, base(10), screening=True)
+    assert line(values, chart_limits) == pytest.approx((14.6, 14.6 - third, 14.6 + third))
     assert third == pytest.approx(3.7994, abs=5e-5)
 
 
@@ -76,7 +76,7 @@ def test_screening_happens_once_and_spares_what_is_alike() -> None:
 def test_nothing_is_left_out_of_the_published_individuals() -> None:
     """Montgomery's example 6.5: the largest of the first 20's ranges is 22, the bound 25.448."""
     values = np.array(INDIVIDUALS, dtype=float)
-    assert line(values, limits.xmr(values, base(40, only=20), screening=True)) == pytest.approx(
+    assert line(values, limits.xmr(values, base(40, first_count=20), screening=True)) == pytest.approx(
         (300.5, 279.78331, 321.21669), abs=5e-6
     )
 
@@ -84,33 +84,43 @@ def test_nothing_is_left_out_of_the_published_individuals() -> None:
 @given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=40))
 def test_screened_limits_are_never_wider_and_mirror(values: list[float]) -> None:
     data = np.array(values)
-    plain, narrow = (limits.xmr(data, base(len(data)), screening=one) for one in (False, True))
-    assert narrow.upper[0] <= plain.upper[0]
-    assert narrow.centre[0] == plain.centre[0]
-    mirrored = limits.xmr(-data, base(len(data)), screening=True)
-    assert mirrored.upper[0] == pytest.approx(-narrow.lower[0])
+    plain_limits, narrow_limits = (
+        limits.xmr(data, base(len(data)), screening=screening) for screening in (False, True)
+    )
+    assert narrow_limits.upper[0] <= plain_limits.upper[0]
+    assert narrow_limits.centre[0] == plain_limits.centre[0]
+    mirror_limits = limits.xmr(-data, base(len(data)), screening=True)
+    assert mirror_limits.upper[0] == pytest.approx(-narrow_limits.lower[0])
 
 
 def test_individuals_example_6_5() -> None:
     values = np.array(INDIVIDUALS, dtype=float)
-    found = limits.xmr(values, base(40, only=20))
-    assert line(values, found) == pytest.approx((300.5, 279.78331, 321.21669), abs=5e-6)
-    assert four(values, found) == (6, 8, 20, 14)
+    chart_limits = limits.xmr(values, base(40, first_count=20))
+    assert line(values, chart_limits) == pytest.approx((300.5, 279.78331, 321.21669), abs=5e-6)
+    assert four(values, chart_limits) == (6, 8, 20, 14)
 
 
 def test_moving_ranges_example_6_5() -> None:
     values = np.array(INDIVIDUALS, dtype=float)
-    found = limits.moving_range(values, base(40, only=20))
-    assert line(values, found) == pytest.approx((7.7894737, 0, 25.4482105), abs=1e-6)
+    chart_limits = limits.moving_range(values, base(40, first_count=20))
+    assert line(values, chart_limits) == pytest.approx((7.7894737, 0, 25.4482105), abs=1e-6)
     assert limits.moving_ranges(values)[1] == 22
 
 
 def test_p_example_7_1_without_two_points() -> None:
     count, size = np.array(ORANGE, dtype=float), np.full(30, 50.0)
-    found = limits.p(count, size, base(30, without=(14, 22)))
-    assert line(count, found) == pytest.approx((0.215, 0.0407028, 0.3892972), abs=1e-6)
-    shown = np.delete(count / size, (14, 22))
-    assert four(shown, Limits(*(np.delete(one, (14, 22)) for one in (found.centre, found.lower, found.upper)))) == (
+    chart_limits = limits.p(count, size, base(30, left_out=(14, 22)))
+    assert line(count, chart_limits) == pytest.approx((0.215, 0.0407028, 0.3892972), abs=1e-6)
+    shares = np.delete(count / size, (14, 22))
+    assert four(
+        shares,
+        Limits(
+            *(
+                np.delete(limit_line, (14, 22))
+                for limit_line in (chart_limits.centre, chart_limits.lower, chart_limits.upper)
+            )
+        ),
+    ) == (
         5,
         8,
         13,
@@ -120,50 +130,55 @@ def test_p_example_7_1_without_two_points() -> None:
 
 def test_p_with_unequal_sizes_table_7_4() -> None:
     count, size = np.array(PURCHASE_K, dtype=float), np.array(PURCHASE_N, dtype=float)
-    found = limits.p(count, size, base(25))
-    assert line(count, found) == pytest.approx((0.0955102, 0.0073347, 0.1836857), abs=1e-6)
-    assert line(count, found, 1)[1:] == pytest.approx((0, 0.1940934), abs=1e-6)
-    assert four(count / size, found) == (5, 8, 10, 8)
+    chart_limits = limits.p(count, size, base(25))
+    assert line(count, chart_limits) == pytest.approx((0.0955102, 0.0073347, 0.1836857), abs=1e-6)
+    assert line(count, chart_limits, 1)[1:] == pytest.approx((0, 0.1940934), abs=1e-6)
+    assert four(count / size, chart_limits) == (5, 8, 10, 8)
 
 
 def test_c_example_7_3_with_its_signal() -> None:
     values = np.array(BOARDS, dtype=float)
-    found = limits.c(values, base(46, only=26, without=(5, 19)))
-    assert line(values, found) == pytest.approx((19.66667, 6.36253, 32.97080), abs=5e-6)
-    kept = np.delete(values, (5, 19))
-    trimmed = Limits(*(np.delete(one, (5, 19)) for one in (found.centre, found.lower, found.upper)))
-    assert four(kept, trimmed) == (8, 8, 14, 16)
-    assert RULES["few_crossings"][0](kept, trimmed).any()
-    assert not RULES["long_run"][0](kept, trimmed).any()
+    chart_limits = limits.c(values, base(46, first_count=26, left_out=(5, 19)))
+    assert line(values, chart_limits) == pytest.approx((19.66667, 6.36253, 32.97080), abs=5e-6)
+    base_values = np.delete(values, (5, 19))
+    base_limits = Limits(
+        *(
+            np.delete(limit_line, (5, 19))
+            for limit_line in (chart_limits.centre, chart_limits.lower, chart_limits.upper)
+        )
+    )
+    assert four(base_values, base_limits) == (8, 8, 14, 16)
+    assert RULES["few_crossings"][0](base_values, base_limits).any()
+    assert not RULES["long_run"][0](base_values, base_limits).any()
 
 
 def test_u_example_7_4() -> None:
     count, size = np.array(SHIPMENTS, dtype=float), np.full(20, 50.0)
-    found = limits.u(count, size, base(20))
-    assert line(count, found) == pytest.approx((0.074, 0, 0.1894123), abs=1e-6)
-    assert four(count / size, found) == (2, 7, 15, 6)
+    chart_limits = limits.u(count, size, base(20))
+    assert line(count, chart_limits) == pytest.approx((0.074, 0, 0.1894123), abs=1e-6)
+    assert four(count / size, chart_limits) == (2, 7, 15, 6)
 
 
 def test_u_with_unequal_sizes_example_7_5() -> None:
     count, size = np.array(CLOTH_C, dtype=float), np.array(CLOTH_M, dtype=float) / 50
-    found = limits.u(count, size, base(10))
-    assert line(count, found) == pytest.approx((1.4232558, 0.2914739, 2.5550377), abs=1e-6)
-    assert four(count / size, found) == (4, 6, 3, 2)
+    chart_limits = limits.u(count, size, base(10))
+    assert line(count, chart_limits) == pytest.approx((1.4232558, 0.2914739, 2.5550377), abs=1e-6)
+    assert four(count / size, chart_limits) == (4, 6, 3, 2)
 
 
 def test_times_between_failures_example_7_6() -> None:
     values = np.array(FAILURES, dtype=float)
-    found = limits.t(values, base(20))
-    assert line(values, found) == pytest.approx((430.04095, 0, 6937.93349), abs=5e-6)
-    assert four(values, found) == (5, 7, 10, 6)
+    chart_limits = limits.t(values, base(20))
+    assert line(values, chart_limits) == pytest.approx((430.04095, 0, 6937.93349), abs=5e-6)
+    assert four(values, chart_limits) == (5, 7, 10, 6)
 
 
 def test_means_and_deviations_example_6_3() -> None:
     rings = 74 + np.array([row.split() for row in RINGS.replace("\n", "/").strip("/").split("/")], dtype=float) / 1000
     means, deviations, size = rings.mean(axis=1), rings.std(axis=1, ddof=1), np.full(25, 5.0)
-    found = limits.xbar(means, deviations, size, base(25))
-    assert line(means, found) == pytest.approx((74.00118, 73.98776, 74.01459), abs=5e-6)
-    assert four(means, found) == (3, 8, 15, 8)
+    chart_limits = limits.xbar(means, deviations, size, base(25))
+    assert line(means, chart_limits) == pytest.approx((74.00118, 73.98776, 74.01459), abs=5e-6)
+    assert four(means, chart_limits) == (3, 8, 15, 8)
     assert line(deviations, limits.s(deviations, size, base(25))) == pytest.approx((0.0093995, 0, 0.0196355), abs=5e-8)
 
 
@@ -190,16 +205,16 @@ def test_moving_average_of_the_nist_handbook() -> None:
         53.6,
         52.1,
     ]
-    found = limits.ewma(20, 50, 2.0539)
-    assert line(values, found) == pytest.approx((50, 47.4115, 52.5884), abs=1e-4)
+    chart_limits = limits.ewma(20, 50, 2.0539)
+    assert line(values, chart_limits) == pytest.approx((50, 47.4115, 52.5884), abs=1e-4)
     assert limits.moving_average(np.array(values), 50)[-1] == pytest.approx(51.99, abs=5e-3)
     assert limits.moving_average(np.array([np.nan, 51.0]), 50).tolist() == pytest.approx([np.nan, 50.3], nan_ok=True)
 
 
 def test_individuals_of_the_nist_handbook() -> None:
     values = np.array([49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1])
-    found = limits.xmr(values, base(10))
-    assert line(values, found) == pytest.approx((50.81, 45.8159, 55.8041), abs=5e-4)
+    chart_limits = limits.xmr(values, base(10))
+    assert line(values, chart_limits) == pytest.approx((50.81, 45.8159, 55.8041), abs=5e-4)
 
 
 def test_counts_of_the_nist_handbook() -> None:
@@ -213,13 +228,13 @@ def test_anhoej_limits_follow_the_formula_from_10_to_100() -> None:
     for n in range(10, 101):
         values = np.tile([1.0, -1.0], n)[:n]
         flat = Limits(np.zeros(n), np.full(n, -9.0), np.full(n, 9.0))
-        found = runs(values, flat)
-        assert found.longest_allowed == round(math.log2(n)) + 3
-        cumulated, k = math.comb(n - 1, 0), 0
-        while cumulated / 2 ** (n - 1) < 0.05:
+        statistics = runs(values, flat)
+        assert statistics.longest_allowed == round(math.log2(n)) + 3
+        tail_count, k = math.comb(n - 1, 0), 0
+        while tail_count / 2 ** (n - 1) < 0.05:
             k += 1
-            cumulated += math.comb(n - 1, k)
-        assert found.crossings_needed == k == binomial_quantile(0.05, n - 1, 0.5)
+            tail_count += math.comb(n - 1, k)
+        assert statistics.crossings_needed == k == binomial_quantile(0.05, n - 1, 0.5)
     table = {
         10: (6, 2),
         12: (7, 3),
@@ -238,18 +253,20 @@ def test_anhoej_limits_follow_the_formula_from_10_to_100() -> None:
 def test_laney_limits_equal_plain_ones_where_chance_is_all() -> None:
     size = np.full(400, 200.0)
     count = np.random.default_rng(7).binomial(200, 0.3, 400).astype(float)
-    plain, laney = limits.p(count, size, base(400)), limits.p_prime(count, size, base(400))
-    assert (laney.upper - laney.centre)[0] == pytest.approx((plain.upper - plain.centre)[0], rel=0.1)
+    plain_limits, laney_limits = limits.p(count, size, base(400)), limits.p_prime(count, size, base(400))
+    assert (laney_limits.upper - laney_limits.centre)[0] == pytest.approx(
+        (plain_limits.upper - plain_limits.centre)[0], rel=0.1
+    )
 
 
 def test_laney_limits_hold_where_the_true_share_varies() -> None:
-    rng, outside, days = np.random.default_rng(11), {"p": 0, "p'": 0}, 2000
+    rng, alarm_counts, days = np.random.default_rng(11), {"p": 0, "p'": 0}, 2000
     share = 1 / (1 + np.exp(-(-1.0 + rng.normal(0, 0.15, days))))
     count, size = rng.binomial(2000, share).astype(float), np.full(days, 2000.0)
     for name, function in (("p", limits.p), ("p'", limits.p_prime)):
-        outside[name] = int(RULES["outside"][0](count / size, function(count, size, base(days))).sum())
-    assert outside["p"] / days > 0.05
-    assert outside["p'"] / days < 0.01
+        alarm_counts[name] = int(RULES["outside"][0](count / size, function(count, size, base(days))).sum())
+    assert alarm_counts["p"] / days > 0.05
+    assert alarm_counts["p'"] / days < 0.01
 
 
 def two_thirds(side: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Limits]:
@@ -260,56 +277,59 @@ def two_thirds(side: int) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]],
 def test_two_of_three_counts_points_on_one_side_only() -> None:
     assert two_of_three(*two_thirds(1)).tolist() == [False, False, True, False, True, False]
     assert two_of_three(*two_thirds(-1)).tolist() == [False, False, True, False, True, False]
-    values, found = two_thirds(1)
+    values, chart_limits = two_thirds(1)
     values[3] = -0.4  # one of the three lies across the centre
-    assert not two_of_three(values, found).any()
+    assert not two_of_three(values, chart_limits).any()
 
 
 def test_seven_rising_are_a_trend_and_seven_falling_too() -> None:
-    rising = np.array([5, 1, 2, 3, 4, 5, 6, 7, 0.0])
+    values = np.array([5, 1, 2, 3, 4, 5, 6, 7, 0.0])
     flat = Limits(np.full(9, 3.0), np.full(9, -9.0), np.full(9, 19.0))
     trend = RULES["seven_in_a_trend"][0]
-    assert trend(rising, flat).tolist() == [False, *[True] * 7, False]
-    assert trend(-rising, flat).tolist() == [False, *[True] * 7, False]
+    assert trend(values, flat).tolist() == [False, *[True] * 7, False]
+    assert trend(-values, flat).tolist() == [False, *[True] * 7, False]
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(st.lists(st.floats(-50, 50, allow_nan=False).map(lambda one: round(one, 3)), min_size=12, max_size=60))
+@given(st.lists(st.floats(-50, 50, allow_nan=False).map(lambda point: round(point, 3)), min_size=12, max_size=60))
 def test_every_rule_sees_the_mirror_image_alike(points: list[float]) -> None:
     values = np.array(points)
     if not np.ptp(values):
         return
-    found = limits.xmr(values, base(len(values)))
-    mirrored = limits.xmr(-values, base(len(values)))
+    chart_limits = limits.xmr(values, base(len(values)))
+    mirror_limits = limits.xmr(-values, base(len(values)))
     for rule, _ in RULES.values():
-        assert rule(values, found).tolist() == rule(-values, mirrored).tolist()
+        assert rule(values, chart_limits).tolist() == rule(-values, mirror_limits).tolist()
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(st.integers(-1000, 1000), min_size=12, max_size=60), st.integers(-500, 500), st.sampled_from([2, 4, 8]))
 def test_limits_move_and_stretch_with_the_numbers(points: list[int], shift: int, scale: int) -> None:
     values = np.array(points, dtype=float)
-    plain, moved = limits.xmr(values, base(len(values))), limits.xmr(values * scale + shift, base(len(values)))
-    assert moved.upper == pytest.approx(plain.upper * scale + shift)
-    assert moved.lower == pytest.approx(plain.lower * scale + shift)
+    plain_limits, moved_limits = (
+        limits.xmr(values, base(len(values))),
+        limits.xmr(values * scale + shift, base(len(values))),
+    )
+    assert moved_limits.upper == pytest.approx(plain_limits.upper * scale + shift)
+    assert moved_limits.lower == pytest.approx(plain_limits.lower * scale + shift)
 
 
 def test_false_alarms_of_the_default_rules_are_as_published() -> None:
     rng, alarms, repeats = np.random.default_rng(3), 0, 2000
     for _ in range(repeats):
         values = rng.normal(size=24)
-        found = limits.xmr(values, base(24))
-        alarms += any(RULES[name][0](values, found).any() for name in ("long_run", "few_crossings"))
+        chart_limits = limits.xmr(values, base(24))
+        alarms += any(RULES[name][0](values, chart_limits).any() for name in ("long_run", "few_crossings"))
     assert alarms / repeats == pytest.approx(0.03, abs=0.02)
 
 
 def test_autocorrelation_does_not_take_one_step_for_persistence() -> None:
     rng = np.random.default_rng(5)
     step = rng.normal(size=60) + 4 * (np.arange(60) > 30)
-    found = autocorrelation(step)
-    assert found is not None
-    assert abs(found) < 0.25
+    step_correlation = autocorrelation(step)
+    assert step_correlation is not None
+    assert abs(step_correlation) < 0.25
     walk = np.cumsum(rng.normal(size=200))
-    strong = autocorrelation(walk)
-    assert strong is not None
-    assert strong > 0.8
+    walk_correlation = autocorrelation(walk)
+    assert walk_correlation is not None
+    assert walk_correlation > 0.8

@@ -346,14 +346,14 @@ def test_a_second_format_of_one_result_is_no_second_look(houses: dict[str, Works
 
 
 def test_a_worthwhile_effect_is_put_on_the_model_s_scale(houses: dict[str, Workspace]) -> None:
-    from wellserved.prove.proof import _on_scale
+    from wellserved.prove.proof import _effect_on_scale
 
     with asking.opened(houses["none"], moments=True) as scope:
         looking = Looking(scope, "moments", asking.opening_hours(houses["none"]), CHANGE, "week")
         rate = observe(looking, find_measure("rating_good"), OURS)
     early = slice(0, rate.before)
     level = rate.observed.total[early].sum() / rate.observed.size[early].sum()
-    step = _on_scale(rate, 0.02)
+    step = _effect_on_scale(rate, 0.02)
     assert step is not None
     odds = level / (1 - level) * np.exp(-step)
     assert level - odds / (1 + odds) == pytest.approx(0.02 * level, rel=0.05)

@@ -40,71 +40,70 @@ def test_imputation_on_the_minimum_wage_counties_gives_the_known_effect() -> Non
     first = np.array([int(row[1]) for row in rows])
     measure = np.log(np.array([row[2:] for row in rows], dtype=float))
     years = np.arange(2003, 2008)
-    found = staggered(measure, (first[:, None] > 0) & (years[None, :] >= first[:, None]))
-    assert found.effect.value == pytest.approx(-0.04771, abs=5e-6)
-    assert (found.jackknife.low, found.jackknife.high) == pytest.approx((-0.0743, -0.0211), abs=6e-5)
-    assert (found.teams, found.never, found.cells) == (500, 309, 291)
-    assert found.p <= 0.01
-    assert found.effect.high < 0
+    result = staggered(measure, (first[:, None] > 0) & (years[None, :] >= first[:, None]))
+    assert result.effect.value == pytest.approx(-0.04771, abs=5e-6)
+    assert (result.jackknife.low, result.jackknife.high) == pytest.approx((-0.0743, -0.0211), abs=6e-5)
+    assert (result.teams, result.never, result.cells) == (500, 309, 291)
+    assert result.p <= 0.01
+    assert result.effect.high < 0
 
 
 def test_weights_impute_what_team_and_period_effects_give() -> None:
-    random = np.random.default_rng(1)
-    adopted = np.zeros((9, 14), dtype=bool)
+    rng = np.random.default_rng(1)
+    has_adopted = np.zeros((9, 14), dtype=bool)
     for team in range(5):
-        adopted[team, 4 + 2 * team :] = True
-    w = weights(adopted)
-    effects = random.normal(size=(9, 1)) + random.normal(size=14)
+        has_adopted[team, 4 + 2 * team :] = True
+    w = weights(has_adopted)
+    effects = rng.normal(size=(9, 1)) + rng.normal(size=14)
     assert (w * effects).sum() == pytest.approx(0, abs=1e-12)
-    assert (w * (effects + 0.7 * adopted)).sum() == pytest.approx(0.7, abs=1e-12)
-    y = random.normal(size=(9, 14))  # against least squares on dummies, cell by cell
+    assert (w * (effects + 0.7 * has_adopted)).sum() == pytest.approx(0.7, abs=1e-12)
+    y = rng.normal(size=(9, 14))  # against least squares on dummies, cell by cell
     dummies = np.array(
         [[team == i for i in range(9)] + [period == j for j in range(14)] for team in range(9) for period in range(14)],
         float,
     )
-    flat = adopted.ravel()
-    fitted = dummies @ np.linalg.lstsq(dummies[~flat], y.ravel()[~flat], rcond=None)[0]
-    assert (w * y).sum() == pytest.approx((y.ravel() - fitted)[flat].mean(), abs=1e-10)
+    flat = has_adopted.ravel()
+    predicted_values = dummies @ np.linalg.lstsq(dummies[~flat], y.ravel()[~flat], rcond=None)[0]
+    assert (w * y).sum() == pytest.approx((y.ravel() - predicted_values)[flat].mean(), abs=1e-10)
 
 
 def test_adoption_covers_the_truth_and_seldom_claims_nothing() -> None:
-    random = np.random.default_rng(2)
-    adopted = np.zeros((12, 40), dtype=bool)
+    rng = np.random.default_rng(2)
+    has_adopted = np.zeros((12, 40), dtype=bool)
     for team in range(8):
-        adopted[team, 10 + 3 * team :] = True
-    covered, false = [], []
+        has_adopted[team, 10 + 3 * team :] = True
+    has_truth, false_claims = [], []
     for seed in range(60):
-        y = (
-            random.normal(size=(12, 1))
-            + ar(random, 0.5, 40)[None, :]
-            + np.array([ar(random, 0.5, 40) for _ in range(12)])
+        y = rng.normal(size=(12, 1)) + ar(rng, 0.5, 40)[None, :] + np.array([ar(rng, 0.5, 40) for _ in range(12)])
+        null_result, shifted_result = (
+            staggered(y, has_adopted, seed),
+            staggered(y + 0.5 * has_adopted, has_adopted, seed),
         )
-        still, moved = staggered(y, adopted, seed), staggered(y + 0.5 * adopted, adopted, seed)
-        false.append(still.p <= 0.05)
-        covered.append(moved.effect.low <= 0.5 <= moved.effect.high)
-    assert sum(false) <= stats.binom.ppf(0.999, 60, 0.06)
-    assert sum(covered) >= stats.binom.ppf(0.001, 60, 0.95)
+        false_claims.append(null_result.p <= 0.05)
+        has_truth.append(shifted_result.effect.low <= 0.5 <= shifted_result.effect.high)
+    assert sum(false_claims) <= stats.binom.ppf(0.999, 60, 0.06)
+    assert sum(has_truth) >= stats.binom.ppf(0.001, 60, 0.95)
 
 
 @pytest.mark.parametrize(("teams", "adopters", "words"), [(7, 4, "too few"), (9, 9, "never did"), (9, 0, "never did")])
 def test_adoption_is_refused_without_enough_to_compare(teams: int, adopters: int, words: str) -> None:
-    adopted = np.zeros((teams, 10), dtype=bool)
-    adopted[:adopters, 5:] = True
+    has_adopted = np.zeros((teams, 10), dtype=bool)
+    has_adopted[:adopters, 5:] = True
     with pytest.raises(RequestError, match=words):
-        staggered(np.random.default_rng(0).normal(size=(teams, 10)), adopted)
+        staggered(np.random.default_rng(0).normal(size=(teams, 10)), has_adopted)
 
 
 KRIPPENDORFF = ("123321412...", "1233224125..", ".33323422513", "12332441251.")
 
 
 @pytest.mark.parametrize(
-    ("metric", "published"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)]
+    ("metric", "expected"), [("nominal", 0.743), ("ordinal", 0.815), ("interval", 0.849), ("ratio", 0.797)]
 )
-def test_alpha_of_krippendorff_s_data_c(metric: str, published: float) -> None:
+def test_alpha_of_krippendorff_s_data_c(metric: str, expected: float) -> None:
     # K. Krippendorff, Computing Krippendorff's Alpha-Reliability (2011), data C.
-    ratings = np.array([[math.nan if one == "." else float(one) for one in row] for row in KRIPPENDORFF])
-    assert alpha(ratings, metric) == pytest.approx(published, abs=6e-4)  # type: ignore[arg-type]
-    assert alpha(ratings[:, ::-1][::-1], metric) == pytest.approx(published, abs=6e-4)  # type: ignore[arg-type]
+    ratings = np.array([[math.nan if rating == "." else float(rating) for rating in row] for row in KRIPPENDORFF])
+    assert alpha(ratings, metric) == pytest.approx(expected, abs=6e-4)  # type: ignore[arg-type]
+    assert alpha(ratings[:, ::-1][::-1], metric) == pytest.approx(expected, abs=6e-4)  # type: ignore[arg-type]
 
 
 def test_kappa_of_agresti_s_pathologists_and_fleiss_s_judges() -> None:
@@ -113,59 +112,59 @@ def test_kappa_of_agresti_s_pathologists_and_fleiss_s_judges() -> None:
     assert kappa(slides) == pytest.approx(0.4930, abs=5e-5)
     assert kappa(slides, "quadratic") == pytest.approx(0.7838, abs=5e-5)
     counts = "0 0 0 0 14/0 2 6 4 2/0 0 3 5 6/0 3 9 2 0/2 2 8 1 1/7 7 0 0 0/3 2 6 3 0/2 5 3 2 2/6 5 2 1 0/0 2 2 3 7"
-    assert fleiss(np.array([[int(one) for one in row.split()] for row in counts.split("/")])) == pytest.approx(
+    assert fleiss(np.array([[int(count) for count in row.split()] for row in counts.split("/")])) == pytest.approx(
         0.2099, abs=5e-5
     )
 
 
 def test_agreement_that_chance_explains_is_none() -> None:
-    random = np.random.default_rng(3)
-    both = random.integers(1, 6, (2, 2_000)).astype(float)
-    assert abs(alpha(both, "ordinal")) < 0.06  # type: ignore[arg-type]
-    assert alpha(np.array([both[0], both[0]]), "ordinal") == 1.0
-    interval = alpha_interval(both[:, :200], "ordinal", draws=200)
+    rng = np.random.default_rng(3)
+    ratings = rng.integers(1, 6, (2, 2_000)).astype(float)
+    assert abs(alpha(ratings, "ordinal")) < 0.06  # type: ignore[arg-type]
+    assert alpha(np.array([ratings[0], ratings[0]]), "ordinal") == 1.0
+    interval = alpha_interval(ratings[:, :200], "ordinal", draws=200)
     assert not isinstance(interval, NotComputed)
     assert interval[0] < 0 < interval[1]
-    for few in (np.ones((2, 30)), np.array([[1.0, math.nan], [math.nan, 2.0]])):
-        assert isinstance(alpha(few), NotComputed)
+    for too_few in (np.ones((2, 30)), np.array([[1.0, math.nan], [math.nan, 2.0]])):
+        assert isinstance(alpha(too_few), NotComputed)
     assert isinstance(kappa(np.zeros((3, 3))), NotComputed)
     assert isinstance(fleiss(np.array([[1, 2], [3, 1]])), NotComputed)
-    assert isinstance(alpha_interval(both[:, :5], "ordinal"), NotComputed)
+    assert isinstance(alpha_interval(ratings[:, :5], "ordinal"), NotComputed)
 
 
 def test_shares_of_the_swiss_provinces_add_up_to_the_known_ones() -> None:
     # R's swiss, Fertility on the rest: R² .7067; LMG computed elsewhere.
     data = np.array([row[1:] for row in table("swiss.csv")], dtype=float)
-    both = np.corrcoef(data, rowvar=False)
-    found = shares(both[1:, 1:], both[1:, 0])
-    assert found == pytest.approx([0.0571, 0.1712, 0.2601, 0.1056, 0.1128], abs=5e-5)
-    assert found.sum() == pytest.approx(0.7067, abs=5e-5)
+    correlation = np.corrcoef(data, rowvar=False)
+    driver_shares = shares(correlation[1:, 1:], correlation[1:, 0])
+    assert driver_shares == pytest.approx([0.0571, 0.1712, 0.2601, 0.1056, 0.1128], abs=5e-5)
+    assert driver_shares.sum() == pytest.approx(0.7067, abs=5e-5)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 100_000), st.integers(1, 5))
 def test_shares_add_up_to_all_that_is_explained_and_follow_their_driver(seed: int, size: int) -> None:
-    random = np.random.default_rng(seed)
-    x = random.normal(size=(80, size)) @ random.normal(size=(size, size))
-    y = x @ random.normal(size=size) + random.normal(size=80) * 3
-    both = np.atleast_2d(np.corrcoef(np.column_stack([x, y]), rowvar=False))
-    found = shares(both[:-1, :-1], both[:-1, -1])
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(80, size)) @ rng.normal(size=(size, size))
+    y = x @ rng.normal(size=size) + rng.normal(size=80) * 3
+    correlation = np.atleast_2d(np.corrcoef(np.column_stack([x, y]), rowvar=False))
+    driver_shares = shares(correlation[:-1, :-1], correlation[:-1, -1])
     residual = y - y.mean() - (x - x.mean(0)) @ np.linalg.lstsq(x - x.mean(0), y - y.mean(), rcond=None)[0]
-    assert found.sum() == pytest.approx(1 - residual @ residual / ((y - y.mean()) ** 2).sum(), abs=1e-8)
-    turned = shares(both[:-1, :-1][::-1, ::-1], both[:-1, -1][::-1])
-    assert turned[::-1] == pytest.approx(found, abs=1e-9)
+    assert driver_shares.sum() == pytest.approx(1 - residual @ residual / ((y - y.mean()) ** 2).sum(), abs=1e-8)
+    reversed_shares = shares(correlation[:-1, :-1][::-1, ::-1], correlation[:-1, -1][::-1])
+    assert reversed_shares[::-1] == pytest.approx(driver_shares, abs=1e-9)
 
 
 def test_many_drivers_get_relative_weights_that_add_up_too() -> None:
-    random = np.random.default_rng(4)
-    x = random.normal(size=(300, 14))
-    y = x[:, 0] + 0.5 * x[:, 1] + random.normal(size=300)
-    both = np.atleast_2d(np.corrcoef(np.column_stack([x, y]), rowvar=False))
-    found = shares(both[:-1, :-1], both[:-1, -1])
-    assert found.argmax() == 0
-    centred = x - x.mean(0)
-    fitted = centred @ np.linalg.lstsq(centred, y - y.mean(), rcond=None)[0]
-    assert found.sum() == pytest.approx(fitted.var() / y.var(), abs=1e-8)
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(300, 14))
+    y = x[:, 0] + 0.5 * x[:, 1] + rng.normal(size=300)
+    correlation = np.atleast_2d(np.corrcoef(np.column_stack([x, y]), rowvar=False))
+    driver_shares = shares(correlation[:-1, :-1], correlation[:-1, -1])
+    assert driver_shares.argmax() == 0
+    centred_x = x - x.mean(0)
+    predicted = centred_x @ np.linalg.lstsq(centred_x, y - y.mean(), rcond=None)[0]
+    assert driver_shares.sum() == pytest.approx(predicted.var() / y.var(), abs=1e-8)
 
 
 HOUSING = "21,21,28,34,22,36,10,11,36,61,23,17,43,35,40,26,18,54,13,9,10,8,8,12,6,7,9,18,6,7,15,13,13,7,5,11,14,19,37,17,23,40,3,5,23,78,46,43,48,45,86,15,25,62,20,23,20,10,22,24,7,10,21,57,23,13,31,21,13,5,6,13"
@@ -173,7 +172,7 @@ HOUSING = "21,21,28,34,22,36,10,11,36,61,23,17,43,35,40,26,18,54,13,9,10,8,8,12,
 
 def test_proportional_odds_of_the_copenhagen_tenants() -> None:
     # MASS::polr on housing (Venables and Ripley): coefficients, standard errors, cuts and deviance as R prints them.
-    frequency = np.array([int(one) for one in HOUSING.split(",")], dtype=float)
+    frequency = np.array([int(count) for count in HOUSING.split(",")], dtype=float)
     cells = [(sat, infl, kind, cont) for cont in range(2) for kind in range(4) for infl in range(3) for sat in range(3)]
     drivers = np.array(
         [[infl == 1, infl == 2, kind == 1, kind == 2, kind == 3, cont == 1] for _, infl, kind, cont in cells],
@@ -194,112 +193,138 @@ def test_proportional_odds_refuse_what_has_no_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("surviving", "published"),
+    ("survival", "expected"),
     [
         ((1, 0.631, 0.468, 0.382, 0.326, 0.289, 0.262, 0.241), (0.704, 1.182)),
         ((1, 0.869, 0.743, 0.653, 0.593, 0.551, 0.517, 0.491), (0.668, 3.806)),
     ],
 )
-def test_retention_of_fader_and_hardie_s_customers(
-    surviving: tuple[float, ...], published: tuple[float, float]
-) -> None:
-    found = retention(1_000 * np.array(surviving))
-    assert (found.a, found.b) == pytest.approx(published, abs=6e-4)
-    assert found.surviving(7) == pytest.approx(surviving, abs=0.02)
-    assert found.left(3) == math.inf
-    assert found.misfit is not None
-    assert found.misfit > 0.01
+def test_retention_of_fader_and_hardie_s_customers(survival: tuple[float, ...], expected: tuple[float, float]) -> None:
+    model = retention(1_000 * np.array(survival))
+    assert (model.a, model.b) == pytest.approx(expected, abs=6e-4)
+    assert model.surviving(7) == pytest.approx(survival, abs=0.02)
+    assert model.left(3) == math.inf
+    assert model.misfit is not None
+    assert model.misfit > 0.01
     with pytest.raises(RequestError):
         retention(np.array([10.0, 11.0, 9.0]))
 
 
 def test_retention_of_ten_accounts_and_the_chances_of_renewal() -> None:
     """Worked by another program from the product of P(k): a 1.921, b 8.013; renewals of (.704, 1.182): .627 .756 .819 .856."""
-    renewals, left = (0, 0, 1, 1, 2, 3, 3, 4, 5, 5), (1, 1, 1, 0, 1, 0, 1, 0, 0, 0)
-    decisions, many = of_accounts((0, made, bool(gone), 1) for made, gone in zip(renewals, left, strict=True))
-    found = fit(decisions)
-    assert many == 10
-    assert (found.a, found.b) == pytest.approx((1.921, 8.013), abs=1e-3)
+    renewals, has_left = (0, 0, 1, 1, 2, 3, 3, 4, 5, 5), (1, 1, 1, 0, 1, 0, 1, 0, 0, 0)
+    decisions, account_count = of_accounts(
+        (0, renewal_count, bool(leaver), 1) for renewal_count, leaver in zip(renewals, has_left, strict=True)
+    )
+    model = fit(decisions)
+    assert account_count == 10
+    assert (model.a, model.b) == pytest.approx((1.921, 8.013), abs=1e-3)
     regular = Retention(0.704, 1.182)
     assert [regular.renewing(k) for k in (0, 1, 2, 4)] == pytest.approx([0.627, 0.756, 0.819, 0.880], abs=6e-4)
     assert regular.ahead(2, 3) == pytest.approx(regular.surviving(5)[3:].sum() / regular.surviving(2)[2])
 
 
 def renewals_of(
-    random: np.random.Generator, size: int, truth: tuple[float, float], years: int = 6, seen: int = 5
+    rng: np.random.Generator, size: int, truth: tuple[float, float], years: int = 6, observed_years: int = 5
 ) -> list[tuple[int, int, bool, int]]:
     """Accounts that began evenly over some years, of which a record that begins late holds those still there then."""
-    start, chance = random.integers(0, years + seen, 8 * size), random.beta(*truth, 8 * size)
-    renewals = random.geometric(chance) - 1
-    entered, last = np.maximum(years - start, 0), years + seen - start
-    here = np.flatnonzero(renewals >= entered)[:size]
-    made = np.minimum(renewals, last)[here]
+    start, chance = rng.integers(0, years + observed_years, 8 * size), rng.beta(*truth, 8 * size)
+    renewals = rng.geometric(chance) - 1
+    prior_renewals, last = np.maximum(years - start, 0), years + observed_years - start
+    in_record = np.flatnonzero(renewals >= prior_renewals)[:size]
+    renewal_counts = np.minimum(renewals, last)[in_record]
     return list(
-        zip(entered[here].tolist(), made.tolist(), (renewals[here] < last[here]).tolist(), [1] * size, strict=True)
+        zip(
+            prior_renewals[in_record].tolist(),
+            renewal_counts.tolist(),
+            (renewals[in_record] < last[in_record]).tolist(),
+            [1] * size,
+            strict=True,
+        )
     )
 
 
 def test_retention_with_late_entry_finds_the_truth_that_is_missed_without() -> None:
     """Customers who were there already are the loyal ones: taken for new, they hide who leaves at once."""
     accounts = renewals_of(np.random.default_rng(4), 20_000, (0.704, 1.18))
-    found = fit(of_accounts(accounts)[0])
-    assert (found.a, found.b) == pytest.approx((0.704, 1.18), abs=0.05)
+    model = fit(of_accounts(accounts)[0])
+    assert (model.a, model.b) == pytest.approx((0.704, 1.18), abs=0.05)
     assert all(
         low <= true <= high
-        for true, (low, high) in ((0.704, found.interval(lambda one: one.a)), (1.18, found.interval(lambda one: one.b)))
+        for true, (low, high) in (
+            (0.704, model.interval(lambda fitted_model: fitted_model.a)),
+            (1.18, model.interval(lambda fitted_model: fitted_model.b)),
+        )
     )
-    since = fit(of_accounts((0, made - entered, left, many) for entered, made, left, many in accounts)[0])
-    never_late = fit(of_accounts((0, made, left, many) for _, made, left, many in accounts)[0])
-    for other in (since, never_late):
-        assert not (abs(other.a - 0.704) < 0.1 and abs(other.b - 1.18) < 0.1)
-        assert other.renewing(0) > 0.67  # the truth is .626
-    assert found.misfit is not None
-    assert found.misfit > 0.01
+    since_record = fit(
+        of_accounts(
+            (0, renewal_count - prior_renewals, has_left, account_count)
+            for prior_renewals, renewal_count, has_left, account_count in accounts
+        )[0]
+    )
+    never_late = fit(
+        of_accounts(
+            (0, renewal_count, has_left, account_count) for _, renewal_count, has_left, account_count in accounts
+        )[0]
+    )
+    for naive_model in (since_record, never_late):
+        assert not (abs(naive_model.a - 0.704) < 0.1 and abs(naive_model.b - 1.18) < 0.1)
+        assert naive_model.renewing(0) > 0.67  # the truth is .626
+    assert model.misfit is not None
+    assert model.misfit > 0.01
 
 
 def test_intervals_of_retention_hold_the_truth() -> None:
     """100 records of 120 accounts, late entry and all: 95% less three binomial errors (.022) at least."""
-    random, truth = np.random.default_rng(8), Retention(0.704, 1.182)
-    asked: tuple[Callable[[Retention], float], ...] = (
-        lambda one: one.a,
-        lambda one: one.renewing(2),
-        lambda one: float(one.surviving(6)[6]),
-        lambda one: one.ahead(1),
+    rng, truth = np.random.default_rng(8), Retention(0.704, 1.182)
+    quantities: tuple[Callable[[Retention], float], ...] = (
+        lambda any_model: any_model.a,
+        lambda any_model: any_model.renewing(2),
+        lambda any_model: float(any_model.surviving(6)[6]),
+        lambda any_model: any_model.ahead(1),
     )
-    held, runs = np.zeros(len(asked)), 100
+    coverage_counts, runs = np.zeros(len(quantities)), 100
     for _ in range(runs):
-        found = fit(of_accounts(renewals_of(random, 120, (0.704, 1.182)))[0])
-        bounds = [found.interval(of) for of in asked]
-        held += [low <= of(truth) <= high for of, (low, high) in zip(asked, bounds, strict=True)]
-    assert (held / runs > 0.95 - 3 * math.sqrt(0.95 * 0.05 / runs)).all(), held / runs
-    assert (held / runs < 1).any()
+        model = fit(of_accounts(renewals_of(rng, 120, (0.704, 1.182)))[0])
+        bounds = [model.interval(quantity) for quantity in quantities]
+        coverage_counts += [
+            low <= quantity(truth) <= high for quantity, (low, high) in zip(quantities, bounds, strict=True)
+        ]
+    assert (coverage_counts / runs > 0.95 - 3 * math.sqrt(0.95 * 0.05 / runs)).all(), coverage_counts / runs
+    assert (coverage_counts / runs < 1).any()
 
 
 def test_groups_add_up_and_splitting_them_changes_nothing() -> None:
     """Three of four cohorts in one, a cohort followed longer, and accounts one by one or counted: the same decisions."""
-    whole = of_cohort([100, 80, 70, 66])
-    parts = of_cohort([40, 30, 25, 24]) + of_cohort([60, 50, 45, 42])
-    assert whole.came_up.tolist() == parts.came_up.tolist() == [100, 80, 70]
-    assert whole.left.tolist() == parts.left.tolist()
-    late = of_cohort([100, 80]) + of_cohort([80, 70, 66], entered=1)
-    assert late.came_up.tolist() == whole.came_up.tolist()
-    assert fit(late).a == fit(whole).a
-    listed, many = read_accounts(b"renewals,left,entered,accounts\n0,yes,,20\n1,yes,0,10\n2,left,,4\n3,no,,66\n")
-    assert (listed.came_up.tolist(), listed.left.tolist(), many) == (whole.came_up.tolist(), [20, 10, 4], 100)
+    all_decisions = of_cohort([100, 80, 70, 66])
+    summed_decisions = of_cohort([40, 30, 25, 24]) + of_cohort([60, 50, 45, 42])
+    assert all_decisions.came_up.tolist() == summed_decisions.came_up.tolist() == [100, 80, 70]
+    assert all_decisions.left.tolist() == summed_decisions.left.tolist()
+    late_decisions = of_cohort([100, 80]) + of_cohort([80, 70, 66], prior_renewals=1)
+    assert late_decisions.came_up.tolist() == all_decisions.came_up.tolist()
+    assert fit(late_decisions).a == fit(all_decisions).a
+    account_decisions, account_count = read_accounts(
+        b"renewals,left,entered,accounts\n0,yes,,20\n1,yes,0,10\n2,left,,4\n3,no,,66\n"
+    )
+    assert (account_decisions.came_up.tolist(), account_decisions.left.tolist(), account_count) == (
+        all_decisions.came_up.tolist(),
+        [20, 10, 4],
+        100,
+    )
     assert read_accounts("Renewals;LEFT\n2;ja\n".replace("ja", "1").encode("utf-8-sig"))[0].left.tolist() == [0, 0, 1]
 
 
 def test_customers_who_do_not_differ_are_said_to_be_alike() -> None:
-    same = retention(np.array([1000, 900, 810, 729, 656]))
-    assert same.surviving(4) == pytest.approx([1, 0.9, 0.81, 0.729, 0.656], abs=0.002)
-    rising = retention(np.array([1000, 950, 800, 500]))  # the longer they stay, the more leave: no beta does that
-    assert rising.alike
-    assert rising.misfit is not None
-    assert rising.misfit < 0.01
+    homogeneous_model = retention(np.array([1000, 900, 810, 729, 656]))
+    assert homogeneous_model.surviving(4) == pytest.approx([1, 0.9, 0.81, 0.729, 0.656], abs=0.002)
+    misfit_model = retention(np.array([1000, 950, 800, 500]))  # the longer they stay, the more leave: no beta does that
+    assert misfit_model.alike
+    assert misfit_model.misfit is not None
+    assert misfit_model.misfit < 0.01
 
 
 @pytest.mark.parametrize(
-    ("content", "why"),
+    ("content", "message"),
     [
         (b"", "no column called renewals or left"),
         (b"renewals,stayed\n1,2\n", "no column called left"),
@@ -312,25 +337,25 @@ def test_customers_who_do_not_differ_are_said_to_be_alike() -> None:
         (b"renewals,left\n" + b"x,no\n" * 5, "row 4: .*; and 2 more"),
     ],
 )
-def test_accounts_that_cannot_be_read_are_named(content: bytes, why: str) -> None:
-    with pytest.raises(RequestError, match=why):
+def test_accounts_that_cannot_be_read_are_named(content: bytes, message: str) -> None:
+    with pytest.raises(RequestError, match=message):
         read_accounts(content)
 
 
 def test_retention_refuses_few_and_impossible() -> None:
-    for few in ([29, 15, 10], [1000, 995, 992, 991]):
+    for too_few in ([29, 15, 10], [1000, 995, 992, 991]):
         with pytest.raises(RequestError, match="too few"):
-            retention(np.array(few))
-    for wrong in ([100.0, 50.5, 20], [100, math.nan, 3], [100, 120, 50], [100], [100, 50, -1]):
+            retention(np.array(too_few))
+    for impossible_counts in ([100.0, 50.5, 20], [100, math.nan, 3], [100, 120, 50], [100], [100, 50, -1]):
         with pytest.raises(RequestError, match="no renewals"):
-            retention(np.array(wrong, dtype=float))
+            retention(np.array(impossible_counts, dtype=float))
     with pytest.raises(RequestError, match="Two different renewals"):
         retention(np.array([100, 50]))
     with pytest.raises(RequestError, match="stayed"):
         fit(of_cohort([100, 0, 0]))
-    for entered, counts in ((0, 1_100), (950, 100)):
+    for prior_renewals, counts in ((0, 1_100), (950, 100)):
         with pytest.raises(RequestError, match=r"1,0\d9 renewals of one customer are more than 1,000 renewals"):
-            of_cohort(np.full(counts, 5), entered)
+            of_cohort(np.full(counts, 5), prior_renewals)
     assert len(of_cohort(np.full(1_001, 5)).left) == 1_000
     with pytest.raises(RequestError, match="-1 renewals before"):
         of_cohort([5, 4], -1)
@@ -342,59 +367,61 @@ def test_retention_refuses_few_and_impossible() -> None:
 
 def test_accounts_that_came_up_for_no_renewal_do_not_count() -> None:
     """Known since their third renewal and still before their fourth: nothing was seen of them."""
-    decisions, many = read_accounts(b"renewals,left,entered,accounts\n0,yes,,10\n1,yes,,4\n2,no,,6\n3,no,3,1000\n")
-    assert many == 20
+    decisions, account_count = read_accounts(
+        b"renewals,left,entered,accounts\n0,yes,,10\n1,yes,,4\n2,no,,6\n3,no,3,1000\n"
+    )
+    assert account_count == 20
     with pytest.raises(RequestError, match="20 customers, of whom 14 left, are too few"):
-        retention(decisions, many)
+        retention(decisions, account_count)
     assert read_accounts(b"renewals,left,entered\n3,yes,3\n3,no,2\n")[1] == 2
 
 
 def test_renewals_before_the_record_are_never_ignored(tmp_path: Path) -> None:
     file = tmp_path / "accounts.csv"
     file.write_text("renewals,left,accounts\n0,yes,20\n1,yes,20\n2,no,20\n")
-    for more in (["--file", str(file)], ["--cohort", "0:60,40,20"]):
-        assert CliRunner().invoke(app, ["retention", *more]).exit_code == 0
-        answer = CliRunner().invoke(app, ["retention", "--entered", "2", *more])
+    for arguments in (["--file", str(file)], ["--cohort", "0:60,40,20"]):
+        assert CliRunner().invoke(app, ["retention", *arguments]).exit_code == 0
+        answer = CliRunner().invoke(app, ["retention", "--entered", "2", *arguments])
         assert isinstance(answer.exception, RequestError)
         assert "--cohort 2:200,180,171" in str(answer.exception)
     assert CliRunner().invoke(app, ["retention", "--entered", "2", "60", "40", "20"]).exit_code == 0
 
 
 def test_a_shift_is_dated_and_an_even_series_seldom_is() -> None:
-    random = np.random.default_rng(5)
-    near, false = 0, 0
+    rng = np.random.default_rng(5)
+    close_count, false_count = 0, 0
     for _ in range(100):
-        y = ar(random, 0.3, 120)
-        false += shift(y).at is not None
-        found = shift(y + 1.5 * (np.arange(120) >= 70))
-        near += found.at is not None and abs(found.at - 70) <= 5
-    assert false <= stats.binom.ppf(0.999, 100, 0.06)
-    assert near >= stats.binom.ppf(0.001, 100, 0.80)
+        y = ar(rng, 0.3, 120)
+        false_count += shift(y).at is not None
+        candidate = shift(y + 1.5 * (np.arange(120) >= 70))
+        close_count += candidate.at is not None and abs(candidate.at - 70) <= 5
+    assert false_count <= stats.binom.ppf(0.999, 100, 0.06)
+    assert close_count >= stats.binom.ppf(0.001, 100, 0.80)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-1000, 1000))
 def test_a_shift_s_date_does_not_hang_on_unit_or_side(seed: int, scale: float, origin: float) -> None:
     y = np.random.default_rng(seed).normal(size=80) + 1.5 * (np.arange(80) >= 50)
-    found, turned = shift(y), shift(origin - scale * y)
-    assert found.at == turned.at
-    if found.size is not None and turned.size is not None:
-        assert turned.size == pytest.approx(-scale * found.size, rel=1e-6)
+    candidate, mirror_image = shift(y), shift(origin - scale * y)
+    assert candidate.at == mirror_image.at
+    if candidate.size is not None and mirror_image.size is not None:
+        assert mirror_image.size == pytest.approx(-scale * candidate.size, rel=1e-6)
 
 
 def test_a_shift_is_refused_where_none_could_be_told() -> None:
     assert shift(np.ones(100)).reason == "the measure never varies"
     assert "periods" in shift(np.arange(10.0)).reason
-    wandering = shift(np.cumsum(np.random.default_rng(1).normal(size=200)))
-    assert wandering.at is None
+    candidate = shift(np.cumsum(np.random.default_rng(1).normal(size=200)))
+    assert candidate.at is None
     assert max(LIMITS) == 0.88
-    assert wandering.reason
+    assert candidate.reason
 
 
-def paid(effects: tuple[float, float], seed: int = 6) -> Observed:
-    random = np.random.default_rng(seed)
+def incentive_series(effects: tuple[float, float], seed: int = 6) -> Observed:
+    rng = np.random.default_rng(seed)
     t = np.arange(208)
-    z = random.normal(size=208) + effects[0] * ((t >= 104) & (t < 156)) + effects[1] * (t >= 156)
+    z = rng.normal(size=208) + effects[0] * ((t >= 104) & (t < 156)) + effects[1] * (t >= 156)
     return Observed("plain", z, np.ones(208))
 
 
@@ -403,21 +430,21 @@ def paid(effects: tuple[float, float], seed: int = 6) -> Observed:
     [((8, 8), "lasting"), ((5, 0), "fading"), ((4, -4), "backfiring"), ((0, 0), "no_effect_seen")],
 )
 def test_a_reward_lasts_fades_or_backfires(effects: tuple[float, float], status: str) -> None:
-    found = incentive(paid(effects), 104, 52, "week", "higher")
-    assert found.status == status
-    assert found.paid is not None
-    assert found.after is not None
-    assert found.difference is not None
-    assert found.paid.low <= effects[0] <= found.paid.high
-    assert found.after.low <= effects[1] <= found.after.high
-    assert found.difference.low <= effects[1] - effects[0] <= found.difference.high
+    result = incentive(incentive_series(effects), 104, 52, "week", "higher")
+    assert result.status == status
+    assert result.paid is not None
+    assert result.after is not None
+    assert result.difference is not None
+    assert result.paid.low <= effects[0] <= result.paid.high
+    assert result.after.low <= effects[1] <= result.after.high
+    assert result.difference.low <= effects[1] - effects[0] <= result.difference.high
 
 
 def test_a_reward_s_windows_are_covered() -> None:
-    covered = 0
+    coverage_count = 0
     for seed in range(60):
-        found = incentive(paid((1.0, 0.4), seed), 104, 52, "week", "higher")
-        assert found.difference is not None
-        covered += found.difference.low <= -0.6 <= found.difference.high
-    assert covered >= stats.binom.ppf(0.001, 60, 0.95)
-    assert incentive(paid((1, 1)), 104, 103, "week", "higher").status == "not_enough_data"
+        result = incentive(incentive_series((1.0, 0.4), seed), 104, 52, "week", "higher")
+        assert result.difference is not None
+        coverage_count += result.difference.low <= -0.6 <= result.difference.high
+    assert coverage_count >= stats.binom.ppf(0.001, 60, 0.95)
+    assert incentive(incentive_series((1, 1)), 104, 103, "week", "higher").status == "not_enough_data"

@@ -30,20 +30,21 @@ DAY = int(datetime(2024, 3, 4, tzinfo=UTC).timestamp())
 
 
 @pytest.mark.parametrize(
-    ("load", "servers", "lost"), [(10, 15, 0.0365), (10, 10, 0.2146), (1, 1, 0.5), (2, 4, 0.0952), (20, 30, 0.0085)]
+    ("load", "servers", "blocked_share"),
+    [(10, 15, 0.0365), (10, 10, 0.2146), (1, 1, 0.5), (2, 4, 0.0952), (20, 30, 0.0085)],
 )
-def test_erlang_b_as_its_tables_have_it(load: float, servers: int, lost: float) -> None:
+def test_erlang_b_as_its_tables_have_it(load: float, servers: int, blocked_share: float) -> None:
     """Published tables of the Erlang B function, to their four places."""
-    assert erlang_b(load, servers) == pytest.approx(lost, abs=5e-5)
+    assert erlang_b(load, servers) == pytest.approx(blocked_share, abs=5e-5)
 
 
 def test_erlang_c_as_in_tanner_s_worked_example() -> None:
     """M. Tanner, The Call Centre Management Handbook: 360 calls in half an hour of four minutes, 55 agents."""
-    found = erlang_c(360 / 1800, 240, 55, 15)
-    assert found.busy == pytest.approx(0.873, abs=5e-4)
-    assert found.wait == pytest.approx(0.239, abs=5e-4)
-    assert found.mean_wait == pytest.approx(8.2, abs=0.05)
-    assert found.in_time == pytest.approx(1 - 0.239 * math.exp(-(55 - 48) * 15 / 240), abs=5e-4)
+    forecast = erlang_c(360 / 1800, 240, 55, 15)
+    assert forecast.busy == pytest.approx(0.873, abs=5e-4)
+    assert forecast.wait == pytest.approx(0.239, abs=5e-4)
+    assert forecast.mean_wait == pytest.approx(8.2, abs=0.05)
+    assert forecast.in_time == pytest.approx(1 - 0.239 * math.exp(-(55 - 48) * 15 / 240), abs=5e-4)
 
 
 def birth_and_death(rate: float, handling: float, patience: float, servers: int) -> tuple[float, float]:
@@ -53,17 +54,17 @@ def birth_and_death(rate: float, handling: float, patience: float, servers: int)
         logs.append(logs[-1] + math.log(rate / (min(count, servers) / handling + max(count - servers, 0) / patience)))
     weights = np.exp(np.array(logs) - max(logs))
     weights /= weights.sum()
-    waiting = np.maximum(np.arange(len(weights)) - servers, 0)
-    return float(weights[servers:].sum()), float((waiting * weights).sum()) / patience / rate
+    waiting_counts = np.maximum(np.arange(len(weights)) - servers, 0)
+    return float(weights[servers:].sum()), float((waiting_counts * weights).sum()) / patience / rate
 
 
 @pytest.mark.parametrize(
     "case", [(0.2, 240, 120, 45), (0.2, 240, 120, 55), (1 / 60, 300, 600, 3), (2.0, 300, 180, 500), (0.01, 300, 60, 1), (10, 300, 60, 2_900), (0.2, 240, 120, 48), (0.385824 / 563_817, 563_817, 164.693, 1), (0.000141, 507_747, 158.8, 79)]
 )  # fmt: skip
 def test_erlang_a_agrees_with_the_balance_of_births_and_deaths(case: tuple[float, float, float, int]) -> None:
-    found = erlang_a(*case, seconds=20)
-    assert (found.wait, found.left) == pytest.approx(birth_and_death(*case), rel=1e-7)
-    assert found.mean_wait == pytest.approx(found.left * case[2])
+    forecast = erlang_a(*case, seconds=20)
+    assert (forecast.wait, forecast.left) == pytest.approx(birth_and_death(*case), rel=1e-7)
+    assert forecast.mean_wait == pytest.approx(forecast.left * case[2])
 
 
 def test_erlang_a_without_impatience_is_erlang_c() -> None:
@@ -71,38 +72,38 @@ def test_erlang_a_without_impatience_is_erlang_c() -> None:
     assert (patient.wait, patient.in_time) == pytest.approx((endless.wait, endless.in_time), rel=1e-4)
 
 
-def simulated(
+def simulate(
     rate: float, handling: float, patience: float, servers: int, seconds: float, people: int
 ) -> tuple[float, float]:
     """Share served in time and share who left, one person after the other."""
-    draw, free, at, in_time, left = random.Random(11), [0.0] * servers, 0.0, 0, 0
+    rng, free_times, arrival, in_time, left_count = random.Random(11), [0.0] * servers, 0.0, 0, 0
     for _ in range(people):
-        at += draw.expovariate(rate)
-        start = max(at, free[0])
-        if start - at > draw.expovariate(1 / patience):
-            left += 1
+        arrival += rng.expovariate(rate)
+        start = max(arrival, free_times[0])
+        if start - arrival > rng.expovariate(1 / patience):
+            left_count += 1
             continue
-        heapq.heapreplace(free, start + draw.expovariate(1 / handling))
-        in_time += start - at <= seconds
-    return in_time / people, left / people
+        heapq.heapreplace(free_times, start + rng.expovariate(1 / handling))
+        in_time += start - arrival <= seconds
+    return in_time / people, left_count / people
 
 
 @pytest.mark.parametrize("case", [(0.2, 240, 120, 45, 15), (1 / 60, 300, 600, 4, 60)])
 def test_erlang_a_agrees_with_a_simulation(case: tuple[float, float, float, int, float]) -> None:
-    found = erlang_a(*case)
-    assert (found.in_time, found.left) == pytest.approx(simulated(*case, people=200_000), abs=0.012)
+    forecast = erlang_a(*case)
+    assert (forecast.in_time, forecast.left) == pytest.approx(simulate(*case, people=200_000), abs=0.012)
 
 
 def test_fewest_servers_reach_the_goal_and_one_less_does_not() -> None:
     for patience in (None, 120.0):
-        found = needed(0.2, 240, patience, 20, 0.8)
-        assert found.in_time >= 0.8
-        less = (
-            erlang_c(0.2, 240, found.servers - 1, 20)
+        forecast = needed(0.2, 240, patience, 20, 0.8)
+        assert forecast.in_time >= 0.8
+        smaller_forecast = (
+            erlang_c(0.2, 240, forecast.servers - 1, 20)
             if patience is None
-            else erlang_a(0.2, 240, patience, found.servers - 1, 20)
+            else erlang_a(0.2, 240, patience, forecast.servers - 1, 20)
         )
-        assert less.in_time < 0.8
+        assert smaller_forecast.in_time < 0.8
     with pytest.raises(RequestError, match="between 0 and 1"):
         needed(0.2, 240, None, 20, 1.0)
 
@@ -112,46 +113,50 @@ def test_fewest_servers_reach_the_goal_and_one_less_does_not() -> None:
 
 def test_competing_ends_worked_out_by_hand() -> None:
     """Five come: served after 1, left after 2, served after 3, waiting at 3, served after 4."""
-    found = incidence(np.array([1, 2, 3, 3, 4]), np.array([1, 2, 1, 0, 1]))
-    assert found.at(1) == pytest.approx((1 / 5, 0, 4 / 5))
-    assert found.at(2) == pytest.approx((1 / 5, 1 / 5, 3 / 5))
-    assert found.at(3) == pytest.approx((2 / 5, 1 / 5, 2 / 5))  # of three at risk one is served: 3/5 times 1/3
-    assert found.at(4) == pytest.approx((4 / 5, 1 / 5, 0))
-    assert found.at(0.5) == (0, 0, 1)
-    assert quantile(found, 0.4) == 3
-    assert quantile(found, 0.9) == math.inf  # a fifth has left, and will never be served
+    curves = incidence(np.array([1, 2, 3, 3, 4]), np.array([1, 2, 1, 0, 1]))
+    assert curves.at(1) == pytest.approx((1 / 5, 0, 4 / 5))
+    assert curves.at(2) == pytest.approx((1 / 5, 1 / 5, 3 / 5))
+    assert curves.at(3) == pytest.approx((2 / 5, 1 / 5, 2 / 5))  # of three at risk one is served: 3/5 times 1/3
+    assert curves.at(4) == pytest.approx((4 / 5, 1 / 5, 0))
+    assert curves.at(0.5) == (0, 0, 1)
+    assert quantile(curves, 0.4) == 3
+    assert quantile(curves, 0.9) == math.inf  # a fifth has left, and will never be served
 
 
 def test_competing_ends_agree_with_lifelines() -> None:
     from lifelines import AalenJohansenFitter
 
-    draw = np.random.default_rng(5)
-    waits = draw.permutation(np.arange(1, 401)) * 7  # without ties, which lifelines would shift at random
-    ends = draw.choice([0, 1, 2], 400, p=[0.2, 0.6, 0.2])
-    found = incidence(waits, ends)
+    rng = np.random.default_rng(5)
+    waits = rng.permutation(np.arange(1, 401)) * 7  # without ties, which lifelines would shift at random
+    ends = rng.choice([0, 1, 2], 400, p=[0.2, 0.6, 0.2])
+    curves = incidence(waits, ends)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for event, share, low, high in (
-            (1, found.served, found.served_low, found.served_high),
-            (2, found.left, found.left_low, found.left_high),
+            (1, curves.served, curves.served_low, curves.served_high),
+            (2, curves.left, curves.left_low, curves.left_high),
         ):
-            other = AalenJohansenFitter(calculate_variance=True).fit(waits, ends, event_of_interest=event)
-            theirs = other.cumulative_density_.iloc[:, 0].reindex(found.seconds, method="ffill").to_numpy()
-            assert share == pytest.approx(theirs, abs=1e-12)
-            spread = other.variance_.squeeze().reindex(found.seconds, method="ffill").to_numpy()
-            inside = (share > 0.02) & (share < 0.98) & np.isfinite(spread)
-            width = 1.959963984540054 * np.sqrt(spread) / (share * np.abs(np.log(np.where(share > 0, share, 0.5))))
-            assert low[inside] == pytest.approx((share ** np.exp(width))[inside], rel=0.01)
-            assert high[inside] == pytest.approx((share ** np.exp(-width))[inside], rel=0.01)
+            fitter = AalenJohansenFitter(calculate_variance=True).fit(waits, ends, event_of_interest=event)
+            reference_share = fitter.cumulative_density_.iloc[:, 0].reindex(curves.seconds, method="ffill").to_numpy()
+            assert share == pytest.approx(reference_share, abs=1e-12)
+            reference_variance = fitter.variance_.squeeze().reindex(curves.seconds, method="ffill").to_numpy()
+            is_interior = (share > 0.02) & (share < 0.98) & np.isfinite(reference_variance)
+            width = (
+                1.959963984540054
+                * np.sqrt(reference_variance)
+                / (share * np.abs(np.log(np.where(share > 0, share, 0.5))))
+            )
+            assert low[is_interior] == pytest.approx((share ** np.exp(width))[is_interior], rel=0.01)
+            assert high[is_interior] == pytest.approx((share ** np.exp(-width))[is_interior], rel=0.01)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 2)), min_size=1, max_size=60))
 def test_shares_add_up_and_never_fall(cases: list[tuple[int, int]]) -> None:
-    found = incidence(np.array([wait for wait, _ in cases]), np.array([end for _, end in cases]))
-    assert np.all(np.diff(found.served) >= 0)
-    assert np.all(np.diff(found.left) >= 0)
-    assert np.all(found.served + found.left <= 1 + 1e-12)
-    assert np.all((found.served_low <= found.served + 1e-12) & (found.served <= found.served_high + 1e-12))
+    curves = incidence(np.array([wait for wait, _ in cases]), np.array([end for _, end in cases]))
+    assert np.all(np.diff(curves.served) >= 0)
+    assert np.all(np.diff(curves.left) >= 0)
+    assert np.all(curves.served + curves.left <= 1 + 1e-12)
+    assert np.all((curves.served_low <= curves.served + 1e-12) & (curves.served <= curves.served_high + 1e-12))
 
 
 # --- a queue of one's own ---------------------------------------------------------------------------------------------
@@ -160,12 +165,16 @@ def test_shares_add_up_and_never_fall(cases: list[tuple[int, int]]) -> None:
 Wait = tuple[int | None, int | None]
 
 
-def call(number: int, came: int, answered: int | None = None, left: int | None = None) -> tuple[str, list[Event]]:
-    events = [Event(came, "asked")]
+def call(
+    number: int, arrival: int, answer_seconds: int | None = None, leave_seconds: int | None = None
+) -> tuple[str, list[Event]]:
+    events = [Event(arrival, "asked")]
     events += (
-        [Event(came + answered, "replied"), Event(came + answered + 60, "resolved")] if answered is not None else []
+        [Event(arrival + answer_seconds, "replied"), Event(arrival + answer_seconds + 60, "resolved")]
+        if answer_seconds is not None
+        else []
     )
-    events += [Event(came + left, "abandoned")] if left is not None else []
+    events += [Event(arrival + leave_seconds, "abandoned")] if leave_seconds is not None else []
     return f"call {number}", events
 
 
@@ -173,79 +182,79 @@ def test_three_treatments_of_those_who_left_give_three_shares(tmp_path: Path) ->
     """Twenty answered after 10 s, ten after 100 s, six left after 5 s, four after 50 s; at nine. A night call is served last."""
     nine = DAY + 9 * 3_600
     groups: list[tuple[Wait, int]] = [((10, None), 20), ((100, None), 10), ((None, 5), 6), ((None, 50), 4)]
-    waits = [wait for wait, many in groups for _ in range(many)]
-    cases = dict(call(place, nine + place, *one) for place, one in enumerate(waits))
+    waits = [wait for wait, count in groups for _ in range(count)]
+    cases = dict(call(index, nine + index, *wait) for index, wait in enumerate(waits))
     cases |= dict([call(99, DAY + 23 * 3_600, 3_600)])
     workspace = workspace_of(tmp_path, cases)
-    found = asking.ask_queue(workspace, Question(()), 20, 3_600)
-    (morning,) = (one for one in found.intervals if one.start == 9 * 3_600)
-    assert (morning.came, morning.served, morning.left) == (40, 30, 10)
-    assert [(one.n, one.share) for one in morning.levels] == [(40, 20 / 40), (34, 20 / 34), (30, 20 / 30)]
-    assert morning.waited == 20 * 10 + 10 * 100 + 6 * 5 + 4 * 50
-    (night,) = (one for one in found.intervals if one.start == 23 * 3_600)
+    queue = asking.ask_queue(workspace, Question(()), 20, 3_600)
+    (nine_o_clock,) = (interval for interval in queue.intervals if interval.start == 9 * 3_600)
+    assert (nine_o_clock.came, nine_o_clock.served, nine_o_clock.left) == (40, 30, 10)
+    assert [(level.n, level.share) for level in nine_o_clock.levels] == [(40, 20 / 40), (34, 20 / 34), (30, 20 / 30)]
+    assert nine_o_clock.waited == 20 * 10 + 10 * 100 + 6 * 5 + 4 * 50
+    (night,) = (interval for interval in queue.intervals if interval.start == 23 * 3_600)
     assert isinstance(night.levels[0].share, NotComputed)
-    assert found.incidence.at(20) == pytest.approx((20 / 41, 6 / 41, 15 / 41))
-    assert found.patience == (morning.waited + 3_600) / 10
-    (line,) = (one for one in staffing(found, 3_600, 120, 0.8) if one.start == 9 * 3_600)
-    assert not isinstance(line.wanted, NotComputed)
-    assert line.an_hour == 40
-    assert line.wanted.in_time >= 0.8
-    shown = CliRunner().invoke(
+    assert queue.incidence.at(20) == pytest.approx((20 / 41, 6 / 41, 15 / 41))
+    assert queue.patience == (nine_o_clock.waited + 3_600) / 10
+    (staffing_row,) = (row for row in staffing(queue, 3_600, 120, 0.8) if row.start == 9 * 3_600)
+    assert not isinstance(staffing_row.wanted, NotComputed)
+    assert staffing_row.an_hour == 40
+    assert staffing_row.wanted.in_time >= 0.8
+    result = CliRunner().invoke(
         app, ["queue", "--within", "20s", "--handling", "2m", "--home", str(workspace.folder)], env={"COLUMNS": "250"}
     )
-    assert shown.exit_code == 0, shown.output
-    assert "50.0%" in shown.stdout
-    assert "58.8%" in shown.stdout
-    assert "66.7%" in shown.stdout
+    assert result.exit_code == 0, result.output
+    assert "50.0%" in result.stdout
+    assert "58.8%" in result.stdout
+    assert "66.7%" in result.stdout
 
 
 def test_who_left_was_not_served_by_what_is_written_afterwards(tmp_path: Path) -> None:
     events = [Event(DAY, "asked"), Event(DAY + 60, "abandoned"), Event(DAY + 7_200, "replied")]
-    found = asking.ask_queue(workspace_of(tmp_path, {"1": events}), Question(()), 20, 3_600)
-    assert (found.whole.served, found.whole.left, found.whole.waited) == (0, 1, 60)
+    queue = asking.ask_queue(workspace_of(tmp_path, {"1": events}), Question(()), 20, 3_600)
+    assert (queue.whole.served, queue.whole.left, queue.whole.waited) == (0, 1, 60)
 
 
 def test_the_last_interval_of_a_day_may_be_shorter(tmp_path: Path) -> None:
     """Four an hour round the clock, in intervals of seven hours: the last lasts three, and as many come an hour."""
-    cases = dict(call(place, DAY + place * 900, 10) for place in range(4 * 24 * 10))
-    found = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 7 * 3_600)
-    assert [line.an_hour for line in staffing(found, 7 * 3_600, 1_800, 0.8)] == [4, 4, 4, 4]
+    cases = dict(call(index, DAY + index * 900, 10) for index in range(4 * 24 * 10))
+    queue = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 7 * 3_600)
+    assert [row.an_hour for row in staffing(queue, 7 * 3_600, 1_800, 0.8)] == [4, 4, 4, 4]
 
 
 def test_years_typed_wrongly_and_waits_of_no_length_do_no_harm(tmp_path: Path) -> None:
     cases = dict([call(1, -1_800, 10), call(2, DAY + 600, 10)])
-    found = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 3_600)
-    assert [(one.start, one.came) for one in found.intervals] == [(0, 1), (23 * 3_600, 1)]
+    queue = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 3_600)
+    assert [(interval.start, interval.came) for interval in queue.intervals] == [(0, 1), (23 * 3_600, 1)]
     (tmp_path / "none").mkdir()
-    at_once = dict(call(place, DAY + place * 60, left=0) for place in range(40))
-    found = asking.ask_queue(workspace_of(tmp_path / "none", at_once), Question(()), 20, 86_400)
-    assert isinstance(found.patience, NotComputed)
-    assert staffing(found, 86_400, 60, 0.8)[0].left == 1
+    at_once = dict(call(index, DAY + index * 60, leave_seconds=0) for index in range(40))
+    queue = asking.ask_queue(workspace_of(tmp_path / "none", at_once), Question(()), 20, 86_400)
+    assert isinstance(queue.patience, NotComputed)
+    assert staffing(queue, 86_400, 60, 0.8)[0].left == 1
 
 
 def test_the_same_wait_begins_at_another_time_of_day_in_another_zone(tmp_path: Path) -> None:
     for zone, hour in (("UTC", 22), ("Asia/Kolkata", 3)):
         folder = tmp_path / zone.replace("/", "")
         folder.mkdir()
-        cases = dict(call(place, DAY + 22 * 3_600 + place, 10) for place in range(12))
-        found = asking.ask_queue(workspace_of(folder, cases, zone=zone), Question(()), 20, 3_600)
-        assert [one.start for one in found.intervals] == [hour * 3_600]
+        cases = dict(call(index, DAY + 22 * 3_600 + index, 10) for index in range(12))
+        queue = asking.ask_queue(workspace_of(folder, cases, zone=zone), Question(()), 20, 3_600)
+        assert [interval.start for interval in queue.intervals] == [hour * 3_600]
 
 
 def test_those_still_waiting_for_less_than_the_time_are_not_judged(tmp_path: Path) -> None:
-    cases = dict(call(place, DAY + place, 10) for place in range(20))
+    cases = dict(call(index, DAY + index, 10) for index in range(20))
     last = DAY + int(timedelta(hours=5).total_seconds())
     cases |= dict([call(50, last - 5), call(51, last - 3_000), call(52, last, 0)])
-    found = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 86_400)
-    assert found.whole.too_recent == 0  # as-of is the last moment of all, a minute after the last call
-    later = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 120, 86_400)
-    assert later.whole.too_recent == 1
-    assert later.whole.levels[0].n == 22
-    assert later.whole.levels[0].share == 21 / 22
+    queue = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 86_400)
+    assert queue.whole.too_recent == 0  # as-of is the last moment of all, a minute after the last call
+    wider_queue = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 120, 86_400)
+    assert wider_queue.whole.too_recent == 1
+    assert wider_queue.whole.levels[0].n == 22
+    assert wider_queue.whole.levels[0].share == 21 / 22
 
 
 def test_lengths_of_time_that_cannot_be_read_say_how_to_write_them(tmp_path: Path) -> None:
-    for odd in ("soon", "5", "-1m", "1w"):
-        done = CliRunner().invoke(app, ["queue", "--within", odd, "--home", str(tmp_path)])
-        assert isinstance(done.exception, RequestError)
-        assert "20s, 5m, 4h or 2d" in done.exception.do
+    for length_text in ("soon", "5", "-1m", "1w"):
+        result = CliRunner().invoke(app, ["queue", "--within", length_text, "--home", str(tmp_path)])
+        assert isinstance(result.exception, RequestError)
+        assert "20s, 5m, 4h or 2d" in result.exception.do

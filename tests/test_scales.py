@@ -50,35 +50,37 @@ SCALES = {**BUILT_IN, **parse_scales(SMILE + HALF)}
 MEASURES = ("rating_good", "rating_bad", "rating_net", "rating_mean")
 
 
-def rated(workspace: Workspace, scale: str, scores: list[str], source: str = "made", more: str = "") -> Imported:
+def import_ratings(
+    workspace: Workspace, scale: str, scores: list[str], source: str = "made", further_text: str = ""
+) -> Imported:
     path = workspace.folder.parent / f"{source}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["case", "asked", "score"])
         writer.writerows([f"{source}{number}", START.isoformat(), score] for number, score in enumerate(scores))
-    text = MAPPING.format(source=source, scale=scale) + more
+    text = MAPPING.format(source=source, scale=scale) + further_text
     mapping = parse_mapping(text, "made", load_scales(workspace.folder))
     return import_file(workspace, path, mapping, START + timedelta(days=400))
 
 
-def refused(done: Imported) -> list[tuple[str, str]]:
+def refused_rows(imported: Imported) -> list[tuple[str, str]]:
     """Row and reason of all that lost its rating."""
-    assert done.refusals is not None
-    rows = list(csv.DictReader(io.StringIO(done.refusals.read_text(encoding="utf-8-sig"))))
+    assert imported.refusals is not None
+    rows = list(csv.DictReader(io.StringIO(imported.refusals.read_text(encoding="utf-8-sig"))))
     columns = list(rows[0])
-    row, reason = (next(one for one in columns if one.endswith(end)) for end in ("row", "reason"))
-    return [(one[row], one[reason]) for one in rows]
+    row, reason = (next(column for column in columns if column.endswith(suffix)) for suffix in ("row", "reason"))
+    return [(refusal[row], refusal[reason]) for refusal in rows]
 
 
 def values(
     workspace: Workspace, *names: str, where: tuple[tuple[str, str], ...] = ()
 ) -> dict[str, float | NotComputed]:
     series = ask_measures(workspace, Question(tuple(map(find_measure, names or MEASURES)), where=where))
-    return {one.measure.name: one.value[0] for one in series}
+    return {measure_series.measure.name: measure_series.value[0] for measure_series in series}
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> Workspace:
     return create_workspace(tmp_path / "home", "UTC")
 
 
@@ -86,117 +88,127 @@ def declare(workspace: Workspace, text: str = SMILE) -> None:
     (workspace.folder / DECLARED).write_text(text, encoding="utf-8")
 
 
-def test_points_from_1_to_10(place: Workspace) -> None:
+def test_points_from_1_to_10(workspace: Workspace) -> None:
     """4 of 10 are good (9 or 10), 3 bad (up to 4); 0, 11 and 7.5 are no points."""
-    done = rated(place, "points10", ["10", "9", "9", "10", "8", "7", "5", "4", "1", "2", "0", "11", "7.5"])
-    assert [row for row, _ in refused(done)] == ["12", "13", "14"]
-    assert all("no whole number from 1 to 10, as the scale points10 asks" in reason for _, reason in refused(done))
-    found = values(place)
-    assert found["rating_good"] == 0.4
-    assert found["rating_bad"] == 0.3
-    assert found["rating_net"] == pytest.approx(10)
-    assert found["rating_mean"] == pytest.approx(6.5)
+    imported = import_ratings(
+        workspace, "points10", ["10", "9", "9", "10", "8", "7", "5", "4", "1", "2", "0", "11", "7.5"]
+    )
+    assert [row for row, _ in refused_rows(imported)] == ["12", "13", "14"]
+    assert all(
+        "no whole number from 1 to 10, as the scale points10 asks" in reason for _, reason in refused_rows(imported)
+    )
+    numbers = values(workspace)
+    assert numbers["rating_good"] == 0.4
+    assert numbers["rating_bad"] == 0.3
+    assert numbers["rating_net"] == pytest.approx(10)
+    assert numbers["rating_mean"] == pytest.approx(6.5)
 
 
-def test_an_own_scale_is_measured_by_its_own_rule(place: Workspace) -> None:
-    declare(place)
-    done = rated(
-        place, "smile4", ["Great", "good", "3", "4", " Good ", "Fair", "2", "poor", "1", "1", "5", "0", "Super", "2.5"]
+def test_an_own_scale_is_measured_by_its_own_rule(workspace: Workspace) -> None:
+    declare(workspace)
+    imported = import_ratings(
+        workspace,
+        "smile4",
+        ["Great", "good", "3", "4", " Good ", "Fair", "2", "poor", "1", "1", "5", "0", "Super", "2.5"],
     )
-    assert [row for row, _ in refused(done)] == ["12", "13", "14", "15"]
-    assert all("is no whole number from 1 to 4, as the scale smile4 asks" in reason for _, reason in refused(done))
-    found = values(place)
-    assert (found["rating_good"], found["rating_bad"]) == (0.5, 0.3)
-    assert found["rating_net"] == pytest.approx(20)
-    assert found["rating_mean"] == pytest.approx((4 + 3 + 3 + 4 + 3 + 2 + 2 + 1 + 1 + 1) / 10)
-    told = CliRunner().invoke(
-        app, ["measure", "rating_good", "--by", "scale", "-f", "json", "--home", str(place.folder)]
+    assert [row for row, _ in refused_rows(imported)] == ["12", "13", "14", "15"]
+    assert all(
+        "is no whole number from 1 to 4, as the scale smile4 asks" in reason for _, reason in refused_rows(imported)
     )
-    assert [(row["segment"], row["value"]) for row in json.loads(told.stdout) if row["value"] is not None] == [
+    numbers = values(workspace)
+    assert (numbers["rating_good"], numbers["rating_bad"]) == (0.5, 0.3)
+    assert numbers["rating_net"] == pytest.approx(20)
+    assert numbers["rating_mean"] == pytest.approx((4 + 3 + 3 + 4 + 3 + 2 + 2 + 1 + 1 + 1) / 10)
+    result = CliRunner().invoke(
+        app, ["measure", "rating_good", "--by", "scale", "-f", "json", "--home", str(workspace.folder)]
+    )
+    assert [(row["segment"], row["value"]) for row in json.loads(result.stdout) if row["value"] is not None] == [
         ("smile4", 0.5)
     ]
 
 
-def test_what_is_bad_has_to_be_declared(place: Workspace) -> None:
-    declare(place, SMILE.replace("bad_to = 1\n", ""))
-    rated(place, "smile4", ["3"] * 6 + ["1"] * 6)
-    found = values(place)
-    assert (found["rating_good"], found["rating_mean"]) == (0.5, 2.0)
+def test_what_is_bad_has_to_be_declared(workspace: Workspace) -> None:
+    declare(workspace, SMILE.replace("bad_to = 1\n", ""))
+    import_ratings(workspace, "smile4", ["3"] * 6 + ["1"] * 6)
+    numbers = values(workspace)
+    assert (numbers["rating_good"], numbers["rating_mean"]) == (0.5, 2.0)
     for name in ("rating_bad", "rating_net"):
-        assert "add bad_to in scales.toml" in str(found[name])
+        assert "add bad_to in scales.toml" in str(numbers[name])
 
 
-def test_what_is_bad_can_be_declared_later_as_the_note_advises(place: Workspace) -> None:
+def test_what_is_bad_can_be_declared_later_as_the_note_advises(workspace: Workspace) -> None:
     """No number rested on it; once there, it stays."""
-    without = SMILE.replace("bad_to = 1\n", "")
-    declare(place, without)
-    rated(place, "smile4", ["3"] * 6 + ["1"] * 6)
-    assert "add bad_to in scales.toml" in str(values(place)["rating_bad"])
-    declare(place)
-    found = values(place)
-    assert (found["rating_good"], found["rating_bad"]) == (0.5, 0.5)
-    assert not list(declarations(place, False, lambda *_: None))
-    rated(place, "smile4", ["3"] * 2, "later")
-    for other in (without, SMILE.replace("bad_to = 1", "bad_to = 2")):
-        declare(place, other)
+    undeclared_text = SMILE.replace("bad_to = 1\n", "")
+    declare(workspace, undeclared_text)
+    import_ratings(workspace, "smile4", ["3"] * 6 + ["1"] * 6)
+    assert "add bad_to in scales.toml" in str(values(workspace)["rating_bad"])
+    declare(workspace)
+    numbers = values(workspace)
+    assert (numbers["rating_good"], numbers["rating_bad"]) == (0.5, 0.5)
+    assert not list(declarations(workspace, False, lambda *_: None))
+    import_ratings(workspace, "smile4", ["3"] * 2, "later")
+    for other_text in (undeclared_text, SMILE.replace("bad_to = 1", "bad_to = 2")):
+        declare(workspace, other_text)
         with pytest.raises(ScaleError, match="bad_to was 1 and is"):
-            values(place)
+            values(workspace)
 
 
-def test_ratings_that_were_left_out_fix_no_meaning(place: Workspace) -> None:
-    declare(place)
-    done = rated(place, "smile4", ["9"] * 12)
-    assert len(refused(done)) == 12
-    rated(place, "smile4", [""] * 3, "blank")
-    assert not (place.folder / USED).exists()
-    declare(place, SMILE.replace("good_from = 3", "good_from = 4"))
-    rated(place, "smile4", ["3"], "right")
-    assert json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
+def test_ratings_that_were_left_out_fix_no_meaning(workspace: Workspace) -> None:
+    declare(workspace)
+    imported = import_ratings(workspace, "smile4", ["9"] * 12)
+    assert len(refused_rows(imported)) == 12
+    import_ratings(workspace, "smile4", [""] * 3, "blank")
+    assert not (workspace.folder / USED).exists()
+    declare(workspace, SMILE.replace("good_from = 3", "good_from = 4"))
+    import_ratings(workspace, "smile4", ["3"], "right")
+    assert json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
 
 
-def test_another_meaning_that_was_recorded_meanwhile_is_not_written_over(place: Workspace) -> None:
+def test_another_meaning_that_was_recorded_meanwhile_is_not_written_over(workspace: Workspace) -> None:
     """Two processes, which read scales.toml before and after it was changed."""
-    early = parse_scales(SMILE)["smile4"]
-    late = parse_scales(SMILE.replace("good_from = 3", "good_from = 4").replace("Great = 4", "Great = 4, Top = 4"))
-    with place.writing() as scratch:
-        keep_meaning(place.folder, scratch, late.values())
+    early_scale = parse_scales(SMILE)["smile4"]
+    late_scales = parse_scales(
+        SMILE.replace("good_from = 3", "good_from = 4").replace("Great = 4", "Great = 4, Top = 4")
+    )
+    with workspace.writing() as scratch:
+        keep_meaning(workspace.folder, scratch, late_scales.values())
         with pytest.raises(ScaleError, match=r"smile4: good_from was 4 and is 3.*a name of its own"):
-            keep_meaning(place.folder, scratch, [early])
-        keep_meaning(place.folder, scratch, [*late.values(), BUILT_IN["csat5"]])
-    assert json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
+            keep_meaning(workspace.folder, scratch, [early_scale])
+        keep_meaning(workspace.folder, scratch, [*late_scales.values(), BUILT_IN["csat5"]])
+    assert json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
 
 
-def test_halves_are_kept_where_they_are_declared(place: Workspace) -> None:
-    declare(place, "[half5]\nlowest = 0.5\nhighest = 5\ngood_from = 3.5\nhalves = true\n")
-    done = rated(place, "half5", ["0.5", "3.5", "3", "4.5", "5"] * 2 + ["4.25"])
-    assert [row for row, _ in refused(done)] == ["12"]
-    assert "no number, or a half, from 0.5 to 5" in refused(done)[0][1]
-    assert values(place)["rating_good"] == 0.6
+def test_halves_are_kept_where_they_are_declared(workspace: Workspace) -> None:
+    declare(workspace, "[half5]\nlowest = 0.5\nhighest = 5\ngood_from = 3.5\nhalves = true\n")
+    imported = import_ratings(workspace, "half5", ["0.5", "3.5", "3", "4.5", "5"] * 2 + ["4.25"])
+    assert [row for row, _ in refused_rows(imported)] == ["12"]
+    assert "no number, or a half, from 0.5 to 5" in refused_rows(imported)[0][1]
+    assert values(workspace)["rating_good"] == 0.6
 
 
-def test_scales_are_never_mixed(place: Workspace) -> None:
-    declare(place)
-    rated(place, "smile4", ["3"] * 12, "first")
-    rated(place, "csat5", ["5"] * 6 + ["3"] * 6, "second")
-    assert "several scales are never mixed" in str(values(place)["rating_mean"])
-    assert values(place, where=(("scale", "smile4"),))["rating_mean"] == 3
-    assert values(place, where=(("scale", "csat5"),))["rating_good"] == 0.5
+def test_scales_are_never_mixed(workspace: Workspace) -> None:
+    declare(workspace)
+    import_ratings(workspace, "smile4", ["3"] * 12, "first")
+    import_ratings(workspace, "csat5", ["5"] * 6 + ["3"] * 6, "second")
+    assert "several scales are never mixed" in str(values(workspace)["rating_mean"])
+    assert values(workspace, where=(("scale", "smile4"),))["rating_mean"] == 3
+    assert values(workspace, where=(("scale", "csat5"),))["rating_good"] == 0.5
 
 
-def test_words_of_a_mapping_add_to_those_of_the_scale(place: Workspace) -> None:
-    declare(place)
-    done = rated(place, "smile4", ["Top", "Good", "Poor"], more="values = { Top = 4 }\n")
-    assert done.refusals is None
+def test_words_of_a_mapping_add_to_those_of_the_scale(workspace: Workspace) -> None:
+    declare(workspace)
+    imported = import_ratings(workspace, "smile4", ["Top", "Good", "Poor"], further_text="values = { Top = 4 }\n")
+    assert imported.refusals is None
     with pytest.raises(MappingError, match=r"the score 9, which the scale smile4 does not have"):
-        rated(place, "smile4", ["1"], more="values = { Top = 9 }\n")
+        import_ratings(workspace, "smile4", ["1"], further_text="values = { Top = 9 }\n")
     with pytest.raises(MappingError, match=r"did you mean smile4.*declares its own in scales\.toml"):
-        rated(place, "smile5", ["1"])
+        import_ratings(workspace, "smile5", ["1"])
     with pytest.raises(MappingError, match="takes a scale"):
         parse_mapping(MAPPING.format(source="x", scale="smile4"), "x")
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "why"),
+    ("before", "after", "message"),
     [
         ("good_from = 3", "good_from = 4", "smile4: good_from was 3 and is 4"),
         ("bad_to = 1", "bad_to = 2", "smile4: bad_to was 1 and is 2"),
@@ -211,49 +223,49 @@ def test_words_of_a_mapping_add_to_those_of_the_scale(place: Workspace) -> None:
     ],
 )
 def test_the_meaning_of_a_scale_stays_once_ratings_rest_on_it(
-    place: Workspace, before: str, after: str, why: str
+    workspace: Workspace, before: str, after: str, message: str
 ) -> None:
-    declare(place)
-    assert not (place.folder / USED).exists()
-    rated(place, "smile4", ["3"] * 12)
+    declare(workspace)
+    assert not (workspace.folder / USED).exists()
+    import_ratings(workspace, "smile4", ["3"] * 12)
     assert before in SMILE
-    declare(place, SMILE.replace(before, after))
-    for deed in (
-        lambda: values(place),
-        lambda: rated(place, "csat5", ["3"], "other"),
-        lambda: load_scales(place.folder),
+    declare(workspace, SMILE.replace(before, after))
+    for action in (
+        lambda: values(workspace),
+        lambda: import_ratings(workspace, "csat5", ["3"], "other"),
+        lambda: load_scales(workspace.folder),
     ):
-        with pytest.raises(ScaleError) as raised:
-            deed()
-        assert why in str(raised.value)
-        assert "under a name of its own" in str(raised.value)
-    assert any(why in finding.what for finding in declarations(place, False, lambda *_: None))
-    declare(place)
-    assert values(place)["rating_good"] == 1
+        with pytest.raises(ScaleError) as error:
+            action()
+        assert message in str(error.value)
+        assert "under a name of its own" in str(error.value)
+    assert any(message in finding.what for finding in declarations(workspace, False, lambda *_: None))
+    declare(workspace)
+    assert values(workspace)["rating_good"] == 1
 
 
-def test_before_the_first_rating_a_scale_may_change_and_words_may_come_later(place: Workspace) -> None:
-    declare(place)
-    rated(place, "csat5", ["3"] * 3, "other")
-    declare(place, SMILE.replace("good_from = 3", "good_from = 4"))
-    rated(place, "smile4", ["3"] * 6 + ["4"] * 6)
-    assert values(place, "rating_good", where=(("scale", "smile4"),))["rating_good"] == 0.5
-    more = SMILE.replace("good_from = 3", "good_from = 4").replace("Great = 4", "Great = 4, Superb = 4")
-    declare(place, more + "\n[other2]\nlowest = 0\nhighest = 1\ngood_from = 1\n")
-    done = rated(place, "smile4", ["superb"] * 2, "more")
-    assert done.refusals is None
-    assert json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]["words"]["Superb"] == 4
-    assert "other2" not in json.loads((place.folder / USED).read_text(encoding="utf-8"))
+def test_before_the_first_rating_a_scale_may_change_and_words_may_come_later(workspace: Workspace) -> None:
+    declare(workspace)
+    import_ratings(workspace, "csat5", ["3"] * 3, "other")
+    declare(workspace, SMILE.replace("good_from = 3", "good_from = 4"))
+    import_ratings(workspace, "smile4", ["3"] * 6 + ["4"] * 6)
+    assert values(workspace, "rating_good", where=(("scale", "smile4"),))["rating_good"] == 0.5
+    extended_text = SMILE.replace("good_from = 3", "good_from = 4").replace("Great = 4", "Great = 4, Superb = 4")
+    declare(workspace, extended_text + "\n[other2]\nlowest = 0\nhighest = 1\ngood_from = 1\n")
+    imported = import_ratings(workspace, "smile4", ["superb"] * 2, "more")
+    assert imported.refusals is None
+    assert json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]["words"]["Superb"] == 4
+    assert "other2" not in json.loads((workspace.folder / USED).read_text(encoding="utf-8"))
 
 
-def test_ratings_on_a_scale_that_nobody_declares_give_no_number(place: Workspace) -> None:
+def test_ratings_on_a_scale_that_nobody_declares_give_no_number(workspace: Workspace) -> None:
     """As where a log was brought from elsewhere without its declarations."""
-    declare(place)
-    rated(place, "smile4", ["3"] * 12)
+    declare(workspace)
+    import_ratings(workspace, "smile4", ["3"] * 12)
     for name in (DECLARED, USED):
-        (place.folder / name).unlink()
-    assert "what is good on the scale 'smile4' is declared nowhere" in str(values(place)["rating_good"])
-    assert values(place, "asked")["asked"] == 12
+        (workspace.folder / name).unlink()
+    assert "what is good on the scale 'smile4' is declared nowhere" in str(values(workspace)["rating_good"])
+    assert values(workspace, "asked")["asked"] == 12
 
 
 MISTAKES = {
@@ -288,31 +300,31 @@ MISTAKES = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_wrong_declaration_is_refused_whole_and_says_what_is_wrong(mistake: str) -> None:
-    text, why = MISTAKES[mistake]
+    text, message = MISTAKES[mistake]
     if mistake == "an unknown setting":
-        text, why = SMILE.replace("good_from = 3", "good_from = 3\ncolour = 1"), "'colour' is not known"
-    with pytest.raises(ScaleError) as raised:
+        text, message = SMILE.replace("good_from = 3", "good_from = 3\ncolour = 1"), "'colour' is not known"
+    with pytest.raises(ScaleError) as error:
         parse_scales(text)
-    assert why in str(raised.value)
+    assert message in str(error.value)
 
 
 def test_all_mistakes_are_named_at_once() -> None:
-    with pytest.raises(ScaleError) as raised:
+    with pytest.raises(ScaleError) as error:
         parse_scales("[csat5]\nlowest = 1\n[b]\nlowest = 3\nhighest = 1\ngood_from = 2\nx = 1\n")
-    for part in (
+    for mistake in (
         "csat5: this scale is known already",
         "highest and good_from are missing",
         "b: 'x' is not known",
         "b: lowest (3)",
     ):
-        assert part in str(raised.value)
+        assert mistake in str(error.value)
 
 
-def test_a_kept_meaning_that_cannot_be_read_is_told(place: Workspace) -> None:
-    declare(place)
-    rated(place, "smile4", ["3"] * 3)
-    facts = json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]
-    odd: tuple[dict[str, object], ...] = (
+def test_a_kept_meaning_that_cannot_be_read_is_told(workspace: Workspace) -> None:
+    declare(workspace)
+    import_ratings(workspace, "smile4", ["3"] * 3)
+    facts = json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]
+    wrong_settings: tuple[dict[str, object], ...] = (
         {"lowest": "x"},
         {"highest": None},
         {"good_from": True},
@@ -320,31 +332,33 @@ def test_a_kept_meaning_that_cannot_be_read_is_told(place: Workspace) -> None:
         {"halves": 1},
         {"words": {"A": "b"}},
     )
-    changed = [json.dumps({"smile4": {**facts, **one}}) for one in odd]
-    for text in ("{", "[]", '{"smile4": {}}', '{"smile4": 3}', "[" * 100_000, *changed):
-        (place.folder / USED).write_text(text, encoding="utf-8")
+    damaged_texts = [json.dumps({"smile4": {**facts, **settings}}) for settings in wrong_settings]
+    for text in ("{", "[]", '{"smile4": {}}', '{"smile4": 3}', "[" * 100_000, *damaged_texts):
+        (workspace.folder / USED).write_text(text, encoding="utf-8")
         with pytest.raises(DamageError, match=r"scales-used\.json is damaged.*backup"):
-            load_scales(place.folder)
-        (finding,) = declarations(place, False, lambda *_: None)
+            load_scales(workspace.folder)
+        (finding,) = declarations(workspace, False, lambda *_: None)
         assert "scales-used.json is damaged" in finding.what
     assert "words of 'smile4' cannot be that of a scale" in finding.what
 
 
-def test_a_killed_import_leaves_no_meaning_without_its_draft(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_import_leaves_no_meaning_without_its_draft(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The meaning is on disk before the ratings are: never ratings without it."""
-    declare(place)
+    declare(workspace)
 
-    def broken(*_: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(log, "append", broken)
+    monkeypatch.setattr(log, "append", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        rated(place, "smile4", ["3"] * 3)
-    assert json.loads((place.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 3
+        import_ratings(workspace, "smile4", ["3"] * 3)
+    assert json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 3
 
 
 @pytest.mark.parametrize(
-    ("line", "wanted"),
+    ("line", "expected"),
     [
         ("thanks: Acme likes it, smile4 4", (None, 4, "smile4")),
         ("thanks: Acme likes it, smile4: Great", (None, 4, "smile4")),
@@ -384,11 +398,11 @@ def test_a_killed_import_leaves_no_meaning_without_its_draft(place: Workspace, m
         ("thanks: 4,5 stars", (None, 4.5, "stars5")),
     ],
 )
-def test_a_line_gives_a_score_after_the_name_of_its_scale(line: str, wanted: tuple[object, ...]) -> None:
-    one = capture(line, START, scales=SCALES)
-    assert (one.expected, one.score, one.scale) == wanted
-    assert one.questions == ()
-    assert one.word == "gap" or not line.startswith("expected smile4")
+def test_a_line_gives_a_score_after_the_name_of_its_scale(line: str, expected: tuple[object, ...]) -> None:
+    entry = capture(line, START, scales=SCALES)
+    assert (entry.expected, entry.score, entry.scale) == expected
+    assert entry.questions == ()
+    assert entry.word == "gap" or not line.startswith("expected smile4")
 
 
 @pytest.mark.parametrize(
@@ -409,29 +423,29 @@ def test_a_line_gives_a_score_after_the_name_of_its_scale(line: str, wanted: tup
     ],
 )
 def test_a_score_that_its_scale_does_not_have_is_asked(line: str, readings: list[str]) -> None:
-    one = capture(line, START, scales=SCALES)
-    assert (one.expected, one.score, one.scale) == (None, None, None)
-    (question,) = one.questions
+    entry = capture(line, START, scales=SCALES)
+    assert (entry.expected, entry.score, entry.scale) == (None, None, None)
+    (question,) = entry.questions
     assert list(question.readings) == readings
     for reading in readings:
-        again = capture(question.answered(one.text, reading), START, scales=SCALES)
-        assert again.questions == ()
-        assert again.scale == next(name for name in SCALES if name in reading)
+        reread_entry = capture(question.answered(entry.text, reading), START, scales=SCALES)
+        assert reread_entry.questions == ()
+        assert reread_entry.scale == next(name for name in SCALES if name in reading)
 
 
-@pytest.mark.parametrize("form", ["text", "md", "json", "csv", "html"])
-def test_the_scales_are_listed(place: Workspace, form: str) -> None:
-    declare(place)
-    home = ["-f", form, "--home", str(place.folder)]
-    listed = CliRunner().invoke(app, ["scales", *home])
-    assert listed.exit_code == 0, listed.output
-    said = listed.stdout.replace("\\", "")
-    assert all(name in said for name in (*BUILT_IN, "smile4"))
-    if form in ("text", "md"):
+@pytest.mark.parametrize("output_format", ["text", "md", "json", "csv", "html"])
+def test_the_scales_are_listed(workspace: Workspace, output_format: str) -> None:
+    declare(workspace)
+    home = ["-f", output_format, "--home", str(workspace.folder)]
+    result = CliRunner().invoke(app, ["scales", *home])
+    assert result.exit_code == 0, result.output
+    output = result.stdout.replace("\\", "")
+    assert all(name in output for name in (*BUILT_IN, "smile4"))
+    if output_format in ("text", "md"):
         with_measures = CliRunner().invoke(app, ["measures", *home]).stdout
         assert "smile4" in with_measures
         assert "rating_good" in with_measures.replace("\\", "")
-        (place.folder / DECLARED).unlink()
+        (workspace.folder / DECLARED).unlink()
         assert "Scales of ratings" not in CliRunner().invoke(app, ["measures", *home]).stdout
 
 

@@ -76,8 +76,8 @@ class Calendar:
 
     def of(self, day: date) -> tuple[Span, ...]:
         """The spans of one local day."""
-        place = bisect_right([one.since for one in self.versions], day) - 1
-        return self.versions[max(place, 0)].of(day)
+        index = bisect_right([hours.since for hours in self.versions], day) - 1
+        return self.versions[max(index, 0)].of(day)
 
 
 @dataclass(frozen=True)
@@ -99,15 +99,17 @@ class Calendars:
 
     def of(self, team: str | None, service: str | None) -> Calendar | None:
         """The calendar for a team and a service."""
-        for use in self.uses:
-            if (not use.teams or team in use.teams) and (not use.services or service in use.services):
-                return next(one for one in self.all if one.name == use.calendar)
+        for assignment in self.uses:
+            if (not assignment.teams or team in assignment.teams) and (
+                not assignment.services or service in assignment.services
+            ):
+                return next(calendar for calendar in self.all if calendar.name == assignment.calendar)
         return self.all[0] if self.all else None
 
     @property
     def only(self) -> Calendar | None:
         """The calendar of all cases, where they share one."""
-        names = {self.all[0].name, *(use.calendar for use in self.uses)} if self.all else set()
+        names = {self.all[0].name, *(assignment.calendar for assignment in self.uses)} if self.all else set()
         return self.all[0] if len(names) == 1 else None
 
 
@@ -129,35 +131,35 @@ class Clock:
     def at(self, seconds: Seconds) -> Seconds:
         """Open seconds from the first day to each instant (epoch seconds)."""
         day = seconds // DAY
-        place = day - self.first
-        if len(place) and (place.min() < 0 or place.max() >= len(self.before)):
+        day_index = day - self.first
+        if len(day_index) and (day_index.min() < 0 or day_index.max() >= len(self.before)):
             raise RequestError(
                 f"The opening hours were worked out from {day_of(self.first)} to {day_of(self.last)} only.",
                 "Ask about dates within that.",
             )
-        within = seconds - day * DAY
-        found = self.before[place]
+        second_of_day = seconds - day * DAY
+        open_seconds = self.before[day_index]
         for opens, closes in zip(self.opens, self.closes, strict=True):
-            found = found + np.maximum(np.minimum(within, closes[place]) - opens[place], 0)
-        return found
+            open_seconds = open_seconds + np.maximum(np.minimum(second_of_day, closes[day_index]) - opens[day_index], 0)
+        return open_seconds
 
     def after(self, start: int, seconds: int) -> int:
         """The instant at which so many open seconds have passed since `start`: when something falls due."""
-        wanted = int(self.at(np.array([start]))[0]) + seconds
-        place = int(np.searchsorted(self._run, wanted, side="left")) - 1
-        if seconds <= 0 or not 0 <= place < len(self.starts):
-            return self._outside(start, seconds)
-        return int(self.starts[place]) + wanted - int(self._run[place])
+        target = int(self.at(np.array([start]))[0]) + seconds
+        index = int(np.searchsorted(self._run, target, side="left")) - 1
+        if seconds <= 0 or not 0 <= index < len(self.starts):
+            return self._beyond_hours(start, seconds)
+        return int(self.starts[index]) + target - int(self._run[index])
 
     def before_end(self, end: int, seconds: int) -> int:
         """The latest instant from which so many open seconds pass until `end`."""
-        wanted = int(self.at(np.array([end]))[0]) - seconds
-        place = int(np.searchsorted(self._run, wanted, side="right")) - 1
-        if seconds <= 0 or not 0 <= place < len(self.starts):
-            return self._outside(end, seconds)
-        return int(self.starts[place]) + wanted - int(self._run[place])
+        target = int(self.at(np.array([end]))[0]) - seconds
+        index = int(np.searchsorted(self._run, target, side="right")) - 1
+        if seconds <= 0 or not 0 <= index < len(self.starts):
+            return self._beyond_hours(end, seconds)
+        return int(self.starts[index]) + target - int(self._run[index])
 
-    def _outside(self, instant: int, seconds: int) -> int:
+    def _beyond_hours(self, instant: int, seconds: int) -> int:
         if seconds == 0:
             return instant
         if seconds < 0:
@@ -170,24 +172,24 @@ class Clock:
 
 def _offsets(zone: str, first: int, last: int) -> Iterator[tuple[int, int, int]]:
     """Spans of epoch seconds in which the zone's offset from UTC stays the same, with that offset."""
-    place = ZoneInfo(zone)
+    zone_info = ZoneInfo(zone)
 
     def offset(second: int) -> int:
-        shift = datetime.fromtimestamp(second, UTC).astimezone(place).utcoffset()
+        shift = datetime.fromtimestamp(second, UTC).astimezone(zone_info).utcoffset()
         return int(shift.total_seconds()) if shift is not None else 0
 
-    start, now = first, offset(first)
+    start, current = first, offset(first)
     for step in range(first, last, DAY // 2):
         end = min(step + DAY // 2, last)
         later = offset(end)
-        if later != now:
+        if later != current:
             low, high = step, end  # the change lies in (low, high]
             while high - low > 1:
                 middle = (low + high) // 2
-                low, high = (middle, high) if offset(middle) == now else (low, middle)
-            yield start, high, now
-            start, now = high, later
-    yield start, last, now
+                low, high = (middle, high) if offset(middle) == current else (low, middle)
+            yield start, high, current
+            start, current = high, later
+    yield start, last, current
 
 
 def wall_clock(seconds: Seconds, zone: str) -> Seconds:
@@ -203,13 +205,13 @@ def wall_clock(seconds: Seconds, zone: str) -> Seconds:
     present[day - first] = True
     before = np.zeros(len(present), dtype=np.int64)
     after, change = before.copy(), before.copy()
-    for place in np.flatnonzero(present).tolist():
-        start = min(max((first + place) * DAY, _EARLIEST), _LATEST)
-        *earlier, (change[place], _, after[place]) = _offsets(zone, start, start + DAY)
-        before[place] = earlier[0][2] if earlier else after[place]
+    for index in np.flatnonzero(present).tolist():
+        start = min(max((first + index) * DAY, _EARLIEST), _LATEST)
+        *earlier, (change[index], _, after[index]) = _offsets(zone, start, start + DAY)
+        before[index] = earlier[0][2] if earlier else after[index]
     day -= first
-    found: Seconds = seconds + np.where(seconds < change[day], before[day], after[day])
-    return found
+    wall_seconds: Seconds = seconds + np.where(seconds < change[day], before[day], after[day])
+    return wall_seconds
 
 
 _EARLIEST, _LATEST = (day_number(day) * DAY for day in (date(1, 1, 3), date(9999, 12, 28)))  # what a datetime can hold
@@ -238,10 +240,10 @@ def _by_day(starts: Seconds, ends: Seconds, first: int, last: int) -> tuple[Seco
             stop = min(end, (day + 1) * DAY)
             spans[day - first].append((start - day * DAY, stop - day * DAY))
             start = stop
-    most = max((len(day) for day in spans), default=0)
-    table = np.zeros((len(spans), max(most, 1), 2), dtype=np.int64)
-    for place, day_spans in enumerate(spans):
-        table[place, : len(day_spans)] = day_spans or np.empty((0, 2))
+    max_spans = max((len(day) for day in spans), default=0)
+    table = np.zeros((len(spans), max(max_spans, 1), 2), dtype=np.int64)
+    for index, day_spans in enumerate(spans):
+        table[index, : len(day_spans)] = day_spans or np.empty((0, 2))
     open_a_day = (table[:, :, 1] - table[:, :, 0]).sum(axis=1)
     before = np.concatenate([[0], np.cumsum(open_a_day)[:-1]])
     return before, list(table[:, :, 0].T.copy()), list(table[:, :, 1].T.copy())
@@ -264,50 +266,53 @@ def parse_calendars(text: str, zone: str, origin: str = "calendars.toml") -> Cal
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CalendarError(f"{origin} is not valid TOML: {error}.", "Mend that line and try again.") from error
-    _known(raw, {"calendar", "use"}, origin)
+    _refuse_unknown_keys(raw, {"calendar", "use"}, origin)
     versions: dict[str, list[tuple[str, Hours]]] = {}
     for block in raw.get("calendar", []):
-        name, found = _version(block, zone)
-        versions.setdefault(name, []).append(found)
-    calendars = tuple(_calendar(name, found) for name, found in versions.items())
-    names = [one.name for one in calendars]
-    uses = tuple(_use(block, names) for block in raw.get("use", []))
+        name, hours = _read_version(block, zone)
+        versions.setdefault(name, []).append(hours)
+    calendars = tuple(_join_versions(name, zoned_hours) for name, zoned_hours in versions.items())
+    names = [calendar.name for calendar in calendars]
+    uses = tuple(_read_use(block, names) for block in raw.get("use", []))
     digest = hashlib.sha256(f"{calendars!r}{uses!r}{version('holidays')}".encode()).hexdigest()[:16]
     return Calendars(calendars, uses, digest if calendars else "")
 
 
-def _known(block: Mapping[str, Any], keys: set[str], where: str) -> None:
-    if odd := sorted(set(block) - keys):
-        raise CalendarError(f"{where}: {odd[0]!r} is not known.", f"It can have: {', '.join(sorted(keys))}.")
+def _refuse_unknown_keys(block: Mapping[str, Any], keys: set[str], where: str) -> None:
+    if unknown_keys := sorted(set(block) - keys):
+        raise CalendarError(f"{where}: {unknown_keys[0]!r} is not known.", f"It can have: {', '.join(sorted(keys))}.")
 
 
-def _version(block: Mapping[str, Any], zone: str) -> tuple[str, tuple[str, Hours]]:
+def _read_version(block: Mapping[str, Any], zone: str) -> tuple[str, tuple[str, Hours]]:
     name = str(block.get("name", ""))
     where = f"calendar {name!r}"
-    _known(block, {"name", "zone", "from", "hours", "holidays", "days"}, where)
+    _refuse_unknown_keys(block, {"name", "zone", "from", "hours", "holidays", "days"}, where)
     if not name or not isinstance(block.get("hours"), dict):
         raise CalendarError(f"{where} needs a name and hours.", 'Write hours = { mon-fri = "09:00-17:00" }.')
     since = block.get("from", date.min)
     if not isinstance(since, date) or isinstance(since, datetime):
         raise CalendarError(f"{where}: from = {since!r} is no day.", "Write from = 2024-01-01, without quotes.")
-    days = {_day(key, where): _spans(value, where) for key, value in dict(block.get("days", {})).items()}
-    named = block.get("holidays", [])
-    closed = _holidays(tuple([named] if isinstance(named, str) else named), where)
-    return name, (check_zone(str(block.get("zone", zone))), Hours(since, _week(block["hours"], where), closed, days))
+    days = {_read_day(key, where): _read_spans(value, where) for key, value in dict(block.get("days", {})).items()}
+    codes = block.get("holidays", [])
+    closed_days = _holidays(tuple([codes] if isinstance(codes, str) else codes), where)
+    return name, (
+        check_zone(str(block.get("zone", zone))),
+        Hours(since, _read_week(block["hours"], where), closed_days, days),
+    )
 
 
-def _calendar(name: str, found: Sequence[tuple[str, Hours]]) -> Calendar:
-    zones = {zone for zone, _ in found}
-    versions = sorted((hours for _, hours in found), key=lambda one: one.since)
+def _join_versions(name: str, zoned_hours: Sequence[tuple[str, Hours]]) -> Calendar:
+    zones = {zone for zone, _ in zoned_hours}
+    versions = sorted((hours for _, hours in zoned_hours), key=lambda hours: hours.since)
     if len(zones) > 1:
         raise CalendarError(f"calendar {name!r} has several zones.", "Give a calendar of another zone another name.")
-    if len({one.since for one in versions}) < len(versions):
+    if len({hours.since for hours in versions}) < len(versions):
         raise CalendarError(f"calendar {name!r} has two versions from one day.", "Give each its own `from`.")
     return Calendar(name, zones.pop(), tuple(versions))
 
 
-def _use(block: Mapping[str, Any], names: Sequence[str]) -> Use:
-    _known(block, {"calendar", "team", "service"}, "[[use]]")
+def _read_use(block: Mapping[str, Any], names: Sequence[str]) -> Use:
+    _refuse_unknown_keys(block, {"calendar", "team", "service"}, "[[use]]")
     name = str(block.get("calendar", ""))
     if name not in names:
         raise CalendarError(f"[[use]]: there is no calendar {name!r}.", f"There are: {', '.join(names) or 'none'}.")
@@ -318,43 +323,43 @@ def _use(block: Mapping[str, Any], names: Sequence[str]) -> Use:
     return Use(name, teams, services)
 
 
-def _week(hours: Mapping[str, Any], where: str) -> tuple[tuple[Span, ...], ...]:
+def _read_week(hours: Mapping[str, Any], where: str) -> tuple[tuple[Span, ...], ...]:
     week: list[tuple[Span, ...]] = [()] * 7
     for key, value in hours.items():
-        ends = [part.strip().lower()[:3] for part in str(key).split("-")]
-        if not 1 <= len(ends) <= 2 or any(end not in _DAYS for end in ends):
+        day_names = [day_name.strip().lower()[:3] for day_name in str(key).split("-")]
+        if not 1 <= len(day_names) <= 2 or any(end not in _DAYS for end in day_names):
             raise CalendarError(f"{where}: {key!r} is no weekday.", "Write mon, or mon-fri.")
-        first, last = _DAYS.index(ends[0]), _DAYS.index(ends[-1])
+        first, last = _DAYS.index(day_names[0]), _DAYS.index(day_names[-1])
         for step in range((last - first) % 7 + 1):
-            week[(first + step) % 7] = _spans(value, where)
+            week[(first + step) % 7] = _read_spans(value, where)
     return tuple(week)
 
 
-def _spans(value: Any, where: str) -> tuple[Span, ...]:
+def _read_spans(value: Any, where: str) -> tuple[Span, ...]:
     """ "09:00-12:30, 13:30-17:00" or "closed"."""
     words = str(value).strip()
     if words.lower() == "closed":
         return ()
     spans = []
-    for part in words.split(","):
-        found = _SPAN.fullmatch(part.strip())
-        if not found:
-            raise CalendarError(f"{where}: {part.strip()!r} is no span.", 'Write "09:00-17:00", or "closed".')
-        hour, minute, second, *end = (int(group or 0) for group in found.groups())
+    for span_text in words.split(","):
+        match = _SPAN.fullmatch(span_text.strip())
+        if not match:
+            raise CalendarError(f"{where}: {span_text.strip()!r} is no span.", 'Write "09:00-17:00", or "closed".')
+        hour, minute, second, *end = (int(group or 0) for group in match.groups())
         start, stop = hour * 3600 + minute * 60 + second, end[0] * 3600 + end[1] * 60 + end[2]
         if max(minute, second, end[1], end[2]) > 59 or not 0 <= start < stop <= DAY:
             raise CalendarError(
-                f"{where}: {part.strip()!r} does not lie within one day.",
+                f"{where}: {span_text.strip()!r} does not lie within one day.",
                 'Write a night as two spans: "22:00-24:00" on the one day, "00:00-06:00" on the next.',
             )
         spans.append((start, stop))
     spans.sort()
-    if any(one[1] > other[0] for one, other in pairwise(spans)):
+    if any(span[1] > next_span[0] for span, next_span in pairwise(spans)):
         raise CalendarError(f"{where}: the spans {words!r} overlap.", "Write each hour once.")
     return tuple(spans)
 
 
-def _day(key: str, where: str) -> date:
+def _read_day(key: str, where: str) -> date:
     try:
         return date.fromisoformat(key)
     except ValueError as error:
@@ -365,35 +370,35 @@ YEARS = range(1990, 2051)
 
 
 @lru_cache(maxsize=32)
-def _holidays(named: tuple[str, ...], where: str) -> frozenset[date]:
+def _holidays(codes: tuple[str, ...], where: str) -> frozenset[date]:
     """The public holidays of countries or their parts, 1990 to 2050."""
     import holidays  # half a second, for those alone whose calendars name some
 
-    found: set[date] = set()
-    for code in named:
-        country, _, part = str(code).partition("-")
+    days: set[date] = set()
+    for code in codes:
+        country, _, subdivision = str(code).partition("-")
         try:
-            found |= set(holidays.country_holidays(country, subdiv=part or None, years=YEARS))
+            days |= set(holidays.country_holidays(country, subdiv=subdivision or None, years=YEARS))
         except NotImplementedError as error:
             raise CalendarError(
                 f"{where}: holidays of {code!r} are not known.",
                 "Write ISO codes such as DE-BE or US-MA, or give the days yourself under days.",
             ) from error
-    return frozenset(found)
+    return frozenset(days)
 
 
 def hours_table(calendars: Calendars, first: int, last: int) -> pa.Table:
     """For SQL, from one epoch second to another: calendar, UTC day, open seconds before it, and its spans."""
-    clocks = {one.name: Clock(one, *span_of_days(first, last)) for one in calendars.all}
-    most = max(len(one.opens) for one in clocks.values())
+    clocks = {calendar.name: Clock(calendar, *span_of_days(first, last)) for calendar in calendars.all}
+    max_spans = max(len(clock.opens) for clock in clocks.values())
     tables = []
-    for name, made in clocks.items():
-        days = np.arange(made.first, made.last + 1)
-        columns = {"calendar": pa.array([name] * len(days)), "day": days, "before": made.before}
-        none = np.zeros(len(days), dtype=np.int64)
-        for place in range(most):
-            columns[f"opens_{place}"] = made.opens[place] if place < len(made.opens) else none
-            columns[f"closes_{place}"] = made.closes[place] if place < len(made.closes) else none
+    for name, clock in clocks.items():
+        days = np.arange(clock.first, clock.last + 1)
+        columns = {"calendar": pa.array([name] * len(days)), "day": days, "before": clock.before}
+        empty = np.zeros(len(days), dtype=np.int64)
+        for index in range(max_spans):
+            columns[f"opens_{index}"] = clock.opens[index] if index < len(clock.opens) else empty
+            columns[f"closes_{index}"] = clock.closes[index] if index < len(clock.closes) else empty
         tables.append(pa.table(columns))
     return pa.concat_tables(tables)
 

@@ -106,26 +106,26 @@ class Chain:
 
 def chain(moments: Moments, source: str | None = None) -> Chain:
     """Who is whose supplier, where time lies, and which upstream team's work fails downstream first."""
-    only = f"source = {text(source)}" if source else "true"
-    _stays(moments, only)
+    condition = f"source = {text(source)}" if source else "true"
+    _stays(moments, condition)
     if not ask(moments.db, "SELECT 1 FROM stays WHERE stay > 0 LIMIT 1").num_rows:
         raise RequestError(
             "No case was handed over from one team to another.", "Map hand-overs, or a column that names the team."
         )
-    return Chain(_edges(moments, only), _places(moments), _upstream(moments), _steps(moments))
+    return Chain(_edges(moments, condition), _team_times(moments), _upstream(moments), _steps(moments))
 
 
-def _stays(moments: Moments, only: str) -> None:
+def _stays(moments: Moments, condition: str) -> None:
     """Leave a row for each team's stay with a case in `stays`."""
-    upto = f"OVER ({CASE} ORDER BY o)"
+    up_to_now = f"OVER ({CASE} ORDER BY o)"
     acts = ", ".join(map(text, ACTS))
     fails = ", ".join(map(text, FAILS))
     moments.db.execute(f"""
         CREATE OR REPLACE TEMP TABLE stays AS
         WITH m AS (
-            SELECT source, case_id, o, s, next_s, kind, state, from_team, last_value(team IGNORE NULLS) {upto} AS now_team,
-                   count(*) FILTER (kind = 'handed_over') {upto} AS stay
-            FROM ({intervals(moments, only)}) WHERE o >= start_o
+            SELECT source, case_id, o, s, next_s, kind, state, from_team, last_value(team IGNORE NULLS) {up_to_now} AS now_team,
+                   count(*) FILTER (kind = 'handed_over') {up_to_now} AS stay
+            FROM ({intervals(moments, condition)}) WHERE o >= start_o
         ), acted AS (
             SELECT *, min(o) FILTER (kind IN ({acts})) OVER ({CASE}, stay) AS act_o FROM m
         ), summed AS (
@@ -146,49 +146,51 @@ def _stays(moments: Moments, only: str) -> None:
     """)
 
 
-def _edges(moments: Moments, only: str) -> tuple[Edge, ...]:
+def _edges(moments: Moments, condition: str) -> tuple[Edge, ...]:
     """Hand-overs by supplier and customer team, most first."""
     # Untouched: to the first act; open and lying: still going on; passed on or closed untouched: it ended there.
-    coded = "CASE WHEN act_s IS NOT NULL THEN (act_s - came_s) * 2 WHEN last AND lies THEN (until_s - came_s) * 2 + 1 ELSE (coalesce(until_s, came_s) - came_s) * 2 END"
+    packed_sql = "CASE WHEN act_s IS NOT NULL THEN (act_s - came_s) * 2 WHEN last AND lies THEN (until_s - came_s) * 2 + 1 ELSE (coalesce(until_s, came_s) - came_s) * 2 END"
     rows = ask(
         moments.db,
         f"SELECT supplier, team, count(*) AS n, count(*) FILTER (next_team = supplier) AS sent_back, count(*) FILTER (failed) AS failed, "
-        f"list(greatest({coded}, 0)) AS waits FROM stays WHERE stay > 0 GROUP BY ALL ORDER BY n DESC, supplier, team",
+        f"list(greatest({packed_sql}, 0)) AS waits FROM stays WHERE stay > 0 GROUP BY ALL ORDER BY n DESC, supplier, team",
     ).to_pylist()
-    rated = _ratings(moments, only)
+    ratings = _ratings(moments, condition)
     edges = []
     for row in rows:
         pair = (row["supplier"], row["team"])
         waits = np.sort(np.array(row["waits"], dtype=np.int64))
-        median, low, high = _bounded(waits)
+        median, low, high = _median_with_interval(waits)
         back = (row["sent_back"], row["failed"])
-        edges.append(Edge(*pair, row["n"], median, low, high, *back, rated.get((pair[1], pair[0])), rated.get(pair)))
+        edges.append(
+            Edge(*pair, row["n"], median, low, high, *back, ratings.get((pair[1], pair[0])), ratings.get(pair))
+        )
     return tuple(edges)
 
 
-def _bounded(waits: npt.NDArray[np.int64]) -> tuple[Seconds, Seconds, Seconds]:
+def _median_with_interval(waits: npt.NDArray[np.int64]) -> tuple[Seconds, Seconds, Seconds]:
     """Median and interval of sorted coded waits, or why there is none."""
     if len(waits) < MINIMUM:
-        few = NotComputed(f"only {len(waits)} hand-overs; at least {MINIMUM} are needed")
-        return few, few, few
-    found = [bound if math.isfinite(bound) else NotComputed("not reached yet") for bound in coded_quantile(waits, 0.5)]
-    return found[0], found[1], found[2]
+        too_few = NotComputed(f"only {len(waits)} hand-overs; at least {MINIMUM} are needed")
+        return too_few, too_few, too_few
+    bounds = [bound if math.isfinite(bound) else NotComputed("not reached yet") for bound in coded_quantile(waits, 0.5)]
+    return bounds[0], bounds[1], bounds[2]
 
 
-def _ratings(moments: Moments, only: str) -> dict[tuple[str, str], tuple[int, float]]:
+def _ratings(moments: Moments, condition: str) -> dict[tuple[str, str], tuple[int, float]]:
     """Who rates, who is rated -> n and mean score; the last rating of a case in one direction counts, scales are not mixed."""
     rows = ask(
         moments.db,
         f"SELECT from_team, team, count(*) AS n, avg(score) AS mean, count(DISTINCT scale) AS scales FROM ("
         f"SELECT from_team, team, score, scale FROM {moments.table} "
-        f"WHERE kind = 'rated' AND from_team IS NOT NULL AND team IS NOT NULL AND {only} "
+        f"WHERE kind = 'rated' AND from_team IS NOT NULL AND team IS NOT NULL AND {condition} "
         "QUALIFY row_number() OVER (PARTITION BY source, case_id, from_team, team "
         'ORDER BY "at" DESC, recorded_at DESC, source_row DESC) = 1) GROUP BY ALL',
     ).to_pylist()
     return {(row["from_team"], row["team"]): (row["n"], row["mean"]) for row in rows if row["scales"] == 1}
 
 
-def _places(moments: Moments) -> tuple[Place, ...]:
+def _team_times(moments: Moments) -> tuple[Place, ...]:
     """Seconds by team, most untouched first."""
     rows = ask(
         moments.db,
@@ -224,12 +226,21 @@ def _upstream(moments: Moments) -> tuple[Upstream, ...]:
 def ranked(rows: Sequence[dict[str, Any]]) -> tuple[Upstream, ...]:
     """All suppliers that can be compared; of very many some would always seem to differ by chance."""
     suppliers = sorted({row["supplier"] for row in rows})
-    found = [one for supplier in suppliers if (one := against_others(supplier, rows))]
-    stretch = float(special.ndtri(1 - 0.025 / max(len(found), 1))) / Z
-    judged = [
-        replace(one, differs=abs(math.log(one.ratio)) > stretch * math.log(one.high / one.ratio)) for one in found
+    comparisons = [comparison for supplier in suppliers if (comparison := against_others(supplier, rows))]
+    width_factor = float(special.ndtri(1 - 0.025 / max(len(comparisons), 1))) / Z
+    adjusted_comparisons = [
+        replace(
+            comparison,
+            differs=abs(math.log(comparison.ratio)) > width_factor * math.log(comparison.high / comparison.ratio),
+        )
+        for comparison in comparisons
     ]
-    return tuple(sorted(judged, key=lambda one: (-one.expected * (one.low - 1), one.supplier)))
+    return tuple(
+        sorted(
+            adjusted_comparisons,
+            key=lambda comparison: (-comparison.expected * (comparison.low - 1), comparison.supplier),
+        )
+    )
 
 
 def against_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstream | None:
@@ -243,20 +254,28 @@ def against_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstream | 
     )  # its n, its k, others' n, others' k
     for row in rows:
         cell = strata[row["team"], row["service"]]
-        at = 0 if row["supplier"] == supplier else 2
-        cell[at] += row["n"]
-        cell[at + 1] += row["failed"]
-    own = others = spread = expected = 0.0
-    passed = failed = 0
+        offset = 0 if row["supplier"] == supplier else 2
+        cell[offset] += row["n"]
+        cell[offset + 1] += row["failed"]
+    own_failures = other_failures = spread = expected = 0.0
+    passed_cases = failed_cases = 0
     for n1, k1, n0, k0 in strata.values():
         if not n1 or not n0:
             continue
         total = n1 + n0
-        own, others = own + k1 * n0 / total, others + k0 * n1 / total
+        own_failures, other_failures = own_failures + k1 * n0 / total, other_failures + k0 * n1 / total
         spread += (n1 * n0 * (k1 + k0) - k1 * k0 * total) / total**2
         expected += n1 * k0 / n0
-        passed, failed = passed + int(n1), failed + int(k1)
-    if passed < MINIMUM or not own or not others:
+        passed_cases, failed_cases = passed_cases + int(n1), failed_cases + int(k1)
+    if passed_cases < MINIMUM or not own_failures or not other_failures:
         return None
-    ratio, half = own / others, Z * math.sqrt(spread / (own * others))
-    return Upstream(supplier, passed, failed, expected, ratio, ratio * math.exp(-half), ratio * math.exp(half))
+    ratio, half_width = own_failures / other_failures, Z * math.sqrt(spread / (own_failures * other_failures))
+    return Upstream(
+        supplier,
+        passed_cases,
+        failed_cases,
+        expected,
+        ratio,
+        ratio * math.exp(-half_width),
+        ratio * math.exp(half_width),
+    )

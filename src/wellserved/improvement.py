@@ -77,29 +77,29 @@ class Record:
     @property
     def changes(self) -> tuple[Entry, ...]:
         """What was changed after the declaration."""
-        return tuple(one for one in self.entries if one.did == "changed")
+        return tuple(entry for entry in self.entries if entry.did == "changed")
 
     @property
     def looks(self) -> tuple[Entry, ...]:
         """When the result was looked at."""
-        return tuple(one for one in self.entries if one.did == "looked")
+        return tuple(entry for entry in self.entries if entry.did == "looked")
 
     @property
     def genuine(self) -> bool:
         """Nobody altered the record by hand."""
-        return all(one.genuine for one in self.entries)
+        return all(entry.genuine for entry in self.entries)
 
     @property
     def looked_first(self) -> bool:
         """Its measure, cases or date were settled after somebody had looked at the result."""
-        looks = [place for place, one in enumerate(self.entries) if one.did == "looked"]
-        settled = [place for place, one in enumerate(self.entries) if one.did in ("changed", "declared")]
-        return bool(looks) and looks[0] < settled[-1]
+        look_positions = [index for index, entry in enumerate(self.entries) if entry.did == "looked"]
+        decision_positions = [index for index, entry in enumerate(self.entries) if entry.did in ("changed", "declared")]
+        return bool(look_positions) and look_positions[0] < decision_positions[-1]
 
     @property
     def withdrawn(self) -> tuple[Entry, ...]:
         """Earlier declarations under this name that were taken back."""
-        return tuple(one for one in self.entries if one.did == "withdrawn")
+        return tuple(entry for entry in self.entries if entry.did == "withdrawn")
 
 
 def declare(workspace: Workspace, improvement: Improvement, now: datetime) -> Improvement:
@@ -121,18 +121,18 @@ def check_unused(workspace: Workspace, name: str) -> None:
 
 def change(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime) -> Improvement:
     """Change a declaration; the change is kept beside it, and shown. Margins foreseen for other cases hold no more."""
-    known = record_of(workspace, name).improvement
-    if known.margins and facts.keys() & FORESEEN_FROM:
+    current = record_of(workspace, name).improvement
+    if current.margins and facts.keys() & FORESEEN_FROM:
         facts = {**facts, "margins": ()}
-    changed = checked(replace(known, **facts))
+    improvement = checked(replace(current, **facts))
     _append(workspace, "changed", name, facts, now)
-    return changed
+    return improvement
 
 
-def withdraw(workspace: Workspace, name: str, why: str, now: datetime) -> None:
+def withdraw(workspace: Workspace, name: str, reason: str, now: datetime) -> None:
     """Take an improvement off the list; it stays on record."""
     record_of(workspace, name)
-    _append(workspace, "withdrawn", name, {"why": why}, now)
+    _append(workspace, "withdrawn", name, {"why": reason}, now)
 
 
 def looked(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime) -> None:
@@ -140,37 +140,40 @@ def looked(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime
     _append(workspace, "looked", name, facts, now)
 
 
-def _check_days(one: Improvement) -> None:
+def _check_days(improvement: Improvement) -> None:
     """Its days are days, and lie after the change."""
-    for which in (one.since, one.ends, one.paid_until, one.settles):
-        if which is not None:
-            _day(which)
-    if any(which is not None and which <= one.since for which in (one.ends, one.paid_until)):
+    for day_text in (improvement.since, improvement.ends, improvement.paid_until, improvement.settles):
+        if day_text is not None:
+            _day(day_text)
+    if any(
+        day_text is not None and day_text <= improvement.since
+        for day_text in (improvement.ends, improvement.paid_until)
+    ):
         raise PeriodError("It ends before it starts.", "Give an end after --since.")
-    if one.settles is not None and one.settles <= one.since:
+    if improvement.settles is not None and improvement.settles <= improvement.since:
         raise PeriodError("It has settled before it starts.", "Give --settles a day after the change.")
 
 
-def checked(one: Improvement) -> Improvement:
+def checked(improvement: Improvement) -> Improvement:
     """The improvement, if all that it names exists."""
-    if not re.fullmatch(r"[\w.-]{1,60}", one.name):
-        raise RequestError(f"{one.name!r} is no name.", "Use letters, digits, dashes and dots, 60 at most.")
-    if not one.what.strip():
+    if not re.fullmatch(r"[\w.-]{1,60}", improvement.name):
+        raise RequestError(f"{improvement.name!r} is no name.", "Use letters, digits, dashes and dots, 60 at most.")
+    if not improvement.what.strip():
         raise RequestError("Nothing says what was changed.", "Describe it in a sentence.")
-    _check_days(one)
-    for name in (one.measure, *(name for name, _ in one.guardrails)):
+    _check_days(improvement)
+    for name in (improvement.measure, *(name for name, _ in improvement.guardrails)):
         find_measure(name)
-    for name, _ in one.guardrails:
+    for name, _ in improvement.guardrails:
         if find_measure(name).better == "neither":
             raise RequestError(f"{name} is neither better high nor better low.", "Choose another guardrail.")
-    if find_measure(one.measure).better == "neither" and one.better is None:
+    if find_measure(improvement.measure).better == "neither" and improvement.better is None:
         raise RequestError(
-            f"{one.measure} is neither better high nor better low.", "Say which way is better: --better lower."
+            f"{improvement.measure} is neither better high nor better low.", "Say which way is better: --better lower."
         )
-    for column, _ in (*one.where, *one.against):
+    for column, _ in (*improvement.where, *improvement.against):
         if column not in SEGMENTS:
             raise UnknownNameError("segment", column, SEGMENTS)
-    return one
+    return improvement
 
 
 def _day(text: str) -> date:
@@ -182,28 +185,28 @@ def _day(text: str) -> date:
 
 def records(workspace: Workspace) -> list[Record]:
     """All improvements that were not withdrawn, in the order of their declaration; what a name was used for before stays."""
-    found: dict[str, Record] = {}
+    records_by_name: dict[str, Record] = {}
     for entry in entries(workspace):
-        known = found.get(entry.name)
+        record = records_by_name.get(entry.name)
         if entry.did == "declared":
-            before = known.entries if known else ()
-            found[entry.name] = Record(_improvement(entry.facts), entry.at, (*before, entry))
-        elif known:
-            now = (
-                _improvement({**asdict(known.improvement), **entry.facts})
+            before = record.entries if record else ()
+            records_by_name[entry.name] = Record(_improvement(entry.facts), entry.at, (*before, entry))
+        elif record:
+            improvement = (
+                _improvement({**asdict(record.improvement), **entry.facts})
                 if entry.did == "changed"
-                else known.improvement
+                else record.improvement
             )
-            found[entry.name] = Record(now, known.declared_at, (*known.entries, entry))
-    return [one for one in found.values() if one.entries[-1].did != "withdrawn"]
+            records_by_name[entry.name] = Record(improvement, record.declared_at, (*record.entries, entry))
+    return [record for record in records_by_name.values() if record.entries[-1].did != "withdrawn"]
 
 
 def record_of(workspace: Workspace, name: str) -> Record:
     """One improvement by its name."""
-    known = {one.improvement.name: one for one in records(workspace)}
-    if name not in known:
-        raise UnknownNameError("improvement", name, known)
-    return known[name]
+    records_by_name = {record.improvement.name: record for record in records(workspace)}
+    if name not in records_by_name:
+        raise UnknownNameError("improvement", name, records_by_name)
+    return records_by_name[name]
 
 
 def entries(workspace: Workspace) -> Sequence[Entry]:
@@ -211,42 +214,42 @@ def entries(workspace: Workspace) -> Sequence[Entry]:
     file = workspace.folder / FILE
     if not file.exists():
         return []
-    read: list[dict[str, Any]] = []
-    before, whole = "", True
+    raw_entries: list[dict[str, Any]] = []
+    previous_hash, is_intact = "", True
     for line in file.read_text(encoding="utf-8").splitlines():
         try:
-            one = json.loads(line)
-            whole = whole and one["previous"] == before
-            read.append(
-                {"at": str(one["at"]), "did": str(one["did"]), "name": str(one["name"]), "facts": dict(one["facts"])}
+            raw = json.loads(line)
+            is_intact = is_intact and raw["previous"] == previous_hash
+            raw_entries.append(
+                {"at": str(raw["at"]), "did": str(raw["did"]), "name": str(raw["name"]), "facts": dict(raw["facts"])}
             )
         except (ValueError, KeyError, TypeError):
-            whole = False
-        before = _hash(line)
-    return [Entry(**one, genuine=whole) for one in read]
+            is_intact = False
+        previous_hash = _hash(line)
+    return [Entry(**raw_entry, genuine=is_intact) for raw_entry in raw_entries]
 
 
 def _hash(line: str) -> str:
     return hashlib.sha256(line.encode()).hexdigest()
 
 
-def _append(workspace: Workspace, did: str, name: str, facts: dict[str, Any], now: datetime) -> None:
+def _append(workspace: Workspace, action: str, name: str, facts: dict[str, Any], now: datetime) -> None:
     """Add a line under the workspace's write lock; it is on disk before anybody is told."""
     with workspace.writing() as scratch:
         file = workspace.folder / FILE
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         lines = text.splitlines()
-        entry = {"at": now.isoformat(timespec="seconds"), "did": did, "name": name, "facts": facts}
+        entry = {"at": now.isoformat(timespec="seconds"), "did": action, "name": name, "facts": facts}
         line = json.dumps({**entry, "previous": _hash(lines[-1]) if lines else ""}, ensure_ascii=False)
         with disk.rewrite(file, scratch / FILE) as draft:
-            draft.writelines(f"{one}\n" for one in (*lines, line))
+            draft.writelines(f"{text_line}\n" for text_line in (*lines, line))
 
 
 def _improvement(facts: dict[str, Any]) -> Improvement:
     """From a line's facts; lists of pairs are pairs again."""
-    known = {field.name for field in fields(Improvement)}
+    field_names = {field.name for field in fields(Improvement)}
 
-    def frozen(value: Any) -> Any:
-        return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
+    def freeze(value: Any) -> Any:
+        return tuple(map(freeze, value)) if isinstance(value, list | tuple) else value
 
-    return Improvement(**{key: frozen(value) for key, value in facts.items() if key in known})
+    return Improvement(**{key: freeze(value) for key, value in facts.items() if key in field_names})

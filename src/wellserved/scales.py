@@ -92,10 +92,10 @@ def bad_sql(scales: Scales) -> str:
 
 def _by_scale(scales: Scales, rule: Callable[[Scale], str]) -> str:
     """SQL: one rule for all scales that share it; names are whitelisted, so that they need no quoting."""
-    alike: dict[str, list[str]] = {}
+    scales_by_rule: dict[str, list[str]] = {}
     for scale in scales.values():
-        alike.setdefault(rule(scale), []).append(f"scale = '{scale.name}'")
-    cases = " ".join(f"WHEN {' OR '.join(names)} THEN {sql}" for sql, names in alike.items())
+        scales_by_rule.setdefault(rule(scale), []).append(f"scale = '{scale.name}'")
+    cases = " ".join(f"WHEN {' OR '.join(names)} THEN {sql}" for sql, names in scales_by_rule.items())
     return f"CASE {cases} END"
 
 
@@ -106,10 +106,10 @@ def load_scales(folder: Path) -> dict[str, Scale]:
         text = file.read_text(encoding="utf-8") if file.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise ScaleError(f"{file} cannot be read: {error}.", "Write it again in UTF-8.") from error
-    own = parse_scales(text, file.name)
-    used = _used(folder)
-    _check_meaning(own, used)
-    return {**BUILT_IN, **own}
+    own_scales = parse_scales(text, file.name)
+    used_meanings = _used(folder)
+    _check_meaning(own_scales, used_meanings)
+    return {**BUILT_IN, **own_scales}
 
 
 def parse_scales(text: str, origin: str = DECLARED) -> dict[str, Scale]:
@@ -138,16 +138,16 @@ def _mistakes(name: str, facts: Any) -> Iterator[str]:
     if not isinstance(facts, dict):
         yield f"write [{name}] above its settings"
         return
-    if odd := sorted(set(facts) - set(_KEYS)):
-        yield f"{odd[0]!r} is not known; it can have {', '.join(_KEYS)}"
+    if unknown_keys := sorted(set(facts) - set(_KEYS)):
+        yield f"{unknown_keys[0]!r} is not known; it can have {', '.join(_KEYS)}"
     missing = [key for key in _KEYS[:3] if key not in facts]
     if missing:
         yield f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
     if not isinstance(facts.get("halves", False), bool):
         yield "halves takes true or false"
-    wrong = [key for key in _KEYS[:4] if key in facts and not _is_number(facts[key])]
-    yield from (f"{key} takes a number up to {LARGEST:,.0f}, not {_cut(facts[key])!r}" for key in wrong)
-    if not missing and not wrong:
+    wrong_keys = [key for key in _KEYS[:4] if key in facts and not _is_number(facts[key])]
+    yield from (f"{key} takes a number up to {LARGEST:,.0f}, not {_cut(facts[key])!r}" for key in wrong_keys)
+    if not missing and not wrong_keys:
         yield from _disorder(name, facts)
 
 
@@ -187,13 +187,13 @@ def _wrong_words(scale: Scale, words: Any) -> Iterator[str]:
     if not isinstance(words, dict):
         yield "words takes a table, such as words = { Good = 3, Bad = 1 }"
         return
-    loose: dict[str, float] = {}
+    scores_by_word: dict[str, float] = {}
     for word, score in words.items():
         if not word.strip() or "\0" in word:
             yield "a word is empty"
         elif not _is_number(score) or not scale.holds(score):
             yield f"the word {word!r} stands for {_cut(score)}, which is not on the scale"
-        elif loose.setdefault(word.strip().lower(), score) != score:
+        elif scores_by_word.setdefault(word.strip().lower(), score) != score:
             yield f"the word {word!r} stands for two scores"
 
 
@@ -225,29 +225,31 @@ def _used(folder: Path) -> dict[str, dict[str, Any]]:
     if not file.exists():
         return {}
     try:
-        found: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        for name, facts in found.items():
-            if odd := _odd(facts):
-                raise ValueError(f"{odd} of {name!r} cannot be that of a scale")
+        meanings: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        for name, facts in meanings.items():
+            if setting := _invalid_setting(facts):
+                raise ValueError(f"{setting} of {name!r} cannot be that of a scale")
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DamageError(f"{file} is damaged: {error}.", f"Bring it back from a backup (files/{USED}).") from error
-    return found
+    return meanings
 
 
-def _odd(facts: Mapping[str, Any]) -> str:
+def _invalid_setting(facts: Mapping[str, Any]) -> str:
     """The first setting of a kept scale that is missing or of a wrong kind; empty: none is."""
     if set(_KEYS) != set(facts):
         return "the settings"
-    wrong = [key for key in _KEYS[:4] if not (_is_number(facts[key]) or (key == "bad_to" and facts[key] is None))]
-    wrong += [] if isinstance(facts["halves"], bool) else ["halves"]
+    wrong_settings = [
+        key for key in _KEYS[:4] if not (_is_number(facts[key]) or (key == "bad_to" and facts[key] is None))
+    ]
+    wrong_settings += [] if isinstance(facts["halves"], bool) else ["halves"]
     words = facts["words"]
-    wrong += [] if isinstance(words, dict) and all(map(_is_number, words.values())) else ["words"]
-    return wrong[0] if wrong else ""
+    wrong_settings += [] if isinstance(words, dict) and all(map(_is_number, words.values())) else ["words"]
+    return wrong_settings[0] if wrong_settings else ""
 
 
 def _check_meaning(scales: Scales, used: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise where scales mean something else than what ratings rest on."""
-    changes = [change for name, facts in used.items() if (change := _change(scales.get(name), name, facts))]
+    changes = [change for name, facts in used.items() if (change := _meaning_change(scales.get(name), name, facts))]
     if changes:
         raise ScaleError(
             f"{DECLARED} gives scales another meaning than the ratings recorded on them have: {'; '.join(changes)}.",
@@ -255,22 +257,22 @@ def _check_meaning(scales: Scales, used: Mapping[str, Mapping[str, Any]]) -> Non
         )
 
 
-def _change(scale: Scale | None, name: str, used: Mapping[str, Any]) -> str:
+def _meaning_change(scale: Scale | None, name: str, used: Mapping[str, Any]) -> str:
     """How a declaration differs from what ratings rest on; empty: it does not. Words may be added, and bad_to once."""
     if scale is None:
         return f"{name} is gone"
-    now = _facts(scale)
+    current = _facts(scale)
     for key in _KEYS[:5]:
-        added = key == "bad_to" and used[key] is None  # no number was computed without it
-        if now[key] != used[key] and not added:
-            return f"{name}: {key} was {_shown(used[key])} and is {_shown(now[key])}"
+        is_added = key == "bad_to" and used[key] is None  # no number was computed without it
+        if current[key] != used[key] and not is_added:
+            return f"{name}: {key} was {_value_text(used[key])} and is {_value_text(current[key])}"
     for word, score in used["words"].items():
-        if now["words"].get(word) != score:
+        if current["words"].get(word) != score:
             return f"{name}: the word {word!r} stood for {score:g}"
     return ""
 
 
-def _shown(value: Any) -> str:
+def _value_text(value: Any) -> str:
     return "not given" if value is None else str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 
@@ -279,12 +281,12 @@ def keep_meaning(folder: Path, scratch: Path, scales: Iterable[Scale]) -> None:
 
     Raises where another process has meanwhile recorded ratings on them that mean something else.
     """
-    own = {scale.name: scale for scale in scales if scale.own}
-    if not own:
+    own_scales = {scale.name: scale for scale in scales if scale.own}
+    if not own_scales:
         return
-    used = _used(folder)
-    _check_meaning(own, {name: facts for name, facts in used.items() if name in own})
-    wanted = {**used, **{name: _facts(scale) for name, scale in own.items()}}
-    if wanted != used:
+    used_meanings = _used(folder)
+    _check_meaning(own_scales, {name: facts for name, facts in used_meanings.items() if name in own_scales})
+    meanings = {**used_meanings, **{name: _facts(scale) for name, scale in own_scales.items()}}
+    if meanings != used_meanings:
         with disk.rewrite(folder / USED, scratch / "scales") as file:
-            file.write(json.dumps(wanted, ensure_ascii=False, indent=1) + "\n")
+            file.write(json.dumps(meanings, ensure_ascii=False, indent=1) + "\n")

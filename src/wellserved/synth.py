@@ -59,18 +59,18 @@ class Stretch:
     days: float
 
 
-def stretches(cases: int, most: int = 400_000) -> list[Stretch]:
+def stretches(cases: int, max_cases: int = 400_000) -> list[Stretch]:
     """All cases in stretches that fit into memory."""
-    parts = max(-(-cases // most), 12)
-    edges = [cases * place // parts for place in range(parts + 1)]
-    start, days = day_number(START), DAYS / parts
-    return [Stretch(a, b - a, start + place * days, days) for place, (a, b) in enumerate(pairwise(edges)) if b > a]
+    part_count = max(-(-cases // max_cases), 12)
+    edges = [cases * index // part_count for index in range(part_count + 1)]
+    start, days = day_number(START), DAYS / part_count
+    return [Stretch(a, b - a, start + index * days, days) for index, (a, b) in enumerate(pairwise(edges)) if b > a]
 
 
-def batch(db: duckdb.DuckDBPyConnection, of: Stretch, seed: int, import_id: str, recorded_at: datetime) -> None:
-    """Leave the moments of a stretch in the table `batch`; the same seed and numbers give the same moments."""
-    keep(db, "drawn", _drawn(np.random.default_rng([seed, of.first]), of))
-    rules = " UNION ALL ".join(_moment(place, *rule) for place, rule in enumerate(_RULES))
+def batch(db: duckdb.DuckDBPyConnection, case_batch: Stretch, seed: int, import_id: str, recorded_at: datetime) -> None:
+    """Leave the moments of a stretch in the table `batch`; a seed and a stretch determine them."""
+    keep(db, "drawn", _draw_rows(np.random.default_rng([seed, case_batch.first]), case_batch))
+    rules = " UNION ALL ".join(_moment(index, *rule) for index, rule in enumerate(_RULES))
     db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {finished(rules, SOURCE, recorded_at, import_id)}")
 
 
@@ -94,103 +94,105 @@ _RULES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
 )
 
 
-def _moment(place: int, kind: str, second: str, only: str, more: dict[str, str]) -> str:
-    given = {
-        "at": f"to_timestamp({second})", "at_is": "'time'", "kind": f"'{kind}'", "case_id": "CAST(n AS VARCHAR)", "customer_id": "'customer ' || customer",
+def _moment(rule_index: int, kind: str, second_column: str, condition: str, extra_columns: dict[str, str]) -> str:
+    columns = {
+        "at": f"to_timestamp({second_column})", "at_is": "'time'", "kind": f"'{kind}'", "case_id": "CAST(n AS VARCHAR)", "customer_id": "'customer ' || customer",
         "account_id": "'account ' || account", "channel": "channel", "service": "service", "priority": "priority",
-        "source_ref": f"CAST(n AS VARCHAR) || '#{place}'", "source_row": f"n * {len(_RULES)} + {place}", "content": str(place), **more,
+        "source_ref": f"CAST(n AS VARCHAR) || '#{rule_index}'", "source_row": f"n * {len(_RULES)} + {rule_index}", "content": str(rule_index), **extra_columns,
     }  # fmt: skip
-    return f"SELECT {own_columns(given)} FROM drawn WHERE {only}"
+    return f"SELECT {own_columns(columns)} FROM drawn WHERE {condition}"
 
 
-def _drawn(draw: np.random.Generator, of: Stretch) -> pa.Table:
+def _draw_rows(rng: np.random.Generator, case_batch: Stretch) -> pa.Table:
     """A row a case: who has it, and when each thing happened."""
-    size, asked = of.cases, _asked(draw, of)
-    service, intake = draw.integers(0, len(SERVICES), size), draw.integers(0, len(INTAKES), size)
-    special, changed = service // 3, asked >= day_number(CHANGE) * 86_400
-    passed = draw.random(size) < 0.3
-    back = passed & (draw.random(size) < 0.15)
-    faulty, hasty = passed & (intake == 2), (special == 2) & changed
-    faster = np.where((special == 1) & changed, EFFECT, np.where(hasty, EARLY, 1.0))
-    shares = {"returned": np.where(faulty, 0.04 * FAULT, 0.04), "reopened": np.where(hasty, 0.2, 0.05)}
-    due = asked + 86_400.0 * np.array([2, 5, 1, 10])[special]
-    seconds = _seconds(draw, asked, due, passed, back, faster, shares)
-    unhappy = 2 * (seconds["resolved_s"] > due) + np.isfinite(seconds["returned_s"])
-    last = np.where(back, len(TEAMS) - 1, np.where(passed, len(INTAKES) + special, intake))
-    words = {
-        "intake": (intake, TEAMS), "specialist": (len(INTAKES) + special, TEAMS), "last_team": (last, TEAMS),
-        "service": (service, SERVICES), "channel": (draw.integers(0, 4, size), ("phone", "web", "mail", "app")),
-        "priority": (draw.integers(0, 3, size), ("1 high", "2 normal", "3 low")),
-        "person": (last * 8 + draw.integers(0, 8, size), tuple(f"{team} {place}" for team in TEAMS for place in range(1, 9))),
+    size, asked_s = case_batch.cases, _asked_seconds(rng, case_batch)
+    service, intake = rng.integers(0, len(SERVICES), size), rng.integers(0, len(INTAKES), size)
+    specialist, is_after_change = service // 3, asked_s >= day_number(CHANGE) * 86_400
+    is_passed_on = rng.random(size) < 0.3
+    is_passed_back = is_passed_on & (rng.random(size) < 0.15)
+    is_faulty, is_hasty = is_passed_on & (intake == 2), (specialist == 2) & is_after_change
+    time_factor = np.where((specialist == 1) & is_after_change, EFFECT, np.where(is_hasty, EARLY, 1.0))
+    shares = {"returned": np.where(is_faulty, 0.04 * FAULT, 0.04), "reopened": np.where(is_hasty, 0.2, 0.05)}
+    due_s = asked_s + 86_400.0 * np.array([2, 5, 1, 10])[specialist]
+    seconds = _seconds(rng, asked_s, due_s, is_passed_on, is_passed_back, time_factor, shares)
+    lost_points = 2 * (seconds["resolved_s"] > due_s) + np.isfinite(seconds["returned_s"])
+    last_team = np.where(is_passed_back, len(TEAMS) - 1, np.where(is_passed_on, len(INTAKES) + specialist, intake))
+    choices = {
+        "intake": (intake, TEAMS), "specialist": (len(INTAKES) + specialist, TEAMS), "last_team": (last_team, TEAMS),
+        "service": (service, SERVICES), "channel": (rng.integers(0, 4, size), ("phone", "web", "mail", "app")),
+        "priority": (rng.integers(0, 3, size), ("1 high", "2 normal", "3 low")),
+        "person": (last_team * 8 + rng.integers(0, 8, size), tuple(f"{team} {number}" for team in TEAMS for number in range(1, 9))),
     }  # fmt: skip
-    customer = draw.integers(0, max(round(size * DAYS / of.days / 12), 1), size)
-    score = np.clip(5 - draw.integers(0, 2, size) - unhappy, 1, 5)
+    customer = rng.integers(0, max(round(size * DAYS / case_batch.days / 12), 1), size)
+    score = np.clip(5 - rng.integers(0, 2, size) - lost_points, 1, 5)
     keys = {
-        "n": of.first + np.arange(size),
+        "n": case_batch.first + np.arange(size),
         "customer": customer,
         "account": customer % 997,
         "score": score.astype(float),
     }
-    named = {
-        column: pa.DictionaryArray.from_arrays(pa.array(at, pa.int32()), pa.array(names))
-        for column, (at, names) in words.items()
+    dictionary_columns = {
+        column: pa.DictionaryArray.from_arrays(pa.array(positions, pa.int32()), pa.array(names))
+        for column, (positions, names) in choices.items()
     }
-    return pa.table({**keys, **named, **{column: _stamps(at) for column, at in seconds.items()}})
+    return pa.table(
+        {**keys, **dictionary_columns, **{column: _stamps(positions) for column, positions in seconds.items()}}
+    )
 
 
-def _stamps(at: Floats) -> pa.Array:
+def _stamps(seconds: Floats) -> pa.Array:
     """Whole seconds; what is infinite did not happen."""
-    happened = np.isfinite(at)
-    return pa.array(np.where(happened, at, 0).astype(np.int64), mask=~happened)
+    has_happened = np.isfinite(seconds)
+    return pa.array(np.where(has_happened, seconds, 0).astype(np.int64), mask=~has_happened)
 
 
-def _asked(draw: np.random.Generator, of: Stretch) -> Floats:
+def _asked_seconds(rng: np.random.Generator, case_batch: Stretch) -> Floats:
     """Epoch seconds of asking: by day, on weekdays rather than weekends."""
-    day = np.floor(of.day + np.sort(draw.random(of.cases)) * of.days)
-    hour = np.clip(draw.normal(12.5, 3.2, of.cases), 0, 23.999)
-    weekend = ((day + 3) % 7 >= 5) & (draw.random(of.cases) < 0.6)
-    at: Floats = np.floor(np.maximum(day - 2 * weekend, day_number(START)) * 86_400 + hour * 3_600)
-    return at
+    day = np.floor(case_batch.day + np.sort(rng.random(case_batch.cases)) * case_batch.days)
+    hour = np.clip(rng.normal(12.5, 3.2, case_batch.cases), 0, 23.999)
+    weekend = ((day + 3) % 7 >= 5) & (rng.random(case_batch.cases) < 0.6)
+    seconds: Floats = np.floor(np.maximum(day - 2 * weekend, day_number(START)) * 86_400 + hour * 3_600)
+    return seconds
 
 
 def _seconds(
-    draw: np.random.Generator,
-    asked: Floats,
-    due: Floats,
-    passed: Mask,
-    back: Mask,
-    faster: Floats,
+    rng: np.random.Generator,
+    asked_s: Floats,
+    due_s: Floats,
+    is_passed_on: Mask,
+    is_passed_back: Mask,
+    time_factor: Floats,
     shares: dict[str, Floats],
 ) -> dict[str, Floats]:
     """When each thing happened; infinite: it did not, or not by the end of the record."""
-    size, end = len(asked), (day_number(START) + DAYS) * 86_400.0
+    size, end = len(asked_s), (day_number(START) + DAYS) * 86_400.0
 
-    def only(happens: Mask, at: Floats) -> Floats:
-        return np.where(happens, at, np.inf)
+    def where_true(condition: Mask, seconds: Floats) -> Floats:
+        return np.where(condition, seconds, np.inf)
 
-    def chance(share: float | Floats, at: Floats) -> Floats:
-        return only(draw.random(size) < share, at)
+    def chance(share: float | Floats, seconds: Floats) -> Floats:
+        return where_true(rng.random(size) < share, seconds)
 
     def spread(middle: float, sigma: float = 1.0) -> Floats:
-        return np.floor(np.exp(draw.normal(np.log(middle), sigma, size)))
+        return np.floor(np.exp(rng.normal(np.log(middle), sigma, size)))
 
-    gone = draw.random(size) < 0.04  # left before anybody answered
-    passed_s = asked + spread(1_800)
+    has_left = rng.random(size) < 0.04  # left before anybody answered
+    passed_s = asked_s + spread(1_800)
     back_s = passed_s + spread(7_200)
-    arrived = np.where(back, back_s + LEAK * 86_400, np.where(passed, passed_s, asked))
-    reply = only(~gone, np.maximum(asked + spread(3_600), arrived + 600))
-    halted, pause = draw.random(size) < 0.1, spread(43_200)
-    paused = only(halted, reply + spread(3_600))
-    work = np.floor(spread(72_000, 1.1) * faster)  # median 20 hours
-    resolved = chance(0.98, reply + work + np.where(halted, pause, 0))
-    returned = chance(shares["returned"], resolved + spread(86_400))
-    reopened = np.minimum(returned + 60, chance(shares["reopened"], resolved + spread(86_400)))
-    again = reopened + spread(86_400)
-    surveyed = chance(0.25, np.where(np.isfinite(reopened), again, resolved) + 300)
-    found = {
-        "asked_s": asked, "passed_s": only(passed & ~gone, passed_s), "back_s": only(back & ~gone, back_s),
-        "reply_s": reply, "paused_s": paused, "resumed_s": paused + pause, "resolved_s": resolved,
-        "abandoned_s": only(gone, asked + spread(5_400)), "returned_s": returned, "reopened_s": reopened, "again_s": again,
-        "surveyed_s": surveyed, "rated_s": chance(0.35, surveyed + spread(28_800)), "chased_s": chance(0.1, reply + spread(14_400)),
+    arrived_s = np.where(is_passed_back, back_s + LEAK * 86_400, np.where(is_passed_on, passed_s, asked_s))
+    reply_s = where_true(~has_left, np.maximum(asked_s + spread(3_600), arrived_s + 600))
+    has_pause, pause_seconds = rng.random(size) < 0.1, spread(43_200)
+    paused_s = where_true(has_pause, reply_s + spread(3_600))
+    work_seconds = np.floor(spread(72_000, 1.1) * time_factor)  # median 20 hours
+    resolved_s = chance(0.98, reply_s + work_seconds + np.where(has_pause, pause_seconds, 0))
+    returned_s = chance(shares["returned"], resolved_s + spread(86_400))
+    reopened_s = np.minimum(returned_s + 60, chance(shares["reopened"], resolved_s + spread(86_400)))
+    again_s = reopened_s + spread(86_400)
+    surveyed_s = chance(0.25, np.where(np.isfinite(reopened_s), again_s, resolved_s) + 300)
+    times = {
+        "asked_s": asked_s, "passed_s": where_true(is_passed_on & ~has_left, passed_s), "back_s": where_true(is_passed_back & ~has_left, back_s),
+        "reply_s": reply_s, "paused_s": paused_s, "resumed_s": paused_s + pause_seconds, "resolved_s": resolved_s,
+        "abandoned_s": where_true(has_left, asked_s + spread(5_400)), "returned_s": returned_s, "reopened_s": reopened_s, "again_s": again_s,
+        "surveyed_s": surveyed_s, "rated_s": chance(0.35, surveyed_s + spread(28_800)), "chased_s": chance(0.1, reply_s + spread(14_400)),
     }  # fmt: skip
-    return {"due_s": due, **{what: only(at < end, at) for what, at in found.items()}}
+    return {"due_s": due_s, **{column: where_true(seconds < end, seconds) for column, seconds in times.items()}}

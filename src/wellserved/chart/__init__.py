@@ -92,8 +92,8 @@ class Chart:
         """The rule by which moving ranges were left out, and what that did; empty: none was asked for."""
         if not self.screenings:
             return ""
-        named = [f"phase {place + 1}: " if len(self.screenings) > 1 else "" for place in range(len(self.screenings))]
-        effects = [name + one.words for name, one in zip(named, self.screenings, strict=True)]
+        prefixes = [f"phase {index + 1}: " if len(self.screenings) > 1 else "" for index in range(len(self.screenings))]
+        effects = [prefix + screening.words for prefix, screening in zip(prefixes, self.screenings, strict=True)]
         return (
             f"Moving ranges screened ({'; '.join(effects)}): those of {lines.D4} times their mean or more take no part in "
             "the limits, once."
@@ -114,8 +114,8 @@ def usual_kind(series: Series) -> ChartKind:
     """p' for shares, u' for means of counts, XmR for everything else."""
     if series.measure.kind == "share":
         return "p'"
-    counted = series.measure.kind == "mean" and series.measure.name in ("handovers", "contacts")
-    return "u'" if counted else "xmr"
+    is_count_mean = series.measure.kind == "mean" and series.measure.name in ("handovers", "contacts")
+    return "u'" if is_count_mean else "xmr"
 
 
 def _check_kind(series: Series, kind: str) -> None:
@@ -154,22 +154,22 @@ def draw_up(
             f"Limits of {KINDS[kind]} do not come from moving ranges, so there is nothing to screen.",
             "Leave out --screen, or use --kind xmr.",
         )
-    values = np.array([np.nan if isinstance(one, NotComputed) else one for one in series.value], dtype=float)
+    values = np.array([np.nan if isinstance(value, NotComputed) else value for value in series.value], dtype=float)
     used = np.isfinite(values) & np.array(series.over, dtype=bool)
     starts = [period.start if period else date.min for period in series.periods]
-    places = _phase_places(starts, phases)
+    phase_starts = _phase_starts(starts, phases)
     if used.sum() < LEAST:
-        few = _reason(series) or NotComputed(f"only {int(used.sum())} periods; limits need {LEAST}")
-        return Chart(series, kind, rule_set, used, values, few, places, {}, None, None, ())
+        too_few = _reason(series) or NotComputed(f"only {int(used.sum())} periods; limits need {LEAST}")
+        return Chart(series, kind, rule_set, used, values, too_few, phase_starts, {}, None, None, ())
     base = used & np.array([baseline is None or start < baseline for start in starts])
-    limits = _phase_limits(series, kind, values, base, used, places, screening)
-    seen = np.where(used, values, np.nan)
+    limits = _phase_limits(series, kind, values, base, used, phase_starts, screening)
+    charted_values = np.where(used, values, np.nan)
     if kind == "ewma":
-        seen = values = _averaged(seen, limits, places)
+        charted_values = values = _moving_average(charted_values, limits, phase_starts)
     # Neighbours in a moving average resemble each other by design: runs and crossings would say nothing.
     rules = ("outside",) if kind == "ewma" else RULE_SETS[rule_set]
-    found = {name: _by_phase(name, seen, limits, places) for name in rules}
-    last = slice(places[-1], None)
+    masks = {name: _by_phase(name, charted_values, limits, phase_starts) for name in rules}
+    last_phase = slice(phase_starts[-1], None)
     return Chart(
         series,
         kind,
@@ -177,12 +177,12 @@ def draw_up(
         used,
         values,
         limits,
-        places,
-        found,
-        None if kind == "ewma" else runs(seen[last], _part(limits, last)),
+        phase_starts,
+        masks,
+        None if kind == "ewma" else runs(charted_values[last_phase], _slice_limits(limits, last_phase)),
         None if kind == "ewma" else autocorrelation(values[used]),
-        tuple(judge(series, seen, limits, found)),
-        tuple(_screenings(values, base, used, places)) if screening else (),
+        tuple(judge(series, charted_values, limits, masks)),
+        tuple(_screenings(values, base, used, phase_starts)) if screening else (),
     )
 
 
@@ -192,102 +192,115 @@ def _reason(series: Series) -> NotComputed | None:
     return NotComputed(reason) if len(reasons) == 1 and (reason := reasons.pop()) else None
 
 
-def _phase_places(starts: Sequence[date], phases: Sequence[date]) -> tuple[int, ...]:
-    found = {0}
+def _phase_starts(starts: Sequence[date], phases: Sequence[date]) -> tuple[int, ...]:
+    positions = {0}
     for phase in phases:
-        found |= set([place for place, start in enumerate(starts) if start >= phase][:1])
-    return tuple(sorted(found))
+        positions |= set([index for index, start in enumerate(starts) if start >= phase][:1])
+    return tuple(sorted(positions))
 
 
-def _part(limits: Limits, part: slice) -> Limits:
-    return Limits(limits.centre[part], limits.lower[part], limits.upper[part])
+def _slice_limits(limits: Limits, points: slice) -> Limits:
+    return Limits(limits.centre[points], limits.lower[points], limits.upper[points])
 
 
-def _slices(places: Sequence[int], size: int) -> list[slice]:
-    return [slice(start, end) for start, end in zip(places, (*places[1:], size), strict=True)]
+def _slices(phase_starts: Sequence[int], size: int) -> list[slice]:
+    return [slice(start, end) for start, end in zip(phase_starts, (*phase_starts[1:], size), strict=True)]
 
 
-def _chosen(base: Mask, used: Mask, part: slice) -> Mask:
+def _limit_points(base: Mask, used: Mask, phase: slice) -> Mask:
     """The points of a phase that its limits are computed from."""
-    return base[part] if base[part].sum() > 1 else used[part]
+    return base[phase] if base[phase].sum() > 1 else used[phase]
 
 
-def _screenings(values: Floats, base: Mask, used: Mask, places: Sequence[int]) -> Iterator[Screening]:
+def _screenings(values: Floats, base: Mask, used: Mask, phase_starts: Sequence[int]) -> Iterator[Screening]:
     """What was left out of the moving ranges of each phase that has limits."""
-    for part in _slices(places, len(values)):
-        chosen = values[part][_chosen(base, used, part)]
-        ranges = np.abs(np.diff(chosen))
+    for phase in _slices(phase_starts, len(values)):
+        base_values = values[phase][_limit_points(base, used, phase)]
+        ranges = np.abs(np.diff(base_values))
         if len(ranges):
-            rest, mean = lines.screen(ranges), float(np.mean(ranges))
-            yield Screening(len(ranges), len(ranges) - len(rest), 1 - float(np.mean(rest)) / mean if mean else 0.0)
+            kept_ranges, mean = lines.screen(ranges), float(np.mean(ranges))
+            yield Screening(
+                len(ranges), len(ranges) - len(kept_ranges), 1 - float(np.mean(kept_ranges)) / mean if mean else 0.0
+            )
 
 
 def _phase_limits(
-    series: Series, kind: ChartKind, values: Floats, base: Mask, used: Mask, places: Sequence[int], screening: bool
+    series: Series,
+    kind: ChartKind,
+    values: Floats,
+    base: Mask,
+    used: Mask,
+    phase_starts: Sequence[int],
+    screening: bool,
 ) -> Limits:
     """Limits that step from phase to phase; a phase of fewer than two points has none of its own."""
     sizes = np.array(series.n, dtype=float)
-    parts = []
-    for part in _slices(places, len(values)):
-        chosen = _chosen(base, used, part)
-        if chosen.sum() < 2:
-            none = np.full(len(values[part]), np.nan)
-            parts.append(Limits(none, none, none))
+    all_limits = []
+    for phase in _slices(phase_starts, len(values)):
+        in_base = _limit_points(base, used, phase)
+        if in_base.sum() < 2:
+            empty = np.full(len(values[phase]), np.nan)
+            all_limits.append(Limits(empty, empty, empty))
         elif kind in _OF_COUNTS:
-            size = np.where(used[part], sizes[part], 1.0)
-            count = np.where(used[part], values[part], 0.0) * size
-            parts.append(_OF_COUNTS[kind](count, size, chosen))
+            size = np.where(used[phase], sizes[phase], 1.0)
+            count = np.where(used[phase], values[phase], 0.0) * size
+            all_limits.append(_OF_COUNTS[kind](count, size, in_base))
         elif kind == "xbar":
-            parts.append(_of_samples(series.take(range(len(values))[part]), values[part], chosen))
+            all_limits.append(_of_samples(series.take(range(len(values))[phase]), values[phase], in_base))
         elif kind == "ewma":
-            alone = lines.xmr(values[part], chosen)
-            target, sigma = float(alone.centre[0]), float(alone.upper[0] - alone.centre[0]) / 3
-            parts.append(lines.ewma(len(values[part]), target, sigma))
+            individuals = lines.xmr(values[phase], in_base)
+            target, sigma = float(individuals.centre[0]), float(individuals.upper[0] - individuals.centre[0]) / 3
+            all_limits.append(lines.ewma(len(values[phase]), target, sigma))
         elif kind == "xmr":
-            parts.append(lines.xmr(values[part], chosen, screening))
+            all_limits.append(lines.xmr(values[phase], in_base, screening))
         else:
-            parts.append(_OF_VALUES[kind](values[part], chosen))
-    joined = [np.concatenate([getattr(part, line) for part in parts]) for line in ("centre", "lower", "upper")]
-    joined[1:] = [np.where(used, line, np.nan) for line in joined[1:]]  # an unfinished period has no limits yet
+            all_limits.append(_OF_VALUES[kind](values[phase], in_base))
+    bounds = [
+        np.concatenate([getattr(phase_limits, line) for phase_limits in all_limits])
+        for line in ("centre", "lower", "upper")
+    ]
+    bounds[1:] = [np.where(used, line, np.nan) for line in bounds[1:]]  # an unfinished period has no limits yet
     if series.measure.kind in ("count", "stock", "stock_age", "wait"):  # none of these can be negative
-        joined[1] = np.maximum(joined[1], 0.0)
-    return Limits(*joined)
+        bounds[1] = np.maximum(bounds[1], 0.0)
+    return Limits(*bounds)
 
 
-def _of_samples(series: Series, values: Floats, chosen: Mask) -> Limits:
+def _of_samples(series: Series, values: Floats, in_base: Mask) -> Limits:
     """X̄ limits; what the samples' own intervals say of their standard deviations. One answer has none."""
-    ends = [(math.nan, math.nan) if isinstance(high, NotComputed) or isinstance(low, NotComputed) else (low, high)
+    intervals = [(math.nan, math.nan) if isinstance(high, NotComputed) or isinstance(low, NotComputed) else (low, high)
             for low, high in zip(series.low, series.high, strict=True)]  # fmt: skip
     sizes = np.maximum(np.array(series.n, dtype=float), 2.0)
-    half = np.diff(np.array(ends, dtype=float), axis=1)[:, 0] / 2
-    deviations = half * np.sqrt(sizes) / special.stdtrit(sizes - 1, (1 + LEVEL) / 2)
-    return lines.xbar(np.nan_to_num(values), deviations, sizes, chosen & np.isfinite(half))
+    half_widths = np.diff(np.array(intervals, dtype=float), axis=1)[:, 0] / 2
+    deviations = half_widths * np.sqrt(sizes) / special.stdtrit(sizes - 1, (1 + LEVEL) / 2)
+    return lines.xbar(np.nan_to_num(values), deviations, sizes, in_base & np.isfinite(half_widths))
 
 
-def _averaged(values: Floats, limits: Limits, places: Sequence[int]) -> Floats:
+def _moving_average(values: Floats, limits: Limits, phase_starts: Sequence[int]) -> Floats:
     """The moving average, begun anew at the centre of each phase."""
-    parts = _slices(places, len(values))
-    return np.concatenate([lines.moving_average(values[part], float(limits.centre[part][0])) for part in parts])
+    phases = _slices(phase_starts, len(values))
+    return np.concatenate([lines.moving_average(values[phase], float(limits.centre[phase][0])) for phase in phases])
 
 
-def _by_phase(rule: str, values: Floats, limits: Limits, places: Sequence[int]) -> Mask:
-    parts = [RULES[rule][0](values[part], _part(limits, part)) for part in _slices(places, len(values))]
-    return np.concatenate(parts)
+def _by_phase(rule: str, values: Floats, limits: Limits, phase_starts: Sequence[int]) -> Mask:
+    masks = [
+        RULES[rule][0](values[phase], _slice_limits(limits, phase)) for phase in _slices(phase_starts, len(values))
+    ]
+    return np.concatenate(masks)
 
 
-def judge(series: Series, values: Floats, limits: Limits, found: dict[str, Mask]) -> list[Signal]:
+def judge(series: Series, values: Floats, limits: Limits, masks: dict[str, Mask]) -> list[Signal]:
     """Second step: where each rule fired, on which side, and whether that side is better.
 
     Points that follow each other but for periods without a value belong to one signal.
     """
     signals = []
     order, above = np.cumsum(np.isfinite(values)), np.sign(values - limits.centre)
-    for rule, mask in found.items():
-        places = np.flatnonzero(mask)
-        breaks = np.diff(order[places]) > 1
+    for rule, mask in masks.items():
+        positions = np.flatnonzero(mask)
+        breaks = np.diff(order[positions]) > 1
         if rule != "few_crossings":  # a run ends where the next one begins on the other side
-            breaks |= np.diff(above[places]) != 0
-        for group in np.split(places, np.flatnonzero(breaks) + 1):
+            breaks |= np.diff(above[positions]) != 0
+        for group in np.split(positions, np.flatnonzero(breaks) + 1):
             if not len(group):
                 continue
             sides = above[group]
@@ -310,6 +323,6 @@ def autocorrelation(values: Floats) -> float | None:
     ends = np.arange(2, n - 1)
     sums = np.cumsum(values - values.mean())[ends - 1]
     cut = int(ends[np.argmax(np.abs(sums) / np.sqrt(ends * (n - ends) / n))])
-    rest = np.concatenate([values[:cut] - values[:cut].mean(), values[cut:] - values[cut:].mean()])
-    total = float(rest @ rest)
-    return float(rest[1:] @ rest[:-1]) / total if total > 0 else None
+    residuals = np.concatenate([values[:cut] - values[:cut].mean(), values[cut:] - values[cut:].mean()])
+    total = float(residuals @ residuals)
+    return float(residuals[1:] @ residuals[:-1]) / total if total > 0 else None

@@ -30,9 +30,9 @@ class Limits:
     upper: Floats
 
 
-def _lines(centre: float, half: Floats, floor: float = -np.inf, ceiling: float = np.inf) -> Limits:
-    full = np.full(len(half), centre)
-    return Limits(full, np.maximum(full - half, floor), np.minimum(full + half, ceiling))
+def _lines(centre: float, half_width: Floats, floor: float = -np.inf, ceiling: float = np.inf) -> Limits:
+    full = np.full(len(half_width), centre)
+    return Limits(full, np.maximum(full - half_width, floor), np.minimum(full + half_width, ceiling))
 
 
 def moving_ranges(values: Floats) -> Floats:
@@ -51,10 +51,10 @@ def screen(ranges: Floats) -> Floats:
 
 def xmr(values: Floats, base: Mask, screening: bool = False) -> Limits:
     """Individuals: mean +- 3 mean moving range / d2 (2.66 mean ranges), screened first or not. Montgomery, section 6.4."""
-    chosen = values[base & np.isfinite(values)]
-    ranges = np.abs(np.diff(chosen))
+    base_values = values[base & np.isfinite(values)]
+    ranges = np.abs(np.diff(base_values))
     sigma = float(np.mean(screen(ranges) if screening else ranges)) / D2
-    return _lines(float(np.mean(chosen)), np.full(len(values), 3 * sigma))
+    return _lines(float(np.mean(base_values)), np.full(len(values), 3 * sigma))
 
 
 def moving_range(values: Floats, base: Mask) -> Limits:
@@ -74,7 +74,7 @@ def p_prime(count: Floats, size: Floats, base: Mask) -> Limits:
     """Shares whose true value varies between periods. Laney, Quality Engineering 14 (2002) 531-537."""
     share = float(count[base].sum() / size[base].sum())
     sigma = _binomial(share, size)
-    return _lines(share, 3 * sigma * _between(count, size, share, sigma, base), 0.0, 1.0)
+    return _lines(share, 3 * sigma * _between_ratio(count, size, share, sigma, base), 0.0, 1.0)
 
 
 def u(count: Floats, size: Floats, base: Mask) -> Limits:
@@ -87,7 +87,7 @@ def u_prime(count: Floats, size: Floats, base: Mask) -> Limits:
     """Events a unit whose true rate varies between periods. Laney 2002."""
     rate = float(count[base].sum() / size[base].sum())
     sigma = np.sqrt(rate / size)
-    return _lines(rate, 3 * sigma * _between(count, size, rate, sigma, base), 0.0)
+    return _lines(rate, 3 * sigma * _between_ratio(count, size, rate, sigma, base), 0.0)
 
 
 def c(values: Floats, base: Mask) -> Limits:
@@ -98,30 +98,30 @@ def c(values: Floats, base: Mask) -> Limits:
 
 def t(values: Floats, base: Mask) -> Limits:
     """Times, skewed as exponential ones are: XmR on x^(1/3.6), drawn back in x. Montgomery, example 7.6."""
-    found = xmr(values**NORMAL, base)
-    lower = np.maximum(found.lower, 0.0)
-    return Limits(*(line ** (1 / NORMAL) for line in (found.centre, lower, found.upper)))
+    transformed_limits = xmr(values**NORMAL, base)
+    lower = np.maximum(transformed_limits.lower, 0.0)
+    return Limits(*(line ** (1 / NORMAL) for line in (transformed_limits.centre, lower, transformed_limits.upper)))
 
 
 def xbar(means: Floats, deviations: Floats, sizes: Floats, base: Mask) -> Limits:
     """Means of samples: grand mean +- 3 sigma / sqrt(n), sigma from within the samples. Montgomery, section 6.3."""
     grand = float(np.average(means[base], weights=sizes[base]))
-    return _lines(grand, 3 * _within(deviations, sizes, base) / np.sqrt(sizes))
+    return _lines(grand, 3 * _within_sigma(deviations, sizes, base) / np.sqrt(sizes))
 
 
 def s(deviations: Floats, sizes: Floats, base: Mask) -> Limits:
     """Standard deviations of samples: c4 sigma +- 3 sigma sqrt(1 - c4^2), floored at 0. Montgomery, section 6.3."""
-    sigma, unbiased = _within(deviations, sizes, base), _c4(sizes)
-    centre, half = sigma * unbiased, 3 * sigma * np.sqrt(1 - unbiased**2)
-    return Limits(centre, np.maximum(centre - half, 0.0), centre + half)
+    sigma, bias = _within_sigma(deviations, sizes, base), _c4(sizes)
+    centre, half_width = sigma * bias, 3 * sigma * np.sqrt(1 - bias**2)
+    return Limits(centre, np.maximum(centre - half_width, 0.0), centre + half_width)
 
 
 def moving_average(values: Floats, start: float) -> Floats:
     """Exponentially weighted: each point is 0.3 of the newest value and 0.7 of the last point; gaps are skipped."""
-    found, last = np.full(len(values), np.nan), start
-    for place in np.flatnonzero(np.isfinite(values)):
-        found[place] = last = WEIGHT * values[place] + (1 - WEIGHT) * last
-    return found
+    averages, last = np.full(len(values), np.nan), start
+    for index in np.flatnonzero(np.isfinite(values)):
+        averages[index] = last = WEIGHT * values[index] + (1 - WEIGHT) * last
+    return averages
 
 
 def ewma(size: int, target: float, sigma: float) -> Limits:
@@ -129,7 +129,7 @@ def ewma(size: int, target: float, sigma: float) -> Limits:
     return _lines(target, np.full(size, 3 * sigma * np.sqrt(WEIGHT / (2 - WEIGHT))))
 
 
-def _within(deviations: Floats, sizes: Floats, base: Mask) -> float:
+def _within_sigma(deviations: Floats, sizes: Floats, base: Mask) -> float:
     return float(np.mean(deviations[base] / _c4(sizes[base])))
 
 
@@ -143,7 +143,7 @@ def _binomial(share: float, size: Floats) -> Floats:
     return np.sqrt(share * (1 - share) / size)
 
 
-def _between(count: Floats, size: Floats, rate: float, sigma: Floats, base: Mask) -> float:
+def _between_ratio(count: Floats, size: Floats, rate: float, sigma: Floats, base: Mask) -> float:
     """Laney's sigma_z: how much more the points vary than chance alone, from moving ranges of z-scores."""
     if not np.all(sigma[base] > 0):
         return 1.0

@@ -66,9 +66,9 @@ def long_run(values: Floats, limits: Limits) -> Mask:
 def few_crossings(values: Floats, limits: Limits) -> Mask:
     """Anhøj: the line crosses the centre less often than chance would; then every useful point is marked."""
     useful, _ = _sides(values, limits)
-    found = runs(values, limits)
+    statistics = runs(values, limits)
     mask = np.zeros(len(values), dtype=bool)
-    mask[useful] = len(useful) >= LEAST and found.crossings < found.crossings_needed
+    mask[useful] = len(useful) >= LEAST and statistics.crossings < statistics.crossings_needed
     return mask
 
 
@@ -80,22 +80,22 @@ def seven_on_one_side(values: Floats, limits: Limits) -> Mask:
 def seven_in_a_trend(values: Floats, limits: Limits) -> Mask:
     """NHS: among seven or more points in a row that all rise, or all fall."""
     mask = np.zeros(len(values), dtype=bool)
-    places = np.flatnonzero(np.isfinite(values))
-    steps = np.sign(np.diff(values[places]))
+    positions = np.flatnonzero(np.isfinite(values))
+    steps = np.sign(np.diff(values[positions]))
     for start in range(len(steps) - 5):
         window = steps[start : start + 6]
         if window[0] != 0 and np.all(window == window[0]):
-            mask[places[start : start + 7]] = True
+            mask[positions[start : start + 7]] = True
     return mask
 
 
 def two_of_three(values: Floats, limits: Limits) -> Mask:
     """NHS: two of three in a row between two thirds of the limit and the limit, all three on that side of the centre."""
     mask = np.zeros(len(values), dtype=bool)
-    places = np.flatnonzero(np.isfinite(values))
+    positions = np.flatnonzero(np.isfinite(values))
     for side, line in ((1, limits.upper), (-1, limits.lower)):
         far = limits.centre + 2 / 3 * (line - limits.centre)
-        for window in (places[start : start + 3] for start in range(len(places) - 2)):
+        for window in (positions[start : start + 3] for start in range(len(positions) - 2)):
             distance = side * (values - limits.centre)
             near_limit = (distance > side * (far - limits.centre)) & (side * (values - line) <= 0)
             if np.all(distance[window] > 0) and near_limit[window].sum() >= 2:
@@ -103,10 +103,10 @@ def two_of_three(values: Floats, limits: Limits) -> Mask:
     return mask
 
 
-def _in_runs(values: Floats, limits: Limits, length: int, least: int) -> Mask:
+def _in_runs(values: Floats, limits: Limits, length: int, min_points: int) -> Mask:
     useful, above = _sides(values, limits)
     mask = np.zeros(len(values), dtype=bool)
-    if len(useful) < least:
+    if len(useful) < min_points:
         return mask
     for run in np.split(useful, _run_starts(above)[1:]):
         if len(run) >= length:

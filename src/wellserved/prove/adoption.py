@@ -36,73 +36,84 @@ class Adoption:
 
     @property
     def effect(self) -> Estimate:
-        """With the interval by dealing dates anew."""
-        return _turned(self.found.effect, self.relative)
+        """The effect, with the interval by dealing dates anew."""
+        return _back_transform(self.found.effect, self.relative)
 
     @property
     def jackknife(self) -> Estimate:
-        """With the interval by leaving teams out."""
-        return _turned(self.found.jackknife, self.relative)
+        """The effect, with the interval by leaving teams out."""
+        return _back_transform(self.found.jackknife, self.relative)
 
 
-def _turned(one: Estimate, relative: bool) -> Estimate:
-    return Estimate(*(float(np.expm1(end)) for end in (one.value, one.low, one.high))) if relative else one
+def _back_transform(estimate: Estimate, relative: bool) -> Estimate:
+    return (
+        Estimate(*(float(np.expm1(end)) for end in (estimate.value, estimate.low, estimate.high)))
+        if relative
+        else estimate
+    )
 
 
 def adoption(
-    looking: Looking, measure: Measure, by: str, since: tuple[tuple[str, date], ...], teams: tuple[str, ...],
+    window: Looking, measure: Measure, by: str, since: tuple[tuple[str, date], ...], teams: tuple[str, ...],
     where: tuple[tuple[str, str], ...] = (), age_days: int | None = None,
 ) -> Adoption:  # fmt: skip
     """Did it work where it was taken up? Every team is its own series; those without a date never took it up."""
     first = min(day for _, day in since)
-    looked = replace(looking, change=first)
-    own = {team: replace(looked, edges=(day,)) for team, day in since}  # a level may jump where the team changed
-    seen = {team: observe(own.get(team, looked), measure, (*where, (by, team)), age_days) for team in teams}
-    oldest = max((one.age_days for one in seen.values() if one.age_days is not None), default=None)
+    base_window = replace(window, change=first)
+    team_windows = {
+        team: replace(base_window, edges=(day,)) for team, day in since
+    }  # a level may jump where the team changed
+    series_by_team = {
+        team: observe(team_windows.get(team, base_window), measure, (*where, (by, team)), age_days) for team in teams
+    }
+    oldest = max((series.age_days for series in series_by_team.values() if series.age_days is not None), default=None)
     if age_days is None and oldest is not None:  # one age for all of them
-        seen = {team: observe(own.get(team, looked), measure, (*where, (by, team)), oldest) for team in teams}
-    known = {team: one for team, one in seen.items() if not one.reason}
-    if not known:
+        series_by_team = {
+            team: observe(team_windows.get(team, base_window), measure, (*where, (by, team)), oldest) for team in teams
+        }
+    usable_series = {team: series for team, series in series_by_team.items() if not series.reason}
+    if not usable_series:
         raise RequestError(
-            f"No {by} has a series of {measure.name}.", next(iter(seen.values())).reason or "Choose another measure."
+            f"No {by} has a series of {measure.name}.",
+            next(iter(series_by_team.values())).reason or "Choose another measure.",
         )
-    labels = sorted({period.start for one in known.values() for period in one.periods})
+    labels = sorted({period.start for series in usable_series.values() for period in series.periods})
     dates = dict(since)
-    panel = {team: _row(one, labels, dates.get(team)) for team, one in known.items()}
-    kept = {team: row for team, row in panel.items() if np.isnan(row).mean() <= MISSING}
-    if not kept:
+    panel = {team: _row(series, labels, dates.get(team)) for team, series in usable_series.items()}
+    team_rows = {team: row for team, row in panel.items() if np.isnan(row).mean() <= MISSING}
+    if not team_rows:
         raise RequestError(f"Every {by} has too many periods without cases.", "Use longer periods: --every month.")
-    values = np.array(list(kept.values()))
-    whole = ~np.isnan(values).any(axis=0)
-    adopted = np.array([[dates.get(team, date.max) <= start for start in labels] for team in kept])
-    if not whole.any():
+    values = np.array(list(team_rows.values()))
+    is_complete = ~np.isnan(values).any(axis=0)
+    has_adopted = np.array([[dates.get(team, date.max) <= start for start in labels] for team in team_rows])
+    if not is_complete.any():
         raise RequestError("No period is known of every one of them.", "Use longer periods: --every month.")
-    found = staggered(values[:, whole], adopted[:, whole])
-    ratio = next(iter(known.values())).observed.family in ("count", "quantile", "duration", "money")
+    result = staggered(values[:, is_complete], has_adopted[:, is_complete])
+    is_ratio = next(iter(usable_series.values())).observed.family in ("count", "quantile", "duration", "money")
     return Adoption(
-        measure, found, ratio, tuple(kept), tuple(sorted(set(teams) - set(kept))), since, int(whole.sum()),
-        next(iter(known.values())).age_days,
+        measure, result, is_ratio, tuple(team_rows), tuple(sorted(set(teams) - set(team_rows))), since, int(is_complete.sum()),
+        next(iter(usable_series.values())).age_days,
     )  # fmt: skip
 
 
-def _row(one: Seen, labels: list[date], since: date | None) -> Floats:
+def _row(series: Seen, labels: list[date], since: date | None) -> Floats:
     """A team's measure by period, logarithms where effects are ratios; NaN where it has no cases, or changed inside."""
-    observed = one.observed
+    model_input = series.observed
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.where(observed.size > 0, observed.total / observed.size, np.nan)
-        if observed.family == "quantile":
-            value = observed.logs()
-        elif observed.family == "count":
-            value = np.log((observed.total + 0.5) / observed.size)
-    at = {period.start: number for period, number in zip(one.periods, value.tolist(), strict=True)}
-    ends = {period.start: period.end for period in one.periods}
-    inside = {start for start, end in ends.items() if since is not None and start < since < end}
-    return np.array([math.nan if start in inside else at.get(start, math.nan) for start in labels])
+        value = np.where(model_input.size > 0, model_input.total / model_input.size, np.nan)
+        if model_input.family == "quantile":
+            value = model_input.logs()
+        elif model_input.family == "count":
+            value = np.log((model_input.total + 0.5) / model_input.size)
+    value_by_start = {period.start: number for period, number in zip(series.periods, value.tolist(), strict=True)}
+    end_by_start = {period.start: period.end for period in series.periods}
+    mixed_starts = {start for start, end in end_by_start.items() if since is not None and start < since < end}
+    return np.array([math.nan if start in mixed_starts else value_by_start.get(start, math.nan) for start in labels])
 
 
-def segments(scope: Scope, question: Question) -> tuple[str, ...]:
+def segments(case_table: Scope, question: Question) -> tuple[str, ...]:
     """The values of the question's column, those with most cases first."""
-    only, values = filters(scope, question)
+    condition, parameters = filters(case_table, question)
     column = quoted(str(question.by))
-    sql = f"SELECT {column} AS one FROM {scope.table} WHERE {only} AND {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST}"
-    return tuple(str(one) for one in scope.engine.ask(sql, values)["one"].to_pylist())
+    sql = f"SELECT {column} AS one FROM {case_table.table} WHERE {condition} AND {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST}"
+    return tuple(str(segment) for segment in case_table.engine.ask(sql, parameters)["one"].to_pylist())

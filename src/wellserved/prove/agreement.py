@@ -30,14 +30,14 @@ def coincidences(ratings: Floats) -> tuple[Floats, Floats]:
     A unit with one rating says nothing and is dropped.
     """
     values = np.unique(ratings[np.isfinite(ratings)])
-    found = np.zeros((len(values), len(values)))
+    pairs = np.zeros((len(values), len(values)))
     for unit in ratings.T:
-        given = unit[np.isfinite(unit)]
-        if len(given) < 2:
+        unit_ratings = unit[np.isfinite(unit)]
+        if len(unit_ratings) < 2:
             continue
-        counts = (given[:, None] == values[None, :]).sum(axis=0).astype(float)
-        found += (np.outer(counts, counts) - np.diag(counts)) / (len(given) - 1)
-    return values, found
+        counts = (unit_ratings[:, None] == values[None, :]).sum(axis=0).astype(float)
+        pairs += (np.outer(counts, counts) - np.diag(counts)) / (len(unit_ratings) - 1)
+    return values, pairs
 
 
 def alpha(ratings: Floats, metric: Metric = "nominal") -> float | NotComputed:
@@ -59,16 +59,16 @@ def alpha(ratings: Floats, metric: Metric = "nominal") -> float | NotComputed:
 
 def _distance(values: Floats, counts: Floats, metric: Metric) -> Floats:
     v, w = values[:, None], values[None, :]
-    found: Floats = np.where(v != w, 1.0, 0.0)
+    distances: Floats = np.where(v != w, 1.0, 0.0)
     if metric == "interval":
-        found = (v - w) ** 2
+        distances = (v - w) ** 2
     elif metric == "ratio":
-        both = np.where(v + w != 0, v + w, 1.0)
-        found = found * ((v - w) / both) ** 2
+        sums = np.where(v + w != 0, v + w, 1.0)
+        distances = distances * ((v - w) / sums) ** 2
     elif metric == "ordinal":  # how many ratings lie between the two, their own counted by half
         middle = np.cumsum(counts) - counts / 2
-        found = (middle[:, None] - middle[None, :]) ** 2
-    return found
+        distances = (middle[:, None] - middle[None, :]) ** 2
+    return distances
 
 
 def kappa(table: Floats, weights: Weights = "none") -> float | NotComputed:
@@ -81,8 +81,8 @@ def kappa(table: Floats, weights: Weights = "none") -> float | NotComputed:
     if total < 2:
         return NotComputed("nothing was judged twice")
     size = len(table)
-    apart = np.abs(np.arange(size)[:, None] - np.arange(size)[None, :]) / max(size - 1, 1)
-    loss = {"none": (apart > 0).astype(float), "linear": apart, "quadratic": apart**2}[weights]
+    distance = np.abs(np.arange(size)[:, None] - np.arange(size)[None, :]) / max(size - 1, 1)
+    loss = {"none": (distance > 0).astype(float), "linear": distance, "quadratic": distance**2}[weights]
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
     if (loss * expected).sum() == 0:
         return NotComputed("all judged alike, so that chance cannot be told from agreement")
@@ -100,11 +100,11 @@ def fleiss(counts: npt.NDArray[np.int64]) -> float | NotComputed:
         return NotComputed("every unit needs the same number of judges, two or more")
     n = float(judges[0])
     share = counts.sum(axis=0) / counts.sum()
-    agreed = ((counts**2).sum(axis=1) - n) / (n * (n - 1))
+    agreement = ((counts**2).sum(axis=1) - n) / (n * (n - 1))
     chance = float((share**2).sum())
     if chance == 1:
         return NotComputed("all judged alike, so that chance cannot be told from agreement")
-    return float((agreed.mean() - chance) / (1 - chance))
+    return float((agreement.mean() - chance) / (1 - chance))
 
 
 def alpha_interval(
@@ -115,18 +115,20 @@ def alpha_interval(
     ratings = ratings[:, np.isfinite(ratings).sum(axis=0) >= 2]
     if ratings.shape[1] < 10:
         return NotComputed(f"only {ratings.shape[1]} units were judged twice; at least 10 are needed")
-    draw = np.random.default_rng(seed)
-    drawn = (alpha(ratings[:, draw.integers(0, ratings.shape[1], ratings.shape[1])], metric) for _ in range(draws))
-    kept = [one for one in drawn if not isinstance(one, NotComputed)]
-    if len(kept) < draws / 2:
+    rng = np.random.default_rng(seed)
+    resampled_alphas = (
+        alpha(ratings[:, rng.integers(0, ratings.shape[1], ratings.shape[1])], metric) for _ in range(draws)
+    )
+    alphas = [value for value in resampled_alphas if not isinstance(value, NotComputed)]
+    if len(alphas) < draws / 2:
         return NotComputed("nearly all judged alike")
-    low, high = np.quantile(kept, (0.025, 0.975))
+    low, high = np.quantile(alphas, (0.025, 0.975))
     return float(low), float(high)
 
 
 def usual_scale(rows: Sequence[Mapping[str, object]]) -> str:
     """The scale of most rows; of several such, the first by name."""
-    counts = Counter(str(one["scale"]) for one in rows)
+    counts = Counter(str(row["scale"]) for row in rows)
     return min(counts, key=lambda name: (-counts[name], name))
 
 
@@ -144,8 +146,8 @@ def judged_twice(moments: Moments) -> tuple[str, Floats]:
             f"Scales: {', '.join(moments.scope.scales)}.",
         )
     scale = usual_scale(rows)
-    kept = [(float(one["own"]), float(one["theirs"])) for one in rows if one["scale"] == scale]
-    return scale, np.array(kept).T
+    score_pairs = [(float(row["own"]), float(row["theirs"])) for row in rows if row["scale"] == scale]
+    return scale, np.array(score_pairs).T
 
 
 @dataclass(frozen=True)
@@ -161,19 +163,29 @@ class Agreement:
     interval: tuple[float, float] | NotComputed  # of alpha, 95%
 
 
-def agreed(scale: str, both: Floats, scales: Scales = BUILT_IN) -> Agreement:
+def agreed(scale: str, ratings: Floats, scales: Scales = BUILT_IN) -> Agreement:
     """How far one's own ratings agree with the customers'; refused below ten cases."""
     if scale not in scales:
         raise RequestError(f"What the scale {scale!r} is, is declared nowhere.", f"Declare it in {DECLARED}.")
-    own, theirs = both
+    self_ratings, customer_ratings = ratings
     low, high = math.floor(scales[scale].lowest), math.ceil(scales[scale].highest)
     table = np.zeros((high - low + 1, high - low + 1))
-    np.add.at(table, (np.rint(own).astype(int) - low, np.rint(theirs).astype(int) - low), 1)
-    n = both.shape[1]
+    np.add.at(table, (np.rint(self_ratings).astype(int) - low, np.rint(customer_ratings).astype(int) - low), 1)
+    n = ratings.shape[1]
     if n < FEWEST:
-        few = NotComputed(f"only {plural(n, 'case was', 'cases were')} judged by both; at least {FEWEST} are needed")
-        return Agreement(scale, n, float((own == theirs).mean()), float((own > theirs).mean()), few, few, few)
+        too_few = NotComputed(
+            f"only {plural(n, 'case was', 'cases were')} judged by both; at least {FEWEST} are needed"
+        )
+        return Agreement(
+            scale,
+            n,
+            float((self_ratings == customer_ratings).mean()),
+            float((self_ratings > customer_ratings).mean()),
+            too_few,
+            too_few,
+            too_few,
+        )
     return Agreement(
-        scale, n, float((own == theirs).mean()), float((own > theirs).mean()), kappa(table, "quadratic"),
-        alpha(both, "ordinal"), alpha_interval(both, "ordinal"),
+        scale, n, float((self_ratings == customer_ratings).mean()), float((self_ratings > customer_ratings).mean()), kappa(table, "quadratic"),
+        alpha(ratings, "ordinal"), alpha_interval(ratings, "ordinal"),
     )  # fmt: skip

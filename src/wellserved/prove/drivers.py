@@ -56,20 +56,22 @@ def shares(correlation: Floats, with_target: Floats) -> Floats:
         beta = np.linalg.lstsq(root, with_target, rcond=None)[0]
         weights: Floats = root**2 @ beta**2
         return weights
-    explained: dict[tuple[int, ...], float] = {(): 0.0}
+    r_squared: dict[tuple[int, ...], float] = {(): 0.0}
     for count in range(1, size + 1):
         for group in combinations(range(size), count):
-            at = np.array(group)
-            part = with_target[at]
-            explained[group] = float(part @ np.linalg.lstsq(correlation[np.ix_(at, at)], part, rcond=None)[0])
-    found = np.zeros(size)
-    for group, r2 in explained.items():
+            indices = np.array(group)
+            group_target = with_target[indices]
+            r_squared[group] = float(
+                group_target @ np.linalg.lstsq(correlation[np.ix_(indices, indices)], group_target, rcond=None)[0]
+            )
+    driver_shares = np.zeros(size)
+    for group, r2 in r_squared.items():
         weight = (
             factorial(len(group)) * factorial(size - len(group) - 1) / factorial(size) if len(group) < size else 0.0
         )
         for driver in set(range(size)) - set(group):
-            found[driver] += weight * (explained[tuple(sorted((*group, driver)))] - r2)
-    return found
+            driver_shares[driver] += weight * (r_squared[tuple(sorted((*group, driver)))] - r2)
+    return driver_shares
 
 
 @dataclass(frozen=True)
@@ -93,72 +95,72 @@ def proportional_odds(rating: npt.NDArray[np.int64], drivers: Floats, weight: Fl
     in R's MASS::polr. Raises where the fit does not end (a driver that tells ratings apart without fail).
     """
     weight = np.ones(len(rating)) if weight is None else weight
-    many = int(rating.max()) + 1
-    tally = np.bincount(rating, weight, many)
-    if many < 2 or (tally == 0).any():
+    level_count = int(rating.max()) + 1
+    counts = np.bincount(rating, weight, level_count)
+    if level_count < 2 or (counts == 0).any():
         raise RequestError(
             "All ratings are alike, or one in between was never given.", "Take neighbouring ratings together."
         )
-    cuts = special.logit(np.cumsum(tally)[:-1] / tally.sum())
+    cuts = special.logit(np.cumsum(counts)[:-1] / counts.sum())
     start = np.concatenate([[cuts[0]], np.log(np.maximum(np.diff(cuts), 1e-3)), np.zeros(drivers.shape[1])])
 
-    def parts(theta: Floats) -> tuple[Floats, Floats, Floats]:
+    def linear_bounds(theta: Floats) -> tuple[Floats, Floats, Floats]:
         edges = np.concatenate(
-            [[-np.inf], theta[:1] + np.concatenate([[0.0], np.cumsum(np.exp(theta[1 : many - 1]))]), [np.inf]]
+            [[-np.inf], theta[:1] + np.concatenate([[0.0], np.cumsum(np.exp(theta[1 : level_count - 1]))]), [np.inf]]
         )
-        eta = drivers @ theta[many - 1 :]
+        eta = drivers @ theta[level_count - 1 :]
         return edges, edges[rating + 1] - eta, edges[rating] - eta
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        _, upper, lower = parts(theta)
+        _, upper, lower = linear_bounds(theta)
         high, low = special.expit(upper), special.expit(lower)
         p = np.maximum(high - low, 1e-300)
-        up, down = high * (1 - high) / p * weight, low * (1 - low) / p * weight
-        by_edge = np.bincount(rating, up, many)[:-1] - np.bincount(rating, down, many)[1:]
-        widths = np.exp(theta[1 : many - 1])
+        upper_slope, lower_slope = high * (1 - high) / p * weight, low * (1 - low) / p * weight
+        by_edge = np.bincount(rating, upper_slope, level_count)[:-1] - np.bincount(rating, lower_slope, level_count)[1:]
+        widths = np.exp(theta[1 : level_count - 1])
         slope = np.concatenate(
             [
                 [by_edge.sum()],
-                [by_edge[place:].sum() * widths[place - 1] for place in range(1, many - 1)],
-                drivers.T @ (down - up),
+                [by_edge[index:].sum() * widths[index - 1] for index in range(1, level_count - 1)],
+                drivers.T @ (lower_slope - upper_slope),
             ]
         )
         return float(-(weight * np.log(p)).sum()), -slope
 
-    found = optimize.minimize(
+    minimum = optimize.minimize(
         loss, start, jac=True, method="BFGS", options={"gtol": 1e-7 * max(weight.sum(), 1), "maxiter": 500}
     )
-    theta = found.x
-    edges = parts(theta)[0]
-    if np.abs(theta[many - 1 :]).max(initial=0) > 30:
+    theta = minimum.x
+    edges = linear_bounds(theta)[0]
+    if np.abs(theta[level_count - 1 :]).max(initial=0) > 30:
         raise RequestError("One driver tells the ratings apart without fail.", "Leave it out.")
-    information = _information(*parts(theta)[1:], rating, drivers, weight, many)
-    errors = np.sqrt(np.diag(linalg.pinvh(information)))[many - 1 :]
-    return Odds(theta[many - 1 :], errors, edges[1:-1], 2 * float(found.fun))
+    information = _information(*linear_bounds(theta)[1:], rating, drivers, weight, level_count)
+    errors = np.sqrt(np.diag(linalg.pinvh(information)))[level_count - 1 :]
+    return Odds(theta[level_count - 1 :], errors, edges[1:-1], 2 * float(minimum.fun))
 
 
 def _information(
-    upper: Floats, lower: Floats, rating: npt.NDArray[np.int64], drivers: Floats, weight: Floats, many: int
+    upper: Floats, lower: Floats, rating: npt.NDArray[np.int64], drivers: Floats, weight: Floats, level_count: int
 ) -> Floats:
     """Observed information in cuts and coefficients, by the exact second derivatives."""
     high, low = special.expit(upper), special.expit(lower)
     p = np.maximum(high - low, 1e-300)
     f_high, f_low = high * (1 - high), low * (1 - low)
-    rows = np.zeros((len(rating), many - 1 + drivers.shape[1]))
-    first, second = np.zeros_like(rows), np.zeros_like(rows)
-    inside = rating < many - 1
-    first[np.flatnonzero(inside), rating[inside]] = 1
-    inner = rating > 0
-    second[np.flatnonzero(inner), rating[inner] - 1] = 1
-    first[:, many - 1 :], second[:, many - 1 :] = -drivers, -drivers
-    gradient = (f_high[:, None] * first - f_low[:, None] * second) / p[:, None]
-    bend_high, bend_low = f_high * (1 - 2 * high) / p * weight, f_low * (1 - 2 * low) / p * weight
-    found: Floats = (
+    rows = np.zeros((len(rating), level_count - 1 + drivers.shape[1]))
+    upper_design, lower_design = np.zeros_like(rows), np.zeros_like(rows)
+    has_upper_cut = rating < level_count - 1
+    upper_design[np.flatnonzero(has_upper_cut), rating[has_upper_cut]] = 1
+    has_lower_cut = rating > 0
+    lower_design[np.flatnonzero(has_lower_cut), rating[has_lower_cut] - 1] = 1
+    upper_design[:, level_count - 1 :], lower_design[:, level_count - 1 :] = -drivers, -drivers
+    gradient = (f_high[:, None] * upper_design - f_low[:, None] * lower_design) / p[:, None]
+    upper_bend, lower_bend = f_high * (1 - 2 * high) / p * weight, f_low * (1 - 2 * low) / p * weight
+    information: Floats = (
         (gradient * weight[:, None]).T @ gradient
-        - (first * bend_high[:, None]).T @ first
-        + (second * bend_low[:, None]).T @ second
+        - (upper_design * upper_bend[:, None]).T @ upper_design
+        + (lower_design * lower_bend[:, None]).T @ lower_design
     )
-    return found
+    return information
 
 
 @dataclass(frozen=True)
@@ -187,25 +189,28 @@ class Drivers:
     note: str = ""
 
 
-def what_drives(scope: Scope, where: tuple[tuple[str, str], ...] = (), seed: int = 1) -> Drivers:
+def what_drives(case_table: Scope, where: tuple[tuple[str, str], ...] = (), seed: int = 1) -> Drivers:
     """Which failures go with bad ratings: each one's share of the variance, and the odds of a worse rating."""
-    only, values = filters(scope, Question((), where=where))
+    condition, parameters = filters(case_table, Question((), where=where))
     scales = ask_rows(
-        scope,
-        f"SELECT scale, count(*) AS n FROM {scope.table} WHERE score IS NOT NULL AND {only} GROUP BY 1 ORDER BY 2 DESC",
-        values,
+        case_table,
+        f"SELECT scale, count(*) AS n FROM {case_table.table} WHERE score IS NOT NULL AND {condition} GROUP BY 1 ORDER BY 2 DESC",
+        parameters,
     )
     if not scales:
         raise RequestError("No case was rated.", "Import ratings, or choose others with --where.")
     scale = str(scales[0]["scale"])
-    typical = f"SELECT median(full_secs) AS slow, median(reply_secs) AS slow_reply FROM {scope.table} WHERE score IS NOT NULL AND scale = $scale AND {only}"
-    limits = {key: int(value or 0) for key, value in ask_rows(scope, typical, {**values, "scale": scale})[0].items()}
+    medians_sql = f"SELECT median(full_secs) AS slow, median(reply_secs) AS slow_reply FROM {case_table.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}"
+    limits = {
+        key: int(value or 0)
+        for key, value in ask_rows(case_table, medians_sql, {**parameters, "scale": scale})[0].items()
+    }
     flags = ", ".join(
         f"CAST(coalesce({sql.format(**limits)}, false) AS INTEGER) AS {name(key)}" for key, (_, sql) in DRIVERS.items()
     )
-    table = scope.engine.ask(
-        f"SELECT score, {flags} FROM {scope.table} WHERE score IS NOT NULL AND scale = $scale AND {only}",
-        {**values, "scale": scale},
+    table = case_table.engine.ask(
+        f"SELECT score, {flags} FROM {case_table.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}",
+        {**parameters, "scale": scale},
     )
     note = (
         f"{plural(int(scales[1]['n']), 'case is', 'cases are')} rated on another scale ({scales[1]['scale']}) and left out"
@@ -215,57 +220,64 @@ def what_drives(scope: Scope, where: tuple[tuple[str, str], ...] = (), seed: int
     return _drivers(table, scale, seed, note)
 
 
-def ask_rows(scope: Scope, sql: str, values: dict[str, object]) -> list[dict[str, Any]]:
+def ask_rows(case_table: Scope, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
     """An answer as records."""
-    return list(scope.engine.ask(sql, values).to_pylist())
+    return list(case_table.engine.ask(sql, parameters).to_pylist())
 
 
 def _drivers(table: pa.Table, scale: str, seed: int, note: str) -> Drivers:
     score = table["score"].to_numpy().astype(float)
-    bad = score if scale == "ces5" else -score
+    badness = score if scale == "ces5" else -score
     columns = {key: table[key].to_numpy().astype(float) for key in DRIVERS}
-    used = [key for key, flags in columns.items() if FEWEST <= flags.sum() <= len(flags) - FEWEST]
-    if len(score) < 50 or not used or np.ptp(bad) == 0:
+    used_keys = [key for key, flags in columns.items() if FEWEST <= flags.sum() <= len(flags) - FEWEST]
+    if len(score) < 50 or not used_keys or np.ptp(badness) == 0:
         raise RequestError(
             f"{len(score)} rated cases say too little of what goes with bad ratings.",
             "It takes 50, with and without each failure.",
         )
-    x = np.column_stack([columns[key] for key in used])
-    found = _share(x, bad)
-    draw = np.random.default_rng(seed)
-    drawn = np.array([_share(x[at], bad[at]) for at in (draw.integers(0, len(bad), len(bad)) for _ in range(DRAWS))])
-    low, high = np.nanquantile(drawn, (0.025, 0.975), axis=0)
-    odds = _odds(bad, x)
-    made = [
+    x = np.column_stack([columns[key] for key in used_keys])
+    driver_shares = _lmg_shares(x, badness)
+    rng = np.random.default_rng(seed)
+    resampled_shares = np.array(
+        [
+            _lmg_shares(x[sample], badness[sample])
+            for sample in (rng.integers(0, len(badness), len(badness)) for _ in range(DRAWS))
+        ]
+    )
+    low, high = np.nanquantile(resampled_shares, (0.025, 0.975), axis=0)
+    odds = _odds(badness, x)
+    drivers = [
         Driver(
             key,
             DRIVERS[key][0],
             int(columns[key].sum()),
-            float(found[place]),
-            float(low[place]),
-            float(high[place]),
-            *(odds[place] if odds else (None, None, None)),
+            float(driver_shares[index]),
+            float(low[index]),
+            float(high[index]),
+            *(odds[index] if odds else (None, None, None)),
         )
-        for place, key in enumerate(used)
+        for index, key in enumerate(used_keys)
     ]
-    return Drivers(scale, len(score), float(found.sum()), tuple(sorted(made, key=lambda one: -one.share)), note)
+    return Drivers(
+        scale, len(score), float(driver_shares.sum()), tuple(sorted(drivers, key=lambda driver: -driver.share)), note
+    )
 
 
-def _share(x: Floats, target: Floats) -> Floats:
+def _lmg_shares(x: Floats, target: Floats) -> Floats:
     """LMG shares; a driver that does not vary in this draw explains nothing."""
-    moving = x.std(axis=0) > 0
-    found = np.zeros(x.shape[1])
-    if moving.any() and target.std() > 0:
-        both = np.corrcoef(np.column_stack([x[:, moving], target]), rowvar=False)
-        found[moving] = shares(both[:-1, :-1], both[:-1, -1])
-    return found
+    varies = x.std(axis=0) > 0
+    driver_shares = np.zeros(x.shape[1])
+    if varies.any() and target.std() > 0:
+        correlation = np.corrcoef(np.column_stack([x[:, varies], target]), rowvar=False)
+        driver_shares[varies] = shares(correlation[:-1, :-1], correlation[:-1, -1])
+    return driver_shares
 
 
-def _odds(bad: Floats, x: Floats) -> list[tuple[float, float, float]] | None:
+def _odds(badness: Floats, x: Floats) -> list[tuple[float, float, float]] | None:
     """Odds of a worse rating, with 95% intervals."""
-    levels = np.unique(bad)
+    levels = np.unique(badness)
     try:
-        fit = proportional_odds(np.searchsorted(levels, bad), x)
+        fit = proportional_odds(np.searchsorted(levels, badness), x)
     except (RequestError, np.linalg.LinAlgError):
         return None
     low, high = fit.interval()

@@ -31,35 +31,48 @@ class Foresight:
     reason: str = ""
 
 
-def foresee(looking: Looking, asked: Asked) -> list[Foresight]:
+def foresee(window: Looking, request: Asked) -> list[Foresight]:
     """The measure itself first, then its guardrails: from the time before the change alone."""
-    known = rails(looking, asked)
-    own = _one(looking, asked, asked.measure, asked.where, asked.measure.name, None, len(known))
-    return [own, *(_one(looking, asked, rail.measure, where, rail.name, rail, 0) for rail, where in known)]
+    guardrails = rails(window, request)
+    own_foresight = _foresee_measure(
+        window, request, request.measure, request.where, request.measure.name, None, len(guardrails)
+    )
+    return [
+        own_foresight,
+        *(_foresee_measure(window, request, rail.measure, where, rail.name, rail, 0) for rail, where in guardrails),
+    ]
 
 
-def _one(
-    looking: Looking, asked: Asked, measure: Measure, where: Where, called: str, rail: Guardrail | None, among: int
+def _foresee_measure(
+    window: Looking,
+    request: Asked,
+    measure: Measure,
+    where: Where,
+    label: str,
+    rail: Guardrail | None,
+    guardrail_count: int,
 ) -> Foresight:
-    """`among`: of the measure itself, how many guardrails a claim has to pass."""
-    seen = observe(looking, measure, where, None if rail else asked.age_days, asked.age_days or 0)
-    declared = rail.margin if rail else None
-    if seen.reason:
-        return Foresight(measure, called, None, None, declared, None, None, seen.reason)
-    before, every = seen.before, asked.every
-    level = height(seen.observed, before)
-    better = (rail.better if rail else asked.better) or measure.better
-    up = better == "higher"
-    found = reach(seen.observed, before, every, level, EIGHT_WEEKS[every], SEEN)
-    if found is None:
+    """What will be seen of one measure; `guardrail_count`: of the measure itself, how many guardrails a claim has to pass."""
+    series = observe(window, measure, where, None if rail else request.age_days, request.age_days or 0)
+    declared_margin = rail.margin if rail else None
+    if series.reason:
+        return Foresight(measure, label, None, None, declared_margin, None, None, series.reason)
+    before, granularity = series.before, request.every
+    level = height(series.observed, before)
+    better = (rail.better if rail else request.better) or measure.better
+    higher_is_better = better == "higher"
+    detectable = reach(series.observed, before, granularity, level, EIGHT_WEEKS[granularity], SEEN)
+    if detectable is None:
         reason = "too little history, or it never varies"
-        return Foresight(measure, called, None, None, declared, None, seen.age_days, reason)
+        return Foresight(measure, label, None, None, declared_margin, None, series.age_days, reason)
     if rail is None:
-        size = foreseen(seen.observed, before, every, EIGHT_WEEKS[every], better, among)
-        lacking = "" if size is not None else "no change of whatever size will be claimed four times in five"
-        return Foresight(measure, called, level, size, None, None, seen.age_days, lacking)
-    size = found.high if up else -found.low
-    known = reach(seen.observed, before, every, level, EIGHT_WEEKS[every])
-    assert known is not None
-    margin = declared if declared is not None else margin_of(rail, seen, every, level)
-    return Foresight(measure, called, level, size, margin, -known.low if up else known.high, seen.age_days)
+        size = foreseen(series.observed, before, granularity, EIGHT_WEEKS[granularity], better, guardrail_count)
+        shortfall = "" if size is not None else "no change of whatever size will be claimed four times in five"
+        return Foresight(measure, label, level, size, None, None, series.age_days, shortfall)
+    size = detectable.high if higher_is_better else -detectable.low
+    provable = reach(series.observed, before, granularity, level, EIGHT_WEEKS[granularity])
+    assert provable is not None
+    margin = declared_margin if declared_margin is not None else margin_of(rail, series, granularity, level)
+    return Foresight(
+        measure, label, level, size, margin, -provable.low if higher_is_better else provable.high, series.age_days
+    )

@@ -50,9 +50,9 @@ def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ..
     Of several expectations the last one before delivery counts; one said after it is left out and counted, since it
     knows what came. Both are on one scale, or there is no gap.
     """
-    only, values = filters(moments.scope, Question((), by=by, where=where))
+    condition, parameters = filters(moments.scope, Question((), by=by, where=where))
     sql = f"""
-        WITH kept AS (SELECT source, case_id, {name(by)} AS segment, CASE WHEN resolution_secs >= 0 THEN asked_s + resolution_secs END AS done_s FROM {moments.scope.table} WHERE {only}),
+        WITH kept AS (SELECT source, case_id, {name(by)} AS segment, CASE WHEN resolution_secs >= 0 THEN asked_s + resolution_secs END AS done_s FROM {moments.scope.table} WHERE {condition}),
         said AS (SELECT source, case_id, kind, epoch(m."at") AS s, score, scale, recorded_at FROM {moments.table} m
                  WHERE kind IN ('expected', 'rated') AND score IS NOT NULL AND from_team IS NULL),
         rated AS (SELECT source, case_id, arg_max(score, (s, recorded_at)) AS got, arg_max(scale, (s, recorded_at)) AS scale, max(s) AS s FROM said WHERE kind = 'rated' GROUP BY 1, 2),
@@ -61,9 +61,9 @@ def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ..
         SELECT segment, on_scale AS scale, got, arg_max(score, (s, recorded_at)) FILTER (s < until_s AND scale = on_scale) AS expected,
                count(*) FILTER (s >= until_s) AS late
         FROM wanted GROUP BY source, case_id, segment, on_scale, got"""
-    table = ask(moments.db, sql, values)
-    late = int(sum(table["late"].to_pylist()))
-    rows = [one for one in table.to_pylist() if one["expected"] is not None]
+    table = ask(moments.db, sql, parameters)
+    late_count = int(sum(table["late"].to_pylist()))
+    rows = [row for row in table.to_pylist() if row["expected"] is not None]
     if not rows:
         raise RequestError(
             "No customer said what they expected before delivery and rated it after, on one scale.",
@@ -71,36 +71,50 @@ def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ..
         )
     scale = usual_scale(rows)
     pairs: dict[str, list[tuple[float, float]]] = {}
-    for one in rows:
-        if one["scale"] == scale:
-            pairs.setdefault(one["segment"] or "(not named)", []).append((float(one["expected"]), float(one["got"])))
-    return _gaps(scale, by, pairs, late)
+    for row in rows:
+        if row["scale"] == scale:
+            pairs.setdefault(row["segment"] or "(not named)", []).append((float(row["expected"]), float(row["got"])))
+    return _gaps(scale, by, pairs, late_count)
 
 
-def _gaps(scale: str, by: str, pairs: dict[str, list[tuple[float, float]]], late: int) -> Gaps:
+def _gaps(scale: str, by: str, pairs: dict[str, list[tuple[float, float]]], late_count: int) -> Gaps:
     sign = -1 if scale == "ces5" else 1
-    large = {segment: np.array(found) for segment, found in pairs.items() if len(found) >= FEWEST}
-    unmet = {segment: int((sign * (both[:, 1] - both[:, 0]) < 0).sum()) for segment, both in large.items()}
-    differences = {segment: both[:, 1] - both[:, 0] for segment, both in large.items()}
-    errors = {segment: float(one.var(ddof=1) / len(one)) for segment, one in differences.items()}
-    means = np.array([one.mean() for one in differences.values()])
-    between = max(float(means.var(ddof=1)) - float(np.mean(list(errors.values()))), 0.0) if len(means) > 2 else None
-    found = []
-    for segment, both in large.items():
-        half = float(special.stdtrit(len(both) - 1, 0.975)) * errors[segment] ** 0.5
+    large_segments = {
+        segment: np.array(segment_pairs) for segment, segment_pairs in pairs.items() if len(segment_pairs) >= FEWEST
+    }
+    unmet_counts = {
+        segment: int((sign * (ratings[:, 1] - ratings[:, 0]) < 0).sum()) for segment, ratings in large_segments.items()
+    }
+    differences = {segment: ratings[:, 1] - ratings[:, 0] for segment, ratings in large_segments.items()}
+    error_variances = {
+        segment: float(difference.var(ddof=1) / len(difference)) for segment, difference in differences.items()
+    }
+    means = np.array([difference.mean() for difference in differences.values()])
+    between_variance = (
+        max(float(means.var(ddof=1)) - float(np.mean(list(error_variances.values()))), 0.0) if len(means) > 2 else None
+    )
+    segment_gaps = []
+    for segment, ratings in large_segments.items():
+        half_width = float(special.stdtrit(len(ratings) - 1, 0.975)) * error_variances[segment] ** 0.5
         gap = float(differences[segment].mean())
         reliability = (
             None
-            if between is None
-            else between / (between + errors[segment])
-            if between + errors[segment] > 0
+            if between_variance is None
+            else between_variance / (between_variance + error_variances[segment])
+            if between_variance + error_variances[segment] > 0
             else None
         )
-        found.append(
+        segment_gaps.append(
             Gap(
-                segment, len(both), float(both[:, 0].mean()), float(both[:, 1].mean()), gap, gap - half, gap + half,
-                1 - unmet[segment] / len(both), reliability, unmet[segment] / max(sum(unmet.values()), 1),
+                segment, len(ratings), float(ratings[:, 0].mean()), float(ratings[:, 1].mean()), gap, gap - half_width, gap + half_width,
+                1 - unmet_counts[segment] / len(ratings), reliability, unmet_counts[segment] / max(sum(unmet_counts.values()), 1),
             )
         )  # fmt: skip
-    small = sum(len(one) for segment, one in pairs.items() if segment not in large)
-    return Gaps(scale, by, tuple(sorted(found, key=lambda one: (-one.importance, one.segment))), late, small)
+    small_count = sum(len(segment_pairs) for segment, segment_pairs in pairs.items() if segment not in large_segments)
+    return Gaps(
+        scale,
+        by,
+        tuple(sorted(segment_gaps, key=lambda segment_gap: (-segment_gap.importance, segment_gap.segment))),
+        late_count,
+        small_count,
+    )

@@ -32,63 +32,80 @@ class Incentive:
 
 
 def incentive(
-    observed: Observed, before: int, paid: int, every: Every, better: Better, controls: Sequence[Observed] = ()
+    model_input: Observed,
+    before: int,
+    paid_periods: int,
+    granularity: Every,
+    better: Better,
+    controls: Sequence[Observed] = (),
 ) -> Incentive:
     """Did the reward work, and did its effect outlast it?
 
-    observed: one series; `before` periods before it was paid, then `paid` periods while it was, the rest after.
-    Three windows with a step and a slope of their own; hulls of both trends. Lasting: better while paid and after,
+    model_input: one series; `before` periods before it was paid, then `paid_periods` while it was, the rest after.
+    Three windows with a step and a slope of their own; envelopes of both trends. Lasting: better while paid and after,
     and not shown to have lost any; fading: better while paid, and shown to have lost some of it since; backfiring:
     worse after than before.
     """
     if better == "neither":
         raise RequestError("A verdict needs a direction.", "Say which way is better: higher or lower.")
-    periods = len(observed.total)
-    if min(before, paid, periods - before - paid) < 2:
+    periods = len(model_input.total)
+    if min(before, paid_periods, periods - before - paid_periods) < 2:
         return Incentive(
             "not_enough_data", "each of the three windows needs at least two periods", None, None, None, {}
         )
-    seen = observed.seen
+    has_data = model_input.seen
     if not all(
-        seen[part].any() for part in (slice(0, before), slice(before, before + paid), slice(before + paid, None))
+        has_data[window_slice].any()
+        for window_slice in (slice(0, before), slice(before, before + paid_periods), slice(before + paid_periods, None))
     ):
         return Incentive("not_enough_data", "one of the three windows holds no cases", None, None, None, {})
-    design = step_design(every, periods, [before, before + paid], seen, before < TWO_YEARS[every] and not controls)
-    if int(seen.sum()) - design.width < LEAST_FREEDOM:
-        return Incentive("not_enough_data", f"only {int(seen.sum())} {every}s say something", None, None, None, {})
-    fitted = fit_steps(
-        respond(observed, design.of_response()), design, {"difference": np.array([0.0, -1.0, 1.0])}
+    design = step_design(
+        granularity,
+        periods,
+        [before, before + paid_periods],
+        has_data,
+        before < TWO_YEARS[granularity] and not controls,
+    )
+    if int(has_data.sum()) - design.width < LEAST_FREEDOM:
+        return Incentive(
+            "not_enough_data", f"only {int(has_data.sum())} {granularity}s say something", None, None, None, {}
+        )
+    fit = fit_steps(
+        respond(model_input, design.of_response()), design, {"difference": np.array([0.0, -1.0, 1.0])}
     ).steps
-    if fitted.flat[0]:
+    if fit.flat[0]:
         return Incentive(
             "not_enough_data", "the measure never varies, so that nothing can be said of chance", None, None, None, {}
         )
-    names = ("step 0", "step 1", "difference")
-    hulls = [_hull(fitted, name) for name in names]
-    level = height(observed, before)
-    paid_for, after, difference = (in_unit(observed, one, level) for one in hulls)
-    by_trend = {trend: tuple(in_unit(observed, _one(fitted, name, trend), level) for name in names) for trend in TRENDS}
-    good = 1 if better == "higher" else -1
-    return Incentive(_lasting(hulls, good), "", paid_for, after, difference, by_trend)
+    contrasts = ("step 0", "step 1", "difference")
+    envelopes = [_envelope_estimate(fit, name) for name in contrasts]
+    level = height(model_input, before)
+    paid_effect, after, difference = (in_unit(model_input, envelope, level) for envelope in envelopes)
+    by_trend = {
+        trend: tuple(in_unit(model_input, _trend_estimate(fit, name, trend), level) for name in contrasts)
+        for trend in TRENDS
+    }
+    good_side = 1 if better == "higher" else -1
+    return Incentive(_lasting_status(envelopes, good_side), "", paid_effect, after, difference, by_trend)
 
 
-def _one(fitted: Steps, name: str, trend: Trend) -> Estimate:
-    mixture = fitted.effect(trend, name)
+def _trend_estimate(fit: Steps, name: str, trend: Trend) -> Estimate:
+    mixture = fit.effect(trend, name)
     low, high = mixture.interval()
     return Estimate(float(mixture.point[0]), float(low[0]), float(high[0]))
 
 
-def _hull(fitted: Steps, name: str) -> Estimate:
-    low, high = fitted.judged(name).hull
-    return Estimate(float(fitted.effect("continues", name).point[0]), float(low[0]), float(high[0]))
+def _envelope_estimate(fit: Steps, name: str) -> Estimate:
+    low, high = fit.judged(name).hull
+    return Estimate(float(fit.effect("continues", name).point[0]), float(low[0]), float(high[0]))
 
 
-def _lasting(hulls: list[Estimate], good: int) -> Lasting:
-    paid, after, difference = (one.side * good for one in hulls)
-    if after < 0:
+def _lasting_status(envelopes: list[Estimate], good_side: int) -> Lasting:
+    paid_side, after_side, difference_side = (envelope.side * good_side for envelope in envelopes)
+    if after_side < 0:
         return "backfiring"
-    if paid > 0 and difference < 0:
+    if paid_side > 0 and difference_side < 0:
         return "fading"
-    if paid > 0 and after > 0:
+    if paid_side > 0 and after_side > 0:
         return "lasting"
-    return "cannot_tell" if paid > 0 or after > 0 else "no_effect_seen"
+    return "cannot_tell" if paid_side > 0 or after_side > 0 else "no_effect_seen"

@@ -31,7 +31,7 @@ Headline = Literal[Status, "improved_harm_not_excluded", "harm_shown"]
 """What is said first. improved: nothing that matters got worse, shown."""
 
 
-def unheard(what: str, done: int, total: int) -> None:
+def unheard(step: str, done_count: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
@@ -87,23 +87,25 @@ class Proof:
         """The guardrails that got worse by more than they may, surely enough; only an improvement can be blocked."""
         if self.verdict.status != "improved":
             return ()
-        return tuple(one for one in self.guarded if one.safety == "worse")
+        return tuple(result for result in self.guarded if result.safety == "worse")
 
     @property
     def blocked(self) -> str:
         """Why an improvement is not claimed although the measure moved; empty: no harm is shown."""
-        return "; ".join(f"{one.guardrail.name} {one.words}" for one in self.harms)
+        return "; ".join(f"{result.guardrail.name} {result.words}" for result in self.harms)
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
         """What is not excluded although it improved: questions first, then the likeliest harm, then what is not recorded."""
         if self.verdict.status != "improved":
             return ()
-        asked = [Doubt(one.name, one.words) for one in self.questions if one.passed is False]
-        rails = sorted((one for one in self.guarded if one.weakens), key=_likeliest)
-        asked += [Doubt(one.guardrail.name, one.words, one.safety == "not_recorded") for one in rails]
-        unread = [one for one in (*self.verdict.checks, *self.questions) if one.passed is None]
-        return (*asked, *(Doubt(one.name, one.words, True) for one in unread))
+        doubts = [Doubt(check.name, check.words) for check in self.questions if check.passed is False]
+        weak_results = sorted((result for result in self.guarded if result.weakens), key=_doubt_rank)
+        doubts += [
+            Doubt(result.guardrail.name, result.words, result.safety == "not_recorded") for result in weak_results
+        ]
+        unread_checks = [check for check in (*self.verdict.checks, *self.questions) if check.passed is None]
+        return (*doubts, *(Doubt(check.name, check.words, True) for check in unread_checks))
 
 
 @dataclass(frozen=True)
@@ -115,178 +117,199 @@ class Doubt:
     unseen: bool = False  # because the record does not tell
 
 
-def _likeliest(one: Guarded) -> float:
+def _doubt_rank(result: Guarded) -> float:
     """Order of doubts: what raises a question, then by the chance of harm; what is not recorded comes last."""
-    if one.safety == "not_recorded":
+    if result.safety == "not_recorded":
         return 1.0
-    return -1.0 if one.chance is None else -one.chance - (1 if one.guardrail.question else 0)
+    return -1.0 if result.chance is None else -result.chance - (1 if result.guardrail.question else 0)
 
 
-def prove(looking: Looking, asked: Asked, told: Told = unheard) -> Proof:
+def prove(window: Looking, request: Asked, on_progress: Told = unheard) -> Proof:
     """Did it work, by how much, how sure, and what got worse?"""
-    better = asked.better or asked.measure.better
+    better = request.better or request.measure.better
     if better == "neither":
         raise RequestError(
-            f"{asked.measure.name} is neither better high nor better low.", "Say which way is better: --better lower."
+            f"{request.measure.name} is neither better high nor better low.", "Say which way is better: --better lower."
         )
-    told(f"Looking at {asked.measure.name}", 0, 0)
-    looking.edges = () if asked.paid_until is None else (asked.paid_until,)
-    looking.settles = asked.settles
-    seen = observe(looking, asked.measure, asked.where, asked.age_days)
-    if not seen.reason and seen.unripe and seen.before == len(seen.periods):
-        first = asked.on + timedelta(days=math.ceil(LENGTH[asked.every]) + (seen.age_days or 0))
-        seen = replace(
-            seen,
-            reason=f"cases are looked at {seen.age_days} days after their start, and none is old enough yet; look again from {first} on",
+    on_progress(f"Looking at {request.measure.name}", 0, 0)
+    window.edges = () if request.paid_until is None else (request.paid_until,)
+    window.settles = request.settles
+    series = observe(window, request.measure, request.where, request.age_days)
+    if not series.reason and series.unripe and series.before == len(series.periods):
+        first_date = request.on + timedelta(days=math.ceil(LENGTH[request.every]) + (series.age_days or 0))
+        series = replace(
+            series,
+            reason=f"cases are looked at {series.age_days} days after their start, and none is old enough yet; look again from {first_date} on",
         )
-    if seen.reason:
-        return Proof(asked, seen, _unseen(seen, better, asked), ())
-    controls = _controls(looking, asked, seen)
+    if series.reason:
+        return Proof(request, series, _verdict_without_series(series, better, request), ())
+    controls = _controls(window, request, series)
     verdict = change(
-        seen.observed, seen.before, asked.every, better, controls=controls, parallel=asked.parallel, plan=asked.plan,
-        worthwhile=_on_scale(seen, asked.worthwhile),
+        series.observed, series.before, request.every, better, controls=controls, parallel=request.parallel, plan=request.plan,
+        worthwhile=_effect_on_scale(series, request.worthwhile),
     )  # fmt: skip
-    verdict = _as_measured(verdict, seen, bool(controls))
-    told("Checking what would have spoilt it", 0, 0)
-    tried = checks.CheckInput(seen, asked.every, better, tuple(controls), asked.parallel, verdict)
-    verdict = _checked(verdict, _checks(looking, asked, tried)) if verdict.effect is not None else verdict
-    guarded = _guarded(looking, asked, told)
-    verdict = with_power(verdict, tried, guarded)
+    verdict = _as_measured(verdict, series, bool(controls))
+    on_progress("Checking what would have spoilt it", 0, 0)
+    check_input = checks.CheckInput(series, request.every, better, tuple(controls), request.parallel, verdict)
+    verdict = _apply_checks(verdict, _checks(window, request, check_input)) if verdict.effect is not None else verdict
+    guardrail_results = _evaluate_guardrails(window, request, on_progress)
+    verdict = with_power(verdict, check_input, guardrail_results)
     questions: list[Check] = []
     if verdict.status == "improved":
-        inquiry = recording.Inquiry(looking, replace(tried, verdict=verdict), asked.measure, asked.where, guarded)
+        inquiry = recording.Inquiry(
+            window, replace(check_input, verdict=verdict), request.measure, request.where, guardrail_results
+        )
         questions = recording.questions(inquiry)
-    return Proof(asked, seen, verdict, guarded, _reward(asked, seen, better, controls), tuple(questions))
+    return Proof(
+        request,
+        series,
+        verdict,
+        guardrail_results,
+        _incentive_effect(request, series, better, controls),
+        tuple(questions),
+    )
 
 
-def _reward(asked: Asked, seen: Seen, better: Better, controls: list[Observed]) -> Incentive | None:
+def _incentive_effect(request: Asked, series: Seen, better: Better, controls: list[Observed]) -> Incentive | None:
     """What an incentive did while it was paid, and after; at one look."""
-    if asked.paid_until is None:
+    if request.paid_until is None:
         return None
-    ended = sum(period.start < asked.paid_until for period in seen.periods)
-    inside = np.array([period.start < asked.paid_until < period.end for period in seen.periods], dtype=bool)
-    size = np.where(inside, 0.0, seen.observed.size)
-    return incentive(replace(seen.observed, size=size), seen.before, ended - seen.before, asked.every, better, controls)
+    end_index = sum(period.start < request.paid_until for period in series.periods)
+    straddles_end = np.array([period.start < request.paid_until < period.end for period in series.periods], dtype=bool)
+    size = np.where(straddles_end, 0.0, series.observed.size)
+    return incentive(
+        replace(series.observed, size=size), series.before, end_index - series.before, request.every, better, controls
+    )
 
 
-def _as_measured(verdict: Verdict, seen: Seen, apart: bool) -> Verdict:
+def _as_measured(verdict: Verdict, series: Seen, has_controls: bool) -> Verdict:
     """A wait's own quantiles in place of what stands for them in the fit; less controls, only the latter exists."""
-    if not seen.shown:
+    if not series.shown:
         return verdict
-    before, after = seen.sides
-    lines = verdict.lines and (verdict.lines if apart else replace(verdict.lines, measured=seen.shown))
+    before, after = series.sides
+    lines = verdict.lines and (verdict.lines if has_controls else replace(verdict.lines, measured=series.shown))
     return replace(verdict, level_before=before, level_after=after, lines=lines)
 
 
-def _unseen(seen: Seen, better: Better, asked: Asked) -> Verdict:
+def _verdict_without_series(series: Seen, better: Better, request: Asked) -> Verdict:
     return Verdict(
-        "not_enough_data", seen.reason, better, asked.every, 0, 0, 0.0, 0.0, None, None, None, None, {}, None, None,
-        None, 0.95, asked.plan.looks, False, 0, None,
+        "not_enough_data", series.reason, better, request.every, 0, 0, 0.0, 0.0, None, None, None, None, {}, None, None,
+        None, 0.95, request.plan.looks, False, 0, None,
     )  # fmt: skip
 
 
-def _on_scale(seen: Seen, part: float | None) -> float | None:
+def _effect_on_scale(series: Seen, relative_effect: float | None) -> float | None:
     """A part of the level before, as a step on the model's scale; of a share, the smaller of up and down."""
-    early = seen.observed.seen[: seen.before]
-    size = float(seen.observed.size[: seen.before][early].sum())
-    if part is None or not size:
+    known_before = series.observed.seen[: series.before]
+    size = float(series.observed.size[: series.before][known_before].sum())
+    if relative_effect is None or not size:
         return None
-    level = float(seen.observed.total[: seen.before][early].sum()) / size
-    if seen.observed.family == "rate":
-        ends = [one for one in (level * (1 - part), level * (1 + part)) if 0 < one < 1]
+    level = float(series.observed.total[: series.before][known_before].sum()) / size
+    if series.observed.family == "rate":
+        targets = [
+            target for target in (level * (1 - relative_effect), level * (1 + relative_effect)) if 0 < target < 1
+        ]
         return (
-            min((abs(math.log(one / (1 - one) * (1 - level) / level)) for one in ends), default=None)
+            min((abs(math.log(target / (1 - target) * (1 - level) / level)) for target in targets), default=None)
             if 0 < level < 1
             else None
         )
-    return math.log1p(part) if seen.observed.ratio else part * abs(level)
+    return math.log1p(relative_effect) if series.observed.ratio else relative_effect * abs(level)
 
 
-def _controls(looking: Looking, asked: Asked, seen: Seen) -> list[Observed]:
-    """The same measure in each segment that nothing was done to, over the same periods."""
-    found = []
-    for column, value in asked.against:
-        kept = tuple(pair for pair in asked.where if pair[0] != column)
-        other = observe(looking, asked.measure, (*kept, (column, value)), seen.age_days)
-        if other.reason:
+def _controls(window: Looking, request: Asked, series: Seen) -> list[Observed]:
+    """The measure in each segment that nothing was done to, over the periods of the series."""
+    controls = []
+    for column, value in request.against:
+        other_filters = tuple(pair for pair in request.where if pair[0] != column)
+        control_series = observe(window, request.measure, (*other_filters, (column, value)), series.age_days)
+        if control_series.reason:
             raise RequestError(
-                f"{column}={value} cannot be compared with: {other.reason}.", "Choose another --against."
+                f"{column}={value} cannot be compared with: {control_series.reason}.", "Choose another --against."
             )
-        found.append(_long_enough(checks.aligned(other, seen), seen, f"{column}={value}"))
-    return found
+        controls.append(_require_coverage(checks.aligned(control_series, series), series, f"{column}={value}"))
+    return controls
 
 
-def _long_enough(other: Observed, seen: Seen, called: str) -> Observed:
+def _require_coverage(control: Observed, series: Seen, label: str) -> Observed:
     """A control that is known for most of the time before the change."""
-    mine = seen.observed.seen[: seen.before]
-    known = (other.seen[: seen.before] & mine).sum() / max(mine.sum(), 1)
-    if known < KNOWN:
+    known_before = series.observed.seen[: series.before]
+    coverage = (control.seen[: series.before] & known_before).sum() / max(known_before.sum(), 1)
+    if coverage < KNOWN:
         raise RequestError(
-            f"{called} cannot be compared with: it is known for {known:.0%} of the time before the change.",
+            f"{label} cannot be compared with: it is known for {coverage:.0%} of the time before the change.",
             "Choose another --against, or start later with --since.",
         )
-    return other
+    return control
 
 
-def _checks(looking: Looking, asked: Asked, tried: checks.CheckInput) -> list[Check]:
-    found = [
-        checks.gaps(tried),
-        checks.trend_before(tried),
-        checks.placebo_in_time(tried),
-        checks.bad_stretch(tried),
-        checks.another_change(tried, asked.on, asked.others),
+def _checks(window: Looking, request: Asked, check_input: checks.CheckInput) -> list[Check]:
+    check_results = [
+        checks.gaps(check_input),
+        checks.trend_before(check_input),
+        checks.placebo_in_time(check_input),
+        checks.bad_stretch(check_input),
+        checks.another_change(check_input, request.on, request.others),
     ]
-    others = None if asked.against else all_others(looking, asked.where)
-    if others is not None:
-        found.append(checks.untouched(tried, observe(looking, asked.measure, others, tried.seen.age_days)))
-    elif not asked.against:
-        found.append(Check("no others to compare with", None, ALONE))
-    found += checks.mixes(looking, tried, asked.measure, asked.where)
-    return found
+    others_filter = None if request.against else all_others(window, request.where)
+    if others_filter is not None:
+        check_results.append(
+            checks.untouched(check_input, observe(window, request.measure, others_filter, check_input.seen.age_days))
+        )
+    elif not request.against:
+        check_results.append(Check("no others to compare with", None, ALONE))
+    check_results += checks.mixes(window, check_input, request.measure, request.where)
+    return check_results
 
 
 ALONE = "no column names cases that were not to change: another change at the same time is not excluded"
 
 
-def all_others(looking: Looking, where: Where) -> Where | None:
+def all_others(window: Looking, where: Where) -> Where | None:
     """The filter that leaves the cases which differ in the first segment named; None: there are none to name."""
-    named = [column for column, _ in where if column in SEGMENTS and column != "source"]
-    if not named:
+    segment_columns = [column for column, _ in where if column in SEGMENTS and column != "source"]
+    if not segment_columns:
         return None
-    column, kept = named[0], tuple(pair for pair in where if pair[0] != named[0])
-    only, values = filters(looking.scope, Question((), where=kept))
-    sql = f"SELECT DISTINCT {quoted(column)} AS one FROM {looking.scope.table} WHERE {only} AND {quoted(column)} IS NOT NULL LIMIT {MOST_OTHERS + 50}"
-    mine = {value for other, value in where if other == column}
-    rest = sorted({str(one) for one in looking.scope.engine.ask(sql, values)["one"].to_pylist()} - mine)
-    return (*kept, *((column, value) for value in rest)) if 0 < len(rest) <= MOST_OTHERS else None
+    column, other_filters = segment_columns[0], tuple(pair for pair in where if pair[0] != segment_columns[0])
+    condition, parameters = filters(window.scope, Question((), where=other_filters))
+    sql = f"SELECT DISTINCT {quoted(column)} AS one FROM {window.scope.table} WHERE {condition} AND {quoted(column)} IS NOT NULL LIMIT {MOST_OTHERS + 50}"
+    own_values = {value for filter_column, value in where if filter_column == column}
+    other_values = sorted(
+        {str(value) for value in window.scope.engine.ask(sql, parameters)["one"].to_pylist()} - own_values
+    )
+    return (
+        (*other_filters, *((column, value) for value in other_values)) if 0 < len(other_values) <= MOST_OTHERS else None
+    )
 
 
-def _checked(verdict: Verdict, found: Sequence[Check]) -> Verdict:
+def _apply_checks(verdict: Verdict, check_results: Sequence[Check]) -> Verdict:
     """A claim that a check speaks against is taken back."""
-    failed = [one for one in found if one.passed is False]
-    verdict = replace(verdict, checks=tuple(found), plain=verdict.status)
-    if not failed or not verdict.claims:
+    failed_checks = [check for check in check_results if check.passed is False]
+    verdict = replace(verdict, checks=tuple(check_results), plain=verdict.status)
+    if not failed_checks or not verdict.claims:
         return verdict
-    status = "not_enough_data" if failed[0].name == checks.GAPS else "depends_on_trend"
-    return replace(verdict, status=status, reason=failed[0].words)  # type: ignore[arg-type]
+    status = "not_enough_data" if failed_checks[0].name == checks.GAPS else "depends_on_trend"
+    return replace(verdict, status=status, reason=failed_checks[0].words)  # type: ignore[arg-type]
 
 
-def rails(looking: Looking, asked: Asked) -> list[tuple[Guardrail, Where]]:
+def rails(window: Looking, request: Asked) -> list[tuple[Guardrail, Where]]:
     """All guardrails of a question, and the cases in which each is looked at."""
-    found = [(one, asked.where) for one in wanted(asked.measure, asked.guardrails)]
-    others = all_others(looking, asked.where)
-    if asked.measure.kind == "wait" and others is not None:  # work may have been pushed to them
-        better = asked.better or asked.measure.better
-        found.append((Guardrail(asked.measure, None, better, f"{asked.measure.name} of all others"), others))
-    return found
+    guardrails = [(guardrail, request.where) for guardrail in wanted(request.measure, request.guardrails)]
+    others_filter = all_others(window, request.where)
+    if request.measure.kind == "wait" and others_filter is not None:  # work may have been pushed to them
+        better = request.better or request.measure.better
+        guardrails.append(
+            (Guardrail(request.measure, None, better, f"{request.measure.name} of all others"), others_filter)
+        )
+    return guardrails
 
 
-def _guarded(looking: Looking, asked: Asked, told: Told) -> tuple[Guarded, ...]:
+def _evaluate_guardrails(window: Looking, request: Asked, on_progress: Told) -> tuple[Guarded, ...]:
     """Every guardrail, at the age of the question or its own, whichever is older."""
-    known = rails(looking, asked)
-    found = []
-    for place, (one, where) in enumerate(known):
-        told(f"Looking at {one.called or one.measure.name}", place, len(known))
-        seen = observe(looking, one.measure, where, None, asked.age_days or 0)
-        found.append(guard(one, seen, asked.every, len(known), asked.margins))
-    return tuple(found)
+    guardrails = rails(window, request)
+    results = []
+    for index, (guardrail, where) in enumerate(guardrails):
+        on_progress(f"Looking at {guardrail.called or guardrail.measure.name}", index, len(guardrails))
+        series = observe(window, guardrail.measure, where, None, request.age_days or 0)
+        results.append(guard(guardrail, series, request.every, len(guardrails), request.margins))
+    return tuple(results)

@@ -14,8 +14,8 @@ from wellserved.prove.model import Floats
 
 MOST = 1_000  # renewals of one customer; more is a slip
 COLUMNS = ("renewals", "left", "entered", "accounts")
-_YES, _NO = ("1", "yes", "y", "true", "left"), ("0", "no", "n", "false", "")
-_SHOWN = 3  # rows of a file that are named
+_LEFT_WORDS, _STAYED_WORDS = ("1", "yes", "y", "true", "left"), ("0", "no", "n", "false", "")
+_MAX_ROWS_SHOWN = 3  # rows of a file that are named
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Decisions:
     def __add__(self, other: Decisions) -> Decisions:
         """Both groups together."""
         longest = max(len(self.came_up), len(other.came_up))
-        first, second = (_longer(one, longest) for one in (self, other))
+        first, second = (_longer(decisions, longest) for decisions in (self, other))
         return Decisions(first.came_up + second.came_up, first.left + second.left)
 
 
@@ -49,26 +49,26 @@ def _longer(decisions: Decisions, size: int) -> Decisions:
     return Decisions(np.pad(decisions.came_up, padding), np.pad(decisions.left, padding))
 
 
-def of_cohort(there: Sequence[float] | Floats, entered: int = 0) -> Decisions:
-    """Of customers counted at the start and after each renewal; `entered`: renewals that they had made before the start."""
-    counts = np.asarray(there, dtype=float)
-    whole = np.isfinite(counts).all() and (np.abs(counts - np.round(counts)) < 1e-6).all()
-    if len(counts) < 2 or not whole or counts[-1] < 0 or (np.diff(counts) > 0).any() or not counts[0] > 0:
+def of_cohort(customers: Sequence[float] | Floats, prior_renewals: int = 0) -> Decisions:
+    """Of customers counted at the start and after each renewal; `prior_renewals`: those that they had made before the start."""
+    counts = np.asarray(customers, dtype=float)
+    is_whole = np.isfinite(counts).all() and (np.abs(counts - np.round(counts)) < 1e-6).all()
+    if len(counts) < 2 or not is_whole or counts[-1] < 0 or (np.diff(counts) > 0).any() or not counts[0] > 0:
         raise RequestError(
             "These are no renewals.",
             "Give whole numbers of customers at the start and after each renewal, never rising.",
         )
-    if entered + len(counts) - 1 > MOST:
+    if prior_renewals + len(counts) - 1 > MOST:
         raise RequestError(
-            f"{entered + len(counts) - 1:,} renewals of one customer are more than {MOST:,} renewals.",
+            f"{prior_renewals + len(counts) - 1:,} renewals of one customer are more than {MOST:,} renewals.",
             "Give the customers at the start and after each renewal, a number each.",
         )
-    if entered < 0:
+    if prior_renewals < 0:
         raise RequestError(
-            f"Customers cannot have made {entered} renewals before the record began.", f"Give 0 to {MOST}."
+            f"Customers cannot have made {prior_renewals} renewals before the record began.", f"Give 0 to {MOST}."
         )
     counts = np.round(counts)
-    before = np.zeros(entered)
+    before = np.zeros(prior_renewals)
     return Decisions(np.concatenate([before, counts[:-1]]), np.concatenate([before, -np.diff(counts)]))
 
 
@@ -78,23 +78,23 @@ def of_accounts(accounts: Iterable[tuple[int, int, bool, int]]) -> tuple[Decisio
     Who came up for no renewal since the record began was never under observation, and does not count.
     """
     groups = list(accounts)
-    longest = max((renewals + left for _, renewals, left, _ in groups), default=0)
-    came_up, gone, size = np.zeros(longest), np.zeros(longest), 0
-    for entered, renewals, left, number in groups:
-        came_up[entered : renewals + left] += number
-        if left:
-            gone[renewals] += number
-        size += number if renewals + left > entered else 0
-    return Decisions(came_up, gone), size
+    longest = max((renewals + has_left for _, renewals, has_left, _ in groups), default=0)
+    came_up, departures, size = np.zeros(longest), np.zeros(longest), 0
+    for prior_renewals, renewals, has_left, account_count in groups:
+        came_up[prior_renewals : renewals + has_left] += account_count
+        if has_left:
+            departures[renewals] += account_count
+        size += account_count if renewals + has_left > prior_renewals else 0
+    return Decisions(came_up, departures), size
 
 
 def read_cohort(text: str) -> tuple[int, list[float]]:
     """ENTERED:N,N,N as renewals before the record began, and customers at the start and after each renewal."""
-    entered, colon, listed = text.partition(":")
+    prior_text, colon, counts_text = text.partition(":")
     try:
         if not colon:
             raise ValueError
-        return int(entered), [float(one) for one in listed.split(",")]
+        return int(prior_text), [float(count) for count in counts_text.split(",")]
     except ValueError:
         raise RequestError(
             f"--cohort {text!r} is no cohort.",
@@ -126,35 +126,37 @@ def read_accounts(content: bytes) -> tuple[Decisions, int]:
             f"The file has no column called {' or '.join(missing)}.",
             f"Its first row names the columns: {', '.join(COLUMNS)}; the last two may be absent.",
         )
-    read, refused = list[tuple[int, int, bool, int]](), list[str]()
+    accounts, refusals = list[tuple[int, int, bool, int]](), list[str]()
     for number, cells in enumerate(rows[1:], start=2):
         if any(cells):
             account = _account(dict(zip(header, cells, strict=False)))
             if isinstance(account, str):
-                refused.append(f"row {number}: {account}")
+                refusals.append(f"row {number}: {account}")
             else:
-                read.append(account)
-    if refused:
-        more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
-        raise RequestError(f"Some rows cannot be read ({'; '.join(refused[:_SHOWN])}{more}).", "Correct them.")
-    return of_accounts(read)
+                accounts.append(account)
+    if refusals:
+        remainder_text = f"; and {len(refusals) - _MAX_ROWS_SHOWN} more" if len(refusals) > _MAX_ROWS_SHOWN else ""
+        raise RequestError(
+            f"Some rows cannot be read ({'; '.join(refusals[:_MAX_ROWS_SHOWN])}{remainder_text}).", "Correct them."
+        )
+    return of_accounts(accounts)
 
 
 def _account(facts: Mapping[str, str]) -> tuple[int, int, bool, int] | str:
     """A row's account, or why it is none."""
-    wanted = {"renewals": "", "entered": "0", "accounts": "1"}
-    numbers = {name: facts.get(name) or usual for name, usual in wanted.items()}
+    defaults = {"renewals": "", "entered": "0", "accounts": "1"}
+    numbers = {name: facts.get(name) or default for name, default in defaults.items()}
     for name, cell in numbers.items():
         if not (cell.isascii() and cell.isdecimal() and len(cell) < 10):
             return f"{name} is {cell!r}, no whole number" if cell else f"{name} is empty"
-    renewals, entered, many = (int(cell) for cell in numbers.values())
+    renewals, prior_renewals, account_count = (int(cell) for cell in numbers.values())
     if "left" not in facts:
         return "it ends before left; write yes or no"
-    left = facts["left"].lower()
-    if left not in (*_YES, *_NO):
-        return f"left is {left!r}, neither yes nor no"
+    left_text = facts["left"].lower()
+    if left_text not in (*_LEFT_WORDS, *_STAYED_WORDS):
+        return f"left is {left_text!r}, neither yes nor no"
     if renewals > MOST:
         return f"{renewals:,} renewals are more than {MOST:,}"
-    if entered > renewals:
-        return f"{entered} renewals before the record began are more than the {renewals} in all"
-    return entered, renewals, left in _YES, many
+    if prior_renewals > renewals:
+        return f"{prior_renewals} renewals before the record began are more than the {renewals} in all"
+    return prior_renewals, renewals, left_text in _LEFT_WORDS, account_count

@@ -23,9 +23,11 @@ from wellserved.prove.renewals import Decisions, of_cohort
 LEAST, LEAST_LEAVERS = 30, 10  # customers and leavers that carry an expectation
 NEXT = 5  # renewals ahead that are summed up
 _SPREAD = (-6.0, 14.0)  # of log(a + b): from customers who leave at once or never, to customers all alike
-_DROP = 3.841458820694124 / 2  # 95% point of chi-squared, one degree, halved: how far the likelihood may fall
+_MAX_LIKELIHOOD_FALL = (
+    3.841458820694124 / 2
+)  # 95% point of chi-squared, one degree, halved: how far the likelihood may fall
 POOR = 0.01  # misfit below which the model is not to be relied on
-_STEPS = 60  # halvings of an interval
+_HALVINGS = 60  # halvings of an interval
 
 
 @dataclass(frozen=True)
@@ -38,16 +40,16 @@ class Retention:
     def surviving(self, renewals: int) -> Floats:
         """Share still there after 0, 1, ... renewals."""
         t = np.arange(1, renewals + 1)
-        found: Floats = np.concatenate([[1.0], np.cumprod((self.b + t - 1) / (self.a + self.b + t - 1))])
-        return found
+        survival: Floats = np.concatenate([[1.0], np.cumprod((self.b + t - 1) / (self.a + self.b + t - 1))])
+        return survival
 
     def renewing(self, renewals: int) -> float:
         """Chance that somebody who has renewed so often renews once more."""
         return (self.b + renewals) / (self.a + self.b + renewals)
 
-    def ahead(self, renewals: int, of: int = NEXT) -> float:
+    def ahead(self, renewals: int, horizon: int = NEXT) -> float:
         """How many of the next so many renewals somebody who has renewed so often is expected to make."""
-        t = np.arange(renewals, renewals + of)
+        t = np.arange(renewals, renewals + horizon)
         return float(np.cumprod((self.b + t) / (self.a + self.b + t)).sum())
 
     def left(self, renewals: int) -> float:
@@ -62,9 +64,9 @@ class Fit(Retention):
     decisions: Decisions
     border: tuple[Retention, ...]  # where twice the log likelihood has fallen by 3.84
 
-    def interval(self, of: Callable[[Retention], float]) -> tuple[float, float]:
+    def interval(self, quantity: Callable[[Retention], float]) -> tuple[float, float]:
         """The 95% interval of anything that follows from a and b: what it can be without too great a fall of the likelihood."""
-        values = [of(one) for one in (self, *self.border)]
+        values = [quantity(model) for model in (self, *self.border)]
         return min(values), max(values)
 
     @property
@@ -74,14 +76,14 @@ class Fit(Retention):
         Of the renewals at which five leavers and five who stay are expected; None: too few of these.
         """
         came_up = self.decisions.came_up
-        leaving = np.array([1 - self.renewing(renewals) for renewals in range(len(came_up))])
-        expected, staying = came_up * leaving, came_up * (1 - leaving)
-        large = (expected >= 5) & (staying >= 5)
-        degrees = int(large.sum()) - 2
+        leave_chance = np.array([1 - self.renewing(renewals) for renewals in range(len(came_up))])
+        expected, expected_stayers = came_up * leave_chance, came_up * (1 - leave_chance)
+        is_large = (expected >= 5) & (expected_stayers >= 5)
+        degrees = int(is_large.sum()) - 2
         if degrees < 1:
             return None
-        parts = (self.decisions.left - expected)[large] ** 2 / (expected * (1 - leaving))[large]
-        return float(special.chdtrc(degrees, parts.sum()))
+        contributions = (self.decisions.left - expected)[is_large] ** 2 / (expected * (1 - leave_chance))[is_large]
+        return float(special.chdtrc(degrees, contributions.sum()))
 
     @property
     def alike(self) -> bool:
@@ -91,26 +93,26 @@ class Fit(Retention):
 
 def fit(decisions: Decisions) -> Fit:
     """The likeliest a and b; at least two different renewals must have come up, and somebody must have left and stayed."""
-    came_up, left = decisions.came_up, decisions.left
-    stayed = came_up - left
-    if (came_up > 0).sum() < 2 or not left.sum() or not stayed.sum():
+    came_up, departures = decisions.came_up, decisions.left
+    stayers = came_up - departures
+    if (came_up > 0).sum() < 2 or not departures.sum() or not stayers.sum():
         raise RequestError(
             "These are no renewals to learn from.",
             "Two different renewals must have come up at least, and some must have left, and some stayed.",
         )
     spreads = np.linspace(*_SPREAD, 241)
     best = int(np.argmax(_profile(decisions, spreads)[1]))
-    near = spreads[max(best - 1, 0)], spreads[min(best + 1, len(spreads) - 1)]
-    found = optimize.minimize_scalar(
+    bounds = spreads[max(best - 1, 0)], spreads[min(best + 1, len(spreads) - 1)]
+    minimum = optimize.minimize_scalar(
         lambda spread: -float(_profile(decisions, np.array([spread]))[1][0]),
-        bounds=near,
+        bounds=bounds,
         method="bounded",
         options={"xatol": 1e-10},
     )
-    spread = float(found.x)
-    chance, height = (float(one[0]) for one in _profile(decisions, np.array([spread])))
+    spread = float(minimum.x)
+    chance, height = (float(values[0]) for values in _profile(decisions, np.array([spread])))
     size = math.exp(spread)
-    return Fit(chance * size, (1 - chance) * size, decisions, tuple(_border(decisions, spread, height)))
+    return Fit(chance * size, (1 - chance) * size, decisions, tuple(_confidence_region(decisions, spread, height)))
 
 
 def retention(decisions: Decisions | Floats, customers: int | None = None) -> Fit:
@@ -119,10 +121,10 @@ def retention(decisions: Decisions | Floats, customers: int | None = None) -> Fi
         customers = round(float(decisions[0])) if len(decisions) and np.isfinite(decisions[0]) else None
         decisions = of_cohort(decisions)
     leavers = decisions.leavers
-    many = customers if customers is not None else round(float(decisions.came_up.max(initial=0)))
-    if many < LEAST or leavers < LEAST_LEAVERS:
+    customer_count = customers if customers is not None else round(float(decisions.came_up.max(initial=0)))
+    if customer_count < LEAST or leavers < LEAST_LEAVERS:
         raise RequestError(
-            f"{plural(many, 'customer')}, of whom {leavers} left, are too few to expect anything of others; it takes {LEAST}, and {LEAST_LEAVERS} who left.",
+            f"{plural(customer_count, 'customer')}, of whom {leavers} left, are too few to expect anything of others; it takes {LEAST}, and {LEAST_LEAVERS} who left.",
             "Take more groups together (--cohort, --file), or wait.",
         )
     return fit(decisions)
@@ -130,65 +132,67 @@ def retention(decisions: Decisions | Floats, customers: int | None = None) -> Fi
 
 def _likelihood(decisions: Decisions, chance: Floats, spread: Floats) -> Floats:
     """Log likelihood where a / (a + b) is `chance` and log(a + b) is `spread`."""
-    leaving = _leaving(decisions, chance, spread)
-    left, stayed = decisions.left, decisions.came_up - decisions.left
+    leave_chance = _leave_chance(decisions, chance, spread)
+    departures, stayers = decisions.left, decisions.came_up - decisions.left
     with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(left > 0, left * np.log(leaving), 0.0) + np.where(stayed > 0, stayed * np.log1p(-leaving), 0.0)
-    found: Floats = terms.sum(axis=-1)
-    return found
+        terms = np.where(departures > 0, departures * np.log(leave_chance), 0.0) + np.where(
+            stayers > 0, stayers * np.log1p(-leave_chance), 0.0
+        )
+    log_likelihood: Floats = terms.sum(axis=-1)
+    return log_likelihood
 
 
-def _leaving(decisions: Decisions, chance: Floats, spread: Floats) -> Floats:
+def _leave_chance(decisions: Decisions, chance: Floats, spread: Floats) -> Floats:
     """The chance of leaving at each renewal."""
     size = np.exp(spread)[..., None]
-    found: Floats = chance[..., None] * size / (size + np.arange(len(decisions.left)))
-    return found
+    leave_chance: Floats = chance[..., None] * size / (size + np.arange(len(decisions.left)))
+    return leave_chance
 
 
 def _profile(decisions: Decisions, spread: Floats) -> tuple[Floats, Floats]:
     """The likeliest chance at each spread, and the log likelihood there: it is concave in the chance, so halving finds it."""
     low, high = np.zeros_like(spread), np.ones_like(spread)
-    total, stayed = decisions.left.sum(), decisions.came_up - decisions.left
-    for _ in range(_STEPS):
+    total, stayers = decisions.left.sum(), decisions.came_up - decisions.left
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        leaving = _leaving(decisions, middle, spread)
+        leave_chance = _leave_chance(decisions, middle, spread)
         with np.errstate(divide="ignore", invalid="ignore"):
-            odds = np.where(stayed > 0, stayed * leaving / (1 - leaving), 0.0)
-        rising = total > odds.sum(axis=-1)  # the slope, times the chance
-        low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+            odds = np.where(stayers > 0, stayers * leave_chance / (1 - leave_chance), 0.0)
+        is_rising = total > odds.sum(axis=-1)  # the slope, times the chance
+        low, high = np.where(is_rising, middle, low), np.where(is_rising, high, middle)
     chance = (low + high) / 2
     return chance, _likelihood(decisions, chance, spread)
 
 
-def _border(decisions: Decisions, spread: float, height: float) -> list[Retention]:
+def _confidence_region(decisions: Decisions, spread: float, height: float) -> list[Retention]:
     """All around the likeliest, where the log likelihood has fallen by 1.92: spread by spread, below and above."""
-    ends = [_end(decisions, spread, one, height) for one in _SPREAD]
+    ends = [_last_likely_spread(decisions, spread, bound, height) for bound in _SPREAD]
     spreads = np.concatenate([np.linspace(ends[0], spread, 80), np.linspace(spread, ends[1], 80)[1:]])
     chance, _ = _profile(decisions, spreads)
-    found = []
-    for outer in (np.zeros_like(chance), np.ones_like(chance)):
-        inside, outside = chance, outer
-        for _ in range(_STEPS):
-            middle = (inside + outside) / 2
-            likely = _likelihood(decisions, middle, spreads) >= height - _DROP
-            inside, outside = np.where(likely, middle, inside), np.where(likely, outside, middle)
+    region = []
+    for edge in (np.zeros_like(chance), np.ones_like(chance)):
+        inner, outer = chance, edge
+        for _ in range(_HALVINGS):
+            middle = (inner + outer) / 2
+            is_likely = _likelihood(decisions, middle, spreads) >= height - _MAX_LIKELIHOOD_FALL
+            inner, outer = np.where(is_likely, middle, inner), np.where(is_likely, outer, middle)
         sizes = np.exp(spreads)
-        found += [
-            Retention(*pair) for pair in zip((inside * sizes).tolist(), ((1 - inside) * sizes).tolist(), strict=True)
+        region += [
+            Retention(*pair) for pair in zip((inner * sizes).tolist(), ((1 - inner) * sizes).tolist(), strict=True)
         ]
-    return found
+    return region
 
 
-def _end(decisions: Decisions, spread: float, furthest: float, height: float) -> float:
+def _last_likely_spread(decisions: Decisions, spread: float, furthest: float, height: float) -> float:
     """The last spread on the way to the furthest that is likely enough."""
     steps = np.linspace(spread, furthest, 200)
-    likely = _profile(decisions, steps)[1] >= height - _DROP
-    if likely.all():
+    is_likely = _profile(decisions, steps)[1] >= height - _MAX_LIKELIHOOD_FALL
+    if is_likely.all():
         return furthest
-    last = int(np.argmin(likely))
-    inside, outside = float(steps[max(last - 1, 0)]), float(steps[last])
+    last = int(np.argmin(is_likely))
+    inner, outer = float(steps[max(last - 1, 0)]), float(steps[last])
     for _ in range(30):
-        middle = (inside + outside) / 2
-        enough = float(_profile(decisions, np.array([middle]))[1][0]) >= height - _DROP
-        inside, outside = (middle, outside) if enough else (inside, middle)
-    return inside
+        middle = (inner + outer) / 2
+        is_likely_enough = float(_profile(decisions, np.array([middle]))[1][0]) >= height - _MAX_LIKELIHOOD_FALL
+        inner, outer = (middle, outer) if is_likely_enough else (inner, middle)
+    return inner

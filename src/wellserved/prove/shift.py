@@ -47,31 +47,31 @@ class Shift:
     reason: str = ""
 
 
-def shift(series: Floats) -> Shift:
+def shift(values: Floats) -> Shift:
     """The most likely date of a single shift, if one stands out from what the series does by itself.
 
-    series: one value a period, none missing. The noise is judged on what is left when the best step is taken out;
+    values: one a period, none missing. The noise is judged on what is left when the best step is taken out;
     then each candidate's step is fitted by generalised least squares at that noise, and the largest |t| is held
     against series without a shift.
     """
-    y = np.asarray(series, dtype=float)
+    y = np.asarray(values, dtype=float)
     n = len(y)
     if not LENGTHS[0] <= n <= LENGTHS[-1]:
-        return _none(f"it takes {LENGTHS[0]} to {LENGTHS[-1]} periods; there are {n}")
+        return _no_shift(f"it takes {LENGTHS[0]} to {LENGTHS[-1]} periods; there are {n}")
     if not np.ptp(y) > 1e-9 * np.abs(y).max():
-        return _none("the measure never varies")
-    found = judged(y)
-    if found.phi not in LIMITS:
+        return _no_shift("the measure never varies")
+    candidate = judged(y)
+    if candidate.phi not in LIMITS:
         return replace(
-            found, at=None, first=None, last=None, size=None, reason="it wanders too much by itself to date a shift"
+            candidate, at=None, first=None, last=None, size=None, reason="it wanders too much by itself to date a shift"
         )
-    limit = float(np.interp(np.log(n), np.log(LENGTHS), LIMITS[found.phi]))
-    if found.statistic <= limit:
-        return replace(found, at=None, first=None, last=None, size=None, limit=limit)
-    return replace(found, limit=limit)
+    limit = float(np.interp(np.log(n), np.log(LENGTHS), LIMITS[candidate.phi]))
+    if candidate.statistic <= limit:
+        return replace(candidate, at=None, first=None, last=None, size=None, limit=limit)
+    return replace(candidate, limit=limit)
 
 
-def _none(reason: str) -> Shift:
+def _no_shift(reason: str) -> Shift:
     return Shift(None, None, None, None, 0.0, None, 0.0, reason)
 
 
@@ -81,14 +81,14 @@ def judged(y: Floats) -> Shift:
     unit = np.abs(y - y.mean()).max()
     y = (y - y.mean()) / unit
     candidates = np.arange(int(np.ceil(n * ENDS)), int(np.floor(n * (1 - ENDS))) + 1, dtype=np.int64)
-    node = _likeliest(y - _best_step(y, candidates))
+    node = _likeliest_node(y - _best_step(y, candidates))
     t, sizes, fall = _statistics(y, candidates, node)
     best = int(np.argmax(np.abs(t)))
-    near = candidates[fall <= FALL]
+    plausible = candidates[fall <= FALL]
     return Shift(
         int(candidates[best]),
-        int(near.min()),
-        int(near.max()),
+        int(plausible.min()),
+        int(plausible.max()),
         float(sizes[best] * unit),
         float(abs(t[best])),
         None,
@@ -100,15 +100,15 @@ def _best_step(y: Floats, candidates: Ints) -> Floats:
     """The step that explains most, by ordinary least squares."""
     n, sums = len(y), np.concatenate([[0.0], np.cumsum(y)])
     score = np.abs(sums[candidates]) / np.sqrt(candidates * (n - candidates) / n)
-    at = int(candidates[np.argmax(score)])
-    found: Floats = np.where(np.arange(n) < at, y[:at].mean(), y[at:].mean())
-    return found
+    position = int(candidates[np.argmax(score)])
+    step: Floats = np.where(np.arange(n) < position, y[:position].mean(), y[position:].mean())
+    return step
 
 
-def _likeliest(rest: Floats) -> int:
+def _likeliest_node(residuals: Floats) -> int:
     """The node of the grid that explains the remainder best; no prior."""
-    n = len(rest)
-    z = (rest / rest.std())[None, :, None]
+    n = len(residuals)
+    z = (residuals / residuals.std())[None, :, None]
     products = whitened(np.ones((n, 1)), z, np.ones((1, n)), np.ones((1, n), dtype=bool)).products()
     (fit,) = posterior(products, [0], [], np.ones(len(PHI)))
     with np.errstate(divide="ignore"):
@@ -124,9 +124,9 @@ def _statistics(y: Floats, candidates: Ints, node: int) -> tuple[Floats, Floats,
     root = np.linalg.cholesky(covariance)
     steps = (np.arange(n)[:, None] >= candidates[None, :]).astype(float)
     white = np.linalg.solve(root, np.column_stack([np.ones(n), y, steps]))
-    one, z, x = white[:, 0], white[:, 1], white[:, 2:]
-    z = z - one * (one @ z) / (one @ one)
-    x = x - one[:, None] * (one @ x)[None, :] / (one @ one)
+    intercept, z, x = white[:, 0], white[:, 1], white[:, 2:]
+    z = z - intercept * (intercept @ z) / (intercept @ intercept)
+    x = x - intercept[:, None] * (intercept @ x)[None, :] / (intercept @ intercept)
     xx, xz = (x**2).sum(axis=0), x.T @ z
     sizes = xz / xx
     rss = z @ z - xz**2 / xx
@@ -135,15 +135,18 @@ def _statistics(y: Floats, candidates: Ints, node: int) -> tuple[Floats, Floats,
     return t, sizes, fall
 
 
-def shifted(seen: Seen, every: Every) -> tuple[Seen, Shift]:
-    """The same for a measure by period: on the model's scale, season taken out; periods without cases are skipped."""
-    columns = season(every, len(seen.periods), len(seen.periods), seen.observed.seen)
-    response = respond(seen.observed, np.column_stack([np.ones(len(seen.periods)), columns]))
-    there = np.flatnonzero(response.seen[0])
-    z = response.z[0, there]
+def shifted(series: Seen, granularity: Every) -> tuple[Seen, Shift]:
+    """Date a shift of a measure by period: on the model's scale, season taken out; periods without cases are skipped."""
+    columns = season(granularity, len(series.periods), len(series.periods), series.observed.seen)
+    response = respond(series.observed, np.column_stack([np.ones(len(series.periods)), columns]))
+    known_periods = np.flatnonzero(response.seen[0])
+    z = response.z[0, known_periods]
     if columns.shape[1]:
-        x = np.column_stack([np.ones(len(there)), columns[there]])
-        z = z - columns[there] @ np.linalg.lstsq(x, z, rcond=None)[0][1:]
-    found = shift(z)
-    at, first, last = (int(there[one]) if one is not None else None for one in (found.at, found.first, found.last))
-    return seen, replace(found, at=at, first=first, last=last)
+        x = np.column_stack([np.ones(len(known_periods)), columns[known_periods]])
+        z = z - columns[known_periods] @ np.linalg.lstsq(x, z, rcond=None)[0][1:]
+    candidate = shift(z)
+    position, first, last = (
+        int(known_periods[index]) if index is not None else None
+        for index in (candidate.at, candidate.first, candidate.last)
+    )
+    return series, replace(candidate, at=position, first=first, last=last)

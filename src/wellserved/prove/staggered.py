@@ -33,95 +33,106 @@ class Adopted:
     cells: int  # team-periods after adoption
 
 
-def weights(adopted: Mask) -> Floats:
+def weights(has_adopted: Mask) -> Floats:
     """ATT = sum of these times the measure, over teams and periods; they depend on the adoption alone.
 
     On adopted cells 1/#; on the others -X0(X0'X0)⁻a, X0 their team and period dummies, a the adopted cells' mean
     dummies. The teams' block of X0'X0 is diagonal, so that only a system of the periods' size is solved.
     """
-    free = (~adopted).astype(float)
-    by_team, by_period = free.sum(axis=1), free.sum(axis=0)
-    cells = adopted.sum()
-    team_mean, period_mean = adopted.sum(axis=1) / cells, adopted.sum(axis=0) / cells
+    is_unadopted = (~has_adopted).astype(float)
+    by_team, by_period = is_unadopted.sum(axis=1), is_unadopted.sum(axis=0)
+    cells = has_adopted.sum()
+    team_mean, period_mean = has_adopted.sum(axis=1) / cells, has_adopted.sum(axis=0) / cells
     share = np.divide(1.0, by_team, out=np.zeros_like(by_team), where=by_team > 0)
-    left = np.diag(by_period) - (free * share[:, None]).T @ free
-    at_period = np.linalg.lstsq(left, period_mean - free.T @ (team_mean * share), rcond=None)[0]
-    at_team = (team_mean - free @ at_period) * share
-    found: Floats = np.where(adopted, 1 / cells, -free * (at_team[:, None] + at_period[None, :]))
-    if max(np.abs(found.sum(axis=0)).max(), np.abs(found.sum(axis=1)).max()) > 1e-6:
+    reduced_matrix = np.diag(by_period) - (is_unadopted * share[:, None]).T @ is_unadopted
+    at_period = np.linalg.lstsq(reduced_matrix, period_mean - is_unadopted.T @ (team_mean * share), rcond=None)[0]
+    at_team = (team_mean - is_unadopted @ at_period) * share
+    cell_weights: Floats = np.where(has_adopted, 1 / cells, -is_unadopted * (at_team[:, None] + at_period[None, :]))
+    if max(np.abs(cell_weights.sum(axis=0)).max(), np.abs(cell_weights.sum(axis=1)).max()) > 1e-6:
         raise RequestError(
             "Some period or team has nothing unchanged to compare with.",
             "Leave out the periods in which all teams had changed.",
         )
-    return found
+    return cell_weights
 
 
-def staggered(measure: Floats, adopted: Mask, seed: int = 1) -> Adopted:
-    """Did it work where it was taken up? measure: teams by periods, none missing; adopted: the cells since it was.
+def staggered(measure: Floats, has_adopted: Mask, seed: int = 1) -> Adopted:
+    """Did it work where it was taken up? measure: teams by periods, none missing; has_adopted: the cells since it was.
 
     Refuses fewer than eight teams, and adoption without a team that never took it up.
     """
     teams = len(measure)
-    never = int((~adopted.any(axis=1)).sum())
+    never_count = int((~has_adopted.any(axis=1)).sum())
     if teams < FEWEST:
         raise RequestError(
             f"{teams} teams are too few to compare adopters by.",
             f"It takes {FEWEST}; or compare one change with --against.",
         )
-    if not never or never == teams:
+    if not never_count or never_count == teams:
         raise RequestError("It takes teams that took it up, and teams that never did.", "Name others with --by.")
-    w = weights(adopted)
+    w = weights(has_adopted)
     att = float((w * measure).sum())
-    left = _left_out(measure, adopted)
-    se = float(np.sqrt((len(left) - 1) / len(left) * ((left - left.mean()) ** 2).sum()))
+    jackknife_effects = _jackknife_effects(measure, has_adopted)
+    se = float(
+        np.sqrt(
+            (len(jackknife_effects) - 1)
+            / len(jackknife_effects)
+            * ((jackknife_effects - jackknife_effects.mean()) ** 2).sum()
+        )
+    )
     reach = float(special.stdtrit(teams - 2, 0.975)) * se
-    products, slopes, deals = w @ measure.T, w @ adopted.T.astype(float), _deals(teams, seed)
-    dealt, moved = _dealt(products, deals), _dealt(slopes, deals)
-    p = (1 + int((np.abs(dealt) >= abs(att)).sum())) / (1 + DEALS)
-    low, high = (_end(att, dealt, moved, side * (2 * reach + abs(att) + 1e-9)) for side in (-1, 1))
+    products, slopes, permutations = w @ measure.T, w @ has_adopted.T.astype(float), _permutations(teams, seed)
+    permuted_effects, permuted_slopes = (
+        _permuted_statistics(products, permutations),
+        _permuted_statistics(slopes, permutations),
+    )
+    p = (1 + int((np.abs(permuted_effects) >= abs(att)).sum())) / (1 + DEALS)
+    low, high = (
+        _interval_end(att, permuted_effects, permuted_slopes, side * (2 * reach + abs(att) + 1e-9)) for side in (-1, 1)
+    )
     return Adopted(
-        Estimate(att, low, high), Estimate(att, att - reach, att + reach), p, teams, never, int(adopted.sum())
+        Estimate(att, low, high), Estimate(att, att - reach, att + reach), p, teams, never_count, int(has_adopted.sum())
     )
 
 
-def _left_out(measure: Floats, adopted: Mask) -> Floats:
+def _jackknife_effects(measure: Floats, has_adopted: Mask) -> Floats:
     """The effect without each team that can be spared."""
-    found = []
+    effects = []
     for team in range(len(measure)):
-        rest = np.arange(len(measure)) != team
-        if adopted[rest].any():
+        other_teams = np.arange(len(measure)) != team
+        if has_adopted[other_teams].any():
             try:
-                found.append(float((weights(adopted[rest]) * measure[rest]).sum()))
+                effects.append(float((weights(has_adopted[other_teams]) * measure[other_teams]).sum()))
             except RequestError:  # the team is the only one to compare some period with
                 continue
-    return np.array(found)
+    return np.array(effects)
 
 
-def _deals(teams: int, seed: int) -> npt.NDArray[np.int64]:
-    draw = np.random.default_rng(seed)
-    return np.array([draw.permutation(teams) for _ in range(DEALS)])
+def _permutations(teams: int, seed: int) -> npt.NDArray[np.int64]:
+    rng = np.random.default_rng(seed)
+    return np.array([rng.permutation(teams) for _ in range(DEALS)])
 
 
-def _dealt(products: Floats, deals: npt.NDArray[np.int64]) -> Floats:
+def _permuted_statistics(products: Floats, permutations: npt.NDArray[np.int64]) -> Floats:
     """The statistic with each team given another's adoption row."""
-    found: Floats = products[np.arange(len(products)), deals].sum(axis=1)
-    return found
+    statistics: Floats = products[np.arange(len(products)), permutations].sum(axis=1)
+    return statistics
 
 
-def _end(att: float, dealt: Floats, moved: Floats, reach: float) -> float:
+def _interval_end(att: float, permuted_effects: Floats, permuted_slopes: Floats, reach: float) -> float:
     """Where a trial effect is just not to be told from the one found: bisection for p = .05."""
 
     def p(trial: float) -> float:
-        return float(1 + (np.abs(dealt - trial * moved) >= abs(att - trial)).sum()) / (1 + DEALS)
+        return float(1 + (np.abs(permuted_effects - trial * permuted_slopes) >= abs(att - trial)).sum()) / (1 + DEALS)
 
-    near, far = att, att + reach
+    inner, outer = att, att + reach
     for _ in range(60):
-        if p(far) <= 0.05:
+        if p(outer) <= 0.05:
             break
-        far = att + (far - att) * 2
+        outer = att + (outer - att) * 2
     else:
         return float(np.sign(reach) * np.inf)
     for _ in range(60):
-        middle = (near + far) / 2
-        near, far = (middle, far) if p(middle) > 0.05 else (near, middle)
-    return (near + far) / 2
+        middle = (inner + outer) / 2
+        inner, outer = (middle, outer) if p(middle) > 0.05 else (inner, middle)
+    return (inner + outer) / 2

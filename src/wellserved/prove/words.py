@@ -43,8 +43,8 @@ def label(proof: Proof) -> str:
 
 def title(proof: Proof) -> str:
     """What is asked; an exploration says that it is one."""
-    asked = f"did {proof.asked.measure.name} change?"
-    return f"{proof.asked.called}: {asked}" if proof.asked.called else f"Exploration: {asked}"
+    question = f"did {proof.asked.measure.name} change?"
+    return f"{proof.asked.called}: {question}" if proof.asked.called else f"Exploration: {question}"
 
 
 def size(value: float, measure: Measure) -> str:
@@ -66,50 +66,55 @@ def span(effect: Estimate, measure: Measure) -> str:
     if effect.low == effect.high:
         return f"{size(effect.low, measure)} {way(effect.low)}"
     if effect.side:
-        near, far = sorted((effect.low, effect.high), key=abs)
-        return f"{size(near, measure)} to {size(far, measure)} {way(far)}"
+        nearer, farther = sorted((effect.low, effect.high), key=abs)
+        return f"{size(nearer, measure)} to {size(farther, measure)} {way(farther)}"
     return f"from {size(effect.low, measure)} less to {size(effect.high, measure)} more"
 
 
 def headline(proof: Proof) -> str:
     """The verdict as a sentence that a boss can read."""
-    one, verdict, when = label(proof), proof.verdict, day(proof.asked.on)
+    subject, verdict, change_day = label(proof), proof.verdict, day(proof.asked.on)
     if verdict.effect is None and verdict.before < 1 and proof.seen.periods:
-        return f"Cannot tell whether {one} changed with {when}: {verdict.reason}; the record begins with {proof.seen.periods[0].label}."
+        return f"Cannot tell whether {subject} changed with {change_day}: {verdict.reason}; the record begins with {proof.seen.periods[0].label}."
     if verdict.effect is None:
-        return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
-    moved = _moved(proof)
+        return f"Cannot tell yet whether {subject} changed with {change_day}: {verdict.reason}."
+    effect_text = _effect_words(proof)
     if proof.headline == "harm_shown":
         names = listed([rail.guardrail.name for rail in proof.harms])
-        return f"Harm shown in {names}: {one} moved with {when}, {moved}; but no improvement may be claimed, as {proof.blocked}."
+        return f"Harm shown in {names}: {subject} moved with {change_day}, {effect_text}; but no improvement may be claimed, as {proof.blocked}."
     if proof.headline == "improved_harm_not_excluded":
-        return f"{weakened(proof)}. {one} improved with {when}: {moved}."
+        return f"{weakened(proof)}. {subject} improved with {change_day}: {effect_text}."
     if verdict.claims:
-        return f"{one} {'improved' if verdict.status == 'improved' else 'got worse'} with {when}: {moved}."
+        return (
+            f"{subject} {'improved' if verdict.status == 'improved' else 'got worse'} with {change_day}: {effect_text}."
+        )
     if verdict.status == "no_change_seen":
-        return f"No change is seen in {one} with {when}. What remains possible: {span(verdict.effect, proof.asked.measure)}."
+        return f"No change is seen in {subject} with {change_day}. What remains possible: {span(verdict.effect, proof.asked.measure)}."
     if verdict.plain in ("improved", "worse"):  # a check took the claim back
-        return f"Cannot tell whether {one} changed because of what was done on {when}: it moved, {moved}, but {verdict.reason}."
+        return f"Cannot tell whether {subject} changed because of what was done on {change_day}: it moved, {effect_text}, but {verdict.reason}."
     if verdict.status == "depends_on_trend":
-        return f"Cannot tell whether {one} changed with {when}: {verdict.reason}."
+        return f"Cannot tell whether {subject} changed with {change_day}: {verdict.reason}."
     if verdict.status == "season_not_covered":
-        return f"Cannot tell whether {one} changed with {when}: {verdict.reason}. With two years of history, or cases to compare with, it could be told."
-    return f"Cannot tell yet whether {one} changed with {when}: {verdict.reason}."
+        return f"Cannot tell whether {subject} changed with {change_day}: {verdict.reason}. With two years of history, or cases to compare with, it could be told."
+    return f"Cannot tell yet whether {subject} changed with {change_day}: {verdict.reason}."
 
 
 def weakened(proof: Proof) -> str:
     """Improved; harm not excluded in ...: the measures that may be worse, the questions that stay open, what is not recorded."""
-    rails = {one.guardrail.name for one in proof.guarded if not one.guardrail.question}
-    known = [doubt.name for doubt in proof.doubts if not doubt.unseen]
-    worse, asked = [name for name in known if name in rails], [name for name in known if name not in rails]
-    unseen = [doubt.name for doubt in proof.doubts if doubt.unseen]
-    first = f" in {listed(worse)}" if worse else ""
-    parts = [f"Improved; harm not excluded{first}"]
-    if asked:
-        parts.append(f"to be answered: {', '.join(asked)}")
-    if unseen:
-        parts.append(f"not told by the record: {', '.join(unseen)}")
-    return "; ".join(parts)
+    rail_names = {result.guardrail.name for result in proof.guarded if not result.guardrail.question}
+    open_names = [doubt.name for doubt in proof.doubts if not doubt.unseen]
+    worse_names, question_names = (
+        [name for name in open_names if name in rail_names],
+        [name for name in open_names if name not in rail_names],
+    )
+    unrecorded_names = [doubt.name for doubt in proof.doubts if doubt.unseen]
+    harm_text = f" in {listed(worse_names)}" if worse_names else ""
+    clauses = [f"Improved; harm not excluded{harm_text}"]
+    if question_names:
+        clauses.append(f"to be answered: {', '.join(question_names)}")
+    if unrecorded_names:
+        clauses.append(f"not told by the record: {', '.join(unrecorded_names)}")
+    return "; ".join(clauses)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -128,19 +133,19 @@ def risk(rail: Guarded) -> str:
     """How likely it is that a guardrail got worse by more than it may."""
     if rail.chance is None or rail.margin is None:
         return ""
-    word = "moved so" if rail.guardrail.question else "got worse"
-    return f"chance that it {word} by more than {size(rail.margin, rail.guardrail.measure)}: {likely(rail.chance)}"
+    verb = "moved so" if rail.guardrail.question else "got worse"
+    return f"chance that it {verb} by more than {size(rail.margin, rail.guardrail.measure)}: {likely(rail.chance)}"
 
 
-def _moved(proof: Proof) -> str:
+def _effect_words(proof: Proof) -> str:
     verdict, measure = proof.verdict, proof.asked.measure
     assert verdict.effect is not None
     effect = verdict.effect
-    mean = f"on average over the {plural(verdict.after - proof.seen.settling, verdict.every)} since"
-    told = f"{size(effect.value, measure)} {way(effect.value)} {mean} than it would have been without (95% interval {span(effect, measure)})"
+    period_text = f"on average over the {plural(verdict.after - proof.seen.settling, verdict.every)} since"
+    effect_text = f"{size(effect.value, measure)} {way(effect.value)} {period_text} than it would have been without (95% interval {span(effect, measure)})"
     if verdict.relative is None:
-        return told
-    return f"{told}, that is {percent(abs(verdict.relative.value), 0)} {way(verdict.relative.value)}"
+        return effect_text
+    return f"{effect_text}, that is {percent(abs(verdict.relative.value), 0)} {way(verdict.relative.value)}"
 
 
 def course(verdict: Verdict, measure: Measure) -> str:
@@ -158,10 +163,10 @@ UNTOLD = ("no_change_seen", "depends_on_trend", "not_enough_data", "season_not_c
 
 def what_would_tell_more(proof: Proof) -> str:
     """What it would take to tell more, where the noise hides what may have grown or where too little is known."""
-    asked, wishes = proof.asked, []
-    if not asked.against:
+    request, wishes = proof.asked, []
+    if not request.against:
         wishes.append("cases in which nothing was changed to compare with (--against)")
-    if asked.settles is None:
+    if request.settles is None:
         wishes.append(
             "the day from which on the change had come in altogether, if it came in little by little (--settles)"
         )
@@ -175,73 +180,86 @@ def standing(proof: Proof) -> list[str]:
 
 
 def _of_the_effect(proof: Proof) -> list[str]:
-    verdict, measure, said = proof.verdict, proof.asked.measure, []
+    verdict, measure, sentences = proof.verdict, proof.asked.measure, []
     if verdict.level_before is not None and verdict.level_after is not None:
-        said.append(f"{amount(verdict.level_before, measure)} before, {amount(verdict.level_after, measure)} after.")
+        sentences.append(
+            f"{amount(verdict.level_before, measure)} before, {amount(verdict.level_after, measure)} after."
+        )
     if not verdict.levels_agree:
-        said.append(_apart(verdict, measure))
+        sentences.append(_level_difference(verdict, measure))
     if verdict.course is not None:
-        said.append(course(verdict, measure))
+        sentences.append(course(verdict, measure))
     if verdict.effect is not None and verdict.status in ("no_change_seen", "not_enough_data"):
-        said.append(
+        sentences.append(
             f"Best guess: {size(verdict.effect.value, measure)} {way(verdict.effect.value)} than without the change."
         )
     if verdict.by_trend and not proof.asked.parallel:
-        parts = [
-            f"had its trend {'gone on' if trend == 'continues' else 'stopped'}, {span(one, measure)}"
-            for trend, one in verdict.by_trend.items()
+        clauses = [
+            f"had its trend {'gone on' if trend == 'continues' else 'stopped'}, {span(estimate, measure)}"
+            for trend, estimate in verdict.by_trend.items()
         ]
-        said.append(f"Both ways of going on without the change: {'; '.join(parts)}.")
-    return said
+        sentences.append(f"Both ways of going on without the change: {'; '.join(clauses)}.")
+    return sentences
 
 
 def _of_the_record(proof: Proof) -> list[str]:
-    verdict, measure, every, said = proof.verdict, proof.asked.measure, proof.asked.every, []
+    verdict, measure, granularity, sentences = proof.verdict, proof.asked.measure, proof.asked.every, []
     if proof.seen.settling:
-        said.append(f"The first {plural(proof.seen.settling, every)} since, while it was coming in, are left out.")
+        sentences.append(
+            f"The first {plural(proof.seen.settling, granularity)} since, while it was coming in, are left out."
+        )
     if verdict.power is not None:
-        said.append(visible(verdict, measure))
+        sentences.append(visible(verdict, measure))
     if verdict.effect is not None and verdict.plain in UNTOLD:
-        said.append(what_would_tell_more(proof))
+        sentences.append(what_would_tell_more(proof))
     if proof.seen.age_days is not None:
-        said.append(
+        sentences.append(
             f"Every case is taken as it stood {plural(proof.seen.age_days, 'day')} after {ANCHOR[measure.anchor]}, so that young cases do not look better than old ones."
         )
     if proof.seen.unripe:
-        said.append(f"{plural(proof.seen.unripe, every)} after the change wait until their cases are that old.")
-    return said
+        sentences.append(
+            f"{plural(proof.seen.unripe, granularity)} after the change wait until their cases are that old."
+        )
+    return sentences
 
 
 def _of_the_doubts(proof: Proof) -> list[str]:
-    risks, said = {rail.guardrail.name: risk(rail) for rail in proof.guarded}, []
+    risks, sentences = {rail.guardrail.name: risk(rail) for rail in proof.guarded}, []
     for doubt in proof.doubts:
         chance = risks.get(doubt.name)
-        said.append(
+        sentences.append(
             f"Not excluded, {doubt.name}: {doubt.why}{f' ({chance})' if chance else ''}{STOPS.get(doubt.why[-1:], '.')}"
         )
-    if not proof.doubts and (missing := [one.guardrail.name for one in proof.guarded if one.safety == "not_recorded"]):
-        said.append(f"Not recorded, and so not looked at: {', '.join(missing)}.")
-    return said
+    if not proof.doubts and (
+        missing := [result.guardrail.name for result in proof.guarded if result.safety == "not_recorded"]
+    ):
+        sentences.append(f"Not recorded, and so not looked at: {', '.join(missing)}.")
+    return sentences
 
 
-def _apart(verdict: Verdict, measure: Measure) -> str:
+def _level_difference(verdict: Verdict, measure: Measure) -> str:
     """Why the two levels differ otherwise than the effect."""
     assert verdict.level_before is not None
     assert verdict.level_after is not None
-    moved = verdict.level_after - verdict.level_before
-    trend = next((one.words for one in verdict.checks if one.name == "trend before"), "")
-    why = next(
-        (f"the measure was {way} before the change already" for way in ("rising", "falling") if way in trend), ""
+    level_change = verdict.level_after - verdict.level_before
+    trend = next((check.words for check in verdict.checks if check.name == "trend before"), "")
+    trend_reason = next(
+        (
+            f"the measure was {course_word} before the change already"
+            for course_word in ("rising", "falling")
+            if course_word in trend
+        ),
+        "",
     )
-    told = f"{size(moved, measure)} {way(moved)}" if moved else "the same"
+    change_text = f"{size(level_change, measure)} {way(level_change)}" if level_change else "the same"
     if verdict.controls:
         return (
-            f"The two levels lie apart otherwise than the effect ({told}): the effect is against what the cases to "
+            f"The two levels lie apart otherwise than the effect ({change_text}): the effect is against what the cases to "
             "compare with did, whose own change is taken off."
         )
     return (
-        f"The two levels lie apart otherwise than the effect ({told}): they take all cases of a side together, while "
-        f"the effect is against where trend and season would have led{f'; {why}' if why else ''}."
+        f"The two levels lie apart otherwise than the effect ({change_text}): they take all cases of a side together, while "
+        f"the effect is against where trend and season would have led{f'; {trend_reason}' if trend_reason else ''}."
     )
 
 
@@ -249,8 +267,8 @@ def visible(verdict: Verdict, measure: Measure) -> str:
     """The change that this record, with every check and guardrail, would have shown; or that none would have been."""
     assert verdict.power is not None
     smallest, level = verdict.power.smallest, verdict.level_before or 0.0
-    most = (1 - level if measure.unit == "share" else 2 * level) if verdict.better == "higher" else 0.9 * level
-    if smallest is None or (level > 0 and smallest >= most):
+    largest_usual = (1 - level if measure.unit == "share" else 2 * level) if verdict.better == "higher" else 0.9 * level
+    if smallest is None or (level > 0 and smallest >= largest_usual):
         return "No change of a usual size would have been claimed four times in five: for that the record is too short, or moves too much by itself."
     return f"A change of {size(smallest, measure)} for the better would have been claimed four times in five, with all checks and guardrails."
 
@@ -258,7 +276,7 @@ def visible(verdict: Verdict, measure: Measure) -> str:
 ANCHOR = {"asked": "the first ask", "due": "its due time", "resolved": "its resolution", "stopped": "its stop"}
 
 
-def _settled(proof: Proof) -> str:
+def _settling_words(proof: Proof) -> str:
     if not proof.seen.settling:
         return ""
     return f", {plural(proof.seen.settling, proof.asked.every)} in between left out until it had settled on {proof.asked.settles}"
@@ -266,21 +284,21 @@ def _settled(proof: Proof) -> str:
 
 def paragraph(proof: Proof) -> str:
     """What was done, for someone who would check it."""
-    verdict, seen = proof.verdict, proof.seen
+    verdict, series = proof.verdict, proof.seen
     if verdict.working is None:
         return f"No fit was made: {verdict.reason}."
-    parts = [
-        f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after - seen.settling, verdict.every)} after{_settled(proof)} (n = {number(verdict.n_before)} and {number(verdict.n_after)}).",
-        f"Generalised least squares on the scale “{SCALES[seen.observed.family]}”: level, season, trend, the step, and the course of the effect since, weighed over six forms (docs/methods/step.md);",
+    clauses = [
+        f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after - series.settling, verdict.every)} after{_settling_words(proof)} (n = {number(verdict.n_before)} and {number(verdict.n_after)}).",
+        f"Generalised least squares on the scale “{SCALES[series.observed.family]}”: level, season, trend, the step, and the course of the effect since, weighed over six forms (docs/methods/step.md);",
         "errors are an autoregression plus noise, its two parameters integrated out over a grid of 78 pairs by restricted likelihood.",
         f"Step {verdict.working.value:.4g}, hull of both trends {verdict.working.low:.4g} to {verdict.working.high:.4g} at level {verdict.level:.2%}, p = {verdict.p:.3g}; {LOOKS[verdict.looks]}.",
     ]
     if verdict.season_priced:
-        parts.append(
+        clauses.append(
             "The season of the year was not seen twice; sine and cosine with a prior of half a residual sd are weighed by the record."
         )
     if verdict.controls:
-        parts.append(
+        clauses.append(
             f"The mean of {plural(verdict.controls, 'control')} was taken off, period by period{', without a trend of the difference, as declared' if proof.asked.parallel else ''}."
         )
-    return " ".join(parts)
+    return " ".join(clauses)

@@ -73,7 +73,7 @@ class Queue:
 _ENDS = "CASE WHEN reply_secs IS NULL THEN resolution_secs WHEN resolution_secs IS NULL THEN reply_secs ELSE LEAST(reply_secs, resolution_secs) END"
 
 
-def queue(scope: Scope, question: Question, seconds: int, slot: int) -> Queue:
+def queue(case_table: Scope, question: Question, seconds: int, slot: int) -> Queue:
     """What became of those who asked in the question's span: the whole, and by interval of the day (`slot` seconds).
 
     Served: a person replied, or resolved without a reply. Left: abandoned before that.
@@ -82,27 +82,27 @@ def queue(scope: Scope, question: Question, seconds: int, slot: int) -> Queue:
         raise RequestError(
             "The time cannot be negative, and an interval lasts a minute to a day.", "Change --within or --slot."
         )
-    slots, waits, ends = _fetched(scope, question, slot)
+    slots, waits, ends = _fetch_waits(case_table, question, slot)
     if not len(waits):
         raise RequestError("No case has a wait that began in this span.", "Widen --since and --until, or --where.")
-    days = _days(scope, question)
-    whole = _interval(0, waits, ends, seconds, days)
+    days = _days(case_table, question)
+    overall = _interval(0, waits, ends, seconds, days)
     order = np.argsort(slots, kind="stable")
     edges = np.flatnonzero(np.append(True, np.diff(slots[order]) != 0))
     intervals = tuple(
-        _interval(int(slots[part[0]]) * slot, waits[part], ends[part], seconds, days)
-        for part in np.split(order, edges[1:])
+        _interval(int(slots[group[0]]) * slot, waits[group], ends[group], seconds, days)
+        for group in np.split(order, edges[1:])
     )
-    return Queue(seconds, whole, intervals, incidence(waits, ends), _patience(whole), scope.zone)
+    return Queue(seconds, overall, intervals, incidence(waits, ends), _patience(overall), case_table.zone)
 
 
-def _patience(whole: Interval) -> float | NotComputed:
+def _patience(overall: Interval) -> float | NotComputed:
     """All time waited, by the number who left: the mean of an exponential patience, most of it not seen to its end."""
-    if whole.left < MINIMUM:
-        return NotComputed(f"only {whole.left} left; at least {MINIMUM} are needed")
+    if overall.left < MINIMUM:
+        return NotComputed(f"only {overall.left} left; at least {MINIMUM} are needed")
     return (
-        whole.waited / whole.left
-        if whole.waited
+        overall.waited / overall.left
+        if overall.waited
         else NotComputed("the record shows no time between coming and leaving")
     )
 
@@ -110,59 +110,63 @@ def _patience(whole: Interval) -> float | NotComputed:
 Ints = npt.NDArray[np.int64]
 
 
-def _fetched(scope: Scope, question: Question, slot: int) -> tuple[Ints, Ints, Ints]:
+def _fetch_waits(case_table: Scope, question: Question, slot: int) -> tuple[Ints, Ints, Ints]:
     """Interval of the day, seconds waited, and how it ended, of each case."""
-    where, values = filters(scope, question)
-    as_of = fill("{as_of}", scope)
+    where, parameters = filters(case_table, question)
+    as_of = fill("{as_of}", case_table)
     sql = (
         f"SELECT asked_time, CASE WHEN abandoned = 1 AND full_secs >= 0 AND (served IS NULL OR full_secs < served) "
         f"THEN full_secs * 3 + {LEFT} WHEN served >= 0 THEN served * 3 + {SERVED} "
         f"WHEN served IS NULL AND closed = 0 THEN ({as_of} - asked_s) * 3 END AS coded "
-        f"FROM (SELECT *, {_ENDS} AS served FROM {scope.table}) AS waits WHERE {where} AND {within(question, 'asked')}"
+        f"FROM (SELECT *, {_ENDS} AS served FROM {case_table.table}) AS waits WHERE {where} AND {within(question, 'asked')}"
     )
-    parts: list[tuple[Ints, Ints]] = []
-    for batch in scope.engine.stream(sql, values):
-        known = batch.filter(batch["coded"].is_valid())
-        parts.append((known["asked_time"].to_numpy().astype(np.int64), known["coded"].to_numpy().astype(np.int64)))
-    none = np.empty(0, np.int64)
-    times, coded = (np.concatenate([none, *column]) for column in zip(*parts, strict=True)) if parts else (none, none)
-    keep = coded >= 0
-    return times[keep] // slot, coded[keep] // 3, coded[keep] % 3
+    batches: list[tuple[Ints, Ints]] = []
+    for batch in case_table.engine.stream(sql, parameters):
+        valid_rows = batch.filter(batch["coded"].is_valid())
+        batches.append(
+            (valid_rows["asked_time"].to_numpy().astype(np.int64), valid_rows["coded"].to_numpy().astype(np.int64))
+        )
+    empty = np.empty(0, np.int64)
+    times, packed_waits = (
+        (np.concatenate([empty, *column]) for column in zip(*batches, strict=True)) if batches else (empty, empty)
+    )
+    keep = packed_waits >= 0
+    return times[keep] // slot, packed_waits[keep] // 3, packed_waits[keep] % 3
 
 
-def _days(scope: Scope, question: Question) -> int:
-    where, values = filters(scope, question)
-    sql = f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT asked_day FROM {scope.table} WHERE {where} AND {within(question, 'asked')}) AS days"
-    return int(scope.engine.ask(sql, values)["n"][0].as_py())
+def _days(case_table: Scope, question: Question) -> int:
+    where, parameters = filters(case_table, question)
+    sql = f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT asked_day FROM {case_table.table} WHERE {where} AND {within(question, 'asked')}) AS days"
+    return int(case_table.engine.ask(sql, parameters)["n"][0].as_py())
 
 
 def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> Interval:
-    served, left = ends == SERVED, ends == LEFT
-    recent = (ends == WAITING) & (waits <= seconds)
-    in_time = int(np.count_nonzero(served & (waits <= seconds)))
-    came = len(waits) - int(np.count_nonzero(recent))
-    bases: Mapping[str, int] = {
+    is_served, has_left = ends == SERVED, ends == LEFT
+    is_recent = (ends == WAITING) & (waits <= seconds)
+    in_time = int(np.count_nonzero(is_served & (waits <= seconds)))
+    came = len(waits) - int(np.count_nonzero(is_recent))
+    denominators: Mapping[str, int] = {
         "left count against": came,
-        "quick leavers left out": came - int(np.count_nonzero(left & (waits <= seconds))),
-        "leavers left out": int(np.count_nonzero(served)),
+        "quick leavers left out": came - int(np.count_nonzero(has_left & (waits <= seconds))),
+        "leavers left out": int(np.count_nonzero(is_served)),
     }
     return Interval(
         start=start,
         came=len(waits),
-        served=int(np.count_nonzero(served)),
-        left=int(np.count_nonzero(left)),
-        too_recent=int(np.count_nonzero(recent)),
-        levels=tuple(_levels(in_time, bases)),
+        served=int(np.count_nonzero(is_served)),
+        left=int(np.count_nonzero(has_left)),
+        too_recent=int(np.count_nonzero(is_recent)),
+        levels=tuple(_levels(in_time, denominators)),
         waited=int(waits.sum()),
         in_time=in_time,
         days=days,
     )
 
 
-def _levels(in_time: int, bases: Mapping[str, int]) -> Iterator[Level]:
-    for treatment, n in bases.items():
+def _levels(in_time: int, denominators: Mapping[str, int]) -> Iterator[Level]:
+    for treatment, n in denominators.items():
         if n < MINIMUM:
-            few = NotComputed(f"only {plural(n, 'case')}; at least {MINIMUM} are needed")
-            yield Level(treatment, n, few, few, few)
+            too_few = NotComputed(f"only {plural(n, 'case')}; at least {MINIMUM} are needed")
+            yield Level(treatment, n, too_few, too_few, too_few)
         else:
             yield Level(treatment, n, in_time / n, *wilson(in_time, n))

@@ -48,10 +48,10 @@ def erlang_c(rate: float, handling: float, servers: int, seconds: float) -> Expe
     load = rate * handling
     if servers <= load:
         return Expected(servers, 1.0, 0.0, 0.0, math.inf, 1.0)
-    lost = erlang_b(load, servers)
-    wait = lost / (1 - load / servers * (1 - lost))
-    late = wait * math.exp(-(servers - load) * seconds / handling)
-    return Expected(servers, wait, 1 - late, 0.0, wait * handling / (servers - load), load / servers)
+    blocking_share = erlang_b(load, servers)
+    wait = blocking_share / (1 - load / servers * (1 - blocking_share))
+    late_share = wait * math.exp(-(servers - load) * seconds / handling)
+    return Expected(servers, wait, 1 - late_share, 0.0, wait * handling / (servers - load), load / servers)
 
 
 def erlang_a(rate: float, handling: float, patience: float, servers: int, seconds: float) -> Expected:
@@ -60,42 +60,53 @@ def erlang_a(rate: float, handling: float, patience: float, servers: int, second
     Mandelbaum and Zeltyn, Service engineering in action: the Palm/Erlang-A queue (2007), section 4, building
     blocks J and epsilon; the offered wait V has the density exp(rate*H(x) - servers*x/handling) rate/(eps + rate*J).
     """
-    leaving, serving = 1 / patience, servers / handling
-    lost = erlang_b(rate * handling, servers - 1) if servers else 1.0
+    leave_rate, service_rate = 1 / patience, servers / handling
+    blocking_share = erlang_b(rate * handling, servers - 1) if servers else 1.0
     if servers == 0:
         return Expected(0, 1.0, 0.0, 1.0, patience, 0.0)
-    top = max(math.log(rate / serving) / leaving, 0.0) if rate > serving else 0.0  # where the density is highest
+    top = (
+        max(math.log(rate / service_rate) / leave_rate, 0.0) if rate > service_rate else 0.0
+    )  # where the density is highest
 
     def weight(x: float) -> float:
-        return rate / leaving * -math.expm1(-leaving * x) - serving * x
+        return rate / leave_rate * -math.expm1(-leave_rate * x) - service_rate * x
 
     peak = weight(top)
 
-    def total(start: float, stays: bool) -> float:
+    def integral(start: float, stays: bool) -> float:
         # The weight changes on three scales: around its top, where servers catch up, and in the tail.
         scales = [
-            1 / math.sqrt(leaving * serving),
-            1 / serving,
-            *([1 / abs(serving - rate)] if serving != rate else []),
+            1 / math.sqrt(leave_rate * service_rate),
+            1 / service_rate,
+            *([1 / abs(service_rate - rate)] if service_rate != rate else []),
         ]
-        steps = [sign * scale * many for scale in scales for many in (0.1, 1, 8, 64) for sign in (-1, 1)]
+        steps = [sign * scale * factor for scale in scales for factor in (0.1, 1, 8, 64) for sign in (-1, 1)]
         edges = [start, *sorted({top + step for step in steps if top + step > start})]
-        pieces = [*pairwise(edges), (edges[-1], math.inf)]
-        parts = (
-            integrate.quad(lambda x: math.exp(weight(x) - peak - (leaving * x if stays else 0.0)), a, b, limit=200)
-            for a, b in pieces
+        ranges = [*pairwise(edges), (edges[-1], math.inf)]
+        integrals = (
+            integrate.quad(lambda x: math.exp(weight(x) - peak - (leave_rate * x if stays else 0.0)), a, b, limit=200)
+            for a, b in ranges
         )
-        return float(sum(part[0] for part in parts))
+        return float(sum(result[0] for result in integrals))
 
-    scaled = math.exp(-peak) / lost if lost and -peak < 700 else math.inf  # epsilon = 1 / B(servers - 1)
-    j = total(0.0, False)
-    whole = scaled + rate * j
-    if math.isinf(whole):
+    scaled_epsilon = (
+        math.exp(-peak) / blocking_share if blocking_share and -peak < 700 else math.inf
+    )  # epsilon = 1 / B(servers - 1)
+    j = integral(0.0, False)
+    normalisation = scaled_epsilon + rate * j
+    if math.isinf(normalisation):
         return Expected(servers, 0.0, 1.0, 0.0, 0.0, rate * handling / servers)
-    left = max((math.exp(-peak) + (rate - serving) * j) / whole, 0.0)
-    late = rate * total(seconds, True) / whole
-    busy = rate * (1 - left) * handling / servers
-    return Expected(servers, rate * j / whole, max(1 - left - late, 0.0), left, left * patience, busy)
+    left_share = max((math.exp(-peak) + (rate - service_rate) * j) / normalisation, 0.0)
+    late_share = rate * integral(seconds, True) / normalisation
+    occupancy = rate * (1 - left_share) * handling / servers
+    return Expected(
+        servers,
+        rate * j / normalisation,
+        max(1 - left_share - late_share, 0.0),
+        left_share,
+        left_share * patience,
+        occupancy,
+    )
 
 
 def needed(rate: float, handling: float, patience: float | None, seconds: float, share: float) -> Expected:
@@ -105,17 +116,17 @@ def needed(rate: float, handling: float, patience: float | None, seconds: float,
             "Rate, handling time and patience must be above 0, and the share between 0 and 1.", "Change them."
         )
 
-    def expected(servers: int) -> Expected:
+    def forecast(servers: int) -> Expected:
         if patience is None:
             return erlang_c(rate, handling, servers, seconds)
         return erlang_a(rate, handling, patience, servers, seconds)
 
     low, high = 0, max(math.ceil(rate * handling), 1)
-    while expected(high).in_time < share:
+    while forecast(high).in_time < share:
         low, high = high, high * 2
         if high > MOST:
             raise RequestError(f"More than {MOST:,} would be needed.", "Check the handling time: it is in seconds.")
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if expected(middle).in_time >= share else (middle, high)
-    return expected(high)
+        low, high = (low, middle) if forecast(middle).in_time >= share else (middle, high)
+    return forecast(high)

@@ -27,7 +27,7 @@ class Staffing:
 
 
 def staffing(
-    found: Queue, slot: int, handling: float, share: float, servers: int | None = None, patience: float | None = None
+    queue: Queue, slot: int, handling: float, share: float, servers: int | None = None, patience: float | None = None
 ) -> list[Staffing]:
     """By interval of the day; handling: mean seconds of work a case; share: the goal of service within the time.
 
@@ -37,39 +37,58 @@ def staffing(
         raise RequestError(
             "The handling time must be above 0 and the goal between 0 and 1.", "Change --handling or --goal."
         )
-    if patience is None and isinstance(found.patience, float):
-        patience = found.patience
-    return [_staffed(one, slot, handling, share, servers, patience, found.seconds) for one in found.intervals]
+    if patience is None and isinstance(queue.patience, float):
+        patience = queue.patience
+    return [
+        _interval_staffing(interval, slot, handling, share, servers, patience, queue.seconds)
+        for interval in queue.intervals
+    ]
 
 
-def _staffed(
-    one: Interval, slot: int, handling: float, share: float, servers: int | None, patience: float | None, seconds: int
+def _interval_staffing(
+    interval: Interval,
+    slot: int,
+    handling: float,
+    share: float,
+    servers: int | None,
+    patience: float | None,
+    seconds: int,
 ) -> Staffing:
-    came = max(one.came - one.too_recent, 0)
-    rate = one.came / (one.days * min(slot, 86_400 - one.start))  # the day's last interval may be shorter
-    observed = one.in_time / came if came else 0.0
-    as_if: Expected | NotComputed = NotComputed(f"only {plural(came, 'case')}; at least {FEWEST} are needed")
-    wanted = as_if
+    came = max(interval.came - interval.too_recent, 0)
+    rate = interval.came / (
+        interval.days * min(slot, 86_400 - interval.start)
+    )  # the day's last interval may be shorter
+    observed = interval.in_time / came if came else 0.0
+    forecast: Expected | NotComputed = NotComputed(f"only {plural(came, 'case')}; at least {FEWEST} are needed")
+    required = forecast
     if came >= FEWEST:
-        wanted = needed(rate, handling, patience, seconds, share)
-        as_if = (
-            _expected(rate, handling, patience, servers, seconds)
+        required = needed(rate, handling, patience, seconds, share)
+        forecast = (
+            _forecast(rate, handling, patience, servers, seconds)
             if servers
-            else _closest(rate, handling, patience, seconds, observed)
+            else _closest_forecast(rate, handling, patience, seconds, observed)
         )
     return Staffing(
-        one.start, rate * 3_600, observed, one.left / max(one.came, 1), one.waited / max(one.came, 1), as_if, wanted
+        interval.start,
+        rate * 3_600,
+        observed,
+        interval.left / max(interval.came, 1),
+        interval.waited / max(interval.came, 1),
+        forecast,
+        required,
     )
 
 
-def _expected(rate: float, handling: float, patience: float | None, servers: int, seconds: float) -> Expected:
+def _forecast(rate: float, handling: float, patience: float | None, servers: int, seconds: float) -> Expected:
     if patience is None:
         return erlang_c(rate, handling, servers, seconds)
     return erlang_a(rate, handling, patience, servers, seconds)
 
 
-def _closest(rate: float, handling: float, patience: float | None, seconds: float, observed: float) -> Expected:
+def _closest_forecast(
+    rate: float, handling: float, patience: float | None, seconds: float, observed: float
+) -> Expected:
     """The number of servers whose service within the time comes closest to what was observed."""
     above = needed(rate, handling, patience, seconds, min(max(observed, 1e-6), 1 - 1e-6))
-    below = _expected(rate, handling, patience, above.servers - 1, seconds) if above.servers > 1 else above
-    return min((above, below), key=lambda one: abs(one.in_time - observed))
+    below = _forecast(rate, handling, patience, above.servers - 1, seconds) if above.servers > 1 else above
+    return min((above, below), key=lambda forecast: abs(forecast.in_time - observed))
