@@ -20,7 +20,7 @@ class Process(Protocol):
     stdin: IO[bytes] | None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended."""
+        """The exit code, once the process has ended."""
 
     def terminate(self) -> None:
         """Ask it to end."""

@@ -79,7 +79,7 @@ def strict_json(body: bytes) -> Any:
     def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values = dict(pairs)
         if len(values) < len(pairs):
-            duplicate = next(name for name, _value in pairs if [key for key, _other in pairs].count(name) > 1)
+            duplicate = next(name for name, _value in pairs if [key for key, _value in pairs].count(name) > 1)
             raise ValueError(f"the key {duplicate[:100]!r} stands there twice")
         return values
 
@@ -90,7 +90,7 @@ def strict_json(body: bytes) -> Any:
 
 
 class StrictParser(Parser):
-    """Reads the body of every request so."""
+    """Reads the body of every request as strict JSON."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         """The body, as values."""
@@ -286,17 +286,17 @@ def once(view: Any) -> Any:
         owner, digest = request.auth.owner, hashlib.sha256(request.path.encode() + request.body).hexdigest()  # type: ignore[attr-defined]
         try:
             with transaction.atomic():
-                sent = Sent.objects.filter(owner=owner, key=once_key).first()
-                if sent is None:
+                sent_request = Sent.objects.filter(owner=owner, key=once_key).first()
+                if sent_request is None:
                     answer = view(request, *args, **kwargs)
                     body = json.loads(json.dumps(answer.value, default=str))
                     Sent.objects.create(owner=owner, key=once_key, digest=digest, answer=body)
                     return answer
         except IntegrityError:  # the same request came twice at once, and the other was first
-            sent = Sent.objects.filter(owner=owner, key=once_key).first()
-        if sent is None or sent.digest != digest:
+            sent_request = Sent.objects.filter(owner=owner, key=once_key).first()
+        if sent_request is None or sent_request.digest != digest:
             raise HttpError(409, "This Idempotency-Key was used for another request.")
-        return Status(201, sent.answer)
+        return Status(201, sent_request.answer)
 
     return answer_once
 

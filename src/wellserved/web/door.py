@@ -146,7 +146,7 @@ def person_of(request: HttpRequest) -> Person:
 
 
 def book_of(request: HttpRequest) -> Book:
-    """Their journal; its key is in their session, where their own browser alone can open it."""
+    """The journal of whoever asks; its key is in their session, where their own browser alone can open it."""
     return Book(person_of(request).pk, settings.SECRET_KEY.encode(), session.journal_key(request))
 
 

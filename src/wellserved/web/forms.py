@@ -34,7 +34,7 @@ def _scale_choices() -> Choices:
 
 
 _WORD_CHOICES: Choices = [
-    (word, format_lazy("{}: {}", _(word), _(meaning))) for word, (_kind, meaning, _others) in WORDS.items()
+    (word, format_lazy("{}: {}", _(word), _(meaning))) for word, (_kind, meaning, _synonyms) in WORDS.items()
 ]
 
 

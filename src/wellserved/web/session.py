@@ -76,7 +76,7 @@ def keep_key(request: HttpRequest, journal: Book) -> None:
 
 
 def forget_key(request: HttpRequest) -> None:
-    """Forget it."""
+    """Forget the journal's key, in the session and in the browser."""
     request.session.pop(_KEY, None)
     request.browser_secret = b""  # type: ignore[attr-defined]
 

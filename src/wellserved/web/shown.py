@@ -44,7 +44,7 @@ def moment(value: datetime | str | None) -> str:
 
 @register.filter
 def day(value: date) -> str:
-    """Its day."""
+    """The day of an instant, in the workspace's zone."""
     return _day_text(timezone.localtime(value) if isinstance(value, datetime) else value)
 
 
@@ -102,7 +102,7 @@ def amount(value: float | None) -> str:
 
 @register.filter
 def short(text: str, letters: int) -> str:
-    """Its beginning; a fifth of the cost of Django's own, which knows of markup."""
+    """The beginning of a text; a fifth of the cost of Django's own, which knows of markup."""
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
