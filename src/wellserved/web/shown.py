@@ -48,13 +48,13 @@ def day(value: date) -> str:
     return _day_text(timezone.localtime(value) if isinstance(value, datetime) else value)
 
 
-@register.filter
+@register.filter("named")
 def named(word: object) -> str:
     """A name of ours in the reader's language: a word, a state, a column; `vocabulary` lists them for translators."""
     return gettext(str(word)) if word else ""
 
 
-@register.filter
+@register.filter("counted")
 def counted(count: int, note: str) -> str:
     """A note of an import, said of one or of many."""
     return words.counted(count, note)
