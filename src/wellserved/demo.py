@@ -32,27 +32,27 @@ class Made:
     page: Path
 
 
-def run(folder: Path, data: Path | None, told: Progress) -> list[Made]:
+def run(folder: Path, data: Path | None, on_progress: Progress) -> list[Made]:
     """Import each sample into a fresh workspace under `folder` and write its page, and an index of them.
 
     data: a folder with the whole exports; also taken from WELLSERVED_DATA. Without it, the slices that
     come with wellserved are used.
     """
-    named = os.environ.get("WELLSERVED_DATA")
-    whole = data or (Path(named) if named else None)
+    environment_folder = os.environ.get("WELLSERVED_DATA")
+    export_folder = data or (Path(environment_folder) if environment_folder else None)
     home = folder / "workspace"
     shutil.rmtree(home, ignore_errors=True)
     workspace = create_workspace(home, ZONE)
     samples = resources.files("wellserved") / "samples"
-    made = []
-    for file, slice_ in WHOLE.items():
-        chosen = whole / file if whole and (whole / file).exists() else None
-        with resources.as_file(samples / slice_) as shipped:
-            done = imports.import_file(workspace, chosen or shipped, told=told)
-        report = asking.service_report(workspace, done.receipt.source, told=told)
-        page = folder / f"{done.receipt.source}.html"
+    sample_reports = []
+    for file, slice_name in WHOLE.items():
+        export_path = export_folder / file if export_folder and (export_folder / file).exists() else None
+        with resources.as_file(samples / slice_name) as slice_path:
+            result = imports.import_file(workspace, export_path or slice_path, told=on_progress)
+        report = asking.service_report(workspace, result.receipt.source, told=on_progress)
+        page = folder / f"{result.receipt.source}.html"
         page.write_text(html.report_page(report), encoding="utf-8")
-        made.append(Made(done.receipt, report, page))
-    index = html.index_page([(one.page.name, one.report) for one in made])
+        sample_reports.append(Made(result.receipt, report, page))
+    index = html.index_page([(sample_report.page.name, sample_report.report) for sample_report in sample_reports])
     (folder / "index.html").write_text(index, encoding="utf-8")
-    return made
+    return sample_reports

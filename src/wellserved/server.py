@@ -32,7 +32,7 @@ Network = IPv4Network | IPv6Network
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
 ASKED: Final = "wellserved.asked"  # in the environment of a request without body: answer 204 if one with body may come
 LINGER: Final = 2.0  # seconds in which a refused sender can still read the answer
-_NO_MORE: Final = 1  # SHUT_WR
+_SHUTDOWN_WRITE: Final = 1  # SHUT_WR
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,11 @@ class Limits:
     header_seconds: float = 10.0
     body_seconds: float = 20.0  # and a second more for every `body_rate` bytes that came
     body_rate: int = 16 * 2**10
-    each: int = 64  # connections of one address
-    whole: int = 400  # connections
+    connections_per_address: int = 64
+    connections: int = 400
     proxies: tuple[Network, ...] = ()
 
-    def of(self, path: str) -> int:
+    def body_limit(self, path: str) -> int:
         """Bytes of a body that a path takes."""
         return next((size for pattern, size in self.uploads.items() if re.fullmatch(pattern, path)), self.body)
 
@@ -63,7 +63,7 @@ class _SlowError(Error):  # type: ignore[misc]
 def networks(text: str) -> tuple[Network, ...]:
     """Addresses and networks, parted by commas."""
     try:
-        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+        return tuple(ip_network(network.strip()) for network in text.split(",") if network.strip())
     except ValueError as error:
         raise RequestError(
             f"WELLSERVED_TRUSTED_PROXIES cannot be read: {error}.",
@@ -71,10 +71,10 @@ def networks(text: str) -> tuple[Network, ...]:
         ) from error
 
 
-def client_of(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
+def client_of(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str:
     """Where a request comes from: of a trusted proxy, what it says in X-Forwarded-For, back to the first that is not trusted."""
     client = peer
-    for hop in reversed(forwarded.split(",")):
+    for hop in reversed(forwarded_for.split(",")):
         address = _address(hop)
         if address is None or not trusted(client, proxies):
             break
@@ -102,7 +102,7 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
     return (number.ipv4_mapped or number) if isinstance(number, IPv6Address) else number
 
 
-def _household(address: str) -> str:
+def _counted_network(address: str) -> str:
     """What counts as one address: with IPv6 a network of 64 bits, since every household has one."""
     number = _address(address)
     return str(ip_network(f"{number}/64", strict=False)) if isinstance(number, IPv6Address) else address
@@ -114,38 +114,38 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     completed: bool
     error: Error | None
     expect_continue: bool
-    asks = False  # its sender has yet to be found to be somebody who may send as much
-    expects = False  # its sender waits to be told to go on
-    held = b""  # what came meanwhile
+    needs_permission = False  # its sender has yet to be found to be somebody who may send as much
+    awaits_continue = False  # its sender waits to be told to go on
+    held_data = b""  # what came meanwhile
 
     def __init__(self, adj: Any) -> None:
         super().__init__(copy.copy(adj))  # its own, since the limit is that of its path
-        self.begun = time.monotonic()
+        self.begun_at = time.monotonic()
 
     def parse_header(self, header_plus: bytes) -> None:
         """The limit stands with the path; a body larger than everybody's is asked about first."""
         super().parse_header(header_plus)
-        self.begun = time.monotonic()
+        self.begun_at = time.monotonic()
         limits: Limits = self.adj.limits
-        largest = limits.of(self.path)
+        largest = limits.body_limit(self.path)
         self.adj.max_request_body_size = largest + 1
-        self.asks = largest > limits.body and (self.chunked or self.content_length > limits.body)
+        self.needs_permission = largest > limits.body and (self.chunked or self.content_length > limits.body)
 
     def received(self, data: bytes) -> int:
         """Take in what came; returns how many bytes of it are this request's."""
-        if self.asks:
-            self.held += data
+        if self.needs_permission:
+            self.held_data += data
             return len(data)
         return self._read(data)
 
     def _read(self, data: bytes) -> int:
-        taken: int = super().received(data)
+        byte_count: int = super().received(data)
         if isinstance(self.error, RequestEntityTooLarge):
             self.error = self.too_large()
-        self.asks = self.asks and not self.completed
-        if self.asks or self.completed:  # nobody is told to go on with what is not wanted, or not yet
-            self.expects, self.expect_continue = self.expect_continue, False
-        return taken
+        self.needs_permission = self.needs_permission and not self.completed
+        if self.needs_permission or self.completed:  # nobody is told to go on with what is not wanted, or not yet
+            self.awaits_continue, self.expect_continue = self.expect_continue, False
+        return byte_count
 
     def too_large(self) -> Error:
         """The refusal, in a sentence."""
@@ -153,23 +153,23 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         words = f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size / 2**10:,.0f} KiB"
         return RequestEntityTooLarge(f"Nothing larger than {words} can be sent here.")
 
-    def decide(self, allowed: bool) -> bytes:
+    def decide(self, is_allowed: bool) -> bytes:
         """Go on with the limit of the path, or with everybody's; returns what came meanwhile."""
-        if not allowed:
+        if not is_allowed:
             self.adj.max_request_body_size = self.adj.limits.body + 1
-        self.asks, self.expect_continue, self.begun = False, self.expects, time.monotonic()
-        held, self.held = self.held, b""
-        return held
+        self.needs_permission, self.expect_continue, self.begun_at = False, self.awaits_continue, time.monotonic()
+        held_data, self.held_data = self.held_data, b""
+        return held_data
 
-    def late(self, now: float) -> str:
+    def timeout_reason(self, now: float) -> str:
         """Why it is waited for no longer; empty: it has time yet."""
         limits: Limits = self.adj.limits
-        if self.asks:
+        if self.needs_permission:
             return ""
         if not self.headers_finished:
-            return "The head of the request took too long." if now - self.begun > limits.header_seconds else ""
+            return "The head of the request took too long." if now - self.begun_at > limits.header_seconds else ""
         seconds = limits.body_seconds + self.body_bytes_received / limits.body_rate
-        return "The body of the request came too slowly." if now - self.begun > seconds else ""
+        return "The body of the request came too slowly." if now - self.begun_at > seconds else ""
 
 
 class Task(WSGITask):  # type: ignore[misc]
@@ -181,9 +181,9 @@ class Task(WSGITask):  # type: ignore[misc]
         proxies = self.channel.adj.limits.proxies
         if trusted(self.channel.peer, proxies):
             environ["REMOTE_ADDR"] = self.channel.client_of(self.request)
-            said = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
-            if said in ("http", "https"):
-                environ["wsgi.url_scheme"] = said
+            scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
+            if scheme in ("http", "https"):
+                environ["wsgi.url_scheme"] = scheme
         return environ
 
 
@@ -192,7 +192,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
 
     def execute(self) -> None:
         """Answer."""
-        self.channel.refused = True
+        self.channel.is_refused = True
         super().execute()
 
 
@@ -204,16 +204,16 @@ class Question:
 
     def service(self) -> None:
         """Ask as if the page were opened; the door, the session and the key's scopes answer as ever."""
-        allowed, statuses = False, list[str]()
+        is_allowed, statuses = False, list[str]()
         try:
             environ = Task(self.channel, self.channel.request).get_environment()
             environ |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO(), ASKED: True}
             answer = self.channel.server.application(environ, lambda status, *_: statuses.append(status))
             if hasattr(answer, "close"):
                 answer.close()
-            allowed = bool(statuses) and statuses[-1].startswith("204")
+            is_allowed = bool(statuses) and statuses[-1].startswith("204")
         finally:
-            self.channel.answered(allowed)
+            self.channel.apply_permission(is_allowed)
 
     def cancel(self) -> None:
         """The server ends."""
@@ -228,14 +228,14 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     requests: list[Parser]
     connected: bool
     will_close: bool
-    asking = False  # it is being asked whether the request may be as large; nothing more is read meanwhile
-    refused = False
-    lingers = 0.0  # until when what comes is thrown away, after a refusal; 0: it is not
+    is_asking = False  # it is being asked whether the request may be as large; nothing more is read meanwhile
+    is_refused = False
+    linger_until = 0.0  # until when what comes is thrown away, after a refusal; 0: it is not
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002
         super().__init__(server, sock, addr, adj, map=map)
-        self.peer, self.opened = str(addr[0]), time.monotonic()
-        self.proxied = trusted(self.peer, adj.limits.proxies)
+        self.peer, self.opened_at = str(addr[0]), time.monotonic()
+        self.is_proxied = trusted(self.peer, adj.limits.proxies)
         server.make_room(self)
 
     def client_of(self, request: Parser) -> str:
@@ -245,48 +245,48 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     @property
     def client(self) -> str:
         """Whom the connection counts for; empty: a proxy's, between two requests."""
-        if not self.proxied:
-            return _household(self.peer)
+        if not self.is_proxied:
+            return _counted_network(self.peer)
         for request in (self.request, *self.requests):
             if request is not None and (request.headers_finished or request.completed):
-                return _household(self.client_of(request))
+                return _counted_network(self.client_of(request))
         return ""
 
     @property
-    def since(self) -> tuple[bool, float]:
+    def eviction_order(self) -> tuple[bool, float]:
         """Orders connections by how soon they can be done without: those that wait for their sender first."""
         request = self.request
-        return bool(self.total_outbufs_len), self.opened if request is None else request.begun
+        return bool(self.total_outbufs_len), self.opened_at if request is None else request.begun_at
 
     def readable(self) -> bool:
         """Something more may be read."""
-        return bool(self.lingers) or (not self.asking and bool(super().readable()))
+        return bool(self.linger_until) or (not self.is_asking and bool(super().readable()))
 
     def received(self, data: bytes) -> bool:
         """Bytes came."""
-        if self.lingers:
+        if self.linger_until:
             return False
-        counted = self.client
-        done: bool = super().received(data)
-        if self.request is not None and self.request.asks:
-            self.asking = True
+        previous_client = self.client
+        has_received: bool = super().received(data)
+        if self.request is not None and self.request.needs_permission:
+            self.is_asking = True
             self.server.add_task(Question(self))
-        if self.client not in ("", counted):  # a proxy has said whom this is for
+        if self.client not in ("", previous_client):  # a proxy has said whom this is for
             self.server.make_room(self)
-        return done
+        return has_received
 
-    def answered(self, allowed: bool) -> None:
+    def apply_permission(self, is_allowed: bool) -> None:
         """Go on reading, now that it is known how much the sender may send."""
         request = self.request
         if self.connected and request is not None:
-            held = request.decide(allowed)
+            held_data = request.decide(is_allowed)
             if request.content_length >= request.adj.max_request_body_size:
                 self.refuse(request, request.too_large())
-            elif held:
-                super().received(held)
+            elif held_data:
+                super().received(held_data)
             elif request.expect_continue and not self.requests:
                 self.send_continue()
-        self.asking = False
+        self.is_asking = False
         self.server.pull_trigger()
 
     def refuse(self, request: Parser, error: Error) -> None:
@@ -302,17 +302,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def check_time(self, now: float) -> None:
         """End what takes too long."""
-        if self.lingers:
-            self.will_close = now > self.lingers
-        elif (request := self.request) is not None and not self.will_close and (why := request.late(now)):
-            self.refuse(request, _SlowError(why))
+        if self.linger_until:
+            self.will_close = now > self.linger_until
+        elif (request := self.request) is not None and not self.will_close and (reason := request.timeout_reason(now)):
+            self.refuse(request, _SlowError(reason))
 
     def handle_close(self) -> None:
         """A connection closed while bytes still come takes the answer along: after a refusal they are read and thrown away."""
-        if self.refused and self.connected and not self.lingers:
-            self.will_close, self.lingers = False, time.monotonic() + LINGER
+        if self.is_refused and self.connected and not self.linger_until:
+            self.will_close, self.linger_until = False, time.monotonic() + LINGER
             try:
-                self.socket.shutdown(_NO_MORE)
+                self.socket.shutdown(_SHUTDOWN_WRITE)
                 return
             except OSError:  # its sender is gone
                 pass
@@ -326,13 +326,15 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def make_room(self, newest: Channel) -> None:
         """Whoever comes gets in: where an address, or all together, have more than they may, the one that waited longest goes."""
-        channels = [one for one in list(self._map.values()) if isinstance(one, Channel) and not one.will_close]
+        channels = [
+            channel for channel in list(self._map.values()) if isinstance(channel, Channel) and not channel.will_close
+        ]
         client, limits = newest.client, self.adj.limits
-        alike = [one for one in channels if client and one.client == client]
-        for several, most in ((alike, limits.each), (channels, limits.whole)):
-            if len(several) > most:
-                waiting = [one for one in several if one is not newest and not one.requests]
-                min(waiting, key=lambda one: one.since, default=newest).will_close = True
+        client_channels = [channel for channel in channels if client and channel.client == client]
+        for group, maximum in ((client_channels, limits.connections_per_address), (channels, limits.connections)):
+            if len(group) > maximum:
+                waiting_channels = [channel for channel in group if channel is not newest and not channel.requests]
+                min(waiting_channels, key=lambda channel: channel.eviction_order, default=newest).will_close = True
 
     def maintenance(self, now: float) -> None:
         """Once a second: connections that rest, and senders that are slow."""
@@ -349,26 +351,27 @@ def listen(application: Application, host: str, port: int, limits: Limits) -> An
     try:
         settings = Adjustments(
             host=host, port=port, threads=8, ident=None, clear_untrusted_proxy_headers=False, asyncore_use_poll=True,
-            connection_limit=10 * limits.whole, cleanup_interval=1, max_request_header_size=32 * 2**10)  # fmt: skip
+            connection_limit=10 * limits.connections, cleanup_interval=1, max_request_header_size=32 * 2**10)  # fmt: skip
     except ValueError as error:
-        raise _impossible(host, port, OSError(errno.EADDRNOTAVAIL, "")) from error
+        raise _listen_error(host, port, OSError(errno.EADDRNOTAVAIL, "")) from error
     settings.limits = limits
     sockets: dict[int, Any] = {}
     dispatcher = ThreadedTaskDispatcher()
     try:
         servers = [
-            Server(application, sockets, dispatcher=dispatcher, adj=settings, sockinfo=one) for one in settings.listen
+            Server(application, sockets, dispatcher=dispatcher, adj=settings, sockinfo=socket_info)
+            for socket_info in settings.listen
         ]
     except OSError as error:
         close_all(sockets)
-        raise _impossible(host, port, error) from error
+        raise _listen_error(host, port, error) from error
     dispatcher.set_thread_count(settings.threads)
     return MultiSocketServer(
-        sockets, settings, [(one.effective_host, one.effective_port) for one in servers], dispatcher
+        sockets, settings, [(server.effective_host, server.effective_port) for server in servers], dispatcher
     )
 
 
-def _impossible(host: str, port: int, error: OSError) -> RequestError:
+def _listen_error(host: str, port: int, error: OSError) -> RequestError:
     """Why nobody can listen there."""
     if error.errno == errno.EADDRINUSE:
         return RequestError(

@@ -142,7 +142,7 @@ def test_every_address_says_what_it_is_for() -> None:
     named = set()
     for one in get_resolver().url_patterns:
         if isinstance(one, URLPattern):
-            deed = getattr(one.callback, "deed", None)
+            deed = getattr(one.callback, "required_permission", None)
             assert deed == OPEN or deed in DEEDS, one.name
             named.add(one.name)
     table = {line.split()[0] for line in TABLE.read_text(encoding="utf-8").splitlines()[1:]}

@@ -253,10 +253,10 @@ print(token, alive.cookies[settings.SESSION_COOKIE_NAME].value, alive.cookies["j
 BACK = """
 import json, sys
 from pathlib import Path
-from wellserved.cli.serving import _bring_secret, ready
+from wellserved.cli.serving import _restore_secret, ready
 home, file, token, session, key, gone = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
 home.mkdir()
-_bring_secret(file, home)
+_restore_secret(file, home)
 workspace = ready(home, make=True)
 from django.test import Client
 from django.conf import settings

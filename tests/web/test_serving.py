@@ -39,7 +39,7 @@ from wellserved.store.models import Person, Shared
 from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
-SHORT = Limits(uploads={"/file": 2**20, r"/week/\d\d": 2**18}, header_seconds=0.3, body_seconds=0.3, body_rate=2**20, each=8, whole=40,
+SHORT = Limits(uploads={"/file": 2**20, r"/week/\d\d": 2**18}, header_seconds=0.3, body_seconds=0.3, body_rate=2**20, connections_per_address=8, connections=40,
                proxies=networks("127.0.0.9, 10.0.0.0/8"))  # fmt: skip
 LAST = b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
@@ -98,7 +98,7 @@ def gate() -> Iterator[Gate]:
 @pytest.fixture
 def patient() -> Iterator[Gate]:
     """The same with the times and numbers that are shipped."""
-    one = Gate(replace(SHORT, header_seconds=10, body_seconds=20, each=64, whole=400))
+    one = Gate(replace(SHORT, header_seconds=10, body_seconds=20, connections_per_address=64, connections=400))
     yield one
     one.end()
 
@@ -268,7 +268,7 @@ def test_who_may_send_files_is_decided_by_the_door(staff: House, as_: As) -> Non
     data, customers, bulk = reverse("data"), reverse("customers_file"), reverse("api:record_moments")
     week = reverse("week", args=["2026-W47"])
     sizes = {
-        path: settings.LIMITS.of(path)
+        path: settings.LIMITS.body_limit(path)
         for path in (data, customers, bulk, week, f"{week}as/txt", "/reports/", "/journal/")
     }
     assert len(settings.LIMITS.uploads) == 4

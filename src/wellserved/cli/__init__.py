@@ -20,8 +20,8 @@ from wellserved.workspace import default_folder
 __all__ = ["app", "commands", "main", "proving", "serving"]
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_requested: bool) -> None:
+    if is_requested:
         sys.stdout.write(f"wellserved {__version__}\n")
         raise typer.Exit
 
@@ -45,14 +45,14 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("WELLSERVED_DEBUG"):
             traceback.print_exc()
-        known = error if isinstance(error, WellservedError) else as_damage(error)
-        if known is None:
-            known = WellservedError(
+        problem = error if isinstance(error, WellservedError) else as_damage(error)
+        if problem is None:
+            problem = WellservedError(
                 f"wellserved failed: {type(error).__name__}: {str(error)[:300]}",
                 "Run `wellserved verify`: it says whether a stored file is damaged. If none is, run this again with "
                 "WELLSERVED_DEBUG=1 and report what it prints.",
             )
-            known.exit_code = 3
-        err.print(one_line(known.what), style="bold red", markup=False, highlight=False, soft_wrap=True)
-        err.print(one_line(known.do), markup=False, highlight=False, soft_wrap=True)
-        sys.exit(known.exit_code)
+            problem.exit_code = 3
+        err.print(one_line(problem.what), style="bold red", markup=False, highlight=False, soft_wrap=True)
+        err.print(one_line(problem.do), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(problem.exit_code)

@@ -81,39 +81,43 @@ def inspect(
 
     folder = home or default_folder()
     zone = open_workspace(folder).zone if home or (folder / "workspace.toml").exists() else None
-    with tempfile.TemporaryDirectory() as scratch, progress() as told:
-        raw, found, preset = inspect_file(file, Path(scratch), zone, told=told)
+    with tempfile.TemporaryDirectory() as scratch, progress() as on_progress:
+        raw, inspection, preset = inspect_file(file, Path(scratch), zone, told=on_progress)
     columns = ("column", "filled", "different", "dates", "examples")
-    lines = [
+    rows = [
         (
-            one.name,
-            one.filled,
-            one.distinct,
-            "?" if one.undecided else one.dates.in_words() if one.dates else "",
-            ", ".join(one.examples),
+            column.name,
+            column.filled,
+            column.distinct,
+            "?" if column.undecided else column.dates.in_words() if column.dates else "",
+            ", ".join(column.examples),
         )
-        for one in found.columns
+        for column in inspection.columns
     ]
     shape = f"{raw.rows_read} rows, {len(raw.broken)} of them unreadable; {raw.text.encoding}, delimiter {raw.dialect.delimiter!r}"
     title = one_line(f"{file.name}: {shape}")
-    err.print(terminal.plain_text(terminal.grid(title, columns, lines)), markup=False, highlight=False)
+    err.print(terminal.plain_text(terminal.grid(title, columns, rows)), markup=False, highlight=False)
     if preset:
-        said = [f"The preset {preset.name} reads this file: `wellserved import {file}`.", *receipts.lacking(preset)]
+        advice = [f"The preset {preset.name} reads this file: `wellserved import {file}`.", *receipts.lacking(preset)]
     else:
-        said = _inspected(found)
-    for line in said:
+        advice = _mapping_advice(inspection)
+    for line in advice:
         err.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
-    write(found.toml, output)
+    write(inspection.toml, output)
     if output:
         err.print(f"Correct it, then: wellserved import {file} --mapping {output}", markup=False, highlight=False)
 
 
-def _inspected(found: Inspection) -> list[str]:
+def _mapping_advice(inspection: Inspection) -> list[str]:
     """What a reader of the first mapping must be told."""
-    said = ["Please check:", *(f"- {question}" for question in found.questions)] if found.questions else []
-    said += [f"Not used, though they look like {what}: {', '.join(names)}." for what, names in found.unused.items()]
-    return said + (
-        ["An import by this mapping would say:", *(f"- {note}" for note in found.notes)] if found.notes else []
+    advice = ["Please check:", *(f"- {question}" for question in inspection.questions)] if inspection.questions else []
+    advice += [
+        f"Not used, though they look like {kind}: {', '.join(names)}." for kind, names in inspection.unused.items()
+    ]
+    return advice + (
+        ["An import by this mapping would say:", *(f"- {note}" for note in inspection.notes)]
+        if inspection.notes
+        else []
     )
 
 
@@ -130,15 +134,15 @@ def import_(
     from wellserved.render import receipts
 
     workspace = workspace_at(home)
-    with progress() as told:
-        done = imports.import_file(
-            workspace, file, load_mapping(mapping, load_scales(workspace.folder)) if mapping else None, told=told
+    with progress() as on_progress:
+        result = imports.import_file(
+            workspace, file, load_mapping(mapping, load_scales(workspace.folder)) if mapping else None, told=on_progress
         )
-    for line in receipts.lines(done.receipt):
+    for line in receipts.lines(result.receipt):
         out.print(line, markup=False, highlight=False, soft_wrap=True)
-    if done.refusals:
-        said = "Rows that were refused or lost a moment, with reasons, to be mended and imported again"
-        out.print(f"{said}: {done.refusals}", markup=False, highlight=False, soft_wrap=True)
+    if result.refusals:
+        sentence = "Rows that were refused or lost a moment, with reasons, to be mended and imported again"
+        out.print(f"{sentence}: {result.refusals}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1)
 
 
@@ -152,30 +156,33 @@ def scales(format_: FormatOption = Format.text, output: Output = None, home: Hom
 def measures(format_: FormatOption = Format.text, home: Home = None) -> None:
     """List the measures and what they ask, and the scales of ratings that the workspace declares."""
     if format_ is Format.json:
-        write(data.as_json([data.definition(one) for one in MEASURES]), None)
+        write(data.as_json([data.definition(measure) for measure in MEASURES]), None)
         return
     columns = ("name", "version", "question", "unit", "better", "in a period by")
-    lines = [(one.name, one.version, one.question, one.unit, one.better, one.anchor) for one in MEASURES]
+    rows = [
+        (measure.name, measure.version, measure.question, measure.unit, measure.better, measure.anchor)
+        for measure in MEASURES
+    ]
     if format_ is Format.csv:
-        write(csv_text(columns, lines), None)
+        write(csv_text(columns, rows), None)
     elif format_ is Format.md:
-        write("\n".join([*markdown.table(columns, lines), *_own_scales(format_, home)]), None)
+        write("\n".join([*markdown.table(columns, rows), *_show_declared_scales(format_, home)]), None)
     else:
-        show(terminal.grid("Measures", columns, lines), None)
-        _own_scales(format_, home)
+        show(terminal.grid("Measures", columns, rows), None)
+        _show_declared_scales(format_, home)
 
 
-def _own_scales(format_: Format, home: Path | None) -> list[str]:
+def _show_declared_scales(format_: Format, home: Path | None) -> list[str]:
     """The scales that the workspace declares, if there is one and it does: as lines of Markdown, or shown."""
     folder = home or default_folder()
     if not (folder / "workspace.toml").exists():
         return []
-    own = {name: scale for name, scale in load_scales(folder).items() if scale.own}
-    if own and format_ is Format.text:
-        show_tables([scale_table(own)], format_, None)
-    if not own or format_ is not Format.md:
+    declared_scales = {name: scale for name, scale in load_scales(folder).items() if scale.own}
+    if declared_scales and format_ is Format.text:
+        show_tables([scale_table(declared_scales)], format_, None)
+    if not declared_scales or format_ is not Format.md:
         return []
-    table = scale_table(own)
+    table = scale_table(declared_scales)
     return ["", f"**{table.title}**", "", *markdown.table(table.columns, table.rows)]
 
 
@@ -183,11 +190,11 @@ def _own_scales(format_: Format, home: Path | None) -> list[str]:
 def measure(
     names: Annotated[list[str], typer.Argument(help="Measures, as listed by `wellserved measures`.")],
     by: Annotated[str | None, typer.Option("--by", help="Split by a column: team, service, channel ...")] = None,
-    every: EveryOption = None,
+    granularity: EveryOption = None,
     since: Since = None,
     until: Until = None,
     where: Where = None,
-    house: Annotated[
+    vendor: Annotated[
         str | None, typer.Option("--as", help=f"Count waits by another house's rule: {', '.join(HOUSES[1:])}.")
     ] = None,
     format_: FormatOption = Format.text,
@@ -197,27 +204,27 @@ def measure(
     """Compute measures, every number with its n and 95% interval."""
     from wellserved.actions import asking
 
-    question = question_of(names, by, every, since, until, where)
+    question = question_of(names, by, granularity, since, until, where)
     workspace = workspace_at(home)
-    with progress() as told:
-        if house and house != "ours":
-            many = asking.ask_as(workspace, question, house, told)
+    with progress() as on_progress:
+        if vendor and vendor != "ours":
+            series = asking.ask_as(workspace, question, vendor, on_progress)
         else:
-            many = asking.ask_measures(workspace, question, told, must_match=True)
+            series = asking.ask_measures(workspace, question, on_progress, must_match=True)
     if format_ is Format.text:
-        show(terminal.series_lines(many), output)
+        show(terminal.series_lines(series), output)
         return
     from wellserved.render import html
 
-    made = {
-        Format.csv: lambda: data.series_csv(many),
-        Format.json: lambda: data.as_json(data.series_rows(many)),
-        Format.md: lambda: markdown.series_text(many),
-        Format.html: lambda: html.series_page(many),
+    writers = {
+        Format.csv: lambda: data.series_csv(series),
+        Format.json: lambda: data.as_json(data.series_rows(series)),
+        Format.md: lambda: markdown.series_text(series),
+        Format.html: lambda: html.series_page(series),
     }
-    if format_ not in made:
+    if format_ not in writers:
         raise RequestError("A measure is no picture.", "Use `wellserved chart NAME --format svg`.")
-    write(made[format_](), output)
+    write(writers[format_](), output)
 
 
 @app.command()
@@ -234,16 +241,16 @@ def explain(
     from wellserved.render import clocks
 
     workspace = workspace_at(home)
-    with progress() as told:
-        found = asking.explain_case(workspace, name, case_id, source, told)
-    show_tables(clocks.explained_tables(found, workspace.zone), format_, output)
+    with progress() as on_progress:
+        explanation = asking.explain_case(workspace, name, case_id, source, on_progress)
+    show_tables(clocks.explained_tables(explanation, workspace.zone), format_, output)
 
 
 @app.command()
 def compare(
     name: Annotated[str, typer.Argument(help="A wait, such as time_to_resolution.")],
-    house: Annotated[str, typer.Option("--as", help=f"One rule: {', '.join(HOUSES)}.")],
-    other: Annotated[str, typer.Option("--with", help="The other rule.")] = "ours",
+    vendor: Annotated[str, typer.Option("--as", help=f"One rule: {', '.join(HOUSES)}.")],
+    other_vendor: Annotated[str, typer.Option("--with", help="The other rule.")] = "ours",
     source: SourceOption = None,
     format_: FormatOption = Format.text,
     output: Output = None,
@@ -253,10 +260,10 @@ def compare(
     from wellserved.actions import asking
     from wellserved.render import clocks
 
-    rules = (definition(name, house), definition(name, other))
-    with progress() as told:
-        found = asking.compare_rules(workspace_at(home), rules, source, told)
-    show_tables(clocks.compared_tables(*rules, found), format_, output)
+    rules = (definition(name, vendor), definition(name, other_vendor))
+    with progress() as on_progress:
+        differences = asking.compare_rules(workspace_at(home), rules, source, on_progress)
+    show_tables(clocks.compared_tables(*rules, differences), format_, output)
 
 
 @app.command("promises")
@@ -276,9 +283,9 @@ def promises_(
     from wellserved.render import promises
 
     question = question_of(list(promises.ASKED), by, None, since, until, where)
-    with progress() as told:
-        many = asking.ask_measures(workspace_at(home), question, told, must_match=True)
-    show_tables([promises.promise_table(many, by)], format_, output)
+    with progress() as on_progress:
+        series = asking.ask_measures(workspace_at(home), question, on_progress, must_match=True)
+    show_tables([promises.promise_table(series, by)], format_, output)
 
 
 @app.command("chain")
@@ -289,15 +296,15 @@ def chain_(
     from wellserved.actions import asking
     from wellserved.render import chains, pictures
 
-    with progress() as told:
-        found = asking.follow_chain(workspace_at(home), source, told)
+    with progress() as on_progress:
+        chain = asking.follow_chain(workspace_at(home), source, on_progress)
     title = "Hand-overs: where cases lie, and whose fail downstream"
-    show_tables(chains.chain_tables(found), format_, output, title, [pictures.lying_picture(found)])
+    show_tables(chains.chain_tables(chain), format_, output, title, [pictures.lying_picture(chain)])
 
 
 @app.command("queue")
 def queue_(
-    within: Annotated[str, typer.Option("--within", help="The time within which to serve: 20s, 5m, 4h, 2d.")] = "1h",
+    target: Annotated[str, typer.Option("--within", help="The time within which to serve: 20s, 5m, 4h, 2d.")] = "1h",
     slot: Annotated[str, typer.Option("--slot", help="Length of an interval of the day: 30m, 1h.")] = "1h",
     handling: Annotated[
         str | None, typer.Option("--handling", help="Mean time of work a case (240s, 10m): adds what it would take.")
@@ -319,15 +326,15 @@ def queue_(
     from wellserved.render import pictures, queues
 
     question = question_of([], None, None, since, until, where)
-    time, length = seconds_of(within, "--within"), seconds_of(slot, "--slot")
-    with progress() as told:
-        found = asking.ask_queue(workspace_at(home), question, time, length, told)
-    tables = queues.queue_tables(found)
+    target_seconds, slot_seconds = seconds_of(target, "--within"), seconds_of(slot, "--slot")
+    with progress() as on_progress:
+        queue = asking.ask_queue(workspace_at(home), question, target_seconds, slot_seconds, on_progress)
+    tables = queues.queue_tables(queue)
     if handling is not None:
-        lines = staffing(found, length, seconds_of(handling, "--handling"), goal, servers)
-        tables.append(queues.staffing_table(lines, goal, servers is not None))
+        staffing_rows = staffing(queue, slot_seconds, seconds_of(handling, "--handling"), goal, servers)
+        tables.append(queues.staffing_table(staffing_rows, goal, servers is not None))
     title = "The queue: who was served, who left, who waits"
-    show_tables(tables, format_, output, title, [pictures.waiting_picture(found)])
+    show_tables(tables, format_, output, title, [pictures.waiting_picture(queue)])
 
 
 @app.command()
@@ -349,7 +356,7 @@ def hours(format_: FormatOption = Format.text, output: Output = None, home: Home
 @app.command()
 def chart(
     name: Annotated[str, typer.Argument(help="A measure, as listed by `wellserved measures`.")],
-    every: EveryOption = Every.month,
+    granularity: EveryOption = Every.month,
     since: Since = None,
     until: Until = None,
     where: Where = None,
@@ -376,34 +383,34 @@ def chart(
     from wellserved.actions import asking
     from wellserved.chart import draw_up
 
-    question = question_of([name], None, every or Every.month, since, until, where)
-    phases = [day for one in phase or [] if (day := day_of(one, "--phase"))]
-    with progress() as told:
-        (series,) = asking.ask_measures(workspace_at(home), question, told, must_match=True)
-    drawn = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"), screen)  # type: ignore[arg-type]
-    _write_chart(drawn, format_, output)
+    question = question_of([name], None, granularity or Every.month, since, until, where)
+    phases = [day for text in phase or [] if (day := day_of(text, "--phase"))]
+    with progress() as on_progress:
+        (series,) = asking.ask_measures(workspace_at(home), question, on_progress, must_match=True)
+    control_chart = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"), screen)  # type: ignore[arg-type]
+    _write_chart(control_chart, format_, output)
 
 
-def _write_chart(drawn: Chart, format_: Format, output: Path | None) -> None:
+def _write_chart(control_chart: Chart, format_: Format, output: Path | None) -> None:
     if format_ is Format.text:
-        show(terminal.chart_lines(drawn), output)
+        show(terminal.chart_lines(control_chart), output)
         return
     from wellserved.render import html, svg
 
-    made = {
-        Format.svg: lambda: svg.control_chart(drawn, svg.WIDE) + "\n",
-        Format.csv: lambda: data.chart_csv(drawn),
-        Format.json: lambda: data.as_json(data.chart_data(drawn)),
-        Format.md: lambda: "\n".join(markdown.chart_text(drawn)),
-        Format.html: lambda: html.chart_page(drawn),
+    writers = {
+        Format.svg: lambda: svg.control_chart(control_chart, svg.WIDE) + "\n",
+        Format.csv: lambda: data.chart_csv(control_chart),
+        Format.json: lambda: data.as_json(data.chart_data(control_chart)),
+        Format.md: lambda: "\n".join(markdown.chart_text(control_chart)),
+        Format.html: lambda: html.chart_page(control_chart),
     }
-    write(made[format_](), output)
+    write(writers[format_](), output)
 
 
 @app.command()
 def report(
     source: SourceOption = None,
-    every: EveryOption = None,
+    granularity: EveryOption = None,
     period: Annotated[
         str | None, typer.Option("--period", help="A day of the period; otherwise the last that is over.")
     ] = None,
@@ -415,28 +422,28 @@ def report(
     """Write the service report of a period against its past."""
     from wellserved.actions import asking
 
-    with progress() as told:
-        made = asking.service_report(
-            workspace_at(home), source, every_name(every), day_of(period, "--period"), rules.value, told
+    with progress() as on_progress:
+        service_report = asking.service_report(
+            workspace_at(home), source, every_name(granularity), day_of(period, "--period"), rules.value, on_progress
         )
     if format_ is Format.text:
-        show(terminal.report_lines(made), output)
+        show(terminal.report_lines(service_report), output)
         return
-    write(_report_as(made, format_), output)
+    write(_report_text(service_report, format_), output)
 
 
-def _report_as(made: Report, format_: Format) -> str:
+def _report_text(service_report: Report, format_: Format) -> str:
     from wellserved.render import html
 
-    forms = {
-        Format.html: lambda: html.report_page(made),
-        Format.md: lambda: markdown.report_text(made),
-        Format.json: lambda: data.as_json(data.report_data(made)),
-        Format.csv: lambda: data.series_csv(made.series),
+    writers = {
+        Format.html: lambda: html.report_page(service_report),
+        Format.md: lambda: markdown.report_text(service_report),
+        Format.json: lambda: data.as_json(data.report_data(service_report)),
+        Format.csv: lambda: data.series_csv(service_report.series),
     }
-    if format_ not in forms:
+    if format_ not in writers:
         raise RequestError("A report is no single picture.", "Use --format html, which holds its charts.")
-    return forms[format_]()
+    return writers[format_]()
 
 
 @app.command("log")
@@ -452,31 +459,36 @@ def log_(
     refusals: Annotated[
         bool, typer.Option("--refusals", help="Name the files of rows that were refused or lost a moment.")
     ] = False,
-    who: Annotated[str | None, typer.Option("--as", help="Whose journal, where people log in.")] = None,
+    user_name: Annotated[str | None, typer.Option("--as", help="Whose journal, where people log in.")] = None,
     home: Home = None,
 ) -> None:
     """Write a line into your journal; or show the log's versions, its imports, and what was refused."""
     if line:
-        write_line(" ".join(line), home, who)
+        write_line(" ".join(line), home, user_name)
         return
     from wellserved import log
 
     workspace = workspace_at(home)
     if imports or refusals:
-        kept = [one for one in log.receipts(workspace) if imports or one.rows_refused or one.moments_refused]
+        shown_receipts = [
+            receipt for receipt in log.receipts(workspace) if imports or receipt.rows_refused or receipt.moments_refused
+        ]
         columns = ("import", "when", "file", "source", "read", "loaded", "refused", "new moments")
-        lines = [
-            (one.import_id, one.recorded_at, one.file, one.source, one.rows_read, one.rows_loaded, one.rows_refused, one.moments_new)
-            for one in kept
+        rows = [
+            (receipt.import_id, receipt.recorded_at, receipt.file, receipt.source, receipt.rows_read, receipt.rows_loaded, receipt.rows_refused, receipt.moments_new)
+            for receipt in shown_receipts
         ]  # fmt: skip
-        show(terminal.grid("Imports" if imports else "Refusals", columns, lines), None)
-        for one in kept:
-            if one.rows_refused or one.moments_refused:
-                file = workspace.imports / one.import_id / "refusals.csv"
-                out.print(f"Refused by {one.import_id}: {file}", markup=False, highlight=False, soft_wrap=True)
+        show(terminal.grid("Imports" if imports else "Refusals", columns, rows), None)
+        for receipt in shown_receipts:
+            if receipt.rows_refused or receipt.moments_refused:
+                file = workspace.imports / receipt.import_id / "refusals.csv"
+                out.print(f"Refused by {receipt.import_id}: {file}", markup=False, highlight=False, soft_wrap=True)
         return
-    lines_ = [(one["version"], one["at"], one["moments"], one["import_id"]) for one in log.history(workspace)]
-    show(terminal.grid("Versions of the log", ("version", "written", "moments added", "import"), lines_), None)
+    version_rows = [
+        (version["version"], version["at"], version["moments"], version["import_id"])
+        for version in log.history(workspace)
+    ]
+    show(terminal.grid("Versions of the log", ("version", "written", "moments added", "import"), version_rows), None)
 
 
 @app.command("demo")
@@ -491,17 +503,17 @@ def demo_(
     """Import three real samples and write their service reports."""
     from wellserved import demo
 
-    with progress() as told:
-        made = demo.run(folder, data_folder, told)
-    for one in made:
-        out.print(terminal.words(one.report.title, "bold"))
-        receipt = one.receipt
+    with progress() as on_progress:
+        sample_reports = demo.run(folder, data_folder, on_progress)
+    for sample_report in sample_reports:
+        out.print(terminal.words(sample_report.report.title, "bold"))
+        receipt = sample_report.receipt
         out.print(
             f"  {receipt.rows_read:,} rows read = {receipt.rows_loaded:,} loaded + {receipt.rows_refused:,} refused",
             markup=False,
             highlight=False,
         )
-        for finding in one.report.sections[0].findings[:3]:
+        for finding in sample_report.report.sections[0].findings[:3]:
             out.print(terminal.words(f"  - {finding.text}"))
     out.print(f"\nOpen {(folder / 'index.html').resolve().as_uri()}", markup=False, highlight=False, soft_wrap=True)
 
@@ -516,9 +528,11 @@ def synth_(
     from wellserved import synth
     from wellserved.actions import synthetic
 
-    with progress() as told:
-        made = synthetic.make_cases(workspace_at(home), cases, seed, told)
-    out.print(f"{made:,} moments of {cases:,} made cases are new in the log. What is true of them:", highlight=False)
+    with progress() as on_progress:
+        moment_count = synthetic.make_cases(workspace_at(home), cases, seed, on_progress)
+    out.print(
+        f"{moment_count:,} moments of {cases:,} made cases are new in the log. What is true of them:", highlight=False
+    )
     write(data.as_json(synth.TRUTHS), None)
 
 
@@ -526,6 +540,8 @@ def synth_(
 def presets_() -> None:
     """List the sources that need no mapping."""
     show(
-        terminal.grid("Presets", ("name", "source", "about"), [(one.name, one.title, one.about) for one in presets()]),
+        terminal.grid(
+            "Presets", ("name", "source", "about"), [(preset.name, preset.title, preset.about) for preset in presets()]
+        ),
         None,
     )

@@ -66,36 +66,36 @@ Parallel = Annotated[
 ]
 
 
-def _share(text: str | None) -> float | None:
+def _worthwhile_share(text: str | None) -> float | None:
     if text is None:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
-    if not found or not 0 < float(found[1]) < 1000:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text.strip())
+    if not match or not 0 < float(match[1]) < 1000:
         raise RequestError(f"--worthwhile {text!r} is no part of the level before.", "Write it as --worthwhile 10%.")
-    return float(found[1]) / 100
+    return float(match[1]) / 100
 
 
-def _margins(many: list[str] | None) -> tuple[tuple[str, float | None], ...]:
+def _margins(texts: list[str] | None) -> tuple[tuple[str, float | None], ...]:
     """MEASURE=MARGIN: percentage points of a share, the unit of anything else."""
-    found: list[tuple[str, float | None]] = []
-    for one in many or []:
-        name, equals, margin = (part.strip() for part in one.partition("="))
+    margins: list[tuple[str, float | None]] = []
+    for text in texts or []:
+        name, equals, margin = (word.strip() for word in text.partition("="))
         if not equals:
-            found.append((name, None))
+            margins.append((name, None))
             continue
         share = find_measure(name).unit == "share"
         number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%" if share else r"(\d+(?:\.\d+)?)", margin)
         if not number or not 0 < float(number[1]) <= (100 if share else math.inf):
             example = f"{name}=2%" if share else f"{name}=0.5, in {find_measure(name).unit}"
             raise RequestError(
-                f"--guardrail {one!r} has no margin above zero in the measure's unit.",
+                f"--guardrail {text!r} has no margin above zero in the measure's unit.",
                 f"Write it as --guardrail {example}.",
             )
-        found.append((name, float(number[1]) / (100 if share else 1)))
-    return tuple(found)
+        margins.append((name, float(number[1]) / (100 if share else 1)))
+    return tuple(margins)
 
 
-def _side(better: str | None) -> BetterName | None:
+def _better_side(better: str | None) -> BetterName | None:
     sides: dict[str | None, BetterName | None] = {None: None, "higher": "higher", "lower": "lower"}
     if better not in sides:
         raise RequestError(f"--better {better!r} is no side.", "Write higher or lower.")
@@ -111,11 +111,11 @@ def prove(
     change: Annotated[
         str | None, typer.Option("--change", help="... and the first day of the new way, YYYY-MM-DD.")
     ] = None,
-    every: Annotated[
+    granularity: Annotated[
         Every | None, typer.Option("--every", help="Length of a period: day, week (usual), month, quarter, year.")
     ] = None,
     where: Where = None,
-    against: Against = None,
+    control_where: Against = None,
     parallel: Parallel = False,
     better: Better = None,
     worthwhile: Worth = None,
@@ -138,33 +138,33 @@ def prove(
             measure
             or change
             or where
-            or against
+            or control_where
             or guardrail
             or better
             or worthwhile
             or age
             or parallel
-            or every
+            or granularity
             or settles
         ):
             raise RequestError(
                 "An improvement is proved as it was declared.",
                 "Leave the other options out, or explore with --measure and --change.",
             )
-        with progress() as told:
-            proof, notes = proving.prove_improvement(workspace, improvement, span, told)
+        with progress() as on_progress:
+            proof, notes = proving.prove_improvement(workspace, improvement, span, on_progress)
     else:
         if not measure or not change:
             raise RequestError(
                 "There is nothing to prove.", "Name an improvement, or explore with --measure NAME --change DATE."
             )
-        put = Improvement(
-            "exploration", "exploration", str(day_of(change, "--change")), measure, every_name(every) or "week", where=pairs(where), against=pairs(against),
-            parallel=parallel, better=_side(better), expected=_share(worthwhile), guardrails=_margins(guardrail), age_days=age,
+        exploration = Improvement(
+            "exploration", "exploration", str(day_of(change, "--change")), measure, every_name(granularity) or "week", where=pairs(where), against=pairs(control_where),
+            parallel=parallel, better=_better_side(better), expected=_worthwhile_share(worthwhile), guardrails=_margins(guardrail), age_days=age,
             settles=str(day_of(settles, "--settles")) if settles else None,
         )  # fmt: skip
-        with progress() as told:
-            proof, notes = proving.explore_change(workspace, put, span, told)
+        with progress() as on_progress:
+            proof, notes = proving.explore_change(workspace, exploration, span, on_progress)
     _show_proof(proof, notes, format_, output)
 
 
@@ -183,14 +183,14 @@ def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: O
         write(proofs.proof_svg(proof, svg.WIDE) + "\n", output)
         return
     tables = proofs.proof_tables(proof, notes)
-    shown = tables[:-1] if format_ is Format.text and proof.verdict.lines else tables
-    show_tables(shown, format_, output)
+    tables_to_show = tables[:-1] if format_ is Format.text and proof.verdict.lines else tables
+    show_tables(tables_to_show, format_, output)
 
 
 @app.command()
 def shift(
     name: Annotated[str, typer.Argument(help="A measure, as listed by `wellserved measures`.")],
-    every: Length = Every.week,
+    granularity: Length = Every.week,
     where: Where = None,
     since: Since = None,
     until: Until = None,
@@ -203,9 +203,9 @@ def shift(
     from wellserved.render import insights
 
     span = (day_of(since, "--since"), day_of(until, "--until"))
-    with progress() as told:
-        found = proving.find_shift(workspace_at(home), name, every.value, pairs(where), span, told)
-    show_tables([insights.shift_table(*found)], format_, output)
+    with progress() as on_progress:
+        search_result = proving.find_shift(workspace_at(home), name, granularity.value, pairs(where), span, on_progress)
+    show_tables([insights.shift_table(*search_result)], format_, output)
 
 
 @app.command()
@@ -218,7 +218,7 @@ def adopted(
         ),
     ],
     measure: Annotated[str, typer.Option("--measure", help="The measure that is to get better.")],
-    every: Length = Every.week,
+    granularity: Length = Every.week,
     where: Where = None,
     age: Age = None,
     format_: FormatOption = Format.text,
@@ -230,25 +230,25 @@ def adopted(
     from wellserved.render import insights
 
     dates = []
-    for one in since:
-        team, equals, day = one.rpartition("=")
+    for text in since:
+        team, equals, day_text = text.rpartition("=")
         if not equals:
-            raise RequestError(f"--since {one!r} names no day.", "Write it as --since Repairs=2023-10-02.")
-        found = day_of(day, "--since")
-        assert found is not None
-        dates.append((team, found))
-    put = Improvement(
+            raise RequestError(f"--since {text!r} names no day.", "Write it as --since Repairs=2023-10-02.")
+        day = day_of(day_text, "--since")
+        assert day is not None
+        dates.append((team, day))
+    exploration = Improvement(
         "exploration",
         "exploration",
         str(min(day for _, day in dates)),
         measure,
-        every.value,
+        granularity.value,
         where=pairs(where),
         age_days=age,
     )
-    with progress() as told:
-        came = proving.prove_adoption(workspace_at(home), put, by, tuple(dates), (None, None), told)
-    show_tables([insights.adoption_table(came)], format_, output)
+    with progress() as on_progress:
+        adoption = proving.prove_adoption(workspace_at(home), exploration, by, tuple(dates), (None, None), on_progress)
+    show_tables([insights.adoption_table(adoption)], format_, output)
 
 
 @app.command()
@@ -257,10 +257,14 @@ def drivers(where: Where = None, format_: FormatOption = Format.text, output: Ou
     from wellserved.actions import proving
     from wellserved.render import insights
 
-    with progress() as told:
-        found = proving.find_drivers(workspace_at(home), pairs(where), told)
+    with progress() as on_progress:
+        rating_drivers = proving.find_drivers(workspace_at(home), pairs(where), on_progress)
     show_tables(
-        [insights.driver_table(found)], format_, output, "What goes with bad ratings", [insights.driver_picture(found)]
+        [insights.driver_table(rating_drivers)],
+        format_,
+        output,
+        "What goes with bad ratings",
+        [insights.driver_picture(rating_drivers)],
     )
 
 
@@ -276,12 +280,16 @@ def gap(
     from wellserved.actions import proving
     from wellserved.render import insights
 
-    with progress() as told:
-        found = proving.find_gaps(workspace_at(home), by, pairs(where), told)
-    if not found.gaps:
+    with progress() as on_progress:
+        expectation_gaps = proving.find_gaps(workspace_at(home), by, pairs(where), on_progress)
+    if not expectation_gaps.gaps:
         raise RequestError("No segment has ten cases with both.", "Choose a coarser column with --by.")
     show_tables(
-        [insights.gap_table(found)], format_, output, "Expectation and experience", [insights.gap_picture(found)]
+        [insights.gap_table(expectation_gaps)],
+        format_,
+        output,
+        "Expectation and experience",
+        [insights.gap_picture(expectation_gaps)],
     )
 
 
@@ -291,9 +299,9 @@ def agreement(format_: FormatOption = Format.text, output: Output = None, home: 
     from wellserved.actions import proving
     from wellserved.render import insights
 
-    with progress() as told:
-        found = proving.compare_judges(workspace_at(home), told)
-    show_tables([insights.agreement_table(found)], format_, output)
+    with progress() as on_progress:
+        judge_agreement = proving.compare_judges(workspace_at(home), on_progress)
+    show_tables([insights.agreement_table(judge_agreement)], format_, output)
 
 
 @app.command("retention")
@@ -302,7 +310,7 @@ def retention_(
         list[float] | None,
         typer.Argument(help="One group: customers at the start, and still there after each renewal."),
     ] = None,
-    entered: Annotated[
+    earlier_renewals: Annotated[
         int, typer.Option("--entered", help="Renewals that this group had made before its numbers begin.", min=0)
     ] = 0,
     cohort: Annotated[
@@ -329,34 +337,34 @@ def retention_(
     from wellserved.prove.retention import retention
     from wellserved.render import insights
 
-    if entered and not surviving:
+    if earlier_renewals and not surviving:
         raise RequestError(
             "--entered goes with one group's numbers, and there are none.",
             "With --cohort write it before the colon (--cohort 2:200,180,171), in a --file into its column `entered`.",
         )
-    groups = [read_cohort(one) for one in cohort or []] + ([(entered, surviving)] if surviving else [])
+    groups = [read_cohort(text) for text in cohort or []] + ([(earlier_renewals, surviving)] if surviving else [])
     if not groups and file is None:
         raise RequestError(
             "Nothing says who renewed.", "Give the customers at the start and after each renewal, --cohort, or --file."
         )
-    decisions, many = read_accounts(file.read_bytes()) if file else (NONE, 0)
-    for before, there in groups:
-        decisions, many = decisions + of_cohort(there, before), many + round(there[0])
-    show_tables([insights.retention_table(retention(decisions, many))], format_, output)
+    decisions, account_count = read_accounts(file.read_bytes()) if file else (NONE, 0)
+    for before, survivors in groups:
+        decisions, account_count = decisions + of_cohort(survivors, before), account_count + round(survivors[0])
+    show_tables([insights.retention_table(retention(decisions, account_count))], format_, output)
 
 
 @improve.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="A short name: letters, digits, dashes.")],
-    what: Annotated[str, typer.Option("--what", help="What was changed, in a sentence.")],
+    description: Annotated[str, typer.Option("--what", help="What was changed, in a sentence.")],
     measure: Annotated[str, typer.Option("--measure", help="The measure that is to get better.")],
     since: Annotated[str, typer.Option("--since", help="First day of the new way, YYYY-MM-DD.")],
-    who: Annotated[str, typer.Option("--who", help="Who did it.")] = "",
+    author: Annotated[str, typer.Option("--who", help="Who did it.")] = "",
     idea_from: Annotated[str, typer.Option("--idea-from", help="Whose idea it was.")] = "",
     helper: Annotated[list[str] | None, typer.Option("--helper", help="Who helped; repeat for more.")] = None,
-    every: Length = Every.week,
+    granularity: Length = Every.week,
     where: Where = None,
-    against: Against = None,
+    control_where: Against = None,
     parallel: Parallel = False,
     better: Better = None,
     worthwhile: Worth = None,
@@ -375,18 +383,18 @@ def add(
     from wellserved.actions import proving
     from wellserved.render import proofs
 
-    made = Improvement(
-        name, what, str(day_of(since, "--since")), measure, every.value, who, idea_from, tuple(helper or ()), pairs(where), pairs(against),
-        parallel, _side(better), _share(worthwhile), _margins(guardrail), age,
+    improvement = Improvement(
+        name, description, str(day_of(since, "--since")), measure, granularity.value, author, idea_from, tuple(helper or ()), pairs(where), pairs(control_where),
+        parallel, _better_side(better), _worthwhile_share(worthwhile), _margins(guardrail), age,
         str(day_of(ends, "--ends")) if ends else None, str(day_of(paid_until, "--paid-until")) if paid_until else None,
         str(day_of(settles, "--settles")) if settles else None,
     )  # fmt: skip
     workspace = workspace_at(home)
-    with progress() as told:
-        ahead = proving.foresee_improvement(workspace, made, told)
-    proving.declare_improvement(workspace, proving.with_margins(made, ahead))
-    if ahead:
-        show(terminal.tables([proofs.foresight_table(ahead, made.expected)]), None)
+    with progress() as on_progress:
+        foresight = proving.foresee_improvement(workspace, improvement, on_progress)
+    proving.declare_improvement(workspace, proving.with_margins(improvement, foresight))
+    if foresight:
+        show(terminal.tables([proofs.foresight_table(foresight, improvement.expected)]), None)
     err.print(f"Declared {name}. See what came of it: wellserved prove {name}", markup=False, highlight=False)
 
 
@@ -396,24 +404,24 @@ def list_(format_: FormatOption = Format.text, output: Output = None, home: Home
     from wellserved.actions import proving
     from wellserved.render import proofs
 
-    known = proving.improvements(workspace_at(home))
-    if not known and format_ is Format.text:
+    improvements = proving.improvements(workspace_at(home))
+    if not improvements and format_ is Format.text:
         show(terminal.words("No improvement is declared yet: wellserved improve add --help"), output)
         return
-    show_tables([proofs.improvement_table(known)], format_, output)
+    show_tables([proofs.improvement_table(improvements)], format_, output)
 
 
 @improve.command("change")
 def change_(
     name: Annotated[str, typer.Argument(help="A declared improvement.")],
-    what: Annotated[str | None, typer.Option("--what", help="What was changed, in a sentence.")] = None,
+    description: Annotated[str | None, typer.Option("--what", help="What was changed, in a sentence.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="First day of the new way, YYYY-MM-DD.")] = None,
     measure: Annotated[str | None, typer.Option("--measure", help="The measure that is to get better.")] = None,
     helper: Annotated[
         list[str] | None, typer.Option("--helper", help="Who helped, in place of those named; repeat for more.")
     ] = None,
     where: Where = None,
-    against: Against = None,
+    control_where: Against = None,
     guardrail: Guard = None,
     worthwhile: Worth = None,
     ends: Annotated[str | None, typer.Option("--ends", help="A fixed last look, YYYY-MM-DD.")] = None,
@@ -423,12 +431,12 @@ def change_(
     """Change a declaration; what it said before stays on record, and is shown with every verdict."""
     from wellserved.actions import proving
 
-    given = {
-        "what": what, "since": str(day_of(since, "--since")) if since else None, "measure": measure, "helpers": tuple(helper) if helper else None,
-        "where": pairs(where) or None, "against": pairs(against) or None, "guardrails": _margins(guardrail) or None,
-        "expected": _share(worthwhile), "ends": str(day_of(ends, "--ends")) if ends else None, "settles": str(day_of(settles, "--settles")) if settles else None,
+    options = {
+        "what": description, "since": str(day_of(since, "--since")) if since else None, "measure": measure, "helpers": tuple(helper) if helper else None,
+        "where": pairs(where) or None, "against": pairs(control_where) or None, "guardrails": _margins(guardrail) or None,
+        "expected": _worthwhile_share(worthwhile), "ends": str(day_of(ends, "--ends")) if ends else None, "settles": str(day_of(settles, "--settles")) if settles else None,
     }  # fmt: skip
-    facts: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    facts: dict[str, object] = {key: value for key, value in options.items() if value is not None}
     if not facts:
         raise RequestError("Nothing is to be changed.", "Give at least one option.")
     proving.change_improvement(workspace_at(home), name, facts)
@@ -438,11 +446,11 @@ def change_(
 @improve.command("withdraw")
 def withdraw_(
     name: Annotated[str, typer.Argument(help="A declared improvement.")],
-    why: Annotated[str, typer.Option("--why", help="The reason.")],
+    reason: Annotated[str, typer.Option("--why", help="The reason.")],
     home: Home = None,
 ) -> None:
     """Take an improvement off the list; it stays on record."""
     from wellserved.actions import proving
 
-    proving.withdraw_improvement(workspace_at(home), name, why)
+    proving.withdraw_improvement(workspace_at(home), name, reason)
     err.print(f"Withdrew {name}.", markup=False, highlight=False)

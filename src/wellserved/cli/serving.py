@@ -46,7 +46,7 @@ def connected(home: Path | None, make: bool = False) -> Workspace:
     """The workspace with its databases at hand, as they are."""
     folder = home or default_folder()
     if make and not (folder / "workspace.toml").exists():
-        create_workspace(folder, _zone_here())
+        create_workspace(folder, _computer_zone())
     workspace = open_workspace(folder)
     os.environ["WELLSERVED_HOME"] = str(folder)
     os.environ["DJANGO_SETTINGS_MODULE"] = "wellserved.web.settings"
@@ -56,11 +56,11 @@ def connected(home: Path | None, make: bool = False) -> Workspace:
     return workspace
 
 
-def _zone_here() -> str:
+def _computer_zone() -> str:
     """This computer's zone, where it has a name; else UTC."""
-    named = os.environ.get("TZ", "") or str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
+    zone_name = os.environ.get("TZ", "") or str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
     try:
-        return ZoneInfo(named).key if named else "UTC"
+        return ZoneInfo(zone_name).key if zone_name else "UTC"
     except (OSError, ValueError):
         return "UTC"
 
@@ -90,16 +90,16 @@ def serve(
     from django.conf import settings
     from django.core.wsgi import get_wsgi_application
 
-    gate = server.listen(get_wsgi_application(), host, port, settings.LIMITS)
+    web_server = server.listen(get_wsgi_application(), host, port, settings.LIMITS)
     supervisor = Supervisor(lambda: _start_worker(workspace), partial(err.print, markup=False)) if worker else None
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, _exit_in_order)
     gc.freeze()  # what was loaded stays: the collector need not walk it with every tenth request
     try:
         if supervisor is not None:
             supervisor.begin()
-        shown = f"[{host}]" if ":" in host else host
-        out.print(f"http://{shown}:{port}/  (stop with Ctrl-C)", markup=False, highlight=False)
-        gate.run()
+        shown_host = f"[{host}]" if ":" in host else host
+        out.print(f"http://{shown_host}:{port}/  (stop with Ctrl-C)", markup=False, highlight=False)
+        web_server.run()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # it ends already, within seconds
@@ -110,7 +110,7 @@ def serve(
         gc.unfreeze()  # so that what was loaded is taken down in order
 
 
-def _leave(*_: object) -> None:
+def _exit_in_order(*_: object) -> None:
     """End as with Ctrl-C, in order."""
     raise SystemExit(0)
 
@@ -124,7 +124,9 @@ def _start_worker(workspace: Workspace) -> subprocess.Popen[bytes]:
 @app.command()
 def worker(
     home: Home = None,
-    beside: Annotated[bool, typer.Option("--beside", help="End when standard input ends.", hidden=True)] = False,
+    ends_with_input: Annotated[
+        bool, typer.Option("--beside", help="End when standard input ends.", hidden=True)
+    ] = False,
     once: Annotated[bool, typer.Option("--once", help="Write what waits, and stop.")] = False,
 ) -> None:
     """Write shared moments into the log, and back up every night: what `serve --no-worker` leaves to this."""
@@ -137,29 +139,29 @@ def worker(
         return
     with task.Heartbeat(workspace) as heartbeat:
 
-        def end(*_: object) -> None:
+        def finish(*_: object) -> None:
             """Finish what is being written, if that takes no longer than some seconds; a kill would lose nothing either."""
             if not stop.is_set():
                 stop.set()
-                threading.Thread(target=_lose_patience, args=(heartbeat,), daemon=True).start()
+                threading.Thread(target=_exit_after_patience, args=(heartbeat,), daemon=True).start()
 
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, end)
-        if beside:
-            threading.Thread(target=_watch_input, args=(end,), daemon=True).start()
+            signal.signal(number, finish)
+        if ends_with_input:
+            threading.Thread(target=_watch_input, args=(finish,), daemon=True).start()
         task.run(workspace, stop, heartbeat)
 
 
-def _lose_patience(heartbeat: Heartbeat) -> None:
+def _exit_after_patience(heartbeat: Heartbeat) -> None:
     time.sleep(PATIENCE)
     heartbeat.say("stopped")
     os._exit(0)
 
 
-def _watch_input(end: Callable[[], None]) -> None:
+def _watch_input(finish: Callable[[], None]) -> None:
     while os.read(0, 1):
         pass
-    end()
+    finish()
 
 
 @user.command("add")
@@ -184,18 +186,18 @@ def user_add(
     from wellserved.actions import membership
     from wellserved.store.access import note
 
-    person, took_over = membership.add_person(name, role, team, _password(), served_as, administers)
+    person, took_over = membership.add_person(name, role, team, _read_password(), served_as, administers)
     note(person, "let in on the command line", name)
     out.print(
         f"{name} can log in as {role}." + (" They keep what was written here alone." if took_over else ""), markup=False
     )
 
 
-def _password() -> str:
-    given = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    if len(given) < 10:
+def _read_password() -> str:
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if len(password) < 10:
         raise RequestError("A password has at least ten letters.", "Choose a longer one.")
-    return given
+    return password
 
 
 @user.command("password")
@@ -210,7 +212,7 @@ def user_password(
     ready(home)
     from wellserved.actions import membership
 
-    membership.new_password(name, _password(), without_factors)
+    membership.new_password(name, _read_password(), without_factors)
     out.print(f"{name} has another password.", markup=False)
 
 
@@ -220,10 +222,10 @@ def user_list(home: Home = None) -> None:
     ready(home)
     from wellserved.store.models import Person
 
-    for one in Person.objects.select_related("team").order_by("username"):
-        access = (", administers" if one.is_staff else "") + ("" if one.is_active else ", without access")
+    for person in Person.objects.select_related("team").order_by("username"):
+        access = (", administers" if person.is_staff else "") + ("" if person.is_active else ", without access")
         out.print(
-            f"{one.username}: {one.role}{f', {one.team.name}' if one.team else ''}{access}",
+            f"{person.username}: {person.role}{f', {person.team.name}' if person.team else ''}{access}",
             markup=False,
             highlight=False,
         )
@@ -232,43 +234,43 @@ def user_list(home: Home = None) -> None:
 @app.command()
 def check(home: Home = None) -> None:
     """Look at everything and say in plain words what is wrong, what is lost and what to do; quick, and changes nothing."""
-    _report(home, thorough=False)
+    _report_problems(home, thorough=False)
     out.print("All is well.")
 
 
 @app.command()
 def verify(home: Home = None) -> None:
     """Read everything that is stored, compare it with the digests kept when it was written, and say what is wrong."""
-    workspace = _report(home, thorough=True)
+    workspace = _report_problems(home, thorough=True)
     from wellserved.actions import health
 
-    read = health.extent(workspace)
+    extent = health.extent(workspace)
     out.print(
-        f"All is well: {read['log']:,} files of the log, {read['cases']:,} of the cases, both databases and the backups "
+        f"All is well: {extent['log']:,} files of the log, {extent['cases']:,} of the cases, both databases and the backups "
         "were read.",
         markup=False,
         highlight=False,
     )
-    if read["undigested"]:
+    if extent["undigested"]:
         out.print(
-            f"{read['undigested']:,} files of the log have no digest, since an earlier version wrote them: they can be read "
+            f"{extent['undigested']:,} files of the log have no digest, since an earlier version wrote them: they can be read "
             "and hold as many rows as were written, but a single altered value would not be seen in them.",
             markup=False,
             highlight=False,
         )
 
 
-def _report(home: Path | None, thorough: bool) -> Workspace:
+def _report_problems(home: Path | None, thorough: bool) -> Workspace:
     """Print what is wrong and end; the workspace, where nothing is."""
-    workspace, found = _looked(home, thorough)
-    for one in found:
-        err.print(f"- {one_line(one)}", markup=False, highlight=False, soft_wrap=True)
-    if found:
+    workspace, problems = _find_problems(home, thorough)
+    for problem in problems:
+        err.print(f"- {one_line(problem)}", markup=False, highlight=False, soft_wrap=True)
+    if problems:
         raise typer.Exit(1)
     return workspace
 
 
-def _looked(home: Path | None, thorough: bool) -> tuple[Workspace, list[str]]:
+def _find_problems(home: Path | None, thorough: bool) -> tuple[Workspace, list[str]]:
     """What is wrong; where the pages cannot even be set up, with the files at least."""
     from wellserved import integrity
 
@@ -277,15 +279,15 @@ def _looked(home: Path | None, thorough: bool) -> tuple[Workspace, list[str]]:
         workspace = connected(home)
     except DamageError as error:
         workspace = Workspace(folder, "UTC")
-        found = [f"{error.what} {error.do} The databases can be looked at once that is done."]
-        with progress() as told:
-            for part in (integrity.of_log, integrity.of_cases):
-                found += [str(one) for one in part(workspace, thorough, told)]
-            return workspace, found + [str(one) for one in integrity.of_receipts(workspace)]
+        problems = [f"{error.what} {error.do} The databases can be looked at once that is done."]
+        with progress() as on_progress:
+            for find_damage in (integrity.of_log, integrity.of_cases):
+                problems += [str(problem) for problem in find_damage(workspace, thorough, on_progress)]
+            return workspace, problems + [str(problem) for problem in integrity.of_receipts(workspace)]
     from wellserved.actions import health
 
-    with progress() as told:
-        return workspace, [str(one) for one in health.findings(workspace, thorough, told)]
+    with progress() as on_progress:
+        return workspace, [str(problem) for problem in health.findings(workspace, thorough, on_progress)]
 
 
 @app.command()
@@ -294,8 +296,8 @@ def backup(file: Annotated[Path, typer.Argument(help="The file to write.")], hom
     workspace = ready(home)
     from wellserved.actions import backups
 
-    with progress() as told:
-        facts = backups.backup(workspace, file, told)
+    with progress() as on_progress:
+        facts = backups.backup(workspace, file, on_progress)
     out.print(
         f"Wrote {file}: {sum(facts['rows'].values()):,} rows, log version {facts['log_version']}.",
         markup=False,
@@ -311,12 +313,12 @@ def restore(
     folder = home or default_folder()
     if not (folder / "keys" / "secret").exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _bring_secret(file, folder)
+        _restore_secret(file, folder)
     workspace = connected(home)
     from wellserved.actions import backups
 
-    with progress() as told:
-        facts = backups.restore(workspace, file, told)
+    with progress() as on_progress:
+        facts = backups.restore(workspace, file, on_progress)
     out.print(
         f"Restored {sum(facts['rows'].values()):,} rows of {facts['made']}; every table is as it was saved.",
         markup=False,
@@ -324,24 +326,24 @@ def restore(
     )
 
 
-def _bring_secret(file: Path, folder: Path) -> None:
+def _restore_secret(file: Path, folder: Path) -> None:
     """The secret and the zone come first: the pages are set up with them."""
     import zipfile
 
     try:
-        with zipfile.ZipFile(file) as zipped:
+        with zipfile.ZipFile(file) as archive:
             for name in ("keys/secret", "workspace.toml"):
                 target = folder / name
                 target.parent.mkdir(mode=0o700, exist_ok=True)
-                with open(target, "wb", opener=owner_only) as made:
-                    made.write(zipped.read(f"files/{name}"))
+                with open(target, "wb", opener=owner_only) as target_file:
+                    target_file.write(archive.read(f"files/{name}"))
     except (zipfile.BadZipFile, KeyError, OSError) as error:
         raise RequestError(
             f"{file} is no backup: {one_line(str(error))}.", "Name a file that `wellserved backup` wrote."
         ) from error
 
 
-def write_line(line: str, home: Path | None, who: str | None) -> None:
+def write_line(line: str, home: Path | None, user_name: str | None) -> None:
     """Write a line into one's journal, and say what was understood."""
     try:
         line = os.fsencode(line).decode()
@@ -356,17 +358,20 @@ def write_line(line: str, home: Path | None, who: str | None) -> None:
     from wellserved.journal.book import Book
     from wellserved.store.access import Scope
 
-    person = membership.person_called(who)
-    book = Book(person.pk, settings.SECRET_KEY.encode())
-    one = captured(line, Scope(person), book)
-    about = matters(one, book)
-    record(one, book)
+    person = membership.person_called(user_name)
+    journal = Book(person.pk, settings.SECRET_KEY.encode())
+    captured_line = captured(line, Scope(person), journal)
+    open_matters = matters(captured_line, journal)
+    record(captured_line, journal)
     out.print("Saved, for your eyes only.")
-    shown = [*understood(one), *(("belongs to", matter.words) for matter in about if len(about) == 1)]
-    for name, value in shown:
+    facts = [
+        *understood(captured_line),
+        *(("belongs to", matter.words) for matter in open_matters if len(open_matters) == 1),
+    ]
+    for name, value in facts:
         out.print(f"  {name}: {one_line(value)}", markup=False, highlight=False)
-    if len(about) > 1:
-        out.print(f"It may belong to any of {len(about)} open matters, so it stands by itself:", highlight=False)
-        for matter in about:
+    if len(open_matters) > 1:
+        out.print(f"It may belong to any of {len(open_matters)} open matters, so it stands by itself:", highlight=False)
+        for matter in open_matters:
             out.print(f"  {one_line(matter.words)}", markup=False, highlight=False)
         out.print("Open its page (`wellserved serve`, Journal) to say which.", highlight=False)

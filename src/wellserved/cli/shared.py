@@ -98,13 +98,13 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("Starting", total=None)
+    with Progress(*columns, console=err, transient=True) as progress_bar:
+        task = progress_bar.add_task("Starting", total=None)
 
-        def told(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total or None)
+        def on_progress(description: str, position: int, total: int) -> None:
+            progress_bar.update(task, description=description, completed=position, total=total or None)
 
-        yield told
+        yield on_progress
 
 
 def day_of(value: str | None, option: str) -> date | None:
@@ -120,17 +120,17 @@ def day_of(value: str | None, option: str) -> date | None:
 def pairs(where: list[str] | None) -> tuple[tuple[str, str], ...]:
     """COLUMN=VALUE options as pairs."""
     pairs = []
-    for one in where or []:
-        column, equals, value = one.partition("=")
+    for text in where or []:
+        column, equals, value = text.partition("=")
         if not equals:
-            raise RequestError(f"--where {one!r} names no value.", "Write it as --where team=Billing.")
+            raise RequestError(f"--where {text!r} names no value.", "Write it as --where team=Billing.")
         pairs.append((column.strip(), value))
     return tuple(pairs)
 
 
-def every_name(every: Every | None) -> EveryName | None:
+def every_name(granularity: Every | None) -> EveryName | None:
     """The period that was chosen."""
-    return every.value if every else None
+    return granularity.value if granularity else None
 
 
 def write(text: str, output: Path | None) -> None:
@@ -151,46 +151,53 @@ def show(content: RenderableType, output: Path | None) -> None:
 
 
 def show_tables(
-    tables: list[ReportTable], format_: Format, output: Path | None, title: str = "", drawn: Sequence[Picture] = ()
+    tables: list[ReportTable], format_: Format, output: Path | None, title: str = "", pictures: Sequence[Picture] = ()
 ) -> None:
     """Tables, and their pictures, in any format that can hold them; CSV holds the last one, which has the numbers."""
     if format_ is Format.json:
-        write(data.as_json([asdict(one) for one in tables]), output)
+        write(data.as_json([asdict(table) for table in tables]), output)
     elif format_ is Format.csv:
         write(csv_text(tables[-1].columns, tables[-1].rows), output)
     elif format_ is Format.md:
-        parts = [
+        blocks = [
             [
-                f"**{markdown.escape(one.title)}**",
+                f"**{markdown.escape(table.title)}**",
                 "",
-                *markdown.table(one.columns, one.rows),
+                *markdown.table(table.columns, table.rows),
                 "",
-                *([markdown.escape(one.note), ""] if one.note else []),
+                *([markdown.escape(table.note), ""] if table.note else []),
             ]
-            for one in tables
+            for table in tables
         ]
-        write("\n".join(line for part in parts for line in part), output)
+        write("\n".join(line for block in blocks for line in block), output)
     elif format_ is Format.text:
         show(terminal.tables(tables), output)
     elif format_ is Format.html:
         from wellserved.render import html
 
-        write(html.tables_page(title or tables[0].title, tables, drawn), output)
+        write(html.tables_page(title or tables[0].title, tables, pictures), output)
     else:
         raise RequestError("This is shown as text, html, md, json or csv.", "Choose one with --format.")
 
 
 def seconds_of(length: str, option: str) -> int:
     """90s, 5m, 4h, 2d in seconds."""
-    found = re.fullmatch(r"(\d{1,7})([smhd])", length.strip())
-    if not found:
+    match = re.fullmatch(r"(\d{1,7})([smhd])", length.strip())
+    if not match:
         raise RequestError(f"{option} {length!r} is no length of time.", "Write it as 20s, 5m, 4h or 2d.")
-    return int(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
+    return int(match[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[match[2]]
 
 
 def question_of(
-    names: list[str], by: str | None, every: Every | None, since: str | None, until: str | None, where: list[str] | None
+    names: list[str],
+    by: str | None,
+    granularity: Every | None,
+    since: str | None,
+    until: str | None,
+    where: list[str] | None,
 ) -> Question:
     """A question from the options of a command."""
-    chosen = tuple(find_measure(name) for name in names)
-    return Question(chosen, by, every_name(every), day_of(since, "--since"), day_of(until, "--until"), pairs(where))
+    measures = tuple(find_measure(name) for name in names)
+    return Question(
+        measures, by, every_name(granularity), day_of(since, "--since"), day_of(until, "--until"), pairs(where)
+    )

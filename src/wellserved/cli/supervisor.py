@@ -20,7 +20,7 @@ class Process(Protocol):
     stdin: IO[bytes] | None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Its exit code, once it has ended."""
+        """The exit code, once the process has ended."""
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -54,18 +54,18 @@ class Supervisor:
         """Keep it running until told to stop."""
         pause = FIRST
         while True:
-            begun = self._clock()
-            end = self._once()
+            started_at = self._clock()
+            ending = self._run_once()
             if self._stopping.is_set():
                 return
-            if self._clock() - begun > SETTLED:
+            if self._clock() - started_at > SETTLED:
                 pause = FIRST
-            self._say(f"The worker {end}; it is started again in {pause:.0f} second{'s' if pause > 1 else ''}.")
+            self._say(f"The worker {ending}; it is started again in {pause:.0f} second{'s' if pause > 1 else ''}.")
             if self._wait(pause):
                 return
             pause = min(2 * pause, LONGEST)
 
-    def _once(self) -> str:
+    def _run_once(self) -> str:
         """Run it once; how it ended."""
         try:
             with self._lock:

@@ -41,7 +41,7 @@ def _end_with_parent() -> None:
         os._exit(0)
 
 
-def _limited() -> None:
+def _limit_process() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if sys.platform != "win32":
         import resource
@@ -53,11 +53,11 @@ def _limited() -> None:
 def _workers() -> ProcessPoolExecutor:
     with _lock:
         if not _pools:
-            _pools.append(ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_limited))
+            _pools.append(ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_limit_process))
         return _pools[0]
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
+def _kill_pool(pool: ProcessPoolExecutor) -> None:
     """End a process that does not end by itself."""
     with _lock:
         if pool in _pools:
@@ -69,43 +69,43 @@ def _end(pool: ProcessPoolExecutor) -> None:
 
 def version_of(workspace: Workspace) -> tuple[object, ...]:
     """What an answer depends on: the log's version, the calendars, the scales, the declarations."""
-    changed = []
+    file_times = []
     for name in ("calendars.toml", "scales.toml", "scales-used.json", "improvements.jsonl", "workspace.toml"):
         file = workspace.folder / name
-        changed.append(file.stat().st_mtime_ns if file.exists() else 0)
-    return (str(workspace.folder), log.latest(workspace), *changed)
+        file_times.append(file.stat().st_mtime_ns if file.exists() else 0)
+    return (str(workspace.folder), log.latest(workspace), *file_times)
 
 
-def _answered(answer: Callable[..., Answer], *given: Any) -> Answer:
+def _compute_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
     """An answer; what the storage says against it crosses to the other process as our own."""
     try:
-        return answer(*given)
+        return answer(*arguments)
     except Exception as error:
-        said = disk.failure(error, given[0].folder) or as_damage(error)
-        if said is None:
+        storage_error = disk.failure(error, arguments[0].folder) or as_damage(error)
+        if storage_error is None:
             raise
-        raise said from None
+        raise storage_error from None
 
 
-def asked(answer: Callable[..., Answer], *given: Any) -> Answer:
+def asked(answer: Callable[..., Answer], *arguments: Any) -> Answer:
     """answer(workspace, *given), from what is known or by the analysing process."""
     workspace: Workspace = settings.WORKSPACE
-    key = (*version_of(workspace), answer.__module__, answer.__qualname__, repr(given))
+    key = (*version_of(workspace), answer.__module__, answer.__qualname__, repr(arguments))
     with _lock:
         if key in _answers:
             _answers.move_to_end(key)
-            found: Answer = _answers[key]
-            return found
+            known_answer: Answer = _answers[key]
+            return known_answer
     pool = _workers()
     try:
-        made = pool.submit(_answered, answer, workspace, *given).result(SECONDS)
+        new_answer = pool.submit(_compute_answer, answer, workspace, *arguments).result(SECONDS)
     except (TooLong, BrokenProcessPool, MemoryError) as error:
-        _end(pool)
+        _kill_pool(pool)
         raise RequestError(
             "This question took too long, or too much memory.", "Ask for fewer cases: a span, a filter."
         ) from error
     with _lock:
-        _answers[key] = made
+        _answers[key] = new_answer
         while len(_answers) > KEPT:
             _answers.popitem(last=False)
-    return made
+    return new_answer

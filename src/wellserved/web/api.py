@@ -46,9 +46,14 @@ SCOPES: Final = {
     "promises:read": "read promises that are shared",
 }
 MANY: Final = 1_000  # moments in one request
-_NAMES: Final = uuid.UUID("6f1c7a52-9d0e-4f43-9a55-2d1f6f0b7c11")  # of ids that are made from names
+_ID_NAMESPACE: Final = uuid.UUID("6f1c7a52-9d0e-4f43-9a55-2d1f6f0b7c11")  # of ids that are made from names
 DRIFT: Final = timedelta(minutes=5)  # of a webhook's time stamp
-_NEEDS = {"measures:read": "read_measures", "moments:write": "share", "promises:read": "own", "journal:write": "own"}
+_PERMISSION_OF_SCOPE = {
+    "measures:read": "read_measures",
+    "moments:write": "share",
+    "promises:read": "own",
+    "journal:write": "own",
+}
 
 
 class Key(HttpBearer):
@@ -57,8 +62,8 @@ class Key(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
         """The key, if it is one, has not ended, and its owner still has access."""
         now = timezone.now()
-        found = ApiKey.objects.filter(digest=digest_of(token), expires__gt=now, owner__is_active=True)
-        key: ApiKey | None = next(iter(found.select_related("owner__team")), None)
+        live_keys = ApiKey.objects.filter(digest=digest_of(token), expires__gt=now, owner__is_active=True)
+        key: ApiKey | None = next(iter(live_keys.select_related("owner__team")), None)
         if key is not None and (key.used is None or now - key.used > timedelta(minutes=1)):
             try:
                 ApiKey.objects.filter(pk=key.pk).update(used=now)
@@ -68,24 +73,24 @@ class Key(HttpBearer):
         return key
 
 
-def strict_json(sent: bytes) -> Any:
+def strict_json(body: bytes) -> Any:
     """JSON that everybody reads alike: each key once, and numbers alone; ValueError says what it is not."""
 
-    def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        read = dict(pairs)
-        if len(read) < len(pairs):
-            twice = next(name for name, _value in pairs if [one for one, _other in pairs].count(name) > 1)
-            raise ValueError(f"the key {twice[:100]!r} stands there twice")
-        return read
+    def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            duplicate = next(name for name, _value in pairs if [key for key, _value in pairs].count(name) > 1)
+            raise ValueError(f"the key {duplicate[:100]!r} stands there twice")
+        return values
 
-    def no_number(named: str) -> None:
-        raise ValueError(f"{named} is no number")
+    def refuse_constant(name: str) -> None:
+        raise ValueError(f"{name} is no number")
 
-    return json.loads(sent.decode(), object_pairs_hook=once_each, parse_constant=no_number)
+    return json.loads(body.decode(), object_pairs_hook=unique_keys, parse_constant=refuse_constant)
 
 
 class StrictParser(Parser):
-    """Reads the body of every request so."""
+    """Reads the body of every request as strict JSON."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         """The body, as values."""
@@ -212,7 +217,7 @@ class Asked(Strict):
 
 
 Name = Annotated[str, Path(max_length=100)]
-_ONCE: Final = {
+_IDEMPOTENCY_HEADER: Final = {
     "parameters": [
         {"in": "header", "name": "Idempotency-Key", "required": False, "schema": {"type": "string", "maxLength": 100}}
     ]
@@ -220,47 +225,47 @@ _ONCE: Final = {
 
 
 @api.exception_handler(WellservedError)
-def _refused(request: HttpRequest, error: WellservedError) -> HttpResponse:
+def _answer_request_error(request: HttpRequest, error: WellservedError) -> HttpResponse:
     return api.create_response(request, {"detail": error.what, "do": error.do}, status=status_of(error))
 
 
 @api.exception_handler(Exception)
-def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
-    said = failure(error) or as_damage(error)
-    if said is None:
+def _answer_storage_error(request: HttpRequest, error: Exception) -> HttpResponse:
+    problem = failure(error) or as_damage(error)
+    if problem is None:
         raise error
-    return _refused(request, said)
+    return _answer_request_error(request, problem)
 
 
 @api.exception_handler(Http404)
-def _hidden(request: HttpRequest, error: Http404) -> HttpResponse:
+def _answer_not_found(request: HttpRequest, error: Http404) -> HttpResponse:
     return api.create_response(request, {"detail": "There is no such thing, or it is not yours to see."}, status=404)
 
 
 @api.exception_handler(HttpError)
-def _wrong(request: HttpRequest, error: HttpError) -> HttpResponse:
-    unread = error.__cause__  # where the body is no JSON, the library keeps why to itself
-    said = f"This is no JSON that can be read: {unread}." if isinstance(unread, ValueError) else str(error)
-    return api.create_response(request, {"detail": said}, status=error.status_code)
+def _answer_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    cause = error.__cause__  # where the body is no JSON, the library keeps why to itself
+    detail = f"This is no JSON that can be read: {cause}." if isinstance(cause, ValueError) else str(error)
+    return api.create_response(request, {"detail": detail}, status=error.status_code)
 
 
 @api.exception_handler(ValidationError)
-def _misread(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    said = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors[:5])
+def _answer_validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    detail = "; ".join(f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in error.errors[:5])
     return api.create_response(
-        request, {"detail": said, "do": "Correct the request; /api/v1/openapi.json describes it."}, status=422
+        request, {"detail": detail, "do": "Correct the request; /api/v1/openapi.json describes it."}, status=422
     )
 
 
-def _needs(request: HttpRequest, scope: str) -> ApiKey:
+def _require_scope(request: HttpRequest, scope: str) -> ApiKey:
     """The key, if it has the scope and its owner may do what it is for."""
     key: ApiKey = request.auth  # type: ignore[attr-defined]
-    if scope not in key.scopes.split() or not may(key.owner, _NEEDS[scope]):
+    if scope not in key.scopes.split() or not may(key.owner, _PERMISSION_OF_SCOPE[scope]):
         raise HttpError(403, f"This key may not {SCOPES[scope]}.")
     return key
 
 
-def _storable(text: str) -> None:
+def _require_storable(text: str) -> None:
     """Lone surrogates are no text, and no database takes them."""
     try:
         text.encode()
@@ -272,7 +277,7 @@ def once(view: Any) -> Any:
     """Do what is asked once an Idempotency-Key, and answer every repetition as the first time."""
 
     @wraps(view)
-    def done(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+    def answer_once(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         once_key = request.headers.get("Idempotency-Key", "")
         if not once_key:
             return view(request, *args, **kwargs)
@@ -281,75 +286,75 @@ def once(view: Any) -> Any:
         owner, digest = request.auth.owner, hashlib.sha256(request.path.encode() + request.body).hexdigest()  # type: ignore[attr-defined]
         try:
             with transaction.atomic():
-                known = Sent.objects.filter(owner=owner, key=once_key).first()
-                if known is None:
+                sent_request = Sent.objects.filter(owner=owner, key=once_key).first()
+                if sent_request is None:
                     answer = view(request, *args, **kwargs)
                     body = json.loads(json.dumps(answer.value, default=str))
                     Sent.objects.create(owner=owner, key=once_key, digest=digest, answer=body)
                     return answer
         except IntegrityError:  # the same request came twice at once, and the other was first
-            known = Sent.objects.filter(owner=owner, key=once_key).first()
-        if known is None or known.digest != digest:
+            sent_request = Sent.objects.filter(owner=owner, key=once_key).first()
+        if sent_request is None or sent_request.digest != digest:
             raise HttpError(409, "This Idempotency-Key was used for another request.")
-        return Status(201, known.answer)
+        return Status(201, sent_request.answer)
 
-    return done
+    return answer_once
 
 
-def _share(key: ApiKey, one: MomentIn) -> uuid.UUID:
-    facts = one.dict(exclude={"id", "thread", "at", "audience"})
+def _share_moment(key: ApiKey, moment: MomentIn) -> uuid.UUID:
+    facts = moment.dict(exclude={"id", "thread", "at", "audience"})
     for value in facts.values():
         if isinstance(value, str):
-            _storable(value)
-    at = one.at or timezone.now()
-    if not all(EARLIEST.year <= instant.year < LATEST.year for instant in (at, one.due or at)):
+            _require_storable(value)
+    at = moment.at or timezone.now()
+    if not all(EARLIEST.year <= instant.year < LATEST.year for instant in (at, moment.due or at)):
         raise HttpError(422, f"`at` or `due` lies before {EARLIEST.year} or after {LATEST.year - 1}.")
-    return sharing.share(key.owner, facts, at, one.audience, one.thread, one.id).id
+    return sharing.share(key.owner, facts, at, moment.audience, moment.thread, moment.id).id
 
 
-@api.post("/moments", response={201: Recorded, **_ERRORS}, openapi_extra=_ONCE)
+@api.post("/moments", response={201: Recorded, **_ERRORS}, openapi_extra=_IDEMPOTENCY_HEADER)
 @once
 def record_moment(request: HttpRequest, moment: MomentIn) -> Any:
     """Share one moment with one's team; it enters the log and counts like any imported one."""
-    return Status(201, {"ids": [_share(_needs(request, "moments:write"), moment)]})
+    return Status(201, {"ids": [_share_moment(_require_scope(request, "moments:write"), moment)]})
 
 
-@api.post("/moments/bulk", response={201: Recorded, **_ERRORS}, openapi_extra=_ONCE)
+@api.post("/moments/bulk", response={201: Recorded, **_ERRORS}, openapi_extra=_IDEMPOTENCY_HEADER)
 @once
 def record_moments(request: HttpRequest, given: Bulk) -> Any:
     """Share up to a thousand moments: all of them, or none."""
-    key = _needs(request, "moments:write")
+    key = _require_scope(request, "moments:write")
     with transaction.atomic():
-        return Status(201, {"ids": [_share(key, one) for one in given.moments]})
+        return Status(201, {"ids": [_share_moment(key, moment) for moment in given.moments]})
 
 
-@api.post("/journal", response={201: Recorded, **_ERRORS}, openapi_extra=_ONCE)
+@api.post("/journal", response={201: Recorded, **_ERRORS}, openapi_extra=_IDEMPOTENCY_HEADER)
 @once
 def write_journal(request: HttpRequest, given: LineIn) -> Any:
     """Write a line into one's own journal; nothing can be read from it with a key."""
-    key = _needs(request, "journal:write")
-    _storable(given.line)
-    book = Book(key.owner.pk, settings.SECRET_KEY.encode())
-    one = captured(given.line, Scope(key.owner), book)
+    key = _require_scope(request, "journal:write")
+    _require_storable(given.line)
+    journal = Book(key.owner.pk, settings.SECRET_KEY.encode())
+    captured_line = captured(given.line, Scope(key.owner), journal)
     once_key = request.headers.get("Idempotency-Key", "")  # the journal is another database: its own id makes it once
-    id_ = given.id or (uuid.uuid5(_NAMES, f"{key.owner.pk}/{once_key}") if once_key else None)
-    return Status(201, {"ids": [record(one, book, id_).id]})
+    id_ = given.id or (uuid.uuid5(_ID_NAMESPACE, f"{key.owner.pk}/{once_key}") if once_key else None)
+    return Status(201, {"ids": [record(captured_line, journal, id_).id]})
 
 
 @api.get("/measures", response={200: list[MeasureOut], **_ERRORS})
 def list_measures(request: HttpRequest) -> Any:
     """All measures and what they ask."""
-    _needs(request, "measures:read")
-    return [{name: getattr(one, name) for name in MeasureOut.model_fields} for one in MEASURES]
+    _require_scope(request, "measures:read")
+    return [{name: getattr(measure, name) for name in MeasureOut.model_fields} for measure in MEASURES]
 
 
-def question_of(key: ApiKey, name: str, given: Asked) -> Question:
+def question_of(key: ApiKey, name: str, parameters: Asked) -> Question:
     """A question that the key's owner may ask."""
     query = QueryDict(mutable=True)
-    for part in ("every", "by", "since", "until"):
-        if (value := getattr(given, part)) is not None:
-            query[part] = str(value)
-    query.setlist("where", given.where)
+    for field_name in ("every", "by", "since", "until"):
+        if (value := getattr(parameters, field_name)) is not None:
+            query[field_name] = str(value)
+    query.setlist("where", parameters.where)
     question = question_in(query, name)
     Scope(key.owner).require_numbers(question.by, question.where)
     return question
@@ -358,98 +363,107 @@ def question_of(key: ApiKey, name: str, given: Asked) -> Question:
 @api.get("/measures/{name}", response={200: list[dict[str, Any]], **_ERRORS})
 def read_measure(request: HttpRequest, name: Name, given: Query[Asked]) -> Any:
     """A measure as a series, every number with n and interval: the rows that the pages and the command line give as JSON."""
-    key = _needs(request, "measures:read")
+    key = _require_scope(request, "measures:read")
     return HttpResponse(asked(looking.told, question_of(key, name, given), "json"), content_type="application/json")
 
 
 @api.get("/reports/{source}", response={200: dict[str, Any], **_ERRORS})
 def read_report(request: HttpRequest, source: Name, every: Every | None = None, period: date | None = None) -> Any:
     """The service report on a source."""
-    _needs(request, "measures:read")
+    _require_scope(request, "measures:read")
     return HttpResponse(asked(looking.reported, source, every, period, "json"), content_type="application/json")
 
 
 @api.get("/promises", response={200: list[PromiseOut], **_ERRORS})
 def read_promises(request: HttpRequest) -> Any:
     """Shared promises that are open, by their due time."""
-    scope, now = Scope(_needs(request, "promises:read").owner), timezone.now()
-    found = sharing.promises(scope, now)
+    scope, now = Scope(_require_scope(request, "promises:read").owner), timezone.now()
+    promises = sharing.promises(scope, now)
     return [
         {"id": row.id, "customer": scope.customer_of(row), "service": row.service, "made": state.made, "due": state.due,
          "fate": state.fate, "renegotiated": state.renegotiated, "overrun": state.overrun}
-        for row, state in sorted(found, key=lambda one: (one[1].due is None, one[1].due or now))
+        for row, state in sorted(promises, key=lambda promise: (promise[1].due is None, promise[1].due or now))
     ]  # fmt: skip
 
 
 @api.post("/hooks/{hook}", auth=None, response={201: Recorded, 204: None, **_ERRORS})
 def receive(request: HttpRequest, hook: uuid.UUID) -> Any:
     """Take moments from another program, each request signed: Standard Webhooks, or Chatwoot."""
-    found = Hook.objects.select_related("owner__team").filter(pk=hook, owner__is_active=True).first()
-    if found is None or not may(found.owner, "share"):
+    webhook = Hook.objects.select_related("owner__team").filter(pk=hook, owner__is_active=True).first()
+    if webhook is None or not may(webhook.owner, "share"):
         raise HttpError(404, "There is no such webhook.")
-    _check_signature(request, found)
+    _check_signature(request, webhook)
     try:
-        sent = strict_json(request.body)
+        payload = strict_json(request.body)
         moments = (
-            _of_chatwoot(sent)
-            if found.sort == Hook.Sort.chatwoot
-            else [_named(found, request, MomentIn.model_validate(sent.get("data", sent)))]
+            _chatwoot_moments(payload)
+            if webhook.sort == Hook.Sort.chatwoot
+            else [_with_delivery_id(webhook, request, MomentIn.model_validate(payload.get("data", payload)))]
         )
     except (ValueError, AttributeError, TypeError, RecursionError, OverflowError) as error:
         raise HttpError(422, f"This is no moment: {str(error)[:300]}") from None
-    owned = ApiKey(owner=found.owner)
+    owner_key = ApiKey(owner=webhook.owner)
     with transaction.atomic():
-        ids = [_share(owned, one) for one in moments]
-    Hook.objects.filter(pk=found.pk).update(used=timezone.now())
+        ids = [_share_moment(owner_key, moment) for moment in moments]
+    Hook.objects.filter(pk=webhook.pk).update(used=timezone.now())
     return Status(201, {"ids": ids}) if ids else Status(204, None)
 
 
-def _named(hook: Hook, request: HttpRequest, one: MomentIn) -> MomentIn:
+def _with_delivery_id(hook: Hook, request: HttpRequest, moment: MomentIn) -> MomentIn:
     """A delivery that comes again is the same moment."""
-    return one if one.id else one.model_copy(update={"id": uuid.uuid5(hook.pk, request.headers.get("webhook-id", ""))})
+    return (
+        moment
+        if moment.id
+        else moment.model_copy(update={"id": uuid.uuid5(hook.pk, request.headers.get("webhook-id", ""))})
+    )
 
 
 def _check_signature(request: HttpRequest, hook: Hook) -> None:
     """Raise where it was not signed with the secret, or too long ago. Sources: standardwebhooks.com; Chatwoot's webhook page."""
     if hook.sort == Hook.Sort.standard:
         sent_id, stamp = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
-        signed = f"{sent_id}.{stamp}.".encode() + request.body
-        made = base64.b64encode(hmac.new(base64.b64decode(hook.secret), signed, hashlib.sha256).digest()).decode()
-        given = [
-            one.removeprefix("v1,")
-            for one in request.headers.get("webhook-signature", "").split()
-            if one.startswith("v1,")
+        signed_content = f"{sent_id}.{stamp}.".encode() + request.body
+        signature = base64.b64encode(
+            hmac.new(base64.b64decode(hook.secret), signed_content, hashlib.sha256).digest()
+        ).decode()
+        sent_signatures = [
+            signature_text.removeprefix("v1,")
+            for signature_text in request.headers.get("webhook-signature", "").split()
+            if signature_text.startswith("v1,")
         ]
     else:
         stamp = request.headers.get("x-chatwoot-timestamp", "")
-        made = (
+        signature = (
             "sha256=" + hmac.new(hook.secret.encode(), f"{stamp}.".encode() + request.body, hashlib.sha256).hexdigest()
         )
-        given = [request.headers.get("x-chatwoot-signature", "")]
-    genuine = any(hmac.compare_digest(made.encode(), one.encode("utf-8", "replace")) for one in given)
-    fresh = (
+        sent_signatures = [request.headers.get("x-chatwoot-signature", "")]
+    is_genuine = any(
+        hmac.compare_digest(signature.encode(), sent_signature.encode("utf-8", "replace"))
+        for sent_signature in sent_signatures
+    )
+    is_fresh = (
         stamp.isascii()
         and stamp.isdecimal()
         and len(stamp) < 12
         and abs(timezone.now().timestamp() - int(stamp)) <= DRIFT.total_seconds()
     )
-    if not genuine or not fresh:
+    if not is_genuine or not is_fresh:
         raise HttpError(401, "The signature is not genuine, or older than five minutes.")
 
 
-def _of_chatwoot(sent: dict[str, Any]) -> list[MomentIn]:
+def _chatwoot_moments(payload: dict[str, Any]) -> list[MomentIn]:
     """The events that are moments: a conversation begun, or resolved; no words of it, and no names of agents."""
-    event, talk = str(sent.get("event")), sent.get("conversation") or sent
-    number = str(talk.get("id") or "")
-    ended = event == "conversation_status_changed" and sent.get("status") == "resolved"
-    word = "met" if ended else "asked" if event == "conversation_created" else ""
+    event, conversation = str(payload.get("event")), payload.get("conversation") or payload
+    number = str(conversation.get("id") or "")
+    is_resolved = event == "conversation_status_changed" and payload.get("status") == "resolved"
+    word = "met" if is_resolved else "asked" if event == "conversation_created" else ""
     if not word or not number:
         return []
-    thread = uuid.uuid5(uuid.NAMESPACE_URL, f"chatwoot/{(sent.get('account') or {}).get('id')}/{number}")
-    at = _instant(sent.get("updated_at") or sent.get("timestamp") or sent.get("created_at"))
-    contact = ((sent.get("meta") or {}).get("sender") or {}).get("name") or ""
+    thread = uuid.uuid5(uuid.NAMESPACE_URL, f"chatwoot/{(payload.get('account') or {}).get('id')}/{number}")
+    at = _instant(payload.get("updated_at") or payload.get("timestamp") or payload.get("created_at"))
+    contact = ((payload.get("meta") or {}).get("sender") or {}).get("name") or ""
     facts = {"word": word, "id": uuid.uuid5(thread, f"{word}/{at.isoformat()}"), "thread": thread, "at": at}
-    channel = str(talk.get("channel") or "")[:50]
+    channel = str(conversation.get("channel") or "")[:50]
     return [MomentIn.model_validate({**facts, "customer": str(contact)[:200], "channel": channel})]
 
 

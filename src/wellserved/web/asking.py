@@ -14,32 +14,32 @@ from wellserved.moments import Every
 EVERY: tuple[Every, ...] = get_args(Every)
 
 
-def question_in(given: QueryDict, name: str) -> Question:
+def question_in(parameters: QueryDict, name: str) -> Question:
     """A question from an address."""
     pairs = []
-    for one in filter(None, given.getlist("where")):
-        column, equals, value = one.partition("=")
+    for condition in filter(None, parameters.getlist("where")):
+        column, equals, value = condition.partition("=")
         if not equals:
-            raise RequestError(f"where={one!r} names no value.", "Write it as where=team=Billing.")
+            raise RequestError(f"where={condition!r} names no value.", "Write it as where=team=Billing.")
         pairs.append((column.strip(), value))
-    span = day_in(given, "since"), day_in(given, "until")
-    return Question((find_measure(name),), given.get("by") or None, every_in(given), *span, tuple(pairs))
+    span = day_in(parameters, "since"), day_in(parameters, "until")
+    return Question((find_measure(name),), parameters.get("by") or None, every_in(parameters), *span, tuple(pairs))
 
 
-def every_in(given: QueryDict) -> Every | None:
+def every_in(parameters: QueryDict) -> Every | None:
     """The period that an address names."""
-    named = given.get("every") or None
-    for one in EVERY:
-        if one == named:
-            return one
-    if named is not None:
-        raise PeriodError(f"There is no period {named!r}.", f"Choose one of {', '.join(EVERY)}.")
+    name = parameters.get("every") or None
+    for granularity in EVERY:
+        if granularity == name:
+            return granularity
+    if name is not None:
+        raise PeriodError(f"There is no period {name!r}.", f"Choose one of {', '.join(EVERY)}.")
     return None
 
 
-def day_in(given: QueryDict, name: str) -> date | None:
+def day_in(parameters: QueryDict, name: str) -> date | None:
     """A day that an address names."""
-    text = given.get(name, "")
+    text = parameters.get(name, "")
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:

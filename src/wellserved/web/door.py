@@ -26,27 +26,27 @@ from wellserved.web.failing import failure, status_of
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 OPEN = "open"  # to everybody: signing in, health, a feed or an invitation whose address is the secret
-_PASSED_ON = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_PROTO", "HTTP_VIA")
-_LOGIN = ("account_login", "account_logout", "account_reauthenticate", "account_change_password")
+_PROXY_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_X_FORWARDED_PROTO", "HTTP_VIA")
+_LOGIN_URL_NAMES = ("account_login", "account_logout", "account_reauthenticate", "account_change_password")
 
 
-def deed(named: str, *methods: str) -> Callable[[View], View]:
-    """Say what a view is for (a deed of `access`) and the methods that it answers; a view without is never reached."""
+def deed(permission: str, *methods: str) -> Callable[[View], View]:
+    """Name the permission of `access` that a view needs, and the methods that it answers; a view without is never reached."""
 
-    def marked(view: View) -> View:
-        view.deed, view.methods = named, methods or ("GET",)  # type: ignore[attr-defined]
+    def mark(view: View) -> View:
+        view.required_permission, view.methods = permission, methods or ("GET",)  # type: ignore[attr-defined]
         return view
 
-    return marked
+    return mark
 
 
 def deed_of(request: HttpRequest, view: Callable[..., Any]) -> tuple[str, tuple[str, ...]]:
-    """What a view is for; of the login pages that come with a library, those that are used."""
-    if (named := getattr(view, "deed", None)) is not None:
-        return named, view.methods  # type: ignore[attr-defined]
+    """The permission and the methods of a view; of the login pages that come with a library, those that are used."""
+    if (permission := getattr(view, "required_permission", None)) is not None:
+        return permission, view.methods  # type: ignore[attr-defined]
     match = request.resolver_match
     name = match.url_name or "" if match else ""
-    if name in _LOGIN or name == "mfa_authenticate" or name == "mfa_login_webauthn":
+    if name in _LOGIN_URL_NAMES or name == "mfa_authenticate" or name == "mfa_login_webauthn":
         return OPEN, ("GET", "POST")
     if name.startswith("mfa_"):
         return "own", ("GET", "POST")
@@ -54,7 +54,7 @@ def deed_of(request: HttpRequest, view: Callable[..., Any]) -> tuple[str, tuple[
 
 
 class Door:
-    """Lets a request through to a view whose deed its sender may do; otherwise there is no such page."""
+    """Lets a request through to a view whose permission its sender has; otherwise there is no such page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -65,8 +65,8 @@ class Door:
         if not request.path.startswith(f"/{settings.STATIC_URL.strip('/')}/"):
             response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        named = request.resolver_match.url_name if request.resolver_match else ""
-        if request.method == "POST" and named == "account_logout":
+        url_name = request.resolver_match.url_name if request.resolver_match else ""
+        if request.method == "POST" and url_name == "account_logout":
             session.forget_key(request)  # the next person here has another journal
         session.carry(request, response)
         return response
@@ -77,7 +77,7 @@ class Door:
         """Who asks, and whether they may."""
         if request.resolver_match and "api" in request.resolver_match.namespaces:
             return None  # it asks for a key, and knows its scopes
-        named, methods = deed_of(request, view)
+        permission, methods = deed_of(request, view)
         try:
             person = self._person(request)
         except Exception as error:
@@ -87,9 +87,9 @@ class Door:
         if person is not None:
             request.user = person
             request.scope = Scope(person)  # type: ignore[attr-defined]
-        if person is None and named != OPEN:
+        if person is None and permission != OPEN:
             return redirect(f"{reverse(settings.LOGIN_URL)}?next={request.path}")
-        if person is not None and named != OPEN and not may(person, named):
+        if person is not None and permission != OPEN and not may(person, permission):
             raise Http404
         if request.method not in (*methods, *(("HEAD",) if "GET" in methods else ())):
             return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})
@@ -102,29 +102,29 @@ class Door:
             request.user = AnonymousUser()
             return None
         if request.META.get("REMOTE_ADDR") not in settings.LOOPBACK or any(
-            header in request.META for header in _PASSED_ON
+            header in request.META for header in _PROXY_HEADERS
         ):
             return None
-        found = alone()
-        if found is None and not Person.objects.exists():
-            found = person_alone()
-        return found
+        person = alone()
+        if person is None and not Person.objects.exists():
+            person = person_alone()
+        return person
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """A mistake, a disk that takes no more, and damage say what to do."""
-        said = error if isinstance(error, WellservedError) else failure(error) or as_damage(error)
-        if isinstance(said, DamageError):
-            return unwell(said)
-        if said is None:
+        problem = error if isinstance(error, WellservedError) else failure(error) or as_damage(error)
+        if isinstance(problem, DamageError):
+            return unwell(problem)
+        if problem is None:
             return None
-        locked = isinstance(said, LockedError)
-        shown = {
-            "error": said,
-            "locked": locked,
-            "book": book_of(request) if locked and hasattr(request, "scope") else None,
-            "unsaved": isinstance(said, StorageError),
+        is_locked = isinstance(problem, LockedError)
+        context = {
+            "error": problem,
+            "locked": is_locked,
+            "book": book_of(request) if is_locked and hasattr(request, "scope") else None,
+            "unsaved": isinstance(problem, StorageError),
         }
-        return render(request, "mistake.html", shown, status=status_of(said))
+        return render(request, "mistake.html", context, status=status_of(problem))
 
 
 def unwell(damage: DamageError) -> HttpResponse:
@@ -134,10 +134,10 @@ def unwell(damage: DamageError) -> HttpResponse:
 
 def scope_of(request: HttpRequest) -> Scope:
     """What whoever asks can see."""
-    found: Scope | None = getattr(request, "scope", None)
-    if found is None:
-        raise ImproperlyConfigured("A view without a deed was reached.")
-    return found
+    scope: Scope | None = getattr(request, "scope", None)
+    if scope is None:
+        raise ImproperlyConfigured("A view without a permission was reached.")
+    return scope
 
 
 def person_of(request: HttpRequest) -> Person:
@@ -146,7 +146,7 @@ def person_of(request: HttpRequest) -> Person:
 
 
 def book_of(request: HttpRequest) -> Book:
-    """Their journal; its key is in their session, where their own browser alone can open it."""
+    """The journal of whoever asks; its key is in their session, where their own browser alone can open it."""
     return Book(person_of(request).pk, settings.SECRET_KEY.encode(), session.journal_key(request))
 
 
@@ -170,11 +170,11 @@ PAGES = (
 def around(request: HttpRequest) -> dict[str, Any]:
     """What every page has around it: the way to the others, the zone."""
     scope: Scope | None = getattr(request, "scope", None)
-    here = request.resolver_match.url_name if request.resolver_match else ""
-    ways = [(name, title) for name, title, needed in PAGES if scope and may(scope.person, needed)]
+    current_page = request.resolver_match.url_name if request.resolver_match else ""
+    pages = [(name, title) for name, title, permission in PAGES if scope and may(scope.person, permission)]
     return {
-        "ways": ways,
-        "here": here,
+        "ways": pages,
+        "here": current_page,
         "zone": settings.TIME_ZONE,
         "scope": scope,
         "longest": LONGEST,

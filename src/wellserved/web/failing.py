@@ -30,9 +30,9 @@ def status_of(error: WellservedError) -> int:
 
 def failed(request: HttpRequest) -> HttpResponse:
     """The page for what no other page could answer: logging in, too, writes."""
-    if (said := failure(sys.exc_info()[1])) is None:
+    if (problem := failure(sys.exc_info()[1])) is None:
         return server_error(request)
-    return HttpResponse(render_to_string("disk.html", {"error": said}), status=status_of(said))
+    return HttpResponse(render_to_string("disk.html", {"error": problem}), status=status_of(problem))
 
 
 class InOneSentence(logging.Filter):
@@ -40,6 +40,6 @@ class InOneSentence(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Every record stays."""
-        if record.exc_info and (said := failure(record.exc_info[1])) is not None:
-            record.msg, record.args, record.exc_info, record.exc_text = str(said), (), None, None
+        if record.exc_info and (problem := failure(record.exc_info[1])) is not None:
+            record.msg, record.args, record.exc_info, record.exc_text = str(problem), (), None, None
         return True

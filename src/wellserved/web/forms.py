@@ -23,22 +23,22 @@ from wellserved.web.shown import SCALE_NAMES
 Choices = list[tuple[str, Any]]  # value, label; a label may be translated when it is shown
 
 
-def _choices(many: Iterable[str]) -> Choices:
-    return [("", ""), *((one, _(one)) for one in many)]
+def _choices(values: Iterable[str]) -> Choices:
+    return [("", ""), *((value, _(value)) for value in values)]
 
 
-def _scales() -> Choices:
+def _scale_choices() -> Choices:
     """All scales, the workspace's own by their names."""
     scales = load_scales(settings.WORKSPACE.folder).values()
-    return [("", ""), *((one.name, SCALE_NAMES.get(one.name, f"{one.name}, {one.span}")) for one in scales)]
+    return [("", ""), *((scale.name, SCALE_NAMES.get(scale.name, f"{scale.name}, {scale.span}")) for scale in scales)]
 
 
-_WORDS: Choices = [
-    (word, format_lazy("{}: {}", _(word), _(meaning))) for word, (_kind, meaning, _others) in WORDS.items()
+_WORD_CHOICES: Choices = [
+    (word, format_lazy("{}: {}", _(word), _(meaning))) for word, (_kind, meaning, _synonyms) in WORDS.items()
 ]
 
 
-class _When(forms.DateTimeInput):
+class _DateTimeInput(forms.DateTimeInput):
     input_type = "datetime-local"
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ BETWEEN = (
 )
 
 
-class _Day(forms.DateInput):
+class _DateInput(forms.DateInput):
     input_type = "date"
 
     def __init__(self) -> None:
@@ -60,33 +60,33 @@ class _Day(forms.DateInput):
 
 def _check_score(form: forms.Form, name: str, score: float, scale: str) -> None:
     """Say in a form where a score is not one of its scale."""
-    one = load_scales(settings.WORKSPACE.folder)[scale]
-    if one.holds(score):
+    scale_definition = load_scales(settings.WORKSPACE.folder)[scale]
+    if scale_definition.holds(score):
         return
-    if not one.lowest <= score <= one.highest:
-        ends = {"low": one.lowest, "high": one.highest}
+    if not scale_definition.lowest <= score <= scale_definition.highest:
+        ends = {"low": scale_definition.lowest, "high": scale_definition.highest}
         form.add_error(name, _("The scale runs from %(low)g to %(high)g.") % ends)
-    elif one.whole:
+    elif scale_definition.whole:
         form.add_error(name, _("This scale has whole numbers alone."))
     else:
         form.add_error(name, _("This scale has whole and half numbers alone."))
 
 
-_WORDS_AREA = forms.Textarea(attrs={"rows": 4})
+_TEXT_AREA = forms.Textarea(attrs={"rows": 4})
 
 
 class EntryForm(forms.Form):
     """An entry, field by field."""
 
-    word = forms.ChoiceField(label=_("What it is"), choices=_WORDS, initial="note")
-    text = forms.CharField(label=_("What happened"), widget=_WORDS_AREA, max_length=LONGEST, required=False)
-    at = forms.DateTimeField(label=_("When"), widget=_When(), validators=BETWEEN)
+    word = forms.ChoiceField(label=_("What it is"), choices=_WORD_CHOICES, initial="note")
+    text = forms.CharField(label=_("What happened"), widget=_TEXT_AREA, max_length=LONGEST, required=False)
+    at = forms.DateTimeField(label=_("When"), widget=_DateTimeInput(), validators=BETWEEN)
     customer = forms.CharField(label=_("Customer"), max_length=200, required=False)
     service = forms.CharField(label=_("Service"), max_length=100, required=False)
-    due = forms.DateTimeField(label=_("Promised for"), widget=_When(), required=False, validators=BETWEEN)
+    due = forms.DateTimeField(label=_("Promised for"), widget=_DateTimeInput(), required=False, validators=BETWEEN)
     expected = forms.FloatField(label=_("Expected (score)"), required=False)
     score = forms.FloatField(label=_("Got (score)"), required=False)
-    scale = forms.ChoiceField(label=_("Scale"), choices=_scales, required=False)
+    scale = forms.ChoiceField(label=_("Scale"), choices=_scale_choices, required=False)
     cause = forms.CharField(
         label=_("Cause"), max_length=80, required=False, widget=forms.TextInput(attrs={"list": "causes"})
     )
@@ -106,23 +106,23 @@ class EntryForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """An entry says something; a score needs its scale, and has to lie on it."""
-        given = super().clean() or {}
-        silent = all(value in (None, "") for name, value in given.items() if name not in ("word", "at"))
-        if silent and "word" in self.fields:
+        data = super().clean() or {}
+        is_empty = all(value in (None, "") for name, value in data.items() if name not in ("word", "at"))
+        if is_empty and "word" in self.fields:
             self.add_error("text", _("Say what happened."))
         for name in ("expected", "score"):
-            value, scale = given.get(name), given.get("scale")
+            value, scale = data.get(name), data.get("scale")
             if value is not None and not scale:
                 self.add_error("scale", _("Name the scale of the score."))
             elif value is not None and scale:
                 _check_score(self, name, value, scale)
-        return given
+        return data
 
     def facts(self) -> dict[str, Any]:
         """What was filled in, as a journal's facts; an emptied field is empty."""
-        found = {name: value for name, value in self.cleaned_data.items() if name not in ("at", "audience")}
-        due = found.get("due")
-        return {**found, "due": due.astimezone(UTC).isoformat() if due else ""}
+        facts = {name: value for name, value in self.cleaned_data.items() if name not in ("at", "audience")}
+        due = facts.get("due")
+        return {**facts, "due": due.astimezone(UTC).isoformat() if due else ""}
 
 
 class ShareForm(EntryForm):
@@ -149,8 +149,8 @@ class ShareForm(EntryForm):
 
     def answers(self) -> dict[uuid.UUID, str]:
         """The words of what followed, by its entry."""
-        said = self.cleaned_data.items()
-        return {uuid.UUID(name.removeprefix("answer-")): text for name, text in said if name.startswith("answer-")}
+        items = self.cleaned_data.items()
+        return {uuid.UUID(name.removeprefix("answer-")): text for name, text in items if name.startswith("answer-")}
 
 
 class FollowForm(forms.Form):
@@ -161,18 +161,18 @@ class FollowForm(forms.Form):
         choices=[("note", _("What the customer answered to: what could we do to make things right?")), ("recovered", _("Made right")),
                  ("met", _("Accepted by the customer")), ("complaint", _("Not accepted")), ("gap", _("Rated by the customer"))],
     )  # fmt: skip
-    text = forms.CharField(label=_("In words"), widget=_WORDS_AREA, max_length=LONGEST, required=False)
+    text = forms.CharField(label=_("In words"), widget=_TEXT_AREA, max_length=LONGEST, required=False)
     score = forms.FloatField(label=_("Score"), required=False)
-    scale = forms.ChoiceField(label=_("Scale"), choices=_scales, required=False)
+    scale = forms.ChoiceField(label=_("Scale"), choices=_scale_choices, required=False)
 
     def clean(self) -> dict[str, Any]:
         """An answer has words, a rating a score; that it was made right or accepted says enough."""
-        given = super().clean() or {}
-        if not given.get("text") and given.get("score") is None and given.get("word") in ("note", "gap"):
+        data = super().clean() or {}
+        if not data.get("text") and data.get("score") is None and data.get("word") in ("note", "gap"):
             self.add_error("text", _("Say what the customer said."))
-        if given.get("score") is not None and given.get("scale"):
-            _check_score(self, "score", given["score"], given["scale"])
-        return given
+        if data.get("score") is not None and data.get("scale"):
+            _check_score(self, "score", data["score"], data["scale"])
+        return data
 
 
 class CustomerForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -191,7 +191,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Account
         fields = ("name", "team", "revenue_year", "revenue_to_date", "currency", "since", "expected_years", "contract_start", "contract_end", "notice_days", "exit_clause")  # fmt: skip
         labels: ClassVar = {"team": _("Team")}
-        widgets: ClassVar = {name: _Day() for name in ("since", "contract_start", "contract_end")}
+        widgets: ClassVar = {name: _DateInput() for name in ("since", "contract_start", "contract_end")}
 
 
 class MergeForm(forms.Form):
@@ -233,14 +233,14 @@ class InviteForm(forms.Form):
     """Somebody who is to be let in."""
 
     username = forms.RegexField(r"^[\w.@+-]+$", label=_("User name"), max_length=150)
-    role = forms.ChoiceField(label=_("Role"), choices=[one for one in Role.choices if one[0] != Role.alone])
+    role = forms.ChoiceField(label=_("Role"), choices=[choice for choice in Role.choices if choice[0] != Role.alone])
     team = forms.CharField(label=_("Team"), max_length=100, required=False)
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
     """What an administrator decides about somebody."""
 
-    role = forms.ChoiceField(label=_("Role"), choices=[one for one in Role.choices if one[0] != Role.alone])
+    role = forms.ChoiceField(label=_("Role"), choices=[choice for choice in Role.choices if choice[0] != Role.alone])
     team = forms.ModelChoiceField(label=_("Team"), queryset=Team.objects.all(), required=False)
 
     class Meta:

@@ -27,17 +27,17 @@ class Closed(DefaultAccountAdapter):  # type: ignore[misc]
         """Whoever has no recovery code yet is asked to write one down."""
         key = session.journal_key(request)
         if key is not None and isinstance(request.user, Person):
-            book = Book(request.user.pk, settings.SECRET_KEY.encode(), key)
-            if book.readable and not book.has_recovery:
+            journal = Book(request.user.pk, settings.SECRET_KEY.encode(), key)
+            if journal.readable and not journal.has_recovery:
                 return reverse("recovery")
         return reverse(settings.LOGIN_REDIRECT_URL)
 
 
 class Login(LoginForm):  # type: ignore[misc]
-    """Without a way to have a forgotten password mailed: an administrator invites anew."""
+    """The form to sign in, without a way to have a forgotten password mailed: an administrator invites anew."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.fields["password"].help_text = ""
 
     def login(self, request: HttpRequest, redirect_url: str | None = None) -> HttpResponseBase:
@@ -48,10 +48,10 @@ class Login(LoginForm):  # type: ignore[misc]
 
 
 class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
-    """The same."""
+    """The form for another password; whoever forgot theirs is invited anew by an administrator."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.fields["oldpassword"].help_text = ""
 
     def save(self) -> None:
@@ -63,8 +63,8 @@ class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
 
 
 class Again(ReauthenticateForm):  # type: ignore[misc]
-    """The same."""
+    """The form that asks for the password once more, without a way to have it mailed."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.fields["password"].help_text = ""

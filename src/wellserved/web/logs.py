@@ -19,6 +19,6 @@ class Discreet(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         line = super().format(record)
-        for secret, instead in _SECRETS:
-            line = secret.sub(instead, line)
+        for secret, replacement in _SECRETS:
+            line = secret.sub(replacement, line)
         return line

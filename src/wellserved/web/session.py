@@ -33,8 +33,8 @@ _KEY, _PASSWORD = (
     "journal",
     "journal_password",
 )  # in the session: the key; the password until the second factor is given
-_BEGAN, _SEEN = "began", "seen"  # in the session: seconds since 1970
-_LOOK: Final = 300  # seconds between two notes of when a session was last used
+_BEGAN, _LAST_USED = "began", "seen"  # in the session: seconds since 1970
+_NOTE_SECONDS: Final = 300  # seconds between two notes of when a session was last used
 
 
 def _secret_of(request: HttpRequest) -> bytes | None:
@@ -42,41 +42,41 @@ def _secret_of(request: HttpRequest) -> bytes | None:
     if (fresh := getattr(request, "browser_secret", None)) is not None:
         return fresh or None
     try:
-        given = base64.urlsafe_b64decode(request.COOKIES.get(COOKIE, ""))
+        secret = base64.urlsafe_b64decode(request.COOKIES.get(COOKIE, ""))
     except (binascii.Error, ValueError):
         return None
-    return given if len(given) == 32 else None
+    return secret if len(secret) == 32 else None
 
 
-def _keep(request: HttpRequest, name: str, value: bytes, lasting: bool) -> None:
+def _seal_value(request: HttpRequest, name: str, value: bytes, is_lasting: bool) -> None:
     secret = vault.new_key()
     request.session[name] = base64.b64encode(vault.seal(secret, b"", name.encode(), value)).decode()
-    request.browser_secret, request.browser_lasting = secret, lasting  # type: ignore[attr-defined]
+    request.browser_secret, request.browser_lasting = secret, is_lasting  # type: ignore[attr-defined]
 
 
-def _kept(request: HttpRequest, name: str) -> bytes | None:
-    secret, sealed = _secret_of(request), request.session.get(name)
-    if secret is None or not sealed:
+def _unseal_value(request: HttpRequest, name: str) -> bytes | None:
+    secret, sealed_value = _secret_of(request), request.session.get(name)
+    if secret is None or not sealed_value:
         return None
     try:
-        return vault.reveal(secret, name.encode(), base64.b64decode(sealed))
+        return vault.reveal(secret, name.encode(), base64.b64decode(sealed_value))
     except vault.LockedError:
         return None
 
 
 def journal_key(request: HttpRequest) -> bytes | None:
     """The key of whoever opened their journal in this session."""
-    return _kept(request, _KEY)
+    return _unseal_value(request, _KEY)
 
 
-def keep_key(request: HttpRequest, book: Book) -> None:
+def keep_key(request: HttpRequest, journal: Book) -> None:
     """Keep an open journal's key: with a passphrase until the browser is closed, else as long as the session."""
-    if book.key is not None and not book.by_workspace:
-        _keep(request, _KEY, book.key, lasting=not book.has_passphrase)
+    if journal.key is not None and not journal.by_workspace:
+        _seal_value(request, _KEY, journal.key, is_lasting=not journal.has_passphrase)
 
 
 def forget_key(request: HttpRequest) -> None:
-    """Forget it."""
+    """Forget the journal's key, in the session and in the browser."""
     request.session.pop(_KEY, None)
     request.browser_secret = b""  # type: ignore[attr-defined]
 
@@ -85,57 +85,57 @@ def carry(request: HttpRequest, answer: HttpResponseBase) -> None:
     """Give the browser its secret, or take it away."""
     secret = getattr(request, "browser_secret", None)
     if secret:
-        kept = base64.urlsafe_b64encode(secret).decode()
-        lasts = settings.SESSION_COOKIE_AGE if getattr(request, "browser_lasting", False) else None
+        cookie_value = base64.urlsafe_b64encode(secret).decode()
+        max_age = settings.SESSION_COOKIE_AGE if getattr(request, "browser_lasting", False) else None
         secure = settings.SESSION_COOKIE_SECURE
-        answer.set_cookie(COOKIE, kept, max_age=lasts, httponly=True, samesite="Strict", secure=secure)
+        answer.set_cookie(COOKIE, cookie_value, max_age=max_age, httponly=True, samesite="Strict", secure=secure)
     elif secret is not None:
         answer.delete_cookie(COOKIE)
 
 
 def remember_password(request: HttpRequest, person: Person, password: str) -> None:
     """Keep a password that was right until its owner is in, which may take a second factor; then it opens the journal."""
-    _keep(request, _PASSWORD, f"{person.pk} {password}".encode(), lasting=False)
+    _seal_value(request, _PASSWORD, f"{person.pk} {password}".encode(), is_lasting=False)
 
 
-def _came_in(request: HttpRequest, user: Person, **_: Any) -> None:
+def _begin_session(request: HttpRequest, user: Person, **_: Any) -> None:
     """Somebody is in: their session begins, and the password that they gave opens their journal."""
     now = int(timezone.now().timestamp())
-    whose, _blank, password = (_kept(request, _PASSWORD) or b"").decode().partition(" ")
+    owner_id, _blank, password = (_unseal_value(request, _PASSWORD) or b"").decode().partition(" ")
     for name in (_PASSWORD, _KEY):
         request.session.pop(name, None)
-    request.session[_BEGAN] = request.session[_SEEN] = now
-    if whose != str(user.pk):  # in by a passkey: the page asks for what opens the journal
+    request.session[_BEGAN] = request.session[_LAST_USED] = now
+    if owner_id != str(user.pk):  # in by a passkey: the page asks for what opens the journal
         return
-    book = Book(user.pk, settings.SECRET_KEY.encode())
-    book.enter(password)
-    keep_key(request, book)
+    journal = Book(user.pk, settings.SECRET_KEY.encode())
+    journal.enter(password)
+    keep_key(request, journal)
 
 
-user_logged_in.connect(_came_in, dispatch_uid="wellserved.session")
+user_logged_in.connect(_begin_session, dispatch_uid="wellserved.session")
 
 
 def over(request: HttpRequest, person: Person, now: datetime) -> bool:
     """Whether a session was idle too long, or began too long ago; else it is noted that it was used."""
-    held, at = request.session, int(now.timestamp())
-    began, seen = held.setdefault(_BEGAN, at), held.setdefault(_SEEN, at)
-    administers = may(person, "change_people")
-    idle: timedelta = settings.IDLE_ADMINISTRATORS if administers else settings.IDLE
-    lasts: timedelta = settings.LASTS_ADMINISTRATORS if administers else settings.LASTS
-    if at - seen > idle.total_seconds() or at - began > lasts.total_seconds():
-        with _reading_goes_on():
-            held.flush()
+    session, now_seconds = request.session, int(now.timestamp())
+    began, last_used = session.setdefault(_BEGAN, now_seconds), session.setdefault(_LAST_USED, now_seconds)
+    is_administrator = may(person, "change_people")
+    idle: timedelta = settings.IDLE_ADMINISTRATORS if is_administrator else settings.IDLE
+    longest: timedelta = settings.LASTS_ADMINISTRATORS if is_administrator else settings.LASTS
+    if now_seconds - last_used > idle.total_seconds() or now_seconds - began > longest.total_seconds():
+        with _tolerate_full_disk():
+            session.flush()
         return True
-    if at - seen > _LOOK:
-        held[_SEEN] = at
-        with _reading_goes_on():
-            held.save()
-        held.modified = False
+    if now_seconds - last_used > _NOTE_SECONDS:
+        session[_LAST_USED] = now_seconds
+        with _tolerate_full_disk():
+            session.save()
+        session.modified = False
     return False
 
 
 @contextmanager
-def _reading_goes_on() -> Iterator[None]:
+def _tolerate_full_disk() -> Iterator[None]:
     """A disk that takes no note of a session keeps nobody from reading."""
     try:
         with transaction.atomic():

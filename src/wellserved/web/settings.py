@@ -14,30 +14,30 @@ from wellserved.store.databases import databases
 from wellserved.workspace import default_folder, open_workspace
 
 
-def _given(name: str, otherwise: str = "") -> str:
+def _setting(name: str, default: str = "") -> str:
     """A setting, or the content of the file that NAME_FILE names."""
     if file := os.environ.get(f"{name}_FILE"):
         return Path(file).read_text(encoding="utf-8").strip()
-    return os.environ.get(name, otherwise)
+    return os.environ.get(name, default)
 
 
-def _hours(name: str, otherwise: int) -> timedelta:
+def _hours(name: str, default: int) -> timedelta:
     """A setting in hours."""
-    given = _given(name, str(otherwise))
-    if not (given.isascii() and given.isdecimal() and 0 < int(given) <= 24 * 366):
-        raise RequestError(f"{name} is {given!r}.", "Give whole hours, from 1 to 8784.")
-    return timedelta(hours=int(given))
+    text = _setting(name, str(default))
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 24 * 366):
+        raise RequestError(f"{name} is {text!r}.", "Give whole hours, from 1 to 8784.")
+    return timedelta(hours=int(text))
 
 
 HERE = Path(__file__).parent
 WORKSPACE = open_workspace(default_folder())
 SECRET_KEY = WORKSPACE.secret()
 DEBUG = False
-SECURE = _given("WELLSERVED_HTTPS") == "1"  # served behind a proxy that speaks HTTPS
+SECURE = _setting("WELLSERVED_HTTPS") == "1"  # served behind a proxy that speaks HTTPS
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
-ALLOWED_HOSTS = [*LOOPBACK, *filter(None, _given("WELLSERVED_HOSTS").split(","))]
+ALLOWED_HOSTS = [*LOOPBACK, *filter(None, _setting("WELLSERVED_HOSTS").split(","))]
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS if host not in LOOPBACK]
-if _given("WELLSERVED_PROXY"):
+if _setting("WELLSERVED_PROXY"):
     raise RequestError(
         "WELLSERVED_PROXY believed anybody's word and is no setting any more.",
         "Name the proxy's own address: WELLSERVED_TRUSTED_PROXIES=127.0.0.1.",
@@ -49,10 +49,10 @@ LIMITS = server.Limits(
         "/api/v1/moments/bulk": 2 * 2**20,
         r"/reports/\d{4}-W\d\d/": 2**18,  # 20,000 letters, of which a form makes up to twelve bytes each
     },
-    proxies=server.networks(_given("WELLSERVED_TRUSTED_PROXIES")),
+    proxies=server.networks(_setting("WELLSERVED_TRUSTED_PROXIES")),
 )
 
-DATABASES = databases(WORKSPACE.folder, _given("DATABASE_URL"), _given("JOURNAL_DATABASE_URL"))
+DATABASES = databases(WORKSPACE.folder, _setting("DATABASE_URL"), _setting("JOURNAL_DATABASE_URL"))
 DATABASE_ROUTERS = ["wellserved.store.databases.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "store.Person"
@@ -134,7 +134,7 @@ LOGOUT_REDIRECT_URL = "account_login"
 LANGUAGE_CODE = "en"
 USE_I18N = True
 LOCALE_PATHS = [HERE / "locale"]  # another language is offered where there is a catalogue, and nowhere by halves
-LANGUAGES = [("en", "English"), *((one.name, one.name) for one in sorted(LOCALE_PATHS[0].glob("*")))]
+LANGUAGES = [("en", "English"), *((catalogue.name, catalogue.name) for catalogue in sorted(LOCALE_PATHS[0].glob("*")))]
 USE_TZ = True
 TIME_ZONE = WORKSPACE.zone
 FORMAT_MODULE_PATH = "wellserved.web.formats"

@@ -28,7 +28,7 @@ SCALE_NAMES = {
 """Scales of scores, as people call them."""
 
 
-def _dated(at: date) -> str:
+def _day_text(at: date) -> str:
     """Weekday, day and month; by their names in the reader's language."""
     return f"{WEEKDAYS_ABBR[at.weekday()]} {at.day:02} {str(MONTHS_3[at.month]).capitalize()}"
 
@@ -39,25 +39,25 @@ def moment(value: datetime | str | None) -> str:
     if not value:
         return ""
     at = timezone.localtime(datetime.fromisoformat(value) if isinstance(value, str) else value)
-    return f"{_dated(at)} {at:%Y, %H:%M}"
+    return f"{_day_text(at)} {at:%Y, %H:%M}"
 
 
 @register.filter
 def day(value: date) -> str:
-    """Its day."""
-    return _dated(timezone.localtime(value) if isinstance(value, datetime) else value)
+    """The day of an instant, in the workspace's zone."""
+    return _day_text(timezone.localtime(value) if isinstance(value, datetime) else value)
 
 
-@register.filter
+@register.filter("named")
 def named(word: object) -> str:
     """A name of ours in the reader's language: a word, a state, a column; `vocabulary` lists them for translators."""
     return gettext(str(word)) if word else ""
 
 
-@register.filter
-def counted(count: int, what: str) -> str:
+@register.filter("counted")
+def counted(count: int, note: str) -> str:
     """A note of an import, said of one or of many."""
-    return words.counted(count, what)
+    return words.counted(count, note)
 
 
 @register.filter
@@ -84,9 +84,9 @@ def fact(value: object, name: str) -> str:
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, date):
-        return f"{_dated(value)} {value.year}"
+        return f"{_day_text(value)} {value.year}"
     if isinstance(value, list | tuple):
-        return ", ".join(named(one) if name == "ticks" else str(one) for one in value)
+        return ", ".join(named(item) if name == "ticks" else str(item) for item in value)
     if isinstance(value, float):
         return f"{value:g}"
     if name in ("kind", "severity", "rating"):
@@ -102,7 +102,7 @@ def amount(value: float | None) -> str:
 
 @register.filter
 def short(text: str, letters: int) -> str:
-    """Its beginning; a fifth of the cost of Django's own, which knows of markup."""
+    """The beginning of a text; a fifth of the cost of Django's own, which knows of markup."""
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 

@@ -17,7 +17,7 @@ class Uploads:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """As ever."""
+        """Answer every request as the views do; `process_view` alone steps in."""
         return self.get_response(request)
 
     def process_view(

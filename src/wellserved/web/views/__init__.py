@@ -1,1 +1,1 @@
-"""One module a part of the product; each view says by `deed` what it is for."""
+"""One module a part of the product; each view names by `deed` the permission that it needs."""

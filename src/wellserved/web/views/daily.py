@@ -53,155 +53,171 @@ class Promise:
     mine: bool
 
 
-def ledger(scope: Scope, book: Book, now: datetime, closed: bool = False) -> list[Promise]:
+def ledger(scope: Scope, journal: Book, now: datetime, with_closed: bool = False) -> list[Promise]:
     """Promises, one's own and those shared with one, the most urgent first."""
-    since = now - timedelta(days=90) if closed else None
-    found = []
-    if book.readable:
-        for page, state in book.promises(now, since):
-            named = str(page.facts.get("customer", "")), str(page.facts.get("service", ""))
-            found.append(Promise(page.entry.id, "journal", str(page.facts.get("text", "")), *named, "", state, True))
+    since = now - timedelta(days=90) if with_closed else None
+    promises = []
+    if journal.readable:
+        for page, state in journal.promises(now, since):
+            customer_and_service = str(page.facts.get("customer", "")), str(page.facts.get("service", ""))
+            promises.append(
+                Promise(
+                    page.entry.id, "journal", str(page.facts.get("text", "")), *customer_and_service, "", state, True
+                )
+            )
     for row, state in sharing.promises(scope, now, since):
-        customer, mine = scope.customer_of(row), row.author_id == scope.person.pk
-        found.append(Promise(row.id, "shared", row.text, customer, row.service, row.author.called, state, mine))
-    far = datetime.max.replace(tzinfo=UTC)
-    return sorted(found, key=lambda one: (one.state.closed is not None, one.state.due or far))
+        customer, is_mine = scope.customer_of(row), row.author_id == scope.person.pk
+        promises.append(Promise(row.id, "shared", row.text, customer, row.service, row.author.called, state, is_mine))
+    far_future = datetime.max.replace(tzinfo=UTC)
+    return sorted(promises, key=lambda promise: (promise.state.closed is not None, promise.state.due or far_future))
 
 
 @deed("own")
 def today(request: HttpRequest) -> HttpResponse:
     """What to keep in mind today: promises, failures that wait, what customers said."""
-    now, scope, book = timezone.now(), scope_of(request), book_of(request)
-    ends = timezone.localtime(now).replace(hour=23, minute=59, second=59)
-    promises = ledger(scope, book, now)
-    due = [one for one in promises if one.state.due and one.state.due <= ends][:DUE]
-    listed = (
+    now, scope, journal = timezone.now(), scope_of(request), book_of(request)
+    end_of_day = timezone.localtime(now).replace(hour=23, minute=59, second=59)
+    promises = ledger(scope, journal, now)
+    due_promises = [promise for promise in promises if promise.state.due and promise.state.due <= end_of_day][:DUE]
+    shared_rows = (
         scope.shared()
         .select_related(None)
         .select_related("customer")
         .only("text", "word", "at", "begun_by", "customer__name")
     )
-    waiting = listed.filter(open=True, word="missed")[:5]
-    said = listed.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
-    given = {
-        "promises": due, "later": len(promises) - len(due), "waiting": waiting, "said": said,
-        "helps": scope.helps().filter(confirmed=None), "locked": not book.readable, "book": book, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
-        "recent": book.latest(3) if book.readable else [],
+    missed_rows = shared_rows.filter(open=True, word="missed")[:5]
+    feedback_rows = shared_rows.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
+    context = {
+        "promises": due_promises, "later": len(promises) - len(due_promises), "waiting": missed_rows, "said": feedback_rows,
+        "helps": scope.helps().filter(confirmed=None), "locked": not journal.readable, "book": journal, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
+        "recent": journal.latest(3) if journal.readable else [],
     }  # fmt: skip
-    return render(request, "today.html", given)
+    return render(request, "today.html", context)
 
 
 @deed("own", "GET", "POST")
 def journal(request: HttpRequest) -> HttpResponseBase:
     """One's own entries, and the line that writes the next one."""
-    scope, book = scope_of(request), book_of(request)
+    scope, journal = scope_of(request), book_of(request)
     if request.method == "POST":
-        return _write(request, scope, book)
+        return _write_line(request, scope, journal)
     word = request.GET.get("word", "")
-    pages = book.latest(30, _before(request), word if word in WORDS else "") if book.readable else []
-    given = {
-        "pages": pages, "words": WORDS, "word": word, "locked": not book.readable, "book": book, "draft": uuid.uuid4(),
+    pages = journal.latest(30, _page_position(request), word if word in WORDS else "") if journal.readable else []
+    context = {
+        "pages": pages, "words": WORDS, "word": word, "locked": not journal.readable, "book": journal, "draft": uuid.uuid4(),
         "last": pages[-1].entry if len(pages) == 30 else None,
     }  # fmt: skip
-    return render(request, "journal.html", given)
+    return render(request, "journal.html", context)
 
 
-def _before(request: HttpRequest) -> tuple[datetime, uuid.UUID] | None:
+def _page_position(request: HttpRequest) -> tuple[datetime, uuid.UUID] | None:
     """Where the last page ended."""
     try:
-        found = datetime.fromisoformat(request.GET["before"].replace(" ", "+")), uuid.UUID(request.GET["id"])
+        position = datetime.fromisoformat(request.GET["before"].replace(" ", "+")), uuid.UUID(request.GET["id"])
     except (KeyError, ValueError):
         return None
-    return found if found[0].tzinfo and EARLIEST.year <= found[0].year <= LATEST.year else None
+    return position if position[0].tzinfo and EARLIEST.year <= position[0].year <= LATEST.year else None
 
 
-def _write(request: HttpRequest, scope: Scope, book: Book) -> HttpResponseBase:
+def _write_line(request: HttpRequest, scope: Scope, journal: Book) -> HttpResponseBase:
     """Save a line, or show first what it was understood to say."""
     line = request.POST.get("line", "")
     if not line.strip():
         return redirect("journal")
-    scripted = request.headers.get("Accept", "").startswith("application/json")
+    wants_json = request.headers.get("Accept", "").startswith("application/json")
     try:
-        one = captured(line, scope, book)
-        if request.POST.get("do") == "look" or (one.questions and not scripted):
-            given = {"line": line, "one": one, **_about(one, scope, book), "draft": request.POST.get("draft", "")}
-            return render(request, "understood.html", given)
-        entry = record(one, book, draft_of(request, line)).id
+        captured_line = captured(line, scope, journal)
+        if request.POST.get("do") == "look" or (captured_line.questions and not wants_json):
+            context = {
+                "line": line,
+                "one": captured_line,
+                **_line_context(captured_line, scope, journal),
+                "draft": request.POST.get("draft", ""),
+            }
+            return render(request, "understood.html", context)
+        entry = record(captured_line, journal, draft_of(request, line)).id
     except WellservedError as error:
-        if not scripted:
+        if not wants_json:
             raise
         return JsonResponse({"what": error.what, "do": error.do}, status=422)
-    if scripted:
+    if wants_json:
         return JsonResponse({"saved": str(entry)})
     messages.success(request, _("Saved."))
     return redirect("entry", entry)
 
 
-def draft_of(request: HttpRequest, *said: object) -> uuid.UUID:
+def draft_of(request: HttpRequest, *content: object) -> uuid.UUID:
     """The id of what is sent: from the form's own and what it says, so that twice is once and other words are another."""
     try:
         form = uuid.UUID(request.POST.get("draft", ""))
     except ValueError:
         form = uuid.uuid4()
-    return uuid.uuid5(form, "\n".join(map(str, said)))
+    return uuid.uuid5(form, "\n".join(map(str, content)))
 
 
-def _about(one: Captured, scope: Scope, book: Book) -> dict[str, Any]:
+def _line_context(captured_line: Captured, scope: Scope, journal: Book) -> dict[str, Any]:
     """What is known beside a line: how often it happened, what the customer is worth."""
     repeats = 0
-    if one.word == "missed" and (one.cause or one.customer) and book.readable:
-        repeats = book.repeats(one.cause or "", one.customer or "", timezone.now())
+    if captured_line.word == "missed" and (captured_line.cause or captured_line.customer) and journal.readable:
+        repeats = journal.repeats(captured_line.cause or "", captured_line.customer or "", timezone.now())
     account = None
-    if one.customer:
-        account = scope.accounts().filter(customers__name__iexact=one.customer).first()
-    about = matters(one, book)
-    loose = one.word in ("kept", "broken", "renegotiated") and book.readable and len(about) != 1
-    hint = one.word == "note" and "promise" in one.text.casefold()
-    return {"shown": facts_in(one), "repeats": repeats, "account": account, "about": about, "loose": loose,
-            "hint": hint, "questions": _asked(one)}  # fmt: skip
+    if captured_line.customer:
+        account = scope.accounts().filter(customers__name__iexact=captured_line.customer).first()
+    open_matters = matters(captured_line, journal)
+    is_loose = captured_line.word in ("kept", "broken", "renegotiated") and journal.readable and len(open_matters) != 1
+    has_hint = captured_line.word == "note" and "promise" in captured_line.text.casefold()
+    return {"shown": facts_in(captured_line), "repeats": repeats, "account": account, "about": open_matters, "loose": is_loose,
+            "hint": has_hint, "questions": _open_questions(captured_line)}  # fmt: skip
 
 
-def _asked(one: Captured) -> list[tuple[str, list[tuple[str, str]]]]:
+def _open_questions(captured_line: Captured) -> list[tuple[str, list[tuple[str, str]]]]:
     """What of a line is not clear: how it is written, and each reading with the line that says it clearly."""
-    head = one.line[: len(one.line) - len(one.text)]
+    head = captured_line.line[: len(captured_line.line) - len(captured_line.text)]
     return [
-        (question.written, [(reading, head + question.answered(one.text, reading)) for reading in question.readings])
-        for question in one.questions
+        (
+            question.written,
+            [(reading, head + question.answered(captured_line.text, reading)) for reading in question.readings],
+        )
+        for question in captured_line.questions
     ]
 
 
 @deed("own", "POST")
 def understanding(request: HttpRequest) -> HttpResponse:
     """What a line says so far, shown while it is typed."""
-    scope, book = scope_of(request), book_of(request)
-    one = captured(request.POST.get("line", ""), scope, book)
-    return render(request, "shown.html", {"one": one, **_about(one, scope, book)})
+    scope, journal = scope_of(request), book_of(request)
+    captured_line = captured(request.POST.get("line", ""), scope, journal)
+    return render(request, "shown.html", {"one": captured_line, **_line_context(captured_line, scope, journal)})
 
 
-def _page(request: HttpRequest, id_: uuid.UUID) -> tuple[Book, Page]:
+def _own_page(request: HttpRequest, id_: uuid.UUID) -> tuple[Book, Page]:
     """An entry of one's own, opened; Http404 for everybody else's."""
-    book = book_of(request)
-    entry = book.entry(id_)
+    journal = book_of(request)
+    entry = journal.entry(id_)
     if entry is None:
         raise Http404
-    return book, book.read([entry])[0]
+    return journal, journal.read([entry])[0]
 
 
 @deed("own", "GET", "POST")
 def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """One entry: read, changed, gone on with."""
-    book, page = _page(request, id_)
+    journal, page = _own_page(request, id_)
     form = None
     if request.method == "POST" or "change" in request.GET:
         form = EntryForm(request.POST or None, initial=EntryForm.of(page.facts, page.entry.at))
     if request.method == "POST" and form and form.is_valid():
-        kept = {name: value for name, value in page.facts.items() if name != "line"}  # which would still say the old
-        book.rewrite(page.entry, {**kept, **form.facts()}, form.cleaned_data["at"])
+        other_facts = {
+            name: value for name, value in page.facts.items() if name != "line"
+        }  # which would still say the old
+        journal.rewrite(page.entry, {**other_facts, **form.facts()}, form.cleaned_data["at"])
         messages.success(request, _("Saved."))
         return redirect("entry", id_)
-    thread = [one for one in book.thread(page.entry.thread) if one.entry.id != id_]
-    about = _about(Captured("", page.entry.word, customer=page.facts.get("customer")), scope_of(request), book)
-    loose = page.entry.thread == page.entry.id and not thread
+    thread = [thread_page for thread_page in journal.thread(page.entry.thread) if thread_page.entry.id != id_]
+    line_context = _line_context(
+        Captured("", page.entry.word, customer=page.facts.get("customer")), scope_of(request), journal
+    )
+    is_loose = page.entry.thread == page.entry.id and not thread
     return render(
         request,
         "entry.html",
@@ -209,20 +225,20 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
             "page": page,
             "form": form,
             "thread": thread,
-            "account": about["account"],
-            "about": book.waiting(ABOUT.get(page.entry.word, ())) if loose and page.entry.word in ABOUT else [],
+            "account": line_context["account"],
+            "about": journal.waiting(ABOUT.get(page.entry.word, ())) if is_loose and page.entry.word in ABOUT else [],
             "draft": uuid.uuid4(),
-            "facts": _shown(page),
+            "facts": _page_facts(page),
         },
     )
 
 
-_FACTS = ("customer", "service", "expected", "score", "scale", "rating", "severity", "cause", "hours", "amount", "currency", "returns", "returns_saved", "giver", "people", "ticks")  # fmt: skip
+_FACT_NAMES = ("customer", "service", "expected", "score", "scale", "rating", "severity", "cause", "hours", "amount", "currency", "returns", "returns_saved", "giver", "people", "ticks")  # fmt: skip
 
 
-def _shown(page: Page) -> list[tuple[str, object]]:
+def _page_facts(page: Page) -> list[tuple[str, object]]:
     """What is known of an entry beside its words."""
-    return [(name, value) for name in _FACTS if (value := page.facts.get(name)) not in (None, "", [], ())]
+    return [(name, value) for name in _FACT_NAMES if (value := page.facts.get(name)) not in (None, "", [], ())]
 
 
 @deed("own", "GET", "POST")
@@ -231,9 +247,9 @@ def new_entry(request: HttpRequest) -> HttpResponseBase:
     form = EntryForm(request.POST or None, initial={"at": timezone.now()})
     if request.method == "POST" and form.is_valid():
         facts = form.facts()
-        made = book_of(request).write(facts, draft_of(request, facts), at=form.cleaned_data["at"])
+        entry = book_of(request).write(facts, draft_of(request, facts), at=form.cleaned_data["at"])
         messages.success(request, _("Saved."))
-        return redirect("entry", made.id)
+        return redirect("entry", entry.id)
     return render(
         request, "form.html", {"form": form, "title": _("New entry"), "back": "journal", "draft": uuid.uuid4()}
     )
@@ -242,8 +258,8 @@ def new_entry(request: HttpRequest) -> HttpResponseBase:
 @deed("own", "POST")
 def erase(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Remove an entry for good."""
-    book, page = _page(request, id_)
-    book.erase(page.entry)
+    journal, page = _own_page(request, id_)
+    journal.erase(page.entry)
     messages.success(request, _("Erased."))
     return redirect("journal")
 
@@ -251,11 +267,13 @@ def erase(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 @deed("own", "POST")
 def go_on(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """A further line to the same matter: what the customer answered, kept, made right."""
-    book, page = _page(request, id_)
+    journal, page = _own_page(request, id_)
     word, line = request.POST.get("word", "note"), request.POST.get("line", "")
-    one = captured(f"{word}: {line}" if word in WORDS else line, scope_of(request))
-    require_clear(one, belongs=True)
-    book.write(facts_of(one), draft_of(request, id_, word, line), page.entry.thread, happened(one))
+    captured_line = captured(f"{word}: {line}" if word in WORDS else line, scope_of(request))
+    require_clear(captured_line, belongs=True)
+    journal.write(
+        facts_of(captured_line), draft_of(request, id_, word, line), page.entry.thread, happened(captured_line)
+    )
     messages.success(request, _("Saved."))
     return redirect("entry", id_)
 
@@ -263,12 +281,12 @@ def go_on(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 @deed("own", "POST")
 def join(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Say to which open matter an entry belongs that stands by itself."""
-    book, page = _page(request, id_)
-    open_ = {str(one.entry.id): one for one in book.waiting(ABOUT.get(page.entry.word, ()))}
-    matter = open_.get(request.POST.get("matter", ""))
+    journal, page = _own_page(request, id_)
+    open_matters = {str(open_page.entry.id): open_page for open_page in journal.waiting(ABOUT.get(page.entry.word, ()))}
+    matter = open_matters.get(request.POST.get("matter", ""))
     if matter is None or page.entry.thread != page.entry.id:
         raise Http404
-    book.join(page.entry, matter.entry.thread)
+    journal.join(page.entry, matter.entry.thread)
     messages.success(request, _("Saved."))
     return redirect("entry", id_)
 
@@ -276,19 +294,19 @@ def join(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 @deed("share", "GET", "POST")
 def share(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Make the copy that others may see; it is edited first, and can be changed and withdrawn."""
-    book, page = _page(request, id_)
+    journal, page = _own_page(request, id_)
     words = sharing.clean(str(page.facts.get("text", "")))
     initial = {**EntryForm.of(page.facts, page.entry.at), "audience": Audience.team, "text": words}
     form = ShareForm(request.POST or None, initial=initial)
-    form.carry(sharing.carried(book, page))
+    form.carry(sharing.carried(journal, page))
     if request.method == "POST" and form.is_valid():
         facts, words = form.facts(), form.cleaned_data["text"]
         people = {*captured(words, scope_of(request)).people, *sharing.named_in(words, page)}
         facts |= {"word": page.entry.word, "people": sorted(people), "text": sharing.clean(words)}
         audience = form.cleaned_data["audience"]
-        made = sharing.share_page(book, person_of(request), page, facts, audience, form.answers())
+        shared_copy = sharing.share_page(journal, person_of(request), page, facts, audience, form.answers())
         messages.success(request, _("Shared. You can change or withdraw it at any time."))
-        return redirect("shared", made.id)
+        return redirect("shared", shared_copy.id)
     return render(
         request, "share.html", {"form": form, "page": page, "carries": len(form.fields) > len(form.base_fields)}
     )
@@ -297,59 +315,59 @@ def share(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 @deed("own")
 def take_along(request: HttpRequest) -> HttpResponseBase:
     """The whole journal, for its owner."""
-    book = book_of(request)
-    lines = (json.dumps(one, ensure_ascii=False) + "\n" for one in book.everything())
-    kept = {"Content-Disposition": 'attachment; filename="journal.jsonl"'}
-    return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=kept)
+    journal = book_of(request)
+    lines = (json.dumps(facts, ensure_ascii=False) + "\n" for facts in journal.everything())
+    headers = {"Content-Disposition": 'attachment; filename="journal.jsonl"'}
+    return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
 
 
 @deed("own", "GET", "POST")
 def protocol(request: HttpRequest) -> HttpResponseBase:
     """The card for a contact: each tick is a moment, and the time that was said is a promise."""
     if request.method == "POST":
-        id_ = _card(request, [name for name, _label in CARD if request.POST.get(name)])
+        id_ = _write_card(request, [name for name, _label in CARD if request.POST.get(name)])
         messages.success(request, _("Saved."))
         return redirect("entry", id_)
     return render(request, "protocol.html", {"card": CARD, "draft": uuid.uuid4()})
 
 
-def _card(request: HttpRequest, ticked: Iterable[str]) -> uuid.UUID:
+def _write_card(request: HttpRequest, ticked_names: Iterable[str]) -> uuid.UUID:
     """One entry of the contact with its ticks; with a time said, it is a promise."""
-    ticks = list(ticked)
+    ticks = list(ticked_names)
     labels = dict(CARD)
-    when, text = request.POST.get("when", "").strip(), request.POST.get("text", "")
+    due_text, text = request.POST.get("when", "").strip(), request.POST.get("text", "")
     customer = request.POST.get("customer", "")[:200].strip()
-    promised = bool(when)
-    if promised and "said_when" not in ticks:
+    is_promise = bool(due_text)
+    if is_promise and "said_when" not in ticks:
         ticks.append("said_when")
-    line = f"{'promise' if promised else 'asked'}: {text}{f' by {when}' if promised else ''}"
-    one = captured(line, scope_of(request))
-    if one.questions or not (one.text.strip() or ticks or customer):
-        require_clear(one)
-    facts = facts_of(one)
-    facts |= {"ticks": [labels[one] for one in ticks], **({"customer": customer} if customer else {})}
+    line = f"{'promise' if is_promise else 'asked'}: {text}{f' by {due_text}' if is_promise else ''}"
+    captured_line = captured(line, scope_of(request))
+    if captured_line.questions or not (captured_line.text.strip() or ticks or customer):
+        require_clear(captured_line)
+    facts = facts_of(captured_line)
+    facts |= {"ticks": [labels[tick] for tick in ticks], **({"customer": customer} if customer else {})}
     return book_of(request).write(facts, draft_of(request, line, *ticks)).id
 
 
 @deed("own")
 def promises(request: HttpRequest) -> HttpResponse:
     """The ledger: due, overdue, kept, late, broken, agreed anew."""
-    now, scope, book = timezone.now(), scope_of(request), book_of(request)
-    found = ledger(scope, book, now, closed=True)
-    fates = [one.state.fate for one in found]
+    now, scope, journal = timezone.now(), scope_of(request), book_of(request)
+    all_promises = ledger(scope, journal, now, with_closed=True)
+    fates = [promise.state.fate for promise in all_promises]
     counts = {fate: fates.count(fate) for fate in ("running", "overdue", "kept", "late", "broken")}
-    anew = sum(one.state.renegotiated for one in found)
-    shown = found if "all" in request.GET else found[:SHOWN]
-    given = {
-        "promises": shown,
-        "more": len(found) - len(shown),
+    renegotiation_count = sum(promise.state.renegotiated for promise in all_promises)
+    shown_promises = all_promises if "all" in request.GET else all_promises[:SHOWN]
+    context = {
+        "promises": shown_promises,
+        "more": len(all_promises) - len(shown_promises),
         "counts": counts,
-        "anew": anew,
-        "locked": not book.readable,
-        "book": book,
+        "anew": renegotiation_count,
+        "locked": not journal.readable,
+        "book": journal,
         "draft": uuid.uuid4(),
     }
-    return render(request, "promises.html", given)
+    return render(request, "promises.html", context)
 
 
 @deed("own", "POST")
@@ -359,34 +377,41 @@ def settle(request: HttpRequest, where: str, id_: uuid.UUID) -> HttpResponseBase
     if word not in ("kept", "broken", "renegotiated"):
         raise Http404
     scope = scope_of(request)
-    one = captured(f"{word}: {request.POST.get('line', '')}", scope)
-    if one.questions:
-        messages.error(request, " ".join(part for question in one.questions for part in (question.what, question.do)))
+    captured_line = captured(f"{word}: {request.POST.get('line', '')}", scope)
+    if captured_line.questions:
+        messages.error(
+            request,
+            " ".join(sentence for question in captured_line.questions for sentence in (question.what, question.do)),
+        )
         return redirect("promises")
-    if word == "renegotiated" and one.due is None:
+    if word == "renegotiated" and captured_line.due is None:
         messages.error(request, _("No new due time was understood. Write it as: Fri 14:00"))
         return redirect("promises")
     if where == "journal":
-        book, page = _page(request, id_)
-        kept = {
+        journal, page = _own_page(request, id_)
+        promise_facts = {
             "text": page.facts.get("text", ""),
             "customer": page.facts.get("customer", ""),
             "service": page.facts.get("service", ""),
         }
-        facts = {**facts_of(one), **({} if one.text else kept), "line": f"{word}: {one.text or page.words}"}
-        book.write(facts, draft_of(request, id_, one.line), page.entry.thread)
+        facts = {
+            **facts_of(captured_line),
+            **({} if captured_line.text else promise_facts),
+            "line": f"{word}: {captured_line.text or page.words}",
+        }
+        journal.write(facts, draft_of(request, id_, captured_line.line), page.entry.thread)
     else:
-        _settle_shared(scope, id_, one, draft_of(request, id_, one.line))
+        _update_shared_promise(scope, id_, captured_line, draft_of(request, id_, captured_line.line))
     messages.success(request, _("Saved."))
     return redirect("promises")
 
 
-def _settle_shared(scope: Scope, id_: uuid.UUID, one: Captured, draft: uuid.UUID) -> None:
+def _update_shared_promise(scope: Scope, id_: uuid.UUID, captured_line: Captured, draft: uuid.UUID) -> None:
     row: Shared | None = scope.mine().filter(id=id_, word="promise").first()
     if row is None:
         raise Http404
-    about = {"customer": row.customer.name if row.customer else "", "service": row.service}
-    facts = {**facts_of(one), **about, "text": sharing.clean(one.text)}
+    promise_facts = {"customer": row.customer.name if row.customer else "", "service": row.service}
+    facts = {**facts_of(captured_line), **promise_facts, "text": sharing.clean(captured_line.text)}
     sharing.share(scope.person, facts, timezone.now(), row.audience, row.thread, draft)
 
 
@@ -397,33 +422,33 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
     if person is None:
         raise Http404
     now = timezone.now()
-    book = Book(person.pk, settings.SECRET_KEY.encode())
-    book.unlock_by_feed(token)
+    journal = Book(person.pk, settings.SECRET_KEY.encode())
+    journal.unlock_by_feed(token)
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//wellserved//promises//EN", "CALSCALE:GREGORIAN"]
-    for one in ledger(Scope(person), book, now):
-        if one.mine and one.state.due:
-            lines += _event(one, now)
-    body = "\r\n".join([*(folded for line in lines for folded in _folded(line)), "END:VCALENDAR", ""])
+    for promise in ledger(Scope(person), journal, now):
+        if promise.mine and promise.state.due:
+            lines += _event(promise, now)
+    body = "\r\n".join([*(folded_line for line in lines for folded_line in _fold_line(line)), "END:VCALENDAR", ""])
     return HttpResponse(body, content_type="text/calendar; charset=utf-8")
 
 
-def _event(one: Promise, now: datetime) -> list[str]:
+def _event(promise: Promise, now: datetime) -> list[str]:
     """A promise as a to-do's due time (RFC 5545, 3.6.1)."""
-    assert one.state.due is not None
-    due = one.state.due.astimezone(UTC)
-    words = " ".join(part for part in (one.customer, one.text) if part)
-    said = words.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\r", "").replace("\n", "\\n")
+    assert promise.state.due is not None
+    due = promise.state.due.astimezone(UTC)
+    words = " ".join(text for text in (promise.customer, promise.text) if text)
+    summary = words.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\r", "").replace("\n", "\\n")
     stamp = "%Y%m%dT%H%M%SZ"
-    return ["BEGIN:VEVENT", f"UID:{one.id}@wellserved", f"DTSTAMP:{now.astimezone(UTC):{stamp}}",
-            f"DTSTART:{due - timedelta(minutes=15):{stamp}}", f"DTEND:{due:{stamp}}", f"SUMMARY:{said}", "END:VEVENT"]  # fmt: skip
+    return ["BEGIN:VEVENT", f"UID:{promise.id}@wellserved", f"DTSTAMP:{now.astimezone(UTC):{stamp}}",
+            f"DTSTART:{due - timedelta(minutes=15):{stamp}}", f"DTEND:{due:{stamp}}", f"SUMMARY:{summary}", "END:VEVENT"]  # fmt: skip
 
 
-def _folded(line: str) -> list[str]:
+def _fold_line(line: str) -> list[str]:
     """At most 75 octets a line, the rest on lines that begin with a blank (RFC 5545, 3.1)."""
-    parts, part = [], ""
+    folded_lines, folded_line = [], ""
     for letter in line:
-        if len((part + letter).encode()) > 74:
-            parts.append(part)
-            part = " "
-        part += letter
-    return [*parts, part]
+        if len((folded_line + letter).encode()) > 74:
+            folded_lines.append(folded_line)
+            folded_line = " "
+        folded_line += letter
+    return [*folded_lines, folded_line]

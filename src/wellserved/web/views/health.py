@@ -22,7 +22,7 @@ def livez(request: HttpRequest) -> HttpResponse:
 @deed(OPEN)
 def readyz(request: HttpRequest) -> JsonResponse:
     """Both databases answer and are up to date, and somebody writes shared moments into the log."""
-    found: dict[str, str] = {}
+    statuses: dict[str, str] = {}
     for alias in connections:
         try:
             with connections[alias].cursor() as cursor:
@@ -30,15 +30,15 @@ def readyz(request: HttpRequest) -> JsonResponse:
             if alias not in _ready:
                 executor = MigrationExecutor(connections[alias])
                 if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-                    found[alias] = "not up to date"
+                    statuses[alias] = "not up to date"
                     continue
                 _ready.add(alias)
-            found[alias] = "ok"
+            statuses[alias] = "ok"
         except Error:
-            found[alias] = "does not answer"
+            statuses[alias] = "does not answer"
     worker = state(settings.WORKSPACE)
-    ready = worker.well and all(said == "ok" for said in found.values())
+    is_ready = worker.well and all(status == "ok" for status in statuses.values())
     return JsonResponse(
-        {"ready": ready, **found, "worker": "failing" if worker.name == "failing" else str(worker)},
-        status=200 if ready else 503,
+        {"ready": is_ready, **statuses, "worker": "failing" if worker.name == "failing" else str(worker)},
+        status=200 if is_ready else 503,
     )

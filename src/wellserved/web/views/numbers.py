@@ -58,39 +58,41 @@ def measure(request: HttpRequest, name: str) -> HttpResponseBase:
         text = asked(looking.told, question, form)
         return HttpResponse(text, content_type="text/csv; charset=utf-8" if form == "csv" else "application/json")
     page = asked(looking.measured, question)
-    given = {
+    context = {
         "name": name, "page": drawn(page), "question": question, "filters": FILTERS, "every": EVERY, "asked": request.GET.urlencode(),
         "where": [f"{column}={value}" for column, value in question.where], "cases": scope_of(request).case_filter() is not None,
     }  # fmt: skip
-    return render(request, "measure.html", given)
+    return render(request, "measure.html", context)
 
 
 @deed("read_cases")
 def cases(request: HttpRequest, name: str) -> HttpResponse:
     """The cases behind a number, newest first."""
     question = _question(request, name)
-    found = asked(looking.cases_behind, _seen(request, question))
-    return render(request, "cases.html", {"found": found, "name": name, "question": question})
+    case_list = asked(looking.cases_behind, _visible_cases_question(request, question))
+    return render(request, "cases.html", {"found": case_list, "name": name, "question": question})
 
 
-def _seen(request: HttpRequest, question: Question) -> Question:
+def _visible_cases_question(request: HttpRequest, question: Question) -> Question:
     """The question about those cases alone that somebody can see one by one."""
-    only = scope_of(request).case_filter()
-    if only is None:
+    case_filter = scope_of(request).case_filter()
+    if case_filter is None:
         raise Http404
-    for column, value in only:
-        asked_for = [one for one in question.where if one[0] == column]
-        if asked_for and (column, value) not in asked_for:
+    for column, value in case_filter:
+        column_conditions = [condition for condition in question.where if condition[0] == column]
+        if column_conditions and (column, value) not in column_conditions:
             raise Http404
-        question = replace(question, where=(*(one for one in question.where if one[0] != column), (column, value)))
+        question = replace(
+            question, where=(*(condition for condition in question.where if condition[0] != column), (column, value))
+        )
     return question
 
 
 @deed("read_cases")
 def case(request: HttpRequest, name: str, source: str, case_id: str) -> HttpResponse:
     """What each house's rule counts of one case."""
-    only = _seen(request, Question((find_measure(name),), where=(("source", source),)))
-    tables = asked(looking.explained, name, source, case_id, only.where)
+    question = _visible_cases_question(request, Question((find_measure(name),), where=(("source", source),)))
+    tables = asked(looking.explained, name, source, case_id, question.where)
     return render(
         request, "bare.html", {"title": case_id, "page": drawn(html.tables_page(case_id, tables, layout=html.BARE))}
     )
@@ -99,8 +101,8 @@ def case(request: HttpRequest, name: str, source: str, case_id: str) -> HttpResp
 @deed("read_measures")
 def improvements(request: HttpRequest) -> HttpResponse:
     """What was changed, and whether it worked."""
-    known = records(settings.WORKSPACE)
-    return render(request, "improvements.html", {"records": known})
+    improvement_records = records(settings.WORKSPACE)
+    return render(request, "improvements.html", {"records": improvement_records})
 
 
 @deed("read_measures")
@@ -115,10 +117,10 @@ def improvement(request: HttpRequest, name: str) -> HttpResponse:
 def service_report(request: HttpRequest, source: str) -> HttpResponseBase:
     """The service report of the last period that is over, as a page of its own."""
     form = request.GET.get("format", "html")
-    every = every_in(request.GET)
-    made = asked(looking.reported, source, every, day_in(request.GET, "period"), form)
+    granularity = every_in(request.GET)
+    content = asked(looking.reported, source, granularity, day_in(request.GET, "period"), form)
     kinds = {"html": "text/html", "csv": "text/csv", "json": "application/json"}
-    return HttpResponse(made, content_type=f"{kinds[form]}; charset=utf-8")
+    return HttpResponse(content, content_type=f"{kinds[form]}; charset=utf-8")
 
 
 @deed("change_data", "GET", "POST")
@@ -127,7 +129,7 @@ def data_(request: HttpRequest) -> HttpResponseBase:
     form = FileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         try:
-            _import(form.cleaned_data["file"], request)
+            _import_upload(form.cleaned_data["file"], request)
         except StorageError:
             raise
         except WellservedError as error:
@@ -138,9 +140,9 @@ def data_(request: HttpRequest) -> HttpResponseBase:
     return render(request, "data.html", {"receipts": receipts, "form": form})
 
 
-def _named(given: str) -> str:
+def _upload_name(name: str) -> str:
     """What an uploaded file is called in the list: at most 100 bytes, of a name alone."""
-    return Path(given.replace("\0", "")).name.encode()[-100:].decode(errors="ignore") or "file"
+    return Path(name.replace("\0", "")).name.encode()[-100:].decode(errors="ignore") or "file"
 
 
 def _sweep_uploads() -> None:
@@ -150,26 +152,26 @@ def _sweep_uploads() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _import(given: Any, request: HttpRequest) -> None:
+def _import_upload(upload: Any, request: HttpRequest) -> None:
     """Read an uploaded file as any other; its name decides nothing but what it is called in the list."""
     _sweep_uploads()
     with tempfile.TemporaryDirectory(dir=settings.WORKSPACE.folder, prefix=UPLOAD) as folder:
-        target = Path(folder) / _named(given.name)
-        with target.open("wb") as out:
-            for chunk in given.chunks():
-                out.write(chunk)
-        done = imports.import_file(settings.WORKSPACE, target)
-    note(person_of(request), "imported a file", done.receipt.import_id)
+        target = Path(folder) / _upload_name(upload.name)
+        with target.open("wb") as file:
+            for chunk in upload.chunks():
+                file.write(chunk)
+        result = imports.import_file(settings.WORKSPACE, target)
+    note(person_of(request), "imported a file", result.receipt.import_id)
     messages.success(request, _("%(read)d rows read: %(loaded)d loaded, %(refused)d refused.") % {
-        "read": done.receipt.rows_read, "loaded": done.receipt.rows_loaded, "refused": done.receipt.rows_refused})  # fmt: skip
-    if lost := done.receipt.moments_refused:
-        messages.warning(request, _("%(lost)d moments of loaded rows were left out.") % {"lost": lost})
+        "read": result.receipt.rows_read, "loaded": result.receipt.rows_loaded, "refused": result.receipt.rows_refused})  # fmt: skip
+    if lost_count := result.receipt.moments_refused:
+        messages.warning(request, _("%(lost)d moments of loaded rows were left out.") % {"lost": lost_count})
 
 
 @deed("change_data")
 def refusals(request: HttpRequest, import_id: str) -> HttpResponseBase:
     """The rows of a file that were refused, with their reasons, to be mended."""
-    if import_id not in {one.import_id for one in log.receipts(settings.WORKSPACE)}:
+    if import_id not in {receipt.import_id for receipt in log.receipts(settings.WORKSPACE)}:
         raise Http404
     file = settings.WORKSPACE.imports / import_id / "refusals.csv"
     if not file.exists():

@@ -44,35 +44,35 @@ def me(request: HttpRequest) -> HttpResponseBase:
         form.save()
         messages.success(request, _("Saved."))
         return redirect("me")
-    book = book_of(request)
-    given = {
-        "form": form, "person": person, "book": book, "locked": not book.readable, "done_to_me": done_to(person),
+    journal = book_of(request)
+    context = {
+        "form": form, "person": person, "book": journal, "locked": not journal.readable, "done_to_me": done_to(person),
         "keys": scope.keys(), "hooks": scope.hooks(), "key_form": _key_form(), "looks": scope.looks()[:50], "sorts": Hook.Sort.choices,
     }  # fmt: skip
-    return render(request, "me.html", given)
+    return render(request, "me.html", context)
 
 
 def _key_form(request: HttpRequest | None = None) -> KeyForm:
     form = KeyForm(request.POST if request else None)
-    form.fields["scopes"].choices = [(name, f"{name}: {_(what)}") for name, what in SCOPES.items()]  # type: ignore[attr-defined]
+    form.fields["scopes"].choices = [(name, f"{name}: {_(description)}") for name, description in SCOPES.items()]  # type: ignore[attr-defined]
     return form
 
 
 @deed("own")
 def judgement(request: HttpRequest) -> HttpResponse:
     """One's own judgement beside the customers'; nobody else sees it."""
-    found = judged(book_of(request), scope_of(request))
+    agreement = judged(book_of(request), scope_of(request))
     title = _("Your own judgement beside your customers'")
-    page = drawn(html.tables_page(title, [insights.agreement_table(found)], layout=html.BARE))
+    page = drawn(html.tables_page(title, [insights.agreement_table(agreement)], layout=html.BARE))
     return render(request, "bare.html", {"title": title, "page": page})
 
 
 @deed("own", "POST")
 def passphrase(request: HttpRequest) -> HttpResponseBase:
     """Set, change or drop the passphrase; only a recovery code that its owner makes after brings back a forgotten one."""
-    book, person, new = book_of(request), person_of(request), request.POST.get("passphrase", "")
+    journal, person, new = book_of(request), person_of(request), request.POST.get("passphrase", "")
     if request.POST.get("do") == "drop":
-        book.rekey(*_what_opens(request, person))
+        journal.rekey(*_key_without_passphrase(request, person))
         note(person, "dropped the passphrase", "journal")
         messages.success(request, _("Your journal has no passphrase now."))
     elif len(new) < LEAST:
@@ -80,17 +80,17 @@ def passphrase(request: HttpRequest) -> HttpResponseBase:
     elif new != request.POST.get("again", ""):
         raise RequestError("The two are not the same.", "Type it twice: a slip would close your journal for good.")
     else:
-        book.rekey(keys.PASSPHRASE, new)
+        journal.rekey(keys.PASSPHRASE, new)
         note(person, "set a passphrase", "journal")
         messages.success(
             request, _("Your journal now has a passphrase. The recovery code from before opens it no more.")
         )
     session.forget_key(request)
-    session.keep_key(request, book)
+    session.keep_key(request, journal)
     return redirect("me")
 
 
-def _what_opens(request: HttpRequest, person: Person) -> tuple[str, str | bytes]:
+def _key_without_passphrase(request: HttpRequest, person: Person) -> tuple[str, str | bytes]:
     """What is to open a journal without a passphrase: its owner's password, or, where nobody logs in, the workspace's secret."""
     if person.role == Role.alone:
         return keys.WORKSPACE, settings.SECRET_KEY.encode()
@@ -104,21 +104,21 @@ def _what_opens(request: HttpRequest, person: Person) -> tuple[str, str | bytes]
 @deed("own", "POST")
 def unlock(request: HttpRequest) -> HttpResponseBase:
     """Give passphrase, password or recovery code; the key then stays with this session, and this browser, alone."""
-    book, person, word = book_of(request), person_of(request), request.POST.get("passphrase", "")[:500]
+    journal, person, word = book_of(request), person_of(request), request.POST.get("passphrase", "")[:500]
     session.slow_down(request, person)
-    had_code = book.has_recovery
+    had_code = journal.has_recovery
     try:
-        book.unlock(word)
+        journal.unlock(word)
     except LockedError:
-        if book.readable or book.has_passphrase or not person.check_password(word):
+        if journal.readable or journal.has_passphrase or not person.check_password(word):
             raise
-        book.enter(word)  # signed in by a passkey after the password was reset
-    session.keep_key(request, book)
-    if had_code and not book.has_recovery:
-        said = _(
+        journal.enter(word)  # signed in by a passkey after the password was reset
+    session.keep_key(request, journal)
+    if had_code and not journal.has_recovery:
+        message = _(
             "The recovery code that was made since your password was set anew opens nothing any more. Make a new one."
         )
-        messages.warning(request, said)
+        messages.warning(request, message)
         return redirect("recovery")
     return redirect("journal")
 
@@ -133,29 +133,29 @@ def lock(request: HttpRequest) -> HttpResponseBase:
 @deed("own", "POST")
 def begin_anew(request: HttpRequest) -> HttpResponseBase:
     """Begin a journal anew where nothing opens the present one; what it holds stays closed, and is kept."""
-    book, person = book_of(request), person_of(request)
-    if book.readable:
+    journal, person = book_of(request), person_of(request)
+    if journal.readable:
         raise RequestError("Your journal is open.", "Go on writing.")
-    book.begin(*_what_opens(request, person))
+    journal.begin(*_key_without_passphrase(request, person))
     note(person, "began the journal anew", "journal")
-    session.keep_key(request, book)
+    session.keep_key(request, journal)
     return redirect("journal")
 
 
 @deed("own", "GET", "POST")
 def recovery(request: HttpRequest) -> HttpResponseBase:
     """A recovery code, shown once; a new one ends the old."""
-    book = book_of(request)
+    journal = book_of(request)
     if request.method == "POST":
-        code = book.new_recovery()
+        code = journal.new_recovery()
         note(person_of(request), "made a recovery code", "journal")
         return render(request, "once.html", {"title": _("Your recovery code"), "what": code})
-    return render(request, "recovery.html", {"book": book, "locked": not book.readable})
+    return render(request, "recovery.html", {"book": journal, "locked": not journal.readable})
 
 
 @deed("own", "POST")
 def read_notice(request: HttpRequest) -> HttpResponseBase:
-    """They read that they were given another password; it stays on record."""
+    """Close the notice that somebody gave them another password; it stays on record."""
     person = person_of(request)
     person.reset_at = None
     person.save(update_fields=["reset_at"])
@@ -184,8 +184,10 @@ def new_key(request: HttpRequest) -> HttpResponseBase:
         raise RequestError("The key needs a name, at least one scope, and 1 to 730 days.", "Go back and fill them in.")
     token = f"ws_{new_token()}"
     until = timezone.now() + timedelta(days=form.cleaned_data["days"])
-    named = {"name": form.cleaned_data["name"], "scopes": " ".join(form.cleaned_data["scopes"])}
-    ApiKey.objects.create(owner=person_of(request), prefix=token[:8], digest=digest_of(token), expires=until, **named)
+    key_fields = {"name": form.cleaned_data["name"], "scopes": " ".join(form.cleaned_data["scopes"])}
+    ApiKey.objects.create(
+        owner=person_of(request), prefix=token[:8], digest=digest_of(token), expires=until, **key_fields
+    )
     note(person_of(request), "made a key", token[:8])
     return render(request, "once.html", {"title": _("Your key"), "what": token})
 
@@ -206,11 +208,11 @@ def new_hook(request: HttpRequest) -> HttpResponseBase:
     if sort not in Hook.Sort.values:
         raise Http404
     secret = base64.b64encode(new_token().encode()[:24]).decode()
-    made = Hook.objects.create(owner=person_of(request), sort=sort, secret=secret)
-    note(person_of(request), "made a webhook", made.id)
-    where = request.build_absolute_uri(f"/api/v1/hooks/{made.id}")
-    shown = f"whsec_{secret}" if sort == Hook.Sort.standard else secret
-    return render(request, "once.html", {"title": _("Your webhook"), "what": where, "also": shown})
+    hook = Hook.objects.create(owner=person_of(request), sort=sort, secret=secret)
+    note(person_of(request), "made a webhook", hook.id)
+    url = request.build_absolute_uri(f"/api/v1/hooks/{hook.id}")
+    shown_secret = f"whsec_{secret}" if sort == Hook.Sort.standard else secret
+    return render(request, "once.html", {"title": _("Your webhook"), "what": url, "also": shown_secret})
 
 
 @deed("own", "POST")
@@ -226,7 +228,7 @@ def end_hook(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 def reports(request: HttpRequest) -> HttpResponse:
     """Service reports by source, and one's own by week."""
     weeks = weekly.weeks_before(timezone.localdate(), 12)
-    sources = sorted({one.source for one in log.receipts(settings.WORKSPACE)})
+    sources = sorted({receipt.source for receipt in log.receipts(settings.WORKSPACE)})
     return render(request, "reports.html", {"weeks": weeks, "sources": sources})
 
 
@@ -243,28 +245,28 @@ def _monday(week: str) -> date:
 @deed("own", "GET", "POST")
 def week(request: HttpRequest, week: str) -> HttpResponseBase:
     """The week's report: drafted here, edited by its author."""
-    monday, book = _monday(week), book_of(request)
+    monday, journal = _monday(week), book_of(request)
     if request.method == "POST":
-        typed = request.POST.get("text", "").replace("\r\n", "\n")
-        if len(typed) > LONGEST_WEEK:
-            said = _("Nothing was saved: the report has %(many)s letters, and can have %(most)s. Shorten it.")
-            messages.error(request, said % {"many": f"{len(typed):,}", "most": f"{LONGEST_WEEK:,}"})
-            kept = {"week": week, "text": typed, "edited": True, "forms": FORMS}
-            return render(request, "week.html", kept, status=422)
-        book.keep_draft(week, typed)
+        new_text = request.POST.get("text", "").replace("\r\n", "\n")
+        if len(new_text) > LONGEST_WEEK:
+            message = _("Nothing was saved: the report has %(many)s letters, and can have %(most)s. Shorten it.")
+            messages.error(request, message % {"many": f"{len(new_text):,}", "most": f"{LONGEST_WEEK:,}"})
+            context = {"week": week, "text": new_text, "edited": True, "forms": FORMS}
+            return render(request, "week.html", context, status=422)
+        journal.keep_draft(week, new_text)
         messages.success(request, _("Saved."))
         return redirect("week", week)
-    text, edited = weekly.text_of(book, scope_of(request), monday)
-    return render(request, "week.html", {"week": week, "text": text, "edited": edited, "forms": FORMS})
+    text, is_edited = weekly.text_of(journal, scope_of(request), monday)
+    return render(request, "week.html", {"week": week, "text": text, "edited": is_edited, "forms": FORMS})
 
 
 @deed("own")
 def week_as(request: HttpRequest, week: str, form: str) -> HttpResponse:
-    """The same to take along: text, page, PDF, or a draft for one's own mail program."""
-    monday, book = _monday(week), book_of(request)
+    """The week's report to take along: text, page, PDF, or a draft for one's own mail program."""
+    monday, journal = _monday(week), book_of(request)
     if form not in FORMS:
         raise Http404
-    text, _edited = weekly.text_of(book, scope_of(request), monday)
-    made = weekly.written(text, week, person_of(request).called, form)
-    kept = {"Content-Disposition": f'attachment; filename="report-{week}.{form}"'}
-    return HttpResponse(made, content_type=FORMS[form], headers=kept)
+    text, _is_edited = weekly.text_of(journal, scope_of(request), monday)
+    content = weekly.written(text, week, person_of(request).called, form)
+    headers = {"Content-Disposition": f'attachment; filename="report-{week}.{form}"'}
+    return HttpResponse(content, content_type=FORMS[form], headers=headers)

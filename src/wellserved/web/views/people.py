@@ -32,13 +32,17 @@ def people(request: HttpRequest) -> HttpResponseBase:
     scope = scope_of(request)
     form = InviteForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        named = form.cleaned_data["team"].strip()
-        team = Team.objects.get_or_create(name=named)[0] if named else None
-        token, here = membership.invite(scope.person, form.cleaned_data["username"], form.cleaned_data["role"], team)
-        where = request.build_absolute_uri(f"/invitation/{token}")
-        title = _("Their way to another password, for three days") if here else _("Their invitation, for three days")
-        said = RESET_SAYS if here else ""
-        return render(request, "once.html", {"title": title, "what": where, "said": said})
+        team_name = form.cleaned_data["team"].strip()
+        team = Team.objects.get_or_create(name=team_name)[0] if team_name else None
+        token, is_known = membership.invite(
+            scope.person, form.cleaned_data["username"], form.cleaned_data["role"], team
+        )
+        url = request.build_absolute_uri(f"/invitation/{token}")
+        title = (
+            _("Their way to another password, for three days") if is_known else _("Their invitation, for three days")
+        )
+        explanation = RESET_SAYS if is_known else ""
+        return render(request, "once.html", {"title": title, "what": url, "said": explanation})
     return render(
         request,
         "people.html",
@@ -61,15 +65,15 @@ def person(request: HttpRequest, id_: int) -> HttpResponseBase:
 @deed(OPEN, "GET", "POST")
 def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
     """Choose a password and come in, past the second factor where there is one; the link works once, for three days."""
-    open_ = membership.invitation_of(token)
-    if open_ is None:
+    open_invitation = membership.invitation_of(token)
+    if open_invitation is None:
         raise RequestError("This invitation is used or over.", "Ask for another.")
-    here = membership.invited(open_)
+    known_person = membership.invited(open_invitation)
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         password = form.cleaned_data["password"]
         try:
-            validate_password(password, here)
+            validate_password(password, known_person)
         except ValidationError as error:
             raise RequestError(" ".join(error.messages), "Choose another.") from error
         person = membership.accept(token, password)
@@ -77,8 +81,10 @@ def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
         session.remember_password(request, person, password)
         answer: HttpResponseBase = perform_login(request, person)
         return answer
-    said = RESET_SAYS if here else ""
-    return render(request, "form.html", {"form": form, "title": open_.username, "back": "", "said": said})
+    explanation = RESET_SAYS if known_person else ""
+    return render(
+        request, "form.html", {"form": form, "title": open_invitation.username, "back": "", "said": explanation}
+    )
 
 
 @deed("read_audit")

@@ -27,7 +27,7 @@ from wellserved.web.views.daily import draft_of
 FAILS = ("missed", "complaint")
 SHOWN, LISTED = 200, 30  # rows of a table, entries of a list
 LARGEST = 5_000_000  # bytes of a file of customers
-_YES = ("yes", "true", "1")
+_YES_WORDS = ("yes", "true", "1")
 
 
 @deed("own", "GET", "POST")
@@ -35,10 +35,10 @@ def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """A shared moment with what belongs to it; its author can change it."""
     scope = scope_of(request)
     row: Shared = get_object_or_404(scope.shared(), id=id_)
-    mine = row.author_id == scope.person.pk
+    is_mine = row.author_id == scope.person.pk
     # Its customer stands in the form.
-    wanted = mine and scope.knows(row) and (request.method == "POST" or "change" in request.GET)
-    form = ShareForm(request.POST or None, initial=_shown(row)) if wanted else None
+    is_editable = is_mine and scope.knows(row) and (request.method == "POST" or "change" in request.GET)
+    form = ShareForm(request.POST or None, initial=_form_values(row)) if is_editable else None
     if request.method == "POST":
         if form is None:
             raise Http404
@@ -48,29 +48,29 @@ def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
             return redirect("shared", id_)
     thread = scope.shared().filter(thread=row.thread).order_by("at")
     account = row.customer.account if row.customer else None
-    given = {
-        "row": row, "form": form, "mine": mine, "thread": thread, "follow": FollowForm(), "draft": uuid.uuid4(),
+    context = {
+        "row": row, "form": form, "mine": is_mine, "thread": thread, "follow": FollowForm(), "draft": uuid.uuid4(),
         "account": scope.accounts().filter(pk=account.pk).first() if account else None,
-        "repeats": _repeats(scope, row), "helpers": row.helpers.select_related("person"),
+        "repeats": _count_repeats(scope, row), "helpers": row.helpers.select_related("person"),
     }  # fmt: skip
-    return render(request, "shared.html", given)
+    return render(request, "shared.html", context)
 
 
-def _shown(row: Shared) -> dict[str, Any]:
-    given = {name: getattr(row, name) for name in sharing.KEPT}
-    return {**given, "due": row.due, "audience": row.audience, "customer": row.customer.name if row.customer else ""}
+def _form_values(row: Shared) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in sharing.KEPT}
+    return {**values, "due": row.due, "audience": row.audience, "customer": row.customer.name if row.customer else ""}
 
 
-def _repeats(scope: Scope, row: Shared) -> int:
+def _count_repeats(scope: Scope, row: Shared) -> int:
     """Failures of the quarter before it with the same cause or customer."""
     if row.word not in FAILS or not (row.cause or row.customer_id):
         return 0
-    same = Q(pk=None)
+    same_matter = Q(pk=None)
     if row.cause:
-        same |= Q(cause__iexact=row.cause)
+        same_matter |= Q(cause__iexact=row.cause)
     if row.customer_id:
-        same |= Q(customer=row.customer_id)
-    return scope.shared().filter(same, word="missed", at__gte=row.at - timedelta(days=92), at__lt=row.at).count()
+        same_matter |= Q(customer=row.customer_id)
+    return scope.shared().filter(same_matter, word="missed", at__gte=row.at - timedelta(days=92), at__lt=row.at).count()
 
 
 @deed("share", "POST")
@@ -126,22 +126,22 @@ def failures(request: HttpRequest) -> HttpResponse:
         rows.filter(at__gte=since).exclude(cause="").order_by().values("cause")
         .annotate(many=Count("id"), last=Max("at")).order_by("-many", "cause")[:10]
     )  # fmt: skip
-    shown = list(rows[:LISTED])
-    ended = set(
+    shown_rows = list(rows[:LISTED])
+    recovered_threads = set(
         scope.shared()
-        .filter(thread__in=[row.thread for row in shown], word="recovered")
+        .filter(thread__in=[row.thread for row in shown_rows], word="recovered")
         .values_list("thread", flat=True)
     )
-    accounts = {one.pk: one for one in scope.accounts()} if may(scope.person, "read_accounts") else {}
-    given = [
+    accounts = {account.pk: account for account in scope.accounts()} if may(scope.person, "read_accounts") else {}
+    rows_with_accounts = [
         (
             row,
-            row.thread in ended,
+            row.thread in recovered_threads,
             accounts.get(row.customer.account_id) if row.customer and row.customer.account_id else None,
         )
-        for row in shown
+        for row in shown_rows
     ]
-    return render(request, "failures.html", {"rows": given, "causes": causes})
+    return render(request, "failures.html", {"rows": rows_with_accounts, "causes": causes})
 
 
 @deed("read_customers", "GET", "POST")
@@ -153,21 +153,21 @@ def causes(request: HttpRequest) -> HttpResponseBase:
         scope.require("change_customers")
         if form.is_valid():
             parent = form.cleaned_data["parent"].strip()
-            above = Cause.objects.get_or_create(name=parent)[0] if parent else None
-            made, _new = Cause.objects.get_or_create(name=form.cleaned_data["name"].strip())
-            if above is None or above.pk != made.pk:
-                made.parent = above
-                made.save()
-            note(scope.person, "kept a cause", made.pk)
+            parent_cause = Cause.objects.get_or_create(name=parent)[0] if parent else None
+            cause, _new = Cause.objects.get_or_create(name=form.cleaned_data["name"].strip())
+            if parent_cause is None or parent_cause.pk != cause.pk:
+                cause.parent = parent_cause
+                cause.save()
+            note(scope.person, "kept a cause", cause.pk)
             return redirect("causes")
     tree: dict[int | None, list[Cause]] = {}
-    for one in scope.causes():
-        tree.setdefault(one.parent_id, []).append(one)
+    for child in scope.causes():
+        tree.setdefault(child.parent_id, []).append(child)
     return render(
         request,
         "causes.html",
         {
-            "tree": [(one, tree.get(one.pk, [])) for one in tree.get(None, [])],
+            "tree": [(root, tree.get(root.pk, [])) for root in tree.get(None, [])],
             "form": form,
             "may_change": may(scope.person, "change_customers"),
         },
@@ -183,22 +183,32 @@ def customers(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         scope.require("change_customers")
         if form.is_valid():
-            made = form.save()
-            note(scope.person, "added a customer", made.pk)
-            return redirect("customer", made.pk)
-    named = request.GET.get("q", "")[:100]
-    chosen = scope.customers()
-    if named:
-        chosen = chosen.filter(name__icontains=named)
-    found = list(chosen[:SHOWN]) if scope.names else []
-    failed = _failed(scope, "customer", [one.pk for one in found])
+            new_customer = form.save()
+            note(scope.person, "added a customer", new_customer.pk)
+            return redirect("customer", new_customer.pk)
+    search_text = request.GET.get("q", "")[:100]
+    matching_customers = scope.customers()
+    if search_text:
+        matching_customers = matching_customers.filter(name__icontains=search_text)
+    shown_customers = list(matching_customers[:SHOWN]) if scope.names else []
+    failure_counts = _failure_counts(scope, "customer", [customer.pk for customer in shown_customers])
     may_change = may(scope.person, "change_customers")
-    merged = scope.merged() if may_change and scope.names else []
-    named_by = {one.account_id for one in found if one.account_id}
-    accounts = dict(scope.accounts().filter(pk__in=named_by).values_list("pk", "name"))  # those that they can see
-    rows = [(one, accounts.get(one.account_id or 0, ""), failed.get(one.pk, 0)) for one in found]
-    given = {"rows": rows, "form": form, "q": named, "may_change": may_change, "merged": merged, "reasons": REASONS}
-    return render(request, "customers.html", given)
+    merged_customers = scope.merged() if may_change and scope.names else []
+    account_ids = {customer.account_id for customer in shown_customers if customer.account_id}
+    accounts = dict(scope.accounts().filter(pk__in=account_ids).values_list("pk", "name"))  # those that they can see
+    rows = [
+        (customer, accounts.get(customer.account_id or 0, ""), failure_counts.get(customer.pk, 0))
+        for customer in shown_customers
+    ]
+    context = {
+        "rows": rows,
+        "form": form,
+        "q": search_text,
+        "may_change": may_change,
+        "merged": merged_customers,
+        "reasons": REASONS,
+    }
+    return render(request, "customers.html", context)
 
 
 @deed("read_customers", "POST")
@@ -227,26 +237,26 @@ def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
     merge.fields["other"].queryset = scope.customers().exclude(pk=id_)  # type: ignore[attr-defined]
     if request.method == "POST":
         scope.require("change_customers")
-        kept = row.account
+        previous_account = row.account
         if form.is_valid():
-            changed = form.save(commit=False)
-            if kept is not None and not scope.accounts().filter(pk=kept.pk).exists():
-                changed.account = kept  # which this person cannot see, and does not take away
-            changed.save()
-            sharing.recount([changed, *changed.duplicates.all()])
+            changed_customer = form.save(commit=False)
+            if previous_account is not None and not scope.accounts().filter(pk=previous_account.pk).exists():
+                changed_customer.account = previous_account  # which this person cannot see, and does not take away
+            changed_customer.save()
+            sharing.recount([changed_customer, *changed_customer.duplicates.all()])
             note(scope.person, "changed a customer", row.pk)
             return redirect("customer", id_)
-    seen = scope.shared().filter(Q(customer=row) | Q(customer__merged_into=row))[:50]
+    shared_rows = scope.shared().filter(Q(customer=row) | Q(customer__merged_into=row))[:50]
     account = scope.accounts().filter(pk=row.account_id).first() if row.account_id else None
-    given = {
+    context = {
         "row": row,
         "form": form,
         "merge": merge,
-        "seen": seen,
+        "seen": shared_rows,
         "account": account,
         "may_change": may(scope.person, "change_customers"),
     }
-    return render(request, "customer.html", given)
+    return render(request, "customer.html", context)
 
 
 @deed("change_customers", "POST")
@@ -258,11 +268,11 @@ def merge(request: HttpRequest, id_: int) -> HttpResponseBase:
     form.fields["other"].queryset = scope.customers().exclude(pk=id_)  # type: ignore[attr-defined]
     if not form.is_valid():
         raise RequestError("There is no such customer to merge with.", "Choose one of the list.")
-    other: Customer = form.cleaned_data["other"]
-    row.merged_into = other
+    target: Customer = form.cleaned_data["other"]
+    row.merged_into = target
     row.save(update_fields=["merged_into"])
     sharing.recount([row, *row.duplicates.all()])
-    note(scope.person, "merged a customer", f"{row.pk} into {other.pk}")
+    note(scope.person, "merged a customer", f"{row.pk} into {target.pk}")
     messages.success(request, _("Merged. It can be undone below."))
     return redirect("customers")
 
@@ -283,19 +293,24 @@ def part(request: HttpRequest, id_: int) -> HttpResponseBase:
 def customers_file(request: HttpRequest) -> HttpResponseBase:
     """Customers from a CSV file: name, account, internal; every row is loaded, or refused with its reason."""
     form = FileForm(request.POST or None, request.FILES or None)
-    loaded, refused = 0, list[tuple[int, str]]()
+    loaded_count, refused_rows = 0, list[tuple[int, str]]()
     if request.method == "POST" and form.is_valid():
-        given_file = form.cleaned_data["file"]
-        if given_file.size > LARGEST:
+        upload = form.cleaned_data["file"]
+        if upload.size > LARGEST:
             raise RequestError("The file is larger than 5 MB.", "Part it, and read the parts.")
         with transaction.atomic():
-            loaded, refused = _load(given_file.read(), scope_of(request))
-        note(person_of(request), "imported customers", f"{loaded} rows")
-    given = {"form": form, "loaded": loaded, "refused": refused, "read": request.method == "POST" and form.is_valid()}
-    return render(request, "customers_file.html", given)
+            loaded_count, refused_rows = _load_customers(upload.read(), scope_of(request))
+        note(person_of(request), "imported customers", f"{loaded_count} rows")
+    context = {
+        "form": form,
+        "loaded": loaded_count,
+        "refused": refused_rows,
+        "read": request.method == "POST" and form.is_valid(),
+    }
+    return render(request, "customers_file.html", context)
 
 
-def _load(content: bytes, scope: Scope) -> tuple[int, list[tuple[int, str]]]:
+def _load_customers(content: bytes, scope: Scope) -> tuple[int, list[tuple[int, str]]]:
     """Rows loaded, and those refused as (row number, reason); the header is row 1."""
     try:
         text = content.decode("utf-8-sig")
@@ -316,37 +331,37 @@ def _load(content: bytes, scope: Scope) -> tuple[int, list[tuple[int, str]]]:
         raise RequestError(
             "The file has no column called name.", "Its first row names the columns: name, account, internal."
         )
-    accounts = {one.name.casefold(): one for one in scope.accounts()}
-    loaded, refused = 0, list[tuple[int, str]]()
+    accounts = {account_row.name.casefold(): account_row for account_row in scope.accounts()}
+    loaded_count, refused_rows = 0, list[tuple[int, str]]()
     for number, cells in enumerate(rows[1:], start=2):
         facts = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        if (named := facts.get("account", "")[:200]) and may(scope.person, "change_accounts"):
-            accounts.setdefault(named.casefold(), Account.objects.get_or_create(name=named)[0])
-        if why := _refused(facts, len(cells), len(header), accounts):
-            refused.append((number, why))
+        if (account_name := facts.get("account", "")[:200]) and may(scope.person, "change_accounts"):
+            accounts.setdefault(account_name.casefold(), Account.objects.get_or_create(name=account_name)[0])
+        if reason := _refusal_reason(facts, len(cells), len(header), accounts):
+            refused_rows.append((number, reason))
             continue
-        one = sharing.customer_called(facts["name"])
-        assert one is not None
+        customer = sharing.customer_called(facts["name"])
+        assert customer is not None
         if account := facts.get("account"):
-            one.account = accounts[account.casefold()]
+            customer.account = accounts[account.casefold()]
         if facts.get("internal"):
-            one.internal = facts["internal"].lower() in _YES
-        one.save()
-        loaded += 1
-    return loaded, refused
+            customer.internal = facts["internal"].lower() in _YES_WORDS
+        customer.save()
+        loaded_count += 1
+    return loaded_count, refused_rows
 
 
-def _refused(facts: dict[str, str], cells: int, columns: int, accounts: dict[str, Account]) -> str:
+def _refusal_reason(facts: dict[str, str], cells: int, columns: int, accounts: dict[str, Account]) -> str:
     """Why a row is not loaded; empty: it is."""
-    inside, account = facts.get("internal", "").lower(), facts.get("account", "")
+    internal_text, account = facts.get("internal", "").lower(), facts.get("account", "")
     if not any(facts.values()):
         return "the row is empty"
     if cells > columns:
         return f"{cells} cells under {columns} columns"
     if not facts.get("name") or len(facts["name"]) > 200:
         return "no name, or one of more than 200 letters"
-    if inside not in ("", *_YES, "no", "false", "0"):
-        return f"internal is {inside[:40]!r}, and not yes or no"
+    if internal_text not in ("", *_YES_WORDS, "no", "false", "0"):
+        return f"internal is {internal_text[:40]!r}, and not yes or no"
     if account and account.casefold() not in accounts:
         return f"there is no account called {account[:60]!r} that you look after; finance adds accounts"
     return ""
@@ -360,21 +375,21 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         scope.require("change_accounts")
         if form.is_valid():
-            made = form.save()
-            note(scope.person, "added an account", made.pk)
-            return redirect("account", made.pk)
-    found = list(scope.accounts().order_by("contract_end", "name")[:SHOWN])
-    failed = _failed(scope, "customer__account", [one.pk for one in found])
-    rows = [(one, failed.get(one.pk, 0)) for one in found]
+            new_account = form.save()
+            note(scope.person, "added an account", new_account.pk)
+            return redirect("account", new_account.pk)
+    shown_accounts = list(scope.accounts().order_by("contract_end", "name")[:SHOWN])
+    failure_counts = _failure_counts(scope, "customer__account", [account.pk for account in shown_accounts])
+    rows = [(account, failure_counts.get(account.pk, 0)) for account in shown_accounts]
     return render(
         request, "accounts.html", {"rows": rows, "form": form, "may_change": may(scope.person, "change_accounts")}
     )
 
 
-def _failed(scope: Scope, by: str, those: list[int]) -> dict[int, int]:
+def _failure_counts(scope: Scope, by: str, ids: list[int]) -> dict[int, int]:
     """Failures that were shared, and that this person can see, by customer or account."""
-    missed = scope.shared().filter(word="missed", **{f"{by}__in": those}).order_by()
-    return dict(missed.values_list(by).annotate(many=Count("id")))
+    missed_rows = scope.shared().filter(word="missed", **{f"{by}__in": ids}).order_by()
+    return dict(missed_rows.values_list(by).annotate(many=Count("id")))
 
 
 @deed("read_accounts", "GET", "POST")
@@ -389,6 +404,6 @@ def account(request: HttpRequest, id_: int) -> HttpResponseBase:
             form.save()
             note(scope.person, "changed an account", row.pk)
             return redirect("account", id_)
-    seen = scope.shared().filter(customer__account=row)[:50]
-    given = {"row": row, "form": form, "seen": seen, "may_change": may(scope.person, "change_accounts")}
-    return render(request, "account.html", given)
+    shared_rows = scope.shared().filter(customer__account=row)[:50]
+    context = {"row": row, "form": form, "seen": shared_rows, "may_change": may(scope.person, "change_accounts")}
+    return render(request, "account.html", context)
