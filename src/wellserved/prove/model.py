@@ -141,7 +141,7 @@ class Mixture:
         return mean
 
     def below(self, values: Floats) -> Floats:
-        """Probability that the effect is less than `at` (N)."""
+        """Probability that the effect is less than some values (N)."""
         node_probabilities = np.zeros_like(self.weight)
         special.stdtr(self.freedom[:, None], self._away(values), out=node_probabilities, where=self.weight > 0)
         probability: Floats = (self.weight * node_probabilities).sum(axis=1)

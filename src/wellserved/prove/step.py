@@ -142,7 +142,7 @@ def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | Non
 def foreseen_variance(
     response: Response, granularity: Every, before: int, periods_ahead: int, season_priced: bool
 ) -> dict[Trend, float] | None:
-    """The variance of a steady step in a window of `ahead` periods, foretold from the periods before the change alone.
+    """The variance of a steady step in a window of `periods_ahead`, foretold from the periods before the change alone.
 
     For the first series of a response: its nodes' weights and s² come from a fit of level, season and trend. None:
     the time before is too short, or too still, to foretell anything.
