@@ -26,7 +26,7 @@ YEAR: dict[Every, float] = {"day": 365.25, "week": 52.1775, "month": 12.0, "quar
 TWO_YEARS: dict[Every, int] = {"day": 730, "week": 104, "month": 24, "quarter": 8, "year": 2}
 STEADY = 0.25  # an effect that stays about the same strays by this part of a residual sd at the ends of its window
 MOVING = 3.0  # one that does not: how far it strays, in residual standard deviations
-LARGE = (6.0, 60.0)  # the same for a course of any form
+LARGE = (6.0, 60.0)  # how far a course of any form strays, in residual standard deviations
 WAVES = 8  # half waves of which such a course is made, besides the first two of the named ones
 Course = Callable[[Floats], Floats]
 
@@ -115,8 +115,8 @@ def step_design(
 ) -> Design:
     """Steps at the edges, each with its course inside its window, under both trends.
 
-    `edges`: first period of each window after the first. `season_priced`: a year that was not seen twice may have a season.
-    Without `trend` there are no trend columns, and both fits are one.
+    `edges`: first period of each window after the first. `season_priced`: a year that was not seen twice may have a
+    season. Without `trend` there are no trend columns, and both fits are one.
     """
     time = np.arange(periods)
     windows = list(zip(edges, [*edges[1:], periods], strict=True))

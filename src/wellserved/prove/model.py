@@ -355,9 +355,10 @@ def posterior(
 ) -> list[Posterior]:
     """Fit the flat columns under every hypothesis; `contrasts` (K) weigh the coefficients of all columns.
 
-    `window_variance` (J): the variance that shows inside the window, relative to s². `hypothesis_masks`: for each posterior, the
-    hypotheses that it believes in (H); empty: one posterior that believes in all. Restricted likelihood with all coefficients and s²
-    integrated out, the priors' determinants included, so that hypotheses can be weighed against each other.
+    `window_variance` (J): the variance that shows inside the window, relative to s². `hypothesis_masks`: for each
+    posterior, the hypotheses that it believes in (H); empty: one posterior that believes in all. Restricted likelihood
+    with all coefficients and s² integrated out, the priors' determinants included, so that hypotheses can be weighed
+    against each other.
     """
     flat_fit = _fit_flat_columns(products, flat_columns)
     blocks = [_prior_block(products, flat_fit, hypothesis, window_variance) for hypothesis in hypotheses]

@@ -38,14 +38,14 @@ def with_power(verdict: Verdict, inputs: CheckInput, guardrail_results: Sequence
         return verdict
     sizes = sizes_of(inputs)
     recorded_count = sum(result.safety != "not_recorded" for result in guardrail_results)
-    passes = unharmed(recorded_count, len(guardrail_results)) * (ALIKE if inputs.parallel else 1.0)
+    pass_chance = unharmed(recorded_count, len(guardrail_results)) * (ALIKE if inputs.parallel else 1.0)
     smallest_in_unit = _size_in_unit(
-        inputs.seen.observed, smallest(sizes, passes), _direction(inputs.better), verdict.level_before or 0.0
+        inputs.seen.observed, smallest(sizes, pass_chance), _direction(inputs.better), verdict.level_before or 0.0
     )
     return replace(
         verdict,
         smallest=smallest_in_unit,
-        power=Power(smallest_in_unit, float(np.isfinite(sizes).mean()) * passes, len(sizes)),
+        power=Power(smallest_in_unit, float(np.isfinite(sizes).mean()) * pass_chance, len(sizes)),
     )
 
 
