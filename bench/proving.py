@@ -19,7 +19,7 @@ Cpu = Callable[[Callable[[], object], int], float]
 def segments(observed: Observed, before: int, every: Every) -> Floats:
     """Verdicts of many series: hull, claim and p of each."""
     seen = observed.seen
-    design = step_design(every, seen.shape[1], [before], seen[0], priced=False)
+    design = step_design(every, seen.shape[1], [before], seen[0], season_priced=False)
     steps = fit_steps(respond(observed, design.of_response()), design).steps
     judged = steps.judged()
     return np.column_stack([*judged.hull, judged.claims, steps.p()])

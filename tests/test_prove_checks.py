@@ -172,7 +172,7 @@ def test_all_lengths_at_once_are_each_a_fit_without_those_rows() -> None:
     z = quiet(3, n)
     z[[4, 28]] = np.nan
     observed = Observed("mean", np.nan_to_num(z) * 9, np.where(np.isfinite(z), 9 + np.arange(n) % 3 * 7.0, 0.0))
-    design = step_design("week", n, [before], observed.seen, priced=True)
+    design = step_design("week", n, [before], observed.seen, season_priced=True)
     response = respond(observed, design.of_response())
     steps = fit_steps(response, design).steps
     found = stretches(response, design, steps, before, "week", np.array([1.0]))
@@ -311,6 +311,6 @@ def test_a_single_period_that_is_left_after_settling_ends_in_a_verdict_or_a_reas
     z = np.append(quiet(8, 60) * 0.3, np.linspace(0, -4, 6))
     size = np.append(np.ones(60), [0, 0, 0, 0, 0, 1.0])
     observed = Observed("mean", z * size, size)
-    design = step_design("week", 66, [60], observed.seen, priced=True)
+    design = step_design("week", 66, [60], observed.seen, season_priced=True)
     response = respond(observed, design.of_response())
     assert stretches(response, design, fit_steps(response, design).steps, 60, "week", np.array([-1.0])) is not None

@@ -210,7 +210,9 @@ def test_days_with_a_pattern_of_the_week_are_followed() -> None:
     period = np.repeat(np.arange(364), 3)
     pattern = np.array([0.0, 0.2, 0.4, 0.2, 0.0, 0.8, 1.0])[period % 7]
     values = np.exp(random.normal(0, 0.5, len(period)) + pattern - 1.4 * (period >= 273))
-    verdict = change(of_records("quantile", period, values, 364, 273, 0.5, whole=7), 273, "day", price_season=False)
+    verdict = change(
+        of_records("quantile", period, values, 364, 273, 0.5, cycle_length=7), 273, "day", price_season=False
+    )
     assert verdict.status == "improved"
     assert verdict.working is not None
     assert verdict.working.low < -1.4 < verdict.working.high < -1.1

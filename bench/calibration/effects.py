@@ -123,7 +123,7 @@ def result(cell: Cell, runs: int) -> dict[str, float]:
     """Shares of the runs in which the interval holds the truth, and in which a change is claimed; the median width."""
     series, truth = drawn(cell, runs)
     weeks = cell.before + cell.after
-    design = step_design("week", weeks, [cell.before], np.ones(weeks, dtype=bool), priced=True)
+    design = step_design("week", weeks, [cell.before], np.ones(weeks, dtype=bool), season_priced=True)
     responses = [respond(observed, design.of_response()) for observed in series]
     together = Response(*(np.concatenate([getattr(one, name) for one in responses]) for name in ("z", "noise", "seen")))
     judged = fit_steps(together, design).steps.judged()

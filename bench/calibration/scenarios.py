@@ -133,7 +133,7 @@ def _quantiles(quantile: float) -> Callable[[np.random.Generator, bool], Observe
         )
         day = np.repeat(t, n)
         values = np.exp(mean[day] + random.standard_normal(len(day)))
-        return of_records("quantile", day, values, 273, 182, quantile, whole=7)
+        return of_records("quantile", day, values, 273, 182, quantile, cycle_length=7)
 
     return draw
 

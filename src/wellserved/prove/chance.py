@@ -51,78 +51,82 @@ class Harm:
             return chance, chance
         chances = []
         for trend in TRENDS:
-            below = float(self.steps.effect(trend).below(np.array([self._up * threshold]))[0])
-            chances.append(1 - below if self.up else below)
+            chance_below = float(self.steps.effect(trend).below(np.array([self._up * threshold]))[0])
+            chances.append(1 - chance_below if self.up else chance_below)
         return min(chances), max(chances)
 
 
-def fitted(observed: Observed, before: int, every: Every) -> Steps:
+def fitted(model_input: Observed, before: int, granularity: Every) -> Steps:
     """The step under both trends, as a verdict at one look fits it."""
-    design = step_design(every, len(observed.seen), [before], observed.seen, before < TWO_YEARS[every])
-    return fit_steps(respond(observed, design.of_response()), design).steps
+    design = step_design(
+        granularity, len(model_input.seen), [before], model_input.seen, before < TWO_YEARS[granularity]
+    )
+    return fit_steps(respond(model_input, design.of_response()), design).steps
 
 
-def on_scale(observed: Observed, level: float, margin: float, up: bool) -> float:
+def on_scale(model_input: Observed, level: float, margin: float, higher_is_worse: bool) -> float:
     """A margin in the measure's unit as a distance on the fit's scale, to the harmful side; infinite: out of reach."""
-    to = level + margin if up else level - margin
-    if observed.family == "rate":
-        if not 0 < to < 1 or not 0 < level < 1:
+    limit = level + margin if higher_is_worse else level - margin
+    if model_input.family == "rate":
+        if not 0 < limit < 1 or not 0 < level < 1:
             return math.inf
-        return abs(float(special.logit(to) - special.logit(level)))
-    if observed.ratio:
-        return abs(math.log(to / level)) if to > 0 and level > 0 else math.inf
+        return abs(float(special.logit(limit) - special.logit(level)))
+    if model_input.ratio:
+        return abs(math.log(limit / level)) if limit > 0 and level > 0 else math.inf
     return margin
 
 
 def reach(
-    observed: Observed, before: int, every: Every, level: float, ahead: int, errors: float = SIDE
+    model_input: Observed, before: int, granularity: Every, level: float, periods_ahead: int, errors: float = SIDE
 ) -> Estimate | None:
-    """So many standard errors of a step in `ahead` periods to come, in the unit; from the time before the change alone.
+    """So many standard errors of a step in `periods_ahead` to come, in the unit; from the time before the change alone.
 
     With the usual number, an end is the smallest margin to that side that can be shown if nothing changes. None: too
     little history.
     """
-    priced = before < TWO_YEARS[every]
-    design = step_design(every, len(observed.seen), [before], observed.seen, priced)
-    early = np.arange(len(observed.seen)) < before
-    past = replace(observed, size=np.where(early, observed.size, 0.0))
+    season_priced = before < TWO_YEARS[granularity]
+    design = step_design(granularity, len(model_input.seen), [before], model_input.seen, season_priced)
+    is_early = np.arange(len(model_input.seen)) < before
+    past = replace(model_input, size=np.where(is_early, model_input.size, 0.0))
     if not past.seen.sum() > 5:
         return None
-    variance = foreseen_variance(respond(past, _still(design, before)), every, before, ahead, priced)
+    variance = foreseen_variance(
+        respond(past, _columns_before(design, before)), granularity, before, periods_ahead, season_priced
+    )
     if variance is None:
         return None
-    half = errors * math.sqrt(max(variance.values()))
-    return in_unit(observed, Estimate(0.0, -half, half), level)
+    half_width = errors * math.sqrt(max(variance.values()))
+    return in_unit(model_input, Estimate(0.0, -half_width, half_width), level)
 
 
-def _still(design: Design, before: int) -> Floats:
+def _columns_before(design: Design, before: int) -> Floats:
     """The columns at which counts and rates are linearised, without those that move after the change alone."""
     columns = design.of_response()
     return columns[:, columns[:before].any(axis=0)]
 
 
-def shares(observed: Observed, before: int, up: bool) -> Harm | None:
+def shares(model_input: Observed, before: int, higher_is_worse: bool) -> Harm | None:
     """Two shares compared as they are, where too few events came before the change for a fit; None: one side is empty.
 
     Beta distributions (Jeffreys' prior) of both, of fewer cases by as much as periods vary by more than chance.
     """
     sides = []
-    for part in (slice(0, before), slice(before, None)):
-        seen = observed.seen[part]
-        total, size = observed.total[part][seen], observed.size[part][seen]
+    for periods in (slice(0, before), slice(before, None)):
+        is_observed = model_input.seen[periods]
+        total, size = model_input.total[periods][is_observed], model_input.size[periods][is_observed]
         n, k = float(size.sum()), float(total.sum())
         if not n:
             return None
-        less = _spread(total, size)
-        sides.append((k / less + JEFFREYS, (n - k) / less + JEFFREYS))
+        overdispersion = _overdispersion(total, size)
+        sides.append((k / overdispersion + JEFFREYS, (n - k) / overdispersion + JEFFREYS))
     points = (np.arange(GRID) + 0.5) / GRID
     early, late = (special.betaincinv(*side, points) for side in sides)
-    draws = np.sort((late[:, None] - early[None, :]).ravel() * (1 if up else -1))
-    low, middle, high = (float(one) for one in np.quantile(draws, [0.025, 0.5, 0.975]))
-    return Harm(Estimate(middle, low, high), None, tuple(draws[:: GRID // 4].tolist()), up)
+    draws = np.sort((late[:, None] - early[None, :]).ravel() * (1 if higher_is_worse else -1))
+    low, middle, high = (float(value) for value in np.quantile(draws, [0.025, 0.5, 0.975]))
+    return Harm(Estimate(middle, low, high), None, tuple(draws[:: GRID // 4].tolist()), higher_is_worse)
 
 
-def _spread(total: np.ndarray, size: np.ndarray) -> float:
+def _overdispersion(total: np.ndarray, size: np.ndarray) -> float:
     """By how much more than chance a share varies from period to period: Pearson's statistic a degree of freedom, 1 at least."""
     share = total.sum() / size.sum()
     if not 0 < share < 1 or len(size) < 2:

@@ -47,38 +47,41 @@ class CheckInput:
     verdict: Verdict
 
     def again(
-        self, observed: Observed, before: int, controls: Sequence[Observed] = (), level: float = LEVEL,
+        self, model_input: Observed, before: int, controls: Sequence[Observed] = (), level: float = LEVEL,
         parallel: bool | None = None,
     ) -> Verdict:  # fmt: skip
-        """The same question put to other numbers."""
+        """Put the question to other numbers."""
         parallel = (self.parallel if parallel is None else parallel) and bool(controls)
         return change(
-            observed, before, self.every, self.better, controls=controls, parallel=parallel, plan=Plan(level=level)
+            model_input, before, self.every, self.better, controls=controls, parallel=parallel, plan=Plan(level=level)
         )
 
-    def without(self, out: Mask) -> Verdict:
-        """The same question without some of the periods."""
-        size = np.where(out, 0.0, self.seen.observed.size)
+    def without(self, is_excluded: Mask) -> Verdict:
+        """Put the question without some of the periods."""
+        size = np.where(is_excluded, 0.0, self.seen.observed.size)
         return self.again(replace(self.seen.observed, size=size), self.seen.before, self.controls)
 
-    def share(self, other: Verdict) -> float:
+    def share(self, other_verdict: Verdict) -> float:
         """The part of the estimate, in the measure's unit, that another estimate is; below 0: the other way.
 
         NaN: one of the two could not be made.
         """
-        if self.verdict.working is None or other.working is None:
+        if self.verdict.working is None or other_verdict.working is None:
             return math.nan
         level = self.verdict.level_before or 0.0
-        ours, theirs = (in_unit(self.seen.observed, one, level).value for one in (self.verdict.working, other.working))
-        return theirs / ours if ours else 1.0
+        own_value, other_value = (
+            in_unit(self.seen.observed, estimate, level).value
+            for estimate in (self.verdict.working, other_verdict.working)
+        )
+        return other_value / own_value if own_value else 1.0
 
-    def spoilt(self, other: Verdict, surprising: bool) -> bool:
+    def spoilt(self, other_verdict: Verdict, is_surprising: bool) -> bool:
         """Whether less than half is left; or what was taken away is more than chance, and the rest is no claim."""
-        return self.share(other) < HALF or (surprising and not self.agrees(other))
+        return self.share(other_verdict) < HALF or (is_surprising and not self.agrees(other_verdict))
 
-    def agrees(self, other: Verdict) -> bool:
+    def agrees(self, other_verdict: Verdict) -> bool:
         """Whether another verdict claims the same; where nothing was claimed, there is nothing to lose."""
-        return not self.verdict.claims or other.status == self.verdict.status
+        return not self.verdict.claims or other_verdict.status == self.verdict.status
 
 
 def left(share: float) -> str:
@@ -90,125 +93,139 @@ def left(share: float) -> str:
 
 def placebo_in_time(inputs: CheckInput) -> Check:
     """Changes that nobody made, before the real one: a measure that moves as much by itself shows there too."""
-    name, before, looked, worst = "placebo in time", inputs.seen.before, 0, (0.0, "")
-    for place in PLACEBOS:
-        early, at = slice(0, before), int(before * place)
-        controls = [one.over(early) for one in inputs.controls]
-        made_up = inputs.again(inputs.seen.observed.over(early), at, controls, 1 - 0.05 / len(PLACEBOS))
-        looked += made_up.effect is not None
-        if made_up.claims:
-            worst = max(worst, (abs(inputs.share(made_up)), inputs.seen.periods[at].label))
+    name, before, looked_count, worst = "placebo in time", inputs.seen.before, 0, (0.0, "")
+    for position in PLACEBOS:
+        periods_before, placebo_start = slice(0, before), int(before * position)
+        controls = [control.over(periods_before) for control in inputs.controls]
+        placebo = inputs.again(
+            inputs.seen.observed.over(periods_before), placebo_start, controls, 1 - 0.05 / len(PLACEBOS)
+        )
+        looked_count += placebo.effect is not None
+        if placebo.claims:
+            worst = max(worst, (abs(inputs.share(placebo)), inputs.seen.periods[placebo_start].label))
     share, label = worst
-    if not looked:
+    if not looked_count:
         return Check(name, None, "there is too little history for made-up changes before the real one")
     if share >= HALF:
         return Check(name, False, f"at {label}, when nothing was changed, it moved by {share:.0%} of this too")
     if share:
         return Check(name, True, f"at {label}, when nothing was changed, it moved by no more than {share:.0%} of this")
-    return Check(name, True, f"no change is seen at {looked} earlier dates at which nothing was changed")
+    return Check(name, True, f"no change is seen at {looked_count} earlier dates at which nothing was changed")
 
 
 def bad_stretch(inputs: CheckInput) -> Check:
     """Whether one acted after the worst weeks, which would have got better by themselves."""
-    verdict, seen = inputs.verdict, inputs.seen
+    verdict, series = inputs.verdict, inputs.seen
     if verdict.working is None:
         return Check(STRETCH, None, "there is no estimate that could hang on it")
-    priced = verdict.season_priced
-    design, response = posed(seen.observed, inputs.controls, seen.before, inputs.every, priced, not inputs.parallel)
+    season_priced = verdict.season_priced
+    design, response = posed(
+        series.observed, inputs.controls, series.before, inputs.every, season_priced, not inputs.parallel
+    )
     side = np.array([1.0 if verdict.working.value > 0 else -1.0])
-    every = f"{inputs.every}s"
-    found = stretches(response, design, fit_steps(response, design).steps, seen.before, inputs.every, side)
-    if found is None:
-        return Check(STRETCH, None, f"there is too little history to leave the last {every} out")
-    length = int(found.decisive()[0][0])
+    periods_word = f"{inputs.every}s"
+    bad_stretches = stretches(response, design, fit_steps(response, design).steps, series.before, inputs.every, side)
+    if bad_stretches is None:
+        return Check(STRETCH, None, f"there is too little history to leave the last {periods_word} out")
+    length = int(bad_stretches.decisive()[0][0])
     if not length:
-        return Check(STRETCH, True, f"it does not hang on a bad stretch of {every} right before the change")
-    out = np.zeros(len(seen.periods), dtype=bool)
-    out[np.flatnonzero(response.seen[0, : seen.before])[-length:]] = True
-    without = inputs.without(out)
-    worse, score = int(found.worse[0, length - 1]), float(found.score[0, length - 1])
+        return Check(STRETCH, True, f"it does not hang on a bad stretch of {periods_word} right before the change")
+    is_excluded = np.zeros(len(series.periods), dtype=bool)
+    is_excluded[np.flatnonzero(response.seen[0, : series.before])[-length:]] = True
+    verdict_without = inputs.without(is_excluded)
+    worse, score = int(bad_stretches.worse[0, length - 1]), float(bad_stretches.score[0, length - 1])
     harm = "worse" if (side[0] > 0) == (inputs.better == "higher") else "better"
-    words = f"without the {_stretch_words(length, worse, inputs.every, harm)}, {left(inputs.share(without))}"
-    if without.working is None:
+    words = f"without the {_stretch_words(length, worse, inputs.every, harm)}, {left(inputs.share(verdict_without))}"
+    if verdict_without.working is None:
         return Check(STRETCH, None, words)
-    if inputs.spoilt(without, score > CHANCE):
-        return Check(STRETCH, False, words if inputs.share(without) < HALF else f"{words}, too little to tell")
+    if inputs.spoilt(verdict_without, score > CHANCE):
+        return Check(STRETCH, False, words if inputs.share(verdict_without) < HALF else f"{words}, too little to tell")
     return Check(STRETCH, True, words)
 
 
-def _stretch_words(length: int, worse: int, every: Every, harm: str) -> str:
+def _stretch_words(length: int, worse: int, granularity: Every, harm: str) -> str:
     if length == 1:
-        return f"{every} before the change, which was {harm} than usual"
+        return f"{granularity} before the change, which was {harm} than usual"
     count = "all" if worse == length else str(worse)
-    return f"{length} {every}s before the change, of which {count} were {harm} than usual"
+    return f"{length} {granularity}s before the change, of which {count} were {harm} than usual"
 
 
 def trend_before(inputs: CheckInput) -> Check:
     """How the measure was moving already; where moving alike was declared, the difference must not have moved."""
-    seen = inputs.seen
+    series = inputs.seen
     design = step_design(
-        inputs.every, seen.before, [max(seen.before // 2, 1)], seen.observed.seen[: seen.before], False
+        inputs.every, series.before, [max(series.before // 2, 1)], series.observed.seen[: series.before], False
     )
-    early = [
-        respond(one.over(slice(0, seen.before)), design.of_response()) for one in (seen.observed, *inputs.controls)
+    early_responses = [
+        respond(model_input.over(slice(0, series.before)), design.of_response())
+        for model_input in (series.observed, *inputs.controls)
     ]
-    response = difference(early[0], early[1:], seen.before) if inputs.controls else early[0]
-    found = trend_of(response, inputs.every)
-    if found is None:
+    response = (
+        difference(early_responses[0], early_responses[1:], series.before) if inputs.controls else early_responses[0]
+    )
+    interval = trend_of(response, inputs.every)
+    if interval is None:
         return Check("trend before", None, "there is too little history to tell a trend")
-    low, high = found
+    low, high = interval
     if low <= 0 <= high:
         return Check("trend before", True, "no trend is seen before the change")
-    way = "rising" if low > 0 else "falling"
+    direction_word = "rising" if low > 0 else "falling"
     if inputs.parallel:
-        return _apart(inputs, way)
+        return _difference_trend(inputs, direction_word)
     return Check(
-        "trend before", True, f"it was {way} before the change; the verdict holds whether that went on or stopped"
+        "trend before",
+        True,
+        f"it was {direction_word} before the change; the verdict holds whether that went on or stopped",
     )
 
 
-def _apart(inputs: CheckInput, way: str) -> Check:
+def _difference_trend(inputs: CheckInput, direction_word: str) -> Check:
     """The difference was moving already although both were to move alike: what is left where that is allowed for."""
-    name, words = "trend before", f"the difference was {way} before the change already, so that both did not move alike"
-    allowed = inputs.again(inputs.seen.observed, inputs.seen.before, inputs.controls, parallel=False)
-    if inputs.spoilt(allowed, True):
+    name = "trend before"
+    words = f"the difference was {direction_word} before the change already, so that both did not move alike"
+    verdict_with_trend = inputs.again(inputs.seen.observed, inputs.seen.before, inputs.controls, parallel=False)
+    if inputs.spoilt(verdict_with_trend, True):
         return Check(name, False, words)
-    return Check(name, True, f"{words}; where that is allowed for, {left(inputs.share(allowed))}")
+    return Check(name, True, f"{words}; where that is allowed for, {left(inputs.share(verdict_with_trend))}")
 
 
 def gaps(inputs: CheckInput) -> Check:
     """Whether the record has holes where they matter: where leaving as many other periods out moves the estimate."""
-    before, whole = inputs.seen.before, np.ones(len(inputs.seen.periods), dtype=bool)
+    before, is_counted = inputs.seen.before, np.ones(len(inputs.seen.periods), dtype=bool)
     if inputs.seen.mixed is not None:
-        whole[inputs.seen.mixed] = False
-    whole[before : before + inputs.seen.settling] = False
-    late = np.arange(len(whole)) >= before
-    sides = [np.flatnonzero(whole & side) for side in (~late, late)]
-    holds = [inputs.seen.observed.seen[side] for side in sides]
-    missing = [int((~side).sum()) for side in holds]
-    holes = [1 - float(side.mean()) if len(side) else 1.0 for side in holds]
-    for words, share, side, hold, count in zip(("before", "after"), holes, sides, holds, missing, strict=True):
+        is_counted[inputs.seen.mixed] = False
+    is_counted[before : before + inputs.seen.settling] = False
+    is_late = np.arange(len(is_counted)) >= before
+    sides = [np.flatnonzero(is_counted & side) for side in (~is_late, is_late)]
+    holds_cases = [inputs.seen.observed.seen[side] for side in sides]
+    missing_counts = [int((~side).sum()) for side in holds_cases]
+    holes = [1 - float(side.mean()) if len(side) else 1.0 for side in holds_cases]
+    for words, share, side, holds_case, count in zip(
+        ("before", "after"), holes, sides, holds_cases, missing_counts, strict=True
+    ):
         if share > MOST_MISSING:
             hole = f"{share:.0%} of the {inputs.every}s {words} the change hold no case"
-            return _hole(inputs, hole, side[hold], count)
-    for side, hold, near in zip(sides, holds, (holds[0][::-1], holds[1]), strict=True):
-        run = int(np.argmax(near)) if near.any() else len(near)
+            return _check_hole(inputs, hole, side[holds_case], count)
+    for side, holds_case, from_change in zip(sides, holds_cases, (holds_cases[0][::-1], holds_cases[1]), strict=True):
+        run = int(np.argmax(from_change)) if from_change.any() else len(from_change)
         if run >= GAP:
-            return _hole(inputs, f"the {run} {inputs.every}s next to the change hold no case", side[hold], run)
+            return _check_hole(
+                inputs, f"the {run} {inputs.every}s next to the change hold no case", side[holds_case], run
+            )
     if not max(holes):
         return Check(GAPS, True, f"every {inputs.every} holds cases")
     return Check(GAPS, True, f"at least {1 - max(holes):.0%} of the {inputs.every}s hold cases, on either side")
 
 
-def _hole(inputs: CheckInput, hole: str, known: Places, count: int) -> Check:
+def _check_hole(inputs: CheckInput, hole: str, known_periods: Places, count: int) -> Check:
     """What a hole of so many periods may have hidden: the estimate without as many of the known ones of that side."""
-    if not inputs.verdict.claims or len(known) < 2 * count:
+    if not inputs.verdict.claims or len(known_periods) < 2 * count:
         return Check(GAPS, False, hole)
     shares = []
-    for start in np.unique(np.linspace(0, len(known) - count, BLOCKS).round().astype(int)):
-        out = np.zeros(len(inputs.seen.periods), dtype=bool)
-        out[known[start : start + count]] = True
-        shares.append(inputs.share(inputs.without(out)))
+    for start in np.unique(np.linspace(0, len(known_periods) - count, BLOCKS).round().astype(int)):
+        is_excluded = np.zeros(len(inputs.seen.periods), dtype=bool)
+        is_excluded[known_periods[start : start + count]] = True
+        shares.append(inputs.share(inputs.without(is_excluded)))
     if any(map(math.isnan, shares)):
         return Check(GAPS, False, hole)
     if min(shares) < HALF:
@@ -216,79 +233,86 @@ def _hole(inputs: CheckInput, hole: str, known: Places, count: int) -> Check:
     return Check(GAPS, True, f"{hole}; with as many others left out, at least {min(shares):.0%} of it is left")
 
 
-def another_change(inputs: CheckInput, on: date, others: Sequence[tuple[str, date]]) -> Check:
+def another_change(inputs: CheckInput, change_date: date, other_changes: Sequence[tuple[str, date]]) -> Check:
     """Whether something else was declared to have changed in the same time."""
     first, last = inputs.seen.periods[0].start, inputs.seen.periods[-1].end
-    back = max(first, on - (last - on))
-    near = [(what, when) for what, when in others if back <= when < last]
-    if near:
-        what, when = near[0]
+    earliest = max(first, change_date - (last - change_date))
+    nearby = [(title, day) for title, day in other_changes if earliest <= day < last]
+    if nearby:
+        title, day = nearby[0]
         return Check(
-            "another change nearby", False, f"“{what}” was begun on {when.isoformat()}; the two cannot be told apart"
+            "another change nearby", False, f"“{title}” was begun on {day.isoformat()}; the two cannot be told apart"
         )
     return Check("another change nearby", True, "no other change is declared for the same cases in that time")
 
 
-def untouched(inputs: CheckInput, others: Seen) -> Check:
-    """The same measure where nothing was changed: if it moved alike, the difference has to carry the claim."""
+def untouched(inputs: CheckInput, other_series: Seen) -> Check:
+    """Whether the measure moved alike where nothing was changed: then the difference has to carry the claim."""
     name = "the others"
-    if others.reason:
-        return Check(name, None, f"the measure says nothing of them: {others.reason}")
-    found = inputs.again(others.observed, others.before)
-    if found.status != inputs.verdict.status or not found.claims:
+    if other_series.reason:
+        return Check(name, None, f"the measure says nothing of them: {other_series.reason}")
+    other_verdict = inputs.again(other_series.observed, other_series.before)
+    if other_verdict.status != inputs.verdict.status or not other_verdict.claims:
         return Check(name, True, "for all other cases of the record no such change is seen")
-    apart = inputs.again(inputs.seen.observed, inputs.seen.before, [aligned(others, inputs.seen)])
-    words = f"set against them, {left(inputs.share(apart))}"
-    if apart.working is None:
+    verdict_against_others = inputs.again(
+        inputs.seen.observed, inputs.seen.before, [aligned(other_series, inputs.seen)]
+    )
+    words = f"set against them, {left(inputs.share(verdict_against_others))}"
+    if verdict_against_others.working is None:
         return Check(name, None, f"the cases that were not to change moved the same way; {words}")
-    if inputs.spoilt(apart, True):
-        much = "" if inputs.share(apart) < HALF else ", too little to tell"
+    if inputs.spoilt(verdict_against_others, True):
+        much = "" if inputs.share(verdict_against_others) < HALF else ", too little to tell"
         return Check(name, False, f"the cases that were not to change moved the same way; {words}{much}")
     return Check(name, True, f"the other cases changed too, but less; {words}")
 
 
-def aligned(other: Seen, seen: Seen) -> Observed:
+def aligned(other_series: Seen, series: Seen) -> Observed:
     """Another series over the periods of this one; what it does not know is missing."""
-    at = {period.start: place for place, period in enumerate(other.periods)}
-    return other.observed.over(np.array([at.get(period.start, -1) for period in seen.periods], np.int64))
+    index_by_start = {period.start: index for index, period in enumerate(other_series.periods)}
+    return other_series.observed.over(
+        np.array([index_by_start.get(period.start, -1) for period in series.periods], np.int64)
+    )
 
 
-def mixes(
-    looking: Looking, inputs: CheckInput, measure: Measure, where: tuple[tuple[str, str], ...]
-) -> Iterator[Check]:
+def mixes(window: Looking, inputs: CheckInput, measure: Measure, where: tuple[tuple[str, str], ...]) -> Iterator[Check]:
     """Whether other work came in: the verdict again with each kind of work weighted as it was before."""
     if inputs.seen.age_days is None or measure.kind not in ("share", "mean", "wait"):
         return
-    fixed = {column for column, _ in where}
+    filtered_columns = {column for column, _ in where}
     for column in MIXES:
-        if column not in fixed and (check := _mix(looking, inputs, measure, where, column)):
+        if column not in filtered_columns and (check := _check_mix(window, inputs, measure, where, column)):
             yield check
 
 
-def _mix(
-    looking: Looking, inputs: CheckInput, measure: Measure, where: tuple[tuple[str, str], ...], column: str
+def _check_mix(
+    window: Looking, inputs: CheckInput, measure: Measure, where: tuple[tuple[str, str], ...], column: str
 ) -> Check | None:
-    name, mix = f"mix by {column}", mix_as_before(looking, inputs.seen, measure, where, column)
+    name, mix = f"mix by {column}", mix_as_before(window, inputs.seen, measure, where, column)
     if mix is None:
         return None
     if mix.observed is None:
         return Check(name, None, f"it cannot be told with the mix as it was before: {mix.reason}")
-    held = inputs.again(mix.observed, inputs.seen.before, inputs.controls)
-    return mix_check(inputs, name, mix.observed, held, mix.moved)
+    verdict_as_before = inputs.again(mix.observed, inputs.seen.before, inputs.controls)
+    return mix_check(inputs, name, mix.observed, verdict_as_before, mix.moved)
 
 
-def mix_check(inputs: CheckInput, name: str, as_before: Observed, held: Verdict, moved: float) -> Check:
+def mix_check(
+    inputs: CheckInput, name: str, as_before: Observed, verdict_as_before: Verdict, moved_share: float
+) -> Check:
     """The estimate with the mix as it was before beside the estimate as it is."""
-    words = f"with the mix as it was before, {left(inputs.share(held))}"
-    words = f"{moved:.0%} of the work came from elsewhere after the change; {words}"
-    less = inputs.share(held) < HALF
-    if moved < MOVED:
-        return Check(name, True, f"only {moved:.0%} of the work moved, too little to explain it" if less else words)
-    if held.working is None:
+    words = f"with the mix as it was before, {left(inputs.share(verdict_as_before))}"
+    words = f"{moved_share:.0%} of the work came from elsewhere after the change; {words}"
+    loses_half = inputs.share(verdict_as_before) < HALF
+    if moved_share < MOVED:
+        return Check(
+            name, True, f"only {moved_share:.0%} of the work moved, too little to explain it" if loses_half else words
+        )
+    if verdict_as_before.working is None:
         return Check(name, None, words)
-    surprising = False
-    if not less and not inputs.agrees(held) and not inputs.controls:  # did the mix itself move the measure?
-        surprising = inputs.agrees(inputs.again(inputs.seen.observed, inputs.seen.before, [as_before]))
-    if inputs.spoilt(held, surprising):
-        return Check(name, False, words if less else f"{words}, too little to tell")
+    is_surprising = False
+    if not loses_half and not inputs.agrees(verdict_as_before) and not inputs.controls:
+        # did the mix itself move the measure?
+        is_surprising = inputs.agrees(inputs.again(inputs.seen.observed, inputs.seen.before, [as_before]))
+    if inputs.spoilt(verdict_as_before, is_surprising):
+        return Check(name, False, words if loses_half else f"{words}, too little to tell")
     return Check(name, True, words)

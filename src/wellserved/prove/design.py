@@ -26,26 +26,26 @@ YEAR: dict[Every, float] = {"day": 365.25, "week": 52.1775, "month": 12.0, "quar
 TWO_YEARS: dict[Every, int] = {"day": 730, "week": 104, "month": 24, "quarter": 8, "year": 2}
 STEADY = 0.25  # an effect that stays about the same strays by this part of a residual sd at the ends of its window
 MOVING = 3.0  # one that does not: how far it strays, in residual standard deviations
-LARGE = (6.0, 60.0)  # the same for a course of any form
+LARGE = (6.0, 60.0)  # how far a course of any form strays, in residual standard deviations
 WAVES = 8  # half waves of which such a course is made, besides the first two of the named ones
 Course = Callable[[Floats], Floats]
 
 
-def _wave(number: int, part: Floats) -> Floats:
-    wave: Floats = np.cos(np.pi * number * part)
+def _wave(number: int, position: Floats) -> Floats:
+    wave: Floats = np.cos(np.pi * number * position)
     return wave
 
 
 NAMED: dict[str, Course] = {
-    "grows evenly": lambda part: part,
-    "levels off": lambda part: 1 - np.exp(-5 * part),
-    "comes late": lambda part: (part >= 0.5).astype(float),
+    "grows evenly": lambda position: position,
+    "levels off": lambda position: 1 - np.exp(-5 * position),
+    "comes late": lambda position: (position >= 0.5).astype(float),
 }
 """How an effect may go on inside its window, which runs from 0 to 1; a fading one is the same with another sign."""
 ANY: tuple[Course, ...] = (*list(NAMED.values())[:2], *(partial(_wave, number) for number in range(1, WAVES + 1)))
 COURSES: dict[str, tuple[float, tuple[Course, ...]]] = {
     **{name: (MOVING, (shape,)) for name, shape in NAMED.items()},
-    **{f"goes another way ({size:g})": (size, ANY) for size in LARGE},
+    **{f"goes another way ({sd:g})": (sd, ANY) for sd in LARGE},
 }
 """Each course's prior sd and columns; the sd of the k-th column is a k-th of it."""
 STEADY_MASS = 0.2  # what is believed beforehand of an effect that stays about the same; the others share the rest
@@ -68,132 +68,146 @@ class Design:
     @property
     def width(self) -> int:
         """Columns of the largest fit in which the effect stays about the same: what a record has to carry at least."""
-        steady = [one for one, course in zip(self.hypotheses, self.courses, strict=True) if not course]
+        steady = [hypothesis for hypothesis, course in zip(self.hypotheses, self.courses, strict=True) if not course]
         return len(self.flat["continues"]) + max(len(hypothesis.columns) for hypothesis in steady)
 
     def of_response(self) -> Floats:
         """The columns at which counts and rates are linearised: all but the season that was not seen."""
-        bare = [one for one, season in zip(self.hypotheses, self.seasonal, strict=True) if not season]
-        moving = sorted({column for hypothesis in bare for column in hypothesis.columns})
-        return self.columns[:, [*self.flat["continues"], *moving]]
+        seasonless = [
+            hypothesis for hypothesis, has_season in zip(self.hypotheses, self.seasonal, strict=True) if not has_season
+        ]
+        course_columns = sorted({column for hypothesis in seasonless for column in hypothesis.columns})
+        return self.columns[:, [*self.flat["continues"], *course_columns]]
 
     def late(self, before: int) -> Mask:
         """The columns that move only after the change (K): the effect."""
-        late: Mask = ~np.any(self.columns[:before], axis=0)
-        return late
+        is_effect_column: Mask = ~np.any(self.columns[:before], axis=0)
+        return is_effect_column
 
 
-def season(every: Every, periods: int, before: int, seen: Mask) -> Floats:
+def season(granularity: Every, periods: int, before: int, is_observed: Mask) -> Floats:
     """Columns of the season (n, K): weekdays; the year, where it was seen twice."""
-    t = np.arange(periods)
-    parts: list[Floats] = []
-    if every == "day":
-        there = [day for day in range(7) if (seen[:before] & (t[:before] % 7 == day)).sum() >= 2]
-        parts = [(t % 7 == day) - 1 / 7 for day in there[:-1]]
-    if before >= TWO_YEARS[every]:
-        parts += year(every, periods, 1 if every == "quarter" else 2)
-    return np.column_stack(parts) if parts else np.empty((periods, 0))
+    time = np.arange(periods)
+    columns: list[Floats] = []
+    if granularity == "day":
+        weekdays = [day for day in range(7) if (is_observed[:before] & (time[:before] % 7 == day)).sum() >= 2]
+        columns = [(time % 7 == day) - 1 / 7 for day in weekdays[:-1]]
+    if before >= TWO_YEARS[granularity]:
+        columns += year(granularity, periods, 1 if granularity == "quarter" else 2)
+    return np.column_stack(columns) if columns else np.empty((periods, 0))
 
 
-def year(every: Every, periods: int, harmonics: int = 1) -> list[Floats]:
+def year(granularity: Every, periods: int, harmonics: int = 1) -> list[Floats]:
     """Sine and cosine of the year, and so many harmonics of them; whole years have none."""
-    if math.isinf(YEAR[every]):
+    if math.isinf(YEAR[granularity]):
         return []
-    angles = [2 * np.pi * harmonic * np.arange(periods) / YEAR[every] for harmonic in range(1, harmonics + 1)]
+    angles = [2 * np.pi * harmonic * np.arange(periods) / YEAR[granularity] for harmonic in range(1, harmonics + 1)]
     return [wave for angle in angles for wave in (np.sin(angle), np.cos(angle))]
 
 
 def step_design(
-    every: Every,
+    granularity: Every,
     periods: int,
     edges: list[int],
-    seen: Mask,
-    priced: bool = False,
+    is_observed: Mask,
+    season_priced: bool = False,
     trend: bool = True,
 ) -> Design:
     """Steps at the edges, each with its course inside its window, under both trends.
 
-    `edges`: first period of each window after the first. `priced`: a year that was not seen twice may have a season.
-    Without `trend` there are no trend columns, and both fits are the same.
+    `edges`: first period of each window after the first. `season_priced`: a year that was not seen twice may have a
+    season. Without `trend` there are no trend columns, and both fits are one.
     """
-    t = np.arange(periods)
+    time = np.arange(periods)
     windows = list(zip(edges, [*edges[1:], periods], strict=True))
-    steps = [((t >= start) & (t < end)).astype(float) for start, end in windows]
-    goes_on, stops = ((line - periods / 2) / periods for line in (t, np.minimum(t, edges[0])))
+    steps = [((time >= start) & (time < end)).astype(float) for start, end in windows]
+    goes_on, stops = ((line - periods / 2) / periods for line in (time, np.minimum(time, edges[0])))
     trends = [goes_on, stops] if trend else []
     level = np.ones(periods)
-    seasonal = _independent([level, *trends, *steps], season(every, periods, edges[0], seen), seen)
+    seasonal = _independent_season(
+        [level, *trends, *steps], season(granularity, periods, edges[0], is_observed), is_observed
+    )
     courses = {
         name: [
-            (_course(shape, window, seen), sd / number) for number, shape in enumerate(shapes, 1) for window in windows
+            (_course(shape, window, is_observed), sd / number)
+            for number, shape in enumerate(shapes, 1)
+            for window in windows
         ]
         for name, (sd, shapes) in COURSES.items()
     }
-    wave = year(every, periods) if priced and edges[0] < TWO_YEARS[every] else []
-    moving = [column for pairs in courses.values() for column, _ in pairs]
-    columns = np.column_stack([level, *steps, seasonal, *moving, *wave, *trends])
+    year_columns = year(granularity, periods) if season_priced and edges[0] < TWO_YEARS[granularity] else []
+    course_arrays = [column for pairs in courses.values() for column, _ in pairs]
+    columns = np.column_stack([level, *steps, seasonal, *course_arrays, *year_columns, *trends])
     first_course, first_trend = 1 + len(steps) + seasonal.shape[1], columns.shape[1] - len(trends)
-    shared = list(range(first_course))
-    flat = {name: [*shared, first_trend + number] if trend else shared for number, name in enumerate(TRENDS)}
-    numbers = iter(range(first_course, first_trend))
-    at = {name: [(next(numbers), sd) for _, sd in pairs] for name, pairs in courses.items()}
-    at = {name: [(column, sd) for column, sd in pairs if columns[seen, column].any()] for name, pairs in at.items()}
-    listed = _hypotheses(at, list(range(first_trend - len(wave), first_trend)))
+    common_columns = list(range(first_course))
+    flat = {
+        name: [*common_columns, first_trend + number] if trend else common_columns for number, name in enumerate(TRENDS)
+    }
+    column_numbers = iter(range(first_course, first_trend))
+    course_columns = {name: [(next(column_numbers), sd) for _, sd in pairs] for name, pairs in courses.items()}
+    course_columns = {
+        name: [(column, sd) for column, sd in pairs if columns[is_observed, column].any()]
+        for name, pairs in course_columns.items()
+    }
+    labelled_hypotheses = _hypotheses(course_columns, list(range(first_trend - len(year_columns), first_trend)))
     return Design(
         columns,
         flat,
-        tuple(hypothesis for hypothesis, _, _ in listed),
-        np.array([seasonal for _, _, seasonal in listed]),
-        tuple(course for _, course, _ in listed),
+        tuple(hypothesis for hypothesis, _, _ in labelled_hypotheses),
+        np.array([seasonal for _, _, seasonal in labelled_hypotheses]),
+        tuple(course for _, course, _ in labelled_hypotheses),
         len(steps),
         within_variance(periods),
     )
 
 
-def _course(shape: Callable[[Floats], Floats], window: tuple[int, int], seen: Mask) -> Floats:
+def _course(shape: Callable[[Floats], Floats], window: tuple[int, int], is_observed: Mask) -> Floats:
     """One course inside a window (n): zero on average over the periods seen in it, its furthest point at 1 or -1."""
     start, end = window
-    column = np.zeros(len(seen))
+    column = np.zeros(len(is_observed))
     if end - start > 1:
-        inside = shape(np.arange(end - start) / (end - start - 1))
-        inside = inside - (inside[seen[start:end]].mean() if seen[start:end].any() else inside.mean())
-        column[start:end] = inside / max(np.abs(inside).max(), 1e-300)
+        values = shape(np.arange(end - start) / (end - start - 1))
+        values = values - (values[is_observed[start:end]].mean() if is_observed[start:end].any() else values.mean())
+        column[start:end] = values / max(np.abs(values).max(), 1e-300)
     return column
 
 
 def _hypotheses(courses: dict[str, list[tuple[int, float]]], wave: list[int]) -> list[tuple[Hypothesis, str, bool]]:
     """All pairs of a course and a season, each with the course's name and whether it believes in a season."""
-    even = [(column, STEADY) for column, _ in next(iter(courses.values()))]
-    moving = [(name, pairs) for name, pairs in courses.items() if pairs]
-    share = (1 - STEADY_MASS) / len(moving) if moving else 0.0
-    listed = [("", even, 1 - share * len(moving)), *((*course, share) for course in moving)]
+    steady_columns = [(column, STEADY) for column, _ in next(iter(courses.values()))]
+    moving_courses = [(name, pairs) for name, pairs in courses.items() if pairs]
+    share = (1 - STEADY_MASS) / len(moving_courses) if moving_courses else 0.0
+    weighed_courses = [
+        ("", steady_columns, 1 - share * len(moving_courses)),
+        *((*course, share) for course in moving_courses),
+    ]
     seasons = [([], 1 - SEASON_MASS), ([(column, UNSEEN) for column in wave], SEASON_MASS)] if wave else [([], 1.0)]
     return [
         (
             Hypothesis(
                 tuple(column for column, _ in [*pairs, *year_pairs]),
                 tuple(sd for _, sd in [*pairs, *year_pairs]),
-                math.log(part * mass),
+                math.log(course_mass * season_mass),
             ),
             name,
             bool(year_pairs),
         )
-        for year_pairs, mass in seasons
-        for name, pairs, part in listed
+        for year_pairs, season_mass in seasons
+        for name, pairs, course_mass in weighed_courses
     ]
 
 
-def _independent(fixed: list[Floats], seasonal: Floats, seen: Mask) -> Floats:
+def _independent_season(fixed_columns: list[Floats], seasonal: Floats, is_observed: Mask) -> Floats:
     """Without the season's columns that the periods seen cannot tell from the others."""
-    kept: list[int] = []
-    basis = np.column_stack(fixed)[seen]
+    kept_columns: list[int] = []
+    basis = np.column_stack(fixed_columns)[is_observed]
     basis = np.linalg.qr(basis)[0] if len(basis) else basis
     for number in range(seasonal.shape[1]):
-        column = seasonal[seen, number]
-        size = np.linalg.norm(column)
-        rest = column - basis @ (basis.T @ column)
-        left = np.linalg.norm(rest)
-        if size > 0 and left > 1e-6 * size:
-            kept.append(number)
-            basis = np.column_stack([basis, rest / left])
-    return seasonal[:, kept]
+        column = seasonal[is_observed, number]
+        norm = np.linalg.norm(column)
+        residual = column - basis @ (basis.T @ column)
+        residual_norm = np.linalg.norm(residual)
+        if norm > 0 and residual_norm > 1e-6 * norm:
+            kept_columns.append(number)
+            basis = np.column_stack([basis, residual / residual_norm])
+    return seasonal[:, kept_columns]

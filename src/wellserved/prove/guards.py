@@ -55,11 +55,12 @@ QUESTIONS: tuple[tuple[str, Better, str, float], ...] = (
     ("merged_rate", "lower", "more cases are merged into others: are they still served?", PART),
     ("paused_rate", "lower", "more cases wait for the customer: did customers agree?", PART),
 )
-"""The same, of which worse is no harm by itself, but raises a question: measure, its better side, question, margin."""
+"""What is looked at besides, and of which worse is no harm by itself, but raises a question: measure, its better side,
+question, margin."""
 REPLIES: tuple[tuple[str, Better, str, float], ...] = (
     ("answered_within_a_minute", "lower", "more are answered within a minute: by machines?", PART),
 )
-"""The same, where somebody claims to reply faster."""
+"""What raises a question where somebody claims to reply faster: measure, its better side, question, margin."""
 
 
 @dataclass(frozen=True)
@@ -80,56 +81,68 @@ class Guarded:
         return self.safety == "cannot_tell" or (self.safety == "not_recorded" and not self.guardrail.question)
 
 
-def wanted(measure: Measure, declared: tuple[Guardrail, ...]) -> tuple[Guardrail, ...]:
+def wanted(measure: Measure, declared_guardrails: tuple[Guardrail, ...]) -> tuple[Guardrail, ...]:
     """The declared guardrails, and those that go with any claim of being faster."""
-    named = {rail.measure.name for rail in declared} | {measure.name}
+    named_measures = {rail.measure.name for rail in declared_guardrails} | {measure.name}
     if measure.kind != "wait":
-        return declared
-    known = {measure.name for measure in MEASURES}
+        return declared_guardrails
+    known_names = {measure.name for measure in MEASURES}
     slowest = f"{measure.name}_p90"
-    harms = [Guardrail(find_measure(name)) for name in (*HARMS, slowest) if name in known - named]
+    harms = [Guardrail(find_measure(name)) for name in (*HARMS, slowest) if name in known_names - named_measures]
     questions = [
-        Guardrail(find_measure(name), None, better, "", words, part)
-        for name, better, words, part in (*QUESTIONS, *(REPLIES if "replied" in measure.relies_on else ()))
-        if name not in named
+        Guardrail(find_measure(name), None, better, "", words, relative_margin)
+        for name, better, words, relative_margin in (*QUESTIONS, *(REPLIES if "replied" in measure.relies_on else ()))
+        if name not in named_measures
     ]
-    return (*declared, *harms, *questions)
+    return (*declared_guardrails, *harms, *questions)
 
 
 def guard(
-    rail: Guardrail, seen: Seen, every: Every, together: int, margins: Mapping[str, float] | None = None
+    guardrail: Guardrail,
+    series: Seen,
+    granularity: Every,
+    guardrail_count: int,
+    margins: Mapping[str, float] | None = None,
 ) -> Guarded:
-    """Worse, shown not to be worse by more than the margin, or neither; alarms share 5% among `together` guardrails.
+    """Worse, shown not to be worse by more than the margin, or neither; alarms share 5% among `guardrail_count` of them.
 
     `margins`: those that were declared for guardrails which nobody named, by name.
     """
-    better = rail.better or rail.measure.better
-    if seen.lacking:
-        return Guarded(rail, "not_recorded", None, None, seen.reason)
-    if seen.reason:
-        return Guarded(rail, "cannot_tell", rail.margin, None, seen.reason)
-    if constant(seen):
-        return Guarded(rail, "not_worse", rail.margin, None, "is the same in every period", seen.age_days, 0.0)
-    harm, level, reason = harm_of(seen, every, better)
+    better = guardrail.better or guardrail.measure.better
+    if series.lacking:
+        return Guarded(guardrail, "not_recorded", None, None, series.reason)
+    if series.reason:
+        return Guarded(guardrail, "cannot_tell", guardrail.margin, None, series.reason)
+    if constant(series):
+        return Guarded(
+            guardrail, "not_worse", guardrail.margin, None, "is the same in every period", series.age_days, 0.0
+        )
+    harm, level, reason = harm_of(series, granularity, better)
     if harm is None or level is None:
-        return Guarded(rail, "cannot_tell", rail.margin, None, reason, seen.age_days)
-    declared = rail.margin if rail.margin is not None else (margins or {}).get(rail.name)
-    margin = declared if declared is not None else margin_of(rail, seen, every, level)
+        return Guarded(guardrail, "cannot_tell", guardrail.margin, None, reason, series.age_days)
+    declared_margin = guardrail.margin if guardrail.margin is not None else (margins or {}).get(guardrail.name)
+    margin = declared_margin if declared_margin is not None else margin_of(guardrail, series, granularity, level)
     result = Guarded(
-        rail, "cannot_tell", margin, harm.estimate, "", seen.age_days, _beyond(harm, seen, level, margin)[1]
+        guardrail,
+        "cannot_tell",
+        margin,
+        harm.estimate,
+        "",
+        series.age_days,
+        _chances_beyond(harm, series, level, margin)[1],
     )
-    if rail.question:
-        raised = (result.chance or 0.0) > DOUBTED
-        return replace(result, safety="cannot_tell" if raised else "not_worse", words=rail.question if raised else NO_CAUSE)  # fmt: skip
-    if _beyond(harm, seen, level, margin)[0] >= LIKELY and harm.sure(1 - SHARED / together):
+    if guardrail.question:
+        is_raised = (result.chance or 0.0) > DOUBTED
+        return replace(result, safety="cannot_tell" if is_raised else "not_worse", words=guardrail.question if is_raised else NO_CAUSE)  # fmt: skip
+    if _chances_beyond(harm, series, level, margin)[0] >= LIKELY and harm.sure(1 - SHARED / guardrail_count):
         return replace(result, safety="worse", words="got worse")
-    widest = WIDER * usual_margin(level, rail.measure, rail.part)
-    if _beyond(harm, seen, level, min(margin, widest))[1] <= EXCLUDED:
+    widest = WIDER * usual_margin(level, guardrail.measure, guardrail.part)
+    if _chances_beyond(harm, series, level, min(margin, widest))[1] <= EXCLUDED:
         return replace(result, safety="not_worse", words=NOT_WORSE)
-    return replace(result, words=_untold(result))
+    return replace(result, words=_undecided_words(result))
 
 
-def _untold(result: Guarded) -> str:
+def _undecided_words(result: Guarded) -> str:
     """Why harm is neither shown nor excluded."""
     if result.chance is not None and result.chance <= EXCLUDED:
         return f"stays within the margin that was declared, which is more than {WIDER:g} times the usual one"
@@ -138,52 +151,58 @@ def _untold(result: Guarded) -> str:
     return "may be worse by more than the margin"
 
 
-def _beyond(harm: Harm, seen: Seen, level: float, margin: float) -> tuple[float, float]:
+def _chances_beyond(harm: Harm, series: Seen, level: float, margin: float) -> tuple[float, float]:
     """The chances of harm beyond a margin in the unit: under the trend that makes it least, and most."""
-    return harm.beyond(margin if harm.steps is None else chance.on_scale(seen.observed, level, margin, harm.up))
+    return harm.beyond(margin if harm.steps is None else chance.on_scale(series.observed, level, margin, harm.up))
 
 
 NOT_WORSE = "is not worse by more than the margin"
 NO_CAUSE = "gives no cause to ask"
 
 
-def harm_of(seen: Seen, every: Every, better: Better) -> tuple[Harm | None, float | None, str]:
+def harm_of(series: Seen, granularity: Every, better: Better) -> tuple[Harm | None, float | None, str]:
     """How much worse it got, the level before, and why nothing can be told; of few events, by comparing the two shares."""
-    up = better == "lower"
-    plain = change(seen.observed, seen.before, every, better)
-    if plain.effect is not None and plain.level_before is not None:
-        steps = chance.fitted(seen.observed, seen.before, every)
-        return Harm(plain.effect if up else -plain.effect, steps, (), up), plain.level_before, ""
-    if seen.observed.family == "rate" and 0 < seen.before < len(seen.periods):
-        harm = chance.shares(seen.observed, seen.before, up)
-        return harm, plain.level_before, plain.reason
-    return None, None, plain.reason
+    higher_is_worse = better == "lower"
+    verdict = change(series.observed, series.before, granularity, better)
+    if verdict.effect is not None and verdict.level_before is not None:
+        steps = chance.fitted(series.observed, series.before, granularity)
+        return (
+            Harm(verdict.effect if higher_is_worse else -verdict.effect, steps, (), higher_is_worse),
+            verdict.level_before,
+            "",
+        )
+    if series.observed.family == "rate" and 0 < series.before < len(series.periods):
+        harm = chance.shares(series.observed, series.before, higher_is_worse)
+        return harm, verdict.level_before, verdict.reason
+    return None, None, verdict.reason
 
 
-def constant(seen: Seen) -> bool:
+def constant(series: Seen) -> bool:
     """The measure is one and the same number in every period, on both sides; of shares, as of few cases, it says little."""
-    if seen.observed.family == "rate":
+    if series.observed.family == "rate":
         return False
-    there = seen.observed.seen
-    values = by_period(seen.observed)[there]
-    return bool(len(values)) and bool(there[seen.before :].any()) and float(np.ptp(values)) == 0.0
+    is_observed = series.observed.seen
+    values = by_period(series.observed)[is_observed]
+    return bool(len(values)) and bool(is_observed[series.before :].any()) and float(np.ptp(values)) == 0.0
 
 
-def margin_of(rail: Guardrail, seen: Seen, every: Every, level: float) -> float:
+def margin_of(guardrail: Guardrail, series: Seen, granularity: Every, level: float) -> float:
     """The margin where nobody declared one: the usual, or as much more as eight weeks can show, up to half as much more.
 
     It is told by the time before the change alone, so that no result can move it.
     """
-    usual = usual_margin(level, rail.measure, rail.part)
-    known = chance.reach(seen.observed, seen.before, every, level, EIGHT_WEEKS[every])
-    if known is None:
+    usual = usual_margin(level, guardrail.measure, guardrail.part)
+    visible_step = chance.reach(series.observed, series.before, granularity, level, EIGHT_WEEKS[granularity])
+    if visible_step is None:
         return usual
-    least = known.high if (rail.better or rail.measure.better) == "lower" else -known.low
-    return min(max(usual, least), WIDER * usual)
+    visible_margin = (
+        visible_step.high if (guardrail.better or guardrail.measure.better) == "lower" else -visible_step.low
+    )
+    return min(max(usual, visible_margin), WIDER * usual)
 
 
-def usual_margin(level: float, measure: Measure, part: float = PART) -> float:
+def usual_margin(level: float, measure: Measure, relative_margin: float = PART) -> float:
     """By how much a measure may get worse where nobody said; a rare share may at most double."""
     if measure.unit == "share":
         return min(POINTS, max(min(level, 1 - level), POINT))
-    return max(part * abs(level), LEAST if measure.kind == "mean" else 0.0)
+    return max(relative_margin * abs(level), LEAST if measure.kind == "mean" else 0.0)

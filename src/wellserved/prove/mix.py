@@ -17,7 +17,7 @@ from wellserved.prove.response import Observed, quantile_of
 
 FEWEST = 20  # cases before the change that make a group of its own
 Numbers = dict[tuple[date, str | None], tuple[float, float]]  # period's start and group -> total and size
-Waiting = dict[tuple[date, str | None], Codes]  # the same -> its waits
+Waiting = dict[tuple[date, str | None], Codes]  # period's start and group -> its waits
 
 
 @dataclass(frozen=True)
@@ -29,39 +29,39 @@ class Mix:
     reason: str = ""
 
 
-def mix_as_before(looking: Looking, seen: Seen, measure: Measure, where: Where, column: str) -> Mix | None:
+def mix_as_before(window: Looking, series: Seen, measure: Measure, where: Where, column: str) -> Mix | None:
     """Would it have changed with the same kinds of work? None: there is but one kind, or none on one side.
 
     Each case weighs so that in every period the kinds that it holds have the shares they had before the change.
     """
-    assert seen.age_days is not None
-    scope = looking.at_age(measure.anchor, seen.age_days * DAY)
-    counted = replace(measure, minimum_n=2 if measure.kind == "mean" else 1)
-    question = Question((counted,), column, looking.every, looking.since, looking.until, where)
+    assert series.age_days is not None
+    case_table = window.at_age(measure.anchor, series.age_days * DAY)
+    counted_measure = replace(measure, minimum_n=2 if measure.kind == "mean" else 1)
+    question = Question((counted_measure,), column, window.every, window.since, window.until, where)
     waits: Waiting = {}
     if measure.kind == "wait":
-        waits = coded_waits(looking, scope, measure, question)
+        waits = coded_waits(window, case_table, measure, question)
         numbers = {key: (0.0, float(len(codes))) for key, codes in waits.items()}
     else:
-        numbers = _numbers(answer(scope, question)[counted.name])
-    rows, total, size = _by_group(numbers, seen)
-    early, late = size[:, : seen.before].sum(axis=1), size[:, seen.before :].sum(axis=1)
-    if len(size) < 2 or not early.sum() or not late.sum():
+        numbers = _totals_and_sizes(answer(case_table, question)[counted_measure.name])
+    rows, total, size = _by_group(numbers, series)
+    early_sizes, late_sizes = size[:, : series.before].sum(axis=1), size[:, series.before :].sum(axis=1)
+    if len(size) < 2 or not early_sizes.sum() or not late_sizes.sum():
         return None
-    share = early / early.sum()
-    moved = float(np.abs(share - late / late.sum()).sum() / 2)
+    share = early_sizes / early_sizes.sum()
+    moved_share = float(np.abs(share - late_sizes / late_sizes.sum()).sum() / 2)
     if measure.kind == "wait":
-        return _weigh_waits(looking, seen, measure, waits, rows, share, size, moved)
-    there = size > 0
-    weight = (share[:, None] * there).sum(axis=0)
-    rate = np.where(there, total / np.where(there, size, 1), 0.0)
+        return _weigh_waits(window, series, measure, waits, rows, share, size, moved_share)
+    has_cases = size > 0
+    weight = (share[:, None] * has_cases).sum(axis=0)
+    rate = np.where(has_cases, total / np.where(has_cases, size, 1), 0.0)
     level = np.where(weight > 0, (share[:, None] * rate).sum(axis=0) / np.where(weight > 0, weight, 1), 0.0)
-    return Mix(replace(seen.observed, total=level * seen.observed.size), moved)
+    return Mix(replace(series.observed, total=level * series.observed.size), moved_share)
 
 
 def _weigh_waits(
-    looking: Looking, seen: Seen, measure: Measure, waits: Waiting, rows: dict[str | None, int],
-    share: Floats, size: Floats, moved: float,
+    window: Looking, series: Seen, measure: Measure, waits: Waiting, rows: dict[str | None, int],
+    share: Floats, size: Floats, moved_share: float,
 ) -> Mix:  # fmt: skip
     """A wait by period with each kind of work weighted as before.
 
@@ -70,20 +70,20 @@ def _weigh_waits(
     by_start: dict[date, dict[str | None, Codes]] = {}
     for (start, kind), codes in waits.items():
         by_start.setdefault(start, {})[kind] = codes
-    pieces, weights = [], []
-    for period, (number, cases) in zip(seen.periods, enumerate(size.T), strict=True):
-        kinds = {} if number in seen.left_out else by_start.get(period.start, {})
+    waits_by_period, weights = [], []
+    for period, (index, cases) in zip(series.periods, enumerate(size.T), strict=True):
+        kinds = {} if index in series.left_out else by_start.get(period.start, {})
         weight = cases.sum() * share / max(share[cases > 0].sum(), 1e-12) / np.maximum(cases, 1)
-        pieces.append(np.concatenate([np.array([], np.int64), *kinds.values()]))
-        repeated = [np.full(len(codes), weight[rows[kind]]) for kind, codes in kinds.items()]
-        weights.append(np.concatenate([np.array([]), *repeated]))
-    levels = wait_levels(looking, seen, measure, pieces, weights)
+        waits_by_period.append(np.concatenate([np.array([], np.int64), *kinds.values()]))
+        repeated_weights = [np.full(len(codes), weight[rows[kind]]) for kind, codes in kinds.items()]
+        weights.append(np.concatenate([np.array([]), *repeated_weights]))
+    levels = wait_levels(window, series, measure, waits_by_period, weights)
     if levels.reason:
-        return Mix(None, moved, levels.reason)
-    return Mix(quantile_of(levels, measure.quantile, seen.observed.level, seen.observed.level_after), moved)
+        return Mix(None, moved_share, levels.reason)
+    return Mix(quantile_of(levels, measure.quantile, series.observed.level, series.observed.level_after), moved_share)
 
 
-def _numbers(series: Series) -> Numbers:
+def _totals_and_sizes(series: Series) -> Numbers:
     """Total and size of each group in each period."""
     numbers: Numbers = {}
     for segment, period, value, n, count in zip(
@@ -94,17 +94,17 @@ def _numbers(series: Series) -> Numbers:
     return numbers
 
 
-def _by_group(numbers: Numbers, seen: Seen) -> tuple[dict[str | None, int], Floats, Floats]:
+def _by_group(numbers: Numbers, series: Seen) -> tuple[dict[str | None, int], Floats, Floats]:
     """The row of each group, and totals and sizes by row and period; small groups share the last row."""
-    column = {period.start: number for number, period in enumerate(seen.periods) if number not in seen.left_out}
-    inside = {key: pair for key, pair in numbers.items() if key[0] in column}
-    early = dict.fromkeys((segment for _, segment in inside), 0.0)
-    for (start, segment), (_, n) in inside.items():
-        early[segment] += n if column[start] < seen.before else 0.0
+    column = {period.start: index for index, period in enumerate(series.periods) if index not in series.left_out}
+    counted_numbers = {key: pair for key, pair in numbers.items() if key[0] in column}
+    early = dict.fromkeys((segment for _, segment in counted_numbers), 0.0)
+    for (start, segment), (_, n) in counted_numbers.items():
+        early[segment] += n if column[start] < series.before else 0.0
     large = {segment: row for row, segment in enumerate(segment for segment, n in early.items() if n >= FEWEST)}
     rows = {segment: large.get(segment, len(large)) for segment in early}
-    total, size = (np.zeros((max(rows.values(), default=-1) + 1, len(seen.periods))) for _ in range(2))
-    for (start, segment), (value, n) in inside.items():
+    total, size = (np.zeros((max(rows.values(), default=-1) + 1, len(series.periods))) for _ in range(2))
+    for (start, segment), (value, n) in counted_numbers.items():
         total[rows[segment], column[start]] += value
         size[rows[segment], column[start]] += n
     return rows, total, size

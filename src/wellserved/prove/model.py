@@ -32,7 +32,7 @@ NEGLIGIBLE = 1e-6  # weight below which a node is dropped
 LEVEL = 0.95
 
 
-def _grid() -> tuple[Floats, Floats, Floats]:
+def _build_grid() -> tuple[Floats, Floats, Floats]:
     """The nodes' f and L and their log prior mass; with f = 0 the two parts are one, and so is the node."""
     shares = {phi: (_SHARE_OF_DRIFT if phi >= NEAR_ONE else _SHARE) if phi else (0.0,) for phi in _PHI}
     pairs = [(phi, share) for phi in _PHI for share in shares[phi]]
@@ -41,7 +41,7 @@ def _grid() -> tuple[Floats, Floats, Floats]:
     return phi, np.array([pair[1] for pair in pairs]), np.log(mass / mass.sum())
 
 
-PHI, SHARE, LOG_PRIOR = _grid()
+PHI, SHARE, LOG_PRIOR = _build_grid()
 DRIFTS = (PHI >= 0.97) & (SHARE * (1 - PHI**2) >= 0.01 * (1 - SHARE))  # each step at least a tenth of the noise
 CAUTION = np.where(DRIFTS, 1.2, 1.0)
 """Factor of an effect's scale at each node. How far a series drifts is understated where it is estimated from some
@@ -52,8 +52,8 @@ def within_variance(periods: int) -> Floats:
     """Per node: the variance that shows inside a window of so many periods, relative to s²."""
     lag = np.arange(1, periods)
     powers = ((1 - lag / periods)[None, :] * PHI[:, None] ** lag[None, :]).sum(axis=1)
-    found: Floats = np.maximum(1 - (1 + 2 * SHARE * powers) / periods, 1e-6)
-    return found
+    variance: Floats = np.maximum(1 - (1 + 2 * SHARE * powers) / periods, 1e-6)
+    return variance
 
 
 @dataclass(frozen=True)
@@ -78,47 +78,51 @@ class Whitened:
 
     def products(self, until: int | None = None) -> Products:
         """All that a fit needs, of all rows or of the first ones: a row is filtered by what came before it alone."""
-        part = self.rows[:, :, :until]
-        left, right = part[..., : self.width].transpose(0, 1, 3, 2), part[..., self.width :]
-        zz = np.einsum("bjns,bjns->bjs", right, right)
-        observed = self.seen[:, :until].sum(axis=1)
+        rows = self.rows[:, :, :until]
+        columns, series = rows[..., : self.width].transpose(0, 1, 3, 2), rows[..., self.width :]
+        zz = np.einsum("bjns,bjns->bjs", series, series)
+        observed_count = self.seen[:, :until].sum(axis=1)
         return Products(
-            left @ part[..., : self.width], left @ right, zz, self.log_variance[:until].sum(axis=0), observed
+            columns @ rows[..., : self.width],
+            columns @ series,
+            zz,
+            self.log_variance[:until].sum(axis=0),
+            observed_count,
         )
 
 
-def whitened(columns: Floats, series: Floats, noise: Floats, seen: Mask) -> Whitened:
+def whitened(columns: Floats, series: Floats, noise: Floats, is_observed: Mask) -> Whitened:
     """Filter columns (n, K) and series (B, n, S) with noise weights (B, n), skipping what was not seen (B, n)."""
     batches, periods = series.shape[:2]
     width = columns.shape[1]
     rows = np.concatenate([np.broadcast_to(columns, (batches, periods, width)), series], axis=2)
-    rows = np.where(seen[:, :, None], rows, 0.0)
-    return Whitened(*_filtered(rows, noise, seen), seen, width)
+    rows = np.where(is_observed[:, :, None], rows, 0.0)
+    return Whitened(*_whiten_rows(rows, noise, is_observed), is_observed, width)
 
 
-def _filtered(rows: Floats, noise: Floats, seen: Mask) -> tuple[Floats, Floats]:
+def _whiten_rows(rows: Floats, noise: Floats, is_observed: Mask) -> tuple[Floats, Floats]:
     """The whitened rows (B, J, n, C) and the logarithms of their variances (n, B, J): one pass over the periods."""
     batches, periods, width = rows.shape
-    own = np.where(seen[:, None, :], (1 - SHARE)[None, :, None] * noise[:, None, :] + NUGGET, 1.0)
-    fresh = SHARE * (1 - PHI**2)
-    variance = np.broadcast_to(SHARE, (batches, len(PHI))).copy()
-    mean = np.zeros((batches, len(PHI), width))
-    white = np.empty((periods, batches, len(PHI), width))
-    spread = np.empty((periods, batches, len(PHI)))
+    noise_variance = np.where(is_observed[:, None, :], (1 - SHARE)[None, :, None] * noise[:, None, :] + NUGGET, 1.0)
+    process_variance = SHARE * (1 - PHI**2)
+    state_variance = np.broadcast_to(SHARE, (batches, len(PHI))).copy()
+    state_mean = np.zeros((batches, len(PHI), width))
+    whitened_rows = np.empty((periods, batches, len(PHI), width))
+    total_variances = np.empty((periods, batches, len(PHI)))
     phi_column = PHI[:, None]
     for period in range(periods):
-        there = seen[:, period, None]
-        total = variance + own[:, :, period]
-        spread[period] = total
-        gain = np.where(there, variance / total, 0.0)
-        scaled = np.where(there, 1 / np.sqrt(total), 0.0)
-        ahead = rows[:, period, None, :] - mean
-        np.multiply(ahead, scaled[:, :, None], out=white[period])
-        mean += gain[:, :, None] * ahead
-        mean *= phi_column
-        variance = PHI**2 * variance * (1 - gain) + fresh
-    logs: Floats = np.where(seen.T[:, :, None], np.log(spread), 0.0)
-    return white.transpose(1, 2, 0, 3), logs
+        is_observed_now = is_observed[:, period, None]
+        total_variance = state_variance + noise_variance[:, :, period]
+        total_variances[period] = total_variance
+        gain = np.where(is_observed_now, state_variance / total_variance, 0.0)
+        inverse_sd = np.where(is_observed_now, 1 / np.sqrt(total_variance), 0.0)
+        innovation = rows[:, period, None, :] - state_mean
+        np.multiply(innovation, inverse_sd[:, :, None], out=whitened_rows[period])
+        state_mean += gain[:, :, None] * innovation
+        state_mean *= phi_column
+        state_variance = PHI**2 * state_variance * (1 - gain) + process_variance
+    log_variances: Floats = np.where(is_observed.T[:, :, None], np.log(total_variances), 0.0)
+    return whitened_rows.transpose(1, 2, 0, 3), log_variances
 
 
 @dataclass(frozen=True)
@@ -133,63 +137,71 @@ class Mixture:
     @property
     def point(self) -> Floats:
         """Mean of the mixture."""
-        found: Floats = (self.weight * self.centre).sum(axis=1)
-        return found
+        mean: Floats = (self.weight * self.centre).sum(axis=1)
+        return mean
 
-    def below(self, at: Floats) -> Floats:
-        """Probability that the effect is less than `at` (N)."""
-        each = np.zeros_like(self.weight)
-        special.stdtr(self.freedom[:, None], self._away(at), out=each, where=self.weight > 0)
-        found: Floats = (self.weight * each).sum(axis=1)
-        return found
+    def below(self, values: Floats) -> Floats:
+        """Probability that the effect is less than some values (N)."""
+        node_probabilities = np.zeros_like(self.weight)
+        special.stdtr(self.freedom[:, None], self._away(values), out=node_probabilities, where=self.weight > 0)
+        probability: Floats = (self.weight * node_probabilities).sum(axis=1)
+        return probability
 
-    def _away(self, at: Floats) -> Floats:
-        away: Floats = (at[:, None] - self.centre) / self.scale
-        return away
+    def _away(self, values: Floats) -> Floats:
+        distance: Floats = (values[:, None] - self.centre) / self.scale
+        return distance
 
-    def _density(self, at: Floats) -> Floats:
+    def _density(self, values: Floats) -> Floats:
         """Up to the factor of a t density with so many degrees of freedom, which Newton's steps put in."""
         freedom = self.freedom[:, None]
-        shape = np.exp(-(freedom + 1) / 2 * np.log1p(self._away(at) ** 2 / freedom))
+        shape = np.exp(-(freedom + 1) / 2 * np.log1p(self._away(values) ** 2 / freedom))
         norm = np.exp(special.gammaln((self.freedom + 1) / 2) - special.gammaln(self.freedom / 2))
-        found: Floats = (self.weight / self.scale * shape).sum(axis=1) * norm / np.sqrt(self.freedom * np.pi)
-        return found
+        density: Floats = (self.weight / self.scale * shape).sum(axis=1) * norm / np.sqrt(self.freedom * np.pi)
+        return density
 
     def quantile(self, probability: float) -> Floats:
         """The point below which the effect lies with this probability: Newton's steps, held inside a bracket."""
-        parts = self.centre + special.stdtrit(self.freedom, probability)[:, None] * self.scale
-        low, high = parts.min(axis=1), parts.max(axis=1)  # the mixture's quantile lies between its parts'
+        node_quantiles = self.centre + special.stdtrit(self.freedom, probability)[:, None] * self.scale
+        low, high = (
+            node_quantiles.min(axis=1),
+            node_quantiles.max(axis=1),
+        )  # the mixture's quantile lies between its parts'
         spread = np.sqrt(self.variance)
-        at = np.clip(self.point + special.ndtri(probability) * spread, low, high)
-        left = np.arange(len(at))
+        estimate = np.clip(self.point + special.ndtri(probability) * spread, low, high)
+        unconverged = np.arange(len(estimate))
         for _ in range(60):
-            of = self.take(left)
-            off = of.below(at[left]) - probability
-            low[left], high[left] = np.where(off < 0, at[left], low[left]), np.where(off > 0, at[left], high[left])
-            step = at[left] - off / np.maximum(of._density(at[left]), 1e-300)
-            inside = (step > low[left]) & (step < high[left])
-            step = np.where(inside, step, (low[left] + high[left]) / 2)
-            moved = np.abs(step - at[left])
-            at[left] = np.where(off == 0, at[left], step)
-            left = left[(moved > 1e-7 * spread[left]) & (off != 0)]  # the error after a step of Newton is its square
-            if not len(left):
+            mixture = self.take(unconverged)
+            error = mixture.below(estimate[unconverged]) - probability
+            low[unconverged], high[unconverged] = (
+                np.where(error < 0, estimate[unconverged], low[unconverged]),
+                np.where(error > 0, estimate[unconverged], high[unconverged]),
+            )
+            step = estimate[unconverged] - error / np.maximum(mixture._density(estimate[unconverged]), 1e-300)
+            is_inside = (step > low[unconverged]) & (step < high[unconverged])
+            step = np.where(is_inside, step, (low[unconverged] + high[unconverged]) / 2)
+            step_size = np.abs(step - estimate[unconverged])
+            estimate[unconverged] = np.where(error == 0, estimate[unconverged], step)
+            unconverged = unconverged[
+                (step_size > 1e-7 * spread[unconverged]) & (error != 0)
+            ]  # the error after a step of Newton is its square
+            if not len(unconverged):
                 break
-        found: Floats = at
-        return found
+        quantiles: Floats = estimate
+        return quantiles
 
     @property
     def variance(self) -> Floats:
         """Of the mixture, about its mean."""
-        thick = np.where(self.freedom > 2, self.freedom / np.maximum(self.freedom - 2, 1e-9), 3.0)
-        within = (self.weight * self.scale**2).sum(axis=1) * thick
-        found: Floats = within + (self.weight * (self.centre - self.point[:, None]) ** 2).sum(axis=1)
-        return found
+        tail_factor = np.where(self.freedom > 2, self.freedom / np.maximum(self.freedom - 2, 1e-9), 3.0)
+        node_variance = (self.weight * self.scale**2).sum(axis=1) * tail_factor
+        variance: Floats = node_variance + (self.weight * (self.centre - self.point[:, None]) ** 2).sum(axis=1)
+        return variance
 
-    def take(self, places: npt.NDArray[np.int64]) -> Mixture:
+    def take(self, indices: npt.NDArray[np.int64]) -> Mixture:
         """Some of the series."""
-        if len(places) == len(self.freedom):
+        if len(indices) == len(self.freedom):
             return self
-        return Mixture(self.weight[places], self.centre[places], self.scale[places], self.freedom[places])
+        return Mixture(self.weight[indices], self.centre[indices], self.scale[indices], self.freedom[indices])
 
     def interval(self, level: float = LEVEL) -> tuple[Floats, Floats]:
         """Equal-tailed interval."""
@@ -198,14 +210,14 @@ class Mixture:
 
     def p(self) -> Floats:
         """Two-sided: how rarely no effect would look like this."""
-        below = self.below(np.zeros(len(self.freedom)))
-        found: Floats = 2 * np.minimum(below, 1 - below)
-        return found
+        probability_below = self.below(np.zeros(len(self.freedom)))
+        p_value: Floats = 2 * np.minimum(probability_below, 1 - probability_below)
+        return p_value
 
     def times(self, factor: Floats) -> Mixture:
-        """The same in another unit; factor (N) may turn it round."""
-        by = factor[:, None]
-        return Mixture(self.weight, self.centre * by, self.scale * np.abs(by), self.freedom)
+        """Turn the effects into another unit; factor (N) may turn them round."""
+        column_factor = factor[:, None]
+        return Mixture(self.weight, self.centre * column_factor, self.scale * np.abs(column_factor), self.freedom)
 
 
 @dataclass(frozen=True)
@@ -220,9 +232,9 @@ class Hypothesis:
     sd: tuple[float, ...] = ()
     log_mass: float = 0.0
 
-    def precision(self, within: Floats) -> Floats:
+    def precision(self, window_variance: Floats) -> Floats:
         """Per pair of the grid and column (J, p): prior precisions, relative to s²."""
-        precision: Floats = 1 / (np.square(self.sd)[None, :] * within[:, None])
+        precision: Floats = 1 / (np.square(self.sd)[None, :] * window_variance[:, None])
         return precision
 
 
@@ -242,7 +254,7 @@ class Posterior:
 
 
 @dataclass(frozen=True)
-class _Base:
+class _FlatFit:
     """The fit of the flat columns alone, which every hypothesis adds to. B batches, J pairs, k columns, S series."""
 
     columns: npt.NDArray[np.int64]
@@ -252,23 +264,25 @@ class _Base:
     rest: Floats  # B, J, S: what is left of z'V⁻¹z
 
 
-def _base(products: Products, columns: Sequence[int]) -> _Base:
+def _fit_flat_columns(products: Products, columns: Sequence[int]) -> _FlatFit:
     """Columns of like size, and a ridge far below every digit that is shown, keep nearly singular fits in range."""
-    at = np.array(columns)
-    a = products.xx[:, :, at[:, None], at]
-    size = 1 / np.sqrt(np.diagonal(a, axis1=2, axis2=3))
-    root = np.linalg.cholesky(a * size[..., :, None] * size[..., None, :] + RIDGE * np.eye(len(at)))
-    log_root: Floats = np.log(np.diagonal(root, axis1=2, axis2=3) / size).sum(axis=2)
-    half = np.linalg.inv(root) * size[..., None, :]
-    inverse = half.transpose(0, 1, 3, 2) @ half
-    xz = products.xz[:, :, at, :]
+    column_indices = np.array(columns)
+    gram = products.xx[:, :, column_indices[:, None], column_indices]
+    inverse_norm = 1 / np.sqrt(np.diagonal(gram, axis1=2, axis2=3))
+    root = np.linalg.cholesky(
+        gram * inverse_norm[..., :, None] * inverse_norm[..., None, :] + RIDGE * np.eye(len(column_indices))
+    )
+    log_root: Floats = np.log(np.diagonal(root, axis1=2, axis2=3) / inverse_norm).sum(axis=2)
+    half_inverse = np.linalg.inv(root) * inverse_norm[..., None, :]
+    inverse = half_inverse.transpose(0, 1, 3, 2) @ half_inverse
+    xz = products.xz[:, :, column_indices, :]
     beta = inverse @ xz
-    return _Base(at, inverse, log_root, beta, products.zz - np.einsum("bjks,bjks->bjs", xz, beta))
+    return _FlatFit(column_indices, inverse, log_root, beta, products.zz - np.einsum("bjks,bjks->bjs", xz, beta))
 
 
 @dataclass(frozen=True)
-class _Beside:
-    """What one hypothesis adds to a base; p columns."""
+class _PriorBlock:
+    """What the columns of one hypothesis, which have priors, add to the fit of the flat ones; p columns."""
 
     projection: Floats  # B, J, k, p: the flat coefficients of its columns
     inverse: Floats  # B, J, p, p
@@ -276,102 +290,121 @@ class _Beside:
     rest: Floats  # B, J, S
     log_det: Floats  # B, J: half of the logarithm of all that it adds to the determinants
 
-    def unit(self, base: _Base, flat: Floats, own: Floats) -> Floats:
+    def unit(self, flat_fit: _FlatFit, flat_contrast: Floats, prior_contrast: Floats) -> Floats:
         """Variance of a contrast, relative to s² (B, J)."""
-        beyond = own - np.einsum("k,bjkp->bjp", flat, self.projection)
-        of_flat = np.einsum("k,bjkl,l->bj", flat, base.inverse, flat)
-        unit: Floats = of_flat + np.einsum("bjp,bjpq,bjq->bj", beyond, self.inverse, beyond)
-        return unit
+        net_contrast = prior_contrast - np.einsum("k,bjkp->bjp", flat_contrast, self.projection)
+        flat_variance = np.einsum("k,bjkl,l->bj", flat_contrast, flat_fit.inverse, flat_contrast)
+        variance: Floats = flat_variance + np.einsum("bjp,bjpq,bjq->bj", net_contrast, self.inverse, net_contrast)
+        return variance
 
-    def centre(self, base: _Base, flat: Floats, own: Floats) -> Floats:
+    def centre(self, flat_fit: _FlatFit, flat_contrast: Floats, prior_contrast: Floats) -> Floats:
         """Value of a contrast (B, J, S)."""
-        beyond = own - np.einsum("k,bjkp->bjp", flat, self.projection)
-        centre: Floats = np.einsum("k,bjks->bjs", flat, base.beta) + np.einsum("bjp,bjps->bjs", beyond, self.gamma)
+        net_contrast = prior_contrast - np.einsum("k,bjkp->bjp", flat_contrast, self.projection)
+        centre: Floats = np.einsum("k,bjks->bjs", flat_contrast, flat_fit.beta) + np.einsum(
+            "bjp,bjps->bjs", net_contrast, self.gamma
+        )
         return centre
 
 
-def _beside(products: Products, base: _Base, hypothesis: Hypothesis, within: Floats) -> _Beside:
+def _prior_block(
+    products: Products, flat_fit: _FlatFit, hypothesis: Hypothesis, window_variance: Floats
+) -> _PriorBlock:
     """Columns with a prior, put beside the flat ones by their Schur complement."""
-    own = np.array(hypothesis.columns, dtype=np.int64)
-    precision = hypothesis.precision(within)
-    cross = products.xx[:, :, base.columns[:, None], own]
-    projection = base.inverse @ cross
-    left = products.xx[:, :, own[:, None], own] - cross.transpose(0, 1, 3, 2) @ projection
-    left = left + np.eye(len(own)) * precision[None, :, None, :]
-    score = products.xz[:, :, own, :] - projection.transpose(0, 1, 3, 2) @ products.xz[:, :, base.columns, :]
-    inverse: Floats = np.linalg.inv(left).astype(np.float64)
+    prior_columns = np.array(hypothesis.columns, dtype=np.int64)
+    precision = hypothesis.precision(window_variance)
+    cross = products.xx[:, :, flat_fit.columns[:, None], prior_columns]
+    projection = flat_fit.inverse @ cross
+    schur_complement = (
+        products.xx[:, :, prior_columns[:, None], prior_columns] - cross.transpose(0, 1, 3, 2) @ projection
+    )
+    schur_complement = schur_complement + np.eye(len(prior_columns)) * precision[None, :, None, :]
+    score = (
+        products.xz[:, :, prior_columns, :] - projection.transpose(0, 1, 3, 2) @ products.xz[:, :, flat_fit.columns, :]
+    )
+    inverse: Floats = np.linalg.inv(schur_complement).astype(np.float64)
     gamma = inverse @ score
-    rest = base.rest - np.einsum("bjps,bjps->bjs", score, gamma)
-    log_det = (np.linalg.slogdet(left)[1] - np.log(precision).sum(axis=1)[None, :]) / 2
-    return _Beside(projection, inverse, gamma, rest, log_det)
+    residual = flat_fit.rest - np.einsum("bjps,bjps->bjs", score, gamma)
+    log_det = (np.linalg.slogdet(schur_complement)[1] - np.log(precision).sum(axis=1)[None, :]) / 2
+    return _PriorBlock(projection, inverse, gamma, residual, log_det)
 
 
 def unit_variance(
-    products: Products, flat: Sequence[int], hypotheses: Sequence[Hypothesis], within: Floats, contrast: Floats
+    products: Products,
+    flat_columns: Sequence[int],
+    hypotheses: Sequence[Hypothesis],
+    window_variance: Floats,
+    contrast: Floats,
 ) -> Floats:
     """Per batch and node (B, J·H): the variance of one contrast of all columns (K), relative to s²."""
-    base = _base(products, flat)
-    parts = []
+    flat_fit = _fit_flat_columns(products, flat_columns)
+    variances = []
     for hypothesis in hypotheses:
-        beside = _beside(products, base, hypothesis, within)
-        parts.append(beside.unit(base, contrast[base.columns], contrast[list(hypothesis.columns)]))
-    variance: Floats = np.concatenate(parts, axis=1) * np.tile(CAUTION**2, len(hypotheses))[None, :]
+        block = _prior_block(products, flat_fit, hypothesis, window_variance)
+        variances.append(block.unit(flat_fit, contrast[flat_fit.columns], contrast[list(hypothesis.columns)]))
+    variance: Floats = np.concatenate(variances, axis=1) * np.tile(CAUTION**2, len(hypotheses))[None, :]
     return variance
 
 
 def posterior(
     products: Products,
-    flat: Sequence[int],
+    flat_columns: Sequence[int],
     contrasts: Sequence[Floats],
-    within: Floats,
+    window_variance: Floats,
     hypotheses: Sequence[Hypothesis] = FLAT,
-    among: Sequence[npt.NDArray[np.bool_]] = (),
+    hypothesis_masks: Sequence[npt.NDArray[np.bool_]] = (),
 ) -> list[Posterior]:
     """Fit the flat columns under every hypothesis; `contrasts` (K) weigh the coefficients of all columns.
 
-    `within` (J): the variance that shows inside the window, relative to s². `among`: for each answer, the hypotheses
-    that it believes in (H); empty: one answer that believes in all. Restricted likelihood with all coefficients and s²
-    integrated out, the priors' determinants included, so that hypotheses can be weighed against each other.
+    `window_variance` (J): the variance that shows inside the window, relative to s². `hypothesis_masks`: for each
+    posterior, the hypotheses that it believes in (H); empty: one posterior that believes in all. Restricted likelihood
+    with all coefficients and s² integrated out, the priors' determinants included, so that hypotheses can be weighed
+    against each other.
     """
-    base = _base(products, flat)
-    besides = [_beside(products, base, hypothesis, within) for hypothesis in hypotheses]
-    rest = np.concatenate([beside.rest for beside in besides], axis=1)
-    no_noise = rest.min(axis=1) <= 1e-11 * np.maximum(products.zz.max(axis=1), 1e-300)
-    rest = np.maximum(rest, 1e-300)
-    freedom = (products.observed - len(base.columns)).astype(float)
+    flat_fit = _fit_flat_columns(products, flat_columns)
+    blocks = [_prior_block(products, flat_fit, hypothesis, window_variance) for hypothesis in hypotheses]
+    residual = np.concatenate([block.rest for block in blocks], axis=1)
+    is_noiseless = residual.min(axis=1) <= 1e-11 * np.maximum(products.zz.max(axis=1), 1e-300)
+    residual = np.maximum(residual, 1e-300)
+    freedom = (products.observed - len(flat_fit.columns)).astype(float)
     log_det = np.concatenate(
         [
-            LOG_PRIOR + hypothesis.log_mass - products.log_det / 2 - base.log_root - beside.log_det
-            for hypothesis, beside in zip(hypotheses, besides, strict=True)
+            LOG_PRIOR + hypothesis.log_mass - products.log_det / 2 - flat_fit.log_root - block.log_det
+            for hypothesis, block in zip(hypotheses, blocks, strict=True)
         ],
         axis=1,
     )
-    log_p = log_det[:, :, None] - freedom[:, None, None] / 2 * np.log(rest)
-    variance = rest / freedom[:, None, None]
-    parts = []
+    log_posterior = log_det[:, :, None] - freedom[:, None, None] / 2 * np.log(residual)
+    variance = residual / freedom[:, None, None]
+    centres_and_scales = []
     for contrast in contrasts:
         pairs = [
-            (beside, contrast[base.columns], contrast[list(hypothesis.columns)])
-            for hypothesis, beside in zip(hypotheses, besides, strict=True)
+            (block, contrast[flat_fit.columns], contrast[list(hypothesis.columns)])
+            for hypothesis, block in zip(hypotheses, blocks, strict=True)
         ]
-        centre = np.concatenate([beside.centre(base, of_flat, own) for beside, of_flat, own in pairs], axis=1)
-        unit = np.concatenate([beside.unit(base, of_flat, own) for beside, of_flat, own in pairs], axis=1)
+        centre = np.concatenate(
+            [block.centre(flat_fit, flat_contrast, prior_contrast) for block, flat_contrast, prior_contrast in pairs],
+            axis=1,
+        )
+        unit = np.concatenate(
+            [block.unit(flat_fit, flat_contrast, prior_contrast) for block, flat_contrast, prior_contrast in pairs],
+            axis=1,
+        )
         caution = np.tile(CAUTION, len(hypotheses))[None, :, None]
-        parts.append((centre, caution * np.sqrt(variance * unit[:, :, None])))
-    answers = []
-    for believed in among or [np.ones(len(hypotheses), dtype=bool)]:
-        weight = _weights(np.where(np.repeat(believed, len(PHI))[None, :, None], log_p, -np.inf))
-        effects = tuple(_flattened(weight, centre, scale, freedom) for centre, scale in parts)
-        mean = _mean_coefficients(base, besides, hypotheses, weight, products.xx.shape[2])
-        sd = np.sqrt((weight * variance * np.tile(within, len(hypotheses))[None, :, None]).sum(axis=1)).ravel()
-        by_series, s2 = (part.transpose(0, 2, 1).reshape(-1, part.shape[1]) for part in (weight, variance))
-        answers.append(Posterior(effects, mean, by_series, s2, sd, no_noise.ravel()))
-    return answers
+        centres_and_scales.append((centre, caution * np.sqrt(variance * unit[:, :, None])))
+    posteriors = []
+    for hypothesis_mask in hypothesis_masks or [np.ones(len(hypotheses), dtype=bool)]:
+        weight = _node_weights(np.where(np.repeat(hypothesis_mask, len(PHI))[None, :, None], log_posterior, -np.inf))
+        effects = tuple(_flatten_batches(weight, centre, scale, freedom) for centre, scale in centres_and_scales)
+        mean = _mean_coefficients(flat_fit, blocks, hypotheses, weight, products.xx.shape[2])
+        sd = np.sqrt((weight * variance * np.tile(window_variance, len(hypotheses))[None, :, None]).sum(axis=1)).ravel()
+        series_weight, s2 = (array.transpose(0, 2, 1).reshape(-1, array.shape[1]) for array in (weight, variance))
+        posteriors.append(Posterior(effects, mean, series_weight, s2, sd, is_noiseless.ravel()))
+    return posteriors
 
 
-def _weights(log_p: Floats) -> Floats:
+def _node_weights(log_posterior: Floats) -> Floats:
     """The nodes' weights, those that do not matter left out (B, nodes, S)."""
-    weight: Floats = np.exp(log_p - log_p.max(axis=1, keepdims=True))
+    weight: Floats = np.exp(log_posterior - log_posterior.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
     weight[weight < NEGLIGIBLE] = 0.0
     weight /= weight.sum(axis=1, keepdims=True)
@@ -379,24 +412,24 @@ def _weights(log_p: Floats) -> Floats:
 
 
 def _mean_coefficients(
-    base: _Base, besides: Sequence[_Beside], hypotheses: Sequence[Hypothesis], weight: Floats, width: int
+    flat_fit: _FlatFit, blocks: Sequence[_PriorBlock], hypotheses: Sequence[Hypothesis], weight: Floats, width: int
 ) -> Floats:
     """Of all columns (N, K), 0 for those that no hypothesis holds."""
-    batches, _, series = weight.shape
-    mean = np.zeros((batches, width, series))
-    for number, (hypothesis, beside) in enumerate(zip(hypotheses, besides, strict=True)):
-        part = weight[:, number * len(PHI) : (number + 1) * len(PHI), None, :]
-        mean[:, base.columns] += (part * (base.beta - beside.projection @ beside.gamma)).sum(axis=1)
-        mean[:, list(hypothesis.columns)] += (part * beside.gamma).sum(axis=1)
+    batches, _, series_count = weight.shape
+    mean = np.zeros((batches, width, series_count))
+    for index, (hypothesis, block) in enumerate(zip(hypotheses, blocks, strict=True)):
+        node_weight = weight[:, index * len(PHI) : (index + 1) * len(PHI), None, :]
+        mean[:, flat_fit.columns] += (node_weight * (flat_fit.beta - block.projection @ block.gamma)).sum(axis=1)
+        mean[:, list(hypothesis.columns)] += (node_weight * block.gamma).sum(axis=1)
     return mean.transpose(0, 2, 1).reshape(-1, width)
 
 
-def _flattened(weight: Floats, centre: Floats, scale: Floats, freedom: Floats) -> Mixture:
+def _flatten_batches(weight: Floats, centre: Floats, scale: Floats, freedom: Floats) -> Mixture:
     """B batches of S series as N = B·S of them, with as many nodes as the one with most of them needs."""
-    series = centre.shape[2]
-    weight, centre, scale = (part.transpose(0, 2, 1).reshape(-1, part.shape[1]) for part in (weight, centre, scale))
-    many = int((weight > 0).sum(axis=1).max())
-    if many < weight.shape[1]:
-        heaviest = np.argpartition(-weight, many - 1, axis=1)[:, :many]
-        weight, centre, scale = (np.take_along_axis(part, heaviest, axis=1) for part in (weight, centre, scale))
-    return Mixture(weight, centre, scale, np.repeat(freedom, series))
+    series_count = centre.shape[2]
+    weight, centre, scale = (array.transpose(0, 2, 1).reshape(-1, array.shape[1]) for array in (weight, centre, scale))
+    node_count = int((weight > 0).sum(axis=1).max())
+    if node_count < weight.shape[1]:
+        heaviest = np.argpartition(-weight, node_count - 1, axis=1)[:, :node_count]
+        weight, centre, scale = (np.take_along_axis(array, heaviest, axis=1) for array in (weight, centre, scale))
+    return Mixture(weight, centre, scale, np.repeat(freedom, series_count))

@@ -39,7 +39,7 @@ DAY = 86_400
 SINCE = "cases_since"  # the cases without those of the sources that are left out
 FEW = 0.05  # of all cases: a source with fewer that ends early does not cut the record of the others short
 STORY = 0.9  # the age at which so many cases have had their last word is the age they are looked at
-WHOLE = 0.98  # the same for waits that add up, of which an open case may have little so far
+WHOLE = 0.98  # for waits that add up, of which an open case may have little so far
 UNKNOWN = 1 - WHOLE  # of the cases, still open with less than the level: with more nothing is said
 LATER = "look later, or give a longer --age"
 WEEK = 7  # days: neighbours of a day are taken in whole weeks
@@ -64,7 +64,9 @@ class Seen:
     periods: tuple[Period, ...]
     before: int  # periods that begin before the change
     mixed: int | None  # the one that holds the change inside, and counts for neither side
-    age_days: int | None  # each case as it stood so many days after its anchor; None: dated numbers, which do not ripen
+    age_days: (
+        int | None
+    )  # each case as it stood so many days after its anchor; None: dated numbers, which no age changes
     unripe: int  # periods after the change that are left out until their cases have reached that age
     reason: str = ""  # why there is no series at all
     lacking: bool = False  # because the record does not hold what it takes
@@ -78,8 +80,8 @@ class Seen:
     @property
     def left_out(self) -> set[int]:
         """The periods that count for neither side: the one that holds the change, and those in which it was coming in."""
-        mixed = set() if self.mixed is None else {self.mixed}
-        return mixed | set(range(self.before, self.before + self.settling))
+        change_period = set() if self.mixed is None else {self.mixed}
+        return change_period | set(range(self.before, self.before + self.settling))
 
 
 @dataclass
@@ -119,114 +121,126 @@ class Looking:
         Their cases would stand before the change alone, or cut every other record short.
         """
         zone = ZoneInfo(self.scope.zone)
-        days = {
+        known_days = {
             source: datetime.fromtimestamp(end, UTC).astimezone(zone).date() for source, end in self.scope.as_of.items()
         }
-        ended: dict[str, date] = {}
-        stays: set[str] = set()
+        ended_sources: dict[str, date] = {}
+        kept_sources: set[str] = set()
         for where in self.asked:
             cases = self._cases(where)
-            last, few = max((days[source] for source in cases), default=date.min), FEW * sum(cases.values())
-            early = {s for s, n in cases.items() if days[s] <= self.change or (days[s] < last and n < few)}
-            early = set() if len(early) == len(cases) else early
-            ended |= {source: days[source] for source in early}
-            stays |= cases.keys() - early
-        self.ended = {source: day for source, day in ended.items() if source not in stays}
+            last, few_cases = max((known_days[source] for source in cases), default=date.min), FEW * sum(cases.values())
+            early_sources = {
+                s for s, n in cases.items() if known_days[s] <= self.change or (known_days[s] < last and n < few_cases)
+            }
+            early_sources = set() if len(early_sources) == len(cases) else early_sources
+            ended_sources |= {source: known_days[source] for source in early_sources}
+            kept_sources |= cases.keys() - early_sources
+        self.ended = {source: day for source, day in ended_sources.items() if source not in kept_sources}
         if self.ended:
-            listed = ", ".join(map(text, sorted(self.ended)))
-            kept = f"SELECT * FROM {self.scope.table} WHERE source NOT IN ({listed})"
-            self.db.execute(f"CREATE OR REPLACE TEMP VIEW {SINCE} AS {kept}")
-            known = {source: end for source, end in self.scope.as_of.items() if source not in self.ended}
-            self.scope = replace(self.scope, table=SINCE, as_of=known)
+            excluded_list = ", ".join(map(text, sorted(self.ended)))
+            kept_sql = f"SELECT * FROM {self.scope.table} WHERE source NOT IN ({excluded_list})"
+            self.db.execute(f"CREATE OR REPLACE TEMP VIEW {SINCE} AS {kept_sql}")
+            known_ends = {source: end for source, end in self.scope.as_of.items() if source not in self.ended}
+            self.scope = replace(self.scope, table=SINCE, as_of=known_ends)
 
     def _cases(self, where: Where) -> dict[str, int]:
         """Source -> its cases among those that a filter leaves."""
-        only, values = filters(self.scope, Question((), where=where))
-        sql = f"SELECT source, COUNT(*) AS n FROM {self.scope.table} WHERE {only} GROUP BY source"
+        condition, values = filters(self.scope, Question((), where=where))
+        sql = f"SELECT source, COUNT(*) AS n FROM {self.scope.table} WHERE {condition} GROUP BY source"
         return {str(row["source"]): int(row["n"]) for row in self.scope.engine.ask(sql, values).to_pylist()}
 
     def known_until(self, where: Where) -> datetime:
         """The instant up to which every source in the question is known, in the workspace's zone."""
         if where not in self.ends:
-            only, values = filters(self.scope, Question((), where=where))
-            sources = sources_of(self.scope, only, values)
+            condition, values = filters(self.scope, Question((), where=where))
+            sources = sources_of(self.scope, condition, values)
             self.ends[where] = min((self.scope.as_of[source] for source in sources), default=0)
         return datetime.fromtimestamp(self.ends[where], UTC).astimezone(ZoneInfo(self.scope.zone))
 
-    def at_age(self, anchor: str, seconds: int) -> Scope:
+    def at_age(self, date_basis: str, seconds: int) -> Scope:
         """The cases as each stood so many seconds after its anchor."""
-        if (anchor, seconds) not in self.young:
-            table = f"young_{anchor}_{seconds}"
+        if (date_basis, seconds) not in self.young:
+            table = f"young_{date_basis}_{seconds}"
             columns = ", ".join(f"m.{name(column)}" for column in FOLDED_FROM)
             self.db.execute(f"""
                 CREATE TEMP TABLE {table}_moments AS SELECT {columns} FROM {self.moments} m
-                JOIN (SELECT source, case_id, {anchor}_s AS from_s FROM {self.scope.table}) USING (source, case_id)
+                JOIN (SELECT source, case_id, {date_basis}_s AS from_s FROM {self.scope.table}) USING (source, case_id)
                 WHERE epoch(m."at") <= from_s + {seconds}""")
             fold_into(self.db, table, f"{table}_moments", self.scope.zone, self.calendars)
             self.db.execute(f"DROP TABLE {table}_moments")
-            self.young[anchor, seconds] = replace(self.scope, table=table, age=(anchor, seconds))
-        return self.young[anchor, seconds]
+            self.young[date_basis, seconds] = replace(self.scope, table=table, age=(date_basis, seconds))
+        return self.young[date_basis, seconds]
 
 
 def observe(
-    looking: Looking,
+    window: Looking,
     measure: Measure,
     where: Where,
     age_days: int | None = None,
-    at_least: int = 0,
+    fewest_days: int = 0,
 ) -> Seen:
     """One measure of some of the cases, before and after the change.
 
     Shares, means and waits are taken at an age: the one given, or the one at which nine in ten cases of the time
     before the change had had their last word (a wait: at which it had nearly always ended), but at least so many days,
-    and never more than half of the time since the change where one is in a hurry.
+    and never more than half of the time since the change where that age is capped.
     """
-    question = Question((measure,), None, looking.every, looking.since, looking.until, where)
-    only, values = filters(looking.scope, question)
-    sources = sources_of(looking.scope, only, values)
-    coverage = coverage_of(looking.scope, (measure,), sources)
-    if reason := coverage.reason(measure, sources) or unmatched(looking.scope, question):
-        return _nothing(measure, reason, lacking=True)
+    question = Question((measure,), None, window.every, window.since, window.until, where)
+    condition, values = filters(window.scope, question)
+    sources = sources_of(window.scope, condition, values)
+    coverage = coverage_of(window.scope, (measure,), sources)
+    if reason := coverage.reason(measure, sources) or unmatched(window.scope, question):
+        return _no_series(measure, reason, is_not_recorded=True)
     if gaps := coverage.gaps.get(measure.name):
-        looking.lacking |= {(source, measure.name): why for source, why in gaps.items()}
-        able = tuple(("source", source) for source in sources if source not in gaps)
-        where = (*(pair for pair in where if pair[0] != "source"), *able)
+        window.lacking |= {(source, measure.name): gap_reason for source, gap_reason in gaps.items()}
+        able_sources = tuple(("source", source) for source in sources if source not in gaps)
+        where = (*(pair for pair in where if pair[0] != "source"), *able_sources)
         question = replace(question, where=where)
     if measure.name == "promise_running":
-        return _nothing(measure, "it speaks of today alone")
+        return _no_series(measure, "it speaks of today alone")
     if measure.kind in ("count", "stock", "stock_age"):
-        return _dated(looking, measure, question)
+        return _dated_series(window, measure, question)
     if "{as_of_bus}" in measure.event + measure.population:
-        return _nothing(measure, UNTOLD)
-    if measure.anchor == "due" and _any(looking.scope, "overrun > 0", question):
-        return _nothing(measure, RENEWED)
-    most = int((looking.known_until(where).date() - looking.change).days / 2)
-    if looking.hurried and most < 1:
-        known = looking.known_until(where).date()
-        passed = (
-            "lies after the end of the record" if known < looking.change else "was less than two days before its end"
+        return _no_series(measure, UNTOLD)
+    if measure.anchor == "due" and _has_case(window.scope, "overrun > 0", question):
+        return _no_series(measure, RENEWED)
+    max_days = int((window.known_until(where).date() - window.change).days / 2)
+    if window.hurried and max_days < 1:
+        known_date = window.known_until(where).date()
+        position_words = (
+            "lies after the end of the record"
+            if known_date < window.change
+            else "was less than two days before its end"
         )
-        return _nothing(measure, f"the change {passed}, {known.isoformat()}")
-    days = max(age_days or max(_age(looking, measure, question, most), at_least), measure.least_days)
-    scope = looking.at_age(measure.anchor, days * DAY)
+        return _no_series(measure, f"the change {position_words}, {known_date.isoformat()}")
+    days = max(
+        age_days or max(_age_before_change(window, measure, question, max_days), fewest_days), measure.least_days
+    )
+    case_table = window.at_age(measure.anchor, days * DAY)
     if measure.kind == "wait":
-        seen = _waits(looking, scope, measure, question, days)
-        if seen.slow and not age_days and (longer := _longer(looking, measure, question, most)) > days:
-            return observe(looking, measure, where, None, longer)
-        return seen
-    return _shares(looking, scope, measure, question, days)
+        series = _wait_series(window, case_table, measure, question, days)
+        if (
+            series.slow
+            and not age_days
+            and (longer_age := _age_after_change(window, measure, question, max_days)) > days
+        ):
+            return observe(window, measure, where, None, longer_age)
+        return series
+    return _share_series(window, case_table, measure, question, days)
 
 
-def _nothing(measure: Measure, reason: str, lacking: bool = False) -> Seen:
-    none = np.array([])
-    return Seen(measure, Observed("plain", none, none), (), 0, None, None, 0, reason, lacking)
+def _no_series(measure: Measure, reason: str, is_not_recorded: bool = False) -> Seen:
+    no_values = np.array([])
+    return Seen(measure, Observed("plain", no_values, no_values), (), 0, None, None, 0, reason, is_not_recorded)
 
 
-def _any(scope: Scope, sql: str, question: Question) -> bool:
+def _has_case(case_table: Scope, sql: str, question: Question) -> bool:
     """Whether any case of the question is so; the first one ends the search."""
-    where, values = filters(scope, question)
-    found = scope.engine.ask(f"SELECT 1 FROM {scope.table} WHERE ({fill(sql, scope)}) AND {where} LIMIT 1", values)
-    return bool(found.num_rows)
+    where, values = filters(case_table, question)
+    rows = case_table.engine.ask(
+        f"SELECT 1 FROM {case_table.table} WHERE ({fill(sql, case_table)}) AND {where} LIMIT 1", values
+    )
+    return bool(rows.num_rows)
 
 
 def adds_up(measure: Measure) -> bool:
@@ -234,207 +248,251 @@ def adds_up(measure: Measure) -> bool:
     return measure.since not in ("asked_s", "clock_from", "due_s")
 
 
-def _age(looking: Looking, measure: Measure, question: Question, most: int) -> int:
+def _age_before_change(window: Looking, measure: Measure, question: Question, max_days: int) -> int:
     """Days after its anchor at which a case is looked at, from the time before the change alone."""
-    days = _last_word(looking, measure, replace(question, until=looking.change))
-    return min(days, most) if looking.hurried else days
+    days = _last_word_age(window, measure, replace(question, until=window.change))
+    return min(days, max_days) if window.hurried else days
 
 
-def _longer(looking: Looking, measure: Measure, question: Question, most: int) -> int:
-    """The same from the time after the change, where waits have grown beyond the age of the time before."""
-    days = _last_word(looking, measure, replace(question, since=looking.change), most)
-    return min(days, most) if looking.hurried else days
+def _age_after_change(window: Looking, measure: Measure, question: Question, max_days: int) -> int:
+    """Days after its anchor from the time after the change, where waits have grown beyond the age of the time before."""
+    days = _last_word_age(window, measure, replace(question, since=window.change), max_days)
+    return min(days, max_days) if window.hurried else days
 
 
-def _last_word(looking: Looking, measure: Measure, past: Question, unknown: int = 30) -> int:
+def _last_word_age(window: Looking, measure: Measure, past: Question, default_days: int = 30) -> int:
     """Days within which nearly all cases of a time had had their last word; where that is not known, so many."""
-    scope, anchor = looking.scope, f"{measure.anchor}_s"
-    where, values = filters(scope, past)
-    twin = next((one for one in MEASURES if one.name == measure.name.removeprefix("business_")), measure)
-    coded = f"CASE WHEN closed = 1 THEN GREATEST(last_s - {anchor}, 0) * 2 ELSE GREATEST({{as_of}} - {anchor}, 0) * 2 + 1 END"
+    case_table, basis_column = window.scope, f"{measure.anchor}_s"
+    where, values = filters(case_table, past)
+    twin = next(
+        (candidate for candidate in MEASURES if candidate.name == measure.name.removeprefix("business_")), measure
+    )
+    packed_sql = f"CASE WHEN closed = 1 THEN GREATEST(last_s - {basis_column}, 0) * 2 ELSE GREATEST({{as_of}} - {basis_column}, 0) * 2 + 1 END"
     share = WHOLE if adds_up(measure) and measure.kind == "wait" else STORY
     if measure.kind == "wait" and not adds_up(measure):
-        coded = f"CASE WHEN {twin.event} THEN {twin.value} * 2 WHEN {twin.waiting} THEN ({{as_of}} - {twin.since}) * 2 + 1 END"
+        packed_sql = f"CASE WHEN {twin.event} THEN {twin.value} * 2 WHEN {twin.waiting} THEN ({{as_of}} - {twin.since}) * 2 + 1 END"
         share = (1 + twin.quantile) / 2
-    sql = f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded FROM {scope.table} WHERE {where} AND {within(past, measure.anchor)}"
-    days = unknown
-    for _, seconds in of_groups(scope.engine.stream(sql, values), lambda waits: coded_quantile(waits, share)[0]):
-        days = max(math.ceil(seconds / DAY), 1) if math.isfinite(seconds) else unknown
+    sql = f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill(packed_sql, case_table)} AS coded FROM {case_table.table} WHERE {where} AND {within(past, measure.anchor)}"
+    days = default_days
+    for _, seconds in of_groups(case_table.engine.stream(sql, values), lambda waits: coded_quantile(waits, share)[0]):
+        days = max(math.ceil(seconds / DAY), 1) if math.isfinite(seconds) else default_days
     return days
 
 
-def _dated(looking: Looking, measure: Measure, question: Question) -> Seen:
+def _dated_series(window: Looking, measure: Measure, question: Question) -> Seen:
     """Counts of dated events and stocks at a period's end, which later moments do not change."""
-    series = answer(looking.scope, replace(question, measures=(replace(measure, minimum_n=0),)))[measure.name]
-    ends = looking.known_until(question.where).date()
-    rows = {period.start: place for place, period in enumerate(series.periods) if period and series.over[place]}
+    measure_series = answer(window.scope, replace(question, measures=(replace(measure, minimum_n=0),)))[measure.name]
+    known_date = window.known_until(question.where).date()
+    index_by_start = {
+        period.start: index
+        for index, period in enumerate(measure_series.periods)
+        if period and measure_series.over[index]
+    }
 
-    def number(place: int) -> tuple[float, float]:
-        period, value = series.periods[place], series.value[place]
+    def total_and_size(index: int) -> tuple[float, float]:
+        period, value = measure_series.periods[index], measure_series.value[index]
         assert period is not None
         if measure.kind == "count":
-            return float(series.n[place]), (period.end - period.start).days / LENGTH[looking.every]
+            return float(measure_series.n[index]), (period.end - period.start).days / LENGTH[window.every]
         return (math.nan, 0.0) if isinstance(value, NotComputed) else (float(value), 1.0)
 
     family: Family = "count" if measure.kind == "count" else "plain"
-    return _laid_out(looking, question, {start: number(place) for start, place in rows.items()}, ends, None, family)
+    return _lay_out_periods(
+        window,
+        question,
+        {start: total_and_size(index) for start, index in index_by_start.items()},
+        known_date,
+        None,
+        family,
+    )
 
 
-def _shares(
-    looking: Looking, scope: Scope, measure: Measure, question: Question, days: int, family: Family | None = None
+def _share_series(
+    window: Looking, case_table: Scope, measure: Measure, question: Question, days: int, family: Family | None = None
 ) -> Seen:
     """Shares and means of cases at their age."""
     at_age = replace(measure, minimum_n=2 if measure.kind == "mean" else 1, needs="")
-    series = answer(scope, replace(question, measures=(at_age,)))[measure.name]
-    found: dict[date, tuple[float, float]] = {}
+    measure_series = answer(case_table, replace(question, measures=(at_age,)))[measure.name]
+    totals_and_sizes: dict[date, tuple[float, float]] = {}
     reason = "no cases"
-    for place, period in enumerate(series.periods):
-        value, n = series.value[place], float(series.n[place])
+    for index, period in enumerate(measure_series.periods):
+        value, n = measure_series.value[index], float(measure_series.n[index])
         if isinstance(value, NotComputed):
             reason = value.reason
         elif period is not None:
-            found[period.start] = (value * n if measure.kind == "mean" else float(series.count[place] or 0), n)
-    if not found:
-        return _nothing(measure, reason)
-    ripe = (looking.known_until(question.where) - timedelta(days=days)).date()
+            totals_and_sizes[period.start] = (
+                value * n if measure.kind == "mean" else float(measure_series.count[index] or 0),
+                n,
+            )
+    if not totals_and_sizes:
+        return _no_series(measure, reason)
+    mature_until = (window.known_until(question.where) - timedelta(days=days)).date()
     family = family or ("mean" if measure.kind == "mean" else "rate")
-    return _laid_out(looking, replace(question, measures=(measure,)), found, ripe, days, family)
+    return _lay_out_periods(
+        window, replace(question, measures=(measure,)), totals_and_sizes, mature_until, days, family
+    )
 
 
-def _waits(looking: Looking, scope: Scope, measure: Measure, question: Question, days: int) -> Seen:
+def _wait_series(window: Looking, case_table: Scope, measure: Measure, question: Question, days: int) -> Seen:
     """A wait's quantile by period, each linearised near its own level, and what it was over either side."""
-    by_start = {start: waits for (start, _), waits in coded_waits(looking, scope, measure, question).items()}
-    if not any(start < looking.change for start in by_start):
-        return _nothing(measure, f"the record holds no {measure.lacking or 'such waits'} before the change at that age")
+    by_start = {start: waits for (start, _), waits in coded_waits(window, case_table, measure, question).items()}
+    if not any(start < window.change for start in by_start):
+        return _no_series(
+            measure, f"the record holds no {measure.lacking or 'such waits'} before the change at that age"
+        )
     sizes = {start: (0.0, float(len(waits))) for start, waits in by_start.items()}
-    ripe = (looking.known_until(question.where) - timedelta(days=days)).date()
-    seen = _laid_out(looking, replace(question, measures=(measure,)), sizes, ripe, days, "quantile")
-    if not seen.periods or not seen.before:
-        return seen
-    pieces = [by_start.get(period.start, np.array([], np.int64)) for period in seen.periods]
-    whole = [piece[:0] if number in seen.left_out else piece for number, piece in enumerate(pieces)]
-    sides = [_quantile(whole[part], measure) for part in (slice(0, seen.before), slice(seen.before, None))]
-    levels = wait_levels(looking, seen, measure, whole)
+    mature_until = (window.known_until(question.where) - timedelta(days=days)).date()
+    series = _lay_out_periods(window, replace(question, measures=(measure,)), sizes, mature_until, days, "quantile")
+    if not series.periods or not series.before:
+        return series
+    waits_by_period = [by_start.get(period.start, np.array([], np.int64)) for period in series.periods]
+    counted_waits = [waits[:0] if index in series.left_out else waits for index, waits in enumerate(waits_by_period)]
+    sides = [
+        _overall_quantile(counted_waits[side], measure)
+        for side in (slice(0, series.before), slice(series.before, None))
+    ]
+    levels = wait_levels(window, series, measure, counted_waits)
     if levels.reason:
-        return replace(_nothing(measure, _unfit(levels, measure, days, sides[0])), slow=levels.unreached)
-    if adds_up(measure) and (reason := _too_unknown(whole, measure, levels, seen, days)):
-        return _nothing(measure, reason)
-    observed = quantile_of(levels, measure.quantile, sides[0] or 0.0, sides[1])
-    shown = tuple(_quantile([piece], measure) for piece in pieces)
-    return replace(seen, observed=observed, shown=shown, sides=(sides[0], sides[1]))
+        return replace(_no_series(measure, _unfit_reason(levels, measure, days, sides[0])), slow=levels.unreached)
+    if adds_up(measure) and (reason := _unknown_reason(counted_waits, measure, levels, series, days)):
+        return _no_series(measure, reason)
+    model_input = quantile_of(levels, measure.quantile, sides[0] or 0.0, sides[1])
+    period_quantiles = tuple(_overall_quantile([waits], measure) for waits in waits_by_period)
+    return replace(series, observed=model_input, shown=period_quantiles, sides=(sides[0], sides[1]))
 
 
 def coded_waits(
-    looking: Looking, scope: Scope, measure: Measure, question: Question
+    window: Looking, case_table: Scope, measure: Measure, question: Question
 ) -> dict[tuple[date, str | None], Codes]:
     """The waits of cases at their age by period and segment, each sorted: twice the seconds, one more while it goes on."""
-    where, values = filters(scope, question)
-    now = "{as_of_bus}" if measure.clock == "business" else "{as_of}"
-    open_ = f"GREATEST({now} - {measure.since}, 0) * 2 + 1" if adds_up(measure) else f"{NEVER}"
-    coded = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN {open_} END"
+    where, values = filters(case_table, question)
+    as_of = "{as_of_bus}" if measure.clock == "business" else "{as_of}"
+    open_sql = f"GREATEST({as_of} - {measure.since}, 0) * 2 + 1" if adds_up(measure) else f"{NEVER}"
+    packed_sql = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN {open_sql} END"
     segment = name(question.by) if question.by else "CAST(NULL AS VARCHAR)"
     sql = (
-        f"SELECT {period_key(measure.anchor, looking.every)} AS period, {segment} AS segment, {fill(coded, scope)} AS coded "
-        f"FROM {scope.table} WHERE {where} AND {within(question, measure.anchor)}"
+        f"SELECT {period_key(measure.anchor, window.every)} AS period, {segment} AS segment, {fill(packed_sql, case_table)} AS coded "
+        f"FROM {case_table.table} WHERE {where} AND {within(question, measure.anchor)}"
     )
-    groups = of_groups(scope.engine.stream(sql, values), lambda codes: codes.astype(np.int64))
-    return {(period_start(period, looking.every), segment): codes for (period, segment), codes in groups}
+    groups = of_groups(case_table.engine.stream(sql, values), lambda codes: codes.astype(np.int64))
+    return {(period_start(period, window.every), segment): codes for (period, segment), codes in groups}
 
 
 def wait_levels(
-    looking: Looking, seen: Seen, measure: Measure, pieces: Sequence[Codes], weights: Sequence[Floats] | None = None
+    window: Looking,
+    series: Seen,
+    measure: Measure,
+    waits_by_period: Sequence[Codes],
+    weights: Sequence[Floats] | None = None,
 ) -> Levels:
     """The levels of a wait over the periods of a series, from the waits in each; weights: of each wait."""
-    lengths = [np.where(piece >= NEVER, np.inf, (piece >> 1) / measure.seconds) for piece in pieces]
-    ended = [(piece & 1 == 0) & (piece < NEVER) for piece in pieces]
-    cases = of_pieces(list(zip(lengths, ended, strict=True)), weights)
-    whole, grain = WEEK if looking.every == "day" else 1, 1 / measure.seconds
-    return levels_of(cases, len(pieces), measure.quantile, _edges(looking, seen), whole, grain)
+    lengths = [np.where(waits >= NEVER, np.inf, (waits >> 1) / measure.seconds) for waits in waits_by_period]
+    has_ended = [(waits & 1 == 0) & (waits < NEVER) for waits in waits_by_period]
+    cases = of_pieces(list(zip(lengths, has_ended, strict=True)), weights)
+    cycle_length, recording_unit = WEEK if window.every == "day" else 1, 1 / measure.seconds
+    return levels_of(
+        cases, len(waits_by_period), measure.quantile, _side_edges(window, series), cycle_length, recording_unit
+    )
 
 
-def _edges(looking: Looking, seen: Seen) -> list[int]:
+def _side_edges(window: Looking, series: Seen) -> list[int]:
     """The first period of each side: the measure may jump there."""
-    numbers = {
-        sum(period.start < day for period in seen.periods)
-        for day in (looking.change, *looking.edges, looking.settles)
+    indices = {
+        sum(period.start < day for period in series.periods)
+        for day in (window.change, *window.edges, window.settles)
         if day
     }
-    return sorted(number for number in numbers if 0 < number < len(seen.periods))
+    return sorted(index for index in indices if 0 < index < len(series.periods))
 
 
-def _quantile(pieces: Sequence[Codes], measure: Measure) -> float | None:
+def _overall_quantile(waits_by_period: Sequence[Codes], measure: Measure) -> float | None:
     """What was measured over some periods: their quantile, in the unit; None: not reached by that age."""
-    coded = np.sort(np.concatenate([*pieces, np.array([], np.int64)]))
-    seconds = coded_quantile(coded, measure.quantile)[0] if len(coded) else math.inf
+    packed_durations = np.sort(np.concatenate([*waits_by_period, np.array([], np.int64)]))
+    seconds = coded_quantile(packed_durations, measure.quantile)[0] if len(packed_durations) else math.inf
     return seconds / measure.seconds if seconds < NEVER >> 1 else None
 
 
-def _unfit(levels: Levels, measure: Measure, days: int, before: float | None) -> str:
+def _unfit_reason(levels: Levels, measure: Measure, days: int, level_before: float | None) -> str:
     """Why a wait has no quantile by period, in words; before: what it was before the change, in the unit."""
-    when = "after the change" if levels.side else "before the change"
+    side_words = "after the change" if levels.side else "before the change"
     if not levels.unreached:
-        return f"{when}, {levels.reason}"
-    was = f", where {number(before)} {measure.unit} were enough before" if levels.side and before else ""
-    return f"{when}, {measure.quantile:.0%} are not reached within {days} days of the first ask{was}; {LATER}"
+        return f"{side_words}, {levels.reason}"
+    before_words = (
+        f", where {number(level_before)} {measure.unit} were enough before" if levels.side and level_before else ""
+    )
+    return f"{side_words}, {measure.quantile:.0%} are not reached within {days} days of the first ask{before_words}; {LATER}"
 
 
-def _too_unknown(pieces: Sequence[Codes], measure: Measure, levels: Levels, seen: Seen, days: int) -> str:
+def _unknown_reason(waits_by_period: Sequence[Codes], measure: Measure, levels: Levels, series: Seen, days: int) -> str:
     """Whether an age does not tell of too many cases, on either side, which are open with less than the level so far."""
     seconds = np.exp(levels.log) * measure.seconds
-    unknown = np.array(
-        [((piece & 1 == 1) & (piece >> 1 <= level)).sum() for piece, level in zip(pieces, seconds, strict=True)]
+    unknown_counts = np.array(
+        [
+            ((waits & 1 == 1) & (waits >> 1 <= level)).sum()
+            for waits, level in zip(waits_by_period, seconds, strict=True)
+        ]
     )
-    counts = np.array([len(piece) for piece in pieces])
-    for side in (slice(0, seen.before), slice(seen.before, None)):
+    counts = np.array([len(waits) for waits in waits_by_period])
+    for side in (slice(0, series.before), slice(series.before, None)):
         n = max(int(counts[side].sum()), 1)
-        part = float(unknown[side].sum()) / n
-        if part > UNKNOWN + 2 * math.sqrt(UNKNOWN * (1 - UNKNOWN) / n):  # beyond chance
-            return f"{part:.0%} of the cases are still open {days} days after the first ask with less so far; {LATER}"
+        unknown_share = float(unknown_counts[side].sum()) / n
+        if unknown_share > UNKNOWN + 2 * math.sqrt(UNKNOWN * (1 - UNKNOWN) / n):  # beyond chance
+            return f"{unknown_share:.0%} of the cases are still open {days} days after the first ask with less so far; {LATER}"
     return ""
 
 
-def _laid_out(
-    looking: Looking,
+def _lay_out_periods(
+    window: Looking,
     question: Question,
-    found: dict[date, tuple[float, float]],
-    ripe: date,
+    totals_and_sizes: dict[date, tuple[float, float]],
+    mature_until: date,
     days: int | None,
     family: Family,
 ) -> Seen:
-    """Periods without holes from the first whole one to the last whose cases are ripe."""
+    """Periods without holes from the first whole one to the last whose cases are mature."""
     (measure,), where = question.measures, question.where
-    if not found:
-        return _nothing(measure, "no cases")
-    first = _first_day(looking, measure, where)
-    last = max(max(found) + timedelta(days=1), ripe if family == "count" else date.min)  # nothing happened is a count
+    if not totals_and_sizes:
+        return _no_series(measure, "no cases")
+    first = _first_day(window, measure, where)
+    # that nothing happened is a count
+    last = max(max(totals_and_sizes) + timedelta(days=1), mature_until if family == "count" else date.min)
     spans = [
-        one
-        for one in periods_between(min(found), last, looking.every)
-        if one.start >= first and (not looking.until or one.end <= looking.until)
+        period
+        for period in periods_between(min(totals_and_sizes), last, window.every)
+        if period.start >= first and (not window.until or period.end <= window.until)
     ]
-    kept = [one for one in spans if one.end <= ripe]
-    unripe = sum(one.end > max(ripe, looking.change) for one in spans) if days is not None else 0
-    numbers = [found.get(one.start, _empty(one, looking.every, family)) for one in kept]
-    total, size = (np.array([pair[place] for pair in numbers]) for place in (0, 1))
-    holds = np.array([one.start < looking.change < one.end for one in kept], dtype=bool)
-    size = np.where(holds, 0.0, size)
-    before = sum(one.start < looking.change for one in kept)
-    mixed = int(np.argmax(holds)) if holds.any() else None
-    settling = sum(one.start < looking.settles for one in kept[before:]) if looking.settles else 0
-    size[before : before + settling] = 0.0
-    return Seen(measure, Observed(family, total, size), tuple(kept), before, mixed, days, unripe, settling=settling)
+    periods = [period for period in spans if period.end <= mature_until]
+    immature_count = sum(period.end > max(mature_until, window.change) for period in spans) if days is not None else 0
+    numbers = [totals_and_sizes.get(period.start, _empty_period(period, window.every, family)) for period in periods]
+    total, size = (np.array([pair[position] for pair in numbers]) for position in (0, 1))
+    holds_change = np.array([period.start < window.change < period.end for period in periods], dtype=bool)
+    size = np.where(holds_change, 0.0, size)
+    before = sum(period.start < window.change for period in periods)
+    change_period = int(np.argmax(holds_change)) if holds_change.any() else None
+    settling_count = sum(period.start < window.settles for period in periods[before:]) if window.settles else 0
+    size[before : before + settling_count] = 0.0
+    return Seen(
+        measure,
+        Observed(family, total, size),
+        tuple(periods),
+        before,
+        change_period,
+        days,
+        immature_count,
+        settling=settling_count,
+    )
 
 
-def _empty(period: Period, every: Every, family: Family) -> tuple[float, float]:
+def _empty_period(period: Period, granularity: Every, family: Family) -> tuple[float, float]:
     """A period without a case: none happened, or nothing is known."""
-    return (0.0, (period.end - period.start).days / LENGTH[every] if family == "count" else 0.0)
+    return (0.0, (period.end - period.start).days / LENGTH[granularity] if family == "count" else 0.0)
 
 
-def _first_day(looking: Looking, measure: Measure, where: Where) -> date:
+def _first_day(window: Looking, measure: Measure, where: Where) -> date:
     """The first local day of the record, but for the one case in two hundred that may lie far before all others."""
-    named = tuple((column, value) for column, value in where if column == "source")
-    only, values = filters(looking.scope, Question((measure,), where=named))
-    sql = f"SELECT quantile_disc({measure.anchor}_day, 0.005) AS day FROM {looking.scope.table} WHERE {only}"
-    day = looking.scope.engine.ask(sql, values)["day"][0].as_py()
+    source_filter = tuple((column, value) for column, value in where if column == "source")
+    condition, values = filters(window.scope, Question((measure,), where=source_filter))
+    sql = f"SELECT quantile_disc({measure.anchor}_day, 0.005) AS day FROM {window.scope.table} WHERE {condition}"
+    day = window.scope.engine.ask(sql, values)["day"][0].as_py()
     first = date(1970, 1, 1) + timedelta(days=int(day or 0))
-    return max(first, looking.since or first)
+    return max(first, window.since or first)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from wellserved.prove.model import Floats, Mask
 
 ENOUGH = 3.0  # cases beyond the quantile, on its rarer side, that give a level: 6 for a median, 30 for a p90
-LEAST = 4.0  # the same of a whole side: with fewer nothing is said
+LEAST = 4.0  # cases beyond the quantile that a whole side takes: with fewer nothing is said
 JUMP = 5.0  # standard errors by which the logarithms of two stretches differ, so that no level is taken across
 APART = 8  # cases in either stretch, at least
 SHAPE = 50  # cases that give a density of their own
@@ -49,13 +49,15 @@ class Cases:
 
     def between(self, bounds: Bounds) -> slice:
         """The cases of some periods in a row."""
-        first, last = np.searchsorted(self.period, bounds)
-        return slice(int(first), int(last))
+        first, end = np.searchsorted(self.period, bounds)
+        return slice(int(first), int(end))
 
     def of_side(self, side: Bounds) -> Cases:
         """The cases of some periods in a row, which are counted from 0."""
-        part = self.between(side)
-        return Cases(self.period[part] - side[0], self.log[part], self.ended[part], self.weight[part])
+        selection = self.between(side)
+        return Cases(
+            self.period[selection] - side[0], self.log[selection], self.ended[selection], self.weight[selection]
+        )
 
 
 @dataclass(frozen=True)
@@ -71,139 +73,171 @@ class Levels:
     unreached: bool = False  # because too few of its waits have ended
 
 
-def of_pieces(pieces: Sequence[tuple[Floats, Mask]], weights: Sequence[Floats] | None = None) -> Cases:
+def of_pieces(waits_by_period: Sequence[tuple[Floats, Mask]], weights: Sequence[Floats] | None = None) -> Cases:
     """Cases from each period's waits, (length, ended); a length is 0 or more, or infinite."""
-    period = np.repeat(np.arange(len(pieces)), [len(length) for length, _ in pieces])
-    length = np.concatenate([length for length, _ in pieces]) if pieces else np.array([])
-    ended = np.concatenate([ended for _, ended in pieces]) if pieces else np.array([], bool)
+    period = np.repeat(np.arange(len(waits_by_period)), [len(length) for length, _ in waits_by_period])
+    length = np.concatenate([length for length, _ in waits_by_period]) if waits_by_period else np.array([])
+    has_ended = (
+        np.concatenate([has_ended for _, has_ended in waits_by_period]) if waits_by_period else np.array([], bool)
+    )
     weight = np.ones(len(length)) if weights is None else np.concatenate(list(weights))
-    before, after = slice(0, -1), slice(1, None)
-    later = (length[before] < length[after]) | ((length[before] == length[after]) & (ended[before] >= ended[after]))
-    if not (later | (period[before] < period[after])).all():
-        order = np.lexsort((~ended, length, period))
-        period, length, ended, weight = period[order], length[order], ended[order], weight[order]
+    all_but_last, all_but_first = slice(0, -1), slice(1, None)
+    is_ordered = (length[all_but_last] < length[all_but_first]) | (
+        (length[all_but_last] == length[all_but_first]) & (has_ended[all_but_last] >= has_ended[all_but_first])
+    )
+    if not (is_ordered | (period[all_but_last] < period[all_but_first])).all():
+        order = np.lexsort((~has_ended, length, period))
+        period, length, has_ended, weight = period[order], length[order], has_ended[order], weight[order]
     with np.errstate(divide="ignore"):
-        return Cases(period, np.log(length), ended, weight)
+        return Cases(period, np.log(length), has_ended, weight)
 
 
 def levels_of(
-    cases: Cases, periods: int, quantile: float, edges: Sequence[int], whole: int = 1, grain: float = 0.0
+    cases: Cases,
+    periods: int,
+    quantile: float,
+    edges: Sequence[int],
+    cycle_length: int = 1,
+    recording_unit: float = 0.0,
 ) -> Levels:
     """The level, share and density of each period.
 
-    edges: the first period of each side but the first. whole: neighbours come in stretches of so many periods (7:
-    whole weeks of days), or alone. grain: the unit in which waits are recorded, on the scale of the waits.
+    edges: the first period of each side but the first. cycle_length: neighbours come in stretches of so many periods (7:
+    whole weeks of days), or alone. recording_unit: the unit in which waits are recorded, on the scale of the waits.
     """
     size = np.bincount(cases.period, cases.weight, periods).astype(np.float64)
-    log, within = np.full(periods, np.nan), np.zeros(periods)
-    bounds = list(pairwise([0, *edges, periods]))
-    sides = {number: side for number, side in enumerate(bounds) if len(cases.log[cases.between(side)])}
+    log, cases_within = np.full(periods, np.nan), np.zeros(periods)
+    side_bounds = list(pairwise([0, *edges, periods]))
+    sides = {number: side for number, side in enumerate(side_bounds) if len(cases.log[cases.between(side)])}
     for number, side in sides.items():
-        if reason := _too_few(cases, side, quantile):
+        if reason := _too_few_cases(cases, side, quantile):
             return Levels(log, size, size, size, reason, number)
-        level, reason = _side(cases, size, side, quantile, whole)
+        level, reason = _side_levels(cases, size, side, quantile, cycle_length)
         if reason:
             return Levels(log, size, size, size, reason, number, reason == UNREACHED)
         log[slice(*side)] = level
-        within[slice(*side)] = _within(cases.of_side(side), level, len(level))
+        cases_within[slice(*side)] = _cases_within(cases.of_side(side), level, len(level))
     density = np.ones(periods)
-    for side, steepness in zip(sides.values(), _densities(cases, log, [*sides.values()], grain), strict=True):
-        density[slice(*side)] = steepness
-    return Levels(log, within, size, density)
+    for side, side_density in zip(
+        sides.values(), _densities(cases, log, [*sides.values()], recording_unit), strict=True
+    ):
+        density[slice(*side)] = side_density
+    return Levels(log, cases_within, size, density)
 
 
-def _too_few(cases: Cases, side: Bounds, quantile: float) -> str:
+def _too_few_cases(cases: Cases, side: Bounds, quantile: float) -> str:
     """Why a side's cases give no quantile."""
-    n, least = len(cases.log[cases.between(side)]), math.ceil(LEAST / min(quantile, 1 - quantile) - 1e-9)
-    return f"only {n} cases can be looked at, too few for this measure; it takes {least}" if n < least else ""
+    n, fewest_cases = len(cases.log[cases.between(side)]), math.ceil(LEAST / min(quantile, 1 - quantile) - 1e-9)
+    return (
+        f"only {n} cases can be looked at, too few for this measure; it takes {fewest_cases}"
+        if n < fewest_cases
+        else ""
+    )
 
 
-def _side(cases: Cases, size: Floats, side: Bounds, quantile: float, whole: int) -> tuple[Floats, str]:
+def _side_levels(cases: Cases, size: Floats, side: Bounds, quantile: float, cycle_length: int) -> tuple[Floats, str]:
     """The level of each period of a side; or why too much of it has none."""
-    rare = min(quantile, 1 - quantile)
-    cuts = _jumps(cases, side, max(APART, 2 / rare), whole) if (size[slice(*side)] < ENOUGH / rare).any() else []
+    rarer_share = min(quantile, 1 - quantile)
+    cuts = (
+        _find_jumps(cases, side, max(APART, 2 / rarer_share), cycle_length)
+        if (size[slice(*side)] < ENOUGH / rarer_share).any()
+        else []
+    )
     stretches = list(pairwise([side[0], *cuts, side[1]]))
-    windows = [window for stretch in stretches for window in _windows(size, stretch, ENOUGH / rare, whole)]
-    level, reason = _fill(cases, _of_windows(cases, windows, quantile), side, stretches, quantile)
+    windows = [
+        window
+        for stretch in stretches
+        for window in _neighbour_windows(size, stretch, ENOUGH / rarer_share, cycle_length)
+    ]
+    level, reason = _fill_levels(cases, _window_quantiles(cases, windows, quantile), side, stretches, quantile)
     return (level, reason) if reason else (_recentre(cases, size, side, windows, quantile, level), "")
 
 
-def _fill(cases: Cases, level: Floats, side: Bounds, stretches: list[Bounds], quantile: float) -> tuple[Floats, str]:
+def _fill_levels(
+    cases: Cases, level: Floats, side: Bounds, stretches: list[Bounds], quantile: float
+) -> tuple[Floats, str]:
     """Levels that are not reached, or no time at all, taken from their stretch, or else from the side.
 
     The reason why not, where too many of the cases lie in stretches without a level.
     """
     if np.isfinite(level).all():
         return level, ""
-    whole, cases_of = level.copy(), {UNREACHED: 0.0, NO_TIME: 0.0}
-    of_side = _quantile_in(cases, side, quantile)
+    filled_level, weight_by_reason = level.copy(), {UNREACHED: 0.0, NO_TIME: 0.0}
+    side_quantile = _quantile_in(cases, side, quantile)
     for stretch in stretches:
-        part = slice(stretch[0] - side[0], stretch[1] - side[0])
-        of_stretch = _quantile_in(cases, stretch, quantile)
-        if not math.isfinite(of_stretch):
-            cases_of[UNREACHED if math.isnan(of_stretch) else NO_TIME] += cases.weight[cases.between(stretch)].sum()
-        instead = of_stretch if math.isfinite(of_stretch) else of_side
-        whole[part] = np.where(np.isfinite(level[part]), level[part], instead)
-    if not math.isfinite(of_side):
-        return whole, UNREACHED if math.isnan(of_side) else NO_TIME
-    reason = max(cases_of, key=lambda reason: cases_of[reason])
-    return whole, reason if cases_of[reason] > UNFIT * cases.weight[cases.between(side)].sum() else ""
+        periods = slice(stretch[0] - side[0], stretch[1] - side[0])
+        stretch_quantile = _quantile_in(cases, stretch, quantile)
+        if not math.isfinite(stretch_quantile):
+            weight_by_reason[UNREACHED if math.isnan(stretch_quantile) else NO_TIME] += cases.weight[
+                cases.between(stretch)
+            ].sum()
+        fallback_level = stretch_quantile if math.isfinite(stretch_quantile) else side_quantile
+        filled_level[periods] = np.where(np.isfinite(level[periods]), level[periods], fallback_level)
+    if not math.isfinite(side_quantile):
+        return filled_level, UNREACHED if math.isnan(side_quantile) else NO_TIME
+    reason = max(weight_by_reason, key=lambda reason: weight_by_reason[reason])
+    return filled_level, reason if weight_by_reason[reason] > UNFIT * cases.weight[cases.between(side)].sum() else ""
 
 
-def _jumps(cases: Cases, side: Bounds, least: float, whole: int) -> list[int]:
+def _find_jumps(cases: Cases, side: Bounds, fewest_cases: float, cycle_length: int) -> list[int]:
     """The periods at which the measure jumps, by halving where two stretches differ most, over and over."""
-    part, periods = cases.of_side(side), side[1] - side[0]
-    finite = part.log[np.isfinite(part.log)]
+    side_cases, periods = cases.of_side(side), side[1] - side[0]
+    finite = side_cases.log[np.isfinite(side_cases.log)]
     if len(finite) < 2:
         return []
-    log = np.clip(part.log, finite.min(), finite.max())
+    log = np.clip(side_cases.log, finite.min(), finite.max())
     log = log - log.mean()
-    sums = [np.append(0.0, np.cumsum(np.bincount(part.period, part.weight * log**k, periods))) for k in range(3)]
+    sums = [
+        np.append(0.0, np.cumsum(np.bincount(side_cases.period, side_cases.weight * log**k, periods))) for k in range(3)
+    ]
     cuts: list[int] = []
     stretches = [(0, side[1] - side[0])]
     while stretches:
         first, last = stretches.pop()
-        if cut := _jump(sums, first, last, least, whole):
+        if cut := _find_jump(sums, first, last, fewest_cases, cycle_length):
             cuts.append(cut + side[0])
             stretches += [(first, cut), (cut, last)]
     return sorted(cuts)
 
 
-def _jump(sums: list[Floats], first: int, last: int, least: float, whole: int) -> int:
+def _find_jump(sums: list[Floats], first: int, last: int, fewest_cases: float, cycle_length: int) -> int:
     """Where two stretches differ most, by Student's t of their logarithms; 0: nowhere enough."""
     cuts = np.arange(first + 1, last)
-    if whole > 1:
-        cuts = cuts[(cuts - first) % whole == 0]
-    cuts = cuts[(sums[0][cuts] - sums[0][first] >= least) & (sums[0][last] - sums[0][cuts] >= least)]
+    if cycle_length > 1:
+        cuts = cuts[(cuts - first) % cycle_length == 0]
+    cuts = cuts[(sums[0][cuts] - sums[0][first] >= fewest_cases) & (sums[0][last] - sums[0][cuts] >= fewest_cases)]
     if not len(cuts):
         return 0
-    (n, total, squares), (m, rest, others) = ([y[cuts] - y[first] for y in sums], [y[last] - y[cuts] for y in sums])
-    within = squares - total**2 / n + others - rest**2 / m
-    variance = np.maximum(within, EPSILON) / np.maximum(n + m - 2, 1)
-    t = np.abs(total / n - rest / m) / np.sqrt(variance * (1 / n + 1 / m))
+    (n, earlier_total, earlier_squares), (m, later_total, later_squares) = (
+        [y[cuts] - y[first] for y in sums],
+        [y[last] - y[cuts] for y in sums],
+    )
+    pooled_squares = earlier_squares - earlier_total**2 / n + later_squares - later_total**2 / m
+    variance = np.maximum(pooled_squares, EPSILON) / np.maximum(n + m - 2, 1)
+    t = np.abs(earlier_total / n - later_total / m) / np.sqrt(variance * (1 / n + 1 / m))
     return int(cuts[np.argmax(t)]) if t.max() >= JUMP else 0
 
 
-def _windows(size: Floats, stretch: Bounds, enough: float, whole: int) -> list[Bounds]:
+def _neighbour_windows(size: Floats, stretch: Bounds, fewest_cases: float, cycle_length: int) -> list[Bounds]:
     """For each period of a stretch the fewest neighbours, on both sides alike, that hold enough cases.
 
     At the ends of the stretch there are more of them on the other side.
     """
     first, last = stretch
     length = last - first
-    running = np.append(0.0, np.cumsum(size[first:last]))
-    bounds, short = np.tile(np.array(stretch), (length, 1)), np.ones(length, bool)
-    for width in [1, *range(whole, length, whole)] if whole > 1 else range(1, length, 2):
+    cumulative_size = np.append(0.0, np.cumsum(size[first:last]))
+    bounds, is_short = np.tile(np.array(stretch), (length, 1)), np.ones(length, bool)
+    for width in [1, *range(cycle_length, length, cycle_length)] if cycle_length > 1 else range(1, length, 2):
         start = np.clip(np.arange(length) - (width - 1) // 2, 0, length - width)
-        fit = short & (running[start + width] - running[start] >= enough)
-        bounds[fit] = np.column_stack([start, start + width])[fit] + first
-        short &= ~fit
-        if not short.any():
+        is_filled = is_short & (cumulative_size[start + width] - cumulative_size[start] >= fewest_cases)
+        bounds[is_filled] = np.column_stack([start, start + width])[is_filled] + first
+        is_short &= ~is_filled
+        if not is_short.any():
             break
     return [(int(start), int(end)) for start, end in bounds]
 
 
-def _of_windows(cases: Cases, windows: list[Bounds], quantile: float) -> Floats:
+def _window_quantiles(cases: Cases, windows: list[Bounds], quantile: float) -> Floats:
     """The quantile of the logarithms in each window."""
     quantiles = {window: _quantile_in(cases, window, quantile) for window in set(windows)}
     return np.array([quantiles[window] for window in windows])
@@ -211,18 +245,18 @@ def _of_windows(cases: Cases, windows: list[Bounds], quantile: float) -> Floats:
 
 def _quantile_in(cases: Cases, bounds: Bounds, quantile: float) -> float:
     """The quantile of the logarithms over some periods; NaN: not reached."""
-    part = cases.between(bounds)
-    log, ended, weight = cases.log[part], cases.ended[part], cases.weight[part]
+    selection = cases.between(bounds)
+    log, has_ended, weight = cases.log[selection], cases.ended[selection], cases.weight[selection]
     if bounds[1] - bounds[0] > 1:  # within one period they are in order
-        order = np.lexsort((~ended, log))
-        log, ended, weight = log[order], ended[order], weight[order]
-    return _first_below(*_survival(log, ended, weight), quantile)
+        order = np.lexsort((~has_ended, log))
+        log, has_ended, weight = log[order], has_ended[order], weight[order]
+    return _first_below(*_survival(log, has_ended, weight), quantile)
 
 
-def _survival(log: Floats, ended: Mask, weight: Floats) -> tuple[Floats, Floats]:
+def _survival(log: Floats, has_ended: Mask, weight: Floats) -> tuple[Floats, Floats]:
     """Kaplan and Meier's curve after each of some sorted waits."""
     at_risk = np.cumsum(weight[::-1])[::-1]
-    factor = np.where(ended, np.maximum(1 - weight / np.maximum(at_risk, EPSILON), 0.0), 1.0)
+    factor = np.where(has_ended, np.maximum(1 - weight / np.maximum(at_risk, EPSILON), 0.0), 1.0)
     return log, np.cumprod(factor).astype(np.float64)
 
 
@@ -241,18 +275,25 @@ def _recentre(
     """
     if all(last - first < 3 for first, last in windows):
         return level
-    part, length = cases.of_side(side), side[1] - side[0]
-    within, density = _within(part, level, length), _densities(part, level, [(0, length)], 0.0)[0]
+    side_cases, length = cases.of_side(side), side[1] - side[0]
+    cases_within, density = (
+        _cases_within(side_cases, level, length),
+        _densities(side_cases, level, [(0, length)], 0.0)[0],
+    )
     n = size[slice(*side)]
-    z = np.where(n > 0, level + (quantile - within / np.maximum(n, EPSILON)) / density, level)
-    near = [(first - side[0], last - side[0]) for first, last in windows]
-    centre = np.array([_straight(z, n, window, period, level[period]) for period, window in enumerate(near)])
-    rest = Cases(part.period, part.log - centre[part.period], part.ended, part.weight)
-    log = centre + _of_windows(rest, near, quantile)
+    z = np.where(n > 0, level + (quantile - cases_within / np.maximum(n, EPSILON)) / density, level)
+    local_windows = [(first - side[0], last - side[0]) for first, last in windows]
+    centre = np.array(
+        [_straight_height(z, n, window, period, level[period]) for period, window in enumerate(local_windows)]
+    )
+    centred_cases = Cases(
+        side_cases.period, side_cases.log - centre[side_cases.period], side_cases.ended, side_cases.weight
+    )
+    log = centre + _window_quantiles(centred_cases, local_windows, quantile)
     return np.where(np.isfinite(log), log, level)
 
 
-def _straight(z: Floats, size: Floats, window: Bounds, period: int, level: float) -> float:
+def _straight_height(z: Floats, size: Floats, window: Bounds, period: int, level: float) -> float:
     """The height at a period of a straight line through the response of its neighbours."""
     first, last = window
     weight = size[first:last]
@@ -267,62 +308,66 @@ def _straight(z: Floats, size: Floats, window: Bounds, period: int, level: float
     return float(height - slope * middle)
 
 
-def _within(cases: Cases, level: Floats, periods: int) -> Floats:
+def _cases_within(cases: Cases, level: Floats, periods: int) -> Floats:
     """Cases within their period's level: those exactly at it by half, an open shorter one by what the others did.
 
     That part is (F(m) - F(c)) / (1 - F(c)), F of Kaplan and Meier over its side's cases relative to their levels, so
     that over all of them the sum is again Kaplan and Meier's (Efron 1967, the self-consistency of their curve).
     """
-    distance = _distance(cases, level)
-    part = np.where(distance < 0, 1.0, np.where(distance == 0, 0.5, 0.0)) * cases.ended
-    shorter = ~cases.ended & (distance < 0)
-    if shorter.any():
-        part[shorter] = _chance_within(cases, distance, shorter)
-    return np.bincount(cases.period, cases.weight * part, periods).astype(np.float64)
+    distance = _level_distances(cases, level)
+    share_within = np.where(distance < 0, 1.0, np.where(distance == 0, 0.5, 0.0)) * cases.ended
+    is_open_below = ~cases.ended & (distance < 0)
+    if is_open_below.any():
+        share_within[is_open_below] = _chance_within(cases, distance, is_open_below)
+    return np.bincount(cases.period, cases.weight * share_within, periods).astype(np.float64)
 
 
-def _distance(cases: Cases, level: Floats) -> Floats:
+def _level_distances(cases: Cases, level: Floats) -> Floats:
     """How far each logarithm lies from its period's level; 0 but for rounding is 0."""
     distance: Floats = cases.log - level[cases.period]
     distance[np.abs(distance) < ROUNDING] = 0.0
     return distance
 
 
-def _chance_within(cases: Cases, distance: Floats, shorter: Mask) -> Floats:
+def _chance_within(cases: Cases, distance: Floats, is_open_below: Mask) -> Floats:
     """The chance that each open wait, shorter than its level so far, ends within it."""
     order = np.lexsort((~cases.ended, distance))
     times, curve = _survival(distance[order], cases.ended[order], cases.weight[order])
     curve = np.append(1.0, curve)
-    so_far = curve[np.searchsorted(times, distance[shorter], side="right")]
+    so_far = curve[np.searchsorted(times, distance[is_open_below], side="right")]
     at_level = (curve[np.searchsorted(times, 0.0)] + curve[np.searchsorted(times, 0.0, side="right")]) / 2
     chance: Floats = np.clip(1 - at_level / np.maximum(so_far, EPSILON), 0.0, 1.0)
     return chance
 
 
-def _densities(cases: Cases, level: Floats, sides: Sequence[Bounds], grain: float) -> list[float]:
+def _densities(cases: Cases, level: Floats, sides: Sequence[Bounds], recording_unit: float) -> list[float]:
     """Per side the density of the logarithms at the levels; with too few cases that of all sides together."""
-    shapes = [_shape(cases, level, side) for side in sides]
+    shapes = [_density_sample(cases, level, side) for side in sides]
     densities = []
-    for side, (distances, n, own) in zip(sides, shapes, strict=True):
+    for side, (distances, case_count, own_count) in zip(sides, shapes, strict=True):
         if len(distances) < SHAPE and len(sides) > 1:
             distances = np.concatenate([shape[0] for shape in shapes])
-            n, own = sum(shape[1] for shape in shapes), sum(shape[2] for shape in shapes)
-        near = level[slice(*side)]
-        height = math.exp(min(float(np.median(near[np.isfinite(near)])), 700.0))
-        densities.append(density_at(distances, n, own, math.log1p(grain / height) if height > 0 else 0.0))
+            case_count, own_count = sum(shape[1] for shape in shapes), sum(shape[2] for shape in shapes)
+        side_level = level[slice(*side)]
+        median_level = math.exp(min(float(np.median(side_level[np.isfinite(side_level)])), 700.0))
+        densities.append(
+            density_at(
+                distances, case_count, own_count, math.log1p(recording_unit / median_level) if median_level > 0 else 0.0
+            )
+        )
     return [max(density, max(densities) / STEEPEST) for density in densities]
 
 
-def _shape(cases: Cases, level: Floats, side: Bounds) -> tuple[Floats, float, int]:
+def _density_sample(cases: Cases, level: Floats, side: Bounds) -> tuple[Floats, float, int]:
     """How far the logarithms of a side's ended waits lie from their levels, how many cases it has, and how many
     periods have a case exactly at their level, which it is made of."""
-    part = cases.of_side(side)
-    distance = _distance(part, level[slice(*side)])
-    own = len(np.unique(part.period[distance == 0]))
-    return distance[part.ended & np.isfinite(distance)], float(len(distance)), own
+    side_cases = cases.of_side(side)
+    distance = _level_distances(side_cases, level[slice(*side)])
+    own_count = len(np.unique(side_cases.period[distance == 0]))
+    return distance[side_cases.ended & np.isfinite(distance)], float(len(distance)), own_count
 
 
-def density_at(distances: Floats, n: float, own: int = 0, narrowest: float = 0.0) -> float:
+def density_at(distances: Floats, n: float, own_count: int = 0, least_bandwidth: float = 0.0) -> float:
     """Density at 0 of n numbers, of which those that are left out lie far off, without those that stand at 0 by construction.
 
     A Gaussian kernel, bandwidth 1.06·A·n^(-1/5), A the smaller of the sd and the quartiles' distance / 1.349
@@ -334,7 +379,7 @@ def density_at(distances: Floats, n: float, own: int = 0, narrowest: float = 0.0
         spread = float(distances.std(ddof=1))
         if quartiles[1] > quartiles[0]:
             spread = min(spread, float(quartiles[1] - quartiles[0]) / 1.349)
-    width = max(1.06 * spread * max(len(distances), 1) ** -0.2, narrowest, NARROWEST)
-    kernel = float(np.exp(-((distances / width) ** 2) / 2).sum())
-    own = min(own, int(n) // 2)
-    return float(max(kernel - own, 0.5) / (max(n - own, 1.0) * width * math.sqrt(2 * math.pi)))
+    bandwidth = max(1.06 * spread * max(len(distances), 1) ** -0.2, least_bandwidth, NARROWEST)
+    kernel = float(np.exp(-((distances / bandwidth) ** 2) / 2).sum())
+    own_count = min(own_count, int(n) // 2)
+    return float(max(kernel - own_count, 0.5) / (max(n - own_count, 1.0) * bandwidth * math.sqrt(2 * math.pi)))

@@ -74,17 +74,17 @@ class Inquiry:
     def ripe(self) -> Mask:
         """The periods that say something, and whose cases have reached that age."""
         last = (self.looking.known_until(self.where) - timedelta(days=self.days)).date()
-        ended = np.array([one.end <= last for one in self.tried.seen.periods], dtype=bool)
-        ripe: Mask = self.tried.seen.observed.seen & ended
-        return ripe
+        is_old_enough = np.array([period.end <= last for period in self.tried.seen.periods], dtype=bool)
+        is_mature: Mask = self.tried.seen.observed.seen & is_old_enough
+        return is_mature
 
     def cases(self) -> tuple[str, dict[str, object]]:
         """SQL: the cases in question, and its values."""
         question = Question(
             (self.measure,), None, self.looking.every, self.looking.since, self.looking.until, self.where
         )
-        only, values = filters(self.looking.scope, question)
-        return f"{only} AND {within(question, self.measure.anchor)}", values
+        condition, values = filters(self.looking.scope, question)
+        return f"{condition} AND {within(question, self.measure.anchor)}", values
 
 
 STEPS = 20  # of which the shortest of the quantiles takes at least so many, for proportions to be told
@@ -107,10 +107,10 @@ def shape(inquiry: Inquiry) -> Check:
 
     Each side's weeks are dealt into ten groups, whose spread says how sure the difference of two ratios is (Welch).
     """
-    name, sides = "shape of the waits", _quantiles(inquiry)
+    name, sides = "shape of the waits", _group_quantiles(inquiry)
     if min(map(len, sides)) < GROUPS // 2:
         return Check(name, None, f"too few cases that are old enough on one side of the change ({FEWEST * GROUPS} are needed): easier work in place of hard cannot be told")  # fmt: skip
-    if (unit := _coarse(sides)) is not None:
+    if (unit := _coarse_step(sides)) is not None:
         return Check(
             name, True, f"waits are recorded in steps of {unit}, too coarse for proportions to tell of hidden work"
         )
@@ -118,13 +118,15 @@ def shape(inquiry: Inquiry) -> Check:
     logs = [np.log(np.array(side)[:, [0, 1, top]]) for side in sides]
     for words, weights in PROPORTIONS.items():
         early, late = (side @ np.array(weights) for side in logs)
-        moved = float(late.mean() - early.mean())
-        if abs(moved) > MOVED and stats.ttest_ind(early, late, equal_var=False).pvalue < CHANCE / len(PROPORTIONS):
-            return Check(name, False, f"{words} is {_times(moved)} before, which no column explains: is it other work?")
+        log_shift = float(late.mean() - early.mean())
+        if abs(log_shift) > MOVED and stats.ttest_ind(early, late, equal_var=False).pvalue < CHANCE / len(PROPORTIONS):
+            return Check(
+                name, False, f"{words} is {_ratio_words(log_shift)} before, which no column explains: is it other work?"
+            )
     return Check(name, True, "fast and slow cases keep their proportions")
 
 
-def _coarse(sides: tuple[list[list[float]], list[list[float]]]) -> str | None:
+def _coarse_step(sides: tuple[list[list[float]], list[list[float]]]) -> str | None:
     """The step in which waits are recorded, where the faster of them take no more than a few of it; None: it is fine."""
     levels = np.array([level for side in sides for row in side for level in row[:3]])
     for words, seconds in (("days", DAY), ("hours", 3_600), ("minutes", 60)):
@@ -133,22 +135,23 @@ def _coarse(sides: tuple[list[list[float]], list[list[float]]]) -> str | None:
     return None
 
 
-def _times(moved: float) -> str:
+def _ratio_words(log_shift: float) -> str:
     """A change of a logarithm: 12% more than; 5 times what it was."""
-    ratio = math.exp(moved)
+    ratio = math.exp(log_shift)
     if ratio >= 3:
         return f"{ratio:.0f} times what it was"
-    return f"{abs(ratio - 1):.0%} {'less' if moved < 0 else 'more'} than"
+    return f"{abs(ratio - 1):.0%} {'less' if log_shift < 0 else 'more'} than"
 
 
-def _quantiles(inquiry: Inquiry) -> tuple[list[list[float]], list[list[float]]]:
+def _group_quantiles(inquiry: Inquiry) -> tuple[list[list[float]], list[list[float]]]:
     """Before and after the change: quantiles of the wait in each group of weeks, in seconds; 0: not reached."""
-    scope, (only, values) = inquiry.scope(), inquiry.cases()
-    so_far = f"({'{as_of_bus}' if inquiry.measure.clock == 'business' else '{as_of}'} - {inquiry.measure.since})"
-    running = f"GREATEST({so_far}, 0) * 2 + 1" if adds_up(inquiry.measure) else str(NEVER)
-    coded = f"CASE WHEN {inquiry.measure.event} THEN {inquiry.measure.value} * 2 WHEN {inquiry.measure.waiting} THEN {running} END"
-    day, periods, ripe = f"{inquiry.measure.anchor}_day", inquiry.tried.seen.periods, np.flatnonzero(inquiry.ripe)
-    late = ripe[ripe >= inquiry.tried.seen.before]
+    case_table, (condition, values) = inquiry.scope(), inquiry.cases()
+    so_far_sql = f"({'{as_of_bus}' if inquiry.measure.clock == 'business' else '{as_of}'} - {inquiry.measure.since})"
+    open_sql = f"GREATEST({so_far_sql}, 0) * 2 + 1" if adds_up(inquiry.measure) else str(NEVER)
+    packed_sql = f"CASE WHEN {inquiry.measure.event} THEN {inquiry.measure.value} * 2 WHEN {inquiry.measure.waiting} THEN {open_sql} END"
+    day, periods = f"{inquiry.measure.anchor}_day", inquiry.tried.seen.periods
+    mature_periods = np.flatnonzero(inquiry.ripe)
+    late = mature_periods[mature_periods >= inquiry.tried.seen.before]
     if not len(late):
         return [], []
     first, change_day = periods[0].first_day, periods[late[0]].first_day
@@ -157,13 +160,13 @@ def _quantiles(inquiry: Inquiry) -> tuple[list[list[float]], list[list[float]]]:
     group = f"({day} + 700003) // 7 % {GROUPS}"
     side = f"CASE WHEN {day} < {early_end} THEN 0 WHEN {day} >= {change_day} THEN {GROUPS} END"
     sql = (
-        f"SELECT {side} + {group} AS period, CAST(NULL AS VARCHAR) AS segment, {fill(coded, scope)} AS coded "
-        f"FROM {scope.table} WHERE {only} AND {day} >= {first} AND {day} < {last}"
+        f"SELECT {side} + {group} AS period, CAST(NULL AS VARCHAR) AS segment, {fill(packed_sql, case_table)} AS coded "
+        f"FROM {case_table.table} WHERE {condition} AND {day} >= {first} AND {day} < {last}"
     )
-    rows = scope.engine.by_group(sql, values, partial(reduce_quantiles, QUANTILES)).to_pylist()
+    rows = case_table.engine.by_group(sql, values, partial(reduce_quantiles, QUANTILES)).to_pylist()
     sides: tuple[list[list[float]], list[list[float]]] = ([], [])
     for row in rows:
-        levels = [row[f"q{place}"] or 0.0 for place in range(len(QUANTILES))]
+        levels = [row[f"q{index}"] or 0.0 for index in range(len(QUANTILES))]
         if row["n"] >= FEWEST and all(levels[:3]):
             sides[row["period"] >= GROUPS].append(levels)
     return sides
@@ -172,13 +175,16 @@ def _quantiles(inquiry: Inquiry) -> tuple[list[list[float]], list[list[float]]]:
 def reduce_quantiles(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) -> pa.Table:
     """Per group: cases, and quantiles in seconds; missing: not reached yet."""
 
-    def levels(coded: Waits) -> tuple[float | None, ...]:
-        reached = [coded_quantile(coded, quantile)[0] for quantile in quantiles]
-        return (float(len(coded)), *(float(one) if one < NEVER >> 1 else None for one in reached))
+    def levels(packed_durations: Waits) -> tuple[float | None, ...]:
+        quantile_seconds = [coded_quantile(packed_durations, quantile)[0] for quantile in quantiles]
+        return (
+            float(len(packed_durations)),
+            *(float(seconds) if seconds < NEVER >> 1 else None for seconds in quantile_seconds),
+        )
 
     rows = [(*key, *row) for key, row in of_groups(batches, levels)]
     kinds = [("period", pa.int64()), ("segment", pa.string()), ("n", pa.float64())]
-    kinds += [(f"q{place}", pa.float64()) for place in range(len(quantiles))]
+    kinds += [(f"q{index}", pa.float64()) for index in range(len(quantiles))]
     columns = zip(*rows, strict=True) if rows else ([] for _ in kinds)
     return pa.table(
         [pa.array(column, kind) for column, (_, kind) in zip(columns, kinds, strict=True)], pa.schema(kinds)
@@ -187,143 +193,148 @@ def reduce_quantiles(quantiles: Sequence[float], batches: Iterable[pa.RecordBatc
 
 def jump(inquiry: Inquiry) -> Check:
     """A fall by more than half from one period to the next while nothing else moves: was something else recorded?"""
-    name, seen = "a jump overnight", inquiry.tried.seen
-    whole = seen.before - (seen.mixed is not None)
+    name, series = "a jump overnight", inquiry.tried.seen
+    end_before = series.before - (series.mixed is not None)
     early, late = (
-        _levels(inquiry, slice(max(whole - NEAR[0], 0), whole)),
-        _levels(inquiry, slice(seen.before + seen.settling, seen.before + seen.settling + NEAR[1])),
+        _values_of_periods(inquiry, slice(max(end_before - NEAR[0], 0), end_before)),
+        _values_of_periods(inquiry, slice(series.before + series.settling, series.before + series.settling + NEAR[1])),
     )
     if not len(early) or not len(late):
         return Check(name, None, "nothing is known of the time next to the change")
     before, after = float(np.median(early)), float(np.median(late))
     if inquiry.tried.better == "higher" and inquiry.measure.unit == "share":
         before, after = 1 - before, 1 - after
-    fell = (
+    has_fallen = (
         after < HALF * before
         if inquiry.tried.better == "lower" or inquiry.measure.unit == "share"
         else before < HALF * after
     )
-    if not fell:
+    if not has_fallen:
         return Check(name, True, "no fall by more than half from one period to the next")
-    others = [
-        one.guardrail.name
-        for one in inquiry.guarded
-        if one.harm is not None and one.harm.high < 0 and not _same(inquiry, one)
+    improved_names = [
+        result.guardrail.name
+        for result in inquiry.guarded
+        if result.harm is not None and result.harm.high < 0 and not _rests_on_times(inquiry, result)
     ]
-    if others:
-        return Check(name, True, f"more than half within one {inquiry.looking.every}, and {others[0]} got better too")
+    if improved_names:
+        return Check(
+            name, True, f"more than half within one {inquiry.looking.every}, and {improved_names[0]} got better too"
+        )
     return Check(name, False, f"more than half within one {inquiry.looking.every}, and nothing else got better with it: did the recording change, or what is counted?")  # fmt: skip
 
 
-def _levels(inquiry: Inquiry, part: slice) -> np.ndarray:
+def _values_of_periods(inquiry: Inquiry, periods: slice) -> np.ndarray:
     """The measure in some of the periods."""
-    seen = inquiry.tried.seen
-    if seen.shown:
-        return np.array([value for value in seen.shown[part] if value is not None])
-    there = seen.observed.seen[part]
-    total, size = seen.observed.total[part][there], seen.observed.size[part][there]
-    levels: np.ndarray = total if seen.observed.family in ("plain", "money") else total / size
+    series = inquiry.tried.seen
+    if series.shown:
+        return np.array([value for value in series.shown[periods] if value is not None])
+    is_observed = series.observed.seen[periods]
+    total, size = series.observed.total[periods][is_observed], series.observed.size[periods][is_observed]
+    levels: np.ndarray = total if series.observed.family in ("plain", "money") else total / size
     return levels
 
 
-def _same(inquiry: Inquiry, one: Guarded) -> bool:
+def _rests_on_times(inquiry: Inquiry, result: Guarded) -> bool:
     """Whether a guardrail rests on the very times in question."""
-    return one.guardrail.measure.kind == "wait" or bool(one.guardrail.question)
+    return result.guardrail.measure.kind == "wait" or bool(result.guardrail.question)
 
 
 def times_of_asking(inquiry: Inquiry) -> Iterator[Check]:
     """Customers do not change when they ask because they are served faster; a clock that starts later does."""
     name = "times of asking"
-    outside = "asked_time < 28800 OR asked_time >= 64800"
-    events = {"on weekends": "(asked_day + 700003) % 7 >= 5", "before 8 and after 18 o'clock": outside}
+    outside_hours = "asked_time < 28800 OR asked_time >= 64800"
+    events = {"on weekends": "(asked_day + 700003) % 7 >= 5", "before 8 and after 18 o'clock": outside_hours}
     for words, event in events.items():
-        observed = _rates(inquiry, inquiry.looking.scope.table, event)
-        moved = _moved(inquiry, observed, 1 - 0.05 / len(events))
-        if moved is None:
+        model_input = _share_by_period(inquiry, inquiry.looking.scope.table, event)
+        share_shift = _share_shift(inquiry, model_input, 1 - 0.05 / len(events))
+        if share_shift is None:
             yield Check(name, None, "no case that is old enough tells of one side of the change")
             return
-        if abs(moved) > POINTS:
-            more = "more" if moved > 0 else "fewer"
-            yield Check(name, False, f"{abs(moved) * 100:.0f} points {more} are asked for {words}: does the clock start when it did, and are all cases in the record?")  # fmt: skip
+        if abs(share_shift) > POINTS:
+            direction_word = "more" if share_shift > 0 else "fewer"
+            yield Check(name, False, f"{abs(share_shift) * 100:.0f} points {direction_word} are asked for {words}: does the clock start when it did, and are all cases in the record?")  # fmt: skip
             return
     yield Check(name, True, "cases are asked for at the same times of the day and week as before")
 
 
-def _moved(inquiry: Inquiry, observed: Observed, level: float) -> float | None:
+def _share_shift(inquiry: Inquiry, model_input: Observed, level: float) -> float | None:
     """By how much a share surely moved, 0: not surely; where a fit says nothing, both sides are compared as they are."""
     before = inquiry.tried.seen.before
-    verdict = change(observed, before, inquiry.looking.every, "lower", plan=Plan(level=level))
+    verdict = change(model_input, before, inquiry.looking.every, "lower", plan=Plan(level=level))
     if verdict.effect is not None:
         return verdict.effect.value if verdict.claims else 0.0
-    compared = chance.shares(observed, before, True)
-    if compared is None:
+    comparison = chance.shares(model_input, before, True)
+    if comparison is None:
         return None
-    return compared.estimate.value if compared.estimate.side else 0.0
+    return comparison.estimate.value if comparison.estimate.side else 0.0
 
 
 def before_the_ask(inquiry: Inquiry) -> Check:
     """Cases of which something is recorded before they were asked for: their clock starts too late."""
-    observed = _rates(inquiry, inquiry.looking.scope.table, "first_s < asked_s")
+    model_input = _share_by_period(inquiry, inquiry.looking.scope.table, "first_s < asked_s")
     words = "of the cases hold moments from before they were asked for: does the clock start when it did?"
-    return _risen(inquiry, observed, "moments before the ask", words)
+    return _check_rise(inquiry, model_input, "moments before the ask", words)
 
 
 def after_the_close(inquiry: Inquiry) -> Check:
     """Cases on which work went on after they were closed, without having been reopened."""
-    scope = inquiry.scope()
+    case_table = inquiry.scope()
     kinds = ", ".join(f"'{kind}'" for kind in WORK)
-    table = f"""(SELECT c.*, w.case_id IS NOT NULL AS worked FROM {scope.table} c LEFT JOIN (
-        SELECT DISTINCT m.source, m.case_id FROM {inquiry.looking.moments} m JOIN {scope.table} y USING (source, case_id)
+    table = f"""(SELECT c.*, w.case_id IS NOT NULL AS worked FROM {case_table.table} c LEFT JOIN (
+        SELECT DISTINCT m.source, m.case_id FROM {inquiry.looking.moments} m JOIN {case_table.table} y USING (source, case_id)
         WHERE m.kind IN ({kinds}) AND epoch(m."at") > y.resolved_s AND epoch(m."at") <= y.asked_s + {inquiry.days * DAY}
         ) w ON w.source = c.source AND w.case_id = c.case_id WHERE c.resolved_s IS NOT NULL) AS closed_cases"""
     words = "of the cases were worked on after they had been closed: were they closed when they were done?"
-    return _risen(inquiry, _rates(inquiry, table, "worked"), "work after the close", words)
+    return _check_rise(inquiry, _share_by_period(inquiry, table, "worked"), "work after the close", words)
 
 
 def alike(inquiry: Inquiry) -> Check:
     """First replies in the very words of other cases' replies, but for numbers and the first line: machines answer so."""
-    name, scope = "replies alike", inquiry.scope()
+    name, case_table = "replies alike", inquiry.scope()
     words = r"""lower(regexp_replace(regexp_replace(m.text, '^[^\n]{0,60}\n+', ''), '[0-9]+', '#', 'g'))"""
-    table = f"""(SELECT c.*, r.many >= {ALIKE} AS alike FROM {scope.table} c JOIN (
+    table = f"""(SELECT c.*, r.many >= {ALIKE} AS alike FROM {case_table.table} c JOIN (
         SELECT source, case_id, count(*) OVER (PARTITION BY words) AS many FROM (
             SELECT m.source, m.case_id, hash(arg_min({words}, m."at")) AS words, length(arg_min({words}, m."at")) AS long FROM {inquiry.looking.moments} m
             WHERE m.kind IN ('replied', 'explained') AND m.text IS NOT NULL GROUP BY 1, 2)
         WHERE long >= {WORDS}) r USING (source, case_id)) AS answered"""
-    observed = _rates(inquiry, table, "alike")
-    if min(observed.size[: inquiry.tried.seen.before].sum(), observed.size[inquiry.tried.seen.before :].sum()) < FEWEST:
+    model_input = _share_by_period(inquiry, table, "alike")
+    before = inquiry.tried.seen.before
+    if min(model_input.size[:before].sum(), model_input.size[before:].sum()) < FEWEST:
         return Check(name, None, "the words of replies are not recorded: whether machines answer can be told by their speed alone")  # fmt: skip
-    return _risen(inquiry, observed, name, "of the first replies have the very words of others: do machines answer?")
+    return _check_rise(
+        inquiry, model_input, name, "of the first replies have the very words of others: do machines answer?"
+    )
 
 
-def _rates(inquiry: Inquiry, table: str, event: str) -> Observed:
+def _share_by_period(inquiry: Inquiry, table: str, event: str) -> Observed:
     """By period: the cases of a table for which something holds, of how many."""
-    only, values = inquiry.cases()
+    condition, values = inquiry.cases()
     sql = (
         f"SELECT {period_key(inquiry.measure.anchor, inquiry.looking.every)} AS period, COUNT(*) AS n, "
-        f"COUNT(CASE WHEN {event} THEN 1 END) AS k FROM {table} WHERE {only} GROUP BY 1"
+        f"COUNT(CASE WHEN {event} THEN 1 END) AS k FROM {table} WHERE {condition} GROUP BY 1"
     )
     rows = {period_start(row["period"], inquiry.looking.every): row for row in inquiry.looking.scope.engine.ask(sql, values).to_pylist()}  # fmt: skip
-    counts = [rows.get(one.start) for one in inquiry.tried.seen.periods]
+    counts = [rows.get(period.start) for period in inquiry.tried.seen.periods]
     total, size = (np.array([float(row[key]) if row else 0.0 for row in counts]) for key in ("k", "n"))
     return Observed("rate", total, np.where(inquiry.ripe, size, 0.0))
 
 
-def _risen(inquiry: Inquiry, observed: Observed, name: str, words: str) -> Check:
+def _check_rise(inquiry: Inquiry, model_input: Observed, name: str, words: str) -> Check:
     """Whether a share that ought to stay low rose."""
     before = inquiry.tried.seen.before
-    sizes = observed.size[:before].sum(), observed.size[before:].sum()
+    sizes = model_input.size[:before].sum(), model_input.size[before:].sum()
     if not min(sizes):
         return Check(name, None, "no case that is old enough tells of one side of the change")
-    shares = [float(observed.total[part].sum() / size) for part, size in zip((slice(0, before), slice(before, None)), sizes, strict=True)]  # fmt: skip
-    verdict = change(observed, before, inquiry.looking.every, "lower")
+    shares = [float(model_input.total[side].sum() / size) for side, size in zip((slice(0, before), slice(before, None)), sizes, strict=True)]  # fmt: skip
+    verdict = change(model_input, before, inquiry.looking.every, "lower")
     margin = max(usual_margin(shares[0], replace(inquiry.measure, unit="share")), RISEN)
     if verdict.effect is not None:
-        threshold = chance.on_scale(observed, shares[0], margin, True)
-        harm = chance.Harm(Estimate(0, 0, 0), chance.fitted(observed, before, inquiry.looking.every))
+        threshold = chance.on_scale(model_input, shares[0], margin, True)
+        harm = chance.Harm(Estimate(0, 0, 0), chance.fitted(model_input, before, inquiry.looking.every))
     else:
-        threshold, compared = margin, chance.shares(observed, before, True)
-        assert compared is not None
-        harm = compared
+        threshold, comparison = margin, chance.shares(model_input, before, True)
+        assert comparison is not None
+        harm = comparison
     if shares[1] > shares[0] and harm.beyond(threshold)[1] > DOUBTED:
         return Check(name, False, f"{shares[1]:.0%} {words} Before, {shares[0]:.0%}.")
     return Check(name, True, f"{shares[1]:.0%} after the change, {shares[0]:.0%} before")

@@ -45,17 +45,19 @@ def planned(fractions: Sequence[float], seed: int = 1) -> list[float]:
     on simulated Brownian paths.
     """
     draw = np.random.default_rng(seed)
-    path, running = np.zeros(PATHS), np.ones(PATHS, dtype=bool)
-    spent, before, bounds = 0.0, 0.0, []
+    path, is_undecided = np.zeros(PATHS), np.ones(PATHS, dtype=bool)
+    spent_error, previous_fraction, bounds = 0.0, 0.0, []
     z = special.ndtri(1 - ALPHA / 2)
-    for part in fractions:
-        path += draw.standard_normal(PATHS) * math.sqrt(max(part - before, 0.0))
-        before = part
-        allowed = 2 * special.ndtr(-z / math.sqrt(part)) if part > 0 else 0.0
-        due = round((allowed - spent) * PATHS)
-        away = np.sort(np.abs(path[running]))[::-1] / math.sqrt(part) if part > 0 else np.array([])
-        bound = float((away[due - 1] + away[due]) / 2) if 0 < due < len(away) else math.inf
-        running &= np.abs(path) < bound * math.sqrt(part)
-        spent = 1 - running.mean()
+    for fraction in fractions:
+        path += draw.standard_normal(PATHS) * math.sqrt(max(fraction - previous_fraction, 0.0))
+        previous_fraction = fraction
+        allowed_error = 2 * special.ndtr(-z / math.sqrt(fraction)) if fraction > 0 else 0.0
+        crossings = round((allowed_error - spent_error) * PATHS)
+        distances = np.sort(np.abs(path[is_undecided]))[::-1] / math.sqrt(fraction) if fraction > 0 else np.array([])
+        bound = (
+            float((distances[crossings - 1] + distances[crossings]) / 2) if 0 < crossings < len(distances) else math.inf
+        )
+        is_undecided &= np.abs(path) < bound * math.sqrt(fraction)
+        spent_error = 1 - is_undecided.mean()
         bounds.append(bound)
     return bounds

@@ -1,6 +1,6 @@
 """How far a series stepped, under two counterfactuals: its trend goes on, or its trend stops.
 
-Nobody knows which would have come; a step is claimed only where both say so, and the interval is the hull of both.
+Nobody knows which would have come; a step is claimed only where both say so, and the interval is the envelope of both.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ class Steps:
 
     def judged(self, contrast: str = "step 0", level: float | dict[Trend, float] = LEVEL) -> Judged:
         """The interval under each trend, and what both say; at a level of 1 nothing is said at all."""
-        ends = {}
+        intervals = {}
         for trend in TRENDS:
-            at = level[trend] if isinstance(level, dict) else level
-            low, high = self.effect(trend, contrast).interval(min(at, 1 - 1e-13))
-            ends[trend] = (low, high) if at < 1 else (low - np.inf, high + np.inf)
-        return Judged(ends, self.flat)
+            trend_level = level[trend] if isinstance(level, dict) else level
+            low, high = self.effect(trend, contrast).interval(min(trend_level, 1 - 1e-13))
+            intervals[trend] = (low, high) if trend_level < 1 else (low - np.inf, high + np.inf)
+        return Judged(intervals, self.flat)
 
     def belief(self, hypotheses: Mask, trend: Trend) -> float:
         """How likely the first series makes some of the hypotheses (H)."""
@@ -88,10 +88,10 @@ class Steps:
 
     def p(self, contrast: str = "step 0") -> Floats:
         """The larger of the two, or 1 where they point to different sides."""
-        both = [self.effect(trend, contrast) for trend in TRENDS]
-        same = np.sign(both[0].point) == np.sign(both[1].point)
-        found: Floats = np.where(same, np.maximum(both[0].p(), both[1].p()), 1.0)
-        return found
+        effects = [self.effect(trend, contrast) for trend in TRENDS]
+        is_same_side = np.sign(effects[0].point) == np.sign(effects[1].point)
+        p_value: Floats = np.where(is_same_side, np.maximum(effects[0].p(), effects[1].p()), 1.0)
+        return p_value
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Fitted:
     """The answer, and what it would be if the year had no season that was not seen twice."""
 
     steps: Steps
-    bare: Steps  # the same where no season was priced in
+    bare: Steps  # where no season was priced in
 
 
 def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | None = None) -> Fitted:
@@ -107,133 +107,154 @@ def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | Non
     width = design.columns.shape[1]
     contrasts = {f"step {number}": np.eye(width)[1 + number] for number in range(design.steps)}
     contrasts |= {name: np.append(weights, np.zeros(width - len(weights))) for name, weights in (extra or {}).items()}
-    z, centre, unit = _standard(response)
-    noise = _of_mean_one(response)
-    shared = bool((noise == noise[0]).all() and (response.seen == response.seen[0]).all())
-    size = WIDE if shared else BATCH
-    among = [np.ones(len(design.hypotheses), dtype=bool)]
+    z, centre, unit = _standardize(response)
+    noise = _normalized_noise(response)
+    is_noise_shared = bool((noise == noise[0]).all() and (response.seen == response.seen[0]).all())
+    batch_size = WIDE if is_noise_shared else BATCH
+    hypothesis_masks = [np.ones(len(design.hypotheses), dtype=bool)]
     if design.seasonal.any():
-        among.append(~design.seasonal)
-    parts: dict[Trend, list[list[Posterior]]] = {trend: [[] for _ in among] for trend in TRENDS}
-    for start in range(0, len(z), size):
-        part = slice(start, start + size)
-        rows = z[part].T[None] if shared else z[part][:, :, None]
-        rest = slice(0, 1) if shared else part
-        products = whitened(design.columns, rows, noise[rest], response.seen[rest]).products()
+        hypothesis_masks.append(~design.seasonal)
+    batch_fits: dict[Trend, list[list[Posterior]]] = {trend: [[] for _ in hypothesis_masks] for trend in TRENDS}
+    for start in range(0, len(z), batch_size):
+        batch = slice(start, start + batch_size)
+        rows = z[batch].T[None] if is_noise_shared else z[batch][:, :, None]
+        noise_batch = slice(0, 1) if is_noise_shared else batch
+        products = whitened(design.columns, rows, noise[noise_batch], response.seen[noise_batch]).products()
         for trend in TRENDS:
             fits = posterior(
-                products, design.flat[trend], list(contrasts.values()), design.within, design.hypotheses, among
+                products,
+                design.flat[trend],
+                list(contrasts.values()),
+                design.within,
+                design.hypotheses,
+                hypothesis_masks,
             )
-            for earlier, fit in zip(parts[trend], fits, strict=True):
+            for earlier, fit in zip(batch_fits[trend], fits, strict=True):
                 earlier.append(fit)
-    answers = []
-    for number in range(len(among)):
-        by_trend = {trend: _joined(parts[trend][number], unit, centre) for trend in TRENDS}
-        flat = by_trend["continues"].flat | by_trend["stops"].flat
-        answers.append(Steps(by_trend, tuple(contrasts), by_trend["continues"].sd, flat))
-    return Fitted(answers[0], answers[-1])
+    all_steps = []
+    for number in range(len(hypothesis_masks)):
+        by_trend = {trend: _join_posteriors(batch_fits[trend][number], unit, centre) for trend in TRENDS}
+        is_noiseless = by_trend["continues"].flat | by_trend["stops"].flat
+        all_steps.append(Steps(by_trend, tuple(contrasts), by_trend["continues"].sd, is_noiseless))
+    return Fitted(all_steps[0], all_steps[-1])
 
 
 def foreseen_variance(
-    response: Response, every: Every, before: int, ahead: int, priced: bool
+    response: Response, granularity: Every, before: int, periods_ahead: int, season_priced: bool
 ) -> dict[Trend, float] | None:
-    """The variance of a steady step in a window of `ahead` periods, foretold from the periods before the change alone.
+    """The variance of a steady step in a window of `periods_ahead`, foretold from the periods before the change alone.
 
     For the first series of a response: its nodes' weights and s² come from a fit of level, season and trend. None:
     the time before is too short, or too still, to foretell anything.
     """
     past = Response(response.z[:1, :before], response.noise[:1, :before], response.seen[:1, :before])
-    z, _, unit = _standard(past)
-    seen = np.append(past.seen[0], np.ones(ahead, bool))
-    design = step_design(every, before + ahead, [before], seen, priced)
-    moving = {0, *np.flatnonzero(np.ptp(design.columns[:before], axis=0) > 0).tolist()}
-    if past.seen.sum() <= len([column for column in design.flat["continues"] if column in moving]) or not z.any():
+    z, _, unit = _standardize(past)
+    is_observed = np.append(past.seen[0], np.ones(periods_ahead, bool))
+    design = step_design(granularity, before + periods_ahead, [before], is_observed, season_priced)
+    moving_columns = {0, *np.flatnonzero(np.ptp(design.columns[:before], axis=0) > 0).tolist()}
+    if (
+        past.seen.sum() <= len([column for column in design.flat["continues"] if column in moving_columns])
+        or not z.any()
+    ):
         return None
-    weights = _of_mean_one(past)
-    usual = past.seen.sum() / (1 / weights[past.seen]).sum()  # of the noise: as much information a period as before
-    noise = np.append(weights[0], np.full(ahead, usual))[None]
-    series = np.append(z[0], np.zeros(ahead))[None, :, None]
-    filtered = whitened(design.columns, series, noise, seen[None])
-    known, planned = filtered.products(before), filtered.products()
-    steady = [one for one, course in zip(design.hypotheses, design.courses, strict=True) if not course]
-    earlier = [_only(one, moving) for one in steady]
-    foreseen = {}
+    weights = _normalized_noise(past)
+    usual_noise = (
+        past.seen.sum() / (1 / weights[past.seen]).sum()
+    )  # of the noise: as much information a period as before
+    noise = np.append(weights[0], np.full(periods_ahead, usual_noise))[None]
+    series = np.append(z[0], np.zeros(periods_ahead))[None, :, None]
+    whitened_rows = whitened(design.columns, series, noise, is_observed[None])
+    products_before, planned_products = whitened_rows.products(before), whitened_rows.products()
+    steady_hypotheses = [
+        hypothesis for hypothesis, course in zip(design.hypotheses, design.courses, strict=True) if not course
+    ]
+    earlier_hypotheses = [_restrict_hypothesis(hypothesis, moving_columns) for hypothesis in steady_hypotheses]
+    variances = {}
     for trend in TRENDS:
         flat = design.flat[trend]
-        fit = posterior(known, [column for column in flat if column in moving], [], design.within, earlier)[0]
-        step = unit_variance(planned, flat, steady, design.within, np.eye(design.columns.shape[1])[1])[0]
-        foreseen[trend] = float((fit.weight[0] * fit.s2[0] * step).sum() * unit[0] ** 2)
-    return foreseen
+        fit = posterior(
+            products_before,
+            [column for column in flat if column in moving_columns],
+            [],
+            design.within,
+            earlier_hypotheses,
+        )[0]
+        step_variance = unit_variance(
+            planned_products, flat, steady_hypotheses, design.within, np.eye(design.columns.shape[1])[1]
+        )[0]
+        variances[trend] = float((fit.weight[0] * fit.s2[0] * step_variance).sum() * unit[0] ** 2)
+    return variances
 
 
-def _only(hypothesis: Hypothesis, columns: set[int]) -> Hypothesis:
+def _restrict_hypothesis(hypothesis: Hypothesis, columns: set[int]) -> Hypothesis:
     """A hypothesis about some of its columns."""
     pairs = [pair for pair in zip(hypothesis.columns, hypothesis.sd, strict=True) if pair[0] in columns]
     return Hypothesis(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs), hypothesis.log_mass)
 
 
-def trend_of(response: Response, every: Every) -> tuple[float, float] | None:
+def trend_of(response: Response, granularity: Every) -> tuple[float, float] | None:
     """The 95% interval of a straight trend in the first series of a response, a whole window being 1; None: too short."""
     periods = response.z.shape[1]
-    one = Response(response.z[:1], response.noise[:1], response.seen[:1])
-    seasonal = season(every, periods, periods, one.seen[0])
+    first_series = Response(response.z[:1], response.noise[:1], response.seen[:1])
+    seasonal = season(granularity, periods, periods, first_series.seen[0])
     columns = np.column_stack([np.ones(periods), seasonal, np.arange(periods) / periods])
-    flat = [0, *(column for column in range(1, columns.shape[1]) if np.ptp(columns[one.seen[0], column]) > 0)]
-    if one.seen.sum() - len(flat) < 5:
+    flat = [0, *(column for column in range(1, columns.shape[1]) if np.ptp(columns[first_series.seen[0], column]) > 0)]
+    if first_series.seen.sum() - len(flat) < 5:
         return None
-    z, _, unit = _standard(one)
+    z, _, unit = _standardize(first_series)
     if not z.any():
         return 0.0, 0.0
-    products = whitened(columns, z[:, :, None], _of_mean_one(one), one.seen).products()
+    products = whitened(columns, z[:, :, None], _normalized_noise(first_series), first_series.seen).products()
     (fit,) = posterior(products, flat, [np.eye(columns.shape[1])[-1]], within_variance(periods))
     low, high = fit.effects[0].times(unit).interval()
     return float(low[0]), float(high[0])
 
 
-def _of_mean_one(response: Response) -> Floats:
+def _normalized_noise(response: Response) -> Floats:
     """Noise weights with mean 1 over the periods seen."""
     mean = np.where(response.seen, response.noise, 0.0).sum(axis=1) / response.seen.sum(axis=1)
-    found: Floats = np.where(response.seen, response.noise / mean[:, None], 1.0)
-    return found
+    noise: Floats = np.where(response.seen, response.noise / mean[:, None], 1.0)
+    return noise
 
 
-def _standard(response: Response) -> tuple[Floats, Floats, Floats]:
+def _standardize(response: Response) -> tuple[Floats, Floats, Floats]:
     """The series with mean 0 and mean square 1 (0 where it is constant but for rounding), their centres and units."""
     count = response.seen.sum(axis=1)
-    most = np.abs(response.z).max(axis=1)
-    most = np.where(most > 0, most, 1.0)
-    z = response.z / most[:, None]
+    largest = np.abs(response.z).max(axis=1)
+    largest = np.where(largest > 0, largest, 1.0)
+    z = response.z / largest[:, None]
     centre = (z * response.seen).sum(axis=1) / count
     z = np.where(response.seen, z - centre[:, None], 0.0)
     unit = np.sqrt((z**2).sum(axis=1) / count)
     constant = unit < 1e-9
     unit = np.where(constant, 1.0, unit)
-    return np.where(constant[:, None], 0.0, z) / unit[:, None], centre * most, unit * most
+    return np.where(constant[:, None], 0.0, z) / unit[:, None], centre * largest, unit * largest
 
 
-def _joined(parts: list[Posterior], unit: Floats, centre: Floats) -> Posterior:
+def _join_posteriors(fits: list[Posterior], unit: Floats, centre: Floats) -> Posterior:
     """All batches as one, back in the response's unit."""
     effects = tuple(
-        _stacked([part.effects[number] for part in parts]).times(unit) for number in range(len(parts[0].effects))
+        _stack_mixtures([fit.effects[number] for fit in fits]).times(unit) for number in range(len(fits[0].effects))
     )
-    coefficients = np.concatenate([part.coefficients for part in parts]) * unit[:, None]
+    coefficients = np.concatenate([fit.coefficients for fit in fits]) * unit[:, None]
     coefficients[:, 0] += centre
-    sd = np.concatenate([part.sd for part in parts]) * unit
-    s2 = np.concatenate([part.s2 for part in parts]) * unit[:, None] ** 2
-    weight, flat = (np.concatenate([getattr(part, name) for part in parts]) for name in ("weight", "flat"))
-    return Posterior(effects, coefficients, weight, s2, sd, flat)
+    sd = np.concatenate([fit.sd for fit in fits]) * unit
+    s2 = np.concatenate([fit.s2 for fit in fits]) * unit[:, None] ** 2
+    weight = np.concatenate([fit.weight for fit in fits])
+    is_noiseless = np.concatenate([fit.flat for fit in fits])
+    return Posterior(effects, coefficients, weight, s2, sd, is_noiseless)
 
 
-def _stacked(mixtures: list[Mixture]) -> Mixture:
+def _stack_mixtures(mixtures: list[Mixture]) -> Mixture:
     """Mixtures of different numbers of nodes as one; what is missing weighs nothing."""
-    many = max(mixture.weight.shape[1] for mixture in mixtures)
+    node_count = max(mixture.weight.shape[1] for mixture in mixtures)
 
-    def padded(values: Floats, fill: float) -> Floats:
-        return np.pad(values, ((0, 0), (0, many - values.shape[1])), constant_values=fill)
+    def pad(values: Floats, fill: float) -> Floats:
+        return np.pad(values, ((0, 0), (0, node_count - values.shape[1])), constant_values=fill)
 
     return Mixture(
-        np.concatenate([padded(mixture.weight, 0.0) for mixture in mixtures]),
-        np.concatenate([padded(mixture.centre, 0.0) for mixture in mixtures]),
-        np.concatenate([padded(mixture.scale, 1.0) for mixture in mixtures]),
+        np.concatenate([pad(mixture.weight, 0.0) for mixture in mixtures]),
+        np.concatenate([pad(mixture.centre, 0.0) for mixture in mixtures]),
+        np.concatenate([pad(mixture.scale, 1.0) for mixture in mixtures]),
         np.concatenate([mixture.freedom for mixture in mixtures]),
     )

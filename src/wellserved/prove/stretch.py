@@ -25,7 +25,7 @@ from wellserved.prove.step import Steps
 
 LONGEST = 3  # a stretch is at most this part of the time before
 COMMON = 1.0  # standard errors that leaving the worst stretch of a year out takes away by chance
-RARE = 1.6448536269514722  # the same of a long one, which is the worst more often: its windows are few
+RARE = 1.6448536269514722  # for a long one, which is the worst more often: its windows are few
 CHANCE = 1.959963984540054  # a difference of estimates beyond so many is significant
 LONG = 6  # a stretch is long beyond this part of a year, or of the time before if that is more
 MOSTLY = 0.75  # of the stretch's periods were worse than usual
@@ -54,44 +54,51 @@ class Stretches:
     def decisive(self) -> tuple[npt.NDArray[np.int64], Floats]:
         """Per series: the suspect stretch that stands out most, as its length (0: none), and its shift."""
         score = np.where(self.suspect, self.score, -np.inf)
-        place = score.argmax(axis=1)
-        every = np.arange(len(score))
-        there = np.isfinite(score[every, place])
-        return np.where(there, place + 1, 0), np.where(there, self.shift[every, place], 0.0)
+        position = score.argmax(axis=1)
+        rows = np.arange(len(score))
+        is_found = np.isfinite(score[rows, position])
+        return np.where(is_found, position + 1, 0), np.where(is_found, self.shift[rows, position], 0.0)
 
 
 def stretches(
-    response: Response, design: Design, steps: Steps, before: int, every: Every, side: Floats
+    response: Response, design: Design, steps: Steps, before: int, granularity: Every, side: Floats
 ) -> Stretches | None:
     """What the estimates of S series that share gaps and weights hang on; `side` (S): 1 up, -1 down.
 
     None: there is too little history. Rows that were not seen count for nothing.
     """
     rows = np.flatnonzero(response.seen[0])
-    early = int((rows < before).sum())
-    longest = early // LONGEST
-    if early < FEWEST or not longest:
+    rows_before = int((rows < before).sum())
+    longest = rows_before // LONGEST
+    if rows_before < FEWEST or not longest:
         return None
     z, noise = response.z[:, rows], response.noise[0, rows]
     noise = noise / noise.mean()
     shift, score = np.zeros((len(z), longest)), np.zeros((len(z), longest))
     weight = steps.fits["continues"].weight
-    liked = np.argsort(weight.sum(axis=0))[::-1][:NODES]
-    node = liked[weight[:, liked].argmax(axis=1)]
+    likely_nodes = np.argsort(weight.sum(axis=0))[::-1][:NODES]
+    node = likely_nodes[weight[:, likely_nodes].argmax(axis=1)]
     for j in np.unique(node):
-        of = np.flatnonzero(node == j)
-        chosen, held = fit_of(design, int(j))
-        columns = design.columns[rows][:, chosen]
-        taken, error = _left_out(columns, held, int(j) % len(PHI), rows, noise, early, longest, z[of])
-        shift[of], score[of] = taken * side[of, None], taken * side[of, None] / error
-    bad, worse = _worst(z - _season(design, steps, rows), noise, early, longest, every, side)
-    long = np.arange(1, longest + 1) > max(_year(every), early) / LONG
-    return Stretches(shift, score, bad, worse, np.where(long, RARE, COMMON))
+        members = np.flatnonzero(node == j)
+        column_indices, precisions = fit_of(design, int(j))
+        columns = design.columns[rows][:, column_indices]
+        estimate_drop, error = _drop_without_rows(
+            columns, precisions, int(j) % len(PHI), rows, noise, rows_before, longest, z[members]
+        )
+        shift[members], score[members] = (
+            estimate_drop * side[members, None],
+            estimate_drop * side[members, None] / error,
+        )
+    is_bad, worse_count = _worst_runs(
+        z - _fitted_season(design, steps, rows), noise, rows_before, longest, granularity, side
+    )
+    is_long = np.arange(1, longest + 1) > max(_year_periods(granularity), rows_before) / LONG
+    return Stretches(shift, score, is_bad, worse_count, np.where(is_long, RARE, COMMON))
 
 
-def _year(every: Every) -> int:
+def _year_periods(granularity: Every) -> int:
     """Periods that a stretch is compared with, and among which it is short or long."""
-    return max(round(min(YEAR[every], ENDLESS)), LEAST_YEAR)
+    return max(round(min(YEAR[granularity], ENDLESS)), LEAST_YEAR)
 
 
 def fit_of(design: Design, node: int) -> tuple[list[int], Floats]:
@@ -101,55 +108,55 @@ def fit_of(design: Design, node: int) -> tuple[list[int], Floats]:
     return [*flat, *hypothesis.columns], np.append(np.zeros(len(flat)), precision)
 
 
-def _left_out(
-    columns: Floats, held: Floats, node: int, rows: npt.NDArray[np.int64], noise: Floats, early: int, longest: int,
-    z: Floats,
+def _drop_without_rows(
+    columns: Floats, precisions: Floats, node: int, rows: npt.NDArray[np.int64], noise: Floats, rows_before: int,
+    longest: int, z: Floats,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """At one node: how much larger the step is than without the last 1, 2, ... rows before (S, P), and its error."""
-    apart = np.abs(rows[:, None] - rows[None, :])
-    own = (1 - SHARE[node]) * noise + NUGGET
-    root = np.linalg.cholesky(SHARE[node] * PHI[node] ** apart + np.diag(own))
-    last = np.zeros((len(rows), longest))
-    last[early - 1 - np.arange(longest), np.arange(longest)] = 1.0
+    lags = np.abs(rows[:, None] - rows[None, :])
+    noise_variance = (1 - SHARE[node]) * noise + NUGGET
+    root = np.linalg.cholesky(SHARE[node] * PHI[node] ** lags + np.diag(noise_variance))
+    indicators = np.zeros((len(rows), longest))
+    indicators[rows_before - 1 - np.arange(longest), np.arange(longest)] = 1.0
     width = columns.shape[1]
     scale = np.maximum(np.sqrt((columns**2).mean(axis=0)), 1e-300)
-    white = solve_triangular(root, np.column_stack([columns / scale, last, z.T]), lower=True)
+    white = solve_triangular(root, np.column_stack([columns / scale, indicators, z.T]), lower=True)
     x, e, y = white[:, :width], white[:, width : width + longest], white[:, width + longest :]
-    inverse = np.linalg.inv(x.T @ x + np.diag(held / scale**2 + RIDGE))
-    both = inverse @ (x.T @ e)
-    m_root = np.linalg.cholesky(e.T @ e - (x.T @ e).T @ both + RIDGE * np.eye(longest))
-    off = y - x @ (inverse @ (x.T @ y))
-    pull = solve_triangular(m_root, both[1] / scale[1], lower=True)
-    surprise = solve_triangular(m_root, e.T @ off, lower=True)
-    left = np.maximum((y * off).sum(axis=0) - np.cumsum(surprise**2, axis=0), 1e-300)
+    inverse = np.linalg.inv(x.T @ x + np.diag(precisions / scale**2 + RIDGE))
+    projection = inverse @ (x.T @ e)
+    m_root = np.linalg.cholesky(e.T @ e - (x.T @ e).T @ projection + RIDGE * np.eye(longest))
+    residuals = y - x @ (inverse @ (x.T @ y))
+    pull = solve_triangular(m_root, projection[1] / scale[1], lower=True)
+    surprise = solve_triangular(m_root, e.T @ residuals, lower=True)
+    residual_squares = np.maximum((y * residuals).sum(axis=0) - np.cumsum(surprise**2, axis=0), 1e-300)
     freedom = np.maximum(len(rows) - width - np.arange(1, longest + 1), 1)
-    error = np.sqrt(np.cumsum(pull**2)[:, None] * left / freedom[:, None])
+    error = np.sqrt(np.cumsum(pull**2)[:, None] * residual_squares / freedom[:, None])
     return np.cumsum(pull[:, None] * surprise, axis=0).T, np.maximum(error.T, 1e-300)
 
 
-def _season(design: Design, steps: Steps, rows: npt.NDArray[np.int64]) -> Floats:
+def _fitted_season(design: Design, steps: Steps, rows: npt.NDArray[np.int64]) -> Floats:
     """The season that was seen, as it is fitted (S, n): a Sunday is not bad for being one."""
-    shared = set(design.flat["continues"]) & set(design.flat["stops"])
-    known = sorted(column for column in shared if column > design.steps)
-    season: Floats = steps.fits["continues"].coefficients[:, known] @ design.columns[rows][:, known].T
+    shared_columns = set(design.flat["continues"]) & set(design.flat["stops"])
+    season_columns = sorted(column for column in shared_columns if column > design.steps)
+    season: Floats = steps.fits["continues"].coefficients[:, season_columns] @ design.columns[rows][:, season_columns].T
     return season
 
 
-def _worst(
-    z: Floats, noise: Floats, early: int, longest: int, every: Every, side: Floats
+def _worst_runs(
+    z: Floats, noise: Floats, rows_before: int, longest: int, granularity: Every, side: Floats
 ) -> tuple[Mask, npt.NDArray[np.int64]]:
     """Whether the last 1, 2, ... rows before were the worst run of their length in a year, and how many were worse."""
-    bad = -side[:, None] * z[:, :early]  # the effect goes the other way: large is bad
-    sums = np.pad(np.cumsum(bad / noise[:early], axis=1), ((0, 0), (1, 0)))
-    weights = np.pad(np.cumsum(1 / noise[:early]), (1, 0))
-    year = _year(every)
-    found, worse = np.zeros((len(z), longest), dtype=bool), np.zeros((len(z), longest), dtype=np.int64)
+    badness = -side[:, None] * z[:, :rows_before]  # the effect goes the other way: large is bad
+    sums = np.pad(np.cumsum(badness / noise[:rows_before], axis=1), ((0, 0), (1, 0)))
+    weights = np.pad(np.cumsum(1 / noise[:rows_before]), (1, 0))
+    year = _year_periods(granularity)
+    is_worst, worse_count = np.zeros((len(z), longest), dtype=bool), np.zeros((len(z), longest), dtype=np.int64)
     for length in range(1, longest + 1):
-        first = max(early - max(year, 3 * length), 0)
+        first = max(rows_before - max(year, 3 * length), 0)
         runs = (sums[:, first + length :] - sums[:, first:-length]) / (
             weights[first + length :] - weights[first:-length]
         )
-        usual = np.median(bad[:, : early - length], axis=1)
-        worse[:, length - 1] = (bad[:, early - length :] > usual[:, None]).sum(axis=1)
-        found[:, length - 1] = (runs[:, -1] >= runs.max(axis=1)) & (worse[:, length - 1] >= MOSTLY * length)
-    return found, worse
+        usual = np.median(badness[:, : rows_before - length], axis=1)
+        worse_count[:, length - 1] = (badness[:, rows_before - length :] > usual[:, None]).sum(axis=1)
+        is_worst[:, length - 1] = (runs[:, -1] >= runs.max(axis=1)) & (worse_count[:, length - 1] >= MOSTLY * length)
+    return is_worst, worse_count
