@@ -126,7 +126,7 @@ def checked_read(path: str) -> dict[str, float]:
             looked = look(source, Path(scratch), _silent)
             db = engine.connect(source.parent, scratch=Path(scratch))
             mapping = recognise(looked[1].header)
-            used = [column for column in looked[1].header if mapping and column in mapping.needed()]
+            used = [column for column in looked[1].header if mapping and column in mapping.used_columns()]
             stage(db, source, looked, used, Path(scratch), _silent)
 
     return {"cpu": cpu(work), "peak": peak_mb()}
@@ -209,7 +209,7 @@ def bench_measures(cases: int) -> None:
 
 def asked(scope: Scope, *measures: str) -> Callable[[], object]:
     """Our answer to some measures by month and team."""
-    question = Question(tuple(map(find_measure, measures)), by="team", every="month")
+    question = Question(tuple(map(find_measure, measures)), by="team", granularity="month")
     return lambda: answer(scope, question)
 
 
@@ -265,10 +265,10 @@ def bench_hours(pairs: int = 1_000_000) -> None:
     first = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp())
     starts = first + draw.integers(0, 700 * 86_400, pairs)
     ends = starts + draw.integers(0, 20 * 86_400, pairs)
-    calendar = parse_calendars(hours.OFFICE, "Europe/Berlin").all[0]
+    calendar = parse_calendars(hours.OFFICE, "Europe/Berlin").calendars[0]
     clock = Clock(calendar, date(2023, 12, 1), date(2026, 2, 1))
-    ours = clock.at(ends) - clock.at(starts)
-    taken = cpu(lambda: clock.at(ends) - clock.at(starts), 5) / pairs
+    ours = clock.open_seconds_at(ends) - clock.open_seconds_at(starts)
+    taken = cpu(lambda: clock.open_seconds_at(ends) - clock.open_seconds_at(starts), 5) / pairs
     print(f"\nBusiness seconds, office hours of Berlin with holidays, {pairs:,} pairs of stamps\n")
     print("| what | CPU µs a pair | ours = 1 | pairs | differ from ours |\n|---|---|---|---|---|")
     print(f"| ours, the hours of two years worked out before | {taken * 1e6:.3f} | 1 | {pairs:,} | |")

@@ -18,11 +18,11 @@ Cpu = Callable[[Callable[[], object], int], float]
 
 def segments(observed: Observed, before: int, every: Every) -> Floats:
     """Verdicts of many series: hull, claim and p of each."""
-    seen = observed.seen
+    seen = observed.is_observed
     design = step_design(every, seen.shape[1], [before], seen[0], season_priced=False)
-    steps = fit_steps(respond(observed, design.of_response()), design).steps
-    judged = steps.judged()
-    return np.column_stack([*judged.hull, judged.claims, steps.p()])
+    steps = fit_steps(respond(observed, design.response_columns()), design).steps
+    judged = steps.trend_intervals()
+    return np.column_stack([*judged.envelope, judged.claimed_signs, steps.p_values()])
 
 
 def rows(cpu: Cpu, many: int) -> list[tuple[str, float]]:

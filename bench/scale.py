@@ -81,7 +81,7 @@ def asked(folder: str) -> dict[str, float]:
     found: dict[str, float] = {}
     with opened(workspace) as scope:
         for called, names in (("rate", asking.RATE), ("waits", asking.WAITS)):
-            question = Question(tuple(map(find_measure, names)), by="team", every="month")
+            question = Question(tuple(map(find_measure, names)), by="team", granularity="month")
             works: dict[str, Callable[[], object]] = {"ours": partial(answer, scope, question)}
             works |= {name: hand(log.snapshot(workspace.cases).files)[called] for name, hand in asking.HANDS.items()}
             taken: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
@@ -95,16 +95,16 @@ def asked(folder: str) -> dict[str, float]:
 
 
 def _refreshed(workspace: Workspace) -> None:
-    with workspace.writing() as scratch:
+    with workspace.write_lock() as scratch:
         cases.refresh(workspace, scratch, silent)
 
 
 def _change(workspace: Workspace, count: int) -> None:
     """Append the changes to the log."""
     snapshot = log.snapshot(workspace.cases)
-    with workspace.writing() as scratch:
+    with workspace.write_lock() as scratch:
         db = engine.connect(workspace.log, workspace.cases, scratch=scratch)
-        engine.view(db, "cases", snapshot.files, cases.TYPES, snapshot.out())
+        engine.view(db, "cases", snapshot.files, cases.TYPES, snapshot.deleted_row_table())
         columns = {
             "at": "to_timestamp(asked_s + 60)",
             "at_is": "'time'",

@@ -100,7 +100,7 @@ def _elsewhere(one: Measure) -> str:
     parts = []
     for rule in rules[1:]:
         differs = [f"{key} {value}" for key, value in rule.words().items() if value != ours[key]]
-        parts.append(f"{rule.house} ({rule.word}): {', '.join(differs) or 'the same'}")
+        parts.append(f"{rule.vendor} ({rule.term}): {', '.join(differs) or 'the same'}")
     return "; ".join(parts)
 
 
@@ -299,10 +299,10 @@ def rules() -> str:
         for one in definitions_of(measure):
             said = one.words()
             keys = ("stops", "stands still", "runs", "before the stop", "in a period by")
-            cells = [one.house, one.word, *(said[key] for key in keys), str(one.version)]
+            cells = [one.vendor, one.term, *(said[key] for key in keys), str(one.version)]
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
-    sources = dict.fromkeys((one.house, one.source) for one in DEFINITIONS if one.house != "ours")
+    sources = dict.fromkeys((one.vendor, one.source) for one in DEFINITIONS if one.vendor != "ours")
     return "\n".join([*lines, "Sources:", "", *(f"- {house}: {source}" for house, source in sources), ""])
 
 

@@ -54,7 +54,7 @@ def in_force(events: Sequence[Event], calendars: Calendars) -> list[str]:
     found = []
     for event in events:
         team, service = event.team or team, event.service or service
-        calendar = calendars.of(team, service)
+        calendar = calendars.calendar_for(team, service)
         found.append(calendar.name if calendar else "")
     return found
 
@@ -92,7 +92,7 @@ def stop_of(events: Sequence[Event], rule: Definition, start: int) -> int | None
     ]
     if not fits:
         return None
-    if rule.which == "first":
+    if rule.occurrence == "first":
         return fits[0]
     words = [
         place for place, event in enumerate(events) if event.kind in ("resolved", "abandoned", "merged", "reopened")
@@ -106,25 +106,25 @@ def value_of(
     """Whether it has ended, and the seconds; None: the rule leaves the case out."""
     start, state = start_of(events), states(events)
     stop = stop_of(events, rule, start)
-    if stop is None and (not rule.open_counts or state[-1] == 3):
+    if stop is None and (not rule.counts_open or state[-1] == 3):
         return None
     if stop is not None and events[stop].second < events[start].second:
         return None
-    if rule.runs != "calendar" and not calendars.all:
+    if rule.hours != "calendar" and not calendars.calendars:
         return None
-    if rule.runs == "business of the stop":
+    if rule.hours == "business of the stop":
         assert stop is not None
         walked = hours[in_force(events, calendars)[stop]]
         return True, walked.at(events[stop].second) - walked.at(events[start].second)
     force = in_force(events, calendars)
     total = 0
     for place in range(start, len(events) if stop is None else stop):
-        if state[place] in rule.halts:
+        if state[place] in rule.halt_states:
             continue
         begin = events[place].second
         end = events[place + 1].second if place + 1 < len(events) else max(as_of, begin)
         total += (
-            (end - begin) if rule.runs == "calendar" else hours[force[place]].at(end) - hours[force[place]].at(begin)
+            (end - begin) if rule.hours == "calendar" else hours[force[place]].at(end) - hours[force[place]].at(begin)
         )
     return stop is not None, total
 

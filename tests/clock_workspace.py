@@ -60,15 +60,15 @@ def values_of(workspace: Workspace) -> tuple[Values, Values, int]:
     with opened(workspace, moments=True) as scope:
         moments = moments_of(scope, "moments", opening_hours(workspace))
         for one in DEFINITIONS:
-            found = scope.engine.ask(values_sql(moments, one)).to_pylist()
+            found = scope.engine.query(values_sql(moments, one)).to_pylist()
             from_log[one] = {row["case_id"]: (row["ended"] == 1, row["secs"]) for row in found}
-            if one.house == "ours":
+            if one.vendor == "ours":
                 measure = find_measure(one.measure)
                 now = "{as_of_bus}" if measure.clock == "business" else "{as_of}"
                 sql = (
                     f"SELECT case_id, {measure.event} AS ended, CASE WHEN {measure.event} THEN {measure.value} "
                     f"ELSE {now} - {measure.since} END AS secs FROM cases WHERE ({measure.event}) OR ({measure.waiting})"
                 )
-                rows = scope.engine.ask(fill(sql, scope)).to_pylist()
+                rows = scope.engine.query(fill(sql, scope)).to_pylist()
                 from_cases[one] = {row["case_id"]: (bool(row["ended"]), row["secs"]) for row in rows}
         return from_log, from_cases, scope.as_of["made"]

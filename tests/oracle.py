@@ -511,7 +511,7 @@ def open_at_wall(calendar: Calendar, second: int) -> bool:
     """The wall clock of the calendar's zone shows a time within the hours of that day."""
     wall = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(calendar.zone))
     of_day = wall.hour * 3600 + wall.minute * 60 + wall.second
-    return any(start <= of_day < end for start, end in calendar.of(wall.date()))
+    return any(start <= of_day < end for start, end in calendar.spans_on(wall.date()))
 
 
 def walk_the_clock(calendar: Calendar, start: int, end: int) -> int:
@@ -521,7 +521,7 @@ def walk_the_clock(calendar: Calendar, start: int, end: int) -> int:
         step = min(900 - now % 900, end - now)
         walls = [datetime.fromtimestamp(one, UTC).astimezone(ZoneInfo(calendar.zone)) for one in (now, now + step - 1)]
         of_day = [wall.hour * 3600 + wall.minute * 60 + wall.second for wall in walls]
-        day = calendar.of(walls[0].date())
+        day = calendar.spans_on(walls[0].date())
         borders = {edge for span in day for edge in span}
         plain = walls[0].date() == walls[1].date() and of_day[1] - of_day[0] == step - 1
         if plain and not any(of_day[0] < edge <= of_day[1] for edge in borders):

@@ -91,8 +91,8 @@ def test_the_words_for_others_are_without_the_marks() -> None:
 
 def test_a_question_is_answered_whatever_letters_the_line_has() -> None:
     question = Question("27 sep", 19, ("2026-09-27", "2027-09-27"))
-    assert question.answered("promise: report by 27 \u017fep", "2026-09-27") == "promise: report by 2026-09-27"
-    assert question.answered("nothing of the kind", "2026-09-27") == "nothing of the kind"
+    assert question.apply_reading("promise: report by 27 \u017fep", "2026-09-27") == "promise: report by 2026-09-27"
+    assert question.apply_reading("nothing of the kind", "2026-09-27") == "nothing of the kind"
 
 
 @pytest.mark.parametrize(
@@ -150,5 +150,5 @@ def test_a_part_of_the_day_counts_before_a_time_and_after_it(said: str, due: lis
     asked = [reading for question in got.questions for reading in question.readings]
     assert ([f"{got.due:%Y-%m-%d %H:%M}"] if got.due else asked) == due
     for reading in asked:
-        again = capture(got.questions[0].answered(got.text, reading), datetime(2026, 11, 27, 10, 15, tzinfo=ZONE))
+        again = capture(got.questions[0].apply_reading(got.text, reading), datetime(2026, 11, 27, 10, 15, tzinfo=ZONE))
         assert again.questions == ()

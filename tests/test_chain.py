@@ -61,17 +61,17 @@ def test_stays_and_edges_worked_out_by_hand(tmp_path: Path) -> None:
         "2,6,resolved,Front",
     ]
     hand_over_chain = asking.follow_chain(make_workspace(tmp_path, first_case + second_case), None)
-    back = next(team_time for team_time in hand_over_chain.places if team_time.team == "Back")
+    back = next(team_time for team_time in hand_over_chain.team_times if team_time.team == "Back")
     hour = 3_600
     assert (back.stays, back.untouched, back.in_hand, back.paused) == (2, (3 + 3) * hour, (1 + 2) * hour, 4 * hour)
-    front = next(team_time for team_time in hand_over_chain.places if team_time.team == "Front")
+    front = next(team_time for team_time in hand_over_chain.team_times if team_time.team == "Front")
     assert (front.stays, front.untouched, front.in_hand) == (3, (2 + 1) * hour, 2 * hour)
     edge = next(candidate for candidate in hand_over_chain.edges if candidate.supplier == "Front")
-    assert (edge.customer, edge.handovers, edge.sent_back, edge.failed) == ("Back", 2, 1, 0)
+    assert (edge.customer, edge.handovers, edge.sent_back, edge.failed_handovers) == ("Back", 2, 1, 0)
     assert edge.rates_supplier == (1, 2.0)  # Back rates Front's work
     assert edge.rates_customer == (1, 5.0)  # Front rates Back
-    assert isinstance(edge.untouched, NotComputed)
-    assert "at least 10" in edge.untouched.reason
+    assert isinstance(edge.untouched_median, NotComputed)
+    assert "at least 10" in edge.untouched_median.reason
 
 
 def test_a_rating_of_another_team_neither_moves_the_case_nor_makes_a_supplier(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_rating_of_another_team_neither_moves_the_case_nor_makes_a_supplier(tm
     workspace = make_workspace(tmp_path, lines)
     hand_over_chain = asking.follow_chain(workspace, None)
     assert [(edge.supplier, edge.customer) for edge in hand_over_chain.edges] == [("Front", "Back")]
-    assert {team_time.team for team_time in hand_over_chain.places} == {"Front", "Back"}
+    assert {team_time.team for team_time in hand_over_chain.team_times} == {"Front", "Back"}
     (series,) = asking.ask_measures(workspace, Question((find_measure("asked"),), by="team"))
     assert series.segments == ("Back",)
 
@@ -94,7 +94,7 @@ def test_only_what_fails_after_a_hand_over_counts_against_the_supplier(tmp_path:
     before = ["1,0,asked,Front", "1,1,returned", "1,2,handed_over,Back,Front", "1,5,resolved,Back"]
     after = ["2,0,asked,Front", "2,2,handed_over,Back,Front", "2,5,resolved,Back", "2,6,returned"]
     (edge,) = asking.follow_chain(make_workspace(tmp_path, before + after), None).edges
-    assert (edge.handovers, edge.failed) == (2, 1)
+    assert (edge.handovers, edge.failed_handovers) == (2, 1)
 
 
 def test_the_corrected_score_of_a_team_counts(tmp_path: Path) -> None:
@@ -137,12 +137,12 @@ def test_untouched_time_counts_what_still_lies(tmp_path: Path) -> None:
     ]
     lines += [f"{n},3,replied,Back" for n in range(11)] + ["99,25,asked,Front"]
     (edge,) = asking.follow_chain(make_workspace(tmp_path, lines), None).edges
-    assert edge.untouched == 2 * 3_600
+    assert edge.untouched_median == 2 * 3_600
     fewer_lines = [line for line in lines if not line.startswith(("9,3,", "10,3,"))]
     (tmp_path / "few").mkdir()
     (edge,) = asking.follow_chain(make_workspace(tmp_path / "few", fewer_lines), None).edges
-    assert isinstance(edge.untouched, NotComputed)
-    assert edge.untouched.reason == "not reached yet"
+    assert isinstance(edge.untouched_median, NotComputed)
+    assert edge.untouched_median.reason == "not reached yet"
 
 
 def test_one_stratum_is_the_plain_risk_ratio_with_its_interval() -> None:
@@ -154,7 +154,7 @@ def test_one_stratum_is_the_plain_risk_ratio_with_its_interval() -> None:
     ]
     comparison = against_others("A", rows)
     assert comparison is not None
-    assert (comparison.passed, comparison.failed, comparison.expected) == (100, 30, 10)
+    assert (comparison.passed_cases, comparison.failed_cases, comparison.expected) == (100, 30, 10)
     assert comparison.ratio == pytest.approx(3)
     half_width = 1.959963984540054 * math.sqrt(1 / 30 - 1 / 100 + 1 / 20 - 1 / 200)
     assert (comparison.low, comparison.high) == pytest.approx((3 * math.exp(-half_width), 3 * math.exp(half_width)))
@@ -217,11 +217,13 @@ def test_the_planted_upstream_fault_is_ranked_first_and_alone(truths: tuple[Work
 
 def test_the_planted_leak_is_where_time_lies_untouched(truths: tuple[Workspace, Chain]) -> None:
     _, hand_over_chain = truths
-    assert hand_over_chain.places[0].team == synth.BACK
+    assert hand_over_chain.team_times[0].team == synth.BACK
     leaks = [edge for edge in hand_over_chain.edges if edge.customer == synth.BACK]
     other_edges = [edge for edge in hand_over_chain.edges if edge.customer != synth.BACK]
-    assert all(isinstance(edge.untouched, float) and edge.untouched >= synth.LEAK * 86_400 for edge in leaks)
-    assert all(isinstance(edge.untouched, float) and edge.untouched < 3_600 for edge in other_edges)
+    assert all(
+        isinstance(edge.untouched_median, float) and edge.untouched_median >= synth.LEAK * 86_400 for edge in leaks
+    )
+    assert all(isinstance(edge.untouched_median, float) and edge.untouched_median < 3_600 for edge in other_edges)
     assert len(leaks) >= 4
 
 

@@ -32,7 +32,7 @@ def series_of(
         if found_measure.kind == "share"
         else (None,) * size
     )
-    return Series(found_measure, Question((found_measure,), every="week"), "UTC", 0, 0, periods, (None,) * size, is_over, (n,) * size, count, (None,) * size, results, results, results, ("",) * size)  # fmt: skip
+    return Series(found_measure, Question((found_measure,), granularity="week"), "UTC", 0, 0, periods, (None,) * size, is_over, (n,) * size, count, (None,) * size, results, results, results, ("",) * size)  # fmt: skip
 
 
 def limits_of(chart: Chart) -> Limits:
@@ -53,8 +53,8 @@ def test_limits_step_at_a_phase_and_a_shift_is_no_signal_afterwards() -> None:
     values = [*NOISE, *(value + 8 for value in NOISE)]
     plain_chart = draw_up(series_of(values))
     phased_chart = draw_up(series_of(values), phases=[date(2024, 1, 1) + timedelta(days=7 * 30)])
-    assert plain_chart.found["long_run"].any()
-    assert not phased_chart.found["long_run"].any()
+    assert plain_chart.signal_masks["long_run"].any()
+    assert not phased_chart.signal_masks["long_run"].any()
     centre = limits_of(phased_chart).centre
     assert len(set(centre[:30])) == len(set(centre[30:])) == 1
     assert centre[30] - centre[0] == pytest.approx(8)
@@ -65,7 +65,7 @@ def test_a_baseline_holds_the_limits() -> None:
     baseline_chart = draw_up(series_of(values), baseline=date(2024, 1, 1) + timedelta(days=7 * 30))
     noise_chart = draw_up(series_of(NOISE))
     assert limits_of(baseline_chart).centre[0] == pytest.approx(limits_of(noise_chart).centre[0])
-    assert baseline_chart.found["outside"][30:].sum() > 20
+    assert baseline_chart.signal_masks["outside"][30:].sum() > 20
 
 
 def test_better_or_worse_follows_from_the_measure_and_not_from_the_rule() -> None:
@@ -86,7 +86,7 @@ def test_unfinished_and_missing_periods_take_no_part() -> None:
     chart = draw_up(series_of(values, unfinished_count=1))
     assert not chart.used[-1]
     assert np.isnan(limits_of(chart).upper[-1])
-    assert not chart.found["outside"].any()
+    assert not chart.signal_masks["outside"].any()
     gap_chart = draw_up(series_of([*NOISE[:10], None, *NOISE[10:20]]))
     full_chart = draw_up(series_of(NOISE[:20]))
     assert limits_of(gap_chart).upper[0] == pytest.approx(limits_of(full_chart).upper[0])
@@ -111,9 +111,9 @@ JUMPS: list[float | None] = [10.0, 12, 11, 13, 12, 40, 12, 13, 11, 12]  # worked
 def test_what_screening_did_is_said_in_every_form() -> None:
     plain_chart, chart = draw_up(series_of(JUMPS)), draw_up(series_of(JUMPS), screening=True)
     sentence = "2 moving ranges left out; limits 81% narrower"  # 1 - (10/7)/(66/9) = .805
-    assert plain_chart.screening == ""
-    assert sentence in chart.screening
-    assert "3.267 times their mean" in chart.screening
+    assert plain_chart.screening_note == ""
+    assert sentence in chart.screening_note
+    assert "3.267 times their mean" in chart.screening_note
     assert limits_of(chart).upper[0] == pytest.approx(14.6 + 3 * 10 / 7 / 1.128)
     assert [signal.rule for signal in chart.signals if signal.rule == "outside"]
     text = terminal.plain_text(terminal.chart_lines(chart), 400)
@@ -132,7 +132,7 @@ def test_each_phase_is_screened_by_itself() -> None:
     start = date(2024, 1, 1) + timedelta(days=70)
     chart = draw_up(series_of([*JUMPS, *(20.0 + index % 2 for index in range(10))]), phases=[start], screening=True)
     assert [screening.left_out for screening in chart.screenings] == [2, 0]
-    assert "phase 2: no moving range left out" in chart.screening
+    assert "phase 2: no moving range left out" in chart.screening_note
 
 
 def test_a_wrong_request_is_refused() -> None:
@@ -155,7 +155,7 @@ def test_a_picture_is_well_formed_named_and_marks_each_signal(frame: svg.Frame) 
     assert description is not None
     assert "beyond a control limit" in (description.text or "")
     signals = [element for element in picture.iter(f"{namespace}path") if element.get("class") == "signal"]
-    assert len(signals) == sum(chart.found["outside"] | chart.found["long_run"])
+    assert len(signals) == sum(chart.signal_masks["outside"] | chart.signal_masks["long_run"])
     assert not [element for element in picture.iter() if element.get("style")]
 
 
@@ -179,8 +179,11 @@ def test_a_small_lasting_shift_is_seen_by_the_moving_average_alone() -> None:
     values = np.array([*NOISE, *(value + 1.5 for value in NOISE[:20])]).tolist()
     plan = {"baseline": date(2024, 1, 1) + timedelta(days=7 * 30)}
     ewma_chart = draw_up(series_of([*values, None]), kind="ewma", **plan)  # type: ignore[arg-type]
-    assert ewma_chart.found["outside"][30:].sum() > draw_up(series_of(values), **plan).found["outside"][30:].sum()  # type: ignore[arg-type]
-    assert set(ewma_chart.found) == {"outside"}
+    assert (
+        ewma_chart.signal_masks["outside"][30:].sum()
+        > draw_up(series_of(values), **plan).signal_masks["outside"][30:].sum()
+    )  # type: ignore[arg-type]
+    assert set(ewma_chart.signal_masks) == {"outside"}
     assert ewma_chart.runs is None
     assert np.isnan(ewma_chart.values[-1])
     assert svg.control_chart(ewma_chart, svg.WIDE)

@@ -72,15 +72,15 @@ def test_random_cases_are_counted_as_the_slow_oracle_counts_them(tmp_path: Path)
     calendars = parse_calendars(CALENDARS, "UTC")
     from_log, from_cases, as_of = values_of(workspace_of(tmp_path, cases, CALENDARS))
     seconds = [event.second for events in cases.values() for event in events]
-    hours = {one.name: WalkedHours(one, min(seconds), max(seconds)) for one in calendars.all}
+    hours = {one.name: WalkedHours(one, min(seconds), max(seconds)) for one in calendars.calendars}
     wrong: list[object] = []
     for rule in DEFINITIONS:
         for number, events in cases.items():
             wanted = value_of(events, rule, hours, calendars, as_of)
             found = from_log[rule].get(number)
             if found != wanted:
-                wrong.append((rule.house, rule.measure, number, found, wanted))
-            if rule.house == "ours" and from_cases[rule].get(number) != wanted:
+                wrong.append((rule.vendor, rule.measure, number, found, wanted))
+            if rule.vendor == "ours" and from_cases[rule].get(number) != wanted:
                 wrong.append(("folded", rule.measure, number, from_cases[rule].get(number), wanted))
     assert not wrong, f"{len(wrong)} wrong: " + "\n".join(f"{one} {cases[str(one[2])]}" for one in wrong[:3])  # type: ignore[index]
     counted = sum(len(values) for values in from_log.values())
@@ -149,17 +149,17 @@ def test_each_case_is_counted_as_worked_out_in_words(
         measure, _, house = name.partition("@")
         rule = the_rule(measure, house or "ours")
         assert as_words(from_log[rule].get(title)) == words, name
-        if rule.house == "ours":
+        if rule.vendor == "ours":
             assert as_words(from_cases[rule].get(title)) == words, f"{name}, folded"
 
 
 def the_rule(measure: str, house: str) -> Definition:
-    return next(one for one in DEFINITIONS if (one.measure, one.house) == (measure, house))
+    return next(one for one in DEFINITIONS if (one.measure, one.vendor) == (measure, house))
 
 
 def test_there_are_at_least_sixty_worked_out_cases_over_every_rule() -> None:
     assert len(LISTED) >= 60
     asked = {name.partition("@") for _, _, wanted in LISTED for name, _ in wanted}
     assert {(measure, house or "ours") for measure, _, house in asked} == {
-        (one.measure, one.house) for one in DEFINITIONS
+        (one.measure, one.vendor) for one in DEFINITIONS
     }

@@ -267,4 +267,4 @@ def test_a_fault_of_the_program_is_not_called_damage() -> None:
     assert as_damage(wrong_query.value) is None
     cut = as_damage(OSError("ZSTD decompression failed: Data corruption detected"))
     assert cut is not None
-    assert cut.what == "The log or the cases cannot be read: ZSTD decompression failed: Data corruption detected."
+    assert cut.problem == "The log or the cases cannot be read: ZSTD decompression failed: Data corruption detected."

@@ -77,7 +77,7 @@ def test_years_of_two_digits_that_may_stand_first_are_asked_about() -> None:
     values = ["22-04-15", "22-04-16", "22-05-17"]
     with pytest.raises(MappingError, match="two digits, which may stand first or last") as asked:
         read(values)
-    assert '"year-first"' in asked.value.do
+    assert '"year-first"' in asked.value.remedy
     assert read(values, given="year-first")[0] == datetime(2022, 4, 15, tzinfo=UTC)
     assert read(values, given="day-first")[0] == datetime(2015, 4, 22, tzinfo=UTC)
 

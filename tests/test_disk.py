@@ -39,10 +39,10 @@ def said(error: Exception) -> StorageError:
 def test_the_operating_systems_numbers(number: int, kind: type[StorageError], words: str) -> None:
     told = said(OSError(number, "", "/srv/service/log/_delta_log/00000000000000000007.json"))
     assert type(told) is kind
-    assert words in told.what
+    assert words in told.problem
     assert told.exit_code == 3
     assert type(pickle.loads(pickle.dumps(told))) is kind
-    assert said(OSError(number, "", "/mnt/stick/x.zip")).what.replace("/mnt/stick/x.zip", "").strip()
+    assert said(OSError(number, "", "/mnt/stick/x.zip")).problem.replace("/mnt/stick/x.zip", "").strip()
 
 
 def test_sqlite_says_it_in_codes(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_sqlite_says_it_in_codes(tmp_path: Path) -> None:
     db.execute("PRAGMA query_only = 1")
     with pytest.raises(sqlite3.OperationalError) as closed:
         db.execute("INSERT INTO t VALUES (1)")
-    assert "is read-only" in said(closed.value).what
+    assert "is read-only" in said(closed.value).problem
     with pytest.raises(sqlite3.OperationalError) as wrong:
         db.execute("SELECT y FROM t")
     assert disk.failure(wrong.value, HERE) is None
@@ -97,7 +97,7 @@ def test_what_a_library_wraps_is_seen() -> None:
     wrapped.__context__ = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(StorageError) as told, disk.explain(HERE):
         raise wrapped
-    assert "The disk is full" in told.value.what
+    assert "The disk is full" in told.value.problem
 
 
 def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:

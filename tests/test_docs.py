@@ -88,7 +88,9 @@ def test_every_command_in_the_documents_exists() -> None:
 def test_the_mapping_shown_in_the_documents_is_a_mapping() -> None:
     shown, own = re.findall(r"```toml\n(.*?)```", read("docs/sources.md"), re.S)
     mapping = parse_mapping(shown, "docs/sources.md")
-    assert [(scale.name, scale.good, scale.bad) for scale in parse_scales(own).values()] == [("smile4", 3, 1)]
+    assert [(scale.name, scale.good_border, scale.bad_border) for scale in parse_scales(own).values()] == [
+        ("smile4", 3, 1)
+    ]
     assert [rule.kind for rule in mapping.moments] == ["asked", "promised", "resolved", "rated"]
     names = {one.name for one in presets()}
     assert {"boston311", "cfpb", "servicenow", "zendesk", "freshdesk", "jira_sm", "intercom", "glpi"} <= names
@@ -98,7 +100,7 @@ def test_the_mapping_shown_in_the_documents_is_a_mapping() -> None:
 def test_the_opening_hours_shown_in_the_documents_are_opening_hours() -> None:
     (shown,) = re.findall(r"```toml\n(.*?)```", read("docs/clocks.md"), re.S)
     calendars = parse_calendars(shown, "UTC", "docs/clocks.md")
-    assert [(one.name, len(one.versions)) for one in calendars.all] == [("office", 2), ("night", 1)]
+    assert [(one.name, len(one.versions)) for one in calendars.calendars] == [("office", 2), ("night", 1)]
     module = importlib.import_module("wellserved.calendar").__doc__ or ""
     assert parse_calendars(module.split("calendars.toml in the workspace:")[1], "UTC").uses
 
@@ -107,8 +109,8 @@ def test_every_rule_of_every_house_is_documented() -> None:
     page = read("docs/clocks.md")
     for one in DEFINITIONS:
         assert f"**{one.measure}**" in page
-        assert f"| {one.house} | {one.word} |" in page
-        assert one.house == "ours" or one.source in page
+        assert f"| {one.vendor} | {one.term} |" in page
+        assert one.vendor == "ours" or one.source in page
 
 
 def test_the_changelog_begins_with_this_version() -> None:

@@ -103,8 +103,8 @@ def test_values_are_bound_and_texts_quoted_as_each_engine_reads_them(
     engine, _ = request.getfixturevalue(where)
     for odd in ("it's", "back\\slash", "\\'", "100 % of $odd :odd", '"quoted"', "line\nbreak", "Zürich 東京", ""):
         for one in (engine, ours.engine):
-            quoted = one.ask(
-                f"SELECT {one.text(odd)} AS said, CAST($odd AS {one.string}) AS bound", {"odd": odd}
+            quoted = one.query(
+                f"SELECT {one.quote_text(odd)} AS said, CAST($odd AS {one.string}) AS bound", {"odd": odd}
             ).to_pylist()
             assert quoted == [{"said": odd, "bound": odd}], (where, odd)
 

@@ -40,9 +40,9 @@ def incidents(path: Path) -> list[tuple[str, bool, int, int]]:
 def explained(path: Path) -> tuple[int, int, Counter[tuple[str, bool]]]:
     """Incidents, those that the rule calls as the flag does, and the others by priority and flag."""
     found = incidents(path)
-    clock = Clock(parse_calendars(LATE_DAY, "UTC").all[0], date(2016, 2, 1), date(2017, 12, 31))
+    clock = Clock(parse_calendars(LATE_DAY, "UTC").calendars[0], date(2016, 2, 1), date(2017, 12, 31))
     opened, closed = (np.array([row[place] for row in found]) for place in (2, 3))
-    passed = (clock.at(closed) - clock.at(opened)) / 3_600
+    passed = (clock.open_seconds_at(closed) - clock.open_seconds_at(opened)) / 3_600
     rule = [hours < HOURS[row[0]] for hours, row in zip(passed, found, strict=True)]
     odd = Counter((row[0], row[1]) for row, made in zip(found, rule, strict=True) if row[1] != made)
     return len(found), len(found) - odd.total(), odd

@@ -78,7 +78,7 @@ def made(folder: Path, lines: Sequence[str], scale: str = "csat5") -> Workspace:
 
 def columns_of(workspace: Workspace, *names: str) -> dict[str, tuple[object, ...]]:
     with opened(workspace) as scope:
-        rows = scope.engine.ask(f"SELECT case_id, {', '.join(names)} FROM cases").to_pylist()
+        rows = scope.engine.query(f"SELECT case_id, {', '.join(names)} FROM cases").to_pylist()
     return {row["case_id"]: tuple(row[name] for name in names) for row in rows}
 
 
@@ -220,7 +220,7 @@ def test_the_last_of_several_answers_counts_and_all_are_kept(tmp_path: Path) -> 
     assert value(workspace, "rating_mean") == (12, 5.0)
     assert columns_of(workspace, "ratings", "score")["3"] == (2, 5.0)
     with opened(workspace, moments=True) as scope:
-        kept = scope.engine.ask("SELECT count(*) AS n FROM moments WHERE kind = 'rated'")["n"].to_pylist()
+        kept = scope.engine.query("SELECT count(*) AS n FROM moments WHERE kind = 'rated'")["n"].to_pylist()
     assert kept == [24]
 
 
@@ -280,11 +280,11 @@ def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: 
         for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz"):
             import_file(workspace, sample(name), now=NOW)
         with opened(workspace, moments=True) as scope:
-            found.append(scope.engine.ask("SELECT * FROM cases ORDER BY source, case_id").to_pylist())
+            found.append(scope.engine.query("SELECT * FROM cases ORDER BY source, case_id").to_pylist())
             files = log.snapshot(workspace.log).files
             assert isinstance(scope.engine, DuckDB)
             db = scope.engine.db
-            parts.append(cases.slices._LastGroups(db, cases.slices._row_groups(db, files)).parts)
+            parts.append(cases.slices._LastGroups(db, cases.slices._row_groups(db, files)).partition_count)
             slices.append(len(list(cases.slices.of_files(db, files))))
     assert len(found[0]) > 5_000
     assert found[0] == found[1] == found[2]
@@ -299,13 +299,13 @@ def test_what_is_withdrawn_before_it_was_ever_folded_leaves_nothing_and_hinders_
     for said, content in (("time", 1), ("withdrawn", 2)):
         fact = {"at": "TIMESTAMPTZ '2024-01-05 00:00:00+00'", "at_is": f"'{said}'", "kind": "'failed'", "case_id": "'never folded'",
                 "source_ref": "'r'", "source_row": "0", "content": str(content)}  # fmt: skip
-        with workspace.writing() as scratch:
+        with workspace.write_lock() as scratch:
             db = duckdb.connect(workspace.log, scratch=scratch)
             db.execute(
                 f"CREATE TEMP TABLE batch AS {finished(f'SELECT {own_columns(fact)}', 'journal', NOW + timedelta(hours=content), 'journal')}"
             )
             log.append(db, workspace, "batch", False, "journal")
-    with workspace.writing() as scratch:
+    with workspace.write_lock() as scratch:
         assert cases.refresh(workspace, scratch, lambda *_: None) == 0
         assert cases.refresh(workspace, scratch, lambda *_: None) == 0
     assert value(workspace, "asked") == (21, 21.0)
@@ -318,7 +318,7 @@ def logged(workspace: Workspace, given: Sequence[dict[str, str]], hour: int) -> 
     for fact in given:
         fact = {"at_is": "'time'", "source_row": "1", "content": f"{hour + 1}", **fact}
         rows.append(f"SELECT {own_columns(fact)}")
-    with workspace.writing() as scratch:
+    with workspace.write_lock() as scratch:
         db = duckdb.connect(workspace.log, scratch=scratch)
         batch = finished(" UNION ALL ".join(rows), "desk", NOW + timedelta(hours=hour), str(hour))
         db.execute(f"CREATE TEMP TABLE batch AS {batch}")
@@ -339,7 +339,7 @@ def chased(case: str, number: int) -> dict[str, str]:
 def as_told(workspace: Workspace) -> dict[str, int]:
     """Contacts by case."""
     with opened(workspace) as scope:
-        rows = scope.engine.ask("SELECT case_id, moments FROM cases").to_pylist()
+        rows = scope.engine.query("SELECT case_id, moments FROM cases").to_pylist()
     return {row["case_id"]: row["moments"] for row in rows}
 
 
@@ -360,14 +360,14 @@ def test_a_moment_that_is_corrected_into_another_case_counts_there_alone(
     monkeypatch.setattr(cases, "FOLD", "another")  # all cases are folded anew
     assert as_told(workspace) == wanted
     with opened(workspace, moments=True) as scope:
-        rows = scope.engine.ask("SELECT case_id, count(*) AS n FROM moments GROUP BY 1").to_pylist()
+        rows = scope.engine.query("SELECT case_id, count(*) AS n FROM moments GROUP BY 1").to_pylist()
     assert {row["case_id"]: row["n"] for row in rows} == wanted
 
 
 def all_told(workspace: Workspace) -> list[dict[str, Any]]:
     """Every column of every case."""
     with opened(workspace) as scope:
-        rows: list[dict[str, Any]] = scope.engine.ask("SELECT * FROM cases ORDER BY source, case_id").to_pylist()
+        rows: list[dict[str, Any]] = scope.engine.query("SELECT * FROM cases ORDER BY source, case_id").to_pylist()
     return rows
 
 
@@ -392,7 +392,7 @@ def test_any_run_of_refreshes_gives_what_one_whole_fold_gives(
         logged(workspace, gone, hour)
         assert 0 < folded_cases(workspace) < 40
         now = log.snapshot(workspace.cases)
-        struck |= set(now.struck)
+        struck |= set(now.deleted_rows)
         files |= set(now.files)
         if hour % 5 == 0:
             told = all_told(workspace)
@@ -418,7 +418,7 @@ def test_another_engine_reads_files_from_which_nothing_is_struck_out(
     folded_cases(workspace)
     logged(workspace, [chased("new", 1), chased("c50", 301)], 1)
     told = all_told(workspace)
-    assert log.snapshot(workspace.cases).struck
+    assert log.snapshot(workspace.cases).deleted_rows
     read: list[str] = []
 
     def elsewhere(_: str, files: Sequence[str], columns: Mapping[str, str]) -> tuple[duckdb.DuckDB, str]:
@@ -431,7 +431,7 @@ def test_another_engine_reads_files_from_which_nothing_is_struck_out(
     monkeypatch.setenv("WELLSERVED_ENGINE", "postgresql://elsewhere")
     assert all_told(workspace) == told
     now = log.snapshot(workspace.cases)
-    assert not now.struck
+    assert not now.deleted_rows
     assert tuple(read) == now.files
     assert cases.is_current(workspace, log.snapshot(workspace.log), now)
 
@@ -494,7 +494,7 @@ def test_a_withdrawn_expectation_is_in_no_gap(tmp_path: Path) -> None:
 
 
 def folded_cases(workspace: Workspace) -> int:
-    with workspace.writing() as scratch:
+    with workspace.write_lock() as scratch:
         return cases.refresh(workspace, scratch, lambda *_: None)
 
 
@@ -532,7 +532,7 @@ def test_a_log_that_was_put_together_without_its_cases_is_folded_anew(
     told = as_told(workspace)
     monkeypatch.setattr(log, "MANY", 2)
     before = log.snapshot(workspace.log)
-    with workspace.writing():
+    with workspace.write_lock():
         assert len(log.compact(workspace, before).files) == 3
     assert as_told(workspace) == told == {f"c{hour}": 1 for hour in range(6)}
 

@@ -223,7 +223,7 @@ def test_a_column_that_cannot_decide_its_dates_is_refused_and_a_mapping_decides(
     file = write(tmp_path / "a.csv", rows)
     with pytest.raises(MappingError, match="day-first and month-first") as refused:
         import_file(workspace, file, TICKETS, now=NOW)
-    assert '[dates] "opened" = "day-first"' in refused.value.do
+    assert '[dates] "opened" = "day-first"' in refused.value.remedy
     decided = Mapping(**{**TICKETS.__dict__, "dates": {"opened": "day-first"}})
     assert import_file(workspace, file, decided, now=NOW).receipt.rows_loaded == 5
     assert rows_of(workspace, workspace.cases, "asked_month") == [(202402,), (202403,), (202404,), (202405,), (202406,)]
@@ -337,5 +337,5 @@ def test_cases_of_an_older_version_with_other_columns_are_made_anew(tmp_path: Pa
             months.add(old.to_arrow_table())
             months.commit(noted)
     with opened(made) as scope:
-        assert scope.engine.ask("SELECT count(*) AS n FROM cases")["n"].to_pylist() == [29]
+        assert scope.engine.query("SELECT count(*) AS n FROM cases")["n"].to_pylist() == [29]
     assert rows_of(made, made.cases, ", ".join(cases.TYPES)) == wanted

@@ -275,7 +275,7 @@ def test_a_status_without_a_time_counts_as_closed_at_an_unknown_time_and_is_aske
     assert one.totals() == (5, 2)
     assert "'Status' says Closed in 3 rows, but no column says when" in one.questions
     assert "# - 'Status' says Closed in 3 rows" in one.found.toml
-    assert one.found.unused == {"dates": ("Updated at",)}
+    assert one.found.unused_columns == {"dates": ("Updated at",)}
 
 
 def test_a_status_that_contradicts_the_time_of_solving_is_asked_about(tmp_path: Path) -> None:
@@ -321,7 +321,7 @@ def test_an_id_is_no_service_and_a_date_no_text(tmp_path: Path) -> None:
     assert "service" not in facts(found)
     dates = columns(tmp_path, sys_updated_on=["2026-01-12 09:00:00 +01:00"] * 3)
     assert 'text = "' not in dates.toml
-    assert dates.unused == {"dates": ("sys updated on",)}
+    assert dates.unused_columns == {"dates": ("sys updated on",)}
 
 
 def test_the_number_that_people_use_names_the_case(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_ratings_in_words_become_scores_and_the_asking_a_moment(tmp_path: Path) 
     found = columns(tmp_path, Satisfaction=["Good", "Bad", "Offered", ""])
     kinds = {rule.kind: rule for rule in parse_mapping(found.toml, "guess").moments}
     assert kinds["rated"].values == {"Good": 1, "Bad": 0}
-    assert set(kinds["surveyed"].when.values) == {"Offered", "Bad", "Good"}
+    assert set(kinds["surveyed"].condition.values) == {"Offered", "Bad", "Good"}
     assert "was read as good or bad: Good = 1, Bad = 0" in " ".join(found.questions)
 
 
@@ -355,7 +355,7 @@ def test_teams_and_dates_and_ratings_that_are_not_used_are_named(tmp_path: Path)
     found = columns(
         tmp_path, Group=["A", "B"], Queue=["X", "Y"], CSAT=["4", "5"], NPS=["9", "10"], Last_update=["2026-02-01"] * 2
     )
-    assert found.unused == {"dates": ("Last update",), "ratings": ("NPS",), "teams": ("Queue",)}
+    assert found.unused_columns == {"dates": ("Last update",), "ratings": ("NPS",), "teams": ("Queue",)}
     assert "# - not used, though they look like teams: Queue" in found.toml
 
 

@@ -64,7 +64,7 @@ def outcome(raw: dict[str, Any]) -> Mapping | str:
     try:
         return mapping_of(raw, "made.toml")
     except MappingError as error:
-        return error.what
+        return error.problem
 
 
 def test_any_shape_gives_a_mapping_or_an_error_that_names_the_setting() -> None:
@@ -111,14 +111,14 @@ def test_any_shape_gives_a_mapping_or_an_error_that_names_the_setting() -> None:
 def test_a_wrong_setting_is_named_with_what_came_and_what_it_takes(line: str, said: str) -> None:
     with pytest.raises(MappingError) as refused:
         parse_mapping(PLAIN + line, "made.toml")
-    assert said in refused.value.what
+    assert said in refused.value.problem
 
 
 def test_all_mistakes_are_told_at_once_and_their_number_is_bounded() -> None:
     with pytest.raises(MappingError) as refused:
         parse_mapping('name = 1\nzone = "Mars"\nmoment = 2\n', "made.toml")
     for part in ("`name` is 1", "`case` is missing", "`zone` is 'Mars'", "`moment` is 2"):
-        assert part in refused.value.what
+        assert part in refused.value.problem
     with pytest.raises(MappingError, match="and 88 more"):
         mapping_of({**tomllib.loads(PLAIN), **{f"odd{place}": 1 for place in range(100)}}, "made.toml")
 

@@ -91,7 +91,7 @@ def here(folder: Path) -> list[str]:
     now = log.snapshot(folder)
     with duckdb.connect() as db:
         columns = {"asked_month": "INTEGER", "case_id": "VARCHAR"}
-        engine.view(db, "t", now.files, columns, now.out())
+        engine.view(db, "t", now.files, columns, now.deleted_row_table())
         return [row[0] for row in db.sql("SELECT case_id FROM t ORDER BY 1").fetchall()]
 
 
@@ -146,13 +146,13 @@ def test_rows_are_struck_out_as_the_delta_protocol_has_it(tmp_path: Path) -> Non
     assert (removed["cardinality"], added["cardinality"]) == (40, len(more))
     wanted = {first: more, second: many}
     now = log.snapshot(tmp_path)
-    assert {file: rows.tolist() for file, rows in now.struck.items()} == wanted
+    assert {file: rows.tolist() for file, rows in now.deleted_rows.items()} == wanted
     assert as_delta_tells(tmp_path) == {Path(file).as_uri().replace("%3D", "="): rows for file, rows in wanted.items()}
     left = {row[1] for row in rows} - {f"{2 * place:07}" for place in more} - {f"{2 * place + 1:07}" for place in many}
     assert here(tmp_path) == counted(tmp_path) == sorted({*left, "new"})
-    assert log.snapshot(tmp_path, 1).struck[first].tolist() == few  # an earlier version is what it was
+    assert log.snapshot(tmp_path, 1).deleted_rows[first].tolist() == few  # an earlier version is what it was
     write(tmp_path, [rows[:10]])
-    assert log.snapshot(tmp_path).struck == {}
+    assert log.snapshot(tmp_path).deleted_rows == {}
     assert here(tmp_path) == counted(tmp_path) == [row[1] for row in rows[:10]]
     strike(tmp_path, {log.snapshot(tmp_path).files[0]: [0]})
     assert here(tmp_path) == counted(tmp_path) == [row[1] for row in rows[1:10]]
@@ -177,7 +177,7 @@ def test_what_is_struck_out_outlives_checkpoints_and_goes_with_its_file(
     )
     assert here(tmp_path) == counted(tmp_path) == wanted
     write(tmp_path, [[(202401, "instead", None, 1)]], [202401])
-    assert set(log.snapshot(tmp_path).struck) == {second}
+    assert set(log.snapshot(tmp_path).deleted_rows) == {second}
     assert (
         here(tmp_path)
         == counted(tmp_path)

@@ -55,7 +55,7 @@ def put(
     where: Where = (),
 ) -> dict[str, Series]:
     measures = tuple(find_measure(name) for name in names)
-    found = ask_measures(workspace, Question(measures, by=by, every=every, where=where))
+    found = ask_measures(workspace, Question(measures, by=by, granularity=every, where=where))
     return {series.measure.name: series for series in found}
 
 
@@ -176,7 +176,7 @@ def test_boston_periods_are_over_when_their_last_midnight_is_known(boston: Known
     for every in ("day", "week", "month", "quarter", "year"):
         series = put(workspace, ("resolved",), every)["resolved"]
         assert series.as_of == now.timestamp()
-        for period, over in zip(series.periods, series.over, strict=True):
+        for period, over in zip(series.periods, series.is_over, strict=True):
             assert period is not None
             assert over == (oracle.ends_of(period.label, every, oracle.BOSTON) <= now)
 
@@ -230,7 +230,7 @@ def test_boston_age_of_the_open_cases_at_the_end_of_each_month(boston: Known) ->
     workspace, cases = boston
     series = put(workspace, ("open_age",), "month")["open_age"]
     found = numbers(series)
-    for (segment, label), over in zip(found, series.over, strict=True):
+    for (segment, label), over in zip(found, series.is_over, strict=True):
         assert label is not None
         if over:
             end = oracle.ends_of(label, "month", oracle.BOSTON)

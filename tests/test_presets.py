@@ -284,7 +284,7 @@ def test_a_fact_left_out_changes_no_moment_and_is_said(export: Export) -> None:
         (name,) = names & set(mapping.absent)
         assert f"The file has no column {name!r}, and so does not tell: " in " ".join(receipts.lacking(mapping))
         assert mapping.columns == {fact: cell for fact, cell in whole.columns.items() if cell != column}
-        times = [[(rule.kind, rule.at, rule.due, rule.when) for rule in one.moments] for one in (whole, mapping)]
+        times = [[(rule.kind, rule.at, rule.due, rule.condition) for rule in one.moments] for one in (whole, mapping)]
         assert times[0] == times[1], column
 
 

@@ -42,7 +42,7 @@ def proved(workspace: Workspace, measure: str = "time_to_resolution", on: date =
 
 def test_an_honest_change_is_claimed_with_its_size(houses: dict[str, Workspace]) -> None:
     found = proved(houses["honest"])
-    assert (found.verdict.status, found.headline, found.blocked) == ("improved", "improved_harm_not_excluded", "")
+    assert (found.verdict.status, found.headline, found.blocking_harm) == ("improved", "improved_harm_not_excluded", "")
     assert found.claims
     assert {one.name for one in found.doubts} == {"abandoned_rate", "repeat_case_rate"}  # this record does not tell
     assert found.verdict.relative is not None
@@ -51,8 +51,8 @@ def test_an_honest_change_is_claimed_with_its_size(houses: dict[str, Workspace])
     assert all(one.passed for one in found.verdict.checks)
     assert headline(found).startswith("Improved; harm not excluded; not told by the record: ")
     assert "improved with" in headline(found)
-    assert {one.safety for one in found.guarded} <= {"not_worse", "not_recorded"}
-    by_name = {one.guardrail.measure.name: one for one in found.guarded}
+    assert {one.safety for one in found.guardrail_results} <= {"not_worse", "not_recorded"}
+    by_name = {one.guardrail.measure.name: one for one in found.guardrail_results}
     assert by_name["abandoned_rate"].safety == "not_recorded"
     assert by_name["complaint_rate"].margin is not None
     assert by_name["complaint_rate"].margin < 0.05  # a rare thing may at most double
@@ -72,7 +72,7 @@ def test_a_trick_looks_faster_and_is_blocked(
 ) -> None:
     found = proved(houses[trick], measure)
     assert found.verdict.status == "improved"  # by itself it looks so
-    assert f"{gave_it_away} got worse" in found.blocked
+    assert f"{gave_it_away} got worse" in found.blocking_harm
     assert found.headline == "harm_shown"
     assert headline(found).startswith("Harm shown in ")
     assert not found.claims
@@ -97,9 +97,9 @@ def test_young_cases_look_no_better_than_old_ones(tmp_path: Path) -> None:
             assert seen.reason == ""
             assert seen.age_days is not None
             assert seen.periods[-1].end <= ends - timedelta(days=seen.age_days)
-            verdict = change(seen.observed, seen.before, "week", "lower")
+            verdict = change(seen.model_input, seen.before, "week", "lower")
             assert not verdict.claims, name
-        young, old = (observe(looking, find_measure("reopen_rate"), OURS, days).observed for days in (3, 20))
+        young, old = (observe(looking, find_measure("reopen_rate"), OURS, days).model_input for days in (3, 20))
         assert (
             young.total.sum() / young.size.sum() < 0.8 * old.total.sum() / old.size.sum()
         )  # many have yet to come back
@@ -131,9 +131,9 @@ def test_a_wait_s_level_is_the_quantile_before(houses: dict[str, Workspace]) -> 
             f"SELECT resolution_secs FROM cases WHERE team = 'Ours' AND asked_day < {(CHANGE - date(1970, 1, 1)).days}"
         ).fetchnumpy()["resolution_secs"]
     level = float(np.quantile(np.asarray(waits), 0.5, method="inverted_cdf")) / 86_400
-    assert seen.observed.level == pytest.approx(level, rel=0.02)  # a case passed on counts where it ends
+    assert seen.model_input.level_before == pytest.approx(level, rel=0.02)  # a case passed on counts where it ends
     early = slice(0, seen.before)
-    assert seen.observed.total[early].sum() / seen.observed.size[early].sum() == pytest.approx(0.5, abs=0.01)
+    assert seen.model_input.total[early].sum() / seen.model_input.size[early].sum() == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_change_that_came_over_all_is_not_put_down_to_one(houses: dict[str, Workspace]) -> None:
@@ -143,7 +143,8 @@ def test_a_change_that_came_over_all_is_not_put_down_to_one(houses: dict[str, Wo
         found = prove(looking, Asked(find_measure("time_to_resolution"), CHANGE, "week", (("team", "Theirs"),)))
         assert not found.verdict.claims
         against = prove(
-            looking, Asked(find_measure("time_to_resolution"), CHANGE, "week", OURS, against=(("team", "Theirs"),))
+            looking,
+            Asked(find_measure("time_to_resolution"), CHANGE, "week", OURS, control_segments=(("team", "Theirs"),)),
         )
         assert against.verdict.status == "improved"
         assert against.verdict.controls == 1
@@ -206,7 +207,7 @@ def test_a_gap_in_the_record_and_a_measure_without_a_side_are_said(houses: dict[
 def test_guardrails_share_their_alarms_and_take_declared_margins(houses: dict[str, Workspace]) -> None:
     rails = (Guardrail(find_measure("contacts"), 0.001), Guardrail(find_measure("abandoned_rate")))
     found = proved(houses["honest"], guardrails=rails)
-    by_name = {one.guardrail.measure.name: one for one in found.guarded}
+    by_name = {one.guardrail.measure.name: one for one in found.guardrail_results}
     assert by_name["contacts"].safety == "cannot_tell"
     assert by_name["contacts"].margin == 0.001
     assert by_name["abandoned_rate"].safety == "not_recorded"
@@ -222,7 +223,7 @@ def test_a_guardrail_that_cannot_be_read_weakens_and_one_that_is_not_recorded_is
         looking = Looking(scope, "moments", asking.opening_hours(houses["honest"]), CHANGE, "week")
         untold = observe(looking, find_measure("time_to_resolution_p90"), OURS, age_days=1)  # not nine in ten by then
         absent = observe(looking, find_measure("abandoned_rate"), OURS)
-    assert (untold.lacking, absent.lacking) == (False, True)
+    assert (untold.is_not_recorded, absent.is_not_recorded) == (False, True)
     rail = Guardrail(find_measure("time_to_resolution_p90"))
     assert guard(rail, untold, "week", 3).safety == "cannot_tell"
     assert guard(rail, absent, "week", 3).safety == "not_recorded"
@@ -230,9 +231,9 @@ def test_a_guardrail_that_cannot_be_read_weakens_and_one_that_is_not_recorded_is
 
 def test_guardrails_are_looked_at_no_earlier_than_the_question(houses: dict[str, Workspace]) -> None:
     found = proved(houses["honest"], age_days=25)
-    ages = {one.guardrail.measure.name: one.age_days for one in found.guarded if one.age_days is not None}
+    ages = {one.guardrail.measure.name: one.age_days for one in found.guardrail_results if one.age_days is not None}
     assert min(ages.values()) == 25
-    assert found.seen.age_days == 25
+    assert found.series.age_days == 25
 
 
 @pytest.fixture(scope="module")
@@ -274,18 +275,18 @@ def test_a_count_is_of_a_period_and_runs_to_the_end_of_the_record(houses: dict[s
         )
         ended = Looking(replace(scope, table="fewer"), "moments", looking.calendars, CHANGE, "week")
         all_of_it, stopped = (observe(one, find_measure("asked"), OURS) for one in (looking, ended))
-    assert all_of_it.observed.total.mean() == pytest.approx(110, rel=0.03)
-    assert set(all_of_it.observed.size) == {1.0}
+    assert all_of_it.model_input.total.mean() == pytest.approx(110, rel=0.03)
+    assert set(all_of_it.model_input.size) == {1.0}
     assert len(stopped.periods) - stopped.before > 35
-    assert stopped.observed.total[-20:].sum() == 0
+    assert stopped.model_input.total[-20:].sum() == 0
 
 
 def test_a_week_that_holds_the_change_counts_for_neither_side(houses: dict[str, Workspace]) -> None:
     found = proved(houses["honest"], on=CHANGE + timedelta(days=3))
-    mixed = found.seen.mixed
+    mixed = found.series.change_period
     assert mixed is not None
-    assert found.seen.periods[mixed].start == CHANGE
-    assert not found.seen.observed.seen[mixed]
+    assert found.series.periods[mixed].start == CHANGE
+    assert not found.series.model_input.is_observed[mixed]
     assert all(one.passed for one in found.verdict.checks if one.name == "gaps in the record")
 
 
@@ -298,7 +299,7 @@ def test_what_is_shown_as_measured_was_measured(houses: dict[str, Workspace]) ->
     medians = {period.start: value for period, value in zip(series.periods, series.value, strict=True) if period}
     lines = found.verdict.lines
     assert lines is not None
-    for period, shown in zip(found.seen.periods, lines.measured, strict=True):
+    for period, shown in zip(found.series.periods, lines.measured_values, strict=True):
         assert shown == pytest.approx(medians[period.start], rel=0.08), period  # few are passed on later than that
     assert found.verdict.level_before is not None
     assert found.verdict.level_after is not None
@@ -352,7 +353,7 @@ def test_a_worthwhile_effect_is_put_on_the_model_s_scale(houses: dict[str, Works
         looking = Looking(scope, "moments", asking.opening_hours(houses["none"]), CHANGE, "week")
         rate = observe(looking, find_measure("rating_good"), OURS)
     early = slice(0, rate.before)
-    level = rate.observed.total[early].sum() / rate.observed.size[early].sum()
+    level = rate.model_input.total[early].sum() / rate.model_input.size[early].sum()
     step = _effect_on_scale(rate, 0.02)
     assert step is not None
     odds = level / (1 - level) * np.exp(-step)
@@ -385,7 +386,7 @@ def test_an_improvement_is_declared_proved_and_every_look_kept(houses: dict[str,
     assert "Changed on 2024-02-03: measure to time_to_first_reply" in told
     assert "after its result had been looked at" in told
     assert "Looked at once before" in told
-    assert proof.asked.measure.name == "time_to_first_reply"
+    assert proof.request.measure.name == "time_to_first_reply"
 
 
 def test_a_record_altered_by_hand_says_so(houses: dict[str, Workspace]) -> None:
@@ -442,18 +443,18 @@ def test_a_name_is_used_once_and_withdrawn_ones_stay_on_record(houses: dict[str,
 
 def test_what_will_be_seen_is_told_at_the_declaration(tmp_path: Path, houses: dict[str, Workspace]) -> None:
     ahead = Improvement("ahead", "x", (START + timedelta(weeks=150)).isoformat(), "time_to_resolution", where=OURS)
-    found = {one.called: one for one in proving.foresee_improvement(houses["none"], ahead)}
+    found = {one.label: one for one in proving.foresee_improvement(houses["none"], ahead)}
     own = found["time_to_resolution"]
     assert own.level is not None
-    assert own.seen is not None
+    assert own.detectable_change is not None
     # What is foreseen is what a proof of eight weeks says of itself, in the same house.
     proof = proved(houses["none"], on=CHANGE + timedelta(weeks=30))
     assert proof.verdict.smallest is not None
-    assert own.seen == pytest.approx(proof.verdict.smallest, rel=0.6)
+    assert own.detectable_change == pytest.approx(proof.verdict.smallest, rel=0.6)
     reopened = found["reopen_rate"]
     assert reopened.margin == 0.05
-    assert reopened.shown is not None
-    assert 0.005 < reopened.shown < 0.1
+    assert reopened.provable_margin is not None
+    assert 0.005 < reopened.provable_margin < 0.1
     assert found["abandoned_rate"].reason
     empty = create_workspace(tmp_path / "empty", "UTC")
     assert proving.foresee_improvement(empty, ahead) == []
@@ -476,14 +477,14 @@ def test_a_window_that_was_not_declared_is_an_exploration(houses: dict[str, Work
     workspace = houses["auto"]
     declared(workspace)
     proof, notes = proving.prove_improvement(workspace, "quick", (CHANGE - timedelta(weeks=40), None), now=NOW)
-    assert proof.asked.called == ""
+    assert proof.request.improvement_name == ""
     assert "was not declared" in notes[0]
     first, _ = proving.prove_improvement(workspace, "quick", now=NOW)
     again, _ = proving.prove_improvement(workspace, "quick", now=NOW)
-    assert first.asked.called == again.asked.called == "quick"
+    assert first.request.improvement_name == again.request.improvement_name == "quick"
     assert (
-        first.seen.age_days
-        == again.seen.age_days
+        first.series.age_days
+        == again.series.age_days
         == improvement.record_of(workspace, "quick").looks[1].facts["age_days"]
     )
 
@@ -582,10 +583,10 @@ def test_a_change_at_the_edges_of_the_record_has_a_reason_or_a_verdict(
     houses: dict[str, Workspace], on: date, hurried: bool
 ) -> None:
     with asking.opened(houses["none"], moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(houses["none"]), on, "month", hurried=hurried)
+        looking = Looking(scope, "moments", asking.opening_hours(houses["none"]), on, "month", capped_follow_up=hurried)
         for name in ("time_to_resolution", "reopen_rate", "contacts", "asked", "still_open"):
             seen = observe(looking, find_measure(name), OURS, age_days=5)
-            verdict = change(seen.observed, seen.before, "month", "lower") if not seen.reason else None
+            verdict = change(seen.model_input, seen.before, "month", "lower") if not seen.reason else None
             assert seen.reason or (verdict is not None and (verdict.reason or verdict.effect is not None)), name
 
 

@@ -68,9 +68,9 @@ def acted_when_worst(seed: int, phi: float, before: int, after: int, runs: int) 
 
 
 def without(of: CheckInput, weeks: int) -> Verdict:
-    z = np.where(of.seen.observed.seen, of.seen.observed.total, np.nan)
-    z[of.seen.before - weeks : of.seen.before] = np.nan
-    return change(plain(z), of.seen.before, of.every, of.better)
+    z = np.where(of.series.model_input.is_observed, of.series.model_input.total, np.nan)
+    z[of.series.before - weeks : of.series.before] = np.nan
+    return change(plain(z), of.series.before, of.granularity, of.better)
 
 
 def test_six_bad_weeks_and_nothing_done_is_no_improvement() -> None:
@@ -172,8 +172,8 @@ def test_all_lengths_at_once_are_each_a_fit_without_those_rows() -> None:
     z = quiet(3, n)
     z[[4, 28]] = np.nan
     observed = Observed("mean", np.nan_to_num(z) * 9, np.where(np.isfinite(z), 9 + np.arange(n) % 3 * 7.0, 0.0))
-    design = step_design("week", n, [before], observed.seen, season_priced=True)
-    response = respond(observed, design.of_response())
+    design = step_design("week", n, [before], observed.is_observed, season_priced=True)
+    response = respond(observed, design.response_columns())
     steps = fit_steps(response, design).steps
     found = stretches(response, design, steps, before, "week", np.array([1.0]))
     assert found is not None
@@ -182,14 +182,14 @@ def test_all_lengths_at_once_are_each_a_fit_without_those_rows() -> None:
     chosen, precision = fit_of(design, node)
 
     def step(keep: np.ndarray) -> tuple[float, float]:
-        noise = response.noise[0] / response.noise[0][response.seen[0]].mean()
+        noise = response.noise[0] / response.noise[0][response.is_observed[0]].mean()
         apart = np.abs(np.subtract.outer(keep, keep))
         v = SHARE[pair] * PHI[pair] ** apart + np.diag((1 - SHARE[pair]) * noise[keep] + NUGGET)
         x, inverse = design.columns[keep][:, chosen], np.linalg.inv(v)
         a = np.linalg.inv(x.T @ inverse @ x + np.diag(precision))
         return float((a @ x.T @ inverse @ response.z[0, keep])[1]), float(a[1, 1])
 
-    rows = np.flatnonzero(response.seen[0])
+    rows = np.flatnonzero(response.is_observed[0])
     early, (whole, sure) = int((rows < before).sum()), step(rows)
     variances = []
     for length in (1, 4, early // 3):
@@ -277,7 +277,7 @@ def test_a_mix_fails_it_where_less_than_half_is_left() -> None:
     for part, passes in ((0.8, True), (0.2, False)):
         held = z.copy()
         held[104:] += 5 * (1 - part)
-        again = of.again(plain(held), 104)
+        again = of.reassess(plain(held), 104)
         check = checks.mix_check(of, "mix by service", plain(held), again, 0.3)
         assert check.passed is passes
         assert int(LEFT.findall(check.words)[0]) == pytest.approx(100 * part, abs=5)
@@ -311,6 +311,6 @@ def test_a_single_period_that_is_left_after_settling_ends_in_a_verdict_or_a_reas
     z = np.append(quiet(8, 60) * 0.3, np.linspace(0, -4, 6))
     size = np.append(np.ones(60), [0, 0, 0, 0, 0, 1.0])
     observed = Observed("mean", z * size, size)
-    design = step_design("week", 66, [60], observed.seen, season_priced=True)
-    response = respond(observed, design.of_response())
+    design = step_design("week", 66, [60], observed.is_observed, season_priced=True)
+    response = respond(observed, design.response_columns())
     assert stretches(response, design, fit_steps(response, design).steps, 60, "week", np.array([-1.0])) is not None

@@ -34,14 +34,14 @@ def plain(z: np.ndarray) -> Observed:
 
 
 def steps(observed: Observed, before: int, every: Every = "week", priced: bool = False) -> Steps:
-    design = step_design(every, observed.total.shape[-1], [before], np.atleast_2d(observed.seen)[0], priced)
-    return fit_steps(respond(observed, design.of_response()), design).steps
+    design = step_design(every, observed.total.shape[-1], [before], np.atleast_2d(observed.is_observed)[0], priced)
+    return fit_steps(respond(observed, design.response_columns()), design).steps
 
 
 def numbers_of(found: Steps, trend: Trend) -> tuple[float, float, float]:
     mixture = found.effect(trend)
     low, high = mixture.interval()
-    return float(mixture.point[0]), float(low[0]), float(high[0])
+    return float(mixture.mean[0]), float(low[0]), float(high[0])
 
 
 def slope(n: int, before: int) -> gls_oracle.Block:
@@ -62,7 +62,7 @@ def test_the_oracle_gives_what_was_worked_of_thirty_and_fifteen_periods(
     z = np.sin(1.7 * T45**2) + 0.05 * T45 + 1.5 * (T45 >= 30)
     answer = gls_oracle.answer(z, np.ones(45), 30, trend, [], None, [slope(45, 30)], as_first_worked=True)
     assert answer[:3] == pytest.approx(worked, abs=2e-4)
-    assert steps(plain(z), 30).judged().claims[0] == 1
+    assert steps(plain(z), 30).trend_intervals().claimed_signs[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_oracle_gives_what_was_worked_of_days_with_weights_and_gaps(
     answer = gls_oracle.answer(z, 1.0 + T84 % 3, 56, trend, days, None, [slope(84, 56)], as_first_worked=True)
     assert answer[:3] == pytest.approx(worked, abs=2e-4)
     size = np.where(np.isfinite(z), 1 / (1.0 + T84 % 3), 0.0)
-    assert steps(Observed("mean", np.nan_to_num(z) * size, size), 56, "day").judged().claims[0] == 0
+    assert steps(Observed("mean", np.nan_to_num(z) * size, size), 56, "day").trend_intervals().claimed_signs[0] == 0
 
 
 def test_the_variance_inside_a_window_is_the_worked_one() -> None:
@@ -104,7 +104,7 @@ def test_a_dense_oracle_gives_the_same(seed: int) -> None:
         for trend in TRENDS:
             expected = gls_oracle.answer(z, 1 / size, before, trend, [], year if priced else None)
             mixture = found.effect(trend)
-            got = (*numbers_of(found, trend), float(mixture.p()[0]))
+            got = (*numbers_of(found, trend), float(mixture.p_values()[0]))
             assert got == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
@@ -121,7 +121,7 @@ def test_many_series_at_once_are_each_what_they_are_alone() -> None:
             alone.effect("stops").interval()[0][0], abs=1e-9
         )
         alone = steps(Observed("rate", weighted.total[place], size[place]), 40)
-        assert apart.effect("continues").point[place] == pytest.approx(alone.effect("continues").point[0], abs=1e-9)
+        assert apart.effect("continues").mean[place] == pytest.approx(alone.effect("continues").mean[0], abs=1e-9)
 
 
 series = st.lists(st.floats(-50, 50), min_size=24, max_size=48)
@@ -251,7 +251,7 @@ def test_a_quantile_is_followed_by_its_influence() -> None:
     values = np.exp(random.normal(size=len(period)) - 0.2 * (period >= 80))
     for quantile in (0.5, 0.9):
         observed = of_records("quantile", period, values, 120, 80, quantile)
-        assert observed.level == pytest.approx(math.exp(stats.norm.ppf(quantile)), rel=0.08)
+        assert observed.level_before == pytest.approx(math.exp(stats.norm.ppf(quantile)), rel=0.08)
         assert observed.density == pytest.approx(stats.norm.pdf(stats.norm.ppf(quantile)), rel=0.1)
         verdict = change(observed, 80, "week", price_season=False)
         assert verdict.relative is not None
@@ -329,7 +329,7 @@ def test_large_effects_that_move_are_covered(course: str, phi: float) -> None:
     random = np.random.default_rng(17)
     noise = np.array([ar(random, phi, 130) for _ in range(60)])
     for size in (6.0, 15.0):
-        low, high = steps(plain(noise + size * form), 104).judged().hull
+        low, high = steps(plain(noise + size * form), 104).trend_intervals().envelope
         covered = int(((low <= size) & (size <= high)).sum())
         assert covered >= stats.binom.ppf(0.001, 60, 0.93)
 

@@ -48,14 +48,14 @@ def test_a_margin_out_of_reach_has_no_chance_of_harm_beyond_it() -> None:
     observed = drawn(0.9, 0.9, 200)
     assert on_scale(observed, 0.9, 0.2, True) == math.inf
     harm = Harm(Estimate(0, 0, 0), fitted(observed, BEFORE, "week"))
-    assert harm.beyond(math.inf) == (0.0, 0.0)
+    assert harm.chances_beyond(math.inf) == (0.0, 0.0)
 
 
 def test_the_chance_of_harm_beyond_the_hull_s_end_is_what_its_level_leaves() -> None:
     observed = drawn(0.1, 0.11, 150)
     verdict = change(observed, BEFORE, "week", "lower")
     assert verdict.working is not None
-    least, most = Harm(Estimate(0, 0, 0), fitted(observed, BEFORE, "week")).beyond(verdict.working.high)
+    least, most = Harm(Estimate(0, 0, 0), fitted(observed, BEFORE, "week")).chances_beyond(verdict.working.high)
     assert most == pytest.approx(
         0.025, abs=2e-4
     )  # of the trend whose interval ends there; the hull is the wider of both
@@ -65,7 +65,7 @@ def test_the_chance_of_harm_beyond_the_hull_s_end_is_what_its_level_leaves() -> 
 def test_chances_are_mirrored_with_the_measure() -> None:
     bad = drawn(0.2, 0.24, 150)
     good = replace(bad, total=bad.size - bad.total)
-    both = [Harm(Estimate(0, 0, 0), fitted(one, BEFORE, "week"), (), up).beyond(0.1) for one, up in ((bad, True), (good, False))]  # fmt: skip
+    both = [Harm(Estimate(0, 0, 0), fitted(one, BEFORE, "week"), (), up).chances_beyond(0.1) for one, up in ((bad, True), (good, False))]  # fmt: skip
     assert both[0] == pytest.approx(both[1], abs=1e-6)
     assert 0.01 < both[0][1] < 0.99
 
@@ -78,7 +78,7 @@ def test_two_shares_are_compared_as_two_beta_distributions() -> None:
     spread = max(1.0, float(((total[4:] - 5) ** 2 / (100 * 0.05 * 0.95)).sum()) / 2)
     late = random.beta(15 / spread + 0.5, 285 / spread + 0.5, 400_000)
     early = random.beta(2.5, 398.5, 400_000)
-    assert harm.beyond(0.03)[1] == pytest.approx(float((late - early > 0.03).mean()), abs=0.01)
+    assert harm.chances_beyond(0.03)[1] == pytest.approx(float((late - early > 0.03).mean()), abs=0.01)
     assert harm.estimate.low == pytest.approx(float(np.quantile(late - early, 0.025)), abs=0.002)
     assert shares(Observed("rate", total, np.where(np.arange(7) < 4, size, 0.0)), 4, True) is None
 
@@ -122,7 +122,7 @@ def test_a_question_never_shows_harm_and_is_asked_at_a_lower_chance() -> None:
     assert (asked.safety, asked.words, asked.weakens) == ("cannot_tell", "why?", True)
     quiet = guard(Guardrail(REOPENED, question="why?"), seen_of(drawn(0.05, 0.05, 200)), "week", 10)
     assert not quiet.weakens
-    lacking = replace(seen, reason="not told", lacking=True)
+    lacking = replace(seen, reason="not told", is_not_recorded=True)
     assert not guard(Guardrail(REOPENED, question="why?"), lacking, "week", 10).weakens
     assert guard(Guardrail(REOPENED), lacking, "week", 10).weakens
 
@@ -210,7 +210,11 @@ def test_honest_work_is_claimed_plainly_where_all_is_recorded_and_weaker_where_i
     assert any(line.startswith("Not excluded, rating_good: ") for line in standing(less))
     assert full.verdict.relative is not None
     assert full.verdict.relative.low < -0.3 < full.verdict.relative.high
-    assert all(one.chance is not None and one.chance <= EXCLUDED for one in full.guarded if not one.guardrail.question)
+    assert all(
+        one.chance is not None and one.chance <= EXCLUDED
+        for one in full.guardrail_results
+        if not one.guardrail.question
+    )
 
 
 def test_chances_are_told_without_false_precision() -> None:

@@ -43,7 +43,7 @@ def test_imputation_on_the_minimum_wage_counties_gives_the_known_effect() -> Non
     result = staggered(measure, (first[:, None] > 0) & (years[None, :] >= first[:, None]))
     assert result.effect.value == pytest.approx(-0.04771, abs=5e-6)
     assert (result.jackknife.low, result.jackknife.high) == pytest.approx((-0.0743, -0.0211), abs=6e-5)
-    assert (result.teams, result.never, result.cells) == (500, 309, 291)
+    assert (result.teams, result.never_adopted, result.cells) == (500, 309, 291)
     assert result.p <= 0.01
     assert result.effect.high < 0
 
@@ -202,10 +202,10 @@ def test_proportional_odds_refuse_what_has_no_answer() -> None:
 def test_retention_of_fader_and_hardie_s_customers(survival: tuple[float, ...], expected: tuple[float, float]) -> None:
     model = retention(1_000 * np.array(survival))
     assert (model.a, model.b) == pytest.approx(expected, abs=6e-4)
-    assert model.surviving(7) == pytest.approx(survival, abs=0.02)
-    assert model.left(3) == math.inf
-    assert model.misfit is not None
-    assert model.misfit > 0.01
+    assert model.survival(7) == pytest.approx(survival, abs=0.02)
+    assert model.expected_remaining(3) == math.inf
+    assert model.fit_p_value is not None
+    assert model.fit_p_value > 0.01
     with pytest.raises(RequestError):
         retention(np.array([10.0, 11.0, 9.0]))
 
@@ -220,8 +220,8 @@ def test_retention_of_ten_accounts_and_the_chances_of_renewal() -> None:
     assert account_count == 10
     assert (model.a, model.b) == pytest.approx((1.921, 8.013), abs=1e-3)
     regular = Retention(0.704, 1.182)
-    assert [regular.renewing(k) for k in (0, 1, 2, 4)] == pytest.approx([0.627, 0.756, 0.819, 0.880], abs=6e-4)
-    assert regular.ahead(2, 3) == pytest.approx(regular.surviving(5)[3:].sum() / regular.surviving(2)[2])
+    assert [regular.renewal_chance(k) for k in (0, 1, 2, 4)] == pytest.approx([0.627, 0.756, 0.819, 0.880], abs=6e-4)
+    assert regular.expected_next(2, 3) == pytest.approx(regular.survival(5)[3:].sum() / regular.survival(2)[2])
 
 
 def renewals_of(
@@ -269,9 +269,9 @@ def test_retention_with_late_entry_finds_the_truth_that_is_missed_without() -> N
     )
     for naive_model in (since_record, never_late):
         assert not (abs(naive_model.a - 0.704) < 0.1 and abs(naive_model.b - 1.18) < 0.1)
-        assert naive_model.renewing(0) > 0.67  # the truth is .626
-    assert model.misfit is not None
-    assert model.misfit > 0.01
+        assert naive_model.renewal_chance(0) > 0.67  # the truth is .626
+    assert model.fit_p_value is not None
+    assert model.fit_p_value > 0.01
 
 
 def test_intervals_of_retention_hold_the_truth() -> None:
@@ -279,9 +279,9 @@ def test_intervals_of_retention_hold_the_truth() -> None:
     rng, truth = np.random.default_rng(8), Retention(0.704, 1.182)
     quantities: tuple[Callable[[Retention], float], ...] = (
         lambda any_model: any_model.a,
-        lambda any_model: any_model.renewing(2),
-        lambda any_model: float(any_model.surviving(6)[6]),
-        lambda any_model: any_model.ahead(1),
+        lambda any_model: any_model.renewal_chance(2),
+        lambda any_model: float(any_model.survival(6)[6]),
+        lambda any_model: any_model.expected_next(1),
     )
     coverage_counts, runs = np.zeros(len(quantities)), 100
     for _ in range(runs):
@@ -298,29 +298,33 @@ def test_groups_add_up_and_splitting_them_changes_nothing() -> None:
     """Three of four cohorts in one, a cohort followed longer, and accounts one by one or counted: the same decisions."""
     all_decisions = of_cohort([100, 80, 70, 66])
     summed_decisions = of_cohort([40, 30, 25, 24]) + of_cohort([60, 50, 45, 42])
-    assert all_decisions.came_up.tolist() == summed_decisions.came_up.tolist() == [100, 80, 70]
-    assert all_decisions.left.tolist() == summed_decisions.left.tolist()
+    assert all_decisions.at_risk.tolist() == summed_decisions.at_risk.tolist() == [100, 80, 70]
+    assert all_decisions.leaver_counts.tolist() == summed_decisions.leaver_counts.tolist()
     late_decisions = of_cohort([100, 80]) + of_cohort([80, 70, 66], prior_renewals=1)
-    assert late_decisions.came_up.tolist() == all_decisions.came_up.tolist()
+    assert late_decisions.at_risk.tolist() == all_decisions.at_risk.tolist()
     assert fit(late_decisions).a == fit(all_decisions).a
     account_decisions, account_count = read_accounts(
         b"renewals,left,entered,accounts\n0,yes,,20\n1,yes,0,10\n2,left,,4\n3,no,,66\n"
     )
-    assert (account_decisions.came_up.tolist(), account_decisions.left.tolist(), account_count) == (
-        all_decisions.came_up.tolist(),
+    assert (account_decisions.at_risk.tolist(), account_decisions.leaver_counts.tolist(), account_count) == (
+        all_decisions.at_risk.tolist(),
         [20, 10, 4],
         100,
     )
-    assert read_accounts("Renewals;LEFT\n2;ja\n".replace("ja", "1").encode("utf-8-sig"))[0].left.tolist() == [0, 0, 1]
+    assert read_accounts("Renewals;LEFT\n2;ja\n".replace("ja", "1").encode("utf-8-sig"))[0].leaver_counts.tolist() == [
+        0,
+        0,
+        1,
+    ]
 
 
 def test_customers_who_do_not_differ_are_said_to_be_alike() -> None:
     homogeneous_model = retention(np.array([1000, 900, 810, 729, 656]))
-    assert homogeneous_model.surviving(4) == pytest.approx([1, 0.9, 0.81, 0.729, 0.656], abs=0.002)
+    assert homogeneous_model.survival(4) == pytest.approx([1, 0.9, 0.81, 0.729, 0.656], abs=0.002)
     misfit_model = retention(np.array([1000, 950, 800, 500]))  # the longer they stay, the more leave: no beta does that
-    assert misfit_model.alike
-    assert misfit_model.misfit is not None
-    assert misfit_model.misfit < 0.01
+    assert misfit_model.is_homogeneous
+    assert misfit_model.fit_p_value is not None
+    assert misfit_model.fit_p_value < 0.01
 
 
 @pytest.mark.parametrize(
@@ -356,7 +360,7 @@ def test_retention_refuses_few_and_impossible() -> None:
     for prior_renewals, counts in ((0, 1_100), (950, 100)):
         with pytest.raises(RequestError, match=r"1,0\d9 renewals of one customer are more than 1,000 renewals"):
             of_cohort(np.full(counts, 5), prior_renewals)
-    assert len(of_cohort(np.full(1_001, 5)).left) == 1_000
+    assert len(of_cohort(np.full(1_001, 5)).leaver_counts) == 1_000
     with pytest.raises(RequestError, match="-1 renewals before"):
         of_cohort([5, 4], -1)
     for text in ("2", "a:3,2", "1:3,x"):
@@ -392,9 +396,9 @@ def test_a_shift_is_dated_and_an_even_series_seldom_is() -> None:
     close_count, false_count = 0, 0
     for _ in range(100):
         y = ar(rng, 0.3, 120)
-        false_count += shift(y).at is not None
+        false_count += shift(y).position is not None
         candidate = shift(y + 1.5 * (np.arange(120) >= 70))
-        close_count += candidate.at is not None and abs(candidate.at - 70) <= 5
+        close_count += candidate.position is not None and abs(candidate.position - 70) <= 5
     assert false_count <= stats.binom.ppf(0.999, 100, 0.06)
     assert close_count >= stats.binom.ppf(0.001, 100, 0.80)
 
@@ -404,7 +408,7 @@ def test_a_shift_is_dated_and_an_even_series_seldom_is() -> None:
 def test_a_shift_s_date_does_not_hang_on_unit_or_side(seed: int, scale: float, origin: float) -> None:
     y = np.random.default_rng(seed).normal(size=80) + 1.5 * (np.arange(80) >= 50)
     candidate, mirror_image = shift(y), shift(origin - scale * y)
-    assert candidate.at == mirror_image.at
+    assert candidate.position == mirror_image.position
     if candidate.size is not None and mirror_image.size is not None:
         assert mirror_image.size == pytest.approx(-scale * candidate.size, rel=1e-6)
 
@@ -413,7 +417,7 @@ def test_a_shift_is_refused_where_none_could_be_told() -> None:
     assert shift(np.ones(100)).reason == "the measure never varies"
     assert "periods" in shift(np.arange(10.0)).reason
     candidate = shift(np.cumsum(np.random.default_rng(1).normal(size=200)))
-    assert candidate.at is None
+    assert candidate.position is None
     assert max(LIMITS) == 0.88
     assert candidate.reason
 

@@ -110,7 +110,7 @@ def test_checks_take_their_part() -> None:
     """No draw is claimed before its verdict is, and some need more for a bad stretch or a placebo."""
     draws = batch(noise(7, 0.4, 60, 130))
     design = step_design("week", 130, [104], np.ones(130, bool))
-    ends = fit_steps(draws, design).steps.judged().hull[1]
+    ends = fit_steps(draws, design).steps.trend_intervals().envelope[1]
     sizes = needed(draws, design, "week", 104, -1.0)
     assert (sizes >= ends).all()
     assert 0.01 < np.mean(sizes > np.maximum(ends, 0) + 1e-9) < 0.4

@@ -96,7 +96,7 @@ def test_the_end_of_a_reward_and_a_team_s_own_date_are_edges(
     measure, hours = find_measure("time_to_first_reply"), asking.opening_hours(quoted)
     with asking.opened(quoted, moments=True) as scope:
         looking = Looking(scope, "moments", hours, QUOTES, "week")
-        seen = prove(looking, Asked(measure, QUOTES, "week", paid_until=ends)).seen
+        seen = prove(looking, Asked(measure, QUOTES, "week", paid_until=ends)).series
         assert edges[0] == [seen.before, sum(one.start < ends for one in seen.periods)]
         edges.clear()
         prove(looking, Asked(measure, QUOTES, "week"))
@@ -119,7 +119,7 @@ def test_waits_that_grew_beyond_the_age_are_looked_at_later_or_refused(tmp_path:
             assert found.verdict.relative.low < 3.0 < found.verdict.relative.high, name
         short = observe(looking, find_measure("time_to_first_reply"), (), age_days=5)
     assert short.reason.startswith("after the change, 50% are not reached within 5 days of the first ask, where 7")
-    assert short.slow
+    assert short.is_unreached
 
 
 RUNS = 12
@@ -139,7 +139,7 @@ def logs_of(
         observed = of_records(
             "quantile", period, np.exp(spread * noise + level[period]), before + after, before, quantile
         )
-        z = observed.logs()
+        z = observed.log_quantiles()
         found.append(np.nanmean(z[before:]) - np.nanmean(z[:before]) - course.mean())
     return float(np.mean(found)), float(np.std(found))
 
@@ -199,9 +199,9 @@ def test_no_level_is_taken_across_a_change() -> None:
         moved = np.where(period >= 60, lengths * factor, lengths)
         pieces = [(moved[period == one], np.ones(2, bool)) for one in range(90)]
         found.append(levels_of(of_pieces(pieces), 90, 0.5, [60, 75]))
-    assert found[0].log[:60] == pytest.approx(found[1].log[:60], abs=0)
-    assert found[0].log[60:] + math.log(3) == pytest.approx(found[1].log[60:])
-    assert found[0].within == pytest.approx(found[1].within)
+    assert found[0].log_level[:60] == pytest.approx(found[1].log_level[:60], abs=0)
+    assert found[0].log_level[60:] + math.log(3) == pytest.approx(found[1].log_level[60:])
+    assert found[0].cases_within == pytest.approx(found[1].cases_within)
 
 
 def test_days_with_a_pattern_of_the_week_are_followed() -> None:
@@ -226,8 +226,8 @@ def test_open_cases_are_carried_as_kaplan_and_meier_do() -> None:
     lengths, ended = np.arange(1.0, 11.0), np.ones(10, bool)
     ended[[2, 4]] = False
     found = levels_of(of_pieces([(lengths, ended)]), 1, 0.5, [])
-    assert math.exp(found.log[0]) == pytest.approx(7)
-    assert found.within[0] == pytest.approx(4 + 0.5 + 0.4 + 0.3)
+    assert math.exp(found.log_level[0]) == pytest.approx(7)
+    assert found.cases_within[0] == pytest.approx(4 + 0.5 + 0.4 + 0.3)
 
 
 @settings(max_examples=60, deadline=None)
@@ -238,9 +238,9 @@ def test_a_period_by_itself_is_kaplan_and_meier_s_quantile(seed: int, n: int, qu
     ended = random.random(n) < 0.8
     expected = waiting_quantile(waits, ended, quantile - 1e-12)[0]  # the first of two middle ones: half a step at most
     found = levels_of(of_pieces([(waits.astype(float), ended)]), 1, quantile, [])
-    assert found.unreached == (expected == math.inf)
+    assert found.is_unreached == (expected == math.inf)
     if not found.reason:
-        assert math.exp(found.log[0]) == pytest.approx(expected)
+        assert math.exp(found.log_level[0]) == pytest.approx(expected)
 
 
 def test_weights_are_cases_repeated() -> None:
@@ -253,7 +253,7 @@ def test_weights_are_cases_repeated() -> None:
         for (one, _), weight in zip(pieces, weights, strict=True)
     ]
     some, many = levels_of(of_pieces(pieces, weights), 20, 0.5, [10]), levels_of(of_pieces(repeated), 20, 0.5, [10])
-    assert some.log == pytest.approx(many.log)
+    assert some.log_level == pytest.approx(many.log_level)
     assert some.size == pytest.approx(many.size)
 
 
@@ -306,7 +306,9 @@ def test_a_shift_of_all_logarithms_moves_the_response_alone(seed: int, quantile:
         return
     plain = of_records("quantile", period, values, 50, 35, quantile)
     other = of_records("quantile", period, values * unit * np.exp(by * (period >= 35)), 50, 35, quantile)
-    assert other.logs() == pytest.approx(plain.logs() + math.log(unit) + by * (np.arange(50) >= 35), abs=1e-6)
+    assert other.log_quantiles() == pytest.approx(
+        plain.log_quantiles() + math.log(unit) + by * (np.arange(50) >= 35), abs=1e-6
+    )
     assert other.density == pytest.approx(plain.density)
 
 
@@ -352,9 +354,9 @@ def test_no_waits_make_a_warning_or_a_number_that_is_none() -> None:
         found = levels_of(of_pieces(pieces), periods, quantile, edges, whole, 1 / 3600)
         told[found.reason.split()[0] if found.reason else ""] = 1
         if not found.reason:
-            assert np.isfinite(found.log[found.size > 0]).all()
+            assert np.isfinite(found.log_level[found.size > 0]).all()
             assert (found.density > 0).all()
-            assert ((found.within >= 0) & (found.within <= found.size + 1e-9)).all()
+            assert ((found.cases_within >= 0) & (found.cases_within <= found.size + 1e-9)).all()
     assert len(told) >= 4
 
 

@@ -69,13 +69,13 @@ def test_planted_gaps_are_recovered_and_late_expectations_left_out(tmp_path: Pat
     found = proving.find_gaps(workspace, "service", ())
     by = {one.segment: one for one in found.gaps}
     assert list(by) == ["quote", "repair", "visit"]  # most unmet first
-    assert (by["quote"].gap, by["quote"].met, by["quote"].importance, by["quote"].cases) == (-1.0, 0.0, 1.0, 30)
+    assert (by["quote"].gap, by["quote"].met_share, by["quote"].importance, by["quote"].cases) == (-1.0, 0.0, 1.0, 30)
     assert by["repair"].gap == pytest.approx(1.0, abs=0.01)
-    assert by["repair"].met == 1.0
+    assert by["repair"].met_share == 1.0
     assert by["visit"].gap == 0.0
     assert by["quote"].reliability is not None
     assert by["quote"].reliability > 0.95
-    assert (found.late, found.small) == (15, 4)
+    assert (found.late_expectations, found.small_segment_cases) == (15, 4)
     assert (
         "15 expectations said after delivery are left out"
         in CliRunner().invoke(app, ["gap", "--home", str(workspace.folder), "--format", "md"]).stdout
@@ -106,7 +106,7 @@ def test_a_planted_driver_stands_first_and_an_idle_one_explains_nothing(tmp_path
         assert one.odds_high is not None
         assert one.odds_low < 1.6
         assert one.odds_high > 0.6
-    assert found.explained == pytest.approx(sum(one.share for one in found.drivers))
+    assert found.r_squared == pytest.approx(sum(one.share for one in found.drivers))
     few = tmp_path / "few"
     few.mkdir()
     with pytest.raises(RequestError, match="too little"):
@@ -126,7 +126,7 @@ def test_own_ratings_are_set_beside_the_customers_own(tmp_path: Path) -> None:
         ]
     workspace = made(tmp_path, lines)
     found = proving.compare_judges(workspace)
-    assert (found.scale, found.cases, found.same) == ("csat5", 20, 0.75)
+    assert (found.scale, found.cases, found.same_share) == ("csat5", 20, 0.75)
     assert isinstance(found.kappa, float)
     assert isinstance(found.alpha, float)
     assert 0.3 < found.kappa < 0.9

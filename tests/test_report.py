@@ -72,7 +72,7 @@ def test_an_unchanged_process_with_open_cases_shows_no_gain_where_the_mean_over_
         before = (asked >= as_of - 60 * DAY) & ~now
         naive.append(1 - waits[done & now].mean() / waits[done & before].mean())
         measure = find_measure("time_to_resolution")
-        series = answer(scope, Question((measure,), every="month"))[measure.name]
+        series = answer(scope, Question((measure,), granularity="month"))[measure.name]
         chart = draw_up(series)
         last = max(place for place in range(len(series)) if chart.used[place])
         medians.append(float(chart.values[last]))
@@ -208,7 +208,7 @@ def test_a_report_needs_no_more_questions_than_it_has_answers(
     samples: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    real_ask, real_stream = engine.DuckDB.ask, engine.DuckDB.stream
+    real_ask, real_stream = engine.DuckDB.query, engine.DuckDB.stream
 
     def counted(real: Callable[..., Any]) -> Callable[..., Any]:
         def counting(self: engine.DuckDB, sql: str, values: object = None) -> object:

@@ -37,7 +37,7 @@ SPANS = [(), ("--since", "2015-06-01"), ("--until", "2016-02-01"), ("--since", "
 def some_values(workspace: Workspace) -> dict[str, list[str]]:
     with opened(workspace) as scope:
         return {
-            column: [str(one) for one in scope.engine.ask(f"SELECT DISTINCT {column} FROM cases WHERE {column} IS NOT NULL LIMIT 40")[column].to_pylist()]
+            column: [str(one) for one in scope.engine.query(f"SELECT DISTINCT {column} FROM cases WHERE {column} IS NOT NULL LIMIT 40")[column].to_pylist()]
             for column in ("team", "service", "channel", "place", "source")
         }  # fmt: skip
 
@@ -103,7 +103,7 @@ def test_the_report_and_the_measure_command_give_the_same_numbers(samples: Works
     first = next(one for one in made.series if one.measure.name == "asked")
     spans = [period for period in first.periods if period is not None]
     question = Question(
-        MEASURES, every="month", where=(("source", "boston311"),), since=spans[0].start, until=spans[-1].end
+        MEASURES, granularity="month", where=(("source", "boston311"),), since=spans[0].start, until=spans[-1].end
     )
     again = [row for one in ask_measures(samples, question) for row in rows(one)]
     assert [row for row in told if row["n"]] == [row for row in json.loads(json.dumps(again, default=str)) if row["n"]]

@@ -170,7 +170,7 @@ def test_another_meaning_that_was_recorded_meanwhile_is_not_written_over(workspa
     late_scales = parse_scales(
         SMILE.replace("good_from = 3", "good_from = 4").replace("Great = 4", "Great = 4, Top = 4")
     )
-    with workspace.writing() as scratch:
+    with workspace.write_lock() as scratch:
         keep_meaning(workspace.folder, scratch, late_scales.values())
         with pytest.raises(ScaleError, match=r"smile4: good_from was 4 and is 3.*a name of its own"):
             keep_meaning(workspace.folder, scratch, [early_scale])
@@ -239,7 +239,7 @@ def test_the_meaning_of_a_scale_stays_once_ratings_rest_on_it(
             action()
         assert message in str(error.value)
         assert "under a name of its own" in str(error.value)
-    assert any(message in finding.what for finding in declarations(workspace, False, lambda *_: None))
+    assert any(message in finding.problem for finding in declarations(workspace, False, lambda *_: None))
     declare(workspace)
     assert values(workspace)["rating_good"] == 1
 
@@ -338,8 +338,8 @@ def test_a_kept_meaning_that_cannot_be_read_is_told(workspace: Workspace) -> Non
         with pytest.raises(DamageError, match=r"scales-used\.json is damaged.*backup"):
             load_scales(workspace.folder)
         (finding,) = declarations(workspace, False, lambda *_: None)
-        assert "scales-used.json is damaged" in finding.what
-    assert "words of 'smile4' cannot be that of a scale" in finding.what
+        assert "scales-used.json is damaged" in finding.problem
+    assert "words of 'smile4' cannot be that of a scale" in finding.problem
 
 
 def test_a_killed_import_leaves_no_meaning_without_its_draft(
@@ -428,7 +428,7 @@ def test_a_score_that_its_scale_does_not_have_is_asked(line: str, readings: list
     (question,) = entry.questions
     assert list(question.readings) == readings
     for reading in readings:
-        reread_entry = capture(question.answered(entry.text, reading), START, scales=SCALES)
+        reread_entry = capture(question.apply_reading(entry.text, reading), START, scales=SCALES)
         assert reread_entry.questions == ()
         assert reread_entry.scale == next(name for name in SCALES if name in reading)
 
@@ -452,8 +452,8 @@ def test_the_scales_are_listed(workspace: Workspace, output_format: str) -> None
 def test_known_scales_are_what_they_were() -> None:
     """Every known scale's borders lie on it, and bad and good do not meet."""
     for scale in BUILT_IN.values():
-        assert scale.bad is not None
-        assert all(map(scale.holds, (scale.lowest, scale.highest, scale.good, scale.bad)))
-        assert (scale.bad > scale.good) == scale.low_is_good
-    assert not Scale("x", 1, 5, 4, 2).holds(4.5)
-    assert Scale("x", 1, 5, 4, 2, whole=False).holds(4.5)
+        assert scale.bad_border is not None
+        assert all(map(scale.has_score, (scale.lowest, scale.highest, scale.good_border, scale.bad_border)))
+        assert (scale.bad_border > scale.good_border) == scale.low_is_good
+    assert not Scale("x", 1, 5, 4, 2).has_score(4.5)
+    assert Scale("x", 1, 5, 4, 2, whole_numbers=False).has_score(4.5)

@@ -71,8 +71,8 @@ def random_rows(seed: int, start: datetime, days: int, kinds: Sequence[str], sco
 
 def numbers(series: Series, segment: str | None) -> dict[object, object]:
     """What the rows of one segment say of each period of which anything is known."""
-    part = series.only(segment)
-    said = zip(part.over, part.n, part.count, part.open, part.value, part.low, part.high, strict=True)
+    part = series.of_segment(segment)
+    said = zip(part.is_over, part.n, part.count, part.open, part.value, part.low, part.high, strict=True)
     computed: dict[object, object] = {
         period: row for period, row in zip(part.periods, said, strict=True) if not isinstance(row[4], NotComputed)
     }
@@ -101,7 +101,7 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
 def test_adding_a_source_changes_no_number_of_another(
     apart: dict[str, Workspace], source: str, every: Every | None
 ) -> None:
-    question = Question(MEASURES, every=every)
+    question = Question(MEASURES, granularity=every)
     with opened(apart[source]) as scope:
         alone = answer(scope, question)
     with opened(apart["both"]) as scope:
@@ -118,9 +118,9 @@ def test_adding_a_source_changes_no_number_of_another(
 def test_of_a_period_after_a_sources_last_word_nothing_is_said(apart: dict[str, Workspace]) -> None:
     measures = tuple(find_measure(name) for name in ("asked", "still_open", "open_age"))
     with opened(apart["both"]) as scope:
-        answers = answer(scope, Question(measures, by="source", every="month"))
+        answers = answer(scope, Question(measures, by="source", granularity="month"))
     for series in answers.values():
-        part = series.only("old")
+        part = series.of_segment("old")
         said = {period.label: value for period, value in zip(part.periods, part.value, strict=True) if period}
         assert isinstance(said["2026-03"], float)
         assert said["2026-04"] == NotComputed("known up to 2026-03-12")
@@ -144,7 +144,7 @@ def test_open_cases_of_an_older_source_are_still_open(tmp_path: Path) -> None:
     (series,) = ask_measures(workspace, Question((still_open,)))
     assert (series.n, series.value) == ((2,), (2.0,))
     assert rows(series)[0]["note"] == "a as of 2026-01-08"
-    (series,) = ask_measures(workspace, Question((still_open,), every="month"))
+    (series,) = ask_measures(workspace, Question((still_open,), granularity="month"))
     assert series.value == (2.0, 2.0, 2.0)
     assert series.remark == ("a as of 2026-01-08",) * 3
     (series,) = ask_measures(workspace, Question((age,)))  # 6 and 3 days old on 8 January at 9
@@ -153,7 +153,7 @@ def test_open_cases_of_an_older_source_are_still_open(tmp_path: Path) -> None:
 
 
 def test_counts_say_which_source_had_ended(tmp_path: Path) -> None:
-    (series,) = ask_measures(two_sources(tmp_path), Question((find_measure("asked"),), every="month"))
+    (series,) = ask_measures(two_sources(tmp_path), Question((find_measure("asked"),), granularity="month"))
     assert series.n == (3, 0, 1)
     assert series.remark == ("a known up to 2026-01-08",) * 3
 
@@ -179,7 +179,7 @@ def test_a_filter_that_matches_nothing_says_so_with_the_nearest_names(tmp_path: 
     workspace = two_sources(tmp_path)
     measures = tuple(find_measure(name) for name in ("asked", "still_open", "time_to_resolution"))
     for every in (None, "month"):
-        for series in ask_measures(workspace, Question(measures, every=every, where=(("source", "aa"),))):
+        for series in ask_measures(workspace, Question(measures, granularity=every, where=(("source", "aa"),))):
             assert series.value == (NotComputed("No case has source 'aa'. The nearest: a."),)
     (series,) = ask_measures(workspace, Question(measures[:1], by="team", where=(("team", "A"), ("source", "b"))))
     assert series.value == (NotComputed("No case has team 'A' and source 'b' together."),)
@@ -222,8 +222,8 @@ def test_where_the_last_solve_alone_is_known_a_first_resolution_is_withheld(tmp_
     theirs = [ask_as(workspace, Question((measure,)), "zendesk")[0].value[0] for measure in (first, full)]
     assert theirs == [reason, 1.0]
     shown = explain_case(workspace, "time_to_resolution", "3", None)
-    zendesk = next(place for place, (rule, *_) in enumerate(shown.sums) if rule.house == "zendesk")
-    assert (shown.sums[zendesk][1], shown.withheld[zendesk]) == (None, reason.reason)
+    zendesk = next(place for place, (rule, *_) in enumerate(shown.sums) if rule.vendor == "zendesk")
+    assert (shown.sums[zendesk][1], shown.gap_reasons[zendesk]) == (None, reason.reason)
     with pytest.raises(RequestError, match="last resolved, not when first"):
         compare_rules(
             workspace, (definition("time_to_resolution", "ours"), definition("time_to_resolution", "zendesk")), None

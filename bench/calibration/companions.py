@@ -134,8 +134,8 @@ def shifts(phi: float, size: int) -> Callable[[np.random.Generator], list[float]
         y = ar(random, phi, size)
         at = int(size * 0.6)
         found = shift(y + 1.5 * (np.arange(size) >= at))
-        near = found.at is not None and abs(found.at - at) <= 5
-        return [float(shift(y).at is not None), float(found.at is not None), float(near)]
+        near = found.position is not None and abs(found.position - at) <= 5
+        return [float(shift(y).position is not None), float(found.position is not None), float(near)]
 
     return one
 

@@ -124,16 +124,18 @@ def result(cell: Cell, runs: int) -> dict[str, float]:
     series, truth = drawn(cell, runs)
     weeks = cell.before + cell.after
     design = step_design("week", weeks, [cell.before], np.ones(weeks, dtype=bool), season_priced=True)
-    responses = [respond(observed, design.of_response()) for observed in series]
-    together = Response(*(np.concatenate([getattr(one, name) for one in responses]) for name in ("z", "noise", "seen")))
-    judged = fit_steps(together, design).steps.judged()
-    low, high = judged.hull
-    right = np.sign(truth) == judged.claims if truth else judged.claims != 0
+    responses = [respond(observed, design.response_columns()) for observed in series]
+    together = Response(
+        *(np.concatenate([getattr(one, name) for one in responses]) for name in ("z", "noise", "is_observed"))
+    )
+    judged = fit_steps(together, design).steps.trend_intervals()
+    low, high = judged.envelope
+    right = np.sign(truth) == judged.claimed_signs if truth else judged.claimed_signs != 0
     return {
         "runs": runs,
         "covers": round(float(((low <= truth) & (truth <= high)).mean()), 4),
         "found": round(float(right.mean()), 4),
-        "wrong way": round(float((judged.claims == -np.sign(truth)).mean()) if truth else 0.0, 4),
+        "wrong way": round(float((judged.claimed_signs == -np.sign(truth)).mean()) if truth else 0.0, 4),
         "width": round(float(np.median(high - low)), 4),
     }
 

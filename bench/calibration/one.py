@@ -28,8 +28,10 @@ def run(task: tuple[str, list[int]]) -> tuple[str, list[list[float]]]:
 def fitted(scenario: Scenario, observed: Observed) -> Fitted:
     """The engine's answer, with the season of the year priced in where it was not seen twice, and without."""
     priced = scenario.before < TWO_YEARS[scenario.every]
-    design = step_design(scenario.every, scenario.before + scenario.after, [scenario.before], observed.seen, priced)
-    return fit_steps(respond(observed, design.of_response()), design)
+    design = step_design(
+        scenario.every, scenario.before + scenario.after, [scenario.before], observed.is_observed, priced
+    )
+    return fit_steps(respond(observed, design.response_columns()), design)
 
 
 def numbers(scenario: Scenario, seed: int) -> list[float]:
@@ -40,27 +42,27 @@ def numbers(scenario: Scenario, seed: int) -> list[float]:
     found = fitted(scenario, scenario.draw(np.random.default_rng(key), True))
     seconds = (os.times().user - start) / 2
     still, plain, priced_still, priced = (
-        null.bare.judged(),
-        found.bare.judged(),
-        null.steps.judged(),
-        found.steps.judged(),
+        null.without_season.trend_intervals(),
+        found.without_season.trend_intervals(),
+        null.steps.trend_intervals(),
+        found.steps.trend_intervals(),
     )
-    low, high = (float(end[0]) for end in plain.hull)
-    priced_low, priced_high = (float(end[0]) for end in priced.hull)
+    low, high = (float(end[0]) for end in plain.envelope)
+    priced_low, priced_high = (float(end[0]) for end in priced.envelope)
     truth = scenario.truth
     oracle_width, oracle_claims = oracle(scenario, truth, key)
     return [
-        float(still.claims[0] != 0),
-        float(still.hull[0][0] <= 0 <= still.hull[1][0]),
-        float(plain.claims[0] != 0),
-        float(plain.claims[0] == np.sign(truth)),
+        float(still.claimed_signs[0] != 0),
+        float(still.envelope[0][0] <= 0 <= still.envelope[1][0]),
+        float(plain.claimed_signs[0] != 0),
+        float(plain.claimed_signs[0] == np.sign(truth)),
         float(low <= truth <= high),
-        float(found.bare.effect("continues").point[0]),
+        float(found.without_season.effect("continues").mean[0]),
         high - low,
-        float(priced_still.claims[0] != 0),
+        float(priced_still.claimed_signs[0] != 0),
         float(priced_low <= truth <= priced_high),
         priced_high - priced_low,
-        float(priced.claims[0] != 0),
+        float(priced.claimed_signs[0] != 0),
         oracle_width,
         oracle_claims,
         seconds,
@@ -73,7 +75,7 @@ def oracle(scenario: Scenario, truth: float, key: list[int]) -> tuple[float, flo
         return math.nan, math.nan
     periods = scenario.before + scenario.after
     design = step_design(scenario.every, periods, [scenario.before], np.ones(periods, bool))
-    columns = design.columns[:, design.flat["continues"]]
+    columns = design.columns[:, design.flat_columns["continues"]]
     y = scenario.draw(np.random.default_rng(key), True).total
     root = np.linalg.cholesky(64 * scenario.covariance(periods))
     white = np.linalg.solve(root, np.column_stack([columns, y]))

@@ -46,7 +46,7 @@ def row(workspace: Workspace, name: str, every: Every) -> dict[str, float]:
             there = replace(looking, change=on)
             asked = Asked(measure, on, every, better="lower", age_days=14)
             proof = prove(there, asked)
-            observed, before = proof.seen.observed, proof.seen.before
+            observed, before = proof.series.model_input, proof.series.before
             if proof.verdict.effect is None:
                 continue
             found["could be looked at"] += 1

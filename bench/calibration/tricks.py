@@ -451,7 +451,7 @@ def ask(log: pa.Table, measure: str, left_out: str = "", weeks: int = BEFORE) ->
     cannot = {"house": dict.fromkeys(kinds, "the record does not tell it")}
     scope = scope_of(DuckDB(db), "cases", "UTC", 1, calendars=hours, cannot=cannot)
     since = CHANGE - timedelta(weeks=weeks) if weeks < BEFORE else None
-    looking = Looking(scope, "moments", hours, CHANGE, "week", since, hurried=False)
+    looking = Looking(scope, "moments", hours, CHANGE, "week", since, capped_follow_up=False)
     where = () if left_out == "team" else (("team", "Ours"),)
     name = "time_to_first_reply" if measure == "business" else measure
     try:

@@ -59,7 +59,7 @@ class Hours:
     closed: frozenset[date]  # holidays
     days: Mapping[date, tuple[Span, ...]]  # own days
 
-    def of(self, day: date) -> tuple[Span, ...]:
+    def spans_on(self, day: date) -> tuple[Span, ...]:
         """The spans of one local day."""
         if day in self.days:
             return self.days[day]
@@ -74,10 +74,10 @@ class Calendar:
     zone: str
     versions: tuple[Hours, ...]
 
-    def of(self, day: date) -> tuple[Span, ...]:
+    def spans_on(self, day: date) -> tuple[Span, ...]:
         """The spans of one local day."""
         index = bisect_right([hours.since for hours in self.versions], day) - 1
-        return self.versions[max(index, 0)].of(day)
+        return self.versions[max(index, 0)].spans_on(day)
 
 
 @dataclass(frozen=True)
@@ -93,24 +93,26 @@ class Use:
 class Calendars:
     """All calendars of a workspace. Without any there is calendar time alone."""
 
-    all: tuple[Calendar, ...] = ()
+    calendars: tuple[Calendar, ...] = ()
     uses: tuple[Use, ...] = ()
     fingerprint: str = ""
 
-    def of(self, team: str | None, service: str | None) -> Calendar | None:
+    def calendar_for(self, team: str | None, service: str | None) -> Calendar | None:
         """The calendar for a team and a service."""
         for assignment in self.uses:
             if (not assignment.teams or team in assignment.teams) and (
                 not assignment.services or service in assignment.services
             ):
-                return next(calendar for calendar in self.all if calendar.name == assignment.calendar)
-        return self.all[0] if self.all else None
+                return next(calendar for calendar in self.calendars if calendar.name == assignment.calendar)
+        return self.calendars[0] if self.calendars else None
 
     @property
-    def only(self) -> Calendar | None:
+    def single(self) -> Calendar | None:
         """The calendar of all cases, where they share one."""
-        names = {self.all[0].name, *(assignment.calendar for assignment in self.uses)} if self.all else set()
-        return self.all[0] if len(names) == 1 else None
+        names = (
+            {self.calendars[0].name, *(assignment.calendar for assignment in self.uses)} if self.calendars else set()
+        )
+        return self.calendars[0] if len(names) == 1 else None
 
 
 class Clock:
@@ -124,11 +126,11 @@ class Clock:
         self.first, self.last = day_number(min(first, ORIGIN)) - 1, day_number(max(last, ORIGIN)) + 1
         self.starts, self.ends = _openings(calendar, self.first * DAY, (self.last + 1) * DAY)
         self.before, self.opens, self.closes = _by_day(self.starts, self.ends, self.first, self.last)
-        origin = int(self.at(np.array([day_number(ORIGIN) * DAY]))[0])
+        origin = int(self.open_seconds_at(np.array([day_number(ORIGIN) * DAY]))[0])
         self.before -= origin
         self._run = np.concatenate([[0], np.cumsum(self.ends - self.starts)]) - origin
 
-    def at(self, seconds: Seconds) -> Seconds:
+    def open_seconds_at(self, seconds: Seconds) -> Seconds:
         """Open seconds from the first day to each instant (epoch seconds)."""
         day = seconds // DAY
         day_index = day - self.first
@@ -143,17 +145,17 @@ class Clock:
             open_seconds = open_seconds + np.maximum(np.minimum(second_of_day, closes[day_index]) - opens[day_index], 0)
         return open_seconds
 
-    def after(self, start: int, seconds: int) -> int:
+    def instant_after(self, start: int, seconds: int) -> int:
         """The instant at which so many open seconds have passed since `start`: when something falls due."""
-        target = int(self.at(np.array([start]))[0]) + seconds
+        target = int(self.open_seconds_at(np.array([start]))[0]) + seconds
         index = int(np.searchsorted(self._run, target, side="left")) - 1
         if seconds <= 0 or not 0 <= index < len(self.starts):
             return self._beyond_hours(start, seconds)
         return int(self.starts[index]) + target - int(self._run[index])
 
-    def before_end(self, end: int, seconds: int) -> int:
+    def instant_before(self, end: int, seconds: int) -> int:
         """The latest instant from which so many open seconds pass until `end`."""
-        target = int(self.at(np.array([end]))[0]) - seconds
+        target = int(self.open_seconds_at(np.array([end]))[0]) - seconds
         index = int(np.searchsorted(self._run, target, side="right")) - 1
         if seconds <= 0 or not 0 <= index < len(self.starts):
             return self._beyond_hours(end, seconds)
@@ -223,7 +225,7 @@ def _openings(calendar: Calendar, first: int, last: int) -> tuple[Seconds, Secon
     ends: list[int] = []
     for begin, end, offset in _offsets(calendar.zone, first, last):
         for day in range((begin + offset) // DAY, (end - 1 + offset) // DAY + 1):
-            for opens, closes in calendar.of(day_of(day)):
+            for opens, closes in calendar.spans_on(day_of(day)):
                 start, stop = max(day * DAY + opens - offset, begin), min(day * DAY + closes - offset, end)
                 if start < stop:
                     starts.append(start)
@@ -389,7 +391,7 @@ def _holidays(codes: tuple[str, ...], where: str) -> frozenset[date]:
 
 def hours_table(calendars: Calendars, first: int, last: int) -> pa.Table:
     """For SQL, from one epoch second to another: calendar, UTC day, open seconds before it, and its spans."""
-    clocks = {calendar.name: Clock(calendar, *span_of_days(first, last)) for calendar in calendars.all}
+    clocks = {calendar.name: Clock(calendar, *span_of_days(first, last)) for calendar in calendars.calendars}
     max_spans = max(len(clock.opens) for clock in clocks.values())
     tables = []
     for name, clock in clocks.items():

@@ -47,11 +47,11 @@ class Edge:
     supplier: str
     customer: str  # the team that takes over
     handovers: int
-    untouched: Seconds  # median until the receiving team does anything, open cases counted
+    untouched_median: Seconds  # median until the receiving team does anything, open cases counted
     low: Seconds  # 95% interval
     high: Seconds
     sent_back: int  # hand-overs answered by one to the supplier
-    failed: int  # hand-overs of cases that failed the outside customer afterwards
+    failed_handovers: int  # hand-overs of cases that failed the outside customer afterwards
     rates_supplier: tuple[int, float] | None  # n and mean score that the customer team gives; None: nobody rated
     rates_customer: tuple[int, float] | None  # the other way
 
@@ -73,8 +73,8 @@ class Upstream:
     """A supplier whose cases fail downstream more often than others' do in the same place."""
 
     supplier: str
-    passed: int  # cases passed on
-    failed: int
+    passed_cases: int  # cases passed on
+    failed_cases: int
     expected: (
         float  # failures, had its cases failed like those of other suppliers to the same teams, for the same services
     )
@@ -99,7 +99,7 @@ class Chain:
     """What the hand-overs of a source tell."""
 
     edges: tuple[Edge, ...]
-    places: tuple[Place, ...]
+    team_times: tuple[Place, ...]
     upstream: tuple[Upstream, ...]
     steps: tuple[Step, ...]
 
@@ -142,7 +142,7 @@ def _stays(moments: Moments, condition: str) -> None:
                coalesce(CASE WHEN s.stay > 0 THEN coalesce(s.given_by, lag(s.team) OVER w) END, '(no team named)') AS supplier,
                lead(s.team) OVER w AS next_team, s.stay = max(s.stay) OVER ({CASE}) AS last, s.came_s - lag(s.came_s) OVER w AS since_last,
                s.came_s - min(s.came_s) OVER ({CASE}) AS since_asked
-        FROM summed s JOIN {moments.scope.table} c USING (source, case_id) WINDOW w AS ({CASE} ORDER BY s.stay)
+        FROM summed s JOIN {moments.case_table.table} c USING (source, case_id) WINDOW w AS ({CASE} ORDER BY s.stay)
     """)
 
 

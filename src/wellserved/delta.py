@@ -204,9 +204,9 @@ def opened(folder: Path) -> Before:
 class Change:
     """What a version changes. Paths are the table's own."""
 
-    added: Sequence[AddAction]
-    gone: Collection[str]  # files of the version before that this one has no more
-    out: Mapping[str, Rows]  # of others, all rows that no longer count
+    add_actions: Sequence[AddAction]
+    removed_files: Collection[str]  # files of the version before that this one has no more
+    deleted_rows: Mapping[str, Rows]  # of others, all rows that no longer count
     schema: Schema | None  # of its columns, where they may be others
     column: str  # by which the table is parted
 
@@ -218,25 +218,25 @@ def commit(previous: Before, change: Change, facts: Mapping[str, str]) -> None:
     previous_vectors = _deletion_vectors(noted(folder, previous.version))
     vectors = {
         path: vector
-        for path, rows in change.out.items()
+        for path, rows in change.deleted_rows.items()
         if (vector := _encode_rows(rows)) != previous_vectors.get(path)
     }
     now = int(time.time() * 1000)
     actions = _metadata_actions(table, change, now) if change.schema else []
     if table and vectors:
         actions += _feature_actions(table, now)
-    for path in sorted({*change.gone, *vectors}):
+    for path in sorted({*change.removed_files, *vectors}):
         file_entry = _file_entry(previous.files[path], previous_vectors.get(path))
         actions.append({"remove": file_entry | {"deletionTimestamp": now, "extendedFileMetadata": True}})
     for path, vector in vectors.items():
         stats = json.dumps({"numRecords": previous.files[path]["num_records"], "tightBounds": False})
         file_details = {"modificationTime": previous.files[path]["modification_time"], "stats": stats}
         actions.append({"add": _file_entry(previous.files[path], vector) | file_details})
-    actions += [{"add": _add_entry(action)} for action in change.added]
+    actions += [{"add": _add_entry(action)} for action in change.add_actions]
     encoded_vectors = {
         path: base64.b64encode(data).decode()
         for path, data in (previous_vectors | vectors).items()
-        if path not in change.gone
+        if path not in change.removed_files
     }
     commit_info = {
         "timestamp": now,
@@ -245,7 +245,7 @@ def commit(previous: Before, change: Change, facts: Mapping[str, str]) -> None:
         **({_DELETED_ROWS_KEY: json.dumps(encoded_vectors)} if encoded_vectors else {}),
     }
     version = previous.version + 1
-    _make_lasting(folder, [action.path for action in change.added])
+    _make_lasting(folder, [action.path for action in change.add_actions])
     _write_entry(folder, version, [{"commitInfo": commit_info}, *actions])
     if version and version % _CHECKPOINT_INTERVAL == 0:
         table = DeltaTable(address(folder))

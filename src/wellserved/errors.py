@@ -27,12 +27,12 @@ class WellservedError(Exception):
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(f"{problem} {remedy}")
-        self.what = problem
-        self.do = remedy
+        self.problem = problem
+        self.remedy = remedy
 
     def __reduce__(self) -> tuple[object, ...]:
         """Crosses to another process whole, however a kind of error is made."""
-        return _rebuild_error, (type(self), self.what, self.do)
+        return _rebuild_error, (type(self), self.problem, self.remedy)
 
 
 def _rebuild_error(kind: type[WellservedError], problem: str, remedy: str) -> WellservedError:

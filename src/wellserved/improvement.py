@@ -85,19 +85,19 @@ class Record:
         return tuple(entry for entry in self.entries if entry.did == "looked")
 
     @property
-    def genuine(self) -> bool:
+    def is_genuine(self) -> bool:
         """Nobody altered the record by hand."""
         return all(entry.genuine for entry in self.entries)
 
     @property
-    def looked_first(self) -> bool:
+    def has_early_look(self) -> bool:
         """Its measure, cases or date were settled after somebody had looked at the result."""
         look_positions = [index for index, entry in enumerate(self.entries) if entry.did == "looked"]
         decision_positions = [index for index, entry in enumerate(self.entries) if entry.did in ("changed", "declared")]
         return bool(look_positions) and look_positions[0] < decision_positions[-1]
 
     @property
-    def withdrawn(self) -> tuple[Entry, ...]:
+    def withdrawals(self) -> tuple[Entry, ...]:
         """Earlier declarations under this name that were taken back."""
         return tuple(entry for entry in self.entries if entry.did == "withdrawn")
 
@@ -235,7 +235,7 @@ def _hash(line: str) -> str:
 
 def _append(workspace: Workspace, action: str, name: str, facts: dict[str, Any], now: datetime) -> None:
     """Add a line under the workspace's write lock; it is on disk before anybody is told."""
-    with workspace.writing() as scratch:
+    with workspace.write_lock() as scratch:
         file = workspace.folder / FILE
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         lines = text.splitlines()

@@ -28,12 +28,12 @@ Told = Callable[[str, int, int], None]
 class Finding:
     """What is wrong, what is lost by it, and what to do."""
 
-    what: str
-    lost: str
-    do: str
+    problem: str
+    loss: str
+    remedy: str
 
     def __str__(self) -> str:
-        return " ".join(sentence for sentence in (self.what, self.lost, self.do) if sentence)
+        return " ".join(sentence for sentence in (self.problem, self.loss, self.remedy) if sentence)
 
 
 def of_log(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
@@ -58,8 +58,10 @@ def of_receipts(workspace: Workspace) -> Iterator[Finding]:
         try:
             receipt = log.read_receipt(file)
         except (DamageError, OSError) as error:
-            remedy = error.do if isinstance(error, DamageError) else f"Make {file} readable."
-            problem = error.what if isinstance(error, DamageError) else f"The receipt {file} cannot be read: {error}."
+            remedy = error.remedy if isinstance(error, DamageError) else f"Make {file} readable."
+            problem = (
+                error.problem if isinstance(error, DamageError) else f"The receipt {file} cannot be read: {error}."
+            )
             yield Finding(problem, "What its import refused and noticed is not known any more.", remedy)
             continue
         listed_rows = counts.get(receipt.log_version)
@@ -199,10 +201,10 @@ def _truncation_problems(workspace: Workspace) -> list[str]:
         current = log.snapshot(workspace.log)
         log.whole(workspace, current)
     except DamageError as error:
-        return [error.what] if error.what.startswith("The log ") else []
+        return [error.problem] if error.problem.startswith("The log ") else []
     except Exception:
         return []  # said already, file by file
-    return [log.ended(current.version, max(versions)).what] if max(versions) > current.version else []
+    return [log.ended(current.version, max(versions)).problem] if max(versions) > current.version else []
 
 
 def _rows_by_version(folder: Path) -> dict[int, int]:

@@ -56,19 +56,19 @@ class Snapshot:
     folder: Path = Path()
 
     @cached_property
-    def struck(self) -> Mapping[str, delta.Rows]:
+    def deleted_rows(self) -> Mapping[str, delta.Rows]:
         """The rows (from 0) of each file that no longer count."""
         return delta.struck(self.folder, self.facts)
 
-    def out(self) -> pa.Table:
+    def deleted_row_table(self) -> pa.Table:
         """File and row of what no longer counts."""
         file_indices = np.repeat(
-            np.arange(len(self.struck), dtype=np.int32), [len(rows) for rows in self.struck.values()]
+            np.arange(len(self.deleted_rows), dtype=np.int32), [len(rows) for rows in self.deleted_rows.values()]
         )
-        files = pa.DictionaryArray.from_arrays(file_indices, pa.array(self.struck, pa.string()))
-        return pa.table({"file": files, "row": np.concatenate([*self.struck.values(), delta.NONE])})
+        files = pa.DictionaryArray.from_arrays(file_indices, pa.array(self.deleted_rows, pa.string()))
+        return pa.table({"file": files, "row": np.concatenate([*self.deleted_rows.values(), delta.NONE])})
 
-    def since(self, month: int) -> tuple[str, ...]:
+    def files_since(self, month: int) -> tuple[str, ...]:
         """The files that hold rows of this month (yyyymm) or a later one."""
         return tuple(file for file in self.files if month_of(file) >= month)
 
@@ -92,8 +92,8 @@ class Appended:
     """What an append did."""
 
     version: int
-    new: int
-    known: int
+    new_moments: int
+    known_moments: int
     corrections: int
 
 
@@ -164,7 +164,7 @@ def snapshot(folder: Path, version: int | None = None) -> Snapshot:
         if version is None or (damage := as_damage(error)) is None:
             raise
         raise RequestError(
-            f"There is no version {version} of {folder.name}: {damage.what}", "See `wellserved log`."
+            f"There is no version {version} of {folder.name}: {damage.problem}", "See `wellserved log`."
         ) from error
     facts = delta.noted(folder, table.version())
     return Snapshot(table.version(), _file_paths(table, folder), facts, folder)

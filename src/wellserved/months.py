@@ -43,13 +43,13 @@ class Months:
 
     def __init__(self, folder: Path, column: str) -> None:
         self._folder, self._column = folder, column
-        self._waiting: dict[int, list[pa.Table]] = {}
+        self._pending_tables: dict[int, list[pa.Table]] = {}
         self._writers: dict[int, tuple[str, pq.ParquetWriter]] = {}
-        self._rows: dict[int, int] = {}
+        self._row_counts: dict[int, int] = {}
         self._schema: pa.Schema | None = None
         self._pool = ThreadPoolExecutor(2)
-        self._writing: list[Future[None]] = []
-        self._version: int | None = None  # that is to be
+        self._running_writes: list[Future[None]] = []
+        self._next_version: int | None = None  # that is to be
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +58,7 @@ class Months:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown()
-        if self._version is not None and delta.stands(self._folder, self._version):
+        if self._next_version is not None and delta.stands(self._folder, self._next_version):
             return  # somebody may see it, whatever failed afterwards
         for path, writer in self._writers.values():
             with suppress(OSError, pa.ArrowException):  # unfinished, on a full disk, it goes all the same
@@ -81,15 +81,15 @@ class Months:
         starts = np.flatnonzero(np.r_[True, months[1:] != months[:-1]]).tolist()
         batch_months = {int(months[start]) for start in starts}
         for start, end in zip(starts, [*starts[1:], len(months)], strict=True):
-            self._waiting.setdefault(int(months[start]), []).append(rows.slice(start, end - start))
-        self._write(self._ready())
-        for month in batch_months & self._waiting.keys():  # a copy, so that the other rows can be forgotten
-            tables = self._waiting[month]
+            self._pending_tables.setdefault(int(months[start]), []).append(rows.slice(start, end - start))
+        self._start_writes(self._ready_months())
+        for month in batch_months & self._pending_tables.keys():  # a copy, so that the other rows can be forgotten
+            tables = self._pending_tables[month]
             tables[-1] = tables[-1].take(pa.array(np.arange(len(tables[-1]))))
 
-    def _ready(self) -> list[int]:
+    def _ready_months(self) -> list[int]:
         """The months to be written now: those that have enough rows, and the fullest ones where too many rows are held back."""
-        fullest = sorted((sum(map(len, tables)), month) for month, tables in self._waiting.items())
+        fullest = sorted((sum(map(len, tables)), month) for month, tables in self._pending_tables.items())
         excess = sum(row_count for row_count, _ in fullest) - HELD
         ready = []
         while fullest and (fullest[-1][0] >= GROUP or excess > 0):
@@ -98,24 +98,26 @@ class Months:
             ready.append(month)
         return ready
 
-    def _write(self, months: Iterable[int]) -> None:
+    def _start_writes(self, months: Iterable[int]) -> None:
         """Write these months beside whatever comes next, once the ones before are written."""
-        self._settle()
-        self._writing = [self._pool.submit(self._write_month, month, self._waiting.pop(month)) for month in months]
+        self._await_writes()
+        self._running_writes = [
+            self._pool.submit(self._write_month, month, self._pending_tables.pop(month)) for month in months
+        ]
 
-    def _settle(self) -> None:
-        for future in self._writing:
+    def _await_writes(self) -> None:
+        for future in self._running_writes:
             future.result()
 
     def _write_month(self, month: int, tables: list[pa.Table]) -> None:
         rows = pa.concat_tables(tables).unify_dictionaries()
         rows = pa.table({name: _drop_unused_words(piece(rows[name])) for name in rows.column_names})
         if month not in self._writers:
-            self._open(month, rows.schema)
+            self._open_writer(month, rows.schema)
         self._writers[month][1].write_table(rows, GROUP)
-        self._rows[month] = self._rows.get(month, 0) + len(rows)
+        self._row_counts[month] = self._row_counts.get(month, 0) + len(rows)
 
-    def _open(self, month: int, schema: pa.Schema) -> None:
+    def _open_writer(self, month: int, schema: pa.Schema) -> None:
         path = f"{self._column}={month}/part-{uuid.uuid4()}.snappy.parquet"
         (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
         text_columns = [
@@ -152,33 +154,33 @@ class Months:
         `removed_files`: those whose rows it takes the place of; without it, all. `deleted_rows`: of other files, all that no
         longer count.
         """
-        self._write(list(self._waiting))
-        self._settle()
+        self._start_writes(list(self._pending_tables))
+        self._await_writes()
         for _, writer in self._writers.values():
             writer.close()
-        add_actions = [self._added(month, path) for month, (path, _) in self._writers.items()]
+        add_actions = [self._add_action(month, path) for month, (path, _) in self._writers.items()]
         digests.record(self._folder, (self._folder / path for path, _ in self._writers.values()), prune=True)
         previous = delta.opened(self._folder)
-        removed_paths = set(previous.files) if removed_files is None else set(map(self._path, removed_files))
-        self._date(removed_paths)
-        rows = {self._path(file): rows for file, rows in (deleted_rows or {}).items()}
+        removed_paths = set(previous.files) if removed_files is None else set(map(self._table_path, removed_files))
+        self._touch_files(removed_paths)
+        rows = {self._table_path(file): rows for file, rows in (deleted_rows or {}).items()}
         is_rewrite = removed_files is None or previous.table is None
         schema = Schema.from_arrow(self._schema or pa.schema([])) if is_rewrite else None
-        self._version = previous.version + 1
+        self._next_version = previous.version + 1
         delta.commit(previous, delta.Change(add_actions, removed_paths, rows, schema, self._column), facts)
-        self._sweep({*previous.files, *(path for path, _ in self._writers.values())})
+        self._delete_expired_files({*previous.files, *(path for path, _ in self._writers.values())})
 
-    def _path(self, file: str) -> str:
+    def _table_path(self, file: str) -> str:
         """A file's path in the table."""
         return Path(file).relative_to(self._folder.absolute()).as_posix()
 
-    def _date(self, files: Iterable[str]) -> None:
+    def _touch_files(self, files: Iterable[str]) -> None:
         """Files are dated before they may be replaced: whoever reads them has an hour from now on."""
         for path in files:
             with suppress(OSError):  # another's file
                 os.utime(self._folder / path)
 
-    def _sweep(self, referenced_paths: set[str]) -> None:
+    def _delete_expired_files(self, referenced_paths: set[str]) -> None:
         """Take away what neither this version nor the one before holds, an hour after it last did."""
         for file in self._folder.glob(f"{self._column}=*/*.parquet"):
             with suppress(OSError):  # held open by whoever reads it: then the next time
@@ -188,9 +190,9 @@ class Months:
                 ):
                     file.unlink()
 
-    def _added(self, month: int, path: str) -> AddAction:
+    def _add_action(self, month: int, path: str) -> AddAction:
         size = (self._folder / path).stat().st_size
-        stats = json.dumps({"numRecords": self._rows[month]})
+        stats = json.dumps({"numRecords": self._row_counts[month]})
         return AddAction(path, size, {self._column: str(month)}, int(time.time() * 1000), True, stats)
 
 

@@ -33,17 +33,17 @@ class Scale:
     name: str
     lowest: float
     highest: float
-    good: float  # border of what counts as good
-    bad: float | None  # border of what counts as bad; None: not declared
+    good_border: float  # border of what counts as good
+    bad_border: float | None  # border of what counts as bad; None: not declared
     rule: str = ""  # in words
-    whole: bool = True  # whole numbers alone; else halves too
+    whole_numbers: bool = True  # whole numbers alone; else halves too
     low_is_good: bool = False
     words: tuple[tuple[str, float], ...] = ()  # what a source writes in place of a score
-    own: bool = False  # declared by the workspace
+    is_own: bool = False  # declared by the workspace
 
-    def holds(self, score: float) -> bool:
+    def has_score(self, score: float) -> bool:
         """Whether the scale has this score."""
-        steps = score if self.whole else score * 2
+        steps = score if self.whole_numbers else score * 2
         return self.lowest <= score <= self.highest and float(steps).is_integer()
 
     @property
@@ -54,15 +54,15 @@ class Scale:
     @property
     def steps(self) -> str:
         """What its scores are."""
-        return "whole numbers" if self.whole else "whole and half numbers"
+        return "whole numbers" if self.whole_numbers else "whole and half numbers"
 
     def good_sql(self) -> str:
         """SQL: `score` is good."""
-        return f"score {'<=' if self.low_is_good else '>='} {self.good:g}"
+        return f"score {'<=' if self.low_is_good else '>='} {self.good_border:g}"
 
     def bad_sql(self) -> str:
         """SQL: `score` is bad; nothing is, where that is not declared."""
-        return "1 = 0" if self.bad is None else f"score {'>=' if self.low_is_good else '<='} {self.bad:g}"
+        return "1 = 0" if self.bad_border is None else f"score {'>=' if self.low_is_good else '<='} {self.bad_border:g}"
 
 
 Scales = Mapping[str, Scale]
@@ -70,7 +70,7 @@ BUILT_IN: Final[dict[str, Scale]] = {
     scale.name: scale
     for scale in (
         Scale("csat5", 1, 5, 4, 2, "satisfied = 4 or 5 of 5 (top two boxes)"),
-        Scale("stars5", 1, 5, 4, 2, "satisfied = 4 or 5 of 5 stars (top two boxes)", whole=False),
+        Scale("stars5", 1, 5, 4, 2, "satisfied = 4 or 5 of 5 stars (top two boxes)", whole_numbers=False),
         Scale("nps10", 0, 10, 9, 6, "promoter = 9 or 10 of 10; this share is not the net score"),
         Scale("points10", 1, 10, 9, 4, "satisfied = 9 or 10 of 10 (top two boxes); bad = 4 or less"),
         Scale("ces7", 1, 7, 5, 3, "easy = 5, 6 or 7 of 7 (CES 2.0: how far the customer agrees that it was made easy)"),
@@ -171,15 +171,20 @@ def _disorder(name: str, facts: Mapping[str, Any]) -> Iterator[str]:
         return
     if scale.highest - scale.lowest > WIDEST:
         yield f"it runs over {scale.highest - scale.lowest:,.0f} points, {WIDEST} at most are kept"
-    steps = "a whole number" if scale.whole else "a whole number or a half"
-    borders = {"lowest": scale.lowest, "highest": scale.highest, "good_from": scale.good, "bad_to": scale.bad}
+    steps = "a whole number" if scale.whole_numbers else "a whole number or a half"
+    borders = {
+        "lowest": scale.lowest,
+        "highest": scale.highest,
+        "good_from": scale.good_border,
+        "bad_to": scale.bad_border,
+    }
     for key, border in borders.items():
-        if border is not None and not scale.holds(border):
+        if border is not None and not scale.has_score(border):
             yield f"{key} = {border:g} is not {steps} from {scale.span}"
-    if scale.good == scale.lowest:
+    if scale.good_border == scale.lowest:
         yield "good_from is the lowest score, so that every rating would be good"
-    if scale.bad is not None and scale.bad >= scale.good:
-        yield f"bad_to ({scale.bad:g}) is not below good_from ({scale.good:g})"
+    if scale.bad_border is not None and scale.bad_border >= scale.good_border:
+        yield f"bad_to ({scale.bad_border:g}) is not below good_from ({scale.good_border:g})"
     yield from _wrong_words(scale, facts.get("words", {}))
 
 
@@ -191,7 +196,7 @@ def _wrong_words(scale: Scale, words: Any) -> Iterator[str]:
     for word, score in words.items():
         if not word.strip() or "\0" in word:
             yield "a word is empty"
-        elif not _is_number(score) or not scale.holds(score):
+        elif not _is_number(score) or not scale.has_score(score):
             yield f"the word {word!r} stands for {_cut(score)}, which is not on the scale"
         elif scores_by_word.setdefault(word.strip().lower(), score) != score:
             yield f"the word {word!r} stands for two scores"
@@ -214,8 +219,8 @@ def _scale(name: str, facts: Mapping[str, Any]) -> Scale:
 def _facts(scale: Scale) -> dict[str, Any]:
     """A declaration as it is kept with the ratings."""
     return {
-        "lowest": scale.lowest, "highest": scale.highest, "good_from": scale.good, "bad_to": scale.bad,
-        "halves": not scale.whole, "words": dict(scale.words),
+        "lowest": scale.lowest, "highest": scale.highest, "good_from": scale.good_border, "bad_to": scale.bad_border,
+        "halves": not scale.whole_numbers, "words": dict(scale.words),
     }  # fmt: skip
 
 
@@ -281,7 +286,7 @@ def keep_meaning(folder: Path, scratch: Path, scales: Iterable[Scale]) -> None:
 
     Raises where another process has meanwhile recorded ratings on them that mean something else.
     """
-    own_scales = {scale.name: scale for scale in scales if scale.own}
+    own_scales = {scale.name: scale for scale in scales if scale.is_own}
     if not own_scales:
         return
     used_meanings = _used(folder)

@@ -102,7 +102,7 @@ class Workspace:
         disk.make_lasting(self.folder)
 
     @contextmanager
-    def writing(self) -> Iterator[Path]:
+    def write_lock(self) -> Iterator[Path]:
         """Hold the only write lock and get an empty working folder, removed afterwards.
 
         Readers never wait: they see the last version that was committed. A killed process gives the
@@ -171,7 +171,7 @@ def create_workspace(folder: Path, zone: str | None = None, dates: str | None = 
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         workspace.make_folders()
         if not settings.exists() or settings.read_text(encoding="utf-8") != settings_text:
-            with workspace.writing() as scratch, disk.rewrite(settings, scratch / "settings") as file:
+            with workspace.write_lock() as scratch, disk.rewrite(settings, scratch / "settings") as file:
                 file.write(settings_text)
     return workspace
 

@@ -177,7 +177,7 @@ EXPECTED = re.compile(
 def standing(db: duckdb.DuckDBPyConnection, folder: Path) -> str:
     """SQL: the rows of a table that count."""
     now = log.snapshot(folder)
-    db.register("struck", now.out())
+    db.register("struck", now.deleted_row_table())
     files = f"read_parquet({list(now.files)!r}, hive_partitioning = true, filename = true, file_row_number = true)"
     same = "s.file = t.filename AND s.row = t.file_row_number"
     return f"(SELECT * FROM {files} t WHERE NOT EXISTS (SELECT 1 FROM struck s WHERE {same}))"

@@ -116,7 +116,7 @@ def refused(
         import_file(workspace, path, mapping, NOW)
     seconds = time.process_time() - begun
     assert seconds < within, f"{seconds:.1f} s"
-    assert caught.value.do, "an error says what to do"
+    assert caught.value.remedy, "an error says what to do"
     assert len(str(caught.value)) < 2000, "an error is a sentence, not the file"
     assert log.snapshot(workspace.log).version == -1
     return caught.value
@@ -154,7 +154,7 @@ def test_csv_spectrum_is_read_cell_by_cell_as_its_authors_expect(name: str, tmp_
         expected[0]["Contact Phone Number"] = "2095257564"
     assert list(raw.dialect.header) == list(expected[0])
     assert rows == [list(row.values()) for row in expected]
-    assert raw.broken == ()
+    assert raw.broken_rows == ()
     assert carefully(raw) == (rows, [])
 
 
@@ -213,7 +213,7 @@ def test_a_table_written_as_csv_is_read_back_cell_by_cell(table: list[Row], endi
     writer.writerows(table)
     with tempfile.TemporaryDirectory() as folder:
         raw, rows = staged(Path(folder), file.getvalue())
-        assert (rows, raw.broken, raw.rows_read) == (table, (), len(table))
+        assert (rows, raw.broken_rows, raw.rows_read) == (table, (), len(table))
         assert carefully(raw) == (table, [])
 
 
@@ -344,7 +344,7 @@ def test_the_fast_and_the_careful_reader_give_the_same_cells(name: str, tmp_path
     raw, rows = staged(tmp_path, CASES[name][0])
     careful, broken = carefully(raw)
     assert rows == careful
-    assert [(one.row, one.reason) for one in raw.broken] == [(one.row, one.reason) for one in broken]
+    assert [(one.row, one.reason) for one in raw.broken_rows] == [(one.row, one.reason) for one in broken]
     assert raw.rows_read == len(rows) + len(broken) == CASES[name][1]
 
 
@@ -360,7 +360,7 @@ def test_a_row_with_two_badly_quoted_fields_is_not_replaced_by_the_row_before_it
     raw, rows = staged(tmp_path, HEADER + lines(3) + sloppy + "\n" + lines(3, 10))
     assert raw.rows_read == 7
     assert [row[0] for row in rows if row[0][0] not in "x"] == ["1", "2", "3", "10", "11", "12"]
-    assert len([row for row in rows if row[0][0] == "x"]) + len(raw.broken) == 1
+    assert len([row for row in rows if row[0][0] == "x"]) + len(raw.broken_rows) == 1
 
 
 def test_words_in_every_encoding_arrive_as_the_same_words(tmp_path: Path) -> None:
@@ -462,8 +462,8 @@ def test_a_file_that_begins_with_ten_thousand_columns_but_has_none_of_the_mapped
 
 def test_the_message_about_a_missing_column_names_the_columns_that_there_are(tmp_path: Path) -> None:
     error = refused(tmp_path, "ticket,opened,kind\n1,2024-01-01,a\n", MappingError, "no column 'id'")
-    assert "ticket" in error.do
-    assert "opened" in error.do
+    assert "ticket" in error.remedy
+    assert "opened" in error.remedy
 
 
 # Files that cannot be read at all

@@ -39,10 +39,10 @@ def holds(workspace: Workspace) -> dict[str, object]:
             one.measure.name: dict(zip(one.segments, map(float, one.value), strict=True))  # type: ignore[arg-type]
             for one in ask_measures(workspace, question)
         },
-        "journals": [one["line"] for one in Book(kim.pk, secret).everything()],
+        "journals": [one["line"] for one in Book(kim.pk, secret).export_entries()],
         "draft": Book(kim.pk, secret).draft("2026-W47"),
-        "closed": closed.readable,
-        "opened": [one["line"] for one in opened.everything()],
+        "closed": closed.is_readable,
+        "opened": [one["line"] for one in opened.export_entries()],
         "roles": {one.username: one.role for one in of.Person.objects.all()},
         "passwords": [one.check_password("correct horse battery") for one in of.Person.objects.all()],
         "account": [str(one) for one in of.Account.objects.values_list("revenue_year", "since", "exit_clause").get()],

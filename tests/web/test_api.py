@@ -101,7 +101,7 @@ def test_a_line_goes_into_ones_own_journal(staff: House) -> None:
         assert sent(key(staff.kim), "journal", {"line": "missed: Acme quote redone, 2h", "id": id_}).json() == {
             "ids": [id_]
         }
-    (page,) = book(staff.kim).read(Entry.objects.all())
+    (page,) = book(staff.kim).decrypt(Entry.objects.all())
     assert (page.facts["word"], page.facts["customer"], page.facts["hours"]) == ("missed", "Acme", 2)
     assert sent(key(staff.peer), "journal", {"line": "x", "id": id_}).status_code == 422
     sent(key(staff.peer), "journal", {"line": "missed: yesterday Acme waited"})

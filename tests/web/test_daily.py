@@ -47,7 +47,7 @@ def test_a_line_is_shown_as_understood_and_then_kept_to_the_letter(staff: House,
     assert "an expectation was missed" in looked
     assert "<b>&amp;" not in looked
     entry = typed(client, line)
-    (page,) = book(staff.kim).read([entry])
+    (page,) = book(staff.kim).decrypt([entry])
     assert page.facts["line"] == line
     assert page.facts["customer"] == "Acme"
     assert client.get("/journal/").status_code == 200
@@ -74,7 +74,7 @@ def test_a_promise_runs_is_agreed_anew_and_kept(staff: House, as_: As) -> None:
     assert book(staff.kim).promises(timezone.now())[0][1].renegotiated == 0
     client.post(settled, {"word": "renegotiated", "line": "in 3 days"})
     (_, state), *_ = book(staff.kim).promises(timezone.now())
-    assert (state.fate, state.renegotiated, state.overrun) == ("running", 1, 0)
+    assert (state.fate, state.renegotiated, state.late_renegotiations) == ("running", 1, 0)
     client.post(settled, {"word": "kept"})
     assert not book(staff.kim).promises(timezone.now())
     (_, state), *_ = book(staff.kim).promises(timezone.now(), timezone.now() - timedelta(days=1))
@@ -116,7 +116,7 @@ def test_the_card_for_a_contact_makes_a_promise(staff: House, as_: As) -> None:
         {"customer": "Contoso", "text": "new badge", "acknowledged": "1", "when": "tomorrow 9:00"},
     )
     entry = Entry.objects.get(id=answer["Location"].rstrip("/").rpartition("/")[2])
-    (page,) = book(staff.kim).read([entry])
+    (page,) = book(staff.kim).decrypt([entry])
     assert page.entry.word == "promise"
     assert page.due is not None
     assert page.facts["ticks"] == ["Acknowledged the request", "Said how long it takes"]
@@ -253,12 +253,12 @@ def test_the_form_writes_what_the_line_does(staff: House, as_: As) -> None:
     }
     assert b"runs from 0 to 10" in client.post("/journal/new", given).content
     answer = client.post("/journal/new", {**given, "score": "6"})
-    (page,) = book(staff.kim).read(Entry.objects.filter(owner=staff.kim.pk))
+    (page,) = book(staff.kim).decrypt(Entry.objects.filter(owner=staff.kim.pk))
     assert answer.status_code == 302
     assert (page.facts["expected"], page.facts["score"], page.facts["scale"]) == (9, 6, "nps10")
     changed = client.post(f"/journal/{page.entry.id}/", {**given, "score": "7"})
     assert changed.status_code == 302
-    assert book(staff.kim).read(Entry.objects.filter(owner=staff.kim.pk))[0].facts["score"] == 7
+    assert book(staff.kim).decrypt(Entry.objects.filter(owner=staff.kim.pk))[0].facts["score"] == 7
 
 
 def test_ones_own_judgement_stands_beside_the_customers(staff: House, as_: As) -> None:

@@ -70,10 +70,10 @@ def test_an_old_copy_of_the_key_opens_nothing_after_a_passphrase(staff: House) -
     mine.rekey("passphrase", "four words and more")
     entry.refresh_from_db()
     stolen = Book(staff.kim.pk, settings.SECRET_KEY.encode(), old)
-    assert not stolen.readable
+    assert not stolen.is_readable
     with pytest.raises(LockedError):
-        stolen.read([entry])
-    assert mine.read([entry])[0].words == "earlier"
+        stolen.decrypt([entry])
+    assert mine.decrypt([entry])[0].words == "earlier"
 
 
 def test_letters_that_look_alike_and_half_letters_are_kept(staff: House, as_: As) -> None:
@@ -138,11 +138,11 @@ def test_a_withdrawn_copy_leaves_the_entry_to_its_owner_and_it_can_be_shared_aga
 def test_a_kill_between_the_databases_doubles_no_copy(staff: House) -> None:
     mine = book(staff.kim)
     entry = mine.write({"word": "missed", "line": "x"})
-    (page,) = mine.read([entry])
+    (page,) = mine.decrypt([entry])
     first = sharing.share_page(mine, staff.kim, page, {"word": "missed"}, "team")
     Entry.objects.filter(pk=entry.pk).update(shared=None)  # as if the second write had never come
     entry.refresh_from_db()
-    (page,) = mine.read([entry])
+    (page,) = mine.decrypt([entry])
     assert sharing.share_page(mine, staff.kim, page, {"word": "missed"}, "team").id == first.id
     assert Shared.objects.count() == 1
 

@@ -100,7 +100,7 @@ def test_a_journal_from_before_the_upgrade_stays_closed_too(staff: House, as_: A
     assert Keyring.objects.get(owner=staff.kim.pk).locks.keys() == {"workspace"}
     thief = reset(staff, as_)
     assert not shows(thief)
-    assert not book(staff.kim).readable
+    assert not book(staff.kim).is_readable
     assert thief.post("/journal/unlock", {"passphrase": OTHER}).status_code == 422
     assert thief.post("/journal/unlock", {"passphrase": settings.SECRET_KEY}).status_code == 422
     thief.post("/journal/unlock", {"passphrase": RIGHT})  # which only its owner knows
@@ -166,7 +166,7 @@ def test_an_address_made_after_a_reset_opens_nothing_of_before(staff: House, as_
     wrote(signed_in("kim"))
     reset(staff, as_)
     handle = Book(staff.kim.pk, settings.SECRET_KEY.encode())
-    handle.enter(OTHER)
+    handle.open_with_password(OTHER)
     handle.lock_by_feed("address-of-somebody-else")
     assert keys.FEED in Keyring.objects.get(owner=staff.kim.pk).locks
     handle.unlock(RIGHT)  # the owner brings the earlier entries back
@@ -286,9 +286,9 @@ def test_a_workspace_from_before_is_locked_by_its_owners_at_their_login(staff: H
     owner = signed_in("kim")
     assert shows(owner)
     assert Keyring.objects.get(owner=staff.kim.pk).locks.keys() == {"password"}
-    assert not book(staff.kim).readable  # the workspace's secret opens it no more
+    assert not book(staff.kim).is_readable  # the workspace's secret opens it no more
     with pytest.raises(vault.LockedError):
-        book(staff.kim).read([entry])
+        book(staff.kim).decrypt([entry])
     assert not shows(Client())
 
 
@@ -379,7 +379,7 @@ def test_neither_the_sessions_nor_the_cookie_opens_a_journal_alone(staff: House)
     assert "journal_password" not in held
     sealed = base64.b64decode(held["journal"])
     for guess in (cookie, sealed[-32:], sealed[:32]):
-        assert not Book(staff.kim.pk, settings.SECRET_KEY.encode(), guess).readable
+        assert not Book(staff.kim.pk, settings.SECRET_KEY.encode(), guess).is_readable
     without = Client()
     without.cookies[settings.SESSION_COOKIE_NAME] = owner.cookies[settings.SESSION_COOKIE_NAME].value
     assert not shows(without)
@@ -387,7 +387,7 @@ def test_neither_the_sessions_nor_the_cookie_opens_a_journal_alone(staff: House)
     other.cookies[session.COOKIE] = owner.cookies[session.COOKIE].value
     assert not shows(other)
     opened = vault.reveal(cookie, b"journal", sealed)
-    assert Book(staff.kim.pk, settings.SECRET_KEY.encode(), opened).read([entry])[0].words == f"note: {SECRET_WORDS}"
+    assert Book(staff.kim.pk, settings.SECRET_KEY.encode(), opened).decrypt([entry])[0].words == f"note: {SECRET_WORDS}"
 
 
 def test_guessing_what_opens_a_journal_is_slowed_down(staff: House, as_: As) -> None:
@@ -416,11 +416,11 @@ def test_a_passphrase_of_an_older_cost_opens_and_costs_more_from_then_on(
     ring.save()
     later = book(staff.kim)
     later.unlock("four words and more")
-    assert later.read([entry])[0].words == SECRET_WORDS
+    assert later.decrypt([entry])[0].words == SECRET_WORDS
     assert Keyring.objects.get(owner=staff.kim.pk).locks["passphrase"]["cost"] == 17
     again = book(staff.kim)
     again.unlock("four words and more")
-    assert again.readable
+    assert again.is_readable
 
 
 @pytest.mark.django_db(databases=["default", "journal"], transaction=True)
@@ -446,11 +446,11 @@ def test_rings_of_the_version_before_open_after_the_migration(place: Workspace) 
             )
     finally:
         MigrationExecutor(connection).migrate(after)
-    assert Book(901, secret).readable
-    assert not Book(902, secret).readable
+    assert Book(901, secret).is_readable
+    assert not Book(902, secret).is_readable
     phrased = Book(902, secret)
     phrased.unlock("four words and more")
-    assert phrased.readable
+    assert phrased.is_readable
     Keyring.objects.filter(owner__in=made).delete()
 
 

@@ -50,7 +50,7 @@ def test_a_page_offers_the_scale_and_holds_scores_to_it(
     given = {"word": "gap", "text": "x", "at": "2026-03-02T09:00", "expected": "4", "score": "9", "scale": "smile4"}
     assert "The scale runs from 1 to 4." in client.post("/journal/new", given).content.decode()
     assert client.post("/journal/new", {**given, "score": "3"}).status_code == 302
-    (page,) = book(staff.kim).read(Entry.objects.filter(owner=staff.kim.pk))
+    (page,) = book(staff.kim).decrypt(Entry.objects.filter(owner=staff.kim.pk))
     assert (page.facts["score"], page.facts["scale"]) == (3, "smile4")
     assert not EntryForm({**given, "scale": "smile5", "score": "3"}).is_valid()
 

@@ -348,7 +348,7 @@ def test_a_worker_that_ends_again_and_again_is_started_ever_more_slowly() -> Non
         pauses.append(seconds)
         return len(pauses) == 10
 
-    Supervisor(start, lines.append, wait, lambda: clock[0]).keep()
+    Supervisor(start, lines.append, wait, lambda: clock[0]).keep_running()
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 1, 2]
     assert starts == 10
     assert lines[0] == "The worker was ended by signal 9; it is started again in 1 second."
@@ -450,7 +450,7 @@ def test_how_it_stands_with_the_worker(workspace: Workspace, name: str, seconds:
     assert str(task.state(workspace)) == "never started"
     now = sign(workspace, name, seconds, "No space left on device.")
     current = task.state(workspace, now)
-    assert (str(current), current.well) == (words, well)
+    assert (str(current), current.is_well) == (words, well)
     (workspace.folder / "worker.json").write_text("[")
     assert str(task.state(workspace)) == "ok"
 
@@ -514,7 +514,7 @@ def test_a_worker_that_cannot_write_waits_longer_each_time(
     monkeypatch.setattr(task, "work", work)
     steps = Steps(9)
     heartbeat = task.Heartbeat(workspace)
-    heartbeat.say("working")
+    heartbeat.set_state("working")
     task.run(workspace, steps, heartbeat)
     assert steps.pauses == [4, 8, 16, 32, 60, 60, 60, 2, 4]
     assert told == ["ok", *["failing: No space left on device."] * 7, "ok"]

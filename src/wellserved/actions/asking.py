@@ -49,12 +49,12 @@ def opened(
     if current_log.version < 0:
         raise WorkspaceError(f"{workspace.folder} holds no moments yet.", "Import a file: `wellserved import FILE`.")
     if not is_current:
-        with workspace.writing() as scratch:
+        with workspace.write_lock() as scratch:
             cases.refresh(workspace, scratch, on_progress)
         stored_cases = log.snapshot(workspace.cases)
     url = "" if moments else os.environ.get("WELLSERVED_ENGINE", "")
-    if url and stored_cases.struck:  # else nobody has to wait for the lock
-        with workspace.writing():
+    if url and stored_cases.deleted_rows:  # else nobody has to wait for the lock
+        with workspace.write_lock():
             stored_cases = cases.settle(workspace)
     log_version = int(stored_cases.facts["log_version"])
     calendars, scales = opening_hours(workspace), load_scales(workspace.folder)
@@ -76,7 +76,7 @@ def _open_duckdb(
 ) -> duckdb.DuckDB:
     """The default engine, with one version's cases as the table `cases`."""
     db = duckdb.connect(workspace.cases, *([workspace.log] if with_moments else []))
-    duckdb.view(db, "stored_cases", stored_cases.files, cases.TYPES, stored_cases.out())
+    duckdb.view(db, "stored_cases", stored_cases.files, cases.TYPES, stored_cases.deleted_row_table())
     if with_moments:
         log.standing(db, "moments", log.snapshot(workspace.log, log_version).files)
     fits_in_memory = keep_in_memory and db.sql("SELECT count(*) FROM stored_cases").fetchall()[0][0] <= IN_MEMORY
@@ -181,9 +181,9 @@ def _moments_with_hours(workspace: Workspace, case_table: Scope, *rules: Definit
     """The moments, with the hours that the rules need."""
     calendars = opening_hours(workspace)
     for rule in rules:
-        if rule.runs != "calendar" and not calendars.all:
+        if rule.hours != "calendar" and not calendars.calendars:
             raise RequestError(
-                f"{rule.house} counts {rule.word!r} in opening hours, and there are none.",
+                f"{rule.vendor} counts {rule.term!r} in opening hours, and there are none.",
                 f"Write them into {workspace.calendars}; docs/clocks.md shows how.",
             )
     return moments_of(case_table, "moments", calendars)

@@ -95,7 +95,7 @@ def _pack(
     with _consistent_read(), zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
         counts, digests = _pack_rows(archive, on_progress)
         _pack_files(workspace, archive, version, log_files, on_progress)
-        migrations = {alias: schema.standing(alias).applied for alias in schema.ALIASES}
+        migrations = {alias: schema.standing(alias).applied_migrations for alias in schema.ALIASES}
         facts = {"format": FORMAT, "version": __version__, "made": timezone.now().isoformat(timespec="seconds"),
                  "migrations": migrations, "rows": counts, "digests": digests, "log_version": version}  # fmt: skip
         archive.writestr("manifest.json", json.dumps(facts, indent=1))
@@ -164,7 +164,7 @@ def restore(workspace: Workspace, source: Path, on_progress: Callable[[str, int,
     """Bring a backup into an empty workspace and its empty databases, compare every table with what was saved, and bring
     it up to date. All or nothing."""
     facts = manifest(source)
-    with workspace.writing():
+    with workspace.write_lock():
         schema.make_private()
         if log.snapshot(workspace.log).version >= 0 or any(map(schema.holds_rows, schema.ALIASES)):
             raise RequestError(

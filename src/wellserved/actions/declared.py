@@ -17,11 +17,11 @@ def declarations(workspace: Workspace, thorough: bool, on_progress: Told) -> Ite
     try:
         load_calendars(workspace.calendars, workspace.zone)
     except WellservedError as error:
-        yield Finding(error.what, "Waits in opening hours cannot be counted.", error.do)
+        yield Finding(error.problem, "Waits in opening hours cannot be counted.", error.remedy)
     try:
         load_scales(workspace.folder)
     except WellservedError as error:
-        yield Finding(error.what, "No measure can be asked: what ratings mean is not certain.", error.do)
+        yield Finding(error.problem, "No measure can be asked: what ratings mean is not certain.", error.remedy)
     file, entries = workspace.folder / improvement.FILE, improvement.entries(workspace)
     if not all(entry.genuine for entry in entries) or (not entries and file.exists() and file.stat().st_size):
         yield Finding(

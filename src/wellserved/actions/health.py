@@ -63,9 +63,9 @@ def _storage_problems(alias: str, workspace: Workspace) -> Iterator[tuple[str, s
     if connections[alias].vendor == "sqlite" and (mode := _query_text(alias, "PRAGMA journal_mode")) != "wal":
         yield f"answers {mode!r}, not wal", "", f"Is {workspace.folder} on a network drive? Move it to a local one."
     migration_state = schema.standing(alias)
-    if migration_state.newer:
-        yield f"was made by a newer wellserved ({migration_state.newer})", "", "Update wellserved."
-    elif migration_state.applied and migration_state.behind:
+    if migration_state.newer_migrations:
+        yield f"was made by a newer wellserved ({migration_state.newer_migrations})", "", "Update wellserved."
+    elif migration_state.applied_migrations and migration_state.is_behind:
         yield "is not up to date", "", "Start `wellserved serve` once: it makes a backup, and brings it up to date."
 
 
@@ -75,7 +75,7 @@ def _damage_problems(alias: str, thorough: bool, restore: str, loss: str) -> Ite
         answer = _query_text(alias, "PRAGMA integrity_check" if thorough else "PRAGMA quick_check")
         if answer != "ok":
             yield f"is damaged: {answer}", loss, restore
-    if not schema.standing(alias).applied:
+    if not schema.standing(alias).applied_migrations:
         if any(map(schema.holds_rows, set(schema.ALIASES) - {alias})):
             yield "is empty, and the other one is not", loss, restore
     elif thorough:
@@ -97,7 +97,7 @@ def _mismatches(workspace: Workspace) -> Iterator[Finding]:
         with suppress(Error):  # said already
             check_secret(settings.SECRET_KEY.encode())
     except DamageError as error:
-        yield Finding(error.what, "Journals that it locks cannot be opened.", error.do)
+        yield Finding(error.problem, "Journals that it locks cannot be opened.", error.remedy)
     try:
         shared_moments = Shared.objects.exclude(log_version=None).order_by("-log_version")
         last_version = shared_moments.values_list("log_version", flat=True).first()
@@ -106,7 +106,7 @@ def _mismatches(workspace: Workspace) -> Iterator[Finding]:
         return  # said already
     if last_version is not None and last_version > log_version:
         remedy = f"Restore a backup into a fresh folder: {restore_command(workspace)}."
-        yield Finding(log.ended(log_version, last_version).what, "Shared moments in it count in no measure.", remedy)
+        yield Finding(log.ended(log_version, last_version).problem, "Shared moments in it count in no measure.", remedy)
 
 
 def surroundings(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
@@ -158,7 +158,7 @@ def findings(workspace: Workspace, thorough: bool = False, on_progress: Told = l
         except Exception as error:
             if (damage := as_damage(error)) is None:
                 raise
-            all_findings.append(Finding(damage.what, "", damage.do))
+            all_findings.append(Finding(damage.problem, "", damage.remedy))
     return list(dict.fromkeys(all_findings))
 
 

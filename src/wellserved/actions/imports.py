@@ -50,7 +50,7 @@ def import_file(
     A kill at any moment leaves the log as it was or with the whole import; running it again completes it.
     """
     now = now or datetime.now(UTC)
-    with workspace.writing() as scratch:
+    with workspace.write_lock() as scratch:
         text_and_dialect = look(path, scratch, told)
         text, dialect = text_and_dialect
         if mapping is None:
@@ -69,7 +69,9 @@ def import_file(
         is_mended = any(column.startswith(OWN) for column in dialect.header)  # a file of refused rows
         needs_all_columns = mapping.case_missing == "row" or is_mended
         columns = (
-            dialect.header if needs_all_columns else [column for column in dialect.header if column in mapping.needed()]
+            dialect.header
+            if needs_all_columns
+            else [column for column in dialect.header if column in mapping.used_columns()]
         )
         raw = stage(db, path, text_and_dialect, columns, scratch, told)
         told("Checking rows", 0, 0)
@@ -77,11 +79,11 @@ def import_file(
         mapping, due_readings = _with_earlier_decisions(earlier_receipts, mapping, is_mended)
         result = record(db, mapping, dialect.header, now, import_id, due_readings)
         result = replace(result, notes=result.notes | _due_change_notes(earlier_receipts, result))
-        if result.unique:
+        if result.has_unique_ids:
             result = replace(result, notes=result.notes | _reopening_notes(db, workspace, mapping))
         told("Appending moments", 0, 0)
         keep_meaning(workspace.folder, scratch, _scales_of(db, mapping))
-        append_result = log.append(db, workspace, "batch", result.unique, import_id)
+        append_result = log.append(db, workspace, "batch", result.has_unique_ids, import_id)
         refusals = _all_refusals(raw, result)
         row_refusals = _merge_by_row([*refusals, *result.losses, *result.companions])
         refusals_path = _write_refusals(workspace, raw, row_refusals, import_id)
@@ -94,7 +96,7 @@ def import_file(
 
 def _scales_of(db: DuckDBPyConnection, mapping: Mapping) -> list[Scale]:
     """The own scales on which there is a rating to be recorded: one that was left out fixes no meaning."""
-    own_scales = {rule.rating.name: rule.rating for rule in mapping.moments if rule.rating and rule.rating.own}
+    own_scales = {rule.rating.name: rule.rating for rule in mapping.moments if rule.rating and rule.rating.is_own}
     if not own_scales:
         return []
     rated_scales = db.sql("SELECT DISTINCT scale FROM batch WHERE scale IS NOT NULL AND score IS NOT NULL").fetchall()
@@ -120,7 +122,7 @@ def _due_change_notes(earlier_receipts: Sequence[Receipt], result: Recorded) -> 
     """Due times that were read as days until now, and as instants from now on."""
     return {
         f"due times in {column!r} name a time of day here, and midnights of earlier files were read as whole days: "
-        "import those files again": result.loaded
+        "import those files again": result.rows_loaded
         for column, due in result.dues.items()
         if due == "instant" and any(receipt.dues.get(column) == "end_of_day" for receipt in earlier_receipts)
     }
@@ -131,7 +133,7 @@ def _reopening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapp
     stored_cases = log.snapshot(workspace.cases)
     if not stored_cases.files or not any(rule.kind in ENDS for rule in mapping.moments):
         return {}
-    duckdb.view(db, "stored_cases", stored_cases.files, cases.TYPES, stored_cases.out())
+    duckdb.view(db, "stored_cases", stored_cases.files, cases.TYPES, stored_cases.deleted_row_table())
     ends = ", ".join(map(duckdb.text, ENDS))
     (count,) = db.sql(
         f"SELECT count(*) FROM stored_cases WHERE source = {duckdb.text(mapping.name)} AND closed = 1 AND case_id IN "
@@ -142,7 +144,7 @@ def _reopening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapp
 
 
 def _all_refusals(raw: RawTable, result: Recorded) -> list[Refusal]:
-    broken_rows = [Refusal(row.row, "", row.line, row.reason) for row in raw.broken]
+    broken_rows = [Refusal(row.row, "", row.line, row.reason) for row in raw.broken_rows]
     return sorted([*broken_rows, *result.refusals], key=lambda refusal: refusal.row)
 
 
@@ -205,24 +207,24 @@ def _make_receipt(
 ) -> Receipt:
     return Receipt(
         import_id=import_id,
-        file=raw.file,
+        file=raw.file_name,
         source=mapping.name,
         title=mapping.title,
         credit=mapping.credit,
         caution=mapping.caution,
         recorded_at=now.isoformat(timespec="seconds"),
         rows_read=raw.rows_read,
-        rows_loaded=result.loaded,
+        rows_loaded=result.rows_loaded,
         rows_refused=len(refusals),
-        moments=result.moments,
-        moments_new=append_result.new,
-        moments_known=append_result.known,
+        moments=result.moment_count,
+        moments_new=append_result.new_moments,
+        moments_known=append_result.known_moments,
         moments_corrected=append_result.corrections,
         log_version=append_result.version,
         encoding=raw.text.encoding,
         mended_lines=raw.text.mended_lines,
-        careful=raw.careful,
-        recovered=raw.recovered,
+        careful=raw.careful_reason,
+        recovered=raw.recovered_count,
         notes=result.notes,
         missing=result.missing,
         reasons=dict(
@@ -230,7 +232,7 @@ def _make_receipt(
         ),
         as_of=result.as_of.isoformat(timespec="seconds") if result.as_of else "",
         sha256=raw.text.sha256,
-        cannot=mapping.untold(),
+        cannot=mapping.unknown_kinds(),
         absent=mapping.absent,
         moments_refused=len(result.losses),
         losses=dict(Counter(f"{loss.column} ({loss.kind}): {loss.reason}" for loss in result.losses)),

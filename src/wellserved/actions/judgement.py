@@ -30,7 +30,7 @@ def judged(journal: Book, scope: Scope) -> Agreement:
         for decrypted_entry in thread_entries
         if decrypted_entry.entry.shared
     }
-    for row in scope.mine().filter(id__in=thread_of_copy):
+    for row in scope.own_moments().filter(id__in=thread_of_copy):
         thread_of_copied_thread[row.thread] = thread_of_copy[row.id]
     for thread, thread_entries in rated_threads.items():
         for decrypted_entry in thread_entries:
@@ -39,7 +39,7 @@ def judged(journal: Book, scope: Scope) -> Agreement:
             if decrypted_entry.facts.get("scale") in FIVE and "score" in decrypted_entry.facts:
                 customer_scores[thread] = float(decrypted_entry.facts["score"])
     for thread, score in (
-        scope.shared()
+        scope.visible_moments()
         .filter(thread__in=thread_of_copied_thread, scale__in=FIVE)
         .exclude(score=None)
         .values_list("thread", "score")

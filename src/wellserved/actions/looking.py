@@ -41,11 +41,11 @@ def cases_behind(workspace: Workspace, question: Question, case_id: str | None =
         condition = f"{condition} AND ({fill(measure.population, case_table)}) AND {within(question, measure.anchor)}"
         if case_id is not None:
             condition, parameters = f"{condition} AND case_id = $wanted", {**parameters, "wanted": case_id}
-        total = case_table.engine.ask(f"SELECT count(*) AS n FROM {case_table.table} WHERE {condition}", parameters)[
+        total = case_table.engine.query(f"SELECT count(*) AS n FROM {case_table.table} WHERE {condition}", parameters)[
             "n"
         ][0].as_py()
         newest = f"WHERE {condition} ORDER BY asked_s DESC, source, case_id LIMIT {SHOWN}"
-        case_rows = case_table.engine.ask(
+        case_rows = case_table.engine.query(
             f"SELECT {', '.join(_DATABASE_COLUMNS)} FROM {case_table.table} {newest}", parameters
         )
     zone = ZoneInfo(workspace.zone)
@@ -82,7 +82,7 @@ def explained(
 def measured(workspace: Workspace, question: Question) -> str:
     """A measure to stand within a page: its chart and numbers where there are periods and one segment, else its table."""
     answers = asking.ask_measures(workspace, question)
-    if question.every and question.by is None and len(answers[0]):
+    if question.granularity and question.by is None and len(answers[0]):
         return html.chart_page(draw_up(answers[0]), html.BARE)
     return html.series_page(answers, html.BARE)
 

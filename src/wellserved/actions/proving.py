@@ -61,7 +61,7 @@ def foresee_improvement(
     with opened(workspace, on_progress, moments=True) as case_table:
         _check_filtered_cases(case_table, declaration)
         on_progress("Looking ahead", 0, 0)
-        window = replace(_analysis_window(workspace, case_table, declaration, (None, None)), hurried=False)
+        window = replace(_analysis_window(workspace, case_table, declaration, (None, None)), capped_follow_up=False)
         return foresee(window, _proof_request(declaration, Plan("always"), ()))
 
 
@@ -69,9 +69,9 @@ def with_margins(declaration: Improvement, foresights: Sequence[Foresight]) -> I
     """The improvement with the margins that were foreseen for guardrails which nobody named."""
     named_measures = {name for name, _ in declaration.guardrails} | {declaration.measure}
     margins = {
-        foresight.called: foresight.margin
+        foresight.label: foresight.margin
         for foresight in foresights
-        if foresight.margin is not None and foresight.called not in named_measures
+        if foresight.margin is not None and foresight.label not in named_measures
     }
     return replace(declaration, margins=tuple(margins.items()))
 
@@ -108,9 +108,12 @@ def explore_change(workspace: Workspace, candidate: Improvement, span: Span, on_
 
 def _exclusion_notes(window: Looking) -> tuple[str, ...]:
     """Which sources take no part in a proof, or in one of its measures, and why."""
-    gap_notes = (f"{name}: without {source}: {reason}." for (source, name), reason in sorted(window.lacking.items()))
+    gap_notes = (
+        f"{name}: without {source}: {reason}." for (source, name), reason in sorted(window.coverage_gaps.items())
+    )
     end_notes = tuple(
-        f"Without {source}, which is known up to {day} alone." for source, day in sorted(window.ended.items())
+        f"Without {source}, which is known up to {day} alone."
+        for source, day in sorted(window.excluded_sources.items())
     )
     return (*end_notes, *gap_notes)
 
@@ -145,7 +148,9 @@ def prove_improvement(
     declared_name = name if span == (None, None) else ""
     with opened(workspace, on_progress, moments=True) as case_table:
         on_progress("Comparing before and after", 0, 0)
-        analysis_window = replace(_analysis_window(workspace, case_table, declaration, (span[0], until)), hurried=False)
+        analysis_window = replace(
+            _analysis_window(workspace, case_table, declaration, (span[0], until)), capped_follow_up=False
+        )
         proof = prove(
             analysis_window,
             _proof_request(
@@ -155,8 +160,8 @@ def prove_improvement(
         )
         version = case_table.log_version
     facts = {
-        "after": proof.verdict.after, "status": "blocked" if proof.blocked else proof.headline, "headline": proof.headline, "log_version": version,
-        "measure": declaration.measure, "since": declaration.since, "ends": declaration.ends, "settles": declaration.settles, "age_days": proof.seen.age_days,
+        "after": proof.verdict.after, "status": "blocked" if proof.blocking_harm else proof.headline, "headline": proof.headline, "log_version": version,
+        "measure": declaration.measure, "since": declaration.since, "ends": declaration.ends, "settles": declaration.settles, "age_days": proof.series.age_days,
         "window": [str(end) if end else None for end in span],
     }  # fmt: skip
     if not record.looks or record.looks[-1].facts != facts:  # another format of the same result is no other look
@@ -196,7 +201,9 @@ def _other_changes(records: Iterable[Record], declaration: Improvement) -> tuple
 def _analysis_window(workspace: Workspace, case_table: Scope, declaration: Improvement, span: Span) -> Looking:
     case_filters = (declaration.where, declaration.against) if declaration.against else (declaration.where,)
     since = date.fromisoformat(declaration.since)
-    return Looking(case_table, "moments", opening_hours(workspace), since, declaration.every, *span, asked=case_filters)
+    return Looking(
+        case_table, "moments", opening_hours(workspace), since, declaration.every, *span, case_filters=case_filters
+    )
 
 
 def _proof_request(
@@ -245,18 +252,18 @@ def _history_notes(record: Record) -> tuple[str, ...]:
     for entry in record.changes:
         facts = ", ".join(f"{key} to {value}" for key, value in entry.facts.items() if key != "margins")
         notes.append(f"Changed on {entry.at[:10]}: {facts}.")
-    for entry in record.withdrawn:
+    for entry in record.withdrawals:
         notes.append(
             f"Another declaration under this name was withdrawn on {entry.at[:10]}: {entry.facts.get('why', '')}."
         )
-    if record.looked_first:
+    if record.has_early_look:
         notes.append(
             "It was declared or changed after its result had been looked at: read the verdict as an exploration."
         )
     if record.looks:
         times = "once" if len(record.looks) == 1 else f"{len(record.looks)} times"
         notes.append(f"Looked at {times} before, first on {record.looks[0].at[:10]}.")
-    if not record.genuine:
+    if not record.is_genuine:
         notes.append("The record of improvements was altered by hand: the declaration cannot be relied on.")
     return tuple(notes)
 
@@ -276,7 +283,7 @@ def find_shift(
         middle = (span[0] or first) + ((span[1] or last) - (span[0] or first)) // 2
         on_progress("Looking for a shift", 0, 0)
         series = observe(
-            Looking(case_table, "moments", opening_hours(workspace), middle, granularity, *span, asked=(where,)),
+            Looking(case_table, "moments", opening_hours(workspace), middle, granularity, *span, case_filters=(where,)),
             measure,
             where,
         )
@@ -289,7 +296,7 @@ def find_shift(
 
 def _recorded_days(case_table: Scope, where: tuple[tuple[str, str], ...]) -> tuple[date, date]:
     condition, parameters = filters(case_table, Question((), where=where))
-    days = case_table.engine.ask(
+    days = case_table.engine.query(
         f"SELECT MIN(asked_day) AS first, MAX(asked_day) AS last FROM {case_table.table} WHERE {condition}", parameters
     )
     if days["first"][0].as_py() is None:
@@ -317,7 +324,9 @@ def prove_adoption(
                 raise UnknownNameError(by, team, teams)
         on_progress("Comparing teams", 0, 0)
         first, calendars = min(day for _, day in since), opening_hours(workspace)
-        window = Looking(case_table, "moments", calendars, first, candidate.every, *span, asked=(candidate.where,))
+        window = Looking(
+            case_table, "moments", calendars, first, candidate.every, *span, case_filters=(candidate.where,)
+        )
         return adoption(window, find_measure(candidate.measure), by, since, teams, candidate.where, candidate.age_days)
 
 

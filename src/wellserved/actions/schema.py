@@ -53,9 +53,9 @@ def make_private() -> None:
 class Standing:
     """Where a database stands beside this version."""
 
-    applied: Migrations  # that it has behind it; none: it is empty
-    newer: str  # of them those that this version does not have, in words
-    behind: bool  # some of this version are still to be applied
+    applied_migrations: Migrations  # that it has behind it; none: it is empty
+    newer_migrations: str  # of them those that this version does not have, in words
+    is_behind: bool  # some of this version are still to be applied
 
 
 def standing(alias: str) -> Standing:

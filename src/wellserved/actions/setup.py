@@ -22,7 +22,7 @@ def prepare(workspace: Workspace) -> None:
     workspace.secret()
     if _is_ready():
         return
-    with workspace.writing():
+    with workspace.write_lock():
         schema.make_private()
         if _is_ready():  # by somebody else, meanwhile
             return
@@ -60,14 +60,16 @@ def _is_ready() -> bool:
     except OperationalError:  # locked while somebody makes it: looked at again under the lock
         connections.close_all()
         return False
-    if newer := ", ".join(sorted({migration_state.newer for migration_state in states if migration_state.newer})):
+    if newer := ", ".join(
+        sorted({migration_state.newer_migrations for migration_state in states if migration_state.newer_migrations})
+    ):
         raise WorkspaceError(f"The databases were made by a newer wellserved ({newer}).", "Update wellserved.")
-    return not any(migration_state.behind for migration_state in states)
+    return not any(migration_state.is_behind for migration_state in states)
 
 
 def _refuse_half_empty() -> None:
     """Raise where one database is empty and the other is not: a file that is gone is not made anew in silence."""
-    empty_aliases = [alias for alias in schema.ALIASES if not schema.standing(alias).applied]
+    empty_aliases = [alias for alias in schema.ALIASES if not schema.standing(alias).applied_migrations]
     filled_aliases = [alias for alias in schema.ALIASES if alias not in empty_aliases]
     if empty_aliases and any(map(schema.holds_rows, filled_aliases)):
         raise DamageError(

@@ -103,7 +103,9 @@ def _thread_origin(thread: uuid.UUID, author: Person) -> tuple[Team | None, Pers
     """The team that a thread belongs to, and who began it; raises where it is one that the author cannot see."""
     if not Shared.objects.filter(thread=thread).exists():
         return author.team, author
-    first_moment = Scope(author).shared().filter(thread=thread).select_related("begun_by").order_by("created").first()
+    first_moment = (
+        Scope(author).visible_moments().filter(thread=thread).select_related("begun_by").order_by("created").first()
+    )
     if first_moment is None:
         raise RequestError("There is no such thread.", "Leave it out, and a new one begins.")
     return first_moment.team, first_moment.begun_by
@@ -200,7 +202,7 @@ def _share_copy(
         if not Shared.objects.filter(id=id_).exclude(withdrawn=None).exists():
             break
     copy = share(author, facts, decrypted_entry.entry.at, audience, thread, id_)
-    journal.shared_as(decrypted_entry.entry, copy.id)
+    journal.mark_shared(decrypted_entry.entry, copy.id)
     return copy
 
 
@@ -227,7 +229,7 @@ def _check_scores(row: Shared) -> None:
         raise RequestError(f"There is no scale {row.scale!r}.", f"Name one of {', '.join(scales)}.")
     scale = scales[row.scale]
     for score in (row.score, row.expected):
-        if score is not None and not scale.holds(float(score)):
+        if score is not None and not scale.has_score(float(score)):
             raise RequestError(
                 f"{score:g} is not on the scale {row.scale}.", f"It runs from {scale.span} in {scale.steps}."
             )
@@ -261,7 +263,9 @@ def recount(customers: Iterable[Customer]) -> None:
 
 def promises(scope: Scope, now: datetime, closed_since: datetime | None = None) -> list[tuple[Shared, Fold]]:
     """Shared promises that somebody can see: those that run, and those made since a day that have ended, with their state."""
-    shared_promises = scope.shared().select_related(None).select_related("author", "customer").filter(word="promise")
+    shared_promises = (
+        scope.visible_moments().select_related(None).select_related("author", "customer").filter(word="promise")
+    )
     rows = list(shared_promises.filter(open=True)[:500])
     if closed_since:
         rows += list(shared_promises.filter(open=False, at__gte=closed_since)[:500])
@@ -293,7 +297,7 @@ def flush(workspace: Workspace, now: datetime | None = None) -> int:
     recorded_at = now or datetime.now(UTC)
     version: int | None = None
     if moments:
-        with workspace.writing() as scratch:
+        with workspace.write_lock() as scratch:
             db = duckdb.connect(workspace.log, scratch=scratch)
             db.register("given", pa.Table.from_pylist(moments, schema=_SCHEMA))
             select_sql = (

@@ -22,13 +22,13 @@ def make_cases(workspace: Workspace, count: int, seed: int, on_progress: Progres
     recorded_at = datetime(synth.START.year, 1, 1, tzinfo=UTC) + timedelta(days=synth.DAYS)
     import_id = hashlib.sha256(f"synth {count} {seed}".encode()).hexdigest()[:12]
     new_moments = 0
-    with workspace.writing() as scratch:
+    with workspace.write_lock() as scratch:
         _refuse_other_cases(workspace, import_id)
         for position, case_batch in enumerate(case_batches):
             on_progress("Making cases", position, len(case_batches))
             db = duckdb.connect(workspace.log, scratch=scratch)
             synth.batch(db, case_batch, seed, import_id, recorded_at)
-            new_moments += log.append(db, workspace, "batch", True, import_id).new
+            new_moments += log.append(db, workspace, "batch", True, import_id).new_moments
             db.close()
         cases.refresh(workspace, scratch, on_progress)
     return new_moments

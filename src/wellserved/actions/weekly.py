@@ -60,7 +60,7 @@ def draft(journal: Book, scope: Scope, monday: date) -> str:
     zone = ZoneInfo(settings.TIME_ZONE)
     start = datetime.combine(monday, time(0), zone)
     end = datetime.combine(monday + timedelta(days=7), time(0), zone)
-    entries = journal.between(start, end)
+    entries = journal.entries_between(start, end)
     as_of = min(end, timezone.now())  # what falls due later this week is not overdue
     week = Week(start, end, entries, journal.threads(decrypted_entry.entry.thread for decrypted_entry in entries))
     pledges = [
@@ -72,25 +72,29 @@ def draft(journal: Book, scope: Scope, monday: date) -> str:
         Pledge(sentence(row.text), state, None) for row, state in shared_promises if row.author_id == scope.person.pk
     ]
     copy_ids = {row.id for row, _state in shared_promises}
-    week.told |= {
+    week.reported_ids |= {
         decrypted_entry.entry.id
         for decrypted_entry in entries
         if decrypted_entry.entry.word == "promise" and decrypted_entry.entry.shared in copy_ids
     }
-    failures_before = journal.count(start - timedelta(days=7), start, "missed")
+    failures_before = journal.count_entries(start - timedelta(days=7), start, "missed")
     failure_lines = _failure_lines(week)
     promise_lines, next_lines = _promise_lines(pledges, week), _next_lines(pledges, week)
     sections: dict[str, list[str]] = {
-        _("What went wrong, and what was done"): [*failure_lines, *week.lines("recovered", _("made right"))],
-        _("Promises"): [*promise_lines, *week.lines("broken"), *week.lines("renegotiated", _("agreed anew"))],
+        _("What went wrong, and what was done"): [*failure_lines, *week.lines_of_word("recovered", _("made right"))],
+        _("Promises"): [
+            *promise_lines,
+            *week.lines_of_word("broken"),
+            *week.lines_of_word("renegotiated", _("agreed anew")),
+        ],
         _("What customers said"): _customer_lines(week),
-        _("What went well"): [*week.lines("exceeded"), *week.lines("met"), *week.lines("kept")],
+        _("What went well"): [*week.lines_of_word("exceeded"), *week.lines_of_word("met"), *week.lines_of_word("kept")],
         _("Beside the week before"): _comparison_lines(entries, failures_before),
-        _("Ideas and lessons"): [*week.lines("idea"), *week.lines("lesson")],
-        _("Also noted"): [*week.lines("note"), *week.lines("promise", _("promise"))],
+        _("Ideas and lessons"): [*week.lines_of_word("idea"), *week.lines_of_word("lesson")],
+        _("Also noted"): [*week.lines_of_word("note"), *week.lines_of_word("promise", _("promise"))],
         _("What is next"): next_lines,
     }
-    if self_lines := week.lines("self"):
+    if self_lines := week.lines_of_word("self"):
         sections[_("My own judgement (take it out where it is for you alone)")] = self_lines
     text_lines = []
     for title, lines in sections.items():
@@ -102,9 +106,9 @@ def draft(journal: Book, scope: Scope, monday: date) -> str:
 class Pledge:
     """A promise with its state; its page, where it stands in the journal alone."""
 
-    words: str
+    text: str
     state: Fold
-    page: Page | None
+    decrypted_entry: Page | None
 
 
 @dataclass
@@ -115,20 +119,20 @@ class Week:
     end: datetime
     entries: list[Page]
     threads: dict[uuid.UUID, list[Page]]
-    told: set[uuid.UUID] = field(default_factory=set)
+    reported_ids: set[uuid.UUID] = field(default_factory=set)
 
-    def holds(self, at: datetime) -> bool:
+    def contains(self, at: datetime) -> bool:
         """An instant lies in the week."""
         return self.start <= at < self.end
 
-    def lines(self, word: str, label: str = "") -> list[str]:
+    def lines_of_word(self, word: str, label: str = "") -> list[str]:
         """The entries of a word that do not stand elsewhere."""
         word_entries = [
             decrypted_entry
             for decrypted_entry in self.entries
-            if decrypted_entry.entry.word == word and decrypted_entry.entry.id not in self.told
+            if decrypted_entry.entry.word == word and decrypted_entry.entry.id not in self.reported_ids
         ]
-        self.told |= {decrypted_entry.entry.id for decrypted_entry in word_entries}
+        self.reported_ids |= {decrypted_entry.entry.id for decrypted_entry in word_entries}
         return [_with_label(label, _entry_line(decrypted_entry)) for decrypted_entry in word_entries]
 
     def steps(self, head: Page, include_earlier: bool) -> list[str]:
@@ -138,16 +142,16 @@ class Week:
             sharing.CARRIED["promise"] if head.entry.word == "promise" else ()
         )  # praise stands with what customers said
         for decrypted_entry in self.threads.get(head.entry.thread, []):
-            word, is_in_week = decrypted_entry.entry.word, self.holds(decrypted_entry.entry.at)
+            word, is_in_week = decrypted_entry.entry.word, self.contains(decrypted_entry.entry.at)
             if decrypted_entry.entry.id == head.entry.id or word == "self" or (end_words and word not in end_words):
                 continue
             if not is_in_week and not (include_earlier and decrypted_entry.entry.at < self.end):
                 continue
-            self.told.add(decrypted_entry.entry.id)
+            self.reported_ids.add(decrypted_entry.entry.id)
             step_texts.append(_step_text(decrypted_entry, head))
         return step_texts
 
-    def dated(self, at: datetime, time_format: str) -> str:
+    def format_time(self, at: datetime, time_format: str) -> str:
         """A local time; with its year where that is not the report's."""
         local_time, last_day = timezone.localtime(at), self.end - timedelta(days=1)
         year_format = "" if local_time.year == self.start.year == last_day.year else " %Y"
@@ -193,7 +197,7 @@ def _failure_lines(week: Week) -> list[str]:
             (decrypted_entry for decrypted_entry in thread_entries if decrypted_entry.entry.word == "missed"), None
         )
         has_news = any(
-            week.holds(decrypted_entry.entry.at) and decrypted_entry.entry.word != "self"
+            week.contains(decrypted_entry.entry.at) and decrypted_entry.entry.word != "self"
             for decrypted_entry in thread_entries
         )
         if head is None or head.entry.at >= week.end or not has_news:
@@ -203,8 +207,8 @@ def _failure_lines(week: Week) -> list[str]:
             for decrypted_entry in thread_entries
         )
         steps = week.steps(head, include_earlier=True)
-        week.told.add(head.entry.id)
-        day = "" if week.holds(head.entry.at) else week.dated(head.entry.at, "%d %b") + ": "
+        week.reported_ids.add(head.entry.id)
+        day = "" if week.contains(head.entry.at) else week.format_time(head.entry.at, "%d %b") + ": "
         lines.append(
             _with_steps(day + _entry_line(head), [*([] if is_made_right else [_("not yet made right")]), *steps])
         )
@@ -217,9 +221,9 @@ def _customer_lines(week: Week) -> list[str]:
     for decrypted_entry in week.entries:
         if (
             decrypted_entry.entry.word in ("thanks", "complaint", "gap", "asked")
-            and decrypted_entry.entry.id not in week.told
+            and decrypted_entry.entry.id not in week.reported_ids
         ):
-            week.told.add(decrypted_entry.entry.id)
+            week.reported_ids.add(decrypted_entry.entry.id)
             lines.append(
                 _with_steps(
                     _entry_line(decrypted_entry),
@@ -234,11 +238,11 @@ def _customer_lines(week: Week) -> list[str]:
 def _promise_lines(pledges: Iterable[Pledge], week: Week) -> list[str]:
     """How promises that fell due or were settled in the week ended; those that were settled by name."""
     pledges = list(pledges)
-    closed_pledges = [pledge for pledge in pledges if pledge.state.closed and week.holds(pledge.state.closed)]
+    closed_pledges = [pledge for pledge in pledges if pledge.state.closed and week.contains(pledge.state.closed)]
     counts = {name: sum(pledge.state.fate == name for pledge in closed_pledges) for name in ("kept", "late", "broken")}
     counts["overdue"] = sum(pledge.state.fate == "overdue" for pledge in pledges)
-    counts["made"] = sum(week.holds(pledge.state.made) for pledge in pledges)
-    counts["anew"] = sum(pledge.state.renegotiated for pledge in pledges if week.holds(pledge.state.made))
+    counts["made"] = sum(week.contains(pledge.state.made_at) for pledge in pledges)
+    counts["anew"] = sum(pledge.state.renegotiated for pledge in pledges if week.contains(pledge.state.made_at))
     if not counts["made"] and not closed_pledges and not counts["overdue"]:
         return []
     summary = _(
@@ -246,19 +250,20 @@ def _promise_lines(pledges: Iterable[Pledge], week: Week) -> list[str]:
     )
     return [
         summary % counts,
-        *(
-            _with_steps(f"{pledge.state.fate}: {pledge.words}", _pledge_steps(pledge, week))
-            for pledge in closed_pledges
-        ),
+        *(_with_steps(f"{pledge.state.fate}: {pledge.text}", _pledge_steps(pledge, week)) for pledge in closed_pledges),
     ]
 
 
 def _pledge_steps(pledge: Pledge, week: Week) -> list[str]:
     """What followed on a promise in the week, as far as words were found for it."""
-    if pledge.page is None:
+    if pledge.decrypted_entry is None:
         return []
-    week.told.add(pledge.page.entry.id)
-    return [step for step in week.steps(pledge.page, include_earlier=False) if step not in (pledge.state.fate, "kept")]
+    week.reported_ids.add(pledge.decrypted_entry.entry.id)
+    return [
+        step
+        for step in week.steps(pledge.decrypted_entry, include_earlier=False)
+        if step not in (pledge.state.fate, "kept")
+    ]
 
 
 def _comparison_lines(entries: Iterable[Page], previous_count: int) -> list[str]:
@@ -276,11 +281,11 @@ def _next_lines(pledges: Iterable[Pledge], week: Week) -> list[str]:
     running_pledges = [
         pledge
         for pledge in pledges
-        if pledge.state.made < week.end and not (pledge.state.closed and pledge.state.closed < week.end)
+        if pledge.state.made_at < week.end and not (pledge.state.closed and pledge.state.closed < week.end)
     ]
     running_pledges.sort(key=lambda pledge: pledge.state.due or latest)
-    new_pledges = [pledge for pledge in running_pledges if week.holds(pledge.state.made)]
-    older_pledges = [pledge for pledge in running_pledges if not week.holds(pledge.state.made)]
+    new_pledges = [pledge for pledge in running_pledges if week.contains(pledge.state.made_at)]
+    older_pledges = [pledge for pledge in running_pledges if not week.contains(pledge.state.made_at)]
     lines = [
         _with_steps(_due_text(pledge, week), _pledge_steps(pledge, week))
         for pledge in running_pledges
@@ -293,10 +298,10 @@ def _next_lines(pledges: Iterable[Pledge], week: Week) -> list[str]:
 
 def _due_text(pledge: Pledge, week: Week) -> str:
     if pledge.state.due is None:
-        return _("%(what)s (no due time)") % {"what": pledge.words}
+        return _("%(what)s (no due time)") % {"what": pledge.text}
     return _("%(what)s (due %(when)s)") % {
-        "what": pledge.words,
-        "when": week.dated(pledge.state.due, "%a %d %b, %H:%M"),
+        "what": pledge.text,
+        "when": week.format_time(pledge.state.due, "%a %d %b, %H:%M"),
     }
 
 

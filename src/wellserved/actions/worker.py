@@ -46,10 +46,10 @@ class State:
 
     name: Name
     seconds: float = 0.0
-    why: str = ""
+    reason: str = ""
 
     @property
-    def well(self) -> bool:
+    def is_well(self) -> bool:
         """Nothing is wrong, as far as this can be known: one that has just been stopped may be about to start again."""
         return self.name in ("working", "never started") or (self.name == "stopped" and self.seconds < LATE)
 
@@ -58,7 +58,7 @@ class State:
             return "ok"
         ago = f"{self.seconds:.0f} seconds" if self.seconds < 120 else f"{self.seconds / 60:.0f} minutes"
         return {
-            "failing": f"failing: {self.why}",
+            "failing": f"failing: {self.reason}",
             "stopped": f"stopped {ago} ago",
             "silent": f"silent for {ago}"
             if self.seconds > 0
@@ -92,7 +92,7 @@ def findings(workspace: Workspace, now: float | None = None) -> Iterator[Finding
         yield Finding(f"The worker is {current_state}: what is shared does not reach the log.", "", start)
     elif current_state.name == "failing":
         yield Finding(
-            f"The worker cannot write shared moments into the log: {current_state.why}", "", "It goes on trying."
+            f"The worker cannot write shared moments into the log: {current_state.reason}", "", "It goes on trying."
         )
     try:
         waiting_count = Shared.objects.filter(pending=True, changed__lt=timezone.now() - WAITED).count()
@@ -112,17 +112,17 @@ class Heartbeat:
     def __init__(self, workspace: Workspace) -> None:
         self._file = workspace.folder / "worker.json"
         self._facts: dict[str, object] = {"state": "working", "process": os.getpid(), "why": ""}
-        self._ended = threading.Event()
-        self._writes = threading.Lock()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._stop_event = threading.Event()
+        self._write_lock = threading.Lock()
+        self._thread = threading.Thread(target=self._write_until_stopped, daemon=True)
 
-    def say(self, name: Name, reason: str = "") -> None:
+    def set_state(self, name: Name, reason: str = "") -> None:
         """Another state, at once."""
         self._facts = {**self._facts, "state": name, "why": reason}
         self._write()
 
     def _write(self) -> None:
-        with self._writes:
+        with self._write_lock:
             content = json.dumps({**self._facts, "why": str(self._facts["why"])[:300]}).encode().ljust(_SIZE)
             try:
                 file = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o600)
@@ -133,8 +133,8 @@ class Heartbeat:
             except OSError:  # nothing can be written here: silence says so
                 pass
 
-    def _beat(self) -> None:
-        while not self._ended.wait(BEAT):
+    def _write_until_stopped(self) -> None:
+        while not self._stop_event.wait(BEAT):
             self._write()
 
     def __enter__(self) -> Self:
@@ -145,9 +145,9 @@ class Heartbeat:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
+        self._stop_event.set()
         self._thread.join()
-        self.say("stopped")
+        self.set_state("stopped")
 
 
 def work(workspace: Workspace) -> None:
@@ -171,7 +171,7 @@ def run(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> No
         except Exception as exception:
             error = exception if isinstance(exception, WellservedError) else as_damage(exception) or exception
             reason = _error_sentence(error)
-            heartbeat.say("failing", reason)
+            heartbeat.set_state("failing", reason)
             if reason != last_reason:  # once, not at every try
                 sys.stderr.write(f"The worker waits and tries again: {reason}\n")
                 if not isinstance(error, WellservedError | OSError | django.db.OperationalError):
@@ -180,7 +180,7 @@ def run(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> No
             close_old_connections()
         else:
             if last_reason:
-                heartbeat.say("working")
+                heartbeat.set_state("working")
                 sys.stderr.write("The worker goes on.\n")
             pause, last_reason = EVERY, ""
         stop.wait(pause)
@@ -189,7 +189,7 @@ def run(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> No
 def _error_sentence(error: Exception) -> str:
     """Why it failed, in a sentence."""
     if isinstance(error, WellservedError):
-        return f"{error.what} {error.do}"
+        return f"{error.problem} {error.remedy}"
     if isinstance(error, OSError):
         return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}."
     return f"{type(error).__name__}: {error}."

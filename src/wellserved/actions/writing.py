@@ -25,7 +25,7 @@ def captured(line: str, scope: Scope, journal: Book | None = None) -> Captured:
     """A line, read now in the workspace's zone; customers are known by the store, and by one's own last entries."""
     now = timezone.now().astimezone(ZoneInfo(settings.TIME_ZONE))
     customer_names = set(scope.customers().values_list("name", flat=True))
-    if journal is not None and journal.readable:
+    if journal is not None and journal.is_readable:
         customer_names |= {
             str(decrypted_entry.facts["customer"])
             for decrypted_entry in journal.latest(OWN_KNOWN)
@@ -60,7 +60,7 @@ def require_clear(captured_line: Captured, belongs: bool = False) -> None:
 
 def matters(captured_line: Captured, journal: Book) -> list[Page]:
     """The open matters that a line may be about: of its customer; without one, all that a bare word can mean."""
-    if captured_line.word not in ABOUT or not journal.readable:
+    if captured_line.word not in ABOUT or not journal.is_readable:
         return []
     if (
         captured_line.customer is None
@@ -68,7 +68,7 @@ def matters(captured_line: Captured, journal: Book) -> list[Page]:
         and captured_line.word not in ("kept", "broken", "renegotiated")
     ):
         return []
-    open_entries = journal.waiting(ABOUT[captured_line.word])
+    open_entries = journal.open_entries(ABOUT[captured_line.word])
     if captured_line.customer:
         customer_name = captured_line.customer.casefold()
         open_entries = [

@@ -276,7 +276,9 @@ def _read_day(word: str, text: str, standpoint: Standpoint) -> date | Question |
     for pattern in (*((_EVENT_VERB,) if word == "missed" else ()), _ON_DAY):
         for match in pattern.finditer(text):
             mention = (
-                read_when(text, match.end(), replace(standpoint, back=True)) if DAY.match(text, match.end()) else None
+                read_when(text, match.end(), replace(standpoint, is_past=True))
+                if DAY.match(text, match.end())
+                else None
             )
             if mention and mention.day <= today:
                 return _date_question(text, mention) or mention.day
@@ -289,7 +291,7 @@ def _date_question(text: str, mention: When) -> Question | None:
 
 def _read_due(text: str, standpoint: Standpoint) -> datetime | Question | None:
     openings = [(match.start(), False, match.end()) for match in _DUE_START.finditer(text)]
-    if not standpoint.back:
+    if not standpoint.is_past:
         openings += [(match.start(), True, match.end()) for match in _SPAN_START.finditer(text)]
     for _, is_span, position in sorted(openings):
         if is_span and (span := read_span(text, position, standpoint.now)):
@@ -298,7 +300,7 @@ def _read_due(text: str, standpoint: Standpoint) -> datetime | Question | None:
             return instants[0] if len(instants) == 1 else Question(text[position:end], position, readings)
         if not is_span and (mention := read_when(text, position, standpoint, after_preposition=True)):
             return _date_question(text, mention) or mention.latest()
-    if standpoint.back:
+    if standpoint.is_past:
         return None
     for match in _WORD.finditer(text):
         if mention := read_when(text, match.start(), standpoint):

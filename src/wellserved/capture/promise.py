@@ -15,13 +15,13 @@ Move = tuple[datetime, str, datetime | None]  # when, the word (promise, renegot
 class Fold:
     """A promise as it stands."""
 
-    made: datetime
+    made_at: datetime
     due: datetime | None  # the one in force
     first_due: datetime | None
     fate: Fate
     closed: datetime | None
     renegotiated: int  # times another due time was agreed before the one in force had passed
-    overrun: int  # times after it
+    late_renegotiations: int  # times after it
 
 
 KEEPS = ("kept", "met", "exceeded")

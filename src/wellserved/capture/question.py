@@ -12,7 +12,7 @@ LIKE = str.maketrans("ıİſK", "iIsK")  # letters that a comparison without cas
 class Question:
     """A part of a line and the clear ways to write it; each can stand in its place."""
 
-    written: str
+    passage: str
     start: int  # where it stands in the words of the line, blanks collapsed
     readings: tuple[str, ...]
 
@@ -20,19 +20,19 @@ class Question:
     def what(self) -> str:
         """What is not clear, in one sentence."""
         if len(self.readings) == 1:
-            return f'"{self.written}" is not clear.'
-        return f'"{self.written}" can be read as {" or as ".join(f"“{reading}”" for reading in self.readings)}.'
+            return f'"{self.passage}" is not clear.'
+        return f'"{self.passage}" can be read as {" or as ".join(f"“{reading}”" for reading in self.readings)}.'
 
     @property
     def do(self) -> str:
         """How to write it so that it is clear."""
         return f"Write {' or '.join(f'“{reading}”' for reading in self.readings)} instead."
 
-    def answered(self, text: str, reading: str) -> str:
+    def apply_reading(self, text: str, reading: str) -> str:
         """The words of the line with this reading in the place of what is not clear, otherwise to the letter."""
         collapsed_text = " ".join(text.split())
-        earlier_count = collapsed_text[: self.start].count(self.written)
-        pattern = r"\s+".join(map(re.escape, self.written.split()))
+        earlier_count = collapsed_text[: self.start].count(self.passage)
+        pattern = r"\s+".join(map(re.escape, self.passage.split()))
         match_spans = [match.span() for match in re.finditer(pattern, text.translate(LIKE), re.IGNORECASE)]
         if not match_spans:
             return text

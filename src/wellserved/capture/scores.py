@@ -42,7 +42,7 @@ def read_scores(text: str, scales: Scales) -> Scores:
     if _EXPECTED_AND_GOT.search(text):
         return Scores()
     for start, end, score, scale, top in _single_scores(text, scales):
-        if _top_agrees(scales[scale], top) and scales[scale].holds(score):
+        if _top_agrees(scales[scale], top) and scales[scale].has_score(score):
             return Scores(score=score, scale=scale)
         if readings := _readings((score,), (scale,), (top,), scales, lambda name, values: f"{name} {values[0]:g}"):
             return Scores(questions=(Question(text[start:end], start, readings),))
@@ -108,7 +108,7 @@ def _gap_scores(match: re.Match[str], text: str, scales: Scales) -> Scores:
     if scale is None:
         return Scores() if re.search(r"[.,]\d\d", match[0]) else Scores(*scores)
     is_on_scale = all(_top_agrees(scales[scale], side_top) for side_top in tops) and all(
-        map(scales[scale].holds, scores)
+        map(scales[scale].has_score, scores)
     )
     if is_on_scale and len(names) < 2:
         return Scores(*scores, scale)
@@ -168,21 +168,21 @@ def _readings(
     """The clear ways to write scores: on each scale that may be meant and has them; else the nearest that there are."""
     names = list(names)
     top_scales = [_SCALE_BY_TOP[top] for top in tops if top in _SCALE_BY_TOP]
-    fitting_scales = [name for name in dict.fromkeys((*names, *top_scales)) if all(map(scales[name].holds, scores))]
+    fitting_scales = [name for name in dict.fromkeys((*names, *top_scales)) if all(map(scales[name].has_score, scores))]
     if fitting_scales:
         return tuple(write(name, scores) for name in fitting_scales)
     candidates = [
         (names[0], candidate_scores)
         for candidate_scores in product(*(_nearest(scales[names[0]], score) for score in scores))
     ]
-    if not all(map(scales["stars5"].holds, scores)) or "5" not in tops:
+    if not all(map(scales["stars5"].has_score, scores)) or "5" not in tops:
         return tuple(write(*candidate) for candidate in candidates)
     return tuple(write(*candidate) for candidate in (("stars5", scores), *candidates))
 
 
 def _nearest(scale: Scale, score: float) -> list[float]:
     """The scores of a scale between which one lies; none outside it."""
-    step = 1.0 if scale.whole else 0.5
+    step = 1.0 if scale.whole_numbers else 0.5
     if not scale.lowest <= score <= scale.highest:
         return []
     return sorted({math.floor(score / step) * step, math.ceil(score / step) * step})

@@ -94,7 +94,7 @@ class Standpoint:
     """From where days are seen."""
 
     now: datetime  # local, without zone
-    back: bool = False  # the latest such day is meant, otherwise the next one
+    is_past: bool = False  # the latest such day is meant, otherwise the next one
     before: date | None = None  # a weekday before this one, instead of today
     order: str = ""  # of 12/5: "day" first, "month" first, or not said
 
@@ -155,7 +155,7 @@ def read_when(text: str, position: int, standpoint: Standpoint, after_prepositio
     hours = _hours_in_part(times, _part_word(part_after) if part_after else "")
     today = standpoint.now.date()
     days = {
-        _next_moment(today + timedelta(days=0 if standpoint.back else extra_days), at, standpoint)
+        _next_moment(today + timedelta(days=0 if standpoint.is_past else extra_days), at, standpoint)
         for extra_days, at in hours
         if at
     }
@@ -164,7 +164,7 @@ def read_when(text: str, position: int, standpoint: Standpoint, after_prepositio
 
 def _next_moment(day: date, at: time, standpoint: Standpoint) -> tuple[date, time]:
     """A time without a day: on the next one where it is over."""
-    is_over = datetime.combine(day, at) <= standpoint.now and not standpoint.back
+    is_over = datetime.combine(day, at) <= standpoint.now and not standpoint.is_past
     return day + timedelta(days=is_over), at
 
 
@@ -173,7 +173,7 @@ def _date_mention(
 ) -> When | None:
     possible_days = [day for day in days if EARLIEST.year <= day.year <= LATEST.year]
     moments = [(day + timedelta(days=extra_days), at) for day in possible_days for extra_days, at in hours]
-    if any(extra_days for extra_days, _ in hours) and not standpoint.back:  # of two nights, the one that is not over
+    if any(extra_days for extra_days, _ in hours) and not standpoint.is_past:  # of two nights, the one that is not over
         moments = [(day, at) for day, at in moments if datetime.combine(day, at or LAST) > standpoint.now] or moments
     return When(start, end, tuple(moments)) if moments else None
 
@@ -310,7 +310,7 @@ def _days(match: re.Match[str], standpoint: Standpoint) -> tuple[date, ...]:
         return (_monday(today) + timedelta(days=11),)  # a Friday
     if weekday := match["following"] or match["weekday"]:
         weekday_index = _weekday_index(weekday)
-        if standpoint.back:
+        if standpoint.is_past:
             before = standpoint.before or today
             return (before - timedelta(days=(before.weekday() - weekday_index - 1) % 7 + 1),)
         if match["next"] or match["later"] or match["following"]:
@@ -362,9 +362,9 @@ def _month_days(match: re.Match[str], standpoint: Standpoint) -> tuple[date, ...
         pairs = pairs[:1] if standpoint.order == "day" else pairs[1:]
     today = standpoint.now.date()
     if not year:
-        return tuple(sorted({day for pair in pairs for day in _nearest(*pair, today, standpoint.back)}))
+        return tuple(sorted({day for pair in pairs for day in _nearest(*pair, today, standpoint.is_past)}))
     days = sorted(_existing_days([(int(year) + (2000 if len(year) == 2 else 0), *pair) for pair in pairs]))
-    likely = [day for day in days if (day <= today if standpoint.back else day >= today)]
+    likely = [day for day in days if (day <= today if standpoint.is_past else day >= today)]
     return tuple(dict.fromkeys(likely or days))
 
 

@@ -51,7 +51,7 @@ def refresh(workspace: Workspace, scratch: Path, on_progress: Callable[[str, int
     with Months(workspace.cases, "asked_month") as writer:
         if plan is None:
             return _fold_all(db, log_snapshot, workspace.zone, calendars, writer, facts, on_progress)
-        rows = fold(slices.of_cases(db, log_snapshot.since(plan.since), plan.cases), workspace.zone, calendars)
+        rows = fold(slices.of_cases(db, log_snapshot.files_since(plan.since), plan.cases), workspace.zone, calendars)
         writer.add(rows)
         _replace_rows(writer, case_snapshot, plan.rows, set(rows["asked_month"].unique().to_pylist()), facts)
     return len(rows)
@@ -71,7 +71,7 @@ def _replace_rows(
         if file not in replaced_rows and log.month_of(file) not in extended_months:
             continue
         total = pq.read_metadata(file).num_rows
-        deleted_before = case_snapshot.struck.get(file, NONE)
+        deleted_before = case_snapshot.deleted_rows.get(file, NONE)
         deleted_now = np.union1d(deleted_before, replaced_rows.get(file, NONE))
         if total <= SMALL or len(deleted_now) > STRUCK * total:
             writer.add(_surviving_rows(file, deleted_now))
@@ -84,12 +84,12 @@ def _replace_rows(
 def settle(workspace: Workspace) -> log.Snapshot:
     """The cases in files from which nothing is struck out, for who reads files as they are. The caller holds the write lock."""
     case_snapshot = log.snapshot(workspace.cases)
-    if not case_snapshot.struck:
+    if not case_snapshot.deleted_rows:
         return case_snapshot
     with Months(workspace.cases, "asked_month") as writer:
-        for file, deleted_rows in case_snapshot.struck.items():
+        for file, deleted_rows in case_snapshot.deleted_rows.items():
             writer.add(_surviving_rows(file, deleted_rows))
-        writer.commit({fact: case_snapshot.facts[fact] for fact in FACTS}, list(case_snapshot.struck))
+        writer.commit({fact: case_snapshot.facts[fact] for fact in FACTS}, list(case_snapshot.deleted_rows))
     return log.snapshot(workspace.cases)
 
 
@@ -166,7 +166,7 @@ def _plan_refresh(
     )
     cases = db.sql("FROM changed").to_arrow_table()
     (all_rows,) = db.sql(f"SELECT count(*) FROM {engine.rows_of(case_snapshot.files)}").fetchall()[0]
-    all_cases = all_rows - sum(map(len, case_snapshot.struck.values()))
+    all_cases = all_rows - sum(map(len, case_snapshot.deleted_rows.values()))
     if not len(cases) or len(cases) > MUCH * all_cases:  # none is new: then nothing says what changed
         return None
     affected_rows = engine.ask(

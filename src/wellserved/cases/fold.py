@@ -50,13 +50,13 @@ def fold(moment_table: pa.Table, zone: str, calendars: Calendars, mask: Bools | 
     `zone`: the one that days and months are of. Texts come as dictionaries.
     """
     moments = Ordered(moment_table, calendars, mask)
-    months = _month_of_days(wall_clock(moments.s[moments.asked], zone) // DAY)
-    moments.rearrange(np.argsort(months, kind="stable"))  # as they are kept
-    columns: Columns = {"source": moments.taken("source", moments.end), "case_id": moments.case_id}
-    columns |= {fact: moments.taken(fact, moments.last_known(fact)) for fact in (*_CARRIED_FACTS, "source_kept")}
-    columns |= {name: moments.count(moments.some(*kinds)) for name, kinds in _COUNTED_KINDS.items()}
+    months = _month_of_days(wall_clock(moments.seconds[moments.first_ask], zone) // DAY)
+    moments.reorder_cases(np.argsort(months, kind="stable"))  # as they are kept
+    columns: Columns = {"source": moments.values_at("source", moments.end), "case_id": moments.case_id}
+    columns |= {fact: moments.values_at(fact, moments.last_known(fact)) for fact in (*_CARRIED_FACTS, "source_kept")}
+    columns |= {name: moments.count(moments.positions_of(*kinds)) for name, kinds in _COUNTED_KINDS.items()}
     # Calendar time, and opening hours where there are any:
-    clocks = {"s": moments.s, "b": moments.clock.b if moments.clock else None}
+    clocks = {"s": moments.seconds, "b": moments.hours.b if moments.hours else None}
     columns |= (
         _single_facts(moments)
         | _event_times(moments, clocks)
@@ -86,13 +86,13 @@ def at(values: Ints | None, positions: Ints) -> pa.Array:
 
 def _event_times(moments: Ordered, clocks: Clocks) -> Columns:
     """When what happened, on each clock; a clock only goes forward."""
-    resolutions, ends = moments.some("resolved"), moments.some(*ENDS)
+    resolutions, ends = moments.positions_of("resolved"), moments.positions_of(*ENDS)
     positions = {
-        "asked": moments.asked,
-        "first_reply": moments.first(moments.some(*_REPLY_KINDS)),
-        "first_resolved": moments.first(resolutions[moments.sure(resolutions)]),
-        "last_end": moments.last(ends[moments.sure(ends)]),
-        "state": moments.last(moments.some(*STATES)),
+        "asked": moments.first_ask,
+        "first_reply": moments.first(moments.positions_of(*_REPLY_KINDS)),
+        "first_resolved": moments.first(resolutions[moments.is_time_known(resolutions)]),
+        "last_end": moments.last(ends[moments.is_time_known(ends)]),
+        "state": moments.last(moments.positions_of(*STATES)),
     }
     return {
         f"{name}_{unit}": at(clock, position) for unit, clock in clocks.items() for name, position in positions.items()
@@ -101,21 +101,21 @@ def _event_times(moments: Ordered, clocks: Clocks) -> Columns:
 
 def _single_facts(moments: Ordered) -> Columns:
     """Single facts: what was rated, what was promised, who had it."""
-    rated, promised = moments.some("rated"), moments.some("promised")
-    rated, promised = np.setdiff1d(rated, moments.by_team, assume_unique=True), moments.having("due", promised)
+    rated, promised = moments.positions_of("rated"), moments.positions_of("promised")
+    rated, promised = np.setdiff1d(rated, moments.team_ratings, assume_unique=True), moments.with_value("due", promised)
     return {
         "moments": pa.array(moments.end - moments.start + 1),
         "ratings": moments.count(rated),
-        "first_s": pa.array(moments.s[moments.start]),
-        "first_handover_s": at(moments.s, moments.first(moments.some("handed_over"))),
-        "stations": moments.different("team"),
-        "persons": moments.different("person_id"),
-        "due_s": _seconds(moments.taken("due", moments.last(promised))),
-        "first_due_s": _seconds(moments.taken("due", moments.first(promised))),
-        "score": moments.taken("score", moments.last(moments.having("score", rated))),
-        "scale": moments.taken("scale", moments.last(moments.having("scale", rated))),
-        "recovered_s": at(moments.s, moments.last(moments.some("recovered"))),
-        "last_s": at(moments.s, moments.last_timely),
+        "first_s": pa.array(moments.seconds[moments.start]),
+        "first_handover_s": at(moments.seconds, moments.first(moments.positions_of("handed_over"))),
+        "stations": moments.count_distinct("team"),
+        "persons": moments.count_distinct("person_id"),
+        "due_s": _seconds(moments.values_at("due", moments.last(promised))),
+        "first_due_s": _seconds(moments.values_at("due", moments.first(promised))),
+        "score": moments.values_at("score", moments.last(moments.with_value("score", rated))),
+        "scale": moments.values_at("scale", moments.last(moments.with_value("scale", rated))),
+        "recovered_s": at(moments.seconds, moments.last(moments.positions_of("recovered"))),
+        "last_s": at(moments.seconds, moments.last_timely),
     }
 
 
@@ -127,10 +127,10 @@ def _seconds(stamps: pa.Array) -> pa.Array:
 
 def _state_times(moments: Ordered, clocks: Clocks) -> Columns:
     """The time spent in each state between a case's first ask and its last word, on each clock."""
-    positions = moments.some(*STATES)
+    positions = moments.positions_of(*STATES)
     case, kind = moments.case[positions], moments.kind[positions]
     state = _state_after(case, kind)
-    last_word, start = moments.last(moments.some(*WORDS)), moments.asked
+    last_word, start = moments.last(moments.positions_of(*WORDS)), moments.first_ask
     inner_changes = np.flatnonzero(np.r_[case[1:] == case[:-1], np.zeros(min(len(case), 1), dtype=np.bool_)])
     inner_changes = inner_changes[positions[inner_changes] >= start[case[inner_changes]]]
     # The stretch from the first ask to the next change of state, in the state that was reached before it.
@@ -184,12 +184,12 @@ def _reply_turns(moments: Ordered, clocks: Clocks) -> Columns:
     A turn begins with the first word after a reply and ends with the next reply; words in between belong to it.
     What nobody had answered when the case was closed is no turn.
     """
-    positions = moments.some(*_FOLLOW_UP_KINDS, *_REPLY_KINDS, *ENDS)
+    positions = moments.positions_of(*_FOLLOW_UP_KINDS, *_REPLY_KINDS, *ENDS)
     case, kind = moments.case[positions], moments.kind[positions]
     is_reply, is_end = _is_kind(kind, _REPLY_KINDS), _is_kind(kind, ENDS)
     begins = np.flatnonzero(np.r_[True, (case[1:] != case[:-1]) | (is_reply | is_end)[:-1]])[: len(case)]
     ends = np.r_[begins[1:], len(case)][: len(begins)] - 1
-    first_reply = moments.first(moments.some(*_REPLY_KINDS))[case[begins]]
+    first_reply = moments.first(moments.positions_of(*_REPLY_KINDS))[case[begins]]
     is_turn = (first_reply >= 0) & (first_reply < positions[begins]) & ~(is_reply | is_end)[begins] & ~is_end[ends]
     begins, ends = begins[is_turn], ends[is_turn]
     is_answered = is_reply[ends]
@@ -209,9 +209,12 @@ def _reply_turns(moments: Ordered, clocks: Clocks) -> Columns:
 
 def _promise_changes(moments: Ordered) -> Columns:
     """How often another due time was named in time, and how often too late."""
-    positions = moments.having("due", moments.some("promised"))
+    positions = moments.with_value("due", moments.positions_of("promised"))
     rows, case = moments.row[positions], moments.case[positions]
-    due, microseconds = moments.given["due"].cast(pa.int64()).take(pa.array(rows)).to_numpy(), moments.us[rows]
+    due, microseconds = (
+        moments.columns["due"].cast(pa.int64()).take(pa.array(rows)).to_numpy(),
+        moments.microseconds[rows],
+    )
     change_rows = np.flatnonzero((case[1:] == case[:-1]) & (due[1:] != due[:-1]))
     is_late = microseconds[1:][change_rows] > due[:-1][change_rows]
     return {
@@ -222,14 +225,14 @@ def _promise_changes(moments: Ordered) -> Columns:
 
 def _final_state(moments: Ordered, columns: Columns) -> Columns:
     """Whether a case is closed, and how; `ended`: in its own right, at a time that is known."""
-    word, state, end = (moments.last(moments.some(*kinds)) for kinds in (WORDS, STATES, ENDS))
+    word, state, end = (moments.last(moments.positions_of(*kinds)) for kinds in (WORDS, STATES, ENDS))
     last_kind = np.where(word >= 0, moments.kind[word], -1)
     closed, abandoned, merged = (
         _is_kind(last_kind, ENDS),
         _is_kind(last_kind, ["abandoned"]),
         _is_kind(last_kind, ["merged"]),
     )
-    is_ended = closed & ~merged & (end >= 0) & moments.sure(end)
+    is_ended = closed & ~merged & (end >= 0) & moments.is_time_known(end)
     state_after = np.where(state >= 0, _STATE_BY_KIND[moments.kind[state]], 0)
     facts = {
         "closed": closed, "abandoned": abandoned, "merged": merged, "ended": is_ended,
@@ -263,7 +266,7 @@ def _business_times(moments: Ordered, columns: Columns) -> Columns:
         calendar_time = pc.subtract(columns[f"{event}_s"], columns["asked_s"])
         return pc.if_else(is_early, calendar_time, pc.subtract(columns[f"{event}_b"], asked))
 
-    now = pa.array((moments.clock.f - moments.clock.b)[moments.end]) if moments.clock else null_column
+    now = pa.array((moments.hours.f - moments.hours.b)[moments.end]) if moments.hours else null_column
     return {
         "reply_bus": business("first_reply"),
         "resolution_bus": business("first_resolved"),
@@ -271,7 +274,9 @@ def _business_times(moments: Ordered, columns: Columns) -> Columns:
         "turn_bus": pc.subtract(columns["turn_b"], asked),
         "state_bus": pc.max_element_wise(pc.subtract(columns["state_b"], asked), 0, skip_nulls=False),
         "clock_from": pc.add(now, asked),
-        "calendar": moments.clock.named(moments.end) if moments.clock else pa.nulls(moments.cases, pa.string()),
+        "calendar": moments.hours.calendar_names(moments.end)
+        if moments.hours
+        else pa.nulls(moments.cases, pa.string()),
     }
 
 

@@ -44,40 +44,42 @@ class Ordered:
     """
 
     def __init__(self, moments: pa.Table, calendars: Calendars, mask: Bools | None = None) -> None:
-        self.given = _column_arrays(moments)
+        self.columns = _column_arrays(moments)
         rows = np.arange(moments.num_rows) if mask is None else np.flatnonzero(mask)
-        self.us = self._ints("at")
+        self.microseconds = self._ints("at")
         case, self.case_id = _case_numbers(
             moments["case_id"] if mask is None else moments["case_id"].filter(pa.array(mask)),
             self._words("source")[rows],
         )
-        order, self.case, self.s = _sort_moments(case, self.us[rows], lambda tied_rows: self._ties(rows[tied_rows]))
+        order, self.case, self.seconds = _sort_moments(
+            case, self.microseconds[rows], lambda tied_rows: self._ties(rows[tied_rows])
+        )
         self.row = rows[order]
         self.kind = self._kinds[self.row]
         self._by_kind: Ints = np.argsort(self.kind, kind="stable")
         self._borders = np.searchsorted(self.kind[self._by_kind], np.arange(len(KINDS) + 1))
-        self._some: dict[tuple[str, ...], Ints] = {}  # several columns are about the same kinds
+        self._positions_of_kinds: dict[tuple[str, ...], Ints] = {}  # several columns are about the same kinds
         self.start: Ints = np.flatnonzero(np.r_[True, self.case[1:] != self.case[:-1]])[: len(self.case)]
         self.cases = len(self.start)
         self.end: Ints = np.r_[self.start[1:], len(self.case)][: self.cases] - 1
         # A team's rating of another names the rated team, which need not have the case.
-        self.by_team = self.having("from_team", self.some("rated"))
-        if len(self.by_team):
+        self.team_ratings = self.with_value("from_team", self.positions_of("rated"))
+        if len(self.team_ratings):
             rating = np.zeros(moments.num_rows, dtype=np.bool_)
-            rating[self.row[self.by_team]] = True
-            team = self.given["team"]
-            self.given["team"] = pc.if_else(pa.array(rating), pa.scalar(None, team.type), team)
-        self.clock = _Hours(self, calendars) if calendars.all else None
+            rating[self.row[self.team_ratings]] = True
+            team = self.columns["team"]
+            self.columns["team"] = pc.if_else(pa.array(rating), pa.scalar(None, team.type), team)
+        self.hours = _Hours(self, calendars) if calendars.calendars else None
 
     def _ints(self, column: str) -> Ints:
         """All rows' numbers; a missing one is 0."""
-        numbers: Ints = _filled_numbers(self.given[column].cast(pa.int64()), 0)
+        numbers: Ints = _filled_numbers(self.columns[column].cast(pa.int64()), 0)
         return numbers
 
     @cached_property
     def _kinds(self) -> npt.NDArray[np.int8]:
         """All rows' kinds, by their numbers."""
-        words = encoded(self.given["kind"])
+        words = encoded(self.columns["kind"])
         kind_numbers = [KIND.get(kind, _UNKNOWN_KIND) for kind in words.dictionary.to_pylist()]
         kinds: npt.NDArray[np.int8] = np.array([*kind_numbers, _UNKNOWN_KIND], dtype=np.int8)[codes(words)]
         return kinds
@@ -87,54 +89,56 @@ class Ordered:
         ranks = np.array([*RANKS.values(), 0], dtype=np.int16)
         return self._ints("source_row")[rows], ranks[self._kinds[rows]], self._ints("content")[rows] & (TIES - 1)
 
-    def has(self, name: str) -> Bools:
+    def has_value(self, name: str) -> Bools:
         """Where a column has a value, in order."""
-        is_valid: Bools = self.given[name].is_valid().to_numpy(zero_copy_only=False)[self.row]
+        is_valid: Bools = self.columns[name].is_valid().to_numpy(zero_copy_only=False)[self.row]
         return is_valid
 
-    def having(self, name: str, positions: Ints) -> Ints:
+    def with_value(self, name: str, positions: Ints) -> Ints:
         """Those of the positions where a column has a value."""
-        column = self.given[name]
+        column = self.columns[name]
         if not column.null_count:
             return positions
         valid_positions: Ints = positions[column.is_valid().to_numpy(zero_copy_only=False)[self.row[positions]]]
         return valid_positions
 
-    def sure(self, positions: Ints) -> Bools:
+    def is_time_known(self, positions: Ints) -> Bools:
         """Whether the time is known at these positions, not the earliest that it could be."""
-        return ~_has_word(self.given["at_is"], "not_before", self.row[positions])
+        return ~_has_word(self.columns["at_is"], "not_before", self.row[positions])
 
     @property
     def last_timely(self) -> Ints:
         """The last moment of each case that happened before it was recorded."""
         recorded_at = self._ints("recorded_at")
-        if not len(self.us) or self.us.max() <= recorded_at.min():
+        if not len(self.microseconds) or self.microseconds.max() <= recorded_at.min():
             return self.end
-        return self.last(np.flatnonzero((self.us <= recorded_at)[self.row]))
+        return self.last(np.flatnonzero((self.microseconds <= recorded_at)[self.row]))
 
     @cached_property
-    def asked(self) -> Ints:
+    def first_ask(self) -> Ints:
         """The first ask of each case; without one, the customer's first word, or the first moment."""
-        first_requests, first_words = self.first(self.some("asked")), self.first(self.some(*CUSTOMERS))
+        first_requests, first_words = self.first(self.positions_of("asked")), self.first(self.positions_of(*CUSTOMERS))
         first_asks: Ints = np.where(
             first_requests >= 0, first_requests, np.where(first_words >= 0, first_words, self.start)
         )
         return first_asks
 
-    def some(self, *kinds: str) -> Ints:
+    def positions_of(self, *kinds: str) -> Ints:
         """The positions of the moments of these kinds."""
-        if kinds not in self._some:
+        if kinds not in self._positions_of_kinds:
             positions = [self._by_kind[slice(*self._borders[KIND[kind] : KIND[kind] + 2])] for kind in kinds]
-            self._some[kinds] = positions[0] if len(positions) == 1 else np.sort(np.concatenate(positions))
-        return self._some[kinds]
+            self._positions_of_kinds[kinds] = (
+                positions[0] if len(positions) == 1 else np.sort(np.concatenate(positions))
+            )
+        return self._positions_of_kinds[kinds]
 
-    def rearrange(self, order: Ints) -> None:
+    def reorder_cases(self, order: Ints) -> None:
         """Put the cases into another order; their moments stay where they are."""
         new_position = np.empty_like(order)
         new_position[order] = np.arange(len(order))
         self.case, self.start, self.end = new_position[self.case], self.start[order], self.end[order]
         self.case_id = self.case_id.take(pa.array(order))
-        del self.asked
+        del self.first_ask
 
     def first(self, positions: Ints) -> Ints:
         """The first of these positions in each case."""
@@ -148,26 +152,26 @@ class Ordered:
 
     def last_known(self, fact: str) -> Ints:
         """Where each case last says something."""
-        missing = self.given[fact].null_count
-        if missing in (0, len(self.given[fact])):
+        missing = self.columns[fact].null_count
+        if missing in (0, len(self.columns[fact])):
             return self.end
-        return self.last(np.flatnonzero(self.has(fact)))
+        return self.last(np.flatnonzero(self.has_value(fact)))
 
     def count(self, positions: Ints) -> pa.Array:
         """How many of these positions each case has."""
         return pa.array(np.bincount(self.case[positions], minlength=self.cases))
 
-    def taken(self, name: str, positions: Ints) -> pa.Array:
+    def values_at(self, name: str, positions: Ints) -> pa.Array:
         """What a column says at a position of each case."""
-        column = self.given[name]
+        column = self.columns[name]
         if column.null_count == len(column):
             return pa.nulls(len(positions), column.type)
         return column.take(pa.array(self.row[positions], mask=positions < 0))
 
-    def different(self, fact: str) -> pa.Array:
+    def count_distinct(self, fact: str) -> pa.Array:
         """How many different values of a fact each case has."""
         word, case = self._words(fact)[self.row], self.case
-        if self.given[fact].null_count:
+        if self.columns[fact].null_count:
             valid_rows = np.flatnonzero(word >= 0)
             word, case = word[valid_rows], case[valid_rows]
         word_count = int(word.max(initial=0)) + 1
@@ -177,7 +181,7 @@ class Ordered:
 
     def _words(self, fact: str) -> npt.NDArray[np.int32]:
         """All rows' texts as numbers; a missing one is -1."""
-        return codes(encoded(self.given[fact]))
+        return codes(encoded(self.columns[fact]))
 
 
 class _Hours:
@@ -188,22 +192,22 @@ class _Hours:
     """
 
     def __init__(self, moments: Ordered, calendars: Calendars) -> None:
-        self.names = [calendar.name for calendar in calendars.all]
-        ends = (int(moments.s.min()), int(moments.s.max())) if len(moments.s) else (0, 0)
-        clocks = {calendar.name: Clock(calendar, *span_of_days(*ends)) for calendar in calendars.all}
-        self.calendar = np.zeros(len(moments.s), dtype=np.int64)
-        if calendars.only:
-            self.calendar += self.names.index(calendars.only.name)
-            self.b = self.f = clocks[calendars.only.name].at(moments.s)
+        self.names = [calendar.name for calendar in calendars.calendars]
+        ends = (int(moments.seconds.min()), int(moments.seconds.max())) if len(moments.seconds) else (0, 0)
+        clocks = {calendar.name: Clock(calendar, *span_of_days(*ends)) for calendar in calendars.calendars}
+        self.calendar = np.zeros(len(moments.seconds), dtype=np.int64)
+        if calendars.single:
+            self.calendar += self.names.index(calendars.single.name)
+            self.b = self.f = clocks[calendars.single.name].open_seconds_at(moments.seconds)
             return
         self._choose(moments, calendars)
-        next_seconds = moments.s[np.minimum(np.arange(len(moments.s)) + 1, len(moments.s) - 1)]
-        next_seconds[moments.end] = moments.s[moments.end]
-        self.f, span_seconds = np.zeros_like(moments.s), np.zeros_like(moments.s)
+        next_seconds = moments.seconds[np.minimum(np.arange(len(moments.seconds)) + 1, len(moments.seconds) - 1)]
+        next_seconds[moments.end] = moments.seconds[moments.end]
+        self.f, span_seconds = np.zeros_like(moments.seconds), np.zeros_like(moments.seconds)
         for number, name in enumerate(self.names):
             indices = np.flatnonzero(self.calendar == number)
-            self.f[indices] = clocks[name].at(moments.s[indices])
-            span_seconds[indices] = clocks[name].at(next_seconds[indices]) - self.f[indices]
+            self.f[indices] = clocks[name].open_seconds_at(moments.seconds[indices])
+            span_seconds[indices] = clocks[name].open_seconds_at(next_seconds[indices]) - self.f[indices]
         running_total = np.cumsum(span_seconds) - span_seconds
         self.b = running_total - running_total[moments.start][moments.case]
 
@@ -211,8 +215,8 @@ class _Hours:
         """The calendar of each moment, by the team and the service that were last named before it; the first use that fits."""
         last: dict[str, tuple[pa.DictionaryArray, Ints]] = {}
         for fact in ("team", "service"):
-            words = encoded(moments.given[fact])
-            last_positions = np.maximum.accumulate(np.where(moments.has(fact), np.arange(len(moments.row)), -1))
+            words = encoded(moments.columns[fact])
+            last_positions = np.maximum.accumulate(np.where(moments.has_value(fact), np.arange(len(moments.row)), -1))
             last[fact] = (
                 words,
                 np.where(last_positions >= moments.start[moments.case], codes(words)[moments.row[last_positions]], -1),
@@ -227,7 +231,7 @@ class _Hours:
             self.calendar[fits] = self.names.index(assignment.calendar)
             is_free &= ~fits
 
-    def named(self, positions: Ints) -> pa.Array:
+    def calendar_names(self, positions: Ints) -> pa.Array:
         """The calendar at a position of each case."""
         return pa.DictionaryArray.from_arrays(pa.array(self.calendar[positions].astype(np.int32)), pa.array(self.names))
 

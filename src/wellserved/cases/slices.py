@@ -52,20 +52,20 @@ class _RowGroup:
 
     file: str
     metadata: pq.FileMetaData
-    place: int
+    index: int
     rows: int
-    fallen: Ints  # those that no longer count
+    superseded_rows: Ints  # those that no longer count
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """These columns of the moments that count, as far as the file has them."""
-        rows = self._read(columns)
-        if not len(self.fallen):
+        rows = self._read_columns(columns)
+        if not len(self.superseded_rows):
             return rows
         is_current = np.ones(self.rows, dtype=np.bool_)
-        is_current[self.fallen] = False
+        is_current[self.superseded_rows] = False
         return rows.filter(pa.array(is_current))
 
-    def _read(self, columns: Sequence[str]) -> pa.Table:
+    def _read_columns(self, columns: Sequence[str]) -> pa.Table:
         parquet_file = pq.ParquetFile(
             self.file, metadata=self.metadata, read_dictionary=_DICTIONARY_COLUMNS, memory_map=True
         )
@@ -73,10 +73,11 @@ class _RowGroup:
         constant_columns = {
             column_name: constant
             for column_name in column_names
-            if (constant := self._said(column_name, parquet_file.schema_arrow.field(column_name).type)) is not None
+            if (constant := self._constant_column(column_name, parquet_file.schema_arrow.field(column_name).type))
+            is not None
         }
         rows = parquet_file.read_row_group(
-            self.place, [column_name for column_name in column_names if column_name not in constant_columns]
+            self.index, [column_name for column_name in column_names if column_name not in constant_columns]
         )
         for column_name, column in constant_columns.items():
             rows = rows.append_column(column_name, column)
@@ -84,18 +85,18 @@ class _RowGroup:
 
     def may_hold(self, case_ids: Sequence[str]) -> bool:
         """Whether some of these cases' numbers, in order, lie between the least and the greatest of the rows."""
-        statistics = self._ends("case_id")
+        statistics = self._statistics("case_id")
         if statistics is None or not statistics.has_min_max:
             return True
         return bisect_left(case_ids, statistics.min) < bisect_right(case_ids, statistics.max)
 
-    def _ends(self, name: str) -> Any:
+    def _statistics(self, name: str) -> Any:
         """What the file tells of a column's values."""
-        return self.metadata.row_group(self.place).column(self.metadata.schema.names.index(name)).statistics
+        return self.metadata.row_group(self.index).column(self.metadata.schema.names.index(name)).statistics
 
-    def _said(self, name: str, kind: pa.DataType) -> pa.Array | None:
+    def _constant_column(self, name: str, kind: pa.DataType) -> pa.Array | None:
         """A column that says one thing or nothing throughout, without reading it; None: it has to be read."""
-        statistics = self._ends(name)
+        statistics = self._statistics(name)
         if statistics is None or not statistics.has_null_count:
             return None
         if statistics.null_count == self.rows:
@@ -116,19 +117,19 @@ def of_files(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> Iterator[tu
     """All moments in these files of the log: the share of them that has been read, moments, and which of them are to be folded now."""
     groups = _row_groups(db, files)
     ends = _LastGroups(db, groups)
-    for partition in range(ends.parts):
+    for partition in range(ends.partition_count):
         pending = [_SCHEMA.empty_table().append_column("box", pa.array([], pa.uint32()))]
         pending_count = 0
         for index, group in enumerate(groups):
-            rows = group.read(FOLDED_FROM).append_column("box", pa.array(ends.boxes[index]))
-            if ends.parts > 1:
-                rows = rows.filter(pa.array(ends.boxes[index] % ends.parts == partition))
+            rows = group.read(FOLDED_FROM).append_column("box", pa.array(ends.hash_boxes[index]))
+            if ends.partition_count > 1:
+                rows = rows.filter(pa.array(ends.hash_boxes[index] % ends.partition_count == partition))
             pending.append(rows)
             pending_count += len(rows)
             if pending_count >= SLICE or index == len(groups) - 1:
                 moments = pa.concat_tables(pending, promote_options="default")
-                is_complete = ends.last[moments["box"].to_numpy()] <= index
-                yield (partition + (index + 1) / len(groups)) / ends.parts, moments, is_complete
+                is_complete = ends.last_group[moments["box"].to_numpy()] <= index
+                yield (partition + (index + 1) / len(groups)) / ends.partition_count, moments, is_complete
                 pending = [moments.filter(pa.array(~is_complete)).combine_chunks()]
                 pending_count = len(pending[0])
                 del moments
@@ -143,16 +144,18 @@ class _LastGroups:
 
     def __init__(self, db: duckdb.DuckDBPyConnection, groups: Sequence[_RowGroup]) -> None:
         bits = min((2 * sum(group.rows for group in groups)).bit_length(), 27)
-        self.boxes = [_hash_boxes(db, group.read(["case_id"]), bits) for group in groups]
-        self.last = np.zeros(1 << bits, dtype=np.uint16 if len(groups) < 1 << 16 else np.uint32)
-        for index, boxes in enumerate(self.boxes):
-            self.last[boxes] = index
+        self.hash_boxes = [_hash_boxes(db, group.read(["case_id"]), bits) for group in groups]
+        self.last_group = np.zeros(1 << bits, dtype=np.uint16 if len(groups) < 1 << 16 else np.uint32)
+        for index, boxes in enumerate(self.hash_boxes):
+            self.last_group[boxes] = index
         # How many are kept after each group: those from it or an earlier one whose case ends in a later one.
-        samples = [boxes[::_SAMPLE_STEP] for boxes in self.boxes]
+        samples = [boxes[::_SAMPLE_STEP] for boxes in self.hash_boxes]
         start_counts = np.array([len(boxes) for boxes in samples])
-        end_counts = np.bincount(self.last[np.concatenate(samples)], minlength=len(groups)) if samples else start_counts
+        end_counts = (
+            np.bincount(self.last_group[np.concatenate(samples)], minlength=len(groups)) if samples else start_counts
+        )
         peak_count = int(np.cumsum(start_counts - end_counts).max(initial=0)) * _SAMPLE_STEP
-        self.parts = peak_count // SLICE + 1
+        self.partition_count = peak_count // SLICE + 1
 
 
 def _hash_boxes(db: duckdb.DuckDBPyConnection, rows: pa.Table, bits: int) -> npt.NDArray[np.uint32]:

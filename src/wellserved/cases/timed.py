@@ -58,11 +58,11 @@ def timed_sql(moments: str, calendars: Calendars, spans: int) -> str:
     # A team's rating of another names the rated team, which need not have the case.
     team_sql = f"CASE WHEN kind = 'rated' AND NOT {_NOT_BY_TEAM} THEN NULL ELSE team END AS team"
     base_sql = f'SELECT * REPLACE ({team_sql}), (epoch_us("at") - (epoch_us("at") % 1000000 + 1000000) % 1000000) // 1000000 AS s, {order_sql} AS o FROM {moments}'
-    if not calendars.all:
+    if not calendars.calendars:
         null_sql = "CAST(NULL AS BIGINT)"
         return f"SELECT *, {null_sql} AS b, {null_sql} AS f, CAST(NULL AS VARCHAR) AS calendar FROM ({base_sql})"
-    if calendars.only:
-        calendar_name = text(calendars.only.name)
+    if calendars.single:
+        calendar_name = text(calendars.single.name)
         return (
             f"SELECT t.*, {open_seconds('s', 'h', spans)} AS b, b AS f, {calendar_name} AS calendar FROM ({base_sql}) t "
             f"JOIN opening_hours h ON h.calendar = {calendar_name} AND h.day = {utc_day('s')}"
@@ -93,7 +93,7 @@ def _calendar_sql(calendars: Calendars) -> str:
             if names
         ]
         branches.append(f"WHEN {' AND '.join(terms) or 'true'} THEN {text(assignment.calendar)}")
-    return f"CASE {' '.join(branches)} ELSE {text(calendars.all[0].name)} END"
+    return f"CASE {' '.join(branches)} ELSE {text(calendars.calendars[0].name)} END"
 
 
 def utc_day(second: str) -> str:
@@ -112,7 +112,7 @@ def open_seconds(second: str, hours: str, spans: int) -> str:
 
 def open_hours(db: duckdb.DuckDBPyConnection, moments: str, calendars: Calendars) -> int:
     """Leave the hours of all calendars, a row a UTC day, in `opening_hours`; returns the most spans a day has."""
-    if not calendars.all:
+    if not calendars.calendars:
         return 0
     edges = 'epoch_us(min("at")) // 1000000, epoch_us(max("at")) // 1000000'
     first, last = db.sql(f"SELECT {edges} FROM {moments}").fetchall()[0]

@@ -81,14 +81,14 @@ class Chart:
     values: Floats  # NaN where not computable
     limits: Limits | NotComputed
     phases: tuple[int, ...]  # place of each phase's first point
-    found: dict[str, Mask]  # rule -> points
+    signal_masks: dict[str, Mask]  # rule -> points
     runs: Runs | None  # of the last phase
     autocorrelation: float | None  # lag-1 after taking out the best step
     signals: tuple[Signal, ...]
     screenings: tuple[Screening, ...] = ()  # by phase; none: the moving ranges were not screened
 
     @property
-    def screening(self) -> str:
+    def screening_note(self) -> str:
         """The rule by which moving ranges were left out, and what that did; empty: none was asked for."""
         if not self.screenings:
             return ""
@@ -155,7 +155,7 @@ def draw_up(
             "Leave out --screen, or use --kind xmr.",
         )
     values = np.array([np.nan if isinstance(value, NotComputed) else value for value in series.value], dtype=float)
-    used = np.isfinite(values) & np.array(series.over, dtype=bool)
+    used = np.isfinite(values) & np.array(series.is_over, dtype=bool)
     starts = [period.start if period else date.min for period in series.periods]
     phase_starts = _phase_starts(starts, phases)
     if used.sum() < LEAST:

@@ -53,6 +53,6 @@ def main() -> None:
                 "WELLSERVED_DEBUG=1 and report what it prints.",
             )
             problem.exit_code = 3
-        err.print(one_line(problem.what), style="bold red", markup=False, highlight=False, soft_wrap=True)
-        err.print(one_line(problem.do), markup=False, highlight=False, soft_wrap=True)
+        err.print(one_line(problem.problem), style="bold red", markup=False, highlight=False, soft_wrap=True)
+        err.print(one_line(problem.remedy), markup=False, highlight=False, soft_wrap=True)
         sys.exit(problem.exit_code)

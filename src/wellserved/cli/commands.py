@@ -87,14 +87,14 @@ def inspect(
     rows = [
         (
             column.name,
-            column.filled,
-            column.distinct,
-            "?" if column.undecided else column.dates.in_words() if column.dates else "",
+            column.filled_count,
+            column.distinct_count,
+            "?" if column.undecided_reason else column.dates.in_words() if column.dates else "",
             ", ".join(column.examples),
         )
         for column in inspection.columns
     ]
-    shape = f"{raw.rows_read} rows, {len(raw.broken)} of them unreadable; {raw.text.encoding}, delimiter {raw.dialect.delimiter!r}"
+    shape = f"{raw.rows_read} rows, {len(raw.broken_rows)} of them unreadable; {raw.text.encoding}, delimiter {raw.dialect.delimiter!r}"
     title = one_line(f"{file.name}: {shape}")
     err.print(terminal.plain_text(terminal.grid(title, columns, rows)), markup=False, highlight=False)
     if preset:
@@ -112,7 +112,8 @@ def _mapping_advice(inspection: Inspection) -> list[str]:
     """What a reader of the first mapping must be told."""
     advice = ["Please check:", *(f"- {question}" for question in inspection.questions)] if inspection.questions else []
     advice += [
-        f"Not used, though they look like {kind}: {', '.join(names)}." for kind, names in inspection.unused.items()
+        f"Not used, though they look like {kind}: {', '.join(names)}."
+        for kind, names in inspection.unused_columns.items()
     ]
     return advice + (
         ["An import by this mapping would say:", *(f"- {note}" for note in inspection.notes)]
@@ -177,7 +178,7 @@ def _show_declared_scales(format_: Format, home: Path | None) -> list[str]:
     folder = home or default_folder()
     if not (folder / "workspace.toml").exists():
         return []
-    declared_scales = {name: scale for name, scale in load_scales(folder).items() if scale.own}
+    declared_scales = {name: scale for name, scale in load_scales(folder).items() if scale.is_own}
     if declared_scales and format_ is Format.text:
         show_tables([scale_table(declared_scales)], format_, None)
     if not declared_scales or format_ is not Format.md:

@@ -154,7 +154,7 @@ def worker(
 
 def _exit_after_patience(heartbeat: Heartbeat) -> None:
     time.sleep(PATIENCE)
-    heartbeat.say("stopped")
+    heartbeat.set_state("stopped")
     os._exit(0)
 
 
@@ -279,7 +279,7 @@ def _find_problems(home: Path | None, thorough: bool) -> tuple[Workspace, list[s
         workspace = connected(home)
     except DamageError as error:
         workspace = Workspace(folder, "UTC")
-        problems = [f"{error.what} {error.do} The databases can be looked at once that is done."]
+        problems = [f"{error.problem} {error.remedy} The databases can be looked at once that is done."]
         with progress() as on_progress:
             for find_damage in (integrity.of_log, integrity.of_cases):
                 problems += [str(problem) for problem in find_damage(workspace, thorough, on_progress)]

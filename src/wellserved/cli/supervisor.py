@@ -44,13 +44,13 @@ class Supervisor:
         self._stopping, self._lock = threading.Event(), threading.Lock()
         self._wait = wait or self._stopping.wait
         self._process: Process | None = None
-        self._thread = threading.Thread(target=self.keep, daemon=True)
+        self._thread = threading.Thread(target=self.keep_running, daemon=True)
 
     def begin(self) -> None:
         """Keep it running, in a thread."""
         self._thread.start()
 
-    def keep(self) -> None:
+    def keep_running(self) -> None:
         """Keep it running until told to stop."""
         pause = FIRST
         while True:

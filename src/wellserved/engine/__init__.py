@@ -25,11 +25,11 @@ class Engine(Protocol):
     string: str  # type of texts
     double: str  # type of 64-bit floating point numbers
 
-    def text(self, value: str) -> str:
+    def quote_text(self, value: str) -> str:
         """A text as an SQL literal."""
         ...
 
-    def ask(self, sql: str, values: Values | None = None) -> pa.Table:
+    def query(self, sql: str, values: Values | None = None) -> pa.Table:
         """The whole answer."""
         ...
 
@@ -37,7 +37,7 @@ class Engine(Protocol):
         """The answer piece by piece, for answers as large as the cases."""
         ...
 
-    def by_group(self, sql: str, values: Values, reduce: Callable[[Batches], pa.Table]) -> pa.Table:
+    def reduce_groups(self, sql: str, values: Values, reduce: Callable[[Batches], pa.Table]) -> pa.Table:
         """Reduce each group of the answer (its columns `period` and `segment`) to rows, where the rows are.
 
         `reduce` takes the rows of one group or of many, and gives a row a group.
@@ -67,12 +67,12 @@ def elsewhere(url: str, files: Sequence[str], columns: Mapping[str, str]) -> tup
         from wellserved.engine.postgres import Postgres
 
         engine = Postgres(url)
-        return engine, engine.keep_cases(files, columns)
+        return engine, engine.materialise_cases(files, columns)
     if scheme in ("spark", "local", "sc"):
         from wellserved.engine.spark import Spark
 
         spark = Spark(url)
-        return spark, spark.name_cases(files, columns)
+        return spark, spark.create_cases_view(files, columns)
     raise RequestError(
         f"No engine is known for {url!r}.",
         "Set WELLSERVED_ENGINE to postgresql://..., spark://host:port, sc://host:port, or leave it empty for DuckDB.",

@@ -110,11 +110,11 @@ class DuckDB:
     def __init__(self, db: duckdb.DuckDBPyConnection) -> None:
         self.db = db
 
-    def text(self, value: str) -> str:
+    def quote_text(self, value: str) -> str:
         """A text as an SQL literal."""
         return text(value)
 
-    def ask(self, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
+    def query(self, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
         """The whole answer."""
         return ask(self.db, sql, values)
 
@@ -122,7 +122,7 @@ class DuckDB:
         """The answer piece by piece."""
         yield from self.db.sql(sql, params=dict(values) if values else None).to_arrow_reader(100_000)
 
-    def by_group(
+    def reduce_groups(
         self, sql: str, values: Mapping[str, object], reduce: Callable[[Iterable[pa.RecordBatch]], pa.Table]
     ) -> pa.Table:
         """Every group of the answer reduced, in one pass; few segments come as numbers, which costs half of the time of words."""

@@ -40,13 +40,13 @@ class Postgres:
                 f"PostgreSQL does not answer: {str(error).strip()}", "Check the address in WELLSERVED_ENGINE."
             ) from error
 
-    def text(self, value: str) -> str:
+    def quote_text(self, value: str) -> str:
         """A text as an SQL literal; standard_conforming_strings is PostgreSQL's default and its rule here."""
         if "\0" in value:
             raise RequestError("PostgreSQL cannot hold a NUL byte in a text.", "Choose another name.")
         return "'" + value.replace("'", "''") + "'"
 
-    def keep_cases(self, files: Sequence[str], columns: Mapping[str, str]) -> str:
+    def materialise_cases(self, files: Sequence[str], columns: Mapping[str, str]) -> str:
         """Copy the cases of one version into a table of their own, unless it stands there already; its name."""
         digest = hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()[:16]
         table = f"wellserved_cases_{digest}"
@@ -67,22 +67,22 @@ class Postgres:
         with self._db.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT csv)") as copy:
             copy.write(buffer.getvalue())
 
-    def ask(self, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
+    def query(self, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
         """The whole answer."""
-        schema, batches = self._answer(sql, values)
+        schema, batches = self._run_query(sql, values)
         return pa.Table.from_batches(batches, schema)
 
     def stream(self, sql: str, values: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
         """The answer piece by piece."""
-        yield from self._answer(sql, values)[1]
+        yield from self._run_query(sql, values)[1]
 
-    def by_group(
+    def reduce_groups(
         self, sql: str, values: Mapping[str, object], reduce: Callable[[Iterable[pa.RecordBatch]], pa.Table]
     ) -> pa.Table:
         """Every group of the answer reduced, in one pass, here."""
         return reduce(self.stream(sql, values))
 
-    def _answer(self, sql: str, values: Mapping[str, object] | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    def _run_query(self, sql: str, values: Mapping[str, object] | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """The answer's columns and rows, by COPY, which is three times as fast as rows of Python objects."""
         bound_sql, parameters = _bind_parameters(sql, values or {})
         with self._db.cursor() as cursor:
@@ -90,9 +90,9 @@ class Postgres:
             schema = pa.schema(
                 [(column.name, _ARROW.get(column.type_code, pa.string())) for column in cursor.description]
             )
-        return schema, self._copied(bound_sql, parameters, schema)
+        return schema, self._copy_out(bound_sql, parameters, schema)
 
-    def _copied(
+    def _copy_out(
         self, bound_sql: str, parameters: Mapping[str, object] | None, schema: pa.Schema
     ) -> Iterator[pa.RecordBatch]:
         convert_options = pc.ConvertOptions(

@@ -36,11 +36,11 @@ class Spark:
                 builder = builder.config(key, value)
             self._session = builder.master(url).appName("wellserved").getOrCreate()
 
-    def text(self, value: str) -> str:
+    def quote_text(self, value: str) -> str:
         """A text as an SQL literal, in which Spark reads backslashes."""
         return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
-    def name_cases(self, files: Sequence[str], columns: Mapping[str, str]) -> str:
+    def create_cases_view(self, files: Sequence[str], columns: Mapping[str, str]) -> str:
         """Name the cases in the files of one version.
 
         The month stands in the folders' names alone, which not every server of Spark Connect reads from a list
@@ -58,15 +58,15 @@ class Spark:
             return self._session.sql(sql)
         return self._session.sql(renamed(sql, values, _LITERAL, ":{}"), args=dict(values))
 
-    def ask(self, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
+    def query(self, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
         """The whole answer."""
         return self._frame(sql, values).toArrow()
 
     def stream(self, sql: str, values: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
         """The answer in pieces, once it has all come."""
-        yield from self.ask(sql, values).to_batches()
+        yield from self.query(sql, values).to_batches()
 
-    def by_group(
+    def reduce_groups(
         self, sql: str, values: Mapping[str, object], reduce: Callable[[Iterable[pa.RecordBatch]], pa.Table]
     ) -> pa.Table:
         """Every group reduced on the worker that has it; only the results travel."""

@@ -81,7 +81,7 @@ class Book:
         return keys.WORKSPACE in self._ring.locks
 
     @property
-    def readable(self) -> bool:
+    def is_readable(self) -> bool:
         """The key is at hand."""
         return self._key is not None
 
@@ -97,7 +97,7 @@ class Book:
             return 0
         return Entry.objects.filter(owner=self.owner).exclude(volume=self._ring.volume).count()
 
-    def enter(self, password: str, old_password: str = "") -> None:
+    def open_with_password(self, password: str, old_password: str = "") -> None:
         """Open by the password with which its owner just logged in, and see that it opens from now on.
 
         Where it does not open (it was reset), a new volume begins, and the present one stays closed. `old_password`: the owner
@@ -109,18 +109,18 @@ class Book:
         key = keys.by_workspace(self._ring, self._secret) or volume.key_for(old_password or password, self._secret)
         if key is None:
             if not old_password:
-                self.begin(keys.PASSWORD, password)
+                self.begin_volume(keys.PASSWORD, password)
             return
         self._key = key
         password_lock = volume.locks.get(keys.PASSWORD)
         if old_password or self.by_workspace or password_lock is None or password_lock["cost"] < vault.COST:
-            self._relock(keys.PASSWORD, password)
+            self._add_lock(keys.PASSWORD, password)
 
-    def _relock(self, kind: str, secret: str | bytes) -> None:
+    def _add_lock(self, kind: str, secret: str | bytes) -> None:
         """Another secret opens the same key; once it is one that its owner chose, the workspace's own does so no more."""
         new_lock = keys.locked_by(kind, self._needed_key(), secret)
         with transaction.atomic("journal"):
-            ring = self._held()
+            ring = self._lock_keyring()
             ring.locks = {**ring.locks, kind: new_lock}
             if kind in keys.CHOSEN:
                 ring.locks.pop(keys.WORKSPACE, None)
@@ -128,19 +128,19 @@ class Book:
             ring.save(update_fields=["locks", "proof"])
         self._ring = ring
 
-    def _held(self) -> Keyring:
+    def _lock_keyring(self) -> Keyring:
         """The ring, held until the transaction ends; raises where its key is another by now."""
         ring = Keyring.objects.select_for_update().get(owner=self.owner)
         if bytes(ring.public) != bytes(self._ring.public):
             raise RequestError("Your journal's key was changed meanwhile.", "Send it again.")
         return ring
 
-    def begin(self, kind: str, secret: str | bytes) -> None:
+    def begin_volume(self, kind: str, secret: str | bytes) -> None:
         """Begin a new volume, opened by one secret. What the present one holds stays closed until it is unlocked."""
         key = vault.new_key()
         locks = {kind: keys.locked_by(kind, key, secret)}
         with transaction.atomic("journal"):
-            ring = self._held()
+            ring = self._lock_keyring()
             volume_filter = {"owner": self.owner, "volume": ring.volume}
             if Entry.objects.filter(**volume_filter).exists() or Draft.objects.filter(**volume_filter).exists():
                 ring.former = [*ring.former, asdict(keys.present(ring))]
@@ -160,21 +160,23 @@ class Book:
                 and passphrase_lock["cost"] < vault.COST
                 and vault.unlock(keys.PASSPHRASE, passphrase_lock, word.encode())
             ):
-                self._relock(keys.PASSPHRASE, word)
+                self._add_lock(keys.PASSPHRASE, word)
         for volume in keys.former(self._ring) if self._key else ():
             if key := volume.key_for(word, self._secret):
-                self._bring_back(volume, key)
+                self._restore_volume(volume, key)
                 is_unlocked = True
         if not is_unlocked:
             raise vault.LockedError("That does not open your journal.")
 
-    def _bring_back(self, volume: keys.Volume, old_key: bytes) -> None:
+    def _restore_volume(self, volume: keys.Volume, old_key: bytes) -> None:
         """Seal what a closed volume holds by the present key; a week's two drafts become one."""
         with transaction.atomic("journal"):
-            ring = self._held()
+            ring = self._lock_keyring()
             for week, body in Draft.objects.filter(owner=self.owner, volume=volume.number).values_list("week", "body"):
                 if (newer_text := self.draft(week)) is not None:
-                    older_text = json.loads(vault.reveal(old_key, self._place(week), bytes(body)).decode())["text"]
+                    older_text = json.loads(vault.reveal(old_key, self._associated_data(week), bytes(body)).decode())[
+                        "text"
+                    ]
                     self.keep_draft(week, f"{newer_text}\n\n{older_text}")
                     Draft.objects.filter(owner=self.owner, volume=volume.number, week=week).delete()
             self._reseal(volume.number, old_key, self._needed_key(), bytes(ring.public), ring.volume)
@@ -187,7 +189,7 @@ class Book:
     def _reseal(self, volume: int, old_key: bytes, key: bytes, public: bytes, new_volume: int) -> None:
         for model, name_field in ((Entry, "id"), (Draft, "week")):
             for row in model.objects.filter(owner=self.owner, volume=volume).iterator():
-                associated_data = self._place(getattr(row, name_field))
+                associated_data = self._associated_data(getattr(row, name_field))
                 row.body, row.volume = (
                     vault.seal(key, public, associated_data, vault.reveal(old_key, associated_data, bytes(row.body))),
                     new_volume,
@@ -199,7 +201,7 @@ class Book:
         key = vault.new_key()
         public, locks = vault.public_of(key), {kind: keys.locked_by(kind, key, secret)}
         with transaction.atomic("journal"):
-            ring = self._held()
+            ring = self._lock_keyring()
             self._reseal(ring.volume, self._needed_key(), key, public, ring.volume)
             ring.public, ring.locks, ring.proof = public, locks, ""
             ring.save()
@@ -208,13 +210,13 @@ class Book:
     def new_recovery(self) -> str:
         """A recovery code that opens this journal, in place of the one before; it is shown once and kept nowhere."""
         code = keys.new_code()
-        self._relock(keys.RECOVERY, keys.tidy(code))
+        self._add_lock(keys.RECOVERY, keys.tidy(code))
         return code
 
     def lock_by_feed(self, token: str) -> None:
         """The secret address of a calendar opens it too, unless it has a passphrase."""
-        if self.readable and not self.has_passphrase:
-            self._relock(keys.FEED, token)
+        if self.is_readable and not self.has_passphrase:
+            self._add_lock(keys.FEED, token)
 
     def unlock_by_feed(self, token: str) -> None:
         """Open it for the calendar, where its address can."""
@@ -230,17 +232,17 @@ class Book:
         """The entries of the present volume."""
         return Entry.objects.filter(owner=self.owner, volume=self._ring.volume)
 
-    def _place(self, name: object) -> bytes:
+    def _associated_data(self, name: object) -> bytes:
         return f"{self.owner}/{name}".encode()
 
     def _seal(self, name: object, facts: dict[str, Any]) -> bytes:
         plaintext = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        return vault.seal(self._key, bytes(self._ring.public), self._place(name), plaintext)
+        return vault.seal(self._key, bytes(self._ring.public), self._associated_data(name), plaintext)
 
-    def _open(self, row: Entry | Draft, name: object) -> dict[str, Any]:
+    def _decrypt(self, row: Entry | Draft, name: object) -> dict[str, Any]:
         if row.volume != self._ring.volume:
             raise vault.LockedError("This was written before your password was set anew, and is closed.")
-        plaintext = vault.reveal(self._needed_key(), self._place(name), bytes(row.body))
+        plaintext = vault.reveal(self._needed_key(), self._associated_data(name), bytes(row.body))
         facts: dict[str, Any] = json.loads(plaintext.decode())
         return facts
 
@@ -260,15 +262,15 @@ class Book:
             "open": word in CLOSED_BY, "body": self._seal(id_, facts),
         }  # fmt: skip
         with transaction.atomic("journal"):
-            self._held()
+            self._lock_keyring()
             entry, is_new = Entry.objects.get_or_create(id=id_, defaults=defaults)
             if entry.owner != self.owner:
                 raise vault.LockedError("This entry is not yours.")
             if is_new and thread:
-                self._settle(thread)
+                self._update_open_entries(thread)
         return entry
 
-    def _settle(self, thread: uuid.UUID) -> None:
+    def _update_open_entries(self, thread: uuid.UUID) -> None:
         """What of a thread still waits for its end."""
         rows = Entry.objects.filter(thread=thread).values_list("owner", "pk", "word", "open")
         for pk, is_open in turned(row[1:] for row in rows if row[0] == self.owner):
@@ -280,20 +282,20 @@ class Book:
         entry.word = str(facts.get("word", entry.word))
         with transaction.atomic("journal"):
             entry.save(update_fields=["body", "at", "word"])
-            self._settle(entry.thread)
+            self._update_open_entries(entry.thread)
 
     def erase(self, entry: Entry) -> None:
         """Remove an entry for good."""
         with transaction.atomic("journal"):
             entry.delete()
-            self._settle(entry.thread)
+            self._update_open_entries(entry.thread)
 
-    def shared_as(self, entry: Entry, copy: uuid.UUID) -> None:
+    def mark_shared(self, entry: Entry, copy: uuid.UUID) -> None:
         """Remember an entry's copy in the store."""
         entry.shared = copy
         entry.save(update_fields=["shared"])
 
-    def unshared(self, copy: uuid.UUID) -> None:
+    def mark_unshared(self, copy: uuid.UUID) -> None:
         """The copy was withdrawn: the entry is private again, and can be shared anew."""
         Entry.objects.filter(owner=self.owner, shared=copy).update(shared=None)
 
@@ -301,9 +303,9 @@ class Book:
         """One's own entry of this id."""
         return Entry.objects.filter(owner=self.owner, id=id_).first()
 
-    def read(self, entries: Iterable[Entry]) -> list[Page]:
+    def decrypt(self, entries: Iterable[Entry]) -> list[Page]:
         """Entries, opened."""
-        return [Page(entry, self._open(entry, entry.id)) for entry in entries]
+        return [Page(entry, self._decrypt(entry, entry.id)) for entry in entries]
 
     def latest(self, limit: int = 30, before: tuple[datetime, uuid.UUID] | None = None, word: str = "") -> list[Page]:
         """The newest entries, by when they happened; `before`: instant and id of the last one seen."""
@@ -312,14 +314,14 @@ class Book:
             entries = entries.filter(Q(at__lt=before[0]) | Q(at=before[0], id__lt=before[1]))
         if word:
             entries = entries.filter(word=word)
-        return self.read(entries[:limit])
+        return self.decrypt(entries[:limit])
 
-    def between(self, start: datetime, end: datetime, word: str = "") -> list[Page]:
+    def entries_between(self, start: datetime, end: datetime, word: str = "") -> list[Page]:
         """All entries of a span, oldest first."""
         entries = self._entries().filter(at__gte=start, at__lt=end).order_by("at")
-        return self.read(entries.filter(word=word) if word else entries)
+        return self.decrypt(entries.filter(word=word) if word else entries)
 
-    def count(self, start: datetime, end: datetime, word: str) -> int:
+    def count_entries(self, start: datetime, end: datetime, word: str) -> int:
         """How many entries of a word a span holds, without opening them."""
         return self._entries().filter(word=word, at__gte=start, at__lt=end).count()
 
@@ -336,7 +338,7 @@ class Book:
             for entry in (entries.filter(word=word) if word else entries)
             if (entry.owner, entry.volume) == (self.owner, self._ring.volume)
         ]
-        for decrypted_entry in self.read(sorted(rows, key=lambda entry: (entry.at, entry.created))):
+        for decrypted_entry in self.decrypt(sorted(rows, key=lambda entry: (entry.at, entry.created))):
             entries_by_thread.setdefault(decrypted_entry.entry.thread, []).append(decrypted_entry)
         return entries_by_thread
 
@@ -362,21 +364,21 @@ class Book:
             )
         return states
 
-    def waiting(self, words: Iterable[str]) -> list[Page]:
+    def open_entries(self, words: Iterable[str]) -> list[Page]:
         """What waits for its end, of these words, newest first; a promise that is shared is settled where it is shared."""
         entries = self._entries().filter(word__in=list(words), open=True).order_by("-at")
-        return self.read(entries.exclude(word="promise", shared__isnull=False)[:500])
+        return self.decrypt(entries.exclude(word="promise", shared__isnull=False)[:500])
 
-    def join(self, entry: Entry, thread: uuid.UUID) -> None:
+    def join_thread(self, entry: Entry, thread: uuid.UUID) -> None:
         """Say that an entry belongs to a matter of one's own."""
         with transaction.atomic("journal"):
             entry.thread = thread
             entry.save(update_fields=["thread"])
-            self._settle(thread)
+            self._update_open_entries(thread)
 
-    def repeats(self, cause: str, customer: str, now: datetime) -> int:
+    def count_repeats(self, cause: str, customer: str, now: datetime) -> int:
         """Failures of the last quarter with the same cause, or with the same customer."""
-        failures = self.between(now - timedelta(days=92), now, "missed")
+        failures = self.entries_between(now - timedelta(days=92), now, "missed")
         repetitions = [
             decrypted_entry
             for decrypted_entry in failures
@@ -385,20 +387,20 @@ class Book:
         ]
         return len(repetitions)
 
-    def everything(self) -> Iterator[dict[str, Any]]:
+    def export_entries(self) -> Iterator[dict[str, Any]]:
         """The whole journal, to take along."""
         self._needed_key()  # before anything is sent
-        return self._everything()
+        return self._export_entries()
 
-    def _everything(self) -> Iterator[dict[str, Any]]:
+    def _export_entries(self) -> Iterator[dict[str, Any]]:
         for entry in self._entries().order_by("at").iterator():
-            facts = self._open(entry, entry.id)
+            facts = self._decrypt(entry, entry.id)
             yield {"id": str(entry.id), "thread": str(entry.thread), "at": entry.at.isoformat(), **facts}
 
     def draft(self, week: str) -> str | None:
         """The week's report as it was left."""
         draft = Draft.objects.filter(owner=self.owner, volume=self._ring.volume, week=week).first()
-        return str(self._open(draft, week)["text"]) if draft else None
+        return str(self._decrypt(draft, week)["text"]) if draft else None
 
     def keep_draft(self, week: str, text: str) -> None:
         """Keep the week's report; empty: begin again from the product's draft."""

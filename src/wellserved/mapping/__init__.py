@@ -120,7 +120,7 @@ class MomentRule:
     ref: str | None = None  # column that tells the updates of one case apart
     fallback: bool = False  # of a preset: holds only where the file lacks the columns of its kind's other rules
     source_kept: Flag | None = None
-    when: When = field(default_factory=When)
+    condition: When = field(default_factory=When)
 
 
 @dataclass(frozen=True)
@@ -149,16 +149,16 @@ class Mapping:
         columns = [column for rule in self.moments for column in (rule.at, rule.due) if column]
         return list(dict.fromkeys(columns))
 
-    def needed(self) -> list[str]:
+    def used_columns(self) -> list[str]:
         """All columns of the file that the mapping uses."""
         columns = [self.case, *self.columns.values()]
         for rule in self.moments:
             flag_column = rule.source_kept.column if rule.source_kept else None
             columns += [rule.at, rule.due, rule.text, rule.score, rule.amount, rule.currency, rule.cause]  # type: ignore[list-item]
-            columns += [rule.ref, rule.when.column, flag_column, rule.from_team]  # type: ignore[list-item]
+            columns += [rule.ref, rule.condition.column, flag_column, rule.from_team]  # type: ignore[list-item]
         return list(dict.fromkeys(column for column in columns if column))
 
-    def untold(self) -> dict[str, str]:
+    def unknown_kinds(self) -> dict[str, str]:
         """Kinds of moment, or first_resolved, that a file read by this mapping cannot tell -> why: declared, or seen in it."""
         reasons = dict(self.cannot)
         closing_rules = [rule for rule in self.moments if rule.kind in ("resolved", "abandoned")]

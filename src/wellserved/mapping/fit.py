@@ -32,7 +32,7 @@ def fit(mapping: Mapping, header: Sequence[str]) -> Mapping | None:
     """The mapping in the file's own column names; None where the file lacks a column that it cannot do without."""
     file_columns = _spellings_in(header)
     spellings = {
-        column: [column, *mapping.aliases.get(column, ())] for column in (*mapping.needed(), *mapping.recognise)
+        column: [column, *mapping.aliases.get(column, ())] for column in (*mapping.used_columns(), *mapping.recognise)
     }
     names = {
         column: next((file_columns[name] for name in column_spellings if name in file_columns), "")
@@ -77,7 +77,7 @@ def _fit_rule(rule: MomentRule, names: dict[str, str]) -> MomentRule | None:
         replace(rule.source_kept, column=file_column(rule.source_kept.column) or "") if rule.source_kept else None
     )
     kept_flag = kept_flag if kept_flag and kept_flag.column else None
-    required_columns = [column for column in (rule.at, rule.score, rule.when.column, rule.ref) if column]
+    required_columns = [column for column in (rule.at, rule.score, rule.condition.column, rule.ref) if column]
     required_columns += [rule.due] if rule.due and not kept_flag else []
     required_columns += [rule.source_kept.column] if rule.source_kept and not rule.due else []
     if not all(names[column] for column in required_columns):
@@ -96,13 +96,13 @@ def _fit_rule(rule: MomentRule, names: dict[str, str]) -> MomentRule | None:
         from_team=file_column(rule.from_team),
         ref=file_column(rule.ref),
         source_kept=kept_flag,
-        when=replace(rule.when, column=file_column(rule.when.column)),
+        condition=replace(rule.condition, column=file_column(rule.condition.column)),
     )
 
 
 def _rule_columns(rule: MomentRule) -> list[str]:
     flag_column = rule.source_kept.column if rule.source_kept else None
-    return [column for column in (rule.at, rule.due, rule.score, rule.when.column, flag_column) if column]
+    return [column for column in (rule.at, rule.due, rule.score, rule.condition.column, flag_column) if column]
 
 
 def _lost_kinds(mapping: Mapping, names: dict[str, str], kinds: set[str]) -> dict[str, str]:

@@ -152,7 +152,7 @@ class _Rule(_Table):
         if self.scale is not None:
             scale = _scales(info)[self.scale]
             for word, score in self.values.items():
-                if not scale.holds(score):
+                if not scale.has_score(score):
                     raise ValueError(f"gives {word!r} the score {score:g}, which the scale {self.scale} does not have")
         return self
 
@@ -165,7 +165,7 @@ class _Rule(_Table):
         return MomentRule(
             **{**settings, "values": {**dict(rating.words if rating else ()), **self.values}},
             rating=rating,
-            when=self.when.condition() if self.when else When(),
+            condition=self.when.condition() if self.when else When(),
             source_kept=Flag(kept_flag.column, kept_flag.yes, kept_flag.no) if kept_flag else None,
         )
 

@@ -44,20 +44,20 @@ class _Context:
     coverage: Coverage
     by_segment: Mapping[str | None, tuple[str, ...]]  # segment -> the sources of its cases, where they may differ
     latest: int  # epoch second up to which any of them is known
-    unmatched: str  # why no case matches the filters; empty: some does
+    unmatched_reason: str  # why no case matches the filters; empty: some does
 
     def sources(self, segment: str | None) -> tuple[str, ...]:
         """The sources of a segment's cases."""
         return self.by_segment.get(segment, ()) if self.by_segment else self.coverage.sources
 
-    def able(self, measure: Measure, segment: str | None) -> list[str]:
+    def able_sources(self, measure: Measure, segment: str | None) -> list[str]:
         """Those of them that can answer a measure."""
         gaps = self.coverage.gaps.get(measure.name, {})
         return [source for source in self.sources(segment) if source not in gaps]
 
-    def known(self, case_table: Scope, measure: Measure, segment: str | None) -> int:
+    def known_until(self, case_table: Scope, measure: Measure, segment: str | None) -> int:
         """Epoch second up to which any of these is known."""
-        return max((case_table.as_of[source] for source in self.able(measure, segment)), default=self.latest)
+        return max((case_table.as_of[source] for source in self.able_sources(measure, segment)), default=self.latest)
 
 
 def _context(case_table: Scope, question: Question) -> _Context:
@@ -66,7 +66,7 @@ def _context(case_table: Scope, question: Question) -> _Context:
     by_segment: dict[str | None, tuple[str, ...]] = {}
     if len(sources) > 1 and question.by:
         sql = f"SELECT DISTINCT {question.by} AS segment, source FROM {case_table.table} WHERE {where}"
-        for pair in sorted(case_table.engine.ask(sql, values).to_pylist(), key=lambda pair: str(pair["source"])):
+        for pair in sorted(case_table.engine.query(sql, values).to_pylist(), key=lambda pair: str(pair["source"])):
             by_segment[pair["segment"]] = (*by_segment.get(pair["segment"], ()), str(pair["source"]))
     return _Context(
         where,
@@ -163,11 +163,11 @@ def _aggregate(
         condition = "1 = 1" if is_same_population else fill(measure.population, case_table)
         sums += _sum_columns(measure, index, condition, case_table)
     sql = (
-        f"SELECT {period_key(date_basis, question.every)} AS period, {_segment_sql(case_table, question)} AS segment, {', '.join(sums)} "
+        f"SELECT {period_key(date_basis, question.granularity)} AS period, {_segment_sql(case_table, question)} AS segment, {', '.join(sums)} "
         f"FROM {case_table.table} WHERE ({population_filter}) AND {where} "
         f"AND {within(question, date_basis)} GROUP BY 1, 2"
     )
-    table = case_table.engine.ask(sql, values).to_pydict()
+    table = case_table.engine.query(sql, values).to_pydict()
     columns = {}
     for index, measure in enumerate(measures):
         column = columns[measure.name] = _MeasureColumn()
@@ -211,7 +211,7 @@ def _duration_columns(
         f"WHEN {measure.waiting} THEN ({now} - {measure.since}) * 2 + 1",
     )
     sql = (
-        f"SELECT {period_key(measure.anchor, question.every)} AS period, {_segment_sql(case_table, question)} AS segment, "
+        f"SELECT {period_key(measure.anchor, question.granularity)} AS period, {_segment_sql(case_table, question)} AS segment, "
         f"{fill(f'CASE {ended_case} {waiting_case} END', case_table)} AS coded "
         f"FROM {case_table.table} WHERE {where} AND {within(question, measure.anchor)}"
     )
@@ -224,7 +224,7 @@ def _quantiles(
     """Measures of one wait from the rows of `period`, `segment` and `coded` that some SQL gives, each group by itself."""
     columns = {measure.name: _MeasureColumn() for measure in measures}
     quantiles = tuple(measure.quantile for measure in measures)
-    for row in case_table.engine.by_group(sql, values, partial(reduce_waits, quantiles)).to_pylist():
+    for row in case_table.engine.reduce_groups(sql, values, partial(reduce_waits, quantiles)).to_pylist():
         group, n, open_count = (row["period"], row["segment"]), row["n"], row["open"]
         for index, measure in enumerate(measures):
             column = columns[measure.name]
@@ -259,7 +259,7 @@ def _rated_scales(
     )
     return {
         row["segment"]: (row["first_scale"], row["last_scale"])
-        for row in case_table.engine.ask(sql, values).to_pylist()
+        for row in case_table.engine.query(sql, values).to_pylist()
     }
 
 
@@ -270,15 +270,15 @@ def _periods_shown(
     context: _Context,
 ) -> list[Period | None]:
     """The periods from the first to the last that any measure speaks of, without holes."""
-    granularity = question.every
-    if granularity is None or context.unmatched:
+    granularity = question.granularity
+    if granularity is None or context.unmatched_reason:
         return [None]
     where, values, latest = context.where, context.values, context.latest
     keys = {key for column in columns.values() for key, _ in column.n}
     today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(case_table.zone)).date()
     if any(measure.kind in ("stock", "stock_age") for measure in question.measures):
         first_key = f"SELECT MIN({period_key('asked', granularity)}) AS a FROM {case_table.table}"
-        earliest = case_table.engine.ask(
+        earliest = case_table.engine.query(
             f"{first_key} WHERE {where} AND {within(question, 'asked')}", values
         ).to_pydict()
         if earliest["a"][0] is not None:
@@ -319,12 +319,12 @@ def _backlog(
         (-1, end_columns, f"closed = 1 AND asked_s <= {as_of} AND resolved_s <= {as_of}"),
     ):
         key = (
-            period_key("asked", question.every)
+            period_key("asked", question.granularity)
             .replace("asked_day", columns["day"])
             .replace("asked_month", columns["month"])
         )
         before = f"{columns['day']} < {until}" if until else "1 = 1"
-        table = case_table.engine.ask(
+        table = case_table.engine.query(
             f"SELECT source, {_segment_sql(case_table, question)} AS segment, {key} AS period, COUNT(*) AS n FROM {case_table.table} "
             f"WHERE ({measure.population}) AND {condition} AND {before} AND {context.where} GROUP BY 1, 2, 3",
             context.values,
@@ -347,7 +347,7 @@ def _running_totals(
         changes.sort()
         index, total = 0, 0
         for period in periods:
-            key = _key_of(period, question.every) if period and question.every else 0
+            key = _key_of(period, question.granularity) if period and question.granularity else 0
             while index < len(changes) and changes[index][0] <= key:
                 total += changes[index][1]
                 index += 1
@@ -362,7 +362,7 @@ def _backlog_age(
 ) -> _MeasureColumn:
     """How old the typical case open at each period's end was; the cases are fetched once."""
     ends = {
-        _key_of(period, question.every) if period and question.every else 0: _midnight(
+        _key_of(period, question.granularity) if period and question.granularity else 0: _midnight(
             period.end if period else question.until, case_table, context.latest
         )
         for period in periods
@@ -399,19 +399,19 @@ def _series(
         segment for segment, sources in context.by_segment.items() if context.coverage.reason(measure, sources)
     }
     segments = sorted(segment_names, key=lambda name: (name is None, name or ""))
-    if not segments and (question.by is None or context.unmatched):
+    if not segments and (question.by is None or context.unmatched_reason):
         segments = [None]
     rows: dict[str, list[Any]] = {
         name: [] for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high", "remark")
     }
     for segment in segments:
-        known_until = context.known(case_table, measure, segment)
+        known_until = context.known_until(case_table, measure, segment)
         gap_reason = context.coverage.reason(measure, context.sources(segment))
-        reason = context.unmatched or gap_reason or _scale_problem(case_table, measure, scales.get(segment))
+        reason = context.unmatched_reason or gap_reason or _scale_problem(case_table, measure, scales.get(segment))
         for period in periods:
-            key = (_key_of(period, question.every) if period and question.every else 0, segment)
+            key = (_key_of(period, question.granularity) if period and question.granularity else 0, segment)
             n = column.n.get(key, 0)
-            outside_reason = _outside_record(case_table, measure, period, n, context.able(measure, segment))
+            outside_reason = _outside_record(case_table, measure, period, n, context.able_sources(measure, segment))
             value, low, high = _value_or_reason(measure, column.value.get(key), n, reason or outside_reason)
             is_over = period is None or _midnight(period.end, case_table, known_until) <= known_until
             remark = (
@@ -437,7 +437,7 @@ def _scale_problem(case_table: Scope, measure: Measure, scales: tuple[str, str] 
     scale = case_table.scales.get(scales[0])
     if scale is None:
         return f"what is good on the scale {scales[0]!r} is declared nowhere; declare it in {DECLARED}"
-    if scale.bad is None and "{bad}" in measure.event + measure.value:
+    if scale.bad_border is None and "{bad}" in measure.event + measure.value:
         return f"what is bad on the scale {scale.name!r} is not declared; add bad_to in {DECLARED}"
     return ""
 
@@ -474,9 +474,9 @@ def _remark(
     """What to know of a number that several sources make up, or whose neighbours are on another scale."""
     remarks = [context.coverage.remark(measure, context.sources(segment))]
     if measure.kind in ("count", "stock", "stock_age") and measure.anchor != "due":
-        known_until = context.known(case_table, measure, segment)
+        known_until = context.known_until(case_table, measure, segment)
         end = min(_midnight(period.end if period else question.until, case_table, known_until) - 1, known_until)
-        early_sources = [source for source in context.able(measure, segment) if case_table.as_of[source] < end]
+        early_sources = [source for source in context.able_sources(measure, segment) if case_table.as_of[source] < end]
         word = "known up to" if measure.kind == "count" else "as of"
         remarks += [f"{source} {word} {_local_day(case_table, case_table.as_of[source])}" for source in early_sources]
     if len(set(scales.values())) > 1 and segment in scales:

@@ -29,35 +29,36 @@ _HOURS_TEXTS = {
 class Definition:
     """One vendor's rule for one wait. A changed rule is a new version."""
 
-    house: str  # ours, zendesk ...
+    vendor: str  # ours, zendesk ...
     measure: str  # our name for the wait
-    word: str  # their name for it
+    term: str  # their name for it
     version: int
     stops: tuple[str, ...]  # kinds of moment that stop it
-    which: Literal["first", "last"]  # the last stops it only while the case stays closed
-    halts: tuple[int, ...] = ()  # states in which it stands still
-    runs: Runs = "calendar"
-    open_counts: bool = False  # a case whose stop has not come is counted as still waiting
+    occurrence: Literal["first", "last"]  # the last stops it only while the case stays closed
+    halt_states: tuple[int, ...] = ()  # states in which it stands still
+    hours: Runs = "calendar"
+    counts_open: bool = False  # a case whose stop has not come is counted as still waiting
     after_opening: bool = False  # a stop at the very second of the start does not count
-    period: Literal["asked", "stopped"] = "asked"
+    date_basis: Literal["asked", "stopped"] = "asked"
     source: str = "own definition"
 
     @property
     def relies_on(self) -> tuple[str, ...]:
         """Moments that a source has to tell for this rule to be worked out: its stops, and where the clock stands still."""
-        first = ("first_resolved",) if self.which == "first" and "resolved" in self.stops else ()
-        return (*first, *self.stops[:1], *(_STATE_KINDS[state] for state in self.halts))
+        first = ("first_resolved",) if self.occurrence == "first" and "resolved" in self.stops else ()
+        return (*first, *self.stops[:1], *(_STATE_KINDS[state] for state in self.halt_states))
 
     def words(self) -> dict[str, str]:
         """The rule in words."""
         stop_text = " or ".join(kind.replace("_", " ") for kind in self.stops)
         return {
             "starts": "first ask",
-            "stops": f"{self.which} {stop_text}" + (", not in the second of the start" if self.after_opening else ""),
-            "stands still": ", ".join(_STATE_TEXTS[state] for state in self.halts) or "never",
-            "runs": _HOURS_TEXTS[self.runs],
-            "before the stop": "counted as still waiting" if self.open_counts else "left out",
-            "in a period by": "the day of the first ask" if self.period == "asked" else "the day it stops",
+            "stops": f"{self.occurrence} {stop_text}"
+            + (", not in the second of the start" if self.after_opening else ""),
+            "stands still": ", ".join(_STATE_TEXTS[state] for state in self.halt_states) or "never",
+            "runs": _HOURS_TEXTS[self.hours],
+            "before the stop": "counted as still waiting" if self.counts_open else "left out",
+            "in a period by": "the day of the first ask" if self.date_basis == "asked" else "the day it stops",
         }
 
 
@@ -113,14 +114,14 @@ DEFINITIONS: Final[tuple[Definition, ...]] = (
     Definition("intercom", "time_to_first_reply", "time_to_admin_reply", 1, _REPLY, "first", (), "business", source=_INTERCOM),
     Definition("intercom", "time_to_resolution", "time_to_first_close", 1, _ANY_END, "first", (), "business", source=_INTERCOM),
     Definition("intercom", "time_to_full_resolution", "time_to_last_close", 1, _ANY_END, "last", (), "business", source=_INTERCOM),
-    Definition("plain", "time_to_first_reply", "First response time", 1, _REPLY, "first", period="stopped", source=_PLAIN),
-    Definition("plain", "time_to_resolution", "First resolution time", 1, _ANY_END, "first", (PAUSED,), period="stopped", source=_PLAIN),
-    Definition("chatwoot", "time_to_first_reply", "First response time", 1, _REPLY, "first", period="stopped", source=_CHATWOOT),
-    Definition("chatwoot", "time_to_resolution", "Resolution time", 1, _END, "last", period="stopped", source=_CHATWOOT),
+    Definition("plain", "time_to_first_reply", "First response time", 1, _REPLY, "first", date_basis="stopped", source=_PLAIN),
+    Definition("plain", "time_to_resolution", "First resolution time", 1, _ANY_END, "first", (PAUSED,), date_basis="stopped", source=_PLAIN),
+    Definition("chatwoot", "time_to_first_reply", "First response time", 1, _REPLY, "first", date_basis="stopped", source=_CHATWOOT),
+    Definition("chatwoot", "time_to_resolution", "Resolution time", 1, _END, "last", date_basis="stopped", source=_CHATWOOT),
     Definition("jira", "time_to_first_reply", "Time to first response", 1, _REPLY, "first", (PAUSED,), "business", True, source=_JIRA),
     Definition("jira", "time_to_resolution", "Time to resolution", 1, _END, "last", (PAUSED, CLOSED), "business", True, source=_JIRA),
 )  # fmt: skip
-HOUSES: Final = tuple(dict.fromkeys(rule.house for rule in DEFINITIONS))
+HOUSES: Final = tuple(dict.fromkeys(rule.vendor for rule in DEFINITIONS))
 
 
 def definitions_of(measure: str) -> list[Definition]:
@@ -142,10 +143,10 @@ def definition(measure: str, vendor: str) -> Definition:
         raise UnknownNameError("house", vendor, HOUSES)
     rules = definitions_of(measure)
     for rule in rules:
-        if rule.house == vendor:
+        if rule.vendor == vendor:
             return rule
     raise RequestError(
-        f"No rule of {vendor} for {measure} is known.", f"Known for it: {', '.join(rule.house for rule in rules)}."
+        f"No rule of {vendor} for {measure} is known.", f"Known for it: {', '.join(rule.vendor for rule in rules)}."
     )
 
 
@@ -154,19 +155,19 @@ def as_measure(vendor_rule: Definition, measure: Measure) -> Measure:
     rule_text = "; ".join(f"{key} {value}" for key, value in vendor_rule.words().items())
     return replace(
         measure,
-        name=f"{measure.name}@{vendor_rule.house}",
+        name=f"{measure.name}@{vendor_rule.vendor}",
         version=vendor_rule.version,
-        anchor=vendor_rule.period,
+        anchor=vendor_rule.date_basis,
         population="clock_ended IS NOT NULL",
         event="clock_ended = 1",
         value="clock_secs",
         waiting="clock_ended = 0",
         since="({as_of} - clock_secs)",
         needs="clock_ended IS NOT NULL",
-        lacking=f"moments that {vendor_rule.house}'s rule counts",
+        lacking=f"moments that {vendor_rule.vendor}'s rule counts",
         relies_on=vendor_rule.relies_on,
         counted="cases that the rule counts",
-        formula=f"{measure.quantile:.0%} of waits by {vendor_rule.house}'s rule ({vendor_rule.word}): {rule_text}",
+        formula=f"{measure.quantile:.0%} of waits by {vendor_rule.vendor}'s rule ({vendor_rule.term}): {rule_text}",
         exclusions="cases that the rule leaves out",
         clock="calendar",  # clock_secs are counted already, whatever the hours
         source=vendor_rule.source,

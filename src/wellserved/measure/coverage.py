@@ -62,9 +62,9 @@ def coverage_of(case_table: Scope, measures: Sequence[Measure], sources: Sequenc
 
 
 def _has_case(case_table: Scope, needs: str, source: str) -> bool:
-    source_filter = "" if len(case_table.as_of) <= 1 else f" AND source = {case_table.engine.text(source)}"
+    source_filter = "" if len(case_table.as_of) <= 1 else f" AND source = {case_table.engine.quote_text(source)}"
     return bool(
-        case_table.engine.ask(
+        case_table.engine.query(
             f"SELECT 1 FROM {case_table.table} WHERE ({fill(needs, case_table)}){source_filter} LIMIT 1"
         ).num_rows
     )
@@ -75,7 +75,7 @@ def covered(case_table: Scope, measure: Measure, coverage: Coverage) -> Measure:
     gaps = coverage.gaps.get(measure.name, {})
     if not gaps or not set(gaps) < set(coverage.sources):
         return measure
-    source_filter = f"source NOT IN ({', '.join(map(case_table.engine.text, sorted(gaps)))})"
+    source_filter = f"source NOT IN ({', '.join(map(case_table.engine.quote_text, sorted(gaps)))})"
     if measure.kind == "wait":
         return replace(
             measure, event=f"({measure.event}) AND {source_filter}", waiting=f"({measure.waiting}) AND {source_filter}"
@@ -102,13 +102,13 @@ def unknown_names(case_table: Scope, question: Question) -> str:
 def _has_match(case_table: Scope, question: Question) -> bool:
     where, values = filters(case_table, question)
     sql = f"SELECT 1 FROM {case_table.table} WHERE {where} LIMIT 1"
-    return not question.where or bool(case_table.engine.ask(sql, values).num_rows)
+    return not question.where or bool(case_table.engine.query(sql, values).num_rows)
 
 
 def _unknown_values(case_table: Scope, question: Question, column: str) -> str:
     """That no case has any of the values asked for in one column, and which values come near; empty: some case has."""
     values = [value for name, value in question.where if name == column]
-    distinct_values = case_table.engine.ask(
+    distinct_values = case_table.engine.query(
         f"SELECT DISTINCT CAST({column} AS {case_table.engine.string}) AS v FROM {case_table.table}"
     )
     names = sorted(name for name in distinct_values["v"].to_pylist() if name is not None)

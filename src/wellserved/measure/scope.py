@@ -25,7 +25,7 @@ class Scope:
     log_version: int
     begins: Mapping[str, int] = field(default_factory=dict)  # source -> epoch second of its first ask
     hours: Mapping[tuple[str, str], int] = field(default_factory=dict)  # source, calendar -> as_of in business seconds
-    surveying: tuple[str, ...] = ()  # sources that record who was asked for a rating
+    survey_sources: tuple[str, ...] = ()  # sources that record who was asked for a rating
     cannot: Mapping[str, Mapping[str, str]] = field(
         default_factory=dict
     )  # source -> kind of moment -> why it is not told
@@ -63,7 +63,7 @@ def sources_of(case_table: Scope, where: str, values: Mapping[str, object]) -> l
     """The sources that the filters leave."""
     if len(case_table.as_of) <= 1:
         return list(case_table.as_of)
-    source_rows = case_table.engine.ask(f"SELECT DISTINCT source FROM {case_table.table} WHERE {where}", values)
+    source_rows = case_table.engine.query(f"SELECT DISTINCT source FROM {case_table.table} WHERE {where}", values)
     return [str(source) for source in source_rows["source"].to_pylist()]
 
 
@@ -75,7 +75,7 @@ def _as_of_sql(case_table: Scope) -> str:
     if len(ends) <= 1:
         return str(ends[0] if ends else 0)
     cases = " ".join(
-        f"WHEN {case_table.engine.text(source)} THEN {end}" for source, end in sorted(case_table.as_of.items())
+        f"WHEN {case_table.engine.quote_text(source)} THEN {end}" for source, end in sorted(case_table.as_of.items())
     )
     return f"CASE source {cases} ELSE 0 END"
 
@@ -98,9 +98,9 @@ def fill(sql: str, case_table: Scope) -> str:
 
 def _surveyed_sql(case_table: Scope) -> str:
     """SQL: the customer was asked for a rating, or may have been where the source does not record it."""
-    if not case_table.surveying:
+    if not case_table.survey_sources:
         return "resolutions > 0"
-    source_list = ", ".join(map(case_table.engine.text, case_table.surveying))
+    source_list = ", ".join(map(case_table.engine.quote_text, case_table.survey_sources))
     return f"(CASE WHEN source IN ({source_list}) THEN surveys > 0 ELSE resolutions > 0 END)"
 
 
@@ -109,7 +109,7 @@ def _as_of_business_sql(case_table: Scope) -> str:
     if case_table.age:
         return "CAST(NULL AS BIGINT)"  # an age is calendar time
     branches = (
-        f"WHEN source = {case_table.engine.text(source)} AND calendar = {case_table.engine.text(calendar)} THEN {second}"
+        f"WHEN source = {case_table.engine.quote_text(source)} AND calendar = {case_table.engine.quote_text(calendar)} THEN {second}"
         for (source, calendar), second in sorted(case_table.hours.items())
     )
     return f"CASE {' '.join(branches)} END" if case_table.hours else "CAST(NULL AS BIGINT)"
@@ -132,13 +132,13 @@ def scope_of(
         ends = dict(as_of())
     else:
         sql = f"SELECT source, MIN(asked_s) AS asked_s, MAX(last_s) AS last_s, MAX(surveys) AS surveys FROM {table} GROUP BY source"
-        source_rows = engine.ask(sql).to_pylist()
+        source_rows = engine.query(sql).to_pylist()
         ends = {str(row["source"]): int(row["last_s"]) for row in source_rows}
         begins = {str(row["source"]): int(row["asked_s"]) for row in source_rows if row["asked_s"] is not None}
         survey_sources = tuple(sorted(str(row["source"]) for row in source_rows if row["surveys"]))
     hours = {
-        (source, calendar.name): int(Clock(calendar, *span_of_days(end, end)).at(np.array([end]))[0])
-        for calendar in (calendars.all if calendars else ())
+        (source, calendar.name): int(Clock(calendar, *span_of_days(end, end)).open_seconds_at(np.array([end]))[0])
+        for calendar in (calendars.calendars if calendars else ())
         for source, end in ends.items()
     }
     return Scope(engine, table, zone, ends, log_version, begins, hours, survey_sources, cannot or {}, scales)

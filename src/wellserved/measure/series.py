@@ -22,7 +22,7 @@ class Question:
 
     measures: tuple[Measure, ...]
     by: str | None = None  # a segment column
-    every: Every | None = None  # None: one period over everything
+    granularity: Every | None = None  # None: one period over everything
     since: date | None = None  # first local day
     until: date | None = None  # first local day after
     where: tuple[tuple[str, str], ...] = ()  # column, value; several of one column: any of them
@@ -46,7 +46,7 @@ class Series:
     log_version: int
     periods: tuple[Period | None, ...]
     segments: tuple[str | None, ...]
-    over: tuple[bool, ...]  # the period had ended at as_of
+    is_over: tuple[bool, ...]  # the period had ended at as_of
     n: tuple[int, ...]  # cases that the number is about
     count: tuple[int | None, ...]  # share: cases in the numerator
     open: tuple[int | None, ...]  # wait: cases still waiting
@@ -58,7 +58,7 @@ class Series:
     def __len__(self) -> int:
         return len(self.n)
 
-    def only(self, segment: str | None) -> Series:
+    def of_segment(self, segment: str | None) -> Series:
         """The part about one segment."""
         indices = [index for index, name in enumerate(self.segments) if name == segment]
         return self.take(indices)
@@ -99,7 +99,7 @@ def rows(series: Series) -> list[dict[str, object]]:
     for index in range(len(series)):
         value, low, high = series.value[index], series.low[index], series.high[index]
         period = series.periods[index]
-        notes = [] if series.over[index] else ["period not over"]
+        notes = [] if series.is_over[index] else ["period not over"]
         notes += [value.reason] if isinstance(value, NotComputed) else []
         notes += [series.remark[index]] if series.remark[index] else []
         notes += (

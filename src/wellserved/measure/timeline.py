@@ -29,7 +29,7 @@ class Moments:
 
     db: duckdb.DuckDBPyConnection
     table: str
-    scope: Scope
+    case_table: Scope
     calendars: Calendars
     spans: int
 
@@ -47,9 +47,9 @@ def intervals(moments: Moments, condition: str) -> str:
     ordered_sql = timed.timed_sql(
         f"(SELECT * FROM {moments.table} WHERE {condition})", moments.calendars, moments.spans
     )
-    last_b = fill("b + greatest({as_of_bus} - f, 0)", moments.scope)
+    last_b = fill("b + greatest({as_of_bus} - f, 0)", moments.case_table)
     return f"""
-        SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill("{as_of}", moments.scope)}, s)) AS next_s,
+        SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill("{as_of}", moments.case_table)}, s)) AS next_s,
                coalesce(lead(b) OVER ({CASE} ORDER BY o), {last_b}) AS next_b,
                {timed.state_sql()} AS state, {timed.state_sql(_WHOLE_CASE_FRAME)} = 3 AS now_closed,
                {timed.START} AS start_o
@@ -63,7 +63,7 @@ def _stop_sql(moments: Moments, rule: Definition, condition: str) -> str:
     stop = f"kind IN ({kinds}) AND at_is <> 'not_before'"
     if rule.after_opening:
         stop += " AND s > start_s"
-    if rule.which == "first":
+    if rule.occurrence == "first":
         stop_order = f"min(o) FILTER ({stop}) OVER ({CASE})"
     else:  # counts while the case stays closed
         last_word = f"max(o) FILTER (kind IN ({timed.WORD})) OVER ({CASE})"
@@ -79,13 +79,13 @@ _WHOLE_CASE_FRAME = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 
 def _counts_sql(rule: Definition) -> str:
     """SQL: this interval counts."""
-    halts = f"state NOT IN ({', '.join(map(str, rule.halts))})" if rule.halts else "true"
+    halts = f"state NOT IN ({', '.join(map(str, rule.halt_states))})" if rule.halt_states else "true"
     return f"o >= start_o AND (stop_o IS NULL OR o < stop_o) AND {halts}"
 
 
 def values_sql(moments: Moments, rule: Definition, condition: str = "true") -> str:
     """SQL: source, case_id, ended (1, or 0: still waiting), secs and stop_s of every case that the definition counts."""
-    unit = "s" if rule.runs == "calendar" else "b"
+    unit = "s" if rule.hours == "calendar" else "b"
     per_case = f"""
         SELECT source, case_id, any_value(stop_o) AS stop_o, any_value(start_s) AS start_s, any_value(now_closed) AS now_closed,
                min(s) FILTER (o = stop_o) AS stop_s, min(f) FILTER (o = stop_o) AS stop_f,
@@ -94,11 +94,11 @@ def values_sql(moments: Moments, rule: Definition, condition: str = "true") -> s
         FROM ({_stop_sql(moments, rule, condition)}) GROUP BY source, case_id
     """
     secs, join = "secs", ""
-    if rule.runs == "business of the stop" and moments.calendars.all:
+    if rule.hours == "business of the stop" and moments.calendars.calendars:
         secs = f"stop_f - ({timed.open_seconds('start_s', 'h', moments.spans)})"
         join = f"LEFT JOIN opening_hours h ON h.calendar = stop_calendar AND h.day = {timed.utc_day('start_s')}"
-    waits = "OR (stop_o IS NULL AND NOT now_closed)" if rule.open_counts else ""
-    calendar_condition = "" if rule.runs == "calendar" or moments.calendars.all else "AND false"
+    waits = "OR (stop_o IS NULL AND NOT now_closed)" if rule.counts_open else ""
+    calendar_condition = "" if rule.hours == "calendar" or moments.calendars.calendars else "AND false"
     return f"""
         SELECT source, case_id, CASE WHEN stop_o IS NULL THEN 0 ELSE 1 END AS ended, CAST({secs} AS BIGINT) AS secs, stop_s
         FROM ({per_case}) {join} WHERE ((stop_o IS NOT NULL AND stop_s >= start_s) {waits}) {calendar_condition}
@@ -113,9 +113,9 @@ class Explained:
     source: str
     rows: tuple[dict[str, Any], ...]  # at_s, kind, team, person_id, state, until_s, secs, bus
     sums: tuple[tuple[Definition, int | None, bool], ...]  # seconds (None: left out), the clock still runs
-    counted: tuple[tuple[bool, ...], ...]  # by definition, then row: the interval counts
+    interval_counts: tuple[tuple[bool, ...], ...]  # by definition, then row: the interval counts
     hours: bool  # there are opening hours
-    withheld: tuple[str, ...]  # by definition: what the source cannot tell of it; empty: nothing
+    gap_reasons: tuple[str, ...]  # by definition: what the source cannot tell of it; empty: nothing
 
 
 def explain(moments: Moments, rules: Sequence[Definition], case_id: str, source: str | None) -> Explained:
@@ -128,7 +128,7 @@ def explain(moments: Moments, rules: Sequence[Definition], case_id: str, source:
             problem, f"Name one with --source: {', '.join(sources)}." if sources else "Check its number in the source."
         )
     sums, marks, rows = [], [], []
-    withheld = tuple(untold(moments.scope, rule.relies_on, str(sources[0])) for rule in rules)
+    withheld = tuple(untold(moments.case_table, rule.relies_on, str(sources[0])) for rule in rules)
     for rule, reason in zip(rules, withheld, strict=True):
         value = [] if reason else ask(moments.db, values_sql(moments, rule, condition)).to_pylist()
         sums.append((rule, int(value[0]["secs"]), value[0]["ended"] == 0) if value else (rule, None, False))
@@ -140,7 +140,7 @@ def explain(moments: Moments, rules: Sequence[Definition], case_id: str, source:
         marks.append(tuple(bool(row.pop("counted")) and bool(value) for row in interval_rows))
         rows = interval_rows
     return Explained(
-        case_id, str(sources[0]), tuple(rows), tuple(sums), tuple(marks), bool(moments.calendars.all), withheld
+        case_id, str(sources[0]), tuple(rows), tuple(sums), tuple(marks), bool(moments.calendars.calendars), withheld
     )
 
 
@@ -220,6 +220,6 @@ def with_clock(moments: Moments, rule: Definition, zone: str) -> Scope:
     moments.db.execute(
         f"CREATE OR REPLACE TEMP TABLE cases_by_clock AS SELECT c.*, v.ended AS clock_ended, v.secs AS clock_secs, "
         f"{timed.local('stop_s', zone, 'day')} AS stopped_day, {timed.local('stop_s', zone, 'month')} AS stopped_month "
-        f"FROM {moments.scope.table} c LEFT JOIN ({values_sql(moments, rule)}) v USING (source, case_id)"
+        f"FROM {moments.case_table.table} c LEFT JOIN ({values_sql(moments, rule)}) v USING (source, case_id)"
     )
-    return replace(moments.scope, table="cases_by_clock")
+    return replace(moments.case_table, table="cases_by_clock")

@@ -49,7 +49,7 @@ def of_groups(batches: Iterable[pa.RecordBatch], find: Callable[[Waits], Result]
 class _Run(NamedTuple):
     """What is known of some rows: the number of the segment, the period (of all, or of each) and the wait."""
 
-    place: npt.NDArray[np.unsignedinteger[Any]]
+    segment: npt.NDArray[np.unsignedinteger[Any]]
     period: int | Waits
     wait: Waits
 
@@ -167,7 +167,7 @@ def _pack_durations(
 
 def _group(run: _Run, first: int, period_count: int, dtype: type[np.signedinteger[Any]]) -> Waits:
     """The number of each row's group."""
-    group = run.place.astype(dtype)
+    group = run.segment.astype(dtype)
     if period_count > 1:
         group *= period_count
         group += (run.period - first) if isinstance(run.period, int) else (run.period - first).astype(dtype)

@@ -26,7 +26,7 @@ class Adoption:
     """What the change did where it was taken up; effects in the unit, or for ratios as parts of the level before."""
 
     measure: Measure
-    found: Adopted
+    result: Adopted
     relative: bool  # the effect is a part: -0.1 is 10% less
     teams: tuple[str, ...]
     left_out: tuple[str, ...]  # too few cases
@@ -37,12 +37,12 @@ class Adoption:
     @property
     def effect(self) -> Estimate:
         """The effect, with the interval by dealing dates anew."""
-        return _back_transform(self.found.effect, self.relative)
+        return _back_transform(self.result.effect, self.relative)
 
     @property
     def jackknife(self) -> Estimate:
         """The effect, with the interval by leaving teams out."""
-        return _back_transform(self.found.jackknife, self.relative)
+        return _back_transform(self.result.jackknife, self.relative)
 
 
 def _back_transform(estimate: Estimate, relative: bool) -> Estimate:
@@ -61,7 +61,7 @@ def adoption(
     first = min(day for _, day in since)
     base_window = replace(window, change=first)
     team_windows = {
-        team: replace(base_window, edges=(day,)) for team, day in since
+        team: replace(base_window, other_change_days=(day,)) for team, day in since
     }  # a level may jump where the team changed
     series_by_team = {
         team: observe(team_windows.get(team, base_window), measure, (*where, (by, team)), age_days) for team in teams
@@ -89,7 +89,7 @@ def adoption(
     if not is_complete.any():
         raise RequestError("No period is known of every one of them.", "Use longer periods: --every month.")
     result = staggered(values[:, is_complete], has_adopted[:, is_complete])
-    is_ratio = next(iter(usable_series.values())).observed.family in ("count", "quantile", "duration", "money")
+    is_ratio = next(iter(usable_series.values())).model_input.family in ("count", "quantile", "duration", "money")
     return Adoption(
         measure, result, is_ratio, tuple(team_rows), tuple(sorted(set(teams) - set(team_rows))), since, int(is_complete.sum()),
         next(iter(usable_series.values())).age_days,
@@ -98,11 +98,11 @@ def adoption(
 
 def _row(series: Seen, labels: list[date], since: date | None) -> Floats:
     """A team's measure by period, logarithms where effects are ratios; NaN where it has no cases, or changed inside."""
-    model_input = series.observed
+    model_input = series.model_input
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(model_input.size > 0, model_input.total / model_input.size, np.nan)
         if model_input.family == "quantile":
-            value = model_input.logs()
+            value = model_input.log_quantiles()
         elif model_input.family == "count":
             value = np.log((model_input.total + 0.5) / model_input.size)
     value_by_start = {period.start: number for period, number in zip(series.periods, value.tolist(), strict=True)}
@@ -116,4 +116,4 @@ def segments(case_table: Scope, question: Question) -> tuple[str, ...]:
     condition, parameters = filters(case_table, question)
     column = quoted(str(question.by))
     sql = f"SELECT {column} AS one FROM {case_table.table} WHERE {condition} AND {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST}"
-    return tuple(str(segment) for segment in case_table.engine.ask(sql, parameters)["one"].to_pylist())
+    return tuple(str(segment) for segment in case_table.engine.query(sql, parameters)["one"].to_pylist())

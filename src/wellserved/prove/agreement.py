@@ -143,7 +143,7 @@ def judged_twice(moments: Moments) -> tuple[str, Floats]:
     if not rows:
         raise RequestError(
             "No case was rated both by those who served and by the customer, on one scale.",
-            f"Scales: {', '.join(moments.scope.scales)}.",
+            f"Scales: {', '.join(moments.case_table.scales)}.",
         )
     scale = usual_scale(rows)
     score_pairs = [(float(row["own"]), float(row["theirs"])) for row in rows if row["scale"] == scale]
@@ -156,8 +156,8 @@ class Agreement:
 
     scale: str
     cases: int
-    same: float  # share
-    higher: float  # share in which the first judges better than the second
+    same_share: float  # share
+    higher_share: float  # share in which the first judges better than the second
     kappa: float | NotComputed  # weighted by the square of how far they are apart
     alpha: float | NotComputed  # Krippendorff's, ordinal
     interval: tuple[float, float] | NotComputed  # of alpha, 95%

@@ -32,36 +32,38 @@ class Harm:
     steps: Steps | None = None  # the fit; None: two shares were compared as they are
     draws: tuple[float, ...] = ()  # in place of a fit: equally likely values
 
-    def sure(self, level: float) -> bool:
+    def is_certain(self, level: float) -> bool:
         """Worse than before at all, at this level, however the trend would have gone on; `harmful` is up."""
         if self.steps is None:
             return bool(np.mean(np.array(self.draws) > 0) >= (1 + level) / 2)
-        return bool(self.steps.judged(level=level).claims[0] == self._up)
+        return bool(self.steps.trend_intervals(level=level).claimed_signs[0] == self._harmful_sign)
 
-    up: bool = True  # more of the measure is worse
+    higher_is_worse: bool = True  # more of the measure is worse
 
     @property
-    def _up(self) -> int:
-        return 1 if self.up else -1
+    def _harmful_sign(self) -> int:
+        return 1 if self.higher_is_worse else -1
 
-    def beyond(self, threshold: float) -> tuple[float, float]:
+    def chances_beyond(self, threshold: float) -> tuple[float, float]:
         """The chances of a harm above a threshold on the fit's scale: under the trend that makes it least, and most."""
         if self.steps is None:
             chance = float(np.mean(np.array(self.draws) > threshold))
             return chance, chance
         chances = []
         for trend in TRENDS:
-            chance_below = float(self.steps.effect(trend).below(np.array([self._up * threshold]))[0])
-            chances.append(1 - chance_below if self.up else chance_below)
+            chance_below = float(
+                self.steps.effect(trend).probability_below(np.array([self._harmful_sign * threshold]))[0]
+            )
+            chances.append(1 - chance_below if self.higher_is_worse else chance_below)
         return min(chances), max(chances)
 
 
 def fitted(model_input: Observed, before: int, granularity: Every) -> Steps:
     """The step under both trends, as a verdict at one look fits it."""
     design = step_design(
-        granularity, len(model_input.seen), [before], model_input.seen, before < TWO_YEARS[granularity]
+        granularity, len(model_input.is_observed), [before], model_input.is_observed, before < TWO_YEARS[granularity]
     )
-    return fit_steps(respond(model_input, design.of_response()), design).steps
+    return fit_steps(respond(model_input, design.response_columns()), design).steps
 
 
 def on_scale(model_input: Observed, level: float, margin: float, higher_is_worse: bool) -> float:
@@ -71,7 +73,7 @@ def on_scale(model_input: Observed, level: float, margin: float, higher_is_worse
         if not 0 < limit < 1 or not 0 < level < 1:
             return math.inf
         return abs(float(special.logit(limit) - special.logit(level)))
-    if model_input.ratio:
+    if model_input.is_ratio:
         return abs(math.log(limit / level)) if limit > 0 and level > 0 else math.inf
     return margin
 
@@ -85,10 +87,10 @@ def reach(
     little history.
     """
     season_priced = before < TWO_YEARS[granularity]
-    design = step_design(granularity, len(model_input.seen), [before], model_input.seen, season_priced)
-    is_early = np.arange(len(model_input.seen)) < before
+    design = step_design(granularity, len(model_input.is_observed), [before], model_input.is_observed, season_priced)
+    is_early = np.arange(len(model_input.is_observed)) < before
     past = replace(model_input, size=np.where(is_early, model_input.size, 0.0))
-    if not past.seen.sum() > 5:
+    if not past.is_observed.sum() > 5:
         return None
     variance = foreseen_variance(
         respond(past, _columns_before(design, before)), granularity, before, periods_ahead, season_priced
@@ -101,7 +103,7 @@ def reach(
 
 def _columns_before(design: Design, before: int) -> Floats:
     """The columns at which counts and rates are linearised, without those that move after the change alone."""
-    columns = design.of_response()
+    columns = design.response_columns()
     return columns[:, columns[:before].any(axis=0)]
 
 
@@ -112,7 +114,7 @@ def shares(model_input: Observed, before: int, higher_is_worse: bool) -> Harm | 
     """
     sides = []
     for periods in (slice(0, before), slice(before, None)):
-        is_observed = model_input.seen[periods]
+        is_observed = model_input.is_observed[periods]
         total, size = model_input.total[periods][is_observed], model_input.size[periods][is_observed]
         n, k = float(size.sum()), float(total.sum())
         if not n:

@@ -39,29 +39,35 @@ BLOCKS = 6  # comparable stretches that are left out in turn where the record ha
 class CheckInput:
     """The verdict that is checked, and what it was made of."""
 
-    seen: Seen
-    every: Every
+    series: Seen
+    granularity: Every
     better: Better
     controls: tuple[Observed, ...]
-    parallel: bool  # declared: no trend of the difference
+    parallel_trends: bool  # declared: no trend of the difference
     verdict: Verdict
 
-    def again(
+    def reassess(
         self, model_input: Observed, before: int, controls: Sequence[Observed] = (), level: float = LEVEL,
         parallel: bool | None = None,
     ) -> Verdict:  # fmt: skip
         """Put the question to other numbers."""
-        parallel = (self.parallel if parallel is None else parallel) and bool(controls)
+        parallel = (self.parallel_trends if parallel is None else parallel) and bool(controls)
         return change(
-            model_input, before, self.every, self.better, controls=controls, parallel=parallel, plan=Plan(level=level)
+            model_input,
+            before,
+            self.granularity,
+            self.better,
+            controls=controls,
+            parallel=parallel,
+            plan=Plan(level=level),
         )
 
-    def without(self, is_excluded: Mask) -> Verdict:
+    def reassess_without(self, is_excluded: Mask) -> Verdict:
         """Put the question without some of the periods."""
-        size = np.where(is_excluded, 0.0, self.seen.observed.size)
-        return self.again(replace(self.seen.observed, size=size), self.seen.before, self.controls)
+        size = np.where(is_excluded, 0.0, self.series.model_input.size)
+        return self.reassess(replace(self.series.model_input, size=size), self.series.before, self.controls)
 
-    def share(self, other_verdict: Verdict) -> float:
+    def share_left(self, other_verdict: Verdict) -> float:
         """The part of the estimate, in the measure's unit, that another estimate is; below 0: the other way.
 
         NaN: one of the two could not be made.
@@ -70,16 +76,16 @@ class CheckInput:
             return math.nan
         level = self.verdict.level_before or 0.0
         own_value, other_value = (
-            in_unit(self.seen.observed, estimate, level).value
+            in_unit(self.series.model_input, estimate, level).value
             for estimate in (self.verdict.working, other_verdict.working)
         )
         return other_value / own_value if own_value else 1.0
 
-    def spoilt(self, other_verdict: Verdict, is_surprising: bool) -> bool:
+    def is_spoilt_by(self, other_verdict: Verdict, is_surprising: bool) -> bool:
         """Whether less than half is left; or what was taken away is more than chance, and the rest is no claim."""
-        return self.share(other_verdict) < HALF or (is_surprising and not self.agrees(other_verdict))
+        return self.share_left(other_verdict) < HALF or (is_surprising and not self.agrees_with(other_verdict))
 
-    def agrees(self, other_verdict: Verdict) -> bool:
+    def agrees_with(self, other_verdict: Verdict) -> bool:
         """Whether another verdict claims the same; where nothing was claimed, there is nothing to lose."""
         return not self.verdict.claims or other_verdict.status == self.verdict.status
 
@@ -93,16 +99,16 @@ def left(share: float) -> str:
 
 def placebo_in_time(inputs: CheckInput) -> Check:
     """Changes that nobody made, before the real one: a measure that moves as much by itself shows there too."""
-    name, before, looked_count, worst = "placebo in time", inputs.seen.before, 0, (0.0, "")
+    name, before, looked_count, worst = "placebo in time", inputs.series.before, 0, (0.0, "")
     for position in PLACEBOS:
         periods_before, placebo_start = slice(0, before), int(before * position)
-        controls = [control.over(periods_before) for control in inputs.controls]
-        placebo = inputs.again(
-            inputs.seen.observed.over(periods_before), placebo_start, controls, 1 - 0.05 / len(PLACEBOS)
+        controls = [control.select_periods(periods_before) for control in inputs.controls]
+        placebo = inputs.reassess(
+            inputs.series.model_input.select_periods(periods_before), placebo_start, controls, 1 - 0.05 / len(PLACEBOS)
         )
         looked_count += placebo.effect is not None
         if placebo.claims:
-            worst = max(worst, (abs(inputs.share(placebo)), inputs.seen.periods[placebo_start].label))
+            worst = max(worst, (abs(inputs.share_left(placebo)), inputs.series.periods[placebo_start].label))
     share, label = worst
     if not looked_count:
         return Check(name, None, "there is too little history for made-up changes before the real one")
@@ -115,31 +121,40 @@ def placebo_in_time(inputs: CheckInput) -> Check:
 
 def bad_stretch(inputs: CheckInput) -> Check:
     """Whether one acted after the worst weeks, which would have got better by themselves."""
-    verdict, series = inputs.verdict, inputs.seen
+    verdict, series = inputs.verdict, inputs.series
     if verdict.working is None:
         return Check(STRETCH, None, "there is no estimate that could hang on it")
     season_priced = verdict.season_priced
     design, response = posed(
-        series.observed, inputs.controls, series.before, inputs.every, season_priced, not inputs.parallel
+        series.model_input,
+        inputs.controls,
+        series.before,
+        inputs.granularity,
+        season_priced,
+        not inputs.parallel_trends,
     )
     side = np.array([1.0 if verdict.working.value > 0 else -1.0])
-    periods_word = f"{inputs.every}s"
-    bad_stretches = stretches(response, design, fit_steps(response, design).steps, series.before, inputs.every, side)
+    periods_word = f"{inputs.granularity}s"
+    bad_stretches = stretches(
+        response, design, fit_steps(response, design).steps, series.before, inputs.granularity, side
+    )
     if bad_stretches is None:
         return Check(STRETCH, None, f"there is too little history to leave the last {periods_word} out")
-    length = int(bad_stretches.decisive()[0][0])
+    length = int(bad_stretches.most_suspect()[0][0])
     if not length:
         return Check(STRETCH, True, f"it does not hang on a bad stretch of {periods_word} right before the change")
     is_excluded = np.zeros(len(series.periods), dtype=bool)
-    is_excluded[np.flatnonzero(response.seen[0, : series.before])[-length:]] = True
-    verdict_without = inputs.without(is_excluded)
-    worse, score = int(bad_stretches.worse[0, length - 1]), float(bad_stretches.score[0, length - 1])
+    is_excluded[np.flatnonzero(response.is_observed[0, : series.before])[-length:]] = True
+    verdict_without = inputs.reassess_without(is_excluded)
+    worse, score = int(bad_stretches.worse_count[0, length - 1]), float(bad_stretches.score[0, length - 1])
     harm = "worse" if (side[0] > 0) == (inputs.better == "higher") else "better"
-    words = f"without the {_stretch_words(length, worse, inputs.every, harm)}, {left(inputs.share(verdict_without))}"
+    words = f"without the {_stretch_words(length, worse, inputs.granularity, harm)}, {left(inputs.share_left(verdict_without))}"
     if verdict_without.working is None:
         return Check(STRETCH, None, words)
-    if inputs.spoilt(verdict_without, score > CHANCE):
-        return Check(STRETCH, False, words if inputs.share(verdict_without) < HALF else f"{words}, too little to tell")
+    if inputs.is_spoilt_by(verdict_without, score > CHANCE):
+        return Check(
+            STRETCH, False, words if inputs.share_left(verdict_without) < HALF else f"{words}, too little to tell"
+        )
     return Check(STRETCH, True, words)
 
 
@@ -152,25 +167,29 @@ def _stretch_words(length: int, worse: int, granularity: Every, harm: str) -> st
 
 def trend_before(inputs: CheckInput) -> Check:
     """How the measure was moving already; where moving alike was declared, the difference must not have moved."""
-    series = inputs.seen
+    series = inputs.series
     design = step_design(
-        inputs.every, series.before, [max(series.before // 2, 1)], series.observed.seen[: series.before], False
+        inputs.granularity,
+        series.before,
+        [max(series.before // 2, 1)],
+        series.model_input.is_observed[: series.before],
+        False,
     )
     early_responses = [
-        respond(model_input.over(slice(0, series.before)), design.of_response())
-        for model_input in (series.observed, *inputs.controls)
+        respond(model_input.select_periods(slice(0, series.before)), design.response_columns())
+        for model_input in (series.model_input, *inputs.controls)
     ]
     response = (
         difference(early_responses[0], early_responses[1:], series.before) if inputs.controls else early_responses[0]
     )
-    interval = trend_of(response, inputs.every)
+    interval = trend_of(response, inputs.granularity)
     if interval is None:
         return Check("trend before", None, "there is too little history to tell a trend")
     low, high = interval
     if low <= 0 <= high:
         return Check("trend before", True, "no trend is seen before the change")
     direction_word = "rising" if low > 0 else "falling"
-    if inputs.parallel:
+    if inputs.parallel_trends:
         return _difference_trend(inputs, direction_word)
     return Check(
         "trend before",
@@ -183,38 +202,40 @@ def _difference_trend(inputs: CheckInput, direction_word: str) -> Check:
     """The difference was moving already although both were to move alike: what is left where that is allowed for."""
     name = "trend before"
     words = f"the difference was {direction_word} before the change already, so that both did not move alike"
-    verdict_with_trend = inputs.again(inputs.seen.observed, inputs.seen.before, inputs.controls, parallel=False)
-    if inputs.spoilt(verdict_with_trend, True):
+    verdict_with_trend = inputs.reassess(
+        inputs.series.model_input, inputs.series.before, inputs.controls, parallel=False
+    )
+    if inputs.is_spoilt_by(verdict_with_trend, True):
         return Check(name, False, words)
-    return Check(name, True, f"{words}; where that is allowed for, {left(inputs.share(verdict_with_trend))}")
+    return Check(name, True, f"{words}; where that is allowed for, {left(inputs.share_left(verdict_with_trend))}")
 
 
 def gaps(inputs: CheckInput) -> Check:
     """Whether the record has holes where they matter: where leaving as many other periods out moves the estimate."""
-    before, is_counted = inputs.seen.before, np.ones(len(inputs.seen.periods), dtype=bool)
-    if inputs.seen.mixed is not None:
-        is_counted[inputs.seen.mixed] = False
-    is_counted[before : before + inputs.seen.settling] = False
+    before, is_counted = inputs.series.before, np.ones(len(inputs.series.periods), dtype=bool)
+    if inputs.series.change_period is not None:
+        is_counted[inputs.series.change_period] = False
+    is_counted[before : before + inputs.series.settling_periods] = False
     is_late = np.arange(len(is_counted)) >= before
     sides = [np.flatnonzero(is_counted & side) for side in (~is_late, is_late)]
-    holds_cases = [inputs.seen.observed.seen[side] for side in sides]
+    holds_cases = [inputs.series.model_input.is_observed[side] for side in sides]
     missing_counts = [int((~side).sum()) for side in holds_cases]
     holes = [1 - float(side.mean()) if len(side) else 1.0 for side in holds_cases]
     for words, share, side, holds_case, count in zip(
         ("before", "after"), holes, sides, holds_cases, missing_counts, strict=True
     ):
         if share > MOST_MISSING:
-            hole = f"{share:.0%} of the {inputs.every}s {words} the change hold no case"
+            hole = f"{share:.0%} of the {inputs.granularity}s {words} the change hold no case"
             return _check_hole(inputs, hole, side[holds_case], count)
     for side, holds_case, from_change in zip(sides, holds_cases, (holds_cases[0][::-1], holds_cases[1]), strict=True):
         run = int(np.argmax(from_change)) if from_change.any() else len(from_change)
         if run >= GAP:
             return _check_hole(
-                inputs, f"the {run} {inputs.every}s next to the change hold no case", side[holds_case], run
+                inputs, f"the {run} {inputs.granularity}s next to the change hold no case", side[holds_case], run
             )
     if not max(holes):
-        return Check(GAPS, True, f"every {inputs.every} holds cases")
-    return Check(GAPS, True, f"at least {1 - max(holes):.0%} of the {inputs.every}s hold cases, on either side")
+        return Check(GAPS, True, f"every {inputs.granularity} holds cases")
+    return Check(GAPS, True, f"at least {1 - max(holes):.0%} of the {inputs.granularity}s hold cases, on either side")
 
 
 def _check_hole(inputs: CheckInput, hole: str, known_periods: Places, count: int) -> Check:
@@ -223,9 +244,9 @@ def _check_hole(inputs: CheckInput, hole: str, known_periods: Places, count: int
         return Check(GAPS, False, hole)
     shares = []
     for start in np.unique(np.linspace(0, len(known_periods) - count, BLOCKS).round().astype(int)):
-        is_excluded = np.zeros(len(inputs.seen.periods), dtype=bool)
+        is_excluded = np.zeros(len(inputs.series.periods), dtype=bool)
         is_excluded[known_periods[start : start + count]] = True
-        shares.append(inputs.share(inputs.without(is_excluded)))
+        shares.append(inputs.share_left(inputs.reassess_without(is_excluded)))
     if any(map(math.isnan, shares)):
         return Check(GAPS, False, hole)
     if min(shares) < HALF:
@@ -235,7 +256,7 @@ def _check_hole(inputs: CheckInput, hole: str, known_periods: Places, count: int
 
 def another_change(inputs: CheckInput, change_date: date, other_changes: Sequence[tuple[str, date]]) -> Check:
     """Whether something else was declared to have changed in the same time."""
-    first, last = inputs.seen.periods[0].start, inputs.seen.periods[-1].end
+    first, last = inputs.series.periods[0].start, inputs.series.periods[-1].end
     earliest = max(first, change_date - (last - change_date))
     nearby = [(title, day) for title, day in other_changes if earliest <= day < last]
     if nearby:
@@ -251,17 +272,17 @@ def untouched(inputs: CheckInput, other_series: Seen) -> Check:
     name = "the others"
     if other_series.reason:
         return Check(name, None, f"the measure says nothing of them: {other_series.reason}")
-    other_verdict = inputs.again(other_series.observed, other_series.before)
+    other_verdict = inputs.reassess(other_series.model_input, other_series.before)
     if other_verdict.status != inputs.verdict.status or not other_verdict.claims:
         return Check(name, True, "for all other cases of the record no such change is seen")
-    verdict_against_others = inputs.again(
-        inputs.seen.observed, inputs.seen.before, [aligned(other_series, inputs.seen)]
+    verdict_against_others = inputs.reassess(
+        inputs.series.model_input, inputs.series.before, [aligned(other_series, inputs.series)]
     )
-    words = f"set against them, {left(inputs.share(verdict_against_others))}"
+    words = f"set against them, {left(inputs.share_left(verdict_against_others))}"
     if verdict_against_others.working is None:
         return Check(name, None, f"the cases that were not to change moved the same way; {words}")
-    if inputs.spoilt(verdict_against_others, True):
-        much = "" if inputs.share(verdict_against_others) < HALF else ", too little to tell"
+    if inputs.is_spoilt_by(verdict_against_others, True):
+        much = "" if inputs.share_left(verdict_against_others) < HALF else ", too little to tell"
         return Check(name, False, f"the cases that were not to change moved the same way; {words}{much}")
     return Check(name, True, f"the other cases changed too, but less; {words}")
 
@@ -269,14 +290,14 @@ def untouched(inputs: CheckInput, other_series: Seen) -> Check:
 def aligned(other_series: Seen, series: Seen) -> Observed:
     """Another series over the periods of this one; what it does not know is missing."""
     index_by_start = {period.start: index for index, period in enumerate(other_series.periods)}
-    return other_series.observed.over(
+    return other_series.model_input.select_periods(
         np.array([index_by_start.get(period.start, -1) for period in series.periods], np.int64)
     )
 
 
 def mixes(window: Looking, inputs: CheckInput, measure: Measure, where: tuple[tuple[str, str], ...]) -> Iterator[Check]:
     """Whether other work came in: the verdict again with each kind of work weighted as it was before."""
-    if inputs.seen.age_days is None or measure.kind not in ("share", "mean", "wait"):
+    if inputs.series.age_days is None or measure.kind not in ("share", "mean", "wait"):
         return
     filtered_columns = {column for column, _ in where}
     for column in MIXES:
@@ -287,22 +308,22 @@ def mixes(window: Looking, inputs: CheckInput, measure: Measure, where: tuple[tu
 def _check_mix(
     window: Looking, inputs: CheckInput, measure: Measure, where: tuple[tuple[str, str], ...], column: str
 ) -> Check | None:
-    name, mix = f"mix by {column}", mix_as_before(window, inputs.seen, measure, where, column)
+    name, mix = f"mix by {column}", mix_as_before(window, inputs.series, measure, where, column)
     if mix is None:
         return None
-    if mix.observed is None:
+    if mix.model_input is None:
         return Check(name, None, f"it cannot be told with the mix as it was before: {mix.reason}")
-    verdict_as_before = inputs.again(mix.observed, inputs.seen.before, inputs.controls)
-    return mix_check(inputs, name, mix.observed, verdict_as_before, mix.moved)
+    verdict_as_before = inputs.reassess(mix.model_input, inputs.series.before, inputs.controls)
+    return mix_check(inputs, name, mix.model_input, verdict_as_before, mix.moved_share)
 
 
 def mix_check(
     inputs: CheckInput, name: str, as_before: Observed, verdict_as_before: Verdict, moved_share: float
 ) -> Check:
     """The estimate with the mix as it was before beside the estimate as it is."""
-    words = f"with the mix as it was before, {left(inputs.share(verdict_as_before))}"
+    words = f"with the mix as it was before, {left(inputs.share_left(verdict_as_before))}"
     words = f"{moved_share:.0%} of the work came from elsewhere after the change; {words}"
-    loses_half = inputs.share(verdict_as_before) < HALF
+    loses_half = inputs.share_left(verdict_as_before) < HALF
     if moved_share < MOVED:
         return Check(
             name, True, f"only {moved_share:.0%} of the work moved, too little to explain it" if loses_half else words
@@ -310,9 +331,11 @@ def mix_check(
     if verdict_as_before.working is None:
         return Check(name, None, words)
     is_surprising = False
-    if not loses_half and not inputs.agrees(verdict_as_before) and not inputs.controls:
+    if not loses_half and not inputs.agrees_with(verdict_as_before) and not inputs.controls:
         # did the mix itself move the measure?
-        is_surprising = inputs.agrees(inputs.again(inputs.seen.observed, inputs.seen.before, [as_before]))
-    if inputs.spoilt(verdict_as_before, is_surprising):
+        is_surprising = inputs.agrees_with(
+            inputs.reassess(inputs.series.model_input, inputs.series.before, [as_before])
+        )
+    if inputs.is_spoilt_by(verdict_as_before, is_surprising):
         return Check(name, False, words if loses_half else f"{words}, too little to tell")
     return Check(name, True, words)

@@ -58,28 +58,32 @@ class Design:
     """Columns over all periods; a fit takes the flat ones of one trend, and those of each hypothesis in turn."""
 
     columns: Floats  # n, K: level, steps, season, courses, wave of the year, trends
-    flat: dict[Trend, list[int]]
+    flat_columns: dict[Trend, list[int]]
     hypotheses: tuple[Hypothesis, ...]
-    seasonal: Mask  # H: those that believe in a season which was not seen twice
-    courses: tuple[str, ...]  # H: what each says of the effect's course; empty: it stays about the same
-    steps: int
-    within: Floats  # J: the variance that shows inside the whole window, relative to s²
+    has_season: Mask  # H: those that believe in a season which was not seen twice
+    course_names: tuple[str, ...]  # H: what each says of the effect's course; empty: it stays about the same
+    step_count: int
+    window_variance: Floats  # J: the variance that shows inside the whole window, relative to s²
 
     @property
     def width(self) -> int:
         """Columns of the largest fit in which the effect stays about the same: what a record has to carry at least."""
-        steady = [hypothesis for hypothesis, course in zip(self.hypotheses, self.courses, strict=True) if not course]
-        return len(self.flat["continues"]) + max(len(hypothesis.columns) for hypothesis in steady)
+        steady = [
+            hypothesis for hypothesis, course in zip(self.hypotheses, self.course_names, strict=True) if not course
+        ]
+        return len(self.flat_columns["continues"]) + max(len(hypothesis.columns) for hypothesis in steady)
 
-    def of_response(self) -> Floats:
+    def response_columns(self) -> Floats:
         """The columns at which counts and rates are linearised: all but the season that was not seen."""
         seasonless = [
-            hypothesis for hypothesis, has_season in zip(self.hypotheses, self.seasonal, strict=True) if not has_season
+            hypothesis
+            for hypothesis, has_season in zip(self.hypotheses, self.has_season, strict=True)
+            if not has_season
         ]
         course_columns = sorted({column for hypothesis in seasonless for column in hypothesis.columns})
-        return self.columns[:, [*self.flat["continues"], *course_columns]]
+        return self.columns[:, [*self.flat_columns["continues"], *course_columns]]
 
-    def late(self, before: int) -> Mask:
+    def is_effect_column(self, before: int) -> Mask:
         """The columns that move only after the change (K): the effect."""
         is_effect_column: Mask = ~np.any(self.columns[:before], axis=0)
         return is_effect_column

@@ -184,7 +184,7 @@ class Drivers:
 
     scale: str
     cases: int
-    explained: float  # R² of all of them
+    r_squared: float  # R² of all of them
     drivers: tuple[Driver, ...]  # largest share first
     note: str = ""
 
@@ -208,7 +208,7 @@ def what_drives(case_table: Scope, where: tuple[tuple[str, str], ...] = (), seed
     flags = ", ".join(
         f"CAST(coalesce({sql.format(**limits)}, false) AS INTEGER) AS {name(key)}" for key, (_, sql) in DRIVERS.items()
     )
-    table = case_table.engine.ask(
+    table = case_table.engine.query(
         f"SELECT score, {flags} FROM {case_table.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}",
         {**parameters, "scale": scale},
     )
@@ -222,7 +222,7 @@ def what_drives(case_table: Scope, where: tuple[tuple[str, str], ...] = (), seed
 
 def ask_rows(case_table: Scope, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
     """An answer as records."""
-    return list(case_table.engine.ask(sql, parameters).to_pylist())
+    return list(case_table.engine.query(sql, parameters).to_pylist())
 
 
 def _drivers(table: pa.Table, scale: str, seed: int, note: str) -> Drivers:

@@ -22,11 +22,13 @@ class Foresight:
     """One measure, eight weeks after a change; numbers in its unit."""
 
     measure: Measure
-    called: str
+    label: str
     level: float | None  # now
-    seen: float | None  # the change that will be claimed four times in five, at one look, with checks and guardrails
+    detectable_change: (
+        float | None
+    )  # the change that will be claimed four times in five, at one look, with checks and guardrails
     margin: float | None  # of a guardrail: the margin declared, or proposed
-    shown: float | None  # the smallest margin that can be shown if nothing gets worse
+    provable_margin: float | None  # the smallest margin that can be shown if nothing gets worse
     age_days: int | None
     reason: str = ""
 
@@ -57,20 +59,20 @@ def _foresee_measure(
     declared_margin = rail.margin if rail else None
     if series.reason:
         return Foresight(measure, label, None, None, declared_margin, None, None, series.reason)
-    before, granularity = series.before, request.every
-    level = height(series.observed, before)
+    before, granularity = series.before, request.granularity
+    level = height(series.model_input, before)
     better = (rail.better if rail else request.better) or measure.better
     higher_is_better = better == "higher"
-    detectable = reach(series.observed, before, granularity, level, EIGHT_WEEKS[granularity], SEEN)
+    detectable = reach(series.model_input, before, granularity, level, EIGHT_WEEKS[granularity], SEEN)
     if detectable is None:
         reason = "too little history, or it never varies"
         return Foresight(measure, label, None, None, declared_margin, None, series.age_days, reason)
     if rail is None:
-        size = foreseen(series.observed, before, granularity, EIGHT_WEEKS[granularity], better, guardrail_count)
+        size = foreseen(series.model_input, before, granularity, EIGHT_WEEKS[granularity], better, guardrail_count)
         shortfall = "" if size is not None else "no change of whatever size will be claimed four times in five"
         return Foresight(measure, label, level, size, None, None, series.age_days, shortfall)
     size = detectable.high if higher_is_better else -detectable.low
-    provable = reach(series.observed, before, granularity, level, EIGHT_WEEKS[granularity])
+    provable = reach(series.model_input, before, granularity, level, EIGHT_WEEKS[granularity])
     assert provable is not None
     margin = declared_margin if declared_margin is not None else margin_of(rail, series, granularity, level)
     return Foresight(

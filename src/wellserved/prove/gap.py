@@ -24,11 +24,11 @@ class Gap:
     segment: str
     cases: int
     expected: float
-    got: float
+    rating: float
     gap: float  # got less expected
     low: float  # 95%, t
     high: float
-    met: float  # share of cases that got what they expected, or more
+    met_share: float  # share of cases that got what they expected, or more
     reliability: float | None  # how much of this segment's gap is not chance, beside the others'
     importance: float  # its part of all unmet expectations
 
@@ -40,8 +40,8 @@ class Gaps:
     scale: str
     by: str
     gaps: tuple[Gap, ...]
-    late: int  # expectations said after delivery, left out
-    small: int  # cases in segments too small to show
+    late_expectations: int  # expectations said after delivery, left out
+    small_segment_cases: int  # cases in segments too small to show
 
 
 def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ...] = ()) -> Gaps:
@@ -50,9 +50,9 @@ def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ..
     Of several expectations the last one before delivery counts; one said after it is left out and counted, since it
     knows what came. Both are on one scale, or there is no gap.
     """
-    condition, parameters = filters(moments.scope, Question((), by=by, where=where))
+    condition, parameters = filters(moments.case_table, Question((), by=by, where=where))
     sql = f"""
-        WITH kept AS (SELECT source, case_id, {name(by)} AS segment, CASE WHEN resolution_secs >= 0 THEN asked_s + resolution_secs END AS done_s FROM {moments.scope.table} WHERE {condition}),
+        WITH kept AS (SELECT source, case_id, {name(by)} AS segment, CASE WHEN resolution_secs >= 0 THEN asked_s + resolution_secs END AS done_s FROM {moments.case_table.table} WHERE {condition}),
         said AS (SELECT source, case_id, kind, epoch(m."at") AS s, score, scale, recorded_at FROM {moments.table} m
                  WHERE kind IN ('expected', 'rated') AND score IS NOT NULL AND from_team IS NULL),
         rated AS (SELECT source, case_id, arg_max(score, (s, recorded_at)) AS got, arg_max(scale, (s, recorded_at)) AS scale, max(s) AS s FROM said WHERE kind = 'rated' GROUP BY 1, 2),

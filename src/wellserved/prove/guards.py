@@ -35,14 +35,14 @@ class Guardrail:
     measure: Measure
     margin: float | None = None
     better: Better | None = None  # where the measure itself has no better side
-    called: str = ""  # where it is not looked at in the same cases
+    label: str = ""  # where it is not looked at in the same cases
     question: str = ""  # worse is no harm by itself: it raises this question
-    part: float = PART  # of the level before: the margin of what is no share
+    relative_margin: float = PART  # of the level before: the margin of what is no share
 
     @property
     def name(self) -> str:
         """What it goes by in a verdict."""
-        return self.called or self.measure.name
+        return self.label or self.measure.name
 
 
 HARMS = (
@@ -109,7 +109,7 @@ def guard(
     `margins`: those that were declared for guardrails which nobody named, by name.
     """
     better = guardrail.better or guardrail.measure.better
-    if series.lacking:
+    if series.is_not_recorded:
         return Guarded(guardrail, "not_recorded", None, None, series.reason)
     if series.reason:
         return Guarded(guardrail, "cannot_tell", guardrail.margin, None, series.reason)
@@ -134,9 +134,9 @@ def guard(
     if guardrail.question:
         is_raised = (result.chance or 0.0) > DOUBTED
         return replace(result, safety="cannot_tell" if is_raised else "not_worse", words=guardrail.question if is_raised else NO_CAUSE)  # fmt: skip
-    if _chances_beyond(harm, series, level, margin)[0] >= LIKELY and harm.sure(1 - SHARED / guardrail_count):
+    if _chances_beyond(harm, series, level, margin)[0] >= LIKELY and harm.is_certain(1 - SHARED / guardrail_count):
         return replace(result, safety="worse", words="got worse")
-    widest = WIDER * usual_margin(level, guardrail.measure, guardrail.part)
+    widest = WIDER * usual_margin(level, guardrail.measure, guardrail.relative_margin)
     if _chances_beyond(harm, series, level, min(margin, widest))[1] <= EXCLUDED:
         return replace(result, safety="not_worse", words=NOT_WORSE)
     return replace(result, words=_undecided_words(result))
@@ -153,7 +153,9 @@ def _undecided_words(result: Guarded) -> str:
 
 def _chances_beyond(harm: Harm, series: Seen, level: float, margin: float) -> tuple[float, float]:
     """The chances of harm beyond a margin in the unit: under the trend that makes it least, and most."""
-    return harm.beyond(margin if harm.steps is None else chance.on_scale(series.observed, level, margin, harm.up))
+    return harm.chances_beyond(
+        margin if harm.steps is None else chance.on_scale(series.model_input, level, margin, harm.higher_is_worse)
+    )
 
 
 NOT_WORSE = "is not worse by more than the margin"
@@ -163,26 +165,26 @@ NO_CAUSE = "gives no cause to ask"
 def harm_of(series: Seen, granularity: Every, better: Better) -> tuple[Harm | None, float | None, str]:
     """How much worse it got, the level before, and why nothing can be told; of few events, by comparing the two shares."""
     higher_is_worse = better == "lower"
-    verdict = change(series.observed, series.before, granularity, better)
+    verdict = change(series.model_input, series.before, granularity, better)
     if verdict.effect is not None and verdict.level_before is not None:
-        steps = chance.fitted(series.observed, series.before, granularity)
+        steps = chance.fitted(series.model_input, series.before, granularity)
         return (
             Harm(verdict.effect if higher_is_worse else -verdict.effect, steps, (), higher_is_worse),
             verdict.level_before,
             "",
         )
-    if series.observed.family == "rate" and 0 < series.before < len(series.periods):
-        harm = chance.shares(series.observed, series.before, higher_is_worse)
+    if series.model_input.family == "rate" and 0 < series.before < len(series.periods):
+        harm = chance.shares(series.model_input, series.before, higher_is_worse)
         return harm, verdict.level_before, verdict.reason
     return None, None, verdict.reason
 
 
 def constant(series: Seen) -> bool:
     """The measure is one and the same number in every period, on both sides; of shares, as of few cases, it says little."""
-    if series.observed.family == "rate":
+    if series.model_input.family == "rate":
         return False
-    is_observed = series.observed.seen
-    values = by_period(series.observed)[is_observed]
+    is_observed = series.model_input.is_observed
+    values = by_period(series.model_input)[is_observed]
     return bool(len(values)) and bool(is_observed[series.before :].any()) and float(np.ptp(values)) == 0.0
 
 
@@ -191,8 +193,8 @@ def margin_of(guardrail: Guardrail, series: Seen, granularity: Every, level: flo
 
     It is told by the time before the change alone, so that no result can move it.
     """
-    usual = usual_margin(level, guardrail.measure, guardrail.part)
-    visible_step = chance.reach(series.observed, series.before, granularity, level, EIGHT_WEEKS[granularity])
+    usual = usual_margin(level, guardrail.measure, guardrail.relative_margin)
+    visible_step = chance.reach(series.model_input, series.before, granularity, level, EIGHT_WEEKS[granularity])
     if visible_step is None:
         return usual
     visible_margin = (

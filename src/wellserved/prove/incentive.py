@@ -53,7 +53,7 @@ def incentive(
         return Incentive(
             "not_enough_data", "each of the three windows needs at least two periods", None, None, None, {}
         )
-    has_data = model_input.seen
+    has_data = model_input.is_observed
     if not all(
         has_data[window_slice].any()
         for window_slice in (slice(0, before), slice(before, before + paid_periods), slice(before + paid_periods, None))
@@ -71,9 +71,9 @@ def incentive(
             "not_enough_data", f"only {int(has_data.sum())} {granularity}s say something", None, None, None, {}
         )
     fit = fit_steps(
-        respond(model_input, design.of_response()), design, {"difference": np.array([0.0, -1.0, 1.0])}
+        respond(model_input, design.response_columns()), design, {"difference": np.array([0.0, -1.0, 1.0])}
     ).steps
-    if fit.flat[0]:
+    if fit.is_noiseless[0]:
         return Incentive(
             "not_enough_data", "the measure never varies, so that nothing can be said of chance", None, None, None, {}
         )
@@ -92,12 +92,12 @@ def incentive(
 def _trend_estimate(fit: Steps, name: str, trend: Trend) -> Estimate:
     mixture = fit.effect(trend, name)
     low, high = mixture.interval()
-    return Estimate(float(mixture.point[0]), float(low[0]), float(high[0]))
+    return Estimate(float(mixture.mean[0]), float(low[0]), float(high[0]))
 
 
 def _envelope_estimate(fit: Steps, name: str) -> Estimate:
-    low, high = fit.judged(name).hull
-    return Estimate(float(fit.effect("continues", name).point[0]), float(low[0]), float(high[0]))
+    low, high = fit.trend_intervals(name).envelope
+    return Estimate(float(fit.effect("continues", name).mean[0]), float(low[0]), float(high[0]))
 
 
 def _lasting_status(envelopes: list[Estimate], good_side: int) -> Lasting:

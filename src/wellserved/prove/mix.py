@@ -24,8 +24,8 @@ Waiting = dict[tuple[date, str | None], Codes]  # period's start and group -> it
 class Mix:
     """The measure with the mix held as it was before, and the part of the work that came from elsewhere after."""
 
-    observed: Observed | None  # None: it cannot be told
-    moved: float
+    model_input: Observed | None  # None: it cannot be told
+    moved_share: float
     reason: str = ""
 
 
@@ -37,7 +37,7 @@ def mix_as_before(window: Looking, series: Seen, measure: Measure, where: Where,
     assert series.age_days is not None
     case_table = window.at_age(measure.anchor, series.age_days * DAY)
     counted_measure = replace(measure, minimum_n=2 if measure.kind == "mean" else 1)
-    question = Question((counted_measure,), column, window.every, window.since, window.until, where)
+    question = Question((counted_measure,), column, window.granularity, window.since, window.until, where)
     waits: Waiting = {}
     if measure.kind == "wait":
         waits = coded_waits(window, case_table, measure, question)
@@ -56,7 +56,7 @@ def mix_as_before(window: Looking, series: Seen, measure: Measure, where: Where,
     weight = (share[:, None] * has_cases).sum(axis=0)
     rate = np.where(has_cases, total / np.where(has_cases, size, 1), 0.0)
     level = np.where(weight > 0, (share[:, None] * rate).sum(axis=0) / np.where(weight > 0, weight, 1), 0.0)
-    return Mix(replace(series.observed, total=level * series.observed.size), moved_share)
+    return Mix(replace(series.model_input, total=level * series.model_input.size), moved_share)
 
 
 def _weigh_waits(
@@ -72,7 +72,7 @@ def _weigh_waits(
         by_start.setdefault(start, {})[kind] = codes
     waits_by_period, weights = [], []
     for period, (index, cases) in zip(series.periods, enumerate(size.T), strict=True):
-        kinds = {} if index in series.left_out else by_start.get(period.start, {})
+        kinds = {} if index in series.excluded_periods else by_start.get(period.start, {})
         weight = cases.sum() * share / max(share[cases > 0].sum(), 1e-12) / np.maximum(cases, 1)
         waits_by_period.append(np.concatenate([np.array([], np.int64), *kinds.values()]))
         repeated_weights = [np.full(len(codes), weight[rows[kind]]) for kind, codes in kinds.items()]
@@ -80,7 +80,10 @@ def _weigh_waits(
     levels = wait_levels(window, series, measure, waits_by_period, weights)
     if levels.reason:
         return Mix(None, moved_share, levels.reason)
-    return Mix(quantile_of(levels, measure.quantile, series.observed.level, series.observed.level_after), moved_share)
+    return Mix(
+        quantile_of(levels, measure.quantile, series.model_input.level_before, series.model_input.level_after),
+        moved_share,
+    )
 
 
 def _totals_and_sizes(series: Series) -> Numbers:
@@ -96,7 +99,9 @@ def _totals_and_sizes(series: Series) -> Numbers:
 
 def _by_group(numbers: Numbers, series: Seen) -> tuple[dict[str | None, int], Floats, Floats]:
     """The row of each group, and totals and sizes by row and period; small groups share the last row."""
-    column = {period.start: index for index, period in enumerate(series.periods) if index not in series.left_out}
+    column = {
+        period.start: index for index, period in enumerate(series.periods) if index not in series.excluded_periods
+    }
     counted_numbers = {key: pair for key, pair in numbers.items() if key[0] in column}
     early = dict.fromkeys((segment for _, segment in counted_numbers), 0.0)
     for (start, segment), (_, n) in counted_numbers.items():

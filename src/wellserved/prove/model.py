@@ -64,7 +64,7 @@ class Products:
     xz: Floats  # B, J, K, S
     zz: Floats  # B, J, S
     log_det: Floats  # B, J: log |V| over the observed periods
-    observed: npt.NDArray[np.int64]  # B
+    observed_count: npt.NDArray[np.int64]  # B
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,17 @@ class Whitened:
 
     rows: Floats  # B, J, n, K + S
     log_variance: Floats  # n, B, J: of each row given those before it; 0 where nothing was seen
-    seen: Mask  # B, n
-    width: int  # K
+    is_observed: Mask  # B, n
+    column_count: int  # K
 
     def products(self, until: int | None = None) -> Products:
         """All that a fit needs, of all rows or of the first ones: a row is filtered by what came before it alone."""
         rows = self.rows[:, :, :until]
-        columns, series = rows[..., : self.width].transpose(0, 1, 3, 2), rows[..., self.width :]
+        columns, series = rows[..., : self.column_count].transpose(0, 1, 3, 2), rows[..., self.column_count :]
         zz = np.einsum("bjns,bjns->bjs", series, series)
-        observed_count = self.seen[:, :until].sum(axis=1)
+        observed_count = self.is_observed[:, :until].sum(axis=1)
         return Products(
-            columns @ rows[..., : self.width],
+            columns @ rows[..., : self.column_count],
             columns @ series,
             zz,
             self.log_variance[:until].sum(axis=0),
@@ -135,26 +135,26 @@ class Mixture:
     freedom: Floats  # N
 
     @property
-    def point(self) -> Floats:
+    def mean(self) -> Floats:
         """Mean of the mixture."""
         mean: Floats = (self.weight * self.centre).sum(axis=1)
         return mean
 
-    def below(self, values: Floats) -> Floats:
+    def probability_below(self, values: Floats) -> Floats:
         """Probability that the effect is less than some values (N)."""
         node_probabilities = np.zeros_like(self.weight)
-        special.stdtr(self.freedom[:, None], self._away(values), out=node_probabilities, where=self.weight > 0)
+        special.stdtr(self.freedom[:, None], self._standardized(values), out=node_probabilities, where=self.weight > 0)
         probability: Floats = (self.weight * node_probabilities).sum(axis=1)
         return probability
 
-    def _away(self, values: Floats) -> Floats:
+    def _standardized(self, values: Floats) -> Floats:
         distance: Floats = (values[:, None] - self.centre) / self.scale
         return distance
 
     def _density(self, values: Floats) -> Floats:
         """Up to the factor of a t density with so many degrees of freedom, which Newton's steps put in."""
         freedom = self.freedom[:, None]
-        shape = np.exp(-(freedom + 1) / 2 * np.log1p(self._away(values) ** 2 / freedom))
+        shape = np.exp(-(freedom + 1) / 2 * np.log1p(self._standardized(values) ** 2 / freedom))
         norm = np.exp(special.gammaln((self.freedom + 1) / 2) - special.gammaln(self.freedom / 2))
         density: Floats = (self.weight / self.scale * shape).sum(axis=1) * norm / np.sqrt(self.freedom * np.pi)
         return density
@@ -167,11 +167,11 @@ class Mixture:
             node_quantiles.max(axis=1),
         )  # the mixture's quantile lies between its parts'
         spread = np.sqrt(self.variance)
-        estimate = np.clip(self.point + special.ndtri(probability) * spread, low, high)
+        estimate = np.clip(self.mean + special.ndtri(probability) * spread, low, high)
         unconverged = np.arange(len(estimate))
         for _ in range(60):
-            mixture = self.take(unconverged)
-            error = mixture.below(estimate[unconverged]) - probability
+            mixture = self.select(unconverged)
+            error = mixture.probability_below(estimate[unconverged]) - probability
             low[unconverged], high[unconverged] = (
                 np.where(error < 0, estimate[unconverged], low[unconverged]),
                 np.where(error > 0, estimate[unconverged], high[unconverged]),
@@ -194,10 +194,10 @@ class Mixture:
         """Of the mixture, about its mean."""
         tail_factor = np.where(self.freedom > 2, self.freedom / np.maximum(self.freedom - 2, 1e-9), 3.0)
         node_variance = (self.weight * self.scale**2).sum(axis=1) * tail_factor
-        variance: Floats = node_variance + (self.weight * (self.centre - self.point[:, None]) ** 2).sum(axis=1)
+        variance: Floats = node_variance + (self.weight * (self.centre - self.mean[:, None]) ** 2).sum(axis=1)
         return variance
 
-    def take(self, indices: npt.NDArray[np.int64]) -> Mixture:
+    def select(self, indices: npt.NDArray[np.int64]) -> Mixture:
         """Some of the series."""
         if len(indices) == len(self.freedom):
             return self
@@ -208,13 +208,13 @@ class Mixture:
         tail = (1 - level) / 2
         return self.quantile(tail), self.quantile(1 - tail)
 
-    def p(self) -> Floats:
+    def p_values(self) -> Floats:
         """Two-sided: how rarely no effect would look like this."""
-        probability_below = self.below(np.zeros(len(self.freedom)))
+        probability_below = self.probability_below(np.zeros(len(self.freedom)))
         p_value: Floats = 2 * np.minimum(probability_below, 1 - probability_below)
         return p_value
 
-    def times(self, factor: Floats) -> Mixture:
+    def rescale(self, factor: Floats) -> Mixture:
         """Turn the effects into another unit; factor (N) may turn them round."""
         column_factor = factor[:, None]
         return Mixture(self.weight, self.centre * column_factor, self.scale * np.abs(column_factor), self.freedom)
@@ -250,7 +250,7 @@ class Posterior:
     weight: Floats
     s2: Floats  # N, nodes: s² at each node, in the squared unit of z
     sd: Floats  # N: residual standard deviation inside the window, in the unit of z
-    flat: Mask  # N: the columns explain the series to the last digit, so that nothing can be said of noise
+    is_noiseless: Mask  # N: the columns explain the series to the last digit, so that nothing can be said of noise
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ class _FlatFit:
     inverse: Floats  # B, J, k, k: of X'V⁻¹X
     log_root: Floats  # B, J: half of the logarithm of its determinant
     beta: Floats  # B, J, k, S
-    rest: Floats  # B, J, S: what is left of z'V⁻¹z
+    residual: Floats  # B, J, S: what is left of z'V⁻¹z
 
 
 def _fit_flat_columns(products: Products, columns: Sequence[int]) -> _FlatFit:
@@ -287,10 +287,10 @@ class _PriorBlock:
     projection: Floats  # B, J, k, p: the flat coefficients of its columns
     inverse: Floats  # B, J, p, p
     gamma: Floats  # B, J, p, S
-    rest: Floats  # B, J, S
+    residual: Floats  # B, J, S
     log_det: Floats  # B, J: half of the logarithm of all that it adds to the determinants
 
-    def unit(self, flat_fit: _FlatFit, flat_contrast: Floats, prior_contrast: Floats) -> Floats:
+    def variance(self, flat_fit: _FlatFit, flat_contrast: Floats, prior_contrast: Floats) -> Floats:
         """Variance of a contrast, relative to s² (B, J)."""
         net_contrast = prior_contrast - np.einsum("k,bjkp->bjp", flat_contrast, self.projection)
         flat_variance = np.einsum("k,bjkl,l->bj", flat_contrast, flat_fit.inverse, flat_contrast)
@@ -323,7 +323,7 @@ def _prior_block(
     )
     inverse: Floats = np.linalg.inv(schur_complement).astype(np.float64)
     gamma = inverse @ score
-    residual = flat_fit.rest - np.einsum("bjps,bjps->bjs", score, gamma)
+    residual = flat_fit.residual - np.einsum("bjps,bjps->bjs", score, gamma)
     log_det = (np.linalg.slogdet(schur_complement)[1] - np.log(precision).sum(axis=1)[None, :]) / 2
     return _PriorBlock(projection, inverse, gamma, residual, log_det)
 
@@ -340,7 +340,7 @@ def unit_variance(
     variances = []
     for hypothesis in hypotheses:
         block = _prior_block(products, flat_fit, hypothesis, window_variance)
-        variances.append(block.unit(flat_fit, contrast[flat_fit.columns], contrast[list(hypothesis.columns)]))
+        variances.append(block.variance(flat_fit, contrast[flat_fit.columns], contrast[list(hypothesis.columns)]))
     variance: Floats = np.concatenate(variances, axis=1) * np.tile(CAUTION**2, len(hypotheses))[None, :]
     return variance
 
@@ -362,10 +362,10 @@ def posterior(
     """
     flat_fit = _fit_flat_columns(products, flat_columns)
     blocks = [_prior_block(products, flat_fit, hypothesis, window_variance) for hypothesis in hypotheses]
-    residual = np.concatenate([block.rest for block in blocks], axis=1)
+    residual = np.concatenate([block.residual for block in blocks], axis=1)
     is_noiseless = residual.min(axis=1) <= 1e-11 * np.maximum(products.zz.max(axis=1), 1e-300)
     residual = np.maximum(residual, 1e-300)
-    freedom = (products.observed - len(flat_fit.columns)).astype(float)
+    freedom = (products.observed_count - len(flat_fit.columns)).astype(float)
     log_det = np.concatenate(
         [
             LOG_PRIOR + hypothesis.log_mass - products.log_det / 2 - flat_fit.log_root - block.log_det
@@ -386,7 +386,7 @@ def posterior(
             axis=1,
         )
         unit = np.concatenate(
-            [block.unit(flat_fit, flat_contrast, prior_contrast) for block, flat_contrast, prior_contrast in pairs],
+            [block.variance(flat_fit, flat_contrast, prior_contrast) for block, flat_contrast, prior_contrast in pairs],
             axis=1,
         )
         caution = np.tile(CAUTION, len(hypotheses))[None, :, None]

@@ -60,59 +60,72 @@ class Seen:
     """A measure by period, ready for a verdict."""
 
     measure: Measure
-    observed: Observed
+    model_input: Observed
     periods: tuple[Period, ...]
     before: int  # periods that begin before the change
-    mixed: int | None  # the one that holds the change inside, and counts for neither side
+    change_period: int | None  # the one that holds the change inside, and counts for neither side
     age_days: (
         int | None
     )  # each case as it stood so many days after its anchor; None: dated numbers, which no age changes
-    unripe: int  # periods after the change that are left out until their cases have reached that age
+    immature_periods: int  # periods after the change that are left out until their cases have reached that age
     reason: str = ""  # why there is no series at all
-    lacking: bool = False  # because the record does not hold what it takes
-    shown: tuple[
+    is_not_recorded: bool = False  # because the record does not hold what it takes
+    period_quantiles: tuple[
         float | None, ...
     ] = ()  # of a wait: its quantile in each period, in its unit; None: not reached by that age
-    sides: tuple[float | None, float | None] = (None, None)  # the same over all periods before, and over all after
-    slow: bool = False  # of a wait: too few have ended by that age
-    settling: int = 0  # periods right after the change that are left out, as it was still coming in
+    side_quantiles: tuple[float | None, float | None] = (
+        None,
+        None,
+    )  # the same over all periods before, and over all after
+    is_unreached: bool = False  # of a wait: too few have ended by that age
+    settling_periods: int = 0  # periods right after the change that are left out, as it was still coming in
 
     @property
-    def left_out(self) -> set[int]:
+    def excluded_periods(self) -> set[int]:
         """The periods that count for neither side: the one that holds the change, and those in which it was coming in."""
-        change_period = set() if self.mixed is None else {self.mixed}
-        return change_period | set(range(self.before, self.before + self.settling))
+        change_period = set() if self.change_period is None else {self.change_period}
+        return change_period | set(range(self.before, self.before + self.settling_periods))
 
 
 @dataclass
 class Looking:
     """Cases and the moments they come from, looked at before and after a change."""
 
-    scope: Scope
-    moments: str  # table of the log
+    case_table: Scope
+    moments_table: str  # table of the log
     calendars: Calendars
     change: date
-    every: Every
+    granularity: Every
     since: date | None = None
     until: date | None = None
-    hurried: bool = True  # an age is never more than half of the time since the change; else what is too young waits
-    young: dict[tuple[str, int], Scope] = field(default_factory=dict)  # cases at their age, folded once
-    ended: dict[str, date] = field(default_factory=dict)  # sources left out -> the day up to which each is known
-    edges: tuple[date, ...] = ()  # other days on which something was changed, so that a level may jump there
+    capped_follow_up: bool = (
+        True  # an age is never more than half of the time since the change; else what is too young waits
+    )
+    case_tables_by_age: dict[tuple[str, int], Scope] = field(default_factory=dict)  # cases at their age, folded once
+    excluded_sources: dict[str, date] = field(
+        default_factory=dict
+    )  # sources left out -> the day up to which each is known
+    other_change_days: tuple[
+        date, ...
+    ] = ()  # other days on which something was changed, so that a level may jump there
     settles: date | None = None  # the first day on which the change had come in altogether; None: at once
-    asked: tuple[Where, ...] = ((),)  # the filters of all sides that will be looked at
-    lacking: dict[tuple[str, str], str] = field(default_factory=dict)  # source, measure -> why it was left out of that
-    ends: dict[Where, int] = field(default_factory=dict)  # filters -> epoch second up to which their sources are known
+    case_filters: tuple[Where, ...] = ((),)  # the filters of all sides that will be looked at
+    coverage_gaps: dict[tuple[str, str], str] = field(
+        default_factory=dict
+    )  # source, measure -> why it was left out of that
+    known_ends: dict[Where, int] = field(
+        default_factory=dict
+    )  # filters -> epoch second up to which their sources are known
 
     def __post_init__(self) -> None:
-        if not isinstance(self.scope.engine, DuckDB):
+        if not isinstance(self.case_table.engine, DuckDB):
             raise RequestError("A change is proved on DuckDB alone.", "Unset WELLSERVED_ENGINE for this question.")
         if (self.since and self.change <= self.since) or (self.until and self.change >= self.until):
             raise PeriodError(
                 f"The change, {self.change}, lies outside the window.", "Give --since before it and --until after it."
             )
-        self.db = self.scope.engine.db
-        if len(self.scope.as_of) > 1 and self.scope.table != SINCE:
+        self.db = self.case_table.engine.db
+        if len(self.case_table.as_of) > 1 and self.case_table.table != SINCE:
             self._leave_out_ended()
 
     def _leave_out_ended(self) -> None:
@@ -120,14 +133,15 @@ class Looking:
 
         Their cases would stand before the change alone, or cut every other record short.
         """
-        zone = ZoneInfo(self.scope.zone)
+        zone = ZoneInfo(self.case_table.zone)
         known_days = {
-            source: datetime.fromtimestamp(end, UTC).astimezone(zone).date() for source, end in self.scope.as_of.items()
+            source: datetime.fromtimestamp(end, UTC).astimezone(zone).date()
+            for source, end in self.case_table.as_of.items()
         }
         ended_sources: dict[str, date] = {}
         kept_sources: set[str] = set()
-        for where in self.asked:
-            cases = self._cases(where)
+        for where in self.case_filters:
+            cases = self._cases_by_source(where)
             last, few_cases = max((known_days[source] for source in cases), default=date.min), FEW * sum(cases.values())
             early_sources = {
                 s for s, n in cases.items() if known_days[s] <= self.change or (known_days[s] < last and n < few_cases)
@@ -135,41 +149,45 @@ class Looking:
             early_sources = set() if len(early_sources) == len(cases) else early_sources
             ended_sources |= {source: known_days[source] for source in early_sources}
             kept_sources |= cases.keys() - early_sources
-        self.ended = {source: day for source, day in ended_sources.items() if source not in kept_sources}
-        if self.ended:
-            excluded_list = ", ".join(map(text, sorted(self.ended)))
-            kept_sql = f"SELECT * FROM {self.scope.table} WHERE source NOT IN ({excluded_list})"
+        self.excluded_sources = {source: day for source, day in ended_sources.items() if source not in kept_sources}
+        if self.excluded_sources:
+            excluded_list = ", ".join(map(text, sorted(self.excluded_sources)))
+            kept_sql = f"SELECT * FROM {self.case_table.table} WHERE source NOT IN ({excluded_list})"
             self.db.execute(f"CREATE OR REPLACE TEMP VIEW {SINCE} AS {kept_sql}")
-            known_ends = {source: end for source, end in self.scope.as_of.items() if source not in self.ended}
-            self.scope = replace(self.scope, table=SINCE, as_of=known_ends)
+            known_ends = {
+                source: end for source, end in self.case_table.as_of.items() if source not in self.excluded_sources
+            }
+            self.case_table = replace(self.case_table, table=SINCE, as_of=known_ends)
 
-    def _cases(self, where: Where) -> dict[str, int]:
+    def _cases_by_source(self, where: Where) -> dict[str, int]:
         """Source -> its cases among those that a filter leaves."""
-        condition, values = filters(self.scope, Question((), where=where))
-        sql = f"SELECT source, COUNT(*) AS n FROM {self.scope.table} WHERE {condition} GROUP BY source"
-        return {str(row["source"]): int(row["n"]) for row in self.scope.engine.ask(sql, values).to_pylist()}
+        condition, values = filters(self.case_table, Question((), where=where))
+        sql = f"SELECT source, COUNT(*) AS n FROM {self.case_table.table} WHERE {condition} GROUP BY source"
+        return {str(row["source"]): int(row["n"]) for row in self.case_table.engine.query(sql, values).to_pylist()}
 
     def known_until(self, where: Where) -> datetime:
         """The instant up to which every source in the question is known, in the workspace's zone."""
-        if where not in self.ends:
-            condition, values = filters(self.scope, Question((), where=where))
-            sources = sources_of(self.scope, condition, values)
-            self.ends[where] = min((self.scope.as_of[source] for source in sources), default=0)
-        return datetime.fromtimestamp(self.ends[where], UTC).astimezone(ZoneInfo(self.scope.zone))
+        if where not in self.known_ends:
+            condition, values = filters(self.case_table, Question((), where=where))
+            sources = sources_of(self.case_table, condition, values)
+            self.known_ends[where] = min((self.case_table.as_of[source] for source in sources), default=0)
+        return datetime.fromtimestamp(self.known_ends[where], UTC).astimezone(ZoneInfo(self.case_table.zone))
 
     def at_age(self, date_basis: str, seconds: int) -> Scope:
         """The cases as each stood so many seconds after its anchor."""
-        if (date_basis, seconds) not in self.young:
+        if (date_basis, seconds) not in self.case_tables_by_age:
             table = f"young_{date_basis}_{seconds}"
             columns = ", ".join(f"m.{name(column)}" for column in FOLDED_FROM)
             self.db.execute(f"""
-                CREATE TEMP TABLE {table}_moments AS SELECT {columns} FROM {self.moments} m
-                JOIN (SELECT source, case_id, {date_basis}_s AS from_s FROM {self.scope.table}) USING (source, case_id)
+                CREATE TEMP TABLE {table}_moments AS SELECT {columns} FROM {self.moments_table} m
+                JOIN (SELECT source, case_id, {date_basis}_s AS from_s FROM {self.case_table.table}) USING (source, case_id)
                 WHERE epoch(m."at") <= from_s + {seconds}""")
-            fold_into(self.db, table, f"{table}_moments", self.scope.zone, self.calendars)
+            fold_into(self.db, table, f"{table}_moments", self.case_table.zone, self.calendars)
             self.db.execute(f"DROP TABLE {table}_moments")
-            self.young[date_basis, seconds] = replace(self.scope, table=table, age=(date_basis, seconds))
-        return self.young[date_basis, seconds]
+            self.case_tables_by_age[date_basis, seconds] = replace(
+                self.case_table, table=table, age=(date_basis, seconds)
+            )
+        return self.case_tables_by_age[date_basis, seconds]
 
 
 def observe(
@@ -185,14 +203,14 @@ def observe(
     before the change had had their last word (a wait: at which it had nearly always ended), but at least so many days,
     and never more than half of the time since the change where that age is capped.
     """
-    question = Question((measure,), None, window.every, window.since, window.until, where)
-    condition, values = filters(window.scope, question)
-    sources = sources_of(window.scope, condition, values)
-    coverage = coverage_of(window.scope, (measure,), sources)
-    if reason := coverage.reason(measure, sources) or unmatched(window.scope, question):
+    question = Question((measure,), None, window.granularity, window.since, window.until, where)
+    condition, values = filters(window.case_table, question)
+    sources = sources_of(window.case_table, condition, values)
+    coverage = coverage_of(window.case_table, (measure,), sources)
+    if reason := coverage.reason(measure, sources) or unmatched(window.case_table, question):
         return _no_series(measure, reason, is_not_recorded=True)
     if gaps := coverage.gaps.get(measure.name):
-        window.lacking |= {(source, measure.name): gap_reason for source, gap_reason in gaps.items()}
+        window.coverage_gaps |= {(source, measure.name): gap_reason for source, gap_reason in gaps.items()}
         able_sources = tuple(("source", source) for source in sources if source not in gaps)
         where = (*(pair for pair in where if pair[0] != "source"), *able_sources)
         question = replace(question, where=where)
@@ -202,10 +220,10 @@ def observe(
         return _dated_series(window, measure, question)
     if "{as_of_bus}" in measure.event + measure.population:
         return _no_series(measure, UNTOLD)
-    if measure.anchor == "due" and _has_case(window.scope, "overrun > 0", question):
+    if measure.anchor == "due" and _has_case(window.case_table, "overrun > 0", question):
         return _no_series(measure, RENEWED)
     max_days = int((window.known_until(where).date() - window.change).days / 2)
-    if window.hurried and max_days < 1:
+    if window.capped_follow_up and max_days < 1:
         known_date = window.known_until(where).date()
         position_words = (
             "lies after the end of the record"
@@ -220,7 +238,7 @@ def observe(
     if measure.kind == "wait":
         series = _wait_series(window, case_table, measure, question, days)
         if (
-            series.slow
+            series.is_unreached
             and not age_days
             and (longer_age := _age_after_change(window, measure, question, max_days)) > days
         ):
@@ -237,7 +255,7 @@ def _no_series(measure: Measure, reason: str, is_not_recorded: bool = False) -> 
 def _has_case(case_table: Scope, sql: str, question: Question) -> bool:
     """Whether any case of the question is so; the first one ends the search."""
     where, values = filters(case_table, question)
-    rows = case_table.engine.ask(
+    rows = case_table.engine.query(
         f"SELECT 1 FROM {case_table.table} WHERE ({fill(sql, case_table)}) AND {where} LIMIT 1", values
     )
     return bool(rows.num_rows)
@@ -251,18 +269,18 @@ def adds_up(measure: Measure) -> bool:
 def _age_before_change(window: Looking, measure: Measure, question: Question, max_days: int) -> int:
     """Days after its anchor at which a case is looked at, from the time before the change alone."""
     days = _last_word_age(window, measure, replace(question, until=window.change))
-    return min(days, max_days) if window.hurried else days
+    return min(days, max_days) if window.capped_follow_up else days
 
 
 def _age_after_change(window: Looking, measure: Measure, question: Question, max_days: int) -> int:
     """Days after its anchor from the time after the change, where waits have grown beyond the age of the time before."""
     days = _last_word_age(window, measure, replace(question, since=window.change), max_days)
-    return min(days, max_days) if window.hurried else days
+    return min(days, max_days) if window.capped_follow_up else days
 
 
 def _last_word_age(window: Looking, measure: Measure, past: Question, default_days: int = 30) -> int:
     """Days within which nearly all cases of a time had had their last word; where that is not known, so many."""
-    case_table, basis_column = window.scope, f"{measure.anchor}_s"
+    case_table, basis_column = window.case_table, f"{measure.anchor}_s"
     where, values = filters(case_table, past)
     twin = next(
         (candidate for candidate in MEASURES if candidate.name == measure.name.removeprefix("business_")), measure
@@ -281,19 +299,21 @@ def _last_word_age(window: Looking, measure: Measure, past: Question, default_da
 
 def _dated_series(window: Looking, measure: Measure, question: Question) -> Seen:
     """Counts of dated events and stocks at a period's end, which later moments do not change."""
-    measure_series = answer(window.scope, replace(question, measures=(replace(measure, minimum_n=0),)))[measure.name]
+    measure_series = answer(window.case_table, replace(question, measures=(replace(measure, minimum_n=0),)))[
+        measure.name
+    ]
     known_date = window.known_until(question.where).date()
     index_by_start = {
         period.start: index
         for index, period in enumerate(measure_series.periods)
-        if period and measure_series.over[index]
+        if period and measure_series.is_over[index]
     }
 
     def total_and_size(index: int) -> tuple[float, float]:
         period, value = measure_series.periods[index], measure_series.value[index]
         assert period is not None
         if measure.kind == "count":
-            return float(measure_series.n[index]), (period.end - period.start).days / LENGTH[window.every]
+            return float(measure_series.n[index]), (period.end - period.start).days / LENGTH[window.granularity]
         return (math.nan, 0.0) if isinstance(value, NotComputed) else (float(value), 1.0)
 
     family: Family = "count" if measure.kind == "count" else "plain"
@@ -346,19 +366,25 @@ def _wait_series(window: Looking, case_table: Scope, measure: Measure, question:
     if not series.periods or not series.before:
         return series
     waits_by_period = [by_start.get(period.start, np.array([], np.int64)) for period in series.periods]
-    counted_waits = [waits[:0] if index in series.left_out else waits for index, waits in enumerate(waits_by_period)]
+    counted_waits = [
+        waits[:0] if index in series.excluded_periods else waits for index, waits in enumerate(waits_by_period)
+    ]
     sides = [
         _overall_quantile(counted_waits[side], measure)
         for side in (slice(0, series.before), slice(series.before, None))
     ]
     levels = wait_levels(window, series, measure, counted_waits)
     if levels.reason:
-        return replace(_no_series(measure, _unfit_reason(levels, measure, days, sides[0])), slow=levels.unreached)
+        return replace(
+            _no_series(measure, _unfit_reason(levels, measure, days, sides[0])), is_unreached=levels.is_unreached
+        )
     if adds_up(measure) and (reason := _unknown_reason(counted_waits, measure, levels, series, days)):
         return _no_series(measure, reason)
     model_input = quantile_of(levels, measure.quantile, sides[0] or 0.0, sides[1])
     period_quantiles = tuple(_overall_quantile([waits], measure) for waits in waits_by_period)
-    return replace(series, observed=model_input, shown=period_quantiles, sides=(sides[0], sides[1]))
+    return replace(
+        series, model_input=model_input, period_quantiles=period_quantiles, side_quantiles=(sides[0], sides[1])
+    )
 
 
 def coded_waits(
@@ -371,11 +397,11 @@ def coded_waits(
     packed_sql = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN {open_sql} END"
     segment = name(question.by) if question.by else "CAST(NULL AS VARCHAR)"
     sql = (
-        f"SELECT {period_key(measure.anchor, window.every)} AS period, {segment} AS segment, {fill(packed_sql, case_table)} AS coded "
+        f"SELECT {period_key(measure.anchor, window.granularity)} AS period, {segment} AS segment, {fill(packed_sql, case_table)} AS coded "
         f"FROM {case_table.table} WHERE {where} AND {within(question, measure.anchor)}"
     )
     groups = of_groups(case_table.engine.stream(sql, values), lambda codes: codes.astype(np.int64))
-    return {(period_start(period, window.every), segment): codes for (period, segment), codes in groups}
+    return {(period_start(period, window.granularity), segment): codes for (period, segment), codes in groups}
 
 
 def wait_levels(
@@ -389,7 +415,7 @@ def wait_levels(
     lengths = [np.where(waits >= NEVER, np.inf, (waits >> 1) / measure.seconds) for waits in waits_by_period]
     has_ended = [(waits & 1 == 0) & (waits < NEVER) for waits in waits_by_period]
     cases = of_pieces(list(zip(lengths, has_ended, strict=True)), weights)
-    cycle_length, recording_unit = WEEK if window.every == "day" else 1, 1 / measure.seconds
+    cycle_length, recording_unit = WEEK if window.granularity == "day" else 1, 1 / measure.seconds
     return levels_of(
         cases, len(waits_by_period), measure.quantile, _side_edges(window, series), cycle_length, recording_unit
     )
@@ -399,7 +425,7 @@ def _side_edges(window: Looking, series: Seen) -> list[int]:
     """The first period of each side: the measure may jump there."""
     indices = {
         sum(period.start < day for period in series.periods)
-        for day in (window.change, *window.edges, window.settles)
+        for day in (window.change, *window.other_change_days, window.settles)
         if day
     }
     return sorted(index for index in indices if 0 < index < len(series.periods))
@@ -415,7 +441,7 @@ def _overall_quantile(waits_by_period: Sequence[Codes], measure: Measure) -> flo
 def _unfit_reason(levels: Levels, measure: Measure, days: int, level_before: float | None) -> str:
     """Why a wait has no quantile by period, in words; before: what it was before the change, in the unit."""
     side_words = "after the change" if levels.side else "before the change"
-    if not levels.unreached:
+    if not levels.is_unreached:
         return f"{side_words}, {levels.reason}"
     before_words = (
         f", where {number(level_before)} {measure.unit} were enough before" if levels.side and level_before else ""
@@ -425,7 +451,7 @@ def _unfit_reason(levels: Levels, measure: Measure, days: int, level_before: flo
 
 def _unknown_reason(waits_by_period: Sequence[Codes], measure: Measure, levels: Levels, series: Seen, days: int) -> str:
     """Whether an age does not tell of too many cases, on either side, which are open with less than the level so far."""
-    seconds = np.exp(levels.log) * measure.seconds
+    seconds = np.exp(levels.log_level) * measure.seconds
     unknown_counts = np.array(
         [
             ((waits & 1 == 1) & (waits >> 1 <= level)).sum()
@@ -458,12 +484,14 @@ def _lay_out_periods(
     last = max(max(totals_and_sizes) + timedelta(days=1), mature_until if family == "count" else date.min)
     spans = [
         period
-        for period in periods_between(min(totals_and_sizes), last, window.every)
+        for period in periods_between(min(totals_and_sizes), last, window.granularity)
         if period.start >= first and (not window.until or period.end <= window.until)
     ]
     periods = [period for period in spans if period.end <= mature_until]
     immature_count = sum(period.end > max(mature_until, window.change) for period in spans) if days is not None else 0
-    numbers = [totals_and_sizes.get(period.start, _empty_period(period, window.every, family)) for period in periods]
+    numbers = [
+        totals_and_sizes.get(period.start, _empty_period(period, window.granularity, family)) for period in periods
+    ]
     total, size = (np.array([pair[position] for pair in numbers]) for position in (0, 1))
     holds_change = np.array([period.start < window.change < period.end for period in periods], dtype=bool)
     size = np.where(holds_change, 0.0, size)
@@ -479,7 +507,7 @@ def _lay_out_periods(
         change_period,
         days,
         immature_count,
-        settling=settling_count,
+        settling_periods=settling_count,
     )
 
 
@@ -491,8 +519,8 @@ def _empty_period(period: Period, granularity: Every, family: Family) -> tuple[f
 def _first_day(window: Looking, measure: Measure, where: Where) -> date:
     """The first local day of the record, but for the one case in two hundred that may lie far before all others."""
     source_filter = tuple((column, value) for column, value in where if column == "source")
-    condition, values = filters(window.scope, Question((measure,), where=source_filter))
-    sql = f"SELECT quantile_disc({measure.anchor}_day, 0.005) AS day FROM {window.scope.table} WHERE {condition}"
-    day = window.scope.engine.ask(sql, values)["day"][0].as_py()
+    condition, values = filters(window.case_table, Question((measure,), where=source_filter))
+    sql = f"SELECT quantile_disc({measure.anchor}_day, 0.005) AS day FROM {window.case_table.table} WHERE {condition}"
+    day = window.case_table.engine.query(sql, values)["day"][0].as_py()
     first = date(1970, 1, 1) + timedelta(days=int(day or 0))
     return max(first, window.since or first)

@@ -38,9 +38,9 @@ def with_power(verdict: Verdict, inputs: CheckInput, guardrail_results: Sequence
         return verdict
     sizes = sizes_of(inputs)
     recorded_count = sum(result.safety != "not_recorded" for result in guardrail_results)
-    pass_chance = unharmed(recorded_count, len(guardrail_results)) * (ALIKE if inputs.parallel else 1.0)
+    pass_chance = unharmed(recorded_count, len(guardrail_results)) * (ALIKE if inputs.parallel_trends else 1.0)
     smallest_in_unit = _size_in_unit(
-        inputs.seen.observed, smallest(sizes, pass_chance), _direction(inputs.better), verdict.level_before or 0.0
+        inputs.series.model_input, smallest(sizes, pass_chance), _direction(inputs.better), verdict.level_before or 0.0
     )
     return replace(
         verdict,
@@ -51,9 +51,14 @@ def with_power(verdict: Verdict, inputs: CheckInput, guardrail_results: Sequence
 
 def sizes_of(inputs: CheckInput) -> Floats:
     """For every draw of the record's noise: the size, on the model's scale, from which on an improvement is claimed."""
-    verdict, model_input, before, granularity = inputs.verdict, inputs.seen.observed, inputs.seen.before, inputs.every
+    verdict, model_input, before, granularity = (
+        inputs.verdict,
+        inputs.series.model_input,
+        inputs.series.before,
+        inputs.granularity,
+    )
     design, response = posed(
-        model_input, inputs.controls, before, granularity, verdict.season_priced, not inputs.parallel
+        model_input, inputs.controls, before, granularity, verdict.season_priced, not inputs.parallel_trends
     )
     fit = fit_steps(response, design).steps.fits["continues"]
     draws = draw(response, fit.weight[0], fit.s2[0], drift(response, before, granularity))
@@ -67,12 +72,12 @@ def foreseen(
 
     From the time before the change alone. `guardrail_count`: guardrails that are looked at.
     """
-    is_observed, placebo_start = model_input.seen[:before], before * 3 // 4
-    earlier = model_input.over(slice(0, before))
+    is_observed, placebo_start = model_input.is_observed[:before], before * 3 // 4
+    earlier = model_input.select_periods(slice(0, before))
     if change(earlier, placebo_start, granularity, better).working is None:
         return None  # too short, too still, or beyond what can be computed with
     design = step_design(granularity, before, [placebo_start], is_observed, before < TWO_YEARS[granularity])
-    past = respond(earlier, design.of_response())
+    past = respond(earlier, design.response_columns())
     fit = fit_steps(past, design).steps.fits["continues"]
     usual_noise = is_observed.sum() / (1 / past.noise[0, is_observed]).sum()  # as much information a period as before
     noise, is_known = (
@@ -116,8 +121,8 @@ def smallest(sizes: Floats, pass_chance: float = 1.0) -> float | None:
 
 def drift(response: Response, before: int, granularity: Every) -> float:
     """How far the first series moves a period by itself, taken with as little trust as it deserves (James and Stein)."""
-    past = Response(response.z[:1, :before], response.noise[:1, :before], response.seen[:1, :before])
-    interval = trend_of(past, granularity) if past.seen.any() else None
+    past = Response(response.z[:1, :before], response.noise[:1, :before], response.is_observed[:1, :before])
+    interval = trend_of(past, granularity) if past.is_observed.any() else None
     if interval is None or interval[0] == interval[1]:
         return 0.0
     slope, error = sum(interval) / 2, (interval[1] - interval[0]) / (2 * REACH)
@@ -131,7 +136,7 @@ def draw(response: Response, weight: Floats, s2: Floats, trend: float) -> Respon
     node = random.choice(len(weight), count, p=weight / weight.sum())
     scale = np.sqrt(s2[node])
     phi, share = PHI[node % len(PHI)], SHARE[node % len(PHI)]
-    is_period_observed, noise = response.seen[0], response.noise[0]
+    is_period_observed, noise = response.is_observed[0], response.noise[0]
     noise = np.where(is_period_observed, noise / noise[is_period_observed].mean(), 1.0)
     shocks = random.standard_normal((2, periods, count))
     level, rows = shocks[0, 0], np.empty((periods, count))
@@ -148,9 +153,9 @@ def needed(
 ) -> Floats:
     """Per series, in which nothing was changed: the size from which on a change that way is claimed and not taken back."""
     steps = fit_steps(draws, design).steps
-    intervals = steps.judged(level=min(level, 1 - 1e-12))
-    point = direction * steps.effect("continues").point
-    trend_ends = [intervals.ends[trend] for trend in TRENDS]
+    intervals = steps.trend_intervals(level=min(level, 1 - 1e-12))
+    point = direction * steps.effect("continues").mean
+    trend_ends = [intervals.intervals[trend] for trend in TRENDS]
     size: Floats = np.max([-low if direction > 0 else high for low, high in trend_ends], axis=0)
     size = np.maximum(
         size, _claimable_after_stretch(draws, design, steps, before, granularity, direction, size + point) - point
@@ -167,7 +172,7 @@ def _claimable_after_stretch(
     bad_stretches = stretches(draws, design, steps, before, granularity, np.full(len(half_width), direction))
     if bad_stretches is None:
         return np.full(len(half_width), -np.inf)
-    length, shift = bad_stretches.decisive()
+    length, shift = bad_stretches.most_suspect()
     score = bad_stretches.score[np.arange(len(half_width)), np.maximum(length - 1, 0)]
     error = shift / np.where(length > 0, score, 1.0)
     claimable_rest = shift + np.sqrt(half_width**2 + (REACH * error) ** 2)  # with which what is left is still a claim
@@ -178,16 +183,16 @@ def _claimable_after_stretch(
 def _claimable_after_placebos(draws: Response, granularity: Every, before: int) -> Floats:
     """The estimate from which on no made-up change that is claimed is half as large."""
     size = np.full(len(draws.z), -np.inf)
-    past = Response(draws.z[:, :before], draws.noise[:, :before], draws.seen[:, :before])
+    past = Response(draws.z[:, :before], draws.noise[:, :before], draws.is_observed[:, :before])
     for position in PLACEBOS:
         placebo_start = int(before * position)
-        is_observed = past.seen[0]
+        is_observed = past.is_observed[0]
         if is_observed[:placebo_start].sum() < FEWEST_SIDE or not is_observed[placebo_start:].any():
             continue
         design = step_design(granularity, before, [placebo_start], is_observed, placebo_start < TWO_YEARS[granularity])
         if is_observed.sum() - design.width < LEAST_FREEDOM:
             continue
         steps = fit_steps(past, design).steps
-        claims = steps.judged(level=1 - 0.05 / len(PLACEBOS)).claims != 0
-        size = np.maximum(size, np.where(claims, np.abs(steps.effect("continues").point) / HALF, -np.inf))
+        claims = steps.trend_intervals(level=1 - 0.05 / len(PLACEBOS)).claimed_signs != 0
+        size = np.maximum(size, np.where(claims, np.abs(steps.effect("continues").mean) / HALF, -np.inf))
     return size

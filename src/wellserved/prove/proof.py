@@ -40,19 +40,19 @@ class Asked:
     """What is put to the test."""
 
     measure: Measure
-    on: date  # the first day of the new way
-    every: Every
+    change_date: date  # the first day of the new way
+    granularity: Every
     where: Where = ()
     better: Better | None = None  # where the measure itself has no better side
-    against: Where = ()  # segments in which nothing was changed: their mean is taken off
-    parallel: bool = False  # declared beforehand: both move alike
+    control_segments: Where = ()  # segments in which nothing was changed: their mean is taken off
+    parallel_trends: bool = False  # declared beforehand: both move alike
     guardrails: tuple[Guardrail, ...] = ()
     worthwhile: float | None = None  # the smallest effect worth having, as a part of the level before
     age_days: int | None = None
-    others: tuple[tuple[str, date], ...] = ()  # other declared changes to the same cases
+    other_changes: tuple[tuple[str, date], ...] = ()  # other declared changes to the same cases
     paid_until: date | None = None  # an incentive: the first day on which it was no longer paid
     plan: Plan = field(default_factory=Plan)
-    called: str = ""  # the declared improvement; empty: an exploration, and labelled so wherever it is shown
+    improvement_name: str = ""  # the declared improvement; empty: an exploration, and labelled so wherever it is shown
     margins: Mapping[str, float] = field(default_factory=dict)  # declared for guardrails that nobody named, by name
     settles: date | None = None  # the first day on which the change had come in altogether; None: at once
 
@@ -61,24 +61,24 @@ class Asked:
 class Proof:
     """A verdict with all that it rests on."""
 
-    asked: Asked
-    seen: Seen
+    request: Asked
+    series: Seen
     verdict: Verdict
-    guarded: tuple[Guarded, ...]
-    reward: Incentive | None = None  # while it was paid, and after
+    guardrail_results: tuple[Guarded, ...]
+    incentive: Incentive | None = None  # while it was paid, and after
     questions: tuple[Check, ...] = ()  # what the recording has to answer; a failed one weakens an improvement
 
     @property
     def claims(self) -> bool:
         """Whether "improved" or "worse" may be said; the headline says how firmly."""
-        return self.verdict.claims and not self.blocked
+        return self.verdict.claims and not self.blocking_harm
 
     @property
     def headline(self) -> Headline:
         """The verdict, and of an improvement whether harm is excluded, not excluded, or shown."""
         if self.verdict.status != "improved":
             return self.verdict.status
-        if self.blocked:
+        if self.blocking_harm:
             return "harm_shown"
         return "improved_harm_not_excluded" if self.doubts else "improved"
 
@@ -87,10 +87,10 @@ class Proof:
         """The guardrails that got worse by more than they may, surely enough; only an improvement can be blocked."""
         if self.verdict.status != "improved":
             return ()
-        return tuple(result for result in self.guarded if result.safety == "worse")
+        return tuple(result for result in self.guardrail_results if result.safety == "worse")
 
     @property
-    def blocked(self) -> str:
+    def blocking_harm(self) -> str:
         """Why an improvement is not claimed although the measure moved; empty: no harm is shown."""
         return "; ".join(f"{result.guardrail.name} {result.words}" for result in self.harms)
 
@@ -100,7 +100,7 @@ class Proof:
         if self.verdict.status != "improved":
             return ()
         doubts = [Doubt(check.name, check.words) for check in self.questions if check.passed is False]
-        weak_results = sorted((result for result in self.guarded if result.weakens), key=_doubt_rank)
+        weak_results = sorted((result for result in self.guardrail_results if result.weakens), key=_doubt_rank)
         doubts += [
             Doubt(result.guardrail.name, result.words, result.safety == "not_recorded") for result in weak_results
         ]
@@ -132,11 +132,13 @@ def prove(window: Looking, request: Asked, on_progress: Told = unheard) -> Proof
             f"{request.measure.name} is neither better high nor better low.", "Say which way is better: --better lower."
         )
     on_progress(f"Looking at {request.measure.name}", 0, 0)
-    window.edges = () if request.paid_until is None else (request.paid_until,)
+    window.other_change_days = () if request.paid_until is None else (request.paid_until,)
     window.settles = request.settles
     series = observe(window, request.measure, request.where, request.age_days)
-    if not series.reason and series.unripe and series.before == len(series.periods):
-        first_date = request.on + timedelta(days=math.ceil(LENGTH[request.every]) + (series.age_days or 0))
+    if not series.reason and series.immature_periods and series.before == len(series.periods):
+        first_date = request.change_date + timedelta(
+            days=math.ceil(LENGTH[request.granularity]) + (series.age_days or 0)
+        )
         series = replace(
             series,
             reason=f"cases are looked at {series.age_days} days after their start, and none is old enough yet; look again from {first_date} on",
@@ -145,12 +147,14 @@ def prove(window: Looking, request: Asked, on_progress: Told = unheard) -> Proof
         return Proof(request, series, _verdict_without_series(series, better, request), ())
     controls = _controls(window, request, series)
     verdict = change(
-        series.observed, series.before, request.every, better, controls=controls, parallel=request.parallel, plan=request.plan,
+        series.model_input, series.before, request.granularity, better, controls=controls, parallel=request.parallel_trends, plan=request.plan,
         worthwhile=_effect_on_scale(series, request.worthwhile),
     )  # fmt: skip
     verdict = _as_measured(verdict, series, bool(controls))
     on_progress("Checking what would have spoilt it", 0, 0)
-    check_input = checks.CheckInput(series, request.every, better, tuple(controls), request.parallel, verdict)
+    check_input = checks.CheckInput(
+        series, request.granularity, better, tuple(controls), request.parallel_trends, verdict
+    )
     verdict = _apply_checks(verdict, _checks(window, request, check_input)) if verdict.effect is not None else verdict
     guardrail_results = _evaluate_guardrails(window, request, on_progress)
     verdict = with_power(verdict, check_input, guardrail_results)
@@ -176,36 +180,43 @@ def _incentive_effect(request: Asked, series: Seen, better: Better, controls: li
         return None
     end_index = sum(period.start < request.paid_until for period in series.periods)
     straddles_end = np.array([period.start < request.paid_until < period.end for period in series.periods], dtype=bool)
-    size = np.where(straddles_end, 0.0, series.observed.size)
+    size = np.where(straddles_end, 0.0, series.model_input.size)
     return incentive(
-        replace(series.observed, size=size), series.before, end_index - series.before, request.every, better, controls
+        replace(series.model_input, size=size),
+        series.before,
+        end_index - series.before,
+        request.granularity,
+        better,
+        controls,
     )
 
 
 def _as_measured(verdict: Verdict, series: Seen, has_controls: bool) -> Verdict:
     """A wait's own quantiles in place of what stands for them in the fit; less controls, only the latter exists."""
-    if not series.shown:
+    if not series.period_quantiles:
         return verdict
-    before, after = series.sides
-    lines = verdict.lines and (verdict.lines if has_controls else replace(verdict.lines, measured=series.shown))
+    before, after = series.side_quantiles
+    lines = verdict.lines and (
+        verdict.lines if has_controls else replace(verdict.lines, measured_values=series.period_quantiles)
+    )
     return replace(verdict, level_before=before, level_after=after, lines=lines)
 
 
 def _verdict_without_series(series: Seen, better: Better, request: Asked) -> Verdict:
     return Verdict(
-        "not_enough_data", series.reason, better, request.every, 0, 0, 0.0, 0.0, None, None, None, None, {}, None, None,
+        "not_enough_data", series.reason, better, request.granularity, 0, 0, 0.0, 0.0, None, None, None, None, {}, None, None,
         None, 0.95, request.plan.looks, False, 0, None,
     )  # fmt: skip
 
 
 def _effect_on_scale(series: Seen, relative_effect: float | None) -> float | None:
     """A part of the level before, as a step on the model's scale; of a share, the smaller of up and down."""
-    known_before = series.observed.seen[: series.before]
-    size = float(series.observed.size[: series.before][known_before].sum())
+    known_before = series.model_input.is_observed[: series.before]
+    size = float(series.model_input.size[: series.before][known_before].sum())
     if relative_effect is None or not size:
         return None
-    level = float(series.observed.total[: series.before][known_before].sum()) / size
-    if series.observed.family == "rate":
+    level = float(series.model_input.total[: series.before][known_before].sum()) / size
+    if series.model_input.family == "rate":
         targets = [
             target for target in (level * (1 - relative_effect), level * (1 + relative_effect)) if 0 < target < 1
         ]
@@ -214,13 +225,13 @@ def _effect_on_scale(series: Seen, relative_effect: float | None) -> float | Non
             if 0 < level < 1
             else None
         )
-    return math.log1p(relative_effect) if series.observed.ratio else relative_effect * abs(level)
+    return math.log1p(relative_effect) if series.model_input.is_ratio else relative_effect * abs(level)
 
 
 def _controls(window: Looking, request: Asked, series: Seen) -> list[Observed]:
     """The measure in each segment that nothing was done to, over the periods of the series."""
     controls = []
-    for column, value in request.against:
+    for column, value in request.control_segments:
         other_filters = tuple(pair for pair in request.where if pair[0] != column)
         control_series = observe(window, request.measure, (*other_filters, (column, value)), series.age_days)
         if control_series.reason:
@@ -233,8 +244,8 @@ def _controls(window: Looking, request: Asked, series: Seen) -> list[Observed]:
 
 def _require_coverage(control: Observed, series: Seen, label: str) -> Observed:
     """A control that is known for most of the time before the change."""
-    known_before = series.observed.seen[: series.before]
-    coverage = (control.seen[: series.before] & known_before).sum() / max(known_before.sum(), 1)
+    known_before = series.model_input.is_observed[: series.before]
+    coverage = (control.is_observed[: series.before] & known_before).sum() / max(known_before.sum(), 1)
     if coverage < KNOWN:
         raise RequestError(
             f"{label} cannot be compared with: it is known for {coverage:.0%} of the time before the change.",
@@ -249,14 +260,14 @@ def _checks(window: Looking, request: Asked, check_input: checks.CheckInput) -> 
         checks.trend_before(check_input),
         checks.placebo_in_time(check_input),
         checks.bad_stretch(check_input),
-        checks.another_change(check_input, request.on, request.others),
+        checks.another_change(check_input, request.change_date, request.other_changes),
     ]
-    others_filter = None if request.against else all_others(window, request.where)
+    others_filter = None if request.control_segments else all_others(window, request.where)
     if others_filter is not None:
         check_results.append(
-            checks.untouched(check_input, observe(window, request.measure, others_filter, check_input.seen.age_days))
+            checks.untouched(check_input, observe(window, request.measure, others_filter, check_input.series.age_days))
         )
-    elif not request.against:
+    elif not request.control_segments:
         check_results.append(Check("no others to compare with", None, ALONE))
     check_results += checks.mixes(window, check_input, request.measure, request.where)
     return check_results
@@ -271,11 +282,11 @@ def all_others(window: Looking, where: Where) -> Where | None:
     if not segment_columns:
         return None
     column, other_filters = segment_columns[0], tuple(pair for pair in where if pair[0] != segment_columns[0])
-    condition, parameters = filters(window.scope, Question((), where=other_filters))
-    sql = f"SELECT DISTINCT {quoted(column)} AS one FROM {window.scope.table} WHERE {condition} AND {quoted(column)} IS NOT NULL LIMIT {MOST_OTHERS + 50}"
+    condition, parameters = filters(window.case_table, Question((), where=other_filters))
+    sql = f"SELECT DISTINCT {quoted(column)} AS one FROM {window.case_table.table} WHERE {condition} AND {quoted(column)} IS NOT NULL LIMIT {MOST_OTHERS + 50}"
     own_values = {value for filter_column, value in where if filter_column == column}
     other_values = sorted(
-        {str(value) for value in window.scope.engine.ask(sql, parameters)["one"].to_pylist()} - own_values
+        {str(value) for value in window.case_table.engine.query(sql, parameters)["one"].to_pylist()} - own_values
     )
     return (
         (*other_filters, *((column, value) for value in other_values)) if 0 < len(other_values) <= MOST_OTHERS else None
@@ -309,7 +320,7 @@ def _evaluate_guardrails(window: Looking, request: Asked, on_progress: Told) -> 
     guardrails = rails(window, request)
     results = []
     for index, (guardrail, where) in enumerate(guardrails):
-        on_progress(f"Looking at {guardrail.called or guardrail.measure.name}", index, len(guardrails))
+        on_progress(f"Looking at {guardrail.label or guardrail.measure.name}", index, len(guardrails))
         series = observe(window, guardrail.measure, where, None, request.age_days or 0)
-        results.append(guard(guardrail, series, request.every, len(guardrails), request.margins))
+        results.append(guard(guardrail, series, request.granularity, len(guardrails), request.margins))
     return tuple(results)

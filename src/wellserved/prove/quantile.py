@@ -44,19 +44,19 @@ class Cases:
 
     period: npt.NDArray[np.int64]
     log: Floats  # -inf: took no time; inf: has not ended, and nothing more is known
-    ended: Mask  # else it is known to be longer
+    has_ended: Mask  # else it is known to be longer
     weight: Floats
 
-    def between(self, bounds: Bounds) -> slice:
+    def slice_of(self, bounds: Bounds) -> slice:
         """The cases of some periods in a row."""
         first, end = np.searchsorted(self.period, bounds)
         return slice(int(first), int(end))
 
     def of_side(self, side: Bounds) -> Cases:
         """The cases of some periods in a row, which are counted from 0."""
-        selection = self.between(side)
+        selection = self.slice_of(side)
         return Cases(
-            self.period[selection] - side[0], self.log[selection], self.ended[selection], self.weight[selection]
+            self.period[selection] - side[0], self.log[selection], self.has_ended[selection], self.weight[selection]
         )
 
 
@@ -64,13 +64,13 @@ class Cases:
 class Levels:
     """What a quantile's response is made of, by period: arrays of (n,)."""
 
-    log: Floats  # the level at which the period is linearised
-    within: Floats  # cases within it, those exactly at it by half
+    log_level: Floats  # the level at which the period is linearised
+    cases_within: Floats  # cases within it, those exactly at it by half
     size: Floats
     density: Floats  # of the logarithms there; one for each side
     reason: str = ""  # why there are none
     side: int = 0  # the side of which that is said
-    unreached: bool = False  # because too few of its waits have ended
+    is_unreached: bool = False  # because too few of its waits have ended
 
 
 def of_pieces(waits_by_period: Sequence[tuple[Floats, Mask]], weights: Sequence[Floats] | None = None) -> Cases:
@@ -108,7 +108,7 @@ def levels_of(
     size = np.bincount(cases.period, cases.weight, periods).astype(np.float64)
     log, cases_within = np.full(periods, np.nan), np.zeros(periods)
     side_bounds = list(pairwise([0, *edges, periods]))
-    sides = {number: side for number, side in enumerate(side_bounds) if len(cases.log[cases.between(side)])}
+    sides = {number: side for number, side in enumerate(side_bounds) if len(cases.log[cases.slice_of(side)])}
     for number, side in sides.items():
         if reason := _too_few_cases(cases, side, quantile):
             return Levels(log, size, size, size, reason, number)
@@ -127,7 +127,7 @@ def levels_of(
 
 def _too_few_cases(cases: Cases, side: Bounds, quantile: float) -> str:
     """Why a side's cases give no quantile."""
-    n, fewest_cases = len(cases.log[cases.between(side)]), math.ceil(LEAST / min(quantile, 1 - quantile) - 1e-9)
+    n, fewest_cases = len(cases.log[cases.slice_of(side)]), math.ceil(LEAST / min(quantile, 1 - quantile) - 1e-9)
     return (
         f"only {n} cases can be looked at, too few for this measure; it takes {fewest_cases}"
         if n < fewest_cases
@@ -169,14 +169,14 @@ def _fill_levels(
         stretch_quantile = _quantile_in(cases, stretch, quantile)
         if not math.isfinite(stretch_quantile):
             weight_by_reason[UNREACHED if math.isnan(stretch_quantile) else NO_TIME] += cases.weight[
-                cases.between(stretch)
+                cases.slice_of(stretch)
             ].sum()
         fallback_level = stretch_quantile if math.isfinite(stretch_quantile) else side_quantile
         filled_level[periods] = np.where(np.isfinite(level[periods]), level[periods], fallback_level)
     if not math.isfinite(side_quantile):
         return filled_level, UNREACHED if math.isnan(side_quantile) else NO_TIME
     reason = max(weight_by_reason, key=lambda reason: weight_by_reason[reason])
-    return filled_level, reason if weight_by_reason[reason] > UNFIT * cases.weight[cases.between(side)].sum() else ""
+    return filled_level, reason if weight_by_reason[reason] > UNFIT * cases.weight[cases.slice_of(side)].sum() else ""
 
 
 def _find_jumps(cases: Cases, side: Bounds, fewest_cases: float, cycle_length: int) -> list[int]:
@@ -245,8 +245,8 @@ def _window_quantiles(cases: Cases, windows: list[Bounds], quantile: float) -> F
 
 def _quantile_in(cases: Cases, bounds: Bounds, quantile: float) -> float:
     """The quantile of the logarithms over some periods; NaN: not reached."""
-    selection = cases.between(bounds)
-    log, has_ended, weight = cases.log[selection], cases.ended[selection], cases.weight[selection]
+    selection = cases.slice_of(bounds)
+    log, has_ended, weight = cases.log[selection], cases.has_ended[selection], cases.weight[selection]
     if bounds[1] - bounds[0] > 1:  # within one period they are in order
         order = np.lexsort((~has_ended, log))
         log, has_ended, weight = log[order], has_ended[order], weight[order]
@@ -287,7 +287,7 @@ def _recentre(
         [_straight_height(z, n, window, period, level[period]) for period, window in enumerate(local_windows)]
     )
     centred_cases = Cases(
-        side_cases.period, side_cases.log - centre[side_cases.period], side_cases.ended, side_cases.weight
+        side_cases.period, side_cases.log - centre[side_cases.period], side_cases.has_ended, side_cases.weight
     )
     log = centre + _window_quantiles(centred_cases, local_windows, quantile)
     return np.where(np.isfinite(log), log, level)
@@ -315,8 +315,8 @@ def _cases_within(cases: Cases, level: Floats, periods: int) -> Floats:
     that over all of them the sum is again Kaplan and Meier's (Efron 1967, the self-consistency of their curve).
     """
     distance = _level_distances(cases, level)
-    share_within = np.where(distance < 0, 1.0, np.where(distance == 0, 0.5, 0.0)) * cases.ended
-    is_open_below = ~cases.ended & (distance < 0)
+    share_within = np.where(distance < 0, 1.0, np.where(distance == 0, 0.5, 0.0)) * cases.has_ended
+    is_open_below = ~cases.has_ended & (distance < 0)
     if is_open_below.any():
         share_within[is_open_below] = _chance_within(cases, distance, is_open_below)
     return np.bincount(cases.period, cases.weight * share_within, periods).astype(np.float64)
@@ -331,8 +331,8 @@ def _level_distances(cases: Cases, level: Floats) -> Floats:
 
 def _chance_within(cases: Cases, distance: Floats, is_open_below: Mask) -> Floats:
     """The chance that each open wait, shorter than its level so far, ends within it."""
-    order = np.lexsort((~cases.ended, distance))
-    times, curve = _survival(distance[order], cases.ended[order], cases.weight[order])
+    order = np.lexsort((~cases.has_ended, distance))
+    times, curve = _survival(distance[order], cases.has_ended[order], cases.weight[order])
     curve = np.append(1.0, curve)
     so_far = curve[np.searchsorted(times, distance[is_open_below], side="right")]
     at_level = (curve[np.searchsorted(times, 0.0)] + curve[np.searchsorted(times, 0.0, side="right")]) / 2
@@ -364,7 +364,7 @@ def _density_sample(cases: Cases, level: Floats, side: Bounds) -> tuple[Floats, 
     side_cases = cases.of_side(side)
     distance = _level_distances(side_cases, level[slice(*side)])
     own_count = len(np.unique(side_cases.period[distance == 0]))
-    return distance[side_cases.ended & np.isfinite(distance)], float(len(distance)), own_count
+    return distance[side_cases.has_ended & np.isfinite(distance)], float(len(distance)), own_count
 
 
 def density_at(distances: Floats, n: float, own_count: int = 0, least_bandwidth: float = 0.0) -> float:

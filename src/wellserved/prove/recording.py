@@ -55,35 +55,35 @@ POINTS = 0.02  # of a share: by how much the times of asking have to move at lea
 class Inquiry:
     """What is asked about, and all that is known of it already."""
 
-    looking: Looking
-    tried: CheckInput
+    window: Looking
+    check_input: CheckInput
     measure: Measure
     where: Where
-    guarded: tuple[Guarded, ...]
+    guardrail_results: tuple[Guarded, ...]
 
     @property
-    def days(self) -> int:
+    def age_days(self) -> int:
         """The age at which cases are looked at: well after the typical end, so that the slow ones have ended too."""
-        return math.ceil(LONGER * (self.tried.seen.age_days or 30))
+        return math.ceil(LONGER * (self.check_input.series.age_days or 30))
 
-    def scope(self) -> Scope:
+    def case_table(self) -> Scope:
         """The cases at that age."""
-        return self.looking.at_age(self.measure.anchor, self.days * DAY)
+        return self.window.at_age(self.measure.anchor, self.age_days * DAY)
 
     @property
-    def ripe(self) -> Mask:
+    def is_mature(self) -> Mask:
         """The periods that say something, and whose cases have reached that age."""
-        last = (self.looking.known_until(self.where) - timedelta(days=self.days)).date()
-        is_old_enough = np.array([period.end <= last for period in self.tried.seen.periods], dtype=bool)
-        is_mature: Mask = self.tried.seen.observed.seen & is_old_enough
+        last = (self.window.known_until(self.where) - timedelta(days=self.age_days)).date()
+        is_old_enough = np.array([period.end <= last for period in self.check_input.series.periods], dtype=bool)
+        is_mature: Mask = self.check_input.series.model_input.is_observed & is_old_enough
         return is_mature
 
     def cases(self) -> tuple[str, dict[str, object]]:
         """SQL: the cases in question, and its values."""
         question = Question(
-            (self.measure,), None, self.looking.every, self.looking.since, self.looking.until, self.where
+            (self.measure,), None, self.window.granularity, self.window.since, self.window.until, self.where
         )
-        condition, values = filters(self.looking.scope, question)
+        condition, values = filters(self.window.case_table, question)
         return f"{condition} AND {within(question, self.measure.anchor)}", values
 
 
@@ -92,7 +92,11 @@ STEPS = 20  # of which the shortest of the quantiles takes at least so many, for
 
 def questions(inquiry: Inquiry) -> list[Check]:
     """All that has to be asked of a faster wait; `passed` False: the record gives cause to ask."""
-    if inquiry.measure.kind != "wait" or inquiry.measure.anchor != "asked" or inquiry.tried.seen.age_days is None:
+    if (
+        inquiry.measure.kind != "wait"
+        or inquiry.measure.anchor != "asked"
+        or inquiry.check_input.series.age_days is None
+    ):
         return [jump(inquiry)]
     answers = [shape(inquiry), jump(inquiry), *times_of_asking(inquiry), before_the_ask(inquiry)]
     if "replied" in inquiry.measure.relies_on:
@@ -145,17 +149,17 @@ def _ratio_words(log_shift: float) -> str:
 
 def _group_quantiles(inquiry: Inquiry) -> tuple[list[list[float]], list[list[float]]]:
     """Before and after the change: quantiles of the wait in each group of weeks, in seconds; 0: not reached."""
-    case_table, (condition, values) = inquiry.scope(), inquiry.cases()
+    case_table, (condition, values) = inquiry.case_table(), inquiry.cases()
     so_far_sql = f"({'{as_of_bus}' if inquiry.measure.clock == 'business' else '{as_of}'} - {inquiry.measure.since})"
     open_sql = f"GREATEST({so_far_sql}, 0) * 2 + 1" if adds_up(inquiry.measure) else str(NEVER)
     packed_sql = f"CASE WHEN {inquiry.measure.event} THEN {inquiry.measure.value} * 2 WHEN {inquiry.measure.waiting} THEN {open_sql} END"
-    day, periods = f"{inquiry.measure.anchor}_day", inquiry.tried.seen.periods
-    mature_periods = np.flatnonzero(inquiry.ripe)
-    late = mature_periods[mature_periods >= inquiry.tried.seen.before]
+    day, periods = f"{inquiry.measure.anchor}_day", inquiry.check_input.series.periods
+    mature_periods = np.flatnonzero(inquiry.is_mature)
+    late = mature_periods[mature_periods >= inquiry.check_input.series.before]
     if not len(late):
         return [], []
     first, change_day = periods[0].first_day, periods[late[0]].first_day
-    early_end = min(day_number(inquiry.looking.change), change_day)
+    early_end = min(day_number(inquiry.window.change), change_day)
     last = day_number(periods[late[-1]].end)
     group = f"({day} + 700003) // 7 % {GROUPS}"
     side = f"CASE WHEN {day} < {early_end} THEN 0 WHEN {day} >= {change_day} THEN {GROUPS} END"
@@ -163,7 +167,7 @@ def _group_quantiles(inquiry: Inquiry) -> tuple[list[list[float]], list[list[flo
         f"SELECT {side} + {group} AS period, CAST(NULL AS VARCHAR) AS segment, {fill(packed_sql, case_table)} AS coded "
         f"FROM {case_table.table} WHERE {condition} AND {day} >= {first} AND {day} < {last}"
     )
-    rows = case_table.engine.by_group(sql, values, partial(reduce_quantiles, QUANTILES)).to_pylist()
+    rows = case_table.engine.reduce_groups(sql, values, partial(reduce_quantiles, QUANTILES)).to_pylist()
     sides: tuple[list[list[float]], list[list[float]]] = ([], [])
     for row in rows:
         levels = [row[f"q{index}"] or 0.0 for index in range(len(QUANTILES))]
@@ -193,44 +197,48 @@ def reduce_quantiles(quantiles: Sequence[float], batches: Iterable[pa.RecordBatc
 
 def jump(inquiry: Inquiry) -> Check:
     """A fall by more than half from one period to the next while nothing else moves: was something else recorded?"""
-    name, series = "a jump overnight", inquiry.tried.seen
-    end_before = series.before - (series.mixed is not None)
+    name, series = "a jump overnight", inquiry.check_input.series
+    end_before = series.before - (series.change_period is not None)
     early, late = (
         _values_of_periods(inquiry, slice(max(end_before - NEAR[0], 0), end_before)),
-        _values_of_periods(inquiry, slice(series.before + series.settling, series.before + series.settling + NEAR[1])),
+        _values_of_periods(
+            inquiry, slice(series.before + series.settling_periods, series.before + series.settling_periods + NEAR[1])
+        ),
     )
     if not len(early) or not len(late):
         return Check(name, None, "nothing is known of the time next to the change")
     before, after = float(np.median(early)), float(np.median(late))
-    if inquiry.tried.better == "higher" and inquiry.measure.unit == "share":
+    if inquiry.check_input.better == "higher" and inquiry.measure.unit == "share":
         before, after = 1 - before, 1 - after
     has_fallen = (
         after < HALF * before
-        if inquiry.tried.better == "lower" or inquiry.measure.unit == "share"
+        if inquiry.check_input.better == "lower" or inquiry.measure.unit == "share"
         else before < HALF * after
     )
     if not has_fallen:
         return Check(name, True, "no fall by more than half from one period to the next")
     improved_names = [
         result.guardrail.name
-        for result in inquiry.guarded
+        for result in inquiry.guardrail_results
         if result.harm is not None and result.harm.high < 0 and not _rests_on_times(inquiry, result)
     ]
     if improved_names:
         return Check(
-            name, True, f"more than half within one {inquiry.looking.every}, and {improved_names[0]} got better too"
+            name,
+            True,
+            f"more than half within one {inquiry.window.granularity}, and {improved_names[0]} got better too",
         )
-    return Check(name, False, f"more than half within one {inquiry.looking.every}, and nothing else got better with it: did the recording change, or what is counted?")  # fmt: skip
+    return Check(name, False, f"more than half within one {inquiry.window.granularity}, and nothing else got better with it: did the recording change, or what is counted?")  # fmt: skip
 
 
 def _values_of_periods(inquiry: Inquiry, periods: slice) -> np.ndarray:
     """The measure in some of the periods."""
-    series = inquiry.tried.seen
-    if series.shown:
-        return np.array([value for value in series.shown[periods] if value is not None])
-    is_observed = series.observed.seen[periods]
-    total, size = series.observed.total[periods][is_observed], series.observed.size[periods][is_observed]
-    levels: np.ndarray = total if series.observed.family in ("plain", "money") else total / size
+    series = inquiry.check_input.series
+    if series.period_quantiles:
+        return np.array([value for value in series.period_quantiles[periods] if value is not None])
+    is_observed = series.model_input.is_observed[periods]
+    total, size = series.model_input.total[periods][is_observed], series.model_input.size[periods][is_observed]
+    levels: np.ndarray = total if series.model_input.family in ("plain", "money") else total / size
     return levels
 
 
@@ -245,7 +253,7 @@ def times_of_asking(inquiry: Inquiry) -> Iterator[Check]:
     outside_hours = "asked_time < 28800 OR asked_time >= 64800"
     events = {"on weekends": "(asked_day + 700003) % 7 >= 5", "before 8 and after 18 o'clock": outside_hours}
     for words, event in events.items():
-        model_input = _share_by_period(inquiry, inquiry.looking.scope.table, event)
+        model_input = _share_by_period(inquiry, inquiry.window.case_table.table, event)
         share_shift = _share_shift(inquiry, model_input, 1 - 0.05 / len(events))
         if share_shift is None:
             yield Check(name, None, "no case that is old enough tells of one side of the change")
@@ -259,8 +267,8 @@ def times_of_asking(inquiry: Inquiry) -> Iterator[Check]:
 
 def _share_shift(inquiry: Inquiry, model_input: Observed, level: float) -> float | None:
     """By how much a share surely moved, 0: not surely; where a fit says nothing, both sides are compared as they are."""
-    before = inquiry.tried.seen.before
-    verdict = change(model_input, before, inquiry.looking.every, "lower", plan=Plan(level=level))
+    before = inquiry.check_input.series.before
+    verdict = change(model_input, before, inquiry.window.granularity, "lower", plan=Plan(level=level))
     if verdict.effect is not None:
         return verdict.effect.value if verdict.claims else 0.0
     comparison = chance.shares(model_input, before, True)
@@ -271,18 +279,18 @@ def _share_shift(inquiry: Inquiry, model_input: Observed, level: float) -> float
 
 def before_the_ask(inquiry: Inquiry) -> Check:
     """Cases of which something is recorded before they were asked for: their clock starts too late."""
-    model_input = _share_by_period(inquiry, inquiry.looking.scope.table, "first_s < asked_s")
+    model_input = _share_by_period(inquiry, inquiry.window.case_table.table, "first_s < asked_s")
     words = "of the cases hold moments from before they were asked for: does the clock start when it did?"
     return _check_rise(inquiry, model_input, "moments before the ask", words)
 
 
 def after_the_close(inquiry: Inquiry) -> Check:
     """Cases on which work went on after they were closed, without having been reopened."""
-    case_table = inquiry.scope()
+    case_table = inquiry.case_table()
     kinds = ", ".join(f"'{kind}'" for kind in WORK)
     table = f"""(SELECT c.*, w.case_id IS NOT NULL AS worked FROM {case_table.table} c LEFT JOIN (
-        SELECT DISTINCT m.source, m.case_id FROM {inquiry.looking.moments} m JOIN {case_table.table} y USING (source, case_id)
-        WHERE m.kind IN ({kinds}) AND epoch(m."at") > y.resolved_s AND epoch(m."at") <= y.asked_s + {inquiry.days * DAY}
+        SELECT DISTINCT m.source, m.case_id FROM {inquiry.window.moments_table} m JOIN {case_table.table} y USING (source, case_id)
+        WHERE m.kind IN ({kinds}) AND epoch(m."at") > y.resolved_s AND epoch(m."at") <= y.asked_s + {inquiry.age_days * DAY}
         ) w ON w.source = c.source AND w.case_id = c.case_id WHERE c.resolved_s IS NOT NULL) AS closed_cases"""
     words = "of the cases were worked on after they had been closed: were they closed when they were done?"
     return _check_rise(inquiry, _share_by_period(inquiry, table, "worked"), "work after the close", words)
@@ -290,15 +298,15 @@ def after_the_close(inquiry: Inquiry) -> Check:
 
 def alike(inquiry: Inquiry) -> Check:
     """First replies in the very words of other cases' replies, but for numbers and the first line: machines answer so."""
-    name, case_table = "replies alike", inquiry.scope()
+    name, case_table = "replies alike", inquiry.case_table()
     words = r"""lower(regexp_replace(regexp_replace(m.text, '^[^\n]{0,60}\n+', ''), '[0-9]+', '#', 'g'))"""
     table = f"""(SELECT c.*, r.many >= {ALIKE} AS alike FROM {case_table.table} c JOIN (
         SELECT source, case_id, count(*) OVER (PARTITION BY words) AS many FROM (
-            SELECT m.source, m.case_id, hash(arg_min({words}, m."at")) AS words, length(arg_min({words}, m."at")) AS long FROM {inquiry.looking.moments} m
+            SELECT m.source, m.case_id, hash(arg_min({words}, m."at")) AS words, length(arg_min({words}, m."at")) AS long FROM {inquiry.window.moments_table} m
             WHERE m.kind IN ('replied', 'explained') AND m.text IS NOT NULL GROUP BY 1, 2)
         WHERE long >= {WORDS}) r USING (source, case_id)) AS answered"""
     model_input = _share_by_period(inquiry, table, "alike")
-    before = inquiry.tried.seen.before
+    before = inquiry.check_input.series.before
     if min(model_input.size[:before].sum(), model_input.size[before:].sum()) < FEWEST:
         return Check(name, None, "the words of replies are not recorded: whether machines answer can be told by their speed alone")  # fmt: skip
     return _check_rise(
@@ -310,31 +318,31 @@ def _share_by_period(inquiry: Inquiry, table: str, event: str) -> Observed:
     """By period: the cases of a table for which something holds, of how many."""
     condition, values = inquiry.cases()
     sql = (
-        f"SELECT {period_key(inquiry.measure.anchor, inquiry.looking.every)} AS period, COUNT(*) AS n, "
+        f"SELECT {period_key(inquiry.measure.anchor, inquiry.window.granularity)} AS period, COUNT(*) AS n, "
         f"COUNT(CASE WHEN {event} THEN 1 END) AS k FROM {table} WHERE {condition} GROUP BY 1"
     )
-    rows = {period_start(row["period"], inquiry.looking.every): row for row in inquiry.looking.scope.engine.ask(sql, values).to_pylist()}  # fmt: skip
-    counts = [rows.get(period.start) for period in inquiry.tried.seen.periods]
+    rows = {period_start(row["period"], inquiry.window.granularity): row for row in inquiry.window.case_table.engine.query(sql, values).to_pylist()}  # fmt: skip
+    counts = [rows.get(period.start) for period in inquiry.check_input.series.periods]
     total, size = (np.array([float(row[key]) if row else 0.0 for row in counts]) for key in ("k", "n"))
-    return Observed("rate", total, np.where(inquiry.ripe, size, 0.0))
+    return Observed("rate", total, np.where(inquiry.is_mature, size, 0.0))
 
 
 def _check_rise(inquiry: Inquiry, model_input: Observed, name: str, words: str) -> Check:
     """Whether a share that ought to stay low rose."""
-    before = inquiry.tried.seen.before
+    before = inquiry.check_input.series.before
     sizes = model_input.size[:before].sum(), model_input.size[before:].sum()
     if not min(sizes):
         return Check(name, None, "no case that is old enough tells of one side of the change")
     shares = [float(model_input.total[side].sum() / size) for side, size in zip((slice(0, before), slice(before, None)), sizes, strict=True)]  # fmt: skip
-    verdict = change(model_input, before, inquiry.looking.every, "lower")
+    verdict = change(model_input, before, inquiry.window.granularity, "lower")
     margin = max(usual_margin(shares[0], replace(inquiry.measure, unit="share")), RISEN)
     if verdict.effect is not None:
         threshold = chance.on_scale(model_input, shares[0], margin, True)
-        harm = chance.Harm(Estimate(0, 0, 0), chance.fitted(model_input, before, inquiry.looking.every))
+        harm = chance.Harm(Estimate(0, 0, 0), chance.fitted(model_input, before, inquiry.window.granularity))
     else:
         threshold, comparison = margin, chance.shares(model_input, before, True)
         assert comparison is not None
         harm = comparison
-    if shares[1] > shares[0] and harm.beyond(threshold)[1] > DOUBTED:
+    if shares[1] > shares[0] and harm.chances_beyond(threshold)[1] > DOUBTED:
         return Check(name, False, f"{shares[1]:.0%} {words} Before, {shares[0]:.0%}.")
     return Check(name, True, f"{shares[1]:.0%} after the change, {shares[0]:.0%} before")

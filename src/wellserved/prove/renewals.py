@@ -26,27 +26,27 @@ class Decisions:
     first (late entry, left truncation); who is still there came up for no later one (right censoring).
     """
 
-    came_up: Floats
-    left: Floats
+    at_risk: Floats
+    leaver_counts: Floats
 
     @property
     def leavers(self) -> int:
         """How many left."""
-        return round(float(self.left.sum()))
+        return round(float(self.leaver_counts.sum()))
 
     def __add__(self, other: Decisions) -> Decisions:
         """Both groups together."""
-        longest = max(len(self.came_up), len(other.came_up))
+        longest = max(len(self.at_risk), len(other.at_risk))
         first, second = (_longer(decisions, longest) for decisions in (self, other))
-        return Decisions(first.came_up + second.came_up, first.left + second.left)
+        return Decisions(first.at_risk + second.at_risk, first.leaver_counts + second.leaver_counts)
 
 
 NONE = Decisions(np.zeros(0), np.zeros(0))
 
 
 def _longer(decisions: Decisions, size: int) -> Decisions:
-    padding = (0, size - len(decisions.left))
-    return Decisions(np.pad(decisions.came_up, padding), np.pad(decisions.left, padding))
+    padding = (0, size - len(decisions.leaver_counts))
+    return Decisions(np.pad(decisions.at_risk, padding), np.pad(decisions.leaver_counts, padding))
 
 
 def of_cohort(customers: Sequence[float] | Floats, prior_renewals: int = 0) -> Decisions:

@@ -34,37 +34,37 @@ class Observed:
     family: Family
     total: Floats
     size: Floats  # 0: nothing was recorded in that period
-    level: float = 1.0  # quantile: what the share `quantile` of all records before the change stays within
+    level_before: float = 1.0  # quantile: what the share `quantile` of all records before the change stays within
     density: Floats | float = 1.0  # quantile: of the logarithms at each period's level
     quantile: float = 0.5
-    near: Floats | None = None  # quantile: logarithm of each period's level; None: `level` for all
+    log_levels: Floats | None = None  # quantile: logarithm of each period's level; None: `level` for all
     level_after: float | None = None  # quantile: what it is of all records after the change
 
     @property
-    def seen(self) -> Mask:
+    def is_observed(self) -> Mask:
         """The periods that say something."""
         is_observed: Mask = np.isfinite(self.total) & np.isfinite(self.size) & (self.size > 0)
         return is_observed & (self.total > 0) if self.family == "money" else is_observed
 
     @property
-    def ratio(self) -> bool:
+    def is_ratio(self) -> bool:
         """An effect on the working scale is the logarithm of a ratio."""
         return self.family in ("count", "rate", "duration", "money", "quantile")
 
-    def over(self, indices: slice | npt.NDArray[np.int64]) -> Observed:
+    def select_periods(self, indices: slice | npt.NDArray[np.int64]) -> Observed:
         """Some of the periods of one series, in any order; of an index of -1 nothing is known."""
         if not isinstance(indices, slice) and not len(self.total):
             zeros = np.zeros(len(indices))
-            return replace(self, total=zeros, size=zeros, near=None, density=1.0)
+            return replace(self, total=zeros, size=zeros, log_levels=None, density=1.0)
         is_known = np.ones(1, bool) if isinstance(indices, slice) else indices >= 0
         total, size = (np.where(is_known, values[indices], 0.0) for values in (self.total, self.size))
-        log_levels = None if self.near is None else self.near[indices]
+        log_levels = None if self.log_levels is None else self.log_levels[indices]
         density = self.density[indices] if isinstance(self.density, np.ndarray) else self.density
-        return replace(self, total=total, size=size, near=log_levels, density=density)
+        return replace(self, total=total, size=size, log_levels=log_levels, density=density)
 
-    def logs(self) -> Floats:
+    def log_quantiles(self) -> Floats:
         """quantile: its logarithm in each period, one step from the period's level."""
-        log_levels = np.log(self.level) if self.near is None else self.near
+        log_levels = np.log(self.level_before) if self.log_levels is None else self.log_levels
         size = np.where(self.size > 0, self.size, np.nan)
         log_quantiles: Floats = log_levels + (self.quantile - self.total / size) / self.density
         return log_quantiles
@@ -76,12 +76,12 @@ class Response:
 
     z: Floats
     noise: Floats
-    seen: Mask
+    is_observed: Mask
 
 
 def respond(model_input: Observed, columns: Floats) -> Response:
     """The working response; `columns` (n, K) are those of the fit in which the trend continues."""
-    is_observed = np.atleast_2d(model_input.seen)
+    is_observed = np.atleast_2d(model_input.is_observed)
     total = np.where(is_observed, np.atleast_2d(model_input.total), 0.0)
     size = np.where(is_observed, np.atleast_2d(model_input.size), 1.0)
     if model_input.family == "count":
@@ -91,7 +91,7 @@ def respond(model_input: Observed, columns: Floats) -> Response:
     elif model_input.family in ("mean", "duration"):
         z, noise = total / size, 1 / size
     elif model_input.family == "quantile":
-        z, noise = np.atleast_2d(model_input.logs()), 1 / (size * model_input.density**2)
+        z, noise = np.atleast_2d(model_input.log_quantiles()), 1 / (size * model_input.density**2)
     elif model_input.family == "money":
         z, noise = np.log(np.where(is_observed, total, 1.0)), np.ones_like(total)
     else:
@@ -105,7 +105,7 @@ def difference(response: Response, controls: list[Response], before: int) -> Res
     Each control is taken from its own mean before the change, so that one which is missing for a while, or begins
     late, makes no step of its own.
     """
-    is_observed = np.stack([control.seen for control in controls])
+    is_observed = np.stack([control.is_observed for control in controls])
     z = np.where(is_observed, np.stack([control.z for control in controls]), 0.0)
     is_early = is_observed & (np.arange(z.shape[2]) < before)
     z = np.where(
@@ -115,7 +115,7 @@ def difference(response: Response, controls: list[Response], before: int) -> Res
     )
     count = np.maximum(is_observed.sum(axis=0), 1)
     noise = np.where(is_observed, np.stack([control.noise for control in controls]), 0.0).sum(axis=0) / count**2
-    is_observed_on_both = response.seen & is_observed.any(axis=0)
+    is_observed_on_both = response.is_observed & is_observed.any(axis=0)
     return Response(
         np.where(is_observed_on_both, response.z - z.sum(axis=0) / count, 0.0),
         np.where(is_observed_on_both, response.noise + noise, 1.0),
@@ -223,7 +223,9 @@ def _input_from_waits(
 
 def quantile_of(levels: Levels, quantile: float, level: float, after: float | None) -> Observed:
     """A quantile by period from its levels, and from what it is of all records on either side of the change."""
-    return Observed("quantile", levels.within, levels.size, level, levels.density, quantile, levels.log, after)
+    return Observed(
+        "quantile", levels.cases_within, levels.size, level, levels.density, quantile, levels.log_level, after
+    )
 
 
 def _sum_by_period(period: npt.NDArray[np.int64], values: Floats, periods: int) -> Floats:

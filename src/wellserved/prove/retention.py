@@ -37,22 +37,22 @@ class Retention:
     a: float
     b: float
 
-    def surviving(self, renewals: int) -> Floats:
+    def survival(self, renewals: int) -> Floats:
         """Share still there after 0, 1, ... renewals."""
         t = np.arange(1, renewals + 1)
         survival: Floats = np.concatenate([[1.0], np.cumprod((self.b + t - 1) / (self.a + self.b + t - 1))])
         return survival
 
-    def renewing(self, renewals: int) -> float:
+    def renewal_chance(self, renewals: int) -> float:
         """Chance that somebody who has renewed so often renews once more."""
         return (self.b + renewals) / (self.a + self.b + renewals)
 
-    def ahead(self, renewals: int, horizon: int = NEXT) -> float:
+    def expected_next(self, renewals: int, horizon: int = NEXT) -> float:
         """How many of the next so many renewals somebody who has renewed so often is expected to make."""
         t = np.arange(renewals, renewals + horizon)
         return float(np.cumprod((self.b + t) / (self.a + self.b + t)).sum())
 
-    def left(self, renewals: int) -> float:
+    def expected_remaining(self, renewals: int) -> float:
         """Renewals still to be expected of someone who has renewed so often; infinite where a is 1 or less."""
         return float((self.b + renewals) / (self.a - 1)) if self.a > 1 else float("inf")
 
@@ -62,38 +62,40 @@ class Fit(Retention):
     """The likeliest of them, and those that are likely enough: 95% by profile likelihood."""
 
     decisions: Decisions
-    border: tuple[Retention, ...]  # where twice the log likelihood has fallen by 3.84
+    confidence_region: tuple[Retention, ...]  # where twice the log likelihood has fallen by 3.84
 
     def interval(self, quantity: Callable[[Retention], float]) -> tuple[float, float]:
         """The 95% interval of anything that follows from a and b: what it can be without too great a fall of the likelihood."""
-        values = [quantity(model) for model in (self, *self.border)]
+        values = [quantity(model) for model in (self, *self.confidence_region)]
         return min(values), max(values)
 
     @property
-    def misfit(self) -> float | None:
+    def fit_p_value(self) -> float | None:
         """The chance that renewals of such customers differ from the model as much as these: Pearson's chi-squared.
 
         Of the renewals at which five leavers and five who stay are expected; None: too few of these.
         """
-        came_up = self.decisions.came_up
-        leave_chance = np.array([1 - self.renewing(renewals) for renewals in range(len(came_up))])
+        came_up = self.decisions.at_risk
+        leave_chance = np.array([1 - self.renewal_chance(renewals) for renewals in range(len(came_up))])
         expected, expected_stayers = came_up * leave_chance, came_up * (1 - leave_chance)
         is_large = (expected >= 5) & (expected_stayers >= 5)
         degrees = int(is_large.sum()) - 2
         if degrees < 1:
             return None
-        contributions = (self.decisions.left - expected)[is_large] ** 2 / (expected * (1 - leave_chance))[is_large]
+        contributions = (self.decisions.leaver_counts - expected)[is_large] ** 2 / (expected * (1 - leave_chance))[
+            is_large
+        ]
         return float(special.chdtrc(degrees, contributions.sum()))
 
     @property
-    def alike(self) -> bool:
+    def is_homogeneous(self) -> bool:
         """No difference between customers can be told: one chance of leaving fits all of them best."""
         return math.log(self.a + self.b) > _SPREAD[1] - 0.1
 
 
 def fit(decisions: Decisions) -> Fit:
     """The likeliest a and b; at least two different renewals must have come up, and somebody must have left and stayed."""
-    came_up, departures = decisions.came_up, decisions.left
+    came_up, departures = decisions.at_risk, decisions.leaver_counts
     stayers = came_up - departures
     if (came_up > 0).sum() < 2 or not departures.sum() or not stayers.sum():
         raise RequestError(
@@ -121,7 +123,7 @@ def retention(decisions: Decisions | Floats, customers: int | None = None) -> Fi
         customers = round(float(decisions[0])) if len(decisions) and np.isfinite(decisions[0]) else None
         decisions = of_cohort(decisions)
     leavers = decisions.leavers
-    customer_count = customers if customers is not None else round(float(decisions.came_up.max(initial=0)))
+    customer_count = customers if customers is not None else round(float(decisions.at_risk.max(initial=0)))
     if customer_count < LEAST or leavers < LEAST_LEAVERS:
         raise RequestError(
             f"{plural(customer_count, 'customer')}, of whom {leavers} left, are too few to expect anything of others; it takes {LEAST}, and {LEAST_LEAVERS} who left.",
@@ -133,7 +135,7 @@ def retention(decisions: Decisions | Floats, customers: int | None = None) -> Fi
 def _likelihood(decisions: Decisions, chance: Floats, spread: Floats) -> Floats:
     """Log likelihood where a / (a + b) is `chance` and log(a + b) is `spread`."""
     leave_chance = _leave_chance(decisions, chance, spread)
-    departures, stayers = decisions.left, decisions.came_up - decisions.left
+    departures, stayers = decisions.leaver_counts, decisions.at_risk - decisions.leaver_counts
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(departures > 0, departures * np.log(leave_chance), 0.0) + np.where(
             stayers > 0, stayers * np.log1p(-leave_chance), 0.0
@@ -145,14 +147,14 @@ def _likelihood(decisions: Decisions, chance: Floats, spread: Floats) -> Floats:
 def _leave_chance(decisions: Decisions, chance: Floats, spread: Floats) -> Floats:
     """The chance of leaving at each renewal."""
     size = np.exp(spread)[..., None]
-    leave_chance: Floats = chance[..., None] * size / (size + np.arange(len(decisions.left)))
+    leave_chance: Floats = chance[..., None] * size / (size + np.arange(len(decisions.leaver_counts)))
     return leave_chance
 
 
 def _profile(decisions: Decisions, spread: Floats) -> tuple[Floats, Floats]:
     """The likeliest chance at each spread, and the log likelihood there: it is concave in the chance, so halving finds it."""
     low, high = np.zeros_like(spread), np.ones_like(spread)
-    total, stayers = decisions.left.sum(), decisions.came_up - decisions.left
+    total, stayers = decisions.leaver_counts.sum(), decisions.at_risk - decisions.leaver_counts
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         leave_chance = _leave_chance(decisions, middle, spread)

@@ -37,7 +37,7 @@ FALL = 1.92  # of the log likelihood: half the 95% point of chi-square with one 
 class Shift:
     """Where a series shifted (index of the first point after it), with an interval; None: no shift is seen."""
 
-    at: int | None
+    position: int | None
     first: int | None
     last: int | None
     size: float | None
@@ -63,11 +63,16 @@ def shift(values: Floats) -> Shift:
     candidate = judged(y)
     if candidate.phi not in LIMITS:
         return replace(
-            candidate, at=None, first=None, last=None, size=None, reason="it wanders too much by itself to date a shift"
+            candidate,
+            position=None,
+            first=None,
+            last=None,
+            size=None,
+            reason="it wanders too much by itself to date a shift",
         )
     limit = float(np.interp(np.log(n), np.log(LENGTHS), LIMITS[candidate.phi]))
     if candidate.statistic <= limit:
-        return replace(candidate, at=None, first=None, last=None, size=None, limit=limit)
+        return replace(candidate, position=None, first=None, last=None, size=None, limit=limit)
     return replace(candidate, limit=limit)
 
 
@@ -137,9 +142,9 @@ def _statistics(y: Floats, candidates: Ints, node: int) -> tuple[Floats, Floats,
 
 def shifted(series: Seen, granularity: Every) -> tuple[Seen, Shift]:
     """Date a shift of a measure by period: on the model's scale, season taken out; periods without cases are skipped."""
-    columns = season(granularity, len(series.periods), len(series.periods), series.observed.seen)
-    response = respond(series.observed, np.column_stack([np.ones(len(series.periods)), columns]))
-    known_periods = np.flatnonzero(response.seen[0])
+    columns = season(granularity, len(series.periods), len(series.periods), series.model_input.is_observed)
+    response = respond(series.model_input, np.column_stack([np.ones(len(series.periods)), columns]))
+    known_periods = np.flatnonzero(response.is_observed[0])
     z = response.z[0, known_periods]
     if columns.shape[1]:
         x = np.column_stack([np.ones(len(known_periods)), columns[known_periods]])
@@ -147,6 +152,6 @@ def shifted(series: Seen, granularity: Every) -> tuple[Seen, Shift]:
     candidate = shift(z)
     position, first, last = (
         int(known_periods[index]) if index is not None else None
-        for index in (candidate.at, candidate.first, candidate.last)
+        for index in (candidate.position, candidate.first, candidate.last)
     )
-    return series, replace(candidate, at=position, first=first, last=last)
+    return series, replace(candidate, position=position, first=first, last=last)

@@ -29,7 +29,7 @@ class Adopted:
     jackknife: Estimate  # interval by leaving teams out
     p: float
     teams: int
-    never: int  # teams that never took it up
+    never_adopted: int  # teams that never took it up
     cells: int  # team-periods after adoption
 
 

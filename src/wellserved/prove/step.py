@@ -35,27 +35,27 @@ WIDE = 256  # where they share them
 class Judged:
     """An effect's intervals under both trends, for S series."""
 
-    ends: dict[Trend, tuple[Floats, Floats]]
-    flat: Mask
+    intervals: dict[Trend, tuple[Floats, Floats]]
+    is_noiseless: Mask
 
     @property
-    def hull(self) -> tuple[Floats, Floats]:
+    def envelope(self) -> tuple[Floats, Floats]:
         """From the lower of the two lower ends to the upper of the upper ones."""
-        goes_on, stops = (self.ends[trend] for trend in TRENDS)
+        goes_on, stops = (self.intervals[trend] for trend in TRENDS)
         return np.minimum(goes_on[0], stops[0]), np.maximum(goes_on[1], stops[1])
 
     @property
-    def sides(self) -> dict[Trend, Signs]:
+    def signs(self) -> dict[Trend, Signs]:
         """Per trend: 1 where its interval lies above zero, -1 below, 0 where it holds zero."""
         return {
-            trend: np.where(self.flat, 0, np.where(low > 0, 1, np.where(high < 0, -1, 0)))
-            for trend, (low, high) in self.ends.items()
+            trend: np.where(self.is_noiseless, 0, np.where(low > 0, 1, np.where(high < 0, -1, 0)))
+            for trend, (low, high) in self.intervals.items()
         }
 
     @property
-    def claims(self) -> Signs:
+    def claimed_signs(self) -> Signs:
         """1 or -1 where both intervals lie on that side of zero; else 0."""
-        goes_on, stops = (self.sides[trend] for trend in TRENDS)
+        goes_on, stops = (self.signs[trend] for trend in TRENDS)
         return np.where(goes_on == stops, goes_on, 0)
 
 
@@ -66,31 +66,31 @@ class Steps:
     fits: dict[Trend, Posterior]
     contrasts: tuple[str, ...]
     sd: Floats  # S: residual standard deviation inside the window
-    flat: Mask  # S: a series without noise, of which nothing can be said
+    is_noiseless: Mask  # S: a series without noise, of which nothing can be said
 
     def effect(self, trend: Trend, contrast: str = "step 0") -> Mixture:
         """One contrast under one trend."""
         return self.fits[trend].effects[self.contrasts.index(contrast)]
 
-    def judged(self, contrast: str = "step 0", level: float | dict[Trend, float] = LEVEL) -> Judged:
+    def trend_intervals(self, contrast: str = "step 0", level: float | dict[Trend, float] = LEVEL) -> Judged:
         """The interval under each trend, and what both say; at a level of 1 nothing is said at all."""
         intervals = {}
         for trend in TRENDS:
             trend_level = level[trend] if isinstance(level, dict) else level
             low, high = self.effect(trend, contrast).interval(min(trend_level, 1 - 1e-13))
             intervals[trend] = (low, high) if trend_level < 1 else (low - np.inf, high + np.inf)
-        return Judged(intervals, self.flat)
+        return Judged(intervals, self.is_noiseless)
 
     def belief(self, hypotheses: Mask, trend: Trend) -> float:
         """How likely the first series makes some of the hypotheses (H)."""
         by_hypothesis = self.fits[trend].weight[0].reshape(len(hypotheses), -1).sum(axis=1)
         return float(by_hypothesis[hypotheses].sum())
 
-    def p(self, contrast: str = "step 0") -> Floats:
+    def p_values(self, contrast: str = "step 0") -> Floats:
         """The larger of the two, or 1 where they point to different sides."""
         effects = [self.effect(trend, contrast) for trend in TRENDS]
-        is_same_side = np.sign(effects[0].point) == np.sign(effects[1].point)
-        p_value: Floats = np.where(is_same_side, np.maximum(effects[0].p(), effects[1].p()), 1.0)
+        is_same_side = np.sign(effects[0].mean) == np.sign(effects[1].mean)
+        p_value: Floats = np.where(is_same_side, np.maximum(effects[0].p_values(), effects[1].p_values()), 1.0)
         return p_value
 
 
@@ -99,33 +99,33 @@ class Fitted:
     """The answer, and what it would be if the year had no season that was not seen twice."""
 
     steps: Steps
-    bare: Steps  # where no season was priced in
+    without_season: Steps  # where no season was priced in
 
 
 def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | None = None) -> Fitted:
     """Fit all series of a response; `extra` contrasts weigh level and steps, the first columns of a design, or all."""
     width = design.columns.shape[1]
-    contrasts = {f"step {number}": np.eye(width)[1 + number] for number in range(design.steps)}
+    contrasts = {f"step {number}": np.eye(width)[1 + number] for number in range(design.step_count)}
     contrasts |= {name: np.append(weights, np.zeros(width - len(weights))) for name, weights in (extra or {}).items()}
     z, centre, unit = _standardize(response)
     noise = _normalized_noise(response)
-    is_noise_shared = bool((noise == noise[0]).all() and (response.seen == response.seen[0]).all())
+    is_noise_shared = bool((noise == noise[0]).all() and (response.is_observed == response.is_observed[0]).all())
     batch_size = WIDE if is_noise_shared else BATCH
     hypothesis_masks = [np.ones(len(design.hypotheses), dtype=bool)]
-    if design.seasonal.any():
-        hypothesis_masks.append(~design.seasonal)
+    if design.has_season.any():
+        hypothesis_masks.append(~design.has_season)
     batch_fits: dict[Trend, list[list[Posterior]]] = {trend: [[] for _ in hypothesis_masks] for trend in TRENDS}
     for start in range(0, len(z), batch_size):
         batch = slice(start, start + batch_size)
         rows = z[batch].T[None] if is_noise_shared else z[batch][:, :, None]
         noise_batch = slice(0, 1) if is_noise_shared else batch
-        products = whitened(design.columns, rows, noise[noise_batch], response.seen[noise_batch]).products()
+        products = whitened(design.columns, rows, noise[noise_batch], response.is_observed[noise_batch]).products()
         for trend in TRENDS:
             fits = posterior(
                 products,
-                design.flat[trend],
+                design.flat_columns[trend],
                 list(contrasts.values()),
-                design.within,
+                design.window_variance,
                 design.hypotheses,
                 hypothesis_masks,
             )
@@ -134,7 +134,7 @@ def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | Non
     all_steps = []
     for number in range(len(hypothesis_masks)):
         by_trend = {trend: _join_posteriors(batch_fits[trend][number], unit, centre) for trend in TRENDS}
-        is_noiseless = by_trend["continues"].flat | by_trend["stops"].flat
+        is_noiseless = by_trend["continues"].is_noiseless | by_trend["stops"].is_noiseless
         all_steps.append(Steps(by_trend, tuple(contrasts), by_trend["continues"].sd, is_noiseless))
     return Fitted(all_steps[0], all_steps[-1])
 
@@ -147,40 +147,41 @@ def foreseen_variance(
     For the first series of a response: its nodes' weights and s² come from a fit of level, season and trend. None:
     the time before is too short, or too still, to foretell anything.
     """
-    past = Response(response.z[:1, :before], response.noise[:1, :before], response.seen[:1, :before])
+    past = Response(response.z[:1, :before], response.noise[:1, :before], response.is_observed[:1, :before])
     z, _, unit = _standardize(past)
-    is_observed = np.append(past.seen[0], np.ones(periods_ahead, bool))
+    is_observed = np.append(past.is_observed[0], np.ones(periods_ahead, bool))
     design = step_design(granularity, before + periods_ahead, [before], is_observed, season_priced)
     moving_columns = {0, *np.flatnonzero(np.ptp(design.columns[:before], axis=0) > 0).tolist()}
     if (
-        past.seen.sum() <= len([column for column in design.flat["continues"] if column in moving_columns])
+        past.is_observed.sum()
+        <= len([column for column in design.flat_columns["continues"] if column in moving_columns])
         or not z.any()
     ):
         return None
     weights = _normalized_noise(past)
     usual_noise = (
-        past.seen.sum() / (1 / weights[past.seen]).sum()
+        past.is_observed.sum() / (1 / weights[past.is_observed]).sum()
     )  # of the noise: as much information a period as before
     noise = np.append(weights[0], np.full(periods_ahead, usual_noise))[None]
     series = np.append(z[0], np.zeros(periods_ahead))[None, :, None]
     whitened_rows = whitened(design.columns, series, noise, is_observed[None])
     products_before, planned_products = whitened_rows.products(before), whitened_rows.products()
     steady_hypotheses = [
-        hypothesis for hypothesis, course in zip(design.hypotheses, design.courses, strict=True) if not course
+        hypothesis for hypothesis, course in zip(design.hypotheses, design.course_names, strict=True) if not course
     ]
     earlier_hypotheses = [_restrict_hypothesis(hypothesis, moving_columns) for hypothesis in steady_hypotheses]
     variances = {}
     for trend in TRENDS:
-        flat = design.flat[trend]
+        flat = design.flat_columns[trend]
         fit = posterior(
             products_before,
             [column for column in flat if column in moving_columns],
             [],
-            design.within,
+            design.window_variance,
             earlier_hypotheses,
         )[0]
         step_variance = unit_variance(
-            planned_products, flat, steady_hypotheses, design.within, np.eye(design.columns.shape[1])[1]
+            planned_products, flat, steady_hypotheses, design.window_variance, np.eye(design.columns.shape[1])[1]
         )[0]
         variances[trend] = float((fit.weight[0] * fit.s2[0] * step_variance).sum() * unit[0] ** 2)
     return variances
@@ -195,36 +196,39 @@ def _restrict_hypothesis(hypothesis: Hypothesis, columns: set[int]) -> Hypothesi
 def trend_of(response: Response, granularity: Every) -> tuple[float, float] | None:
     """The 95% interval of a straight trend in the first series of a response, a whole window being 1; None: too short."""
     periods = response.z.shape[1]
-    first_series = Response(response.z[:1], response.noise[:1], response.seen[:1])
-    seasonal = season(granularity, periods, periods, first_series.seen[0])
+    first_series = Response(response.z[:1], response.noise[:1], response.is_observed[:1])
+    seasonal = season(granularity, periods, periods, first_series.is_observed[0])
     columns = np.column_stack([np.ones(periods), seasonal, np.arange(periods) / periods])
-    flat = [0, *(column for column in range(1, columns.shape[1]) if np.ptp(columns[first_series.seen[0], column]) > 0)]
-    if first_series.seen.sum() - len(flat) < 5:
+    flat = [
+        0,
+        *(column for column in range(1, columns.shape[1]) if np.ptp(columns[first_series.is_observed[0], column]) > 0),
+    ]
+    if first_series.is_observed.sum() - len(flat) < 5:
         return None
     z, _, unit = _standardize(first_series)
     if not z.any():
         return 0.0, 0.0
-    products = whitened(columns, z[:, :, None], _normalized_noise(first_series), first_series.seen).products()
+    products = whitened(columns, z[:, :, None], _normalized_noise(first_series), first_series.is_observed).products()
     (fit,) = posterior(products, flat, [np.eye(columns.shape[1])[-1]], within_variance(periods))
-    low, high = fit.effects[0].times(unit).interval()
+    low, high = fit.effects[0].rescale(unit).interval()
     return float(low[0]), float(high[0])
 
 
 def _normalized_noise(response: Response) -> Floats:
     """Noise weights with mean 1 over the periods seen."""
-    mean = np.where(response.seen, response.noise, 0.0).sum(axis=1) / response.seen.sum(axis=1)
-    noise: Floats = np.where(response.seen, response.noise / mean[:, None], 1.0)
+    mean = np.where(response.is_observed, response.noise, 0.0).sum(axis=1) / response.is_observed.sum(axis=1)
+    noise: Floats = np.where(response.is_observed, response.noise / mean[:, None], 1.0)
     return noise
 
 
 def _standardize(response: Response) -> tuple[Floats, Floats, Floats]:
     """The series with mean 0 and mean square 1 (0 where it is constant but for rounding), their centres and units."""
-    count = response.seen.sum(axis=1)
+    count = response.is_observed.sum(axis=1)
     largest = np.abs(response.z).max(axis=1)
     largest = np.where(largest > 0, largest, 1.0)
     z = response.z / largest[:, None]
-    centre = (z * response.seen).sum(axis=1) / count
-    z = np.where(response.seen, z - centre[:, None], 0.0)
+    centre = (z * response.is_observed).sum(axis=1) / count
+    z = np.where(response.is_observed, z - centre[:, None], 0.0)
     unit = np.sqrt((z**2).sum(axis=1) / count)
     constant = unit < 1e-9
     unit = np.where(constant, 1.0, unit)
@@ -234,14 +238,14 @@ def _standardize(response: Response) -> tuple[Floats, Floats, Floats]:
 def _join_posteriors(fits: list[Posterior], unit: Floats, centre: Floats) -> Posterior:
     """All batches as one, back in the response's unit."""
     effects = tuple(
-        _stack_mixtures([fit.effects[number] for fit in fits]).times(unit) for number in range(len(fits[0].effects))
+        _stack_mixtures([fit.effects[number] for fit in fits]).rescale(unit) for number in range(len(fits[0].effects))
     )
     coefficients = np.concatenate([fit.coefficients for fit in fits]) * unit[:, None]
     coefficients[:, 0] += centre
     sd = np.concatenate([fit.sd for fit in fits]) * unit
     s2 = np.concatenate([fit.s2 for fit in fits]) * unit[:, None] ** 2
     weight = np.concatenate([fit.weight for fit in fits])
-    is_noiseless = np.concatenate([fit.flat for fit in fits])
+    is_noiseless = np.concatenate([fit.is_noiseless for fit in fits])
     return Posterior(effects, coefficients, weight, s2, sd, is_noiseless)
 
 

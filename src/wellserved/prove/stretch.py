@@ -42,18 +42,18 @@ class Stretches:
 
     shift: Floats  # S, P: what leaving the stretch out takes away from the size of the estimate, on the model's scale
     score: Floats  # S, P: the same in standard errors
-    bad: Mask  # S, P: the stretch was the worst of its length within a year, and mostly worse than usual
-    worse: npt.NDArray[np.int64]  # S, P: periods of the stretch that were worse than usual
-    common: Floats  # P: the score that is still chance
+    is_bad: Mask  # S, P: the stretch was the worst of its length within a year, and mostly worse than usual
+    worse_count: npt.NDArray[np.int64]  # S, P: periods of the stretch that were worse than usual
+    chance_score: Floats  # P: the score that is still chance
 
     @property
-    def suspect(self) -> Mask:
+    def is_suspect(self) -> Mask:
         """Stretches that were bad, and that the estimate hangs on by more than chance (S, P)."""
-        return self.bad & (self.score > self.common)
+        return self.is_bad & (self.score > self.chance_score)
 
-    def decisive(self) -> tuple[npt.NDArray[np.int64], Floats]:
+    def most_suspect(self) -> tuple[npt.NDArray[np.int64], Floats]:
         """Per series: the suspect stretch that stands out most, as its length (0: none), and its shift."""
-        score = np.where(self.suspect, self.score, -np.inf)
+        score = np.where(self.is_suspect, self.score, -np.inf)
         position = score.argmax(axis=1)
         rows = np.arange(len(score))
         is_found = np.isfinite(score[rows, position])
@@ -67,7 +67,7 @@ def stretches(
 
     None: there is too little history. Rows that were not seen count for nothing.
     """
-    rows = np.flatnonzero(response.seen[0])
+    rows = np.flatnonzero(response.is_observed[0])
     rows_before = int((rows < before).sum())
     longest = rows_before // LONGEST
     if rows_before < FEWEST or not longest:
@@ -103,8 +103,8 @@ def _year_periods(granularity: Every) -> int:
 
 def fit_of(design: Design, node: int) -> tuple[list[int], Floats]:
     """The columns that a node's fit takes while the trend goes on, and their prior precisions, relative to s²."""
-    hypothesis, flat = design.hypotheses[node // len(PHI)], design.flat["continues"]
-    precision = hypothesis.precision(design.within)[node % len(PHI)]
+    hypothesis, flat = design.hypotheses[node // len(PHI)], design.flat_columns["continues"]
+    precision = hypothesis.precision(design.window_variance)[node % len(PHI)]
     return [*flat, *hypothesis.columns], np.append(np.zeros(len(flat)), precision)
 
 
@@ -136,8 +136,8 @@ def _drop_without_rows(
 
 def _fitted_season(design: Design, steps: Steps, rows: npt.NDArray[np.int64]) -> Floats:
     """The season that was seen, as it is fitted (S, n): a Sunday is not bad for being one."""
-    shared_columns = set(design.flat["continues"]) & set(design.flat["stops"])
-    season_columns = sorted(column for column in shared_columns if column > design.steps)
+    shared_columns = set(design.flat_columns["continues"]) & set(design.flat_columns["stops"])
+    season_columns = sorted(column for column in shared_columns if column > design.step_count)
     season: Floats = steps.fits["continues"].coefficients[:, season_columns] @ design.columns[rows][:, season_columns].T
     return season
 

@@ -76,8 +76,8 @@ class Power:
 class Lines:
     """The picture's numbers: the measure by period, and what either trend would have brought without the change."""
 
-    measured: tuple[float | None, ...]
-    without: dict[Trend, tuple[float, ...]]
+    measured_values: tuple[float | None, ...]
+    counterfactuals: dict[Trend, tuple[float, ...]]
     low: tuple[float, ...]  # the envelope around them, after the change
     high: tuple[float, ...]
 
@@ -131,8 +131,8 @@ class Plan:
     """How one looks: at one time, at any time, or at set times until an end."""
 
     looks: Looks = "once"
-    looked: tuple[int, ...] = ()  # planned: periods after the change at each earlier look
-    end: int = 0  # planned: periods after the change at the last look of all
+    earlier_looks: tuple[int, ...] = ()  # planned: periods after the change at each earlier look
+    last_look: int = 0  # planned: periods after the change at the last look of all
     level: float = LEVEL  # once: of the interval
 
 
@@ -165,8 +165,8 @@ def change(
     design, response = posed(model_input, controls, before, granularity, season_priced, not parallel)
     if refusal := _too_few_periods(response, design, before, granularity):
         return replace(head, reason=refusal)
-    fit = fit_steps(response, design, thirds(design, response.seen[0], before))
-    if fit.steps.flat[0]:
+    fit = fit_steps(response, design, thirds(design, response.is_observed[0], before))
+    if fit.steps.is_noiseless[0]:
         return replace(
             head, reason="the measure never varies within either side, so that nothing can be said of chance"
         )
@@ -177,7 +177,7 @@ def change(
 
 def thirds(design: Design, is_observed: Mask, before: int) -> dict[str, Floats]:
     """Contrasts of all columns: the effect in the first and in the last third of the periods seen after the change."""
-    is_effect_column, after = design.late(before), np.flatnonzero(is_observed[before:]) + before
+    is_effect_column, after = design.is_effect_column(before), np.flatnonzero(is_observed[before:]) + before
     third_size = len(after) // 3
     if third_size < LEAST_OF_A_THIRD:
         return {}
@@ -192,11 +192,11 @@ def _head(model_input: Observed, before: int, granularity: Every, better: Better
     """What is known before any fit."""
     after = model_input.total.shape[-1] - before
     counts = model_input.total if model_input.family == "count" else model_input.size
-    counts = np.where(model_input.seen, counts, 0.0)
+    counts = np.where(model_input.is_observed, counts, 0.0)
     side_levels = [pooled(model_input, side) for side in (slice(0, before), slice(before, None))]
-    if model_input.near is not None and side_levels[0] is not None:
+    if model_input.log_levels is not None and side_levels[0] is not None:
         # of all cases together, as it is shown beside the effect
-        side_levels = [model_input.level, model_input.level_after if side_levels[1] is not None else None]
+        side_levels = [model_input.level_before, model_input.level_after if side_levels[1] is not None else None]
     return Verdict(
         "not_enough_data", "", better, granularity, before, after, float(counts[:before].sum()), float(counts[before:].sum()),
         side_levels[0], side_levels[1], None, None, {}, None, None, None, LEVEL, plan.looks, False, controls, None,
@@ -205,7 +205,7 @@ def _head(model_input: Observed, before: int, granularity: Every, better: Better
 
 def pooled(model_input: Observed, periods: slice) -> float | None:
     """The measure over several periods taken together."""
-    is_observed = model_input.seen[periods]
+    is_observed = model_input.is_observed[periods]
     if not is_observed.any():
         return None
     total = float(model_input.total[periods][is_observed].sum())
@@ -213,7 +213,7 @@ def pooled(model_input: Observed, periods: slice) -> float | None:
     if model_input.family == "duration":
         return math.exp(total / size)
     if model_input.family == "quantile":  # the mean of its logarithms by period
-        logs, weights = model_input.logs()[periods][is_observed], model_input.size[periods][is_observed]
+        logs, weights = model_input.log_quantiles()[periods][is_observed], model_input.size[periods][is_observed]
         return math.exp(min(float(np.average(logs, weights=weights)), 700.0))
     if model_input.family in ("plain", "money"):
         return total / int(is_observed.sum())
@@ -222,12 +222,14 @@ def pooled(model_input: Observed, periods: slice) -> float | None:
 
 def height(model_input: Observed, before: int) -> float:
     """The level before the change at which effects are turned into the unit; 0: nothing is known of it."""
-    return model_input.level if model_input.family == "quantile" else pooled(model_input, slice(0, before)) or 0.0
+    return (
+        model_input.level_before if model_input.family == "quantile" else pooled(model_input, slice(0, before)) or 0.0
+    )
 
 
 def _refusal(model_input: Observed, before: int, granularity: Every) -> str:
     """Why no fit is made; empty where one is."""
-    is_observed = model_input.seen
+    is_observed = model_input.is_observed
     if before < 1 or not len(is_observed):
         return "nothing is known of the time before the change"
     if before >= len(is_observed):
@@ -260,18 +262,18 @@ def posed(
     trend: bool,
 ) -> tuple[Design, Response]:
     """The columns and the working series, less the mean of its controls."""
-    is_observed = model_input.seen
+    is_observed = model_input.is_observed
     design = step_design(granularity, len(is_observed), [before], is_observed, season_priced)
-    response = respond(model_input, design.of_response())
+    response = respond(model_input, design.response_columns())
     if controls:
-        response = difference(response, [respond(control, design.of_response()) for control in controls], before)
-        design = step_design(granularity, len(is_observed), [before], response.seen[0], season_priced, trend)
+        response = difference(response, [respond(control, design.response_columns()) for control in controls], before)
+        design = step_design(granularity, len(is_observed), [before], response.is_observed[0], season_priced, trend)
     return design, response
 
 
 def _too_few_periods(response: Response, design: Design, before: int, granularity: Every) -> str:
     """Why the periods do not carry a fit; empty where they do."""
-    early_count, late_count = int(response.seen[0, :before].sum()), int(response.seen[0, before:].sum())
+    early_count, late_count = int(response.is_observed[0, :before].sum()), int(response.is_observed[0, before:].sum())
     if early_count < 3 or not late_count:
         return f"only {early_count} {granularity}s before the change and {late_count} after it say something of both"
     missing_periods = LEAST_FREEDOM - (early_count + late_count - design.width)
@@ -308,8 +310,8 @@ def _planned_levels(
 ) -> dict[Trend, float]:
     """Looks at set times: each is worth its part of the information that the last one will have."""
     now = response.z.shape[1] - before
-    looks = sorted({*(look for look in plan.looked if 0 < look < now), now})
-    end_variances = foreseen_variance(response, granularity, before, max(plan.end, now), season_priced)
+    looks = sorted({*(look for look in plan.earlier_looks if 0 < look < now), now})
+    end_variances = foreseen_variance(response, granularity, before, max(plan.last_look, now), season_priced)
     variances_at_looks = [foreseen_variance(response, granularity, before, look, season_priced) for look in looks]
     levels = {}
     for trend in TRENDS:
@@ -317,7 +319,7 @@ def _planned_levels(
             [
                 min(end_variances[trend] / variances[trend], 1.0)
                 if end_variances and variances
-                else min(look / max(plan.end, now), 1.0)
+                else min(look / max(plan.last_look, now), 1.0)
                 for look, variances in zip(looks, variances_at_looks, strict=True)
             ]
         )
@@ -336,19 +338,21 @@ def _decide(
 ) -> Verdict:
     """Status and numbers from the intervals."""
     steps = fit.steps
-    intervals = steps.judged(level=levels)
-    intervals_without_season = intervals if fit.bare is steps else fit.bare.judged(level=levels)
-    low, high = (float(bound[0]) for bound in intervals.hull)
-    working_estimate = Estimate(float(steps.effect("continues").point[0]), low, high)
+    intervals = steps.trend_intervals(level=levels)
+    intervals_without_season = (
+        intervals if fit.without_season is steps else fit.without_season.trend_intervals(level=levels)
+    )
+    low, high = (float(bound[0]) for bound in intervals.envelope)
+    working_estimate = Estimate(float(steps.effect("continues").mean[0]), low, high)
     level = head.level_before or 0.0
     working_estimate = _as_wide_as_known(model_input, head.before, working_estimate, level)
     by_trend = {
         trend: in_unit(
             model_input,
-            Estimate(float(steps.effect(trend).point[0]), float(interval[0][0]), float(interval[1][0])),
+            Estimate(float(steps.effect(trend).mean[0]), float(interval[0][0]), float(interval[1][0])),
             level,
         )
-        for trend, interval in intervals.ends.items()
+        for trend, interval in intervals.intervals.items()
     }
     effect = in_unit(model_input, working_estimate, level)
     status, reason = _status(
@@ -358,7 +362,7 @@ def _decide(
         float(steps.sd[0]),
         head.better,
         worthwhile,
-        model_input.ratio and model_input.family != "rate",
+        model_input.is_ratio and model_input.family != "rate",
     )
     interval_errors = float(special.ndtri((1 + head.level) / 2))
     half_width = (
@@ -369,7 +373,7 @@ def _decide(
     lines = _chart_lines(model_input, response, steps, design, head.before, working_estimate, head.controls > 0)
     return replace(
         head, status=status, reason=reason, effect=effect, relative=_relative(effect, level), by_trend=by_trend,
-        working=working_estimate, p=float(steps.p()[0]), smallest=smallest, lines=lines,
+        working=working_estimate, p=float(steps.p_values()[0]), smallest=smallest, lines=lines,
         course=_course_estimates(model_input, steps, design, level),
     )  # fmt: skip
 
@@ -379,7 +383,7 @@ def _as_wide_as_known(model_input: Observed, before: int, working_estimate: Esti
 
     Clopper and Pearson (Biometrika 26, 1934, 404) of a share; -log(.025) events for a count that was 0.
     """
-    is_observed = model_input.seen[before:]
+    is_observed = model_input.is_observed[before:]
     event_count = float(model_input.total[before:][is_observed].sum())
     size = float(model_input.size[before:][is_observed].sum())
     if level <= 0 or size <= 0 or model_input.family not in ("rate", "count"):
@@ -405,13 +409,13 @@ def _course_estimates(
     model_input: Observed, steps: Steps, design: Design, level: float
 ) -> tuple[Estimate, Estimate] | None:
     """The effect early and late; None: it may well have been the same all the time."""
-    is_moving = np.array([bool(course) for course in design.courses])
+    is_moving = np.array([bool(course) for course in design.course_names])
     if "last third" not in steps.contrasts or min(steps.belief(is_moving, trend) for trend in TRENDS) < COURSE_SURE:
         return None
     estimates = []
     for name in ("first third", "last third"):
-        low, high = steps.judged(name).hull
-        point = float(steps.effect("continues", name).point[0])
+        low, high = steps.trend_intervals(name).envelope
+        point = float(steps.effect("continues", name).mean[0])
         estimates.append(in_unit(model_input, Estimate(point, float(low[0]), float(high[0])), level))
     return estimates[0], estimates[1]
 
@@ -425,14 +429,14 @@ def _status(
     worthwhile: float | None,
     ratio: bool,
 ) -> tuple[Status, str]:
-    claim = int(intervals.claims[0])
+    claim = int(intervals.claimed_signs[0])
     if claim and not working_estimate.side:
         return "not_enough_data", "of so few cases since the change, all alike, another share would look the same too"
     if claim:
         return ("improved" if (claim > 0) == (better == "higher") else "worse"), ""
-    if int(intervals_without_season.claims[0]):
+    if int(intervals_without_season.claimed_signs[0]):
         return "season_not_covered", "less than two years of history: the season of the year could have done this"
-    if any(int(side[0]) for side in intervals.sides.values()):
+    if any(int(side[0]) for side in intervals.signs.values()):
         return "depends_on_trend", "it holds only if one assumes what the trend would have done"
     if ratio and working_estimate.high - working_estimate.low > TOO_WIDE_RATIO:
         return "not_enough_data", "a fourfold change either way cannot be excluded"
@@ -449,7 +453,7 @@ def in_unit(model_input: Observed, working_estimate: Estimate, level: float) -> 
     """An effect on the model's scale in the measure's unit, at the level before the change."""
 
     def convert(value: float) -> float:
-        if not model_input.ratio:
+        if not model_input.is_ratio:
             return value
         if model_input.family == "rate":
             if not math.isfinite(value):
@@ -482,7 +486,7 @@ def _chart_lines(
 
     With controls, all of it is less what they did, at the height of the measure before the change.
     """
-    is_effect_column = design.late(before)
+    is_effect_column = design.is_effect_column(before)
     base_lines = {
         trend: design.columns[:, ~is_effect_column] @ steps.fits[trend].coefficients[0, ~is_effect_column]
         for trend in TRENDS
@@ -495,11 +499,12 @@ def _chart_lines(
     high = np.where(after, shifted_line - working_estimate.low, base_lines["continues"])
     lift, points = 0.0, by_period(model_input)
     if has_controls:
-        own_response, is_early = respond(model_input, design.of_response()), response.seen[0] & ~after
+        own_response, is_early = respond(model_input, design.response_columns()), response.is_observed[0] & ~after
         lift = float((own_response.z[0] - response.z[0])[is_early].mean())
         points = np.array(back_transform(response.z[0] + lift))
     measured_values = tuple(
-        float(value) if is_observed else None for value, is_observed in zip(points, response.seen[0], strict=True)
+        float(value) if is_observed else None
+        for value, is_observed in zip(points, response.is_observed[0], strict=True)
     )
     return Lines(
         measured_values,
@@ -516,7 +521,7 @@ def by_period(model_input: Observed) -> Floats:
     if model_input.family == "duration":
         return np.exp(ratio)
     if model_input.family == "quantile":
-        return np.exp(np.minimum(model_input.logs(), 700.0))
+        return np.exp(np.minimum(model_input.log_quantiles(), 700.0))
     return model_input.total if model_input.family in ("plain", "money") else ratio
 
 
@@ -526,6 +531,6 @@ def _back_transform(model_input: Observed) -> Callable[[Floats], tuple[float, ..
     def convert(values: Floats) -> tuple[float, ...]:
         if model_input.family == "rate":
             return tuple(special.expit(values).tolist())
-        return tuple(np.exp(np.clip(values, -700, 700)).tolist() if model_input.ratio else values.tolist())
+        return tuple(np.exp(np.clip(values, -700, 700)).tolist() if model_input.is_ratio else values.tolist())
 
     return convert

@@ -37,14 +37,18 @@ STOPS = {"?": "", ".": ""}  # endings of a sentence that need no full stop
 
 def label(proof: Proof) -> str:
     """The measure and the cases it is about."""
-    filters = ", ".join(f"{column} {value}" for column, value in proof.asked.where)
-    return f"{proof.asked.measure.name}{f' ({filters})' if filters else ''}"
+    filters = ", ".join(f"{column} {value}" for column, value in proof.request.where)
+    return f"{proof.request.measure.name}{f' ({filters})' if filters else ''}"
 
 
 def title(proof: Proof) -> str:
     """What is asked; an exploration says that it is one."""
-    question = f"did {proof.asked.measure.name} change?"
-    return f"{proof.asked.called}: {question}" if proof.asked.called else f"Exploration: {question}"
+    question = f"did {proof.request.measure.name} change?"
+    return (
+        f"{proof.request.improvement_name}: {question}"
+        if proof.request.improvement_name
+        else f"Exploration: {question}"
+    )
 
 
 def size(value: float, measure: Measure) -> str:
@@ -73,15 +77,15 @@ def span(effect: Estimate, measure: Measure) -> str:
 
 def headline(proof: Proof) -> str:
     """The verdict as a sentence that a boss can read."""
-    subject, verdict, change_day = label(proof), proof.verdict, day(proof.asked.on)
-    if verdict.effect is None and verdict.before < 1 and proof.seen.periods:
-        return f"Cannot tell whether {subject} changed with {change_day}: {verdict.reason}; the record begins with {proof.seen.periods[0].label}."
+    subject, verdict, change_day = label(proof), proof.verdict, day(proof.request.change_date)
+    if verdict.effect is None and verdict.before < 1 and proof.series.periods:
+        return f"Cannot tell whether {subject} changed with {change_day}: {verdict.reason}; the record begins with {proof.series.periods[0].label}."
     if verdict.effect is None:
         return f"Cannot tell yet whether {subject} changed with {change_day}: {verdict.reason}."
     effect_text = _effect_words(proof)
     if proof.headline == "harm_shown":
         names = listed([rail.guardrail.name for rail in proof.harms])
-        return f"Harm shown in {names}: {subject} moved with {change_day}, {effect_text}; but no improvement may be claimed, as {proof.blocked}."
+        return f"Harm shown in {names}: {subject} moved with {change_day}, {effect_text}; but no improvement may be claimed, as {proof.blocking_harm}."
     if proof.headline == "improved_harm_not_excluded":
         return f"{weakened(proof)}. {subject} improved with {change_day}: {effect_text}."
     if verdict.claims:
@@ -89,7 +93,7 @@ def headline(proof: Proof) -> str:
             f"{subject} {'improved' if verdict.status == 'improved' else 'got worse'} with {change_day}: {effect_text}."
         )
     if verdict.status == "no_change_seen":
-        return f"No change is seen in {subject} with {change_day}. What remains possible: {span(verdict.effect, proof.asked.measure)}."
+        return f"No change is seen in {subject} with {change_day}. What remains possible: {span(verdict.effect, proof.request.measure)}."
     if verdict.plain in ("improved", "worse"):  # a check took the claim back
         return f"Cannot tell whether {subject} changed because of what was done on {change_day}: it moved, {effect_text}, but {verdict.reason}."
     if verdict.status == "depends_on_trend":
@@ -101,7 +105,7 @@ def headline(proof: Proof) -> str:
 
 def weakened(proof: Proof) -> str:
     """Improved; harm not excluded in ...: the measures that may be worse, the questions that stay open, what is not recorded."""
-    rail_names = {result.guardrail.name for result in proof.guarded if not result.guardrail.question}
+    rail_names = {result.guardrail.name for result in proof.guardrail_results if not result.guardrail.question}
     open_names = [doubt.name for doubt in proof.doubts if not doubt.unseen]
     worse_names, question_names = (
         [name for name in open_names if name in rail_names],
@@ -138,10 +142,10 @@ def risk(rail: Guarded) -> str:
 
 
 def _effect_words(proof: Proof) -> str:
-    verdict, measure = proof.verdict, proof.asked.measure
+    verdict, measure = proof.verdict, proof.request.measure
     assert verdict.effect is not None
     effect = verdict.effect
-    period_text = f"on average over the {plural(verdict.after - proof.seen.settling, verdict.every)} since"
+    period_text = f"on average over the {plural(verdict.after - proof.series.settling_periods, verdict.every)} since"
     effect_text = f"{size(effect.value, measure)} {way(effect.value)} {period_text} than it would have been without (95% interval {span(effect, measure)})"
     if verdict.relative is None:
         return effect_text
@@ -163,8 +167,8 @@ UNTOLD = ("no_change_seen", "depends_on_trend", "not_enough_data", "season_not_c
 
 def what_would_tell_more(proof: Proof) -> str:
     """What it would take to tell more, where the noise hides what may have grown or where too little is known."""
-    request, wishes = proof.asked, []
-    if not request.against:
+    request, wishes = proof.request, []
+    if not request.control_segments:
         wishes.append("cases in which nothing was changed to compare with (--against)")
     if request.settles is None:
         wishes.append(
@@ -180,7 +184,7 @@ def standing(proof: Proof) -> list[str]:
 
 
 def _of_the_effect(proof: Proof) -> list[str]:
-    verdict, measure, sentences = proof.verdict, proof.asked.measure, []
+    verdict, measure, sentences = proof.verdict, proof.request.measure, []
     if verdict.level_before is not None and verdict.level_after is not None:
         sentences.append(
             f"{amount(verdict.level_before, measure)} before, {amount(verdict.level_after, measure)} after."
@@ -193,7 +197,7 @@ def _of_the_effect(proof: Proof) -> list[str]:
         sentences.append(
             f"Best guess: {size(verdict.effect.value, measure)} {way(verdict.effect.value)} than without the change."
         )
-    if verdict.by_trend and not proof.asked.parallel:
+    if verdict.by_trend and not proof.request.parallel_trends:
         clauses = [
             f"had its trend {'gone on' if trend == 'continues' else 'stopped'}, {span(estimate, measure)}"
             for trend, estimate in verdict.by_trend.items()
@@ -203,35 +207,35 @@ def _of_the_effect(proof: Proof) -> list[str]:
 
 
 def _of_the_record(proof: Proof) -> list[str]:
-    verdict, measure, granularity, sentences = proof.verdict, proof.asked.measure, proof.asked.every, []
-    if proof.seen.settling:
+    verdict, measure, granularity, sentences = proof.verdict, proof.request.measure, proof.request.granularity, []
+    if proof.series.settling_periods:
         sentences.append(
-            f"The first {plural(proof.seen.settling, granularity)} since, while it was coming in, are left out."
+            f"The first {plural(proof.series.settling_periods, granularity)} since, while it was coming in, are left out."
         )
     if verdict.power is not None:
         sentences.append(visible(verdict, measure))
     if verdict.effect is not None and verdict.plain in UNTOLD:
         sentences.append(what_would_tell_more(proof))
-    if proof.seen.age_days is not None:
+    if proof.series.age_days is not None:
         sentences.append(
-            f"Every case is taken as it stood {plural(proof.seen.age_days, 'day')} after {ANCHOR[measure.anchor]}, so that young cases do not look better than old ones."
+            f"Every case is taken as it stood {plural(proof.series.age_days, 'day')} after {ANCHOR[measure.anchor]}, so that young cases do not look better than old ones."
         )
-    if proof.seen.unripe:
+    if proof.series.immature_periods:
         sentences.append(
-            f"{plural(proof.seen.unripe, granularity)} after the change wait until their cases are that old."
+            f"{plural(proof.series.immature_periods, granularity)} after the change wait until their cases are that old."
         )
     return sentences
 
 
 def _of_the_doubts(proof: Proof) -> list[str]:
-    risks, sentences = {rail.guardrail.name: risk(rail) for rail in proof.guarded}, []
+    risks, sentences = {rail.guardrail.name: risk(rail) for rail in proof.guardrail_results}, []
     for doubt in proof.doubts:
         chance = risks.get(doubt.name)
         sentences.append(
             f"Not excluded, {doubt.name}: {doubt.why}{f' ({chance})' if chance else ''}{STOPS.get(doubt.why[-1:], '.')}"
         )
     if not proof.doubts and (
-        missing := [result.guardrail.name for result in proof.guarded if result.safety == "not_recorded"]
+        missing := [result.guardrail.name for result in proof.guardrail_results if result.safety == "not_recorded"]
     ):
         sentences.append(f"Not recorded, and so not looked at: {', '.join(missing)}.")
     return sentences
@@ -277,19 +281,19 @@ ANCHOR = {"asked": "the first ask", "due": "its due time", "resolved": "its reso
 
 
 def _settling_words(proof: Proof) -> str:
-    if not proof.seen.settling:
+    if not proof.series.settling_periods:
         return ""
-    return f", {plural(proof.seen.settling, proof.asked.every)} in between left out until it had settled on {proof.asked.settles}"
+    return f", {plural(proof.series.settling_periods, proof.request.granularity)} in between left out until it had settled on {proof.request.settles}"
 
 
 def paragraph(proof: Proof) -> str:
     """What was done, for someone who would check it."""
-    verdict, series = proof.verdict, proof.seen
+    verdict, series = proof.verdict, proof.series
     if verdict.working is None:
         return f"No fit was made: {verdict.reason}."
     clauses = [
-        f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after - series.settling, verdict.every)} after{_settling_words(proof)} (n = {number(verdict.n_before)} and {number(verdict.n_after)}).",
-        f"Generalised least squares on the scale “{SCALES[series.observed.family]}”: level, season, trend, the step, and the course of the effect since, weighed over six forms (docs/methods/step.md);",
+        f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after - series.settling_periods, verdict.every)} after{_settling_words(proof)} (n = {number(verdict.n_before)} and {number(verdict.n_after)}).",
+        f"Generalised least squares on the scale “{SCALES[series.model_input.family]}”: level, season, trend, the step, and the course of the effect since, weighed over six forms (docs/methods/step.md);",
         "errors are an autoregression plus noise, its two parameters integrated out over a grid of 78 pairs by restricted likelihood.",
         f"Step {verdict.working.value:.4g}, hull of both trends {verdict.working.low:.4g} to {verdict.working.high:.4g} at level {verdict.level:.2%}, p = {verdict.p:.3g}; {LOOKS[verdict.looks]}.",
     ]
@@ -299,6 +303,6 @@ def paragraph(proof: Proof) -> str:
         )
     if verdict.controls:
         clauses.append(
-            f"The mean of {plural(verdict.controls, 'control')} was taken off, period by period{', without a trend of the difference, as declared' if proof.asked.parallel else ''}."
+            f"The mean of {plural(verdict.controls, 'control')} was taken off, period by period{', without a trend of the difference, as declared' if proof.request.parallel_trends else ''}."
         )
     return " ".join(clauses)

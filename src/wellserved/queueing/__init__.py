@@ -48,13 +48,13 @@ class Interval:
     """One interval of the day, over all days; local time."""
 
     start: int  # seconds from midnight
-    came: int
-    served: int
-    left: int
+    arrivals: int
+    served_count: int
+    left_count: int
     too_recent: int  # still waiting for less than the time: not known yet
     levels: tuple[Level, ...]
-    waited: int  # seconds, all waits together, so far
-    in_time: int  # served within the time
+    total_wait: int  # seconds, all waits together, so far
+    in_time_count: int  # served within the time
     days: int  # days on which anybody came at any time of day
 
 
@@ -63,7 +63,7 @@ class Queue:
     """What happened to those who came."""
 
     seconds: int  # the time within which they should be served
-    whole: Interval
+    overall: Interval
     intervals: tuple[Interval, ...]
     incidence: Incidence  # share served, left and waiting by time waited
     patience: float | NotComputed  # mean seconds until one leaves, if nobody were served
@@ -98,11 +98,11 @@ def queue(case_table: Scope, question: Question, seconds: int, slot: int) -> Que
 
 def _patience(overall: Interval) -> float | NotComputed:
     """All time waited, by the number who left: the mean of an exponential patience, most of it not seen to its end."""
-    if overall.left < MINIMUM:
-        return NotComputed(f"only {overall.left} left; at least {MINIMUM} are needed")
+    if overall.left_count < MINIMUM:
+        return NotComputed(f"only {overall.left_count} left; at least {MINIMUM} are needed")
     return (
-        overall.waited / overall.left
-        if overall.waited
+        overall.total_wait / overall.left_count
+        if overall.total_wait
         else NotComputed("the record shows no time between coming and leaving")
     )
 
@@ -137,7 +137,7 @@ def _fetch_waits(case_table: Scope, question: Question, slot: int) -> tuple[Ints
 def _days(case_table: Scope, question: Question) -> int:
     where, parameters = filters(case_table, question)
     sql = f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT asked_day FROM {case_table.table} WHERE {where} AND {within(question, 'asked')}) AS days"
-    return int(case_table.engine.ask(sql, parameters)["n"][0].as_py())
+    return int(case_table.engine.query(sql, parameters)["n"][0].as_py())
 
 
 def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> Interval:
@@ -152,13 +152,13 @@ def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> I
     }
     return Interval(
         start=start,
-        came=len(waits),
-        served=int(np.count_nonzero(is_served)),
-        left=int(np.count_nonzero(has_left)),
+        arrivals=len(waits),
+        served_count=int(np.count_nonzero(is_served)),
+        left_count=int(np.count_nonzero(has_left)),
         too_recent=int(np.count_nonzero(is_recent)),
         levels=tuple(_levels(in_time, denominators)),
-        waited=int(waits.sum()),
-        in_time=in_time,
+        total_wait=int(waits.sum()),
+        in_time_count=in_time,
         days=days,
     )
 

@@ -23,11 +23,11 @@ class Expected:
     """What a queue does in the long run."""
 
     servers: int
-    wait: float  # share who wait at all
-    in_time: float  # share of all who come that is served within the time
-    left: float  # share who leave
+    wait_share: float  # share who wait at all
+    in_time_share: float  # share of all who come that is served within the time
+    left_share: float  # share who leave
     mean_wait: float  # seconds, of all who come
-    busy: float  # share of the servers' time
+    occupancy: float  # share of the servers' time
 
 
 def erlang_b(load: float, servers: int) -> float:
@@ -122,11 +122,11 @@ def needed(rate: float, handling: float, patience: float | None, seconds: float,
         return erlang_a(rate, handling, patience, servers, seconds)
 
     low, high = 0, max(math.ceil(rate * handling), 1)
-    while forecast(high).in_time < share:
+    while forecast(high).in_time_share < share:
         low, high = high, high * 2
         if high > MOST:
             raise RequestError(f"More than {MOST:,} would be needed.", "Check the handling time: it is in seconds.")
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if forecast(middle).in_time >= share else (middle, high)
+        low, high = (low, middle) if forecast(middle).in_time_share >= share else (middle, high)
     return forecast(high)

@@ -19,19 +19,19 @@ class Incidence:
     """Cumulative incidence at each time at which anybody was served or left; 95% intervals."""
 
     seconds: Ints
-    served: Floats  # share served within so many seconds
+    served_share: Floats  # share served within so many seconds
     served_low: Floats
     served_high: Floats
-    left: Floats
+    left_share: Floats
     left_low: Floats
     left_high: Floats
 
-    def at(self, second: float) -> tuple[float, float, float]:
+    def shares_at(self, second: float) -> tuple[float, float, float]:
         """Shares served, left and still waiting after so many seconds."""
         index = int(np.searchsorted(self.seconds, second, side="right")) - 1
         if index < 0:
             return 0.0, 0.0, 1.0
-        served, left = float(self.served[index]), float(self.left[index])
+        served, left = float(self.served_share[index]), float(self.left_share[index])
         return served, left, max(1.0 - served - left, 0.0)
 
 
@@ -86,5 +86,5 @@ def _interval(
 
 def quantile(curve: Incidence, share: float) -> float:
     """Seconds within which the share was served; infinite where it never is, since too many leave."""
-    positions = np.flatnonzero(curve.served >= share - 1e-12)
+    positions = np.flatnonzero(curve.served_share >= share - 1e-12)
     return float(curve.seconds[positions[0]]) if len(positions) else math.inf

@@ -18,12 +18,12 @@ class Staffing:
     """One interval of the day: what happened, what so many servers would give, and how many are needed."""
 
     start: int  # seconds from midnight
-    an_hour: float  # people who came, mean of all days
-    in_time: float  # share served within the time, left counted against
-    left: float  # share who left
+    arrivals_per_hour: float  # people who came, mean of all days
+    in_time_share: float  # share served within the time, left counted against
+    left_share: float  # share who left
     mean_wait: float  # seconds, of all who came, so far
-    as_if: Expected | NotComputed  # with the servers given, or with as many as come closest to what happened
-    wanted: Expected | NotComputed  # the fewest that reach the goal
+    forecast: Expected | NotComputed  # with the servers given, or with as many as come closest to what happened
+    required: Expected | NotComputed  # the fewest that reach the goal
 
 
 def staffing(
@@ -54,11 +54,11 @@ def _interval_staffing(
     patience: float | None,
     seconds: int,
 ) -> Staffing:
-    came = max(interval.came - interval.too_recent, 0)
-    rate = interval.came / (
+    came = max(interval.arrivals - interval.too_recent, 0)
+    rate = interval.arrivals / (
         interval.days * min(slot, 86_400 - interval.start)
     )  # the day's last interval may be shorter
-    observed = interval.in_time / came if came else 0.0
+    observed = interval.in_time_count / came if came else 0.0
     forecast: Expected | NotComputed = NotComputed(f"only {plural(came, 'case')}; at least {FEWEST} are needed")
     required = forecast
     if came >= FEWEST:
@@ -72,8 +72,8 @@ def _interval_staffing(
         interval.start,
         rate * 3_600,
         observed,
-        interval.left / max(interval.came, 1),
-        interval.waited / max(interval.came, 1),
+        interval.left_count / max(interval.arrivals, 1),
+        interval.total_wait / max(interval.arrivals, 1),
         forecast,
         required,
     )
@@ -91,4 +91,4 @@ def _closest_forecast(
     """The number of servers whose service within the time comes closest to what was observed."""
     above = needed(rate, handling, patience, seconds, min(max(observed, 1e-6), 1 - 1e-6))
     below = _forecast(rate, handling, patience, above.servers - 1, seconds) if above.servers > 1 else above
-    return min((above, below), key=lambda forecast: abs(forecast.in_time - observed))
+    return min((above, below), key=lambda forecast: abs(forecast.in_time_share - observed))

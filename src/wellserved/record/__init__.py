@@ -44,12 +44,12 @@ _HASHED_COLUMNS = ("from_team", "score", "scale", "due", "source_kept", "amount"
 class Recorded:
     """What became of the rows in `raw`; the moments are in `batch`."""
 
-    loaded: int
+    rows_loaded: int
     refusals: tuple[Refusal, ...]  # rows
     losses: tuple[Refusal, ...]  # moments of loaded rows
     companions: tuple[Refusal, ...]  # sound rows that have to be read again with those two
-    moments: int
-    unique: bool  # no two moments can have one identity
+    moment_count: int
+    has_unique_ids: bool  # no two moments can have one identity
     notes: dict[str, int]
     missing: dict[str, int]
     as_of: datetime | None  # latest moment that is not after recorded_at
@@ -83,7 +83,7 @@ def record(
     Raises MappingError where the mapping names a column that the file lacks, or a date column that
     cannot decide between day-first and month-first.
     """
-    if absent_columns := [column for column in mapping.needed() if column not in columns]:
+    if absent_columns := [column for column in mapping.used_columns() if column not in columns]:
         raise MappingError(
             f"The file has no column {absent_columns[0]!r}, which mapping {mapping.name!r} names.",
             f"Its columns are: {', '.join(column[:40] for column in columns[:20])}{' ...' if len(columns) > 20 else ''}. Correct the mapping (`wellserved inspect FILE` writes one).",
@@ -109,12 +109,12 @@ def record(
     ).fetchall()[0]
     notes = due_notes | {"moments later than the import itself": future_count} | _notes(db, plan, cases, rows)
     return Recorded(
-        loaded=rows,
+        rows_loaded=rows,
         refusals=tuple(refusals),
         losses=tuple(losses),
         companions=tuple(companions(db, mapping, [*refusals, *losses])),
-        moments=moment_count,
-        unique=rows == cases and len(set(kinds)) == len(kinds),
+        moment_count=moment_count,
+        has_unique_ids=rows == cases and len(set(kinds)) == len(kinds),
         notes={note: count for note, count in notes.items() if count},
         missing=_missing_counts(db, mapping),
         as_of=datetime.fromtimestamp(last_instant / 1_000_000, tz=recorded_at.tzinfo)
@@ -128,7 +128,7 @@ def record(
 def _clean(db: duckdb.DuckDBPyConnection, mapping: Mapping, from_refusals_file: bool) -> None:
     """`cleaned`: the rows with marks for missing values taken out, and a case number for each."""
     prose_columns = {rule.text for rule in mapping.moments if rule.text}
-    used_columns = mapping.needed()
+    used_columns = mapping.used_columns()
     cells = [
         f"{_value_sql(column, mapping, from_refusals_file, column in prose_columns)} AS {name(column)}"
         for column in used_columns
@@ -161,9 +161,9 @@ def _type_columns(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> Sheet:
     )
     db.execute("DROP TABLE cleaned")  # a large file's rows need not be held twice
     plan = Sheet(mapping, readings, stamps, doubts.nones(db, readings, stamps, mapping.zone), commas)
-    if plan.nones:
+    if plan.sentinels:
         replacements = []
-        for column, values in plan.nones.items():
+        for column, values in plan.sentinels.items():
             sentinel_list = ", ".join(map(text, values))
             cells = [stamps[column]] if column in plan.required else [stamps[column], name(column)]
             replacements += [
@@ -180,15 +180,15 @@ def _sift(db: duckdb.DuckDBPyConnection, plan: Sheet) -> list[Refusal]:
     window_columns = []
     window = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW})"
     watched_columns = {
-        rule.when.column
+        rule.condition.column
         for rule in mapping.moments
-        if rule.when.test in ("enters", "leaves", "changes", "appears", "rises")
+        if rule.condition.test in ("enters", "leaves", "changes", "appears", "rises")
     }
     window_columns += [
         f"lag({name(column)}) {window} AS {name('wellserved_before ' + column)}"
         for column in sorted(filter(None, watched_columns))
     ]
-    if any(rule.when.row for rule in mapping.moments):
+    if any(rule.condition.row for rule in mapping.moments):
         window_columns.append(f"row_number() {window} = 1 AS wellserved_first")
         window_columns.append(f"lead({ROW}) {window} IS NULL AS wellserved_last")
     db.execute(f"CREATE OR REPLACE TEMP VIEW sound AS FROM typed WHERE {passing(checks)}")
@@ -213,7 +213,7 @@ def _decide_dues(
         ).fetchall()[0]
         if not due_count:
             continue
-        are_days = due_count == midnight_count or plan.readings[column].day_only
+        are_days = due_count == midnight_count or plan.readings[column].is_day_only
         dues[column] = known_dues.get(column) or ("end_of_day" if are_days else "instant")
         meaning = "the end of that day" if dues[column] == "end_of_day" else "that very moment"
         notes[f"due times in {column!r} name midnight and were read as {meaning} (`due_is` in the mapping decides)"] = (
@@ -229,7 +229,7 @@ def _at_midnight_sql(stamp: str, plan: Sheet) -> str:
 def _moment_select(rule: MomentRule, plan: Sheet, dues: dict[str, DueIs], checks: Sequence[Check]) -> str:
     """SELECT of the moments that one rule makes, with every column of the log that comes from the row."""
     mapping, at = plan.mapping, plan.stamps[rule.at]
-    is_day = plan.readings[rule.at].day_only
+    is_day = plan.readings[rule.at].is_day_only
     cells = {
         "at": at,
         "at_is": text(rule.at_is if rule.at_is != "time" else "day" if is_day else "time"),
@@ -244,8 +244,8 @@ def _moment_select(rule: MomentRule, plan: Sheet, dues: dict[str, DueIs], checks
         "cause": name(rule.cause) if rule.cause else "",
         "from_team": name(rule.from_team)
         if rule.from_team
-        else name("wellserved_before " + rule.when.column)
-        if rule.when.test == "changes" and rule.when.column
+        else name("wellserved_before " + rule.condition.column)
+        if rule.condition.test == "changes" and rule.condition.column
         else "",
         "source_ref": f"wellserved_case || '#' || coalesce({name(rule.ref)}, '')" if rule.ref else "wellserved_case",
         "source_row": ROW,
@@ -288,7 +288,7 @@ def _due_sql(rule: MomentRule, plan: Sheet, dues: dict[str, DueIs]) -> str:
     end_of_day = f"timezone({zone}, timezone({zone}, {stamp}) + INTERVAL 1 DAY - INTERVAL 1 SECOND)"
     return (
         end_of_day
-        if plan.readings[rule.due].day_only
+        if plan.readings[rule.due].is_day_only
         else f"CASE WHEN {_at_midnight_sql(stamp, plan)} THEN {end_of_day} ELSE {stamp} END"
     )
 
@@ -317,7 +317,7 @@ def finished(rules: str, source: str, recorded_at: datetime, import_id: str) -> 
 
 def _notes(db: duckdb.DuckDBPyConnection, plan: Sheet, cases: int, rows: int) -> dict[str, int]:
     """Doubtful facts that were kept: counted, so that they can be said."""
-    contradictions = sum(reading.contradicting for reading in plan.readings.values())
+    contradictions = sum(reading.contradictions for reading in plan.readings.values())
     return {
         **doubts.none_notes(plan),
         **doubts.zero_notes(db, plan.mapping),
@@ -331,7 +331,7 @@ def _notes(db: duckdb.DuckDBPyConnection, plan: Sheet, cases: int, rows: int) ->
 
 def _missing_counts(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
     """Rows without a value, for each column used."""
-    used_columns = [column for column in mapping.needed() if column != mapping.case]
+    used_columns = [column for column in mapping.used_columns() if column != mapping.case]
     counts_sql = ", ".join(f"count(*) - count({name(column)})" for column in used_columns)
     missing_counts = db.sql(f"SELECT {counts_sql} FROM sound").fetchall()[0]
     return {column: count for column, count in zip(used_columns, missing_counts, strict=True) if count}

@@ -45,7 +45,7 @@ class Sheet:
     mapping: Mapping
     readings: dict[str, DateReading]
     stamps: dict[str, str]  # date column -> the column of `typed` that holds its instants
-    nones: dict[str, dict[str, int]]  # date column -> the values that stand for no date, and how often
+    sentinels: dict[str, dict[str, int]]  # date column -> the values that stand for no date, and how often
     commas: frozenset[str]  # amounts written 1.234,50
 
     @property
@@ -78,7 +78,7 @@ class Sheet:
         checks = [Check(self.mapping.case, "wellserved_case IS NULL", "the case has no number")]
         for column in self.stamps:
             if column in self.required:
-                if sentinel_list := ", ".join(map(text, self.nones.get(column, ()))):
+                if sentinel_list := ", ".join(map(text, self.sentinels.get(column, ()))):
                     reason = "stands for “no date” in many systems, and no case can start without one"
                     checks.append(Check(column, f"{name(column)} IN ({sentinel_list})", reason))
                 checks += self.date_checks(column)
@@ -86,7 +86,7 @@ class Sheet:
                 checks.append(Check(column, f"{name(column)} IS NULL", absence))
         for rule in self.mapping.moments:
             if rule.required:
-                is_single_row = not rule.when.row and rule.when.test in (None, "is", "is_not")
+                is_single_row = not rule.condition.row and rule.condition.test in (None, "is", "is_not")
                 term_sql = (
                     condition(rule) if is_single_row else "true"
                 )  # what depends on other rows cannot be asked yet
@@ -105,7 +105,7 @@ class Sheet:
 
 def condition(rule: MomentRule) -> str:
     """SQL: this row makes a moment of the rule."""
-    row_condition, terms = rule.when, []
+    row_condition, terms = rule.condition, []
     if row_condition.row:
         terms.append(f"wellserved_{row_condition.row}")
     if row_condition.column:
@@ -150,7 +150,9 @@ def companions(db: duckdb.DuckDBPyConnection, mapping: Mapping, refusals: Sequen
 
     Mended alone, such a row would be the first of its case, and make moments that it does not make among the others.
     """
-    is_row_by_row = all(not rule.when.row and rule.when.test in (None, "is", "is_not") for rule in mapping.moments)
+    is_row_by_row = all(
+        not rule.condition.row and rule.condition.test in (None, "is", "is_not") for rule in mapping.moments
+    )
     if is_row_by_row or not refusals:
         return []
     keep(db, "faulty", pa.table({ROW: pa.array(sorted({refusal.row for refusal in refusals}), pa.int64())}))

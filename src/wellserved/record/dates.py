@@ -61,7 +61,7 @@ class DateFormat:
     zone: str  # "local", "utc" or "offset"
 
     @property
-    def timed(self) -> bool:
+    def has_time(self) -> bool:
         """Whether it carries a time of day."""
         return self.pattern != self.day
 
@@ -72,35 +72,35 @@ class DateReading:
 
     column: str
     formats: tuple[DateFormat, ...]
-    contradicting: int  # values that make sense only in the other order of day and month; they cannot be read
-    epoch: bool = False  # seconds or milliseconds since 1970
-    days: bool = False  # a spreadsheet's day numbers
-    tidy: tuple[int, ...] = ()  # steps of TIDY that its values need
+    contradictions: int  # values that make sense only in the other order of day and month; they cannot be read
+    is_epoch: bool = False  # seconds or milliseconds since 1970
+    is_day_numbers: bool = False  # a spreadsheet's day numbers
+    normalisation_steps: tuple[int, ...] = ()  # steps of TIDY that its values need
     hint: str = ""  # what its unreadable values look like
     order: DateOrder | None = None  # of day and month, where the column could be read either way round
 
     @property
-    def day_only(self) -> bool:
+    def is_day_only(self) -> bool:
         """No value carries a time of day."""
-        return not self.epoch and not self.days and not any(form.timed for form in self.formats)
+        return not self.is_epoch and not self.is_day_numbers and not any(form.has_time for form in self.formats)
 
     @property
     def cell(self) -> str:
         """SQL: the column's text as its formats read it."""
         cell_sql = name(self.column)
-        for step in self.tidy:
+        for step in self.normalisation_steps:
             cell_sql = f"regexp_replace({cell_sql}, {text(TIDY[step][0])}, {text(TIDY[step][1])}, 'g')"
         return cell_sql
 
     def sql(self, zone: str) -> str:
         """The column as TIMESTAMP WITH TIME ZONE; missing where a value cannot be read."""
-        if self.epoch:
+        if self.is_epoch:
             number_sql = f"try_cast({name(self.column)} AS DECIMAL(20, 6))"
             microseconds = (
                 f"CAST({number_sql} * CASE WHEN {number_sql} > 99999999999 THEN 1000 ELSE 1000000 END AS BIGINT)"
             )
             return f"CASE WHEN {number_sql} BETWEEN 0 AND 9999999999999 THEN make_timestamptz({microseconds}) END"
-        if self.days:
+        if self.is_day_numbers:
             number_sql = f"try_cast({name(self.column)} AS DOUBLE)"
             local_stamp = f"TIMESTAMP '1899-12-30' + to_seconds(round({number_sql} * 86400))"
             return f"CASE WHEN {number_sql} BETWEEN 0 AND 2958465 THEN timezone({text(zone)}, {local_stamp}) END"
@@ -109,12 +109,12 @@ class DateReading:
             for year in ("%Y", "%y"):
                 forms = [form for form in self.formats if form.zone == zone_kind and year in form.day]
                 if forms:
-                    stamp = self._parsed(forms)
+                    stamp = self._stamp_sql(forms)
                     zone_name = "UTC" if zone_kind == "utc" else zone
                     stamps.append(stamp if zone_kind == "offset" else f"timezone({text(zone_name)}, {stamp})")
         return f"coalesce({', '.join(stamps)})" if stamps else "CAST(NULL AS TIMESTAMPTZ)"
 
-    def _parsed(self, forms: list[DateFormat]) -> str:
+    def _stamp_sql(self, forms: list[DateFormat]) -> str:
         """SQL: the stamps that these formats read, all with a year of four digits or all of two."""
         stamp = f"try_strptime({self.cell}, [{', '.join(text(form.pattern) for form in forms)}])"
         has_offset = forms[0].zone == "offset"
@@ -133,28 +133,30 @@ class DateReading:
         for year in ("%Y", "%y"):
             forms = [form for form in self.formats if form.zone == "local" and year in form.day]
             if forms:
-                stamps.append(f"CAST({self._parsed(forms)} AS TIMESTAMP)")
+                stamps.append(f"CAST({self._stamp_sql(forms)} AS TIMESTAMP)")
         return f"coalesce({', '.join(stamps)})" if stamps else None
 
-    def ways(self) -> list[tuple[str, str]]:
+    def styles(self) -> list[tuple[str, str]]:
         """The ways of writing that differ in more than detail, each as an example pattern and SQL for "written so"."""
         styles: dict[tuple[str, str, bool], list[DateFormat]] = {}
         for form in self.formats:
-            styles.setdefault((form.day, "local" if form.zone == "local" else "zone", form.timed), []).append(form)
-        return [(forms[0].pattern, f"{self._parsed(forms)} IS NOT NULL") for forms in styles.values()]
+            styles.setdefault((form.day, "local" if form.zone == "local" else "zone", form.has_time), []).append(form)
+        return [(forms[0].pattern, f"{self._stamp_sql(forms)} IS NOT NULL") for forms in styles.values()]
 
     def in_words(self) -> str:
         """The way of writing, for a message."""
-        if self.epoch:
+        if self.is_epoch:
             return "seconds or milliseconds since 1970"
-        if self.days:
+        if self.is_day_numbers:
             return "a spreadsheet's day number"
         return " or ".join(sorted({form.pattern for form in self.formats})) or "no known way of writing dates"
 
     def reason(self) -> str:
         """Why a value is refused that this reading cannot read."""
         description = (
-            f"is not a date written as {self.in_words()}" if self.formats or self.epoch or self.days else "is no date"
+            f"is not a date written as {self.in_words()}"
+            if self.formats or self.is_epoch or self.is_day_numbers
+            else "is no date"
         )
         return f"{description}{self.hint}"
 
@@ -224,7 +226,7 @@ def decide(
     Raises MappingError where every value makes sense both ways round, or the column contradicts itself.
     """
     if known_order == "excel-days":
-        return DateReading(column, (), 0, days=True)
+        return DateReading(column, (), 0, is_day_numbers=True)
     candidates: set[DateFormat] = set()
     steps: set[int] = set()
     reading = DateReading(column, (), 0)
@@ -235,7 +237,7 @@ def decide(
             db, f"SELECT DISTINCT v FROM (SELECT {name(column)} AS v FROM {table} WHERE {unread_sql} LIMIT 2000)"
         )
         if not candidates and _are_epochs(values):
-            return DateReading(column, (), 0, epoch=True)
+            return DateReading(column, (), 0, is_epoch=True)
         readable = [(forms, _normalise(value.strip())[1]) for value in values if (forms := formats_of(value))]
         sizes_before = len(candidates), len(steps)
         candidates, steps = (
@@ -244,7 +246,9 @@ def decide(
         )
         if sizes_before == (len(candidates), len(steps)):
             break
-        reading = _choose_order(db, table, replace(reading, tidy=tuple(sorted(steps))), candidates, known_order)
+        reading = _choose_order(
+            db, table, replace(reading, normalisation_steps=tuple(sorted(steps))), candidates, known_order
+        )
     return replace(reading, hint=_unread_hint(column, values))
 
 
@@ -346,4 +350,4 @@ def _with_formats(
     reading: DateReading, forms: set[DateFormat], contradictions: int, order: DateOrder | None = None
 ) -> DateReading:
     ordered_formats = tuple(sorted(forms, key=lambda form: (form.zone, form.pattern)))
-    return replace(reading, formats=ordered_formats, contradicting=contradictions, order=order)
+    return replace(reading, formats=ordered_formats, contradictions=contradictions, order=order)

@@ -85,7 +85,7 @@ def _is_sentinel(days: Iterable[int], year: int, instant: int, wall_time: int) -
 def none_notes(plan: Sheet) -> dict[str, int]:
     """What was taken as missing, for the import to say."""
     notes: dict[str, int] = {}
-    for column, values in plan.nones.items():
+    for column, values in plan.sentinels.items():
         if column in plan.required:
             continue  # refused, with that reason
         for value, count in list(values.items())[:_MAX_VALUES_LISTED]:
@@ -114,7 +114,7 @@ def mixed_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
     """Columns that write their dates in several ways: how many are written otherwise than most."""
     notes: dict[str, int] = {}
     for column, reading in plan.readings.items():
-        styles = reading.ways()
+        styles = reading.styles()
         if len(styles) < 2:
             continue
         counts = db.sql(f"SELECT {', '.join(f'count(*) FILTER ({sql})' for _, sql in styles)} FROM sound").fetchall()[0]
@@ -175,7 +175,7 @@ def number_notes(db: duckdb.DuckDBPyConnection, plan: Sheet, cases: int, rows: i
     )
     notes = {f"{sentence} lost, and different cases fall into one. Export the numbers as text": shortened_count}
     rule = next((rule for rule in plan.mapping.moments if rule.kind == "asked"), None)
-    if rule is not None and rule.when.row is None and rule.when.column is None and rows > cases:
+    if rule is not None and rule.condition.row is None and rule.condition.column is None and rows > cases:
         opening_stamp = plan.stamps[rule.at]
         reused_numbers, openings = db.sql(
             "SELECT count(*), coalesce(sum(n), 0) FROM (SELECT count(DISTINCT opened) AS n FROM "
@@ -191,7 +191,7 @@ def clock_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
     zone = f"'{plan.mapping.zone}'"
     for column, reading in plan.readings.items():
         local, stamp = reading.local_sql(), plan.stamps[column]
-        if local is None or reading.day_only:
+        if local is None or reading.is_day_only:
             continue
         first, last = db.sql(
             f"SELECT epoch_us(min({stamp})), epoch_us(max({stamp})) FROM sound WHERE {stamp} {_IN_RANGE}"

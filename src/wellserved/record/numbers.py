@@ -38,14 +38,14 @@ def bad_score(rule: MomentRule) -> tuple[str, str]:
     value = score(rule)
     off_step = (
         f" OR {value} <> floor({value})"
-        if scale.whole
+        if scale.whole_numbers
         else f" OR {value} * 2 <> floor({value} * 2)"
-        if scale.own
+        if scale.is_own
         else ""
     )
     out_of_range = f"{value} NOT BETWEEN {scale.lowest!r} AND {scale.highest!r}"
     bad_sql = f"{name(rule.score or '')} IS NOT NULL AND ({value} IS NULL OR {out_of_range}{off_step})"
-    number_kind = "whole number" if scale.whole else "number, or a half," if scale.own else "number"
+    number_kind = "whole number" if scale.whole_numbers else "number, or a half," if scale.is_own else "number"
     words = f", and none of the words {', '.join(list(rule.values)[:6])}" if rule.values else ""
     return bad_sql, f"is no {number_kind} from {scale.span}, as the scale {scale.name} asks{words}"
 

@@ -14,8 +14,8 @@ def chain_tables(chain: Chain) -> list[Table]:
     supplier_rows = [
         (
             supplier.supplier,
-            supplier.passed,
-            supplier.failed,
+            supplier.passed_cases,
+            supplier.failed_cases,
             round(supplier.expected, 1),
             f"{supplier.ratio:.2f}",
             f"{supplier.low:.2f} to {supplier.high:.2f}",
@@ -46,10 +46,10 @@ def chain_tables(chain: Chain) -> list[Table]:
             ),
             percent(team_time.untouched / total_seconds),
         )
-        for team_time in chain.places
+        for team_time in chain.team_times
         if (
             total_seconds := max(
-                sum(stay.untouched + stay.in_hand + stay.paused + stay.held for stay in chain.places), 1
+                sum(stay.untouched + stay.in_hand + stay.paused + stay.held for stay in chain.team_times), 1
             )
         )
     ]
@@ -90,8 +90,8 @@ _EDGE_COLUMNS = (
 
 def _edge_cells(edge: Edge) -> tuple[object, ...]:
     return (
-        edge.supplier, edge.customer, edge.handovers, _time_text(edge.untouched), "" if isinstance(edge.low, NotComputed) else f"{_time_text(edge.low)} to {_time_text(edge.high)}",
-        percent(edge.sent_back / edge.handovers), percent(edge.failed / edge.handovers), _rating_text(edge.rates_supplier), _rating_text(edge.rates_customer),
+        edge.supplier, edge.customer, edge.handovers, _time_text(edge.untouched_median), "" if isinstance(edge.low, NotComputed) else f"{_time_text(edge.low)} to {_time_text(edge.high)}",
+        percent(edge.sent_back / edge.handovers), percent(edge.failed_handovers / edge.handovers), _rating_text(edge.rates_supplier), _rating_text(edge.rates_customer),
     )  # fmt: skip
 
 

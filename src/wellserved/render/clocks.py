@@ -28,11 +28,11 @@ def clock_time(seconds: int | float | None) -> str:
 def explained_tables(explanation: Explained, zone: str) -> list[Table]:
     """The case's timeline, and what each definition makes of it."""
     local_zone = ZoneInfo(zone)
-    vendors = [rule.house for rule, _, _ in explanation.sums]
+    vendors = [rule.vendor for rule, _, _ in explanation.sums]
     lines = []
     for position, row in enumerate(explanation.rows):
         counting_vendors = [
-            vendor for vendor, marks in zip(vendors, explanation.counted, strict=True) if marks[position]
+            vendor for vendor, marks in zip(vendors, explanation.interval_counts, strict=True) if marks[position]
         ]
         who = " / ".join(str(part) for part in (row["team"], row["person_id"]) if part is not None)
         stamp = datetime.fromtimestamp(row["s"], UTC).astimezone(local_zone).isoformat(sep=" ")
@@ -51,7 +51,7 @@ def explained_tables(explanation: Explained, zone: str) -> list[Table]:
         ("rule", "its name", "time", "stops", "stands still", "runs"),
         tuple(
             _rule_row(*line, explanation.hours, reason)
-            for line, reason in zip(explanation.sums, explanation.withheld, strict=True)
+            for line, reason in zip(explanation.sums, explanation.gap_reasons, strict=True)
         ),
     )
     return [timeline, rule_table]
@@ -62,11 +62,11 @@ def _rule_row(
 ) -> tuple[object, ...]:
     rule_words = rule.words()
     time_text = "left out" if seconds is None else clock_time(seconds) + (" and running" if is_running else "")
-    if rule.runs != "calendar" and not has_hours:
+    if rule.hours != "calendar" and not has_hours:
         time_text = "no opening hours"
     if gap_reason:
         time_text = f"cannot be told: {gap_reason}"
-    return (rule.house, rule.word, time_text, rule_words["stops"], rule_words["stands still"], rule_words["runs"])
+    return (rule.vendor, rule.term, time_text, rule_words["stops"], rule_words["stands still"], rule_words["runs"])
 
 
 def compared_tables(first: Definition, second: Definition, differences: Sequence[Difference]) -> list[Table]:
@@ -87,16 +87,16 @@ def compared_tables(first: Definition, second: Definition, differences: Sequence
     first_words, second_words = first.words(), second.words()
     rules = [(key, first_words[key], second_words[key]) for key in first_words]
     return [
-        Table(f"{first.measure}: {first.house} and {second.house}", ("", first.house, second.house), tuple(rules)),
+        Table(f"{first.measure}: {first.vendor} and {second.vendor}", ("", first.vendor, second.vendor), tuple(rules)),
         Table(
             f"{plural(total, 'case')} that either counts",
             (
                 "why they differ",
                 "cases",
                 "share",
-                f"only {first.house}",
-                f"only {second.house}",
-                f"median: {second.house} less {first.house}",
+                f"only {first.vendor}",
+                f"only {second.vendor}",
+                f"median: {second.vendor} less {first.vendor}",
                 "for example",
             ),
             tuple(lines),
@@ -106,12 +106,12 @@ def compared_tables(first: Definition, second: Definition, differences: Sequence
 
 def calendar_tables(calendars: Calendars) -> list[Table]:
     """The opening hours as they were understood."""
-    tables = [_hours_table(calendar) for calendar in calendars.all]
-    if calendars.all:
+    tables = [_hours_table(calendar) for calendar in calendars.calendars]
+    if calendars.calendars:
         uses = [
             (" / ".join(use.teams) or "any", " / ".join(use.services) or "any", use.calendar) for use in calendars.uses
         ]
-        uses.append(("all others", "", calendars.all[0].name))
+        uses.append(("all others", "", calendars.calendars[0].name))
         tables.append(Table("Which counts for whom", ("team", "service", "calendar"), tuple(uses)))
     return tables
 

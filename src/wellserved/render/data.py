@@ -43,7 +43,7 @@ def chart_rows(chart: Chart) -> list[dict[str, object]]:
             limits = {
                 name: float(value) if math.isfinite(value) else None for name, value in zip(limits, values, strict=True)
             }
-        records.append({**row, **limits, **{rule: bool(mask[position]) for rule, mask in chart.found.items()}})
+        records.append({**row, **limits, **{rule: bool(mask[position]) for rule, mask in chart.signal_masks.items()}})
     return records
 
 
@@ -55,7 +55,7 @@ def chart_data(chart: Chart) -> dict[str, object]:
         "kind": chart.kind,
         "rules": chart.rule_set,
         "no_limits": limits,
-        "screening": chart.screening or None,
+        "screening": chart.screening_note or None,
         "warning": chart.warning or None,
         "runs": asdict(chart.runs) if chart.runs else None,
         "signals": [asdict(signal) for signal in chart.signals],
@@ -106,12 +106,12 @@ def report_data(report: Report) -> dict[str, Any]:
         "credit": report.credit,
         "caution": report.caution,
         "zone": report.zone,
-        "every": report.every,
+        "every": report.granularity,
         "period": report.period.label,
         "first": report.first.isoformat(),
         "as_of": report.as_of.isoformat(),
         "log_version": report.log_version,
-        "wellserved": report.wellserved,
+        "wellserved": report.wellserved_version,
         "sections": [_section(section) for section in report.sections],
         "series": series_rows(report.series),
         "definitions": [definition(measure) for measure in report.definitions],

@@ -29,17 +29,17 @@ EXPLORES = (
 
 def shift_table(series: Seen, shift: Shift) -> Table:
     """When a measure shifted, or that no shift is seen."""
-    if shift.at is None or shift.first is None or shift.last is None or shift.size is None:
+    if shift.position is None or shift.first is None or shift.last is None or shift.size is None:
         reason = (
             shift.reason
             or f"the largest step is {number(shift.statistic)} standard errors; what varies like this reaches {number(shift.limit or 0)} by itself"
         )
         return Table(f"No shift is seen in {series.measure.name}", ("why",), ((reason,),), EXPLORES)
     labels = [period.label for period in series.periods]
-    side_values = [pooled(series.observed, side) for side in (slice(0, shift.at), slice(shift.at, None))]
+    side_values = [pooled(series.model_input, side) for side in (slice(0, shift.position), slice(shift.position, None))]
     before, after = (amount(side_value, series.measure) if side_value is not None else "" for side_value in side_values)
     row = (
-        labels[shift.at],
+        labels[shift.position],
         labels[shift.first],
         labels[shift.last],
         before,
@@ -63,7 +63,7 @@ def adoption_table(adoption: Adoption) -> Table:
     )
     note = (
         "Exploration: nobody declared this beforehand, and no guardrail was looked at. "
-        f"{adoption.found.teams} teams, {adoption.found.never} of which never took it up, over {adoption.periods} periods; p = {adoption.found.p:.3g}. "
+        f"{adoption.result.teams} teams, {adoption.result.never_adopted} of which never took it up, over {adoption.periods} periods; p = {adoption.result.p:.3g}. "
         "Team and period effects come from what was not changed; the effect is what was measured less what they give."
     )
     if adoption.age_days is not None:
@@ -103,7 +103,7 @@ def driver_table(drivers: Drivers) -> Table:
         for driver in drivers.drivers
     )  # fmt: skip
     note = (
-        f"{plural(drivers.cases, 'case')} rated on {drivers.scale}; all of these together go with {percent(drivers.explained)} of how ratings differ. "
+        f"{plural(drivers.cases, 'case')} rated on {drivers.scale}; all of these together go with {percent(drivers.r_squared)} of how ratings differ. "
         "Share: LMG, over all orders. Odds: of a worse rating, the others held equal (proportional odds). What goes with bad "
         f"ratings need not make them: prove a change to know. {drivers.note}"
     ).strip()
@@ -117,15 +117,15 @@ def driver_picture(drivers: Drivers) -> Picture:
 
 
 def _bars(drivers: Drivers, page_frame: Frame) -> str:
-    row_height = 46 if page_frame.narrow else 28
-    frame = Frame(page_frame.width, row_height * len(drivers.drivers) + 16, 6 if page_frame.narrow else 240, 64)
+    row_height = 46 if page_frame.is_narrow else 28
+    frame = Frame(page_frame.width, row_height * len(drivers.drivers) + 16, 6 if page_frame.is_narrow else 240, 64)
     x = Scale(0.0, max(driver.high for driver in drivers.drivers) or 1.0, frame.left, frame.width - frame.right)
     body = []
     for index, driver in enumerate(drivers.drivers):
-        top = row_height * index + (24 if page_frame.narrow else 8)
+        top = row_height * index + (24 if page_frame.is_narrow else 8)
         body.append(
             label(6, top - 6, driver.words, kind="ink")
-            if page_frame.narrow
+            if page_frame.is_narrow
             else label(frame.left - 8, top + 12, driver.words, "end", "ink")
         )
         body.append(
@@ -145,8 +145,8 @@ def gap_table(gaps: Gaps) -> Table:
     """Expected, got and the difference, by segment."""
     rows = tuple(
         (
-            gap.segment, gap.cases, round(gap.expected, 2), round(gap.got, 2), round(gap.gap, 2), f"{gap.low:+.2f} to {gap.high:+.2f}",
-            percent(gap.met, 0), "" if gap.reliability is None else round(gap.reliability, 2), percent(gap.importance, 0),
+            gap.segment, gap.cases, round(gap.expected, 2), round(gap.rating, 2), round(gap.gap, 2), f"{gap.low:+.2f} to {gap.high:+.2f}",
+            percent(gap.met_share, 0), "" if gap.reliability is None else round(gap.reliability, 2), percent(gap.importance, 0),
         )
         for gap in gaps.gaps
     )  # fmt: skip
@@ -154,8 +154,14 @@ def gap_table(gaps: Gaps) -> Table:
         "Expected: said before delivery; got: rated after it, by the same customer. Reliability: how much of a segment's gap is not chance, "
         "beside how far the segments differ; importance: its part of all unmet expectations."
     )
-    note += f" {gaps.late} expectations said after delivery are left out." if gaps.late else ""
-    note += f" {plural(gaps.small, 'case lies', 'cases lie')} in segments with too few to show." if gaps.small else ""
+    note += (
+        f" {gaps.late_expectations} expectations said after delivery are left out." if gaps.late_expectations else ""
+    )
+    note += (
+        f" {plural(gaps.small_segment_cases, 'case lies', 'cases lie')} in segments with too few to show."
+        if gaps.small_segment_cases
+        else ""
+    )
     columns = (
         gaps.by,
         "cases",
@@ -178,9 +184,9 @@ def gap_picture(gaps: Gaps) -> Picture:
 
 
 def _dumbbells(gaps: Gaps, page_frame: Frame) -> str:
-    row_height = 40 if page_frame.narrow else 26
-    frame = Frame(page_frame.width, row_height * len(gaps.gaps) + 34, 10 if page_frame.narrow else 190, 40)
-    values = [value for gap in gaps.gaps for value in (gap.expected, gap.got)]
+    row_height = 40 if page_frame.is_narrow else 26
+    frame = Frame(page_frame.width, row_height * len(gaps.gaps) + 34, 10 if page_frame.is_narrow else 190, 40)
+    values = [value for gap in gaps.gaps for value in (gap.expected, gap.rating)]
     margin = (max(values) - min(values)) * 0.1 or 0.5
     x = Scale(min(values) - margin, max(values) + margin, frame.left, frame.width - frame.right)
     body = []
@@ -188,25 +194,25 @@ def _dumbbells(gaps: Gaps, page_frame: Frame) -> str:
         body.append(f'<path class="grid" d="M{x(mark):g} 6V{frame.height - 24}" stroke="#d9dee4"/>')
         body.append(label(x(mark), frame.height - 8, f"{mark:g}", "middle"))
     for index, gap in enumerate(gaps.gaps):
-        middle = row_height * index + (28 if page_frame.narrow else 18)
+        middle = row_height * index + (28 if page_frame.is_narrow else 18)
         name = gap.segment[:30]
         body.append(
             label(frame.left, middle - 10, name, kind="ink")
-            if page_frame.narrow
+            if page_frame.is_narrow
             else label(frame.left - 8, middle + 4, name, "end", "ink")
         )
         is_shortfall = gap.high < 0
         body.append(
-            f'<path class="{"lost" if is_shortfall else "data"}" d="M{x(gap.expected):g} {middle}H{x(gap.got):g}" stroke="{ALARM if is_shortfall else LINE}" stroke-width="2"/>'
+            f'<path class="{"lost" if is_shortfall else "data"}" d="M{x(gap.expected):g} {middle}H{x(gap.rating):g}" stroke="{ALARM if is_shortfall else LINE}" stroke-width="2"/>'
         )
         body.append(
             f'<circle class="unfinished" cx="{x(gap.expected):g}" cy="{middle}" r="4.5" fill="none" stroke="{MUTED}" stroke-width="1.6"/>'
         )
         body.append(
-            f'<circle class="{"signal" if is_shortfall else "point"}" cx="{x(gap.got):g}" cy="{middle}" r="4.5" fill="{ALARM if is_shortfall else LINE}"/>'
+            f'<circle class="{"signal" if is_shortfall else "point"}" cx="{x(gap.rating):g}" cy="{middle}" r="4.5" fill="{ALARM if is_shortfall else LINE}"/>'
         )
     first = gaps.gaps[0]
-    description = f"{first.segment}: expected {first.expected:.2f}, got {first.got:.2f}; {percent(first.importance, 0)} of all unmet expectations."
+    description = f"{first.segment}: expected {first.expected:.2f}, got {first.rating:.2f}; {percent(first.importance, 0)} of all unmet expectations."
     return drawing(frame, "Expectation and experience", description, body)
 
 
@@ -223,8 +229,8 @@ def agreement_table(agreement: Agreement) -> Table:
     )
     rows: Sequence[tuple[str, object]] = (
         ("cases judged by both", agreement.cases),
-        ("same rating", percent(agreement.same)),
-        ("own rating higher", percent(agreement.higher)),
+        ("same rating", percent(agreement.same_share)),
+        ("own rating higher", percent(agreement.higher_share)),
         ("kappa, weighted by squares", coefficient_cell(agreement.kappa)),
         ("Krippendorff's alpha, ordinal", coefficient_cell(agreement.alpha)),
         ("95% interval of alpha", interval),
@@ -236,20 +242,20 @@ def agreement_table(agreement: Agreement) -> Table:
 def retention_table(fit: Fit) -> Table:
     """What came up and was renewed, beside the fit, and the renewals still to be expected; 95% intervals in brackets."""
     decisions = fit.decisions
-    longest = len(decisions.left)
+    longest = len(decisions.leaver_counts)
     rows = tuple(_renewal_row(fit, renewals) for renewals in range(longest + 3))
-    if fit.alike:
-        fit_text = f"no difference between customers can be told: each leaves with a chance of {percent(1 - fit.renewing(0))} at every renewal"
+    if fit.is_homogeneous:
+        fit_text = f"no difference between customers can be told: each leaves with a chance of {percent(1 - fit.renewal_chance(0))} at every renewal"
     else:
         fit_text = f"a = {fit.a:.3f}, b = {fit.b:.3f}: customers differ in how likely they leave at each renewal, and those who stay longest are the most loyal"
     note = f"Shifted beta-geometric, {fit_text}. Intervals by profile likelihood. Later than {plural(longest, 'renewal')} it is the model's word alone."
-    first = int(np.argmax(decisions.came_up > 0))
+    first = int(np.argmax(decisions.at_risk > 0))
     if first:
         note += (
             f" Nobody was under observation before renewal {first + 1}: what is said of earlier ones is read backwards."
         )
-    if fit.misfit is not None and fit.misfit < POOR:
-        note += f" The model does not fit these customers (chi-squared, p = {fit.misfit:.2g}): do not rely on it."
+    if fit.fit_p_value is not None and fit.fit_p_value < POOR:
+        note += f" The model does not fit these customers (chi-squared, p = {fit.fit_p_value:.2g}): do not rely on it."
     columns = (
         "renewals made", "came up for the next", "renewed", "by the model", "still there", "still there, by the model",
         f"of the next {NEXT}", "still to come",
@@ -261,23 +267,23 @@ def _renewal_row(fit: Fit, renewals: int) -> tuple[object, ...]:
     """What was seen and is expected of those who have renewed so often."""
     came_up_count, left_count = (
         float(counts[renewals]) if renewals < len(counts) else 0.0
-        for counts in (fit.decisions.came_up, fit.decisions.left)
+        for counts in (fit.decisions.at_risk, fit.decisions.leaver_counts)
     )
-    came_up_before = fit.decisions.came_up[:renewals]
-    is_known = renewals <= len(fit.decisions.left) and bool((came_up_before > 0).all())
+    came_up_before = fit.decisions.at_risk[:renewals]
+    is_known = renewals <= len(fit.decisions.leaver_counts) and bool((came_up_before > 0).all())
     with np.errstate(invalid="ignore", divide="ignore"):
-        surviving_share = float(np.prod(1 - fit.decisions.left[:renewals] / came_up_before))
+        surviving_share = float(np.prod(1 - fit.decisions.leaver_counts[:renewals] / came_up_before))
     return (
         renewals,
         round(came_up_count),
         percent(1 - left_count / came_up_count) if came_up_count else "",
-        _with_interval(fit, lambda retention: retention.renewing(renewals), percent),
+        _with_interval(fit, lambda retention: retention.renewal_chance(renewals), percent),
         percent(surviving_share) if is_known else "",
-        _with_interval(fit, lambda retention: float(retention.surviving(renewals)[-1]), percent)
+        _with_interval(fit, lambda retention: float(retention.survival(renewals)[-1]), percent)
         if renewals
         else percent(1),
-        _with_interval(fit, lambda retention: retention.ahead(renewals), number),
-        _with_interval(fit, lambda retention: retention.left(renewals), number),
+        _with_interval(fit, lambda retention: retention.expected_next(renewals), number),
+        _with_interval(fit, lambda retention: retention.expected_remaining(renewals), number),
     )
 
 

@@ -52,7 +52,7 @@ def chart_text(chart: Chart) -> list[str]:
     from wellserved.render.svg import describe
 
     numbers = chart_rows(chart)
-    columns = ["period", "n", "value", "low", "high", "lower_limit", "centre", "upper_limit", *chart.found]
+    columns = ["period", "n", "value", "low", "high", "lower_limit", "centre", "upper_limit", *chart.signal_masks]
     lines = [f"### {escape(chart.series.measure.question)}", "", escape(describe(chart)), ""]
     lines += [escape(chart.warning), ""] if chart.warning else []
     return lines + table(columns, ([row[column] for column in columns] for row in numbers))
@@ -62,7 +62,7 @@ def report_text(report: Report) -> str:
     """The whole report."""
     lines = [f"# {escape(report.title)}", ""]
     lines += [
-        f"Service report for {period_name(report.period, report.every)}, against everything since {report.first}."
+        f"Service report for {period_name(report.period, report.granularity)}, against everything since {report.first}."
     ]
     lines += [
         f"Known up to {report.as_of:%Y-%m-%d %H:%M}, time zone {escape(report.zone)}; log version {report.log_version}.",

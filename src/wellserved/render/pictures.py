@@ -46,7 +46,7 @@ def waiting_picture(queue: Queue) -> Picture:
 
 def _draw_waiting(queue: Queue, page_frame: Frame) -> str:
     frame = (
-        replace(page_frame, right=page_frame.right + 28) if page_frame.narrow else page_frame
+        replace(page_frame, right=page_frame.right + 28) if page_frame.is_narrow else page_frame
     )  # room for the words at the lines' ends
     course = queue.incidence
     last = float(course.seconds[-1]) if len(course.seconds) else 1.0
@@ -63,7 +63,7 @@ def _draw_waiting(queue: Queue, page_frame: Frame) -> str:
             body.append(label(x(math.log10(second)), frame.height - 8, words, "middle"))
     edges = sorted({1.0, *(10 ** (step / 40) for step in range(int(math.log10(max(last, 60.0)) * 40) + 1)), last})
     for outcome, (colour, words, kind) in enumerate(((LINE, "served", "data"), (_LEFT_COLOUR, "left", "lost"))):
-        shares = [queue.incidence.at(second)[outcome] for second in edges]
+        shares = [queue.incidence.shares_at(second)[outcome] for second in edges]
         line = "".join(
             f"{'H' if step % 2 else 'V'}{value}"
             for second, share in zip(edges[1:], shares[1:], strict=True)
@@ -79,7 +79,7 @@ def _draw_waiting(queue: Queue, page_frame: Frame) -> str:
     body.append(
         f'<path class="interval" d="M{limit_x} {frame.top}V{frame.height - frame.bottom}" stroke="{INK}" stroke-dasharray="3 3"/>'
     )
-    served_share, left_share, waiting_share = queue.incidence.at(queue.seconds)
+    served_share, left_share, waiting_share = queue.incidence.shares_at(queue.seconds)
     description = f"After {clock_time(queue.seconds)} {percent(served_share)} are served, {percent(left_share)} have left, {percent(waiting_share)} wait."
     return drawing(frame, "Share served and left by time waited", description, body)
 
@@ -92,9 +92,9 @@ def lying_picture(chain: Chain) -> Picture:
 
 
 def _draw_team_times(chain: Chain, frame: Frame) -> str:
-    team_times = sorted(chain.places, key=lambda team_time: -team_time.untouched / team_time.stays)[:MOST]
-    name_width = 150 if not frame.narrow else 110
-    legend_height = 44 if frame.narrow else 28  # the legend takes two lines on a phone
+    team_times = sorted(chain.team_times, key=lambda team_time: -team_time.untouched / team_time.stays)[:MOST]
+    name_width = 150 if not frame.is_narrow else 110
+    legend_height = 44 if frame.is_narrow else 28  # the legend takes two lines on a phone
     full_frame = Frame(frame.width, 24 * len(team_times) + legend_height + 18, name_width, 50)
     x = Scale(
         0.0,
@@ -104,14 +104,14 @@ def _draw_team_times(chain: Chain, frame: Frame) -> str:
     )
     body = []
     for order, (state, colour) in enumerate(_STATE_COLOURS.items()):
-        row, column = divmod(order, 2) if frame.narrow else (0, order)
+        row, column = divmod(order, 2) if frame.is_narrow else (0, order)
         legend_x, legend_y = 6 + column * 165, 6 + 17 * row
         body.append(f'<rect x="{legend_x}" y="{legend_y}" width="10" height="10" fill="{colour}"/>')
         body.append(label(legend_x + 14, legend_y + 9, _STATE_LABELS[state]))
     for index, team_time in enumerate(team_times):
         top, start = legend_height + 24 * index, 0.0
         body.append(
-            label(full_frame.left - 6, top + 13, team_time.team[: 20 if not frame.narrow else 15], "end", "ink")
+            label(full_frame.left - 6, top + 13, team_time.team[: 20 if not frame.is_narrow else 15], "end", "ink")
         )
         for state, colour in _STATE_COLOURS.items():
             width = _days(team_time, state)

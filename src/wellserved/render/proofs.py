@@ -79,10 +79,10 @@ SHORT = {"improved_harm_not_excluded": "a weaker claim", "harm_shown": "no claim
 def found_tables(proof: Proof) -> list[Table]:
     """The reward, the guardrails and the checks."""
     tables = []
-    if proof.reward:
-        tables.append(_incentive_table(proof, proof.reward))
-    if proof.guarded:
-        tables.append(_guardrail_table(proof.guarded))
+    if proof.incentive:
+        tables.append(_incentive_table(proof, proof.incentive))
+    if proof.guardrail_results:
+        tables.append(_guardrail_table(proof.guardrail_results))
     if proof.verdict.checks:
         rows = tuple((check.name, PASSED[check.passed], check.words) for check in proof.verdict.checks)
         rows += tuple((question.name, ANSWERED[question.passed], question.words) for question in proof.questions)
@@ -91,7 +91,7 @@ def found_tables(proof: Proof) -> list[Table]:
 
 
 def _incentive_table(proof: Proof, reward: Incentive) -> Table:
-    measure = proof.asked.measure
+    measure = proof.request.measure
     pairs = (
         ("while it was paid", reward.paid),
         ("after", reward.after),
@@ -162,19 +162,34 @@ def numbers_table(proof: Proof) -> Table:
     """What the picture shows, period by period; an end that lies nowhere is left empty."""
     lines = proof.verdict.lines
     assert lines is not None
-    columns = (proof.asked.every, "measured", "had the trend gone on", "had it stopped", "from", "to", "asked as")
+    columns = (
+        proof.request.granularity,
+        "measured",
+        "had the trend gone on",
+        "had it stopped",
+        "from",
+        "to",
+        "asked as",
+    )
     numbers = zip(
-        lines.measured, lines.without["continues"], lines.without["stops"], lines.low, lines.high, strict=True
+        lines.measured_values,
+        lines.counterfactuals["continues"],
+        lines.counterfactuals["stops"],
+        lines.low,
+        lines.high,
+        strict=True,
     )
     rows = tuple(
         (
             period.label,
             *(value if value is None or math.isfinite(value) else None for value in row),
-            proof.asked.called or "exploration",
+            proof.request.improvement_name or "exploration",
         )
-        for period, row in zip(proof.seen.periods, numbers, strict=True)
+        for period, row in zip(proof.series.periods, numbers, strict=True)
     )
-    return Table(f"{proof.asked.measure.name} by {proof.asked.every}, in {proof.asked.measure.unit}", columns, rows)
+    return Table(
+        f"{proof.request.measure.name} by {proof.request.granularity}, in {proof.request.measure.unit}", columns, rows
+    )
 
 
 def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
@@ -182,37 +197,37 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
     verdict = proof.verdict
     numbers = numbers_table(proof) if verdict.lines else None
     return {
-        "status": "blocked" if proof.blocked else proof.headline,
+        "status": "blocked" if proof.blocking_harm else proof.headline,
         "headline": proof.headline,
         "verdict_in_words": status_words(proof),
-        "asked_as": proof.asked.called or "exploration",
+        "asked_as": proof.request.improvement_name or "exploration",
         "notes": list(notes),
         "sentence": headline(proof),
         "more": standing(proof),
         "paragraph": paragraph(proof),
         "assumed": list(ASSUMED),
         "measure": {
-            "name": proof.asked.measure.name,
-            "version": proof.asked.measure.version,
-            "unit": proof.asked.measure.unit,
+            "name": proof.request.measure.name,
+            "version": proof.request.measure.version,
+            "unit": proof.request.measure.unit,
         },
-        "change": proof.asked.on.isoformat(),
-        "where": [list(pair) for pair in proof.asked.where],
-        "against": [list(pair) for pair in proof.asked.against],
-        "blocked": proof.blocked or None,
+        "change": proof.request.change_date.isoformat(),
+        "where": [list(pair) for pair in proof.request.where],
+        "against": [list(pair) for pair in proof.request.control_segments],
+        "blocked": proof.blocking_harm or None,
         "harm_shown": [rail.guardrail.name for rail in proof.harms],
         "not_excluded": [asdict(doubt) for doubt in proof.doubts],
-        "age_days": proof.seen.age_days,
-        "unripe": proof.seen.unripe,
-        "settles": proof.asked.settles.isoformat() if proof.asked.settles else None,
-        "settling": proof.seen.settling,
+        "age_days": proof.series.age_days,
+        "unripe": proof.series.immature_periods,
+        "settles": proof.request.settles.isoformat() if proof.request.settles else None,
+        "settling": proof.series.settling_periods,
         "verdict": _finite_values(
             {key: value for key, value in asdict(verdict).items() if key not in ("lines", "checks")}
         ),
-        "reward": _finite_values(asdict(proof.reward)) if proof.reward else None,
+        "reward": _finite_values(asdict(proof.incentive)) if proof.incentive else None,
         "checks": [asdict(check) for check in verdict.checks],
         "questions": [asdict(question) for question in proof.questions],
-        "guardrails": [_guardrail_data(rail_result) for rail_result in proof.guarded],
+        "guardrails": [_guardrail_data(rail_result) for rail_result in proof.guardrail_results],
         "periods": [dict(zip(numbers.columns, row, strict=True)) for row in numbers.rows] if numbers else [],
     }
 
@@ -220,7 +235,7 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
 def _guardrail_data(rail_result: Guarded) -> dict[str, Any]:
     return {
         "measure": rail_result.guardrail.measure.name,
-        "called": rail_result.guardrail.called or None,
+        "called": rail_result.guardrail.label or None,
         "result": rail_result.safety,
         "margin": rail_result.margin,
         "chance": rail_result.chance,
@@ -241,17 +256,17 @@ def _finite_values(value: Any) -> Any:
 def proof_picture(proof: Proof) -> Picture:
     """The measure, what either trend would have brought, and the day of the change."""
     return both(
-        f"Measured (dots, {proof.asked.measure.unit}), and what was to be expected without the change",
+        f"Measured (dots, {proof.request.measure.unit}), and what was to be expected without the change",
         lambda frame: proof_svg(proof, frame),
     )
 
 
 def proof_svg(proof: Proof, frame: Frame) -> str:
     """Draw the measure, what either trend would have brought, and the day of the change, in one frame."""
-    lines, unit = proof.verdict.lines, proof.asked.measure.unit
+    lines, unit = proof.verdict.lines, proof.request.measure.unit
     assert lines is not None
-    count, start = len(lines.measured), proof.verdict.before
-    values = [value for value in lines.measured if value is not None]
+    count, start = len(lines.measured_values), proof.verdict.before
+    values = [value for value in lines.measured_values if value is not None]
     bands = [*lines.low[start:], *lines.high[start:]]
     low, high = min([*values, *bands]), max([*values, *bands])
     reach = 3 * (max(values) - min(values)) or 1.0  # a very wide band does not squeeze the measure to a line
@@ -270,12 +285,13 @@ def proof_svg(proof: Proof, frame: Frame) -> str:
         body.append(f'<path class="band" d="{outline}" fill="{MUTED}" fill-opacity=".18"/>')
     for trend, dash in zip(TRENDS, ("", "5 4"), strict=True):
         path = "M" + "L".join(
-            f"{x(position):g} {y(min(max(value, low), high)):g}" for position, value in enumerate(lines.without[trend])
+            f"{x(position):g} {y(min(max(value, low), high)):g}"
+            for position, value in enumerate(lines.counterfactuals[trend])
         )
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         body.append(f'<path class="limit" d="{path}" fill="none" stroke="{MUTED}" stroke-width="1.4"{dashed}/>')
     radius = 2.6 if count > 60 else 3.4
-    for position, measured_value in enumerate(lines.measured):
+    for position, measured_value in enumerate(lines.measured_values):
         if measured_value is not None:
             body.append(
                 f'<circle class="point" cx="{x(position):g}" cy="{y(measured_value):g}" r="{radius}" fill="{LINE}"/>'
@@ -284,24 +300,24 @@ def proof_svg(proof: Proof, frame: Frame) -> str:
     body.append(
         f'<path class="interval" d="M{edge[0]:g} {edge[1]:g}V{edge[2]:g}" stroke="{INK}" stroke-dasharray="3 3"/>'
     )
-    anchor, shift = ("end", -5) if frame.narrow or start > count * 0.6 else ("start", 5)
+    anchor, shift = ("end", -5) if frame.is_narrow or start > count * 0.6 else ("start", 5)
     body.append(label(edge[0] + shift, frame.top + 10, "change", anchor, "ink"))
     return drawing(frame, title(proof), headline(proof), body)
 
 
 def _grid(proof: Proof, frame: Frame, x: Scale, y: Scale, unit: str) -> list[str]:
     body, right = [], frame.width - frame.right
-    for mark in ticks(y.low, y.high, 3 if frame.narrow else 4):
+    for mark in ticks(y.low, y.high, 3 if frame.is_narrow else 4):
         body.append(f'<path class="grid" d="M{frame.left} {y(mark):g}H{right}" stroke="#d9dee4"/>')
         body.append(label(frame.left - 6, y(mark) + 4, percent(mark, 0) if unit == "share" else f"{mark:,g}", "end"))
-    label_step = max(1, math.ceil((72 if frame.narrow else 84) * len(proof.seen.periods) / (right - frame.left)))
-    last = len(proof.seen.periods) - 1
+    label_step = max(1, math.ceil((72 if frame.is_narrow else 84) * len(proof.series.periods) / (right - frame.left)))
+    last = len(proof.series.periods) - 1
     for position in range(last % label_step, last + 1, label_step):
-        body.append(label(x(position), frame.height - 9, proof.seen.periods[position].label, "middle"))
+        body.append(label(x(position), frame.height - 9, proof.series.periods[position].label, "middle"))
     legend_height = y((y.low + y.high) / 2)
     words = (
         ("trend", "goes on", "trend", "stops")
-        if frame.narrow
+        if frame.is_narrow
         else ("— had the trend", "gone on", "- - had it", "stopped")
     )
     for line, text in enumerate(words):
@@ -345,7 +361,7 @@ def proof_page(proof: Proof, notes: tuple[str, ...], layout: str = "base.html") 
         title=title(proof),
         headline=headline(proof),
         status=SHORT.get(proof.headline, status_words(proof)).capitalize(),
-        alarm=bool(proof.blocked) or proof.verdict.status == "worse",
+        alarm=bool(proof.blocking_harm) or proof.verdict.status == "worse",
         said=standing(proof),
         pictures=[proof_picture(proof)] if has_lines else [],
         numbers=numbers_table(proof) if has_lines else None,
@@ -364,17 +380,24 @@ def foresight_table(foresights: Sequence[Foresight], expected: float | None) -> 
         level = amount(foresight.level, foresight.measure) if foresight.level is not None else ""
         cells = [
             size(value, foresight.measure) if value is not None else ""
-            for value in (foresight.seen, foresight.margin, foresight.shown)
+            for value in (foresight.detectable_change, foresight.margin, foresight.provable_margin)
         ]
-        rows.append((foresight.called, level, *cells, foresight.reason))
+        rows.append((foresight.label, level, *cells, foresight.reason))
     first, note = (
         foresights[0],
         "Eight weeks after the change, at one look; looking every week needs about half as much again. ",
     )
-    if expected is not None and first.level and first.seen is not None and first.seen > expected * first.level:
+    if (
+        expected is not None
+        and first.level
+        and first.detectable_change is not None
+        and first.detectable_change > expected * first.level
+    ):
         note += f"That is more than the {percent(expected, 0)} you hope for: it will take longer, or more cases. "
     if any(
-        foresight.margin is not None and foresight.shown is not None and foresight.shown > foresight.margin
+        foresight.margin is not None
+        and foresight.provable_margin is not None
+        and foresight.provable_margin > foresight.margin
         for foresight in foresights
     ):
         note += "Where a margin is smaller than what can be shown, harm will not be excluded so soon: wait longer, record more, or declare a wider one with --guardrail."

@@ -23,21 +23,21 @@ def of_day(second: int) -> str:
 
 def queue_tables(queue: Queue) -> list[Table]:
     """The whole, the course of waiting, and the intervals of the day; the last has the most numbers."""
-    overall, limit_text = queue.whole, clock_time(queue.seconds)
+    overall, limit_text = queue.overall, clock_time(queue.seconds)
     levels = [
         (level.treatment, TREATMENTS[level.treatment], level.n, _share(level.share), _bounds(level.low, level.high))
         for level in overall.levels
     ]
     outcome_rows = (
-        ("came", overall.came, ""),
-        ("served", overall.served, percent(overall.served / overall.came)),
-        ("left before they were served", overall.left, percent(overall.left / overall.came)),
-        ("still waiting", overall.came - overall.served - overall.left, ""),
+        ("came", overall.arrivals, ""),
+        ("served", overall.served_count, percent(overall.served_count / overall.arrivals)),
+        ("left before they were served", overall.left_count, percent(overall.left_count / overall.arrivals)),
+        ("still waiting", overall.arrivals - overall.served_count - overall.left_count, ""),
         ("of these for less than the time, and so not judged", overall.too_recent, ""),
         ("mean patience (Erlang A), hours:minutes:seconds", _patience(queue), ""),
     )
     median_wait = quantile(queue.incidence, 0.5)
-    time_rows = [(clock_time(second), *map(percent, queue.incidence.at(second))) for second in _SHOWN_SECONDS]
+    time_rows = [(clock_time(second), *map(percent, queue.incidence.shares_at(second))) for second in _SHOWN_SECONDS]
     note = (
         f"Half of all who come are served within {clock_time(median_wait)}."
         if median_wait < 1e15
@@ -63,9 +63,9 @@ def _interval_table(queue: Queue) -> Table:
     lines = [
         (
             of_day(interval.start),
-            interval.came,
-            interval.served,
-            interval.left,
+            interval.arrivals,
+            interval.served_count,
+            interval.left_count,
             *(_share(level.share) for level in interval.levels),
             _wait(interval),
         )
@@ -75,7 +75,7 @@ def _interval_table(queue: Queue) -> Table:
 
 
 def _wait(interval: Interval) -> str:
-    return clock_time(interval.waited / interval.came)
+    return clock_time(interval.total_wait / interval.arrivals)
 
 
 def _patience(queue: Queue) -> str:
@@ -104,12 +104,12 @@ def staffing_table(slots: Sequence[Staffing], share: float, has_given_servers: b
     for slot in slots:
         observed_cells = (
             of_day(slot.start),
-            round(slot.an_hour, 2),
-            percent(slot.in_time),
-            percent(slot.left),
+            round(slot.arrivals_per_hour, 2),
+            percent(slot.in_time_share),
+            percent(slot.left_share),
             clock_time(slot.mean_wait),
         )
-        rows.append((*observed_cells, *_forecast_cells(slot.as_if), *_required_cells(slot.wanted)))
+        rows.append((*observed_cells, *_forecast_cells(slot.forecast), *_required_cells(slot.required)))
     note = (
         "The formula is Erlang A where people leave, Erlang C where nobody does. Where what it says of leaving and waiting is far "
         "from what happened, the hours do not behave as it assumes, and the number needed is no better."
@@ -121,8 +121,10 @@ def _forecast_cells(forecast: Expected | NotComputed) -> tuple[object, ...]:
     if isinstance(forecast, NotComputed):
         return (forecast.reason, "", "", "")
     wait = clock_time(forecast.mean_wait) if forecast.mean_wait < 1e15 else "without end"
-    return (forecast.servers, percent(forecast.in_time), percent(forecast.left), wait)
+    return (forecast.servers, percent(forecast.in_time_share), percent(forecast.left_share), wait)
 
 
 def _required_cells(forecast: Expected | NotComputed) -> tuple[object, ...]:
-    return (forecast.reason, "") if isinstance(forecast, NotComputed) else (forecast.servers, percent(forecast.busy))
+    return (
+        (forecast.reason, "") if isinstance(forecast, NotComputed) else (forecast.servers, percent(forecast.occupancy))
+    )

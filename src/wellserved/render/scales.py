@@ -13,11 +13,13 @@ def scale_table(scales: Scales) -> Table:
             scale.name,
             scale.lowest,
             scale.highest,
-            "whole numbers" if scale.whole else "halves too",
-            f"{scale.good:g} or {'less' if scale.low_is_good else 'more'}",
-            "not declared" if scale.bad is None else f"{scale.bad:g} or {'more' if scale.low_is_good else 'less'}",
+            "whole numbers" if scale.whole_numbers else "halves too",
+            f"{scale.good_border:g} or {'less' if scale.low_is_good else 'more'}",
+            "not declared"
+            if scale.bad_border is None
+            else f"{scale.bad_border:g} or {'more' if scale.low_is_good else 'less'}",
             ", ".join(f"{word} = {score:g}" for word, score in scale.words),
-            DECLARED if scale.own else "known to all",
+            DECLARED if scale.is_own else "known to all",
         )
         for scale in scales.values()
     )

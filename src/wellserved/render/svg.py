@@ -35,7 +35,7 @@ class Frame:
     bottom: int = 28
 
     @property
-    def narrow(self) -> bool:
+    def is_narrow(self) -> bool:
         return self.width < 500
 
 
@@ -68,7 +68,7 @@ def label(x: float, y: float, words: str, anchor: str = "start", kind: str = "mu
 
 def drawing(frame: Frame, title: str, description: str, body: Sequence[str]) -> str:
     """The whole picture, with its title and what it shows in words."""
-    size = "narrow" if frame.narrow else "wide"
+    size = "narrow" if frame.is_narrow else "wide"
     return (
         f'<svg class="{size}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {frame.width} {frame.height}" '
         f'width="{frame.width}" height="{frame.height}" role="img">'
@@ -150,7 +150,7 @@ def control_chart(chart: Chart, frame: Frame) -> str:
 
 
 def _axes(chart: Chart, frame: Frame, y: Scale, xs: Sequence[float], unit: str) -> list[str]:
-    marks = ticks(y.low, y.high, 3 if frame.narrow else 4)
+    marks = ticks(y.low, y.high, 3 if frame.is_narrow else 4)
     step = marks[1] - marks[0] if len(marks) > 1 else 1.0
     right = frame.width - frame.right
     body = []
@@ -159,7 +159,7 @@ def _axes(chart: Chart, frame: Frame, y: Scale, xs: Sequence[float], unit: str) 
         body.append(f'<path class="grid" d="M{frame.left} {height:g}H{right}" stroke="#d9dee4" stroke-width="1"/>')
         body.append(label(frame.left - 6, height + 4, _label(mark, unit, step), "end"))
     labels = [period.label if period else "" for period in chart.series.periods]
-    label_width = 64 if frame.narrow else 70
+    label_width = 64 if frame.is_narrow else 70
     label_step = max(1, math.ceil(label_width * len(xs) / max(right - frame.left, 1)))
     last = len(xs) - 1
     for index in range(last % label_step, len(xs), label_step):
@@ -171,7 +171,7 @@ def _limit_lines(
     limits: Limits, frame: Frame, y: Scale, xs: Sequence[float], half_width: float, unit: str
 ) -> list[str]:
     body, line_labels = [], []
-    names = ("upper", "centre", "lower") if frame.narrow else ("upper limit", "centre", "lower limit")
+    names = ("upper", "centre", "lower") if frame.is_narrow else ("upper limit", "centre", "lower limit")
     for words, line, dash in zip(names, (limits.upper, limits.centre, limits.lower), ("5 4", "", "5 4"), strict=True):
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         path = _steps(xs, line, y, half_width)
@@ -187,14 +187,14 @@ def _limit_lines(
         max(heights[-1] - (frame.height - 4), 0.0) if heights else 0.0
     )  # and all of them up, if they leave the picture
     for height, (_, words, value) in zip(heights, sorted(line_labels), strict=True):
-        text = value if frame.narrow else f"{words} {value}"
+        text = value if frame.is_narrow else f"{words} {value}"
         body.append(label(frame.width - frame.right + 6, height - lift, text))
     return body
 
 
 def _points(chart: Chart, y: Scale, xs: Sequence[float]) -> list[str]:
     series, is_signal = chart.series, np.zeros(len(xs), dtype=bool)
-    for rule, mask in chart.found.items():
+    for rule, mask in chart.signal_masks.items():
         if rule != "few_crossings":  # speaks of the whole chart, not of single points
             is_signal |= mask
     mark_scale = 0.6 if len(xs) > 40 else 1.0  # many points, smaller marks
@@ -234,9 +234,7 @@ def describe(chart: Chart) -> str:
     if isinstance(chart.limits, NotComputed):
         return f"{words} No limits: {chart.limits.reason}."
     signal_texts = [f"{signal.words}, {periods[signal.first]} to {periods[signal.last]}" for signal in chart.signals]
-    return (
-        f"{words} {'Signals: ' + '; '.join(signal_texts) if signal_texts else 'No signal'}. {chart.screening}".rstrip()
-    )
+    return f"{words} {'Signals: ' + '; '.join(signal_texts) if signal_texts else 'No signal'}. {chart.screening_note}".rstrip()
 
 
 def funnel_chart(funnel: Funnel, frame: Frame) -> str:
@@ -265,7 +263,7 @@ def funnel_chart(funnel: Funnel, frame: Frame) -> str:
             )
     body.append(f'<path class="limit" d="M{frame.left} {y(funnel.overall):g}H{right}" stroke="{MUTED}"/>')
     body.append(label(right + 6, y(funnel.overall) + 4, f"all {percent(funnel.overall)}"))
-    body += _funnel_points(funnel, x, y, right, 2 if frame.narrow else 4)
+    body += _funnel_points(funnel, x, y, right, 2 if frame.is_narrow else 4)
     words = (
         f"Funnel plot by {funnel.column}: {len(funnel.rows)} segments around {percent(funnel.overall)}; "
         f"{sum(row.stands_out for row in funnel.rows)} stand out."

@@ -85,7 +85,7 @@ def report_lines(report: Report) -> RenderableType:
     blocks: list[RenderableType] = [
         words(report.title, "bold"),
         words(
-            f"Service report for {period_name(report.period, report.every)}, against everything since {report.first}."
+            f"Service report for {period_name(report.period, report.granularity)}, against everything since {report.first}."
         ),
         words(
             f"Known up to {report.as_of:%Y-%m-%d %H:%M}, time zone {report.zone}; log version {report.log_version}.",
@@ -150,7 +150,7 @@ def chart_lines(chart: Chart) -> RenderableType:
             limits = tuple(
                 f"{float(line[position]):.4g}" for line in (chart.limits.lower, chart.limits.centre, chart.limits.upper)
             )
-        fired_rules = ", ".join(rule for rule, mask in chart.found.items() if mask[position])
+        fired_rules = ", ".join(rule for rule, mask in chart.signal_masks.items() if mask[position])
         lines.append(
             (
                 row["period"],
@@ -163,7 +163,7 @@ def chart_lines(chart: Chart) -> RenderableType:
         )
     columns = ("period", "n", "value", "lower limit", "centre", "upper limit", "signals", "note")
     blocks: list[RenderableType] = [words(chart.series.measure.question, "bold"), _chart(chart)]
-    blocks += [words(chart.screening, "dim")] if chart.screening else []
+    blocks += [words(chart.screening_note, "dim")] if chart.screening_note else []
     blocks += [words(chart.warning, "yellow")] if chart.warning else []
     return Group(*blocks, grid("", columns, lines))
 

@@ -63,12 +63,12 @@ class Report:
     credit: str
     caution: str
     zone: str
-    every: Every
+    granularity: Every
     period: Period
     first: date  # first local day of the record
     as_of: datetime
     log_version: int
-    wellserved: str
+    wellserved_version: str
     sections: tuple[Section, ...]
     definitions: tuple[Measure, ...]
     series: tuple[Series, ...] = field(repr=False)  # every number over time that the report rests on
@@ -78,12 +78,12 @@ class Report:
 class Asked:
     """The answers that the sections are written from."""
 
-    scope: Scope
+    case_table: Scope
     source: str
-    every: Every
+    granularity: Every
     period: Period
-    whole: dict[str, Series]
-    now: dict[str, Series]
-    past: dict[str, Series]
+    all_time: dict[str, Series]
+    this_period: dict[str, Series]
+    earlier: dict[str, Series]
     over_time: dict[str, Series]
     charts: dict[str, Chart]

@@ -50,7 +50,7 @@ def make_report(
     """The report on one source for a period (the last that is over, unless a day of another is given)."""
     _check_period(period)
     where = (("source", source),)
-    bounds = case_table.engine.ask(
+    bounds = case_table.engine.query(
         f"SELECT MIN(asked_s) AS a, MAX(asked_s) AS b FROM {case_table.table} WHERE source = $source",
         {"source": source},
     ).to_pydict()
@@ -64,16 +64,18 @@ def make_report(
     horizon = _horizon(chosen_period, as_of.date(), granularity)
     first_charted_day = _first_charted_day(chosen_period, granularity)
     over_time = answer(
-        case_table, Question(MEASURES, every=granularity, where=where, since=first_charted_day, until=horizon)
+        case_table, Question(MEASURES, granularity=granularity, where=where, since=first_charted_day, until=horizon)
     )
     answers = Asked(
         case_table,
         source,
         granularity,
         chosen_period,
-        whole=answer(case_table, Question(MEASURES, where=where)),
-        now=answer(case_table, Question(MEASURES, where=where, since=chosen_period.start, until=chosen_period.end)),
-        past=answer(case_table, Question(MEASURES, where=where, until=chosen_period.start)),
+        all_time=answer(case_table, Question(MEASURES, where=where)),
+        this_period=answer(
+            case_table, Question(MEASURES, where=where, since=chosen_period.start, until=chosen_period.end)
+        ),
+        earlier=answer(case_table, Question(MEASURES, where=where, until=chosen_period.start)),
         over_time=over_time,
         charts={
             name: draw_up(over_time[name], rule_set=rule_set) for name in CHARTED if write.charted(over_time[name])
@@ -98,12 +100,12 @@ def make_report(
         credit=last_receipt.credit if last_receipt else "",
         caution=last_receipt.caution if last_receipt else "",
         zone=case_table.zone,
-        every=granularity,
+        granularity=granularity,
         period=chosen_period,
         first=first,
         as_of=as_of,
         log_version=case_table.log_version,
-        wellserved=version,
+        wellserved_version=version,
         sections=tuple(sections),
         definitions=MEASURES,
         series=tuple(over_time.values()),

@@ -55,8 +55,8 @@ def _comparison(answers: Asked, name: str, subject: str) -> Finding:
 
     `subject` is a phrase with {when} in it, to which the number is added.
     """
-    series = answers.now[name]
-    opening = subject.format(when=period_name(answers.period, answers.every))
+    series = answers.this_period[name]
+    opening = subject.format(when=period_name(answers.period, answers.granularity))
     if isinstance(_single_value(series)[1], NotComputed):
         return _finding(f"{opening}: {_value_text(series)}.", series, "cannot")
     tone, verdict = _verdict(answers, name)
@@ -65,7 +65,7 @@ def _comparison(answers: Asked, name: str, subject: str) -> Finding:
 
 def _earlier_text(answers: Asked, name: str) -> str:
     """What the number was before the period: pooled, or for counts the mean of a period."""
-    earlier_series = answers.past[name]
+    earlier_series = answers.earlier[name]
     if isinstance(_single_value(earlier_series)[1], NotComputed):
         return ""
     kind = earlier_series.measure.kind
@@ -79,7 +79,9 @@ def _earlier_text(answers: Asked, name: str) -> str:
         if not counts:
             return ""
         mean = number(round(sum(counts) / len(counts), 1))
-        return f"; before that, {mean} a {answers.every} on average over {plural(len(counts), answers.every)}"
+        return (
+            f"; before that, {mean} a {answers.granularity} on average over {plural(len(counts), answers.granularity)}"
+        )
     if kind in ("stock", "stock_age"):
         return f"; at its beginning, {_value_text(earlier_series)}"
     return f"; before that, {_value_text(earlier_series)}"
@@ -122,7 +124,7 @@ def _verdict(answers: Asked, name: str) -> tuple[Tone, str]:
 
 def promises(answers: Asked) -> Section | None:
     """Promises with a due time, the source's own word on them, and this period against the past."""
-    all_time = answers.whole
+    all_time = answers.all_time
     if not charted(all_time["promise_kept"]) and not charted(all_time["promise_kept_by_source"]):
         return None
     findings = []
@@ -188,7 +190,7 @@ def _promised_and_reached(answers: Asked) -> Table | None:
 
 def _due_findings(answers: Asked) -> list[Finding]:
     """Promises with a due time: late among the closed, open past due, and the source's own flag beside ours."""
-    all_time = answers.whole
+    all_time = answers.all_time
     late_series, broken_series, kept_series = (
         all_time["closed_late"],
         all_time["promise_broken"],
@@ -239,9 +241,9 @@ def _agreement(answers: Asked) -> Finding | None:
     """How often the source's own flag says what its dates say."""
     condition = "late_secs IS NOT NULL AND source = $source"
     same_sql = "source_kept = CASE WHEN late_secs <= 0 THEN 1 ELSE 0 END"
-    counts = answers.scope.engine.ask(
+    counts = answers.case_table.engine.query(
         f"SELECT COUNT(*) AS n, SUM(CASE WHEN {same_sql} THEN 1 ELSE 0 END) AS same, "
-        f"SUM(CASE WHEN source_kept IS NULL THEN 1 ELSE 0 END) AS blank FROM {answers.scope.table} WHERE {condition}",
+        f"SUM(CASE WHEN source_kept IS NULL THEN 1 ELSE 0 END) AS blank FROM {answers.case_table.table} WHERE {condition}",
         {"source": answers.source},
     ).to_pydict()
     n, blank_count = counts["n"][0], counts["blank"][0]
@@ -265,31 +267,33 @@ def waits(answers: Asked) -> Section | None:
         "time_to_resolution": "Half of the cases asked for in {when} were resolved within",
         "time_to_resolution_p90": "Nine in ten of the cases asked for in {when} were resolved within",
     }
-    if charted(answers.whole["time_to_resolution"]):  # the hand-over speaks only where the end is unknown
+    if charted(answers.all_time["time_to_resolution"]):  # the hand-over speaks only where the end is unknown
         del subjects["time_to_first_handover"]
     findings, charts = [], []
     for name, subject in subjects.items():
         if all(
             isinstance(value, NotComputed) and value.reason.startswith("the record")
-            for value in answers.whole[name].value
+            for value in answers.all_time[name].value
         ):
             continue
         if name in answers.charts:
             findings.append(_comparison(answers, name, subject))
         else:
-            opening = subject.format(when=period_name(answers.period, answers.every))
-            tone: Tone = "cannot" if isinstance(_single_value(answers.now[name])[1], NotComputed) else "fact"
-            findings.append(_finding(f"{opening}: {_value_text(answers.now[name])}.", answers.now[name], tone))
+            opening = subject.format(when=period_name(answers.period, answers.granularity))
+            tone: Tone = "cannot" if isinstance(_single_value(answers.this_period[name])[1], NotComputed) else "fact"
+            findings.append(
+                _finding(f"{opening}: {_value_text(answers.this_period[name])}.", answers.this_period[name], tone)
+            )
         if name in answers.charts:
             charts.append(answers.charts[name])
     if not findings:
         return None
-    resolution_times = answers.now["time_to_resolution"]
+    resolution_times = answers.this_period["time_to_resolution"]
     if len(resolution_times) and resolution_times.n[0] and _has_open_cases(resolution_times):
         share = (resolution_times.open[0] or 0) / resolution_times.n[0]
         findings.append(
             _finding(
-                f"{number(resolution_times.open[0] or 0)} of the {number(resolution_times.n[0])} cases of {period_name(answers.period, answers.every)} "
+                f"{number(resolution_times.open[0] or 0)} of the {number(resolution_times.n[0])} cases of {period_name(answers.period, answers.granularity)} "
                 f"({percent(share)}) {'is' if resolution_times.open[0] == 1 else 'are'} still open; these times count them as still waiting. A mean over resolved cases would "
                 "leave them out and always flatter the latest periods.",
                 resolution_times,
@@ -341,16 +345,16 @@ def quality_of_service(answers: Asked) -> Section | None:
     names = [
         name
         for name in subjects
-        if charted(answers.whole[name])
-        and not (answers.whole[name].measure.kind == "share" and answers.whole[name].value[0] in trivial)
+        if charted(answers.all_time[name])
+        and not (answers.all_time[name].measure.kind == "share" and answers.all_time[name].value[0] in trivial)
     ]
     if not names:
         return None
     findings = []
     for name in names:
-        series = answers.whole[name]
+        series = answers.all_time[name]
         findings.append(_finding(f"{subjects[name]}, over the whole record: {_value_text(series)}.", series))
-        if name in answers.charts and isinstance(_single_value(answers.now[name])[1], float):
+        if name in answers.charts and isinstance(_single_value(answers.this_period[name])[1], float):
             findings.append(_comparison(answers, name, subjects[name] + " in {when}"))
     charts = [answers.charts[name] for name in names if name in answers.charts]
     return Section("quality", "What customers and cases went through", tuple(findings), tuple(charts[:2]))
@@ -373,7 +377,7 @@ def signals(answers: Asked) -> Section:
         if chart.warning:
             findings.append(Finding(f"{chart.series.measure.question} {chart.warning}", "cannot", chart.series.measure))
     table = Table(
-        f"Signals and wobbles in {period_name(answers.period, answers.every)}",
+        f"Signals and wobbles in {period_name(answers.period, answers.granularity)}",
         ("question", "this period", "usual range", "what the chart says"),
         tuple(rows),
         "The usual range is what this process does by itself, from all its periods; it is no target.",
@@ -393,12 +397,12 @@ def _usual_range(chart: Chart, position: int) -> str:
 
 def _focus(answers: Asked) -> Measure | None:
     """The share by which segments are compared: the first that this source can answer."""
-    return next((find_measure(name) for name in FOCUS if charted(answers.whole[name])), None)
+    return next((find_measure(name) for name in FOCUS if charted(answers.all_time[name])), None)
 
 
 def _by_column(answers: Asked, measure: Measure, column: str) -> Series:
     question = Question((measure,), by=column, where=(("source", answers.source),))
-    return answer(answers.scope, question)[measure.name]
+    return answer(answers.case_table, question)[measure.name]
 
 
 def segments(answers: Asked) -> Section | None:
@@ -455,12 +459,12 @@ def causes(answers: Asked) -> Section | None:
 
 def oldest(answers: Asked) -> Section | None:
     """The oldest open promises by name; where no due time is known, the oldest open cases."""
-    as_of = answers.scope.as_of[answers.source]
-    has_promises = charted(answers.whole["promise_kept"])
+    as_of = answers.case_table.as_of[answers.source]
+    has_promises = charted(answers.all_time["promise_kept"])
     condition = f"due_s IS NOT NULL AND due_s <= {as_of} AND due_first = 0" if has_promises else "asked_s IS NOT NULL"
     order = "due_s" if has_promises else "asked_s"
-    case_rows = answers.scope.engine.ask(
-        f"SELECT case_id, service, team, asked_s, due_s, {order} AS o FROM {answers.scope.table} "
+    case_rows = answers.case_table.engine.query(
+        f"SELECT case_id, service, team, asked_s, due_s, {order} AS o FROM {answers.case_table.table} "
         f"WHERE source = $source AND closed = 0 AND {condition} ORDER BY {order}, case_id LIMIT {OLDEST}",
         {"source": answers.source},
     ).to_pylist()
@@ -471,8 +475,8 @@ def oldest(answers: Asked) -> Section | None:
             row["case_id"],
             row["service"] or "",
             row["team"] or "",
-            _local_day(answers.scope, row["asked_s"]),
-            _local_day(answers.scope, row["due_s"]) if row["due_s"] else "",
+            _local_day(answers.case_table, row["asked_s"]),
+            _local_day(answers.case_table, row["due_s"]) if row["due_s"] else "",
             round((as_of - row["o"]) / 86_400, 1),
         )
         for row in case_rows
@@ -509,8 +513,8 @@ def data_quality(answers: Asked, receipts: Sequence[Receipt]) -> Section:
         ]
         refusals += [(receipt.file, reason, count) for reason, count in receipt.reasons.items()]
         losses += [(receipt.file, reason, count) for reason, count in receipt.losses.items()]
-    flag_counts = answers.scope.engine.ask(
-        f"SELECT SUM(closed_first) AS c, SUM(due_first) AS d, SUM(resolved_unknown) AS u FROM {answers.scope.table} WHERE source = $source",
+    flag_counts = answers.case_table.engine.query(
+        f"SELECT SUM(closed_first) AS c, SUM(due_first) AS d, SUM(resolved_unknown) AS u FROM {answers.case_table.table} WHERE source = $source",
         {"source": answers.source},
     ).to_pydict()
     impossible = {

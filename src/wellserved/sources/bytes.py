@@ -68,7 +68,7 @@ class _Counts:
     longest: int = 0
     tail: bytes = b"\n"  # a blank first line counts as blank
 
-    def see(self, chunk: bytes) -> None:
+    def add(self, chunk: bytes) -> None:
         self.size += len(chunk)
         lines = chunk.count(b"\n")
         self.newlines += lines
@@ -207,7 +207,7 @@ def open_text(path: Path, scratch: Path, on_progress: Progress) -> Text:
             if not head:
                 head = chunk[:4096]
                 name_content(path.name, chunk[:HEAD])
-            counts.see(chunk)
+            counts.add(chunk)
             digest.update(chunk)
             if is_utf8:
                 try:
@@ -246,7 +246,7 @@ def _rewrite_as_utf8(
             ):
                 mended_lines += is_mended
                 data = line.encode("utf-8", "replace")
-                counts.see(data)
+                counts.add(data)
                 stream.write(data)
     except UnicodeError as error:
         raise SourceError(

@@ -107,10 +107,10 @@ class CarefulReader:
     def _row(self, number: int, line: str, lines: _Lines) -> tuple[int, list[str]] | BrokenRow:
         item = read_row(number, line, self.dialect)
         if isinstance(item, BrokenRow) and '"' in line and "\0" not in line:
-            return self._joined(number, line, lines) or item
+            return self._join_lines(number, line, lines) or item
         return item
 
-    def _joined(self, number: int, line: str, lines: _Lines) -> tuple[int, list[str]] | BrokenRow | None:
+    def _join_lines(self, number: int, line: str, lines: _Lines) -> tuple[int, list[str]] | BrokenRow | None:
         """The row that goes on over the next lines, if it does; else everything read ahead is put back."""
         further_lines: list[str] = []
         size = len(line)
@@ -124,18 +124,18 @@ class CarefulReader:
             if "\0" in next_line:
                 break
             if size > FIELD_LIMIT or len(further_lines) > MOST_LINES:
-                return self._too_long(number, line, further_lines, lines)
+                return self._refuse_long_field(number, line, further_lines, lines)
             if '"' in next_line:
                 self._budget -= size
                 cells = _parse([line, *further_lines], self.dialect.delimiter, strict=True)
                 if cells is not None and len(cells) == self.dialect.width:
                     return number, cells
-                if cells is not None or not self._still_open([line, *further_lines]):
+                if cells is not None or not self._has_open_quote([line, *further_lines]):
                     break
         lines.put_back(further_lines)
         return None
 
-    def _still_open(self, lines: list[str]) -> bool:
+    def _has_open_quote(self, lines: list[str]) -> bool:
         """The lines are the beginning of a row whose quote is yet to close."""
         reader = csv.reader(lines, delimiter=self.dialect.delimiter, strict=True)
         try:
@@ -144,21 +144,21 @@ class CarefulReader:
             return "unexpected end of data" in str(error)
         return False
 
-    def _too_long(self, number: int, line: str, further_lines: list[str], lines: _Lines) -> BrokenRow:
+    def _refuse_long_field(self, number: int, line: str, further_lines: list[str], lines: _Lines) -> BrokenRow:
         """A field past all bounds: it is one refusal, up to the first line that is a row by itself."""
         resume_index = next(
-            (index for index, candidate in enumerate(further_lines) if self._stands_alone(candidate)),
+            (index for index, candidate in enumerate(further_lines) if self._is_whole_row(candidate)),
             len(further_lines),
         )
         lines.put_back(further_lines[resume_index:])
         while resume_index == len(further_lines) and (skipped_line := lines.take()) is not None:
-            if self._stands_alone(skipped_line):
+            if self._is_whole_row(skipped_line):
                 lines.put_back([skipped_line])
                 break
         reason = f"opens a quote that does not close within {MOST_LINES} lines or {FIELD_LIMIT >> 20} MB"
         return BrokenRow(number, line.rstrip("\r\n"), reason)
 
-    def _stands_alone(self, line: str) -> bool:
+    def _is_whole_row(self, line: str) -> bool:
         """The line is a whole row by itself."""
         width = self.dialect.width
         return (

@@ -23,48 +23,48 @@ class Column:
     """What was seen in one column."""
 
     name: str
-    filled: int
-    distinct: int
+    filled_count: int
+    distinct_count: int
     examples: tuple[str, ...]
     dates: DateReading | None
-    undecided: str  # why its dates cannot be read as they stand: both orders, or a mixture; empty: they can
+    undecided_reason: str  # why its dates cannot be read as they stand: both orders, or a mixture; empty: they can
     values: tuple[tuple[str, int], ...]  # the commonest, with how often each stands there
-    numbers: int  # cells that are numbers, written with a point or a comma
-    commas: int  # numbers written with a decimal comma
-    whole: int  # whole numbers, 4,0 among them
-    shortened: int  # numbers that a spreadsheet has shortened, such as 1.02E+11
+    number_count: int  # cells that are numbers, written with a point or a comma
+    comma_count: int  # numbers written with a decimal comma
+    whole_count: int  # whole numbers, 4,0 among them
+    shortened_count: int  # numbers that a spreadsheet has shortened, such as 1.02E+11
     low: float
     high: float
     length: float  # characters of a cell, on average
 
     @property
-    def words(self) -> str:
+    def plain_name(self) -> str:
         """The name as plain lower-case words, without accents: `Gelöst am` is `gelost am`, OPEN_DT is `open dt`."""
         return plain(self.name)
 
     @property
-    def stamp(self) -> bool:
+    def is_date(self) -> bool:
         """Whether it holds dates, be they decided or not."""
-        return self.dates is not None or bool(self.undecided)
+        return self.dates is not None or bool(self.undecided_reason)
 
     @property
-    def numeric(self) -> bool:
+    def is_numeric(self) -> bool:
         """Whether all its cells are numbers."""
-        return self.filled > 0 and self.numbers == self.filled
+        return self.filled_count > 0 and self.number_count == self.filled_count
 
     @property
-    def counter(self) -> bool:
+    def is_counter(self) -> bool:
         """Small whole numbers: a count or a grade, nobody's identity."""
-        return self.filled > 0 and self.whole == self.filled and self.high < 1000
+        return self.filled_count > 0 and self.whole_count == self.filled_count and self.high < 1000
 
     @property
-    def day_numbers(self) -> bool:
+    def is_day_numbers(self) -> bool:
         """Numbers that a spreadsheet shows as days."""
-        return self.numeric and not self.stamp and EXCEL_DAYS[0] <= self.low <= self.high <= EXCEL_DAYS[1]
+        return self.is_numeric and not self.is_date and EXCEL_DAYS[0] <= self.low <= self.high <= EXCEL_DAYS[1]
 
-    def says(self, pattern: str) -> bool:
+    def name_matches(self, pattern: str) -> bool:
         """The name holds these words."""
-        return re.search(pattern, self.words) is not None
+        return re.search(pattern, self.plain_name) is not None
 
 
 def plain(words: str) -> str:
@@ -126,8 +126,8 @@ def _dates(
     try:
         reading = decide(db, "raw", column, has_value, None)
     except MappingError as error:
-        return None, error.what
-    if not (reading.formats or reading.epoch):
+        return None, error.problem
+    if not (reading.formats or reading.is_epoch):
         return None, ""
     (unread_count,) = db.sql(f"SELECT count(*) FROM raw WHERE {has_value} AND {reading.sql('UTC')} IS NULL").fetchall()[
         0

@@ -29,14 +29,14 @@ from wellserved.sources.dialect import FIELD_LIMIT, Dialect, detect
 class RawTable:
     """A file's rows as text, staged in the engine as the table `raw`, and what could not be read."""
 
-    file: str
+    file_name: str
     text: Text
     dialect: Dialect
-    parsed: Path  # the CSV that the engine read: the file itself, or its clean rewrite
+    parsed_path: Path  # the CSV that the engine read: the file itself, or its clean rewrite
     rows_read: int
-    broken: tuple[BrokenRow, ...]
-    careful: str = ""  # why the careful reader was used; empty: the fast one sufficed
-    recovered: int = 0  # rows that the fast parser refused and the careful one read
+    broken_rows: tuple[BrokenRow, ...]
+    careful_reason: str = ""  # why the careful reader was used; empty: the fast one sufficed
+    recovered_count: int = 0  # rows that the fast parser refused and the careful one read
     columns: tuple[str, ...] = ()
 
 
@@ -143,7 +143,9 @@ def _drop_repeated_headers(db: duckdb.DuckDBPyConnection, raw: RawTable) -> RawT
     repeated_headers = [
         BrokenRow(row, line, "says the header again, as where several files were put together") for row in header_rows
     ]
-    return replace(raw, broken=tuple(sorted([*raw.broken, *repeated_headers], key=lambda broken_row: broken_row.row)))
+    return replace(
+        raw, broken_rows=tuple(sorted([*raw.broken_rows, *repeated_headers], key=lambda broken_row: broken_row.row))
+    )
 
 
 FIELD_ROOM = 12 << 20  # longest line that the rewrite may hold

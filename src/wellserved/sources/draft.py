@@ -48,7 +48,7 @@ def draft(
         f"title = {quoted(source)}",
         f"zone = {quoted(zone)}  # of stamps that name no zone",
         f"case = {quoted(case.name)}",
-        f"case_missing = {quoted('refuse' if case.filled == rows else 'row')}",
+        f"case_missing = {quoted('refuse' if case.filled_count == rows else 'row')}",
         f"recognise = {_toml_list([column.name for column in columns[:4]])}",
         *_date_lines(columns, roles),
     ]
@@ -66,8 +66,8 @@ def _toml_list(values: Sequence[str]) -> str:
 
 
 def _date_lines(columns: Sequence[Column], roles: Guess) -> list[str]:
-    day_number_columns = [column for column in columns if column.day_numbers and column in roles.stamps.values()]
-    undecided_columns = [column for column in columns if column.undecided]
+    day_number_columns = [column for column in columns if column.is_day_numbers and column in roles.stamps.values()]
+    undecided_columns = [column for column in columns if column.undecided_reason]
     lines = [
         f'{quoted(column.name)} = "excel-days"  # if they are a spreadsheet\'s day numbers'
         for column in day_number_columns
@@ -105,13 +105,13 @@ def _block_lines(kind: str, at: Column) -> list[str]:
 
 
 def _promise_lines(opening: Column, due: Column | None, roles: Guess) -> list[str]:
-    kept_flag = roles.kept
+    kept_flag = roles.kept_flag
     if due is None and kept_flag is None:
         return []
     lines = _block_lines("promised", opening)
     lines += [f"due = {quoted(due.name)}"] if due else []
     if kept_flag:
-        words = f"yes = {_toml_list(kept_flag.yes)}, no = {_toml_list(kept_flag.no)}"
+        words = f"yes = {_toml_list(kept_flag.yes_values)}, no = {_toml_list(kept_flag.no_values)}"
         lines.append(f"source_kept = {{ column = {quoted(kept_flag.column.name)}, {words} }}")
     return lines
 
@@ -120,7 +120,9 @@ def _resolved_lines(
     opening: Column, closing_column: Column | None, columns: Sequence[Column], roles: Guess
 ) -> list[str]:
     if closing_column is not None:
-        is_reopened = any(column.says(r"\bre ?open") and column.numeric and column.high > 0 for column in columns)
+        is_reopened = any(
+            column.name_matches(r"\bre ?open") and column.is_numeric and column.high > 0 for column in columns
+        )
         last_line = 'at_is = "last"  # cases were reopened: this is the time of the last closing'
         hint = '# at_is = "last"  # if a case that was reopened shows the time of its last closing here'
         return [*_block_lines("resolved", closing_column), last_line if is_reopened else hint]
@@ -129,7 +131,7 @@ def _resolved_lines(
     return [
         *_block_lines("resolved", opening),
         'at_is = "not_before"  # no column says when: the earliest possible time',
-        f"when = {{ column = {quoted(status.column.name)}, is = {_toml_list(status.closed)} }}",
+        f"when = {{ column = {quoted(status.column.name)}, is = {_toml_list(status.closed_values)} }}",
     ]
 
 
@@ -147,7 +149,7 @@ def _rating_lines(rating: Rating, at: Column) -> list[str]:
             f"values = {{ {', '.join(f'{quoted(word)} = {score}' for word, score in rating.values.items())} }}"
         )
         lines.append(f"when = {{ column = {column}, is = {_toml_list(list(rating.values))} }}")
-    if rating.asked:
+    if rating.asked_values:
         lines += [*_block_lines("surveyed", at), 'at_is = "not_before"']
-        lines.append(f"when = {{ column = {column}, is = {_toml_list([*rating.asked, *rating.values])} }}")
+        lines.append(f"when = {{ column = {column}, is = {_toml_list([*rating.asked_values, *rating.values])} }}")
     return lines

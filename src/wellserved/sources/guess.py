@@ -22,7 +22,7 @@ class Rating:
     column: Column
     scale: str
     values: dict[str, int] = field(default_factory=dict)  # words -> score
-    asked: tuple[str, ...] = ()  # words that say that a rating was asked for
+    asked_values: tuple[str, ...] = ()  # words that say that a rating was asked for
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Kept:
     """A column with the source's own word on its promise."""
 
     column: Column
-    yes: tuple[str, ...]
-    no: tuple[str, ...]
+    yes_values: tuple[str, ...]
+    no_values: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Status:
     """A column with the case's state, and which of its values mean that it is over."""
 
     column: Column
-    closed: tuple[str, ...]
+    closed_values: tuple[str, ...]
     rows: int
 
 
@@ -52,13 +52,13 @@ class Guess:
     facts: dict[str, Column]
     text: Column | None
     rating: Rating | None
-    kept: Kept | None
+    kept_flag: Kept | None
     status: Status | None
     unclear: tuple[Column, ...]  # columns that look like ratings and cannot be read as such
 
-    def used(self) -> set[str]:
+    def used_names(self) -> set[str]:
         """The names of all columns that the guess uses."""
-        single_columns = [self.case, self.text, *(role.column for role in (self.rating, self.kept) if role)]
+        single_columns = [self.case, self.text, *(role.column for role in (self.rating, self.kept_flag) if role)]
         status_columns = [self.status.column] if self.status and "resolved" not in self.stamps else []
         return {
             column.name
@@ -69,18 +69,18 @@ class Guess:
 
 def guess(columns: Sequence[Column], rows: int) -> Guess:
     """Give each column the role that its name and its content suggest."""
-    filled_columns = [column for column in columns if column.filled]
+    filled_columns = [column for column in columns if column.filled_count]
     case = _case_column(filled_columns or list(columns), rows)
     free_columns = [column for column in filled_columns if column is not case]
     stamps = _date_columns(free_columns)
-    undated_columns = [column for column in free_columns if not column.stamp]
+    undated_columns = [column for column in free_columns if not column.is_date]
     rating, unclear_columns = _rating_column(undated_columns)
     kept_flag, status = _kept_flag(undated_columns), _status_column(undated_columns)
     taken_names = {role.column.name for role in (rating, kept_flag, status) if role} | {
         column.name for column in unclear_columns
     }
     facts = _fact_columns(
-        [column for column in undated_columns if column.name not in taken_names and not column.day_numbers], rows
+        [column for column in undated_columns if column.name not in taken_names and not column.is_day_numbers], rows
     )
     taken_names |= {column.name for column in facts.values()}
     text_column = _text_column([column for column in undated_columns if column.name not in taken_names])
@@ -89,29 +89,31 @@ def guess(columns: Sequence[Column], rows: int) -> Guess:
 
 def _case_column(columns: Sequence[Column], rows: int) -> Column:
     """The column with the case's number: of the most different values, the one that people call it by."""
-    full_columns = [column for column in columns if column.filled >= 0.9 * rows and not column.stamp] or list(columns)
+    full_columns = [column for column in columns if column.filled_count >= 0.9 * rows and not column.is_date] or list(
+        columns
+    )
     named_columns = [
         column for column in full_columns if _pattern_rank(column, vocabulary.CASE_NUMBER) < len(vocabulary.CASE_NUMBER)
     ]
     named_columns = [
-        column for column in named_columns if not column.says(rf"\b({vocabulary.WHO})\b|categor|type|status")
+        column for column in named_columns if not column.name_matches(rf"\b({vocabulary.WHO})\b|categor|type|status")
     ]
-    most_values = max((column.distinct for column in named_columns), default=0)
-    candidates = [column for column in named_columns if column.distinct >= 0.9 * most_values]
+    most_values = max((column.distinct_count for column in named_columns), default=0)
+    candidates = [column for column in named_columns if column.distinct_count >= 0.9 * most_values]
     return (
         min(candidates, key=lambda column: _pattern_rank(column, vocabulary.CASE_NUMBER))
         if candidates
-        else max(full_columns, key=lambda column: column.distinct)
+        else max(full_columns, key=lambda column: column.distinct_count)
     )
 
 
 def _pattern_rank(column: Column, patterns: Sequence[str]) -> int:
     """The place of the first pattern that the name holds; behind the last: none."""
-    return next((index for index, pattern in enumerate(patterns) if column.says(pattern)), len(patterns))
+    return next((index for index, pattern in enumerate(patterns) if column.name_matches(pattern)), len(patterns))
 
 
 def _best_column(role: Role, columns: Iterable[Column]) -> Column | None:
-    fitting_columns = [column for column in columns if not column.says(role.never)]
+    fitting_columns = [column for column in columns if not column.name_matches(role.exclusion)]
     ranked_columns = [
         (rank, column)
         for column in fitting_columns
@@ -121,7 +123,7 @@ def _best_column(role: Role, columns: Iterable[Column]) -> Column | None:
 
 
 def _date_columns(columns: Sequence[Column]) -> dict[str, Column]:
-    date_columns = [column for column in columns if column.stamp or column.day_numbers]
+    date_columns = [column for column in columns if column.is_date or column.is_day_numbers]
     roles: dict[str, Column] = {}
     for role in vocabulary.MOMENTS:
         free_columns = [
@@ -149,11 +151,11 @@ def _fact_columns(columns: Sequence[Column], rows: int) -> dict[str, Column]:
 def _can_be(fact: str, column: Column, rows: int) -> bool:
     """Whether the content allows it: a count is nobody, a state of the case is no place, a group has members."""
     if fact in ("customer_id", "account_id", "person_id"):
-        has_id_name = column.says(r"\b(id|no|nr|number|key|nummer|code)\b")
-        return has_id_name or not column.counter
-    if fact == "place" and column.says(r"\bstate\b"):
-        return not (column.numeric or _plain_values(column) & (vocabulary.CLOSED | vocabulary.OPEN))
-    return rows <= FEW or column.distinct <= 0.5 * column.filled
+        has_id_name = column.name_matches(r"\b(id|no|nr|number|key|nummer|code)\b")
+        return has_id_name or not column.is_counter
+    if fact == "place" and column.name_matches(r"\bstate\b"):
+        return not (column.is_numeric or _plain_values(column) & (vocabulary.CLOSED | vocabulary.OPEN))
+    return rows <= FEW or column.distinct_count <= 0.5 * column.filled_count
 
 
 def _plain_values(column: Column) -> set[str]:
@@ -164,27 +166,27 @@ def _rating_column(columns: Sequence[Column]) -> tuple[Rating | None, list[Colum
     """The first column of ratings that can be read, and those that look like one and cannot."""
     unclear_columns: list[Column] = []
     for column in columns:
-        if not column.says(vocabulary.RATED) or column.says(vocabulary.NOT_RATED):
+        if not column.name_matches(vocabulary.RATED) or column.name_matches(vocabulary.NOT_RATED):
             continue
-        if column.numeric:
+        if column.is_numeric:
             if scale := _suggest_scale(column):
                 return Rating(column, scale), unclear_columns
             if column.high <= 100:
                 unclear_columns.append(column)
         elif rating := _word_rating_column(column):
             return rating, unclear_columns
-        elif column.distinct <= FEW and not column.says(r"\bnote\b"):
+        elif column.distinct_count <= FEW and not column.name_matches(r"\bnote\b"):
             unclear_columns.append(column)
     return None, unclear_columns
 
 
 def _suggest_scale(column: Column) -> str:
     """The scale that numbers suggest; empty: several could be meant."""
-    if column.says(r"\bnps\b|recommend") and 0 <= column.low <= column.high <= 10:
+    if column.name_matches(r"\bnps\b|recommend") and 0 <= column.low <= column.high <= 10:
         return "nps10"
-    if 1 <= column.low <= column.high <= 5 and not column.says(r"effort|\bces"):
-        return "stars5" if column.says(r"star|stern") or column.whole < column.filled else "csat5"
-    return "good_bad" if column.whole == column.filled and 0 <= column.low <= column.high <= 1 else ""
+    if 1 <= column.low <= column.high <= 5 and not column.name_matches(r"effort|\bces"):
+        return "stars5" if column.name_matches(r"star|stern") or column.whole_count < column.filled_count else "csat5"
+    return "good_bad" if column.whole_count == column.filled_count and 0 <= column.low <= column.high <= 1 else ""
 
 
 def _word_rating_column(column: Column) -> Rating | None:
@@ -202,7 +204,7 @@ def _word_rating_column(column: Column) -> Rating | None:
 
 def _kept_flag(columns: Sequence[Column]) -> Kept | None:
     for column in columns:
-        if not column.says(vocabulary.SLA) or column.says(vocabulary.NOT_SLA):
+        if not column.name_matches(vocabulary.SLA) or column.name_matches(vocabulary.NOT_SLA):
             continue
         words = {value: plain(value) for value, _ in column.values}
         yes_values = tuple(value for value, word in words.items() if word in vocabulary.KEPT)
@@ -210,14 +212,14 @@ def _kept_flag(columns: Sequence[Column]) -> Kept | None:
         if yes_values or no_values:
             yes_values = yes_values or tuple(dict.fromkeys(vocabulary.MISSED[words[value]] for value in no_values))
             no_values = no_values or tuple(dict.fromkeys(vocabulary.KEPT[words[value]] for value in yes_values))
-            is_inverted = vocabulary.BARE.issuperset(words.values()) and column.says(vocabulary.LATE_NAMED)
+            is_inverted = vocabulary.BARE.issuperset(words.values()) and column.name_matches(vocabulary.LATE_NAMED)
             return Kept(column, no_values, yes_values) if is_inverted else Kept(column, yes_values, no_values)
     return None
 
 
 def _status_column(columns: Sequence[Column]) -> Status | None:
     for column in columns:
-        if column.says(vocabulary.STATUS):
+        if column.name_matches(vocabulary.STATUS):
             closed_counts = {value: count for value, count in column.values if plain(value) in vocabulary.CLOSED}
             if closed_counts:
                 return Status(column, tuple(closed_counts), sum(closed_counts.values()))
@@ -229,8 +231,8 @@ def _text_column(columns: Sequence[Column]) -> Column | None:
     prose_columns = [
         column
         for column in columns
-        if not column.numeric and not column.says(r"\b(id|key|date|time|tags?|labels?|e ?mail)\b")
+        if not column.is_numeric and not column.name_matches(r"\b(id|key|date|time|tags?|labels?|e ?mail)\b")
     ]
-    named_columns = [column for column in prose_columns if column.says(vocabulary.TEXT)]
+    named_columns = [column for column in prose_columns if column.name_matches(vocabulary.TEXT)]
     long_columns = [column for column in prose_columns if column.length > 30]
     return next(iter(named_columns), None) or max(long_columns, key=lambda column: column.length, default=None)

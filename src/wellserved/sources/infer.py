@@ -36,7 +36,9 @@ class Inspection:
     columns: tuple[Column, ...]
     toml: str
     questions: tuple[str, ...]  # what only a reader of the file can answer
-    unused: dict[str, tuple[str, ...]] = field(default_factory=dict)  # what they look like -> columns without a use
+    unused_columns: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # what they look like -> columns without a use
     notes: tuple[str, ...] = ()  # what an import by this mapping would say of the rows
 
 
@@ -68,9 +70,9 @@ def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetim
     try:
         result = record(db, parse_mapping(toml, "the first mapping"), raw.columns, now, "")
     except WellservedError as error:
-        return (f"An import by this mapping stops: {error.what} {error.do}",)
+        return (f"An import by this mapping stops: {error.problem} {error.remedy}",)
     sentences = [f"{counted(count, note)}." for note, count in result.notes.items()]
-    refused_count, losses = len(result.refusals) + len(raw.broken), result.losses
+    refused_count, losses = len(result.refusals) + len(raw.broken_rows), result.losses
     sentences += [f"{plural(refused_count, 'row')} would be refused."] if refused_count else []
     sentences += (
         [
@@ -84,28 +86,32 @@ def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetim
 
 def _find_unused(columns: Sequence[Column], roles: Guess) -> dict[str, tuple[str, ...]]:
     """Columns that look like something a mapping takes, and are not used."""
-    used_names = roles.used() | {column.name for column in roles.unclear}
-    free_columns = [column for column in columns if column.filled and column.name not in used_names]
+    used_names = roles.used_names() | {column.name for column in roles.unclear}
+    free_columns = [column for column in columns if column.filled_count and column.name not in used_names]
     team_role = next(role for role in vocabulary.FACTS if role.name == "team")
     rating_columns = [
         column
         for column in free_columns
-        if not column.stamp and column.says(vocabulary.RATED) and not column.says(vocabulary.NOT_RATED)
+        if not column.is_date
+        and column.name_matches(vocabulary.RATED)
+        and not column.name_matches(vocabulary.NOT_RATED)
     ]
     columns_by_kind = {
-        "dates": [column for column in free_columns if column.stamp],
-        "ratings": [column for column in rating_columns if column.numeric or column.distinct <= 20],
+        "dates": [column for column in free_columns if column.is_date],
+        "ratings": [column for column in rating_columns if column.is_numeric or column.distinct_count <= 20],
         "teams": [
             column
             for column in free_columns
-            if not column.stamp and any(map(column.says, team_role.patterns)) and not column.says(team_role.never)
+            if not column.is_date
+            and any(map(column.name_matches, team_role.patterns))
+            and not column.name_matches(team_role.exclusion)
         ],
     }
     return {kind: tuple(column.name for column in matches) for kind, matches in columns_by_kind.items() if matches}
 
 
 def _zone_question(roles: Guess, named_zones: set[str], zone: str | None) -> list[str]:
-    date_columns = [column for column in roles.stamps.values() if column.dates and not column.dates.epoch]
+    date_columns = [column for column in roles.stamps.values() if column.dates and not column.dates.is_epoch]
     if len(named_zones) > 1:
         zones = ", ".join(sorted(named_zones))
         return [
@@ -120,7 +126,9 @@ def _zone_question(roles: Guess, named_zones: set[str], zone: str | None) -> lis
 
 
 def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[Column], roles: Guess) -> list[str]:
-    questions = [f"{column.undecided} Say which it is under [dates]." for column in columns if column.undecided]
+    questions = [
+        f"{column.undecided_reason} Say which it is under [dates]." for column in columns if column.undecided_reason
+    ]
     questions += _number_questions(columns, roles)
     questions += _status_questions(db, roles)
     for column in roles.unclear:
@@ -131,12 +139,12 @@ def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[Column], ro
     if roles.rating and roles.rating.values:
         words = ", ".join(f"{word} = {score}" for word, score in roles.rating.values.items())
         questions.append(f"{roles.rating.column.name!r} was read as good or bad: {words}. Is that what the words mean?")
-    if roles.kept:
-        words = f"{', '.join(roles.kept.yes)} = kept, {', '.join(roles.kept.no)} = not"
+    if roles.kept_flag:
+        words = f"{', '.join(roles.kept_flag.yes_values)} = kept, {', '.join(roles.kept_flag.no_values)} = not"
         questions.append(
-            f"{roles.kept.column.name!r} was read as the source's own word on its promise: {words}. Is that so?"
+            f"{roles.kept_flag.column.name!r} was read as the source's own word on its promise: {words}. Is that so?"
         )
-    if roles.rating and roles.rating.column.commas:
+    if roles.rating and roles.rating.column.comma_count:
         questions.append(f"{roles.rating.column.name!r} has decimal commas: 4,5 is read as four and a half.")
     return questions
 
@@ -145,17 +153,17 @@ def _number_questions(columns: Sequence[Column], roles: Guess) -> list[str]:
     """What is written as a number or a date and cannot be taken as it stands."""
     questions = []
     for column in columns:
-        if column.day_numbers and column in roles.stamps.values():
+        if column.is_day_numbers and column in roles.stamps.values():
             questions.append(
                 f"{column.name!r} holds numbers such as {column.examples[0]}: a spreadsheet's day numbers? They are read so; if they are none, take the column out."
             )
-        elif _sounds_like_a_date(column) and column.name not in roles.used():
+        elif _sounds_like_a_date(column) and column.name not in roles.used_names():
             questions.append(
                 f"{column.name!r} sounds like a date, but {column.examples[0]!r} is not written in a way that is read: write it as 2026-01-31 14:05."
             )
-        if column.shortened:
+        if column.shortened_count:
             questions.append(
-                f"{column.name!r} has {column.shortened} numbers that a spreadsheet shortened, such as 1.02E+11: different ones became the same. Export again and keep them as text."
+                f"{column.name!r} has {column.shortened_count} numbers that a spreadsheet shortened, such as 1.02E+11: different ones became the same. Export again and keep them as text."
             )
         if column.dates and any("%y" in form.pattern for form in column.dates.formats):
             questions.append(f"{column.name!r} has years of two digits: 26 is read as 2026.")
@@ -164,14 +172,14 @@ def _number_questions(columns: Sequence[Column], roles: Guess) -> list[str]:
 
 def _sounds_like_a_date(column: Column) -> bool:
     has_date_name = any(
-        column.says(r"\b(at|on|am|date|datum|time|dt)\b") and any(map(column.says, role.patterns))
+        column.name_matches(r"\b(at|on|am|date|datum|time|dt)\b") and any(map(column.name_matches, role.patterns))
         for role in vocabulary.MOMENTS
     )
     date_like_values = [value for value, _ in column.values if _DATE_DIGITS.search(value)]
     return (
         has_date_name
-        and not column.stamp
-        and not column.day_numbers
+        and not column.is_date
+        and not column.is_day_numbers
         and len(date_like_values) > 0.5 * len(column.values)
     )
 
@@ -180,13 +188,13 @@ def _status_questions(db: duckdb.DuckDBPyConnection, roles: Guess) -> list[str]:
     status, closing_column = roles.status, roles.stamps.get("resolved")
     if status is None:
         return []
-    words = " or ".join(status.closed)
+    words = " or ".join(status.closed_values)
     if closing_column is None:
         return [
             f"{status.column.name!r} says {words} in {plural(status.rows, 'row')}, but no column says when: they count as resolved at an "
             'unknown time (at_is = "not_before"), and no time to resolution can be computed. Is there a column with the time?'
         ]
-    closed_list, missing_list = (", ".join(map(text, values)) for values in (status.closed, ("", *MISSING)))
+    closed_list, missing_list = (", ".join(map(text, values)) for values in (status.closed_values, ("", *MISSING)))
     (undated_count,) = db.sql(
         f"SELECT count(*) FROM raw WHERE trim({name(status.column.name)}) IN ({closed_list}) AND trim({name(closing_column.name)}) IN ({missing_list})"
     ).fetchall()[0]

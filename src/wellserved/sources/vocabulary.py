@@ -18,7 +18,7 @@ class Role:
 
     name: str
     patterns: tuple[str, ...]
-    never: str = r"(?!)"  # words that rule it out
+    exclusion: str = r"(?!)"  # words that rule it out
 
 
 _PROMISE_NAMES = r"escalation|due|target|deadline|sla|breach|faellig|fallig|frist|echeance"

@@ -107,14 +107,14 @@ class Scope:
         people = [value for column, value in where if column == _PERSON_COLUMN]
         if by == _PERSON_COLUMN and not self.alone and not people:
             raise RequestError("Numbers are not set side by side by person.", "Ask for one person: yourself.")
-        if not all(self.sees_person(person) for person in people):
+        if not all(self.can_see_person(person) for person in people):
             raise Http404
         if {"customer_id", "account_id"} & {by, *(column for column, _value in where)} and not self.names:
             raise RequestError(
                 "Customers are not named here yet.", "Say on the page of customers why you want to know."
             )
 
-    def knows(self, row: Shared) -> bool:
+    def knows_customer(self, row: Shared) -> bool:
         """Whether they may know by name whom a shared moment is about; what they began themselves they wrote."""
         return row.begun_by_id == self.person.pk or self.names
 
@@ -122,14 +122,18 @@ class Scope:
         """Whom a shared moment is about, by name or by number."""
         if row.customer is None:
             return ""
-        return row.customer.name if self.knows(row) else gettext("customer %(number)d") % {"number": row.customer.pk}
+        return (
+            row.customer.name
+            if self.knows_customer(row)
+            else gettext("customer %(number)d") % {"number": row.customer.pk}
+        )
 
-    def require(self, permission: str) -> None:
+    def require_permission(self, permission: str) -> None:
         """Http404 where it is not theirs to do."""
         if not may(self.person, permission):
             raise Http404
 
-    def shared(self) -> QuerySet[Shared]:
+    def visible_moments(self) -> QuerySet[Shared]:
         """Moments that they shared, or that were shared with them."""
         person = self.person
         rows = Shared.objects.filter(withdrawn=None).select_related("author", "customer", "team")
@@ -143,7 +147,7 @@ class Scope:
             visible |= Q(team=person.team_id, audience__in=audiences)
         return rows.filter(visible)
 
-    def mine(self) -> QuerySet[Shared]:
+    def own_moments(self) -> QuerySet[Shared]:
         """What they shared themselves, and can change or withdraw."""
         return Shared.objects.filter(author=self.person, withdrawn=None).select_related("customer", "team")
 
@@ -153,9 +157,9 @@ class Scope:
             Customer.objects.filter(merged_into=None) if may(self.person, "read_customers") else Customer.objects.none()
         )
 
-    def merged(self) -> QuerySet[Customer]:
+    def merged_customers(self) -> QuerySet[Customer]:
         """Customers that were found to be another."""
-        self.require("change_customers")
+        self.require_permission("change_customers")
         return Customer.objects.exclude(merged_into=None).select_related("merged_into")
 
     def accounts(self) -> QuerySet[Account]:
@@ -172,26 +176,26 @@ class Scope:
 
     def people(self) -> QuerySet[Person]:
         """Everybody, for those who give access."""
-        self.require("change_people")
+        self.require_permission("change_people")
         return Person.objects.select_related("team").order_by("username")
 
     def invitations(self) -> QuerySet[Invitation]:
         """Invitations that are open."""
-        self.require("change_people")
+        self.require_permission("change_people")
         return Invitation.objects.filter(used=None).select_related("team")
 
-    def helps(self) -> QuerySet[Helper]:
+    def help_mentions(self) -> QuerySet[Helper]:
         """Where they were named as having helped."""
         own_helps = Helper.objects.filter(person=self.person)
         shared_ids = list(own_helps.values_list("shared", flat=True))  # not the whole of what is shared
         if not shared_ids:
             return own_helps.none()
-        visible_moments = self.shared().filter(pk__in=shared_ids)
+        visible_moments = self.visible_moments().filter(pk__in=shared_ids)
         return own_helps.filter(shared__in=list(visible_moments.values_list("pk", flat=True))).select_related(
             "shared__author"
         )
 
-    def keys(self) -> QuerySet[ApiKey]:
+    def api_keys(self) -> QuerySet[ApiKey]:
         """API keys of their own."""
         return ApiKey.objects.filter(owner=self.person).order_by("name")
 
@@ -210,10 +214,10 @@ class Scope:
 
     def events(self) -> QuerySet[Event]:
         """What was done, latest first."""
-        self.require("read_audit")
+        self.require_permission("read_audit")
         return Event.objects.order_by("-at")
 
-    def sees_person(self, served_as: str) -> bool:
+    def can_see_person(self, served_as: str) -> bool:
         """Numbers about a person: their own, and, on record, those of the people of a lead's team."""
         person = self.person
         if self.alone or (served_as and served_as == person.served_as):

@@ -53,19 +53,19 @@ def _postgres(url: str, schema: str) -> dict[str, Any]:
 class Router:
     """The journal's tables lie in the journal's database, and nothing else does."""
 
-    def _place(self, label: str) -> str:
+    def _database_of(self, label: str) -> str:
         return "journal" if label == "journal" else "default"
 
     def db_for_read(self, model: Any, **_: Any) -> str:
         """Where a model is read."""
-        return self._place(model._meta.app_label)
+        return self._database_of(model._meta.app_label)
 
     db_for_write = db_for_read
 
     def allow_relation(self, first: Any, second: Any, **_: Any) -> bool:
         """No relation leaves its database."""
-        return self._place(first._meta.app_label) == self._place(second._meta.app_label)
+        return self._database_of(first._meta.app_label) == self._database_of(second._meta.app_label)
 
     def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool:
         """Each database holds its own tables alone."""
-        return db == self._place(app_label)
+        return db == self._database_of(app_label)

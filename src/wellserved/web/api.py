@@ -226,7 +226,7 @@ _IDEMPOTENCY_HEADER: Final = {
 
 @api.exception_handler(WellservedError)
 def _answer_request_error(request: HttpRequest, error: WellservedError) -> HttpResponse:
-    return api.create_response(request, {"detail": error.what, "do": error.do}, status=status_of(error))
+    return api.create_response(request, {"detail": error.problem, "do": error.remedy}, status=status_of(error))
 
 
 @api.exception_handler(Exception)
@@ -380,8 +380,8 @@ def read_promises(request: HttpRequest) -> Any:
     scope, now = Scope(_require_scope(request, "promises:read").owner), timezone.now()
     promises = sharing.promises(scope, now)
     return [
-        {"id": row.id, "customer": scope.customer_of(row), "service": row.service, "made": state.made, "due": state.due,
-         "fate": state.fate, "renegotiated": state.renegotiated, "overrun": state.overrun}
+        {"id": row.id, "customer": scope.customer_of(row), "service": row.service, "made": state.made_at, "due": state.due,
+         "fate": state.fate, "renegotiated": state.renegotiated, "overrun": state.late_renegotiations}
         for row, state in sorted(promises, key=lambda promise: (promise[1].due is None, promise[1].due or now))
     ]  # fmt: skip
 

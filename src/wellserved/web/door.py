@@ -129,7 +129,7 @@ class Door:
 
 def unwell(damage: DamageError) -> HttpResponse:
     """What holds the data cannot be read or written: said without asking it for anything more."""
-    return HttpResponse(f"{damage.what}\n{damage.do}\n", status=503, content_type="text/plain; charset=utf-8")
+    return HttpResponse(f"{damage.problem}\n{damage.remedy}\n", status=503, content_type="text/plain; charset=utf-8")
 
 
 def scope_of(request: HttpRequest) -> Scope:

@@ -61,12 +61,12 @@ class _DateInput(forms.DateInput):
 def _check_score(form: forms.Form, name: str, score: float, scale: str) -> None:
     """Say in a form where a score is not one of its scale."""
     scale_definition = load_scales(settings.WORKSPACE.folder)[scale]
-    if scale_definition.holds(score):
+    if scale_definition.has_score(score):
         return
     if not scale_definition.lowest <= score <= scale_definition.highest:
         ends = {"low": scale_definition.lowest, "high": scale_definition.highest}
         form.add_error(name, _("The scale runs from %(low)g to %(high)g.") % ends)
-    elif scale_definition.whole:
+    elif scale_definition.whole_numbers:
         form.add_error(name, _("This scale has whole numbers alone."))
     else:
         form.add_error(name, _("This scale has whole and half numbers alone."))
@@ -99,7 +99,7 @@ class EntryForm(forms.Form):
     rating = forms.ChoiceField(label=_("My own judgement"), choices=_choices(RATINGS), required=False)
 
     @staticmethod
-    def of(facts: dict[str, Any], at: datetime) -> dict[str, Any]:
+    def initial_values(facts: dict[str, Any], at: datetime) -> dict[str, Any]:
         """What the form shows of an entry."""
         due = facts.get("due")
         return {**facts, "at": at, "due": datetime.fromisoformat(due) if due and isinstance(due, str) else due or None}

@@ -28,7 +28,7 @@ class Closed(DefaultAccountAdapter):  # type: ignore[misc]
         key = session.journal_key(request)
         if key is not None and isinstance(request.user, Person):
             journal = Book(request.user.pk, settings.SECRET_KEY.encode(), key)
-            if journal.readable and not journal.has_recovery:
+            if journal.is_readable and not journal.has_recovery:
                 return reverse("recovery")
         return reverse(settings.LOGIN_REDIRECT_URL)
 
@@ -57,7 +57,7 @@ class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
     def save(self) -> None:
         """The new one opens the journal from now on."""
         old, new = self.cleaned_data["oldpassword"], self.cleaned_data["password1"]
-        Book(self.user.pk, settings.SECRET_KEY.encode()).enter(new, old_password=old)
+        Book(self.user.pk, settings.SECRET_KEY.encode()).open_with_password(new, old_password=old)
         super().save()
         note(self.user, "changed their password", self.user.username)
 

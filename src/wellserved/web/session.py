@@ -108,7 +108,7 @@ def _begin_session(request: HttpRequest, user: Person, **_: Any) -> None:
     if owner_id != str(user.pk):  # in by a passkey: the page asks for what opens the journal
         return
     journal = Book(user.pk, settings.SECRET_KEY.encode())
-    journal.enter(password)
+    journal.open_with_password(password)
     keep_key(request, journal)
 
 

@@ -57,7 +57,7 @@ def ledger(scope: Scope, journal: Book, now: datetime, with_closed: bool = False
     """Promises, one's own and those shared with one, the most urgent first."""
     since = now - timedelta(days=90) if with_closed else None
     promises = []
-    if journal.readable:
+    if journal.is_readable:
         for page, state in journal.promises(now, since):
             customer_and_service = str(page.facts.get("customer", "")), str(page.facts.get("service", ""))
             promises.append(
@@ -80,7 +80,7 @@ def today(request: HttpRequest) -> HttpResponse:
     promises = ledger(scope, journal, now)
     due_promises = [promise for promise in promises if promise.state.due and promise.state.due <= end_of_day][:DUE]
     shared_rows = (
-        scope.shared()
+        scope.visible_moments()
         .select_related(None)
         .select_related("customer")
         .only("text", "word", "at", "begun_by", "customer__name")
@@ -89,8 +89,8 @@ def today(request: HttpRequest) -> HttpResponse:
     feedback_rows = shared_rows.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     context = {
         "promises": due_promises, "later": len(promises) - len(due_promises), "waiting": missed_rows, "said": feedback_rows,
-        "helps": scope.helps().filter(confirmed=None), "locked": not journal.readable, "book": journal, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
-        "recent": journal.latest(3) if journal.readable else [],
+        "helps": scope.help_mentions().filter(confirmed=None), "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
+        "recent": journal.latest(3) if journal.is_readable else [],
     }  # fmt: skip
     return render(request, "today.html", context)
 
@@ -102,9 +102,9 @@ def journal(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         return _write_line(request, scope, journal)
     word = request.GET.get("word", "")
-    pages = journal.latest(30, _page_position(request), word if word in WORDS else "") if journal.readable else []
+    pages = journal.latest(30, _page_position(request), word if word in WORDS else "") if journal.is_readable else []
     context = {
-        "pages": pages, "words": WORDS, "word": word, "locked": not journal.readable, "book": journal, "draft": uuid.uuid4(),
+        "pages": pages, "words": WORDS, "word": word, "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(),
         "last": pages[-1].entry if len(pages) == 30 else None,
     }  # fmt: skip
     return render(request, "journal.html", context)
@@ -139,7 +139,7 @@ def _write_line(request: HttpRequest, scope: Scope, journal: Book) -> HttpRespon
     except WellservedError as error:
         if not wants_json:
             raise
-        return JsonResponse({"what": error.what, "do": error.do}, status=422)
+        return JsonResponse({"what": error.problem, "do": error.remedy}, status=422)
     if wants_json:
         return JsonResponse({"saved": str(entry)})
     messages.success(request, _("Saved."))
@@ -158,13 +158,15 @@ def draft_of(request: HttpRequest, *content: object) -> uuid.UUID:
 def _line_context(captured_line: Captured, scope: Scope, journal: Book) -> dict[str, Any]:
     """What is known beside a line: how often it happened, what the customer is worth."""
     repeats = 0
-    if captured_line.word == "missed" and (captured_line.cause or captured_line.customer) and journal.readable:
-        repeats = journal.repeats(captured_line.cause or "", captured_line.customer or "", timezone.now())
+    if captured_line.word == "missed" and (captured_line.cause or captured_line.customer) and journal.is_readable:
+        repeats = journal.count_repeats(captured_line.cause or "", captured_line.customer or "", timezone.now())
     account = None
     if captured_line.customer:
         account = scope.accounts().filter(customers__name__iexact=captured_line.customer).first()
     open_matters = matters(captured_line, journal)
-    is_loose = captured_line.word in ("kept", "broken", "renegotiated") and journal.readable and len(open_matters) != 1
+    is_loose = (
+        captured_line.word in ("kept", "broken", "renegotiated") and journal.is_readable and len(open_matters) != 1
+    )
     has_hint = captured_line.word == "note" and "promise" in captured_line.text.casefold()
     return {"shown": facts_in(captured_line), "repeats": repeats, "account": account, "about": open_matters, "loose": is_loose,
             "hint": has_hint, "questions": _open_questions(captured_line)}  # fmt: skip
@@ -175,8 +177,8 @@ def _open_questions(captured_line: Captured) -> list[tuple[str, list[tuple[str, 
     head = captured_line.line[: len(captured_line.line) - len(captured_line.text)]
     return [
         (
-            question.written,
-            [(reading, head + question.answered(captured_line.text, reading)) for reading in question.readings],
+            question.passage,
+            [(reading, head + question.apply_reading(captured_line.text, reading)) for reading in question.readings],
         )
         for question in captured_line.questions
     ]
@@ -196,7 +198,7 @@ def _own_page(request: HttpRequest, id_: uuid.UUID) -> tuple[Book, Page]:
     entry = journal.entry(id_)
     if entry is None:
         raise Http404
-    return journal, journal.read([entry])[0]
+    return journal, journal.decrypt([entry])[0]
 
 
 @deed("own", "GET", "POST")
@@ -205,7 +207,7 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     journal, page = _own_page(request, id_)
     form = None
     if request.method == "POST" or "change" in request.GET:
-        form = EntryForm(request.POST or None, initial=EntryForm.of(page.facts, page.entry.at))
+        form = EntryForm(request.POST or None, initial=EntryForm.initial_values(page.facts, page.entry.at))
     if request.method == "POST" and form and form.is_valid():
         other_facts = {
             name: value for name, value in page.facts.items() if name != "line"
@@ -226,7 +228,9 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
             "form": form,
             "thread": thread,
             "account": line_context["account"],
-            "about": journal.waiting(ABOUT.get(page.entry.word, ())) if is_loose and page.entry.word in ABOUT else [],
+            "about": journal.open_entries(ABOUT.get(page.entry.word, ()))
+            if is_loose and page.entry.word in ABOUT
+            else [],
             "draft": uuid.uuid4(),
             "facts": _page_facts(page),
         },
@@ -282,11 +286,13 @@ def go_on(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 def join(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Say to which open matter an entry belongs that stands by itself."""
     journal, page = _own_page(request, id_)
-    open_matters = {str(open_page.entry.id): open_page for open_page in journal.waiting(ABOUT.get(page.entry.word, ()))}
+    open_matters = {
+        str(open_page.entry.id): open_page for open_page in journal.open_entries(ABOUT.get(page.entry.word, ()))
+    }
     matter = open_matters.get(request.POST.get("matter", ""))
     if matter is None or page.entry.thread != page.entry.id:
         raise Http404
-    journal.join(page.entry, matter.entry.thread)
+    journal.join_thread(page.entry, matter.entry.thread)
     messages.success(request, _("Saved."))
     return redirect("entry", id_)
 
@@ -296,7 +302,7 @@ def share(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Make the copy that others may see; it is edited first, and can be changed and withdrawn."""
     journal, page = _own_page(request, id_)
     words = sharing.clean(str(page.facts.get("text", "")))
-    initial = {**EntryForm.of(page.facts, page.entry.at), "audience": Audience.team, "text": words}
+    initial = {**EntryForm.initial_values(page.facts, page.entry.at), "audience": Audience.team, "text": words}
     form = ShareForm(request.POST or None, initial=initial)
     form.carry(sharing.carried(journal, page))
     if request.method == "POST" and form.is_valid():
@@ -316,7 +322,7 @@ def share(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 def take_along(request: HttpRequest) -> HttpResponseBase:
     """The whole journal, for its owner."""
     journal = book_of(request)
-    lines = (json.dumps(facts, ensure_ascii=False) + "\n" for facts in journal.everything())
+    lines = (json.dumps(facts, ensure_ascii=False) + "\n" for facts in journal.export_entries())
     headers = {"Content-Disposition": 'attachment; filename="journal.jsonl"'}
     return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
 
@@ -363,7 +369,7 @@ def promises(request: HttpRequest) -> HttpResponse:
         "more": len(all_promises) - len(shown_promises),
         "counts": counts,
         "anew": renegotiation_count,
-        "locked": not journal.readable,
+        "locked": not journal.is_readable,
         "book": journal,
         "draft": uuid.uuid4(),
     }
@@ -407,7 +413,7 @@ def settle(request: HttpRequest, where: str, id_: uuid.UUID) -> HttpResponseBase
 
 
 def _update_shared_promise(scope: Scope, id_: uuid.UUID, captured_line: Captured, draft: uuid.UUID) -> None:
-    row: Shared | None = scope.mine().filter(id=id_, word="promise").first()
+    row: Shared | None = scope.own_moments().filter(id=id_, word="promise").first()
     if row is None:
         raise Http404
     promise_facts = {"customer": row.customer.name if row.customer else "", "service": row.service}

@@ -37,7 +37,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         except Error:
             statuses[alias] = "does not answer"
     worker = state(settings.WORKSPACE)
-    is_ready = worker.well and all(status == "ok" for status in statuses.values())
+    is_ready = worker.is_well and all(status == "ok" for status in statuses.values())
     return JsonResponse(
         {"ready": is_ready, **statuses, "worker": "failing" if worker.name == "failing" else str(worker)},
         status=200 if is_ready else 503,

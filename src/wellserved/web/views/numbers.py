@@ -133,7 +133,7 @@ def data_(request: HttpRequest) -> HttpResponseBase:
         except StorageError:
             raise
         except WellservedError as error:
-            messages.error(request, f"{error.what} {error.do}")
+            messages.error(request, f"{error.problem} {error.remedy}")
         return redirect("data")
     workspace: Workspace = settings.WORKSPACE
     receipts = list(reversed(log.receipts(workspace)))

@@ -46,8 +46,8 @@ def me(request: HttpRequest) -> HttpResponseBase:
         return redirect("me")
     journal = book_of(request)
     context = {
-        "form": form, "person": person, "book": journal, "locked": not journal.readable, "done_to_me": done_to(person),
-        "keys": scope.keys(), "hooks": scope.hooks(), "key_form": _key_form(), "looks": scope.looks()[:50], "sorts": Hook.Sort.choices,
+        "form": form, "person": person, "book": journal, "locked": not journal.is_readable, "done_to_me": done_to(person),
+        "keys": scope.api_keys(), "hooks": scope.hooks(), "key_form": _key_form(), "looks": scope.looks()[:50], "sorts": Hook.Sort.choices,
     }  # fmt: skip
     return render(request, "me.html", context)
 
@@ -110,9 +110,9 @@ def unlock(request: HttpRequest) -> HttpResponseBase:
     try:
         journal.unlock(word)
     except LockedError:
-        if journal.readable or journal.has_passphrase or not person.check_password(word):
+        if journal.is_readable or journal.has_passphrase or not person.check_password(word):
             raise
-        journal.enter(word)  # signed in by a passkey after the password was reset
+        journal.open_with_password(word)  # signed in by a passkey after the password was reset
     session.keep_key(request, journal)
     if had_code and not journal.has_recovery:
         message = _(
@@ -134,9 +134,9 @@ def lock(request: HttpRequest) -> HttpResponseBase:
 def begin_anew(request: HttpRequest) -> HttpResponseBase:
     """Begin a journal anew where nothing opens the present one; what it holds stays closed, and is kept."""
     journal, person = book_of(request), person_of(request)
-    if journal.readable:
+    if journal.is_readable:
         raise RequestError("Your journal is open.", "Go on writing.")
-    journal.begin(*_key_without_passphrase(request, person))
+    journal.begin_volume(*_key_without_passphrase(request, person))
     note(person, "began the journal anew", "journal")
     session.keep_key(request, journal)
     return redirect("journal")
@@ -150,7 +150,7 @@ def recovery(request: HttpRequest) -> HttpResponseBase:
         code = journal.new_recovery()
         note(person_of(request), "made a recovery code", "journal")
         return render(request, "once.html", {"title": _("Your recovery code"), "what": code})
-    return render(request, "recovery.html", {"book": journal, "locked": not journal.readable})
+    return render(request, "recovery.html", {"book": journal, "locked": not journal.is_readable})
 
 
 @deed("own", "POST")
@@ -195,7 +195,7 @@ def new_key(request: HttpRequest) -> HttpResponseBase:
 @deed("own", "POST")
 def end_key(request: HttpRequest, id_: int) -> HttpResponseBase:
     """End a key at once."""
-    key: ApiKey = get_object_or_404(scope_of(request).keys(), pk=id_)
+    key: ApiKey = get_object_or_404(scope_of(request).api_keys(), pk=id_)
     note(person_of(request), "ended a key", key.prefix)
     key.delete()
     return redirect("me")

@@ -34,10 +34,10 @@ _YES_WORDS = ("yes", "true", "1")
 def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """A shared moment with what belongs to it; its author can change it."""
     scope = scope_of(request)
-    row: Shared = get_object_or_404(scope.shared(), id=id_)
+    row: Shared = get_object_or_404(scope.visible_moments(), id=id_)
     is_mine = row.author_id == scope.person.pk
     # Its customer stands in the form.
-    is_editable = is_mine and scope.knows(row) and (request.method == "POST" or "change" in request.GET)
+    is_editable = is_mine and scope.knows_customer(row) and (request.method == "POST" or "change" in request.GET)
     form = ShareForm(request.POST or None, initial=_form_values(row)) if is_editable else None
     if request.method == "POST":
         if form is None:
@@ -46,7 +46,7 @@ def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
             sharing.change(row, form.facts(), form.cleaned_data["audience"])
             messages.success(request, _("Saved."))
             return redirect("shared", id_)
-    thread = scope.shared().filter(thread=row.thread).order_by("at")
+    thread = scope.visible_moments().filter(thread=row.thread).order_by("at")
     account = row.customer.account if row.customer else None
     context = {
         "row": row, "form": form, "mine": is_mine, "thread": thread, "follow": FollowForm(), "draft": uuid.uuid4(),
@@ -70,14 +70,18 @@ def _count_repeats(scope: Scope, row: Shared) -> int:
         same_matter |= Q(cause__iexact=row.cause)
     if row.customer_id:
         same_matter |= Q(customer=row.customer_id)
-    return scope.shared().filter(same_matter, word="missed", at__gte=row.at - timedelta(days=92), at__lt=row.at).count()
+    return (
+        scope.visible_moments()
+        .filter(same_matter, word="missed", at__gte=row.at - timedelta(days=92), at__lt=row.at)
+        .count()
+    )
 
 
 @deed("share", "POST")
 def follow(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """The next step after a failure: asked, made right, accepted, rated."""
     scope = scope_of(request)
-    row: Shared = get_object_or_404(scope.shared(), id=id_)
+    row: Shared = get_object_or_404(scope.visible_moments(), id=id_)
     form = FollowForm(request.POST)
     if form.is_valid():
         words = sharing.clean(form.cleaned_data["text"])
@@ -97,9 +101,9 @@ def follow(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 @deed("own", "POST")
 def withdraw(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Take one's copy back."""
-    row: Shared = get_object_or_404(scope_of(request).mine(), id=id_)
+    row: Shared = get_object_or_404(scope_of(request).own_moments(), id=id_)
     sharing.withdraw(row)
-    book_of(request).unshared(row.id)
+    book_of(request).mark_unshared(row.id)
     messages.success(request, _("Withdrawn. Nobody sees it any more."))
     return redirect("journal")
 
@@ -107,7 +111,7 @@ def withdraw(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 @deed("own", "POST")
 def helped(request: HttpRequest, id_: int) -> HttpResponseBase:
     """Confirm, or deny, that one helped."""
-    helper: Helper = get_object_or_404(scope_of(request).helps(), pk=id_)
+    helper: Helper = get_object_or_404(scope_of(request).help_mentions(), pk=id_)
     if request.POST.get("do") == "confirm":
         helper.confirmed = timezone.now()
         helper.save(update_fields=["confirmed"])
@@ -121,14 +125,14 @@ def failures(request: HttpRequest) -> HttpResponse:
     """What went wrong and how it was made right, and what keeps coming back."""
     scope = scope_of(request)
     since = timezone.now() - timedelta(days=92)
-    rows = scope.shared().select_related(None).select_related("customer").filter(word__in=FAILS)
+    rows = scope.visible_moments().select_related(None).select_related("customer").filter(word__in=FAILS)
     causes = (
         rows.filter(at__gte=since).exclude(cause="").order_by().values("cause")
         .annotate(many=Count("id"), last=Max("at")).order_by("-many", "cause")[:10]
     )  # fmt: skip
     shown_rows = list(rows[:LISTED])
     recovered_threads = set(
-        scope.shared()
+        scope.visible_moments()
         .filter(thread__in=[row.thread for row in shown_rows], word="recovered")
         .values_list("thread", flat=True)
     )
@@ -150,7 +154,7 @@ def causes(request: HttpRequest) -> HttpResponseBase:
     scope = scope_of(request)
     form = CauseForm(request.POST or None)
     if request.method == "POST":
-        scope.require("change_customers")
+        scope.require_permission("change_customers")
         if form.is_valid():
             parent = form.cleaned_data["parent"].strip()
             parent_cause = Cause.objects.get_or_create(name=parent)[0] if parent else None
@@ -181,7 +185,7 @@ def customers(request: HttpRequest) -> HttpResponseBase:
     form = CustomerForm(request.POST or None)
     form.fields["account"].queryset = scope.accounts()  # type: ignore[attr-defined]
     if request.method == "POST":
-        scope.require("change_customers")
+        scope.require_permission("change_customers")
         if form.is_valid():
             new_customer = form.save()
             note(scope.person, "added a customer", new_customer.pk)
@@ -193,7 +197,7 @@ def customers(request: HttpRequest) -> HttpResponseBase:
     shown_customers = list(matching_customers[:SHOWN]) if scope.names else []
     failure_counts = _failure_counts(scope, "customer", [customer.pk for customer in shown_customers])
     may_change = may(scope.person, "change_customers")
-    merged_customers = scope.merged() if may_change and scope.names else []
+    merged_customers = scope.merged_customers() if may_change and scope.names else []
     account_ids = {customer.account_id for customer in shown_customers if customer.account_id}
     accounts = dict(scope.accounts().filter(pk__in=account_ids).values_list("pk", "name"))  # those that they can see
     rows = [
@@ -236,7 +240,7 @@ def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
     merge = MergeForm()
     merge.fields["other"].queryset = scope.customers().exclude(pk=id_)  # type: ignore[attr-defined]
     if request.method == "POST":
-        scope.require("change_customers")
+        scope.require_permission("change_customers")
         previous_account = row.account
         if form.is_valid():
             changed_customer = form.save(commit=False)
@@ -246,7 +250,7 @@ def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
             sharing.recount([changed_customer, *changed_customer.duplicates.all()])
             note(scope.person, "changed a customer", row.pk)
             return redirect("customer", id_)
-    shared_rows = scope.shared().filter(Q(customer=row) | Q(customer__merged_into=row))[:50]
+    shared_rows = scope.visible_moments().filter(Q(customer=row) | Q(customer__merged_into=row))[:50]
     account = scope.accounts().filter(pk=row.account_id).first() if row.account_id else None
     context = {
         "row": row,
@@ -281,7 +285,7 @@ def merge(request: HttpRequest, id_: int) -> HttpResponseBase:
 def part(request: HttpRequest, id_: int) -> HttpResponseBase:
     """Undo a merge."""
     scope = scope_of(request)
-    row: Customer = get_object_or_404(scope.merged(), pk=id_)
+    row: Customer = get_object_or_404(scope.merged_customers(), pk=id_)
     row.merged_into = None
     row.save(update_fields=["merged_into"])
     sharing.recount([row, *row.duplicates.all()])
@@ -373,7 +377,7 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
     scope = scope_of(request)
     form = AccountForm(request.POST or None)
     if request.method == "POST":
-        scope.require("change_accounts")
+        scope.require_permission("change_accounts")
         if form.is_valid():
             new_account = form.save()
             note(scope.person, "added an account", new_account.pk)
@@ -388,7 +392,7 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
 
 def _failure_counts(scope: Scope, by: str, ids: list[int]) -> dict[int, int]:
     """Failures that were shared, and that this person can see, by customer or account."""
-    missed_rows = scope.shared().filter(word="missed", **{f"{by}__in": ids}).order_by()
+    missed_rows = scope.visible_moments().filter(word="missed", **{f"{by}__in": ids}).order_by()
     return dict(missed_rows.values_list(by).annotate(many=Count("id")))
 
 
@@ -399,11 +403,11 @@ def account(request: HttpRequest, id_: int) -> HttpResponseBase:
     row: Account = get_object_or_404(scope.accounts(), pk=id_)
     form = AccountForm(request.POST or None, instance=row)
     if request.method == "POST":
-        scope.require("change_accounts")
+        scope.require_permission("change_accounts")
         if form.is_valid():
             form.save()
             note(scope.person, "changed an account", row.pk)
             return redirect("account", id_)
-    shared_rows = scope.shared().filter(customer__account=row)[:50]
+    shared_rows = scope.visible_moments().filter(customer__account=row)[:50]
     context = {"row": row, "form": form, "seen": shared_rows, "may_change": may(scope.person, "change_accounts")}
     return render(request, "account.html", context)
