@@ -36,12 +36,12 @@ from wellserved.actions.imports import import_file
 from wellserved.calendar import Clock, parse_calendars
 from wellserved.engine import duckdb as engine
 from wellserved.engine.duckdb import DuckDB
-from wellserved.mapping import recognise
-from wellserved.measure import Question, find_measure
-from wellserved.measure.ask import answer
-from wellserved.measure.scope import Scope, scope_of
+from wellserved.mapping import recognise_preset
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.ask import answer_question
+from wellserved.measure.scope import CaseTable, make_case_table
 from wellserved.report.making import make_report
-from wellserved.sources.csv_file import look, stage
+from wellserved.sources.csv_file import open_delimited, stage_rows
 from wellserved.workspace import create_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,7 +98,7 @@ def bare_parser(path: str) -> dict[str, float]:
     db = engine.connect(source.parent)
     header = source.open(encoding="utf-8").readline().strip().split(",")
     types = ", ".join(f"'{name}': 'VARCHAR'" for name in header)
-    everything = ", ".join(f"max({engine.name(name)})" for name in header)
+    everything = ", ".join(f"max({engine.quote_name(name)})" for name in header)
     scan = (
         f"read_csv('{path}', auto_detect=false, header=true, delim=',', quote='\"', escape='\"', columns={{{types}}})"
     )
@@ -123,11 +123,11 @@ def checked_read(path: str) -> dict[str, float]:
 
     def work() -> None:
         with tempfile.TemporaryDirectory() as scratch:
-            looked = look(source, Path(scratch), _silent)
+            looked = open_delimited(source, Path(scratch), _silent)
             db = engine.connect(source.parent, scratch=Path(scratch))
-            mapping = recognise(looked[1].header)
+            mapping = recognise_preset(looked[1].header)
             used = [column for column in looked[1].header if mapping and column in mapping.used_columns()]
-            stage(db, source, looked, used, Path(scratch), _silent)
+            stage_rows(db, source, looked, used, Path(scratch), _silent)
 
     return {"cpu": cpu(work), "peak": peak_mb()}
 
@@ -174,12 +174,12 @@ def bench_import() -> None:
     print(f"\nThe same file again, nothing new: {parts['whole_import']['again']:.2f} CPU s.")
 
 
-def opened(folder: Path) -> Scope:
+def opened(folder: Path) -> CaseTable:
     """The synthetic cases, as a report sees them."""
     db = engine.connect(folder)
     files = sorted(str(file) for file in (folder / "cases").rglob("*.parquet"))
-    engine.view(db, "cases", files, {})
-    return scope_of(engine.DuckDB(db), "cases", "UTC", 0)
+    engine.create_view(db, "cases", files, {})
+    return make_case_table(engine.DuckDB(db), "cases", "UTC", 0)
 
 
 def bench_measures(cases: int) -> None:
@@ -207,13 +207,13 @@ def bench_measures(cases: int) -> None:
             print(f"{row} | | |", flush=True)
 
 
-def asked(scope: Scope, *measures: str) -> Callable[[], object]:
+def asked(scope: CaseTable, *measures: str) -> Callable[[], object]:
     """Our answer to some measures by month and team."""
-    question = Question(tuple(map(find_measure, measures)), by="team", granularity="month")
-    return lambda: answer(scope, question)
+    question = MeasureQuestion(tuple(map(find_measure, measures)), by="team", granularity="month")
+    return lambda: answer_question(scope, question)
 
 
-def fetched(scope: Scope, sql: str) -> list[tuple[Any, ...]]:
+def fetched(scope: CaseTable, sql: str) -> list[tuple[Any, ...]]:
     """The answer to SQL by hand, on the connection that ours is asked on."""
     assert isinstance(scope.engine, DuckDB)
     return scope.engine.db.sql(sql).fetchall()
@@ -233,7 +233,7 @@ def paired(words: str, ours: Callable[[], object], peer: Callable[[], object]) -
     return row, mine
 
 
-def one_measure(scope: Scope, measure: str, peer: peers.Peer, export: Path) -> None:
+def one_measure(scope: CaseTable, measure: str, peer: peers.Peer, export: Path) -> None:
     """Print one measure beside the same question by hand, polars and pandas."""
     row, mine = paired(measure, asked(scope, measure), partial(fetched, scope, peer.sql))
     stock = peer.how in ("stock", "age")

@@ -42,7 +42,7 @@ def make(home: str, cases: str) -> None:
 def ask(home: str, target: str) -> None:
     """All questions of one engine (WELLSERVED_ENGINE) to a file: answers, and seconds by question."""
     workspace, found, taken = create_workspace(Path(home), "Europe/Berlin"), {}, {}
-    with asking.opened(workspace) as scope:
+    with asking.open_case_table(workspace) as scope:
         for name, question in QUESTIONS.items():
             start = time.perf_counter()
             found[name] = answers(scope, question)

@@ -15,8 +15,8 @@ import polars as pl
 import pyarrow.dataset as ds
 
 from wellserved import log
-from wellserved.engine.duckdb import name as quoted
-from wellserved.engine.duckdb import text
+from wellserved.engine.duckdb import quote_name as quoted
+from wellserved.engine.duckdb import quote_text
 from wellserved.workspace import create_workspace
 
 COUNTS = {
@@ -36,7 +36,7 @@ def files(home: str) -> list[str]:
 
 
 def _kinds(kinds: tuple[str, ...]) -> str:
-    return f"kind IN ({', '.join(map(text, kinds))})"
+    return f"kind IN ({', '.join(map(quote_text, kinds))})"
 
 
 def sql(moments: str) -> str:
@@ -96,7 +96,7 @@ def _by_month(table: Any, target: str) -> None:
 
 def _months(home: str) -> list[str]:
     """The files of the cases' last three months."""
-    return list(log.of_months(log.snapshot(create_workspace(Path(home), "UTC").cases).files, LATEST))
+    return list(log.files_of_months(log.snapshot(create_workspace(Path(home), "UTC").cases).files, LATEST))
 
 
 def _since(home: str) -> list[str]:

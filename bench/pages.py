@@ -63,13 +63,13 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
     from django.utils import timezone
 
     from wellserved.actions import membership, sharing
-    from wellserved.journal.book import Book
+    from wellserved.journal.book import Journal
     from wellserved.journal.models import Entry
     from wellserved.store.models import ApiKey, Person, Shared, digest_of
 
     membership.add_person("kim", "quality", "intake", "correct horse battery")
     person, rng, now = Person.objects.get(), random.Random(1), timezone.now()
-    book = Book(person.pk, settings.SECRET_KEY.encode())
+    book = Journal(person.pk, settings.SECRET_KEY.encode())
     print(f"Writing {ENTRIES:,} entries and {SHARED:,} shared moments ...", flush=True)
     words = ("note", "missed", "kept", "lesson", "thanks", "met")
     rows = []
@@ -77,7 +77,7 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
         person.pk,
         *(Person.objects.create(username=f"person{n}", team=person.team).pk for n in range(PEOPLE - 1)),
     ]
-    books = {pk: Book(pk, settings.SECRET_KEY.encode()) for pk in people}
+    books = {pk: Journal(pk, settings.SECRET_KEY.encode()) for pk in people}
     for place in range(ENTRIES):
         id_, word, owner = uuid.uuid4(), words[place % 6], people[place // 6 % PEOPLE]
         facts = {"word": word, "line": f"{word}: line {place}", "text": f"line {place}", "cause": f"cause {place % 40}"}
@@ -90,7 +90,7 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
         book.write(
             {"word": "promise", "text": f"promise {number}", "due": (now + timedelta(hours=number - 5)).isoformat()}
         )
-    customer = sharing.customer_called("Acme")
+    customer = sharing.customer_named("Acme")
     many = []
     for place in range(SHARED):
         id_ = uuid.uuid4()

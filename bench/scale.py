@@ -18,12 +18,12 @@ from pathlib import Path
 
 from bench import asking, folding, pace
 from wellserved import cases, log
-from wellserved.actions import silent, synthetic
-from wellserved.actions.asking import opened
+from wellserved.actions import no_progress, synthetic
+from wellserved.actions.asking import open_case_table
 from wellserved.engine import duckdb as engine
-from wellserved.measure import Question, find_measure
-from wellserved.measure.ask import answer
-from wellserved.record import finished, own_columns
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.ask import answer_question
+from wellserved.record import moment_columns_sql, with_identity
 from wellserved.workspace import Workspace, create_workspace
 
 CHANGES = 20_000
@@ -79,10 +79,10 @@ def asked(folder: str) -> dict[str, float]:
     """
     workspace = create_workspace(Path(folder), "UTC")
     found: dict[str, float] = {}
-    with opened(workspace) as scope:
+    with open_case_table(workspace) as scope:
         for called, names in (("rate", asking.RATE), ("waits", asking.WAITS)):
-            question = Question(tuple(map(find_measure, names)), by="team", granularity="month")
-            works: dict[str, Callable[[], object]] = {"ours": partial(answer, scope, question)}
+            question = MeasureQuestion(tuple(map(find_measure, names)), by="team", granularity="month")
+            works: dict[str, Callable[[], object]] = {"ours": partial(answer_question, scope, question)}
             works |= {name: hand(log.snapshot(workspace.cases).files)[called] for name, hand in asking.HANDS.items()}
             taken: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
             for _ in range(TURNS + 1):
@@ -96,7 +96,7 @@ def asked(folder: str) -> dict[str, float]:
 
 def _refreshed(workspace: Workspace) -> None:
     with workspace.write_lock() as scratch:
-        cases.refresh(workspace, scratch, silent)
+        cases.refresh(workspace, scratch, no_progress)
 
 
 def _change(workspace: Workspace, count: int) -> None:
@@ -104,7 +104,7 @@ def _change(workspace: Workspace, count: int) -> None:
     snapshot = log.snapshot(workspace.cases)
     with workspace.write_lock() as scratch:
         db = engine.connect(workspace.log, workspace.cases, scratch=scratch)
-        engine.view(db, "cases", snapshot.files, cases.TYPES, snapshot.deleted_row_table())
+        engine.create_view(db, "cases", snapshot.files, cases.CASE_TYPES, snapshot.deleted_row_table())
         columns = {
             "at": "to_timestamp(asked_s + 60)",
             "at_is": "'time'",
@@ -116,8 +116,8 @@ def _change(workspace: Workspace, count: int) -> None:
             "content": "1",
         }
         recent = f"SELECT * FROM cases WHERE asked_month >= 202410 ORDER BY hash(case_id) LIMIT {count}"
-        sql = finished(
-            f"SELECT {own_columns(columns)} FROM ({recent})", "synth", datetime(2025, 1, 1, tzinfo=UTC), "again"
+        sql = with_identity(
+            f"SELECT {moment_columns_sql(columns)} FROM ({recent})", "synth", datetime(2025, 1, 1, tzinfo=UTC), "again"
         )
         db.execute(f"CREATE TEMP TABLE batch AS {sql}")
         log.append(db, workspace, "batch", True, "again")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from wellserved.cases import TYPES
+from wellserved.cases import CASE_TYPES
 
 START, DAYS = 1_640_995_200, 1_095  # 2022-01-01 UTC
 
@@ -45,7 +45,7 @@ def write(folder: Path, cases: int) -> None:
         "scale": "CASE WHEN stars IS NOT NULL THEN 'stars5' END", "resolved_unknown": "0", "closed_first": "0",
         "due_first": "0", "last_s": "coalesce(r, a)",
     }  # fmt: skip
-    columns = ", ".join(f"CAST({given.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in TYPES.items())
+    columns = ", ".join(f"CAST({given.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in CASE_TYPES.items())
     target = folder / "cases"
     db.execute(
         f"COPY (SELECT {columns} FROM made) TO '{target}' (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (asked_month))"

@@ -21,25 +21,25 @@ import typer
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.calibration.scenarios import SCENARIOS
 
-from wellserved.capture import RATINGS, SEVERITIES, SHOWN, WORDS
+from wellserved.capture import ENTRY_WORDS, RATINGS, SEVERITIES, SHOWN_FIELDS
 from wellserved.capture.promise import Fate
-from wellserved.chart import KINDS as CHARTS
+from wellserved.chart import CHART_KINDS as CHARTS
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.cli import app
 from wellserved.mapping import presets
 from wellserved.measure import MEASURES, SUBJECTS, Measure
-from wellserved.measure.clocks import DEFINITIONS, definitions_of
-from wellserved.measure.series import FILTERS
-from wellserved.moments import ANCHORS, CASE_COLUMNS, KINDS, MOMENT_COLUMNS, Every
+from wellserved.measure.clocks import VENDOR_RULES, vendor_rules_of
+from wellserved.measure.series import FILTER_COLUMNS
+from wellserved.moments import CASE_COLUMNS, DATE_BASES, MOMENT_COLUMNS, MOMENT_KINDS, Granularity
 from wellserved.scales import BUILT_IN
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
 django.setup()
 
-from wellserved.actions.looking import COLUMNS  # noqa: E402
-from wellserved.actions.membership import TOLD  # noqa: E402
-from wellserved.journal.models import OPEN  # noqa: E402
-from wellserved.store.access import DEEDS, REASONS  # noqa: E402 - needs the settings above
+from wellserved.actions.looking import CASE_LIST_COLUMNS  # noqa: E402
+from wellserved.actions.membership import ACCESS_EVENTS  # noqa: E402
+from wellserved.journal.models import OPEN_COLUMNS  # noqa: E402
+from wellserved.store.access import ACCESS_REASONS, PERMISSIONS  # noqa: E402 - needs the settings above
 from wellserved.store.models import Role  # noqa: E402
 from wellserved.web.api import SCOPES  # noqa: E402
 from wellserved.web.door import PAGES  # noqa: E402
@@ -74,7 +74,7 @@ def _definition(one: Measure) -> list[str]:
         "Formula": one.formula,
         "Counted": one.counted,
         "Left out": one.exclusions,
-        "In a period by": ANCHORS[one.anchor],
+        "In a period by": DATE_BASES[one.anchor],
         "Clock": one.clock,
         "Unit, better": f"{one.unit}, {one.better}",
         "Least n": str(one.minimum_n),
@@ -93,7 +93,7 @@ def _definition(one: Measure) -> list[str]:
 
 def _elsewhere(one: Measure) -> str:
     """How other houses count the same wait, where they differ from ours."""
-    rules = [rule for rule in DEFINITIONS if rule.measure == one.name.removesuffix("_p90")]
+    rules = [rule for rule in VENDOR_RULES if rule.measure == one.name.removesuffix("_p90")]
     if not rules:
         return ""
     ours = rules[0].words()
@@ -125,7 +125,7 @@ def glossary() -> str:
         "| kind | side | meaning |",
         "|---|---|---|",
     ]
-    lines += [f"| `{kind}` | {side} | {meaning} |" for kind, (side, meaning) in KINDS.items()]
+    lines += [f"| `{kind}` | {side} | {meaning} |" for kind, (side, meaning) in MOMENT_KINDS.items()]
     lines += ["", "## Scales of ratings", "", "| scale | from | to | rule |", "|---|---|---|---|"]
     lines += [f"| `{one.name}` | {one.lowest:g} | {one.highest:g} | {one.rule} |" for one in BUILT_IN.values()]
     lines += [
@@ -151,18 +151,18 @@ def words() -> str:
     lines = ["| word | also | meaning | as a moment |", "|---|---|---|---|"]
     lines += [
         f"| `{word}:` | {', '.join(others)} | {meaning} | {f'`{kind}`' if kind else 'stays in the journal, or is shared in words alone'} |"
-        for word, (kind, meaning, others) in WORDS.items()
+        for word, (kind, meaning, others) in ENTRY_WORDS.items()
     ]
     return "\n".join(lines)
 
 
 def vocabulary() -> str:
     """The names of closed vocabularies that the pages show, where the tools of translators find them."""
-    fields = ("kind", *SHOWN, "service", "ticks", *FILTERS, *COLUMNS)
+    fields = ("kind", *SHOWN_FIELDS, "service", "ticks", *FILTER_COLUMNS, *CASE_LIST_COLUMNS)
     many = [
-        *WORDS, *(meaning for _kind, meaning, _others in WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Every),
+        *ENTRY_WORDS, *(meaning for _kind, meaning, _others in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(title for _name, title, _deed in PAGES),
-        *(label for _name, label in CARD), *SCOPES.values(), *REASONS, *TOLD, *(name.replace("_", " ") for name in fields),
+        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([
@@ -204,7 +204,8 @@ def access() -> str:
         f"|---|{'---|' * len(roles)}",
     ]
     lines += [
-        f"| {what} | {' | '.join('yes' if role in who else '' for role in roles)} |" for who, what in DEEDS.values()
+        f"| {what} | {' | '.join('yes' if role in who else '' for role in roles)} |"
+        for who, what in PERMISSIONS.values()
     ]
     lines += [
         "",
@@ -244,7 +245,7 @@ def access() -> str:
 def open_columns() -> str:
     """What lies open beside what is sealed, from the models."""
     lines = ["| table | column | what it tells |", "|---|---|---|"]
-    for model, columns in OPEN.items():
+    for model, columns in OPEN_COLUMNS.items():
         lines += [f"| {model._meta.verbose_name} | `{name}` | {what} |" for name, what in columns.items()]
     return "\n".join([*lines, ""])
 
@@ -292,17 +293,17 @@ def layers() -> str:
 def rules() -> str:
     """Every house's rule for every wait, from the registry."""
     lines = []
-    for measure in dict.fromkeys(one.measure for one in DEFINITIONS):
+    for measure in dict.fromkeys(one.measure for one in VENDOR_RULES):
         lines += [f"**{measure}**", ""]
         lines += ["| house | its name | stops at | stands still | runs | before the stop | in a period by | version |"]
         lines += ["|---|---|---|---|---|---|---|---|"]
-        for one in definitions_of(measure):
+        for one in vendor_rules_of(measure):
             said = one.words()
             keys = ("stops", "stands still", "runs", "before the stop", "in a period by")
             cells = [one.vendor, one.term, *(said[key] for key in keys), str(one.version)]
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
-    sources = dict.fromkeys((one.vendor, one.source) for one in DEFINITIONS if one.vendor != "ours")
+    sources = dict.fromkeys((one.vendor, one.source) for one in VENDOR_RULES if one.vendor != "ours")
     return "\n".join([*lines, "Sources:", "", *(f"- {house}: {source}" for house, source in sources), ""])
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.oracle import open_at_wall
 from wellserved.calendar import Calendar, Calendars
-from wellserved.measure.clocks import Definition
+from wellserved.measure.clocks import VendorRule
 
 CUSTOMER = {"asked", "chased", "expected", "rated", "complained", "praised", "accepted", "returned", "left", "renewed", "bought"}  # fmt: skip
 
@@ -83,7 +83,7 @@ def start_of(events: Sequence[Event]) -> int:
     return 0
 
 
-def stop_of(events: Sequence[Event], rule: Definition, start: int) -> int | None:
+def stop_of(events: Sequence[Event], rule: VendorRule, start: int) -> int | None:
     """The place of the moment that stops the clock."""
     fits = [
         place
@@ -101,7 +101,7 @@ def stop_of(events: Sequence[Event], rule: Definition, start: int) -> int | None
 
 
 def value_of(
-    events: Sequence[Event], rule: Definition, hours: Mapping[str, WalkedHours], calendars: Calendars, as_of: int
+    events: Sequence[Event], rule: VendorRule, hours: Mapping[str, WalkedHours], calendars: Calendars, as_of: int
 ) -> tuple[bool, int] | None:
     """Whether it has ended, and the seconds; None: the rule leaves the case out."""
     start, state = start_of(events), states(events)

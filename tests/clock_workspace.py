@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.clock_oracle import Event
-from wellserved.actions.asking import opened, opening_hours
+from wellserved.actions.asking import open_case_table, opening_hours
 from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
-from wellserved.measure.clocks import DEFINITIONS, Definition
-from wellserved.measure.scope import fill
-from wellserved.measure.timeline import moments_of, values_sql
-from wellserved.moments import KINDS
+from wellserved.measure.clocks import VENDOR_RULES, VendorRule
+from wellserved.measure.scope import fill_sql
+from wellserved.measure.timeline import make_moment_table, rule_values_sql
+from wellserved.moments import MOMENT_KINDS
 from wellserved.workspace import Workspace, create_workspace
 
-Values = dict[Definition, dict[str, tuple[bool, int]]]
+Values = dict[VendorRule, dict[str, tuple[bool, int]]]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -27,7 +27,7 @@ def mapping_text() -> str:
     head = 'name = "made"\ncase = "case"\n[columns]\nteam = "team"\nservice = "service"\n'
     known = "".join(
         f'[[moment]]\nkind = "{kind}"\nat = "at"\nref = "ref"\nwhen = {{ column = "kind", is = ["{kind}"] }}\n'
-        for kind in KINDS
+        for kind in MOMENT_KINDS
         if kind != "rated"
     )
     unknown = '[[moment]]\nkind = "resolved"\nat = "at"\nat_is = "not_before"\nref = "ref"\nwhen = { column = "kind", is = ["resolved?"] }\n'
@@ -57,10 +57,10 @@ def values_of(workspace: Workspace) -> tuple[Values, Values, int]:
     """By definition and case: ended and seconds, from the log; the same of ours from the folded cases; and as-of."""
     from_log: Values = {}
     from_cases: Values = {}
-    with opened(workspace, moments=True) as scope:
-        moments = moments_of(scope, "moments", opening_hours(workspace))
-        for one in DEFINITIONS:
-            found = scope.engine.query(values_sql(moments, one)).to_pylist()
+    with open_case_table(workspace, moments=True) as scope:
+        moments = make_moment_table(scope, "moments", opening_hours(workspace))
+        for one in VENDOR_RULES:
+            found = scope.engine.query(rule_values_sql(moments, one)).to_pylist()
             from_log[one] = {row["case_id"]: (row["ended"] == 1, row["secs"]) for row in found}
             if one.vendor == "ours":
                 measure = find_measure(one.measure)
@@ -69,6 +69,6 @@ def values_of(workspace: Workspace) -> tuple[Values, Values, int]:
                     f"SELECT case_id, {measure.event} AS ended, CASE WHEN {measure.event} THEN {measure.value} "
                     f"ELSE {now} - {measure.since} END AS secs FROM cases WHERE ({measure.event}) OR ({measure.waiting})"
                 )
-                rows = scope.engine.query(fill(sql, scope)).to_pylist()
+                rows = scope.engine.query(fill_sql(sql, scope)).to_pylist()
                 from_cases[one] = {row["case_id"]: (bool(row["ended"]), row["secs"]) for row in rows}
         return from_log, from_cases, scope.as_of["made"]

@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from wellserved.engine import Engine
-from wellserved.measure import MEASURES, Question, rows
-from wellserved.measure.ask import answer
-from wellserved.measure.scope import Scope
+from wellserved.measure import MEASURES, MeasureQuestion, series_records
+from wellserved.measure.ask import answer_question
+from wellserved.measure.scope import CaseTable
 
 QUESTIONS: dict[str, dict[str, object]] = {
     "whole": {},
@@ -32,13 +32,13 @@ QUESTIONS: dict[str, dict[str, object]] = {
 }
 
 
-def answers(scope: Scope, question: dict[str, object]) -> list[dict[str, object]]:
+def answers(scope: CaseTable, question: dict[str, object]) -> list[dict[str, object]]:
     """All measures' numbers."""
-    found = answer(scope, Question(MEASURES, **question))  # type: ignore[arg-type]
-    return [row for one in MEASURES for row in rows(found[one.name])]
+    found = answer_question(scope, MeasureQuestion(MEASURES, **question))  # type: ignore[arg-type]
+    return [row for one in MEASURES for row in series_records(found[one.name])]
 
 
-def on(scope: Scope, engine: Engine, table: str) -> Scope:
+def on(scope: CaseTable, engine: Engine, table: str) -> CaseTable:
     """The same cases, asked by another engine."""
     return replace(scope, engine=engine, table=table)
 

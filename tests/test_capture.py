@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wellserved.capture import WORDS, Captured, capture, sentence, understood
-from wellserved.capture.question import Question
+from wellserved.capture import ENTRY_WORDS, CapturedLine, capture, describe_line, readable_text
+from wellserved.capture.question import CaptureQuestion
 
 TABLE = tomllib.loads((Path(__file__).parent / "reference" / "capture_lines.toml").read_text(encoding="utf-8"))
 ZONE = ZoneInfo(TABLE["zone"])
 NOW = datetime.fromisoformat(TABLE["now"]).replace(tzinfo=ZONE)
 
 
-def said(one: Captured) -> dict[str, Any]:
+def said(one: CapturedLine) -> dict[str, Any]:
     """What was read, in the table's own writing."""
     found: dict[str, Any] = {}
     for name, value in asdict(one).items():
@@ -50,7 +50,7 @@ def test_a_line_means_what_the_table_says(row: dict[str, Any]) -> None:
         st.text(max_size=400),
         st.lists(
             st.sampled_from(
-                [*WORDS, ":", " ", "  ", "by", "in", "30", "Nov", "30.11.", "2026-02-30", "99:99", "@", "@kim", "#x", "#1", "€", "1,2.3", "expected",
+                [*ENTRY_WORDS, ":", " ", "  ", "by", "in", "30", "Nov", "30.11.", "2026-02-30", "99:99", "@", "@kim", "#x", "#1", "€", "1,2.3", "expected",
                  "got", "9/10", "/", "99/99", "+Acme", "+", '"', "return", "saved", "cause:", "29 Feb", "0000-00-00", "999 weeks", "\u00a0", "\n", "＠", "ſ", "İ"]
             ),
             max_size=25,
@@ -63,8 +63,8 @@ def test_nothing_that_is_typed_is_lost_and_nothing_fails(line: str) -> None:
     assert line.endswith(one.text)
     head = line[: len(line) - len(one.text)]
     assert not head.strip() or head.strip().endswith(":") or not one.text
-    assert one.word in WORDS
-    assert understood(one)[0] == ("kind", WORDS[one.word][1])
+    assert one.word in ENTRY_WORDS
+    assert describe_line(one)[0] == ("kind", ENTRY_WORDS[one.word][1])
 
 
 def test_a_due_time_that_the_clocks_skip_is_moved_on() -> None:
@@ -75,7 +75,7 @@ def test_a_due_time_that_the_clocks_skip_is_moved_on() -> None:
 
 
 def test_what_was_understood_is_shown_in_words() -> None:
-    shown = dict(understood(capture("promise: Acme gets the draft by 30 Nov 14:00 @kim 2h", NOW, ["Acme"])))
+    shown = dict(describe_line(capture("promise: Acme gets the draft by 30 Nov 14:00 @kim 2h", NOW, ["Acme"])))
     assert shown == {
         "kind": "something was promised", "customer": "Acme", "due": "Mon 30 Nov 2026, 14:00", "people": "kim", "hours": "2",
     }  # fmt: skip
@@ -83,14 +83,14 @@ def test_what_was_understood_is_shown_in_words() -> None:
 
 def test_the_words_for_others_are_without_the_marks() -> None:
     assert (
-        sentence('+"Blue Harbor" quote went out late, cause: handover, 3h #quotes @kim')
+        readable_text('+"Blue Harbor" quote went out late, cause: handover, 3h #quotes @kim')
         == "Blue Harbor quote went out late (handover), 3h kim"
     )
-    assert sentence("a@b.c stays, C# too") == "a@b.c stays, C# too"
+    assert readable_text("a@b.c stays, C# too") == "a@b.c stays, C# too"
 
 
 def test_a_question_is_answered_whatever_letters_the_line_has() -> None:
-    question = Question("27 sep", 19, ("2026-09-27", "2027-09-27"))
+    question = CaptureQuestion("27 sep", 19, ("2026-09-27", "2027-09-27"))
     assert question.apply_reading("promise: report by 27 \u017fep", "2026-09-27") == "promise: report by 2026-09-27"
     assert question.apply_reading("nothing of the kind", "2026-09-27") == "nothing of the kind"
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from wellserved import capture as package
-from wellserved.capture import LONGEST, capture, effort, money, promise, question, scores, sentence, when
+from wellserved.capture import MAX_ENTRY_LETTERS, capture, effort, money, promise, question, readable_text, scores, when
 from wellserved.errors import RequestError
 
 NOW = datetime(2026, 11, 24, 10, 15, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -73,7 +73,7 @@ def steps(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
         sys.setprofile(count)
         try:
             capture(line, NOW, ["Acme", "Northwind"])
-            sentence(line)
+            readable_text(line)
         finally:
             sys.setprofile(None)
     return calls[0], letters[0]
@@ -123,6 +123,6 @@ def test_a_pattern_of_open_length_would_be_noticed() -> None:
 
 
 def test_a_line_has_a_longest_length_and_says_so() -> None:
-    assert capture("x" * LONGEST, NOW).text == "x" * LONGEST
+    assert capture("x" * MAX_ENTRY_LETTERS, NOW).text == "x" * MAX_ENTRY_LETTERS
     with pytest.raises(RequestError, match=r"4,001 letters; 4,000 are kept at most.*Shorten it"):
-        capture("x" * (LONGEST + 1), NOW)
+        capture("x" * (MAX_ENTRY_LETTERS + 1), NOW)

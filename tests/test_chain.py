@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 from wellserved import synth
 from wellserved.actions import asking, synthetic
 from wellserved.actions.imports import import_file
-from wellserved.chain import Chain, against_others, ranked
+from wellserved.chain import Chain, compare_with_others, rank_suppliers
 from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping
-from wellserved.measure import Question, find_measure
-from wellserved.moments import NotComputed
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.moments import NotComputable
 from wellserved.workspace import Workspace, create_workspace
 
 MAPPING = """
@@ -70,7 +70,7 @@ def test_stays_and_edges_worked_out_by_hand(tmp_path: Path) -> None:
     assert (edge.customer, edge.handovers, edge.sent_back, edge.failed_handovers) == ("Back", 2, 1, 0)
     assert edge.rates_supplier == (1, 2.0)  # Back rates Front's work
     assert edge.rates_customer == (1, 5.0)  # Front rates Back
-    assert isinstance(edge.untouched_median, NotComputed)
+    assert isinstance(edge.untouched_median, NotComputable)
     assert "at least 10" in edge.untouched_median.reason
 
 
@@ -86,7 +86,7 @@ def test_a_rating_of_another_team_neither_moves_the_case_nor_makes_a_supplier(tm
     hand_over_chain = asking.follow_chain(workspace, None)
     assert [(edge.supplier, edge.customer) for edge in hand_over_chain.edges] == [("Front", "Back")]
     assert {team_time.team for team_time in hand_over_chain.team_times} == {"Front", "Back"}
-    (series,) = asking.ask_measures(workspace, Question((find_measure("asked"),), by="team"))
+    (series,) = asking.ask_measures(workspace, MeasureQuestion((find_measure("asked"),), by="team"))
     assert series.segments == ("Back",)
 
 
@@ -124,7 +124,7 @@ def test_made_cases_of_two_seeds_are_never_mixed(tmp_path: Path) -> None:
 def test_one_team_s_rating_of_another_is_no_customer_s_rating(tmp_path: Path) -> None:
     lines = [line for n in range(12) for line in (f"{n},0,asked,Front", f"{n},3,resolved,Front", f"{n},4,rated,Front,,5", f"{n},5,rated,Front,Back,1")]  # fmt: skip
     workspace = make_workspace(tmp_path, lines)
-    (series,) = asking.ask_measures(workspace, Question((find_measure("rating_mean"),)))
+    (series,) = asking.ask_measures(workspace, MeasureQuestion((find_measure("rating_mean"),)))
     assert series.value == (5.0,)
     with pytest.raises(RequestError, match="handed over"):
         asking.follow_chain(workspace, None)
@@ -141,7 +141,7 @@ def test_untouched_time_counts_what_still_lies(tmp_path: Path) -> None:
     fewer_lines = [line for line in lines if not line.startswith(("9,3,", "10,3,"))]
     (tmp_path / "few").mkdir()
     (edge,) = asking.follow_chain(make_workspace(tmp_path / "few", fewer_lines), None).edges
-    assert isinstance(edge.untouched_median, NotComputed)
+    assert isinstance(edge.untouched_median, NotComputable)
     assert edge.untouched_median.reason == "not reached yet"
 
 
@@ -152,13 +152,13 @@ def test_one_stratum_is_the_plain_risk_ratio_with_its_interval() -> None:
         {"supplier": "B", "team": "T", "service": "s", "n": 200, "failed": 20},
         {"supplier": "A", "team": "alone", "service": "s", "n": 50, "failed": 50},  # nobody to compare with
     ]
-    comparison = against_others("A", rows)
+    comparison = compare_with_others("A", rows)
     assert comparison is not None
     assert (comparison.passed_cases, comparison.failed_cases, comparison.expected) == (100, 30, 10)
     assert comparison.ratio == pytest.approx(3)
     half_width = 1.959963984540054 * math.sqrt(1 / 30 - 1 / 100 + 1 / 20 - 1 / 200)
     assert (comparison.low, comparison.high) == pytest.approx((3 * math.exp(-half_width), 3 * math.exp(half_width)))
-    reverse_comparison = against_others("B", rows)
+    reverse_comparison = compare_with_others("B", rows)
     assert reverse_comparison is not None
     assert reverse_comparison.ratio == pytest.approx(1 / 3)  # the mirror
 
@@ -178,7 +178,7 @@ def test_of_many_suppliers_without_a_difference_hardly_ever_one_is_named() -> No
             }
             for number in range(40)
         ]
-        comparisons = ranked(rows)
+        comparisons = rank_suppliers(rows)
         named_count += any(comparison.differs for comparison in comparisons)
         uncorrected_count += any(comparison.low > 1 or comparison.high < 1 for comparison in comparisons)
     assert named_count <= 500 * 0.05 + 3 * math.sqrt(500 * 0.05 * 0.95)
@@ -193,7 +193,7 @@ def test_a_difference_of_places_is_no_fault_of_the_supplier() -> None:
         {"supplier": "A", "team": "easy", "service": "s", "n": 100, "failed": 5},
         {"supplier": "B", "team": "easy", "service": "s", "n": 900, "failed": 45},
     ]
-    comparison = against_others("A", rows)
+    comparison = compare_with_others("A", rows)
     assert comparison is not None
     assert comparison.ratio == pytest.approx(1)
     assert comparison.low < 1 < comparison.high
@@ -217,11 +217,11 @@ def test_the_planted_upstream_fault_is_ranked_first_and_alone(truths: tuple[Work
 
 def test_the_planted_leak_is_where_time_lies_untouched(truths: tuple[Workspace, Chain]) -> None:
     _, hand_over_chain = truths
-    assert hand_over_chain.team_times[0].team == synth.BACK
-    leaks = [edge for edge in hand_over_chain.edges if edge.customer == synth.BACK]
-    other_edges = [edge for edge in hand_over_chain.edges if edge.customer != synth.BACK]
+    assert hand_over_chain.team_times[0].team == synth.BACK_OFFICE
+    leaks = [edge for edge in hand_over_chain.edges if edge.customer == synth.BACK_OFFICE]
+    other_edges = [edge for edge in hand_over_chain.edges if edge.customer != synth.BACK_OFFICE]
     assert all(
-        isinstance(edge.untouched_median, float) and edge.untouched_median >= synth.LEAK * 86_400 for edge in leaks
+        isinstance(edge.untouched_median, float) and edge.untouched_median >= synth.LEAK_DAYS * 86_400 for edge in leaks
     )
     assert all(isinstance(edge.untouched_median, float) and edge.untouched_median < 3_600 for edge in other_edges)
     assert len(leaks) >= 4
@@ -233,12 +233,16 @@ def test_the_planted_effect_and_the_gaming_are_seen_by_measures(truths: tuple[Wo
     values = {}
     for side, since, until in (("before", None, synth.CHANGE), ("after", synth.CHANGE, None)):
         waits, reopen_rates, _ = asking.ask_measures(
-            workspace, Question(measures, by="service", since=since, until=until)
+            workspace, MeasureQuestion(measures, by="service", since=since, until=until)
         )
         for index, service in enumerate(waits.segments):
             both = waits.value[index], reopen_rates.value[reopen_rates.segments.index(service)]
-            values[service, side] = [number for number in both if not isinstance(number, NotComputed)]
-    for service, times, reopens in (("Repair", synth.EFFECT, 1), ("Line", synth.EARLY, 3), ("Bill", 1, 1)):
+            values[service, side] = [number for number in both if not isinstance(number, NotComputable)]
+    for service, times, reopens in (
+        ("Repair", synth.EFFECT_FACTOR, 1),
+        ("Line", synth.GAMING_FACTOR, 3),
+        ("Bill", 1, 1),
+    ):
         before, after = values[service, "before"], values[service, "after"]
         assert after[0] / before[0] == pytest.approx(times, abs=0.15), service
         assert after[1] / before[1] == pytest.approx(reopens, abs=0.7), service
@@ -251,7 +255,7 @@ def test_the_same_seed_makes_the_same_cases_and_a_second_time_adds_none(
     assert synthetic.make_cases(workspace, 40_000, 3) == 0
     other_workspace = create_workspace(tmp_path / "other", "UTC")
     synthetic.make_cases(other_workspace, 40_000, 4)
-    question = Question((find_measure("contacts"),))
+    question = MeasureQuestion((find_measure("contacts"),))
     assert asking.ask_measures(workspace, question)[0].value != asking.ask_measures(other_workspace, question)[0].value
 
 

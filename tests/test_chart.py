@@ -13,8 +13,8 @@ from scipy import stats
 from wellserved.chart import Chart, draw_up
 from wellserved.chart.limits import Limits
 from wellserved.errors import RequestError, UnknownNameError
-from wellserved.measure import Question, Series, find_measure
-from wellserved.moments import NotComputed, period_of
+from wellserved.measure import MeasureQuestion, Series, find_measure
+from wellserved.moments import NotComputable, period_of
 from wellserved.render import data, html, markdown, svg, terminal
 
 
@@ -23,7 +23,7 @@ def series_of(
 ) -> Series:
     start = date(2024, 1, 1)
     periods = tuple(period_of(start + timedelta(days=7 * index), "week") for index in range(len(values)))
-    results = tuple(NotComputed("no cases") if value is None else value for value in values)
+    results = tuple(NotComputable("no cases") if value is None else value for value in values)
     size = len(values)
     found_measure = find_measure(measure)
     is_over = tuple(index < size - unfinished_count for index in range(size))
@@ -32,7 +32,7 @@ def series_of(
         if found_measure.kind == "share"
         else (None,) * size
     )
-    return Series(found_measure, Question((found_measure,), granularity="week"), "UTC", 0, 0, periods, (None,) * size, is_over, (n,) * size, count, (None,) * size, results, results, results, ("",) * size)  # fmt: skip
+    return Series(found_measure, MeasureQuestion((found_measure,), granularity="week"), "UTC", 0, 0, periods, (None,) * size, is_over, (n,) * size, count, (None,) * size, results, results, results, ("",) * size)  # fmt: skip
 
 
 def limits_of(chart: Chart) -> Limits:
@@ -94,7 +94,7 @@ def test_unfinished_and_missing_periods_take_no_part() -> None:
 
 def test_too_few_periods_have_no_limits_and_say_so() -> None:
     chart = draw_up(series_of(NOISE[:9]))
-    assert isinstance(chart.limits, NotComputed)
+    assert isinstance(chart.limits, NotComputable)
     assert "9 periods" in chart.limits.reason
     assert chart.signals == ()
 
@@ -177,12 +177,10 @@ def test_the_numbers_of_a_chart_are_those_of_its_series() -> None:
 
 def test_a_small_lasting_shift_is_seen_by_the_moving_average_alone() -> None:
     values = np.array([*NOISE, *(value + 1.5 for value in NOISE[:20])]).tolist()
-    plan = {"baseline": date(2024, 1, 1) + timedelta(days=7 * 30)}
-    ewma_chart = draw_up(series_of([*values, None]), kind="ewma", **plan)  # type: ignore[arg-type]
-    assert (
-        ewma_chart.signal_masks["outside"][30:].sum()
-        > draw_up(series_of(values), **plan).signal_masks["outside"][30:].sum()
-    )  # type: ignore[arg-type]
+    baseline = date(2024, 1, 1) + timedelta(days=7 * 30)
+    ewma_chart = draw_up(series_of([*values, None]), kind="ewma", baseline=baseline)
+    plain_chart = draw_up(series_of(values), baseline=baseline)
+    assert ewma_chart.signal_masks["outside"][30:].sum() > plain_chart.signal_masks["outside"][30:].sum()
     assert set(ewma_chart.signal_masks) == {"outside"}
     assert ewma_chart.runs is None
     assert np.isnan(ewma_chart.values[-1])
@@ -192,7 +190,7 @@ def test_a_small_lasting_shift_is_seen_by_the_moving_average_alone() -> None:
 def test_means_of_samples_are_judged_by_what_varies_within_them() -> None:
     means = series_of([1 + 0.1 * (n % 4) for n in range(20)], "handovers", n=25)
     half_width = float(stats.t.ppf(0.975, 24)) * 0.5 / 5  # the interval of 25 values whose standard deviation is 0.5
-    mean_values = [float(value) for value in means.value if not isinstance(value, NotComputed)]
+    mean_values = [float(value) for value in means.value if not isinstance(value, NotComputable)]
     bounded_means = replace(
         means, low=tuple(v - half_width for v in mean_values), high=tuple(v + half_width for v in mean_values)
     )

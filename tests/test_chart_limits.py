@@ -57,7 +57,7 @@ JUMPS = [10, 12, 11, 13, 12, 40, 12, 13, 11, 12]
 
 def test_moving_ranges_far_beyond_the_others_are_left_out_once() -> None:
     values = np.array(JUMPS, dtype=float)
-    assert limits.screen(np.abs(np.diff(values))).tolist() == [2, 1, 2, 1, 1, 2, 1]
+    assert limits.screen_ranges(np.abs(np.diff(values))).tolist() == [2, 1, 2, 1, 1, 2, 1]
     assert line(values, limits.xmr(values, base(10))) == pytest.approx((14.6, 14.6 - 22 / 1.128, 14.6 + 22 / 1.128))
     third = 3 * 10 / 7 / 1.128  # 3.7994
     chart_limits = limits.xmr(values, base(10), screening=True)
@@ -67,10 +67,10 @@ def test_moving_ranges_far_beyond_the_others_are_left_out_once() -> None:
 
 def test_screening_happens_once_and_spares_what_is_alike() -> None:
     """Ten ranges of 1, one of 9, one of 40: bound 16.06, then 5.64, by which the 9 would go too; ranges of 0 all stay."""
-    assert limits.screen(np.array([1.0] * 10 + [9.0, 40.0])).tolist() == [1.0] * 10 + [9.0]
-    assert limits.screen(np.zeros(5)).tolist() == [0.0] * 5
+    assert limits.screen_ranges(np.array([1.0] * 10 + [9.0, 40.0])).tolist() == [1.0] * 10 + [9.0]
+    assert limits.screen_ranges(np.zeros(5)).tolist() == [0.0] * 5
     edge = np.array([1.0, 1.0, 1.0, 1.0, 1.0])
-    assert limits.screen(edge).tolist() == edge.tolist()
+    assert limits.screen_ranges(edge).tolist() == edge.tolist()
 
 
 def test_nothing_is_left_out_of_the_published_individuals() -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.clock_oracle import Event, WalkedHours, in_order, value_of
 from tests.clock_workspace import Values, values_of, workspace_of
 from wellserved.calendar import parse_calendars
-from wellserved.measure.clocks import DEFINITIONS, Definition
+from wellserved.measure.clocks import VENDOR_RULES, VendorRule
 
 CALENDARS = """
 [[calendar]]
@@ -74,7 +74,7 @@ def test_random_cases_are_counted_as_the_slow_oracle_counts_them(tmp_path: Path)
     seconds = [event.second for events in cases.values() for event in events]
     hours = {one.name: WalkedHours(one, min(seconds), max(seconds)) for one in calendars.calendars}
     wrong: list[object] = []
-    for rule in DEFINITIONS:
+    for rule in VENDOR_RULES:
         for number, events in cases.items():
             wanted = value_of(events, rule, hours, calendars, as_of)
             found = from_log[rule].get(number)
@@ -84,7 +84,7 @@ def test_random_cases_are_counted_as_the_slow_oracle_counts_them(tmp_path: Path)
                 wrong.append(("folded", rule.measure, number, from_cases[rule].get(number), wanted))
     assert not wrong, f"{len(wrong)} wrong: " + "\n".join(f"{one} {cases[str(one[2])]}" for one in wrong[:3])  # type: ignore[index]
     counted = sum(len(values) for values in from_log.values())
-    print(f"{CASES:,} cases, {len(DEFINITIONS)} definitions, {counted:,} values, {len(wrong)} mismatches")
+    print(f"{CASES:,} cases, {len(VENDOR_RULES)} definitions, {counted:,} values, {len(wrong)} mismatches")
     assert counted > CASES * 10
 
 
@@ -153,13 +153,13 @@ def test_each_case_is_counted_as_worked_out_in_words(
             assert as_words(from_cases[rule].get(title)) == words, f"{name}, folded"
 
 
-def the_rule(measure: str, house: str) -> Definition:
-    return next(one for one in DEFINITIONS if (one.measure, one.vendor) == (measure, house))
+def the_rule(measure: str, house: str) -> VendorRule:
+    return next(one for one in VENDOR_RULES if (one.measure, one.vendor) == (measure, house))
 
 
 def test_there_are_at_least_sixty_worked_out_cases_over_every_rule() -> None:
     assert len(LISTED) >= 60
     asked = {name.partition("@") for _, _, wanted in LISTED for name, _ in wanted}
     assert {(measure, house or "ours") for measure, _, house in asked} == {
-        (one.measure, one.vendor) for one in DEFINITIONS
+        (one.measure, one.vendor) for one in VENDOR_RULES
     }

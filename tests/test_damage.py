@@ -14,10 +14,10 @@ import pytest
 
 from tests.released.make import TICKETS
 from wellserved import digests, integrity, log
-from wellserved.actions import silent
+from wellserved.actions import no_progress
 from wellserved.actions.imports import import_file
 from wellserved.cli import main
-from wellserved.damage import as_damage
+from wellserved.damage import as_damage_error
 from wellserved.mapping import parse_mapping
 from wellserved.workspace import Workspace, create_workspace
 
@@ -123,9 +123,9 @@ def raise_receipt(workspace: Workspace) -> None:
 def wrong(workspace: Workspace, thorough: bool) -> str:
     """All that is wrong with the files."""
     found = [
-        *integrity.of_log(workspace, thorough, silent),
-        *integrity.of_receipts(workspace),
-        *integrity.of_cases(workspace, thorough, silent),
+        *integrity.log_findings(workspace, thorough, no_progress),
+        *integrity.receipt_findings(workspace),
+        *integrity.case_findings(workspace, thorough, no_progress),
     ]
     return "\n".join(map(str, found))
 
@@ -147,9 +147,9 @@ def said(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> tuple[i
 
 def test_nothing_is_wrong_with_what_is_sound(sound: Workspace) -> None:
     assert wrong(sound, False) == wrong(sound, True) == ""
-    assert len(digests.recorded(sound.log)) == len(log.snapshot(sound.log).files) + 2  # and both entries
+    assert len(digests.recorded_digests(sound.log)) == len(log.snapshot(sound.log).files) + 2  # and both entries
     assert set(map(Path, log.snapshot(sound.cases).files)) <= {
-        sound.cases.absolute() / one for one in digests.recorded(sound.cases)
+        sound.cases.absolute() / one for one in digests.recorded_digests(sound.cases)
     }
 
 
@@ -186,10 +186,10 @@ def test_no_flipped_bit_of_a_file_goes_unseen(sound: Workspace, tmp_path: Path) 
             altered = bytearray(content)
             altered[place] ^= 1 << place % 8
             file.write_bytes(altered)
-            (one,) = integrity.of_table(workspace.folder / folder.name, False, silent)
+            (one,) = integrity.table_problems(workspace.folder / folder.name, False, no_progress)
             assert file.name in one
         file.write_bytes(content)
-        assert integrity.of_table(workspace.folder / folder.name, True, silent) == []
+        assert integrity.table_problems(workspace.folder / folder.name, True, no_progress) == []
 
 
 def test_cases_that_are_damaged_are_folded_anew_once_they_are_taken_away(
@@ -226,16 +226,16 @@ def test_what_a_kill_left_without_a_digest_gets_one_with_the_next_import(
     left: int, sound: Workspace, tmp_path: Path
 ) -> None:
     workspace = Workspace(shutil.copytree(sound.folder, tmp_path / "home"), "UTC")
-    record = workspace.log / digests.NAME
+    record = workspace.log / digests.DIGEST_FILE
     record.write_text("".join(record.read_text().splitlines(keepends=True)[:left]))
     (tmp_path / "new.csv").write_text("id,opened,due,closed,team,words\nnew,2026-11-02 09:00,,,A,x\n")
     import_file(workspace, tmp_path / "new.csv", parse_mapping(TICKETS, "tickets"), now=NOW)
-    assert len(digests.recorded(workspace.log)) == len(log.snapshot(workspace.log).files) + 3
+    assert len(digests.recorded_digests(workspace.log)) == len(log.snapshot(workspace.log).files) + 3
 
 
 def test_files_from_before_digests_are_read_and_counted(sound: Workspace, tmp_path: Path) -> None:
     workspace = Workspace(shutil.copytree(sound.folder, tmp_path / "home"), "UTC")
-    (workspace.log / digests.NAME).unlink()
+    (workspace.log / digests.DIGEST_FILE).unlink()
     assert wrong(workspace, True) == ""
     garble(parquet(workspace.log))
     assert "cannot be read" in wrong(workspace, True)
@@ -244,27 +244,27 @@ def test_files_from_before_digests_are_read_and_counted(sound: Workspace, tmp_pa
 def test_a_record_that_was_cut_short_goes_on(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_text(name)
-    digests.record(tmp_path, [tmp_path / "a", tmp_path / "b"])
-    record = tmp_path / digests.NAME
+    digests.record_digests(tmp_path, [tmp_path / "a", tmp_path / "b"])
+    record = tmp_path / digests.DIGEST_FILE
     record.write_text(record.read_text()[:-20])
-    digests.record(tmp_path, [tmp_path / "c"])
-    assert set(digests.recorded(tmp_path)) == {"a", "c"}
+    digests.record_digests(tmp_path, [tmp_path / "c"])
+    assert set(digests.recorded_digests(tmp_path)) == {"a", "c"}
     assert (
-        digests.recorded(tmp_path)["a"] == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+        digests.recorded_digests(tmp_path)["a"] == "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
     )  # of "a"
     (tmp_path / "a").unlink()
-    digests.record(tmp_path, [], prune=True)
-    assert set(digests.recorded(tmp_path)) == {"c"}
+    digests.record_digests(tmp_path, [], prune=True)
+    assert set(digests.recorded_digests(tmp_path)) == {"c"}
 
 
 def test_a_fault_of_the_program_is_not_called_damage() -> None:
     import duckdb
 
-    assert as_damage(ValueError("no")) is None
-    assert as_damage(FileNotFoundError(2, "No such file", "/tmp/report.html")) is None
+    assert as_damage_error(ValueError("no")) is None
+    assert as_damage_error(FileNotFoundError(2, "No such file", "/tmp/report.html")) is None
     with pytest.raises(duckdb.Error) as wrong_query:
         duckdb.sql("SELECT nothing FROM nowhere")
-    assert as_damage(wrong_query.value) is None
-    cut = as_damage(OSError("ZSTD decompression failed: Data corruption detected"))
+    assert as_damage_error(wrong_query.value) is None
+    cut = as_damage_error(OSError("ZSTD decompression failed: Data corruption detected"))
     assert cut is not None
     assert cut.problem == "The log or the cases cannot be read: ZSTD decompression failed: Data corruption detected."

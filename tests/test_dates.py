@@ -10,7 +10,7 @@ import pytest
 
 from wellserved.errors import MappingError
 from wellserved.mapping import DateOrder
-from wellserved.record.dates import DateReading, decide
+from wellserved.record.dates import DateReading, decide_date_format
 
 NINE = datetime(2026, 1, 9, 9, 0, tzinfo=UTC)
 
@@ -26,7 +26,7 @@ def reading_of(
         db.execute("SET TimeZone = 'UTC'")
         db.execute("CREATE TABLE cells (cell VARCHAR)")
         db.executemany("INSERT INTO cells VALUES (?)", [[value] for value in values])
-        reading = decide(db, "cells", "cell", "cell IS NOT NULL", given)
+        reading = decide_date_format(db, "cells", "cell", "cell IS NOT NULL", given)
         rows = db.sql(f"SELECT epoch_us({reading.sql(zone)}) FROM cells").fetchall()
     return reading, [None if us is None else datetime.fromtimestamp(us / 1_000_000, UTC) for (us,) in rows]
 

@@ -20,7 +20,7 @@ HERE = Path("/srv/service")
 
 
 def said(error: Exception) -> StorageError:
-    found = disk.failure(error, HERE)
+    found = disk.as_storage_error(error, HERE)
     assert found is not None, error
     return found
 
@@ -58,7 +58,7 @@ def test_sqlite_says_it_in_codes(tmp_path: Path) -> None:
     assert "is read-only" in said(closed.value).problem
     with pytest.raises(sqlite3.OperationalError) as wrong:
         db.execute("SELECT y FROM t")
-    assert disk.failure(wrong.value, HERE) is None
+    assert disk.as_storage_error(wrong.value, HERE) is None
     db.close()
 
 
@@ -72,12 +72,12 @@ def test_arrow_duckdb_and_delta_say_it_in_words(tmp_path: Path) -> None:
         "limit by max_temp_directory_size",
     ):
         assert isinstance(said(duckdb.IOException(f"IO Error: {words}")), DiskFullError)
-    assert disk.failure(duckdb.IOException("IO Error: No files found that match the pattern"), HERE) is None
+    assert disk.as_storage_error(duckdb.IOException("IO Error: No files found that match the pattern"), HERE) is None
     assert isinstance(said(DeltaError("Generic LocalFileSystem error: ... (os error 28)")), DiskFullError)
     (tmp_path / "log").write_text("a file where a folder has to be", encoding="utf-8")
     with pytest.raises(Exception, match=r"os error|directory") as other:
         write_deltalake((tmp_path / "log" / "x").as_uri(), pa.table({"x": [1]}))
-    assert disk.failure(other.value, HERE) is None
+    assert disk.as_storage_error(other.value, HERE) is None
 
 
 def test_what_is_the_files_own_fault_stays_so() -> None:
@@ -89,22 +89,22 @@ def test_what_is_the_files_own_fault_stays_so() -> None:
         ValueError("No space left on device"),
         FileNotFoundError(2, ""),
     ):
-        assert disk.failure(error, HERE) is None
+        assert disk.as_storage_error(error, HERE) is None
 
 
 def test_what_a_library_wraps_is_seen() -> None:
     wrapped = ValueError("Can't close the ZIP file while there is an open writing handle on it.")
     wrapped.__context__ = OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(StorageError) as told, disk.explain(HERE):
+    with pytest.raises(StorageError) as told, disk.explain_errors(HERE):
         raise wrapped
     assert "The disk is full" in told.value.problem
 
 
 def test_a_file_is_written_whole_or_stays_as_it_was(tmp_path: Path) -> None:
     target, draft = tmp_path / "settings", tmp_path / "draft"
-    with disk.rewrite(target, draft) as file:
+    with disk.rewrite_file(target, draft) as file:
         file.write("first")
-    with pytest.raises(TypeError), disk.rewrite(target, draft) as file:
+    with pytest.raises(TypeError), disk.rewrite_file(target, draft) as file:
         file.writelines(["second", 3])  # type: ignore[list-item]
     assert target.read_text(encoding="utf-8") == "first"
     assert [file.name for file in tmp_path.iterdir()] == ["settings"]

@@ -19,8 +19,8 @@ from wellserved.calendar import parse_calendars
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.mapping import parse_mapping, presets
 from wellserved.measure import MEASURES
-from wellserved.measure.clocks import DEFINITIONS
-from wellserved.moments import CASE_COLUMNS, KINDS, MOMENT_COLUMNS
+from wellserved.measure.clocks import VENDOR_RULES
+from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, MOMENT_KINDS
 from wellserved.scales import parse_scales
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,7 +49,7 @@ def test_every_measure_rule_kind_and_column_is_documented() -> None:
         assert measure.question.endswith("?")
         assert measure.source
         assert measure.counted
-    for name in (*RULES, *KINDS, *(one.name for one in MOMENT_COLUMNS), *(one.name for one in CASE_COLUMNS)):
+    for name in (*RULES, *MOMENT_KINDS, *(one.name for one in MOMENT_COLUMNS), *(one.name for one in CASE_COLUMNS)):
         assert f"`{name}`" in glossary, name
     assert set().union(*RULE_SETS.values()) == set(RULES)
 
@@ -107,7 +107,7 @@ def test_the_opening_hours_shown_in_the_documents_are_opening_hours() -> None:
 
 def test_every_rule_of_every_house_is_documented() -> None:
     page = read("docs/clocks.md")
-    for one in DEFINITIONS:
+    for one in VENDOR_RULES:
         assert f"**{one.measure}**" in page
         assert f"| {one.vendor} | {one.term} |" in page
         assert one.vendor == "ours" or one.source in page

@@ -15,10 +15,10 @@ from tests.engines import QUESTIONS, answers, differences, on
 from wellserved import cases, log
 from wellserved.actions import asking, synthetic
 from wellserved.cli import app
-from wellserved.engine import Engine, elsewhere
+from wellserved.engine import Engine, open_engine
 from wellserved.engine.duckdb import DuckDB
 from wellserved.errors import RequestError
-from wellserved.measure.scope import Scope
+from wellserved.measure.scope import CaseTable
 from wellserved.workspace import Workspace, create_workspace
 
 CASES = int(os.environ.get("WELLSERVED_ENGINE_CASES", "20000"))
@@ -36,13 +36,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def ours(made: Workspace) -> Iterator[Scope]:
-    with asking.opened(made) as scope:
+def ours(made: Workspace) -> Iterator[CaseTable]:
+    with asking.open_case_table(made) as scope:
         yield scope
 
 
 def opened_at(url: str, workspace: Workspace) -> tuple[Engine, str]:
-    return elsewhere(url, log.snapshot(workspace.cases).files, cases.TYPES)
+    return open_engine(url, log.snapshot(workspace.cases).files, cases.CASE_TYPES)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def postgres(made: Workspace, postgres_url: str) -> Iterator[tuple[Engine, str]]
 @pytest.mark.parametrize("name", QUESTIONS)
 @pytest.mark.parametrize("where", ["sail", "postgres"])
 def test_every_cell_is_the_same_on_another_engine(
-    ours: Scope, where: str, name: str, request: pytest.FixtureRequest
+    ours: CaseTable, where: str, name: str, request: pytest.FixtureRequest
 ) -> None:
     engine, table = request.getfixturevalue(where)
     mine, theirs = answers(ours, QUESTIONS[name]), answers(on(ours, engine, table), QUESTIONS[name])
@@ -90,7 +90,7 @@ def test_every_cell_is_the_same_on_another_engine(
 
 
 @pytest.mark.parametrize("where", ["sail", "postgres"])
-def test_no_case_at_all_is_no_error(ours: Scope, where: str, request: pytest.FixtureRequest) -> None:
+def test_no_case_at_all_is_no_error(ours: CaseTable, where: str, request: pytest.FixtureRequest) -> None:
     engine, table = request.getfixturevalue(where)
     nobody: dict[str, object] = {"every": "month", "where": (("team", "nobody"),)}
     assert answers(on(ours, engine, table), nobody) == answers(ours, nobody)
@@ -98,7 +98,7 @@ def test_no_case_at_all_is_no_error(ours: Scope, where: str, request: pytest.Fix
 
 @pytest.mark.parametrize("where", ["sail", "postgres"])
 def test_values_are_bound_and_texts_quoted_as_each_engine_reads_them(
-    ours: Scope, where: str, request: pytest.FixtureRequest
+    ours: CaseTable, where: str, request: pytest.FixtureRequest
 ) -> None:
     engine, _ = request.getfixturevalue(where)
     for odd in ("it's", "back\\slash", "\\'", "100 % of $odd :odd", '"quoted"', "line\nbreak", "Zürich 東京", ""):
@@ -134,10 +134,10 @@ def test_the_same_command_asks_the_engine_that_is_named(
 
 def test_an_engine_that_is_not_known_says_which_are() -> None:
     with pytest.raises(RequestError, match="WELLSERVED_ENGINE"):
-        elsewhere("oracle://x", [], {})
+        open_engine("oracle://x", [], {})
     with pytest.raises(RequestError, match="does not answer"):
-        elsewhere("postgresql://nobody@/none?host=/nowhere", [], {})
+        open_engine("postgresql://nobody@/none?host=/nowhere", [], {})
 
 
-def test_the_default_engine_is_duckdb(ours: Scope) -> None:
+def test_the_default_engine_is_duckdb(ours: CaseTable) -> None:
     assert isinstance(ours.engine, DuckDB)

@@ -21,16 +21,16 @@ from tests.conftest import NOW, sample
 from tests.test_clocks import CALENDARS, some_case
 from wellserved import cases, delta, log, months
 from wellserved.actions import asking
-from wellserved.actions.asking import ask_measures, opened
+from wellserved.actions.asking import ask_measures, open_case_table
 from wellserved.actions.imports import import_file
 from wellserved.actions.proving import find_gaps
 from wellserved.cli import app
 from wellserved.engine import duckdb
 from wellserved.engine.duckdb import DuckDB
 from wellserved.mapping import parse_mapping
-from wellserved.measure import Question, find_measure
-from wellserved.moments import NotComputed
-from wellserved.record import finished, own_columns
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.moments import NotComputable
+from wellserved.record import moment_columns_sql, with_identity
 from wellserved.workspace import Workspace, create_workspace
 
 MAPPING = """
@@ -77,13 +77,13 @@ def made(folder: Path, lines: Sequence[str], scale: str = "csat5") -> Workspace:
 
 
 def columns_of(workspace: Workspace, *names: str) -> dict[str, tuple[object, ...]]:
-    with opened(workspace) as scope:
+    with open_case_table(workspace) as scope:
         rows = scope.engine.query(f"SELECT case_id, {', '.join(names)} FROM cases").to_pylist()
     return {row["case_id"]: tuple(row[name] for name in names) for row in rows}
 
 
 def value(workspace: Workspace, name: str, **question: object) -> tuple[int, object]:
-    (series,) = ask_measures(workspace, Question((find_measure(name),), **question))  # type: ignore[arg-type]
+    (series,) = ask_measures(workspace, MeasureQuestion((find_measure(name),), **question))  # type: ignore[arg-type]
     return series.n[0], series.value[0]
 
 
@@ -140,7 +140,7 @@ def test_pauses_and_holds_are_summed_and_open_ones_counted_so_far(tmp_path: Path
     cases_["never"] = [Event(0, "asked"), Event(90 * hour, "resolved")]
     workspace = workspace_of(tmp_path, cases_)
     assert value(workspace, "agent_wait") == (11, 5.0)
-    assert isinstance(value(workspace, "on_hold")[1], NotComputed)
+    assert isinstance(value(workspace, "on_hold")[1], NotComputable)
 
 
 def test_another_time_named_in_time_is_agreed_and_named_too_late_is_not(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_the_last_of_several_answers_counts_and_all_are_kept(tmp_path: Path) -> 
     workspace = made(tmp_path, lines)
     assert value(workspace, "rating_mean") == (12, 5.0)
     assert columns_of(workspace, "ratings", "score")["3"] == (2, 5.0)
-    with opened(workspace, moments=True) as scope:
+    with open_case_table(workspace, moments=True) as scope:
         kept = scope.engine.query("SELECT count(*) AS n FROM moments WHERE kind = 'rated'")["n"].to_pylist()
     assert kept == [24]
 
@@ -232,7 +232,7 @@ def test_on_effort_a_low_score_is_good(tmp_path: Path) -> None:
     assert value(workspace, "rating_bad") == (10, 0.3)
     assert value(workspace, "rating_net") == (10, pytest.approx(20))
     assert value(workspace, "effort_mean") == (10, 2.7)
-    assert isinstance(value(workspace, "rating_mean")[1], NotComputed)
+    assert isinstance(value(workspace, "rating_mean")[1], NotComputable)
 
 
 def test_only_those_who_were_asked_are_in_the_response_rate_where_that_is_known(tmp_path: Path) -> None:
@@ -279,13 +279,13 @@ def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: 
         workspace = create_workspace(tmp_path / called, "America/New_York")
         for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz"):
             import_file(workspace, sample(name), now=NOW)
-        with opened(workspace, moments=True) as scope:
+        with open_case_table(workspace, moments=True) as scope:
             found.append(scope.engine.query("SELECT * FROM cases ORDER BY source, case_id").to_pylist())
             files = log.snapshot(workspace.log).files
             assert isinstance(scope.engine, DuckDB)
             db = scope.engine.db
             parts.append(cases.slices._LastGroups(db, cases.slices._row_groups(db, files)).partition_count)
-            slices.append(len(list(cases.slices.of_files(db, files))))
+            slices.append(len(list(cases.slices.slices_of_files(db, files))))
     assert len(found[0]) > 5_000
     assert found[0] == found[1] == found[2]
     assert parts[:2] == [1, 1]
@@ -295,14 +295,14 @@ def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: 
 
 def test_what_is_withdrawn_before_it_was_ever_folded_leaves_nothing_and_hinders_nothing(tmp_path: Path) -> None:
     workspace = made(tmp_path, [f"{case}, 1, asked" for case in range(20)])
-    ask_measures(workspace, Question((find_measure("asked"),)))  # folds them
+    ask_measures(workspace, MeasureQuestion((find_measure("asked"),)))  # folds them
     for said, content in (("time", 1), ("withdrawn", 2)):
         fact = {"at": "TIMESTAMPTZ '2024-01-05 00:00:00+00'", "at_is": f"'{said}'", "kind": "'failed'", "case_id": "'never folded'",
                 "source_ref": "'r'", "source_row": "0", "content": str(content)}  # fmt: skip
         with workspace.write_lock() as scratch:
             db = duckdb.connect(workspace.log, scratch=scratch)
             db.execute(
-                f"CREATE TEMP TABLE batch AS {finished(f'SELECT {own_columns(fact)}', 'journal', NOW + timedelta(hours=content), 'journal')}"
+                f"CREATE TEMP TABLE batch AS {with_identity(f'SELECT {moment_columns_sql(fact)}', 'journal', NOW + timedelta(hours=content), 'journal')}"
             )
             log.append(db, workspace, "batch", False, "journal")
     with workspace.write_lock() as scratch:
@@ -317,10 +317,10 @@ def logged(workspace: Workspace, given: Sequence[dict[str, str]], hour: int) -> 
     rows = []
     for fact in given:
         fact = {"at_is": "'time'", "source_row": "1", "content": f"{hour + 1}", **fact}
-        rows.append(f"SELECT {own_columns(fact)}")
+        rows.append(f"SELECT {moment_columns_sql(fact)}")
     with workspace.write_lock() as scratch:
         db = duckdb.connect(workspace.log, scratch=scratch)
-        batch = finished(" UNION ALL ".join(rows), "desk", NOW + timedelta(hours=hour), str(hour))
+        batch = with_identity(" UNION ALL ".join(rows), "desk", NOW + timedelta(hours=hour), str(hour))
         db.execute(f"CREATE TEMP TABLE batch AS {batch}")
         log.append(db, workspace, "batch", False, str(hour))
 
@@ -338,7 +338,7 @@ def chased(case: str, number: int) -> dict[str, str]:
 
 def as_told(workspace: Workspace) -> dict[str, int]:
     """Contacts by case."""
-    with opened(workspace) as scope:
+    with open_case_table(workspace) as scope:
         rows = scope.engine.query("SELECT case_id, moments FROM cases").to_pylist()
     return {row["case_id"]: row["moments"] for row in rows}
 
@@ -359,14 +359,14 @@ def test_a_moment_that_is_corrected_into_another_case_counts_there_alone(
     assert as_told(workspace) == wanted
     monkeypatch.setattr(cases, "FOLD", "another")  # all cases are folded anew
     assert as_told(workspace) == wanted
-    with opened(workspace, moments=True) as scope:
+    with open_case_table(workspace, moments=True) as scope:
         rows = scope.engine.query("SELECT case_id, count(*) AS n FROM moments GROUP BY 1").to_pylist()
     assert {row["case_id"]: row["n"] for row in rows} == wanted
 
 
 def all_told(workspace: Workspace) -> list[dict[str, Any]]:
     """Every column of every case."""
-    with opened(workspace) as scope:
+    with open_case_table(workspace) as scope:
         rows: list[dict[str, Any]] = scope.engine.query("SELECT * FROM cases ORDER BY source, case_id").to_pylist()
     return rows
 
@@ -396,7 +396,7 @@ def test_any_run_of_refreshes_gives_what_one_whole_fold_gives(
         files |= set(now.files)
         if hour % 5 == 0:
             told = all_told(workspace)
-            asked = QueryBuilder().register("t", DeltaTable(delta.address(workspace.cases)))
+            asked = QueryBuilder().register("t", DeltaTable(delta.table_uri(workspace.cases)))
             numbers = pa.table(asked.execute("SELECT case_id FROM t ORDER BY source, case_id").read_all())["case_id"]
             assert numbers.to_pylist() == [row["case_id"] for row in told]  # as another program reads it
             copied = create_workspace(shutil.copytree(workspace.folder, tmp_path / f"copy {hour}"), "UTC")
@@ -424,7 +424,7 @@ def test_another_engine_reads_files_from_which_nothing_is_struck_out(
     def elsewhere(_: str, files: Sequence[str], columns: Mapping[str, str]) -> tuple[duckdb.DuckDB, str]:
         read.extend(files)
         db = duckdb.connect(workspace.cases)
-        duckdb.view(db, "cases", files, columns)
+        duckdb.create_view(db, "cases", files, columns)
         return duckdb.DuckDB(db), "cases"
 
     monkeypatch.setattr(asking, "elsewhere", elsewhere)
@@ -457,7 +457,7 @@ def test_groups_of_the_log_that_cannot_hold_a_case_are_passed_over(
     monkeypatch.setattr(cases.slices._RowGroup, "read", counted)
     for case, most in ((names[150], 3), ("b905", 1), ("a", 0), ("x", 0)):
         read.clear()
-        found = cases.slices.of_cases(db, now.files, pa.table({"source": ["desk"], "case_id": [case]}))
+        found = cases.slices.moments_of_cases(db, now.files, pa.table({"source": ["desk"], "case_id": [case]}))
         assert found["case_id"].to_pylist() == [case] * (most > 0)
         assert len(set(read)) <= most
 
@@ -548,13 +548,13 @@ def test_the_latest_version_is_told_from_names_alone(tmp_path: Path, monkeypatch
     """Before and after a checkpoint, in a log that was restored without one, and where there is no log."""
     monkeypatch.setattr(log, "MANY", 10)
     workspace = create_workspace(tmp_path / "home", "UTC")
-    assert log.latest(workspace) == -1
+    assert log.latest_version(workspace) == -1
     for hour in range(104):
         logged(workspace, [chased("c", hour)], hour)
-        assert log.latest(workspace) == hour
-    assert log.compact(workspace, log.snapshot(workspace.log)).version == 104 == log.latest(workspace)
+        assert log.latest_version(workspace) == hour
+    assert log.compact(workspace, log.snapshot(workspace.log)).version == 104 == log.latest_version(workspace)
     (workspace.log / "_delta_log" / "_last_checkpoint").unlink()
-    assert log.latest(workspace) == 104
+    assert log.latest_version(workspace) == 104
 
 
 def test_a_backup_holds_every_version_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -563,7 +563,7 @@ def test_a_backup_holds_every_version_of_the_log(tmp_path: Path, monkeypatch: py
     for hour in range(4):
         logged(workspace, [chased("c", 3 * hour)], hour)
     log.compact(workspace, log.snapshot(workspace.log))
-    version, files = log.stored(workspace)
+    version, files = log.stored_files(workspace)
     assert version == 4
     for place in range(version + 1):
         assert {Path(file) for file in log.snapshot(workspace.log, place).files} <= set(files)

@@ -21,12 +21,12 @@ import pytest
 
 from wellserved import cases, log
 from wellserved.actions import asking
-from wellserved.actions.asking import opened
+from wellserved.actions.asking import open_case_table
 from wellserved.actions.imports import import_file
 from wellserved.errors import MappingError
 from wellserved.mapping import Mapping, parse_mapping
-from wellserved.measure import Question, find_measure
-from wellserved.months import Months
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.months import MonthlyTableWriter
 from wellserved.workspace import Workspace, create_workspace
 
 from .conftest import NOW, sample
@@ -197,7 +197,7 @@ def test_impossible_facts_are_kept_and_flagged(workspace: Workspace, tmp_path: P
         ("2", 0, 1),
         ("3", 0, 0),
     ]
-    (waits,) = asking.ask_measures(workspace, Question((find_measure("asked"),)))
+    (waits,) = asking.ask_measures(workspace, MeasureQuestion((find_measure("asked"),)))
     assert waits.as_of_local < NOW, "a year typed wrongly must not move the time up to which the record is known"
 
 
@@ -242,7 +242,7 @@ def test_only_the_months_of_changed_cases_are_rewritten(workspace: Workspace, tm
     assert len(before - after) == 1, "one month of twelve is replaced"
     full = create_workspace(tmp_path / "full", "UTC")
     import_file(full, tmp_path / "b.csv", TICKETS, now=NOW)
-    columns = ", ".join(cases.TYPES)
+    columns = ", ".join(cases.CASE_TYPES)
     assert rows_of(workspace, workspace.cases, columns) == rows_of(full, full.cases, columns)
 
 
@@ -282,7 +282,7 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path:
     first.join()
     assert first.exitcode == 0
     lasts = time.monotonic() - began
-    wanted, folded = digest(whole), rows_of(whole, whole.cases, ", ".join(cases.TYPES))
+    wanted, folded = digest(whole), rows_of(whole, whole.cases, ", ".join(cases.CASE_TYPES))
     chance, killed = random.Random(20261121), 0
     for attempt in range(KILLS):
         home = tmp_path / f"home{attempt}"
@@ -295,7 +295,7 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path:
         done = import_file(again, file, TICKETS, now=NOW)
         assert done.receipt.rows_loaded == 4000
         assert digest(again) == wanted, f"attempt {attempt}"
-        assert rows_of(again, again.cases, ", ".join(cases.TYPES)) == folded, f"attempt {attempt}"
+        assert rows_of(again, again.cases, ", ".join(cases.CASE_TYPES)) == folded, f"attempt {attempt}"
         assert not (again.folder / "tmp").exists()
     assert killed >= KILLS // 4
 
@@ -327,15 +327,15 @@ def test_cases_of_an_older_version_with_other_columns_are_made_anew(tmp_path: Pa
     made = create_workspace(tmp_path / "home", "UTC")
     file = write(tmp_path / "a.csv", [row(n) for n in range(1, 30)])
     import_file(made, file, TICKETS, now=NOW)
-    wanted = rows_of(made, made.cases, ", ".join(cases.TYPES))
+    wanted = rows_of(made, made.cases, ", ".join(cases.CASE_TYPES))
     with duckdb.connect() as db:
         files = list(log.snapshot(made.cases).files)
-        fewer = ", ".join(name for name in cases.TYPES if name not in ("promised", "stations"))
+        fewer = ", ".join(name for name in cases.CASE_TYPES if name not in ("promised", "stations"))
         old = db.sql(f"SELECT {fewer}, 1 AS gone_since FROM read_parquet({files!r}, hive_partitioning = true)")
         noted = {"log_version": "0", "zone": "UTC", "fold": "1", "hours": "none"}
-        with Months(made.cases, "asked_month") as months:
+        with MonthlyTableWriter(made.cases, "asked_month") as months:
             months.add(old.to_arrow_table())
             months.commit(noted)
-    with opened(made) as scope:
+    with open_case_table(made) as scope:
         assert scope.engine.query("SELECT count(*) AS n FROM cases")["n"].to_pylist() == [29]
-    assert rows_of(made, made.cases, ", ".join(cases.TYPES)) == wanted
+    assert rows_of(made, made.cases, ", ".join(cases.CASE_TYPES)) == wanted

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from wellserved import log
 from wellserved.actions import asking
-from wellserved.actions.imports import Imported, import_file
+from wellserved.actions.imports import ImportResult, import_file
 from wellserved.cli import app
 from wellserved.mapping import Mapping, parse_mapping
-from wellserved.measure import Question, find_measure
-from wellserved.measure.words import counted
-from wellserved.render.receipts import lines as receipt_lines
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.words import format_note
+from wellserved.render.receipts import receipt_lines as receipt_lines
 from wellserved.workspace import Workspace, create_workspace
 
 from .conftest import NOW
@@ -78,13 +78,13 @@ def tickets(unsolved: str, count: int = 12) -> list[dict[str, str]]:
 
 def totals(workspace: Workspace) -> tuple[float, ...]:
     names = ("asked", "resolved", "still_open")
-    series = asking.ask_measures(workspace, Question(tuple(find_measure(name) for name in names)))
+    series = asking.ask_measures(workspace, MeasureQuestion(tuple(find_measure(name) for name in names)))
     return tuple(float(one.value[0]) for one in series)  # type: ignore[arg-type]
 
 
 def bring(
     workspace: Workspace, folder: Path, lines: Sequence[dict[str, str]], mapping: Mapping | None = None
-) -> Imported:
+) -> ImportResult:
     return import_file(workspace, file(folder, lines), mapping or desk(), now=NOW)
 
 
@@ -354,8 +354,8 @@ def test_of_one_it_is_said_as_of_one() -> None:
         "cases closed by another file and open in this one: they stay closed": "1 case closed by another file and open in this one: it stays closed",
     }
     for many, one in said.items():
-        assert counted(1, many) == one
-        assert counted(1_200, many) == f"1,200 {many}"
+        assert format_note(1, many) == one
+        assert format_note(1_200, many) == f"1,200 {many}"
 
 
 def test_an_opening_that_stands_for_none_is_refused_with_that_reason(workspace: Workspace, tmp_path: Path) -> None:

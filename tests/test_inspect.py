@@ -22,13 +22,13 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved.actions.asking import ask_measures
-from wellserved.actions.imports import Imported, import_file
+from wellserved.actions.imports import ImportResult, import_file
 from wellserved.actions.inspection import inspect_file
 from wellserved.cli import app
 from wellserved.errors import SourceError, WorkspaceError
 from wellserved.mapping import parse_mapping
-from wellserved.measure import Question, find_measure
-from wellserved.sources.columns import plain
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.sources.columns import plain_words
 from wellserved.sources.infer import Inspection
 from wellserved.workspace import Workspace, create_workspace, default_folder
 
@@ -149,7 +149,7 @@ class Seen:
 
     found: Inspection
     workspace: Workspace
-    done: Imported
+    done: ImportResult
 
     @property
     def questions(self) -> str:
@@ -161,7 +161,9 @@ class Seen:
 
     def totals(self) -> tuple[object, ...]:
         """Cases asked and still open, and the resolutions in the log."""
-        asked, still = ask_measures(self.workspace, Question((find_measure("asked"), find_measure("still_open"))))
+        asked, still = ask_measures(
+            self.workspace, MeasureQuestion((find_measure("asked"), find_measure("still_open")))
+        )
         return asked.value[0], still.value[0]
 
 
@@ -392,4 +394,4 @@ def test_the_zone_is_the_workspaces_or_is_asked_about(tmp_path: Path) -> None:
     ],
 )
 def test_a_name_is_compared_as_plain_words(written: str, words: str) -> None:
-    assert plain(written) == words
+    assert plain_words(written) == words

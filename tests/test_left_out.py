@@ -14,8 +14,8 @@ import pytest
 from wellserved.actions import asking
 from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
-from wellserved.measure import MEASURES, Question
-from wellserved.moments import NotComputed
+from wellserved.measure import MEASURES, MeasureQuestion
+from wellserved.moments import NotComputable
 from wellserved.workspace import create_workspace
 
 from .conftest import NOW
@@ -97,9 +97,9 @@ def answers(without: str) -> dict[str, object]:
             writer.writerows(lines)
         workspace = create_workspace(Path(folder) / "home", "UTC")
         import_file(workspace, path, mapping, now=NOW)
-        series = asking.ask_measures(workspace, Question(MEASURES))
+        series = asking.ask_measures(workspace, MeasureQuestion(MEASURES))
     return {
-        one.measure.name: one.value[0].reason if isinstance(one.value[0], NotComputed) else (one.value[0], one.n[0])
+        one.measure.name: one.value[0].reason if isinstance(one.value[0], NotComputable) else (one.value[0], one.n[0])
         for one in series
     }
 

@@ -18,7 +18,7 @@ from deltalake import DeltaTable, QueryBuilder
 
 from wellserved import delta, log, months
 from wellserved.engine import duckdb as engine
-from wellserved.months import Months
+from wellserved.months import MonthlyTableWriter
 
 Row = tuple[int, str, str | None, int | None]
 
@@ -58,8 +58,8 @@ def kept(folder: Path) -> list[Row]:
 
 def write(folder: Path, lots: list[list[Row]], replaced: list[int] | None = None) -> None:
     """One version, in place of the files of these months."""
-    gone = None if replaced is None else log.of_months(log.snapshot(folder).files, replaced)
-    with Months(folder, "asked_month") as made:
+    gone = None if replaced is None else log.files_of_months(log.snapshot(folder).files, replaced)
+    with MonthlyTableWriter(folder, "asked_month") as made:
         for lot in lots:
             made.add(table(lot))
         made.commit({"log_version": "7"}, gone)
@@ -67,7 +67,7 @@ def write(folder: Path, lots: list[list[Row]], replaced: list[int] | None = None
 
 def strike(folder: Path, out: dict[str, list[int]], lot: Sequence[Row] = ()) -> None:
     """One version more: these rows of files no longer count, others come."""
-    with Months(folder, "asked_month") as made:
+    with MonthlyTableWriter(folder, "asked_month") as made:
         made.add(table(list(lot)))
         made.commit({"log_version": "8"}, [], {file: np.array(rows, np.int64) for file, rows in out.items()})
 
@@ -91,7 +91,7 @@ def here(folder: Path) -> list[str]:
     now = log.snapshot(folder)
     with duckdb.connect() as db:
         columns = {"asked_month": "INTEGER", "case_id": "VARCHAR"}
-        engine.view(db, "t", now.files, columns, now.deleted_row_table())
+        engine.create_view(db, "t", now.files, columns, now.deleted_row_table())
         return [row[0] for row in db.sql("SELECT case_id FROM t ORDER BY 1").fetchall()]
 
 
@@ -116,7 +116,7 @@ def test_months_are_replaced_and_the_others_stay(tmp_path: Path) -> None:
     before = log.snapshot(tmp_path)
     write(tmp_path, [second], [202402, 202411])  # one of them has no rows yet
     assert sorted(kept(tmp_path), key=str) == sorted(second + [row for row in first if row[0] != 202402], key=str)
-    assert set(log.of_months(before.files, [202401])) <= set(log.snapshot(tmp_path).files)
+    assert set(log.files_of_months(before.files, [202401])) <= set(log.snapshot(tmp_path).files)
     write(tmp_path, [], [])  # nothing is replaced: the version is noted
     assert len(kept(tmp_path)) == len(second) + sum(row[0] != 202402 for row in first)
     write(tmp_path, [], [202401])
@@ -189,7 +189,7 @@ def test_without_a_commit_nothing_is_left(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(months, "GROUP", 10)
     write(tmp_path, [some(random.Random(1), 100)])
     before = sorted(tmp_path.rglob("*.parquet"))
-    with Months(tmp_path, "asked_month") as made:
+    with MonthlyTableWriter(tmp_path, "asked_month") as made:
         for seed in (2, 3):  # what is added first is written before the second
             made.add(table(some(random.Random(seed), 100)))
         assert len(list(tmp_path.rglob("*.parquet"))) > len(before)
@@ -209,16 +209,16 @@ def test_replaced_files_stay_for_their_readers_and_then_go(tmp_path: Path, monke
     """With what a killed writer left, but never what the latest version holds."""
 
     def write(n: int) -> None:
-        with Months(tmp_path, "month") as kept:
+        with MonthlyTableWriter(tmp_path, "month") as kept:
             kept.add(pa.table({"month": pa.array([202401, 202402][:n], pa.int32()), "n": pa.array([n] * n)}))
-            kept.commit({}, log.of_months(log.snapshot(tmp_path).files, [202401, 202402][:n]))
+            kept.commit({}, log.files_of_months(log.snapshot(tmp_path).files, [202401, 202402][:n]))
 
     def on_disk() -> set[str]:
         return {str(file) for file in tmp_path.glob("month=*/*.parquet")}
 
     write(2)
     old = on_disk()
-    long_ago = time.time() - 10 * months.GRACE
+    long_ago = time.time() - 10 * months.GRACE_SECONDS
     for file in old:
         os.utime(file, (long_ago, long_ago))
     left = tmp_path / "month=202401" / "part-left.parquet"

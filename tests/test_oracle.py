@@ -26,9 +26,16 @@ from tests.oracle import Case, Number, Spot
 from wellserved.actions.asking import ask_measures
 from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
-from wellserved.measure import Question, Series, find_measure, rows
-from wellserved.measure.interval import binomial_quantile, garwood, quantile_ranks, t_mean, waiting_quantile, wilson
-from wellserved.moments import Every
+from wellserved.measure import MeasureQuestion, Series, find_measure, series_records
+from wellserved.measure.interval import (
+    binomial_quantile,
+    duration_quantile,
+    garwood_interval,
+    mean_with_interval,
+    quantile_ranks,
+    wilson_interval,
+)
+from wellserved.moments import Granularity
 from wellserved.workspace import Workspace, create_workspace
 
 SAMPLES = Path(str(resources.files("wellserved") / "samples"))
@@ -50,18 +57,18 @@ Where = tuple[tuple[str, str], ...]
 def put(
     workspace: Workspace,
     names: Iterable[str],
-    every: Every | None = None,
+    every: Granularity | None = None,
     by: str | None = None,
     where: Where = (),
 ) -> dict[str, Series]:
     measures = tuple(find_measure(name) for name in names)
-    found = ask_measures(workspace, Question(measures, by=by, granularity=every, where=where))
+    found = ask_measures(workspace, MeasureQuestion(measures, by=by, granularity=every, where=where))
     return {series.measure.name: series for series in found}
 
 
 def numbers(series: Series) -> dict[Spot, Number]:
     found: dict[Spot, Number] = {}
-    for row in rows(series):
+    for row in series_records(series):
         cell: dict[str, Any] = {name: row[name] for name in ("n", "count", "open", "value", "low", "high")}
         spot = (row["segment"], row["period"])
         assert spot not in found
@@ -127,7 +134,7 @@ def boston(tmp_path_factory: pytest.TempPathFactory) -> Known:
     ],
 )
 def test_boston_counts_shares_and_waits_are_those_of_the_words(
-    boston: Known, every: Every | None, by: str | None
+    boston: Known, every: Granularity | None, by: str | None
 ) -> None:
     workspace, cases = boston
     found = put(workspace, (*BOSTON, "still_open"), every, by)
@@ -252,7 +259,7 @@ def servicenow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, dic
 
 @pytest.mark.parametrize("every", [None, "week", "month"])
 def test_incidents_asked_made_reopened_and_resolved_are_those_of_the_words(
-    servicenow: tuple[Workspace, dict[str, list[dict[str, str]]]], every: Every | None
+    servicenow: tuple[Workspace, dict[str, list[dict[str, str]]]], every: Granularity | None
 ) -> None:
     workspace, incidents = servicenow
     cases = [oracle.fold_incident(number, updates) for number, updates in incidents.items()]
@@ -382,25 +389,25 @@ def test_whole_cfpb_file_gives_its_check_figures(tmp_path: Path) -> None:
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilson_gives_the_intervals_of_newcombe_1998(k: int, n: int, low: float, high: float) -> None:
-    assert tuple(round(bound, 4) for bound in wilson(k, n)) == (low, high)
+    assert tuple(round(bound, 4) for bound in wilson_interval(k, n)) == (low, high)
 
 
 def test_wilson_solves_its_quadratic_equation() -> None:
     for n in (1, 2, 10, 57, 1_000, 121_145):
         for k in {0, 1, n // 3, n - 1, n}:
-            assert wilson(k, n) == pytest.approx(oracle.wilson(k, n), abs=1e-12)
+            assert wilson_interval(k, n) == pytest.approx(oracle.wilson(k, n), abs=1e-12)
 
 
 @pytest.mark.parametrize(
     ("count", "low", "high"), [(0, 0.0, 3.6889), (1, 0.0253, 5.5716), (5, 1.6235, 11.6683), (10, 4.7954, 18.3904)]
 )
 def test_garwood_gives_the_tabled_exact_poisson_interval(count: int, low: float, high: float) -> None:
-    assert tuple(round(bound, 4) for bound in garwood(count)) == (low, high)
+    assert tuple(round(bound, 4) for bound in garwood_interval(count)) == (low, high)
 
 
 def test_garwood_bounds_have_a_tail_of_two_and_a_half_per_cent() -> None:
     for count in (1, 2, 3, 17, 100, 999, 30_199):
-        low, high = garwood(count)
+        low, high = garwood_interval(count)
         assert 1 - oracle.poisson_up_to(count - 1, low) == pytest.approx(0.025, abs=1e-9)
         assert oracle.poisson_up_to(count, high) == pytest.approx(0.025, abs=1e-9)
         assert (low, high) == pytest.approx(oracle.poisson_interval(count), rel=1e-9)
@@ -409,7 +416,7 @@ def test_garwood_bounds_have_a_tail_of_two_and_a_half_per_cent() -> None:
 @pytest.mark.parametrize(("n", "tabled"), [(2, 12.706), (3, 4.303), (10, 2.262), (30, 2.045), (121, 1.980)])
 def test_t_interval_uses_the_tabled_points_of_student(n: int, tabled: float) -> None:
     values = [float(value * value % 17) for value in range(1, n + 1)]
-    mean, low, high = t_mean(n, sum(values), sum(value * value for value in values))
+    mean, low, high = mean_with_interval(n, sum(values), sum(value * value for value in values))
     spread = stdev(values) / math.sqrt(n)
     assert mean == pytest.approx(fmean(values))
     assert round((high - mean) / spread, 3) == tabled
@@ -447,7 +454,7 @@ def test_ranks_of_large_groups_are_those_of_direct_binomial_sums() -> None:
 def quantile_of(waits: Sequence[tuple[int, bool]], p: Fraction) -> tuple[float, float, float]:
     times = np.array([seconds for seconds, _ in waits], dtype=np.int64)
     ended = np.array([done for _, done in waits], dtype=np.bool_)
-    return waiting_quantile(times, ended, float(p))
+    return duration_quantile(times, ended, float(p))
 
 
 def some_waits(draw: random.Random, n: int, running: float) -> list[tuple[int, bool]]:
@@ -652,7 +659,9 @@ def small(lines: Sequence[Row], folder: Path) -> Workspace:
     return workspace
 
 
-def asked_of(lines: Sequence[Row], every: Every | None = None, where: Where = ()) -> dict[str, dict[Spot, Number]]:
+def asked_of(
+    lines: Sequence[Row], every: Granularity | None = None, where: Where = ()
+) -> dict[str, dict[Spot, Number]]:
     with tempfile.TemporaryDirectory() as folder:
         found = put(small(lines, Path(folder)), SMALL, every, where=where)
         return {name: numbers(series) for name, series in found.items()}

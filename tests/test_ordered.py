@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from wellserved.calendar import Calendars, parse_calendars
 from wellserved.cases import fold_into, slices
-from wellserved.cases.fold import TYPES, fold
-from wellserved.moments import KINDS, MOMENT_COLUMNS
+from wellserved.cases.fold import CASE_TYPES, fold_cases
+from wellserved.moments import MOMENT_COLUMNS, MOMENT_KINDS
 
 PLAIN = parse_calendars("", "UTC")
 HOURS = parse_calendars(
@@ -39,7 +39,7 @@ def moments(seed: int, many: int) -> list[dict[str, object]]:
     found = []
     for place in range(many):
         at = 1_700_000_000 + rng.randrange(20) * 7_200
-        kind = rng.choice(list(KINDS))
+        kind = rng.choice(list(MOMENT_KINDS))
         found.append({
             "moment_id": str(place), "at": at * 1_000_000, "at_is": rng.choice(["time", "not_before"]), "kind": kind, "case_id": str(rng.randrange(4)),
             "source": rng.choice("xy"), "team": rng.choice([None, "a", "b"]), "person_id": rng.choice([None, "p", "q", "r"]), "source_row": rng.randrange(3),
@@ -60,7 +60,7 @@ def cases(
     schema = pa.schema([(one.name, stamps[one.type]) for one in MOMENT_COLUMNS])
     given = pa.Table.from_pylist(rows, schema)
     db.register("given", given)
-    db.register("folded_cases", fold(given, "UTC", calendars))
+    db.register("folded_cases", fold_cases(given, "UTC", calendars))
     return db.sql("SELECT * FROM folded_cases ORDER BY source, case_id").fetchall()
 
 
@@ -102,7 +102,7 @@ def test_a_broken_word_is_known_and_a_missing_one_is_not(db: duckdb.DuckDBPyConn
         {**said, "case_id": "1", "kind": "resolved", "at": 1_000_000, "source_kept": None},
         {**said, "case_id": "2", "kind": "asked", "at": -1_500_000, "source_kept": None},
     ]
-    kept, asked = list(TYPES).index("source_kept"), list(TYPES).index("asked_s")
+    kept, asked = list(CASE_TYPES).index("source_kept"), list(CASE_TYPES).index("asked_s")
     assert [one[kept] for one in cases(db, rows, PLAIN)] == [0, None]
     assert [one[asked] for one in cases(db, rows, PLAIN)] == [0, -2]  # rounded down, before 1970 too
 
@@ -113,7 +113,7 @@ def test_slices_lose_nothing(db: duckdb.DuckDBPyConnection, monkeypatch: pytest.
     rows = [{**one, "case_id": str(one["case_id"]) + endings[place % 6]} for place, one in enumerate(moments(7, 900))]
     whole = cases(db, rows, HOURS)
     monkeypatch.setattr(slices, "SLICE", 70)
-    assert sum(len(part) > 0 for part in slices.of_table(db, "given")) > 5
+    assert sum(len(part) > 0 for part in slices.slices_of_table(db, "given")) > 5
     fold_into(db, "folded", "given", "UTC", HOURS)
     assert db.sql("SELECT * FROM folded ORDER BY source, case_id").fetchall() == whole
 
@@ -128,5 +128,5 @@ def test_a_kind_of_a_later_version_is_a_moment_and_nothing_more(db: duckdb.DuckD
         "content": 1,
     }
     rows = [{**said, "kind": "asked", "at": 0}, {**said, "kind": "levitated", "at": 1_000_000}]
-    found = dict(zip(TYPES, cases(db, rows, PLAIN)[0], strict=True))
+    found = dict(zip(CASE_TYPES, cases(db, rows, PLAIN)[0], strict=True))
     assert (found["moments"], found["last_s"], found["closed"]) == (2, 1, 0)

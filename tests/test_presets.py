@@ -17,10 +17,10 @@ import pytest
 
 from wellserved import log
 from wellserved.actions.asking import ask_measures
-from wellserved.actions.imports import Imported, import_file
-from wellserved.mapping import Mapping, recognise
-from wellserved.measure import Question, find_measure
-from wellserved.record import ROW, record
+from wellserved.actions.imports import ImportResult, import_file
+from wellserved.mapping import Mapping, recognise_preset
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.record import ROW_NUMBER, record_rows
 from wellserved.render import receipts
 from wellserved.workspace import Workspace, create_workspace
 
@@ -213,7 +213,7 @@ def logged(workspace: Workspace, columns: str, group: str = "") -> list[tuple[An
         return db.sql(f"SELECT {columns} FROM read_parquet({files!r}) {group}").fetchall()
 
 
-def imported(export: Export, folder: Path, order: Sequence[int]) -> tuple[Workspace, Imported]:
+def imported(export: Export, folder: Path, order: Sequence[int]) -> tuple[Workspace, ImportResult]:
     workspace = create_workspace(folder / "home", "Europe/Berlin")
     return workspace, import_file(workspace, written(export, folder / "tickets.csv", order), now=NOW)
 
@@ -233,23 +233,23 @@ def test_an_export_is_known_by_its_columns_and_its_totals_are_exact(export: Expo
     )
     assert first == export.first
     still_open = len(export.rows) - 1 - export.moments["resolved"] - export.moments.get("abandoned", 0)
-    (stock,) = ask_measures(workspace, Question((find_measure("still_open"),)))
+    (stock,) = ask_measures(workspace, MeasureQuestion((find_measure("still_open"),)))
     assert stock.value == (still_open,)
 
 
 def batch(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[Mapping, dict[str, int]]:
     """What the preset makes of these rows: moments by kind."""
-    mapping = recognise(header)
+    mapping = recognise_preset(header)
     assert mapping is not None
     zone = "Europe/Berlin" if mapping.zone == "workspace" else mapping.zone
     mapping = Mapping(**{**mapping.__dict__, "zone": zone})
     with duckdb.connect() as db:
         db.execute("SET TimeZone = 'UTC'")
         columns = ", ".join(f'"{column}" VARCHAR' for column in header)
-        db.execute(f"CREATE TABLE raw ({ROW} BIGINT, {columns})")
+        db.execute(f"CREATE TABLE raw ({ROW_NUMBER} BIGINT, {columns})")
         marks = ", ".join("?" for _ in range(len(header) + 1))
         db.executemany(f"INSERT INTO raw VALUES ({marks})", [[place, *row] for place, row in enumerate(rows, start=2)])
-        done = record(db, mapping, header, NOW, "x")
+        done = record_rows(db, mapping, header, NOW, "x")
         assert done.refusals == ()
         return mapping, dict(db.sql("SELECT kind, count(*) FROM batch GROUP BY kind").fetchall())
 
@@ -267,22 +267,24 @@ def test_a_column_left_out_takes_its_own_moments_alone_and_that_is_said(export: 
         gone = {kind, *(("surveyed",) if column == "Satisfaction Score" else ())}
         assert kinds == {name: count for name, count in export.moments.items() if name not in gone}, column
         assert "no column" in mapping.cannot[kind], column
-        assert f"Not computable from this source: {kind} (the file has no column" in " ".join(receipts.lacking(mapping))
+        assert f"Not computable from this source: {kind} (the file has no column" in " ".join(
+            receipts.gap_lines(mapping)
+        )
 
 
 @pytest.mark.parametrize("export", EXPORTS, ids=NAMES)
 def test_a_fact_left_out_changes_no_moment_and_is_said(export: Export) -> None:
-    whole = recognise(export.rows[0])
+    whole = recognise_preset(export.rows[0])
     assert whole is not None
     for column in export.facts:
-        mapping = recognise(without(export, column)[0])
+        mapping = recognise_preset(without(export, column)[0])
         assert mapping is not None
         names = {column, *(name for name, others in mapping.aliases.items() if column in others)}
         if column == "Custom field (Request Type)":
             assert mapping.columns["service"] == "Issue Type"
             continue
         (name,) = names & set(mapping.absent)
-        assert f"The file has no column {name!r}, and so does not tell: " in " ".join(receipts.lacking(mapping))
+        assert f"The file has no column {name!r}, and so does not tell: " in " ".join(receipts.gap_lines(mapping))
         assert mapping.columns == {fact: cell for fact, cell in whole.columns.items() if cell != column}
         times = [[(rule.kind, rule.at, rule.due, rule.condition) for rule in one.moments] for one in (whole, mapping)]
         assert times[0] == times[1], column
@@ -291,7 +293,7 @@ def test_a_fact_left_out_changes_no_moment_and_is_said(export: Export) -> None:
 def test_what_an_export_cannot_tell_is_said_at_import_and_kept_in_the_receipt(tmp_path: Path) -> None:
     export = EXPORTS[0]
     _, done = imported(export, tmp_path, range(len(export.rows[0])))
-    told = " ".join(receipts.lines(done.receipt))
+    told = " ".join(receipts.receipt_lines(done.receipt))
     assert "Not computable from this source: reopened (a Zendesk ticket export counts reopenings" in told
     assert "Before you quote its numbers: A ticket export names the last solving alone" in told
     assert done.receipt.cannot["first_resolved"] == "a Zendesk ticket export names the last solving alone"
@@ -348,7 +350,7 @@ def test_of_several_presets_the_one_with_the_most_tell_tale_columns_reads_a_file
         "opened_at",
         "state",
     ]
-    mapping = recognise(log_of_updates)
+    mapping = recognise_preset(log_of_updates)
     assert mapping is not None
     assert mapping.name == "servicenow"
-    assert recognise(["ID", "Created at"]) is None
+    assert recognise_preset(["ID", "Created at"]) is None

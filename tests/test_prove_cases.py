@@ -16,11 +16,11 @@ from wellserved import improvement
 from wellserved.actions import asking, proving, synthetic
 from wellserved.cli import app
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
-from wellserved.improvement import FILE, Improvement
-from wellserved.measure import Question, find_measure
-from wellserved.measure.ask import answer
-from wellserved.prove import Asked, Guardrail, Looking, Proof, change, observe, prove
-from wellserved.prove.guards import guard
+from wellserved.improvement import IMPROVEMENTS_FILE, Improvement
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.ask import answer_question
+from wellserved.prove import AnalysisWindow, Guardrail, Proof, ProofRequest, assess_change, observe_measure, prove
+from wellserved.prove.guards import assess_guardrail
 from wellserved.prove.words import headline, paragraph
 from wellserved.workspace import Workspace, create_workspace
 
@@ -34,9 +34,9 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
 
 
 def proved(workspace: Workspace, measure: str = "time_to_resolution", on: date = CHANGE, **more: object) -> Proof:
-    with asking.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(workspace), on, "week")
-        asked = Asked(find_measure(measure), on, "week", OURS)
+    with asking.open_case_table(workspace, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), on, "week")
+        asked = ProofRequest(find_measure(measure), on, "week", OURS)
         return prove(looking, replace(asked, **more))  # type: ignore[arg-type]
 
 
@@ -89,17 +89,17 @@ def test_nothing_is_claimed_of_an_unchanged_house(houses: dict[str, Workspace]) 
 def test_young_cases_look_no_better_than_old_ones(tmp_path: Path) -> None:
     """The record ends in the middle of things: the last weeks' slow cases are open, their reopenings still to come."""
     workspace = house(tmp_path, "none", seed=3, weeks=BEFORE + 8)
-    with asking.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
+    with asking.open_case_table(workspace, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
         ends = looking.known_until(OURS).date()
         for name in ("time_to_resolution_p90", "reopen_rate", "rating_good", "complaint_rate", "contacts"):
-            seen = observe(looking, find_measure(name), OURS)
+            seen = observe_measure(looking, find_measure(name), OURS)
             assert seen.reason == ""
             assert seen.age_days is not None
             assert seen.periods[-1].end <= ends - timedelta(days=seen.age_days)
-            verdict = change(seen.model_input, seen.before, "week", "lower")
+            verdict = assess_change(seen.model_input, seen.before, "week", "lower")
             assert not verdict.claims, name
-        young, old = (observe(looking, find_measure("reopen_rate"), OURS, days).model_input for days in (3, 20))
+        young, old = (observe_measure(looking, find_measure("reopen_rate"), OURS, days).model_input for days in (3, 20))
         assert (
             young.total.sum() / young.size.sum() < 0.8 * old.total.sum() / old.size.sum()
         )  # many have yet to come back
@@ -107,8 +107,8 @@ def test_young_cases_look_no_better_than_old_ones(tmp_path: Path) -> None:
 
 def test_a_case_at_its_age_is_what_was_known_then(houses: dict[str, Workspace]) -> None:
     workspace = houses["none"]
-    with asking.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
+    with asking.open_case_table(workspace, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
         young = looking.at_age("asked", 2 * 86_400)
         latest = looking.db.sql(f"SELECT max(last_s - asked_s) FROM {young.table}").fetchall()[0][0]
         assert latest <= 2 * 86_400
@@ -124,9 +124,9 @@ def test_a_case_at_its_age_is_what_was_known_then(houses: dict[str, Workspace]) 
 
 def test_a_wait_s_level_is_the_quantile_before(houses: dict[str, Workspace]) -> None:
     workspace = houses["none"]
-    with asking.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
-        seen = observe(looking, find_measure("time_to_resolution"), OURS, age_days=60)
+    with asking.open_case_table(workspace, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
+        seen = observe_measure(looking, find_measure("time_to_resolution"), OURS, age_days=60)
         waits = looking.db.sql(
             f"SELECT resolution_secs FROM cases WHERE team = 'Ours' AND asked_day < {(CHANGE - date(1970, 1, 1)).days}"
         ).fetchnumpy()["resolution_secs"]
@@ -137,14 +137,16 @@ def test_a_wait_s_level_is_the_quantile_before(houses: dict[str, Workspace]) -> 
 
 
 def test_a_change_that_came_over_all_is_not_put_down_to_one(houses: dict[str, Workspace]) -> None:
-    with asking.opened(houses["honest"], moments=True) as scope:
+    with asking.open_case_table(houses["honest"], moments=True) as scope:
         scope.engine.db.execute("CREATE TEMP TABLE all_ours AS SELECT * FROM cases")  # type: ignore[attr-defined]
-        looking = Looking(scope, "moments", asking.opening_hours(houses["honest"]), CHANGE, "week")
-        found = prove(looking, Asked(find_measure("time_to_resolution"), CHANGE, "week", (("team", "Theirs"),)))
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(houses["honest"]), CHANGE, "week")
+        found = prove(looking, ProofRequest(find_measure("time_to_resolution"), CHANGE, "week", (("team", "Theirs"),)))
         assert not found.verdict.claims
         against = prove(
             looking,
-            Asked(find_measure("time_to_resolution"), CHANGE, "week", OURS, control_segments=(("team", "Theirs"),)),
+            ProofRequest(
+                find_measure("time_to_resolution"), CHANGE, "week", OURS, control_segments=(("team", "Theirs"),)
+            ),
         )
         assert against.verdict.status == "improved"
         assert against.verdict.controls == 1
@@ -162,9 +164,9 @@ def test_another_declared_change_takes_the_claim_back(houses: dict[str, Workspac
 def test_a_change_of_mix_is_told_from_a_change_of_speed(tmp_path: Path) -> None:
     """Nothing got faster; from the change on, easy work came in place of hard."""
     workspace = mixed(tmp_path)
-    with asking.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
-        found = prove(looking, Asked(find_measure("time_to_resolution"), CHANGE, "week"))
+    with asking.open_case_table(workspace, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
+        found = prove(looking, ProofRequest(find_measure("time_to_resolution"), CHANGE, "week"))
     assert found.verdict.plain == "improved"
     assert found.verdict.status == "depends_on_trend"
     assert "of the work came from elsewhere" in found.verdict.reason
@@ -219,14 +221,16 @@ def test_guardrails_share_their_alarms_and_take_declared_margins(houses: dict[st
 def test_a_guardrail_that_cannot_be_read_weakens_and_one_that_is_not_recorded_is_named(
     houses: dict[str, Workspace],
 ) -> None:
-    with asking.opened(houses["honest"], moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(houses["honest"]), CHANGE, "week")
-        untold = observe(looking, find_measure("time_to_resolution_p90"), OURS, age_days=1)  # not nine in ten by then
-        absent = observe(looking, find_measure("abandoned_rate"), OURS)
+    with asking.open_case_table(houses["honest"], moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(houses["honest"]), CHANGE, "week")
+        untold = observe_measure(
+            looking, find_measure("time_to_resolution_p90"), OURS, age_days=1
+        )  # not nine in ten by then
+        absent = observe_measure(looking, find_measure("abandoned_rate"), OURS)
     assert (untold.is_not_recorded, absent.is_not_recorded) == (False, True)
     rail = Guardrail(find_measure("time_to_resolution_p90"))
-    assert guard(rail, untold, "week", 3).safety == "cannot_tell"
-    assert guard(rail, absent, "week", 3).safety == "not_recorded"
+    assert assess_guardrail(rail, untold, "week", 3).safety == "cannot_tell"
+    assert assess_guardrail(rail, absent, "week", 3).safety == "not_recorded"
 
 
 def test_guardrails_are_looked_at_no_earlier_than_the_question(houses: dict[str, Workspace]) -> None:
@@ -245,11 +249,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def test_an_open_case_with_little_so_far_is_not_taken_for_one_with_much(drawn: Workspace) -> None:
     """Sums of parts at an age at which many cases are open say nothing; waits from the first ask do."""
-    with asking.opened(drawn, moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(drawn), date(2023, 10, 2), "month")
-        young = observe(looking, find_measure("agent_wait"), (), age_days=3)
-        old = observe(looking, find_measure("agent_wait"), ())
-        simple = observe(looking, find_measure("time_to_resolution"), (), age_days=2)
+    with asking.open_case_table(drawn, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(drawn), date(2023, 10, 2), "month")
+        young = observe_measure(looking, find_measure("agent_wait"), (), age_days=3)
+        old = observe_measure(looking, find_measure("agent_wait"), ())
+        simple = observe_measure(looking, find_measure("time_to_resolution"), (), age_days=2)
     assert "days after the first ask" in young.reason
     assert old.reason == ""
     assert old.age_days is not None
@@ -259,22 +263,22 @@ def test_an_open_case_with_little_so_far_is_not_taken_for_one_with_much(drawn: W
 
 def test_promises_renewed_after_they_were_missed_are_not_followed(drawn: Workspace) -> None:
     workspace = drawn
-    with asking.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(workspace), date(2023, 10, 2), "week")
-        assert observe(looking, find_measure("promise_kept"), ()).reason == ""
+    with asking.open_case_table(workspace, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), date(2023, 10, 2), "week")
+        assert observe_measure(looking, find_measure("promise_kept"), ()).reason == ""
         looking.db.execute("CREATE TEMP TABLE renewed AS SELECT * REPLACE (1 AS overrun) FROM cases")
-        renewed = Looking(replace(scope, table="renewed"), "moments", looking.calendars, looking.change, "week")
-        assert "first_promise_kept" in observe(renewed, find_measure("promise_kept"), ()).reason
+        renewed = AnalysisWindow(replace(scope, table="renewed"), "moments", looking.calendars, looking.change, "week")
+        assert "first_promise_kept" in observe_measure(renewed, find_measure("promise_kept"), ()).reason
 
 
 def test_a_count_is_of_a_period_and_runs_to_the_end_of_the_record(houses: dict[str, Workspace]) -> None:
-    with asking.opened(houses["none"], moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(houses["none"]), CHANGE, "week")
+    with asking.open_case_table(houses["none"], moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(houses["none"]), CHANGE, "week")
         looking.db.execute(
             f"CREATE TEMP TABLE fewer AS SELECT * FROM cases WHERE team <> 'Ours' OR asked_day < {(CHANGE - date(1970, 1, 1)).days + 14}"
         )
-        ended = Looking(replace(scope, table="fewer"), "moments", looking.calendars, CHANGE, "week")
-        all_of_it, stopped = (observe(one, find_measure("asked"), OURS) for one in (looking, ended))
+        ended = AnalysisWindow(replace(scope, table="fewer"), "moments", looking.calendars, CHANGE, "week")
+        all_of_it, stopped = (observe_measure(one, find_measure("asked"), OURS) for one in (looking, ended))
     assert all_of_it.model_input.total.mean() == pytest.approx(110, rel=0.03)
     assert set(all_of_it.model_input.size) == {1.0}
     assert len(stopped.periods) - stopped.before > 35
@@ -293,9 +297,9 @@ def test_a_week_that_holds_the_change_counts_for_neither_side(houses: dict[str, 
 def test_what_is_shown_as_measured_was_measured(houses: dict[str, Workspace]) -> None:
     """The picture's dots are the period's own median at its age, not what stands for it in the fit."""
     found = proved(houses["honest"], age_days=60)
-    with asking.opened(houses["honest"]) as scope:
-        asked = Question((find_measure("time_to_resolution"),), None, "week", where=OURS)
-        series = answer(scope, asked)["time_to_resolution"]
+    with asking.open_case_table(houses["honest"]) as scope:
+        asked = MeasureQuestion((find_measure("time_to_resolution"),), None, "week", where=OURS)
+        series = answer_question(scope, asked)["time_to_resolution"]
     medians = {period.start: value for period, value in zip(series.periods, series.value, strict=True) if period}
     lines = found.verdict.lines
     assert lines is not None
@@ -329,8 +333,8 @@ def test_a_misspelt_filter_is_an_error_with_the_nearest_name(houses: dict[str, W
     ):
         done = CliRunner().invoke(app, [*command, *home])
         assert isinstance(done.exception, RequestError), command
-    assert improvement.entries(houses["none"]) == [] or all(
-        one.name != "x" for one in improvement.entries(houses["none"])
+    assert improvement.read_entries(houses["none"]) == [] or all(
+        one.name != "x" for one in improvement.read_entries(houses["none"])
     )
     for margin in ("reopen_rate=2", "reopen_rate=-2%", "contacts=10%", "contacts=0", "reopen_rate=200%"):
         done = CliRunner().invoke(app, [*EXPLORE, "--guardrail", margin, *home])
@@ -339,19 +343,19 @@ def test_a_misspelt_filter_is_an_error_with_the_nearest_name(houses: dict[str, W
 
 def test_a_second_format_of_one_result_is_no_second_look(houses: dict[str, Workspace]) -> None:
     workspace = houses["picking"]
-    if not any(one.improvement.name == "once" for one in proving.improvements(workspace)):
+    if not any(one.improvement.name == "once" for one in proving.list_improvements(workspace)):
         declared(workspace, "once")
     for form in ("text", "json"):
         run(workspace, "prove", "once", "--format", form)
-    assert len(improvement.record_of(workspace, "once").looks) == 1
+    assert len(improvement.find_record(workspace, "once").looks) == 1
 
 
 def test_a_worthwhile_effect_is_put_on_the_model_s_scale(houses: dict[str, Workspace]) -> None:
     from wellserved.prove.proof import _effect_on_scale
 
-    with asking.opened(houses["none"], moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(houses["none"]), CHANGE, "week")
-        rate = observe(looking, find_measure("rating_good"), OURS)
+    with asking.open_case_table(houses["none"], moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(houses["none"]), CHANGE, "week")
+        rate = observe_measure(looking, find_measure("rating_good"), OURS)
     early = slice(0, rate.before)
     level = rate.model_input.total[early].sum() / rate.model_input.size[early].sum()
     step = _effect_on_scale(rate, 0.02)
@@ -393,13 +397,13 @@ def test_a_record_altered_by_hand_says_so(houses: dict[str, Workspace]) -> None:
     workspace = houses["none"]
     declared(workspace)
     declared(workspace, "second")
-    file = workspace.folder / FILE
+    file = workspace.folder / IMPROVEMENTS_FILE
     file.write_text(file.read_text(encoding="utf-8").replace("Two more people", "One more person", 1), encoding="utf-8")
-    assert [one.genuine for one in improvement.entries(workspace)] == [False, False]  # no telling which
+    assert [one.genuine for one in improvement.read_entries(workspace)] == [False, False]  # no telling which
     _, notes = proving.prove_improvement(workspace, "second", now=NOW)
     assert "altered by hand" in " ".join(notes)
     file.write_text("no json\n", encoding="utf-8")
-    assert improvement.records(workspace) == []
+    assert improvement.list_records(workspace) == []
     file.unlink()
 
 
@@ -422,8 +426,8 @@ def test_what_cannot_be_declared_is_refused(
 ) -> None:
     one = Improvement("fine", "More people", "2024-01-01", "time_to_resolution")
     with pytest.raises(error):
-        improvement.checked(replace(one, **facts))  # type: ignore[arg-type]
-    assert improvement.records(houses["early"]) == []
+        improvement.validate(replace(one, **facts))  # type: ignore[arg-type]
+    assert improvement.list_records(houses["early"]) == []
 
 
 def test_a_name_is_used_once_and_withdrawn_ones_stay_on_record(houses: dict[str, Workspace]) -> None:
@@ -432,8 +436,8 @@ def test_a_name_is_used_once_and_withdrawn_ones_stay_on_record(houses: dict[str,
     with pytest.raises(RequestError, match="already"):
         declared(workspace)
     proving.withdraw_improvement(workspace, "quick", "wrong date", NOW)
-    assert proving.improvements(workspace) == []
-    assert [one.did for one in improvement.entries(workspace)] == ["declared", "withdrawn"]
+    assert proving.list_improvements(workspace) == []
+    assert [one.did for one in improvement.read_entries(workspace)] == ["declared", "withdrawn"]
     with pytest.raises(UnknownNameError):
         proving.prove_improvement(workspace, "quick")
     declared(workspace, measure="reopen_rate")  # the name again, for something else
@@ -465,11 +469,11 @@ def test_what_will_be_seen_is_told_at_the_declaration(tmp_path: Path, houses: di
     )  # fmt: skip
     assert told.exit_code == 0, told.output
     assert "more than the 1% you hope for" in " ".join(told.stdout.split())
-    kept = dict(improvement.record_of(houses["early"], "ahead").improvement.margins)
+    kept = dict(improvement.find_record(houses["early"], "ahead").improvement.margins)
     assert 0.05 < kept["reopen_rate"] <= 0.0751  # these reopenings jumped once: eight weeks cannot show five points
     assert "time_to_resolution of all others" in kept
     proving.change_improvement(houses["early"], "ahead", {"measure": "time_to_first_reply"}, NOW)
-    assert improvement.record_of(houses["early"], "ahead").improvement.margins == ()  # they were foreseen for another
+    assert improvement.find_record(houses["early"], "ahead").improvement.margins == ()  # they were foreseen for another
     proving.withdraw_improvement(houses["early"], "ahead", "tried", NOW)
 
 
@@ -485,7 +489,7 @@ def test_a_window_that_was_not_declared_is_an_exploration(houses: dict[str, Work
     assert (
         first.series.age_days
         == again.series.age_days
-        == improvement.record_of(workspace, "quick").looks[1].facts["age_days"]
+        == improvement.find_record(workspace, "quick").looks[1].facts["age_days"]
     )
 
 
@@ -499,7 +503,7 @@ def test_improvements_that_may_overlap_the_same_cases_are_told(houses: dict[str,
     ):
         assert proving._may_overlap(ours, replace(ours, where=where)) is touches
     workspace = houses["dumping"]
-    if not any(one.improvement.name == "listed" for one in proving.improvements(workspace)):
+    if not any(one.improvement.name == "listed" for one in proving.list_improvements(workspace)):
         declared(workspace, "listed")
     put = replace(ours, where=OURS, since=(CHANGE + timedelta(days=3)).isoformat())
     proof, _ = proving.explore_change(workspace, put, (None, None))
@@ -563,7 +567,7 @@ def test_the_other_commands_answer(houses: dict[str, Workspace]) -> None:
     assert "a = 0.704, b = 1.182" in CliRunner().invoke(app, apart).stdout
     late = CliRunner().invoke(app, ["retention", "382", "326", "289", "262", "241", "--entered", "3"]).stdout
     assert "Nobody was under observation before renewal 4" in " ".join(late.split())
-    if not proving.improvements(houses["dumping"]):
+    if not proving.list_improvements(houses["dumping"]):
         declared(houses["dumping"], "listed")
     assert "Two more people" in run(houses["dumping"], "improve", "list", "--format", "md")
 
@@ -582,11 +586,13 @@ def test_the_other_commands_answer(houses: dict[str, Workspace]) -> None:
 def test_a_change_at_the_edges_of_the_record_has_a_reason_or_a_verdict(
     houses: dict[str, Workspace], on: date, hurried: bool
 ) -> None:
-    with asking.opened(houses["none"], moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(houses["none"]), on, "month", capped_follow_up=hurried)
+    with asking.open_case_table(houses["none"], moments=True) as scope:
+        looking = AnalysisWindow(
+            scope, "moments", asking.opening_hours(houses["none"]), on, "month", capped_follow_up=hurried
+        )
         for name in ("time_to_resolution", "reopen_rate", "contacts", "asked", "still_open"):
-            seen = observe(looking, find_measure(name), OURS, age_days=5)
-            verdict = change(seen.model_input, seen.before, "month", "lower") if not seen.reason else None
+            seen = observe_measure(looking, find_measure(name), OURS, age_days=5)
+            verdict = assess_change(seen.model_input, seen.before, "month", "lower") if not seen.reason else None
             assert seen.reason or (verdict is not None and (verdict.reason or verdict.effect is not None)), name
 
 

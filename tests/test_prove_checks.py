@@ -15,35 +15,35 @@ from scipy.signal import lfilter
 from tests.test_prove_engine import hostile
 from wellserved.measure import find_measure
 from wellserved.moments import periods_between
-from wellserved.prove import Observed, Verdict, change, checks
+from wellserved.prove import ModelInput, Verdict, assess_change, checks
 from wellserved.prove.checks import CheckInput
 from wellserved.prove.design import step_design
-from wellserved.prove.model import NUGGET, PHI, SHARE
-from wellserved.prove.observe import Seen
-from wellserved.prove.power import foreseen, with_power
-from wellserved.prove.response import respond
+from wellserved.prove.model import AR_SHARE, NUGGET, PHI
+from wellserved.prove.observe import PeriodSeries
+from wellserved.prove.power import foresee_smallest_change, with_power
+from wellserved.prove.response import working_response
 from wellserved.prove.step import fit_steps
-from wellserved.prove.stretch import fit_of, stretches
+from wellserved.prove.stretch import find_stretches, node_fit
 from wellserved.prove.verdict import Power
 
 FIRST = date(2020, 1, 6)
 LEFT = re.compile(r"(\d+)% of it is left")
 
 
-def seen_of(observed: Observed, before: int, mixed: int | None = None) -> Seen:
+def seen_of(observed: ModelInput, before: int, mixed: int | None = None) -> PeriodSeries:
     periods = periods_between(FIRST, FIRST + timedelta(weeks=observed.total.shape[-1]), "week")
-    return Seen(find_measure("time_to_resolution"), observed, tuple(periods), before, mixed, None, 0)
+    return PeriodSeries(find_measure("time_to_resolution"), observed, tuple(periods), before, mixed, None, 0)
 
 
-def plain(z: np.ndarray) -> Observed:
-    return Observed("plain", np.nan_to_num(z), np.where(np.isfinite(z), 1.0, 0.0))
+def plain(z: np.ndarray) -> ModelInput:
+    return ModelInput("plain", np.nan_to_num(z), np.where(np.isfinite(z), 1.0, 0.0))
 
 
 def inputs(
     z: np.ndarray, before: int, better: str = "lower", controls: tuple[np.ndarray, ...] = (), parallel: bool = False
 ) -> CheckInput:
     others = tuple(plain(one) for one in controls)
-    verdict = change(plain(z), before, "week", better, controls=others, parallel=parallel)  # type: ignore[arg-type]
+    verdict = assess_change(plain(z), before, "week", better, controls=others, parallel=parallel)  # type: ignore[arg-type]
     return CheckInput(seen_of(plain(z), before), "week", better, others, parallel, verdict)  # type: ignore[arg-type]
 
 
@@ -70,7 +70,7 @@ def acted_when_worst(seed: int, phi: float, before: int, after: int, runs: int) 
 def without(of: CheckInput, weeks: int) -> Verdict:
     z = np.where(of.series.model_input.is_observed, of.series.model_input.total, np.nan)
     z[of.series.before - weeks : of.series.before] = np.nan
-    return change(plain(z), of.series.before, of.granularity, of.better)
+    return assess_change(plain(z), of.series.before, of.granularity, of.better)
 
 
 def test_six_bad_weeks_and_nothing_done_is_no_improvement() -> None:
@@ -125,7 +125,7 @@ def test_a_steady_record_hangs_on_no_stretch() -> None:
 
 
 def taken_back(of: CheckInput) -> bool:
-    looked = (checks.bad_stretch(of), checks.placebo_in_time(of), checks.gaps(of), checks.trend_before(of))
+    looked = (checks.bad_stretch(of), checks.placebo_in_time(of), checks.record_gaps(of), checks.trend_before(of))
     return any(check.passed is False for check in looked)
 
 
@@ -159,7 +159,7 @@ def test_unit_origin_and_mirror_change_no_check(seed: int, scale: float, origin:
     z[45:50] += bad
     z[50:] -= 1.5
     one, other = inputs(z, 50), inputs(scale * z + origin, 50, "higher" if scale < 0 else "lower")
-    for check in (checks.bad_stretch, checks.placebo_in_time, checks.gaps, checks.trend_before):
+    for check in (checks.bad_stretch, checks.placebo_in_time, checks.record_gaps, checks.trend_before):
         mine, theirs = check(one), check(other)
         assert mine.passed == theirs.passed
         if scale > 0 or "ing before" not in mine.words:  # a rising trend falls in the mirror
@@ -171,20 +171,20 @@ def test_all_lengths_at_once_are_each_a_fit_without_those_rows() -> None:
     before, n = 30, 42
     z = quiet(3, n)
     z[[4, 28]] = np.nan
-    observed = Observed("mean", np.nan_to_num(z) * 9, np.where(np.isfinite(z), 9 + np.arange(n) % 3 * 7.0, 0.0))
+    observed = ModelInput("mean", np.nan_to_num(z) * 9, np.where(np.isfinite(z), 9 + np.arange(n) % 3 * 7.0, 0.0))
     design = step_design("week", n, [before], observed.is_observed, season_priced=True)
-    response = respond(observed, design.response_columns())
+    response = working_response(observed, design.response_columns())
     steps = fit_steps(response, design).steps
-    found = stretches(response, design, steps, before, "week", np.array([1.0]))
+    found = find_stretches(response, design, steps, before, "week", np.array([1.0]))
     assert found is not None
     node = int(steps.fits["continues"].weight[0].argmax())
     pair = node % len(PHI)
-    chosen, precision = fit_of(design, node)
+    chosen, precision = node_fit(design, node)
 
     def step(keep: np.ndarray) -> tuple[float, float]:
         noise = response.noise[0] / response.noise[0][response.is_observed[0]].mean()
         apart = np.abs(np.subtract.outer(keep, keep))
-        v = SHARE[pair] * PHI[pair] ** apart + np.diag((1 - SHARE[pair]) * noise[keep] + NUGGET)
+        v = AR_SHARE[pair] * PHI[pair] ** apart + np.diag((1 - AR_SHARE[pair]) * noise[keep] + NUGGET)
         x, inverse = design.columns[keep][:, chosen], np.linalg.inv(v)
         a = np.linalg.inv(x.T @ inverse @ x + np.diag(precision))
         return float((a @ x.T @ inverse @ response.z[0, keep])[1]), float(a[1, 1])
@@ -223,7 +223,7 @@ def test_a_hole_matters_where_leaving_as_much_out_moves_the_estimate() -> None:
     z = quiet(6, 100)
     z[72:] -= 4
     z[80:88] = np.nan
-    check = checks.gaps(inputs(z, 72))
+    check = checks.record_gaps(inputs(z, 72))
     assert check.passed
     assert "with as many others left out, at least" in check.words
     z = quiet(6, 100, 0.4)
@@ -231,17 +231,17 @@ def test_a_hole_matters_where_leaving_as_much_out_moves_the_estimate() -> None:
     z[20:35] = np.nan
     of = inputs(z, 72)
     of = replace(of, verdict=replace(of.verdict, status="improved"))
-    check = checks.gaps(of)
+    check = checks.record_gaps(of)
     assert check.passed is False
     assert "with as many others left out" in check.words
     z = quiet(6, 100)
     z[72:] -= 4
     z[74:90] = np.nan
-    assert checks.gaps(inputs(z, 72)).passed is False  # nothing comparable is left
+    assert checks.record_gaps(inputs(z, 72)).passed is False  # nothing comparable is left
     z = quiet(6, 100)
     z[72:] -= 4
     z[72:76] = np.nan
-    assert checks.gaps(inputs(z, 72)).words.startswith("the 4 weeks next to the change hold no case")
+    assert checks.record_gaps(inputs(z, 72)).words.startswith("the 4 weeks next to the change hold no case")
 
 
 def test_what_was_declared_to_move_alike_and_did_not() -> None:
@@ -264,7 +264,7 @@ def test_the_others_fail_it_where_they_moved_by_half_or_more(moved: float, passe
     z, others = quiet(11, 130, 0.5), quiet(12, 130, 0.5)
     z[104:] -= 5
     others[104:] -= moved
-    check = checks.untouched(inputs(z, 104), seen_of(plain(others), 104))
+    check = checks.untouched_cases(inputs(z, 104), seen_of(plain(others), 104))
     assert check.passed is passes
     if moved:
         assert int(LEFT.findall(check.words)[0]) == pytest.approx(100 - 20 * moved, abs=12)
@@ -278,22 +278,22 @@ def test_a_mix_fails_it_where_less_than_half_is_left() -> None:
         held = z.copy()
         held[104:] += 5 * (1 - part)
         again = of.reassess(plain(held), 104)
-        check = checks.mix_check(of, "mix by service", plain(held), again, 0.3)
+        check = checks.assess_mix(of, "mix by service", plain(held), again, 0.3)
         assert check.passed is passes
         assert int(LEFT.findall(check.words)[0]) == pytest.approx(100 * part, abs=5)
-        assert checks.mix_check(of, "mix by service", plain(held), again, 0.01).passed
+        assert checks.assess_mix(of, "mix by service", plain(held), again, 0.01).passed
 
 
 def test_no_series_makes_a_check_or_the_power_a_crash() -> None:
     for seed in range(60):
         observed, before = hostile(np.random.default_rng(seed))
-        verdict = change(observed, before, "week", "lower")
-        size = foreseen(observed, before, "week", 8, "lower", 3)
+        verdict = assess_change(observed, before, "week", "lower")
+        size = foresee_smallest_change(observed, before, "week", 8, "lower", 3)
         assert size is None or size > 0
         if verdict.effect is None:
             continue
         of = CheckInput(seen_of(observed, before), "week", "lower", (), False, verdict)
-        for check in (checks.bad_stretch, checks.placebo_in_time, checks.gaps, checks.trend_before):
+        for check in (checks.bad_stretch, checks.placebo_in_time, checks.record_gaps, checks.trend_before):
             assert check(of).words
         power = with_power(verdict, of, ()).power if seed % 3 == 0 else Power(None, 0.0, 0)
         assert power is not None
@@ -310,7 +310,7 @@ def test_periods_that_cannot_be_left_out_are_said_and_take_nothing_back() -> Non
 def test_a_single_period_that_is_left_after_settling_ends_in_a_verdict_or_a_reason() -> None:
     z = np.append(quiet(8, 60) * 0.3, np.linspace(0, -4, 6))
     size = np.append(np.ones(60), [0, 0, 0, 0, 0, 1.0])
-    observed = Observed("mean", z * size, size)
+    observed = ModelInput("mean", z * size, size)
     design = step_design("week", 66, [60], observed.is_observed, season_priced=True)
-    response = respond(observed, design.response_columns())
-    assert stretches(response, design, fit_steps(response, design).steps, 60, "week", np.array([-1.0])) is not None
+    response = working_response(observed, design.response_columns())
+    assert find_stretches(response, design, fit_steps(response, design).steps, 60, "week", np.array([-1.0])) is not None

@@ -18,24 +18,33 @@ from scipy import stats
 
 from tests import gls_oracle
 from wellserved.errors import RequestError
-from wellserved.moments import Every
-from wellserved.prove import STATUSES, Estimate, Observed, Plan, Verdict, change, of_records, sequence
+from wellserved.moments import Granularity
+from wellserved.prove import (
+    STATUSES,
+    Estimate,
+    LookPlan,
+    ModelInput,
+    Verdict,
+    assess_change,
+    input_from_records,
+    sequence,
+)
 from wellserved.prove.design import TRENDS, Trend, step_design
-from wellserved.prove.model import PHI, SHARE, within_variance
-from wellserved.prove.response import Family, respond
+from wellserved.prove.model import AR_SHARE, PHI, variance_within_window
+from wellserved.prove.response import Family, working_response
 from wellserved.prove.step import Steps, fit_steps, foreseen_variance
 
 T45, T84 = np.arange(45), np.arange(84)
 FAMILIES: tuple[Family, ...] = ("plain", "mean", "rate", "count", "duration", "money", "quantile")
 
 
-def plain(z: np.ndarray) -> Observed:
-    return Observed("plain", np.asarray(z, dtype=float), np.where(np.isfinite(z), 1.0, 0.0))
+def plain(z: np.ndarray) -> ModelInput:
+    return ModelInput("plain", np.asarray(z, dtype=float), np.where(np.isfinite(z), 1.0, 0.0))
 
 
-def steps(observed: Observed, before: int, every: Every = "week", priced: bool = False) -> Steps:
+def steps(observed: ModelInput, before: int, every: Granularity = "week", priced: bool = False) -> Steps:
     design = step_design(every, observed.total.shape[-1], [before], np.atleast_2d(observed.is_observed)[0], priced)
-    return fit_steps(respond(observed, design.response_columns()), design).steps
+    return fit_steps(working_response(observed, design.response_columns()), design).steps
 
 
 def numbers_of(found: Steps, trend: Trend) -> tuple[float, float, float]:
@@ -77,13 +86,13 @@ def test_the_oracle_gives_what_was_worked_of_days_with_weights_and_gaps(
     answer = gls_oracle.answer(z, 1.0 + T84 % 3, 56, trend, days, None, [slope(84, 56)], as_first_worked=True)
     assert answer[:3] == pytest.approx(worked, abs=2e-4)
     size = np.where(np.isfinite(z), 1 / (1.0 + T84 % 3), 0.0)
-    assert steps(Observed("mean", np.nan_to_num(z) * size, size), 56, "day").trend_intervals().claimed_signs[0] == 0
+    assert steps(ModelInput("mean", np.nan_to_num(z) * size, size), 56, "day").trend_intervals().claimed_signs[0] == 0
 
 
 def test_the_variance_inside_a_window_is_the_worked_one() -> None:
-    (node,) = np.flatnonzero((PHI == 0.8) & (SHARE == 0.5))
-    assert within_variance(45)[node] == pytest.approx(0.89877, abs=1e-5)
-    assert within_variance(45)[node] == pytest.approx(gls_oracle.within(0.8, 0.5, 45), abs=1e-12)
+    (node,) = np.flatnonzero((PHI == 0.8) & (AR_SHARE == 0.5))
+    assert variance_within_window(45)[node] == pytest.approx(0.89877, abs=1e-5)
+    assert variance_within_window(45)[node] == pytest.approx(gls_oracle.within(0.8, 0.5, 45), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -96,7 +105,7 @@ def test_a_dense_oracle_gives_the_same(seed: int) -> None:
     size = random.integers(1, 9, n).astype(float)
     z[random.integers(0, n, 2)] = np.nan
     seen = np.isfinite(z)
-    observed = Observed("mean", np.where(seen, z, 0) * size, np.where(seen, size, 0.0))
+    observed = ModelInput("mean", np.where(seen, z, 0) * size, np.where(seen, size, 0.0))
     t = np.arange(n)
     year = [np.sin(2 * np.pi * t / 52.1775), np.cos(2 * np.pi * t / 52.1775)]
     for priced in (False, True):
@@ -113,14 +122,14 @@ def test_many_series_at_once_are_each_what_they_are_alone() -> None:
     z = random.normal(size=(40, 60)).cumsum(axis=1) * 0.2 + random.normal(size=(40, 60))
     together = steps(plain(z), 40)
     size = random.integers(1, 30, (40, 60)).astype(float)
-    weighted = Observed("rate", random.binomial(size.astype(int), 0.3).astype(float), size)
+    weighted = ModelInput("rate", random.binomial(size.astype(int), 0.3).astype(float), size)
     apart = steps(weighted, 40)
     for place in (0, 17, 39):
         alone = steps(plain(z[place]), 40)
         assert together.effect("stops").interval()[0][place] == pytest.approx(
             alone.effect("stops").interval()[0][0], abs=1e-9
         )
-        alone = steps(Observed("rate", weighted.total[place], size[place]), 40)
+        alone = steps(ModelInput("rate", weighted.total[place], size[place]), 40)
         assert apart.effect("continues").mean[place] == pytest.approx(alone.effect("continues").mean[0], abs=1e-9)
 
 
@@ -162,7 +171,7 @@ def test_every_record_twice_changes_nothing() -> None:
     size = random.integers(5, 40, 60).astype(float)
     total = random.binomial(size.astype(int), 0.3).astype(float)
     for family in ("rate", "mean", "duration"):
-        once, twice = (steps(Observed(family, k * total, k * size), 40) for k in (1, 2))
+        once, twice = (steps(ModelInput(family, k * total, k * size), 40) for k in (1, 2))
         assert numbers_of(twice, "continues") == pytest.approx(numbers_of(once, "continues"), abs=1e-7)
 
 
@@ -170,12 +179,12 @@ def test_the_order_of_controls_does_not_matter_and_what_moves_all_falls_out() ->
     random = np.random.default_rng(3)
     shock = np.cumsum(random.normal(size=60))
     treated, *others = (plain(shock + random.normal(size=60)) for _ in range(4))
-    found = change(treated, 40, "week", controls=others)
-    turned = change(treated, 40, "week", controls=others[::-1])
+    found = assess_change(treated, 40, "week", controls=others)
+    turned = assess_change(treated, 40, "week", controls=others[::-1])
     assert found.working is not None
     assert turned.working is not None
     assert turned.working.low == pytest.approx(found.working.low, abs=1e-9)
-    calm = change(
+    calm = assess_change(
         replace(treated, total=treated.total - shock),
         40,
         "week",
@@ -195,27 +204,27 @@ def test_a_control_that_begins_late_or_has_holes_makes_no_step(missing: int) -> 
         far = shock + 5 + random.normal(size=60)
         far[:missing] = np.nan
         far[50:53] = np.nan
-        false += change(treated, 45, "week", controls=[near, plain(far)]).claims
+        false += assess_change(treated, 45, "week", controls=[near, plain(far)]).claims
     assert false <= stats.binom.ppf(0.999, 25, 0.06)
 
 
 def test_looks_before_anything_is_known_and_none_at_all_do_not_spoil_the_plan() -> None:
     z = plain(quiet(1, 130) - 6 * (np.arange(130) >= 104))
     for looked in ((), (0,), (0, 4)):
-        verdict = change(z, 104, "week", plan=Plan("planned", looked, 40))
+        verdict = assess_change(z, 104, "week", plan=LookPlan("planned", looked, 40))
         assert verdict.status == "improved", looked
         assert verdict.level < 1
 
 
 def test_a_series_and_its_controls_backwards_are_as_likely() -> None:
     # The errors' model has no arrow of time: with level alone, the likeliest nodes are the same.
-    from wellserved.prove.model import posterior, whitened
+    from wellserved.prove.model import posterior, whiten
 
     random = np.random.default_rng(4)
     z = random.normal(size=(1, 50, 1)).cumsum(axis=1)
     level, seen = np.ones((50, 1)), np.ones((1, 50), bool)
     forwards, backwards = (
-        posterior(whitened(level, one, np.ones((1, 50)), seen).products(), [0], [], within_variance(50))[0].weight
+        posterior(whiten(level, one, np.ones((1, 50)), seen).products(), [0], [], variance_within_window(50))[0].weight
         for one in (z, z[:, ::-1])
     )
     assert forwards == pytest.approx(backwards, abs=1e-9)
@@ -225,9 +234,9 @@ def test_families_give_ratios_and_points_of_the_right_size() -> None:
     random = np.random.default_rng(6)
     after = np.arange(120) >= 80
     size = (random.poisson(400, 120) + 1).astype(float)
-    counts = Observed("count", random.poisson(200 * np.where(after, 0.7, 1.0)).astype(float), np.ones(120))
-    rates = Observed("rate", random.binomial(size.astype(int), np.where(after, 0.1, 0.2)).astype(float), size)
-    waits = of_records(
+    counts = ModelInput("count", random.poisson(200 * np.where(after, 0.7, 1.0)).astype(float), np.ones(120))
+    rates = ModelInput("rate", random.binomial(size.astype(int), np.where(after, 0.1, 0.2)).astype(float), size)
+    waits = input_from_records(
         "duration",
         np.repeat(np.arange(120), 50),
         np.exp(random.normal(np.repeat(np.where(after, -0.5, 0.0), 50), 1)),
@@ -235,11 +244,11 @@ def test_families_give_ratios_and_points_of_the_right_size() -> None:
         80,
     )
     for observed, ratio in ((counts, 0.7), (waits, math.exp(-0.5))):
-        verdict = change(observed, 80, "week", price_season=False)
+        verdict = assess_change(observed, 80, "week", price_season=False)
         assert verdict.status == "improved"
         assert verdict.relative is not None
         assert verdict.relative.low < ratio - 1 < verdict.relative.high
-    verdict = change(rates, 80, "week", price_season=False)
+    verdict = assess_change(rates, 80, "week", price_season=False)
     assert verdict.effect is not None
     assert verdict.level_before == pytest.approx(0.2, abs=0.01)
     assert verdict.effect.low < -0.1 < verdict.effect.high
@@ -250,10 +259,10 @@ def test_a_quantile_is_followed_by_its_influence() -> None:
     period = np.repeat(np.arange(120), 60)
     values = np.exp(random.normal(size=len(period)) - 0.2 * (period >= 80))
     for quantile in (0.5, 0.9):
-        observed = of_records("quantile", period, values, 120, 80, quantile)
+        observed = input_from_records("quantile", period, values, 120, 80, quantile)
         assert observed.level_before == pytest.approx(math.exp(stats.norm.ppf(quantile)), rel=0.08)
         assert observed.density == pytest.approx(stats.norm.pdf(stats.norm.ppf(quantile)), rel=0.1)
-        verdict = change(observed, 80, "week", price_season=False)
+        verdict = assess_change(observed, 80, "week", price_season=False)
         assert verdict.relative is not None
         assert verdict.relative.low < math.expm1(-0.2) < verdict.relative.high < 0.1
 
@@ -265,12 +274,14 @@ def quiet(seed: int, n: int = 130) -> np.ndarray:
 def test_every_status_has_its_case() -> None:
     jump = np.arange(130) >= 104
     cases: dict[str, Verdict] = {
-        "improved": change(plain(quiet(1) - 3 * jump), 104, "week"),
-        "worse": change(plain(quiet(1) + 3 * jump), 104, "week"),
-        "no_change_seen": change(plain(quiet(1)), 104, "week"),
-        "not_enough_data": change(plain(quiet(1, 12)), 8, "week"),
-        "depends_on_trend": change(plain(quiet(2) - 0.02 * np.minimum(np.arange(130), 104) - 1.1 * jump), 104, "week"),
-        "season_not_covered": change(plain(quiet(3, 60) - 2 * (np.arange(60) >= 40)), 40, "week"),
+        "improved": assess_change(plain(quiet(1) - 3 * jump), 104, "week"),
+        "worse": assess_change(plain(quiet(1) + 3 * jump), 104, "week"),
+        "no_change_seen": assess_change(plain(quiet(1)), 104, "week"),
+        "not_enough_data": assess_change(plain(quiet(1, 12)), 8, "week"),
+        "depends_on_trend": assess_change(
+            plain(quiet(2) - 0.02 * np.minimum(np.arange(130), 104) - 1.1 * jump), 104, "week"
+        ),
+        "season_not_covered": assess_change(plain(quiet(3, 60) - 2 * (np.arange(60) >= 40)), 40, "week"),
     }
     assert {name: one.status for name, one in cases.items()} == {name: name for name in STATUSES}
     assert all(cases[name].reason for name in ("not_enough_data", "depends_on_trend", "season_not_covered"))
@@ -278,7 +289,7 @@ def test_every_status_has_its_case() -> None:
 
 def test_an_effect_that_grows_is_told_with_its_course_and_one_that_stays_without() -> None:
     part = np.clip((np.arange(130) - 104) / 25, 0, None)
-    grows, stays = (change(plain(quiet(1) - form), 104, "week") for form in (8 * part, 4.0 * (part > 0)))
+    grows, stays = (assess_change(plain(quiet(1) - form), 104, "week") for form in (8 * part, 4.0 * (part > 0)))
     assert (grows.status, stays.status) == ("improved", "improved")
     assert stays.course is None
     assert grows.course is not None
@@ -291,26 +302,26 @@ def test_an_effect_that_grows_is_told_with_its_course_and_one_that_stays_without
 def test_a_share_of_all_cases_is_as_wide_as_so_few_cases_leave_it() -> None:
     size = np.full(60, 20.0)
     early = np.random.default_rng(3).binomial(20, 0.7, 50)
-    all_of_them = change(Observed("rate", np.append(early, np.full(10, 20.0)), size), 50, "week", "higher")
+    all_of_them = assess_change(ModelInput("rate", np.append(early, np.full(10, 20.0)), size), 50, "week", "higher")
     assert all_of_them.level_before is not None
     assert all_of_them.effect is not None
     assert all_of_them.status == "improved"
     assert all_of_them.level_before + all_of_them.effect.low == pytest.approx(0.025 ** (1 / 200), abs=1e-9)
     counts = np.random.default_rng(4).poisson(5, 60).astype(float)
     counts[50:] = 0.0
-    none = change(Observed("count", counts, np.ones(60)), 50, "week")
+    none = assess_change(ModelInput("count", counts, np.ones(60)), 50, "week")
     assert none.effect is not None
     assert none.level_before is not None
     assert none.level_before + none.effect.high == pytest.approx(-math.log(0.025) / 10, rel=1e-9)
     alone = np.append(early[:30], 20.0)
-    few = change(Observed("rate", alone, np.append(np.full(30, 20.0), 20.0)), 30, "week", "higher")
+    few = assess_change(ModelInput("rate", alone, np.append(np.full(30, 20.0), 20.0)), 30, "week", "higher")
     assert few.effect is None or few.effect.low < 1 - few.level_before - 0.1  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("after", range(1, 10))
 def test_a_longer_record_is_never_refused_where_a_shorter_one_is_not(after: int) -> None:
     z = np.append(quiet(3, 12) * 0.3, np.full(after, -5.0) + 0.3 * quiet(4, after))
-    assert change(plain(z), 12, "week").status == "improved"
+    assert assess_change(plain(z), 12, "week").status == "improved"
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.4, 0.8])
@@ -336,11 +347,11 @@ def test_large_effects_that_move_are_covered(course: str, phi: float) -> None:
 
 def test_which_way_is_better_comes_last() -> None:
     z = quiet(1) - 3 * (np.arange(130) >= 104)
-    lower, higher = (change(plain(z), 104, "week", better) for better in ("lower", "higher"))
+    lower, higher = (assess_change(plain(z), 104, "week", better) for better in ("lower", "higher"))
     assert (lower.status, higher.status) == ("improved", "worse")
     assert lower.effect == higher.effect
     with pytest.raises(RequestError):
-        change(plain(z), 104, "week", "neither")
+        assess_change(plain(z), 104, "week", "neither")
 
 
 @pytest.mark.parametrize(
@@ -351,27 +362,27 @@ def test_which_way_is_better_comes_last() -> None:
         (plain(np.where(np.arange(130) < 104, quiet(1), np.nan)), 104, "nothing is known yet"),
         (plain(np.ones(130)), 104, "never varies"),
         (plain(quiet(1, 6)), 3, "more are needed"),
-        (Observed("rate", np.zeros(130), np.full(130, 50.0)), 104, "0 events before"),
-        (Observed("rate", np.full(130, 50.0), np.full(130, 50.0)), 104, "0 cases without the event before"),
-        (Observed("count", np.zeros(130), np.ones(130)), 104, "0 events before"),
+        (ModelInput("rate", np.zeros(130), np.full(130, 50.0)), 104, "0 events before"),
+        (ModelInput("rate", np.full(130, 50.0), np.full(130, 50.0)), 104, "0 cases without the event before"),
+        (ModelInput("count", np.zeros(130), np.ones(130)), 104, "0 events before"),
     ],
 )
-def test_what_cannot_be_told_is_refused_with_its_reason(observed: Observed, before: int, words: str) -> None:
-    verdict = change(observed, before, "week")
+def test_what_cannot_be_told_is_refused_with_its_reason(observed: ModelInput, before: int, words: str) -> None:
+    verdict = assess_change(observed, before, "week")
     assert verdict.status == "not_enough_data"
     assert words in verdict.reason
     assert verdict.effect is None
 
 
 def test_the_sequence_s_bound_is_the_worked_one() -> None:
-    assert [sequence.always_valid(1 / part, 1.0) for part in (1 / 8, 1, 3.25)] == pytest.approx(
+    assert [sequence.always_valid_bound(1 / part, 1.0) for part in (1 / 8, 1, 3.25)] == pytest.approx(
         [3.587, 3.035, 3.115], abs=5e-4
     )
 
 
 def test_planned_looks_spend_what_the_spending_function_allows() -> None:
     parts = np.array([0.25, 0.5, 0.75, 1.0])
-    bounds = np.array(sequence.planned(parts.tolist()))
+    bounds = np.array(sequence.planned_bounds(parts.tolist()))
     correlation = np.sqrt(np.minimum(parts[:, None], parts[None, :]) / np.maximum(parts[:, None], parts[None, :]))
     for looks in range(1, 5):  # the chance of having crossed by then, by integrating the normal density
         inside = stats.multivariate_normal(cov=correlation[:looks, :looks]).cdf(
@@ -379,17 +390,17 @@ def test_planned_looks_spend_what_the_spending_function_allows() -> None:
         )
         allowed = 2 * stats.norm.sf(1.959964 / math.sqrt(parts[looks - 1]))
         assert 1 - inside == pytest.approx(allowed, abs=6e-4)
-    assert sequence.planned([1.0]) == pytest.approx([1.960], abs=0.02)
+    assert sequence.planned_bounds([1.0]) == pytest.approx([1.960], abs=0.02)
 
 
 def test_an_interval_for_any_number_of_looks_is_wider_and_foretold_from_before() -> None:
     z = plain(quiet(8, 260))
-    once, always = (change(z, 182, "day", plan=Plan(looks)) for looks in ("once", "always"))
+    once, always = (assess_change(z, 182, "day", plan=LookPlan(looks)) for looks in ("once", "always"))
     assert once.working is not None
     assert always.working is not None
     assert always.working.low < once.working.low
     assert always.level > 0.99
-    response = respond(z, np.ones((260, 1)))
+    response = working_response(z, np.ones((260, 1)))
     foreseen = foreseen_variance(response, "day", 182, 56, False)
     assert foreseen is not None
     realised = steps(plain(quiet(8, 238)), 182, "day").effect("stops").variance[0]
@@ -408,7 +419,7 @@ def test_false_claims_and_coverage_are_what_is_promised(name: str) -> None:
     assert rows[:, COLUMNS.index("claims")].sum() > 0
 
 
-def hostile(random: np.random.Generator) -> tuple[Observed, int]:
+def hostile(random: np.random.Generator) -> tuple[ModelInput, int]:
     """A series that no measure should have."""
     n = int(random.integers(1, 60))
     kinds: list[Callable[[], np.ndarray]] = [
@@ -434,7 +445,7 @@ def hostile(random: np.random.Generator) -> tuple[Observed, int]:
         total = np.clip(total, -600, 600) * size
     if random.random() < 0.3:
         total = np.where(random.random(n) < 0.3, np.nan, total)
-    return Observed(family, total, size, 1.0, 0.4), int(random.integers(0, n + 1))
+    return ModelInput(family, total, size, 1.0, 0.4), int(random.integers(0, n + 1))
 
 
 def test_no_input_makes_a_warning_an_exception_or_a_number_that_is_none() -> None:
@@ -444,8 +455,8 @@ def test_no_input_makes_a_warning_an_exception_or_a_number_that_is_none() -> Non
         warnings.simplefilter("error")
         for _ in range(int(os.environ.get("WELLSERVED_FUZZ", "600"))):
             observed, before = hostile(random)
-            every: Every = ("day", "week", "month", "quarter")[int(random.integers(4))]
-            verdict = change(observed, before, every, plan=Plan(("once", "always")[int(random.integers(2))]))
+            every: Granularity = ("day", "week", "month", "quarter")[int(random.integers(4))]
+            verdict = assess_change(observed, before, every, plan=LookPlan(("once", "always")[int(random.integers(2))]))
             seen[verdict.status] = seen.get(verdict.status, 0) + 1
             told: list[Estimate | None] = [
                 verdict.effect,

@@ -15,47 +15,56 @@ from scipy import stats
 
 from wellserved.measure import find_measure
 from wellserved.moments import periods_between
-from wellserved.prove import Guardrail, Observed, Proof, Seen, change
-from wellserved.prove.chance import Harm, fitted, on_scale, reach, shares
-from wellserved.prove.guards import EXCLUDED, WIDER, guard, margin_of, usual_margin, wanted
-from wellserved.prove.verdict import Estimate, in_unit
-from wellserved.prove.words import headline, likely, standing
+from wellserved.prove import Guardrail, ModelInput, PeriodSeries, Proof, assess_change
+from wellserved.prove.chance import Harm, compare_shares, fit_at_one_look, foreseen_margins, margin_on_scale
+from wellserved.prove.guards import (
+    HARM_EXCLUDED_CHANCE,
+    MAX_MARGIN_FACTOR,
+    assess_guardrail,
+    default_margin,
+    select_guardrails,
+    usual_margin,
+)
+from wellserved.prove.verdict import Estimate, to_unit
+from wellserved.prove.words import chance_in_words, headline, remarks
 
 REOPENED = find_measure("reopen_rate")
 BEFORE, AFTER = 80, 26
 
 
-def seen_of(observed: Observed, before: int = BEFORE) -> Seen:
+def seen_of(observed: ModelInput, before: int = BEFORE) -> PeriodSeries:
     periods = tuple(periods_between(date(2022, 1, 3), date(2026, 1, 1), "week")[: len(observed.total)])
-    return Seen(REOPENED, observed, periods, before, None, 7, 0)
+    return PeriodSeries(REOPENED, observed, periods, before, None, 7, 0)
 
 
-def drawn(early: float, late: float, size: int, seed: int = 1, weeks: int = BEFORE + AFTER) -> Observed:
+def drawn(early: float, late: float, size: int, seed: int = 1, weeks: int = BEFORE + AFTER) -> ModelInput:
     random = np.random.default_rng(seed)
     p = np.where(np.arange(weeks) < BEFORE, early, late)
-    return Observed("rate", random.binomial(size, p).astype(float), np.full(weeks, float(size)))
+    return ModelInput("rate", random.binomial(size, p).astype(float), np.full(weeks, float(size)))
 
 
 @pytest.mark.parametrize("up", [True, False])
 @pytest.mark.parametrize("family", ["rate", "mean", "count"])
 def test_a_margin_on_the_fit_s_scale_is_that_margin_in_the_unit(family: str, up: bool) -> None:
-    observed = Observed(family, np.full(9, 3.0), np.full(9, 10.0))  # type: ignore[arg-type]
-    at = on_scale(observed, 0.3, 0.05, up) * (1 if up else -1)
-    assert in_unit(observed, Estimate(at, at, at), 0.3).value == pytest.approx(0.05 if up else -0.05)
+    observed = ModelInput(family, np.full(9, 3.0), np.full(9, 10.0))  # type: ignore[arg-type]
+    at = margin_on_scale(observed, 0.3, 0.05, up) * (1 if up else -1)
+    assert to_unit(observed, Estimate(at, at, at), 0.3).value == pytest.approx(0.05 if up else -0.05)
 
 
 def test_a_margin_out_of_reach_has_no_chance_of_harm_beyond_it() -> None:
     observed = drawn(0.9, 0.9, 200)
-    assert on_scale(observed, 0.9, 0.2, True) == math.inf
-    harm = Harm(Estimate(0, 0, 0), fitted(observed, BEFORE, "week"))
+    assert margin_on_scale(observed, 0.9, 0.2, True) == math.inf
+    harm = Harm(Estimate(0, 0, 0), fit_at_one_look(observed, BEFORE, "week"))
     assert harm.chances_beyond(math.inf) == (0.0, 0.0)
 
 
 def test_the_chance_of_harm_beyond_the_hull_s_end_is_what_its_level_leaves() -> None:
     observed = drawn(0.1, 0.11, 150)
-    verdict = change(observed, BEFORE, "week", "lower")
+    verdict = assess_change(observed, BEFORE, "week", "lower")
     assert verdict.working is not None
-    least, most = Harm(Estimate(0, 0, 0), fitted(observed, BEFORE, "week")).chances_beyond(verdict.working.high)
+    least, most = Harm(Estimate(0, 0, 0), fit_at_one_look(observed, BEFORE, "week")).chances_beyond(
+        verdict.working.high
+    )
     assert most == pytest.approx(
         0.025, abs=2e-4
     )  # of the trend whose interval ends there; the hull is the wider of both
@@ -65,14 +74,14 @@ def test_the_chance_of_harm_beyond_the_hull_s_end_is_what_its_level_leaves() -> 
 def test_chances_are_mirrored_with_the_measure() -> None:
     bad = drawn(0.2, 0.24, 150)
     good = replace(bad, total=bad.size - bad.total)
-    both = [Harm(Estimate(0, 0, 0), fitted(one, BEFORE, "week"), (), up).chances_beyond(0.1) for one, up in ((bad, True), (good, False))]  # fmt: skip
+    both = [Harm(Estimate(0, 0, 0), fit_at_one_look(one, BEFORE, "week"), (), up).chances_beyond(0.1) for one, up in ((bad, True), (good, False))]  # fmt: skip
     assert both[0] == pytest.approx(both[1], abs=1e-6)
     assert 0.01 < both[0][1] < 0.99
 
 
 def test_two_shares_are_compared_as_two_beta_distributions() -> None:
     total, size = np.array([1.0, 0, 0, 1, 6, 5, 4]), np.full(7, 100.0)
-    harm = shares(Observed("rate", total, size), 4, True)
+    harm = compare_shares(ModelInput("rate", total, size), 4, True)
     assert harm is not None
     random = np.random.default_rng(1)
     spread = max(1.0, float(((total[4:] - 5) ** 2 / (100 * 0.05 * 0.95)).sum()) / 2)
@@ -80,13 +89,13 @@ def test_two_shares_are_compared_as_two_beta_distributions() -> None:
     early = random.beta(2.5, 398.5, 400_000)
     assert harm.chances_beyond(0.03)[1] == pytest.approx(float((late - early > 0.03).mean()), abs=0.01)
     assert harm.estimate.low == pytest.approx(float(np.quantile(late - early, 0.025)), abs=0.002)
-    assert shares(Observed("rate", total, np.where(np.arange(7) < 4, size, 0.0)), 4, True) is None
+    assert compare_shares(ModelInput("rate", total, np.where(np.arange(7) < 4, size, 0.0)), 4, True) is None
 
 
 def test_of_too_few_events_for_a_fit_harm_is_shown_and_excluded_all_the_same() -> None:
     """Nobody was closed unserved before; a tenth is now. No model of the weeks can be fitted to nothing."""
     rail = Guardrail(find_measure("abandoned_rate"))
-    worse, same = (guard(rail, seen_of(drawn(0.0, late, 100)), "week", 10) for late in (0.1, 0.0005))
+    worse, same = (assess_guardrail(rail, seen_of(drawn(0.0, late, 100)), "week", 10) for late in (0.1, 0.0005))
     assert (worse.safety, same.safety) == ("worse", "not_worse")
     assert worse.harm is not None
     assert worse.harm.low < 0.1 < worse.harm.high
@@ -96,14 +105,14 @@ def test_of_too_few_events_for_a_fit_harm_is_shown_and_excluded_all_the_same() -
 
 def test_what_surely_got_worse_but_stays_within_the_declared_margin_is_no_harm() -> None:
     seen = seen_of(drawn(0.05, 0.08, 3_000))
-    wide, narrow = (guard(Guardrail(REOPENED, margin), seen, "week", 10) for margin in (0.06, 0.01))
+    wide, narrow = (assess_guardrail(Guardrail(REOPENED, margin), seen, "week", 10) for margin in (0.06, 0.01))
     assert wide.harm is not None
     assert wide.harm.low > 0
     assert (wide.safety, narrow.safety) == ("not_worse", "worse")
-    vast = guard(Guardrail(REOPENED, 0.5), seen_of(drawn(0.05, 0.2, 3_000)), "week", 10)
+    vast = assess_guardrail(Guardrail(REOPENED, 0.5), seen_of(drawn(0.05, 0.2, 3_000)), "week", 10)
     assert vast.safety == "cannot_tell"  # whoever declares that anything may happen has not shown that nothing did
     assert "declared" in vast.words
-    near = guard(Guardrail(REOPENED, 0.03), seen, "week", 10)
+    near = assess_guardrail(Guardrail(REOPENED, 0.03), seen, "week", 10)
     assert near.safety == "cannot_tell"
     assert "leans to worse" in near.words
 
@@ -111,37 +120,37 @@ def test_what_surely_got_worse_but_stays_within_the_declared_margin_is_no_harm()
 def test_harm_is_shown_falsely_no_more_than_it_may() -> None:
     """Ten guardrails share 5%; 120 of them with nothing changed: none is more than likely, three are 1 in 400."""
     rail = Guardrail(REOPENED)
-    found = [guard(rail, seen_of(drawn(0.1, 0.1, 60, seed)), "week", 10).safety for seed in range(120)]
+    found = [assess_guardrail(rail, seen_of(drawn(0.1, 0.1, 60, seed)), "week", 10).safety for seed in range(120)]
     assert found.count("worse") <= stats.binom.ppf(0.999, 120, 0.005)
     assert found.count("not_worse") > 60
 
 
 def test_a_question_never_shows_harm_and_is_asked_at_a_lower_chance() -> None:
     seen = seen_of(drawn(0.05, 0.5, 200))
-    asked = guard(Guardrail(REOPENED, question="why?"), seen, "week", 10)
+    asked = assess_guardrail(Guardrail(REOPENED, question="why?"), seen, "week", 10)
     assert (asked.safety, asked.words, asked.weakens) == ("cannot_tell", "why?", True)
-    quiet = guard(Guardrail(REOPENED, question="why?"), seen_of(drawn(0.05, 0.05, 200)), "week", 10)
+    quiet = assess_guardrail(Guardrail(REOPENED, question="why?"), seen_of(drawn(0.05, 0.05, 200)), "week", 10)
     assert not quiet.weakens
     lacking = replace(seen, reason="not told", is_not_recorded=True)
-    assert not guard(Guardrail(REOPENED, question="why?"), lacking, "week", 10).weakens
-    assert guard(Guardrail(REOPENED), lacking, "week", 10).weakens
+    assert not assess_guardrail(Guardrail(REOPENED, question="why?"), lacking, "week", 10).weakens
+    assert assess_guardrail(Guardrail(REOPENED), lacking, "week", 10).weakens
 
 
 def test_margins_scale_with_what_can_be_shown_from_the_time_before_alone() -> None:
     rail, margins = Guardrail(REOPENED), []
     for size in (12, 40, 2_000):
         calm, wild = drawn(0.3, 0.3, size), drawn(0.3, 0.6, size)
-        assert margin_of(rail, seen_of(calm), "week", 0.3) == margin_of(rail, seen_of(wild), "week", 0.3)
-        margins.append(margin_of(rail, seen_of(calm), "week", 0.3))
+        assert default_margin(rail, seen_of(calm), "week", 0.3) == default_margin(rail, seen_of(wild), "week", 0.3)
+        margins.append(default_margin(rail, seen_of(calm), "week", 0.3))
     usual = usual_margin(0.3, REOPENED)
-    assert margins[0] == WIDER * usual  # few cases: half as much more, and no further
+    assert margins[0] == MAX_MARGIN_FACTOR * usual  # few cases: half as much more, and no further
     assert margins[0] > margins[1] > margins[2] == usual
-    known = reach(drawn(0.3, 0.3, 40), BEFORE, "week", 0.3, 8)
+    known = foreseen_margins(drawn(0.3, 0.3, 40), BEFORE, "week", 0.3, 8)
     assert known is not None
     assert margins[1] == pytest.approx(known.high)
-    declared = guard(rail, seen_of(drawn(0.3, 0.3, 40)), "week", 10, {"reopen_rate": 0.11})
+    declared = assess_guardrail(rail, seen_of(drawn(0.3, 0.3, 40)), "week", 10, {"reopen_rate": 0.11})
     assert declared.margin == 0.11
-    assert reach(drawn(0.3, 0.3, 40), 4, "week", 0.3, 8) is None
+    assert foreseen_margins(drawn(0.3, 0.3, 40), 4, "week", 0.3, 8) is None
 
 
 def test_a_margin_that_eight_weeks_can_show_is_shown_in_eight_weeks_most_often() -> None:
@@ -149,22 +158,24 @@ def test_a_margin_that_eight_weeks_can_show_is_shown_in_eight_weeks_most_often()
     shown = 0
     for seed in range(60):
         observed = drawn(0.3, 0.3, 40, seed, BEFORE + 8)
-        margin = reach(observed, BEFORE, "week", 0.3, 8)
+        margin = foreseen_margins(observed, BEFORE, "week", 0.3, 8)
         assert margin is not None
-        shown += guard(Guardrail(REOPENED, margin.high), seen_of(observed), "week", 10).safety == "not_worse"
+        shown += assess_guardrail(Guardrail(REOPENED, margin.high), seen_of(observed), "week", 10).safety == "not_worse"
     assert 0.3 * 60 < shown < 0.85 * 60
 
 
 def test_speed_is_asked_about_new_cases_volume_ratings_and_machines() -> None:
-    named = {one.name: one for one in wanted(find_measure("time_to_first_reply"), ())}
+    named = {one.name: one for one in select_guardrails(find_measure("time_to_first_reply"), ())}
     assert {"repeat_case_rate", "asked", "rated_rate", "answered_within_a_minute", "merged_rate", "paused_rate"} <= set(
         named
     )
     assert named["asked"].better == "higher"
     assert "turned away" in named["asked"].question
     assert not named["repeat_case_rate"].question
-    assert "answered_within_a_minute" not in {one.name for one in wanted(find_measure("time_to_resolution"), ())}
-    assert wanted(find_measure("rating_good"), ()) == ()
+    assert "answered_within_a_minute" not in {
+        one.name for one in select_guardrails(find_measure("time_to_resolution"), ())
+    }
+    assert select_guardrails(find_measure("rating_good"), ()) == ()
 
 
 @cache
@@ -207,18 +218,18 @@ def test_honest_work_is_claimed_plainly_where_all_is_recorded_and_weaker_where_i
     assert headline(full).startswith("time_to_resolution (team Ours) improved with")
     assert (less.headline, less.claims) == ("improved_harm_not_excluded", True)
     assert headline(less).startswith("Improved; harm not excluded; not told by the record: rating_good.")
-    assert any(line.startswith("Not excluded, rating_good: ") for line in standing(less))
+    assert any(line.startswith("Not excluded, rating_good: ") for line in remarks(less))
     assert full.verdict.relative is not None
     assert full.verdict.relative.low < -0.3 < full.verdict.relative.high
     assert all(
-        one.chance is not None and one.chance <= EXCLUDED
+        one.chance is not None and one.chance <= HARM_EXCLUDED_CHANCE
         for one in full.guardrail_results
         if not one.guardrail.question
     )
 
 
 def test_chances_are_told_without_false_precision() -> None:
-    assert [likely(one) for one in (0.0, 0.004, 0.006, 0.234, 0.999)] == [
+    assert [chance_in_words(one) for one in (0.0, 0.004, 0.006, 0.234, 0.999)] == [
         "under 1 in 100", "under 1 in 100", "1 in 100", "23 in 100", "over 99 in 100",
     ]  # fmt: skip
 

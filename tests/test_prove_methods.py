@@ -16,15 +16,15 @@ from typer.testing import CliRunner
 
 from wellserved.cli import app
 from wellserved.errors import RequestError
-from wellserved.moments import NotComputed
-from wellserved.prove import Observed
-from wellserved.prove.agreement import alpha, alpha_interval, fleiss, kappa
-from wellserved.prove.drivers import proportional_odds, shares
-from wellserved.prove.incentive import incentive
-from wellserved.prove.renewals import of_accounts, of_cohort, read_accounts, read_cohort
-from wellserved.prove.retention import Retention, fit, retention
-from wellserved.prove.shift import LIMITS, shift
-from wellserved.prove.staggered import staggered, weights
+from wellserved.moments import NotComputable
+from wellserved.prove import ModelInput
+from wellserved.prove.agreement import alpha, alpha_interval, fleiss_kappa, kappa
+from wellserved.prove.drivers import proportional_odds, variance_shares
+from wellserved.prove.incentive import judge_incentive
+from wellserved.prove.renewals import decisions_of_accounts, decisions_of_cohort, read_accounts, read_cohort
+from wellserved.prove.retention import Retention, estimate_retention, fit_retention
+from wellserved.prove.shift import CRITICAL_VALUES, find_shift
+from wellserved.prove.staggered import effect_weights, estimate_staggered_effect
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -40,7 +40,7 @@ def test_imputation_on_the_minimum_wage_counties_gives_the_known_effect() -> Non
     first = np.array([int(row[1]) for row in rows])
     measure = np.log(np.array([row[2:] for row in rows], dtype=float))
     years = np.arange(2003, 2008)
-    result = staggered(measure, (first[:, None] > 0) & (years[None, :] >= first[:, None]))
+    result = estimate_staggered_effect(measure, (first[:, None] > 0) & (years[None, :] >= first[:, None]))
     assert result.effect.value == pytest.approx(-0.04771, abs=5e-6)
     assert (result.jackknife.low, result.jackknife.high) == pytest.approx((-0.0743, -0.0211), abs=6e-5)
     assert (result.teams, result.never_adopted, result.cells) == (500, 309, 291)
@@ -53,7 +53,7 @@ def test_weights_impute_what_team_and_period_effects_give() -> None:
     has_adopted = np.zeros((9, 14), dtype=bool)
     for team in range(5):
         has_adopted[team, 4 + 2 * team :] = True
-    w = weights(has_adopted)
+    w = effect_weights(has_adopted)
     effects = rng.normal(size=(9, 1)) + rng.normal(size=14)
     assert (w * effects).sum() == pytest.approx(0, abs=1e-12)
     assert (w * (effects + 0.7 * has_adopted)).sum() == pytest.approx(0.7, abs=1e-12)
@@ -76,8 +76,8 @@ def test_adoption_covers_the_truth_and_seldom_claims_nothing() -> None:
     for seed in range(60):
         y = rng.normal(size=(12, 1)) + ar(rng, 0.5, 40)[None, :] + np.array([ar(rng, 0.5, 40) for _ in range(12)])
         null_result, shifted_result = (
-            staggered(y, has_adopted, seed),
-            staggered(y + 0.5 * has_adopted, has_adopted, seed),
+            estimate_staggered_effect(y, has_adopted, seed),
+            estimate_staggered_effect(y + 0.5 * has_adopted, has_adopted, seed),
         )
         false_claims.append(null_result.p <= 0.05)
         has_truth.append(shifted_result.effect.low <= 0.5 <= shifted_result.effect.high)
@@ -90,7 +90,7 @@ def test_adoption_is_refused_without_enough_to_compare(teams: int, adopters: int
     has_adopted = np.zeros((teams, 10), dtype=bool)
     has_adopted[:adopters, 5:] = True
     with pytest.raises(RequestError, match=words):
-        staggered(np.random.default_rng(0).normal(size=(teams, 10)), has_adopted)
+        estimate_staggered_effect(np.random.default_rng(0).normal(size=(teams, 10)), has_adopted)
 
 
 KRIPPENDORFF = ("123321412...", "1233224125..", ".33323422513", "12332441251.")
@@ -112,9 +112,9 @@ def test_kappa_of_agresti_s_pathologists_and_fleiss_s_judges() -> None:
     assert kappa(slides) == pytest.approx(0.4930, abs=5e-5)
     assert kappa(slides, "quadratic") == pytest.approx(0.7838, abs=5e-5)
     counts = "0 0 0 0 14/0 2 6 4 2/0 0 3 5 6/0 3 9 2 0/2 2 8 1 1/7 7 0 0 0/3 2 6 3 0/2 5 3 2 2/6 5 2 1 0/0 2 2 3 7"
-    assert fleiss(np.array([[int(count) for count in row.split()] for row in counts.split("/")])) == pytest.approx(
-        0.2099, abs=5e-5
-    )
+    assert fleiss_kappa(
+        np.array([[int(count) for count in row.split()] for row in counts.split("/")])
+    ) == pytest.approx(0.2099, abs=5e-5)
 
 
 def test_agreement_that_chance_explains_is_none() -> None:
@@ -123,20 +123,20 @@ def test_agreement_that_chance_explains_is_none() -> None:
     assert abs(alpha(ratings, "ordinal")) < 0.06  # type: ignore[arg-type]
     assert alpha(np.array([ratings[0], ratings[0]]), "ordinal") == 1.0
     interval = alpha_interval(ratings[:, :200], "ordinal", draws=200)
-    assert not isinstance(interval, NotComputed)
+    assert not isinstance(interval, NotComputable)
     assert interval[0] < 0 < interval[1]
     for too_few in (np.ones((2, 30)), np.array([[1.0, math.nan], [math.nan, 2.0]])):
-        assert isinstance(alpha(too_few), NotComputed)
-    assert isinstance(kappa(np.zeros((3, 3))), NotComputed)
-    assert isinstance(fleiss(np.array([[1, 2], [3, 1]])), NotComputed)
-    assert isinstance(alpha_interval(ratings[:, :5], "ordinal"), NotComputed)
+        assert isinstance(alpha(too_few), NotComputable)
+    assert isinstance(kappa(np.zeros((3, 3))), NotComputable)
+    assert isinstance(fleiss_kappa(np.array([[1, 2], [3, 1]])), NotComputable)
+    assert isinstance(alpha_interval(ratings[:, :5], "ordinal"), NotComputable)
 
 
 def test_shares_of_the_swiss_provinces_add_up_to_the_known_ones() -> None:
     # R's swiss, Fertility on the rest: R² .7067; LMG computed elsewhere.
     data = np.array([row[1:] for row in table("swiss.csv")], dtype=float)
     correlation = np.corrcoef(data, rowvar=False)
-    driver_shares = shares(correlation[1:, 1:], correlation[1:, 0])
+    driver_shares = variance_shares(correlation[1:, 1:], correlation[1:, 0])
     assert driver_shares == pytest.approx([0.0571, 0.1712, 0.2601, 0.1056, 0.1128], abs=5e-5)
     assert driver_shares.sum() == pytest.approx(0.7067, abs=5e-5)
 
@@ -148,10 +148,10 @@ def test_shares_add_up_to_all_that_is_explained_and_follow_their_driver(seed: in
     x = rng.normal(size=(80, size)) @ rng.normal(size=(size, size))
     y = x @ rng.normal(size=size) + rng.normal(size=80) * 3
     correlation = np.atleast_2d(np.corrcoef(np.column_stack([x, y]), rowvar=False))
-    driver_shares = shares(correlation[:-1, :-1], correlation[:-1, -1])
+    driver_shares = variance_shares(correlation[:-1, :-1], correlation[:-1, -1])
     residual = y - y.mean() - (x - x.mean(0)) @ np.linalg.lstsq(x - x.mean(0), y - y.mean(), rcond=None)[0]
     assert driver_shares.sum() == pytest.approx(1 - residual @ residual / ((y - y.mean()) ** 2).sum(), abs=1e-8)
-    reversed_shares = shares(correlation[:-1, :-1][::-1, ::-1], correlation[:-1, -1][::-1])
+    reversed_shares = variance_shares(correlation[:-1, :-1][::-1, ::-1], correlation[:-1, -1][::-1])
     assert reversed_shares[::-1] == pytest.approx(driver_shares, abs=1e-9)
 
 
@@ -160,7 +160,7 @@ def test_many_drivers_get_relative_weights_that_add_up_too() -> None:
     x = rng.normal(size=(300, 14))
     y = x[:, 0] + 0.5 * x[:, 1] + rng.normal(size=300)
     correlation = np.atleast_2d(np.corrcoef(np.column_stack([x, y]), rowvar=False))
-    driver_shares = shares(correlation[:-1, :-1], correlation[:-1, -1])
+    driver_shares = variance_shares(correlation[:-1, :-1], correlation[:-1, -1])
     assert driver_shares.argmax() == 0
     centred_x = x - x.mean(0)
     predicted = centred_x @ np.linalg.lstsq(centred_x, y - y.mean(), rcond=None)[0]
@@ -200,23 +200,23 @@ def test_proportional_odds_refuse_what_has_no_answer() -> None:
     ],
 )
 def test_retention_of_fader_and_hardie_s_customers(survival: tuple[float, ...], expected: tuple[float, float]) -> None:
-    model = retention(1_000 * np.array(survival))
+    model = estimate_retention(1_000 * np.array(survival))
     assert (model.a, model.b) == pytest.approx(expected, abs=6e-4)
     assert model.survival(7) == pytest.approx(survival, abs=0.02)
     assert model.expected_remaining(3) == math.inf
     assert model.fit_p_value is not None
     assert model.fit_p_value > 0.01
     with pytest.raises(RequestError):
-        retention(np.array([10.0, 11.0, 9.0]))
+        estimate_retention(np.array([10.0, 11.0, 9.0]))
 
 
 def test_retention_of_ten_accounts_and_the_chances_of_renewal() -> None:
     """Worked by another program from the product of P(k): a 1.921, b 8.013; renewals of (.704, 1.182): .627 .756 .819 .856."""
     renewals, has_left = (0, 0, 1, 1, 2, 3, 3, 4, 5, 5), (1, 1, 1, 0, 1, 0, 1, 0, 0, 0)
-    decisions, account_count = of_accounts(
+    decisions, account_count = decisions_of_accounts(
         (0, renewal_count, bool(leaver), 1) for renewal_count, leaver in zip(renewals, has_left, strict=True)
     )
-    model = fit(decisions)
+    model = fit_retention(decisions)
     assert account_count == 10
     assert (model.a, model.b) == pytest.approx((1.921, 8.013), abs=1e-3)
     regular = Retention(0.704, 1.182)
@@ -247,7 +247,7 @@ def renewals_of(
 def test_retention_with_late_entry_finds_the_truth_that_is_missed_without() -> None:
     """Customers who were there already are the loyal ones: taken for new, they hide who leaves at once."""
     accounts = renewals_of(np.random.default_rng(4), 20_000, (0.704, 1.18))
-    model = fit(of_accounts(accounts)[0])
+    model = fit_retention(decisions_of_accounts(accounts)[0])
     assert (model.a, model.b) == pytest.approx((0.704, 1.18), abs=0.05)
     assert all(
         low <= true <= high
@@ -256,14 +256,14 @@ def test_retention_with_late_entry_finds_the_truth_that_is_missed_without() -> N
             (1.18, model.interval(lambda fitted_model: fitted_model.b)),
         )
     )
-    since_record = fit(
-        of_accounts(
+    since_record = fit_retention(
+        decisions_of_accounts(
             (0, renewal_count - prior_renewals, has_left, account_count)
             for prior_renewals, renewal_count, has_left, account_count in accounts
         )[0]
     )
-    never_late = fit(
-        of_accounts(
+    never_late = fit_retention(
+        decisions_of_accounts(
             (0, renewal_count, has_left, account_count) for _, renewal_count, has_left, account_count in accounts
         )[0]
     )
@@ -285,7 +285,7 @@ def test_intervals_of_retention_hold_the_truth() -> None:
     )
     coverage_counts, runs = np.zeros(len(quantities)), 100
     for _ in range(runs):
-        model = fit(of_accounts(renewals_of(rng, 120, (0.704, 1.182)))[0])
+        model = fit_retention(decisions_of_accounts(renewals_of(rng, 120, (0.704, 1.182)))[0])
         bounds = [model.interval(quantity) for quantity in quantities]
         coverage_counts += [
             low <= quantity(truth) <= high for quantity, (low, high) in zip(quantities, bounds, strict=True)
@@ -296,13 +296,13 @@ def test_intervals_of_retention_hold_the_truth() -> None:
 
 def test_groups_add_up_and_splitting_them_changes_nothing() -> None:
     """Three of four cohorts in one, a cohort followed longer, and accounts one by one or counted: the same decisions."""
-    all_decisions = of_cohort([100, 80, 70, 66])
-    summed_decisions = of_cohort([40, 30, 25, 24]) + of_cohort([60, 50, 45, 42])
+    all_decisions = decisions_of_cohort([100, 80, 70, 66])
+    summed_decisions = decisions_of_cohort([40, 30, 25, 24]) + decisions_of_cohort([60, 50, 45, 42])
     assert all_decisions.at_risk.tolist() == summed_decisions.at_risk.tolist() == [100, 80, 70]
     assert all_decisions.leaver_counts.tolist() == summed_decisions.leaver_counts.tolist()
-    late_decisions = of_cohort([100, 80]) + of_cohort([80, 70, 66], prior_renewals=1)
+    late_decisions = decisions_of_cohort([100, 80]) + decisions_of_cohort([80, 70, 66], prior_renewals=1)
     assert late_decisions.at_risk.tolist() == all_decisions.at_risk.tolist()
-    assert fit(late_decisions).a == fit(all_decisions).a
+    assert fit_retention(late_decisions).a == fit_retention(all_decisions).a
     account_decisions, account_count = read_accounts(
         b"renewals,left,entered,accounts\n0,yes,,20\n1,yes,0,10\n2,left,,4\n3,no,,66\n"
     )
@@ -319,9 +319,11 @@ def test_groups_add_up_and_splitting_them_changes_nothing() -> None:
 
 
 def test_customers_who_do_not_differ_are_said_to_be_alike() -> None:
-    homogeneous_model = retention(np.array([1000, 900, 810, 729, 656]))
+    homogeneous_model = estimate_retention(np.array([1000, 900, 810, 729, 656]))
     assert homogeneous_model.survival(4) == pytest.approx([1, 0.9, 0.81, 0.729, 0.656], abs=0.002)
-    misfit_model = retention(np.array([1000, 950, 800, 500]))  # the longer they stay, the more leave: no beta does that
+    misfit_model = estimate_retention(
+        np.array([1000, 950, 800, 500])
+    )  # the longer they stay, the more leave: no beta does that
     assert misfit_model.is_homogeneous
     assert misfit_model.fit_p_value is not None
     assert misfit_model.fit_p_value < 0.01
@@ -349,20 +351,20 @@ def test_accounts_that_cannot_be_read_are_named(content: bytes, message: str) ->
 def test_retention_refuses_few_and_impossible() -> None:
     for too_few in ([29, 15, 10], [1000, 995, 992, 991]):
         with pytest.raises(RequestError, match="too few"):
-            retention(np.array(too_few))
+            estimate_retention(np.array(too_few))
     for impossible_counts in ([100.0, 50.5, 20], [100, math.nan, 3], [100, 120, 50], [100], [100, 50, -1]):
         with pytest.raises(RequestError, match="no renewals"):
-            retention(np.array(impossible_counts, dtype=float))
+            estimate_retention(np.array(impossible_counts, dtype=float))
     with pytest.raises(RequestError, match="Two different renewals"):
-        retention(np.array([100, 50]))
+        estimate_retention(np.array([100, 50]))
     with pytest.raises(RequestError, match="stayed"):
-        fit(of_cohort([100, 0, 0]))
+        fit_retention(decisions_of_cohort([100, 0, 0]))
     for prior_renewals, counts in ((0, 1_100), (950, 100)):
         with pytest.raises(RequestError, match=r"1,0\d9 renewals of one customer are more than 1,000 renewals"):
-            of_cohort(np.full(counts, 5), prior_renewals)
-    assert len(of_cohort(np.full(1_001, 5)).leaver_counts) == 1_000
+            decisions_of_cohort(np.full(counts, 5), prior_renewals)
+    assert len(decisions_of_cohort(np.full(1_001, 5)).leaver_counts) == 1_000
     with pytest.raises(RequestError, match="-1 renewals before"):
-        of_cohort([5, 4], -1)
+        decisions_of_cohort([5, 4], -1)
     for text in ("2", "a:3,2", "1:3,x"):
         with pytest.raises(RequestError, match="no cohort"):
             read_cohort(text)
@@ -376,7 +378,7 @@ def test_accounts_that_came_up_for_no_renewal_do_not_count() -> None:
     )
     assert account_count == 20
     with pytest.raises(RequestError, match="20 customers, of whom 14 left, are too few"):
-        retention(decisions, account_count)
+        estimate_retention(decisions, account_count)
     assert read_accounts(b"renewals,left,entered\n3,yes,3\n3,no,2\n")[1] == 2
 
 
@@ -396,8 +398,8 @@ def test_a_shift_is_dated_and_an_even_series_seldom_is() -> None:
     close_count, false_count = 0, 0
     for _ in range(100):
         y = ar(rng, 0.3, 120)
-        false_count += shift(y).position is not None
-        candidate = shift(y + 1.5 * (np.arange(120) >= 70))
+        false_count += find_shift(y).position is not None
+        candidate = find_shift(y + 1.5 * (np.arange(120) >= 70))
         close_count += candidate.position is not None and abs(candidate.position - 70) <= 5
     assert false_count <= stats.binom.ppf(0.999, 100, 0.06)
     assert close_count >= stats.binom.ppf(0.001, 100, 0.80)
@@ -407,26 +409,26 @@ def test_a_shift_is_dated_and_an_even_series_seldom_is() -> None:
 @given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-1000, 1000))
 def test_a_shift_s_date_does_not_hang_on_unit_or_side(seed: int, scale: float, origin: float) -> None:
     y = np.random.default_rng(seed).normal(size=80) + 1.5 * (np.arange(80) >= 50)
-    candidate, mirror_image = shift(y), shift(origin - scale * y)
+    candidate, mirror_image = find_shift(y), find_shift(origin - scale * y)
     assert candidate.position == mirror_image.position
     if candidate.size is not None and mirror_image.size is not None:
         assert mirror_image.size == pytest.approx(-scale * candidate.size, rel=1e-6)
 
 
 def test_a_shift_is_refused_where_none_could_be_told() -> None:
-    assert shift(np.ones(100)).reason == "the measure never varies"
-    assert "periods" in shift(np.arange(10.0)).reason
-    candidate = shift(np.cumsum(np.random.default_rng(1).normal(size=200)))
+    assert find_shift(np.ones(100)).reason == "the measure never varies"
+    assert "periods" in find_shift(np.arange(10.0)).reason
+    candidate = find_shift(np.cumsum(np.random.default_rng(1).normal(size=200)))
     assert candidate.position is None
-    assert max(LIMITS) == 0.88
+    assert max(CRITICAL_VALUES) == 0.88
     assert candidate.reason
 
 
-def incentive_series(effects: tuple[float, float], seed: int = 6) -> Observed:
+def incentive_series(effects: tuple[float, float], seed: int = 6) -> ModelInput:
     rng = np.random.default_rng(seed)
     t = np.arange(208)
     z = rng.normal(size=208) + effects[0] * ((t >= 104) & (t < 156)) + effects[1] * (t >= 156)
-    return Observed("plain", z, np.ones(208))
+    return ModelInput("plain", z, np.ones(208))
 
 
 @pytest.mark.parametrize(
@@ -434,7 +436,7 @@ def incentive_series(effects: tuple[float, float], seed: int = 6) -> Observed:
     [((8, 8), "lasting"), ((5, 0), "fading"), ((4, -4), "backfiring"), ((0, 0), "no_effect_seen")],
 )
 def test_a_reward_lasts_fades_or_backfires(effects: tuple[float, float], status: str) -> None:
-    result = incentive(incentive_series(effects), 104, 52, "week", "higher")
+    result = judge_incentive(incentive_series(effects), 104, 52, "week", "higher")
     assert result.status == status
     assert result.paid is not None
     assert result.after is not None
@@ -447,8 +449,8 @@ def test_a_reward_lasts_fades_or_backfires(effects: tuple[float, float], status:
 def test_a_reward_s_windows_are_covered() -> None:
     coverage_count = 0
     for seed in range(60):
-        result = incentive(incentive_series((1.0, 0.4), seed), 104, 52, "week", "higher")
+        result = judge_incentive(incentive_series((1.0, 0.4), seed), 104, 52, "week", "higher")
         assert result.difference is not None
         coverage_count += result.difference.low <= -0.6 <= result.difference.high
     assert coverage_count >= stats.binom.ppf(0.001, 60, 0.95)
-    assert incentive(incentive_series((1, 1)), 104, 103, "week", "higher").status == "not_enough_data"
+    assert judge_incentive(incentive_series((1, 1)), 104, 103, "week", "higher").status == "not_enough_data"

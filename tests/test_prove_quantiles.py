@@ -25,15 +25,25 @@ from wellserved.cli import app
 from wellserved.errors import PeriodError, RequestError
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
-from wellserved.measure.interval import waiting_quantile
-from wellserved.prove import Asked, Looking, Proof, Seen, Verdict, change, observe, of_records, prove
-from wellserved.prove.adoption import adoption
-from wellserved.prove.guards import constant
+from wellserved.measure.interval import duration_quantile
+from wellserved.prove import (
+    AnalysisWindow,
+    PeriodSeries,
+    Proof,
+    ProofRequest,
+    Verdict,
+    assess_change,
+    input_from_records,
+    observe_measure,
+    prove,
+)
+from wellserved.prove.adoption import estimate_adoption
+from wellserved.prove.guards import is_constant
 from wellserved.prove.model import Floats
-from wellserved.prove.quantile import Cases, Levels, levels_of, of_pieces
-from wellserved.prove.response import respond
-from wellserved.prove.verdict import Check
-from wellserved.prove.words import standing
+from wellserved.prove.quantile import CensoredWaits, PeriodLevels, censored_waits, levels_of
+from wellserved.prove.response import working_response
+from wellserved.prove.verdict import CheckResult
+from wellserved.prove.words import remarks
 from wellserved.workspace import Workspace, create_workspace
 
 QUOTES = date(2025, 10, 6)
@@ -88,36 +98,36 @@ def test_the_end_of_a_reward_and_a_team_s_own_date_are_edges(
     """A level is taken across neither, as the measure may jump there."""
     edges, ends = [], date(2025, 12, 1)
 
-    def noted(cases: Cases, periods: int, quantile: float, at: list[int], *more: float) -> Levels:
+    def noted(cases: CensoredWaits, periods: int, quantile: float, at: list[int], *more: float) -> PeriodLevels:
         edges.append(at)
         return levels_of(cases, periods, quantile, at, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sys.modules[Looking.__module__], "levels_of", noted)
+    monkeypatch.setattr(sys.modules[AnalysisWindow.__module__], "levels_of", noted)
     measure, hours = find_measure("time_to_first_reply"), asking.opening_hours(quoted)
-    with asking.opened(quoted, moments=True) as scope:
-        looking = Looking(scope, "moments", hours, QUOTES, "week")
-        seen = prove(looking, Asked(measure, QUOTES, "week", paid_until=ends)).series
+    with asking.open_case_table(quoted, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", hours, QUOTES, "week")
+        seen = prove(looking, ProofRequest(measure, QUOTES, "week", paid_until=ends)).series
         assert edges[0] == [seen.before, sum(one.start < ends for one in seen.periods)]
         edges.clear()
-        prove(looking, Asked(measure, QUOTES, "week"))
+        prove(looking, ProofRequest(measure, QUOTES, "week"))
         assert edges[0] == [seen.before]
         edges.clear()
         with pytest.raises(RequestError):  # one team is too few; but it was looked at
-            adoption(looking, measure, "team", (("T", ends), ("U", QUOTES)), ("T",))
+            estimate_adoption(looking, measure, "team", (("T", ends), ("U", QUOTES)), ("T",))
         assert edges[0] == [seen.before, sum(one.start < ends for one in seen.periods)]
 
 
 def test_waits_that_grew_beyond_the_age_are_looked_at_later_or_refused(tmp_path: Path) -> None:
     """An age taken from quick times before would hide how slow it became; a given one that is too short says so."""
     workspace = quotes(tmp_path, before=3, after=12)
-    with asking.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(workspace), QUOTES, "week")
+    with asking.open_case_table(workspace, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), QUOTES, "week")
         for name in ("time_to_first_reply", "time_to_first_reply_p90"):
-            found = prove(looking, Asked(find_measure(name), QUOTES, "week"))
+            found = prove(looking, ProofRequest(find_measure(name), QUOTES, "week"))
             assert found.verdict.status == "worse", name
             assert found.verdict.relative is not None
             assert found.verdict.relative.low < 3.0 < found.verdict.relative.high, name
-        short = observe(looking, find_measure("time_to_first_reply"), (), age_days=5)
+        short = observe_measure(looking, find_measure("time_to_first_reply"), (), age_days=5)
     assert short.reason.startswith("after the change, 50% are not reached within 5 days of the first ask, where 7")
     assert short.is_unreached
 
@@ -136,7 +146,7 @@ def logs_of(
         n = random.poisson(cases, before + after)
         period = np.repeat(np.arange(before + after), n)
         noise = random.normal(size=len(period)) if law == "normal" else np.log(random.exponential(size=len(period)))
-        observed = of_records(
+        observed = input_from_records(
             "quantile", period, np.exp(spread * noise + level[period]), before + after, before, quantile
         )
         z = observed.log_quantiles()
@@ -174,8 +184,8 @@ def test_a_side_by_itself_makes_no_step(quantile: float) -> None:
             n = random.poisson(cases, 80)
             period = np.repeat(np.arange(80), n)
             values = np.exp(random.normal(size=len(period)) + 0.15 * random.normal(size=80)[period])
-            observed = of_records("quantile", period, values, 80, 60, quantile)
-            claims += change(observed, 60, "week", price_season=False).claims
+            observed = input_from_records("quantile", period, values, 80, 60, quantile)
+            claims += assess_change(observed, 60, "week", price_season=False).claims
     assert claims <= stats.binom.ppf(0.999, 60, 0.05)
 
 
@@ -185,7 +195,9 @@ def test_a_side_that_varies_more_weighs_less() -> None:
     period = np.repeat(np.arange(120), 60)
     values = np.exp(random.normal(size=len(period)) * np.where(period >= 80, 1.5, 0.5))
     for quantile in (0.5, 0.9):
-        noise = respond(of_records("quantile", period, values, 120, 80, quantile), np.ones((120, 1))).noise[0]
+        noise = working_response(
+            input_from_records("quantile", period, values, 120, 80, quantile), np.ones((120, 1))
+        ).noise[0]
         assert noise[80:].mean() / noise[:80].mean() == pytest.approx(9, rel=0.2)
 
 
@@ -198,7 +210,7 @@ def test_no_level_is_taken_across_a_change() -> None:
     for factor in (1.0, 3.0):
         moved = np.where(period >= 60, lengths * factor, lengths)
         pieces = [(moved[period == one], np.ones(2, bool)) for one in range(90)]
-        found.append(levels_of(of_pieces(pieces), 90, 0.5, [60, 75]))
+        found.append(levels_of(censored_waits(pieces), 90, 0.5, [60, 75]))
     assert found[0].log_level[:60] == pytest.approx(found[1].log_level[:60], abs=0)
     assert found[0].log_level[60:] + math.log(3) == pytest.approx(found[1].log_level[60:])
     assert found[0].cases_within == pytest.approx(found[1].cases_within)
@@ -210,8 +222,8 @@ def test_days_with_a_pattern_of_the_week_are_followed() -> None:
     period = np.repeat(np.arange(364), 3)
     pattern = np.array([0.0, 0.2, 0.4, 0.2, 0.0, 0.8, 1.0])[period % 7]
     values = np.exp(random.normal(0, 0.5, len(period)) + pattern - 1.4 * (period >= 273))
-    verdict = change(
-        of_records("quantile", period, values, 364, 273, 0.5, cycle_length=7), 273, "day", price_season=False
+    verdict = assess_change(
+        input_from_records("quantile", period, values, 364, 273, 0.5, cycle_length=7), 273, "day", price_season=False
     )
     assert verdict.status == "improved"
     assert verdict.working is not None
@@ -225,7 +237,7 @@ def test_open_cases_are_carried_as_kaplan_and_meier_do() -> None:
     """
     lengths, ended = np.arange(1.0, 11.0), np.ones(10, bool)
     ended[[2, 4]] = False
-    found = levels_of(of_pieces([(lengths, ended)]), 1, 0.5, [])
+    found = levels_of(censored_waits([(lengths, ended)]), 1, 0.5, [])
     assert math.exp(found.log_level[0]) == pytest.approx(7)
     assert found.cases_within[0] == pytest.approx(4 + 0.5 + 0.4 + 0.3)
 
@@ -236,8 +248,8 @@ def test_a_period_by_itself_is_kaplan_and_meier_s_quantile(seed: int, n: int, qu
     random = np.random.default_rng(seed)
     waits = random.integers(1, 60, n)
     ended = random.random(n) < 0.8
-    expected = waiting_quantile(waits, ended, quantile - 1e-12)[0]  # the first of two middle ones: half a step at most
-    found = levels_of(of_pieces([(waits.astype(float), ended)]), 1, quantile, [])
+    expected = duration_quantile(waits, ended, quantile - 1e-12)[0]  # the first of two middle ones: half a step at most
+    found = levels_of(censored_waits([(waits.astype(float), ended)]), 1, quantile, [])
     assert found.is_unreached == (expected == math.inf)
     if not found.reason:
         assert math.exp(found.log_level[0]) == pytest.approx(expected)
@@ -252,7 +264,10 @@ def test_weights_are_cases_repeated() -> None:
         (np.repeat(one, weight.astype(int)), np.ones(int(weight.sum()), bool))
         for (one, _), weight in zip(pieces, weights, strict=True)
     ]
-    some, many = levels_of(of_pieces(pieces, weights), 20, 0.5, [10]), levels_of(of_pieces(repeated), 20, 0.5, [10])
+    some, many = (
+        levels_of(censored_waits(pieces, weights), 20, 0.5, [10]),
+        levels_of(censored_waits(repeated), 20, 0.5, [10]),
+    )
     assert some.log_level == pytest.approx(many.log_level)
     assert some.size == pytest.approx(many.size)
 
@@ -270,7 +285,9 @@ def waits(changed: float | Callable[[np.random.Generator, int], Floats] = 1.0) -
 @pytest.mark.parametrize("quantile", [0.5, 0.9])
 def test_odd_waits_have_a_verdict_or_a_reason(quantile: float) -> None:
     def verdict(values: Floats, period: npt.NDArray[np.int64] = WEEKS, before: int = 60) -> Verdict:
-        return change(of_records("quantile", period, values, int(period.max()) + 1, before, quantile), before, "week")
+        return assess_change(
+            input_from_records("quantile", period, values, int(period.max()) + 1, before, quantile), before, "week"
+        )
 
     second = verdict(waits(lambda random, n: np.ones(n)))  # all of them take one second
     assert second.status == "improved"
@@ -304,8 +321,8 @@ def test_a_shift_of_all_logarithms_moves_the_response_alone(seed: int, quantile:
     values = random.lognormal(0, 1, len(period))
     if min((period < 35).sum(), (period >= 35).sum()) < 40:
         return
-    plain = of_records("quantile", period, values, 50, 35, quantile)
-    other = of_records("quantile", period, values * unit * np.exp(by * (period >= 35)), 50, 35, quantile)
+    plain = input_from_records("quantile", period, values, 50, 35, quantile)
+    other = input_from_records("quantile", period, values * unit * np.exp(by * (period >= 35)), 50, 35, quantile)
     assert other.log_quantiles() == pytest.approx(
         plain.log_quantiles() + math.log(unit) + by * (np.arange(50) >= 35), abs=1e-6
     )
@@ -314,15 +331,15 @@ def test_a_shift_of_all_logarithms_moves_the_response_alone(seed: int, quantile:
 
 def test_the_sentence_says_why_where_the_levels_differ_otherwise() -> None:
     """A measure that fell all the time: the levels lie far apart, and nothing was changed."""
-    agreeing = change(of_records("quantile", WEEKS, waits(0.4), 80, 60), 60, "week", price_season=False)
+    agreeing = assess_change(input_from_records("quantile", WEEKS, waits(0.4), 80, 60), 60, "week", price_season=False)
     assert agreeing.levels_agree
     falling = waits() * np.exp(-0.04 * WEEKS)
-    observed = of_records("quantile", WEEKS, falling, 80, 60)
-    verdict = change(observed, 60, "week", price_season=False)
+    observed = input_from_records("quantile", WEEKS, falling, 80, 60)
+    verdict = assess_change(observed, 60, "week", price_season=False)
     assert not verdict.levels_agree
-    none = Seen(find_measure("time_to_resolution"), observed, (), 60, None, None, 0)
-    checked = replace(verdict, checks=(Check("trend before", True, "it was falling before the change"),))
-    said = standing(Proof(Asked(none.measure, QUOTES, "week"), none, checked, ()))
+    none = PeriodSeries(find_measure("time_to_resolution"), observed, (), 60, None, None, 0)
+    checked = replace(verdict, checks=(CheckResult("trend before", True, "it was falling before the change"),))
+    said = remarks(Proof(ProofRequest(none.measure, QUOTES, "week"), none, checked, ()))
     assert any("lie apart otherwise than the effect" in line and "falling before" in line for line in said)
 
 
@@ -330,9 +347,9 @@ def test_a_measure_whose_level_moves_is_not_constant() -> None:
     """The share within each period's own level may be one number in every period."""
     period = np.repeat(np.arange(80), 11)
     values = np.tile(np.arange(1.0, 12.0), 80) * np.where(period >= 60, 5, 1)
-    observed = of_records("quantile", period, values, 80, 60)
+    observed = input_from_records("quantile", period, values, 80, 60)
     assert np.ptp(observed.total / observed.size) == 0
-    assert not constant(Seen(find_measure("time_to_resolution_p90"), observed, (), 60, None, None, 0))
+    assert not is_constant(PeriodSeries(find_measure("time_to_resolution_p90"), observed, (), 60, None, None, 0))
 
 
 def test_no_waits_make_a_warning_or_a_number_that_is_none() -> None:
@@ -351,7 +368,7 @@ def test_no_waits_make_a_warning_or_a_number_that_is_none() -> None:
             pieces.append((np.round(lengths, int(random.choice([0, 3, 12]))), ended))
         edges = sorted(set(random.integers(1, periods, 2).tolist())) if periods > 2 else []
         quantile, whole = float(random.choice([0.1, 0.5, 0.9])), int(random.choice([1, 7]))
-        found = levels_of(of_pieces(pieces), periods, quantile, edges, whole, 1 / 3600)
+        found = levels_of(censored_waits(pieces), periods, quantile, edges, whole, 1 / 3600)
         told[found.reason.split()[0] if found.reason else ""] = 1
         if not found.reason:
             assert np.isfinite(found.log_level[found.size > 0]).all()

@@ -14,8 +14,8 @@ from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping
-from wellserved.moments import NotComputed
-from wellserved.prove.agreement import agreed
+from wellserved.moments import NotComputable
+from wellserved.prove.agreement import rating_agreement
 from wellserved.workspace import Workspace, create_workspace
 
 KINDS = ("asked", "resolved", "chased", "handed_over")
@@ -131,6 +131,6 @@ def test_own_ratings_are_set_beside_the_customers_own(tmp_path: Path) -> None:
     assert isinstance(found.alpha, float)
     assert 0.3 < found.kappa < 0.9
     assert "Krippendorff" in CliRunner().invoke(app, ["agreement", "--home", str(workspace.folder)]).stdout
-    few = agreed("csat5", np.array([[1.0, 2.0], [1.0, 3.0]]))
-    assert isinstance(few.kappa, NotComputed)
+    few = rating_agreement("csat5", np.array([[1.0, 2.0], [1.0, 3.0]]))
+    assert isinstance(few.kappa, NotComputable)
     assert "at least 10" in few.kappa.reason

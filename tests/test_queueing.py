@@ -20,10 +20,10 @@ from tests.clock_workspace import workspace_of
 from wellserved.actions import asking
 from wellserved.cli import app
 from wellserved.errors import RequestError
-from wellserved.measure import Question
-from wellserved.moments import NotComputed
-from wellserved.queueing.erlang import erlang_a, erlang_b, erlang_c, needed
-from wellserved.queueing.incidence import incidence, quantile
+from wellserved.measure import MeasureQuestion
+from wellserved.moments import NotComputable
+from wellserved.queueing.erlang import erlang_a, erlang_b, erlang_c, fewest_servers
+from wellserved.queueing.incidence import incidence, served_quantile
 from wellserved.queueing.staffing import staffing
 
 DAY = int(datetime(2024, 3, 4, tzinfo=UTC).timestamp())
@@ -98,7 +98,7 @@ def test_erlang_a_agrees_with_a_simulation(case: tuple[float, float, float, int,
 
 def test_fewest_servers_reach_the_goal_and_one_less_does_not() -> None:
     for patience in (None, 120.0):
-        forecast = needed(0.2, 240, patience, 20, 0.8)
+        forecast = fewest_servers(0.2, 240, patience, 20, 0.8)
         assert forecast.in_time_share >= 0.8
         smaller_forecast = (
             erlang_c(0.2, 240, forecast.servers - 1, 20)
@@ -107,7 +107,7 @@ def test_fewest_servers_reach_the_goal_and_one_less_does_not() -> None:
         )
         assert smaller_forecast.in_time_share < 0.8
     with pytest.raises(RequestError, match="between 0 and 1"):
-        needed(0.2, 240, None, 20, 1.0)
+        fewest_servers(0.2, 240, None, 20, 1.0)
 
 
 # --- competing ends ---------------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ def test_competing_ends_worked_out_by_hand() -> None:
     assert curves.shares_at(3) == pytest.approx((2 / 5, 1 / 5, 2 / 5))  # of three at risk one is served: 3/5 times 1/3
     assert curves.shares_at(4) == pytest.approx((4 / 5, 1 / 5, 0))
     assert curves.shares_at(0.5) == (0, 0, 1)
-    assert quantile(curves, 0.4) == 3
-    assert quantile(curves, 0.9) == math.inf  # a fifth has left, and will never be served
+    assert served_quantile(curves, 0.4) == 3
+    assert served_quantile(curves, 0.9) == math.inf  # a fifth has left, and will never be served
 
 
 def test_competing_ends_agree_with_lifelines() -> None:
@@ -190,17 +190,17 @@ def test_three_treatments_of_those_who_left_give_three_shares(tmp_path: Path) ->
     cases = dict(call(index, nine + index, *wait) for index, wait in enumerate(waits))
     cases |= dict([call(99, DAY + 23 * 3_600, 3_600)])
     workspace = workspace_of(tmp_path, cases)
-    queue = asking.ask_queue(workspace, Question(()), 20, 3_600)
+    queue = asking.ask_queue(workspace, MeasureQuestion(()), 20, 3_600)
     (nine_o_clock,) = (interval for interval in queue.intervals if interval.start == 9 * 3_600)
     assert (nine_o_clock.arrivals, nine_o_clock.served_count, nine_o_clock.left_count) == (40, 30, 10)
     assert [(level.n, level.share) for level in nine_o_clock.levels] == [(40, 20 / 40), (34, 20 / 34), (30, 20 / 30)]
     assert nine_o_clock.total_wait == 20 * 10 + 10 * 100 + 6 * 5 + 4 * 50
     (night,) = (interval for interval in queue.intervals if interval.start == 23 * 3_600)
-    assert isinstance(night.levels[0].share, NotComputed)
+    assert isinstance(night.levels[0].share, NotComputable)
     assert queue.incidence.shares_at(20) == pytest.approx((20 / 41, 6 / 41, 15 / 41))
     assert queue.patience == (nine_o_clock.total_wait + 3_600) / 10
     (staffing_row,) = (row for row in staffing(queue, 3_600, 120, 0.8) if row.start == 9 * 3_600)
-    assert not isinstance(staffing_row.required, NotComputed)
+    assert not isinstance(staffing_row.required, NotComputable)
     assert staffing_row.arrivals_per_hour == 40
     assert staffing_row.required.in_time_share >= 0.8
     result = CliRunner().invoke(
@@ -214,25 +214,25 @@ def test_three_treatments_of_those_who_left_give_three_shares(tmp_path: Path) ->
 
 def test_who_left_was_not_served_by_what_is_written_afterwards(tmp_path: Path) -> None:
     events = [Event(DAY, "asked"), Event(DAY + 60, "abandoned"), Event(DAY + 7_200, "replied")]
-    queue = asking.ask_queue(workspace_of(tmp_path, {"1": events}), Question(()), 20, 3_600)
+    queue = asking.ask_queue(workspace_of(tmp_path, {"1": events}), MeasureQuestion(()), 20, 3_600)
     assert (queue.overall.served_count, queue.overall.left_count, queue.overall.total_wait) == (0, 1, 60)
 
 
 def test_the_last_interval_of_a_day_may_be_shorter(tmp_path: Path) -> None:
     """Four an hour round the clock, in intervals of seven hours: the last lasts three, and as many come an hour."""
     cases = dict(call(index, DAY + index * 900, 10) for index in range(4 * 24 * 10))
-    queue = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 7 * 3_600)
+    queue = asking.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 20, 7 * 3_600)
     assert [row.arrivals_per_hour for row in staffing(queue, 7 * 3_600, 1_800, 0.8)] == [4, 4, 4, 4]
 
 
 def test_years_typed_wrongly_and_waits_of_no_length_do_no_harm(tmp_path: Path) -> None:
     cases = dict([call(1, -1_800, 10), call(2, DAY + 600, 10)])
-    queue = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 3_600)
+    queue = asking.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 20, 3_600)
     assert [(interval.start, interval.arrivals) for interval in queue.intervals] == [(0, 1), (23 * 3_600, 1)]
     (tmp_path / "none").mkdir()
     at_once = dict(call(index, DAY + index * 60, leave_seconds=0) for index in range(40))
-    queue = asking.ask_queue(workspace_of(tmp_path / "none", at_once), Question(()), 20, 86_400)
-    assert isinstance(queue.patience, NotComputed)
+    queue = asking.ask_queue(workspace_of(tmp_path / "none", at_once), MeasureQuestion(()), 20, 86_400)
+    assert isinstance(queue.patience, NotComputable)
     assert staffing(queue, 86_400, 60, 0.8)[0].left_share == 1
 
 
@@ -241,7 +241,7 @@ def test_the_same_wait_begins_at_another_time_of_day_in_another_zone(tmp_path: P
         folder = tmp_path / zone.replace("/", "")
         folder.mkdir()
         cases = dict(call(index, DAY + 22 * 3_600 + index, 10) for index in range(12))
-        queue = asking.ask_queue(workspace_of(folder, cases, zone=zone), Question(()), 20, 3_600)
+        queue = asking.ask_queue(workspace_of(folder, cases, zone=zone), MeasureQuestion(()), 20, 3_600)
         assert [interval.start for interval in queue.intervals] == [hour * 3_600]
 
 
@@ -249,9 +249,9 @@ def test_those_still_waiting_for_less_than_the_time_are_not_judged(tmp_path: Pat
     cases = dict(call(index, DAY + index, 10) for index in range(20))
     last = DAY + int(timedelta(hours=5).total_seconds())
     cases |= dict([call(50, last - 5), call(51, last - 3_000), call(52, last, 0)])
-    queue = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 20, 86_400)
+    queue = asking.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 20, 86_400)
     assert queue.overall.too_recent == 0  # as-of is the last moment of all, a minute after the last call
-    wider_queue = asking.ask_queue(workspace_of(tmp_path, cases), Question(()), 120, 86_400)
+    wider_queue = asking.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 120, 86_400)
     assert wider_queue.overall.too_recent == 1
     assert wider_queue.overall.levels[0].n == 22
     assert wider_queue.overall.levels[0].share == 21 / 22

@@ -18,10 +18,10 @@ from wellserved import actions, cases
 from wellserved.actions import asking
 from wellserved.chart import draw_up
 from wellserved.engine import duckdb as engine
-from wellserved.measure import MEASURES, Question, find_measure, rows
-from wellserved.measure.ask import answer
-from wellserved.measure.scope import Scope, scope_of
-from wellserved.moments import NotComputed
+from wellserved.measure import MEASURES, MeasureQuestion, find_measure, series_records
+from wellserved.measure.ask import answer_question
+from wellserved.measure.scope import CaseTable, make_case_table
+from wellserved.moments import NotComputable
 from wellserved.render import data, html, markdown, terminal
 from wellserved.report import Report
 from wellserved.report.making import make_report
@@ -37,7 +37,7 @@ def made_cases(
     asked: np.ndarray[tuple[int], np.dtype[np.int64]],
     waits: np.ndarray[tuple[int], np.dtype[np.int64]],
     as_of: int,
-) -> Scope:
+) -> CaseTable:
     """A table of cases that were asked at these seconds and resolved so many seconds later, seen at as_of."""
     resolved = asked + waits
     done = resolved <= as_of
@@ -55,9 +55,11 @@ def made_cases(
         "handovers": "0", "promises": "0", "complaints": "0", "returns": "0", "accepts": "0", "failures": "0",
         "resolved_unknown": "0", "closed_first": "0", "due_first": "0", "last_s": "coalesce(r, a)",
     }  # fmt: skip
-    columns = ", ".join(f"CAST({given.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in cases.TYPES.items())
+    columns = ", ".join(
+        f"CAST({given.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in cases.CASE_TYPES.items()
+    )
     db.execute(f"CREATE OR REPLACE TEMP TABLE made AS SELECT {columns} FROM raw_cases")
-    return scope_of(engine.DuckDB(db), "made", "UTC", 0, as_of=lambda: {"made": as_of})
+    return make_case_table(engine.DuckDB(db), "made", "UTC", 0, as_of=lambda: {"made": as_of})
 
 
 def test_an_unchanged_process_with_open_cases_shows_no_gain_where_the_mean_over_resolved_cases_does() -> None:
@@ -72,7 +74,7 @@ def test_an_unchanged_process_with_open_cases_shows_no_gain_where_the_mean_over_
         before = (asked >= as_of - 60 * DAY) & ~now
         naive.append(1 - waits[done & now].mean() / waits[done & before].mean())
         measure = find_measure("time_to_resolution")
-        series = answer(scope, Question((measure,), granularity="month"))[measure.name]
+        series = answer_question(scope, MeasureQuestion((measure,), granularity="month"))[measure.name]
         chart = draw_up(series)
         last = max(place for place in range(len(series)) if chart.used[place])
         medians.append(float(chart.values[last]))
@@ -143,7 +145,9 @@ def test_all_forms_hold_the_same_numbers(boston: Report, samples: Workspace) -> 
         for name in ("value", "low", "high"):
             assert (repr(one[name]) if one[name] is not None else "") == other[name]
     late = next(one for one in as_json["sections"][0]["findings"] if one["measure"] == "closed_late")
-    (series,) = asking.ask_measures(samples, Question((find_measure("closed_late"),), where=(("source", "boston311"),)))
+    (series,) = asking.ask_measures(
+        samples, MeasureQuestion((find_measure("closed_late"),), where=(("source", "boston311"),))
+    )
     assert late["value"] == series.value[0] == 4736 / 19716
     for form in (
         markdown.report_text(boston),
@@ -170,13 +174,13 @@ def test_the_page_asks_nothing_of_anybody_else(boston: Report) -> None:
 
 
 def test_a_record_without_due_times_replies_or_ratings_says_so(samples: Workspace) -> None:
-    question = Question(tuple(MEASURES), where=(("source", "servicenow"),))
+    question = MeasureQuestion(tuple(MEASURES), where=(("source", "servicenow"),))
     found = {series.measure.name: series for series in asking.ask_measures(samples, question)}
     for name in ("promise_kept", "time_to_first_reply", "rating_mean", "complaint_rate"):
         value = found[name].value[0]
-        assert isinstance(value, NotComputed)
+        assert isinstance(value, NotComputable)
         assert value.reason.startswith("the record holds no ")
-        assert rows(found[name])[0]["value"] is None
+        assert series_records(found[name])[0]["value"] is None
 
 
 def test_the_funnel_flags_what_chance_cannot_explain() -> None:
@@ -190,16 +194,18 @@ def test_the_funnel_flags_what_chance_cannot_explain() -> None:
         "CREATE TABLE c AS SELECT 'made' AS source, team, 0 AS asked_day, 0 AS scale, CASE WHEN g <= k THEN 1 ELSE 0 END AS source_kept "
         "FROM t, range(1, 401) r(g)"
     )
-    scope = scope_of(engine.DuckDB(db), "c", "UTC", 0, as_of=lambda: {"made": 0})
-    series = answer(scope, Question((find_measure("promise_kept_by_source"),), by="team"))["promise_kept_by_source"]
+    scope = make_case_table(engine.DuckDB(db), "c", "UTC", 0, as_of=lambda: {"made": 0})
+    series = answer_question(scope, MeasureQuestion((find_measure("promise_kept_by_source"),), by="team"))[
+        "promise_kept_by_source"
+    ]
     found = funnel(series, "team")
-    assert not isinstance(found, NotComputed)
+    assert not isinstance(found, NotComputable)
     assert found.rows[0].segment == "t19"
     assert found.rows[0].stands_out
     assert sum(row.stands_out for row in found.rows) <= 2, "19 of 20 do not differ"
     assert found.rows[0].excess < 0
     lies = pareto(series, "team")
-    assert not isinstance(lies, NotComputed)
+    assert not isinstance(lies, NotComputable)
     assert lies.rows[0].segment == "t19"
     assert lies.total == sum(n - (k or 0) for n, k in zip(series.n, series.count, strict=True))
 
@@ -228,7 +234,7 @@ def test_a_report_needs_no_more_questions_than_it_has_answers(
 def test_the_demo_writes_pages_that_lead_to_each_other(tmp_path: Path) -> None:
     from wellserved import demo
 
-    made = demo.run(tmp_path, None, actions.silent)
+    made = demo.run(tmp_path, None, actions.no_progress)
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert [one.page.name for one in made] == ["boston311.html", "servicenow.html", "cfpb.html"]
     for one in made:

@@ -21,11 +21,11 @@ from tests.clock_oracle import Event
 from tests.clock_workspace import Values, values_of, workspace_of
 from tests.test_clocks import CALENDARS, some_case
 from wellserved.actions import asking
-from wellserved.actions.asking import ask_measures, opened, service_report
+from wellserved.actions.asking import ask_measures, open_case_table, service_report
 from wellserved.cli import app
-from wellserved.measure import MEASURES, Question, find_measure, rows
-from wellserved.measure.series import COLUMNS, Series
-from wellserved.measure.words import amount
+from wellserved.measure import MEASURES, MeasureQuestion, find_measure, series_records
+from wellserved.measure.series import SERIES_COLUMNS, Series
+from wellserved.measure.words import format_value
 from wellserved.render.data import report_data
 from wellserved.workspace import Workspace
 
@@ -35,7 +35,7 @@ SPANS = [(), ("--since", "2015-06-01"), ("--until", "2016-02-01"), ("--since", "
 
 
 def some_values(workspace: Workspace) -> dict[str, list[str]]:
-    with opened(workspace) as scope:
+    with open_case_table(workspace) as scope:
         return {
             column: [str(one) for one in scope.engine.query(f"SELECT DISTINCT {column} FROM cases WHERE {column} IS NOT NULL LIMIT 40")[column].to_pylist()]
             for column in ("team", "service", "channel", "place", "source")
@@ -53,12 +53,12 @@ def run(workspace: Workspace, *words: str) -> str:
 
 
 @pytest.fixture
-def questions(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
+def questions(monkeypatch: pytest.MonkeyPatch) -> list[MeasureQuestion]:
     """The questions that commands ask; one equal to the last, for another form of its answer, is not counted anew."""
-    asked: list[Question] = []
+    asked: list[MeasureQuestion] = []
     answer: list[Series] = []
 
-    def ask(workspace: Workspace, question: Question, *rest: Any, **more: Any) -> list[Series]:
+    def ask(workspace: Workspace, question: MeasureQuestion, *rest: Any, **more: Any) -> list[Series]:
         if not asked or asked[-1] != question:
             asked.append(question)
             answer[:] = ask_measures(workspace, question, *rest, **more)
@@ -70,7 +70,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
 
 
 def test_every_form_shows_the_same_numbers_for_every_measure_and_fifty_filters(
-    samples: Workspace, questions: list[Question]
+    samples: Workspace, questions: list[MeasureQuestion]
 ) -> None:
     draw, compared, names = random.Random(50), 0, [one.name for one in MEASURES]
     known = some_values(samples)
@@ -88,11 +88,11 @@ def test_every_form_shows_the_same_numbers_for_every_measure_and_fifty_filters(
         assert len(questions) == 1, "every form asks the same"
         assert len(as_json) == len(read)
         for one, cells in zip(as_json, read, strict=True):
-            for column in COLUMNS:
+            for column in SERIES_COLUMNS:
                 plain = cells[column].removeprefix("'") if isinstance(one[column], str) else cells[column]
                 assert plain == ("" if one[column] is None else str(one[column])), (column, options)
             if one["value"] is not None:
-                assert amount(one["value"], find_measure(one["measure"])).split()[0] in screen
+                assert format_value(one["value"], find_measure(one["measure"])).split()[0] in screen
                 compared += 1
     assert compared > 300
 
@@ -102,10 +102,10 @@ def test_the_report_and_the_measure_command_give_the_same_numbers(samples: Works
     told = json.loads(json.dumps(report_data(made)["series"], default=str))
     first = next(one for one in made.series if one.measure.name == "asked")
     spans = [period for period in first.periods if period is not None]
-    question = Question(
+    question = MeasureQuestion(
         MEASURES, granularity="month", where=(("source", "boston311"),), since=spans[0].start, until=spans[-1].end
     )
-    again = [row for one in ask_measures(samples, question) for row in rows(one)]
+    again = [row for one in ask_measures(samples, question) for row in series_records(one)]
     assert [row for row in told if row["n"]] == [row for row in json.loads(json.dumps(again, default=str)) if row["n"]]
     assert len(told) > 100
 
@@ -135,7 +135,7 @@ SPLIT = ("asked", "resolved", "time_to_resolution", "reopen_rate", "handovers", 
 
 def totals(workspace: Workspace, **question: Any) -> dict[str, int]:
     """How many cases each measure counts, over all parts of a split."""
-    many = ask_measures(workspace, Question(tuple(map(find_measure, SPLIT)), **question))
+    many = ask_measures(workspace, MeasureQuestion(tuple(map(find_measure, SPLIT)), **question))
     return {series.measure.name: sum(series.n) for series in many}
 
 

@@ -13,15 +13,15 @@ from typer.testing import CliRunner
 
 from wellserved import log
 from wellserved.actions.asking import ask_measures
-from wellserved.actions.declared import declarations
-from wellserved.actions.imports import Imported, import_file
+from wellserved.actions.declared import check_declarations
+from wellserved.actions.imports import ImportResult, import_file
 from wellserved.capture import capture
 from wellserved.cli import app
 from wellserved.errors import DamageError, MappingError, ScaleError
 from wellserved.mapping import parse_mapping
-from wellserved.measure import Question, find_measure
-from wellserved.moments import NotComputed
-from wellserved.scales import BUILT_IN, DECLARED, USED, Scale, keep_meaning, load_scales, parse_scales
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.moments import NotComputable
+from wellserved.scales import BUILT_IN, SCALES_FILE, USED_SCALES_FILE, Scale, keep_meaning, load_scales, parse_scales
 from wellserved.workspace import Workspace, create_workspace
 
 START = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
@@ -52,7 +52,7 @@ MEASURES = ("rating_good", "rating_bad", "rating_net", "rating_mean")
 
 def import_ratings(
     workspace: Workspace, scale: str, scores: list[str], source: str = "made", further_text: str = ""
-) -> Imported:
+) -> ImportResult:
     path = workspace.folder.parent / f"{source}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -63,7 +63,7 @@ def import_ratings(
     return import_file(workspace, path, mapping, START + timedelta(days=400))
 
 
-def refused_rows(imported: Imported) -> list[tuple[str, str]]:
+def refused_rows(imported: ImportResult) -> list[tuple[str, str]]:
     """Row and reason of all that lost its rating."""
     assert imported.refusals is not None
     rows = list(csv.DictReader(io.StringIO(imported.refusals.read_text(encoding="utf-8-sig"))))
@@ -74,8 +74,8 @@ def refused_rows(imported: Imported) -> list[tuple[str, str]]:
 
 def values(
     workspace: Workspace, *names: str, where: tuple[tuple[str, str], ...] = ()
-) -> dict[str, float | NotComputed]:
-    series = ask_measures(workspace, Question(tuple(map(find_measure, names or MEASURES)), where=where))
+) -> dict[str, float | NotComputable]:
+    series = ask_measures(workspace, MeasureQuestion(tuple(map(find_measure, names or MEASURES)), where=where))
     return {measure_series.measure.name: measure_series.value[0] for measure_series in series}
 
 
@@ -85,7 +85,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def declare(workspace: Workspace, text: str = SMILE) -> None:
-    (workspace.folder / DECLARED).write_text(text, encoding="utf-8")
+    (workspace.folder / SCALES_FILE).write_text(text, encoding="utf-8")
 
 
 def test_points_from_1_to_10(workspace: Workspace) -> None:
@@ -145,7 +145,7 @@ def test_what_is_bad_can_be_declared_later_as_the_note_advises(workspace: Worksp
     declare(workspace)
     numbers = values(workspace)
     assert (numbers["rating_good"], numbers["rating_bad"]) == (0.5, 0.5)
-    assert not list(declarations(workspace, False, lambda *_: None))
+    assert not list(check_declarations(workspace, False, lambda *_: None))
     import_ratings(workspace, "smile4", ["3"] * 2, "later")
     for other_text in (undeclared_text, SMILE.replace("bad_to = 1", "bad_to = 2")):
         declare(workspace, other_text)
@@ -158,10 +158,10 @@ def test_ratings_that_were_left_out_fix_no_meaning(workspace: Workspace) -> None
     imported = import_ratings(workspace, "smile4", ["9"] * 12)
     assert len(refused_rows(imported)) == 12
     import_ratings(workspace, "smile4", [""] * 3, "blank")
-    assert not (workspace.folder / USED).exists()
+    assert not (workspace.folder / USED_SCALES_FILE).exists()
     declare(workspace, SMILE.replace("good_from = 3", "good_from = 4"))
     import_ratings(workspace, "smile4", ["3"], "right")
-    assert json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
+    assert json.loads((workspace.folder / USED_SCALES_FILE).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
 
 
 def test_another_meaning_that_was_recorded_meanwhile_is_not_written_over(workspace: Workspace) -> None:
@@ -175,7 +175,7 @@ def test_another_meaning_that_was_recorded_meanwhile_is_not_written_over(workspa
         with pytest.raises(ScaleError, match=r"smile4: good_from was 4 and is 3.*a name of its own"):
             keep_meaning(workspace.folder, scratch, [early_scale])
         keep_meaning(workspace.folder, scratch, [*late_scales.values(), BUILT_IN["csat5"]])
-    assert json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
+    assert json.loads((workspace.folder / USED_SCALES_FILE).read_text(encoding="utf-8"))["smile4"]["good_from"] == 4
 
 
 def test_halves_are_kept_where_they_are_declared(workspace: Workspace) -> None:
@@ -226,7 +226,7 @@ def test_the_meaning_of_a_scale_stays_once_ratings_rest_on_it(
     workspace: Workspace, before: str, after: str, message: str
 ) -> None:
     declare(workspace)
-    assert not (workspace.folder / USED).exists()
+    assert not (workspace.folder / USED_SCALES_FILE).exists()
     import_ratings(workspace, "smile4", ["3"] * 12)
     assert before in SMILE
     declare(workspace, SMILE.replace(before, after))
@@ -239,7 +239,7 @@ def test_the_meaning_of_a_scale_stays_once_ratings_rest_on_it(
             action()
         assert message in str(error.value)
         assert "under a name of its own" in str(error.value)
-    assert any(message in finding.problem for finding in declarations(workspace, False, lambda *_: None))
+    assert any(message in finding.problem for finding in check_declarations(workspace, False, lambda *_: None))
     declare(workspace)
     assert values(workspace)["rating_good"] == 1
 
@@ -254,15 +254,17 @@ def test_before_the_first_rating_a_scale_may_change_and_words_may_come_later(wor
     declare(workspace, extended_text + "\n[other2]\nlowest = 0\nhighest = 1\ngood_from = 1\n")
     imported = import_ratings(workspace, "smile4", ["superb"] * 2, "more")
     assert imported.refusals is None
-    assert json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]["words"]["Superb"] == 4
-    assert "other2" not in json.loads((workspace.folder / USED).read_text(encoding="utf-8"))
+    assert (
+        json.loads((workspace.folder / USED_SCALES_FILE).read_text(encoding="utf-8"))["smile4"]["words"]["Superb"] == 4
+    )
+    assert "other2" not in json.loads((workspace.folder / USED_SCALES_FILE).read_text(encoding="utf-8"))
 
 
 def test_ratings_on_a_scale_that_nobody_declares_give_no_number(workspace: Workspace) -> None:
     """As where a log was brought from elsewhere without its declarations."""
     declare(workspace)
     import_ratings(workspace, "smile4", ["3"] * 12)
-    for name in (DECLARED, USED):
+    for name in (SCALES_FILE, USED_SCALES_FILE):
         (workspace.folder / name).unlink()
     assert "what is good on the scale 'smile4' is declared nowhere" in str(values(workspace)["rating_good"])
     assert values(workspace, "asked")["asked"] == 12
@@ -323,7 +325,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 def test_a_kept_meaning_that_cannot_be_read_is_told(workspace: Workspace) -> None:
     declare(workspace)
     import_ratings(workspace, "smile4", ["3"] * 3)
-    facts = json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]
+    facts = json.loads((workspace.folder / USED_SCALES_FILE).read_text(encoding="utf-8"))["smile4"]
     wrong_settings: tuple[dict[str, object], ...] = (
         {"lowest": "x"},
         {"highest": None},
@@ -334,10 +336,10 @@ def test_a_kept_meaning_that_cannot_be_read_is_told(workspace: Workspace) -> Non
     )
     damaged_texts = [json.dumps({"smile4": {**facts, **settings}}) for settings in wrong_settings]
     for text in ("{", "[]", '{"smile4": {}}', '{"smile4": 3}', "[" * 100_000, *damaged_texts):
-        (workspace.folder / USED).write_text(text, encoding="utf-8")
+        (workspace.folder / USED_SCALES_FILE).write_text(text, encoding="utf-8")
         with pytest.raises(DamageError, match=r"scales-used\.json is damaged.*backup"):
             load_scales(workspace.folder)
-        (finding,) = declarations(workspace, False, lambda *_: None)
+        (finding,) = check_declarations(workspace, False, lambda *_: None)
         assert "scales-used.json is damaged" in finding.problem
     assert "words of 'smile4' cannot be that of a scale" in finding.problem
 
@@ -354,7 +356,7 @@ def test_a_killed_import_leaves_no_meaning_without_its_draft(
     monkeypatch.setattr(log, "append", interrupt)
     with pytest.raises(KeyboardInterrupt):
         import_ratings(workspace, "smile4", ["3"] * 3)
-    assert json.loads((workspace.folder / USED).read_text(encoding="utf-8"))["smile4"]["good_from"] == 3
+    assert json.loads((workspace.folder / USED_SCALES_FILE).read_text(encoding="utf-8"))["smile4"]["good_from"] == 3
 
 
 @pytest.mark.parametrize(
@@ -445,7 +447,7 @@ def test_the_scales_are_listed(workspace: Workspace, output_format: str) -> None
         with_measures = CliRunner().invoke(app, ["measures", *home]).stdout
         assert "smile4" in with_measures
         assert "rating_good" in with_measures.replace("\\", "")
-        (workspace.folder / DECLARED).unlink()
+        (workspace.folder / SCALES_FILE).unlink()
         assert "Scales of ratings" not in CliRunner().invoke(app, ["measures", *home]).stdout
 
 

@@ -11,9 +11,9 @@ import pytest
 from wellserved.actions.asking import ask_measures, service_report
 from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
-from wellserved.measure import Question, find_measure
-from wellserved.measure.words import amount
-from wellserved.moments import NotComputed
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.words import format_value
+from wellserved.moments import NotComputable
 from wellserved.workspace import Workspace, create_workspace
 
 START = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
@@ -51,8 +51,8 @@ def workspace(folder: Path, scale: str, rows: list[Row]) -> Workspace:
     return made
 
 
-def values(made: Workspace, *names: str) -> dict[str, float | NotComputed]:
-    series = ask_measures(made, Question(tuple(map(find_measure, names))))
+def values(made: Workspace, *names: str) -> dict[str, float | NotComputable]:
+    series = ask_measures(made, MeasureQuestion(tuple(map(find_measure, names))))
     return {one.measure.name: one.value[0] for one in series}
 
 
@@ -111,7 +111,7 @@ def test_what_was_promised_is_set_beside_what_it_took(tmp_path: Path) -> None:
     rows += [(day(10), day(4), "")] * 20 + [("", day(30), "")]
     made = workspace(tmp_path, "csat5", rows)
     names = ("promised_time", "promise_kept", "promise_to_keep_90")
-    question = Question(
+    question = MeasureQuestion(
         tuple(map(find_measure, names)), by="promised", where=(("promised", "02 days"), ("promised", "10 days"))
     )
     length, kept, needed = ask_measures(made, question)
@@ -125,7 +125,7 @@ def test_what_was_promised_is_set_beside_what_it_took(tmp_path: Path) -> None:
 def test_too_many_open_promises_are_not_guessed(tmp_path: Path) -> None:
     rows: list[Row] = [(day(2), day(1), "")] * 15 + [(day(2), "", "")] * 5
     found = values(workspace(tmp_path, "csat5", [*rows, ("", day(30), "")]), "promise_to_keep_90")
-    assert isinstance(found["promise_to_keep_90"], NotComputed)
+    assert isinstance(found["promise_to_keep_90"], NotComputable)
     assert "25% are still open" in str(found["promise_to_keep_90"])
 
 
@@ -135,7 +135,7 @@ def test_too_many_open_promises_are_not_guessed(tmp_path: Path) -> None:
 )
 def test_promised_lengths_are_whole_days_rounded_up(tmp_path: Path, days: float, label: str) -> None:
     made = workspace(tmp_path, "csat5", [(day(days), day(1), "")])
-    (series,) = ask_measures(made, Question((find_measure("asked"),), by="promised"))
+    (series,) = ask_measures(made, MeasureQuestion((find_measure("asked"),), by="promised"))
     assert series.segments == (label,)
 
 
@@ -144,12 +144,12 @@ def test_the_report_sets_lengths_of_promise_beside_what_they_took(samples: Works
     section = next(one for one in made.sections if one.key == "promises")
     (table,) = section.tables
     names = ("promise_kept", "promise_to_keep_90")
-    question = Question(tuple(map(find_measure, names)), by="promised", where=(("source", "boston311"),))
+    question = MeasureQuestion(tuple(map(find_measure, names)), by="promised", where=(("source", "boston311"),))
     kept, needed = ask_measures(samples, question)
     assert 2 <= len(table.rows) <= 8
     for row in table.rows:
         place = next(at for at, one in enumerate(kept.segments) if one and one.lstrip("0") == row[0])
-        assert row[1:3] == (kept.n[place], amount(kept.value[place], kept.measure))
+        assert row[1:3] == (kept.n[place], format_value(kept.value[place], kept.measure))
         took = needed.value[needed.segments.index(kept.segments[place])]
-        assert row[3] == ("not reached yet" if isinstance(took, NotComputed) else amount(took, needed.measure))
+        assert row[3] == ("not reached yet" if isinstance(took, NotComputable) else format_value(took, needed.measure))
     assert table.rows[0][0] == "1 day"

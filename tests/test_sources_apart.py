@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions.asking import ask_as, ask_measures, compare_rules, explain_case, opened
+from wellserved.actions.asking import ask_by_vendor, ask_measures, compare_rules, explain_case, open_case_table
 from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping
-from wellserved.measure import MEASURES, Question, Series, find_measure, rows
-from wellserved.measure.ask import answer
-from wellserved.measure.clocks import definition
-from wellserved.moments import Every, NotComputed
+from wellserved.measure import MEASURES, MeasureQuestion, Series, find_measure, series_records
+from wellserved.measure.ask import answer_question
+from wellserved.measure.clocks import find_vendor_rule
+from wellserved.moments import Granularity, NotComputable
 from wellserved.workspace import Workspace, create_workspace
 
 UNKNOWN = ("known up to", "the record begins", "no cases")
@@ -74,9 +74,9 @@ def numbers(series: Series, segment: str | None) -> dict[object, object]:
     part = series.of_segment(segment)
     said = zip(part.is_over, part.n, part.count, part.open, part.value, part.low, part.high, strict=True)
     computed: dict[object, object] = {
-        period: row for period, row in zip(part.periods, said, strict=True) if not isinstance(row[4], NotComputed)
+        period: row for period, row in zip(part.periods, said, strict=True) if not isinstance(row[4], NotComputable)
     }
-    reasons = {value.reason for value in part.value if isinstance(value, NotComputed)}
+    reasons = {value.reason for value in part.value if isinstance(value, NotComputable)}
     return computed or {"reasons": {reason for reason in reasons if not reason.startswith(UNKNOWN)}}
 
 
@@ -99,14 +99,14 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
 @pytest.mark.parametrize("every", [None, "month"])
 @pytest.mark.parametrize("source", ["old", "new"])
 def test_adding_a_source_changes_no_number_of_another(
-    apart: dict[str, Workspace], source: str, every: Every | None
+    apart: dict[str, Workspace], source: str, every: Granularity | None
 ) -> None:
-    question = Question(MEASURES, granularity=every)
-    with opened(apart[source]) as scope:
-        alone = answer(scope, question)
-    with opened(apart["both"]) as scope:
-        filtered = answer(scope, replace(question, where=(("source", source),)))
-        split = answer(scope, replace(question, by="source"))
+    question = MeasureQuestion(MEASURES, granularity=every)
+    with open_case_table(apart[source]) as scope:
+        alone = answer_question(scope, question)
+    with open_case_table(apart["both"]) as scope:
+        filtered = answer_question(scope, replace(question, where=(("source", source),)))
+        split = answer_question(scope, replace(question, by="source"))
     for measure in MEASURES:
         assert numbers(filtered[measure.name], None) == numbers(alone[measure.name], None), measure.name
         whole, part = numbers(alone[measure.name], None), numbers(split[measure.name], source)
@@ -117,13 +117,13 @@ def test_adding_a_source_changes_no_number_of_another(
 
 def test_of_a_period_after_a_sources_last_word_nothing_is_said(apart: dict[str, Workspace]) -> None:
     measures = tuple(find_measure(name) for name in ("asked", "still_open", "open_age"))
-    with opened(apart["both"]) as scope:
-        answers = answer(scope, Question(measures, by="source", granularity="month"))
+    with open_case_table(apart["both"]) as scope:
+        answers = answer_question(scope, MeasureQuestion(measures, by="source", granularity="month"))
     for series in answers.values():
         part = series.of_segment("old")
         said = {period.label: value for period, value in zip(part.periods, part.value, strict=True) if period}
         assert isinstance(said["2026-03"], float)
-        assert said["2026-04"] == NotComputed("known up to 2026-03-12")
+        assert said["2026-04"] == NotComputable("known up to 2026-03-12")
 
 
 def two_sources(folder: Path) -> Workspace:
@@ -141,19 +141,19 @@ def two_sources(folder: Path) -> Workspace:
 def test_open_cases_of_an_older_source_are_still_open(tmp_path: Path) -> None:
     workspace = two_sources(tmp_path)
     still_open, age = find_measure("still_open"), replace(find_measure("open_age"), minimum_n=1)
-    (series,) = ask_measures(workspace, Question((still_open,)))
+    (series,) = ask_measures(workspace, MeasureQuestion((still_open,)))
     assert (series.n, series.value) == ((2,), (2.0,))
-    assert rows(series)[0]["note"] == "a as of 2026-01-08"
-    (series,) = ask_measures(workspace, Question((still_open,), granularity="month"))
+    assert series_records(series)[0]["note"] == "a as of 2026-01-08"
+    (series,) = ask_measures(workspace, MeasureQuestion((still_open,), granularity="month"))
     assert series.value == (2.0, 2.0, 2.0)
     assert series.remark == ("a as of 2026-01-08",) * 3
-    (series,) = ask_measures(workspace, Question((age,)))  # 6 and 3 days old on 8 January at 9
+    (series,) = ask_measures(workspace, MeasureQuestion((age,)))  # 6 and 3 days old on 8 January at 9
     assert (series.n, series.value) == ((2,), (4.5,))
     assert series.remark == ("a as of 2026-01-08",)
 
 
 def test_counts_say_which_source_had_ended(tmp_path: Path) -> None:
-    (series,) = ask_measures(two_sources(tmp_path), Question((find_measure("asked"),), granularity="month"))
+    (series,) = ask_measures(two_sources(tmp_path), MeasureQuestion((find_measure("asked"),), granularity="month"))
     assert series.n == (3, 0, 1)
     assert series.remark == ("a known up to 2026-01-08",) * 3
 
@@ -165,12 +165,12 @@ def test_a_source_that_does_not_record_a_thing_is_left_out_of_its_share(tmp_path
     complained = [f"{100 + case},C{case},2026-01-03 09:00:00,complained,A,x{case},s,," for case in range(5)]
     import_rows(workspace, "told", [*asked, *complained], mapping_text("told", ("complained",), "csat5"))
     measure = find_measure("complaint_rate")
-    (series,) = ask_measures(workspace, Question((measure,)))
+    (series,) = ask_measures(workspace, MeasureQuestion((measure,)))
     assert (series.count, series.n) == ((5,), (20,))  # not 5 of 40
     assert series.remark == ("without silent: the record holds no complaints",)
-    (series,) = ask_measures(workspace, Question((measure,), by="source"))
+    (series,) = ask_measures(workspace, MeasureQuestion((measure,), by="source"))
     assert dict(zip(series.segments, series.value, strict=True)) == {
-        "silent": NotComputed("the record holds no complaints"),
+        "silent": NotComputable("the record holds no complaints"),
         "told": 0.25,
     }
 
@@ -179,12 +179,14 @@ def test_a_filter_that_matches_nothing_says_so_with_the_nearest_names(tmp_path: 
     workspace = two_sources(tmp_path)
     measures = tuple(find_measure(name) for name in ("asked", "still_open", "time_to_resolution"))
     for every in (None, "month"):
-        for series in ask_measures(workspace, Question(measures, granularity=every, where=(("source", "aa"),))):
-            assert series.value == (NotComputed("No case has source 'aa'. The nearest: a."),)
-    (series,) = ask_measures(workspace, Question(measures[:1], by="team", where=(("team", "A"), ("source", "b"))))
-    assert series.value == (NotComputed("No case has team 'A' and source 'b' together."),)
-    (series,) = ask_measures(workspace, Question(measures[:1], where=(("customer_id", "xx"),)))
-    assert series.value == (NotComputed("No case has customer_id 'xx'."),)
+        for series in ask_measures(workspace, MeasureQuestion(measures, granularity=every, where=(("source", "aa"),))):
+            assert series.value == (NotComputable("No case has source 'aa'. The nearest: a."),)
+    (series,) = ask_measures(
+        workspace, MeasureQuestion(measures[:1], by="team", where=(("team", "A"), ("source", "b")))
+    )
+    assert series.value == (NotComputable("No case has team 'A' and source 'b' together."),)
+    (series,) = ask_measures(workspace, MeasureQuestion(measures[:1], where=(("customer_id", "xx"),)))
+    assert series.value == (NotComputable("No case has customer_id 'xx'."),)
 
 
 LAST = """
@@ -210,23 +212,25 @@ def test_where_the_last_solve_alone_is_known_a_first_resolution_is_withheld(tmp_
     file = tmp_path / "desk.csv"
     file.write_text("ID,Group,Created at,Solved at\n" + "\n".join(lines) + "\n", encoding="utf-8")
     import_file(workspace, file, parse_mapping(LAST, "desk"), now=NOW)
-    reason = NotComputed("the source tells when a case was last resolved, not when first")
+    reason = NotComputable("the source tells when a case was last resolved, not when first")
     first, full, reopened = (
         find_measure(name) for name in ("time_to_resolution", "time_to_full_resolution", "reopen_rate")
     )
-    assert [series.value[0] for series in ask_measures(workspace, Question((first, full, reopened)))] == [
+    assert [series.value[0] for series in ask_measures(workspace, MeasureQuestion((first, full, reopened)))] == [
         reason,
         1.0,
-        NotComputed("the export counts reopenings and does not say when they were"),
+        NotComputable("the export counts reopenings and does not say when they were"),
     ]
-    theirs = [ask_as(workspace, Question((measure,)), "zendesk")[0].value[0] for measure in (first, full)]
+    theirs = [ask_by_vendor(workspace, MeasureQuestion((measure,)), "zendesk")[0].value[0] for measure in (first, full)]
     assert theirs == [reason, 1.0]
     shown = explain_case(workspace, "time_to_resolution", "3", None)
     zendesk = next(place for place, (rule, *_) in enumerate(shown.sums) if rule.vendor == "zendesk")
     assert (shown.sums[zendesk][1], shown.gap_reasons[zendesk]) == (None, reason.reason)
     with pytest.raises(RequestError, match="last resolved, not when first"):
         compare_rules(
-            workspace, (definition("time_to_resolution", "ours"), definition("time_to_resolution", "zendesk")), None
+            workspace,
+            (find_vendor_rule("time_to_resolution", "ours"), find_vendor_rule("time_to_resolution", "zendesk")),
+            None,
         )
 
 
@@ -239,13 +243,13 @@ def test_without_a_column_of_closings_nothing_is_called_open(tmp_path: Path) -> 
         mapping_text("a", (), "csat5"),
     )
     names = ("still_open", "open_age", "promise_kept", "resolved")
-    for series in ask_measures(workspace, Question(tuple(find_measure(name) for name in names))):
-        assert series.value == (NotComputed("no column says when a case was resolved"),)
+    for series in ask_measures(workspace, MeasureQuestion(tuple(find_measure(name) for name in names))):
+        assert series.value == (NotComputable("no column says when a case was resolved"),)
     lines = [f"{case},C{case},2026-01-02 09:00:00,asked,A,x,s,," for case in range(12)]
     import_rows(
         workspace, "a", lines, mapping_text("a", ("resolved",), "csat5")
     )  # the mapping corrected, the same file
-    (series,) = ask_measures(workspace, Question((find_measure("still_open"),)))
+    (series,) = ask_measures(workspace, MeasureQuestion((find_measure("still_open"),)))
     assert series.value == (12.0,)
 
 
@@ -269,20 +273,20 @@ def test_of_one_source_too_a_segment_says_what_the_record_lacks(tmp_path: Path) 
     workspace = create_workspace(tmp_path / "home", "UTC")
     lines = [f"{case},C{case},2026-01-02 09:00:00,asked,T{case % 2},x{case},s,," for case in range(40)]
     import_rows(workspace, "a", lines, mapping_text("a", ("complained", "resolved"), "csat5"))
-    (series,) = ask_measures(workspace, Question((find_measure("complaint_rate"),), by="team"))
+    (series,) = ask_measures(workspace, MeasureQuestion((find_measure("complaint_rate"),), by="team"))
     assert series.segments == ("T0", "T1")
-    assert series.value == (NotComputed("the record holds no complaints"),) * 2
+    assert series.value == (NotComputable("the record holds no complaints"),) * 2
 
 
 def test_two_files_of_one_name_and_a_file_of_ratings_alone(tmp_path: Path) -> None:
     workspace = create_workspace(tmp_path / "home", "UTC")
-    still_open = Question((find_measure("still_open"),))
+    still_open = MeasureQuestion((find_measure("still_open"),))
     lines = [f"{case},C{case},2026-01-02 09:00:00,asked,A,x,s,," for case in range(12)]
     import_rows(workspace, "desk", lines, mapping_text("desk", (), "csat5"))  # no column of closings
     later = [f"{case},D{case},2026-02-02 09:00:00,asked,A,x,s,," for case in range(12)]
     import_rows(workspace, "desk", later, mapping_text("desk", ("resolved",), "csat5"))  # another file, called alike
     (series,) = ask_measures(workspace, still_open)
-    assert series.value == (NotComputed("no column says when a case was resolved (desk.csv)"),)
+    assert series.value == (NotComputable("no column says when a case was resolved (desk.csv)"),)
     other = create_workspace(tmp_path / "other", "UTC")
     import_rows(other, "desk", later, mapping_text("desk", ("resolved",), "csat5"))
     ratings = 'name = "desk"\ncase = "case"\n' + RATED.format(scale="csat5")

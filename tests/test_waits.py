@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from tests import oracle
-from wellserved.measure.interval import Waits, coded_quantile
-from wellserved.measure.waits import NEVER, Key, of_groups
+from wellserved.measure.interval import NOT_REACHED, DurationArray, packed_duration_quantile
+from wellserved.measure.waits import GroupKey, map_groups
 
 
 def batches(rows: Sequence[tuple[int | None, str | None, int | None]], size: int) -> list[pa.RecordBatch]:
@@ -28,12 +28,12 @@ def batches(rows: Sequence[tuple[int | None, str | None, int | None]], size: int
     return list(table.to_batches(max_chunksize=size))
 
 
-def themselves(waits: Waits) -> Waits:
+def themselves(waits: DurationArray) -> DurationArray:
     return waits
 
 
-def by_hand(rows: Sequence[tuple[int | None, str | None, int | None]]) -> dict[Key, list[int]]:
-    found: dict[Key, list[int]] = defaultdict(list)
+def by_hand(rows: Sequence[tuple[int | None, str | None, int | None]]) -> dict[GroupKey, list[int]]:
+    found: dict[GroupKey, list[int]] = defaultdict(list)
     for period, segment, coded in rows:
         if period is not None and coded is not None:
             found[period, segment].append(coded)
@@ -56,7 +56,7 @@ def test_sorted_groups_are_those_of_a_plain_sort(widest: int, periods: tuple[int
         for _ in range(900)
     ]
     for size in (7, 400, 1000):
-        given = list(of_groups(batches(rows, size), themselves))
+        given = list(map_groups(batches(rows, size), themselves))
         assert len(given) == len({key for key, _ in given})
         assert {key: found.tolist() for key, found in given} == by_hand(rows)
 
@@ -73,7 +73,7 @@ def test_waits_that_come_period_by_period_are_sorted_alike(least: int, widest: i
         for _ in range(300)
     ]
     for size in (7, 400, 1000):
-        given = list(of_groups(batches(rows, size), themselves))
+        given = list(map_groups(batches(rows, size), themselves))
         assert len(given) == len({key for key, _ in given})
         assert {key: found.tolist() for key, found in given} == by_hand(rows)
 
@@ -81,12 +81,12 @@ def test_waits_that_come_period_by_period_are_sorted_alike(least: int, widest: i
 def test_a_period_that_comes_again_is_one_group() -> None:
     """Cases of a month that a refresh wrote come after all others."""
     rows = [(period, "a", wait) for period, wait in ((1, 9), (1, 3), (2, 5), (1, 4), (3, 1), (2, 1 << 40))]
-    assert {key: found.tolist() for key, found in of_groups(batches(rows, 2), themselves)} == by_hand(rows)
+    assert {key: found.tolist() for key, found in map_groups(batches(rows, 2), themselves)} == by_hand(rows)
 
 
 def test_no_waits_give_no_groups() -> None:
-    assert list(of_groups([], themselves)) == []
-    assert list(of_groups(batches([(1, "a", None), (None, "a", 4)], 1), themselves)) == []
+    assert list(map_groups([], themselves)) == []
+    assert list(map_groups(batches([(1, "a", None), (None, "a", 4)], 1), themselves)) == []
 
 
 @pytest.mark.parametrize("running", [0.0005, 0.02, 0.3])
@@ -102,7 +102,7 @@ def test_a_part_of_the_curve_gives_what_the_whole_gives(running: float, p: Fract
             plain.append((min(end, cut), end <= cut))
         coded = np.sort(np.array([seconds * 2 + (not done) for seconds, done in plain], dtype=np.int64))
         wanted = (oracle.kaplan_meier(plain, p), *oracle.waiting_interval(plain, p))
-        assert coded_quantile(coded, float(p)) == wanted
+        assert packed_duration_quantile(coded, float(p)) == wanted
         compared += math.isfinite(wanted[2])
     assert compared == 3
 
@@ -116,7 +116,11 @@ def test_many_waits_of_one_length_are_one_step_of_the_curve(unit: int) -> None:
         plain = [(draw.randrange(200), False) if draw.random() < 0.01 else (seconds, True) for seconds in ends]
         coded = np.sort(np.array([seconds * 2 + (not done) for seconds, done in plain], dtype=np.int64))
         wanted = (oracle.kaplan_meier(plain, p), *oracle.waiting_interval(plain, p))
-        assert coded_quantile(coded, float(p)) == coded_quantile(coded.astype(np.int32), float(p)) == wanted
+        assert (
+            packed_duration_quantile(coded, float(p))
+            == packed_duration_quantile(coded.astype(np.int32), float(p))
+            == wanted
+        )
 
 
 def test_a_crossing_before_the_first_open_wait_is_found() -> None:
@@ -126,12 +130,17 @@ def test_a_crossing_before_the_first_open_wait_is_found() -> None:
         plain = [(seconds, (done and seconds <= first_open) or seconds % 3 > 0) for seconds, done in ended]
         coded = np.sort(np.array([seconds * 2 + (not done) for seconds, done in plain], dtype=np.int64))
         wanted = (oracle.kaplan_meier(plain, Fraction(1, 2)), *oracle.waiting_interval(plain, Fraction(1, 2)))
-        assert coded_quantile(coded, 0.5) == wanted
+        assert packed_duration_quantile(coded, 0.5) == wanted
 
 
 def test_half_way_to_never_is_no_level() -> None:
     """Exactly half have ended by the age at which a proof looks: the level is the last of these, nothing beyond it."""
-    for never in ([NEVER] * 5, [NEVER + 1] * 5, [11, *[NEVER] * 4], [NEVER, 13, *[NEVER] * 3]):  # some still wait
+    for never in (
+        [NOT_REACHED] * 5,
+        [NOT_REACHED + 1] * 5,
+        [11, *[NOT_REACHED] * 4],
+        [NOT_REACHED, 13, *[NOT_REACHED] * 3],
+    ):  # some still wait
         waits = np.sort(np.array([*(2 * seconds for seconds in range(1, 6)), *never], dtype=np.int64))
-        assert coded_quantile(waits, 0.5)[0] == 5
-        assert coded_quantile(waits[1:], 0.5)[0] >= NEVER >> 1
+        assert packed_duration_quantile(waits, 0.5)[0] == 5
+        assert packed_duration_quantile(waits[1:], 0.5)[0] >= NOT_REACHED >> 1

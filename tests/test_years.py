@@ -17,10 +17,10 @@ from wellserved.errors import PeriodError
 from wellserved.improvement import Improvement
 from wellserved.mapping import parse_mapping
 from wellserved.measure.words import period_name
-from wellserved.moments import Every, period_of, periods_between
+from wellserved.moments import Granularity, period_of, periods_between
 from wellserved.prove.design import step_design
-from wellserved.prove.response import Observed
-from wellserved.prove.verdict import change
+from wellserved.prove.response import ModelInput
+from wellserved.prove.verdict import assess_change
 from wellserved.workspace import Workspace, create_workspace
 
 FIRST, YEARS = 2010, 15
@@ -93,7 +93,7 @@ def test_every_form_speaks_of_years(years: Workspace, form: str) -> None:
 
 @pytest.mark.parametrize("day", ["9999-05-01", "2200-01-01", "1899-12-31", "0001-01-01"])
 @pytest.mark.parametrize("every", ["day", "week", "month", "quarter", "year"])
-def test_a_report_on_a_day_that_can_hold_nothing_is_refused(years: Workspace, day: str, every: Every) -> None:
+def test_a_report_on_a_day_that_can_hold_nothing_is_refused(years: Workspace, day: str, every: Granularity) -> None:
     with pytest.raises(PeriodError, match=f"period of {day}.* from 1900-01-01 to 2199-12-31"):
         service_report(years, granularity=every, period=date.fromisoformat(day))
 
@@ -127,7 +127,7 @@ def test_whole_years_have_no_season() -> None:
 def test_a_change_of_many_years_is_measured() -> None:
     noise = np.random.default_rng(5).normal(0, 0.3, 30)
     total = 10 + noise - 3.0 * (np.arange(30) >= 20)
-    verdict = change(Observed("mean", total, np.ones(30)), 20, "year", "lower")
+    verdict = assess_change(ModelInput("mean", total, np.ones(30)), 20, "year", "lower")
     assert verdict.status == "improved"
     assert verdict.effect is not None
 

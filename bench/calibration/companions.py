@@ -16,20 +16,20 @@ from pathlib import Path
 import numpy as np
 
 from bench.calibration.scenarios import ar, weekly
-from wellserved.prove.incentive import incentive
+from wellserved.prove.incentive import judge_incentive
 from wellserved.prove.model import Floats, Mask
-from wellserved.prove.response import Observed
-from wellserved.prove.shift import shift
-from wellserved.prove.staggered import staggered
-from wellserved.prove.verdict import Plan, change
+from wellserved.prove.response import ModelInput
+from wellserved.prove.shift import find_shift
+from wellserved.prove.staggered import estimate_staggered_effect
+from wellserved.prove.verdict import LookPlan, assess_change
 
 TARGET = Path(__file__).resolve().parent.parent.parent / "docs" / "methods" / "companions.json"
 RUNS = 400
 
 
-def plain(y: np.ndarray) -> Observed:
+def plain(y: np.ndarray) -> ModelInput:
     """A number a period."""
-    return Observed("plain", np.asarray(y, dtype=float), np.ones(len(y)))
+    return ModelInput("plain", np.asarray(y, dtype=float), np.ones(len(y)))
 
 
 def looks(phi: float, trend: float, effect: float) -> Callable[[np.random.Generator], list[float]]:
@@ -41,8 +41,8 @@ def looks(phi: float, trend: float, effect: float) -> Callable[[np.random.Genera
         each, any_time, covered = 0.0, 0.0, 1.0
         for week in range(1, 27):
             part = plain(y[: 182 + 7 * week])
-            each = max(each, float(change(part, 182, "day", price_season=False).claims))
-            always = change(part, 182, "day", plan=Plan("always"), price_season=False)
+            each = max(each, float(assess_change(part, 182, "day", price_season=False).claims))
+            always = assess_change(part, 182, "day", plan=LookPlan("always"), price_season=False)
             any_time = max(any_time, float(always.claims))
             if always.working is not None:
                 covered = min(covered, float(always.working.low <= effect <= always.working.high))
@@ -58,8 +58,8 @@ def controls(random: np.random.Generator) -> list[float]:
     step = np.arange(130) >= 104
     found = []
     for parallel in (True, False):
-        still = change(treated, 104, "week", controls=others, parallel=parallel)
-        moved = change(plain(treated.total - 2 * step), 104, "week", controls=others, parallel=parallel)
+        still = assess_change(treated, 104, "week", controls=others, parallel=parallel)
+        moved = assess_change(plain(treated.total - 2 * step), 104, "week", controls=others, parallel=parallel)
         assert moved.working is not None
         found += [float(still.claims), float(moved.working.low <= -2 <= moved.working.high), float(moved.claims)]
     return found
@@ -69,9 +69,10 @@ def guardrails(random: np.random.Generator) -> list[float]:
     """Four correlated measures, none worse: any alarm at 5% each, and when they share it."""
     common = ar(random, 0.3, 273)
     rails = [plain(0.5 * common + ar(random, 0.3, 273) + weekly(np.arange(273))) for _ in range(4)]
-    each = max(change(one, 182, "day", price_season=False).status == "worse" for one in rails)
+    each = max(assess_change(one, 182, "day", price_season=False).status == "worse" for one in rails)
     shared = max(
-        change(one, 182, "day", price_season=False, plan=Plan(level=1 - 0.05 / 4)).status == "worse" for one in rails
+        assess_change(one, 182, "day", price_season=False, plan=LookPlan(level=1 - 0.05 / 4)).status == "worse"
+        for one in rails
     )
     return [float(each), float(shared)]
 
@@ -97,7 +98,7 @@ def adoption(teams: int) -> Callable[[np.random.Generator], list[float]]:
     def one(random: np.random.Generator) -> list[float]:
         y, size, adopted = adopters(random, teams)
         truth = float(size[adopted].mean())
-        still, moved = staggered(y, adopted), staggered(y + size, adopted)
+        still, moved = estimate_staggered_effect(y, adopted), estimate_staggered_effect(y + size, adopted)
         return [
             float(still.p <= 0.05), float(moved.effect.low <= truth <= moved.effect.high),
             float(still.jackknife.side != 0), float(moved.jackknife.low <= truth <= moved.jackknife.high),
@@ -113,8 +114,8 @@ def reward(trend: float) -> Callable[[np.random.Generator], list[float]]:
         t = np.arange(364)
         y = ar(random, 0.4, 364) + weekly(t) + trend * t
         paid = (t >= 182) & (t < 273)
-        found = incentive(plain(y + 1.5 * paid), 182, 91, "day", "higher")
-        kept = incentive(plain(y + 1.5 * (t >= 182)), 182, 91, "day", "higher")
+        found = judge_incentive(plain(y + 1.5 * paid), 182, 91, "day", "higher")
+        kept = judge_incentive(plain(y + 1.5 * (t >= 182)), 182, 91, "day", "higher")
         assert found.paid is not None
         assert found.after is not None
         assert found.difference is not None
@@ -133,9 +134,9 @@ def shifts(phi: float, size: int) -> Callable[[np.random.Generator], list[float]
     def one(random: np.random.Generator) -> list[float]:
         y = ar(random, phi, size)
         at = int(size * 0.6)
-        found = shift(y + 1.5 * (np.arange(size) >= at))
+        found = find_shift(y + 1.5 * (np.arange(size) >= at))
         near = found.position is not None and abs(found.position - at) <= 5
-        return [float(shift(y).position is not None), float(found.position is not None), float(near)]
+        return [float(find_shift(y).position is not None), float(found.position is not None), float(near)]
 
     return one
 

@@ -24,7 +24,7 @@ from scipy.signal import lfilter
 
 from wellserved.prove.design import step_design
 from wellserved.prove.model import Floats
-from wellserved.prove.response import Observed, Response, of_records, respond
+from wellserved.prove.response import ModelInput, Response, input_from_records, working_response
 from wellserved.prove.step import fit_steps
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -93,30 +93,30 @@ def wander(random: np.random.Generator, noise: str, runs: int, weeks: int) -> Fl
     return series
 
 
-def drawn(cell: Cell, runs: int) -> tuple[list[Observed], float]:
+def drawn(cell: Cell, runs: int) -> tuple[list[ModelInput], float]:
     """Series of one cell, as few or as many together as the engine takes, and the truth on its scale."""
     random = np.random.default_rng([7, zlib.crc32(cell.name.encode())])
     weeks = cell.before + cell.after
     noise, path = wander(random, cell.noise, runs, weeks), course(cell.course, cell.before, cell.after)
     truth = math.log1p(cell.size)
     if cell.measure == "mean":  # a level of 1, weeks that vary by a tenth of it
-        return [Observed("plain", 1 + 0.1 * noise + cell.size * path, np.ones((runs, weeks)))], cell.size
+        return [ModelInput("plain", 1 + 0.1 * noise + cell.size * path, np.ones((runs, weeks)))], cell.size
     if cell.measure == "share":
         asked = random.poisson(60, (runs, weeks)) + 1
         share = 1 / (1 + np.exp(-(math.log(0.3 / 0.7) + 0.25 * noise + truth * path)))
-        return [Observed("rate", random.binomial(asked, share).astype(float), asked.astype(float))], truth
+        return [ModelInput("rate", random.binomial(asked, share).astype(float), asked.astype(float))], truth
     if cell.measure == "count":
         rate = np.exp(math.log(40) + 0.15 * noise + truth * path)
-        return [Observed("count", random.poisson(rate).astype(float), np.ones((runs, weeks)))], truth
+        return [ModelInput("count", random.poisson(rate).astype(float), np.ones((runs, weeks)))], truth
     quantile, sd = QUANTILES[cell.measure]
     return [_waits(random, 0.1 * row + truth * path, cell.before, quantile, sd) for row in noise], truth
 
 
-def _waits(random: np.random.Generator, level: Floats, before: int, quantile: float, sd: float) -> Observed:
+def _waits(random: np.random.Generator, level: Floats, before: int, quantile: float, sd: float) -> ModelInput:
     """Some sixty waits a week, lognormal."""
     week = np.repeat(np.arange(len(level)), random.poisson(60, len(level)) + 1)
     waits = np.exp(math.log(3) + level[week] + sd * random.standard_normal(len(week)))
-    return of_records("quantile", week, waits, len(level), before, quantile)
+    return input_from_records("quantile", week, waits, len(level), before, quantile)
 
 
 def result(cell: Cell, runs: int) -> dict[str, float]:
@@ -124,7 +124,7 @@ def result(cell: Cell, runs: int) -> dict[str, float]:
     series, truth = drawn(cell, runs)
     weeks = cell.before + cell.after
     design = step_design("week", weeks, [cell.before], np.ones(weeks, dtype=bool), season_priced=True)
-    responses = [respond(observed, design.response_columns()) for observed in series]
+    responses = [working_response(observed, design.response_columns()) for observed in series]
     together = Response(
         *(np.concatenate([getattr(one, name) for one in responses]) for name in ("z", "noise", "is_observed"))
     )

@@ -10,8 +10,8 @@ import numpy as np
 
 from bench.calibration.scenarios import SCENARIOS, Scenario, random_scenario
 from wellserved.prove.design import TWO_YEARS, step_design
-from wellserved.prove.response import Observed, respond
-from wellserved.prove.step import Fitted, fit_steps
+from wellserved.prove.response import ModelInput, working_response
+from wellserved.prove.step import FittedSteps, fit_steps
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -25,13 +25,13 @@ def run(task: tuple[str, list[int]]) -> tuple[str, list[list[float]]]:
     return name, [[seed, *numbers(random_scenario(seed) if name == "random" else known[name], seed)] for seed in seeds]
 
 
-def fitted(scenario: Scenario, observed: Observed) -> Fitted:
+def fitted(scenario: Scenario, observed: ModelInput) -> FittedSteps:
     """The engine's answer, with the season of the year priced in where it was not seen twice, and without."""
     priced = scenario.before < TWO_YEARS[scenario.every]
     design = step_design(
         scenario.every, scenario.before + scenario.after, [scenario.before], observed.is_observed, priced
     )
-    return fit_steps(respond(observed, design.response_columns()), design)
+    return fit_steps(working_response(observed, design.response_columns()), design)
 
 
 def numbers(scenario: Scenario, seed: int) -> list[float]:

@@ -129,9 +129,9 @@ def tensorflow_impact(scenario: Scenario, y: Floats) -> Answer:
 def ours(scenario: Scenario, y: Floats) -> Answer:
     """wellserved: the hull of both trends."""
     from bench.calibration.one import fitted
-    from wellserved.prove.response import Observed
+    from wellserved.prove.response import ModelInput
 
-    low, high = fitted(scenario, Observed("plain", y, np.ones(len(y)))).without_season.trend_intervals().envelope
+    low, high = fitted(scenario, ModelInput("plain", y, np.ones(len(y)))).without_season.trend_intervals().envelope
     return float(low[0]), float(high[0])
 
 

@@ -22,25 +22,25 @@ import numpy as np
 from scipy.signal import lfilter
 
 from wellserved.measure import find_measure
-from wellserved.moments import Every, periods_between
+from wellserved.moments import Granularity, periods_between
 from wellserved.prove import checks
 from wellserved.prove.checks import CheckInput
 from wellserved.prove.design import TWO_YEARS, step_design
 from wellserved.prove.model import Floats
-from wellserved.prove.observe import Seen
-from wellserved.prove.power import needed, sizes_of, smallest
-from wellserved.prove.response import Observed, Response, of_records
-from wellserved.prove.verdict import change
+from wellserved.prove.observe import PeriodSeries
+from wellserved.prove.power import claimable_sizes, claimable_sizes_of_record, smallest_size
+from wellserved.prove.response import ModelInput, Response, input_from_records
+from wellserved.prove.verdict import assess_change
 
 TARGET = Path(__file__).resolve().parent.parent.parent / "docs" / "methods" / "power.json"
-LENGTHS: dict[Every, tuple[tuple[int, int], tuple[int, int]]] = {
+LENGTHS: dict[Granularity, tuple[tuple[int, int], tuple[int, int]]] = {
     "day": ((84, 300), (28, 100)),
     "week": ((30, 130), (8, 40)),
     "month": ((26, 72), (6, 18)),
 }
 KEPT = Path(__file__).resolve().parent.parent / "results" / "calibration" / "power.jsonl"
 RECORDS, FRESH, SINGLE = 3, 200, 16  # records a design; series a record at once, or one after the other
-Draw = Callable[[np.random.Generator, float], Observed]  # a size on the model's scale
+Draw = Callable[[np.random.Generator, float], ModelInput]  # a size on the model's scale
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Plan:
     """A kind of record."""
 
     family: str
-    every: Every
+    every: Granularity
     before: int
     after: int
     phi: float
@@ -71,49 +71,49 @@ def wander(random: np.random.Generator, phi: float, own: float, runs: int, perio
     return found
 
 
-def inputs(observed: Observed, before: int, every: Every) -> CheckInput:
+def inputs(observed: ModelInput, before: int, every: Granularity) -> CheckInput:
     """What the checks take, of a series that nobody imported."""
     first, periods = date(2000, 1, 3), observed.total.shape[-1]
     spans = tuple(periods_between(first, first + timedelta(days=32 * periods), every))[:periods]
-    seen = Seen(find_measure("time_to_resolution"), observed, spans, before, None, None, 0)
-    return CheckInput(seen, every, "lower", (), False, change(observed, before, every))
+    seen = PeriodSeries(find_measure("time_to_resolution"), observed, spans, before, None, None, 0)
+    return CheckInput(seen, every, "lower", (), False, assess_change(observed, before, every))
 
 
 def taken_back(of: CheckInput) -> bool:
     """Whether a check that the series itself can fail does so."""
-    looked = (checks.bad_stretch, checks.placebo_in_time, checks.gaps, checks.trend_before)
+    looked = (checks.bad_stretch, checks.placebo_in_time, checks.record_gaps, checks.trend_before)
     return any(check(of).passed is False for check in looked)
 
 
-def record(plan: Plan, random: np.random.Generator, size: float = 0.0) -> Observed:
+def record(plan: Plan, random: np.random.Generator, size: float = 0.0) -> ModelInput:
     """One series, changed by so much on the model's scale."""
     periods = plan.before + plan.after
     moved = np.where(np.arange(periods) >= plan.before, size, 0.0)
     level = wander(random, plan.phi, plan.own, 1, periods)[0]
     n = random.poisson(40, periods) + 2
     if plan.family == "plain":
-        return Observed("plain", 50 + level + moved, np.ones(periods))
+        return ModelInput("plain", 50 + level + moved, np.ones(periods))
     if plan.family == "count":
-        return Observed("count", random.poisson(np.exp(3.4 + 0.15 * level + moved)).astype(float), np.ones(periods))
+        return ModelInput("count", random.poisson(np.exp(3.4 + 0.15 * level + moved)).astype(float), np.ones(periods))
     if plan.family == "rate":
         p = 1 / (1 + np.exp(1.2 - 0.25 * level - moved))
-        return Observed("rate", random.binomial(n, p).astype(float), n.astype(float))
+        return ModelInput("rate", random.binomial(n, p).astype(float), n.astype(float))
     if plan.family == "mean":
-        return Observed(
+        return ModelInput(
             "mean", n * (7 + 0.3 * level + moved) + 2 * np.sqrt(n) * random.standard_normal(periods), n.astype(float)
         )
     logs = 1 + 0.15 * level + moved
     if plan.family == "duration":
-        return Observed("duration", n * logs + np.sqrt(n) * random.standard_normal(periods), n.astype(float))
+        return ModelInput("duration", n * logs + np.sqrt(n) * random.standard_normal(periods), n.astype(float))
     period = np.repeat(np.arange(periods), n)
     values = np.exp(logs[period] + random.standard_normal(len(period)))
-    return of_records("quantile", period, values, periods, plan.before, 0.5)
+    return input_from_records("quantile", period, values, periods, plan.before, 0.5)
 
 
 def plan_of(seed: int) -> Plan:
     """Three in five are plain series of any autocorrelation, the rest measures of cases."""
     random = np.random.default_rng([seed, 404])
-    every: Every = ("day", "week", "week", "month")[int(random.integers(4))]
+    every: Granularity = ("day", "week", "week", "month")[int(random.integers(4))]
     before, after = (int(random.integers(*span)) for span in LENGTHS[every])
     family = ("plain", "plain", "plain", "", "")[seed % 5] or ("count", "rate", "mean", "duration", "quantile")[
         seed // 5 % 5
@@ -131,9 +131,9 @@ def reached(plan: Plan, seed: int) -> list[float]:
     if plan.family == "plain":
         z = wander(random, plan.phi, plan.own, FRESH, periods)
         same = np.ones_like(z)
-        fresh = needed(Response(z, same, same > 0), design, plan.every, plan.before, -1.0)
+        fresh = claimable_sizes(Response(z, same, same > 0), design, plan.every, plan.before, -1.0)
     for _ in range(RECORDS if plan.family == "plain" else 2):
-        size = smallest(sizes_of(inputs(record(plan, random), plan.before, plan.every)))
+        size = smallest_size(claimable_sizes_of_record(inputs(record(plan, random), plan.before, plan.every)))
         if size is None:
             shares.append(-1.0)
         elif plan.family == "plain":
@@ -204,7 +204,7 @@ def worst_rows(runs: int) -> list[dict[str, object]]:
         for before, after in ((52, 13), (52, 26), (104, 26)):
             random = np.random.default_rng([before, after, int(10 * phi), int(10 * own)])
             series = 50 + acted_when_worst(random, phi, own, before, after, runs)
-            many = [inputs(Observed("plain", z, np.ones(len(z))), before, "week") for z in series]
+            many = [inputs(ModelInput("plain", z, np.ones(len(z))), before, "week") for z in series]
             verdict, left = share_of(many)
             noise = f"AR {phi:g}{' and noise' if own else ''}"
             rows.append({"noise": noise, "weeks": f"{before} + {after}", "runs": runs, "verdict alone": round(verdict, 3), "after the checks": round(left, 3)})  # fmt: skip
@@ -236,7 +236,7 @@ def _changed(random: np.random.Generator, phi: float, before: int, course: Float
     n = random.poisson(30, len(moved)) + 2
     logs = 1 + 0.15 * wander(random, phi, 0.0, 1, len(moved))[0] + moved
     total = n * logs + np.sqrt(n) * random.standard_normal(len(moved))
-    return inputs(Observed("duration", total, n.astype(float)), before, "week")
+    return inputs(ModelInput("duration", total, n.astype(float)), before, "week")
 
 
 def main() -> None:

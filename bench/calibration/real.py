@@ -20,8 +20,8 @@ import numpy as np
 
 from wellserved.actions import asking, imports
 from wellserved.measure import find_measure
-from wellserved.moments import Every
-from wellserved.prove import Asked, Looking, change, prove
+from wellserved.moments import Granularity
+from wellserved.prove import AnalysisWindow, ProofRequest, assess_change, prove
 from wellserved.workspace import Workspace, create_workspace
 
 TARGET = Path(__file__).resolve().parent.parent.parent / "docs" / "methods" / "real.json"
@@ -36,21 +36,21 @@ def dates() -> list[date]:
     return sorted(FIRST + timedelta(days=int(day)) for day in random.choice((LAST - FIRST).days, DATES, replace=False))
 
 
-def row(workspace: Workspace, name: str, every: Every) -> dict[str, float]:
+def row(workspace: Workspace, name: str, every: Granularity) -> dict[str, float]:
     """Claims out of 50, three ways."""
     measure = find_measure(name)
     found = {"bare": 0, "season priced in": 0, "after the checks": 0, "could be looked at": 0}
-    with asking.opened(workspace, moments=True) as scope:
-        looking = Looking(scope, "moments", asking.opening_hours(workspace), FIRST, every)
+    with asking.open_case_table(workspace, moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), FIRST, every)
         for on in dates():
             there = replace(looking, change=on)
-            asked = Asked(measure, on, every, better="lower", age_days=14)
+            asked = ProofRequest(measure, on, every, better="lower", age_days=14)
             proof = prove(there, asked)
             observed, before = proof.series.model_input, proof.series.before
             if proof.verdict.effect is None:
                 continue
             found["could be looked at"] += 1
-            found["bare"] += change(observed, before, every, "lower", price_season=False).claims
+            found["bare"] += assess_change(observed, before, every, "lower", price_season=False).claims
             found["season priced in"] += proof.verdict.plain in ("improved", "worse")
             found["after the checks"] += proof.verdict.claims
     return {key: float(value) for key, value in found.items()}

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from wellserved.moments import Every
+from wellserved.moments import Granularity
 from wellserved.prove.model import Floats
-from wellserved.prove.response import Observed
+from wellserved.prove.response import ModelInput
 
 WEEK = np.array([0, 0.15, 0.25, 0.2, 0.1, -0.6, -1.0])
 
@@ -26,11 +26,11 @@ class Scenario:
 
     name: str
     words: str
-    every: Every
+    every: Granularity
     before: int
     after: int
     truth: float
-    draw: Callable[[np.random.Generator, bool], Observed]
+    draw: Callable[[np.random.Generator, bool], ModelInput]
     covariance: Callable[[int], Floats] | None = None  # of a plain one, so that an oracle can be asked
     adversarial: bool = False
 
@@ -52,7 +52,7 @@ def ar_covariance(phi: float, size: int) -> Floats:
 
 
 def plain(
-    name: str, words: str, every: Every, before: int, after: int, effect: float,
+    name: str, words: str, every: Granularity, before: int, after: int, effect: float,
     shape: Callable[[np.random.Generator, Floats], Floats],
     covariance: Callable[[int], Floats], adversarial: bool = False, ramp: bool = False,
 ) -> Scenario:  # fmt: skip
@@ -62,9 +62,9 @@ def plain(
     if ramp:  # from 0 to twice the mean
         profile = np.clip((t - before) / (after - 1), 0, None) * 2
 
-    def draw(random: np.random.Generator, changed: bool) -> Observed:
+    def draw(random: np.random.Generator, changed: bool) -> ModelInput:
         y = 50 + 8 * shape(random, t.astype(float)) + (effect * profile if changed else 0.0)
-        return Observed("plain", y, np.ones(len(t)))
+        return ModelInput("plain", y, np.ones(len(t)))
 
     return Scenario(name, words, every, before, after, effect, draw, covariance, adversarial)
 
@@ -75,41 +75,41 @@ def weekly(t: Floats | npt.NDArray[np.int64]) -> Floats:
     return found
 
 
-def _counts(random: np.random.Generator, changed: bool) -> Observed:
+def _counts(random: np.random.Generator, changed: bool) -> ModelInput:
     t = np.arange(273)
     log_mean = math.log(8) + 0.25 * weekly(t) + 0.2 * ar(random, 0.5, 273)
     mean = np.exp(log_mean + (math.log(0.8) * (t >= 182) if changed else 0.0))
-    return Observed("count", random.poisson(mean * random.gamma(8, 1 / 8, 273)).astype(float), np.ones(273))
+    return ModelInput("count", random.poisson(mean * random.gamma(8, 1 / 8, 273)).astype(float), np.ones(273))
 
 
-def _rates(random: np.random.Generator, changed: bool) -> Observed:
+def _rates(random: np.random.Generator, changed: bool) -> ModelInput:
     t = np.arange(273)
     n = random.poisson(60 * np.exp(0.2 * weekly(t))) + 1
     logit = (
         math.log(0.06 / 0.94) + 0.1 * weekly(t) + 0.25 * ar(random, 0.5, 273) - (0.35 * (t >= 182) if changed else 0.0)
     )
-    return Observed("rate", random.binomial(n, 1 / (1 + np.exp(-logit))).astype(float), n.astype(float))
+    return ModelInput("rate", random.binomial(n, 1 / (1 + np.exp(-logit))).astype(float), n.astype(float))
 
 
-def _durations(random: np.random.Generator, changed: bool) -> Observed:
+def _durations(random: np.random.Generator, changed: bool) -> ModelInput:
     t = np.arange(273)
     n = random.poisson(30 * np.exp(0.3 * weekly(t))) + 2
     mean = (
         math.log(3) + 0.15 * weekly(t) + 0.15 * ar(random, 0.5, 273) + (math.log(0.88) * (t >= 182) if changed else 0.0)
     )
-    return Observed("duration", n * mean + np.sqrt(n) * random.standard_normal(273), n.astype(float))
+    return ModelInput("duration", n * mean + np.sqrt(n) * random.standard_normal(273), n.astype(float))
 
 
 CUTS = np.array([-1.6, -1.0, -0.4, 0.5])
 
 
-def _ratings(random: np.random.Generator, changed: bool) -> Observed:
+def _ratings(random: np.random.Generator, changed: bool) -> ModelInput:
     t = np.arange(273)
     n = random.poisson(15, 273)
     latent = 0.1 * weekly(t) + 0.25 * ar(random, 0.5, 273) + (0.3 * (t >= 182) if changed else 0.0)
     day = np.repeat(t, n)
     score = 1 + np.searchsorted(CUTS, latent[day] + random.standard_normal(len(day)))
-    return Observed("mean", np.bincount(day, score, 273).astype(float), n.astype(float))
+    return ModelInput("mean", np.bincount(day, score, 273).astype(float), n.astype(float))
 
 
 def _rating_truth() -> float:
@@ -119,9 +119,9 @@ def _rating_truth() -> float:
     return float((np.searchsorted(CUTS, latent + 0.3) - np.searchsorted(CUTS, latent)).mean())
 
 
-def _quantiles(quantile: float) -> Callable[[np.random.Generator, bool], Observed]:
-    def draw(random: np.random.Generator, changed: bool) -> Observed:
-        from wellserved.prove.response import of_records
+def _quantiles(quantile: float) -> Callable[[np.random.Generator, bool], ModelInput]:
+    def draw(random: np.random.Generator, changed: bool) -> ModelInput:
+        from wellserved.prove.response import input_from_records
 
         t = np.arange(273)
         n = random.poisson(30 * np.exp(0.3 * weekly(t))) + 2
@@ -133,7 +133,7 @@ def _quantiles(quantile: float) -> Callable[[np.random.Generator, bool], Observe
         )
         day = np.repeat(t, n)
         values = np.exp(mean[day] + random.standard_normal(len(day)))
-        return of_records("quantile", day, values, 273, 182, quantile, cycle_length=7)
+        return input_from_records("quantile", day, values, 273, 182, quantile, cycle_length=7)
 
     return draw
 
@@ -198,7 +198,7 @@ SCENARIOS: tuple[Scenario, ...] = (
 def random_scenario(seed: int) -> Scenario:
     """A design nobody chose: periods, lengths, noise, drift, trend, season and effect drawn anew."""
     random = np.random.default_rng([seed, 77])
-    every: Every = ("day", "week", "month")[int(random.integers(3))]
+    every: Granularity = ("day", "week", "month")[int(random.integers(3))]
     before = int(random.integers(*{"day": (84, 300), "week": (30, 160), "month": (26, 72)}[every]))
     after = int(random.integers(*{"day": (28, 120), "week": (8, 40), "month": (6, 18)}[every]))
     phi, own = random.uniform(0, 0.95), random.uniform(0, 0.7)

@@ -25,7 +25,7 @@ def chunk(task: tuple[int, int]) -> tuple[int, list[tuple[float, float]]]:
     random = np.random.default_rng([length, seed])
     found = []
     for _ in range(CHUNK):
-        one = shift.judged(ar(random, random.uniform(0, 0.95), length))
+        one = shift.likeliest_shift(ar(random, random.uniform(0, 0.95), length))
         found.append((one.phi, one.statistic))
     return length, found
 

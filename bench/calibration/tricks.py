@@ -18,12 +18,12 @@ import pyarrow as pa
 
 from wellserved.calendar import Calendars
 from wellserved.cases import fold_into
-from wellserved.engine.duckdb import DuckDB, keep
-from wellserved.engine.duckdb import name as quoted
+from wellserved.engine.duckdb import DuckDB, materialise
+from wellserved.engine.duckdb import quote_name as quoted
 from wellserved.measure import find_measure
-from wellserved.measure.scope import scope_of
+from wellserved.measure.scope import make_case_table
 from wellserved.moments import MOMENT_COLUMNS
-from wellserved.prove import Asked, Looking, Proof, prove
+from wellserved.prove import AnalysisWindow, Proof, ProofRequest, prove
 
 START, BEFORE, AFTER, TAIL = date(2022, 1, 3), 104, 26, 3  # weeks; the tail lets the last cases ripen
 CHANGE = START + timedelta(weeks=BEFORE)
@@ -436,7 +436,7 @@ def ask(log: pa.Table, measure: str, left_out: str = "", weeks: int = BEFORE) ->
     kinds, columns = LEFT_OUT.get(left_out, ((), ()))
     db = duckdb.connect()
     db.execute("SET TimeZone = 'UTC'; SET threads = 1")
-    keep(db, "log_rows", log)
+    materialise(db, "log_rows", log)
     listed = ", ".join(
         f"CAST({quoted(column.name) if column.name in log.column_names and column.name not in columns else 'NULL'} AS {column.type}) AS {quoted(column.name)}"
         for column in MOMENT_COLUMNS
@@ -449,13 +449,13 @@ def ask(log: pa.Table, measure: str, left_out: str = "", weeks: int = BEFORE) ->
     hours = Calendars()
     fold_into(db, "cases", "moments", "UTC", hours)
     cannot = {"house": dict.fromkeys(kinds, "the record does not tell it")}
-    scope = scope_of(DuckDB(db), "cases", "UTC", 1, calendars=hours, cannot=cannot)
+    scope = make_case_table(DuckDB(db), "cases", "UTC", 1, calendars=hours, cannot=cannot)
     since = CHANGE - timedelta(weeks=weeks) if weeks < BEFORE else None
-    looking = Looking(scope, "moments", hours, CHANGE, "week", since, capped_follow_up=False)
+    looking = AnalysisWindow(scope, "moments", hours, CHANGE, "week", since, capped_follow_up=False)
     where = () if left_out == "team" else (("team", "Ours"),)
     name = "time_to_first_reply" if measure == "business" else measure
     try:
-        return prove(looking, Asked(find_measure(name), CHANGE, "week", where))
+        return prove(looking, ProofRequest(find_measure(name), CHANGE, "week", where))
     finally:
         db.close()
 

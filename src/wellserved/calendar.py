@@ -42,9 +42,9 @@ import pyarrow as pa
 from wellserved.errors import CalendarError, RequestError
 from wellserved.moments import check_zone, day_number, day_of
 
-DAY = 86_400
+SECONDS_PER_DAY = 86_400
 ORIGIN = date(2000, 1, 1)
-Seconds = npt.NDArray[np.int64]
+SecondsArray = npt.NDArray[np.int64]
 Span = tuple[int, int]  # seconds of the local day, half-open
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?\s*[-–]\s*(\d{1,2}):(\d\d)(?::(\d\d))?")
@@ -124,22 +124,22 @@ class Clock:
 
     def __init__(self, calendar: Calendar, first: date, last: date) -> None:
         self.first, self.last = day_number(min(first, ORIGIN)) - 1, day_number(max(last, ORIGIN)) + 1
-        self.starts, self.ends = _openings(calendar, self.first * DAY, (self.last + 1) * DAY)
+        self.starts, self.ends = _openings(calendar, self.first * SECONDS_PER_DAY, (self.last + 1) * SECONDS_PER_DAY)
         self.before, self.opens, self.closes = _by_day(self.starts, self.ends, self.first, self.last)
-        origin = int(self.open_seconds_at(np.array([day_number(ORIGIN) * DAY]))[0])
+        origin = int(self.open_seconds_at(np.array([day_number(ORIGIN) * SECONDS_PER_DAY]))[0])
         self.before -= origin
         self._run = np.concatenate([[0], np.cumsum(self.ends - self.starts)]) - origin
 
-    def open_seconds_at(self, seconds: Seconds) -> Seconds:
+    def open_seconds_at(self, seconds: SecondsArray) -> SecondsArray:
         """Open seconds from the first day to each instant (epoch seconds)."""
-        day = seconds // DAY
+        day = seconds // SECONDS_PER_DAY
         day_index = day - self.first
         if len(day_index) and (day_index.min() < 0 or day_index.max() >= len(self.before)):
             raise RequestError(
                 f"The opening hours were worked out from {day_of(self.first)} to {day_of(self.last)} only.",
                 "Ask about dates within that.",
             )
-        second_of_day = seconds - day * DAY
+        second_of_day = seconds - day * SECONDS_PER_DAY
         open_seconds = self.before[day_index]
         for opens, closes in zip(self.opens, self.closes, strict=True):
             open_seconds = open_seconds + np.maximum(np.minimum(second_of_day, closes[day_index]) - opens[day_index], 0)
@@ -181,8 +181,8 @@ def _offsets(zone: str, first: int, last: int) -> Iterator[tuple[int, int, int]]
         return int(shift.total_seconds()) if shift is not None else 0
 
     start, current = first, offset(first)
-    for step in range(first, last, DAY // 2):
-        end = min(step + DAY // 2, last)
+    for step in range(first, last, SECONDS_PER_DAY // 2):
+        end = min(step + SECONDS_PER_DAY // 2, last)
         later = offset(end)
         if later != current:
             low, high = step, end  # the change lies in (low, high]
@@ -194,53 +194,60 @@ def _offsets(zone: str, first: int, last: int) -> Iterator[tuple[int, int, int]]
     yield start, last, current
 
 
-def wall_clock(seconds: Seconds, zone: str) -> Seconds:
+def wall_clock(seconds: SecondsArray, zone: str) -> SecondsArray:
     """What the zone's wall clock shows at epoch seconds: seconds since its own 1970-01-01 00:00:00.
 
     A day's offset is looked up at both its ends, and its change sought only where they differ.
     """
     if zone == "UTC" or not len(seconds):
         return seconds
-    day = seconds // DAY
+    day = seconds // SECONDS_PER_DAY
     first = int(day.min())
     present = np.zeros(int(day.max()) - first + 2, dtype=np.bool_)
     present[day - first] = True
     before = np.zeros(len(present), dtype=np.int64)
     after, change = before.copy(), before.copy()
     for index in np.flatnonzero(present).tolist():
-        start = min(max((first + index) * DAY, _EARLIEST), _LATEST)
-        *earlier, (change[index], _, after[index]) = _offsets(zone, start, start + DAY)
+        start = min(max((first + index) * SECONDS_PER_DAY, _EARLIEST), _LATEST)
+        *earlier, (change[index], _, after[index]) = _offsets(zone, start, start + SECONDS_PER_DAY)
         before[index] = earlier[0][2] if earlier else after[index]
     day -= first
-    wall_seconds: Seconds = seconds + np.where(seconds < change[day], before[day], after[day])
+    wall_seconds: SecondsArray = seconds + np.where(seconds < change[day], before[day], after[day])
     return wall_seconds
 
 
-_EARLIEST, _LATEST = (day_number(day) * DAY for day in (date(1, 1, 3), date(9999, 12, 28)))  # what a datetime can hold
+_EARLIEST, _LATEST = (
+    day_number(day) * SECONDS_PER_DAY for day in (date(1, 1, 3), date(9999, 12, 28))
+)  # what a datetime can hold
 
 
-def _openings(calendar: Calendar, first: int, last: int) -> tuple[Seconds, Seconds]:
+def _openings(calendar: Calendar, first: int, last: int) -> tuple[SecondsArray, SecondsArray]:
     """All spans of epoch seconds in which the calendar is open, in order."""
     starts: list[int] = []
     ends: list[int] = []
     for begin, end, offset in _offsets(calendar.zone, first, last):
-        for day in range((begin + offset) // DAY, (end - 1 + offset) // DAY + 1):
+        for day in range((begin + offset) // SECONDS_PER_DAY, (end - 1 + offset) // SECONDS_PER_DAY + 1):
             for opens, closes in calendar.spans_on(day_of(day)):
-                start, stop = max(day * DAY + opens - offset, begin), min(day * DAY + closes - offset, end)
+                start, stop = (
+                    max(day * SECONDS_PER_DAY + opens - offset, begin),
+                    min(day * SECONDS_PER_DAY + closes - offset, end),
+                )
                 if start < stop:
                     starts.append(start)
                     ends.append(stop)
     return np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64)
 
 
-def _by_day(starts: Seconds, ends: Seconds, first: int, last: int) -> tuple[Seconds, list[Seconds], list[Seconds]]:
+def _by_day(
+    starts: SecondsArray, ends: SecondsArray, first: int, last: int
+) -> tuple[SecondsArray, list[SecondsArray], list[SecondsArray]]:
     """Per UTC day: the open seconds before it, and its spans as seconds of the day; days of few spans have empty ones."""
     spans: list[list[Span]] = [[] for _ in range(first, last + 1)]
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         while start < end:
-            day = start // DAY
-            stop = min(end, (day + 1) * DAY)
-            spans[day - first].append((start - day * DAY, stop - day * DAY))
+            day = start // SECONDS_PER_DAY
+            stop = min(end, (day + 1) * SECONDS_PER_DAY)
+            spans[day - first].append((start - day * SECONDS_PER_DAY, stop - day * SECONDS_PER_DAY))
             start = stop
     max_spans = max((len(day) for day in spans), default=0)
     table = np.zeros((len(spans), max(max_spans, 1), 2), dtype=np.int64)
@@ -349,7 +356,7 @@ def _read_spans(value: Any, where: str) -> tuple[Span, ...]:
             raise CalendarError(f"{where}: {span_text.strip()!r} is no span.", 'Write "09:00-17:00", or "closed".')
         hour, minute, second, *end = (int(group or 0) for group in match.groups())
         start, stop = hour * 3600 + minute * 60 + second, end[0] * 3600 + end[1] * 60 + end[2]
-        if max(minute, second, end[1], end[2]) > 59 or not 0 <= start < stop <= DAY:
+        if max(minute, second, end[1], end[2]) > 59 or not 0 <= start < stop <= SECONDS_PER_DAY:
             raise CalendarError(
                 f"{where}: {span_text.strip()!r} does not lie within one day.",
                 'Write a night as two spans: "22:00-24:00" on the one day, "00:00-06:00" on the next.',
@@ -368,7 +375,7 @@ def _read_day(key: str, where: str) -> date:
         raise CalendarError(f"{where}: {key!r} is no day.", "Write it as 2024-12-24.") from error
 
 
-YEARS = range(1990, 2051)
+HOLIDAY_YEARS = range(1990, 2051)
 
 
 @lru_cache(maxsize=32)
@@ -380,7 +387,7 @@ def _holidays(codes: tuple[str, ...], where: str) -> frozenset[date]:
     for code in codes:
         country, _, subdivision = str(code).partition("-")
         try:
-            days |= set(holidays.country_holidays(country, subdiv=subdivision or None, years=YEARS))
+            days |= set(holidays.country_holidays(country, subdiv=subdivision or None, years=HOLIDAY_YEARS))
         except NotImplementedError as error:
             raise CalendarError(
                 f"{where}: holidays of {code!r} are not known.",
@@ -407,4 +414,4 @@ def hours_table(calendars: Calendars, first: int, last: int) -> pa.Table:
 
 def span_of_days(first: int, last: int) -> tuple[date, date]:
     """The days, with room for zones, from one epoch second to another."""
-    return day_of(first // DAY) - timedelta(days=2), day_of(last // DAY) + timedelta(days=2)
+    return day_of(first // SECONDS_PER_DAY) - timedelta(days=2), day_of(last // SECONDS_PER_DAY) + timedelta(days=2)

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from wellserved.engine.duckdb import ask, text
+from wellserved.engine.duckdb import query, quote_text
 from wellserved.errors import RequestError
-from wellserved.measure.interval import Z, coded_quantile
-from wellserved.measure.timeline import CASE, Moments, intervals
-from wellserved.moments import NotComputed
+from wellserved.measure.interval import Z, packed_duration_quantile
+from wellserved.measure.timeline import CASE, MomentTable, intervals_sql
+from wellserved.moments import NotComputable
 
-ACTS = (
+ACT_KINDS = (
     "acknowledged",
     "replied",
     "explained",
@@ -34,10 +34,10 @@ ACTS = (
     "thanked",
     "recovered",
 )
-FAILS = ("returned", "complained", "reopened", "failed")
-MINIMUM = 10
+FAILURE_KINDS = ("returned", "complained", "reopened", "failed")
+FEWEST_HANDOVERS = 10
 
-Seconds = float | NotComputed
+ComputedSeconds = float | NotComputable
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Edge:
     supplier: str
     customer: str  # the team that takes over
     handovers: int
-    untouched_median: Seconds  # median until the receiving team does anything, open cases counted
-    low: Seconds  # 95% interval
-    high: Seconds
+    untouched_median: ComputedSeconds  # median until the receiving team does anything, open cases counted
+    low: ComputedSeconds  # 95% interval
+    high: ComputedSeconds
     sent_back: int  # hand-overs answered by one to the supplier
     failed_handovers: int  # hand-overs of cases that failed the outside customer afterwards
     rates_supplier: tuple[int, float] | None  # n and mean score that the customer team gives; None: nobody rated
@@ -57,7 +57,7 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Place:
+class TeamTime:
     """Where the time of all cases lies: seconds in one team, open cases so far."""
 
     team: str
@@ -85,7 +85,7 @@ class Upstream:
 
 
 @dataclass(frozen=True)
-class Step:
+class HandoverStep:
     """The n-th hand-over of a case."""
 
     number: int
@@ -99,33 +99,33 @@ class Chain:
     """What the hand-overs of a source tell."""
 
     edges: tuple[Edge, ...]
-    team_times: tuple[Place, ...]
+    team_times: tuple[TeamTime, ...]
     upstream: tuple[Upstream, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[HandoverStep, ...]
 
 
-def chain(moments: Moments, source: str | None = None) -> Chain:
+def chain(moments: MomentTable, source: str | None = None) -> Chain:
     """Who is whose supplier, where time lies, and which upstream team's work fails downstream first."""
-    condition = f"source = {text(source)}" if source else "true"
+    condition = f"source = {quote_text(source)}" if source else "true"
     _stays(moments, condition)
-    if not ask(moments.db, "SELECT 1 FROM stays WHERE stay > 0 LIMIT 1").num_rows:
+    if not query(moments.db, "SELECT 1 FROM stays WHERE stay > 0 LIMIT 1").num_rows:
         raise RequestError(
             "No case was handed over from one team to another.", "Map hand-overs, or a column that names the team."
         )
     return Chain(_edges(moments, condition), _team_times(moments), _upstream(moments), _steps(moments))
 
 
-def _stays(moments: Moments, condition: str) -> None:
+def _stays(moments: MomentTable, condition: str) -> None:
     """Leave a row for each team's stay with a case in `stays`."""
     up_to_now = f"OVER ({CASE} ORDER BY o)"
-    acts = ", ".join(map(text, ACTS))
-    fails = ", ".join(map(text, FAILS))
+    acts = ", ".join(map(quote_text, ACT_KINDS))
+    fails = ", ".join(map(quote_text, FAILURE_KINDS))
     moments.db.execute(f"""
         CREATE OR REPLACE TEMP TABLE stays AS
         WITH m AS (
             SELECT source, case_id, o, s, next_s, kind, state, from_team, last_value(team IGNORE NULLS) {up_to_now} AS now_team,
                    count(*) FILTER (kind = 'handed_over') {up_to_now} AS stay
-            FROM ({intervals(moments, condition)}) WHERE o >= start_o
+            FROM ({intervals_sql(moments, condition)}) WHERE o >= start_o
         ), acted AS (
             SELECT *, min(o) FILTER (kind IN ({acts})) OVER ({CASE}, stay) AS act_o FROM m
         ), summed AS (
@@ -146,11 +146,11 @@ def _stays(moments: Moments, condition: str) -> None:
     """)
 
 
-def _edges(moments: Moments, condition: str) -> tuple[Edge, ...]:
+def _edges(moments: MomentTable, condition: str) -> tuple[Edge, ...]:
     """Hand-overs by supplier and customer team, most first."""
     # Untouched: to the first act; open and lying: still going on; passed on or closed untouched: it ended there.
     packed_sql = "CASE WHEN act_s IS NOT NULL THEN (act_s - came_s) * 2 WHEN last AND lies THEN (until_s - came_s) * 2 + 1 ELSE (coalesce(until_s, came_s) - came_s) * 2 END"
-    rows = ask(
+    rows = query(
         moments.db,
         f"SELECT supplier, team, count(*) AS n, count(*) FILTER (next_team = supplier) AS sent_back, count(*) FILTER (failed) AS failed, "
         f"list(greatest({packed_sql}, 0)) AS waits FROM stays WHERE stay > 0 GROUP BY ALL ORDER BY n DESC, supplier, team",
@@ -168,18 +168,21 @@ def _edges(moments: Moments, condition: str) -> tuple[Edge, ...]:
     return tuple(edges)
 
 
-def _median_with_interval(waits: npt.NDArray[np.int64]) -> tuple[Seconds, Seconds, Seconds]:
+def _median_with_interval(waits: npt.NDArray[np.int64]) -> tuple[ComputedSeconds, ComputedSeconds, ComputedSeconds]:
     """Median and interval of sorted coded waits, or why there is none."""
-    if len(waits) < MINIMUM:
-        too_few = NotComputed(f"only {len(waits)} hand-overs; at least {MINIMUM} are needed")
+    if len(waits) < FEWEST_HANDOVERS:
+        too_few = NotComputable(f"only {len(waits)} hand-overs; at least {FEWEST_HANDOVERS} are needed")
         return too_few, too_few, too_few
-    bounds = [bound if math.isfinite(bound) else NotComputed("not reached yet") for bound in coded_quantile(waits, 0.5)]
+    bounds = [
+        bound if math.isfinite(bound) else NotComputable("not reached yet")
+        for bound in packed_duration_quantile(waits, 0.5)
+    ]
     return bounds[0], bounds[1], bounds[2]
 
 
-def _ratings(moments: Moments, condition: str) -> dict[tuple[str, str], tuple[int, float]]:
+def _ratings(moments: MomentTable, condition: str) -> dict[tuple[str, str], tuple[int, float]]:
     """Who rates, who is rated -> n and mean score; the last rating of a case in one direction counts, scales are not mixed."""
-    rows = ask(
+    rows = query(
         moments.db,
         f"SELECT from_team, team, count(*) AS n, avg(score) AS mean, count(DISTINCT scale) AS scales FROM ("
         f"SELECT from_team, team, score, scale FROM {moments.table} "
@@ -190,43 +193,43 @@ def _ratings(moments: Moments, condition: str) -> dict[tuple[str, str], tuple[in
     return {(row["from_team"], row["team"]): (row["n"], row["mean"]) for row in rows if row["scales"] == 1}
 
 
-def _team_times(moments: Moments) -> tuple[Place, ...]:
+def _team_times(moments: MomentTable) -> tuple[TeamTime, ...]:
     """Seconds by team, most untouched first."""
-    rows = ask(
+    rows = query(
         moments.db,
         "SELECT team, count(*) AS stays, sum(untouched) AS untouched, sum(in_hand) AS in_hand, sum(paused) AS paused, sum(held) AS held "
         "FROM stays GROUP BY team ORDER BY untouched DESC, team",
     ).to_pylist()
     return tuple(
-        Place(str(row["team"]), *(int(row[name]) for name in ("stays", "untouched", "in_hand", "paused", "held")))
+        TeamTime(str(row["team"]), *(int(row[name]) for name in ("stays", "untouched", "in_hand", "paused", "held")))
         for row in rows
     )
 
 
-def _steps(moments: Moments) -> tuple[Step, ...]:
+def _steps(moments: MomentTable) -> tuple[HandoverStep, ...]:
     """Time to each hand-over, of the cases that had it."""
-    rows = ask(
+    rows = query(
         moments.db,
         "SELECT stay, count(*) AS n, median(since_asked) AS asked, coalesce(median(since_last), median(since_asked)) AS last FROM stays WHERE stay > 0 "
-        f"GROUP BY stay HAVING count(*) >= {MINIMUM} ORDER BY stay",
+        f"GROUP BY stay HAVING count(*) >= {FEWEST_HANDOVERS} ORDER BY stay",
     ).to_pylist()
-    return tuple(Step(row["stay"], row["n"], float(row["asked"]), float(row["last"])) for row in rows)
+    return tuple(HandoverStep(row["stay"], row["n"], float(row["asked"]), float(row["last"])) for row in rows)
 
 
-def _upstream(moments: Moments) -> tuple[Upstream, ...]:
+def _upstream(moments: MomentTable) -> tuple[Upstream, ...]:
     """Suppliers by the failures that they cause downstream, at least, beyond what others' cases show in the same place."""
-    rows = ask(
+    rows = query(
         moments.db,
         "SELECT supplier, team, service, count(*) AS n, count(*) FILTER (failed) AS failed FROM "
         "(SELECT DISTINCT source, case_id, supplier, team, service, failed FROM stays WHERE stay > 0) GROUP BY ALL",
     ).to_pylist()
-    return ranked(rows)
+    return rank_suppliers(rows)
 
 
-def ranked(rows: Sequence[dict[str, Any]]) -> tuple[Upstream, ...]:
+def rank_suppliers(rows: Sequence[dict[str, Any]]) -> tuple[Upstream, ...]:
     """All suppliers that can be compared; of very many some would always seem to differ by chance."""
     suppliers = sorted({row["supplier"] for row in rows})
-    comparisons = [comparison for supplier in suppliers if (comparison := against_others(supplier, rows))]
+    comparisons = [comparison for supplier in suppliers if (comparison := compare_with_others(supplier, rows))]
     width_factor = float(special.ndtri(1 - 0.025 / max(len(comparisons), 1))) / Z
     adjusted_comparisons = [
         replace(
@@ -243,7 +246,7 @@ def ranked(rows: Sequence[dict[str, Any]]) -> tuple[Upstream, ...]:
     )
 
 
-def against_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstream | None:
+def compare_with_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstream | None:
     """One supplier's cases beside all others' to the same team for the same service; None: nobody to compare with.
 
     Mantel and Haenszel's risk ratio over these strata with the interval of Greenland and Robins, Biometrics 41
@@ -267,7 +270,7 @@ def against_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstream | 
         spread += (n1 * n0 * (k1 + k0) - k1 * k0 * total) / total**2
         expected += n1 * k0 / n0
         passed_cases, failed_cases = passed_cases + int(n1), failed_cases + int(k1)
-    if passed_cases < MINIMUM or not own_failures or not other_failures:
+    if passed_cases < FEWEST_HANDOVERS or not own_failures or not other_failures:
         return None
     ratio, half_width = own_failures / other_failures, Z * math.sqrt(spread / (own_failures * other_failures))
     return Upstream(

@@ -15,10 +15,10 @@ _DUCKDB_ERRORS = ("Error", "FatalException", "IOException", "InternalException",
            "SerializationException")  # fmt: skip
 _DATABASE_LIBRARIES = ("sqlite3", "django", "psycopg")
 _DATABASE_ERRORS = ("DatabaseError", "OperationalError", "InterfaceError", "InternalError")
-READ_ALL = "`wellserved verify` reads everything, and says what is damaged, what is lost and what to do."
+VERIFY_ADVICE = "`wellserved verify` reads everything, and says what is damaged, what is lost and what to do."
 
 
-def as_damage(error: BaseException) -> DamageError | None:
+def as_damage_error(error: BaseException) -> DamageError | None:
     """What an error of the storage says, and what to do; None: it is another kind of error."""
     if isinstance(error, WellservedError):  # our own stay what they are
         return error if isinstance(error, DamageError) else None
@@ -27,9 +27,9 @@ def as_damage(error: BaseException) -> DamageError | None:
             return cause
         message = next(iter(str(cause).splitlines()), "")[:300]
         if _is_database_error(cause):
-            return DamageError(f"A database cannot be read or written: {message}.", READ_ALL)
+            return DamageError(f"A database cannot be read or written: {message}.", VERIFY_ADVICE)
         if _is_file_error(cause):
-            return DamageError(f"The log or the cases cannot be read: {message}.", READ_ALL)
+            return DamageError(f"The log or the cases cannot be read: {message}.", VERIFY_ADVICE)
     return None
 
 

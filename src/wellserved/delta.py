@@ -27,11 +27,11 @@ from deltalake.transaction import AddAction
 from pyroaring import BitMap64
 
 from wellserved import disk
-from wellserved.damage import READ_ALL
+from wellserved.damage import VERIFY_ADVICE
 from wellserved.errors import DamageError
 
-Rows = npt.NDArray[np.int64]  # positions of rows in a file, from 0, in order
-NONE: Rows = np.array([], dtype=np.int64)
+RowIndices = npt.NDArray[np.int64]  # positions of rows in a file, from 0, in order
+NO_ROWS: RowIndices = np.array([], dtype=np.int64)
 _MAGIC = struct.pack("<i", 1681511377)
 _Z85 = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 _B85 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"  # as Python has it
@@ -40,16 +40,16 @@ _DELETED_ROWS_KEY = "struck"
 _DELETION_VECTORS, _FEATURE_CONFIGURATION = "deletionVectors", {"delta.enableDeletionVectors": "true"}
 _IMPLIED_FEATURES = ("appendOnly", "invariants")  # features of the protocol's version that tables begin with
 _CHECKPOINT_INTERVAL = 100  # versions after which one file tells what the entries before it said
-COMPACTED = "OPTIMIZE"  # the operation of a version that says nothing new
+COMPACTION = "OPTIMIZE"  # the operation of a version that says nothing new
 _STAGING_FOLDER = "_staged"  # folder of what is written beside the table; Delta passes over names that begin so
 
 
-def address(folder: Path) -> str:
+def table_uri(folder: Path) -> str:
     """The table's address; a plain path with a blank or a % in it would be taken for an encoded one."""
     return folder.absolute().as_uri()
 
 
-def noted(folder: Path, version: int) -> dict[str, str]:
+def commit_facts(folder: Path, version: int) -> dict[str, str]:
     """What the writer of a version noted at its commit; nothing, where its entry has gone."""
     try:
         commit_infos = [
@@ -58,13 +58,13 @@ def noted(folder: Path, version: int) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:
-        raise DamageError(f"{_entry_path(folder, version)} is cut or damaged: {error}.", READ_ALL) from error
+        raise DamageError(f"{_entry_path(folder, version)} is cut or damaged: {error}.", VERIFY_ADVICE) from error
     if not commit_infos:
-        raise DamageError(f"{_entry_path(folder, version)} is cut: it does not say what it is.", READ_ALL)
+        raise DamageError(f"{_entry_path(folder, version)} is cut: it does not say what it is.", VERIFY_ADVICE)
     return {name: value for name, value in commit_infos[0].items() if isinstance(value, str)}
 
 
-def struck(folder: Path, facts: Mapping[str, str]) -> dict[str, Rows]:
+def deleted_rows(folder: Path, facts: Mapping[str, str]) -> dict[str, RowIndices]:
     """The rows of each file that no longer count in the version that noted these facts."""
     return {str(folder.absolute() / path): _decode_rows(vector) for path, vector in _deletion_vectors(facts).items()}
 
@@ -74,7 +74,7 @@ def _deletion_vectors(facts: Mapping[str, str]) -> dict[str, bytes]:
     return {path: base64.b64decode(vector) for path, vector in json.loads(facts.get(_DELETED_ROWS_KEY, "{}")).items()}
 
 
-def extend(
+def append_version(
     folder: Path,
     rows: pa.RecordBatchReader,
     column: str,
@@ -88,20 +88,20 @@ def extend(
     `replaced_files`: files of the version before in whose place the rows come, saying the same. The rows are written beside
     the table, and are on disk before an entry names them; what a kill or a full disk leaves, `tidy` takes away.
     """
-    tidy(folder)
-    table = DeltaTable(address(folder)) if DeltaTable.is_deltatable(address(folder)) else None
+    remove_leftovers(folder)
+    table = DeltaTable(table_uri(folder)) if DeltaTable.is_deltatable(table_uri(folder)) else None
     version = table.version() + 1 if table else 0
     staging_folder = folder / _STAGING_FOLDER / str(version)
     try:
         commit_properties = CommitProperties(custom_metadata=dict(facts))
         write_deltalake(
-            address(staging_folder),
+            table_uri(staging_folder),
             rows,
             partition_by=[column],
             writer_properties=properties,
             commit_properties=commit_properties,
         )
-        disk.make_lasting(_entry_path(staging_folder, 0))  # from which `tidy` would know what was brought in
+        disk.sync_to_disk(_entry_path(staging_folder, 0))  # from which `tidy` would know what was brought in
         actions = _read_actions(_entry_path(staging_folder, 0))
         if table and _column_types(table.schema().to_json()) != _column_types(_schema_json(actions)):
             raise AssertionError(f"{folder} holds other columns than what comes to it")
@@ -111,9 +111,9 @@ def extend(
             actions += _remove_actions(table, actions, replaced_files)
         _write_entry(folder, version, actions)
     finally:
-        tidy(folder)
+        remove_leftovers(folder)
     if version % _CHECKPOINT_INTERVAL == 0 and table:
-        DeltaTable(address(folder)).create_checkpoint()
+        DeltaTable(table_uri(folder)).create_checkpoint()
     return version
 
 
@@ -130,10 +130,10 @@ def _column_types(schema: str) -> dict[str, Any]:
 def _move_files(folder: Path, staging_folder: Path, paths: Sequence[str]) -> None:
     """Bring files that were written beside a table into its folders; they, and their names, are on disk."""
     for path in paths:
-        disk.make_lasting(staging_folder / path)
+        disk.sync_to_disk(staging_folder / path)
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (staging_folder / path).replace(folder / path)
-    disk.make_lasting(*{(folder / path).parent for path in paths}, folder)
+    disk.sync_to_disk(*{(folder / path).parent for path in paths}, folder)
 
 
 def _remove_actions(
@@ -146,16 +146,16 @@ def _remove_actions(
         if "add" in action:
             action["add"]["dataChange"] = False
         else:
-            action["commitInfo"]["operation"] = COMPACTED
+            action["commitInfo"]["operation"] = COMPACTION
     previous_actions = {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
     removal = {"deletionTimestamp": int(time.time() * 1000), "extendedFileMetadata": True, "dataChange": False}
     return [{"remove": _file_entry(previous_actions[path], None) | removal} for path in replaced_files]
 
 
-def tidy(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Take away what a writer that was killed, or had no room, left in a table's folder. Whoever calls is its only writer."""
     for staging_folder in (folder / _STAGING_FOLDER).glob("*"):
-        if not stands(folder, int(staging_folder.name)):  # it was never committed
+        if not is_committed(folder, int(staging_folder.name)):  # it was never committed
             for path in _staged_files(staging_folder):
                 (folder / path).unlink(missing_ok=True)
                 with suppress(OSError):  # others' rows are in it
@@ -179,7 +179,7 @@ def _read_actions(entry: Path) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Before:
+class PreviousVersion:
     """A table as it was before a version is written."""
 
     folder: Path
@@ -192,30 +192,32 @@ class Before:
         return int(self.table.version()) if self.table else -1
 
 
-def opened(folder: Path) -> Before:
+def open_table(folder: Path) -> PreviousVersion:
     """The table in a folder, if there is one."""
-    if not DeltaTable.is_deltatable(address(folder)):
-        return Before(folder, None, {})
-    table = DeltaTable(address(folder))
-    return Before(folder, table, {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()})
+    if not DeltaTable.is_deltatable(table_uri(folder)):
+        return PreviousVersion(folder, None, {})
+    table = DeltaTable(table_uri(folder))
+    return PreviousVersion(
+        folder, table, {action["path"]: action for action in pa.table(table.get_add_actions()).to_pylist()}
+    )
 
 
 @dataclass(frozen=True)
-class Change:
+class VersionChange:
     """What a version changes. Paths are the table's own."""
 
     add_actions: Sequence[AddAction]
     removed_files: Collection[str]  # files of the version before that this one has no more
-    deleted_rows: Mapping[str, Rows]  # of others, all rows that no longer count
+    deleted_rows: Mapping[str, RowIndices]  # of others, all rows that no longer count
     schema: Schema | None  # of its columns, where they may be others
     column: str  # by which the table is parted
 
 
-def commit(previous: Before, change: Change, facts: Mapping[str, str]) -> None:
+def commit(previous: PreviousVersion, change: VersionChange, facts: Mapping[str, str]) -> None:
     """Write the version after this one, which notes these facts; whoever calls is the table's only writer."""
     folder, table = previous.folder, previous.table
-    tidy(folder)
-    previous_vectors = _deletion_vectors(noted(folder, previous.version))
+    remove_leftovers(folder)
+    previous_vectors = _deletion_vectors(commit_facts(folder, previous.version))
     vectors = {
         path: vector
         for path, rows in change.deleted_rows.items()
@@ -248,12 +250,12 @@ def commit(previous: Before, change: Change, facts: Mapping[str, str]) -> None:
     _make_lasting(folder, [action.path for action in change.add_actions])
     _write_entry(folder, version, [{"commitInfo": commit_info}, *actions])
     if version and version % _CHECKPOINT_INTERVAL == 0:
-        table = DeltaTable(address(folder))
+        table = DeltaTable(table_uri(folder))
         table.create_checkpoint()
         table.cleanup_metadata()
 
 
-def _metadata_actions(table: DeltaTable | None, change: Change, now: int) -> list[dict[str, Any]]:
+def _metadata_actions(table: DeltaTable | None, change: VersionChange, now: int) -> list[dict[str, Any]]:
     """What a table says of itself before its files, as far as it does not say so."""
     assert change.schema is not None
     if table is None:
@@ -291,7 +293,7 @@ def _metadata_action(
 def _make_lasting(folder: Path, paths: Sequence[str]) -> None:
     """A version that outlives a loss of power names no file that does not."""
     files = [folder / path for path in paths]
-    disk.make_lasting(*files, *{file.parent for file in files}, *({folder} if files else ()))
+    disk.sync_to_disk(*files, *{file.parent for file in files}, *({folder} if files else ()))
 
 
 def _feature_actions(table: DeltaTable, now: int) -> list[dict[str, Any]]:
@@ -338,7 +340,7 @@ def _add_entry(action: AddAction) -> dict[str, Any]:
     }
 
 
-def stands(folder: Path, version: int) -> bool:
+def is_committed(folder: Path, version: int) -> bool:
     """A version was committed."""
     return _entry_path(folder, version).exists()
 
@@ -352,19 +354,19 @@ def _write_entry(folder: Path, version: int, actions: Sequence[Mapping[str, Any]
     """Write a version's entry, whole or not at all."""
     target = _entry_path(folder, version)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with disk.rewrite(target, target.with_name("_commit_next.json.tmp")) as entry:
+    with disk.rewrite_file(target, target.with_name("_commit_next.json.tmp")) as entry:
         entry.writelines(json.dumps(action) + "\n" for action in actions)
     if version == 0:
-        disk.make_lasting(folder, folder.parent)
+        disk.sync_to_disk(folder, folder.parent)
 
 
-def _encode_rows(rows: Rows) -> bytes:
+def _encode_rows(rows: RowIndices) -> bytes:
     """Rows that are struck out."""
     vector: bytes = _MAGIC + BitMap64(rows.astype(np.uint64)).serialize()
     return vector
 
 
-def _decode_rows(vector: bytes) -> Rows:
+def _decode_rows(vector: bytes) -> RowIndices:
     """The rows of a vector."""
     return np.array(BitMap64.deserialize(vector[len(_MAGIC) :]).to_array(), dtype=np.int64)
 

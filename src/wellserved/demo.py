@@ -12,10 +12,10 @@ from wellserved.actions import asking, imports
 from wellserved.log import Receipt
 from wellserved.render import html
 from wellserved.report import Report
-from wellserved.sources.bytes import Progress
+from wellserved.sources.bytes import ProgressCallback
 from wellserved.workspace import create_workspace
 
-WHOLE = {  # file of a whole export -> the slice shipped in its place
+SLICE_OF_EXPORT = {  # file of a whole export -> the slice shipped in its place
     "boston311_2015.csv.gz": "boston311_slice.csv.gz",
     "servicenow_incident_events.csv.gz": "servicenow_slice.csv.gz",
     "cfpb_complaints.csv.gz": "cfpb_slice.csv.gz",
@@ -24,7 +24,7 @@ ZONE = "America/New_York"
 
 
 @dataclass(frozen=True)
-class Made:
+class SampleReport:
     """One sample's import and report."""
 
     receipt: Receipt
@@ -32,7 +32,7 @@ class Made:
     page: Path
 
 
-def run(folder: Path, data: Path | None, on_progress: Progress) -> list[Made]:
+def run(folder: Path, data: Path | None, on_progress: ProgressCallback) -> list[SampleReport]:
     """Import each sample into a fresh workspace under `folder` and write its page, and an index of them.
 
     data: a folder with the whole exports; also taken from WELLSERVED_DATA. Without it, the slices that
@@ -45,14 +45,14 @@ def run(folder: Path, data: Path | None, on_progress: Progress) -> list[Made]:
     workspace = create_workspace(home, ZONE)
     samples = resources.files("wellserved") / "samples"
     sample_reports = []
-    for file, slice_name in WHOLE.items():
+    for file, slice_name in SLICE_OF_EXPORT.items():
         export_path = export_folder / file if export_folder and (export_folder / file).exists() else None
         with resources.as_file(samples / slice_name) as slice_path:
             result = imports.import_file(workspace, export_path or slice_path, told=on_progress)
         report = asking.service_report(workspace, result.receipt.source, told=on_progress)
         page = folder / f"{result.receipt.source}.html"
         page.write_text(html.report_page(report), encoding="utf-8")
-        sample_reports.append(Made(result.receipt, report, page))
+        sample_reports.append(SampleReport(result.receipt, report, page))
     index = html.index_page([(sample_report.page.name, sample_report.report) for sample_report in sample_reports])
     (folder / "index.html").write_text(index, encoding="utf-8")
     return sample_reports

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wellserved import disk
 
-NAME = "_SHA256SUMS"  # other readers of the table pass over what begins so
+DIGEST_FILE = "_SHA256SUMS"  # other readers of the table pass over what begins so
 _LINE_PATTERN = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
@@ -24,14 +24,14 @@ def digest_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def record(folder: Path, files: Iterable[Path], prune: bool = False) -> None:
+def record_digests(folder: Path, files: Iterable[Path], prune: bool = False) -> None:
     """Add the digests of files in the folder, on disk before anybody is told; `prune`: forget those of files that are gone."""
     lines = [f"{digest_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
-    target = folder / NAME
+    target = folder / DIGEST_FILE
     if prune:
-        previous_digests = recorded(folder)
+        previous_digests = recorded_digests(folder)
         old_lines = [f"{digest}  {name}\n" for name, digest in previous_digests.items() if (folder / name).exists()]
-        with disk.rewrite(target, folder / f"{NAME}.new") as sums:
+        with disk.rewrite_file(target, folder / f"{DIGEST_FILE}.new") as sums:
             sums.writelines([*old_lines, *lines])
         return
     is_cut = target.exists() and not _read_tail(target, 1).endswith("\n")
@@ -47,19 +47,19 @@ def _read_tail(file: Path, size: int) -> str:
         return stream.read().decode("utf-8", "replace")
 
 
-def last_named(folder: Path, pattern: str) -> str:
+def last_match(folder: Path, pattern: str) -> str:
     """What a group of the pattern matched last, near the end of the record; empty: nothing."""
     try:
-        matches = re.findall(pattern, _read_tail(folder / NAME, 4_096))
+        matches = re.findall(pattern, _read_tail(folder / DIGEST_FILE, 4_096))
     except FileNotFoundError:
         return ""
     return str(matches[-1]) if matches else ""
 
 
-def recorded(folder: Path) -> dict[str, str]:
+def recorded_digests(folder: Path) -> dict[str, str]:
     """File -> its digest as it was last recorded; none: nothing was."""
     try:
-        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (folder / DIGEST_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return {}
     return {match[2]: match[1] for line in lines if (match := _LINE_PATTERN.fullmatch(line))}

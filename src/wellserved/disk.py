@@ -49,7 +49,7 @@ _NUMBER_BY_TEXT: Final = {os.strerror(number): number for number in _MESSAGES if
 }
 
 
-def failure(error: BaseException, folder: Path) -> StorageError | None:
+def as_storage_error(error: BaseException, folder: Path) -> StorageError | None:
     """What to say where an error, or one that it came from, is the disk's; None: it is another's.
 
     `folder`: what was written to, where the error does not say.
@@ -98,12 +98,12 @@ def _storage_error(number: int, error: BaseException, folder: Path) -> StorageEr
 
 
 @contextmanager
-def explain(folder: Path, kind: type[Exception] = Exception) -> Iterator[None]:
+def explain_errors(folder: Path, kind: type[Exception] = Exception) -> Iterator[None]:
     """Say what is wrong with the disk of a folder, whichever library meets it; `kind`: errors of others are not its."""
     try:
         yield
     except kind as error:
-        if (storage_error := failure(error, folder)) is None or storage_error is error:
+        if (storage_error := as_storage_error(error, folder)) is None or storage_error is error:
             raise
         raise storage_error from error
 
@@ -114,7 +114,7 @@ def owner_only(path: str, flags: int) -> int:
 
 
 @contextmanager
-def rewrite(target: Path, draft: Path) -> Iterator[TextIO]:
+def rewrite_file(target: Path, draft: Path) -> Iterator[TextIO]:
     """A text file that is there, on disk, with all that is written to it, or stays as it was.
 
     `draft`: where it is written first, on the same disk; nothing is left of it where the writing fails.
@@ -125,13 +125,13 @@ def rewrite(target: Path, draft: Path) -> Iterator[TextIO]:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
-        make_lasting(target.parent)
+        sync_to_disk(target.parent)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
 
 
-def make_lasting(*paths: Path) -> None:
+def sync_to_disk(*paths: Path) -> None:
     """Files and folders are on disk, not only in memory, before anybody is told."""
     for path in paths:
         if path.is_dir():

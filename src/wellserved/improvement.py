@@ -20,10 +20,10 @@ from wellserved import disk
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.measure import find_measure
 from wellserved.measure.definition import Better
-from wellserved.moments import SEGMENTS, Every
+from wellserved.moments import SEGMENTS, Granularity
 from wellserved.workspace import Workspace
 
-FILE = "improvements.jsonl"
+IMPROVEMENTS_FILE = "improvements.jsonl"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Improvement:
     what: str
     since: str  # first day of the new way, YYYY-MM-DD
     measure: str
-    every: Every = "week"
+    every: Granularity = "week"
     who: str = ""
     idea_from: str = ""
     helpers: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Improvement:
     margins: tuple[tuple[str, float], ...] = ()  # of guardrails that nobody named: what could be shown, foreseen then
 
 
-FORESEEN_FROM = {"measure", "since", "every", "where", "better", "age_days"}
+MARGIN_BASIS = {"measure", "since", "every", "where", "better", "age_days"}
 """What margins are foreseen from."""
 
 
@@ -67,7 +67,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Record:
+class ImprovementRecord:
     """An improvement as it stands, and how it came to be so."""
 
     improvement: Improvement
@@ -104,7 +104,7 @@ class Record:
 
 def declare(workspace: Workspace, improvement: Improvement, now: datetime) -> Improvement:
     """Write a declaration down; a name is used once."""
-    checked(improvement)
+    validate(improvement)
     check_unused(workspace, improvement.name)
     _append(workspace, "declared", improvement.name, asdict(improvement), now)
     return improvement
@@ -112,30 +112,30 @@ def declare(workspace: Workspace, improvement: Improvement, now: datetime) -> Im
 
 def check_unused(workspace: Workspace, name: str) -> None:
     """Raise where a declaration has the name already."""
-    if any(record.improvement.name == name for record in records(workspace)):
+    if any(record.improvement.name == name for record in list_records(workspace)):
         raise RequestError(
             f"There is an improvement called {name!r} already.",
             "Give another --name, or change that one with `wellserved improve change`.",
         )
 
 
-def change(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime) -> Improvement:
+def change_declaration(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime) -> Improvement:
     """Change a declaration; the change is kept beside it, and shown. Margins foreseen for other cases hold no more."""
-    current = record_of(workspace, name).improvement
-    if current.margins and facts.keys() & FORESEEN_FROM:
+    current = find_record(workspace, name).improvement
+    if current.margins and facts.keys() & MARGIN_BASIS:
         facts = {**facts, "margins": ()}
-    improvement = checked(replace(current, **facts))
+    improvement = validate(replace(current, **facts))
     _append(workspace, "changed", name, facts, now)
     return improvement
 
 
-def withdraw(workspace: Workspace, name: str, reason: str, now: datetime) -> None:
+def withdraw_declaration(workspace: Workspace, name: str, reason: str, now: datetime) -> None:
     """Take an improvement off the list; it stays on record."""
-    record_of(workspace, name)
+    find_record(workspace, name)
     _append(workspace, "withdrawn", name, {"why": reason}, now)
 
 
-def looked(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime) -> None:
+def record_look(workspace: Workspace, name: str, facts: dict[str, Any], now: datetime) -> None:
     """Note that the result was looked at, and what was seen."""
     _append(workspace, "looked", name, facts, now)
 
@@ -154,7 +154,7 @@ def _check_days(improvement: Improvement) -> None:
         raise PeriodError("It has settled before it starts.", "Give --settles a day after the change.")
 
 
-def checked(improvement: Improvement) -> Improvement:
+def validate(improvement: Improvement) -> Improvement:
     """The improvement, if all that it names exists."""
     if not re.fullmatch(r"[\w.-]{1,60}", improvement.name):
         raise RequestError(f"{improvement.name!r} is no name.", "Use letters, digits, dashes and dots, 60 at most.")
@@ -183,35 +183,35 @@ def _day(text: str) -> date:
         raise PeriodError(f"{text!r} is no date.", "Write it as 2015-03-31.") from error
 
 
-def records(workspace: Workspace) -> list[Record]:
+def list_records(workspace: Workspace) -> list[ImprovementRecord]:
     """All improvements that were not withdrawn, in the order of their declaration; what a name was used for before stays."""
-    records_by_name: dict[str, Record] = {}
-    for entry in entries(workspace):
+    records_by_name: dict[str, ImprovementRecord] = {}
+    for entry in read_entries(workspace):
         record = records_by_name.get(entry.name)
         if entry.did == "declared":
             before = record.entries if record else ()
-            records_by_name[entry.name] = Record(_improvement(entry.facts), entry.at, (*before, entry))
+            records_by_name[entry.name] = ImprovementRecord(_improvement(entry.facts), entry.at, (*before, entry))
         elif record:
             improvement = (
                 _improvement({**asdict(record.improvement), **entry.facts})
                 if entry.did == "changed"
                 else record.improvement
             )
-            records_by_name[entry.name] = Record(improvement, record.declared_at, (*record.entries, entry))
+            records_by_name[entry.name] = ImprovementRecord(improvement, record.declared_at, (*record.entries, entry))
     return [record for record in records_by_name.values() if record.entries[-1].did != "withdrawn"]
 
 
-def record_of(workspace: Workspace, name: str) -> Record:
+def find_record(workspace: Workspace, name: str) -> ImprovementRecord:
     """One improvement by its name."""
-    records_by_name = {record.improvement.name: record for record in records(workspace)}
+    records_by_name = {record.improvement.name: record for record in list_records(workspace)}
     if name not in records_by_name:
         raise UnknownNameError("improvement", name, records_by_name)
     return records_by_name[name]
 
 
-def entries(workspace: Workspace) -> Sequence[Entry]:
+def read_entries(workspace: Workspace) -> Sequence[Entry]:
     """Every line of the record; where one link of the chain is broken, none of them can be relied on."""
-    file = workspace.folder / FILE
+    file = workspace.folder / IMPROVEMENTS_FILE
     if not file.exists():
         return []
     raw_entries: list[dict[str, Any]] = []
@@ -236,12 +236,12 @@ def _hash(line: str) -> str:
 def _append(workspace: Workspace, action: str, name: str, facts: dict[str, Any], now: datetime) -> None:
     """Add a line under the workspace's write lock; it is on disk before anybody is told."""
     with workspace.write_lock() as scratch:
-        file = workspace.folder / FILE
+        file = workspace.folder / IMPROVEMENTS_FILE
         text = file.read_text(encoding="utf-8") if file.exists() else ""
         lines = text.splitlines()
         entry = {"at": now.isoformat(timespec="seconds"), "did": action, "name": name, "facts": facts}
         line = json.dumps({**entry, "previous": _hash(lines[-1]) if lines else ""}, ensure_ascii=False)
-        with disk.rewrite(file, scratch / FILE) as draft:
+        with disk.rewrite_file(file, scratch / IMPROVEMENTS_FILE) as draft:
             draft.writelines(f"{text_line}\n" for text_line in (*lines, line))
 
 

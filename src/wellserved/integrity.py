@@ -20,8 +20,8 @@ from wellserved import delta, digests, log
 from wellserved.errors import DamageError
 from wellserved.workspace import Workspace
 
-Entries = dict[int, list[dict[str, Any]]]  # version -> its actions, of those that can be read
-Told = Callable[[str, int, int], None]
+VersionActions = dict[int, list[dict[str, Any]]]  # version -> its actions, of those that can be read
+ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,22 @@ class Finding:
         return " ".join(sentence for sentence in (self.problem, self.loss, self.remedy) if sentence)
 
 
-def of_log(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
+def log_findings(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
     """What is wrong with the log; `thorough`: every row of every file is read."""
     loss = "What it held of the log is lost to every measure; cases that were folded from it may still tell it."
     remedy = f"Change nothing more here, and restore a backup into a fresh folder: {restore_command(workspace)}."
-    problems = [*of_table(workspace.log, thorough, on_progress), *_truncation_problems(workspace)]
+    problems = [*table_problems(workspace.log, thorough, on_progress), *_truncation_problems(workspace)]
     yield from (Finding(problem, loss, remedy) for problem in problems)
 
 
-def of_cases(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
+def case_findings(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
     """What is wrong with the cases, which can be folded anew from the log at any time."""
     remedy = f"Take the folder {workspace.cases} away: the next question folds them anew."
-    for problem in of_table(workspace.cases, thorough, on_progress):
+    for problem in table_problems(workspace.cases, thorough, on_progress):
         yield Finding(problem, "Nothing is lost, since cases are folded from the log.", remedy)
 
 
-def of_receipts(workspace: Workspace) -> Iterator[Finding]:
+def receipt_findings(workspace: Workspace) -> Iterator[Finding]:
     """What is wrong with the receipts of imports, and where the log does not hold what they say."""
     counts = _rows_by_version(workspace.log)
     for file in sorted(workspace.imports.glob("*/receipt.json")):
@@ -82,21 +82,21 @@ def restore_command(workspace: Workspace) -> str:
     )
 
 
-def of_table(folder: Path, thorough: bool, on_progress: Told) -> list[str]:
+def table_problems(folder: Path, thorough: bool, on_progress: ProgressCallback) -> list[str]:
     """What is wrong with a table: its list of versions, and the files of the last one."""
     problems: list[str] = []
     _read_entries(folder, problems)
     try:
         current = log.snapshot(folder)
         file_actions = (
-            pa.table(DeltaTable(delta.address(folder)).get_add_actions(flatten=True)).to_pylist()
+            pa.table(DeltaTable(delta.table_uri(folder)).get_add_actions(flatten=True)).to_pylist()
             if current.files
             else []
         )
     except Exception as error:
         problems.append(_problem_text(f"{folder.name}/ cannot be opened", error))
         file_actions = [{"path": file.relative_to(folder).as_posix()} for file in sorted(folder.glob("*/*.parquet"))]
-    recorded_digests = digests.recorded(folder)
+    recorded_digests = digests.recorded_digests(folder)
     for position, action in enumerate(file_actions):
         on_progress(f"{'Reading' if thorough else 'Looking at'} {folder.name}", position, len(file_actions))
         problems += _file_problems(folder, action, thorough, recorded_digests)
@@ -107,12 +107,12 @@ def of_table(folder: Path, thorough: bool, on_progress: Told) -> list[str]:
     return problems
 
 
-def _read_entries(folder: Path, problems: list[str]) -> Entries:
+def _read_entries(folder: Path, problems: list[str]) -> VersionActions:
     """The versions' entries; what is wrong with them is added to `problems`."""
     listing = folder / "_delta_log"
     files = {int(file.name[:20]): file for file in listing.glob("[0-9]*.json") if file.name[:20].isdecimal()}
     checkpoints = {int(file.name[:20]): file for file in listing.glob("[0-9]*.checkpoint*.parquet")}
-    actions_by_version: Entries = {}
+    actions_by_version: VersionActions = {}
     for version, file in sorted(files.items()):
         try:
             actions_by_version[version] = [
@@ -199,12 +199,12 @@ def _truncation_problems(workspace: Workspace) -> list[str]:
         versions.append(int(log.snapshot(workspace.cases).facts["log_version"]))
     try:
         current = log.snapshot(workspace.log)
-        log.whole(workspace, current)
+        log.check_complete(workspace, current)
     except DamageError as error:
         return [error.problem] if error.problem.startswith("The log ") else []
     except Exception:
         return []  # said already, file by file
-    return [log.ended(current.version, max(versions)).problem] if max(versions) > current.version else []
+    return [log.truncation_error(current.version, max(versions)).problem] if max(versions) > current.version else []
 
 
 def _rows_by_version(folder: Path) -> dict[int, int]:

@@ -24,25 +24,28 @@ import pyarrow as pa
 from deltalake import ColumnProperties, DeltaTable, WriterProperties
 
 from wellserved import delta, digests, disk
-from wellserved.damage import READ_ALL, as_damage
+from wellserved.damage import VERIFY_ADVICE, as_damage_error
 from wellserved.engine import duckdb as engine
 from wellserved.errors import DamageError, RequestError
 from wellserved.mapping import DateOrder, DueIs
 from wellserved.moments import MOMENT_COLUMNS
 from wellserved.workspace import Workspace
 
-TYPES = {column.name: column.type for column in MOMENT_COLUMNS}
-UNLIKE: dict[str, Any] = {  # mostly different: not as a dictionary, but as what is smallest and fastest to read
+MOMENT_TYPES = {column.name: column.type for column in MOMENT_COLUMNS}
+COLUMN_ENCODINGS: dict[
+    str, Any
+] = {  # mostly different: not as a dictionary, but as what is smallest and fastest to read
     **dict.fromkeys(("content", "source_ref", "customer_id"), "PLAIN"),
     **dict.fromkeys(("moment_id", "case_id"), "DELTA_LENGTH_BYTE_ARRAY"),
     **dict.fromkeys(("at", "due", "source_row"), "DELTA_BINARY_PACKED"),
 }
 _COLUMN_PROPERTIES = {
-    column: ColumnProperties(dictionary_enabled=False, encoding=encoding) for column, encoding in UNLIKE.items()
+    column: ColumnProperties(dictionary_enabled=False, encoding=encoding)
+    for column, encoding in COLUMN_ENCODINGS.items()
 }
-KEPT_SMALL = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_COLUMN_PROPERTIES)
-SMALL = 1 << 18  # bytes of a file that is put together with others
-MANY = 32  # small files of one month, each a few moments, that are too many to be opened one by one
+WRITER_PROPERTIES = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_COLUMN_PROPERTIES)
+SMALL_FILE_BYTES = 1 << 18  # bytes of a file that is put together with others
+MAX_SMALL_FILES = 32  # small files of one month, each a few moments, that are too many to be opened one by one
 _MONTH_PATTERN = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
 
 
@@ -56,9 +59,9 @@ class Snapshot:
     folder: Path = Path()
 
     @cached_property
-    def deleted_rows(self) -> Mapping[str, delta.Rows]:
+    def deleted_rows(self) -> Mapping[str, delta.RowIndices]:
         """The rows (from 0) of each file that no longer count."""
-        return delta.struck(self.folder, self.facts)
+        return delta.deleted_rows(self.folder, self.facts)
 
     def deleted_row_table(self) -> pa.Table:
         """File and row of what no longer counts."""
@@ -66,7 +69,7 @@ class Snapshot:
             np.arange(len(self.deleted_rows), dtype=np.int32), [len(rows) for rows in self.deleted_rows.values()]
         )
         files = pa.DictionaryArray.from_arrays(file_indices, pa.array(self.deleted_rows, pa.string()))
-        return pa.table({"file": files, "row": np.concatenate([*self.deleted_rows.values(), delta.NONE])})
+        return pa.table({"file": files, "row": np.concatenate([*self.deleted_rows.values(), delta.NO_ROWS])})
 
     def files_since(self, month: int) -> tuple[str, ...]:
         """The files that hold rows of this month (yyyymm) or a later one."""
@@ -81,14 +84,14 @@ def month_of(file: str) -> int:
     return int(match[1])
 
 
-def of_months(files: Sequence[str], months: Iterable[int]) -> tuple[str, ...]:
+def files_of_months(files: Sequence[str], months: Iterable[int]) -> tuple[str, ...]:
     """Those of the files that hold rows of these months (yyyymm)."""
     selected_months = set(months)
     return tuple(file for file in files if month_of(file) in selected_months)
 
 
 @dataclass(frozen=True)
-class Appended:
+class AppendResult:
     """What an append did."""
 
     version: int
@@ -152,27 +155,27 @@ def _file_paths(table: DeltaTable, folder: Path) -> tuple[str, ...]:
 
 def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     """The latest version of a table in `folder`, or the one asked for."""
-    if not DeltaTable.is_deltatable(delta.address(folder)):
+    if not DeltaTable.is_deltatable(delta.table_uri(folder)):
         if version not in (None, -1):
             raise RequestError(f"There is no version {version}.", "Import a file first.")
         return Snapshot(-1, ())
     try:
-        table = DeltaTable(delta.address(folder), version=version)
+        table = DeltaTable(delta.table_uri(folder), version=version)
     except Exception as error:
-        if (storage_error := disk.failure(error, folder)) is not None:
+        if (storage_error := disk.as_storage_error(error, folder)) is not None:
             raise storage_error from error
-        if version is None or (damage := as_damage(error)) is None:
+        if version is None or (damage := as_damage_error(error)) is None:
             raise
         raise RequestError(
             f"There is no version {version} of {folder.name}: {damage.problem}", "See `wellserved log`."
         ) from error
-    facts = delta.noted(folder, table.version())
+    facts = delta.commit_facts(folder, table.version())
     return Snapshot(table.version(), _file_paths(table, folder), facts, folder)
 
 
-def view(db: duckdb.DuckDBPyConnection, view_name: str, files: Sequence[str]) -> None:
+def create_view(db: duckdb.DuckDBPyConnection, view_name: str, files: Sequence[str]) -> None:
     """Name the moments in these files."""
-    engine.view(db, view_name, files, TYPES)
+    engine.create_view(db, view_name, files, MOMENT_TYPES)
 
 
 _SUPERSEDED_SQL = """
@@ -183,32 +186,34 @@ _SUPERSEDED_SQL = """
     ) WHERE latest > 1 OR at_is = 'withdrawn'"""
 
 
-def fallen(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> pa.Table:
+def superseded_rows(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> pa.Table:
     """Which rows (from 0) of which of these files no longer count: of one identity all but the last recorded, and that
     one too if it withdraws the moment. What corrects a moment has its instant, and so its month."""
-    view(db, "all_logged", files)
+    create_view(db, "all_logged", files)
     month_rows = db.sql("SELECT DISTINCT month FROM all_logged WHERE correction OR at_is = 'withdrawn'").fetchall()
-    affected_files = of_months(files, [row[0] for row in month_rows])
+    affected_files = files_of_months(files, [row[0] for row in month_rows])
     if not affected_files:
         return pa.table({"file": pa.array([], pa.string()), "row": pa.array([], pa.int64())})
-    return engine.ask(db, _SUPERSEDED_SQL.format(logged=engine.rows_of(affected_files, with_positions=True)))
+    return engine.query(db, _SUPERSEDED_SQL.format(logged=engine.parquet_rows_sql(affected_files, with_positions=True)))
 
 
-def standing(db: duckdb.DuckDBPyConnection, view_name: str, files: Sequence[str]) -> None:
+def create_current_view(db: duckdb.DuckDBPyConnection, view_name: str, files: Sequence[str]) -> None:
     """Name the moments in these files that count."""
-    engine.view(db, view_name, files, TYPES, fallen(db, files))
+    engine.create_view(db, view_name, files, MOMENT_TYPES, superseded_rows(db, files))
 
 
-def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, unique: bool, import_id: str) -> Appended:
+def append(
+    db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, unique: bool, import_id: str
+) -> AppendResult:
     """Append what is new in the temporary table `batch`; whoever calls holds the workspace's write lock.
 
     `unique`: no two rows of the batch can have one identity.
     """
-    delta.tidy(workspace.log)
+    delta.remove_leftovers(workspace.log)
     before = snapshot(workspace.log)
-    whole(workspace, before)
+    check_complete(workspace, before)
     months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
-    view(db, "existing", of_months(before.files, months))
+    create_view(db, "existing", files_of_months(before.files, months))
     (batch_count,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
     db.execute(
         f"CREATE OR REPLACE TEMP VIEW fresh_moments AS {_fresh_moments_sql(batch, unique, _last_recorded_at_sql(db))}"
@@ -222,11 +227,11 @@ def append(db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: str, uniq
     ).fetchall()[0]
     version = before.version
     if new_count:
-        columns = ", ".join(engine.name(column) for column in TYPES)
+        columns = ", ".join(engine.quote_name(column) for column in MOMENT_TYPES)
         rows = db.sql(f"SELECT {columns} FROM {fresh_table}").to_arrow_reader(100_000)
-        version = delta.extend(workspace.log, rows, "month", KEPT_SMALL, {"import_id": import_id})
+        version = delta.append_version(workspace.log, rows, "month", WRITER_PROPERTIES, {"import_id": import_id})
         _record_digests(workspace, before.version, version)
-    return Appended(version, new_count, batch_count - new_count, correction_count)
+    return AppendResult(version, new_count, batch_count - new_count, correction_count)
 
 
 def compact(workspace: Workspace, current: Snapshot) -> Snapshot:
@@ -236,17 +241,20 @@ def compact(workspace: Workspace, current: Snapshot) -> Snapshot:
     """
     small_files: dict[int, list[str]] = defaultdict(list)
     for file in current.files:
-        if Path(file).stat().st_size < SMALL:
+        if Path(file).stat().st_size < SMALL_FILE_BYTES:
             small_files[month_of(file)].append(file)
-    crowded_files = [file for files in small_files.values() if len(files) >= MANY for file in files]
+    crowded_files = [file for files in small_files.values() if len(files) >= MAX_SMALL_FILES for file in files]
     if not crowded_files:
         return current
     paths = [Path(file).relative_to(workspace.log.absolute()).as_posix() for file in crowded_files]
     with engine.connect(workspace.log) as db:
-        view(db, "crowded", crowded_files)
-        columns = (f"CAST({engine.name(column)} AS {kind}) AS {engine.name(column)}" for column, kind in TYPES.items())
+        create_view(db, "crowded", crowded_files)
+        columns = (
+            f"CAST({engine.quote_name(column)} AS {kind}) AS {engine.quote_name(column)}"
+            for column, kind in MOMENT_TYPES.items()
+        )
         rows = db.sql(f"SELECT {', '.join(columns)} FROM crowded").to_arrow_reader(100_000)
-        delta.extend(workspace.log, rows, "month", KEPT_SMALL, {}, paths)
+        delta.append_version(workspace.log, rows, "month", WRITER_PROPERTIES, {}, paths)
     after = snapshot(workspace.log)
     _record_digests(workspace, current.version, after.version)
     return after
@@ -254,35 +262,37 @@ def compact(workspace: Workspace, current: Snapshot) -> Snapshot:
 
 def _record_digests(workspace: Workspace, before: int, after: int) -> None:
     """Keep the digests of what the versions after one, up to another, wrote; and of those that a kill left without."""
-    first = _last_recorded_version(workspace, -1 if (workspace.log / digests.NAME).exists() else before) + 1
+    first = _last_recorded_version(workspace, -1 if (workspace.log / digests.DIGEST_FILE).exists() else before) + 1
     entries = [workspace.log / "_delta_log" / f"{version:020d}.json" for version in range(first, after + 1)]
-    digests.record(
+    digests.record_digests(
         workspace.log, [*(workspace.log / path for entry in entries for path in _added_files(entry)), *entries]
     )
 
 
 def _last_recorded_version(workspace: Workspace, default: int) -> int:
     """The last version whose digests are kept."""
-    return int(digests.last_named(workspace.log, r"_delta_log/(\d{20})\.json") or default)
+    return int(digests.last_match(workspace.log, r"_delta_log/(\d{20})\.json") or default)
 
 
-def whole(workspace: Workspace, current: Snapshot) -> None:
+def check_complete(workspace: Workspace, current: Snapshot) -> None:
     """Raise where the log ends before a version that is known to have been written."""
     last = _last_recorded_version(workspace, -1)
     if last > current.version and (end := snapshot(workspace.log).version) < last:  # else it was written meanwhile
-        raise ended(end, last)
+        raise truncation_error(end, last)
 
 
-def ended(end_version: int, last_version: int) -> DamageError:
+def truncation_error(end_version: int, last_version: int) -> DamageError:
     """The log has lost its last versions."""
     ends = f"ends at version {end_version}" if end_version >= 0 else "is empty"
-    return DamageError(f"The log {ends}, and version {last_version} was written: what came last is gone.", READ_ALL)
+    return DamageError(
+        f"The log {ends}, and version {last_version} was written: what came last is gone.", VERIFY_ADVICE
+    )
 
 
 def _last_recorded_at_sql(db: duckdb.DuckDBPyConnection) -> str:
     """SQL: the latest instant at which what may be corrected was recorded."""
     (last,) = db.sql("SELECT CAST(max(recorded_at) AS VARCHAR) FROM existing").fetchall()[0]
-    return f"CAST({engine.text(last) if last else 'NULL'} AS TIMESTAMPTZ)"
+    return f"CAST({engine.quote_text(last) if last else 'NULL'} AS TIMESTAMPTZ)"
 
 
 def _fresh_moments_sql(batch: str, unique: bool, last_recorded_at: str) -> str:
@@ -304,7 +314,7 @@ def _fresh_moments_sql(batch: str, unique: bool, last_recorded_at: str) -> str:
 
 def history(workspace: Workspace) -> list[dict[str, Any]]:
     """What was added to the log, latest first: version, when, moments added, by which import."""
-    if not DeltaTable.is_deltatable(delta.address(workspace.log)):
+    if not DeltaTable.is_deltatable(delta.table_uri(workspace.log)):
         return []
     return [
         {
@@ -313,16 +323,16 @@ def history(workspace: Workspace) -> list[dict[str, Any]]:
             "moments": int(entry.get("operationMetrics", {}).get("num_added_rows", 0)),
             "import_id": str(entry.get("import_id", "")),
         }
-        for entry in DeltaTable(delta.address(workspace.log)).history()
-        if entry.get("operation") != delta.COMPACTED
+        for entry in DeltaTable(delta.table_uri(workspace.log)).history()
+        if entry.get("operation") != delta.COMPACTION
     ]
 
 
-def keep_receipt(workspace: Workspace, receipt: Receipt) -> Path:
+def write_receipt(workspace: Workspace, receipt: Receipt) -> Path:
     """Write a receipt into imports/<import_id>/, whole or not at all; whoever calls holds the workspace's write lock."""
     target = workspace.imports / receipt.import_id / "receipt.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    with disk.rewrite(target, workspace.scratch / target.name) as draft:
+    with disk.rewrite_file(target, workspace.scratch / target.name) as draft:
         draft.write(json.dumps(asdict(receipt), indent=1, ensure_ascii=False))
     return target
 
@@ -352,7 +362,7 @@ def receipts(workspace: Workspace, source: str | None = None, damaged: bool = Tr
     return sorted(source_receipts, key=lambda receipt: (receipt.log_version, receipt.recorded_at))
 
 
-def untold(workspace: Workspace) -> dict[str, dict[str, str]]:
+def unrecorded_kinds(workspace: Workspace) -> dict[str, dict[str, str]]:
     """Source -> kinds of moment that one of its files cannot tell -> why. Of a file that was imported again, the last
     import counts: its mapping was corrected."""
     latest = {(receipt.source, receipt.sha256 or receipt.file): receipt for receipt in receipts(workspace)}
@@ -365,7 +375,7 @@ def untold(workspace: Workspace) -> dict[str, dict[str, str]]:
     return gaps
 
 
-def stored(workspace: Workspace) -> tuple[int, list[Path]]:
+def stored_files(workspace: Workspace) -> tuple[int, list[Path]]:
     """The log's version, and every file that it and the versions before it consist of, under the log's folder."""
     current = snapshot(workspace.log)
     entries = (workspace.log / "_delta_log").glob("*") if current.version >= 0 else ()
@@ -387,7 +397,7 @@ def _added_files(entry: Path) -> list[str]:
     return [action["add"]["path"] for action in actions if "add" in action]
 
 
-def latest(workspace: Workspace) -> int:
+def latest_version(workspace: Workspace) -> int:
     """The log's version by what stands in its folder, which is a thousand times cheaper than opening it."""
     folder = workspace.log / "_delta_log"
     try:

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from wellserved.errors import PeriodError, RequestError
 
 Side = Literal["customer", "server"]
-Every = Literal["day", "week", "month", "quarter", "year"]
+Granularity = Literal["day", "week", "month", "quarter", "year"]
 
-KINDS: Final[dict[str, tuple[Side, str]]] = {
+MOMENT_KINDS: Final[dict[str, tuple[Side, str]]] = {
     "asked": ("customer", "asked for something; opens a case"),
     "chased": ("customer", "asked again because nothing, or not enough, had happened"),
     "expected": ("customer", "said what they expect before they get it"),
@@ -124,7 +124,7 @@ SEGMENTS: Final[tuple[str, ...]] = (
 )
 """The case columns by which a measure can be split and filtered."""
 
-ANCHORS: Final[dict[str, str]] = {
+DATE_BASES: Final[dict[str, str]] = {
     "asked": "the day the customer first asked",
     "resolved": "the day the case was last resolved",
     "due": "the day the promise fell due",
@@ -227,7 +227,7 @@ CASE_COLUMNS: Final[tuple[Column, ...]] = (
 
 
 @dataclass(frozen=True)
-class NotComputed:
+class NotComputable:
     """A number that cannot be given, and why. It is never 0, 1, NaN or an empty list."""
 
     reason: str
@@ -250,7 +250,7 @@ class Period:
         return day_number(self.start)
 
 
-EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)  # a date beyond these is a slip, not a fact
+EARLIEST_DATE, LATEST_DATE = date(1900, 1, 1), date(2200, 1, 1)  # a date beyond these is a slip, not a fact
 _EPOCH = date(1970, 1, 1)
 
 
@@ -270,7 +270,7 @@ def month_start(day: date, add: int = 0) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def period_of(day: date, granularity: Every) -> Period:
+def period_of(day: date, granularity: Granularity) -> Period:
     """The day, ISO week (from Monday), month, quarter or year that holds a local day."""
     if granularity == "day":
         return Period(day, day + timedelta(days=1), day.isoformat())
@@ -287,7 +287,7 @@ def period_of(day: date, granularity: Every) -> Period:
     return Period(first, month_start(first, 3), f"{first.year}-Q{(first.month - 1) // 3 + 1}")
 
 
-def periods_between(start: date, end: date, granularity: Every) -> list[Period]:
+def periods_between(start: date, end: date, granularity: Granularity) -> list[Period]:
     """All periods that hold a day from `start` up to, not including, `end`."""
     if end <= start:
         raise PeriodError(f"The period ends ({end}) before it starts ({start}).", "Give --since before --until.")

@@ -21,9 +21,9 @@ from deltalake.transaction import AddAction
 
 from wellserved import delta, digests
 
-GROUP = 120_000  # rows of a month that are written, and read, together
-HELD = 5 * GROUP  # rows of all months that wait for more of theirs; half a kilobyte of memory each
-GRACE = 3600  # seconds for which replaced files stay, for whoever reads an earlier version
+ROW_GROUP_SIZE = 120_000  # rows of a month that are written, and read, together
+MAX_PENDING_ROWS = 5 * ROW_GROUP_SIZE  # rows of all months that wait for more of theirs; half a kilobyte of memory each
+GRACE_SECONDS = 3600  # seconds for which replaced files stay, for whoever reads an earlier version
 _SMALL_DICTIONARY = 64  # words that a dictionary may have for nothing
 # How columns are kept was chosen by the time of writing and of questions together (docs/benchmarks.md).
 # Names that are all different: a dictionary costs more time than it saves space.
@@ -35,7 +35,7 @@ _TIME_SUFFIXES = ("_s", "_secs", "_bus")  # differences are small: packed so, th
 _STATISTICS_COLUMNS = ("case_id", "asked_s", "asked_day", "resolved_day", "due_day")
 
 
-class Months:
+class MonthlyTableWriter:
     """A version that is being written: rows come in any order, and are seen once they are committed.
 
     `column`: the month, yyyymm, that parts the table. What is left without a commit is taken away.
@@ -58,7 +58,7 @@ class Months:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown()
-        if self._next_version is not None and delta.stands(self._folder, self._next_version):
+        if self._next_version is not None and delta.is_committed(self._folder, self._next_version):
             return  # somebody may see it, whatever failed afterwards
         for path, writer in self._writers.values():
             with suppress(OSError, pa.ArrowException):  # unfinished, on a full disk, it goes all the same
@@ -90,9 +90,9 @@ class Months:
     def _ready_months(self) -> list[int]:
         """The months to be written now: those that have enough rows, and the fullest ones where too many rows are held back."""
         fullest = sorted((sum(map(len, tables)), month) for month, tables in self._pending_tables.items())
-        excess = sum(row_count for row_count, _ in fullest) - HELD
+        excess = sum(row_count for row_count, _ in fullest) - MAX_PENDING_ROWS
         ready = []
-        while fullest and (fullest[-1][0] >= GROUP or excess > 0):
+        while fullest and (fullest[-1][0] >= ROW_GROUP_SIZE or excess > 0):
             row_count, month = fullest.pop()
             excess -= row_count
             ready.append(month)
@@ -111,10 +111,10 @@ class Months:
 
     def _write_month(self, month: int, tables: list[pa.Table]) -> None:
         rows = pa.concat_tables(tables).unify_dictionaries()
-        rows = pa.table({name: _drop_unused_words(piece(rows[name])) for name in rows.column_names})
+        rows = pa.table({name: _drop_unused_words(combine_chunks(rows[name])) for name in rows.column_names})
         if month not in self._writers:
             self._open_writer(month, rows.schema)
-        self._writers[month][1].write_table(rows, GROUP)
+        self._writers[month][1].write_table(rows, ROW_GROUP_SIZE)
         self._row_counts[month] = self._row_counts.get(month, 0) + len(rows)
 
     def _open_writer(self, month: int, schema: pa.Schema) -> None:
@@ -147,7 +147,7 @@ class Months:
         self,
         facts: Mapping[str, str],
         removed_files: Iterable[str] | None = None,
-        deleted_rows: Mapping[str, delta.Rows] | None = None,
+        deleted_rows: Mapping[str, delta.RowIndices] | None = None,
     ) -> None:
         """Make it the table's next version; whoever calls is its only writer.
 
@@ -159,15 +159,15 @@ class Months:
         for _, writer in self._writers.values():
             writer.close()
         add_actions = [self._add_action(month, path) for month, (path, _) in self._writers.items()]
-        digests.record(self._folder, (self._folder / path for path, _ in self._writers.values()), prune=True)
-        previous = delta.opened(self._folder)
+        digests.record_digests(self._folder, (self._folder / path for path, _ in self._writers.values()), prune=True)
+        previous = delta.open_table(self._folder)
         removed_paths = set(previous.files) if removed_files is None else set(map(self._table_path, removed_files))
         self._touch_files(removed_paths)
         rows = {self._table_path(file): rows for file, rows in (deleted_rows or {}).items()}
         is_rewrite = removed_files is None or previous.table is None
         schema = Schema.from_arrow(self._schema or pa.schema([])) if is_rewrite else None
         self._next_version = previous.version + 1
-        delta.commit(previous, delta.Change(add_actions, removed_paths, rows, schema, self._column), facts)
+        delta.commit(previous, delta.VersionChange(add_actions, removed_paths, rows, schema, self._column), facts)
         self._delete_expired_files({*previous.files, *(path for path, _ in self._writers.values())})
 
     def _table_path(self, file: str) -> str:
@@ -186,7 +186,7 @@ class Months:
             with suppress(OSError):  # held open by whoever reads it: then the next time
                 if (
                     file.relative_to(self._folder).as_posix() not in referenced_paths
-                    and time.time() - file.stat().st_mtime > GRACE
+                    and time.time() - file.stat().st_mtime > GRACE_SECONDS
                 ):
                     file.unlink()
 
@@ -196,7 +196,7 @@ class Months:
         return AddAction(path, size, {self._column: str(month)}, int(time.time() * 1000), True, stats)
 
 
-def piece(column: pa.ChunkedArray) -> pa.Array:
+def combine_chunks(column: pa.ChunkedArray) -> pa.Array:
     """A column in one piece."""
     array = column.combine_chunks()
     return array.chunk(0) if isinstance(array, pa.ChunkedArray) else array

@@ -18,10 +18,10 @@ from typing import Any, Final
 from wellserved import disk
 from wellserved.errors import DamageError, ScaleError
 
-DECLARED, USED = "scales.toml", "scales-used.json"
-LONGEST, MOST = 10, 50  # letters of a name; scales of a workspace
-LARGEST, WIDEST = 10_000.0, 100  # of a border, and of a scale
-_NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST - 1}}}")
+SCALES_FILE, USED_SCALES_FILE = "scales.toml", "scales-used.json"
+MAX_NAME_LENGTH, MAX_SCALES = 10, 50  # letters of a name; scales of a workspace
+MAX_BORDER, MAX_RANGE = 10_000.0, 100  # of a border, and of a scale
+_NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{MAX_NAME_LENGTH - 1}}}")
 _KEYS = ("lowest", "highest", "good_from", "bad_to", "halves", "words")
 _EXAMPLE = "[smile4]\nlowest = 1\nhighest = 4\ngood_from = 3"
 
@@ -101,7 +101,7 @@ def _by_scale(scales: Scales, rule: Callable[[Scale], str]) -> str:
 
 def load_scales(folder: Path) -> dict[str, Scale]:
     """All scales of the workspace in this folder, its own after the others; raises where they cannot be relied on."""
-    file = folder / DECLARED
+    file = folder / SCALES_FILE
     try:
         text = file.read_text(encoding="utf-8") if file.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
@@ -112,14 +112,14 @@ def load_scales(folder: Path) -> dict[str, Scale]:
     return {**BUILT_IN, **own_scales}
 
 
-def parse_scales(text: str, origin: str = DECLARED) -> dict[str, Scale]:
+def parse_scales(text: str, origin: str = SCALES_FILE) -> dict[str, Scale]:
     """Own scales from the text of their file; every mistake is named at once, with what to write instead."""
     try:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ScaleError(f"{origin} is not valid TOML: {error}.", "Mend that line and try again.") from error
-    mistakes = [f"there are {len(raw)} scales, {MOST} at most are kept"] if len(raw) > MOST else []
-    for name, facts in list(raw.items())[:MOST]:
+    mistakes = [f"there are {len(raw)} scales, {MAX_SCALES} at most are kept"] if len(raw) > MAX_SCALES else []
+    for name, facts in list(raw.items())[:MAX_SCALES]:
         mistakes += [f"{name}: {mistake}" for mistake in _mistakes(name, facts)]
     if mistakes:
         raise ScaleError(
@@ -132,7 +132,7 @@ def parse_scales(text: str, origin: str = DECLARED) -> dict[str, Scale]:
 def _mistakes(name: str, facts: Any) -> Iterator[str]:
     """Everything that is wrong with one declaration."""
     if not _NAME.fullmatch(name):
-        yield f"a name has up to {LONGEST} small letters, digits and _, and begins with a letter"
+        yield f"a name has up to {MAX_NAME_LENGTH} small letters, digits and _, and begins with a letter"
     if name in BUILT_IN:
         yield "this scale is known already; choose another name"
     if not isinstance(facts, dict):
@@ -146,13 +146,13 @@ def _mistakes(name: str, facts: Any) -> Iterator[str]:
     if not isinstance(facts.get("halves", False), bool):
         yield "halves takes true or false"
     wrong_keys = [key for key in _KEYS[:4] if key in facts and not _is_number(facts[key])]
-    yield from (f"{key} takes a number up to {LARGEST:,.0f}, not {_cut(facts[key])!r}" for key in wrong_keys)
+    yield from (f"{key} takes a number up to {MAX_BORDER:,.0f}, not {_cut(facts[key])!r}" for key in wrong_keys)
     if not missing and not wrong_keys:
         yield from _disorder(name, facts)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_BORDER
 
 
 def _cut(value: Any) -> str:
@@ -169,8 +169,8 @@ def _disorder(name: str, facts: Mapping[str, Any]) -> Iterator[str]:
     if not scale.lowest < scale.highest:
         yield f"lowest ({scale.lowest:g}) is not below highest ({scale.highest:g})"
         return
-    if scale.highest - scale.lowest > WIDEST:
-        yield f"it runs over {scale.highest - scale.lowest:,.0f} points, {WIDEST} at most are kept"
+    if scale.highest - scale.lowest > MAX_RANGE:
+        yield f"it runs over {scale.highest - scale.lowest:,.0f} points, {MAX_RANGE} at most are kept"
     steps = "a whole number" if scale.whole_numbers else "a whole number or a half"
     borders = {
         "lowest": scale.lowest,
@@ -226,7 +226,7 @@ def _facts(scale: Scale) -> dict[str, Any]:
 
 def _used(folder: Path) -> dict[str, dict[str, Any]]:
     """What own scales meant when ratings on them were first recorded."""
-    file = folder / USED
+    file = folder / USED_SCALES_FILE
     if not file.exists():
         return {}
     try:
@@ -235,7 +235,9 @@ def _used(folder: Path) -> dict[str, dict[str, Any]]:
             if setting := _invalid_setting(facts):
                 raise ValueError(f"{setting} of {name!r} cannot be that of a scale")
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise DamageError(f"{file} is damaged: {error}.", f"Bring it back from a backup (files/{USED}).") from error
+        raise DamageError(
+            f"{file} is damaged: {error}.", f"Bring it back from a backup (files/{USED_SCALES_FILE})."
+        ) from error
     return meanings
 
 
@@ -257,7 +259,7 @@ def _check_meaning(scales: Scales, used: Mapping[str, Mapping[str, Any]]) -> Non
     changes = [change for name, facts in used.items() if (change := _meaning_change(scales.get(name), name, facts))]
     if changes:
         raise ScaleError(
-            f"{DECLARED} gives scales another meaning than the ratings recorded on them have: {'; '.join(changes)}.",
+            f"{SCALES_FILE} gives scales another meaning than the ratings recorded on them have: {'; '.join(changes)}.",
             "Set that back, and declare the new meaning under a name of its own.",
         )
 
@@ -293,5 +295,5 @@ def keep_meaning(folder: Path, scratch: Path, scales: Iterable[Scale]) -> None:
     _check_meaning(own_scales, {name: facts for name, facts in used_meanings.items() if name in own_scales})
     meanings = {**used_meanings, **{name: _facts(scale) for name, scale in own_scales.items()}}
     if meanings != used_meanings:
-        with disk.rewrite(folder / USED, scratch / "scales") as file:
+        with disk.rewrite_file(folder / USED_SCALES_FILE, scratch / "scales") as file:
             file.write(json.dumps(meanings, ensure_ascii=False, indent=1) + "\n")

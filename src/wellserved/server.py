@@ -30,8 +30,10 @@ from wellserved.errors import RequestError
 
 Network = IPv4Network | IPv6Network
 Application = Callable[[dict[str, Any], Callable[..., Any]], Any]
-ASKED: Final = "wellserved.asked"  # in the environment of a request without body: answer 204 if one with body may come
-LINGER: Final = 2.0  # seconds in which a refused sender can still read the answer
+UPLOAD_CHECK: Final = (
+    "wellserved.asked"  # in the environment of a request without body: answer 204 if one with body may come
+)
+LINGER_SECONDS: Final = 2.0  # seconds in which a refused sender can still read the answer
 _SHUTDOWN_WRITE: Final = 1  # SHUT_WR
 
 
@@ -76,13 +78,13 @@ def client_of(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> str:
     client = peer
     for hop in reversed(forwarded_for.split(",")):
         address = _address(hop)
-        if address is None or not trusted(client, proxies):
+        if address is None or not is_trusted(client, proxies):
             break
         client = str(address)
     return client
 
 
-def trusted(address: str, proxies: Sequence[Network]) -> bool:
+def is_trusted(address: str, proxies: Sequence[Network]) -> bool:
     """An address belongs to a proxy that was named."""
     number = _address(address)
     return number is not None and any(number in network for network in proxies)
@@ -179,7 +181,7 @@ class Task(WSGITask):  # type: ignore[misc]
         """The environment; what a proxy says of the outside is believed of those that are trusted alone."""
         environ: dict[str, Any] = super().get_environment()
         proxies = self.channel.adj.limits.proxies
-        if trusted(self.channel.peer, proxies):
+        if is_trusted(self.channel.peer, proxies):
             environ["REMOTE_ADDR"] = self.channel.client_of(self.request)
             scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()
             if scheme in ("http", "https"):
@@ -196,7 +198,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         super().execute()
 
 
-class Question:
+class UploadCheck:
     """Whether the sender of a large body may send it: put to the pages in one of their threads, for they look it up."""
 
     def __init__(self, channel: Channel) -> None:
@@ -207,7 +209,7 @@ class Question:
         is_allowed, statuses = False, list[str]()
         try:
             environ = Task(self.channel, self.channel.request).get_environment()
-            environ |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO(), ASKED: True}
+            environ |= {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", "wsgi.input": BytesIO(), UPLOAD_CHECK: True}
             answer = self.channel.server.application(environ, lambda status, *_: statuses.append(status))
             if hasattr(answer, "close"):
                 answer.close()
@@ -235,7 +237,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002
         super().__init__(server, sock, addr, adj, map=map)
         self.peer, self.opened_at = str(addr[0]), time.monotonic()
-        self.is_proxied = trusted(self.peer, adj.limits.proxies)
+        self.is_proxied = is_trusted(self.peer, adj.limits.proxies)
         server.make_room(self)
 
     def client_of(self, request: Parser) -> str:
@@ -270,7 +272,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         has_received: bool = super().received(data)
         if self.request is not None and self.request.needs_permission:
             self.is_asking = True
-            self.server.add_task(Question(self))
+            self.server.add_task(UploadCheck(self))
         if self.client not in ("", previous_client):  # a proxy has said whom this is for
             self.server.make_room(self)
         return has_received
@@ -310,7 +312,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def handle_close(self) -> None:
         """A connection closed while bytes still come takes the answer along: after a refusal they are read and thrown away."""
         if self.is_refused and self.connected and not self.linger_until:
-            self.will_close, self.linger_until = False, time.monotonic() + LINGER
+            self.will_close, self.linger_until = False, time.monotonic() + LINGER_SECONDS
             try:
                 self.socket.shutdown(_SHUTDOWN_WRITE)
                 return

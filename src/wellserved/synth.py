@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from wellserved.engine.duckdb import keep
+from wellserved.engine.duckdb import materialise
 from wellserved.moments import day_number
-from wellserved.record import finished, own_columns
+from wellserved.record import moment_columns_sql, with_identity
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -31,18 +31,23 @@ Mask = npt.NDArray[np.bool_]
 SOURCE = "synth"
 START, DAYS = date(2022, 1, 1), 1_095
 CHANGE = date(2023, 10, 2)
-EFFECT, EARLY, FAULT, LEAK = 0.75, 0.6, 4.0, 2.0
+EFFECT_FACTOR, GAMING_FACTOR, FAULT_FACTOR, LEAK_DAYS = 0.75, 0.6, 4.0, 2.0
 SERVICES = ("Bill", "Contract", "Credit", "Repair", "Spare part", "Visit", "Line", "Router", "Outage", "Delivery", "Return", "Address")  # fmt: skip
 INTAKES = ("Intake North", "Intake South", "Intake East", "Intake West")
 SPECIALISTS = ("Billing", "Repairs", "Network", "Shipping")  # of three services each
-BACK = "Back Office"
-TEAMS = (*INTAKES, *SPECIALISTS, BACK)
+BACK_OFFICE = "Back Office"
+TEAMS = (*INTAKES, *SPECIALISTS, BACK_OFFICE)
 TRUTHS = {
     "change_date": CHANGE.isoformat(),
-    "effect": {"team": "Repairs", "time_to_resolution_times": EFFECT},
-    "gaming": {"team": "Network", "time_to_resolution_times": EARLY, "reopen_rate_from": 0.05, "reopen_rate_to": 0.2},
-    "upstream_fault": {"team": "Intake East", "return_rate_times": FAULT, "service": "any that is passed on"},
-    "leak": {"from": "any", "to": BACK, "days_untouched": LEAK},
+    "effect": {"team": "Repairs", "time_to_resolution_times": EFFECT_FACTOR},
+    "gaming": {
+        "team": "Network",
+        "time_to_resolution_times": GAMING_FACTOR,
+        "reopen_rate_from": 0.05,
+        "reopen_rate_to": 0.2,
+    },
+    "upstream_fault": {"team": "Intake East", "return_rate_times": FAULT_FACTOR, "service": "any that is passed on"},
+    "leak": {"from": "any", "to": BACK_OFFICE, "days_untouched": LEAK_DAYS},
     "promise_days": {"Bill": 2, "Repair": 5, "Line": 1, "Delivery": 10},
     "rating": "csat5; two points less when late, one when returned",
 }
@@ -50,7 +55,7 @@ TRUTHS = {
 
 
 @dataclass(frozen=True)
-class Stretch:
+class CaseBatch:
     """Cases asked within some days, one after the other in number and time."""
 
     first: int  # number of the first case
@@ -59,19 +64,21 @@ class Stretch:
     days: float
 
 
-def stretches(cases: int, max_cases: int = 400_000) -> list[Stretch]:
+def case_batches(cases: int, max_cases: int = 400_000) -> list[CaseBatch]:
     """All cases in stretches that fit into memory."""
     part_count = max(-(-cases // max_cases), 12)
     edges = [cases * index // part_count for index in range(part_count + 1)]
     start, days = day_number(START), DAYS / part_count
-    return [Stretch(a, b - a, start + index * days, days) for index, (a, b) in enumerate(pairwise(edges)) if b > a]
+    return [CaseBatch(a, b - a, start + index * days, days) for index, (a, b) in enumerate(pairwise(edges)) if b > a]
 
 
-def batch(db: duckdb.DuckDBPyConnection, case_batch: Stretch, seed: int, import_id: str, recorded_at: datetime) -> None:
+def write_batch(
+    db: duckdb.DuckDBPyConnection, case_batch: CaseBatch, seed: int, import_id: str, recorded_at: datetime
+) -> None:
     """Leave the moments of a stretch in the table `batch`; a seed and a stretch determine them."""
-    keep(db, "drawn", _draw_rows(np.random.default_rng([seed, case_batch.first]), case_batch))
+    materialise(db, "drawn", _draw_rows(np.random.default_rng([seed, case_batch.first]), case_batch))
     rules = " UNION ALL ".join(_moment(index, *rule) for index, rule in enumerate(_RULES))
-    db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {finished(rules, SOURCE, recorded_at, import_id)}")
+    db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {with_identity(rules, SOURCE, recorded_at, import_id)}")
 
 
 # kind, second of the case's row, condition, further columns
@@ -80,7 +87,7 @@ _RULES: tuple[tuple[str, str, str, dict[str, str]], ...] = (
     ("promised", "asked_s", "n % 2 = 0", {"due": "to_timestamp(due_s)", "team": "intake"}),
     ("chased", "chased_s", "chased_s IS NOT NULL", {}),
     ("handed_over", "passed_s", "passed_s IS NOT NULL", {"team": "specialist", "from_team": "intake"}),
-    ("handed_over", "back_s", "back_s IS NOT NULL", {"team": f"'{BACK}'", "from_team": "specialist"}),
+    ("handed_over", "back_s", "back_s IS NOT NULL", {"team": f"'{BACK_OFFICE}'", "from_team": "specialist"}),
     ("replied", "reply_s", "reply_s IS NOT NULL", {"team": "last_team", "person_id": "person"}),
     ("paused", "paused_s", "paused_s IS NOT NULL", {}),
     ("resumed", "resumed_s", "resumed_s IS NOT NULL", {}),
@@ -100,10 +107,10 @@ def _moment(rule_index: int, kind: str, second_column: str, condition: str, extr
         "account_id": "'account ' || account", "channel": "channel", "service": "service", "priority": "priority",
         "source_ref": f"CAST(n AS VARCHAR) || '#{rule_index}'", "source_row": f"n * {len(_RULES)} + {rule_index}", "content": str(rule_index), **extra_columns,
     }  # fmt: skip
-    return f"SELECT {own_columns(columns)} FROM drawn WHERE {condition}"
+    return f"SELECT {moment_columns_sql(columns)} FROM drawn WHERE {condition}"
 
 
-def _draw_rows(rng: np.random.Generator, case_batch: Stretch) -> pa.Table:
+def _draw_rows(rng: np.random.Generator, case_batch: CaseBatch) -> pa.Table:
     """A row a case: who has it, and when each thing happened."""
     size, asked_s = case_batch.cases, _asked_seconds(rng, case_batch)
     service, intake = rng.integers(0, len(SERVICES), size), rng.integers(0, len(INTAKES), size)
@@ -111,8 +118,8 @@ def _draw_rows(rng: np.random.Generator, case_batch: Stretch) -> pa.Table:
     is_passed_on = rng.random(size) < 0.3
     is_passed_back = is_passed_on & (rng.random(size) < 0.15)
     is_faulty, is_hasty = is_passed_on & (intake == 2), (specialist == 2) & is_after_change
-    time_factor = np.where((specialist == 1) & is_after_change, EFFECT, np.where(is_hasty, EARLY, 1.0))
-    shares = {"returned": np.where(is_faulty, 0.04 * FAULT, 0.04), "reopened": np.where(is_hasty, 0.2, 0.05)}
+    time_factor = np.where((specialist == 1) & is_after_change, EFFECT_FACTOR, np.where(is_hasty, GAMING_FACTOR, 1.0))
+    shares = {"returned": np.where(is_faulty, 0.04 * FAULT_FACTOR, 0.04), "reopened": np.where(is_hasty, 0.2, 0.05)}
     due_s = asked_s + 86_400.0 * np.array([2, 5, 1, 10])[specialist]
     seconds = _seconds(rng, asked_s, due_s, is_passed_on, is_passed_back, time_factor, shares)
     lost_points = 2 * (seconds["resolved_s"] > due_s) + np.isfinite(seconds["returned_s"])
@@ -146,7 +153,7 @@ def _stamps(seconds: Floats) -> pa.Array:
     return pa.array(np.where(has_happened, seconds, 0).astype(np.int64), mask=~has_happened)
 
 
-def _asked_seconds(rng: np.random.Generator, case_batch: Stretch) -> Floats:
+def _asked_seconds(rng: np.random.Generator, case_batch: CaseBatch) -> Floats:
     """Epoch seconds of asking: by day, on weekdays rather than weekends."""
     day = np.floor(case_batch.day + np.sort(rng.random(case_batch.cases)) * case_batch.days)
     hour = np.clip(rng.normal(12.5, 3.2, case_batch.cases), 0, 23.999)
@@ -179,7 +186,7 @@ def _seconds(
     has_left = rng.random(size) < 0.04  # left before anybody answered
     passed_s = asked_s + spread(1_800)
     back_s = passed_s + spread(7_200)
-    arrived_s = np.where(is_passed_back, back_s + LEAK * 86_400, np.where(is_passed_on, passed_s, asked_s))
+    arrived_s = np.where(is_passed_back, back_s + LEAK_DAYS * 86_400, np.where(is_passed_on, passed_s, asked_s))
     reply_s = where_true(~has_left, np.maximum(asked_s + spread(3_600), arrived_s + 600))
     has_pause, pause_seconds = rng.random(size) < 0.1, spread(43_200)
     paused_s = where_true(has_pause, reply_s + spread(3_600))

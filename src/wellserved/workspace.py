@@ -31,7 +31,7 @@ from wellserved.disk import owner_only as owner_only
 from wellserved.errors import DamageError, WorkspaceError
 from wellserved.moments import check_zone
 
-FORMAT = 1
+WORKSPACE_FORMAT = 1
 _SECRET_ADVICE = (
     "Bring back files/keys/secret of a backup, to its place: without it, journals without a passphrase stay closed, and "
     "everybody has to log in again."
@@ -80,7 +80,7 @@ class Workspace:
         file = self.folder / "keys" / "secret"
         if not file.exists():
             # By a lock of its own: a long import need not be waited for.
-            with disk.explain(self.folder), _hold_lock(self.folder, ".keys.lock"):
+            with disk.explain_errors(self.folder), _hold_lock(self.folder, ".keys.lock"):
                 self._make_secret(file)
         text = file.read_text(encoding="ascii", errors="replace").strip()
         if not re.fullmatch(r"[!-~]{32,}", text):
@@ -96,10 +96,10 @@ class Workspace:
         draft = file.parent.with_name("keys.new")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
-        with disk.rewrite(draft / file.name, draft / "secret.new") as secret:
+        with disk.rewrite_file(draft / file.name, draft / "secret.new") as secret:
             secret.write(secrets.token_hex(32))
         draft.replace(file.parent)
-        disk.make_lasting(self.folder)
+        disk.sync_to_disk(self.folder)
 
     @contextmanager
     def write_lock(self) -> Iterator[Path]:
@@ -109,7 +109,7 @@ class Workspace:
         lock back by itself, and what it left in tmp/ is removed by the next writer. What the disk refuses is said
         in plain words (StorageError), whichever library met it.
         """
-        with disk.explain(self.folder), _hold_lock(self.folder, ".lock"):
+        with disk.explain_errors(self.folder), _hold_lock(self.folder, ".lock"):
             try:
                 shutil.rmtree(self.scratch, ignore_errors=True)
                 self.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -166,12 +166,12 @@ def create_workspace(folder: Path, zone: str | None = None, dates: str | None = 
         )
     dates_line = f'dates = "{dates}"\n' if dates else ""
     workspace, settings = Workspace(folder, zone, dates), folder / "workspace.toml"
-    settings_text = f'format = {FORMAT}\nzone = "{zone}"\n{dates_line}'
-    with disk.explain(folder):
+    settings_text = f'format = {WORKSPACE_FORMAT}\nzone = "{zone}"\n{dates_line}'
+    with disk.explain_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         workspace.make_folders()
         if not settings.exists() or settings.read_text(encoding="utf-8") != settings_text:
-            with workspace.write_lock() as scratch, disk.rewrite(settings, scratch / "settings") as file:
+            with workspace.write_lock() as scratch, disk.rewrite_file(settings, scratch / "settings") as file:
                 file.write(settings_text)
     return workspace
 
@@ -198,6 +198,6 @@ def open_workspace(folder: Path) -> Workspace:
             f"{settings} is damaged: {error}.",
             'Write it again, with your own zone: format = 1, zone = "Europe/Berlin".',
         ) from error
-    if format_version > FORMAT:
+    if format_version > WORKSPACE_FORMAT:
         raise WorkspaceError("This workspace was written by a newer wellserved.", "Update wellserved and try again.")
     return Workspace(folder, check_zone(zone), _check_dates(str(values.get("dates", ""))))

@@ -138,7 +138,7 @@ class Ground:
     def held(self) -> dict[str, Any]:
         """What the home and a backup hold: the same however they came to it."""
         found: dict[str, Any] = {"log": content(self.home.log, 'moment_id, kind, "at", case_id, content, team, correction'),
-                 "cases": content(self.home.cases, ", ".join(cases.TYPES))}  # fmt: skip
+                 "cases": content(self.home.cases, ", ".join(cases.CASE_TYPES))}  # fmt: skip
         found["receipts"] = [(one.source, one.rows_read, one.moments, one.as_of) for one in log.receipts(self.home)]
         for database, table in (("store", "store_shared"), ("journal", "journal_entry")):
             found[table] = asked(self.storage.home / f"{database}.sqlite3", f"SELECT count(*) FROM {table}")
@@ -158,7 +158,7 @@ class Ground:
     def litter(self) -> list[str]:
         """Files in the home that nothing will ever name or take away."""
         home = self.storage.home
-        wanted = {str(file) for file in log.stored(self.home)[1]} | set(log.snapshot(self.home.cases).files)
+        wanted = {str(file) for file in log.stored_files(self.home)[1]} | set(log.snapshot(self.home.cases).files)
         odd = []
         for file in (*home.rglob("*"), *self.storage.copies.rglob("*")):
             name = file.relative_to(self.storage.folder).as_posix()

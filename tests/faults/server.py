@@ -86,7 +86,7 @@ def browse(pages: list[str]) -> None:
 
 def share(many: int) -> None:
     """Share promises, half of them kept: they wait for the worker."""
-    cli.serving.ready(Path(os.environ["WELLSERVED_HOME"]))
+    cli.serving.prepare_workspace(Path(os.environ["WELLSERVED_HOME"]))
     from wellserved.actions import sharing
     from wellserved.store.models import Person
 
@@ -113,9 +113,9 @@ def run(order: dict[str, Any]) -> None:
         os.setgroups([])
         os.setgid(order["user"])
         os.setuid(order["user"])
-    wellserved.cases.SMALL = order.get("small", wellserved.cases.SMALL)
+    wellserved.cases.SMALL_FILE_ROWS = order.get("small", wellserved.cases.SMALL_FILE_ROWS)
     if order["argv"][0] == "browser":  # whose server runs already
-        cli.serving.ready(Path(os.environ["WELLSERVED_HOME"]))
+        cli.serving.prepare_workspace(Path(os.environ["WELLSERVED_HOME"]))
     home, other = (os.fsencode(folder) for folder in order["folders"])
     storage.fault_at(home, other, order["at"], order["error"], order["lasting"])
     if order["argv"][0] == "browser":

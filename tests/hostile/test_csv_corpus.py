@@ -19,14 +19,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wellserved import log
-from wellserved.actions import silent
-from wellserved.actions.imports import Imported, import_file
+from wellserved.actions import no_progress
+from wellserved.actions.imports import ImportResult, import_file
 from wellserved.engine import duckdb as engine
 from wellserved.errors import MappingError, SourceError, WellservedError, WorkspaceError
 from wellserved.mapping import Mapping, MomentRule
-from wellserved.record import ROW
+from wellserved.record import ROW_NUMBER
 from wellserved.sources.careful import BrokenRow, CarefulReader
-from wellserved.sources.csv_file import RawTable, look, stage
+from wellserved.sources.csv_file import RawTable, open_delimited, stage_rows
 from wellserved.workspace import Workspace, create_workspace
 
 SPECTRUM = Path(__file__).parent / "corpora" / "csv-spectrum"
@@ -68,7 +68,7 @@ def put(folder: Path, content: bytes | str, name: str = "hostile.csv") -> Path:
 @dataclass(frozen=True)
 class Outcome:
     workspace: Workspace
-    done: Imported
+    done: ImportResult
     seconds: float
 
     @property
@@ -82,7 +82,7 @@ class Outcome:
             return []
         db = duckdb.connect()
         db.execute("SET TimeZone = 'UTC'")
-        listed = ", ".join(engine.text(file) for file in found.files)
+        listed = ", ".join(engine.quote_text(file) for file in found.files)
         return db.sql(
             f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = true) ORDER BY source_row"
         ).fetchall()
@@ -125,11 +125,11 @@ def refused(
 def staged(folder: Path, content: bytes | str) -> tuple[RawTable, list[Row]]:
     """The file in `folder`, which is the working folder too, and its rows as the importer stages them."""
     path = put(folder, content)
-    looked = look(path, folder, silent)
+    looked = open_delimited(path, folder, no_progress)
     db = engine.connect(looked[0].path, scratch=folder)
-    raw = stage(db, path, looked, looked[1].header, folder, silent)
-    names = ", ".join(engine.name(column) for column in raw.dialect.header)
-    rows = [list(row) for row in db.sql(f"SELECT {names} FROM raw ORDER BY {ROW}").fetchall()]
+    raw = stage_rows(db, path, looked, looked[1].header, folder, no_progress)
+    names = ", ".join(engine.quote_name(column) for column in raw.dialect.header)
+    rows = [list(row) for row in db.sql(f"SELECT {names} FROM raw ORDER BY {ROW_NUMBER}").fetchall()]
     db.close()
     return raw, rows
 

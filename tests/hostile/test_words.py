@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 
 from wellserved import log
 from wellserved.actions.asking import ask_measures, service_report
-from wellserved.actions.imports import Imported, import_file
+from wellserved.actions.imports import ImportResult, import_file
 from wellserved.cli import app
 from wellserved.engine import duckdb as engine
 from wellserved.mapping import Mapping, MomentRule
-from wellserved.measure import Question, Series, find_measure
+from wellserved.measure import MeasureQuestion, Series, find_measure
 from wellserved.render import data, html, markdown, terminal
 from wellserved.render.clean import one_line
 from wellserved.render.table import csv_text
@@ -107,7 +107,7 @@ DIRECTIONS = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u
 @dataclass(frozen=True)
 class Told:
     workspace: Workspace
-    done: Imported
+    done: ImportResult
     report: Report
 
 
@@ -254,7 +254,7 @@ def controls(text: str) -> list[str]:
 
 
 def moments(workspace: Workspace, columns: str) -> list[tuple[Any, ...]]:
-    files = ", ".join(engine.text(file) for file in log.snapshot(workspace.log).files)
+    files = ", ".join(engine.quote_text(file) for file in log.snapshot(workspace.log).files)
     return duckdb.execute(
         f"SELECT {columns} FROM read_parquet([{files}], hive_partitioning = true) WHERE kind = 'asked' ORDER BY source_row"
     ).fetchall()
@@ -386,7 +386,7 @@ def test_a_page_shows_every_word_as_it_is(told: Told) -> None:
 
 
 def _series(told: Told) -> list[Series]:
-    return ask_measures(told.workspace, Question((find_measure("asked"),), "service"))
+    return ask_measures(told.workspace, MeasureQuestion((find_measure("asked"),), "service"))
 
 
 def test_no_word_becomes_markup_in_a_page_of_measures(told: Told) -> None:
@@ -449,7 +449,7 @@ def test_no_control_character_reaches_the_terminal(told: Told) -> None:
 
 def test_no_word_is_markup_in_a_finding_a_cell_or_a_line_on_the_terminal() -> None:
     for words in ("[bold]rich[/bold]", "[/]", "[link=http://example.invalid]x[/link]", ":warning:"):
-        assert words in terminal.plain_text(terminal.words(words))
+        assert words in terminal.plain_text(terminal.safe_text(words))
         assert words in terminal.plain_text(terminal.grid("", ["column"], [[words]]))
 
 

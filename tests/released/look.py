@@ -19,15 +19,15 @@ def holds(workspace: Workspace) -> dict[str, object]:
     from wellserved import improvement, log
     from wellserved.actions.asking import ask_measures
     from wellserved.journal import keys
-    from wellserved.journal.book import Book
-    from wellserved.measure import Question, find_measure
+    from wellserved.journal.book import Journal
+    from wellserved.measure import MeasureQuestion, find_measure
     from wellserved.store import models as of
 
-    question = Question((find_measure("asked"), find_measure("resolved")), by="source")
+    question = MeasureQuestion((find_measure("asked"), find_measure("resolved")), by="source")
     secret = settings.SECRET_KEY.encode()
     kim, lee = (of.Person.objects.get(username=name) for name in ("kim", "lee"))
-    closed = Book(lee.pk, secret)
-    opened = Book(lee.pk, secret, keys.present(keys.ring_of(lee.pk, secret)).key_for(PASSPHRASE, secret))
+    closed = Journal(lee.pk, secret)
+    opened = Journal(lee.pk, secret, keys.present_volume(keys.keyring_of(lee.pk, secret)).key_for(PASSPHRASE, secret))
     columns = {}
     for alias in connections:
         with connections[alias].cursor() as cursor:
@@ -39,8 +39,8 @@ def holds(workspace: Workspace) -> dict[str, object]:
             one.measure.name: dict(zip(one.segments, map(float, one.value), strict=True))  # type: ignore[arg-type]
             for one in ask_measures(workspace, question)
         },
-        "journals": [one["line"] for one in Book(kim.pk, secret).export_entries()],
-        "draft": Book(kim.pk, secret).draft("2026-W47"),
+        "journals": [one["line"] for one in Journal(kim.pk, secret).export_entries()],
+        "draft": Journal(kim.pk, secret).draft("2026-W47"),
         "closed": closed.is_readable,
         "opened": [one["line"] for one in opened.export_entries()],
         "roles": {one.username: one.role for one in of.Person.objects.all()},
@@ -49,7 +49,7 @@ def holds(workspace: Workspace) -> dict[str, object]:
         "merged": of.Customer.objects.get(name="ACME Ltd").merged_into.name,  # type: ignore[union-attr]
         "moment": of.Shared.objects.get(word="missed").at.isoformat(),
         "words": sorted(of.Shared.objects.values_list("word", flat=True)),
-        "improvements": [one.improvement.what for one in improvement.records(workspace)],
+        "improvements": [one.improvement.what for one in improvement.list_records(workspace)],
         "refused": [one.rows_refused for one in log.receipts(workspace)],
         "columns": columns,
     }
@@ -59,4 +59,4 @@ if __name__ == "__main__":
     home = Path(sys.argv[1])
     if len(sys.argv) > 2:
         serving.restore(Path(sys.argv[2]), home)
-    sys.stdout.write("\n" + json.dumps(holds(serving.ready(home))) + "\n")
+    sys.stdout.write("\n" + json.dumps(holds(serving.prepare_workspace(home))) + "\n")

@@ -77,9 +77,9 @@ def main(target: Path) -> None:
         people = _people(membership)
         _things(people, membership)
         _journals(people)
-        while sharing.flush(workspace, AT + timedelta(days=1)):
+        while sharing.write_pending(workspace, AT + timedelta(days=1)):
             pass
-        facts = backups.backup(workspace, target / "backup.zip", lambda *_: None)
+        facts = backups.write_backup(workspace, target / "backup.zip", lambda *_: None)
         holds = {"rows": facts["rows"], "log_version": facts["log_version"], "measures": _numbers(workspace)}
         (target / "holds.json").write_text(json.dumps(holds, indent=1) + "\n", encoding="utf-8")
         from django.db import connections
@@ -158,21 +158,21 @@ def _things(people: dict[str, Person], membership: Any) -> None:
     sharing.share(
         people["mo"], {"word": "gap", "expected": 5, "score": 3, "scale": "csat5", "customer": "Facilities"}, AT
     )
-    sharing.withdraw(sharing.share(people["mo"], {"word": "complaint", "text": "taken back"}, AT))
+    sharing.withdraw_copy(sharing.share(people["mo"], {"word": "complaint", "text": "taken back"}, AT))
 
 
 def _journals(people: dict[str, Person]) -> None:
     """One journal that the workspace's secret opens, and one with a passphrase."""
     from django.conf import settings
 
-    from wellserved.journal.book import Book
+    from wellserved.journal.book import Journal
 
     secret = settings.SECRET_KEY.encode()
-    kim = Book(people["kim"].pk, secret)
+    kim = Journal(people["kim"].pk, secret)
     for number in range(3):
         kim.write({"word": "note", "line": f"note: kim’s entry {number}"}, at=AT + timedelta(hours=number))
     kim.keep_draft("2026-W47", "a draft")
-    lee = Book(people["lee"].pk, secret)
+    lee = Journal(people["lee"].pk, secret)
     lee.write({"word": "lesson", "line": "lesson: behind a passphrase"}, at=AT)
     try:
         from wellserved.journal import keys
@@ -185,9 +185,9 @@ def _journals(people: dict[str, Person]) -> None:
 def _numbers(workspace: Workspace) -> dict[str, dict[str, float]]:
     """Measure -> source -> value."""
     from wellserved.actions.asking import ask_measures
-    from wellserved.measure import Question, find_measure
+    from wellserved.measure import MeasureQuestion, find_measure
 
-    question = Question((find_measure("asked"), find_measure("resolved")), by="source")
+    question = MeasureQuestion((find_measure("asked"), find_measure("resolved")), by="source")
     return {
         one.measure.name: {
             str(source): float(value)

@@ -19,7 +19,7 @@ from django.test import Client  # noqa: E402
 
 from wellserved.actions import setup  # noqa: E402
 from wellserved.journal import vault  # noqa: E402
-from wellserved.journal.book import Book  # noqa: E402
+from wellserved.journal.book import Journal  # noqa: E402
 from wellserved.store.models import Account, Customer, Person, Role, Team  # noqa: E402
 from wellserved.workspace import Workspace  # noqa: E402
 
@@ -36,7 +36,7 @@ def django_db_setup(django_db_blocker: Any) -> None:
         setup.prepare(settings.WORKSPACE)
 
 
-COST = vault.COST  # as shipped
+COST = vault.SCRYPT_COST  # as shipped
 
 
 @pytest.fixture(autouse=True)
@@ -96,9 +96,9 @@ def as_(db: None) -> Callable[[Person], Client]:
     return login
 
 
-def book(person: Person) -> Book:
+def book(person: Person) -> Journal:
     """Somebody's journal."""
-    return Book(person.pk, settings.SECRET_KEY.encode())
+    return Journal(person.pk, settings.SECRET_KEY.encode())
 
 
 @pytest.fixture

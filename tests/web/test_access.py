@@ -26,7 +26,7 @@ from tests.web.conftest import House, book
 from wellserved import log
 from wellserved.actions import sharing
 from wellserved.actions.synthetic import make_cases
-from wellserved.store.access import DEEDS
+from wellserved.store.access import PERMISSIONS
 from wellserved.store.models import Account, ApiKey, Customer, Hook, Invitation, Person, Role, Shared, digest_of
 from wellserved.web.door import OPEN
 from wellserved.workspace import Workspace
@@ -50,7 +50,7 @@ def routes(patterns: list[URLPattern | URLResolver] | None = None, before: str =
 
 def world(staff: House, place: Workspace) -> dict[str, str]:
     """Something of kim's behind every address: name -> address."""
-    if log.latest(place) < 0:
+    if log.latest_version(place) < 0:
         make_cases(place, 300, 1)
     entry = book(staff.kim).write({"word": "missed", "line": "missed: a private thing"})
     promise = book(staff.kim).write(
@@ -143,7 +143,7 @@ def test_every_address_says_what_it_is_for() -> None:
     for one in get_resolver().url_patterns:
         if isinstance(one, URLPattern):
             deed = getattr(one.callback, "required_permission", None)
-            assert deed == OPEN or deed in DEEDS, one.name
+            assert deed == OPEN or deed in PERMISSIONS, one.name
             named.add(one.name)
     table = {line.split()[0] for line in TABLE.read_text(encoding="utf-8").splitlines()[1:]}
     assert named <= table

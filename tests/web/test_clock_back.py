@@ -12,7 +12,7 @@ from tests.web.conftest import House
 from tests.web.test_sharing import AT
 from wellserved.actions import backups, sharing
 from wellserved.actions.asking import ask_measures
-from wellserved.measure import Question, find_measure
+from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.workspace import Workspace, create_workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"], transaction=True)
@@ -22,11 +22,11 @@ def test_a_change_and_a_withdrawal_count_after_the_clock_was_set_back(staff: Hou
     place = create_workspace(tmp_path / "home", "UTC")
     kept = sharing.share(staff.kim, {"word": "asked", "service": "badges"}, AT)
     gone = sharing.share(staff.kim, {"word": "asked", "service": "badges"}, AT)
-    sharing.flush(place, AT + timedelta(days=30))
-    sharing.change(kept, {"service": "keys"}, "team")
-    sharing.withdraw(gone)
-    sharing.flush(place, AT + timedelta(days=1))
-    (by,) = ask_measures(place, Question((find_measure("asked"),), by="service"))
+    sharing.write_pending(place, AT + timedelta(days=30))
+    sharing.change_copy(kept, {"service": "keys"}, "team")
+    sharing.withdraw_copy(gone)
+    sharing.write_pending(place, AT + timedelta(days=1))
+    (by,) = ask_measures(place, MeasureQuestion((find_measure("asked"),), by="service"))
     assert (by.segments, by.n) == (("keys",), (1,))
 
 
@@ -38,7 +38,7 @@ def test_tonights_backup_stays_where_those_of_days_to_come_lie_beside_it(staff: 
     past = [folder / f"{today - timedelta(days=days)}.zip" for days in range(1, 10)]
     for file in (*ahead, *past, folder / "2026-01-01.zip.part"):
         file.touch()
-    made = backups.nightly(place)
+    made = backups.write_nightly_backup(place)
     try:
         assert made is not None
         assert made.exists()

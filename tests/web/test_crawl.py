@@ -19,7 +19,7 @@ from tests.web.test_login import RIGHT, signed_in
 from wellserved.actions import sharing
 from wellserved.store.models import Account, ApiKey, Customer, Hook, Person, Shared, Team
 from wellserved.web.api import api
-from wellserved.web.logs import Discreet
+from wellserved.web.logs import RedactingFormatter
 from wellserved.workspace import Workspace
 
 As = Callable[[Person], Client]
@@ -97,7 +97,7 @@ def test_nothing_planted_is_shown_to_others(
                 assert answer.status_code < 500, (name, method, address)
                 asked += 1
     assert asked > 1_200
-    lines = "\n".join(Discreet().format(one) for one in caplog.records if one.name != "django.db.backends")
+    lines = "\n".join(RedactingFormatter().format(one) for one in caplog.records if one.name != "django.db.backends")
     for secret in (*secrets, *WORDS, RIGHT):
         assert secret not in lines
 

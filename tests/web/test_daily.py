@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.web.conftest import House, book
 from wellserved.actions import sharing, weekly
 from wellserved.journal.models import Entry
-from wellserved.store.access import Scope
+from wellserved.store.access import AccessScope
 from wellserved.store.models import Person, Shared
 
 As = Callable[[Person], Client]
@@ -304,6 +304,6 @@ def test_what_falls_due_later_this_week_is_not_overdue(staff: House) -> None:
     facts = {"word": "promise", "text": "a draft", "due": last.isoformat()}
     book(staff.kim).write(facts)
     sharing.share(staff.kim, facts, timezone.now(), "team")
-    assert "2 made; 0 kept, 0 late, 0 broken, 0 agreed anew; 0 overdue" in weekly.draft(
-        book(staff.kim), Scope(staff.kim), monday
+    assert "2 made; 0 kept, 0 late, 0 broken, 0 agreed anew; 0 overdue" in weekly.draft_week(
+        book(staff.kim), AccessScope(staff.kim), monday
     )

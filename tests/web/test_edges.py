@@ -24,11 +24,11 @@ from tests.web.test_sharing import AT, counted
 from wellserved import log
 from wellserved.actions import membership, schema, sharing
 from wellserved.actions.asking import ask_measures
-from wellserved.journal.book import Book
+from wellserved.journal.book import Journal
 from wellserved.journal.models import Entry, Keyring
 from wellserved.journal.vault import LockedError, unlock
-from wellserved.measure import Question, find_measure
-from wellserved.store.access import NAMES_SEEN, REASONS, Scope
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.store.access import ACCESS_REASONS, NAMES_SEEN_EVENT, AccessScope
 from wellserved.store.models import Account, ApiKey, Customer, Event, Invitation, Person, Shared, Team
 from wellserved.workspace import Workspace, create_workspace
 
@@ -69,7 +69,7 @@ def test_an_old_copy_of_the_key_opens_nothing_after_a_passphrase(staff: House) -
     mine = book(staff.kim)
     mine.rekey("passphrase", "four words and more")
     entry.refresh_from_db()
-    stolen = Book(staff.kim.pk, settings.SECRET_KEY.encode(), old)
+    stolen = Journal(staff.kim.pk, settings.SECRET_KEY.encode(), old)
     assert not stolen.is_readable
     with pytest.raises(LockedError):
         stolen.decrypt([entry])
@@ -95,13 +95,13 @@ def test_a_score_that_is_cleared_leaves_the_measures(staff: House, tmp_path: Pat
     place = create_workspace(tmp_path / "home", "UTC")
     sharing.share(staff.kim, {"word": "asked"}, AT)
     row = sharing.share(staff.kim, {"word": "gap", "expected": 9, "score": 9, "scale": "nps10"}, AT)
-    sharing.flush(place)
+    sharing.write_pending(place)
     assert counted(place, "rating_mean") == 1
-    sharing.change(row, {}, "team")
-    sharing.flush(place)
+    sharing.change_copy(row, {}, "team")
+    sharing.write_pending(place)
     assert counted(place, "rating_mean") == 0
-    sharing.withdraw(Shared.objects.get(pk=row.pk))
-    sharing.flush(place)
+    sharing.withdraw_copy(Shared.objects.get(pk=row.pk))
+    sharing.write_pending(place)
     assert counted(place, "asked") == 1
 
 
@@ -120,7 +120,7 @@ def test_what_belongs_together_is_shared_together(staff: House, as_: As) -> None
     client.post(f"/promises/journal/{promise.id}", {"word": "kept"})
     shared_of(client, promise, due="2026-12-01T10:00")
     now = timezone.now()
-    ((_, state),) = sharing.promises(Scope(staff.kim), now, now - timedelta(days=1))
+    ((_, state),) = sharing.visible_promises(AccessScope(staff.kim), now, now - timedelta(days=1))
     assert state.fate == "kept"
 
 
@@ -139,11 +139,11 @@ def test_a_kill_between_the_databases_doubles_no_copy(staff: House) -> None:
     mine = book(staff.kim)
     entry = mine.write({"word": "missed", "line": "x"})
     (page,) = mine.decrypt([entry])
-    first = sharing.share_page(mine, staff.kim, page, {"word": "missed"}, "team")
+    first = sharing.share_entry(mine, staff.kim, page, {"word": "missed"}, "team")
     Entry.objects.filter(pk=entry.pk).update(shared=None)  # as if the second write had never come
     entry.refresh_from_db()
     (page,) = mine.decrypt([entry])
-    assert sharing.share_page(mine, staff.kim, page, {"word": "missed"}, "team").id == first.id
+    assert sharing.share_entry(mine, staff.kim, page, {"word": "missed"}, "team").id == first.id
     assert Shared.objects.count() == 1
 
 
@@ -167,7 +167,7 @@ def test_what_waits_is_what_the_thread_says(staff: House, as_: As) -> None:
     assert Shared.objects.get(pk=row.pk).open
     end = sharing.share(staff.kim, {"word": "kept"}, timezone.now(), thread=row.thread)
     assert not Shared.objects.get(pk=row.pk).open
-    sharing.withdraw(end)
+    sharing.withdraw_copy(end)
     assert Shared.objects.get(pk=row.pk).open
 
 
@@ -240,24 +240,24 @@ def test_a_key_that_is_sent_again_writes_once_in_the_journal(staff: House) -> No
 def test_merged_customers_are_one_everywhere_and_two_again(staff: House, as_: As, tmp_path: Path) -> None:
     client, place = as_(staff.lead), create_workspace(tmp_path / "home", "UTC")
     sharing.share(staff.kim, {"word": "complaint", "text": "from Acme", "customer": "Acme"}, AT)
-    sharing.flush(place)
+    sharing.write_pending(place)
     acme, northwind = Customer.objects.get(name="Acme"), Customer.objects.get(name="Northwind")
     client.post(f"/customers/{acme.pk}/merge", {"other": northwind.pk})
     assert b"from Acme" in client.get(f"/customers/{northwind.pk}/").content
     assert client.get(f"/customers/{acme.pk}/")["Location"] == f"/customers/{northwind.pk}/"
-    assert sharing.flush(place) == 1
+    assert sharing.write_pending(place) == 1
     assert names(place) == {"Northwind"}
     client.post(f"/customers/{acme.pk}/part")
-    sharing.flush(place)
+    sharing.write_pending(place)
     assert names(place) == {"Acme"}
     client.post(f"/customers/{acme.pk}/", {"name": "Acme AG"})
-    sharing.flush(place)
+    sharing.write_pending(place)
     assert names(place) == {"Acme AG"}
 
 
 def names(place: Workspace) -> set[str | None]:
     """Customers in the journal's cases."""
-    (series,) = ask_measures(place, Question((find_measure("asked"),), by="customer_id"))
+    (series,) = ask_measures(place, MeasureQuestion((find_measure("asked"),), by="customer_id"))
     return set(series.segments)
 
 
@@ -353,7 +353,7 @@ def test_whoever_is_first_keeps_what_they_had_and_lets_others_in(db: None, as_: 
         assert as_(first).get(f"/{path}").status_code == 200
         assert as_(other).get(f"/{path}").status_code == (404 if path == "people/" else 200)
     assert as_(first).post("/people/", {"username": "mo", "role": "member"}).status_code == 200
-    membership.new_password("lee", "another horse battery")
+    membership.set_new_password("lee", "another horse battery")
     other.refresh_from_db()
     assert other.check_password("another horse battery")
 
@@ -361,7 +361,7 @@ def test_whoever_is_first_keeps_what_they_had_and_lets_others_in(db: None, as_: 
 def test_a_saved_row_is_the_row_to_the_microsecond(staff: House) -> None:
     at = datetime(2026, 11, 20, 10, 0, 5, 400, tzinfo=UTC)
     row = sharing.share(staff.kim, {"word": "asked"}, at)
-    lines = [json.loads(line) for line in schema.lines(Shared, "default")]
+    lines = [json.loads(line) for line in schema.row_lines(Shared, "default")]
     assert [one["fields"]["at"] for one in lines] == ["2026-11-20T10:00:05.000400+00:00"]
     (back,) = serializers.deserialize("jsonl", json.dumps(lines[0]))
     assert isinstance(back.object, Shared)
@@ -388,11 +388,11 @@ def test_quality_sees_customers_by_number_until_it_says_why(staff: House, as_: A
     own = Shared.objects.get(author=staff.quality)
     assert browser.get(f"/shared/{own.id}/?change=1").content.decode().count("Acme") == 0
     assert browser.post("/customers/why", {"reason": "curiosity"}).status_code == 404
-    browser.post("/customers/why", {"reason": REASONS[0]})
+    browser.post("/customers/why", {"reason": ACCESS_REASONS[0]})
     for page in pages:
         assert "Acme" in browser.get(f"/{page}").content.decode(), page
-    kept = Event.objects.get(deed=NAMES_SEEN)
-    assert (kept.actor, kept.object) == ("quality", REASONS[0])
+    kept = Event.objects.get(deed=NAMES_SEEN_EVENT)
+    assert (kept.actor, kept.object) == ("quality", ACCESS_REASONS[0])
     Event.objects.update(at=timezone.now() - timedelta(hours=2))
     assert "Acme" not in browser.get("/failures/").content.decode()
     assert "Acme" in as_(staff.lead).get("/failures/").content.decode()

@@ -106,13 +106,13 @@ def test_an_upload_that_finds_no_room_says_so_and_leaves_nothing(
 
 
 def test_the_log_of_the_server_says_it_in_a_sentence() -> None:
-    from wellserved.web.failing import InOneSentence
+    from wellserved.web.failing import DiskErrorFilter
 
     record = logging.LogRecord("django.request", logging.ERROR, "", 0, "Internal Server Error", (), None)
     try:
         raise OSError(errno.EIO, "Input/output error")
     except OSError as error:
         record.exc_info = (type(error), error, error.__traceback__)
-    assert InOneSentence().filter(record)
+    assert DiskErrorFilter().filter(record)
     assert vars(record)["exc_info"] is None
     assert "The disk failed at" in record.getMessage()

@@ -154,7 +154,7 @@ def test_a_log_that_ends_before_what_was_shared_is_said(staff: House, place: Wor
     )
     row.thread = row.id
     row.save()
-    (one,) = [str(one) for one in health.databases(place, False, lambda *_: None) if "log" in one.problem]
+    (one,) = [str(one) for one in health.check_databases(place, False, lambda *_: None) if "log" in one.problem]
     assert "and version 1000000 was written" in one
 
 

@@ -19,7 +19,7 @@ from tests.forked import Commands
 from tests.web.conftest import House
 from tests.web.test_house import Place, free_port
 from wellserved.actions import membership
-from wellserved.web.logs import Discreet
+from wellserved.web.logs import RedactingFormatter
 from wellserved.workspace import create_workspace
 
 CANARY = "xylocarp0123456789xylocarp"
@@ -93,7 +93,7 @@ def test_an_error_inside_a_secret_address_is_logged_without_it(
     assert client.get(f"/invitation/{token}").status_code == 500
     (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
     assert token in logging.Formatter().format(record)
-    line = Discreet().format(record)
+    line = RedactingFormatter().format(record)
     assert token not in line
     assert "ZeroDivisionError" in line
     declared: dict[str, Any] = settings.LOGGING

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from wellserved.actions import asking
 from wellserved.cli import app
-from wellserved.measure import Question, find_measure
+from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.prove.drivers import Driver, Drivers
-from wellserved.prove.gap import Gap, Gaps
+from wellserved.prove.gap import ExpectationGap, ExpectationGaps
 from wellserved.render import html, insights
 from wellserved.workspace import Workspace
 
@@ -74,7 +74,7 @@ def pages(samples: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{source}.html").write_text(html.report_page(report), encoding="utf-8")
         made.append((f"{source}.html", report))
     (folder / "index.html").write_text(html.index_page(made), encoding="utf-8")
-    question = Question((find_measure("promise_kept"),), by="team", where=(("source", "boston311"),))
+    question = MeasureQuestion((find_measure("promise_kept"),), by="team", where=(("source", "boston311"),))
     (folder / "series.html").write_text(html.series_page(asking.ask_measures(samples, question)), encoding="utf-8")
     for name, command in (
         ("queue", ["queue", "--within", "4h", "--handling", "30m"]),
@@ -92,12 +92,12 @@ def pages(samples: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-GAPS = Gaps(
+GAPS = ExpectationGaps(
     "csat5",
     "service",
     (
-        Gap("Quote requests <of a very long name indeed>", 40, 4.5, 3.2, -1.3, -1.6, -1.0, 0.3, 0.9, 0.7),
-        Gap("Repairs", 25, 3.9, 4.4, 0.5, 0.1, 0.9, 0.8, 0.7, 0.3),
+        ExpectationGap("Quote requests <of a very long name indeed>", 40, 4.5, 3.2, -1.3, -1.6, -1.0, 0.3, 0.9, 0.7),
+        ExpectationGap("Repairs", 25, 3.9, 4.4, 0.5, 0.1, 0.9, 0.8, 0.7, 0.3),
     ),
     3,
     4,

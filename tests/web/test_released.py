@@ -155,7 +155,7 @@ def test_every_table_is_saved_or_known_not_to_be() -> None:
     saved = {
         model._meta.label_lower
         for model in apps.get_models()
-        if model._meta.app_label in schema.SAVED and model._meta.label_lower not in schema.UNSAVED
+        if model._meta.app_label in schema.SAVED_APPS and model._meta.label_lower not in schema.UNSAVED_MODELS
     }
     assert {model._meta.label_lower for model in apps.get_models()} == saved | not_saved
     linked = [

@@ -24,8 +24,8 @@ from tests.web.test_login import RIGHT, code_of, signed_in
 from wellserved.actions import membership
 from wellserved.errors import RequestError
 from wellserved.journal import keys, vault
-from wellserved.journal.book import Book
-from wellserved.journal.models import OPEN, SEALED, Draft, Entry, Keyring
+from wellserved.journal.book import Journal
+from wellserved.journal.models import OPEN_COLUMNS, SEALED_COLUMNS, Draft, Entry, Keyring
 from wellserved.store.models import ApiKey, Event, Hook, Invitation, Person
 from wellserved.web import session
 from wellserved.workspace import Workspace
@@ -165,7 +165,7 @@ def test_after_a_reset_lines_about_open_matters_are_still_taken(staff: House, as
 def test_an_address_made_after_a_reset_opens_nothing_of_before(staff: House, as_: As) -> None:
     wrote(signed_in("kim"))
     reset(staff, as_)
-    handle = Book(staff.kim.pk, settings.SECRET_KEY.encode())
+    handle = Journal(staff.kim.pk, settings.SECRET_KEY.encode())
     handle.open_with_password(OTHER)
     handle.lock_by_feed("address-of-somebody-else")
     assert keys.FEED in Keyring.objects.get(owner=staff.kim.pk).locks
@@ -182,9 +182,9 @@ def test_a_code_made_after_a_reset_opens_nothing_of_before(staff: House, as_: As
     assert "opens nothing any more. Make a new one." in back.content.decode()
     assert shows(owner)
     with pytest.raises(vault.LockedError):
-        Book(staff.kim.pk, settings.SECRET_KEY.encode()).unlock(code_of_somebody_else)
+        Journal(staff.kim.pk, settings.SECRET_KEY.encode()).unlock(code_of_somebody_else)
     code = recovery_of(owner)
-    Book(staff.kim.pk, settings.SECRET_KEY.encode()).unlock(code)
+    Journal(staff.kim.pk, settings.SECRET_KEY.encode()).unlock(code)
 
 
 def test_factors_stay_and_are_asked_for(staff: House, as_: As) -> None:
@@ -249,14 +249,14 @@ def test_the_command_line_resets_alike(staff: House) -> None:
     TOTP.activate(staff.kim, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
     wrote(client := signed_in("peer"))
     assert shows(client)
-    membership.new_password("peer", OTHER)
+    membership.set_new_password("peer", OTHER)
     assert client.get("/").status_code == 302
     thief = signed_in("peer", OTHER)
     assert not shows(thief)
     assert "by (command line)" in thief.get("/").content.decode()
-    membership.new_password("kim", OTHER)
+    membership.set_new_password("kim", OTHER)
     assert Authenticator.objects.filter(user=staff.kim).exists()
-    membership.new_password("kim", OTHER, without_factors=True)
+    membership.set_new_password("kim", OTHER, without_factors=True)
     assert not Authenticator.objects.filter(user=staff.kim).exists()
     assert Event.objects.filter(object="kim", deed=membership.FACTORS_ENDED, actor="(command line)").exists()
 
@@ -265,7 +265,7 @@ def test_nobody_who_is_alone_is_locked_out_by_it(db: None) -> None:
     client = Client()
     wrote(client)
     with pytest.raises(RequestError):
-        membership.new_password("me", OTHER)
+        membership.set_new_password("me", OTHER)
     assert shows(client)
 
 
@@ -343,7 +343,7 @@ def test_a_passkey_alone_opens_no_journal(staff: House, as_: As) -> None:
 
 def test_a_passkey_after_a_reset_begins_anew_by_the_new_password(staff: House, as_: As) -> None:
     wrote(signed_in("kim"))
-    membership.new_password("kim", OTHER)
+    membership.set_new_password("kim", OTHER)
     client = as_(Person.objects.get(pk=staff.kim.pk))
     client.post("/journal/unlock", {"passphrase": OTHER})
     assert not shows(client)
@@ -379,7 +379,7 @@ def test_neither_the_sessions_nor_the_cookie_opens_a_journal_alone(staff: House)
     assert "journal_password" not in held
     sealed = base64.b64decode(held["journal"])
     for guess in (cookie, sealed[-32:], sealed[:32]):
-        assert not Book(staff.kim.pk, settings.SECRET_KEY.encode(), guess).is_readable
+        assert not Journal(staff.kim.pk, settings.SECRET_KEY.encode(), guess).is_readable
     without = Client()
     without.cookies[settings.SESSION_COOKIE_NAME] = owner.cookies[settings.SESSION_COOKIE_NAME].value
     assert not shows(without)
@@ -387,7 +387,9 @@ def test_neither_the_sessions_nor_the_cookie_opens_a_journal_alone(staff: House)
     other.cookies[session.COOKIE] = owner.cookies[session.COOKIE].value
     assert not shows(other)
     opened = vault.reveal(cookie, b"journal", sealed)
-    assert Book(staff.kim.pk, settings.SECRET_KEY.encode(), opened).decrypt([entry])[0].words == f"note: {SECRET_WORDS}"
+    assert (
+        Journal(staff.kim.pk, settings.SECRET_KEY.encode(), opened).decrypt([entry])[0].words == f"note: {SECRET_WORDS}"
+    )
 
 
 def test_guessing_what_opens_a_journal_is_slowed_down(staff: House, as_: As) -> None:
@@ -441,14 +443,14 @@ def test_rings_of_the_version_before_open_after_the_migration(place: Workspace) 
                 owner=owner,
                 salt=kept["salt"],
                 locked_key=kept["key"],
-                public=vault.public_of(key_),
+                public=vault.public_key_of(key_),
                 passphrase=owner == 902,
             )
     finally:
         MigrationExecutor(connection).migrate(after)
-    assert Book(901, secret).is_readable
-    assert not Book(902, secret).is_readable
-    phrased = Book(902, secret)
+    assert Journal(901, secret).is_readable
+    assert not Journal(902, secret).is_readable
+    phrased = Journal(902, secret)
     phrased.unlock("four words and more")
     assert phrased.is_readable
     Keyring.objects.filter(owner__in=made).delete()
@@ -459,16 +461,16 @@ def test_a_recovery_code_is_random_and_read_however_it_is_typed() -> None:
     assert len(codes) == 50
     for code in codes:
         assert re.fullmatch(r"(?:[A-Z2-7]{4}-){6}[A-Z2-7]{2}", code)
-        assert keys.tidy(code.lower().replace("-", " ")) == code.replace("-", "")
+        assert keys.normalise_code(code.lower().replace("-", " ")) == code.replace("-", "")
 
 
 def test_the_documents_name_every_column_that_lies_open() -> None:
     page = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
     for model in (Entry, Draft, Keyring):
         columns = {field.name for field in model._meta.get_fields()}
-        assert columns == {*OPEN[model], *SEALED[model]}
-        for name in columns - {*SEALED[model]}:
-            assert f"| {model._meta.verbose_name} | `{name}` | {OPEN[model][name]} |" in page
+        assert columns == {*OPEN_COLUMNS[model], *SEALED_COLUMNS[model]}
+        for name in columns - {*SEALED_COLUMNS[model]}:
+            assert f"| {model._meta.verbose_name} | `{name}` | {OPEN_COLUMNS[model][name]} |" in page
 
 
 def test_an_invitation_for_a_new_name_takes_over_nobody(staff: House) -> None:

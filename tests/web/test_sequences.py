@@ -20,8 +20,8 @@ from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_login import RIGHT, signed_in
 from wellserved.actions import looking, sharing
-from wellserved.measure import Question, find_measure
-from wellserved.store.access import Scope
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.store.access import AccessScope
 from wellserved.store.models import Account, Customer, Event, Invitation, Person, Shared, Team
 from wellserved.workspace import Workspace, create_workspace
 
@@ -127,7 +127,7 @@ def test_a_former_lead_sees_nothing_of_the_team_that_they_left(staff: House, as_
     assert client.get(f"/shared/{mine.pk}/").status_code == 200  # what one shared oneself stays one's own
     assert program.get("/api/v1/promises").json() == []
     assert words[1].encode() not in Client().get("/calendar/" + feed.split("/calendar/")[1].split('"')[0]).content
-    assert Scope(Person.objects.get(pk=staff.lead.pk)).case_filter() == (("team", "B"),)
+    assert AccessScope(Person.objects.get(pk=staff.lead.pk)).case_filter() == (("team", "B"),)
     answer = sent(program, "moments", {"word": "recovered", "thread": str(one.thread)})
     assert answer.status_code == 422  # nor do they write into its threads
 
@@ -185,7 +185,7 @@ def test_what_was_withdrawn_is_gone_everywhere_and_from_every_later_fold(staff: 
         staff.kim, {"word": "promise", "text": "xylocarp words", "service": "xylocarp-service", "customer": "Xylocarp AG",
                     "due": (timezone.now() + timedelta(hours=3)).isoformat(), "people": ["peer"]}, timezone.now(),
     )  # fmt: skip
-    sharing.flush(place)
+    sharing.write_pending(place)
     owner, program = as_(staff.kim), key(staff.lead)
     assert "xylocarp-service" in numbers(place)
     assert len(program.get("/api/v1/promises").json()) == 2
@@ -201,7 +201,7 @@ def test_what_was_withdrawn_is_gone_everywhere_and_from_every_later_fold(staff: 
     row = Shared.objects.get(pk=gone.pk)
     assert (row.text, row.service, row.customer) == ("", "", None)
     for _ in range(2):  # and in no fold after
-        sharing.flush(place)
+        sharing.write_pending(place)
         assert "xylocarp-service" not in numbers(place)
         assert "asked" in numbers(place)
         shared(staff.peer, "another", word="promise")
@@ -212,10 +212,10 @@ def test_what_was_withdrawn_is_gone_everywhere_and_from_every_later_fold(staff: 
 
 def numbers(place: Workspace) -> str:
     """What pages, API, CSV and reports say of what was shared, with every service by name."""
-    question = Question((find_measure("asked"),), by="service")
-    said = [looking.told(place, question, form) for form in ("csv", "json")]
+    question = MeasureQuestion((find_measure("asked"),), by="service")
+    said = [looking.measure_text(place, question, form) for form in ("csv", "json")]
     return "\n".join(
-        [*said, looking.measured(place, question), looking.reported(place, sharing.SOURCE, None, None, "json")]
+        [*said, looking.measure_page(place, question), looking.render_report(place, sharing.SOURCE, None, None, "json")]
     )
 
 

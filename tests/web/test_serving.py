@@ -34,7 +34,7 @@ from wellserved.actions import health, sharing
 from wellserved.actions import worker as task
 from wellserved.cli.supervisor import Supervisor
 from wellserved.errors import RequestError
-from wellserved.server import ASKED, Channel, Limits, client_of, networks
+from wellserved.server import UPLOAD_CHECK, Channel, Limits, client_of, networks
 from wellserved.store.models import Person, Shared
 from wellserved.workspace import Workspace, create_workspace
 
@@ -46,7 +46,7 @@ LAST = b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
 def application(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
     """Answers with whom it sees and how much came; whoever has a cookie may send files."""
-    if ASKED in environ:
+    if UPLOAD_CHECK in environ:
         start("204 No Content" if "HTTP_COOKIE" in environ else "302 Found", [])
         return [b""]
     size = len(environ["wsgi.input"].read())
@@ -273,7 +273,7 @@ def test_who_may_send_files_is_decided_by_the_door(staff: House, as_: As) -> Non
     }
     assert len(settings.LIMITS.uploads) == 4
     assert [size // 2**10 for size in sizes.values()] == [2 * 2**20, 6 * 2**10, 2 * 2**10, 256, 64, 64, 64]
-    asked: dict[str, Any] = {ASKED: True}
+    asked: dict[str, Any] = {UPLOAD_CHECK: True}
     for path in (data, customers):
         assert as_(staff.lead).get(path, **asked).status_code == 204
         assert as_(staff.kim).get(path, **asked).status_code == 404
@@ -447,12 +447,12 @@ def sign(workspace: Workspace, name: str, seconds: float, why: str = "") -> floa
     ],
 )
 def test_how_it_stands_with_the_worker(workspace: Workspace, name: str, seconds: float, words: str, well: bool) -> None:
-    assert str(task.state(workspace)) == "never started"
+    assert str(task.worker_state(workspace)) == "never started"
     now = sign(workspace, name, seconds, "No space left on device.")
-    current = task.state(workspace, now)
+    current = task.worker_state(workspace, now)
     assert (str(current), current.is_well) == (words, well)
     (workspace.folder / "worker.json").write_text("[")
-    assert str(task.state(workspace)) == "ok"
+    assert str(task.worker_state(workspace)) == "ok"
 
 
 @pytest.mark.django_db(databases=["default", "journal"])
@@ -463,13 +463,15 @@ def test_a_worker_that_is_gone_is_told_everywhere(staff: House, place: Workspace
         sign(place, "working", 25)
         answer = browser.get("/readyz")
         assert (answer.status_code, answer.json()["worker"]) == (503, "silent for 25 seconds")
-        assert any("The worker is silent for 25 seconds" in line for line in map(str, health.findings(place)))
+        assert any("The worker is silent for 25 seconds" in line for line in map(str, health.find_problems(place)))
         sign(place, "failing", 1, "Read-only file system.")
         assert browser.get("/readyz").status_code == 503
-        assert any("Read-only file system. It goes on trying." in line for line in map(str, health.findings(place)))
+        assert any(
+            "Read-only file system. It goes on trying." in line for line in map(str, health.find_problems(place))
+        )
         sign(place, "working", 1)
         assert browser.get("/readyz").status_code == 200
-        assert not any("worker" in line for line in map(str, health.findings(place)))
+        assert not any("worker" in line for line in map(str, health.find_problems(place)))
     finally:
         (place.folder / "worker.json").unlink()
 
@@ -477,11 +479,11 @@ def test_a_worker_that_is_gone_is_told_everywhere(staff: House, place: Workspace
 @pytest.mark.django_db(databases=["default", "journal"])
 def test_what_has_waited_too_long_is_told(staff: House, place: Workspace) -> None:
     row = sharing.share(staff.kim, {"word": "asked"}, timezone.now())
-    assert not any("waited" in line for line in map(str, health.findings(place)))
-    Shared.objects.filter(pk=row.pk).update(changed=timezone.now() - 2 * task.WAITED)
+    assert not any("waited" in line for line in map(str, health.find_problems(place)))
+    Shared.objects.filter(pk=row.pk).update(changed=timezone.now() - 2 * task.OVERDUE_AFTER)
     assert any(
         line.startswith("1 shared moment has waited") and "wellserved worker" in line
-        for line in map(str, health.findings(place))
+        for line in map(str, health.find_problems(place))
     )
 
 
@@ -507,7 +509,7 @@ def test_a_worker_that_cannot_write_waits_longer_each_time(
     told = []
 
     def work(_: Workspace) -> None:
-        told.append(str(task.state(workspace)))
+        told.append(str(task.worker_state(workspace)))
         if (error := failures.pop(0)) is not None:
             raise error
 
@@ -529,4 +531,4 @@ def test_no_sign_of_life_where_nothing_can_be_written(workspace: Workspace) -> N
     (workspace.folder / "worker.json").mkdir()
     with task.Heartbeat(workspace):
         assert (workspace.folder / "worker.json").is_dir()
-    assert str(task.state(workspace)) == "never started"
+    assert str(task.worker_state(workspace)) == "never started"

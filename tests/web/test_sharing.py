@@ -20,7 +20,7 @@ from tests.web.conftest import House, book
 from tests.web.test_access import routes, world
 from wellserved.actions import sharing
 from wellserved.actions.asking import ask_measures
-from wellserved.measure import Question, find_measure
+from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import period_of
 from wellserved.store.models import ApiKey, Person, Shared, digest_of
 from wellserved.workspace import Workspace, create_workspace
@@ -32,7 +32,7 @@ AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 def counted(place: Workspace, name: str) -> float:
     """A measure over the journal's cases."""
-    (series,) = ask_measures(place, Question((find_measure(name),), where=(("source", sharing.SOURCE),)))
+    (series,) = ask_measures(place, MeasureQuestion((find_measure(name),), where=(("source", sharing.SOURCE),)))
     return float(series.n[0]) if series.n else 0
 
 
@@ -47,18 +47,18 @@ def test_what_is_shared_counts_is_corrected_and_withdrawn(staff: House, tmp_path
     other = sharing.share(
         staff.peer, {"word": "complaint", "customer": "Northwind", "service": "badges"}, AT + timedelta(days=3)
     )
-    assert sharing.flush(place) == 3
-    assert sharing.flush(place) == 0
+    assert sharing.write_pending(place) == 3
+    assert sharing.write_pending(place) == 0
     assert counted(place, "promise_kept") == 1
     assert counted(place, "asked") == 2
     version = Shared.objects.get(id=made.id).log_version
-    sharing.change(other, {"customer": "Northwind", "service": "keys"}, "team")
-    sharing.flush(place)
-    (by,) = ask_measures(place, Question((find_measure("asked"),), by="service"))
+    sharing.change_copy(other, {"customer": "Northwind", "service": "keys"}, "team")
+    sharing.write_pending(place)
+    (by,) = ask_measures(place, MeasureQuestion((find_measure("asked"),), by="service"))
     assert "keys" in by.segments
     assert "badges" not in by.segments
-    sharing.withdraw(other)
-    sharing.flush(place)
+    sharing.withdraw_copy(other)
+    sharing.write_pending(place)
     assert counted(place, "asked") == 1
     assert Shared.objects.get(id=other.id).log_version == (version or 0) + 2
 
@@ -67,8 +67,8 @@ def test_what_was_never_logged_is_withdrawn_without_a_trace(staff: House, tmp_pa
     place = create_workspace(tmp_path / "home", "UTC")
     sharing.share(staff.kim, {"word": "asked"}, AT)
     gone = sharing.share(staff.kim, {"word": "gap", "expected": 9, "score": 6, "scale": "nps10"}, AT)
-    sharing.withdraw(gone)
-    sharing.flush(place)
+    sharing.withdraw_copy(gone)
+    sharing.write_pending(place)
     assert counted(place, "asked") == 1
 
 
@@ -76,18 +76,18 @@ def test_expected_and_got_are_two_moments_and_both_are_withdrawn(staff: House, t
     place = create_workspace(tmp_path / "home", "UTC")
     row = sharing.share(staff.kim, {"word": "gap", "expected": 9, "score": 6, "scale": "nps10", "customer": "Acme"}, AT)
     sharing.share(staff.kim, {"word": "asked"}, AT)
-    sharing.flush(place)
-    (rated,) = ask_measures(place, Question((find_measure("rating_mean"),)))
+    sharing.write_pending(place)
+    (rated,) = ask_measures(place, MeasureQuestion((find_measure("rating_mean"),)))
     assert rated.n == (1,)
-    sharing.withdraw(row)
-    sharing.flush(place)
+    sharing.withdraw_copy(row)
+    sharing.write_pending(place)
     assert counted(place, "asked") == 1
 
 
 def test_nobody_and_no_words_stand_in_the_log(staff: House, tmp_path: Path) -> None:
     place = create_workspace(tmp_path / "home", "UTC")
     sharing.share(staff.kim, {"word": "missed", "text": "secret words", "customer": "Acme", "cause": "handover"}, AT)
-    sharing.flush(place)
+    sharing.write_pending(place)
     raw = b"".join(file.read_bytes() for file in place.folder.rglob("*") if file.is_file())
     assert b"handover" in raw
     assert b"secret words" not in raw
@@ -141,7 +141,7 @@ def test_private_words_are_found_nowhere_but_with_their_owner(
     mine = as_(staff.kim)
     assert CANARY.encode() in mine.get("/journal/").content
     assert CANARY not in caplog.text.replace("INSERT", "")
-    sharing.flush(place)
+    sharing.write_pending(place)
     for file in place.folder.rglob("*"):
         if file.is_file():
             assert CANARY.encode() not in file.read_bytes(), file

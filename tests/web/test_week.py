@@ -17,10 +17,10 @@ from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
 from wellserved.actions import sharing, weekly
 from wellserved.actions.asking import ask_measures
-from wellserved.capture import LONGEST
+from wellserved.capture import MAX_ENTRY_LETTERS
 from wellserved.journal.models import Entry
-from wellserved.measure import Question, find_measure
-from wellserved.store.access import Scope
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.store.access import AccessScope
 from wellserved.store.models import Person, Shared
 from wellserved.workspace import create_workspace
 
@@ -113,15 +113,19 @@ def test_nobody_elses_customer_takes_a_line_without_one(staff: House, as_: As) -
 
 
 def test_a_year_that_is_not_the_reports_is_named(staff: House) -> None:
-    mine, scope = book(staff.kim), Scope(staff.kim)
+    mine, scope = book(staff.kim), AccessScope(staff.kim)
     made = datetime(2025, 12, 17, 9, tzinfo=UTC)
     for day, month, year in ((30, 12, 2025), (15, 1, 2026)):
         due = datetime(year, month, day, 12, tzinfo=UTC).isoformat()
         mine.write({"word": "promise", "text": f"the draft of {day}", "due": due}, at=made)
-    report = weekly.draft(mine, scope, date(2025, 12, 15))
+    report = weekly.draft_week(mine, scope, date(2025, 12, 15))
     assert "the draft of 30 (due Tue 30 Dec, " in report
     assert re.search(r"the draft of 15 \(due Thu 15 Jan 2026, \d\d:\d\d\)", report)
-    assert weekly.written("x", "2026-W01", "kim", "txt").decode().startswith("Week 2026-W01, 29 Dec 2025 – 04 Jan 2026")
+    assert (
+        weekly.render_week("x", "2026-W01", "kim", "txt")
+        .decode()
+        .startswith("Week 2026-W01, 29 Dec 2025 – 04 Jan 2026")
+    )
 
 
 def test_a_shared_failure_takes_along_what_became_of_it(staff: House, as_: As) -> None:
@@ -206,29 +210,29 @@ def test_a_word_with_nothing_after_it_is_refused(staff: House, as_: As, line: st
 
 
 def test_one_length_is_the_most_everywhere(staff: House, as_: As) -> None:
-    client, long = as_(staff.kim), "x" * (LONGEST + 1)
+    client, long = as_(staff.kim), "x" * (MAX_ENTRY_LETTERS + 1)
     said = "4,001 letters; 4,000 are kept at most."
     page = client.post("/journal/", {"line": long, "do": "save"}, headers={"Accept": "application/json"})
     assert (page.status_code, said in page.json()["what"]) == (422, True)
     for path, body in (("journal", {"line": long}), ("moments", {"word": "note", "text": long})):
         answer = sent(key(staff.kim), path, body)
         assert (answer.status_code, said in answer.json()["detail"]) == (422, True), path
-    entry = typed(client, "missed: " + "y" * (LONGEST - 8))
+    entry = typed(client, "missed: " + "y" * (MAX_ENTRY_LETTERS - 8))
     assert client.post(f"/journal/{entry.id}/more", {"word": "note", "line": long}).status_code == 422
     assert (
         client.post(f"/journal/{entry.id}/share", {"audience": "team", "text": long}).status_code == 200
     )  # its form again
     assert client.post("/protocol", {"text": long}).status_code == 422
     assert not Shared.objects.exists()
-    assert f'maxlength="{LONGEST}"' in client.get("/journal/").content.decode()
+    assert f'maxlength="{MAX_ENTRY_LETTERS}"' in client.get("/journal/").content.decode()
 
 
 def test_one_case_is_no_plural(staff: House, tmp_path: Path) -> None:
     place = create_workspace(tmp_path / "home", "UTC")
     at = datetime(2026, 11, 20, 10, tzinfo=UTC)
     sharing.share(staff.kim, {"word": "gap", "expected": 9, "score": 6, "scale": "nps10"}, at)
-    sharing.flush(place)
-    (rated,) = ask_measures(place, Question((find_measure("rating_mean"),)))
+    sharing.write_pending(place)
+    (rated,) = ask_measures(place, MeasureQuestion((find_measure("rating_mean"),)))
     assert str(getattr(rated.value[0], "reason", "")).startswith("only 1 case; at least ")
 
 

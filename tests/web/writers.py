@@ -17,13 +17,13 @@ from django.db import connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from wellserved.actions import sharing  # noqa: E402
-from wellserved.journal.book import Book  # noqa: E402
+from wellserved.journal.book import Journal  # noqa: E402
 from wellserved.store.models import Person  # noqa: E402
 
 
 def write(person: Person, each: int) -> None:
     """Share and write, one after the other; every second one touches the same customer."""
-    book = Book(person.pk, settings.SECRET_KEY.encode())
+    book = Journal(person.pk, settings.SECRET_KEY.encode())
     for number in range(each):
         id_ = uuid.uuid4()
         if number % 2:

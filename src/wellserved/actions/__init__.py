@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-def silent(activity: str, count: int, total: int) -> None:
+def no_progress(activity: str, count: int, total: int) -> None:
     """A progress report that nobody reads."""

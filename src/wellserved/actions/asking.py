@@ -9,32 +9,43 @@ from dataclasses import replace
 from datetime import date
 
 from wellserved import __version__, cases, log
-from wellserved.actions import silent
+from wellserved.actions import no_progress
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.chain import Chain, chain
-from wellserved.engine import Engine, duckdb, elsewhere
+from wellserved.engine import Engine, duckdb, open_engine
 from wellserved.errors import RequestError, UnknownNameError, WorkspaceError
-from wellserved.measure import Question, Series
-from wellserved.measure.ask import answer
-from wellserved.measure.clocks import Definition, as_measure, definition, definitions_of
-from wellserved.measure.coverage import unknown_names, untold
-from wellserved.measure.scope import Scope, scope_of
-from wellserved.measure.timeline import Difference, Explained, Moments, compare, explain, moments_of, with_clock
-from wellserved.moments import Every
-from wellserved.queueing import Queue, queue
+from wellserved.measure import MeasureQuestion, Series
+from wellserved.measure.ask import answer_question
+from wellserved.measure.clocks import VendorRule, as_vendor_measure, find_vendor_rule, vendor_rules_of
+from wellserved.measure.coverage import missing_moment_reason, unknown_names
+from wellserved.measure.scope import CaseTable, make_case_table
+from wellserved.measure.timeline import (
+    CaseExplanation,
+    MomentTable,
+    RuleDifference,
+    explain_rules,
+    make_moment_table,
+    rule_differences,
+    with_rule_columns,
+)
+from wellserved.moments import Granularity
+from wellserved.queueing import Queue, analyse_queue
 from wellserved.report import Report
 from wellserved.report.making import make_report
 from wellserved.scales import load_scales
-from wellserved.sources.bytes import Progress
+from wellserved.sources.bytes import ProgressCallback
 from wellserved.workspace import Workspace
 
-IN_MEMORY = 1_000_000  # cases up to which a question's table is read once and kept
+MAX_CASES_IN_MEMORY = 1_000_000  # cases up to which a question's table is read once and kept
 
 
 @contextmanager
-def opened(
-    workspace: Workspace, on_progress: Progress = silent, moments: bool = False, keep_in_memory: bool = False
-) -> Iterator[Scope]:
+def open_case_table(
+    workspace: Workspace,
+    on_progress: ProgressCallback = no_progress,
+    moments: bool = False,
+    keep_in_memory: bool = False,
+) -> Iterator[CaseTable]:
     """The workspace's cases, brought up to the log if an import was cut short, as one version from start to end.
 
     `moments`: the moments that they were folded from as well, as the table `moments`. `often`: many questions
@@ -44,7 +55,7 @@ def opened(
     current_log = log.snapshot(
         workspace.log
     )  # after the cases that follow it: what is committed between them is no loss
-    log.whole(workspace, current_log)
+    log.check_complete(workspace, current_log)
     is_current = cases.is_current(workspace, current_log, stored_cases)
     if current_log.version < 0:
         raise WorkspaceError(f"{workspace.folder} holds no moments yet.", "Import a file: `wellserved import FILE`.")
@@ -55,17 +66,23 @@ def opened(
     url = "" if moments else os.environ.get("WELLSERVED_ENGINE", "")
     if url and stored_cases.deleted_rows:  # else nobody has to wait for the lock
         with workspace.write_lock():
-            stored_cases = cases.settle(workspace)
+            stored_cases = cases.purge_deleted_rows(workspace)
     log_version = int(stored_cases.facts["log_version"])
     calendars, scales = opening_hours(workspace), load_scales(workspace.folder)
     engine: Engine
     if url:
-        engine, table = elsewhere(url, stored_cases.files, cases.TYPES)
+        engine, table = open_engine(url, stored_cases.files, cases.CASE_TYPES)
     else:
         engine, table = _open_duckdb(workspace, stored_cases, log_version, moments, keep_in_memory), "cases"
     try:
-        yield scope_of(
-            engine, table, workspace.zone, log_version, calendars=calendars, cannot=log.untold(workspace), scales=scales
+        yield make_case_table(
+            engine,
+            table,
+            workspace.zone,
+            log_version,
+            calendars=calendars,
+            cannot=log.unrecorded_kinds(workspace),
+            scales=scales,
         )
     finally:
         engine.close()
@@ -76,10 +93,12 @@ def _open_duckdb(
 ) -> duckdb.DuckDB:
     """The default engine, with one version's cases as the table `cases`."""
     db = duckdb.connect(workspace.cases, *([workspace.log] if with_moments else []))
-    duckdb.view(db, "stored_cases", stored_cases.files, cases.TYPES, stored_cases.deleted_row_table())
+    duckdb.create_view(db, "stored_cases", stored_cases.files, cases.CASE_TYPES, stored_cases.deleted_row_table())
     if with_moments:
-        log.standing(db, "moments", log.snapshot(workspace.log, log_version).files)
-    fits_in_memory = keep_in_memory and db.sql("SELECT count(*) FROM stored_cases").fetchall()[0][0] <= IN_MEMORY
+        log.create_current_view(db, "moments", log.snapshot(workspace.log, log_version).files)
+    fits_in_memory = (
+        keep_in_memory and db.sql("SELECT count(*) FROM stored_cases").fetchall()[0][0] <= MAX_CASES_IN_MEMORY
+    )
     relation_kind = "TABLE" if fits_in_memory else "VIEW"
     db.execute(f"CREATE TEMP {relation_kind} cases AS FROM stored_cases")
     return duckdb.DuckDB(db)
@@ -90,73 +109,87 @@ def opening_hours(workspace: Workspace) -> Calendars:
     return load_calendars(workspace.calendars, workspace.zone)
 
 
-def matching(case_table: Scope, question: Question) -> None:
+def check_filters(case_table: CaseTable, question: MeasureQuestion) -> None:
     """Raise where a filter names what no case has, with the nearest names."""
     if reason := unknown_names(case_table, question):
         raise RequestError(reason, "Correct --where.")
 
 
 def ask_measures(
-    workspace: Workspace, question: Question, on_progress: Progress = silent, must_match: bool = False
+    workspace: Workspace,
+    question: MeasureQuestion,
+    on_progress: ProgressCallback = no_progress,
+    must_match: bool = False,
 ) -> list[Series]:
     """The answers to a question, in its order; `must_match`: names that no case has are an error, not an answer."""
-    with opened(workspace, on_progress) as case_table:
+    with open_case_table(workspace, on_progress) as case_table:
         if must_match:
-            matching(case_table, question)
-        answers = answer(case_table, question)
+            check_filters(case_table, question)
+        answers = answer_question(case_table, question)
     return [answers[measure.name] for measure in question.measures]
 
 
-def ask_as(workspace: Workspace, question: Question, vendor: str, on_progress: Progress = silent) -> list[Series]:
+def ask_by_vendor(
+    workspace: Workspace, question: MeasureQuestion, vendor: str, on_progress: ProgressCallback = no_progress
+) -> list[Series]:
     """The same by another house's rules: waits alone."""
-    rules = [definition(measure.name, vendor) for measure in question.measures]
+    rules = [find_vendor_rule(measure.name, vendor) for measure in question.measures]
     answers = []
-    with opened(workspace, on_progress, moments=True) as case_table:
-        matching(case_table, question)
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
+        check_filters(case_table, question)
         moments = _moments_with_hours(workspace, case_table, *rules)
         for measure, rule in zip(question.measures, rules, strict=True):
             on_progress(f"Counting {measure.name} as {vendor} does", 0, 0)
-            vendor_measure = as_measure(rule, measure)
-            vendor_cases = with_clock(moments, rule, workspace.zone)
-            answers.append(answer(vendor_cases, replace(question, measures=(vendor_measure,)))[vendor_measure.name])
+            vendor_measure = as_vendor_measure(rule, measure)
+            vendor_cases = with_rule_columns(moments, rule, workspace.zone)
+            answers.append(
+                answer_question(vendor_cases, replace(question, measures=(vendor_measure,)))[vendor_measure.name]
+            )
     return answers
 
 
 def ask_queue(
-    workspace: Workspace, question: Question, seconds: int, slot: int, on_progress: Progress = silent
+    workspace: Workspace,
+    question: MeasureQuestion,
+    seconds: int,
+    slot: int,
+    on_progress: ProgressCallback = no_progress,
 ) -> Queue:
     """What became of those who asked in a span: served, left, or waiting; the whole and by interval of the day."""
-    with opened(workspace, on_progress) as case_table:
-        matching(case_table, question)
+    with open_case_table(workspace, on_progress) as case_table:
+        check_filters(case_table, question)
         on_progress("Counting waits", 0, 0)
-        return queue(case_table, question, seconds, slot)
+        return analyse_queue(case_table, question, seconds, slot)
 
 
 def explain_case(
-    workspace: Workspace, measure: str, case_id: str, source: str | None, on_progress: Progress = silent
-) -> Explained:
+    workspace: Workspace, measure: str, case_id: str, source: str | None, on_progress: ProgressCallback = no_progress
+) -> CaseExplanation:
     """What each house's rule counts of one case."""
-    rules = definitions_of(measure)
-    with opened(workspace, on_progress, moments=True) as case_table:
-        return explain(moments_of(case_table, "moments", opening_hours(workspace)), rules, case_id, source)
+    rules = vendor_rules_of(measure)
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
+        return explain_rules(make_moment_table(case_table, "moments", opening_hours(workspace)), rules, case_id, source)
 
 
 def compare_rules(
-    workspace: Workspace, rules: tuple[Definition, Definition], source: str | None, on_progress: Progress = silent
-) -> list[Difference]:
+    workspace: Workspace,
+    rules: tuple[VendorRule, VendorRule],
+    source: str | None,
+    on_progress: ProgressCallback = no_progress,
+) -> list[RuleDifference]:
     """How many cases two rules count differently, and why."""
-    with opened(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
         if source is not None and source not in case_table.as_of:
             raise UnknownNameError("source", source, case_table.as_of)
         on_progress("Comparing", 0, 0)
-        source_filter = f"source IN ({', '.join(map(duckdb.text, _able_sources(case_table, rules, source)))})"
-        return compare(_moments_with_hours(workspace, case_table, *rules), *rules, source_filter)
+        source_filter = f"source IN ({', '.join(map(duckdb.quote_text, _able_sources(case_table, rules, source)))})"
+        return rule_differences(_moments_with_hours(workspace, case_table, *rules), *rules, source_filter)
 
 
-def _able_sources(case_table: Scope, rules: Sequence[Definition], source: str | None) -> list[str]:
+def _able_sources(case_table: CaseTable, rules: Sequence[VendorRule], source: str | None) -> list[str]:
     """The sources that tell what all of the rules rest on; raises where none does."""
     reasons = {
-        name: next(filter(None, (untold(case_table, rule.relies_on, name) for rule in rules)), "")
+        name: next(filter(None, (missing_moment_reason(case_table, rule.relies_on, name) for rule in rules)), "")
         for name in ([source] if source else sorted(case_table.as_of))
     }
     able_sources = [name for name, reason in reasons.items() if not reason]
@@ -168,16 +201,16 @@ def _able_sources(case_table: Scope, rules: Sequence[Definition], source: str | 
     return able_sources
 
 
-def follow_chain(workspace: Workspace, source: str | None, on_progress: Progress = silent) -> Chain:
+def follow_chain(workspace: Workspace, source: str | None, on_progress: ProgressCallback = no_progress) -> Chain:
     """Who hands over to whom, where time lies, and whose cases fail downstream."""
-    with opened(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
         if source is not None and source not in case_table.as_of:
             raise UnknownNameError("source", source, case_table.as_of)
         on_progress("Following hand-overs", 0, 0)
-        return chain(moments_of(case_table, "moments", opening_hours(workspace)), source)
+        return chain(make_moment_table(case_table, "moments", opening_hours(workspace)), source)
 
 
-def _moments_with_hours(workspace: Workspace, case_table: Scope, *rules: Definition) -> Moments:
+def _moments_with_hours(workspace: Workspace, case_table: CaseTable, *rules: VendorRule) -> MomentTable:
     """The moments, with the hours that the rules need."""
     calendars = opening_hours(workspace)
     for rule in rules:
@@ -186,19 +219,19 @@ def _moments_with_hours(workspace: Workspace, case_table: Scope, *rules: Definit
                 f"{rule.vendor} counts {rule.term!r} in opening hours, and there are none.",
                 f"Write them into {workspace.calendars}; docs/clocks.md shows how.",
             )
-    return moments_of(case_table, "moments", calendars)
+    return make_moment_table(case_table, "moments", calendars)
 
 
 def service_report(
     workspace: Workspace,
     source: str | None = None,
-    granularity: Every | None = None,
+    granularity: Granularity | None = None,
     period: date | None = None,
     rule_set: str = "anhoej",
-    told: Progress = silent,
+    told: ProgressCallback = no_progress,
 ) -> Report:
     """The service report on one source; without a name, on the only one there is."""
-    with opened(workspace, told, keep_in_memory=True) as case_table:
+    with open_case_table(workspace, told, keep_in_memory=True) as case_table:
         known_sources = sorted(case_table.as_of)
         if source is None and len(known_sources) != 1:
             raise RequestError(

@@ -25,12 +25,12 @@ from django.utils import timezone
 from wellserved import __version__, disk, log
 from wellserved import digests as sums
 from wellserved.actions import membership, schema
-from wellserved.damage import READ_ALL
+from wellserved.damage import VERIFY_ADVICE
 from wellserved.errors import DamageError, RequestError, WorkspaceError
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace, owner_only
 
-FORMAT: Final = 2
+BACKUP_FORMAT: Final = 2
 _FORMAT_1_MIGRATIONS: Final = (
     ("account", "0009_emailaddress_unique_primary_email"), ("auth", "0012_alter_user_first_name_max_length"),
     ("contenttypes", "0002_remove_content_type_name"), ("journal", "0002_open_moments"),
@@ -43,7 +43,7 @@ _KNOWN_NAMES = re.compile(
     r"|log/(_SHA256SUMS|_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
 )
-NIGHTS: Final = 7
+MAX_NIGHTLY_BACKUPS: Final = 7
 
 
 @contextmanager
@@ -65,20 +65,20 @@ def _consistent_read() -> Iterator[None]:
         yield
 
 
-def backup(workspace: Workspace, target: Path, on_progress: Callable[[str, int, int], None]) -> dict[str, Any]:
+def write_backup(workspace: Workspace, target: Path, on_progress: Callable[[str, int, int], None]) -> dict[str, Any]:
     """Everything in one file, while the product runs: databases, log, receipts, settings. Cases are folded anew."""
-    version, log_files = log.stored(workspace)  # first: the store then knows at least what this version holds
+    version, log_files = log.stored_files(workspace)  # first: the store then knows at least what this version holds
     if not target.absolute().parent.is_dir():
         raise RequestError(f"There is no folder {target.parent}.", "Make it, or name another file.")
     partial_file = target.with_name(target.name + ".part")
     try:
-        with disk.explain(target.parent), disk.explain(workspace.folder, DatabaseError):
+        with disk.explain_errors(target.parent), disk.explain_errors(workspace.folder, DatabaseError):
             with open(partial_file, "wb", opener=owner_only) as raw:
                 facts = _pack(workspace, raw, version, log_files, on_progress)
                 raw.flush()
                 os.fsync(raw.fileno())
             partial_file.replace(target)
-            disk.make_lasting(target.parent)
+            disk.sync_to_disk(target.parent)
     finally:
         partial_file.unlink(missing_ok=True)
     return facts
@@ -95,8 +95,8 @@ def _pack(
     with _consistent_read(), zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
         counts, digests = _pack_rows(archive, on_progress)
         _pack_files(workspace, archive, version, log_files, on_progress)
-        migrations = {alias: schema.standing(alias).applied_migrations for alias in schema.ALIASES}
-        facts = {"format": FORMAT, "version": __version__, "made": timezone.now().isoformat(timespec="seconds"),
+        migrations = {alias: schema.migration_state(alias).applied_migrations for alias in schema.ALIASES}
+        facts = {"format": BACKUP_FORMAT, "version": __version__, "made": timezone.now().isoformat(timespec="seconds"),
                  "migrations": migrations, "rows": counts, "digests": digests, "log_version": version}  # fmt: skip
         archive.writestr("manifest.json", json.dumps(facts, indent=1))
     return facts
@@ -109,12 +109,12 @@ def _pack_rows(
     counts: dict[str, int] = {}
     digests: dict[str, str] = {}
     for alias in schema.ALIASES:
-        for model in schema.tables(alias):
+        for model in schema.saved_models(alias):
             label, digest = model._meta.label_lower, hashlib.sha256()
             on_progress(f"Saving {label}", 0, 0)
             counts[label] = 0
             with archive.open(f"{alias}/{label}.jsonl", "w", force_zip64=True) as member:
-                for line in schema.lines(model, alias):
+                for line in schema.row_lines(model, alias):
                     member.write(line.encode())
                     digest.update(line.encode())
                     counts[label] += 1
@@ -140,17 +140,17 @@ def _pack_files(
     for file in sorted(workspace.imports.rglob("*")):
         if file.is_file() and file.parent not in later_folders:
             archive.write(file, f"files/{file.relative_to(workspace.folder).as_posix()}")
-    recorded_digests, lines = sums.recorded(workspace.log), []
+    recorded_digests, lines = sums.recorded_digests(workspace.log), []
     for position, file in enumerate(log_files):
         on_progress("Saving the log", position, len(log_files))
         name = file.absolute().relative_to(workspace.log.absolute()).as_posix()
         if digest := recorded_digests.get(name):
             if sums.digest_of(file) != digest:  # the good copies of earlier nights stay
-                raise DamageError(f"log/{name} is not what was written: no backup is made of it.", READ_ALL)
+                raise DamageError(f"log/{name} is not what was written: no backup is made of it.", VERIFY_ADVICE)
             lines.append(f"{digest}  {name}\n")
         archive.write(file, f"log/{name}", zipfile.ZIP_STORED)
     if lines:
-        archive.writestr(f"log/{sums.NAME}", "".join(lines))
+        archive.writestr(f"log/{sums.DIGEST_FILE}", "".join(lines))
 
 
 def _is_later_import(receipt: Path, version: int) -> bool:
@@ -160,13 +160,13 @@ def _is_later_import(receipt: Path, version: int) -> bool:
     return False
 
 
-def restore(workspace: Workspace, source: Path, on_progress: Callable[[str, int, int], None]) -> dict[str, Any]:
+def restore_backup(workspace: Workspace, source: Path, on_progress: Callable[[str, int, int], None]) -> dict[str, Any]:
     """Bring a backup into an empty workspace and its empty databases, compare every table with what was saved, and bring
     it up to date. All or nothing."""
-    facts = manifest(source)
+    facts = read_manifest(source)
     with workspace.write_lock():
         schema.make_private()
-        if log.snapshot(workspace.log).version >= 0 or any(map(schema.holds_rows, schema.ALIASES)):
+        if log.snapshot(workspace.log).version >= 0 or any(map(schema.has_rows, schema.ALIASES)):
             raise RequestError(
                 f"{workspace.folder} is not empty.", "Restore into a fresh folder: --home, and fresh databases."
             )
@@ -174,14 +174,14 @@ def restore(workspace: Workspace, source: Path, on_progress: Callable[[str, int,
             _remove_files_on_error(workspace),
             zipfile.ZipFile(source) as archive,
             _explain_damage(source),
-            schema.changing(),
+            schema.schema_transaction(),
         ):
             _restore_rows(archive, facts, on_progress)
             _unpack_files(workspace, archive)
             # What came into the log after its copy was made is written into it again.
             Shared.objects.filter(log_version__gt=facts["log_version"]).update(pending=True)
-            membership.after_restore()
-    schema.announce()
+            membership.revoke_restored_access()
+    schema.send_post_migrate()
     return facts
 
 
@@ -197,7 +197,7 @@ def _remove_files_on_error(workspace: Workspace) -> Iterator[None]:
         raise
 
 
-def manifest(source: Path) -> dict[str, Any]:
+def read_manifest(source: Path) -> dict[str, Any]:
     """What a backup says of itself: format, migrations, rows and digests by table; raises where this version cannot read it."""
     try:
         with zipfile.ZipFile(source) as archive:
@@ -206,16 +206,16 @@ def manifest(source: Path) -> dict[str, Any]:
     except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError, TypeError) as error:
         raise RequestError(f"{source} is no backup: {error}.", "Name a file that `wellserved backup` wrote.") from error
     facts.setdefault("migrations", dict.fromkeys(schema.ALIASES, _FORMAT_1_MIGRATIONS))
-    newer_migrations = schema.unknown(chain.from_iterable(facts["migrations"].values()))
-    if format_number > FORMAT or newer_migrations or not digests:
+    newer_migrations = schema.unknown_migrations(chain.from_iterable(facts["migrations"].values()))
+    if format_number > BACKUP_FORMAT or newer_migrations or not digests:
         raise RequestError(f"{source} was made by another wellserved ({newer_migrations or f'format {format_number}'}).",
                            "Update wellserved, then restore.")  # fmt: skip
     return facts
 
 
-def check(source: Path) -> None:
+def check_backup(source: Path) -> None:
     """Raise where a backup is damaged: every member is read, and every table compared with its digest."""
-    facts = manifest(source)
+    facts = read_manifest(source)
     with _explain_damage(source), zipfile.ZipFile(source) as archive:
         if (damaged_member := archive.testzip()) is not None:
             raise zipfile.BadZipFile(f"{damaged_member} is not what was written")
@@ -252,8 +252,8 @@ def _restore_rows(
     """Load every table in the state in which it was saved, compare, and go on to this version's."""
     labels = _members(archive)
     for alias in schema.ALIASES:
-        schema.clear(alias)
-        schema.bring(alias, facts["migrations"][alias])
+        schema.drop_tables(alias)
+        schema.migrate_to(alias, facts["migrations"][alias])
         models = schema.models_of(alias)
         for label, digest in facts["digests"].items():
             if not labels[label].startswith(f"{alias}/"):
@@ -261,14 +261,14 @@ def _restore_rows(
             on_progress(f"Loading {label}", 0, 0)
             model = models.get_model(label)
             with archive.open(labels[label]) as member:
-                schema.load(model, alias, (line.decode() for line in member))
+                schema.load_rows(model, alias, (line.decode() for line in member))
             with archive.open(labels[label]) as member:
-                if not _is_same_table(member, digest, schema.lines(model, alias)):
+                if not _is_same_table(member, digest, schema.row_lines(model, alias)):
                     raise WorkspaceError(
                         f"What was restored differs from what was saved: {label}.", "Nothing was kept; report this."
                     )
         on_progress("Bringing the tables up to date", 0, 0)
-        schema.bring(alias)
+        schema.migrate_to(alias)
 
 
 def _is_same_table(saved_lines: Iterator[bytes], digest: str, restored_rows: Iterator[str]) -> bool:
@@ -276,7 +276,7 @@ def _is_same_table(saved_lines: Iterator[bytes], digest: str, restored_rows: Ite
     file_digest, saved_digest, restored_digest = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
     for line in saved_lines:
         file_digest.update(line)
-        saved_digest.update(schema.canonical(line).encode())
+        saved_digest.update(schema.canonical_line(line).encode())
     for row in restored_rows:
         restored_digest.update(row.encode())
     return file_digest.hexdigest() == digest and saved_digest.digest() == restored_digest.digest()
@@ -294,7 +294,7 @@ def _unpack_files(workspace: Workspace, archive: zipfile.ZipFile) -> None:
             shutil.copyfileobj(archive.open(info), target_file)
 
 
-def nightly(workspace: Workspace) -> Path | None:
+def write_nightly_backup(workspace: Workspace) -> Path | None:
     """A backup a day, into backups/; the last seven are kept, and those of days to come, where a clock was wrong."""
     folder = workspace.folder / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -303,8 +303,8 @@ def nightly(workspace: Workspace) -> Path | None:
         return None
     for partial_file in folder.glob("*.part"):
         partial_file.unlink(missing_ok=True)
-    backup(workspace, target, lambda *_: None)
+    write_backup(workspace, target, lambda *_: None)
     backup_files = sorted(file for file in folder.glob("????-??-??.zip") if file.name <= target.name)
-    for old_backup in backup_files[:-NIGHTS]:
+    for old_backup in backup_files[:-MAX_NIGHTLY_BACKUPS]:
         old_backup.unlink()
     return target

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from wellserved import improvement
 from wellserved.calendar import load_calendars
 from wellserved.errors import WellservedError
-from wellserved.integrity import Finding, Told
+from wellserved.integrity import Finding, ProgressCallback
 from wellserved.scales import load_scales
 from wellserved.workspace import Workspace
 
 
-def declarations(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
+def check_declarations(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
     """What people declared: opening hours, own scales of ratings, improvements."""
     try:
         load_calendars(workspace.calendars, workspace.zone)
@@ -22,7 +22,7 @@ def declarations(workspace: Workspace, thorough: bool, on_progress: Told) -> Ite
         load_scales(workspace.folder)
     except WellservedError as error:
         yield Finding(error.problem, "No measure can be asked: what ratings mean is not certain.", error.remedy)
-    file, entries = workspace.folder / improvement.FILE, improvement.entries(workspace)
+    file, entries = workspace.folder / improvement.IMPROVEMENTS_FILE, improvement.read_entries(workspace)
     if not all(entry.genuine for entry in entries) or (not entries and file.exists() and file.stat().st_size):
         yield Finding(
             f"{file} is damaged, or was altered by hand.",

@@ -15,28 +15,28 @@ from django.db import Error, connections
 
 from wellserved import digests, integrity, log
 from wellserved.actions import backups, schema, worker
-from wellserved.actions.declared import declarations
-from wellserved.damage import as_damage
+from wellserved.actions.declared import check_declarations
+from wellserved.damage import as_damage_error
 from wellserved.errors import DamageError, WellservedError
-from wellserved.integrity import Finding, Told, restore_command
+from wellserved.integrity import Finding, ProgressCallback, restore_command
 from wellserved.journal.keys import check_secret
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
 
-FREE = 200 * 2**20  # bytes below which nothing can be saved soon
-Check = Callable[[Workspace, bool, Told], Iterable[Finding]]
+LEAST_FREE_BYTES = 200 * 2**20  # bytes below which nothing can be saved soon
+HealthCheck = Callable[[Workspace, bool, ProgressCallback], Iterable[Finding]]
 
 
-def files(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
+def check_files(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
     """The log, the cases, the receipts of imports."""
-    yield from integrity.of_log(workspace, thorough, on_progress)
-    yield from integrity.of_receipts(workspace)
-    yield from integrity.of_cases(workspace, thorough, on_progress)
+    yield from integrity.log_findings(workspace, thorough, on_progress)
+    yield from integrity.receipt_findings(workspace)
+    yield from integrity.case_findings(workspace, thorough, on_progress)
 
 
-def databases(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
+def check_databases(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
     """Both databases: that they answer, are whole and up to date; nothing, where nobody has needed them yet."""
-    database_files = schema.files()
+    database_files = schema.database_files()
     if database_files and not any(file.exists() and file.stat().st_size for file in database_files):
         return
     restore = f"Stop what runs, keep a copy of the folder, and restore a backup: {restore_command(workspace)}."
@@ -62,7 +62,7 @@ def _storage_problems(alias: str, workspace: Workspace) -> Iterator[tuple[str, s
     """What is wrong with how a database is kept, of which nothing is lost: what, nothing, what to do."""
     if connections[alias].vendor == "sqlite" and (mode := _query_text(alias, "PRAGMA journal_mode")) != "wal":
         yield f"answers {mode!r}, not wal", "", f"Is {workspace.folder} on a network drive? Move it to a local one."
-    migration_state = schema.standing(alias)
+    migration_state = schema.migration_state(alias)
     if migration_state.newer_migrations:
         yield f"was made by a newer wellserved ({migration_state.newer_migrations})", "", "Update wellserved."
     elif migration_state.applied_migrations and migration_state.is_behind:
@@ -75,13 +75,13 @@ def _damage_problems(alias: str, thorough: bool, restore: str, loss: str) -> Ite
         answer = _query_text(alias, "PRAGMA integrity_check" if thorough else "PRAGMA quick_check")
         if answer != "ok":
             yield f"is damaged: {answer}", loss, restore
-    if not schema.standing(alias).applied_migrations:
-        if any(map(schema.holds_rows, set(schema.ALIASES) - {alias})):
+    if not schema.migration_state(alias).applied_migrations:
+        if any(map(schema.has_rows, set(schema.ALIASES) - {alias})):
             yield "is empty, and the other one is not", loss, restore
     elif thorough:
         connections[alias].check_constraints()
-        for model in schema.tables(alias):
-            for _ in schema.lines(model, alias):
+        for model in schema.saved_models(alias):
+            for _ in schema.row_lines(model, alias):
                 pass  # each is read and understood
 
 
@@ -106,10 +106,12 @@ def _mismatches(workspace: Workspace) -> Iterator[Finding]:
         return  # said already
     if last_version is not None and last_version > log_version:
         remedy = f"Restore a backup into a fresh folder: {restore_command(workspace)}."
-        yield Finding(log.ended(log_version, last_version).problem, "Shared moments in it count in no measure.", remedy)
+        yield Finding(
+            log.truncation_error(log_version, last_version).problem, "Shared moments in it count in no measure.", remedy
+        )
 
 
-def surroundings(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
+def check_surroundings(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
     """Who can read the files, and how much room there is."""
     private_names = ["keys", "keys/secret", "log", "cases", "imports", "backups", "store.sqlite3", "journal.sqlite3"]
     private_paths = [workspace.folder / name for name in private_names if (workspace.folder / name).exists()]
@@ -122,50 +124,59 @@ def surroundings(workspace: Workspace, thorough: bool, on_progress: Told) -> Ite
             other_files
         )
         yield Finding(f"Others on this computer can read {names}.", "", f"Close them: {'; '.join(commands)}.")
-    if (free_bytes := shutil.disk_usage(workspace.folder).free) < FREE:
+    if (free_bytes := shutil.disk_usage(workspace.folder).free) < LEAST_FREE_BYTES:
         yield Finding(
             f"Only {free_bytes // 2**20} MB of the disk are free.", "Nothing can be saved soon.", "Make room."
         )
 
 
-def work(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
+def check_worker(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
     """Whether shared moments reach the log; nothing, where nobody has needed the databases yet."""
-    database_files = schema.files()
+    database_files = schema.database_files()
     if not database_files or any(file.exists() and file.stat().st_size for file in database_files):
-        yield from worker.findings(workspace)
+        yield from worker.worker_findings(workspace)
 
 
-def copies(workspace: Workspace, thorough: bool, on_progress: Told) -> Iterator[Finding]:
+def check_backups(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
     """The backups here, each read through."""
     for file in sorted((workspace.folder / "backups").glob("*.zip")) if thorough else ():
         on_progress(f"Reading {file.name}", 0, 0)
         try:
-            backups.check(file)
+            backups.check_backup(file)
         except (WellservedError, OSError, zipfile.BadZipFile) as error:
             yield Finding(str(error), "It cannot be restored.", "Make another: `wellserved backup FILE`.")
 
 
-CHECKS: tuple[Check, ...] = (surroundings, files, declarations, databases, work, copies)
+CHECKS: tuple[HealthCheck, ...] = (
+    check_surroundings,
+    check_files,
+    check_declarations,
+    check_databases,
+    check_worker,
+    check_backups,
+)
 """All that is looked at, in this order; each goes on past what is damaged."""
 
 
-def findings(workspace: Workspace, thorough: bool = False, on_progress: Told = lambda *_: None) -> list[Finding]:
+def find_problems(
+    workspace: Workspace, thorough: bool = False, on_progress: ProgressCallback = lambda *_: None
+) -> list[Finding]:
     """What is wrong with this installation; `thorough`: everything that is stored is read. Empty: nothing is."""
     all_findings: list[Finding] = []
     for check in CHECKS:
         try:
             all_findings += check(workspace, thorough, on_progress)
         except Exception as error:
-            if (damage := as_damage(error)) is None:
+            if (damage := as_damage_error(error)) is None:
                 raise
             all_findings.append(Finding(damage.problem, "", damage.remedy))
     return list(dict.fromkeys(all_findings))
 
 
-def extent(workspace: Workspace) -> dict[str, Any]:
+def stored_file_counts(workspace: Workspace) -> dict[str, Any]:
     """How much there is that `verify` read: files of the log, those of them without a digest, of the cases."""
     snapshot = log.snapshot(workspace.log)
-    known_digests = digests.recorded(workspace.log)
+    known_digests = digests.recorded_digests(workspace.log)
     names = [Path(file).relative_to(workspace.log.absolute()).as_posix() for file in snapshot.files]
     return {
         "log": len(names),

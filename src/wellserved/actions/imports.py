@@ -12,25 +12,25 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from wellserved import cases, disk, log
-from wellserved.actions import silent
+from wellserved.actions import no_progress
 from wellserved.engine import duckdb
 from wellserved.errors import MappingError
 from wellserved.log import Receipt
-from wellserved.mapping import DateOrder, DueIs, Mapping, recognise
-from wellserved.mapping.fit import fit
-from wellserved.record import OWN, Recorded, Refusal, record
+from wellserved.mapping import DateOrder, DueIs, Mapping, recognise_preset
+from wellserved.mapping.fit import fit_preset
+from wellserved.record import OWN_PREFIX, RecordResult, Refusal, record_rows
 from wellserved.render.table import write_csv
 from wellserved.scales import Scale, keep_meaning
-from wellserved.sources.bytes import Progress
-from wellserved.sources.csv_file import RawTable, look, stage, whole_rows
-from wellserved.sources.dialect import REFUSAL
+from wellserved.sources.bytes import ProgressCallback
+from wellserved.sources.csv_file import RawTable, open_delimited, read_whole_rows, stage_rows
+from wellserved.sources.dialect import REFUSAL_COLUMNS
 from wellserved.workspace import Workspace
 
-ENDS = ("resolved", "abandoned", "merged")
+END_KINDS = ("resolved", "abandoned", "merged")
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """What an import did, and where its refusals are (None: every row and moment was loaded)."""
 
     receipt: Receipt
@@ -43,20 +43,20 @@ def import_file(
     path: Path,
     mapping: Mapping | None = None,
     now: datetime | None = None,
-    told: Progress = silent,
-) -> Imported:
+    told: ProgressCallback = no_progress,
+) -> ImportResult:
     """Read a file into the log and fold its cases; the same file twice changes nothing.
 
     A kill at any moment leaves the log as it was or with the whole import; running it again completes it.
     """
     now = now or datetime.now(UTC)
     with workspace.write_lock() as scratch:
-        text_and_dialect = look(path, scratch, told)
+        text_and_dialect = open_delimited(path, scratch, told)
         text, dialect = text_and_dialect
         if mapping is None:
-            mapping = recognise(dialect.header)
+            mapping = recognise_preset(dialect.header)
         elif mapping.aliases or any(rule.fallback for rule in mapping.moments):  # a copy of a preset is read as one
-            mapping = fit(mapping, dialect.header) or mapping
+            mapping = fit_preset(mapping, dialect.header) or mapping
         if mapping is None:
             raise MappingError(
                 f"No mapping for {path.name}: its columns ({', '.join(dialect.header[:6])} ...) fit no preset.",
@@ -66,18 +66,18 @@ def import_file(
             mapping = replace(mapping, zone=workspace.zone)
         import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
         db = duckdb.connect(text.path, workspace.log, workspace.cases, scratch=scratch)
-        is_mended = any(column.startswith(OWN) for column in dialect.header)  # a file of refused rows
+        is_mended = any(column.startswith(OWN_PREFIX) for column in dialect.header)  # a file of refused rows
         needs_all_columns = mapping.case_missing == "row" or is_mended
         columns = (
             dialect.header
             if needs_all_columns
             else [column for column in dialect.header if column in mapping.used_columns()]
         )
-        raw = stage(db, path, text_and_dialect, columns, scratch, told)
+        raw = stage_rows(db, path, text_and_dialect, columns, scratch, told)
         told("Checking rows", 0, 0)
         earlier_receipts = log.receipts(workspace, mapping.name, damaged=False)
         mapping, due_readings = _with_earlier_decisions(earlier_receipts, mapping, is_mended)
-        result = record(db, mapping, dialect.header, now, import_id, due_readings)
+        result = record_rows(db, mapping, dialect.header, now, import_id, due_readings)
         result = replace(result, notes=result.notes | _due_change_notes(earlier_receipts, result))
         if result.has_unique_ids:
             result = replace(result, notes=result.notes | _reopening_notes(db, workspace, mapping))
@@ -88,10 +88,10 @@ def import_file(
         row_refusals = _merge_by_row([*refusals, *result.losses, *result.companions])
         refusals_path = _write_refusals(workspace, raw, row_refusals, import_id)
         receipt = _make_receipt(raw, result, append_result, refusals, mapping, now, import_id)
-        log.keep_receipt(workspace, receipt)
+        log.write_receipt(workspace, receipt)
         db.close()
         case_count = cases.refresh(workspace, scratch, told)
-    return Imported(receipt, refusals_path, case_count)
+    return ImportResult(receipt, refusals_path, case_count)
 
 
 def _scales_of(db: DuckDBPyConnection, mapping: Mapping) -> list[Scale]:
@@ -118,7 +118,7 @@ def _with_earlier_decisions(
     return replace(mapping, dates=dates | mapping.dates), dues
 
 
-def _due_change_notes(earlier_receipts: Sequence[Receipt], result: Recorded) -> dict[str, int]:
+def _due_change_notes(earlier_receipts: Sequence[Receipt], result: RecordResult) -> dict[str, int]:
     """Due times that were read as days until now, and as instants from now on."""
     return {
         f"due times in {column!r} name a time of day here, and midnights of earlier files were read as whole days: "
@@ -131,19 +131,19 @@ def _due_change_notes(earlier_receipts: Sequence[Receipt], result: Recorded) -> 
 def _reopening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapping) -> dict[str, int]:
     """Cases that are closed by what is known, and open by a list of last states: such a list cannot say since when."""
     stored_cases = log.snapshot(workspace.cases)
-    if not stored_cases.files or not any(rule.kind in ENDS for rule in mapping.moments):
+    if not stored_cases.files or not any(rule.kind in END_KINDS for rule in mapping.moments):
         return {}
-    duckdb.view(db, "stored_cases", stored_cases.files, cases.TYPES, stored_cases.deleted_row_table())
-    ends = ", ".join(map(duckdb.text, ENDS))
+    duckdb.create_view(db, "stored_cases", stored_cases.files, cases.CASE_TYPES, stored_cases.deleted_row_table())
+    ends = ", ".join(map(duckdb.quote_text, END_KINDS))
     (count,) = db.sql(
-        f"SELECT count(*) FROM stored_cases WHERE source = {duckdb.text(mapping.name)} AND closed = 1 AND case_id IN "
+        f"SELECT count(*) FROM stored_cases WHERE source = {duckdb.quote_text(mapping.name)} AND closed = 1 AND case_id IN "
         f"(SELECT case_id FROM batch GROUP BY case_id HAVING bool_or(kind = 'asked') AND NOT bool_or(kind IN ({ends})))"
     ).fetchall()[0]
     words = "cases closed by another file and open in this one: they stay closed, since a list of tickets does not say when one was reopened"
     return {words: count} if count else {}
 
 
-def _all_refusals(raw: RawTable, result: Recorded) -> list[Refusal]:
+def _all_refusals(raw: RawTable, result: RecordResult) -> list[Refusal]:
     broken_rows = [Refusal(row.row, "", row.line, row.reason) for row in raw.broken_rows]
     return sorted([*broken_rows, *result.refusals], key=lambda refusal: refusal.row)
 
@@ -177,11 +177,13 @@ def _write_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refu
     if not refusals:
         target.unlink(missing_ok=True)
         return None
-    full_rows = whole_rows(raw, [refusal.row for refusal in refusals if refusal.column])
-    header = [column for column in raw.dialect.header if not column.startswith(OWN)]
-    kept_positions = [position for position, column in enumerate(raw.dialect.header) if not column.startswith(OWN)]
+    full_rows = read_whole_rows(raw, [refusal.row for refusal in refusals if refusal.column])
+    header = [column for column in raw.dialect.header if not column.startswith(OWN_PREFIX)]
+    kept_positions = [
+        position for position, column in enumerate(raw.dialect.header) if not column.startswith(OWN_PREFIX)
+    ]
     empty = [""] * raw.dialect.width
-    with disk.rewrite(target, workspace.scratch / target.name) as file:
+    with disk.rewrite_file(target, workspace.scratch / target.name) as file:
         rows = (
             [
                 refusal.row,
@@ -192,14 +194,14 @@ def _write_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refu
             ]
             for refusal in refusals
         )
-        write_csv(file, [*REFUSAL, *header], rows)
+        write_csv(file, [*REFUSAL_COLUMNS, *header], rows)
     return target
 
 
 def _make_receipt(
     raw: RawTable,
-    result: Recorded,
-    append_result: log.Appended,
+    result: RecordResult,
+    append_result: log.AppendResult,
     refusals: Sequence[Refusal],
     mapping: Mapping,
     now: datetime,

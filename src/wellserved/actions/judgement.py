@@ -9,14 +9,17 @@ import numpy as np
 
 from wellserved.capture import RATINGS
 from wellserved.errors import RequestError
-from wellserved.journal.book import Book
-from wellserved.prove.agreement import FEWEST, Agreement, agreed
-from wellserved.store.access import Scope
+from wellserved.journal.book import Journal
+from wellserved.prove.agreement import FEWEST_JUDGED_CASES, Agreement, rating_agreement
+from wellserved.store.access import AccessScope
 
-FIVE: Final = ("csat5", "stars5")  # scales of five steps, as the five words are: step beside step, nothing is rescaled
+FIVE_STEP_SCALES: Final = (
+    "csat5",
+    "stars5",
+)  # scales of five steps, as the five words are: step beside step, nothing is rescaled
 
 
-def judged(journal: Book, scope: Scope) -> Agreement:
+def compare_own_ratings(journal: Journal, scope: AccessScope) -> Agreement:
     """The agreement over all matters that both judged; raises RequestError where they are too few to say anything."""
     own_scores: dict[uuid.UUID, float] = {}
     customer_scores: dict[uuid.UUID, float] = {}
@@ -36,22 +39,22 @@ def judged(journal: Book, scope: Scope) -> Agreement:
         for decrypted_entry in thread_entries:
             if (word := decrypted_entry.facts.get("rating")) in RATINGS:
                 own_scores[thread] = 5.0 - RATINGS.index(str(word))
-            if decrypted_entry.facts.get("scale") in FIVE and "score" in decrypted_entry.facts:
+            if decrypted_entry.facts.get("scale") in FIVE_STEP_SCALES and "score" in decrypted_entry.facts:
                 customer_scores[thread] = float(decrypted_entry.facts["score"])
     for thread, score in (
         scope.visible_moments()
-        .filter(thread__in=thread_of_copied_thread, scale__in=FIVE)
+        .filter(thread__in=thread_of_copied_thread, scale__in=FIVE_STEP_SCALES)
         .exclude(score=None)
         .values_list("thread", "score")
     ):
         customer_scores[thread_of_copied_thread[thread]] = float(score or 0)
     common_threads = sorted(own_scores.keys() & customer_scores.keys())
-    if len(common_threads) < FEWEST:
+    if len(common_threads) < FEWEST_JUDGED_CASES:
         raise RequestError(
-            f"Only {len(common_threads)} matters were judged both by you and by the customer on five steps; fewer than {FEWEST} say nothing.",
+            f"Only {len(common_threads)} matters were judged both by you and by the customer on five steps; fewer than {FEWEST_JUDGED_CASES} say nothing.",
             "Add your own judgement to a matter, and the customer's rating (4/5, or stars) when it comes.",
         )
-    return agreed(
+    return rating_agreement(
         "csat5",
         np.array(
             [

@@ -10,22 +10,22 @@ from zoneinfo import ZoneInfo
 from wellserved.actions import asking, proving
 from wellserved.chart import draw_up
 from wellserved.errors import RequestError
-from wellserved.measure import Question, find_measure
-from wellserved.measure.clocks import DEFINITIONS
-from wellserved.measure.scope import fill, filters, within
-from wellserved.moments import Every
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.clocks import VENDOR_RULES
+from wellserved.measure.scope import fill_sql, filter_sql, period_sql
+from wellserved.moments import Granularity
 from wellserved.render import clocks, data, html, proofs
 from wellserved.report import Table
 from wellserved.workspace import Workspace
 
-SHOWN: Final = 100  # cases of a list
+MAX_CASES_SHOWN: Final = 100  # cases of a list
 _DATABASE_COLUMNS = ("source", "case_id", "team", "service", "priority", "asked_s", "resolution_secs", "closed", "reopens", "handovers", "score")  # fmt: skip
 _COLUMN_LABELS = {"case_id": "case", "asked_s": "asked", "resolution_secs": "days to resolution"}
-COLUMNS: Final = tuple(_COLUMN_LABELS.get(name, name) for name in _DATABASE_COLUMNS)
+CASE_LIST_COLUMNS: Final = tuple(_COLUMN_LABELS.get(name, name) for name in _DATABASE_COLUMNS)
 
 
 @dataclass(frozen=True)
-class Cases:
+class CaseList:
     """Some of the cases behind a number, newest first, and how many there are."""
 
     columns: tuple[str, ...]
@@ -33,18 +33,20 @@ class Cases:
     total: int
 
 
-def cases_behind(workspace: Workspace, question: Question, case_id: str | None = None) -> Cases:
+def cases_behind(workspace: Workspace, question: MeasureQuestion, case_id: str | None = None) -> CaseList:
     """The cases that a question is about; or the one of them with this number."""
-    with asking.opened(workspace) as case_table:
-        condition, parameters = filters(case_table, question)
+    with asking.open_case_table(workspace) as case_table:
+        condition, parameters = filter_sql(case_table, question)
         measure = question.measures[0]
-        condition = f"{condition} AND ({fill(measure.population, case_table)}) AND {within(question, measure.anchor)}"
+        condition = (
+            f"{condition} AND ({fill_sql(measure.population, case_table)}) AND {period_sql(question, measure.anchor)}"
+        )
         if case_id is not None:
             condition, parameters = f"{condition} AND case_id = $wanted", {**parameters, "wanted": case_id}
         total = case_table.engine.query(f"SELECT count(*) AS n FROM {case_table.table} WHERE {condition}", parameters)[
             "n"
         ][0].as_py()
-        newest = f"WHERE {condition} ORDER BY asked_s DESC, source, case_id LIMIT {SHOWN}"
+        newest = f"WHERE {condition} ORDER BY asked_s DESC, source, case_id LIMIT {MAX_CASES_SHOWN}"
         case_rows = case_table.engine.query(
             f"SELECT {', '.join(_DATABASE_COLUMNS)} FROM {case_table.table} {newest}", parameters
         )
@@ -52,7 +54,7 @@ def cases_behind(workspace: Workspace, question: Question, case_id: str | None =
     rows = tuple(
         tuple(_format_value(name, value, zone) for name, value in row.items()) for row in case_rows.to_pylist()
     )
-    return Cases(COLUMNS, rows, int(total))
+    return CaseList(CASE_LIST_COLUMNS, rows, int(total))
 
 
 def _format_value(name: str, value: Any, zone: ZoneInfo) -> Any:
@@ -66,40 +68,42 @@ def _format_value(name: str, value: Any, zone: ZoneInfo) -> Any:
     return ("no", "yes")[value] if name == "closed" else value
 
 
-def explained(
+def explanation_tables(
     workspace: Workspace, name: str, source: str, case_id: str, where: tuple[tuple[str, str], ...]
 ) -> list[Table]:
     """The timeline of one case, if it is among those that may be seen, and what each house's rule counts of it."""
-    if not cases_behind(workspace, Question((find_measure(name),), where=where), case_id).total:
+    if not cases_behind(workspace, MeasureQuestion((find_measure(name),), where=where), case_id).total:
         raise RequestError("There is no such case.", "Follow a link from the list of cases.")
     has_vendor_rules = any(
-        rule.measure == name.removesuffix("_p90") for rule in DEFINITIONS
+        rule.measure == name.removesuffix("_p90") for rule in VENDOR_RULES
     )  # else its moments beside any wait's rules
     measure_name = name if has_vendor_rules else "time_to_resolution"
     return clocks.explained_tables(asking.explain_case(workspace, measure_name, case_id, source), workspace.zone)
 
 
-def measured(workspace: Workspace, question: Question) -> str:
+def measure_page(workspace: Workspace, question: MeasureQuestion) -> str:
     """A measure to stand within a page: its chart and numbers where there are periods and one segment, else its table."""
     answers = asking.ask_measures(workspace, question)
     if question.granularity and question.by is None and len(answers[0]):
-        return html.chart_page(draw_up(answers[0]), html.BARE)
-    return html.series_page(answers, html.BARE)
+        return html.chart_page(draw_up(answers[0]), html.BARE_LAYOUT)
+    return html.series_page(answers, html.BARE_LAYOUT)
 
 
-def told(workspace: Workspace, question: Question, form: str) -> str:
+def measure_text(workspace: Workspace, question: MeasureQuestion, form: str) -> str:
     """A measure's numbers as csv or json, as the command line writes them."""
     answers = asking.ask_measures(workspace, question)
     return data.series_csv(answers) if form == "csv" else data.as_json(data.series_rows(answers))
 
 
-def proved(workspace: Workspace, name: str) -> str:
+def improvement_page(workspace: Workspace, name: str) -> str:
     """The verdict on an improvement, to stand within a page."""
     proof, notes = proving.prove_improvement(workspace, name)
-    return proofs.proof_page(proof, notes, html.BARE)
+    return proofs.proof_page(proof, notes, html.BARE_LAYOUT)
 
 
-def reported(workspace: Workspace, source: str, granularity: Every | None, period: date | None, form: str) -> str:
+def render_report(
+    workspace: Workspace, source: str, granularity: Granularity | None, period: date | None, form: str
+) -> str:
     """A service report as html, csv or json."""
     if form not in ("html", "csv", "json"):
         raise RequestError(f"There is no form {form!r} of a report.", "Choose html, csv or json.")

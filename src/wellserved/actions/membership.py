@@ -14,40 +14,40 @@ from django.utils import timezone
 
 from wellserved.errors import RequestError
 from wellserved.journal import keys
-from wellserved.store.access import may, note
+from wellserved.store.access import has_permission, record_event
 from wellserved.store.models import Event, Invitation, Person, Role, Shared, Team, digest_of, new_token
 
-INVITED_FOR: Final = timedelta(hours=72)
-ALONE: Final = "me"
+INVITATION_LIFETIME: Final = timedelta(hours=72)
+SOLE_USER_NAME: Final = "me"
 COMMAND_LINE: Final = "(command line)"  # no user name can be written so
 PASSWORD_RESET, PASSWORD_OFFERED = "gave another password", "invited to another password"
 FACTORS_ENDED, RECORDS_NAMED = "ended second factors", "changed the name in the records"
-TOLD: Final = (PASSWORD_RESET, PASSWORD_OFFERED, FACTORS_ENDED, RECORDS_NAMED)
+ACCESS_EVENTS: Final = (PASSWORD_RESET, PASSWORD_OFFERED, FACTORS_ENDED, RECORDS_NAMED)
 """What is done to somebody's access that they see under *Me*, whoever did it."""
 
 
-def alone() -> Person | None:
+def find_sole_user() -> Person | None:
     """Whoever works here alone; None as soon as people were added."""
     return Person.objects.filter(role=Role.alone, is_active=True).first()
 
 
-def person_alone() -> Person:
+def ensure_sole_user() -> Person:
     """Whoever works here alone, added at the first start; raises where people log in."""
     with transaction.atomic():
-        if (existing_user := alone()) is not None:
+        if (existing_user := find_sole_user()) is not None:
             return existing_user
         if Person.objects.exists():
             raise RequestError("People log in here.", "Name yourself: --as NAME.")
-        user = Person(username=ALONE, role=Role.alone)
+        user = Person(username=SOLE_USER_NAME, role=Role.alone)
         user.set_unusable_password()
         user.save()
         return user
 
 
-def person_called(name: str | None) -> Person:
+def find_person(name: str | None) -> Person:
     """Somebody by their user name; without one, whoever is alone."""
     if name is None:
-        return person_alone()
+        return ensure_sole_user()
     person = Person.objects.filter(username=name, is_active=True).first()
     if person is None:
         raise RequestError(f"Nobody is called {name!r} here.", "See `wellserved user list`.")
@@ -61,7 +61,7 @@ def add_person(
     if role not in Role.values or role == Role.alone:
         raise RequestError(f"There is no role {role!r}.", f"Choose one of {', '.join(set(Role.values) - {'alone'})}.")
     with transaction.atomic():
-        sole_user = alone()
+        sole_user = find_sole_user()
         if sole_user is None and Person.objects.filter(username__iexact=name).exists():
             raise RequestError(f"{name!r} is here already.", "Choose another name.")
         person = sole_user or Person()
@@ -84,32 +84,32 @@ def add_person(
     return person, sole_user is not None
 
 
-def new_password(name: str, password: str, without_factors: bool = False) -> None:
+def set_new_password(name: str, password: str, without_factors: bool = False) -> None:
     """Give somebody who is here another password; `without_factors`: their second factors and passkeys end too."""
-    person = person_called(name)
+    person = find_person(name)
     if person.role == Role.alone:
         raise RequestError("Nobody logs in here.", "Add a person first: wellserved user add NAME.")
-    reset(person, password, COMMAND_LINE)
+    reset_password(person, password, COMMAND_LINE)
     if without_factors:
         Authenticator.objects.filter(user=person).delete()
-        note(COMMAND_LINE, FACTORS_ENDED, person.username)
+        record_event(COMMAND_LINE, FACTORS_ENDED, person.username)
 
 
-def reset(person: Person, password: str, by: str) -> None:
+def reset_password(person: Person, password: str, by: str) -> None:
     """Give somebody another password, which opens nothing of their journal, and ends every way in that the old one had.
 
     Their second factors and passkeys stay. They are told, and it is on record who did it.
     """
-    keys.close(person.pk, person.password)  # first: a kill here leaves them their password, which opens it
+    keys.close_before_reset(person.pk, person.password)  # first: a kill here leaves them their password, which opens it
     with transaction.atomic():
-        end_ways_in(person)
+        revoke_access(person)
         person.set_password(password)
         person.reset_at, person.reset_by = timezone.now(), by
         person.save(update_fields=["password", "reset_at", "reset_by"])
-        note(by, PASSWORD_RESET, person.username)
+        record_event(by, PASSWORD_RESET, person.username)
 
 
-def end_ways_in(person: Person) -> None:
+def revoke_access(person: Person) -> None:
     """End the sessions, API keys, calendar address and open invitations of somebody."""
     now = timezone.now()
     for session in Session.objects.filter(expire_date__gt=now).iterator():
@@ -131,10 +131,10 @@ def invite(by: Person, username: str, role: str, team: Team | None) -> tuple[str
     token, now = new_token(), timezone.now()
     with transaction.atomic():
         Invitation.objects.filter(username__iexact=username, used=None).update(used=now)  # the newest one counts
-        values = {"username": username, "role": role, "team": team, "by": by, "expires": now + INVITED_FOR}
+        values = {"username": username, "role": role, "team": team, "by": by, "expires": now + INVITATION_LIFETIME}
         Invitation.objects.create(digest=digest_of(token), **values)
         existing_person = Person.objects.filter(username__iexact=username).first()
-        note(
+        record_event(
             by,
             PASSWORD_OFFERED if existing_person else "invited",
             existing_person.username if existing_person else username,
@@ -152,33 +152,33 @@ def invitation_of(token: str) -> Invitation | None:
         "team", "by"
     )
     invitation = open_invitations.first() if token else None
-    if invitation is None or not may(invitation.by, "change_people"):
+    if invitation is None or not has_permission(invitation.by, "change_people"):
         return None
-    person = invited(invitation)
-    return None if person is not None and person.date_joined > invitation.expires - INVITED_FOR else invitation
+    person = invited_person(invitation)
+    return None if person is not None and person.date_joined > invitation.expires - INVITATION_LIFETIME else invitation
 
 
-def invited(invitation: Invitation) -> Person | None:
+def invited_person(invitation: Invitation) -> Person | None:
     """Whoever of those who are here an invitation is for."""
     return Person.objects.filter(username__iexact=invitation.username).first()
 
 
-def accept(token: str, password: str) -> Person:
+def accept_invitation(token: str, password: str) -> Person:
     """Use an invitation, once; raises where there is none, it is used, or its time is over."""
     with transaction.atomic():
         invitation = invitation_of(token)
         if invitation is None or not Invitation.objects.filter(pk=invitation.pk, used=None).update(used=timezone.now()):
             raise RequestError("This invitation is used or over.", "Ask for another.")
-        person = invited(invitation)
+        person = invited_person(invitation)
         if person is not None and not person.is_active:
             raise RequestError("Your access has ended.", "Ask an administrator.")
         if person is not None:
-            reset(person, password, invitation.by.username)
+            reset_password(person, password, invitation.by.username)
             return person
         person = Person(username=invitation.username, role=invitation.role, team=invitation.team)
         person.set_password(password)
         person.save()
-        note(person, "came in", person.username)
+        record_event(person, "came in", person.username)
     return person
 
 
@@ -186,7 +186,7 @@ def change_person(by: Person, person: Person) -> None:
     """Keep what an administrator decided about somebody; without access, every way in ends at once."""
     before = Person.objects.get(pk=person.pk)
     if by.pk == person.pk:
-        if not may(person, "change_people"):
+        if not has_permission(person, "change_people"):
             raise RequestError("You would lock yourself out.", "Let another administrator change your access.")
         if person.served_as != before.served_as:
             raise RequestError(
@@ -197,15 +197,15 @@ def change_person(by: Person, person: Person) -> None:
     with transaction.atomic():
         person.save()
         if not person.is_active:
-            end_ways_in(person)
-        note(by, f"made {person.role}{'' if person.is_active else ', without access'}", person.username)
+            revoke_access(person)
+        record_event(by, f"made {person.role}{'' if person.is_active else ', without access'}", person.username)
         if person.served_as != before.served_as:
-            note(by, RECORDS_NAMED, person.username)
+            record_event(by, RECORDS_NAMED, person.username)
 
 
-def done_to(person: Person) -> QuerySet[Event]:
+def access_history(person: Person) -> QuerySet[Event]:
     """What others did to somebody's ways in, latest first."""
-    return Event.objects.filter(object=person.username, deed__in=TOLD).order_by("-at")[:20]
+    return Event.objects.filter(object=person.username, deed__in=ACCESS_EVENTS).order_by("-at")[:20]
 
 
 def _refuse_taken_name(person: Person) -> None:
@@ -214,7 +214,7 @@ def _refuse_taken_name(person: Person) -> None:
         raise RequestError(f"Somebody else is {person.served_as!r} in the records.", "Enter another name, or none.")
 
 
-def after_restore() -> None:
+def revoke_restored_access() -> None:
     """What a backup holds of the ways in that were open when it was made ends: sessions and invitations."""
     Session.objects.all().delete()
     Invitation.objects.filter(used=None).update(used=timezone.now())

@@ -8,61 +8,70 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from wellserved import improvement, log
-from wellserved.actions import silent
-from wellserved.actions.asking import matching, opened, opening_hours
+from wellserved.actions import no_progress
+from wellserved.actions.asking import check_filters, open_case_table, opening_hours
 from wellserved.errors import RequestError, UnknownNameError
-from wellserved.improvement import Improvement, Record
-from wellserved.measure import Question, find_measure
-from wellserved.measure.coverage import unmatched
-from wellserved.measure.scope import Scope, filters
-from wellserved.measure.timeline import moments_of
-from wellserved.moments import Every, day_of, periods_between
-from wellserved.prove import Asked, Guardrail, Looking, Plan, Proof, Seen, observe, prove
-from wellserved.prove.adoption import Adoption, adoption, segments
-from wellserved.prove.agreement import Agreement, agreed, judged_twice
-from wellserved.prove.drivers import Drivers, what_drives
+from wellserved.improvement import Improvement, ImprovementRecord
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.coverage import unmatched_reason
+from wellserved.measure.scope import CaseTable, filter_sql
+from wellserved.measure.timeline import make_moment_table
+from wellserved.moments import Granularity, day_of, periods_between
+from wellserved.prove import (
+    AnalysisWindow,
+    Guardrail,
+    LookPlan,
+    PeriodSeries,
+    Proof,
+    ProofRequest,
+    observe_measure,
+    prove,
+)
+from wellserved.prove.adoption import Adoption, estimate_adoption, segment_values
+from wellserved.prove.agreement import Agreement, paired_ratings, rating_agreement
+from wellserved.prove.drivers import Drivers, estimate_drivers
 from wellserved.prove.foresight import Foresight, foresee
-from wellserved.prove.gap import Gaps, gaps
-from wellserved.prove.shift import Shift, shifted
-from wellserved.sources.bytes import Progress
+from wellserved.prove.gap import ExpectationGaps, expectation_gaps
+from wellserved.prove.shift import Shift, find_series_shift
+from wellserved.sources.bytes import ProgressCallback
 from wellserved.workspace import Workspace
 
-Proved = tuple[Proof, tuple[str, ...]]  # and what has to be said of how the question came about
-Span = tuple[date | None, date | None]
+ProofWithNotes = tuple[Proof, tuple[str, ...]]  # and what has to be said of how the question came about
+DateRange = tuple[date | None, date | None]
 
 
 def declare_improvement(workspace: Workspace, declaration: Improvement, now: datetime | None = None) -> None:
     """Write an improvement down, before its result is looked at; what it names has to be in the record, if there is one."""
     if log.snapshot(workspace.log).version >= 0:
-        improvement.checked(declaration)
-        with opened(workspace, moments=True) as case_table:
+        improvement.validate(declaration)
+        with open_case_table(workspace, moments=True) as case_table:
             _check_filtered_cases(case_table, declaration)
     improvement.declare(workspace, declaration, now or datetime.now(UTC))
 
 
-def _check_filtered_cases(case_table: Scope, declaration: Improvement) -> None:
+def _check_filtered_cases(case_table: CaseTable, declaration: Improvement) -> None:
     """Raise where a filter names what no case has, or sets cases beside themselves."""
     for column, value in (*declaration.where, *declaration.against):
-        if not segments(case_table, Question((), by=column, where=((column, value),))):
-            raise UnknownNameError(column, value, segments(case_table, Question((), by=column)))
+        if not segment_values(case_table, MeasureQuestion((), by=column, where=((column, value),))):
+            raise UnknownNameError(column, value, segment_values(case_table, MeasureQuestion((), by=column)))
     if shared_filters := set(declaration.where) & set(declaration.against):
         column, value = sorted(shared_filters)[0]
         raise RequestError(f"{column}={value} cannot be compared with itself.", "Name others with --against.")
 
 
 def foresee_improvement(
-    workspace: Workspace, declaration: Improvement, on_progress: Progress = silent
+    workspace: Workspace, declaration: Improvement, on_progress: ProgressCallback = no_progress
 ) -> list[Foresight]:
     """What will be seen of it eight weeks after it begins; nothing where there is no record yet."""
     if log.snapshot(workspace.log).version < 0:
         return []
-    improvement.checked(declaration)
+    improvement.validate(declaration)
     improvement.check_unused(workspace, declaration.name)
-    with opened(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
         _check_filtered_cases(case_table, declaration)
         on_progress("Looking ahead", 0, 0)
         window = replace(_analysis_window(workspace, case_table, declaration, (None, None)), capped_follow_up=False)
-        return foresee(window, _proof_request(declaration, Plan("always"), ()))
+        return foresee(window, _proof_request(declaration, LookPlan("always"), ()))
 
 
 def with_margins(declaration: Improvement, foresights: Sequence[Foresight]) -> Improvement:
@@ -78,35 +87,41 @@ def with_margins(declaration: Improvement, foresights: Sequence[Foresight]) -> I
 
 def change_improvement(workspace: Workspace, name: str, facts: dict[str, object], now: datetime | None = None) -> None:
     """Change a declaration; both stay on record."""
-    improvement.change(workspace, name, facts, now or datetime.now(UTC))
+    improvement.change_declaration(workspace, name, facts, now or datetime.now(UTC))
 
 
 def withdraw_improvement(workspace: Workspace, name: str, reason: str, now: datetime | None = None) -> None:
     """Take an improvement off the list."""
-    improvement.withdraw(workspace, name, reason, now or datetime.now(UTC))
+    improvement.withdraw_declaration(workspace, name, reason, now or datetime.now(UTC))
 
 
-def improvements(workspace: Workspace) -> list[Record]:
+def list_improvements(workspace: Workspace) -> list[ImprovementRecord]:
     """All that are declared."""
-    return improvement.records(workspace)
+    return improvement.list_records(workspace)
 
 
-def explore_change(workspace: Workspace, candidate: Improvement, span: Span, on_progress: Progress = silent) -> Proved:
+def explore_change(
+    workspace: Workspace, candidate: Improvement, span: DateRange, on_progress: ProgressCallback = no_progress
+) -> ProofWithNotes:
     """A change that nobody declared: labelled exploration wherever it is shown."""
-    improvement.checked(candidate)
+    improvement.validate(candidate)
     other_changes = _other_changes(
-        (record for record in improvement.records(workspace) if not _is_same_change(record.improvement, candidate)),
+        (
+            record
+            for record in improvement.list_records(workspace)
+            if not _is_same_change(record.improvement, candidate)
+        ),
         candidate,
     )
-    with opened(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
         _check_filtered_cases(case_table, candidate)
         on_progress("Comparing before and after", 0, 0)
         window = _analysis_window(workspace, case_table, candidate, span)
-        proof = prove(window, _proof_request(candidate, Plan("once"), other_changes), on_progress)
-    return proof, (EXPLORED, *_exclusion_notes(window))
+        proof = prove(window, _proof_request(candidate, LookPlan("once"), other_changes), on_progress)
+    return proof, (EXPLORATION_NOTE, *_exclusion_notes(window))
 
 
-def _exclusion_notes(window: Looking) -> tuple[str, ...]:
+def _exclusion_notes(window: AnalysisWindow) -> tuple[str, ...]:
     """Which sources take no part in a proof, or in one of its measures, and why."""
     gap_notes = (
         f"{name}: without {source}: {reason}." for (source, name), reason in sorted(window.coverage_gaps.items())
@@ -118,7 +133,7 @@ def _exclusion_notes(window: Looking) -> tuple[str, ...]:
     return (*end_notes, *gap_notes)
 
 
-EXPLORED = (
+EXPLORATION_NOTE = (
     "Exploration: nobody declared this change before the result was looked at. A date or measure chosen because of the "
     "data will seem to show something; declare it (wellserved improve add) and look again at what comes after."
 )
@@ -127,12 +142,12 @@ EXPLORED = (
 def prove_improvement(
     workspace: Workspace,
     name: str,
-    span: Span = (None, None),
-    on_progress: Progress = silent,
+    span: DateRange = (None, None),
+    on_progress: ProgressCallback = no_progress,
     now: datetime | None = None,
-) -> Proved:
+) -> ProofWithNotes:
     """What a declared improvement did; that it was looked at is noted. A span that was not declared is an exploration."""
-    record = improvement.record_of(workspace, name)
+    record = improvement.find_record(workspace, name)
     declaration = record.improvement
     last_day = date.fromisoformat(declaration.ends) if declaration.ends else None
     until = min(filter(None, (span[1], last_day)), default=None)
@@ -141,12 +156,12 @@ def prove_improvement(
         declaration, age_days=declaration.age_days or next((look.facts.get("age_days") for look in looks), None)
     )
     plan = (
-        Plan("planned", tuple(int(look.facts.get("after", 0)) for look in looks), _period_count(declaration))
+        LookPlan("planned", tuple(int(look.facts.get("after", 0)) for look in looks), _period_count(declaration))
         if declaration.ends
-        else Plan("always")
+        else LookPlan("always")
     )
     declared_name = name if span == (None, None) else ""
-    with opened(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
         on_progress("Comparing before and after", 0, 0)
         analysis_window = replace(
             _analysis_window(workspace, case_table, declaration, (span[0], until)), capped_follow_up=False
@@ -154,7 +169,10 @@ def prove_improvement(
         proof = prove(
             analysis_window,
             _proof_request(
-                declaration_with_age, plan, _other_changes(improvement.records(workspace), declaration), declared_name
+                declaration_with_age,
+                plan,
+                _other_changes(improvement.list_records(workspace), declaration),
+                declared_name,
             ),
             on_progress,
         )
@@ -165,7 +183,7 @@ def prove_improvement(
         "window": [str(end) if end else None for end in span],
     }  # fmt: skip
     if not record.looks or record.looks[-1].facts != facts:  # another format of the same result is no other look
-        improvement.looked(workspace, name, facts, now or datetime.now(UTC))
+        improvement.record_look(workspace, name, facts, now or datetime.now(UTC))
     window_notes = (
         ()
         if declared_name
@@ -189,7 +207,7 @@ def _is_same_change(declaration: Improvement, candidate: Improvement) -> bool:
     return (declaration.since, declaration.where) == (candidate.since, candidate.where)
 
 
-def _other_changes(records: Iterable[Record], declaration: Improvement) -> tuple[tuple[str, date], ...]:
+def _other_changes(records: Iterable[ImprovementRecord], declaration: Improvement) -> tuple[tuple[str, date], ...]:
     """Other declared changes that may concern the same cases."""
     return tuple(
         (record.improvement.what, date.fromisoformat(record.improvement.since))
@@ -198,19 +216,21 @@ def _other_changes(records: Iterable[Record], declaration: Improvement) -> tuple
     )
 
 
-def _analysis_window(workspace: Workspace, case_table: Scope, declaration: Improvement, span: Span) -> Looking:
+def _analysis_window(
+    workspace: Workspace, case_table: CaseTable, declaration: Improvement, span: DateRange
+) -> AnalysisWindow:
     case_filters = (declaration.where, declaration.against) if declaration.against else (declaration.where,)
     since = date.fromisoformat(declaration.since)
-    return Looking(
+    return AnalysisWindow(
         case_table, "moments", opening_hours(workspace), since, declaration.every, *span, case_filters=case_filters
     )
 
 
 def _proof_request(
-    declaration: Improvement, plan: Plan, other_changes: tuple[tuple[str, date], ...], improvement_name: str = ""
-) -> Asked:
+    declaration: Improvement, plan: LookPlan, other_changes: tuple[tuple[str, date], ...], improvement_name: str = ""
+) -> ProofRequest:
     guardrails = tuple(Guardrail(find_measure(name), margin) for name, margin in declaration.guardrails)
-    return Asked(
+    return ProofRequest(
         find_measure(declaration.measure), date.fromisoformat(declaration.since), declaration.every, declaration.where, declaration.better, declaration.against,
         declaration.parallel, guardrails, declaration.expected, declaration.age_days, other_changes,
         date.fromisoformat(declaration.paid_until) if declaration.paid_until else None, plan, improvement_name, dict(declaration.margins),
@@ -240,7 +260,7 @@ def _period_count(declaration: Improvement) -> int:
     )
 
 
-def _history_notes(record: Record) -> tuple[str, ...]:
+def _history_notes(record: ImprovementRecord) -> tuple[str, ...]:
     """When it was declared, what was changed since, and how often it was looked at."""
     declaration = record.improvement
     declared_on = record.declared_at[:10]
@@ -271,19 +291,21 @@ def _history_notes(record: Record) -> tuple[str, ...]:
 def find_shift(
     workspace: Workspace,
     measure_name: str,
-    granularity: Every,
+    granularity: Granularity,
     where: tuple[tuple[str, str], ...],
-    span: Span,
-    on_progress: Progress = silent,
-) -> tuple[Seen, Shift]:
+    span: DateRange,
+    on_progress: ProgressCallback = no_progress,
+) -> tuple[PeriodSeries, Shift]:
     """When a measure shifted, if nobody declared a change; every case at the same age."""
     measure = find_measure(measure_name)
-    with opened(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
         first, last = _recorded_days(case_table, where)
         middle = (span[0] or first) + ((span[1] or last) - (span[0] or first)) // 2
         on_progress("Looking for a shift", 0, 0)
-        series = observe(
-            Looking(case_table, "moments", opening_hours(workspace), middle, granularity, *span, case_filters=(where,)),
+        series = observe_measure(
+            AnalysisWindow(
+                case_table, "moments", opening_hours(workspace), middle, granularity, *span, case_filters=(where,)
+            ),
             measure,
             where,
         )
@@ -291,17 +313,17 @@ def find_shift(
         raise RequestError(
             f"{measure_name} has no series here: {series.reason}.", "Choose another measure, or other cases."
         )
-    return shifted(series, granularity)
+    return find_series_shift(series, granularity)
 
 
-def _recorded_days(case_table: Scope, where: tuple[tuple[str, str], ...]) -> tuple[date, date]:
-    condition, parameters = filters(case_table, Question((), where=where))
+def _recorded_days(case_table: CaseTable, where: tuple[tuple[str, str], ...]) -> tuple[date, date]:
+    condition, parameters = filter_sql(case_table, MeasureQuestion((), where=where))
     days = case_table.engine.query(
         f"SELECT MIN(asked_day) AS first, MAX(asked_day) AS last FROM {case_table.table} WHERE {condition}", parameters
     )
     if days["first"][0].as_py() is None:
         raise RequestError(
-            unmatched(case_table, Question((), where=where)) or "There are no cases.", "Correct --where."
+            unmatched_reason(case_table, MeasureQuestion((), where=where)) or "There are no cases.", "Correct --where."
         )
     return day_of(int(days["first"][0].as_py())), day_of(int(days["last"][0].as_py()))
 
@@ -311,43 +333,49 @@ def prove_adoption(
     candidate: Improvement,
     by: str,
     since: tuple[tuple[str, date], ...],
-    span: Span,
-    on_progress: Progress = silent,
+    span: DateRange,
+    on_progress: ProgressCallback = no_progress,
 ) -> Adoption:
     """What a change did that teams took up one after the other."""
-    improvement.checked(candidate)
-    with opened(workspace, on_progress, moments=True) as case_table:
-        question = Question((), by=by, where=candidate.where)
-        teams = segments(case_table, question)
+    improvement.validate(candidate)
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
+        question = MeasureQuestion((), by=by, where=candidate.where)
+        teams = segment_values(case_table, question)
         for team, _ in since:
             if team not in teams:
                 raise UnknownNameError(by, team, teams)
         on_progress("Comparing teams", 0, 0)
         first, calendars = min(day for _, day in since), opening_hours(workspace)
-        window = Looking(
+        window = AnalysisWindow(
             case_table, "moments", calendars, first, candidate.every, *span, case_filters=(candidate.where,)
         )
-        return adoption(window, find_measure(candidate.measure), by, since, teams, candidate.where, candidate.age_days)
+        return estimate_adoption(
+            window, find_measure(candidate.measure), by, since, teams, candidate.where, candidate.age_days
+        )
 
 
-def find_drivers(workspace: Workspace, where: tuple[tuple[str, str], ...], on_progress: Progress = silent) -> Drivers:
+def find_drivers(
+    workspace: Workspace, where: tuple[tuple[str, str], ...], on_progress: ProgressCallback = no_progress
+) -> Drivers:
     """What goes with bad ratings."""
-    with opened(workspace, on_progress, moments=True) as case_table:
-        matching(case_table, Question((), where=where))
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
+        check_filters(case_table, MeasureQuestion((), where=where))
         on_progress("Weighing drivers", 0, 0)
-        return what_drives(case_table, where)
+        return estimate_drivers(case_table, where)
 
 
 def find_gaps(
-    workspace: Workspace, by: str, where: tuple[tuple[str, str], ...], on_progress: Progress = silent
-) -> Gaps:
+    workspace: Workspace, by: str, where: tuple[tuple[str, str], ...], on_progress: ProgressCallback = no_progress
+) -> ExpectationGaps:
     """What customers expected beside what they got."""
-    with opened(workspace, on_progress, moments=True) as case_table:
-        matching(case_table, Question((), where=where))
-        return gaps(moments_of(case_table, "moments", opening_hours(workspace)), by, where)
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
+        check_filters(case_table, MeasureQuestion((), where=where))
+        return expectation_gaps(make_moment_table(case_table, "moments", opening_hours(workspace)), by, where)
 
 
-def compare_judges(workspace: Workspace, on_progress: Progress = silent) -> Agreement:
+def compare_judges(workspace: Workspace, on_progress: ProgressCallback = no_progress) -> Agreement:
     """One's own ratings beside those of customers."""
-    with opened(workspace, on_progress, moments=True) as case_table:
-        return agreed(*judged_twice(moments_of(case_table, "moments", opening_hours(workspace))), case_table.scales)
+    with open_case_table(workspace, on_progress, moments=True) as case_table:
+        return rating_agreement(
+            *paired_ratings(make_moment_table(case_table, "moments", opening_hours(workspace))), case_table.scales
+        )

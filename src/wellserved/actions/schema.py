@@ -28,11 +28,11 @@ from wellserved.workspace import owner_only
 
 Migrations = list[tuple[str, str]]  # app and name of each that is applied
 ALIASES: Final = ("default", "journal")
-SAVED: Final = ("account", "journal", "mfa", "store")  # apps whose rows a backup holds
-UNSAVED: Final = ("account.emailconfirmation", "store.sent")  # links of an hour, answers to repeated requests
+SAVED_APPS: Final = ("account", "journal", "mfa", "store")  # apps whose rows a backup holds
+UNSAVED_MODELS: Final = ("account.emailconfirmation", "store.sent")  # links of an hour, answers to repeated requests
 
 
-def files() -> list[Path]:
+def database_files() -> list[Path]:
     """The databases that are files of the workspace's own."""
     return [
         Path(connections[alias].settings_dict["NAME"]) for alias in ALIASES if connections[alias].vendor == "sqlite"
@@ -41,7 +41,7 @@ def files() -> list[Path]:
 
 def make_private() -> None:
     """Each database that is a file is one that only its owner can read, from its first byte on."""
-    for file in files():
+    for file in database_files():
         with open(file, "ab", opener=owner_only):
             pass
         for path in (file, file.with_name(file.name + "-wal"), file.with_name(file.name + "-shm")):
@@ -50,7 +50,7 @@ def make_private() -> None:
 
 
 @dataclass(frozen=True)
-class Standing:
+class MigrationState:
     """Where a database stands beside this version."""
 
     applied_migrations: Migrations  # that it has behind it; none: it is empty
@@ -58,15 +58,15 @@ class Standing:
     is_behind: bool  # some of this version are still to be applied
 
 
-def standing(alias: str) -> Standing:
+def migration_state(alias: str) -> MigrationState:
     """Where a database stands; as quick as Django reads the migrations."""
     executor = MigrationExecutor(connections[alias])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     applied_migrations = sorted(executor.loader.applied_migrations)
-    return Standing(applied_migrations, unknown(applied_migrations, executor.loader), bool(plan))
+    return MigrationState(applied_migrations, unknown_migrations(applied_migrations, executor.loader), bool(plan))
 
 
-def unknown(migrations: Iterable[tuple[str, str]], loader: MigrationLoader | None = None) -> str:
+def unknown_migrations(migrations: Iterable[tuple[str, str]], loader: MigrationLoader | None = None) -> str:
     """Those of the migrations that this version does not have, in words; empty: it has all."""
     disk_migrations = (loader or MigrationLoader(None)).disk_migrations
     return ", ".join(sorted(f"{app}.{name}" for app, name in set(map(tuple, migrations)) - set(disk_migrations)))
@@ -78,27 +78,27 @@ def models_of(alias: str) -> Apps:
     return loader.project_state([key for key in loader.applied_migrations if key in loader.graph.nodes]).apps
 
 
-def tables(alias: str) -> list[type[models.Model]]:
+def saved_models(alias: str) -> list[type[models.Model]]:
     """The models, as a database has them, whose rows a backup holds."""
     return sorted(
         (
             model
             for model in models_of(alias).get_models()
-            if model._meta.app_label in SAVED
-            and model._meta.label_lower not in UNSAVED
+            if model._meta.app_label in SAVED_APPS
+            and model._meta.label_lower not in UNSAVED_MODELS
             and router.allow_migrate_model(alias, model)
         ),
         key=lambda model: model._meta.label_lower,
     )
 
 
-def holds_rows(alias: str) -> bool:
+def has_rows(alias: str) -> bool:
     """A database has rows of people, or of what they wrote."""
-    return any(model._base_manager.using(alias).exists() for model in tables(alias))
+    return any(model._base_manager.using(alias).exists() for model in saved_models(alias))
 
 
 @contextmanager
-def changing() -> Iterator[None]:
+def schema_transaction() -> Iterator[None]:
     """Both databases, each in one transaction in which tables change too: what fails leaves both as they were."""
     with ExitStack() as stack:
         for alias in ALIASES:
@@ -111,7 +111,7 @@ def changing() -> Iterator[None]:
             connections[alias].check_constraints()
 
 
-def bring(alias: str, migrations: Iterable[tuple[str, str]] | None = None) -> None:
+def migrate_to(alias: str, migrations: Iterable[tuple[str, str]] | None = None) -> None:
     """Bring a database to the state of these migrations, or of all. Call it within `changing`."""
     connection = connections[alias]
 
@@ -130,13 +130,13 @@ def bring(alias: str, migrations: Iterable[tuple[str, str]] | None = None) -> No
     executor.migrate(sorted(key for key in targets if not targets & children[key]))  # the last of each application
 
 
-def announce() -> None:
+def send_post_migrate() -> None:
     """Tell Django's applications that the tables are those of this version."""
     for alias in ALIASES:
         emit_post_migrate_signal(0, False, alias)
 
 
-def clear(alias: str) -> None:
+def drop_tables(alias: str) -> None:
     """Take away the tables of a database that holds no rows of people. Call it within `changing`."""
     connection = connections[alias]
     table_names = [*connection.introspection.django_table_names(only_existing=True), "django_migrations"]
@@ -146,7 +146,7 @@ def clear(alias: str) -> None:
             editor.execute(editor.sql_delete_table % {"table": editor.quote_name(table)})
 
 
-class Exact(DjangoJSONEncoder):
+class ExactJSONEncoder(DjangoJSONEncoder):
     """Instants to the microsecond; Django's own cuts them to milliseconds."""
 
     def default(self, o: object) -> object:
@@ -154,18 +154,18 @@ class Exact(DjangoJSONEncoder):
         return o.isoformat() if isinstance(o, datetime) else super().default(o)
 
 
-def lines(model: type[models.Model], alias: str) -> Iterator[str]:
+def row_lines(model: type[models.Model], alias: str) -> Iterator[str]:
     """The rows of a table, a line of JSON each, in the order of their keys."""
     for row in model._base_manager.using(alias).order_by("pk").iterator(chunk_size=1_000):
-        yield canonical(serializers.serialize("jsonl", [row], cls=Exact))
+        yield canonical_line(serializers.serialize("jsonl", [row], cls=ExactJSONEncoder))
 
 
-def canonical(line: str | bytes) -> str:
+def canonical_line(line: str | bytes) -> str:
     """A row's line with its fields in order of their names: equal for equal rows, whichever version wrote it."""
     return json.dumps(json.loads(line), sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def load(model: type[models.Model], alias: str, row_texts: Iterable[str]) -> None:
+def load_rows(model: type[models.Model], alias: str, row_texts: Iterable[str]) -> None:
     """Write rows into an empty table, a thousand at a time. Call it within `changing`, so that they may point ahead."""
     rows = (_model_of_record(model, json.loads(line)) for line in row_texts)
     while batch := list(islice(rows, 1_000)):

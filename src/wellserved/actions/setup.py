@@ -29,17 +29,17 @@ def prepare(workspace: Workspace) -> None:
         _refuse_half_empty()
         backup_path = _back_up(workspace)
         try:
-            with schema.changing():
+            with schema.schema_transaction():
                 for alias in schema.ALIASES:
-                    schema.bring(alias)
+                    schema.migrate_to(alias)
         except Exception as error:
-            if (storage_error := disk.failure(error, workspace.folder)) is not None:
+            if (storage_error := disk.as_storage_error(error, workspace.folder)) is not None:
                 raise storage_error from error
             raise WorkspaceError(
                 f"The databases could not be brought up to date: {error}. They are as they were.",
                 _recovery_advice(backup_path),
             ) from error
-    schema.announce()
+    schema.send_post_migrate()
 
 
 def _recovery_advice(backup_path: Path | None) -> str:
@@ -53,10 +53,10 @@ def _recovery_advice(backup_path: Path | None) -> str:
 
 def _is_ready() -> bool:
     """Both databases have the tables of this version; raises where they have a newer one's."""
-    if not all(file.exists() and file.stat().st_size for file in schema.files()):
+    if not all(file.exists() and file.stat().st_size for file in schema.database_files()):
         return False  # nobody opens a file that somebody else may be making
     try:
-        states = [schema.standing(alias) for alias in schema.ALIASES]
+        states = [schema.migration_state(alias) for alias in schema.ALIASES]
     except OperationalError:  # locked while somebody makes it: looked at again under the lock
         connections.close_all()
         return False
@@ -69,9 +69,9 @@ def _is_ready() -> bool:
 
 def _refuse_half_empty() -> None:
     """Raise where one database is empty and the other is not: a file that is gone is not made anew in silence."""
-    empty_aliases = [alias for alias in schema.ALIASES if not schema.standing(alias).applied_migrations]
+    empty_aliases = [alias for alias in schema.ALIASES if not schema.migration_state(alias).applied_migrations]
     filled_aliases = [alias for alias in schema.ALIASES if alias not in empty_aliases]
-    if empty_aliases and any(map(schema.holds_rows, filled_aliases)):
+    if empty_aliases and any(map(schema.has_rows, filled_aliases)):
         raise DamageError(
             f"The {empty_aliases[0]} database is empty, and the {filled_aliases[0]} database is not: its file is gone or cut.",
             "Bring the file back, or restore a backup into a fresh folder: `wellserved restore FILE --home FRESH`.",
@@ -81,7 +81,7 @@ def _refuse_half_empty() -> None:
 def _back_up(workspace: Workspace) -> Path | None:
     """A backup of what is there before it is changed, and beside it the databases themselves, which an earlier version can
     go on with; None: nothing is there."""
-    if not any(map(schema.holds_rows, schema.ALIASES)):
+    if not any(map(schema.has_rows, schema.ALIASES)):
         return None
     from wellserved.actions import backups  # loads the log's libraries, which no other start needs
 
@@ -89,8 +89,8 @@ def _back_up(workspace: Workspace) -> Path | None:
     target = folder / f"before-{__version__}.zip"
     for private_folder in (folder, target.with_suffix("")):
         private_folder.mkdir(mode=0o700, exist_ok=True)
-    backups.backup(workspace, target, lambda *_: None)
-    for file in schema.files():
+    backups.write_backup(workspace, target, lambda *_: None)
+    for file in schema.database_files():
         _copy_database(file, target.with_suffix("") / file.name)
     return target
 

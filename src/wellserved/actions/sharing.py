@@ -14,23 +14,30 @@ from django.db import transaction
 from django.utils import timezone
 
 from wellserved import cases, log
-from wellserved.capture import WORDS, check_length, sentence
-from wellserved.capture.promise import CLOSED_BY, Fold, Move, fold, turned, waits
+from wellserved.capture import ENTRY_WORDS, check_length, readable_text
+from wellserved.capture.promise import (
+    CLOSING_WORDS,
+    PromiseMove,
+    PromiseState,
+    is_waiting,
+    open_state_changes,
+    promise_state,
+)
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError, WellservedError
-from wellserved.journal.book import Book, Page
-from wellserved.record import finished, own_columns
+from wellserved.journal.book import DecryptedEntry, Journal
+from wellserved.record import moment_columns_sql, with_identity
 from wellserved.scales import BUILT_IN, Scale, Scales, keep_meaning, load_scales
-from wellserved.store.access import Scope
+from wellserved.store.access import AccessScope
 from wellserved.store.models import Audience, Customer, Helper, Person, Shared, Team
 from wellserved.workspace import Workspace
 
 SOURCE: Final = "journal"  # of shared moments in the log
-KEPT: Final = ("service", "channel", "text", "expected", "score", "scale", "cause", "severity", "hours", "amount",
+SHARED_FIELDS: Final = ("service", "channel", "text", "expected", "score", "scale", "cause", "severity", "hours", "amount",
                "currency", "returns", "returns_saved")  # fmt: skip
 # What its author changes; the log's version is the worker's.
-CHANGING: Final = (*KEPT, "due", "audience", "customer", "changed", "pending", "withdrawn", "open")
-BATCH: Final = 5_000  # moments that enter the log at once
+UPDATED_COLUMNS: Final = (*SHARED_FIELDS, "due", "audience", "customer", "changed", "pending", "withdrawn", "open")
+MAX_MOMENTS_AT_ONCE: Final = 5_000  # moments that enter the log at once
 _FOLLOW_UP_WORDS = (
     "note",
     "recovered",
@@ -39,22 +46,22 @@ _FOLLOW_UP_WORDS = (
     "gap",
     "thanks",
 )  # a failure: answered, made right, accepted or not, rated
-CARRIED: Final = {
-    "promise": ("renegotiated", *CLOSED_BY["promise"]), "missed": _FOLLOW_UP_WORDS, "complaint": _FOLLOW_UP_WORDS,
+FOLLOW_UPS_OF_WORD: Final = {
+    "promise": ("renegotiated", *CLOSING_WORDS["promise"]), "missed": _FOLLOW_UP_WORDS, "complaint": _FOLLOW_UP_WORDS,
 }  # fmt: skip
 """Words of a matter -> words of what followed, which goes along when the matter is shared."""
 
 
-def customer_called(raw_name: str) -> Customer | None:
+def customer_named(raw_name: str) -> Customer | None:
     """The customer of this name, made where it is new; a duplicate leads to the one that it was merged into."""
     name = " ".join(raw_name.split())[:200]
     if not name:
         return None
     customer = Customer.objects.filter(name__iexact=name).select_related("merged_into").order_by("pk").first()
-    return standing(customer) if customer else Customer.objects.get_or_create(name=name)[0]
+    return merge_target(customer) if customer else Customer.objects.get_or_create(name=name)[0]
 
 
-def standing(customer: Customer) -> Customer:
+def merge_target(customer: Customer) -> Customer:
     """The customer that a duplicate was merged into, or the customer itself."""
     seen_ids = {customer.pk}
     while customer.merged_into is not None and customer.merged_into.pk not in seen_ids:
@@ -63,9 +70,9 @@ def standing(customer: Customer) -> Customer:
     return customer
 
 
-def shareable(word: str) -> bool:
+def is_shareable(word: str) -> bool:
     """A moment that others can be told; ideas, lessons and notes are shared in words alone, and count in no measure."""
-    return word in WORDS and word != "self"
+    return word in ENTRY_WORDS and word != "self"
 
 
 def share(
@@ -74,10 +81,10 @@ def share(
 ) -> Shared:  # fmt: skip
     """Share a moment with one's team: what is given here is all that leaves the journal. The same id twice is one."""
     word = str(facts.get("word", ""))
-    if not shareable(word):
-        raise RequestError(f"{word or 'This'!r} cannot be shared.", f"Share one of {', '.join(WORDS)}; not self.")
+    if not is_shareable(word):
+        raise RequestError(f"{word or 'This'!r} cannot be shared.", f"Share one of {', '.join(ENTRY_WORDS)}; not self.")
     shared_moment = Shared(
-        id=id_ or uuid.uuid4(), author=author, audience=audience, word=word, at=at, pending=bool(WORDS[word][0])
+        id=id_ or uuid.uuid4(), author=author, audience=audience, word=word, at=at, pending=bool(ENTRY_WORDS[word][0])
     )
     shared_moment.thread = thread or shared_moment.id
     _set_fields(shared_moment, facts)
@@ -89,11 +96,11 @@ def share(
         shared_moment.team, shared_moment.begun_by = (
             _thread_origin(shared_moment.thread, author) if thread else (author.team, author)
         )
-        shared_moment.customer = customer_called(str(facts.get("customer", "")))
-        shared_moment.open = waits(word, ())
+        shared_moment.customer = customer_named(str(facts.get("customer", "")))
+        shared_moment.open = is_waiting(word, ())
         shared_moment.save(force_insert=True)
         if thread:
-            settle(thread)
+            update_open_flags(thread)
         if people := facts.get("people"):
             _name_helpers(shared_moment, people)
     return shared_moment
@@ -104,7 +111,12 @@ def _thread_origin(thread: uuid.UUID, author: Person) -> tuple[Team | None, Pers
     if not Shared.objects.filter(thread=thread).exists():
         return author.team, author
     first_moment = (
-        Scope(author).visible_moments().filter(thread=thread).select_related("begun_by").order_by("created").first()
+        AccessScope(author)
+        .visible_moments()
+        .filter(thread=thread)
+        .select_related("begun_by")
+        .order_by("created")
+        .first()
     )
     if first_moment is None:
         raise RequestError("There is no such thread.", "Leave it out, and a new one begins.")
@@ -124,21 +136,21 @@ def _name_helpers(shared_moment: Shared, people: Iterable[str]) -> None:
     Helper.objects.bulk_create(Helper(shared=shared_moment, person=person) for person in helpers)
 
 
-def settle(thread: uuid.UUID) -> None:
+def update_open_flags(thread: uuid.UUID) -> None:
     """What of a thread still waits for its end."""
     rows = Shared.objects.filter(thread=thread, withdrawn=None).values_list("pk", "word", "open")
-    for pk, is_open in turned(rows):
+    for pk, is_open in open_state_changes(rows):
         Shared.objects.filter(pk=pk).update(open=is_open)
 
 
-def clean(text: str) -> str:
+def readable_lines(text: str) -> str:
     """Words for others, line by line without the marks that are meant for the product."""
-    return "\n".join(sentence(row) for row in text.splitlines())
+    return "\n".join(readable_text(row) for row in text.splitlines())
 
 
-def carried(journal: Book, decrypted_entry: Page) -> list[Page]:
+def shared_follow_ups(journal: Journal, decrypted_entry: DecryptedEntry) -> list[DecryptedEntry]:
     """What goes along when an entry is shared: how a promise ended; what was answered to a failure, and what became of it."""
-    words = CARRIED.get(decrypted_entry.entry.word, ())
+    words = FOLLOW_UPS_OF_WORD.get(decrypted_entry.entry.word, ())
     thread = journal.thread(decrypted_entry.entry.thread) if words else []
     return [
         follow_up
@@ -149,14 +161,14 @@ def carried(journal: Book, decrypted_entry: Page) -> list[Page]:
     ]
 
 
-def named_in(text: str, decrypted_entry: Page) -> tuple[str, ...]:
+def names_in_text(text: str, decrypted_entry: DecryptedEntry) -> tuple[str, ...]:
     """Colleagues whom the entry names and whose name still stands in the words that are shared."""
     people = [str(name) for name in decrypted_entry.facts.get("people", ())]
     return tuple(name for name in people if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE))
 
 
-def share_page(
-    journal: Book, author: Person, decrypted_entry: Page, facts: dict[str, Any], audience: str,
+def share_entry(
+    journal: Journal, author: Person, decrypted_entry: DecryptedEntry, facts: dict[str, Any], audience: str,
     answers: Mapping[uuid.UUID, str] | None = None,
 ) -> Shared:  # fmt: skip
     """Share an entry of the journal, as its author edited it; the entry itself stays as it is.
@@ -172,7 +184,7 @@ def share_page(
         withdrawn=None,
     ).first()
     copy = _share_copy(journal, author, decrypted_entry, facts, audience, thread_copy.thread if thread_copy else None)
-    for follow_up in carried(journal, decrypted_entry):
+    for follow_up in shared_follow_ups(journal, decrypted_entry):
         text = (answers or {}).get(follow_up.entry.id, "")
         if follow_up.entry.word == "note" and not text.strip():
             continue  # an answer without its words says nothing
@@ -186,7 +198,7 @@ def share_page(
             journal,
             author,
             follow_up,
-            {"word": follow_up.entry.word, "text": clean(text), **matter_facts, **follow_up_facts},
+            {"word": follow_up.entry.word, "text": readable_lines(text), **matter_facts, **follow_up_facts},
             audience,
             copy.thread,
         )
@@ -194,7 +206,12 @@ def share_page(
 
 
 def _share_copy(
-    journal: Book, author: Person, decrypted_entry: Page, facts: dict[str, Any], audience: str, thread: uuid.UUID | None
+    journal: Journal,
+    author: Person,
+    decrypted_entry: DecryptedEntry,
+    facts: dict[str, Any],
+    audience: str,
+    thread: uuid.UUID | None,
 ) -> Shared:
     """The copy of an entry. Its id comes from the entry's, so that a kill between the two databases doubles nothing."""
     for number in range(1_000):
@@ -208,7 +225,7 @@ def _share_copy(
 
 def _set_fields(row: Shared, facts: dict[str, Any]) -> None:
     check_length(str(facts.get("text") or ""))
-    for name in KEPT:
+    for name in SHARED_FIELDS:
         value = facts.get(name)
         field = Shared._meta.get_field(name)
         numeric = field.get_internal_type() in ("FloatField", "PositiveIntegerField")
@@ -235,33 +252,35 @@ def _check_scores(row: Shared) -> None:
             )
 
 
-def change(row: Shared, facts: dict[str, Any], audience: str) -> None:
+def change_copy(row: Shared, facts: dict[str, Any], audience: str) -> None:
     """Change one's shared copy; what counts in measures follows at the next writing of the log."""
-    _set_fields(row, {**facts, "text": clean(str(facts.get("text") or ""))})
+    _set_fields(row, {**facts, "text": readable_lines(str(facts.get("text") or ""))})
     row.audience, row.changed = audience, timezone.now()
-    row.customer = customer_called(str(facts.get("customer", "")))
-    row.pending = bool(WORDS[row.word][0])
-    row.save(update_fields=CHANGING)
+    row.customer = customer_named(str(facts.get("customer", "")))
+    row.pending = bool(ENTRY_WORDS[row.word][0])
+    row.save(update_fields=UPDATED_COLUMNS)
 
 
-def withdraw(row: Shared) -> None:
+def withdraw_copy(row: Shared) -> None:
     """Take a shared copy back: its words are gone at once, its number from the measures at the next writing of the log."""
     now = timezone.now()
     _set_fields(row, {})
     row.withdrawn, row.changed, row.customer, row.open = now, now, None, False
-    row.pending = bool(WORDS[row.word][0])  # what never came into the log does not come into it now
+    row.pending = bool(ENTRY_WORDS[row.word][0])  # what never came into the log does not come into it now
     with transaction.atomic():
         row.helpers.all().delete()
-        row.save(update_fields=CHANGING)
-        settle(row.thread)
+        row.save(update_fields=UPDATED_COLUMNS)
+        update_open_flags(row.thread)
 
 
-def recount(customers: Iterable[Customer]) -> None:
+def mark_pending(customers: Iterable[Customer]) -> None:
     """Customers were merged, parted or renamed: what was shared about them is written into the log anew."""
     Shared.objects.filter(customer__in=list(customers), withdrawn=None).update(pending=True, changed=timezone.now())
 
 
-def promises(scope: Scope, now: datetime, closed_since: datetime | None = None) -> list[tuple[Shared, Fold]]:
+def visible_promises(
+    scope: AccessScope, now: datetime, closed_since: datetime | None = None
+) -> list[tuple[Shared, PromiseState]]:
     """Shared promises that somebody can see: those that run, and those made since a day that have ended, with their state."""
     shared_promises = (
         scope.visible_moments().select_related(None).select_related("author", "customer").filter(word="promise")
@@ -269,15 +288,15 @@ def promises(scope: Scope, now: datetime, closed_since: datetime | None = None) 
     rows = list(shared_promises.filter(open=True)[:500])
     if closed_since:
         rows += list(shared_promises.filter(open=False, at__gte=closed_since)[:500])
-    moves: dict[uuid.UUID, list[Move]] = {row.thread: [] for row in rows}
+    moves: dict[uuid.UUID, list[PromiseMove]] = {row.thread: [] for row in rows}
     for thread, at, word, due in Shared.objects.filter(thread__in=moves, withdrawn=None).values_list(
         "thread", "at", "word", "due"
     ):
         moves[thread].append((at, word, due))
-    return [(row, fold(moves[row.thread], now)) for row in rows]
+    return [(row, promise_state(moves[row.thread], now)) for row in rows]
 
 
-def flush(workspace: Workspace, now: datetime | None = None) -> int:
+def write_pending(workspace: Workspace, now: datetime | None = None) -> int:
     """Write shared moments into the log and fold their cases; returns how many. A kill at any moment repeats, and doubles nothing.
 
     Where own scales cannot be relied on, ratings on them wait; it raises why, once nothing else waits.
@@ -287,7 +306,7 @@ def flush(workspace: Workspace, now: datetime | None = None) -> int:
     waiting_rows = list(
         (pending_rows.filter(scale__in=("", *scales)) if error else pending_rows)
         .select_related("customer__account", "customer__merged_into__account", "team")
-        .order_by("created")[:BATCH]
+        .order_by("created")[:MAX_MOMENTS_AT_ONCE]
     )
     if not waiting_rows:
         if error and pending_rows.exists():
@@ -300,10 +319,8 @@ def flush(workspace: Workspace, now: datetime | None = None) -> int:
         with workspace.write_lock() as scratch:
             db = duckdb.connect(workspace.log, scratch=scratch)
             db.register("given", pa.Table.from_pylist(moments, schema=_SCHEMA))
-            select_sql = (
-                f"SELECT {own_columns({name: f'g.{duckdb.name(name)}' for name in _SCHEMA.names})} FROM given g"
-            )
-            db.execute(f"CREATE TEMP TABLE batch AS {finished(select_sql, SOURCE, recorded_at, SOURCE)}")
+            select_sql = f"SELECT {moment_columns_sql({name: f'g.{duckdb.quote_name(name)}' for name in _SCHEMA.names})} FROM given g"
+            db.execute(f"CREATE TEMP TABLE batch AS {with_identity(select_sql, SOURCE, recorded_at, SOURCE)}")
             keep_meaning(workspace.folder, scratch, _scales_of(scales, moments))
             version = log.append(db, workspace, "batch", False, SOURCE).version
             db.close()
@@ -346,9 +363,9 @@ _SCHEMA = pa.schema([
 
 def _log_rows(row: Shared) -> Iterable[dict[str, Any]]:
     """A shared moment as the log holds it: no words, and nobody's name; who served is no fact of the journal's."""
-    customer = standing(row.customer) if row.customer else None
+    customer = merge_target(row.customer) if row.customer else None
     scores = {"rated": row.score, "expected": row.expected} if row.scale else {}
-    for kind in {WORDS[row.word][0]: None, "rated": None, "expected": None}:
+    for kind in {ENTRY_WORDS[row.word][0]: None, "rated": None, "expected": None}:
         score = scores.get(kind)
         is_withdrawn = row.withdrawn is not None or (kind in ("rated", "expected") and score is None)
         if not kind:

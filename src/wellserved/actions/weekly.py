@@ -17,13 +17,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
-from wellserved.capture import sentence
-from wellserved.capture.promise import Fold
-from wellserved.journal.book import Book, Page
+from wellserved.capture import readable_text
+from wellserved.capture.promise import PromiseState
+from wellserved.journal.book import DecryptedEntry, Journal
 from wellserved.moments import period_of
-from wellserved.store.access import Scope
+from wellserved.store.access import AccessScope
 
-NEXT = 10  # older promises that the report names as next
+MAX_OLDER_PROMISES = 10  # older promises that the report names as next
 _PDF = """
 #let given = json(bytes(sys.inputs.given))
 #set document(title: given.title, author: given.author)
@@ -40,19 +40,19 @@ _PDF = """
 """
 
 
-def weeks_before(today: date, count: int) -> list[tuple[str, date, date]]:
+def recent_weeks(today: date, count: int) -> list[tuple[str, date, date]]:
     """The weeks up to this one, the last first: name, Monday, Sunday."""
     weeks = [period_of(today - timedelta(days=7 * back), "week") for back in range(count)]
     return [(week.label, week.start, week.end - timedelta(days=1)) for week in weeks]
 
 
-def text_of(journal: Book, scope: Scope, monday: date) -> tuple[str, bool]:
+def week_text(journal: Journal, scope: AccessScope, monday: date) -> tuple[str, bool]:
     """The week's report as its author left it, or as the product drafts it; and whether the author did."""
     saved_text = journal.draft(period_of(monday, "week").label)
-    return (draft(journal, scope, monday), False) if saved_text is None else (saved_text, True)
+    return (draft_week(journal, scope, monday), False) if saved_text is None else (saved_text, True)
 
 
-def draft(journal: Book, scope: Scope, monday: date) -> str:
+def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
     """The week's report as the product drafts it, from one's own entries and what one shared; to be edited.
 
     Everything that was written in the week stands in it, once.
@@ -67,9 +67,11 @@ def draft(journal: Book, scope: Scope, monday: date) -> str:
         Pledge(_entry_line(decrypted_entry), state, decrypted_entry)
         for decrypted_entry, state in journal.promises(as_of, start - timedelta(days=365))
     ]
-    shared_promises = sharing.promises(scope, as_of, start - timedelta(days=365))
+    shared_promises = sharing.visible_promises(scope, as_of, start - timedelta(days=365))
     pledges += [
-        Pledge(sentence(row.text), state, None) for row, state in shared_promises if row.author_id == scope.person.pk
+        Pledge(readable_text(row.text), state, None)
+        for row, state in shared_promises
+        if row.author_id == scope.person.pk
     ]
     copy_ids = {row.id for row, _state in shared_promises}
     week.reported_ids |= {
@@ -107,8 +109,8 @@ class Pledge:
     """A promise with its state; its page, where it stands in the journal alone."""
 
     text: str
-    state: Fold
-    decrypted_entry: Page | None
+    state: PromiseState
+    decrypted_entry: DecryptedEntry | None
 
 
 @dataclass
@@ -117,8 +119,8 @@ class Week:
 
     start: datetime
     end: datetime
-    entries: list[Page]
-    threads: dict[uuid.UUID, list[Page]]
+    entries: list[DecryptedEntry]
+    threads: dict[uuid.UUID, list[DecryptedEntry]]
     reported_ids: set[uuid.UUID] = field(default_factory=set)
 
     def contains(self, at: datetime) -> bool:
@@ -135,11 +137,11 @@ class Week:
         self.reported_ids |= {decrypted_entry.entry.id for decrypted_entry in word_entries}
         return [_with_label(label, _entry_line(decrypted_entry)) for decrypted_entry in word_entries]
 
-    def steps(self, head: Page, include_earlier: bool) -> list[str]:
+    def steps(self, head: DecryptedEntry, include_earlier: bool) -> list[str]:
         """What followed on an entry up to the week's end, its own judgement aside; `whole`: not of this week alone."""
         step_texts = []
         end_words = (
-            sharing.CARRIED["promise"] if head.entry.word == "promise" else ()
+            sharing.FOLLOW_UPS_OF_WORD["promise"] if head.entry.word == "promise" else ()
         )  # praise stands with what customers said
         for decrypted_entry in self.threads.get(head.entry.thread, []):
             word, is_in_week = decrypted_entry.entry.word, self.contains(decrypted_entry.entry.at)
@@ -162,22 +164,22 @@ def _with_label(label: str, words: str) -> str:
     return f"{label}: {words}" if label and words else label or words
 
 
-def _entry_line(decrypted_entry: Page) -> str:
+def _entry_line(decrypted_entry: DecryptedEntry) -> str:
     """An entry on one line."""
     facts = decrypted_entry.facts
-    words = sentence(str(facts.get("text") or decrypted_entry.words))
+    words = readable_text(str(facts.get("text") or decrypted_entry.words))
     customer = str(facts.get("customer", ""))
     return f"{customer}: {words}" if customer and customer.casefold() not in words.casefold() else words
 
 
-def _step_text(decrypted_entry: Page, head: Page) -> str:
+def _step_text(decrypted_entry: DecryptedEntry, head: DecryptedEntry) -> str:
     """What followed, in a few words: made right: brought it."""
     labels = {
         "recovered": _("made right"), "note": _("answer"), "met": _("accepted"), "complaint": _("not accepted"), "gap": _("rated"),
         "thanks": _("thanks"), "renegotiated": _("agreed anew"),
     }  # fmt: skip
-    words = sentence(str(decrypted_entry.facts.get("text", "")))
-    if words == sentence(str(head.facts.get("text", ""))):
+    words = readable_text(str(decrypted_entry.facts.get("text", "")))
+    if words == readable_text(str(head.facts.get("text", ""))):
         words = ""
     if decrypted_entry.entry.word == "gap" and not words and decrypted_entry.facts.get("score") is not None:
         words = f"{decrypted_entry.facts['score']:g} ({decrypted_entry.facts.get('scale') or '?'})"
@@ -266,7 +268,7 @@ def _pledge_steps(pledge: Pledge, week: Week) -> list[str]:
     ]
 
 
-def _comparison_lines(entries: Iterable[Page], previous_count: int) -> list[str]:
+def _comparison_lines(entries: Iterable[DecryptedEntry], previous_count: int) -> list[str]:
     """Counts beside last week's: numbers, not a judgement; one week proves nothing."""
     count = sum(decrypted_entry.entry.word == "missed" for decrypted_entry in entries)
     if not count and not previous_count:
@@ -289,10 +291,12 @@ def _next_lines(pledges: Iterable[Pledge], week: Week) -> list[str]:
     lines = [
         _with_steps(_due_text(pledge, week), _pledge_steps(pledge, week))
         for pledge in running_pledges
-        if pledge in new_pledges or pledge in older_pledges[:NEXT]
+        if pledge in new_pledges or pledge in older_pledges[:MAX_OLDER_PROMISES]
     ]
-    if len(older_pledges) > NEXT:
-        lines.append(_("and %(more)d more, on the page of promises") % {"more": len(older_pledges) - NEXT})
+    if len(older_pledges) > MAX_OLDER_PROMISES:
+        lines.append(
+            _("and %(more)d more, on the page of promises") % {"more": len(older_pledges) - MAX_OLDER_PROMISES}
+        )
     return lines
 
 
@@ -323,7 +327,7 @@ def _sections(text: str) -> list[dict[str, object]]:
     return sections
 
 
-def written(text: str, week: str, author: str, form: str) -> bytes:
+def render_week(text: str, week: str, author: str, form: str) -> bytes:
     """A report as txt, html, pdf or eml."""
     first_day = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
     last_day = first_day + timedelta(days=6)

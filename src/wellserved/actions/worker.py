@@ -24,34 +24,36 @@ from django.utils import timezone
 
 from wellserved import disk
 from wellserved.actions import backups, sharing
-from wellserved.damage import as_damage
+from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
 from wellserved.integrity import Finding
 from wellserved.measure.words import plural
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
 
-BEAT: Final = 2.0  # seconds between two signs of life
-LATE: Final = 20.0  # seconds after which a sign of life is none
-EVERY: Final = 2.0  # seconds between two looks for shared moments
-LONGEST: Final = 60.0  # seconds that it waits at most, after it has failed again and again
-WAITED: Final = timedelta(minutes=10)  # after which a shared moment should have been in the log
+BEAT_SECONDS: Final = 2.0  # seconds between two signs of life
+SILENT_AFTER_SECONDS: Final = 20.0  # seconds after which a sign of life is none
+POLL_SECONDS: Final = 2.0  # seconds between two looks for shared moments
+LONGEST_PAUSE: Final = 60.0  # seconds that it waits at most, after it has failed again and again
+OVERDUE_AFTER: Final = timedelta(minutes=10)  # after which a shared moment should have been in the log
 _SIZE: Final = 1_024  # bytes; always the same, written over in place, which a full disk still lets through
-Name = Literal["never started", "working", "failing", "stopped", "silent"]
+StateName = Literal["never started", "working", "failing", "stopped", "silent"]
 
 
 @dataclass(frozen=True)
-class State:
+class WorkerState:
     """How it stands with the worker: since its last sign of life, and why it fails, if it does."""
 
-    name: Name
+    name: StateName
     seconds: float = 0.0
     reason: str = ""
 
     @property
     def is_well(self) -> bool:
         """Nothing is wrong, as far as this can be known: one that has just been stopped may be about to start again."""
-        return self.name in ("working", "never started") or (self.name == "stopped" and self.seconds < LATE)
+        return self.name in ("working", "never started") or (
+            self.name == "stopped" and self.seconds < SILENT_AFTER_SECONDS
+        )
 
     def __str__(self) -> str:
         if self.name == "working":
@@ -66,7 +68,7 @@ class State:
         }.get(self.name, self.name)
 
 
-def state(workspace: Workspace, now: float | None = None) -> State:
+def worker_state(workspace: Workspace, now: float | None = None) -> WorkerState:
     """How it stands with the worker of a workspace; `now` in seconds since 1970."""
     file = workspace.folder / "worker.json"
     try:
@@ -74,20 +76,20 @@ def state(workspace: Workspace, now: float | None = None) -> State:
         facts = json.loads(file.read_text(encoding="utf-8"))
         name, reason = str(facts["state"]), str(facts["why"])
     except OSError:
-        return State("never started")
+        return WorkerState("never started")
     except (ValueError, LookupError, TypeError):  # just being written, or damaged: its age says enough
         name, reason = "working", ""
     if name == "stopped":
-        return State("stopped", max(seconds, 0.0))
-    if not -BEAT < seconds < LATE:
-        return State("silent", seconds)
-    return State("failing" if name == "failing" else "working", seconds, reason)
+        return WorkerState("stopped", max(seconds, 0.0))
+    if not -BEAT_SECONDS < seconds < SILENT_AFTER_SECONDS:
+        return WorkerState("silent", seconds)
+    return WorkerState("failing" if name == "failing" else "working", seconds, reason)
 
 
-def findings(workspace: Workspace, now: float | None = None) -> Iterator[Finding]:
+def worker_findings(workspace: Workspace, now: float | None = None) -> Iterator[Finding]:
     """What is wrong with the worker, in plain words; nothing: all is well. One that never ran is missed once something waits."""
     start = "Start `wellserved serve`, or `wellserved worker`."
-    current_state = state(workspace, now)
+    current_state = worker_state(workspace, now)
     if current_state.name == "silent":
         yield Finding(f"The worker is {current_state}: what is shared does not reach the log.", "", start)
     elif current_state.name == "failing":
@@ -95,7 +97,7 @@ def findings(workspace: Workspace, now: float | None = None) -> Iterator[Finding
             f"The worker cannot write shared moments into the log: {current_state.reason}", "", "It goes on trying."
         )
     try:
-        waiting_count = Shared.objects.filter(pending=True, changed__lt=timezone.now() - WAITED).count()
+        waiting_count = Shared.objects.filter(pending=True, changed__lt=timezone.now() - OVERDUE_AFTER).count()
     except django.db.Error:  # said where the databases are looked at
         waiting_count = 0
     if waiting_count:
@@ -116,7 +118,7 @@ class Heartbeat:
         self._write_lock = threading.Lock()
         self._thread = threading.Thread(target=self._write_until_stopped, daemon=True)
 
-    def set_state(self, name: Name, reason: str = "") -> None:
+    def set_state(self, name: StateName, reason: str = "") -> None:
         """Another state, at once."""
         self._facts = {**self._facts, "state": name, "why": reason}
         self._write()
@@ -134,7 +136,7 @@ class Heartbeat:
                 pass
 
     def _write_until_stopped(self) -> None:
-        while not self._stop_event.wait(BEAT):
+        while not self._stop_event.wait(BEAT_SECONDS):
             self._write()
 
     def __enter__(self) -> Self:
@@ -150,39 +152,39 @@ class Heartbeat:
         self.set_state("stopped")
 
 
-def work(workspace: Workspace) -> None:
+def work_once(workspace: Workspace) -> None:
     """Write what waits into the log, and make the night's backup where it is missing, whether or not the log can be written."""
-    with disk.explain(workspace.folder):
+    with disk.explain_errors(workspace.folder):
         try:
-            while sharing.flush(workspace):
+            while sharing.write_pending(workspace):
                 pass
         except Exception:
-            backups.nightly(workspace)
+            backups.write_nightly_backup(workspace)
             raise
-        backups.nightly(workspace)
+        backups.write_nightly_backup(workspace)
 
 
 def run(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Work until told to stop; after a failure, wait twice as long as before, and a minute at most. Nothing that waits is lost."""
-    pause, last_reason = EVERY, ""
+    pause, last_reason = POLL_SECONDS, ""
     while not stop.is_set():
         try:
-            work(workspace)
+            work_once(workspace)
         except Exception as exception:
-            error = exception if isinstance(exception, WellservedError) else as_damage(exception) or exception
+            error = exception if isinstance(exception, WellservedError) else as_damage_error(exception) or exception
             reason = _error_sentence(error)
             heartbeat.set_state("failing", reason)
             if reason != last_reason:  # once, not at every try
                 sys.stderr.write(f"The worker waits and tries again: {reason}\n")
                 if not isinstance(error, WellservedError | OSError | django.db.OperationalError):
                     traceback.print_exc()
-            pause, last_reason = min(2 * pause, LONGEST), reason
+            pause, last_reason = min(2 * pause, LONGEST_PAUSE), reason
             close_old_connections()
         else:
             if last_reason:
                 heartbeat.set_state("working")
                 sys.stderr.write("The worker goes on.\n")
-            pause, last_reason = EVERY, ""
+            pause, last_reason = POLL_SECONDS, ""
         stop.wait(pause)
 
 

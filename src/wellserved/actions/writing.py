@@ -10,47 +10,47 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils import timezone
 
-from wellserved.capture import Captured, capture
-from wellserved.capture.promise import ABOUT, ANSWERS
+from wellserved.capture import CapturedLine, capture
+from wellserved.capture.promise import ANSWER_WORDS, MATTERS_OF_WORD
 from wellserved.errors import RequestError
-from wellserved.journal.book import Book, Page, facts_of
+from wellserved.journal.book import DecryptedEntry, Journal, line_facts
 from wellserved.journal.models import Entry
 from wellserved.scales import load_scales
-from wellserved.store.access import Scope
+from wellserved.store.access import AccessScope
 
-OWN_KNOWN: Final = 40  # last entries whose customers are known by name
+RECENT_ENTRIES: Final = 40  # last entries whose customers are known by name
 
 
-def captured(line: str, scope: Scope, journal: Book | None = None) -> Captured:
+def capture_line(line: str, scope: AccessScope, journal: Journal | None = None) -> CapturedLine:
     """A line, read now in the workspace's zone; customers are known by the store, and by one's own last entries."""
     now = timezone.now().astimezone(ZoneInfo(settings.TIME_ZONE))
     customer_names = set(scope.customers().values_list("name", flat=True))
     if journal is not None and journal.is_readable:
         customer_names |= {
             str(decrypted_entry.facts["customer"])
-            for decrypted_entry in journal.latest(OWN_KNOWN)
+            for decrypted_entry in journal.latest(RECENT_ENTRIES)
             if decrypted_entry.facts.get("customer")
         }
     return capture(line, now, customer_names, settings.WORKSPACE.dates, load_scales(settings.WORKSPACE.folder))
 
 
-def happened(captured_line: Captured) -> datetime:
+def line_time(captured_line: CapturedLine) -> datetime:
     """When it happened: now, or at noon of the day that was said."""
     if captured_line.at is None:
         return timezone.now()
     return datetime.combine(captured_line.at, time(12), ZoneInfo(settings.TIME_ZONE))
 
 
-def require_clear(captured_line: Captured, belongs: bool = False) -> None:
+def require_clear(captured_line: CapturedLine, belongs: bool = False) -> None:
     """Raise where something in a line can be read in two ways, or where it says nothing; `belongs`: to a known matter."""
     if captured_line.questions:
         raise RequestError(
             " ".join(question.what for question in captured_line.questions),
             " ".join(question.do for question in captured_line.questions),
         )
-    if captured_line.text.strip() or (belongs and captured_line.word in ANSWERS):
+    if captured_line.text.strip() or (belongs and captured_line.word in ANSWER_WORDS):
         return
-    if captured_line.word in ABOUT:
+    if captured_line.word in MATTERS_OF_WORD:
         problem = f'"{captured_line.word}" alone does not say what it is about: there is no open matter, or there are several.'
         raise RequestError(
             problem, f"Write it as {captured_line.word}: and what it is about, with the customer's name."
@@ -58,9 +58,9 @@ def require_clear(captured_line: Captured, belongs: bool = False) -> None:
     raise RequestError(f'There is nothing after "{captured_line.word}:".', "Write after it what happened.")
 
 
-def matters(captured_line: Captured, journal: Book) -> list[Page]:
+def find_open_matters(captured_line: CapturedLine, journal: Journal) -> list[DecryptedEntry]:
     """The open matters that a line may be about: of its customer; without one, all that a bare word can mean."""
-    if captured_line.word not in ABOUT or not journal.is_readable:
+    if captured_line.word not in MATTERS_OF_WORD or not journal.is_readable:
         return []
     if (
         captured_line.customer is None
@@ -68,7 +68,7 @@ def matters(captured_line: Captured, journal: Book) -> list[Page]:
         and captured_line.word not in ("kept", "broken", "renegotiated")
     ):
         return []
-    open_entries = journal.open_entries(ABOUT[captured_line.word])
+    open_entries = journal.open_entries(MATTERS_OF_WORD[captured_line.word])
     if captured_line.customer:
         customer_name = captured_line.customer.casefold()
         open_entries = [
@@ -84,9 +84,9 @@ def matters(captured_line: Captured, journal: Book) -> list[Page]:
     return open_entries
 
 
-def record(captured_line: Captured, journal: Book, id_: uuid.UUID | None = None) -> Entry:
+def record_line(captured_line: CapturedLine, journal: Journal, id_: uuid.UUID | None = None) -> Entry:
     """Write a line into the journal; with exactly one open matter that it can be about, it belongs to that."""
-    open_entries = matters(captured_line, journal)
+    open_entries = find_open_matters(captured_line, journal)
     thread = open_entries[0].entry.thread if len(open_entries) == 1 else None
     require_clear(captured_line, belongs=thread is not None)
-    return journal.write(facts_of(captured_line), id_, thread, happened(captured_line))
+    return journal.write(line_facts(captured_line), id_, thread, line_time(captured_line))

@@ -15,15 +15,15 @@ from zoneinfo import ZoneInfo
 
 from wellserved.capture.effort import read_effort
 from wellserved.capture.money import read_money
-from wellserved.capture.question import LIKE, Question
+from wellserved.capture.question import LOOKALIKE_LETTERS, CaptureQuestion
 from wellserved.capture.scores import begins_gap, read_scores
-from wellserved.capture.when import DAY, Standpoint, When, read_span, read_when, written_out
+from wellserved.capture.when import DAY_PATTERN, DateMention, Standpoint, read_span, read_when, unambiguous_date
 from wellserved.errors import RequestError
 from wellserved.scales import BUILT_IN, Scales
 
-LONGEST: Final = 4_000  # letters of a line, or of the words of an entry, wherever they come from
+MAX_ENTRY_LETTERS: Final = 4_000  # letters of a line, or of the words of an entry, wherever they come from
 
-WORDS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
+ENTRY_WORDS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
     "missed": ("failed", "an expectation was missed", ("failed", "mistake", "screwed up", "screw-up")),
     "promise": ("promised", "something was promised", ("promised",)),
     "kept": ("resolved", "a promise was kept", ("done", "delivered")),
@@ -45,7 +45,7 @@ WORDS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
 
 RATINGS: Final = ("exemplary", "good", "average", "underperforming", "poor")
 SEVERITIES: Final = ("minor", "major", "critical")
-_SPELLINGS = {phrase: word for word, (_, _, spellings) in WORDS.items() for phrase in (word, *spellings)}
+_SPELLINGS = {phrase: word for word, (_, _, spellings) in ENTRY_WORDS.items() for phrase in (word, *spellings)}
 _HEAD = re.compile(
     r"(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELLINGS), key=len, reverse=True)) + r")\s{0,9}(?::|$)"
     r"|idea\s{1,9}from\s{1,9}(?P<giver>[^\s:][^:\n]{0,59}?)\s{0,9}:)",
@@ -80,7 +80,7 @@ _RATING = re.compile(rf"\b({'|'.join(RATINGS)})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Captured:
+class CapturedLine:
     """What one line says; absent is None or empty."""
 
     line: str  # as typed
@@ -105,24 +105,24 @@ class Captured:
     cause: str | None = None
     giver: str | None = None
     rating: str | None = None
-    questions: tuple[Question, ...] = ()  # what of it can be read in more than one way
+    questions: tuple[CaptureQuestion, ...] = ()  # what of it can be read in more than one way
 
     @property
     def kind(self) -> str:
         """The kind of moment it is when shared; empty: it stays in the journal."""
-        return WORDS[self.word][0]
+        return ENTRY_WORDS[self.word][0]
 
 
 def check_length(text: str) -> None:
     """Raise where a line, or the words of an entry, are longer than is kept."""
-    if len(text) > LONGEST:
-        error_text = f"This has {len(text):,} letters; {LONGEST:,} are kept at most."
+    if len(text) > MAX_ENTRY_LETTERS:
+        error_text = f"This has {len(text):,} letters; {MAX_ENTRY_LETTERS:,} are kept at most."
         raise RequestError(error_text, "Shorten it, or write it as several lines.")
 
 
 def capture(
     line: str, now: datetime, customers: Iterable[str] = (), order: str = "", scales: Scales = BUILT_IN
-) -> Captured:
+) -> CapturedLine:
     """Read a line at aware `now`, whose zone is the one in which dates are meant; customers: names that are known.
 
     order: whether 12/5 has the "day" or the "month" first; where it is not said, such a date is asked about.
@@ -130,7 +130,7 @@ def capture(
     """
     check_length(line)
     word, body, giver = _split_head(line, scales)
-    text = " ".join(body.translate(LIKE).split())
+    text = " ".join(body.translate(LOOKALIKE_LETTERS).split())
     at, due, date_questions = _read_dates(word, text, now, order or _order_in(text))
     tags = tuple(dict.fromkeys(tag.lower() for tag in _TAG.findall(text)))
     amount, currency, amount_questions = read_money(text)
@@ -139,7 +139,7 @@ def capture(
     returns_match = next(iter(_RETURNS.finditer(text)), None)
     returns_count = int(returns_match["n"]) if returns_match else None
     cause_match = _CAUSE.search(text) if word in ("missed", "complaint", "recovered") else None
-    return Captured(
+    return CapturedLine(
         line,
         word,
         body,
@@ -171,21 +171,21 @@ def capture(
     )
 
 
-SHOWN: Final = tuple(
-    field.name for field in fields(Captured) if field.name not in ("line", "word", "text", "service", "questions")
+SHOWN_FIELDS: Final = tuple(
+    field.name for field in fields(CapturedLine) if field.name not in ("line", "word", "text", "service", "questions")
 )
 """What of a line is shown beside its words, in this order."""
 
 
-def facts_in(captured_line: Captured) -> list[tuple[str, object]]:
+def captured_facts(captured_line: CapturedLine) -> list[tuple[str, object]]:
     """What was read out of the line, as (what, value), to be shown before it is saved."""
-    facts: list[tuple[str, object]] = [("kind", WORDS[captured_line.word][1])]
-    return facts + [(name, value) for name in SHOWN if (value := getattr(captured_line, name)) not in (None, ())]
+    facts: list[tuple[str, object]] = [("kind", ENTRY_WORDS[captured_line.word][1])]
+    return facts + [(name, value) for name in SHOWN_FIELDS if (value := getattr(captured_line, name)) not in (None, ())]
 
 
-def understood(captured_line: Captured) -> list[tuple[str, str]]:
+def describe_line(captured_line: CapturedLine) -> list[tuple[str, str]]:
     """What was read out of the line, as (what, value) in plain text."""
-    return [(name.replace("_", " "), _format_value(value)) for name, value in facts_in(captured_line)]
+    return [(name.replace("_", " "), _format_value(value)) for name, value in captured_facts(captured_line)]
 
 
 def _format_value(value: object) -> str:
@@ -198,7 +198,7 @@ def _format_value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def sentence(text: str) -> str:
+def readable_text(text: str) -> str:
     """Words of a line for somebody else to read: without the marks that are meant for the product (+"Name", #tag, @name, cause:)."""
     readable = _CUSTOMER.sub(lambda match: match[1] or match[2], " ".join(text.split()))
     readable = _CAUSE.sub(lambda match: f"({match[1].strip()})", _PERSON.sub(lambda match: match[1], readable))
@@ -206,7 +206,7 @@ def sentence(text: str) -> str:
     return _BLANK_BEFORE_MARK.sub(r"\1", readable).replace(", (", " (").strip(" ,;")
 
 
-def aware(local: datetime, zone: object) -> datetime:
+def with_zone(local: datetime, zone: object) -> datetime:
     """A local time in its zone; one that the clocks skip is moved on by as much."""
     assert isinstance(zone, ZoneInfo)
     zoned_time = local.replace(tzinfo=zone)
@@ -215,7 +215,7 @@ def aware(local: datetime, zone: object) -> datetime:
 
 
 def _split_head(line: str, scales: Scales) -> tuple[str, str, str | None]:
-    plain_line = line.translate(LIKE).rstrip()
+    plain_line = line.translate(LOOKALIKE_LETTERS).rstrip()
     match = _HEAD.match(plain_line, len(plain_line) - len(plain_line.lstrip()))
     if match and match["giver"] and len(match["giver"].split()) <= 3:
         return "idea", line[match.end() :].lstrip(), match["giver"].strip()
@@ -245,19 +245,19 @@ def _read_customer(word: str, text: str, customers: Iterable[str]) -> str | None
 
 def _read_dates(
     word: str, text: str, now: datetime, order: str
-) -> tuple[date | None, datetime | None, tuple[Question, ...]]:
+) -> tuple[date | None, datetime | None, tuple[CaptureQuestion, ...]]:
     """The day it happened, the due time, and which of the two are not clear."""
     standpoint = Standpoint(now.replace(tzinfo=None), word == "missed", order=order)
-    questions: list[Question] = []
+    questions: list[CaptureQuestion] = []
     at = _read_day(word, text, standpoint)
-    if isinstance(at, Question):
+    if isinstance(at, CaptureQuestion):
         questions.append(at)
         at = None
     due = _read_due(text, replace(standpoint, before=at)) if word in ("promise", "renegotiated", "missed") else None
-    if isinstance(due, Question):
+    if isinstance(due, CaptureQuestion):
         questions.append(due)
         due = None
-    return at, aware(due, now.tzinfo) if due else None, tuple(questions)
+    return at, with_zone(due, now.tzinfo) if due else None, tuple(questions)
 
 
 def _order_in(text: str) -> str:
@@ -267,7 +267,7 @@ def _order_in(text: str) -> str:
     return "" if day == month else "day" if day else "month"
 
 
-def _read_day(word: str, text: str, standpoint: Standpoint) -> date | Question | None:
+def _read_day(word: str, text: str, standpoint: Standpoint) -> date | CaptureQuestion | None:
     today = standpoint.now.date()
     if _YESTERDAY.search(text):
         return today - timedelta(days=1)
@@ -277,7 +277,7 @@ def _read_day(word: str, text: str, standpoint: Standpoint) -> date | Question |
         for match in pattern.finditer(text):
             mention = (
                 read_when(text, match.end(), replace(standpoint, is_past=True))
-                if DAY.match(text, match.end())
+                if DAY_PATTERN.match(text, match.end())
                 else None
             )
             if mention and mention.day <= today:
@@ -285,19 +285,23 @@ def _read_day(word: str, text: str, standpoint: Standpoint) -> date | Question |
     return None
 
 
-def _date_question(text: str, mention: When) -> Question | None:
-    return Question(text[mention.start : mention.end], mention.start, mention.readings) if mention.readings else None
+def _date_question(text: str, mention: DateMention) -> CaptureQuestion | None:
+    return (
+        CaptureQuestion(text[mention.start : mention.end], mention.start, mention.readings)
+        if mention.readings
+        else None
+    )
 
 
-def _read_due(text: str, standpoint: Standpoint) -> datetime | Question | None:
+def _read_due(text: str, standpoint: Standpoint) -> datetime | CaptureQuestion | None:
     openings = [(match.start(), False, match.end()) for match in _DUE_START.finditer(text)]
     if not standpoint.is_past:
         openings += [(match.start(), True, match.end()) for match in _SPAN_START.finditer(text)]
     for _, is_span, position in sorted(openings):
         if is_span and (span := read_span(text, position, standpoint.now)):
             end, instants = span
-            readings = tuple(f"{written_out(instant.date())} {instant:%H:%M}" for instant in instants)
-            return instants[0] if len(instants) == 1 else Question(text[position:end], position, readings)
+            readings = tuple(f"{unambiguous_date(instant.date())} {instant:%H:%M}" for instant in instants)
+            return instants[0] if len(instants) == 1 else CaptureQuestion(text[position:end], position, readings)
         if not is_span and (mention := read_when(text, position, standpoint, after_preposition=True)):
             return _date_question(text, mention) or mention.latest()
     if standpoint.is_past:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from wellserved.capture.money import spans
-from wellserved.capture.question import Question
+from wellserved.capture.money import amount_spans
+from wellserved.capture.question import CaptureQuestion
 
 _DURATION = re.compile(
     r"(?<![\w.,/:€$£-])(?P<n>\d{1,3}(?:[.,]\d{1,2})?)(?P<gap> ?)(?P<unit>hours?|hrs?|stunden?|std\b\.?|h|minutes?|minuten?|mins?|(?-i:m))(?![\w/’'])",
@@ -42,11 +42,11 @@ _BREAK = re.compile(r"[,;.:!?()](?=\s|$)")
 _REACH = 80  # letters on either side of a duration that say what it was
 
 
-def read_effort(text: str) -> tuple[float | None, tuple[Question, ...]]:
+def read_effort(text: str) -> tuple[float | None, tuple[CaptureQuestion, ...]]:
     """The hours spent on it, if any were named; and durations of which it is not clear whether they were."""
     hours: list[float] = []
-    questions: list[Question] = []
-    money_spans, has_wait = spans(text), _WAIT.search(text) is not None
+    questions: list[CaptureQuestion] = []
+    money_spans, has_wait = amount_spans(text), _WAIT.search(text) is not None
     for match in _DURATION.finditer(text):
         while money_spans and money_spans[0][1] <= match.start():
             money_spans.pop(0)
@@ -56,10 +56,14 @@ def read_effort(text: str) -> tuple[float | None, tuple[Question, ...]]:
         if kind == "effort":
             hours.append(float(match["n"].replace(",", ".")) / (60 if match["unit"].lower().startswith("m") else 1))
         elif kind == "length":
-            questions.append(Question(duration_text, match.start(), (f"{match['n']} min", f"{match['n']} metres")))
+            questions.append(
+                CaptureQuestion(duration_text, match.start(), (f"{match['n']} min", f"{match['n']} metres"))
+            )
         elif kind == "unclear":
             questions.append(
-                Question(duration_text, match.start(), (f"{duration_text} of work", f"{duration_text} of waiting"))
+                CaptureQuestion(
+                    duration_text, match.start(), (f"{duration_text} of work", f"{duration_text} of waiting")
+                )
             )
     return (round(sum(hours), 4) if hours else None), tuple(questions)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from wellserved.capture.question import Question
+from wellserved.capture.question import CaptureQuestion
 
 _SIGNS = {
     "€": "EUR",
@@ -55,7 +55,7 @@ _RANGE_HIGH = re.compile(rf" ?[–-] ?[€$£]?(?P<n>{_NUMBER})(?P<x> ?(?:{_UNIT
 _REACH = 40  # letters before an amount that say what it is
 
 
-def read_money(text: str) -> tuple[float | None, str | None, tuple[Question, ...]]:
+def read_money(text: str) -> tuple[float | None, str | None, tuple[CaptureQuestion, ...]]:
     """The first amount of a line and its currency; or what is to be asked about it."""
     for match in _MONEY.finditer(text):
         if (question := _unclear_amount(text, match)) is not None:
@@ -68,7 +68,7 @@ def read_money(text: str) -> tuple[float | None, str | None, tuple[Question, ...
     return None, None, ()
 
 
-def spans(text: str) -> list[tuple[int, int]]:
+def amount_spans(text: str) -> list[tuple[int, int]]:
     """Where amounts stand, so that their letters are taken for nothing else: €12m is no time."""
     return [match.span() for match in _MONEY.finditer(text)]
 
@@ -82,10 +82,10 @@ def _is_money(text: str, match: re.Match[str]) -> bool:
 
 
 def _amount(amount_text: str, unit: str | None) -> float:
-    return round(number_of(amount_text) * _MULTIPLIERS.get((unit or "").lower().rstrip("."), 1), 4)
+    return round(parse_number(amount_text) * _MULTIPLIERS.get((unit or "").lower().rstrip("."), 1), 4)
 
 
-def number_of(amount_text: str) -> float:
+def parse_number(amount_text: str) -> float:
     """1,200.50 and 1.200,50 alike; a single separator before three digits parts thousands, but for 0.125 and 1234.567."""
     amount_text = re.sub("[ '’]", "", amount_text)
     last_separator = max(amount_text.rfind(","), amount_text.rfind("."))
@@ -100,7 +100,7 @@ def number_of(amount_text: str) -> float:
     return float(re.sub("[.,]", "", amount_text))
 
 
-def _unclear_amount(text: str, match: re.Match[str]) -> Question | None:
+def _unclear_amount(text: str, match: re.Match[str]) -> CaptureQuestion | None:
     """What of an amount can be read in two ways: a span, 1.250k, €5 m, and digits apart that may not belong together."""
     start, end = match.span()
     number_text, unit = match["a"] or match["b"], match["x"] or match["y"] or ""
@@ -127,7 +127,9 @@ def _unclear_amount(text: str, match: re.Match[str]) -> Question | None:
     return _split_digits(text, match, prefix, number_text, suffix)
 
 
-def _split_digits(text: str, match: re.Match[str], prefix: str, number_text: str, suffix: str) -> Question | None:
+def _split_digits(
+    text: str, match: re.Match[str], prefix: str, number_text: str, suffix: str
+) -> CaptureQuestion | None:
     """Digits parted by a blank: €5 200 boxes, room 7 200 €."""
     if " " not in number_text:
         return None
@@ -147,5 +149,5 @@ def _split_digits(text: str, match: re.Match[str], prefix: str, number_text: str
     )
 
 
-def _ask_reading(text: str, start: int, end: int, *readings: str) -> Question:
-    return Question(text[start:end], start, readings)
+def _ask_reading(text: str, start: int, end: int, *readings: str) -> CaptureQuestion:
+    return CaptureQuestion(text[start:end], start, readings)

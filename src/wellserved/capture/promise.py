@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 Fate = Literal["running", "overdue", "kept", "late", "broken"]
-Move = tuple[datetime, str, datetime | None]  # when, the word (promise, renegotiated, kept, broken ...), due
+PromiseMove = tuple[datetime, str, datetime | None]  # when, the word (promise, renegotiated, kept, broken ...), due
 
 
 @dataclass(frozen=True)
-class Fold:
+class PromiseState:
     """A promise as it stands."""
 
     made_at: datetime
@@ -24,32 +24,32 @@ class Fold:
     late_renegotiations: int  # times after it
 
 
-KEEPS = ("kept", "met", "exceeded")
-CLOSED_BY = {"promise": (*KEEPS, "broken"), "missed": ("recovered",), "complaint": ("recovered",)}
+KEPT_WORDS = ("kept", "met", "exceeded")
+CLOSING_WORDS = {"promise": (*KEPT_WORDS, "broken"), "missed": ("recovered",), "complaint": ("recovered",)}
 """Words that wait for their end -> the words that end them."""
 
-ABOUT = {
+MATTERS_OF_WORD = {
     "kept": ("promise",), "broken": ("promise",), "renegotiated": ("promise",), "recovered": ("missed", "complaint"),
     "thanks": ("promise", "missed", "complaint"),
 }  # fmt: skip
 """Words of a line that belongs to an open matter -> the words of such matters."""
-ANSWERS = ("kept", "met", "exceeded", "broken", "recovered", "complaint", "thanks")
+ANSWER_WORDS = ("kept", "met", "exceeded", "broken", "recovered", "complaint", "thanks")
 """Words that say enough by themselves, once it is known what they are about."""
 
 
-def waits(word: str, thread_words: Iterable[str]) -> bool:
+def is_waiting(word: str, thread_words: Iterable[str]) -> bool:
     """A moment of this word still waits for its end, given the words of its thread."""
-    return word in CLOSED_BY and not set(CLOSED_BY[word]) & set(thread_words)
+    return word in CLOSING_WORDS and not set(CLOSING_WORDS[word]) & set(thread_words)
 
 
-def turned(thread: Iterable[tuple[Any, str, bool]]) -> list[tuple[Any, bool]]:
+def open_state_changes(thread: Iterable[tuple[Any, str, bool]]) -> list[tuple[Any, bool]]:
     """Of the rows of one thread (key, word, whether it is taken to wait) those that are taken wrongly, and what they do."""
     rows = list(thread)
     words = [word for _key, word, _open in rows]
-    return [(key, not is_open) for key, word, is_open in rows if is_open != waits(word, words)]
+    return [(key, not is_open) for key, word, is_open in rows if is_open != is_waiting(word, words)]
 
 
-def fold(moves: Iterable[Move], now: datetime) -> Fold:
+def promise_state(moves: Iterable[PromiseMove], now: datetime) -> PromiseState:
     """The state of one promise at `now`; moves: at least the promise itself."""
     ordered_moves = sorted(
         moves, key=lambda move: (move[1] != "promise", move[0])
@@ -64,8 +64,8 @@ def fold(moves: Iterable[Move], now: datetime) -> Fold:
             renegotiations, late_renegotiations = renegotiations + is_in_time, late_renegotiations + (not is_in_time)
             due = new_due or due
             fate = "overdue" if due and due < now else "running"
-        elif word in KEEPS:
+        elif word in KEPT_WORDS:
             closed_at, fate = at, "late" if due and at > due else "kept"
         elif word == "broken":
             closed_at, fate = at, "broken"
-    return Fold(made_at, due, first_due, fate, closed_at, renegotiations, late_renegotiations)
+    return PromiseState(made_at, due, first_due, fate, closed_at, renegotiations, late_renegotiations)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-LIKE = str.maketrans("ıİſK", "iIsK")  # letters that a comparison without case takes for others, one for one
+LOOKALIKE_LETTERS = str.maketrans(
+    "ıİſK", "iIsK"
+)  # letters that a comparison without case takes for others, one for one
 
 
 @dataclass(frozen=True)
-class Question:
+class CaptureQuestion:
     """A part of a line and the clear ways to write it; each can stand in its place."""
 
     passage: str
@@ -33,7 +35,7 @@ class Question:
         collapsed_text = " ".join(text.split())
         earlier_count = collapsed_text[: self.start].count(self.passage)
         pattern = r"\s+".join(map(re.escape, self.passage.split()))
-        match_spans = [match.span() for match in re.finditer(pattern, text.translate(LIKE), re.IGNORECASE)]
+        match_spans = [match.span() for match in re.finditer(pattern, text.translate(LOOKALIKE_LETTERS), re.IGNORECASE)]
         if not match_spans:
             return text
         start, end = match_spans[min(earlier_count, len(match_spans) - 1)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Final
 
-from wellserved.capture.question import Question
+from wellserved.capture.question import CaptureQuestion
 from wellserved.scales import Scale, Scales
 
 _SCALE_BY_TOP: Final = {"5": "csat5", "10": "nps10", "7": "ces7"}
@@ -32,7 +32,7 @@ class Scores:
     expected: float | None = None
     score: float | None = None
     scale: str | None = None
-    questions: tuple[Question, ...] = ()
+    questions: tuple[CaptureQuestion, ...] = ()
 
 
 def read_scores(text: str, scales: Scales) -> Scores:
@@ -45,7 +45,7 @@ def read_scores(text: str, scales: Scales) -> Scores:
         if _top_agrees(scales[scale], top) and scales[scale].has_score(score):
             return Scores(score=score, scale=scale)
         if readings := _readings((score,), (scale,), (top,), scales, lambda name, values: f"{name} {values[0]:g}"):
-            return Scores(questions=(Question(text[start:end], start, readings),))
+            return Scores(questions=(CaptureQuestion(text[start:end], start, readings),))
     return Scores()
 
 
@@ -119,7 +119,7 @@ def _gap_scores(match: re.Match[str], text: str, scales: Scales) -> Scores:
         scales,
         lambda name, both_scores: f"expected {name} {both_scores[0]:g} got {both_scores[1]:g}",
     )
-    return Scores(questions=(Question(match[0], match.start(), readings),) if readings else ())
+    return Scores(questions=(CaptureQuestion(match[0], match.start(), readings),) if readings else ())
 
 
 def _score(number: str | None, word: str | None, scale: str | None, scales: Scales) -> float | None:

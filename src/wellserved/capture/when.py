@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
 
-from wellserved.moments import EARLIEST, LATEST
+from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 
-LAST: Final = time(23, 59)  # a promise for a day is kept until that day is over
-JUST_PASSED: Final = 92  # days: a date without a year that lies so near behind may be meant as it is
+LAST_MINUTE: Final = time(23, 59)  # a promise for a day is kept until that day is over
+DAYS_JUST_PASSED: Final = 92  # days: a date without a year that lies so near behind may be meant as it is
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WOCHENTAGE = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
 _WEEKDAY_NAMES = (
@@ -29,7 +29,7 @@ _MONTH = (
     r"jan(?:uary?|uar)?|feb(?:ruary?|ruar)?|mar(?:ch)?|märz?|apr(?:il)?|may|mai|june?|juni|july?|juli|aug(?:ust)?|"
     r"sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?"
 )
-NUMBERS: Final = {
+NUMBER_WORDS: Final = {
     word: index + 1
     for words in (
         ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
@@ -50,7 +50,7 @@ _DAY = (
     r"|(?P<d3>\d{1,2})\.(?P<m3>\d{1,2})\.(?P<y3>\d{4}|\d{2})?"
     r"|(?P<d4>\d{1,2})/(?P<m4>\d{1,2})(?:/(?P<y4>\d{4}|\d{2}))?"
 )
-DAY: Final = re.compile(rf"(?:{_DAY})(?:(?<=T)|{_WORD_END})", re.IGNORECASE)
+DAY_PATTERN: Final = re.compile(rf"(?:{_DAY})(?:(?<=T)|{_WORD_END})", re.IGNORECASE)
 _LEAD_WORD = re.compile(r"(?:on|am|um|at|the|den) ", re.IGNORECASE)
 _DAY_AFTER = re.compile(r",? (?:on |am )?(?=\w)", re.IGNORECASE)
 _DAY_PART = re.compile(
@@ -78,15 +78,15 @@ _TIME = re.compile(
     re.IGNORECASE,
 )
 _BARE_HOUR = re.compile(rf"(?P<bare>\d{{1,2}}){_WORD_END}(?! ?[-–%€$£°+]|,\d)(?P<last> ?(?:$|[,;.!?)]))?")
-SPAN: Final = re.compile(
-    rf"(?P<n>\d{{1,3}}|{'|'.join(sorted(NUMBERS, key=len, reverse=True))}) ?"
+SPAN_PATTERN: Final = re.compile(
+    rf"(?P<n>\d{{1,3}}|{'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))}) ?"
     r"(?P<unit>minutes?|minuten?|mins?|hours?|hrs?|stunden?|std\.?|h|(?:business|working) days?|werktage?n?|arbeitstage?n?"
     rf"|days?|tage?n?|weeks?|wochen?){_WORD_END}",
     re.IGNORECASE,
 )
 
 
-Hour = tuple[int, time | None]  # days after the day that is named, and the time of the clock; None: its end
+DayTime = tuple[int, time | None]  # days after the day that is named, and the time of the clock; None: its end
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Standpoint:
 
 
 @dataclass(frozen=True)
-class When:
+class DateMention:
     """A day, and a time of it if one was said; or several, if it is not clear which is meant."""
 
     start: int
@@ -115,26 +115,26 @@ class When:
     def latest(self) -> datetime:
         """Its last minute, local and without zone."""
         day, clock_time = self.moments[0]
-        return datetime.combine(day, clock_time or LAST)
+        return datetime.combine(day, clock_time or LAST_MINUTE)
 
     @property
     def readings(self) -> tuple[str, ...]:
         """Each moment that may be meant, written so that it is clear; empty where there is but one."""
         if len(self.moments) == 1:
             return ()
-        return tuple(written_out(day) + (f" {at:%H:%M}" if at else "") for day, at in self.moments)
+        return tuple(unambiguous_date(day) + (f" {at:%H:%M}" if at else "") for day, at in self.moments)
 
 
-def written_out(day: date) -> str:
+def unambiguous_date(day: date) -> str:
     """A day that cannot be taken for another: 5 Dec 2026."""
     return f"{day.day} {MONTHS[day.month - 1].capitalize()} {day.year}"
 
 
-def read_when(text: str, position: int, standpoint: Standpoint, after_preposition: bool = False) -> When | None:
+def read_when(text: str, position: int, standpoint: Standpoint, after_preposition: bool = False) -> DateMention | None:
     """The day or the time written at a place of a text, if there is one; `after_preposition`: after "by" or the like."""
     lead = _LEAD_WORD.match(text, position)
     start = lead.end() if lead else position
-    if day_match := DAY.match(text, start):
+    if day_match := DAY_PATTERN.match(text, start):
         end, hours = _time_after_day(text, day_match.end(), _own_part(day_match)) or (day_match.end(), ((0, None),))
         return _date_mention(start, end, _days(day_match, standpoint), hours, standpoint)
     time_alone = _clock_times(text, position, True, after_preposition)
@@ -159,7 +159,7 @@ def read_when(text: str, position: int, standpoint: Standpoint, after_prepositio
         for extra_days, at in hours
         if at
     }
-    return When(position, part_after.end() if part_after else end, tuple(sorted(days))) if days else None
+    return DateMention(position, part_after.end() if part_after else end, tuple(sorted(days))) if days else None
 
 
 def _next_moment(day: date, at: time, standpoint: Standpoint) -> tuple[date, time]:
@@ -169,13 +169,15 @@ def _next_moment(day: date, at: time, standpoint: Standpoint) -> tuple[date, tim
 
 
 def _date_mention(
-    start: int, end: int, days: Iterable[date], hours: Iterable[Hour], standpoint: Standpoint
-) -> When | None:
-    possible_days = [day for day in days if EARLIEST.year <= day.year <= LATEST.year]
+    start: int, end: int, days: Iterable[date], hours: Iterable[DayTime], standpoint: Standpoint
+) -> DateMention | None:
+    possible_days = [day for day in days if EARLIEST_DATE.year <= day.year <= LATEST_DATE.year]
     moments = [(day + timedelta(days=extra_days), at) for day in possible_days for extra_days, at in hours]
     if any(extra_days for extra_days, _ in hours) and not standpoint.is_past:  # of two nights, the one that is not over
-        moments = [(day, at) for day, at in moments if datetime.combine(day, at or LAST) > standpoint.now] or moments
-    return When(start, end, tuple(moments)) if moments else None
+        moments = [
+            (day, at) for day, at in moments if datetime.combine(day, at or LAST_MINUTE) > standpoint.now
+        ] or moments
+    return DateMention(start, end, tuple(moments)) if moments else None
 
 
 def _own_part(match: re.Match[str]) -> str:
@@ -190,16 +192,16 @@ def _part_word(match: re.Match[str]) -> str:
 def _day_after(text: str, position: int) -> re.Match[str] | None:
     """A day written after its time: "3pm tomorrow"."""
     joint = _DAY_AFTER.match(text, position)
-    return DAY.match(text, joint.end()) if joint else None
+    return DAY_PATTERN.match(text, joint.end()) if joint else None
 
 
 def read_span(text: str, position: int, now: datetime) -> tuple[int, tuple[datetime, ...]] | None:
     """Where a span at a place of a text ends, and the instant, counted from local `now`; several if its time is not clear."""
-    match = SPAN.match(text, position)
+    match = SPAN_PATTERN.match(text, position)
     if match is None:
         return None
     count_text = match["n"].lower()
-    count, unit = int(count_text) if count_text.isdecimal() else NUMBERS[count_text], match["unit"].lower()
+    count, unit = int(count_text) if count_text.isdecimal() else NUMBER_WORDS[count_text], match["unit"].lower()
     if unit.startswith("m"):
         return match.end(), (now + timedelta(minutes=count),)
     if unit.startswith(("h", "st")):
@@ -210,18 +212,18 @@ def read_span(text: str, position: int, now: datetime) -> tuple[int, tuple[datet
             day += timedelta(days={4: 3, 5: 2}.get(day.weekday(), 1))
     else:
         day += timedelta(days=count * (7 if unit.startswith("w") else 1))
-    end, hours = _time_after_day(text, match.end()) or (match.end(), ((0, LAST),))
-    return end, tuple(datetime.combine(day + timedelta(days=extra_days), at or LAST) for extra_days, at in hours)
+    end, hours = _time_after_day(text, match.end()) or (match.end(), ((0, LAST_MINUTE),))
+    return end, tuple(datetime.combine(day + timedelta(days=extra_days), at or LAST_MINUTE) for extra_days, at in hours)
 
 
-def _time_after_day(text: str, position: int, day_part: str = "") -> tuple[int, tuple[Hour, ...]] | None:
+def _time_after_day(text: str, position: int, day_part: str = "") -> tuple[int, tuple[DayTime, ...]] | None:
     """The time that follows a day, and where it ends; a part of a day, before it or after it, lasts until its end."""
     part_match = _DAY_PART.match(text, position)
     day_part = part_match["part"].lower() if part_match else day_part
     clock_times = _clock_times(text, part_match.end() if part_match else position)
     if clock_times is None:
         return (
-            (part_match.end(), ((0, time(_DAY_PART_ENDS[day_part]) if day_part in _DAY_PART_ENDS else LAST),))
+            (part_match.end(), ((0, time(_DAY_PART_ENDS[day_part]) if day_part in _DAY_PART_ENDS else LAST_MINUTE),))
             if part_match
             else None
         )
@@ -231,7 +233,7 @@ def _time_after_day(text: str, position: int, day_part: str = "") -> tuple[int, 
     return end, _hours_in_part(times, day_part)
 
 
-def _hours_in_part(times: tuple[time | None, ...], day_part: str) -> tuple[Hour, ...]:
+def _hours_in_part(times: tuple[time | None, ...], day_part: str) -> tuple[DayTime, ...]:
     """What times of the clock are in a part of the day; an empty part: the times themselves."""
     same_day = tuple((0, at) for at in times)
     if not day_part:
@@ -243,13 +245,13 @@ def _hours_in_part(times: tuple[time | None, ...], day_part: str) -> tuple[Hour,
     return tuple((0, at) for at in sorted({at.replace(hour=at.hour % 12 + 12) for at in times if at})) or same_day
 
 
-def _late_hours(at: time, is_night: bool) -> tuple[Hour, ...]:
+def _late_hours(at: time, is_night: bool) -> tuple[DayTime, ...]:
     """A time of an evening or a night: at 12 the day ends; what comes after it may be of that day or of the next, and is asked."""
     if at.hour > 12:
         return ((0, at),)
     morning_time = at.replace(hour=at.hour % 12)
     if morning_time == time(0):
-        return ((0, LAST),)
+        return ((0, LAST_MINUTE),)
     if morning_time.hour == 0 and not is_night:
         return ((1, morning_time),)
     afternoon = morning_time.replace(hour=morning_time.hour + 12)
@@ -288,7 +290,7 @@ def _hours(hour: int) -> tuple[time, ...]:
 
 def _times(match: re.Match[str]) -> tuple[time | None, ...]:
     if name := match["named"]:
-        return (time(12) if name.lower() in ("noon", "mittag") else LAST,)
+        return (time(12) if name.lower() in ("noon", "mittag") else LAST_MINUTE,)
     hour = int(match["hour"] or match["h24"] or match["clock"])
     minute = match["minute"] or match["m24"] or match["past"]
     if int(minute or 0) > 59:
@@ -297,7 +299,7 @@ def _times(match: re.Match[str]) -> tuple[time | None, ...]:
         is_afternoon = match["half"].lower().startswith("p")
         return (time(hour % 12 + 12 * is_afternoon, int(minute or 0)),) if 1 <= hour <= 12 else ()
     if hour > 23:
-        return (LAST,) if hour == 24 and not int(minute or 0) else ()
+        return (LAST_MINUTE,) if hour == 24 and not int(minute or 0) else ()
     return _hours(hour) if match["clock"] and hour and not minute else (time(hour, int(minute or 0)),)
 
 
@@ -378,7 +380,7 @@ def _nearest(month: int, day: int, today: date, is_past: bool) -> tuple[date, ..
     )
     if is_past:
         return tuple(passed_days[-1:])
-    just_passed = [candidate for candidate in passed_days[-1:] if 0 < (today - candidate).days <= JUST_PASSED]
+    just_passed = [candidate for candidate in passed_days[-1:] if 0 < (today - candidate).days <= DAYS_JUST_PASSED]
     return tuple(just_passed + coming_days[:1])
 
 

@@ -18,19 +18,19 @@ import pyarrow.parquet as pq
 from wellserved import log
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.cases import slices
-from wellserved.cases.fold import TEXTS, fold
-from wellserved.cases.fold import TYPES as TYPES
-from wellserved.delta import NONE, Rows
+from wellserved.cases.fold import CASE_TYPES as CASE_TYPES
+from wellserved.cases.fold import TEXT_COLUMNS, fold_cases
+from wellserved.delta import NO_ROWS, RowIndices
 from wellserved.engine import duckdb as engine
-from wellserved.engine.duckdb import name
-from wellserved.months import Months
+from wellserved.engine.duckdb import quote_name
+from wellserved.months import MonthlyTableWriter
 from wellserved.workspace import Workspace
 
-FOLD = "11"  # version of the fold; another one rebuilds all cases
-MUCH = 0.1  # share of all cases above which everything is folded again
-SMALL = 20_000  # rows of a file that is written again with what comes to its month
-STRUCK = 1 / 16  # share of a larger one's rows that may be struck out before it is written again
-FACTS = ("log_version", "zone", "fold", "hours")  # that a version of the cases notes
+FOLD_VERSION = "11"  # version of the fold; another one rebuilds all cases
+MAX_CHANGED_SHARE = 0.1  # share of all cases above which everything is folded again
+SMALL_FILE_ROWS = 20_000  # rows of a file that is written again with what comes to its month
+MAX_DELETED_SHARE = 1 / 16  # share of a larger one's rows that may be struck out before it is written again
+FACT_NAMES = ("log_version", "zone", "fold", "hours")  # that a version of the cases notes
 
 
 def refresh(workspace: Workspace, scratch: Path, on_progress: Callable[[str, int, int], None]) -> int:
@@ -48,19 +48,21 @@ def refresh(workspace: Workspace, scratch: Path, on_progress: Callable[[str, int
         plan = _plan_refresh(db, workspace, log_snapshot, case_snapshot)
     log_snapshot = log.compact(workspace, log_snapshot)
     facts = {"log_version": str(log_snapshot.version), **_dependencies(workspace, calendars)}
-    with Months(workspace.cases, "asked_month") as writer:
+    with MonthlyTableWriter(workspace.cases, "asked_month") as writer:
         if plan is None:
             return _fold_all(db, log_snapshot, workspace.zone, calendars, writer, facts, on_progress)
-        rows = fold(slices.of_cases(db, log_snapshot.files_since(plan.since), plan.cases), workspace.zone, calendars)
+        rows = fold_cases(
+            slices.moments_of_cases(db, log_snapshot.files_since(plan.since), plan.cases), workspace.zone, calendars
+        )
         writer.add(rows)
         _replace_rows(writer, case_snapshot, plan.rows, set(rows["asked_month"].unique().to_pylist()), facts)
     return len(rows)
 
 
 def _replace_rows(
-    writer: Months,
+    writer: MonthlyTableWriter,
     case_snapshot: log.Snapshot,
-    replaced_rows: Mapping[str, Rows],
+    replaced_rows: Mapping[str, RowIndices],
     extended_months: Collection[int],
     facts: Mapping[str, str],
 ) -> None:
@@ -71,9 +73,9 @@ def _replace_rows(
         if file not in replaced_rows and log.month_of(file) not in extended_months:
             continue
         total = pq.read_metadata(file).num_rows
-        deleted_before = case_snapshot.deleted_rows.get(file, NONE)
-        deleted_now = np.union1d(deleted_before, replaced_rows.get(file, NONE))
-        if total <= SMALL or len(deleted_now) > STRUCK * total:
+        deleted_before = case_snapshot.deleted_rows.get(file, NO_ROWS)
+        deleted_now = np.union1d(deleted_before, replaced_rows.get(file, NO_ROWS))
+        if total <= SMALL_FILE_ROWS or len(deleted_now) > MAX_DELETED_SHARE * total:
             writer.add(_surviving_rows(file, deleted_now))
             removed_files.append(file)
         elif len(deleted_now) > len(deleted_before):
@@ -81,15 +83,15 @@ def _replace_rows(
     writer.commit(facts, removed_files, deleted_rows)
 
 
-def settle(workspace: Workspace) -> log.Snapshot:
+def purge_deleted_rows(workspace: Workspace) -> log.Snapshot:
     """The cases in files from which nothing is struck out, for who reads files as they are. The caller holds the write lock."""
     case_snapshot = log.snapshot(workspace.cases)
     if not case_snapshot.deleted_rows:
         return case_snapshot
-    with Months(workspace.cases, "asked_month") as writer:
+    with MonthlyTableWriter(workspace.cases, "asked_month") as writer:
         for file, deleted_rows in case_snapshot.deleted_rows.items():
             writer.add(_surviving_rows(file, deleted_rows))
-        writer.commit({fact: case_snapshot.facts[fact] for fact in FACTS}, list(case_snapshot.deleted_rows))
+        writer.commit({fact: case_snapshot.facts[fact] for fact in FACT_NAMES}, list(case_snapshot.deleted_rows))
     return log.snapshot(workspace.cases)
 
 
@@ -98,14 +100,14 @@ def _fold_all(
     log_snapshot: log.Snapshot,
     zone: str,
     calendars: Calendars,
-    writer: Months,
+    writer: MonthlyTableWriter,
     facts: dict[str, str],
     on_progress: Callable[[str, int, int], None],
 ) -> int:
     """All cases, a slice at a time, so that memory does not grow with the log."""
     case_count = 0
-    for share, moments, is_complete in slices.of_files(db, log_snapshot.files):
-        rows = fold(moments, zone, calendars, is_complete)
+    for share, moments, is_complete in slices.slices_of_files(db, log_snapshot.files):
+        rows = fold_cases(moments, zone, calendars, is_complete)
         writer.add(rows)
         case_count += len(rows)
         on_progress("Folding cases", round(share * 100), 100)
@@ -115,9 +117,11 @@ def _fold_all(
 
 def fold_into(db: duckdb.DuckDBPyConnection, table: str, moments: str, zone: str, calendars: Calendars) -> None:
     """Fold a table of moments into a temporary table of cases, a slice at a time."""
-    columns = ", ".join(f"CAST({name(column)} AS {kind}) AS {name(column)}" for column, kind in TYPES.items())
-    for index, moment_slice in enumerate(slices.of_table(db, moments)):
-        db.register("rows_of_cases", fold(moment_slice, zone, calendars))
+    columns = ", ".join(
+        f"CAST({quote_name(column)} AS {kind}) AS {quote_name(column)}" for column, kind in CASE_TYPES.items()
+    )
+    for index, moment_slice in enumerate(slices.slices_of_table(db, moments)):
+        db.register("rows_of_cases", fold_cases(moment_slice, zone, calendars))
         statement = f"INSERT INTO {table}" if index else f"CREATE TEMP TABLE {table} AS"
         db.execute(f"{statement} SELECT {columns} FROM rows_of_cases")
         db.unregister("rows_of_cases")
@@ -125,7 +129,7 @@ def fold_into(db: duckdb.DuckDBPyConnection, table: str, moments: str, zone: str
 
 def _dependencies(workspace: Workspace, calendars: Calendars) -> dict[str, str]:
     """What the cases depend on beside the log; another of these, and all cases are folded again."""
-    return {"zone": workspace.zone, "fold": FOLD, "hours": calendars.fingerprint or "none"}
+    return {"zone": workspace.zone, "fold": FOLD_VERSION, "hours": calendars.fingerprint or "none"}
 
 
 def is_current(workspace: Workspace, log_snapshot: log.Snapshot, case_snapshot: log.Snapshot) -> bool:
@@ -136,7 +140,7 @@ def is_current(workspace: Workspace, log_snapshot: log.Snapshot, case_snapshot: 
     dependencies = _dependencies(workspace, load_calendars(workspace.calendars, workspace.zone))
     required_facts = {"log_version": str(log_snapshot.version), **dependencies}
     if (last := int(case_snapshot.facts.get("log_version", -1))) > log_snapshot.version:
-        raise log.ended(log_snapshot.version, last)
+        raise log.truncation_error(log_snapshot.version, last)
     return all(case_snapshot.facts.get(key) == value for key, value in required_facts.items())
 
 
@@ -146,7 +150,7 @@ class _RefreshPlan:
 
     cases: pa.Table  # source and case_id of those with new moments
     since: int  # month of the earliest of their moments (yyyymm, UTC)
-    rows: Mapping[str, Rows]  # where they stand as they were known, by file, in any order
+    rows: Mapping[str, RowIndices]  # where they stand as they were known, by file, in any order
 
 
 def _plan_refresh(
@@ -156,23 +160,23 @@ def _plan_refresh(
     folded_snapshot = log.snapshot(workspace.log, int(case_snapshot.facts["log_version"]))
     if not case_snapshot.files or not set(folded_snapshot.files) <= set(log_snapshot.files):  # the log was compacted
         return None
-    log.view(db, "newest", sorted(set(log_snapshot.files) - set(folded_snapshot.files)))
+    log.create_view(db, "newest", sorted(set(log_snapshot.files) - set(folded_snapshot.files)))
     # A moment that another one corrects may have been of another case, which has it no more.
     corrected_months = [row[0] for row in db.sql("SELECT DISTINCT month FROM newest WHERE correction").fetchall()]
-    log.view(db, "corrected", log.of_months(log_snapshot.files, corrected_months))
+    log.create_view(db, "corrected", log.files_of_months(log_snapshot.files, corrected_months))
     db.execute(
         "CREATE TEMP TABLE changed AS SELECT source, case_id FROM newest UNION SELECT source, case_id FROM corrected "
         "SEMI JOIN (SELECT moment_id FROM newest WHERE correction) USING (moment_id)"
     )
     cases = db.sql("FROM changed").to_arrow_table()
-    (all_rows,) = db.sql(f"SELECT count(*) FROM {engine.rows_of(case_snapshot.files)}").fetchall()[0]
+    (all_rows,) = db.sql(f"SELECT count(*) FROM {engine.parquet_rows_sql(case_snapshot.files)}").fetchall()[0]
     all_cases = all_rows - sum(map(len, case_snapshot.deleted_rows.values()))
-    if not len(cases) or len(cases) > MUCH * all_cases:  # none is new: then nothing says what changed
+    if not len(cases) or len(cases) > MAX_CHANGED_SHARE * all_cases:  # none is new: then nothing says what changed
         return None
-    affected_rows = engine.ask(
+    affected_rows = engine.query(
         db,
         "SELECT filename AS file, list(file_row_number) AS rows, min(first_s) AS first "
-        f"FROM {engine.rows_of(case_snapshot.files, with_positions=True)} SEMI JOIN changed USING (source, case_id) GROUP BY filename",
+        f"FROM {engine.parquet_rows_sql(case_snapshot.files, with_positions=True)} SEMI JOIN changed USING (source, case_id) GROUP BY filename",
     )
     rows = dict(
         zip(
@@ -189,9 +193,9 @@ def _plan_refresh(
     return _RefreshPlan(cases, since, rows)
 
 
-def _surviving_rows(file: str, deleted_rows: Rows) -> pa.Table:
+def _surviving_rows(file: str, deleted_rows: RowIndices) -> pa.Table:
     """The cases of a month's file but for these rows."""
-    rows = pq.ParquetFile(file, read_dictionary=TEXTS).read()
+    rows = pq.ParquetFile(file, read_dictionary=TEXT_COLUMNS).read()
     month = pa.repeat(pa.scalar(log.month_of(file), pa.int32()), len(rows))
-    rows = rows.append_column("asked_month", month).select(list(TYPES))
+    rows = rows.append_column("asked_month", month).select(list(CASE_TYPES))
     return rows.take(pa.array(np.delete(np.arange(len(rows)), deleted_rows)))

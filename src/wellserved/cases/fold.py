@@ -10,16 +10,26 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wellserved.calendar import DAY, Calendars, wall_clock
-from wellserved.cases.ordered import ENDS, KIND, STATES, WORDS, Bools, Columns, Ints, Ordered, encoded
+from wellserved.calendar import SECONDS_PER_DAY, Calendars, wall_clock
+from wellserved.cases.ordered import (
+    END_KINDS,
+    NUMBER_OF_KIND,
+    STATE_OF_KIND,
+    STATUS_KINDS,
+    Bools,
+    Columns,
+    Ints,
+    OrderedMoments,
+    encode_dictionary,
+)
 from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, SEGMENTS
 
-TYPES: Final = {column.name: column.type for column in CASE_COLUMNS}
-TEXTS: Final = [
+CASE_TYPES: Final = {column.name: column.type for column in CASE_COLUMNS}
+TEXT_COLUMNS: Final = [
     column.name for column in CASE_COLUMNS if column.type == "VARCHAR" and column.name not in ("case_id", "customer_id")
 ]
 """Columns of few words, kept as dictionaries."""
-FOLDED_FROM: Final = tuple(
+FOLD_INPUT_COLUMNS: Final = tuple(
     column.name
     for column in MOMENT_COLUMNS
     if column.name
@@ -35,7 +45,7 @@ _COUNTED_KINDS: Final = {
     "contacts": ("asked", *_FOLLOW_UP_KINDS), "handovers": ("handed_over",), "promises": ("promised",), "complaints": ("complained",),
     "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",), "surveys": ("surveyed",),
 }  # fmt: skip
-_STATE_BY_KIND = np.array([*(STATES.get(kind, 0) for kind in KIND), 0], dtype=np.int64)
+_STATE_BY_KIND = np.array([*(STATE_OF_KIND.get(kind, 0) for kind in NUMBER_OF_KIND), 0], dtype=np.int64)
 _CARRIED_FACTS = tuple(segment for segment in SEGMENTS if segment != "source")
 _ARROW_TYPES: Final = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64()}
 _PROMISE_LABELS: Final = ("01 day", *(f"{days:02d} days" for days in range(2, 31)), "31 days or more")
@@ -43,14 +53,14 @@ _PROMISE_LABELS: Final = ("01 day", *(f"{days:02d} days" for days in range(2, 31
 Clocks = Mapping[str, Ints | None]  # seconds of each moment, in order
 
 
-def fold(moment_table: pa.Table, zone: str, calendars: Calendars, mask: Bools | None = None) -> pa.Table:
+def fold_cases(moment_table: pa.Table, zone: str, calendars: Calendars, mask: Bools | None = None) -> pa.Table:
     """The cases of these moments, one row each; all moments of a case have to be among them.
 
     `moment_table`: FOLDED_FROM, of those that count; `mask`: the moments to fold, without it all.
     `zone`: the one that days and months are of. Texts come as dictionaries.
     """
-    moments = Ordered(moment_table, calendars, mask)
-    months = _month_of_days(wall_clock(moments.seconds[moments.first_ask], zone) // DAY)
+    moments = OrderedMoments(moment_table, calendars, mask)
+    months = _month_of_days(wall_clock(moments.seconds[moments.first_ask], zone) // SECONDS_PER_DAY)
     moments.reorder_cases(np.argsort(months, kind="stable"))  # as they are kept
     columns: Columns = {"source": moments.values_at("source", moments.end), "case_id": moments.case_id}
     columns |= {fact: moments.values_at(fact, moments.last_known(fact)) for fact in (*_CARRIED_FACTS, "source_kept")}
@@ -67,39 +77,45 @@ def fold(moment_table: pa.Table, zone: str, calendars: Calendars, mask: Bools | 
     columns |= _final_state(moments, columns)
     columns |= _durations(columns) | _business_times(moments, columns) | _promise_fate(columns)
     columns |= _calendar_days(columns, zone)
-    return pa.table({name: _cast_column(columns[name], name) for name in TYPES})
+    return pa.table({name: _cast_column(columns[name], name) for name in CASE_TYPES})
 
 
 def _cast_column(column: pa.Array, name: str) -> pa.Array:
     """A column as the table of cases has it."""
-    if TYPES[name] != "VARCHAR":
-        return column.cast(_ARROW_TYPES[TYPES[name]])
-    return encoded(column.cast(pa.string()) if pa.types.is_null(column.type) else column) if name in TEXTS else column
+    if CASE_TYPES[name] != "VARCHAR":
+        return column.cast(_ARROW_TYPES[CASE_TYPES[name]])
+    return (
+        encode_dictionary(column.cast(pa.string()) if pa.types.is_null(column.type) else column)
+        if name in TEXT_COLUMNS
+        else column
+    )
 
 
-def at(values: Ints | None, positions: Ints) -> pa.Array:
+def values_at(values: Ints | None, positions: Ints) -> pa.Array:
     """Numbers, in order, at a position of each case; no numbers are missing ones."""
     if values is None:
         return pa.nulls(len(positions), pa.int64())
     return pa.array(values[positions], mask=positions < 0)
 
 
-def _event_times(moments: Ordered, clocks: Clocks) -> Columns:
+def _event_times(moments: OrderedMoments, clocks: Clocks) -> Columns:
     """When what happened, on each clock; a clock only goes forward."""
-    resolutions, ends = moments.positions_of("resolved"), moments.positions_of(*ENDS)
+    resolutions, ends = moments.positions_of("resolved"), moments.positions_of(*END_KINDS)
     positions = {
         "asked": moments.first_ask,
         "first_reply": moments.first(moments.positions_of(*_REPLY_KINDS)),
         "first_resolved": moments.first(resolutions[moments.is_time_known(resolutions)]),
         "last_end": moments.last(ends[moments.is_time_known(ends)]),
-        "state": moments.last(moments.positions_of(*STATES)),
+        "state": moments.last(moments.positions_of(*STATE_OF_KIND)),
     }
     return {
-        f"{name}_{unit}": at(clock, position) for unit, clock in clocks.items() for name, position in positions.items()
+        f"{name}_{unit}": values_at(clock, position)
+        for unit, clock in clocks.items()
+        for name, position in positions.items()
     }
 
 
-def _single_facts(moments: Ordered) -> Columns:
+def _single_facts(moments: OrderedMoments) -> Columns:
     """Single facts: what was rated, what was promised, who had it."""
     rated, promised = moments.positions_of("rated"), moments.positions_of("promised")
     rated, promised = np.setdiff1d(rated, moments.team_ratings, assume_unique=True), moments.with_value("due", promised)
@@ -107,15 +123,15 @@ def _single_facts(moments: Ordered) -> Columns:
         "moments": pa.array(moments.end - moments.start + 1),
         "ratings": moments.count(rated),
         "first_s": pa.array(moments.seconds[moments.start]),
-        "first_handover_s": at(moments.seconds, moments.first(moments.positions_of("handed_over"))),
+        "first_handover_s": values_at(moments.seconds, moments.first(moments.positions_of("handed_over"))),
         "stations": moments.count_distinct("team"),
         "persons": moments.count_distinct("person_id"),
         "due_s": _seconds(moments.values_at("due", moments.last(promised))),
         "first_due_s": _seconds(moments.values_at("due", moments.first(promised))),
         "score": moments.values_at("score", moments.last(moments.with_value("score", rated))),
         "scale": moments.values_at("scale", moments.last(moments.with_value("scale", rated))),
-        "recovered_s": at(moments.seconds, moments.last(moments.positions_of("recovered"))),
-        "last_s": at(moments.seconds, moments.last_timely),
+        "recovered_s": values_at(moments.seconds, moments.last(moments.positions_of("recovered"))),
+        "last_s": values_at(moments.seconds, moments.last_timely),
     }
 
 
@@ -125,12 +141,12 @@ def _seconds(stamps: pa.Array) -> pa.Array:
     return pa.array(microseconds // 1_000_000, mask=stamps.is_null().to_numpy(zero_copy_only=False))
 
 
-def _state_times(moments: Ordered, clocks: Clocks) -> Columns:
+def _state_times(moments: OrderedMoments, clocks: Clocks) -> Columns:
     """The time spent in each state between a case's first ask and its last word, on each clock."""
-    positions = moments.positions_of(*STATES)
+    positions = moments.positions_of(*STATE_OF_KIND)
     case, kind = moments.case[positions], moments.kind[positions]
     state = _state_after(case, kind)
-    last_word, start = moments.last(moments.positions_of(*WORDS)), moments.first_ask
+    last_word, start = moments.last(moments.positions_of(*STATUS_KINDS)), moments.first_ask
     inner_changes = np.flatnonzero(np.r_[case[1:] == case[:-1], np.zeros(min(len(case), 1), dtype=np.bool_)])
     inner_changes = inner_changes[positions[inner_changes] >= start[case[inner_changes]]]
     # The stretch from the first ask to the next change of state, in the state that was reached before it.
@@ -164,7 +180,7 @@ def _state_times(moments: Ordered, clocks: Clocks) -> Columns:
 
 def _state_after(case: Ints, kind: npt.NDArray[np.int8]) -> Ints:
     """The state of a case after each of its changes: an end lasts until it is reopened."""
-    is_word = _is_kind(kind, WORDS)
+    is_word = _is_kind(kind, STATUS_KINDS)
     last = np.maximum.accumulate(np.where(is_word, np.arange(len(kind)), -1))
     is_ended = (last >= 0) & (case[last] == case) & (_STATE_BY_KIND[kind[last]] == 3)
     states: Ints = np.where(is_ended, 3, _STATE_BY_KIND[kind])
@@ -173,20 +189,20 @@ def _state_after(case: Ints, kind: npt.NDArray[np.int8]) -> Ints:
 
 def _is_kind(kind: npt.NDArray[np.int8], kinds: Iterable[str]) -> Bools:
     """Whether each is one of these kinds; -1, no kind, is none."""
-    is_member = np.zeros(len(KIND) + 2, dtype=np.bool_)
-    is_member[[KIND[name] for name in kinds]] = True
+    is_member = np.zeros(len(NUMBER_OF_KIND) + 2, dtype=np.bool_)
+    is_member[[NUMBER_OF_KIND[name] for name in kinds]] = True
     return is_member[kind]
 
 
-def _reply_turns(moments: Ordered, clocks: Clocks) -> Columns:
+def _reply_turns(moments: OrderedMoments, clocks: Clocks) -> Columns:
     """How long a further word of the customer waited for a person's answer once there had been a first one.
 
     A turn begins with the first word after a reply and ends with the next reply; words in between belong to it.
     What nobody had answered when the case was closed is no turn.
     """
-    positions = moments.positions_of(*_FOLLOW_UP_KINDS, *_REPLY_KINDS, *ENDS)
+    positions = moments.positions_of(*_FOLLOW_UP_KINDS, *_REPLY_KINDS, *END_KINDS)
     case, kind = moments.case[positions], moments.kind[positions]
-    is_reply, is_end = _is_kind(kind, _REPLY_KINDS), _is_kind(kind, ENDS)
+    is_reply, is_end = _is_kind(kind, _REPLY_KINDS), _is_kind(kind, END_KINDS)
     begins = np.flatnonzero(np.r_[True, (case[1:] != case[:-1]) | (is_reply | is_end)[:-1]])[: len(case)]
     ends = np.r_[begins[1:], len(case)][: len(begins)] - 1
     first_reply = moments.first(moments.positions_of(*_REPLY_KINDS))[case[begins]]
@@ -197,7 +213,7 @@ def _reply_turns(moments: Ordered, clocks: Clocks) -> Columns:
     open_turn = moments.last(starts[~is_answered])
     columns: Columns = {
         "turns": pa.array(np.bincount(owner[is_answered], minlength=moments.cases)),
-        **{f"turn_{unit}": at(clock, open_turn) for unit, clock in clocks.items()},
+        **{f"turn_{unit}": values_at(clock, open_turn) for unit, clock in clocks.items()},
     }
     for unit, clock in clocks.items():
         longest = np.full(moments.cases, -1, dtype=np.int64)
@@ -207,7 +223,7 @@ def _reply_turns(moments: Ordered, clocks: Clocks) -> Columns:
     return columns
 
 
-def _promise_changes(moments: Ordered) -> Columns:
+def _promise_changes(moments: OrderedMoments) -> Columns:
     """How often another due time was named in time, and how often too late."""
     positions = moments.with_value("due", moments.positions_of("promised"))
     rows, case = moments.row[positions], moments.case[positions]
@@ -223,12 +239,14 @@ def _promise_changes(moments: Ordered) -> Columns:
     }
 
 
-def _final_state(moments: Ordered, columns: Columns) -> Columns:
+def _final_state(moments: OrderedMoments, columns: Columns) -> Columns:
     """Whether a case is closed, and how; `ended`: in its own right, at a time that is known."""
-    word, state, end = (moments.last(moments.positions_of(*kinds)) for kinds in (WORDS, STATES, ENDS))
+    word, state, end = (
+        moments.last(moments.positions_of(*kinds)) for kinds in (STATUS_KINDS, STATE_OF_KIND, END_KINDS)
+    )
     last_kind = np.where(word >= 0, moments.kind[word], -1)
     closed, abandoned, merged = (
-        _is_kind(last_kind, ENDS),
+        _is_kind(last_kind, END_KINDS),
         _is_kind(last_kind, ["abandoned"]),
         _is_kind(last_kind, ["merged"]),
     )
@@ -257,7 +275,7 @@ def _durations(columns: Columns) -> Columns:
     }
 
 
-def _business_times(moments: Ordered, columns: Columns) -> Columns:
+def _business_times(moments: OrderedMoments, columns: Columns) -> Columns:
     """Waits and spans in business seconds, and what tells how they go on; without opening hours they are missing."""
     asked, null_column = columns["asked_b"], pa.nulls(moments.cases, pa.int64())
 
@@ -285,7 +303,7 @@ def _promise_fate(columns: Columns) -> Columns:
     closed, due = columns["closed"], columns["due_s"]
     span = pc.subtract(due, columns["asked_s"])
     has_due = pc.greater_equal(span, 0).fill_null(False)
-    days = np.clip((span.fill_null(0).to_numpy() + DAY - 1) // DAY, 1, len(_PROMISE_LABELS)) - 1
+    days = np.clip((span.fill_null(0).to_numpy() + SECONDS_PER_DAY - 1) // SECONDS_PER_DAY, 1, len(_PROMISE_LABELS)) - 1
     label_numbers = pa.array(days.astype(np.int32), mask=~has_due.to_numpy(zero_copy_only=False))
     closed_fate = pc.if_else(pc.less_equal(columns["last_end_s"], due), 1, 2)
     fate = pc.if_else(closed, pc.if_else(columns["abandoned"], 3, closed_fate), 0)
@@ -303,11 +321,11 @@ def _calendar_days(columns: Columns, zone: str) -> Columns:
         seconds = columns[f"{date_basis}_s"]
         missing = seconds.is_null().to_numpy(zero_copy_only=False)
         wall_seconds = wall_clock(seconds.fill_null(0).to_numpy(), zone)
-        day = wall_seconds // DAY
+        day = wall_seconds // SECONDS_PER_DAY
         day_columns[f"{date_basis}_day"] = pa.array(day, mask=missing)
         day_columns[f"{date_basis}_month"] = pa.array(_month_of_days(day), mask=missing)
         if date_basis == "asked":
-            day_columns["asked_time"] = pa.array(wall_seconds - day * DAY)
+            day_columns["asked_time"] = pa.array(wall_seconds - day * SECONDS_PER_DAY)
     return day_columns
 
 

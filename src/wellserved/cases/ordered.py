@@ -17,27 +17,34 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wellserved.calendar import Calendars, Clock, span_of_days
-from wellserved.moments import KINDS
-from wellserved.months import piece
+from wellserved.moments import MOMENT_KINDS
+from wellserved.months import combine_chunks
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Columns = dict[str, pa.Array]
 
-CUSTOMERS: Final = tuple(kind for kind, (side, _) in KINDS.items() if side == "customer")
-ENDS: Final = ("resolved", "abandoned", "merged")
-WORDS: Final = (*ENDS, "reopened")  # only these open and close a case: a pause after its end is no reopening
-STATES: Final = {"reopened": 0, "resumed": 0, "paused": 1, "held": 2, **dict.fromkeys(ENDS, 3)}
+CUSTOMER_KINDS: Final = tuple(kind for kind, (side, _) in MOMENT_KINDS.items() if side == "customer")
+END_KINDS: Final = ("resolved", "abandoned", "merged")
+STATUS_KINDS: Final = (
+    *END_KINDS,
+    "reopened",
+)  # only these open and close a case: a pause after its end is no reopening
+STATE_OF_KIND: Final = {"reopened": 0, "resumed": 0, "paused": 1, "held": 2, **dict.fromkeys(END_KINDS, 3)}
 """Kind -> the state that it leads to."""
-_KIND_ORDER: Final = {"reopened": 1, "resumed": 2, "paused": 3, "held": 3, **dict.fromkeys(ENDS, 4)}
-RANKS: Final = {kind: _KIND_ORDER.get(kind, 0) * len(KINDS) + index for index, kind in enumerate(KINDS)}
+_KIND_ORDER: Final = {"reopened": 1, "resumed": 2, "paused": 3, "held": 3, **dict.fromkeys(END_KINDS, 4)}
+RANK_OF_KIND: Final = {
+    kind: _KIND_ORDER.get(kind, 0) * len(MOMENT_KINDS) + index for index, kind in enumerate(MOMENT_KINDS)
+}
 """Kind -> its order among moments of one instant and one row: what leads to what, and no two alike."""
-TIES: Final = 1 << 32  # what of a moment's content decides between two that are alike in all this
-KIND: Final = {kind: index for index, kind in enumerate(KINDS)}
-_UNKNOWN_KIND = len(KINDS)  # a kind that this version does not know: it is a moment of its case, and nothing more
+TIE_COUNT: Final = 1 << 32  # what of a moment's content decides between two that are alike in all this
+NUMBER_OF_KIND: Final = {kind: index for index, kind in enumerate(MOMENT_KINDS)}
+_UNKNOWN_KIND = len(
+    MOMENT_KINDS
+)  # a kind that this version does not know: it is a moment of its case, and nothing more
 
 
-class Ordered:
+class OrderedMoments:
     """The moments of whole cases, sorted; a position is where a moment stands, -1 that there is none.
 
     `moments`: the columns of the log that the fold reads, texts as they are or as dictionaries; `mask`: the rows to look at.
@@ -57,7 +64,7 @@ class Ordered:
         self.row = rows[order]
         self.kind = self._kinds[self.row]
         self._by_kind: Ints = np.argsort(self.kind, kind="stable")
-        self._borders = np.searchsorted(self.kind[self._by_kind], np.arange(len(KINDS) + 1))
+        self._borders = np.searchsorted(self.kind[self._by_kind], np.arange(len(MOMENT_KINDS) + 1))
         self._positions_of_kinds: dict[tuple[str, ...], Ints] = {}  # several columns are about the same kinds
         self.start: Ints = np.flatnonzero(np.r_[True, self.case[1:] != self.case[:-1]])[: len(self.case)]
         self.cases = len(self.start)
@@ -79,15 +86,15 @@ class Ordered:
     @cached_property
     def _kinds(self) -> npt.NDArray[np.int8]:
         """All rows' kinds, by their numbers."""
-        words = encoded(self.columns["kind"])
-        kind_numbers = [KIND.get(kind, _UNKNOWN_KIND) for kind in words.dictionary.to_pylist()]
-        kinds: npt.NDArray[np.int8] = np.array([*kind_numbers, _UNKNOWN_KIND], dtype=np.int8)[codes(words)]
+        words = encode_dictionary(self.columns["kind"])
+        kind_numbers = [NUMBER_OF_KIND.get(kind, _UNKNOWN_KIND) for kind in words.dictionary.to_pylist()]
+        kinds: npt.NDArray[np.int8] = np.array([*kind_numbers, _UNKNOWN_KIND], dtype=np.int8)[dictionary_codes(words)]
         return kinds
 
     def _ties(self, rows: Ints) -> tuple[npt.NDArray[np.integer[Any]], ...]:
         """What decides between moments of one instant, the first before the others."""
-        ranks = np.array([*RANKS.values(), 0], dtype=np.int16)
-        return self._ints("source_row")[rows], ranks[self._kinds[rows]], self._ints("content")[rows] & (TIES - 1)
+        ranks = np.array([*RANK_OF_KIND.values(), 0], dtype=np.int16)
+        return self._ints("source_row")[rows], ranks[self._kinds[rows]], self._ints("content")[rows] & (TIE_COUNT - 1)
 
     def has_value(self, name: str) -> Bools:
         """Where a column has a value, in order."""
@@ -117,7 +124,10 @@ class Ordered:
     @cached_property
     def first_ask(self) -> Ints:
         """The first ask of each case; without one, the customer's first word, or the first moment."""
-        first_requests, first_words = self.first(self.positions_of("asked")), self.first(self.positions_of(*CUSTOMERS))
+        first_requests, first_words = (
+            self.first(self.positions_of("asked")),
+            self.first(self.positions_of(*CUSTOMER_KINDS)),
+        )
         first_asks: Ints = np.where(
             first_requests >= 0, first_requests, np.where(first_words >= 0, first_words, self.start)
         )
@@ -126,7 +136,9 @@ class Ordered:
     def positions_of(self, *kinds: str) -> Ints:
         """The positions of the moments of these kinds."""
         if kinds not in self._positions_of_kinds:
-            positions = [self._by_kind[slice(*self._borders[KIND[kind] : KIND[kind] + 2])] for kind in kinds]
+            positions = [
+                self._by_kind[slice(*self._borders[NUMBER_OF_KIND[kind] : NUMBER_OF_KIND[kind] + 2])] for kind in kinds
+            ]
             self._positions_of_kinds[kinds] = (
                 positions[0] if len(positions) == 1 else np.sort(np.concatenate(positions))
             )
@@ -181,7 +193,7 @@ class Ordered:
 
     def _words(self, fact: str) -> npt.NDArray[np.int32]:
         """All rows' texts as numbers; a missing one is -1."""
-        return codes(encoded(self.columns[fact]))
+        return dictionary_codes(encode_dictionary(self.columns[fact]))
 
 
 class _Hours:
@@ -191,7 +203,7 @@ class _Hours:
     calendars: a difference of two is the open time between them, whoever held the case.
     """
 
-    def __init__(self, moments: Ordered, calendars: Calendars) -> None:
+    def __init__(self, moments: OrderedMoments, calendars: Calendars) -> None:
         self.names = [calendar.name for calendar in calendars.calendars]
         ends = (int(moments.seconds.min()), int(moments.seconds.max())) if len(moments.seconds) else (0, 0)
         clocks = {calendar.name: Clock(calendar, *span_of_days(*ends)) for calendar in calendars.calendars}
@@ -211,15 +223,19 @@ class _Hours:
         running_total = np.cumsum(span_seconds) - span_seconds
         self.b = running_total - running_total[moments.start][moments.case]
 
-    def _choose(self, moments: Ordered, calendars: Calendars) -> None:
+    def _choose(self, moments: OrderedMoments, calendars: Calendars) -> None:
         """The calendar of each moment, by the team and the service that were last named before it; the first use that fits."""
         last: dict[str, tuple[pa.DictionaryArray, Ints]] = {}
         for fact in ("team", "service"):
-            words = encoded(moments.columns[fact])
+            words = encode_dictionary(moments.columns[fact])
             last_positions = np.maximum.accumulate(np.where(moments.has_value(fact), np.arange(len(moments.row)), -1))
             last[fact] = (
                 words,
-                np.where(last_positions >= moments.start[moments.case], codes(words)[moments.row[last_positions]], -1),
+                np.where(
+                    last_positions >= moments.start[moments.case],
+                    dictionary_codes(words)[moments.row[last_positions]],
+                    -1,
+                ),
             )
         is_free = np.ones(len(moments.row), dtype=np.bool_)
         for assignment in calendars.uses:
@@ -242,7 +258,9 @@ def _column_arrays(table: pa.Table) -> Columns:
     for name in table.column_names:
         if name not in ("case_id", "box"):
             column = table[name]
-            arrays[name] = piece(column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column)
+            arrays[name] = combine_chunks(
+                column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
+            )
     return arrays
 
 
@@ -252,12 +270,12 @@ def _filled_numbers(column: pa.Array, fill_value: int) -> npt.NDArray[Any]:
     return numbers
 
 
-def encoded(column: pa.Array) -> pa.DictionaryArray:
+def encode_dictionary(column: pa.Array) -> pa.DictionaryArray:
     """Texts as numbers."""
     return column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
 
 
-def codes(words: pa.DictionaryArray) -> npt.NDArray[np.int32]:
+def dictionary_codes(words: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     """The number of each text; a missing one is -1."""
     numbers: npt.NDArray[np.int32] = _filled_numbers(words.indices, -1)
     return numbers
@@ -265,17 +283,17 @@ def codes(words: pa.DictionaryArray) -> npt.NDArray[np.int32]:
 
 def _has_word(column: pa.Array, word: str, rows: Ints) -> Bools:
     """Which of the rows have this word."""
-    words = encoded(column)
+    words = encode_dictionary(column)
     matching_numbers = [index for index, text in enumerate(words.dictionary.to_pylist()) if text == word]
-    numbers = codes(words)[rows]
+    numbers = dictionary_codes(words)[rows]
     is_match: Bools = np.isin(numbers, matching_numbers) if matching_numbers else np.zeros(len(numbers), dtype=np.bool_)
     return is_match
 
 
 def _case_numbers(case_id: pa.ChunkedArray, source: npt.NDArray[np.int32]) -> tuple[Ints, pa.Array]:
     """The case of each row, from 0 on, without gaps; and each case's number in its source."""
-    words = piece(case_id.cast(pa.string()).dictionary_encode())
-    numbers: Ints = codes(words).astype(np.int64)
+    words = combine_chunks(case_id.cast(pa.string()).dictionary_encode())
+    numbers: Ints = dictionary_codes(words).astype(np.int64)
     if not len(source) or source.min() == source.max():
         return numbers, words.dictionary
     source_count = int(source.max()) + 1  # one number in two sources is two cases

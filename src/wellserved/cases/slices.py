@@ -21,15 +21,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wellserved import log
-from wellserved.cases.fold import FOLDED_FROM
+from wellserved.cases.fold import FOLD_INPUT_COLUMNS
 from wellserved.cases.ordered import Bools, Ints
-from wellserved.engine.duckdb import name
+from wellserved.engine.duckdb import quote_name
 from wellserved.moments import MOMENT_COLUMNS
 
-SLICE = 2_500_000  # moments folded at a time; a third of a kilobyte of memory each
+MAX_SLICE_MOMENTS = 2_500_000  # moments folded at a time; a third of a kilobyte of memory each
 _SAMPLE_STEP = 64  # one moment in so many tells how many are kept at a time
 _DICTIONARY_COLUMNS: Final = [
-    column.name for column in MOMENT_COLUMNS if column.type == "VARCHAR" and column.name not in log.UNLIKE
+    column.name for column in MOMENT_COLUMNS if column.type == "VARCHAR" and column.name not in log.COLUMN_ENCODINGS
 ]
 _KEY_COLUMNS = ("source", "case_id")
 _ARROW_TYPES = {
@@ -42,7 +42,7 @@ _SCHEMA = pa.schema(
         pa.dictionary(pa.int32(), pa.string()) if column.name in _DICTIONARY_COLUMNS else _ARROW_TYPES[column.type],
     )
     for column in MOMENT_COLUMNS
-    if column.name in FOLDED_FROM
+    if column.name in FOLD_INPUT_COLUMNS
 )
 
 
@@ -113,7 +113,7 @@ class _RowGroup:
         return pa.DictionaryArray.from_arrays(indices, value) if pa.types.is_dictionary(kind) else value.take(indices)
 
 
-def of_files(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> Iterator[tuple[float, pa.Table, Bools]]:
+def slices_of_files(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> Iterator[tuple[float, pa.Table, Bools]]:
     """All moments in these files of the log: the share of them that has been read, moments, and which of them are to be folded now."""
     groups = _row_groups(db, files)
     ends = _LastGroups(db, groups)
@@ -121,12 +121,12 @@ def of_files(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> Iterator[tu
         pending = [_SCHEMA.empty_table().append_column("box", pa.array([], pa.uint32()))]
         pending_count = 0
         for index, group in enumerate(groups):
-            rows = group.read(FOLDED_FROM).append_column("box", pa.array(ends.hash_boxes[index]))
+            rows = group.read(FOLD_INPUT_COLUMNS).append_column("box", pa.array(ends.hash_boxes[index]))
             if ends.partition_count > 1:
                 rows = rows.filter(pa.array(ends.hash_boxes[index] % ends.partition_count == partition))
             pending.append(rows)
             pending_count += len(rows)
-            if pending_count >= SLICE or index == len(groups) - 1:
+            if pending_count >= MAX_SLICE_MOMENTS or index == len(groups) - 1:
                 moments = pa.concat_tables(pending, promote_options="default")
                 is_complete = ends.last_group[moments["box"].to_numpy()] <= index
                 yield (partition + (index + 1) / len(groups)) / ends.partition_count, moments, is_complete
@@ -155,7 +155,7 @@ class _LastGroups:
             np.bincount(self.last_group[np.concatenate(samples)], minlength=len(groups)) if samples else start_counts
         )
         peak_count = int(np.cumsum(start_counts - end_counts).max(initial=0)) * _SAMPLE_STEP
-        self.partition_count = peak_count // SLICE + 1
+        self.partition_count = peak_count // MAX_SLICE_MOMENTS + 1
 
 
 def _hash_boxes(db: duckdb.DuckDBPyConnection, rows: pa.Table, bits: int) -> npt.NDArray[np.uint32]:
@@ -167,7 +167,7 @@ def _hash_boxes(db: duckdb.DuckDBPyConnection, rows: pa.Table, bits: int) -> npt
     return boxes
 
 
-def of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], cases: pa.Table) -> pa.Table:
+def moments_of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], cases: pa.Table) -> pa.Table:
     """The moments of some cases in these files; `cases`: their source and case_id."""
     case_ids = sorted(cases["case_id"].to_pylist())
 
@@ -175,10 +175,10 @@ def of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], cases: pa.Tabl
         if not group.may_hold(case_ids):
             return _SCHEMA.empty_table()
         keys = group.read(_KEY_COLUMNS)
-        positions = among(keys, cases)
+        positions = positions_of_cases(keys, cases)
         if not len(positions):  # as in most where few cases are wanted
             return _SCHEMA.empty_table()
-        rows = group.read([column for column in FOLDED_FROM if column not in _KEY_COLUMNS])
+        rows = group.read([column for column in FOLD_INPUT_COLUMNS if column not in _KEY_COLUMNS])
         for column_name in _KEY_COLUMNS:
             rows = rows.append_column(column_name, keys[column_name])
         return rows.take(positions)
@@ -188,7 +188,7 @@ def of_cases(db: duckdb.DuckDBPyConnection, files: Sequence[str], cases: pa.Tabl
         return pa.concat_tables([_SCHEMA.empty_table(), *pool.map(find_moments, groups)], promote_options="default")
 
 
-def among(rows: pa.Table, cases: pa.Table) -> pa.Array:
+def positions_of_cases(rows: pa.Table, cases: pa.Table) -> pa.Array:
     """The positions (from 0) of the rows of the wanted cases; their numbers are asked first, which few rows have."""
     if len(rows) < len(cases):  # the smaller side is what is looked up
         cases = cases.filter(pc.is_in(cases["case_id"], value_set=rows["case_id"]))
@@ -202,11 +202,11 @@ def among(rows: pa.Table, cases: pa.Table) -> pa.Array:
     return positions.filter(pa.array(is_match))
 
 
-def of_table(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:
+def slices_of_table(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:
     """All moments of a temporary table with the columns of the log that the fold reads."""
     (count,) = db.sql(f"SELECT count(*) FROM {table}").fetchall()[0]
-    part_count = count // SLICE + 1
-    columns = ", ".join(map(name, FOLDED_FROM))
+    part_count = count // MAX_SLICE_MOMENTS + 1
+    columns = ", ".join(map(quote_name, FOLD_INPUT_COLUMNS))
     for part_index in range(part_count):
         yield db.sql(
             f"SELECT {columns} FROM {table} WHERE hash(case_id) % {part_count} = {part_index}"
@@ -215,7 +215,7 @@ def of_table(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:
 
 def _row_groups(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> list[_RowGroup]:
     groups = []
-    superseded_rows = log.fallen(db, files).sort_by([("file", "ascending"), ("row", "ascending")])
+    superseded_rows = log.superseded_rows(db, files).sort_by([("file", "ascending"), ("row", "ascending")])
     file_names, rows = superseded_rows["file"].to_numpy(), superseded_rows["row"].to_numpy()
     for file in files:
         metadata = pq.read_metadata(file)

@@ -13,12 +13,12 @@ from scipy import special
 
 from wellserved.chart import limits as lines
 from wellserved.chart.limits import Floats, Limits, Mask
-from wellserved.chart.rules import LEAST, RULE_SETS, RULES, Runs, runs
+from wellserved.chart.rules import FEWEST_POINTS, RULE_SETS, RULES, Runs, runs
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.measure import Series
-from wellserved.measure.interval import LEVEL
+from wellserved.measure.interval import CONFIDENCE
 from wellserved.measure.words import plural
-from wellserved.moments import NotComputed
+from wellserved.moments import NotComputable
 
 ChartKind = Literal["xmr", "p", "p'", "u", "u'", "c", "t", "xbar", "ewma"]
 _OF_COUNTS: Final[dict[str, Callable[[Floats, Floats, Mask], Limits]]] = {
@@ -28,7 +28,7 @@ _OF_COUNTS: Final[dict[str, Callable[[Floats, Floats, Mask], Limits]]] = {
     "u'": lines.u_prime,
 }
 _OF_VALUES: Final[dict[str, Callable[[Floats, Mask], Limits]]] = {"c": lines.c, "t": lines.t}
-KINDS: Final = {
+CHART_KINDS: Final = {
     "xmr": "individuals and moving range (XmR)",
     "p": "share (p)",
     "p'": "share that varies between periods (p', Laney)",
@@ -39,7 +39,7 @@ KINDS: Final = {
     "xbar": "mean of samples (X̄)",
     "ewma": "moving average for small lasting shifts (EWMA)",
 }
-AUTOCORRELATION = 0.2  # lag-1, above which the false-alarm rates of all rules multiply
+AUTOCORRELATION_LIMIT = 0.2  # lag-1, above which the false-alarm rates of all rules multiply
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Chart:
     rule_set: str
     used: Mask  # point is computed, its period over
     values: Floats  # NaN where not computable
-    limits: Limits | NotComputed
+    limits: Limits | NotComputable
     phases: tuple[int, ...]  # place of each phase's first point
     signal_masks: dict[str, Mask]  # rule -> points
     runs: Runs | None  # of the last phase
@@ -102,7 +102,7 @@ class Chart:
     @property
     def warning(self) -> str:
         """What to know before believing a signal; empty: nothing."""
-        if self.autocorrelation is None or self.autocorrelation < AUTOCORRELATION:
+        if self.autocorrelation is None or self.autocorrelation < AUTOCORRELATION_LIMIT:
             return ""
         return (
             f"Neighbouring periods resemble each other (lag-1 correlation {self.autocorrelation:.2f}): at 0.3 about one "
@@ -121,8 +121,8 @@ def usual_kind(series: Series) -> ChartKind:
 def _check_kind(series: Series, kind: str) -> None:
     """A chart whose limits rest on what the measure is not is refused."""
     measure = series.measure
-    if kind not in KINDS:
-        raise UnknownNameError("chart", kind, KINDS)
+    if kind not in CHART_KINDS:
+        raise UnknownNameError("chart", kind, CHART_KINDS)
     is_a = {"p": "share", "p'": "share", "t": "time", "xbar": "mean of samples"}
     fits = {"share": measure.kind == "share", "time": measure.kind == "wait", "mean of samples": measure.kind == "mean"}
     if kind in is_a and not fits[is_a[kind]]:
@@ -151,15 +151,15 @@ def draw_up(
     _check_kind(series, kind)
     if screening and kind != "xmr":
         raise RequestError(
-            f"Limits of {KINDS[kind]} do not come from moving ranges, so there is nothing to screen.",
+            f"Limits of {CHART_KINDS[kind]} do not come from moving ranges, so there is nothing to screen.",
             "Leave out --screen, or use --kind xmr.",
         )
-    values = np.array([np.nan if isinstance(value, NotComputed) else value for value in series.value], dtype=float)
+    values = np.array([np.nan if isinstance(value, NotComputable) else value for value in series.value], dtype=float)
     used = np.isfinite(values) & np.array(series.is_over, dtype=bool)
     starts = [period.start if period else date.min for period in series.periods]
     phase_starts = _phase_starts(starts, phases)
-    if used.sum() < LEAST:
-        too_few = _reason(series) or NotComputed(f"only {int(used.sum())} periods; limits need {LEAST}")
+    if used.sum() < FEWEST_POINTS:
+        too_few = _reason(series) or NotComputable(f"only {int(used.sum())} periods; limits need {FEWEST_POINTS}")
         return Chart(series, kind, rule_set, used, values, too_few, phase_starts, {}, None, None, ())
     base = used & np.array([baseline is None or start < baseline for start in starts])
     limits = _phase_limits(series, kind, values, base, used, phase_starts, screening)
@@ -181,15 +181,15 @@ def draw_up(
         masks,
         None if kind == "ewma" else runs(charted_values[last_phase], _slice_limits(limits, last_phase)),
         None if kind == "ewma" else autocorrelation(values[used]),
-        tuple(judge(series, charted_values, limits, masks)),
+        tuple(find_signals(series, charted_values, limits, masks)),
         tuple(_screenings(values, base, used, phase_starts)) if screening else (),
     )
 
 
-def _reason(series: Series) -> NotComputed | None:
+def _reason(series: Series) -> NotComputable | None:
     """Why no number of the series could be computed, where it is one reason for all of them."""
-    reasons = {value.reason if isinstance(value, NotComputed) else "" for value in series.value}
-    return NotComputed(reason) if len(reasons) == 1 and (reason := reasons.pop()) else None
+    reasons = {value.reason if isinstance(value, NotComputable) else "" for value in series.value}
+    return NotComputable(reason) if len(reasons) == 1 and (reason := reasons.pop()) else None
 
 
 def _phase_starts(starts: Sequence[date], phases: Sequence[date]) -> tuple[int, ...]:
@@ -218,7 +218,7 @@ def _screenings(values: Floats, base: Mask, used: Mask, phase_starts: Sequence[i
         base_values = values[phase][_limit_points(base, used, phase)]
         ranges = np.abs(np.diff(base_values))
         if len(ranges):
-            kept_ranges, mean = lines.screen(ranges), float(np.mean(ranges))
+            kept_ranges, mean = lines.screen_ranges(ranges), float(np.mean(ranges))
             yield Screening(
                 len(ranges), len(ranges) - len(kept_ranges), 1 - float(np.mean(kept_ranges)) / mean if mean else 0.0
             )
@@ -267,11 +267,11 @@ def _phase_limits(
 
 def _of_samples(series: Series, values: Floats, in_base: Mask) -> Limits:
     """X̄ limits; what the samples' own intervals say of their standard deviations. One answer has none."""
-    intervals = [(math.nan, math.nan) if isinstance(high, NotComputed) or isinstance(low, NotComputed) else (low, high)
+    intervals = [(math.nan, math.nan) if isinstance(high, NotComputable) or isinstance(low, NotComputable) else (low, high)
             for low, high in zip(series.low, series.high, strict=True)]  # fmt: skip
     sizes = np.maximum(np.array(series.n, dtype=float), 2.0)
     half_widths = np.diff(np.array(intervals, dtype=float), axis=1)[:, 0] / 2
-    deviations = half_widths * np.sqrt(sizes) / special.stdtrit(sizes - 1, (1 + LEVEL) / 2)
+    deviations = half_widths * np.sqrt(sizes) / special.stdtrit(sizes - 1, (1 + CONFIDENCE) / 2)
     return lines.xbar(np.nan_to_num(values), deviations, sizes, in_base & np.isfinite(half_widths))
 
 
@@ -288,7 +288,7 @@ def _by_phase(rule: str, values: Floats, limits: Limits, phase_starts: Sequence[
     return np.concatenate(masks)
 
 
-def judge(series: Series, values: Floats, limits: Limits, masks: dict[str, Mask]) -> list[Signal]:
+def find_signals(series: Series, values: Floats, limits: Limits, masks: dict[str, Mask]) -> list[Signal]:
     """Second step: where each rule fired, on which side, and whether that side is better.
 
     Points that follow each other but for periods without a value belong to one signal.
@@ -318,7 +318,7 @@ def judge(series: Series, values: Floats, limits: Limits, masks: dict[str, Mask]
 def autocorrelation(values: Floats) -> float | None:
     """Lag-1 correlation after removing the best single step, so that one shift is not taken for persistence."""
     n = len(values)
-    if n < LEAST or not np.ptp(values):
+    if n < FEWEST_POINTS or not np.ptp(values):
         return None
     ends = np.arange(2, n - 1)
     sums = np.cumsum(values - values.mean())[ends - 1]

@@ -17,8 +17,10 @@ Mask = npt.NDArray[np.bool_]
 
 D2 = 1.128  # mean range of two normal values in standard deviations; Montgomery, appendix VI
 D4 = 3.267  # upper limit of a moving range of two, in mean ranges; the same
-NORMAL = 1 / 3.6  # the power that makes exponential times nearly normal; Nelson, J. Quality Technology 26 (1994) 239
-WEIGHT = 0.3  # of the newest point in a moving average; NIST/SEMATECH e-Handbook, 6.3.2.4
+NORMALISING_POWER = (
+    1 / 3.6
+)  # the power that makes exponential times nearly normal; Nelson, J. Quality Technology 26 (1994) 239
+EWMA_WEIGHT = 0.3  # of the newest point in a moving average; NIST/SEMATECH e-Handbook, 6.3.2.4
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def moving_ranges(values: Floats) -> Floats:
     return np.concatenate([[np.nan], np.abs(np.diff(values))]) if len(values) else values
 
 
-def screen(ranges: Floats) -> Floats:
+def screen_ranges(ranges: Floats) -> Floats:
     """Moving ranges less those of D4 times their mean or more, once: a few jumps do not widen the limits of all points.
 
     The rule of NHSRplotthedots, which screens unless told otherwise. Ranges that are all 0 stay.
@@ -53,7 +55,7 @@ def xmr(values: Floats, base: Mask, screening: bool = False) -> Limits:
     """Individuals: mean +- 3 mean moving range / d2 (2.66 mean ranges), screened first or not. Montgomery, section 6.4."""
     base_values = values[base & np.isfinite(values)]
     ranges = np.abs(np.diff(base_values))
-    sigma = float(np.mean(screen(ranges) if screening else ranges)) / D2
+    sigma = float(np.mean(screen_ranges(ranges) if screening else ranges)) / D2
     return _lines(float(np.mean(base_values)), np.full(len(values), 3 * sigma))
 
 
@@ -98,9 +100,11 @@ def c(values: Floats, base: Mask) -> Limits:
 
 def t(values: Floats, base: Mask) -> Limits:
     """Times, skewed as exponential ones are: XmR on x^(1/3.6), drawn back in x. Montgomery, example 7.6."""
-    transformed_limits = xmr(values**NORMAL, base)
+    transformed_limits = xmr(values**NORMALISING_POWER, base)
     lower = np.maximum(transformed_limits.lower, 0.0)
-    return Limits(*(line ** (1 / NORMAL) for line in (transformed_limits.centre, lower, transformed_limits.upper)))
+    return Limits(
+        *(line ** (1 / NORMALISING_POWER) for line in (transformed_limits.centre, lower, transformed_limits.upper))
+    )
 
 
 def xbar(means: Floats, deviations: Floats, sizes: Floats, base: Mask) -> Limits:
@@ -120,13 +124,13 @@ def moving_average(values: Floats, start: float) -> Floats:
     """Exponentially weighted: each point is 0.3 of the newest value and 0.7 of the last point; gaps are skipped."""
     averages, last = np.full(len(values), np.nan), start
     for index in np.flatnonzero(np.isfinite(values)):
-        averages[index] = last = WEIGHT * values[index] + (1 - WEIGHT) * last
+        averages[index] = last = EWMA_WEIGHT * values[index] + (1 - EWMA_WEIGHT) * last
     return averages
 
 
 def ewma(size: int, target: float, sigma: float) -> Limits:
     """The moving average's: target +- 3 sigma sqrt(w / (2 - w)). NIST/SEMATECH e-Handbook, 6.3.2.4."""
-    return _lines(target, np.full(size, 3 * sigma * np.sqrt(WEIGHT / (2 - WEIGHT))))
+    return _lines(target, np.full(size, 3 * sigma * np.sqrt(EWMA_WEIGHT / (2 - EWMA_WEIGHT))))
 
 
 def _within_sigma(deviations: Floats, sizes: Floats, base: Mask) -> float:

@@ -18,7 +18,7 @@ from wellserved.chart.limits import Floats, Limits, Mask
 from wellserved.measure.interval import binomial_quantile
 
 Rule = Callable[[Floats, Limits], Mask]
-LEAST = 10  # useful points below which runs and crossings say nothing
+FEWEST_POINTS = 10  # useful points below which runs and crossings say nothing
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ def runs(values: Floats, limits: Limits) -> Runs:
     useful, above = _sides(values, limits)
     n = len(useful)
     if n < 2:
-        return Runs(n, LEAST, 0, 0)
+        return Runs(n, FEWEST_POINTS, 0, 0)
     starts = _run_starts(above)
     longest = int(np.diff(np.concatenate([starts, [n]])).max())
     return Runs(longest, round(math.log2(n)) + 3, len(starts) - 1, binomial_quantile(0.05, n - 1, 0.5))
 
 
-def outside(values: Floats, limits: Limits) -> Mask:
+def outside_limits(values: Floats, limits: Limits) -> Mask:
     """Beyond a control limit."""
     with np.errstate(invalid="ignore"):
         return np.asarray((values < limits.lower) | (values > limits.upper))
@@ -60,7 +60,7 @@ def outside(values: Floats, limits: Limits) -> Mask:
 
 def long_run(values: Floats, limits: Limits) -> Mask:
     """Anhøj: in a run on one side of the centre that is longer than chance allows."""
-    return _in_runs(values, limits, runs(values, limits).longest_allowed + 1, LEAST)
+    return _in_runs(values, limits, runs(values, limits).longest_allowed + 1, FEWEST_POINTS)
 
 
 def few_crossings(values: Floats, limits: Limits) -> Mask:
@@ -68,7 +68,7 @@ def few_crossings(values: Floats, limits: Limits) -> Mask:
     useful, _ = _sides(values, limits)
     statistics = runs(values, limits)
     mask = np.zeros(len(values), dtype=bool)
-    mask[useful] = len(useful) >= LEAST and statistics.crossings < statistics.crossings_needed
+    mask[useful] = len(useful) >= FEWEST_POINTS and statistics.crossings < statistics.crossings_needed
     return mask
 
 
@@ -115,7 +115,7 @@ def _in_runs(values: Floats, limits: Limits, length: int, min_points: int) -> Ma
 
 
 RULES: Final[dict[str, tuple[Rule, str]]] = {
-    "outside": (outside, "beyond a control limit"),
+    "outside": (outside_limits, "beyond a control limit"),
     "long_run": (long_run, "a run on one side of the centre longer than chance allows"),
     "few_crossings": (few_crossings, "the centre line crossed less often than chance would"),
     "seven_on_one_side": (seven_on_one_side, "seven or more in a row on one side of the centre"),

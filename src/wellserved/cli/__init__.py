@@ -11,8 +11,8 @@ import typer
 
 from wellserved import __version__, disk
 from wellserved.cli import commands, proving, serving
-from wellserved.cli.shared import app, err
-from wellserved.damage import as_damage
+from wellserved.cli.shared import app, error_console
+from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
 from wellserved.render.clean import one_line
 from wellserved.workspace import default_folder
@@ -38,14 +38,14 @@ def _options(
 def main() -> None:
     """Run a command; a mistake says what to do, and nothing ends in a traceback."""
     try:
-        with disk.explain(default_folder()):
+        with disk.explain_errors(default_folder()):
             app()
     except BrokenPipeError:  # the reader of a pipe went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         if os.environ.get("WELLSERVED_DEBUG"):
             traceback.print_exc()
-        problem = error if isinstance(error, WellservedError) else as_damage(error)
+        problem = error if isinstance(error, WellservedError) else as_damage_error(error)
         if problem is None:
             problem = WellservedError(
                 f"wellserved failed: {type(error).__name__}: {str(error)[:300]}",
@@ -53,6 +53,6 @@ def main() -> None:
                 "WELLSERVED_DEBUG=1 and report what it prints.",
             )
             problem.exit_code = 3
-        err.print(one_line(problem.problem), style="bold red", markup=False, highlight=False, soft_wrap=True)
-        err.print(one_line(problem.remedy), markup=False, highlight=False, soft_wrap=True)
+        error_console.print(one_line(problem.problem), style="bold red", markup=False, highlight=False, soft_wrap=True)
+        error_console.print(one_line(problem.remedy), markup=False, highlight=False, soft_wrap=True)
         sys.exit(problem.exit_code)

@@ -10,23 +10,23 @@ import typer
 
 from wellserved.cli.serving import write_line
 from wellserved.cli.shared import (
-    Every,
-    EveryOption,
     Format,
     FormatOption,
-    Home,
-    Output,
+    GranularityChoice,
+    GranularityOption,
+    HomeOption,
+    OutputOption,
     Rules,
     RulesOption,
-    Since,
+    SinceOption,
     SourceOption,
-    Until,
-    Where,
+    UntilOption,
+    WhereOption,
     app,
+    console,
     day_of,
-    err,
-    every_name,
-    out,
+    error_console,
+    granularity_name,
     progress,
     question_of,
     seconds_of,
@@ -38,7 +38,7 @@ from wellserved.cli.shared import (
 from wellserved.errors import RequestError
 from wellserved.mapping import load_mapping, presets
 from wellserved.measure import MEASURES
-from wellserved.measure.clocks import HOUSES, definition
+from wellserved.measure.clocks import VENDORS, find_vendor_rule
 from wellserved.render import data, markdown, terminal
 from wellserved.render.clean import one_line
 from wellserved.render.scales import scale_table
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def init(
-    home: Home = None,
+    home: HomeOption = None,
     zone: Annotated[
         str | None,
         typer.Option("--zone", help="Time zone of days, weeks and months, such as Europe/Berlin; UTC unless named."),
@@ -66,14 +66,14 @@ def init(
 ) -> None:
     """Make a workspace, or change the settings of one."""
     workspace = create_workspace(home or default_folder(), zone, dates)
-    err.print(f"Workspace {workspace.folder}, time zone {workspace.zone}.", markup=False, highlight=False)
+    error_console.print(f"Workspace {workspace.folder}, time zone {workspace.zone}.", markup=False, highlight=False)
 
 
 @app.command()
 def inspect(
     file: Annotated[Path, typer.Argument(help="A delimited text file; gzip and zip are unpacked.")],
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Look at a file: its shape, its columns, what is to be checked, and a first mapping to correct."""
     from wellserved.actions.inspection import inspect_file
@@ -96,16 +96,18 @@ def inspect(
     ]
     shape = f"{raw.rows_read} rows, {len(raw.broken_rows)} of them unreadable; {raw.text.encoding}, delimiter {raw.dialect.delimiter!r}"
     title = one_line(f"{file.name}: {shape}")
-    err.print(terminal.plain_text(terminal.grid(title, columns, rows)), markup=False, highlight=False)
+    error_console.print(terminal.plain_text(terminal.grid(title, columns, rows)), markup=False, highlight=False)
     if preset:
-        advice = [f"The preset {preset.name} reads this file: `wellserved import {file}`.", *receipts.lacking(preset)]
+        advice = [f"The preset {preset.name} reads this file: `wellserved import {file}`.", *receipts.gap_lines(preset)]
     else:
         advice = _mapping_advice(inspection)
     for line in advice:
-        err.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
+        error_console.print(one_line(line), markup=False, highlight=False, soft_wrap=True)
     write(inspection.toml, output)
     if output:
-        err.print(f"Correct it, then: wellserved import {file} --mapping {output}", markup=False, highlight=False)
+        error_console.print(
+            f"Correct it, then: wellserved import {file} --mapping {output}", markup=False, highlight=False
+        )
 
 
 def _mapping_advice(inspection: Inspection) -> list[str]:
@@ -128,7 +130,7 @@ def import_(
     mapping: Annotated[
         Path | None, typer.Option("--mapping", help="Mapping file (TOML); otherwise a preset that fits.")
     ] = None,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Read a file into the log; the same file twice changes nothing."""
     from wellserved.actions import imports
@@ -139,25 +141,25 @@ def import_(
         result = imports.import_file(
             workspace, file, load_mapping(mapping, load_scales(workspace.folder)) if mapping else None, told=on_progress
         )
-    for line in receipts.lines(result.receipt):
-        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in receipts.receipt_lines(result.receipt):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if result.refusals:
         sentence = "Rows that were refused or lost a moment, with reasons, to be mended and imported again"
-        out.print(f"{sentence}: {result.refusals}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{sentence}: {result.refusals}", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1)
 
 
 @app.command()
-def scales(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+def scales(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
     """List the scales of ratings, and the workspace's own (scales.toml) as they were understood."""
     show_tables([scale_table(load_scales(workspace_at(home).folder))], format_, output)
 
 
 @app.command()
-def measures(format_: FormatOption = Format.text, home: Home = None) -> None:
+def measures(format_: FormatOption = Format.text, home: HomeOption = None) -> None:
     """List the measures and what they ask, and the scales of ratings that the workspace declares."""
     if format_ is Format.json:
-        write(data.as_json([data.definition(measure) for measure in MEASURES]), None)
+        write(data.as_json([data.measure_definition(measure) for measure in MEASURES]), None)
         return
     columns = ("name", "version", "question", "unit", "better", "in a period by")
     rows = [
@@ -191,16 +193,16 @@ def _show_declared_scales(format_: Format, home: Path | None) -> list[str]:
 def measure(
     names: Annotated[list[str], typer.Argument(help="Measures, as listed by `wellserved measures`.")],
     by: Annotated[str | None, typer.Option("--by", help="Split by a column: team, service, channel ...")] = None,
-    granularity: EveryOption = None,
-    since: Since = None,
-    until: Until = None,
-    where: Where = None,
+    granularity: GranularityOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    where: WhereOption = None,
     vendor: Annotated[
-        str | None, typer.Option("--as", help=f"Count waits by another house's rule: {', '.join(HOUSES[1:])}.")
+        str | None, typer.Option("--as", help=f"Count waits by another house's rule: {', '.join(VENDORS[1:])}.")
     ] = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Compute measures, every number with its n and 95% interval."""
     from wellserved.actions import asking
@@ -209,7 +211,7 @@ def measure(
     workspace = workspace_at(home)
     with progress() as on_progress:
         if vendor and vendor != "ours":
-            series = asking.ask_as(workspace, question, vendor, on_progress)
+            series = asking.ask_by_vendor(workspace, question, vendor, on_progress)
         else:
             series = asking.ask_measures(workspace, question, on_progress, must_match=True)
     if format_ is Format.text:
@@ -234,8 +236,8 @@ def explain(
     case_id: Annotated[str, typer.Argument(help="The case's number in its source.")],
     source: SourceOption = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Explain one case's number: its moments, and what each house's rule counts of them."""
     from wellserved.actions import asking
@@ -250,18 +252,18 @@ def explain(
 @app.command()
 def compare(
     name: Annotated[str, typer.Argument(help="A wait, such as time_to_resolution.")],
-    vendor: Annotated[str, typer.Option("--as", help=f"One rule: {', '.join(HOUSES)}.")],
+    vendor: Annotated[str, typer.Option("--as", help=f"One rule: {', '.join(VENDORS)}.")],
     other_vendor: Annotated[str, typer.Option("--with", help="The other rule.")] = "ours",
     source: SourceOption = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Compare two rules for one wait: how many cases they count differently, and why."""
     from wellserved.actions import asking
     from wellserved.render import clocks
 
-    rules = (definition(name, vendor), definition(name, other_vendor))
+    rules = (find_vendor_rule(name, vendor), find_vendor_rule(name, other_vendor))
     with progress() as on_progress:
         differences = asking.compare_rules(workspace_at(home), rules, source, on_progress)
     show_tables(clocks.compared_tables(*rules, differences), format_, output)
@@ -272,18 +274,18 @@ def promises_(
     by: Annotated[
         str | None, typer.Option("--by", help="Split by a column: service, team, promised (its length) ...")
     ] = "service",
-    since: Since = None,
-    until: Until = None,
-    where: Where = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    where: WhereOption = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Set what is promised beside what came of it: kept, agreed anew, too late, and what would keep nine in ten."""
     from wellserved.actions import asking
     from wellserved.render import promises
 
-    question = question_of(list(promises.ASKED), by, None, since, until, where)
+    question = question_of(list(promises.PROMISE_MEASURES), by, None, since, until, where)
     with progress() as on_progress:
         series = asking.ask_measures(workspace_at(home), question, on_progress, must_match=True)
     show_tables([promises.promise_table(series, by)], format_, output)
@@ -291,7 +293,10 @@ def promises_(
 
 @app.command("chain")
 def chain_(
-    source: SourceOption = None, format_: FormatOption = Format.text, output: Output = None, home: Home = None
+    source: SourceOption = None,
+    format_: FormatOption = Format.text,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Follow hand-overs: who is whose supplier, where time is lost, and whose cases fail downstream."""
     from wellserved.actions import asking
@@ -300,7 +305,7 @@ def chain_(
     with progress() as on_progress:
         chain = asking.follow_chain(workspace_at(home), source, on_progress)
     title = "Hand-overs: where cases lie, and whose fail downstream"
-    show_tables(chains.chain_tables(chain), format_, output, title, [pictures.lying_picture(chain)])
+    show_tables(chains.chain_tables(chain), format_, output, title, [pictures.team_time_picture(chain)])
 
 
 @app.command("queue")
@@ -314,12 +319,12 @@ def queue_(
     servers: Annotated[
         int | None, typer.Option("--servers", help="How many serve, to compare the formula with.")
     ] = None,
-    since: Since = None,
-    until: Until = None,
-    where: Where = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    where: WhereOption = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Show a queue: who is served, who leaves, who waits, by time of day, and what it would take."""
     from wellserved.actions import asking
@@ -339,7 +344,7 @@ def queue_(
 
 
 @app.command()
-def hours(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+def hours(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
     """Show the opening hours of calendars.toml as they were understood."""
     from wellserved.actions import asking
     from wellserved.render import clocks
@@ -357,10 +362,10 @@ def hours(format_: FormatOption = Format.text, output: Output = None, home: Home
 @app.command()
 def chart(
     name: Annotated[str, typer.Argument(help="A measure, as listed by `wellserved measures`.")],
-    granularity: EveryOption = Every.month,
-    since: Since = None,
-    until: Until = None,
-    where: Where = None,
+    granularity: GranularityOption = GranularityChoice.month,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    where: WhereOption = None,
     rules: RulesOption = Rules.anhoej,
     kind: Annotated[
         str | None, typer.Option("--kind", help="xmr, p, p', u, u', c, t, xbar or ewma; otherwise the one that fits.")
@@ -377,14 +382,14 @@ def chart(
         ),
     ] = False,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Draw the control chart of a measure: signals told from wobbles."""
     from wellserved.actions import asking
     from wellserved.chart import draw_up
 
-    question = question_of([name], None, granularity or Every.month, since, until, where)
+    question = question_of([name], None, granularity or GranularityChoice.month, since, until, where)
     phases = [day for text in phase or [] if (day := day_of(text, "--phase"))]
     with progress() as on_progress:
         (series,) = asking.ask_measures(workspace_at(home), question, on_progress, must_match=True)
@@ -411,21 +416,26 @@ def _write_chart(control_chart: Chart, format_: Format, output: Path | None) -> 
 @app.command()
 def report(
     source: SourceOption = None,
-    granularity: EveryOption = None,
+    granularity: GranularityOption = None,
     period: Annotated[
         str | None, typer.Option("--period", help="A day of the period; otherwise the last that is over.")
     ] = None,
     rules: RulesOption = Rules.anhoej,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Write the service report of a period against its past."""
     from wellserved.actions import asking
 
     with progress() as on_progress:
         service_report = asking.service_report(
-            workspace_at(home), source, every_name(granularity), day_of(period, "--period"), rules.value, on_progress
+            workspace_at(home),
+            source,
+            granularity_name(granularity),
+            day_of(period, "--period"),
+            rules.value,
+            on_progress,
         )
     if format_ is Format.text:
         show(terminal.report_lines(service_report), output)
@@ -461,7 +471,7 @@ def log_(
         bool, typer.Option("--refusals", help="Name the files of rows that were refused or lost a moment.")
     ] = False,
     user_name: Annotated[str | None, typer.Option("--as", help="Whose journal, where people log in.")] = None,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Write a line into your journal; or show the log's versions, its imports, and what was refused."""
     if line:
@@ -483,7 +493,7 @@ def log_(
         for receipt in shown_receipts:
             if receipt.rows_refused or receipt.moments_refused:
                 file = workspace.imports / receipt.import_id / "refusals.csv"
-                out.print(f"Refused by {receipt.import_id}: {file}", markup=False, highlight=False, soft_wrap=True)
+                console.print(f"Refused by {receipt.import_id}: {file}", markup=False, highlight=False, soft_wrap=True)
         return
     version_rows = [
         (version["version"], version["at"], version["moments"], version["import_id"])
@@ -507,23 +517,23 @@ def demo_(
     with progress() as on_progress:
         sample_reports = demo.run(folder, data_folder, on_progress)
     for sample_report in sample_reports:
-        out.print(terminal.words(sample_report.report.title, "bold"))
+        console.print(terminal.safe_text(sample_report.report.title, "bold"))
         receipt = sample_report.receipt
-        out.print(
+        console.print(
             f"  {receipt.rows_read:,} rows read = {receipt.rows_loaded:,} loaded + {receipt.rows_refused:,} refused",
             markup=False,
             highlight=False,
         )
         for finding in sample_report.report.sections[0].findings[:3]:
-            out.print(terminal.words(f"  - {finding.text}"))
-    out.print(f"\nOpen {(folder / 'index.html').resolve().as_uri()}", markup=False, highlight=False, soft_wrap=True)
+            console.print(terminal.safe_text(f"  - {finding.text}"))
+    console.print(f"\nOpen {(folder / 'index.html').resolve().as_uri()}", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("synth")
 def synth_(
     cases: Annotated[int, typer.Argument(help="How many cases to make.", min=1, max=1_000_000_000)] = 100_000,
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same cases.", min=0)] = 1,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Make cases with known truths (an effect, gaming, a fault, a leak), to try any measure against an answer."""
     from wellserved import synth
@@ -531,7 +541,7 @@ def synth_(
 
     with progress() as on_progress:
         moment_count = synthetic.make_cases(workspace_at(home), cases, seed, on_progress)
-    out.print(
+    console.print(
         f"{moment_count:,} moments of {cases:,} made cases are new in the log. What is true of them:", highlight=False
     )
     write(data.as_json(synth.TRUTHS), None)

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellserved.cli.shared import (
-    Every,
     Format,
     FormatOption,
-    Home,
-    Output,
-    Since,
-    Until,
-    Where,
+    GranularityChoice,
+    HomeOption,
+    OutputOption,
+    SinceOption,
+    UntilOption,
+    WhereOption,
     app,
     day_of,
-    err,
-    every_name,
-    pairs,
+    error_console,
+    granularity_name,
+    parse_pairs,
     progress,
     show,
     show_tables,
@@ -41,27 +41,31 @@ if TYPE_CHECKING:
 improve = typer.Typer(help="Declare improvements before their result is looked at.", no_args_is_help=True)
 app.add_typer(improve, name="improve")
 
-Length = Annotated[Every, typer.Option("--every", help="Length of a period: day, week, month, quarter, year.")]
-Against = Annotated[
+PeriodLengthOption = Annotated[
+    GranularityChoice, typer.Option("--every", help="Length of a period: day, week, month, quarter, year.")
+]
+AgainstOption = Annotated[
     list[str] | None,
     typer.Option("--against", help="COLUMN=VALUE of cases in which nothing was changed; repeat for more."),
 ]
-Guard = Annotated[
+GuardrailOption = Annotated[
     list[str] | None,
     typer.Option("--guardrail", help="MEASURE or MEASURE=MARGIN that must not get worse; repeat for more."),
 ]
-Age = Annotated[
+AgeOption = Annotated[
     int | None, typer.Option("--age", help="Days after which every case is looked at; otherwise chosen.", min=1)
 ]
-Better = Annotated[str | None, typer.Option("--better", help="higher or lower, where the measure has no better side.")]
-Worth = Annotated[str | None, typer.Option("--worthwhile", help="The smallest effect worth having, as 10%.")]
-Settles = Annotated[
+BetterOption = Annotated[
+    str | None, typer.Option("--better", help="higher or lower, where the measure has no better side.")
+]
+WorthwhileOption = Annotated[str | None, typer.Option("--worthwhile", help="The smallest effect worth having, as 10%.")]
+SettlesOption = Annotated[
     str | None,
     typer.Option(
         "--settles", help="The first day on which the change had come in altogether; what lies between is left out."
     ),
 ]
-Parallel = Annotated[
+ParallelOption = Annotated[
     bool, typer.Option("--parallel", help="You declare that both would have moved alike: no trend of their difference.")
 ]
 
@@ -112,21 +116,22 @@ def prove(
         str | None, typer.Option("--change", help="... and the first day of the new way, YYYY-MM-DD.")
     ] = None,
     granularity: Annotated[
-        Every | None, typer.Option("--every", help="Length of a period: day, week (usual), month, quarter, year.")
+        GranularityChoice | None,
+        typer.Option("--every", help="Length of a period: day, week (usual), month, quarter, year."),
     ] = None,
-    where: Where = None,
-    control_where: Against = None,
-    parallel: Parallel = False,
-    better: Better = None,
-    worthwhile: Worth = None,
-    guardrail: Guard = None,
-    age: Age = None,
-    settles: Settles = None,
-    since: Since = None,
-    until: Until = None,
+    where: WhereOption = None,
+    control_where: AgainstOption = None,
+    parallel: ParallelOption = False,
+    better: BetterOption = None,
+    worthwhile: WorthwhileOption = None,
+    guardrail: GuardrailOption = None,
+    age: AgeOption = None,
+    settles: SettlesOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Prove that a change worked: by how much, how sure, and what got worse; or say that it cannot be told."""
     from wellserved.actions import proving
@@ -159,7 +164,7 @@ def prove(
                 "There is nothing to prove.", "Name an improvement, or explore with --measure NAME --change DATE."
             )
         exploration = Improvement(
-            "exploration", "exploration", str(day_of(change, "--change")), measure, every_name(granularity) or "week", where=pairs(where), against=pairs(control_where),
+            "exploration", "exploration", str(day_of(change, "--change")), measure, granularity_name(granularity) or "week", where=parse_pairs(where), against=parse_pairs(control_where),
             parallel=parallel, better=_better_side(better), expected=_worthwhile_share(worthwhile), guardrails=_margins(guardrail), age_days=age,
             settles=str(day_of(settles, "--settles")) if settles else None,
         )  # fmt: skip
@@ -168,7 +173,7 @@ def prove(
     _show_proof(proof, notes, format_, output)
 
 
-def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: Output) -> None:
+def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: OutputOption) -> None:
     from wellserved.render import proofs, svg
 
     if format_ is Format.json:
@@ -190,13 +195,13 @@ def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: O
 @app.command()
 def shift(
     name: Annotated[str, typer.Argument(help="A measure, as listed by `wellserved measures`.")],
-    granularity: Length = Every.week,
-    where: Where = None,
-    since: Since = None,
-    until: Until = None,
+    granularity: PeriodLengthOption = GranularityChoice.week,
+    where: WhereOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Look for a date at which a measure shifted although nobody declared a change."""
     from wellserved.actions import proving
@@ -204,12 +209,14 @@ def shift(
 
     span = (day_of(since, "--since"), day_of(until, "--until"))
     with progress() as on_progress:
-        search_result = proving.find_shift(workspace_at(home), name, granularity.value, pairs(where), span, on_progress)
+        search_result = proving.find_shift(
+            workspace_at(home), name, granularity.value, parse_pairs(where), span, on_progress
+        )
     show_tables([insights.shift_table(*search_result)], format_, output)
 
 
 @app.command()
-def adopted(
+def prove_adoption(
     by: Annotated[str, typer.Option("--by", help="The column of those who took it up: team, place, person_id ...")],
     since: Annotated[
         list[str],
@@ -218,12 +225,12 @@ def adopted(
         ),
     ],
     measure: Annotated[str, typer.Option("--measure", help="The measure that is to get better.")],
-    granularity: Length = Every.week,
-    where: Where = None,
-    age: Age = None,
+    granularity: PeriodLengthOption = GranularityChoice.week,
+    where: WhereOption = None,
+    age: AgeOption = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Prove a change that teams took up one after the other, against those that had not yet."""
     from wellserved.actions import proving
@@ -243,7 +250,7 @@ def adopted(
         str(min(day for _, day in dates)),
         measure,
         granularity.value,
-        where=pairs(where),
+        where=parse_pairs(where),
         age_days=age,
     )
     with progress() as on_progress:
@@ -252,13 +259,15 @@ def adopted(
 
 
 @app.command()
-def drivers(where: Where = None, format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+def drivers(
+    where: WhereOption = None, format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None
+) -> None:
     """Weigh what goes with bad ratings: late, slow, passed on, reopened ..."""
     from wellserved.actions import proving
     from wellserved.render import insights
 
     with progress() as on_progress:
-        rating_drivers = proving.find_drivers(workspace_at(home), pairs(where), on_progress)
+        rating_drivers = proving.find_drivers(workspace_at(home), parse_pairs(where), on_progress)
     show_tables(
         [insights.driver_table(rating_drivers)],
         format_,
@@ -271,17 +280,17 @@ def drivers(where: Where = None, format_: FormatOption = Format.text, output: Ou
 @app.command()
 def gap(
     by: Annotated[str, typer.Option("--by", help="A column: service, team, place ...")] = "service",
-    where: Where = None,
+    where: WhereOption = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
-    home: Home = None,
+    output: OutputOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Set what customers expected beside what they got."""
     from wellserved.actions import proving
     from wellserved.render import insights
 
     with progress() as on_progress:
-        expectation_gaps = proving.find_gaps(workspace_at(home), by, pairs(where), on_progress)
+        expectation_gaps = proving.find_gaps(workspace_at(home), by, parse_pairs(where), on_progress)
     if not expectation_gaps.gaps:
         raise RequestError("No segment has ten cases with both.", "Choose a coarser column with --by.")
     show_tables(
@@ -294,7 +303,7 @@ def gap(
 
 
 @app.command()
-def agreement(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+def agreement(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
     """Compare own ratings with those of customers, beyond what chance would give."""
     from wellserved.actions import proving
     from wellserved.render import insights
@@ -327,14 +336,14 @@ def retention_(
         ),
     ] = None,
     format_: FormatOption = Format.text,
-    output: Output = None,
+    output: OutputOption = None,
 ) -> None:
     """Tell from renewals how long customers stay, and how many renewals are still to come.
 
     Groups may have begun at different times, be known from a later renewal on only, and still be there.
     """
-    from wellserved.prove.renewals import NONE, of_cohort, read_accounts, read_cohort
-    from wellserved.prove.retention import retention
+    from wellserved.prove.renewals import NO_DECISIONS, decisions_of_cohort, read_accounts, read_cohort
+    from wellserved.prove.retention import estimate_retention
     from wellserved.render import insights
 
     if earlier_renewals and not surviving:
@@ -347,10 +356,13 @@ def retention_(
         raise RequestError(
             "Nothing says who renewed.", "Give the customers at the start and after each renewal, --cohort, or --file."
         )
-    decisions, account_count = read_accounts(file.read_bytes()) if file else (NONE, 0)
+    decisions, account_count = read_accounts(file.read_bytes()) if file else (NO_DECISIONS, 0)
     for before, survivors in groups:
-        decisions, account_count = decisions + of_cohort(survivors, before), account_count + round(survivors[0])
-    show_tables([insights.retention_table(retention(decisions, account_count))], format_, output)
+        decisions, account_count = (
+            decisions + decisions_of_cohort(survivors, before),
+            account_count + round(survivors[0]),
+        )
+    show_tables([insights.retention_table(estimate_retention(decisions, account_count))], format_, output)
 
 
 @improve.command("add")
@@ -362,29 +374,29 @@ def add(
     author: Annotated[str, typer.Option("--who", help="Who did it.")] = "",
     idea_from: Annotated[str, typer.Option("--idea-from", help="Whose idea it was.")] = "",
     helper: Annotated[list[str] | None, typer.Option("--helper", help="Who helped; repeat for more.")] = None,
-    granularity: Length = Every.week,
-    where: Where = None,
-    control_where: Against = None,
-    parallel: Parallel = False,
-    better: Better = None,
-    worthwhile: Worth = None,
-    guardrail: Guard = None,
-    age: Age = None,
+    granularity: PeriodLengthOption = GranularityChoice.week,
+    where: WhereOption = None,
+    control_where: AgainstOption = None,
+    parallel: ParallelOption = False,
+    better: BetterOption = None,
+    worthwhile: WorthwhileOption = None,
+    guardrail: GuardrailOption = None,
+    age: AgeOption = None,
     ends: Annotated[
         str | None, typer.Option("--ends", help="A fixed last look, YYYY-MM-DD; otherwise look whenever you like.")
     ] = None,
     paid_until: Annotated[
         str | None, typer.Option("--paid-until", help="An incentive: the day after the last on which it was paid.")
     ] = None,
-    settles: Settles = None,
-    home: Home = None,
+    settles: SettlesOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Declare an improvement: what, since when, for whom, and the measure that will tell."""
     from wellserved.actions import proving
     from wellserved.render import proofs
 
     improvement = Improvement(
-        name, description, str(day_of(since, "--since")), measure, granularity.value, author, idea_from, tuple(helper or ()), pairs(where), pairs(control_where),
+        name, description, str(day_of(since, "--since")), measure, granularity.value, author, idea_from, tuple(helper or ()), parse_pairs(where), parse_pairs(control_where),
         parallel, _better_side(better), _worthwhile_share(worthwhile), _margins(guardrail), age,
         str(day_of(ends, "--ends")) if ends else None, str(day_of(paid_until, "--paid-until")) if paid_until else None,
         str(day_of(settles, "--settles")) if settles else None,
@@ -394,19 +406,19 @@ def add(
         foresight = proving.foresee_improvement(workspace, improvement, on_progress)
     proving.declare_improvement(workspace, proving.with_margins(improvement, foresight))
     if foresight:
-        show(terminal.tables([proofs.foresight_table(foresight, improvement.expected)]), None)
-    err.print(f"Declared {name}. See what came of it: wellserved prove {name}", markup=False, highlight=False)
+        show(terminal.stacked_tables([proofs.foresight_table(foresight, improvement.expected)]), None)
+    error_console.print(f"Declared {name}. See what came of it: wellserved prove {name}", markup=False, highlight=False)
 
 
 @improve.command("list")
-def list_(format_: FormatOption = Format.text, output: Output = None, home: Home = None) -> None:
+def list_(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
     """List the declared improvements."""
     from wellserved.actions import proving
     from wellserved.render import proofs
 
-    improvements = proving.improvements(workspace_at(home))
+    improvements = proving.list_improvements(workspace_at(home))
     if not improvements and format_ is Format.text:
-        show(terminal.words("No improvement is declared yet: wellserved improve add --help"), output)
+        show(terminal.safe_text("No improvement is declared yet: wellserved improve add --help"), output)
         return
     show_tables([proofs.improvement_table(improvements)], format_, output)
 
@@ -420,37 +432,37 @@ def change_(
     helper: Annotated[
         list[str] | None, typer.Option("--helper", help="Who helped, in place of those named; repeat for more.")
     ] = None,
-    where: Where = None,
-    control_where: Against = None,
-    guardrail: Guard = None,
-    worthwhile: Worth = None,
+    where: WhereOption = None,
+    control_where: AgainstOption = None,
+    guardrail: GuardrailOption = None,
+    worthwhile: WorthwhileOption = None,
     ends: Annotated[str | None, typer.Option("--ends", help="A fixed last look, YYYY-MM-DD.")] = None,
-    settles: Settles = None,
-    home: Home = None,
+    settles: SettlesOption = None,
+    home: HomeOption = None,
 ) -> None:
     """Change a declaration; what it said before stays on record, and is shown with every verdict."""
     from wellserved.actions import proving
 
     options = {
         "what": description, "since": str(day_of(since, "--since")) if since else None, "measure": measure, "helpers": tuple(helper) if helper else None,
-        "where": pairs(where) or None, "against": pairs(control_where) or None, "guardrails": _margins(guardrail) or None,
+        "where": parse_pairs(where) or None, "against": parse_pairs(control_where) or None, "guardrails": _margins(guardrail) or None,
         "expected": _worthwhile_share(worthwhile), "ends": str(day_of(ends, "--ends")) if ends else None, "settles": str(day_of(settles, "--settles")) if settles else None,
     }  # fmt: skip
     facts: dict[str, object] = {key: value for key, value in options.items() if value is not None}
     if not facts:
         raise RequestError("Nothing is to be changed.", "Give at least one option.")
     proving.change_improvement(workspace_at(home), name, facts)
-    err.print(f"Changed {name}; the change is on record.", markup=False, highlight=False)
+    error_console.print(f"Changed {name}; the change is on record.", markup=False, highlight=False)
 
 
 @improve.command("withdraw")
 def withdraw_(
     name: Annotated[str, typer.Argument(help="A declared improvement.")],
     reason: Annotated[str, typer.Option("--why", help="The reason.")],
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Take an improvement off the list; it stays on record."""
     from wellserved.actions import proving
 
     proving.withdraw_improvement(workspace_at(home), name, reason)
-    err.print(f"Withdrew {name}.", markup=False, highlight=False)
+    error_console.print(f"Withdrew {name}.", markup=False, highlight=False)

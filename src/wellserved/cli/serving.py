@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from wellserved.cli.shared import Home, app, err, out, progress
+from wellserved.cli.shared import HomeOption, app, console, error_console, progress
 from wellserved.cli.supervisor import Supervisor
 from wellserved.errors import DamageError, RequestError
 from wellserved.render.clean import one_line
@@ -28,21 +28,21 @@ from wellserved.workspace import Workspace, create_workspace, default_folder, op
 if TYPE_CHECKING:
     from wellserved.actions.worker import Heartbeat
 
-PATIENCE = 10.0  # seconds that the worker takes at most to finish what it is at
+PATIENCE_SECONDS = 10.0  # seconds that the worker takes at most to finish what it is at
 user = typer.Typer(help="People who may come in.", no_args_is_help=True)
 app.add_typer(user, name="user")
 
 
-def ready(home: Path | None, make: bool = False) -> Workspace:
+def prepare_workspace(home: Path | None, make: bool = False) -> Workspace:
     """The workspace with its databases up to date; `make`: where there is none, one is made in the computer's zone."""
-    workspace = connected(home, make)
+    workspace = connect_databases(home, make)
     from wellserved.actions import setup
 
     setup.prepare(workspace)
     return workspace
 
 
-def connected(home: Path | None, make: bool = False) -> Workspace:
+def connect_databases(home: Path | None, make: bool = False) -> Workspace:
     """The workspace with its databases at hand, as they are."""
     folder = home or default_folder()
     if make and not (folder / "workspace.toml").exists():
@@ -67,7 +67,7 @@ def _computer_zone() -> str:
 
 @app.command()
 def serve(
-    home: Home = None,
+    home: HomeOption = None,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; beyond this computer only once people log in.")
     ] = "127.0.0.1",
@@ -77,12 +77,12 @@ def serve(
     ] = True,
 ) -> None:
     """Open the journal and the team's pages in a browser: makes what is missing, and prints the address."""
-    workspace = ready(home, make=True)
+    workspace = prepare_workspace(home, make=True)
     from wellserved import server
     from wellserved.actions import membership
     from wellserved.store.models import Person
 
-    if host not in ("127.0.0.1", "localhost", "::1") and (membership.alone() or not Person.objects.exists()):
+    if host not in ("127.0.0.1", "localhost", "::1") and (membership.find_sole_user() or not Person.objects.exists()):
         raise RequestError(
             "Nobody logs in here, so that only this computer may look.",
             "Add a person first: wellserved user add NAME --role lead.",
@@ -91,14 +91,16 @@ def serve(
     from django.core.wsgi import get_wsgi_application
 
     web_server = server.listen(get_wsgi_application(), host, port, settings.LIMITS)
-    supervisor = Supervisor(lambda: _start_worker(workspace), partial(err.print, markup=False)) if worker else None
+    supervisor = (
+        Supervisor(lambda: _start_worker(workspace), partial(error_console.print, markup=False)) if worker else None
+    )
     signal.signal(signal.SIGTERM, _exit_in_order)
     gc.freeze()  # what was loaded stays: the collector need not walk it with every tenth request
     try:
         if supervisor is not None:
             supervisor.begin()
         shown_host = f"[{host}]" if ":" in host else host
-        out.print(f"http://{shown_host}:{port}/  (stop with Ctrl-C)", markup=False, highlight=False)
+        console.print(f"http://{shown_host}:{port}/  (stop with Ctrl-C)", markup=False, highlight=False)
         web_server.run()
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -123,7 +125,7 @@ def _start_worker(workspace: Workspace) -> subprocess.Popen[bytes]:
 
 @app.command()
 def worker(
-    home: Home = None,
+    home: HomeOption = None,
     ends_with_input: Annotated[
         bool, typer.Option("--beside", help="End when standard input ends.", hidden=True)
     ] = False,
@@ -131,11 +133,11 @@ def worker(
 ) -> None:
     """Write shared moments into the log, and back up every night: what `serve --no-worker` leaves to this."""
     stop = threading.Event()
-    workspace = ready(home)
+    workspace = prepare_workspace(home)
     from wellserved.actions import worker as task
 
     if once:
-        task.work(workspace)
+        task.work_once(workspace)
         return
     with task.Heartbeat(workspace) as heartbeat:
 
@@ -153,7 +155,7 @@ def worker(
 
 
 def _exit_after_patience(heartbeat: Heartbeat) -> None:
-    time.sleep(PATIENCE)
+    time.sleep(PATIENCE_SECONDS)
     heartbeat.set_state("stopped")
     os._exit(0)
 
@@ -179,16 +181,16 @@ def user_add(
         bool,
         typer.Option("--administers", help="They also invite people and give roles; the first person always does."),
     ] = False,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Let somebody in. The first one takes over what was written alone; from then on everybody logs in."""
-    ready(home, make=True)
+    prepare_workspace(home, make=True)
     from wellserved.actions import membership
-    from wellserved.store.access import note
+    from wellserved.store.access import record_event
 
     person, took_over = membership.add_person(name, role, team, _read_password(), served_as, administers)
-    note(person, "let in on the command line", name)
-    out.print(
+    record_event(person, "let in on the command line", name)
+    console.print(
         f"{name} can log in as {role}." + (" They keep what was written here alone." if took_over else ""), markup=False
     )
 
@@ -206,25 +208,25 @@ def user_password(
     without_factors: Annotated[
         bool, typer.Option("--without-factors", help="End their second factors and passkeys too.")
     ] = False,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Give somebody another password: the way back where an administrator forgot theirs."""
-    ready(home)
+    prepare_workspace(home)
     from wellserved.actions import membership
 
-    membership.new_password(name, _read_password(), without_factors)
-    out.print(f"{name} has another password.", markup=False)
+    membership.set_new_password(name, _read_password(), without_factors)
+    console.print(f"{name} has another password.", markup=False)
 
 
 @user.command("list")
-def user_list(home: Home = None) -> None:
+def user_list(home: HomeOption = None) -> None:
     """List who may come in."""
-    ready(home)
+    prepare_workspace(home)
     from wellserved.store.models import Person
 
     for person in Person.objects.select_related("team").order_by("username"):
         access = (", administers" if person.is_staff else "") + ("" if person.is_active else ", without access")
-        out.print(
+        console.print(
             f"{person.username}: {person.role}{f', {person.team.name}' if person.team else ''}{access}",
             markup=False,
             highlight=False,
@@ -232,27 +234,27 @@ def user_list(home: Home = None) -> None:
 
 
 @app.command()
-def check(home: Home = None) -> None:
+def check(home: HomeOption = None) -> None:
     """Look at everything and say in plain words what is wrong, what is lost and what to do; quick, and changes nothing."""
     _report_problems(home, thorough=False)
-    out.print("All is well.")
+    console.print("All is well.")
 
 
 @app.command()
-def verify(home: Home = None) -> None:
+def verify(home: HomeOption = None) -> None:
     """Read everything that is stored, compare it with the digests kept when it was written, and say what is wrong."""
     workspace = _report_problems(home, thorough=True)
     from wellserved.actions import health
 
-    extent = health.extent(workspace)
-    out.print(
+    extent = health.stored_file_counts(workspace)
+    console.print(
         f"All is well: {extent['log']:,} files of the log, {extent['cases']:,} of the cases, both databases and the backups "
         "were read.",
         markup=False,
         highlight=False,
     )
     if extent["undigested"]:
-        out.print(
+        console.print(
             f"{extent['undigested']:,} files of the log have no digest, since an earlier version wrote them: they can be read "
             "and hold as many rows as were written, but a single altered value would not be seen in them.",
             markup=False,
@@ -264,7 +266,7 @@ def _report_problems(home: Path | None, thorough: bool) -> Workspace:
     """Print what is wrong and end; the workspace, where nothing is."""
     workspace, problems = _find_problems(home, thorough)
     for problem in problems:
-        err.print(f"- {one_line(problem)}", markup=False, highlight=False, soft_wrap=True)
+        error_console.print(f"- {one_line(problem)}", markup=False, highlight=False, soft_wrap=True)
     if problems:
         raise typer.Exit(1)
     return workspace
@@ -276,29 +278,29 @@ def _find_problems(home: Path | None, thorough: bool) -> tuple[Workspace, list[s
 
     folder = home or default_folder()
     try:
-        workspace = connected(home)
+        workspace = connect_databases(home)
     except DamageError as error:
         workspace = Workspace(folder, "UTC")
         problems = [f"{error.problem} {error.remedy} The databases can be looked at once that is done."]
         with progress() as on_progress:
-            for find_damage in (integrity.of_log, integrity.of_cases):
+            for find_damage in (integrity.log_findings, integrity.case_findings):
                 problems += [str(problem) for problem in find_damage(workspace, thorough, on_progress)]
-            return workspace, problems + [str(problem) for problem in integrity.of_receipts(workspace)]
+            return workspace, problems + [str(problem) for problem in integrity.receipt_findings(workspace)]
     from wellserved.actions import health
 
     with progress() as on_progress:
-        return workspace, [str(problem) for problem in health.findings(workspace, thorough, on_progress)]
+        return workspace, [str(problem) for problem in health.find_problems(workspace, thorough, on_progress)]
 
 
 @app.command()
-def backup(file: Annotated[Path, typer.Argument(help="The file to write.")], home: Home = None) -> None:
+def backup(file: Annotated[Path, typer.Argument(help="The file to write.")], home: HomeOption = None) -> None:
     """Save everything in one file, while the product runs; readable by its owner alone."""
-    workspace = ready(home)
+    workspace = prepare_workspace(home)
     from wellserved.actions import backups
 
     with progress() as on_progress:
-        facts = backups.backup(workspace, file, on_progress)
-    out.print(
+        facts = backups.write_backup(workspace, file, on_progress)
+    console.print(
         f"Wrote {file}: {sum(facts['rows'].values()):,} rows, log version {facts['log_version']}.",
         markup=False,
         highlight=False,
@@ -307,19 +309,19 @@ def backup(file: Annotated[Path, typer.Argument(help="The file to write.")], hom
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="A file that `wellserved backup` wrote.")], home: Home = None
+    file: Annotated[Path, typer.Argument(help="A file that `wellserved backup` wrote.")], home: HomeOption = None
 ) -> None:
     """Bring a backup into an empty workspace, on SQLite or PostgreSQL, and compare every table with what was saved."""
     folder = home or default_folder()
     if not (folder / "keys" / "secret").exists():
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _restore_secret(file, folder)
-    workspace = connected(home)
+    workspace = connect_databases(home)
     from wellserved.actions import backups
 
     with progress() as on_progress:
-        facts = backups.restore(workspace, file, on_progress)
-    out.print(
+        facts = backups.restore_backup(workspace, file, on_progress)
+    console.print(
         f"Restored {sum(facts['rows'].values()):,} rows of {facts['made']}; every table is as it was saved.",
         markup=False,
         highlight=False,
@@ -349,29 +351,31 @@ def write_line(line: str, home: Path | None, user_name: str | None) -> None:
         line = os.fsencode(line).decode()
     except UnicodeDecodeError:  # typed in another encoding than the terminal says
         line = os.fsencode(line).decode("cp1252", "replace")
-    ready(home, make=True)
+    prepare_workspace(home, make=True)
     from django.conf import settings
 
     from wellserved.actions import membership
-    from wellserved.actions.writing import captured, matters, record
-    from wellserved.capture import understood
-    from wellserved.journal.book import Book
-    from wellserved.store.access import Scope
+    from wellserved.actions.writing import capture_line, find_open_matters, record_line
+    from wellserved.capture import describe_line
+    from wellserved.journal.book import Journal
+    from wellserved.store.access import AccessScope
 
-    person = membership.person_called(user_name)
-    journal = Book(person.pk, settings.SECRET_KEY.encode())
-    captured_line = captured(line, Scope(person), journal)
-    open_matters = matters(captured_line, journal)
-    record(captured_line, journal)
-    out.print("Saved, for your eyes only.")
+    person = membership.find_person(user_name)
+    journal = Journal(person.pk, settings.SECRET_KEY.encode())
+    captured_line = capture_line(line, AccessScope(person), journal)
+    open_matters = find_open_matters(captured_line, journal)
+    record_line(captured_line, journal)
+    console.print("Saved, for your eyes only.")
     facts = [
-        *understood(captured_line),
+        *describe_line(captured_line),
         *(("belongs to", matter.words) for matter in open_matters if len(open_matters) == 1),
     ]
     for name, value in facts:
-        out.print(f"  {name}: {one_line(value)}", markup=False, highlight=False)
+        console.print(f"  {name}: {one_line(value)}", markup=False, highlight=False)
     if len(open_matters) > 1:
-        out.print(f"It may belong to any of {len(open_matters)} open matters, so it stands by itself:", highlight=False)
+        console.print(
+            f"It may belong to any of {len(open_matters)} open matters, so it stands by itself:", highlight=False
+        )
         for matter in open_matters:
-            out.print(f"  {one_line(matter.words)}", markup=False, highlight=False)
-        out.print("Open its page (`wellserved serve`, Journal) to say which.", highlight=False)
+            console.print(f"  {one_line(matter.words)}", markup=False, highlight=False)
+        console.print("Open its page (`wellserved serve`, Journal) to say which.", highlight=False)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from wellserved.actions import silent
+from wellserved.actions import no_progress
 from wellserved.errors import PeriodError, RequestError
-from wellserved.measure import Question, find_measure
-from wellserved.moments import Every as EveryName
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.moments import Granularity as EveryName
 from wellserved.render import data, markdown, terminal
 from wellserved.render.table import csv_text
 from wellserved.report import Table as ReportTable
@@ -35,10 +35,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done; 1 done, but rows were refused or lost a moment; 2 the request was wrong; 3 wellserved, or the disk, failed.",
 )
-out, err = Console(), Console(stderr=True)
+console, error_console = Console(), Console(stderr=True)
 
 
-class Every(StrEnum):
+class GranularityChoice(StrEnum):
     """Periods to split by."""
 
     day = "day"
@@ -66,21 +66,21 @@ class Rules(StrEnum):
     nhs = "nhs"
 
 
-Home = Annotated[
+HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Workspace folder; otherwise WELLSERVED_HOME, or your data folder.")
 ]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of the screen.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of the screen.")]
 FormatOption = Annotated[
     Format, typer.Option("--format", "-f", help="text, html, md, json, csv or svg, where they make sense.")
 ]
-EveryOption = Annotated[
-    Every | None,
+GranularityOption = Annotated[
+    GranularityChoice | None,
     typer.Option("--every", help="Split by day, week, month, quarter or year, in the workspace's time zone."),
 ]
-Since = Annotated[str | None, typer.Option("--since", help="First day, YYYY-MM-DD.")]
-Until = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="First day, YYYY-MM-DD.")]
+UntilOption = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="Which source; needed where there are several.")]
-Where = Annotated[list[str] | None, typer.Option("--where", help="COLUMN=VALUE; repeat for more.")]
+WhereOption = Annotated[list[str] | None, typer.Option("--where", help="COLUMN=VALUE; repeat for more.")]
 RulesOption = Annotated[Rules, typer.Option("--rules", help="Chart rules: anhoej or nhs.")]
 
 
@@ -92,13 +92,13 @@ def workspace_at(home: Path | None) -> Workspace:
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on a terminal, silence in a pipe."""
-    if not err.is_terminal:
-        yield silent
+    if not error_console.is_terminal:
+        yield no_progress
         return
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress_bar:
+    with Progress(*columns, console=error_console, transient=True) as progress_bar:
         task = progress_bar.add_task("Starting", total=None)
 
         def on_progress(description: str, position: int, total: int) -> None:
@@ -117,7 +117,7 @@ def day_of(value: str | None, option: str) -> date | None:
         raise PeriodError(f"{option} {value!r} is no date.", "Write it as 2015-03-31.") from error
 
 
-def pairs(where: list[str] | None) -> tuple[tuple[str, str], ...]:
+def parse_pairs(where: list[str] | None) -> tuple[tuple[str, str], ...]:
     """COLUMN=VALUE options as pairs."""
     pairs = []
     for text in where or []:
@@ -128,7 +128,7 @@ def pairs(where: list[str] | None) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def every_name(granularity: Every | None) -> EveryName | None:
+def granularity_name(granularity: GranularityChoice | None) -> EveryName | None:
     """The period that was chosen."""
     return granularity.value if granularity else None
 
@@ -139,13 +139,13 @@ def write(text: str, output: Path | None) -> None:
         sys.stdout.write(text)
         return
     output.write_text(text, encoding="utf-8")
-    err.print(f"Wrote {output}.", markup=False, highlight=False)
+    error_console.print(f"Wrote {output}.", markup=False, highlight=False)
 
 
 def show(content: RenderableType, output: Path | None) -> None:
     """What is for reading: rich on a terminal, plain in a pipe or a file."""
-    if output is None and out.is_terminal:
-        out.print(content)
+    if output is None and console.is_terminal:
+        console.print(content)
     else:
         write(terminal.plain_text(content), output)
 
@@ -171,7 +171,7 @@ def show_tables(
         ]
         write("\n".join(line for block in blocks for line in block), output)
     elif format_ is Format.text:
-        show(terminal.tables(tables), output)
+        show(terminal.stacked_tables(tables), output)
     elif format_ is Format.html:
         from wellserved.render import html
 
@@ -191,13 +191,18 @@ def seconds_of(length: str, option: str) -> int:
 def question_of(
     names: list[str],
     by: str | None,
-    granularity: Every | None,
+    granularity: GranularityChoice | None,
     since: str | None,
     until: str | None,
     where: list[str] | None,
-) -> Question:
+) -> MeasureQuestion:
     """A question from the options of a command."""
     measures = tuple(find_measure(name) for name in names)
-    return Question(
-        measures, by, every_name(granularity), day_of(since, "--since"), day_of(until, "--until"), pairs(where)
+    return MeasureQuestion(
+        measures,
+        by,
+        granularity_name(granularity),
+        day_of(since, "--since"),
+        day_of(until, "--until"),
+        parse_pairs(where),
     )

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import IO, Final, Protocol
 
-FIRST: Final = 1.0  # seconds before it is started again
-LONGEST: Final = 60.0
-SETTLED: Final = 60.0  # seconds that it ran, after which its end is the first again
-GRACE: Final = 12.0  # seconds that it has to end by itself
+FIRST_PAUSE: Final = 1.0  # seconds before it is started again
+LONGEST_PAUSE: Final = 60.0
+STEADY_SECONDS: Final = 60.0  # seconds that it ran, after which its end is the first again
+GRACE_SECONDS: Final = 12.0  # seconds that it has to end by itself
 
 
 class Process(Protocol):
@@ -52,18 +52,18 @@ class Supervisor:
 
     def keep_running(self) -> None:
         """Keep it running until told to stop."""
-        pause = FIRST
+        pause = FIRST_PAUSE
         while True:
             started_at = self._clock()
             ending = self._run_once()
             if self._stopping.is_set():
                 return
-            if self._clock() - started_at > SETTLED:
-                pause = FIRST
+            if self._clock() - started_at > STEADY_SECONDS:
+                pause = FIRST_PAUSE
             self._say(f"The worker {ending}; it is started again in {pause:.0f} second{'s' if pause > 1 else ''}.")
             if self._wait(pause):
                 return
-            pause = min(2 * pause, LONGEST)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _run_once(self) -> str:
         """Run it once; how it ended."""
@@ -88,7 +88,7 @@ class Supervisor:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            process.wait(GRACE)
+            process.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

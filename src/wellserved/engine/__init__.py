@@ -49,7 +49,7 @@ class Engine(Protocol):
         ...
 
 
-def renamed(sql: str, values: Values, literal: str, style: str) -> str:
+def convert_parameters(sql: str, values: Values, literal: str, style: str) -> str:
     """SQL with its $names written as an engine names its values; what stands in a literal (a pattern) stays."""
     names_pattern = "|".join(sorted(values, key=len, reverse=True))
     return re.sub(
@@ -57,7 +57,7 @@ def renamed(sql: str, values: Values, literal: str, style: str) -> str:
     )
 
 
-def elsewhere(url: str, files: Sequence[str], columns: Mapping[str, str]) -> tuple[Engine, str]:
+def open_engine(url: str, files: Sequence[str], columns: Mapping[str, str]) -> tuple[Engine, str]:
     """The engine at an address, with the cases in these Parquet files as a table: the engine and the table's name.
 
     url: postgresql://..., spark://host:port or local[n] (Apache Spark), sc://host:port (Spark Connect).

@@ -12,11 +12,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-MEMORY = "2GB"
-FEW = 64  # words that are found in a list faster than they are copied
+MEMORY_LIMIT = "2GB"
+MAX_LISTED_SEGMENTS = 64  # words that are found in a list faster than they are copied
 
 
-def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY) -> duckdb.DuckDBPyConnection:
+def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
     """A connection that can read files in `folders` (and spill into `scratch`), and nothing outside them."""
     db = duckdb.connect(
         config={
@@ -33,8 +33,8 @@ def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY) -
     db.execute("SET enable_progress_bar = false")
     db.execute("SET parquet_metadata_cache = true")  # the files of a version never change
     paths = [*folders, *([scratch] if scratch else [])]
-    folder_literals = [text(f"{folder}/") for folder in paths if not folder.is_file()]
-    file_literals = [text(str(file)) for file in paths if file.is_file()]
+    folder_literals = [quote_text(f"{folder}/") for folder in paths if not folder.is_file()]
+    file_literals = [quote_text(str(file)) for file in paths if file.is_file()]
     db.execute(f"SET allowed_directories = [{', '.join(folder_literals)}]")
     db.execute(f"SET allowed_paths = [{', '.join(file_literals)}]")
     db.execute("SET enable_external_access = false")
@@ -42,30 +42,30 @@ def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY) -
     return db
 
 
-def text(value: str) -> str:
+def quote_text(value: str) -> str:
     """A text as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
 
 
-def name(value: str) -> str:
+def quote_name(value: str) -> str:
     """A column's name as an SQL identifier."""
     return '"' + value.replace('"', '""') + '"'
 
 
-def rows_of(files: Sequence[str], with_positions: bool = False) -> str:
+def parquet_rows_sql(files: Sequence[str], with_positions: bool = False) -> str:
     """SQL: the rows of these Parquet files, of which there is one at least; `with_positions`: with filename and file_row_number."""
     position_options = ", filename = true, file_row_number = true" if with_positions else ""
-    return f"read_parquet([{', '.join(map(text, files))}], hive_partitioning = true{position_options})"
+    return f"read_parquet([{', '.join(map(quote_text, files))}], hive_partitioning = true{position_options})"
 
 
-def keep(db: duckdb.DuckDBPyConnection, table_name: str, table: pa.Table) -> None:
+def materialise(db: duckdb.DuckDBPyConnection, table_name: str, table: pa.Table) -> None:
     """Copy an Arrow table into a temporary table, which can be read many times."""
     db.register("given_to_keep", table)
     db.execute(f"CREATE OR REPLACE TEMP TABLE {table_name} AS FROM given_to_keep")
     db.unregister("given_to_keep")
 
 
-def view(
+def create_view(
     db: duckdb.DuckDBPyConnection,
     view_name: str,
     files: Sequence[str],
@@ -76,22 +76,22 @@ def view(
 
     `deleted_rows`: file and row (from 0) of those that do not count.
     """
-    column_list = ", ".join(map(name, columns))
-    null_columns = ", ".join(f"CAST(NULL AS {kind}) AS {name(column)}" for column, kind in columns.items())
+    column_list = ", ".join(map(quote_name, columns))
+    null_columns = ", ".join(f"CAST(NULL AS {kind}) AS {quote_name(column)}" for column, kind in columns.items())
     partial_files = set(deleted_rows["file"].unique().to_pylist()) if deleted_rows is not None else set()
     selects = []
     if complete_files := [file for file in files if file not in partial_files]:
-        selects.append(f"SELECT {column_list} FROM {rows_of(complete_files)}")
+        selects.append(f"SELECT {column_list} FROM {parquet_rows_sql(complete_files)}")
     if deleted_rows is not None and partial_files:
-        keep(db, f"{view_name}_out", deleted_rows)
+        materialise(db, f"{view_name}_out", deleted_rows)
         condition = "o.file = r.filename AND o.row = r.file_row_number"
-        rows = rows_of([file for file in files if file in partial_files], with_positions=True)
+        rows = parquet_rows_sql([file for file in files if file in partial_files], with_positions=True)
         selects.append(f"SELECT {column_list} FROM {rows} r ANTI JOIN {view_name}_out o ON {condition}")
     sql = " UNION ALL ".join(selects) or f"SELECT {null_columns} WHERE false"
     db.execute(f"CREATE OR REPLACE TEMP VIEW {view_name} AS {sql}")
 
 
-def ask(db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
+def query(db: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
     """Run one question and fetch the whole answer as an Arrow table."""
     return db.sql(sql, params=dict(values) if values else None).to_arrow_table()
 
@@ -112,11 +112,11 @@ class DuckDB:
 
     def quote_text(self, value: str) -> str:
         """A text as an SQL literal."""
-        return text(value)
+        return quote_text(value)
 
     def query(self, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
         """The whole answer."""
-        return ask(self.db, sql, values)
+        return query(self.db, sql, values)
 
     def stream(self, sql: str, values: Mapping[str, object] | None = None) -> Iterator[pa.RecordBatch]:
         """The answer piece by piece."""
@@ -126,9 +126,9 @@ class DuckDB:
         self, sql: str, values: Mapping[str, object], reduce: Callable[[Iterable[pa.RecordBatch]], pa.Table]
     ) -> pa.Table:
         """Every group of the answer reduced, in one pass; few segments come as numbers, which costs half of the time of words."""
-        distinct_sql = f"SELECT DISTINCT segment FROM ({sql}) WHERE segment IS NOT NULL LIMIT {FEW + 1}"
-        words = ask(self.db, distinct_sql, values)["segment"].combine_chunks().cast(pa.string())
-        if not 1 < len(words) <= FEW:
+        distinct_sql = f"SELECT DISTINCT segment FROM ({sql}) WHERE segment IS NOT NULL LIMIT {MAX_LISTED_SEGMENTS + 1}"
+        words = query(self.db, distinct_sql, values)["segment"].combine_chunks().cast(pa.string())
+        if not 1 < len(words) <= MAX_LISTED_SEGMENTS:
             return reduce(self.stream(sql, values))
         position_sql = "CAST(nullif(list_position($words_of_segments, segment), 0) - 1 AS INTEGER)"
         replacements = f"{position_sql} AS segment, CAST(period AS INTEGER) AS period"

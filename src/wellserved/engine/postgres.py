@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.dataset as ds
 
-from wellserved.engine import renamed
+from wellserved.engine import convert_parameters
 from wellserved.errors import RequestError
 
 _LITERAL = r"'(?:''|[^'])*'"
@@ -133,7 +133,7 @@ def _bind_parameters(sql: str, values: Mapping[str, object]) -> tuple[str, dict[
     """$name as psycopg names it, for those names that have a value."""
     if not values:
         return sql, None
-    return renamed(sql.replace("%", "%%"), values, _LITERAL, "%({})s"), dict(values)
+    return convert_parameters(sql.replace("%", "%%"), values, _LITERAL, "%({})s"), dict(values)
 
 
 def _case_batches(files: Sequence[str], columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:

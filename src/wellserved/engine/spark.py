@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from wellserved.engine import renamed
+from wellserved.engine import convert_parameters
 from wellserved.errors import RequestError
 
 _LITERAL = r"'(?:\\.|[^'\\])*'"
@@ -56,7 +56,7 @@ class Spark:
         """A question with its values bound: Spark names them :name."""
         if not values:
             return self._session.sql(sql)
-        return self._session.sql(renamed(sql, values, _LITERAL, ":{}"), args=dict(values))
+        return self._session.sql(convert_parameters(sql, values, _LITERAL, ":{}"), args=dict(values))
 
     def query(self, sql: str, values: Mapping[str, object] | None = None) -> pa.Table:
         """The whole answer."""

@@ -13,15 +13,15 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from wellserved.capture import Captured
-from wellserved.capture.promise import CLOSED_BY, Fold, fold, turned
+from wellserved.capture import CapturedLine
+from wellserved.capture.promise import CLOSING_WORDS, PromiseState, open_state_changes, promise_state
 from wellserved.errors import RequestError
 from wellserved.journal import keys, vault
 from wellserved.journal.models import Draft, Entry, Keyring
 
 
 @dataclass(frozen=True)
-class Page:
+class DecryptedEntry:
     """An entry that was opened."""
 
     entry: Entry
@@ -39,7 +39,7 @@ class Page:
         return datetime.fromisoformat(due_text) if due_text else None
 
 
-def facts_of(captured_line: Captured) -> dict[str, Any]:
+def line_facts(captured_line: CapturedLine) -> dict[str, Any]:
     """What a line says, without what it does not say."""
     facts = {
         name: value
@@ -54,16 +54,16 @@ def facts_of(captured_line: Captured) -> dict[str, Any]:
     return facts
 
 
-class Book:
+class Journal:
     """The handle on one journal. Without its key it can be written to and not read."""
 
     def __init__(self, owner: int, secret: bytes, key: bytes | None = None) -> None:
         self.owner = owner
         self._secret = secret
-        self._ring = keys.ring_of(owner, secret)
-        if key is not None and vault.public_of(key) != bytes(self._ring.public):
+        self._ring = keys.keyring_of(owner, secret)
+        if key is not None and vault.public_key_of(key) != bytes(self._ring.public):
             key = None  # somebody else's, or one from before the key was changed
-        self._key = key or keys.by_workspace(self._ring, secret)
+        self._key = key or keys.workspace_key(self._ring, secret)
 
     @property
     def has_passphrase(self) -> bool:
@@ -105,24 +105,24 @@ class Book:
         """
         if self.has_passphrase:
             return
-        volume = keys.present(self._ring)
-        key = keys.by_workspace(self._ring, self._secret) or volume.key_for(old_password or password, self._secret)
+        volume = keys.present_volume(self._ring)
+        key = keys.workspace_key(self._ring, self._secret) or volume.key_for(old_password or password, self._secret)
         if key is None:
             if not old_password:
                 self.begin_volume(keys.PASSWORD, password)
             return
         self._key = key
         password_lock = volume.locks.get(keys.PASSWORD)
-        if old_password or self.by_workspace or password_lock is None or password_lock["cost"] < vault.COST:
+        if old_password or self.by_workspace or password_lock is None or password_lock["cost"] < vault.SCRYPT_COST:
             self._add_lock(keys.PASSWORD, password)
 
     def _add_lock(self, kind: str, secret: str | bytes) -> None:
         """Another secret opens the same key; once it is one that its owner chose, the workspace's own does so no more."""
-        new_lock = keys.locked_by(kind, self._needed_key(), secret)
+        new_lock = keys.lock_key(kind, self._needed_key(), secret)
         with transaction.atomic("journal"):
             ring = self._lock_keyring()
             ring.locks = {**ring.locks, kind: new_lock}
-            if kind in keys.CHOSEN:
+            if kind in keys.CHOSEN_SECRETS:
                 ring.locks.pop(keys.WORKSPACE, None)
                 ring.proof = ""
             ring.save(update_fields=["locks", "proof"])
@@ -138,30 +138,30 @@ class Book:
     def begin_volume(self, kind: str, secret: str | bytes) -> None:
         """Begin a new volume, opened by one secret. What the present one holds stays closed until it is unlocked."""
         key = vault.new_key()
-        locks = {kind: keys.locked_by(kind, key, secret)}
+        locks = {kind: keys.lock_key(kind, key, secret)}
         with transaction.atomic("journal"):
             ring = self._lock_keyring()
             volume_filter = {"owner": self.owner, "volume": ring.volume}
             if Entry.objects.filter(**volume_filter).exists() or Draft.objects.filter(**volume_filter).exists():
-                ring.former = [*ring.former, asdict(keys.present(ring))]
+                ring.former = [*ring.former, asdict(keys.present_volume(ring))]
                 ring.volume += 1
-            ring.public, ring.locks, ring.proof = vault.public_of(key), locks, ""
+            ring.public, ring.locks, ring.proof = vault.public_key_of(key), locks, ""
             ring.save()
         self._ring, self._key = ring, key
 
     def unlock(self, word: str) -> None:
         """Open by passphrase, password or recovery code; what earlier volumes it opens is brought back. LockedError: neither."""
         is_unlocked = False
-        if self._key is None and (key := keys.present(self._ring).key_for(word, self._secret)):
+        if self._key is None and (key := keys.present_volume(self._ring).key_for(word, self._secret)):
             self._key, is_unlocked = key, True
             passphrase_lock = self._ring.locks.get(keys.PASSPHRASE)
             if (
                 passphrase_lock
-                and passphrase_lock["cost"] < vault.COST
+                and passphrase_lock["cost"] < vault.SCRYPT_COST
                 and vault.unlock(keys.PASSPHRASE, passphrase_lock, word.encode())
             ):
                 self._add_lock(keys.PASSPHRASE, word)
-        for volume in keys.former(self._ring) if self._key else ():
+        for volume in keys.former_volumes(self._ring) if self._key else ():
             if key := volume.key_for(word, self._secret):
                 self._restore_volume(volume, key)
                 is_unlocked = True
@@ -199,7 +199,7 @@ class Book:
     def rekey(self, kind: str, secret: str | bytes) -> None:
         """Seal everything by a new key that one secret alone opens: older copies of the old key open no more."""
         key = vault.new_key()
-        public, locks = vault.public_of(key), {kind: keys.locked_by(kind, key, secret)}
+        public, locks = vault.public_key_of(key), {kind: keys.lock_key(kind, key, secret)}
         with transaction.atomic("journal"):
             ring = self._lock_keyring()
             self._reseal(ring.volume, self._needed_key(), key, public, ring.volume)
@@ -210,7 +210,7 @@ class Book:
     def new_recovery(self) -> str:
         """A recovery code that opens this journal, in place of the one before; it is shown once and kept nowhere."""
         code = keys.new_code()
-        self._add_lock(keys.RECOVERY, keys.tidy(code))
+        self._add_lock(keys.RECOVERY, keys.normalise_code(code))
         return code
 
     def lock_by_feed(self, token: str) -> None:
@@ -259,7 +259,7 @@ class Book:
         word = str(facts.get("word", "note"))
         defaults = {
             "owner": self.owner, "volume": self._ring.volume, "thread": thread or id_, "at": at or now, "word": word, "created": now,
-            "open": word in CLOSED_BY, "body": self._seal(id_, facts),
+            "open": word in CLOSING_WORDS, "body": self._seal(id_, facts),
         }  # fmt: skip
         with transaction.atomic("journal"):
             self._lock_keyring()
@@ -273,7 +273,7 @@ class Book:
     def _update_open_entries(self, thread: uuid.UUID) -> None:
         """What of a thread still waits for its end."""
         rows = Entry.objects.filter(thread=thread).values_list("owner", "pk", "word", "open")
-        for pk, is_open in turned(row[1:] for row in rows if row[0] == self.owner):
+        for pk, is_open in open_state_changes(row[1:] for row in rows if row[0] == self.owner):
             Entry.objects.filter(pk=pk).update(open=is_open)
 
     def rewrite(self, entry: Entry, facts: dict[str, Any], at: datetime | None = None) -> None:
@@ -303,11 +303,13 @@ class Book:
         """One's own entry of this id."""
         return Entry.objects.filter(owner=self.owner, id=id_).first()
 
-    def decrypt(self, entries: Iterable[Entry]) -> list[Page]:
+    def decrypt(self, entries: Iterable[Entry]) -> list[DecryptedEntry]:
         """Entries, opened."""
-        return [Page(entry, self._decrypt(entry, entry.id)) for entry in entries]
+        return [DecryptedEntry(entry, self._decrypt(entry, entry.id)) for entry in entries]
 
-    def latest(self, limit: int = 30, before: tuple[datetime, uuid.UUID] | None = None, word: str = "") -> list[Page]:
+    def latest(
+        self, limit: int = 30, before: tuple[datetime, uuid.UUID] | None = None, word: str = ""
+    ) -> list[DecryptedEntry]:
         """The newest entries, by when they happened; `before`: instant and id of the last one seen."""
         entries = self._entries().order_by("-at", "-id")
         if before:
@@ -316,7 +318,7 @@ class Book:
             entries = entries.filter(word=word)
         return self.decrypt(entries[:limit])
 
-    def entries_between(self, start: datetime, end: datetime, word: str = "") -> list[Page]:
+    def entries_between(self, start: datetime, end: datetime, word: str = "") -> list[DecryptedEntry]:
         """All entries of a span, oldest first."""
         entries = self._entries().filter(at__gte=start, at__lt=end).order_by("at")
         return self.decrypt(entries.filter(word=word) if word else entries)
@@ -325,13 +327,13 @@ class Book:
         """How many entries of a word a span holds, without opening them."""
         return self._entries().filter(word=word, at__gte=start, at__lt=end).count()
 
-    def thread(self, thread: uuid.UUID) -> list[Page]:
+    def thread(self, thread: uuid.UUID) -> list[DecryptedEntry]:
         """What belongs together, oldest first."""
         return self.threads([thread]).get(thread, [])
 
-    def threads(self, thread_ids: Iterable[uuid.UUID], word: str = "") -> dict[uuid.UUID, list[Page]]:
+    def threads(self, thread_ids: Iterable[uuid.UUID], word: str = "") -> dict[uuid.UUID, list[DecryptedEntry]]:
         """The entries of several threads, each oldest first. Asked by thread alone: with owner and order, SQLite would walk the whole journal."""
-        entries_by_thread: dict[uuid.UUID, list[Page]] = {}
+        entries_by_thread: dict[uuid.UUID, list[DecryptedEntry]] = {}
         entries = Entry.objects.filter(thread__in=set(thread_ids))
         rows = [
             entry
@@ -342,7 +344,9 @@ class Book:
             entries_by_thread.setdefault(decrypted_entry.entry.thread, []).append(decrypted_entry)
         return entries_by_thread
 
-    def promises(self, now: datetime, closed_since: datetime | None = None) -> list[tuple[Page, Fold]]:
+    def promises(
+        self, now: datetime, closed_since: datetime | None = None
+    ) -> list[tuple[DecryptedEntry, PromiseState]]:
         """Open promises that are not shared (those are the store's), and those made since a day, with their fate."""
         own_promises = self._entries().filter(word="promise", shared=None).values_list("id", "thread")
         first = list(own_promises.filter(open=True)[:500])
@@ -352,7 +356,7 @@ class Book:
         states = []
         for id_, thread in first:
             thread_entries = threads[thread]
-            state = fold(
+            state = promise_state(
                 (
                     (decrypted_entry.entry.at, decrypted_entry.entry.word, decrypted_entry.due)
                     for decrypted_entry in thread_entries
@@ -364,7 +368,7 @@ class Book:
             )
         return states
 
-    def open_entries(self, words: Iterable[str]) -> list[Page]:
+    def open_entries(self, words: Iterable[str]) -> list[DecryptedEntry]:
         """What waits for its end, of these words, newest first; a promise that is shared is settled where it is shared."""
         entries = self._entries().filter(word__in=list(words), open=True).order_by("-at")
         return self.decrypt(entries.exclude(word="promise", shared__isnull=False)[:500])

@@ -19,8 +19,8 @@ from wellserved.journal import vault
 from wellserved.journal.models import Keyring
 
 WORKSPACE, PASSWORD, PASSPHRASE, RECOVERY, FEED = "workspace", "password", "passphrase", "recovery", "feed"
-CHOSEN: Final = (PASSWORD, PASSPHRASE)  # by people, so that guessing has to cost
-NOBODY: Final = "!"  # proof of a person who had no password: nobody can give it
+CHOSEN_SECRETS: Final = (PASSWORD, PASSPHRASE)  # by people, so that guessing has to cost
+NO_PASSWORD: Final = "!"  # proof of a person who had no password: nobody can give it
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Volume:
 
     def key_for(self, word: str, secret: bytes) -> bytes | None:
         """The key, where `word` is a recovery code, passphrase or password that opens it; else None."""
-        for kind, typed_secret in ((RECOVERY, tidy(word)), (PASSPHRASE, word), (PASSWORD, word)):
+        for kind, typed_secret in ((RECOVERY, normalise_code(word)), (PASSPHRASE, word), (PASSWORD, word)):
             if kind in self.locks and (key := vault.unlock(kind, self.locks[kind], typed_secret.encode())):
                 return key
         if WORKSPACE in self.locks and _proves(word, self.proof):
@@ -50,33 +50,33 @@ def _proves(word: str, proof: str) -> bool:
     return check_password(word, proof)
 
 
-def present(ring: Keyring) -> Volume:
+def present_volume(ring: Keyring) -> Volume:
     """The volume that is written to."""
     return Volume(ring.volume, base64.b64encode(bytes(ring.public)).decode(), ring.locks, ring.proof)
 
 
-def former(ring: Keyring) -> list[Volume]:
+def former_volumes(ring: Keyring) -> list[Volume]:
     """The volumes that are closed."""
     return [Volume(**volume_facts) for volume_facts in ring.former]
 
 
-def locked_by(kind: str, key: bytes, word: str | bytes) -> dict[str, Any]:
+def lock_key(kind: str, key: bytes, word: str | bytes) -> dict[str, Any]:
     """A key, locked by one secret."""
     secret = word.encode() if isinstance(word, str) else word
-    return vault.lock(kind, key, secret, vault.COST if kind in CHOSEN else 0)
+    return vault.lock(kind, key, secret, vault.SCRYPT_COST if kind in CHOSEN_SECRETS else 0)
 
 
-def ring_of(owner: int, secret: bytes) -> Keyring:
+def keyring_of(owner: int, secret: bytes) -> Keyring:
     """Somebody's keyring; a new one is locked by the workspace's secret until its owner logs in."""
     ring = Keyring.objects.filter(owner=owner).first()
     if ring is None:
         key = vault.new_key()
-        defaults = {"public": vault.public_of(key), "locks": {WORKSPACE: locked_by(WORKSPACE, key, secret)}}
+        defaults = {"public": vault.public_key_of(key), "locks": {WORKSPACE: lock_key(WORKSPACE, key, secret)}}
         ring = Keyring.objects.get_or_create(owner=owner, defaults=defaults)[0]
     return ring
 
 
-def by_workspace(ring: Keyring, secret: bytes) -> bytes | None:
+def workspace_key(ring: Keyring, secret: bytes) -> bytes | None:
     """The key of whoever never logged in since there are locks of their own, unless their password was reset.
 
     Raises DamageError where the workspace's secret is another than the one that locked it.
@@ -95,11 +95,11 @@ def by_workspace(ring: Keyring, secret: bytes) -> bytes | None:
 def check_secret(secret: bytes) -> None:
     """Raise DamageError where the workspace's secret does not open a journal that is locked by it."""
     for ring in Keyring.objects.iterator():
-        if by_workspace(ring, secret):
+        if workspace_key(ring, secret):
             return
 
 
-def close(owner: int, password: str) -> None:
+def close_before_reset(owner: int, password: str) -> None:
     """Prepare for another password given to somebody: what only the workspace's secret locks opens to none but the old one.
 
     `password`: its hash. What their password, passphrase or recovery code locks is closed to others as it is.
@@ -110,7 +110,7 @@ def close(owner: int, password: str) -> None:
             return
         ring.locks.pop(FEED, None)
         if WORKSPACE in ring.locks and not ring.proof:
-            ring.proof = password or NOBODY
+            ring.proof = password or NO_PASSWORD
         ring.save(update_fields=["locks", "proof"])
 
 
@@ -120,6 +120,6 @@ def new_code() -> str:
     return "-".join(code[start : start + 4] for start in range(0, len(code), 4))
 
 
-def tidy(code: str) -> str:
+def normalise_code(code: str) -> str:
     """A recovery code however it was typed."""
     return "".join(filter(str.isalnum, code.upper())).translate(str.maketrans("018", "OIB"))

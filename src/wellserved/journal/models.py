@@ -54,8 +54,8 @@ class Draft(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "volume", "week"], name="draft_once")]
 
 
-SEALED: Final[dict[type[models.Model], tuple[str, ...]]] = {Keyring: (), Entry: ("body",), Draft: ("body",)}
-OPEN: Final[dict[type[models.Model], dict[str, str]]] = {
+SEALED_COLUMNS: Final[dict[type[models.Model], tuple[str, ...]]] = {Keyring: (), Entry: ("body",), Draft: ("body",)}
+OPEN_COLUMNS: Final[dict[type[models.Model], dict[str, str]]] = {
     Entry: {
         "id": "a random number",
         "owner": "whose entry it is",

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from wellserved.errors import RequestError
 
-COST: Final = 17  # log2 of scrypt's n, with r = 8 and p = 1: OWASP's recommendation; older locks say theirs
+SCRYPT_COST: Final = 17  # log2 of scrypt's n, with r = 8 and p = 1: OWASP's recommendation; older locks say theirs
 _BY_KEY, _TO_PUBLIC_KEY = b"1", b"2"  # first byte: by the key itself, or to its public half
 _NONCE_BYTES = 12
 _SCRYPT_LOCK = threading.Lock()  # 128 MiB each: one at a time
@@ -47,7 +47,7 @@ def _wrapping_key(kind: str, secret: bytes, salt: bytes, cost: int) -> bytes:
         return hashlib.scrypt(secret, salt=salt, n=2**cost, r=8, p=1, maxmem=2 ** (cost + 11), dklen=32)
 
 
-def public_of(key: bytes) -> bytes:
+def public_key_of(key: bytes) -> bytes:
     """The half of a key to which anybody can seal."""
     return X25519PrivateKey.from_private_bytes(_derive(key, b"pair")).public_key().public_bytes_raw()
 
@@ -104,7 +104,7 @@ def reveal(key: bytes, associated_data: bytes, sealed_text: bytes) -> bytes:
         key_pair = X25519PrivateKey.from_private_bytes(_derive(key, b"pair"))
         shared_secret = _derive(
             key_pair.exchange(X25519PublicKey.from_public_bytes(ephemeral_public)),
-            b"seal" + ephemeral_public + public_of(key),
+            b"seal" + ephemeral_public + public_key_of(key),
         )
         return ChaCha20Poly1305(shared_secret).decrypt(payload[:_NONCE_BYTES], payload[_NONCE_BYTES:], associated_data)
     except InvalidTag:

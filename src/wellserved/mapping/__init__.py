@@ -76,7 +76,7 @@ TESTS: tuple[Test, ...] = ("is", "is_not", "enters", "leaves", "changes", "appea
 
 
 @dataclass(frozen=True)
-class When:
+class RowCondition:
     """A condition on a row: on one column's value, on its change since the case's previous row, or on position."""
 
     column: str | None = None
@@ -120,7 +120,7 @@ class MomentRule:
     ref: str | None = None  # column that tells the updates of one case apart
     fallback: bool = False  # of a preset: holds only where the file lacks the columns of its kind's other rules
     source_kept: Flag | None = None
-    condition: When = field(default_factory=When)
+    condition: RowCondition = field(default_factory=RowCondition)
 
 
 @dataclass(frozen=True)
@@ -176,9 +176,9 @@ def mapping_of(raw: dict[str, Any], origin: str, scales: Scales = BUILT_IN) -> M
 
     Raises MappingError, which names every setting that is wrong, with what came and what it takes.
     """
-    from wellserved.mapping.shape import checked
+    from wellserved.mapping.shape import validate_mapping
 
-    return checked(raw, origin, scales)
+    return validate_mapping(raw, origin, scales)
 
 
 def parse_mapping(text: str, origin: str, scales: Scales = BUILT_IN) -> Mapping:
@@ -206,13 +206,13 @@ def presets() -> tuple[Mapping, ...]:
     return tuple(parse_mapping(file.read_text(encoding="utf-8"), file.name) for file in files)
 
 
-def recognise(header: Iterable[str]) -> Mapping | None:
+def recognise_preset(header: Iterable[str]) -> Mapping | None:
     """The shipped mapping that reads a file with these columns, in any order, fitted to them; None if there is none.
 
     Where several do, the one with the most tell-tale columns.
     """
-    from wellserved.mapping.fit import fit
+    from wellserved.mapping.fit import fit_preset
 
     columns = list(header)
-    fitted_presets = [mapping for preset in presets() if preset.recognise and (mapping := fit(preset, columns))]
+    fitted_presets = [mapping for preset in presets() if preset.recognise and (mapping := fit_preset(preset, columns))]
     return max(fitted_presets, key=lambda mapping: len(mapping.recognise), default=None)

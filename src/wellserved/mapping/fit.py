@@ -17,7 +17,7 @@ from wellserved.moments import check_zone
 _NAME_WITH_ZONE = re.compile(r"(.+?) \(([A-Za-z_]+(?:/[A-Za-z0-9_+-]+)*)\)")  # Created at (Europe/Berlin)
 
 
-def zone_in(column: str) -> tuple[str, str]:
+def split_zone(column: str) -> tuple[str, str]:
     """A column's name without the time zone that stands behind it in brackets, and that zone; empty: none."""
     match = _NAME_WITH_ZONE.fullmatch(column)
     if match is None:
@@ -28,7 +28,7 @@ def zone_in(column: str) -> tuple[str, str]:
         return column, ""
 
 
-def fit(mapping: Mapping, header: Sequence[str]) -> Mapping | None:
+def fit_preset(mapping: Mapping, header: Sequence[str]) -> Mapping | None:
     """The mapping in the file's own column names; None where the file lacks a column that it cannot do without."""
     file_columns = _spellings_in(header)
     spellings = {
@@ -46,7 +46,9 @@ def fit(mapping: Mapping, header: Sequence[str]) -> Mapping | None:
     kept_rules = tuple(
         fitted_rule for rule, fitted_rule in rules if fitted_rule and not (rule.fallback and rule.kind in fitted_kinds)
     )
-    zones = {zone for rule in kept_rules for column in (rule.at, rule.due) if column and (zone := zone_in(column)[1])}
+    zones = {
+        zone for rule in kept_rules for column in (rule.at, rule.due) if column and (zone := split_zone(column)[1])
+    }
     if len(zones) > 1:
         zone_list = ", ".join(sorted(zones))
         raise MappingError(f"The columns name several time zones: {zone_list}.", "Export all of them in one zone.")
@@ -64,7 +66,7 @@ def fit(mapping: Mapping, header: Sequence[str]) -> Mapping | None:
 
 def _spellings_in(header: Sequence[str]) -> dict[str, str]:
     """Every name that a column answers to -> its name in the file."""
-    return {zone_in(column)[0]: column for column in header} | {column: column for column in header}
+    return {split_zone(column)[0]: column for column in header} | {column: column for column in header}
 
 
 def _fit_rule(rule: MomentRule, names: dict[str, str]) -> MomentRule | None:

@@ -21,12 +21,12 @@ from pydantic import (
 )
 
 from wellserved.errors import MappingError, RequestError
-from wellserved.mapping import FACTS, MISSING, TESTS, AtIs, DateOrder, DueIs, Flag, Mapping, MomentRule, When
-from wellserved.moments import KINDS, check_zone
-from wellserved.scales import BUILT_IN, DECLARED, Scales
+from wellserved.mapping import FACTS, MISSING, TESTS, AtIs, DateOrder, DueIs, Flag, Mapping, MomentRule, RowCondition
+from wellserved.moments import MOMENT_KINDS, check_zone
+from wellserved.scales import BUILT_IN, SCALES_FILE, Scales
 
-SHOWN = 12  # mistakes that are told at once
-CANNOT = (*KINDS, "first_resolved")
+MAX_MISTAKES_SHOWN = 12  # mistakes that are told at once
+CANNOT_KINDS = (*MOMENT_KINDS, "first_resolved")
 """What an export may be unable to tell: a kind of moment, or the first resolution where it names the last alone."""
 
 
@@ -66,7 +66,7 @@ def _scale(value: str, info: ValidationInfo) -> str:
     known_scales = _scales(info)
     if value not in known_scales:
         suggestion = _did_you_mean(value, known_scales) or f": {', '.join(known_scales)}"
-        raise ValueError(f"takes a scale{suggestion}; a workspace declares its own in {DECLARED}")
+        raise ValueError(f"takes a scale{suggestion}; a workspace declares its own in {SCALES_FILE}")
     return value
 
 
@@ -108,11 +108,11 @@ class _RowCondition(_Table):
             raise ValueError(f'takes row = "first" or "last", or a column with one of {", ".join(TESTS)}')
         return self
 
-    def condition(self) -> When:
+    def condition(self) -> RowCondition:
         tests = self.model_dump(by_alias=True, exclude_none=True)
         test = next((test for test in TESTS if test in tests), None)
         values = tests[test] if test else ()
-        return When(self.column, test, () if values is True else values, self.row)
+        return RowCondition(self.column, test, () if values is True else values, self.row)
 
 
 class _Flag(_Table):
@@ -122,7 +122,7 @@ class _Flag(_Table):
 
 
 class _Rule(_Table):
-    kind: Annotated[str, _one_of(KINDS, "kind of moment")]
+    kind: Annotated[str, _one_of(MOMENT_KINDS, "kind of moment")]
     at: Word
     at_is: AtIs = "time"
     required: bool = False
@@ -165,7 +165,7 @@ class _Rule(_Table):
         return MomentRule(
             **{**settings, "values": {**dict(rating.words if rating else ()), **self.values}},
             rating=rating,
-            condition=self.when.condition() if self.when else When(),
+            condition=self.when.condition() if self.when else RowCondition(),
             source_kept=Flag(kept_flag.column, kept_flag.yes, kept_flag.no) if kept_flag else None,
         )
 
@@ -185,10 +185,10 @@ class _MappingFile(_Table):
     dates: dict[Word, DateOrder] = {}
     columns: dict[Fact, Word] = {}
     aliases: dict[Word, Words] = {}
-    cannot: dict[Annotated[str, _one_of(CANNOT, "kind of moment, or first_resolved")], Word] = {}
+    cannot: dict[Annotated[str, _one_of(CANNOT_KINDS, "kind of moment, or first_resolved")], Word] = {}
 
 
-def checked(raw: dict[str, Any], origin: str, scales: Scales = BUILT_IN) -> Mapping:
+def validate_mapping(raw: dict[str, Any], origin: str, scales: Scales = BUILT_IN) -> Mapping:
     """The mapping that a file's tables say; raises MappingError with every setting that is wrong."""
     try:
         file = _MappingFile.model_validate(raw, context={"scales": scales})
@@ -197,9 +197,9 @@ def checked(raw: dict[str, Any], origin: str, scales: Scales = BUILT_IN) -> Mapp
             _mistake_text(mistake["loc"], mistake["type"], mistake["msg"], mistake["input"], raw)
             for mistake in error.errors()
         ]
-        remainder = f"; and {len(mistakes) - SHOWN} more" if len(mistakes) > SHOWN else ""
+        remainder = f"; and {len(mistakes) - MAX_MISTAKES_SHOWN} more" if len(mistakes) > MAX_MISTAKES_SHOWN else ""
         raise MappingError(
-            f"{origin} cannot be read as a mapping: {'; '.join(mistakes[:SHOWN])}{remainder}.",
+            f"{origin} cannot be read as a mapping: {'; '.join(mistakes[:MAX_MISTAKES_SHOWN])}{remainder}.",
             "Correct these settings; docs/sources.md shows a whole example.",
         ) from error
     settings = {name: getattr(file, name) for name in _MappingFile.model_fields if name not in ("moment", "title")}

@@ -2,14 +2,14 @@
 
 from wellserved.measure.declared import MEASURES, SUBJECTS, find_measure
 from wellserved.measure.definition import Measure
-from wellserved.measure.series import Question, Series, rows
+from wellserved.measure.series import MeasureQuestion, Series, series_records
 
 __all__ = [
     "MEASURES",
     "SUBJECTS",
     "Measure",
-    "Question",
+    "MeasureQuestion",
     "Series",
     "find_measure",
-    "rows",
+    "series_records",
 ]

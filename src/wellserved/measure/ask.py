@@ -14,25 +14,25 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from wellserved.measure.coverage import Coverage, coverage_of, covered, unmatched
+from wellserved.measure.coverage import Coverage, coverage_of, restrict_measure, unmatched_reason
 from wellserved.measure.definition import Measure
-from wellserved.measure.interval import garwood, t_mean, wilson
-from wellserved.measure.scope import Scope, fill, filters, followed, sources_of, within
-from wellserved.measure.series import Question, Series, Value
-from wellserved.measure.waits import NEVER, Key, reduce_waits
+from wellserved.measure.interval import NOT_REACHED, garwood_interval, mean_with_interval, wilson_interval
+from wellserved.measure.scope import CaseTable, fill_sql, filter_sql, period_sql, sources_of, with_next_ask
+from wellserved.measure.series import MeasureQuestion, Series, Value
+from wellserved.measure.waits import GroupKey, reduce_waits
 from wellserved.measure.words import plural
-from wellserved.moments import Every, NotComputed, Period, day_number, day_of, period_of, periods_between
-from wellserved.scales import DECLARED
+from wellserved.moments import Granularity, NotComputable, Period, day_number, day_of, period_of, periods_between
+from wellserved.scales import SCALES_FILE
 
 
 @dataclass
 class _MeasureColumn:
     """One measure's numbers by period and segment, as they come from the engine."""
 
-    n: dict[Key, int] = field(default_factory=dict)
-    count: dict[Key, int] = field(default_factory=dict)
-    open: dict[Key, int] = field(default_factory=dict)
-    value: dict[Key, tuple[Value, Value, Value]] = field(default_factory=dict)
+    n: dict[GroupKey, int] = field(default_factory=dict)
+    count: dict[GroupKey, int] = field(default_factory=dict)
+    open: dict[GroupKey, int] = field(default_factory=dict)
+    value: dict[GroupKey, tuple[Value, Value, Value]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,13 @@ class _Context:
         gaps = self.coverage.gaps.get(measure.name, {})
         return [source for source in self.sources(segment) if source not in gaps]
 
-    def known_until(self, case_table: Scope, measure: Measure, segment: str | None) -> int:
+    def known_until(self, case_table: CaseTable, measure: Measure, segment: str | None) -> int:
         """Epoch second up to which any of these is known."""
         return max((case_table.as_of[source] for source in self.able_sources(measure, segment)), default=self.latest)
 
 
-def _context(case_table: Scope, question: Question) -> _Context:
-    where, values = filters(case_table, question)
+def _context(case_table: CaseTable, question: MeasureQuestion) -> _Context:
+    where, values = filter_sql(case_table, question)
     sources = sources_of(case_table, where, values)
     by_segment: dict[str | None, tuple[str, ...]] = {}
     if len(sources) > 1 and question.by:
@@ -74,20 +74,20 @@ def _context(case_table: Scope, question: Question) -> _Context:
         coverage_of(case_table, question.measures, sources),
         by_segment,
         max((case_table.as_of[source] for source in sources), default=max(case_table.as_of.values(), default=0)),
-        unmatched(case_table, question),
+        unmatched_reason(case_table, question),
     )
 
 
-def answer(case_table: Scope, question: Question) -> dict[str, Series]:
+def answer_question(case_table: CaseTable, question: MeasureQuestion) -> dict[str, Series]:
     """Every measure of the question, by name. A source that cannot answer a measure is left out of it, and named."""
     context = _context(case_table, question)
     where, values = context.where, context.values
-    measures = [covered(case_table, measure, context.coverage) for measure in question.measures]
+    measures = [restrict_measure(case_table, measure, context.coverage) for measure in question.measures]
     columns: dict[str, _MeasureColumn] = {}
     simple = [measure for measure in measures if measure.kind in ("count", "share", "mean")]
     for date_basis, follows in {(measure.anchor, measure.follows) for measure in simple}:
         group = [measure for measure in simple if (measure.anchor, measure.follows) == (date_basis, follows)]
-        columns |= _aggregate(followed(case_table) if follows else case_table, question, group, where, values)
+        columns |= _aggregate(with_next_ask(case_table) if follows else case_table, question, group, where, values)
     waits: dict[tuple[str, str, str], list[Measure]] = {}
     for measure in measures:
         if measure.kind == "wait":
@@ -114,7 +114,7 @@ def answer(case_table: Scope, question: Question) -> dict[str, Series]:
     }
 
 
-def period_key(date_basis: str, granularity: Every | None) -> str:
+def period_key_sql(date_basis: str, granularity: Granularity | None) -> str:
     """SQL: the period that a case belongs to, in integers: a day number, or yyyymm."""
     if granularity is None:
         return "0"
@@ -129,43 +129,47 @@ def period_key(date_basis: str, granularity: Every | None) -> str:
     return f"{date_basis}_month - (({date_basis}_month % 100 - 1) % 3)"
 
 
-def _period(key: int, granularity: Every) -> Period:
+def _period(key: int, granularity: Granularity) -> Period:
     if granularity in ("day", "week"):
         return period_of(day_of(key), granularity)
     return period_of(date(key // 100, key % 100, 1), granularity)
 
 
-def period_start(key: int, granularity: Every) -> date:
+def period_start(key: int, granularity: Granularity) -> date:
     """The first day of the period that a key names."""
     return _period(key, granularity).start
 
 
-def _key_of(period: Period, granularity: Every) -> int:
+def _key_of(period: Period, granularity: Granularity) -> int:
     if granularity in ("day", "week"):
         return period.first_day
     return period.start.year * 100 + period.start.month
 
 
-def _segment_sql(case_table: Scope, question: Question) -> str:
+def _segment_sql(case_table: CaseTable, question: MeasureQuestion) -> str:
     return question.by if question.by else f"CAST(NULL AS {case_table.engine.string})"
 
 
 def _aggregate(
-    case_table: Scope, question: Question, measures: Sequence[Measure], where: str, values: Mapping[str, object]
+    case_table: CaseTable,
+    question: MeasureQuestion,
+    measures: Sequence[Measure],
+    where: str,
+    values: Mapping[str, object],
 ) -> dict[str, _MeasureColumn]:
     """Counts, shares and means by one date in one pass."""
     date_basis = measures[0].anchor
     # Where all are about one population, the other cases need not be looked at.
     is_same_population = len({measure.population for measure in measures}) == 1
-    population_filter = fill(measures[0].population, case_table) if is_same_population else "1 = 1"
+    population_filter = fill_sql(measures[0].population, case_table) if is_same_population else "1 = 1"
     sums = []
     for index, measure in enumerate(measures):
-        condition = "1 = 1" if is_same_population else fill(measure.population, case_table)
+        condition = "1 = 1" if is_same_population else fill_sql(measure.population, case_table)
         sums += _sum_columns(measure, index, condition, case_table)
     sql = (
-        f"SELECT {period_key(date_basis, question.granularity)} AS period, {_segment_sql(case_table, question)} AS segment, {', '.join(sums)} "
+        f"SELECT {period_key_sql(date_basis, question.granularity)} AS period, {_segment_sql(case_table, question)} AS segment, {', '.join(sums)} "
         f"FROM {case_table.table} WHERE ({population_filter}) AND {where} "
-        f"AND {within(question, date_basis)} GROUP BY 1, 2"
+        f"AND {period_sql(question, date_basis)} GROUP BY 1, 2"
     )
     table = case_table.engine.query(sql, values).to_pydict()
     columns = {}
@@ -177,30 +181,38 @@ def _aggregate(
             n = int(table[f"n{index}"][row])
             column.n[key] = n
             if measure.kind == "count":
-                column.value[key] = (float(n), *garwood(n))
+                column.value[key] = (float(n), *garwood_interval(n))
             elif measure.kind == "share":
                 k = column.count[key] = int(table[f"k{index}"][row])
                 if n:
-                    column.value[key] = (k / n, *wilson(k, n))
+                    column.value[key] = (k / n, *wilson_interval(k, n))
             elif n > 1:
-                column.value[key] = t_mean(n, float(table[f"k{index}"][row]), float(table[f"q{index}"][row]))
+                column.value[key] = mean_with_interval(
+                    n, float(table[f"k{index}"][row]), float(table[f"q{index}"][row])
+                )
     return columns
 
 
-def _sum_columns(measure: Measure, index: int, condition: str, case_table: Scope) -> list[str]:
+def _sum_columns(measure: Measure, index: int, condition: str, case_table: CaseTable) -> list[str]:
     """SQL: what one measure adds up; `counted` says which cases it is about."""
     sums = [f"{'COUNT(*)' if condition == '1 = 1' else f'COUNT(CASE WHEN {condition} THEN 1 END)'} AS n{index}"]
     if measure.kind == "share":
-        sums.append(f"COUNT(CASE WHEN ({condition}) AND ({fill(measure.event, case_table)}) THEN 1 END) AS k{index}")
+        sums.append(
+            f"COUNT(CASE WHEN ({condition}) AND ({fill_sql(measure.event, case_table)}) THEN 1 END) AS k{index}"
+        )
     if measure.kind == "mean":
-        value = f"CAST({fill(measure.value, case_table)} AS {case_table.engine.double})"
+        value = f"CAST({fill_sql(measure.value, case_table)} AS {case_table.engine.double})"
         sums.append(f"SUM(CASE WHEN {condition} THEN {value} ELSE 0 END) AS k{index}")
         sums.append(f"SUM(CASE WHEN {condition} THEN {value} * {value} ELSE 0 END) AS q{index}")
     return sums
 
 
 def _duration_columns(
-    case_table: Scope, question: Question, measures: Sequence[Measure], where: str, values: Mapping[str, object]
+    case_table: CaseTable,
+    question: MeasureQuestion,
+    measures: Sequence[Measure],
+    where: str,
+    values: Mapping[str, object],
 ) -> dict[str, _MeasureColumn]:
     """The quantiles of one wait in every group, open cases counted as still waiting, in one pass."""
     measure = measures[0]
@@ -211,15 +223,15 @@ def _duration_columns(
         f"WHEN {measure.waiting} THEN ({now} - {measure.since}) * 2 + 1",
     )
     sql = (
-        f"SELECT {period_key(measure.anchor, question.granularity)} AS period, {_segment_sql(case_table, question)} AS segment, "
-        f"{fill(f'CASE {ended_case} {waiting_case} END', case_table)} AS coded "
-        f"FROM {case_table.table} WHERE {where} AND {within(question, measure.anchor)}"
+        f"SELECT {period_key_sql(measure.anchor, question.granularity)} AS period, {_segment_sql(case_table, question)} AS segment, "
+        f"{fill_sql(f'CASE {ended_case} {waiting_case} END', case_table)} AS coded "
+        f"FROM {case_table.table} WHERE {where} AND {period_sql(question, measure.anchor)}"
     )
     return _quantiles(case_table, sql, measures, values)
 
 
 def _quantiles(
-    case_table: Scope, sql: str, measures: Sequence[Measure], values: Mapping[str, object]
+    case_table: CaseTable, sql: str, measures: Sequence[Measure], values: Mapping[str, object]
 ) -> dict[str, _MeasureColumn]:
     """Measures of one wait from the rows of `period`, `segment` and `coded` that some SQL gives, each group by itself."""
     columns = {measure.name: _MeasureColumn() for measure in measures}
@@ -239,16 +251,16 @@ def _bounds_in_units(
 ) -> tuple[Value, Value, Value]:
     """Seconds to the measure's unit; what was not reached is said, not guessed."""
     bounds: list[Value] = [
-        bound / measure.seconds if math.isfinite(bound) else NotComputed("not reached yet") for bound in estimate
+        bound / measure.seconds if math.isfinite(bound) else NotComputable("not reached yet") for bound in estimate
     ]
-    if isinstance(bounds[0], NotComputed):
+    if isinstance(bounds[0], NotComputable):
         share = f"{open_count / n:.0%} are still open"
-        bounds[0] = NotComputed(f"{measure.quantile:.0%} are not reached yet; {share}")
+        bounds[0] = NotComputable(f"{measure.quantile:.0%} are not reached yet; {share}")
     return (bounds[0], bounds[1], bounds[2])
 
 
 def _rated_scales(
-    case_table: Scope, question: Question, where: str, values: Mapping[str, object]
+    case_table: CaseTable, question: MeasureQuestion, where: str, values: Mapping[str, object]
 ) -> dict[str | None, tuple[str, str]]:
     """The first and last name of the scales on which each segment was rated; asked for ratings alone."""
     if not any(measure.single_scale for measure in question.measures):
@@ -264,8 +276,8 @@ def _rated_scales(
 
 
 def _periods_shown(
-    case_table: Scope,
-    question: Question,
+    case_table: CaseTable,
+    question: MeasureQuestion,
     columns: Mapping[str, _MeasureColumn],
     context: _Context,
 ) -> list[Period | None]:
@@ -277,9 +289,9 @@ def _periods_shown(
     keys = {key for column in columns.values() for key, _ in column.n}
     today = datetime.fromtimestamp(latest, UTC).astimezone(ZoneInfo(case_table.zone)).date()
     if any(measure.kind in ("stock", "stock_age") for measure in question.measures):
-        first_key = f"SELECT MIN({period_key('asked', granularity)}) AS a FROM {case_table.table}"
+        first_key = f"SELECT MIN({period_key_sql('asked', granularity)}) AS a FROM {case_table.table}"
         earliest = case_table.engine.query(
-            f"{first_key} WHERE {where} AND {within(question, 'asked')}", values
+            f"{first_key} WHERE {where} AND {period_sql(question, 'asked')}", values
         ).to_pydict()
         if earliest["a"][0] is not None:
             keys |= {earliest["a"][0], _key_of(period_of(today, granularity), granularity)}
@@ -295,7 +307,7 @@ def _periods_shown(
     return list(periods_between(start, end, granularity))
 
 
-def _midnight(day: date | None, case_table: Scope, latest: int) -> int:
+def _midnight(day: date | None, case_table: CaseTable, latest: int) -> int:
     """First epoch second of a local day, or after as-of if that is earlier or there is no day."""
     if day is None:
         return latest + 1
@@ -303,13 +315,17 @@ def _midnight(day: date | None, case_table: Scope, latest: int) -> int:
 
 
 def _backlog(
-    case_table: Scope, question: Question, measure: Measure, periods: Sequence[Period | None], context: _Context
+    case_table: CaseTable,
+    question: MeasureQuestion,
+    measure: Measure,
+    periods: Sequence[Period | None],
+    context: _Context,
 ) -> _MeasureColumn:
     """How many cases were open at each period's end: all that had come less all that had gone.
 
     A source that is known up to an earlier instant only counts as it stood then.
     """
-    until, as_of = f"{day_number(question.until)}" if question.until else None, fill("{as_of}", case_table)
+    until, as_of = f"{day_number(question.until)}" if question.until else None, fill_sql("{as_of}", case_table)
     counts: dict[tuple[str, str | None], list[tuple[int, int]]] = {}  # source, segment -> (period, how many more)
     end_columns = {
         unit: f"GREATEST(asked_{unit}, resolved_{unit})" for unit in ("day", "month")
@@ -319,7 +335,7 @@ def _backlog(
         (-1, end_columns, f"closed = 1 AND asked_s <= {as_of} AND resolved_s <= {as_of}"),
     ):
         key = (
-            period_key("asked", question.granularity)
+            period_key_sql("asked", question.granularity)
             .replace("asked_day", columns["day"])
             .replace("asked_month", columns["month"])
         )
@@ -337,7 +353,7 @@ def _backlog(
 
 
 def _running_totals(
-    question: Question,
+    question: MeasureQuestion,
     counts: Mapping[tuple[str, str | None], list[tuple[int, int]]],
     periods: Sequence[Period | None],
 ) -> _MeasureColumn:
@@ -353,12 +369,16 @@ def _running_totals(
                 index += 1
             column.n[key, segment] = column.n.get((key, segment), 0) + total
     for group, n in column.n.items():
-        column.value[group] = (float(n), *garwood(n))
+        column.value[group] = (float(n), *garwood_interval(n))
     return column
 
 
 def _backlog_age(
-    case_table: Scope, question: Question, measure: Measure, periods: Sequence[Period | None], context: _Context
+    case_table: CaseTable,
+    question: MeasureQuestion,
+    measure: Measure,
+    periods: Sequence[Period | None],
+    context: _Context,
 ) -> _MeasureColumn:
     """How old the typical case open at each period's end was; the cases are fetched once."""
     ends = {
@@ -371,11 +391,11 @@ def _backlog_age(
         return _MeasureColumn()
     value_list = ", ".join(f"({key}, CAST({end} AS BIGINT))" for key, end in ends.items())
     # A source that is known up to an earlier second is taken as it stood then.
-    as_of = fill("{as_of}", case_table)
+    as_of = fill_sql("{as_of}", case_table)
     sql = (
         f"SELECT period, segment, (LEAST(ends_s, known) - asked_s) * 2 AS coded FROM ("
         f"SELECT {_segment_sql(case_table, question)} AS segment, asked_s, {as_of} AS known, "
-        f"CASE WHEN closed = 0 OR resolved_s > {as_of} THEN {NEVER} ELSE resolved_s END AS gone FROM {case_table.table} "
+        f"CASE WHEN closed = 0 OR resolved_s > {as_of} THEN {NOT_REACHED} ELSE resolved_s END AS gone FROM {case_table.table} "
         f"WHERE ({measure.population}) AND asked_s <= {as_of} AND {context.where}) AS lying "
         f"JOIN (VALUES {value_list}) AS spans(period, ends_s) ON asked_s < ends_s AND gone >= ends_s"
     )
@@ -385,8 +405,8 @@ def _backlog_age(
 
 
 def _series(
-    case_table: Scope,
-    question: Question,
+    case_table: CaseTable,
+    question: MeasureQuestion,
     measure: Measure,
     column: _MeasureColumn,
     periods: Sequence[Period | None],
@@ -402,7 +422,7 @@ def _series(
     if not segments and (question.by is None or context.unmatched_reason):
         segments = [None]
     rows: dict[str, list[Any]] = {
-        name: [] for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high", "remark")
+        name: [] for name in ("periods", "segments", "is_over", "n", "count", "open", "value", "low", "high", "remark")
     }
     for segment in segments:
         known_until = context.known_until(case_table, measure, segment)
@@ -416,7 +436,7 @@ def _series(
             is_over = period is None or _midnight(period.end, case_table, known_until) <= known_until
             remark = (
                 ""
-                if isinstance(value, NotComputed)
+                if isinstance(value, NotComputable)
                 else _remark(case_table, question, measure, period, segment, context, scales)
             )
             cells = (
@@ -428,7 +448,7 @@ def _series(
     return Series(measure, question, case_table.zone, context.latest, case_table.log_version, **columns)
 
 
-def _scale_problem(case_table: Scope, measure: Measure, scales: tuple[str, str] | None) -> str:
+def _scale_problem(case_table: CaseTable, measure: Measure, scales: tuple[str, str] | None) -> str:
     """Why ratings on these scales (the first and last by name) give no number; empty: they do."""
     if scales is None:
         return ""
@@ -436,13 +456,15 @@ def _scale_problem(case_table: Scope, measure: Measure, scales: tuple[str, str] 
         return "ratings on several scales are never mixed; choose one with --where scale=NAME"
     scale = case_table.scales.get(scales[0])
     if scale is None:
-        return f"what is good on the scale {scales[0]!r} is declared nowhere; declare it in {DECLARED}"
+        return f"what is good on the scale {scales[0]!r} is declared nowhere; declare it in {SCALES_FILE}"
     if scale.bad_border is None and "{bad}" in measure.event + measure.value:
-        return f"what is bad on the scale {scale.name!r} is not declared; add bad_to in {DECLARED}"
+        return f"what is bad on the scale {scale.name!r} is not declared; add bad_to in {SCALES_FILE}"
     return ""
 
 
-def _outside_record(case_table: Scope, measure: Measure, period: Period | None, n: int, sources: Sequence[str]) -> str:
+def _outside_record(
+    case_table: CaseTable, measure: Measure, period: Period | None, n: int, sources: Sequence[str]
+) -> str:
     """A period before the first word of all its sources, or after their last: nothing is known of it, so 0 would be wrong."""
     is_backlog = measure.kind in ("stock", "stock_age")
     if period is None or not sources or (n and not is_backlog):
@@ -458,13 +480,13 @@ def _outside_record(case_table: Scope, measure: Measure, period: Period | None, 
     return ""
 
 
-def _local_day(case_table: Scope, second: int) -> str:
+def _local_day(case_table: CaseTable, second: int) -> str:
     return f"{datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(case_table.zone)).date()}"
 
 
 def _remark(
-    case_table: Scope,
-    question: Question,
+    case_table: CaseTable,
+    question: MeasureQuestion,
     measure: Measure,
     period: Period | None,
     segment: str | None,
@@ -489,9 +511,11 @@ def _value_or_reason(
 ) -> tuple[Value, Value, Value]:
     """The number with its interval, or why there is none."""
     if gap_reason:
-        reason = NotComputed(gap_reason)
+        reason = NotComputable(gap_reason)
     elif n < measure.minimum_n or (estimate is None and measure.minimum_n):
-        reason = NotComputed(f"only {plural(n, 'case')}; at least {measure.minimum_n} are needed" if n else "no cases")
+        reason = NotComputable(
+            f"only {plural(n, 'case')}; at least {measure.minimum_n} are needed" if n else "no cases"
+        )
     else:
-        return estimate or (0.0, *garwood(0))
+        return estimate or (0.0, *garwood_interval(0))
     return (reason, reason, reason)

@@ -14,10 +14,14 @@ from wellserved.errors import RequestError, UnknownNameError
 from wellserved.measure.declared import find_measure
 from wellserved.measure.definition import Measure
 
-Runs = Literal["calendar", "business", "business of the stop"]
-PAUSED, HELD, CLOSED = 1, 2, 3  # states of a case
-_STATE_TEXTS = {PAUSED: "waits for the customer", HELD: "waits for a third party", CLOSED: "closed before a reopening"}
-_STATE_KINDS = {PAUSED: "paused", HELD: "held", CLOSED: "reopened"}
+HoursRule = Literal["calendar", "business", "business of the stop"]
+IN_PAUSE, ON_HOLD, CLOSED = 1, 2, 3  # states of a case
+_STATE_TEXTS = {
+    IN_PAUSE: "waits for the customer",
+    ON_HOLD: "waits for a third party",
+    CLOSED: "closed before a reopening",
+}
+_STATE_KINDS = {IN_PAUSE: "paused", ON_HOLD: "held", CLOSED: "reopened"}
 _HOURS_TEXTS = {
     "calendar": "around the clock",
     "business": "in the opening hours of whoever has the case",
@@ -26,7 +30,7 @@ _HOURS_TEXTS = {
 
 
 @dataclass(frozen=True)
-class Definition:
+class VendorRule:
     """One vendor's rule for one wait. A changed rule is a new version."""
 
     vendor: str  # ours, zendesk ...
@@ -36,7 +40,7 @@ class Definition:
     stops: tuple[str, ...]  # kinds of moment that stop it
     occurrence: Literal["first", "last"]  # the last stops it only while the case stays closed
     halt_states: tuple[int, ...] = ()  # states in which it stands still
-    hours: Runs = "calendar"
+    hours: HoursRule = "calendar"
     counts_open: bool = False  # a case whose stop has not come is counted as still waiting
     after_opening: bool = False  # a stop at the very second of the start does not count
     date_basis: Literal["asked", "stopped"] = "asked"
@@ -81,67 +85,67 @@ def _native_rule(
     occurrence: Literal["first", "last"],
     halt_states: tuple[int, ...] = (),
     business: bool = False,
-) -> Definition:
-    return Definition(
+) -> VendorRule:
+    return VendorRule(
         "ours", measure, measure, 1, stops, occurrence, halt_states, "business" if business else "calendar", True
     )
 
 
-DEFINITIONS: Final[tuple[Definition, ...]] = (
+VENDOR_RULES: Final[tuple[VendorRule, ...]] = (
     _native_rule("time_to_first_reply", _REPLY, "first"),
     _native_rule("business_time_to_first_reply", _REPLY, "first", business=True),
     _native_rule("time_to_resolution", _END, "first"),
     _native_rule("business_time_to_resolution", _END, "first", business=True),
     _native_rule("time_to_full_resolution", _ANY_END, "last"),
-    _native_rule("requester_wait", _END, "last", (PAUSED, CLOSED)),
-    _native_rule("agent_work", _END, "last", (PAUSED, HELD, CLOSED)),
-    _native_rule("business_agent_work", _END, "last", (PAUSED, HELD, CLOSED), True),
-    Definition("zendesk", "time_to_first_reply", "First reply time", 1, _REPLY, "first", after_opening=True, source=_ZENDESK),
-    Definition("zendesk", "business_time_to_first_reply", "First reply time, business hours", 1, _REPLY, "first", (), "business of the stop", after_opening=True, source=_ZENDESK),
-    Definition("zendesk", "time_to_resolution", "First resolution time", 1, _END, "first", source=_ZENDESK),
-    Definition("zendesk", "business_time_to_resolution", "First resolution time, business hours", 1, _END, "first", (), "business of the stop", source=_ZENDESK),
-    Definition("zendesk", "time_to_full_resolution", "Full resolution time", 1, _END, "last", source=_ZENDESK),
-    Definition("zendesk", "requester_wait", "Requester wait time", 1, _END, "last", (PAUSED, CLOSED), source=_ZENDESK),
-    Definition("zendesk", "agent_work", "Agent work time", 1, _END, "last", (PAUSED, HELD, CLOSED), source=_ZENDESK),
-    Definition("zendesk", "business_agent_work", "Agent work time, business hours", 1, _END, "last", (PAUSED, HELD, CLOSED), "business", source=_ZENDESK),
-    Definition("zendesk_sla", "time_to_first_reply", "First reply time (SLA)", 1, _REPLY, "first", (), "business", True, True, source=_ZENDESK_SLA),
-    Definition("zendesk_sla", "requester_wait", "Requester wait time (SLA)", 1, _END, "last", (PAUSED, CLOSED), "business", True, source=_ZENDESK_SLA),
-    Definition("zendesk_sla", "agent_work", "Agent work time (SLA)", 1, _END, "last", (PAUSED, HELD, CLOSED), "business", True, source=_ZENDESK_SLA),
-    Definition("freshdesk", "time_to_first_reply", "First response time", 1, _REPLY, "first", (PAUSED, HELD), "business", source=_FRESHDESK),
-    Definition("freshdesk", "time_to_resolution", "Resolution time", 1, _END, "first", (PAUSED, HELD), "business", source=_FRESHDESK),
-    Definition("zammad", "time_to_first_reply", "first_response_in_min", 1, _REPLY, "first", (PAUSED, HELD, CLOSED), "business", source=_ZAMMAD),
-    Definition("zammad", "time_to_resolution", "close_in_min", 1, _END, "first", (PAUSED, HELD, CLOSED), "business", source=_ZAMMAD),
-    Definition("intercom", "time_to_first_reply", "time_to_admin_reply", 1, _REPLY, "first", (), "business", source=_INTERCOM),
-    Definition("intercom", "time_to_resolution", "time_to_first_close", 1, _ANY_END, "first", (), "business", source=_INTERCOM),
-    Definition("intercom", "time_to_full_resolution", "time_to_last_close", 1, _ANY_END, "last", (), "business", source=_INTERCOM),
-    Definition("plain", "time_to_first_reply", "First response time", 1, _REPLY, "first", date_basis="stopped", source=_PLAIN),
-    Definition("plain", "time_to_resolution", "First resolution time", 1, _ANY_END, "first", (PAUSED,), date_basis="stopped", source=_PLAIN),
-    Definition("chatwoot", "time_to_first_reply", "First response time", 1, _REPLY, "first", date_basis="stopped", source=_CHATWOOT),
-    Definition("chatwoot", "time_to_resolution", "Resolution time", 1, _END, "last", date_basis="stopped", source=_CHATWOOT),
-    Definition("jira", "time_to_first_reply", "Time to first response", 1, _REPLY, "first", (PAUSED,), "business", True, source=_JIRA),
-    Definition("jira", "time_to_resolution", "Time to resolution", 1, _END, "last", (PAUSED, CLOSED), "business", True, source=_JIRA),
+    _native_rule("requester_wait", _END, "last", (IN_PAUSE, CLOSED)),
+    _native_rule("agent_work", _END, "last", (IN_PAUSE, ON_HOLD, CLOSED)),
+    _native_rule("business_agent_work", _END, "last", (IN_PAUSE, ON_HOLD, CLOSED), True),
+    VendorRule("zendesk", "time_to_first_reply", "First reply time", 1, _REPLY, "first", after_opening=True, source=_ZENDESK),
+    VendorRule("zendesk", "business_time_to_first_reply", "First reply time, business hours", 1, _REPLY, "first", (), "business of the stop", after_opening=True, source=_ZENDESK),
+    VendorRule("zendesk", "time_to_resolution", "First resolution time", 1, _END, "first", source=_ZENDESK),
+    VendorRule("zendesk", "business_time_to_resolution", "First resolution time, business hours", 1, _END, "first", (), "business of the stop", source=_ZENDESK),
+    VendorRule("zendesk", "time_to_full_resolution", "Full resolution time", 1, _END, "last", source=_ZENDESK),
+    VendorRule("zendesk", "requester_wait", "Requester wait time", 1, _END, "last", (IN_PAUSE, CLOSED), source=_ZENDESK),
+    VendorRule("zendesk", "agent_work", "Agent work time", 1, _END, "last", (IN_PAUSE, ON_HOLD, CLOSED), source=_ZENDESK),
+    VendorRule("zendesk", "business_agent_work", "Agent work time, business hours", 1, _END, "last", (IN_PAUSE, ON_HOLD, CLOSED), "business", source=_ZENDESK),
+    VendorRule("zendesk_sla", "time_to_first_reply", "First reply time (SLA)", 1, _REPLY, "first", (), "business", True, True, source=_ZENDESK_SLA),
+    VendorRule("zendesk_sla", "requester_wait", "Requester wait time (SLA)", 1, _END, "last", (IN_PAUSE, CLOSED), "business", True, source=_ZENDESK_SLA),
+    VendorRule("zendesk_sla", "agent_work", "Agent work time (SLA)", 1, _END, "last", (IN_PAUSE, ON_HOLD, CLOSED), "business", True, source=_ZENDESK_SLA),
+    VendorRule("freshdesk", "time_to_first_reply", "First response time", 1, _REPLY, "first", (IN_PAUSE, ON_HOLD), "business", source=_FRESHDESK),
+    VendorRule("freshdesk", "time_to_resolution", "Resolution time", 1, _END, "first", (IN_PAUSE, ON_HOLD), "business", source=_FRESHDESK),
+    VendorRule("zammad", "time_to_first_reply", "first_response_in_min", 1, _REPLY, "first", (IN_PAUSE, ON_HOLD, CLOSED), "business", source=_ZAMMAD),
+    VendorRule("zammad", "time_to_resolution", "close_in_min", 1, _END, "first", (IN_PAUSE, ON_HOLD, CLOSED), "business", source=_ZAMMAD),
+    VendorRule("intercom", "time_to_first_reply", "time_to_admin_reply", 1, _REPLY, "first", (), "business", source=_INTERCOM),
+    VendorRule("intercom", "time_to_resolution", "time_to_first_close", 1, _ANY_END, "first", (), "business", source=_INTERCOM),
+    VendorRule("intercom", "time_to_full_resolution", "time_to_last_close", 1, _ANY_END, "last", (), "business", source=_INTERCOM),
+    VendorRule("plain", "time_to_first_reply", "First response time", 1, _REPLY, "first", date_basis="stopped", source=_PLAIN),
+    VendorRule("plain", "time_to_resolution", "First resolution time", 1, _ANY_END, "first", (IN_PAUSE,), date_basis="stopped", source=_PLAIN),
+    VendorRule("chatwoot", "time_to_first_reply", "First response time", 1, _REPLY, "first", date_basis="stopped", source=_CHATWOOT),
+    VendorRule("chatwoot", "time_to_resolution", "Resolution time", 1, _END, "last", date_basis="stopped", source=_CHATWOOT),
+    VendorRule("jira", "time_to_first_reply", "Time to first response", 1, _REPLY, "first", (IN_PAUSE,), "business", True, source=_JIRA),
+    VendorRule("jira", "time_to_resolution", "Time to resolution", 1, _END, "last", (IN_PAUSE, CLOSED), "business", True, source=_JIRA),
 )  # fmt: skip
-HOUSES: Final = tuple(dict.fromkeys(rule.vendor for rule in DEFINITIONS))
+VENDORS: Final = tuple(dict.fromkeys(rule.vendor for rule in VENDOR_RULES))
 
 
-def definitions_of(measure: str) -> list[Definition]:
+def vendor_rules_of(measure: str) -> list[VendorRule]:
     """All houses' rules for a wait; ours first."""
     wait = measure.removesuffix("_p90")
-    rules = [rule for rule in DEFINITIONS if rule.measure == wait]
+    rules = [rule for rule in VENDOR_RULES if rule.measure == wait]
     if not rules:
         find_measure(measure)  # a name that is no measure is said to be none
-        measure_names = ", ".join(dict.fromkeys(rule.measure for rule in DEFINITIONS))
+        measure_names = ", ".join(dict.fromkeys(rule.measure for rule in VENDOR_RULES))
         raise RequestError(
             f"{measure} has one definition alone: ours.", f"Waits that houses count differently: {measure_names}."
         )
     return rules
 
 
-def definition(measure: str, vendor: str) -> Definition:
+def find_vendor_rule(measure: str, vendor: str) -> VendorRule:
     """One vendor's rule for a wait."""
-    if vendor not in HOUSES:
-        raise UnknownNameError("house", vendor, HOUSES)
-    rules = definitions_of(measure)
+    if vendor not in VENDORS:
+        raise UnknownNameError("house", vendor, VENDORS)
+    rules = vendor_rules_of(measure)
     for rule in rules:
         if rule.vendor == vendor:
             return rule
@@ -150,7 +154,7 @@ def definition(measure: str, vendor: str) -> Definition:
     )
 
 
-def as_measure(vendor_rule: Definition, measure: Measure) -> Measure:
+def as_vendor_measure(vendor_rule: VendorRule, measure: Measure) -> Measure:
     """The measure by another vendor's rule, over cases with the columns that timeline.py adds."""
     rule_text = "; ".join(f"{key} {value}" for key, value in vendor_rule.words().items())
     return replace(

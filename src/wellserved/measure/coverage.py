@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from wellserved.measure.definition import Measure
-from wellserved.measure.scope import Scope, fill, filters
-from wellserved.measure.series import Question
+from wellserved.measure.scope import CaseTable, fill_sql, filter_sql
+from wellserved.measure.series import MeasureQuestion
 
-NAMELESS = ("customer_id", "account_id", "person_id")  # whose values a message does not spell out
-CHOICES = 3  # names offered in place of one that matches nothing
+PRIVATE_COLUMNS = ("customer_id", "account_id", "person_id")  # whose values a message does not spell out
+MAX_SUGGESTIONS = 3  # names offered in place of one that matches nothing
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,19 @@ class Coverage:
         return "; ".join(f"without {name}: {gaps[name]}" for name in sources if name in gaps)
 
 
-def untold(case_table: Scope, relies_on: Sequence[str], source: str) -> str:
+def missing_moment_reason(case_table: CaseTable, relies_on: Sequence[str], source: str) -> str:
     """Why a source cannot tell one of the moments that something rests on; empty: nothing says that it cannot."""
     cannot = case_table.cannot.get(source, {})
     return next((cannot[kind] for kind in relies_on if kind in cannot), "")
 
 
-def coverage_of(case_table: Scope, measures: Sequence[Measure], sources: Sequence[str]) -> Coverage:
+def coverage_of(case_table: CaseTable, measures: Sequence[Measure], sources: Sequence[str]) -> Coverage:
     """Ask each source once for what each measure needs; the first case that has it ends the search."""
     has_need: dict[tuple[str, str], bool] = {}
     gaps: dict[str, dict[str, str]] = {}
     for measure in measures:
         for source in sources:
-            reason = untold(case_table, measure.relies_on, source)
+            reason = missing_moment_reason(case_table, measure.relies_on, source)
             if not reason and measure.needs:
                 if (source, measure.needs) not in has_need:
                     has_need[source, measure.needs] = _has_case(case_table, measure.needs, source)
@@ -61,16 +61,16 @@ def coverage_of(case_table: Scope, measures: Sequence[Measure], sources: Sequenc
     return Coverage(tuple(sources), gaps)
 
 
-def _has_case(case_table: Scope, needs: str, source: str) -> bool:
+def _has_case(case_table: CaseTable, needs: str, source: str) -> bool:
     source_filter = "" if len(case_table.as_of) <= 1 else f" AND source = {case_table.engine.quote_text(source)}"
     return bool(
         case_table.engine.query(
-            f"SELECT 1 FROM {case_table.table} WHERE ({fill(needs, case_table)}){source_filter} LIMIT 1"
+            f"SELECT 1 FROM {case_table.table} WHERE ({fill_sql(needs, case_table)}){source_filter} LIMIT 1"
         ).num_rows
     )
 
 
-def covered(case_table: Scope, measure: Measure, coverage: Coverage) -> Measure:
+def restrict_measure(case_table: CaseTable, measure: Measure, coverage: Coverage) -> Measure:
     """The measure over the cases of those sources alone that can answer it."""
     gaps = coverage.gaps.get(measure.name, {})
     if not gaps or not set(gaps) < set(coverage.sources):
@@ -83,7 +83,7 @@ def covered(case_table: Scope, measure: Measure, coverage: Coverage) -> Measure:
     return replace(measure, population=f"({measure.population}) AND {source_filter}")
 
 
-def unmatched(case_table: Scope, question: Question) -> str:
+def unmatched_reason(case_table: CaseTable, question: MeasureQuestion) -> str:
     """Why no case matches the question's filters, with the nearest names; empty: some case does."""
     if _has_match(case_table, question):
         return ""
@@ -91,7 +91,7 @@ def unmatched(case_table: Scope, question: Question) -> str:
     return unknown_names(case_table, question) or f"No case has {filter_text} together."
 
 
-def unknown_names(case_table: Scope, question: Question) -> str:
+def unknown_names(case_table: CaseTable, question: MeasureQuestion) -> str:
     """Which of the question's filters no case at all answers to, with the nearest names; empty: each has cases."""
     if _has_match(case_table, question):
         return ""
@@ -99,13 +99,13 @@ def unknown_names(case_table: Scope, question: Question) -> str:
     return " ".join(filter(None, (_unknown_values(case_table, question, column) for column in columns)))
 
 
-def _has_match(case_table: Scope, question: Question) -> bool:
-    where, values = filters(case_table, question)
+def _has_match(case_table: CaseTable, question: MeasureQuestion) -> bool:
+    where, values = filter_sql(case_table, question)
     sql = f"SELECT 1 FROM {case_table.table} WHERE {where} LIMIT 1"
     return not question.where or bool(case_table.engine.query(sql, values).num_rows)
 
 
-def _unknown_values(case_table: Scope, question: Question, column: str) -> str:
+def _unknown_values(case_table: CaseTable, question: MeasureQuestion, column: str) -> str:
     """That no case has any of the values asked for in one column, and which values come near; empty: some case has."""
     values = [value for name, value in question.where if name == column]
     distinct_values = case_table.engine.query(
@@ -115,13 +115,13 @@ def _unknown_values(case_table: Scope, question: Question, column: str) -> str:
     if set(names) & set(values):
         return ""
     sentence = f"No case has {column} {' or '.join(map(repr, values))}."
-    if column in NAMELESS or not names:
+    if column in PRIVATE_COLUMNS or not names:
         return sentence
     name_by_casefold = {name.casefold(): name for name in names}
     nearest_names = [
         name_by_casefold[name]
         for value in values
-        for name in get_close_matches(value.casefold(), name_by_casefold, CHOICES, 0.4)
+        for name in get_close_matches(value.casefold(), name_by_casefold, MAX_SUGGESTIONS, 0.4)
     ]
     return (
         f"{sentence} The nearest: {', '.join(dict.fromkeys(nearest_names))}."
@@ -131,4 +131,4 @@ def _unknown_values(case_table: Scope, question: Question, column: str) -> str:
 
 
 def _example_names(column: str, names: Sequence[str]) -> str:
-    return f"There {'is' if len(names) == 1 else 'are'} {', '.join(names[:CHOICES])}{' ...' if len(names) > CHOICES else ''}."
+    return f"There {'is' if len(names) == 1 else 'are'} {', '.join(names[:MAX_SUGGESTIONS])}{' ...' if len(names) > MAX_SUGGESTIONS else ''}."

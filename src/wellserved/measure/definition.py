@@ -14,7 +14,7 @@ from typing import Literal
 
 Kind = Literal["count", "share", "mean", "wait", "stock", "stock_age"]
 Better = Literal["higher", "lower", "neither"]
-Anchor = Literal["asked", "resolved", "due", "stopped"]
+DateBasis = Literal["asked", "resolved", "due", "stopped"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Measure:
     kind: Kind
     unit: str  # cases, share, days, hours, points, or what is counted a case
     better: Better
-    anchor: Anchor  # the date that puts a case into a period
+    anchor: DateBasis  # the date that puts a case into a period
     population: str  # SQL: the case counts
     counted: str  # the population in words
     formula: str  # in words
@@ -56,13 +56,15 @@ class Measure:
         return {"days": 86_400.0, "hours": 3_600.0}.get(self.unit, 1.0)
 
 
-ALL = "1 = 1"  # every case has a first ask
-SETTLED = "merged = 0 AND (closed = 0 OR resolved_unknown = 0)"
-WILSON = "Wilson 1927 interval"
+ALL_CASES = "1 = 1"  # every case has a first ask
+CASES_OF_KNOWN_END = "merged = 0 AND (closed = 0 OR resolved_unknown = 0)"
+WILSON_SOURCE = "Wilson 1927 interval"
 WAIT_SOURCE = "Kaplan and Meier 1958; interval by Greenwood on log-log scale, or by order statistics where no open case intervenes"
 
 
-MIDPOINT = ("2: of an even number of cases, the mean of the two in the middle; version 1 took the earlier of the two",)
+MIDPOINT_HISTORY = (
+    "2: of an even number of cases, the mean of the two in the middle; version 1 took the earlier of the two",
+)
 
 _REQUIRED_KINDS = {
     "reply": ("replied",),
@@ -72,7 +74,7 @@ _REQUIRED_KINDS = {
 }  # what ends a wait: the moments that a source has to tell
 
 
-def wait(
+def time_until(
     name: str,
     question: str,
     span: str,
@@ -88,7 +90,7 @@ def wait(
     return Measure(
         name=name,
         version=2 if quantile == 0.5 else 1,
-        history=MIDPOINT if quantile == 0.5 else (),
+        history=MIDPOINT_HISTORY if quantile == 0.5 else (),
         question=question,
         kind="wait",
         unit=unit,
@@ -115,7 +117,7 @@ def wait(
 _EXCLUDED_SPANS = {True: ("paused", "gap"), False: ("paused", "held", "gap")}
 
 
-def work(name: str, question: str, held_counts: bool, description: str, business: bool = False) -> Measure:
+def net_work_time(name: str, question: str, held_counts: bool, description: str, business: bool = False) -> Measure:
     """The time from first ask to last resolution, less what it stood still; an open case stands still or goes on."""
     unit, start = ("bus", "clock_from") if business else ("secs", "asked_s")
     deductions = " + ".join(f"{span}_{unit}" for span in _EXCLUDED_SPANS[held_counts])
@@ -125,7 +127,7 @@ def work(name: str, question: str, held_counts: bool, description: str, business
     return Measure(
         name=name,
         version=2,
-        history=MIDPOINT,
+        history=MIDPOINT_HISTORY,
         question=question,
         kind="wait",
         unit="hours",
@@ -147,13 +149,13 @@ def work(name: str, question: str, held_counts: bool, description: str, business
     )
 
 
-def halt(name: str, question: str, span: str, state: int, better: Better, description: str) -> Measure:
+def on_hold_time(name: str, question: str, span: str, state: int, better: Better, description: str) -> Measure:
     """The time that a case stood still for one reason, of cases that did."""
     now = f"CASE WHEN state = {state} THEN {{as_of}} - state_s ELSE 0 END"
     return Measure(
         name=name,
         version=2,
-        history=MIDPOINT,
+        history=MIDPOINT_HISTORY,
         question=question,
         kind="wait",
         unit="hours",
@@ -174,7 +176,7 @@ def halt(name: str, question: str, span: str, state: int, better: Better, descri
     )
 
 
-def turn(name: str, question: str, business: bool = False) -> Measure:
+def next_reply_time(name: str, question: str, business: bool = False) -> Measure:
     """The longest wait for an answer to a further word of the customer, after the first reply."""
     longest, since = ("next_reply_bus", "clock_from + turn_bus") if business else ("next_reply_secs", "turn_s")
     now = "{as_of_bus}" if business else "{as_of}"
@@ -183,7 +185,7 @@ def turn(name: str, question: str, business: bool = False) -> Measure:
     return Measure(
         name=name,
         version=2,
-        history=MIDPOINT,
+        history=MIDPOINT_HISTORY,
         question=question,
         kind="wait",
         unit="hours",

@@ -10,15 +10,15 @@ import numpy.typing as npt
 from scipy import special
 
 Z = 1.959963984540054  # 97.5% point of the normal distribution
-LEVEL = 0.95
-_TAIL = (1 - LEVEL) / 2
+CONFIDENCE = 0.95
+_TAIL = (1 - CONFIDENCE) / 2
 MEDIAN = 0.5
-NEVER = 1 << 60  # epoch second, or packed duration, of what has not come
+NOT_REACHED = 1 << 60  # epoch second, or packed duration, of what has not come
 _ROUNDING = 1e-12  # what a product of many factors may be off
-Waits = npt.NDArray[np.signedinteger[Any]]  # of 32 bits or of 64
+DurationArray = npt.NDArray[np.signedinteger[Any]]  # of 32 bits or of 64
 
 
-def wilson(k: int, n: int, z: float = Z) -> tuple[float, float]:
+def wilson_interval(k: int, n: int, z: float = Z) -> tuple[float, float]:
     """Interval of a share k of n, n > 0.
 
     E. B. Wilson, JASA 22 (1927) 209-212; equation as in Newcombe, Statistics in Medicine 17 (1998) 857, method 3.
@@ -31,13 +31,13 @@ def wilson(k: int, n: int, z: float = Z) -> tuple[float, float]:
     return (0.0 if k == 0 else centre - half_width, 1.0 if k == n else centre + half_width)
 
 
-def garwood(count: int) -> tuple[float, float]:
+def garwood_interval(count: int) -> tuple[float, float]:
     """Exact interval of a Poisson mean from one count. F. Garwood, Biometrika 28 (1936) 437-442."""
     low = float(special.gammaincinv(count, _TAIL)) if count else 0.0
     return (low, float(special.gammaincinv(count + 1, 1 - _TAIL)))
 
 
-def t_mean(n: int, total: float, squares: float) -> tuple[float, float, float]:
+def mean_with_interval(n: int, total: float, squares: float) -> tuple[float, float, float]:
     """Mean and its t interval from n > 1 values, their sum and the sum of their squares."""
     mean = total / n
     spread = max(squares - n * mean * mean, 0.0) / (n - 1)
@@ -68,7 +68,7 @@ def quantile_ranks(n: int, p: float) -> tuple[int, int, int]:
     )
 
 
-def waiting_quantile(
+def duration_quantile(
     waits: npt.NDArray[np.int64], is_ended: npt.NDArray[np.bool_], p: float
 ) -> tuple[float, float, float]:
     """The time within which the share p of all has ended, with its 95% interval; infinite where not reached.
@@ -82,10 +82,10 @@ def waiting_quantile(
     """
     packed_durations = waits * 2 + ~is_ended
     packed_durations.sort()
-    return coded_quantile(packed_durations, p)
+    return packed_duration_quantile(packed_durations, p)
 
 
-def coded_quantile(packed_durations: Waits, p: float) -> tuple[float, float, float]:
+def packed_duration_quantile(packed_durations: DurationArray, p: float) -> tuple[float, float, float]:
     """Estimate waiting_quantile from sorted durations, packed in one array: twice the seconds, and one more where the wait goes on.
 
     So sorted, at one time the ends come before the waits that go on.
@@ -111,7 +111,7 @@ def coded_quantile(packed_durations: Waits, p: float) -> tuple[float, float, flo
     return _kaplan_meier(packed_durations, 0, n, p) if is_early or is_cut_off else estimate
 
 
-def _first_open(packed_durations: Waits, high: int) -> int:
+def _first_open(packed_durations: DurationArray, high: int) -> int:
     """Place of the first wait that goes on; the length where all have ended. The first ranks are asked first."""
     n = len(packed_durations)
     for first, last in ((0, min(high, n)), (min(high, n), n)):
@@ -121,7 +121,7 @@ def _first_open(packed_durations: Waits, high: int) -> int:
     return n
 
 
-def _position_of_end(packed_durations: Waits, ends: int) -> int:
+def _position_of_end(packed_durations: DurationArray, ends: int) -> int:
     """The position of the wait with which so many have ended; the length where fewer have."""
     position = 0
     while position < len(packed_durations):
@@ -133,12 +133,12 @@ def _position_of_end(packed_durations: Waits, ends: int) -> int:
     return len(packed_durations)
 
 
-def _time_start(packed_durations: Waits, position: int) -> int:
+def _time_start(packed_durations: DurationArray, position: int) -> int:
     """The position at which the time of this position begins."""
     return int(np.searchsorted(packed_durations, packed_durations[position] >> 1 << 1))
 
 
-def _time_end(packed_durations: Waits, position: int) -> int:
+def _time_end(packed_durations: DurationArray, position: int) -> int:
     """The position at which the time of this position is over; the end stays the end."""
     return (
         int(np.searchsorted(packed_durations, packed_durations[position] | 1, side="right"))
@@ -147,7 +147,7 @@ def _time_end(packed_durations: Waits, position: int) -> int:
     )
 
 
-def _kaplan_meier(packed_durations: Waits, start: int, stop: int, p: float) -> tuple[float, float, float]:
+def _kaplan_meier(packed_durations: DurationArray, start: int, stop: int, p: float) -> tuple[float, float, float]:
     """From the part of the sorted waits that holds the answer.
 
     Of n waits that all end, (n - k) / n survive the first k, with Greenwood's sum 1 / (n - k) - 1 / n; where the one
@@ -195,7 +195,7 @@ def _median(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], has_later_end
 
 def _midpoint(value: float, later: float) -> float:
     """Between two ends; where the later one never comes, the first is the last thing known."""
-    return (value + later) / 2 if later < NEVER >> 1 else value
+    return (value + later) / 2 if later < NOT_REACHED >> 1 else value
 
 
 def _first_below(curve: npt.NDArray[Any], times: npt.NDArray[np.int64], p: float) -> float:

@@ -9,13 +9,13 @@ import numpy as np
 
 from wellserved.calendar import Calendars, Clock, span_of_days
 from wellserved.engine import Engine
-from wellserved.measure.series import Question
+from wellserved.measure.series import MeasureQuestion
 from wellserved.moments import day_number
 from wellserved.scales import BUILT_IN, Scales, bad_sql, good_sql
 
 
 @dataclass(frozen=True)
-class Scope:
+class CaseTable:
     """The cases that a question is put to: a table in the engine and what is known about it."""
 
     engine: Engine
@@ -33,7 +33,7 @@ class Scope:
     age: tuple[str, int] | None = None  # every case as it stood so many seconds after its anchor; None: as it stands
 
 
-def followed(case_table: Scope) -> Scope:
+def with_next_ask(case_table: CaseTable) -> CaseTable:
     """The cases with next_asked_s: when the same customer next asked for the same service."""
     window = "PARTITION BY source, customer_id, service ORDER BY asked_s, case_id"
     return replace(
@@ -42,7 +42,7 @@ def followed(case_table: Scope) -> Scope:
     )
 
 
-def filters(case_table: Scope, question: Question) -> tuple[str, dict[str, object]]:
+def filter_sql(case_table: CaseTable, question: MeasureQuestion) -> tuple[str, dict[str, object]]:
     """The question's filters as SQL with bound values; columns were checked against the whitelist."""
     options_by_column: dict[str, list[str]] = {}
     for column, value in question.where:
@@ -59,7 +59,7 @@ def filters(case_table: Scope, question: Question) -> tuple[str, dict[str, objec
     return " AND ".join(terms) or "1 = 1", values
 
 
-def sources_of(case_table: Scope, where: str, values: Mapping[str, object]) -> list[str]:
+def sources_of(case_table: CaseTable, where: str, values: Mapping[str, object]) -> list[str]:
     """The sources that the filters leave."""
     if len(case_table.as_of) <= 1:
         return list(case_table.as_of)
@@ -67,7 +67,7 @@ def sources_of(case_table: Scope, where: str, values: Mapping[str, object]) -> l
     return [str(source) for source in source_rows["source"].to_pylist()]
 
 
-def _as_of_sql(case_table: Scope) -> str:
+def _as_of_sql(case_table: CaseTable) -> str:
     """SQL: the epoch second up to which a case's source is known, or up to which the case is looked at."""
     if case_table.age:
         return f"{case_table.age[0]}_s + {case_table.age[1]}"
@@ -80,14 +80,14 @@ def _as_of_sql(case_table: Scope) -> str:
     return f"CASE source {cases} ELSE 0 END"
 
 
-def within(question: Question, date_basis: str) -> str:
+def period_sql(question: MeasureQuestion, date_basis: str) -> str:
     """SQL: the local day of a case's date lies in the question's span."""
     terms = [f"{date_basis}_day >= {day_number(question.since)}"] if question.since else []
     terms += [f"{date_basis}_day < {day_number(question.until)}"] if question.until else []
     return " AND ".join(terms) or "1 = 1"
 
 
-def fill(sql: str, case_table: Scope) -> str:
+def fill_sql(sql: str, case_table: CaseTable) -> str:
     """SQL with {as_of}, {as_of_bus}, {surveyed}, {good} and {bad} put in."""
     sql = sql.replace("{as_of}", f"({_as_of_sql(case_table)})").replace(
         "{as_of_bus}", f"({_as_of_business_sql(case_table)})"
@@ -96,7 +96,7 @@ def fill(sql: str, case_table: Scope) -> str:
     return sql.replace("{surveyed}", _surveyed_sql(case_table))
 
 
-def _surveyed_sql(case_table: Scope) -> str:
+def _surveyed_sql(case_table: CaseTable) -> str:
     """SQL: the customer was asked for a rating, or may have been where the source does not record it."""
     if not case_table.survey_sources:
         return "resolutions > 0"
@@ -104,7 +104,7 @@ def _surveyed_sql(case_table: Scope) -> str:
     return f"(CASE WHEN source IN ({source_list}) THEN surveys > 0 ELSE resolutions > 0 END)"
 
 
-def _as_of_business_sql(case_table: Scope) -> str:
+def _as_of_business_sql(case_table: CaseTable) -> str:
     """SQL: as_of in the business seconds of the case's calendar."""
     if case_table.age:
         return "CAST(NULL AS BIGINT)"  # an age is calendar time
@@ -115,7 +115,7 @@ def _as_of_business_sql(case_table: Scope) -> str:
     return f"CASE {' '.join(branches)} END" if case_table.hours else "CAST(NULL AS BIGINT)"
 
 
-def scope_of(
+def make_case_table(
     engine: Engine,
     table: str,
     zone: str,
@@ -124,7 +124,7 @@ def scope_of(
     calendars: Calendars | None = None,
     cannot: Mapping[str, Mapping[str, str]] | None = None,
     scales: Scales = BUILT_IN,
-) -> Scope:
+) -> CaseTable:
     """The cases in `table`, each source known up to its latest moment."""
     survey_sources: tuple[str, ...] = ()
     begins: dict[str, int] = {}
@@ -141,4 +141,4 @@ def scope_of(
         for calendar in (calendars.calendars if calendars else ())
         for source, end in ends.items()
     }
-    return Scope(engine, table, zone, ends, log_version, begins, hours, survey_sources, cannot or {}, scales)
+    return CaseTable(engine, table, zone, ends, log_version, begins, hours, survey_sources, cannot or {}, scales)

@@ -10,27 +10,27 @@ from zoneinfo import ZoneInfo
 
 from wellserved.errors import PeriodError, UnknownNameError
 from wellserved.measure.definition import Measure
-from wellserved.moments import SEGMENTS, Every, NotComputed, Period
+from wellserved.moments import SEGMENTS, Granularity, NotComputable, Period
 
-FILTERS = (*SEGMENTS, "promised", "scale", "closed")
-Value = float | NotComputed
+FILTER_COLUMNS = (*SEGMENTS, "promised", "scale", "closed")
+Value = float | NotComputable
 
 
 @dataclass(frozen=True)
-class Question:
+class MeasureQuestion:
     """What is asked: measures, split by a segment, over periods, of some of the cases."""
 
     measures: tuple[Measure, ...]
     by: str | None = None  # a segment column
-    granularity: Every | None = None  # None: one period over everything
+    granularity: Granularity | None = None  # None: one period over everything
     since: date | None = None  # first local day
     until: date | None = None  # first local day after
     where: tuple[tuple[str, str], ...] = ()  # column, value; several of one column: any of them
 
     def __post_init__(self) -> None:
         for column in (self.by, *(column for column, _ in self.where)):
-            if column is not None and column not in FILTERS:
-                raise UnknownNameError("segment", column, FILTERS)
+            if column is not None and column not in FILTER_COLUMNS:
+                raise UnknownNameError("segment", column, FILTER_COLUMNS)
         if self.since and self.until and self.until <= self.since:
             raise PeriodError(f"--until {self.until} is not after --since {self.since}.", "Swap or correct them.")
 
@@ -40,7 +40,7 @@ class Series:
     """One measure's answer; the columns run in parallel, sorted by segment, then period."""
 
     measure: Measure
-    question: Question
+    question: MeasureQuestion
     zone: str  # of the periods
     as_of: int  # epoch second up to which the cases are known
     log_version: int
@@ -67,7 +67,7 @@ class Series:
         """Some of the rows, in the order given."""
         columns: dict[str, Any] = {
             name: tuple(getattr(self, name)[index] for index in indices)
-            for name in ("periods", "segments", "over", "n", "count", "open", "value", "low", "high", "remark")
+            for name in ("periods", "segments", "is_over", "n", "count", "open", "value", "low", "high", "remark")
         }
         return replace(self, **columns)
 
@@ -77,7 +77,7 @@ class Series:
         return datetime.fromtimestamp(self.as_of, UTC).astimezone(ZoneInfo(self.zone))
 
 
-COLUMNS = (
+SERIES_COLUMNS = (
     "measure",
     "version",
     "segment",
@@ -93,18 +93,18 @@ COLUMNS = (
 )
 
 
-def rows(series: Series) -> list[dict[str, object]]:
+def series_records(series: Series) -> list[dict[str, object]]:
     """The series as records, the same for CSV, JSON and every table: full digits, a note where not computable."""
     records = []
     for index in range(len(series)):
         value, low, high = series.value[index], series.low[index], series.high[index]
         period = series.periods[index]
         notes = [] if series.is_over[index] else ["period not over"]
-        notes += [value.reason] if isinstance(value, NotComputed) else []
+        notes += [value.reason] if isinstance(value, NotComputable) else []
         notes += [series.remark[index]] if series.remark[index] else []
         notes += (
             [f"upper bound {high.reason}"]
-            if isinstance(high, NotComputed) and not isinstance(value, NotComputed)
+            if isinstance(high, NotComputable) and not isinstance(value, NotComputable)
             else []
         )
         records.append(
@@ -116,9 +116,9 @@ def rows(series: Series) -> list[dict[str, object]]:
                 "n": series.n[index],
                 "count": series.count[index],
                 "open": series.open[index],
-                "value": None if isinstance(value, NotComputed) else value,
-                "low": None if isinstance(low, NotComputed) else low,
-                "high": None if isinstance(high, NotComputed) else high,
+                "value": None if isinstance(value, NotComputable) else value,
+                "low": None if isinstance(low, NotComputable) else low,
+                "high": None if isinstance(high, NotComputable) else high,
                 "unit": series.measure.unit,
                 "note": "; ".join(notes) or None,
             }

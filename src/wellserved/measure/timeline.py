@@ -14,76 +14,76 @@ import duckdb
 
 from wellserved.calendar import Calendars
 from wellserved.cases import timed
-from wellserved.engine.duckdb import DuckDB, ask, text
+from wellserved.engine.duckdb import DuckDB, query, quote_text
 from wellserved.errors import RequestError
-from wellserved.measure.clocks import Definition
-from wellserved.measure.coverage import untold
-from wellserved.measure.scope import Scope, fill
+from wellserved.measure.clocks import VendorRule
+from wellserved.measure.coverage import missing_moment_reason
+from wellserved.measure.scope import CaseTable, fill_sql
 
 CASE = "PARTITION BY source, case_id"
 
 
 @dataclass(frozen=True)
-class Moments:
+class MomentTable:
     """The log's moments as the cases were folded from them, ready to be asked."""
 
     db: duckdb.DuckDBPyConnection
     table: str
-    case_table: Scope
+    case_table: CaseTable
     calendars: Calendars
     spans: int
 
 
-def moments_of(case_table: Scope, table: str, calendars: Calendars) -> Moments:
+def make_moment_table(case_table: CaseTable, table: str, calendars: Calendars) -> MomentTable:
     """The moments in `table`, those that count, with opening hours worked out for them."""
     if not isinstance(case_table.engine, DuckDB):
         raise RequestError("The log of moments is asked by DuckDB alone.", "Unset WELLSERVED_ENGINE for this question.")
     db = case_table.engine.db
-    return Moments(db, table, case_table, calendars, timed.open_hours(db, table, calendars))
+    return MomentTable(db, table, case_table, calendars, timed.create_opening_hours(db, table, calendars))
 
 
-def intervals(moments: Moments, condition: str) -> str:
+def intervals_sql(moments: MomentTable, condition: str) -> str:
     """SQL: each moment with the interval that it begins (to next_s, next_b), the case's state in it, and its first ask's place."""
     ordered_sql = timed.timed_sql(
         f"(SELECT * FROM {moments.table} WHERE {condition})", moments.calendars, moments.spans
     )
-    last_b = fill("b + greatest({as_of_bus} - f, 0)", moments.case_table)
+    last_b = fill_sql("b + greatest({as_of_bus} - f, 0)", moments.case_table)
     return f"""
-        SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill("{as_of}", moments.case_table)}, s)) AS next_s,
+        SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill_sql("{as_of}", moments.case_table)}, s)) AS next_s,
                coalesce(lead(b) OVER ({CASE} ORDER BY o), {last_b}) AS next_b,
                {timed.state_sql()} AS state, {timed.state_sql(_WHOLE_CASE_FRAME)} = 3 AS now_closed,
-               {timed.START} AS start_o
+               {timed.START_SQL} AS start_o
         FROM ({ordered_sql})
     """
 
 
-def _stop_sql(moments: Moments, rule: Definition, condition: str) -> str:
+def _stop_sql(moments: MomentTable, rule: VendorRule, condition: str) -> str:
     """SQL: the intervals with the case's start and stop by one definition."""
-    kinds = ", ".join(map(text, rule.stops))
+    kinds = ", ".join(map(quote_text, rule.stops))
     stop = f"kind IN ({kinds}) AND at_is <> 'not_before'"
     if rule.after_opening:
         stop += " AND s > start_s"
     if rule.occurrence == "first":
         stop_order = f"min(o) FILTER ({stop}) OVER ({CASE})"
     else:  # counts while the case stays closed
-        last_word = f"max(o) FILTER (kind IN ({timed.WORD})) OVER ({CASE})"
+        last_word = f"max(o) FILTER (kind IN ({timed.STATUS_KINDS_SQL})) OVER ({CASE})"
         stop_order = f"CASE WHEN max(o) FILTER ({stop}) OVER ({CASE}) = {last_word} THEN {last_word} END"
     return f"""
         SELECT *, {stop_order} AS stop_o
-        FROM (SELECT *, min(s) FILTER (o = start_o) OVER ({CASE}) AS start_s FROM ({intervals(moments, condition)}))
+        FROM (SELECT *, min(s) FILTER (o = start_o) OVER ({CASE}) AS start_s FROM ({intervals_sql(moments, condition)}))
     """
 
 
 _WHOLE_CASE_FRAME = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 
 
-def _counts_sql(rule: Definition) -> str:
+def _counts_sql(rule: VendorRule) -> str:
     """SQL: this interval counts."""
     halts = f"state NOT IN ({', '.join(map(str, rule.halt_states))})" if rule.halt_states else "true"
     return f"o >= start_o AND (stop_o IS NULL OR o < stop_o) AND {halts}"
 
 
-def values_sql(moments: Moments, rule: Definition, condition: str = "true") -> str:
+def rule_values_sql(moments: MomentTable, rule: VendorRule, condition: str = "true") -> str:
     """SQL: source, case_id, ended (1, or 0: still waiting), secs and stop_s of every case that the definition counts."""
     unit = "s" if rule.hours == "calendar" else "b"
     per_case = f"""
@@ -95,8 +95,8 @@ def values_sql(moments: Moments, rule: Definition, condition: str = "true") -> s
     """
     secs, join = "secs", ""
     if rule.hours == "business of the stop" and moments.calendars.calendars:
-        secs = f"stop_f - ({timed.open_seconds('start_s', 'h', moments.spans)})"
-        join = f"LEFT JOIN opening_hours h ON h.calendar = stop_calendar AND h.day = {timed.utc_day('start_s')}"
+        secs = f"stop_f - ({timed.open_seconds_sql('start_s', 'h', moments.spans)})"
+        join = f"LEFT JOIN opening_hours h ON h.calendar = stop_calendar AND h.day = {timed.utc_day_sql('start_s')}"
     waits = "OR (stop_o IS NULL AND NOT now_closed)" if rule.counts_open else ""
     calendar_condition = "" if rule.hours == "calendar" or moments.calendars.calendars else "AND false"
     return f"""
@@ -106,46 +106,48 @@ def values_sql(moments: Moments, rule: Definition, condition: str = "true") -> s
 
 
 @dataclass(frozen=True)
-class Explained:
+class CaseExplanation:
     """A case's moments and, for every definition, what it makes of them."""
 
     case_id: str
     source: str
     rows: tuple[dict[str, Any], ...]  # at_s, kind, team, person_id, state, until_s, secs, bus
-    sums: tuple[tuple[Definition, int | None, bool], ...]  # seconds (None: left out), the clock still runs
+    sums: tuple[tuple[VendorRule, int | None, bool], ...]  # seconds (None: left out), the clock still runs
     interval_counts: tuple[tuple[bool, ...], ...]  # by definition, then row: the interval counts
     hours: bool  # there are opening hours
     gap_reasons: tuple[str, ...]  # by definition: what the source cannot tell of it; empty: nothing
 
 
-def explain(moments: Moments, rules: Sequence[Definition], case_id: str, source: str | None) -> Explained:
+def explain_rules(
+    moments: MomentTable, rules: Sequence[VendorRule], case_id: str, source: str | None
+) -> CaseExplanation:
     """Why a case's number is what it is, by each definition."""
-    condition = f"case_id = {text(case_id)}" + (f" AND source = {text(source)}" if source else "")
-    sources = ask(moments.db, f"SELECT DISTINCT source FROM {moments.table} WHERE {condition}")["source"].to_pylist()
+    condition = f"case_id = {quote_text(case_id)}" + (f" AND source = {quote_text(source)}" if source else "")
+    sources = query(moments.db, f"SELECT DISTINCT source FROM {moments.table} WHERE {condition}")["source"].to_pylist()
     if len(sources) != 1:
         problem = f"{len(sources)} sources have a case {case_id!r}." if sources else f"There is no case {case_id!r}."
         raise RequestError(
             problem, f"Name one with --source: {', '.join(sources)}." if sources else "Check its number in the source."
         )
     sums, marks, rows = [], [], []
-    withheld = tuple(untold(moments.case_table, rule.relies_on, str(sources[0])) for rule in rules)
+    withheld = tuple(missing_moment_reason(moments.case_table, rule.relies_on, str(sources[0])) for rule in rules)
     for rule, reason in zip(rules, withheld, strict=True):
-        value = [] if reason else ask(moments.db, values_sql(moments, rule, condition)).to_pylist()
+        value = [] if reason else query(moments.db, rule_values_sql(moments, rule, condition)).to_pylist()
         sums.append((rule, int(value[0]["secs"]), value[0]["ended"] == 0) if value else (rule, None, False))
-        interval_rows = ask(
+        interval_rows = query(
             moments.db,
             f"SELECT s, kind, team, person_id, state, next_s - s AS secs, next_b - b AS bus, at_is, {_counts_sql(rule)} AS counted "
             f"FROM ({_stop_sql(moments, rule, condition)}) ORDER BY o",
         ).to_pylist()
         marks.append(tuple(bool(row.pop("counted")) and bool(value) for row in interval_rows))
         rows = interval_rows
-    return Explained(
+    return CaseExplanation(
         case_id, str(sources[0]), tuple(rows), tuple(sums), tuple(marks), bool(moments.calendars.calendars), withheld
     )
 
 
 @dataclass(frozen=True)
-class Difference:
+class RuleDifference:
     """Cases in which two definitions differ for the same reasons."""
 
     reasons: tuple[str, ...]  # empty: they agree
@@ -156,14 +158,14 @@ class Difference:
     examples: tuple[str, ...]
 
 
-def _rule_steps(first: Definition, second: Definition) -> list[tuple[str, Definition]]:
+def _rule_steps(first: VendorRule, second: VendorRule) -> list[tuple[str, VendorRule]]:
     """From one definition to another, a property at a time."""
     current, steps = first, []
     for reason, fields in (
-        ("another moment stops the clock", ("stops", "which", "after_opening")),
-        ("the clock stands still in pauses", ("halts",)),
-        ("other hours", ("runs",)),
-        ("cases not stopped yet", ("open_counts",)),
+        ("another moment stops the clock", ("stops", "occurrence", "after_opening")),
+        ("the clock stands still in pauses", ("halt_states",)),
+        ("other hours", ("hours",)),
+        ("cases not stopped yet", ("counts_open",)),
     ):
         next_rule = replace(current, **{name: getattr(second, name) for name in fields})
         if next_rule != current:
@@ -172,23 +174,25 @@ def _rule_steps(first: Definition, second: Definition) -> list[tuple[str, Defini
     return steps
 
 
-def compare(moments: Moments, first: Definition, second: Definition, condition: str = "true") -> list[Difference]:
+def rule_differences(
+    moments: MomentTable, first: VendorRule, second: VendorRule, condition: str = "true"
+) -> list[RuleDifference]:
     """All cases that either counts, in groups by why the two differ: every step from one rule to the other is taken alone."""
     steps = _rule_steps(first, second)
     names = ["v0", *(f"v{index + 1}" for index in range(len(steps)))]
     for name, rule in zip(names, [first, *(rule for _, rule in steps)], strict=True):
-        moments.db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {values_sql(moments, rule, condition)}")
+        moments.db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {rule_values_sql(moments, rule, condition)}")
     joins = " ".join(f"FULL JOIN {name} USING (source, case_id)" for name in names[1:])
     reason_columns = ", ".join(
         f"CASE WHEN {next_name}.secs IS DISTINCT FROM {current_name}.secs OR {next_name}.ended IS DISTINCT FROM {current_name}.ended "
-        f"THEN {text(reason)} ELSE '' END AS r{index}"
+        f"THEN {quote_text(reason)} ELSE '' END AS r{index}"
         for index, ((reason, _), current_name, next_name) in enumerate(zip(steps, names, names[1:], strict=False))
     )
     reasons = [f"r{index}" for index in range(len(steps))]
     # Steps may take back what an earlier one did: where the ends are equal, the case is no difference.
     last = names[-1]
     is_equal_sql = f"v0.secs IS NOT DISTINCT FROM {last}.secs AND v0.ended IS NOT DISTINCT FROM {last}.ended"
-    rows = ask(
+    rows = query(
         moments.db,
         f"SELECT {', '.join([*reasons, 'same'])}, count(*) AS n, count(*) FILTER (b IS NULL) AS only_first, "
         f"count(*) FILTER (a IS NULL) AS only_second, median(b - a) FILTER (both_ended) AS middle, "
@@ -202,7 +206,7 @@ def compare(moments: Moments, first: Definition, second: Definition, condition: 
         key = () if row["same"] else tuple(row[name] for name in reasons if row[name])
         groups.setdefault(key, []).append(row)
     differences = [
-        Difference(
+        RuleDifference(
             key,
             sum(row["n"] for row in group),
             sum(row["only_first"] for row in group),
@@ -215,11 +219,11 @@ def compare(moments: Moments, first: Definition, second: Definition, condition: 
     return sorted(differences, key=lambda difference: (bool(difference.reasons), -difference.cases))
 
 
-def with_clock(moments: Moments, rule: Definition, zone: str) -> Scope:
+def with_rule_columns(moments: MomentTable, rule: VendorRule, zone: str) -> CaseTable:
     """The cases with clock_ended, clock_secs and the day of the stop, by one definition: what as_measure asks."""
     moments.db.execute(
         f"CREATE OR REPLACE TEMP TABLE cases_by_clock AS SELECT c.*, v.ended AS clock_ended, v.secs AS clock_secs, "
-        f"{timed.local('stop_s', zone, 'day')} AS stopped_day, {timed.local('stop_s', zone, 'month')} AS stopped_month "
-        f"FROM {moments.case_table.table} c LEFT JOIN ({values_sql(moments, rule)}) v USING (source, case_id)"
+        f"{timed.local_date_sql('stop_s', zone, 'day')} AS stopped_day, {timed.local_date_sql('stop_s', zone, 'month')} AS stopped_month "
+        f"FROM {moments.case_table.table} c LEFT JOIN ({rule_values_sql(moments, rule)}) v USING (source, case_id)"
     )
     return replace(moments.case_table, table="cases_by_clock")

@@ -17,15 +17,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wellserved.measure.interval import NEVER as NEVER
-from wellserved.measure.interval import Waits, coded_quantile
+from wellserved.measure.interval import DurationArray, packed_duration_quantile
 
 _MAX_RUNS = 8  # times at which the period may change from one row to the next within a batch
-Key = tuple[int, str | None]  # period key, segment
-Result = TypeVar("Result")
+GroupKey = tuple[int, str | None]  # period key, segment
+GroupResult = TypeVar("GroupResult")
 
 
-def of_groups(batches: Iterable[pa.RecordBatch], find: Callable[[Waits], Result]) -> Iterator[tuple[Key, Result]]:
+def map_groups(
+    batches: Iterable[pa.RecordBatch], find: Callable[[DurationArray], GroupResult]
+) -> Iterator[tuple[GroupKey, GroupResult]]:
     """What `find` returns for the packed durations of each group, sorted.
 
     batches: of `period`, `segment` and `coded`; NULL is no wait, or in no period.
@@ -34,7 +35,7 @@ def of_groups(batches: Iterable[pa.RecordBatch], find: Callable[[Waits], Result]
     run_groups = _sortable_runs(run for batch in batches for run in _runs(batch, segments))
     segment_names = list(segments)
 
-    def group_results(runs: list[_Run]) -> list[tuple[Key, Result]]:
+    def group_results(runs: list[_Run]) -> list[tuple[GroupKey, GroupResult]]:
         first, period_count, groups = _sort_groups(runs, len(segment_names))
         return [
             ((number % period_count + first, segment_names[number // period_count]), find(waits))
@@ -50,8 +51,8 @@ class _Run(NamedTuple):
     """What is known of some rows: the number of the segment, the period (of all, or of each) and the wait."""
 
     segment: npt.NDArray[np.unsignedinteger[Any]]
-    period: int | Waits
-    wait: Waits
+    period: int | DurationArray
+    wait: DurationArray
 
 
 def _runs(batch: pa.RecordBatch, segments: dict[str | None, int]) -> Iterator[_Run]:
@@ -88,7 +89,7 @@ def _sortable_runs(runs: Iterable[_Run]) -> list[list[_Run]]:
     )
 
 
-def _sort_groups(runs: list[_Run], names: int) -> tuple[int, int, Iterator[tuple[int, Waits]]]:
+def _sort_groups(runs: list[_Run], names: int) -> tuple[int, int, Iterator[tuple[int, DurationArray]]]:
     """The first period, how many there are, and the groups; a group's number is that of its segment times the periods, and its period's."""
     (first, last), (minimum, maximum) = (
         _overall_range(run.period for run in runs),
@@ -126,11 +127,11 @@ def reduce_waits(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) 
     quantile value_i, low_i, high_i.
     """
 
-    def summarise_group(waits: Waits) -> tuple[float, ...]:
-        bounds = (bound for p in quantiles for bound in coded_quantile(waits, p))
+    def summarise_group(waits: DurationArray) -> tuple[float, ...]:
+        bounds = (bound for p in quantiles for bound in packed_duration_quantile(waits, p))
         return (len(waits), int(np.count_nonzero(waits & 1)), *bounds)
 
-    rows = [(*key, *row) for key, row in of_groups(batches, summarise_group)]
+    rows = [(*key, *row) for key, row in map_groups(batches, summarise_group)]
     bounds = [
         (f"{prefix}_{index}", pa.float64()) for index in range(len(quantiles)) for prefix in ("value", "low", "high")
     ]
@@ -141,7 +142,7 @@ def reduce_waits(quantiles: Sequence[float], batches: Iterable[pa.RecordBatch]) 
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema)
 
 
-def _overall_range(columns: Iterable[int | Waits]) -> tuple[int, int]:
+def _overall_range(columns: Iterable[int | DurationArray]) -> tuple[int, int]:
     """The least and the most of them all."""
     ends = [(int(np.min(column)), int(np.max(column))) for column in columns]
     return min(minimum for minimum, _ in ends), max(maximum for _, maximum in ends)
@@ -149,7 +150,7 @@ def _overall_range(columns: Iterable[int | Waits]) -> tuple[int, int]:
 
 def _pack_durations(
     runs: list[_Run], first: int, period_count: int, minimum: int, bits: int, dtype: type[np.signedinteger[Any]]
-) -> Waits:
+) -> DurationArray:
     """Group and wait of each row in one integer, sorted; the runs are used up."""
     packed_durations = np.empty(sum(len(run.wait) for run in runs), dtype=dtype)
     end = len(packed_durations)
@@ -165,7 +166,7 @@ def _pack_durations(
     return packed_durations
 
 
-def _group(run: _Run, first: int, period_count: int, dtype: type[np.signedinteger[Any]]) -> Waits:
+def _group(run: _Run, first: int, period_count: int, dtype: type[np.signedinteger[Any]]) -> DurationArray:
     """The number of each row's group."""
     group = run.segment.astype(dtype)
     if period_count > 1:
@@ -174,7 +175,7 @@ def _group(run: _Run, first: int, period_count: int, dtype: type[np.signedintege
     return group
 
 
-def _split_groups(packed_durations: Waits, minimum: int, bits: int) -> Iterator[tuple[int, Waits]]:
+def _split_groups(packed_durations: DurationArray, minimum: int, bits: int) -> Iterator[tuple[int, DurationArray]]:
     """The waits of each group."""
     start = 0
     while start < len(packed_durations):
@@ -186,7 +187,7 @@ def _split_groups(packed_durations: Waits, minimum: int, bits: int) -> Iterator[
         start = end
 
 
-def _sort_wide_groups(runs: list[_Run], first: int, period_count: int) -> Iterator[tuple[int, Waits]]:
+def _sort_wide_groups(runs: list[_Run], first: int, period_count: int) -> Iterator[tuple[int, DurationArray]]:
     """Groups sorted by number and wait apart, where both do not fit into 64 bits: very many segments over centuries."""
     groups = np.concatenate([_group(run, first, period_count, np.int64) for run in runs])
     waits = np.concatenate([run.wait.astype(np.int64) for run in runs])

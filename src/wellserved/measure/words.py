@@ -8,57 +8,57 @@ from typing import Final
 
 from wellserved.measure.definition import Measure
 from wellserved.measure.series import Value
-from wellserved.moments import Every, NotComputed, Period
+from wellserved.moments import Granularity, NotComputable, Period
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """1234567 as 1,234,567; 12.345 as 12.3."""
     if (float(value).is_integer() and abs(value) < 1e15) or abs(value) >= 1000:
         return f"{round(value):,}"
     return f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
 
 
-def percent(value: float, digits: int = 1) -> str:
+def format_percent(value: float, digits: int = 1) -> str:
     """0.2418 as 24.2%."""
     return f"{value:.{digits}%}"
 
 
-def amount(value: Value, measure: Measure) -> str:
+def format_value(value: Value, measure: Measure) -> str:
     """A number in its measure's unit."""
-    if isinstance(value, NotComputed):
+    if isinstance(value, NotComputable):
         return str(value)
     if measure.unit == "share":
-        return percent(value)
-    return f"{number(value)} {measure.unit}"
+        return format_percent(value)
+    return f"{format_number(value)} {measure.unit}"
 
 
-def between(low: Value, high: Value, measure: Measure) -> str:
+def format_interval(low: Value, high: Value, measure: Measure) -> str:
     """A 95% interval."""
-    if isinstance(low, NotComputed):
+    if isinstance(low, NotComputable):
         return ""
     if measure.unit == "share":
-        start, end = percent(low), high if isinstance(high, NotComputed) else percent(high)
+        start, end = format_percent(low), high if isinstance(high, NotComputable) else format_percent(high)
     else:
-        start, end = number(low), high if isinstance(high, NotComputed) else number(high)
-    return f"95% interval {start} and up" if isinstance(high, NotComputed) else f"95% interval {start} to {end}"
+        start, end = format_number(low), high if isinstance(high, NotComputable) else format_number(high)
+    return f"95% interval {start} and up" if isinstance(high, NotComputable) else f"95% interval {start} to {end}"
 
 
-def day(value: date) -> str:
+def format_date(value: date) -> str:
     """3 March 2015."""
     return f"{value.day} {value:%B %Y}"
 
 
-def period_name(period: Period, granularity: Every) -> str:
+def period_name(period: Period, granularity: Granularity) -> str:
     """December 2015; the week of 7 December 2015; 3 March 2015; the quarter from October 2015; 2015."""
     if granularity == "month":
         return f"{period.start:%B %Y}"
     if granularity == "week":
-        return f"the week of {day(period.start)}"
+        return f"the week of {format_date(period.start)}"
     if granularity == "quarter":
         return f"the quarter from {period.start:%B %Y}"
     if granularity == "year":
         return period.label
-    return day(period.start)
+    return format_date(period.start)
 
 
 _SINGULAR_FORMS: Final = (  # what an import says of many, said of one
@@ -75,14 +75,14 @@ _SINGULAR_FORMS: Final = (  # what an import says of many, said of one
 )
 
 
-def counted(count: int, note: str) -> str:
+def format_note(count: int, note: str) -> str:
     """A note of an import with its number: "3 rows have ...", "1 row has ..."."""
     if count == 1:
         for plural_pattern, singular in _SINGULAR_FORMS:
             note = re.sub(plural_pattern, singular, note)
-    return f"{number(count)} {note}"
+    return f"{format_number(count)} {note}"
 
 
 def plural(count: int, singular: str, plural_form: str | None = None) -> str:
     """3 cases, 1 case."""
-    return f"{number(count)} {singular if count == 1 else plural_form or singular + 's'}"
+    return f"{format_number(count)} {singular if count == 1 else plural_form or singular + 's'}"

@@ -1,27 +1,27 @@
 """Did the fix work, by how much, how sure, and what got worse? The only place that may say "improved"."""
 
-from wellserved.prove.guards import Guarded, Guardrail
-from wellserved.prove.observe import Looking, Seen, observe
-from wellserved.prove.proof import Asked, Proof, prove
-from wellserved.prove.response import Observed, of_records
-from wellserved.prove.verdict import STATUSES, Check, Estimate, Plan, Status, Verdict, change
+from wellserved.prove.guards import Guardrail, GuardrailResult
+from wellserved.prove.observe import AnalysisWindow, PeriodSeries, observe_measure
+from wellserved.prove.proof import Proof, ProofRequest, prove
+from wellserved.prove.response import ModelInput, input_from_records
+from wellserved.prove.verdict import STATUSES, CheckResult, Estimate, LookPlan, Status, Verdict, assess_change
 
 __all__ = [
     "STATUSES",
-    "Asked",
-    "Check",
+    "AnalysisWindow",
+    "CheckResult",
     "Estimate",
-    "Guarded",
     "Guardrail",
-    "Looking",
-    "Observed",
-    "Plan",
+    "GuardrailResult",
+    "LookPlan",
+    "ModelInput",
+    "PeriodSeries",
     "Proof",
-    "Seen",
+    "ProofRequest",
     "Status",
     "Verdict",
-    "change",
-    "observe",
-    "of_records",
+    "assess_change",
+    "input_from_records",
+    "observe_measure",
     "prove",
 ]

@@ -8,17 +8,17 @@ from datetime import date
 
 import numpy as np
 
-from wellserved.engine.duckdb import name as quoted
+from wellserved.engine.duckdb import quote_name as quoted
 from wellserved.errors import RequestError
-from wellserved.measure import Measure, Question
-from wellserved.measure.scope import Scope, filters
+from wellserved.measure import Measure, MeasureQuestion
+from wellserved.measure.scope import CaseTable, filter_sql
 from wellserved.prove.model import Floats
-from wellserved.prove.observe import Looking, Seen, observe
-from wellserved.prove.staggered import Adopted, staggered
+from wellserved.prove.observe import AnalysisWindow, PeriodSeries, observe_measure
+from wellserved.prove.staggered import StaggeredEffect, estimate_staggered_effect
 from wellserved.prove.verdict import Estimate
 
-MOST = 60  # teams
-MISSING = 0.1  # of a team's periods: with more it is left out
+MAX_TEAMS = 60  # teams
+MAX_MISSING_SHARE = 0.1  # of a team's periods: with more it is left out
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Adoption:
     """What the change did where it was taken up; effects in the unit, or for ratios as parts of the level before."""
 
     measure: Measure
-    result: Adopted
+    result: StaggeredEffect
     relative: bool  # the effect is a part: -0.1 is 10% less
     teams: tuple[str, ...]
     left_out: tuple[str, ...]  # too few cases
@@ -53,8 +53,8 @@ def _back_transform(estimate: Estimate, relative: bool) -> Estimate:
     )
 
 
-def adoption(
-    window: Looking, measure: Measure, by: str, since: tuple[tuple[str, date], ...], teams: tuple[str, ...],
+def estimate_adoption(
+    window: AnalysisWindow, measure: Measure, by: str, since: tuple[tuple[str, date], ...], teams: tuple[str, ...],
     where: tuple[tuple[str, str], ...] = (), age_days: int | None = None,
 ) -> Adoption:  # fmt: skip
     """Did it work where it was taken up? Every team is its own series; those without a date never took it up."""
@@ -64,12 +64,14 @@ def adoption(
         team: replace(base_window, other_change_days=(day,)) for team, day in since
     }  # a level may jump where the team changed
     series_by_team = {
-        team: observe(team_windows.get(team, base_window), measure, (*where, (by, team)), age_days) for team in teams
+        team: observe_measure(team_windows.get(team, base_window), measure, (*where, (by, team)), age_days)
+        for team in teams
     }
     oldest = max((series.age_days for series in series_by_team.values() if series.age_days is not None), default=None)
     if age_days is None and oldest is not None:  # one age for all of them
         series_by_team = {
-            team: observe(team_windows.get(team, base_window), measure, (*where, (by, team)), oldest) for team in teams
+            team: observe_measure(team_windows.get(team, base_window), measure, (*where, (by, team)), oldest)
+            for team in teams
         }
     usable_series = {team: series for team, series in series_by_team.items() if not series.reason}
     if not usable_series:
@@ -80,7 +82,7 @@ def adoption(
     labels = sorted({period.start for series in usable_series.values() for period in series.periods})
     dates = dict(since)
     panel = {team: _row(series, labels, dates.get(team)) for team, series in usable_series.items()}
-    team_rows = {team: row for team, row in panel.items() if np.isnan(row).mean() <= MISSING}
+    team_rows = {team: row for team, row in panel.items() if np.isnan(row).mean() <= MAX_MISSING_SHARE}
     if not team_rows:
         raise RequestError(f"Every {by} has too many periods without cases.", "Use longer periods: --every month.")
     values = np.array(list(team_rows.values()))
@@ -88,7 +90,7 @@ def adoption(
     has_adopted = np.array([[dates.get(team, date.max) <= start for start in labels] for team in team_rows])
     if not is_complete.any():
         raise RequestError("No period is known of every one of them.", "Use longer periods: --every month.")
-    result = staggered(values[:, is_complete], has_adopted[:, is_complete])
+    result = estimate_staggered_effect(values[:, is_complete], has_adopted[:, is_complete])
     is_ratio = next(iter(usable_series.values())).model_input.family in ("count", "quantile", "duration", "money")
     return Adoption(
         measure, result, is_ratio, tuple(team_rows), tuple(sorted(set(teams) - set(team_rows))), since, int(is_complete.sum()),
@@ -96,7 +98,7 @@ def adoption(
     )  # fmt: skip
 
 
-def _row(series: Seen, labels: list[date], since: date | None) -> Floats:
+def _row(series: PeriodSeries, labels: list[date], since: date | None) -> Floats:
     """A team's measure by period, logarithms where effects are ratios; NaN where it has no cases, or changed inside."""
     model_input = series.model_input
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -111,9 +113,9 @@ def _row(series: Seen, labels: list[date], since: date | None) -> Floats:
     return np.array([math.nan if start in mixed_starts else value_by_start.get(start, math.nan) for start in labels])
 
 
-def segments(case_table: Scope, question: Question) -> tuple[str, ...]:
+def segment_values(case_table: CaseTable, question: MeasureQuestion) -> tuple[str, ...]:
     """The values of the question's column, those with most cases first."""
-    condition, parameters = filters(case_table, question)
+    condition, parameters = filter_sql(case_table, question)
     column = quoted(str(question.by))
-    sql = f"SELECT {column} AS one FROM {case_table.table} WHERE {condition} AND {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MOST}"
+    sql = f"SELECT {column} AS one FROM {case_table.table} WHERE {condition} AND {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MAX_TEAMS}"
     return tuple(str(segment) for segment in case_table.engine.query(sql, parameters)["one"].to_pylist())

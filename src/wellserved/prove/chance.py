@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from wellserved.moments import Every
+from wellserved.moments import Granularity
 from wellserved.prove.design import TRENDS, TWO_YEARS, Design, step_design
 from wellserved.prove.model import Floats
-from wellserved.prove.response import Observed, respond
+from wellserved.prove.response import ModelInput, working_response
 from wellserved.prove.step import Steps, fit_steps, foreseen_variance
-from wellserved.prove.verdict import Estimate, in_unit
+from wellserved.prove.verdict import Estimate, to_unit
 
-GRID = 400  # points of a distribution by which two shares are compared
-JEFFREYS = 0.5  # added to events and to other cases: Jeffreys' prior of a share
-SIDE = 1.6448536269514722  # standard errors that leave 5% on one side
+GRID_POINTS = 400  # points of a distribution by which two shares are compared
+JEFFREYS_PRIOR = 0.5  # added to events and to other cases: Jeffreys' prior of a share
+ONE_SIDED_ERRORS = 1.6448536269514722  # standard errors that leave 5% on one side
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ class Harm:
         return min(chances), max(chances)
 
 
-def fitted(model_input: Observed, before: int, granularity: Every) -> Steps:
+def fit_at_one_look(model_input: ModelInput, before: int, granularity: Granularity) -> Steps:
     """The step under both trends, as a verdict at one look fits it."""
     design = step_design(
         granularity, len(model_input.is_observed), [before], model_input.is_observed, before < TWO_YEARS[granularity]
     )
-    return fit_steps(respond(model_input, design.response_columns()), design).steps
+    return fit_steps(working_response(model_input, design.response_columns()), design).steps
 
 
-def on_scale(model_input: Observed, level: float, margin: float, higher_is_worse: bool) -> float:
+def margin_on_scale(model_input: ModelInput, level: float, margin: float, higher_is_worse: bool) -> float:
     """A margin in the measure's unit as a distance on the fit's scale, to the harmful side; infinite: out of reach."""
     limit = level + margin if higher_is_worse else level - margin
     if model_input.family == "rate":
@@ -78,8 +78,13 @@ def on_scale(model_input: Observed, level: float, margin: float, higher_is_worse
     return margin
 
 
-def reach(
-    model_input: Observed, before: int, granularity: Every, level: float, periods_ahead: int, errors: float = SIDE
+def foreseen_margins(
+    model_input: ModelInput,
+    before: int,
+    granularity: Granularity,
+    level: float,
+    periods_ahead: int,
+    errors: float = ONE_SIDED_ERRORS,
 ) -> Estimate | None:
     """So many standard errors of a step in `periods_ahead` to come, in the unit; from the time before the change alone.
 
@@ -93,12 +98,12 @@ def reach(
     if not past.is_observed.sum() > 5:
         return None
     variance = foreseen_variance(
-        respond(past, _columns_before(design, before)), granularity, before, periods_ahead, season_priced
+        working_response(past, _columns_before(design, before)), granularity, before, periods_ahead, season_priced
     )
     if variance is None:
         return None
     half_width = errors * math.sqrt(max(variance.values()))
-    return in_unit(model_input, Estimate(0.0, -half_width, half_width), level)
+    return to_unit(model_input, Estimate(0.0, -half_width, half_width), level)
 
 
 def _columns_before(design: Design, before: int) -> Floats:
@@ -107,7 +112,7 @@ def _columns_before(design: Design, before: int) -> Floats:
     return columns[:, columns[:before].any(axis=0)]
 
 
-def shares(model_input: Observed, before: int, higher_is_worse: bool) -> Harm | None:
+def compare_shares(model_input: ModelInput, before: int, higher_is_worse: bool) -> Harm | None:
     """Two shares compared as they are, where too few events came before the change for a fit; None: one side is empty.
 
     Beta distributions (Jeffreys' prior) of both, of fewer cases by as much as periods vary by more than chance.
@@ -120,12 +125,12 @@ def shares(model_input: Observed, before: int, higher_is_worse: bool) -> Harm | 
         if not n:
             return None
         overdispersion = _overdispersion(total, size)
-        sides.append((k / overdispersion + JEFFREYS, (n - k) / overdispersion + JEFFREYS))
-    points = (np.arange(GRID) + 0.5) / GRID
+        sides.append((k / overdispersion + JEFFREYS_PRIOR, (n - k) / overdispersion + JEFFREYS_PRIOR))
+    points = (np.arange(GRID_POINTS) + 0.5) / GRID_POINTS
     early, late = (special.betaincinv(*side, points) for side in sides)
     draws = np.sort((late[:, None] - early[None, :]).ravel() * (1 if higher_is_worse else -1))
     low, middle, high = (float(value) for value in np.quantile(draws, [0.025, 0.5, 0.975]))
-    return Harm(Estimate(middle, low, high), None, tuple(draws[:: GRID // 4].tolist()), higher_is_worse)
+    return Harm(Estimate(middle, low, high), None, tuple(draws[:: GRID_POINTS // 4].tolist()), higher_is_worse)
 
 
 def _overdispersion(total: np.ndarray, size: np.ndarray) -> float:

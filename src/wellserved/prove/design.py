@@ -15,19 +15,25 @@ from typing import Literal
 
 import numpy as np
 
-from wellserved.moments import Every
-from wellserved.prove.model import Floats, Hypothesis, Mask, within_variance
+from wellserved.moments import Granularity
+from wellserved.prove.model import Floats, Hypothesis, Mask, variance_within_window
 
 Trend = Literal["continues", "stops"]
 TRENDS: tuple[Trend, ...] = ("continues", "stops")
 
-YEAR: dict[Every, float] = {"day": 365.25, "week": 52.1775, "month": 12.0, "quarter": 4.0, "year": np.inf}
+PERIODS_PER_YEAR: dict[Granularity, float] = {
+    "day": 365.25,
+    "week": 52.1775,
+    "month": 12.0,
+    "quarter": 4.0,
+    "year": np.inf,
+}
 """Periods after which the season comes again; whole years have none: infinite."""
-TWO_YEARS: dict[Every, int] = {"day": 730, "week": 104, "month": 24, "quarter": 8, "year": 2}
-STEADY = 0.25  # an effect that stays about the same strays by this part of a residual sd at the ends of its window
-MOVING = 3.0  # one that does not: how far it strays, in residual standard deviations
-LARGE = (6.0, 60.0)  # how far a course of any form strays, in residual standard deviations
-WAVES = 8  # half waves of which such a course is made, besides the first two of the named ones
+TWO_YEARS: dict[Granularity, int] = {"day": 730, "week": 104, "month": 24, "quarter": 8, "year": 2}
+STEADY_SD = 0.25  # an effect that stays about the same strays by this part of a residual sd at the ends of its window
+MOVING_SD = 3.0  # one that does not: how far it strays, in residual standard deviations
+FREE_COURSE_SDS = (6.0, 60.0)  # how far a course of any form strays, in residual standard deviations
+HALF_WAVES = 8  # half waves of which such a course is made, besides the first two of the named ones
 Course = Callable[[Floats], Floats]
 
 
@@ -36,20 +42,23 @@ def _wave(number: int, position: Floats) -> Floats:
     return wave
 
 
-NAMED: dict[str, Course] = {
+NAMED_COURSES: dict[str, Course] = {
     "grows evenly": lambda position: position,
     "levels off": lambda position: 1 - np.exp(-5 * position),
     "comes late": lambda position: (position >= 0.5).astype(float),
 }
 """How an effect may go on inside its window, which runs from 0 to 1; a fading one is the same with another sign."""
-ANY: tuple[Course, ...] = (*list(NAMED.values())[:2], *(partial(_wave, number) for number in range(1, WAVES + 1)))
+FREE_COURSE: tuple[Course, ...] = (
+    *list(NAMED_COURSES.values())[:2],
+    *(partial(_wave, number) for number in range(1, HALF_WAVES + 1)),
+)
 COURSES: dict[str, tuple[float, tuple[Course, ...]]] = {
-    **{name: (MOVING, (shape,)) for name, shape in NAMED.items()},
-    **{f"goes another way ({sd:g})": (sd, ANY) for sd in LARGE},
+    **{name: (MOVING_SD, (shape,)) for name, shape in NAMED_COURSES.items()},
+    **{f"goes another way ({sd:g})": (sd, FREE_COURSE) for sd in FREE_COURSE_SDS},
 }
 """Each course's prior sd and columns; the sd of the k-th column is a k-th of it."""
 STEADY_MASS = 0.2  # what is believed beforehand of an effect that stays about the same; the others share the rest
-UNSEEN = 0.5  # prior sd of the season of a year that was not seen twice, in residual standard deviations
+UNSEEN_SEASON_SD = 0.5  # prior sd of the season of a year that was not seen twice, in residual standard deviations
 SEASON_MASS = 0.15  # what is believed beforehand of its having one
 
 
@@ -89,7 +98,7 @@ class Design:
         return is_effect_column
 
 
-def season(granularity: Every, periods: int, before: int, is_observed: Mask) -> Floats:
+def season_columns(granularity: Granularity, periods: int, before: int, is_observed: Mask) -> Floats:
     """Columns of the season (n, K): weekdays; the year, where it was seen twice."""
     time = np.arange(periods)
     columns: list[Floats] = []
@@ -97,20 +106,23 @@ def season(granularity: Every, periods: int, before: int, is_observed: Mask) -> 
         weekdays = [day for day in range(7) if (is_observed[:before] & (time[:before] % 7 == day)).sum() >= 2]
         columns = [(time % 7 == day) - 1 / 7 for day in weekdays[:-1]]
     if before >= TWO_YEARS[granularity]:
-        columns += year(granularity, periods, 1 if granularity == "quarter" else 2)
+        columns += year_waves(granularity, periods, 1 if granularity == "quarter" else 2)
     return np.column_stack(columns) if columns else np.empty((periods, 0))
 
 
-def year(granularity: Every, periods: int, harmonics: int = 1) -> list[Floats]:
+def year_waves(granularity: Granularity, periods: int, harmonics: int = 1) -> list[Floats]:
     """Sine and cosine of the year, and so many harmonics of them; whole years have none."""
-    if math.isinf(YEAR[granularity]):
+    if math.isinf(PERIODS_PER_YEAR[granularity]):
         return []
-    angles = [2 * np.pi * harmonic * np.arange(periods) / YEAR[granularity] for harmonic in range(1, harmonics + 1)]
+    angles = [
+        2 * np.pi * harmonic * np.arange(periods) / PERIODS_PER_YEAR[granularity]
+        for harmonic in range(1, harmonics + 1)
+    ]
     return [wave for angle in angles for wave in (np.sin(angle), np.cos(angle))]
 
 
 def step_design(
-    granularity: Every,
+    granularity: Granularity,
     periods: int,
     edges: list[int],
     is_observed: Mask,
@@ -129,7 +141,7 @@ def step_design(
     trends = [goes_on, stops] if trend else []
     level = np.ones(periods)
     seasonal = _independent_season(
-        [level, *trends, *steps], season(granularity, periods, edges[0], is_observed), is_observed
+        [level, *trends, *steps], season_columns(granularity, periods, edges[0], is_observed), is_observed
     )
     courses = {
         name: [
@@ -139,7 +151,7 @@ def step_design(
         ]
         for name, (sd, shapes) in COURSES.items()
     }
-    year_columns = year(granularity, periods) if season_priced and edges[0] < TWO_YEARS[granularity] else []
+    year_columns = year_waves(granularity, periods) if season_priced and edges[0] < TWO_YEARS[granularity] else []
     course_arrays = [column for pairs in courses.values() for column, _ in pairs]
     columns = np.column_stack([level, *steps, seasonal, *course_arrays, *year_columns, *trends])
     first_course, first_trend = 1 + len(steps) + seasonal.shape[1], columns.shape[1] - len(trends)
@@ -161,7 +173,7 @@ def step_design(
         np.array([seasonal for _, _, seasonal in labelled_hypotheses]),
         tuple(course for _, course, _ in labelled_hypotheses),
         len(steps),
-        within_variance(periods),
+        variance_within_window(periods),
     )
 
 
@@ -178,14 +190,16 @@ def _course(shape: Callable[[Floats], Floats], window: tuple[int, int], is_obser
 
 def _hypotheses(courses: dict[str, list[tuple[int, float]]], wave: list[int]) -> list[tuple[Hypothesis, str, bool]]:
     """All pairs of a course and a season, each with the course's name and whether it believes in a season."""
-    steady_columns = [(column, STEADY) for column, _ in next(iter(courses.values()))]
+    steady_columns = [(column, STEADY_SD) for column, _ in next(iter(courses.values()))]
     moving_courses = [(name, pairs) for name, pairs in courses.items() if pairs]
     share = (1 - STEADY_MASS) / len(moving_courses) if moving_courses else 0.0
     weighed_courses = [
         ("", steady_columns, 1 - share * len(moving_courses)),
         *((*course, share) for course in moving_courses),
     ]
-    seasons = [([], 1 - SEASON_MASS), ([(column, UNSEEN) for column in wave], SEASON_MASS)] if wave else [([], 1.0)]
+    seasons = (
+        [([], 1 - SEASON_MASS), ([(column, UNSEEN_SEASON_SD) for column in wave], SEASON_MASS)] if wave else [([], 1.0)]
+    )
     return [
         (
             Hypothesis(

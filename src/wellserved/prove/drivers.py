@@ -15,17 +15,17 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import linalg, optimize, special
 
-from wellserved.engine.duckdb import name
+from wellserved.engine.duckdb import quote_name
 from wellserved.errors import RequestError
-from wellserved.measure import Question
+from wellserved.measure import MeasureQuestion
 from wellserved.measure.interval import Z
-from wellserved.measure.scope import Scope, filters
+from wellserved.measure.scope import CaseTable, filter_sql
 from wellserved.measure.words import plural
 from wellserved.prove.model import Floats
 
-MOST = 12  # drivers up to which all orders are gone through; beyond, relative weights
-FEWEST = 10  # rated cases with it, and without
-DRAWS = 400
+MAX_LMG_DRIVERS = 12  # drivers up to which all orders are gone through; beyond, relative weights
+FEWEST_RATED_CASES = 10  # rated cases with it, and without
+BOOTSTRAP_DRAWS = 400
 DRIVERS: dict[str, tuple[str, str]] = {
     "late": ("promise not kept", "promise_fate IS NOT NULL AND promise_fate <> 1"),
     "slow": ("slower than most to be resolved", "full_secs > {slow}"),
@@ -42,7 +42,7 @@ DRIVERS: dict[str, tuple[str, str]] = {
 """What may go with a bad rating: name -> words and SQL over a case."""
 
 
-def shares(correlation: Floats, with_target: Floats) -> Floats:
+def variance_shares(correlation: Floats, with_target: Floats) -> Floats:
     """Each driver's share of R², averaged over all orders of putting them in (LMG); beyond twelve, relative weights.
 
     correlation: of the drivers; with_target: theirs with the target. R. H. Lindeman, P. F. Merenda and R. Z. Gold
@@ -50,7 +50,7 @@ def shares(correlation: Floats, with_target: Floats) -> Floats:
     Multivariate Behavioral Research 35 (2000) 1.
     """
     size = len(with_target)
-    if size > MOST:
+    if size > MAX_LMG_DRIVERS:
         values, vectors = np.linalg.eigh(correlation)
         root = vectors @ np.diag(np.sqrt(np.maximum(values, 0))) @ vectors.T
         beta = np.linalg.lstsq(root, with_target, rcond=None)[0]
@@ -75,7 +75,7 @@ def shares(correlation: Floats, with_target: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Odds:
+class ProportionalOddsFit:
     """A proportional-odds fit: logit P(rating <= j) = cut_j - x·b."""
 
     coefficients: Floats
@@ -88,7 +88,9 @@ class Odds:
         return self.coefficients - Z * self.errors, self.coefficients + Z * self.errors
 
 
-def proportional_odds(rating: npt.NDArray[np.int64], drivers: Floats, weight: Floats | None = None) -> Odds:
+def proportional_odds(
+    rating: npt.NDArray[np.int64], drivers: Floats, weight: Floats | None = None
+) -> ProportionalOddsFit:
     """How each driver moves the odds of a higher rating, whatever the threshold.
 
     rating: 0, 1, ... in order, all of them present; drivers: n by k. P. McCullagh, JRSS B 42 (1980) 109; the sign as
@@ -136,7 +138,7 @@ def proportional_odds(rating: npt.NDArray[np.int64], drivers: Floats, weight: Fl
         raise RequestError("One driver tells the ratings apart without fail.", "Leave it out.")
     information = _information(*linear_bounds(theta)[1:], rating, drivers, weight, level_count)
     errors = np.sqrt(np.diag(linalg.pinvh(information)))[level_count - 1 :]
-    return Odds(theta[level_count - 1 :], errors, edges[1:-1], 2 * float(minimum.fun))
+    return ProportionalOddsFit(theta[level_count - 1 :], errors, edges[1:-1], 2 * float(minimum.fun))
 
 
 def _information(
@@ -189,10 +191,10 @@ class Drivers:
     note: str = ""
 
 
-def what_drives(case_table: Scope, where: tuple[tuple[str, str], ...] = (), seed: int = 1) -> Drivers:
+def estimate_drivers(case_table: CaseTable, where: tuple[tuple[str, str], ...] = (), seed: int = 1) -> Drivers:
     """Which failures go with bad ratings: each one's share of the variance, and the odds of a worse rating."""
-    condition, parameters = filters(case_table, Question((), where=where))
-    scales = ask_rows(
+    condition, parameters = filter_sql(case_table, MeasureQuestion((), where=where))
+    scales = query_rows(
         case_table,
         f"SELECT scale, count(*) AS n FROM {case_table.table} WHERE score IS NOT NULL AND {condition} GROUP BY 1 ORDER BY 2 DESC",
         parameters,
@@ -203,10 +205,11 @@ def what_drives(case_table: Scope, where: tuple[tuple[str, str], ...] = (), seed
     medians_sql = f"SELECT median(full_secs) AS slow, median(reply_secs) AS slow_reply FROM {case_table.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}"
     limits = {
         key: int(value or 0)
-        for key, value in ask_rows(case_table, medians_sql, {**parameters, "scale": scale})[0].items()
+        for key, value in query_rows(case_table, medians_sql, {**parameters, "scale": scale})[0].items()
     }
     flags = ", ".join(
-        f"CAST(coalesce({sql.format(**limits)}, false) AS INTEGER) AS {name(key)}" for key, (_, sql) in DRIVERS.items()
+        f"CAST(coalesce({sql.format(**limits)}, false) AS INTEGER) AS {quote_name(key)}"
+        for key, (_, sql) in DRIVERS.items()
     )
     table = case_table.engine.query(
         f"SELECT score, {flags} FROM {case_table.table} WHERE score IS NOT NULL AND scale = $scale AND {condition}",
@@ -220,7 +223,7 @@ def what_drives(case_table: Scope, where: tuple[tuple[str, str], ...] = (), seed
     return _drivers(table, scale, seed, note)
 
 
-def ask_rows(case_table: Scope, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
+def query_rows(case_table: CaseTable, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
     """An answer as records."""
     return list(case_table.engine.query(sql, parameters).to_pylist())
 
@@ -229,7 +232,9 @@ def _drivers(table: pa.Table, scale: str, seed: int, note: str) -> Drivers:
     score = table["score"].to_numpy().astype(float)
     badness = score if scale == "ces5" else -score
     columns = {key: table[key].to_numpy().astype(float) for key in DRIVERS}
-    used_keys = [key for key, flags in columns.items() if FEWEST <= flags.sum() <= len(flags) - FEWEST]
+    used_keys = [
+        key for key, flags in columns.items() if FEWEST_RATED_CASES <= flags.sum() <= len(flags) - FEWEST_RATED_CASES
+    ]
     if len(score) < 50 or not used_keys or np.ptp(badness) == 0:
         raise RequestError(
             f"{len(score)} rated cases say too little of what goes with bad ratings.",
@@ -241,7 +246,7 @@ def _drivers(table: pa.Table, scale: str, seed: int, note: str) -> Drivers:
     resampled_shares = np.array(
         [
             _lmg_shares(x[sample], badness[sample])
-            for sample in (rng.integers(0, len(badness), len(badness)) for _ in range(DRAWS))
+            for sample in (rng.integers(0, len(badness), len(badness)) for _ in range(BOOTSTRAP_DRAWS))
         ]
     )
     low, high = np.nanquantile(resampled_shares, (0.025, 0.975), axis=0)
@@ -269,7 +274,7 @@ def _lmg_shares(x: Floats, target: Floats) -> Floats:
     driver_shares = np.zeros(x.shape[1])
     if varies.any() and target.std() > 0:
         correlation = np.corrcoef(np.column_stack([x[:, varies], target]), rowvar=False)
-        driver_shares[varies] = shares(correlation[:-1, :-1], correlation[:-1, -1])
+        driver_shares[varies] = variance_shares(correlation[:-1, :-1], correlation[:-1, -1])
     return driver_shares
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from wellserved.measure import Measure
 from wellserved.measure.interval import Z
-from wellserved.prove.chance import reach
-from wellserved.prove.guards import Guardrail, margin_of
-from wellserved.prove.observe import Looking, Where, observe
-from wellserved.prove.power import foreseen
-from wellserved.prove.proof import Asked, rails
-from wellserved.prove.sequence import EIGHT_WEEKS
-from wellserved.prove.verdict import POWER, height
+from wellserved.prove.chance import foreseen_margins
+from wellserved.prove.guards import Guardrail, default_margin
+from wellserved.prove.observe import AnalysisWindow, CaseFilter, observe_measure
+from wellserved.prove.power import foresee_smallest_change
+from wellserved.prove.proof import ProofRequest, list_guardrails
+from wellserved.prove.sequence import PERIODS_IN_EIGHT_WEEKS
+from wellserved.prove.verdict import POWER_ERRORS, baseline_level
 
-SEEN = Z + POWER  # standard errors at which a change is seen four times in five
+DETECTION_ERRORS = Z + POWER_ERRORS  # standard errors at which a change is seen four times in five
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Foresight:
     reason: str = ""
 
 
-def foresee(window: Looking, request: Asked) -> list[Foresight]:
+def foresee(window: AnalysisWindow, request: ProofRequest) -> list[Foresight]:
     """The measure itself first, then its guardrails: from the time before the change alone."""
-    guardrails = rails(window, request)
+    guardrails = list_guardrails(window, request)
     own_foresight = _foresee_measure(
         window, request, request.measure, request.where, request.measure.name, None, len(guardrails)
     )
@@ -46,35 +46,39 @@ def foresee(window: Looking, request: Asked) -> list[Foresight]:
 
 
 def _foresee_measure(
-    window: Looking,
-    request: Asked,
+    window: AnalysisWindow,
+    request: ProofRequest,
     measure: Measure,
-    where: Where,
+    where: CaseFilter,
     label: str,
     rail: Guardrail | None,
     guardrail_count: int,
 ) -> Foresight:
     """What will be seen of one measure; `guardrail_count`: of the measure itself, how many guardrails a claim has to pass."""
-    series = observe(window, measure, where, None if rail else request.age_days, request.age_days or 0)
+    series = observe_measure(window, measure, where, None if rail else request.age_days, request.age_days or 0)
     declared_margin = rail.margin if rail else None
     if series.reason:
         return Foresight(measure, label, None, None, declared_margin, None, None, series.reason)
     before, granularity = series.before, request.granularity
-    level = height(series.model_input, before)
+    level = baseline_level(series.model_input, before)
     better = (rail.better if rail else request.better) or measure.better
     higher_is_better = better == "higher"
-    detectable = reach(series.model_input, before, granularity, level, EIGHT_WEEKS[granularity], SEEN)
+    detectable = foreseen_margins(
+        series.model_input, before, granularity, level, PERIODS_IN_EIGHT_WEEKS[granularity], DETECTION_ERRORS
+    )
     if detectable is None:
         reason = "too little history, or it never varies"
         return Foresight(measure, label, None, None, declared_margin, None, series.age_days, reason)
     if rail is None:
-        size = foreseen(series.model_input, before, granularity, EIGHT_WEEKS[granularity], better, guardrail_count)
+        size = foresee_smallest_change(
+            series.model_input, before, granularity, PERIODS_IN_EIGHT_WEEKS[granularity], better, guardrail_count
+        )
         shortfall = "" if size is not None else "no change of whatever size will be claimed four times in five"
         return Foresight(measure, label, level, size, None, None, series.age_days, shortfall)
     size = detectable.high if higher_is_better else -detectable.low
-    provable = reach(series.model_input, before, granularity, level, EIGHT_WEEKS[granularity])
+    provable = foreseen_margins(series.model_input, before, granularity, level, PERIODS_IN_EIGHT_WEEKS[granularity])
     assert provable is not None
-    margin = declared_margin if declared_margin is not None else margin_of(rail, series, granularity, level)
+    margin = declared_margin if declared_margin is not None else default_margin(rail, series, granularity, level)
     return Foresight(
         measure, label, level, size, margin, -provable.low if higher_is_better else provable.high, series.age_days
     )

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from wellserved.engine.duckdb import ask, name
+from wellserved.engine.duckdb import query, quote_name
 from wellserved.errors import RequestError
-from wellserved.measure import Question
-from wellserved.measure.scope import filters
-from wellserved.measure.timeline import Moments
+from wellserved.measure import MeasureQuestion
+from wellserved.measure.scope import filter_sql
+from wellserved.measure.timeline import MomentTable
 from wellserved.prove.agreement import usual_scale
 
-FEWEST = 10  # cases in a segment
+FEWEST_SEGMENT_CASES = 10  # cases in a segment
 
 
 @dataclass(frozen=True)
-class Gap:
+class ExpectationGap:
     """One segment's expectations, said before delivery, and what was then rated; paired by case."""
 
     segment: str
@@ -34,25 +34,27 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Gaps:
+class ExpectationGaps:
     """All segments on one scale, those with most unmet expectations first."""
 
     scale: str
     by: str
-    gaps: tuple[Gap, ...]
+    gaps: tuple[ExpectationGap, ...]
     late_expectations: int  # expectations said after delivery, left out
     small_segment_cases: int  # cases in segments too small to show
 
 
-def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ...] = ()) -> Gaps:
+def expectation_gaps(
+    moments: MomentTable, by: str = "service", where: tuple[tuple[str, str], ...] = ()
+) -> ExpectationGaps:
     """Expected before delivery, got after it: the gap by segment, with its interval, reliability and weight.
 
     Of several expectations the last one before delivery counts; one said after it is left out and counted, since it
     knows what came. Both are on one scale, or there is no gap.
     """
-    condition, parameters = filters(moments.case_table, Question((), by=by, where=where))
+    condition, parameters = filter_sql(moments.case_table, MeasureQuestion((), by=by, where=where))
     sql = f"""
-        WITH kept AS (SELECT source, case_id, {name(by)} AS segment, CASE WHEN resolution_secs >= 0 THEN asked_s + resolution_secs END AS done_s FROM {moments.case_table.table} WHERE {condition}),
+        WITH kept AS (SELECT source, case_id, {quote_name(by)} AS segment, CASE WHEN resolution_secs >= 0 THEN asked_s + resolution_secs END AS done_s FROM {moments.case_table.table} WHERE {condition}),
         said AS (SELECT source, case_id, kind, epoch(m."at") AS s, score, scale, recorded_at FROM {moments.table} m
                  WHERE kind IN ('expected', 'rated') AND score IS NOT NULL AND from_team IS NULL),
         rated AS (SELECT source, case_id, arg_max(score, (s, recorded_at)) AS got, arg_max(scale, (s, recorded_at)) AS scale, max(s) AS s FROM said WHERE kind = 'rated' GROUP BY 1, 2),
@@ -61,7 +63,7 @@ def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ..
         SELECT segment, on_scale AS scale, got, arg_max(score, (s, recorded_at)) FILTER (s < until_s AND scale = on_scale) AS expected,
                count(*) FILTER (s >= until_s) AS late
         FROM wanted GROUP BY source, case_id, segment, on_scale, got"""
-    table = ask(moments.db, sql, parameters)
+    table = query(moments.db, sql, parameters)
     late_count = int(sum(table["late"].to_pylist()))
     rows = [row for row in table.to_pylist() if row["expected"] is not None]
     if not rows:
@@ -77,10 +79,12 @@ def gaps(moments: Moments, by: str = "service", where: tuple[tuple[str, str], ..
     return _gaps(scale, by, pairs, late_count)
 
 
-def _gaps(scale: str, by: str, pairs: dict[str, list[tuple[float, float]]], late_count: int) -> Gaps:
+def _gaps(scale: str, by: str, pairs: dict[str, list[tuple[float, float]]], late_count: int) -> ExpectationGaps:
     sign = -1 if scale == "ces5" else 1
     large_segments = {
-        segment: np.array(segment_pairs) for segment, segment_pairs in pairs.items() if len(segment_pairs) >= FEWEST
+        segment: np.array(segment_pairs)
+        for segment, segment_pairs in pairs.items()
+        if len(segment_pairs) >= FEWEST_SEGMENT_CASES
     }
     unmet_counts = {
         segment: int((sign * (ratings[:, 1] - ratings[:, 0]) < 0).sum()) for segment, ratings in large_segments.items()
@@ -105,13 +109,13 @@ def _gaps(scale: str, by: str, pairs: dict[str, list[tuple[float, float]]], late
             else None
         )
         segment_gaps.append(
-            Gap(
+            ExpectationGap(
                 segment, len(ratings), float(ratings[:, 0].mean()), float(ratings[:, 1].mean()), gap, gap - half_width, gap + half_width,
                 1 - unmet_counts[segment] / len(ratings), reliability, unmet_counts[segment] / max(sum(unmet_counts.values()), 1),
             )
         )  # fmt: skip
     small_count = sum(len(segment_pairs) for segment, segment_pairs in pairs.items() if segment not in large_segments)
-    return Gaps(
+    return ExpectationGaps(
         scale,
         by,
         tuple(sorted(segment_gaps, key=lambda segment_gap: (-segment_gap.importance, segment_gap.segment))),

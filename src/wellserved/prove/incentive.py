@@ -10,20 +10,20 @@ import numpy as np
 
 from wellserved.errors import RequestError
 from wellserved.measure.definition import Better
-from wellserved.moments import Every
+from wellserved.moments import Granularity
 from wellserved.prove.design import TRENDS, TWO_YEARS, Trend, step_design
-from wellserved.prove.response import Observed, respond
+from wellserved.prove.response import ModelInput, working_response
 from wellserved.prove.step import Steps, fit_steps
-from wellserved.prove.verdict import LEAST_FREEDOM, Estimate, height, in_unit
+from wellserved.prove.verdict import FEWEST_DEGREES_OF_FREEDOM, Estimate, baseline_level, to_unit
 
-Lasting = Literal["lasting", "fading", "backfiring", "no_effect_seen", "cannot_tell", "not_enough_data"]
+LastingStatus = Literal["lasting", "fading", "backfiring", "no_effect_seen", "cannot_tell", "not_enough_data"]
 
 
 @dataclass(frozen=True)
 class Incentive:
     """Against the time before: while it was paid, after, and the difference of the two; in the measure's unit."""
 
-    status: Lasting
+    status: LastingStatus
     reason: str
     paid: Estimate | None
     after: Estimate | None
@@ -31,13 +31,13 @@ class Incentive:
     by_trend: dict[Trend, tuple[Estimate, ...]]  # paid, after, difference
 
 
-def incentive(
-    model_input: Observed,
+def judge_incentive(
+    model_input: ModelInput,
     before: int,
     paid_periods: int,
-    granularity: Every,
+    granularity: Granularity,
     better: Better,
-    controls: Sequence[Observed] = (),
+    controls: Sequence[ModelInput] = (),
 ) -> Incentive:
     """Did the reward work, and did its effect outlast it?
 
@@ -66,12 +66,12 @@ def incentive(
         has_data,
         before < TWO_YEARS[granularity] and not controls,
     )
-    if int(has_data.sum()) - design.width < LEAST_FREEDOM:
+    if int(has_data.sum()) - design.width < FEWEST_DEGREES_OF_FREEDOM:
         return Incentive(
             "not_enough_data", f"only {int(has_data.sum())} {granularity}s say something", None, None, None, {}
         )
     fit = fit_steps(
-        respond(model_input, design.response_columns()), design, {"difference": np.array([0.0, -1.0, 1.0])}
+        working_response(model_input, design.response_columns()), design, {"difference": np.array([0.0, -1.0, 1.0])}
     ).steps
     if fit.is_noiseless[0]:
         return Incentive(
@@ -79,10 +79,10 @@ def incentive(
         )
     contrasts = ("step 0", "step 1", "difference")
     envelopes = [_envelope_estimate(fit, name) for name in contrasts]
-    level = height(model_input, before)
-    paid_effect, after, difference = (in_unit(model_input, envelope, level) for envelope in envelopes)
+    level = baseline_level(model_input, before)
+    paid_effect, after, difference = (to_unit(model_input, envelope, level) for envelope in envelopes)
     by_trend = {
-        trend: tuple(in_unit(model_input, _trend_estimate(fit, name, trend), level) for name in contrasts)
+        trend: tuple(to_unit(model_input, _trend_estimate(fit, name, trend), level) for name in contrasts)
         for trend in TRENDS
     }
     good_side = 1 if better == "higher" else -1
@@ -100,7 +100,7 @@ def _envelope_estimate(fit: Steps, name: str) -> Estimate:
     return Estimate(float(fit.effect("continues", name).mean[0]), float(low[0]), float(high[0]))
 
 
-def _lasting_status(envelopes: list[Estimate], good_side: int) -> Lasting:
+def _lasting_status(envelopes: list[Estimate], good_side: int) -> LastingStatus:
     paid_side, after_side, difference_side = (envelope.side * good_side for envelope in envelopes)
     if after_side < 0:
         return "backfiring"

@@ -7,43 +7,53 @@ from datetime import date
 
 import numpy as np
 
-from wellserved.measure import Measure, Question
-from wellserved.measure.ask import answer
+from wellserved.measure import Measure, MeasureQuestion
+from wellserved.measure.ask import answer_question
 from wellserved.measure.series import Series
-from wellserved.moments import NotComputed
+from wellserved.moments import NotComputable
 from wellserved.prove.model import Floats
-from wellserved.prove.observe import DAY, Codes, Looking, Seen, Where, coded_waits, wait_levels
-from wellserved.prove.response import Observed, quantile_of
+from wellserved.prove.observe import (
+    SECONDS_PER_DAY,
+    AnalysisWindow,
+    CaseFilter,
+    PackedDurations,
+    PeriodSeries,
+    packed_waits,
+    wait_levels,
+)
+from wellserved.prove.response import ModelInput, quantile_input
 
-FEWEST = 20  # cases before the change that make a group of its own
-Numbers = dict[tuple[date, str | None], tuple[float, float]]  # period's start and group -> total and size
-Waiting = dict[tuple[date, str | None], Codes]  # period's start and group -> its waits
+FEWEST_GROUP_CASES = 20  # cases before the change that make a group of its own
+GroupTotals = dict[tuple[date, str | None], tuple[float, float]]  # period's start and group -> total and size
+GroupWaits = dict[tuple[date, str | None], PackedDurations]  # period's start and group -> its waits
 
 
 @dataclass(frozen=True)
-class Mix:
+class MixAdjustment:
     """The measure with the mix held as it was before, and the part of the work that came from elsewhere after."""
 
-    model_input: Observed | None  # None: it cannot be told
+    model_input: ModelInput | None  # None: it cannot be told
     moved_share: float
     reason: str = ""
 
 
-def mix_as_before(window: Looking, series: Seen, measure: Measure, where: Where, column: str) -> Mix | None:
+def mix_as_before(
+    window: AnalysisWindow, series: PeriodSeries, measure: Measure, where: CaseFilter, column: str
+) -> MixAdjustment | None:
     """Would it have changed with the same kinds of work? None: there is but one kind, or none on one side.
 
     Each case weighs so that in every period the kinds that it holds have the shares they had before the change.
     """
     assert series.age_days is not None
-    case_table = window.at_age(measure.anchor, series.age_days * DAY)
+    case_table = window.at_age(measure.anchor, series.age_days * SECONDS_PER_DAY)
     counted_measure = replace(measure, minimum_n=2 if measure.kind == "mean" else 1)
-    question = Question((counted_measure,), column, window.granularity, window.since, window.until, where)
-    waits: Waiting = {}
+    question = MeasureQuestion((counted_measure,), column, window.granularity, window.since, window.until, where)
+    waits: GroupWaits = {}
     if measure.kind == "wait":
-        waits = coded_waits(window, case_table, measure, question)
+        waits = packed_waits(window, case_table, measure, question)
         numbers = {key: (0.0, float(len(codes))) for key, codes in waits.items()}
     else:
-        numbers = _totals_and_sizes(answer(case_table, question)[counted_measure.name])
+        numbers = _totals_and_sizes(answer_question(case_table, question)[counted_measure.name])
     rows, total, size = _by_group(numbers, series)
     early_sizes, late_sizes = size[:, : series.before].sum(axis=1), size[:, series.before :].sum(axis=1)
     if len(size) < 2 or not early_sizes.sum() or not late_sizes.sum():
@@ -56,18 +66,18 @@ def mix_as_before(window: Looking, series: Seen, measure: Measure, where: Where,
     weight = (share[:, None] * has_cases).sum(axis=0)
     rate = np.where(has_cases, total / np.where(has_cases, size, 1), 0.0)
     level = np.where(weight > 0, (share[:, None] * rate).sum(axis=0) / np.where(weight > 0, weight, 1), 0.0)
-    return Mix(replace(series.model_input, total=level * series.model_input.size), moved_share)
+    return MixAdjustment(replace(series.model_input, total=level * series.model_input.size), moved_share)
 
 
 def _weigh_waits(
-    window: Looking, series: Seen, measure: Measure, waits: Waiting, rows: dict[str | None, int],
+    window: AnalysisWindow, series: PeriodSeries, measure: Measure, waits: GroupWaits, rows: dict[str | None, int],
     share: Floats, size: Floats, moved_share: float,
-) -> Mix:  # fmt: skip
+) -> MixAdjustment:  # fmt: skip
     """A wait by period with each kind of work weighted as before.
 
     rows: the row of each kind in `size`, its cases by period; share: its part of the work before.
     """
-    by_start: dict[date, dict[str | None, Codes]] = {}
+    by_start: dict[date, dict[str | None, PackedDurations]] = {}
     for (start, kind), codes in waits.items():
         by_start.setdefault(start, {})[kind] = codes
     waits_by_period, weights = [], []
@@ -79,25 +89,25 @@ def _weigh_waits(
         weights.append(np.concatenate([np.array([]), *repeated_weights]))
     levels = wait_levels(window, series, measure, waits_by_period, weights)
     if levels.reason:
-        return Mix(None, moved_share, levels.reason)
-    return Mix(
-        quantile_of(levels, measure.quantile, series.model_input.level_before, series.model_input.level_after),
+        return MixAdjustment(None, moved_share, levels.reason)
+    return MixAdjustment(
+        quantile_input(levels, measure.quantile, series.model_input.level_before, series.model_input.level_after),
         moved_share,
     )
 
 
-def _totals_and_sizes(series: Series) -> Numbers:
+def _totals_and_sizes(series: Series) -> GroupTotals:
     """Total and size of each group in each period."""
-    numbers: Numbers = {}
+    numbers: GroupTotals = {}
     for segment, period, value, n, count in zip(
         series.segments, series.periods, series.value, series.n, series.count, strict=True
     ):
-        if period is not None and not isinstance(value, NotComputed):
+        if period is not None and not isinstance(value, NotComputable):
             numbers[period.start, segment] = (value * n if count is None else float(count), float(n))
     return numbers
 
 
-def _by_group(numbers: Numbers, series: Seen) -> tuple[dict[str | None, int], Floats, Floats]:
+def _by_group(numbers: GroupTotals, series: PeriodSeries) -> tuple[dict[str | None, int], Floats, Floats]:
     """The row of each group, and totals and sizes by row and period; small groups share the last row."""
     column = {
         period.start: index for index, period in enumerate(series.periods) if index not in series.excluded_periods
@@ -106,7 +116,9 @@ def _by_group(numbers: Numbers, series: Seen) -> tuple[dict[str | None, int], Fl
     early = dict.fromkeys((segment for _, segment in counted_numbers), 0.0)
     for (start, segment), (_, n) in counted_numbers.items():
         early[segment] += n if column[start] < series.before else 0.0
-    large = {segment: row for row, segment in enumerate(segment for segment, n in early.items() if n >= FEWEST)}
+    large = {
+        segment: row for row, segment in enumerate(segment for segment, n in early.items() if n >= FEWEST_GROUP_CASES)
+    }
     rows = {segment: large.get(segment, len(large)) for segment in early}
     total, size = (np.zeros((max(rows.values(), default=-1) + 1, len(series.periods))) for _ in range(2))
     for (start, segment), (value, n) in counted_numbers.items():

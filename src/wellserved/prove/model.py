@@ -25,34 +25,36 @@ Mask = npt.NDArray[np.bool_]
 _PHI = (0.0, 0.2, 0.4, 0.55, 0.7, 0.8, 0.88, 0.94, 0.97, 0.985, 0.995, 0.999)
 _SHARE = (0.03, 0.1, 0.25, 0.5, 0.75, 0.92, 1.0)
 _SHARE_OF_DRIFT = (0.05, 0.2, 0.5, 0.8, 0.92, 0.98, 1.0)  # at f near 1 what counts is the drift beside the noise
-NEAR_ONE = 0.985
+LEAST_DRIFT_PHI = 0.985
 NUGGET = 1e-9  # keeps a node without noise of its own invertible
-RIDGE = 1e-13
-NEGLIGIBLE = 1e-6  # weight below which a node is dropped
-LEVEL = 0.95
+GRAM_RIDGE = 1e-13
+NEGLIGIBLE_WEIGHT = 1e-6  # weight below which a node is dropped
+CONFIDENCE_LEVEL = 0.95
 
 
 def _build_grid() -> tuple[Floats, Floats, Floats]:
     """The nodes' f and L and their log prior mass; with f = 0 the two parts are one, and so is the node."""
-    shares = {phi: (_SHARE_OF_DRIFT if phi >= NEAR_ONE else _SHARE) if phi else (0.0,) for phi in _PHI}
+    shares = {phi: (_SHARE_OF_DRIFT if phi >= LEAST_DRIFT_PHI else _SHARE) if phi else (0.0,) for phi in _PHI}
     pairs = [(phi, share) for phi in _PHI for share in shares[phi]]
     phi = np.array([pair[0] for pair in pairs])
     mass = (1 - phi + 0.003) ** -0.4 / np.array([len(shares[pair[0]]) for pair in pairs])
     return phi, np.array([pair[1] for pair in pairs]), np.log(mass / mass.sum())
 
 
-PHI, SHARE, LOG_PRIOR = _build_grid()
-DRIFTS = (PHI >= 0.97) & (SHARE * (1 - PHI**2) >= 0.01 * (1 - SHARE))  # each step at least a tenth of the noise
-CAUTION = np.where(DRIFTS, 1.2, 1.0)
+PHI, AR_SHARE, LOG_PRIOR = _build_grid()
+IS_DRIFT_NODE = (PHI >= 0.97) & (
+    AR_SHARE * (1 - PHI**2) >= 0.01 * (1 - AR_SHARE)
+)  # each step at least a tenth of the noise
+SCALE_CAUTION = np.where(IS_DRIFT_NODE, 1.2, 1.0)
 """Factor of an effect's scale at each node. How far a series drifts is understated where it is estimated from some
 hundred periods; with the factor the intervals hold the truth as often as they say (`make calibrate`)."""
 
 
-def within_variance(periods: int) -> Floats:
+def variance_within_window(periods: int) -> Floats:
     """Per node: the variance that shows inside a window of so many periods, relative to s²."""
     lag = np.arange(1, periods)
     powers = ((1 - lag / periods)[None, :] * PHI[:, None] ** lag[None, :]).sum(axis=1)
-    variance: Floats = np.maximum(1 - (1 + 2 * SHARE * powers) / periods, 1e-6)
+    variance: Floats = np.maximum(1 - (1 + 2 * AR_SHARE * powers) / periods, 1e-6)
     return variance
 
 
@@ -68,7 +70,7 @@ class Products:
 
 
 @dataclass(frozen=True)
-class Whitened:
+class WhitenedRows:
     """Rows with the errors' structure filtered out of them: columns first, then series."""
 
     rows: Floats  # B, J, n, K + S
@@ -91,21 +93,21 @@ class Whitened:
         )
 
 
-def whitened(columns: Floats, series: Floats, noise: Floats, is_observed: Mask) -> Whitened:
+def whiten(columns: Floats, series: Floats, noise: Floats, is_observed: Mask) -> WhitenedRows:
     """Filter columns (n, K) and series (B, n, S) with noise weights (B, n), skipping what was not seen (B, n)."""
     batches, periods = series.shape[:2]
     width = columns.shape[1]
     rows = np.concatenate([np.broadcast_to(columns, (batches, periods, width)), series], axis=2)
     rows = np.where(is_observed[:, :, None], rows, 0.0)
-    return Whitened(*_whiten_rows(rows, noise, is_observed), is_observed, width)
+    return WhitenedRows(*_whiten_rows(rows, noise, is_observed), is_observed, width)
 
 
 def _whiten_rows(rows: Floats, noise: Floats, is_observed: Mask) -> tuple[Floats, Floats]:
     """The whitened rows (B, J, n, C) and the logarithms of their variances (n, B, J): one pass over the periods."""
     batches, periods, width = rows.shape
-    noise_variance = np.where(is_observed[:, None, :], (1 - SHARE)[None, :, None] * noise[:, None, :] + NUGGET, 1.0)
-    process_variance = SHARE * (1 - PHI**2)
-    state_variance = np.broadcast_to(SHARE, (batches, len(PHI))).copy()
+    noise_variance = np.where(is_observed[:, None, :], (1 - AR_SHARE)[None, :, None] * noise[:, None, :] + NUGGET, 1.0)
+    process_variance = AR_SHARE * (1 - PHI**2)
+    state_variance = np.broadcast_to(AR_SHARE, (batches, len(PHI))).copy()
     state_mean = np.zeros((batches, len(PHI), width))
     whitened_rows = np.empty((periods, batches, len(PHI), width))
     total_variances = np.empty((periods, batches, len(PHI)))
@@ -203,7 +205,7 @@ class Mixture:
             return self
         return Mixture(self.weight[indices], self.centre[indices], self.scale[indices], self.freedom[indices])
 
-    def interval(self, level: float = LEVEL) -> tuple[Floats, Floats]:
+    def interval(self, level: float = CONFIDENCE_LEVEL) -> tuple[Floats, Floats]:
         """Equal-tailed interval."""
         tail = (1 - level) / 2
         return self.quantile(tail), self.quantile(1 - tail)
@@ -238,7 +240,7 @@ class Hypothesis:
         return precision
 
 
-FLAT = (Hypothesis(),)
+FLAT_HYPOTHESES = (Hypothesis(),)
 
 
 @dataclass(frozen=True)
@@ -270,7 +272,7 @@ def _fit_flat_columns(products: Products, columns: Sequence[int]) -> _FlatFit:
     gram = products.xx[:, :, column_indices[:, None], column_indices]
     inverse_norm = 1 / np.sqrt(np.diagonal(gram, axis1=2, axis2=3))
     root = np.linalg.cholesky(
-        gram * inverse_norm[..., :, None] * inverse_norm[..., None, :] + RIDGE * np.eye(len(column_indices))
+        gram * inverse_norm[..., :, None] * inverse_norm[..., None, :] + GRAM_RIDGE * np.eye(len(column_indices))
     )
     log_root: Floats = np.log(np.diagonal(root, axis1=2, axis2=3) / inverse_norm).sum(axis=2)
     half_inverse = np.linalg.inv(root) * inverse_norm[..., None, :]
@@ -328,7 +330,7 @@ def _prior_block(
     return _PriorBlock(projection, inverse, gamma, residual, log_det)
 
 
-def unit_variance(
+def contrast_variance(
     products: Products,
     flat_columns: Sequence[int],
     hypotheses: Sequence[Hypothesis],
@@ -341,7 +343,7 @@ def unit_variance(
     for hypothesis in hypotheses:
         block = _prior_block(products, flat_fit, hypothesis, window_variance)
         variances.append(block.variance(flat_fit, contrast[flat_fit.columns], contrast[list(hypothesis.columns)]))
-    variance: Floats = np.concatenate(variances, axis=1) * np.tile(CAUTION**2, len(hypotheses))[None, :]
+    variance: Floats = np.concatenate(variances, axis=1) * np.tile(SCALE_CAUTION**2, len(hypotheses))[None, :]
     return variance
 
 
@@ -350,7 +352,7 @@ def posterior(
     flat_columns: Sequence[int],
     contrasts: Sequence[Floats],
     window_variance: Floats,
-    hypotheses: Sequence[Hypothesis] = FLAT,
+    hypotheses: Sequence[Hypothesis] = FLAT_HYPOTHESES,
     hypothesis_masks: Sequence[npt.NDArray[np.bool_]] = (),
 ) -> list[Posterior]:
     """Fit the flat columns under every hypothesis; `contrasts` (K) weigh the coefficients of all columns.
@@ -389,7 +391,7 @@ def posterior(
             [block.variance(flat_fit, flat_contrast, prior_contrast) for block, flat_contrast, prior_contrast in pairs],
             axis=1,
         )
-        caution = np.tile(CAUTION, len(hypotheses))[None, :, None]
+        caution = np.tile(SCALE_CAUTION, len(hypotheses))[None, :, None]
         centres_and_scales.append((centre, caution * np.sqrt(variance * unit[:, :, None])))
     posteriors = []
     for hypothesis_mask in hypothesis_masks or [np.ones(len(hypotheses), dtype=bool)]:
@@ -406,7 +408,7 @@ def _node_weights(log_posterior: Floats) -> Floats:
     """The nodes' weights, those that do not matter left out (B, nodes, S)."""
     weight: Floats = np.exp(log_posterior - log_posterior.max(axis=1, keepdims=True))
     weight /= weight.sum(axis=1, keepdims=True)
-    weight[weight < NEGLIGIBLE] = 0.0
+    weight[weight < NEGLIGIBLE_WEIGHT] = 0.0
     weight /= weight.sum(axis=1, keepdims=True)
     return weight
 

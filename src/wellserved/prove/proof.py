@@ -10,48 +10,48 @@ from typing import Literal
 
 import numpy as np
 
-from wellserved.engine.duckdb import name as quoted
+from wellserved.engine.duckdb import quote_name as quoted
 from wellserved.errors import RequestError
-from wellserved.measure import Measure, Question
+from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.definition import Better
-from wellserved.measure.scope import filters
-from wellserved.moments import SEGMENTS, Every
+from wellserved.measure.scope import filter_sql
+from wellserved.moments import SEGMENTS, Granularity
 from wellserved.prove import checks, recording
-from wellserved.prove.guards import Guarded, Guardrail, guard, wanted
-from wellserved.prove.incentive import Incentive, incentive
-from wellserved.prove.observe import LENGTH, Looking, Seen, Where, observe
+from wellserved.prove.guards import Guardrail, GuardrailResult, assess_guardrail, select_guardrails
+from wellserved.prove.incentive import Incentive, judge_incentive
+from wellserved.prove.observe import DAYS_PER_PERIOD, AnalysisWindow, CaseFilter, PeriodSeries, observe_measure
 from wellserved.prove.power import with_power
-from wellserved.prove.response import Observed
-from wellserved.prove.verdict import Check, Plan, Status, Verdict, change
+from wellserved.prove.response import ModelInput
+from wellserved.prove.verdict import CheckResult, LookPlan, Status, Verdict, assess_change
 
-Told = Callable[[str, int, int], None]
-KNOWN = 0.8  # of the periods before the change: a control that is known for less is refused
-MOST_OTHERS = 500  # values of a column that are still listed to stand for "all others"
+ProgressCallback = Callable[[str, int, int], None]
+MIN_CONTROL_COVERAGE = 0.8  # of the periods before the change: a control that is known for less is refused
+MAX_OTHER_SEGMENTS = 500  # values of a column that are still listed to stand for "all others"
 Headline = Literal[Status, "improved_harm_not_excluded", "harm_shown"]
 """What is said first. improved: nothing that matters got worse, shown."""
 
 
-def unheard(step: str, done_count: int, total: int) -> None:
+def no_progress(step: str, done_count: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class ProofRequest:
     """What is put to the test."""
 
     measure: Measure
     change_date: date  # the first day of the new way
-    granularity: Every
-    where: Where = ()
+    granularity: Granularity
+    where: CaseFilter = ()
     better: Better | None = None  # where the measure itself has no better side
-    control_segments: Where = ()  # segments in which nothing was changed: their mean is taken off
+    control_segments: CaseFilter = ()  # segments in which nothing was changed: their mean is taken off
     parallel_trends: bool = False  # declared beforehand: both move alike
     guardrails: tuple[Guardrail, ...] = ()
     worthwhile: float | None = None  # the smallest effect worth having, as a part of the level before
     age_days: int | None = None
     other_changes: tuple[tuple[str, date], ...] = ()  # other declared changes to the same cases
     paid_until: date | None = None  # an incentive: the first day on which it was no longer paid
-    plan: Plan = field(default_factory=Plan)
+    plan: LookPlan = field(default_factory=LookPlan)
     improvement_name: str = ""  # the declared improvement; empty: an exploration, and labelled so wherever it is shown
     margins: Mapping[str, float] = field(default_factory=dict)  # declared for guardrails that nobody named, by name
     settles: date | None = None  # the first day on which the change had come in altogether; None: at once
@@ -61,12 +61,12 @@ class Asked:
 class Proof:
     """A verdict with all that it rests on."""
 
-    request: Asked
-    series: Seen
+    request: ProofRequest
+    series: PeriodSeries
     verdict: Verdict
-    guardrail_results: tuple[Guarded, ...]
+    guardrail_results: tuple[GuardrailResult, ...]
     incentive: Incentive | None = None  # while it was paid, and after
-    questions: tuple[Check, ...] = ()  # what the recording has to answer; a failed one weakens an improvement
+    questions: tuple[CheckResult, ...] = ()  # what the recording has to answer; a failed one weakens an improvement
 
     @property
     def claims(self) -> bool:
@@ -83,7 +83,7 @@ class Proof:
         return "improved_harm_not_excluded" if self.doubts else "improved"
 
     @property
-    def harms(self) -> tuple[Guarded, ...]:
+    def harms(self) -> tuple[GuardrailResult, ...]:
         """The guardrails that got worse by more than they may, surely enough; only an improvement can be blocked."""
         if self.verdict.status != "improved":
             return ()
@@ -117,14 +117,14 @@ class Doubt:
     unseen: bool = False  # because the record does not tell
 
 
-def _doubt_rank(result: Guarded) -> float:
+def _doubt_rank(result: GuardrailResult) -> float:
     """Order of doubts: what raises a question, then by the chance of harm; what is not recorded comes last."""
     if result.safety == "not_recorded":
         return 1.0
     return -1.0 if result.chance is None else -result.chance - (1 if result.guardrail.question else 0)
 
 
-def prove(window: Looking, request: Asked, on_progress: Told = unheard) -> Proof:
+def prove(window: AnalysisWindow, request: ProofRequest, on_progress: ProgressCallback = no_progress) -> Proof:
     """Did it work, by how much, how sure, and what got worse?"""
     better = request.better or request.measure.better
     if better == "neither":
@@ -134,10 +134,10 @@ def prove(window: Looking, request: Asked, on_progress: Told = unheard) -> Proof
     on_progress(f"Looking at {request.measure.name}", 0, 0)
     window.other_change_days = () if request.paid_until is None else (request.paid_until,)
     window.settles = request.settles
-    series = observe(window, request.measure, request.where, request.age_days)
+    series = observe_measure(window, request.measure, request.where, request.age_days)
     if not series.reason and series.immature_periods and series.before == len(series.periods):
         first_date = request.change_date + timedelta(
-            days=math.ceil(LENGTH[request.granularity]) + (series.age_days or 0)
+            days=math.ceil(DAYS_PER_PERIOD[request.granularity]) + (series.age_days or 0)
         )
         series = replace(
             series,
@@ -146,7 +146,7 @@ def prove(window: Looking, request: Asked, on_progress: Told = unheard) -> Proof
     if series.reason:
         return Proof(request, series, _verdict_without_series(series, better, request), ())
     controls = _controls(window, request, series)
-    verdict = change(
+    verdict = assess_change(
         series.model_input, series.before, request.granularity, better, controls=controls, parallel=request.parallel_trends, plan=request.plan,
         worthwhile=_effect_on_scale(series, request.worthwhile),
     )  # fmt: skip
@@ -158,12 +158,12 @@ def prove(window: Looking, request: Asked, on_progress: Told = unheard) -> Proof
     verdict = _apply_checks(verdict, _checks(window, request, check_input)) if verdict.effect is not None else verdict
     guardrail_results = _evaluate_guardrails(window, request, on_progress)
     verdict = with_power(verdict, check_input, guardrail_results)
-    questions: list[Check] = []
+    questions: list[CheckResult] = []
     if verdict.status == "improved":
         inquiry = recording.Inquiry(
             window, replace(check_input, verdict=verdict), request.measure, request.where, guardrail_results
         )
-        questions = recording.questions(inquiry)
+        questions = recording.recording_questions(inquiry)
     return Proof(
         request,
         series,
@@ -174,14 +174,16 @@ def prove(window: Looking, request: Asked, on_progress: Told = unheard) -> Proof
     )
 
 
-def _incentive_effect(request: Asked, series: Seen, better: Better, controls: list[Observed]) -> Incentive | None:
+def _incentive_effect(
+    request: ProofRequest, series: PeriodSeries, better: Better, controls: list[ModelInput]
+) -> Incentive | None:
     """What an incentive did while it was paid, and after; at one look."""
     if request.paid_until is None:
         return None
     end_index = sum(period.start < request.paid_until for period in series.periods)
     straddles_end = np.array([period.start < request.paid_until < period.end for period in series.periods], dtype=bool)
     size = np.where(straddles_end, 0.0, series.model_input.size)
-    return incentive(
+    return judge_incentive(
         replace(series.model_input, size=size),
         series.before,
         end_index - series.before,
@@ -191,7 +193,7 @@ def _incentive_effect(request: Asked, series: Seen, better: Better, controls: li
     )
 
 
-def _as_measured(verdict: Verdict, series: Seen, has_controls: bool) -> Verdict:
+def _as_measured(verdict: Verdict, series: PeriodSeries, has_controls: bool) -> Verdict:
     """A wait's own quantiles in place of what stands for them in the fit; less controls, only the latter exists."""
     if not series.period_quantiles:
         return verdict
@@ -202,14 +204,14 @@ def _as_measured(verdict: Verdict, series: Seen, has_controls: bool) -> Verdict:
     return replace(verdict, level_before=before, level_after=after, lines=lines)
 
 
-def _verdict_without_series(series: Seen, better: Better, request: Asked) -> Verdict:
+def _verdict_without_series(series: PeriodSeries, better: Better, request: ProofRequest) -> Verdict:
     return Verdict(
         "not_enough_data", series.reason, better, request.granularity, 0, 0, 0.0, 0.0, None, None, None, None, {}, None, None,
         None, 0.95, request.plan.looks, False, 0, None,
     )  # fmt: skip
 
 
-def _effect_on_scale(series: Seen, relative_effect: float | None) -> float | None:
+def _effect_on_scale(series: PeriodSeries, relative_effect: float | None) -> float | None:
     """A part of the level before, as a step on the model's scale; of a share, the smaller of up and down."""
     known_before = series.model_input.is_observed[: series.before]
     size = float(series.model_input.size[: series.before][known_before].sum())
@@ -228,25 +230,25 @@ def _effect_on_scale(series: Seen, relative_effect: float | None) -> float | Non
     return math.log1p(relative_effect) if series.model_input.is_ratio else relative_effect * abs(level)
 
 
-def _controls(window: Looking, request: Asked, series: Seen) -> list[Observed]:
+def _controls(window: AnalysisWindow, request: ProofRequest, series: PeriodSeries) -> list[ModelInput]:
     """The measure in each segment that nothing was done to, over the periods of the series."""
     controls = []
     for column, value in request.control_segments:
         other_filters = tuple(pair for pair in request.where if pair[0] != column)
-        control_series = observe(window, request.measure, (*other_filters, (column, value)), series.age_days)
+        control_series = observe_measure(window, request.measure, (*other_filters, (column, value)), series.age_days)
         if control_series.reason:
             raise RequestError(
                 f"{column}={value} cannot be compared with: {control_series.reason}.", "Choose another --against."
             )
-        controls.append(_require_coverage(checks.aligned(control_series, series), series, f"{column}={value}"))
+        controls.append(_require_coverage(checks.align_series(control_series, series), series, f"{column}={value}"))
     return controls
 
 
-def _require_coverage(control: Observed, series: Seen, label: str) -> Observed:
+def _require_coverage(control: ModelInput, series: PeriodSeries, label: str) -> ModelInput:
     """A control that is known for most of the time before the change."""
     known_before = series.model_input.is_observed[: series.before]
     coverage = (control.is_observed[: series.before] & known_before).sum() / max(known_before.sum(), 1)
-    if coverage < KNOWN:
+    if coverage < MIN_CONTROL_COVERAGE:
         raise RequestError(
             f"{label} cannot be compared with: it is known for {coverage:.0%} of the time before the change.",
             "Choose another --against, or start later with --since.",
@@ -254,59 +256,63 @@ def _require_coverage(control: Observed, series: Seen, label: str) -> Observed:
     return control
 
 
-def _checks(window: Looking, request: Asked, check_input: checks.CheckInput) -> list[Check]:
+def _checks(window: AnalysisWindow, request: ProofRequest, check_input: checks.CheckInput) -> list[CheckResult]:
     check_results = [
-        checks.gaps(check_input),
+        checks.record_gaps(check_input),
         checks.trend_before(check_input),
         checks.placebo_in_time(check_input),
         checks.bad_stretch(check_input),
         checks.another_change(check_input, request.change_date, request.other_changes),
     ]
-    others_filter = None if request.control_segments else all_others(window, request.where)
+    others_filter = None if request.control_segments else other_segments_filter(window, request.where)
     if others_filter is not None:
         check_results.append(
-            checks.untouched(check_input, observe(window, request.measure, others_filter, check_input.series.age_days))
+            checks.untouched_cases(
+                check_input, observe_measure(window, request.measure, others_filter, check_input.series.age_days)
+            )
         )
     elif not request.control_segments:
-        check_results.append(Check("no others to compare with", None, ALONE))
-    check_results += checks.mixes(window, check_input, request.measure, request.where)
+        check_results.append(CheckResult("no others to compare with", None, NO_COMPARISON))
+    check_results += checks.check_mixes(window, check_input, request.measure, request.where)
     return check_results
 
 
-ALONE = "no column names cases that were not to change: another change at the same time is not excluded"
+NO_COMPARISON = "no column names cases that were not to change: another change at the same time is not excluded"
 
 
-def all_others(window: Looking, where: Where) -> Where | None:
+def other_segments_filter(window: AnalysisWindow, where: CaseFilter) -> CaseFilter | None:
     """The filter that leaves the cases which differ in the first segment named; None: there are none to name."""
     segment_columns = [column for column, _ in where if column in SEGMENTS and column != "source"]
     if not segment_columns:
         return None
     column, other_filters = segment_columns[0], tuple(pair for pair in where if pair[0] != segment_columns[0])
-    condition, parameters = filters(window.case_table, Question((), where=other_filters))
-    sql = f"SELECT DISTINCT {quoted(column)} AS one FROM {window.case_table.table} WHERE {condition} AND {quoted(column)} IS NOT NULL LIMIT {MOST_OTHERS + 50}"
+    condition, parameters = filter_sql(window.case_table, MeasureQuestion((), where=other_filters))
+    sql = f"SELECT DISTINCT {quoted(column)} AS one FROM {window.case_table.table} WHERE {condition} AND {quoted(column)} IS NOT NULL LIMIT {MAX_OTHER_SEGMENTS + 50}"
     own_values = {value for filter_column, value in where if filter_column == column}
     other_values = sorted(
         {str(value) for value in window.case_table.engine.query(sql, parameters)["one"].to_pylist()} - own_values
     )
     return (
-        (*other_filters, *((column, value) for value in other_values)) if 0 < len(other_values) <= MOST_OTHERS else None
+        (*other_filters, *((column, value) for value in other_values))
+        if 0 < len(other_values) <= MAX_OTHER_SEGMENTS
+        else None
     )
 
 
-def _apply_checks(verdict: Verdict, check_results: Sequence[Check]) -> Verdict:
+def _apply_checks(verdict: Verdict, check_results: Sequence[CheckResult]) -> Verdict:
     """A claim that a check speaks against is taken back."""
     failed_checks = [check for check in check_results if check.passed is False]
     verdict = replace(verdict, checks=tuple(check_results), plain=verdict.status)
     if not failed_checks or not verdict.claims:
         return verdict
-    status = "not_enough_data" if failed_checks[0].name == checks.GAPS else "depends_on_trend"
+    status = "not_enough_data" if failed_checks[0].name == checks.GAPS_NAME else "depends_on_trend"
     return replace(verdict, status=status, reason=failed_checks[0].words)  # type: ignore[arg-type]
 
 
-def rails(window: Looking, request: Asked) -> list[tuple[Guardrail, Where]]:
+def list_guardrails(window: AnalysisWindow, request: ProofRequest) -> list[tuple[Guardrail, CaseFilter]]:
     """All guardrails of a question, and the cases in which each is looked at."""
-    guardrails = [(guardrail, request.where) for guardrail in wanted(request.measure, request.guardrails)]
-    others_filter = all_others(window, request.where)
+    guardrails = [(guardrail, request.where) for guardrail in select_guardrails(request.measure, request.guardrails)]
+    others_filter = other_segments_filter(window, request.where)
     if request.measure.kind == "wait" and others_filter is not None:  # work may have been pushed to them
         better = request.better or request.measure.better
         guardrails.append(
@@ -315,12 +321,14 @@ def rails(window: Looking, request: Asked) -> list[tuple[Guardrail, Where]]:
     return guardrails
 
 
-def _evaluate_guardrails(window: Looking, request: Asked, on_progress: Told) -> tuple[Guarded, ...]:
+def _evaluate_guardrails(
+    window: AnalysisWindow, request: ProofRequest, on_progress: ProgressCallback
+) -> tuple[GuardrailResult, ...]:
     """Every guardrail, at the age of the question or its own, whichever is older."""
-    guardrails = rails(window, request)
+    guardrails = list_guardrails(window, request)
     results = []
     for index, (guardrail, where) in enumerate(guardrails):
         on_progress(f"Looking at {guardrail.label or guardrail.measure.name}", index, len(guardrails))
-        series = observe(window, guardrail.measure, where, None, request.age_days or 0)
-        results.append(guard(guardrail, series, request.granularity, len(guardrails), request.margins))
+        series = observe_measure(window, guardrail.measure, where, None, request.age_days or 0)
+        results.append(assess_guardrail(guardrail, series, request.granularity, len(guardrails), request.margins))
     return tuple(results)

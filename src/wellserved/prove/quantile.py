@@ -22,24 +22,26 @@ import numpy.typing as npt
 
 from wellserved.prove.model import Floats, Mask
 
-ENOUGH = 3.0  # cases beyond the quantile, on its rarer side, that give a level: 6 for a median, 30 for a p90
-LEAST = 4.0  # cases beyond the quantile that a whole side takes: with fewer nothing is said
-JUMP = 5.0  # standard errors by which the logarithms of two stretches differ, so that no level is taken across
-APART = 8  # cases in either stretch, at least
-SHAPE = 50  # cases that give a density of their own
-NARROWEST = 1e-6  # bandwidth where all cases are equal
-STEEPEST = 30.0  # one side's density is at most so many times the other's
-UNFIT = 0.1  # of a side's cases, in stretches without a level: with more nothing is said
+CASES_BEYOND_LEVEL = (
+    3.0  # cases beyond the quantile, on its rarer side, that give a level: 6 for a median, 30 for a p90
+)
+FEWEST_BEYOND_QUANTILE = 4.0  # cases beyond the quantile that a whole side takes: with fewer nothing is said
+JUMP_ERRORS = 5.0  # standard errors by which the logarithms of two stretches differ, so that no level is taken across
+FEWEST_CASES_OF_STRETCH = 8  # cases in either stretch, at least
+FEWEST_CASES_OF_DENSITY = 50  # cases that give a density of their own
+LEAST_BANDWIDTH = 1e-6  # bandwidth where all cases are equal
+MAX_DENSITY_RATIO = 30.0  # one side's density is at most so many times the other's
+MAX_UNFIT_SHARE = 0.1  # of a side's cases, in stretches without a level: with more nothing is said
 EPSILON = 1e-12
 ROUNDING = 1e-9  # of logarithms
-UNREACHED = "too few of these waits have ended by that age"
-NO_TIME = "most of these waits take no time at all"
+UNREACHED_REASON = "too few of these waits have ended by that age"
+NO_TIME_REASON = "most of these waits take no time at all"
 
-Bounds = tuple[int, int]  # first period and the one after the last
+PeriodBounds = tuple[int, int]  # first period and the one after the last
 
 
 @dataclass(frozen=True)
-class Cases:
+class CensoredWaits:
     """Waits with the period each belongs to, in order of period and length."""
 
     period: npt.NDArray[np.int64]
@@ -47,21 +49,21 @@ class Cases:
     has_ended: Mask  # else it is known to be longer
     weight: Floats
 
-    def slice_of(self, bounds: Bounds) -> slice:
+    def slice_of(self, bounds: PeriodBounds) -> slice:
         """The cases of some periods in a row."""
         first, end = np.searchsorted(self.period, bounds)
         return slice(int(first), int(end))
 
-    def of_side(self, side: Bounds) -> Cases:
+    def of_side(self, side: PeriodBounds) -> CensoredWaits:
         """The cases of some periods in a row, which are counted from 0."""
         selection = self.slice_of(side)
-        return Cases(
+        return CensoredWaits(
             self.period[selection] - side[0], self.log[selection], self.has_ended[selection], self.weight[selection]
         )
 
 
 @dataclass(frozen=True)
-class Levels:
+class PeriodLevels:
     """What a quantile's response is made of, by period: arrays of (n,)."""
 
     log_level: Floats  # the level at which the period is linearised
@@ -73,7 +75,9 @@ class Levels:
     is_unreached: bool = False  # because too few of its waits have ended
 
 
-def of_pieces(waits_by_period: Sequence[tuple[Floats, Mask]], weights: Sequence[Floats] | None = None) -> Cases:
+def censored_waits(
+    waits_by_period: Sequence[tuple[Floats, Mask]], weights: Sequence[Floats] | None = None
+) -> CensoredWaits:
     """Cases from each period's waits, (length, ended); a length is 0 or more, or infinite."""
     period = np.repeat(np.arange(len(waits_by_period)), [len(length) for length, _ in waits_by_period])
     length = np.concatenate([length for length, _ in waits_by_period]) if waits_by_period else np.array([])
@@ -89,17 +93,17 @@ def of_pieces(waits_by_period: Sequence[tuple[Floats, Mask]], weights: Sequence[
         order = np.lexsort((~has_ended, length, period))
         period, length, has_ended, weight = period[order], length[order], has_ended[order], weight[order]
     with np.errstate(divide="ignore"):
-        return Cases(period, np.log(length), has_ended, weight)
+        return CensoredWaits(period, np.log(length), has_ended, weight)
 
 
 def levels_of(
-    cases: Cases,
+    cases: CensoredWaits,
     periods: int,
     quantile: float,
     edges: Sequence[int],
     cycle_length: int = 1,
     recording_unit: float = 0.0,
-) -> Levels:
+) -> PeriodLevels:
     """The level, share and density of each period.
 
     edges: the first period of each side but the first. cycle_length: neighbours come in stretches of so many periods (7:
@@ -111,10 +115,10 @@ def levels_of(
     sides = {number: side for number, side in enumerate(side_bounds) if len(cases.log[cases.slice_of(side)])}
     for number, side in sides.items():
         if reason := _too_few_cases(cases, side, quantile):
-            return Levels(log, size, size, size, reason, number)
+            return PeriodLevels(log, size, size, size, reason, number)
         level, reason = _side_levels(cases, size, side, quantile, cycle_length)
         if reason:
-            return Levels(log, size, size, size, reason, number, reason == UNREACHED)
+            return PeriodLevels(log, size, size, size, reason, number, reason == UNREACHED_REASON)
         log[slice(*side)] = level
         cases_within[slice(*side)] = _cases_within(cases.of_side(side), level, len(level))
     density = np.ones(periods)
@@ -122,12 +126,15 @@ def levels_of(
         sides.values(), _densities(cases, log, [*sides.values()], recording_unit), strict=True
     ):
         density[slice(*side)] = side_density
-    return Levels(log, cases_within, size, density)
+    return PeriodLevels(log, cases_within, size, density)
 
 
-def _too_few_cases(cases: Cases, side: Bounds, quantile: float) -> str:
+def _too_few_cases(cases: CensoredWaits, side: PeriodBounds, quantile: float) -> str:
     """Why a side's cases give no quantile."""
-    n, fewest_cases = len(cases.log[cases.slice_of(side)]), math.ceil(LEAST / min(quantile, 1 - quantile) - 1e-9)
+    n, fewest_cases = (
+        len(cases.log[cases.slice_of(side)]),
+        math.ceil(FEWEST_BEYOND_QUANTILE / min(quantile, 1 - quantile) - 1e-9),
+    )
     return (
         f"only {n} cases can be looked at, too few for this measure; it takes {fewest_cases}"
         if n < fewest_cases
@@ -135,26 +142,28 @@ def _too_few_cases(cases: Cases, side: Bounds, quantile: float) -> str:
     )
 
 
-def _side_levels(cases: Cases, size: Floats, side: Bounds, quantile: float, cycle_length: int) -> tuple[Floats, str]:
+def _side_levels(
+    cases: CensoredWaits, size: Floats, side: PeriodBounds, quantile: float, cycle_length: int
+) -> tuple[Floats, str]:
     """The level of each period of a side; or why too much of it has none."""
     rarer_share = min(quantile, 1 - quantile)
     cuts = (
-        _find_jumps(cases, side, max(APART, 2 / rarer_share), cycle_length)
-        if (size[slice(*side)] < ENOUGH / rarer_share).any()
+        _find_jumps(cases, side, max(FEWEST_CASES_OF_STRETCH, 2 / rarer_share), cycle_length)
+        if (size[slice(*side)] < CASES_BEYOND_LEVEL / rarer_share).any()
         else []
     )
     stretches = list(pairwise([side[0], *cuts, side[1]]))
     windows = [
         window
         for stretch in stretches
-        for window in _neighbour_windows(size, stretch, ENOUGH / rarer_share, cycle_length)
+        for window in _neighbour_windows(size, stretch, CASES_BEYOND_LEVEL / rarer_share, cycle_length)
     ]
     level, reason = _fill_levels(cases, _window_quantiles(cases, windows, quantile), side, stretches, quantile)
     return (level, reason) if reason else (_recentre(cases, size, side, windows, quantile, level), "")
 
 
 def _fill_levels(
-    cases: Cases, level: Floats, side: Bounds, stretches: list[Bounds], quantile: float
+    cases: CensoredWaits, level: Floats, side: PeriodBounds, stretches: list[PeriodBounds], quantile: float
 ) -> tuple[Floats, str]:
     """Levels that are not reached, or no time at all, taken from their stretch, or else from the side.
 
@@ -162,24 +171,26 @@ def _fill_levels(
     """
     if np.isfinite(level).all():
         return level, ""
-    filled_level, weight_by_reason = level.copy(), {UNREACHED: 0.0, NO_TIME: 0.0}
+    filled_level, weight_by_reason = level.copy(), {UNREACHED_REASON: 0.0, NO_TIME_REASON: 0.0}
     side_quantile = _quantile_in(cases, side, quantile)
     for stretch in stretches:
         periods = slice(stretch[0] - side[0], stretch[1] - side[0])
         stretch_quantile = _quantile_in(cases, stretch, quantile)
         if not math.isfinite(stretch_quantile):
-            weight_by_reason[UNREACHED if math.isnan(stretch_quantile) else NO_TIME] += cases.weight[
+            weight_by_reason[UNREACHED_REASON if math.isnan(stretch_quantile) else NO_TIME_REASON] += cases.weight[
                 cases.slice_of(stretch)
             ].sum()
         fallback_level = stretch_quantile if math.isfinite(stretch_quantile) else side_quantile
         filled_level[periods] = np.where(np.isfinite(level[periods]), level[periods], fallback_level)
     if not math.isfinite(side_quantile):
-        return filled_level, UNREACHED if math.isnan(side_quantile) else NO_TIME
+        return filled_level, UNREACHED_REASON if math.isnan(side_quantile) else NO_TIME_REASON
     reason = max(weight_by_reason, key=lambda reason: weight_by_reason[reason])
-    return filled_level, reason if weight_by_reason[reason] > UNFIT * cases.weight[cases.slice_of(side)].sum() else ""
+    return filled_level, reason if weight_by_reason[reason] > MAX_UNFIT_SHARE * cases.weight[
+        cases.slice_of(side)
+    ].sum() else ""
 
 
-def _find_jumps(cases: Cases, side: Bounds, fewest_cases: float, cycle_length: int) -> list[int]:
+def _find_jumps(cases: CensoredWaits, side: PeriodBounds, fewest_cases: float, cycle_length: int) -> list[int]:
     """The periods at which the measure jumps, by halving where two stretches differ most, over and over."""
     side_cases, periods = cases.of_side(side), side[1] - side[0]
     finite = side_cases.log[np.isfinite(side_cases.log)]
@@ -215,10 +226,12 @@ def _find_jump(sums: list[Floats], first: int, last: int, fewest_cases: float, c
     pooled_squares = earlier_squares - earlier_total**2 / n + later_squares - later_total**2 / m
     variance = np.maximum(pooled_squares, EPSILON) / np.maximum(n + m - 2, 1)
     t = np.abs(earlier_total / n - later_total / m) / np.sqrt(variance * (1 / n + 1 / m))
-    return int(cuts[np.argmax(t)]) if t.max() >= JUMP else 0
+    return int(cuts[np.argmax(t)]) if t.max() >= JUMP_ERRORS else 0
 
 
-def _neighbour_windows(size: Floats, stretch: Bounds, fewest_cases: float, cycle_length: int) -> list[Bounds]:
+def _neighbour_windows(
+    size: Floats, stretch: PeriodBounds, fewest_cases: float, cycle_length: int
+) -> list[PeriodBounds]:
     """For each period of a stretch the fewest neighbours, on both sides alike, that hold enough cases.
 
     At the ends of the stretch there are more of them on the other side.
@@ -237,13 +250,13 @@ def _neighbour_windows(size: Floats, stretch: Bounds, fewest_cases: float, cycle
     return [(int(start), int(end)) for start, end in bounds]
 
 
-def _window_quantiles(cases: Cases, windows: list[Bounds], quantile: float) -> Floats:
+def _window_quantiles(cases: CensoredWaits, windows: list[PeriodBounds], quantile: float) -> Floats:
     """The quantile of the logarithms in each window."""
     quantiles = {window: _quantile_in(cases, window, quantile) for window in set(windows)}
     return np.array([quantiles[window] for window in windows])
 
 
-def _quantile_in(cases: Cases, bounds: Bounds, quantile: float) -> float:
+def _quantile_in(cases: CensoredWaits, bounds: PeriodBounds, quantile: float) -> float:
     """The quantile of the logarithms over some periods; NaN: not reached."""
     selection = cases.slice_of(bounds)
     log, has_ended, weight = cases.log[selection], cases.has_ended[selection], cases.weight[selection]
@@ -267,7 +280,7 @@ def _first_below(log: Floats, survival: Floats, quantile: float) -> float:
 
 
 def _recentre(
-    cases: Cases, size: Floats, side: Bounds, windows: list[Bounds], quantile: float, level: Floats
+    cases: CensoredWaits, size: Floats, side: PeriodBounds, windows: list[PeriodBounds], quantile: float, level: Floats
 ) -> Floats:
     """Levels once more, with the straight trend among neighbours taken out first.
 
@@ -286,14 +299,14 @@ def _recentre(
     centre = np.array(
         [_straight_height(z, n, window, period, level[period]) for period, window in enumerate(local_windows)]
     )
-    centred_cases = Cases(
+    centred_cases = CensoredWaits(
         side_cases.period, side_cases.log - centre[side_cases.period], side_cases.has_ended, side_cases.weight
     )
     log = centre + _window_quantiles(centred_cases, local_windows, quantile)
     return np.where(np.isfinite(log), log, level)
 
 
-def _straight_height(z: Floats, size: Floats, window: Bounds, period: int, level: float) -> float:
+def _straight_height(z: Floats, size: Floats, window: PeriodBounds, period: int, level: float) -> float:
     """The height at a period of a straight line through the response of its neighbours."""
     first, last = window
     weight = size[first:last]
@@ -308,7 +321,7 @@ def _straight_height(z: Floats, size: Floats, window: Bounds, period: int, level
     return float(height - slope * middle)
 
 
-def _cases_within(cases: Cases, level: Floats, periods: int) -> Floats:
+def _cases_within(cases: CensoredWaits, level: Floats, periods: int) -> Floats:
     """Cases within their period's level: those exactly at it by half, an open shorter one by what the others did.
 
     That part is (F(m) - F(c)) / (1 - F(c)), F of Kaplan and Meier over its side's cases relative to their levels, so
@@ -322,14 +335,14 @@ def _cases_within(cases: Cases, level: Floats, periods: int) -> Floats:
     return np.bincount(cases.period, cases.weight * share_within, periods).astype(np.float64)
 
 
-def _level_distances(cases: Cases, level: Floats) -> Floats:
+def _level_distances(cases: CensoredWaits, level: Floats) -> Floats:
     """How far each logarithm lies from its period's level; 0 but for rounding is 0."""
     distance: Floats = cases.log - level[cases.period]
     distance[np.abs(distance) < ROUNDING] = 0.0
     return distance
 
 
-def _chance_within(cases: Cases, distance: Floats, is_open_below: Mask) -> Floats:
+def _chance_within(cases: CensoredWaits, distance: Floats, is_open_below: Mask) -> Floats:
     """The chance that each open wait, shorter than its level so far, ends within it."""
     order = np.lexsort((~cases.has_ended, distance))
     times, curve = _survival(distance[order], cases.has_ended[order], cases.weight[order])
@@ -340,25 +353,27 @@ def _chance_within(cases: Cases, distance: Floats, is_open_below: Mask) -> Float
     return chance
 
 
-def _densities(cases: Cases, level: Floats, sides: Sequence[Bounds], recording_unit: float) -> list[float]:
+def _densities(
+    cases: CensoredWaits, level: Floats, sides: Sequence[PeriodBounds], recording_unit: float
+) -> list[float]:
     """Per side the density of the logarithms at the levels; with too few cases that of all sides together."""
     shapes = [_density_sample(cases, level, side) for side in sides]
     densities = []
     for side, (distances, case_count, own_count) in zip(sides, shapes, strict=True):
-        if len(distances) < SHAPE and len(sides) > 1:
+        if len(distances) < FEWEST_CASES_OF_DENSITY and len(sides) > 1:
             distances = np.concatenate([shape[0] for shape in shapes])
             case_count, own_count = sum(shape[1] for shape in shapes), sum(shape[2] for shape in shapes)
         side_level = level[slice(*side)]
         median_level = math.exp(min(float(np.median(side_level[np.isfinite(side_level)])), 700.0))
         densities.append(
-            density_at(
+            density_at_zero(
                 distances, case_count, own_count, math.log1p(recording_unit / median_level) if median_level > 0 else 0.0
             )
         )
-    return [max(density, max(densities) / STEEPEST) for density in densities]
+    return [max(density, max(densities) / MAX_DENSITY_RATIO) for density in densities]
 
 
-def _density_sample(cases: Cases, level: Floats, side: Bounds) -> tuple[Floats, float, int]:
+def _density_sample(cases: CensoredWaits, level: Floats, side: PeriodBounds) -> tuple[Floats, float, int]:
     """How far the logarithms of a side's ended waits lie from their levels, how many cases it has, and how many
     periods have a case exactly at their level, which it is made of."""
     side_cases = cases.of_side(side)
@@ -367,7 +382,7 @@ def _density_sample(cases: Cases, level: Floats, side: Bounds) -> tuple[Floats, 
     return distance[side_cases.has_ended & np.isfinite(distance)], float(len(distance)), own_count
 
 
-def density_at(distances: Floats, n: float, own_count: int = 0, least_bandwidth: float = 0.0) -> float:
+def density_at_zero(distances: Floats, n: float, own_count: int = 0, least_bandwidth: float = 0.0) -> float:
     """Density at 0 of n numbers, of which those that are left out lie far off, without those that stand at 0 by construction.
 
     A Gaussian kernel, bandwidth 1.06·A·n^(-1/5), A the smaller of the sd and the quartiles' distance / 1.349
@@ -379,7 +394,7 @@ def density_at(distances: Floats, n: float, own_count: int = 0, least_bandwidth:
         spread = float(distances.std(ddof=1))
         if quartiles[1] > quartiles[0]:
             spread = min(spread, float(quartiles[1] - quartiles[0]) / 1.349)
-    bandwidth = max(1.06 * spread * max(len(distances), 1) ** -0.2, least_bandwidth, NARROWEST)
+    bandwidth = max(1.06 * spread * max(len(distances), 1) ** -0.2, least_bandwidth, LEAST_BANDWIDTH)
     kernel = float(np.exp(-((distances / bandwidth) ** 2) / 2).sum())
     own_count = min(own_count, int(n) // 2)
     return float(max(kernel - own_count, 0.5) / (max(n - own_count, 1.0) * bandwidth * math.sqrt(2 * math.pi)))

@@ -12,8 +12,8 @@ import numpy as np
 from wellserved.errors import RequestError
 from wellserved.prove.model import Floats
 
-MOST = 1_000  # renewals of one customer; more is a slip
-COLUMNS = ("renewals", "left", "entered", "accounts")
+MAX_RENEWALS = 1_000  # renewals of one customer; more is a slip
+ACCOUNT_COLUMNS = ("renewals", "left", "entered", "accounts")
 _LEFT_WORDS, _STAYED_WORDS = ("1", "yes", "y", "true", "left"), ("0", "no", "n", "false", "")
 _MAX_ROWS_SHOWN = 3  # rows of a file that are named
 
@@ -41,7 +41,7 @@ class Decisions:
         return Decisions(first.at_risk + second.at_risk, first.leaver_counts + second.leaver_counts)
 
 
-NONE = Decisions(np.zeros(0), np.zeros(0))
+NO_DECISIONS = Decisions(np.zeros(0), np.zeros(0))
 
 
 def _longer(decisions: Decisions, size: int) -> Decisions:
@@ -49,7 +49,7 @@ def _longer(decisions: Decisions, size: int) -> Decisions:
     return Decisions(np.pad(decisions.at_risk, padding), np.pad(decisions.leaver_counts, padding))
 
 
-def of_cohort(customers: Sequence[float] | Floats, prior_renewals: int = 0) -> Decisions:
+def decisions_of_cohort(customers: Sequence[float] | Floats, prior_renewals: int = 0) -> Decisions:
     """Of customers counted at the start and after each renewal; `prior_renewals`: those that they had made before the start."""
     counts = np.asarray(customers, dtype=float)
     is_whole = np.isfinite(counts).all() and (np.abs(counts - np.round(counts)) < 1e-6).all()
@@ -58,21 +58,22 @@ def of_cohort(customers: Sequence[float] | Floats, prior_renewals: int = 0) -> D
             "These are no renewals.",
             "Give whole numbers of customers at the start and after each renewal, never rising.",
         )
-    if prior_renewals + len(counts) - 1 > MOST:
+    if prior_renewals + len(counts) - 1 > MAX_RENEWALS:
         raise RequestError(
-            f"{prior_renewals + len(counts) - 1:,} renewals of one customer are more than {MOST:,} renewals.",
+            f"{prior_renewals + len(counts) - 1:,} renewals of one customer are more than {MAX_RENEWALS:,} renewals.",
             "Give the customers at the start and after each renewal, a number each.",
         )
     if prior_renewals < 0:
         raise RequestError(
-            f"Customers cannot have made {prior_renewals} renewals before the record began.", f"Give 0 to {MOST}."
+            f"Customers cannot have made {prior_renewals} renewals before the record began.",
+            f"Give 0 to {MAX_RENEWALS}.",
         )
     counts = np.round(counts)
     before = np.zeros(prior_renewals)
     return Decisions(np.concatenate([before, counts[:-1]]), np.concatenate([before, -np.diff(counts)]))
 
 
-def of_accounts(accounts: Iterable[tuple[int, int, bool, int]]) -> tuple[Decisions, int]:
+def decisions_of_accounts(accounts: Iterable[tuple[int, int, bool, int]]) -> tuple[Decisions, int]:
     """Of accounts (renewals when the record began, renewals at the last, left then, how many such); and how many came up for one.
 
     Who came up for no renewal since the record began was never under observation, and does not count.
@@ -120,11 +121,11 @@ def read_accounts(content: bytes) -> tuple[Decisions, int]:
     except csv.Error as error:
         raise RequestError(f"This is no CSV file: {error}.", "Save it as CSV with commas.") from error
     header = [cell.lower() for cell in rows[0]] if rows else []
-    missing = [column for column in COLUMNS[:2] if column not in header]
+    missing = [column for column in ACCOUNT_COLUMNS[:2] if column not in header]
     if missing:
         raise RequestError(
             f"The file has no column called {' or '.join(missing)}.",
-            f"Its first row names the columns: {', '.join(COLUMNS)}; the last two may be absent.",
+            f"Its first row names the columns: {', '.join(ACCOUNT_COLUMNS)}; the last two may be absent.",
         )
     accounts, refusals = list[tuple[int, int, bool, int]](), list[str]()
     for number, cells in enumerate(rows[1:], start=2):
@@ -139,7 +140,7 @@ def read_accounts(content: bytes) -> tuple[Decisions, int]:
         raise RequestError(
             f"Some rows cannot be read ({'; '.join(refusals[:_MAX_ROWS_SHOWN])}{remainder_text}).", "Correct them."
         )
-    return of_accounts(accounts)
+    return decisions_of_accounts(accounts)
 
 
 def _account(facts: Mapping[str, str]) -> tuple[int, int, bool, int] | str:
@@ -155,8 +156,8 @@ def _account(facts: Mapping[str, str]) -> tuple[int, int, bool, int] | str:
     left_text = facts["left"].lower()
     if left_text not in (*_LEFT_WORDS, *_STAYED_WORDS):
         return f"left is {left_text!r}, neither yes nor no"
-    if renewals > MOST:
-        return f"{renewals:,} renewals are more than {MOST:,}"
+    if renewals > MAX_RENEWALS:
+        return f"{renewals:,} renewals are more than {MAX_RENEWALS:,}"
     if prior_renewals > renewals:
         return f"{prior_renewals} renewals before the record began are more than the {renewals} in all"
     return prior_renewals, renewals, left_text in _LEFT_WORDS, account_count

@@ -15,15 +15,15 @@ import numpy.typing as npt
 
 from wellserved.errors import RequestError
 from wellserved.prove.model import Floats, Mask
-from wellserved.prove.quantile import Levels, levels_of, of_pieces
+from wellserved.prove.quantile import PeriodLevels, censored_waits, levels_of
 
 Family = Literal["count", "rate", "mean", "duration", "money", "quantile", "plain"]
-STEPS = 25  # of the reweighting, at most
-FEW = 5  # events needed before or after
+MAX_REWEIGHTINGS = 25  # of the reweighting, at most
+FEWEST_EVENTS = 5  # events needed before or after
 
 
 @dataclass(frozen=True)
-class Observed:
+class ModelInput:
     """A measure by period, for one series or S of them: arrays of (n,) or (S, n).
 
     count: `total` events over `size` of exposure. rate: `total` of `size`. mean, duration: sum of the values, or of
@@ -51,7 +51,7 @@ class Observed:
         """An effect on the working scale is the logarithm of a ratio."""
         return self.family in ("count", "rate", "duration", "money", "quantile")
 
-    def select_periods(self, indices: slice | npt.NDArray[np.int64]) -> Observed:
+    def select_periods(self, indices: slice | npt.NDArray[np.int64]) -> ModelInput:
         """Some of the periods of one series, in any order; of an index of -1 nothing is known."""
         if not isinstance(indices, slice) and not len(self.total):
             zeros = np.zeros(len(indices))
@@ -79,7 +79,7 @@ class Response:
     is_observed: Mask
 
 
-def respond(model_input: Observed, columns: Floats) -> Response:
+def working_response(model_input: ModelInput, columns: Floats) -> Response:
     """The working response; `columns` (n, K) are those of the fit in which the trend continues."""
     is_observed = np.atleast_2d(model_input.is_observed)
     total = np.where(is_observed, np.atleast_2d(model_input.total), 0.0)
@@ -99,7 +99,7 @@ def respond(model_input: Observed, columns: Floats) -> Response:
     return Response(np.where(is_observed, z, 0.0), np.where(is_observed, noise, 1.0), is_observed)
 
 
-def difference(response: Response, controls: list[Response], before: int) -> Response:
+def difference_from_controls(response: Response, controls: list[Response], before: int) -> Response:
     """The series less the mean of its controls, period by period: what moves all of them falls out.
 
     Each control is taken from its own mean before the change, so that one which is missing for a while, or begins
@@ -158,7 +158,7 @@ def _reweight(
     is_observed: Mask,
 ) -> tuple[Floats, Floats]:
     """Working response and noise where the fit of reweighted least squares comes to rest; step and weight are those at an eta."""
-    for _ in range(STEPS):
+    for _ in range(MAX_REWEIGHTINGS):
         step, weight = step_and_weight(eta)
         next_eta = (
             np.clip(_fit_weighted(columns, eta - offset + step, np.where(is_observed, weight, 0.0)), *bounds) + offset
@@ -182,10 +182,10 @@ def _fit_weighted(columns: Floats, response: Floats, weight: Floats) -> Floats:
     return fitted_values
 
 
-def of_records(
+def input_from_records(
     family: Family, period: npt.NDArray[np.int64], values: Floats, periods: int, before: int, quantile: float = 0.5,
     cycle_length: int = 1,
-) -> Observed:  # fmt: skip
+) -> ModelInput:  # fmt: skip
     """Records, each with its period (0 is the first) and value, as a measure by period.
 
     A quantile's levels come from neighbouring periods on the same side of the change; `cycle_length`: of days with a
@@ -193,20 +193,20 @@ def of_records(
     """
     size = _sum_by_period(period, np.ones(len(period)), periods)
     if family == "count":
-        return Observed("count", size, np.ones(periods))
+        return ModelInput("count", size, np.ones(periods))
     if family == "quantile":
         return _input_from_waits(period, values, periods, before, quantile, cycle_length)
-    return Observed(family, _sum_by_period(period, np.log(values) if family == "duration" else values, periods), size)
+    return ModelInput(family, _sum_by_period(period, np.log(values) if family == "duration" else values, periods), size)
 
 
 def _input_from_waits(
     period: npt.NDArray[np.int64], values: Floats, periods: int, before: int, quantile: float, cycle_length: int
-) -> Observed:
+) -> ModelInput:
     """A quantile of records that have all ended."""
     order = np.argsort(period, kind="stable")
     waits_by_period = np.split(values[order], np.searchsorted(period[order], np.arange(1, periods)))
     levels = levels_of(
-        of_pieces([(waits, np.ones(len(waits), bool)) for waits in waits_by_period]),
+        censored_waits([(waits, np.ones(len(waits), bool)) for waits in waits_by_period]),
         periods,
         quantile,
         [before],
@@ -218,12 +218,12 @@ def _input_from_waits(
     level_before, level_after = (
         float(np.quantile(side, quantile, method="inverted_cdf")) if len(side) else None for side in sides
     )
-    return quantile_of(levels, quantile, level_before or 0.0, level_after)
+    return quantile_input(levels, quantile, level_before or 0.0, level_after)
 
 
-def quantile_of(levels: Levels, quantile: float, level: float, after: float | None) -> Observed:
+def quantile_input(levels: PeriodLevels, quantile: float, level: float, after: float | None) -> ModelInput:
     """A quantile by period from its levels, and from what it is of all records on either side of the change."""
-    return Observed(
+    return ModelInput(
         "quantile", levels.cases_within, levels.size, level, levels.density, quantile, levels.log_level, after
     )
 

@@ -18,15 +18,15 @@ from scipy import optimize, special
 from wellserved.errors import RequestError
 from wellserved.measure.words import plural
 from wellserved.prove.model import Floats
-from wellserved.prove.renewals import Decisions, of_cohort
+from wellserved.prove.renewals import Decisions, decisions_of_cohort
 
-LEAST, LEAST_LEAVERS = 30, 10  # customers and leavers that carry an expectation
-NEXT = 5  # renewals ahead that are summed up
+FEWEST_CUSTOMERS, FEWEST_LEAVERS = 30, 10  # customers and leavers that carry an expectation
+RENEWALS_AHEAD = 5  # renewals ahead that are summed up
 _SPREAD = (-6.0, 14.0)  # of log(a + b): from customers who leave at once or never, to customers all alike
 _MAX_LIKELIHOOD_FALL = (
     3.841458820694124 / 2
 )  # 95% point of chi-squared, one degree, halved: how far the likelihood may fall
-POOR = 0.01  # misfit below which the model is not to be relied on
+POOR_FIT = 0.01  # misfit below which the model is not to be relied on
 _HALVINGS = 60  # halvings of an interval
 
 
@@ -47,7 +47,7 @@ class Retention:
         """Chance that somebody who has renewed so often renews once more."""
         return (self.b + renewals) / (self.a + self.b + renewals)
 
-    def expected_next(self, renewals: int, horizon: int = NEXT) -> float:
+    def expected_next(self, renewals: int, horizon: int = RENEWALS_AHEAD) -> float:
         """How many of the next so many renewals somebody who has renewed so often is expected to make."""
         t = np.arange(renewals, renewals + horizon)
         return float(np.cumprod((self.b + t) / (self.a + self.b + t)).sum())
@@ -58,7 +58,7 @@ class Retention:
 
 
 @dataclass(frozen=True)
-class Fit(Retention):
+class RetentionFit(Retention):
     """The likeliest of them, and those that are likely enough: 95% by profile likelihood."""
 
     decisions: Decisions
@@ -93,7 +93,7 @@ class Fit(Retention):
         return math.log(self.a + self.b) > _SPREAD[1] - 0.1
 
 
-def fit(decisions: Decisions) -> Fit:
+def fit_retention(decisions: Decisions) -> RetentionFit:
     """The likeliest a and b; at least two different renewals must have come up, and somebody must have left and stayed."""
     came_up, departures = decisions.at_risk, decisions.leaver_counts
     stayers = came_up - departures
@@ -114,22 +114,24 @@ def fit(decisions: Decisions) -> Fit:
     spread = float(minimum.x)
     chance, height = (float(values[0]) for values in _profile(decisions, np.array([spread])))
     size = math.exp(spread)
-    return Fit(chance * size, (1 - chance) * size, decisions, tuple(_confidence_region(decisions, spread, height)))
+    return RetentionFit(
+        chance * size, (1 - chance) * size, decisions, tuple(_confidence_region(decisions, spread, height))
+    )
 
 
-def retention(decisions: Decisions | Floats, customers: int | None = None) -> Fit:
+def estimate_retention(decisions: Decisions | Floats, customers: int | None = None) -> RetentionFit:
     """How long customers stay, where enough of them are known; of one group's numbers at the start and after each renewal too."""
     if not isinstance(decisions, Decisions):
         customers = round(float(decisions[0])) if len(decisions) and np.isfinite(decisions[0]) else None
-        decisions = of_cohort(decisions)
+        decisions = decisions_of_cohort(decisions)
     leavers = decisions.leavers
     customer_count = customers if customers is not None else round(float(decisions.at_risk.max(initial=0)))
-    if customer_count < LEAST or leavers < LEAST_LEAVERS:
+    if customer_count < FEWEST_CUSTOMERS or leavers < FEWEST_LEAVERS:
         raise RequestError(
-            f"{plural(customer_count, 'customer')}, of whom {leavers} left, are too few to expect anything of others; it takes {LEAST}, and {LEAST_LEAVERS} who left.",
+            f"{plural(customer_count, 'customer')}, of whom {leavers} left, are too few to expect anything of others; it takes {FEWEST_CUSTOMERS}, and {FEWEST_LEAVERS} who left.",
             "Take more groups together (--cohort, --file), or wait.",
         )
-    return fit(decisions)
+    return fit_retention(decisions)
 
 
 def _likelihood(decisions: Decisions, chance: Floats, spread: Floats) -> Floats:

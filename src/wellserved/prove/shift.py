@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from wellserved.moments import Every
-from wellserved.prove.design import season
-from wellserved.prove.model import LOG_PRIOR, PHI, SHARE, Floats, posterior, whitened
-from wellserved.prove.observe import Seen
-from wellserved.prove.response import respond
+from wellserved.moments import Granularity
+from wellserved.prove.design import season_columns
+from wellserved.prove.model import AR_SHARE, LOG_PRIOR, PHI, Floats, posterior, whiten
+from wellserved.prove.observe import PeriodSeries
+from wellserved.prove.response import working_response
 
 Ints = npt.NDArray[np.int64]
-ENDS = 0.1  # of the points at each end are no candidates
-LENGTHS = (40, 60, 90, 120, 200, 400)
-LIMITS = {
+EXCLUDED_END_SHARE = 0.1  # of the points at each end are no candidates
+SERIES_LENGTHS = (40, 60, 90, 120, 200, 400)
+CRITICAL_VALUES = {
     0.0: (3.81, 3.40, 3.11, 3.15, 2.99, 3.07),
     0.2: (4.10, 3.55, 3.47, 3.23, 3.15, 3.15),
     0.4: (4.87, 3.72, 3.58, 3.43, 3.20, 3.20),
@@ -30,7 +30,7 @@ LIMITS = {
 }
 """The largest |t| of 95% of series without a shift, by the f that fits best and the number of points: 6,000 series
 each, f uniform on 0 to .95 (bench/calibration/shift_limits.py). Above .88 no answer is given."""
-FALL = 1.92  # of the log likelihood: half the 95% point of chi-square with one degree of freedom
+MAX_LIKELIHOOD_FALL = 1.92  # of the log likelihood: half the 95% point of chi-square with one degree of freedom
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Shift:
     reason: str = ""
 
 
-def shift(values: Floats) -> Shift:
+def find_shift(values: Floats) -> Shift:
     """The most likely date of a single shift, if one stands out from what the series does by itself.
 
     values: one a period, none missing. The noise is judged on what is left when the best step is taken out;
@@ -56,12 +56,12 @@ def shift(values: Floats) -> Shift:
     """
     y = np.asarray(values, dtype=float)
     n = len(y)
-    if not LENGTHS[0] <= n <= LENGTHS[-1]:
-        return _no_shift(f"it takes {LENGTHS[0]} to {LENGTHS[-1]} periods; there are {n}")
+    if not SERIES_LENGTHS[0] <= n <= SERIES_LENGTHS[-1]:
+        return _no_shift(f"it takes {SERIES_LENGTHS[0]} to {SERIES_LENGTHS[-1]} periods; there are {n}")
     if not np.ptp(y) > 1e-9 * np.abs(y).max():
         return _no_shift("the measure never varies")
-    candidate = judged(y)
-    if candidate.phi not in LIMITS:
+    candidate = likeliest_shift(y)
+    if candidate.phi not in CRITICAL_VALUES:
         return replace(
             candidate,
             position=None,
@@ -70,7 +70,7 @@ def shift(values: Floats) -> Shift:
             size=None,
             reason="it wanders too much by itself to date a shift",
         )
-    limit = float(np.interp(np.log(n), np.log(LENGTHS), LIMITS[candidate.phi]))
+    limit = float(np.interp(np.log(n), np.log(SERIES_LENGTHS), CRITICAL_VALUES[candidate.phi]))
     if candidate.statistic <= limit:
         return replace(candidate, position=None, first=None, last=None, size=None, limit=limit)
     return replace(candidate, limit=limit)
@@ -80,16 +80,18 @@ def _no_shift(reason: str) -> Shift:
     return Shift(None, None, None, None, 0.0, None, 0.0, reason)
 
 
-def judged(y: Floats) -> Shift:
+def likeliest_shift(y: Floats) -> Shift:
     """The likeliest date and its statistic, before any limit."""
     n = len(y)
     unit = np.abs(y - y.mean()).max()
     y = (y - y.mean()) / unit
-    candidates = np.arange(int(np.ceil(n * ENDS)), int(np.floor(n * (1 - ENDS))) + 1, dtype=np.int64)
+    candidates = np.arange(
+        int(np.ceil(n * EXCLUDED_END_SHARE)), int(np.floor(n * (1 - EXCLUDED_END_SHARE))) + 1, dtype=np.int64
+    )
     node = _likeliest_node(y - _best_step(y, candidates))
     t, sizes, fall = _statistics(y, candidates, node)
     best = int(np.argmax(np.abs(t)))
-    plausible = candidates[fall <= FALL]
+    plausible = candidates[fall <= MAX_LIKELIHOOD_FALL]
     return Shift(
         int(candidates[best]),
         int(plausible.min()),
@@ -114,7 +116,7 @@ def _likeliest_node(residuals: Floats) -> int:
     """The node of the grid that explains the remainder best; no prior."""
     n = len(residuals)
     z = (residuals / residuals.std())[None, :, None]
-    products = whitened(np.ones((n, 1)), z, np.ones((1, n)), np.ones((1, n), dtype=bool)).products()
+    products = whiten(np.ones((n, 1)), z, np.ones((1, n)), np.ones((1, n), dtype=bool)).products()
     (fit,) = posterior(products, [0], [], np.ones(len(PHI)))
     with np.errstate(divide="ignore"):
         return int(np.argmax(np.log(fit.weight[0]) - LOG_PRIOR))
@@ -123,7 +125,7 @@ def _likeliest_node(residuals: Floats) -> int:
 def _statistics(y: Floats, candidates: Ints, node: int) -> tuple[Floats, Floats, Floats]:
     """Per candidate: t of the step, its size, and how far the log likelihood falls short of the best."""
     n = len(y)
-    phi, share = PHI[node], SHARE[node]
+    phi, share = PHI[node], AR_SHARE[node]
     lag = np.abs(np.arange(n)[:, None] - np.arange(n)[None, :])
     covariance = (share * phi**lag if phi else np.zeros((n, n))) + (1 - share) * np.eye(n)
     root = np.linalg.cholesky(covariance)
@@ -140,16 +142,16 @@ def _statistics(y: Floats, candidates: Ints, node: int) -> tuple[Floats, Floats,
     return t, sizes, fall
 
 
-def shifted(series: Seen, granularity: Every) -> tuple[Seen, Shift]:
+def find_series_shift(series: PeriodSeries, granularity: Granularity) -> tuple[PeriodSeries, Shift]:
     """Date a shift of a measure by period: on the model's scale, season taken out; periods without cases are skipped."""
-    columns = season(granularity, len(series.periods), len(series.periods), series.model_input.is_observed)
-    response = respond(series.model_input, np.column_stack([np.ones(len(series.periods)), columns]))
+    columns = season_columns(granularity, len(series.periods), len(series.periods), series.model_input.is_observed)
+    response = working_response(series.model_input, np.column_stack([np.ones(len(series.periods)), columns]))
     known_periods = np.flatnonzero(response.is_observed[0])
     z = response.z[0, known_periods]
     if columns.shape[1]:
         x = np.column_stack([np.ones(len(known_periods)), columns[known_periods]])
         z = z - columns[known_periods] @ np.linalg.lstsq(x, z, rcond=None)[0][1:]
-    candidate = shift(z)
+    candidate = find_shift(z)
     position, first, last = (
         int(known_periods[index]) if index is not None else None
         for index in (candidate.position, candidate.first, candidate.last)

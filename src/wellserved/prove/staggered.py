@@ -17,12 +17,12 @@ from wellserved.errors import RequestError
 from wellserved.prove.model import Floats, Mask
 from wellserved.prove.verdict import Estimate
 
-FEWEST = 8  # teams; fewer were never measured
-DEALS = 999
+FEWEST_TEAMS = 8  # teams; fewer were never measured
+PERMUTATIONS = 999
 
 
 @dataclass(frozen=True)
-class Adopted:
+class StaggeredEffect:
     """The average effect on those who took the change up, in the measure's unit."""
 
     effect: Estimate  # interval by dealing the dates anew
@@ -33,7 +33,7 @@ class Adopted:
     cells: int  # team-periods after adoption
 
 
-def weights(has_adopted: Mask) -> Floats:
+def effect_weights(has_adopted: Mask) -> Floats:
     """ATT = sum of these times the measure, over teams and periods; they depend on the adoption alone.
 
     On adopted cells 1/#; on the others -X0(X0'X0)⁻a, X0 their team and period dummies, a the adopted cells' mean
@@ -56,21 +56,21 @@ def weights(has_adopted: Mask) -> Floats:
     return cell_weights
 
 
-def staggered(measure: Floats, has_adopted: Mask, seed: int = 1) -> Adopted:
+def estimate_staggered_effect(measure: Floats, has_adopted: Mask, seed: int = 1) -> StaggeredEffect:
     """Did it work where it was taken up? measure: teams by periods, none missing; has_adopted: the cells since it was.
 
     Refuses fewer than eight teams, and adoption without a team that never took it up.
     """
     teams = len(measure)
     never_count = int((~has_adopted.any(axis=1)).sum())
-    if teams < FEWEST:
+    if teams < FEWEST_TEAMS:
         raise RequestError(
             f"{teams} teams are too few to compare adopters by.",
-            f"It takes {FEWEST}; or compare one change with --against.",
+            f"It takes {FEWEST_TEAMS}; or compare one change with --against.",
         )
     if not never_count or never_count == teams:
         raise RequestError("It takes teams that took it up, and teams that never did.", "Name others with --by.")
-    w = weights(has_adopted)
+    w = effect_weights(has_adopted)
     att = float((w * measure).sum())
     jackknife_effects = _jackknife_effects(measure, has_adopted)
     se = float(
@@ -86,11 +86,11 @@ def staggered(measure: Floats, has_adopted: Mask, seed: int = 1) -> Adopted:
         _permuted_statistics(products, permutations),
         _permuted_statistics(slopes, permutations),
     )
-    p = (1 + int((np.abs(permuted_effects) >= abs(att)).sum())) / (1 + DEALS)
+    p = (1 + int((np.abs(permuted_effects) >= abs(att)).sum())) / (1 + PERMUTATIONS)
     low, high = (
         _interval_end(att, permuted_effects, permuted_slopes, side * (2 * reach + abs(att) + 1e-9)) for side in (-1, 1)
     )
-    return Adopted(
+    return StaggeredEffect(
         Estimate(att, low, high), Estimate(att, att - reach, att + reach), p, teams, never_count, int(has_adopted.sum())
     )
 
@@ -102,7 +102,7 @@ def _jackknife_effects(measure: Floats, has_adopted: Mask) -> Floats:
         other_teams = np.arange(len(measure)) != team
         if has_adopted[other_teams].any():
             try:
-                effects.append(float((weights(has_adopted[other_teams]) * measure[other_teams]).sum()))
+                effects.append(float((effect_weights(has_adopted[other_teams]) * measure[other_teams]).sum()))
             except RequestError:  # the team is the only one to compare some period with
                 continue
     return np.array(effects)
@@ -110,7 +110,7 @@ def _jackknife_effects(measure: Floats, has_adopted: Mask) -> Floats:
 
 def _permutations(teams: int, seed: int) -> npt.NDArray[np.int64]:
     rng = np.random.default_rng(seed)
-    return np.array([rng.permutation(teams) for _ in range(DEALS)])
+    return np.array([rng.permutation(teams) for _ in range(PERMUTATIONS)])
 
 
 def _permuted_statistics(products: Floats, permutations: npt.NDArray[np.int64]) -> Floats:
@@ -123,7 +123,9 @@ def _interval_end(att: float, permuted_effects: Floats, permuted_slopes: Floats,
     """Where a trial effect is just not to be told from the one found: bisection for p = .05."""
 
     def p(trial: float) -> float:
-        return float(1 + (np.abs(permuted_effects - trial * permuted_slopes) >= abs(att - trial)).sum()) / (1 + DEALS)
+        return float(1 + (np.abs(permuted_effects - trial * permuted_slopes) >= abs(att - trial)).sum()) / (
+            1 + PERMUTATIONS
+        )
 
     inner, outer = att, att + reach
     for _ in range(60):

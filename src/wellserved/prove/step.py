@@ -10,29 +10,29 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from wellserved.moments import Every
-from wellserved.prove.design import TRENDS, Design, Trend, season, step_design
+from wellserved.moments import Granularity
+from wellserved.prove.design import TRENDS, Design, Trend, season_columns, step_design
 from wellserved.prove.model import (
-    LEVEL,
+    CONFIDENCE_LEVEL,
     Floats,
     Hypothesis,
     Mask,
     Mixture,
     Posterior,
+    contrast_variance,
     posterior,
-    unit_variance,
-    whitened,
-    within_variance,
+    variance_within_window,
+    whiten,
 )
 from wellserved.prove.response import Response
 
 Signs = npt.NDArray[np.int64]
-BATCH = 8  # series filtered at a time where each has noise weights of its own
-WIDE = 256  # where they share them
+OWN_NOISE_BATCH = 8  # series filtered at a time where each has noise weights of its own
+SHARED_NOISE_BATCH = 256  # where they share them
 
 
 @dataclass(frozen=True)
-class Judged:
+class TrendIntervals:
     """An effect's intervals under both trends, for S series."""
 
     intervals: dict[Trend, tuple[Floats, Floats]]
@@ -72,14 +72,16 @@ class Steps:
         """One contrast under one trend."""
         return self.fits[trend].effects[self.contrasts.index(contrast)]
 
-    def trend_intervals(self, contrast: str = "step 0", level: float | dict[Trend, float] = LEVEL) -> Judged:
+    def trend_intervals(
+        self, contrast: str = "step 0", level: float | dict[Trend, float] = CONFIDENCE_LEVEL
+    ) -> TrendIntervals:
         """The interval under each trend, and what both say; at a level of 1 nothing is said at all."""
         intervals = {}
         for trend in TRENDS:
             trend_level = level[trend] if isinstance(level, dict) else level
             low, high = self.effect(trend, contrast).interval(min(trend_level, 1 - 1e-13))
             intervals[trend] = (low, high) if trend_level < 1 else (low - np.inf, high + np.inf)
-        return Judged(intervals, self.is_noiseless)
+        return TrendIntervals(intervals, self.is_noiseless)
 
     def belief(self, hypotheses: Mask, trend: Trend) -> float:
         """How likely the first series makes some of the hypotheses (H)."""
@@ -95,14 +97,14 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedSteps:
     """The answer, and what it would be if the year had no season that was not seen twice."""
 
     steps: Steps
     without_season: Steps  # where no season was priced in
 
 
-def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | None = None) -> Fitted:
+def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | None = None) -> FittedSteps:
     """Fit all series of a response; `extra` contrasts weigh level and steps, the first columns of a design, or all."""
     width = design.columns.shape[1]
     contrasts = {f"step {number}": np.eye(width)[1 + number] for number in range(design.step_count)}
@@ -110,7 +112,7 @@ def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | Non
     z, centre, unit = _standardize(response)
     noise = _normalized_noise(response)
     is_noise_shared = bool((noise == noise[0]).all() and (response.is_observed == response.is_observed[0]).all())
-    batch_size = WIDE if is_noise_shared else BATCH
+    batch_size = SHARED_NOISE_BATCH if is_noise_shared else OWN_NOISE_BATCH
     hypothesis_masks = [np.ones(len(design.hypotheses), dtype=bool)]
     if design.has_season.any():
         hypothesis_masks.append(~design.has_season)
@@ -119,7 +121,7 @@ def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | Non
         batch = slice(start, start + batch_size)
         rows = z[batch].T[None] if is_noise_shared else z[batch][:, :, None]
         noise_batch = slice(0, 1) if is_noise_shared else batch
-        products = whitened(design.columns, rows, noise[noise_batch], response.is_observed[noise_batch]).products()
+        products = whiten(design.columns, rows, noise[noise_batch], response.is_observed[noise_batch]).products()
         for trend in TRENDS:
             fits = posterior(
                 products,
@@ -136,11 +138,11 @@ def fit_steps(response: Response, design: Design, extra: dict[str, Floats] | Non
         by_trend = {trend: _join_posteriors(batch_fits[trend][number], unit, centre) for trend in TRENDS}
         is_noiseless = by_trend["continues"].is_noiseless | by_trend["stops"].is_noiseless
         all_steps.append(Steps(by_trend, tuple(contrasts), by_trend["continues"].sd, is_noiseless))
-    return Fitted(all_steps[0], all_steps[-1])
+    return FittedSteps(all_steps[0], all_steps[-1])
 
 
 def foreseen_variance(
-    response: Response, granularity: Every, before: int, periods_ahead: int, season_priced: bool
+    response: Response, granularity: Granularity, before: int, periods_ahead: int, season_priced: bool
 ) -> dict[Trend, float] | None:
     """The variance of a steady step in a window of `periods_ahead`, foretold from the periods before the change alone.
 
@@ -164,7 +166,7 @@ def foreseen_variance(
     )  # of the noise: as much information a period as before
     noise = np.append(weights[0], np.full(periods_ahead, usual_noise))[None]
     series = np.append(z[0], np.zeros(periods_ahead))[None, :, None]
-    whitened_rows = whitened(design.columns, series, noise, is_observed[None])
+    whitened_rows = whiten(design.columns, series, noise, is_observed[None])
     products_before, planned_products = whitened_rows.products(before), whitened_rows.products()
     steady_hypotheses = [
         hypothesis for hypothesis, course in zip(design.hypotheses, design.course_names, strict=True) if not course
@@ -180,7 +182,7 @@ def foreseen_variance(
             design.window_variance,
             earlier_hypotheses,
         )[0]
-        step_variance = unit_variance(
+        step_variance = contrast_variance(
             planned_products, flat, steady_hypotheses, design.window_variance, np.eye(design.columns.shape[1])[1]
         )[0]
         variances[trend] = float((fit.weight[0] * fit.s2[0] * step_variance).sum() * unit[0] ** 2)
@@ -193,11 +195,11 @@ def _restrict_hypothesis(hypothesis: Hypothesis, columns: set[int]) -> Hypothesi
     return Hypothesis(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs), hypothesis.log_mass)
 
 
-def trend_of(response: Response, granularity: Every) -> tuple[float, float] | None:
+def slope_interval(response: Response, granularity: Granularity) -> tuple[float, float] | None:
     """The 95% interval of a straight trend in the first series of a response, a whole window being 1; None: too short."""
     periods = response.z.shape[1]
     first_series = Response(response.z[:1], response.noise[:1], response.is_observed[:1])
-    seasonal = season(granularity, periods, periods, first_series.is_observed[0])
+    seasonal = season_columns(granularity, periods, periods, first_series.is_observed[0])
     columns = np.column_stack([np.ones(periods), seasonal, np.arange(periods) / periods])
     flat = [
         0,
@@ -208,8 +210,8 @@ def trend_of(response: Response, granularity: Every) -> tuple[float, float] | No
     z, _, unit = _standardize(first_series)
     if not z.any():
         return 0.0, 0.0
-    products = whitened(columns, z[:, :, None], _normalized_noise(first_series), first_series.is_observed).products()
-    (fit,) = posterior(products, flat, [np.eye(columns.shape[1])[-1]], within_variance(periods))
+    products = whiten(columns, z[:, :, None], _normalized_noise(first_series), first_series.is_observed).products()
+    (fit,) = posterior(products, flat, [np.eye(columns.shape[1])[-1]], variance_within_window(periods))
     low, high = fit.effects[0].rescale(unit).interval()
     return float(low[0]), float(high[0])
 

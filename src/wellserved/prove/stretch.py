@@ -17,23 +17,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
 
-from wellserved.moments import Every
-from wellserved.prove.design import YEAR, Design
-from wellserved.prove.model import NUGGET, PHI, SHARE, Floats, Mask
+from wellserved.moments import Granularity
+from wellserved.prove.design import PERIODS_PER_YEAR, Design
+from wellserved.prove.model import AR_SHARE, NUGGET, PHI, Floats, Mask
 from wellserved.prove.response import Response
 from wellserved.prove.step import Steps
 
-LONGEST = 3  # a stretch is at most this part of the time before
-COMMON = 1.0  # standard errors that leaving the worst stretch of a year out takes away by chance
-RARE = 1.6448536269514722  # for a long one, which is the worst more often: its windows are few
-CHANCE = 1.959963984540054  # a difference of estimates beyond so many is significant
-LONG = 6  # a stretch is long beyond this part of a year, or of the time before if that is more
-MOSTLY = 0.75  # of the stretch's periods were worse than usual
-FEWEST = 6  # periods before the change, with fewer there is no usual
-ENDLESS = 1e6  # periods, where nothing comes again
-RIDGE = 1e-9  # far below the noise: what the rows that are left cannot tell stays finite
-LEAST_YEAR = 12  # periods that a stretch is compared with, at least
-NODES = 6  # of the noise, at most: those that the series like best
+MAX_STRETCH_DIVISOR = 3  # a stretch is at most this part of the time before
+SHORT_STRETCH_SCORE = 1.0  # standard errors that leaving the worst stretch of a year out takes away by chance
+LONG_STRETCH_SCORE = 1.6448536269514722  # for a long one, which is the worst more often: its windows are few
+SIGNIFICANT_SCORE = 1.959963984540054  # a difference of estimates beyond so many is significant
+LONG_STRETCH_DIVISOR = 6  # a stretch is long beyond this part of a year, or of the time before if that is more
+LEAST_WORSE_SHARE = 0.75  # of the stretch's periods were worse than usual
+FEWEST_PERIODS_BEFORE = 6  # periods before the change, with fewer there is no usual
+MAX_YEAR_PERIODS = 1e6  # periods, where nothing comes again
+STRETCH_RIDGE = 1e-9  # far below the noise: what the rows that are left cannot tell stays finite
+FEWEST_YEAR_PERIODS = 12  # periods that a stretch is compared with, at least
+MAX_NODES = 6  # of the noise, at most: those that the series like best
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Stretches:
         return np.where(is_found, position + 1, 0), np.where(is_found, self.shift[rows, position], 0.0)
 
 
-def stretches(
-    response: Response, design: Design, steps: Steps, before: int, granularity: Every, side: Floats
+def find_stretches(
+    response: Response, design: Design, steps: Steps, before: int, granularity: Granularity, side: Floats
 ) -> Stretches | None:
     """What the estimates of S series that share gaps and weights hang on; `side` (S): 1 up, -1 down.
 
@@ -69,18 +69,18 @@ def stretches(
     """
     rows = np.flatnonzero(response.is_observed[0])
     rows_before = int((rows < before).sum())
-    longest = rows_before // LONGEST
-    if rows_before < FEWEST or not longest:
+    longest = rows_before // MAX_STRETCH_DIVISOR
+    if rows_before < FEWEST_PERIODS_BEFORE or not longest:
         return None
     z, noise = response.z[:, rows], response.noise[0, rows]
     noise = noise / noise.mean()
     shift, score = np.zeros((len(z), longest)), np.zeros((len(z), longest))
     weight = steps.fits["continues"].weight
-    likely_nodes = np.argsort(weight.sum(axis=0))[::-1][:NODES]
+    likely_nodes = np.argsort(weight.sum(axis=0))[::-1][:MAX_NODES]
     node = likely_nodes[weight[:, likely_nodes].argmax(axis=1)]
     for j in np.unique(node):
         members = np.flatnonzero(node == j)
-        column_indices, precisions = fit_of(design, int(j))
+        column_indices, precisions = node_fit(design, int(j))
         columns = design.columns[rows][:, column_indices]
         estimate_drop, error = _drop_without_rows(
             columns, precisions, int(j) % len(PHI), rows, noise, rows_before, longest, z[members]
@@ -92,16 +92,16 @@ def stretches(
     is_bad, worse_count = _worst_runs(
         z - _fitted_season(design, steps, rows), noise, rows_before, longest, granularity, side
     )
-    is_long = np.arange(1, longest + 1) > max(_year_periods(granularity), rows_before) / LONG
-    return Stretches(shift, score, is_bad, worse_count, np.where(is_long, RARE, COMMON))
+    is_long = np.arange(1, longest + 1) > max(_year_periods(granularity), rows_before) / LONG_STRETCH_DIVISOR
+    return Stretches(shift, score, is_bad, worse_count, np.where(is_long, LONG_STRETCH_SCORE, SHORT_STRETCH_SCORE))
 
 
-def _year_periods(granularity: Every) -> int:
+def _year_periods(granularity: Granularity) -> int:
     """Periods that a stretch is compared with, and among which it is short or long."""
-    return max(round(min(YEAR[granularity], ENDLESS)), LEAST_YEAR)
+    return max(round(min(PERIODS_PER_YEAR[granularity], MAX_YEAR_PERIODS)), FEWEST_YEAR_PERIODS)
 
 
-def fit_of(design: Design, node: int) -> tuple[list[int], Floats]:
+def node_fit(design: Design, node: int) -> tuple[list[int], Floats]:
     """The columns that a node's fit takes while the trend goes on, and their prior precisions, relative to s²."""
     hypothesis, flat = design.hypotheses[node // len(PHI)], design.flat_columns["continues"]
     precision = hypothesis.precision(design.window_variance)[node % len(PHI)]
@@ -114,17 +114,17 @@ def _drop_without_rows(
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """At one node: how much larger the step is than without the last 1, 2, ... rows before (S, P), and its error."""
     lags = np.abs(rows[:, None] - rows[None, :])
-    noise_variance = (1 - SHARE[node]) * noise + NUGGET
-    root = np.linalg.cholesky(SHARE[node] * PHI[node] ** lags + np.diag(noise_variance))
+    noise_variance = (1 - AR_SHARE[node]) * noise + NUGGET
+    root = np.linalg.cholesky(AR_SHARE[node] * PHI[node] ** lags + np.diag(noise_variance))
     indicators = np.zeros((len(rows), longest))
     indicators[rows_before - 1 - np.arange(longest), np.arange(longest)] = 1.0
     width = columns.shape[1]
     scale = np.maximum(np.sqrt((columns**2).mean(axis=0)), 1e-300)
     white = solve_triangular(root, np.column_stack([columns / scale, indicators, z.T]), lower=True)
     x, e, y = white[:, :width], white[:, width : width + longest], white[:, width + longest :]
-    inverse = np.linalg.inv(x.T @ x + np.diag(precisions / scale**2 + RIDGE))
+    inverse = np.linalg.inv(x.T @ x + np.diag(precisions / scale**2 + STRETCH_RIDGE))
     projection = inverse @ (x.T @ e)
-    m_root = np.linalg.cholesky(e.T @ e - (x.T @ e).T @ projection + RIDGE * np.eye(longest))
+    m_root = np.linalg.cholesky(e.T @ e - (x.T @ e).T @ projection + STRETCH_RIDGE * np.eye(longest))
     residuals = y - x @ (inverse @ (x.T @ y))
     pull = solve_triangular(m_root, projection[1] / scale[1], lower=True)
     surprise = solve_triangular(m_root, e.T @ residuals, lower=True)
@@ -143,7 +143,7 @@ def _fitted_season(design: Design, steps: Steps, rows: npt.NDArray[np.int64]) ->
 
 
 def _worst_runs(
-    z: Floats, noise: Floats, rows_before: int, longest: int, granularity: Every, side: Floats
+    z: Floats, noise: Floats, rows_before: int, longest: int, granularity: Granularity, side: Floats
 ) -> tuple[Mask, npt.NDArray[np.int64]]:
     """Whether the last 1, 2, ... rows before were the worst run of their length in a year, and how many were worse."""
     badness = -side[:, None] * z[:, :rows_before]  # the effect goes the other way: large is bad
@@ -158,5 +158,7 @@ def _worst_runs(
         )
         usual = np.median(badness[:, : rows_before - length], axis=1)
         worse_count[:, length - 1] = (badness[:, rows_before - length :] > usual[:, None]).sum(axis=1)
-        is_worst[:, length - 1] = (runs[:, -1] >= runs.max(axis=1)) & (worse_count[:, length - 1] >= MOSTLY * length)
+        is_worst[:, length - 1] = (runs[:, -1] >= runs.max(axis=1)) & (
+            worse_count[:, length - 1] >= LEAST_WORSE_SHARE * length
+        )
     return is_worst, worse_count

@@ -15,26 +15,26 @@ from scipy import special
 
 from wellserved.errors import RequestError
 from wellserved.measure.definition import Better
-from wellserved.moments import Every
+from wellserved.moments import Granularity
 from wellserved.prove import sequence
 from wellserved.prove.design import TRENDS, TWO_YEARS, Design, Trend, step_design
-from wellserved.prove.model import LEVEL, Floats, Mask
-from wellserved.prove.response import FEW, Observed, Response, difference, respond
-from wellserved.prove.step import Fitted, Judged, Steps, fit_steps, foreseen_variance
+from wellserved.prove.model import CONFIDENCE_LEVEL, Floats, Mask
+from wellserved.prove.response import FEWEST_EVENTS, ModelInput, Response, difference_from_controls, working_response
+from wellserved.prove.step import FittedSteps, Steps, TrendIntervals, fit_steps, foreseen_variance
 
 Status = Literal["improved", "worse", "no_change_seen", "depends_on_trend", "not_enough_data", "season_not_covered"]
 STATUSES: tuple[Status, ...] = (
     "improved", "worse", "no_change_seen", "depends_on_trend", "not_enough_data", "season_not_covered",
 )  # fmt: skip
-Looks = Literal["once", "always", "planned"]
-LEAST_FREEDOM = 5  # periods more than columns; fewer were never measured
-TOO_WIDE_RATIO = 2 * math.log(4)  # a fourfold change either way is not excluded
-TOO_WIDE = 4.0  # residual standard deviations: a wider envelope says nothing
-LEAST_OF_A_THIRD = 2  # periods; with fewer nothing is said of an effect's course
-COURSE_SURE = 0.95  # of its having moved, before its course is told
-TAIL = 0.025
-SMALLEST, LARGEST = 1e-100, 1e100  # beyond, squares leave the range of numbers
-POWER = 0.8416212335729143  # standard errors beyond an interval's end at which four in five changes are seen
+LookMode = Literal["once", "always", "planned"]
+FEWEST_DEGREES_OF_FREEDOM = 5  # periods more than columns; fewer were never measured
+MAX_LOG_RATIO_WIDTH = 2 * math.log(4)  # a fourfold change either way is not excluded
+MAX_WIDTH_SDS = 4.0  # residual standard deviations: a wider envelope says nothing
+FEWEST_PERIODS_OF_THIRD = 2  # periods; with fewer nothing is said of an effect's course
+LEAST_COURSE_BELIEF = 0.95  # of its having moved, before its course is told
+TAIL_PROBABILITY = 0.025
+SMALLEST_TOTAL, LARGEST_TOTAL = 1e-100, 1e100  # beyond, squares leave the range of numbers
+POWER_ERRORS = 0.8416212335729143  # standard errors beyond an interval's end at which four in five changes are seen
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckResult:
     """Something that would have spoilt the verdict, and whether it does; `passed` None: it could not be looked at."""
 
     name: str
@@ -73,7 +73,7 @@ class Power:
 
 
 @dataclass(frozen=True)
-class Lines:
+class ChartLines:
     """The picture's numbers: the measure by period, and what either trend would have brought without the change."""
 
     measured_values: tuple[float | None, ...]
@@ -89,7 +89,7 @@ class Verdict:
     status: Status
     reason: str  # why it is not more than that; empty where nothing stands against it
     better: Better
-    every: Every
+    every: Granularity
     before: int  # periods
     after: int
     n_before: float  # records, or events
@@ -103,11 +103,11 @@ class Verdict:
     p: float | None
     smallest: float | None  # the change, in the unit, seen in four of five cases: by the verdict, or by all if `power`
     level: float  # of the intervals
-    looks: Looks
+    looks: LookMode
     season_priced: bool
     controls: int
-    lines: Lines | None
-    checks: tuple[Check, ...] = ()
+    lines: ChartLines | None
+    checks: tuple[CheckResult, ...] = ()
     plain: Status | None = None  # before the checks had their say
     course: tuple[Estimate, Estimate] | None = None  # in the unit, in the first and in the last third of the time since
     power: Power | None = None  # of the whole procedure
@@ -127,24 +127,24 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Plan:
+class LookPlan:
     """How one looks: at one time, at any time, or at set times until an end."""
 
-    looks: Looks = "once"
+    looks: LookMode = "once"
     earlier_looks: tuple[int, ...] = ()  # planned: periods after the change at each earlier look
     last_look: int = 0  # planned: periods after the change at the last look of all
-    level: float = LEVEL  # once: of the interval
+    level: float = CONFIDENCE_LEVEL  # once: of the interval
 
 
-def change(
-    model_input: Observed,
+def assess_change(
+    model_input: ModelInput,
     before: int,
-    granularity: Every,
+    granularity: Granularity,
     better: Better = "lower",
     *,
-    controls: Sequence[Observed] = (),
+    controls: Sequence[ModelInput] = (),
     parallel: bool = False,
-    plan: Plan | None = None,
+    plan: LookPlan | None = None,
     price_season: bool = True,
     worthwhile: float | None = None,
 ) -> Verdict:
@@ -158,28 +158,28 @@ def change(
     """
     if better == "neither":
         raise RequestError("A verdict needs a direction.", "Say which way is better: higher or lower.")
-    head = _head(model_input, before, granularity, better, len(controls), plan or Plan())
+    head = _head(model_input, before, granularity, better, len(controls), plan or LookPlan())
     if refusal := _refusal(model_input, before, granularity):
         return replace(head, reason=refusal)
     season_priced = price_season and not controls and before < TWO_YEARS[granularity]
-    design, response = posed(model_input, controls, before, granularity, season_priced, not parallel)
+    design, response = design_and_response(model_input, controls, before, granularity, season_priced, not parallel)
     if refusal := _too_few_periods(response, design, before, granularity):
         return replace(head, reason=refusal)
-    fit = fit_steps(response, design, thirds(design, response.is_observed[0], before))
+    fit = fit_steps(response, design, third_contrasts(design, response.is_observed[0], before))
     if fit.steps.is_noiseless[0]:
         return replace(
             head, reason="the measure never varies within either side, so that nothing can be said of chance"
         )
-    levels = _interval_levels(fit.steps, response, granularity, before, season_priced, plan or Plan())
+    levels = _interval_levels(fit.steps, response, granularity, before, season_priced, plan or LookPlan())
     head = replace(head, season_priced=season_priced, level=max(levels.values()))
     return _decide(head, model_input, fit, response, design, levels, worthwhile)
 
 
-def thirds(design: Design, is_observed: Mask, before: int) -> dict[str, Floats]:
+def third_contrasts(design: Design, is_observed: Mask, before: int) -> dict[str, Floats]:
     """Contrasts of all columns: the effect in the first and in the last third of the periods seen after the change."""
     is_effect_column, after = design.is_effect_column(before), np.flatnonzero(is_observed[before:]) + before
     third_size = len(after) // 3
-    if third_size < LEAST_OF_A_THIRD:
+    if third_size < FEWEST_PERIODS_OF_THIRD:
         return {}
     rows = {"first third": after[:third_size], "last third": after[-third_size:]}
     return {
@@ -188,22 +188,24 @@ def thirds(design: Design, is_observed: Mask, before: int) -> dict[str, Floats]:
     }
 
 
-def _head(model_input: Observed, before: int, granularity: Every, better: Better, controls: int, plan: Plan) -> Verdict:
+def _head(
+    model_input: ModelInput, before: int, granularity: Granularity, better: Better, controls: int, plan: LookPlan
+) -> Verdict:
     """What is known before any fit."""
     after = model_input.total.shape[-1] - before
     counts = model_input.total if model_input.family == "count" else model_input.size
     counts = np.where(model_input.is_observed, counts, 0.0)
-    side_levels = [pooled(model_input, side) for side in (slice(0, before), slice(before, None))]
+    side_levels = [pooled_value(model_input, side) for side in (slice(0, before), slice(before, None))]
     if model_input.log_levels is not None and side_levels[0] is not None:
         # of all cases together, as it is shown beside the effect
         side_levels = [model_input.level_before, model_input.level_after if side_levels[1] is not None else None]
     return Verdict(
         "not_enough_data", "", better, granularity, before, after, float(counts[:before].sum()), float(counts[before:].sum()),
-        side_levels[0], side_levels[1], None, None, {}, None, None, None, LEVEL, plan.looks, False, controls, None,
+        side_levels[0], side_levels[1], None, None, {}, None, None, None, CONFIDENCE_LEVEL, plan.looks, False, controls, None,
     )  # fmt: skip
 
 
-def pooled(model_input: Observed, periods: slice) -> float | None:
+def pooled_value(model_input: ModelInput, periods: slice) -> float | None:
     """The measure over several periods taken together."""
     is_observed = model_input.is_observed[periods]
     if not is_observed.any():
@@ -220,14 +222,16 @@ def pooled(model_input: Observed, periods: slice) -> float | None:
     return total / size
 
 
-def height(model_input: Observed, before: int) -> float:
+def baseline_level(model_input: ModelInput, before: int) -> float:
     """The level before the change at which effects are turned into the unit; 0: nothing is known of it."""
     return (
-        model_input.level_before if model_input.family == "quantile" else pooled(model_input, slice(0, before)) or 0.0
+        model_input.level_before
+        if model_input.family == "quantile"
+        else pooled_value(model_input, slice(0, before)) or 0.0
     )
 
 
-def _refusal(model_input: Observed, before: int, granularity: Every) -> str:
+def _refusal(model_input: ModelInput, before: int, granularity: Granularity) -> str:
     """Why no fit is made; empty where one is."""
     is_observed = model_input.is_observed
     if before < 1 or not len(is_observed):
@@ -238,7 +242,7 @@ def _refusal(model_input: Observed, before: int, granularity: Every) -> str:
     if not late_count:
         return "nothing is known yet of the time after the change"
     largest = float(np.abs(model_input.total[is_observed]).max())
-    if largest and not SMALLEST < largest < LARGEST:
+    if largest and not SMALLEST_TOTAL < largest < LARGEST_TOTAL:
         return f"numbers of the size of {largest:.0e} cannot be computed with; choose another unit"
     if early_count < 3:
         return f"only {early_count} {granularity}s before the change say something"
@@ -248,35 +252,37 @@ def _refusal(model_input: Observed, before: int, granularity: Every) -> str:
         other_count = (
             float(model_input.size[is_before].sum()) - event_count if model_input.family == "rate" else math.inf
         )
-        if min(event_count, other_count) < FEW:
+        if min(event_count, other_count) < FEWEST_EVENTS:
             return f"only {min(event_count, other_count):g} {'events' if event_count < other_count else 'cases without the event'} before the change"
     return ""
 
 
-def posed(
-    model_input: Observed,
-    controls: Sequence[Observed],
+def design_and_response(
+    model_input: ModelInput,
+    controls: Sequence[ModelInput],
     before: int,
-    granularity: Every,
+    granularity: Granularity,
     season_priced: bool,
     trend: bool,
 ) -> tuple[Design, Response]:
     """The columns and the working series, less the mean of its controls."""
     is_observed = model_input.is_observed
     design = step_design(granularity, len(is_observed), [before], is_observed, season_priced)
-    response = respond(model_input, design.response_columns())
+    response = working_response(model_input, design.response_columns())
     if controls:
-        response = difference(response, [respond(control, design.response_columns()) for control in controls], before)
+        response = difference_from_controls(
+            response, [working_response(control, design.response_columns()) for control in controls], before
+        )
         design = step_design(granularity, len(is_observed), [before], response.is_observed[0], season_priced, trend)
     return design, response
 
 
-def _too_few_periods(response: Response, design: Design, before: int, granularity: Every) -> str:
+def _too_few_periods(response: Response, design: Design, before: int, granularity: Granularity) -> str:
     """Why the periods do not carry a fit; empty where they do."""
     early_count, late_count = int(response.is_observed[0, :before].sum()), int(response.is_observed[0, before:].sum())
     if early_count < 3 or not late_count:
         return f"only {early_count} {granularity}s before the change and {late_count} after it say something of both"
-    missing_periods = LEAST_FREEDOM - (early_count + late_count - design.width)
+    missing_periods = FEWEST_DEGREES_OF_FREEDOM - (early_count + late_count - design.width)
     return (
         f"only {early_count + late_count} {granularity}s say something; {missing_periods} more are needed"
         if missing_periods > 0
@@ -285,7 +291,7 @@ def _too_few_periods(response: Response, design: Design, before: int, granularit
 
 
 def _interval_levels(
-    steps: Steps, response: Response, granularity: Every, before: int, season_priced: bool, plan: Plan
+    steps: Steps, response: Response, granularity: Granularity, before: int, season_priced: bool, plan: LookPlan
 ) -> dict[Trend, float]:
     """The level of the interval to show at this look."""
     if plan.looks == "planned":
@@ -293,20 +299,20 @@ def _interval_levels(
     if plan.looks == "once":
         return dict.fromkeys(TRENDS, plan.level)
     foreseen_variances = foreseen_variance(
-        response, granularity, before, sequence.EIGHT_WEEKS[granularity], season_priced
+        response, granularity, before, sequence.PERIODS_IN_EIGHT_WEEKS[granularity], season_priced
     )
     levels = {}
     for trend in TRENDS:
         low, high = steps.effect(trend).interval()
         variance = float((high - low)[0] / 3.92) ** 2
-        levels[trend] = sequence.level_of(
-            sequence.always_valid(variance, foreseen_variances[trend] if foreseen_variances else variance)
+        levels[trend] = sequence.interval_level(
+            sequence.always_valid_bound(variance, foreseen_variances[trend] if foreseen_variances else variance)
         )
     return levels
 
 
 def _planned_levels(
-    response: Response, granularity: Every, before: int, season_priced: bool, plan: Plan
+    response: Response, granularity: Granularity, before: int, season_priced: bool, plan: LookPlan
 ) -> dict[Trend, float]:
     """Looks at set times: each is worth its part of the information that the last one will have."""
     now = response.z.shape[1] - before
@@ -323,14 +329,14 @@ def _planned_levels(
                 for look, variances in zip(looks, variances_at_looks, strict=True)
             ]
         )
-        levels[trend] = sequence.level_of(sequence.planned(fractions.tolist())[-1])
+        levels[trend] = sequence.interval_level(sequence.planned_bounds(fractions.tolist())[-1])
     return levels
 
 
 def _decide(
     head: Verdict,
-    model_input: Observed,
-    fit: Fitted,
+    model_input: ModelInput,
+    fit: FittedSteps,
     response: Response,
     design: Design,
     levels: dict[Trend, float],
@@ -347,14 +353,14 @@ def _decide(
     level = head.level_before or 0.0
     working_estimate = _as_wide_as_known(model_input, head.before, working_estimate, level)
     by_trend = {
-        trend: in_unit(
+        trend: to_unit(
             model_input,
             Estimate(float(steps.effect(trend).mean[0]), float(interval[0][0]), float(interval[1][0])),
             level,
         )
         for trend, interval in intervals.intervals.items()
     }
-    effect = in_unit(model_input, working_estimate, level)
+    effect = to_unit(model_input, working_estimate, level)
     status, reason = _status(
         intervals,
         intervals_without_season,
@@ -366,9 +372,11 @@ def _decide(
     )
     interval_errors = float(special.ndtri((1 + head.level) / 2))
     half_width = (
-        (high - low) / 2 * ((interval_errors + POWER) / interval_errors if math.isfinite(interval_errors) else 1.0)
+        (high - low)
+        / 2
+        * ((interval_errors + POWER_ERRORS) / interval_errors if math.isfinite(interval_errors) else 1.0)
     )
-    visible = in_unit(model_input, Estimate(0.0, -half_width, half_width), level)
+    visible = to_unit(model_input, Estimate(0.0, -half_width, half_width), level)
     smallest = abs(visible.low) if head.better == "lower" else visible.high
     lines = _chart_lines(model_input, response, steps, design, head.before, working_estimate, head.controls > 0)
     return replace(
@@ -378,7 +386,7 @@ def _decide(
     )  # fmt: skip
 
 
-def _as_wide_as_known(model_input: Observed, before: int, working_estimate: Estimate, level: float) -> Estimate:
+def _as_wide_as_known(model_input: ModelInput, before: int, working_estimate: Estimate, level: float) -> Estimate:
     """Where nothing at all happened since the change, or to every case, a fit knows no spread: the exact 97.5% bound.
 
     Clopper and Pearson (Biometrika 26, 1934, 404) of a share; -log(.025) events for a count that was 0.
@@ -389,7 +397,7 @@ def _as_wide_as_known(model_input: Observed, before: int, working_estimate: Esti
     if level <= 0 or size <= 0 or model_input.family not in ("rate", "count"):
         return working_estimate
     if model_input.family == "count":
-        largest_log_ratio = math.log(-math.log(TAIL) / size / level)
+        largest_log_ratio = math.log(-math.log(TAIL_PROBABILITY) / size / level)
         return (
             replace(working_estimate, high=max(working_estimate.high, largest_log_ratio))
             if not event_count
@@ -398,7 +406,7 @@ def _as_wide_as_known(model_input: Observed, before: int, working_estimate: Esti
     if level >= 1 or event_count not in (0.0, size):
         return working_estimate
     # the largest share of which none in `size` is seen
-    bound = float(special.logit(-math.expm1(math.log(TAIL) / size)))
+    bound = float(special.logit(-math.expm1(math.log(TAIL_PROBABILITY) / size)))
     base = float(special.logit(level))
     if event_count:
         return replace(working_estimate, low=min(working_estimate.low, -bound - base))
@@ -406,23 +414,26 @@ def _as_wide_as_known(model_input: Observed, before: int, working_estimate: Esti
 
 
 def _course_estimates(
-    model_input: Observed, steps: Steps, design: Design, level: float
+    model_input: ModelInput, steps: Steps, design: Design, level: float
 ) -> tuple[Estimate, Estimate] | None:
     """The effect early and late; None: it may well have been the same all the time."""
     is_moving = np.array([bool(course) for course in design.course_names])
-    if "last third" not in steps.contrasts or min(steps.belief(is_moving, trend) for trend in TRENDS) < COURSE_SURE:
+    if (
+        "last third" not in steps.contrasts
+        or min(steps.belief(is_moving, trend) for trend in TRENDS) < LEAST_COURSE_BELIEF
+    ):
         return None
     estimates = []
     for name in ("first third", "last third"):
         low, high = steps.trend_intervals(name).envelope
         point = float(steps.effect("continues", name).mean[0])
-        estimates.append(in_unit(model_input, Estimate(point, float(low[0]), float(high[0])), level))
+        estimates.append(to_unit(model_input, Estimate(point, float(low[0]), float(high[0])), level))
     return estimates[0], estimates[1]
 
 
 def _status(
-    intervals: Judged,
-    intervals_without_season: Judged,
+    intervals: TrendIntervals,
+    intervals_without_season: TrendIntervals,
     working_estimate: Estimate,
     sd: float,
     better: Better,
@@ -438,9 +449,9 @@ def _status(
         return "season_not_covered", "less than two years of history: the season of the year could have done this"
     if any(int(side[0]) for side in intervals.signs.values()):
         return "depends_on_trend", "it holds only if one assumes what the trend would have done"
-    if ratio and working_estimate.high - working_estimate.low > TOO_WIDE_RATIO:
+    if ratio and working_estimate.high - working_estimate.low > MAX_LOG_RATIO_WIDTH:
         return "not_enough_data", "a fourfold change either way cannot be excluded"
-    limit = 2 * worthwhile if worthwhile else TOO_WIDE * sd
+    limit = 2 * worthwhile if worthwhile else MAX_WIDTH_SDS * sd
     if working_estimate.high - working_estimate.low > limit:
         limit_words = (
             "twice the smallest effect worth having" if worthwhile else "four times what single periods vary by"
@@ -449,7 +460,7 @@ def _status(
     return "no_change_seen", ""
 
 
-def in_unit(model_input: Observed, working_estimate: Estimate, level: float) -> Estimate:
+def to_unit(model_input: ModelInput, working_estimate: Estimate, level: float) -> Estimate:
     """An effect on the model's scale in the measure's unit, at the level before the change."""
 
     def convert(value: float) -> float:
@@ -474,14 +485,14 @@ def _relative(effect_in_unit: Estimate, level: float) -> Estimate | None:
 
 
 def _chart_lines(
-    model_input: Observed,
+    model_input: ModelInput,
     response: Response,
     steps: Steps,
     design: Design,
     before: int,
     working_estimate: Estimate,
     has_controls: bool,
-) -> Lines:
+) -> ChartLines:
     """What either trend would have brought, back in the unit; slope change and step are left out of it.
 
     With controls, all of it is less what they did, at the height of the measure before the change.
@@ -497,16 +508,19 @@ def _chart_lines(
     after = np.arange(len(shifted_line)) >= before
     low = np.where(after, shifted_line - working_estimate.high, base_lines["continues"])
     high = np.where(after, shifted_line - working_estimate.low, base_lines["continues"])
-    lift, points = 0.0, by_period(model_input)
+    lift, points = 0.0, values_by_period(model_input)
     if has_controls:
-        own_response, is_early = respond(model_input, design.response_columns()), response.is_observed[0] & ~after
+        own_response, is_early = (
+            working_response(model_input, design.response_columns()),
+            response.is_observed[0] & ~after,
+        )
         lift = float((own_response.z[0] - response.z[0])[is_early].mean())
         points = np.array(back_transform(response.z[0] + lift))
     measured_values = tuple(
         float(value) if is_observed else None
         for value, is_observed in zip(points, response.is_observed[0], strict=True)
     )
-    return Lines(
+    return ChartLines(
         measured_values,
         {trend: back_transform(line + lift) for trend, line in base_lines.items()},
         back_transform(low + lift),
@@ -514,7 +528,7 @@ def _chart_lines(
     )
 
 
-def by_period(model_input: Observed) -> Floats:
+def values_by_period(model_input: ModelInput) -> Floats:
     """The measure period by period, in its unit; nothing where nothing was seen."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(model_input.size > 0, model_input.total / model_input.size, np.nan)
@@ -525,7 +539,7 @@ def by_period(model_input: Observed) -> Floats:
     return model_input.total if model_input.family in ("plain", "money") else ratio
 
 
-def _back_transform(model_input: Observed) -> Callable[[Floats], tuple[float, ...]]:
+def _back_transform(model_input: ModelInput) -> Callable[[Floats], tuple[float, ...]]:
     """From the model's scale to the unit."""
 
     def convert(values: Floats) -> tuple[float, ...]:

@@ -6,18 +6,18 @@ import math
 from collections.abc import Sequence
 
 from wellserved.measure import Measure
-from wellserved.measure.words import amount, day, number, percent, plural
-from wellserved.prove.guards import Guarded
+from wellserved.measure.words import format_date, format_number, format_percent, format_value, plural
+from wellserved.prove.guards import GuardrailResult
 from wellserved.prove.proof import Proof
 from wellserved.prove.verdict import Estimate, Verdict
 
-ASSUMED = (
+ASSUMPTIONS = (
     "Without the change, the measure would have gone on along its trend or stopped where it was; a trend that was flattening by itself fools this.",
     "Nothing else changed at the same time for the same cases.",
     "What is recorded, and how, did not change with it.",
     "The noise is that of a first-order autoregression with independent noise on top, of whatever strength.",
 )
-SCALES = {
+MODEL_SCALES = {
     "count": "log rate",
     "rate": "log odds",
     "mean": "the unit itself",
@@ -26,22 +26,22 @@ SCALES = {
     "money": "logarithm",
     "quantile": "logarithm of the quantile, by its influence function near each period's own level",
 }
-LOOKS = {
+LOOK_PLANS = {
     "once": "one look",
     "always": "any number of looks (confidence sequence)",
     "planned": "looks at set times until a fixed end (O'Brien-Fleming)",
 }
 
-STOPS = {"?": "", ".": ""}  # endings of a sentence that need no full stop
+END_MARKS = {"?": "", ".": ""}  # endings of a sentence that need no full stop
 
 
-def label(proof: Proof) -> str:
+def proof_label(proof: Proof) -> str:
     """The measure and the cases it is about."""
     filters = ", ".join(f"{column} {value}" for column, value in proof.request.where)
     return f"{proof.request.measure.name}{f' ({filters})' if filters else ''}"
 
 
-def title(proof: Proof) -> str:
+def proof_title(proof: Proof) -> str:
     """What is asked; an exploration says that it is one."""
     question = f"did {proof.request.measure.name} change?"
     return (
@@ -51,49 +51,49 @@ def title(proof: Proof) -> str:
     )
 
 
-def size(value: float, measure: Measure) -> str:
+def size_in_words(value: float, measure: Measure) -> str:
     """An effect without its sign, in the measure's unit."""
     if not math.isfinite(value):
         return "any amount"
     if measure.unit == "share":
         return f"{abs(value) * 100:.1f} points"
-    return f"{number(abs(value))} {measure.unit}"
+    return f"{format_number(abs(value))} {measure.unit}"
 
 
-def way(value: float) -> str:
+def direction(value: float) -> str:
     """More or less."""
     return "more" if value > 0 else "less"
 
 
-def span(effect: Estimate, measure: Measure) -> str:
+def interval_in_words(effect: Estimate, measure: Measure) -> str:
     """An interval in words: 0.2 to 0.4 days less; from 0.2 days less to 0.1 days more."""
     if effect.low == effect.high:
-        return f"{size(effect.low, measure)} {way(effect.low)}"
+        return f"{size_in_words(effect.low, measure)} {direction(effect.low)}"
     if effect.side:
         nearer, farther = sorted((effect.low, effect.high), key=abs)
-        return f"{size(nearer, measure)} to {size(farther, measure)} {way(farther)}"
-    return f"from {size(effect.low, measure)} less to {size(effect.high, measure)} more"
+        return f"{size_in_words(nearer, measure)} to {size_in_words(farther, measure)} {direction(farther)}"
+    return f"from {size_in_words(effect.low, measure)} less to {size_in_words(effect.high, measure)} more"
 
 
 def headline(proof: Proof) -> str:
     """The verdict as a sentence that a boss can read."""
-    subject, verdict, change_day = label(proof), proof.verdict, day(proof.request.change_date)
+    subject, verdict, change_day = proof_label(proof), proof.verdict, format_date(proof.request.change_date)
     if verdict.effect is None and verdict.before < 1 and proof.series.periods:
         return f"Cannot tell whether {subject} changed with {change_day}: {verdict.reason}; the record begins with {proof.series.periods[0].label}."
     if verdict.effect is None:
         return f"Cannot tell yet whether {subject} changed with {change_day}: {verdict.reason}."
     effect_text = _effect_words(proof)
     if proof.headline == "harm_shown":
-        names = listed([rail.guardrail.name for rail in proof.harms])
+        names = join_names([rail.guardrail.name for rail in proof.harms])
         return f"Harm shown in {names}: {subject} moved with {change_day}, {effect_text}; but no improvement may be claimed, as {proof.blocking_harm}."
     if proof.headline == "improved_harm_not_excluded":
-        return f"{weakened(proof)}. {subject} improved with {change_day}: {effect_text}."
+        return f"{weakened_headline(proof)}. {subject} improved with {change_day}: {effect_text}."
     if verdict.claims:
         return (
             f"{subject} {'improved' if verdict.status == 'improved' else 'got worse'} with {change_day}: {effect_text}."
         )
     if verdict.status == "no_change_seen":
-        return f"No change is seen in {subject} with {change_day}. What remains possible: {span(verdict.effect, proof.request.measure)}."
+        return f"No change is seen in {subject} with {change_day}. What remains possible: {interval_in_words(verdict.effect, proof.request.measure)}."
     if verdict.plain in ("improved", "worse"):  # a check took the claim back
         return f"Cannot tell whether {subject} changed because of what was done on {change_day}: it moved, {effect_text}, but {verdict.reason}."
     if verdict.status == "depends_on_trend":
@@ -103,7 +103,7 @@ def headline(proof: Proof) -> str:
     return f"Cannot tell yet whether {subject} changed with {change_day}: {verdict.reason}."
 
 
-def weakened(proof: Proof) -> str:
+def weakened_headline(proof: Proof) -> str:
     """Improved; harm not excluded in ...: the measures that may be worse, the questions that stay open, what is not recorded."""
     rail_names = {result.guardrail.name for result in proof.guardrail_results if not result.guardrail.question}
     open_names = [doubt.name for doubt in proof.doubts if not doubt.unseen]
@@ -112,7 +112,7 @@ def weakened(proof: Proof) -> str:
         [name for name in open_names if name not in rail_names],
     )
     unrecorded_names = [doubt.name for doubt in proof.doubts if doubt.unseen]
-    harm_text = f" in {listed(worse_names)}" if worse_names else ""
+    harm_text = f" in {join_names(worse_names)}" if worse_names else ""
     clauses = [f"Improved; harm not excluded{harm_text}"]
     if question_names:
         clauses.append(f"to be answered: {', '.join(question_names)}")
@@ -121,24 +121,24 @@ def weakened(proof: Proof) -> str:
     return "; ".join(clauses)
 
 
-def listed(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """a, b and c."""
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def likely(chance: float) -> str:
+def chance_in_words(chance: float) -> str:
     """A chance in words: under 1 in 100; 23 in 100."""
     if chance < 0.005:
         return "under 1 in 100"
     return "over 99 in 100" if chance > 0.995 else f"{max(round(chance * 100), 1)} in 100"
 
 
-def risk(rail: Guarded) -> str:
+def risk_in_words(rail: GuardrailResult) -> str:
     """How likely it is that a guardrail got worse by more than it may."""
     if rail.chance is None or rail.margin is None:
         return ""
     verb = "moved so" if rail.guardrail.question else "got worse"
-    return f"chance that it {verb} by more than {size(rail.margin, rail.guardrail.measure)}: {likely(rail.chance)}"
+    return f"chance that it {verb} by more than {size_in_words(rail.margin, rail.guardrail.measure)}: {chance_in_words(rail.chance)}"
 
 
 def _effect_words(proof: Proof) -> str:
@@ -146,23 +146,25 @@ def _effect_words(proof: Proof) -> str:
     assert verdict.effect is not None
     effect = verdict.effect
     period_text = f"on average over the {plural(verdict.after - proof.series.settling_periods, verdict.every)} since"
-    effect_text = f"{size(effect.value, measure)} {way(effect.value)} {period_text} than it would have been without (95% interval {span(effect, measure)})"
+    effect_text = f"{size_in_words(effect.value, measure)} {direction(effect.value)} {period_text} than it would have been without (95% interval {interval_in_words(effect, measure)})"
     if verdict.relative is None:
         return effect_text
-    return f"{effect_text}, that is {percent(abs(verdict.relative.value), 0)} {way(verdict.relative.value)}"
+    return (
+        f"{effect_text}, that is {format_percent(abs(verdict.relative.value), 0)} {direction(verdict.relative.value)}"
+    )
 
 
-def course(verdict: Verdict, measure: Measure) -> str:
+def course_in_words(verdict: Verdict, measure: Measure) -> str:
     """How an effect went on, where it surely did not stay the same."""
     assert verdict.course is not None
     first, last = verdict.course
     return (
-        f"It did not stay the same: {span(first, measure)} in the first third of that time, "
-        f"{span(last, measure)} in the last."
+        f"It did not stay the same: {interval_in_words(first, measure)} in the first third of that time, "
+        f"{interval_in_words(last, measure)} in the last."
     )
 
 
-UNTOLD = ("no_change_seen", "depends_on_trend", "not_enough_data", "season_not_covered")
+UNDECIDED_STATUSES = ("no_change_seen", "depends_on_trend", "not_enough_data", "season_not_covered")
 
 
 def what_would_tell_more(proof: Proof) -> str:
@@ -178,7 +180,7 @@ def what_would_tell_more(proof: Proof) -> str:
     return f"What would tell more: {'; '.join(wishes)}."
 
 
-def standing(proof: Proof) -> list[str]:
+def remarks(proof: Proof) -> list[str]:
     """What else has to be said: levels, course, both trends, what could have been seen, age, what is not excluded."""
     return [*_of_the_effect(proof), *_of_the_record(proof), *_of_the_doubts(proof)]
 
@@ -187,19 +189,19 @@ def _of_the_effect(proof: Proof) -> list[str]:
     verdict, measure, sentences = proof.verdict, proof.request.measure, []
     if verdict.level_before is not None and verdict.level_after is not None:
         sentences.append(
-            f"{amount(verdict.level_before, measure)} before, {amount(verdict.level_after, measure)} after."
+            f"{format_value(verdict.level_before, measure)} before, {format_value(verdict.level_after, measure)} after."
         )
     if not verdict.levels_agree:
         sentences.append(_level_difference(verdict, measure))
     if verdict.course is not None:
-        sentences.append(course(verdict, measure))
+        sentences.append(course_in_words(verdict, measure))
     if verdict.effect is not None and verdict.status in ("no_change_seen", "not_enough_data"):
         sentences.append(
-            f"Best guess: {size(verdict.effect.value, measure)} {way(verdict.effect.value)} than without the change."
+            f"Best guess: {size_in_words(verdict.effect.value, measure)} {direction(verdict.effect.value)} than without the change."
         )
     if verdict.by_trend and not proof.request.parallel_trends:
         clauses = [
-            f"had its trend {'gone on' if trend == 'continues' else 'stopped'}, {span(estimate, measure)}"
+            f"had its trend {'gone on' if trend == 'continues' else 'stopped'}, {interval_in_words(estimate, measure)}"
             for trend, estimate in verdict.by_trend.items()
         ]
         sentences.append(f"Both ways of going on without the change: {'; '.join(clauses)}.")
@@ -213,12 +215,12 @@ def _of_the_record(proof: Proof) -> list[str]:
             f"The first {plural(proof.series.settling_periods, granularity)} since, while it was coming in, are left out."
         )
     if verdict.power is not None:
-        sentences.append(visible(verdict, measure))
-    if verdict.effect is not None and verdict.plain in UNTOLD:
+        sentences.append(detectable_change(verdict, measure))
+    if verdict.effect is not None and verdict.plain in UNDECIDED_STATUSES:
         sentences.append(what_would_tell_more(proof))
     if proof.series.age_days is not None:
         sentences.append(
-            f"Every case is taken as it stood {plural(proof.series.age_days, 'day')} after {ANCHOR[measure.anchor]}, so that young cases do not look better than old ones."
+            f"Every case is taken as it stood {plural(proof.series.age_days, 'day')} after {DATE_BASIS_WORDS[measure.anchor]}, so that young cases do not look better than old ones."
         )
     if proof.series.immature_periods:
         sentences.append(
@@ -228,11 +230,11 @@ def _of_the_record(proof: Proof) -> list[str]:
 
 
 def _of_the_doubts(proof: Proof) -> list[str]:
-    risks, sentences = {rail.guardrail.name: risk(rail) for rail in proof.guardrail_results}, []
+    risks, sentences = {rail.guardrail.name: risk_in_words(rail) for rail in proof.guardrail_results}, []
     for doubt in proof.doubts:
         chance = risks.get(doubt.name)
         sentences.append(
-            f"Not excluded, {doubt.name}: {doubt.why}{f' ({chance})' if chance else ''}{STOPS.get(doubt.why[-1:], '.')}"
+            f"Not excluded, {doubt.name}: {doubt.why}{f' ({chance})' if chance else ''}{END_MARKS.get(doubt.why[-1:], '.')}"
         )
     if not proof.doubts and (
         missing := [result.guardrail.name for result in proof.guardrail_results if result.safety == "not_recorded"]
@@ -255,7 +257,7 @@ def _level_difference(verdict: Verdict, measure: Measure) -> str:
         ),
         "",
     )
-    change_text = f"{size(level_change, measure)} {way(level_change)}" if level_change else "the same"
+    change_text = f"{size_in_words(level_change, measure)} {direction(level_change)}" if level_change else "the same"
     if verdict.controls:
         return (
             f"The two levels lie apart otherwise than the effect ({change_text}): the effect is against what the cases to "
@@ -267,17 +269,22 @@ def _level_difference(verdict: Verdict, measure: Measure) -> str:
     )
 
 
-def visible(verdict: Verdict, measure: Measure) -> str:
+def detectable_change(verdict: Verdict, measure: Measure) -> str:
     """The change that this record, with every check and guardrail, would have shown; or that none would have been."""
     assert verdict.power is not None
     smallest, level = verdict.power.smallest, verdict.level_before or 0.0
     largest_usual = (1 - level if measure.unit == "share" else 2 * level) if verdict.better == "higher" else 0.9 * level
     if smallest is None or (level > 0 and smallest >= largest_usual):
         return "No change of a usual size would have been claimed four times in five: for that the record is too short, or moves too much by itself."
-    return f"A change of {size(smallest, measure)} for the better would have been claimed four times in five, with all checks and guardrails."
+    return f"A change of {size_in_words(smallest, measure)} for the better would have been claimed four times in five, with all checks and guardrails."
 
 
-ANCHOR = {"asked": "the first ask", "due": "its due time", "resolved": "its resolution", "stopped": "its stop"}
+DATE_BASIS_WORDS = {
+    "asked": "the first ask",
+    "due": "its due time",
+    "resolved": "its resolution",
+    "stopped": "its stop",
+}
 
 
 def _settling_words(proof: Proof) -> str:
@@ -292,10 +299,10 @@ def paragraph(proof: Proof) -> str:
     if verdict.working is None:
         return f"No fit was made: {verdict.reason}."
     clauses = [
-        f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after - series.settling_periods, verdict.every)} after{_settling_words(proof)} (n = {number(verdict.n_before)} and {number(verdict.n_after)}).",
-        f"Generalised least squares on the scale “{SCALES[series.model_input.family]}”: level, season, trend, the step, and the course of the effect since, weighed over six forms (docs/methods/step.md);",
+        f"{plural(verdict.before, verdict.every)} before and {plural(verdict.after - series.settling_periods, verdict.every)} after{_settling_words(proof)} (n = {format_number(verdict.n_before)} and {format_number(verdict.n_after)}).",
+        f"Generalised least squares on the scale “{MODEL_SCALES[series.model_input.family]}”: level, season, trend, the step, and the course of the effect since, weighed over six forms (docs/methods/step.md);",
         "errors are an autoregression plus noise, its two parameters integrated out over a grid of 78 pairs by restricted likelihood.",
-        f"Step {verdict.working.value:.4g}, hull of both trends {verdict.working.low:.4g} to {verdict.working.high:.4g} at level {verdict.level:.2%}, p = {verdict.p:.3g}; {LOOKS[verdict.looks]}.",
+        f"Step {verdict.working.value:.4g}, hull of both trends {verdict.working.low:.4g} to {verdict.working.high:.4g} at level {verdict.level:.2%}, p = {verdict.p:.3g}; {LOOK_PLANS[verdict.looks]}.",
     ]
     if verdict.season_priced:
         clauses.append(

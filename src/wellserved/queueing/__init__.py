@@ -13,17 +13,26 @@ import numpy as np
 import numpy.typing as npt
 
 from wellserved.errors import RequestError
-from wellserved.measure import Question
-from wellserved.measure.interval import wilson
-from wellserved.measure.scope import Scope, fill, filters, within
+from wellserved.measure import MeasureQuestion
+from wellserved.measure.interval import wilson_interval
+from wellserved.measure.scope import CaseTable, fill_sql, filter_sql, period_sql
 from wellserved.measure.words import plural
-from wellserved.moments import NotComputed
+from wellserved.moments import NotComputable
 from wellserved.queueing.incidence import Incidence, incidence
 
-__all__ = ["LEFT", "SERVED", "TREATMENTS", "WAITING", "Interval", "Level", "Queue", "queue"]
+__all__ = [
+    "OUTCOME_LEFT",
+    "OUTCOME_SERVED",
+    "OUTCOME_WAITING",
+    "TREATMENTS",
+    "DayInterval",
+    "Queue",
+    "ServiceLevel",
+    "analyse_queue",
+]
 
-WAITING, SERVED, LEFT = 0, 1, 2
-MINIMUM = 10
+OUTCOME_WAITING, OUTCOME_SERVED, OUTCOME_LEFT = 0, 1, 2
+FEWEST_CASES = 10
 TREATMENTS: Final[dict[str, str]] = {
     "left count against": "served within the time / all who came",
     "quick leavers left out": "served within the time / all who came, less those who left within the time",
@@ -33,18 +42,18 @@ TREATMENTS: Final[dict[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Level:
+class ServiceLevel:
     """The share served within the time, by one treatment of those who left."""
 
     treatment: str
     n: int
-    share: float | NotComputed
-    low: float | NotComputed  # 95% interval, Wilson
-    high: float | NotComputed
+    share: float | NotComputable
+    low: float | NotComputable  # 95% interval, Wilson
+    high: float | NotComputable
 
 
 @dataclass(frozen=True)
-class Interval:
+class DayInterval:
     """One interval of the day, over all days; local time."""
 
     start: int  # seconds from midnight
@@ -52,7 +61,7 @@ class Interval:
     served_count: int
     left_count: int
     too_recent: int  # still waiting for less than the time: not known yet
-    levels: tuple[Level, ...]
+    levels: tuple[ServiceLevel, ...]
     total_wait: int  # seconds, all waits together, so far
     in_time_count: int  # served within the time
     days: int  # days on which anybody came at any time of day
@@ -63,17 +72,17 @@ class Queue:
     """What happened to those who came."""
 
     seconds: int  # the time within which they should be served
-    overall: Interval
-    intervals: tuple[Interval, ...]
+    overall: DayInterval
+    intervals: tuple[DayInterval, ...]
     incidence: Incidence  # share served, left and waiting by time waited
-    patience: float | NotComputed  # mean seconds until one leaves, if nobody were served
+    patience: float | NotComputable  # mean seconds until one leaves, if nobody were served
     zone: str
 
 
 _ENDS = "CASE WHEN reply_secs IS NULL THEN resolution_secs WHEN resolution_secs IS NULL THEN reply_secs ELSE LEAST(reply_secs, resolution_secs) END"
 
 
-def queue(case_table: Scope, question: Question, seconds: int, slot: int) -> Queue:
+def analyse_queue(case_table: CaseTable, question: MeasureQuestion, seconds: int, slot: int) -> Queue:
     """What became of those who asked in the question's span: the whole, and by interval of the day (`slot` seconds).
 
     Served: a person replied, or resolved without a reply. Left: abandoned before that.
@@ -96,29 +105,29 @@ def queue(case_table: Scope, question: Question, seconds: int, slot: int) -> Que
     return Queue(seconds, overall, intervals, incidence(waits, ends), _patience(overall), case_table.zone)
 
 
-def _patience(overall: Interval) -> float | NotComputed:
+def _patience(overall: DayInterval) -> float | NotComputable:
     """All time waited, by the number who left: the mean of an exponential patience, most of it not seen to its end."""
-    if overall.left_count < MINIMUM:
-        return NotComputed(f"only {overall.left_count} left; at least {MINIMUM} are needed")
+    if overall.left_count < FEWEST_CASES:
+        return NotComputable(f"only {overall.left_count} left; at least {FEWEST_CASES} are needed")
     return (
         overall.total_wait / overall.left_count
         if overall.total_wait
-        else NotComputed("the record shows no time between coming and leaving")
+        else NotComputable("the record shows no time between coming and leaving")
     )
 
 
 Ints = npt.NDArray[np.int64]
 
 
-def _fetch_waits(case_table: Scope, question: Question, slot: int) -> tuple[Ints, Ints, Ints]:
+def _fetch_waits(case_table: CaseTable, question: MeasureQuestion, slot: int) -> tuple[Ints, Ints, Ints]:
     """Interval of the day, seconds waited, and how it ended, of each case."""
-    where, parameters = filters(case_table, question)
-    as_of = fill("{as_of}", case_table)
+    where, parameters = filter_sql(case_table, question)
+    as_of = fill_sql("{as_of}", case_table)
     sql = (
         f"SELECT asked_time, CASE WHEN abandoned = 1 AND full_secs >= 0 AND (served IS NULL OR full_secs < served) "
-        f"THEN full_secs * 3 + {LEFT} WHEN served >= 0 THEN served * 3 + {SERVED} "
+        f"THEN full_secs * 3 + {OUTCOME_LEFT} WHEN served >= 0 THEN served * 3 + {OUTCOME_SERVED} "
         f"WHEN served IS NULL AND closed = 0 THEN ({as_of} - asked_s) * 3 END AS coded "
-        f"FROM (SELECT *, {_ENDS} AS served FROM {case_table.table}) AS waits WHERE {where} AND {within(question, 'asked')}"
+        f"FROM (SELECT *, {_ENDS} AS served FROM {case_table.table}) AS waits WHERE {where} AND {period_sql(question, 'asked')}"
     )
     batches: list[tuple[Ints, Ints]] = []
     for batch in case_table.engine.stream(sql, parameters):
@@ -134,15 +143,15 @@ def _fetch_waits(case_table: Scope, question: Question, slot: int) -> tuple[Ints
     return times[keep] // slot, packed_waits[keep] // 3, packed_waits[keep] % 3
 
 
-def _days(case_table: Scope, question: Question) -> int:
-    where, parameters = filters(case_table, question)
-    sql = f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT asked_day FROM {case_table.table} WHERE {where} AND {within(question, 'asked')}) AS days"
+def _days(case_table: CaseTable, question: MeasureQuestion) -> int:
+    where, parameters = filter_sql(case_table, question)
+    sql = f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT asked_day FROM {case_table.table} WHERE {where} AND {period_sql(question, 'asked')}) AS days"
     return int(case_table.engine.query(sql, parameters)["n"][0].as_py())
 
 
-def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> Interval:
-    is_served, has_left = ends == SERVED, ends == LEFT
-    is_recent = (ends == WAITING) & (waits <= seconds)
+def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> DayInterval:
+    is_served, has_left = ends == OUTCOME_SERVED, ends == OUTCOME_LEFT
+    is_recent = (ends == OUTCOME_WAITING) & (waits <= seconds)
     in_time = int(np.count_nonzero(is_served & (waits <= seconds)))
     came = len(waits) - int(np.count_nonzero(is_recent))
     denominators: Mapping[str, int] = {
@@ -150,7 +159,7 @@ def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> I
         "quick leavers left out": came - int(np.count_nonzero(has_left & (waits <= seconds))),
         "leavers left out": int(np.count_nonzero(is_served)),
     }
-    return Interval(
+    return DayInterval(
         start=start,
         arrivals=len(waits),
         served_count=int(np.count_nonzero(is_served)),
@@ -163,10 +172,10 @@ def _interval(start: int, waits: Ints, ends: Ints, seconds: int, days: int) -> I
     )
 
 
-def _levels(in_time: int, denominators: Mapping[str, int]) -> Iterator[Level]:
+def _levels(in_time: int, denominators: Mapping[str, int]) -> Iterator[ServiceLevel]:
     for treatment, n in denominators.items():
-        if n < MINIMUM:
-            too_few = NotComputed(f"only {plural(n, 'case')}; at least {MINIMUM} are needed")
-            yield Level(treatment, n, too_few, too_few, too_few)
+        if n < FEWEST_CASES:
+            too_few = NotComputable(f"only {plural(n, 'case')}; at least {FEWEST_CASES} are needed")
+            yield ServiceLevel(treatment, n, too_few, too_few, too_few)
         else:
-            yield Level(treatment, n, in_time / n, *wilson(in_time, n))
+            yield ServiceLevel(treatment, n, in_time / n, *wilson_interval(in_time, n))

@@ -15,11 +15,11 @@ from scipy import integrate
 
 from wellserved.errors import RequestError
 
-MOST = 20_000  # servers
+MAX_SERVERS = 20_000  # servers
 
 
 @dataclass(frozen=True)
-class Expected:
+class QueueForecast:
     """What a queue does in the long run."""
 
     servers: int
@@ -40,21 +40,21 @@ def erlang_b(load: float, servers: int) -> float:
     return 1.0 / inverse
 
 
-def erlang_c(rate: float, handling: float, servers: int, seconds: float) -> Expected:
+def erlang_c(rate: float, handling: float, servers: int, seconds: float) -> QueueForecast:
     """rate: people a second; handling: mean seconds; nobody leaves. Endless where they are not enough.
 
     Cooper, Introduction to Queueing Theory (1981), section 3.7.
     """
     load = rate * handling
     if servers <= load:
-        return Expected(servers, 1.0, 0.0, 0.0, math.inf, 1.0)
+        return QueueForecast(servers, 1.0, 0.0, 0.0, math.inf, 1.0)
     blocking_share = erlang_b(load, servers)
     wait = blocking_share / (1 - load / servers * (1 - blocking_share))
     late_share = wait * math.exp(-(servers - load) * seconds / handling)
-    return Expected(servers, wait, 1 - late_share, 0.0, wait * handling / (servers - load), load / servers)
+    return QueueForecast(servers, wait, 1 - late_share, 0.0, wait * handling / (servers - load), load / servers)
 
 
-def erlang_a(rate: float, handling: float, patience: float, servers: int, seconds: float) -> Expected:
+def erlang_a(rate: float, handling: float, patience: float, servers: int, seconds: float) -> QueueForecast:
     """rate: people a second; handling and patience: mean seconds.
 
     Mandelbaum and Zeltyn, Service engineering in action: the Palm/Erlang-A queue (2007), section 4, building
@@ -63,7 +63,7 @@ def erlang_a(rate: float, handling: float, patience: float, servers: int, second
     leave_rate, service_rate = 1 / patience, servers / handling
     blocking_share = erlang_b(rate * handling, servers - 1) if servers else 1.0
     if servers == 0:
-        return Expected(0, 1.0, 0.0, 1.0, patience, 0.0)
+        return QueueForecast(0, 1.0, 0.0, 1.0, patience, 0.0)
     top = (
         max(math.log(rate / service_rate) / leave_rate, 0.0) if rate > service_rate else 0.0
     )  # where the density is highest
@@ -95,11 +95,11 @@ def erlang_a(rate: float, handling: float, patience: float, servers: int, second
     j = integral(0.0, False)
     normalisation = scaled_epsilon + rate * j
     if math.isinf(normalisation):
-        return Expected(servers, 0.0, 1.0, 0.0, 0.0, rate * handling / servers)
+        return QueueForecast(servers, 0.0, 1.0, 0.0, 0.0, rate * handling / servers)
     left_share = max((math.exp(-peak) + (rate - service_rate) * j) / normalisation, 0.0)
     late_share = rate * integral(seconds, True) / normalisation
     occupancy = rate * (1 - left_share) * handling / servers
-    return Expected(
+    return QueueForecast(
         servers,
         rate * j / normalisation,
         max(1 - left_share - late_share, 0.0),
@@ -109,14 +109,14 @@ def erlang_a(rate: float, handling: float, patience: float, servers: int, second
     )
 
 
-def needed(rate: float, handling: float, patience: float | None, seconds: float, share: float) -> Expected:
+def fewest_servers(rate: float, handling: float, patience: float | None, seconds: float, share: float) -> QueueForecast:
     """The fewest servers with which the share is served within the time; without patience nobody leaves."""
     if not 0 < share < 1 or rate <= 0 or handling <= 0 or (patience is not None and patience <= 0):
         raise RequestError(
             "Rate, handling time and patience must be above 0, and the share between 0 and 1.", "Change them."
         )
 
-    def forecast(servers: int) -> Expected:
+    def forecast(servers: int) -> QueueForecast:
         if patience is None:
             return erlang_c(rate, handling, servers, seconds)
         return erlang_a(rate, handling, patience, servers, seconds)
@@ -124,8 +124,10 @@ def needed(rate: float, handling: float, patience: float | None, seconds: float,
     low, high = 0, max(math.ceil(rate * handling), 1)
     while forecast(high).in_time_share < share:
         low, high = high, high * 2
-        if high > MOST:
-            raise RequestError(f"More than {MOST:,} would be needed.", "Check the handling time: it is in seconds.")
+        if high > MAX_SERVERS:
+            raise RequestError(
+                f"More than {MAX_SERVERS:,} would be needed.", "Check the handling time: it is in seconds."
+            )
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if forecast(middle).in_time_share >= share else (middle, high)

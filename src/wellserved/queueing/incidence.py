@@ -84,7 +84,7 @@ def _interval(
     )
 
 
-def quantile(curve: Incidence, share: float) -> float:
+def served_quantile(curve: Incidence, share: float) -> float:
     """Seconds within which the share was served; infinite where it never is, since too many leave."""
     positions = np.flatnonzero(curve.served_share >= share - 1e-12)
     return float(curve.seconds[positions[0]]) if len(positions) else math.inf

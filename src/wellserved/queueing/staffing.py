@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from wellserved.errors import RequestError
 from wellserved.measure.words import plural
-from wellserved.moments import NotComputed
-from wellserved.queueing import Interval, Queue
-from wellserved.queueing.erlang import Expected, erlang_a, erlang_c, needed
+from wellserved.moments import NotComputable
+from wellserved.queueing import DayInterval, Queue
+from wellserved.queueing.erlang import QueueForecast, erlang_a, erlang_c, fewest_servers
 
-FEWEST = 30  # cases in an interval of the day, below which its rate says little
+FEWEST_INTERVAL_CASES = 30  # cases in an interval of the day, below which its rate says little
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Staffing:
     in_time_share: float  # share served within the time, left counted against
     left_share: float  # share who left
     mean_wait: float  # seconds, of all who came, so far
-    forecast: Expected | NotComputed  # with the servers given, or with as many as come closest to what happened
-    required: Expected | NotComputed  # the fewest that reach the goal
+    forecast: QueueForecast | NotComputable  # with the servers given, or with as many as come closest to what happened
+    required: QueueForecast | NotComputable  # the fewest that reach the goal
 
 
 def staffing(
@@ -46,7 +46,7 @@ def staffing(
 
 
 def _interval_staffing(
-    interval: Interval,
+    interval: DayInterval,
     slot: int,
     handling: float,
     share: float,
@@ -59,10 +59,12 @@ def _interval_staffing(
         interval.days * min(slot, 86_400 - interval.start)
     )  # the day's last interval may be shorter
     observed = interval.in_time_count / came if came else 0.0
-    forecast: Expected | NotComputed = NotComputed(f"only {plural(came, 'case')}; at least {FEWEST} are needed")
+    forecast: QueueForecast | NotComputable = NotComputable(
+        f"only {plural(came, 'case')}; at least {FEWEST_INTERVAL_CASES} are needed"
+    )
     required = forecast
-    if came >= FEWEST:
-        required = needed(rate, handling, patience, seconds, share)
+    if came >= FEWEST_INTERVAL_CASES:
+        required = fewest_servers(rate, handling, patience, seconds, share)
         forecast = (
             _forecast(rate, handling, patience, servers, seconds)
             if servers
@@ -79,7 +81,7 @@ def _interval_staffing(
     )
 
 
-def _forecast(rate: float, handling: float, patience: float | None, servers: int, seconds: float) -> Expected:
+def _forecast(rate: float, handling: float, patience: float | None, servers: int, seconds: float) -> QueueForecast:
     if patience is None:
         return erlang_c(rate, handling, servers, seconds)
     return erlang_a(rate, handling, patience, servers, seconds)
@@ -87,8 +89,8 @@ def _forecast(rate: float, handling: float, patience: float | None, servers: int
 
 def _closest_forecast(
     rate: float, handling: float, patience: float | None, seconds: float, observed: float
-) -> Expected:
+) -> QueueForecast:
     """The number of servers whose service within the time comes closest to what was observed."""
-    above = needed(rate, handling, patience, seconds, min(max(observed, 1e-6), 1 - 1e-6))
+    above = fewest_servers(rate, handling, patience, seconds, min(max(observed, 1e-6), 1 - 1e-6))
     below = _forecast(rate, handling, patience, above.servers - 1, seconds) if above.servers > 1 else above
     return min((above, below), key=lambda forecast: abs(forecast.in_time_share - observed))

@@ -14,34 +14,34 @@ from datetime import datetime
 
 import duckdb
 
-from wellserved.engine.duckdb import name, text
+from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import MappingError
 from wellserved.mapping import FACTS, DateOrder, DueIs, Mapping, MomentRule
 from wellserved.moments import MOMENT_COLUMNS
 from wellserved.record import doubts, numbers
 from wellserved.record.checks import (
-    OWN,
-    ROW,
-    Check,
+    OWN_PREFIX,
+    ROW_NUMBER,
+    ReadingPlan,
     Refusal,
-    Sheet,
-    companions,
-    condition,
-    failing,
+    RowCheck,
+    companion_rows,
+    condition_sql,
+    failed_checks,
     lost_moments,
-    passing,
+    passes_sql,
     refused_rows,
 )
-from wellserved.record.dates import decide
+from wellserved.record.dates import decide_date_format
 
-__all__ = ["OWN", "ROW", "Recorded", "Refusal", "finished", "own_columns", "record"]
+__all__ = ["OWN_PREFIX", "ROW_NUMBER", "RecordResult", "Refusal", "moment_columns_sql", "record_rows", "with_identity"]
 
 _HASHED_COLUMNS = ("from_team", "score", "scale", "due", "source_kept", "amount", "currency", "text", "cause", "at_is")
 """What a moment's content is, with the facts of its row."""
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordResult:
     """What became of the rows in `raw`; the moments are in `batch`."""
 
     rows_loaded: int
@@ -59,8 +59,8 @@ class Recorded:
 
 def _value_sql(column: str, mapping: Mapping, from_refusals_file: bool, is_prose: bool = False) -> str:
     """SQL: the cell, or NULL where it holds nothing or a mark for missing; `is_prose`: words, blanks around them kept."""
-    missing_marks = ", ".join(text(mark) for mark in ("", *mapping.missing))
-    cell = name(column)
+    missing_marks = ", ".join(quote_text(mark) for mark in ("", *mapping.missing))
+    cell = quote_name(column)
     # Asking first is six times cheaper than trimming every cell.
     trimmed_cell = f"CASE WHEN starts_with({cell}, ' ') OR ends_with({cell}, ' ') THEN trim({cell}) ELSE {cell} END"
     value = cell if is_prose else trimmed_cell
@@ -69,14 +69,14 @@ def _value_sql(column: str, mapping: Mapping, from_refusals_file: bool, is_prose
     return f"CASE WHEN {trimmed_cell} IN ({missing_marks}) THEN NULL ELSE {value} END"
 
 
-def record(
+def record_rows(
     db: duckdb.DuckDBPyConnection,
     mapping: Mapping,
     columns: Sequence[str],
     recorded_at: datetime,
     import_id: str,
     known_dues: Table[str, DueIs] | None = None,
-) -> Recorded:
+) -> RecordResult:
     """Read the rows in `raw` by the mapping.
 
     `known_dues`: what due times at midnight mean, by column, where earlier files of the source have decided it.
@@ -88,17 +88,17 @@ def record(
             f"The file has no column {absent_columns[0]!r}, which mapping {mapping.name!r} names.",
             f"Its columns are: {', '.join(column[:40] for column in columns[:20])}{' ...' if len(columns) > 20 else ''}. Correct the mapping (`wellserved inspect FILE` writes one).",
         )
-    _clean(db, mapping, any(column.startswith(OWN) for column in columns))
+    _clean(db, mapping, any(column.startswith(OWN_PREFIX) for column in columns))
     plan = _type_columns(db, mapping)
     refusals = _sift(db, plan)
     dues, due_notes = _decide_dues(db, plan, known_dues or {})
     losses: list[Refusal] = []
     selects = []
     for rule in mapping.moments:
-        checks = failing(db, plan.moment_checks(rule))
+        checks = failed_checks(db, plan.moment_checks(rule))
         losses += lost_moments(db, rule, checks)
         selects.append(_moment_select(rule, plan, dues, checks))
-    moments_sql = finished(" UNION ALL ".join(selects), mapping.name, recorded_at, import_id)
+    moments_sql = with_identity(" UNION ALL ".join(selects), mapping.name, recorded_at, import_id)
     db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {moments_sql}")
     rows, cases = db.sql("SELECT count(*), count(DISTINCT wellserved_case) FROM sound").fetchall()[0]
     kinds = [rule.kind for rule in mapping.moments]
@@ -108,11 +108,11 @@ def record(
         f'epoch_us(max("at") FILTER ("at" <= TIMESTAMPTZ \'{recorded_text}\')) FROM batch'
     ).fetchall()[0]
     notes = due_notes | {"moments later than the import itself": future_count} | _notes(db, plan, cases, rows)
-    return Recorded(
+    return RecordResult(
         rows_loaded=rows,
         refusals=tuple(refusals),
         losses=tuple(losses),
-        companions=tuple(companions(db, mapping, [*refusals, *losses])),
+        companions=tuple(companion_rows(db, mapping, [*refusals, *losses])),
         moment_count=moment_count,
         has_unique_ids=rows == cases and len(set(kinds)) == len(kinds),
         notes={note: count for note, count in notes.items() if count},
@@ -130,74 +130,79 @@ def _clean(db: duckdb.DuckDBPyConnection, mapping: Mapping, from_refusals_file: 
     prose_columns = {rule.text for rule in mapping.moments if rule.text}
     used_columns = mapping.used_columns()
     cells = [
-        f"{_value_sql(column, mapping, from_refusals_file, column in prose_columns)} AS {name(column)}"
+        f"{_value_sql(column, mapping, from_refusals_file, column in prose_columns)} AS {quote_name(column)}"
         for column in used_columns
     ]
     case = _value_sql(mapping.case, mapping, from_refusals_file)
     if mapping.case_missing == "row":
         case = f"coalesce({case}, 'row-' || md5(COLUMNS_OF_ROW))"
-        row_columns = [row[0] for row in db.sql("DESCRIBE raw").fetchall() if not row[0].startswith(OWN)]
+        row_columns = [row[0] for row in db.sql("DESCRIBE raw").fetchall() if not row[0].startswith(OWN_PREFIX)]
         case = case.replace(
-            "COLUMNS_OF_ROW", " || chr(31) || ".join(f"coalesce({name(column)}, '')" for column in row_columns)
+            "COLUMNS_OF_ROW", " || chr(31) || ".join(f"coalesce({quote_name(column)}, '')" for column in row_columns)
         )
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE cleaned AS SELECT {', '.join([ROW, f'{case} AS wellserved_case', *cells])} FROM raw"
+        f"CREATE OR REPLACE TEMP TABLE cleaned AS SELECT {', '.join([ROW_NUMBER, f'{case} AS wellserved_case', *cells])} FROM raw"
     )
 
 
-def _type_columns(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> Sheet:
+def _type_columns(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> ReadingPlan:
     """`typed`: the rows of `cleaned` with their dates read, those that stand for none taken out."""
     readings = {
-        column: decide(db, "cleaned", column, f"{name(column)} IS NOT NULL", mapping.dates.get(column))
+        column: decide_date_format(
+            db, "cleaned", column, f"{quote_name(column)} IS NOT NULL", mapping.dates.get(column)
+        )
         for column in mapping.date_columns()
     }
     stamps = {column: f"wellserved_stamp_{index}" for index, column in enumerate(readings)}
     amounts = {rule.amount for rule in mapping.moments if rule.amount}
     commas = frozenset(column for column in amounts if numbers.has_commas(db, "cleaned", column))
-    facts = _hash_sql([f"'{fact}=' || {name(mapping.columns[fact])}" for fact in FACTS if fact in mapping.columns])
+    facts = _hash_sql(
+        [f"'{fact}=' || {quote_name(mapping.columns[fact])}" for fact in FACTS if fact in mapping.columns]
+    )
     date_columns = [f"{readings[column].sql(mapping.zone)} AS {stamp}" for column, stamp in stamps.items()]
     db.execute(
         f"CREATE OR REPLACE TEMP TABLE typed AS SELECT *, {', '.join([f'{facts} AS wellserved_facts', *date_columns])} FROM cleaned"
     )
     db.execute("DROP TABLE cleaned")  # a large file's rows need not be held twice
-    plan = Sheet(mapping, readings, stamps, doubts.nones(db, readings, stamps, mapping.zone), commas)
+    plan = ReadingPlan(mapping, readings, stamps, doubts.sentinel_dates(db, readings, stamps, mapping.zone), commas)
     if plan.sentinels:
         replacements = []
         for column, values in plan.sentinels.items():
-            sentinel_list = ", ".join(map(text, values))
-            cells = [stamps[column]] if column in plan.required else [stamps[column], name(column)]
+            sentinel_list = ", ".join(map(quote_text, values))
+            cells = [stamps[column]] if column in plan.required else [stamps[column], quote_name(column)]
             replacements += [
-                f"CASE WHEN {name(column)} IN ({sentinel_list}) THEN NULL ELSE {cell} END AS {cell}" for cell in cells
+                f"CASE WHEN {quote_name(column)} IN ({sentinel_list}) THEN NULL ELSE {cell} END AS {cell}"
+                for cell in cells
             ]
         db.execute(f"CREATE OR REPLACE TEMP TABLE typed AS SELECT * REPLACE ({', '.join(replacements)}) FROM typed")
     return plan
 
 
-def _sift(db: duckdb.DuckDBPyConnection, plan: Sheet) -> list[Refusal]:
+def _sift(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> list[Refusal]:
     """`sound`: the rows that are loaded; `good`: sound rows with their neighbours. Returns the refused ones."""
     mapping = plan.mapping
-    checks = failing(db, plan.row_checks())
+    checks = failed_checks(db, plan.row_checks())
     window_columns = []
-    window = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW})"
+    window = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW_NUMBER})"
     watched_columns = {
         rule.condition.column
         for rule in mapping.moments
         if rule.condition.test in ("enters", "leaves", "changes", "appears", "rises")
     }
     window_columns += [
-        f"lag({name(column)}) {window} AS {name('wellserved_before ' + column)}"
+        f"lag({quote_name(column)}) {window} AS {quote_name('wellserved_before ' + column)}"
         for column in sorted(filter(None, watched_columns))
     ]
     if any(rule.condition.row for rule in mapping.moments):
         window_columns.append(f"row_number() {window} = 1 AS wellserved_first")
-        window_columns.append(f"lead({ROW}) {window} IS NULL AS wellserved_last")
-    db.execute(f"CREATE OR REPLACE TEMP VIEW sound AS FROM typed WHERE {passing(checks)}")
+        window_columns.append(f"lead({ROW_NUMBER}) {window} IS NULL AS wellserved_last")
+    db.execute(f"CREATE OR REPLACE TEMP VIEW sound AS FROM typed WHERE {passes_sql(checks)}")
     db.execute(f"CREATE OR REPLACE TEMP VIEW good AS SELECT {', '.join(['*', *window_columns])} FROM sound")
     return refused_rows(db, checks, mapping.case)
 
 
 def _decide_dues(
-    db: duckdb.DuckDBPyConnection, plan: Sheet, known_dues: Table[str, DueIs]
+    db: duckdb.DuckDBPyConnection, plan: ReadingPlan, known_dues: Table[str, DueIs]
 ) -> tuple[dict[str, DueIs], dict[str, int]]:
     """What a due time at midnight means in each column that the mapping leaves open, and how that is said.
 
@@ -222,45 +227,47 @@ def _decide_dues(
     return dues, notes
 
 
-def _at_midnight_sql(stamp: str, plan: Sheet) -> str:
-    return f"CAST(timezone({text(plan.mapping.zone)}, {stamp}) AS TIME) = TIME '00:00:00'"
+def _at_midnight_sql(stamp: str, plan: ReadingPlan) -> str:
+    return f"CAST(timezone({quote_text(plan.mapping.zone)}, {stamp}) AS TIME) = TIME '00:00:00'"
 
 
-def _moment_select(rule: MomentRule, plan: Sheet, dues: dict[str, DueIs], checks: Sequence[Check]) -> str:
+def _moment_select(rule: MomentRule, plan: ReadingPlan, dues: dict[str, DueIs], checks: Sequence[RowCheck]) -> str:
     """SELECT of the moments that one rule makes, with every column of the log that comes from the row."""
     mapping, at = plan.mapping, plan.stamps[rule.at]
     is_day = plan.readings[rule.at].is_day_only
     cells = {
         "at": at,
-        "at_is": text(rule.at_is if rule.at_is != "time" else "day" if is_day else "time"),
-        "kind": text(rule.kind),
+        "at_is": quote_text(rule.at_is if rule.at_is != "time" else "day" if is_day else "time"),
+        "kind": quote_text(rule.kind),
         "case_id": "wellserved_case",
         "due": _due_sql(rule, plan, dues),
-        "text": name(rule.text) if rule.text else "",
-        "score": numbers.score(rule) if rule.score else "",
-        "scale": text(rule.scale) if rule.scale else "",
-        "amount": numbers.amount(rule.amount, rule.amount in plan.commas) if rule.amount else "",
-        "currency": name(rule.currency) if rule.currency else "",
-        "cause": name(rule.cause) if rule.cause else "",
-        "from_team": name(rule.from_team)
+        "text": quote_name(rule.text) if rule.text else "",
+        "score": numbers.score_sql(rule) if rule.score else "",
+        "scale": quote_text(rule.scale) if rule.scale else "",
+        "amount": numbers.amount_sql(rule.amount, rule.amount in plan.commas) if rule.amount else "",
+        "currency": quote_name(rule.currency) if rule.currency else "",
+        "cause": quote_name(rule.cause) if rule.cause else "",
+        "from_team": quote_name(rule.from_team)
         if rule.from_team
-        else name("wellserved_before " + rule.condition.column)
+        else quote_name("wellserved_before " + rule.condition.column)
         if rule.condition.test == "changes" and rule.condition.column
         else "",
-        "source_ref": f"wellserved_case || '#' || coalesce({name(rule.ref)}, '')" if rule.ref else "wellserved_case",
-        "source_row": ROW,
+        "source_ref": f"wellserved_case || '#' || coalesce({quote_name(rule.ref)}, '')"
+        if rule.ref
+        else "wellserved_case",
+        "source_row": ROW_NUMBER,
     }
     if kept_flag := rule.source_kept:
-        yes_values, no_values = (", ".join(map(text, words)) for words in (kept_flag.yes, kept_flag.no))
+        yes_values, no_values = (", ".join(map(quote_text, words)) for words in (kept_flag.yes, kept_flag.no))
         cells["source_kept"] = (
-            f"CASE WHEN {name(kept_flag.column)} IN ({yes_values}) THEN true WHEN {name(kept_flag.column)} IN ({no_values}) THEN false END"
+            f"CASE WHEN {quote_name(kept_flag.column)} IN ({yes_values}) THEN true WHEN {quote_name(kept_flag.column)} IN ({no_values}) THEN false END"
         )
     for fact in FACTS:
         if fact in mapping.columns:
-            cell = name(mapping.columns[fact])
+            cell = quote_name(mapping.columns[fact])
             cells[fact] = f"try_cast({cell} AS BOOLEAN)" if fact == "internal" else cell
-    row_filter = f"{at} IS NOT NULL AND ({condition(rule)}) AND {passing(checks)}"
-    return f"SELECT {own_columns({**cells, 'content': _content_sql(cells)})} FROM good WHERE {row_filter}"
+    row_filter = f"{at} IS NOT NULL AND ({condition_sql(rule)}) AND {passes_sql(checks)}"
+    return f"SELECT {moment_columns_sql({**cells, 'content': _content_sql(cells)})} FROM good WHERE {row_filter}"
 
 
 def _content_sql(cells: dict[str, str]) -> str:
@@ -275,14 +282,14 @@ def _content_sql(cells: dict[str, str]) -> str:
 
 def _hash_sql(terms: Sequence[str]) -> str:
     """SQL: 63 bits of the MD5 of texts, those that are NULL left out."""
-    return f"CAST(md5_number(concat_ws(chr(31), {', '.join(terms) or text('')})) >> 65 AS BIGINT)"
+    return f"CAST(md5_number(concat_ws(chr(31), {', '.join(terms) or quote_text('')})) >> 65 AS BIGINT)"
 
 
-def _due_sql(rule: MomentRule, plan: Sheet, dues: dict[str, DueIs]) -> str:
+def _due_sql(rule: MomentRule, plan: ReadingPlan, dues: dict[str, DueIs]) -> str:
     """SQL: until when a promise runs: where its time at midnight means a day, until that day's last second, local time."""
     if not rule.due:
         return ""
-    stamp, zone = plan.stamps[rule.due], text(plan.mapping.zone)
+    stamp, zone = plan.stamps[rule.due], quote_text(plan.mapping.zone)
     if (rule.due_is or dues.get(rule.due)) != "end_of_day":
         return stamp
     end_of_day = f"timezone({zone}, timezone({zone}, {stamp}) + INTERVAL 1 DAY - INTERVAL 1 SECOND)"
@@ -296,34 +303,35 @@ def _due_sql(rule: MomentRule, plan: Sheet, dues: dict[str, DueIs]) -> str:
 _ADDED_COLUMNS = {"moment_id", "correction", "recorded_at", "import_id", "month", "source"}
 
 
-def own_columns(cells: dict[str, str]) -> str:
+def moment_columns_sql(cells: dict[str, str]) -> str:
     """SQL: the columns of the log that a moment brings itself, from what is given of them; `finished` adds the others."""
     types = {column.name: column.type for column in MOMENT_COLUMNS if column.name not in _ADDED_COLUMNS}
     return ", ".join(
-        f"CAST({cells.get(column) or 'NULL'} AS {sql_type}) AS {name(column)}" for column, sql_type in types.items()
+        f"CAST({cells.get(column) or 'NULL'} AS {sql_type}) AS {quote_name(column)}"
+        for column, sql_type in types.items()
     )
 
 
-def finished(rules: str, source: str, recorded_at: datetime, import_id: str) -> str:
+def with_identity(rules: str, source: str, recorded_at: datetime, import_id: str) -> str:
     """SQL: moments with identity, content, and when and by which import they were learnt."""
-    identity = f'concat_ws(chr(31), {text(source)}, source_ref, kind, epoch_us("at"))'
+    identity = f'concat_ws(chr(31), {quote_text(source)}, source_ref, kind, epoch_us("at"))'
     utc = 'make_timestamp(epoch_us("at"))'
     return (
         f"SELECT md5({identity}) AS moment_id, "
-        f"{text(source)} AS source, TIMESTAMPTZ '{recorded_at.isoformat()}' AS recorded_at, "
-        f"{text(import_id)} AS import_id, CAST(year({utc}) * 100 + month({utc}) AS INTEGER) AS month, * FROM ({rules})"
+        f"{quote_text(source)} AS source, TIMESTAMPTZ '{recorded_at.isoformat()}' AS recorded_at, "
+        f"{quote_text(import_id)} AS import_id, CAST(year({utc}) * 100 + month({utc}) AS INTEGER) AS month, * FROM ({rules})"
     )
 
 
-def _notes(db: duckdb.DuckDBPyConnection, plan: Sheet, cases: int, rows: int) -> dict[str, int]:
+def _notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan, cases: int, rows: int) -> dict[str, int]:
     """Doubtful facts that were kept: counted, so that they can be said."""
     contradictions = sum(reading.contradictions for reading in plan.readings.values())
     return {
-        **doubts.none_notes(plan),
+        **doubts.sentinel_notes(plan),
         **doubts.zero_notes(db, plan.mapping),
         **doubts.mixed_notes(db, plan),
         **doubts.order_notes(db, plan),
-        **doubts.number_notes(db, plan, cases, rows),
+        **doubts.case_number_notes(db, plan, cases, rows),
         **doubts.clock_notes(db, plan),
         "dates that contradict their column's order (not read)": contradictions,
     }
@@ -332,6 +340,6 @@ def _notes(db: duckdb.DuckDBPyConnection, plan: Sheet, cases: int, rows: int) ->
 def _missing_counts(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
     """Rows without a value, for each column used."""
     used_columns = [column for column in mapping.used_columns() if column != mapping.case]
-    counts_sql = ", ".join(f"count(*) - count({name(column)})" for column in used_columns)
+    counts_sql = ", ".join(f"count(*) - count({quote_name(column)})" for column in used_columns)
     missing_counts = db.sql(f"SELECT {counts_sql} FROM sound").fetchall()[0]
     return {column: count for column, count in zip(used_columns, missing_counts, strict=True) if count}

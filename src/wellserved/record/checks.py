@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from wellserved.engine.duckdb import keep, name, text
+from wellserved.engine.duckdb import materialise, quote_name, quote_text
 from wellserved.mapping import Mapping, MomentRule
-from wellserved.moments import EARLIEST, LATEST
+from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.record.dates import DateReading
-from wellserved.record.numbers import amount, bad_score
+from wellserved.record.numbers import amount_sql, bad_score_sql
 
-OWN = "wellserved_"  # columns that wellserved adds to a file: numbers of rows, reasons of refusals
-ROW = "wellserved_row_number"
+OWN_PREFIX = "wellserved_"  # columns that wellserved adds to a file: numbers of rows, reasons of refusals
+ROW_NUMBER = "wellserved_row_number"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Check:
+class RowCheck:
     """A test that a row, or a moment of it, must pass; `bad` is SQL that is true where it does not."""
 
     column: str
@@ -39,7 +39,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ReadingPlan:
     """How the columns of one file are read."""
 
     mapping: Mapping
@@ -53,64 +53,64 @@ class Sheet:
         """The date columns that no row may lack."""
         return {rule.at for rule in self.mapping.moments if rule.required}
 
-    def date_checks(self, column: str) -> list[Check]:
+    def date_checks(self, column: str) -> list[RowCheck]:
         """Whether a date that stands there can be read."""
-        cell, stamp = name(column), self.stamps[column]
-        out_of_range = f"{stamp} NOT BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
+        cell, stamp = quote_name(column), self.stamps[column]
+        out_of_range = f"{stamp} NOT BETWEEN TIMESTAMPTZ '{EARLIEST_DATE}' AND TIMESTAMPTZ '{LATEST_DATE}'"
         return [
-            Check(column, f"{cell} IS NOT NULL AND {stamp} IS NULL", self.readings[column].reason()),
-            Check(column, out_of_range, f"is a date before {EARLIEST.year} or after {LATEST.year}"),
+            RowCheck(column, f"{cell} IS NOT NULL AND {stamp} IS NULL", self.readings[column].reason()),
+            RowCheck(column, out_of_range, f"is a date before {EARLIEST_DATE.year} or after {LATEST_DATE.year}"),
         ]
 
-    def _other_checks(self, rule: MomentRule) -> list[Check]:
+    def _other_checks(self, rule: MomentRule) -> list[RowCheck]:
         """Whether what a moment carries beside its own date can be read."""
         checks = self.date_checks(rule.due) if rule.due and rule.due not in self.required else []
         if rule.score and rule.scale:
-            checks.append(Check(rule.score, *bad_score(rule)))
+            checks.append(RowCheck(rule.score, *bad_score_sql(rule)))
         if rule.amount:
-            number_sql = amount(rule.amount, rule.amount in self.commas)
-            bad = f"{name(rule.amount)} IS NOT NULL AND {number_sql} IS NULL"
-            checks.append(Check(rule.amount, bad, "is no number, or one whose comma could stand for thousands too"))
+            number_sql = amount_sql(rule.amount, rule.amount in self.commas)
+            bad = f"{quote_name(rule.amount)} IS NOT NULL AND {number_sql} IS NULL"
+            checks.append(RowCheck(rule.amount, bad, "is no number, or one whose comma could stand for thousands too"))
         return checks
 
-    def row_checks(self) -> list[Check]:
+    def row_checks(self) -> list[RowCheck]:
         """What refuses a row: its case number, or a moment that it must have, cannot be read."""
-        checks = [Check(self.mapping.case, "wellserved_case IS NULL", "the case has no number")]
+        checks = [RowCheck(self.mapping.case, "wellserved_case IS NULL", "the case has no number")]
         for column in self.stamps:
             if column in self.required:
-                if sentinel_list := ", ".join(map(text, self.sentinels.get(column, ()))):
+                if sentinel_list := ", ".join(map(quote_text, self.sentinels.get(column, ()))):
                     reason = "stands for “no date” in many systems, and no case can start without one"
-                    checks.append(Check(column, f"{name(column)} IN ({sentinel_list})", reason))
+                    checks.append(RowCheck(column, f"{quote_name(column)} IN ({sentinel_list})", reason))
                 checks += self.date_checks(column)
                 absence = "is missing, and no case can start without it"
-                checks.append(Check(column, f"{name(column)} IS NULL", absence))
+                checks.append(RowCheck(column, f"{quote_name(column)} IS NULL", absence))
         for rule in self.mapping.moments:
             if rule.required:
                 is_single_row = not rule.condition.row and rule.condition.test in (None, "is", "is_not")
                 term_sql = (
-                    condition(rule) if is_single_row else "true"
+                    condition_sql(rule) if is_single_row else "true"
                 )  # what depends on other rows cannot be asked yet
                 checks += [
-                    Check(check.column, f"({term_sql}) AND {check.bad}", check.reason)
+                    RowCheck(check.column, f"({term_sql}) AND {check.bad}", check.reason)
                     for check in self._other_checks(rule)
                 ]
         return checks
 
-    def moment_checks(self, rule: MomentRule) -> list[Check]:
+    def moment_checks(self, rule: MomentRule) -> list[RowCheck]:
         """What costs a row that is loaded this moment."""
         if rule.required:
             return []
         return [*(self.date_checks(rule.at) if rule.at not in self.required else []), *self._other_checks(rule)]
 
 
-def condition(rule: MomentRule) -> str:
+def condition_sql(rule: MomentRule) -> str:
     """SQL: this row makes a moment of the rule."""
     row_condition, terms = rule.condition, []
     if row_condition.row:
         terms.append(f"wellserved_{row_condition.row}")
     if row_condition.column:
-        current, previous = name(row_condition.column), name("wellserved_before " + row_condition.column)
-        value_list = ", ".join(map(text, row_condition.values)) or "NULL"
+        current, previous = quote_name(row_condition.column), quote_name("wellserved_before " + row_condition.column)
+        value_list = ", ".join(map(quote_text, row_condition.values)) or "NULL"
         terms.append(
             {
                 "is": f"{current} IN ({value_list})",
@@ -123,11 +123,11 @@ def condition(rule: MomentRule) -> str:
             }[row_condition.test or "is"]
         )
     required_columns = [rule.due, rule.score] if rule.kind in ("promised", "rated") else []
-    terms += [f"{name(column)} IS NOT NULL" for column in required_columns if column]
+    terms += [f"{quote_name(column)} IS NOT NULL" for column in required_columns if column]
     return " AND ".join(terms) or "true"
 
 
-def failing(db: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Check]:
+def failed_checks(db: duckdb.DuckDBPyConnection, checks: Sequence[RowCheck]) -> list[RowCheck]:
     """The checks that some row of `typed` fails: on a sound file none, and nothing more has to be asked."""
     unique_checks = list(dict.fromkeys(checks))
     counts_sql = ", ".join(f"count(*) FILTER ({check.bad})" for check in unique_checks)
@@ -140,12 +140,12 @@ def failing(db: duckdb.DuckDBPyConnection, checks: Sequence[Check]) -> list[Chec
     ]
 
 
-def passing(checks: Sequence[Check]) -> str:
+def passes_sql(checks: Sequence[RowCheck]) -> str:
     """SQL: a row passes all of these."""
     return " AND ".join(f"({check.bad}) IS NOT TRUE" for check in checks) or "true"
 
 
-def companions(db: duckdb.DuckDBPyConnection, mapping: Mapping, refusals: Sequence[Refusal]) -> list[Refusal]:
+def companion_rows(db: duckdb.DuckDBPyConnection, mapping: Mapping, refusals: Sequence[Refusal]) -> list[Refusal]:
     """The sound rows of the cases that have a row among these, where rows are read by what stands before and after.
 
     Mended alone, such a row would be the first of its case, and make moments that it does not make among the others.
@@ -155,34 +155,36 @@ def companions(db: duckdb.DuckDBPyConnection, mapping: Mapping, refusals: Sequen
     )
     if is_row_by_row or not refusals:
         return []
-    keep(db, "faulty", pa.table({ROW: pa.array(sorted({refusal.row for refusal in refusals}), pa.int64())}))
+    materialise(
+        db, "faulty", pa.table({ROW_NUMBER: pa.array(sorted({refusal.row for refusal in refusals}), pa.int64())})
+    )
     rows = db.sql(
-        f"SELECT {ROW}, wellserved_case FROM sound SEMI JOIN (SELECT wellserved_case FROM typed SEMI JOIN faulty USING ({ROW})) "
-        f"USING (wellserved_case) ANTI JOIN faulty USING ({ROW}) ORDER BY {ROW}"
+        f"SELECT {ROW_NUMBER}, wellserved_case FROM sound SEMI JOIN (SELECT wellserved_case FROM typed SEMI JOIN faulty USING ({ROW_NUMBER})) "
+        f"USING (wellserved_case) ANTI JOIN faulty USING ({ROW_NUMBER}) ORDER BY {ROW_NUMBER}"
     ).fetchall()
     reason = "is sound; it stands here because the rows of a case are read together"
     return [Refusal(row, mapping.case, case, reason) for row, case in rows]
 
 
-def refused_rows(db: duckdb.DuckDBPyConnection, checks: Sequence[Check], case: str) -> list[Refusal]:
+def refused_rows(db: duckdb.DuckDBPyConnection, checks: Sequence[RowCheck], case: str) -> list[Refusal]:
     """The rows of `typed` that fail one of the checks, with the first that they fail."""
     return _find_refusals(
-        db, "typed", "true", checks, lambda check: "NULL" if check.column == case else name(check.column), ""
+        db, "typed", "true", checks, lambda check: "NULL" if check.column == case else quote_name(check.column), ""
     )
 
 
-def lost_moments(db: duckdb.DuckDBPyConnection, rule: MomentRule, checks: Sequence[Check]) -> list[Refusal]:
+def lost_moments(db: duckdb.DuckDBPyConnection, rule: MomentRule, checks: Sequence[RowCheck]) -> list[Refusal]:
     """The moments of one rule that the rows of `good` would make, were it not for a value that cannot be read."""
-    row_filter = f"{name(rule.at)} IS NOT NULL AND ({condition(rule)})"
-    return _find_refusals(db, "good", row_filter, checks, lambda check: name(check.column), rule.kind)
+    row_filter = f"{quote_name(rule.at)} IS NOT NULL AND ({condition_sql(rule)})"
+    return _find_refusals(db, "good", row_filter, checks, lambda check: quote_name(check.column), rule.kind)
 
 
 def _find_refusals(
     db: duckdb.DuckDBPyConnection,
     table: str,
     row_filter: str,
-    checks: Sequence[Check],
-    value_sql: Callable[[Check], str],
+    checks: Sequence[RowCheck],
+    value_sql: Callable[[RowCheck], str],
     kind: str,
 ) -> list[Refusal]:
     if not checks:
@@ -190,7 +192,7 @@ def _find_refusals(
     failure_sql = " ".join(f"WHEN {check.bad} THEN {index}" for index, check in enumerate(checks))
     values = " ".join(f"WHEN {index} THEN {value_sql(check)}" for index, check in enumerate(checks))
     rows = db.sql(
-        f"SELECT {ROW}, failed, CASE failed {values} END FROM "
-        f"(SELECT *, CASE {failure_sql} END AS failed FROM {table} WHERE {row_filter}) WHERE failed IS NOT NULL ORDER BY {ROW}"
+        f"SELECT {ROW_NUMBER}, failed, CASE failed {values} END FROM "
+        f"(SELECT *, CASE {failure_sql} END AS failed FROM {table} WHERE {row_filter}) WHERE failed IS NOT NULL ORDER BY {ROW_NUMBER}"
     ).fetchall()
     return [Refusal(row, checks[index].column, value or "", checks[index].reason, kind) for row, index, value in rows]

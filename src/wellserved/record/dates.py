@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from wellserved.engine.duckdb import name, text
+from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import MappingError
 from wellserved.mapping import DateOrder
 
@@ -21,8 +21,8 @@ _EPOCH = re.compile(r"1\d{9}(?:\d{3}|\.\d+)?")
 _ZERO_NUMBER = re.compile(r"0(?:\.0+)?")  # an unset date, where the others are seconds since 1970
 _DAY_NUMBER = re.compile(r"[2-7]\d{4}(?:\.\d+)?")  # 1954 to 2119 as a spreadsheet numbers days
 _ZONE_NAME = re.compile(r"[0-9M] ?([A-Z]{2,5})")
-LOOKS = 4  # times to look for a way of writing that the sample did not show
-CONFLICT = 0.02  # share of values that may contradict the order that the others show
+MAX_PASSES = 4  # times to look for a way of writing that the sample did not show
+MAX_CONFLICT_SHARE = 0.02  # share of values that may contradict the order that the others show
 
 _ZONES = {  # hours from UTC, as RFC 2822 reads them; and what Central Europe writes
     **dict.fromkeys(("EST", "CDT"), "-0500"),
@@ -34,7 +34,7 @@ _ZONES = {  # hours from UTC, as RFC 2822 reads them; and what Central Europe wr
     "CEST": "+0200",
 }
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?"
-TIDY: tuple[tuple[str, str], ...] = (
+NORMALISATION_RULES: tuple[tuple[str, str], ...] = (
     (r"[\s\x{a0}\x{2009}\x{202f}]+", " "),
     (r" \([^()]*\)$", ""),  # (Central European Standard Time)
     (r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ", ""),
@@ -47,7 +47,7 @@ TIDY: tuple[tuple[str, str], ...] = (
 """What is written otherwise before a value is read: RE2 pattern and replacement, applied in this order."""
 _NORMALISATION = [
     (re.compile(re.sub(r"\\x\{(\w+)\}", lambda code: chr(int(code[1], 16)), pattern)), replacement)
-    for pattern, replacement in TIDY
+    for pattern, replacement in NORMALISATION_RULES
 ]
 
 
@@ -87,23 +87,23 @@ class DateReading:
     @property
     def cell(self) -> str:
         """SQL: the column's text as its formats read it."""
-        cell_sql = name(self.column)
+        cell_sql = quote_name(self.column)
         for step in self.normalisation_steps:
-            cell_sql = f"regexp_replace({cell_sql}, {text(TIDY[step][0])}, {text(TIDY[step][1])}, 'g')"
+            cell_sql = f"regexp_replace({cell_sql}, {quote_text(NORMALISATION_RULES[step][0])}, {quote_text(NORMALISATION_RULES[step][1])}, 'g')"
         return cell_sql
 
     def sql(self, zone: str) -> str:
         """The column as TIMESTAMP WITH TIME ZONE; missing where a value cannot be read."""
         if self.is_epoch:
-            number_sql = f"try_cast({name(self.column)} AS DECIMAL(20, 6))"
+            number_sql = f"try_cast({quote_name(self.column)} AS DECIMAL(20, 6))"
             microseconds = (
                 f"CAST({number_sql} * CASE WHEN {number_sql} > 99999999999 THEN 1000 ELSE 1000000 END AS BIGINT)"
             )
             return f"CASE WHEN {number_sql} BETWEEN 0 AND 9999999999999 THEN make_timestamptz({microseconds}) END"
         if self.is_day_numbers:
-            number_sql = f"try_cast({name(self.column)} AS DOUBLE)"
+            number_sql = f"try_cast({quote_name(self.column)} AS DOUBLE)"
             local_stamp = f"TIMESTAMP '1899-12-30' + to_seconds(round({number_sql} * 86400))"
-            return f"CASE WHEN {number_sql} BETWEEN 0 AND 2958465 THEN timezone({text(zone)}, {local_stamp}) END"
+            return f"CASE WHEN {number_sql} BETWEEN 0 AND 2958465 THEN timezone({quote_text(zone)}, {local_stamp}) END"
         stamps = []
         for zone_kind in ("local", "utc", "offset"):
             for year in ("%Y", "%y"):
@@ -111,12 +111,12 @@ class DateReading:
                 if forms:
                     stamp = self._stamp_sql(forms)
                     zone_name = "UTC" if zone_kind == "utc" else zone
-                    stamps.append(stamp if zone_kind == "offset" else f"timezone({text(zone_name)}, {stamp})")
+                    stamps.append(stamp if zone_kind == "offset" else f"timezone({quote_text(zone_name)}, {stamp})")
         return f"coalesce({', '.join(stamps)})" if stamps else "CAST(NULL AS TIMESTAMPTZ)"
 
     def _stamp_sql(self, forms: list[DateFormat]) -> str:
         """SQL: the stamps that these formats read, all with a year of four digits or all of two."""
-        stamp = f"try_strptime({self.cell}, [{', '.join(text(form.pattern) for form in forms)}])"
+        stamp = f"try_strptime({self.cell}, [{', '.join(quote_text(form.pattern) for form in forms)}])"
         has_offset = forms[0].zone == "offset"
         if any("%n" in form.pattern for form in forms):  # nanoseconds are rounded to the log's microseconds
             stamp = f"CAST({stamp} AS {'TIMESTAMPTZ' if has_offset else 'TIMESTAMP'})"
@@ -218,7 +218,7 @@ def formats_of(value: str) -> list[DateFormat]:
     return both_orders if len(c) == 4 or len(a) == 1 else [*both_orders, form("year-first", "%y", "%m", "%d")]
 
 
-def decide(
+def decide_date_format(
     db: duckdb.DuckDBPyConnection, table: str, column: str, present: str, known_order: DateOrder | None
 ) -> DateReading:
     """Read the whole column, held trimmed in `table`; `present` is SQL for "this cell has a value".
@@ -231,10 +231,10 @@ def decide(
     steps: set[int] = set()
     reading = DateReading(column, (), 0)
     values: list[str] = []
-    for _ in range(LOOKS):
+    for _ in range(MAX_PASSES):
         unread_sql = f"{present} AND {reading.sql('UTC')} IS NULL"
         values = _fetch_texts(
-            db, f"SELECT DISTINCT v FROM (SELECT {name(column)} AS v FROM {table} WHERE {unread_sql} LIMIT 2000)"
+            db, f"SELECT DISTINCT v FROM (SELECT {quote_name(column)} AS v FROM {table} WHERE {unread_sql} LIMIT 2000)"
         )
         if not candidates and _are_epochs(values):
             return DateReading(column, (), 0, is_epoch=True)
@@ -306,7 +306,7 @@ def _choose_order(
             f'Say which it is in the mapping: [dates] "{reading.column}" = "day-first" (or "month-first").',
         )
     minority, majority = sorted((int(month_only), int(day_only)))
-    if minority > CONFLICT * (minority + majority):
+    if minority > MAX_CONFLICT_SHARE * (minority + majority):
         raise MappingError(
             f"Column {reading.column!r} mixes day-first ({day_only} dates) and month-first ({month_only} dates).",
             f'Split the file, or say which holds: [dates] "{reading.column}" = "day-first"; the others are then not read.',
@@ -336,7 +336,7 @@ def _reads_sql(forms: set[DateFormat]) -> str:
     terms = [
         (f"[{', '.join(patterns)}]", "regexp_matches(d, '[0-9]{4}')" if year == "%Y" else "true")
         for year in ("%Y", "%y")
-        if (patterns := sorted({text(form.day) for form in forms if year in form.day}))
+        if (patterns := sorted({quote_text(form.day) for form in forms if year in form.day}))
     ]
     return (
         " OR ".join(

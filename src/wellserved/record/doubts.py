@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from wellserved.engine.duckdb import name, text
+from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.mapping import Mapping
-from wellserved.moments import EARLIEST, LATEST, day_number
-from wellserved.record.checks import Sheet
+from wellserved.moments import EARLIEST_DATE, LATEST_DATE, day_number
+from wellserved.record.checks import ReadingPlan
 from wellserved.record.dates import DateReading
 
 _DAY_MICROSECONDS = 86_400_000_000  # microseconds
 _QUARTER_HOUR = _DAY_MICROSECONDS // 96
-_IN_RANGE = f"BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
+_IN_RANGE = f"BETWEEN TIMESTAMPTZ '{EARLIEST_DATE}' AND TIMESTAMPTZ '{LATEST_DATE}'"
 _MAX_OFFSET = 14 * 3_600_000_000  # as far as a zone may lie from UTC
 _FEWEST_REPEATS = 3  # times that a value before every opening must stand there to be asked about
 _MAX_VALUES_LISTED = 5  # values of one column that are named
@@ -30,7 +30,7 @@ _SENTINEL_DAYS = (  # days that stand for "no date", those of one origin togethe
 _MODERN_SPAN = (_DAY_MICROSECONDS * day_number(date(1971, 1, 3)), _DAY_MICROSECONDS * day_number(date(9999, 12, 29)))
 
 
-def nones(
+def sentinel_dates(
     db: duckdb.DuckDBPyConnection, readings: dict[str, DateReading], stamps: dict[str, str], zone: str
 ) -> dict[str, dict[str, int]]:
     """The well-known dates that stand for "no date" in each column, as they are written there, and how often.
@@ -45,7 +45,7 @@ def nones(
         if extremes[2 * index] is not None
         and (extremes[2 * index] < _MODERN_SPAN[0] or extremes[2 * index + 1] >= _MODERN_SPAN[1])
     ]
-    sentinels = {column: _column_sentinels(db, name(column), stamps[column], zone) for column in suspect_columns}
+    sentinels = {column: _column_sentinels(db, quote_name(column), stamps[column], zone) for column in suspect_columns}
     return {column: values for column, values in sentinels.items() if values}
 
 
@@ -82,7 +82,7 @@ def _is_sentinel(days: Iterable[int], year: int, instant: int, wall_time: int) -
     )
 
 
-def none_notes(plan: Sheet) -> dict[str, int]:
+def sentinel_notes(plan: ReadingPlan) -> dict[str, int]:
     """What was taken as missing, for the import to say."""
     notes: dict[str, int] = {}
     for column, values in plan.sentinels.items():
@@ -101,8 +101,8 @@ def zero_notes(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int
     columns = mapping.date_columns()
     if not zeros or not columns:
         return {}
-    zero_list = ", ".join(map(text, zeros))
-    counts_sql = ", ".join(f"count(*) FILTER (trim({name(column)}) IN ({zero_list}))" for column in columns)
+    zero_list = ", ".join(map(quote_text, zeros))
+    counts_sql = ", ".join(f"count(*) FILTER (trim({quote_name(column)}) IN ({zero_list}))" for column in columns)
     zero_counts = dict(zip(columns, db.sql(f"SELECT {counts_sql} FROM raw").fetchall()[0], strict=True))
     return {
         f"dates 0000-00-00 in {column!r} stand for “no date” and were taken as missing": zero_counts[column]
@@ -110,7 +110,7 @@ def zero_notes(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int
     }
 
 
-def mixed_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
+def mixed_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> dict[str, int]:
     """Columns that write their dates in several ways: how many are written otherwise than most."""
     notes: dict[str, int] = {}
     for column, reading in plan.readings.items():
@@ -125,7 +125,7 @@ def mixed_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
     return notes
 
 
-def order_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
+def order_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> dict[str, int]:
     """Dates that lie before their case's opening, which cannot be."""
     opening = next((rule.at for rule in plan.mapping.moments if rule.kind == "asked"), None)
     other_columns = [column for column in plan.stamps if column != opening]
@@ -143,7 +143,7 @@ def order_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
             continue
         stamp = plan.stamps[column]
         value, repeats, is_before_all = db.sql(
-            f"SELECT {name(column)}, count(*), any_value({stamp}) < (SELECT min({opening_stamp}) FROM sound) "
+            f"SELECT {quote_name(column)}, count(*), any_value({stamp}) < (SELECT min({opening_stamp}) FROM sound) "
             f"FROM sound WHERE {early_filters[column]} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1"
         ).fetchall()[0]
         if repeats >= _FEWEST_REPEATS and is_before_all:
@@ -158,12 +158,12 @@ def order_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
 
 def _before_sql(stamp: str, opening_stamp: str, zone: str) -> str:
     """SQL: a stamp lies before the opening; a day without a time does not lie before an hour of its own."""
-    local_stamp, local_opening = (f"timezone({text(zone)}, {instant})" for instant in (stamp, opening_stamp))
+    local_stamp, local_opening = (f"timezone({quote_text(zone)}, {instant})" for instant in (stamp, opening_stamp))
     same_day = f"(CAST({local_stamp} AS TIME) = TIME '00:00:00' AND CAST({local_stamp} AS DATE) = CAST({local_opening} AS DATE))"
     return f"{stamp} < {opening_stamp} AND NOT {same_day} AND {stamp} {_IN_RANGE}"
 
 
-def number_notes(db: duckdb.DuckDBPyConnection, plan: Sheet, cases: int, rows: int) -> dict[str, int]:
+def case_number_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan, cases: int, rows: int) -> dict[str, int]:
     """Case numbers that a spreadsheet has shortened, and those that stand for several openings."""
     shortened_pattern = r"^\d([.,]\d+)?[eE]\+?\d+$"
     (shortened_count,) = db.sql(
@@ -185,7 +185,7 @@ def number_notes(db: duckdb.DuckDBPyConnection, plan: Sheet, cases: int, rows: i
     return notes
 
 
-def clock_notes(db: duckdb.DuckDBPyConnection, plan: Sheet) -> dict[str, int]:
+def clock_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> dict[str, int]:
     """Local times that the clock change skipped or repeated."""
     skip_count = repeat_count = 0
     zone = f"'{plan.mapping.zone}'"

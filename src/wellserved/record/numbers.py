@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from wellserved.engine.duckdb import name, text
+from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.mapping import MomentRule
 from wellserved.scales import BUILT_IN
 
@@ -12,9 +12,9 @@ _POINT_NUMBER = r"^[+-]?\d{1,3}(,\d{3})+\.\d+$"  # 1,234.50
 _COMMA_NUMBER = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # 1.234,50
 
 
-def score(rule: MomentRule) -> str:
+def score_sql(rule: MomentRule) -> str:
     """SQL: a rating's score; missing where the cell holds neither a number nor one of the rule's words."""
-    cell = name(rule.score or "")
+    cell = quote_name(rule.score or "")
     comma_number = f"CASE WHEN contains({cell}, ',') THEN try_cast(replace({cell}, ',', '.') AS DOUBLE) END"
     number_sql = f"coalesce(try_cast({cell} AS DOUBLE), {comma_number})"
     if not rule.values:
@@ -29,13 +29,13 @@ def score(rule: MomentRule) -> str:
 
 
 def _when_clauses(words: dict[str, float]) -> str:
-    return " ".join(f"WHEN {text(word)} THEN {value!r}::DOUBLE" for word, value in words.items())
+    return " ".join(f"WHEN {quote_text(word)} THEN {value!r}::DOUBLE" for word, value in words.items())
 
 
-def bad_score(rule: MomentRule) -> tuple[str, str]:
+def bad_score_sql(rule: MomentRule) -> tuple[str, str]:
     """SQL: the cell holds something that is no score of the rule's scale; and why, in words."""
     scale = rule.rating or BUILT_IN[rule.scale or ""]
-    value = score(rule)
+    value = score_sql(rule)
     off_step = (
         f" OR {value} <> floor({value})"
         if scale.whole_numbers
@@ -44,7 +44,7 @@ def bad_score(rule: MomentRule) -> tuple[str, str]:
         else ""
     )
     out_of_range = f"{value} NOT BETWEEN {scale.lowest!r} AND {scale.highest!r}"
-    bad_sql = f"{name(rule.score or '')} IS NOT NULL AND ({value} IS NULL OR {out_of_range}{off_step})"
+    bad_sql = f"{quote_name(rule.score or '')} IS NOT NULL AND ({value} IS NULL OR {out_of_range}{off_step})"
     number_kind = "whole number" if scale.whole_numbers else "number, or a half," if scale.is_own else "number"
     words = f", and none of the words {', '.join(list(rule.values)[:6])}" if rule.values else ""
     return bad_sql, f"is no {number_kind} from {scale.span}, as the scale {scale.name} asks{words}"
@@ -52,7 +52,7 @@ def bad_score(rule: MomentRule) -> tuple[str, str]:
 
 def has_commas(db: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
     """Whether the column writes 1.234,50: some amounts have a decimal comma, and none a decimal point."""
-    cell = name(column)
+    cell = quote_name(column)
     has_comma, has_point = db.sql(
         f"SELECT bool_or(regexp_matches({cell}, ',\\d{{1,2}}$')), bool_or(regexp_matches({cell}, '\\.\\d{{1,2}}$')) "
         f"FROM {table} WHERE contains({cell}, ',') OR contains({cell}, '.')"
@@ -60,9 +60,9 @@ def has_commas(db: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
     return bool(has_comma) and not has_point
 
 
-def amount(column: str, commas: bool) -> str:
+def amount_sql(column: str, commas: bool) -> str:
     """SQL: an amount; missing where the cell holds no number, or one that could be read two ways."""
-    cell = f"trim({name(column)})"
+    cell = f"trim({quote_name(column)})"
     if commas:
         with_point = f"replace(replace({cell}, '.', ''), ',', '.')"
         number_sql = f"CASE WHEN regexp_matches({cell}, '{_COMMA_NUMBER}') THEN try_cast({with_point} AS DOUBLE) END"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from wellserved.chain import Chain, Edge, Upstream
-from wellserved.measure.words import number, percent
-from wellserved.moments import NotComputed
-from wellserved.render.clocks import clock_time
+from wellserved.measure.words import format_number, format_percent
+from wellserved.moments import NotComputable
+from wellserved.render.clocks import format_duration
 from wellserved.report import Table
 
 
@@ -44,7 +44,7 @@ def chain_tables(chain: Chain) -> list[Table]:
                 round(seconds / 86_400, 1)
                 for seconds in (team_time.untouched, team_time.in_hand, team_time.paused, team_time.held)
             ),
-            percent(team_time.untouched / total_seconds),
+            format_percent(team_time.untouched / total_seconds),
         )
         for team_time in chain.team_times
         if (
@@ -63,7 +63,8 @@ def chain_tables(chain: Chain) -> list[Table]:
         "untouched, of all time",
     )
     step_rows = [
-        (step.number, step.cases, clock_time(step.since_asked), clock_time(step.since_last)) for step in chain.steps
+        (step.number, step.cases, format_duration(step.since_asked), format_duration(step.since_last))
+        for step in chain.steps
     ]
     return [
         Table("Whose cases fail downstream", columns, tuple(supplier_rows), note),
@@ -90,17 +91,17 @@ _EDGE_COLUMNS = (
 
 def _edge_cells(edge: Edge) -> tuple[object, ...]:
     return (
-        edge.supplier, edge.customer, edge.handovers, _time_text(edge.untouched_median), "" if isinstance(edge.low, NotComputed) else f"{_time_text(edge.low)} to {_time_text(edge.high)}",
-        percent(edge.sent_back / edge.handovers), percent(edge.failed_handovers / edge.handovers), _rating_text(edge.rates_supplier), _rating_text(edge.rates_customer),
+        edge.supplier, edge.customer, edge.handovers, _time_text(edge.untouched_median), "" if isinstance(edge.low, NotComputable) else f"{_time_text(edge.low)} to {_time_text(edge.high)}",
+        format_percent(edge.sent_back / edge.handovers), format_percent(edge.failed_handovers / edge.handovers), _rating_text(edge.rates_supplier), _rating_text(edge.rates_customer),
     )  # fmt: skip
 
 
-def _time_text(seconds: float | NotComputed) -> str:
-    return seconds.reason if isinstance(seconds, NotComputed) else clock_time(seconds)
+def _time_text(seconds: float | NotComputable) -> str:
+    return seconds.reason if isinstance(seconds, NotComputable) else format_duration(seconds)
 
 
 def _rating_text(rating: tuple[int, float] | None) -> str:
-    return f"{number(rating[1])} (n = {number(rating[0])})" if rating else "not rated"
+    return f"{format_number(rating[1])} (n = {format_number(rating[0])})" if rating else "not rated"
 
 
 def _significance(upstream: Upstream) -> str:

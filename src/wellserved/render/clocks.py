@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from wellserved.calendar import Calendar, Calendars
-from wellserved.measure.clocks import Definition
-from wellserved.measure.timeline import Difference, Explained
+from wellserved.measure.clocks import VendorRule
+from wellserved.measure.timeline import CaseExplanation, RuleDifference
 from wellserved.measure.words import plural
 from wellserved.report import Table
 
@@ -16,7 +16,7 @@ _STATES = ("with us", "waits for the customer", "waits for a third party", "clos
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def clock_time(seconds: int | float | None) -> str:
+def format_duration(seconds: int | float | None) -> str:
     """Seconds as hours, minutes and seconds, exact."""
     if seconds is None:
         return ""
@@ -25,7 +25,7 @@ def clock_time(seconds: int | float | None) -> str:
     return f"{sign}{total_seconds // 3600:,}:{total_seconds % 3600 // 60:02d}:{total_seconds % 60:02d}"
 
 
-def explained_tables(explanation: Explained, zone: str) -> list[Table]:
+def explained_tables(explanation: CaseExplanation, zone: str) -> list[Table]:
     """The case's timeline, and what each definition makes of it."""
     local_zone = ZoneInfo(zone)
     vendors = [rule.vendor for rule, _, _ in explanation.sums]
@@ -37,7 +37,9 @@ def explained_tables(explanation: Explained, zone: str) -> list[Table]:
         who = " / ".join(str(part) for part in (row["team"], row["person_id"]) if part is not None)
         stamp = datetime.fromtimestamp(row["s"], UTC).astimezone(local_zone).isoformat(sep=" ")
         is_over = row["state"] == 3 and position + 1 == len(explanation.rows)
-        duration_text, open_hours_text = ("", "") if is_over else (clock_time(row["secs"]), clock_time(row["bus"]))
+        duration_text, open_hours_text = (
+            ("", "") if is_over else (format_duration(row["secs"]), format_duration(row["bus"]))
+        )
         state = _STATES[row["state"]]
         counted_by = "all" if len(counting_vendors) == len(vendors) else ", ".join(counting_vendors)
         lines.append((stamp, row["kind"].replace("_", " "), who, state, duration_text, open_hours_text, counted_by))
@@ -58,10 +60,10 @@ def explained_tables(explanation: Explained, zone: str) -> list[Table]:
 
 
 def _rule_row(
-    rule: Definition, seconds: int | None, is_running: bool, has_hours: bool, gap_reason: str
+    rule: VendorRule, seconds: int | None, is_running: bool, has_hours: bool, gap_reason: str
 ) -> tuple[object, ...]:
     rule_words = rule.words()
-    time_text = "left out" if seconds is None else clock_time(seconds) + (" and running" if is_running else "")
+    time_text = "left out" if seconds is None else format_duration(seconds) + (" and running" if is_running else "")
     if rule.hours != "calendar" and not has_hours:
         time_text = "no opening hours"
     if gap_reason:
@@ -69,7 +71,7 @@ def _rule_row(
     return (rule.vendor, rule.term, time_text, rule_words["stops"], rule_words["stands still"], rule_words["runs"])
 
 
-def compared_tables(first: Definition, second: Definition, differences: Sequence[Difference]) -> list[Table]:
+def compared_tables(first: VendorRule, second: VendorRule, differences: Sequence[RuleDifference]) -> list[Table]:
     """Two rules side by side, and the cases in groups by why they differ."""
     total = sum(difference.cases for difference in differences)
     lines = [
@@ -79,7 +81,7 @@ def compared_tables(first: Definition, second: Definition, differences: Sequence
             f"{difference.cases / total:.1%}" if total else "",
             difference.only_first,
             difference.only_second,
-            "" if difference.median_secs is None else clock_time(difference.median_secs),
+            "" if difference.median_secs is None else format_duration(difference.median_secs),
             ", ".join(difference.examples),
         )
         for difference in differences

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from wellserved.measure import Measure, Series, rows
-from wellserved.measure.series import COLUMNS
-from wellserved.moments import NotComputed
+from wellserved.measure import Measure, Series, series_records
+from wellserved.measure.series import SERIES_COLUMNS
+from wellserved.moments import NotComputable
 from wellserved.render.table import csv_text
 from wellserved.report import Finding, Report, Section
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 def series_rows(series_list: Iterable[Series]) -> list[dict[str, object]]:
     """All numbers of several series, one record each."""
-    return [row for series in series_list for row in rows(series)]
+    return [row for series in series_list for row in series_records(series)]
 
 
 def series_csv(series_list: Iterable[Series]) -> str:
     """The same as CSV."""
-    return csv_text(COLUMNS, ([row[column] for column in COLUMNS] for row in series_rows(series_list)))
+    return csv_text(SERIES_COLUMNS, ([row[column] for column in SERIES_COLUMNS] for row in series_rows(series_list)))
 
 
-def definition(measure: Measure) -> dict[str, object]:
+def measure_definition(measure: Measure) -> dict[str, object]:
     """A measure's definition in words and in SQL."""
     return asdict(measure)
 
@@ -36,9 +36,9 @@ def definition(measure: Measure) -> dict[str, object]:
 def chart_rows(chart: Chart) -> list[dict[str, object]]:
     """A chart's numbers: the series with limits and one column a rule."""
     records = []
-    for position, row in enumerate(rows(chart.series)):
+    for position, row in enumerate(series_records(chart.series)):
         limits: dict[str, object] = dict.fromkeys(("lower_limit", "centre", "upper_limit"))
-        if not isinstance(chart.limits, NotComputed):
+        if not isinstance(chart.limits, NotComputable):
             values = (chart.limits.lower[position], chart.limits.centre[position], chart.limits.upper[position])
             limits = {
                 name: float(value) if math.isfinite(value) else None for name, value in zip(limits, values, strict=True)
@@ -49,7 +49,7 @@ def chart_rows(chart: Chart) -> list[dict[str, object]]:
 
 def chart_data(chart: Chart) -> dict[str, object]:
     """A chart as data: what it is, its numbers, and what it found."""
-    limits = chart.limits.reason if isinstance(chart.limits, NotComputed) else None
+    limits = chart.limits.reason if isinstance(chart.limits, NotComputable) else None
     return {
         "measure": chart.series.measure.name,
         "kind": chart.kind,
@@ -66,13 +66,13 @@ def chart_data(chart: Chart) -> dict[str, object]:
 def chart_csv(chart: Chart) -> str:
     """A chart's numbers as CSV."""
     numbers = chart_rows(chart)
-    columns = list(numbers[0]) if numbers else list(COLUMNS)
+    columns = list(numbers[0]) if numbers else list(SERIES_COLUMNS)
     return csv_text(columns, ([row[column] for column in columns] for row in numbers))
 
 
 def _finding(finding: Finding) -> dict[str, object]:
     def json_value(value: object) -> object:
-        return None if isinstance(value, NotComputed) else value
+        return None if isinstance(value, NotComputable) else value
 
     return {
         "text": finding.text,
@@ -82,7 +82,7 @@ def _finding(finding: Finding) -> dict[str, object]:
         "value": json_value(finding.value),
         "low": json_value(finding.low),
         "high": json_value(finding.high),
-        "not_computed": finding.value.reason if isinstance(finding.value, NotComputed) else None,
+        "not_computed": finding.value.reason if isinstance(finding.value, NotComputable) else None,
     }
 
 
@@ -114,7 +114,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "wellserved": report.wellserved_version,
         "sections": [_section(section) for section in report.sections],
         "series": series_rows(report.series),
-        "definitions": [definition(measure) for measure in report.definitions],
+        "definitions": [measure_definition(measure) for measure in report.definitions],
     }
 
 

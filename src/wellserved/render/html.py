@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from wellserved.chart import KINDS, Chart
-from wellserved.measure import MEASURES, Series, rows
-from wellserved.measure.series import COLUMNS
-from wellserved.measure.words import amount, between, number, percent, period_name
-from wellserved.moments import ANCHORS
+from wellserved.chart import CHART_KINDS, Chart
+from wellserved.measure import MEASURES, Series, series_records
+from wellserved.measure.series import SERIES_COLUMNS
+from wellserved.measure.words import format_interval, format_number, format_percent, format_value, period_name
+from wellserved.moments import DATE_BASES
 from wellserved.render import svg
 from wellserved.render.data import chart_rows
 from wellserved.render.pictures import Picture
@@ -41,7 +41,7 @@ def _cell(value: object) -> str:
     if isinstance(value, bool):
         return "signal" if value else ""
     if isinstance(value, float):
-        return number(value) if float(value).is_integer() or abs(value) >= 1000 else f"{value:,.4g}"
+        return format_number(value) if float(value).is_integer() or abs(value) >= 1000 else f"{value:,.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -50,16 +50,16 @@ _PAGES.globals.update(
     funnel_svg=lambda funnel: _both_sizes(svg.funnel_chart(funnel, svg.WIDE), svg.funnel_chart(funnel, svg.NARROW)),
     pareto_svg=lambda pareto: _both_sizes(svg.pareto_chart(pareto, False), svg.pareto_chart(pareto, True)),
     chart_rows=chart_rows,
-    chart_kinds=KINDS,
-    anchors=ANCHORS,
+    chart_kinds=CHART_KINDS,
+    anchors=DATE_BASES,
     period_name=period_name,
     describe=svg.describe,
     layout="base.html",
 )
-_PAGES.filters.update(cell=_cell, number=number, percent=percent)
+_PAGES.filters.update(cell=_cell, number=format_number, percent=format_percent)
 
 
-BARE = "bare.html"  # a page's content alone, to stand within another page
+BARE_LAYOUT = "bare.html"  # a page's content alone, to stand within another page
 
 
 def report_page(report: Report, layout: str = "base.html") -> str:
@@ -80,15 +80,17 @@ def series_page(series_list: list[Series], layout: str = "base.html") -> str:
             "rows": [
                 {
                     **row,
-                    "shown": amount(series.value[position], series.measure),
-                    "interval": between(series.low[position], series.high[position], series.measure),
+                    "shown": format_value(series.value[position], series.measure),
+                    "interval": format_interval(series.low[position], series.high[position], series.measure),
                 }
-                for position, row in enumerate(rows(series))
+                for position, row in enumerate(series_records(series))
             ],
         }
         for series in series_list
     ]
-    return _PAGES.get_template("series.html").render(tables=tables, columns=COLUMNS, anchors=ANCHORS, layout=layout)
+    return _PAGES.get_template("series.html").render(
+        tables=tables, columns=SERIES_COLUMNS, anchors=DATE_BASES, layout=layout
+    )
 
 
 def tables_page(
@@ -103,7 +105,7 @@ def chart_page(chart: Chart, layout: str = "base.html") -> str:
     return _PAGES.get_template("chart.html").render(chart=chart, layout=layout)
 
 
-def page(template: str, **context: object) -> str:
+def render_page(template: str, **context: object) -> str:
     """A page from a template of this folder; all that is given is escaped but for our own drawings."""
     return _PAGES.get_template(template).render(**context)
 

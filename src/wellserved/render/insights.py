@@ -7,37 +7,41 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from wellserved.measure.words import amount, number, percent, plural
-from wellserved.moments import NotComputed
+from wellserved.measure.words import format_number, format_percent, format_value, plural
+from wellserved.moments import NotComputable
 from wellserved.prove.adoption import Adoption
 from wellserved.prove.agreement import Agreement
 from wellserved.prove.drivers import Drivers
-from wellserved.prove.gap import Gaps
-from wellserved.prove.observe import Seen
-from wellserved.prove.retention import NEXT, POOR, Fit, Retention
+from wellserved.prove.gap import ExpectationGaps
+from wellserved.prove.observe import PeriodSeries
+from wellserved.prove.retention import POOR_FIT, RENEWALS_AHEAD, Retention, RetentionFit
 from wellserved.prove.shift import Shift
-from wellserved.prove.verdict import Estimate, pooled
-from wellserved.prove.words import size, span, way
-from wellserved.render.pictures import Picture, both
+from wellserved.prove.verdict import Estimate, pooled_value
+from wellserved.prove.words import direction, interval_in_words, size_in_words
+from wellserved.render.pictures import Picture, draw_both
 from wellserved.render.svg import ALARM, INK, LINE, MUTED, Frame, Scale, drawing, label, ticks
 from wellserved.report import Table
 
-EXPLORES = (
+SHIFT_NOTE = (
     "A date found in the data is a place to look, and no proof: what happened there has to be known from elsewhere."
 )
 
 
-def shift_table(series: Seen, shift: Shift) -> Table:
+def shift_table(series: PeriodSeries, shift: Shift) -> Table:
     """When a measure shifted, or that no shift is seen."""
     if shift.position is None or shift.first is None or shift.last is None or shift.size is None:
         reason = (
             shift.reason
-            or f"the largest step is {number(shift.statistic)} standard errors; what varies like this reaches {number(shift.limit or 0)} by itself"
+            or f"the largest step is {format_number(shift.statistic)} standard errors; what varies like this reaches {format_number(shift.limit or 0)} by itself"
         )
-        return Table(f"No shift is seen in {series.measure.name}", ("why",), ((reason,),), EXPLORES)
+        return Table(f"No shift is seen in {series.measure.name}", ("why",), ((reason,),), SHIFT_NOTE)
     labels = [period.label for period in series.periods]
-    side_values = [pooled(series.model_input, side) for side in (slice(0, shift.position), slice(shift.position, None))]
-    before, after = (amount(side_value, series.measure) if side_value is not None else "" for side_value in side_values)
+    side_values = [
+        pooled_value(series.model_input, side) for side in (slice(0, shift.position), slice(shift.position, None))
+    ]
+    before, after = (
+        format_value(side_value, series.measure) if side_value is not None else "" for side_value in side_values
+    )
     row = (
         labels[shift.position],
         labels[shift.first],
@@ -48,7 +52,7 @@ def shift_table(series: Seen, shift: Shift) -> Table:
         shift.limit,
     )
     columns = ("from", "not before", "not after", "before", "after", "statistic", "limit")
-    return Table(f"{series.measure.name} shifted", columns, (row,), EXPLORES)
+    return Table(f"{series.measure.name} shifted", columns, (row,), SHIFT_NOTE)
 
 
 def adoption_table(adoption: Adoption) -> Table:
@@ -80,8 +84,8 @@ def adoption_table(adoption: Adoption) -> Table:
 
 def _effect(estimate: Estimate, adoption: Adoption) -> str:
     if adoption.relative:
-        return f"{abs(estimate.value):.1%} {way(estimate.value)}"
-    return f"{size(estimate.value, adoption.measure)} {way(estimate.value)}"
+        return f"{abs(estimate.value):.1%} {direction(estimate.value)}"
+    return f"{size_in_words(estimate.value, adoption.measure)} {direction(estimate.value)}"
 
 
 def _span(estimate: Estimate, adoption: Adoption) -> str:
@@ -89,21 +93,21 @@ def _span(estimate: Estimate, adoption: Adoption) -> str:
         return " to ".join(
             f"{end:+.1%}" if math.isfinite(end) else "any amount" for end in (estimate.low, estimate.high)
         )
-    return span(estimate, adoption.measure)
+    return interval_in_words(estimate, adoption.measure)
 
 
 def driver_table(drivers: Drivers) -> Table:
     """What goes with bad ratings, most first."""
     rows = tuple(
         (
-            driver.words, driver.cases, percent(driver.share), f"{percent(driver.low)} to {percent(driver.high)}",
-            "" if driver.odds is None else number(driver.odds),
-            "" if driver.odds_low is None or driver.odds_high is None else f"{number(driver.odds_low)} to {number(driver.odds_high)}",
+            driver.words, driver.cases, format_percent(driver.share), f"{format_percent(driver.low)} to {format_percent(driver.high)}",
+            "" if driver.odds is None else format_number(driver.odds),
+            "" if driver.odds_low is None or driver.odds_high is None else f"{format_number(driver.odds_low)} to {format_number(driver.odds_high)}",
         )
         for driver in drivers.drivers
     )  # fmt: skip
     note = (
-        f"{plural(drivers.cases, 'case')} rated on {drivers.scale}; all of these together go with {percent(drivers.r_squared)} of how ratings differ. "
+        f"{plural(drivers.cases, 'case')} rated on {drivers.scale}; all of these together go with {format_percent(drivers.r_squared)} of how ratings differ. "
         "Share: LMG, over all orders. Odds: of a worse rating, the others held equal (proportional odds). What goes with bad "
         f"ratings need not make them: prove a change to know. {drivers.note}"
     ).strip()
@@ -113,7 +117,7 @@ def driver_table(drivers: Drivers) -> Table:
 
 def driver_picture(drivers: Drivers) -> Picture:
     """Shares with their intervals."""
-    return both("Share of how ratings differ that goes with each", lambda frame: _bars(drivers, frame))
+    return draw_both("Share of how ratings differ that goes with each", lambda frame: _bars(drivers, frame))
 
 
 def _bars(drivers: Drivers, page_frame: Frame) -> str:
@@ -134,19 +138,22 @@ def _bars(drivers: Drivers, page_frame: Frame) -> str:
         body.append(
             f'<path class="interval" d="M{x(max(driver.low, 0.0)):g} {top + 7}H{x(driver.high):g}" stroke="{INK}" stroke-width="1.4"/>'
         )
-        body.append(label(x(driver.high) + 6, top + 12, percent(driver.share)))
+        body.append(label(x(driver.high) + 6, top + 12, format_percent(driver.share)))
     first = drivers.drivers[0]
     return drawing(
-        frame, "What goes with bad ratings", f"Most: {first.words}, {percent(first.share)} of how ratings differ.", body
+        frame,
+        "What goes with bad ratings",
+        f"Most: {first.words}, {format_percent(first.share)} of how ratings differ.",
+        body,
     )
 
 
-def gap_table(gaps: Gaps) -> Table:
+def gap_table(gaps: ExpectationGaps) -> Table:
     """Expected, got and the difference, by segment."""
     rows = tuple(
         (
             gap.segment, gap.cases, round(gap.expected, 2), round(gap.rating, 2), round(gap.gap, 2), f"{gap.low:+.2f} to {gap.high:+.2f}",
-            percent(gap.met_share, 0), "" if gap.reliability is None else round(gap.reliability, 2), percent(gap.importance, 0),
+            format_percent(gap.met_share, 0), "" if gap.reliability is None else round(gap.reliability, 2), format_percent(gap.importance, 0),
         )
         for gap in gaps.gaps
     )  # fmt: skip
@@ -176,14 +183,14 @@ def gap_table(gaps: Gaps) -> Table:
     return Table(f"Expectation and experience, on {gaps.scale}", columns, rows, note)
 
 
-def gap_picture(gaps: Gaps) -> Picture:
+def gap_picture(gaps: ExpectationGaps) -> Picture:
     """From what was expected to what was got."""
-    return both(
+    return draw_both(
         "From what was expected (ring) to what was got (dot), most unmet first", lambda frame: _dumbbells(gaps, frame)
     )
 
 
-def _dumbbells(gaps: Gaps, page_frame: Frame) -> str:
+def _dumbbells(gaps: ExpectationGaps, page_frame: Frame) -> str:
     row_height = 40 if page_frame.is_narrow else 26
     frame = Frame(page_frame.width, row_height * len(gaps.gaps) + 34, 10 if page_frame.is_narrow else 190, 40)
     values = [value for gap in gaps.gaps for value in (gap.expected, gap.rating)]
@@ -212,25 +219,25 @@ def _dumbbells(gaps: Gaps, page_frame: Frame) -> str:
             f'<circle class="{"signal" if is_shortfall else "point"}" cx="{x(gap.rating):g}" cy="{middle}" r="4.5" fill="{ALARM if is_shortfall else LINE}"/>'
         )
     first = gaps.gaps[0]
-    description = f"{first.segment}: expected {first.expected:.2f}, got {first.rating:.2f}; {percent(first.importance, 0)} of all unmet expectations."
+    description = f"{first.segment}: expected {first.expected:.2f}, got {first.rating:.2f}; {format_percent(first.importance, 0)} of all unmet expectations."
     return drawing(frame, "Expectation and experience", description, body)
 
 
 def agreement_table(agreement: Agreement) -> Table:
     """One's own ratings beside the customers'."""
 
-    def coefficient_cell(value: float | NotComputed) -> object:
-        return value.reason if isinstance(value, NotComputed) else round(value, 3)
+    def coefficient_cell(value: float | NotComputable) -> object:
+        return value.reason if isinstance(value, NotComputable) else round(value, 3)
 
     interval: object = (
         agreement.interval.reason
-        if isinstance(agreement.interval, NotComputed)
+        if isinstance(agreement.interval, NotComputable)
         else f"{agreement.interval[0]:.2f} to {agreement.interval[1]:.2f}"
     )
     rows: Sequence[tuple[str, object]] = (
         ("cases judged by both", agreement.cases),
-        ("same rating", percent(agreement.same_share)),
-        ("own rating higher", percent(agreement.higher_share)),
+        ("same rating", format_percent(agreement.same_share)),
+        ("own rating higher", format_percent(agreement.higher_share)),
         ("kappa, weighted by squares", coefficient_cell(agreement.kappa)),
         ("Krippendorff's alpha, ordinal", coefficient_cell(agreement.alpha)),
         ("95% interval of alpha", interval),
@@ -239,13 +246,13 @@ def agreement_table(agreement: Agreement) -> Table:
     return Table(f"Own ratings beside customers', on {agreement.scale}", ("what", "value"), tuple(rows), note)
 
 
-def retention_table(fit: Fit) -> Table:
+def retention_table(fit: RetentionFit) -> Table:
     """What came up and was renewed, beside the fit, and the renewals still to be expected; 95% intervals in brackets."""
     decisions = fit.decisions
     longest = len(decisions.leaver_counts)
     rows = tuple(_renewal_row(fit, renewals) for renewals in range(longest + 3))
     if fit.is_homogeneous:
-        fit_text = f"no difference between customers can be told: each leaves with a chance of {percent(1 - fit.renewal_chance(0))} at every renewal"
+        fit_text = f"no difference between customers can be told: each leaves with a chance of {format_percent(1 - fit.renewal_chance(0))} at every renewal"
     else:
         fit_text = f"a = {fit.a:.3f}, b = {fit.b:.3f}: customers differ in how likely they leave at each renewal, and those who stay longest are the most loyal"
     note = f"Shifted beta-geometric, {fit_text}. Intervals by profile likelihood. Later than {plural(longest, 'renewal')} it is the model's word alone."
@@ -254,16 +261,16 @@ def retention_table(fit: Fit) -> Table:
         note += (
             f" Nobody was under observation before renewal {first + 1}: what is said of earlier ones is read backwards."
         )
-    if fit.fit_p_value is not None and fit.fit_p_value < POOR:
+    if fit.fit_p_value is not None and fit.fit_p_value < POOR_FIT:
         note += f" The model does not fit these customers (chi-squared, p = {fit.fit_p_value:.2g}): do not rely on it."
     columns = (
         "renewals made", "came up for the next", "renewed", "by the model", "still there", "still there, by the model",
-        f"of the next {NEXT}", "still to come",
+        f"of the next {RENEWALS_AHEAD}", "still to come",
     )  # fmt: skip
     return Table("How long customers stay", columns, rows, note)
 
 
-def _renewal_row(fit: Fit, renewals: int) -> tuple[object, ...]:
+def _renewal_row(fit: RetentionFit, renewals: int) -> tuple[object, ...]:
     """What was seen and is expected of those who have renewed so often."""
     came_up_count, left_count = (
         float(counts[renewals]) if renewals < len(counts) else 0.0
@@ -276,18 +283,18 @@ def _renewal_row(fit: Fit, renewals: int) -> tuple[object, ...]:
     return (
         renewals,
         round(came_up_count),
-        percent(1 - left_count / came_up_count) if came_up_count else "",
-        _with_interval(fit, lambda retention: retention.renewal_chance(renewals), percent),
-        percent(surviving_share) if is_known else "",
-        _with_interval(fit, lambda retention: float(retention.survival(renewals)[-1]), percent)
+        format_percent(1 - left_count / came_up_count) if came_up_count else "",
+        _with_interval(fit, lambda retention: retention.renewal_chance(renewals), format_percent),
+        format_percent(surviving_share) if is_known else "",
+        _with_interval(fit, lambda retention: float(retention.survival(renewals)[-1]), format_percent)
         if renewals
-        else percent(1),
-        _with_interval(fit, lambda retention: retention.expected_next(renewals), number),
-        _with_interval(fit, lambda retention: retention.expected_remaining(renewals), number),
+        else format_percent(1),
+        _with_interval(fit, lambda retention: retention.expected_next(renewals), format_number),
+        _with_interval(fit, lambda retention: retention.expected_remaining(renewals), format_number),
     )
 
 
-def _with_interval(fit: Fit, statistic: Callable[[Retention], float], to_text: Callable[[float], str]) -> str:
+def _with_interval(fit: RetentionFit, statistic: Callable[[Retention], float], to_text: Callable[[float], str]) -> str:
     """A number with its 95% interval; what has no end is said so."""
     low, high = fit.interval(statistic)
     value = statistic(fit)

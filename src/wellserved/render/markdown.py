@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from wellserved.measure import Series, rows
-from wellserved.measure.series import COLUMNS
-from wellserved.measure.words import percent, period_name
+from wellserved.measure import Series, series_records
+from wellserved.measure.series import SERIES_COLUMNS
+from wellserved.measure.words import format_percent, period_name
 from wellserved.render.clean import one_line
 from wellserved.render.data import chart_rows
 from wellserved.report import Report
@@ -43,7 +43,9 @@ def series_text(series_list: Iterable[Series]) -> str:
     lines = []
     for series in series_list:
         lines += [f"## {escape(series.measure.question)}", ""]
-        lines += table(COLUMNS[2:], ([row[column] for column in COLUMNS[2:]] for row in rows(series)))
+        lines += table(
+            SERIES_COLUMNS[2:], ([row[column] for column in SERIES_COLUMNS[2:]] for row in series_records(series))
+        )
     return "\n".join(lines)
 
 
@@ -81,7 +83,15 @@ def report_text(report: Report) -> str:
             lines += table(
                 funnel_columns,
                 (
-                    (r.segment, r.n, percent(r.share), percent(r.low), percent(r.high), r.beyond_chance, r.stands_out)
+                    (
+                        r.segment,
+                        r.n,
+                        format_percent(r.share),
+                        format_percent(r.low),
+                        format_percent(r.high),
+                        r.beyond_chance,
+                        r.stands_out,
+                    )
                     for r in shown_rows
                 ),
             )
@@ -90,7 +100,14 @@ def report_text(report: Report) -> str:
             lines += table(
                 pareto_columns,
                 (
-                    (r.segment, r.count, percent(r.share), percent(r.low), percent(r.high), percent(r.cumulative))
+                    (
+                        r.segment,
+                        r.count,
+                        format_percent(r.share),
+                        format_percent(r.low),
+                        format_percent(r.high),
+                        format_percent(r.cumulative),
+                    )
                     for r in pareto.rows
                 ),
             )

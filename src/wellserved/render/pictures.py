@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from wellserved.chain import Chain, Place
-from wellserved.measure.words import number, percent
+from wellserved.chain import Chain, TeamTime
+from wellserved.measure.words import format_number, format_percent
 from wellserved.queueing import Queue
-from wellserved.render.clocks import clock_time
+from wellserved.render.clocks import format_duration
 from wellserved.render.svg import INK, LINE, MUTED, NARROW, WIDE, Frame, Scale, drawing, label
 
 _TIME_LABELS = {1: "1 s", 60: "1 min", 3_600: "1 h", 86_400: "1 day", 604_800: "1 week", 31_536_000: "1 year"}
@@ -23,7 +23,7 @@ _STATE_LABELS = {
     "paused": "waits for the customer",
     "held": "for a third party",
 }
-MOST = 12  # teams in a picture
+MAX_TEAMS_SHOWN = 12  # teams in a picture
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Picture:
     svg: Markup
 
 
-def both(caption: str, draw: Callable[[Frame], str]) -> Picture:
+def draw_both(caption: str, draw: Callable[[Frame], str]) -> Picture:
     """A drawing for wide and for narrow pages."""
     return Picture(caption, Markup(draw(WIDE) + draw(NARROW)))
 
 
 def waiting_picture(queue: Queue) -> Picture:
     """Shares served and left by time waited, on a logarithmic scale of time."""
-    return both("What became of those who waited", lambda frame: _draw_waiting(queue, frame))
+    return draw_both("What became of those who waited", lambda frame: _draw_waiting(queue, frame))
 
 
 def _draw_waiting(queue: Queue, page_frame: Frame) -> str:
@@ -57,7 +57,7 @@ def _draw_waiting(queue: Queue, page_frame: Frame) -> str:
         body.append(
             f'<path class="grid" d="M{frame.left} {y(share)}H{frame.width - frame.right}" stroke="{MUTED}" stroke-opacity="0.25"/>'
         )
-        body.append(label(frame.left - 6, y(share) + 4, percent(share, 0), "end"))
+        body.append(label(frame.left - 6, y(share) + 4, format_percent(share, 0), "end"))
     for second, words in _TIME_LABELS.items():
         if second <= max(last, 60.0):
             body.append(label(x(math.log10(second)), frame.height - 8, words, "middle"))
@@ -73,26 +73,33 @@ def _draw_waiting(queue: Queue, page_frame: Frame) -> str:
             f'<path class="{kind}" d="M{x(0.0)} {y(shares[0])}{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
         )
         body.append(
-            label(x(math.log10(max(last, 60.0))) + 6, y(shares[-1]) + 4, f"{words} {percent(shares[-1])}", kind="ink")
+            label(
+                x(math.log10(max(last, 60.0))) + 6,
+                y(shares[-1]) + 4,
+                f"{words} {format_percent(shares[-1])}",
+                kind="ink",
+            )
         )
     limit_x = x(math.log10(max(queue.seconds, 1)))
     body.append(
         f'<path class="interval" d="M{limit_x} {frame.top}V{frame.height - frame.bottom}" stroke="{INK}" stroke-dasharray="3 3"/>'
     )
     served_share, left_share, waiting_share = queue.incidence.shares_at(queue.seconds)
-    description = f"After {clock_time(queue.seconds)} {percent(served_share)} are served, {percent(left_share)} have left, {percent(waiting_share)} wait."
+    description = f"After {format_duration(queue.seconds)} {format_percent(served_share)} are served, {format_percent(left_share)} have left, {format_percent(waiting_share)} wait."
     return drawing(frame, "Share served and left by time waited", description, body)
 
 
-def lying_picture(chain: Chain) -> Picture:
+def team_time_picture(chain: Chain) -> Picture:
     """Mean days of a stay by team: untouched, in hand, and waiting."""
-    return both(
+    return draw_both(
         "Mean days of a case's stay with each team, most untouched first", lambda frame: _draw_team_times(chain, frame)
     )
 
 
 def _draw_team_times(chain: Chain, frame: Frame) -> str:
-    team_times = sorted(chain.team_times, key=lambda team_time: -team_time.untouched / team_time.stays)[:MOST]
+    team_times = sorted(chain.team_times, key=lambda team_time: -team_time.untouched / team_time.stays)[
+        :MAX_TEAMS_SHOWN
+    ]
     name_width = 150 if not frame.is_narrow else 110
     legend_height = 44 if frame.is_narrow else 28  # the legend takes two lines on a phone
     full_frame = Frame(frame.width, 24 * len(team_times) + legend_height + 18, name_width, 50)
@@ -119,10 +126,10 @@ def _draw_team_times(chain: Chain, frame: Frame) -> str:
                 f'<rect x="{x(start)}" y="{top}" width="{round(x(start + width) - x(start), 1)}" height="16" fill="{colour}"/>'
             )
             start += width
-        body.append(label(x(start) + 4, top + 13, number(start)))
-    description = f"{team_times[0].team} lets a case lie untouched for {number(_days(team_times[0], 'untouched'))} days on average, the most of all."
+        body.append(label(x(start) + 4, top + 13, format_number(start)))
+    description = f"{team_times[0].team} lets a case lie untouched for {format_number(_days(team_times[0], 'untouched'))} days on average, the most of all."
     return drawing(full_frame, "Mean days of a stay by team", description, body)
 
 
-def _days(team_time: Place, *states: str) -> float:
+def _days(team_time: TeamTime, *states: str) -> float:
     return float(sum(getattr(team_time, state) for state in states)) / team_time.stays / 86_400

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wellserved.measure import Series
-from wellserved.measure.words import amount, between
-from wellserved.moments import NotComputed
+from wellserved.measure.words import format_interval, format_value
+from wellserved.moments import NotComputable
 from wellserved.report import Table
 
-ASKED = (
+PROMISE_MEASURES = (
     "promise_kept", "first_promise_kept", "promised_time", "promise_to_keep_90",
     "promise_broken", "promise_renegotiated", "promise_overrun",
 )  # fmt: skip
@@ -45,17 +45,17 @@ def promise_table(series_list: Sequence[Series], by: str | None) -> Table:
 def _gap_reasons(by_name: Mapping[str, Series]) -> dict[str, str]:
     """Columns that have one reason for every row instead of numbers."""
     gap_reasons = {}
-    for name, column in zip(ASKED, _COLUMN_LABELS, strict=True):
+    for name, column in zip(PROMISE_MEASURES, _COLUMN_LABELS, strict=True):
         values = by_name[name].value
-        reasons = {value.reason for value in values if isinstance(value, NotComputed)}
-        if len(reasons) == 1 and len(values) > 1 and all(isinstance(value, NotComputed) for value in values):
+        reasons = {value.reason for value in values if isinstance(value, NotComputable)}
+        if len(reasons) == 1 and len(values) > 1 and all(isinstance(value, NotComputable) for value in values):
             gap_reasons[column] = reasons.pop()
     return gap_reasons
 
 
 def _row(by_name: Mapping[str, Series], segment: str | None, position: int, kept_series: Series) -> tuple[object, ...]:
     cells = []
-    for name in ASKED:
+    for name in PROMISE_MEASURES:
         series = by_name[name]
         segment_position = series.segments.index(segment) if segment in series.segments else None
         cells.append("" if segment_position is None else _value_text(series, segment_position))
@@ -70,10 +70,10 @@ def _row(by_name: Mapping[str, Series], segment: str | None, position: int, kept
 
 def _value_text(series: Series, position: int) -> str:
     value = series.value[position]
-    return value.reason if isinstance(value, NotComputed) else amount(value, series.measure)
+    return value.reason if isinstance(value, NotComputable) else format_value(value, series.measure)
 
 
 def _interval(series: Series, position: int) -> str:
-    if isinstance(series.value[position], NotComputed):
+    if isinstance(series.value[position], NotComputable):
         return ""
-    return between(series.low[position], series.high[position], series.measure).removeprefix("95% interval ")
+    return format_interval(series.low[position], series.high[position], series.measure).removeprefix("95% interval ")

@@ -7,34 +7,34 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from wellserved.improvement import Record
-from wellserved.measure.words import amount, percent
+from wellserved.improvement import ImprovementRecord
+from wellserved.measure.words import format_percent, format_value
 from wellserved.prove.design import TRENDS
 from wellserved.prove.foresight import Foresight
-from wellserved.prove.guards import Guarded
+from wellserved.prove.guards import GuardrailResult
 from wellserved.prove.incentive import Incentive
 from wellserved.prove.proof import Proof
 from wellserved.prove.words import (
-    ASSUMED,
+    ASSUMPTIONS,
+    chance_in_words,
+    direction,
     headline,
-    likely,
-    listed,
+    interval_in_words,
+    join_names,
     paragraph,
-    size,
-    span,
-    standing,
-    title,
-    way,
-    weakened,
+    proof_title,
+    remarks,
+    size_in_words,
+    weakened_headline,
 )
-from wellserved.render.html import page
-from wellserved.render.pictures import Picture, both
+from wellserved.render.html import render_page
+from wellserved.render.pictures import Picture, draw_both
 from wellserved.render.svg import INK, LINE, MUTED, Frame, Scale, drawing, label, ticks
 from wellserved.report import Table
 
-PASSED = {True: "passed", False: "failed", None: "could not be looked at"}
-ANSWERED = {True: "no cause to ask", False: "has to be answered", None: "could not be looked at"}
-SAFE = {
+CHECK_RESULTS = {True: "passed", False: "failed", None: "could not be looked at"}
+QUESTION_RESULTS = {True: "no cause to ask", False: "has to be answered", None: "could not be looked at"}
+SAFETY_WORDS = {
     "not_worse": "the same",
     "worse": "worse",
     "cannot_tell": "cannot tell",
@@ -44,17 +44,17 @@ SAFE = {
 
 def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
     """Verdict, guardrails, checks, and the numbers period by period."""
-    sentences = [*notes, headline(proof), *standing(proof)]
+    sentences = [*notes, headline(proof), *remarks(proof)]
     status = status_words(proof)
     tables = [
-        Table(f"{title(proof)} Verdict: {status}", ("what can be said",), tuple((line,) for line in sentences)),
-        *found_tables(proof),
+        Table(f"{proof_title(proof)} Verdict: {status}", ("what can be said",), tuple((line,) for line in sentences)),
+        *result_tables(proof),
     ]
     tables.append(
         Table(
             "For a statistician",
             ("how it was done",),
-            ((paragraph(proof),), *((f"Assumed: {assumption}",) for assumption in ASSUMED)),
+            ((paragraph(proof),), *((f"Assumed: {assumption}",) for assumption in ASSUMPTIONS)),
         )
     )
     if proof.verdict.lines:
@@ -65,18 +65,18 @@ def proof_tables(proof: Proof, notes: tuple[str, ...]) -> list[Table]:
 def status_words(proof: Proof) -> str:
     """The verdict's name as it is shown."""
     if proof.headline == "harm_shown":
-        return f"harm shown in {listed([rail.guardrail.name for rail in proof.harms])} (blocked)"
+        return f"harm shown in {join_names([rail.guardrail.name for rail in proof.harms])} (blocked)"
     if proof.headline == "improved_harm_not_excluded":
-        claim = weakened(proof)
+        claim = weakened_headline(proof)
         return claim[0].lower() + claim[1:]
     return proof.headline.replace("_", " ")
 
 
-SHORT = {"improved_harm_not_excluded": "a weaker claim", "harm_shown": "no claim"}
+SHORT_STATUSES = {"improved_harm_not_excluded": "a weaker claim", "harm_shown": "no claim"}
 """What stands before a headline that says the rest itself."""
 
 
-def found_tables(proof: Proof) -> list[Table]:
+def result_tables(proof: Proof) -> list[Table]:
     """The reward, the guardrails and the checks."""
     tables = []
     if proof.incentive:
@@ -84,8 +84,10 @@ def found_tables(proof: Proof) -> list[Table]:
     if proof.guardrail_results:
         tables.append(_guardrail_table(proof.guardrail_results))
     if proof.verdict.checks:
-        rows = tuple((check.name, PASSED[check.passed], check.words) for check in proof.verdict.checks)
-        rows += tuple((question.name, ANSWERED[question.passed], question.words) for question in proof.questions)
+        rows = tuple((check.name, CHECK_RESULTS[check.passed], check.words) for check in proof.verdict.checks)
+        rows += tuple(
+            (question.name, QUESTION_RESULTS[question.passed], question.words) for question in proof.questions
+        )
         tables.append(Table("What would have spoilt it", ("looked at", "result", "what was found"), rows))
     return tables
 
@@ -98,17 +100,21 @@ def _incentive_table(proof: Proof, reward: Incentive) -> Table:
         ("after, less while it was paid", reward.difference),
     )
     rows = tuple(
-        (words, f"{size(estimate.value, measure)} {way(estimate.value)}", span(estimate, measure))
+        (
+            words,
+            f"{size_in_words(estimate.value, measure)} {direction(estimate.value)}",
+            interval_in_words(estimate, measure),
+        )
         for words, estimate in pairs
         if estimate is not None
     )
     note = "Against the time before it was paid. " + (
-        f"No fit was made: {reward.reason}." if reward.reason else LASTS[reward.status]
+        f"No fit was made: {reward.reason}." if reward.reason else INCENTIVE_NOTES[reward.status]
     )
     return Table(f"The reward: {reward.status.replace('_', ' ')}", ("when", "changed by", "95%"), rows, note)
 
 
-LASTS = {
+INCENTIVE_NOTES = {
     "lasting": "Better while it was paid and after, and not shown to have lost any of it.",
     "fading": "Better while it was paid; some of it is shown to be lost since.",
     "backfiring": "Worse after it was no longer paid than before it was.",
@@ -118,7 +124,7 @@ LASTS = {
 }
 
 
-def _guardrail_table(results: tuple[Guarded, ...]) -> Table:
+def _guardrail_table(results: tuple[GuardrailResult, ...]) -> Table:
     rows = []
     for rail_result in results:
         measure = rail_result.guardrail.measure
@@ -126,16 +132,16 @@ def _guardrail_table(results: tuple[Guarded, ...]) -> Table:
         change_estimate = (
             None if rail_result.harm is None else rail_result.harm if better == "lower" else -rail_result.harm
         )
-        margin_text = size(rail_result.margin, measure) if rail_result.margin is not None else ""
+        margin_text = size_in_words(rail_result.margin, measure) if rail_result.margin is not None else ""
         result_text = (
             f"not worse by more than {margin_text}"
             if rail_result.safety == "not_worse" and rail_result.harm
-            else SAFE[rail_result.safety]
+            else SAFETY_WORDS[rail_result.safety]
         )
         if rail_result.guardrail.question and rail_result.safety != "not_recorded":
-            result_text = ANSWERED[not rail_result.weakens]
-        change_text = span(change_estimate, measure) if change_estimate else rail_result.words
-        chance_text = likely(rail_result.chance) if rail_result.chance is not None else ""
+            result_text = QUESTION_RESULTS[not rail_result.weakens]
+        change_text = interval_in_words(change_estimate, measure) if change_estimate else rail_result.words
+        chance_text = chance_in_words(rail_result.chance) if rail_result.chance is not None else ""
         rows.append(
             (
                 rail_result.guardrail.name,
@@ -146,11 +152,11 @@ def _guardrail_table(results: tuple[Guarded, ...]) -> Table:
                 "" if rail_result.age_days is None else rail_result.age_days,
             )
         )
-    return Table("What must not have got worse", RAILS, tuple(rows), RAILS_NOTE)
+    return Table("What must not have got worse", GUARDRAIL_COLUMNS, tuple(rows), GUARDRAIL_NOTE)
 
 
-RAILS = ("measure", "result", "changed by (95%), or why not", "margin", "chance of worse than that", "cases at the age of (days)")  # fmt: skip
-RAILS_NOTE = (
+GUARDRAIL_COLUMNS = ("measure", "result", "changed by (95%), or why not", "margin", "chance of worse than that", "cases at the age of (days)")  # fmt: skip
+GUARDRAIL_NOTE = (
     "Harm is shown where a measure surely got worse (false alarms share 5% among all guardrails) and is likely to have done "
     "so by more than its margin (80%); it is excluded where the chance of that is 5% at most, under either trend. A margin "
     "nobody declared is five points of a share, or as much as it was if that is less, and a fifth of anything else (of the "
@@ -203,9 +209,9 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
         "asked_as": proof.request.improvement_name or "exploration",
         "notes": list(notes),
         "sentence": headline(proof),
-        "more": standing(proof),
+        "more": remarks(proof),
         "paragraph": paragraph(proof),
-        "assumed": list(ASSUMED),
+        "assumed": list(ASSUMPTIONS),
         "measure": {
             "name": proof.request.measure.name,
             "version": proof.request.measure.version,
@@ -232,7 +238,7 @@ def proof_data(proof: Proof, notes: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _guardrail_data(rail_result: Guarded) -> dict[str, Any]:
+def _guardrail_data(rail_result: GuardrailResult) -> dict[str, Any]:
     return {
         "measure": rail_result.guardrail.measure.name,
         "called": rail_result.guardrail.label or None,
@@ -255,7 +261,7 @@ def _finite_values(value: Any) -> Any:
 
 def proof_picture(proof: Proof) -> Picture:
     """The measure, what either trend would have brought, and the day of the change."""
-    return both(
+    return draw_both(
         f"Measured (dots, {proof.request.measure.unit}), and what was to be expected without the change",
         lambda frame: proof_svg(proof, frame),
     )
@@ -302,14 +308,16 @@ def proof_svg(proof: Proof, frame: Frame) -> str:
     )
     anchor, shift = ("end", -5) if frame.is_narrow or start > count * 0.6 else ("start", 5)
     body.append(label(edge[0] + shift, frame.top + 10, "change", anchor, "ink"))
-    return drawing(frame, title(proof), headline(proof), body)
+    return drawing(frame, proof_title(proof), headline(proof), body)
 
 
 def _grid(proof: Proof, frame: Frame, x: Scale, y: Scale, unit: str) -> list[str]:
     body, right = [], frame.width - frame.right
     for mark in ticks(y.low, y.high, 3 if frame.is_narrow else 4):
         body.append(f'<path class="grid" d="M{frame.left} {y(mark):g}H{right}" stroke="#d9dee4"/>')
-        body.append(label(frame.left - 6, y(mark) + 4, percent(mark, 0) if unit == "share" else f"{mark:,g}", "end"))
+        body.append(
+            label(frame.left - 6, y(mark) + 4, format_percent(mark, 0) if unit == "share" else f"{mark:,g}", "end")
+        )
     label_step = max(1, math.ceil((72 if frame.is_narrow else 84) * len(proof.series.periods) / (right - frame.left)))
     last = len(proof.series.periods) - 1
     for position in range(last % label_step, last + 1, label_step):
@@ -325,7 +333,7 @@ def _grid(proof: Proof, frame: Frame, x: Scale, y: Scale, unit: str) -> list[str
     return body
 
 
-def improvement_table(records: Sequence[Record]) -> Table:
+def improvement_table(records: Sequence[ImprovementRecord]) -> Table:
     """The declared improvements, and what the last look said of each."""
     columns = (
         "name",
@@ -356,18 +364,18 @@ def improvement_table(records: Sequence[Record]) -> Table:
 def proof_page(proof: Proof, notes: tuple[str, ...], layout: str = "base.html") -> str:
     """The verdict as a page: the sentence first, then the picture, what was looked at, and how it was done."""
     has_lines = proof.verdict.lines is not None
-    return page(
+    return render_page(
         "proof.html",
-        title=title(proof),
+        title=proof_title(proof),
         headline=headline(proof),
-        status=SHORT.get(proof.headline, status_words(proof)).capitalize(),
+        status=SHORT_STATUSES.get(proof.headline, status_words(proof)).capitalize(),
         alarm=bool(proof.blocking_harm) or proof.verdict.status == "worse",
-        said=standing(proof),
+        said=remarks(proof),
         pictures=[proof_picture(proof)] if has_lines else [],
         numbers=numbers_table(proof) if has_lines else None,
-        tables=found_tables(proof),
+        tables=result_tables(proof),
         paragraph=paragraph(proof),
-        assumed=ASSUMED,
+        assumed=ASSUMPTIONS,
         notes=notes,
         layout=layout,
     )
@@ -377,9 +385,9 @@ def foresight_table(foresights: Sequence[Foresight], expected: float | None) -> 
     """What eight weeks will show of a change, and which margins can be shown at all."""
     rows = []
     for foresight in foresights:
-        level = amount(foresight.level, foresight.measure) if foresight.level is not None else ""
+        level = format_value(foresight.level, foresight.measure) if foresight.level is not None else ""
         cells = [
-            size(value, foresight.measure) if value is not None else ""
+            size_in_words(value, foresight.measure) if value is not None else ""
             for value in (foresight.detectable_change, foresight.margin, foresight.provable_margin)
         ]
         rows.append((foresight.label, level, *cells, foresight.reason))
@@ -393,7 +401,9 @@ def foresight_table(foresights: Sequence[Foresight], expected: float | None) -> 
         and first.detectable_change is not None
         and first.detectable_change > expected * first.level
     ):
-        note += f"That is more than the {percent(expected, 0)} you hope for: it will take longer, or more cases. "
+        note += (
+            f"That is more than the {format_percent(expected, 0)} you hope for: it will take longer, or more cases. "
+        )
     if any(
         foresight.margin is not None
         and foresight.provable_margin is not None

@@ -4,42 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wellserved.measure.words import percent
-from wellserved.moments import NotComputed
-from wellserved.queueing import TREATMENTS, Interval, Queue
-from wellserved.queueing.erlang import Expected
-from wellserved.queueing.incidence import quantile
+from wellserved.measure.words import format_percent
+from wellserved.moments import NotComputable
+from wellserved.queueing import TREATMENTS, DayInterval, Queue
+from wellserved.queueing.erlang import QueueForecast
+from wellserved.queueing.incidence import served_quantile
 from wellserved.queueing.staffing import Staffing
-from wellserved.render.clocks import clock_time
+from wellserved.render.clocks import format_duration
 from wellserved.report import Table
 
 _SHOWN_SECONDS = (0, 20, 60, 300, 900, 3_600, 14_400, 86_400, 7 * 86_400)
 
 
-def of_day(second: int) -> str:
+def format_time_of_day(second: int) -> str:
     """34200 as 09:30."""
     return f"{second // 3600:02d}:{second % 3600 // 60:02d}"
 
 
 def queue_tables(queue: Queue) -> list[Table]:
     """The whole, the course of waiting, and the intervals of the day; the last has the most numbers."""
-    overall, limit_text = queue.overall, clock_time(queue.seconds)
+    overall, limit_text = queue.overall, format_duration(queue.seconds)
     levels = [
         (level.treatment, TREATMENTS[level.treatment], level.n, _share(level.share), _bounds(level.low, level.high))
         for level in overall.levels
     ]
     outcome_rows = (
         ("came", overall.arrivals, ""),
-        ("served", overall.served_count, percent(overall.served_count / overall.arrivals)),
-        ("left before they were served", overall.left_count, percent(overall.left_count / overall.arrivals)),
+        ("served", overall.served_count, format_percent(overall.served_count / overall.arrivals)),
+        ("left before they were served", overall.left_count, format_percent(overall.left_count / overall.arrivals)),
         ("still waiting", overall.arrivals - overall.served_count - overall.left_count, ""),
         ("of these for less than the time, and so not judged", overall.too_recent, ""),
         ("mean patience (Erlang A), hours:minutes:seconds", _patience(queue), ""),
     )
-    median_wait = quantile(queue.incidence, 0.5)
-    time_rows = [(clock_time(second), *map(percent, queue.incidence.shares_at(second))) for second in _SHOWN_SECONDS]
+    median_wait = served_quantile(queue.incidence, 0.5)
+    time_rows = [
+        (format_duration(second), *map(format_percent, queue.incidence.shares_at(second))) for second in _SHOWN_SECONDS
+    ]
     note = (
-        f"Half of all who come are served within {clock_time(median_wait)}."
+        f"Half of all who come are served within {format_duration(median_wait)}."
         if median_wait < 1e15
         else "Half of all who come are never served, as the record stands."
     )
@@ -62,7 +64,7 @@ def _interval_table(queue: Queue) -> Table:
     )
     lines = [
         (
-            of_day(interval.start),
+            format_time_of_day(interval.start),
             interval.arrivals,
             interval.served_count,
             interval.left_count,
@@ -71,25 +73,27 @@ def _interval_table(queue: Queue) -> Table:
         )
         for interval in queue.intervals
     ]
-    return Table(f"By time of day ({queue.zone}), served within {clock_time(queue.seconds)}", columns, tuple(lines))
+    return Table(
+        f"By time of day ({queue.zone}), served within {format_duration(queue.seconds)}", columns, tuple(lines)
+    )
 
 
-def _wait(interval: Interval) -> str:
-    return clock_time(interval.total_wait / interval.arrivals)
+def _wait(interval: DayInterval) -> str:
+    return format_duration(interval.total_wait / interval.arrivals)
 
 
 def _patience(queue: Queue) -> str:
-    return str(queue.patience) if isinstance(queue.patience, NotComputed) else clock_time(queue.patience)
+    return str(queue.patience) if isinstance(queue.patience, NotComputable) else format_duration(queue.patience)
 
 
-def _share(value: float | NotComputed) -> str:
-    return value.reason if isinstance(value, NotComputed) else percent(value)
+def _share(value: float | NotComputable) -> str:
+    return value.reason if isinstance(value, NotComputable) else format_percent(value)
 
 
-def _bounds(low: float | NotComputed, high: float | NotComputed) -> str:
-    if isinstance(low, NotComputed) or isinstance(high, NotComputed):
+def _bounds(low: float | NotComputable, high: float | NotComputable) -> str:
+    if isinstance(low, NotComputable) or isinstance(high, NotComputable):
         return ""
-    return f"{percent(low)} to {percent(high)}"
+    return f"{format_percent(low)} to {format_percent(high)}"
 
 
 def staffing_table(slots: Sequence[Staffing], share: float, has_given_servers: bool) -> Table:
@@ -98,16 +102,16 @@ def staffing_table(slots: Sequence[Staffing], share: float, has_given_servers: b
     columns = (
         "from", "came an hour", "in time", "left", "mean wait",
         server_column, "in time by the formula", "left by the formula", "mean wait by the formula",
-        f"needed for {percent(share, 0)}", "busy then",
+        f"needed for {format_percent(share, 0)}", "busy then",
     )  # fmt: skip
     rows = []
     for slot in slots:
         observed_cells = (
-            of_day(slot.start),
+            format_time_of_day(slot.start),
             round(slot.arrivals_per_hour, 2),
-            percent(slot.in_time_share),
-            percent(slot.left_share),
-            clock_time(slot.mean_wait),
+            format_percent(slot.in_time_share),
+            format_percent(slot.left_share),
+            format_duration(slot.mean_wait),
         )
         rows.append((*observed_cells, *_forecast_cells(slot.forecast), *_required_cells(slot.required)))
     note = (
@@ -117,14 +121,16 @@ def staffing_table(slots: Sequence[Staffing], share: float, has_given_servers: b
     return Table("What it would take", columns, tuple(rows), note)
 
 
-def _forecast_cells(forecast: Expected | NotComputed) -> tuple[object, ...]:
-    if isinstance(forecast, NotComputed):
+def _forecast_cells(forecast: QueueForecast | NotComputable) -> tuple[object, ...]:
+    if isinstance(forecast, NotComputable):
         return (forecast.reason, "", "", "")
-    wait = clock_time(forecast.mean_wait) if forecast.mean_wait < 1e15 else "without end"
-    return (forecast.servers, percent(forecast.in_time_share), percent(forecast.left_share), wait)
+    wait = format_duration(forecast.mean_wait) if forecast.mean_wait < 1e15 else "without end"
+    return (forecast.servers, format_percent(forecast.in_time_share), format_percent(forecast.left_share), wait)
 
 
-def _required_cells(forecast: Expected | NotComputed) -> tuple[object, ...]:
+def _required_cells(forecast: QueueForecast | NotComputable) -> tuple[object, ...]:
     return (
-        (forecast.reason, "") if isinstance(forecast, NotComputed) else (forecast.servers, percent(forecast.occupancy))
+        (forecast.reason, "")
+        if isinstance(forecast, NotComputable)
+        else (forecast.servers, format_percent(forecast.occupancy))
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from wellserved.log import Receipt
 from wellserved.mapping import Mapping
-from wellserved.measure.words import counted, plural
+from wellserved.measure.words import format_note, plural
 from wellserved.render.clean import one_line
 
-SHOWN = 12  # reasons that are told; the others stand in the refusals file
+MAX_REASONS_SHOWN = 12  # reasons that are told; the others stand in the refusals file
 
 
-def lines(receipt: Receipt) -> list[str]:
+def receipt_lines(receipt: Receipt) -> list[str]:
     """The receipt for whoever imports a file."""
     corrected = f", {receipt.moments_corrected:,} correct an earlier one." if receipt.moments_corrected else "."
     text_lines = [
@@ -22,18 +22,18 @@ def lines(receipt: Receipt) -> list[str]:
             f"{plural(receipt.moments_refused, 'moment')} of loaded rows {'was' if receipt.moments_refused == 1 else 'were'} left out, for a value that cannot be read."
         )
     text_lines += _reasons("Refused", receipt.reasons) + _reasons("Left out", receipt.losses)
-    text_lines += [f"{counted(count, note)}." for note, count in receipt.notes.items()]
+    text_lines += [f"{format_note(count, note)}." for note, count in receipt.notes.items()]
     text_lines += (
         [f"{receipt.mended_lines:,} lines were not UTF-8 and were read as Windows-1252."]
         if receipt.mended_lines
         else []
     )
     text_lines += [f"Read row by row: {receipt.careful}."] if receipt.careful else []
-    text_lines += lacking(receipt)
+    text_lines += gap_lines(receipt)
     return [one_line(line) for line in text_lines]
 
 
-def lacking(source: Receipt | Mapping) -> list[str]:
+def gap_lines(source: Receipt | Mapping) -> list[str]:
     """What cannot be known from a file, read by a preset or mapping: for columns that it lacks, or by its nature."""
     text_lines = [
         f"The file has no column {column!r}, and so does not tell: {gap}." for column, gap in source.absent.items()
@@ -49,6 +49,8 @@ def _reasons(outcome: str, reasons: dict[str, int]) -> list[str]:
     """The commonest reasons, each with its count."""
     ordered_reasons = sorted(reasons.items(), key=lambda pair: -pair[1])
     more_lines = (
-        [f"{outcome} for {len(ordered_reasons) - SHOWN:,} further reasons."] if len(ordered_reasons) > SHOWN else []
+        [f"{outcome} for {len(ordered_reasons) - MAX_REASONS_SHOWN:,} further reasons."]
+        if len(ordered_reasons) > MAX_REASONS_SHOWN
+        else []
     )
-    return [f"{outcome}: {count:,} x {reason}." for reason, count in ordered_reasons[:SHOWN]] + more_lines
+    return [f"{outcome}: {count:,} x {reason}." for reason, count in ordered_reasons[:MAX_REASONS_SHOWN]] + more_lines

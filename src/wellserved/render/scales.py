@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wellserved.report import Table
-from wellserved.scales import DECLARED, Scales
+from wellserved.scales import SCALES_FILE, Scales
 
 
 def scale_table(scales: Scales) -> Table:
@@ -19,7 +19,7 @@ def scale_table(scales: Scales) -> Table:
             if scale.bad_border is None
             else f"{scale.bad_border:g} or {'more' if scale.low_is_good else 'less'}",
             ", ".join(f"{word} = {score:g}" for word, score in scale.words),
-            DECLARED if scale.is_own else "known to all",
+            SCALES_FILE if scale.is_own else "known to all",
         )
         for scale in scales.values()
     )

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import escape
 
-from wellserved.chart import KINDS, Chart
+from wellserved.chart import CHART_KINDS, Chart
 from wellserved.chart.limits import Floats, Limits
-from wellserved.measure.words import number, percent
-from wellserved.moments import NotComputed
+from wellserved.measure.words import format_number, format_percent
+from wellserved.moments import NotComputable
 from wellserved.render.clean import one_line
 from wellserved.report.segments import Funnel, Pareto
 
@@ -89,7 +89,7 @@ def ticks(low: float, high: float, max_count: int = 4) -> list[float]:
 
 def _label(value: float, unit: str, step: float = 1.0) -> str:
     if unit == "share":
-        return percent(value, 0 if step >= 0.01 else 1)
+        return format_percent(value, 0 if step >= 0.01 else 1)
     return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:g}"
 
 
@@ -224,14 +224,14 @@ def _points(chart: Chart, y: Scale, xs: Sequence[float]) -> list[str]:
 def describe(chart: Chart) -> str:
     """The chart in words, for those who do not see it."""
     used_positions = [index for index in range(len(chart.values)) if chart.used[index]]
-    kind = f"Control chart, {KINDS[chart.kind]}, of {chart.series.measure.name}"
+    kind = f"Control chart, {CHART_KINDS[chart.kind]}, of {chart.series.measure.name}"
     if not used_positions:
         return f"{kind}: nothing computable."
     unit = chart.series.measure.unit
     periods = [period.label if period else "" for period in chart.series.periods]
     last = used_positions[-1]
     words = f"{kind}, {periods[used_positions[0]]} to {periods[last]}; last {_label(round(float(chart.values[last]), 3), unit, 0.001)}."
-    if isinstance(chart.limits, NotComputed):
+    if isinstance(chart.limits, NotComputable):
         return f"{words} No limits: {chart.limits.reason}."
     signal_texts = [f"{signal.words}, {periods[signal.first]} to {periods[signal.last]}" for signal in chart.signals]
     return f"{words} {'Signals: ' + '; '.join(signal_texts) if signal_texts else 'No signal'}. {chart.screening_note}".rstrip()
@@ -248,7 +248,7 @@ def funnel_chart(funnel: Funnel, frame: Frame) -> str:
     body = []
     for mark in ticks(low, high):
         body.append(f'<path class="grid" d="M{frame.left} {y(mark):g}H{right}" stroke="#d9dee4"/>')
-        body.append(label(frame.left - 6, y(mark) + 4, percent(mark, 0), "end"))
+        body.append(label(frame.left - 6, y(mark) + 4, format_percent(mark, 0), "end"))
     for power in range(math.ceil(x.low), math.floor(x.high) + 1):
         body.append(label(x(power), frame.height - 20, f"{10**power:,}", "middle"))
     body.append(label((frame.left + right) / 2, frame.height - 5, "cases in the segment", "middle"))
@@ -262,10 +262,10 @@ def funnel_chart(funnel: Funnel, frame: Frame) -> str:
                 f'<path class="limit" d="{_path(line)}" fill="none" stroke="{MUTED}" stroke-dasharray="{dash}"/>'
             )
     body.append(f'<path class="limit" d="M{frame.left} {y(funnel.overall):g}H{right}" stroke="{MUTED}"/>')
-    body.append(label(right + 6, y(funnel.overall) + 4, f"all {percent(funnel.overall)}"))
+    body.append(label(right + 6, y(funnel.overall) + 4, f"all {format_percent(funnel.overall)}"))
     body += _funnel_points(funnel, x, y, right, 2 if frame.is_narrow else 4)
     words = (
-        f"Funnel plot by {funnel.column}: {len(funnel.rows)} segments around {percent(funnel.overall)}; "
+        f"Funnel plot by {funnel.column}: {len(funnel.rows)} segments around {format_percent(funnel.overall)}; "
         f"{sum(row.stands_out for row in funnel.rows)} stand out."
     )
     return drawing(frame, f"Segments by {funnel.column}", words, body)
@@ -308,6 +308,6 @@ def pareto_chart(pareto: Pareto, narrow: bool) -> str:
         body.append(
             f'<path class="interval" d="M{x(row.low):g} {top + 7}H{x(row.high):g}" stroke="{INK}" stroke-width="1.4"/>'
         )
-        body.append(label(x(row.high) + 6, top + 12, percent(row.share)))
-    words = f"Share of {number(pareto.total)} misses by {pareto.column}, most first."
+        body.append(label(x(row.high) + 6, top + 12, format_percent(row.share)))
+    words = f"Share of {format_number(pareto.total)} misses by {pareto.column}, most first."
     return drawing(frame, f"Misses by {pareto.column}", words, body)

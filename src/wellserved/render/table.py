@@ -13,7 +13,7 @@ _FORMULA = re.compile(r"'*\s*[=+\-@\t\r\n＝＋－＠]")
 _NUMBER = re.compile(r"\s*[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?\s*")
 
 
-def harmless(cell: object) -> object:
+def escape_formula(cell: object) -> object:
     """A text that a spreadsheet would run gets a leading '; numbers stay numbers."""
     if isinstance(cell, str):
         if _FORMULA.match(cell) and not (len(cell) <= 60 and _NUMBER.fullmatch(cell)):
@@ -29,7 +29,7 @@ def write_csv(file: IO[str], header: Sequence[str], rows: Iterable[Sequence[obje
         for quoting_rule in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
     )
     for row in chain([header], rows):
-        cells = [harmless("" if cell is None else cell) for cell in row]
+        cells = [escape_formula("" if cell is None else cell) for cell in row]
         # The writer does not quote a carriage return by itself, and readers end the row there.
         has_return = any(isinstance(cell, str) and "\r" in cell for cell in cells)
         (quoting_writer if has_return else plain_writer).writerow(cells)

@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from wellserved.measure import Series, rows
-from wellserved.measure.words import amount, between, number, period_name
-from wellserved.moments import NotComputed
+from wellserved.measure import Series, series_records
+from wellserved.measure.words import format_interval, format_number, format_value, period_name
+from wellserved.moments import NotComputable
 from wellserved.render.clean import one_line
 from wellserved.report import Finding, Report
 from wellserved.report import Table as ReportTable
@@ -25,7 +25,7 @@ _MARKS = {"fact": ("•", ""), "signal": ("◆", "bold red"), "wobble": ("○", 
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def words(text: object, style: str = "") -> Text:
+def safe_text(text: object, style: str = "") -> Text:
     """Other people's words: never markup, never control characters."""
     return Text(one_line(str(text)), style=style)
 
@@ -43,7 +43,7 @@ def sparkline(values: Iterable[float]) -> str:
 def _finding(finding: Finding) -> RenderableType:
     mark, style = _MARKS[finding.tone]
     line = Table.grid(padding=(0, 1))
-    line.add_row(Text(mark, style=style), words(finding.text))
+    line.add_row(Text(mark, style=style), safe_text(finding.text))
     return line
 
 
@@ -53,15 +53,18 @@ def grid(title: str, columns: Iterable[str], lines: Iterable[Iterable[object]]) 
     table_rows = [list(line) for line in lines]
     for position, column in enumerate(columns):
         is_numeric = bool(table_rows) and all(isinstance(line[position], int | float) for line in table_rows)
-        table.add_column(words(column), justify="right" if is_numeric else "left", overflow="fold")
+        table.add_column(safe_text(column), justify="right" if is_numeric else "left", overflow="fold")
     for line in table_rows:
         table.add_row(
-            *(words(number(cell) if isinstance(cell, int | float) else "" if cell is None else cell) for cell in line)
+            *(
+                safe_text(format_number(cell) if isinstance(cell, int | float) else "" if cell is None else cell)
+                for cell in line
+            )
         )
-    return Group(words(title, "bold"), table) if title else table
+    return Group(safe_text(title, "bold"), table) if title else table
 
 
-def tables(report_tables: Iterable[ReportTable]) -> RenderableType:
+def stacked_tables(report_tables: Iterable[ReportTable]) -> RenderableType:
     """Several tables, one under the other."""
     blocks: list[RenderableType] = []
     for table in report_tables:
@@ -72,30 +75,30 @@ def tables(report_tables: Iterable[ReportTable]) -> RenderableType:
 def _chart(chart: Chart) -> RenderableType:
     from wellserved.render.svg import describe
 
-    return words(f"{sparkline(chart.values.tolist())}  {describe(chart)}", "dim")
+    return safe_text(f"{sparkline(chart.values.tolist())}  {describe(chart)}", "dim")
 
 
 def _table(table: ReportTable) -> RenderableType:
     table_grid = grid(one_line(table.title), table.columns, table.rows)
-    return Group(table_grid, words(table.note, "dim")) if table.note else table_grid
+    return Group(table_grid, safe_text(table.note, "dim")) if table.note else table_grid
 
 
 def report_lines(report: Report) -> RenderableType:
     """The report for a terminal."""
     blocks: list[RenderableType] = [
-        words(report.title, "bold"),
-        words(
+        safe_text(report.title, "bold"),
+        safe_text(
             f"Service report for {period_name(report.period, report.granularity)}, against everything since {report.first}."
         ),
-        words(
+        safe_text(
             f"Known up to {report.as_of:%Y-%m-%d %H:%M}, time zone {report.zone}; log version {report.log_version}.",
             "dim",
         ),
     ]
     if report.caution:
-        blocks.append(words(f"Before you quote this: {report.caution}", "yellow"))
+        blocks.append(safe_text(f"Before you quote this: {report.caution}", "yellow"))
     for section in report.sections:
-        blocks += [Text(""), words(section.title, "bold underline")]
+        blocks += [Text(""), safe_text(section.title, "bold underline")]
         blocks += [_finding(finding) for finding in section.findings]
         blocks += [Padding(_chart(chart), (0, 0, 0, 2)) for chart in section.charts]
         blocks += [Padding(_table(table), (1, 0, 0, 2)) for table in section.tables]
@@ -107,16 +110,16 @@ def series_lines(series_list: Iterable[Series]) -> RenderableType:
     blocks: list[RenderableType] = []
     for series in series_list:
         lines = []
-        for position, row in enumerate(rows(series)):
+        for position, row in enumerate(series_records(series)):
             value = series.value[position]
-            value_text = "" if isinstance(value, NotComputed) else amount(value, series.measure)
+            value_text = "" if isinstance(value, NotComputable) else format_value(value, series.measure)
             lines.append(
                 (
                     row["segment"],
                     row["period"],
                     row["n"],
                     value_text,
-                    between(series.low[position], series.high[position], series.measure),
+                    format_interval(series.low[position], series.high[position], series.measure),
                     row["note"],
                 )
             )
@@ -133,7 +136,7 @@ def series_lines(series_list: Iterable[Series]) -> RenderableType:
             )
         )
         blocks.append(
-            words(
+            safe_text(
                 f"Time zone {series.zone}; known up to {series.as_of_local:%Y-%m-%d %H:%M}; log version {series.log_version}.",
                 "dim",
             )
@@ -144,9 +147,9 @@ def series_lines(series_list: Iterable[Series]) -> RenderableType:
 def chart_lines(chart: Chart) -> RenderableType:
     """A chart as a sparkline, its signals and its numbers."""
     lines = []
-    for position, row in enumerate(rows(chart.series)):
+    for position, row in enumerate(series_records(chart.series)):
         limits: tuple[object, ...] = ("", "", "")
-        if not isinstance(chart.limits, NotComputed):
+        if not isinstance(chart.limits, NotComputable):
             limits = tuple(
                 f"{float(line[position]):.4g}" for line in (chart.limits.lower, chart.limits.centre, chart.limits.upper)
             )
@@ -155,16 +158,16 @@ def chart_lines(chart: Chart) -> RenderableType:
             (
                 row["period"],
                 row["n"],
-                amount(chart.series.value[position], chart.series.measure),
+                format_value(chart.series.value[position], chart.series.measure),
                 *limits,
                 fired_rules,
                 row["note"],
             )
         )
     columns = ("period", "n", "value", "lower limit", "centre", "upper limit", "signals", "note")
-    blocks: list[RenderableType] = [words(chart.series.measure.question, "bold"), _chart(chart)]
-    blocks += [words(chart.screening_note, "dim")] if chart.screening_note else []
-    blocks += [words(chart.warning, "yellow")] if chart.warning else []
+    blocks: list[RenderableType] = [safe_text(chart.series.measure.question, "bold"), _chart(chart)]
+    blocks += [safe_text(chart.screening_note, "dim")] if chart.screening_note else []
+    blocks += [safe_text(chart.warning, "yellow")] if chart.warning else []
     return Group(*blocks, grid("", columns, lines))
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal
 
 from wellserved.measure import Measure, Series
 from wellserved.measure.series import Value
-from wellserved.moments import Every, Period
+from wellserved.moments import Granularity, Period
 
 if TYPE_CHECKING:  # what is shown needs none of what computes it
     from wellserved.chart import Chart
-    from wellserved.measure.scope import Scope
+    from wellserved.measure.scope import CaseTable
     from wellserved.report.segments import Funnel, Pareto
 
 Tone = Literal["fact", "signal", "wobble", "cannot"]
@@ -63,7 +63,7 @@ class Report:
     credit: str
     caution: str
     zone: str
-    granularity: Every
+    granularity: Granularity
     period: Period
     first: date  # first local day of the record
     as_of: datetime
@@ -75,12 +75,12 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReportAnswers:
     """The answers that the sections are written from."""
 
-    case_table: Scope
+    case_table: CaseTable
     source: str
-    granularity: Every
+    granularity: Granularity
     period: Period
     all_time: dict[str, Series]
     this_period: dict[str, Series]

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 from wellserved.chart import draw_up
 from wellserved.errors import PeriodError, RequestError
 from wellserved.log import Receipt
-from wellserved.measure import MEASURES, Question
-from wellserved.measure.ask import answer
-from wellserved.measure.scope import Scope
-from wellserved.moments import EARLIEST, LATEST, Every, Period, period_of
+from wellserved.measure import MEASURES, MeasureQuestion
+from wellserved.measure.ask import answer_question
+from wellserved.measure.scope import CaseTable
+from wellserved.moments import EARLIEST_DATE, LATEST_DATE, Granularity, Period, period_of
 from wellserved.report import sections as write
-from wellserved.report.contents import Asked, Report
+from wellserved.report.contents import Report, ReportAnswers
 
-CHARTED: Final = (
+CHARTED_MEASURES: Final = (
     "promise_kept",
     "promise_kept_by_source",
     "time_to_resolution",
@@ -35,15 +35,15 @@ CHARTED: Final = (
     "return_rate",
     "first_contact_resolution",
 )
-CHARTED_PERIODS = 60
+MAX_CHARTED_PERIODS = 60
 
 
 def make_report(
-    case_table: Scope,
+    case_table: CaseTable,
     source: str,
     receipts: Sequence[Receipt],
     version: str,
-    granularity: Every | None = None,
+    granularity: Granularity | None = None,
     period: date | None = None,
     rule_set: str = "anhoej",
 ) -> Report:
@@ -63,36 +63,39 @@ def make_report(
     chosen_period = period_of(period, granularity) if period else _last_complete_period(last, as_of.date(), granularity)
     horizon = _horizon(chosen_period, as_of.date(), granularity)
     first_charted_day = _first_charted_day(chosen_period, granularity)
-    over_time = answer(
-        case_table, Question(MEASURES, granularity=granularity, where=where, since=first_charted_day, until=horizon)
+    over_time = answer_question(
+        case_table,
+        MeasureQuestion(MEASURES, granularity=granularity, where=where, since=first_charted_day, until=horizon),
     )
-    answers = Asked(
+    answers = ReportAnswers(
         case_table,
         source,
         granularity,
         chosen_period,
-        all_time=answer(case_table, Question(MEASURES, where=where)),
-        this_period=answer(
-            case_table, Question(MEASURES, where=where, since=chosen_period.start, until=chosen_period.end)
+        all_time=answer_question(case_table, MeasureQuestion(MEASURES, where=where)),
+        this_period=answer_question(
+            case_table, MeasureQuestion(MEASURES, where=where, since=chosen_period.start, until=chosen_period.end)
         ),
-        earlier=answer(case_table, Question(MEASURES, where=where, until=chosen_period.start)),
+        earlier=answer_question(case_table, MeasureQuestion(MEASURES, where=where, until=chosen_period.start)),
         over_time=over_time,
         charts={
-            name: draw_up(over_time[name], rule_set=rule_set) for name in CHARTED if write.charted(over_time[name])
+            name: draw_up(over_time[name], rule_set=rule_set)
+            for name in CHARTED_MEASURES
+            if write.is_computable(over_time[name])
         },
     )
     makers = (
-        write.promises,
-        write.waits,
-        write.load,
-        write.quality_of_service,
-        write.signals,
-        write.segments,
-        write.causes,
-        write.oldest,
+        write.promise_section,
+        write.wait_section,
+        write.load_section,
+        write.quality_section,
+        write.signal_section,
+        write.segment_section,
+        write.cause_section,
+        write.oldest_section,
     )
     sections = [section for maker in makers if (section := maker(answers)) is not None]
-    sections = [write.short(sections), *sections, write.data_quality(answers, receipts)]
+    sections = [write.summary_section(sections), *sections, write.data_section(answers, receipts)]
     last_receipt = receipts[-1] if receipts else None
     return Report(
         title=last_receipt.title if last_receipt else source,
@@ -114,14 +117,14 @@ def make_report(
 
 def _check_period(period: date | None) -> None:
     """A day of which a report can speak, and can look back from."""
-    if period and not EARLIEST <= period < LATEST:
+    if period and not EARLIEST_DATE <= period < LATEST_DATE:
         raise PeriodError(
             f"There is no report on the period of {period}.",
-            f"Give a day from {EARLIEST} to {LATEST - timedelta(days=1)}.",
+            f"Give a day from {EARLIEST_DATE} to {LATEST_DATE - timedelta(days=1)}.",
         )
 
 
-def _usual_granularity(first: date, last: date) -> Every:
+def _usual_granularity(first: date, last: date) -> Granularity:
     """The coarsest period that gives at least ten of them."""
     days = (last - first).days + 1
     if days >= 10 * 31:
@@ -129,7 +132,7 @@ def _usual_granularity(first: date, last: date) -> Every:
     return "week" if days >= 10 * 7 else "day"
 
 
-def _last_complete_period(last: date, as_of: date, granularity: Every) -> Period:
+def _last_complete_period(last: date, as_of: date, granularity: Granularity) -> Period:
     """The last period that was over at as-of and in which something was asked."""
     latest = period_of(last, granularity)
     if latest.end <= as_of:
@@ -137,12 +140,12 @@ def _last_complete_period(last: date, as_of: date, granularity: Every) -> Period
     return period_of(latest.start - timedelta(days=1), granularity)
 
 
-def _first_charted_day(chosen_period: Period, granularity: Every) -> date:
+def _first_charted_day(chosen_period: Period, granularity: Granularity) -> date:
     """The start of the oldest period that charts still show."""
     days = {"day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}[granularity]
-    return period_of(chosen_period.start - timedelta(days=days * CHARTED_PERIODS), granularity).start
+    return period_of(chosen_period.start - timedelta(days=days * MAX_CHARTED_PERIODS), granularity).start
 
 
-def _horizon(chosen_period: Period, as_of: date, granularity: Every) -> date:
+def _horizon(chosen_period: Period, as_of: date, granularity: Granularity) -> date:
     """One period more than the report's, if it has begun: what it shows so far is drawn as unfinished."""
     return max(chosen_period.end, min(period_of(as_of, granularity).end, period_of(chosen_period.end, granularity).end))

@@ -9,29 +9,37 @@ from zoneinfo import ZoneInfo
 
 from wellserved.chart import Chart
 from wellserved.log import Receipt
-from wellserved.measure import Measure, Question, Series, find_measure
-from wellserved.measure.ask import answer
-from wellserved.measure.scope import Scope
+from wellserved.measure import Measure, MeasureQuestion, Series, find_measure
+from wellserved.measure.ask import answer_question
+from wellserved.measure.scope import CaseTable
 from wellserved.measure.series import Value
-from wellserved.measure.words import amount, between, counted, number, percent, period_name, plural
-from wellserved.moments import NotComputed
+from wellserved.measure.words import (
+    format_interval,
+    format_note,
+    format_number,
+    format_percent,
+    format_value,
+    period_name,
+    plural,
+)
+from wellserved.moments import NotComputable
 from wellserved.report import segments as compare
-from wellserved.report.contents import Asked, Finding, Section, Table, Tone
+from wellserved.report.contents import Finding, ReportAnswers, Section, Table, Tone
 
-FOCUS: Final = ("promise_kept", "promise_kept_by_source", "return_rate", "reopen_rate")
-SPLITS: Final = ("team", "category", "service", "channel", "priority", "place")
-OLDEST = 10
+FOCUS_MEASURES: Final = ("promise_kept", "promise_kept_by_source", "return_rate", "reopen_rate")
+SPLIT_COLUMNS: Final = ("team", "category", "service", "channel", "priority", "place")
+MAX_OLDEST_SHOWN = 10
 
 
-def charted(series: Series) -> bool:
+def is_computable(series: Series) -> bool:
     """Any number of the series is computable."""
-    return any(not isinstance(value, NotComputed) for value in series.value)
+    return any(not isinstance(value, NotComputable) for value in series.value)
 
 
 def _single_value(series: Series) -> tuple[int, Value, Value, Value]:
     """n, value, low, high of a series of one number."""
     if not len(series):
-        none = NotComputed("no cases")
+        none = NotComputable("no cases")
         return 0, none, none, none
     return series.n[0], series.value[0], series.low[0], series.high[0]
 
@@ -44,29 +52,29 @@ def _finding(text: str, series: Series, tone: Tone = "fact") -> Finding:
 def _value_text(series: Series) -> str:
     """The number with its interval and n, in words."""
     n, value, low, high = _single_value(series)
-    if isinstance(value, NotComputed):
-        return f"{value} (n = {number(n)})"
-    interval_text = between(low, high, series.measure)
-    return f"{amount(value, series.measure)} ({interval_text}; n = {number(n)})"
+    if isinstance(value, NotComputable):
+        return f"{value} (n = {format_number(n)})"
+    interval_text = format_interval(low, high, series.measure)
+    return f"{format_value(value, series.measure)} ({interval_text}; n = {format_number(n)})"
 
 
-def _comparison(answers: Asked, name: str, subject: str) -> Finding:
+def _comparison(answers: ReportAnswers, name: str, subject: str) -> Finding:
     """This period beside everything before it, and whether the chart calls the difference a signal.
 
     `subject` is a phrase with {when} in it, to which the number is added.
     """
     series = answers.this_period[name]
     opening = subject.format(when=period_name(answers.period, answers.granularity))
-    if isinstance(_single_value(series)[1], NotComputed):
+    if isinstance(_single_value(series)[1], NotComputable):
         return _finding(f"{opening}: {_value_text(series)}.", series, "cannot")
     tone, verdict = _verdict(answers, name)
     return _finding(f"{opening}: {_value_text(series)}{_earlier_text(answers, name)}. {verdict}", series, tone)
 
 
-def _earlier_text(answers: Asked, name: str) -> str:
+def _earlier_text(answers: ReportAnswers, name: str) -> str:
     """What the number was before the period: pooled, or for counts the mean of a period."""
     earlier_series = answers.earlier[name]
-    if isinstance(_single_value(earlier_series)[1], NotComputed):
+    if isinstance(_single_value(earlier_series)[1], NotComputable):
         return ""
     kind = earlier_series.measure.kind
     if kind == "count":
@@ -78,7 +86,7 @@ def _earlier_text(answers: Asked, name: str) -> str:
         ]
         if not counts:
             return ""
-        mean = number(round(sum(counts) / len(counts), 1))
+        mean = format_number(round(sum(counts) / len(counts), 1))
         return (
             f"; before that, {mean} a {answers.granularity} on average over {plural(len(counts), answers.granularity)}"
         )
@@ -87,17 +95,17 @@ def _earlier_text(answers: Asked, name: str) -> str:
     return f"; before that, {_value_text(earlier_series)}"
 
 
-def _period_position(answers: Asked, name: str) -> int | None:
+def _period_position(answers: ReportAnswers, name: str) -> int | None:
     """The place of the report's period in a chart."""
     labels = [period.label if period else "" for period in answers.over_time[name].periods]
     return labels.index(answers.period.label) if answers.period.label in labels else None
 
 
-def _verdict(answers: Asked, name: str) -> tuple[Tone, str]:
+def _verdict(answers: ReportAnswers, name: str) -> tuple[Tone, str]:
     """What the chart says about the report's period, in words."""
     chart = answers.charts.get(name)
-    if chart is None or isinstance(chart.limits, NotComputed):
-        reason = chart.limits.reason if chart and isinstance(chart.limits, NotComputed) else "no chart"
+    if chart is None or isinstance(chart.limits, NotComputable):
+        reason = chart.limits.reason if chart and isinstance(chart.limits, NotComputable) else "no chart"
         return "cannot", f"Whether this is more than the usual wobble cannot be told ({reason})."
     position = _period_position(answers, name)
     chart_wide_signals = [signal for signal in chart.signals if signal.rule == "few_crossings"]
@@ -122,15 +130,15 @@ def _verdict(answers: Asked, name: str) -> tuple[Tone, str]:
     return "signal", f"The chart shows a signal{side}: {rule_words}. Why, it does not say.{drift}"
 
 
-def promises(answers: Asked) -> Section | None:
+def promise_section(answers: ReportAnswers) -> Section | None:
     """Promises with a due time, the source's own word on them, and this period against the past."""
     all_time = answers.all_time
-    if not charted(all_time["promise_kept"]) and not charted(all_time["promise_kept_by_source"]):
+    if not is_computable(all_time["promise_kept"]) and not is_computable(all_time["promise_kept_by_source"]):
         return None
     findings = []
-    if charted(all_time["closed_late"]):
+    if is_computable(all_time["closed_late"]):
         findings += _due_findings(answers)
-    if charted(all_time["promise_kept_by_source"]):
+    if is_computable(all_time["promise_kept_by_source"]):
         word = "By the source's own word, kept"
         findings.append(
             _finding(
@@ -150,27 +158,29 @@ def promises(answers: Asked) -> Section | None:
     return Section("promises", title, tuple(findings), tuple(charts[:1]), tables=(lengths,) if lengths else ())
 
 
-MOST_LENGTHS = 8
+MAX_LENGTHS_SHOWN = 8
 
 
-def _promised_and_reached(answers: Asked) -> Table | None:
+def _promised_and_reached(answers: ReportAnswers) -> Table | None:
     """Does "two days" mean two days? The most usual lengths of promise, how many were kept, and what it would take."""
     kept_series, needed_series = (
         _by_column(answers, find_measure(name), "promised") for name in ("promise_kept", "promise_to_keep_90")
     )
     needed_position = dict(zip(needed_series.segments, range(len(needed_series)), strict=True))
-    usual = sorted(range(len(kept_series)), key=lambda position: -kept_series.n[position])[:MOST_LENGTHS]
+    usual = sorted(range(len(kept_series)), key=lambda position: -kept_series.n[position])[:MAX_LENGTHS_SHOWN]
     rows = []
     for position in sorted(usual, key=lambda position: kept_series.segments[position] or ""):
         length, needed_at = kept_series.segments[position], needed_position.get(kept_series.segments[position])
-        if length is None or needed_at is None or isinstance(kept_series.value[position], NotComputed):
+        if length is None or needed_at is None or isinstance(kept_series.value[position], NotComputable):
             continue
         needed_time = needed_series.value[needed_at]
         time_text = (
-            "not reached yet" if isinstance(needed_time, NotComputed) else amount(needed_time, needed_series.measure)
+            "not reached yet"
+            if isinstance(needed_time, NotComputable)
+            else format_value(needed_time, needed_series.measure)
         )
         intervals = (
-            between(series.low[index], series.high[index], series.measure)
+            format_interval(series.low[index], series.high[index], series.measure)
             for series, index in ((kept_series, position), (needed_series, needed_at))
         )
         interval_texts = (interval_text.removeprefix("95% interval ") for interval_text in intervals)
@@ -178,7 +188,7 @@ def _promised_and_reached(answers: Asked) -> Table | None:
             (
                 length.lstrip("0"),
                 kept_series.n[position],
-                amount(kept_series.value[position], kept_series.measure),
+                format_value(kept_series.value[position], kept_series.measure),
                 time_text,
                 *interval_texts,
             )
@@ -188,7 +198,7 @@ def _promised_and_reached(answers: Asked) -> Table | None:
     return Table("Promised, and what it took", columns, tuple(rows), note) if len(rows) > 1 else None
 
 
-def _due_findings(answers: Asked) -> list[Finding]:
+def _due_findings(answers: ReportAnswers) -> list[Finding]:
     """Promises with a due time: late among the closed, open past due, and the source's own flag beside ours."""
     all_time = answers.all_time
     late_series, broken_series, kept_series = (
@@ -200,8 +210,8 @@ def _due_findings(answers: Asked) -> list[Finding]:
     assert isinstance(share, float)
     findings = [
         _finding(
-            f"Of {number(n)} closed cases with a target, {number(late_series.count[0] or 0)} were closed late: "
-            f"{percent(share, 2)} ({between(low, high, late_series.measure)}).",
+            f"Of {format_number(n)} closed cases with a target, {format_number(late_series.count[0] or 0)} were closed late: "
+            f"{format_percent(share, 2)} ({format_interval(low, high, late_series.measure)}).",
             late_series,
         )
     ]
@@ -212,7 +222,7 @@ def _due_findings(answers: Asked) -> list[Finding]:
     findings.append(
         _finding(
             f"{plural(open_late_count, 'case')} past the target {'is' if open_late_count == 1 else 'are'} still open; a share of closed "
-            f"cases leaves them out. With them, {number(missed_count)} of {number(kept_series.n[0])} promises that fell due were missed, "
+            f"cases leaves them out. With them, {format_number(missed_count)} of {format_number(kept_series.n[0])} promises that fell due were missed, "
             f"and kept were {_value_text(kept_series)}.",
             broken_series,
         )
@@ -237,7 +247,7 @@ def _due_findings(answers: Asked) -> list[Finding]:
     return findings
 
 
-def _agreement(answers: Asked) -> Finding | None:
+def _agreement(answers: ReportAnswers) -> Finding | None:
     """How often the source's own flag says what its dates say."""
     condition = "late_secs IS NOT NULL AND source = $source"
     same_sql = "source_kept = CASE WHEN late_secs <= 0 THEN 1 ELSE 0 END"
@@ -252,14 +262,14 @@ def _agreement(answers: Asked) -> Finding | None:
     same_count = int(counts["same"][0])
     other_count = n - same_count - blank_count
     return Finding(
-        f"The source's own on-time flag agrees with its dates on {number(same_count)} of {number(n)} of these "
-        f"({percent(same_count / n, 2)}); of the rest, {number(blank_count)} carry no flag and {number(other_count)} say otherwise.",
+        f"The source's own on-time flag agrees with its dates on {format_number(same_count)} of {format_number(n)} of these "
+        f"({format_percent(same_count / n, 2)}); of the rest, {format_number(blank_count)} carry no flag and {format_number(other_count)} say otherwise.",
         n=n,
         value=same_count / n,
     )
 
 
-def waits(answers: Asked) -> Section | None:
+def wait_section(answers: ReportAnswers) -> Section | None:
     """The waits that the record can answer, open cases counted as still waiting."""
     subjects = {
         "time_to_first_reply": "Half of the cases of {when} had a first reply by a person within",
@@ -267,12 +277,12 @@ def waits(answers: Asked) -> Section | None:
         "time_to_resolution": "Half of the cases asked for in {when} were resolved within",
         "time_to_resolution_p90": "Nine in ten of the cases asked for in {when} were resolved within",
     }
-    if charted(answers.all_time["time_to_resolution"]):  # the hand-over speaks only where the end is unknown
+    if is_computable(answers.all_time["time_to_resolution"]):  # the hand-over speaks only where the end is unknown
         del subjects["time_to_first_handover"]
     findings, charts = [], []
     for name, subject in subjects.items():
         if all(
-            isinstance(value, NotComputed) and value.reason.startswith("the record")
+            isinstance(value, NotComputable) and value.reason.startswith("the record")
             for value in answers.all_time[name].value
         ):
             continue
@@ -280,7 +290,7 @@ def waits(answers: Asked) -> Section | None:
             findings.append(_comparison(answers, name, subject))
         else:
             opening = subject.format(when=period_name(answers.period, answers.granularity))
-            tone: Tone = "cannot" if isinstance(_single_value(answers.this_period[name])[1], NotComputed) else "fact"
+            tone: Tone = "cannot" if isinstance(_single_value(answers.this_period[name])[1], NotComputable) else "fact"
             findings.append(
                 _finding(f"{opening}: {_value_text(answers.this_period[name])}.", answers.this_period[name], tone)
             )
@@ -293,8 +303,8 @@ def waits(answers: Asked) -> Section | None:
         share = (resolution_times.open[0] or 0) / resolution_times.n[0]
         findings.append(
             _finding(
-                f"{number(resolution_times.open[0] or 0)} of the {number(resolution_times.n[0])} cases of {period_name(answers.period, answers.granularity)} "
-                f"({percent(share)}) {'is' if resolution_times.open[0] == 1 else 'are'} still open; these times count them as still waiting. A mean over resolved cases would "
+                f"{format_number(resolution_times.open[0] or 0)} of the {format_number(resolution_times.n[0])} cases of {period_name(answers.period, answers.granularity)} "
+                f"({format_percent(share)}) {'is' if resolution_times.open[0] == 1 else 'are'} still open; these times count them as still waiting. A mean over resolved cases would "
                 "leave them out and always flatter the latest periods.",
                 resolution_times,
             )
@@ -307,7 +317,7 @@ def _has_open_cases(series: Series) -> bool:
     return bool(series.open and series.open[0])
 
 
-def load(answers: Asked) -> Section:
+def load_section(answers: ReportAnswers) -> Section:
     """What came in, what went out, and what waits."""
     findings = [
         _comparison(answers, "asked", "Asked for in {when}"),
@@ -316,7 +326,7 @@ def load(answers: Asked) -> Section:
         _comparison(answers, "open_age", "Typical age of a waiting case at the end of {when}"),
     ]
     shown_findings = [
-        finding for finding in findings if not (isinstance(finding.value, NotComputed) and finding.n == 0)
+        finding for finding in findings if not (isinstance(finding.value, NotComputable) and finding.n == 0)
     ]
     shown_findings.append(
         Finding(
@@ -329,7 +339,7 @@ def load(answers: Asked) -> Section:
     return Section("load", "How much came in, and how much is waiting", tuple(shown_findings), tuple(charts))
 
 
-def quality_of_service(answers: Asked) -> Section | None:
+def quality_section(answers: ReportAnswers) -> Section | None:
     """What else the record tells: reopenings, hand-overs, ratings, complaints, disputes."""
     subjects = {
         "reopen_rate": "Resolved cases that came back",
@@ -345,7 +355,7 @@ def quality_of_service(answers: Asked) -> Section | None:
     names = [
         name
         for name in subjects
-        if charted(answers.all_time[name])
+        if is_computable(answers.all_time[name])
         and not (answers.all_time[name].measure.kind == "share" and answers.all_time[name].value[0] in trivial)
     ]
     if not names:
@@ -360,7 +370,7 @@ def quality_of_service(answers: Asked) -> Section | None:
     return Section("quality", "What customers and cases went through", tuple(findings), tuple(charts[:2]))
 
 
-def signals(answers: Asked) -> Section:
+def signal_section(answers: ReportAnswers) -> Section:
     """Every chart on one line: what signalled, what merely wobbled."""
     rows, findings = [], []
     for name, chart in answers.charts.items():
@@ -369,11 +379,11 @@ def signals(answers: Asked) -> Section:
             continue
         tone, verdict = _verdict(answers, name)
         value = answers.over_time[name].value[position]
-        usual = "" if isinstance(chart.limits, NotComputed) else _usual_range(chart, position)
+        usual = "" if isinstance(chart.limits, NotComputable) else _usual_range(chart, position)
         chart_words = {"wobble": "no signal", "signal": verdict.removeprefix("The chart shows a ").split(". ")[0]}.get(
             tone, "cannot tell"
         )
-        rows.append((chart.series.measure.question, amount(value, chart.series.measure), usual, chart_words))
+        rows.append((chart.series.measure.question, format_value(value, chart.series.measure), usual, chart_words))
         if chart.warning:
             findings.append(Finding(f"{chart.series.measure.question} {chart.warning}", "cannot", chart.series.measure))
     table = Table(
@@ -386,43 +396,45 @@ def signals(answers: Asked) -> Section:
 
 
 def _usual_range(chart: Chart, position: int) -> str:
-    assert not isinstance(chart.limits, NotComputed)
+    assert not isinstance(chart.limits, NotComputable)
     low, high = float(chart.limits.lower[position]), float(chart.limits.upper[position])
     if low != low:
         return ""
     if chart.series.measure.unit == "share":
-        return f"{percent(low)} to {percent(high)}"
-    return f"{number(round(low, 2))} to {number(round(high, 2))}"
+        return f"{format_percent(low)} to {format_percent(high)}"
+    return f"{format_number(round(low, 2))} to {format_number(round(high, 2))}"
 
 
-def _focus(answers: Asked) -> Measure | None:
+def _focus(answers: ReportAnswers) -> Measure | None:
     """The share by which segments are compared: the first that this source can answer."""
-    return next((find_measure(name) for name in FOCUS if charted(answers.all_time[name])), None)
+    return next((find_measure(name) for name in FOCUS_MEASURES if is_computable(answers.all_time[name])), None)
 
 
-def _by_column(answers: Asked, measure: Measure, column: str) -> Series:
-    question = Question((measure,), by=column, where=(("source", answers.source),))
-    return answer(answers.case_table, question)[measure.name]
+def _by_column(answers: ReportAnswers, measure: Measure, column: str) -> Series:
+    question = MeasureQuestion((measure,), by=column, where=(("source", answers.source),))
+    return answer_question(answers.case_table, question)[measure.name]
 
 
-def segments(answers: Asked) -> Section | None:
+def segment_section(answers: ReportAnswers) -> Section | None:
     """The parts that differ by more than chance, by every column that splits the cases."""
     measure = _focus(answers)
     if measure is None:
         return None
     funnels, findings = [], []
-    for column in SPLITS:
+    for column in SPLIT_COLUMNS:
         funnel = compare.funnel(_by_column(answers, measure, column), column)
-        if isinstance(funnel, NotComputed):
+        if isinstance(funnel, NotComputable):
             continue
         funnels.append(funnel)
         outliers = [row for row in funnel.rows if row.stands_out]
         beyond_count = sum(row.beyond_chance for row in funnel.rows)
         text = (
-            f"By {column}: {beyond_count} of {len(funnel.rows)} differ from the overall {percent(funnel.overall)} by more than chance; "
+            f"By {column}: {beyond_count} of {len(funnel.rows)} differ from the overall {format_percent(funnel.overall)} by more than chance; "
             f"{plural(len(outliers), 'stands', 'stand')} out even allowing for how much they differ among themselves"
         )
-        names = ", ".join(f"{row.segment} ({percent(row.share)}, n = {number(row.n)})" for row in outliers[:3])
+        names = ", ".join(
+            f"{row.segment} ({format_percent(row.share)}, n = {format_number(row.n)})" for row in outliers[:3]
+        )
         findings.append(Finding(f"{text}{': ' + names if names else ''}.", "signal" if outliers else "wobble", measure))
     if not funnels:
         return None
@@ -430,7 +442,7 @@ def segments(answers: Asked) -> Section | None:
     return Section("segments", title, tuple(findings), funnels=tuple(funnels[:3]))
 
 
-def causes(answers: Asked) -> Section | None:
+def cause_section(answers: ReportAnswers) -> Section | None:
     """The categories in which most misses lie; where, not why."""
     measure = _focus(answers)
     if measure is None:
@@ -438,14 +450,14 @@ def causes(answers: Asked) -> Section | None:
     paretos, findings = [], []
     for column in ("category", "service", "priority"):
         pareto = compare.pareto(_by_column(answers, measure, column), column)
-        if isinstance(pareto, NotComputed) or len(pareto.rows) < 2:
+        if isinstance(pareto, NotComputable) or len(pareto.rows) < 2:
             continue
         paretos.append(pareto)
         top = pareto.rows[: min(3, len(pareto.rows))]
-        names = ", ".join(f"{row.segment} ({percent(row.share)})" for row in top)
+        names = ", ".join(f"{row.segment} ({format_percent(row.share)})" for row in top)
         findings.append(
             Finding(
-                f"By {column}, {percent(top[-1].cumulative)} of {number(pareto.total)} misses lie in: {names}.",
+                f"By {column}, {format_percent(top[-1].cumulative)} of {format_number(pareto.total)} misses lie in: {names}.",
                 "fact",
                 measure,
                 pareto.total,
@@ -457,15 +469,15 @@ def causes(answers: Asked) -> Section | None:
     return Section("causes", title, tuple(findings), paretos=tuple(paretos[:2]))
 
 
-def oldest(answers: Asked) -> Section | None:
+def oldest_section(answers: ReportAnswers) -> Section | None:
     """The oldest open promises by name; where no due time is known, the oldest open cases."""
     as_of = answers.case_table.as_of[answers.source]
-    has_promises = charted(answers.all_time["promise_kept"])
+    has_promises = is_computable(answers.all_time["promise_kept"])
     condition = f"due_s IS NOT NULL AND due_s <= {as_of} AND due_first = 0" if has_promises else "asked_s IS NOT NULL"
     order = "due_s" if has_promises else "asked_s"
     case_rows = answers.case_table.engine.query(
         f"SELECT case_id, service, team, asked_s, due_s, {order} AS o FROM {answers.case_table.table} "
-        f"WHERE source = $source AND closed = 0 AND {condition} ORDER BY {order}, case_id LIMIT {OLDEST}",
+        f"WHERE source = $source AND closed = 0 AND {condition} ORDER BY {order}, case_id LIMIT {MAX_OLDEST_SHOWN}",
         {"source": answers.source},
     ).to_pylist()
     if not case_rows:
@@ -488,27 +500,27 @@ def oldest(answers: Asked) -> Section | None:
     )
 
 
-def _local_day(case_table: Scope, second: int) -> str:
+def _local_day(case_table: CaseTable, second: int) -> str:
     return datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(case_table.zone)).date().isoformat()
 
 
-def data_quality(answers: Asked, receipts: Sequence[Receipt]) -> Section:
+def data_section(answers: ReportAnswers, receipts: Sequence[Receipt]) -> Section:
     """What was read, refused, left out, missing, and impossible."""
     findings, missing, refusals, losses = [], [], [], []
     for receipt in receipts:
         findings.append(
             Finding(
-                f"{receipt.file}: {number(receipt.rows_read)} rows read = {number(receipt.rows_loaded)} loaded + {number(receipt.rows_refused)} refused; "
-                f"{number(receipt.moments)} moments, {number(receipt.moments_new)} of them new.",
+                f"{receipt.file}: {format_number(receipt.rows_read)} rows read = {format_number(receipt.rows_loaded)} loaded + {format_number(receipt.rows_refused)} refused; "
+                f"{format_number(receipt.moments)} moments, {format_number(receipt.moments_new)} of them new.",
                 n=receipt.rows_read,
             )
         )
         findings += [
-            Finding(f"{receipt.file}: {counted(count, note)}.", "cannot", n=count)
+            Finding(f"{receipt.file}: {format_note(count, note)}.", "cannot", n=count)
             for note, count in receipt.notes.items()
         ]
         missing += [
-            (receipt.file, column, count, percent(count / max(receipt.rows_loaded, 1)))
+            (receipt.file, column, count, format_percent(count / max(receipt.rows_loaded, 1)))
             for column, count in receipt.missing.items()
         ]
         refusals += [(receipt.file, reason, count) for reason, count in receipt.reasons.items()]
@@ -533,7 +545,7 @@ def data_quality(answers: Asked, receipts: Sequence[Receipt]) -> Section:
     return Section("data", "How good the data are", tuple(findings), tables=tuple(tables))
 
 
-def short(sections: Sequence[Section]) -> Section:
+def summary_section(sections: Sequence[Section]) -> Section:
     """The page in a few lines: the first facts on promises and waits, then what signalled.
 
     What waits is left out: it grows from nothing with every record, and would signal in each.

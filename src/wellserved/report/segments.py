@@ -9,11 +9,11 @@ import numpy as np
 
 from wellserved.chart.limits import Floats
 from wellserved.measure import Series
-from wellserved.measure.interval import wilson
-from wellserved.moments import NotComputed
+from wellserved.measure.interval import wilson_interval
+from wellserved.moments import NotComputable
 
-LIMIT = 3.0902323061678132  # 99.8% limits: one false alarm among 500 segments that do not differ
-LEAST = 3  # segments needed to compare
+LIMIT_SDS = 3.0902323061678132  # 99.8% limits: one false alarm among 500 segments that do not differ
+FEWEST_SEGMENTS = 3  # segments needed to compare
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Funnel:
     def limits(self, n: float, spread: bool = False) -> tuple[float, float]:
         """99.8% limits at n cases, of chance alone or with the spread between segments."""
         variance = self.overall * (1 - self.overall) / n + (self.spread**2 if spread else 0.0)
-        half = LIMIT * math.sqrt(variance)
+        half = LIMIT_SDS * math.sqrt(variance)
         return max(self.overall - half, 0.0), min(self.overall + half, 1.0)
 
 
@@ -69,27 +69,27 @@ class Pareto:
     rows: tuple[ParetoRow, ...]
 
 
-def funnel(series: Series, column: str) -> Funnel | NotComputed:
+def funnel(series: Series, column: str) -> Funnel | NotComputable:
     """Compare the segments of a share over one whole period."""
     indices = [
         index
         for index, segment in enumerate(series.segments)
-        if segment is not None and not isinstance(series.value[index], NotComputed)
+        if segment is not None and not isinstance(series.value[index], NotComputable)
     ]
-    if len(indices) < LEAST:
-        return NotComputed(f"fewer than {LEAST} segments with at least {series.measure.minimum_n} cases")
+    if len(indices) < FEWEST_SEGMENTS:
+        return NotComputable(f"fewer than {FEWEST_SEGMENTS} segments with at least {series.measure.minimum_n} cases")
     n = np.array([series.n[index] for index in indices], dtype=float)
     k = np.array([series.count[index] or 0 for index in indices], dtype=float)
     overall = float(k.sum() / n.sum())
     if overall in (0.0, 1.0):
-        return NotComputed("every case is alike")
+        return NotComputable("every case is alike")
     variance = overall * (1 - overall) / n
     spread = _between_segments(k / n, variance, overall)
     rows = []
     for position, index in enumerate(indices):
         share, chance = k[position] / n[position], variance[position]
         gap = abs(share - overall)
-        low, high = wilson(int(k[position]), int(n[position]))
+        low, high = wilson_interval(int(k[position]), int(n[position]))
         rows.append(
             FunnelRow(
                 str(series.segments[index]),
@@ -98,8 +98,8 @@ def funnel(series: Series, column: str) -> Funnel | NotComputed:
                 low,
                 high,
                 float(k[position] - overall * n[position]),
-                bool(gap > LIMIT * math.sqrt(chance)),
-                bool(gap > LIMIT * math.sqrt(chance + spread**2)),
+                bool(gap > LIMIT_SDS * math.sqrt(chance)),
+                bool(gap > LIMIT_SDS * math.sqrt(chance + spread**2)),
             )
         )
     rows.sort(key=lambda row: (-abs(row.excess), row.segment))
@@ -119,7 +119,7 @@ def _between_segments(shares: Floats, variance: Floats, overall: float) -> float
     return math.sqrt(max(excess / float(weights.sum() - (weights**2).sum() / weights.sum()), 0.0))
 
 
-def pareto(series: Series, column: str, max_rows: int = 10) -> Pareto | NotComputed:
+def pareto(series: Series, column: str, max_rows: int = 10) -> Pareto | NotComputable:
     """Of all misses (cases in the population but not in the numerator), how many lie in each segment."""
     higher_is_better = series.measure.better == "higher"
     misses: list[tuple[int, str, int]] = []
@@ -129,11 +129,11 @@ def pareto(series: Series, column: str, max_rows: int = 10) -> Pareto | NotCompu
             misses.append((n - k if higher_is_better else k, segment or "(not recorded)", n))
     total = sum(count for count, _, _ in misses)
     if not total:
-        return NotComputed("nothing was missed")
+        return NotComputable("nothing was missed")
     misses.sort(key=lambda miss: (-miss[0], miss[1]))
     rows, cumulative_count = [], 0
     for count, segment, n in misses[:max_rows]:
         cumulative_count += count
-        low, high = wilson(count, total)
+        low, high = wilson_interval(count, total)
         rows.append(ParetoRow(segment, count, count / total, low, high, cumulative_count / total, count / n))
     return Pareto(column, total, tuple(rows))

@@ -21,12 +21,12 @@ from typing import IO
 import numpy as np
 
 from wellserved.errors import SourceError
-from wellserved.sources.content import HEAD, name_archive, name_content
+from wellserved.sources.content import HEAD_BYTES, refuse_document_archive, refuse_other_content
 
-CHUNK = 1 << 20
-MOST_BYTES = 64 << 30  # unpacked; a file this large wants splitting, not patience
-RATIO = 200  # unpacked : packed, beyond which a compressed file is taken for a bomb
-RATIO_FROM = 50 << 20  # bytes unpacked before the ratio is looked at
+CHUNK_BYTES = 1 << 20
+MAX_UNPACKED_BYTES = 64 << 30  # unpacked; a file this large wants splitting, not patience
+MAX_UNPACK_RATIO = 200  # unpacked : packed, beyond which a compressed file is taken for a bomb
+MIN_BYTES_FOR_RATIO = 50 << 20  # bytes unpacked before the ratio is looked at
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -35,12 +35,12 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-Progress = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is (0: unknown)."""
 
 
 @dataclass(frozen=True)
-class Text:
+class TextFile:
     """A file as plain UTF-8 text, and what was counted on the way."""
 
     path: Path  # UTF-8, no byte order mark, lines ended by LF or CR LF
@@ -94,9 +94,9 @@ class _Counts:
         self.longest = max(self.longest, int(lengths.max()))
         self.line = len(chunk) - int(ends[-1]) - 1
 
-    def text(self, path: Path, sha256: str, encoding: str, mended_lines: int = 0) -> Text:
+    def text(self, path: Path, sha256: str, encoding: str, mended_lines: int = 0) -> TextFile:
         open_end = self.size > 0 and not self.tail.endswith(b"\n")
-        return Text(
+        return TextFile(
             path,
             sha256,
             encoding,
@@ -138,7 +138,7 @@ def _open_unpacked(path: Path) -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             members = [member for member in members if not _is_packer_file(member.filename)]
-            name_archive(path.name, [member.filename for member in members])
+            refuse_document_archive(path.name, [member.filename for member in members])
             tables = [member for member in members if member.filename.lower().endswith((".csv", ".tsv", ".txt"))]
             candidates = tables or members
             if len(candidates) != 1:
@@ -152,17 +152,19 @@ def _open_unpacked(path: Path) -> Iterator[IO[bytes]]:
             yield stream
 
 
-def _read_chunks(path: Path, on_progress: Progress) -> Iterator[bytes]:
+def _read_chunks(path: Path, on_progress: ProgressCallback) -> Iterator[bytes]:
     """The unpacked bytes, with bombs and damaged archives refused."""
     packed_size = path.stat().st_size
     unpacked_size = 0
     try:
         with _open_unpacked(path) as stream:
-            while chunk := stream.read(CHUNK):
+            while chunk := stream.read(CHUNK_BYTES):
                 unpacked_size += len(chunk)
-                if unpacked_size > MOST_BYTES or (unpacked_size > RATIO_FROM and unpacked_size > packed_size * RATIO):
+                if unpacked_size > MAX_UNPACKED_BYTES or (
+                    unpacked_size > MIN_BYTES_FOR_RATIO and unpacked_size > packed_size * MAX_UNPACK_RATIO
+                ):
                     raise SourceError(
-                        f"{path.name} unpacks to more than {min(unpacked_size, MOST_BYTES) >> 20} MB from {packed_size >> 10} KB.",
+                        f"{path.name} unpacks to more than {min(unpacked_size, MAX_UNPACKED_BYTES) >> 20} MB from {packed_size >> 10} KB.",
                         "This looks like a decompression bomb; unpack it yourself if you trust it.",
                     )
                 on_progress("Reading", unpacked_size, max(unpacked_size, packed_size))
@@ -185,7 +187,7 @@ def _utf16_variant(head: bytes) -> str | None:
     return "utf-16-be" if even_zeros > 0.4 and odd_zeros < 0.1 else None
 
 
-def open_text(path: Path, scratch: Path, on_progress: Progress) -> Text:
+def open_text(path: Path, scratch: Path, on_progress: ProgressCallback) -> TextFile:
     """Unpack, decode and count a file.
 
     Raises SourceError where there is nothing to read: no file, empty, not a table of text, damaged, or a bomb.
@@ -206,7 +208,7 @@ def open_text(path: Path, scratch: Path, on_progress: Progress) -> Text:
         for chunk in _read_chunks(path, on_progress):
             if not head:
                 head = chunk[:4096]
-                name_content(path.name, chunk[:HEAD])
+                refuse_other_content(path.name, chunk[:HEAD_BYTES])
             counts.add(chunk)
             digest.update(chunk)
             if is_utf8:
@@ -235,7 +237,7 @@ def open_text(path: Path, scratch: Path, on_progress: Progress) -> Text:
 
 def _rewrite_as_utf8(
     name: str, source: Path, target: Path, sha256: str, wide_encoding: str | None, is_utf8: bool, is_mac: bool
-) -> Text:
+) -> TextFile:
     """Write the text again as UTF-8: other encodings decoded, single bad lines read as Windows-1252."""
     counts, mended_lines = _Counts(), 0
     is_mixed = not is_utf8 and wide_encoding in (None, "utf-8-sig")
@@ -260,7 +262,7 @@ def _rewrite_as_utf8(
 def _decode_pieces(source: Path, encoding: str, is_mac: bool) -> Iterator[tuple[str, bool]]:
     """Pieces of text, none of them mended; in old Mac files a carriage return ends the line."""
     with source.open("r", encoding=encoding, newline="") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(CHUNK_BYTES):
             is_mac = is_mac or ("\n" not in chunk and chunk.count("\r") > 1)
             yield chunk.replace("\r", "\n") if is_mac else chunk, False
 
@@ -270,7 +272,7 @@ def _decode_lines(source: Path) -> Iterator[tuple[str, bool]]:
     with source.open("rb") as file:
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
-        while lines := file.readlines(CHUNK):
+        while lines := file.readlines(CHUNK_BYTES):
             for raw_line in lines:
                 try:
                     yield raw_line.decode("utf-8"), False

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from wellserved.sources.dialect import FIELD_LIMIT, Dialect
 
-MOST_LINES = 5000  # in one quoted field
-RETURN = "\ue00d\ue00a"  # stands for a carriage return in the rewrite, where the fast parser would trip over it
+MAX_FIELD_LINES = 5000  # in one quoted field
+RETURN_MARK = "\ue00d\ue00a"  # stands for a carriage return in the rewrite, where the fast parser would trip over it
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class CarefulReader:
             self._budget -= len(next_line)
             if "\0" in next_line:
                 break
-            if size > FIELD_LIMIT or len(further_lines) > MOST_LINES:
+            if size > FIELD_LIMIT or len(further_lines) > MAX_FIELD_LINES:
                 return self._refuse_long_field(number, line, further_lines, lines)
             if '"' in next_line:
                 self._budget -= size
@@ -155,7 +155,7 @@ class CarefulReader:
             if self._is_whole_row(skipped_line):
                 lines.put_back([skipped_line])
                 break
-        reason = f"opens a quote that does not close within {MOST_LINES} lines or {FIELD_LIMIT >> 20} MB"
+        reason = f"opens a quote that does not close within {MAX_FIELD_LINES} lines or {FIELD_LIMIT >> 20} MB"
         return BrokenRow(number, line.rstrip("\r\n"), reason)
 
     def _is_whole_row(self, line: str) -> bool:
@@ -168,7 +168,7 @@ class CarefulReader:
         )
 
 
-def rewrite(path: Path, dialect: Dialect, target: Path) -> tuple[int, list[BrokenRow]]:
+def rewrite_clean(path: Path, dialect: Dialect, target: Path) -> tuple[int, list[BrokenRow]]:
     """Write the rows that can be read as clean CSV, each with its row number in front; (rows written, broken)."""
     broken_rows: list[BrokenRow] = []
     row_count = 0
@@ -178,6 +178,6 @@ def rewrite(path: Path, dialect: Dialect, target: Path) -> tuple[int, list[Broke
             if isinstance(item, BrokenRow):
                 broken_rows.append(item)
             else:
-                writer.writerow([item[0], *(cell.replace("\r", RETURN) for cell in item[1])])
+                writer.writerow([item[0], *(cell.replace("\r", RETURN_MARK) for cell in item[1])])
                 row_count += 1
     return row_count, broken_rows

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import duckdb
 
-from wellserved.engine.duckdb import name, text
+from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import MappingError
 from wellserved.mapping import MISSING
-from wellserved.record.dates import DateReading, decide
+from wellserved.record.dates import DateReading, decide_date_format
 
-VALUES = 50  # commonest values that are looked at
-UNREAD = 0.1  # share of values that may be no dates in a column of dates
+MAX_VALUES = 50  # commonest values that are looked at
+MAX_UNREAD_SHARE = 0.1  # share of values that may be no dates in a column of dates
 EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119 as a spreadsheet's day numbers
 
 
@@ -40,7 +40,7 @@ class Column:
     @property
     def plain_name(self) -> str:
         """The name as plain lower-case words, without accents: `Gelöst am` is `gelost am`, OPEN_DT is `open dt`."""
-        return plain(self.name)
+        return plain_words(self.name)
 
     @property
     def is_date(self) -> bool:
@@ -67,7 +67,7 @@ class Column:
         return re.search(pattern, self.plain_name) is not None
 
 
-def plain(words: str) -> str:
+def plain_words(words: str) -> str:
     """Lower-case ASCII words with single blanks between them."""
     split_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
     folded_text = unicodedata.normalize("NFKD", split_words.casefold())
@@ -78,10 +78,10 @@ def plain(words: str) -> str:
     )
 
 
-def look(db: duckdb.DuckDBPyConnection, column: str) -> Column:
+def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> Column:
     """Look at one column of the table `raw`."""
-    cell, trimmed_cell = name(column), f"trim({name(column)})"
-    missing_list = ", ".join(text(mark) for mark in ("", *MISSING))
+    cell, trimmed_cell = quote_name(column), f"trim({quote_name(column)})"
+    missing_list = ", ".join(quote_text(mark) for mark in ("", *MISSING))
     has_value = f"{trimmed_cell} NOT IN ({missing_list})"
     cast_sql = f"try_cast(replace({trimmed_cell}, ',', '.') AS DOUBLE)"
     number_sql = f"CASE WHEN isfinite({cast_sql}) THEN {cast_sql} END"
@@ -97,7 +97,7 @@ def look(db: duckdb.DuckDBPyConnection, column: str) -> Column:
     values = tuple(
         (str(value), int(count))
         for value, count in db.sql(
-            f"SELECT {trimmed_cell}, count(*) FROM raw WHERE {has_value} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {VALUES}"
+            f"SELECT {trimmed_cell}, count(*) FROM raw WHERE {has_value} GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MAX_VALUES}"
         ).fetchall()
     )
     examples = tuple(value[:40] for value, _ in values[:3])
@@ -124,7 +124,7 @@ def _dates(
     db: duckdb.DuckDBPyConnection, column: str, has_value: str, filled_count: int
 ) -> tuple[DateReading | None, str]:
     try:
-        reading = decide(db, "raw", column, has_value, None)
+        reading = decide_date_format(db, "raw", column, has_value, None)
     except MappingError as error:
         return None, error.problem
     if not (reading.formats or reading.is_epoch):
@@ -132,4 +132,4 @@ def _dates(
     (unread_count,) = db.sql(f"SELECT count(*) FROM raw WHERE {has_value} AND {reading.sql('UTC')} IS NULL").fetchall()[
         0
     ]
-    return (reading, "") if unread_count <= UNREAD * filled_count else (None, "")
+    return (reading, "") if unread_count <= MAX_UNREAD_SHARE * filled_count else (None, "")

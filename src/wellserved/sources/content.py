@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from wellserved.errors import SourceError
 
-HEAD = 64 << 10  # bytes that are looked at
+HEAD_BYTES = 64 << 10  # bytes that are looked at
 _SAVE_ADVICE = "Open it, save it as CSV UTF-8 and import that."
 _EXPORT_ADVICE = "Export the tickets as CSV and import that."
 _UNPACK_ADVICE = "Unpack it and import the delimited text in it."
@@ -56,14 +56,14 @@ _MAIL = re.compile(r"^(Message-ID|MIME-Version|Received|Return-Path|DKIM-Signatu
 _FIELD = re.compile(r"[A-Za-z][A-Za-z-]*:(\s|$)|[ \t]")
 
 
-def name_archive(name: str, members: Sequence[str]) -> None:
+def refuse_document_archive(name: str, members: Sequence[str]) -> None:
     """Raises SourceError where a zip is a document of its own kind, such as a workbook."""
     for pattern, kind, advice in _ARCHIVE_MEMBERS:
         if any(re.fullmatch(pattern, member) for member in members):
             raise SourceError(f"{name} is {kind}, no delimited text.", advice)
 
 
-def name_content(name: str, head: bytes) -> None:
+def refuse_other_content(name: str, head: bytes) -> None:
     """Raises SourceError where the first bytes of a file (unpacked) are those of something else than a table of text."""
     for magic, kind, advice in _MAGIC:
         if head.startswith(magic) and (len(magic) > _SHORT_MAGIC_BYTES or not magic.isalnum() or _is_binary(head)):

@@ -17,12 +17,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from wellserved.engine.duckdb import name, text
+from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import SourceError
-from wellserved.record import ROW
-from wellserved.sources.bytes import Progress, Text, open_text
-from wellserved.sources.careful import RETURN, BrokenRow, CarefulReader, read_row, rewrite
-from wellserved.sources.dialect import FIELD_LIMIT, Dialect, detect
+from wellserved.record import ROW_NUMBER
+from wellserved.sources.bytes import ProgressCallback, TextFile, open_text
+from wellserved.sources.careful import RETURN_MARK, BrokenRow, CarefulReader, read_row, rewrite_clean
+from wellserved.sources.dialect import FIELD_LIMIT, Dialect, detect_dialect
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RawTable:
     """A file's rows as text, staged in the engine as the table `raw`, and what could not be read."""
 
     file_name: str
-    text: Text
+    text: TextFile
     dialect: Dialect
     parsed_path: Path  # the CSV that the engine read: the file itself, or its clean rewrite
     rows_read: int
@@ -40,23 +40,23 @@ class RawTable:
     columns: tuple[str, ...] = ()
 
 
-def look(path: Path, scratch: Path, on_progress: Progress) -> tuple[Text, Dialect]:
+def open_delimited(path: Path, scratch: Path, on_progress: ProgressCallback) -> tuple[TextFile, Dialect]:
     """The file as text, and how it is written."""
     text_file = open_text(path, scratch, on_progress)
-    return text_file, detect(text_file.path, path.name)
+    return text_file, detect_dialect(text_file.path, path.name)
 
 
 def _scan_sql(path: Path, columns: Sequence[str], delimiter: str, skip: int, longest_line: int) -> str:
     """The fast parser's call, told everything, left nothing to guess."""
-    types = ", ".join(f"{text(column)}: 'VARCHAR'" for column in columns)
+    types = ", ".join(f"{quote_text(column)}: 'VARCHAR'" for column in columns)
     return (
-        f"read_csv({text(str(path))}, auto_detect = false, delim = {text(delimiter)}, quote = '\"', escape = '\"', "
+        f"read_csv({quote_text(str(path))}, auto_detect = false, delim = {quote_text(delimiter)}, quote = '\"', escape = '\"', "
         f"header = false, skip = {skip}, strict_mode = true, store_rejects = true, rejects_limit = 0, "
         f"max_line_size = {max(2 << 20, 2 * longest_line + 1024)}, nullstr = '\1no value\1', columns = {{{types}}})"
     )
 
 
-def _damage_reason(text_file: Text) -> str:
+def _damage_reason(text_file: TextFile) -> str:
     """Why the fast parser must not be tried; empty: it may."""
     if text_file.nul_bytes:
         return f"{text_file.nul_bytes} NUL bytes"
@@ -67,13 +67,13 @@ def _damage_reason(text_file: Text) -> str:
     return ""
 
 
-def stage(
+def stage_rows(
     db: duckdb.DuckDBPyConnection,
     path: Path,
-    text_and_dialect: tuple[Text, Dialect],
+    text_and_dialect: tuple[TextFile, Dialect],
     columns: Sequence[str],
     scratch: Path,
-    on_progress: Progress,
+    on_progress: ProgressCallback,
 ) -> RawTable:
     """Read the file into the table `raw`: a row number and the wanted columns, all as text.
 
@@ -86,10 +86,10 @@ def stage(
 def _stage_with_fallback(
     db: duckdb.DuckDBPyConnection,
     path: Path,
-    text_and_dialect: tuple[Text, Dialect],
+    text_and_dialect: tuple[TextFile, Dialect],
     columns: Sequence[str],
     scratch: Path,
-    on_progress: Progress,
+    on_progress: ProgressCallback,
 ) -> RawTable:
     text_file, dialect = text_and_dialect
     on_progress("Parsing", 0, 0)
@@ -103,11 +103,16 @@ def _stage_with_fallback(
             reason = f"the fast parser gave up: {str(error).splitlines()[0][:120]}"
     on_progress("Reading row by row", 0, 0)
     clean_path = scratch / "clean.csv"
-    row_count, broken_rows = rewrite(text_file.path, dialect, clean_path)
-    numbered_header = (ROW, *dialect.header)
-    _load_staged(db, clean_path, numbered_header, ",", 0, FIELD_ROOM, (ROW, *columns))
-    cells = ", ".join(f"replace({name(column)}, {text(RETURN)}, chr(13)) AS {name(column)}" for column in columns)
-    db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT CAST({ROW} AS BIGINT) AS {ROW}, {cells} FROM staged")
+    row_count, broken_rows = rewrite_clean(text_file.path, dialect, clean_path)
+    numbered_header = (ROW_NUMBER, *dialect.header)
+    _load_staged(db, clean_path, numbered_header, ",", 0, MAX_REWRITE_LINE_BYTES, (ROW_NUMBER, *columns))
+    cells = ", ".join(
+        f"replace({quote_name(column)}, {quote_text(RETURN_MARK)}, chr(13)) AS {quote_name(column)}"
+        for column in columns
+    )
+    db.execute(
+        f"CREATE OR REPLACE TEMP VIEW raw AS SELECT CAST({ROW_NUMBER} AS BIGINT) AS {ROW_NUMBER}, {cells} FROM staged"
+    )
     (staged_count,) = db.sql("SELECT count(*) FROM staged").fetchall()[0]
     if staged_count != row_count:
         raise SourceError(
@@ -132,9 +137,13 @@ def _drop_repeated_headers(db: duckdb.DuckDBPyConnection, raw: RawTable) -> RawT
     if not raw.dialect.has_header or len(raw.columns) < 2:
         return raw
     repeats_header = " AND ".join(
-        f"trim({name(column)}) IN ({text(column)}, {text(re.sub(r'_[0-9]+$', '', column))})" for column in raw.columns
+        f"trim({quote_name(column)}) IN ({quote_text(column)}, {quote_text(re.sub(r'_[0-9]+$', '', column))})"
+        for column in raw.columns
     )
-    header_rows = [row for (row,) in db.sql(f"SELECT {ROW} FROM raw WHERE {repeats_header} ORDER BY {ROW}").fetchall()]
+    header_rows = [
+        row
+        for (row,) in db.sql(f"SELECT {ROW_NUMBER} FROM raw WHERE {repeats_header} ORDER BY {ROW_NUMBER}").fetchall()
+    ]
     if not header_rows:
         return raw
     db.execute("ALTER VIEW raw RENAME TO raw_whole")
@@ -148,7 +157,7 @@ def _drop_repeated_headers(db: duckdb.DuckDBPyConnection, raw: RawTable) -> RawT
     )
 
 
-FIELD_ROOM = 12 << 20  # longest line that the rewrite may hold
+MAX_REWRITE_LINE_BYTES = 12 << 20  # longest line that the rewrite may hold
 
 
 class _DoesNotAddUpError(Exception):
@@ -167,13 +176,13 @@ def _load_staged(
     """Parse a file into the table `staged`; its order is the file's, its refusals are in reject_errors."""
     for rejects_table in ("reject_errors", "reject_scans"):
         db.execute(f"DROP TABLE IF EXISTS {rejects_table}")
-    column_list = ", ".join(name(column) for column in columns)
+    column_list = ", ".join(quote_name(column) for column in columns)
     scan = _scan_sql(path, header, delimiter, skip, longest_line)
     db.execute(f"CREATE OR REPLACE TEMP TABLE staged AS SELECT {column_list} FROM {scan}")
 
 
 def _stage_fast(
-    db: duckdb.DuckDBPyConnection, file: str, text_file: Text, dialect: Dialect, columns: Sequence[str]
+    db: duckdb.DuckDBPyConnection, file: str, text_file: TextFile, dialect: Dialect, columns: Sequence[str]
 ) -> RawTable:
     _load_staged(db, text_file.path, dialect.header, dialect.delimiter, dialect.skip, text_file.longest_line, columns)
     # Where the parser gives the refused line's words, they are sometimes those of the line before: only its
@@ -191,9 +200,11 @@ def _stage_fast(
     if rejected_rows:
         _merge_recovered(db, loaded_count, rejected_rows, recovered_rows, dialect.first_row, columns)
     else:
-        column_list = ", ".join(name(column) for column in columns)
+        column_list = ", ".join(quote_name(column) for column in columns)
         first = dialect.first_row
-        db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT rowid + {first} AS {ROW}, {column_list} FROM staged")
+        db.execute(
+            f"CREATE OR REPLACE TEMP VIEW raw AS SELECT rowid + {first} AS {ROW_NUMBER}, {column_list} FROM staged"
+        )
     row_count = loaded_count + len(rejected_rows)
     return RawTable(
         file, text_file, dialect, text_file.path, row_count, tuple(broken_rows), "", len(recovered_rows), tuple(columns)
@@ -201,16 +212,16 @@ def _stage_fast(
 
 
 def _account_for_lines(
-    db: duckdb.DuckDBPyConnection, text_file: Text, dialect: Dialect, unexplained_lines: int
+    db: duckdb.DuckDBPyConnection, text_file: TextFile, dialect: Dialect, unexplained_lines: int
 ) -> None:
     """Account for the lines that are no rows: line ends inside quotes. Raises where they do not explain them all."""
     scan = _scan_sql(text_file.path, dialect.header, dialect.delimiter, dialect.skip, text_file.longest_line)
-    cells = " || chr(30) || ".join(name(column) for column in dialect.header)
+    cells = " || chr(30) || ".join(quote_name(column) for column in dialect.header)
     blank_pieces = "[piece FOR piece IN string_split(v, chr(10))[2:-2] IF piece IN ('', chr(13))]"
     row_like_lines = (
         f"len([p FOR p IN string_split(v, chr(10)) IF len(p) - len(replace(p, d, '')) = {dialect.width - 1}])"
     )
-    values = f"SELECT unnest(string_split({cells}, chr(30))) AS v, {text(dialect.delimiter)} AS d FROM {scan}"
+    values = f"SELECT unnest(string_split({cells}, chr(30))) AS v, {quote_text(dialect.delimiter)} AS d FROM {scan}"
     inner_line_ends, inner_blanks, swallowed_rows = db.sql(
         f"SELECT coalesce(sum(len(v) - len(replace(v, chr(10), ''))), 0), coalesce(sum(len({blank_pieces})), 0), "
         f"coalesce(sum({row_like_lines}), 0) FROM ({values}) WHERE contains(v, chr(10))"
@@ -224,7 +235,7 @@ def _account_for_lines(
 
 
 def _reread_rejected(
-    text_file: Text, rejected_rows: Sequence[int], dialect: Dialect, columns: Sequence[str]
+    text_file: TextFile, rejected_rows: Sequence[int], dialect: Dialect, columns: Sequence[str]
 ) -> tuple[list[list[object]], list[BrokenRow]]:
     """The standard library's opinion of the lines that the fast parser refused."""
     positions = [dialect.header.index(column) for column in columns]
@@ -264,10 +275,10 @@ def _merge_recovered(
     loaded_before = np.asarray(rejected_rows) - np.arange(len(rejected_rows))  # loaded rows before each refused one
     positions = np.arange(loaded_count)
     row_numbers = positions + np.searchsorted(loaded_before, positions, side="right") + first
-    db.register("row_numbers", pa.table({ROW: row_numbers}))
-    column_list = ", ".join(name(column) for column in columns)
+    db.register("row_numbers", pa.table({ROW_NUMBER: row_numbers}))
+    column_list = ", ".join(quote_name(column) for column in columns)
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE merged AS SELECT {ROW}, {column_list} FROM row_numbers POSITIONAL JOIN staged"
+        f"CREATE OR REPLACE TEMP TABLE merged AS SELECT {ROW_NUMBER}, {column_list} FROM row_numbers POSITIONAL JOIN staged"
     )
     if recovered_rows:
         placeholders = ", ".join("?" for _ in range(len(columns) + 1))
@@ -277,7 +288,7 @@ def _merge_recovered(
     db.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM merged")
 
 
-def whole_rows(raw: RawTable, numbers: Sequence[int]) -> dict[int, list[str]]:
+def read_whole_rows(raw: RawTable, numbers: Sequence[int]) -> dict[int, list[str]]:
     """The named rows with all their cells, for the refusals file: one more pass, only where rows were refused."""
     wanted_numbers = set(numbers)
     if not wanted_numbers:

@@ -11,14 +11,16 @@ from itertools import islice
 from pathlib import Path
 
 from wellserved.errors import SourceError
-from wellserved.record import OWN
+from wellserved.record import OWN_PREFIX
 
 FIELD_LIMIT = 10 << 20  # bytes in one field
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 2000
-REPEATED = 50  # rows below a header that are looked at for the same words again
+HEADER_SEARCH_ROWS = 50  # rows below a header that are looked at for the same words again
 SAMPLE_BYTES = 4 << 20
-REFUSAL = tuple(f"{OWN}{suffix}" for suffix in ("row", "column", "value", "reason"))  # columns of a refusals file
+REFUSAL_COLUMNS = tuple(
+    f"{OWN_PREFIX}{suffix}" for suffix in ("row", "column", "value", "reason")
+)  # columns of a refusals file
 _NUMBERISH = re.compile(r"[-+]?[\d.,/: T]*\d[\d.,/: TZAPMapm%$€£-]*")
 csv.field_size_limit(FIELD_LIMIT)
 
@@ -81,11 +83,11 @@ def _has_header(row: Sequence[str], rows_below: Sequence[Sequence[str]]) -> bool
     names = [cell.strip() for cell in row if cell.strip()]
     if not names or any(_looks_like_data(cell) for cell in names):
         return False
-    other_rows = [lower_row for lower_row in rows_below[:REPEATED] if list(lower_row) != list(row)]
-    if len(other_rows) == len(rows_below[:REPEATED]):
+    other_rows = [lower_row for lower_row in rows_below[:HEADER_SEARCH_ROWS] if list(lower_row) != list(row)]
+    if len(other_rows) == len(rows_below[:HEADER_SEARCH_ROWS]):
         return True
     data_rows = sum(any(map(_looks_like_data, lower_row)) for lower_row in other_rows)
-    return data_rows > 0.5 * len(rows_below[:REPEATED])
+    return data_rows > 0.5 * len(rows_below[:HEADER_SEARCH_ROWS])
 
 
 def unique_names(row: Sequence[str]) -> tuple[str, ...]:
@@ -94,7 +96,7 @@ def unique_names(row: Sequence[str]) -> tuple[str, ...]:
     names = []
     for index, cell in enumerate(row, start=1):
         base = " ".join(cell.replace("\0", "").split()) or f"column_{index}"
-        if base.casefold().startswith(OWN) and base not in REFUSAL:
+        if base.casefold().startswith(OWN_PREFIX) and base not in REFUSAL_COLUMNS:
             base = f"column {base}"  # the beginning is wellserved's own
         candidate, repetition = base, 2
         while candidate.casefold() in used_names:
@@ -104,7 +106,7 @@ def unique_names(row: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def detect(path: Path, file_name: str) -> Dialect:
+def detect_dialect(path: Path, file_name: str) -> Dialect:
     """Find the dialect from the first two thousand lines.
 
     The delimiter is the one under which most rows share one width; a tie goes to the wider, then to the

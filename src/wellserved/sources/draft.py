@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wellserved.sources.columns import Column
-from wellserved.sources.guess import Guess, Rating
+from wellserved.sources.guess import Guess, RatingColumn
 
 _KIND_ORDER = ("asked", "assigned", "promised", "replied", "resolved", "reopened")
 
 
-def quoted(value: str) -> str:
+def toml_string(value: str) -> str:
     """A text as TOML writes it."""
     escaped_text = "".join(
         f"\\u{ord(character):04X}" if ord(character) < 32 or ord(character) == 127 else character
@@ -19,7 +19,7 @@ def quoted(value: str) -> str:
     return f'"{escaped_text}"'
 
 
-def draft(
+def draft_mapping(
     source: str,
     columns: Sequence[Column],
     rows: int,
@@ -44,15 +44,15 @@ def draft(
         else []
     )
     lines += [
-        f"name = {quoted(source)}",
-        f"title = {quoted(source)}",
-        f"zone = {quoted(zone)}  # of stamps that name no zone",
-        f"case = {quoted(case.name)}",
-        f"case_missing = {quoted('refuse' if case.filled_count == rows else 'row')}",
+        f"name = {toml_string(source)}",
+        f"title = {toml_string(source)}",
+        f"zone = {toml_string(zone)}  # of stamps that name no zone",
+        f"case = {toml_string(case.name)}",
+        f"case_missing = {toml_string('refuse' if case.filled_count == rows else 'row')}",
         f"recognise = {_toml_list([column.name for column in columns[:4]])}",
         *_date_lines(columns, roles),
     ]
-    facts = [f"{fact} = {quoted(column.name)}" for fact, column in roles.facts.items()]
+    facts = [f"{fact} = {toml_string(column.name)}" for fact, column in roles.facts.items()]
     lines += ["", "[columns]", *facts] if facts else []
     return "\n".join([*lines, *_moment_lines(columns, roles), ""])
 
@@ -62,17 +62,17 @@ def _comment(words: str) -> str:
 
 
 def _toml_list(values: Sequence[str]) -> str:
-    return f"[{', '.join(map(quoted, values))}]"
+    return f"[{', '.join(map(toml_string, values))}]"
 
 
 def _date_lines(columns: Sequence[Column], roles: Guess) -> list[str]:
     day_number_columns = [column for column in columns if column.is_day_numbers and column in roles.stamps.values()]
     undecided_columns = [column for column in columns if column.undecided_reason]
     lines = [
-        f'{quoted(column.name)} = "excel-days"  # if they are a spreadsheet\'s day numbers'
+        f'{toml_string(column.name)} = "excel-days"  # if they are a spreadsheet\'s day numbers'
         for column in day_number_columns
     ]
-    lines += [f'# {quoted(column.name)} = "day-first"  # or "month-first"' for column in undecided_columns]
+    lines += [f'# {toml_string(column.name)} = "day-first"  # or "month-first"' for column in undecided_columns]
     return ["", "[dates]", *lines] if lines else []
 
 
@@ -96,12 +96,12 @@ def _moment_lines(columns: Sequence[Column], roles: Guess) -> list[str]:
         elif column is not None:
             lines += _block_lines(kind, column)
             lines += ["required = true"] if kind == "asked" else []
-            lines += [f"text = {quoted(roles.text.name)}"] if kind == "asked" and roles.text else []
+            lines += [f"text = {toml_string(roles.text.name)}"] if kind == "asked" and roles.text else []
     return lines + (_rating_lines(roles.rating, opening) if roles.rating else [])
 
 
 def _block_lines(kind: str, at: Column) -> list[str]:
-    return ["", "[[moment]]", f'kind = "{kind}"', f"at = {quoted(at.name)}"]
+    return ["", "[[moment]]", f'kind = "{kind}"', f"at = {toml_string(at.name)}"]
 
 
 def _promise_lines(opening: Column, due: Column | None, roles: Guess) -> list[str]:
@@ -109,10 +109,10 @@ def _promise_lines(opening: Column, due: Column | None, roles: Guess) -> list[st
     if due is None and kept_flag is None:
         return []
     lines = _block_lines("promised", opening)
-    lines += [f"due = {quoted(due.name)}"] if due else []
+    lines += [f"due = {toml_string(due.name)}"] if due else []
     if kept_flag:
         words = f"yes = {_toml_list(kept_flag.yes_values)}, no = {_toml_list(kept_flag.no_values)}"
-        lines.append(f"source_kept = {{ column = {quoted(kept_flag.column.name)}, {words} }}")
+        lines.append(f"source_kept = {{ column = {toml_string(kept_flag.column.name)}, {words} }}")
     return lines
 
 
@@ -131,13 +131,13 @@ def _resolved_lines(
     return [
         *_block_lines("resolved", opening),
         'at_is = "not_before"  # no column says when: the earliest possible time',
-        f"when = {{ column = {quoted(status.column.name)}, is = {_toml_list(status.closed_values)} }}",
+        f"when = {{ column = {toml_string(status.column.name)}, is = {_toml_list(status.closed_values)} }}",
     ]
 
 
-def _rating_lines(rating: Rating, at: Column) -> list[str]:
+def _rating_lines(rating: RatingColumn, at: Column) -> list[str]:
     """A rating, at a time that the file does not give."""
-    column = quoted(rating.column.name)
+    column = toml_string(rating.column.name)
     lines = [
         *_block_lines("rated", at),
         'at_is = "not_before"  # no column says when',
@@ -146,7 +146,7 @@ def _rating_lines(rating: Rating, at: Column) -> list[str]:
     ]
     if rating.values:
         lines.append(
-            f"values = {{ {', '.join(f'{quoted(word)} = {score}' for word, score in rating.values.items())} }}"
+            f"values = {{ {', '.join(f'{toml_string(word)} = {score}' for word, score in rating.values.items())} }}"
         )
         lines.append(f"when = {{ column = {column}, is = {_toml_list(list(rating.values))} }}")
     if rating.asked_values:

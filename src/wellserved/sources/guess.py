@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wellserved.sources import vocabulary
-from wellserved.sources.columns import Column, plain
-from wellserved.sources.vocabulary import Role
+from wellserved.sources.columns import Column, plain_words
+from wellserved.sources.vocabulary import ColumnRole
 
-FEW = 20  # rows from which a column of nothing but different values is no group of anything
+FEWEST_ROWS_FOR_GROUPS = 20  # rows from which a column of nothing but different values is no group of anything
 
 
 @dataclass(frozen=True)
-class Rating:
+class RatingColumn:
     """A column of ratings, and how it is read."""
 
     column: Column
@@ -26,7 +26,7 @@ class Rating:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptFlag:
     """A column with the source's own word on its promise."""
 
     column: Column
@@ -35,7 +35,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Status:
+class StatusColumn:
     """A column with the case's state, and which of its values mean that it is over."""
 
     column: Column
@@ -51,9 +51,9 @@ class Guess:
     stamps: dict[str, Column]  # kind of moment -> its column of dates
     facts: dict[str, Column]
     text: Column | None
-    rating: Rating | None
-    kept_flag: Kept | None
-    status: Status | None
+    rating: RatingColumn | None
+    kept_flag: KeptFlag | None
+    status: StatusColumn | None
     unclear: tuple[Column, ...]  # columns that look like ratings and cannot be read as such
 
     def used_names(self) -> set[str]:
@@ -67,7 +67,7 @@ class Guess:
         }
 
 
-def guess(columns: Sequence[Column], rows: int) -> Guess:
+def guess_roles(columns: Sequence[Column], rows: int) -> Guess:
     """Give each column the role that its name and its content suggest."""
     filled_columns = [column for column in columns if column.filled_count]
     case = _case_column(filled_columns or list(columns), rows)
@@ -93,15 +93,19 @@ def _case_column(columns: Sequence[Column], rows: int) -> Column:
         columns
     )
     named_columns = [
-        column for column in full_columns if _pattern_rank(column, vocabulary.CASE_NUMBER) < len(vocabulary.CASE_NUMBER)
+        column
+        for column in full_columns
+        if _pattern_rank(column, vocabulary.CASE_NUMBER_NAMES) < len(vocabulary.CASE_NUMBER_NAMES)
     ]
     named_columns = [
-        column for column in named_columns if not column.name_matches(rf"\b({vocabulary.WHO})\b|categor|type|status")
+        column
+        for column in named_columns
+        if not column.name_matches(rf"\b({vocabulary.CUSTOMER_NAMES})\b|categor|type|status")
     ]
     most_values = max((column.distinct_count for column in named_columns), default=0)
     candidates = [column for column in named_columns if column.distinct_count >= 0.9 * most_values]
     return (
-        min(candidates, key=lambda column: _pattern_rank(column, vocabulary.CASE_NUMBER))
+        min(candidates, key=lambda column: _pattern_rank(column, vocabulary.CASE_NUMBER_NAMES))
         if candidates
         else max(full_columns, key=lambda column: column.distinct_count)
     )
@@ -112,7 +116,7 @@ def _pattern_rank(column: Column, patterns: Sequence[str]) -> int:
     return next((index for index, pattern in enumerate(patterns) if column.name_matches(pattern)), len(patterns))
 
 
-def _best_column(role: Role, columns: Iterable[Column]) -> Column | None:
+def _best_column(role: ColumnRole, columns: Iterable[Column]) -> Column | None:
     fitting_columns = [column for column in columns if not column.name_matches(role.exclusion)]
     ranked_columns = [
         (rank, column)
@@ -154,28 +158,30 @@ def _can_be(fact: str, column: Column, rows: int) -> bool:
         has_id_name = column.name_matches(r"\b(id|no|nr|number|key|nummer|code)\b")
         return has_id_name or not column.is_counter
     if fact == "place" and column.name_matches(r"\bstate\b"):
-        return not (column.is_numeric or _plain_values(column) & (vocabulary.CLOSED | vocabulary.OPEN))
-    return rows <= FEW or column.distinct_count <= 0.5 * column.filled_count
+        return not (
+            column.is_numeric or _plain_values(column) & (vocabulary.CLOSED_STATUSES | vocabulary.OPEN_STATUSES)
+        )
+    return rows <= FEWEST_ROWS_FOR_GROUPS or column.distinct_count <= 0.5 * column.filled_count
 
 
 def _plain_values(column: Column) -> set[str]:
-    return {plain(value) for value, _ in column.values}
+    return {plain_words(value) for value, _ in column.values}
 
 
-def _rating_column(columns: Sequence[Column]) -> tuple[Rating | None, list[Column]]:
+def _rating_column(columns: Sequence[Column]) -> tuple[RatingColumn | None, list[Column]]:
     """The first column of ratings that can be read, and those that look like one and cannot."""
     unclear_columns: list[Column] = []
     for column in columns:
-        if not column.name_matches(vocabulary.RATED) or column.name_matches(vocabulary.NOT_RATED):
+        if not column.name_matches(vocabulary.RATING_NAMES) or column.name_matches(vocabulary.NOT_RATING_NAMES):
             continue
         if column.is_numeric:
             if scale := _suggest_scale(column):
-                return Rating(column, scale), unclear_columns
+                return RatingColumn(column, scale), unclear_columns
             if column.high <= 100:
                 unclear_columns.append(column)
         elif rating := _word_rating_column(column):
             return rating, unclear_columns
-        elif column.distinct_count <= FEW and not column.name_matches(r"\bnote\b"):
+        elif column.distinct_count <= FEWEST_ROWS_FOR_GROUPS and not column.name_matches(r"\bnote\b"):
             unclear_columns.append(column)
     return None, unclear_columns
 
@@ -189,40 +195,52 @@ def _suggest_scale(column: Column) -> str:
     return "good_bad" if column.whole_count == column.filled_count and 0 <= column.low <= column.high <= 1 else ""
 
 
-def _word_rating_column(column: Column) -> Rating | None:
-    words = {value: plain(value) for value, _ in column.values}
-    asked_values = tuple(value for value, word in words.items() if word in vocabulary.ASKED)
-    values = {value: 1 for value, word in words.items() if word in vocabulary.GOOD}
-    values |= {value: 0 for value, word in words.items() if word in vocabulary.BAD}
+def _word_rating_column(column: Column) -> RatingColumn | None:
+    words = {value: plain_words(value) for value, _ in column.values}
+    asked_values = tuple(value for value, word in words.items() if word in vocabulary.SURVEY_SENT_WORDS)
+    values = {value: 1 for value, word in words.items() if word in vocabulary.GOOD_WORDS}
+    values |= {value: 0 for value, word in words.items() if word in vocabulary.BAD_WORDS}
     unknown_words = [
         word
         for word in words.values()
-        if word not in vocabulary.GOOD | vocabulary.BAD | vocabulary.ASKED | vocabulary.UNASKED
+        if word
+        not in vocabulary.GOOD_WORDS
+        | vocabulary.BAD_WORDS
+        | vocabulary.SURVEY_SENT_WORDS
+        | vocabulary.SURVEY_NOT_SENT_WORDS
     ]
-    return Rating(column, "good_bad", values, asked_values) if values and not unknown_words else None
+    return RatingColumn(column, "good_bad", values, asked_values) if values and not unknown_words else None
 
 
-def _kept_flag(columns: Sequence[Column]) -> Kept | None:
+def _kept_flag(columns: Sequence[Column]) -> KeptFlag | None:
     for column in columns:
-        if not column.name_matches(vocabulary.SLA) or column.name_matches(vocabulary.NOT_SLA):
+        if not column.name_matches(vocabulary.SLA_NAMES) or column.name_matches(vocabulary.NOT_SLA_NAMES):
             continue
-        words = {value: plain(value) for value, _ in column.values}
-        yes_values = tuple(value for value, word in words.items() if word in vocabulary.KEPT)
-        no_values = tuple(value for value, word in words.items() if word in vocabulary.MISSED)
+        words = {value: plain_words(value) for value, _ in column.values}
+        yes_values = tuple(value for value, word in words.items() if word in vocabulary.KEPT_VERDICTS)
+        no_values = tuple(value for value, word in words.items() if word in vocabulary.MISSED_VERDICTS)
         if yes_values or no_values:
-            yes_values = yes_values or tuple(dict.fromkeys(vocabulary.MISSED[words[value]] for value in no_values))
-            no_values = no_values or tuple(dict.fromkeys(vocabulary.KEPT[words[value]] for value in yes_values))
-            is_inverted = vocabulary.BARE.issuperset(words.values()) and column.name_matches(vocabulary.LATE_NAMED)
-            return Kept(column, no_values, yes_values) if is_inverted else Kept(column, yes_values, no_values)
+            yes_values = yes_values or tuple(
+                dict.fromkeys(vocabulary.MISSED_VERDICTS[words[value]] for value in no_values)
+            )
+            no_values = no_values or tuple(
+                dict.fromkeys(vocabulary.KEPT_VERDICTS[words[value]] for value in yes_values)
+            )
+            is_inverted = vocabulary.YES_NO_WORDS.issuperset(words.values()) and column.name_matches(
+                vocabulary.LATE_NAMES
+            )
+            return KeptFlag(column, no_values, yes_values) if is_inverted else KeptFlag(column, yes_values, no_values)
     return None
 
 
-def _status_column(columns: Sequence[Column]) -> Status | None:
+def _status_column(columns: Sequence[Column]) -> StatusColumn | None:
     for column in columns:
-        if column.name_matches(vocabulary.STATUS):
-            closed_counts = {value: count for value, count in column.values if plain(value) in vocabulary.CLOSED}
+        if column.name_matches(vocabulary.STATUS_NAMES):
+            closed_counts = {
+                value: count for value, count in column.values if plain_words(value) in vocabulary.CLOSED_STATUSES
+            }
             if closed_counts:
-                return Status(column, tuple(closed_counts), sum(closed_counts.values()))
+                return StatusColumn(column, tuple(closed_counts), sum(closed_counts.values()))
     return None
 
 
@@ -233,6 +251,6 @@ def _text_column(columns: Sequence[Column]) -> Column | None:
         for column in columns
         if not column.is_numeric and not column.name_matches(r"\b(id|key|date|time|tags?|labels?|e ?mail)\b")
     ]
-    named_columns = [column for column in prose_columns if column.name_matches(vocabulary.TEXT)]
+    named_columns = [column for column in prose_columns if column.name_matches(vocabulary.TEXT_NAMES)]
     long_columns = [column for column in prose_columns if column.length > 30]
     return next(iter(named_columns), None) or max(long_columns, key=lambda column: column.length, default=None)

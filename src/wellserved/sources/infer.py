@@ -13,17 +13,17 @@ from datetime import datetime
 
 import duckdb
 
-from wellserved.engine.duckdb import name, text
+from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import WellservedError
 from wellserved.mapping import MISSING, parse_mapping
-from wellserved.mapping.fit import zone_in
-from wellserved.measure.words import counted, plural
-from wellserved.record import record
+from wellserved.mapping.fit import split_zone
+from wellserved.measure.words import format_note, plural
+from wellserved.record import record_rows
 from wellserved.sources import vocabulary
-from wellserved.sources.columns import Column, look
+from wellserved.sources.columns import Column, describe_column
 from wellserved.sources.csv_file import RawTable
-from wellserved.sources.draft import draft
-from wellserved.sources.guess import Guess, guess
+from wellserved.sources.draft import draft_mapping
+from wellserved.sources.guess import Guess, guess_roles
 
 _DATE_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
 
@@ -42,18 +42,20 @@ class Inspection:
     notes: tuple[str, ...] = ()  # what an import by this mapping would say of the rows
 
 
-def inspect(db: duckdb.DuckDBPyConnection, raw: RawTable, source: str, zone: str | None, now: datetime) -> Inspection:
+def inspect_table(
+    db: duckdb.DuckDBPyConnection, raw: RawTable, source: str, zone: str | None, now: datetime
+) -> Inspection:
     """Look at every column of the staged file and write a first mapping.
 
     `zone`: the workspace's, for stamps that name none; None: there is no workspace, and UTC is assumed and asked about.
     """
-    columns = tuple(look(db, column) for column in raw.columns)
+    columns = tuple(describe_column(db, column) for column in raw.columns)
     (rows,) = db.sql("SELECT count(*) FROM raw").fetchall()[0]
-    roles = guess(columns, rows)
+    roles = guess_roles(columns, rows)
     unused_columns = _find_unused(columns, roles)
-    named_zones = {zone_in(column.name)[1] for column in roles.stamps.values()} - {""}
+    named_zones = {split_zone(column.name)[1] for column in roles.stamps.values()} - {""}
     questions = (*_zone_question(roles, named_zones, zone), *_open_questions(db, columns, roles))
-    toml = draft(
+    toml = draft_mapping(
         source,
         columns,
         rows,
@@ -68,10 +70,10 @@ def inspect(db: duckdb.DuckDBPyConnection, raw: RawTable, source: str, zone: str
 def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetime) -> tuple[str, ...]:
     """What an import by this mapping would say of the rows."""
     try:
-        result = record(db, parse_mapping(toml, "the first mapping"), raw.columns, now, "")
+        result = record_rows(db, parse_mapping(toml, "the first mapping"), raw.columns, now, "")
     except WellservedError as error:
         return (f"An import by this mapping stops: {error.problem} {error.remedy}",)
-    sentences = [f"{counted(count, note)}." for note, count in result.notes.items()]
+    sentences = [f"{format_note(count, note)}." for note, count in result.notes.items()]
     refused_count, losses = len(result.refusals) + len(raw.broken_rows), result.losses
     sentences += [f"{plural(refused_count, 'row')} would be refused."] if refused_count else []
     sentences += (
@@ -93,8 +95,8 @@ def _find_unused(columns: Sequence[Column], roles: Guess) -> dict[str, tuple[str
         column
         for column in free_columns
         if not column.is_date
-        and column.name_matches(vocabulary.RATED)
-        and not column.name_matches(vocabulary.NOT_RATED)
+        and column.name_matches(vocabulary.RATING_NAMES)
+        and not column.name_matches(vocabulary.NOT_RATING_NAMES)
     ]
     columns_by_kind = {
         "dates": [column for column in free_columns if column.is_date],
@@ -194,9 +196,11 @@ def _status_questions(db: duckdb.DuckDBPyConnection, roles: Guess) -> list[str]:
             f"{status.column.name!r} says {words} in {plural(status.rows, 'row')}, but no column says when: they count as resolved at an "
             'unknown time (at_is = "not_before"), and no time to resolution can be computed. Is there a column with the time?'
         ]
-    closed_list, missing_list = (", ".join(map(text, values)) for values in (status.closed_values, ("", *MISSING)))
+    closed_list, missing_list = (
+        ", ".join(map(quote_text, values)) for values in (status.closed_values, ("", *MISSING))
+    )
     (undated_count,) = db.sql(
-        f"SELECT count(*) FROM raw WHERE trim({name(status.column.name)}) IN ({closed_list}) AND trim({name(closing_column.name)}) IN ({missing_list})"
+        f"SELECT count(*) FROM raw WHERE trim({quote_name(status.column.name)}) IN ({closed_list}) AND trim({quote_name(closing_column.name)}) IN ({missing_list})"
     ).fetchall()[0]
     question = f"{status.column.name!r} says {words} in {plural(undated_count, 'row')} with no {closing_column.name!r}: {'it counts' if undated_count == 1 else 'they count'} as open. Is that so?"
     return [question] if undated_count else []

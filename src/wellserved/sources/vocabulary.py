@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from wellserved.sources.columns import plain
+from wellserved.sources.columns import plain_words
 
 
 @dataclass(frozen=True)
-class Role:
+class ColumnRole:
     """What a column may be: a kind of moment or a fact, by words of its name."""
 
     name: str
@@ -27,8 +27,10 @@ _CUSTOMER_NAMES = (
     r"|kunde|anforderer|melder|antragsteller|user|citizen|patient|guest"
 )
 MOMENTS: Final = (  # in this order: a column that one has taken is no other's
-    Role("reopened", (r"\bre ?open\w*|wieder ?(ge|er)?offnet\w*|wiederer\w*|reouv\w*|rouvert\w*",), r"count|number"),
-    Role(
+    ColumnRole(
+        "reopened", (r"\bre ?open\w*|wieder ?(ge|er)?offnet\w*|wiederer\w*|reouv\w*|rouvert\w*",), r"count|number"
+    ),
+    ColumnRole(
         "promised",
         (
             r"(clos\w*|resol\w*|solution) .*(escalation|due|target|deadline|by)\b|due by\b|^ttr\b|time to resolve",
@@ -37,7 +39,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
         ),
         r"first|respon|repl|antwort|reaktion|prise en compte|^tto\b|own\b|overdue|status|violat",
     ),
-    Role(
+    ColumnRole(
         "replied",
         (
             r"(first|initial|erste\w*|premiere) .*(respon|repl|antwort|reaktion|reponse)",
@@ -45,7 +47,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
         ),
         rf"{_PROMISE_NAMES}|last|dernier|letzte|status",
     ),
-    Role(
+    ColumnRole(
         "resolved",
         (
             r"\b(resolv|solved|resolution|solution|gelost|geloest|losung|resolu|behoben|erledigt|fixed)",
@@ -54,8 +56,8 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
         ),
         rf"{_PROMISE_NAMES}|\bby\b|code|reason|first respon|\bsla\b",
     ),
-    Role("assigned", (r"(first|initial\w*|erst\w*) (assigned|assignment|zugewiesen)",)),
-    Role(
+    ColumnRole("assigned", (r"(first|initial\w*|erst\w*) (assigned|assignment|zugewiesen)",)),
+    ColumnRole(
         "asked",
         (
             r"\b(creat|open|report|receiv|submit|request|logged|raised|erstell|angelegt|eroffn|eingang|eingegangen|gemeldet"
@@ -66,7 +68,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
     ),
 )
 FACTS: Final = (
-    Role(
+    ColumnRole(
         "customer_id",
         (
             rf"\b({_CUSTOMER_NAMES})\b.*\b(id|no|nr|number|key|nummer|code)\b",
@@ -76,20 +78,20 @@ FACTS: Final = (
         ),
         r"interaction|count|anzahl|nombre|respon|time|date|satisf|type|medium|wait|rating|agent|domain|phone|address",
     ),
-    Role(
+    ColumnRole(
         "account_id",
         (r"\b(account|organi[sz]ation|company|firma|unternehmen|societe|entreprise|mandant)\b",),
         r"domain|phone",
     ),
-    Role("internal", (r"^(internal|intern|interne)$",)),
-    Role(
+    ColumnRole("internal", (r"^(internal|intern|interne)$",)),
+    ColumnRole(
         "person_id",
         (
             r"\b(assignee|assigned to|agent|owner|handled by|teammate|technician|technicien|bearbeiter|zustandig\w*|besitzer)\b",
         ),
         r"interaction|station|group|gruppe|groupe|team|count|wait|replied|response",
     ),
-    Role(
+    ColumnRole(
         "team",
         (
             r"\b(team|group|gruppe|groupe|assignment group|support group|equipe)\b",
@@ -97,7 +99,7 @@ FACTS: Final = (
         ),
         r"station|\bid\b|count",
     ),
-    Role(
+    ColumnRole(
         "service",
         (
             r"request type|ticket type|sub ?category|sous categorie|unterkategorie|vorgangsart|type de demande",
@@ -106,17 +108,17 @@ FACTS: Final = (
         ),
         r"\b(id|key|no|number|desk|level|links?)\b",
     ),
-    Role(
+    ColumnRole(
         "category",
         (r"categor|kategorie", r"\b(product|produkt|produit|topic|topics|class|reason)\b"),
         r"clos|resol|sub|sous|unter|\bid\b",
     ),
-    Role(
+    ColumnRole(
         "channel",
         (r"\b(channel|source|via|kanal|canal|contact type|medium|eingangskanal|origine|create article type)\b",),
     ),
-    Role("priority", (r"priorit", r"\b(severity|urgency|urgence|dringlichkeit|gravite)\b")),
-    Role(
+    ColumnRole("priority", (r"priorit", r"\b(severity|urgency|urgence|dringlichkeit|gravite)\b")),
+    ColumnRole(
         "place",
         (
             r"\b(city|district|neighbou?rhood|location|site|standort|ort|stadt|lieu|ville|region|bundesland)\b",
@@ -124,7 +126,7 @@ FACTS: Final = (
         ),
     ),
 )
-CASE_NUMBER: Final = (  # a case's number, the one that people use first
+CASE_NUMBER_NAMES: Final = (  # a case's number, the one that people use first
     r"\b(ticket|case|incident|issue|request|conversation|complaint|vorgangs?|fall) ?(number|no|nr|nummer|key)\b|ticketnummer|vorgangsnummer",
     r"^(number|nummer|numero|key)$",
     r"\b(ticket|case|incident|issue|request|enquiry|complaint|conversation|vorgangs?|fall) ?(enquiry )?(id|ref\w*)\b|^(case|ticket|incident|vorgang)$",
@@ -132,18 +134,20 @@ CASE_NUMBER: Final = (  # a case's number, the one that people use first
     r"\b(id|no|nr|number|key|ref|reference)$",
     r"ticket|case|incident|enquiry|complaint",
 )
-WHO: Final = _CUSTOMER_NAMES
-TEXT: Final = r"\b(subject|title|summary|short description|description|titel|betreff|beschreibung|titre|objet|sujet|words|question|message)\b"
-STATUS: Final = (
+CUSTOMER_NAMES: Final = _CUSTOMER_NAMES
+TEXT_NAMES: Final = r"\b(subject|title|summary|short description|description|titel|betreff|beschreibung|titre|objet|sujet|words|question|message)\b"
+STATUS_NAMES: Final = (
     r"^(status|state|statut|zustand|etat|(ticket|case|incident|request|current \w+|conversation) (status|state))$"
 )
-RATED: Final = r"satisf|csat|rating|survey|\bstars?\b|\bnps\b|\bscore\b|zufrieden|bewertung|sterne|\bnote\b|evaluation"
-NOT_RATED: Final = r"date|comment|remark|kommentar|commentaire|reason|\bsla\b|priorit|lead|credit|\bat\b|time"
-SLA: Final = r"\bsla\b|on ?time|resolution status|timely|eingehalten|breach|violat|overdue"
-NOT_SLA: Final = r"first respon|first repl|time to|diff|every response"
-LATE_NAMED: Final = r"breach|violat|overdue"  # such a column's yes means that the promise was missed
+RATING_NAMES: Final = (
+    r"satisf|csat|rating|survey|\bstars?\b|\bnps\b|\bscore\b|zufrieden|bewertung|sterne|\bnote\b|evaluation"
+)
+NOT_RATING_NAMES: Final = r"date|comment|remark|kommentar|commentaire|reason|\bsla\b|priorit|lead|credit|\bat\b|time"
+SLA_NAMES: Final = r"\bsla\b|on ?time|resolution status|timely|eingehalten|breach|violat|overdue"
+NOT_SLA_NAMES: Final = r"first respon|first repl|time to|diff|every response"
+LATE_NAMES: Final = r"breach|violat|overdue"  # such a column's yes means that the promise was missed
 
-CLOSED: Final = frozenset(
+CLOSED_STATUSES: Final = frozenset(
     [
         "closed",
         "resolved",
@@ -167,7 +171,7 @@ CLOSED: Final = frozenset(
     ]
 )
 """A status that says that the case is over."""
-OPEN: Final = frozenset(
+OPEN_STATUSES: Final = frozenset(
     [
         "new",
         "open",
@@ -196,10 +200,10 @@ OPEN: Final = frozenset(
         "work",
     ]
 )
-ASKED: Final = frozenset(("offered", "sent", "survey sent", "angeboten", "envoye"))
+SURVEY_SENT_WORDS: Final = frozenset(("offered", "sent", "survey sent", "angeboten", "envoye"))
 """A rating that was asked for and not given."""
-UNASKED: Final = frozenset(("unoffered", "not offered", "not rated", "no rating"))
-GOOD: Final = frozenset(
+SURVEY_NOT_SENT_WORDS: Final = frozenset(("unoffered", "not offered", "not rated", "no rating"))
+GOOD_WORDS: Final = frozenset(
     (
         *(
             "good",
@@ -226,7 +230,7 @@ GOOD: Final = frozenset(
         *("tres satisfait", "amazing"),
     )
 )
-BAD: Final = frozenset(
+BAD_WORDS: Final = frozenset(
     (
         *(
             "bad",
@@ -259,9 +263,11 @@ _VERDICTS = (  # a kept promise, and a missed one
     ("Ja", "Nein"),
     ("Oui", "Non"),
 )
-KEPT: Final = {plain(kept_word): missed_word for kept_word, missed_word in _VERDICTS}
+KEPT_VERDICTS: Final = {plain_words(kept_word): missed_word for kept_word, missed_word in _VERDICTS}
 """A promise kept, in plain words -> the word for the contrary."""
-MISSED: Final = {plain(missed_word): kept_word for kept_word, missed_word in _VERDICTS} | {"violated": "Met"}
+MISSED_VERDICTS: Final = {plain_words(missed_word): kept_word for kept_word, missed_word in _VERDICTS} | {
+    "violated": "Met"
+}
 """A promise missed, in plain words -> the word for the contrary."""
-BARE: Final = frozenset(plain(word) for pair in _VERDICTS[-6:] for word in pair)
+YES_NO_WORDS: Final = frozenset(plain_words(word) for pair in _VERDICTS[-6:] for word in pair)
 """Words that answer what the column's name asks."""

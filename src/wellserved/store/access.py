@@ -35,7 +35,7 @@ from wellserved.store.models import (
 
 _ALL_ROLES = frozenset(Role) - {Role.alone}
 _SERVING_ROLES = frozenset({Role.member, Role.lead, Role.quality})
-DEEDS: Final[dict[str, tuple[frozenset[Role], str]]] = {
+PERMISSIONS: Final[dict[str, tuple[frozenset[Role], str]]] = {
     "own": (_ALL_ROLES, "one's own journal, promises, reports, keys and settings"),
     "share": (_SERVING_ROLES, "share moments with one's team, and change or withdraw them"),
     "read_shared": (_SERVING_ROLES, "moments that others shared with one's team, or with one's role"),
@@ -58,27 +58,27 @@ DEEDS: Final[dict[str, tuple[frozenset[Role], str]]] = {
 """What can be done -> who may, and what it is; whoever is alone on their computer may do everything."""
 
 
-def may(person: Person, permission: str) -> bool:
+def has_permission(person: Person, permission: str) -> bool:
     """Whether somebody may do something at all."""
     roles = {person.role} | (
         {Role.admin} if person.is_staff else set()
     )  # is_staff: administers beside a role of service
-    return person.is_active and (person.role == Role.alone or bool(roles & DEEDS[permission][0]))
+    return person.is_active and (person.role == Role.alone or bool(roles & PERMISSIONS[permission][0]))
 
 
-REASONS: Final = (
+ACCESS_REASONS: Final = (
     "a complaint is looked into",
     "a failure is made right",
     "customers are merged or imported",
     "the customer asked for it",
 )
 """Why quality wants to see customers by name; a choice, so that the audit holds nothing that somebody wrote."""
-NAMES_SEEN: Final = "saw customers by name"
+NAMES_SEEN_EVENT: Final = "saw customers by name"
 _PERSON_COLUMN: Final = "person_id"
 _NAMES_VISIBLE_FOR: Final = timedelta(hours=1)
 
 
-class Scope:
+class AccessScope:
     """What one person can see of the store."""
 
     def __init__(self, person: Person) -> None:
@@ -88,7 +88,7 @@ class Scope:
     @property
     def exact(self) -> bool:
         """What accounts are worth to the cent: finance; a lead sees a span."""
-        return may(self.person, "change_accounts")
+        return has_permission(self.person, "change_accounts")
 
     @cached_property
     def names(self) -> bool:
@@ -96,7 +96,7 @@ class Scope:
         if self.alone or self.person.role != Role.quality:
             return True
         since = timezone.now() - _NAMES_VISIBLE_FOR
-        return Event.objects.filter(actor=self.person.username, deed=NAMES_SEEN, at__gte=since).exists()
+        return Event.objects.filter(actor=self.person.username, deed=NAMES_SEEN_EVENT, at__gte=since).exists()
 
     def require_numbers(self, by: str | None, where: Sequence[tuple[str, str]]) -> None:
         """Refuse a question, by its segments and filters, that they may not ask.
@@ -130,7 +130,7 @@ class Scope:
 
     def require_permission(self, permission: str) -> None:
         """Http404 where it is not theirs to do."""
-        if not may(self.person, permission):
+        if not has_permission(self.person, permission):
             raise Http404
 
     def visible_moments(self) -> QuerySet[Shared]:
@@ -142,7 +142,7 @@ class Scope:
         visible = Q(author=person) | Q(begun_by=person)  # answers to what one shared oneself
         if person.role == Role.quality:
             visible |= Q(audience=Audience.quality)
-        if person.team_id is not None and may(person, "read_shared"):
+        if person.team_id is not None and has_permission(person, "read_shared"):
             audiences = list(Audience) if person.role == Role.lead else [Audience.team]
             visible |= Q(team=person.team_id, audience__in=audiences)
         return rows.filter(visible)
@@ -154,7 +154,9 @@ class Scope:
     def customers(self) -> QuerySet[Customer]:
         """Customers by name; duplicates stand behind the one that they were merged into."""
         return (
-            Customer.objects.filter(merged_into=None) if may(self.person, "read_customers") else Customer.objects.none()
+            Customer.objects.filter(merged_into=None)
+            if has_permission(self.person, "read_customers")
+            else Customer.objects.none()
         )
 
     def merged_customers(self) -> QuerySet[Customer]:
@@ -164,7 +166,7 @@ class Scope:
 
     def accounts(self) -> QuerySet[Account]:
         """Accounts and what they are worth."""
-        if not may(self.person, "read_accounts"):
+        if not has_permission(self.person, "read_accounts"):
             return Account.objects.none()
         if self.alone or self.person.role == Role.finance:
             return Account.objects.all()
@@ -232,14 +234,14 @@ class Scope:
     def case_filter(self) -> tuple[tuple[str, str], ...] | None:
         """Which cases they can see one by one: a filter, () for all, None for none."""
         person = self.person
-        if not may(person, "read_cases"):
+        if not has_permission(person, "read_cases"):
             return None
         if self.alone or person.role == Role.quality:
             return ()
         return (("team", person.team.name),) if person.team else None
 
 
-def note(actor: Person | str, deed: str, object_name: object) -> None:
+def record_event(actor: Person | str, deed: str, object_name: object) -> None:
     """Keep what was done, by whom, to what: names and numbers, never what somebody wrote."""
     username = actor if isinstance(actor, str) else actor.username
     Event.objects.create(actor=username[:150], deed=deed[:50], object=str(object_name)[:200])

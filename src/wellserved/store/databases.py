@@ -16,7 +16,7 @@ _PRAGMAS = (
 )
 
 
-def databases(folder: Path, url: str = "", journal_url: str = "") -> dict[str, Any]:
+def database_settings(folder: Path, url: str = "", journal_url: str = "") -> dict[str, Any]:
     """Django's DATABASES: `default` for the store, `journal` for the private journal.
 
     On PostgreSQL the journal gets a schema of its own, or, with `journal_url`, a role or database of its own.

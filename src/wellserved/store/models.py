@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from wellserved.capture import LONGEST, SEVERITIES
+from wellserved.capture import MAX_ENTRY_LETTERS, SEVERITIES
 
 
 def digest_of(token: str) -> str:
@@ -167,7 +167,9 @@ class Shared(models.Model):
     customer = models.ForeignKey(Customer, models.SET_NULL, null=True, blank=True, related_name="shared")
     service = models.CharField(max_length=100, blank=True)
     channel = models.CharField(max_length=50, blank=True)
-    text = models.TextField(max_length=LONGEST, blank=True)  # never in the log, so that withdrawing it takes it back
+    text = models.TextField(
+        max_length=MAX_ENTRY_LETTERS, blank=True
+    )  # never in the log, so that withdrawing it takes it back
     expected = models.FloatField(null=True, blank=True)
     score = models.FloatField(null=True, blank=True)
     scale = models.CharField(max_length=10, blank=True)

@@ -20,14 +20,14 @@ from typing import Any, Final, TypeVar
 from django.conf import settings
 
 from wellserved import disk, log
-from wellserved.damage import as_damage
+from wellserved.damage import as_damage_error
 from wellserved.errors import RequestError
 from wellserved.workspace import Workspace
 
 Answer = TypeVar("Answer")
-MEMORY: Final = 8 * 2**30  # addresses, of which an analysis fills far fewer
-SECONDS: Final = 120
-KEPT: Final = 256
+MEMORY_LIMIT: Final = 8 * 2**30  # addresses, of which an analysis fills far fewer
+TIME_LIMIT_SECONDS: Final = 120
+MAX_CACHED_ANSWERS: Final = 256
 
 _lock = threading.Lock()
 _answers: OrderedDict[tuple[object, ...], Any] = OrderedDict()
@@ -46,7 +46,7 @@ def _limit_process() -> None:
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
         os.nice(5)
 
 
@@ -73,7 +73,7 @@ def version_of(workspace: Workspace) -> tuple[object, ...]:
     for name in ("calendars.toml", "scales.toml", "scales-used.json", "improvements.jsonl", "workspace.toml"):
         file = workspace.folder / name
         file_times.append(file.stat().st_mtime_ns if file.exists() else 0)
-    return (str(workspace.folder), log.latest(workspace), *file_times)
+    return (str(workspace.folder), log.latest_version(workspace), *file_times)
 
 
 def _compute_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -81,13 +81,13 @@ def _compute_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
     try:
         return answer(*arguments)
     except Exception as error:
-        storage_error = disk.failure(error, arguments[0].folder) or as_damage(error)
+        storage_error = disk.as_storage_error(error, arguments[0].folder) or as_damage_error(error)
         if storage_error is None:
             raise
         raise storage_error from None
 
 
-def asked(answer: Callable[..., Answer], *arguments: Any) -> Answer:
+def cached_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
     """answer(workspace, *given), from what is known or by the analysing process."""
     workspace: Workspace = settings.WORKSPACE
     key = (*version_of(workspace), answer.__module__, answer.__qualname__, repr(arguments))
@@ -98,7 +98,7 @@ def asked(answer: Callable[..., Answer], *arguments: Any) -> Answer:
             return known_answer
     pool = _workers()
     try:
-        new_answer = pool.submit(_compute_answer, answer, workspace, *arguments).result(SECONDS)
+        new_answer = pool.submit(_compute_answer, answer, workspace, *arguments).result(TIME_LIMIT_SECONDS)
     except (TooLong, BrokenProcessPool, MemoryError) as error:
         _kill_pool(pool)
         raise RequestError(
@@ -106,6 +106,6 @@ def asked(answer: Callable[..., Answer], *arguments: Any) -> Answer:
         ) from error
     with _lock:
         _answers[key] = new_answer
-        while len(_answers) > KEPT:
+        while len(_answers) > MAX_CACHED_ANSWERS:
             _answers.popitem(last=False)
     return new_answer

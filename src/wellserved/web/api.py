@@ -26,18 +26,18 @@ from pydantic import AwareDatetime, ConfigDict
 
 from wellserved import __version__
 from wellserved.actions import looking, sharing
-from wellserved.actions.writing import captured, record
-from wellserved.capture import LONGEST
-from wellserved.damage import as_damage
+from wellserved.actions.writing import capture_line, record_line
+from wellserved.capture import MAX_ENTRY_LETTERS
+from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
-from wellserved.journal.book import Book
-from wellserved.measure import MEASURES, Question
-from wellserved.moments import EARLIEST, LATEST, Every
-from wellserved.store.access import Scope, may
+from wellserved.journal.book import Journal
+from wellserved.measure import MEASURES, MeasureQuestion
+from wellserved.moments import EARLIEST_DATE, LATEST_DATE, Granularity
+from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import ApiKey, Hook, Sent, digest_of
-from wellserved.web.analysis import asked
+from wellserved.web.analysis import cached_answer
 from wellserved.web.asking import question_in
-from wellserved.web.failing import failure, status_of
+from wellserved.web.failing import status_of, storage_error
 
 SCOPES: Final = {
     "journal:write": "write into one's own journal",
@@ -45,9 +45,9 @@ SCOPES: Final = {
     "measures:read": "read measures, series and reports",
     "promises:read": "read promises that are shared",
 }
-MANY: Final = 1_000  # moments in one request
+MAX_MOMENTS_PER_REQUEST: Final = 1_000  # moments in one request
 _ID_NAMESPACE: Final = uuid.UUID("6f1c7a52-9d0e-4f43-9a55-2d1f6f0b7c11")  # of ids that are made from names
-DRIFT: Final = timedelta(minutes=5)  # of a webhook's time stamp
+MAX_CLOCK_DRIFT: Final = timedelta(minutes=5)  # of a webhook's time stamp
 _PERMISSION_OF_SCOPE = {
     "measures:read": "read_measures",
     "moments:write": "share",
@@ -68,7 +68,7 @@ class Key(HttpBearer):
             try:
                 ApiKey.objects.filter(pk=key.pk).update(used=now)
             except DatabaseError as error:  # on a full disk, what can be read still can
-                if failure(error) is None:
+                if storage_error(error) is None:
                     raise
         return key
 
@@ -134,7 +134,7 @@ class Strict(Schema):
 
 
 # A text that is too long is refused below, with the sentence that is the same everywhere.
-Text = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST}, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Field(json_schema_extra={"maxLength": MAX_ENTRY_LETTERS}, pattern=r"^[^\x00]*$")]
 Short = Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]
 Instant = AwareDatetime
 
@@ -167,7 +167,7 @@ class MomentIn(Strict):
 class Bulk(Strict):
     """Several moments: all of them, or none."""
 
-    moments: Annotated[list[MomentIn], Field(min_length=1, max_length=MANY)]
+    moments: Annotated[list[MomentIn], Field(min_length=1, max_length=MAX_MOMENTS_PER_REQUEST)]
 
 
 class Recorded(Schema):
@@ -179,7 +179,7 @@ class Recorded(Schema):
 class LineIn(Strict):
     """A line, as it is typed into the journal."""
 
-    line: Annotated[str, Field(min_length=1, json_schema_extra={"maxLength": LONGEST}, pattern=r"^[^\x00]*$")]
+    line: Annotated[str, Field(min_length=1, json_schema_extra={"maxLength": MAX_ENTRY_LETTERS}, pattern=r"^[^\x00]*$")]
     id: uuid.UUID | None = None
 
 
@@ -209,7 +209,7 @@ class PromiseOut(Schema):
 class Asked(Strict):
     """A question, as on the pages and the command line."""
 
-    every: Every | None = None
+    every: Granularity | None = None
     by: Short | None = None
     since: date | None = None
     until: date | None = None
@@ -231,7 +231,7 @@ def _answer_request_error(request: HttpRequest, error: WellservedError) -> HttpR
 
 @api.exception_handler(Exception)
 def _answer_storage_error(request: HttpRequest, error: Exception) -> HttpResponse:
-    problem = failure(error) or as_damage(error)
+    problem = storage_error(error) or as_damage_error(error)
     if problem is None:
         raise error
     return _answer_request_error(request, problem)
@@ -260,7 +260,7 @@ def _answer_validation_error(request: HttpRequest, error: ValidationError) -> Ht
 def _require_scope(request: HttpRequest, scope: str) -> ApiKey:
     """The key, if it has the scope and its owner may do what it is for."""
     key: ApiKey = request.auth  # type: ignore[attr-defined]
-    if scope not in key.scopes.split() or not may(key.owner, _PERMISSION_OF_SCOPE[scope]):
+    if scope not in key.scopes.split() or not has_permission(key.owner, _PERMISSION_OF_SCOPE[scope]):
         raise HttpError(403, f"This key may not {SCOPES[scope]}.")
     return key
 
@@ -273,7 +273,7 @@ def _require_storable(text: str) -> None:
         raise HttpError(422, "A text holds half a character (a lone surrogate).") from None
 
 
-def once(view: Any) -> Any:
+def idempotent(view: Any) -> Any:
     """Do what is asked once an Idempotency-Key, and answer every repetition as the first time."""
 
     @wraps(view)
@@ -307,20 +307,20 @@ def _share_moment(key: ApiKey, moment: MomentIn) -> uuid.UUID:
         if isinstance(value, str):
             _require_storable(value)
     at = moment.at or timezone.now()
-    if not all(EARLIEST.year <= instant.year < LATEST.year for instant in (at, moment.due or at)):
-        raise HttpError(422, f"`at` or `due` lies before {EARLIEST.year} or after {LATEST.year - 1}.")
+    if not all(EARLIEST_DATE.year <= instant.year < LATEST_DATE.year for instant in (at, moment.due or at)):
+        raise HttpError(422, f"`at` or `due` lies before {EARLIEST_DATE.year} or after {LATEST_DATE.year - 1}.")
     return sharing.share(key.owner, facts, at, moment.audience, moment.thread, moment.id).id
 
 
 @api.post("/moments", response={201: Recorded, **_ERRORS}, openapi_extra=_IDEMPOTENCY_HEADER)
-@once
+@idempotent
 def record_moment(request: HttpRequest, moment: MomentIn) -> Any:
     """Share one moment with one's team; it enters the log and counts like any imported one."""
     return Status(201, {"ids": [_share_moment(_require_scope(request, "moments:write"), moment)]})
 
 
 @api.post("/moments/bulk", response={201: Recorded, **_ERRORS}, openapi_extra=_IDEMPOTENCY_HEADER)
-@once
+@idempotent
 def record_moments(request: HttpRequest, given: Bulk) -> Any:
     """Share up to a thousand moments: all of them, or none."""
     key = _require_scope(request, "moments:write")
@@ -329,16 +329,16 @@ def record_moments(request: HttpRequest, given: Bulk) -> Any:
 
 
 @api.post("/journal", response={201: Recorded, **_ERRORS}, openapi_extra=_IDEMPOTENCY_HEADER)
-@once
+@idempotent
 def write_journal(request: HttpRequest, given: LineIn) -> Any:
     """Write a line into one's own journal; nothing can be read from it with a key."""
     key = _require_scope(request, "journal:write")
     _require_storable(given.line)
-    journal = Book(key.owner.pk, settings.SECRET_KEY.encode())
-    captured_line = captured(given.line, Scope(key.owner), journal)
+    journal = Journal(key.owner.pk, settings.SECRET_KEY.encode())
+    captured_line = capture_line(given.line, AccessScope(key.owner), journal)
     once_key = request.headers.get("Idempotency-Key", "")  # the journal is another database: its own id makes it once
     id_ = given.id or (uuid.uuid5(_ID_NAMESPACE, f"{key.owner.pk}/{once_key}") if once_key else None)
-    return Status(201, {"ids": [record(captured_line, journal, id_).id]})
+    return Status(201, {"ids": [record_line(captured_line, journal, id_).id]})
 
 
 @api.get("/measures", response={200: list[MeasureOut], **_ERRORS})
@@ -348,7 +348,7 @@ def list_measures(request: HttpRequest) -> Any:
     return [{name: getattr(measure, name) for name in MeasureOut.model_fields} for measure in MEASURES]
 
 
-def question_of(key: ApiKey, name: str, parameters: Asked) -> Question:
+def question_of(key: ApiKey, name: str, parameters: Asked) -> MeasureQuestion:
     """A question that the key's owner may ask."""
     query = QueryDict(mutable=True)
     for field_name in ("every", "by", "since", "until"):
@@ -356,7 +356,7 @@ def question_of(key: ApiKey, name: str, parameters: Asked) -> Question:
             query[field_name] = str(value)
     query.setlist("where", parameters.where)
     question = question_in(query, name)
-    Scope(key.owner).require_numbers(question.by, question.where)
+    AccessScope(key.owner).require_numbers(question.by, question.where)
     return question
 
 
@@ -364,21 +364,27 @@ def question_of(key: ApiKey, name: str, parameters: Asked) -> Question:
 def read_measure(request: HttpRequest, name: Name, given: Query[Asked]) -> Any:
     """A measure as a series, every number with n and interval: the rows that the pages and the command line give as JSON."""
     key = _require_scope(request, "measures:read")
-    return HttpResponse(asked(looking.told, question_of(key, name, given), "json"), content_type="application/json")
+    return HttpResponse(
+        cached_answer(looking.measure_text, question_of(key, name, given), "json"), content_type="application/json"
+    )
 
 
 @api.get("/reports/{source}", response={200: dict[str, Any], **_ERRORS})
-def read_report(request: HttpRequest, source: Name, every: Every | None = None, period: date | None = None) -> Any:
+def read_report(
+    request: HttpRequest, source: Name, every: Granularity | None = None, period: date | None = None
+) -> Any:
     """The service report on a source."""
     _require_scope(request, "measures:read")
-    return HttpResponse(asked(looking.reported, source, every, period, "json"), content_type="application/json")
+    return HttpResponse(
+        cached_answer(looking.render_report, source, every, period, "json"), content_type="application/json"
+    )
 
 
 @api.get("/promises", response={200: list[PromiseOut], **_ERRORS})
 def read_promises(request: HttpRequest) -> Any:
     """Shared promises that are open, by their due time."""
-    scope, now = Scope(_require_scope(request, "promises:read").owner), timezone.now()
-    promises = sharing.promises(scope, now)
+    scope, now = AccessScope(_require_scope(request, "promises:read").owner), timezone.now()
+    promises = sharing.visible_promises(scope, now)
     return [
         {"id": row.id, "customer": scope.customer_of(row), "service": row.service, "made": state.made_at, "due": state.due,
          "fate": state.fate, "renegotiated": state.renegotiated, "overrun": state.late_renegotiations}
@@ -390,7 +396,7 @@ def read_promises(request: HttpRequest) -> Any:
 def receive(request: HttpRequest, hook: uuid.UUID) -> Any:
     """Take moments from another program, each request signed: Standard Webhooks, or Chatwoot."""
     webhook = Hook.objects.select_related("owner__team").filter(pk=hook, owner__is_active=True).first()
-    if webhook is None or not may(webhook.owner, "share"):
+    if webhook is None or not has_permission(webhook.owner, "share"):
         raise HttpError(404, "There is no such webhook.")
     _check_signature(request, webhook)
     try:
@@ -445,7 +451,7 @@ def _check_signature(request: HttpRequest, hook: Hook) -> None:
         stamp.isascii()
         and stamp.isdecimal()
         and len(stamp) < 12
-        and abs(timezone.now().timestamp() - int(stamp)) <= DRIFT.total_seconds()
+        and abs(timezone.now().timestamp() - int(stamp)) <= MAX_CLOCK_DRIFT.total_seconds()
     )
     if not is_genuine or not is_fresh:
         raise HttpError(401, "The signature is not genuine, or older than five minutes.")

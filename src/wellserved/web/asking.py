@@ -8,13 +8,13 @@ from typing import get_args
 from django.http import QueryDict
 
 from wellserved.errors import PeriodError, RequestError
-from wellserved.measure import Question, find_measure
-from wellserved.moments import Every
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.moments import Granularity
 
-EVERY: tuple[Every, ...] = get_args(Every)
+GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
 
 
-def question_in(parameters: QueryDict, name: str) -> Question:
+def question_in(parameters: QueryDict, name: str) -> MeasureQuestion:
     """A question from an address."""
     pairs = []
     for condition in filter(None, parameters.getlist("where")):
@@ -23,17 +23,19 @@ def question_in(parameters: QueryDict, name: str) -> Question:
             raise RequestError(f"where={condition!r} names no value.", "Write it as where=team=Billing.")
         pairs.append((column.strip(), value))
     span = day_in(parameters, "since"), day_in(parameters, "until")
-    return Question((find_measure(name),), parameters.get("by") or None, every_in(parameters), *span, tuple(pairs))
+    return MeasureQuestion(
+        (find_measure(name),), parameters.get("by") or None, granularity_in(parameters), *span, tuple(pairs)
+    )
 
 
-def every_in(parameters: QueryDict) -> Every | None:
+def granularity_in(parameters: QueryDict) -> Granularity | None:
     """The period that an address names."""
     name = parameters.get("every") or None
-    for granularity in EVERY:
+    for granularity in GRANULARITIES:
         if granularity == name:
             return granularity
     if name is not None:
-        raise PeriodError(f"There is no period {name!r}.", f"Choose one of {', '.join(EVERY)}.")
+        raise PeriodError(f"There is no period {name!r}.", f"Choose one of {', '.join(GRANULARITIES)}.")
     return None
 
 

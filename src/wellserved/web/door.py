@@ -13,16 +13,16 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from wellserved.actions.membership import alone, person_alone
-from wellserved.capture import LONGEST
-from wellserved.damage import as_damage
+from wellserved.actions.membership import ensure_sole_user, find_sole_user
+from wellserved.capture import MAX_ENTRY_LETTERS
+from wellserved.damage import as_damage_error
 from wellserved.errors import DamageError, StorageError, WellservedError
-from wellserved.journal.book import Book
+from wellserved.journal.book import Journal
 from wellserved.journal.vault import LockedError
-from wellserved.store.access import Scope, may
+from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import Person
 from wellserved.web import session
-from wellserved.web.failing import failure, status_of
+from wellserved.web.failing import status_of, storage_error
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 OPEN = "open"  # to everybody: signing in, health, a feed or an invitation whose address is the secret
@@ -30,7 +30,7 @@ _PROXY_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "H
 _LOGIN_URL_NAMES = ("account_login", "account_logout", "account_reauthenticate", "account_change_password")
 
 
-def deed(permission: str, *methods: str) -> Callable[[View], View]:
+def required_permission(permission: str, *methods: str) -> Callable[[View], View]:
     """Name the permission of `access` that a view needs, and the methods that it answers; a view without is never reached."""
 
     def mark(view: View) -> View:
@@ -40,7 +40,7 @@ def deed(permission: str, *methods: str) -> Callable[[View], View]:
     return mark
 
 
-def deed_of(request: HttpRequest, view: Callable[..., Any]) -> tuple[str, tuple[str, ...]]:
+def permission_of(request: HttpRequest, view: Callable[..., Any]) -> tuple[str, tuple[str, ...]]:
     """The permission and the methods of a view; of the login pages that come with a library, those that are used."""
     if (permission := getattr(view, "required_permission", None)) is not None:
         return permission, view.methods  # type: ignore[attr-defined]
@@ -53,7 +53,7 @@ def deed_of(request: HttpRequest, view: Callable[..., Any]) -> tuple[str, tuple[
     raise Http404
 
 
-class Door:
+class AccessMiddleware:
     """Lets a request through to a view whose permission its sender has; otherwise there is no such page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -68,7 +68,7 @@ class Door:
         url_name = request.resolver_match.url_name if request.resolver_match else ""
         if request.method == "POST" and url_name == "account_logout":
             session.forget_key(request)  # the next person here has another journal
-        session.carry(request, response)
+        session.set_key_cookie(request, response)
         return response
 
     def process_view(
@@ -77,19 +77,19 @@ class Door:
         """Who asks, and whether they may."""
         if request.resolver_match and "api" in request.resolver_match.namespaces:
             return None  # it asks for a key, and knows its scopes
-        permission, methods = deed_of(request, view)
+        permission, methods = permission_of(request, view)
         try:
             person = self._person(request)
         except Exception as error:
-            if failure(error) is not None or (damage := as_damage(error)) is None:
+            if storage_error(error) is not None or (damage := as_damage_error(error)) is None:
                 raise
-            return unwell(damage)
+            return damage_response(damage)
         if person is not None:
             request.user = person
-            request.scope = Scope(person)  # type: ignore[attr-defined]
+            request.scope = AccessScope(person)  # type: ignore[attr-defined]
         if person is None and permission != OPEN:
             return redirect(f"{reverse(settings.LOGIN_URL)}?next={request.path}")
-        if person is not None and permission != OPEN and not may(person, permission):
+        if person is not None and permission != OPEN and not has_permission(person, permission):
             raise Http404
         if request.method not in (*methods, *(("HEAD",) if "GET" in methods else ())):
             return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})
@@ -97,7 +97,7 @@ class Door:
 
     def _person(self, request: HttpRequest) -> Person | None:
         if isinstance(request.user, Person):
-            if not session.over(request, request.user, timezone.now()):
+            if not session.is_expired(request, request.user, timezone.now()):
                 return request.user
             request.user = AnonymousUser()
             return None
@@ -105,36 +105,36 @@ class Door:
             header in request.META for header in _PROXY_HEADERS
         ):
             return None
-        person = alone()
+        person = find_sole_user()
         if person is None and not Person.objects.exists():
-            person = person_alone()
+            person = ensure_sole_user()
         return person
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """A mistake, a disk that takes no more, and damage say what to do."""
-        problem = error if isinstance(error, WellservedError) else failure(error) or as_damage(error)
+        problem = error if isinstance(error, WellservedError) else storage_error(error) or as_damage_error(error)
         if isinstance(problem, DamageError):
-            return unwell(problem)
+            return damage_response(problem)
         if problem is None:
             return None
         is_locked = isinstance(problem, LockedError)
         context = {
             "error": problem,
             "locked": is_locked,
-            "book": book_of(request) if is_locked and hasattr(request, "scope") else None,
+            "book": journal_of(request) if is_locked and hasattr(request, "scope") else None,
             "unsaved": isinstance(problem, StorageError),
         }
         return render(request, "mistake.html", context, status=status_of(problem))
 
 
-def unwell(damage: DamageError) -> HttpResponse:
+def damage_response(damage: DamageError) -> HttpResponse:
     """What holds the data cannot be read or written: said without asking it for anything more."""
     return HttpResponse(f"{damage.problem}\n{damage.remedy}\n", status=503, content_type="text/plain; charset=utf-8")
 
 
-def scope_of(request: HttpRequest) -> Scope:
+def scope_of(request: HttpRequest) -> AccessScope:
     """What whoever asks can see."""
-    scope: Scope | None = getattr(request, "scope", None)
+    scope: AccessScope | None = getattr(request, "scope", None)
     if scope is None:
         raise ImproperlyConfigured("A view without a permission was reached.")
     return scope
@@ -145,9 +145,9 @@ def person_of(request: HttpRequest) -> Person:
     return scope_of(request).person
 
 
-def book_of(request: HttpRequest) -> Book:
+def journal_of(request: HttpRequest) -> Journal:
     """The journal of whoever asks; its key is in their session, where their own browser alone can open it."""
-    return Book(person_of(request).pk, settings.SECRET_KEY.encode(), session.journal_key(request))
+    return Journal(person_of(request).pk, settings.SECRET_KEY.encode(), session.journal_key(request))
 
 
 PAGES = (
@@ -167,16 +167,16 @@ PAGES = (
 )
 
 
-def around(request: HttpRequest) -> dict[str, Any]:
+def page_context(request: HttpRequest) -> dict[str, Any]:
     """What every page has around it: the way to the others, the zone."""
-    scope: Scope | None = getattr(request, "scope", None)
+    scope: AccessScope | None = getattr(request, "scope", None)
     current_page = request.resolver_match.url_name if request.resolver_match else ""
-    pages = [(name, title) for name, title, permission in PAGES if scope and may(scope.person, permission)]
+    pages = [(name, title) for name, title, permission in PAGES if scope and has_permission(scope.person, permission)]
     return {
         "ways": pages,
         "here": current_page,
         "zone": settings.TIME_ZONE,
         "scope": scope,
-        "longest": LONGEST,
-        "may_share": bool(scope and may(scope.person, "share")),
+        "longest": MAX_ENTRY_LETTERS,
+        "may_share": bool(scope and has_permission(scope.person, "share")),
     }

@@ -13,9 +13,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from wellserved.capture import LONGEST, RATINGS, SEVERITIES, WORDS, sentence
-from wellserved.journal.book import Page
-from wellserved.moments import EARLIEST, LATEST
+from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, RATINGS, SEVERITIES, readable_text
+from wellserved.journal.book import DecryptedEntry
+from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.scales import load_scales
 from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
 from wellserved.web.shown import SCALE_NAMES
@@ -34,7 +34,7 @@ def _scale_choices() -> Choices:
 
 
 _WORD_CHOICES: Choices = [
-    (word, format_lazy("{}: {}", _(word), _(meaning))) for word, (_kind, meaning, _synonyms) in WORDS.items()
+    (word, format_lazy("{}: {}", _(word), _(meaning))) for word, (_kind, meaning, _synonyms) in ENTRY_WORDS.items()
 ]
 
 
@@ -45,9 +45,9 @@ class _DateTimeInput(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M")
 
 
-BETWEEN = (
-    MinValueValidator(datetime.combine(EARLIEST, time(), UTC), _("This lies before 1900.")),
-    MaxValueValidator(datetime.combine(LATEST, time(), UTC), _("This lies after 2200.")),
+DATE_VALIDATORS = (
+    MinValueValidator(datetime.combine(EARLIEST_DATE, time(), UTC), _("This lies before 1900.")),
+    MaxValueValidator(datetime.combine(LATEST_DATE, time(), UTC), _("This lies after 2200.")),
 )
 
 
@@ -79,11 +79,13 @@ class EntryForm(forms.Form):
     """An entry, field by field."""
 
     word = forms.ChoiceField(label=_("What it is"), choices=_WORD_CHOICES, initial="note")
-    text = forms.CharField(label=_("What happened"), widget=_TEXT_AREA, max_length=LONGEST, required=False)
-    at = forms.DateTimeField(label=_("When"), widget=_DateTimeInput(), validators=BETWEEN)
+    text = forms.CharField(label=_("What happened"), widget=_TEXT_AREA, max_length=MAX_ENTRY_LETTERS, required=False)
+    at = forms.DateTimeField(label=_("When"), widget=_DateTimeInput(), validators=DATE_VALIDATORS)
     customer = forms.CharField(label=_("Customer"), max_length=200, required=False)
     service = forms.CharField(label=_("Service"), max_length=100, required=False)
-    due = forms.DateTimeField(label=_("Promised for"), widget=_DateTimeInput(), required=False, validators=BETWEEN)
+    due = forms.DateTimeField(
+        label=_("Promised for"), widget=_DateTimeInput(), required=False, validators=DATE_VALIDATORS
+    )
     expected = forms.FloatField(label=_("Expected (score)"), required=False)
     score = forms.FloatField(label=_("Got (score)"), required=False)
     scale = forms.ChoiceField(label=_("Scale"), choices=_scale_choices, required=False)
@@ -134,7 +136,7 @@ class ShareForm(EntryForm):
     audience = forms.ChoiceField(label=_("Who may see it"), choices=Audience.choices)
     field_order = ("audience", "text")
 
-    def carry(self, steps: Iterable[Page]) -> None:
+    def carry(self, steps: Iterable[DecryptedEntry]) -> None:
         """What followed goes along, with the words that its author leaves in these fields."""
         labels = {
             "note": _("What the customer answered"), "recovered": _("How it was made right"), "met": _("Accepted by the customer"),
@@ -142,9 +144,11 @@ class ShareForm(EntryForm):
         }  # fmt: skip
         for step in steps:
             label = labels.get(step.entry.word, _(step.entry.word))
-            words = sentence(str(step.facts.get("text", "")))
+            words = readable_text(str(step.facts.get("text", "")))
             area = forms.Textarea(attrs={"rows": 2})
-            field = forms.CharField(label=label, initial=words, widget=area, max_length=LONGEST, required=False)
+            field = forms.CharField(
+                label=label, initial=words, widget=area, max_length=MAX_ENTRY_LETTERS, required=False
+            )
             self.fields[f"answer-{step.entry.id}"] = field
 
     def answers(self) -> dict[uuid.UUID, str]:
@@ -161,7 +165,7 @@ class FollowForm(forms.Form):
         choices=[("note", _("What the customer answered to: what could we do to make things right?")), ("recovered", _("Made right")),
                  ("met", _("Accepted by the customer")), ("complaint", _("Not accepted")), ("gap", _("Rated by the customer"))],
     )  # fmt: skip
-    text = forms.CharField(label=_("In words"), widget=_TEXT_AREA, max_length=LONGEST, required=False)
+    text = forms.CharField(label=_("In words"), widget=_TEXT_AREA, max_length=MAX_ENTRY_LETTERS, required=False)
     score = forms.FloatField(label=_("Score"), required=False)
     scale = forms.ChoiceField(label=_("Scale"), choices=_scale_choices, required=False)
 

@@ -10,13 +10,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from wellserved.journal.book import Book
-from wellserved.store.access import note
+from wellserved.journal.book import Journal
+from wellserved.store.access import record_event
 from wellserved.store.models import Person
 from wellserved.web import session
 
 
-class Closed(DefaultAccountAdapter):  # type: ignore[misc]
+class NoSignUpAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """No sign-up."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -27,7 +27,7 @@ class Closed(DefaultAccountAdapter):  # type: ignore[misc]
         """Whoever has no recovery code yet is asked to write one down."""
         key = session.journal_key(request)
         if key is not None and isinstance(request.user, Person):
-            journal = Book(request.user.pk, settings.SECRET_KEY.encode(), key)
+            journal = Journal(request.user.pk, settings.SECRET_KEY.encode(), key)
             if journal.is_readable and not journal.has_recovery:
                 return reverse("recovery")
         return reverse(settings.LOGIN_REDIRECT_URL)
@@ -57,12 +57,12 @@ class ChangePassword(ChangePasswordForm):  # type: ignore[misc]
     def save(self) -> None:
         """The new one opens the journal from now on."""
         old, new = self.cleaned_data["oldpassword"], self.cleaned_data["password1"]
-        Book(self.user.pk, settings.SECRET_KEY.encode()).open_with_password(new, old_password=old)
+        Journal(self.user.pk, settings.SECRET_KEY.encode()).open_with_password(new, old_password=old)
         super().save()
-        note(self.user, "changed their password", self.user.username)
+        record_event(self.user, "changed their password", self.user.username)
 
 
-class Again(ReauthenticateForm):  # type: ignore[misc]
+class ReauthenticationForm(ReauthenticateForm):  # type: ignore[misc]
     """The form that asks for the password once more, without a way to have it mailed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

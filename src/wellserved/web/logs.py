@@ -13,7 +13,7 @@ _SECRETS: Final = (
 )
 
 
-class Discreet(logging.Formatter):
+class RedactingFormatter(logging.Formatter):
     """Formats a line, its traceback included, without secrets."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -23,10 +23,10 @@ from django.utils import timezone
 
 from wellserved.errors import RequestError
 from wellserved.journal import vault
-from wellserved.journal.book import Book
-from wellserved.store.access import may
+from wellserved.journal.book import Journal
+from wellserved.store.access import has_permission
 from wellserved.store.models import Person
-from wellserved.web.failing import failure
+from wellserved.web.failing import storage_error
 
 COOKIE: Final = "journal_key"
 _KEY, _PASSWORD = (
@@ -69,7 +69,7 @@ def journal_key(request: HttpRequest) -> bytes | None:
     return _unseal_value(request, _KEY)
 
 
-def keep_key(request: HttpRequest, journal: Book) -> None:
+def keep_key(request: HttpRequest, journal: Journal) -> None:
     """Keep an open journal's key: with a passphrase until the browser is closed, else as long as the session."""
     if journal.key is not None and not journal.by_workspace:
         _seal_value(request, _KEY, journal.key, is_lasting=not journal.has_passphrase)
@@ -81,7 +81,7 @@ def forget_key(request: HttpRequest) -> None:
     request.browser_secret = b""  # type: ignore[attr-defined]
 
 
-def carry(request: HttpRequest, answer: HttpResponseBase) -> None:
+def set_key_cookie(request: HttpRequest, answer: HttpResponseBase) -> None:
     """Give the browser its secret, or take it away."""
     secret = getattr(request, "browser_secret", None)
     if secret:
@@ -107,7 +107,7 @@ def _begin_session(request: HttpRequest, user: Person, **_: Any) -> None:
     request.session[_BEGAN] = request.session[_LAST_USED] = now
     if owner_id != str(user.pk):  # in by a passkey: the page asks for what opens the journal
         return
-    journal = Book(user.pk, settings.SECRET_KEY.encode())
+    journal = Journal(user.pk, settings.SECRET_KEY.encode())
     journal.open_with_password(password)
     keep_key(request, journal)
 
@@ -115,11 +115,11 @@ def _begin_session(request: HttpRequest, user: Person, **_: Any) -> None:
 user_logged_in.connect(_begin_session, dispatch_uid="wellserved.session")
 
 
-def over(request: HttpRequest, person: Person, now: datetime) -> bool:
+def is_expired(request: HttpRequest, person: Person, now: datetime) -> bool:
     """Whether a session was idle too long, or began too long ago; else it is noted that it was used."""
     session, now_seconds = request.session, int(now.timestamp())
     began, last_used = session.setdefault(_BEGAN, now_seconds), session.setdefault(_LAST_USED, now_seconds)
-    is_administrator = may(person, "change_people")
+    is_administrator = has_permission(person, "change_people")
     idle: timedelta = settings.IDLE_ADMINISTRATORS if is_administrator else settings.IDLE
     longest: timedelta = settings.LASTS_ADMINISTRATORS if is_administrator else settings.LASTS
     if now_seconds - last_used > idle.total_seconds() or now_seconds - began > longest.total_seconds():
@@ -141,11 +141,11 @@ def _tolerate_full_disk() -> Iterator[None]:
         with transaction.atomic():
             yield
     except (DatabaseError, UpdateError) as error:
-        if failure(error) is None:
+        if storage_error(error) is None:
             raise
 
 
-def slow_down(request: HttpRequest, person: Person) -> None:
+def limit_attempts(request: HttpRequest, person: Person) -> None:
     """Raise where somebody tries to open a journal too often."""
     if not ratelimit.consume(request, action="unlock", user=person):
         raise RequestError("That was tried too often.", "Wait five minutes, then try again.")

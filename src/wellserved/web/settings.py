@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 
 from wellserved import render, server
 from wellserved.errors import RequestError
-from wellserved.store.databases import databases
+from wellserved.store.databases import database_settings
 from wellserved.workspace import default_folder, open_workspace
 
 
@@ -29,7 +29,7 @@ def _hours(name: str, default: int) -> timedelta:
     return timedelta(hours=int(text))
 
 
-HERE = Path(__file__).parent
+WEB_FOLDER = Path(__file__).parent
 WORKSPACE = open_workspace(default_folder())
 SECRET_KEY = WORKSPACE.secret()
 DEBUG = False
@@ -52,7 +52,7 @@ LIMITS = server.Limits(
     proxies=server.networks(_setting("WELLSERVED_TRUSTED_PROXIES")),
 )
 
-DATABASES = databases(WORKSPACE.folder, _setting("DATABASE_URL"), _setting("JOURNAL_DATABASE_URL"))
+DATABASES = database_settings(WORKSPACE.folder, _setting("DATABASE_URL"), _setting("JOURNAL_DATABASE_URL"))
 DATABASE_ROUTERS = ["wellserved.store.databases.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "store.Person"
@@ -92,7 +92,7 @@ WSGI_APPLICATION = None
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [HERE / "templates"],
+        "DIRS": [WEB_FOLDER / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -133,14 +133,14 @@ LOGOUT_REDIRECT_URL = "account_login"
 
 LANGUAGE_CODE = "en"
 USE_I18N = True
-LOCALE_PATHS = [HERE / "locale"]  # another language is offered where there is a catalogue, and nowhere by halves
+LOCALE_PATHS = [WEB_FOLDER / "locale"]  # another language is offered where there is a catalogue, and nowhere by halves
 LANGUAGES = [("en", "English"), *((catalogue.name, catalogue.name) for catalogue in sorted(LOCALE_PATHS[0].glob("*")))]
 USE_TZ = True
 TIME_ZONE = WORKSPACE.zone
 FORMAT_MODULE_PATH = "wellserved.web.formats"
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [HERE / "static", ("look", Path(render.__file__).parent / "look")]
+STATICFILES_DIRS = [WEB_FOLDER / "static", ("look", Path(render.__file__).parent / "look")]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600
 

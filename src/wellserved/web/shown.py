@@ -10,9 +10,9 @@ from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
-from wellserved.capture import WORDS
+from wellserved.capture import ENTRY_WORDS
 from wellserved.measure import words
-from wellserved.store.access import Scope
+from wellserved.store.access import AccessScope
 from wellserved.store.models import Shared
 
 register = template.Library()
@@ -49,21 +49,21 @@ def day(value: date) -> str:
 
 
 @register.filter("named")
-def named(word: object) -> str:
+def translate(word: object) -> str:
     """A name of ours in the reader's language: a word, a state, a column; `vocabulary` lists them for translators."""
     return gettext(str(word)) if word else ""
 
 
 @register.filter("counted")
-def counted(count: int, note: str) -> str:
+def count_text(count: int, note: str) -> str:
     """A note of an import, said of one or of many."""
-    return words.counted(count, note)
+    return words.format_note(count, note)
 
 
 @register.filter
 def column(name: str) -> str:
     """A field's name in the reader's language."""
-    return named(name.replace("_", " "))
+    return translate(name.replace("_", " "))
 
 
 @register.filter
@@ -75,7 +75,7 @@ def scale(code: str) -> str:
 @register.filter
 def meaning(word: str) -> str:
     """What a word at the head of a line says."""
-    return gettext(WORDS[word][1]) if word in WORDS else word
+    return gettext(ENTRY_WORDS[word][1]) if word in ENTRY_WORDS else word
 
 
 @register.filter
@@ -86,11 +86,11 @@ def fact(value: object, name: str) -> str:
     if isinstance(value, date):
         return f"{_day_text(value)} {value.year}"
     if isinstance(value, list | tuple):
-        return ", ".join(named(item) if name == "ticks" else str(item) for item in value)
+        return ", ".join(translate(item) if name == "ticks" else str(item) for item in value)
     if isinstance(value, float):
         return f"{value:g}"
     if name in ("kind", "severity", "rating"):
-        return named(value)
+        return translate(value)
     return scale(str(value)) if name == "scale" else str(value)
 
 
@@ -107,11 +107,11 @@ def short(text: str, letters: int) -> str:
 
 
 @register.filter
-def customer(row: Shared, scope: Scope) -> str:
+def customer(row: Shared, scope: AccessScope) -> str:
     """Whom a shared moment is about, as far as its reader may know."""
     return scope.customer_of(row)
 
 
-def drawn(page: str) -> SafeString:
+def safe_html(page: str) -> SafeString:
     """A page's content from `render`, which has escaped all that is not its own."""
     return SafeString(page)

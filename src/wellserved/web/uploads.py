@@ -7,10 +7,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from wellserved.server import ASKED
+from wellserved.server import UPLOAD_CHECK
 
 
-class Uploads:
+class UploadCheckMiddleware:
     """Stands behind the door, and so answers only for whoever may use the page; no page is opened for such a question."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -24,7 +24,7 @@ class Uploads:
         self, request: HttpRequest, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
         """204: the body may come. The door lets all through to the API, which asks for a key."""
-        if ASKED not in request.META:
+        if UPLOAD_CHECK not in request.META:
             return None
         if request.resolver_match and "api" in request.resolver_match.namespaces:
             from wellserved.web.api import Key

@@ -9,48 +9,48 @@ from wellserved.web import failing
 from wellserved.web.api import api
 from wellserved.web.views import daily, health, numbers, own, people, together
 
-handler500 = failing.failed
+handler500 = failing.server_error_page
 
 
-class Week(StringConverter):
+class WeekConverter(StringConverter):
     """2026-W48."""
 
     regex = r"\d{4}-W\d{2}"
 
 
-register_converter(Week, "week")
+register_converter(WeekConverter, "week")
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("", daily.today, name="today"),
     path("journal/", daily.journal, name="journal"),
-    path("journal/understanding", daily.understanding, name="understanding"),
+    path("journal/understanding", daily.line_preview, name="understanding"),
     path("journal/new", daily.new_entry, name="new_entry"),
-    path("journal/export", daily.take_along, name="take_along"),
+    path("journal/export", daily.export_journal, name="take_along"),
     path("journal/unlock", own.unlock, name="unlock"),
     path("journal/lock", own.lock, name="lock"),
     path("journal/<uuid:id_>/", daily.entry, name="entry"),
     path("journal/<uuid:id_>/erase", daily.erase, name="erase"),
-    path("journal/<uuid:id_>/more", daily.go_on, name="go_on"),
+    path("journal/<uuid:id_>/more", daily.follow_up, name="go_on"),
     path("journal/<uuid:id_>/join", daily.join, name="join"),
     path("journal/<uuid:id_>/share", daily.share, name="share"),
     path("protocol", daily.protocol, name="protocol"),
     path("promises/", daily.promises, name="promises"),
-    re_path(r"^promises/(?P<where>journal|shared)/(?P<id_>[0-9a-f-]{36})$", daily.settle, name="settle"),
+    re_path(r"^promises/(?P<where>journal|shared)/(?P<id_>[0-9a-f-]{36})$", daily.update_promise, name="settle"),
     path("calendar/<str:token>.ics", daily.feed, name="feed"),
-    path("shared/<uuid:id_>/", together.shared, name="shared"),
-    path("shared/<uuid:id_>/follow", together.follow, name="follow"),
-    path("shared/<uuid:id_>/withdraw", together.withdraw, name="withdraw"),
-    path("helped/<int:id_>", together.helped, name="helped"),
+    path("shared/<uuid:id_>/", together.shared_moment, name="shared"),
+    path("shared/<uuid:id_>/follow", together.add_follow_up, name="follow"),
+    path("shared/<uuid:id_>/withdraw", together.withdraw_shared_moment, name="withdraw"),
+    path("helped/<int:id_>", together.confirm_help, name="helped"),
     path("failures/", together.failures, name="failures"),
     path("causes/", together.causes, name="causes"),
     path("customers/", together.customers, name="customers"),
     path("customers/file", together.customers_file, name="customers_file"),
-    path("customers/why", together.say_why, name="say_why"),
+    path("customers/why", together.access_reason, name="say_why"),
     path("customers/<int:id_>/", together.customer, name="customer"),
     path("customers/<int:id_>/merge", together.merge, name="merge"),
-    path("customers/<int:id_>/part", together.part, name="part"),
+    path("customers/<int:id_>/part", together.unmerge, name="part"),
     path("accounts/", together.accounts, name="accounts"),
     path("accounts/<int:id_>/", together.account, name="account"),
     path("measures/", numbers.measures, name="measures"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import ALL, MIDPOINT, SETTLED, Measure
+from wellserved.measure.definition import ALL_CASES, CASES_OF_KNOWN_END, MIDPOINT_HISTORY, Measure
 
 LOAD: Final[tuple[Measure, ...]] = (
     Measure(
@@ -15,7 +15,7 @@ LOAD: Final[tuple[Measure, ...]] = (
         unit="cases",
         better="neither",
         anchor="asked",
-        population=ALL,
+        population=ALL_CASES,
         counted="all cases",
         formula="cases whose first ask falls in the period",
         minimum_n=0,
@@ -47,7 +47,7 @@ LOAD: Final[tuple[Measure, ...]] = (
         unit="cases",
         better="lower",
         anchor="asked",
-        population=SETTLED,
+        population=CASES_OF_KNOWN_END,
         counted="all cases",
         formula="cases asked for before the period's end and not finally resolved before it",
         relies_on=("resolved",),
@@ -63,12 +63,12 @@ LOAD: Final[tuple[Measure, ...]] = (
         unit="days",
         better="lower",
         anchor="asked",
-        population=SETTLED,
+        population=CASES_OF_KNOWN_END,
         counted="cases open at the period's end",
         formula="median time since the first ask",
         relies_on=("resolved",),
         exclusions="cases closed at a time that the source does not give",
-        history=MIDPOINT,
+        history=MIDPOINT_HISTORY,
         source="order statistics; Hahn and Meeker 1991, section 5.2",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import MIDPOINT, WAIT_SOURCE, WILSON, Measure
+from wellserved.measure.definition import MIDPOINT_HISTORY, WAIT_SOURCE, WILSON_SOURCE, Measure
 
 _DUE = "promise_fate IS NOT NULL AND due_s <= {as_of}"
 
@@ -25,7 +25,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         lacking="due times",
         relies_on=("promised", "resolved"),
         exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="promise_late",
@@ -43,7 +43,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         lacking="due times",
         relies_on=("promised", "resolved"),
         exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="promise_broken",
@@ -61,7 +61,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         lacking="due times",
         relies_on=("promised", "resolved"),
         exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="promise_running",
@@ -99,7 +99,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         lacking="due times",
         relies_on=("promised", "resolved"),
         exclusions="abandoned cases; cases closed at a time that the source does not give",
-        history=MIDPOINT,
+        history=MIDPOINT_HISTORY,
         source=WAIT_SOURCE,
     ),
     Measure(
@@ -121,7 +121,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         lacking="due times",
         relies_on=("promised",),
         exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
-        history=MIDPOINT,
+        history=MIDPOINT_HISTORY,
         source="order statistics; Hahn and Meeker 1991, section 5.2",
     ),
     Measure(
@@ -162,7 +162,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         lacking="due times",
         relies_on=("promised", "resolved"),
         exclusions="cases still open, however late: see promise_broken",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="first_promise_kept",
@@ -180,7 +180,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         lacking="due times",
         relies_on=("promised", "resolved"),
         exclusions="promises due before the case was opened; cases closed at a time that the source does not give",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="promise_renegotiated",
@@ -197,7 +197,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         needs="renegotiated + overrun > 0",
         lacking="second due times",
         relies_on=("promised",),
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="promise_overrun",
@@ -214,7 +214,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         needs="renegotiated + overrun > 0",
         lacking="second due times",
         relies_on=("promised",),
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="promise_kept_by_source",
@@ -230,6 +230,6 @@ PROMISES: Final[tuple[Measure, ...]] = (
         event="source_kept = 1",
         needs="source_kept IS NOT NULL",
         lacking="word of the source's own on promises",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import WILSON, Measure
+from wellserved.measure.definition import WILSON_SOURCE, Measure
 
 _GOOD_WORDS = (
     "good by the scale's own rule: csat5, stars5 4+; ces7 5+; ces5 (effort) 2 or less; nps10, points10 9+; good_bad 1; "
@@ -18,7 +18,7 @@ _SURVEYED_TEXT = "cases whose customer was asked for a rating, rated or not; whe
 _SURVEY_HISTORY = (
     "2: who was asked counts where the source records it; version 1 took all cases resolved at least once",
 )
-_BOUNDS = f"worst-case bounds: Manski, American Economic Review 80 (1990) 319-323; {WILSON}"
+_BOUNDS = f"worst-case bounds: Manski, American Economic Review 80 (1990) 319-323; {WILSON_SOURCE}"
 
 SCORES: Final[tuple[Measure, ...]] = (
     Measure(
@@ -38,7 +38,7 @@ SCORES: Final[tuple[Measure, ...]] = (
         single_scale=True,
         relies_on=("rated",),
         exclusions="cases without a rating; several scales are never mixed",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="rating_bad",
@@ -57,7 +57,7 @@ SCORES: Final[tuple[Measure, ...]] = (
         single_scale=True,
         relies_on=("rated",),
         exclusions="cases without a rating; several scales are never mixed",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="rating_net",
@@ -171,7 +171,7 @@ SCORES: Final[tuple[Measure, ...]] = (
         lacking="ratings",
         relies_on=("rated",),
         history=_SURVEY_HISTORY,
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="rated_rate",
@@ -188,6 +188,6 @@ SCORES: Final[tuple[Measure, ...]] = (
         needs="score IS NOT NULL",
         lacking="ratings",
         relies_on=("rated",),
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
 )

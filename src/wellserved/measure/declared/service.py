@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import ALL, WILSON, Measure
+from wellserved.measure.definition import ALL_CASES, WILSON_SOURCE, Measure
 
 _WEEK: Final = 604_800  # seconds
 _HAS_VERDICT = "accepts + returns > 0"
@@ -25,7 +25,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         needs="reopens > 0",
         lacking="reopenings",
         relies_on=("reopened",),
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="abandoned_rate",
@@ -42,7 +42,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         needs="abandoned = 1",
         lacking="cases closed without being served",
         relies_on=("abandoned",),
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="handovers",
@@ -52,7 +52,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         unit="hand-overs a case",
         better="lower",
         anchor="asked",
-        population=ALL,
+        population=ALL_CASES,
         counted="all cases",
         formula="mean hand-overs between teams a case",
         value="handovers",
@@ -111,7 +111,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         lacking="second replies",
         relies_on=("replied", "resolved"),
         exclusions="cases closed without a reply by a person",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="contacts",
@@ -138,14 +138,14 @@ SERVICE: Final[tuple[Measure, ...]] = (
         unit="share",
         better="lower",
         anchor="asked",
-        population=ALL,
+        population=ALL_CASES,
         counted="all cases",
         formula="cases with at least one complaint / cases",
         event="complaints > 0",
         needs="complaints > 0",
         lacking="complaints",
         relies_on=("complained",),
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="return_rate",
@@ -162,7 +162,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         needs=_HAS_VERDICT,
         lacking="answer of the customer to what was delivered",
         relies_on=("returned",),
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="first_contact_resolution",
@@ -179,7 +179,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         needs="handovers > 0 OR reopens > 0 OR chases > 0",
         lacking="sign of second contacts, such as hand-overs or reopenings",
         relies_on=("resolved", "reopened", "handed_over"),
-        source=f"SQM's numerator and denominator; {WILSON}",
+        source=f"SQM's numerator and denominator; {WILSON_SOURCE}",
     ),
     Measure(
         name="first_contact_resolution_7d",
@@ -198,7 +198,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         relies_on=("first_resolved", "resolved", "reopened"),
         exclusions="cases of unknown customers; cases resolved less than seven days before the record's end",
         follows=True,
-        source=f"no contact in N days, as call centres count it (Call Centre Helper, ASQ); {WILSON}",
+        source=f"no contact in N days, as call centres count it (Call Centre Helper, ASQ); {WILSON_SOURCE}",
     ),
     Measure(
         name="repeat_case_rate",
@@ -217,7 +217,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         exclusions="cases of unknown customers; cases asked for less than seven days before the record's end",
         follows=True,
         least_days=7,
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="answered_within_a_minute",
@@ -235,7 +235,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         lacking="replies by a person",
         relies_on=("replied",),
         exclusions="cases answered before they were opened",
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="paused_rate",
@@ -245,14 +245,14 @@ SERVICE: Final[tuple[Measure, ...]] = (
         unit="share",
         better="lower",
         anchor="asked",
-        population=ALL,
+        population=ALL_CASES,
         counted="all cases",
         formula="cases that waited for the customer at least once / cases",
         event="paused_secs > 0 OR state = 1",
         needs="paused_secs > 0",
         lacking="waits for the customer",
         relies_on=("paused",),
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
     Measure(
         name="merged_rate",
@@ -262,13 +262,13 @@ SERVICE: Final[tuple[Measure, ...]] = (
         unit="share",
         better="lower",
         anchor="asked",
-        population=ALL,
+        population=ALL_CASES,
         counted="all cases",
         formula="cases merged into another / cases",
         event="merged = 1",
         needs="merged = 1",
         lacking="merged cases",
         relies_on=("merged",),
-        source=WILSON,
+        source=WILSON_SOURCE,
     ),
 )

@@ -18,18 +18,18 @@ from django.utils.translation import gettext as _
 
 from wellserved import log
 from wellserved.actions import sharing
-from wellserved.actions.writing import captured, happened, matters, record, require_clear
-from wellserved.capture import WORDS, Captured, facts_in
-from wellserved.capture.promise import ABOUT, Fold
+from wellserved.actions.writing import capture_line, find_open_matters, line_time, record_line, require_clear
+from wellserved.capture import ENTRY_WORDS, CapturedLine, captured_facts
+from wellserved.capture.promise import MATTERS_OF_WORD, PromiseState
 from wellserved.errors import WellservedError
-from wellserved.journal.book import Book, Page, facts_of
-from wellserved.moments import EARLIEST, LATEST
-from wellserved.store.access import Scope, may
+from wellserved.journal.book import DecryptedEntry, Journal, line_facts
+from wellserved.moments import EARLIEST_DATE, LATEST_DATE
+from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import Audience, Person, Shared, digest_of
-from wellserved.web.door import OPEN, book_of, deed, person_of, scope_of
+from wellserved.web.door import OPEN, journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
 
-SHOWN, DUE = 20, 10  # promises of the ledger and of Today, the most urgent first
+MAX_PROMISES_SHOWN, MAX_DUE_PROMISES = 20, 10  # promises of the ledger and of Today, the most urgent first
 CARD = (
     ("acknowledged", "Acknowledged the request"),
     ("said_what", "Said what will be done"),
@@ -40,7 +40,7 @@ CARD = (
 
 
 @dataclass(frozen=True)
-class Promise:
+class LedgerPromise:
     """A promise of the ledger, from the journal or shared."""
 
     id: uuid.UUID
@@ -49,11 +49,11 @@ class Promise:
     customer: str
     service: str
     author: str
-    state: Fold
+    state: PromiseState
     mine: bool
 
 
-def ledger(scope: Scope, journal: Book, now: datetime, with_closed: bool = False) -> list[Promise]:
+def ledger(scope: AccessScope, journal: Journal, now: datetime, with_closed: bool = False) -> list[LedgerPromise]:
     """Promises, one's own and those shared with one, the most urgent first."""
     since = now - timedelta(days=90) if with_closed else None
     promises = []
@@ -61,24 +61,28 @@ def ledger(scope: Scope, journal: Book, now: datetime, with_closed: bool = False
         for page, state in journal.promises(now, since):
             customer_and_service = str(page.facts.get("customer", "")), str(page.facts.get("service", ""))
             promises.append(
-                Promise(
+                LedgerPromise(
                     page.entry.id, "journal", str(page.facts.get("text", "")), *customer_and_service, "", state, True
                 )
             )
-    for row, state in sharing.promises(scope, now, since):
+    for row, state in sharing.visible_promises(scope, now, since):
         customer, is_mine = scope.customer_of(row), row.author_id == scope.person.pk
-        promises.append(Promise(row.id, "shared", row.text, customer, row.service, row.author.called, state, is_mine))
+        promises.append(
+            LedgerPromise(row.id, "shared", row.text, customer, row.service, row.author.called, state, is_mine)
+        )
     far_future = datetime.max.replace(tzinfo=UTC)
     return sorted(promises, key=lambda promise: (promise.state.closed is not None, promise.state.due or far_future))
 
 
-@deed("own")
+@required_permission("own")
 def today(request: HttpRequest) -> HttpResponse:
     """What to keep in mind today: promises, failures that wait, what customers said."""
-    now, scope, journal = timezone.now(), scope_of(request), book_of(request)
+    now, scope, journal = timezone.now(), scope_of(request), journal_of(request)
     end_of_day = timezone.localtime(now).replace(hour=23, minute=59, second=59)
     promises = ledger(scope, journal, now)
-    due_promises = [promise for promise in promises if promise.state.due and promise.state.due <= end_of_day][:DUE]
+    due_promises = [promise for promise in promises if promise.state.due and promise.state.due <= end_of_day][
+        :MAX_DUE_PROMISES
+    ]
     shared_rows = (
         scope.visible_moments()
         .select_related(None)
@@ -89,22 +93,24 @@ def today(request: HttpRequest) -> HttpResponse:
     feedback_rows = shared_rows.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     context = {
         "promises": due_promises, "later": len(promises) - len(due_promises), "waiting": missed_rows, "said": feedback_rows,
-        "helps": scope.help_mentions().filter(confirmed=None), "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(), "waits": may(scope.person, "read_measures") and log.latest(settings.WORKSPACE) >= 0,
+        "helps": scope.help_mentions().filter(confirmed=None), "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(), "waits": has_permission(scope.person, "read_measures") and log.latest_version(settings.WORKSPACE) >= 0,
         "recent": journal.latest(3) if journal.is_readable else [],
     }  # fmt: skip
     return render(request, "today.html", context)
 
 
-@deed("own", "GET", "POST")
+@required_permission("own", "GET", "POST")
 def journal(request: HttpRequest) -> HttpResponseBase:
     """One's own entries, and the line that writes the next one."""
-    scope, journal = scope_of(request), book_of(request)
+    scope, journal = scope_of(request), journal_of(request)
     if request.method == "POST":
         return _write_line(request, scope, journal)
     word = request.GET.get("word", "")
-    pages = journal.latest(30, _page_position(request), word if word in WORDS else "") if journal.is_readable else []
+    pages = (
+        journal.latest(30, _page_position(request), word if word in ENTRY_WORDS else "") if journal.is_readable else []
+    )
     context = {
-        "pages": pages, "words": WORDS, "word": word, "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(),
+        "pages": pages, "words": ENTRY_WORDS, "word": word, "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(),
         "last": pages[-1].entry if len(pages) == 30 else None,
     }  # fmt: skip
     return render(request, "journal.html", context)
@@ -116,17 +122,17 @@ def _page_position(request: HttpRequest) -> tuple[datetime, uuid.UUID] | None:
         position = datetime.fromisoformat(request.GET["before"].replace(" ", "+")), uuid.UUID(request.GET["id"])
     except (KeyError, ValueError):
         return None
-    return position if position[0].tzinfo and EARLIEST.year <= position[0].year <= LATEST.year else None
+    return position if position[0].tzinfo and EARLIEST_DATE.year <= position[0].year <= LATEST_DATE.year else None
 
 
-def _write_line(request: HttpRequest, scope: Scope, journal: Book) -> HttpResponseBase:
+def _write_line(request: HttpRequest, scope: AccessScope, journal: Journal) -> HttpResponseBase:
     """Save a line, or show first what it was understood to say."""
     line = request.POST.get("line", "")
     if not line.strip():
         return redirect("journal")
     wants_json = request.headers.get("Accept", "").startswith("application/json")
     try:
-        captured_line = captured(line, scope, journal)
+        captured_line = capture_line(line, scope, journal)
         if request.POST.get("do") == "look" or (captured_line.questions and not wants_json):
             context = {
                 "line": line,
@@ -135,7 +141,7 @@ def _write_line(request: HttpRequest, scope: Scope, journal: Book) -> HttpRespon
                 "draft": request.POST.get("draft", ""),
             }
             return render(request, "understood.html", context)
-        entry = record(captured_line, journal, draft_of(request, line)).id
+        entry = record_line(captured_line, journal, draft_of(request, line)).id
     except WellservedError as error:
         if not wants_json:
             raise
@@ -155,7 +161,7 @@ def draft_of(request: HttpRequest, *content: object) -> uuid.UUID:
     return uuid.uuid5(form, "\n".join(map(str, content)))
 
 
-def _line_context(captured_line: Captured, scope: Scope, journal: Book) -> dict[str, Any]:
+def _line_context(captured_line: CapturedLine, scope: AccessScope, journal: Journal) -> dict[str, Any]:
     """What is known beside a line: how often it happened, what the customer is worth."""
     repeats = 0
     if captured_line.word == "missed" and (captured_line.cause or captured_line.customer) and journal.is_readable:
@@ -163,16 +169,16 @@ def _line_context(captured_line: Captured, scope: Scope, journal: Book) -> dict[
     account = None
     if captured_line.customer:
         account = scope.accounts().filter(customers__name__iexact=captured_line.customer).first()
-    open_matters = matters(captured_line, journal)
+    open_matters = find_open_matters(captured_line, journal)
     is_loose = (
         captured_line.word in ("kept", "broken", "renegotiated") and journal.is_readable and len(open_matters) != 1
     )
     has_hint = captured_line.word == "note" and "promise" in captured_line.text.casefold()
-    return {"shown": facts_in(captured_line), "repeats": repeats, "account": account, "about": open_matters, "loose": is_loose,
+    return {"shown": captured_facts(captured_line), "repeats": repeats, "account": account, "about": open_matters, "loose": is_loose,
             "hint": has_hint, "questions": _open_questions(captured_line)}  # fmt: skip
 
 
-def _open_questions(captured_line: Captured) -> list[tuple[str, list[tuple[str, str]]]]:
+def _open_questions(captured_line: CapturedLine) -> list[tuple[str, list[tuple[str, str]]]]:
     """What of a line is not clear: how it is written, and each reading with the line that says it clearly."""
     head = captured_line.line[: len(captured_line.line) - len(captured_line.text)]
     return [
@@ -184,24 +190,24 @@ def _open_questions(captured_line: Captured) -> list[tuple[str, list[tuple[str, 
     ]
 
 
-@deed("own", "POST")
-def understanding(request: HttpRequest) -> HttpResponse:
+@required_permission("own", "POST")
+def line_preview(request: HttpRequest) -> HttpResponse:
     """What a line says so far, shown while it is typed."""
-    scope, journal = scope_of(request), book_of(request)
-    captured_line = captured(request.POST.get("line", ""), scope, journal)
+    scope, journal = scope_of(request), journal_of(request)
+    captured_line = capture_line(request.POST.get("line", ""), scope, journal)
     return render(request, "shown.html", {"one": captured_line, **_line_context(captured_line, scope, journal)})
 
 
-def _own_page(request: HttpRequest, id_: uuid.UUID) -> tuple[Book, Page]:
+def _own_page(request: HttpRequest, id_: uuid.UUID) -> tuple[Journal, DecryptedEntry]:
     """An entry of one's own, opened; Http404 for everybody else's."""
-    journal = book_of(request)
+    journal = journal_of(request)
     entry = journal.entry(id_)
     if entry is None:
         raise Http404
     return journal, journal.decrypt([entry])[0]
 
 
-@deed("own", "GET", "POST")
+@required_permission("own", "GET", "POST")
 def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """One entry: read, changed, gone on with."""
     journal, page = _own_page(request, id_)
@@ -217,7 +223,7 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
         return redirect("entry", id_)
     thread = [thread_page for thread_page in journal.thread(page.entry.thread) if thread_page.entry.id != id_]
     line_context = _line_context(
-        Captured("", page.entry.word, customer=page.facts.get("customer")), scope_of(request), journal
+        CapturedLine("", page.entry.word, customer=page.facts.get("customer")), scope_of(request), journal
     )
     is_loose = page.entry.thread == page.entry.id and not thread
     return render(
@@ -228,8 +234,8 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
             "form": form,
             "thread": thread,
             "account": line_context["account"],
-            "about": journal.open_entries(ABOUT.get(page.entry.word, ()))
-            if is_loose and page.entry.word in ABOUT
+            "about": journal.open_entries(MATTERS_OF_WORD.get(page.entry.word, ()))
+            if is_loose and page.entry.word in MATTERS_OF_WORD
             else [],
             "draft": uuid.uuid4(),
             "facts": _page_facts(page),
@@ -240,18 +246,18 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 _FACT_NAMES = ("customer", "service", "expected", "score", "scale", "rating", "severity", "cause", "hours", "amount", "currency", "returns", "returns_saved", "giver", "people", "ticks")  # fmt: skip
 
 
-def _page_facts(page: Page) -> list[tuple[str, object]]:
+def _page_facts(page: DecryptedEntry) -> list[tuple[str, object]]:
     """What is known of an entry beside its words."""
     return [(name, value) for name in _FACT_NAMES if (value := page.facts.get(name)) not in (None, "", [], ())]
 
 
-@deed("own", "GET", "POST")
+@required_permission("own", "GET", "POST")
 def new_entry(request: HttpRequest) -> HttpResponseBase:
     """The form for those who prefer one to the line."""
     form = EntryForm(request.POST or None, initial={"at": timezone.now()})
     if request.method == "POST" and form.is_valid():
         facts = form.facts()
-        entry = book_of(request).write(facts, draft_of(request, facts), at=form.cleaned_data["at"])
+        entry = journal_of(request).write(facts, draft_of(request, facts), at=form.cleaned_data["at"])
         messages.success(request, _("Saved."))
         return redirect("entry", entry.id)
     return render(
@@ -259,7 +265,7 @@ def new_entry(request: HttpRequest) -> HttpResponseBase:
     )
 
 
-@deed("own", "POST")
+@required_permission("own", "POST")
 def erase(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Remove an entry for good."""
     journal, page = _own_page(request, id_)
@@ -268,26 +274,27 @@ def erase(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     return redirect("journal")
 
 
-@deed("own", "POST")
-def go_on(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
+@required_permission("own", "POST")
+def follow_up(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """A further line to the same matter: what the customer answered, kept, made right."""
     journal, page = _own_page(request, id_)
     word, line = request.POST.get("word", "note"), request.POST.get("line", "")
-    captured_line = captured(f"{word}: {line}" if word in WORDS else line, scope_of(request))
+    captured_line = capture_line(f"{word}: {line}" if word in ENTRY_WORDS else line, scope_of(request))
     require_clear(captured_line, belongs=True)
     journal.write(
-        facts_of(captured_line), draft_of(request, id_, word, line), page.entry.thread, happened(captured_line)
+        line_facts(captured_line), draft_of(request, id_, word, line), page.entry.thread, line_time(captured_line)
     )
     messages.success(request, _("Saved."))
     return redirect("entry", id_)
 
 
-@deed("own", "POST")
+@required_permission("own", "POST")
 def join(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Say to which open matter an entry belongs that stands by itself."""
     journal, page = _own_page(request, id_)
     open_matters = {
-        str(open_page.entry.id): open_page for open_page in journal.open_entries(ABOUT.get(page.entry.word, ()))
+        str(open_page.entry.id): open_page
+        for open_page in journal.open_entries(MATTERS_OF_WORD.get(page.entry.word, ()))
     }
     matter = open_matters.get(request.POST.get("matter", ""))
     if matter is None or page.entry.thread != page.entry.id:
@@ -297,20 +304,20 @@ def join(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     return redirect("entry", id_)
 
 
-@deed("share", "GET", "POST")
+@required_permission("share", "GET", "POST")
 def share(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Make the copy that others may see; it is edited first, and can be changed and withdrawn."""
     journal, page = _own_page(request, id_)
-    words = sharing.clean(str(page.facts.get("text", "")))
+    words = sharing.readable_lines(str(page.facts.get("text", "")))
     initial = {**EntryForm.initial_values(page.facts, page.entry.at), "audience": Audience.team, "text": words}
     form = ShareForm(request.POST or None, initial=initial)
-    form.carry(sharing.carried(journal, page))
+    form.carry(sharing.shared_follow_ups(journal, page))
     if request.method == "POST" and form.is_valid():
         facts, words = form.facts(), form.cleaned_data["text"]
-        people = {*captured(words, scope_of(request)).people, *sharing.named_in(words, page)}
-        facts |= {"word": page.entry.word, "people": sorted(people), "text": sharing.clean(words)}
+        people = {*capture_line(words, scope_of(request)).people, *sharing.names_in_text(words, page)}
+        facts |= {"word": page.entry.word, "people": sorted(people), "text": sharing.readable_lines(words)}
         audience = form.cleaned_data["audience"]
-        shared_copy = sharing.share_page(journal, person_of(request), page, facts, audience, form.answers())
+        shared_copy = sharing.share_entry(journal, person_of(request), page, facts, audience, form.answers())
         messages.success(request, _("Shared. You can change or withdraw it at any time."))
         return redirect("shared", shared_copy.id)
     return render(
@@ -318,16 +325,16 @@ def share(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     )
 
 
-@deed("own")
-def take_along(request: HttpRequest) -> HttpResponseBase:
+@required_permission("own")
+def export_journal(request: HttpRequest) -> HttpResponseBase:
     """The whole journal, for its owner."""
-    journal = book_of(request)
+    journal = journal_of(request)
     lines = (json.dumps(facts, ensure_ascii=False) + "\n" for facts in journal.export_entries())
     headers = {"Content-Disposition": 'attachment; filename="journal.jsonl"'}
     return StreamingHttpResponse(lines, content_type="application/x-ndjson", headers=headers)
 
 
-@deed("own", "GET", "POST")
+@required_permission("own", "GET", "POST")
 def protocol(request: HttpRequest) -> HttpResponseBase:
     """The card for a contact: each tick is a moment, and the time that was said is a promise."""
     if request.method == "POST":
@@ -347,23 +354,23 @@ def _write_card(request: HttpRequest, ticked_names: Iterable[str]) -> uuid.UUID:
     if is_promise and "said_when" not in ticks:
         ticks.append("said_when")
     line = f"{'promise' if is_promise else 'asked'}: {text}{f' by {due_text}' if is_promise else ''}"
-    captured_line = captured(line, scope_of(request))
+    captured_line = capture_line(line, scope_of(request))
     if captured_line.questions or not (captured_line.text.strip() or ticks or customer):
         require_clear(captured_line)
-    facts = facts_of(captured_line)
+    facts = line_facts(captured_line)
     facts |= {"ticks": [labels[tick] for tick in ticks], **({"customer": customer} if customer else {})}
-    return book_of(request).write(facts, draft_of(request, line, *ticks)).id
+    return journal_of(request).write(facts, draft_of(request, line, *ticks)).id
 
 
-@deed("own")
+@required_permission("own")
 def promises(request: HttpRequest) -> HttpResponse:
     """The ledger: due, overdue, kept, late, broken, agreed anew."""
-    now, scope, journal = timezone.now(), scope_of(request), book_of(request)
+    now, scope, journal = timezone.now(), scope_of(request), journal_of(request)
     all_promises = ledger(scope, journal, now, with_closed=True)
     fates = [promise.state.fate for promise in all_promises]
     counts = {fate: fates.count(fate) for fate in ("running", "overdue", "kept", "late", "broken")}
     renegotiation_count = sum(promise.state.renegotiated for promise in all_promises)
-    shown_promises = all_promises if "all" in request.GET else all_promises[:SHOWN]
+    shown_promises = all_promises if "all" in request.GET else all_promises[:MAX_PROMISES_SHOWN]
     context = {
         "promises": shown_promises,
         "more": len(all_promises) - len(shown_promises),
@@ -376,14 +383,14 @@ def promises(request: HttpRequest) -> HttpResponse:
     return render(request, "promises.html", context)
 
 
-@deed("own", "POST")
-def settle(request: HttpRequest, where: str, id_: uuid.UUID) -> HttpResponseBase:
+@required_permission("own", "POST")
+def update_promise(request: HttpRequest, where: str, id_: uuid.UUID) -> HttpResponseBase:
     """A promise was kept, will not be, or another due time was agreed."""
     word = request.POST.get("word", "")
     if word not in ("kept", "broken", "renegotiated"):
         raise Http404
     scope = scope_of(request)
-    captured_line = captured(f"{word}: {request.POST.get('line', '')}", scope)
+    captured_line = capture_line(f"{word}: {request.POST.get('line', '')}", scope)
     if captured_line.questions:
         messages.error(
             request,
@@ -401,7 +408,7 @@ def settle(request: HttpRequest, where: str, id_: uuid.UUID) -> HttpResponseBase
             "service": page.facts.get("service", ""),
         }
         facts = {
-            **facts_of(captured_line),
+            **line_facts(captured_line),
             **({} if captured_line.text else promise_facts),
             "line": f"{word}: {captured_line.text or page.words}",
         }
@@ -412,33 +419,33 @@ def settle(request: HttpRequest, where: str, id_: uuid.UUID) -> HttpResponseBase
     return redirect("promises")
 
 
-def _update_shared_promise(scope: Scope, id_: uuid.UUID, captured_line: Captured, draft: uuid.UUID) -> None:
+def _update_shared_promise(scope: AccessScope, id_: uuid.UUID, captured_line: CapturedLine, draft: uuid.UUID) -> None:
     row: Shared | None = scope.own_moments().filter(id=id_, word="promise").first()
     if row is None:
         raise Http404
     promise_facts = {"customer": row.customer.name if row.customer else "", "service": row.service}
-    facts = {**facts_of(captured_line), **promise_facts, "text": sharing.clean(captured_line.text)}
+    facts = {**line_facts(captured_line), **promise_facts, "text": sharing.readable_lines(captured_line.text)}
     sharing.share(scope.person, facts, timezone.now(), row.audience, row.thread, draft)
 
 
-@deed(OPEN)
+@required_permission(OPEN)
 def feed(request: HttpRequest, token: str) -> HttpResponse:
     """One's own promises as a calendar; its secret address is the key, and opens nothing else."""
     person = Person.objects.filter(feed=digest_of(token), is_active=True).exclude(feed="").first() if token else None
     if person is None:
         raise Http404
     now = timezone.now()
-    journal = Book(person.pk, settings.SECRET_KEY.encode())
+    journal = Journal(person.pk, settings.SECRET_KEY.encode())
     journal.unlock_by_feed(token)
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//wellserved//promises//EN", "CALSCALE:GREGORIAN"]
-    for promise in ledger(Scope(person), journal, now):
+    for promise in ledger(AccessScope(person), journal, now):
         if promise.mine and promise.state.due:
             lines += _event(promise, now)
     body = "\r\n".join([*(folded_line for line in lines for folded_line in _fold_line(line)), "END:VCALENDAR", ""])
     return HttpResponse(body, content_type="text/calendar; charset=utf-8")
 
 
-def _event(promise: Promise, now: datetime) -> list[str]:
+def _event(promise: LedgerPromise, now: datetime) -> list[str]:
     """A promise as a to-do's due time (RFC 5545, 3.6.1)."""
     assert promise.state.due is not None
     due = promise.state.due.astimezone(UTC)

@@ -7,19 +7,19 @@ from django.db import Error, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from wellserved.actions.worker import state
-from wellserved.web.door import OPEN, deed
+from wellserved.actions.worker import worker_state
+from wellserved.web.door import OPEN, required_permission
 
 _ready: set[str] = set()  # databases whose tables were seen to be up to date
 
 
-@deed(OPEN)
+@required_permission(OPEN)
 def livez(request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-@deed(OPEN)
+@required_permission(OPEN)
 def readyz(request: HttpRequest) -> JsonResponse:
     """Both databases answer and are up to date, and somebody writes shared moments into the log."""
     statuses: dict[str, str] = {}
@@ -36,7 +36,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
             statuses[alias] = "ok"
         except Error:
             statuses[alias] = "does not answer"
-    worker = state(settings.WORKSPACE)
+    worker = worker_state(settings.WORKSPACE)
     is_ready = worker.is_well and all(status == "ok" for status in statuses.values())
     return JsonResponse(
         {"ready": is_ready, **statuses, "worker": "failing" if worker.name == "failing" else str(worker)},

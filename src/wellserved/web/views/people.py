@@ -16,7 +16,7 @@ from wellserved.actions import membership
 from wellserved.errors import RequestError
 from wellserved.store.models import Person, Team
 from wellserved.web import session
-from wellserved.web.door import OPEN, deed, person_of, scope_of
+from wellserved.web.door import OPEN, person_of, required_permission, scope_of
 from wellserved.web.forms import InviteForm, PasswordForm, PersonForm
 
 RESET_SAYS = gettext_lazy(
@@ -26,7 +26,7 @@ RESET_SAYS = gettext_lazy(
 )
 
 
-@deed("change_people", "GET", "POST")
+@required_permission("change_people", "GET", "POST")
 def people(request: HttpRequest) -> HttpResponseBase:
     """Everybody, and a way to let somebody in."""
     scope = scope_of(request)
@@ -50,7 +50,7 @@ def people(request: HttpRequest) -> HttpResponseBase:
     )
 
 
-@deed("change_people", "GET", "POST")
+@required_permission("change_people", "GET", "POST")
 def person(request: HttpRequest, id_: int) -> HttpResponseBase:
     """Somebody's role and team; without access their sessions end at once."""
     scope = scope_of(request)
@@ -62,13 +62,13 @@ def person(request: HttpRequest, id_: int) -> HttpResponseBase:
     return render(request, "form.html", {"form": form, "title": row.called, "back": "people"})
 
 
-@deed(OPEN, "GET", "POST")
+@required_permission(OPEN, "GET", "POST")
 def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
     """Choose a password and come in, past the second factor where there is one; the link works once, for three days."""
     open_invitation = membership.invitation_of(token)
     if open_invitation is None:
         raise RequestError("This invitation is used or over.", "Ask for another.")
-    known_person = membership.invited(open_invitation)
+    known_person = membership.invited_person(open_invitation)
     form = PasswordForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         password = form.cleaned_data["password"]
@@ -76,7 +76,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
             validate_password(password, known_person)
         except ValidationError as error:
             raise RequestError(" ".join(error.messages), "Choose another.") from error
-        person = membership.accept(token, password)
+        person = membership.accept_invitation(token, password)
         logout(request)
         session.remember_password(request, person, password)
         answer: HttpResponseBase = perform_login(request, person)
@@ -87,7 +87,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponseBase:
     )
 
 
-@deed("read_audit")
+@required_permission("read_audit")
 def audit(request: HttpRequest) -> HttpResponse:
     """What was done by whom: never what somebody wrote."""
     return render(request, "audit.html", {"events": scope_of(request).events()[:500], "me": person_of(request)})

@@ -18,20 +18,20 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
 from wellserved.errors import RequestError
-from wellserved.store.access import NAMES_SEEN, REASONS, Scope, may, note
+from wellserved.store.access import ACCESS_REASONS, NAMES_SEEN_EVENT, AccessScope, has_permission, record_event
 from wellserved.store.models import Account, Cause, Customer, Helper, Shared
-from wellserved.web.door import book_of, deed, person_of, scope_of
+from wellserved.web.door import journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import AccountForm, CauseForm, CustomerForm, FileForm, FollowForm, MergeForm, ShareForm
 from wellserved.web.views.daily import draft_of
 
-FAILS = ("missed", "complaint")
-SHOWN, LISTED = 200, 30  # rows of a table, entries of a list
-LARGEST = 5_000_000  # bytes of a file of customers
+FAILURE_WORDS = ("missed", "complaint")
+MAX_ROWS_SHOWN, MAX_FAILURES_LISTED = 200, 30  # rows of a table, entries of a list
+MAX_FILE_BYTES = 5_000_000  # bytes of a file of customers
 _YES_WORDS = ("yes", "true", "1")
 
 
-@deed("own", "GET", "POST")
-def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
+@required_permission("own", "GET", "POST")
+def shared_moment(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """A shared moment with what belongs to it; its author can change it."""
     scope = scope_of(request)
     row: Shared = get_object_or_404(scope.visible_moments(), id=id_)
@@ -43,7 +43,7 @@ def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
         if form is None:
             raise Http404
         if form.is_valid():
-            sharing.change(row, form.facts(), form.cleaned_data["audience"])
+            sharing.change_copy(row, form.facts(), form.cleaned_data["audience"])
             messages.success(request, _("Saved."))
             return redirect("shared", id_)
     thread = scope.visible_moments().filter(thread=row.thread).order_by("at")
@@ -57,13 +57,13 @@ def shared(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 
 
 def _form_values(row: Shared) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in sharing.KEPT}
+    values = {name: getattr(row, name) for name in sharing.SHARED_FIELDS}
     return {**values, "due": row.due, "audience": row.audience, "customer": row.customer.name if row.customer else ""}
 
 
-def _count_repeats(scope: Scope, row: Shared) -> int:
+def _count_repeats(scope: AccessScope, row: Shared) -> int:
     """Failures of the quarter before it with the same cause or customer."""
-    if row.word not in FAILS or not (row.cause or row.customer_id):
+    if row.word not in FAILURE_WORDS or not (row.cause or row.customer_id):
         return 0
     same_matter = Q(pk=None)
     if row.cause:
@@ -77,14 +77,14 @@ def _count_repeats(scope: Scope, row: Shared) -> int:
     )
 
 
-@deed("share", "POST")
-def follow(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
+@required_permission("share", "POST")
+def add_follow_up(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """The next step after a failure: asked, made right, accepted, rated."""
     scope = scope_of(request)
     row: Shared = get_object_or_404(scope.visible_moments(), id=id_)
     form = FollowForm(request.POST)
     if form.is_valid():
-        words = sharing.clean(form.cleaned_data["text"])
+        words = sharing.readable_lines(form.cleaned_data["text"])
         facts = {
             **form.cleaned_data,
             "text": words,
@@ -98,18 +98,18 @@ def follow(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     return redirect("shared", id_)
 
 
-@deed("own", "POST")
-def withdraw(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
+@required_permission("own", "POST")
+def withdraw_shared_moment(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Take one's copy back."""
     row: Shared = get_object_or_404(scope_of(request).own_moments(), id=id_)
-    sharing.withdraw(row)
-    book_of(request).mark_unshared(row.id)
+    sharing.withdraw_copy(row)
+    journal_of(request).mark_unshared(row.id)
     messages.success(request, _("Withdrawn. Nobody sees it any more."))
     return redirect("journal")
 
 
-@deed("own", "POST")
-def helped(request: HttpRequest, id_: int) -> HttpResponseBase:
+@required_permission("own", "POST")
+def confirm_help(request: HttpRequest, id_: int) -> HttpResponseBase:
     """Confirm, or deny, that one helped."""
     helper: Helper = get_object_or_404(scope_of(request).help_mentions(), pk=id_)
     if request.POST.get("do") == "confirm":
@@ -120,23 +120,25 @@ def helped(request: HttpRequest, id_: int) -> HttpResponseBase:
     return redirect("today")
 
 
-@deed("own")
+@required_permission("own")
 def failures(request: HttpRequest) -> HttpResponse:
     """What went wrong and how it was made right, and what keeps coming back."""
     scope = scope_of(request)
     since = timezone.now() - timedelta(days=92)
-    rows = scope.visible_moments().select_related(None).select_related("customer").filter(word__in=FAILS)
+    rows = scope.visible_moments().select_related(None).select_related("customer").filter(word__in=FAILURE_WORDS)
     causes = (
         rows.filter(at__gte=since).exclude(cause="").order_by().values("cause")
         .annotate(many=Count("id"), last=Max("at")).order_by("-many", "cause")[:10]
     )  # fmt: skip
-    shown_rows = list(rows[:LISTED])
+    shown_rows = list(rows[:MAX_FAILURES_LISTED])
     recovered_threads = set(
         scope.visible_moments()
         .filter(thread__in=[row.thread for row in shown_rows], word="recovered")
         .values_list("thread", flat=True)
     )
-    accounts = {account.pk: account for account in scope.accounts()} if may(scope.person, "read_accounts") else {}
+    accounts = (
+        {account.pk: account for account in scope.accounts()} if has_permission(scope.person, "read_accounts") else {}
+    )
     rows_with_accounts = [
         (
             row,
@@ -148,7 +150,7 @@ def failures(request: HttpRequest) -> HttpResponse:
     return render(request, "failures.html", {"rows": rows_with_accounts, "causes": causes})
 
 
-@deed("read_customers", "GET", "POST")
+@required_permission("read_customers", "GET", "POST")
 def causes(request: HttpRequest) -> HttpResponseBase:
     """The tree of causes; failures name them."""
     scope = scope_of(request)
@@ -162,7 +164,7 @@ def causes(request: HttpRequest) -> HttpResponseBase:
             if parent_cause is None or parent_cause.pk != cause.pk:
                 cause.parent = parent_cause
                 cause.save()
-            note(scope.person, "kept a cause", cause.pk)
+            record_event(scope.person, "kept a cause", cause.pk)
             return redirect("causes")
     tree: dict[int | None, list[Cause]] = {}
     for child in scope.causes():
@@ -173,12 +175,12 @@ def causes(request: HttpRequest) -> HttpResponseBase:
         {
             "tree": [(root, tree.get(root.pk, [])) for root in tree.get(None, [])],
             "form": form,
-            "may_change": may(scope.person, "change_customers"),
+            "may_change": has_permission(scope.person, "change_customers"),
         },
     )
 
 
-@deed("read_customers", "GET", "POST")
+@required_permission("read_customers", "GET", "POST")
 def customers(request: HttpRequest) -> HttpResponseBase:
     """Everybody who is served, inside the house and outside."""
     scope = scope_of(request)
@@ -188,15 +190,15 @@ def customers(request: HttpRequest) -> HttpResponseBase:
         scope.require_permission("change_customers")
         if form.is_valid():
             new_customer = form.save()
-            note(scope.person, "added a customer", new_customer.pk)
+            record_event(scope.person, "added a customer", new_customer.pk)
             return redirect("customer", new_customer.pk)
     search_text = request.GET.get("q", "")[:100]
     matching_customers = scope.customers()
     if search_text:
         matching_customers = matching_customers.filter(name__icontains=search_text)
-    shown_customers = list(matching_customers[:SHOWN]) if scope.names else []
+    shown_customers = list(matching_customers[:MAX_ROWS_SHOWN]) if scope.names else []
     failure_counts = _failure_counts(scope, "customer", [customer.pk for customer in shown_customers])
-    may_change = may(scope.person, "change_customers")
+    may_change = has_permission(scope.person, "change_customers")
     merged_customers = scope.merged_customers() if may_change and scope.names else []
     account_ids = {customer.account_id for customer in shown_customers if customer.account_id}
     accounts = dict(scope.accounts().filter(pk__in=account_ids).values_list("pk", "name"))  # those that they can see
@@ -210,22 +212,22 @@ def customers(request: HttpRequest) -> HttpResponseBase:
         "q": search_text,
         "may_change": may_change,
         "merged": merged_customers,
-        "reasons": REASONS,
+        "reasons": ACCESS_REASONS,
     }
     return render(request, "customers.html", context)
 
 
-@deed("read_customers", "POST")
-def say_why(request: HttpRequest) -> HttpResponseBase:
+@required_permission("read_customers", "POST")
+def access_reason(request: HttpRequest) -> HttpResponseBase:
     """Why somebody of quality wants to see customers by name; it stands in the audit, and holds for an hour."""
     reason = request.POST.get("reason", "")
-    if reason not in REASONS:
+    if reason not in ACCESS_REASONS:
         raise Http404
-    note(person_of(request), NAMES_SEEN, reason)
+    record_event(person_of(request), NAMES_SEEN_EVENT, reason)
     return redirect("customers")
 
 
-@deed("read_customers", "GET", "POST")
+@required_permission("read_customers", "GET", "POST")
 def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
     """One customer: what was shared about them, what they are worth, and of whom they are a duplicate."""
     scope = scope_of(request)
@@ -234,7 +236,7 @@ def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
     row = scope.customers().filter(pk=id_).first()
     if row is None:
         duplicate = get_object_or_404(Customer.objects.select_related("merged_into"), pk=id_)
-        return redirect("customer", sharing.standing(duplicate).pk)
+        return redirect("customer", sharing.merge_target(duplicate).pk)
     form = CustomerForm(request.POST or None, instance=row)
     form.fields["account"].queryset = scope.accounts()  # type: ignore[attr-defined]
     merge = MergeForm()
@@ -247,8 +249,8 @@ def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
             if previous_account is not None and not scope.accounts().filter(pk=previous_account.pk).exists():
                 changed_customer.account = previous_account  # which this person cannot see, and does not take away
             changed_customer.save()
-            sharing.recount([changed_customer, *changed_customer.duplicates.all()])
-            note(scope.person, "changed a customer", row.pk)
+            sharing.mark_pending([changed_customer, *changed_customer.duplicates.all()])
+            record_event(scope.person, "changed a customer", row.pk)
             return redirect("customer", id_)
     shared_rows = scope.visible_moments().filter(Q(customer=row) | Q(customer__merged_into=row))[:50]
     account = scope.accounts().filter(pk=row.account_id).first() if row.account_id else None
@@ -258,12 +260,12 @@ def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
         "merge": merge,
         "seen": shared_rows,
         "account": account,
-        "may_change": may(scope.person, "change_customers"),
+        "may_change": has_permission(scope.person, "change_customers"),
     }
     return render(request, "customer.html", context)
 
 
-@deed("change_customers", "POST")
+@required_permission("change_customers", "POST")
 def merge(request: HttpRequest, id_: int) -> HttpResponseBase:
     """Say that a customer is another; undone, both stand as before."""
     scope = scope_of(request)
@@ -275,36 +277,36 @@ def merge(request: HttpRequest, id_: int) -> HttpResponseBase:
     target: Customer = form.cleaned_data["other"]
     row.merged_into = target
     row.save(update_fields=["merged_into"])
-    sharing.recount([row, *row.duplicates.all()])
-    note(scope.person, "merged a customer", f"{row.pk} into {target.pk}")
+    sharing.mark_pending([row, *row.duplicates.all()])
+    record_event(scope.person, "merged a customer", f"{row.pk} into {target.pk}")
     messages.success(request, _("Merged. It can be undone below."))
     return redirect("customers")
 
 
-@deed("change_customers", "POST")
-def part(request: HttpRequest, id_: int) -> HttpResponseBase:
+@required_permission("change_customers", "POST")
+def unmerge(request: HttpRequest, id_: int) -> HttpResponseBase:
     """Undo a merge."""
     scope = scope_of(request)
     row: Customer = get_object_or_404(scope.merged_customers(), pk=id_)
     row.merged_into = None
     row.save(update_fields=["merged_into"])
-    sharing.recount([row, *row.duplicates.all()])
-    note(scope.person, "parted a customer", row.pk)
+    sharing.mark_pending([row, *row.duplicates.all()])
+    record_event(scope.person, "parted a customer", row.pk)
     return redirect("customer", id_)
 
 
-@deed("change_customers", "GET", "POST")
+@required_permission("change_customers", "GET", "POST")
 def customers_file(request: HttpRequest) -> HttpResponseBase:
     """Customers from a CSV file: name, account, internal; every row is loaded, or refused with its reason."""
     form = FileForm(request.POST or None, request.FILES or None)
     loaded_count, refused_rows = 0, list[tuple[int, str]]()
     if request.method == "POST" and form.is_valid():
         upload = form.cleaned_data["file"]
-        if upload.size > LARGEST:
+        if upload.size > MAX_FILE_BYTES:
             raise RequestError("The file is larger than 5 MB.", "Part it, and read the parts.")
         with transaction.atomic():
             loaded_count, refused_rows = _load_customers(upload.read(), scope_of(request))
-        note(person_of(request), "imported customers", f"{loaded_count} rows")
+        record_event(person_of(request), "imported customers", f"{loaded_count} rows")
     context = {
         "form": form,
         "loaded": loaded_count,
@@ -314,7 +316,7 @@ def customers_file(request: HttpRequest) -> HttpResponseBase:
     return render(request, "customers_file.html", context)
 
 
-def _load_customers(content: bytes, scope: Scope) -> tuple[int, list[tuple[int, str]]]:
+def _load_customers(content: bytes, scope: AccessScope) -> tuple[int, list[tuple[int, str]]]:
     """Rows loaded, and those refused as (row number, reason); the header is row 1."""
     try:
         text = content.decode("utf-8-sig")
@@ -339,12 +341,12 @@ def _load_customers(content: bytes, scope: Scope) -> tuple[int, list[tuple[int, 
     loaded_count, refused_rows = 0, list[tuple[int, str]]()
     for number, cells in enumerate(rows[1:], start=2):
         facts = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        if (account_name := facts.get("account", "")[:200]) and may(scope.person, "change_accounts"):
+        if (account_name := facts.get("account", "")[:200]) and has_permission(scope.person, "change_accounts"):
             accounts.setdefault(account_name.casefold(), Account.objects.get_or_create(name=account_name)[0])
         if reason := _refusal_reason(facts, len(cells), len(header), accounts):
             refused_rows.append((number, reason))
             continue
-        customer = sharing.customer_called(facts["name"])
+        customer = sharing.customer_named(facts["name"])
         assert customer is not None
         if account := facts.get("account"):
             customer.account = accounts[account.casefold()]
@@ -371,7 +373,7 @@ def _refusal_reason(facts: dict[str, str], cells: int, columns: int, accounts: d
     return ""
 
 
-@deed("read_accounts", "GET", "POST")
+@required_permission("read_accounts", "GET", "POST")
 def accounts(request: HttpRequest) -> HttpResponseBase:
     """What accounts are worth, and whose contract ends next."""
     scope = scope_of(request)
@@ -380,23 +382,25 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
         scope.require_permission("change_accounts")
         if form.is_valid():
             new_account = form.save()
-            note(scope.person, "added an account", new_account.pk)
+            record_event(scope.person, "added an account", new_account.pk)
             return redirect("account", new_account.pk)
-    shown_accounts = list(scope.accounts().order_by("contract_end", "name")[:SHOWN])
+    shown_accounts = list(scope.accounts().order_by("contract_end", "name")[:MAX_ROWS_SHOWN])
     failure_counts = _failure_counts(scope, "customer__account", [account.pk for account in shown_accounts])
     rows = [(account, failure_counts.get(account.pk, 0)) for account in shown_accounts]
     return render(
-        request, "accounts.html", {"rows": rows, "form": form, "may_change": may(scope.person, "change_accounts")}
+        request,
+        "accounts.html",
+        {"rows": rows, "form": form, "may_change": has_permission(scope.person, "change_accounts")},
     )
 
 
-def _failure_counts(scope: Scope, by: str, ids: list[int]) -> dict[int, int]:
+def _failure_counts(scope: AccessScope, by: str, ids: list[int]) -> dict[int, int]:
     """Failures that were shared, and that this person can see, by customer or account."""
     missed_rows = scope.visible_moments().filter(word="missed", **{f"{by}__in": ids}).order_by()
     return dict(missed_rows.values_list(by).annotate(many=Count("id")))
 
 
-@deed("read_accounts", "GET", "POST")
+@required_permission("read_accounts", "GET", "POST")
 def account(request: HttpRequest, id_: int) -> HttpResponseBase:
     """One account."""
     scope = scope_of(request)
@@ -406,8 +410,13 @@ def account(request: HttpRequest, id_: int) -> HttpResponseBase:
         scope.require_permission("change_accounts")
         if form.is_valid():
             form.save()
-            note(scope.person, "changed an account", row.pk)
+            record_event(scope.person, "changed an account", row.pk)
             return redirect("account", id_)
     shared_rows = scope.visible_moments().filter(customer__account=row)[:50]
-    context = {"row": row, "form": form, "seen": shared_rows, "may_change": may(scope.person, "change_accounts")}
+    context = {
+        "row": row,
+        "form": form,
+        "seen": shared_rows,
+        "may_change": has_permission(scope.person, "change_accounts"),
+    }
     return render(request, "account.html", context)
