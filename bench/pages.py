@@ -63,7 +63,7 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
     from django.utils import timezone
 
     from wellserved.actions import membership, sharing
-    from wellserved.journal.book import Journal
+    from wellserved.journal.handle import Journal
     from wellserved.journal.models import Entry
     from wellserved.store.models import ApiKey, Person, Shared, digest_of
 

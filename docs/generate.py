@@ -36,14 +36,14 @@ from wellserved.scales import BUILT_IN
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
 django.setup()
 
-from wellserved.actions.looking import CASE_LIST_COLUMNS  # noqa: E402
 from wellserved.actions.membership import ACCESS_EVENTS  # noqa: E402
+from wellserved.actions.rendering import CASE_LIST_COLUMNS  # noqa: E402
 from wellserved.journal.models import OPEN_COLUMNS  # noqa: E402
 from wellserved.store.access import ACCESS_REASONS, PERMISSIONS  # noqa: E402 - needs the settings above
 from wellserved.store.models import Role  # noqa: E402
 from wellserved.web.api import SCOPES  # noqa: E402
-from wellserved.web.door import PAGES  # noqa: E402
-from wellserved.web.views.daily import CARD  # noqa: E402
+from wellserved.web.permissions import PAGES  # noqa: E402
+from wellserved.web.views.journal import CARD  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- Made by docs/generate.py; change the code instead. -->\n"
@@ -487,7 +487,7 @@ def made() -> dict[Path, str]:
         DOCS / "glossary.md": glossary(),
         DOCS / "cli.md": commands(),
         DOCS / "access.md": access(),
-        DOCS.parent / "src/wellserved/web/vocabulary.py": vocabulary(),
+        DOCS.parent / "src/wellserved/web/translations.py": vocabulary(),
         journal: marked(marked(journal.read_text(encoding="utf-8"), "words", words()), "open", open_columns()),
         clocks: marked(clocks.read_text(encoding="utf-8"), "rules", rules()),
         **methods(),

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.clock_oracle import Event
-from wellserved.actions.asking import open_case_table, opening_hours
 from wellserved.actions.imports import import_file
+from wellserved.actions.questions import open_case_table, opening_hours
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
+from wellserved.measure.case_table import fill_sql
 from wellserved.measure.clocks import VENDOR_RULES, VendorRule
-from wellserved.measure.scope import fill_sql
 from wellserved.measure.timeline import make_moment_table, rule_values_sql
 from wellserved.moments import MOMENT_KINDS
 from wellserved.workspace import Workspace, create_workspace
@@ -57,7 +57,7 @@ def values_of(workspace: Workspace) -> tuple[Values, Values, int]:
     """By definition and case: ended and seconds, from the log; the same of ours from the folded cases; and as-of."""
     from_log: Values = {}
     from_cases: Values = {}
-    with open_case_table(workspace, moments=True) as scope:
+    with open_case_table(workspace, with_moments=True) as scope:
         moments = make_moment_table(scope, "moments", opening_hours(workspace))
         for one in VENDOR_RULES:
             found = scope.engine.query(rule_values_sql(moments, one)).to_pylist()

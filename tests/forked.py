@@ -34,7 +34,7 @@ LOADED = (  # what commands load late and what is slow to load; Django's own set
     "wellserved.capture",
     "wellserved.cli",
     "wellserved.prove",
-    "wellserved.report.making",
+    "wellserved.report.assembly",
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved import synth
-from wellserved.actions import asking, synthetic
+from wellserved.actions import questions, synthetic
 from wellserved.actions.imports import import_file
 from wellserved.chain import Chain, compare_with_others, rank_suppliers
 from wellserved.cli import app
@@ -60,7 +60,7 @@ def test_stays_and_edges_worked_out_by_hand(tmp_path: Path) -> None:
         "2,4,replied,Front",
         "2,6,resolved,Front",
     ]
-    hand_over_chain = asking.follow_chain(make_workspace(tmp_path, first_case + second_case), None)
+    hand_over_chain = questions.follow_chain(make_workspace(tmp_path, first_case + second_case), None)
     back = next(team_time for team_time in hand_over_chain.team_times if team_time.team == "Back")
     hour = 3_600
     assert (back.stays, back.untouched, back.in_hand, back.paused) == (2, (3 + 3) * hour, (1 + 2) * hour, 4 * hour)
@@ -83,17 +83,17 @@ def test_a_rating_of_another_team_neither_moves_the_case_nor_makes_a_supplier(tm
         "1,13,rated,Third,Back,2",
     ]
     workspace = make_workspace(tmp_path, lines)
-    hand_over_chain = asking.follow_chain(workspace, None)
+    hand_over_chain = questions.follow_chain(workspace, None)
     assert [(edge.supplier, edge.customer) for edge in hand_over_chain.edges] == [("Front", "Back")]
     assert {team_time.team for team_time in hand_over_chain.team_times} == {"Front", "Back"}
-    (series,) = asking.ask_measures(workspace, MeasureQuestion((find_measure("asked"),), by="team"))
+    (series,) = questions.ask_measures(workspace, MeasureQuestion((find_measure("asked"),), by="team"))
     assert series.segments == ("Back",)
 
 
 def test_only_what_fails_after_a_hand_over_counts_against_the_supplier(tmp_path: Path) -> None:
     before = ["1,0,asked,Front", "1,1,returned", "1,2,handed_over,Back,Front", "1,5,resolved,Back"]
     after = ["2,0,asked,Front", "2,2,handed_over,Back,Front", "2,5,resolved,Back", "2,6,returned"]
-    (edge,) = asking.follow_chain(make_workspace(tmp_path, before + after), None).edges
+    (edge,) = questions.follow_chain(make_workspace(tmp_path, before + after), None).edges
     assert (edge.handovers, edge.failed_handovers) == (2, 1)
 
 
@@ -103,13 +103,13 @@ def test_the_corrected_score_of_a_team_counts(tmp_path: Path) -> None:
     path = tmp_path / "made.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("Front,Back,5", "Front,Back,1"), encoding="utf-8")
     import_file(workspace, path, parse_mapping(MAPPING, "made"))
-    (edge,) = asking.follow_chain(workspace, None).edges
+    (edge,) = questions.follow_chain(workspace, None).edges
     assert edge.rates_supplier == (1, 1.0)
 
 
 def test_cases_that_begin_with_a_hand_over_have_no_time_before_it(tmp_path: Path) -> None:
     lines = [line for n in range(12) for line in (f"{n},2,handed_over,Back,Front", f"{n},3,resolved,Back")]
-    hand_over_chain = asking.follow_chain(make_workspace(tmp_path, lines), None)
+    hand_over_chain = questions.follow_chain(make_workspace(tmp_path, lines), None)
     assert [(step.number, step.since_last) for step in hand_over_chain.steps] == [(1, 0.0)]
 
 
@@ -124,10 +124,10 @@ def test_made_cases_of_two_seeds_are_never_mixed(tmp_path: Path) -> None:
 def test_one_team_s_rating_of_another_is_no_customer_s_rating(tmp_path: Path) -> None:
     lines = [line for n in range(12) for line in (f"{n},0,asked,Front", f"{n},3,resolved,Front", f"{n},4,rated,Front,,5", f"{n},5,rated,Front,Back,1")]  # fmt: skip
     workspace = make_workspace(tmp_path, lines)
-    (series,) = asking.ask_measures(workspace, MeasureQuestion((find_measure("rating_mean"),)))
+    (series,) = questions.ask_measures(workspace, MeasureQuestion((find_measure("rating_mean"),)))
     assert series.value == (5.0,)
     with pytest.raises(RequestError, match="handed over"):
-        asking.follow_chain(workspace, None)
+        questions.follow_chain(workspace, None)
 
 
 def test_untouched_time_counts_what_still_lies(tmp_path: Path) -> None:
@@ -136,11 +136,11 @@ def test_untouched_time_counts_what_still_lies(tmp_path: Path) -> None:
         f"{n},{hour},{event}" for n in range(20) for hour, event in ((0, "asked,Front"), (1, "handed_over,Back,Front"))
     ]
     lines += [f"{n},3,replied,Back" for n in range(11)] + ["99,25,asked,Front"]
-    (edge,) = asking.follow_chain(make_workspace(tmp_path, lines), None).edges
+    (edge,) = questions.follow_chain(make_workspace(tmp_path, lines), None).edges
     assert edge.untouched_median == 2 * 3_600
     fewer_lines = [line for line in lines if not line.startswith(("9,3,", "10,3,"))]
     (tmp_path / "few").mkdir()
-    (edge,) = asking.follow_chain(make_workspace(tmp_path / "few", fewer_lines), None).edges
+    (edge,) = questions.follow_chain(make_workspace(tmp_path / "few", fewer_lines), None).edges
     assert isinstance(edge.untouched_median, NotComputable)
     assert edge.untouched_median.reason == "not reached yet"
 
@@ -203,7 +203,7 @@ def test_a_difference_of_places_is_no_fault_of_the_supplier() -> None:
 def truths(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Chain]:
     workspace = create_workspace(tmp_path_factory.mktemp("truths") / "home", "UTC")
     synthetic.make_cases(workspace, 40_000, 3)
-    return workspace, asking.follow_chain(workspace, "synth")
+    return workspace, questions.follow_chain(workspace, "synth")
 
 
 def test_the_planted_upstream_fault_is_ranked_first_and_alone(truths: tuple[Workspace, Chain]) -> None:
@@ -232,7 +232,7 @@ def test_the_planted_effect_and_the_gaming_are_seen_by_measures(truths: tuple[Wo
     measures = tuple(map(find_measure, ("time_to_resolution", "reopen_rate", "asked")))
     values = {}
     for side, since, until in (("before", None, synth.CHANGE), ("after", synth.CHANGE, None)):
-        waits, reopen_rates, _ = asking.ask_measures(
+        waits, reopen_rates, _ = questions.ask_measures(
             workspace, MeasureQuestion(measures, by="service", since=since, until=until)
         )
         for index, service in enumerate(waits.segments):
@@ -256,7 +256,10 @@ def test_the_same_seed_makes_the_same_cases_and_a_second_time_adds_none(
     other_workspace = create_workspace(tmp_path / "other", "UTC")
     synthetic.make_cases(other_workspace, 40_000, 4)
     question = MeasureQuestion((find_measure("contacts"),))
-    assert asking.ask_measures(workspace, question)[0].value != asking.ask_measures(other_workspace, question)[0].value
+    assert (
+        questions.ask_measures(workspace, question)[0].value
+        != questions.ask_measures(other_workspace, question)[0].value
+    )
 
 
 def test_the_chain_is_shown_in_every_format(truths: tuple[Workspace, Chain]) -> None:

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from tests import engines
 from tests.engines import QUESTIONS, answers, differences, on
 from wellserved import cases, log
-from wellserved.actions import asking, synthetic
+from wellserved.actions import questions, synthetic
 from wellserved.cli import app
 from wellserved.engine import Engine, open_engine
 from wellserved.engine.duckdb import DuckDB
 from wellserved.errors import RequestError
-from wellserved.measure.scope import CaseTable
+from wellserved.measure.case_table import CaseTable
 from wellserved.workspace import Workspace, create_workspace
 
 CASES = int(os.environ.get("WELLSERVED_ENGINE_CASES", "20000"))
@@ -37,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def ours(made: Workspace) -> Iterator[CaseTable]:
-    with asking.open_case_table(made) as scope:
+    with questions.open_case_table(made) as scope:
         yield scope
 
 

@@ -20,10 +20,10 @@ from tests.clock_workspace import workspace_of
 from tests.conftest import NOW, sample
 from tests.test_clocks import CALENDARS, some_case
 from wellserved import cases, delta, log, months
-from wellserved.actions import asking
-from wellserved.actions.asking import ask_measures, open_case_table
+from wellserved.actions import questions as question_actions
 from wellserved.actions.imports import import_file
-from wellserved.actions.proving import find_gaps
+from wellserved.actions.improvements import find_gaps
+from wellserved.actions.questions import ask_measures, open_case_table
 from wellserved.cli import app
 from wellserved.engine import duckdb
 from wellserved.engine.duckdb import DuckDB
@@ -219,7 +219,7 @@ def test_the_last_of_several_answers_counts_and_all_are_kept(tmp_path: Path) -> 
     workspace = made(tmp_path, lines)
     assert value(workspace, "rating_mean") == (12, 5.0)
     assert columns_of(workspace, "ratings", "score")["3"] == (2, 5.0)
-    with open_case_table(workspace, moments=True) as scope:
+    with open_case_table(workspace, with_moments=True) as scope:
         kept = scope.engine.query("SELECT count(*) AS n FROM moments WHERE kind = 'rated'")["n"].to_pylist()
     assert kept == [24]
 
@@ -273,13 +273,13 @@ def test_who_comes_back_within_a_week_was_not_helped_at_the_first_contact(tmp_pa
 def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, parts, slices = [], [], []
     for size, called in ((10**9, "whole"), (8_000, "slices"), (1_000, "parts")):
-        monkeypatch.setattr(cases.slices, "SLICE", size)
-        monkeypatch.setattr(months, "GROUP", size // 40)
-        monkeypatch.setattr(months, "HELD", size // 20)
+        monkeypatch.setattr(cases.slices, "MAX_SLICE_MOMENTS", size)
+        monkeypatch.setattr(months, "ROW_GROUP_SIZE", size // 40)
+        monkeypatch.setattr(months, "MAX_PENDING_ROWS", size // 20)
         workspace = create_workspace(tmp_path / called, "America/New_York")
         for name in ("boston311_slice.csv.gz", "servicenow_slice.csv.gz"):
             import_file(workspace, sample(name), now=NOW)
-        with open_case_table(workspace, moments=True) as scope:
+        with open_case_table(workspace, with_moments=True) as scope:
             found.append(scope.engine.query("SELECT * FROM cases ORDER BY source, case_id").to_pylist())
             files = log.snapshot(workspace.log).files
             assert isinstance(scope.engine, DuckDB)
@@ -348,7 +348,7 @@ def test_a_moment_that_is_corrected_into_another_case_counts_there_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """In a refresh, in a whole fold of any slices, in what is asked of the log itself; and a case without moments is none."""
-    monkeypatch.setattr(cases.slices, "SLICE", size)
+    monkeypatch.setattr(cases.slices, "MAX_SLICE_MOMENTS", size)
     workspace = create_workspace(tmp_path / "home", "UTC")
     logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
     assert as_told(workspace) == {f"c{case}": 3 for case in range(100)}
@@ -357,9 +357,9 @@ def test_a_moment_that_is_corrected_into_another_case_counts_there_alone(
     wanted = {f"c{case}": 3 for case in range(100)} | {"c0": 2, "c99": 4, "c2": 6, "c33": 2, "new": 1}
     del wanted["c1"]
     assert as_told(workspace) == wanted
-    monkeypatch.setattr(cases, "FOLD", "another")  # all cases are folded anew
+    monkeypatch.setattr(cases, "FOLD_VERSION", "another")  # all cases are folded anew
     assert as_told(workspace) == wanted
-    with open_case_table(workspace, moments=True) as scope:
+    with open_case_table(workspace, with_moments=True) as scope:
         rows = scope.engine.query("SELECT case_id, count(*) AS n FROM moments GROUP BY 1").to_pylist()
     assert {row["case_id"]: row["n"] for row in rows} == wanted
 
@@ -376,9 +376,9 @@ def test_any_run_of_refreshes_gives_what_one_whole_fold_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """New, corrected, moved and withdrawn moments; rows are struck out of large files, small ones are written again."""
-    monkeypatch.setattr(cases, "SMALL", 9)
-    monkeypatch.setattr(cases, "STRUCK", 1 / 6)
-    monkeypatch.setattr(cases, "MUCH", 1)
+    monkeypatch.setattr(cases, "SMALL_FILE_ROWS", 9)
+    monkeypatch.setattr(cases, "MAX_DELETED_SHARE", 1 / 6)
+    monkeypatch.setattr(cases, "MAX_CHANGED_SHARE", 1)
     monkeypatch.setattr(delta, "_CHECKPOINT_INTERVAL", 4)
     draw = random.Random(seed)
     workspace = create_workspace(tmp_path / "home", "UTC")
@@ -401,7 +401,7 @@ def test_any_run_of_refreshes_gives_what_one_whole_fold_gives(
             assert numbers.to_pylist() == [row["case_id"] for row in told]  # as another program reads it
             copied = create_workspace(shutil.copytree(workspace.folder, tmp_path / f"copy {hour}"), "UTC")
             with monkeypatch.context() as patched:
-                patched.setattr(cases, "FOLD", "another")
+                patched.setattr(cases, "FOLD_VERSION", "another")
                 assert all_told(copied) == told
     assert struck  # and of those some were written again:
     assert struck - set(now.files)
@@ -411,8 +411,8 @@ def test_any_run_of_refreshes_gives_what_one_whole_fold_gives(
 def test_another_engine_reads_files_from_which_nothing_is_struck_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cases, "SMALL", 9)
-    monkeypatch.setattr(cases, "STRUCK", 1 / 6)
+    monkeypatch.setattr(cases, "SMALL_FILE_ROWS", 9)
+    monkeypatch.setattr(cases, "MAX_DELETED_SHARE", 1 / 6)
     workspace = create_workspace(tmp_path / "home", "UTC")
     logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
     folded_cases(workspace)
@@ -427,7 +427,7 @@ def test_another_engine_reads_files_from_which_nothing_is_struck_out(
         duckdb.create_view(db, "cases", files, columns)
         return duckdb.DuckDB(db), "cases"
 
-    monkeypatch.setattr(asking, "elsewhere", elsewhere)
+    monkeypatch.setattr(question_actions, "open_engine", elsewhere)
     monkeypatch.setenv("WELLSERVED_ENGINE", "postgresql://elsewhere")
     assert all_told(workspace) == told
     now = log.snapshot(workspace.cases)
@@ -502,7 +502,7 @@ def test_many_small_files_are_put_together_and_nothing_else_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twenty-four single moments, some of them corrections, into months of a hundred: few files, the same cases, the same history."""
-    monkeypatch.setattr(log, "MANY", 3)
+    monkeypatch.setattr(log, "MAX_SMALL_FILES", 3)
     workspace = create_workspace(tmp_path / "home", "UTC")
     logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
     assert folded_cases(workspace) == 100
@@ -517,7 +517,7 @@ def test_many_small_files_are_put_together_and_nothing_else_changes(
     told = as_told(workspace)
     assert sum(told.values()) == 300 + 6
     assert sum(case.startswith("d") for case in told) == 24
-    monkeypatch.setattr(cases, "FOLD", "another")
+    monkeypatch.setattr(cases, "FOLD_VERSION", "another")
     assert as_told(workspace) == told
     assert log.snapshot(workspace.log, first.version).files == first.files
     assert all(Path(file).exists() for file in first.files)  # what was known then can still be asked
@@ -530,7 +530,7 @@ def test_a_log_that_was_put_together_without_its_cases_is_folded_anew(
     for hour in range(6):
         logged(workspace, [chased(f"c{hour}", hour)], hour)
     told = as_told(workspace)
-    monkeypatch.setattr(log, "MANY", 2)
+    monkeypatch.setattr(log, "MAX_SMALL_FILES", 2)
     before = log.snapshot(workspace.log)
     with workspace.write_lock():
         assert len(log.compact(workspace, before).files) == 3
@@ -546,7 +546,7 @@ def test_what_is_withdrawn_in_the_batch_that_says_it_does_not_stand(tmp_path: Pa
 
 def test_the_latest_version_is_told_from_names_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before and after a checkpoint, in a log that was restored without one, and where there is no log."""
-    monkeypatch.setattr(log, "MANY", 10)
+    monkeypatch.setattr(log, "MAX_SMALL_FILES", 10)
     workspace = create_workspace(tmp_path / "home", "UTC")
     assert log.latest_version(workspace) == -1
     for hour in range(104):
@@ -558,7 +558,7 @@ def test_the_latest_version_is_told_from_names_alone(tmp_path: Path, monkeypatch
 
 
 def test_a_backup_holds_every_version_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log, "MANY", 2)
+    monkeypatch.setattr(log, "MAX_SMALL_FILES", 2)
     workspace = create_workspace(tmp_path / "home", "UTC")
     for hour in range(4):
         logged(workspace, [chased("c", 3 * hour)], hour)

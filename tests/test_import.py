@@ -20,9 +20,9 @@ import duckdb
 import pytest
 
 from wellserved import cases, log
-from wellserved.actions import asking
-from wellserved.actions.asking import open_case_table
+from wellserved.actions import questions
 from wellserved.actions.imports import import_file
+from wellserved.actions.questions import open_case_table
 from wellserved.errors import MappingError
 from wellserved.mapping import Mapping, parse_mapping
 from wellserved.measure import MeasureQuestion, find_measure
@@ -197,7 +197,7 @@ def test_impossible_facts_are_kept_and_flagged(workspace: Workspace, tmp_path: P
         ("2", 0, 1),
         ("3", 0, 0),
     ]
-    (waits,) = asking.ask_measures(workspace, MeasureQuestion((find_measure("asked"),)))
+    (waits,) = questions.ask_measures(workspace, MeasureQuestion((find_measure("asked"),)))
     assert waits.as_of_local < NOW, "a year typed wrongly must not move the time up to which the record is known"
 
 

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved import log
-from wellserved.actions import asking
+from wellserved.actions import questions
 from wellserved.actions.imports import ImportResult, import_file
 from wellserved.cli import app
 from wellserved.mapping import Mapping, parse_mapping
@@ -78,7 +78,7 @@ def tickets(unsolved: str, count: int = 12) -> list[dict[str, str]]:
 
 def totals(workspace: Workspace) -> tuple[float, ...]:
     names = ("asked", "resolved", "still_open")
-    series = asking.ask_measures(workspace, MeasureQuestion(tuple(find_measure(name) for name in names)))
+    series = questions.ask_measures(workspace, MeasureQuestion(tuple(find_measure(name) for name in names)))
     return tuple(float(one.value[0]) for one in series)  # type: ignore[arg-type]
 
 

@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions.asking import ask_measures
 from wellserved.actions.imports import ImportResult, import_file
 from wellserved.actions.inspection import inspect_file
+from wellserved.actions.questions import ask_measures
 from wellserved.cli import app
 from wellserved.errors import SourceError, WorkspaceError
 from wellserved.mapping import parse_mapping

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from wellserved.actions import asking
+from wellserved.actions import questions
 from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MEASURES, MeasureQuestion
@@ -97,7 +97,7 @@ def answers(without: str) -> dict[str, object]:
             writer.writerows(lines)
         workspace = create_workspace(Path(folder) / "home", "UTC")
         import_file(workspace, path, mapping, now=NOW)
-        series = asking.ask_measures(workspace, MeasureQuestion(MEASURES))
+        series = questions.ask_measures(workspace, MeasureQuestion(MEASURES))
     return {
         one.measure.name: one.value[0].reason if isinstance(one.value[0], NotComputable) else (one.value[0], one.n[0])
         for one in series

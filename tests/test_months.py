@@ -97,8 +97,8 @@ def here(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("group", [10, 300, 100_000])
 def test_what_was_added_is_kept_whatever_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int) -> None:
-    monkeypatch.setattr(months, "GROUP", group)
-    monkeypatch.setattr(months, "HELD", 4 * group)
+    monkeypatch.setattr(months, "ROW_GROUP_SIZE", group)
+    monkeypatch.setattr(months, "MAX_PENDING_ROWS", 4 * group)
     draw = random.Random(group)
     lots = [some(draw, draw.choice((0, 1, 50, 700))) for _ in range(9)]
     write(tmp_path, lots)
@@ -186,7 +186,7 @@ def test_what_is_struck_out_outlives_checkpoints_and_goes_with_its_file(
 
 
 def test_without_a_commit_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(months, "GROUP", 10)
+    monkeypatch.setattr(months, "ROW_GROUP_SIZE", 10)
     write(tmp_path, [some(random.Random(1), 100)])
     before = sorted(tmp_path.rglob("*.parquet"))
     with MonthlyTableWriter(tmp_path, "asked_month") as made:
@@ -228,7 +228,7 @@ def test_replaced_files_stay_for_their_readers_and_then_go(tmp_path: Path, monke
     assert str(left) not in on_disk()
     assert len(on_disk()) == 3
     assert old < on_disk(), "the replaced one is as old as its replacement"
-    monkeypatch.setattr(months, "GRACE", -1)
+    monkeypatch.setattr(months, "GRACE_SECONDS", -1)
     write(1)
     assert on_disk() == {*log.snapshot(tmp_path).files, *log.snapshot(tmp_path, 1).files}
     assert len(on_disk()) == 3, "the version before stays, whatever the clock says"

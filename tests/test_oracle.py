@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 from tests import oracle
 from tests.oracle import Case, Number, Spot
-from wellserved.actions.asking import ask_measures
 from wellserved.actions.imports import import_file
+from wellserved.actions.questions import ask_measures
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MeasureQuestion, Series, find_measure, series_records
 from wellserved.measure.interval import (

@@ -16,8 +16,8 @@ import duckdb
 import pytest
 
 from wellserved import log
-from wellserved.actions.asking import ask_measures
 from wellserved.actions.imports import ImportResult, import_file
+from wellserved.actions.questions import ask_measures
 from wellserved.mapping import Mapping, recognise_preset
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.record import ROW_NUMBER, record_rows

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from tests.prove_house import BEFORE, CHANGE, START, house
 from wellserved import improvement
-from wellserved.actions import asking, proving, synthetic
+from wellserved.actions import improvements, questions, synthetic
 from wellserved.cli import app
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.improvement import IMPROVEMENTS_FILE, Improvement
 from wellserved.measure import MeasureQuestion, find_measure
-from wellserved.measure.ask import answer_question
+from wellserved.measure.evaluation import answer_question
 from wellserved.prove import AnalysisWindow, Guardrail, Proof, ProofRequest, assess_change, observe_measure, prove
 from wellserved.prove.guards import assess_guardrail
 from wellserved.prove.words import headline, paragraph
@@ -34,8 +34,8 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Workspace]:
 
 
 def proved(workspace: Workspace, measure: str = "time_to_resolution", on: date = CHANGE, **more: object) -> Proof:
-    with asking.open_case_table(workspace, moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), on, "week")
+    with questions.open_case_table(workspace, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(workspace), on, "week")
         asked = ProofRequest(find_measure(measure), on, "week", OURS)
         return prove(looking, replace(asked, **more))  # type: ignore[arg-type]
 
@@ -89,8 +89,8 @@ def test_nothing_is_claimed_of_an_unchanged_house(houses: dict[str, Workspace]) 
 def test_young_cases_look_no_better_than_old_ones(tmp_path: Path) -> None:
     """The record ends in the middle of things: the last weeks' slow cases are open, their reopenings still to come."""
     workspace = house(tmp_path, "none", seed=3, weeks=BEFORE + 8)
-    with asking.open_case_table(workspace, moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
+    with questions.open_case_table(workspace, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(workspace), CHANGE, "week")
         ends = looking.known_until(OURS).date()
         for name in ("time_to_resolution_p90", "reopen_rate", "rating_good", "complaint_rate", "contacts"):
             seen = observe_measure(looking, find_measure(name), OURS)
@@ -107,8 +107,8 @@ def test_young_cases_look_no_better_than_old_ones(tmp_path: Path) -> None:
 
 def test_a_case_at_its_age_is_what_was_known_then(houses: dict[str, Workspace]) -> None:
     workspace = houses["none"]
-    with asking.open_case_table(workspace, moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
+    with questions.open_case_table(workspace, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(workspace), CHANGE, "week")
         young = looking.at_age("asked", 2 * 86_400)
         latest = looking.db.sql(f"SELECT max(last_s - asked_s) FROM {young.table}").fetchall()[0][0]
         assert latest <= 2 * 86_400
@@ -124,8 +124,8 @@ def test_a_case_at_its_age_is_what_was_known_then(houses: dict[str, Workspace]) 
 
 def test_a_wait_s_level_is_the_quantile_before(houses: dict[str, Workspace]) -> None:
     workspace = houses["none"]
-    with asking.open_case_table(workspace, moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
+    with questions.open_case_table(workspace, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(workspace), CHANGE, "week")
         seen = observe_measure(looking, find_measure("time_to_resolution"), OURS, age_days=60)
         waits = looking.db.sql(
             f"SELECT resolution_secs FROM cases WHERE team = 'Ours' AND asked_day < {(CHANGE - date(1970, 1, 1)).days}"
@@ -137,9 +137,9 @@ def test_a_wait_s_level_is_the_quantile_before(houses: dict[str, Workspace]) -> 
 
 
 def test_a_change_that_came_over_all_is_not_put_down_to_one(houses: dict[str, Workspace]) -> None:
-    with asking.open_case_table(houses["honest"], moments=True) as scope:
+    with questions.open_case_table(houses["honest"], with_moments=True) as scope:
         scope.engine.db.execute("CREATE TEMP TABLE all_ours AS SELECT * FROM cases")  # type: ignore[attr-defined]
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(houses["honest"]), CHANGE, "week")
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(houses["honest"]), CHANGE, "week")
         found = prove(looking, ProofRequest(find_measure("time_to_resolution"), CHANGE, "week", (("team", "Theirs"),)))
         assert not found.verdict.claims
         against = prove(
@@ -164,8 +164,8 @@ def test_another_declared_change_takes_the_claim_back(houses: dict[str, Workspac
 def test_a_change_of_mix_is_told_from_a_change_of_speed(tmp_path: Path) -> None:
     """Nothing got faster; from the change on, easy work came in place of hard."""
     workspace = mixed(tmp_path)
-    with asking.open_case_table(workspace, moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), CHANGE, "week")
+    with questions.open_case_table(workspace, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(workspace), CHANGE, "week")
         found = prove(looking, ProofRequest(find_measure("time_to_resolution"), CHANGE, "week"))
     assert found.verdict.plain == "improved"
     assert found.verdict.status == "depends_on_trend"
@@ -221,8 +221,8 @@ def test_guardrails_share_their_alarms_and_take_declared_margins(houses: dict[st
 def test_a_guardrail_that_cannot_be_read_weakens_and_one_that_is_not_recorded_is_named(
     houses: dict[str, Workspace],
 ) -> None:
-    with asking.open_case_table(houses["honest"], moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(houses["honest"]), CHANGE, "week")
+    with questions.open_case_table(houses["honest"], with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(houses["honest"]), CHANGE, "week")
         untold = observe_measure(
             looking, find_measure("time_to_resolution_p90"), OURS, age_days=1
         )  # not nine in ten by then
@@ -249,8 +249,8 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 def test_an_open_case_with_little_so_far_is_not_taken_for_one_with_much(drawn: Workspace) -> None:
     """Sums of parts at an age at which many cases are open say nothing; waits from the first ask do."""
-    with asking.open_case_table(drawn, moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(drawn), date(2023, 10, 2), "month")
+    with questions.open_case_table(drawn, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(drawn), date(2023, 10, 2), "month")
         young = observe_measure(looking, find_measure("agent_wait"), (), age_days=3)
         old = observe_measure(looking, find_measure("agent_wait"), ())
         simple = observe_measure(looking, find_measure("time_to_resolution"), (), age_days=2)
@@ -263,8 +263,8 @@ def test_an_open_case_with_little_so_far_is_not_taken_for_one_with_much(drawn: W
 
 def test_promises_renewed_after_they_were_missed_are_not_followed(drawn: Workspace) -> None:
     workspace = drawn
-    with asking.open_case_table(workspace, moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), date(2023, 10, 2), "week")
+    with questions.open_case_table(workspace, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(workspace), date(2023, 10, 2), "week")
         assert observe_measure(looking, find_measure("promise_kept"), ()).reason == ""
         looking.db.execute("CREATE TEMP TABLE renewed AS SELECT * REPLACE (1 AS overrun) FROM cases")
         renewed = AnalysisWindow(replace(scope, table="renewed"), "moments", looking.calendars, looking.change, "week")
@@ -272,8 +272,8 @@ def test_promises_renewed_after_they_were_missed_are_not_followed(drawn: Workspa
 
 
 def test_a_count_is_of_a_period_and_runs_to_the_end_of_the_record(houses: dict[str, Workspace]) -> None:
-    with asking.open_case_table(houses["none"], moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(houses["none"]), CHANGE, "week")
+    with questions.open_case_table(houses["none"], with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(houses["none"]), CHANGE, "week")
         looking.db.execute(
             f"CREATE TEMP TABLE fewer AS SELECT * FROM cases WHERE team <> 'Ours' OR asked_day < {(CHANGE - date(1970, 1, 1)).days + 14}"
         )
@@ -297,7 +297,7 @@ def test_a_week_that_holds_the_change_counts_for_neither_side(houses: dict[str, 
 def test_what_is_shown_as_measured_was_measured(houses: dict[str, Workspace]) -> None:
     """The picture's dots are the period's own median at its age, not what stands for it in the fit."""
     found = proved(houses["honest"], age_days=60)
-    with asking.open_case_table(houses["honest"]) as scope:
+    with questions.open_case_table(houses["honest"]) as scope:
         asked = MeasureQuestion((find_measure("time_to_resolution"),), None, "week", where=OURS)
         series = answer_question(scope, asked)["time_to_resolution"]
     medians = {period.start: value for period, value in zip(series.periods, series.value, strict=True) if period}
@@ -343,7 +343,7 @@ def test_a_misspelt_filter_is_an_error_with_the_nearest_name(houses: dict[str, W
 
 def test_a_second_format_of_one_result_is_no_second_look(houses: dict[str, Workspace]) -> None:
     workspace = houses["picking"]
-    if not any(one.improvement.name == "once" for one in proving.list_improvements(workspace)):
+    if not any(one.improvement.name == "once" for one in improvements.list_improvements(workspace)):
         declared(workspace, "once")
     for form in ("text", "json"):
         run(workspace, "prove", "once", "--format", form)
@@ -353,8 +353,8 @@ def test_a_second_format_of_one_result_is_no_second_look(houses: dict[str, Works
 def test_a_worthwhile_effect_is_put_on_the_model_s_scale(houses: dict[str, Workspace]) -> None:
     from wellserved.prove.proof import _effect_on_scale
 
-    with asking.open_case_table(houses["none"], moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(houses["none"]), CHANGE, "week")
+    with questions.open_case_table(houses["none"], with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(houses["none"]), CHANGE, "week")
         rate = observe_measure(looking, find_measure("rating_good"), OURS)
     early = slice(0, rate.before)
     level = rate.model_input.total[early].sum() / rate.model_input.size[early].sum()
@@ -372,20 +372,20 @@ def declared(workspace: Workspace, name: str = "quick", **more: object) -> Impro
         name, "Two more people", CHANGE.isoformat(), "time_to_resolution", where=OURS, who="Kim", idea_from="Priya"
     )
     one = replace(one, **more)  # type: ignore[arg-type]
-    proving.declare_improvement(workspace, one, NOW)
+    improvements.declare_improvement(workspace, one, NOW)
     return one
 
 
 def test_an_improvement_is_declared_proved_and_every_look_kept(houses: dict[str, Workspace]) -> None:
     workspace = houses["honest"]
     declared(workspace)
-    proof, notes = proving.prove_improvement(workspace, "quick", now=NOW + timedelta(days=1))
+    proof, notes = improvements.prove_improvement(workspace, "quick", now=NOW + timedelta(days=1))
     assert (proof.verdict.status, proof.verdict.looks) == ("improved", "always")
     assert proof.verdict.level > 0.99  # for any number of looks
     assert "Declared on 2024-02-01" in notes[0]
     assert "Kim" in notes[0]
-    proving.change_improvement(workspace, "quick", {"measure": "time_to_first_reply"}, NOW + timedelta(days=2))
-    proof, notes = proving.prove_improvement(workspace, "quick", now=NOW + timedelta(days=3))
+    improvements.change_improvement(workspace, "quick", {"measure": "time_to_first_reply"}, NOW + timedelta(days=2))
+    proof, notes = improvements.prove_improvement(workspace, "quick", now=NOW + timedelta(days=3))
     told = " ".join(notes)
     assert "Changed on 2024-02-03: measure to time_to_first_reply" in told
     assert "after its result had been looked at" in told
@@ -400,7 +400,7 @@ def test_a_record_altered_by_hand_says_so(houses: dict[str, Workspace]) -> None:
     file = workspace.folder / IMPROVEMENTS_FILE
     file.write_text(file.read_text(encoding="utf-8").replace("Two more people", "One more person", 1), encoding="utf-8")
     assert [one.genuine for one in improvement.read_entries(workspace)] == [False, False]  # no telling which
-    _, notes = proving.prove_improvement(workspace, "second", now=NOW)
+    _, notes = improvements.prove_improvement(workspace, "second", now=NOW)
     assert "altered by hand" in " ".join(notes)
     file.write_text("no json\n", encoding="utf-8")
     assert improvement.list_records(workspace) == []
@@ -435,19 +435,19 @@ def test_a_name_is_used_once_and_withdrawn_ones_stay_on_record(houses: dict[str,
     declared(workspace)
     with pytest.raises(RequestError, match="already"):
         declared(workspace)
-    proving.withdraw_improvement(workspace, "quick", "wrong date", NOW)
-    assert proving.list_improvements(workspace) == []
+    improvements.withdraw_improvement(workspace, "quick", "wrong date", NOW)
+    assert improvements.list_improvements(workspace) == []
     assert [one.did for one in improvement.read_entries(workspace)] == ["declared", "withdrawn"]
     with pytest.raises(UnknownNameError):
-        proving.prove_improvement(workspace, "quick")
+        improvements.prove_improvement(workspace, "quick")
     declared(workspace, measure="reopen_rate")  # the name again, for something else
-    _, notes = proving.prove_improvement(workspace, "quick", now=NOW + timedelta(days=1))
+    _, notes = improvements.prove_improvement(workspace, "quick", now=NOW + timedelta(days=1))
     assert "withdrawn on 2024-02-01: wrong date" in " ".join(notes)
 
 
 def test_what_will_be_seen_is_told_at_the_declaration(tmp_path: Path, houses: dict[str, Workspace]) -> None:
     ahead = Improvement("ahead", "x", (START + timedelta(weeks=150)).isoformat(), "time_to_resolution", where=OURS)
-    found = {one.label: one for one in proving.foresee_improvement(houses["none"], ahead)}
+    found = {one.label: one for one in improvements.foresee_improvement(houses["none"], ahead)}
     own = found["time_to_resolution"]
     assert own.level is not None
     assert own.detectable_change is not None
@@ -461,7 +461,7 @@ def test_what_will_be_seen_is_told_at_the_declaration(tmp_path: Path, houses: di
     assert 0.005 < reopened.provable_margin < 0.1
     assert found["abandoned_rate"].reason
     empty = create_workspace(tmp_path / "empty", "UTC")
-    assert proving.foresee_improvement(empty, ahead) == []
+    assert improvements.foresee_improvement(empty, ahead) == []
     told = CliRunner().invoke(
         app,
         ["improve", "add", "ahead", "--what", "x", "--measure", "time_to_resolution", "--since", ahead.since, "--where", "team=Ours",
@@ -472,19 +472,19 @@ def test_what_will_be_seen_is_told_at_the_declaration(tmp_path: Path, houses: di
     kept = dict(improvement.find_record(houses["early"], "ahead").improvement.margins)
     assert 0.05 < kept["reopen_rate"] <= 0.0751  # these reopenings jumped once: eight weeks cannot show five points
     assert "time_to_resolution of all others" in kept
-    proving.change_improvement(houses["early"], "ahead", {"measure": "time_to_first_reply"}, NOW)
+    improvements.change_improvement(houses["early"], "ahead", {"measure": "time_to_first_reply"}, NOW)
     assert improvement.find_record(houses["early"], "ahead").improvement.margins == ()  # they were foreseen for another
-    proving.withdraw_improvement(houses["early"], "ahead", "tried", NOW)
+    improvements.withdraw_improvement(houses["early"], "ahead", "tried", NOW)
 
 
 def test_a_window_that_was_not_declared_is_an_exploration(houses: dict[str, Workspace]) -> None:
     workspace = houses["auto"]
     declared(workspace)
-    proof, notes = proving.prove_improvement(workspace, "quick", (CHANGE - timedelta(weeks=40), None), now=NOW)
+    proof, notes = improvements.prove_improvement(workspace, "quick", (CHANGE - timedelta(weeks=40), None), now=NOW)
     assert proof.request.improvement_name == ""
     assert "was not declared" in notes[0]
-    first, _ = proving.prove_improvement(workspace, "quick", now=NOW)
-    again, _ = proving.prove_improvement(workspace, "quick", now=NOW)
+    first, _ = improvements.prove_improvement(workspace, "quick", now=NOW)
+    again, _ = improvements.prove_improvement(workspace, "quick", now=NOW)
     assert first.request.improvement_name == again.request.improvement_name == "quick"
     assert (
         first.series.age_days
@@ -501,12 +501,12 @@ def test_improvements_that_may_overlap_the_same_cases_are_told(houses: dict[str,
         ((), True),
         ((("service", "s"),), True),
     ):
-        assert proving._may_overlap(ours, replace(ours, where=where)) is touches
+        assert improvements._may_overlap(ours, replace(ours, where=where)) is touches
     workspace = houses["dumping"]
-    if not any(one.improvement.name == "listed" for one in proving.list_improvements(workspace)):
+    if not any(one.improvement.name == "listed" for one in improvements.list_improvements(workspace)):
         declared(workspace, "listed")
     put = replace(ours, where=OURS, since=(CHANGE + timedelta(days=3)).isoformat())
-    proof, _ = proving.explore_change(workspace, put, (None, None))
+    proof, _ = improvements.explore_change(workspace, put, (None, None))
     check = next(one for one in proof.verdict.checks if one.name == "another change nearby")
     assert check.passed is False
 
@@ -514,8 +514,8 @@ def test_improvements_that_may_overlap_the_same_cases_are_told(houses: dict[str,
 def test_a_fixed_end_is_looked_at_by_planned_bounds(houses: dict[str, Workspace]) -> None:
     workspace = houses["picking"]
     declared(workspace, ends=(CHANGE + timedelta(weeks=30)).isoformat())
-    first, _ = proving.prove_improvement(workspace, "quick", (None, CHANGE + timedelta(weeks=6)), now=NOW)
-    last, _ = proving.prove_improvement(workspace, "quick", now=NOW)
+    first, _ = improvements.prove_improvement(workspace, "quick", (None, CHANGE + timedelta(weeks=6)), now=NOW)
+    last, _ = improvements.prove_improvement(workspace, "quick", now=NOW)
     assert first.verdict.looks == last.verdict.looks == "planned"
     assert last.verdict.after == 30
     assert first.verdict.level > last.verdict.level > 0.949
@@ -567,7 +567,7 @@ def test_the_other_commands_answer(houses: dict[str, Workspace]) -> None:
     assert "a = 0.704, b = 1.182" in CliRunner().invoke(app, apart).stdout
     late = CliRunner().invoke(app, ["retention", "382", "326", "289", "262", "241", "--entered", "3"]).stdout
     assert "Nobody was under observation before renewal 4" in " ".join(late.split())
-    if not proving.list_improvements(houses["dumping"]):
+    if not improvements.list_improvements(houses["dumping"]):
         declared(houses["dumping"], "listed")
     assert "Two more people" in run(houses["dumping"], "improve", "list", "--format", "md")
 
@@ -586,9 +586,9 @@ def test_the_other_commands_answer(houses: dict[str, Workspace]) -> None:
 def test_a_change_at_the_edges_of_the_record_has_a_reason_or_a_verdict(
     houses: dict[str, Workspace], on: date, hurried: bool
 ) -> None:
-    with asking.open_case_table(houses["none"], moments=True) as scope:
+    with questions.open_case_table(houses["none"], with_moments=True) as scope:
         looking = AnalysisWindow(
-            scope, "moments", asking.opening_hours(houses["none"]), on, "month", capped_follow_up=hurried
+            scope, "moments", questions.opening_hours(houses["none"]), on, "month", capped_follow_up=hurried
         )
         for name in ("time_to_resolution", "reopen_rate", "contacts", "asked", "still_open"):
             seen = observe_measure(looking, find_measure(name), OURS, age_days=5)

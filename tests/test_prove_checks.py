@@ -43,7 +43,7 @@ def inputs(
     z: np.ndarray, before: int, better: str = "lower", controls: tuple[np.ndarray, ...] = (), parallel: bool = False
 ) -> CheckInput:
     others = tuple(plain(one) for one in controls)
-    verdict = assess_change(plain(z), before, "week", better, controls=others, parallel=parallel)  # type: ignore[arg-type]
+    verdict = assess_change(plain(z), before, "week", better, controls=others, parallel_trends=parallel)  # type: ignore[arg-type]
     return CheckInput(seen_of(plain(z), before), "week", better, others, parallel, verdict)  # type: ignore[arg-type]
 
 

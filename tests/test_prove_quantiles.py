@@ -19,7 +19,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from tests.prove_house import MAPPING
-from wellserved.actions import asking
+from wellserved.actions import questions
 from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.errors import PeriodError, RequestError
@@ -103,8 +103,8 @@ def test_the_end_of_a_reward_and_a_team_s_own_date_are_edges(
         return levels_of(cases, periods, quantile, at, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sys.modules[AnalysisWindow.__module__], "levels_of", noted)
-    measure, hours = find_measure("time_to_first_reply"), asking.opening_hours(quoted)
-    with asking.open_case_table(quoted, moments=True) as scope:
+    measure, hours = find_measure("time_to_first_reply"), questions.opening_hours(quoted)
+    with questions.open_case_table(quoted, with_moments=True) as scope:
         looking = AnalysisWindow(scope, "moments", hours, QUOTES, "week")
         seen = prove(looking, ProofRequest(measure, QUOTES, "week", paid_until=ends)).series
         assert edges[0] == [seen.before, sum(one.start < ends for one in seen.periods)]
@@ -120,8 +120,8 @@ def test_the_end_of_a_reward_and_a_team_s_own_date_are_edges(
 def test_waits_that_grew_beyond_the_age_are_looked_at_later_or_refused(tmp_path: Path) -> None:
     """An age taken from quick times before would hide how slow it became; a given one that is too short says so."""
     workspace = quotes(tmp_path, before=3, after=12)
-    with asking.open_case_table(workspace, moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), QUOTES, "week")
+    with questions.open_case_table(workspace, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(workspace), QUOTES, "week")
         for name in ("time_to_first_reply", "time_to_first_reply_p90"):
             found = prove(looking, ProofRequest(find_measure(name), QUOTES, "week"))
             assert found.verdict.status == "worse", name

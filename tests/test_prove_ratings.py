@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions import proving
+from wellserved.actions import improvements
 from wellserved.actions.imports import import_file
 from wellserved.cli import app
 from wellserved.errors import RequestError
@@ -66,7 +66,7 @@ def test_planted_gaps_are_recovered_and_late_expectations_left_out(tmp_path: Pat
             (case, start + 4, "rated", "visit", 1),
         ]
     workspace = made(tmp_path, lines)
-    found = proving.find_gaps(workspace, "service", ())
+    found = improvements.find_gaps(workspace, "service", ())
     by = {one.segment: one for one in found.gaps}
     assert list(by) == ["quote", "repair", "visit"]  # most unmet first
     assert (by["quote"].gap, by["quote"].met_share, by["quote"].importance, by["quote"].cases) == (-1.0, 0.0, 1.0, 30)
@@ -92,7 +92,7 @@ def test_a_planted_driver_stands_first_and_an_idle_one_explains_nothing(tmp_path
         lines += [(case, start, "asked", "s", ""), (case, start + float(random.uniform(5, 50)), "resolved", "s", "")]
         lines += [(case, start + 1, "chased", "s", "")] * chased + [(case, start + 2, "handed_over", "s", "")] * passed
         lines += [(case, start + 60, "rated", "s", score)]
-    found = proving.find_drivers(made(tmp_path, lines), ())
+    found = improvements.find_drivers(made(tmp_path, lines), ())
     by = {one.name: one for one in found.drivers}
     first = found.drivers[0]
     assert first.name == "chased"
@@ -110,7 +110,7 @@ def test_a_planted_driver_stands_first_and_an_idle_one_explains_nothing(tmp_path
     few = tmp_path / "few"
     few.mkdir()
     with pytest.raises(RequestError, match="too little"):
-        proving.find_drivers(made(few, lines[:60]), ())
+        improvements.find_drivers(made(few, lines[:60]), ())
 
 
 def test_own_ratings_are_set_beside_the_customers_own(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_own_ratings_are_set_beside_the_customers_own(tmp_path: Path) -> None:
             (case, start + 3, "rated", "s", theirs),
         ]
     workspace = made(tmp_path, lines)
-    found = proving.compare_judges(workspace)
+    found = improvements.compare_judges(workspace)
     assert (found.scale, found.cases, found.same_share) == ("csat5", 20, 0.75)
     assert isinstance(found.kappa, float)
     assert isinstance(found.alpha, float)

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from tests.clock_oracle import Event
 from tests.clock_workspace import workspace_of
-from wellserved.actions import asking
+from wellserved.actions import questions
 from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion
@@ -190,7 +190,7 @@ def test_three_treatments_of_those_who_left_give_three_shares(tmp_path: Path) ->
     cases = dict(call(index, nine + index, *wait) for index, wait in enumerate(waits))
     cases |= dict([call(99, DAY + 23 * 3_600, 3_600)])
     workspace = workspace_of(tmp_path, cases)
-    queue = asking.ask_queue(workspace, MeasureQuestion(()), 20, 3_600)
+    queue = questions.ask_queue(workspace, MeasureQuestion(()), 20, 3_600)
     (nine_o_clock,) = (interval for interval in queue.intervals if interval.start == 9 * 3_600)
     assert (nine_o_clock.arrivals, nine_o_clock.served_count, nine_o_clock.left_count) == (40, 30, 10)
     assert [(level.n, level.share) for level in nine_o_clock.levels] == [(40, 20 / 40), (34, 20 / 34), (30, 20 / 30)]
@@ -214,24 +214,24 @@ def test_three_treatments_of_those_who_left_give_three_shares(tmp_path: Path) ->
 
 def test_who_left_was_not_served_by_what_is_written_afterwards(tmp_path: Path) -> None:
     events = [Event(DAY, "asked"), Event(DAY + 60, "abandoned"), Event(DAY + 7_200, "replied")]
-    queue = asking.ask_queue(workspace_of(tmp_path, {"1": events}), MeasureQuestion(()), 20, 3_600)
+    queue = questions.ask_queue(workspace_of(tmp_path, {"1": events}), MeasureQuestion(()), 20, 3_600)
     assert (queue.overall.served_count, queue.overall.left_count, queue.overall.total_wait) == (0, 1, 60)
 
 
 def test_the_last_interval_of_a_day_may_be_shorter(tmp_path: Path) -> None:
     """Four an hour round the clock, in intervals of seven hours: the last lasts three, and as many come an hour."""
     cases = dict(call(index, DAY + index * 900, 10) for index in range(4 * 24 * 10))
-    queue = asking.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 20, 7 * 3_600)
+    queue = questions.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 20, 7 * 3_600)
     assert [row.arrivals_per_hour for row in staffing(queue, 7 * 3_600, 1_800, 0.8)] == [4, 4, 4, 4]
 
 
 def test_years_typed_wrongly_and_waits_of_no_length_do_no_harm(tmp_path: Path) -> None:
     cases = dict([call(1, -1_800, 10), call(2, DAY + 600, 10)])
-    queue = asking.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 20, 3_600)
+    queue = questions.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 20, 3_600)
     assert [(interval.start, interval.arrivals) for interval in queue.intervals] == [(0, 1), (23 * 3_600, 1)]
     (tmp_path / "none").mkdir()
     at_once = dict(call(index, DAY + index * 60, leave_seconds=0) for index in range(40))
-    queue = asking.ask_queue(workspace_of(tmp_path / "none", at_once), MeasureQuestion(()), 20, 86_400)
+    queue = questions.ask_queue(workspace_of(tmp_path / "none", at_once), MeasureQuestion(()), 20, 86_400)
     assert isinstance(queue.patience, NotComputable)
     assert staffing(queue, 86_400, 60, 0.8)[0].left_share == 1
 
@@ -241,7 +241,7 @@ def test_the_same_wait_begins_at_another_time_of_day_in_another_zone(tmp_path: P
         folder = tmp_path / zone.replace("/", "")
         folder.mkdir()
         cases = dict(call(index, DAY + 22 * 3_600 + index, 10) for index in range(12))
-        queue = asking.ask_queue(workspace_of(folder, cases, zone=zone), MeasureQuestion(()), 20, 3_600)
+        queue = questions.ask_queue(workspace_of(folder, cases, zone=zone), MeasureQuestion(()), 20, 3_600)
         assert [interval.start for interval in queue.intervals] == [hour * 3_600]
 
 
@@ -249,9 +249,9 @@ def test_those_still_waiting_for_less_than_the_time_are_not_judged(tmp_path: Pat
     cases = dict(call(index, DAY + index, 10) for index in range(20))
     last = DAY + int(timedelta(hours=5).total_seconds())
     cases |= dict([call(50, last - 5), call(51, last - 3_000), call(52, last, 0)])
-    queue = asking.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 20, 86_400)
+    queue = questions.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 20, 86_400)
     assert queue.overall.too_recent == 0  # as-of is the last moment of all, a minute after the last call
-    wider_queue = asking.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 120, 86_400)
+    wider_queue = questions.ask_queue(workspace_of(tmp_path, cases), MeasureQuestion(()), 120, 86_400)
     assert wider_queue.overall.too_recent == 1
     assert wider_queue.overall.levels[0].n == 22
     assert wider_queue.overall.levels[0].share == 21 / 22

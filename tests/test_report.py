@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 
 from wellserved import actions, cases
-from wellserved.actions import asking
+from wellserved.actions import questions
 from wellserved.chart import draw_up
 from wellserved.engine import duckdb as engine
 from wellserved.measure import MEASURES, MeasureQuestion, find_measure, series_records
-from wellserved.measure.ask import answer_question
-from wellserved.measure.scope import CaseTable, make_case_table
+from wellserved.measure.case_table import CaseTable, make_case_table
+from wellserved.measure.evaluation import answer_question
 from wellserved.moments import NotComputable
 from wellserved.render import data, html, markdown, terminal
 from wellserved.report import Report
-from wellserved.report.making import make_report
+from wellserved.report.assembly import make_report
 from wellserved.report.segments import funnel, pareto
 from wellserved.workspace import Workspace
 
@@ -108,7 +108,7 @@ def test_the_report_of_an_unchanged_process_calls_its_last_month_a_wobble() -> N
 
 @pytest.fixture(scope="module")
 def boston(samples: Workspace) -> Report:
-    return asking.service_report(samples, "boston311")
+    return questions.service_report(samples, "boston311")
 
 
 def test_the_boston_page_states_lateness_agreement_and_what_the_citys_share_leaves_out(boston: Report) -> None:
@@ -122,7 +122,7 @@ def test_the_boston_page_states_lateness_agreement_and_what_the_citys_share_leav
 def test_no_sentence_claims_a_cause_or_an_improvement(samples: Workspace) -> None:
     banned = re.compile(r"\b(improv|because|due to|caused|thanks to|led to|result of|worsen)", re.I)
     for source in ("boston311", "servicenow", "cfpb"):
-        report = asking.service_report(samples, source)
+        report = questions.service_report(samples, source)
         said = [one.text for section in report.sections for one in section.findings]
         assert said
         assert not [text for text in said if banned.search(text)]
@@ -145,7 +145,7 @@ def test_all_forms_hold_the_same_numbers(boston: Report, samples: Workspace) -> 
         for name in ("value", "low", "high"):
             assert (repr(one[name]) if one[name] is not None else "") == other[name]
     late = next(one for one in as_json["sections"][0]["findings"] if one["measure"] == "closed_late")
-    (series,) = asking.ask_measures(
+    (series,) = questions.ask_measures(
         samples, MeasureQuestion((find_measure("closed_late"),), where=(("source", "boston311"),))
     )
     assert late["value"] == series.value[0] == 4736 / 19716
@@ -175,7 +175,7 @@ def test_the_page_asks_nothing_of_anybody_else(boston: Report) -> None:
 
 def test_a_record_without_due_times_replies_or_ratings_says_so(samples: Workspace) -> None:
     question = MeasureQuestion(tuple(MEASURES), where=(("source", "servicenow"),))
-    found = {series.measure.name: series for series in asking.ask_measures(samples, question)}
+    found = {series.measure.name: series for series in questions.ask_measures(samples, question)}
     for name in ("promise_kept", "time_to_first_reply", "rating_mean", "complaint_rate"):
         value = found[name].value[0]
         assert isinstance(value, NotComputable)
@@ -226,7 +226,7 @@ def test_a_report_needs_no_more_questions_than_it_has_answers(
 
     monkeypatch.setattr(engine.DuckDB, "ask", counted(real_ask))
     monkeypatch.setattr(engine.DuckDB, "stream", counted(real_stream))
-    asking.service_report(samples, "boston311")
+    questions.service_report(samples, "boston311")
     passes = len(asked)
     assert 50 < passes <= 150, f"{passes} passes over the cases"
 

@@ -20,8 +20,8 @@ from typer.main import get_command
 from tests.clock_oracle import Event
 from tests.clock_workspace import Values, values_of, workspace_of
 from tests.test_clocks import CALENDARS, some_case
-from wellserved.actions import asking
-from wellserved.actions.asking import ask_measures, open_case_table, service_report
+from wellserved.actions import questions as question_actions
+from wellserved.actions.questions import ask_measures, open_case_table, service_report
 from wellserved.cli import app
 from wellserved.measure import MEASURES, MeasureQuestion, find_measure, series_records
 from wellserved.measure.series import SERIES_COLUMNS, Series
@@ -64,7 +64,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> list[MeasureQuestion]:
             answer[:] = ask_measures(workspace, question, *rest, **more)
         return answer
 
-    monkeypatch.setattr(asking, "ask_measures", ask)
+    monkeypatch.setattr(question_actions, "ask_measures", ask)
     monkeypatch.setenv("COLUMNS", "250")
     return asked
 

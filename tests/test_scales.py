@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved import log
-from wellserved.actions.asking import ask_measures
-from wellserved.actions.declared import check_declarations
+from wellserved.actions.declarations import check_declarations
 from wellserved.actions.imports import ImportResult, import_file
+from wellserved.actions.questions import ask_measures
 from wellserved.capture import capture
 from wellserved.cli import app
 from wellserved.errors import DamageError, MappingError, ScaleError

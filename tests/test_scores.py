@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wellserved.actions.asking import ask_measures, service_report
 from wellserved.actions.imports import import_file
+from wellserved.actions.questions import ask_measures, service_report
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.words import format_value

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions.asking import ask_by_vendor, ask_measures, compare_rules, explain_case, open_case_table
 from wellserved.actions.imports import import_file
+from wellserved.actions.questions import ask_by_vendor, ask_measures, compare_rules, explain_case, open_case_table
 from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MEASURES, MeasureQuestion, Series, find_measure, series_records
-from wellserved.measure.ask import answer_question
 from wellserved.measure.clocks import find_vendor_rule
+from wellserved.measure.evaluation import answer_question
 from wellserved.moments import Granularity, NotComputable
 from wellserved.workspace import Workspace, create_workspace
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions.asking import service_report
 from wellserved.actions.imports import import_file
+from wellserved.actions.questions import service_report
 from wellserved.cli import app
 from wellserved.errors import PeriodError
 from wellserved.improvement import Improvement

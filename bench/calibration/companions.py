@@ -58,8 +58,8 @@ def controls(random: np.random.Generator) -> list[float]:
     step = np.arange(130) >= 104
     found = []
     for parallel in (True, False):
-        still = assess_change(treated, 104, "week", controls=others, parallel=parallel)
-        moved = assess_change(plain(treated.total - 2 * step), 104, "week", controls=others, parallel=parallel)
+        still = assess_change(treated, 104, "week", controls=others, parallel_trends=parallel)
+        moved = assess_change(plain(treated.total - 2 * step), 104, "week", controls=others, parallel_trends=parallel)
         assert moved.working is not None
         found += [float(still.claims), float(moved.working.low <= -2 <= moved.working.high), float(moved.claims)]
     return found

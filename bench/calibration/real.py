@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wellserved.actions import asking, imports
+from wellserved.actions import imports, questions
 from wellserved.measure import find_measure
 from wellserved.moments import Granularity
 from wellserved.prove import AnalysisWindow, ProofRequest, assess_change, prove
@@ -40,8 +40,8 @@ def row(workspace: Workspace, name: str, every: Granularity) -> dict[str, float]
     """Claims out of 50, three ways."""
     measure = find_measure(name)
     found = {"bare": 0, "season priced in": 0, "after the checks": 0, "could be looked at": 0}
-    with asking.open_case_table(workspace, moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", asking.opening_hours(workspace), FIRST, every)
+    with questions.open_case_table(workspace, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", questions.opening_hours(workspace), FIRST, every)
         for on in dates():
             there = replace(looking, change=on)
             asked = ProofRequest(measure, on, every, better="lower", age_days=14)

@@ -21,7 +21,7 @@ from wellserved.cases import fold_into
 from wellserved.engine.duckdb import DuckDB, materialise
 from wellserved.engine.duckdb import quote_name as quoted
 from wellserved.measure import find_measure
-from wellserved.measure.scope import make_case_table
+from wellserved.measure.case_table import make_case_table
 from wellserved.moments import MOMENT_COLUMNS
 from wellserved.prove import AnalysisWindow, Proof, ProofRequest, prove
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from wellserved.actions import asking, imports
+from wellserved.actions import imports, questions
 from wellserved.log import Receipt
 from wellserved.render import html
 from wellserved.report import Report
@@ -48,8 +48,8 @@ def run(folder: Path, data: Path | None, on_progress: ProgressCallback) -> list[
     for file, slice_name in SLICE_OF_EXPORT.items():
         export_path = export_folder / file if export_folder and (export_folder / file).exists() else None
         with resources.as_file(samples / slice_name) as slice_path:
-            result = imports.import_file(workspace, export_path or slice_path, told=on_progress)
-        report = asking.service_report(workspace, result.receipt.source, told=on_progress)
+            result = imports.import_file(workspace, export_path or slice_path, on_progress=on_progress)
+        report = questions.service_report(workspace, result.receipt.source, on_progress=on_progress)
         page = folder / f"{result.receipt.source}.html"
         page.write_text(html.report_page(report), encoding="utf-8")
         sample_reports.append(SampleReport(result.receipt, report, page))

@@ -348,14 +348,14 @@ def read_receipt(file: Path) -> Receipt:
         ) from error
 
 
-def receipts(workspace: Workspace, source: str | None = None, damaged: bool = True) -> list[Receipt]:
+def receipts(workspace: Workspace, source: str | None = None, raise_on_damage: bool = True) -> list[Receipt]:
     """What was imported, oldest first; of one source if named.
 
     Raises DamageError where a receipt cannot be read; without `damaged` it is passed over, as importing its file again does.
     """
     all_receipts = []
     for file in workspace.imports.glob("*/receipt.json"):
-        with nullcontext() if damaged else suppress(DamageError):
+        with nullcontext() if raise_on_damage else suppress(DamageError):
             all_receipts.append(read_receipt(file))
     source_receipts = (receipt for receipt in all_receipts if source in (None, receipt.source))
     # By version first: a clock may have been set back.

@@ -264,9 +264,9 @@ def day_of(number: int) -> date:
     return _EPOCH + timedelta(days=number)
 
 
-def month_start(day: date, add: int = 0) -> date:
+def month_start(day: date, months_later: int = 0) -> date:
     """The first of the month of `day`, or of a month before (negative) or after it."""
-    months = day.year * 12 + day.month - 1 + add
+    months = day.year * 12 + day.month - 1 + months_later
     return date(months // 12, months % 12 + 1, 1)
 
 

@@ -17,8 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from wellserved import log
-from wellserved.actions.asking import ask_measures, service_report
 from wellserved.actions.imports import ImportResult, import_file
+from wellserved.actions.questions import ask_measures, service_report
 from wellserved.cli import app
 from wellserved.engine import duckdb as engine
 from wellserved.mapping import Mapping, MomentRule

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.released.make import PASSPHRASE
-from wellserved.cli import serving
+from wellserved.cli import server_commands
 from wellserved.workspace import Workspace
 
 
@@ -17,9 +17,9 @@ def holds(workspace: Workspace) -> dict[str, object]:
     from django.db import connections
 
     from wellserved import improvement, log
-    from wellserved.actions.asking import ask_measures
+    from wellserved.actions.questions import ask_measures
     from wellserved.journal import keys
-    from wellserved.journal.book import Journal
+    from wellserved.journal.handle import Journal
     from wellserved.measure import MeasureQuestion, find_measure
     from wellserved.store import models as of
 
@@ -58,5 +58,5 @@ def holds(workspace: Workspace) -> dict[str, object]:
 if __name__ == "__main__":
     home = Path(sys.argv[1])
     if len(sys.argv) > 2:
-        serving.restore(Path(sys.argv[2]), home)
-    sys.stdout.write("\n" + json.dumps(holds(serving.prepare_workspace(home))) + "\n")
+        server_commands.restore(Path(sys.argv[2]), home)
+    sys.stdout.write("\n" + json.dumps(holds(server_commands.prepare_workspace(home))) + "\n")

@@ -90,7 +90,7 @@ def main(target: Path) -> None:
 
 
 def _improve(workspace: Workspace) -> None:
-    from wellserved.actions.proving import declare_improvement
+    from wellserved.actions.improvements import declare_improvement
     from wellserved.improvement import Improvement
 
     declare_improvement(
@@ -165,7 +165,7 @@ def _journals(people: dict[str, Person]) -> None:
     """One journal that the workspace's secret opens, and one with a passphrase."""
     from django.conf import settings
 
-    from wellserved.journal.book import Journal
+    from wellserved.journal.handle import Journal
 
     secret = settings.SECRET_KEY.encode()
     kim = Journal(people["kim"].pk, secret)
@@ -184,7 +184,7 @@ def _journals(people: dict[str, Person]) -> None:
 
 def _numbers(workspace: Workspace) -> dict[str, dict[str, float]]:
     """Measure -> source -> value."""
-    from wellserved.actions.asking import ask_measures
+    from wellserved.actions.questions import ask_measures
     from wellserved.measure import MeasureQuestion, find_measure
 
     question = MeasureQuestion((find_measure("asked"), find_measure("resolved")), by="source")

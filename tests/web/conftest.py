@@ -18,8 +18,8 @@ from django.conf import settings  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from wellserved.actions import setup  # noqa: E402
-from wellserved.journal import vault  # noqa: E402
-from wellserved.journal.book import Journal  # noqa: E402
+from wellserved.journal import crypto  # noqa: E402
+from wellserved.journal.handle import Journal  # noqa: E402
 from wellserved.store.models import Account, Customer, Person, Role, Team  # noqa: E402
 from wellserved.workspace import Workspace  # noqa: E402
 
@@ -36,13 +36,13 @@ def django_db_setup(django_db_blocker: Any) -> None:
         setup.prepare(settings.WORKSPACE)
 
 
-COST = vault.SCRYPT_COST  # as shipped
+COST = crypto.SCRYPT_COST  # as shipped
 
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords of throw-away people cost little to guess."""
-    monkeypatch.setattr(vault, "COST", 4)
+    monkeypatch.setattr(crypto, "SCRYPT_COST", 4)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from tests.web.conftest import House
 from tests.web.test_sharing import AT
 from wellserved.actions import backups, sharing
-from wellserved.actions.asking import ask_measures
+from wellserved.actions.questions import ask_measures
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.workspace import Workspace, create_workspace
 

@@ -19,7 +19,7 @@ from tests.web.test_login import RIGHT, signed_in
 from wellserved.actions import sharing
 from wellserved.store.models import Account, ApiKey, Customer, Hook, Person, Shared, Team
 from wellserved.web.api import api
-from wellserved.web.logs import RedactingFormatter
+from wellserved.web.log_redaction import RedactingFormatter
 from wellserved.workspace import Workspace
 
 As = Callable[[Person], Client]

@@ -23,10 +23,10 @@ from tests.web.test_daily import shared_of, typed
 from tests.web.test_sharing import AT, counted
 from wellserved import log
 from wellserved.actions import membership, schema, sharing
-from wellserved.actions.asking import ask_measures
-from wellserved.journal.book import Journal
+from wellserved.actions.questions import ask_measures
+from wellserved.journal.crypto import LockedError, unlock
+from wellserved.journal.handle import Journal
 from wellserved.journal.models import Entry, Keyring
-from wellserved.journal.vault import LockedError, unlock
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.store.access import ACCESS_REASONS, NAMES_SEEN_EVENT, AccessScope
 from wellserved.store.models import Account, ApiKey, Customer, Event, Invitation, Person, Shared, Team

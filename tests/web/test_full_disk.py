@@ -106,7 +106,7 @@ def test_an_upload_that_finds_no_room_says_so_and_leaves_nothing(
 
 
 def test_the_log_of_the_server_says_it_in_a_sentence() -> None:
-    from wellserved.web.failing import DiskErrorFilter
+    from wellserved.web.error_handling import DiskErrorFilter
 
     record = logging.LogRecord("django.request", logging.ERROR, "", 0, "Internal Server Error", (), None)
     try:

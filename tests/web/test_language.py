@@ -14,7 +14,7 @@ from tests.web.conftest import House
 from tests.web.test_access import As, world
 from wellserved.measure import MEASURES
 from wellserved.store.models import Person
-from wellserved.web import vocabulary
+from wellserved.web import translations
 from wellserved.workspace import Workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
@@ -89,7 +89,7 @@ def test_every_string_can_be_translated(staff: House, as_: As, place: Workspace,
 
 def test_what_the_pages_name_stands_where_translators_look() -> None:
     named = {"an expectation was missed", "overdue", "hand-overs a case", "days to resolution", "Volume and backlog"}
-    assert named <= set(vocabulary.NAMES)
+    assert named <= set(translations.NAMES)
 
 
 def test_no_language_by_halves(client: Client, staff: House) -> None:

@@ -19,7 +19,7 @@ from tests.forked import Commands
 from tests.web.conftest import House
 from tests.web.test_house import Place, free_port
 from wellserved.actions import membership
-from wellserved.web.logs import RedactingFormatter
+from wellserved.web.log_redaction import RedactingFormatter
 from wellserved.workspace import create_workspace
 
 CANARY = "xylocarp0123456789xylocarp"
@@ -88,7 +88,7 @@ def test_an_error_inside_a_secret_address_is_logged_without_it(
     def fail(*_: object) -> None:
         raise ZeroDivisionError(f"while reading /invitation/{token}")
 
-    monkeypatch.setattr(membership, "invited", fail)
+    monkeypatch.setattr(membership, "invited_person", fail)
     client = Client(raise_request_exception=False)
     assert client.get(f"/invitation/{token}").status_code == 500
     (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
@@ -97,5 +97,5 @@ def test_an_error_inside_a_secret_address_is_logged_without_it(
     assert token not in line
     assert "ZeroDivisionError" in line
     declared: dict[str, Any] = settings.LOGGING
-    assert declared["formatters"]["discreet"]["()"] == "wellserved.web.logs.Discreet"
+    assert declared["formatters"]["discreet"]["()"] == "wellserved.web.log_redaction.RedactingFormatter"
     assert all(one["formatter"] == "discreet" for one in declared["handlers"].values())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from wellserved.actions import asking
+from wellserved.actions import questions
 from wellserved.cli import app
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.prove.drivers import Driver, Drivers
@@ -70,12 +70,12 @@ def pages(samples: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     made = []
     for source in ("boston311", "servicenow", "cfpb"):
-        report = asking.service_report(samples, source)
+        report = questions.service_report(samples, source)
         (folder / f"{source}.html").write_text(html.report_page(report), encoding="utf-8")
         made.append((f"{source}.html", report))
     (folder / "index.html").write_text(html.index_page(made), encoding="utf-8")
     question = MeasureQuestion((find_measure("promise_kept"),), by="team", where=(("source", "boston311"),))
-    (folder / "series.html").write_text(html.series_page(asking.ask_measures(samples, question)), encoding="utf-8")
+    (folder / "series.html").write_text(html.series_page(questions.ask_measures(samples, question)), encoding="utf-8")
     for name, command in (
         ("queue", ["queue", "--within", "4h", "--handling", "30m"]),
         ("chain", ["chain", "--source", "servicenow"]),

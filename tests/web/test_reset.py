@@ -23,8 +23,8 @@ from tests.web.test_api import key
 from tests.web.test_login import RIGHT, code_of, signed_in
 from wellserved.actions import membership
 from wellserved.errors import RequestError
-from wellserved.journal import keys, vault
-from wellserved.journal.book import Journal
+from wellserved.journal import crypto, keys
+from wellserved.journal.handle import Journal
 from wellserved.journal.models import OPEN_COLUMNS, SEALED_COLUMNS, Draft, Entry, Keyring
 from wellserved.store.models import ApiKey, Event, Hook, Invitation, Person
 from wellserved.web import session
@@ -181,7 +181,7 @@ def test_a_code_made_after_a_reset_opens_nothing_of_before(staff: House, as_: As
     assert back.redirect_chain == [("/me/recovery", 302)]
     assert "opens nothing any more. Make a new one." in back.content.decode()
     assert shows(owner)
-    with pytest.raises(vault.LockedError):
+    with pytest.raises(crypto.LockedError):
         Journal(staff.kim.pk, settings.SECRET_KEY.encode()).unlock(code_of_somebody_else)
     code = recovery_of(owner)
     Journal(staff.kim.pk, settings.SECRET_KEY.encode()).unlock(code)
@@ -287,7 +287,7 @@ def test_a_workspace_from_before_is_locked_by_its_owners_at_their_login(staff: H
     assert shows(owner)
     assert Keyring.objects.get(owner=staff.kim.pk).locks.keys() == {"password"}
     assert not book(staff.kim).is_readable  # the workspace's secret opens it no more
-    with pytest.raises(vault.LockedError):
+    with pytest.raises(crypto.LockedError):
         book(staff.kim).decrypt([entry])
     assert not shows(Client())
 
@@ -386,7 +386,7 @@ def test_neither_the_sessions_nor_the_cookie_opens_a_journal_alone(staff: House)
     other = signed_in("peer")
     other.cookies[session.COOKIE] = owner.cookies[session.COOKIE].value
     assert not shows(other)
-    opened = vault.reveal(cookie, b"journal", sealed)
+    opened = crypto.reveal(cookie, b"journal", sealed)
     assert (
         Journal(staff.kim.pk, settings.SECRET_KEY.encode(), opened).decrypt([entry])[0].words == f"note: {SECRET_WORDS}"
     )
@@ -406,7 +406,7 @@ def test_guessing_what_opens_a_journal_is_slowed_down(staff: House, as_: As) -> 
 def test_a_passphrase_of_an_older_cost_opens_and_costs_more_from_then_on(
     staff: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vault, "COST", COST)
+    monkeypatch.setattr(crypto, "SCRYPT_COST", COST)
     mine = book(staff.kim)
     entry = mine.write({"word": "note", "line": SECRET_WORDS})
     mine.rekey("passphrase", "four words and more")
@@ -414,7 +414,7 @@ def test_a_passphrase_of_an_older_cost_opens_and_costs_more_from_then_on(
     ring = Keyring.objects.get(owner=staff.kim.pk)
     assert ring.locks["passphrase"]["cost"] == 17
     assert mine.key
-    ring.locks["passphrase"] = vault.lock("passphrase", mine.key, b"four words and more", 15)
+    ring.locks["passphrase"] = crypto.lock("passphrase", mine.key, b"four words and more", 15)
     ring.save()
     later = book(staff.kim)
     later.unlock("four words and more")
@@ -431,8 +431,8 @@ def test_rings_of_the_version_before_open_after_the_migration(place: Workspace) 
     connection = connections["journal"]
     secret, made = settings.SECRET_KEY.encode(), {}
     for owner, kind, word, cost in ((901, "workspace", secret, 0), (902, "passphrase", b"four words and more", 15)):
-        key_ = vault.new_key()
-        made[owner] = key_, vault.lock(kind, key_, word, cost)
+        key_ = crypto.new_key()
+        made[owner] = key_, crypto.lock(kind, key_, word, cost)
     before, after = [("journal", "0002_open_moments")], MigrationExecutor(connection).loader.graph.leaf_nodes("journal")
     MigrationExecutor(connection).migrate(before)
     try:
@@ -443,7 +443,7 @@ def test_rings_of_the_version_before_open_after_the_migration(place: Workspace) 
                 owner=owner,
                 salt=kept["salt"],
                 locked_key=kept["key"],
-                public=vault.public_key_of(key_),
+                public=crypto.public_key_of(key_),
                 passphrase=owner == 902,
             )
     finally:

@@ -17,7 +17,7 @@ from tests.test_scales import SMILE
 from tests.web.conftest import House, book
 from wellserved import log
 from wellserved.actions import backups, sharing, worker
-from wellserved.actions.asking import ask_measures
+from wellserved.actions.questions import ask_measures
 from wellserved.actions.writing import capture_line
 from wellserved.cli import app
 from wellserved.errors import DamageError, RequestError, ScaleError
@@ -109,8 +109,8 @@ def test_what_is_not_on_a_broken_scale_is_written_and_backed_up(
 ) -> None:
     """Ratings on it wait, also ahead of the others and as many as a batch; the worker says why."""
     nights: list[Workspace] = []
-    monkeypatch.setattr(backups, "nightly", nights.append)
-    monkeypatch.setattr(sharing, "BATCH", 2)
+    monkeypatch.setattr(backups, "write_nightly_backup", nights.append)
+    monkeypatch.setattr(sharing, "MAX_MOMENTS_AT_ONCE", 2)
     own = {"word": "gap", "score": 4, "scale": "smile4", "customer": "Acme"}
     sharing.share(staff.kim, own, AT)
     worker.work_once(smiling)

@@ -19,7 +19,7 @@ from django.utils import timezone
 from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_login import RIGHT, signed_in
-from wellserved.actions import looking, sharing
+from wellserved.actions import rendering, sharing
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Account, Customer, Event, Invitation, Person, Shared, Team
@@ -213,16 +213,20 @@ def test_what_was_withdrawn_is_gone_everywhere_and_from_every_later_fold(staff: 
 def numbers(place: Workspace) -> str:
     """What pages, API, CSV and reports say of what was shared, with every service by name."""
     question = MeasureQuestion((find_measure("asked"),), by="service")
-    said = [looking.measure_text(place, question, form) for form in ("csv", "json")]
+    said = [rendering.measure_text(place, question, form) for form in ("csv", "json")]
     return "\n".join(
-        [*said, looking.measure_page(place, question), looking.render_report(place, sharing.SOURCE, None, None, "json")]
+        [
+            *said,
+            rendering.measure_page(place, question),
+            rendering.render_report(place, sharing.SOURCE, None, None, "json"),
+        ]
     )
 
 
 SAVE = """
 import sys
 from pathlib import Path
-from wellserved.cli.serving import ready
+from wellserved.cli.server_commands import ready
 workspace = ready(Path(sys.argv[1]), make=True)
 from django.test import Client
 from django.conf import settings
@@ -253,7 +257,7 @@ print(token, alive.cookies[settings.SESSION_COOKIE_NAME].value, alive.cookies["j
 BACK = """
 import json, sys
 from pathlib import Path
-from wellserved.cli.serving import _restore_secret, ready
+from wellserved.cli.server_commands import _restore_secret, ready
 home, file, token, session, key, gone = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
 home.mkdir()
 _restore_secret(file, home)

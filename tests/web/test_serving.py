@@ -513,7 +513,7 @@ def test_a_worker_that_cannot_write_waits_longer_each_time(
         if (error := failures.pop(0)) is not None:
             raise error
 
-    monkeypatch.setattr(task, "work", work)
+    monkeypatch.setattr(task, "work_once", work)
     steps = Steps(9)
     heartbeat = task.Heartbeat(workspace)
     heartbeat.set_state("working")

@@ -19,7 +19,7 @@ from django.utils import timezone
 from tests.web.conftest import House, book
 from tests.web.test_access import routes, world
 from wellserved.actions import sharing
-from wellserved.actions.asking import ask_measures
+from wellserved.actions.questions import ask_measures
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import period_of
 from wellserved.store.models import ApiKey, Person, Shared, digest_of

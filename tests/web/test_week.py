@@ -16,7 +16,7 @@ from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
 from wellserved.actions import sharing, weekly
-from wellserved.actions.asking import ask_measures
+from wellserved.actions.questions import ask_measures
 from wellserved.capture import MAX_ENTRY_LETTERS
 from wellserved.journal.models import Entry
 from wellserved.measure import MeasureQuestion, find_measure

@@ -17,7 +17,7 @@ from django.db import connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from wellserved.actions import sharing  # noqa: E402
-from wellserved.journal.book import Journal  # noqa: E402
+from wellserved.journal.handle import Journal  # noqa: E402
 from wellserved.store.models import Person  # noqa: E402
 
 

@@ -15,7 +15,7 @@ from django.db import Error, connections
 
 from wellserved import digests, integrity, log
 from wellserved.actions import backups, schema, worker
-from wellserved.actions.declared import check_declarations
+from wellserved.actions.declarations import check_declarations
 from wellserved.damage import as_damage_error
 from wellserved.errors import DamageError, WellservedError
 from wellserved.integrity import Finding, ProgressCallback, restore_command

@@ -43,7 +43,7 @@ def import_file(
     path: Path,
     mapping: Mapping | None = None,
     now: datetime | None = None,
-    told: ProgressCallback = no_progress,
+    on_progress: ProgressCallback = no_progress,
 ) -> ImportResult:
     """Read a file into the log and fold its cases; the same file twice changes nothing.
 
@@ -51,7 +51,7 @@ def import_file(
     """
     now = now or datetime.now(UTC)
     with workspace.write_lock() as scratch:
-        text_and_dialect = open_delimited(path, scratch, told)
+        text_and_dialect = open_delimited(path, scratch, on_progress)
         text, dialect = text_and_dialect
         if mapping is None:
             mapping = recognise_preset(dialect.header)
@@ -73,15 +73,15 @@ def import_file(
             if needs_all_columns
             else [column for column in dialect.header if column in mapping.used_columns()]
         )
-        raw = stage_rows(db, path, text_and_dialect, columns, scratch, told)
-        told("Checking rows", 0, 0)
-        earlier_receipts = log.receipts(workspace, mapping.name, damaged=False)
+        raw = stage_rows(db, path, text_and_dialect, columns, scratch, on_progress)
+        on_progress("Checking rows", 0, 0)
+        earlier_receipts = log.receipts(workspace, mapping.name, raise_on_damage=False)
         mapping, due_readings = _with_earlier_decisions(earlier_receipts, mapping, is_mended)
         result = record_rows(db, mapping, dialect.header, now, import_id, due_readings)
         result = replace(result, notes=result.notes | _due_change_notes(earlier_receipts, result))
         if result.has_unique_ids:
             result = replace(result, notes=result.notes | _reopening_notes(db, workspace, mapping))
-        told("Appending moments", 0, 0)
+        on_progress("Appending moments", 0, 0)
         keep_meaning(workspace.folder, scratch, _scales_of(db, mapping))
         append_result = log.append(db, workspace, "batch", result.has_unique_ids, import_id)
         refusals = _all_refusals(raw, result)
@@ -90,7 +90,7 @@ def import_file(
         receipt = _make_receipt(raw, result, append_result, refusals, mapping, now, import_id)
         log.write_receipt(workspace, receipt)
         db.close()
-        case_count = cases.refresh(workspace, scratch, told)
+        case_count = cases.refresh(workspace, scratch, on_progress)
     return ImportResult(receipt, refusals_path, case_count)
 
 

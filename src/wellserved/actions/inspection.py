@@ -20,7 +20,7 @@ def inspect_file(
     scratch: Path,
     zone: str | None = None,
     now: datetime | None = None,
-    told: ProgressCallback = no_progress,
+    on_progress: ProgressCallback = no_progress,
 ) -> tuple[RawTable, Inspection, Mapping | None]:
     """Look at a file without importing it: its shape, its columns, and the mapping that it suggests.
 
@@ -28,9 +28,9 @@ def inspect_file(
     """
     source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
     with disk.explain_errors(scratch):
-        text_and_dialect = open_delimited(path, scratch, told)
+        text_and_dialect = open_delimited(path, scratch, on_progress)
         db = duckdb.connect(text_and_dialect[0].path, scratch=scratch)
-        raw = stage_rows(db, path, text_and_dialect, text_and_dialect[1].header, scratch, told)
+        raw = stage_rows(db, path, text_and_dialect, text_and_dialect[1].header, scratch, on_progress)
         return (
             raw,
             inspect_table(db, raw, source, zone, now or datetime.now(UTC)),

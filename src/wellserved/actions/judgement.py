@@ -9,7 +9,7 @@ import numpy as np
 
 from wellserved.capture import RATINGS
 from wellserved.errors import RequestError
-from wellserved.journal.book import Journal
+from wellserved.journal.handle import Journal
 from wellserved.prove.agreement import FEWEST_JUDGED_CASES, Agreement, rating_agreement
 from wellserved.store.access import AccessScope
 

@@ -25,7 +25,7 @@ from wellserved.capture.promise import (
 )
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError, WellservedError
-from wellserved.journal.book import DecryptedEntry, Journal
+from wellserved.journal.handle import DecryptedEntry, Journal
 from wellserved.record import moment_columns_sql, with_identity
 from wellserved.scales import BUILT_IN, Scale, Scales, keep_meaning, load_scales
 from wellserved.store.access import AccessScope

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from wellserved.actions import sharing
 from wellserved.capture import readable_text
 from wellserved.capture.promise import PromiseState
-from wellserved.journal.book import DecryptedEntry, Journal
+from wellserved.journal.handle import DecryptedEntry, Journal
 from wellserved.moments import period_of
 from wellserved.store.access import AccessScope
 

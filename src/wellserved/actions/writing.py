@@ -13,7 +13,7 @@ from django.utils import timezone
 from wellserved.capture import CapturedLine, capture
 from wellserved.capture.promise import ANSWER_WORDS, MATTERS_OF_WORD
 from wellserved.errors import RequestError
-from wellserved.journal.book import DecryptedEntry, Journal, line_facts
+from wellserved.journal.handle import DecryptedEntry, Journal, line_facts
 from wellserved.journal.models import Entry
 from wellserved.scales import load_scales
 from wellserved.store.access import AccessScope
@@ -41,14 +41,14 @@ def line_time(captured_line: CapturedLine) -> datetime:
     return datetime.combine(captured_line.at, time(12), ZoneInfo(settings.TIME_ZONE))
 
 
-def require_clear(captured_line: CapturedLine, belongs: bool = False) -> None:
+def require_clear(captured_line: CapturedLine, has_matter: bool = False) -> None:
     """Raise where something in a line can be read in two ways, or where it says nothing; `belongs`: to a known matter."""
     if captured_line.questions:
         raise RequestError(
             " ".join(question.what for question in captured_line.questions),
             " ".join(question.do for question in captured_line.questions),
         )
-    if captured_line.text.strip() or (belongs and captured_line.word in ANSWER_WORDS):
+    if captured_line.text.strip() or (has_matter and captured_line.word in ANSWER_WORDS):
         return
     if captured_line.word in MATTERS_OF_WORD:
         problem = f'"{captured_line.word}" alone does not say what it is about: there is no open matter, or there are several.'
@@ -88,5 +88,5 @@ def record_line(captured_line: CapturedLine, journal: Journal, id_: uuid.UUID | 
     """Write a line into the journal; with exactly one open matter that it can be about, it belongs to that."""
     open_entries = find_open_matters(captured_line, journal)
     thread = open_entries[0].entry.thread if len(open_entries) == 1 else None
-    require_clear(captured_line, belongs=thread is not None)
+    require_clear(captured_line, has_matter=thread is not None)
     return journal.write(line_facts(captured_line), id_, thread, line_time(captured_line))

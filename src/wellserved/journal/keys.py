@@ -15,7 +15,7 @@ from django.contrib.auth.hashers import check_password, identify_hasher
 from django.db import transaction
 
 from wellserved.errors import DamageError
-from wellserved.journal import vault
+from wellserved.journal import crypto
 from wellserved.journal.models import Keyring
 
 WORKSPACE, PASSWORD, PASSPHRASE, RECOVERY, FEED = "workspace", "password", "passphrase", "recovery", "feed"
@@ -35,10 +35,10 @@ class Volume:
     def key_for(self, word: str, secret: bytes) -> bytes | None:
         """The key, where `word` is a recovery code, passphrase or password that opens it; else None."""
         for kind, typed_secret in ((RECOVERY, normalise_code(word)), (PASSPHRASE, word), (PASSWORD, word)):
-            if kind in self.locks and (key := vault.unlock(kind, self.locks[kind], typed_secret.encode())):
+            if kind in self.locks and (key := crypto.unlock(kind, self.locks[kind], typed_secret.encode())):
                 return key
         if WORKSPACE in self.locks and _proves(word, self.proof):
-            return vault.unlock(WORKSPACE, self.locks[WORKSPACE], secret)
+            return crypto.unlock(WORKSPACE, self.locks[WORKSPACE], secret)
         return None
 
 
@@ -63,15 +63,15 @@ def former_volumes(ring: Keyring) -> list[Volume]:
 def lock_key(kind: str, key: bytes, word: str | bytes) -> dict[str, Any]:
     """A key, locked by one secret."""
     secret = word.encode() if isinstance(word, str) else word
-    return vault.lock(kind, key, secret, vault.SCRYPT_COST if kind in CHOSEN_SECRETS else 0)
+    return crypto.lock(kind, key, secret, crypto.SCRYPT_COST if kind in CHOSEN_SECRETS else 0)
 
 
 def keyring_of(owner: int, secret: bytes) -> Keyring:
     """Somebody's keyring; a new one is locked by the workspace's secret until its owner logs in."""
     ring = Keyring.objects.filter(owner=owner).first()
     if ring is None:
-        key = vault.new_key()
-        defaults = {"public": vault.public_key_of(key), "locks": {WORKSPACE: lock_key(WORKSPACE, key, secret)}}
+        key = crypto.new_key()
+        defaults = {"public": crypto.public_key_of(key), "locks": {WORKSPACE: lock_key(WORKSPACE, key, secret)}}
         ring = Keyring.objects.get_or_create(owner=owner, defaults=defaults)[0]
     return ring
 
@@ -84,7 +84,7 @@ def workspace_key(ring: Keyring, secret: bytes) -> bytes | None:
     workspace_lock = ring.locks.get(WORKSPACE)
     if not workspace_lock or ring.proof:
         return None
-    if (key := vault.unlock(WORKSPACE, workspace_lock, secret)) is None:
+    if (key := crypto.unlock(WORKSPACE, workspace_lock, secret)) is None:
         raise DamageError(
             "keys/secret is not the one by which journals here were sealed.",
             "Bring back files/keys/secret of a backup.",

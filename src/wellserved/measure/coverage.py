@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
+from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql
 from wellserved.measure.definition import Measure
-from wellserved.measure.scope import CaseTable, fill_sql, filter_sql
 from wellserved.measure.series import MeasureQuestion
 
 PRIVATE_COLUMNS = ("customer_id", "account_id", "person_id")  # whose values a message does not spell out

@@ -16,9 +16,9 @@ from wellserved.calendar import Calendars
 from wellserved.cases import timed
 from wellserved.engine.duckdb import DuckDB, query, quote_text
 from wellserved.errors import RequestError
+from wellserved.measure.case_table import CaseTable, fill_sql
 from wellserved.measure.clocks import VendorRule
 from wellserved.measure.coverage import missing_moment_reason
-from wellserved.measure.scope import CaseTable, fill_sql
 
 CASE = "PARTITION BY source, case_id"
 

@@ -11,7 +11,7 @@ import numpy as np
 from wellserved.engine.duckdb import quote_name as quoted
 from wellserved.errors import RequestError
 from wellserved.measure import Measure, MeasureQuestion
-from wellserved.measure.scope import CaseTable, filter_sql
+from wellserved.measure.case_table import CaseTable, filter_sql
 from wellserved.prove.model import Floats
 from wellserved.prove.observe import AnalysisWindow, PeriodSeries, observe_measure
 from wellserved.prove.staggered import StaggeredEffect, estimate_staggered_effect

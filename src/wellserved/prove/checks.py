@@ -58,7 +58,7 @@ class CheckInput:
             self.granularity,
             self.better,
             controls=controls,
-            parallel=parallel,
+            parallel_trends=parallel,
             plan=LookPlan(level=level),
         )
 

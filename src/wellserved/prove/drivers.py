@@ -18,8 +18,8 @@ from scipy import linalg, optimize, special
 from wellserved.engine.duckdb import quote_name
 from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion
+from wellserved.measure.case_table import CaseTable, filter_sql
 from wellserved.measure.interval import Z
-from wellserved.measure.scope import CaseTable, filter_sql
 from wellserved.measure.words import plural
 from wellserved.prove.model import Floats
 

@@ -10,7 +10,7 @@ from scipy import special
 from wellserved.engine.duckdb import query, quote_name
 from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion
-from wellserved.measure.scope import filter_sql
+from wellserved.measure.case_table import filter_sql
 from wellserved.measure.timeline import MomentTable
 from wellserved.prove.agreement import usual_scale
 

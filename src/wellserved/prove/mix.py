@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 
 from wellserved.measure import Measure, MeasureQuestion
-from wellserved.measure.ask import answer_question
+from wellserved.measure.evaluation import answer_question
 from wellserved.measure.series import Series
 from wellserved.moments import NotComputable
 from wellserved.prove.model import Floats

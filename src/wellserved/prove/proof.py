@@ -13,8 +13,8 @@ import numpy as np
 from wellserved.engine.duckdb import quote_name as quoted
 from wellserved.errors import RequestError
 from wellserved.measure import Measure, MeasureQuestion
+from wellserved.measure.case_table import filter_sql
 from wellserved.measure.definition import Better
-from wellserved.measure.scope import filter_sql
 from wellserved.moments import SEGMENTS, Granularity
 from wellserved.prove import checks, recording
 from wellserved.prove.guards import Guardrail, GuardrailResult, assess_guardrail, select_guardrails
@@ -147,7 +147,7 @@ def prove(window: AnalysisWindow, request: ProofRequest, on_progress: ProgressCa
         return Proof(request, series, _verdict_without_series(series, better, request), ())
     controls = _controls(window, request, series)
     verdict = assess_change(
-        series.model_input, series.before, request.granularity, better, controls=controls, parallel=request.parallel_trends, plan=request.plan,
+        series.model_input, series.before, request.granularity, better, controls=controls, parallel_trends=request.parallel_trends, plan=request.plan,
         worthwhile=_effect_on_scale(series, request.worthwhile),
     )  # fmt: skip
     verdict = _as_measured(verdict, series, bool(controls))

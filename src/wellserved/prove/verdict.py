@@ -143,7 +143,7 @@ def assess_change(
     better: Better = "lower",
     *,
     controls: Sequence[ModelInput] = (),
-    parallel: bool = False,
+    parallel_trends: bool = False,
     plan: LookPlan | None = None,
     price_season: bool = True,
     worthwhile: float | None = None,
@@ -162,7 +162,9 @@ def assess_change(
     if refusal := _refusal(model_input, before, granularity):
         return replace(head, reason=refusal)
     season_priced = price_season and not controls and before < TWO_YEARS[granularity]
-    design, response = design_and_response(model_input, controls, before, granularity, season_priced, not parallel)
+    design, response = design_and_response(
+        model_input, controls, before, granularity, season_priced, not parallel_trends
+    )
     if refusal := _too_few_periods(response, design, before, granularity):
         return replace(head, reason=refusal)
     fit = fit_steps(response, design, third_contrasts(design, response.is_observed[0], before))

@@ -12,7 +12,7 @@ from wellserved.moments import Granularity, Period
 
 if TYPE_CHECKING:  # what is shown needs none of what computes it
     from wellserved.chart import Chart
-    from wellserved.measure.scope import CaseTable
+    from wellserved.measure.case_table import CaseTable
     from wellserved.report.segments import Funnel, Pareto
 
 Tone = Literal["fact", "signal", "wobble", "cannot"]

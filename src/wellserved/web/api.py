@@ -25,19 +25,19 @@ from ninja.security import HttpBearer
 from pydantic import AwareDatetime, ConfigDict
 
 from wellserved import __version__
-from wellserved.actions import looking, sharing
+from wellserved.actions import rendering, sharing
 from wellserved.actions.writing import capture_line, record_line
 from wellserved.capture import MAX_ENTRY_LETTERS
 from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
-from wellserved.journal.book import Journal
+from wellserved.journal.handle import Journal
 from wellserved.measure import MEASURES, MeasureQuestion
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE, Granularity
 from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import ApiKey, Hook, Sent, digest_of
 from wellserved.web.analysis import cached_answer
-from wellserved.web.asking import question_in
-from wellserved.web.failing import status_of, storage_error
+from wellserved.web.error_handling import status_of, storage_error
+from wellserved.web.query_parameters import question_in
 
 SCOPES: Final = {
     "journal:write": "write into one's own journal",
@@ -365,7 +365,7 @@ def read_measure(request: HttpRequest, name: Name, given: Query[Asked]) -> Any:
     """A measure as a series, every number with n and interval: the rows that the pages and the command line give as JSON."""
     key = _require_scope(request, "measures:read")
     return HttpResponse(
-        cached_answer(looking.measure_text, question_of(key, name, given), "json"), content_type="application/json"
+        cached_answer(rendering.measure_text, question_of(key, name, given), "json"), content_type="application/json"
     )
 
 
@@ -376,7 +376,7 @@ def read_report(
     """The service report on a source."""
     _require_scope(request, "measures:read")
     return HttpResponse(
-        cached_answer(looking.render_report, source, every, period, "json"), content_type="application/json"
+        cached_answer(rendering.render_report, source, every, period, "json"), content_type="application/json"
     )
 
 

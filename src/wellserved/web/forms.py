@@ -14,11 +14,11 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, RATINGS, SEVERITIES, readable_text
-from wellserved.journal.book import DecryptedEntry
+from wellserved.journal.handle import DecryptedEntry
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.scales import load_scales
 from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
-from wellserved.web.shown import SCALE_NAMES
+from wellserved.web.template_filters import SCALE_NAMES
 
 Choices = list[tuple[str, Any]]  # value, label; a label may be translated when it is shown
 

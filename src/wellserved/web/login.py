@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from wellserved.journal.book import Journal
+from wellserved.journal.handle import Journal
 from wellserved.store.access import record_event
 from wellserved.store.models import Person
 from wellserved.web import session

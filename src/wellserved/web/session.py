@@ -22,11 +22,11 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 
 from wellserved.errors import RequestError
-from wellserved.journal import vault
-from wellserved.journal.book import Journal
+from wellserved.journal import crypto
+from wellserved.journal.handle import Journal
 from wellserved.store.access import has_permission
 from wellserved.store.models import Person
-from wellserved.web.failing import storage_error
+from wellserved.web.error_handling import storage_error
 
 COOKIE: Final = "journal_key"
 _KEY, _PASSWORD = (
@@ -49,8 +49,8 @@ def _secret_of(request: HttpRequest) -> bytes | None:
 
 
 def _seal_value(request: HttpRequest, name: str, value: bytes, is_lasting: bool) -> None:
-    secret = vault.new_key()
-    request.session[name] = base64.b64encode(vault.seal(secret, b"", name.encode(), value)).decode()
+    secret = crypto.new_key()
+    request.session[name] = base64.b64encode(crypto.seal(secret, b"", name.encode(), value)).decode()
     request.browser_secret, request.browser_lasting = secret, is_lasting  # type: ignore[attr-defined]
 
 
@@ -59,8 +59,8 @@ def _unseal_value(request: HttpRequest, name: str) -> bytes | None:
     if secret is None or not sealed_value:
         return None
     try:
-        return vault.reveal(secret, name.encode(), base64.b64decode(sealed_value))
-    except vault.LockedError:
+        return crypto.reveal(secret, name.encode(), base64.b64decode(sealed_value))
+    except crypto.LockedError:
         return None
 
 

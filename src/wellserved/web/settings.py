@@ -84,8 +84,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "wellserved.web.door.Door",
-    "wellserved.web.uploads.Uploads",
+    "wellserved.web.permissions.AccessMiddleware",
+    "wellserved.web.uploads.UploadCheckMiddleware",
 ]
 ROOT_URLCONF = "wellserved.web.urls"
 WSGI_APPLICATION = None
@@ -99,9 +99,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "wellserved.web.door.around",
+                "wellserved.web.permissions.page_context",
             ],
-            "builtins": ["wellserved.web.shown", "django.templatetags.i18n", "django.templatetags.static"],
+            "builtins": ["wellserved.web.template_filters", "django.templatetags.i18n", "django.templatetags.static"],
         },
     }
 ]
@@ -113,11 +113,11 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-ACCOUNT_ADAPTER = "wellserved.web.login.Closed"
+ACCOUNT_ADAPTER = "wellserved.web.login.NoSignUpAdapter"
 ACCOUNT_FORMS = {
     "login": "wellserved.web.login.Login",
     "change_password": "wellserved.web.login.ChangePassword",
-    "reauthenticate": "wellserved.web.login.Again",
+    "reauthenticate": "wellserved.web.login.ReauthenticationForm",
 }
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
@@ -177,8 +177,8 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"disk": {"()": "wellserved.web.failing.InOneSentence"}},
-    "formatters": {"discreet": {"()": "wellserved.web.logs.Discreet"}},
+    "filters": {"disk": {"()": "wellserved.web.error_handling.DiskErrorFilter"}},
+    "formatters": {"discreet": {"()": "wellserved.web.log_redaction.RedactingFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["disk"], "formatter": "discreet"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {"waitress.queue": {"level": "ERROR"}},  # a line for each request that waits would fill the disk

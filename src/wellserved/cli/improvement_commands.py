@@ -134,7 +134,7 @@ def prove(
     home: HomeOption = None,
 ) -> None:
     """Prove that a change worked: by how much, how sure, and what got worse; or say that it cannot be told."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
 
     span = (day_of(since, "--since"), day_of(until, "--until"))
     workspace = workspace_at(home)
@@ -157,7 +157,7 @@ def prove(
                 "Leave the other options out, or explore with --measure and --change.",
             )
         with progress() as on_progress:
-            proof, notes = proving.prove_improvement(workspace, improvement, span, on_progress)
+            proof, notes = improvements.prove_improvement(workspace, improvement, span, on_progress)
     else:
         if not measure or not change:
             raise RequestError(
@@ -169,7 +169,7 @@ def prove(
             settles=str(day_of(settles, "--settles")) if settles else None,
         )  # fmt: skip
         with progress() as on_progress:
-            proof, notes = proving.explore_change(workspace, exploration, span, on_progress)
+            proof, notes = improvements.explore_change(workspace, exploration, span, on_progress)
     _show_proof(proof, notes, format_, output)
 
 
@@ -204,12 +204,12 @@ def shift(
     home: HomeOption = None,
 ) -> None:
     """Look for a date at which a measure shifted although nobody declared a change."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
     from wellserved.render import insights
 
     span = (day_of(since, "--since"), day_of(until, "--until"))
     with progress() as on_progress:
-        search_result = proving.find_shift(
+        search_result = improvements.find_shift(
             workspace_at(home), name, granularity.value, parse_pairs(where), span, on_progress
         )
     show_tables([insights.shift_table(*search_result)], format_, output)
@@ -233,7 +233,7 @@ def prove_adoption(
     home: HomeOption = None,
 ) -> None:
     """Prove a change that teams took up one after the other, against those that had not yet."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
     from wellserved.render import insights
 
     dates = []
@@ -254,7 +254,9 @@ def prove_adoption(
         age_days=age,
     )
     with progress() as on_progress:
-        adoption = proving.prove_adoption(workspace_at(home), exploration, by, tuple(dates), (None, None), on_progress)
+        adoption = improvements.prove_adoption(
+            workspace_at(home), exploration, by, tuple(dates), (None, None), on_progress
+        )
     show_tables([insights.adoption_table(adoption)], format_, output)
 
 
@@ -263,11 +265,11 @@ def drivers(
     where: WhereOption = None, format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None
 ) -> None:
     """Weigh what goes with bad ratings: late, slow, passed on, reopened ..."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
     from wellserved.render import insights
 
     with progress() as on_progress:
-        rating_drivers = proving.find_drivers(workspace_at(home), parse_pairs(where), on_progress)
+        rating_drivers = improvements.find_drivers(workspace_at(home), parse_pairs(where), on_progress)
     show_tables(
         [insights.driver_table(rating_drivers)],
         format_,
@@ -286,11 +288,11 @@ def gap(
     home: HomeOption = None,
 ) -> None:
     """Set what customers expected beside what they got."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
     from wellserved.render import insights
 
     with progress() as on_progress:
-        expectation_gaps = proving.find_gaps(workspace_at(home), by, parse_pairs(where), on_progress)
+        expectation_gaps = improvements.find_gaps(workspace_at(home), by, parse_pairs(where), on_progress)
     if not expectation_gaps.gaps:
         raise RequestError("No segment has ten cases with both.", "Choose a coarser column with --by.")
     show_tables(
@@ -305,11 +307,11 @@ def gap(
 @app.command()
 def agreement(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
     """Compare own ratings with those of customers, beyond what chance would give."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
     from wellserved.render import insights
 
     with progress() as on_progress:
-        judge_agreement = proving.compare_judges(workspace_at(home), on_progress)
+        judge_agreement = improvements.compare_judges(workspace_at(home), on_progress)
     show_tables([insights.agreement_table(judge_agreement)], format_, output)
 
 
@@ -392,7 +394,7 @@ def add(
     home: HomeOption = None,
 ) -> None:
     """Declare an improvement: what, since when, for whom, and the measure that will tell."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
     from wellserved.render import proofs
 
     improvement = Improvement(
@@ -403,8 +405,8 @@ def add(
     )  # fmt: skip
     workspace = workspace_at(home)
     with progress() as on_progress:
-        foresight = proving.foresee_improvement(workspace, improvement, on_progress)
-    proving.declare_improvement(workspace, proving.with_margins(improvement, foresight))
+        foresight = improvements.foresee_improvement(workspace, improvement, on_progress)
+    improvements.declare_improvement(workspace, improvements.with_margins(improvement, foresight))
     if foresight:
         show(terminal.stacked_tables([proofs.foresight_table(foresight, improvement.expected)]), None)
     error_console.print(f"Declared {name}. See what came of it: wellserved prove {name}", markup=False, highlight=False)
@@ -413,14 +415,14 @@ def add(
 @improve.command("list")
 def list_(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
     """List the declared improvements."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
     from wellserved.render import proofs
 
-    improvements = proving.list_improvements(workspace_at(home))
-    if not improvements and format_ is Format.text:
+    records = improvements.list_improvements(workspace_at(home))
+    if not records and format_ is Format.text:
         show(terminal.safe_text("No improvement is declared yet: wellserved improve add --help"), output)
         return
-    show_tables([proofs.improvement_table(improvements)], format_, output)
+    show_tables([proofs.improvement_table(records)], format_, output)
 
 
 @improve.command("change")
@@ -441,7 +443,7 @@ def change_(
     home: HomeOption = None,
 ) -> None:
     """Change a declaration; what it said before stays on record, and is shown with every verdict."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
 
     options = {
         "what": description, "since": str(day_of(since, "--since")) if since else None, "measure": measure, "helpers": tuple(helper) if helper else None,
@@ -451,7 +453,7 @@ def change_(
     facts: dict[str, object] = {key: value for key, value in options.items() if value is not None}
     if not facts:
         raise RequestError("Nothing is to be changed.", "Give at least one option.")
-    proving.change_improvement(workspace_at(home), name, facts)
+    improvements.change_improvement(workspace_at(home), name, facts)
     error_console.print(f"Changed {name}; the change is on record.", markup=False, highlight=False)
 
 
@@ -462,7 +464,7 @@ def withdraw_(
     home: HomeOption = None,
 ) -> None:
     """Take an improvement off the list; it stays on record."""
-    from wellserved.actions import proving
+    from wellserved.actions import improvements
 
-    proving.withdraw_improvement(workspace_at(home), name, reason)
+    improvements.withdraw_improvement(workspace_at(home), name, reason)
     error_console.print(f"Withdrew {name}.", markup=False, highlight=False)

@@ -357,7 +357,7 @@ def write_line(line: str, home: Path | None, user_name: str | None) -> None:
     from wellserved.actions import membership
     from wellserved.actions.writing import capture_line, find_open_matters, record_line
     from wellserved.capture import describe_line
-    from wellserved.journal.book import Journal
+    from wellserved.journal.handle import Journal
     from wellserved.store.access import AccessScope
 
     person = membership.find_person(user_name)

@@ -7,12 +7,12 @@ from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from wellserved.actions import asking, proving
+from wellserved.actions import improvements, questions
 from wellserved.chart import draw_up
 from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.case_table import fill_sql, filter_sql, period_sql
 from wellserved.measure.clocks import VENDOR_RULES
-from wellserved.measure.scope import fill_sql, filter_sql, period_sql
 from wellserved.moments import Granularity
 from wellserved.render import clocks, data, html, proofs
 from wellserved.report import Table
@@ -35,7 +35,7 @@ class CaseList:
 
 def cases_behind(workspace: Workspace, question: MeasureQuestion, case_id: str | None = None) -> CaseList:
     """The cases that a question is about; or the one of them with this number."""
-    with asking.open_case_table(workspace) as case_table:
+    with questions.open_case_table(workspace) as case_table:
         condition, parameters = filter_sql(case_table, question)
         measure = question.measures[0]
         condition = (
@@ -78,12 +78,12 @@ def explanation_tables(
         rule.measure == name.removesuffix("_p90") for rule in VENDOR_RULES
     )  # else its moments beside any wait's rules
     measure_name = name if has_vendor_rules else "time_to_resolution"
-    return clocks.explained_tables(asking.explain_case(workspace, measure_name, case_id, source), workspace.zone)
+    return clocks.explained_tables(questions.explain_case(workspace, measure_name, case_id, source), workspace.zone)
 
 
 def measure_page(workspace: Workspace, question: MeasureQuestion) -> str:
     """A measure to stand within a page: its chart and numbers where there are periods and one segment, else its table."""
-    answers = asking.ask_measures(workspace, question)
+    answers = questions.ask_measures(workspace, question)
     if question.granularity and question.by is None and len(answers[0]):
         return html.chart_page(draw_up(answers[0]), html.BARE_LAYOUT)
     return html.series_page(answers, html.BARE_LAYOUT)
@@ -91,13 +91,13 @@ def measure_page(workspace: Workspace, question: MeasureQuestion) -> str:
 
 def measure_text(workspace: Workspace, question: MeasureQuestion, form: str) -> str:
     """A measure's numbers as csv or json, as the command line writes them."""
-    answers = asking.ask_measures(workspace, question)
+    answers = questions.ask_measures(workspace, question)
     return data.series_csv(answers) if form == "csv" else data.as_json(data.series_rows(answers))
 
 
 def improvement_page(workspace: Workspace, name: str) -> str:
     """The verdict on an improvement, to stand within a page."""
-    proof, notes = proving.prove_improvement(workspace, name)
+    proof, notes = improvements.prove_improvement(workspace, name)
     return proofs.proof_page(proof, notes, html.BARE_LAYOUT)
 
 
@@ -107,7 +107,7 @@ def render_report(
     """A service report as html, csv or json."""
     if form not in ("html", "csv", "json"):
         raise RequestError(f"There is no form {form!r} of a report.", "Choose html, csv or json.")
-    report = asking.service_report(workspace, source, granularity, period)
+    report = questions.service_report(workspace, source, granularity, period)
     if form == "html":
         return html.report_page(report)
     return data.series_csv(report.series) if form == "csv" else data.as_json(data.report_data(report))

@@ -22,12 +22,12 @@ from wellserved.actions.writing import capture_line, find_open_matters, line_tim
 from wellserved.capture import ENTRY_WORDS, CapturedLine, captured_facts
 from wellserved.capture.promise import MATTERS_OF_WORD, PromiseState
 from wellserved.errors import WellservedError
-from wellserved.journal.book import DecryptedEntry, Journal, line_facts
+from wellserved.journal.handle import DecryptedEntry, Journal, line_facts
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import Audience, Person, Shared, digest_of
-from wellserved.web.door import OPEN, journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
+from wellserved.web.permissions import OPEN, journal_of, person_of, required_permission, scope_of
 
 MAX_PROMISES_SHOWN, MAX_DUE_PROMISES = 20, 10  # promises of the ledger and of Today, the most urgent first
 CARD = (
@@ -280,7 +280,7 @@ def follow_up(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     journal, page = _own_page(request, id_)
     word, line = request.POST.get("word", "note"), request.POST.get("line", "")
     captured_line = capture_line(f"{word}: {line}" if word in ENTRY_WORDS else line, scope_of(request))
-    require_clear(captured_line, belongs=True)
+    require_clear(captured_line, has_matter=True)
     journal.write(
         line_facts(captured_line), draft_of(request, id_, word, line), page.entry.thread, line_time(captured_line)
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wellserved.cli.serving import write_line
+from wellserved.cli.server_commands import write_line
 from wellserved.cli.shared import (
     Format,
     FormatOption,
@@ -82,7 +82,7 @@ def inspect(
     folder = home or default_folder()
     zone = open_workspace(folder).zone if home or (folder / "workspace.toml").exists() else None
     with tempfile.TemporaryDirectory() as scratch, progress() as on_progress:
-        raw, inspection, preset = inspect_file(file, Path(scratch), zone, told=on_progress)
+        raw, inspection, preset = inspect_file(file, Path(scratch), zone, on_progress=on_progress)
     columns = ("column", "filled", "different", "dates", "examples")
     rows = [
         (
@@ -139,7 +139,10 @@ def import_(
     workspace = workspace_at(home)
     with progress() as on_progress:
         result = imports.import_file(
-            workspace, file, load_mapping(mapping, load_scales(workspace.folder)) if mapping else None, told=on_progress
+            workspace,
+            file,
+            load_mapping(mapping, load_scales(workspace.folder)) if mapping else None,
+            on_progress=on_progress,
         )
     for line in receipts.receipt_lines(result.receipt):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -205,15 +208,15 @@ def measure(
     home: HomeOption = None,
 ) -> None:
     """Compute measures, every number with its n and 95% interval."""
-    from wellserved.actions import asking
+    from wellserved.actions import questions
 
     question = question_of(names, by, granularity, since, until, where)
     workspace = workspace_at(home)
     with progress() as on_progress:
         if vendor and vendor != "ours":
-            series = asking.ask_by_vendor(workspace, question, vendor, on_progress)
+            series = questions.ask_by_vendor(workspace, question, vendor, on_progress)
         else:
-            series = asking.ask_measures(workspace, question, on_progress, must_match=True)
+            series = questions.ask_measures(workspace, question, on_progress, must_match=True)
     if format_ is Format.text:
         show(terminal.series_lines(series), output)
         return
@@ -240,12 +243,12 @@ def explain(
     home: HomeOption = None,
 ) -> None:
     """Explain one case's number: its moments, and what each house's rule counts of them."""
-    from wellserved.actions import asking
+    from wellserved.actions import questions
     from wellserved.render import clocks
 
     workspace = workspace_at(home)
     with progress() as on_progress:
-        explanation = asking.explain_case(workspace, name, case_id, source, on_progress)
+        explanation = questions.explain_case(workspace, name, case_id, source, on_progress)
     show_tables(clocks.explained_tables(explanation, workspace.zone), format_, output)
 
 
@@ -260,12 +263,12 @@ def compare(
     home: HomeOption = None,
 ) -> None:
     """Compare two rules for one wait: how many cases they count differently, and why."""
-    from wellserved.actions import asking
+    from wellserved.actions import questions
     from wellserved.render import clocks
 
     rules = (find_vendor_rule(name, vendor), find_vendor_rule(name, other_vendor))
     with progress() as on_progress:
-        differences = asking.compare_rules(workspace_at(home), rules, source, on_progress)
+        differences = questions.compare_rules(workspace_at(home), rules, source, on_progress)
     show_tables(clocks.compared_tables(*rules, differences), format_, output)
 
 
@@ -282,12 +285,12 @@ def promises_(
     home: HomeOption = None,
 ) -> None:
     """Set what is promised beside what came of it: kept, agreed anew, too late, and what would keep nine in ten."""
-    from wellserved.actions import asking
+    from wellserved.actions import questions
     from wellserved.render import promises
 
     question = question_of(list(promises.PROMISE_MEASURES), by, None, since, until, where)
     with progress() as on_progress:
-        series = asking.ask_measures(workspace_at(home), question, on_progress, must_match=True)
+        series = questions.ask_measures(workspace_at(home), question, on_progress, must_match=True)
     show_tables([promises.promise_table(series, by)], format_, output)
 
 
@@ -299,11 +302,11 @@ def chain_(
     home: HomeOption = None,
 ) -> None:
     """Follow hand-overs: who is whose supplier, where time is lost, and whose cases fail downstream."""
-    from wellserved.actions import asking
+    from wellserved.actions import questions
     from wellserved.render import chains, pictures
 
     with progress() as on_progress:
-        chain = asking.follow_chain(workspace_at(home), source, on_progress)
+        chain = questions.follow_chain(workspace_at(home), source, on_progress)
     title = "Hand-overs: where cases lie, and whose fail downstream"
     show_tables(chains.chain_tables(chain), format_, output, title, [pictures.team_time_picture(chain)])
 
@@ -327,14 +330,14 @@ def queue_(
     home: HomeOption = None,
 ) -> None:
     """Show a queue: who is served, who leaves, who waits, by time of day, and what it would take."""
-    from wellserved.actions import asking
+    from wellserved.actions import questions
     from wellserved.queueing.staffing import staffing
     from wellserved.render import pictures, queues
 
     question = question_of([], None, None, since, until, where)
     target_seconds, slot_seconds = seconds_of(target, "--within"), seconds_of(slot, "--slot")
     with progress() as on_progress:
-        queue = asking.ask_queue(workspace_at(home), question, target_seconds, slot_seconds, on_progress)
+        queue = questions.ask_queue(workspace_at(home), question, target_seconds, slot_seconds, on_progress)
     tables = queues.queue_tables(queue)
     if handling is not None:
         staffing_rows = staffing(queue, slot_seconds, seconds_of(handling, "--handling"), goal, servers)
@@ -346,11 +349,11 @@ def queue_(
 @app.command()
 def hours(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
     """Show the opening hours of calendars.toml as they were understood."""
-    from wellserved.actions import asking
+    from wellserved.actions import questions
     from wellserved.render import clocks
 
     workspace = workspace_at(home)
-    tables = clocks.calendar_tables(asking.opening_hours(workspace))
+    tables = clocks.calendar_tables(questions.opening_hours(workspace))
     if not tables:
         raise RequestError(
             "There are no opening hours; all waits count around the clock.",
@@ -386,13 +389,13 @@ def chart(
     home: HomeOption = None,
 ) -> None:
     """Draw the control chart of a measure: signals told from wobbles."""
-    from wellserved.actions import asking
+    from wellserved.actions import questions
     from wellserved.chart import draw_up
 
     question = question_of([name], None, granularity or GranularityChoice.month, since, until, where)
     phases = [day for text in phase or [] if (day := day_of(text, "--phase"))]
     with progress() as on_progress:
-        (series,) = asking.ask_measures(workspace_at(home), question, on_progress, must_match=True)
+        (series,) = questions.ask_measures(workspace_at(home), question, on_progress, must_match=True)
     control_chart = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"), screen)  # type: ignore[arg-type]
     _write_chart(control_chart, format_, output)
 
@@ -426,10 +429,10 @@ def report(
     home: HomeOption = None,
 ) -> None:
     """Write the service report of a period against its past."""
-    from wellserved.actions import asking
+    from wellserved.actions import questions
 
     with progress() as on_progress:
-        service_report = asking.service_report(
+        service_report = questions.service_report(
             workspace_at(home),
             source,
             granularity_name(granularity),

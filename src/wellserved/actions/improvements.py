@@ -9,12 +9,12 @@ from typing import Any
 
 from wellserved import improvement, log
 from wellserved.actions import no_progress
-from wellserved.actions.asking import check_filters, open_case_table, opening_hours
+from wellserved.actions.questions import check_filters, open_case_table, opening_hours
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.improvement import Improvement, ImprovementRecord
 from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.case_table import CaseTable, filter_sql
 from wellserved.measure.coverage import unmatched_reason
-from wellserved.measure.scope import CaseTable, filter_sql
 from wellserved.measure.timeline import make_moment_table
 from wellserved.moments import Granularity, day_of, periods_between
 from wellserved.prove import (
@@ -44,7 +44,7 @@ def declare_improvement(workspace: Workspace, declaration: Improvement, now: dat
     """Write an improvement down, before its result is looked at; what it names has to be in the record, if there is one."""
     if log.snapshot(workspace.log).version >= 0:
         improvement.validate(declaration)
-        with open_case_table(workspace, moments=True) as case_table:
+        with open_case_table(workspace, with_moments=True) as case_table:
             _check_filtered_cases(case_table, declaration)
     improvement.declare(workspace, declaration, now or datetime.now(UTC))
 
@@ -67,7 +67,7 @@ def foresee_improvement(
         return []
     improvement.validate(declaration)
     improvement.check_unused(workspace, declaration.name)
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         _check_filtered_cases(case_table, declaration)
         on_progress("Looking ahead", 0, 0)
         window = replace(_analysis_window(workspace, case_table, declaration, (None, None)), capped_follow_up=False)
@@ -113,7 +113,7 @@ def explore_change(
         ),
         candidate,
     )
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         _check_filtered_cases(case_table, candidate)
         on_progress("Comparing before and after", 0, 0)
         window = _analysis_window(workspace, case_table, candidate, span)
@@ -161,7 +161,7 @@ def prove_improvement(
         else LookPlan("always")
     )
     declared_name = name if span == (None, None) else ""
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         on_progress("Comparing before and after", 0, 0)
         analysis_window = replace(
             _analysis_window(workspace, case_table, declaration, (span[0], until)), capped_follow_up=False
@@ -298,7 +298,7 @@ def find_shift(
 ) -> tuple[PeriodSeries, Shift]:
     """When a measure shifted, if nobody declared a change; every case at the same age."""
     measure = find_measure(measure_name)
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         first, last = _recorded_days(case_table, where)
         middle = (span[0] or first) + ((span[1] or last) - (span[0] or first)) // 2
         on_progress("Looking for a shift", 0, 0)
@@ -338,7 +338,7 @@ def prove_adoption(
 ) -> Adoption:
     """What a change did that teams took up one after the other."""
     improvement.validate(candidate)
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         question = MeasureQuestion((), by=by, where=candidate.where)
         teams = segment_values(case_table, question)
         for team, _ in since:
@@ -358,7 +358,7 @@ def find_drivers(
     workspace: Workspace, where: tuple[tuple[str, str], ...], on_progress: ProgressCallback = no_progress
 ) -> Drivers:
     """What goes with bad ratings."""
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         check_filters(case_table, MeasureQuestion((), where=where))
         on_progress("Weighing drivers", 0, 0)
         return estimate_drivers(case_table, where)
@@ -368,14 +368,14 @@ def find_gaps(
     workspace: Workspace, by: str, where: tuple[tuple[str, str], ...], on_progress: ProgressCallback = no_progress
 ) -> ExpectationGaps:
     """What customers expected beside what they got."""
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         check_filters(case_table, MeasureQuestion((), where=where))
         return expectation_gaps(make_moment_table(case_table, "moments", opening_hours(workspace)), by, where)
 
 
 def compare_judges(workspace: Workspace, on_progress: ProgressCallback = no_progress) -> Agreement:
     """One's own ratings beside those of customers."""
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         return rating_agreement(
             *paired_ratings(make_moment_table(case_table, "moments", opening_hours(workspace))), case_table.scales
         )

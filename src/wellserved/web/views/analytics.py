@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from wellserved import log
-from wellserved.actions import imports, looking
+from wellserved.actions import imports, rendering
 from wellserved.errors import StorageError, WellservedError
 from wellserved.improvement import list_records
 from wellserved.measure import SUBJECTS, MeasureQuestion, find_measure
@@ -27,10 +27,10 @@ from wellserved.render import html
 from wellserved.render.table import csv_text
 from wellserved.store.access import record_event
 from wellserved.web.analysis import cached_answer
-from wellserved.web.asking import GRANULARITIES, day_in, granularity_in, question_in
-from wellserved.web.door import person_of, required_permission, scope_of
 from wellserved.web.forms import FileForm
-from wellserved.web.shown import safe_html
+from wellserved.web.permissions import person_of, required_permission, scope_of
+from wellserved.web.query_parameters import GRANULARITIES, day_in, granularity_in, question_in
+from wellserved.web.template_filters import safe_html
 from wellserved.workspace import Workspace
 
 UPLOAD_PREFIX = "upload-"  # folders of files that are being read
@@ -55,9 +55,9 @@ def measure(request: HttpRequest, name: str) -> HttpResponseBase:
     form = request.GET.get("format", "html")
     question = _question(request, name)
     if form in ("csv", "json"):
-        text = cached_answer(looking.measure_text, question, form)
+        text = cached_answer(rendering.measure_text, question, form)
         return HttpResponse(text, content_type="text/csv; charset=utf-8" if form == "csv" else "application/json")
-    page = cached_answer(looking.measure_page, question)
+    page = cached_answer(rendering.measure_page, question)
     context = {
         "name": name, "page": safe_html(page), "question": question, "filters": FILTER_COLUMNS, "every": GRANULARITIES, "asked": request.GET.urlencode(),
         "where": [f"{column}={value}" for column, value in question.where], "cases": scope_of(request).case_filter() is not None,
@@ -69,7 +69,7 @@ def measure(request: HttpRequest, name: str) -> HttpResponseBase:
 def cases(request: HttpRequest, name: str) -> HttpResponse:
     """The cases behind a number, newest first."""
     question = _question(request, name)
-    case_list = cached_answer(looking.cases_behind, _visible_cases_question(request, question))
+    case_list = cached_answer(rendering.cases_behind, _visible_cases_question(request, question))
     return render(request, "cases.html", {"found": case_list, "name": name, "question": question})
 
 
@@ -92,7 +92,7 @@ def _visible_cases_question(request: HttpRequest, question: MeasureQuestion) -> 
 def case(request: HttpRequest, name: str, source: str, case_id: str) -> HttpResponse:
     """What each house's rule counts of one case."""
     question = _visible_cases_question(request, MeasureQuestion((find_measure(name),), where=(("source", source),)))
-    tables = cached_answer(looking.explanation_tables, name, source, case_id, question.where)
+    tables = cached_answer(rendering.explanation_tables, name, source, case_id, question.where)
     return render(
         request,
         "bare.html",
@@ -110,7 +110,7 @@ def improvements(request: HttpRequest) -> HttpResponse:
 @required_permission("read_measures")
 def improvement(request: HttpRequest, name: str) -> HttpResponse:
     """The verdict on one improvement; looking at it is kept on record."""
-    page = cached_answer(looking.improvement_page, name)
+    page = cached_answer(rendering.improvement_page, name)
     return render(request, "bare.html", {"title": name, "page": safe_html(page)})
 
 
@@ -120,7 +120,7 @@ def service_report(request: HttpRequest, source: str) -> HttpResponseBase:
     """The service report of the last period that is over, as a page of its own."""
     form = request.GET.get("format", "html")
     granularity = granularity_in(request.GET)
-    content = cached_answer(looking.render_report, source, granularity, day_in(request.GET, "period"), form)
+    content = cached_answer(rendering.render_report, source, granularity, day_in(request.GET, "period"), form)
     kinds = {"html": "text/html", "csv": "text/csv", "json": "application/json"}
     return HttpResponse(content, content_type=f"{kinds[form]}; charset=utf-8")
 

@@ -15,10 +15,10 @@ from wellserved.chain import Chain, chain
 from wellserved.engine import Engine, duckdb, open_engine
 from wellserved.errors import RequestError, UnknownNameError, WorkspaceError
 from wellserved.measure import MeasureQuestion, Series
-from wellserved.measure.ask import answer_question
+from wellserved.measure.case_table import CaseTable, make_case_table
 from wellserved.measure.clocks import VendorRule, as_vendor_measure, find_vendor_rule, vendor_rules_of
 from wellserved.measure.coverage import missing_moment_reason, unknown_names
-from wellserved.measure.scope import CaseTable, make_case_table
+from wellserved.measure.evaluation import answer_question
 from wellserved.measure.timeline import (
     CaseExplanation,
     MomentTable,
@@ -31,7 +31,7 @@ from wellserved.measure.timeline import (
 from wellserved.moments import Granularity
 from wellserved.queueing import Queue, analyse_queue
 from wellserved.report import Report
-from wellserved.report.making import make_report
+from wellserved.report.assembly import make_report
 from wellserved.scales import load_scales
 from wellserved.sources.bytes import ProgressCallback
 from wellserved.workspace import Workspace
@@ -43,7 +43,7 @@ MAX_CASES_IN_MEMORY = 1_000_000  # cases up to which a question's table is read 
 def open_case_table(
     workspace: Workspace,
     on_progress: ProgressCallback = no_progress,
-    moments: bool = False,
+    with_moments: bool = False,
     keep_in_memory: bool = False,
 ) -> Iterator[CaseTable]:
     """The workspace's cases, brought up to the log if an import was cut short, as one version from start to end.
@@ -63,7 +63,7 @@ def open_case_table(
         with workspace.write_lock() as scratch:
             cases.refresh(workspace, scratch, on_progress)
         stored_cases = log.snapshot(workspace.cases)
-    url = "" if moments else os.environ.get("WELLSERVED_ENGINE", "")
+    url = "" if with_moments else os.environ.get("WELLSERVED_ENGINE", "")
     if url and stored_cases.deleted_rows:  # else nobody has to wait for the lock
         with workspace.write_lock():
             stored_cases = cases.purge_deleted_rows(workspace)
@@ -73,7 +73,7 @@ def open_case_table(
     if url:
         engine, table = open_engine(url, stored_cases.files, cases.CASE_TYPES)
     else:
-        engine, table = _open_duckdb(workspace, stored_cases, log_version, moments, keep_in_memory), "cases"
+        engine, table = _open_duckdb(workspace, stored_cases, log_version, with_moments, keep_in_memory), "cases"
     try:
         yield make_case_table(
             engine,
@@ -135,7 +135,7 @@ def ask_by_vendor(
     """The same by another house's rules: waits alone."""
     rules = [find_vendor_rule(measure.name, vendor) for measure in question.measures]
     answers = []
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         check_filters(case_table, question)
         moments = _moments_with_hours(workspace, case_table, *rules)
         for measure, rule in zip(question.measures, rules, strict=True):
@@ -167,7 +167,7 @@ def explain_case(
 ) -> CaseExplanation:
     """What each house's rule counts of one case."""
     rules = vendor_rules_of(measure)
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         return explain_rules(make_moment_table(case_table, "moments", opening_hours(workspace)), rules, case_id, source)
 
 
@@ -178,7 +178,7 @@ def compare_rules(
     on_progress: ProgressCallback = no_progress,
 ) -> list[RuleDifference]:
     """How many cases two rules count differently, and why."""
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         if source is not None and source not in case_table.as_of:
             raise UnknownNameError("source", source, case_table.as_of)
         on_progress("Comparing", 0, 0)
@@ -203,7 +203,7 @@ def _able_sources(case_table: CaseTable, rules: Sequence[VendorRule], source: st
 
 def follow_chain(workspace: Workspace, source: str | None, on_progress: ProgressCallback = no_progress) -> Chain:
     """Who hands over to whom, where time lies, and whose cases fail downstream."""
-    with open_case_table(workspace, on_progress, moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         if source is not None and source not in case_table.as_of:
             raise UnknownNameError("source", source, case_table.as_of)
         on_progress("Following hand-overs", 0, 0)
@@ -228,10 +228,10 @@ def service_report(
     granularity: Granularity | None = None,
     period: date | None = None,
     rule_set: str = "anhoej",
-    told: ProgressCallback = no_progress,
+    on_progress: ProgressCallback = no_progress,
 ) -> Report:
     """The service report on one source; without a name, on the only one there is."""
-    with open_case_table(workspace, told, keep_in_memory=True) as case_table:
+    with open_case_table(workspace, on_progress, keep_in_memory=True) as case_table:
         known_sources = sorted(case_table.as_of)
         if source is None and len(known_sources) != 1:
             raise RequestError(
@@ -241,7 +241,7 @@ def service_report(
         if source is not None and source not in known_sources:
             raise UnknownNameError("source", source, known_sources)
         chosen_source = source or known_sources[0]
-        told("Writing the report", 0, 0)
+        on_progress("Writing the report", 0, 0)
         return make_report(
             case_table,
             chosen_source,

@@ -19,16 +19,16 @@ from wellserved.actions.judgement import compare_own_ratings
 from wellserved.actions.membership import access_history
 from wellserved.errors import RequestError
 from wellserved.journal import keys
-from wellserved.journal.vault import LockedError
+from wellserved.journal.crypto import LockedError
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.render import html, insights
 from wellserved.store.access import record_event
 from wellserved.store.models import ApiKey, Hook, Person, Role, digest_of, new_token
 from wellserved.web import session
 from wellserved.web.api import SCOPES
-from wellserved.web.door import journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import KeyForm, MeForm
-from wellserved.web.shown import safe_html
+from wellserved.web.permissions import journal_of, person_of, required_permission, scope_of
+from wellserved.web.template_filters import safe_html
 
 MIN_PASSPHRASE_LENGTH = 10  # letters of a passphrase
 MAX_WEEK_LETTERS = 20_000  # letters of a week's report; settings.py lets a form of so many come

@@ -20,9 +20,9 @@ from wellserved.actions import sharing
 from wellserved.errors import RequestError
 from wellserved.store.access import ACCESS_REASONS, NAMES_SEEN_EVENT, AccessScope, has_permission, record_event
 from wellserved.store.models import Account, Cause, Customer, Helper, Shared
-from wellserved.web.door import journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import AccountForm, CauseForm, CustomerForm, FileForm, FollowForm, MergeForm, ShareForm
-from wellserved.web.views.daily import draft_of
+from wellserved.web.permissions import journal_of, person_of, required_permission, scope_of
+from wellserved.web.views.journal import draft_of
 
 FAILURE_WORDS = ("missed", "complaint")
 MAX_ROWS_SHOWN, MAX_FAILURES_LISTED = 200, 30  # rows of a table, entries of a list

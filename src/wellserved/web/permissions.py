@@ -17,12 +17,12 @@ from wellserved.actions.membership import ensure_sole_user, find_sole_user
 from wellserved.capture import MAX_ENTRY_LETTERS
 from wellserved.damage import as_damage_error
 from wellserved.errors import DamageError, StorageError, WellservedError
-from wellserved.journal.book import Journal
-from wellserved.journal.vault import LockedError
+from wellserved.journal.crypto import LockedError
+from wellserved.journal.handle import Journal
 from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import Person
 from wellserved.web import session
-from wellserved.web.failing import status_of, storage_error
+from wellserved.web.error_handling import status_of, storage_error
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 OPEN = "open"  # to everybody: signing in, health, a feed or an invitation whose address is the secret

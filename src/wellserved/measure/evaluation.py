@@ -14,10 +14,10 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql, period_sql, sources_of, with_next_ask
 from wellserved.measure.coverage import Coverage, coverage_of, restrict_measure, unmatched_reason
 from wellserved.measure.definition import Measure
 from wellserved.measure.interval import NOT_REACHED, garwood_interval, mean_with_interval, wilson_interval
-from wellserved.measure.scope import CaseTable, fill_sql, filter_sql, period_sql, sources_of, with_next_ask
 from wellserved.measure.series import MeasureQuestion, Series, Value
 from wellserved.measure.waits import GroupKey, reduce_waits
 from wellserved.measure.words import plural

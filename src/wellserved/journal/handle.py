@@ -16,7 +16,7 @@ from django.utils import timezone
 from wellserved.capture import CapturedLine
 from wellserved.capture.promise import CLOSING_WORDS, PromiseState, open_state_changes, promise_state
 from wellserved.errors import RequestError
-from wellserved.journal import keys, vault
+from wellserved.journal import crypto, keys
 from wellserved.journal.models import Draft, Entry, Keyring
 
 
@@ -61,7 +61,7 @@ class Journal:
         self.owner = owner
         self._secret = secret
         self._ring = keys.keyring_of(owner, secret)
-        if key is not None and vault.public_key_of(key) != bytes(self._ring.public):
+        if key is not None and crypto.public_key_of(key) != bytes(self._ring.public):
             key = None  # somebody else's, or one from before the key was changed
         self._key = key or keys.workspace_key(self._ring, secret)
 
@@ -113,7 +113,7 @@ class Journal:
             return
         self._key = key
         password_lock = volume.locks.get(keys.PASSWORD)
-        if old_password or self.by_workspace or password_lock is None or password_lock["cost"] < vault.SCRYPT_COST:
+        if old_password or self.by_workspace or password_lock is None or password_lock["cost"] < crypto.SCRYPT_COST:
             self._add_lock(keys.PASSWORD, password)
 
     def _add_lock(self, kind: str, secret: str | bytes) -> None:
@@ -137,7 +137,7 @@ class Journal:
 
     def begin_volume(self, kind: str, secret: str | bytes) -> None:
         """Begin a new volume, opened by one secret. What the present one holds stays closed until it is unlocked."""
-        key = vault.new_key()
+        key = crypto.new_key()
         locks = {kind: keys.lock_key(kind, key, secret)}
         with transaction.atomic("journal"):
             ring = self._lock_keyring()
@@ -145,7 +145,7 @@ class Journal:
             if Entry.objects.filter(**volume_filter).exists() or Draft.objects.filter(**volume_filter).exists():
                 ring.former = [*ring.former, asdict(keys.present_volume(ring))]
                 ring.volume += 1
-            ring.public, ring.locks, ring.proof = vault.public_key_of(key), locks, ""
+            ring.public, ring.locks, ring.proof = crypto.public_key_of(key), locks, ""
             ring.save()
         self._ring, self._key = ring, key
 
@@ -157,8 +157,8 @@ class Journal:
             passphrase_lock = self._ring.locks.get(keys.PASSPHRASE)
             if (
                 passphrase_lock
-                and passphrase_lock["cost"] < vault.SCRYPT_COST
-                and vault.unlock(keys.PASSPHRASE, passphrase_lock, word.encode())
+                and passphrase_lock["cost"] < crypto.SCRYPT_COST
+                and crypto.unlock(keys.PASSPHRASE, passphrase_lock, word.encode())
             ):
                 self._add_lock(keys.PASSPHRASE, word)
         for volume in keys.former_volumes(self._ring) if self._key else ():
@@ -166,7 +166,7 @@ class Journal:
                 self._restore_volume(volume, key)
                 is_unlocked = True
         if not is_unlocked:
-            raise vault.LockedError("That does not open your journal.")
+            raise crypto.LockedError("That does not open your journal.")
 
     def _restore_volume(self, volume: keys.Volume, old_key: bytes) -> None:
         """Seal what a closed volume holds by the present key; a week's two drafts become one."""
@@ -174,7 +174,7 @@ class Journal:
             ring = self._lock_keyring()
             for week, body in Draft.objects.filter(owner=self.owner, volume=volume.number).values_list("week", "body"):
                 if (newer_text := self.draft(week)) is not None:
-                    older_text = json.loads(vault.reveal(old_key, self._associated_data(week), bytes(body)).decode())[
+                    older_text = json.loads(crypto.reveal(old_key, self._associated_data(week), bytes(body)).decode())[
                         "text"
                     ]
                     self.keep_draft(week, f"{newer_text}\n\n{older_text}")
@@ -191,15 +191,15 @@ class Journal:
             for row in model.objects.filter(owner=self.owner, volume=volume).iterator():
                 associated_data = self._associated_data(getattr(row, name_field))
                 row.body, row.volume = (
-                    vault.seal(key, public, associated_data, vault.reveal(old_key, associated_data, bytes(row.body))),
+                    crypto.seal(key, public, associated_data, crypto.reveal(old_key, associated_data, bytes(row.body))),
                     new_volume,
                 )
                 row.save(update_fields=["body", "volume"])
 
     def rekey(self, kind: str, secret: str | bytes) -> None:
         """Seal everything by a new key that one secret alone opens: older copies of the old key open no more."""
-        key = vault.new_key()
-        public, locks = vault.public_key_of(key), {kind: keys.lock_key(kind, key, secret)}
+        key = crypto.new_key()
+        public, locks = crypto.public_key_of(key), {kind: keys.lock_key(kind, key, secret)}
         with transaction.atomic("journal"):
             ring = self._lock_keyring()
             self._reseal(ring.volume, self._needed_key(), key, public, ring.volume)
@@ -221,11 +221,11 @@ class Journal:
     def unlock_by_feed(self, token: str) -> None:
         """Open it for the calendar, where its address can."""
         if self._key is None and (feed_lock := self._ring.locks.get(keys.FEED)):
-            self._key = vault.unlock(keys.FEED, feed_lock, token.encode())
+            self._key = crypto.unlock(keys.FEED, feed_lock, token.encode())
 
     def _needed_key(self) -> bytes:
         if self._key is None:
-            raise vault.LockedError
+            raise crypto.LockedError
         return self._key
 
     def _entries(self) -> QuerySet[Entry]:
@@ -237,12 +237,12 @@ class Journal:
 
     def _seal(self, name: object, facts: dict[str, Any]) -> bytes:
         plaintext = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-        return vault.seal(self._key, bytes(self._ring.public), self._associated_data(name), plaintext)
+        return crypto.seal(self._key, bytes(self._ring.public), self._associated_data(name), plaintext)
 
     def _decrypt(self, row: Entry | Draft, name: object) -> dict[str, Any]:
         if row.volume != self._ring.volume:
-            raise vault.LockedError("This was written before your password was set anew, and is closed.")
-        plaintext = vault.reveal(self._needed_key(), self._associated_data(name), bytes(row.body))
+            raise crypto.LockedError("This was written before your password was set anew, and is closed.")
+        plaintext = crypto.reveal(self._needed_key(), self._associated_data(name), bytes(row.body))
         facts: dict[str, Any] = json.loads(plaintext.decode())
         return facts
 
@@ -265,7 +265,7 @@ class Journal:
             self._lock_keyring()
             entry, is_new = Entry.objects.get_or_create(id=id_, defaults=defaults)
             if entry.owner != self.owner:
-                raise vault.LockedError("This entry is not yours.")
+                raise crypto.LockedError("This entry is not yours.")
             if is_new and thread:
                 self._update_open_entries(thread)
         return entry
