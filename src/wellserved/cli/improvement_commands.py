@@ -215,7 +215,7 @@ def shift(
     show_tables([insights.shift_table(*search_result)], format_, output)
 
 
-@app.command()
+@app.command("adopted")
 def prove_adoption(
     by: Annotated[str, typer.Option("--by", help="The column of those who took it up: team, place, person_id ...")],
     since: Annotated[

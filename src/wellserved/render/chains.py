@@ -11,7 +11,24 @@ from wellserved.report import Table
 
 def chain_tables(chain: Chain) -> list[Table]:
     """Upstream causes, where time lies, time to each hand-over, and every edge."""
-    supplier_rows = [
+    step_rows = (
+        (step.number, step.cases, format_duration(step.since_asked), format_duration(step.since_last))
+        for step in chain.steps
+    )
+    return [
+        _upstream_table(chain),
+        _team_time_table(chain),
+        Table(
+            "Time to each hand-over",
+            ("hand-over", "cases", "median since the first ask", "since the one before"),
+            tuple(step_rows),
+        ),
+        Table("Who hands over to whom", _EDGE_COLUMNS, tuple(map(_edge_cells, chain.edges))),
+    ]
+
+
+def _upstream_table(chain: Chain) -> Table:
+    rows = tuple(
         (
             supplier.supplier,
             supplier.passed_cases,
@@ -22,65 +39,34 @@ def chain_tables(chain: Chain) -> list[Table]:
             _significance(supplier),
         )
         for supplier in chain.upstream
-    ]
-    columns = (
-        "team upstream",
-        "cases passed on",
-        "failed",
-        "expected",
-        "times as often",
-        "95% interval",
-        "beyond chance",
     )
+    columns = (
+        "team upstream", "cases passed on", "failed", "expected", "times as often", "95% interval", "beyond chance",
+    )  # fmt: skip
     note = (
         "Failed: returned, reopened, complained of, or recorded as a failure. Expected: had these cases failed like other teams' "
         "cases passed to the same team for the same service. First stands who has most failures beyond that, at the least. The last column allows for as many comparisons as there are lines. It says where to look, not why."
     )
-    team_rows = [
-        (
-            team_time.team,
-            team_time.stays,
-            *(
-                round(seconds / 86_400, 1)
-                for seconds in (team_time.untouched, team_time.in_hand, team_time.paused, team_time.held)
-            ),
-            format_percent(team_time.untouched / total_seconds),
-        )
-        for team_time in chain.team_times
-        if (
-            total_seconds := max(
-                sum(stay.untouched + stay.in_hand + stay.paused + stay.held for stay in chain.team_times), 1
-            )
-        )
-    ]
-    team_columns = (
-        "team",
-        "stays",
-        "untouched",
-        "in hand",
-        "waits for the customer",
-        "for a third party",
-        "untouched, of all time",
+    return Table("Whose cases fail downstream", columns, rows, note)
+
+
+def _team_time_table(chain: Chain) -> Table:
+    """Days by team and state; the last column is the part of all time that cases lay untouched there."""
+    seconds = [(team.untouched, team.in_hand, team.paused, team.held) for team in chain.team_times]
+    total = max(sum(map(sum, seconds)), 1)
+    rows = tuple(
+        (team.team, team.stays, *(round(value / 86_400, 1) for value in by_state), format_percent(by_state[0] / total))
+        for team, by_state in zip(chain.team_times, seconds, strict=True)
     )
-    step_rows = [
-        (step.number, step.cases, format_duration(step.since_asked), format_duration(step.since_last))
-        for step in chain.steps
-    ]
-    return [
-        Table("Whose cases fail downstream", columns, tuple(supplier_rows), note),
-        Table(
-            "Where the time lies (days, all cases together, open ones so far)",
-            team_columns,
-            tuple(team_rows),
-            "In hand: from the team's first act on, an upper bound of the time of touch.",
-        ),
-        Table(
-            "Time to each hand-over",
-            ("hand-over", "cases", "median since the first ask", "since the one before"),
-            tuple(step_rows),
-        ),
-        Table("Who hands over to whom", _EDGE_COLUMNS, tuple(map(_edge_cells, chain.edges))),
-    ]
+    columns = (
+        "team", "stays", "untouched", "in hand", "waits for the customer", "for a third party", "untouched, of all time",
+    )  # fmt: skip
+    return Table(
+        "Where the time lies (days, all cases together, open ones so far)",
+        columns,
+        rows,
+        "In hand: from the team's first act on, an upper bound of the time of touch.",
+    )
 
 
 _EDGE_COLUMNS = (

@@ -12,6 +12,7 @@ from wellserved.measure.words import format_percent, period_name
 from wellserved.render.clean import one_line
 from wellserved.render.data import chart_rows
 from wellserved.report import Report
+from wellserved.report.segments import Funnel, Pareto
 
 if TYPE_CHECKING:
     from wellserved.chart import Chart
@@ -78,49 +79,49 @@ def report_text(report: Report) -> str:
         for chart in section.charts:
             lines += chart_text(chart)
         for funnel in section.funnels:
-            funnel_columns = (funnel.column, "n", "share", "low", "high", "beyond chance", "stands out")
-            shown_rows = [row for row in funnel.rows if row.beyond_chance][:20]
-            lines += table(
-                funnel_columns,
-                (
-                    (
-                        r.segment,
-                        r.n,
-                        format_percent(r.share),
-                        format_percent(r.low),
-                        format_percent(r.high),
-                        r.beyond_chance,
-                        r.stands_out,
-                    )
-                    for r in shown_rows
-                ),
-            )
+            lines += _funnel_lines(funnel)
         for pareto in section.paretos:
-            pareto_columns = (pareto.column, "misses", "share", "low", "high", "cumulative")
-            lines += table(
-                pareto_columns,
-                (
-                    (
-                        r.segment,
-                        r.count,
-                        format_percent(r.share),
-                        format_percent(r.low),
-                        format_percent(r.high),
-                        format_percent(r.cumulative),
-                    )
-                    for r in pareto.rows
-                ),
-            )
+            lines += _pareto_lines(pareto)
         for report_table in section.tables:
             lines += [f"### {escape(report_table.title)}", "", *table(report_table.columns, report_table.rows)]
             lines += [escape(report_table.note), ""] if report_table.note else []
-    lines += ["## Definitions", ""]
-    used_measures = {
-        finding.measure.name for section in report.sections for finding in section.findings if finding.measure
-    }
-    for measure in report.definitions:
-        if measure.name in used_measures:
-            lines.append(
-                f"- **{escape(measure.name)}** (version {measure.version}): {escape(measure.formula)}. Counted: {escape(measure.counted)}; left out: {escape(measure.exclusions)}."
+    return "\n".join([*lines, "## Definitions", "", *_definition_lines(report), ""])
+
+
+def _funnel_lines(funnel: Funnel) -> list[str]:
+    """The segments beyond chance, twenty at most."""
+    columns = (funnel.column, "n", "share", "low", "high", "beyond chance", "stands out")
+    rows = [row for row in funnel.rows if row.beyond_chance][:20]
+    return table(
+        columns,
+        (
+            (
+                row.segment,
+                row.n,
+                *map(format_percent, (row.share, row.low, row.high)),
+                row.beyond_chance,
+                row.stands_out,
             )
-    return "\n".join([*lines, ""])
+            for row in rows
+        ),
+    )
+
+
+def _pareto_lines(pareto: Pareto) -> list[str]:
+    columns = (pareto.column, "misses", "share", "low", "high", "cumulative")
+    rows = (
+        (row.segment, row.count, *map(format_percent, (row.share, row.low, row.high, row.cumulative)))
+        for row in pareto.rows
+    )
+    return table(columns, rows)
+
+
+def _definition_lines(report: Report) -> list[str]:
+    """Of the measures that a finding rests on."""
+    findings = (finding for section in report.sections for finding in section.findings)
+    used_measures = {finding.measure.name for finding in findings if finding.measure}
+    return [
+        f"- **{escape(measure.name)}** (version {measure.version}): {escape(measure.formula)}. Counted: {escape(measure.counted)}; left out: {escape(measure.exclusions)}."
+        for measure in report.definitions
+        if measure.name in used_measures
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -49,7 +50,6 @@ def make_report(
 ) -> Report:
     """The report on one source for a period (the last that is over, unless a day of another is given)."""
     _check_period(period)
-    where = (("source", source),)
     bounds = case_table.engine.query(
         f"SELECT MIN(asked_s) AS a, MAX(asked_s) AS b FROM {case_table.table} WHERE source = $source",
         {"source": source},
@@ -63,27 +63,7 @@ def make_report(
     chosen_period = period_of(period, granularity) if period else _last_complete_period(last, as_of.date(), granularity)
     horizon = _horizon(chosen_period, as_of.date(), granularity)
     first_charted_day = _first_charted_day(chosen_period, granularity)
-    over_time = answer_question(
-        case_table,
-        MeasureQuestion(MEASURES, granularity=granularity, where=where, since=first_charted_day, until=horizon),
-    )
-    answers = ReportAnswers(
-        case_table,
-        source,
-        granularity,
-        chosen_period,
-        all_time=answer_question(case_table, MeasureQuestion(MEASURES, where=where)),
-        this_period=answer_question(
-            case_table, MeasureQuestion(MEASURES, where=where, since=chosen_period.start, until=chosen_period.end)
-        ),
-        earlier=answer_question(case_table, MeasureQuestion(MEASURES, where=where, until=chosen_period.start)),
-        over_time=over_time,
-        charts={
-            name: draw_up(over_time[name], rule_set=rule_set)
-            for name in CHARTED_MEASURES
-            if write.is_computable(over_time[name])
-        },
-    )
+    answers = _report_answers(case_table, source, granularity, chosen_period, first_charted_day, horizon, rule_set)
     makers = (
         write.promise_section,
         write.wait_section,
@@ -111,7 +91,35 @@ def make_report(
         wellserved_version=version,
         sections=tuple(sections),
         definitions=MEASURES,
-        series=tuple(over_time.values()),
+        series=tuple(answers.over_time.values()),
+    )
+
+
+def _report_answers(
+    case_table: CaseTable,
+    source: str,
+    granularity: Granularity,
+    period: Period,
+    first_charted_day: date,
+    horizon: date,
+    rule_set: str,
+) -> ReportAnswers:
+    """All measures over all time, in the period, before it, and period by period; and the charts."""
+    question = MeasureQuestion(MEASURES, where=(("source", source),))
+    over_time = answer_question(
+        case_table, replace(question, granularity=granularity, since=first_charted_day, until=horizon)
+    )
+    charted_names = [name for name in CHARTED_MEASURES if write.is_computable(over_time[name])]
+    return ReportAnswers(
+        case_table,
+        source,
+        granularity,
+        period,
+        all_time=answer_question(case_table, question),
+        this_period=answer_question(case_table, replace(question, since=period.start, until=period.end)),
+        earlier=answer_question(case_table, replace(question, until=period.start)),
+        over_time=over_time,
+        charts={name: draw_up(over_time[name], rule_set=rule_set) for name in charted_names},
     )
 
 
