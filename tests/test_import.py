@@ -339,3 +339,15 @@ def test_cases_of_an_older_version_with_other_columns_are_made_anew(tmp_path: Pa
     with open_case_table(made) as scope:
         assert scope.engine.query("SELECT count(*) AS n FROM cases")["n"].to_pylist() == [29]
     assert rows_of(made, made.cases, ", ".join(cases.CASE_TYPES)) == wanted
+
+
+def test_an_import_s_number_rests_on_what_the_mapping_says_not_on_the_code_s_names(tmp_path: Path) -> None:
+    """A class or field that gets another name must not make the file of yesterday another one."""
+    path = tmp_path / "x.csv"
+    path.write_text("id,opened\n1,2026-01-05 10:00\n", encoding="utf-8")
+    mapping = parse_mapping(
+        'name = "x"\ncase = "id"\n[[moment]]\nkind = "asked"\nat = "opened"\nwhen = { column = "id", is = ["1"] }\n',
+        "x",
+    )
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    assert import_file(workspace, path, mapping).receipt.import_id == "e93b381cf5d1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def import_file(
             )
         if mapping.zone == "workspace":
             mapping = replace(mapping, zone=workspace.zone)
-        import_id = hashlib.sha256(f"{text.sha256}{mapping!r}".encode()).hexdigest()[:12]
+        import_id = _import_id(text.sha256, mapping)
         db = duckdb.connect(text.path, workspace.log, workspace.cases, scratch=scratch)
         is_mended = any(column.startswith(OWN_PREFIX) for column in dialect.header)  # a file of refused rows
         needs_all_columns = mapping.case_missing == "row" or is_mended
@@ -92,6 +92,14 @@ def import_file(
         db.close()
         case_count = cases.refresh(workspace, scratch, on_progress)
     return ImportResult(receipt, refusals_path, case_count)
+
+
+def _import_id(content_digest: str, mapping: Mapping) -> str:
+    """The same for the same file read in the same way: by what the mapping says, whatever the code calls its parts."""
+    plain_rules = tuple(replace(rule, rating=None) for rule in mapping.moments)  # a scale is told by its name
+    return hashlib.sha256(f"{content_digest}{astuple(replace(mapping, moments=plain_rules))!r}".encode()).hexdigest()[
+        :12
+    ]
 
 
 def _scales_of(db: DuckDBPyConnection, mapping: Mapping) -> list[Scale]:

@@ -138,7 +138,8 @@ def paired_ratings(moments: MomentTable) -> tuple[str, Floats]:
         SELECT arg_max(score, "at") FILTER (kind = 'self_rated') AS own, arg_max(score, "at") FILTER (kind = 'rated' AND from_team IS NULL) AS theirs,
                arg_max(scale, "at") FILTER (kind = 'self_rated') AS own_scale, arg_max(scale, "at") FILTER (kind = 'rated' AND from_team IS NULL) AS scale
         FROM {moments.table} WHERE kind IN ('self_rated', 'rated') AND score IS NOT NULL GROUP BY source, case_id
-        HAVING own IS NOT NULL AND theirs IS NOT NULL AND own_scale = scale"""
+        HAVING own IS NOT NULL AND theirs IS NOT NULL AND own_scale = scale
+        ORDER BY source, case_id"""  # the interval draws cases by their place
     rows = query(moments.db, sql).to_pylist()
     if not rows:
         raise RequestError(

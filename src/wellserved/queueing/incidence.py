@@ -78,7 +78,8 @@ def _interval(
     is_interior = (share > 0) & (share < 1)
     interior_share = np.where(is_interior, share, 0.5)
     half_width = Z * np.sqrt(np.maximum(variance, 0)) / (interior_share * np.abs(np.log(interior_share)))
-    low, high = interior_share ** np.exp(half_width), interior_share ** np.exp(-half_width)
+    with np.errstate(over="ignore"):  # an interval wider than any number: the bound is 0
+        low, high = interior_share ** np.exp(half_width), interior_share ** np.exp(-half_width)
     return np.where(is_interior, low, np.where(share > 0, share, 0.0)), np.where(
         is_interior, high, np.where(share > 0, share, 0.0)
     )
