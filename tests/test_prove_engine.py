@@ -56,12 +56,14 @@ def slope(n: int, before: int) -> gls_oracle.Block:
 def test_the_oracle_gives_what_was_worked_of_thirty_and_fifteen_periods(
     trend: str, worked: tuple[float, float, float]
 ) -> None:
-    # Worked by two other implementations, which agree to 2e-4, with one course and one grid; the engine is held to the
-    # oracle below, with all of its courses.
+    # Worked by two other implementations, which agree to 2e-4, with one course, one grid and no caution for what drifts;
+    # the engine is held to the oracle below, with all of these, and is less sure.
     z = np.sin(1.7 * T45**2) + 0.05 * T45 + 1.5 * (T45 >= 30)
     answer = gls_oracle.answer(z, np.ones(45), 30, trend, [], None, [slope(45, 30)], as_first_worked=True)
     assert answer[:3] == pytest.approx(worked, abs=2e-4)
-    assert steps(plain(z), 30).judged().claims[0] == 1
+    point, low, high = numbers_of(steps(plain(z), 30), trend)
+    assert point == pytest.approx(worked[0], abs=0.02)
+    assert low < worked[1] < worked[2] < high
 
 
 @pytest.mark.parametrize(
