@@ -45,7 +45,7 @@ def answer(  # type: ignore[no-untyped-def]
 ):
     """Point, 95% interval and p of the step. z holds NaN where nothing was seen; seasonal and wave are columns.
 
-    `as_first_worked`: one grid for all, no caution for drifts, penalised columns counted and their priors'
+    `as_first_worked`: one grid for all, no caution for what drifts or lingers, penalised columns counted and their priors'
     determinant left out, as in the two answers that were worked elsewhere.
     """
     z, weight = np.asarray(z, float), np.asarray(weight, float)
@@ -58,7 +58,7 @@ def answer(  # type: ignore[no-untyped-def]
         blocks = [*((c, sd, m * 0.85) for c, sd, m in blocks), *with_wave]
     w = weight / weight[seen].mean()
     y = z[seen] - z[seen].mean()
-    power = 0.5 if as_first_worked else 0.4
+    power = 0.5 if as_first_worked else 0.25
     mass = sum((1 - phi + 0.003) ** -power for phi in PHIS)
     parts = []
     for phi in PHIS:
@@ -69,8 +69,9 @@ def answer(  # type: ignore[no-untyped-def]
             covariance = (covariance + np.diag((1 - share) * w + 1e-9))[np.ix_(seen, seen)]
             inverse = linalg.inv(covariance)
             prior = (1 - phi + 0.003) ** -power / mass / (len(shares) if phi else 1)
-            drifts = phi >= 0.97 and share * (1 - phi**2) >= 0.01 * (1 - share)
-            caution = 1.2 if drifts and not as_first_worked else 1.0
+            drifts = phi >= 0.97 and share * (1 - phi**2) >= 0.005 * (1 - share)
+            lingers = 0.8 <= phi < 0.97 and share >= 0.5
+            caution = 1.0 if as_first_worked else 1.5 if drifts else 1.1 if lingers else 1.0
             for extra, sds, belief in blocks:
                 x = np.column_stack([*extra, *flat])
                 precision = np.array([1 / (sd**2 * v) for sd in sds] + [0.0] * len(flat))

@@ -253,7 +253,7 @@ def test_what_was_declared_to_move_alike_and_did_not() -> None:
     check = checks.trend_before(of)
     assert check.passed is False
     assert "falling before the change already" in check.words
-    steep = quiet(10, 90) - 0.04 * t - np.where(t >= 60, 4.0, 0.0)
+    steep = quiet(10, 90) - 0.05 * t - np.where(t >= 60, 4.0, 0.0)
     check = checks.trend_before(inputs(steep, 60, controls=(quiet(9, 90, 0.3),), parallel=True))
     assert check.passed
     assert LEFT.findall(check.words)

@@ -64,14 +64,16 @@ def slope(n: int, before: int) -> gls_oracle.Block:
     ("trend", "worked"), [("continues", (1.2038, 0.2368, 2.1713)), ("stops", (1.5272, 0.6394, 2.3690))]
 )
 def test_the_oracle_gives_what_was_worked_of_thirty_and_fifteen_periods(
-    trend: str, worked: tuple[float, float, float]
+    trend: Trend, worked: tuple[float, float, float]
 ) -> None:
-    # Worked by two other implementations, which agree to 2e-4, with one course and one grid; the engine is held to the
-    # oracle below, with all of its courses.
+    # Worked by two other implementations, which agree to 2e-4, with one course, one grid and no caution for what drifts;
+    # the engine is held to the oracle below, with all of these, and is less sure.
     z = np.sin(1.7 * T45**2) + 0.05 * T45 + 1.5 * (T45 >= 30)
     answer = gls_oracle.answer(z, np.ones(45), 30, trend, [], None, [slope(45, 30)], as_first_worked=True)
     assert answer[:3] == pytest.approx(worked, abs=2e-4)
-    assert steps(plain(z), 30).trend_intervals().claimed_signs[0] == 1
+    point, low, high = numbers_of(steps(plain(z), 30), trend)
+    assert point == pytest.approx(worked[0], abs=0.02)
+    assert low < worked[1] < worked[2] < high
 
 
 @pytest.mark.parametrize(
@@ -279,9 +281,9 @@ def test_every_status_has_its_case() -> None:
         "no_change_seen": assess_change(plain(quiet(1)), 104, "week"),
         "not_enough_data": assess_change(plain(quiet(1, 12)), 8, "week"),
         "depends_on_trend": assess_change(
-            plain(quiet(2) - 0.02 * np.minimum(np.arange(130), 104) - 1.1 * jump), 104, "week"
+            plain(quiet(2) - 0.02 * np.minimum(np.arange(130), 104) - 1.4 * jump), 104, "week"
         ),
-        "season_not_covered": assess_change(plain(quiet(3, 60) - 2 * (np.arange(60) >= 40)), 40, "week"),
+        "season_not_covered": assess_change(plain(quiet(3, 60) - 2.3 * (np.arange(60) >= 40)), 40, "week"),
     }
     assert {name: one.status for name, one in cases.items()} == {name: name for name in STATUSES}
     assert all(cases[name].reason for name in ("not_enough_data", "depends_on_trend", "season_not_covered"))

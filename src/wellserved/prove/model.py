@@ -37,17 +37,18 @@ def _build_grid() -> tuple[Floats, Floats, Floats]:
     shares = {phi: (_SHARE_OF_DRIFT if phi >= LEAST_DRIFT_PHI else _SHARE) if phi else (0.0,) for phi in _PHI}
     pairs = [(phi, share) for phi in _PHI for share in shares[phi]]
     phi = np.array([pair[0] for pair in pairs])
-    mass = (1 - phi + 0.003) ** -0.4 / np.array([len(shares[pair[0]]) for pair in pairs])
+    mass = (1 - phi + 0.003) ** -0.25 / np.array([len(shares[pair[0]]) for pair in pairs])
     return phi, np.array([pair[1] for pair in pairs]), np.log(mass / mass.sum())
 
 
 PHI, AR_SHARE, LOG_PRIOR = _build_grid()
-IS_DRIFT_NODE = (PHI >= 0.97) & (
-    AR_SHARE * (1 - PHI**2) >= 0.01 * (1 - AR_SHARE)
-)  # each step at least a tenth of the noise
-SCALE_CAUTION = np.where(IS_DRIFT_NODE, 1.2, 1.0)
-"""Factor of an effect's scale at each node. How far a series drifts is understated where it is estimated from some
-hundred periods; with the factor the intervals hold the truth as often as they say (`make calibrate`)."""
+STEP_OF_DRIFT = AR_SHARE * (1 - PHI**2) / np.maximum(1 - AR_SHARE, 1e-9)  # its variance beside that of the noise
+IS_DRIFT_NODE = (PHI >= 0.97) & (STEP_OF_DRIFT >= 0.005)
+IS_LINGERING_NODE = (PHI >= 0.8) & (PHI < 0.97) & (AR_SHARE >= 0.5)
+SCALE_CAUTION = np.select([IS_DRIFT_NODE, IS_LINGERING_NODE], [1.5, 1.1], 1.0)
+"""Factor of an effect's scale at each node. How far a series drifts, and how long a deviation lingers, is understated
+where it is estimated from some hundred periods; with the factor the intervals hold the truth as often as they say
+(`make calibrate`)."""
 
 
 def variance_within_window(periods: int) -> Floats:
