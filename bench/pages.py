@@ -65,7 +65,7 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
     from wellserved.actions import membership, sharing
     from wellserved.journal.handle import Journal
     from wellserved.journal.models import Entry
-    from wellserved.store.models import ApiKey, Person, Shared, digest_of
+    from wellserved.store.models import ApiKey, Person, Shared, token_digest
 
     membership.add_person("kim", "quality", "intake", "correct horse battery")
     person, rng, now = Person.objects.get(), random.Random(1), timezone.now()
@@ -101,7 +101,7 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
         owner=person,
         name="k",
         prefix="ws_",
-        digest=digest_of("ws_k"),
+        digest=token_digest("ws_k"),
         scopes="journal:write moments:write measures:read promises:read",
         expires=now + timedelta(days=1),
     )

@@ -18,11 +18,12 @@ from pathlib import Path
 
 from bench import asking, folding, pace
 from wellserved import cases, log
-from wellserved.actions import no_progress, synthetic
+from wellserved.actions import synthetic
 from wellserved.actions.questions import open_case_table
 from wellserved.engine import duckdb as engine
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.evaluation import answer_question
+from wellserved.progress import no_progress
 from wellserved.record import moment_columns_sql, with_identity
 from wellserved.workspace import Workspace, create_workspace
 

@@ -14,11 +14,11 @@ import pytest
 
 from tests.released.make import TICKETS
 from wellserved import digests, integrity, log
-from wellserved.actions import no_progress
 from wellserved.actions.imports import import_file
 from wellserved.cli import main
 from wellserved.damage import as_damage_error
 from wellserved.mapping import parse_mapping
+from wellserved.progress import no_progress
 from wellserved.workspace import Workspace, create_workspace
 
 from .conftest import NOW

@@ -218,7 +218,7 @@ def test_replaced_files_stay_for_their_readers_and_then_go(tmp_path: Path, monke
 
     write(2)
     old = on_disk()
-    long_ago = time.time() - 10 * months.GRACE_SECONDS
+    long_ago = time.time() - 10 * months.FILE_GRACE_SECONDS
     for file in old:
         os.utime(file, (long_ago, long_ago))
     left = tmp_path / "month=202401" / "part-left.parquet"

@@ -23,7 +23,7 @@ from wellserved.prove.drivers import proportional_odds, variance_shares
 from wellserved.prove.incentive import judge_incentive
 from wellserved.prove.renewals import decisions_of_accounts, decisions_of_cohort, read_accounts, read_cohort
 from wellserved.prove.retention import Retention, estimate_retention, fit_retention
-from wellserved.prove.shift import CRITICAL_VALUES, find_shift
+from wellserved.prove.shift import CRITICAL_VALUES, detect_shift
 from wellserved.prove.staggered import effect_weights, estimate_staggered_effect
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -398,8 +398,8 @@ def test_a_shift_is_dated_and_an_even_series_seldom_is() -> None:
     close_count, false_count = 0, 0
     for _ in range(100):
         y = ar(rng, 0.3, 120)
-        false_count += find_shift(y).position is not None
-        candidate = find_shift(y + 1.5 * (np.arange(120) >= 70))
+        false_count += detect_shift(y).position is not None
+        candidate = detect_shift(y + 1.5 * (np.arange(120) >= 70))
         close_count += candidate.position is not None and abs(candidate.position - 70) <= 5
     assert false_count <= stats.binom.ppf(0.999, 100, 0.06)
     assert close_count >= stats.binom.ppf(0.001, 100, 0.80)
@@ -409,16 +409,16 @@ def test_a_shift_is_dated_and_an_even_series_seldom_is() -> None:
 @given(st.integers(0, 10_000), st.floats(0.01, 100), st.floats(-1000, 1000))
 def test_a_shift_s_date_does_not_hang_on_unit_or_side(seed: int, scale: float, origin: float) -> None:
     y = np.random.default_rng(seed).normal(size=80) + 1.5 * (np.arange(80) >= 50)
-    candidate, mirror_image = find_shift(y), find_shift(origin - scale * y)
+    candidate, mirror_image = detect_shift(y), detect_shift(origin - scale * y)
     assert candidate.position == mirror_image.position
     if candidate.size is not None and mirror_image.size is not None:
         assert mirror_image.size == pytest.approx(-scale * candidate.size, rel=1e-6)
 
 
 def test_a_shift_is_refused_where_none_could_be_told() -> None:
-    assert find_shift(np.ones(100)).reason == "the measure never varies"
-    assert "periods" in find_shift(np.arange(10.0)).reason
-    candidate = find_shift(np.cumsum(np.random.default_rng(1).normal(size=200)))
+    assert detect_shift(np.ones(100)).reason == "the measure never varies"
+    assert "periods" in detect_shift(np.arange(10.0)).reason
+    candidate = detect_shift(np.cumsum(np.random.default_rng(1).normal(size=200)))
     assert candidate.position is None
     assert max(CRITICAL_VALUES) == 0.88
     assert candidate.reason

@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from wellserved import actions, cases
+from wellserved import cases
 from wellserved.actions import questions
 from wellserved.chart import draw_up
 from wellserved.engine import duckdb as engine
@@ -233,8 +233,9 @@ def test_a_report_needs_no_more_questions_than_it_has_answers(
 
 def test_the_demo_writes_pages_that_lead_to_each_other(tmp_path: Path) -> None:
     from wellserved import demo
+    from wellserved.progress import no_progress
 
-    made = demo.run(tmp_path, None, actions.no_progress)
+    made = demo.run_demo(tmp_path, None, no_progress)
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert [one.page.name for one in made] == ["boston311.html", "servicenow.html", "cfpb.html"]
     for one in made:

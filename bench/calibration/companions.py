@@ -19,7 +19,7 @@ from bench.calibration.scenarios import ar, weekly
 from wellserved.prove.incentive import judge_incentive
 from wellserved.prove.model import Floats, Mask
 from wellserved.prove.response import ModelInput
-from wellserved.prove.shift import find_shift
+from wellserved.prove.shift import detect_shift
 from wellserved.prove.staggered import estimate_staggered_effect
 from wellserved.prove.verdict import LookPlan, assess_change
 
@@ -134,9 +134,9 @@ def shifts(phi: float, size: int) -> Callable[[np.random.Generator], list[float]
     def one(random: np.random.Generator) -> list[float]:
         y = ar(random, phi, size)
         at = int(size * 0.6)
-        found = find_shift(y + 1.5 * (np.arange(size) >= at))
+        found = detect_shift(y + 1.5 * (np.arange(size) >= at))
         near = found.position is not None and abs(found.position - at) <= 5
-        return [float(find_shift(y).position is not None), float(found.position is not None), float(near)]
+        return [float(detect_shift(y).position is not None), float(found.position is not None), float(near)]
 
     return one
 

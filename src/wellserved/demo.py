@@ -10,9 +10,9 @@ from pathlib import Path
 
 from wellserved.actions import imports, questions
 from wellserved.log import Receipt
+from wellserved.progress import ProgressCallback
 from wellserved.render import html
 from wellserved.report import Report
-from wellserved.sources.bytes import ProgressCallback
 from wellserved.workspace import create_workspace
 
 SLICE_OF_EXPORT = {  # file of a whole export -> the slice shipped in its place
@@ -32,7 +32,7 @@ class SampleReport:
     page: Path
 
 
-def run(folder: Path, data: Path | None, on_progress: ProgressCallback) -> list[SampleReport]:
+def run_demo(folder: Path, data: Path | None, on_progress: ProgressCallback) -> list[SampleReport]:
     """Import each sample into a fresh workspace under `folder` and write its page, and an index of them.
 
     data: a folder with the whole exports; also taken from WELLSERVED_DATA. Without it, the slices that

@@ -18,7 +18,7 @@ DIGEST_FILE = "_SHA256SUMS"  # other readers of the table pass over what begins 
 _LINE_PATTERN = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
-def digest_of(file: Path) -> str:
+def file_digest(file: Path) -> str:
     """A file's digest."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -26,7 +26,7 @@ def digest_of(file: Path) -> str:
 
 def record_digests(folder: Path, files: Iterable[Path], prune: bool = False) -> None:
     """Add the digests of files in the folder, on disk before anybody is told; `prune`: forget those of files that are gone."""
-    lines = [f"{digest_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
+    lines = [f"{file_digest(file)}  {file.relative_to(folder).as_posix()}\n" for file in files]
     target = folder / DIGEST_FILE
     if prune:
         previous_digests = recorded_digests(folder)

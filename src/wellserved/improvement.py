@@ -56,7 +56,7 @@ MARGIN_BASIS = {"measure", "since", "every", "where", "better", "age_days"}
 
 
 @dataclass(frozen=True)
-class Entry:
+class RecordEntry:
     """One line of the record."""
 
     at: str  # when it was written, UTC
@@ -72,15 +72,15 @@ class ImprovementRecord:
 
     improvement: Improvement
     declared_at: str
-    entries: tuple[Entry, ...]
+    entries: tuple[RecordEntry, ...]
 
     @property
-    def changes(self) -> tuple[Entry, ...]:
+    def changes(self) -> tuple[RecordEntry, ...]:
         """What was changed after the declaration."""
         return tuple(entry for entry in self.entries if entry.did == "changed")
 
     @property
-    def looks(self) -> tuple[Entry, ...]:
+    def looks(self) -> tuple[RecordEntry, ...]:
         """When the result was looked at."""
         return tuple(entry for entry in self.entries if entry.did == "looked")
 
@@ -97,7 +97,7 @@ class ImprovementRecord:
         return bool(look_positions) and look_positions[0] < decision_positions[-1]
 
     @property
-    def withdrawals(self) -> tuple[Entry, ...]:
+    def withdrawals(self) -> tuple[RecordEntry, ...]:
         """Earlier declarations under this name that were taken back."""
         return tuple(entry for entry in self.entries if entry.did == "withdrawn")
 
@@ -209,7 +209,7 @@ def find_record(workspace: Workspace, name: str) -> ImprovementRecord:
     return records_by_name[name]
 
 
-def read_entries(workspace: Workspace) -> Sequence[Entry]:
+def read_entries(workspace: Workspace) -> Sequence[RecordEntry]:
     """Every line of the record; where one link of the chain is broken, none of them can be relied on."""
     file = workspace.folder / IMPROVEMENTS_FILE
     if not file.exists():
@@ -226,7 +226,7 @@ def read_entries(workspace: Workspace) -> Sequence[Entry]:
         except (ValueError, KeyError, TypeError):
             is_intact = False
         previous_hash = _hash(line)
-    return [Entry(**raw_entry, genuine=is_intact) for raw_entry in raw_entries]
+    return [RecordEntry(**raw_entry, genuine=is_intact) for raw_entry in raw_entries]
 
 
 def _hash(line: str) -> str:

@@ -6,7 +6,7 @@ Neither changes anything, and both go on past what is damaged.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,14 @@ from deltalake import DeltaTable
 
 from wellserved import delta, digests, log
 from wellserved.errors import DamageError
+from wellserved.progress import ProgressCallback
 from wellserved.workspace import Workspace
 
 VersionActions = dict[int, list[dict[str, Any]]]  # version -> its actions, of those that can be read
-ProgressCallback = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Finding:
+class IntegrityFinding:
     """What is wrong, what is lost by it, and what to do."""
 
     problem: str
@@ -36,22 +36,22 @@ class Finding:
         return " ".join(sentence for sentence in (self.problem, self.loss, self.remedy) if sentence)
 
 
-def log_findings(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
+def log_findings(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[IntegrityFinding]:
     """What is wrong with the log; `thorough`: every row of every file is read."""
     loss = "What it held of the log is lost to every measure; cases that were folded from it may still tell it."
     remedy = f"Change nothing more here, and restore a backup into a fresh folder: {restore_command(workspace)}."
     problems = [*table_problems(workspace.log, thorough, on_progress), *_truncation_problems(workspace)]
-    yield from (Finding(problem, loss, remedy) for problem in problems)
+    yield from (IntegrityFinding(problem, loss, remedy) for problem in problems)
 
 
-def case_findings(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
+def case_findings(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[IntegrityFinding]:
     """What is wrong with the cases, which can be folded anew from the log at any time."""
     remedy = f"Take the folder {workspace.cases} away: the next question folds them anew."
     for problem in table_problems(workspace.cases, thorough, on_progress):
-        yield Finding(problem, "Nothing is lost, since cases are folded from the log.", remedy)
+        yield IntegrityFinding(problem, "Nothing is lost, since cases are folded from the log.", remedy)
 
 
-def receipt_findings(workspace: Workspace) -> Iterator[Finding]:
+def receipt_findings(workspace: Workspace) -> Iterator[IntegrityFinding]:
     """What is wrong with the receipts of imports, and where the log does not hold what they say."""
     counts = _rows_by_version(workspace.log)
     for file in sorted(workspace.imports.glob("*/receipt.json")):
@@ -62,11 +62,11 @@ def receipt_findings(workspace: Workspace) -> Iterator[Finding]:
             problem = (
                 error.problem if isinstance(error, DamageError) else f"The receipt {file} cannot be read: {error}."
             )
-            yield Finding(problem, "What its import refused and noticed is not known any more.", remedy)
+            yield IntegrityFinding(problem, "What its import refused and noticed is not known any more.", remedy)
             continue
         listed_rows = counts.get(receipt.log_version)
         if receipt.moments_new and listed_rows is not None and listed_rows != receipt.moments_new:
-            yield Finding(
+            yield IntegrityFinding(
                 f"{receipt.file} brought {receipt.moments_new:,} moments into version {receipt.log_version} of the log, "
                 f"which names {listed_rows:,}.",
                 "The others are lost to every measure.",
@@ -102,7 +102,7 @@ def table_problems(folder: Path, thorough: bool, on_progress: ProgressCallback) 
         problems += _file_problems(folder, action, thorough, recorded_digests)
     for name, digest in recorded_digests.items():
         entry = folder / name
-        if name.startswith("_delta_log/") and entry.exists() and digests.digest_of(entry) != digest:
+        if name.startswith("_delta_log/") and entry.exists() and digests.file_digest(entry) != digest:
             problems.append(f"{folder.name}/{name} is not what was written: its digest differs.")
     return problems
 
@@ -162,7 +162,7 @@ def _file_problems(folder: Path, action: dict[str, Any], thorough: bool, recorde
         return [f"{name} is gone" + (f", with {rows:,} rows." if rows else ".")]
     if size is not None and file.stat().st_size != size:
         return [f"{name} has {file.stat().st_size:,} bytes; {size:,} were written."]
-    if (digest := recorded_digests.get(action["path"])) and digests.digest_of(file) != digest:
+    if (digest := recorded_digests.get(action["path"])) and digests.file_digest(file) != digest:
         return [f"{name} is not what was written: its digest differs."]
     if problems := _footer_problems(folder, file, action.get("num_records")):
         return problems

@@ -173,7 +173,7 @@ def snapshot(folder: Path, version: int | None = None) -> Snapshot:
     return Snapshot(table.version(), _file_paths(table, folder), facts, folder)
 
 
-def create_view(db: duckdb.DuckDBPyConnection, view_name: str, files: Sequence[str]) -> None:
+def create_moments_view(db: duckdb.DuckDBPyConnection, view_name: str, files: Sequence[str]) -> None:
     """Name the moments in these files."""
     engine.create_view(db, view_name, files, MOMENT_TYPES)
 
@@ -189,7 +189,7 @@ _SUPERSEDED_SQL = """
 def superseded_rows(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> pa.Table:
     """Which rows (from 0) of which of these files no longer count: of one identity all but the last recorded, and that
     one too if it withdraws the moment. What corrects a moment has its instant, and so its month."""
-    create_view(db, "all_logged", files)
+    create_moments_view(db, "all_logged", files)
     month_rows = db.sql("SELECT DISTINCT month FROM all_logged WHERE correction OR at_is = 'withdrawn'").fetchall()
     affected_files = files_of_months(files, [row[0] for row in month_rows])
     if not affected_files:
@@ -213,7 +213,7 @@ def append(
     before = snapshot(workspace.log)
     check_complete(workspace, before)
     months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
-    create_view(db, "existing", files_of_months(before.files, months))
+    create_moments_view(db, "existing", files_of_months(before.files, months))
     (batch_count,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
     db.execute(
         f"CREATE OR REPLACE TEMP VIEW fresh_moments AS {_fresh_moments_sql(batch, unique, _last_recorded_at_sql(db))}"
@@ -248,7 +248,7 @@ def compact(workspace: Workspace, current: Snapshot) -> Snapshot:
         return current
     paths = [Path(file).relative_to(workspace.log.absolute()).as_posix() for file in crowded_files]
     with engine.connect(workspace.log) as db:
-        create_view(db, "crowded", crowded_files)
+        create_moments_view(db, "crowded", crowded_files)
         columns = (
             f"CAST({engine.quote_name(column)} AS {kind}) AS {engine.quote_name(column)}"
             for column, kind in MOMENT_TYPES.items()

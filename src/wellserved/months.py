@@ -23,7 +23,7 @@ from wellserved import delta, digests
 
 ROW_GROUP_SIZE = 120_000  # rows of a month that are written, and read, together
 MAX_PENDING_ROWS = 5 * ROW_GROUP_SIZE  # rows of all months that wait for more of theirs; half a kilobyte of memory each
-GRACE_SECONDS = 3600  # seconds for which replaced files stay, for whoever reads an earlier version
+FILE_GRACE_SECONDS = 3600  # seconds for which replaced files stay, for whoever reads an earlier version
 _SMALL_DICTIONARY = 64  # words that a dictionary may have for nothing
 # How columns are kept was chosen by the time of writing and of questions together (docs/benchmarks.md).
 # Names that are all different: a dictionary costs more time than it saves space.
@@ -186,7 +186,7 @@ class MonthlyTableWriter:
             with suppress(OSError):  # held open by whoever reads it: then the next time
                 if (
                     file.relative_to(self._folder).as_posix() not in referenced_paths
-                    and time.time() - file.stat().st_mtime > GRACE_SECONDS
+                    and time.time() - file.stat().st_mtime > FILE_GRACE_SECONDS
                 ):
                     file.unlink()
 

@@ -38,7 +38,7 @@ _SHUTDOWN_WRITE: Final = 1  # SHUT_WR
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """What one server takes: bytes, seconds, connections; and the proxies whose word it believes."""
 
     body: int = 64 * 2**10  # bytes of a body, where nothing is uploaded
@@ -128,7 +128,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         """The limit stands with the path; a body larger than everybody's is asked about first."""
         super().parse_header(header_plus)
         self.begun_at = time.monotonic()
-        limits: Limits = self.adj.limits
+        limits: ServerLimits = self.adj.limits
         largest = limits.body_limit(self.path)
         self.adj.max_request_body_size = largest + 1
         self.needs_permission = largest > limits.body and (self.chunked or self.content_length > limits.body)
@@ -165,7 +165,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def timeout_reason(self, now: float) -> str:
         """Why it is waited for no longer; empty: it has time yet."""
-        limits: Limits = self.adj.limits
+        limits: ServerLimits = self.adj.limits
         if self.needs_permission:
             return ""
         if not self.headers_finished:
@@ -189,7 +189,7 @@ class Task(WSGITask):  # type: ignore[misc]
         return environ
 
 
-class Refusal(ErrorTask):  # type: ignore[misc]
+class HttpRefusal(ErrorTask):  # type: ignore[misc]
     """An answer to a request that is not taken; its sender is to read it, whatever they still send."""
 
     def execute(self) -> None:
@@ -225,7 +225,7 @@ class UploadCheck:
 class Channel(HTTPChannel):  # type: ignore[misc]
     """One connection."""
 
-    parser_class, task_class, error_task_class = Parser, Task, Refusal
+    parser_class, task_class, error_task_class = Parser, Task, HttpRefusal
     request: Parser | None
     requests: list[Parser]
     connected: bool
@@ -346,7 +346,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             channel.check_time(instant)
 
 
-def listen(application: Application, host: str, port: int, limits: Limits) -> Any:
+def listen(application: Application, host: str, port: int, limits: ServerLimits) -> Any:
     """A server that listens, to be `run()`; RequestError where it cannot, in a sentence."""
     if not 0 < port < 2**16:
         raise RequestError(f"There is no port {port}.", "Choose one from 1 to 65535 with --port.")

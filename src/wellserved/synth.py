@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-SOURCE = "synth"
+SYNTHETIC_SOURCE = "synth"
 START, DAYS = date(2022, 1, 1), 1_095
 CHANGE = date(2023, 10, 2)
 EFFECT_FACTOR, GAMING_FACTOR, FAULT_FACTOR, LEAK_DAYS = 0.75, 0.6, 4.0, 2.0
@@ -78,7 +78,9 @@ def write_batch(
     """Leave the moments of a stretch in the table `batch`; a seed and a stretch determine them."""
     materialise(db, "drawn", _draw_rows(np.random.default_rng([seed, case_batch.first]), case_batch))
     rules = " UNION ALL ".join(_moment(index, *rule) for index, rule in enumerate(_RULES))
-    db.execute(f"CREATE OR REPLACE TEMP TABLE batch AS {with_identity(rules, SOURCE, recorded_at, import_id)}")
+    db.execute(
+        f"CREATE OR REPLACE TEMP TABLE batch AS {with_identity(rules, SYNTHETIC_SOURCE, recorded_at, import_id)}"
+    )
 
 
 # kind, second of the case's row, condition, further columns

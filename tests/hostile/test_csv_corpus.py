@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wellserved import log
-from wellserved.actions import no_progress
 from wellserved.actions.imports import ImportResult, import_file
 from wellserved.engine import duckdb as engine
 from wellserved.errors import MappingError, SourceError, WellservedError, WorkspaceError
 from wellserved.mapping import Mapping, MomentRule
+from wellserved.progress import no_progress
 from wellserved.record import ROW_NUMBER
 from wellserved.sources.careful import BrokenRow, CarefulReader
 from wellserved.sources.csv_file import RawTable, open_delimited, stage_rows

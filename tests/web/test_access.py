@@ -27,7 +27,7 @@ from wellserved import log
 from wellserved.actions import sharing
 from wellserved.actions.synthetic import make_cases
 from wellserved.store.access import PERMISSIONS
-from wellserved.store.models import Account, ApiKey, Customer, Hook, Invitation, Person, Role, Shared, digest_of
+from wellserved.store.models import Account, ApiKey, Customer, Hook, Invitation, Person, Role, Shared, token_digest
 from wellserved.web.permissions import OPEN
 from wellserved.workspace import Workspace
 
@@ -62,8 +62,10 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     key = ApiKey.objects.create(owner=staff.kim, name="k", prefix="ws_", digest="x", scopes="", expires=timezone.now())
     other = Customer.objects.create(name="Acme Ltd", merged_into=Customer.objects.get(name="Acme"))
     hour = timezone.now() + timedelta(hours=1)
-    Invitation.objects.create(digest=digest_of("token"), username="new", role=Role.member, by=staff.admin, expires=hour)
-    Person.objects.filter(pk=staff.kim.pk).update(feed=digest_of("feed"))
+    Invitation.objects.create(
+        digest=token_digest("token"), username="new", role=Role.member, by=staff.admin, expires=hour
+    )
+    Person.objects.filter(pk=staff.kim.pk).update(feed=token_digest("feed"))
     helper = shared.helpers.get()
     hook = Hook.objects.create(owner=staff.kim, sort="standard", secret="s")
     week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])

@@ -31,7 +31,7 @@ from wellserved.actions.synthetic import make_cases
 from wellserved.cli import app
 from wellserved.journal.models import Entry
 from wellserved.measure import MEASURES
-from wellserved.store.models import ApiKey, Hook, Person, Shared, digest_of
+from wellserved.store.models import ApiKey, Hook, Person, Shared, token_digest
 from wellserved.web.api import SCOPES
 from wellserved.workspace import Workspace
 
@@ -44,7 +44,7 @@ def key(person: Person, scopes: str = ALL, days: float = 1) -> Client:
     token = f"ws_{uuid.uuid4()}"
     until = timezone.now() + timedelta(days=days)
     ApiKey.objects.create(
-        owner=person, name="k", prefix=token[:8], digest=digest_of(token), scopes=scopes, expires=until
+        owner=person, name="k", prefix=token[:8], digest=token_digest(token), scopes=scopes, expires=until
     )
     return Client(headers={"Authorization": f"Bearer {token}"})
 
@@ -240,7 +240,7 @@ def test_every_answer_is_one_that_was_documented(staff: House, role: str, place:
         owner=person,
         name="k",
         prefix="ws_",
-        digest=digest_of(token),
+        digest=token_digest(token),
         scopes=ALL,
         expires=timezone.now() + timedelta(days=1),
     )

@@ -24,7 +24,7 @@ from tests.web.test_sharing import AT, counted
 from wellserved import log
 from wellserved.actions import membership, schema, sharing
 from wellserved.actions.questions import ask_measures
-from wellserved.journal.crypto import LockedError, unlock
+from wellserved.journal.crypto import LockedError, unlock_with_secret
 from wellserved.journal.handle import Journal
 from wellserved.journal.models import Entry, Keyring
 from wellserved.measure import MeasureQuestion, find_measure
@@ -65,7 +65,7 @@ def test_an_old_copy_of_the_key_opens_nothing_after_a_passphrase(staff: House) -
     before = book(staff.kim)
     entry = before.write({"word": "note", "line": "earlier"})
     ring = Keyring.objects.get(owner=staff.kim.pk)
-    old = unlock("workspace", ring.locks["workspace"], settings.SECRET_KEY.encode())
+    old = unlock_with_secret("workspace", ring.locks["workspace"], settings.SECRET_KEY.encode())
     mine = book(staff.kim)
     mine.rekey("passphrase", "four words and more")
     entry.refresh_from_db()

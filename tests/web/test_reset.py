@@ -414,7 +414,7 @@ def test_a_passphrase_of_an_older_cost_opens_and_costs_more_from_then_on(
     ring = Keyring.objects.get(owner=staff.kim.pk)
     assert ring.locks["passphrase"]["cost"] == 17
     assert mine.key
-    ring.locks["passphrase"] = crypto.lock("passphrase", mine.key, b"four words and more", 15)
+    ring.locks["passphrase"] = crypto.lock_with_secret("passphrase", mine.key, b"four words and more", 15)
     ring.save()
     later = book(staff.kim)
     later.unlock("four words and more")
@@ -431,8 +431,8 @@ def test_rings_of_the_version_before_open_after_the_migration(place: Workspace) 
     connection = connections["journal"]
     secret, made = settings.SECRET_KEY.encode(), {}
     for owner, kind, word, cost in ((901, "workspace", secret, 0), (902, "passphrase", b"four words and more", 15)):
-        key_ = crypto.new_key()
-        made[owner] = key_, crypto.lock(kind, key_, word, cost)
+        key_ = crypto.generate_key()
+        made[owner] = key_, crypto.lock_with_secret(kind, key_, word, cost)
     before, after = [("journal", "0002_open_moments")], MigrationExecutor(connection).loader.graph.leaf_nodes("journal")
     MigrationExecutor(connection).migrate(before)
     try:

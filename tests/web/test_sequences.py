@@ -218,7 +218,7 @@ def numbers(place: Workspace) -> str:
         [
             *said,
             rendering.measure_page(place, question),
-            rendering.render_report(place, sharing.SOURCE, None, None, "json"),
+            rendering.render_report(place, sharing.JOURNAL_SOURCE, None, None, "json"),
         ]
     )
 

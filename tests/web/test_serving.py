@@ -34,12 +34,12 @@ from wellserved.actions import health, sharing
 from wellserved.actions import worker as task
 from wellserved.cli.supervisor import Supervisor
 from wellserved.errors import RequestError
-from wellserved.server import UPLOAD_CHECK, Channel, Limits, client_of, networks
+from wellserved.server import UPLOAD_CHECK, Channel, ServerLimits, client_of, networks
 from wellserved.store.models import Person, Shared
 from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
-SHORT = Limits(uploads={"/file": 2**20, r"/week/\d\d": 2**18}, header_seconds=0.3, body_seconds=0.3, body_rate=2**20, connections_per_address=8, connections=40,
+SHORT = ServerLimits(uploads={"/file": 2**20, r"/week/\d\d": 2**18}, header_seconds=0.3, body_seconds=0.3, body_rate=2**20, connections_per_address=8, connections=40,
                proxies=networks("127.0.0.9, 10.0.0.0/8"))  # fmt: skip
 LAST = b"Host: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
@@ -57,7 +57,7 @@ def application(environ: dict[str, Any], start: Callable[..., Any]) -> list[byte
 class Gate:
     """The server in a thread of its own, before an application that only counts."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: ServerLimits) -> None:
         self.port = free_port()
         self.listening = server.listen(application, "127.0.0.1", self.port, limits)
         self.thread = threading.Thread(target=self.listening.run)
@@ -517,7 +517,7 @@ def test_a_worker_that_cannot_write_waits_longer_each_time(
     steps = Steps(9)
     heartbeat = task.Heartbeat(workspace)
     heartbeat.set_state("working")
-    task.run(workspace, steps, heartbeat)
+    task.run_worker(workspace, steps, heartbeat)
     assert steps.pauses == [4, 8, 16, 32, 60, 60, 60, 2, 4]
     assert told == ["ok", *["failing: No space left on device."] * 7, "ok"]
     assert capsys.readouterr().err.splitlines() == [

@@ -22,7 +22,7 @@ from wellserved.actions import sharing
 from wellserved.actions.questions import ask_measures
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import period_of
-from wellserved.store.models import ApiKey, Person, Shared, digest_of
+from wellserved.store.models import ApiKey, Person, Shared, token_digest
 from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
@@ -32,7 +32,7 @@ AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 def counted(place: Workspace, name: str) -> float:
     """A measure over the journal's cases."""
-    (series,) = ask_measures(place, MeasureQuestion((find_measure(name),), where=(("source", sharing.SOURCE),)))
+    (series,) = ask_measures(place, MeasureQuestion((find_measure(name),), where=(("source", sharing.JOURNAL_SOURCE),)))
     return float(series.n[0]) if series.n else 0
 
 
@@ -152,7 +152,7 @@ def test_an_api_key_reads_nothing_private(staff: House) -> None:
     scopes = "journal:write moments:write measures:read promises:read"
     until = timezone.now() + timedelta(days=1)
     ApiKey.objects.create(
-        owner=staff.kim, name="k", prefix="ws_k", digest=digest_of("ws_k"), scopes=scopes, expires=until
+        owner=staff.kim, name="k", prefix="ws_k", digest=token_digest("ws_k"), scopes=scopes, expires=until
     )
     client = Client(headers={"Authorization": "Bearer ws_k"})
     for path in ("promises", "measures", "reports/journal", "measures/asked"):

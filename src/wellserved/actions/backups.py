@@ -145,7 +145,7 @@ def _pack_files(
         on_progress("Saving the log", position, len(log_files))
         name = file.absolute().relative_to(workspace.log.absolute()).as_posix()
         if digest := recorded_digests.get(name):
-            if sums.digest_of(file) != digest:  # the good copies of earlier nights stay
+            if sums.file_digest(file) != digest:  # the good copies of earlier nights stay
                 raise DamageError(f"log/{name} is not what was written: no backup is made of it.", VERIFY_ADVICE)
             lines.append(f"{digest}  {name}\n")
         archive.write(file, f"log/{name}", zipfile.ZIP_STORED)

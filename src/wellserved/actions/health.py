@@ -18,23 +18,24 @@ from wellserved.actions import backups, schema, worker
 from wellserved.actions.declarations import check_declarations
 from wellserved.damage import as_damage_error
 from wellserved.errors import DamageError, WellservedError
-from wellserved.integrity import Finding, ProgressCallback, restore_command
+from wellserved.integrity import IntegrityFinding, restore_command
 from wellserved.journal.keys import check_secret
+from wellserved.progress import ProgressCallback
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
 
 LEAST_FREE_BYTES = 200 * 2**20  # bytes below which nothing can be saved soon
-HealthCheck = Callable[[Workspace, bool, ProgressCallback], Iterable[Finding]]
+HealthCheck = Callable[[Workspace, bool, ProgressCallback], Iterable[IntegrityFinding]]
 
 
-def check_files(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
+def check_files(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[IntegrityFinding]:
     """The log, the cases, the receipts of imports."""
     yield from integrity.log_findings(workspace, thorough, on_progress)
     yield from integrity.receipt_findings(workspace)
     yield from integrity.case_findings(workspace, thorough, on_progress)
 
 
-def check_databases(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
+def check_databases(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[IntegrityFinding]:
     """Both databases: that they answer, are whole and up to date; nothing, where nobody has needed them yet."""
     database_files = schema.database_files()
     if database_files and not any(file.exists() and file.stat().st_size for file in database_files):
@@ -47,7 +48,9 @@ def check_databases(workspace: Workspace, thorough: bool, on_progress: ProgressC
         except Exception as error:
             message = next(iter(str(error).splitlines()), type(error).__name__)
             problems = [(f"cannot be read: {message}", loss, restore)]
-        yield from (Finding(f"The {alias} database {problem}.", loss, remedy) for problem, loss, remedy in problems)
+        yield from (
+            IntegrityFinding(f"The {alias} database {problem}.", loss, remedy) for problem, loss, remedy in problems
+        )
     if not any(connections[alias].connection is None for alias in schema.ALIASES):
         yield from _mismatches(workspace)
 
@@ -91,13 +94,13 @@ def _query_text(alias: str, statement: str) -> str:
         return str(cursor.fetchone()[0]).splitlines()[0]
 
 
-def _mismatches(workspace: Workspace) -> Iterator[Finding]:
+def _mismatches(workspace: Workspace) -> Iterator[IntegrityFinding]:
     """What the databases say of the rest: the log's version, and the secret that opens journals."""
     try:
         with suppress(Error):  # said already
             check_secret(settings.SECRET_KEY.encode())
     except DamageError as error:
-        yield Finding(error.problem, "Journals that it locks cannot be opened.", error.remedy)
+        yield IntegrityFinding(error.problem, "Journals that it locks cannot be opened.", error.remedy)
     try:
         shared_moments = Shared.objects.exclude(log_version=None).order_by("-log_version")
         last_version = shared_moments.values_list("log_version", flat=True).first()
@@ -106,12 +109,14 @@ def _mismatches(workspace: Workspace) -> Iterator[Finding]:
         return  # said already
     if last_version is not None and last_version > log_version:
         remedy = f"Restore a backup into a fresh folder: {restore_command(workspace)}."
-        yield Finding(
+        yield IntegrityFinding(
             log.truncation_error(log_version, last_version).problem, "Shared moments in it count in no measure.", remedy
         )
 
 
-def check_surroundings(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
+def check_surroundings(
+    workspace: Workspace, thorough: bool, on_progress: ProgressCallback
+) -> Iterator[IntegrityFinding]:
     """Who can read the files, and how much room there is."""
     private_names = ["keys", "keys/secret", "log", "cases", "imports", "backups", "store.sqlite3", "journal.sqlite3"]
     private_paths = [workspace.folder / name for name in private_names if (workspace.folder / name).exists()]
@@ -123,28 +128,28 @@ def check_surroundings(workspace: Workspace, thorough: bool, on_progress: Progre
         commands = [f"chmod 700 {' '.join(folders)}"] * bool(folders) + [f"chmod 600 {' '.join(other_files)}"] * bool(
             other_files
         )
-        yield Finding(f"Others on this computer can read {names}.", "", f"Close them: {'; '.join(commands)}.")
+        yield IntegrityFinding(f"Others on this computer can read {names}.", "", f"Close them: {'; '.join(commands)}.")
     if (free_bytes := shutil.disk_usage(workspace.folder).free) < LEAST_FREE_BYTES:
-        yield Finding(
+        yield IntegrityFinding(
             f"Only {free_bytes // 2**20} MB of the disk are free.", "Nothing can be saved soon.", "Make room."
         )
 
 
-def check_worker(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
+def check_worker(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[IntegrityFinding]:
     """Whether shared moments reach the log; nothing, where nobody has needed the databases yet."""
     database_files = schema.database_files()
     if not database_files or any(file.exists() and file.stat().st_size for file in database_files):
         yield from worker.worker_findings(workspace)
 
 
-def check_backups(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[Finding]:
+def check_backups(workspace: Workspace, thorough: bool, on_progress: ProgressCallback) -> Iterator[IntegrityFinding]:
     """The backups here, each read through."""
     for file in sorted((workspace.folder / "backups").glob("*.zip")) if thorough else ():
         on_progress(f"Reading {file.name}", 0, 0)
         try:
             backups.check_backup(file)
         except (WellservedError, OSError, zipfile.BadZipFile) as error:
-            yield Finding(str(error), "It cannot be restored.", "Make another: `wellserved backup FILE`.")
+            yield IntegrityFinding(str(error), "It cannot be restored.", "Make another: `wellserved backup FILE`.")
 
 
 CHECKS: tuple[HealthCheck, ...] = (
@@ -160,16 +165,16 @@ CHECKS: tuple[HealthCheck, ...] = (
 
 def find_problems(
     workspace: Workspace, thorough: bool = False, on_progress: ProgressCallback = lambda *_: None
-) -> list[Finding]:
+) -> list[IntegrityFinding]:
     """What is wrong with this installation; `thorough`: everything that is stored is read. Empty: nothing is."""
-    all_findings: list[Finding] = []
+    all_findings: list[IntegrityFinding] = []
     for check in CHECKS:
         try:
             all_findings += check(workspace, thorough, on_progress)
         except Exception as error:
             if (damage := as_damage_error(error)) is None:
                 raise
-            all_findings.append(Finding(damage.problem, "", damage.remedy))
+            all_findings.append(IntegrityFinding(damage.problem, "", damage.remedy))
     return list(dict.fromkeys(all_findings))
 
 

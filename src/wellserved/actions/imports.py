@@ -12,21 +12,19 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from wellserved import cases, disk, log
-from wellserved.actions import no_progress
+from wellserved.cases.ordered import END_KINDS
 from wellserved.engine import duckdb
 from wellserved.errors import MappingError
 from wellserved.log import Receipt
 from wellserved.mapping import DateOrder, DueIs, Mapping, recognise_preset
 from wellserved.mapping.fit import fit_preset
+from wellserved.progress import ProgressCallback, no_progress
 from wellserved.record import OWN_PREFIX, RecordResult, Refusal, record_rows
 from wellserved.render.table import write_csv
 from wellserved.scales import Scale, keep_meaning
-from wellserved.sources.bytes import ProgressCallback
 from wellserved.sources.csv_file import RawTable, open_delimited, read_whole_rows, stage_rows
 from wellserved.sources.dialect import REFUSAL_COLUMNS
 from wellserved.workspace import Workspace
-
-END_KINDS = ("resolved", "abandoned", "merged")
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def import_file(
 
 
 def _import_id(content_digest: str, mapping: Mapping) -> str:
-    """The same for the same file read in the same way: by what the mapping says, whatever the code calls its parts."""
+    """Rests on the file and on what the mapping says of it, whatever the code calls the mapping's parts."""
     plain_rules = tuple(replace(rule, rating=None) for rule in mapping.moments)  # a scale is told by its name
     return hashlib.sha256(f"{content_digest}{astuple(replace(mapping, moments=plain_rules))!r}".encode()).hexdigest()[
         :12

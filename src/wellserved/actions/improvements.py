@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from wellserved import improvement, log
-from wellserved.actions import no_progress
 from wellserved.actions.questions import check_filters, open_case_table, opening_hours
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.improvement import Improvement, ImprovementRecord
@@ -17,6 +16,7 @@ from wellserved.measure.case_table import CaseTable, filter_sql
 from wellserved.measure.coverage import unmatched_reason
 from wellserved.measure.timeline import make_moment_table
 from wellserved.moments import Granularity, day_of, periods_between
+from wellserved.progress import ProgressCallback, no_progress
 from wellserved.prove import (
     AnalysisWindow,
     Guardrail,
@@ -33,7 +33,6 @@ from wellserved.prove.drivers import Drivers, estimate_drivers
 from wellserved.prove.foresight import Foresight, foresee
 from wellserved.prove.gap import ExpectationGaps, expectation_gaps
 from wellserved.prove.shift import Shift, find_series_shift
-from wellserved.sources.bytes import ProgressCallback
 from wellserved.workspace import Workspace
 
 ProofWithNotes = tuple[Proof, tuple[str, ...]]  # and what has to be said of how the question came about

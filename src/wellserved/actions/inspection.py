@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from wellserved import disk
-from wellserved.actions import no_progress
 from wellserved.engine import duckdb
 from wellserved.mapping import Mapping, recognise_preset
-from wellserved.sources.bytes import ProgressCallback
+from wellserved.progress import ProgressCallback, no_progress
 from wellserved.sources.csv_file import RawTable, open_delimited, stage_rows
 from wellserved.sources.infer import Inspection, inspect_table
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from wellserved.errors import RequestError
 from wellserved.journal import keys
 from wellserved.store.access import has_permission, record_event
-from wellserved.store.models import Event, Invitation, Person, Role, Shared, Team, digest_of, new_token
+from wellserved.store.models import Event, Invitation, Person, Role, Shared, Team, new_token, token_digest
 
 INVITATION_LIFETIME: Final = timedelta(hours=72)
 SOLE_USER_NAME: Final = "me"
@@ -132,7 +132,7 @@ def invite(by: Person, username: str, role: str, team: Team | None) -> tuple[str
     with transaction.atomic():
         Invitation.objects.filter(username__iexact=username, used=None).update(used=now)  # the newest one counts
         values = {"username": username, "role": role, "team": team, "by": by, "expires": now + INVITATION_LIFETIME}
-        Invitation.objects.create(digest=digest_of(token), **values)
+        Invitation.objects.create(digest=token_digest(token), **values)
         existing_person = Person.objects.filter(username__iexact=username).first()
         record_event(
             by,
@@ -148,7 +148,7 @@ def invitation_of(token: str) -> Invitation | None:
     One whose giver lost the right to invite is none, nor is one for a name that somebody else has taken since.
     """
     now = timezone.now()
-    open_invitations = Invitation.objects.filter(digest=digest_of(token), used=None, expires__gt=now).select_related(
+    open_invitations = Invitation.objects.filter(digest=token_digest(token), used=None, expires__gt=now).select_related(
         "team", "by"
     )
     invitation = open_invitations.first() if token else None

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import date
 
 from wellserved import __version__, cases, log
-from wellserved.actions import no_progress
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.chain import Chain, chain
 from wellserved.engine import Engine, duckdb, open_engine
@@ -29,11 +28,11 @@ from wellserved.measure.timeline import (
     with_rule_columns,
 )
 from wellserved.moments import Granularity
+from wellserved.progress import ProgressCallback, no_progress
 from wellserved.queueing import Queue, analyse_queue
 from wellserved.report import Report
 from wellserved.report.assembly import make_report
 from wellserved.scales import load_scales
-from wellserved.sources.bytes import ProgressCallback
 from wellserved.workspace import Workspace
 
 MAX_CASES_IN_MEMORY = 1_000_000  # cases up to which a question's table is read once and kept
@@ -132,7 +131,7 @@ def ask_measures(
 def ask_by_vendor(
     workspace: Workspace, question: MeasureQuestion, vendor: str, on_progress: ProgressCallback = no_progress
 ) -> list[Series]:
-    """The same by another house's rules: waits alone."""
+    """The answers to a question about waits, by another vendor's rules."""
     rules = [find_vendor_rule(measure.name, vendor) for measure in question.measures]
     answers = []
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:

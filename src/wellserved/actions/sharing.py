@@ -32,7 +32,7 @@ from wellserved.store.access import AccessScope
 from wellserved.store.models import Audience, Customer, Helper, Person, Shared, Team
 from wellserved.workspace import Workspace
 
-SOURCE: Final = "journal"  # of shared moments in the log
+JOURNAL_SOURCE: Final = "journal"  # of shared moments in the log
 SHARED_FIELDS: Final = ("service", "channel", "text", "expected", "score", "scale", "cause", "severity", "hours", "amount",
                "currency", "returns", "returns_saved")  # fmt: skip
 # What its author changes; the log's version is the worker's.
@@ -320,9 +320,11 @@ def write_pending(workspace: Workspace, now: datetime | None = None) -> int:
             db = duckdb.connect(workspace.log, scratch=scratch)
             db.register("given", pa.Table.from_pylist(moments, schema=_SCHEMA))
             select_sql = f"SELECT {moment_columns_sql({name: f'g.{duckdb.quote_name(name)}' for name in _SCHEMA.names})} FROM given g"
-            db.execute(f"CREATE TEMP TABLE batch AS {with_identity(select_sql, SOURCE, recorded_at, SOURCE)}")
+            db.execute(
+                f"CREATE TEMP TABLE batch AS {with_identity(select_sql, JOURNAL_SOURCE, recorded_at, JOURNAL_SOURCE)}"
+            )
             keep_meaning(workspace.folder, scratch, _scales_of(scales, moments))
-            version = log.append(db, workspace, "batch", False, SOURCE).version
+            version = log.append(db, workspace, "batch", False, JOURNAL_SOURCE).version
             db.close()
             cases.refresh(workspace, scratch, lambda *_: None)
     _mark_written(waiting_rows, version)

@@ -6,10 +6,9 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 from wellserved import cases, log, synth
-from wellserved.actions import no_progress
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError
-from wellserved.sources.bytes import ProgressCallback
+from wellserved.progress import ProgressCallback, no_progress
 from wellserved.workspace import Workspace
 
 
@@ -37,9 +36,9 @@ def make_cases(workspace: Workspace, count: int, seed: int, on_progress: Progres
 def _refuse_other_cases(workspace: Workspace, import_id: str) -> None:
     """Made cases of another number or seed have the same names, and would mix into no truth at all."""
     db = duckdb.connect(workspace.log)
-    log.create_view(db, "moments", log.snapshot(workspace.log).files)
+    log.create_moments_view(db, "moments", log.snapshot(workspace.log).files)
     other_rows = db.sql(
-        f"SELECT 1 FROM moments WHERE source = {duckdb.quote_text(synth.SOURCE)} AND import_id <> {duckdb.quote_text(import_id)} LIMIT 1"
+        f"SELECT 1 FROM moments WHERE source = {duckdb.quote_text(synth.SYNTHETIC_SOURCE)} AND import_id <> {duckdb.quote_text(import_id)} LIMIT 1"
     ).fetchall()
     db.close()
     if other_rows:

@@ -26,7 +26,7 @@ from wellserved import disk
 from wellserved.actions import backups, sharing
 from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
-from wellserved.integrity import Finding
+from wellserved.integrity import IntegrityFinding
 from wellserved.measure.words import plural
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
@@ -34,7 +34,7 @@ from wellserved.workspace import Workspace
 BEAT_SECONDS: Final = 2.0  # seconds between two signs of life
 SILENT_AFTER_SECONDS: Final = 20.0  # seconds after which a sign of life is none
 POLL_SECONDS: Final = 2.0  # seconds between two looks for shared moments
-LONGEST_PAUSE: Final = 60.0  # seconds that it waits at most, after it has failed again and again
+LONGEST_RETRY_PAUSE: Final = 60.0  # seconds that it waits at most, after it has failed again and again
 OVERDUE_AFTER: Final = timedelta(minutes=10)  # after which a shared moment should have been in the log
 _SIZE: Final = 1_024  # bytes; always the same, written over in place, which a full disk still lets through
 StateName = Literal["never started", "working", "failing", "stopped", "silent"]
@@ -86,14 +86,14 @@ def worker_state(workspace: Workspace, now: float | None = None) -> WorkerState:
     return WorkerState("failing" if name == "failing" else "working", seconds, reason)
 
 
-def worker_findings(workspace: Workspace, now: float | None = None) -> Iterator[Finding]:
+def worker_findings(workspace: Workspace, now: float | None = None) -> Iterator[IntegrityFinding]:
     """What is wrong with the worker, in plain words; nothing: all is well. One that never ran is missed once something waits."""
     start = "Start `wellserved serve`, or `wellserved worker`."
     current_state = worker_state(workspace, now)
     if current_state.name == "silent":
-        yield Finding(f"The worker is {current_state}: what is shared does not reach the log.", "", start)
+        yield IntegrityFinding(f"The worker is {current_state}: what is shared does not reach the log.", "", start)
     elif current_state.name == "failing":
-        yield Finding(
+        yield IntegrityFinding(
             f"The worker cannot write shared moments into the log: {current_state.reason}", "", "It goes on trying."
         )
     try:
@@ -105,7 +105,7 @@ def worker_findings(workspace: Workspace, now: float | None = None) -> Iterator[
             f"{plural(waiting_count, 'shared moment has', 'shared moments have')} waited for more than ten minutes"
         )
         remedy = "" if current_state.name in ("working", "failing", "silent") else start
-        yield Finding(f"{subject} to be written into the log.", "", remedy)
+        yield IntegrityFinding(f"{subject} to be written into the log.", "", remedy)
 
 
 class Heartbeat:
@@ -164,7 +164,7 @@ def work_once(workspace: Workspace) -> None:
         backups.write_nightly_backup(workspace)
 
 
-def run(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> None:
+def run_worker(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> None:
     """Work until told to stop; after a failure, wait twice as long as before, and a minute at most. Nothing that waits is lost."""
     pause, last_reason = POLL_SECONDS, ""
     while not stop.is_set():
@@ -178,7 +178,7 @@ def run(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> No
                 sys.stderr.write(f"The worker waits and tries again: {reason}\n")
                 if not isinstance(error, WellservedError | OSError | django.db.OperationalError):
                     traceback.print_exc()
-            pause, last_reason = min(2 * pause, LONGEST_PAUSE), reason
+            pause, last_reason = min(2 * pause, LONGEST_RETRY_PAUSE), reason
             close_old_connections()
         else:
             if last_reason:

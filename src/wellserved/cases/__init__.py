@@ -160,10 +160,10 @@ def _plan_refresh(
     folded_snapshot = log.snapshot(workspace.log, int(case_snapshot.facts["log_version"]))
     if not case_snapshot.files or not set(folded_snapshot.files) <= set(log_snapshot.files):  # the log was compacted
         return None
-    log.create_view(db, "newest", sorted(set(log_snapshot.files) - set(folded_snapshot.files)))
+    log.create_moments_view(db, "newest", sorted(set(log_snapshot.files) - set(folded_snapshot.files)))
     # A moment that another one corrects may have been of another case, which has it no more.
     corrected_months = [row[0] for row in db.sql("SELECT DISTINCT month FROM newest WHERE correction").fetchall()]
-    log.create_view(db, "corrected", log.files_of_months(log_snapshot.files, corrected_months))
+    log.create_moments_view(db, "corrected", log.files_of_months(log_snapshot.files, corrected_months))
     db.execute(
         "CREATE TEMP TABLE changed AS SELECT source, case_id FROM newest UNION SELECT source, case_id FROM corrected "
         "SEMI JOIN (SELECT moment_id FROM newest WHERE correction) USING (moment_id)"

@@ -24,9 +24,9 @@ from wellserved.cli.shared import (
     WhereOption,
     app,
     console,
-    day_of,
     error_console,
     granularity_name,
+    parse_day,
     progress,
     question_of,
     seconds_of,
@@ -393,10 +393,10 @@ def chart(
     from wellserved.chart import draw_up
 
     question = question_of([name], None, granularity or GranularityChoice.month, since, until, where)
-    phases = [day for text in phase or [] if (day := day_of(text, "--phase"))]
+    phases = [day for text in phase or [] if (day := parse_day(text, "--phase"))]
     with progress() as on_progress:
         (series,) = questions.ask_measures(workspace_at(home), question, on_progress, must_match=True)
-    control_chart = draw_up(series, kind, rules.value, phases, day_of(baseline, "--baseline"), screen)  # type: ignore[arg-type]
+    control_chart = draw_up(series, kind, rules.value, phases, parse_day(baseline, "--baseline"), screen)  # type: ignore[arg-type]
     _write_chart(control_chart, format_, output)
 
 
@@ -436,7 +436,7 @@ def report(
             workspace_at(home),
             source,
             granularity_name(granularity),
-            day_of(period, "--period"),
+            parse_day(period, "--period"),
             rules.value,
             on_progress,
         )
@@ -518,7 +518,7 @@ def demo_(
     from wellserved import demo
 
     with progress() as on_progress:
-        sample_reports = demo.run(folder, data_folder, on_progress)
+        sample_reports = demo.run_demo(folder, data_folder, on_progress)
     for sample_report in sample_reports:
         console.print(terminal.safe_text(sample_report.report.title, "bold"))
         receipt = sample_report.receipt

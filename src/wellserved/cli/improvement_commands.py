@@ -19,9 +19,9 @@ from wellserved.cli.shared import (
     UntilOption,
     WhereOption,
     app,
-    day_of,
     error_console,
     granularity_name,
+    parse_day,
     parse_pairs,
     progress,
     show,
@@ -136,7 +136,7 @@ def prove(
     """Prove that a change worked: by how much, how sure, and what got worse; or say that it cannot be told."""
     from wellserved.actions import improvements
 
-    span = (day_of(since, "--since"), day_of(until, "--until"))
+    span = (parse_day(since, "--since"), parse_day(until, "--until"))
     workspace = workspace_at(home)
     if improvement is not None:
         if (
@@ -164,9 +164,9 @@ def prove(
                 "There is nothing to prove.", "Name an improvement, or explore with --measure NAME --change DATE."
             )
         exploration = Improvement(
-            "exploration", "exploration", str(day_of(change, "--change")), measure, granularity_name(granularity) or "week", where=parse_pairs(where), against=parse_pairs(control_where),
+            "exploration", "exploration", str(parse_day(change, "--change")), measure, granularity_name(granularity) or "week", where=parse_pairs(where), against=parse_pairs(control_where),
             parallel=parallel, better=_better_side(better), expected=_worthwhile_share(worthwhile), guardrails=_margins(guardrail), age_days=age,
-            settles=str(day_of(settles, "--settles")) if settles else None,
+            settles=str(parse_day(settles, "--settles")) if settles else None,
         )  # fmt: skip
         with progress() as on_progress:
             proof, notes = improvements.explore_change(workspace, exploration, span, on_progress)
@@ -207,7 +207,7 @@ def shift(
     from wellserved.actions import improvements
     from wellserved.render import insights
 
-    span = (day_of(since, "--since"), day_of(until, "--until"))
+    span = (parse_day(since, "--since"), parse_day(until, "--until"))
     with progress() as on_progress:
         search_result = improvements.find_shift(
             workspace_at(home), name, granularity.value, parse_pairs(where), span, on_progress
@@ -241,7 +241,7 @@ def prove_adoption(
         team, equals, day_text = text.rpartition("=")
         if not equals:
             raise RequestError(f"--since {text!r} names no day.", "Write it as --since Repairs=2023-10-02.")
-        day = day_of(day_text, "--since")
+        day = parse_day(day_text, "--since")
         assert day is not None
         dates.append((team, day))
     exploration = Improvement(
@@ -398,10 +398,10 @@ def add(
     from wellserved.render import proofs
 
     improvement = Improvement(
-        name, description, str(day_of(since, "--since")), measure, granularity.value, author, idea_from, tuple(helper or ()), parse_pairs(where), parse_pairs(control_where),
+        name, description, str(parse_day(since, "--since")), measure, granularity.value, author, idea_from, tuple(helper or ()), parse_pairs(where), parse_pairs(control_where),
         parallel, _better_side(better), _worthwhile_share(worthwhile), _margins(guardrail), age,
-        str(day_of(ends, "--ends")) if ends else None, str(day_of(paid_until, "--paid-until")) if paid_until else None,
-        str(day_of(settles, "--settles")) if settles else None,
+        str(parse_day(ends, "--ends")) if ends else None, str(parse_day(paid_until, "--paid-until")) if paid_until else None,
+        str(parse_day(settles, "--settles")) if settles else None,
     )  # fmt: skip
     workspace = workspace_at(home)
     with progress() as on_progress:
@@ -446,9 +446,9 @@ def change_(
     from wellserved.actions import improvements
 
     options = {
-        "what": description, "since": str(day_of(since, "--since")) if since else None, "measure": measure, "helpers": tuple(helper) if helper else None,
+        "what": description, "since": str(parse_day(since, "--since")) if since else None, "measure": measure, "helpers": tuple(helper) if helper else None,
         "where": parse_pairs(where) or None, "against": parse_pairs(control_where) or None, "guardrails": _margins(guardrail) or None,
-        "expected": _worthwhile_share(worthwhile), "ends": str(day_of(ends, "--ends")) if ends else None, "settles": str(day_of(settles, "--settles")) if settles else None,
+        "expected": _worthwhile_share(worthwhile), "ends": str(parse_day(ends, "--ends")) if ends else None, "settles": str(parse_day(settles, "--settles")) if settles else None,
     }  # fmt: skip
     facts: dict[str, object] = {key: value for key, value in options.items() if value is not None}
     if not facts:

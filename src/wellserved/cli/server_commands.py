@@ -151,7 +151,7 @@ def worker(
             signal.signal(number, finish)
         if ends_with_input:
             threading.Thread(target=_watch_input, args=(finish,), daemon=True).start()
-        task.run(workspace, stop, heartbeat)
+        task.run_worker(workspace, stop, heartbeat)
 
 
 def _exit_after_patience(heartbeat: Heartbeat) -> None:

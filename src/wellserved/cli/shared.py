@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from wellserved.actions import no_progress
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import Granularity as EveryName
+from wellserved.progress import no_progress
 from wellserved.render import data, markdown, terminal
 from wellserved.render.table import csv_text
 from wellserved.report import Table as ReportTable
@@ -107,7 +107,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         yield on_progress
 
 
-def day_of(value: str | None, option: str) -> date | None:
+def parse_day(value: str | None, option: str) -> date | None:
     """A day given on the command line; the option is named in the mistake."""
     if value is None:
         return None
@@ -202,7 +202,7 @@ def question_of(
         measures,
         by,
         granularity_name(granularity),
-        day_of(since, "--since"),
-        day_of(until, "--until"),
+        parse_day(since, "--since"),
+        parse_day(until, "--until"),
         parse_pairs(where),
     )

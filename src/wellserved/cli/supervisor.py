@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import IO, Final, Protocol
 
 FIRST_PAUSE: Final = 1.0  # seconds before it is started again
-LONGEST_PAUSE: Final = 60.0
+LONGEST_RESTART_PAUSE: Final = 60.0
 STEADY_SECONDS: Final = 60.0  # seconds that it ran, after which its end is the first again
-GRACE_SECONDS: Final = 12.0  # seconds that it has to end by itself
+STOP_GRACE_SECONDS: Final = 12.0  # seconds that it has to end by itself
 
 
 class Process(Protocol):
@@ -63,7 +63,7 @@ class Supervisor:
             self._say(f"The worker {ending}; it is started again in {pause:.0f} second{'s' if pause > 1 else ''}.")
             if self._wait(pause):
                 return
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, LONGEST_RESTART_PAUSE)
 
     def _run_once(self) -> str:
         """Run it once; how it ended."""
@@ -88,7 +88,7 @@ class Supervisor:
         if process.stdin is not None:
             process.stdin.close()
         try:
-            process.wait(GRACE_SECONDS)
+            process.wait(STOP_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

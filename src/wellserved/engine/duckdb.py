@@ -12,11 +12,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-MEMORY_LIMIT = "2GB"
+ENGINE_MEMORY = "2GB"
 MAX_LISTED_SEGMENTS = 64  # words that are found in a list faster than they are copied
 
 
-def connect(*folders: Path, scratch: Path | None = None, memory: str = MEMORY_LIMIT) -> duckdb.DuckDBPyConnection:
+def connect(*folders: Path, scratch: Path | None = None, memory: str = ENGINE_MEMORY) -> duckdb.DuckDBPyConnection:
     """A connection that can read files in `folders` (and spill into `scratch`), and nothing outside them."""
     db = duckdb.connect(
         config={

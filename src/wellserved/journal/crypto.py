@@ -52,19 +52,19 @@ def public_key_of(key: bytes) -> bytes:
     return X25519PrivateKey.from_private_bytes(_derive(key, b"pair")).public_key().public_bytes_raw()
 
 
-def new_key() -> bytes:
+def generate_key() -> bytes:
     """A fresh key."""
     return os.urandom(32)
 
 
-def lock(kind: str, key: bytes, secret: bytes, cost: int = 0) -> dict[str, Any]:
+def lock_with_secret(kind: str, key: bytes, secret: bytes, cost: int = 0) -> dict[str, Any]:
     """A key, locked by a secret, as it is kept: salt and key in base64, and scrypt's cost (0: the secret is random)."""
     salt, nonce = os.urandom(16), os.urandom(_NONCE_BYTES)
     wrapped_key = nonce + ChaCha20Poly1305(_wrapping_key(kind, secret, salt, cost)).encrypt(nonce, key, None)
     return {"cost": cost, "salt": base64.b64encode(salt).decode(), "key": base64.b64encode(wrapped_key).decode()}
 
 
-def unlock(kind: str, lock_record: dict[str, Any], secret: bytes) -> bytes | None:
+def unlock_with_secret(kind: str, lock_record: dict[str, Any], secret: bytes) -> bytes | None:
     """The key; None where this is not the secret."""
     wrapped_key = base64.b64decode(lock_record["key"])
     try:

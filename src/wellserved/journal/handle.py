@@ -78,7 +78,7 @@ class Journal:
     @property
     def by_workspace(self) -> bool:
         """The workspace's own secret opens it: nobody logged in yet who could lock it."""
-        return keys.WORKSPACE in self._ring.locks
+        return keys.WORKSPACE_LOCK in self._ring.locks
 
     @property
     def is_readable(self) -> bool:
@@ -123,7 +123,7 @@ class Journal:
             ring = self._lock_keyring()
             ring.locks = {**ring.locks, kind: new_lock}
             if kind in keys.CHOSEN_SECRETS:
-                ring.locks.pop(keys.WORKSPACE, None)
+                ring.locks.pop(keys.WORKSPACE_LOCK, None)
                 ring.proof = ""
             ring.save(update_fields=["locks", "proof"])
         self._ring = ring
@@ -137,7 +137,7 @@ class Journal:
 
     def begin_volume(self, kind: str, secret: str | bytes) -> None:
         """Begin a new volume, opened by one secret. What the present one holds stays closed until it is unlocked."""
-        key = crypto.new_key()
+        key = crypto.generate_key()
         locks = {kind: keys.lock_key(kind, key, secret)}
         with transaction.atomic("journal"):
             ring = self._lock_keyring()
@@ -158,7 +158,7 @@ class Journal:
             if (
                 passphrase_lock
                 and passphrase_lock["cost"] < crypto.SCRYPT_COST
-                and crypto.unlock(keys.PASSPHRASE, passphrase_lock, word.encode())
+                and crypto.unlock_with_secret(keys.PASSPHRASE, passphrase_lock, word.encode())
             ):
                 self._add_lock(keys.PASSPHRASE, word)
         for volume in keys.former_volumes(self._ring) if self._key else ():
@@ -198,7 +198,7 @@ class Journal:
 
     def rekey(self, kind: str, secret: str | bytes) -> None:
         """Seal everything by a new key that one secret alone opens: older copies of the old key open no more."""
-        key = crypto.new_key()
+        key = crypto.generate_key()
         public, locks = crypto.public_key_of(key), {kind: keys.lock_key(kind, key, secret)}
         with transaction.atomic("journal"):
             ring = self._lock_keyring()
@@ -221,7 +221,7 @@ class Journal:
     def unlock_by_feed(self, token: str) -> None:
         """Open it for the calendar, where its address can."""
         if self._key is None and (feed_lock := self._ring.locks.get(keys.FEED)):
-            self._key = crypto.unlock(keys.FEED, feed_lock, token.encode())
+            self._key = crypto.unlock_with_secret(keys.FEED, feed_lock, token.encode())
 
     def _needed_key(self) -> bytes:
         if self._key is None:

@@ -18,7 +18,7 @@ from wellserved.errors import DamageError
 from wellserved.journal import crypto
 from wellserved.journal.models import Keyring
 
-WORKSPACE, PASSWORD, PASSPHRASE, RECOVERY, FEED = "workspace", "password", "passphrase", "recovery", "feed"
+WORKSPACE_LOCK, PASSWORD, PASSPHRASE, RECOVERY, FEED = "workspace", "password", "passphrase", "recovery", "feed"
 CHOSEN_SECRETS: Final = (PASSWORD, PASSPHRASE)  # by people, so that guessing has to cost
 NO_PASSWORD: Final = "!"  # proof of a person who had no password: nobody can give it
 
@@ -35,10 +35,10 @@ class Volume:
     def key_for(self, word: str, secret: bytes) -> bytes | None:
         """The key, where `word` is a recovery code, passphrase or password that opens it; else None."""
         for kind, typed_secret in ((RECOVERY, normalise_code(word)), (PASSPHRASE, word), (PASSWORD, word)):
-            if kind in self.locks and (key := crypto.unlock(kind, self.locks[kind], typed_secret.encode())):
+            if kind in self.locks and (key := crypto.unlock_with_secret(kind, self.locks[kind], typed_secret.encode())):
                 return key
-        if WORKSPACE in self.locks and _proves(word, self.proof):
-            return crypto.unlock(WORKSPACE, self.locks[WORKSPACE], secret)
+        if WORKSPACE_LOCK in self.locks and _proves(word, self.proof):
+            return crypto.unlock_with_secret(WORKSPACE_LOCK, self.locks[WORKSPACE_LOCK], secret)
         return None
 
 
@@ -63,15 +63,18 @@ def former_volumes(ring: Keyring) -> list[Volume]:
 def lock_key(kind: str, key: bytes, word: str | bytes) -> dict[str, Any]:
     """A key, locked by one secret."""
     secret = word.encode() if isinstance(word, str) else word
-    return crypto.lock(kind, key, secret, crypto.SCRYPT_COST if kind in CHOSEN_SECRETS else 0)
+    return crypto.lock_with_secret(kind, key, secret, crypto.SCRYPT_COST if kind in CHOSEN_SECRETS else 0)
 
 
 def keyring_of(owner: int, secret: bytes) -> Keyring:
     """Somebody's keyring; a new one is locked by the workspace's secret until its owner logs in."""
     ring = Keyring.objects.filter(owner=owner).first()
     if ring is None:
-        key = crypto.new_key()
-        defaults = {"public": crypto.public_key_of(key), "locks": {WORKSPACE: lock_key(WORKSPACE, key, secret)}}
+        key = crypto.generate_key()
+        defaults = {
+            "public": crypto.public_key_of(key),
+            "locks": {WORKSPACE_LOCK: lock_key(WORKSPACE_LOCK, key, secret)},
+        }
         ring = Keyring.objects.get_or_create(owner=owner, defaults=defaults)[0]
     return ring
 
@@ -81,10 +84,10 @@ def workspace_key(ring: Keyring, secret: bytes) -> bytes | None:
 
     Raises DamageError where the workspace's secret is another than the one that locked it.
     """
-    workspace_lock = ring.locks.get(WORKSPACE)
+    workspace_lock = ring.locks.get(WORKSPACE_LOCK)
     if not workspace_lock or ring.proof:
         return None
-    if (key := crypto.unlock(WORKSPACE, workspace_lock, secret)) is None:
+    if (key := crypto.unlock_with_secret(WORKSPACE_LOCK, workspace_lock, secret)) is None:
         raise DamageError(
             "keys/secret is not the one by which journals here were sealed.",
             "Bring back files/keys/secret of a backup.",
@@ -109,7 +112,7 @@ def close_before_reset(owner: int, password: str) -> None:
         if ring is None:
             return
         ring.locks.pop(FEED, None)
-        if WORKSPACE in ring.locks and not ring.proof:
+        if WORKSPACE_LOCK in ring.locks and not ring.proof:
             ring.proof = password or NO_PASSWORD
         ring.save(update_fields=["locks", "proof"])
 

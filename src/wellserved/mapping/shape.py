@@ -79,10 +79,10 @@ def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-Text = Annotated[str, AfterValidator(_printable)]
+MappingText = Annotated[str, AfterValidator(_printable)]
 Word = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple)]
-Words = Annotated[tuple[Text, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+Texts = Annotated[tuple[MappingText, ...], BeforeValidator(_as_tuple)]
+Words = Annotated[tuple[MappingText, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 Fact = Annotated[str, _one_of(FACTS, "fact that a row can carry")]
 
 
@@ -174,12 +174,12 @@ class _MappingFile(_Table):
     name: Word
     case: Word
     moment: Annotated[list[_Rule], Field(min_length=1)]
-    title: Text | None = None
+    title: MappingText | None = None
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     case_missing: Literal["refuse", "row"] = "refuse"
-    about: Text = ""
-    credit: Text = ""
-    caution: Text = ""
+    about: MappingText = ""
+    credit: MappingText = ""
+    caution: MappingText = ""
     recognise: Texts = ()
     missing: Texts = MISSING
     dates: dict[Word, DateOrder] = {}

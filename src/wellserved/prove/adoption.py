@@ -18,7 +18,7 @@ from wellserved.prove.staggered import StaggeredEffect, estimate_staggered_effec
 from wellserved.prove.verdict import Estimate
 
 MAX_TEAMS = 60  # teams
-MAX_MISSING_SHARE = 0.1  # of a team's periods: with more it is left out
+MAX_MISSING_TEAM_SHARE = 0.1  # of a team's periods: with more it is left out
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def estimate_adoption(
     labels = sorted({period.start for series in usable_series.values() for period in series.periods})
     dates = dict(since)
     panel = {team: _row(series, labels, dates.get(team)) for team, series in usable_series.items()}
-    team_rows = {team: row for team, row in panel.items() if np.isnan(row).mean() <= MAX_MISSING_SHARE}
+    team_rows = {team: row for team, row in panel.items() if np.isnan(row).mean() <= MAX_MISSING_TEAM_SHARE}
     if not team_rows:
         raise RequestError(f"Every {by} has too many periods without cases.", "Use longer periods: --every month.")
     values = np.array(list(team_rows.values()))

@@ -7,13 +7,13 @@ from datetime import date
 
 import numpy as np
 
+from wellserved.calendar import SECONDS_PER_DAY
 from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.evaluation import answer_question
 from wellserved.measure.series import Series
 from wellserved.moments import NotComputable
 from wellserved.prove.model import Floats
 from wellserved.prove.observe import (
-    SECONDS_PER_DAY,
     AnalysisWindow,
     CaseFilter,
     PackedDurations,

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from wellserved.calendar import Calendars
+from wellserved.calendar import SECONDS_PER_DAY, Calendars
 from wellserved.cases import fold_into
 from wellserved.cases.fold import FOLD_INPUT_COLUMNS
 from wellserved.engine.duckdb import DuckDB, quote_name, quote_text
@@ -35,7 +35,6 @@ from wellserved.prove.quantile import PeriodLevels, censored_waits, levels_of
 from wellserved.prove.response import Family, ModelInput, quantile_input
 
 CaseFilter = tuple[tuple[str, str], ...]
-SECONDS_PER_DAY = 86_400
 SINCE_VIEW = "cases_since"  # the cases without those of the sources that are left out
 SMALL_SOURCE_SHARE = (
     0.05  # of all cases: a source with fewer that ends early does not cut the record of the others short

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Literal
@@ -16,6 +16,7 @@ from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.case_table import filter_sql
 from wellserved.measure.definition import Better
 from wellserved.moments import SEGMENTS, Granularity
+from wellserved.progress import ProgressCallback, no_progress
 from wellserved.prove import checks, recording
 from wellserved.prove.guards import Guardrail, GuardrailResult, assess_guardrail, select_guardrails
 from wellserved.prove.incentive import Incentive, judge_incentive
@@ -24,15 +25,10 @@ from wellserved.prove.power import with_power
 from wellserved.prove.response import ModelInput
 from wellserved.prove.verdict import CheckResult, LookPlan, Status, Verdict, assess_change
 
-ProgressCallback = Callable[[str, int, int], None]
 MIN_CONTROL_COVERAGE = 0.8  # of the periods before the change: a control that is known for less is refused
 MAX_OTHER_SEGMENTS = 500  # values of a column that are still listed to stand for "all others"
 Headline = Literal[Status, "improved_harm_not_excluded", "harm_shown"]
 """What is said first. improved: nothing that matters got worse, shown."""
-
-
-def no_progress(step: str, done_count: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import stats
 
+from wellserved.calendar import SECONDS_PER_DAY
 from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql, period_sql
 from wellserved.measure.evaluation import period_key_sql, period_start
@@ -26,7 +27,7 @@ from wellserved.prove import chance
 from wellserved.prove.checks import CheckInput
 from wellserved.prove.guards import QUESTION_RAISED_CHANCE, GuardrailResult, usual_margin
 from wellserved.prove.model import Mask
-from wellserved.prove.observe import SECONDS_PER_DAY, AnalysisWindow, CaseFilter, is_sum_of_parts
+from wellserved.prove.observe import AnalysisWindow, CaseFilter, is_sum_of_parts
 from wellserved.prove.response import ModelInput
 from wellserved.prove.verdict import CheckResult, Estimate, LookPlan, assess_change
 

@@ -47,7 +47,7 @@ class Shift:
     reason: str = ""
 
 
-def find_shift(values: Floats) -> Shift:
+def detect_shift(values: Floats) -> Shift:
     """The most likely date of a single shift, if one stands out from what the series does by itself.
 
     values: one a period, none missing. The noise is judged on what is left when the best step is taken out;
@@ -151,7 +151,7 @@ def find_series_shift(series: PeriodSeries, granularity: Granularity) -> tuple[P
     if columns.shape[1]:
         x = np.column_stack([np.ones(len(known_periods)), columns[known_periods]])
         z = z - columns[known_periods] @ np.linalg.lstsq(x, z, rcond=None)[0][1:]
-    candidate = find_shift(z)
+    candidate = detect_shift(z)
     position, first, last = (
         int(known_periods[index]) if index is not None else None
         for index in (candidate.position, candidate.first, candidate.last)

@@ -24,7 +24,7 @@ def series_rows(series_list: Iterable[Series]) -> list[dict[str, object]]:
 
 
 def series_csv(series_list: Iterable[Series]) -> str:
-    """The same as CSV."""
+    """All numbers of several series as CSV."""
     return csv_text(SERIES_COLUMNS, ([row[column] for column in SERIES_COLUMNS] for row in series_rows(series_list)))
 
 

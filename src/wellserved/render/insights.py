@@ -19,7 +19,7 @@ from wellserved.prove.shift import Shift
 from wellserved.prove.verdict import Estimate, pooled_value
 from wellserved.prove.words import direction, interval_in_words, size_in_words
 from wellserved.render.pictures import Picture, draw_both
-from wellserved.render.svg import ALARM, INK, LINE, MUTED, Frame, Scale, drawing, label, ticks
+from wellserved.render.svg import ALARM, INK, LINE, MUTED, AxisScale, Frame, drawing, label, ticks
 from wellserved.report import Table
 
 SHIFT_NOTE = (
@@ -123,7 +123,7 @@ def driver_picture(drivers: Drivers) -> Picture:
 def _bars(drivers: Drivers, page_frame: Frame) -> str:
     row_height = 46 if page_frame.is_narrow else 28
     frame = Frame(page_frame.width, row_height * len(drivers.drivers) + 16, 6 if page_frame.is_narrow else 240, 64)
-    x = Scale(0.0, max(driver.high for driver in drivers.drivers) or 1.0, frame.left, frame.width - frame.right)
+    x = AxisScale(0.0, max(driver.high for driver in drivers.drivers) or 1.0, frame.left, frame.width - frame.right)
     body = []
     for index, driver in enumerate(drivers.drivers):
         top = row_height * index + (24 if page_frame.is_narrow else 8)
@@ -195,7 +195,7 @@ def _dumbbells(gaps: ExpectationGaps, page_frame: Frame) -> str:
     frame = Frame(page_frame.width, row_height * len(gaps.gaps) + 34, 10 if page_frame.is_narrow else 190, 40)
     values = [value for gap in gaps.gaps for value in (gap.expected, gap.rating)]
     margin = (max(values) - min(values)) * 0.1 or 0.5
-    x = Scale(min(values) - margin, max(values) + margin, frame.left, frame.width - frame.right)
+    x = AxisScale(min(values) - margin, max(values) + margin, frame.left, frame.width - frame.right)
     body = []
     for mark in ticks(x.low, x.high):
         body.append(f'<path class="grid" d="M{x(mark):g} 6V{frame.height - 24}" stroke="#d9dee4"/>')

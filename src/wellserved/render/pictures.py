@@ -12,7 +12,7 @@ from wellserved.chain import Chain, TeamTime
 from wellserved.measure.words import format_number, format_percent
 from wellserved.queueing import Queue
 from wellserved.render.clocks import format_duration
-from wellserved.render.svg import INK, LINE, MUTED, NARROW, WIDE, Frame, Scale, drawing, label
+from wellserved.render.svg import INK, LINE, MUTED, NARROW, WIDE, AxisScale, Frame, drawing, label
 
 _TIME_LABELS = {1: "1 s", 60: "1 min", 3_600: "1 h", 86_400: "1 day", 604_800: "1 week", 31_536_000: "1 year"}
 _LEFT_COLOUR = "#b3261e"
@@ -50,8 +50,8 @@ def _draw_waiting(queue: Queue, page_frame: Frame) -> str:
     )  # room for the words at the lines' ends
     course = queue.incidence
     last = float(course.seconds[-1]) if len(course.seconds) else 1.0
-    x = Scale(0.0, math.log10(max(last, 60.0)), frame.left, frame.width - frame.right)
-    y = Scale(0.0, 1.0, frame.height - frame.bottom, frame.top)
+    x = AxisScale(0.0, math.log10(max(last, 60.0)), frame.left, frame.width - frame.right)
+    y = AxisScale(0.0, 1.0, frame.height - frame.bottom, frame.top)
     body = []
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         body.append(
@@ -103,7 +103,7 @@ def _draw_team_times(chain: Chain, frame: Frame) -> str:
     name_width = 150 if not frame.is_narrow else 110
     legend_height = 44 if frame.is_narrow else 28  # the legend takes two lines on a phone
     full_frame = Frame(frame.width, 24 * len(team_times) + legend_height + 18, name_width, 50)
-    x = Scale(
+    x = AxisScale(
         0.0,
         max(_days(team_time, *_STATE_COLOURS) for team_time in team_times) or 1.0,
         full_frame.left,

@@ -29,7 +29,7 @@ from wellserved.prove.words import (
 )
 from wellserved.render.html import render_page
 from wellserved.render.pictures import Picture, draw_both
-from wellserved.render.svg import INK, LINE, MUTED, Frame, Scale, drawing, label, ticks
+from wellserved.render.svg import INK, LINE, MUTED, AxisScale, Frame, drawing, label, ticks
 from wellserved.report import Table
 
 CHECK_RESULTS = {True: "passed", False: "failed", None: "could not be looked at"}
@@ -280,8 +280,8 @@ def proof_svg(proof: Proof, frame: Frame) -> str:
     margin = (high - low) * 0.04  # a dot at the edge is a whole dot
     low, high = low - margin, high + margin
     low = max(low, 0.0) if min(values) >= 0 else low
-    y = Scale(low, high, frame.height - frame.bottom, frame.top)
-    x = Scale(-0.5, count - 0.5, frame.left, frame.width - frame.right)
+    y = AxisScale(low, high, frame.height - frame.bottom, frame.top)
+    x = AxisScale(-0.5, count - 0.5, frame.left, frame.width - frame.right)
     body = _grid(proof, frame, x, y, unit)
     later_positions = range(start, count)
     if later_positions:
@@ -311,7 +311,7 @@ def proof_svg(proof: Proof, frame: Frame) -> str:
     return drawing(frame, proof_title(proof), headline(proof), body)
 
 
-def _grid(proof: Proof, frame: Frame, x: Scale, y: Scale, unit: str) -> list[str]:
+def _grid(proof: Proof, frame: Frame, x: AxisScale, y: AxisScale, unit: str) -> list[str]:
     body, right = [], frame.width - frame.right
     for mark in ticks(y.low, y.high, 3 if frame.is_narrow else 4):
         body.append(f'<path class="grid" d="M{frame.left} {y(mark):g}H{right}" stroke="#d9dee4"/>')

@@ -44,7 +44,7 @@ NARROW = Frame(360, 240, 46, 62)
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """A number's place in the drawing."""
 
     low: float
@@ -105,7 +105,7 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
     return "".join(commands)
 
 
-def _steps(xs: Sequence[float], line: Floats, y: Scale, half_width: float) -> str:
+def _steps(xs: Sequence[float], line: Floats, y: AxisScale, half_width: float) -> str:
     """A limit as a staircase: it steps where it changes, and never slopes."""
     commands, previous_height = [], None
     for x, value in zip(xs, line, strict=True):
@@ -138,7 +138,7 @@ def control_chart(chart: Chart, frame: Frame) -> str:
     """A control chart: points, centre, limits, signals marked by shape and named in words."""
     unit = chart.series.measure.unit
     low, high = _bounds(chart)
-    y = Scale(low, high, frame.height - frame.bottom, frame.top)
+    y = AxisScale(low, high, frame.height - frame.bottom, frame.top)
     count = len(chart.values)
     half_width = (frame.width - frame.right - frame.left) / max(count, 1) / 2
     xs = [round(frame.left + half_width * (2 * index + 1), 1) for index in range(count)]
@@ -149,7 +149,7 @@ def control_chart(chart: Chart, frame: Frame) -> str:
     return drawing(frame, chart.series.measure.question, describe(chart), body)
 
 
-def _axes(chart: Chart, frame: Frame, y: Scale, xs: Sequence[float], unit: str) -> list[str]:
+def _axes(chart: Chart, frame: Frame, y: AxisScale, xs: Sequence[float], unit: str) -> list[str]:
     marks = ticks(y.low, y.high, 3 if frame.is_narrow else 4)
     step = marks[1] - marks[0] if len(marks) > 1 else 1.0
     right = frame.width - frame.right
@@ -168,7 +168,7 @@ def _axes(chart: Chart, frame: Frame, y: Scale, xs: Sequence[float], unit: str) 
 
 
 def _limit_lines(
-    limits: Limits, frame: Frame, y: Scale, xs: Sequence[float], half_width: float, unit: str
+    limits: Limits, frame: Frame, y: AxisScale, xs: Sequence[float], half_width: float, unit: str
 ) -> list[str]:
     body, line_labels = [], []
     names = ("upper", "centre", "lower") if frame.is_narrow else ("upper limit", "centre", "lower limit")
@@ -192,7 +192,7 @@ def _limit_lines(
     return body
 
 
-def _points(chart: Chart, y: Scale, xs: Sequence[float]) -> list[str]:
+def _points(chart: Chart, y: AxisScale, xs: Sequence[float]) -> list[str]:
     series, is_signal = chart.series, np.zeros(len(xs), dtype=bool)
     for rule, mask in chart.signal_masks.items():
         if rule != "few_crossings":  # speaks of the whole chart, not of single points
@@ -243,8 +243,8 @@ def funnel_chart(funnel: Funnel, frame: Frame) -> str:
     shares = [row.share for row in funnel.rows]
     low, high = max(min(shares) - 0.05, 0.0), min(max(shares) + 0.05, 1.0)
     right = frame.width - frame.right
-    y = Scale(low, high, frame.height - frame.bottom - 10, frame.top)
-    x = Scale(math.log10(min(sizes)), math.log10(max(sizes) * 1.1), frame.left + 8, right)
+    y = AxisScale(low, high, frame.height - frame.bottom - 10, frame.top)
+    x = AxisScale(math.log10(min(sizes)), math.log10(max(sizes) * 1.1), frame.left + 8, right)
     body = []
     for mark in ticks(low, high):
         body.append(f'<path class="grid" d="M{frame.left} {y(mark):g}H{right}" stroke="#d9dee4"/>')
@@ -271,7 +271,7 @@ def funnel_chart(funnel: Funnel, frame: Frame) -> str:
     return drawing(frame, f"Segments by {funnel.column}", words, body)
 
 
-def _funnel_points(funnel: Funnel, x: Scale, y: Scale, right: int, labels_left: int) -> list[str]:
+def _funnel_points(funnel: Funnel, x: AxisScale, y: AxisScale, right: int, labels_left: int) -> list[str]:
     body = []
     label_heights: list[float] = []
     for row in funnel.rows:
@@ -296,7 +296,7 @@ def pareto_chart(pareto: Pareto, narrow: bool) -> str:
     row_height, name_width = (38, 0) if narrow else (24, 230)
     frame = Frame(360 if narrow else 720, row_height * len(pareto.rows) + 12, 4, 60)
     highest = max(row.high for row in pareto.rows)
-    x = Scale(0, highest, name_width + 8 if not narrow else 4, frame.width - frame.right)
+    x = AxisScale(0, highest, name_width + 8 if not narrow else 4, frame.width - frame.right)
     body = []
     for index, row in enumerate(pareto.rows):
         top = index * row_height + (20 if narrow else 6)

@@ -12,7 +12,7 @@ import hashlib
 import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import IO
 import numpy as np
 
 from wellserved.errors import SourceError
+from wellserved.progress import ProgressCallback
 from wellserved.sources.content import HEAD_BYTES, refuse_document_archive, refuse_other_content
 
 CHUNK_BYTES = 1 << 20
@@ -34,9 +35,6 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-
-ProgressCallback = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is (0: unknown)."""
 
 
 @dataclass(frozen=True)

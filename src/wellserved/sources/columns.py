@@ -19,7 +19,7 @@ EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119 as a spreadsheet's day numbers
 
 
 @dataclass(frozen=True)
-class Column:
+class SourceColumn:
     """What was seen in one column."""
 
     name: str
@@ -78,7 +78,7 @@ def plain_words(words: str) -> str:
     )
 
 
-def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> Column:
+def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> SourceColumn:
     """Look at one column of the table `raw`."""
     cell, trimmed_cell = quote_name(column), f"trim({quote_name(column)})"
     missing_list = ", ".join(quote_text(mark) for mark in ("", *MISSING))
@@ -102,7 +102,7 @@ def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> Column:
     )
     examples = tuple(value[:40] for value, _ in values[:3])
     dates, undecided_reason = _dates(db, column, has_value, filled_count)
-    return Column(
+    return SourceColumn(
         column,
         filled_count,
         distinct_count,

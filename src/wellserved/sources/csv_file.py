@@ -19,8 +19,9 @@ import pyarrow as pa
 
 from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import SourceError
+from wellserved.progress import ProgressCallback
 from wellserved.record import ROW_NUMBER
-from wellserved.sources.bytes import ProgressCallback, TextFile, open_text
+from wellserved.sources.bytes import TextFile, open_text
 from wellserved.sources.careful import RETURN_MARK, BrokenRow, CarefulReader, read_row, rewrite_clean
 from wellserved.sources.dialect import FIELD_LIMIT, Dialect, detect_dialect
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wellserved.sources.columns import Column
+from wellserved.sources.columns import SourceColumn
 from wellserved.sources.guess import Guess, RatingColumn
 
 _KIND_ORDER = ("asked", "assigned", "promised", "replied", "resolved", "reopened")
@@ -21,7 +21,7 @@ def toml_string(value: str) -> str:
 
 def draft_mapping(
     source: str,
-    columns: Sequence[Column],
+    columns: Sequence[SourceColumn],
     rows: int,
     roles: Guess,
     zone: str,
@@ -65,7 +65,7 @@ def _toml_list(values: Sequence[str]) -> str:
     return f"[{', '.join(map(toml_string, values))}]"
 
 
-def _date_lines(columns: Sequence[Column], roles: Guess) -> list[str]:
+def _date_lines(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
     day_number_columns = [column for column in columns if column.is_day_numbers and column in roles.stamps.values()]
     undecided_columns = [column for column in columns if column.undecided_reason]
     lines = [
@@ -76,7 +76,7 @@ def _date_lines(columns: Sequence[Column], roles: Guess) -> list[str]:
     return ["", "[dates]", *lines] if lines else []
 
 
-def _moment_lines(columns: Sequence[Column], roles: Guess) -> list[str]:
+def _moment_lines(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
     opening = roles.stamps.get("asked")
     if opening is None:
         return [
@@ -100,11 +100,11 @@ def _moment_lines(columns: Sequence[Column], roles: Guess) -> list[str]:
     return lines + (_rating_lines(roles.rating, opening) if roles.rating else [])
 
 
-def _block_lines(kind: str, at: Column) -> list[str]:
+def _block_lines(kind: str, at: SourceColumn) -> list[str]:
     return ["", "[[moment]]", f'kind = "{kind}"', f"at = {toml_string(at.name)}"]
 
 
-def _promise_lines(opening: Column, due: Column | None, roles: Guess) -> list[str]:
+def _promise_lines(opening: SourceColumn, due: SourceColumn | None, roles: Guess) -> list[str]:
     kept_flag = roles.kept_flag
     if due is None and kept_flag is None:
         return []
@@ -117,7 +117,7 @@ def _promise_lines(opening: Column, due: Column | None, roles: Guess) -> list[st
 
 
 def _resolved_lines(
-    opening: Column, closing_column: Column | None, columns: Sequence[Column], roles: Guess
+    opening: SourceColumn, closing_column: SourceColumn | None, columns: Sequence[SourceColumn], roles: Guess
 ) -> list[str]:
     if closing_column is not None:
         is_reopened = any(
@@ -135,7 +135,7 @@ def _resolved_lines(
     ]
 
 
-def _rating_lines(rating: RatingColumn, at: Column) -> list[str]:
+def _rating_lines(rating: RatingColumn, at: SourceColumn) -> list[str]:
     """A rating, at a time that the file does not give."""
     column = toml_string(rating.column.name)
     lines = [

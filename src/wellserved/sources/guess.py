@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from wellserved.sources import vocabulary
-from wellserved.sources.columns import Column, plain_words
+from wellserved.sources.columns import SourceColumn, plain_words
 from wellserved.sources.vocabulary import ColumnRole
 
 FEWEST_ROWS_FOR_GROUPS = 20  # rows from which a column of nothing but different values is no group of anything
@@ -19,7 +19,7 @@ FEWEST_ROWS_FOR_GROUPS = 20  # rows from which a column of nothing but different
 class RatingColumn:
     """A column of ratings, and how it is read."""
 
-    column: Column
+    column: SourceColumn
     scale: str
     values: dict[str, int] = field(default_factory=dict)  # words -> score
     asked_values: tuple[str, ...] = ()  # words that say that a rating was asked for
@@ -29,7 +29,7 @@ class RatingColumn:
 class KeptFlag:
     """A column with the source's own word on its promise."""
 
-    column: Column
+    column: SourceColumn
     yes_values: tuple[str, ...]
     no_values: tuple[str, ...]
 
@@ -38,7 +38,7 @@ class KeptFlag:
 class StatusColumn:
     """A column with the case's state, and which of its values mean that it is over."""
 
-    column: Column
+    column: SourceColumn
     closed_values: tuple[str, ...]
     rows: int
 
@@ -47,14 +47,14 @@ class StatusColumn:
 class Guess:
     """What the columns seem to be."""
 
-    case: Column
-    stamps: dict[str, Column]  # kind of moment -> its column of dates
-    facts: dict[str, Column]
-    text: Column | None
+    case: SourceColumn
+    stamps: dict[str, SourceColumn]  # kind of moment -> its column of dates
+    facts: dict[str, SourceColumn]
+    text: SourceColumn | None
     rating: RatingColumn | None
     kept_flag: KeptFlag | None
     status: StatusColumn | None
-    unclear: tuple[Column, ...]  # columns that look like ratings and cannot be read as such
+    unclear: tuple[SourceColumn, ...]  # columns that look like ratings and cannot be read as such
 
     def used_names(self) -> set[str]:
         """The names of all columns that the guess uses."""
@@ -67,7 +67,7 @@ class Guess:
         }
 
 
-def guess_roles(columns: Sequence[Column], rows: int) -> Guess:
+def guess_roles(columns: Sequence[SourceColumn], rows: int) -> Guess:
     """Give each column the role that its name and its content suggest."""
     filled_columns = [column for column in columns if column.filled_count]
     case = _case_column(filled_columns or list(columns), rows)
@@ -87,7 +87,7 @@ def guess_roles(columns: Sequence[Column], rows: int) -> Guess:
     return Guess(case, stamps, facts, text_column, rating, kept_flag, status, tuple(unclear_columns))
 
 
-def _case_column(columns: Sequence[Column], rows: int) -> Column:
+def _case_column(columns: Sequence[SourceColumn], rows: int) -> SourceColumn:
     """The column with the case's number: of the most different values, the one that people call it by."""
     full_columns = [column for column in columns if column.filled_count >= 0.9 * rows and not column.is_date] or list(
         columns
@@ -111,12 +111,12 @@ def _case_column(columns: Sequence[Column], rows: int) -> Column:
     )
 
 
-def _pattern_rank(column: Column, patterns: Sequence[str]) -> int:
+def _pattern_rank(column: SourceColumn, patterns: Sequence[str]) -> int:
     """The place of the first pattern that the name holds; behind the last: none."""
     return next((index for index, pattern in enumerate(patterns) if column.name_matches(pattern)), len(patterns))
 
 
-def _best_column(role: ColumnRole, columns: Iterable[Column]) -> Column | None:
+def _best_column(role: ColumnRole, columns: Iterable[SourceColumn]) -> SourceColumn | None:
     fitting_columns = [column for column in columns if not column.name_matches(role.exclusion)]
     ranked_columns = [
         (rank, column)
@@ -126,9 +126,9 @@ def _best_column(role: ColumnRole, columns: Iterable[Column]) -> Column | None:
     return min(ranked_columns, key=lambda pair: pair[0])[1] if ranked_columns else None
 
 
-def _date_columns(columns: Sequence[Column]) -> dict[str, Column]:
+def _date_columns(columns: Sequence[SourceColumn]) -> dict[str, SourceColumn]:
     date_columns = [column for column in columns if column.is_date or column.is_day_numbers]
-    roles: dict[str, Column] = {}
+    roles: dict[str, SourceColumn] = {}
     for role in vocabulary.MOMENTS:
         free_columns = [
             column for column in date_columns if column.name not in {role_column.name for role_column in roles.values()}
@@ -141,9 +141,9 @@ def _date_columns(columns: Sequence[Column]) -> dict[str, Column]:
     return roles
 
 
-def _fact_columns(columns: Sequence[Column], rows: int) -> dict[str, Column]:
-    facts: dict[str, Column] = {}
-    for role in vocabulary.FACTS:
+def _fact_columns(columns: Sequence[SourceColumn], rows: int) -> dict[str, SourceColumn]:
+    facts: dict[str, SourceColumn] = {}
+    for role in vocabulary.FACT_ROLES:
         free_columns = [
             column for column in columns if column.name not in {fact_column.name for fact_column in facts.values()}
         ]
@@ -152,7 +152,7 @@ def _fact_columns(columns: Sequence[Column], rows: int) -> dict[str, Column]:
     return facts
 
 
-def _can_be(fact: str, column: Column, rows: int) -> bool:
+def _can_be(fact: str, column: SourceColumn, rows: int) -> bool:
     """Whether the content allows it: a count is nobody, a state of the case is no place, a group has members."""
     if fact in ("customer_id", "account_id", "person_id"):
         has_id_name = column.name_matches(r"\b(id|no|nr|number|key|nummer|code)\b")
@@ -164,13 +164,13 @@ def _can_be(fact: str, column: Column, rows: int) -> bool:
     return rows <= FEWEST_ROWS_FOR_GROUPS or column.distinct_count <= 0.5 * column.filled_count
 
 
-def _plain_values(column: Column) -> set[str]:
+def _plain_values(column: SourceColumn) -> set[str]:
     return {plain_words(value) for value, _ in column.values}
 
 
-def _rating_column(columns: Sequence[Column]) -> tuple[RatingColumn | None, list[Column]]:
+def _rating_column(columns: Sequence[SourceColumn]) -> tuple[RatingColumn | None, list[SourceColumn]]:
     """The first column of ratings that can be read, and those that look like one and cannot."""
-    unclear_columns: list[Column] = []
+    unclear_columns: list[SourceColumn] = []
     for column in columns:
         if not column.name_matches(vocabulary.RATING_NAMES) or column.name_matches(vocabulary.NOT_RATING_NAMES):
             continue
@@ -186,7 +186,7 @@ def _rating_column(columns: Sequence[Column]) -> tuple[RatingColumn | None, list
     return None, unclear_columns
 
 
-def _suggest_scale(column: Column) -> str:
+def _suggest_scale(column: SourceColumn) -> str:
     """The scale that numbers suggest; empty: several could be meant."""
     if column.name_matches(r"\bnps\b|recommend") and 0 <= column.low <= column.high <= 10:
         return "nps10"
@@ -195,7 +195,7 @@ def _suggest_scale(column: Column) -> str:
     return "good_bad" if column.whole_count == column.filled_count and 0 <= column.low <= column.high <= 1 else ""
 
 
-def _word_rating_column(column: Column) -> RatingColumn | None:
+def _word_rating_column(column: SourceColumn) -> RatingColumn | None:
     words = {value: plain_words(value) for value, _ in column.values}
     asked_values = tuple(value for value, word in words.items() if word in vocabulary.SURVEY_SENT_WORDS)
     values = {value: 1 for value, word in words.items() if word in vocabulary.GOOD_WORDS}
@@ -212,7 +212,7 @@ def _word_rating_column(column: Column) -> RatingColumn | None:
     return RatingColumn(column, "good_bad", values, asked_values) if values and not unknown_words else None
 
 
-def _kept_flag(columns: Sequence[Column]) -> KeptFlag | None:
+def _kept_flag(columns: Sequence[SourceColumn]) -> KeptFlag | None:
     for column in columns:
         if not column.name_matches(vocabulary.SLA_NAMES) or column.name_matches(vocabulary.NOT_SLA_NAMES):
             continue
@@ -233,7 +233,7 @@ def _kept_flag(columns: Sequence[Column]) -> KeptFlag | None:
     return None
 
 
-def _status_column(columns: Sequence[Column]) -> StatusColumn | None:
+def _status_column(columns: Sequence[SourceColumn]) -> StatusColumn | None:
     for column in columns:
         if column.name_matches(vocabulary.STATUS_NAMES):
             closed_counts = {
@@ -244,7 +244,7 @@ def _status_column(columns: Sequence[Column]) -> StatusColumn | None:
     return None
 
 
-def _text_column(columns: Sequence[Column]) -> Column | None:
+def _text_column(columns: Sequence[SourceColumn]) -> SourceColumn | None:
     """The column of what the customer wrote: named so, or the one of long texts."""
     prose_columns = [
         column

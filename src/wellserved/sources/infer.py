@@ -20,7 +20,7 @@ from wellserved.mapping.fit import split_zone
 from wellserved.measure.words import format_note, plural
 from wellserved.record import record_rows
 from wellserved.sources import vocabulary
-from wellserved.sources.columns import Column, describe_column
+from wellserved.sources.columns import SourceColumn, describe_column
 from wellserved.sources.csv_file import RawTable
 from wellserved.sources.draft import draft_mapping
 from wellserved.sources.guess import Guess, guess_roles
@@ -33,7 +33,7 @@ class Inspection:
     """What was seen in a file, and the mapping that it suggests."""
 
     rows: int
-    columns: tuple[Column, ...]
+    columns: tuple[SourceColumn, ...]
     toml: str
     questions: tuple[str, ...]  # what only a reader of the file can answer
     unused_columns: dict[str, tuple[str, ...]] = field(
@@ -86,11 +86,11 @@ def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetim
     return tuple(sentences)
 
 
-def _find_unused(columns: Sequence[Column], roles: Guess) -> dict[str, tuple[str, ...]]:
+def _find_unused(columns: Sequence[SourceColumn], roles: Guess) -> dict[str, tuple[str, ...]]:
     """Columns that look like something a mapping takes, and are not used."""
     used_names = roles.used_names() | {column.name for column in roles.unclear}
     free_columns = [column for column in columns if column.filled_count and column.name not in used_names]
-    team_role = next(role for role in vocabulary.FACTS if role.name == "team")
+    team_role = next(role for role in vocabulary.FACT_ROLES if role.name == "team")
     rating_columns = [
         column
         for column in free_columns
@@ -127,7 +127,7 @@ def _zone_question(roles: Guess, named_zones: set[str], zone: str | None) -> lis
     ]
 
 
-def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[Column], roles: Guess) -> list[str]:
+def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
     questions = [
         f"{column.undecided_reason} Say which it is under [dates]." for column in columns if column.undecided_reason
     ]
@@ -151,7 +151,7 @@ def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[Column], ro
     return questions
 
 
-def _number_questions(columns: Sequence[Column], roles: Guess) -> list[str]:
+def _number_questions(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
     """What is written as a number or a date and cannot be taken as it stands."""
     questions = []
     for column in columns:
@@ -172,7 +172,7 @@ def _number_questions(columns: Sequence[Column], roles: Guess) -> list[str]:
     return questions
 
 
-def _sounds_like_a_date(column: Column) -> bool:
+def _sounds_like_a_date(column: SourceColumn) -> bool:
     has_date_name = any(
         column.name_matches(r"\b(at|on|am|date|datum|time|dt)\b") and any(map(column.name_matches, role.patterns))
         for role in vocabulary.MOMENTS

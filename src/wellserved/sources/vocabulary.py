@@ -67,7 +67,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
         rf"updat|modif|chang|geander|aktualis|derniere|mise a jour|last|viewed|contact|pending|birth|{_PROMISE_NAMES}",
     ),
 )
-FACTS: Final = (
+FACT_ROLES: Final = (
     ColumnRole(
         "customer_id",
         (

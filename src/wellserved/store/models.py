@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from wellserved.capture import MAX_ENTRY_LETTERS, SEVERITIES
 
 
-def digest_of(token: str) -> str:
+def token_digest(token: str) -> str:
     """What is kept of a random token: its hash, never the token."""
     return hashlib.sha256(token.encode()).hexdigest()
 

@@ -25,7 +25,7 @@ from wellserved.errors import RequestError
 from wellserved.workspace import Workspace
 
 Answer = TypeVar("Answer")
-MEMORY_LIMIT: Final = 8 * 2**30  # addresses, of which an analysis fills far fewer
+ANALYSIS_MEMORY: Final = 8 * 2**30  # addresses, of which an analysis fills far fewer
 TIME_LIMIT_SECONDS: Final = 120
 MAX_CACHED_ANSWERS: Final = 256
 
@@ -46,7 +46,7 @@ def _limit_process() -> None:
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+        resource.setrlimit(resource.RLIMIT_AS, (ANALYSIS_MEMORY, ANALYSIS_MEMORY))
         os.nice(5)
 
 

@@ -34,7 +34,7 @@ from wellserved.journal.handle import Journal
 from wellserved.measure import MEASURES, MeasureQuestion
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE, Granularity
 from wellserved.store.access import AccessScope, has_permission
-from wellserved.store.models import ApiKey, Hook, Sent, digest_of
+from wellserved.store.models import ApiKey, Hook, Sent, token_digest
 from wellserved.web.analysis import cached_answer
 from wellserved.web.error_handling import status_of, storage_error
 from wellserved.web.query_parameters import question_in
@@ -62,7 +62,7 @@ class Key(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> ApiKey | None:
         """The key, if it is one, has not ended, and its owner still has access."""
         now = timezone.now()
-        live_keys = ApiKey.objects.filter(digest=digest_of(token), expires__gt=now, owner__is_active=True)
+        live_keys = ApiKey.objects.filter(digest=token_digest(token), expires__gt=now, owner__is_active=True)
         key: ApiKey | None = next(iter(live_keys.select_related("owner__team")), None)
         if key is not None and (key.used is None or now - key.used > timedelta(minutes=1)):
             try:
@@ -134,7 +134,7 @@ class Strict(Schema):
 
 
 # A text that is too long is refused below, with the sentence that is the same everywhere.
-Text = Annotated[str, Field(json_schema_extra={"maxLength": MAX_ENTRY_LETTERS}, pattern=r"^[^\x00]*$")]
+EntryText = Annotated[str, Field(json_schema_extra={"maxLength": MAX_ENTRY_LETTERS}, pattern=r"^[^\x00]*$")]
 Short = Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]
 Instant = AwareDatetime
 
@@ -143,7 +143,7 @@ class MomentIn(Strict):
     """A moment, by its word; `id` is the sender's own, so that sending it again changes nothing."""
 
     word: Literal["missed", "promise", "kept", "broken", "renegotiated", "exceeded", "met", "thanks", "complaint", "idea", "lesson", "recovered", "asked", "gap", "note"]  # fmt: skip
-    text: Text = ""
+    text: EntryText = ""
     id: uuid.UUID | None = None
     thread: uuid.UUID | None = None
     at: Instant | None = None
@@ -348,7 +348,7 @@ def list_measures(request: HttpRequest) -> Any:
     return [{name: getattr(measure, name) for name in MeasureOut.model_fields} for measure in MEASURES]
 
 
-def question_of(key: ApiKey, name: str, parameters: Asked) -> MeasureQuestion:
+def permitted_question(key: ApiKey, name: str, parameters: Asked) -> MeasureQuestion:
     """A question that the key's owner may ask."""
     query = QueryDict(mutable=True)
     for field_name in ("every", "by", "since", "until"):
@@ -365,7 +365,8 @@ def read_measure(request: HttpRequest, name: Name, given: Query[Asked]) -> Any:
     """A measure as a series, every number with n and interval: the rows that the pages and the command line give as JSON."""
     key = _require_scope(request, "measures:read")
     return HttpResponse(
-        cached_answer(rendering.measure_text, question_of(key, name, given), "json"), content_type="application/json"
+        cached_answer(rendering.measure_text, permitted_question(key, name, given), "json"),
+        content_type="application/json",
     )
 
 

@@ -49,7 +49,7 @@ def _secret_of(request: HttpRequest) -> bytes | None:
 
 
 def _seal_value(request: HttpRequest, name: str, value: bytes, is_lasting: bool) -> None:
-    secret = crypto.new_key()
+    secret = crypto.generate_key()
     request.session[name] = base64.b64encode(crypto.seal(secret, b"", name.encode(), value)).decode()
     request.browser_secret, request.browser_lasting = secret, is_lasting  # type: ignore[attr-defined]
 

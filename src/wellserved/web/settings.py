@@ -42,7 +42,7 @@ if _setting("WELLSERVED_PROXY"):
         "WELLSERVED_PROXY believed anybody's word and is no setting any more.",
         "Name the proxy's own address: WELLSERVED_TRUSTED_PROXIES=127.0.0.1.",
     )
-LIMITS = server.Limits(
+LIMITS = server.ServerLimits(
     uploads={
         "/data/": 2 * 2**30,
         "/customers/file": 6 * 2**20,

@@ -106,8 +106,8 @@ def short(text: str, letters: int) -> str:
     return text if len(text) <= letters else f"{text[: letters - 1]}…"
 
 
-@register.filter
-def customer(row: Shared, scope: AccessScope) -> str:
+@register.filter("customer")
+def customer_name(row: Shared, scope: AccessScope) -> str:
     """Whom a shared moment is about, as far as its reader may know."""
     return scope.customer_of(row)
 

@@ -25,7 +25,7 @@ from wellserved.errors import WellservedError
 from wellserved.journal.handle import DecryptedEntry, Journal, line_facts
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.store.access import AccessScope, has_permission
-from wellserved.store.models import Audience, Person, Shared, digest_of
+from wellserved.store.models import Audience, Person, Shared, token_digest
 from wellserved.web.forms import EntryForm, ShareForm
 from wellserved.web.permissions import OPEN, journal_of, person_of, required_permission, scope_of
 
@@ -431,7 +431,7 @@ def _update_shared_promise(scope: AccessScope, id_: uuid.UUID, captured_line: Ca
 @required_permission(OPEN)
 def feed(request: HttpRequest, token: str) -> HttpResponse:
     """One's own promises as a calendar; its secret address is the key, and opens nothing else."""
-    person = Person.objects.filter(feed=digest_of(token), is_active=True).exclude(feed="").first() if token else None
+    person = Person.objects.filter(feed=token_digest(token), is_active=True).exclude(feed="").first() if token else None
     if person is None:
         raise Http404
     now = timezone.now()

@@ -23,7 +23,7 @@ from wellserved.journal.crypto import LockedError
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.render import html, insights
 from wellserved.store.access import record_event
-from wellserved.store.models import ApiKey, Hook, Person, Role, digest_of, new_token
+from wellserved.store.models import ApiKey, Hook, Person, Role, new_token, token_digest
 from wellserved.web import session
 from wellserved.web.api import SCOPES
 from wellserved.web.forms import KeyForm, MeForm
@@ -93,7 +93,7 @@ def passphrase(request: HttpRequest) -> HttpResponseBase:
 def _key_without_passphrase(request: HttpRequest, person: Person) -> tuple[str, str | bytes]:
     """What is to open a journal without a passphrase: its owner's password, or, where nobody logs in, the workspace's secret."""
     if person.role == Role.alone:
-        return keys.WORKSPACE, settings.SECRET_KEY.encode()
+        return keys.WORKSPACE_LOCK, settings.SECRET_KEY.encode()
     session.limit_attempts(request, person)
     password = request.POST.get("password", "")
     if not person.check_password(password):
@@ -166,7 +166,7 @@ def read_notice(request: HttpRequest) -> HttpResponseBase:
 def new_feed(request: HttpRequest) -> HttpResponseBase:
     """A new secret address of one's calendar; the old one ends."""
     person, token = person_of(request), new_token()
-    person.feed = digest_of(token)
+    person.feed = token_digest(token)
     person.save(update_fields=["feed"])
     journal_of(request).lock_by_feed(token)
     return render(
@@ -186,7 +186,7 @@ def new_key(request: HttpRequest) -> HttpResponseBase:
     until = timezone.now() + timedelta(days=form.cleaned_data["days"])
     key_fields = {"name": form.cleaned_data["name"], "scopes": " ".join(form.cleaned_data["scopes"])}
     ApiKey.objects.create(
-        owner=person_of(request), prefix=token[:8], digest=digest_of(token), expires=until, **key_fields
+        owner=person_of(request), prefix=token[:8], digest=token_digest(token), expires=until, **key_fields
     )
     record_event(person_of(request), "made a key", token[:8])
     return render(request, "once.html", {"title": _("Your key"), "what": token})
