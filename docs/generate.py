@@ -27,7 +27,7 @@ from wellserved.chart import CHART_KINDS as CHARTS
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.cli import app
 from wellserved.mapping import presets
-from wellserved.measure import MEASURES, SUBJECTS, Measure
+from wellserved.measure import MEASURES, SUBJECTS, Measure, find_measure
 from wellserved.measure.clocks import VENDOR_RULES, vendor_rules_of
 from wellserved.measure.series import FILTER_COLUMNS
 from wellserved.moments import CASE_COLUMNS, DATE_BASES, MOMENT_COLUMNS, MOMENT_KINDS, Granularity
@@ -297,7 +297,7 @@ def rules() -> str:
         lines += [f"**{measure}**", ""]
         lines += ["| house | its name | stops at | stands still | runs | before the stop | in a period by | version |"]
         lines += ["|---|---|---|---|---|---|---|---|"]
-        for one in vendor_rules_of(measure):
+        for one in vendor_rules_of(find_measure(measure)):
             said = one.words()
             keys = ("stops", "stands still", "runs", "before the stop", "in a period by")
             cells = [one.vendor, one.term, *(said[key] for key in keys), str(one.version)]

@@ -229,7 +229,10 @@ def test_where_the_last_solve_alone_is_known_a_first_resolution_is_withheld(tmp_
     with pytest.raises(RequestError, match="last resolved, not when first"):
         compare_rules(
             workspace,
-            (find_vendor_rule("time_to_resolution", "ours"), find_vendor_rule("time_to_resolution", "zendesk")),
+            (
+                find_vendor_rule(find_measure("time_to_resolution"), "ours"),
+                find_vendor_rule(find_measure("time_to_resolution"), "zendesk"),
+            ),
             None,
         )
 

@@ -13,7 +13,7 @@ from wellserved.calendar import Calendars, load_calendars
 from wellserved.chain import Chain, chain
 from wellserved.engine import Engine, duckdb, open_engine
 from wellserved.errors import RequestError, UnknownNameError, WorkspaceError
-from wellserved.measure import MeasureQuestion, Series
+from wellserved.measure import MeasureQuestion, Series, find_measure
 from wellserved.measure.case_table import CaseTable, make_case_table
 from wellserved.measure.clocks import VendorRule, as_vendor_measure, find_vendor_rule, vendor_rules_of
 from wellserved.measure.coverage import missing_moment_reason, unknown_names
@@ -132,7 +132,7 @@ def ask_by_vendor(
     workspace: Workspace, question: MeasureQuestion, vendor: str, on_progress: ProgressCallback = no_progress
 ) -> list[Series]:
     """The answers to a question about waits, by another vendor's rules."""
-    rules = [find_vendor_rule(measure.name, vendor) for measure in question.measures]
+    rules = [find_vendor_rule(measure, vendor) for measure in question.measures]
     answers = []
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         check_filters(case_table, question)
@@ -165,7 +165,7 @@ def explain_case(
     workspace: Workspace, measure: str, case_id: str, source: str | None, on_progress: ProgressCallback = no_progress
 ) -> CaseExplanation:
     """What each house's rule counts of one case."""
-    rules = vendor_rules_of(measure)
+    rules = vendor_rules_of(find_measure(measure))
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         return explain_rules(make_moment_table(case_table, "moments", opening_hours(workspace)), rules, case_id, source)
 

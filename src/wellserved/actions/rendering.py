@@ -74,10 +74,8 @@ def explanation_tables(
     """The timeline of one case, if it is among those that may be seen, and what each house's rule counts of it."""
     if not cases_behind(workspace, MeasureQuestion((find_measure(name),), where=where), case_id).total:
         raise RequestError("There is no such case.", "Follow a link from the list of cases.")
-    has_vendor_rules = any(
-        rule.measure == name.removesuffix("_p90") for rule in VENDOR_RULES
-    )  # else its moments beside any wait's rules
-    measure_name = name if has_vendor_rules else "time_to_resolution"
+    has_vendor_rules = any(rule.measure == find_measure(name).wait_family for rule in VENDOR_RULES)
+    measure_name = name if has_vendor_rules else "time_to_resolution"  # its moments beside any wait's rules
     return clocks.explained_tables(questions.explain_case(workspace, measure_name, case_id, source), workspace.zone)
 
 

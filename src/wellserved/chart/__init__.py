@@ -114,8 +114,7 @@ def usual_kind(series: Series) -> ChartKind:
     """p' for shares, u' for means of counts, XmR for everything else."""
     if series.measure.kind == "share":
         return "p'"
-    is_count_mean = series.measure.kind == "mean" and series.measure.name in ("handovers", "contacts")
-    return "u'" if is_count_mean else "xmr"
+    return "u'" if series.measure.is_count_mean else "xmr"
 
 
 def _check_kind(series: Series, kind: str) -> None:

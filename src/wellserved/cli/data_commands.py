@@ -264,9 +264,11 @@ def compare(
 ) -> None:
     """Compare two rules for one wait: how many cases they count differently, and why."""
     from wellserved.actions import questions
+    from wellserved.measure import find_measure
     from wellserved.render import clocks
 
-    rules = (find_vendor_rule(name, vendor), find_vendor_rule(name, other_vendor))
+    measure = find_measure(name)
+    rules = (find_vendor_rule(measure, vendor), find_vendor_rule(measure, other_vendor))
     with progress() as on_progress:
         differences = questions.compare_rules(workspace_at(home), rules, source, on_progress)
     show_tables(clocks.compared_tables(*rules, differences), format_, output)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from wellserved.errors import RequestError, UnknownNameError
-from wellserved.measure.declared import find_measure
 from wellserved.measure.definition import Measure
 
 HoursRule = Literal["calendar", "business", "business of the stop"]
@@ -128,20 +127,18 @@ VENDOR_RULES: Final[tuple[VendorRule, ...]] = (
 VENDORS: Final = tuple(dict.fromkeys(rule.vendor for rule in VENDOR_RULES))
 
 
-def vendor_rules_of(measure: str) -> list[VendorRule]:
-    """All houses' rules for a wait; ours first."""
-    wait = measure.removesuffix("_p90")
-    rules = [rule for rule in VENDOR_RULES if rule.measure == wait]
+def vendor_rules_of(measure: Measure) -> list[VendorRule]:
+    """All vendors' rules for a wait; our own first."""
+    rules = [rule for rule in VENDOR_RULES if rule.measure == measure.wait_family]
     if not rules:
-        find_measure(measure)  # a name that is no measure is said to be none
         measure_names = ", ".join(dict.fromkeys(rule.measure for rule in VENDOR_RULES))
         raise RequestError(
-            f"{measure} has one definition alone: ours.", f"Waits that houses count differently: {measure_names}."
+            f"{measure.name} has one definition alone: ours.", f"Waits that houses count differently: {measure_names}."
         )
     return rules
 
 
-def find_vendor_rule(measure: str, vendor: str) -> VendorRule:
+def find_vendor_rule(measure: Measure, vendor: str) -> VendorRule:
     """One vendor's rule for a wait."""
     if vendor not in VENDORS:
         raise UnknownNameError("house", vendor, VENDORS)
@@ -150,7 +147,8 @@ def find_vendor_rule(measure: str, vendor: str) -> VendorRule:
         if rule.vendor == vendor:
             return rule
     raise RequestError(
-        f"No rule of {vendor} for {measure} is known.", f"Known for it: {', '.join(rule.vendor for rule in rules)}."
+        f"No rule of {vendor} for {measure.name} is known.",
+        f"Known for it: {', '.join(rule.vendor for rule in rules)}.",
     )
 
 
@@ -167,6 +165,7 @@ def as_vendor_measure(vendor_rule: VendorRule, measure: Measure) -> Measure:
         value="clock_secs",
         waiting="clock_ended = 0",
         since="({as_of} - clock_secs)",
+        adds_up=True,
         needs="clock_ended IS NOT NULL",
         lacking=f"moments that {vendor_rule.vendor}'s rule counts",
         relies_on=vendor_rule.relies_on,

@@ -49,6 +49,16 @@ class Measure:
     least_days: int = 0  # days after its anchor before which a case cannot say anything
     history: tuple[str, ...] = ()  # what each later version changed
     source: str = "own definition"
+    is_count_mean: bool = False  # mean: of whole events a case, which vary as counts do; charted so
+    reaches_ahead: bool = False  # cases may belong to periods that are still to come, as what falls due does
+    today_only: bool = False  # speaks of today alone, so that nothing can be compared
+    adds_up: bool = False  # wait: a sum of parts, of which an open case may have little so far
+    reads_business_now: bool = False  # population or event rests on the business clock of today, untold at another age
+    needs_bad: bool = False  # rests on what is bad on the scale, which an own scale need not say
+    calendar_twin: Measure | None = None  # of a wait in business time: the one by the calendar
+    wait_family: str = (
+        ""  # the wait that vendors' rules count differently, whatever the quantile and the measure's name
+    )
 
     @property
     def seconds(self) -> float:
@@ -72,6 +82,7 @@ _REQUIRED_KINDS = {
     "resolution": ("first_resolved", "resolved"),
     "full": ("resolved",),
 }  # what ends a wait: the moments that a source has to tell
+_FAMILIES = {"reply": "time_to_first_reply", "resolution": "time_to_resolution", "full": "time_to_full_resolution"}
 
 
 def time_until(
@@ -84,7 +95,7 @@ def time_until(
     unit: str = "days",
     business: bool = False,
 ) -> Measure:
-    """A wait from the first ask to the case's column `which`_secs, or `which`_bus on the business clock."""
+    """A wait from the first ask to the case's column `span`_secs, or `span`_bus on the business clock."""
     end = f"{span}_bus" if business else f"{span}_secs"
     share_text = "half" if quantile == 0.5 else f"{quantile:.0%}"
     return Measure(
@@ -110,6 +121,8 @@ def time_until(
         exclusions=f"cases {outcome} before they were opened; cases closed without being {outcome}, or at an unknown time",
         clock="business" if business else "calendar",
         source=WAIT_SOURCE,
+        calendar_twin=time_until(name, question, span, outcome, gap, quantile, unit) if business else None,
+        wait_family=("business_" if business else "") + _FAMILIES[span] if span in _FAMILIES else "",
     )
 
 
@@ -146,6 +159,8 @@ def net_work_time(name: str, question: str, held_counts: bool, description: str,
         exclusions="abandoned cases; cases resolved before they were opened, or at an unknown time",
         clock="business" if business else "calendar",
         source=WAIT_SOURCE,
+        adds_up=True,
+        wait_family=name,
     )
 
 
@@ -173,6 +188,7 @@ def on_hold_time(name: str, question: str, span: str, state: int, better: Better
         relies_on=(span, "resolved"),
         exclusions="cases without any",
         source=WAIT_SOURCE,
+        adds_up=True,
     )
 
 
@@ -205,4 +221,6 @@ def next_reply_time(name: str, question: str, business: bool = False) -> Measure
         exclusions="words that no reply followed before the case was closed",
         clock="business" if business else "calendar",
         source=WAIT_SOURCE,
+        adds_up=True,
+        reads_business_now=business,
     )

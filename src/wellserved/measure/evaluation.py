@@ -301,7 +301,7 @@ def _periods_shown(
     start, end = max(filter(None, (first.start, question.since))), last.end
     if question.until:
         end = min(end, question.until)
-    if not any(measure.name in ("promise_running", "closed_late") for measure in question.measures):
+    if not any(measure.reaches_ahead for measure in question.measures):
         end = min(end, period_of(today, granularity).end)  # promises fall due years ahead, but have no fate yet
     end = max(end, start + timedelta(days=1))
     return list(periods_between(start, end, granularity))
@@ -457,7 +457,7 @@ def _scale_problem(case_table: CaseTable, measure: Measure, scales: tuple[str, s
     scale = case_table.scales.get(scales[0])
     if scale is None:
         return f"what is good on the scale {scales[0]!r} is declared nowhere; declare it in {SCALES_FILE}"
-    if scale.bad_border is None and "{bad}" in measure.event + measure.value:
+    if scale.bad_border is None and measure.needs_bad:
         return f"what is bad on the scale {scale.name!r} is not declared; add bad_to in {SCALES_FILE}"
     return ""
 

@@ -22,7 +22,7 @@ from wellserved.cases import fold_into
 from wellserved.cases.fold import FOLD_INPUT_COLUMNS
 from wellserved.engine.duckdb import DuckDB, quote_name, quote_text
 from wellserved.errors import PeriodError, RequestError
-from wellserved.measure import MEASURES, Measure, MeasureQuestion
+from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql, period_sql, sources_of
 from wellserved.measure.coverage import coverage_of, unmatched_reason
 from wellserved.measure.evaluation import answer_question, period_key_sql, period_start
@@ -224,11 +224,11 @@ def observe_measure(
         able_sources = tuple(("source", source) for source in sources if source not in gaps)
         where = (*(pair for pair in where if pair[0] != "source"), *able_sources)
         question = replace(question, where=where)
-    if measure.name == "promise_running":
+    if measure.today_only:
         return _no_series(measure, "it speaks of today alone")
     if measure.kind in ("count", "stock", "stock_age"):
         return _dated_series(window, measure, question)
-    if "{as_of_bus}" in measure.event + measure.population:
+    if measure.reads_business_now:
         return _no_series(measure, CLOCK_UNREADABLE)
     if measure.anchor == "due" and _has_case(window.case_table, "overrun > 0", question):
         return _no_series(measure, PROMISES_RENEWED)
@@ -273,11 +273,6 @@ def _has_case(case_table: CaseTable, sql: str, question: MeasureQuestion) -> boo
     return bool(rows.num_rows)
 
 
-def is_sum_of_parts(measure: Measure) -> bool:
-    """A wait that is a sum of parts: an open case may have little so far, so that not having ended says little."""
-    return measure.since not in ("asked_s", "clock_from", "due_s")
-
-
 def _age_before_change(window: AnalysisWindow, measure: Measure, question: MeasureQuestion, max_days: int) -> int:
     """Days after its anchor at which a case is looked at, from the time before the change alone."""
     days = _last_word_age(window, measure, replace(question, until=window.change))
@@ -294,12 +289,10 @@ def _last_word_age(window: AnalysisWindow, measure: Measure, past: MeasureQuesti
     """Days within which nearly all cases of a time had had their last word; where that is not known, so many."""
     case_table, basis_column = window.case_table, f"{measure.anchor}_s"
     where, values = filter_sql(case_table, past)
-    twin = next(
-        (candidate for candidate in MEASURES if candidate.name == measure.name.removeprefix("business_")), measure
-    )
+    twin = measure.calendar_twin or measure
     packed_sql = f"CASE WHEN closed = 1 THEN GREATEST(last_s - {basis_column}, 0) * 2 ELSE GREATEST({{as_of}} - {basis_column}, 0) * 2 + 1 END"
-    share = ENDED_WAITS_SHARE if is_sum_of_parts(measure) and measure.kind == "wait" else LAST_WORD_SHARE
-    if measure.kind == "wait" and not is_sum_of_parts(measure):
+    share = ENDED_WAITS_SHARE if measure.adds_up and measure.kind == "wait" else LAST_WORD_SHARE
+    if measure.kind == "wait" and not measure.adds_up:
         packed_sql = f"CASE WHEN {twin.event} THEN {twin.value} * 2 WHEN {twin.waiting} THEN ({{as_of}} - {twin.since}) * 2 + 1 END"
         share = (1 + twin.quantile) / 2
     sql = f"SELECT 0 AS period, CAST(NULL AS VARCHAR) AS segment, {fill_sql(packed_sql, case_table)} AS coded FROM {case_table.table} WHERE {where} AND {period_sql(past, measure.anchor)}"
@@ -401,7 +394,7 @@ def _wait_series(
         return replace(
             _no_series(measure, _unfit_reason(levels, measure, days, sides[0])), is_unreached=levels.is_unreached
         )
-    if is_sum_of_parts(measure) and (reason := _unknown_reason(counted_waits, measure, levels, series, days)):
+    if measure.adds_up and (reason := _unknown_reason(counted_waits, measure, levels, series, days)):
         return _no_series(measure, reason)
     model_input = quantile_input(levels, measure.quantile, sides[0] or 0.0, sides[1])
     period_quantiles = tuple(_overall_quantile([waits], measure) for waits in waits_by_period)
@@ -416,7 +409,7 @@ def packed_waits(
     """The waits of cases at their age by period and segment, each sorted: twice the seconds, one more while it goes on."""
     where, values = filter_sql(case_table, question)
     as_of = "{as_of_bus}" if measure.clock == "business" else "{as_of}"
-    open_sql = f"GREATEST({as_of} - {measure.since}, 0) * 2 + 1" if is_sum_of_parts(measure) else f"{NOT_REACHED}"
+    open_sql = f"GREATEST({as_of} - {measure.since}, 0) * 2 + 1" if measure.adds_up else f"{NOT_REACHED}"
     packed_sql = f"CASE WHEN {measure.event} THEN {measure.value} * 2 WHEN {measure.waiting} THEN {open_sql} END"
     segment = quote_name(question.by) if question.by else "CAST(NULL AS VARCHAR)"
     sql = (

@@ -27,7 +27,7 @@ from wellserved.prove import chance
 from wellserved.prove.checks import CheckInput
 from wellserved.prove.guards import QUESTION_RAISED_CHANCE, GuardrailResult, usual_margin
 from wellserved.prove.model import Mask
-from wellserved.prove.observe import AnalysisWindow, CaseFilter, is_sum_of_parts
+from wellserved.prove.observe import AnalysisWindow, CaseFilter
 from wellserved.prove.response import ModelInput
 from wellserved.prove.verdict import CheckResult, Estimate, LookPlan, assess_change
 
@@ -154,7 +154,7 @@ def _group_quantiles(inquiry: Inquiry) -> tuple[list[list[float]], list[list[flo
     """Before and after the change: quantiles of the wait in each group of weeks, in seconds; 0: not reached."""
     case_table, (condition, values) = inquiry.case_table(), inquiry.cases()
     so_far_sql = f"({'{as_of_bus}' if inquiry.measure.clock == 'business' else '{as_of}'} - {inquiry.measure.since})"
-    open_sql = f"GREATEST({so_far_sql}, 0) * 2 + 1" if is_sum_of_parts(inquiry.measure) else str(NOT_REACHED)
+    open_sql = f"GREATEST({so_far_sql}, 0) * 2 + 1" if inquiry.measure.adds_up else str(NOT_REACHED)
     packed_sql = f"CASE WHEN {inquiry.measure.event} THEN {inquiry.measure.value} * 2 WHEN {inquiry.measure.waiting} THEN {open_sql} END"
     day, periods = f"{inquiry.measure.anchor}_day", inquiry.check_input.series.periods
     mature_periods = np.flatnonzero(inquiry.is_mature)

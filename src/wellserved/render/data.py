@@ -30,7 +30,7 @@ def series_csv(series_list: Iterable[Series]) -> str:
 
 def measure_definition(measure: Measure) -> dict[str, object]:
     """A measure's definition in words and in SQL."""
-    return asdict(measure)
+    return {key: value for key, value in asdict(measure).items() if key != "calendar_twin"}  # a measure by itself
 
 
 def chart_rows(chart: Chart) -> list[dict[str, object]]:

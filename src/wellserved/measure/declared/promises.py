@@ -79,6 +79,8 @@ PROMISES: Final[tuple[Measure, ...]] = (
         needs="due_s IS NOT NULL",
         lacking="due times",
         source="count with Garwood 1936 interval",
+        reaches_ahead=True,
+        today_only=True,
     ),
     Measure(
         name="days_late",
@@ -163,6 +165,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
         relies_on=("promised", "resolved"),
         exclusions="cases still open, however late: see promise_broken",
         source=WILSON_SOURCE,
+        reaches_ahead=True,
     ),
     Measure(
         name="first_promise_kept",

@@ -58,6 +58,7 @@ SCORES: Final[tuple[Measure, ...]] = (
         relies_on=("rated",),
         exclusions="cases without a rating; several scales are never mixed",
         source=WILSON_SOURCE,
+        needs_bad=True,
     ),
     Measure(
         name="rating_net",
@@ -77,6 +78,7 @@ SCORES: Final[tuple[Measure, ...]] = (
         relies_on=("rated",),
         exclusions="cases without a rating; several scales are never mixed",
         source="Reichheld 2003 for nps10; t interval of the mean",
+        needs_bad=True,
     ),
     Measure(
         name="rating_mean",

@@ -60,6 +60,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         lacking="hand-overs",
         relies_on=("handed_over",),
         source="t interval of the mean",
+        is_count_mean=True,
     ),
     Measure(
         name="stations",
@@ -129,6 +130,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         lacking="repeated contacts",
         relies_on=("chased",),
         source="t interval of the mean",
+        is_count_mean=True,
     ),
     Measure(
         name="complaint_rate",
