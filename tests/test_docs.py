@@ -132,7 +132,7 @@ def diffs() -> list[str]:
 
 CHECKS = (
     "from wellserved.measure import find_measure; assert find_measure('chased_rate').kind == 'share'",
-    "from wellserved.mapping import recognise; m = recognise(['Unique Key', 'Created Date', 'Due Date', 'Closed Date', 'Complaint Type']);"
+    "from wellserved.mapping import recognise_preset; m = recognise_preset(['Unique Key', 'Created Date', 'Due Date', 'Closed Date', 'Complaint Type']);"
     "assert m is not None and m.name == 'nyc311' and len(m.moments) == 3",
     "import numpy as np; from wellserved.chart.rules import RULES; from wellserved.chart.limits import Limits;"
     "v = np.array([0.1, -0.1] * 10); f = Limits(np.zeros(20), np.full(20, -3.0), np.full(20, 3.0));"

@@ -127,7 +127,7 @@ def _verdict(answers: ReportAnswers, name: str) -> tuple[Tone, str]:
     rule_words = " and ".join(dict.fromkeys(signal.words for signal in period_signals))
     verdicts = {signal.verdict for signal in period_signals} - {"neither"}
     side = f" on the {verdicts.pop()} side" if len(verdicts) == 1 else ""
-    return "signal", f"The chart shows a signal{side}: {rule_words}. Why, it does not say.{drift}"
+    return "signal", f"The chart shows a signal{side}: {rule_words}. The chart cannot tell why.{drift}"
 
 
 def promise_section(answers: ReportAnswers) -> Section | None:
