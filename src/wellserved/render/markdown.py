@@ -12,10 +12,10 @@ from wellserved.measure.words import format_percent, period_name
 from wellserved.render.clean import one_line
 from wellserved.render.data import chart_rows
 from wellserved.report import Report
-from wellserved.report.segments import Funnel, Pareto
 
 if TYPE_CHECKING:
     from wellserved.chart import Chart
+    from wellserved.report.segments import Funnel, Pareto
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#|~!&]|^[-+](?!\d))")
 _NUMBERED = re.compile(r"^(\d{1,9})(?=\.\s)")  # would begin a list
