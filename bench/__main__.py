@@ -38,8 +38,8 @@ from wellserved.engine import duckdb as engine
 from wellserved.engine.duckdb import DuckDB
 from wellserved.mapping import recognise_preset
 from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable, make_case_table
-from wellserved.measure.evaluation import answer_question
 from wellserved.report.assembly import make_report
 from wellserved.sources.csv_file import open_delimited, stage_rows
 from wellserved.workspace import create_workspace

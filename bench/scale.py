@@ -22,7 +22,7 @@ from wellserved.actions import synthetic
 from wellserved.actions.questions import open_case_table
 from wellserved.engine import duckdb as engine
 from wellserved.measure import MeasureQuestion, find_measure
-from wellserved.measure.evaluation import answer_question
+from wellserved.measure.assembly import answer_question
 from wellserved.progress import no_progress
 from wellserved.record import moment_columns_sql, with_identity
 from wellserved.workspace import Workspace, create_workspace

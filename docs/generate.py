@@ -28,8 +28,8 @@ from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.cli import app
 from wellserved.mapping import presets
 from wellserved.measure import MEASURES, SUBJECTS, Measure, find_measure
-from wellserved.measure.clocks import VENDOR_RULES, vendor_rules_of
 from wellserved.measure.series import FILTER_COLUMNS
+from wellserved.measure.vendor_rules import VENDOR_RULES, vendor_rules_of
 from wellserved.moments import CASE_COLUMNS, DATE_BASES, MOMENT_COLUMNS, MOMENT_KINDS, Granularity
 from wellserved.scales import BUILT_IN
 
@@ -41,8 +41,8 @@ from wellserved.actions.rendering import CASE_LIST_COLUMNS  # noqa: E402
 from wellserved.journal.models import OPEN_COLUMNS  # noqa: E402
 from wellserved.store.access import ACCESS_REASONS, PERMISSIONS  # noqa: E402 - needs the settings above
 from wellserved.store.models import Role  # noqa: E402
+from wellserved.web.access_middleware import PAGES  # noqa: E402
 from wellserved.web.api import SCOPES  # noqa: E402
-from wellserved.web.permissions import PAGES  # noqa: E402
 from wellserved.web.views.journal import CARD  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.oracle import open_at_wall
 from wellserved.calendar import Calendar, Calendars
-from wellserved.measure.clocks import VendorRule
+from wellserved.measure.vendor_rules import VendorRule
 
 CUSTOMER = {"asked", "chased", "expected", "rated", "complained", "praised", "accepted", "returned", "left", "renewed", "bought"}  # fmt: skip
 

@@ -13,8 +13,8 @@ from wellserved.actions.questions import open_case_table, opening_hours
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
 from wellserved.measure.case_table import fill_sql
-from wellserved.measure.clocks import VENDOR_RULES, VendorRule
 from wellserved.measure.timeline import make_moment_table, rule_values_sql
+from wellserved.measure.vendor_rules import VENDOR_RULES, VendorRule
 from wellserved.moments import MOMENT_KINDS
 from wellserved.workspace import Workspace, create_workspace
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from wellserved.engine import Engine
 from wellserved.measure import MEASURES, MeasureQuestion, series_records
+from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
-from wellserved.measure.evaluation import answer_question
 
 QUESTIONS: dict[str, dict[str, object]] = {
     "whole": {},

@@ -15,7 +15,7 @@ import pytest
 from tests.clock_oracle import Event, WalkedHours, in_order, value_of
 from tests.clock_workspace import Values, values_of, workspace_of
 from wellserved.calendar import parse_calendars
-from wellserved.measure.clocks import VENDOR_RULES, VendorRule
+from wellserved.measure.vendor_rules import VENDOR_RULES, VendorRule
 
 CALENDARS = """
 [[calendar]]

@@ -19,7 +19,7 @@ from wellserved.calendar import parse_calendars
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.mapping import parse_mapping, presets
 from wellserved.measure import MEASURES
-from wellserved.measure.clocks import VENDOR_RULES
+from wellserved.measure.vendor_rules import VENDOR_RULES
 from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, MOMENT_KINDS
 from wellserved.scales import parse_scales
 

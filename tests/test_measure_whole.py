@@ -13,9 +13,9 @@ from tests import prove_house
 from wellserved.actions.questions import open_case_table, opening_hours
 from wellserved.chart import usual_kind
 from wellserved.measure import MEASURES, Measure, MeasureQuestion
-from wellserved.measure.clocks import VENDOR_RULES, vendor_rules_of
-from wellserved.measure.evaluation import answer_question
+from wellserved.measure.assembly import answer_question
 from wellserved.measure.series import Series
+from wellserved.measure.vendor_rules import VENDOR_RULES, vendor_rules_of
 from wellserved.moments import Granularity, NotComputable
 from wellserved.prove.observe import AnalysisWindow, observe_measure
 from wellserved.workspace import Workspace

@@ -228,7 +228,7 @@ def test_replaced_files_stay_for_their_readers_and_then_go(tmp_path: Path, monke
     assert str(left) not in on_disk()
     assert len(on_disk()) == 3
     assert old < on_disk(), "the replaced one is as old as its replacement"
-    monkeypatch.setattr(months, "GRACE_SECONDS", -1)
+    monkeypatch.setattr(months, "FILE_GRACE_SECONDS", -1)
     write(1)
     assert on_disk() == {*log.snapshot(tmp_path).files, *log.snapshot(tmp_path, 1).files}
     assert len(on_disk()) == 3, "the version before stays, whatever the clock says"

@@ -18,7 +18,7 @@ from wellserved.cli import app
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.improvement import IMPROVEMENTS_FILE, Improvement
 from wellserved.measure import MeasureQuestion, find_measure
-from wellserved.measure.evaluation import answer_question
+from wellserved.measure.assembly import answer_question
 from wellserved.prove import AnalysisWindow, Guardrail, Proof, ProofRequest, assess_change, observe_measure, prove
 from wellserved.prove.guards import assess_guardrail
 from wellserved.prove.words import headline, paragraph

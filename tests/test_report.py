@@ -19,8 +19,8 @@ from wellserved.actions import questions
 from wellserved.chart import draw_up
 from wellserved.engine import duckdb as engine
 from wellserved.measure import MEASURES, MeasureQuestion, find_measure, series_records
+from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable, make_case_table
-from wellserved.measure.evaluation import answer_question
 from wellserved.moments import NotComputable
 from wellserved.render import data, html, markdown, terminal
 from wellserved.report import Report

@@ -19,8 +19,8 @@ from wellserved.cli import app
 from wellserved.errors import RequestError
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MEASURES, MeasureQuestion, Series, find_measure, series_records
-from wellserved.measure.clocks import find_vendor_rule
-from wellserved.measure.evaluation import answer_question
+from wellserved.measure.assembly import answer_question
+from wellserved.measure.vendor_rules import find_vendor_rule
 from wellserved.moments import Granularity, NotComputable
 from wellserved.workspace import Workspace, create_workspace
 

@@ -19,7 +19,7 @@ from typing import Any
 from wellserved import disk
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.measure import find_measure
-from wellserved.measure.definition import Better
+from wellserved.measure.measure import Better
 from wellserved.moments import SEGMENTS, Granularity
 from wellserved.workspace import Workspace
 

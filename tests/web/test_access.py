@@ -28,7 +28,7 @@ from wellserved.actions import sharing
 from wellserved.actions.synthetic import make_cases
 from wellserved.store.access import PERMISSIONS
 from wellserved.store.models import Account, ApiKey, Customer, Hook, Invitation, Person, Role, Shared, token_digest
-from wellserved.web.permissions import OPEN
+from wellserved.web.access_middleware import OPEN
 from wellserved.workspace import Workspace
 
 As = Callable[[Person], Client]

@@ -14,10 +14,9 @@ from wellserved.chain import Chain, chain
 from wellserved.engine import Engine, duckdb, open_engine
 from wellserved.errors import RequestError, UnknownNameError, WorkspaceError
 from wellserved.measure import MeasureQuestion, Series, find_measure
+from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable, make_case_table
-from wellserved.measure.clocks import VendorRule, as_vendor_measure, find_vendor_rule, vendor_rules_of
 from wellserved.measure.coverage import missing_moment_reason, unknown_names
-from wellserved.measure.evaluation import answer_question
 from wellserved.measure.timeline import (
     CaseExplanation,
     MomentTable,
@@ -27,6 +26,7 @@ from wellserved.measure.timeline import (
     rule_differences,
     with_rule_columns,
 )
+from wellserved.measure.vendor_rules import VendorRule, as_vendor_measure, find_vendor_rule, vendor_rules_of
 from wellserved.moments import Granularity
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.queueing import Queue, analyse_queue

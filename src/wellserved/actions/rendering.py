@@ -12,7 +12,7 @@ from wellserved.chart import draw_up
 from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.case_table import fill_sql, filter_sql, period_sql
-from wellserved.measure.clocks import VENDOR_RULES
+from wellserved.measure.vendor_rules import VENDOR_RULES
 from wellserved.moments import Granularity
 from wellserved.render import clocks, data, html, proofs
 from wellserved.report import Table

@@ -38,7 +38,7 @@ from wellserved.cli.shared import (
 from wellserved.errors import RequestError
 from wellserved.mapping import load_mapping, presets
 from wellserved.measure import MEASURES
-from wellserved.measure.clocks import VENDORS, find_vendor_rule
+from wellserved.measure.vendor_rules import VENDORS, find_vendor_rule
 from wellserved.render import data, markdown, terminal
 from wellserved.render.clean import one_line
 from wellserved.render.scales import scale_table

@@ -32,7 +32,7 @@ from wellserved.cli.shared import (
 from wellserved.errors import RequestError
 from wellserved.improvement import Improvement
 from wellserved.measure import find_measure
-from wellserved.measure.definition import Better as BetterName
+from wellserved.measure.measure import Better as BetterName
 from wellserved.render import data, terminal
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Cases to Series: versioned definitions, asked all at once, every number with n and interval."""
 
 from wellserved.measure.declared import MEASURES, SUBJECTS, find_measure
-from wellserved.measure.definition import Measure
+from wellserved.measure.measure import Measure
 from wellserved.measure.series import MeasureQuestion, Series, series_records
 
 __all__ = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -142,3 +144,10 @@ def make_case_table(
         for source, end in ends.items()
     }
     return CaseTable(engine, table, zone, ends, log_version, begins, hours, survey_sources, cannot or {}, scales)
+
+
+def midnight(day: date | None, case_table: CaseTable, latest: int) -> int:
+    """First epoch second of a local day, or after as-of if that is earlier or there is no day."""
+    if day is None:
+        return latest + 1
+    return min(int(datetime.combine(day, time(), ZoneInfo(case_table.zone)).timestamp()), latest + 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql
-from wellserved.measure.definition import Measure
+from wellserved.measure.measure import Measure
 from wellserved.measure.series import MeasureQuestion
 
 PRIVATE_COLUMNS = ("customer_id", "account_id", "person_id")  # whose values a message does not spell out

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wellserved.errors import PeriodError, UnknownNameError
-from wellserved.measure.definition import Measure
+from wellserved.measure.measure import Measure
 from wellserved.moments import SEGMENTS, Granularity, NotComputable, Period
 
 FILTER_COLUMNS = (*SEGMENTS, "promised", "scale", "closed")

@@ -17,8 +17,8 @@ from wellserved.cases import timed
 from wellserved.engine.duckdb import DuckDB, query, quote_text
 from wellserved.errors import RequestError
 from wellserved.measure.case_table import CaseTable, fill_sql
-from wellserved.measure.clocks import VendorRule
 from wellserved.measure.coverage import missing_moment_reason
+from wellserved.measure.vendor_rules import VendorRule
 
 CASE = "PARTITION BY source, case_id"
 

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Final
 
-from wellserved.measure.definition import Measure
+from wellserved.measure.measure import Measure
 from wellserved.measure.series import Value
 from wellserved.moments import Granularity, NotComputable, Period
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wellserved.measure import Measure
-from wellserved.measure.definition import Better
+from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
 from wellserved.prove.design import step_design
 from wellserved.prove.mix import mix_as_before

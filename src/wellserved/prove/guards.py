@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from wellserved.measure import MEASURES, Measure, find_measure
-from wellserved.measure.definition import Better
+from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
 from wellserved.prove import chance
 from wellserved.prove.chance import Harm

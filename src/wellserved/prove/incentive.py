@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from wellserved.errors import RequestError
-from wellserved.measure.definition import Better
+from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
 from wellserved.prove.design import TRENDS, TWO_YEARS, Trend, step_design
 from wellserved.prove.response import ModelInput, working_response

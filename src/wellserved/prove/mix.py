@@ -9,7 +9,7 @@ import numpy as np
 
 from wellserved.calendar import SECONDS_PER_DAY
 from wellserved.measure import Measure, MeasureQuestion
-from wellserved.measure.evaluation import answer_question
+from wellserved.measure.assembly import answer_question
 from wellserved.measure.series import Series
 from wellserved.moments import NotComputable
 from wellserved.prove.model import Floats

@@ -23,10 +23,11 @@ from wellserved.cases.fold import FOLD_INPUT_COLUMNS
 from wellserved.engine.duckdb import DuckDB, quote_name, quote_text
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import Measure, MeasureQuestion
+from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql, period_sql, sources_of
 from wellserved.measure.coverage import coverage_of, unmatched_reason
-from wellserved.measure.evaluation import answer_question, period_key_sql, period_start
 from wellserved.measure.interval import NOT_REACHED, packed_duration_quantile
+from wellserved.measure.period_keys import period_key_sql, period_start
 from wellserved.measure.waits import map_groups
 from wellserved.measure.words import format_number
 from wellserved.moments import Granularity, NotComputable, Period, periods_between

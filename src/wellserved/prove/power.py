@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from wellserved.measure.definition import Better
+from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
 from wellserved.prove.checks import LEAST_SHARE_LEFT, PLACEBO_POSITIONS, CheckInput
 from wellserved.prove.design import TRENDS, TWO_YEARS, Design, step_design

@@ -14,7 +14,7 @@ from wellserved.engine.duckdb import quote_name as quoted
 from wellserved.errors import RequestError
 from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.case_table import filter_sql
-from wellserved.measure.definition import Better
+from wellserved.measure.measure import Better
 from wellserved.moments import SEGMENTS, Granularity
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.prove import checks, recording

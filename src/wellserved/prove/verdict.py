@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from wellserved.errors import RequestError
-from wellserved.measure.definition import Better
+from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
 from wellserved.prove import sequence
 from wellserved.prove.design import TRENDS, TWO_YEARS, Design, Trend, step_design

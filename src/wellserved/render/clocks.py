@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from wellserved.calendar import Calendar, Calendars
-from wellserved.measure.clocks import VendorRule
 from wellserved.measure.timeline import CaseExplanation, RuleDifference
+from wellserved.measure.vendor_rules import VendorRule
 from wellserved.measure.words import plural
 from wellserved.report import Table
 

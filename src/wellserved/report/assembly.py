@@ -12,8 +12,8 @@ from wellserved.chart import draw_up
 from wellserved.errors import PeriodError, RequestError
 from wellserved.log import Receipt
 from wellserved.measure import MEASURES, MeasureQuestion
+from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
-from wellserved.measure.evaluation import answer_question
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE, Granularity, Period, period_of
 from wellserved.report import sections as write
 from wellserved.report.contents import Report, ReportAnswers

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from wellserved.chart import Chart
 from wellserved.log import Receipt
 from wellserved.measure import Measure, MeasureQuestion, Series, find_measure
+from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
-from wellserved.measure.evaluation import answer_question
 from wellserved.measure.series import Value
 from wellserved.measure.words import (
     format_interval,

@@ -84,7 +84,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "wellserved.web.permissions.AccessMiddleware",
+    "wellserved.web.access_middleware.AccessMiddleware",
     "wellserved.web.uploads.UploadCheckMiddleware",
 ]
 ROOT_URLCONF = "wellserved.web.urls"
@@ -99,7 +99,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "wellserved.web.permissions.page_context",
+                "wellserved.web.access_middleware.page_context",
             ],
             "builtins": ["wellserved.web.template_filters", "django.templatetags.i18n", "django.templatetags.static"],
         },

@@ -10,7 +10,7 @@ from wellserved.measure.declared.promises import PROMISES
 from wellserved.measure.declared.scores import SCORES
 from wellserved.measure.declared.service import SERVICE
 from wellserved.measure.declared.waits import WAITS
-from wellserved.measure.definition import Measure
+from wellserved.measure.measure import Measure
 
 SUBJECTS: Final[dict[str, tuple[Measure, ...]]] = {
     "Volume and backlog": LOAD,

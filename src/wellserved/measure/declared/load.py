@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import ALL_CASES, CASES_OF_KNOWN_END, MIDPOINT_HISTORY, Measure
+from wellserved.measure.measure import ALL_CASES, CASES_OF_KNOWN_END, MIDPOINT_HISTORY, Measure
 
 LOAD: Final[tuple[Measure, ...]] = (
     Measure(

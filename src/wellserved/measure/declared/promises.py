@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import MIDPOINT_HISTORY, WAIT_SOURCE, WILSON_SOURCE, Measure
+from wellserved.measure.measure import MIDPOINT_HISTORY, WAIT_SOURCE, WILSON_SOURCE, Measure
 
 _DUE = "promise_fate IS NOT NULL AND due_s <= {as_of}"
 

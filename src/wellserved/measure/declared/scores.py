@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import WILSON_SOURCE, Measure
+from wellserved.measure.measure import WILSON_SOURCE, Measure
 
 _GOOD_WORDS = (
     "good by the scale's own rule: csat5, stars5 4+; ces7 5+; ces5 (effort) 2 or less; nps10, points10 9+; good_bad 1; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import ALL_CASES, WILSON_SOURCE, Measure
+from wellserved.measure.measure import ALL_CASES, WILSON_SOURCE, Measure
 
 _WEEK: Final = 604_800  # seconds
 _HAS_VERDICT = "accepts + returns > 0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wellserved.measure.definition import Measure, net_work_time, next_reply_time, on_hold_time, time_until
+from wellserved.measure.measure import Measure, net_work_time, next_reply_time, on_hold_time, time_until
 
 _REPLIES, _ENDS = "replies by a person", "times of resolution"
 

@@ -26,9 +26,9 @@ from wellserved.measure.series import FILTER_COLUMNS
 from wellserved.render import html
 from wellserved.render.table import csv_text
 from wellserved.store.access import record_event
+from wellserved.web.access_middleware import person_of, required_permission, scope_of
 from wellserved.web.analysis import cached_answer
 from wellserved.web.forms import FileForm
-from wellserved.web.permissions import person_of, required_permission, scope_of
 from wellserved.web.query_parameters import GRANULARITIES, day_in, granularity_in, question_in
 from wellserved.web.template_filters import safe_html
 from wellserved.workspace import Workspace

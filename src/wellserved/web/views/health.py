@@ -8,7 +8,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from wellserved.actions.worker import worker_state
-from wellserved.web.permissions import OPEN, required_permission
+from wellserved.web.access_middleware import OPEN, required_permission
 
 _ready: set[str] = set()  # databases whose tables were seen to be up to date
 

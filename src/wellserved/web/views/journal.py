@@ -26,8 +26,8 @@ from wellserved.journal.handle import DecryptedEntry, Journal, line_facts
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import Audience, Person, Shared, token_digest
+from wellserved.web.access_middleware import OPEN, journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
-from wellserved.web.permissions import OPEN, journal_of, person_of, required_permission, scope_of
 
 MAX_PROMISES_SHOWN, MAX_DUE_PROMISES = 20, 10  # promises of the ledger and of Today, the most urgent first
 CARD = (

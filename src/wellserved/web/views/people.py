@@ -16,8 +16,8 @@ from wellserved.actions import membership
 from wellserved.errors import RequestError
 from wellserved.store.models import Person, Team
 from wellserved.web import session
+from wellserved.web.access_middleware import OPEN, person_of, required_permission, scope_of
 from wellserved.web.forms import InviteForm, PasswordForm, PersonForm
-from wellserved.web.permissions import OPEN, person_of, required_permission, scope_of
 
 RESET_SAYS = gettext_lazy(
     "They are here already: this gives them another password. Their sessions, keys for programs and calendar address end; "

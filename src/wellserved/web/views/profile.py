@@ -25,9 +25,9 @@ from wellserved.render import html, insights
 from wellserved.store.access import record_event
 from wellserved.store.models import ApiKey, Hook, Person, Role, new_token, token_digest
 from wellserved.web import session
+from wellserved.web.access_middleware import journal_of, person_of, required_permission, scope_of
 from wellserved.web.api import SCOPES
 from wellserved.web.forms import KeyForm, MeForm
-from wellserved.web.permissions import journal_of, person_of, required_permission, scope_of
 from wellserved.web.template_filters import safe_html
 
 MIN_PASSPHRASE_LENGTH = 10  # letters of a passphrase

@@ -20,8 +20,8 @@ from wellserved.actions import sharing
 from wellserved.errors import RequestError
 from wellserved.store.access import ACCESS_REASONS, NAMES_SEEN_EVENT, AccessScope, has_permission, record_event
 from wellserved.store.models import Account, Cause, Customer, Helper, Shared
+from wellserved.web.access_middleware import journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import AccountForm, CauseForm, CustomerForm, FileForm, FollowForm, MergeForm, ShareForm
-from wellserved.web.permissions import journal_of, person_of, required_permission, scope_of
 from wellserved.web.views.journal import draft_of
 
 FAILURE_WORDS = ("missed", "complaint")

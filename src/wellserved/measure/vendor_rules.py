@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from wellserved.errors import RequestError, UnknownNameError
-from wellserved.measure.definition import Measure
+from wellserved.measure.measure import Measure
 
 HoursRule = Literal["calendar", "business", "business of the stop"]
 IN_PAUSE, ON_HOLD, CLOSED = 1, 2, 3  # states of a case
