@@ -29,12 +29,12 @@ from wellserved.mapping import parse_mapping
 from wellserved.measure import MeasureQuestion, Series, find_measure, series_records
 from wellserved.measure.interval import (
     binomial_quantile,
-    duration_quantile,
     garwood_interval,
     mean_with_interval,
     quantile_ranks,
     wilson_interval,
 )
+from wellserved.measure.wait_quantile import duration_quantile
 from wellserved.moments import Granularity
 from wellserved.workspace import Workspace, create_workspace
 

@@ -25,7 +25,7 @@ from wellserved.cli import app
 from wellserved.errors import PeriodError, RequestError
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
-from wellserved.measure.interval import duration_quantile
+from wellserved.measure.wait_quantile import duration_quantile
 from wellserved.prove import (
     AnalysisWindow,
     PeriodSeries,

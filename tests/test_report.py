@@ -16,7 +16,7 @@ import pytest
 
 from wellserved import cases
 from wellserved.actions import questions
-from wellserved.chart import draw_up
+from wellserved.chart import compute_chart
 from wellserved.engine import duckdb as engine
 from wellserved.measure import MEASURES, MeasureQuestion, find_measure, series_records
 from wellserved.measure.assembly import answer_question
@@ -75,7 +75,7 @@ def test_an_unchanged_process_with_open_cases_shows_no_gain_where_the_mean_over_
         naive.append(1 - waits[done & now].mean() / waits[done & before].mean())
         measure = find_measure("time_to_resolution")
         series = answer_question(scope, MeasureQuestion((measure,), granularity="month"))[measure.name]
-        chart = draw_up(series)
+        chart = compute_chart(series)
         last = max(place for place in range(len(series)) if chart.used[place])
         medians.append(float(chart.values[last]))
         claimed += any(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from tests import oracle
-from wellserved.measure.interval import NOT_REACHED, DurationArray, packed_duration_quantile
+from wellserved.measure.wait_quantile import NOT_REACHED, DurationArray, packed_duration_quantile
 from wellserved.measure.waits import GroupKey, map_groups
 
 

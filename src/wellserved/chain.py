@@ -18,8 +18,9 @@ from scipy import special
 
 from wellserved.engine.duckdb import query, quote_text
 from wellserved.errors import RequestError
-from wellserved.measure.interval import Z, packed_duration_quantile
+from wellserved.measure.interval import Z
 from wellserved.measure.timeline import CASE, MomentTable, intervals_sql
+from wellserved.measure.wait_quantile import packed_duration_quantile
 from wellserved.moments import NotComputable
 
 ACT_KINDS = (

@@ -86,7 +86,7 @@ def append_version(
     table's only writer.
 
     `replaced_files`: files of the version before in whose place the rows come, saying the same. The rows are written beside
-    the table, and are on disk before an entry names them; what a kill or a full disk leaves, `tidy` takes away.
+    the table, and are on disk before an entry names them; what a kill or a full disk leaves, `remove_leftovers` takes away.
     """
     remove_leftovers(folder)
     table = DeltaTable(table_uri(folder)) if DeltaTable.is_deltatable(table_uri(folder)) else None
@@ -101,7 +101,9 @@ def append_version(
             writer_properties=properties,
             commit_properties=commit_properties,
         )
-        disk.sync_to_disk(_entry_path(staging_folder, 0))  # from which `tidy` would know what was brought in
+        disk.sync_to_disk(
+            _entry_path(staging_folder, 0)
+        )  # from which `remove_leftovers` would know what was brought in
         actions = _read_actions(_entry_path(staging_folder, 0))
         if table and _column_types(table.schema().to_json()) != _column_types(_schema_json(actions)):
             raise AssertionError(f"{folder} holds other columns than what comes to it")

@@ -351,7 +351,7 @@ def read_receipt(file: Path) -> Receipt:
 def receipts(workspace: Workspace, source: str | None = None, raise_on_damage: bool = True) -> list[Receipt]:
     """What was imported, oldest first; of one source if named.
 
-    Raises DamageError where a receipt cannot be read; without `damaged` it is passed over, as importing its file again does.
+    Raises DamageError where a receipt cannot be read; without `raise_on_damage` it is passed over, as importing its file again does.
     """
     all_receipts = []
     for file in workspace.imports.glob("*/receipt.json"):

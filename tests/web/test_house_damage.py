@@ -163,7 +163,7 @@ def test_the_pages_and_the_api_say_that_a_database_is_damaged(staff: House, monk
         raise sqlite3.DatabaseError("database disk image is malformed")
 
     client = key(staff.lead)
-    for asked, path in (("door.alone", "/"), ("api.asked", "/api/v1/measures/asked")):
+    for asked, path in (("access_middleware.find_sole_user", "/"), ("api.cached_answer", "/api/v1/measures/asked")):
         monkeypatch.setattr(f"wellserved.web.{asked}", broken)
         answer = client.get(path)
         assert answer.status_code == 503

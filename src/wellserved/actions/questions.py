@@ -47,7 +47,7 @@ def open_case_table(
 ) -> Iterator[CaseTable]:
     """The workspace's cases, brought up to the log if an import was cut short, as one version from start to end.
 
-    `moments`: the moments that they were folded from as well, as the table `moments`. `often`: many questions
+    `with_moments`: the moments that they were folded from as well, as the table `moments`. `keep_in_memory`: many questions
     are to come, so that cases that fit are read once and kept.
     """
     stored_cases = log.snapshot(workspace.cases)
@@ -164,7 +164,7 @@ def ask_queue(
 def explain_case(
     workspace: Workspace, measure: str, case_id: str, source: str | None, on_progress: ProgressCallback = no_progress
 ) -> CaseExplanation:
-    """What each house's rule counts of one case."""
+    """What each vendor's rule counts of one case."""
     rules = vendor_rules_of(find_measure(measure))
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         return explain_rules(make_moment_table(case_table, "moments", opening_hours(workspace)), rules, case_id, source)

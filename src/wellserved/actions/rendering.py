@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from wellserved.actions import improvements, questions
-from wellserved.chart import draw_up
+from wellserved.chart import compute_chart
 from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.case_table import fill_sql, filter_sql, period_sql
@@ -71,7 +71,7 @@ def _format_value(name: str, value: Any, zone: ZoneInfo) -> Any:
 def explanation_tables(
     workspace: Workspace, name: str, source: str, case_id: str, where: tuple[tuple[str, str], ...]
 ) -> list[Table]:
-    """The timeline of one case, if it is among those that may be seen, and what each house's rule counts of it."""
+    """The timeline of one case, if it is among those that may be seen, and what each vendor's rule counts of it."""
     if not cases_behind(workspace, MeasureQuestion((find_measure(name),), where=where), case_id).total:
         raise RequestError("There is no such case.", "Follow a link from the list of cases.")
     has_vendor_rules = any(rule.measure == find_measure(name).wait_family for rule in VENDOR_RULES)
@@ -83,7 +83,7 @@ def measure_page(workspace: Workspace, question: MeasureQuestion) -> str:
     """A measure to stand within a page: its chart and numbers where there are periods and one segment, else its table."""
     answers = questions.ask_measures(workspace, question)
     if question.granularity and question.by is None and len(answers[0]):
-        return html.chart_page(draw_up(answers[0]), html.BARE_LAYOUT)
+        return html.chart_page(compute_chart(answers[0]), html.BARE_LAYOUT)
     return html.series_page(answers, html.BARE_LAYOUT)
 
 

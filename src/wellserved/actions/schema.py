@@ -112,7 +112,7 @@ def schema_transaction() -> Iterator[None]:
 
 
 def migrate_to(alias: str, migrations: Iterable[tuple[str, str]] | None = None) -> None:
-    """Bring a database to the state of these migrations, or of all. Call it within `changing`."""
+    """Bring a database to the state of these migrations, or of all. Call it within `schema_transaction`."""
     connection = connections[alias]
 
     def check_after_migration(action: str, migration: Migration | None = None, fake: bool | None = False) -> None:
@@ -137,7 +137,7 @@ def send_post_migrate() -> None:
 
 
 def drop_tables(alias: str) -> None:
-    """Take away the tables of a database that holds no rows of people. Call it within `changing`."""
+    """Take away the tables of a database that holds no rows of people. Call it within `schema_transaction`."""
     connection = connections[alias]
     table_names = [*connection.introspection.django_table_names(only_existing=True), "django_migrations"]
     existing_names = set(connection.introspection.table_names())
@@ -166,7 +166,7 @@ def canonical_line(line: str | bytes) -> str:
 
 
 def load_rows(model: type[models.Model], alias: str, row_texts: Iterable[str]) -> None:
-    """Write rows into an empty table, a thousand at a time. Call it within `changing`, so that they may point ahead."""
+    """Write rows into an empty table, a thousand at a time. Call it within `schema_transaction`, so that they may point ahead."""
     rows = (_model_of_record(model, json.loads(line)) for line in row_texts)
     while batch := list(islice(rows, 1_000)):
         model._base_manager.using(alias).bulk_create(batch)

@@ -42,7 +42,7 @@ def line_time(captured_line: CapturedLine) -> datetime:
 
 
 def require_clear(captured_line: CapturedLine, has_matter: bool = False) -> None:
-    """Raise where something in a line can be read in two ways, or where it says nothing; `belongs`: to a known matter."""
+    """Raise where something in a line can be read in two ways, or where it says nothing; `has_matter`: it belongs to a known matter."""
     if captured_line.questions:
         raise RequestError(
             " ".join(question.what for question in captured_line.questions),

@@ -1,7 +1,7 @@
 """One line, as it is typed after a call, to what it says: a word, a promise's due time, costs, people, scores.
 
 The line itself is kept to the letter; whatever is not understood stays text and is never an error, and what can be
-understood in two ways is asked (`questions`). What was understood is shown back before it is saved (`understood`).
+understood in two ways is asked (`questions`). What was understood is shown back before it is saved (`describe_line`).
 """
 
 from __future__ import annotations

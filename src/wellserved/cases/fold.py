@@ -56,7 +56,7 @@ Clocks = Mapping[str, Ints | None]  # seconds of each moment, in order
 def fold_cases(moment_table: pa.Table, zone: str, calendars: Calendars, mask: Bools | None = None) -> pa.Table:
     """The cases of these moments, one row each; all moments of a case have to be among them.
 
-    `moment_table`: FOLDED_FROM, of those that count; `mask`: the moments to fold, without it all.
+    `moment_table`: the FOLD_INPUT_COLUMNS of the moments that count; `mask`: the moments to fold, without it all.
     `zone`: the one that days and months are of. Texts come as dictionaries.
     """
     moments = OrderedMoments(moment_table, calendars, mask)

@@ -51,7 +51,7 @@ def timed_sql(moments: str, calendars: Calendars, spans: int) -> str:
 
     `f` counts in the calendar in force at the moment, from the start of 2000; `b` counts through the case's own
     calendars: a difference of two is the open time between them, whoever held the case. Without opening hours
-    all three are NULL. `spans`: as open_hours gave it.
+    all three are NULL. `spans`: as create_opening_hours returned it.
     """
     # Moments of one instant are ordered by row, those of one row by what leads to what, and those alike in all by content.
     rank_sql = " ".join(f"WHEN {quote_text(kind)} THEN {rank}" for kind, rank in RANK_OF_KIND.items())

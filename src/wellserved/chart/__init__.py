@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 from scipy import special
 
-from wellserved.chart import limits as lines
+from wellserved.chart import limits as chart_limits
 from wellserved.chart.limits import Floats, Limits, Mask
 from wellserved.chart.rules import FEWEST_POINTS, RULE_SETS, RULES, Runs, runs
 from wellserved.errors import RequestError, UnknownNameError
@@ -22,12 +22,12 @@ from wellserved.moments import NotComputable
 
 ChartKind = Literal["xmr", "p", "p'", "u", "u'", "c", "t", "xbar", "ewma"]
 _OF_COUNTS: Final[dict[str, Callable[[Floats, Floats, Mask], Limits]]] = {
-    "p": lines.p,
-    "p'": lines.p_prime,
-    "u": lines.u,
-    "u'": lines.u_prime,
+    "p": chart_limits.p,
+    "p'": chart_limits.p_prime,
+    "u": chart_limits.u,
+    "u'": chart_limits.u_prime,
 }
-_OF_VALUES: Final[dict[str, Callable[[Floats, Mask], Limits]]] = {"c": lines.c, "t": lines.t}
+_OF_VALUES: Final[dict[str, Callable[[Floats, Mask], Limits]]] = {"c": chart_limits.c, "t": chart_limits.t}
 CHART_KINDS: Final = {
     "xmr": "individuals and moving range (XmR)",
     "p": "share (p)",
@@ -95,7 +95,7 @@ class Chart:
         prefixes = [f"phase {index + 1}: " if len(self.screenings) > 1 else "" for index in range(len(self.screenings))]
         effects = [prefix + screening.words for prefix, screening in zip(prefixes, self.screenings, strict=True)]
         return (
-            f"Moving ranges screened ({'; '.join(effects)}): those of {lines.D4} times their mean or more take no part in "
+            f"Moving ranges screened ({'; '.join(effects)}): those of {chart_limits.D4} times their mean or more take no part in "
             "the limits, once."
         )
 
@@ -128,7 +128,7 @@ def _check_kind(series: Series, kind: str) -> None:
         raise RequestError(f"{measure.name} is no {is_a[kind]}, so it has no {kind} chart.", "Use --kind xmr.")
 
 
-def draw_up(
+def compute_chart(
     series: Series,
     kind: ChartKind | None = None,
     rule_set: str = "anhoej",
@@ -217,7 +217,7 @@ def _screenings(values: Floats, base: Mask, used: Mask, phase_starts: Sequence[i
         base_values = values[phase][_limit_points(base, used, phase)]
         ranges = np.abs(np.diff(base_values))
         if len(ranges):
-            kept_ranges, mean = lines.screen_ranges(ranges), float(np.mean(ranges))
+            kept_ranges, mean = chart_limits.screen_ranges(ranges), float(np.mean(ranges))
             yield Screening(
                 len(ranges), len(ranges) - len(kept_ranges), 1 - float(np.mean(kept_ranges)) / mean if mean else 0.0
             )
@@ -247,11 +247,11 @@ def _phase_limits(
         elif kind == "xbar":
             all_limits.append(_of_samples(series.take(range(len(values))[phase]), values[phase], in_base))
         elif kind == "ewma":
-            individuals = lines.xmr(values[phase], in_base)
+            individuals = chart_limits.xmr(values[phase], in_base)
             target, sigma = float(individuals.centre[0]), float(individuals.upper[0] - individuals.centre[0]) / 3
-            all_limits.append(lines.ewma(len(values[phase]), target, sigma))
+            all_limits.append(chart_limits.ewma(len(values[phase]), target, sigma))
         elif kind == "xmr":
-            all_limits.append(lines.xmr(values[phase], in_base, screening))
+            all_limits.append(chart_limits.xmr(values[phase], in_base, screening))
         else:
             all_limits.append(_OF_VALUES[kind](values[phase], in_base))
     bounds = [
@@ -271,13 +271,15 @@ def _of_samples(series: Series, values: Floats, in_base: Mask) -> Limits:
     sizes = np.maximum(np.array(series.n, dtype=float), 2.0)
     half_widths = np.diff(np.array(intervals, dtype=float), axis=1)[:, 0] / 2
     deviations = half_widths * np.sqrt(sizes) / special.stdtrit(sizes - 1, (1 + CONFIDENCE) / 2)
-    return lines.xbar(np.nan_to_num(values), deviations, sizes, in_base & np.isfinite(half_widths))
+    return chart_limits.xbar(np.nan_to_num(values), deviations, sizes, in_base & np.isfinite(half_widths))
 
 
 def _moving_average(values: Floats, limits: Limits, phase_starts: Sequence[int]) -> Floats:
     """The moving average, begun anew at the centre of each phase."""
     phases = _slices(phase_starts, len(values))
-    return np.concatenate([lines.moving_average(values[phase], float(limits.centre[phase][0])) for phase in phases])
+    return np.concatenate(
+        [chart_limits.moving_average(values[phase], float(limits.centre[phase][0])) for phase in phases]
+    )
 
 
 def _by_phase(rule: str, values: Floats, limits: Limits, phase_starts: Sequence[int]) -> Mask:

@@ -392,13 +392,13 @@ def chart(
 ) -> None:
     """Draw the control chart of a measure: signals told from wobbles."""
     from wellserved.actions import questions
-    from wellserved.chart import draw_up
+    from wellserved.chart import compute_chart
 
     question = question_of([name], None, granularity or GranularityChoice.month, since, until, where)
     phases = [day for text in phase or [] if (day := parse_day(text, "--phase"))]
     with progress() as on_progress:
         (series,) = questions.ask_measures(workspace_at(home), question, on_progress, must_match=True)
-    control_chart = draw_up(series, kind, rules.value, phases, parse_day(baseline, "--baseline"), screen)  # type: ignore[arg-type]
+    control_chart = compute_chart(series, kind, rules.value, phases, parse_day(baseline, "--baseline"), screen)  # type: ignore[arg-type]
     _write_chart(control_chart, format_, output)
 
 
@@ -409,7 +409,7 @@ def _write_chart(control_chart: Chart, format_: Format, output: Path | None) -> 
     from wellserved.render import html, svg
 
     writers = {
-        Format.svg: lambda: svg.control_chart(control_chart, svg.WIDE) + "\n",
+        Format.svg: lambda: svg.draw_control_chart(control_chart, svg.WIDE) + "\n",
         Format.csv: lambda: data.chart_csv(control_chart),
         Format.json: lambda: data.as_json(data.chart_data(control_chart)),
         Format.md: lambda: "\n".join(markdown.chart_text(control_chart)),

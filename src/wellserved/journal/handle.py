@@ -25,7 +25,7 @@ class DecryptedEntry:
     """An entry that was opened."""
 
     entry: Entry
-    facts: dict[str, Any]  # as `Captured`, instants as ISO 8601
+    facts: dict[str, Any]  # as `CapturedLine`, instants as ISO 8601
 
     @property
     def words(self) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from wellserved.measure.case_table import fill_sql, midnight
 from wellserved.measure.durations import quantile_columns
-from wellserved.measure.interval import NOT_REACHED, garwood_interval
+from wellserved.measure.interval import garwood_interval
 from wellserved.measure.measure import Measure
 from wellserved.measure.period_keys import key_of_period, period_key_sql
 from wellserved.measure.query import MeasureColumn, Query
+from wellserved.measure.wait_quantile import NOT_REACHED
 from wellserved.moments import Granularity, Period, day_number
 
 

@@ -220,7 +220,7 @@ def rule_differences(
 
 
 def with_rule_columns(moments: MomentTable, rule: VendorRule, zone: str) -> CaseTable:
-    """The cases with clock_ended, clock_secs and the day of the stop, by one definition: what as_measure asks."""
+    """The cases with clock_ended, clock_secs and the day of the stop, by one definition: what `as_vendor_measure` asks."""
     moments.db.execute(
         f"CREATE OR REPLACE TEMP TABLE cases_by_clock AS SELECT c.*, v.ended AS clock_ended, v.secs AS clock_secs, "
         f"{timed.local_date_sql('stop_s', zone, 'day')} AS stopped_day, {timed.local_date_sql('stop_s', zone, 'month')} AS stopped_month "

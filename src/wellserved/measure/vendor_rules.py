@@ -133,7 +133,7 @@ def vendor_rules_of(measure: Measure) -> list[VendorRule]:
     if not rules:
         measure_names = ", ".join(dict.fromkeys(rule.measure for rule in VENDOR_RULES))
         raise RequestError(
-            f"{measure.name} has one definition alone: ours.", f"Waits that houses count differently: {measure_names}."
+            f"{measure.name} has one definition alone: ours.", f"Waits that vendors count differently: {measure_names}."
         )
     return rules
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wellserved.measure.interval import DurationArray, packed_duration_quantile
+from wellserved.measure.wait_quantile import DurationArray, packed_duration_quantile
 
 _MAX_RUNS = 8  # times at which the period may change from one row to the next within a batch
 GroupKey = tuple[int, str | None]  # period key, segment

@@ -33,7 +33,7 @@ SHARED_ALARM_RATE = 0.05  # of false alarms, among all guardrails
 
 @dataclass(frozen=True)
 class Guardrail:
-    """A measure that must not get worse by more than the margin, in its unit; None: see `margin_of`."""
+    """A measure that must not get worse by more than the margin, in its unit; None: see `default_margin`."""
 
     measure: Measure
     margin: float | None = None

@@ -26,8 +26,8 @@ from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql, period_sql, sources_of
 from wellserved.measure.coverage import coverage_of, unmatched_reason
-from wellserved.measure.interval import NOT_REACHED, packed_duration_quantile
 from wellserved.measure.period_keys import period_key_sql, period_start
+from wellserved.measure.wait_quantile import NOT_REACHED, packed_duration_quantile
 from wellserved.measure.waits import map_groups
 from wellserved.measure.words import format_number
 from wellserved.moments import Granularity, NotComputable, Period, periods_between
@@ -49,7 +49,7 @@ LATER_ADVICE = "look later, or give a longer --age"
 DAYS_PER_WEEK = 7  # days: neighbours of a day are taken in whole weeks
 PackedDurations = npt.NDArray[
     np.int64
-]  # waits: twice the seconds, and one more while they go on; NEVER: nothing more is known
+]  # waits: twice the seconds, and one more while they go on; NOT_REACHED: nothing more is known
 CLOCK_UNREADABLE = "the clock of this measure cannot be read at an age"
 PROMISES_RENEWED = "promises were renewed after they had been missed, which moves old misses to later periods; prove first_promise_kept instead"
 DAYS_PER_PERIOD: dict[Granularity, float] = {

@@ -19,8 +19,8 @@ from scipy import stats
 from wellserved.calendar import SECONDS_PER_DAY
 from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql, period_sql
-from wellserved.measure.interval import NOT_REACHED, DurationArray, packed_duration_quantile
 from wellserved.measure.period_keys import period_key_sql, period_start
+from wellserved.measure.wait_quantile import NOT_REACHED, DurationArray, packed_duration_quantile
 from wellserved.measure.waits import map_groups
 from wellserved.moments import day_number
 from wellserved.prove import chance

@@ -28,7 +28,7 @@ class ModelInput:
 
     count: `total` events over `size` of exposure. rate: `total` of `size`. mean, duration: sum of the values, or of
     their logarithms, over `size` records. money: `total` a period. quantile: `total` of `size` records within the
-    period's level, whose logarithm is `near`. plain: `total` is the number itself.
+    period's level, whose logarithm is `log_levels`. plain: `total` is the number itself.
     """
 
     family: Family
@@ -37,7 +37,7 @@ class ModelInput:
     level_before: float = 1.0  # quantile: what the share `quantile` of all records before the change stays within
     density: Floats | float = 1.0  # quantile: of the logarithms at each period's level
     quantile: float = 0.5
-    log_levels: Floats | None = None  # quantile: logarithm of each period's level; None: `level` for all
+    log_levels: Floats | None = None  # quantile: logarithm of each period's level; None: that of `level_before` for all
     level_after: float | None = None  # quantile: what it is of all records after the change
 
     @property

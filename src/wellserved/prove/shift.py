@@ -1,6 +1,6 @@
 """When did it shift? A date for a series in which nobody declared a change, or none.
 
-Exploratory by nature: a date found in the data is never put to `change` as if it had been declared.
+Exploratory by nature: a date found in the data is never put to `assess_change` as if it had been declared.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def assess_change(
     """Did the measure change when something was changed after `before` periods?
 
     model_input: one series by period; `granularity`: how long a period is. controls: this measure where nothing was
-    changed; their mean is taken off, period by period. parallel: it was declared beforehand that both move alike,
+    changed; their mean is taken off, period by period. `parallel_trends`: it was declared beforehand that both move alike,
     so that no trend of their difference is allowed for. worthwhile: the smallest effect worth having, on the
     model's scale; a wider envelope than twice that is `not_enough_data`. price_season: a year that was not seen twice
     may have a season, and the interval allows for it.

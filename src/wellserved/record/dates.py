@@ -75,7 +75,7 @@ class DateReading:
     contradictions: int  # values that make sense only in the other order of day and month; they cannot be read
     is_epoch: bool = False  # seconds or milliseconds since 1970
     is_day_numbers: bool = False  # a spreadsheet's day numbers
-    normalisation_steps: tuple[int, ...] = ()  # steps of TIDY that its values need
+    normalisation_steps: tuple[int, ...] = ()  # steps of _NORMALISATION that its values need
     hint: str = ""  # what its unreadable values look like
     order: DateOrder | None = None  # of day and month, where the column could be read either way round
 
@@ -162,7 +162,7 @@ class DateReading:
 
 
 def _normalise(value: str) -> tuple[str, set[int]]:
-    """The value as its formats read it, and the steps of TIDY that changed it."""
+    """The value as its formats read it, and the steps of _NORMALISATION that changed it."""
     steps = set()
     for index, (pattern, replacement) in enumerate(_NORMALISATION):
         changed_value = pattern.sub(replacement, value)

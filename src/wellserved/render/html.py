@@ -31,7 +31,7 @@ def _both_sizes(wide: str, narrow: str) -> Markup:
 
 
 def _chart(chart: Chart) -> Markup:
-    return _both_sizes(svg.control_chart(chart, svg.WIDE), svg.control_chart(chart, svg.NARROW))
+    return _both_sizes(svg.draw_control_chart(chart, svg.WIDE), svg.draw_control_chart(chart, svg.NARROW))
 
 
 def _cell(value: object) -> str:
@@ -47,8 +47,8 @@ def _cell(value: object) -> str:
 
 _PAGES.globals.update(
     chart_svg=_chart,
-    funnel_svg=lambda funnel: _both_sizes(svg.funnel_chart(funnel, svg.WIDE), svg.funnel_chart(funnel, svg.NARROW)),
-    pareto_svg=lambda pareto: _both_sizes(svg.pareto_chart(pareto, False), svg.pareto_chart(pareto, True)),
+    funnel_svg=lambda funnel: _both_sizes(svg.draw_funnel(funnel, svg.WIDE), svg.draw_funnel(funnel, svg.NARROW)),
+    pareto_svg=lambda pareto: _both_sizes(svg.draw_pareto(pareto, False), svg.draw_pareto(pareto, True)),
     chart_rows=chart_rows,
     chart_kinds=CHART_KINDS,
     anchors=DATE_BASES,

@@ -134,7 +134,7 @@ def _bounds(chart: Chart) -> tuple[float, float]:
     return floor, ceiling
 
 
-def control_chart(chart: Chart, frame: Frame) -> str:
+def draw_control_chart(chart: Chart, frame: Frame) -> str:
     """A control chart: points, centre, limits, signals marked by shape and named in words."""
     unit = chart.series.measure.unit
     low, high = _bounds(chart)
@@ -237,7 +237,7 @@ def describe(chart: Chart) -> str:
     return f"{words} {'Signals: ' + '; '.join(signal_texts) if signal_texts else 'No signal'}. {chart.screening_note}".rstrip()
 
 
-def funnel_chart(funnel: Funnel, frame: Frame) -> str:
+def draw_funnel(funnel: Funnel, frame: Frame) -> str:
     """Segments by size and share, with the limits that chance allows."""
     sizes = [row.n for row in funnel.rows]
     shares = [row.share for row in funnel.rows]
@@ -291,7 +291,7 @@ def _funnel_points(funnel: Funnel, x: AxisScale, y: AxisScale, right: int, label
     return body
 
 
-def pareto_chart(pareto: Pareto, narrow: bool) -> str:
+def draw_pareto(pareto: Pareto, narrow: bool) -> str:
     """Where the misses lie: bars with their 95% interval, most first."""
     row_height, name_width = (38, 0) if narrow else (24, 230)
     frame = Frame(360 if narrow else 720, row_height * len(pareto.rows) + 12, 4, 60)

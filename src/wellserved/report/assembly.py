@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from wellserved.chart import draw_up
+from wellserved.chart import compute_chart
 from wellserved.errors import PeriodError, RequestError
 from wellserved.log import Receipt
 from wellserved.measure import MEASURES, MeasureQuestion
@@ -119,7 +119,7 @@ def _report_answers(
         this_period=answer_question(case_table, replace(question, since=period.start, until=period.end)),
         earlier=answer_question(case_table, replace(question, until=period.start)),
         over_time=over_time,
-        charts={name: draw_up(over_time[name], rule_set=rule_set) for name in charted_names},
+        charts={name: compute_chart(over_time[name], rule_set=rule_set) for name in charted_names},
     )
 
 

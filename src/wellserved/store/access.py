@@ -1,7 +1,7 @@
-"""The one door: every look at the store goes through a Scope, and every deed is asked for here.
+"""The one door: every look at the store goes through an AccessScope, and every permission is asked for here.
 
-Roles are few, and what each may do stands in DEEDS; docs/access.md is made from it. Whoever may not see something gets
-the same answer as if it did not exist.
+Roles are few, and what each may do stands in PERMISSIONS; docs/access.md is made from it. Whoever may not see
+something gets the same answer as if it did not exist.
 """
 
 from __future__ import annotations

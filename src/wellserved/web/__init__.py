@@ -1,1 +1,1 @@
-"""The pages and the API: thin over actions, the store's Scope and the journal's Book."""
+"""The pages and the API: thin over actions, the store's AccessScope and the handle on one's journal."""

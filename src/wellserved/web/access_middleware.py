@@ -1,4 +1,4 @@
-"""The one door to the pages: who asks, whether they may, and what every page has around it."""
+"""Lets a request through to a page: who asks, whether store.access allows it, and what every page has around it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One module a part of the product; each view names by `deed` the permission that it needs."""
+"""One module a part of the product; each view names by `required_permission` the permission that it needs."""

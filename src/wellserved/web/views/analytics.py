@@ -90,7 +90,7 @@ def _visible_cases_question(request: HttpRequest, question: MeasureQuestion) -> 
 
 @required_permission("read_cases")
 def case(request: HttpRequest, name: str, source: str, case_id: str) -> HttpResponse:
-    """What each house's rule counts of one case."""
+    """What each vendor's rule counts of one case."""
     question = _visible_cases_question(request, MeasureQuestion((find_measure(name),), where=(("source", source),)))
     tables = cached_answer(rendering.explanation_tables, name, source, case_id, question.where)
     return render(
