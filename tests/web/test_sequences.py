@@ -226,8 +226,8 @@ def numbers(place: Workspace) -> str:
 SAVE = """
 import sys
 from pathlib import Path
-from wellserved.cli.server_commands import ready
-workspace = ready(Path(sys.argv[1]), make=True)
+from wellserved.cli.server_commands import prepare_workspace
+workspace = prepare_workspace(Path(sys.argv[1]), make=True)
 from django.test import Client
 from django.conf import settings
 settings.ALLOWED_HOSTS = ["testserver"]
@@ -238,9 +238,9 @@ for name in ("boss", "kim", "peer"):
     membership.add_person(name, "member", "A", "correct horse battery")
 kim, boss = Person.objects.get(username="kim"), Person.objects.get(username="boss")
 keeps, gone = (sharing.share(kim, {"word": "asked", "text": text, "service": text}, timezone.now()) for text in ("stays", "xylocarp"))
-while sharing.flush(workspace):
+while sharing.write_pending(workspace):
     pass
-sharing.withdraw(gone)  # and the log does not know yet
+sharing.withdraw_copy(gone)  # and the log does not know yet
 token, _here = membership.invite(boss, "new", "member", None)
 peer = Client()
 peer.post("/login/login/", {"login": "peer", "password": "correct horse battery"})
@@ -251,32 +251,32 @@ membership.change_person(boss, closed)
 alive = Client()
 alive.post("/login/login/", {"login": "kim", "password": "correct horse battery"})
 alive.post("/journal/", {"line": "note: ylem", "do": "save"})
-backups.backup(workspace, Path(sys.argv[2]), lambda *_: None)
+backups.write_backup(workspace, Path(sys.argv[2]), lambda *_: None)
 print(token, alive.cookies[settings.SESSION_COOKIE_NAME].value, alive.cookies["journal_key"].value, gone.pk)
 """
 BACK = """
 import json, sys
 from pathlib import Path
-from wellserved.cli.server_commands import _restore_secret, ready
+from wellserved.cli.server_commands import _restore_secret, prepare_workspace
 home, file, token, session, key, gone = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
 home.mkdir()
 _restore_secret(file, home)
-workspace = ready(home, make=True)
+workspace = prepare_workspace(home, make=True)
 from django.test import Client
 from django.conf import settings
 settings.ALLOWED_HOSTS = ["testserver"]
-from wellserved.actions import backups, looking, sharing
-from wellserved.measure import Question, find_measure
+from wellserved.actions import backups, rendering, sharing
+from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.store.models import Shared
-backups.restore(workspace, file, lambda *_: None)
+backups.restore_backup(workspace, file, lambda *_: None)
 old = Client()
 old.cookies[settings.SESSION_COOKIE_NAME], old.cookies["journal_key"] = session, key
 peer, kim = Client(), Client()
 for client, name in ((peer, "peer"), (kim, "kim")):
     client.post("/login/login/", {"login": name, "password": "correct horse battery"})
-while sharing.flush(workspace):
+while sharing.write_pending(workspace):
     pass
-numbers = looking.told(workspace, Question((find_measure("asked"),), by="service"), "csv")
+numbers = rendering.measure_text(workspace, MeasureQuestion((find_measure("asked"),), by="service"), "csv")
 print(json.dumps({
     "session": old.get("/").status_code, "removed": peer.get("/").status_code, "withdrawn": kim.get(f"/shared/{gone}/").status_code,
     "words": Shared.objects.get(pk=gone).text, "numbers": numbers, "journal": "ylem" in kim.get("/journal/").content.decode(),
