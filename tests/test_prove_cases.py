@@ -155,7 +155,7 @@ def test_a_change_that_came_over_all_is_not_put_down_to_one(houses: dict[str, Wo
 
 
 def test_another_declared_change_takes_the_claim_back(houses: dict[str, Workspace]) -> None:
-    found = proved(houses["honest"], others=(("New forms", CHANGE + timedelta(days=10)),))
+    found = proved(houses["honest"], other_changes=(("New forms", CHANGE + timedelta(days=10)),))
     assert found.verdict.status == "depends_on_trend"
     assert found.verdict.plain == "improved"
     assert "New forms" in found.verdict.reason
