@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import os
@@ -124,6 +125,33 @@ def test_locks_name_no_registry() -> None:
         assert "--hash=sha256:" in text
         assert "://" not in text
         assert "--index" not in text
+
+
+def module_names(path: Path) -> set[str]:
+    """Functions, classes and tables that stand in a module by themselves."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return names
+
+
+def test_where_to_change_what_names_files_and_functions_that_exist() -> None:
+    section = read("CONTRIBUTING.md").split("## Where do I change ...\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?!to change)([^|-][^|]*) \|(.*)\|$", section, re.M)
+    assert len(rows) >= 10
+    for change, cells in rows:
+        named = re.findall(r"\[`([^`]+)`\]\(([^)]+)\)(?:: ((?:`\w+`(?:, )?)+))?", cells)
+        assert any(functions for _label, _target, functions in named), change
+        for label, target, functions in named:
+            assert target.endswith(label), (change, label)
+            assert (ROOT / target).is_file(), (change, target)
+            if functions:
+                missing = set(re.findall(r"\w+", functions)) - module_names(ROOT / target)
+                assert not missing, (change, target, missing)
 
 
 def diffs() -> list[str]:
