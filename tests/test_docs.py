@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import importlib
 import json
 import os
@@ -16,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from wellserved import __version__
+from wellserved.actions.imports import import_file
+from wellserved.actions.questions import open_case_table, service_report
 from wellserved.calendar import parse_calendars
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.mapping import parse_mapping, presets
@@ -23,6 +26,7 @@ from wellserved.measure import MEASURES
 from wellserved.measure.clocks import VENDOR_RULES
 from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, MOMENT_KINDS
 from wellserved.scales import parse_scales
+from wellserved.workspace import create_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -154,6 +158,36 @@ def test_where_to_change_what_names_files_and_functions_that_exist() -> None:
                 assert not missing, (change, target, missing)
 
 
+def life() -> str:
+    """The drawing of one number's way."""
+    return read("docs/architecture.md").split("<!-- begin life -->\n")[1].split("<!-- end life -->")[0]
+
+
+def test_the_life_of_one_number_names_modules_and_functions_that_exist() -> None:
+    steps = re.findall(r"^      │   (\S+\.py) +(\w+) ", life(), re.M)
+    assert len(steps) == len(re.findall(r"\.py", life())) > 15
+    for module, name in steps:
+        assert name in module_names(ROOT / "src/wellserved" / module), (module, name)
+
+
+def test_the_life_of_one_number_is_that_number_s(tmp_path: Path) -> None:
+    sample = ROOT / "src/wellserved/samples/boston311_slice.csv.gz"
+    with gzip.open(sample, "rt", encoding="utf-8", newline="") as file:
+        line = file.read().splitlines()[30162 - 1]
+    assert all(cell in line for cell in ("101001685283", "12/31/2015 07:55:41 AM", "01/04/2016 09:32:04 AM"))
+    workspace = create_workspace(tmp_path / "workspace", "America/New_York")
+    import_file(workspace, sample)
+    with open_case_table(workspace) as table:
+        sql = f"SELECT resolution_secs AS secs FROM {table.table} WHERE case_id = $case"
+        (secs,) = table.engine.query(sql, {"case": "101001685283"}).to_pydict()["secs"]
+    waits = next(one for one in service_report(workspace).sections if one.key == "waits").findings[0]
+    figures = [f"{bound:.{places}f}" for bound, places in ((waits.value, 7), (waits.low, 4), (waits.high, 4))]
+    assert f"resolution_secs = {secs}\n" in life()
+    assert "Series: value {} days, low {}, high {}, n {}\n".format(*figures, waits.n) in life()
+    assert waits.value == pytest.approx((351383 + 352460) / 2 / 86_400)
+    assert waits.text.split("; before")[0] in read("docs/architecture.md")
+
+
 def diffs() -> list[str]:
     return re.findall(r"```diff\n(.*?)```", read("CONTRIBUTING.md"), re.S)
 
@@ -187,7 +221,6 @@ def test_readme_says_how_to_start_and_what_the_simulation_shows() -> None:
 
 def test_samples_carry_no_personal_details_and_stay_small() -> None:
     import csv
-    import gzip
 
     sys.path.insert(0, str(ROOT / "samples"))
     try:
