@@ -22,7 +22,7 @@ from wellserved.actions.questions import open_case_table, service_report
 from wellserved.calendar import parse_calendars
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.mapping import parse_mapping, presets
-from wellserved.measure import MEASURES
+from wellserved.measure import MEASURES, find_measure
 from wellserved.measure.clocks import VENDOR_RULES
 from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, MOMENT_KINDS
 from wellserved.scales import parse_scales
@@ -186,6 +186,30 @@ def test_the_life_of_one_number_is_that_number_s(tmp_path: Path) -> None:
     assert "Series: value {} days, low {}, high {}, n {}\n".format(*figures, waits.n) in life()
     assert waits.value == pytest.approx((351383 + 352460) / 2 / 86_400)
     assert waits.text.split("; before")[0] in read("docs/architecture.md")
+
+
+def test_the_pictures_are_there_small_and_told_in_words() -> None:
+    names = {"report", "today", "verdict"}
+    for page, folder, wanted in (("README.md", ROOT, names), ("docs/tutorial.md", DOCS, names - {"today"})):
+        shown = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", read(page))
+        assert {folder / target for _words, target in shown} == {DOCS / "pictures" / f"{name}.png" for name in wanted}
+        for words, target in shown:
+            assert len(words.split()) > 5, target
+            picture = (folder / target).read_bytes()
+            assert picture.startswith(b"\x89PNG")
+            assert int.from_bytes(picture[16:20], "big") == 1280, target
+            assert len(picture) < 200_000, target
+
+
+def test_the_measure_of_the_readme_is_the_definition() -> None:
+    shown = read("README.md").split("<!-- begin measure -->\n")[1].split("<!-- end measure -->")[0].strip()
+    assert shown == read("docs/measures.md").split("## promise_kept\n")[1].split("\n## ")[0].strip()
+    measure = find_measure("promise_kept")
+    for text in (measure.question, measure.formula, measure.counted, measure.source):
+        assert text in shown
+    listed = json.loads(run("-m", "wellserved", "measures", "--format", "json").stdout)
+    (one,) = (one for one in listed if one["name"] == measure.name)
+    assert one["question"] in shown
 
 
 def diffs() -> list[str]:
