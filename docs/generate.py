@@ -1,7 +1,7 @@
 """Write the documents that repeat the code, or with --check fail where they no longer do.
 
 docs/measures.md, docs/glossary.md, docs/cli.md, docs/access.md, and the marked parts of docs/architecture.md,
-docs/clocks.md, docs/journal.md and docs/methods/.
+docs/clocks.md, docs/journal.md and docs/methods/, and the measure that README.md shows.
 """
 
 from __future__ import annotations
@@ -89,6 +89,11 @@ def _definition(one: Measure) -> list[str]:
         "Version": "; ".join([*reversed(one.history), f"{one.version if not one.history else 1}: first"]),
     }
     return [f"- **{name}:** {value}" for name, value in parts.items() if value]
+
+
+def shown_measure() -> str:
+    """The measure that the README shows."""
+    return "\n".join([*_definition(find_measure("promise_kept")), ""])
 
 
 def _elsewhere(one: Measure) -> str:
@@ -482,7 +487,9 @@ def marked(text: str, name: str, content: str) -> str:
 def made() -> dict[Path, str]:
     """Every generated document."""
     architecture, clocks, journal = DOCS / "architecture.md", DOCS / "clocks.md", DOCS / "journal.md"
+    readme = DOCS.parent / "README.md"
     return {
+        readme: marked(readme.read_text(encoding="utf-8"), "measure", shown_measure()),
         DOCS / "measures.md": measures(),
         DOCS / "glossary.md": glossary(),
         DOCS / "cli.md": commands(),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import gzip
 import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,13 +18,16 @@ from pathlib import Path
 import pytest
 
 from wellserved import __version__
+from wellserved.actions.imports import import_file
+from wellserved.actions.questions import open_case_table, service_report
 from wellserved.calendar import parse_calendars
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.mapping import parse_mapping, presets
-from wellserved.measure import MEASURES
+from wellserved.measure import MEASURES, find_measure
 from wellserved.measure.vendor_rules import VENDOR_RULES
 from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, MOMENT_KINDS
 from wellserved.scales import parse_scales
+from wellserved.workspace import create_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -126,6 +132,87 @@ def test_locks_name_no_registry() -> None:
         assert "--index" not in text
 
 
+def module_names(path: Path) -> set[str]:
+    """Functions, classes and tables that stand in a module by themselves."""
+    names: set[str] = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return names
+
+
+def test_where_to_change_what_names_files_and_functions_that_exist() -> None:
+    section = read("CONTRIBUTING.md").split("## Where do I change ...\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?!to change)([^|-][^|]*) \|(.*)\|$", section, re.M)
+    assert len(rows) >= 10
+    for change, cells in rows:
+        named = re.findall(r"\[`([^`]+)`\]\(([^)]+)\)(?:: ((?:`\w+`(?:, )?)+))?", cells)
+        assert any(functions for _label, _target, functions in named), change
+        for label, target, functions in named:
+            assert target.endswith(label), (change, label)
+            assert (ROOT / target).is_file(), (change, target)
+            if functions:
+                missing = set(re.findall(r"\w+", functions)) - module_names(ROOT / target)
+                assert not missing, (change, target, missing)
+
+
+def life() -> str:
+    """The drawing of one number's way."""
+    return read("docs/architecture.md").split("<!-- begin life -->\n")[1].split("<!-- end life -->")[0]
+
+
+def test_the_life_of_one_number_names_modules_and_functions_that_exist() -> None:
+    steps = re.findall(r"^      │   (\S+\.py) +(\w+) ", life(), re.M)
+    assert len(steps) == len(re.findall(r"\.py", life())) > 15
+    for module, name in steps:
+        assert name in module_names(ROOT / "src/wellserved" / module), (module, name)
+
+
+def test_the_life_of_one_number_is_that_number_s(tmp_path: Path) -> None:
+    sample = ROOT / "src/wellserved/samples/boston311_slice.csv.gz"
+    with gzip.open(sample, "rt", encoding="utf-8", newline="") as file:
+        line = file.read().splitlines()[30162 - 1]
+    assert all(cell in line for cell in ("101001685283", "12/31/2015 07:55:41 AM", "01/04/2016 09:32:04 AM"))
+    workspace = create_workspace(tmp_path / "workspace", "America/New_York")
+    import_file(workspace, sample)
+    with open_case_table(workspace) as table:
+        sql = f"SELECT resolution_secs AS secs FROM {table.table} WHERE case_id = $case"
+        (secs,) = table.engine.query(sql, {"case": "101001685283"}).to_pydict()["secs"]
+    waits = next(one for one in service_report(workspace).sections if one.key == "waits").findings[0]
+    figures = [f"{bound:.{places}f}" for bound, places in ((waits.value, 7), (waits.low, 4), (waits.high, 4))]
+    assert f"resolution_secs = {secs}\n" in life()
+    assert "Series: value {} days, low {}, high {}, n {}\n".format(*figures, waits.n) in life()
+    assert waits.value == pytest.approx((351383 + 352460) / 2 / 86_400)
+    assert waits.text.split("; before")[0] in read("docs/architecture.md")
+
+
+def test_the_pictures_are_there_small_and_told_in_words() -> None:
+    names = {"report", "today", "verdict"}
+    for page, folder, wanted in (("README.md", ROOT, names), ("docs/tutorial.md", DOCS, names - {"today"})):
+        shown = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", read(page))
+        assert {folder / target for _words, target in shown} == {DOCS / "pictures" / f"{name}.png" for name in wanted}
+        for words, target in shown:
+            assert len(words.split()) > 5, target
+            picture = (folder / target).read_bytes()
+            assert picture.startswith(b"\x89PNG")
+            assert int.from_bytes(picture[16:20], "big") == 1280, target
+            assert len(picture) < 200_000, target
+
+
+def test_the_measure_of_the_readme_is_the_definition() -> None:
+    shown = read("README.md").split("<!-- begin measure -->\n")[1].split("<!-- end measure -->")[0].strip()
+    assert shown == read("docs/measures.md").split("## promise_kept\n")[1].split("\n## ")[0].strip()
+    measure = find_measure("promise_kept")
+    for text in (measure.question, measure.formula, measure.counted, measure.source):
+        assert text in shown
+    listed = json.loads(run("-m", "wellserved", "measures", "--format", "json").stdout)
+    (one,) = (one for one in listed if one["name"] == measure.name)
+    assert one["question"] in shown
+
+
 def diffs() -> list[str]:
     return re.findall(r"```diff\n(.*?)```", read("CONTRIBUTING.md"), re.S)
 
@@ -159,7 +246,6 @@ def test_readme_says_how_to_start_and_what_the_simulation_shows() -> None:
 
 def test_samples_carry_no_personal_details_and_stay_small() -> None:
     import csv
-    import gzip
 
     sys.path.insert(0, str(ROOT / "samples"))
     try:
@@ -193,3 +279,18 @@ def test_the_issue_of_a_wrong_request_says_what_to_do(tmp_path: Path) -> None:
 def test_json_of_measures_is_the_registry() -> None:
     done = run("-m", "wellserved", "measures", "--format", "json")
     assert [one["name"] for one in json.loads(done.stdout)] == [one.name for one in MEASURES]
+
+
+def test_the_tutorial_s_improvement_is_proved_as_it_says(tmp_path: Path) -> None:
+    """The commands as they stand, from the made cases to the verdict; and the numbers that the text repeats."""
+    text = read("docs/tutorial.md").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.startswith("wellserved ") and "--home trial" in line]
+    wanted = ("wellserved init", "wellserved synth", "wellserved improve add", "wellserved prove quick-repairs --home")
+    for line in (line for line in lines if line.startswith(wanted)):
+        words = shlex.split(line.replace("--home trial", f"--home {tmp_path / 'trial'}"))[1:]
+        done = run("-m", "wellserved", *words, COLUMNS="400")
+        assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    for part in re.findall(r"\*(0\.22 days less \.\.\. [^*]*)\*", read("docs/tutorial.md"))[0].split(" ... "):
+        assert part in said
+    assert "improved; harm not excluded; not told by the record: complaint_rate" in said
