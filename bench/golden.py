@@ -3,8 +3,9 @@
 python -m bench.golden FOLDER                    write it, as the code says it now
 python -m bench.golden --compare BEFORE AFTER    print what differs; exit code 1 where anything does
 
-It asks from outside alone: the command line's entry and the addresses of pages. The clock stands where it is put (a
-small library, compiled with gcc, answers in the system's place), and what is drawn at random is masked by MASKS.
+It asks from outside alone: the command line's entry and the addresses of pages. The clock stands where it is put, and
+the machine has one processor (a small library, compiled with gcc, answers in the system's place); what is drawn at
+random is masked by MASKS.
 """
 
 from __future__ import annotations
@@ -58,17 +59,19 @@ MASKS: Final[
     (r"\bwhsec_[\w+/=]{32}", "<secret>"),
     (r"(?<=/invitation/)[\w-]{32}", "<token>"),
     (r"(?<=/calendar/)[\w-]{32}", "<token>"),
-    (r"(?<=id=\"once\" readonly value=\")[A-Z0-9]{4}(?:-[A-Z0-9]{4})+", "<recovery code>"),
+    (r"(?<=id=\"once\" readonly value=\")[A-Z0-9]+(?:-[A-Z0-9]+)+", "<recovery code>"),
     (r"(?m)^(?:nanobind: | - leaked | - \.\.\. skipped |See https://nanobind).*\n?", ""),  # DuckDB's, as a process ends
     (r"={3,}\d{15,}={2}", "<boundary {n}>"),
 )
 
 FIXED_CLOCK: Final = r"""
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,6 +99,15 @@ int gettimeofday(struct timeval *restrict out, void *restrict zone) {
     out->tv_sec = now.tv_sec;
     out->tv_usec = now.tv_nsec / 1000;
     return 0;
+}
+
+int get_nprocs(void) { return 1; }  // one thread: one order of rows
+int get_nprocs_conf(void) { return 1; }
+
+long sysconf(int name) {
+    if (name == _SC_NPROCESSORS_ONLN || name == _SC_NPROCESSORS_CONF) return 1;
+    long (*real)(int) = (long (*)(int))dlsym(RTLD_NEXT, "sysconf");
+    return real(name);
 }
 
 time_t time(time_t *out) {
@@ -430,13 +442,15 @@ def outer(target: Path, lanes: list[str]) -> None:
     """Compile the clock, write everything, and see that no command is left out."""
     if shutil.which("gcc") is None:
         sys.exit("The clock is compiled: install gcc.")
-    if target.exists() and any(target.iterdir()):
-        sys.exit(f"{target} holds something already: name an empty folder.")
+    if present := [lane for lane in lanes if (target / "commands" / lane).exists()]:
+        sys.exit(f"{target} holds {', '.join(present)} already: name another folder.")
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="golden-") as name:
         scratch = Path(name).resolve()
         (scratch / "clock.c").write_text(FIXED_CLOCK, encoding="utf-8")
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", scratch / "clock.so", scratch / "clock.c"], check=True)
+        subprocess.run(
+            ["gcc", "-shared", "-fPIC", "-O1", "-o", scratch / "clock.so", scratch / "clock.c", "-ldl"], check=True
+        )
         processes = {lane: begin(lane, target, scratch) for lane in lanes}
         if failed := [lane for lane, process in processes.items() if process.wait()]:
             sys.exit(f"These lanes failed: {', '.join(failed)}.")
@@ -474,7 +488,7 @@ def differences(before: Path, after: Path) -> int:
 def main() -> None:
     """Write, or compare."""
     parser = argparse.ArgumentParser(prog="python -m bench.golden", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("target", nargs="?", type=Path, help="an empty folder to write into")
+    parser.add_argument("target", nargs="?", type=Path, help="a folder to write into")
     parser.add_argument("--compare", nargs=2, type=Path, metavar=("BEFORE", "AFTER"))
     parser.add_argument("--lanes", nargs="+", choices=LANES, default=[*LANES], help="these parts alone")
     parser.add_argument("--lane", choices=LANES, help=argparse.SUPPRESS)

@@ -55,7 +55,7 @@ def test_a_margin_out_of_reach_has_no_chance_of_harm_beyond_it() -> None:
     observed = drawn(0.9, 0.9, 200)
     assert margin_on_scale(observed, 0.9, 0.2, True) == math.inf
     harm = Harm(Estimate(0, 0, 0), fit_at_one_look(observed, BEFORE, "week"))
-    assert harm.chances_beyond(math.inf) == (0.0, 0.0)
+    assert harm.chances_beyond(math.inf) == pytest.approx((0.0, 0.0), abs=1e-12)
 
 
 def test_the_chance_of_harm_beyond_the_hull_s_end_is_what_its_level_leaves() -> None:
@@ -213,7 +213,7 @@ def test_a_planted_trick_is_no_plain_improvement_and_is_named(name: str, left_ou
 
 
 def test_honest_work_is_claimed_plainly_where_all_is_recorded_and_weaker_where_it_is_not() -> None:
-    full, less = verdict_on("honest", 4), verdict_on("honest", 4, "ratings")
+    full, less = verdict_on("honest", 6), verdict_on("honest", 6, "ratings")
     assert (full.headline, full.doubts, full.claims) == ("improved", (), True)
     assert headline(full).startswith("time_to_resolution (team Ours) improved with")
     assert (less.headline, less.claims) == ("improved_harm_not_excluded", True)

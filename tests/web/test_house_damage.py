@@ -187,3 +187,17 @@ def test_processes_that_start_at_once_where_nothing_is_do_not_collide(
     ):
         with closing(sqlite3.connect(home / f"{name}.sqlite3")) as db:
             assert db.execute(f"SELECT count(*) FROM {question}").fetchone() == (many,)
+
+
+def test_a_sound_backup_with_an_improvement_in_it_is_called_sound(
+    sound: Path, commands: Commands, tmp_path: Path
+) -> None:
+    """The record of improvements is a file of the workspace with the ending of a table; it is none."""
+    home = tmp_path / "home"
+    shutil.copytree(sound, home)
+    (backup,) = (home / "backups").glob("*.zip")
+    with zipfile.ZipFile(backup) as archive:
+        assert "files/improvements.jsonl" in archive.namelist()
+    code, said = commands.said(home, "verify")
+    assert "damaged" not in said
+    assert code == 0, said

@@ -229,10 +229,11 @@ def check_backup(source: Path) -> None:
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, str]:
-    """Table -> its member of a backup."""
-    return {
-        name.partition("/")[2].removesuffix(".jsonl"): name for name in archive.namelist() if name.endswith(".jsonl")
-    }
+    """Table -> its member of a backup; the workspace's own files (improvements.jsonl is one) are no tables."""
+    tables = (
+        name for name in archive.namelist() if name.endswith(".jsonl") and name.partition("/")[0] in schema.ALIASES
+    )
+    return {name.partition("/")[2].removesuffix(".jsonl"): name for name in tables}
 
 
 @contextmanager
