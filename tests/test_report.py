@@ -224,7 +224,7 @@ def test_a_report_needs_no_more_questions_than_it_has_answers(
 
         return counting
 
-    monkeypatch.setattr(engine.DuckDB, "ask", counted(real_ask))
+    monkeypatch.setattr(engine.DuckDB, "query", counted(real_ask))
     monkeypatch.setattr(engine.DuckDB, "stream", counted(real_stream))
     questions.service_report(samples, "boston311")
     passes = len(asked)
