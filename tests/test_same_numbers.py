@@ -145,9 +145,9 @@ def test_the_parts_of_a_split_add_up_to_the_whole(made: Made) -> None:
     assert set(whole) == set(SPLIT)
     assert min(whole.values()) > 50
     for every in ("day", "week", "month", "quarter", "year"):
-        assert totals(workspace, every=every) == whole
+        assert totals(workspace, granularity=every) == whole
     assert totals(workspace, by="team") == whole
-    assert totals(workspace, by="service", every="month") == whole
+    assert totals(workspace, by="service", granularity="month") == whole
 
 
 def test_an_unrelated_case_changes_no_other_case(made: Made, counted: Counted, tmp_path: Path) -> None:
