@@ -20,11 +20,11 @@ from wellserved.measure.case_table import CaseTable
 
 QUESTIONS: dict[str, dict[str, object]] = {
     "whole": {},
-    "by month": {"every": "month"},
-    "by week of a filter": {"every": "week", "where": (("channel", "phone"), ("channel", "web"))},
+    "by month": {"granularity": "month"},
+    "by week of a filter": {"granularity": "week", "where": (("channel", "phone"), ("channel", "web"))},
     "by team": {"by": "team"},
-    "by team and quarter": {"by": "team", "every": "quarter"},
-    "by year": {"every": "year"},
+    "by team and quarter": {"by": "team", "granularity": "quarter"},
+    "by year": {"granularity": "year"},
     "words that could be code": {
         "by": "service",
         "where": (("team", 'O\'Brien \\ $v0 %s :v1 "x"'), ("team", "Repairs")),

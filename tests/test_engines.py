@@ -92,7 +92,7 @@ def test_every_cell_is_the_same_on_another_engine(
 @pytest.mark.parametrize("where", ["sail", "postgres"])
 def test_no_case_at_all_is_no_error(ours: CaseTable, where: str, request: pytest.FixtureRequest) -> None:
     engine, table = request.getfixturevalue(where)
-    nobody: dict[str, object] = {"every": "month", "where": (("team", "nobody"),)}
+    nobody: dict[str, object] = {"granularity": "month", "where": (("team", "nobody"),)}
     assert answers(on(ours, engine, table), nobody) == answers(ours, nobody)
 
 
