@@ -193,8 +193,8 @@ def in_child(work: Callable[[], int], keys: str = "") -> tuple[int, str, str]:
             sys.stderr.flush()
             os._exit(code)
     _pid, status = os.waitpid(child, 0)
-    out, err = (file.read_bytes().decode("utf-8", "replace") for file in files[1:])
-    return os.waitstatus_to_exitcode(status), out, err
+    output, error_output = (file.read_bytes().decode("utf-8", "replace") for file in files[1:])
+    return os.waitstatus_to_exitcode(status), output, error_output
 
 
 def command(words: list[str], home: str, keys: str = "") -> tuple[int, str, str]:
@@ -225,8 +225,8 @@ def lines_of(table: str) -> Iterator[tuple[str, str, str]]:
             home = line.strip("[]")
             continue
         request, _mark, keys = line.partition(" <<< ")
-        for each in expanded(request):
-            yield home, each, keys
+        for command_line in expanded(request):
+            yield home, command_line, keys
 
 
 def run_commands(folder: Folder, table: str, names: list[str], start: datetime = START) -> set[str]:
@@ -238,8 +238,8 @@ def run_commands(folder: Folder, table: str, names: list[str], start: datetime =
         put_clock(start + timedelta(minutes=times[home]))
         words = [part for word in shlex.split(line) for part in (names if word == "MEASURES" else [word])]
         run |= {words[0], " ".join(words[:2])}
-        code, out, err = command(words, home, f"{keys}\n")
-        text = f"$ {PACKAGE} {line}\nexit code {code}\n{out}\n--- said\n{err}"
+        code, output, error_output = command(words, home, f"{keys}\n")
+        text = f"$ {PACKAGE} {line}\nexit code {code}\n{output}\n--- said\n{error_output}"
         file = Path(words[words.index("-o") + 1]) if "-o" in words else None
         if file is not None and file.exists():
             text += f"\n--- wrote\n{file.read_text(encoding='utf-8')}"
@@ -291,20 +291,20 @@ def inner(lane: str, target: Path) -> None:
     """Write one lane; the clock stands, and the working folder is a scratch folder."""
     load()
     prepare()
-    folder, every = Folder(target), all_commands()
+    folder, command_names = Folder(target), all_commands()
     gc.collect()
     gc.freeze()  # so that no child copies what it only reads
     names = [measure["name"] for measure in json.loads(command(["measures", "--format", "json"], "none")[1])]
     run = run_commands(folder, LANES[lane], names)
     if lane == "small":
-        for name in every:
+        for name in command_names:
             folder.keep("commands/help", name, command([*name.split(), "--help"], "none")[1])
     if lane == "house":
         pages(folder, lambda: send(folder), POSTED)
         run |= run_commands(folder, BETWEEN, names, POSTED + timedelta(hours=6))
         pages(folder, lambda: read(folder), READ)
         run |= run_commands(folder, AFTER, names, READ + timedelta(hours=6))
-    Path("lane.json").write_text(json.dumps([every, sorted(run)]), encoding="utf-8")
+    Path("lane.json").write_text(json.dumps([command_names, sorted(run)]), encoding="utf-8")
 
 
 def pages(folder: Folder, work: Callable[[], None], at: datetime) -> None:
@@ -318,9 +318,9 @@ def pages(folder: Folder, work: Callable[[], None], at: datetime) -> None:
         return code
 
     put_clock(at)
-    code, _out, err = in_child(inside)
-    folder.keep("pages", f"said while {at:%d %b}", err)
-    assert code == 0, err[-5_000:]
+    code, _output, error_output = in_child(inside)
+    folder.keep("pages", f"said while {at:%d %b}", error_output)
+    assert code == 0, error_output[-5_000:]
 
 
 def signed_in(name: str) -> Any:
@@ -469,7 +469,7 @@ def differences(before: Path, after: Path) -> int:
     files = [
         {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()} for folder in (before, after)
     ]
-    many = 0
+    difference_count = 0
     for name in sorted(files[0] | files[1]):
         texts = [
             (folder / name).read_text(encoding="utf-8") if (folder / name).exists() else ""
@@ -477,12 +477,12 @@ def differences(before: Path, after: Path) -> int:
         ]
         if texts[0] == texts[1] and name in files[0] & files[1]:
             continue
-        many += 1
+        difference_count += 1
         lines = [text.splitlines(keepends=True) for text in texts]
         for line in difflib.unified_diff(lines[0], lines[1], str(before / name), str(after / name)):
             print(line if line.endswith("\n") else f"{line}\n", end="")
-    print(f"{many} of {len(files[0] | files[1])} files differ.")
-    return many
+    print(f"{difference_count} of {len(files[0] | files[1])} files differ.")
+    return difference_count
 
 
 def main() -> None:

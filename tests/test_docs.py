@@ -285,12 +285,17 @@ def test_the_tutorial_s_improvement_is_proved_as_it_says(tmp_path: Path) -> None
     """The commands as they stand, from the made cases to the verdict; and the numbers that the text repeats."""
     text = read("docs/tutorial.md").replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.startswith("wellserved ") and "--home trial" in line]
-    wanted = ("wellserved init", "wellserved synth", "wellserved improve add", "wellserved prove quick-repairs --home")
-    for line in (line for line in lines if line.startswith(wanted)):
+    command_beginnings = (
+        "wellserved init",
+        "wellserved synth",
+        "wellserved improve add",
+        "wellserved prove quick-repairs --home",
+    )
+    for line in (line for line in lines if line.startswith(command_beginnings)):
         words = shlex.split(line.replace("--home trial", f"--home {tmp_path / 'trial'}"))[1:]
-        done = run("-m", "wellserved", *words, COLUMNS="400")
-        assert done.returncode == 0, done.stderr
-    said = " ".join(done.stdout.split())
-    for part in re.findall(r"\*(0\.22 days less \.\.\. [^*]*)\*", read("docs/tutorial.md"))[0].split(" ... "):
-        assert part in said
-    assert "improved; harm not excluded; not told by the record: complaint_rate" in said
+        result = run("-m", "wellserved", *words, COLUMNS="400")
+        assert result.returncode == 0, result.stderr
+    verdict_text = " ".join(result.stdout.split())
+    for passage in re.findall(r"\*(0\.22 days less \.\.\. [^*]*)\*", read("docs/tutorial.md"))[0].split(" ... "):
+        assert passage in verdict_text
+    assert "improved; harm not excluded; not told by the record: complaint_rate" in verdict_text

@@ -13,7 +13,7 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
@@ -27,6 +27,7 @@ from wellserved import digests as sums
 from wellserved.actions import membership, schema
 from wellserved.damage import VERIFY_ADVICE
 from wellserved.errors import DamageError, RequestError, WorkspaceError
+from wellserved.progress import ProgressCallback, no_progress
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace, owner_only
 
@@ -65,7 +66,7 @@ def _consistent_read() -> Iterator[None]:
         yield
 
 
-def write_backup(workspace: Workspace, target: Path, on_progress: Callable[[str, int, int], None]) -> dict[str, Any]:
+def write_backup(workspace: Workspace, target: Path, on_progress: ProgressCallback) -> dict[str, Any]:
     """Everything in one file, while the product runs: databases, log, receipts, settings. Cases are folded anew."""
     version, log_files = log.stored_files(workspace)  # first: the store then knows at least what this version holds
     if not target.absolute().parent.is_dir():
@@ -89,7 +90,7 @@ def _pack(
     raw: IO[bytes],
     version: int,
     log_files: Sequence[Path],
-    on_progress: Callable[[str, int, int], None],
+    on_progress: ProgressCallback,
 ) -> dict[str, Any]:
     """Write the archive; what it says of itself."""
     with _consistent_read(), zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -102,9 +103,7 @@ def _pack(
     return facts
 
 
-def _pack_rows(
-    archive: zipfile.ZipFile, on_progress: Callable[[str, int, int], None]
-) -> tuple[dict[str, int], dict[str, str]]:
+def _pack_rows(archive: zipfile.ZipFile, on_progress: ProgressCallback) -> tuple[dict[str, int], dict[str, str]]:
     """Write every table's rows, a member each; how many there are, and their digests, by table."""
     counts: dict[str, int] = {}
     digests: dict[str, str] = {}
@@ -127,7 +126,7 @@ def _pack_files(
     archive: zipfile.ZipFile,
     version: int,
     log_files: Sequence[Path],
-    on_progress: Callable[[str, int, int], None],
+    on_progress: ProgressCallback,
 ) -> None:
     """Write the files: of the log, and of what goes with it, nothing that came after its version."""
     for name in _SETTINGS_FILES:
@@ -160,7 +159,7 @@ def _is_later_import(receipt: Path, version: int) -> bool:
     return False
 
 
-def restore_backup(workspace: Workspace, source: Path, on_progress: Callable[[str, int, int], None]) -> dict[str, Any]:
+def restore_backup(workspace: Workspace, source: Path, on_progress: ProgressCallback) -> dict[str, Any]:
     """Bring a backup into an empty workspace and its empty databases, compare every table with what was saved, and bring
     it up to date. All or nothing."""
     facts = read_manifest(source)
@@ -247,9 +246,7 @@ def _explain_damage(source: Path) -> Iterator[None]:
         ) from error
 
 
-def _restore_rows(
-    archive: zipfile.ZipFile, facts: dict[str, Any], on_progress: Callable[[str, int, int], None]
-) -> None:
+def _restore_rows(archive: zipfile.ZipFile, facts: dict[str, Any], on_progress: ProgressCallback) -> None:
     """Load every table in the state in which it was saved, compare, and go on to this version's."""
     labels = _members(archive)
     for alias in schema.ALIASES:
@@ -304,7 +301,7 @@ def write_nightly_backup(workspace: Workspace) -> Path | None:
         return None
     for partial_file in folder.glob("*.part"):
         partial_file.unlink(missing_ok=True)
-    write_backup(workspace, target, lambda *_: None)
+    write_backup(workspace, target, no_progress)
     backup_files = sorted(file for file in folder.glob("????-??-??.zip") if file.name <= target.name)
     for old_backup in backup_files[:-MAX_NIGHTLY_BACKUPS]:
         old_backup.unlink()

@@ -20,7 +20,7 @@ from wellserved.damage import as_damage_error
 from wellserved.errors import DamageError, WellservedError
 from wellserved.integrity import IntegrityFinding, restore_command
 from wellserved.journal.keys import check_secret
-from wellserved.progress import ProgressCallback
+from wellserved.progress import ProgressCallback, no_progress
 from wellserved.store.models import Shared
 from wellserved.workspace import Workspace
 
@@ -164,7 +164,7 @@ CHECKS: tuple[HealthCheck, ...] = (
 
 
 def find_problems(
-    workspace: Workspace, thorough: bool = False, on_progress: ProgressCallback = lambda *_: None
+    workspace: Workspace, thorough: bool = False, on_progress: ProgressCallback = no_progress
 ) -> list[IntegrityFinding]:
     """What is wrong with this installation; `thorough`: everything that is stored is read. Empty: nothing is."""
     all_findings: list[IntegrityFinding] = []

@@ -72,9 +72,10 @@ def explanation_tables(
     workspace: Workspace, name: str, source: str, case_id: str, where: tuple[tuple[str, str], ...]
 ) -> list[Table]:
     """The timeline of one case, if it is among those that may be seen, and what each vendor's rule counts of it."""
-    if not cases_behind(workspace, MeasureQuestion((find_measure(name),), where=where), case_id).total:
+    measure = find_measure(name)
+    if not cases_behind(workspace, MeasureQuestion((measure,), where=where), case_id).total:
         raise RequestError("There is no such case.", "Follow a link from the list of cases.")
-    has_vendor_rules = any(rule.measure == find_measure(name).wait_family for rule in VENDOR_RULES)
+    has_vendor_rules = any(rule.measure == measure.wait_family for rule in VENDOR_RULES)
     measure_name = name if has_vendor_rules else "time_to_resolution"  # its moments beside any wait's rules
     return clocks.explained_tables(questions.explain_case(workspace, measure_name, case_id, source), workspace.zone)
 

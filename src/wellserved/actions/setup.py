@@ -11,6 +11,7 @@ from django.db import OperationalError, connections
 from wellserved import __version__, disk
 from wellserved.actions import schema
 from wellserved.errors import DamageError, WorkspaceError
+from wellserved.progress import no_progress
 from wellserved.workspace import Workspace, owner_only
 
 
@@ -89,7 +90,7 @@ def _back_up(workspace: Workspace) -> Path | None:
     target = folder / f"before-{__version__}.zip"
     for private_folder in (folder, target.with_suffix("")):
         private_folder.mkdir(mode=0o700, exist_ok=True)
-    backups.write_backup(workspace, target, lambda *_: None)
+    backups.write_backup(workspace, target, no_progress)
     for file in schema.database_files():
         _copy_database(file, target.with_suffix("") / file.name)
     return target

@@ -26,6 +26,7 @@ from wellserved.capture.promise import (
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError, WellservedError
 from wellserved.journal.handle import DecryptedEntry, Journal
+from wellserved.progress import no_progress
 from wellserved.record import moment_columns_sql, with_identity
 from wellserved.scales import BUILT_IN, Scale, Scales, keep_meaning, load_scales
 from wellserved.store.access import AccessScope
@@ -326,7 +327,7 @@ def write_pending(workspace: Workspace, now: datetime | None = None) -> int:
             keep_meaning(workspace.folder, scratch, _scales_of(scales, moments))
             version = log.append(db, workspace, "batch", False, JOURNAL_SOURCE).version
             db.close()
-            cases.refresh(workspace, scratch, lambda *_: None)
+            cases.refresh(workspace, scratch, no_progress)
     _mark_written(waiting_rows, version)
     return len(waiting_rows)
 

@@ -5,7 +5,7 @@ Only cases with new moments are folded again; what stood in their place is struc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from wellserved.delta import NO_ROWS, RowIndices
 from wellserved.engine import duckdb as engine
 from wellserved.engine.duckdb import quote_name
 from wellserved.months import MonthlyTableWriter
+from wellserved.progress import ProgressCallback
 from wellserved.workspace import Workspace
 
 FOLD_VERSION = "11"  # version of the fold; another one rebuilds all cases
@@ -33,7 +34,7 @@ MAX_DELETED_SHARE = 1 / 16  # share of a larger one's rows that may be struck ou
 FACT_NAMES = ("log_version", "zone", "fold", "hours")  # that a version of the cases notes
 
 
-def refresh(workspace: Workspace, scratch: Path, on_progress: Callable[[str, int, int], None]) -> int:
+def refresh(workspace: Workspace, scratch: Path, on_progress: ProgressCallback) -> int:
     """Bring the cases up to the log; returns the number of cases folded. The caller holds the write lock."""
     log_snapshot, case_snapshot = log.snapshot(workspace.log), log.snapshot(workspace.cases)
     calendars = load_calendars(workspace.calendars, workspace.zone)
@@ -102,7 +103,7 @@ def _fold_all(
     calendars: Calendars,
     writer: MonthlyTableWriter,
     facts: dict[str, str],
-    on_progress: Callable[[str, int, int], None],
+    on_progress: ProgressCallback,
 ) -> int:
     """All cases, a slice at a time, so that memory does not grow with the log."""
     case_count = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
@@ -17,8 +17,8 @@ from rich.console import Console
 
 from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MeasureQuestion, find_measure
-from wellserved.moments import Granularity as EveryName
-from wellserved.progress import no_progress
+from wellserved.moments import Granularity
+from wellserved.progress import ProgressCallback, no_progress
 from wellserved.render import data, markdown, terminal
 from wellserved.render.table import csv_text
 from wellserved.report import Table as ReportTable
@@ -90,7 +90,7 @@ def workspace_at(home: Path | None) -> Workspace:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
+def progress() -> Iterator[ProgressCallback]:
     """A progress bar on a terminal, silence in a pipe."""
     if not error_console.is_terminal:
         yield no_progress
@@ -128,7 +128,7 @@ def parse_pairs(where: list[str] | None) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def granularity_name(granularity: GranularityChoice | None) -> EveryName | None:
+def granularity_name(granularity: GranularityChoice | None) -> Granularity | None:
     """The period that was chosen."""
     return granularity.value if granularity else None
 

@@ -126,7 +126,7 @@ def _series(
         name: [] for name in ("periods", "segments", "is_over", "n", "count", "open", "value", "low", "high", "remark")
     }
     for segment in segments:
-        known_until = query.known_until(measure, segment)
+        known_until, able_sources = query.known_until(measure, segment), query.able_sources(measure, segment)
         gap_reason = query.coverage.reason(measure, query.sources(segment))
         reason = (
             query.unmatched_reason or gap_reason or _mixed_scales_reason(query.case_table, measure, scales.get(segment))
@@ -134,7 +134,7 @@ def _series(
         for period in periods:
             key = (key_of_period(period, query.question.granularity), segment)
             n = column.n.get(key, 0)
-            outside_reason = _outside_record(query.case_table, measure, period, n, query.able_sources(measure, segment))
+            outside_reason = _outside_record(query.case_table, measure, period, n, able_sources)
             value, low, high = _value_or_reason(measure, column.value.get(key), n, reason or outside_reason)
             is_over = period is None or midnight(period.end, query.case_table, known_until) <= known_until
             remark = "" if isinstance(value, NotComputable) else _remark(query, measure, period, segment, scales)

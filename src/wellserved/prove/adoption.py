@@ -8,7 +8,7 @@ from datetime import date
 
 import numpy as np
 
-from wellserved.engine.duckdb import quote_name as quoted
+from wellserved.engine.duckdb import quote_name
 from wellserved.errors import RequestError
 from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.case_table import CaseTable, filter_sql
@@ -116,6 +116,6 @@ def _row(series: PeriodSeries, labels: list[date], since: date | None) -> Floats
 def segment_values(case_table: CaseTable, question: MeasureQuestion) -> tuple[str, ...]:
     """The values of the question's column, those with most cases first."""
     condition, parameters = filter_sql(case_table, question)
-    column = quoted(str(question.by))
+    column = quote_name(str(question.by))
     sql = f"SELECT {column} AS one FROM {case_table.table} WHERE {condition} AND {column} IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MAX_TEAMS}"
     return tuple(str(segment) for segment in case_table.engine.query(sql, parameters)["one"].to_pylist())

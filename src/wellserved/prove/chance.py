@@ -49,12 +49,10 @@ class Harm:
         if self.steps is None:
             chance = float(np.mean(np.array(self.draws) > threshold))
             return chance, chance
-        chances = []
-        for trend in TRENDS:
-            chance_below = float(
-                self.steps.effect(trend).probability_below(np.array([self._harmful_sign * threshold]))[0]
-            )
-            chances.append(1 - chance_below if self.higher_is_worse else chance_below)
+        # Harm is read from its own tail, where small chances keep their digits and an endless margin leaves none.
+        to_benefit = np.array([-float(self._harmful_sign)])
+        benefits = [self.steps.effect(trend).rescale(to_benefit) for trend in TRENDS]
+        chances = [float(benefit.probability_below(np.array([-threshold]))[0]) for benefit in benefits]
         return min(chances), max(chances)
 
 

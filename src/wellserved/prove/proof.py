@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from wellserved.engine.duckdb import quote_name as quoted
+from wellserved.engine.duckdb import quote_name
 from wellserved.errors import RequestError
 from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.case_table import filter_sql
@@ -283,7 +283,7 @@ def other_segments_filter(window: AnalysisWindow, where: CaseFilter) -> CaseFilt
         return None
     column, other_filters = segment_columns[0], tuple(pair for pair in where if pair[0] != segment_columns[0])
     condition, parameters = filter_sql(window.case_table, MeasureQuestion((), where=other_filters))
-    sql = f"SELECT DISTINCT {quoted(column)} AS one FROM {window.case_table.table} WHERE {condition} AND {quoted(column)} IS NOT NULL LIMIT {MAX_OTHER_SEGMENTS + 50}"
+    sql = f"SELECT DISTINCT {quote_name(column)} AS one FROM {window.case_table.table} WHERE {condition} AND {quote_name(column)} IS NOT NULL LIMIT {MAX_OTHER_SEGMENTS + 50}"
     own_values = {value for filter_column, value in where if filter_column == column}
     other_values = sorted(
         {str(value) for value in window.case_table.engine.query(sql, parameters)["one"].to_pylist()} - own_values
