@@ -42,7 +42,7 @@ from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable, make_case_table
 from wellserved.report.assembly import make_report
 from wellserved.sources.csv_file import open_delimited, stage_rows
-from wellserved.workspace import create_workspace
+from wellserved.storage.workspace import create_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 WHOLE = ROOT.parent / "shared" / "data" / "boston311_2015.csv.gz"

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from tests.engines import QUESTIONS, answers, differences
 
-from wellserved.actions import questions, synthetic
-from wellserved.workspace import create_workspace
+from wellserved.actions import open_cases, synthetic
+from wellserved.storage.workspace import create_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHER = ROOT / ".venv-engines" / "bin" / "python"
@@ -42,7 +42,7 @@ def make(home: str, cases: str) -> None:
 def ask(home: str, target: str) -> None:
     """All questions of one engine (WELLSERVED_ENGINE) to a file: answers, and seconds by question."""
     workspace, found, taken = create_workspace(Path(home), "Europe/Berlin"), {}, {}
-    with questions.open_case_table(workspace) as scope:
+    with open_cases.open_case_table(workspace) as scope:
         for name, question in QUESTIONS.items():
             start = time.perf_counter()
             found[name] = answers(scope, question)

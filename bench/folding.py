@@ -14,10 +14,10 @@ import pandas as pd
 import polars as pl
 import pyarrow.dataset as ds
 
-from wellserved import log
 from wellserved.engine.duckdb import quote_name as quoted
 from wellserved.engine.duckdb import quote_text
-from wellserved.workspace import create_workspace
+from wellserved.storage import log
+from wellserved.storage.workspace import create_workspace
 
 COUNTS = {
     "replies": ("replied", "explained"), "resolutions": ("resolved",), "reopens": ("reopened",), "chases": ("chased",),

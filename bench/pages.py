@@ -22,7 +22,7 @@ from typing import Any
 
 from bench import pace
 from wellserved.actions.synthetic import make_cases
-from wellserved.workspace import create_workspace
+from wellserved.storage.workspace import create_workspace
 
 Ask = tuple[str, Callable[[], Any], int]  # a request's name, itself, the status that it must get
 ENTRIES, SHARED, CASES, PEOPLE, ROUNDS = 100_000, 20_000, 1_000_000, 20, 40

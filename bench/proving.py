@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from wellserved.moments import Granularity
-from wellserved.prove.design import step_design
-from wellserved.prove.model import PHI, Floats
-from wellserved.prove.response import ModelInput, working_response
-from wellserved.prove.step import fit_steps
+from wellserved.prove.engine.design import step_design
+from wellserved.prove.engine.model import PHI, Floats
+from wellserved.prove.engine.response import ModelInput, working_response
+from wellserved.prove.engine.step import fit_steps
 from wellserved.prove.verdict import LookPlan, assess_change
 
 Cpu = Callable[[Callable[[], object], int], float]

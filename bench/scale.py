@@ -17,15 +17,16 @@ from functools import partial
 from pathlib import Path
 
 from bench import asking, folding, pace
-from wellserved import cases, log
+from wellserved import cases
 from wellserved.actions import synthetic
-from wellserved.actions.questions import open_case_table
+from wellserved.actions.open_cases import open_case_table
 from wellserved.engine import duckdb as engine
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.progress import no_progress
 from wellserved.record import moment_columns_sql, with_identity
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace, create_workspace
 
 CHANGES = 20_000
 TURNS = 3

@@ -36,8 +36,8 @@ from wellserved.scales import BUILT_IN
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
 django.setup()
 
+from wellserved.actions.case_lists import CASE_LIST_COLUMNS  # noqa: E402
 from wellserved.actions.membership import ACCESS_EVENTS  # noqa: E402
-from wellserved.actions.rendering import CASE_LIST_COLUMNS  # noqa: E402
 from wellserved.journal.models import OPEN_COLUMNS  # noqa: E402
 from wellserved.store.access import ACCESS_REASONS, PERMISSIONS  # noqa: E402 - needs the settings above
 from wellserved.store.models import Role  # noqa: E402

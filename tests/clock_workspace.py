@@ -9,14 +9,14 @@ from pathlib import Path
 
 from tests.clock_oracle import Event
 from wellserved.actions.imports import import_file
-from wellserved.actions.questions import open_case_table, opening_hours
+from wellserved.actions.open_cases import open_case_table, opening_hours
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
 from wellserved.measure.case_table import fill_sql
 from wellserved.measure.timeline import make_moment_table, rule_values_sql
 from wellserved.measure.vendor_rules import VENDOR_RULES, VendorRule
 from wellserved.moments import MOMENT_KINDS
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage.workspace import Workspace, create_workspace
 
 Values = dict[VendorRule, dict[str, tuple[bool, int]]]
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

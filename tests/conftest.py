@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.forked import Commands
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage.workspace import Workspace, create_workspace
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

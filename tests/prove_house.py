@@ -9,7 +9,7 @@ import numpy as np
 
 from wellserved.actions.imports import import_file
 from wellserved.mapping import parse_mapping
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage.workspace import Workspace, create_workspace
 
 START, WEEKS, BEFORE, A_WEEK = date(2022, 1, 3), 150, 110, 110
 CHANGE = START + timedelta(weeks=BEFORE)

@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "wellserved"
 SHORT, LONGEST, FILE = 30, 60, 600  # lines, as CONTRIBUTING.md names them
+FAN_OUT = 14  # modules of the house that one module imports
 BANNED = {"utils", "helpers", "services", "types", "constants", "common", "misc"}
 
 
@@ -40,6 +41,26 @@ def test_functions_and_files_stay_on_one_page() -> None:
         assert path.stem not in BANNED
 
 
+def modules_imported(path: Path, modules: set[str]) -> set[str]:
+    """The modules of the house that a module imports, at its top or within a function."""
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wellserved"):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            imported |= (names & modules) | ({str(node.module)} if names - modules else set())
+    return imported - {"wellserved"}
+
+
+def test_no_module_imports_more_of_the_house_than_can_be_kept_in_mind() -> None:
+    dotted = {
+        path: ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+        for path in SOURCE.rglob("*.py")
+    }
+    fan_outs = {name: len(modules_imported(path, set(dotted.values()))) for path, name in dotted.items()}
+    assert max(fan_outs.values()) == FAN_OUT, "where it fell, lower the limit here and in CONTRIBUTING.md"
+    assert fan_outs["wellserved.actions"] == 0
+
+
 def test_the_limits_are_those_that_contributors_are_told() -> None:
     told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     ruff = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]
@@ -48,6 +69,7 @@ def test_the_limits_are_those_that_contributors_are_told() -> None:
         f"Nine functions in ten have at most {SHORT} lines, none more than {LONGEST}, without signature and docstring",
         f"a file of the source has at most {FILE}, a line {width} characters",
         f"a function a complexity of at most {complexity}",
+        f"A module imports at most {FAN_OUT} others of the house",
     ):
         assert words in told
     named = re.search(r"No module called ([a-z, ]+) or ([a-z]+)\.", told)

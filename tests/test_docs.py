@@ -19,7 +19,8 @@ import pytest
 
 from wellserved import __version__
 from wellserved.actions.imports import import_file
-from wellserved.actions.questions import open_case_table, service_report
+from wellserved.actions.open_cases import open_case_table
+from wellserved.actions.questions import service_report
 from wellserved.calendar import parse_calendars
 from wellserved.chart.rules import RULE_SETS, RULES
 from wellserved.mapping import parse_mapping, presets
@@ -27,7 +28,7 @@ from wellserved.measure import MEASURES, find_measure
 from wellserved.measure.vendor_rules import VENDOR_RULES
 from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, MOMENT_KINDS
 from wellserved.scales import parse_scales
-from wellserved.workspace import create_workspace
+from wellserved.storage.workspace import create_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

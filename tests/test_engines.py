@@ -12,14 +12,15 @@ from typer.testing import CliRunner
 
 from tests import engines
 from tests.engines import QUESTIONS, answers, differences, on
-from wellserved import cases, log
-from wellserved.actions import questions, synthetic
+from wellserved import cases
+from wellserved.actions import open_cases, synthetic
 from wellserved.cli import app
 from wellserved.engine import Engine, open_engine
 from wellserved.engine.duckdb import DuckDB
 from wellserved.errors import RequestError
 from wellserved.measure.case_table import CaseTable
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace, create_workspace
 
 CASES = int(os.environ.get("WELLSERVED_ENGINE_CASES", "20000"))
 HOURS = (
@@ -37,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 @pytest.fixture(scope="module")
 def ours(made: Workspace) -> Iterator[CaseTable]:
-    with questions.open_case_table(made) as scope:
+    with open_cases.open_case_table(made) as scope:
         yield scope
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wellserved import log
 from wellserved.actions.declarations import check_declarations
 from wellserved.actions.imports import ImportResult, import_file
 from wellserved.actions.questions import ask_measures
@@ -22,7 +21,8 @@ from wellserved.mapping import parse_mapping
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import NotComputable
 from wellserved.scales import BUILT_IN, SCALES_FILE, USED_SCALES_FILE, Scale, keep_meaning, load_scales, parse_scales
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace, create_workspace
 
 START = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
 MAPPING = """

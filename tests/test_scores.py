@@ -14,7 +14,7 @@ from wellserved.mapping import parse_mapping
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.words import format_value
 from wellserved.moments import NotComputable
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage.workspace import Workspace, create_workspace
 
 START = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
 MAPPING = """

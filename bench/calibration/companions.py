@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.calibration.scenarios import ar, weekly
+from wellserved.explore.shift import detect_shift
+from wellserved.prove.engine.model import Floats, Mask
+from wellserved.prove.engine.response import ModelInput
 from wellserved.prove.incentive import judge_incentive
-from wellserved.prove.model import Floats, Mask
-from wellserved.prove.response import ModelInput
-from wellserved.prove.shift import detect_shift
 from wellserved.prove.staggered import estimate_staggered_effect
 from wellserved.prove.verdict import LookPlan, assess_change
 

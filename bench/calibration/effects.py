@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import lfilter
 
-from wellserved.prove.design import step_design
-from wellserved.prove.model import Floats
-from wellserved.prove.response import ModelInput, Response, input_from_records, working_response
-from wellserved.prove.step import fit_steps
+from wellserved.prove.engine.design import step_design
+from wellserved.prove.engine.model import Floats
+from wellserved.prove.engine.response import ModelInput, Response, input_from_records, working_response
+from wellserved.prove.engine.step import fit_steps
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEPT = ROOT / "bench" / "results" / "effects"

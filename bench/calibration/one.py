@@ -9,9 +9,9 @@ import zlib
 import numpy as np
 
 from bench.calibration.scenarios import SCENARIOS, Scenario, random_scenario
-from wellserved.prove.design import TWO_YEARS, step_design
-from wellserved.prove.response import ModelInput, working_response
-from wellserved.prove.step import FittedSteps, fit_steps
+from wellserved.prove.engine.design import TWO_YEARS, step_design
+from wellserved.prove.engine.response import ModelInput, working_response
+from wellserved.prove.engine.step import FittedSteps, fit_steps
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

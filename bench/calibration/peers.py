@@ -23,7 +23,7 @@ from scipy import stats
 
 from bench.calibration.companions import adopters
 from bench.calibration.scenarios import SCENARIOS, Scenario, ar
-from wellserved.prove.model import Floats, Mask
+from wellserved.prove.engine.model import Floats, Mask
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 CHOSEN = ("A", "B", "C", "D", "E", "J", "L", "X")
@@ -129,7 +129,7 @@ def tensorflow_impact(scenario: Scenario, y: Floats) -> Answer:
 def ours(scenario: Scenario, y: Floats) -> Answer:
     """wellserved: the hull of both trends."""
     from bench.calibration.one import fitted
-    from wellserved.prove.response import ModelInput
+    from wellserved.prove.engine.response import ModelInput
 
     low, high = fitted(scenario, ModelInput("plain", y, np.ones(len(y)))).without_season.trend_intervals().envelope
     return float(low[0]), float(high[0])

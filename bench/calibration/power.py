@@ -25,11 +25,11 @@ from wellserved.measure import find_measure
 from wellserved.moments import Granularity, periods_between
 from wellserved.prove import checks
 from wellserved.prove.checks import CheckInput
-from wellserved.prove.design import TWO_YEARS, step_design
-from wellserved.prove.model import Floats
-from wellserved.prove.observe import PeriodSeries
+from wellserved.prove.engine.design import TWO_YEARS, step_design
+from wellserved.prove.engine.model import Floats
+from wellserved.prove.engine.response import ModelInput, Response, input_from_records
+from wellserved.prove.period_series import PeriodSeries
 from wellserved.prove.power import claimable_sizes, claimable_sizes_of_record, smallest_size
-from wellserved.prove.response import ModelInput, Response, input_from_records
 from wellserved.prove.verdict import assess_change
 
 TARGET = Path(__file__).resolve().parent.parent.parent / "docs" / "methods" / "power.json"

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from wellserved.actions import imports, questions
+from wellserved.actions import imports, open_cases
 from wellserved.measure import find_measure
 from wellserved.moments import Granularity
 from wellserved.prove import AnalysisWindow, ProofRequest, assess_change, prove
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage.workspace import Workspace, create_workspace
 
 TARGET = Path(__file__).resolve().parent.parent.parent / "docs" / "methods" / "real.json"
 MEASURES = ("time_to_resolution", "promise_kept", "asked")
@@ -40,8 +40,8 @@ def row(workspace: Workspace, name: str, every: Granularity) -> dict[str, float]
     """Claims out of 50, three ways."""
     measure = find_measure(name)
     found = {"bare": 0, "season priced in": 0, "after the checks": 0, "could be looked at": 0}
-    with questions.open_case_table(workspace, with_moments=True) as scope:
-        looking = AnalysisWindow(scope, "moments", questions.opening_hours(workspace), FIRST, every)
+    with open_cases.open_case_table(workspace, with_moments=True) as scope:
+        looking = AnalysisWindow(scope, "moments", open_cases.opening_hours(workspace), FIRST, every)
         for on in dates():
             there = replace(looking, change=on)
             asked = ProofRequest(measure, on, every, better="lower", age_days=14)

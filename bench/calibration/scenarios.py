@@ -14,8 +14,8 @@ import numpy.typing as npt
 from scipy.signal import lfilter
 
 from wellserved.moments import Granularity
-from wellserved.prove.model import Floats
-from wellserved.prove.response import ModelInput
+from wellserved.prove.engine.model import Floats
+from wellserved.prove.engine.response import ModelInput
 
 WEEK = np.array([0, 0.15, 0.25, 0.2, 0.1, -0.6, -1.0])
 
@@ -121,7 +121,7 @@ def _rating_truth() -> float:
 
 def _quantiles(quantile: float) -> Callable[[np.random.Generator, bool], ModelInput]:
     def draw(random: np.random.Generator, changed: bool) -> ModelInput:
-        from wellserved.prove.response import input_from_records
+        from wellserved.prove.engine.response import input_from_records
 
         t = np.arange(273)
         n = random.poisson(30 * np.exp(0.3 * weekly(t))) + 2

@@ -13,7 +13,7 @@ from collections import defaultdict
 import numpy as np
 
 from bench.calibration.scenarios import ar
-from wellserved.prove import shift
+from wellserved.explore import shift
 
 LENGTHS = (40, 60, 90, 120, 200, 400)
 SERIES, CHUNK = 6_000, 500

@@ -9,11 +9,11 @@ from importlib import resources
 from pathlib import Path
 
 from wellserved.actions import imports, questions
-from wellserved.log import Receipt
 from wellserved.progress import ProgressCallback
-from wellserved.render import html
+from wellserved.render.formats import html
 from wellserved.report import Report
-from wellserved.workspace import create_workspace
+from wellserved.storage.log import Receipt
+from wellserved.storage.workspace import create_workspace
 
 SLICE_OF_EXPORT = {  # file of a whole export -> the slice shipped in its place
     "boston311_2015.csv.gz": "boston311_slice.csv.gz",

@@ -21,7 +21,7 @@ from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.measure import find_measure
 from wellserved.measure.measure import Better
 from wellserved.moments import SEGMENTS, Granularity
-from wellserved.workspace import Workspace
+from wellserved.storage.workspace import Workspace
 
 IMPROVEMENTS_FILE = "improvements.jsonl"
 

@@ -14,6 +14,7 @@ from wellserved.errors import PeriodError, RequestError
 
 Side = Literal["customer", "server"]
 Granularity = Literal["day", "week", "month", "quarter", "year"]
+DateRange = tuple[date | None, date | None]  # first day, and first day no longer included
 
 MOMENT_KINDS: Final[dict[str, tuple[Side, str]]] = {
     "asked": ("customer", "asked for something; opens a case"),

@@ -21,8 +21,9 @@ from typing import Any
 import duckdb
 
 from tests.faults import Outcome, Storage
-from wellserved import cases, log
-from wellserved.workspace import Workspace, create_workspace, open_workspace
+from wellserved import cases
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace, create_workspace, open_workspace
 
 PASSWORD = "correct horse battery"
 MAPPING = """

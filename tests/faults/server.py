@@ -86,7 +86,7 @@ def browse(pages: list[str]) -> None:
 
 def share(many: int) -> None:
     """Share promises, half of them kept: they wait for the worker."""
-    cli.server_commands.prepare_workspace(Path(os.environ["WELLSERVED_HOME"]))
+    cli.databases.prepare_workspace(Path(os.environ["WELLSERVED_HOME"]))
     from wellserved.actions import sharing
     from wellserved.store.models import Person
 
@@ -115,7 +115,7 @@ def run(order: dict[str, Any]) -> None:
         os.setuid(order["user"])
     wellserved.cases.SMALL_FILE_ROWS = order.get("small", wellserved.cases.SMALL_FILE_ROWS)
     if order["argv"][0] == "browser":  # whose server runs already
-        cli.server_commands.prepare_workspace(Path(os.environ["WELLSERVED_HOME"]))
+        cli.databases.prepare_workspace(Path(os.environ["WELLSERVED_HOME"]))
     home, other = (os.fsencode(folder) for folder in order["folders"])
     storage.fault_at(home, other, order["at"], order["error"], order["lasting"])
     if order["argv"][0] == "browser":

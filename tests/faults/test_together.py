@@ -6,7 +6,7 @@ import csv
 import json
 
 from tests.faults.ground import Ground, asked, rows
-from wellserved import log
+from wellserved.storage import log
 
 IMPORTS, EACH, WRITERS, LINES, SHARED = 8, 40, 3, 5, 4
 

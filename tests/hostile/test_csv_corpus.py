@@ -18,7 +18,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from wellserved import log
 from wellserved.actions.imports import ImportResult, import_file
 from wellserved.engine import duckdb as engine
 from wellserved.errors import MappingError, SourceError, WellservedError, WorkspaceError
@@ -27,7 +26,8 @@ from wellserved.progress import no_progress
 from wellserved.record import ROW_NUMBER
 from wellserved.sources.careful import BrokenRow, CarefulReader
 from wellserved.sources.csv_file import RawTable, open_delimited, stage_rows
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace, create_workspace
 
 SPECTRUM = Path(__file__).parent / "corpora" / "csv-spectrum"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

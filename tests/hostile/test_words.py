@@ -16,19 +16,19 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from wellserved import log
 from wellserved.actions.imports import ImportResult, import_file
 from wellserved.actions.questions import ask_measures, service_report
 from wellserved.cli import app
 from wellserved.engine import duckdb as engine
 from wellserved.mapping import Mapping, MomentRule
 from wellserved.measure import MeasureQuestion, Series, find_measure
-from wellserved.render import data, html, markdown, terminal
 from wellserved.render.clean import one_line
-from wellserved.render.table import csv_text
+from wellserved.render.formats import data, html, markdown, terminal
+from wellserved.render.formats.csv import csv_text
 from wellserved.report import Finding, Report, Section, Table
 from wellserved.report.segments import Funnel, Pareto
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace, create_workspace
 
 NAUGHTY: list[str] = json.loads(
     (Path(__file__).parent / "corpora" / "naughty-strings" / "blns.json").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from tests.released.make import PASSPHRASE
-from wellserved.cli import server_commands
-from wellserved.workspace import Workspace
+from wellserved.cli import databases, upkeep_commands
+from wellserved.storage.workspace import Workspace
 
 
 def holds(workspace: Workspace) -> dict[str, object]:
@@ -16,11 +16,12 @@ def holds(workspace: Workspace) -> dict[str, object]:
     from django.conf import settings
     from django.db import connections
 
-    from wellserved import improvement, log
+    from wellserved import improvement
     from wellserved.actions.questions import ask_measures
     from wellserved.journal import keys
     from wellserved.journal.handle import Journal
     from wellserved.measure import MeasureQuestion, find_measure
+    from wellserved.storage import log
     from wellserved.store import models as of
 
     question = MeasureQuestion((find_measure("asked"), find_measure("resolved")), by="source")
@@ -58,5 +59,5 @@ def holds(workspace: Workspace) -> dict[str, object]:
 if __name__ == "__main__":
     home = Path(sys.argv[1])
     if len(sys.argv) > 2:
-        server_commands.restore(Path(sys.argv[2]), home)
-    sys.stdout.write("\n" + json.dumps(holds(server_commands.prepare_workspace(home))) + "\n")
+        upkeep_commands.restore(Path(sys.argv[2]), home)
+    sys.stdout.write("\n" + json.dumps(holds(databases.prepare_workspace(home))) + "\n")

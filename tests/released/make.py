@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wellserved.storage.workspace import Workspace
     from wellserved.store.models import Person
-    from wellserved.workspace import Workspace
 
 AT = datetime(2026, 11, 16, 9, 30, 0, 123456, tzinfo=UTC)
 PASSPHRASE = "four words and more"
@@ -59,7 +59,7 @@ def main(target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         os.environ |= {"WELLSERVED_HOME": str(home), "DJANGO_SETTINGS_MODULE": "wellserved.web.settings"}
-        from wellserved.workspace import create_workspace
+        from wellserved.storage.workspace import create_workspace
 
         workspace = create_workspace(home, "Europe/Berlin")
         import django

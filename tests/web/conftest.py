@@ -20,8 +20,8 @@ from django.test import Client  # noqa: E402
 from wellserved.actions import setup  # noqa: E402
 from wellserved.journal import crypto  # noqa: E402
 from wellserved.journal.handle import Journal  # noqa: E402
+from wellserved.storage.workspace import Workspace  # noqa: E402
 from wellserved.store.models import Account, Customer, Person, Role, Team  # noqa: E402
-from wellserved.workspace import Workspace  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:

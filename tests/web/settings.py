@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from wellserved.workspace import create_workspace
+from wellserved.storage.workspace import create_workspace
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="wellserved-tests-"))
 atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)

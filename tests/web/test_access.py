@@ -23,13 +23,13 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from tests.web.conftest import House, book
-from wellserved import log
 from wellserved.actions import sharing
 from wellserved.actions.synthetic import make_cases
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace
 from wellserved.store.access import PERMISSIONS
 from wellserved.store.models import Account, ApiKey, Customer, Hook, Invitation, Person, Role, Shared, token_digest
 from wellserved.web.access_middleware import OPEN
-from wellserved.workspace import Workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])

@@ -31,9 +31,9 @@ from wellserved.actions.synthetic import make_cases
 from wellserved.cli import app
 from wellserved.journal.models import Entry
 from wellserved.measure import MEASURES
+from wellserved.storage.workspace import Workspace
 from wellserved.store.models import ApiKey, Hook, Person, Shared, token_digest
 from wellserved.web.api import SCOPES
-from wellserved.workspace import Workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
 ALL = " ".join(SCOPES)

@@ -16,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from tests.web.conftest import people
 from tests.web.test_access import world
 from wellserved.journal.models import Entry
-from wellserved.workspace import Workspace
+from wellserved.storage.workspace import Workspace
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(databases=["default", "journal"], transaction=True)]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]

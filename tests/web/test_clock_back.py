@@ -13,7 +13,7 @@ from tests.web.test_sharing import AT
 from wellserved.actions import backups, sharing
 from wellserved.actions.questions import ask_measures
 from wellserved.measure import MeasureQuestion, find_measure
-from wellserved.workspace import Workspace, create_workspace
+from wellserved.storage.workspace import Workspace, create_workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"], transaction=True)
 

@@ -15,8 +15,8 @@ from tests.web.conftest import House, book
 from tests.web.test_access import world
 from tests.web.test_api import key, sent
 from wellserved.actions import sharing
+from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Person
-from wellserved.workspace import Workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])

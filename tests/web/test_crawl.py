@@ -17,10 +17,10 @@ from tests.web.test_access import METHODS, answered, routes, world
 from tests.web.test_api import key
 from tests.web.test_login import RIGHT, signed_in
 from wellserved.actions import sharing
+from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Account, ApiKey, Customer, Hook, Person, Shared, Team
 from wellserved.web.api import api
 from wellserved.web.log_redaction import RedactingFormatter
-from wellserved.workspace import Workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])

@@ -21,16 +21,16 @@ from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
 from tests.web.test_sharing import AT, counted
-from wellserved import log
 from wellserved.actions import membership, schema, sharing
 from wellserved.actions.questions import ask_measures
 from wellserved.journal.crypto import LockedError, unlock_with_secret
 from wellserved.journal.handle import Journal
 from wellserved.journal.models import Entry, Keyring
 from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace, create_workspace
 from wellserved.store.access import ACCESS_REASONS, NAMES_SEEN_EVENT, AccessScope
 from wellserved.store.models import Account, ApiKey, Customer, Event, Invitation, Person, Shared, Team
-from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])

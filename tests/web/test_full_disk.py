@@ -17,7 +17,7 @@ from django.test import Client
 from tests.web.conftest import House, book
 from tests.web.test_api import key
 from wellserved.actions import imports
-from wellserved.workspace import Workspace
+from wellserved.storage.workspace import Workspace
 
 As = Callable[[Any], Client]
 pytestmark = [

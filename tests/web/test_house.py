@@ -25,7 +25,7 @@ import pytest
 
 from tests.engines import postgres, postgres_folder
 from tests.forked import Commands
-from wellserved.workspace import create_workspace
+from wellserved.storage.workspace import create_workspace
 
 ROOT = Path(__file__).parent.parent.parent
 KILLS = int(os.environ.get("WELLSERVED_KILLS", "4"))

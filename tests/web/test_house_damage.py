@@ -19,8 +19,8 @@ from tests.released.make import ROWS, TICKETS
 from tests.web.conftest import House
 from tests.web.test_api import key
 from wellserved.actions import health
+from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Shared
-from wellserved.workspace import Workspace
 
 
 @pytest.fixture(scope="module")

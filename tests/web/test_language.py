@@ -13,9 +13,9 @@ from django.utils import translation
 from tests.web.conftest import House
 from tests.web.test_access import As, world
 from wellserved.measure import MEASURES
+from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Person
 from wellserved.web import translations
-from wellserved.workspace import Workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
 PAGES = ("", "journal/", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",

@@ -19,8 +19,8 @@ from tests.forked import Commands
 from tests.web.conftest import House
 from tests.web.test_house import Place, free_port
 from wellserved.actions import membership
+from wellserved.storage.workspace import create_workspace
 from wellserved.web.log_redaction import RedactingFormatter
-from wellserved.workspace import create_workspace
 
 CANARY = "xylocarp0123456789xylocarp"
 

@@ -13,11 +13,13 @@ from typer.testing import CliRunner
 
 from wellserved.actions import questions
 from wellserved.cli import app
+from wellserved.explore.drivers import Driver, Drivers
+from wellserved.explore.gap import ExpectationGap, ExpectationGaps
 from wellserved.measure import MeasureQuestion, find_measure
-from wellserved.prove.drivers import Driver, Drivers
-from wellserved.prove.gap import ExpectationGap, ExpectationGaps
-from wellserved.render import html, insights
-from wellserved.workspace import Workspace
+from wellserved.render.charts.insights import driver_picture, gap_picture
+from wellserved.render.formats import html
+from wellserved.render.tables import insights
+from wellserved.storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -85,9 +87,9 @@ def pages(samples: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = CliRunner().invoke(app, [*command, *written])
         assert done.exit_code == 0, done.output
     (folder / "gap.html").write_text(
-        html.tables_page("Gap", [insights.gap_table(GAPS)], [insights.gap_picture(GAPS)]), encoding="utf-8"
+        html.tables_page("Gap", [insights.gap_table(GAPS)], [gap_picture(GAPS)]), encoding="utf-8"
     )
-    page = html.tables_page("Drivers", [insights.driver_table(DRIVEN)], [insights.driver_picture(DRIVEN)])
+    page = html.tables_page("Drivers", [insights.driver_table(DRIVEN)], [driver_picture(DRIVEN)])
     (folder / "drivers.html").write_text(page, encoding="utf-8")
     return folder
 

@@ -26,9 +26,9 @@ from wellserved.errors import RequestError
 from wellserved.journal import crypto, keys
 from wellserved.journal.handle import Journal
 from wellserved.journal.models import OPEN_COLUMNS, SEALED_COLUMNS, Draft, Entry, Keyring
+from wellserved.storage.workspace import Workspace
 from wellserved.store.models import ApiKey, Event, Hook, Invitation, Person
 from wellserved.web import session
-from wellserved.workspace import Workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])

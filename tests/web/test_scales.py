@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 
 from tests.test_scales import SMILE
 from tests.web.conftest import House, book
-from wellserved import log
 from wellserved.actions import backups, sharing, worker
 from wellserved.actions.questions import ask_measures
 from wellserved.actions.writing import capture_line
@@ -24,10 +23,11 @@ from wellserved.errors import DamageError, RequestError, ScaleError
 from wellserved.journal.models import Entry
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.scales import SCALES_FILE, USED_SCALES_FILE, load_scales
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace, create_workspace
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Person, Shared
 from wellserved.web.forms import EntryForm, FollowForm
-from wellserved.workspace import Workspace, create_workspace
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -21,9 +21,9 @@ from tests.web.test_api import key, sent
 from tests.web.test_login import RIGHT, signed_in
 from wellserved.actions import rendering, sharing
 from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.storage.workspace import Workspace, create_workspace
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Account, Customer, Event, Invitation, Person, Shared, Team
-from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
@@ -226,7 +226,7 @@ def numbers(place: Workspace) -> str:
 SAVE = """
 import sys
 from pathlib import Path
-from wellserved.cli.server_commands import prepare_workspace
+from wellserved.cli.databases import prepare_workspace
 workspace = prepare_workspace(Path(sys.argv[1]), make=True)
 from django.test import Client
 from django.conf import settings
@@ -257,7 +257,8 @@ print(token, alive.cookies[settings.SESSION_COOKIE_NAME].value, alive.cookies["j
 BACK = """
 import json, sys
 from pathlib import Path
-from wellserved.cli.server_commands import _restore_secret, prepare_workspace
+from wellserved.cli.databases import prepare_workspace
+from wellserved.cli.upkeep_commands import _restore_secret
 home, file, token, session, key, gone = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
 home.mkdir()
 _restore_secret(file, home)

@@ -35,8 +35,8 @@ from wellserved.actions import worker as task
 from wellserved.cli.supervisor import Supervisor
 from wellserved.errors import RequestError
 from wellserved.server import UPLOAD_CHECK, Channel, ServerLimits, client_of, networks
+from wellserved.storage.workspace import Workspace, create_workspace
 from wellserved.store.models import Person, Shared
-from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
 SHORT = ServerLimits(uploads={"/file": 2**20, r"/week/\d\d": 2**18}, header_seconds=0.3, body_seconds=0.3, body_rate=2**20, connections_per_address=8, connections=40,

@@ -22,8 +22,8 @@ from wellserved.actions import sharing
 from wellserved.actions.questions import ask_measures
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import period_of
+from wellserved.storage.workspace import Workspace, create_workspace
 from wellserved.store.models import ApiKey, Person, Shared, token_digest
-from wellserved.workspace import Workspace, create_workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])

@@ -20,9 +20,9 @@ from wellserved.actions.questions import ask_measures
 from wellserved.capture import MAX_ENTRY_LETTERS
 from wellserved.journal.models import Entry
 from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.storage.workspace import create_workspace
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Person, Shared
-from wellserved.workspace import create_workspace
 
 As = Callable[[Person], Client]
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])

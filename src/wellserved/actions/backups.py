@@ -22,14 +22,15 @@ from typing import IO, Any, Final
 from django.db import DatabaseError, DataError, IntegrityError, connections, transaction
 from django.utils import timezone
 
-from wellserved import __version__, disk, log
-from wellserved import digests as sums
+from wellserved import __version__, disk
 from wellserved.actions import membership, schema
 from wellserved.damage import VERIFY_ADVICE
 from wellserved.errors import DamageError, RequestError, WorkspaceError
 from wellserved.progress import ProgressCallback, no_progress
+from wellserved.storage import digests as sums
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace, owner_only
 from wellserved.store.models import Shared
-from wellserved.workspace import Workspace, owner_only
 
 BACKUP_FORMAT: Final = 2
 _FORMAT_1_MIGRATIONS: Final = (

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from wellserved import improvement
 from wellserved.calendar import load_calendars
 from wellserved.errors import WellservedError
-from wellserved.integrity import IntegrityFinding
 from wellserved.progress import ProgressCallback
 from wellserved.scales import load_scales
-from wellserved.workspace import Workspace
+from wellserved.storage.integrity import IntegrityFinding
+from wellserved.storage.workspace import Workspace
 
 
 def check_declarations(

@@ -13,16 +13,16 @@ from typing import Any
 from django.conf import settings
 from django.db import Error, connections
 
-from wellserved import digests, integrity, log
 from wellserved.actions import backups, schema, worker
 from wellserved.actions.declarations import check_declarations
 from wellserved.damage import as_damage_error
 from wellserved.errors import DamageError, WellservedError
-from wellserved.integrity import IntegrityFinding, restore_command
 from wellserved.journal.keys import check_secret
 from wellserved.progress import ProgressCallback, no_progress
+from wellserved.storage import digests, integrity, log
+from wellserved.storage.integrity import IntegrityFinding, restore_command
+from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Shared
-from wellserved.workspace import Workspace
 
 LEAST_FREE_BYTES = 200 * 2**20  # bytes below which nothing can be saved soon
 HealthCheck = Callable[[Workspace, bool, ProgressCallback], Iterable[IntegrityFinding]]

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from duckdb import DuckDBPyConnection
 
-from wellserved import cases, disk, log
+from wellserved import cases
+from wellserved.actions.refusals import all_refusals, merge_by_row, write_refusals
 from wellserved.cases.ordered import END_KINDS
 from wellserved.engine import duckdb
 from wellserved.errors import MappingError
-from wellserved.log import Receipt
 from wellserved.mapping import DateOrder, DueIs, Mapping, recognise_preset
 from wellserved.mapping.fit import fit_preset
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.record import OWN_PREFIX, RecordResult, Refusal, record_rows
-from wellserved.render.table import write_csv
 from wellserved.scales import Scale, keep_meaning
-from wellserved.sources.csv_file import RawTable, open_delimited, read_whole_rows, stage_rows
-from wellserved.sources.dialect import REFUSAL_COLUMNS
-from wellserved.workspace import Workspace
+from wellserved.sources.csv_file import RawTable, open_delimited, stage_rows
+from wellserved.storage import log
+from wellserved.storage.log import Receipt
+from wellserved.storage.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ def import_file(
         on_progress("Appending moments", 0, 0)
         keep_meaning(workspace.folder, scratch, _scales_of(db, mapping))
         append_result = log.append(db, workspace, "batch", result.has_unique_ids, import_id)
-        refusals = _all_refusals(raw, result)
-        row_refusals = _merge_by_row([*refusals, *result.losses, *result.companions])
-        refusals_path = _write_refusals(workspace, raw, row_refusals, import_id)
+        refusals = all_refusals(raw, result)
+        row_refusals = merge_by_row([*refusals, *result.losses, *result.companions])
+        refusals_path = write_refusals(workspace, raw, row_refusals, import_id)
         receipt = _make_receipt(raw, result, append_result, refusals, mapping, now, import_id)
         log.write_receipt(workspace, receipt)
         db.close()
@@ -147,61 +147,6 @@ def _reopening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapp
     ).fetchall()[0]
     words = "cases closed by another file and open in this one: they stay closed, since a list of tickets does not say when one was reopened"
     return {words: count} if count else {}
-
-
-def _all_refusals(raw: RawTable, result: RecordResult) -> list[Refusal]:
-    broken_rows = [Refusal(row.row, "", row.line, row.reason) for row in raw.broken_rows]
-    return sorted([*broken_rows, *result.refusals], key=lambda refusal: refusal.row)
-
-
-def _merge_by_row(refusals: Iterable[Refusal]) -> list[Refusal]:
-    """One line a row, in the file's order: what refused it, or all that was left out of it."""
-    refusals_by_row: dict[int, list[Refusal]] = {}
-    for refusal in sorted(refusals, key=lambda refusal: refusal.row):
-        refusals_by_row.setdefault(refusal.row, []).append(refusal)
-    return [_merge_refusals(row_refusals) for row_refusals in refusals_by_row.values()]
-
-
-def _merge_refusals(row_refusals: Sequence[Refusal]) -> Refusal:
-    cells = dict.fromkeys((refusal.column, refusal.value) for refusal in row_refusals)
-    reasons = dict.fromkeys(
-        f"{refusal.reason}{f': {refusal.kind} is left out' if refusal.kind else ''}" for refusal in row_refusals
-    )
-    return Refusal(
-        row_refusals[0].row,
-        ", ".join(column for column, _ in cells),
-        ", ".join(value for _, value in cells),
-        "; ".join(reasons),
-    )
-
-
-def _write_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refusal], import_id: str) -> Path | None:
-    """Write the rows that were refused, or lost a moment, so that they can be mended and imported: all columns, and why."""
-    folder = workspace.imports / import_id
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / "refusals.csv"
-    if not refusals:
-        target.unlink(missing_ok=True)
-        return None
-    full_rows = read_whole_rows(raw, [refusal.row for refusal in refusals if refusal.column])
-    header = [column for column in raw.dialect.header if not column.startswith(OWN_PREFIX)]
-    kept_positions = [
-        position for position, column in enumerate(raw.dialect.header) if not column.startswith(OWN_PREFIX)
-    ]
-    empty = [""] * raw.dialect.width
-    with disk.rewrite_file(target, workspace.scratch / target.name) as file:
-        rows = (
-            [
-                refusal.row,
-                refusal.column,
-                refusal.value,
-                refusal.reason,
-                *(full_rows.get(refusal.row, empty)[position] for position in kept_positions),
-            ]
-            for refusal in refusals
-        )
-        write_csv(file, [*REFUSAL_COLUMNS, *header], rows)
-    return target
 
 
 def _make_receipt(

@@ -9,8 +9,8 @@ import numpy as np
 
 from wellserved.capture import RATINGS
 from wellserved.errors import RequestError
+from wellserved.explore.agreement import FEWEST_JUDGED_CASES, Agreement, rating_agreement
 from wellserved.journal.handle import Journal
-from wellserved.prove.agreement import FEWEST_JUDGED_CASES, Agreement, rating_agreement
 from wellserved.store.access import AccessScope
 
 FIVE_STEP_SCALES: Final = (

@@ -24,7 +24,7 @@ from django.db.migrations import Migration
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from wellserved.workspace import owner_only
+from wellserved.storage.workspace import owner_only
 
 Migrations = list[tuple[str, str]]  # app and name of each that is applied
 ALIASES: Final = ("default", "journal")

@@ -12,7 +12,7 @@ from wellserved import __version__, disk
 from wellserved.actions import schema
 from wellserved.errors import DamageError, WorkspaceError
 from wellserved.progress import no_progress
-from wellserved.workspace import Workspace, owner_only
+from wellserved.storage.workspace import Workspace, owner_only
 
 
 def prepare(workspace: Workspace) -> None:

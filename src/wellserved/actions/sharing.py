@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from wellserved import cases, log
+from wellserved import cases
 from wellserved.capture import ENTRY_WORDS, check_length, readable_text
 from wellserved.capture.promise import (
     CLOSING_WORDS,
@@ -29,9 +29,10 @@ from wellserved.journal.handle import DecryptedEntry, Journal
 from wellserved.progress import no_progress
 from wellserved.record import moment_columns_sql, with_identity
 from wellserved.scales import BUILT_IN, Scale, Scales, keep_meaning, load_scales
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Audience, Customer, Helper, Person, Shared, Team
-from wellserved.workspace import Workspace
 
 JOURNAL_SOURCE: Final = "journal"  # of shared moments in the log
 SHARED_FIELDS: Final = ("service", "channel", "text", "expected", "score", "scale", "cause", "severity", "hours", "amount",

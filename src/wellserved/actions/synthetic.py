@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
-from wellserved import cases, log, synth
+from wellserved import cases, synth
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError
 from wellserved.progress import ProgressCallback, no_progress
-from wellserved.workspace import Workspace
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace
 
 
 def make_cases(workspace: Workspace, count: int, seed: int, on_progress: ProgressCallback = no_progress) -> int:

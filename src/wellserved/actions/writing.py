@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,8 +18,26 @@ from wellserved.journal.handle import DecryptedEntry, Journal, line_facts
 from wellserved.journal.models import Entry
 from wellserved.scales import load_scales
 from wellserved.store.access import AccessScope
+from wellserved.store.models import Person
 
 RECENT_ENTRIES: Final = 40  # last entries whose customers are known by name
+
+
+@dataclass(frozen=True)
+class WrittenLine:
+    """A line that was written: its entry, how it was read, and the open matters that it may belong to."""
+
+    entry: Entry
+    captured_line: CapturedLine
+    open_matters: list[DecryptedEntry]
+
+
+def write_line(line: str, owner: Person, id_: uuid.UUID | None = None) -> WrittenLine:
+    """Read a line and write it into its owner's journal, without the journal's key: from a terminal or by the API."""
+    journal = Journal(owner.pk, settings.SECRET_KEY.encode())
+    captured_line = capture_line(line, AccessScope(owner), journal)
+    open_matters = find_open_matters(captured_line, journal)
+    return WrittenLine(record_line(captured_line, journal, id_), captured_line, open_matters)
 
 
 def capture_line(line: str, scope: AccessScope, journal: Journal | None = None) -> CapturedLine:

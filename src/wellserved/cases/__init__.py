@@ -15,17 +15,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wellserved import log
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.cases import slices
 from wellserved.cases.fold import CASE_TYPES as CASE_TYPES
 from wellserved.cases.fold import TEXT_COLUMNS, fold_cases
-from wellserved.delta import NO_ROWS, RowIndices
 from wellserved.engine import duckdb as engine
 from wellserved.engine.duckdb import quote_name
-from wellserved.months import MonthlyTableWriter
 from wellserved.progress import ProgressCallback
-from wellserved.workspace import Workspace
+from wellserved.storage import log
+from wellserved.storage.delta import NO_ROWS, RowIndices
+from wellserved.storage.months import MonthlyTableWriter
+from wellserved.storage.workspace import Workspace
 
 FOLD_VERSION = "11"  # version of the fold; another one rebuilds all cases
 MAX_CHANGED_SHARE = 0.1  # share of all cases above which everything is folded again

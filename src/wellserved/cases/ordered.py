@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from wellserved.calendar import Calendars, Clock, span_of_days
 from wellserved.moments import MOMENT_KINDS
-from wellserved.months import combine_chunks
+from wellserved.storage.months import combine_chunks
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from wellserved import log
 from wellserved.cases.fold import FOLD_INPUT_COLUMNS
 from wellserved.cases.ordered import Bools, Ints
 from wellserved.engine.duckdb import quote_name
 from wellserved.moments import MOMENT_COLUMNS
+from wellserved.storage import log
 
 MAX_SLICE_MOMENTS = 2_500_000  # moments folded at a time; a third of a kilobyte of memory each
 _SAMPLE_STEP = 64  # one moment in so many tells how many are kept at a time

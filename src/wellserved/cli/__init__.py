@@ -10,14 +10,16 @@ from typing import Annotated
 import typer
 
 from wellserved import __version__, disk
-from wellserved.cli import data_commands, improvement_commands, server_commands  # in the order of the help
+from wellserved.cli.panels import group_help
 from wellserved.cli.shared import app, error_console
 from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
 from wellserved.render.clean import one_line
-from wellserved.workspace import default_folder
+from wellserved.storage.workspace import default_folder
 
-__all__ = ["app", "data_commands", "improvement_commands", "main", "server_commands"]
+__all__ = ["app", "main"]
+
+group_help()
 
 
 def _version(is_requested: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +14,7 @@ from wellserved.cli.shared import (
     GranularityChoice,
     HomeOption,
     OutputOption,
+    PeriodLengthOption,
     SinceOption,
     UntilOption,
     WhereOption,
@@ -33,17 +33,14 @@ from wellserved.errors import RequestError
 from wellserved.improvement import Improvement
 from wellserved.measure import find_measure
 from wellserved.measure.measure import Better as BetterName
-from wellserved.render import data, terminal
+from wellserved.render.formats import data, terminal
 
 if TYPE_CHECKING:
     from wellserved.prove.proof import Proof
 
 improve = typer.Typer(help="Declare improvements before their result is looked at.", no_args_is_help=True)
-app.add_typer(improve, name="improve")
+app.add_typer(improve, name="improve", rich_help_panel="Improve and prove")
 
-PeriodLengthOption = Annotated[
-    GranularityChoice, typer.Option("--every", help="Length of a period: day, week, month, quarter, year.")
-]
 AgainstOption = Annotated[
     list[str] | None,
     typer.Option("--against", help="COLUMN=VALUE of cases in which nothing was changed; repeat for more."),
@@ -174,45 +171,25 @@ def prove(
 
 
 def _show_proof(proof: Proof, notes: tuple[str, ...], format_: Format, output: OutputOption) -> None:
-    from wellserved.render import proofs, svg
+    from wellserved.render.charts import svg
+    from wellserved.render.charts.proof import proof_svg
+    from wellserved.render.formats.proof_page import proof_page
+    from wellserved.render.tables import proofs
 
     if format_ is Format.json:
         write(data.as_json(proofs.proof_data(proof, notes)), output)
         return
     if format_ is Format.html:
-        write(proofs.proof_page(proof, notes), output)
+        write(proof_page(proof, notes), output)
         return
     if format_ is Format.svg:
         if not proof.verdict.lines:
             raise RequestError("There is no picture: no fit was made.", "Read why with --format text.")
-        write(proofs.proof_svg(proof, svg.WIDE) + "\n", output)
+        write(proof_svg(proof, svg.WIDE) + "\n", output)
         return
     tables = proofs.proof_tables(proof, notes)
     tables_to_show = tables[:-1] if format_ is Format.text and proof.verdict.lines else tables
     show_tables(tables_to_show, format_, output)
-
-
-@app.command()
-def shift(
-    name: Annotated[str, typer.Argument(help="A measure, as listed by `wellserved measures`.")],
-    granularity: PeriodLengthOption = GranularityChoice.week,
-    where: WhereOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    format_: FormatOption = Format.text,
-    output: OutputOption = None,
-    home: HomeOption = None,
-) -> None:
-    """Look for a date at which a measure shifted although nobody declared a change."""
-    from wellserved.actions import improvements
-    from wellserved.render import insights
-
-    span = (parse_day(since, "--since"), parse_day(until, "--until"))
-    with progress() as on_progress:
-        search_result = improvements.find_shift(
-            workspace_at(home), name, granularity.value, parse_pairs(where), span, on_progress
-        )
-    show_tables([insights.shift_table(*search_result)], format_, output)
 
 
 @app.command("adopted")
@@ -234,7 +211,7 @@ def prove_adoption(
 ) -> None:
     """Prove a change that teams took up one after the other, against those that had not yet."""
     from wellserved.actions import improvements
-    from wellserved.render import insights
+    from wellserved.render.tables import insights
 
     dates = []
     for text in since:
@@ -258,113 +235,6 @@ def prove_adoption(
             workspace_at(home), exploration, by, tuple(dates), (None, None), on_progress
         )
     show_tables([insights.adoption_table(adoption)], format_, output)
-
-
-@app.command()
-def drivers(
-    where: WhereOption = None, format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None
-) -> None:
-    """Weigh what goes with bad ratings: late, slow, passed on, reopened ..."""
-    from wellserved.actions import improvements
-    from wellserved.render import insights
-
-    with progress() as on_progress:
-        rating_drivers = improvements.find_drivers(workspace_at(home), parse_pairs(where), on_progress)
-    show_tables(
-        [insights.driver_table(rating_drivers)],
-        format_,
-        output,
-        "What goes with bad ratings",
-        [insights.driver_picture(rating_drivers)],
-    )
-
-
-@app.command()
-def gap(
-    by: Annotated[str, typer.Option("--by", help="A column: service, team, place ...")] = "service",
-    where: WhereOption = None,
-    format_: FormatOption = Format.text,
-    output: OutputOption = None,
-    home: HomeOption = None,
-) -> None:
-    """Set what customers expected beside what they got."""
-    from wellserved.actions import improvements
-    from wellserved.render import insights
-
-    with progress() as on_progress:
-        expectation_gaps = improvements.find_gaps(workspace_at(home), by, parse_pairs(where), on_progress)
-    if not expectation_gaps.gaps:
-        raise RequestError("No segment has ten cases with both.", "Choose a coarser column with --by.")
-    show_tables(
-        [insights.gap_table(expectation_gaps)],
-        format_,
-        output,
-        "Expectation and experience",
-        [insights.gap_picture(expectation_gaps)],
-    )
-
-
-@app.command()
-def agreement(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
-    """Compare own ratings with those of customers, beyond what chance would give."""
-    from wellserved.actions import improvements
-    from wellserved.render import insights
-
-    with progress() as on_progress:
-        judge_agreement = improvements.compare_judges(workspace_at(home), on_progress)
-    show_tables([insights.agreement_table(judge_agreement)], format_, output)
-
-
-@app.command("retention")
-def retention_(
-    surviving: Annotated[
-        list[float] | None,
-        typer.Argument(help="One group: customers at the start, and still there after each renewal."),
-    ] = None,
-    earlier_renewals: Annotated[
-        int, typer.Option("--entered", help="Renewals that this group had made before its numbers begin.", min=0)
-    ] = 0,
-    cohort: Annotated[
-        list[str] | None,
-        typer.Option("--cohort", help="ENTERED:N,N,N: a group as above, in one word; repeat for more."),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            exists=True,
-            dir_okay=False,
-            help="CSV, a row an account: renewals, left (yes or no), and, where there are, entered (renewals made before the record began) and accounts (how many alike).",
-        ),
-    ] = None,
-    format_: FormatOption = Format.text,
-    output: OutputOption = None,
-) -> None:
-    """Tell from renewals how long customers stay, and how many renewals are still to come.
-
-    Groups may have begun at different times, be known from a later renewal on only, and still be there.
-    """
-    from wellserved.prove.renewals import NO_DECISIONS, decisions_of_cohort, read_accounts, read_cohort
-    from wellserved.prove.retention import estimate_retention
-    from wellserved.render import insights
-
-    if earlier_renewals and not surviving:
-        raise RequestError(
-            "--entered goes with one group's numbers, and there are none.",
-            "With --cohort write it before the colon (--cohort 2:200,180,171), in a --file into its column `entered`.",
-        )
-    groups = [read_cohort(text) for text in cohort or []] + ([(earlier_renewals, surviving)] if surviving else [])
-    if not groups and file is None:
-        raise RequestError(
-            "Nothing says who renewed.", "Give the customers at the start and after each renewal, --cohort, or --file."
-        )
-    decisions, account_count = read_accounts(file.read_bytes()) if file else (NO_DECISIONS, 0)
-    for before, survivors in groups:
-        decisions, account_count = (
-            decisions + decisions_of_cohort(survivors, before),
-            account_count + round(survivors[0]),
-        )
-    show_tables([insights.retention_table(estimate_retention(decisions, account_count))], format_, output)
 
 
 @improve.command("add")
@@ -395,7 +265,7 @@ def add(
 ) -> None:
     """Declare an improvement: what, since when, for whom, and the measure that will tell."""
     from wellserved.actions import improvements
-    from wellserved.render import proofs
+    from wellserved.render.tables import proofs
 
     improvement = Improvement(
         name, description, str(parse_day(since, "--since")), measure, granularity.value, author, idea_from, tuple(helper or ()), parse_pairs(where), parse_pairs(control_where),
@@ -416,7 +286,7 @@ def add(
 def list_(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
     """List the declared improvements."""
     from wellserved.actions import improvements
-    from wellserved.render import proofs
+    from wellserved.render.tables import proofs
 
     records = improvements.list_improvements(workspace_at(home))
     if not records and format_ is Format.text:

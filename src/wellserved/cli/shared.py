@@ -19,15 +19,15 @@ from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import Granularity
 from wellserved.progress import ProgressCallback, no_progress
-from wellserved.render import data, markdown, terminal
-from wellserved.render.table import csv_text
+from wellserved.render.formats import data, markdown, terminal
+from wellserved.render.formats.csv import csv_text
 from wellserved.report import Table as ReportTable
-from wellserved.workspace import Workspace, default_folder, open_workspace
+from wellserved.storage.workspace import Workspace, default_folder, open_workspace
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from wellserved.render.pictures import Picture
+    from wellserved.render.charts.svg import Picture
 
 app = typer.Typer(
     help="Service numbers you can stand behind: from a helpdesk export to a report that tells the truth.",
@@ -76,6 +76,9 @@ FormatOption = Annotated[
 GranularityOption = Annotated[
     GranularityChoice | None,
     typer.Option("--every", help="Split by day, week, month, quarter or year, in the workspace's time zone."),
+]
+PeriodLengthOption = Annotated[
+    GranularityChoice, typer.Option("--every", help="Length of a period: day, week, month, quarter, year.")
 ]
 SinceOption = Annotated[str | None, typer.Option("--since", help="First day, YYYY-MM-DD.")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]
@@ -173,7 +176,7 @@ def show_tables(
     elif format_ is Format.text:
         show(terminal.stacked_tables(tables), output)
     elif format_ is Format.html:
-        from wellserved.render import html
+        from wellserved.render.formats import html
 
         write(html.tables_page(title or tables[0].title, tables, pictures), output)
     else:

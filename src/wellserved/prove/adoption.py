@@ -12,10 +12,12 @@ from wellserved.engine.duckdb import quote_name
 from wellserved.errors import RequestError
 from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.case_table import CaseTable, filter_sql
-from wellserved.prove.model import Floats
-from wellserved.prove.observe import AnalysisWindow, PeriodSeries, observe_measure
+from wellserved.prove.engine.model import Floats
+from wellserved.prove.observe import observe_measure
+from wellserved.prove.period_series import PeriodSeries
 from wellserved.prove.staggered import StaggeredEffect, estimate_staggered_effect
 from wellserved.prove.verdict import Estimate
+from wellserved.prove.window import AnalysisWindow
 
 MAX_TEAMS = 60  # teams
 MAX_MISSING_TEAM_SHARE = 0.1  # of a team's periods: with more it is left out

@@ -13,10 +13,10 @@ import numpy as np
 from scipy import special
 
 from wellserved.moments import Granularity
-from wellserved.prove.design import TRENDS, TWO_YEARS, Design, step_design
-from wellserved.prove.model import Floats
-from wellserved.prove.response import ModelInput, working_response
-from wellserved.prove.step import Steps, fit_steps, foreseen_variance
+from wellserved.prove.engine.design import TRENDS, TWO_YEARS, Design, step_design
+from wellserved.prove.engine.model import Floats
+from wellserved.prove.engine.response import ModelInput, working_response
+from wellserved.prove.engine.step import Steps, fit_steps, foreseen_variance
 from wellserved.prove.verdict import Estimate, to_unit
 
 GRID_POINTS = 400  # points of a distribution by which two shares are compared

@@ -13,14 +13,15 @@ import numpy.typing as npt
 from wellserved.measure import Measure
 from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
-from wellserved.prove.design import step_design
+from wellserved.prove.engine.design import step_design
+from wellserved.prove.engine.model import CONFIDENCE_LEVEL, Mask
+from wellserved.prove.engine.response import ModelInput, difference_from_controls, working_response
+from wellserved.prove.engine.step import fit_steps, slope_interval
+from wellserved.prove.engine.stretch import SIGNIFICANT_SCORE, find_stretches
 from wellserved.prove.mix import mix_as_before
-from wellserved.prove.model import CONFIDENCE_LEVEL, Mask
-from wellserved.prove.observe import AnalysisWindow, PeriodSeries
-from wellserved.prove.response import ModelInput, difference_from_controls, working_response
-from wellserved.prove.step import fit_steps, slope_interval
-from wellserved.prove.stretch import SIGNIFICANT_SCORE, find_stretches
+from wellserved.prove.period_series import PeriodSeries
 from wellserved.prove.verdict import CheckResult, LookPlan, Verdict, assess_change, design_and_response, to_unit
+from wellserved.prove.window import AnalysisWindow
 
 PeriodIndices = npt.NDArray[np.int64]
 

@@ -8,11 +8,13 @@ from wellserved.measure import Measure
 from wellserved.measure.interval import Z
 from wellserved.prove.chance import foreseen_margins
 from wellserved.prove.guards import Guardrail, default_margin
-from wellserved.prove.observe import AnalysisWindow, CaseFilter, observe_measure
+from wellserved.prove.observe import observe_measure
 from wellserved.prove.power import foresee_smallest_change
-from wellserved.prove.proof import ProofRequest, list_guardrails
+from wellserved.prove.proof import list_guardrails
+from wellserved.prove.request import ProofRequest
 from wellserved.prove.sequence import PERIODS_IN_EIGHT_WEEKS
 from wellserved.prove.verdict import POWER_ERRORS, baseline_level
+from wellserved.prove.window import AnalysisWindow, CaseFilter
 
 DETECTION_ERRORS = Z + POWER_ERRORS  # standard errors at which a change is seen four times in five
 

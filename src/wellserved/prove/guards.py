@@ -13,7 +13,7 @@ from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
 from wellserved.prove import chance
 from wellserved.prove.chance import Harm
-from wellserved.prove.observe import PeriodSeries
+from wellserved.prove.period_series import PeriodSeries
 from wellserved.prove.sequence import PERIODS_IN_EIGHT_WEEKS
 from wellserved.prove.verdict import Estimate, assess_change, values_by_period
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy as np
 from wellserved.errors import RequestError
 from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
-from wellserved.prove.design import TRENDS, TWO_YEARS, Trend, step_design
-from wellserved.prove.response import ModelInput, working_response
-from wellserved.prove.step import Steps, fit_steps
+from wellserved.prove.engine.design import TRENDS, TWO_YEARS, Trend, step_design
+from wellserved.prove.engine.response import ModelInput, working_response
+from wellserved.prove.engine.step import Steps, fit_steps
+from wellserved.prove.period_series import PeriodSeries
+from wellserved.prove.request import ProofRequest
 from wellserved.prove.verdict import FEWEST_DEGREES_OF_FREEDOM, Estimate, baseline_level, to_unit
 
 LastingStatus = Literal["lasting", "fading", "backfiring", "no_effect_seen", "cannot_tell", "not_enough_data"]
@@ -109,3 +111,22 @@ def _lasting_status(envelopes: list[Estimate], good_side: int) -> LastingStatus:
     if paid_side > 0 and after_side > 0:
         return "lasting"
     return "cannot_tell" if paid_side > 0 or after_side > 0 else "no_effect_seen"
+
+
+def incentive_effect(
+    request: ProofRequest, series: PeriodSeries, better: Better, controls: list[ModelInput]
+) -> Incentive | None:
+    """What an incentive did while it was paid, and after; at one look."""
+    if request.paid_until is None:
+        return None
+    end_index = sum(period.start < request.paid_until for period in series.periods)
+    straddles_end = np.array([period.start < request.paid_until < period.end for period in series.periods], dtype=bool)
+    size = np.where(straddles_end, 0.0, series.model_input.size)
+    return judge_incentive(
+        replace(series.model_input, size=size),
+        series.before,
+        end_index - series.before,
+        request.granularity,
+        better,
+        controls,
+    )

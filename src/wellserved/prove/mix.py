@@ -12,16 +12,11 @@ from wellserved.measure import Measure, MeasureQuestion
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.series import Series
 from wellserved.moments import NotComputable
-from wellserved.prove.model import Floats
-from wellserved.prove.observe import (
-    AnalysisWindow,
-    CaseFilter,
-    PackedDurations,
-    PeriodSeries,
-    packed_waits,
-    wait_levels,
-)
-from wellserved.prove.response import ModelInput, quantile_input
+from wellserved.prove.engine.model import Floats
+from wellserved.prove.engine.response import ModelInput, quantile_input
+from wellserved.prove.period_series import PeriodSeries
+from wellserved.prove.wait_series import PackedDurations, packed_waits, wait_levels
+from wellserved.prove.window import AnalysisWindow, CaseFilter
 
 FEWEST_GROUP_CASES = 20  # cases before the change that make a group of its own
 GroupTotals = dict[tuple[date, str | None], tuple[float, float]]  # period's start and group -> total and size

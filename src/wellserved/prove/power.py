@@ -15,12 +15,12 @@ import numpy as np
 from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
 from wellserved.prove.checks import LEAST_SHARE_LEFT, PLACEBO_POSITIONS, CheckInput
-from wellserved.prove.design import TRENDS, TWO_YEARS, Design, step_design
+from wellserved.prove.engine.design import TRENDS, TWO_YEARS, Design, step_design
+from wellserved.prove.engine.model import AR_SHARE, CONFIDENCE_LEVEL, PHI, Floats
+from wellserved.prove.engine.response import ModelInput, Response, working_response
+from wellserved.prove.engine.step import Steps, fit_steps, slope_interval
+from wellserved.prove.engine.stretch import SIGNIFICANT_SCORE, find_stretches
 from wellserved.prove.guards import GuardrailResult
-from wellserved.prove.model import AR_SHARE, CONFIDENCE_LEVEL, PHI, Floats
-from wellserved.prove.response import ModelInput, Response, working_response
-from wellserved.prove.step import Steps, fit_steps, slope_interval
-from wellserved.prove.stretch import SIGNIFICANT_SCORE, find_stretches
 from wellserved.prove.verdict import (
     FEWEST_DEGREES_OF_FREEDOM,
     Estimate,

@@ -3,54 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal
 
-import numpy as np
-
-from wellserved.engine.duckdb import quote_name
 from wellserved.errors import RequestError
-from wellserved.measure import Measure, MeasureQuestion
-from wellserved.measure.case_table import filter_sql
 from wellserved.measure.measure import Better
-from wellserved.moments import SEGMENTS, Granularity
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.prove import checks, recording
+from wellserved.prove.controls import observe_controls, other_segments_filter
 from wellserved.prove.guards import Guardrail, GuardrailResult, assess_guardrail, select_guardrails
-from wellserved.prove.incentive import Incentive, judge_incentive
-from wellserved.prove.observe import DAYS_PER_PERIOD, AnalysisWindow, CaseFilter, PeriodSeries, observe_measure
+from wellserved.prove.incentive import Incentive, incentive_effect
+from wellserved.prove.observe import observe_measure
+from wellserved.prove.period_series import DAYS_PER_PERIOD, PeriodSeries
 from wellserved.prove.power import with_power
-from wellserved.prove.response import ModelInput
-from wellserved.prove.verdict import CheckResult, LookPlan, Status, Verdict, assess_change
+from wellserved.prove.request import ProofRequest
+from wellserved.prove.verdict import CheckResult, Status, Verdict, assess_change
+from wellserved.prove.window import AnalysisWindow, CaseFilter
 
-MIN_CONTROL_COVERAGE = 0.8  # of the periods before the change: a control that is known for less is refused
-MAX_OTHER_SEGMENTS = 500  # values of a column that are still listed to stand for "all others"
 Headline = Literal[Status, "improved_harm_not_excluded", "harm_shown"]
 """What is said first. improved: nothing that matters got worse, shown."""
-
-
-@dataclass(frozen=True)
-class ProofRequest:
-    """What is put to the test."""
-
-    measure: Measure
-    change_date: date  # the first day of the new way
-    granularity: Granularity
-    where: CaseFilter = ()
-    better: Better | None = None  # where the measure itself has no better side
-    control_segments: CaseFilter = ()  # segments in which nothing was changed: their mean is taken off
-    parallel_trends: bool = False  # declared beforehand: both move alike
-    guardrails: tuple[Guardrail, ...] = ()
-    worthwhile: float | None = None  # the smallest effect worth having, as a part of the level before
-    age_days: int | None = None
-    other_changes: tuple[tuple[str, date], ...] = ()  # other declared changes to the same cases
-    paid_until: date | None = None  # an incentive: the first day on which it was no longer paid
-    plan: LookPlan = field(default_factory=LookPlan)
-    improvement_name: str = ""  # the declared improvement; empty: an exploration, and labelled so wherever it is shown
-    margins: Mapping[str, float] = field(default_factory=dict)  # declared for guardrails that nobody named, by name
-    settles: date | None = None  # the first day on which the change had come in altogether; None: at once
 
 
 @dataclass(frozen=True)
@@ -141,7 +114,7 @@ def prove(window: AnalysisWindow, request: ProofRequest, on_progress: ProgressCa
         )
     if series.reason:
         return Proof(request, series, _verdict_without_series(series, better, request), ())
-    controls = _controls(window, request, series)
+    controls = observe_controls(window, request, series)
     verdict = assess_change(
         series.model_input, series.before, request.granularity, better, controls=controls, parallel_trends=request.parallel_trends, plan=request.plan,
         worthwhile=_effect_on_scale(series, request.worthwhile),
@@ -165,27 +138,8 @@ def prove(window: AnalysisWindow, request: ProofRequest, on_progress: ProgressCa
         series,
         verdict,
         guardrail_results,
-        _incentive_effect(request, series, better, controls),
+        incentive_effect(request, series, better, controls),
         tuple(questions),
-    )
-
-
-def _incentive_effect(
-    request: ProofRequest, series: PeriodSeries, better: Better, controls: list[ModelInput]
-) -> Incentive | None:
-    """What an incentive did while it was paid, and after; at one look."""
-    if request.paid_until is None:
-        return None
-    end_index = sum(period.start < request.paid_until for period in series.periods)
-    straddles_end = np.array([period.start < request.paid_until < period.end for period in series.periods], dtype=bool)
-    size = np.where(straddles_end, 0.0, series.model_input.size)
-    return judge_incentive(
-        replace(series.model_input, size=size),
-        series.before,
-        end_index - series.before,
-        request.granularity,
-        better,
-        controls,
     )
 
 
@@ -226,32 +180,6 @@ def _effect_on_scale(series: PeriodSeries, relative_effect: float | None) -> flo
     return math.log1p(relative_effect) if series.model_input.is_ratio else relative_effect * abs(level)
 
 
-def _controls(window: AnalysisWindow, request: ProofRequest, series: PeriodSeries) -> list[ModelInput]:
-    """The measure in each segment that nothing was done to, over the periods of the series."""
-    controls = []
-    for column, value in request.control_segments:
-        other_filters = tuple(pair for pair in request.where if pair[0] != column)
-        control_series = observe_measure(window, request.measure, (*other_filters, (column, value)), series.age_days)
-        if control_series.reason:
-            raise RequestError(
-                f"{column}={value} cannot be compared with: {control_series.reason}.", "Choose another --against."
-            )
-        controls.append(_require_coverage(checks.align_series(control_series, series), series, f"{column}={value}"))
-    return controls
-
-
-def _require_coverage(control: ModelInput, series: PeriodSeries, label: str) -> ModelInput:
-    """A control that is known for most of the time before the change."""
-    known_before = series.model_input.is_observed[: series.before]
-    coverage = (control.is_observed[: series.before] & known_before).sum() / max(known_before.sum(), 1)
-    if coverage < MIN_CONTROL_COVERAGE:
-        raise RequestError(
-            f"{label} cannot be compared with: it is known for {coverage:.0%} of the time before the change.",
-            "Choose another --against, or start later with --since.",
-        )
-    return control
-
-
 def _checks(window: AnalysisWindow, request: ProofRequest, check_input: checks.CheckInput) -> list[CheckResult]:
     check_results = [
         checks.record_gaps(check_input),
@@ -274,25 +202,6 @@ def _checks(window: AnalysisWindow, request: ProofRequest, check_input: checks.C
 
 
 NO_COMPARISON = "no column names cases that were not to change: another change at the same time is not excluded"
-
-
-def other_segments_filter(window: AnalysisWindow, where: CaseFilter) -> CaseFilter | None:
-    """The filter that leaves the cases which differ in the first segment named; None: there are none to name."""
-    segment_columns = [column for column, _ in where if column in SEGMENTS and column != "source"]
-    if not segment_columns:
-        return None
-    column, other_filters = segment_columns[0], tuple(pair for pair in where if pair[0] != segment_columns[0])
-    condition, parameters = filter_sql(window.case_table, MeasureQuestion((), where=other_filters))
-    sql = f"SELECT DISTINCT {quote_name(column)} AS one FROM {window.case_table.table} WHERE {condition} AND {quote_name(column)} IS NOT NULL LIMIT {MAX_OTHER_SEGMENTS + 50}"
-    own_values = {value for filter_column, value in where if filter_column == column}
-    other_values = sorted(
-        {str(value) for value in window.case_table.engine.query(sql, parameters)["one"].to_pylist()} - own_values
-    )
-    return (
-        (*other_filters, *((column, value) for value in other_values))
-        if 0 < len(other_values) <= MAX_OTHER_SEGMENTS
-        else None
-    )
 
 
 def _apply_checks(verdict: Verdict, check_results: Sequence[CheckResult]) -> Verdict:

@@ -25,11 +25,11 @@ from wellserved.measure.waits import map_groups
 from wellserved.moments import day_number
 from wellserved.prove import chance
 from wellserved.prove.checks import CheckInput
+from wellserved.prove.engine.model import Mask
+from wellserved.prove.engine.response import ModelInput
 from wellserved.prove.guards import QUESTION_RAISED_CHANCE, GuardrailResult, usual_margin
-from wellserved.prove.model import Mask
-from wellserved.prove.observe import AnalysisWindow, CaseFilter
-from wellserved.prove.response import ModelInput
 from wellserved.prove.verdict import CheckResult, Estimate, LookPlan, assess_change
+from wellserved.prove.window import AnalysisWindow, CaseFilter
 
 SHAPE_QUANTILES = (0.1, 0.5, 0.75, 0.9)
 WEEK_GROUPS = 10  # into which the weeks of either side are dealt

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import special
 
 from wellserved.errors import RequestError
-from wellserved.prove.model import Floats, Mask
+from wellserved.prove.engine.model import Floats, Mask
 from wellserved.prove.verdict import Estimate
 
 FEWEST_TEAMS = 8  # teams; fewer were never measured

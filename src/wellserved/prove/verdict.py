@@ -17,10 +17,16 @@ from wellserved.errors import RequestError
 from wellserved.measure.measure import Better
 from wellserved.moments import Granularity
 from wellserved.prove import sequence
-from wellserved.prove.design import TRENDS, TWO_YEARS, Design, Trend, step_design
-from wellserved.prove.model import CONFIDENCE_LEVEL, Floats, Mask
-from wellserved.prove.response import FEWEST_EVENTS, ModelInput, Response, difference_from_controls, working_response
-from wellserved.prove.step import FittedSteps, Steps, TrendIntervals, fit_steps, foreseen_variance
+from wellserved.prove.engine.design import TRENDS, TWO_YEARS, Design, Trend, step_design
+from wellserved.prove.engine.model import CONFIDENCE_LEVEL, Floats, Mask
+from wellserved.prove.engine.response import (
+    FEWEST_EVENTS,
+    ModelInput,
+    Response,
+    difference_from_controls,
+    working_response,
+)
+from wellserved.prove.engine.step import FittedSteps, Steps, TrendIntervals, fit_steps, foreseen_variance
 
 Status = Literal["improved", "worse", "no_change_seen", "depends_on_trend", "not_enough_data", "season_not_covered"]
 STATUSES: tuple[Status, ...] = (

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 from wellserved.chart import compute_chart
 from wellserved.errors import PeriodError, RequestError
-from wellserved.log import Receipt
 from wellserved.measure import MEASURES, MeasureQuestion
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE, Granularity, Period, period_of
 from wellserved.report import sections as write
 from wellserved.report.contents import Report, ReportAnswers
+from wellserved.storage.log import Receipt
 
 CHARTED_MEASURES: Final = (
     "promise_kept",

@@ -8,7 +8,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from wellserved.chart import Chart
-from wellserved.log import Receipt
 from wellserved.measure import Measure, MeasureQuestion, Series, find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
@@ -25,6 +24,7 @@ from wellserved.measure.words import (
 from wellserved.moments import NotComputable
 from wellserved.report import segments as compare
 from wellserved.report.contents import Finding, ReportAnswers, Section, Table, Tone
+from wellserved.storage.log import Receipt
 
 FOCUS_MEASURES: Final = ("promise_kept", "promise_kept_by_source", "return_rate", "reopen_rate")
 SPLIT_COLUMNS: Final = ("team", "category", "service", "channel", "priority", "place")

@@ -13,6 +13,7 @@ from wellserved.measure.interval import wilson_interval
 from wellserved.moments import NotComputable
 
 LIMIT_SDS = 3.0902323061678132  # 99.8% limits: one false alarm among 500 segments that do not differ
+CURVE_POINTS = 60  # of each limit's curve
 FEWEST_SEGMENTS = 3  # segments needed to compare
 
 
@@ -31,6 +32,15 @@ class FunnelRow:
 
 
 @dataclass(frozen=True)
+class LimitCurve:
+    """99.8% limits by the number of cases."""
+
+    log_sizes: tuple[float, ...]  # decimal logarithms of numbers of cases
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Funnel:
     """All segments of one column; limits as in Spiegelhalter, Statistics in Medicine 24 (2005) 1185-1202."""
 
@@ -39,12 +49,7 @@ class Funnel:
     spread: float  # tau: standard deviation between segments beyond chance
     rows: tuple[FunnelRow, ...]  # by size of the excess
     small: int  # segments left out for having too few cases
-
-    def limits(self, n: float, spread: bool = False) -> tuple[float, float]:
-        """99.8% limits at n cases, of chance alone or with the spread between segments."""
-        variance = self.overall * (1 - self.overall) / n + (self.spread**2 if spread else 0.0)
-        half = LIMIT_SDS * math.sqrt(variance)
-        return max(self.overall - half, 0.0), min(self.overall + half, 1.0)
+    limit_curves: tuple[LimitCurve, LimitCurve]  # of chance alone, and with the spread between segments
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,17 @@ def funnel(series: Series, column: str) -> Funnel | NotComputable:
             )
         )
     rows.sort(key=lambda row: (-abs(row.excess), row.segment))
-    return Funnel(
-        column, overall, spread, tuple(rows), len([segment for segment in series.segments if segment]) - len(indices)
-    )
+    small = len([segment for segment in series.segments if segment]) - len(indices)
+    log_sizes = np.linspace(math.log10(n.min()), math.log10(n.max() * 1.1), CURVE_POINTS)
+    curves = _limit_curve(overall, log_sizes, 0.0), _limit_curve(overall, log_sizes, spread)
+    return Funnel(column, overall, spread, tuple(rows), small, curves)
+
+
+def _limit_curve(overall: float, log_sizes: Floats, spread: float) -> LimitCurve:
+    """The limits around the overall share, over the sizes that the segments have."""
+    half = LIMIT_SDS * np.sqrt(overall * (1 - overall) / 10**log_sizes + spread**2)
+    low, high = np.maximum(overall - half, 0.0), np.minimum(overall + half, 1.0)
+    return LimitCurve(tuple(log_sizes.tolist()), tuple(low.tolist()), tuple(high.tolist()))
 
 
 def _between_segments(shares: Floats, variance: Floats, overall: float) -> float:

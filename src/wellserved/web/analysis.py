@@ -19,10 +19,11 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 
-from wellserved import disk, log
+from wellserved import disk
 from wellserved.damage import as_damage_error
 from wellserved.errors import RequestError
-from wellserved.workspace import Workspace
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace
 
 Answer = TypeVar("Answer")
 ANALYSIS_MEMORY: Final = 8 * 2**30  # addresses, of which an analysis fills far fewer

@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from typing import Annotated, Any, Final, Literal
 
-from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.utils import timezone
@@ -26,11 +25,10 @@ from pydantic import AwareDatetime, ConfigDict
 
 from wellserved import __version__
 from wellserved.actions import rendering, sharing
-from wellserved.actions.writing import capture_line, record_line
+from wellserved.actions.writing import write_line
 from wellserved.capture import MAX_ENTRY_LETTERS
 from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
-from wellserved.journal.handle import Journal
 from wellserved.measure import MEASURES, MeasureQuestion
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE, Granularity
 from wellserved.store.access import AccessScope, has_permission
@@ -334,11 +332,9 @@ def write_journal(request: HttpRequest, given: LineIn) -> Any:
     """Write a line into one's own journal; nothing can be read from it with a key."""
     key = _require_scope(request, "journal:write")
     _require_storable(given.line)
-    journal = Journal(key.owner.pk, settings.SECRET_KEY.encode())
-    captured_line = capture_line(given.line, AccessScope(key.owner), journal)
     once_key = request.headers.get("Idempotency-Key", "")  # the journal is another database: its own id makes it once
     id_ = given.id or (uuid.uuid5(_ID_NAMESPACE, f"{key.owner.pk}/{once_key}") if once_key else None)
-    return Status(201, {"ids": [record_line(captured_line, journal, id_).id]})
+    return Status(201, {"ids": [write_line(given.line, key.owner, id_).entry.id]})
 
 
 @api.get("/measures", response={200: list[MeasureOut], **_ERRORS})

@@ -10,8 +10,8 @@ from csp.constants import NONE, SELF
 
 from wellserved import render, server
 from wellserved.errors import RequestError
+from wellserved.storage.workspace import default_folder, open_workspace
 from wellserved.store.databases import database_settings
-from wellserved.workspace import default_folder, open_workspace
 
 
 def _setting(name: str, default: str = "") -> str:

@@ -16,7 +16,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from wellserved import log
 from wellserved.actions import sharing
 from wellserved.actions.writing import capture_line, find_open_matters, line_time, record_line, require_clear
 from wellserved.capture import ENTRY_WORDS, CapturedLine, captured_facts
@@ -24,6 +23,7 @@ from wellserved.capture.promise import MATTERS_OF_WORD, PromiseState
 from wellserved.errors import WellservedError
 from wellserved.journal.handle import DecryptedEntry, Journal, line_facts
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
+from wellserved.storage import log
 from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import Audience, Person, Shared, token_digest
 from wellserved.web.access_middleware import OPEN, journal_of, person_of, required_permission, scope_of

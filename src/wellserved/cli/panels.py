@@ -1,0 +1,43 @@
+"""All commands, each under what it is for."""
+
+from __future__ import annotations
+
+from wellserved.cli import (
+    data_commands,
+    explore_commands,
+    flow_commands,
+    improvement_commands,
+    journal_commands,
+    measure_commands,
+    people_commands,
+    sample_commands,
+    server_commands,
+    upkeep_commands,
+    vendor_commands,
+    vocabulary_commands,
+)
+from wellserved.cli.shared import app
+
+HELP_PANELS = {  # in the order of the help
+    data_commands: "Records",
+    vocabulary_commands: "Records",
+    sample_commands: "Records",
+    measure_commands: "Numbers and the report",
+    vendor_commands: "Numbers and the report",
+    flow_commands: "Look closer",
+    explore_commands: "Look closer",
+    improvement_commands: "Improve and prove",
+    journal_commands: "Journal and pages",
+    server_commands: "Journal and pages",
+    people_commands: "Journal and pages",
+    upkeep_commands: "Look after what is stored",
+}
+
+
+def group_help() -> None:
+    """Each command under what it is for, in the order of HELP_PANELS."""
+    modules = [module.__name__ for module in HELP_PANELS]
+    panels = dict(zip(modules, HELP_PANELS.values(), strict=True))
+    for command in app.registered_commands:
+        command.rich_help_panel = panels[str(command.callback.__module__)]
+    app.registered_commands.sort(key=lambda command: modules.index(str(command.callback.__module__)))

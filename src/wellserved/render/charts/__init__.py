@@ -1,0 +1,1 @@
+"""Series drawn as SVG."""

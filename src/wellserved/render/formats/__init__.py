@@ -1,0 +1,1 @@
+"""Reports and tables as text, page, Markdown, CSV and JSON."""
