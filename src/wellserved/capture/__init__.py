@@ -61,6 +61,15 @@ _CAPITALS = r"([A-ZÀ-ÖØ-Þ][\w&.’'-]{0,39}(?: [A-ZÀ-ÖØ-Þ][\w&.’'-]{0,
 _RECIPIENT = re.compile(rf"{_CAPITALS} (?:gets|will get|receives|hears)\b")
 _PROMISED_TO = re.compile(rf"\b[Pp]romised {_CAPITALS}")
 _DUE_START = re.compile(r"\b(?:by|until|till|due|before|bis(?: zum)?|spätestens)\s", re.IGNORECASE)
+_HALF_TO = re.compile(r"\bhalb (9|1[0-2])(?: ?uhr)?\b", re.IGNORECASE)  # earlier ones may be of the afternoon
+NO_LONGER_REACH: Final = 24  # letters before a day
+_NO_LONGER = re.compile(
+    r"\b(?:from|instead of|rather than|not|meant for|planned for|was for|von|vom|statt|anstatt|nicht)(?: the| on| am)? $",
+    re.IGNORECASE,
+)  # before a day that is no longer meant
+_LASTED = re.compile(
+    r"\b(?:no|not|without|nobody|wait\w{0,3}|closed|down|off|ohne|kein\w{0,2})\b[^,;.]{0,40}$", re.IGNORECASE
+)
 _SPAN_START = re.compile(r"\b(?:in|within|binnen|innerhalb von)\s", re.IGNORECASE)
 _ON_DAY = re.compile(r"(?:\bon|(?<!\d )(?<!\d)\bam)\s", re.IGNORECASE)
 _EVENT_VERB = re.compile(r"\b(?:sent|done|came|arrived|answered|delivered|called)\s(?:on\s)?", re.IGNORECASE)
@@ -143,7 +152,7 @@ def capture(
         line,
         word,
         body,
-        customer=_read_customer(word, text, customers),
+        customer=_read_customer(word, text, " ".join(body.split()), customers),
         due=due,
         at=at,
         people=tuple(dict.fromkeys(name.lower() for name in _PERSON.findall(text))),
@@ -226,9 +235,10 @@ def _split_head(line: str, scales: Scales) -> tuple[str, str, str | None]:
     return ("gap" if begins_gap(plain_line.lstrip(), scales) else "note"), line, None
 
 
-def _read_customer(word: str, text: str, customers: Iterable[str]) -> str | None:
+def _read_customer(word: str, text: str, typed: str, customers: Iterable[str]) -> str | None:
+    """Whom a line is about; `typed`: the text with its own letters, as many of them, in which a marked name is kept."""
     if tag_match := _CUSTOMER.search(text):
-        return tag_match[1] or tag_match[2].rstrip(".")
+        return typed[slice(*tag_match.span(1 if tag_match[1] else 2))].rstrip(".")
     best_key: tuple[int, int, str] | None = None
     folded_text = text.casefold()
     for name in customers:
@@ -248,6 +258,7 @@ def _read_dates(
 ) -> tuple[date | None, datetime | None, tuple[CaptureQuestion, ...]]:
     """The day it happened, the due time, and which of the two are not clear."""
     standpoint = Standpoint(now.replace(tzinfo=None), word == "missed", order=order)
+    text = _HALF_TO.sub(_half_to_clock, text)
     questions: list[CaptureQuestion] = []
     at = _read_day(word, text, standpoint)
     if isinstance(at, CaptureQuestion):
@@ -258,6 +269,11 @@ def _read_dates(
         questions.append(due)
         due = None
     return at, with_zone(due, now.tzinfo) if due else None, tuple(questions)
+
+
+def _half_to_clock(match: re.Match[str]) -> str:
+    """Halb 10 is 9:30; in as many letters, so that whatever is asked stands where it was written."""
+    return f"{int(match[1]) - 1}:30".ljust(len(match[0]))
 
 
 def _order_in(text: str) -> str:
@@ -294,7 +310,15 @@ def _date_question(text: str, mention: DateMention) -> CaptureQuestion | None:
 
 
 def _read_due(text: str, standpoint: Standpoint) -> datetime | CaptureQuestion | None:
-    openings = [(match.start(), False, match.end()) for match in _DUE_START.finditer(text)]
+    openings = [
+        (match.start(), False, match.end())
+        for match in _DUE_START.finditer(text)
+        if not (
+            standpoint.is_past
+            and match[0].casefold().startswith(("until", "till", "bis"))
+            and _LASTED.search(text[: match.start()])
+        )
+    ]
     if not standpoint.is_past:
         openings += [(match.start(), True, match.end()) for match in _SPAN_START.finditer(text)]
     for _, is_span, position in sorted(openings):
@@ -307,6 +331,8 @@ def _read_due(text: str, standpoint: Standpoint) -> datetime | CaptureQuestion |
     if standpoint.is_past:
         return None
     for match in _WORD.finditer(text):
+        if _NO_LONGER.search(text[max(0, match.start() - NO_LONGER_REACH) : match.start()]):
+            continue
         if mention := read_when(text, match.start(), standpoint):
             return _date_question(text, mention) or mention.latest()
     return None

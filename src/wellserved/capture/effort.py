@@ -13,15 +13,15 @@ _DURATION = re.compile(
 )
 _BEFORE = re.compile(
     r"(?:\bin|\bwithin|\bby|\bfor the (?:next|last|past)|\bnext|\blast|\bpast|\bafter|\bevery|\beach|\bbefore|\buntil|\blate|\bearly"
-    r"|\bnach|\balle|\binnerhalb von|\b(?:answer|reply|response|delivery|callback) took|\b(?:no|without) \w{1,20}(?: \w{1,20})? for"
-    r"|\b(?:down|out|offline|on hold|queue|in line|stuck|idle|blocked|delayed|closed|unavailable|unreachable)(?: for| by| since)?"
+    r"|\bnach|\bseit|\bsince|\balle|\binnerhalb von|\b(?:answer|reply|response|delivery|callback) took|\b(?:no|without) \w{1,20}(?: \w{1,20})? for"
+    r"|\b(?:down|out|off|offline|stand|standen|stood|stand still|aus|lahm|on hold|queue|in line|stuck|idle|blocked|delayed|closed|unavailable|unreachable)(?: for| by| since)?"
     r"|\b(?:wait\w{0,4}|outage|downtime|delay|power cut|breakdown|blackout|standstill|warte\w{0,4}|ausfall|gewartet|verspätung|stillstand)"
     r"(?: of| was| is| for| von| war| seit)?(?: about| over| almost| nearly| fast| rund)?):?\s$",
     re.IGNORECASE,
 )
 _AFTER = re.compile(
     r"\s?(?:of )?(?:ago|late|later|earlier|early|before|after|delays?|delayed|waits?|waiting|outage|downtime|power cut|breakdown|standstill|down|offline"
-    r"|on hold|in the queue|queue|sla|notice|response|hotline|overdue|silence|too late|per|each|every|to (?:answer|reply|respond|arrive|deliver|come|get back)"
+    r"|sooner|faster|quicker|longer|früher|schneller|länger|until|till|tot|steht|stand|nicht|in the dark|on hold|in the queue|queue|sla|notice|response|hotline|overdue|silence|too late|per|each|every|to (?:answer|reply|respond|arrive|deliver|come|get back)"
     r"|zu spät|zu früh|wartezeit|gewartet|ausfall|verspätung|verspätet|stillstand)(?!\w)",
     re.IGNORECASE,
 )
@@ -42,8 +42,13 @@ _BREAK = re.compile(r"[,;.:!?()](?=\s|$)")
 _REACH = 80  # letters on either side of a duration that say what it was
 
 
+_HALF_HOUR = re.compile(r"\b(?:half an hour|a half hour|(?:eine )?halbe stunde)\b", re.IGNORECASE)
+_QUARTER_HOUR = re.compile(r"\b(?:a quarter of an hour|(?:eine )?viertelstunde)\b", re.IGNORECASE)
+
+
 def read_effort(text: str) -> tuple[float | None, tuple[CaptureQuestion, ...]]:
     """The hours spent on it, if any were named; and durations of which it is not clear whether they were."""
+    text = _QUARTER_HOUR.sub("15 min", _HALF_HOUR.sub("30 min", text))
     hours: list[float] = []
     questions: list[CaptureQuestion] = []
     money_spans, has_wait = amount_spans(text), _WAIT.search(text) is not None

@@ -36,9 +36,17 @@ _MONEY = re.compile(
 )
 _LARGE_NUMBER = re.compile(rf"(?<![\w.,'’])(?P<n>{_NUMBER}) ?(?P<x>{_UNIT[:-2]}|(?-i:M)){_NUMBER_END}", re.IGNORECASE)
 _WORTH = r"cost|costs|worth|deal|contract|budget|order|revenue|sales|loss|damage|invoice|price|credit|refund|auftrag|umsatz|schaden|vertrag|kosten|wert"
-_WORTH_BEFORE = re.compile(rf"\b(?:{_WORTH})s?:? (?:(?:of|is|was|about|over|von|ca\.?|rund) )?$", re.IGNORECASE)
-_WORTH_AFTER = re.compile(rf" (?:{_WORTH})s?\b", re.IGNORECASE)
+_WORTH_BEFORE = re.compile(
+    rf"\b(?:{_WORTH}|penalty|fine|fee|quoted(?: \S{{1,30}}){{0,3}}|charged|paid|billed|saved|offer|quote|angebot|strafe|gebühr|rechnung)s?:? "
+    r"(?:(?:of|is|was|about|over|von|über|ca\.?|rund) )?$",
+    re.IGNORECASE,
+)
+_WORTH_AFTER = re.compile(
+    rf" (?:{_WORTH}|penalty|fine|fee|difference|too much|too little|refunded|for the repair|zu viel|zu wenig|strafe|offene)s?\b",
+    re.IGNORECASE,
+)
 _CLAUSE_END = re.compile(r" ?(?:$|[,;.!?)])")
+_OPEN_ITEM = re.compile(r" (?:in (?:open|unpaid|outstanding)|bis|by|until|for the|für)\b", re.IGNORECASE)
 _PLAIN_COST = re.compile(rf"(?<![\w.,'’])(?P<n>{_NUMBER}) ?(?P<x>{_UNIT[:-2]})? cost\b", re.IGNORECASE)
 _FUNCTION_WORD = re.compile(
     r" (?:a|per|for|from|to|of|in|on|at|by|and|or|with|is|was|back|für|von|an|zu|pro|im|am|und|oder|bis|refund\w{0,3}|credit\w{0,3}|"
@@ -78,7 +86,8 @@ def _is_money(text: str, match: re.Match[str]) -> bool:
     before = text[max(0, match.start() - _REACH) : match.start()]
     if _WORTH_BEFORE.search(before) or _WORTH_AFTER.match(text, match.end()):
         return True
-    return match["x"].lower().rstrip(".") not in ("k", "tsd", "thousand") and bool(_CLAUSE_END.match(text, match.end()))
+    is_small = match["x"].lower().rstrip(".") in ("k", "tsd", "thousand")
+    return not is_small and bool(_CLAUSE_END.match(text, match.end()) or _OPEN_ITEM.match(text, match.end()))
 
 
 def _amount(amount_text: str, unit: str | None) -> float:

@@ -51,9 +51,8 @@ def open_state_changes(thread: Iterable[tuple[Any, str, bool]]) -> list[tuple[An
 
 def promise_state(moves: Iterable[PromiseMove], now: datetime) -> PromiseState:
     """The state of one promise at `now`; moves: at least the promise itself."""
-    ordered_moves = sorted(
-        moves, key=lambda move: (move[1] != "promise", move[0])
-    )  # "kept yesterday" may be written first
+    # "kept yesterday" may be written first
+    ordered_moves = sorted(moves, key=lambda move: (move[1] != "promise", move[0]))
     made_at, first_due, due = ordered_moves[0][0], ordered_moves[0][2], ordered_moves[0][2]
     renegotiations = late_renegotiations = 0
     closed_at: datetime | None = None

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-LOOKALIKE_LETTERS = str.maketrans(
-    "ıİſK", "iIsK"
-)  # letters that a comparison without case takes for others, one for one
+# letters that a comparison without case takes for others, one for one
+LOOKALIKE_LETTERS = str.maketrans("ıİſK", "iIsK")
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ _DAY = (
     r"|(?P<d4>\d{1,2})/(?P<m4>\d{1,2})(?:/(?P<y4>\d{4}|\d{2}))?"
 )
 DAY_PATTERN: Final = re.compile(rf"(?:{_DAY})(?:(?<=T)|{_WORD_END})", re.IGNORECASE)
+_WEEKDAY_JOINT = re.compile(r",? (?:the |den |der |dem )?", re.IGNORECASE)
 _LEAD_WORD = re.compile(r"(?:on|am|um|at|the|den) ", re.IGNORECASE)
 _DAY_AFTER = re.compile(r",? (?:on |am )?(?=\w)", re.IGNORECASE)
 _DAY_PART = re.compile(
@@ -135,6 +136,9 @@ def read_when(text: str, position: int, standpoint: Standpoint, after_prepositio
     lead = _LEAD_WORD.match(text, position)
     start = lead.end() if lead else position
     if day_match := DAY_PATTERN.match(text, start):
+        if date_match := _date_of_weekday(text, day_match):
+            end, hours = _time_after_day(text, date_match.end()) or (date_match.end(), ((0, None),))
+            return _date_mention(start, end, _agreeing_days(day_match, date_match, standpoint), hours, standpoint)
         end, hours = _time_after_day(text, day_match.end(), _own_part(day_match)) or (day_match.end(), ((0, None),))
         return _date_mention(start, end, _days(day_match, standpoint), hours, standpoint)
     time_alone = _clock_times(text, position, True, after_preposition)
@@ -160,6 +164,21 @@ def read_when(text: str, position: int, standpoint: Standpoint, after_prepositio
         if at
     }
     return DateMention(position, part_after.end() if part_after else end, tuple(sorted(days))) if days else None
+
+
+def _date_of_weekday(text: str, day_match: re.Match[str]) -> re.Match[str] | None:
+    """The date that follows its weekday: Friday, 4 December; Montag, den 7.12."""
+    joint = _WEEKDAY_JOINT.match(text, day_match.end()) if day_match["weekday"] and not day_match["later"] else None
+    date_match = DAY_PATTERN.match(text, joint.end()) if joint else None
+    is_date = date_match and any(date_match[name] for name in ("iso", "d1", "m2", "d3", "d4"))
+    return date_match if is_date else None
+
+
+def _agreeing_days(day_match: re.Match[str], date_match: re.Match[str], standpoint: Standpoint) -> tuple[date, ...]:
+    """The date's days; where none falls on the weekday beside it, that weekday's too, so that it is asked."""
+    dates = _days(date_match, standpoint)
+    on_weekday = tuple(day for day in dates if day.weekday() == _weekday_index(day_match["weekday"]))
+    return on_weekday or tuple(sorted({*dates, *_days(day_match, standpoint)}))
 
 
 def _next_moment(day: date, at: time, standpoint: Standpoint) -> tuple[date, time]:
