@@ -4,6 +4,6 @@ No sentence here names a cause, and none says "improved": a difference is a sign
 proof may say more.
 """
 
-from wellserved.report.contents import Finding, Report, Section, Table, Tone
+from wellserved.report.contents import BriefLine, BriefPart, Finding, Report, Section, Table, Tone
 
-__all__ = ["Finding", "Report", "Section", "Table", "Tone"]
+__all__ = ["BriefLine", "BriefPart", "Finding", "Report", "Section", "Table", "Tone"]

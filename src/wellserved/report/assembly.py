@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
 from zoneinfo import ZoneInfo
 
-from wellserved.chart import compute_chart
 from wellserved.errors import PeriodError, RequestError
-from wellserved.measure import MEASURES, MeasureQuestion
-from wellserved.measure.assembly import answer_question
+from wellserved.measure import MEASURES
 from wellserved.measure.case_table import CaseTable
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE, Granularity, Period, period_of
 from wellserved.report import sections as write
-from wellserved.report.contents import Report, ReportAnswers
+from wellserved.report.answers import ask_all
+from wellserved.report.brief import write_brief
+from wellserved.report.contents import Report
 from wellserved.storage.log import Receipt
 
-CHARTED_MEASURES: Final = (
-    "promise_kept",
-    "promise_kept_by_source",
-    "time_to_resolution",
-    "time_to_first_reply",
-    "time_to_first_handover",
-    "still_open",
-    "open_age",
-    "asked",
-    "resolved",
-    "reopen_rate",
-    "handovers",
-    "contacts",
-    "rating_good",
-    "complaint_rate",
-    "return_rate",
-    "first_contact_resolution",
-)
 MAX_CHARTED_PERIODS = 60
 
 
@@ -63,19 +43,21 @@ def make_report(
     chosen_period = period_of(period, granularity) if period else _last_complete_period(last, as_of.date(), granularity)
     horizon = _horizon(chosen_period, as_of.date(), granularity)
     first_charted_day = _first_charted_day(chosen_period, granularity)
-    answers = _report_answers(case_table, source, granularity, chosen_period, first_charted_day, horizon, rule_set)
+    answers = ask_all(
+        case_table, source, granularity, chosen_period, (first, as_of), (first_charted_day, horizon), rule_set
+    )
     makers = (
+        write.overview_section,
         write.promise_section,
         write.wait_section,
         write.load_section,
         write.quality_section,
-        write.signal_section,
         write.segment_section,
         write.cause_section,
         write.oldest_section,
     )
     sections = [section for maker in makers if (section := maker(answers)) is not None]
-    sections = [write.summary_section(sections), *sections, write.data_section(answers, receipts)]
+    sections.append(write.data_section(answers, receipts))
     last_receipt = receipts[-1] if receipts else None
     return Report(
         title=last_receipt.title if last_receipt else source,
@@ -89,37 +71,10 @@ def make_report(
         as_of=as_of,
         log_version=case_table.log_version,
         wellserved_version=version,
+        brief=write_brief(answers),
         sections=tuple(sections),
         definitions=MEASURES,
         series=tuple(answers.over_time.values()),
-    )
-
-
-def _report_answers(
-    case_table: CaseTable,
-    source: str,
-    granularity: Granularity,
-    period: Period,
-    first_charted_day: date,
-    horizon: date,
-    rule_set: str,
-) -> ReportAnswers:
-    """All measures over all time, in the period, before it, and period by period; and the charts."""
-    question = MeasureQuestion(MEASURES, where=(("source", source),))
-    over_time = answer_question(
-        case_table, replace(question, granularity=granularity, since=first_charted_day, until=horizon)
-    )
-    charted_names = [name for name in CHARTED_MEASURES if write.is_computable(over_time[name])]
-    return ReportAnswers(
-        case_table,
-        source,
-        granularity,
-        period,
-        all_time=answer_question(case_table, question),
-        this_period=answer_question(case_table, replace(question, since=period.start, until=period.end)),
-        earlier=answer_question(case_table, replace(question, until=period.start)),
-        over_time=over_time,
-        charts={name: compute_chart(over_time[name], rule_set=rule_set) for name in charted_names},
     )
 
 

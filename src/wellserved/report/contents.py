@@ -12,7 +12,6 @@ from wellserved.moments import Granularity, Period
 
 if TYPE_CHECKING:  # what is shown needs none of what computes it
     from wellserved.chart import Chart
-    from wellserved.measure.case_table import CaseTable
     from wellserved.report.segments import Funnel, Pareto
 
 Tone = Literal["fact", "signal", "wobble", "cannot"]
@@ -29,6 +28,27 @@ class Finding:
     value: Value | None = None
     low: Value | None = None
     high: Value | None = None
+    small: str = ""  # the interval, n, and what it was before
+
+
+@dataclass(frozen=True)
+class BriefLine:
+    """One sentence for somebody who has two minutes, and what it rests on in small."""
+
+    sentence: str
+    number: str = ""
+    small: str = ""
+    tone: Literal["worse", "better", "fact"] = "fact"
+    measure: Measure | None = None
+
+
+@dataclass(frozen=True)
+class BriefPart:
+    """One of the five things that a boss wants to know, the most important line first."""
+
+    key: Literal["worse", "better", "failed", "promised", "next"]
+    title: str
+    lines: tuple[BriefLine, ...]
 
 
 @dataclass(frozen=True)
@@ -69,21 +89,7 @@ class Report:
     as_of: datetime
     log_version: int
     wellserved_version: str
+    brief: tuple[BriefPart, ...]
     sections: tuple[Section, ...]
     definitions: tuple[Measure, ...]
     series: tuple[Series, ...] = field(repr=False)  # every number over time that the report rests on
-
-
-@dataclass(frozen=True)
-class ReportAnswers:
-    """The answers that the sections are written from."""
-
-    case_table: CaseTable
-    source: str
-    granularity: Granularity
-    period: Period
-    all_time: dict[str, Series]
-    this_period: dict[str, Series]
-    earlier: dict[str, Series]
-    over_time: dict[str, Series]
-    charts: dict[str, Chart]

@@ -13,6 +13,7 @@ from wellserved.measure.interval import wilson_interval
 from wellserved.moments import NotComputable
 
 LIMIT_SDS = 3.0902323061678132  # 99.8% limits: one false alarm among 500 segments that do not differ
+NOT_RECORDED = "(not recorded)"  # a segment without a name
 CURVE_POINTS = 60  # of each limit's curve
 FEWEST_SEGMENTS = 3  # segments needed to compare
 
@@ -139,7 +140,7 @@ def pareto(series: Series, column: str, max_rows: int = 10) -> Pareto | NotCompu
     for index, segment in enumerate(series.segments):
         n, k = series.n[index], series.count[index]
         if n and k is not None:
-            misses.append((n - k if higher_is_better else k, segment or "(not recorded)", n))
+            misses.append((n - k if higher_is_better else k, segment or NOT_RECORDED, n))
     total = sum(count for count, _, _ in misses)
     if not total:
         return NotComputable("nothing was missed")

@@ -39,9 +39,8 @@ def waiting_picture(queue: Queue) -> Picture:
 
 
 def _draw_waiting(queue: Queue, page_frame: Frame) -> str:
-    frame = (
-        replace(page_frame, right=page_frame.right + 28) if page_frame.is_narrow else page_frame
-    )  # room for the words at the lines' ends
+    # room for the words at the lines' ends
+    frame = replace(page_frame, right=page_frame.right + 28) if page_frame.is_narrow else page_frame
     course = queue.incidence
     last = float(course.seconds[-1]) if len(course.seconds) else 1.0
     x = AxisScale(0.0, math.log10(max(last, 60.0)), frame.left, frame.width - frame.right)

@@ -12,7 +12,7 @@ from wellserved.measure import Measure, Series, series_records
 from wellserved.measure.series import SERIES_COLUMNS
 from wellserved.moments import NotComputable
 from wellserved.render.formats.csv import csv_text
-from wellserved.report import Finding, Report, Section
+from wellserved.report import BriefPart, Finding, Report, Section
 
 if TYPE_CHECKING:
     from wellserved.chart import Chart
@@ -76,6 +76,7 @@ def _finding(finding: Finding) -> dict[str, object]:
 
     return {
         "text": finding.text,
+        "small": finding.small,
         "tone": finding.tone,
         "measure": finding.measure.name if finding.measure else None,
         "n": finding.n,
@@ -83,6 +84,23 @@ def _finding(finding: Finding) -> dict[str, object]:
         "low": json_value(finding.low),
         "high": json_value(finding.high),
         "not_computed": finding.value.reason if isinstance(finding.value, NotComputable) else None,
+    }
+
+
+def _brief_part(part: BriefPart) -> dict[str, object]:
+    return {
+        "key": part.key,
+        "title": part.title,
+        "lines": [
+            {
+                "sentence": line.sentence,
+                "number": line.number,
+                "small": line.small,
+                "tone": line.tone,
+                "measure": line.measure.name if line.measure else None,
+            }
+            for line in part.lines
+        ],
     }
 
 
@@ -112,6 +130,7 @@ def report_data(report: Report) -> dict[str, Any]:
         "as_of": report.as_of.isoformat(),
         "log_version": report.log_version,
         "wellserved": report.wellserved_version,
+        "brief": [_brief_part(part) for part in report.brief],
         "sections": [_section(section) for section in report.sections],
         "series": series_rows(report.series),
         "definitions": [measure_definition(measure) for measure in report.definitions],

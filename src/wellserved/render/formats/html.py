@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from wellserved.chart import CHART_KINDS, Chart
-from wellserved.measure import MEASURES, Series, series_records
+from wellserved.measure import MEASURES, Measure, Series, series_records
 from wellserved.measure.series import SERIES_COLUMNS
 from wellserved.measure.words import format_interval, format_number, format_percent, format_value, period_name
 from wellserved.moments import DATE_BASES
@@ -67,6 +67,7 @@ def report_page(report: Report, layout: str = "base.html") -> str:
     used_measures = {
         finding.measure.name for section in report.sections for finding in section.findings if finding.measure
     }
+    used_measures |= {line.measure.name for part in report.brief for line in part.lines if line.measure}
     used_measures |= {chart.series.measure.name for section in report.sections for chart in section.charts}
     definitions = [measure for measure in report.definitions if measure.name in used_measures]
     return _PAGES.get_template("report.html").render(report=report, definitions=definitions, layout=layout)
@@ -103,6 +104,11 @@ def tables_page(
 def chart_page(chart: Chart, layout: str = "base.html") -> str:
     """One chart as a page."""
     return _PAGES.get_template("chart.html").render(chart=chart, layout=layout)
+
+
+def reason_page(measure: Measure, reason: str, layout: str = "base.html") -> str:
+    """A measure that cannot be computed, and why."""
+    return _PAGES.get_template("reason.html").render(measure=measure, reason=reason, layout=layout)
 
 
 def render_page(template: str, **context: object) -> str:

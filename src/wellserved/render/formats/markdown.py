@@ -11,7 +11,7 @@ from wellserved.measure.series import SERIES_COLUMNS
 from wellserved.measure.words import format_percent, period_name
 from wellserved.render.clean import one_line
 from wellserved.render.formats.data import chart_rows
-from wellserved.report import Report
+from wellserved.report import BriefLine, Report
 
 if TYPE_CHECKING:
     from wellserved.chart import Chart
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#|~!&]|^[-+](?!\d))")
 _NUMBERED = re.compile(r"^(\d{1,9})(?=\.\s)")  # would begin a list
+_SIDES = {"worse": "✕ ", "better": "✓ ", "fact": ""}
 _TONES = {"fact": "", "signal": "**Signal.** ", "wobble": "", "cannot": ""}
 
 
@@ -65,16 +66,20 @@ def report_text(report: Report) -> str:
     """The whole report."""
     lines = [f"# {escape(report.title)}", ""]
     lines += [
-        f"Service report for {period_name(report.period, report.granularity)}, against everything since {report.first}."
+        f"Service report for {period_name(report.period, report.granularity)}, compared with everything since {report.first}."
     ]
     lines += [
-        f"Known up to {report.as_of:%Y-%m-%d %H:%M}, time zone {escape(report.zone)}; log version {report.log_version}.",
+        f"Data up to {report.as_of:%Y-%m-%d %H:%M}, time zone {escape(report.zone)}; log version {report.log_version}.",
         "",
     ]
     lines += [f"> Before you quote this: {escape(report.caution)}", ""] if report.caution else []
+    for part in report.brief:
+        lines += [f"## {escape(part.title)}", "", *map(_brief_line, part.lines), ""]
     for section in report.sections:
         lines += [f"## {escape(section.title)}", ""]
-        lines += [f"- {_TONES[finding.tone]}{escape(finding.text)}" for finding in section.findings]
+        for finding in section.findings:
+            small = f"  \n  {escape(finding.small)}" if finding.small else ""
+            lines.append(f"- {_TONES[finding.tone]}{escape(finding.text)}{small}")
         lines.append("")
         for chart in section.charts:
             lines += chart_text(chart)
@@ -86,6 +91,13 @@ def report_text(report: Report) -> str:
             lines += [f"### {escape(report_table.title)}", "", *table(report_table.columns, report_table.rows)]
             lines += [escape(report_table.note), ""] if report_table.note else []
     return "\n".join([*lines, "## Definitions", "", *_definition_lines(report), ""])
+
+
+def _brief_line(line: BriefLine) -> str:
+    """The sentence, and under it its number and what it rests on."""
+    number = "" if line.number in line.sentence else line.number
+    under = "; ".join(note for note in (number, line.small) if note)
+    return f"- {_SIDES[line.tone]}{escape(line.sentence)}" + (f"  \n  {escape(under)}" if under else "")
 
 
 def _funnel_lines(funnel: Funnel) -> list[str]:

@@ -15,13 +15,14 @@ from wellserved.measure import Series, series_records
 from wellserved.measure.words import format_interval, format_number, format_value, period_name
 from wellserved.moments import NotComputable
 from wellserved.render.clean import one_line
-from wellserved.report import Finding, Report
+from wellserved.report import BriefLine, Finding, Report
 from wellserved.report import Table as ReportTable
 
 if TYPE_CHECKING:
     from wellserved.chart import Chart
 
 _MARKS = {"fact": ("•", ""), "signal": ("◆", "bold red"), "wobble": ("○", "green"), "cannot": ("?", "dim")}
+_SIDES = {"worse": ("✕", "bold red"), "better": ("✓", "bold green"), "fact": ("•", "")}
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -44,6 +45,20 @@ def _finding(finding: Finding) -> RenderableType:
     mark, style = _MARKS[finding.tone]
     line = Table.grid(padding=(0, 1))
     line.add_row(Text(mark, style=style), safe_text(finding.text))
+    if finding.small:
+        line.add_row("", safe_text(finding.small, "dim"))
+    return line
+
+
+def _brief_line(brief_line: BriefLine) -> RenderableType:
+    """The sentence, and under it its number and what it rests on."""
+    mark, style = _SIDES[brief_line.tone]
+    line = Table.grid(padding=(0, 1))
+    line.add_row(Text(mark, style=style), safe_text(brief_line.sentence))
+    number = "" if brief_line.number in brief_line.sentence else brief_line.number
+    under = "; ".join(note for note in (number, brief_line.small) if note)
+    if under:
+        line.add_row("", safe_text(under, "dim"))
     return line
 
 
@@ -88,15 +103,19 @@ def report_lines(report: Report) -> RenderableType:
     blocks: list[RenderableType] = [
         safe_text(report.title, "bold"),
         safe_text(
-            f"Service report for {period_name(report.period, report.granularity)}, against everything since {report.first}."
+            f"Service report for {period_name(report.period, report.granularity)}, compared with everything since {report.first}."
         ),
         safe_text(
-            f"Known up to {report.as_of:%Y-%m-%d %H:%M}, time zone {report.zone}; log version {report.log_version}.",
+            f"Data up to {report.as_of:%Y-%m-%d %H:%M}, time zone {report.zone}; log version {report.log_version}.",
             "dim",
         ),
     ]
     if report.caution:
         blocks.append(safe_text(f"Before you quote this: {report.caution}", "yellow"))
+    for part in report.brief:
+        blocks += [Text(""), safe_text(part.title, "bold underline")]
+        blocks += [_brief_line(line) for line in part.lines]
+    blocks += [Text(""), safe_text("Details", "bold reverse")]
     for section in report.sections:
         blocks += [Text(""), safe_text(section.title, "bold underline")]
         blocks += [_finding(finding) for finding in section.findings]
