@@ -41,8 +41,8 @@ from wellserved.actions.membership import ACCESS_EVENTS  # noqa: E402
 from wellserved.journal.models import OPEN_COLUMNS  # noqa: E402
 from wellserved.store.access import ACCESS_REASONS, PERMISSIONS  # noqa: E402 - needs the settings above
 from wellserved.store.models import Role  # noqa: E402
-from wellserved.web.access_middleware import PAGES  # noqa: E402
 from wellserved.web.api import SCOPES  # noqa: E402
+from wellserved.web.navigation import PAGES  # noqa: E402
 from wellserved.web.views.journal import CARD  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent
@@ -166,7 +166,7 @@ def vocabulary() -> str:
     fields = ("kind", *SHOWN_FIELDS, "service", "ticks", *FILTER_COLUMNS, *CASE_LIST_COLUMNS)
     many = [
         *ENTRY_WORDS, *(meaning for _kind, meaning, _others in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
-        *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(title for _name, title, _deed in PAGES),
+        *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(page.title for page in PAGES), *dict.fromkeys(page.group for page in PAGES),
         *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]

@@ -22,7 +22,7 @@ DOCS = Path(__file__).resolve().parent
 PICTURES = DOCS / "pictures"
 SAMPLE = DOCS.parent / "src" / "wellserved" / "samples" / "boston311_slice.csv.gz"
 WIDTH, HEIGHT = 1280, 1000  # px
-MAX_BYTES = 200_000  # of a picture
+MAX_BYTES = 250_000  # of a picture
 CHROMIUM_OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 LINES = (
     "promise: Acme gets the draft by today 23:00 #drafts",

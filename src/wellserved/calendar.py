@@ -216,9 +216,8 @@ def wall_clock(seconds: SecondsArray, zone: str) -> SecondsArray:
     return wall_seconds
 
 
-_EARLIEST, _LATEST = (
-    day_number(day) * SECONDS_PER_DAY for day in (date(1, 1, 3), date(9999, 12, 28))
-)  # what a datetime can hold
+# what a datetime can hold
+_EARLIEST, _LATEST = (day_number(day) * SECONDS_PER_DAY for day in (date(1, 1, 3), date(9999, 12, 28)))
 
 
 def _openings(calendar: Calendar, first: int, last: int) -> tuple[SecondsArray, SecondsArray]:

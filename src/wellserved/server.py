@@ -42,9 +42,8 @@ class ServerLimits:
     """What one server takes: bytes, seconds, connections; and the proxies whose word it believes."""
 
     body: int = 64 * 2**10  # bytes of a body, where nothing is uploaded
-    uploads: Mapping[str, int] = field(
-        default_factory=dict
-    )  # pattern of a path -> bytes, from whoever may use that page
+    # pattern of a path -> bytes, from whoever may use that page
+    uploads: Mapping[str, int] = field(default_factory=dict)
     header_seconds: float = 10.0
     body_seconds: float = 20.0  # and a second more for every `body_rate` bytes that came
     body_rate: int = 16 * 2**10

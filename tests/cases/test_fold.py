@@ -20,7 +20,7 @@ from tests.clock_workspace import workspace_of
 from tests.conftest import NOW, sample
 from tests.measure.test_timeline import CALENDARS, some_case
 from wellserved import cases
-from wellserved.actions import questions as question_actions
+from wellserved.actions import open_cases
 from wellserved.actions.explorations import find_gaps
 from wellserved.actions.imports import import_file
 from wellserved.actions.open_cases import open_case_table
@@ -429,7 +429,7 @@ def test_another_engine_reads_files_from_which_nothing_is_struck_out(
         duckdb.create_view(db, "cases", files, columns)
         return duckdb.DuckDB(db), "cases"
 
-    monkeypatch.setattr(question_actions, "open_engine", elsewhere)
+    monkeypatch.setattr(open_cases, "open_engine", elsewhere)
     monkeypatch.setenv("WELLSERVED_ENGINE", "postgresql://elsewhere")
     assert all_told(workspace) == told
     now = log.snapshot(workspace.cases)

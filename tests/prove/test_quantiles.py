@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -36,6 +35,7 @@ from wellserved.prove import (
     input_from_records,
     observe_measure,
     prove,
+    wait_series,
 )
 from wellserved.prove.adoption import estimate_adoption
 from wellserved.prove.engine.model import Floats
@@ -102,7 +102,7 @@ def test_the_end_of_a_reward_and_a_team_s_own_date_are_edges(
         edges.append(at)
         return levels_of(cases, periods, quantile, at, *more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sys.modules[AnalysisWindow.__module__], "levels_of", noted)
+    monkeypatch.setattr(wait_series, "levels_of", noted)
     measure, hours = find_measure("time_to_first_reply"), open_cases.opening_hours(quoted)
     with open_cases.open_case_table(quoted, with_moments=True) as scope:
         looking = AnalysisWindow(scope, "moments", hours, QUOTES, "week")

@@ -75,7 +75,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "entry": f"{id_}/", "erase": f"{id_}/erase", "go_on": f"{id_}/more", "join": f"{id_}/join", "share": f"{id_}/share", "settle": f"promises/journal/{promise.id}",
         "feed": "calendar/feed.ics", "shared": f"{row}/", "follow": f"{row}/follow", "withdraw": f"{row}/withdraw", "helped": f"helped/{helper.pk}",
         "customer": f"customers/{customer}/", "merge": f"customers/{customer}/merge", "part": f"customers/{other.pk}/part", "account": f"accounts/{account}/",
-        "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/",
+        "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/", "explore": "explore/queue/",
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "refusals": "data/none/refusals",
         "end_key": f"me/keys/{key.pk}/end", "end_hook": f"me/hooks/{hook.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
     }  # fmt: skip

@@ -196,7 +196,8 @@ def test_screen_csv_api_and_command_line_say_the_same(
         )
         assert page.get(f"/measures/{name}/?{query}&format=csv").content.decode() == text
         shown = page.get(f"/measures/{name}/?{query}").content.decode()
-        assert all(f">{row['n']:,}<" in shown for row in ours if row["n"] is not None)
+        if any(row["value"] is not None for row in ours):  # else the page says once why there is no number
+            assert all(f">{row['n']:,}<" in shown for row in ours if row["n"] is not None)
 
 
 def test_a_question_that_cannot_be_answered_says_what_to_do(staff: House, place: Workspace) -> None:

@@ -282,7 +282,7 @@ def test_customers_of_ones_own_entries_are_known(staff: House, as_: As) -> None:
         in client.post("/journal/understanding", {"line": "thanks: maria at contoso liked it"}).content.decode()
     )
     assert (
-        b"Is this a promise?"
+        b"This reads like a promise."
         in client.post("/journal/understanding", {"line": "promised Contoso a login by Fri"}).content
     )
 

@@ -171,14 +171,29 @@ def test_a_page_never_scrolls_sideways_and_shows_the_picture_that_fits(
     page, _ = opened(browser, pages, name, width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     if "figure" in page.content() and name.endswith("311.html"):
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
         fits, other = ("narrow", "wide") if width == 390 else ("wide", "narrow")
         assert page.locator(f"svg.{fits}").first.is_visible()
         assert not page.locator(f"svg.{other}").first.is_visible()
     page.close()
 
 
+def test_the_five_answers_fill_one_screen_and_paper_shows_everything(browser: Browser, pages: Path) -> None:
+    page, _ = opened(browser, pages, "boston311.html")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    bottoms = page.eval_on_selector_all(".brief .part", "all => all.map(one => one.getBoundingClientRect().bottom)")
+    assert len(bottoms) == 5
+    assert max(bottoms) <= 800
+    assert not page.locator("figure").first.is_visible()
+    page.emulate_media(media="print")
+    assert page.locator("figure").first.is_visible()
+    page.close()
+
+
 def test_labels_of_a_chart_stay_inside_its_picture(browser: Browser, pages: Path) -> None:
     page, _ = opened(browser, pages, "boston311.html")
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     outside = page.eval_on_selector_all(
         "svg.wide text",
         """all => all.filter(one => { const t = one.getBoundingClientRect(), s = one.closest('svg').getBoundingClientRect();

@@ -246,3 +246,29 @@ def test_a_long_week_is_kept_whole_or_it_is_said_why_not(staff: House, as_: As) 
     assert "Nothing was saved: the report has 20,003 letters, and can have 20,000. Shorten it." in page
     assert "end</textarea>" in page
     assert "end" not in written(client)
+
+
+def test_a_line_that_nobody_filled_in_takes_its_title_along_and_nothing_else() -> None:
+    text = "Done\n- one\n\nWhat I need from you\n- ...\n"
+    assert weekly.render_week(text, "2026-W48", "kim", "txt").decode().endswith("Done\n- one\n")
+    text = "What I need from you\n- a new printer\n- ...\n"
+    assert "a new printer" in weekly.render_week(text, "2026-W48", "kim", "txt").decode()
+    assert "What I need from you" in weekly.render_week(text, "2026-W48", "kim", "txt").decode()
+    assert "..." not in weekly.render_week(text, "2026-W48", "kim", "html").decode()
+
+
+def test_the_week_begins_with_a_sentence_and_its_sums(staff: House, as_: As) -> None:
+    client = as_(staff.kim)
+    for line in (
+        "missed: Acme waited, 2h of work, EUR 300",
+        "fixed: Acme has it",
+        "thanks: Acme was kind",
+        "missed: Northwind too, 1 return",
+    ):
+        typed(client, line)
+    text = written(client)
+    first = text.split("The week in short\n")[1]
+    assert first.startswith(
+        "- 2 failures, 1 made right; 1 thank-you.\n- 2 hours of work written down; 1 return; amounts named: EUR 300.\n"
+    )
+    assert "nothing recorded" not in text

@@ -78,3 +78,14 @@ def explanation_tables(
     return clocks.explained_tables(
         vendor_questions.explain_case(workspace, measure_name, case_id, source), workspace.zone
     )
+
+
+def find_cases(workspace: Workspace, case_id: str, where: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+    """The cases of that number, of those that may be seen: source and number."""
+    with open_cases.open_case_table(workspace) as case_table:
+        condition, parameters = filter_sql(case_table, MeasureQuestion((), where=where))
+        rows = case_table.engine.query(
+            f"SELECT source, case_id FROM {case_table.table} WHERE {condition} AND case_id = $number ORDER BY 1 LIMIT 10",
+            {**parameters, "number": case_id},
+        ).to_pylist()
+    return [(row["source"], row["case_id"]) for row in rows]

@@ -78,7 +78,10 @@ def find_gaps(
     """What customers expected beside what they got."""
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         check_filters(case_table, MeasureQuestion((), where=where))
-        return expectation_gaps(make_moment_table(case_table, "moments", opening_hours(workspace)), by, where)
+        gaps = expectation_gaps(make_moment_table(case_table, "moments", opening_hours(workspace)), by, where)
+    if not gaps.gaps:
+        raise RequestError("No segment has ten cases with both.", "Choose a coarser column with --by.")
+    return gaps
 
 
 def compare_judges(workspace: Workspace, on_progress: ProgressCallback = no_progress) -> Agreement:

@@ -13,6 +13,7 @@ from wellserved.errors import RequestError, UnknownNameError
 from wellserved.improvement import Improvement, ImprovementRecord
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.case_table import CaseTable
+from wellserved.measure.coverage import PRIVATE_COLUMNS
 from wellserved.moments import DateRange, periods_between
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.prove import (
@@ -44,7 +45,8 @@ def _check_filtered_cases(case_table: CaseTable, declaration: Improvement) -> No
     """Raise where a filter names what no case has, or sets cases beside themselves."""
     for column, value in (*declaration.where, *declaration.against):
         if not segment_values(case_table, MeasureQuestion((), by=column, where=((column, value),))):
-            raise UnknownNameError(column, value, segment_values(case_table, MeasureQuestion((), by=column)))
+            known_values = segment_values(case_table, MeasureQuestion((), by=column))
+            raise UnknownNameError(column, value, () if column in PRIVATE_COLUMNS else known_values)
     if shared_filters := set(declaration.where) & set(declaration.against):
         column, value = sorted(shared_filters)[0]
         raise RequestError(f"{column}={value} cannot be compared with itself.", "Name others with --against.")

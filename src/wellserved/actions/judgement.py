@@ -13,10 +13,11 @@ from wellserved.explore.agreement import FEWEST_JUDGED_CASES, Agreement, rating_
 from wellserved.journal.handle import Journal
 from wellserved.store.access import AccessScope
 
+# scales of five steps, as the five words are: step beside step, nothing is rescaled
 FIVE_STEP_SCALES: Final = (
     "csat5",
     "stars5",
-)  # scales of five steps, as the five words are: step beside step, nothing is rescaled
+)
 
 
 def compare_own_ratings(journal: Journal, scope: AccessScope) -> Agreement:

@@ -66,9 +66,8 @@ def add_person(
             raise RequestError(f"{name!r} is here already.", "Choose another name.")
         person = sole_user or Person()
         person.username, person.role, person.served_as = name, Role(role), served_as
-        person.is_staff = (
-            administers or not Person.objects.exclude(role=Role.alone).exists()
-        )  # the first one can let others in
+        # the first one can let others in
+        person.is_staff = administers or not Person.objects.exclude(role=Role.alone).exists()
         person.team = Team.objects.get_or_create(name=team)[0] if team else None
         if password:
             person.set_password(password)

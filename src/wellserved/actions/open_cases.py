@@ -34,9 +34,8 @@ def open_case_table(
     are to come, so that cases that fit are read once and kept.
     """
     stored_cases = log.snapshot(workspace.cases)
-    current_log = log.snapshot(
-        workspace.log
-    )  # after the cases that follow it: what is committed between them is no loss
+    # after the cases that follow it: what is committed between them is no loss
+    current_log = log.snapshot(workspace.log)
     log.check_complete(workspace, current_log)
     is_current = cases.is_current(workspace, current_log, stored_cases)
     if current_log.version < 0:

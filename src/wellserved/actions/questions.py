@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from wellserved import __version__
 from wellserved.actions.open_cases import check_filters, open_case_table
 from wellserved.errors import RequestError, UnknownNameError
-from wellserved.measure import MeasureQuestion, Series
+from wellserved.measure import MeasureQuestion, Series, find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.moments import Granularity
 from wellserved.progress import ProgressCallback, no_progress
@@ -15,6 +17,11 @@ from wellserved.report import Report
 from wellserved.report.assembly import make_report
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
+
+
+def with_measures(question: MeasureQuestion, names: Sequence[str], by: str | None) -> MeasureQuestion:
+    """The question's span and filters, asked of other measures."""
+    return replace(question, measures=tuple(map(find_measure, names)), by=by, granularity=None)
 
 
 def ask_measures(

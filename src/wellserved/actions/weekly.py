@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,14 +24,17 @@ from wellserved.journal.handle import DecryptedEntry, Journal
 from wellserved.moments import period_of
 from wellserved.store.access import AccessScope
 
+TO_FILL_IN = "..."  # a line that its author fills in, or that is left out
 MAX_OLDER_PROMISES = 10  # older promises that the report names as next
 _PDF = """
 #let given = json(bytes(sys.inputs.given))
 #set document(title: given.title, author: given.author)
 #set page(paper: "a4", margin: 2.2cm)
-#set text(size: 10.5pt, lang: "en")
+#set text(size: 10.5pt, lang: "en", fill: rgb("#17212b"))
+#show heading.where(level: 1): set text(size: 18pt)
+#show heading.where(level: 2): it => block(above: 1.4em, below: .7em, width: 100%, stroke: (bottom: .5pt + rgb("#dbe1e7")), inset: (bottom: .3em), text(size: 12pt, it.body))
 #heading(level: 1, given.title)
-#given.author
+#text(fill: rgb("#56626f"), given.author)
 #for part in given.parts {
   if part.title != "" { heading(level: 2, part.title) }
   for line in part.lines {
@@ -91,17 +95,80 @@ def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
         ],
         _("What customers said"): _customer_lines(week),
         _("What went well"): [*week.lines_of_word("exceeded"), *week.lines_of_word("met"), *week.lines_of_word("kept")],
-        _("Beside the week before"): _comparison_lines(entries, failures_before),
         _("Ideas and lessons"): [*week.lines_of_word("idea"), *week.lines_of_word("lesson")],
         _("Also noted"): [*week.lines_of_word("note"), *week.lines_of_word("promise", _("promise"))],
         _("What is next"): next_lines,
+        _("Beside the week before"): _comparison_lines(entries, failures_before),
     }
     if self_lines := week.lines_of_word("self"):
         sections[_("My own judgement (take it out where it is for you alone)")] = self_lines
+    headline = _headline(entries, pledges, week)
+    if not entries and not promise_lines and not next_lines:
+        return f"{_('The week in short')}\n- {_('nothing recorded')}\n"
+    sections = {_("The week in short"): headline, **sections, _("What I need from you"): [TO_FILL_IN]}
     text_lines = []
     for title, lines in sections.items():
-        text_lines += [f"{title}", *(f"- {line}" for line in lines or [_("nothing recorded")]), ""]
+        if lines:
+            text_lines += [title, *(f"- {line}" for line in lines), ""]
     return "\n".join(text_lines).rstrip() + "\n"
+
+
+def _headline(entries: list[DecryptedEntry], pledges: list[Pledge], week: Week) -> list[str]:
+    """The week in one sentence, and what it came to in hours, returns and money."""
+    counts = Counter(decrypted_entry.entry.word for decrypted_entry in entries)
+    closed = [pledge for pledge in pledges if pledge.state.closed and week.contains(pledge.state.closed)]
+    kept = sum(pledge.state.fate == "kept" for pledge in closed)
+    missed_threads = {entry.entry.thread for entry in entries if entry.entry.word == "missed"}
+    recovered_threads = {entry.entry.thread for entry in entries if entry.entry.word == "recovered"}
+    earlier_count = len(recovered_threads - missed_threads)
+    parts = [
+        _count_text(len(missed_threads), _("failure"), _("failures"))
+        + (
+            f", {len(recovered_threads & missed_threads)} {_('made right')}"
+            if recovered_threads & missed_threads
+            else ""
+        )
+        if missed_threads
+        else "",
+        _count_text(earlier_count, _("earlier failure made right"), _("earlier failures made right"))
+        if earlier_count
+        else "",
+        f"{kept} {_('of')} {_count_text(len(closed), _('promise'), _('promises'))} {_('kept')}" if closed else "",
+        _count_text(counts["complaint"], _("complaint"), _("complaints")) if counts["complaint"] else "",
+        _count_text(counts["thanks"], _("thank-you"), _("thank-yous")) if counts["thanks"] else "",
+        _count_text(counts["exceeded"], _("expectation exceeded"), _("expectations exceeded"))
+        if counts["exceeded"]
+        else "",
+    ]
+    sentence = "; ".join(part for part in parts if part)
+    return [*([f"{sentence}."] if sentence else []), *_sum_lines(entries)]
+
+
+def _count_text(count: int, singular: str, plural_form: str) -> str:
+    return f"{count} {singular if count == 1 else plural_form}"
+
+
+def _sum_lines(entries: list[DecryptedEntry]) -> list[str]:
+    """Hours, returns and amounts that were written down; amounts of several currencies are never added."""
+    hours = sum(float(decrypted_entry.facts.get("hours") or 0) for decrypted_entry in entries)
+    returns = sum(int(decrypted_entry.facts.get("returns") or 0) for decrypted_entry in entries)
+    saved = sum(int(decrypted_entry.facts.get("returns_saved") or 0) for decrypted_entry in entries)
+    amounts: dict[str, float] = {}
+    for decrypted_entry in entries:
+        if amount := decrypted_entry.facts.get("amount"):
+            currency = str(decrypted_entry.facts.get("currency") or "")
+            amounts[currency] = amounts.get(currency, 0.0) + float(amount)
+    parts = [
+        f"{hours:g} {_('hours of work written down')}" if hours else "",
+        _count_text(returns, _("return"), _("returns")) if returns else "",
+        f"{_count_text(saved, _('return'), _('returns'))} {_('saved')}" if saved else "",
+        *(
+            f"{_('amounts named')}: {currency} {amount:,.10g}".replace(":  ", ": ")
+            for currency, amount in sorted(amounts.items())
+        ),
+    ]
+    sentence = "; ".join(part for part in parts if part)
+    return [f"{sentence}."] if sentence else []
 
 
 @dataclass
@@ -140,9 +207,8 @@ class Week:
     def steps(self, head: DecryptedEntry, include_earlier: bool) -> list[str]:
         """What followed on an entry up to the week's end, its own judgement aside; `whole`: not of this week alone."""
         step_texts = []
-        end_words = (
-            sharing.FOLLOW_UPS_OF_WORD["promise"] if head.entry.word == "promise" else ()
-        )  # praise stands with what customers said
+        # praise stands with what customers said
+        end_words = sharing.FOLLOW_UPS_OF_WORD["promise"] if head.entry.word == "promise" else ()
         for decrypted_entry in self.threads.get(head.entry.thread, []):
             word, is_in_week = decrypted_entry.entry.word, self.contains(decrypted_entry.entry.at)
             if decrypted_entry.entry.id == head.entry.id or word == "self" or (end_words and word not in end_words):
@@ -313,7 +379,7 @@ def _sections(text: str) -> list[dict[str, object]]:
     """Titles are lines before a list, after an empty line or at the start; everything else stays as it was written."""
     sections: list[dict[str, object]] = []
     lines: list[str] = []
-    rows = text.replace("\r\n", "\n").split("\n")
+    rows = [row for row in text.replace("\r\n", "\n").split("\n") if row.strip() != f"- {TO_FILL_IN}"]
     for index, row in enumerate(rows):
         starts_paragraph = index == 0 or not rows[index - 1].strip()
         precedes_list = index + 1 < len(rows) and rows[index + 1].startswith("- ")
@@ -327,12 +393,29 @@ def _sections(text: str) -> list[dict[str, object]]:
     return sections
 
 
+def _without_empty_parts(text: str) -> str:
+    """The report without the lines that its author did not fill in, and their titles."""
+    rows = text.replace("\r\n", "\n").split("\n")
+    kept_rows = [
+        row for index, row in enumerate(rows) if row.strip() != f"- {TO_FILL_IN}" and not _is_empty_title(rows, index)
+    ]
+    return "\n".join(kept_rows).rstrip() + "\n"
+
+
+def _is_empty_title(rows: list[str], index: int) -> bool:
+    """A title under which nothing stands but the line to fill in."""
+    after = [row.strip() for row in rows[index + 1 : index + 3]]
+    is_title = bool(rows[index].strip()) and not rows[index].startswith("- ")
+    return is_title and after[:1] == [f"- {TO_FILL_IN}"] and not any(after[1:])
+
+
 def render_week(text: str, week: str, author: str, form: str) -> bytes:
     """A report as txt, html, pdf or eml."""
     first_day = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
     last_day = first_day + timedelta(days=6)
     days = f"{first_day:%d %b}{f' {first_day:%Y}' if first_day.year != last_day.year else ''} – {last_day:%d %b %Y}"
     title = _("Week %(week)s, %(days)s") % {"week": week, "days": days}
+    text = _without_empty_parts(text)
     if form == "txt":
         return f"{title}\n{author}\n\n{text}".encode()
     if form == "html":
@@ -344,14 +427,20 @@ def render_week(text: str, week: str, author: str, form: str) -> bytes:
 
 
 def _html_page(text: str, title: str, author: str) -> str:
-    """A page without style or script, for a mail or a file."""
+    """A page for a mail or a file: without script, its style in the tags, where mail programs read it."""
     section_html = []
     for section in _sections(text):
         lines = [str(line) for line in section["lines"]]  # type: ignore[attr-defined]
-        items = "".join(f"<li>{escape(line.removeprefix('- '))}</li>" for line in lines)
-        heading = f"<h2>{escape(str(section['title']))}</h2>" if section["title"] else ""
-        section_html.append(f"{heading}<ul>{items}</ul>")
-    return f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head><body><h1>{escape(title)}</h1><p>{escape(author)}</p>{"".join(section_html)}</body></html>'
+        items = "".join(f'<li style="margin:.3em 0">{escape(line.removeprefix("- "))}</li>' for line in lines)
+        style = "font-size:1.05em;margin:1.4em 0 .3em;border-bottom:1px solid #dbe1e7;padding-bottom:.2em"
+        heading = f'<h2 style="{style}">{escape(str(section["title"]))}</h2>' if section["title"] else ""
+        section_html.append(f'{heading}<ul style="margin:.3em 0;padding-left:1.2em">{items}</ul>')
+    body_style = "font:16px/1.5 system-ui,Segoe UI,Roboto,sans-serif;color:#17212b;max-width:42em;margin:1.5em auto;padding:0 1em"
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<title>{escape(title)}</title></head><body style="{body_style}"><h1 style="font-size:1.5em;margin:0">{escape(title)}</h1>'
+        f'<p style="color:#56626f;margin:.2em 0 0">{escape(author)}</p>{"".join(section_html)}</body></html>'
+    )
 
 
 def _mail_draft(text: str, title: str, author: str) -> bytes:

@@ -26,10 +26,11 @@ Columns = dict[str, pa.Array]
 
 CUSTOMER_KINDS: Final = tuple(kind for kind, (side, _) in MOMENT_KINDS.items() if side == "customer")
 END_KINDS: Final = ("resolved", "abandoned", "merged")
+# only these open and close a case: a pause after its end is no reopening
 STATUS_KINDS: Final = (
     *END_KINDS,
     "reopened",
-)  # only these open and close a case: a pause after its end is no reopening
+)
 STATE_OF_KIND: Final = {"reopened": 0, "resumed": 0, "paused": 1, "held": 2, **dict.fromkeys(END_KINDS, 3)}
 """Kind -> the state that it leads to."""
 _KIND_ORDER: Final = {"reopened": 1, "resumed": 2, "paused": 3, "held": 3, **dict.fromkeys(END_KINDS, 4)}
@@ -39,9 +40,8 @@ RANK_OF_KIND: Final = {
 """Kind -> its order among moments of one instant and one row: what leads to what, and no two alike."""
 TIE_COUNT: Final = 1 << 32  # what of a moment's content decides between two that are alike in all this
 NUMBER_OF_KIND: Final = {kind: index for index, kind in enumerate(MOMENT_KINDS)}
-_UNKNOWN_KIND = len(
-    MOMENT_KINDS
-)  # a kind that this version does not know: it is a moment of its case, and nothing more
+# a kind that this version does not know: it is a moment of its case, and nothing more
+_UNKNOWN_KIND = len(MOMENT_KINDS)
 
 
 class OrderedMoments:

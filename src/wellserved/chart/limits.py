@@ -17,9 +17,8 @@ Mask = npt.NDArray[np.bool_]
 
 D2 = 1.128  # mean range of two normal values in standard deviations; Montgomery, appendix VI
 D4 = 3.267  # upper limit of a moving range of two, in mean ranges; the same
-NORMALISING_POWER = (
-    1 / 3.6
-)  # the power that makes exponential times nearly normal; Nelson, J. Quality Technology 26 (1994) 239
+# the power that makes exponential times nearly normal; Nelson, J. Quality Technology 26 (1994) 239
+NORMALISING_POWER = 1 / 3.6
 EWMA_WEIGHT = 0.3  # of the newest point in a moving average; NIST/SEMATECH e-Handbook, 6.3.2.4
 
 

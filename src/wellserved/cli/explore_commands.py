@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -25,9 +25,6 @@ from wellserved.cli.shared import (
     workspace_at,
 )
 from wellserved.errors import RequestError
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()
@@ -88,8 +85,6 @@ def gap(
 
     with progress() as on_progress:
         expectation_gaps = explorations.find_gaps(workspace_at(home), by, parse_pairs(where), on_progress)
-    if not expectation_gaps.gaps:
-        raise RequestError("No segment has ten cases with both.", "Choose a coarser column with --by.")
     show_tables(
         [insights.gap_table(expectation_gaps)],
         format_,

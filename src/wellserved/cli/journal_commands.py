@@ -26,6 +26,7 @@ def _write_line(line: str, home: Path | None, user_name: str | None) -> None:
     prepare_workspace(home, make=True)
     from wellserved.actions import membership, writing
     from wellserved.capture import describe_line
+    from wellserved.capture.sentence import propose_for
 
     written_line = writing.write_line(line, membership.find_person(user_name))
     open_matters = written_line.open_matters
@@ -36,6 +37,12 @@ def _write_line(line: str, home: Path | None, user_name: str | None) -> None:
     ]
     for name, value in facts:
         console.print(f"  {name}: {one_line(value)}", markup=False, highlight=False)
+    if proposal := propose_for(written_line.captured_line):
+        console.print(
+            f"It reads like {proposal.rule.name}. To file the next one so, begin it with {proposal.word}: ",
+            markup=False,
+            highlight=False,
+        )
     if len(open_matters) > 1:
         console.print(
             f"It may belong to any of {len(open_matters)} open matters, so it stands by itself:", highlight=False

@@ -253,9 +253,8 @@ def compare_with_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstre
     Mantel and Haenszel's risk ratio over these strata with the interval of Greenland and Robins, Biometrics 41
     (1985) 55-68, equation 13. It tells where to look first, not what the cause is.
     """
-    strata: dict[tuple[object, object], list[float]] = defaultdict(
-        lambda: [0.0] * 4
-    )  # its n, its k, others' n, others' k
+    # its n, its k, others' n, others' k
+    strata: dict[tuple[object, object], list[float]] = defaultdict(lambda: [0.0] * 4)
     for row in rows:
         cell = strata[row["team"], row["service"]]
         offset = 0 if row["supplier"] == supplier else 2

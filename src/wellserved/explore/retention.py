@@ -23,9 +23,8 @@ from wellserved.prove.engine.model import Floats
 FEWEST_CUSTOMERS, FEWEST_LEAVERS = 30, 10  # customers and leavers that carry an expectation
 RENEWALS_AHEAD = 5  # renewals ahead that are summed up
 _SPREAD = (-6.0, 14.0)  # of log(a + b): from customers who leave at once or never, to customers all alike
-_MAX_LIKELIHOOD_FALL = (
-    3.841458820694124 / 2
-)  # 95% point of chi-squared, one degree, halved: how far the likelihood may fall
+# 95% point of chi-squared, one degree, halved: how far the likelihood may fall
+_MAX_LIKELIHOOD_FALL = 3.841458820694124 / 2
 POOR_FIT = 0.01  # misfit below which the model is not to be relied on
 _HALVINGS = 60  # halvings of an interval
 

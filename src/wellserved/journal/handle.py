@@ -19,6 +19,9 @@ from wellserved.errors import RequestError
 from wellserved.journal import crypto, keys
 from wellserved.journal.models import Draft, Entry, Keyring
 
+MAX_SEARCHED = 5_000  # entries that a search opens, the newest first
+MAX_HITS = 100
+
 
 @dataclass(frozen=True)
 class DecryptedEntry:
@@ -317,6 +320,22 @@ class Journal:
         if word:
             entries = entries.filter(word=word)
         return self.decrypt(entries[:limit])
+
+    def search(self, text: str, word: str = "") -> tuple[list[DecryptedEntry], bool]:
+        """The newest entries that hold a text, whatever its case, in their words, customer, cause or marks; and whether all were
+        looked through. Nothing of it is kept: the entries are opened one after the other, and closed again."""
+        wanted, hits = text.casefold(), []
+        entries = self._entries().order_by("-at", "-id")
+        rows = list((entries.filter(word=word) if word else entries)[: MAX_SEARCHED + 1])
+        for decrypted_entry in self.decrypt(rows[:MAX_SEARCHED]):
+            facts = decrypted_entry.facts
+            parts = (
+                decrypted_entry.words,
+                *(facts.get(name) or "" for name in ("customer", "cause", "case", "tags", "people")),
+            )
+            if any(wanted in str(part).casefold() for part in parts):
+                hits.append(decrypted_entry)
+        return hits[:MAX_HITS], len(rows) <= MAX_SEARCHED
 
     def entries_between(self, start: datetime, end: datetime, word: str = "") -> list[DecryptedEntry]:
         """All entries of a span, oldest first."""

@@ -28,9 +28,8 @@ class CaseTable:
     begins: Mapping[str, int] = field(default_factory=dict)  # source -> epoch second of its first ask
     hours: Mapping[tuple[str, str], int] = field(default_factory=dict)  # source, calendar -> as_of in business seconds
     survey_sources: tuple[str, ...] = ()  # sources that record who was asked for a rating
-    cannot: Mapping[str, Mapping[str, str]] = field(
-        default_factory=dict
-    )  # source -> kind of moment -> why it is not told
+    # source -> kind of moment -> why it is not told
+    cannot: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     scales: Scales = field(default_factory=lambda: BUILT_IN)  # those known, the workspace's own too
     age: tuple[str, int] | None = None  # every case as it stood so many seconds after its anchor; None: as it stands
 

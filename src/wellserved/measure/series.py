@@ -32,7 +32,10 @@ class MeasureQuestion:
             if column is not None and column not in FILTER_COLUMNS:
                 raise UnknownNameError("segment", column, FILTER_COLUMNS)
         if self.since and self.until and self.until <= self.since:
-            raise PeriodError(f"--until {self.until} is not after --since {self.since}.", "Swap or correct them.")
+            raise PeriodError(
+                f"The end, {self.until}, is not after the beginning, {self.since}.",
+                "Swap or correct them (--since, --until).",
+            )
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ _CHATWOOT = "chatwoot/chatwoot#7679, #12058, #15445: events by their own date, f
 _JIRA = "Jira Service Management defaults: time to first response, time to resolution; paused while waiting for the customer"
 
 
-def _native_rule(
+def _own_rule(
     measure: str,
     stops: tuple[str, ...],
     occurrence: Literal["first", "last"],
@@ -91,14 +91,14 @@ def _native_rule(
 
 
 VENDOR_RULES: Final[tuple[VendorRule, ...]] = (
-    _native_rule("time_to_first_reply", _REPLY, "first"),
-    _native_rule("business_time_to_first_reply", _REPLY, "first", business=True),
-    _native_rule("time_to_resolution", _END, "first"),
-    _native_rule("business_time_to_resolution", _END, "first", business=True),
-    _native_rule("time_to_full_resolution", _ANY_END, "last"),
-    _native_rule("requester_wait", _END, "last", (IN_PAUSE, CLOSED)),
-    _native_rule("agent_work", _END, "last", (IN_PAUSE, ON_HOLD, CLOSED)),
-    _native_rule("business_agent_work", _END, "last", (IN_PAUSE, ON_HOLD, CLOSED), True),
+    _own_rule("time_to_first_reply", _REPLY, "first"),
+    _own_rule("business_time_to_first_reply", _REPLY, "first", business=True),
+    _own_rule("time_to_resolution", _END, "first"),
+    _own_rule("business_time_to_resolution", _END, "first", business=True),
+    _own_rule("time_to_full_resolution", _ANY_END, "last"),
+    _own_rule("requester_wait", _END, "last", (IN_PAUSE, CLOSED)),
+    _own_rule("agent_work", _END, "last", (IN_PAUSE, ON_HOLD, CLOSED)),
+    _own_rule("business_agent_work", _END, "last", (IN_PAUSE, ON_HOLD, CLOSED), True),
     VendorRule("zendesk", "time_to_first_reply", "First reply time", 1, _REPLY, "first", after_opening=True, source=_ZENDESK),
     VendorRule("zendesk", "business_time_to_first_reply", "First reply time, business hours", 1, _REPLY, "first", (), "business of the stop", after_opening=True, source=_ZENDESK),
     VendorRule("zendesk", "time_to_resolution", "First resolution time", 1, _END, "first", source=_ZENDESK),

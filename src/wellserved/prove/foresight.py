@@ -26,9 +26,8 @@ class Foresight:
     measure: Measure
     label: str
     level: float | None  # now
-    detectable_change: (
-        float | None
-    )  # the change that will be claimed four times in five, at one look, with checks and guardrails
+    # the change that will be claimed four times in five, at one look, with checks and guardrails
+    detectable_change: float | None
     margin: float | None  # of a guardrail: the margin declared, or proposed
     provable_margin: float | None  # the smallest margin that can be shown if nothing gets worse
     age_days: int | None

@@ -18,10 +18,11 @@ from wellserved.prove.sequence import PERIODS_IN_EIGHT_WEEKS
 from wellserved.prove.verdict import Estimate, assess_change, values_by_period
 
 Safety = Literal["worse", "not_worse", "cannot_tell", "not_recorded"]
+# of a share: the margin where none was declared, at most and at least
 MAX_SHARE_MARGIN, LEAST_SHARE_MARGIN = (
     0.05,
     0.01,
-)  # of a share: the margin where none was declared, at most and at least
+)
 RELATIVE_MARGIN = 0.2  # of the level before, for all else
 LEAST_MEAN_MARGIN = 0.1  # of a mean of things counted: a tenth of one a case
 MAX_MARGIN_FACTOR = 1.5  # times the usual margin, at most, where eight weeks cannot show a smaller one

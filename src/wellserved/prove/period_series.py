@@ -31,19 +31,19 @@ class PeriodSeries:
     periods: tuple[Period, ...]
     before: int  # periods that begin before the change
     change_period: int | None  # the one that holds the change inside, and counts for neither side
-    age_days: (
-        int | None
-    )  # each case as it stood so many days after its anchor; None: dated numbers, which no age changes
+    # each case as it stood so many days after its anchor; None: dated numbers, which no age changes
+    age_days: int | None
     immature_periods: int  # periods after the change that are left out until their cases have reached that age
     reason: str = ""  # why there is no series at all
     is_not_recorded: bool = False  # because the record does not hold what it takes
     period_quantiles: tuple[
         float | None, ...
     ] = ()  # of a wait: its quantile in each period, in its unit; None: not reached by that age
+    # the same over all periods before, and over all after
     side_quantiles: tuple[float | None, float | None] = (
         None,
         None,
-    )  # the same over all periods before, and over all after
+    )
     is_unreached: bool = False  # of a wait: too few have ended by that age
     settling_periods: int = 0  # periods right after the change that are left out, as it was still coming in
 
@@ -55,6 +55,7 @@ class PeriodSeries:
 
 
 def no_series(measure: Measure, reason: str, is_not_recorded: bool = False) -> PeriodSeries:
+    """A measure that cannot be looked at, and why."""
     no_values = np.array([])
     return PeriodSeries(
         measure, ModelInput("plain", no_values, no_values), (), 0, None, None, 0, reason, is_not_recorded

@@ -205,9 +205,8 @@ def _claimable_after_stretch(
     length, shift = bad_stretches.most_suspect()
     score = bad_stretches.score[np.arange(len(half_width)), np.maximum(length - 1, 0)]
     error = shift / np.where(length > 0, score, 1.0)
-    claimable_rest = shift + np.sqrt(
-        half_width**2 + (HALF_WIDTH_ERRORS * error) ** 2
-    )  # with which what is left is still a claim
+    # with which what is left is still a claim
+    claimable_rest = shift + np.sqrt(half_width**2 + (HALF_WIDTH_ERRORS * error) ** 2)
     size = np.where(
         score > SIGNIFICANT_SCORE, np.maximum(shift / LEAST_SHARE_LEFT, claimable_rest), shift / LEAST_SHARE_LEFT
     )

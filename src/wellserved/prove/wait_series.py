@@ -24,14 +24,12 @@ from wellserved.prove.period_series import PeriodSeries, lay_out_periods, no_ser
 from wellserved.prove.window import AnalysisWindow
 
 ENDED_WAITS_SHARE = 0.98  # for waits that add up, of which an open case may have little so far
-MAX_UNKNOWN_SHARE = (
-    1 - ENDED_WAITS_SHARE
-)  # of the cases, still open with less than the level: with more nothing is said
+# of the cases, still open with less than the level: with more nothing is said
+MAX_UNKNOWN_SHARE = 1 - ENDED_WAITS_SHARE
 LATER_ADVICE = "look later, or give a longer --age"
 DAYS_PER_WEEK = 7  # days: neighbours of a day are taken in whole weeks
-PackedDurations = npt.NDArray[
-    np.int64
-]  # waits: twice the seconds, and one more while they go on; NOT_REACHED: nothing more is known
+# waits: twice the seconds, and one more while they go on; NOT_REACHED: nothing more is known
+PackedDurations = npt.NDArray[np.int64]
 
 
 def wait_series(

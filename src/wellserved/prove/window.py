@@ -36,23 +36,19 @@ class AnalysisWindow:
     capped_follow_up: bool = (
         True  # an age is never more than half of the time since the change; else what is too young waits
     )
-    case_tables_by_age: dict[tuple[str, int], CaseTable] = field(
-        default_factory=dict
-    )  # cases at their age, folded once
-    excluded_sources: dict[str, date] = field(
-        default_factory=dict
-    )  # sources left out -> the day up to which each is known
+    # cases at their age, folded once
+    case_tables_by_age: dict[tuple[str, int], CaseTable] = field(default_factory=dict)
+    # sources left out -> the day up to which each is known
+    excluded_sources: dict[str, date] = field(default_factory=dict)
     other_change_days: tuple[
         date, ...
     ] = ()  # other days on which something was changed, so that a level may jump there
     settles: date | None = None  # the first day on which the change had come in altogether; None: at once
     case_filters: tuple[CaseFilter, ...] = ((),)  # the filters of all sides that will be looked at
-    coverage_gaps: dict[tuple[str, str], str] = field(
-        default_factory=dict
-    )  # source, measure -> why it was left out of that
-    known_ends: dict[CaseFilter, int] = field(
-        default_factory=dict
-    )  # filters -> epoch second up to which their sources are known
+    # source, measure -> why it was left out of that
+    coverage_gaps: dict[tuple[str, str], str] = field(default_factory=dict)
+    # filters -> epoch second up to which their sources are known
+    known_ends: dict[CaseFilter, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.case_table.engine, DuckDB):

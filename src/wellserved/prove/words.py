@@ -38,12 +38,13 @@ END_MARKS = {"?": "", ".": ""}  # endings of a sentence that need no full stop
 def proof_label(proof: Proof) -> str:
     """The measure and the cases it is about."""
     filters = ", ".join(f"{column} {value}" for column, value in proof.request.where)
-    return f"{proof.request.measure.name}{f' ({filters})' if filters else ''}"
+    name = proof.request.measure.name.replace("_", " ")
+    return f"{name}{f' ({filters})' if filters else ''}"
 
 
 def proof_title(proof: Proof) -> str:
     """What is asked; an exploration says that it is one."""
-    question = f"did {proof.request.measure.name} change?"
+    question = f"did the {proof.request.measure.name.replace('_', ' ')} change?"
     return (
         f"{proof.request.improvement_name}: {question}"
         if proof.request.improvement_name

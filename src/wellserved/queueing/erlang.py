@@ -64,9 +64,8 @@ def erlang_a(rate: float, handling: float, patience: float, servers: int, second
     blocking_share = erlang_b(rate * handling, servers - 1) if servers else 1.0
     if servers == 0:
         return QueueForecast(0, 1.0, 0.0, 1.0, patience, 0.0)
-    top = (
-        max(math.log(rate / service_rate) / leave_rate, 0.0) if rate > service_rate else 0.0
-    )  # where the density is highest
+    # where the density is highest
+    top = max(math.log(rate / service_rate) / leave_rate, 0.0) if rate > service_rate else 0.0
 
     def weight(x: float) -> float:
         return rate / leave_rate * -math.expm1(-leave_rate * x) - service_rate * x
@@ -89,9 +88,8 @@ def erlang_a(rate: float, handling: float, patience: float, servers: int, second
         )
         return float(sum(result[0] for result in integrals))
 
-    scaled_epsilon = (
-        math.exp(-peak) / blocking_share if blocking_share and -peak < 700 else math.inf
-    )  # epsilon = 1 / B(servers - 1)
+    # epsilon = 1 / B(servers - 1)
+    scaled_epsilon = math.exp(-peak) / blocking_share if blocking_share and -peak < 700 else math.inf
     j = integral(0.0, False)
     normalisation = scaled_epsilon + rate * j
     if math.isinf(normalisation):

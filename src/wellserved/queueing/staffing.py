@@ -55,9 +55,8 @@ def _interval_staffing(
     seconds: int,
 ) -> Staffing:
     came = max(interval.arrivals - interval.too_recent, 0)
-    rate = interval.arrivals / (
-        interval.days * min(slot, 86_400 - interval.start)
-    )  # the day's last interval may be shorter
+    # the day's last interval may be shorter
+    rate = interval.arrivals / (interval.days * min(slot, 86_400 - interval.start))
     observed = interval.in_time_count / came if came else 0.0
     forecast: QueueForecast | NotComputable = NotComputable(
         f"only {plural(came, 'case')}; at least {FEWEST_INTERVAL_CASES} are needed"

@@ -87,9 +87,8 @@ class ReadingPlan:
         for rule in self.mapping.moments:
             if rule.required:
                 is_single_row = not rule.condition.row and rule.condition.test in (None, "is", "is_not")
-                term_sql = (
-                    condition_sql(rule) if is_single_row else "true"
-                )  # what depends on other rows cannot be asked yet
+                # what depends on other rows cannot be asked yet
+                term_sql = condition_sql(rule) if is_single_row else "true"
                 checks += [
                     RowCheck(check.column, f"({term_sql}) AND {check.bad}", check.reason)
                     for check in self._other_checks(rule)

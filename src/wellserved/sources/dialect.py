@@ -18,9 +18,8 @@ DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 2000
 HEADER_SEARCH_ROWS = 50  # rows below a header that are looked at for the same words again
 SAMPLE_BYTES = 4 << 20
-REFUSAL_COLUMNS = tuple(
-    f"{OWN_PREFIX}{suffix}" for suffix in ("row", "column", "value", "reason")
-)  # columns of a refusals file
+# columns of a refusals file
+REFUSAL_COLUMNS = tuple(f"{OWN_PREFIX}{suffix}" for suffix in ("row", "column", "value", "reason"))
 _NUMBERISH = re.compile(r"[-+]?[\d.,/: T]*\d[\d.,/: TZAPMapm%$€£-]*")
 csv.field_size_limit(FIELD_LIMIT)
 

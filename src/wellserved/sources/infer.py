@@ -36,9 +36,8 @@ class Inspection:
     columns: tuple[SourceColumn, ...]
     toml: str
     questions: tuple[str, ...]  # what only a reader of the file can answer
-    unused_columns: dict[str, tuple[str, ...]] = field(
-        default_factory=dict
-    )  # what they look like -> columns without a use
+    # what they look like -> columns without a use
+    unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what an import by this mapping would say of the rows
 
 

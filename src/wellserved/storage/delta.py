@@ -101,9 +101,8 @@ def append_version(
             writer_properties=properties,
             commit_properties=commit_properties,
         )
-        disk.sync_to_disk(
-            _entry_path(staging_folder, 0)
-        )  # from which `remove_leftovers` would know what was brought in
+        # from which `remove_leftovers` would know what was brought in
+        disk.sync_to_disk(_entry_path(staging_folder, 0))
         actions = _read_actions(_entry_path(staging_folder, 0))
         if table and _column_types(table.schema().to_json()) != _column_types(_schema_json(actions)):
             raise AssertionError(f"{folder} holds other columns than what comes to it")

@@ -129,16 +129,14 @@ class Receipt:
     reasons: dict[str, int]  # refusal reason -> rows
     as_of: str  # latest moment of the file, ISO 8601 UTC
     cannot: dict[str, str] = field(default_factory=dict)  # kind of moment that the export cannot tell -> why
-    absent: dict[str, str] = field(
-        default_factory=dict
-    )  # column of the preset that the file lacks -> what is not known
+    # column of the preset that the file lacks -> what is not known
+    absent: dict[str, str] = field(default_factory=dict)
     moments_refused: int = (
         0  # moments of loaded rows that were left out, for a date, score or amount that cannot be read
     )
     losses: dict[str, int] = field(default_factory=dict)  # why -> moments left out
-    dates: dict[str, DateOrder] = field(
-        default_factory=dict
-    )  # column -> order of day and month that the column decided
+    # column -> order of day and month that the column decided
+    dates: dict[str, DateOrder] = field(default_factory=dict)
     dues: dict[str, DueIs] = field(default_factory=dict)  # column -> what a due time at midnight means, likewise
 
     sha256: str = ""  # of the file, unpacked; empty: an earlier version did not keep it

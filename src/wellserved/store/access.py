@@ -50,6 +50,10 @@ PERMISSIONS: Final[dict[str, tuple[frozenset[Role], str]]] = {
     ),
     "change_accounts": (frozenset({Role.finance}), "contracts and revenue"),
     "read_measures": (_SERVING_ROLES | {Role.finance}, "measures, charts, reports and verdicts of teams and services"),
+    "declare_improvements": (
+        frozenset({Role.lead, Role.quality}),
+        "declare a change, its measure and its guardrails, before its result is looked at",
+    ),
     "read_cases": (_SERVING_ROLES, "single cases behind a number; but for quality, those of the own team"),
     "change_data": (frozenset({Role.lead, Role.quality}), "import files, and see what was refused"),
     "change_people": (frozenset({Role.admin}), "invite people, give roles, end access"),
@@ -60,9 +64,8 @@ PERMISSIONS: Final[dict[str, tuple[frozenset[Role], str]]] = {
 
 def has_permission(person: Person, permission: str) -> bool:
     """Whether somebody may do something at all."""
-    roles = {person.role} | (
-        {Role.admin} if person.is_staff else set()
-    )  # is_staff: administers beside a role of service
+    # is_staff: administers beside a role of service
+    roles = {person.role} | ({Role.admin} if person.is_staff else set())
     return person.is_active and (person.role == Role.alone or bool(roles & PERMISSIONS[permission][0]))
 
 

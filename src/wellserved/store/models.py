@@ -167,9 +167,8 @@ class Shared(models.Model):
     customer = models.ForeignKey(Customer, models.SET_NULL, null=True, blank=True, related_name="shared")
     service = models.CharField(max_length=100, blank=True)
     channel = models.CharField(max_length=50, blank=True)
-    text = models.TextField(
-        max_length=MAX_ENTRY_LETTERS, blank=True
-    )  # never in the log, so that withdrawing it takes it back
+    # never in the log, so that withdrawing it takes it back
+    text = models.TextField(max_length=MAX_ENTRY_LETTERS, blank=True)
     expected = models.FloatField(null=True, blank=True)
     score = models.FloatField(null=True, blank=True)
     scale = models.CharField(max_length=10, blank=True)

@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from wellserved.actions.membership import ensure_sole_user, find_sole_user
-from wellserved.capture import MAX_ENTRY_LETTERS
 from wellserved.damage import as_damage_error
 from wellserved.errors import DamageError, StorageError, WellservedError
 from wellserved.journal.crypto import LockedError
@@ -148,35 +147,3 @@ def person_of(request: HttpRequest) -> Person:
 def journal_of(request: HttpRequest) -> Journal:
     """The journal of whoever asks; its key is in their session, where their own browser alone can open it."""
     return Journal(person_of(request).pk, settings.SECRET_KEY.encode(), session.journal_key(request))
-
-
-PAGES = (
-    ("today", "Today", "own"),
-    ("journal", "Journal", "own"),
-    ("promises", "Promises", "own"),
-    ("failures", "Failures", "own"),
-    ("measures", "Measures", "read_measures"),
-    ("improvements", "Improvements", "read_measures"),
-    ("customers", "Customers", "read_customers"),
-    ("accounts", "Accounts", "read_accounts"),
-    ("reports", "Reports", "own"),
-    ("data", "Data", "change_data"),
-    ("people", "People", "change_people"),
-    ("audit", "Audit", "read_audit"),
-    ("me", "Me", "own"),
-)
-
-
-def page_context(request: HttpRequest) -> dict[str, Any]:
-    """What every page has around it: the way to the others, the zone."""
-    scope: AccessScope | None = getattr(request, "scope", None)
-    current_page = request.resolver_match.url_name if request.resolver_match else ""
-    pages = [(name, title) for name, title, permission in PAGES if scope and has_permission(scope.person, permission)]
-    return {
-        "ways": pages,
-        "here": current_page,
-        "zone": settings.TIME_ZONE,
-        "scope": scope,
-        "longest": MAX_ENTRY_LETTERS,
-        "may_share": bool(scope and has_permission(scope.person, "share")),
-    }

@@ -22,6 +22,7 @@ from django.conf import settings
 from wellserved import disk
 from wellserved.damage import as_damage_error
 from wellserved.errors import RequestError
+from wellserved.improvement import declarations_digest
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 
@@ -69,12 +70,12 @@ def _kill_pool(pool: ProcessPoolExecutor) -> None:
 
 
 def version_of(workspace: Workspace) -> tuple[object, ...]:
-    """What an answer depends on: the log's version, the calendars, the scales, the declarations."""
+    """What an answer depends on: the log's version, the calendars, the scales, the declarations (looks at them aside)."""
     file_times = []
-    for name in ("calendars.toml", "scales.toml", "scales-used.json", "improvements.jsonl", "workspace.toml"):
+    for name in ("calendars.toml", "scales.toml", "scales-used.json", "workspace.toml"):
         file = workspace.folder / name
         file_times.append(file.stat().st_mtime_ns if file.exists() else 0)
-    return (str(workspace.folder), log.latest_version(workspace), *file_times)
+    return (str(workspace.folder), log.latest_version(workspace), declarations_digest(workspace), *file_times)
 
 
 def _compute_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -88,23 +89,38 @@ def _compute_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
         raise storage_error from None
 
 
-def cached_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
-    """answer(workspace, *given), from what is known or by the analysing process."""
-    workspace: Workspace = settings.WORKSPACE
-    key = (*version_of(workspace), answer.__module__, answer.__qualname__, repr(arguments))
+def _key_of(answer: Callable[..., Answer], arguments: tuple[Any, ...]) -> tuple[object, ...]:
+    return (*version_of(settings.WORKSPACE), answer.__module__, answer.__qualname__, repr(arguments))
+
+
+def known_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer | None:
+    """An answer that was worked out before; None: it has to be asked for."""
     with _lock:
-        if key in _answers:
-            _answers.move_to_end(key)
-            known_answer: Answer = _answers[key]
-            return known_answer
+        known: Answer | None = _answers.get(_key_of(answer, arguments))
+        return known
+
+
+def fresh_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
+    """answer(workspace, *given) by the analysing process, whatever is known already: for what changes something."""
     pool = _workers()
     try:
-        new_answer = pool.submit(_compute_answer, answer, workspace, *arguments).result(TIME_LIMIT_SECONDS)
+        return pool.submit(_compute_answer, answer, settings.WORKSPACE, *arguments).result(TIME_LIMIT_SECONDS)
     except (TooLong, BrokenProcessPool, MemoryError) as error:
         _kill_pool(pool)
         raise RequestError(
             "This question took too long, or too much memory.", "Ask for fewer cases: a span, a filter."
         ) from error
+
+
+def cached_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
+    """answer(workspace, *given), from what is known or by the analysing process."""
+    key = _key_of(answer, arguments)
+    with _lock:
+        if key in _answers:
+            _answers.move_to_end(key)
+            known_answer: Answer = _answers[key]
+            return known_answer
+    new_answer = fresh_answer(answer, *arguments)
     with _lock:
         _answers[key] = new_answer
         while len(_answers) > MAX_CACHED_ANSWERS:

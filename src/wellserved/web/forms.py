@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
+from itertools import count
 from typing import Any, ClassVar
 
 from django import forms
@@ -14,9 +15,13 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, RATINGS, SEVERITIES, readable_text
+from wellserved.improvement import Improvement, list_records
 from wellserved.journal.handle import DecryptedEntry
-from wellserved.moments import EARLIEST_DATE, LATEST_DATE
+from wellserved.measure import SUBJECTS
+from wellserved.measure.coverage import PRIVATE_COLUMNS
+from wellserved.moments import EARLIEST_DATE, LATEST_DATE, SEGMENTS
 from wellserved.scales import load_scales
+from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
 from wellserved.web.template_filters import SCALE_NAMES
 
@@ -31,6 +36,18 @@ def _scale_choices() -> Choices:
     """All scales, the workspace's own by their names."""
     scales = load_scales(settings.WORKSPACE.folder).values()
     return [("", ""), *((scale.name, SCALE_NAMES.get(scale.name, f"{scale.name}, {scale.span}")) for scale in scales)]
+
+
+def _measure_choices() -> list[tuple[Any, Any]]:
+    """Measures of which one side is better, by subject, as the questions that they answer."""
+    groups = (
+        (
+            _(subject),
+            [(one.name, _(one.question)) for one in measures if one.better != "neither" and not one.today_only],
+        )
+        for subject, measures in SUBJECTS.items()
+    )
+    return [group for group in groups if group[1]]
 
 
 _WORD_CHOICES: Choices = [
@@ -264,3 +281,70 @@ class PasswordForm(forms.Form):
         max_length=500,
         strip=False,
     )
+
+
+class ImprovementForm(forms.Form):
+    """A change, declared before its result is known: what, since when, for whom, and by what one will see that it works."""
+
+    what = forms.CharField(label=_("What do you change?"), max_length=200)
+    since = forms.DateField(label=_("First day of the new way"), widget=_DateInput())
+    measure = forms.ChoiceField(label=_("What should get better?"), choices=_measure_choices)
+    expected = forms.IntegerField(
+        label=_("By how many percent, at least"), min_value=1, max_value=99, required=False,
+        help_text=_("The smallest effect that would be worth it."),
+    )  # fmt: skip
+    column = forms.ChoiceField(
+        label=_("For whom"), required=False, choices=[("", _("everybody")), *((name, _(name)) for name in SEGMENTS if name not in ("source", *PRIVATE_COLUMNS))],
+    )  # fmt: skip
+    value = forms.CharField(
+        label=_("Which"), max_length=200, required=False, help_text=_("The name as it stands in the records.")
+    )
+    against = forms.CharField(
+        label=_("Compared with"), max_length=200, required=False,
+        help_text=_("Another of the same kind where nothing is changed; it makes the proof stronger."),
+    )  # fmt: skip
+    who = forms.CharField(label=_("Who does it"), max_length=100, required=False)
+    idea_from = forms.CharField(label=_("Whose idea it was"), max_length=100, required=False)
+    helpers = forms.CharField(
+        label=_("Who helps"), max_length=300, required=False, help_text=_("Names with commas between them.")
+    )
+    settles = forms.DateField(
+        label=_("Fully in place on"), widget=_DateInput(), required=False,
+        help_text=_("Where it comes in bit by bit: the weeks before this day are left out."),
+    )  # fmt: skip
+    ends = forms.DateField(
+        label=_("Day of the verdict"), widget=_DateInput(), required=False,
+        help_text=_("One look on a day fixed now proves more than looking every week. Empty: look at any time."),
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """A segment has its column, and whoever is compared with is another one."""
+        data = super().clean() or {}
+        if bool(data.get("column")) != bool(data.get("value")):
+            self.add_error("value", _("Choose for whom, and name which."))
+        if data.get("against") and not data.get("value"):
+            self.add_error("against", _("Say first for whom the change is."))
+        return data
+
+    def declaration(self, workspace: Workspace) -> Improvement:
+        """The declaration; its name is made from what is changed."""
+        data = self.cleaned_data
+        names = {record.improvement.name for record in list_records(workspace)}
+        name = next(
+            name for n in count(1) if (name := f"change-{n}") not in names
+        )  # a name goes into the audit: no words
+        column = data["column"]
+        return Improvement(
+            name,
+            data["what"],
+            data["since"].isoformat(),
+            data["measure"],
+            who=data["who"],
+            idea_from=data["idea_from"],
+            helpers=tuple(part.strip() for part in data["helpers"].split(",") if part.strip()),
+            where=((column, data["value"]),) if column else (),
+            against=((column, data["against"]),) if column and data["against"] else (),
+            expected=data["expected"] / 100 if data["expected"] else None,
+            ends=data["ends"].isoformat() if data["ends"] else None,
+            settles=data["settles"].isoformat() if data["settles"] else None,
+        )

@@ -29,10 +29,11 @@ from wellserved.store.models import Person
 from wellserved.web.error_handling import storage_error
 
 COOKIE: Final = "journal_key"
+# in the session: the key; the password until the second factor is given
 _KEY, _PASSWORD = (
     "journal",
     "journal_password",
-)  # in the session: the key; the password until the second factor is given
+)
 _BEGAN, _LAST_USED = "began", "seen"  # in the session: seconds since 1970
 _NOTE_SECONDS: Final = 300  # seconds between two notes of when a session was last used
 

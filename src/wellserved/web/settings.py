@@ -99,7 +99,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "wellserved.web.access_middleware.page_context",
+                "wellserved.web.navigation.page_context",
             ],
             "builtins": ["wellserved.web.template_filters", "django.templatetags.i18n", "django.templatetags.static"],
         },

@@ -1,4 +1,4 @@
-"""The measures, declared as data by what they are about: to add one, add one declaration; definition.py says what its parts mean."""
+"""The measures, declared as data by what they are about: to add one, add one declaration; measure.py says what its parts mean."""
 
 from __future__ import annotations
 

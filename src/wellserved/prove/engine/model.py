@@ -165,10 +165,11 @@ class Mixture:
     def quantile(self, probability: float) -> Floats:
         """The point below which the effect lies with this probability: Newton's steps, held inside a bracket."""
         node_quantiles = self.centre + special.stdtrit(self.freedom, probability)[:, None] * self.scale
+        # the mixture's quantile lies between its parts'
         low, high = (
             node_quantiles.min(axis=1),
             node_quantiles.max(axis=1),
-        )  # the mixture's quantile lies between its parts'
+        )
         spread = np.sqrt(self.variance)
         estimate = np.clip(self.mean + special.ndtri(probability) * spread, low, high)
         unconverged = np.arange(len(estimate))
@@ -184,9 +185,8 @@ class Mixture:
             step = np.where(is_inside, step, (low[unconverged] + high[unconverged]) / 2)
             step_size = np.abs(step - estimate[unconverged])
             estimate[unconverged] = np.where(error == 0, estimate[unconverged], step)
-            unconverged = unconverged[
-                (step_size > 1e-7 * spread[unconverged]) & (error != 0)
-            ]  # the error after a step of Newton is its square
+            # the error after a step of Newton is its square
+            unconverged = unconverged[(step_size > 1e-7 * spread[unconverged]) & (error != 0)]
             if not len(unconverged):
                 break
         quantiles: Floats = estimate

@@ -161,9 +161,8 @@ def foreseen_variance(
     ):
         return None
     weights = _normalized_noise(past)
-    usual_noise = (
-        past.is_observed.sum() / (1 / weights[past.is_observed]).sum()
-    )  # of the noise: as much information a period as before
+    # of the noise: as much information a period as before
+    usual_noise = past.is_observed.sum() / (1 / weights[past.is_observed]).sum()
     noise = np.append(weights[0], np.full(periods_ahead, usual_noise))[None]
     series = np.append(z[0], np.zeros(periods_ahead))[None, :, None]
     whitened_rows = whiten(design.columns, series, noise, is_observed[None])

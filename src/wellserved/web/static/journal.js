@@ -50,8 +50,25 @@
     line.focus();
   });
   line.addEventListener("keydown", (event) => {
+    const proposal = event.key === "Enter" && event.altKey && shown.querySelector("[data-propose]");
+    if (proposal) { event.preventDefault(); proposal.click(); return; } // taken over, and shown again before it is saved
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
   });
+
+  const offerUndo = (where, saved, sent) => { // for ten seconds; afterwards the entry's own page erases it
+    const button = document.createElement("button");
+    button.type = "button"; button.className = "quiet"; button.textContent = form.dataset.undo; button.setAttribute("data-undo", "");
+    where.append(" ", button);
+    const end = setTimeout(() => button.remove(), 10000);
+    button.addEventListener("click", async () => {
+      clearTimeout(end);
+      const answer = await send(`/journal/${saved}/erase`, {}, "text/html").catch(() => null);
+      if (!answer || !answer.ok) { say("It could not be undone. Open its page to erase it.", true); return; }
+      told.replaceChildren();
+      if (!line.value) { line.value = sent.line; line.dispatchEvent(new Event("input")); }
+      line.focus();
+    });
+  };
 
   // One at a time, in order; the id that was given to the form makes a second sending the same entry.
   let sending = false;
@@ -82,6 +99,7 @@
         p.className = "verdict"; p.setAttribute("data-saved", saved);
         p.append("Saved. ", a); a.href = `/journal/${saved}/`; a.textContent = next.line.slice(0, 80);
         told.replaceChildren(p);
+        offerUndo(p, saved, next);
       }
     } catch {
       say("No connection. It is kept in this browser and sent as soon as the server answers.", true);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 
 from csp.constants import NONE, UNSAFE_INLINE
@@ -10,14 +12,15 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from wellserved.actions import case_lists, rendering
-from wellserved.improvement import list_records
+from wellserved.actions import case_lists, rendering, team_numbers
+from wellserved.actions.exploration_pages import EXPLORATIONS, exploration_page
 from wellserved.measure import SUBJECTS, MeasureQuestion, find_measure
 from wellserved.measure.series import FILTER_COLUMNS
+from wellserved.render.charts.svg import draw_sparkline
 from wellserved.render.formats import html
 from wellserved.storage import log
 from wellserved.web.access_middleware import required_permission, scope_of
-from wellserved.web.analysis import cached_answer
+from wellserved.web.analysis import cached_answer, known_answer
 from wellserved.web.query_parameters import GRANULARITIES, day_in, granularity_in, question_in
 from wellserved.web.template_filters import safe_html
 
@@ -31,8 +34,34 @@ def _question(request: HttpRequest, name: str) -> MeasureQuestion:
 
 @required_permission("read_measures")
 def measures(request: HttpRequest) -> HttpResponse:
-    """All measures, by what they ask."""
-    return render(request, "measures.html", {"subjects": SUBJECTS, "empty": log.latest_version(settings.WORKSPACE) < 0})
+    """All measures by what they ask, each with its latest month once that is worked out; what is not on record at the end."""
+    is_fragment, is_empty = bool(request.headers.get("X-Fragment")), log.latest_version(settings.WORKSPACE) < 0
+    answer = cached_answer if is_fragment else known_answer
+    numbers = None if is_empty else answer(team_numbers.all_numbers)
+    context = {
+        "empty": is_empty,
+        "waiting": numbers is None and not is_empty,
+        "explorations": EXPLORATIONS,
+        **_measure_list(numbers or {}),
+    }
+    return render(request, "measure_list.html" if is_fragment else "measures.html", context)
+
+
+def _measure_list(numbers: Mapping[str, team_numbers.TeamNumber | str]) -> dict[str, object]:
+    """Measures with their numbers, by subject; those that the record cannot answer, by the reason."""
+    subjects, silent = [], defaultdict(list)
+    for subject, names in SUBJECTS.items():
+        rows = []
+        for measure in names:
+            number = numbers.get(measure.name)
+            if isinstance(number, str):
+                silent[number].append(measure)
+            else:
+                spark = draw_sparkline(number.course, number.usual) if number else ""
+                rows.append({"measure": measure, "number": number, "spark": spark})
+        if rows:
+            subjects.append((subject, rows))
+    return {"subjects": subjects, "silent": sorted(silent.items(), key=lambda item: -len(item[1]))}
 
 
 @required_permission("read_measures")
@@ -87,20 +116,6 @@ def case(request: HttpRequest, name: str, source: str, case_id: str) -> HttpResp
 
 
 @required_permission("read_measures")
-def improvements(request: HttpRequest) -> HttpResponse:
-    """What was changed, and whether it worked."""
-    improvement_records = list_records(settings.WORKSPACE)
-    return render(request, "improvements.html", {"records": improvement_records})
-
-
-@required_permission("read_measures")
-def improvement(request: HttpRequest, name: str) -> HttpResponse:
-    """The verdict on one improvement; looking at it is kept on record."""
-    page = cached_answer(rendering.improvement_page, name)
-    return render(request, "bare.html", {"title": name, "page": safe_html(page)})
-
-
-@required_permission("read_measures")
 @csp({"default-src": [NONE], "style-src": [UNSAFE_INLINE], "img-src": ["data:"]})  # type: ignore[arg-type]
 def service_report(request: HttpRequest, source: str) -> HttpResponseBase:
     """The service report of the last period that is over, as a page of its own."""
@@ -109,3 +124,16 @@ def service_report(request: HttpRequest, source: str) -> HttpResponseBase:
     content = cached_answer(rendering.render_report, source, granularity, day_in(request.GET, "period"), form)
     kinds = {"html": "text/html", "csv": "text/csv", "json": "application/json"}
     return HttpResponse(content, content_type=f"{kinds[form]}; charset=utf-8")
+
+
+@required_permission("read_measures")
+def explore(request: HttpRequest, name: str) -> HttpResponse:
+    """Look closer: promises, hand-overs, the queue, drivers of ratings, gaps, a shift; nothing here says "improved"."""
+    if name not in EXPLORATIONS:
+        raise Http404
+    question = _question(request, "time_to_resolution")
+    context = {
+        "name": name, "exploration": EXPLORATIONS[name], "explorations": EXPLORATIONS, "filters": FILTER_COLUMNS, "question": question,
+        "page": safe_html(cached_answer(exploration_page, name, question)), "where": [f"{column}={value}" for column, value in question.where],
+    }  # fmt: skip
+    return render(request, "explore.html", context)

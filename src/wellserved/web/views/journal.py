@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
 from wellserved.actions.writing import capture_line, find_open_matters, line_time, record_line, require_clear
-from wellserved.capture import ENTRY_WORDS, CapturedLine, captured_facts
+from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, CapturedLine, captured_facts
 from wellserved.capture.promise import MATTERS_OF_WORD, PromiseState
+from wellserved.capture.sentence import propose_for
 from wellserved.errors import WellservedError
 from wellserved.journal.handle import DecryptedEntry, Journal, line_facts
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
@@ -28,8 +29,11 @@ from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import Audience, Person, Shared, token_digest
 from wellserved.web.access_middleware import OPEN, journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
+from wellserved.web.views.overview import numbers_context
 
 MAX_PROMISES_SHOWN, MAX_DUE_PROMISES = 20, 10  # promises of the ledger and of Today, the most urgent first
+MAX_SEARCH_LETTERS = 100
+USUAL_WORDS = ("missed", "promise", "complaint", "thanks")  # offered beside the one that is proposed
 CARD = (
     ("acknowledged", "Acknowledged the request"),
     ("said_what", "Said what will be done"),
@@ -95,7 +99,13 @@ def today(request: HttpRequest) -> HttpResponse:
         "promises": due_promises, "later": len(promises) - len(due_promises), "waiting": missed_rows, "said": feedback_rows,
         "helps": scope.help_mentions().filter(confirmed=None), "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(), "waits": has_permission(scope.person, "read_measures") and log.latest_version(settings.WORKSPACE) >= 0,
         "recent": journal.latest(3) if journal.is_readable else [],
+        "line": request.GET.get("line", "")[:MAX_ENTRY_LETTERS],  # what a phone's share sheet hands over
     }  # fmt: skip
+    context |= (
+        numbers_context(scope, wait=False)
+        if context["waits"]
+        else {"new": has_permission(scope.person, "read_measures")}
+    )
     return render(request, "today.html", context)
 
 
@@ -106,14 +116,28 @@ def journal(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         return _write_line(request, scope, journal)
     word = request.GET.get("word", "")
-    pages = (
-        journal.latest(30, _page_position(request), word if word in ENTRY_WORDS else "") if journal.is_readable else []
+    known_word = word if word in ENTRY_WORDS else ""
+    pages = journal.latest(30, _page_position(request), known_word) if journal.is_readable else []
+    last = pages[-1].entry if len(pages) == 30 else None
+    return render(request, "journal.html", {**_journal_context(journal, pages, word), "last": last})
+
+
+@required_permission("own", "POST")
+def search_journal(request: HttpRequest) -> HttpResponse:
+    """One's own entries that hold a text; by POST, so that the words stand in no address and no log."""
+    journal, word = journal_of(request), request.POST.get("word", "")
+    text = request.POST.get("q", "").strip()[:MAX_SEARCH_LETTERS]
+    pages, has_all = (
+        journal.search(text, word if word in ENTRY_WORDS else "") if journal.is_readable and text else ([], True)
     )
-    context = {
-        "pages": pages, "words": ENTRY_WORDS, "word": word, "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(),
-        "last": pages[-1].entry if len(pages) == 30 else None,
-    }  # fmt: skip
+    context = {**_journal_context(journal, pages, word), "q": text, "has_all": has_all}
     return render(request, "journal.html", context)
+
+
+def _journal_context(journal: Journal, pages: list[DecryptedEntry], word: str) -> dict[str, Any]:
+    return {
+        "pages": pages, "words": ENTRY_WORDS, "word": word, "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(), "has_all": True,
+    }  # fmt: skip
 
 
 def _page_position(request: HttpRequest) -> tuple[datetime, uuid.UUID] | None:
@@ -173,8 +197,10 @@ def _line_context(captured_line: CapturedLine, scope: AccessScope, journal: Jour
     is_loose = (
         captured_line.word in ("kept", "broken", "renegotiated") and journal.is_readable and len(open_matters) != 1
     )
-    has_hint = captured_line.word == "note" and "promise" in captured_line.text.casefold()
-    return {"shown": captured_facts(captured_line), "repeats": repeats, "account": account, "about": open_matters, "loose": is_loose,
+    proposal = propose_for(captured_line)
+    has_hint = proposal is None and captured_line.word == "note" and "promise" in captured_line.text.casefold()
+    other_words = [word for word in USUAL_WORDS if proposal and word != proposal.word]
+    return {"proposal": proposal, "other_words": other_words, "shown": captured_facts(captured_line), "repeats": repeats, "account": account, "about": open_matters, "loose": is_loose,
             "hint": has_hint, "questions": _open_questions(captured_line)}  # fmt: skip
 
 

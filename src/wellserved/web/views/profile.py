@@ -36,6 +36,7 @@ def me(request: HttpRequest) -> HttpResponseBase:
 
 
 def key_form(request: HttpRequest | None = None) -> KeyForm:
+    """The form of a key for programs: scopes that its owner may give."""
     form = KeyForm(request.POST if request else None)
     form.fields["scopes"].choices = [(name, f"{name}: {_(description)}") for name, description in SCOPES.items()]  # type: ignore[attr-defined]
     return form

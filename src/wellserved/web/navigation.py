@@ -1,0 +1,60 @@
+"""What every page has around it: the ways to the others in groups, the search, the zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import gettext_noop
+
+from wellserved.capture import MAX_ENTRY_LETTERS
+from wellserved.store.access import AccessScope, has_permission
+
+
+@dataclass(frozen=True)
+class NavigationPage:
+    """A page that is always one step away."""
+
+    name: str  # of its address and its icon
+    title: str
+    permission: str
+    group: str
+
+
+PAGES: Final = (
+    NavigationPage("today", gettext_noop("Today"), "own", gettext_noop("Me")),
+    NavigationPage("journal", gettext_noop("Journal"), "own", "Me"),
+    NavigationPage("promises", gettext_noop("Promises"), "own", "Me"),
+    NavigationPage("reports", gettext_noop("Reports"), "own", "Me"),
+    NavigationPage("failures", gettext_noop("Failures"), "own", gettext_noop("My team")),
+    NavigationPage("measures", gettext_noop("Measures"), "read_measures", "My team"),
+    NavigationPage("improvements", gettext_noop("Improvements"), "read_measures", "My team"),
+    NavigationPage("customers", gettext_noop("Customers"), "read_customers", gettext_noop("The house")),
+    NavigationPage("accounts", gettext_noop("Accounts"), "read_accounts", "The house"),
+    NavigationPage("data", gettext_noop("Data"), "change_data", "The house"),
+    NavigationPage("people", gettext_noop("People"), "change_people", "The house"),
+    NavigationPage("audit", gettext_noop("Audit"), "read_audit", "The house"),
+    NavigationPage("me", gettext_noop("Settings"), "own", "The house"),
+)
+
+
+def pages_of(scope: AccessScope) -> list[NavigationPage]:
+    """The pages that somebody may open."""
+    return [page for page in PAGES if has_permission(scope.person, page.permission)]
+
+
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    """What the frame of every page shows."""
+    scope: AccessScope | None = getattr(request, "scope", None)
+    pages = pages_of(scope) if scope else []
+    return {
+        "ways": [(group, list(members)) for group, members in groupby(pages, key=lambda page: page.group)],
+        "here": request.resolver_match.url_name if request.resolver_match else "",
+        "zone": settings.TIME_ZONE,
+        "scope": scope,
+        "longest": MAX_ENTRY_LETTERS,
+        "may_share": bool(scope and has_permission(scope.person, "share")),
+    }
