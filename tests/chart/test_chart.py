@@ -161,8 +161,13 @@ def test_a_picture_is_well_formed_named_and_marks_each_signal(frame: svg.Frame) 
     description = picture.find(f"{namespace}desc")
     assert description is not None
     assert "beyond a control limit" in (description.text or "")
-    signals = [element for element in picture.iter(f"{namespace}path") if element.get("class") == "signal"]
+    signals = [element for element in picture.iter(f"{namespace}path") if "signal" in str(element.get("class")).split()]
     assert len(signals) == sum(chart.signal_masks["outside"] | chart.signal_masks["long_run"])
+    better = [element for element in signals if element.get("class") == "signal good"]
+    assert 0 < len(better) < len(signals), "told apart by shape and colour"
+    words = [element.findtext(f"{namespace}title") or "" for element in signals]
+    assert sum("on the better side" in text for text in words) == len(better)
+    assert all("n = " in text for text in words)
     assert not [element for element in picture.iter() if element.get("style")]
 
 

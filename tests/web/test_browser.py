@@ -128,7 +128,7 @@ def test_what_is_typed_without_a_connection_is_sent_once_when_it_is_back(
 def paths(known: dict[str, str]) -> list[str]:
     """Every page that has a look of its own."""
     plain = ["", "journal/", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",
-             "improvements/", "reports/", "data/", "me/", "nowhere"]  # fmt: skip
+             "improvements/", "reports/", "data/", "me/", "nowhere", "numbers/", "search?q=acme", "explore/queue/", "explore/chain/"]  # fmt: skip
     return [
         *plain,
         *(known[name] for name in ("entry", "share", "shared", "customer", "account", "week", "cases")),
@@ -148,6 +148,7 @@ def test_no_page_keeps_anybody_out(
     admin, third = opened(chromium, live_server, "admin", viewport={"width": 1280, "height": 800}, color_scheme=scheme)
     wanted = [(page, path) for path in paths(lived_in)] + [
         (theirs, "accounts/"),
+        (theirs, "improvements/new"),
         (theirs, lived_in["account"]),
         (theirs, "data/"),
         (theirs, "customers/"),
@@ -185,6 +186,46 @@ def test_no_page_keeps_anybody_out(
     for one in (context, lead, admin, analyst, out):
         one.close()
     assert found == []
+
+
+def test_a_proposal_is_taken_over_by_keys_and_what_was_saved_is_undone(
+    chromium: Browser, live_server: LiveServer, lived_in: dict[str, str]
+) -> None:
+    """Alt and Enter take it over, Enter saves it, and for ten seconds it can be taken back."""
+    context, page = opened(chromium, live_server, "kim", viewport={"width": 390, "height": 844})
+    page.goto(live_server.url)
+    page.fill("#line", "I'll call Mrs Doyle back Monday 9am")
+    page.wait_for_selector("[data-propose]")
+    page.keyboard.press("Alt+Enter")
+    assert page.input_value("#line") == 'promise: I\'ll call +"Mrs Doyle" back Monday 9am'
+    page.wait_for_function("document.querySelector('[data-shown]').textContent.includes('Mrs Doyle')")
+    before = Entry.objects.count()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-undo]")
+    assert Entry.objects.filter(word="promise").count() >= 1
+    page.click("button[data-undo]")
+    page.wait_for_function("document.getElementById('line').value.startsWith('promise:')")
+    assert Entry.objects.count() == before
+    context.close()
+
+
+def test_the_keys_lead_to_the_search_the_line_and_their_own_list(
+    chromium: Browser, live_server: LiveServer, lived_in: dict[str, str]
+) -> None:
+    context, page = opened(chromium, live_server, "kim", viewport={"width": 1280, "height": 800})
+    page.goto(f"{live_server.url}/journal/")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("n")
+    assert page.evaluate("document.activeElement.id") == "line"
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("?")
+    assert page.locator("#keys").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#keys").is_visible()
+    context.close()
 
 
 def test_somebody_elses_words_are_never_markup(

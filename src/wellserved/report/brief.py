@@ -214,10 +214,10 @@ def _most_misses(answers: ReportAnswers, words: FailureWords) -> Iterator[BriefL
         return
     top, second = known_rows[0], known_rows[1] if len(known_rows) > 1 else None
     more = "" if second and second.count == top.count else ", more than about anything else that is named"
-    of_what = f"{when(answers)}" if answers.period_pareto else f"since {answers.first.isoformat()}"
+    of_what = when(answers) if answers.period_pareto else f"since {answers.first.isoformat()}"
     after = f"; next {second.segment}, {format_percent(second.share)}" if second else ""
     yield BriefLine(
-        f"{format_number(top.count)} of {format_number(pareto.total)} {words.misses} were about {top.segment}{more}.",
+        f"{format_number(top.count)} of {format_number(pareto.total)} {words.misses} {'was' if top.count == 1 else 'were'} about {top.segment}{more}.",
         small=f"{of_what[0].upper()}{of_what[1:]}: {format_percent(top.share)}{after}",
         measure=answers.focus,
     )
