@@ -215,7 +215,7 @@ def test_a_planted_trick_is_no_plain_improvement_and_is_named(name: str, left_ou
 def test_honest_work_is_claimed_plainly_where_all_is_recorded_and_weaker_where_it_is_not() -> None:
     full, less = verdict_on("honest", 6), verdict_on("honest", 6, "ratings")
     assert (full.headline, full.doubts, full.claims) == ("improved", (), True)
-    assert headline(full).startswith("time_to_resolution (team Ours) improved with")
+    assert headline(full).startswith("time to resolution (team Ours) improved with")
     assert (less.headline, less.claims) == ("improved_harm_not_excluded", True)
     assert headline(less).startswith("Improved; harm not excluded; not told by the record: rating_good.")
     assert any(line.startswith("Not excluded, rating_good: ") for line in remarks(less))

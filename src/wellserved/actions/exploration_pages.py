@@ -17,7 +17,7 @@ from wellserved.render.tables import chains, insights, promises, queues
 from wellserved.storage.workspace import Workspace
 
 HOUR_SECONDS: Final = 3_600
-Answer = tuple[Sequence[Any], Sequence[Picture]]  # tables and pictures
+ExplorationAnswer = tuple[Sequence[Any], Sequence[Picture]]  # tables and pictures
 
 
 @dataclass(frozen=True)
@@ -26,39 +26,39 @@ class Exploration:
 
     title: str
     question: str
-    answer: Callable[[Workspace, MeasureQuestion], Answer]
+    answer: Callable[[Workspace, MeasureQuestion], ExplorationAnswer]
     takes_column: bool = False  # the page offers to split by a column
     takes_span: bool = False
     takes_filter: bool = False  # else by source alone
 
 
-def _promises(workspace: Workspace, question: MeasureQuestion) -> Answer:
+def _promises(workspace: Workspace, question: MeasureQuestion) -> ExplorationAnswer:
     by = question.by or "service"
     asked = questions.with_measures(question, promises.PROMISE_MEASURES, by)
     return [promises.promise_table(questions.ask_measures(workspace, asked, must_match=True), by)], []
 
 
-def _chain(workspace: Workspace, question: MeasureQuestion) -> Answer:
+def _chain(workspace: Workspace, question: MeasureQuestion) -> ExplorationAnswer:
     chain = flows.follow_chain(workspace, dict(question.where).get("source"))
     return chains.chain_tables(chain), [queue_charts.team_time_picture(chain)]
 
 
-def _queue(workspace: Workspace, question: MeasureQuestion) -> Answer:
+def _queue(workspace: Workspace, question: MeasureQuestion) -> ExplorationAnswer:
     queue = flows.ask_queue(workspace, questions.with_measures(question, (), None), HOUR_SECONDS, HOUR_SECONDS)
     return queues.queue_tables(queue), [queue_charts.waiting_picture(queue)]
 
 
-def _drivers(workspace: Workspace, question: MeasureQuestion) -> Answer:
+def _drivers(workspace: Workspace, question: MeasureQuestion) -> ExplorationAnswer:
     drivers = explorations.find_drivers(workspace, question.where)
     return [insights.driver_table(drivers)], [insight_charts.driver_picture(drivers)]
 
 
-def _gap(workspace: Workspace, question: MeasureQuestion) -> Answer:
+def _gap(workspace: Workspace, question: MeasureQuestion) -> ExplorationAnswer:
     gaps = explorations.find_gaps(workspace, question.by or "service", question.where)
     return [insights.gap_table(gaps)], [insight_charts.gap_picture(gaps)]
 
 
-def _shift(workspace: Workspace, question: MeasureQuestion) -> Answer:
+def _shift(workspace: Workspace, question: MeasureQuestion) -> ExplorationAnswer:
     span = question.since, question.until
     measure_name = question.measures[0].name
     found = explorations.find_shift(workspace, measure_name, question.granularity or "week", question.where, span)

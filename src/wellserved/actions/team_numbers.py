@@ -28,7 +28,7 @@ FIRST_MEASURES: Final = {  # and their short names
 }
 PERIODS_SHOWN: Final = 26
 ENOUGH_NUMBERS: Final = 3
-GRANULARITIES: Final[tuple[Granularity, ...]] = ("week", "month")
+TILE_GRANULARITIES: Final[tuple[Granularity, ...]] = ("week", "month")
 SIDES: Final = ("worse", "better", "usual", "unknown")  # in the order of the page
 
 
@@ -65,7 +65,7 @@ def team_numbers(workspace: Workspace, team: str) -> TeamNumbers:
     best = TeamNumbers("", "week", ())
     with open_case_table(workspace) as case_table:
         for where in ((("team", team),), ()) if team else ((),):
-            for granularity in GRANULARITIES:
+            for granularity in TILE_GRANULARITIES:
                 answers = _last_periods(case_table, tuple(FIRST_MEASURES), granularity, where)
                 found = [_number(answers[name], granularity) for name in FIRST_MEASURES]
                 numbers = tuple(sorted(filter(None, found), key=lambda number: SIDES.index(number.side)))

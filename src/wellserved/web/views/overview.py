@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 
 from wellserved.actions import case_lists, rendering, team_numbers
-from wellserved.measure import MEASURES
+from wellserved.measure import MEASURES, Measure
 from wellserved.render.charts.svg import draw_sparkline
 from wellserved.storage import log
 from wellserved.store.access import AccessScope, has_permission
@@ -57,15 +57,17 @@ def search(request: HttpRequest) -> HttpResponse:
         sees_measures = has_permission(scope.person, "read_measures")
         context |= {
             "pages": [page for page in pages_of(scope) if words in gettext(page.title).casefold()],
-            "measures": [
-                measure
-                for measure in MEASURES
-                if sees_measures and words in f"{measure.name} {measure.question}".casefold()
-            ][:MAX_HITS],
+            "measures": [measure for measure in MEASURES if sees_measures and words in _searched_text(measure)][
+                :MAX_HITS
+            ],
             "found_customers": _customers(scope, text),
             "found_cases": _cases(scope, text),
         }
     return render(request, "search.html", context)
+
+
+def _searched_text(measure: Measure) -> str:
+    return f"{measure.name} {measure.question}".casefold()
 
 
 def _customers(scope: AccessScope, text: str) -> list[object]:
