@@ -198,13 +198,15 @@ def test_a_proposal_is_taken_over_by_keys_and_what_was_saved_is_undone(
     page.wait_for_selector("[data-propose]")
     page.keyboard.press("Alt+Enter")
     assert page.input_value("#line") == 'promise: I\'ll call +"Mrs Doyle" back Monday 9am'
-    page.wait_for_function("document.querySelector('[data-shown]').textContent.includes('Mrs Doyle')")
+    page.locator("[data-shown] dd", has_text="Mrs Doyle").wait_for()
     before = Entry.objects.count()
     page.keyboard.press("Enter")
-    page.wait_for_selector("[data-undo]")
+    page.wait_for_selector("button[data-undo]")
     assert Entry.objects.filter(word="promise").count() >= 1
     page.click("button[data-undo]")
-    page.wait_for_function("document.getElementById('line').value.startsWith('promise:')")
+    page.locator("button[data-undo]").wait_for(state="detached")
+    page.locator("[data-shown] dd", has_text="Mrs Doyle").wait_for()  # the line is back, and read again
+    assert page.input_value("#line").startswith("promise:")
     assert Entry.objects.count() == before
     context.close()
 
