@@ -14,7 +14,7 @@ from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
 from wellserved.measure.words import format_number, format_value, period_name
 from wellserved.moments import Granularity, NotComputable, period_of
-from wellserved.report.verdicts import moves_on, verdict_at
+from wellserved.report.verdicts import is_complete_count, is_news, verdict_at
 from wellserved.storage.workspace import Workspace
 
 FIRST_MEASURES: Final = {  # and their short names
@@ -67,8 +67,8 @@ def team_numbers(workspace: Workspace, team: str) -> TeamNumbers:
         for where in ((("team", team),), ()) if team else ((),):
             for granularity in TILE_GRANULARITIES:
                 answers = _last_periods(case_table, tuple(FIRST_MEASURES), granularity, where)
-                found = [_number(answers[name], granularity) for name in FIRST_MEASURES]
-                numbers = tuple(sorted(filter(None, found), key=lambda number: SIDES.index(number.side)))
+                last_numbers = (_number(answers[name], granularity) for name in FIRST_MEASURES)
+                numbers = tuple(sorted(filter(None, last_numbers), key=lambda number: SIDES.index(number.side)))
                 if len(numbers) > len(best.numbers):
                     best = TeamNumbers(team if where else "", granularity, numbers)
                 if len(numbers) >= ENOUGH_NUMBERS:
@@ -111,12 +111,13 @@ def _number(series: Series, granularity: Granularity) -> TeamNumber | None:
     position, value = len(course) - 1, series.value[-1]
     period = series.periods[position]
     chart = compute_chart(series)
-    is_whole = series.measure.kind in ("count", "stock")  # n says the number again
     verdict = verdict_at(chart, position)
     side: Literal["worse", "better", "usual", "unknown"] = "usual"
     if isinstance(value, NotComputable) or verdict.kind == "cannot":
         side = "unknown"
-    elif verdict.side in ("worse", "better") and _is_news(series, verdict.side):
+    elif verdict.side in ("worse", "better") and is_news(
+        series, value, series.value[-2] if len(series) > 1 else None, verdict.side
+    ):
         side = "worse" if verdict.side == "worse" else "better"
     words = {"usual": "as usual", "unknown": "too little to judge by"}.get(side, f"{side} than usual")
     return TeamNumber(
@@ -125,7 +126,7 @@ def _number(series: Series, granularity: Granularity) -> TeamNumber | None:
         series.measure.question,
         "not enough" if isinstance(value, NotComputable) else format_value(value, series.measure),
         period_name(period, granularity) if period else "",
-        "" if is_whole else format_number(series.n[position]),
+        "" if is_complete_count(series) else format_number(series.n[position]),
         side,
         words,
         course,
@@ -133,14 +134,6 @@ def _number(series: Series, granularity: Granularity) -> TeamNumber | None:
         period.start if period else None,
         period.end if period else None,
     )
-
-
-def _is_news(series: Series, side: str) -> bool:
-    """What waits counts as changed where it also moved that way in the last period."""
-    now, before = series.value[-1], series.value[-2] if len(series) > 1 else None
-    if series.measure.kind not in ("stock", "stock_age"):
-        return True
-    return isinstance(now, int | float) and isinstance(before, int | float) and moves_on(now, before, side)
 
 
 def _usual(chart: Chart, position: int) -> tuple[float, float] | None:

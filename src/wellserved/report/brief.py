@@ -14,7 +14,9 @@ from wellserved.report.contents import BriefLine, BriefPart
 from wellserved.report.segments import NOT_RECORDED, FunnelRow
 from wellserved.report.verdicts import (
     PeriodVerdict,
-    moves_on,
+    is_complete_count,
+    is_news,
+    is_of_an_instant,
     period_position,
     period_verdict,
     readable_interval,
@@ -94,11 +96,6 @@ def when(answers: ReportAnswers) -> str:
     return f"{preposition} {period_name(answers.period, answers.granularity)}"
 
 
-def is_complete_count(series: Series) -> bool:
-    """Everything was counted: an interval would say nothing, and n says it again."""
-    return series.measure.kind in ("count", "stock")
-
-
 def rest_in_small(series: Series) -> str:
     """The interval and n of a series of one number; empty for what was counted completely."""
     if is_complete_count(series) or not len(series) or isinstance(series.value[0], NotComputable):
@@ -113,7 +110,7 @@ def _changes(answers: ReportAnswers, side: Literal["worse", "better"]) -> tuple[
     verdicts = {name: period_verdict(answers, name) for name in names}
     if "promise_kept" in verdicts:
         verdicts.pop("promise_kept_by_source", None)
-    changed = [name for name, verdict in verdicts.items() if verdict.side == side and _goes_on(answers, name, side)]
+    changed = [name for name, verdict in verdicts.items() if verdict.side == side and _is_news(answers, name, side)]
     changed.sort(key=lambda name: -_concerned(answers.this_period[name]))
     if changed:
         lines = tuple(_change_line(answers, name, verdicts[name], side) for name in changed[:MAX_LINES])
@@ -124,17 +121,9 @@ def _changes(answers: ReportAnswers, side: Literal["worse", "better"]) -> tuple[
     return (BriefLine("Nothing, beyond the usual ups and downs.", small=f"{plural(told, 'measure')} looked at."),)
 
 
-def _goes_on(answers: ReportAnswers, name: str, side: str) -> bool:
-    """What waits has also moved that way within the period: high since long ago is no news."""
+def _is_news(answers: ReportAnswers, name: str, side: str) -> bool:
     now, before = answers.this_period[name], answers.earlier[name]
-    if now.measure.kind not in ("stock", "stock_age"):
-        return True
-    if not (len(now) and len(before)):
-        return False
-    values = now.value[0], before.value[0]
-    if isinstance(values[0], NotComputable) or isinstance(values[1], NotComputable):
-        return False
-    return moves_on(values[0], values[1], side)
+    return is_news(now, now.value[0] if len(now) else None, before.value[0] if len(before) else None, side)
 
 
 def _concerned(series: Series) -> int:
@@ -152,7 +141,7 @@ def _change_line(
 ) -> BriefLine:
     series, words = answers.this_period[name], CHANGE_WORDS[name]
     at = f"at the end of {period_name(answers.period, answers.granularity)}"
-    moment = at if series.measure.kind in ("stock", "stock_age") else when(answers)
+    moment = at if is_of_an_instant(series) else when(answers)
     is_median = series.measure.kind in ("wait", "stock_age")
     notes = ["median" if is_median else "", rest_in_small(series), _usual_in_small(answers, name, verdict)]
     return BriefLine(
@@ -185,7 +174,7 @@ def _with_young_record(answers: ReportAnswers, names: list[str], lines: tuple[Br
         return lines
     note = f"cases from before {answers.first.isoformat()} are not in the record, so part of the rise only shows where the record begins"
     for position, name in enumerate(names[: len(lines)]):
-        if answers.this_period[name].measure.kind in ("stock", "stock_age"):
+        if is_of_an_instant(answers.this_period[name]):
             line = replace(lines[position], small=f"{lines[position].small}; {note}")
             return (*lines[:position], line, *lines[position + 1 :])
     return lines

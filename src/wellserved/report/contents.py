@@ -41,6 +41,12 @@ class BriefLine:
     tone: Literal["worse", "better", "fact"] = "fact"
     measure: Measure | None = None
 
+    @property
+    def under(self) -> str:
+        """What stands under the sentence: its number, where the sentence does not name it, and what it rests on."""
+        number = "" if self.number in self.sentence else self.number
+        return "; ".join(note for note in (number, self.small) if note)
+
 
 @dataclass(frozen=True)
 class BriefPart:

@@ -18,10 +18,17 @@ from wellserved.measure.words import (
 )
 from wellserved.moments import NotComputable
 from wellserved.report.answers import ReportAnswers, is_computable
-from wellserved.report.brief import is_complete_count, rest_in_small
+from wellserved.report.brief import rest_in_small
 from wellserved.report.contents import Finding, Section, Table, Tone
 from wellserved.report.segments import Funnel
-from wellserved.report.verdicts import period_position, period_verdict, readable_interval, readable_value, usual_range
+from wellserved.report.verdicts import (
+    is_complete_count,
+    period_position,
+    period_verdict,
+    readable_interval,
+    readable_value,
+    usual_range,
+)
 from wellserved.storage.log import Receipt
 
 MAX_LENGTHS_SHOWN: Final = 8

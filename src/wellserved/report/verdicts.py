@@ -7,6 +7,7 @@ from typing import Literal
 
 from wellserved.chart import Chart
 from wellserved.measure import Series
+from wellserved.measure.series import Value
 from wellserved.measure.words import format_interval, format_number, format_percent, format_value
 from wellserved.moments import NotComputable, Period
 from wellserved.report.answers import ReportAnswers
@@ -108,8 +109,23 @@ def readable_interval(series: Series) -> str:
     return f"95% interval {start} to {format_number(_readable(high, series)[0])}"
 
 
-def moves_on(now: float, before: float, side: str) -> bool:
-    """What waits has also moved that way within the period: high since long ago is no news. Fewer and younger is better."""
+def is_complete_count(series: Series) -> bool:
+    """Everything was counted: an interval would say nothing, and n says it again."""
+    return series.measure.kind in ("count", "stock")
+
+
+def is_of_an_instant(series: Series) -> bool:
+    """How much waits, or how old it is, as a period ends."""
+    return series.measure.kind in ("stock", "stock_age")
+
+
+def is_news(series: Series, now: Value | None, before: Value | None, side: str) -> bool:
+    """A signal on a side is news; of what waits, where it also moved that way within the period: high since long ago is
+    none. Fewer and younger is better."""
+    if not is_of_an_instant(series):
+        return True
+    if not (isinstance(now, int | float) and isinstance(before, int | float)):
+        return False
     return now > before if side == "worse" else now < before
 
 

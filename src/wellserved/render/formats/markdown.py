@@ -95,9 +95,7 @@ def report_text(report: Report) -> str:
 
 def _brief_line(line: BriefLine) -> str:
     """The sentence, and under it its number and what it rests on."""
-    number = "" if line.number in line.sentence else line.number
-    under = "; ".join(note for note in (number, line.small) if note)
-    return f"- {_SIDES[line.tone]}{escape(line.sentence)}" + (f"  \n  {escape(under)}" if under else "")
+    return f"- {_SIDES[line.tone]}{escape(line.sentence)}" + (f"  \n  {escape(line.under)}" if line.under else "")
 
 
 def _funnel_lines(funnel: Funnel) -> list[str]:

@@ -55,10 +55,8 @@ def _brief_line(brief_line: BriefLine) -> RenderableType:
     mark, style = _SIDES[brief_line.tone]
     line = Table.grid(padding=(0, 1))
     line.add_row(Text(mark, style=style), safe_text(brief_line.sentence))
-    number = "" if brief_line.number in brief_line.sentence else brief_line.number
-    under = "; ".join(note for note in (number, brief_line.small) if note)
-    if under:
-        line.add_row("", safe_text(under, "dim"))
+    if brief_line.under:
+        line.add_row("", safe_text(brief_line.under, "dim"))
     return line
 
 
