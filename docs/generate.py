@@ -130,7 +130,7 @@ def glossary() -> str:
         "| kind | side | meaning |",
         "|---|---|---|",
     ]
-    lines += [f"| `{kind}` | {side} | {meaning} |" for kind, (side, meaning) in MOMENT_KINDS.items()]
+    lines += [f"| `{name}` | {kind.side} | {kind.meaning} |" for name, kind in MOMENT_KINDS.items()]
     lines += ["", "## Scales of ratings", "", "| scale | from | to | rule |", "|---|---|---|---|"]
     lines += [f"| `{one.name}` | {one.lowest:g} | {one.highest:g} | {one.rule} |" for one in BUILT_IN.values()]
     lines += [
@@ -155,8 +155,8 @@ def words() -> str:
     """The words that a line of the journal may begin with."""
     lines = ["| word | also | meaning | as a moment |", "|---|---|---|---|"]
     lines += [
-        f"| `{word}:` | {', '.join(others)} | {meaning} | {f'`{kind}`' if kind else 'stays in the journal, or is shared in words alone'} |"
-        for word, (kind, meaning, others) in ENTRY_WORDS.items()
+        f"| `{word}:` | {', '.join(entry.spellings)} | {entry.meaning} | {f'`{entry.kind}`' if entry.kind else 'stays in the journal, or is shared in words alone'} |"
+        for word, entry in ENTRY_WORDS.items()
     ]
     return "\n".join(lines)
 
@@ -165,7 +165,7 @@ def vocabulary() -> str:
     """The names of closed vocabularies that the pages show, where the tools of translators find them."""
     fields = ("kind", *SHOWN_FIELDS, "service", "ticks", *FILTER_COLUMNS, *CASE_LIST_COLUMNS)
     many = [
-        *ENTRY_WORDS, *(meaning for _kind, meaning, _others in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
+        *ENTRY_WORDS, *(entry.meaning for entry in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(page.title for page in PAGES), *dict.fromkeys(page.group for page in PAGES),
         *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip

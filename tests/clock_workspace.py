@@ -13,7 +13,7 @@ from wellserved.actions.open_cases import open_case_table, opening_hours
 from wellserved.mapping import parse_mapping
 from wellserved.measure import find_measure
 from wellserved.measure.case_table import fill_sql
-from wellserved.measure.timeline import make_moment_table, rule_values_sql
+from wellserved.measure.timeline import make_moment_table, materialise_intervals, rule_values_sql
 from wellserved.measure.vendor_rules import VENDOR_RULES, VendorRule
 from wellserved.moments import MOMENT_KINDS
 from wellserved.storage.workspace import Workspace, create_workspace
@@ -59,6 +59,7 @@ def values_of(workspace: Workspace) -> tuple[Values, Values, int]:
     from_cases: Values = {}
     with open_case_table(workspace, with_moments=True) as scope:
         moments = make_moment_table(scope, "moments", opening_hours(workspace))
+        materialise_intervals(moments)
         for one in VENDOR_RULES:
             found = scope.engine.query(rule_values_sql(moments, one)).to_pylist()
             from_log[one] = {row["case_id"]: (row["ended"] == 1, row["secs"]) for row in found}

@@ -85,6 +85,16 @@ def _forked(home: str, url: str, words: list[str], typed: str, printed: str) -> 
     """A child that runs one command."""
     if child := os.fork():
         return child
+    code = 99
+    try:
+        code = _command_exit_code(home, url, words, typed, printed)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)  # whatever happened: a child that went on would take down what its parent still needs
+
+
+def _command_exit_code(home: str, url: str, words: list[str], typed: str, printed: str) -> int:
     keyboard = os.memfd_create("typed")
     os.write(keyboard, typed.encode())
     os.lseek(keyboard, 0, os.SEEK_SET)
@@ -95,22 +105,18 @@ def _forked(home: str, url: str, words: list[str], typed: str, printed: str) -> 
     if url:
         os.environ["DATABASE_URL"] = url
     sys.argv = ["wellserved", *words]
-    code = 0
     try:
         from wellserved.cli import main
 
         main()
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
+        return end.code if isinstance(end.code, int) else 1
     except BaseException:
         import traceback
 
         traceback.print_exc()
-        code = 99
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        return 99
+    return 0
 
 
 def _printed(file: str) -> str:

@@ -37,7 +37,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from wellserved.errors import CalendarError, RequestError
 from wellserved.moments import check_zone, day_number, day_of
@@ -393,22 +392,6 @@ def _holidays(codes: tuple[str, ...], where: str) -> frozenset[date]:
                 "Write ISO codes such as DE-BE or US-MA, or give the days yourself under days.",
             ) from error
     return frozenset(days)
-
-
-def hours_table(calendars: Calendars, first: int, last: int) -> pa.Table:
-    """For SQL, from one epoch second to another: calendar, UTC day, open seconds before it, and its spans."""
-    clocks = {calendar.name: Clock(calendar, *span_of_days(first, last)) for calendar in calendars.calendars}
-    max_spans = max(len(clock.opens) for clock in clocks.values())
-    tables = []
-    for name, clock in clocks.items():
-        days = np.arange(clock.first, clock.last + 1)
-        columns = {"calendar": pa.array([name] * len(days)), "day": days, "before": clock.before}
-        empty = np.zeros(len(days), dtype=np.int64)
-        for index in range(max_spans):
-            columns[f"opens_{index}"] = clock.opens[index] if index < len(clock.opens) else empty
-            columns[f"closes_{index}"] = clock.closes[index] if index < len(clock.closes) else empty
-        tables.append(pa.table(columns))
-    return pa.concat_tables(tables)
 
 
 def span_of_days(first: int, last: int) -> tuple[date, date]:

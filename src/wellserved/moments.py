@@ -16,41 +16,55 @@ Side = Literal["customer", "server"]
 Granularity = Literal["day", "week", "month", "quarter", "year"]
 DateRange = tuple[date | None, date | None]  # first day, and first day no longer included
 
-MOMENT_KINDS: Final[dict[str, tuple[Side, str]]] = {
-    "asked": ("customer", "asked for something; opens a case"),
-    "chased": ("customer", "asked again because nothing, or not enough, had happened"),
-    "expected": ("customer", "said what they expect before they get it"),
-    "rated": ("customer", "gave a score, on a named scale"),
-    "complained": ("customer", "complained"),
-    "praised": ("customer", "praised"),
-    "accepted": ("customer", "accepted what was delivered"),
-    "returned": ("customer", "rejected or disputed what was delivered"),
-    "left": ("customer", "stopped being a customer"),
-    "renewed": ("customer", "renewed a contract"),
-    "bought": ("customer", "bought"),
-    "acknowledged": ("server", "confirmed that the request has arrived"),
-    "auto_replied": ("server", "a machine answered; never counts as a first reply"),
-    "replied": ("server", "a person answered"),
-    "explained": ("server", "a person explained what will happen, or why"),
-    "promised": ("server", "said what would happen and by when (due)"),
-    "thanked": ("server", "thanked"),
-    "paused": ("server", "waits for the customer"),
-    "held": ("server", "waits for a third party"),
-    "resumed": ("server", "work goes on after a pause or a hold"),
-    "assigned": ("server", "a person or team took the case on"),
-    "handed_over": ("server", "passed from one team to another"),
-    "resolved": ("server", "delivered; closes the case until it is reopened"),
-    "reopened": ("server", "opened again after it was resolved"),
-    "abandoned": ("server", "closed without being served"),
-    "merged": ("server", "found to be the same as another case, and goes on there; this one is no case of its own"),
-    "split": ("server", "a part of it goes on as a case of its own; this one goes on too"),
-    "prioritised": ("server", "the urgency was changed"),
-    "surveyed": ("server", "asked the customer for a rating"),
-    "failed": ("server", "a screw-up, with its cause and severity"),
-    "recovered": ("server", "made right after a failure"),
-    "self_rated": ("server", "the server's own judgement of the service given"),
+
+IN_PAUSE, ON_HOLD, CLOSED = 1, 2, 3  # states of a case, beside 0, being worked on
+
+
+@dataclass(frozen=True)
+class MomentKind:
+    """What a moment may be."""
+
+    side: Side  # who acts
+    meaning: str  # what happened
+
+
+MOMENT_KINDS: Final[dict[str, MomentKind]] = {
+    "asked": MomentKind("customer", "asked for something; opens a case"),
+    "chased": MomentKind("customer", "asked again because nothing, or not enough, had happened"),
+    "expected": MomentKind("customer", "said what they expect before they get it"),
+    "rated": MomentKind("customer", "gave a score, on a named scale"),
+    "complained": MomentKind("customer", "complained"),
+    "praised": MomentKind("customer", "praised"),
+    "accepted": MomentKind("customer", "accepted what was delivered"),
+    "returned": MomentKind("customer", "rejected or disputed what was delivered"),
+    "left": MomentKind("customer", "stopped being a customer"),
+    "renewed": MomentKind("customer", "renewed a contract"),
+    "bought": MomentKind("customer", "bought"),
+    "acknowledged": MomentKind("server", "confirmed that the request has arrived"),
+    "auto_replied": MomentKind("server", "a machine answered; never counts as a first reply"),
+    "replied": MomentKind("server", "a person answered"),
+    "explained": MomentKind("server", "a person explained what will happen, or why"),
+    "promised": MomentKind("server", "said what would happen and by when (due)"),
+    "thanked": MomentKind("server", "thanked"),
+    "paused": MomentKind("server", "waits for the customer"),
+    "held": MomentKind("server", "waits for a third party"),
+    "resumed": MomentKind("server", "work goes on after a pause or a hold"),
+    "assigned": MomentKind("server", "a person or team took the case on"),
+    "handed_over": MomentKind("server", "passed from one team to another"),
+    "resolved": MomentKind("server", "delivered; closes the case until it is reopened"),
+    "reopened": MomentKind("server", "opened again after it was resolved"),
+    "abandoned": MomentKind("server", "closed without being served"),
+    "merged": MomentKind(
+        "server", "found to be the same as another case, and goes on there; this one is no case of its own"
+    ),
+    "split": MomentKind("server", "a part of it goes on as a case of its own; this one goes on too"),
+    "prioritised": MomentKind("server", "the urgency was changed"),
+    "surveyed": MomentKind("server", "asked the customer for a rating"),
+    "failed": MomentKind("server", "a screw-up, with its cause and severity"),
+    "recovered": MomentKind("server", "made right after a failure"),
+    "self_rated": MomentKind("server", "the server's own judgement of the service given"),
 }
-"""The closed vocabulary: kind -> (who acts, what happened)."""
+"""The closed vocabulary."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def test_nothing_that_is_typed_is_lost_and_nothing_fails(line: str) -> None:
     head = line[: len(line) - len(one.text)]
     assert not head.strip() or head.strip().endswith(":") or not one.text
     assert one.word in ENTRY_WORDS
-    assert describe_line(one)[0] == ("kind", ENTRY_WORDS[one.word][1])
+    assert describe_line(one)[0] == ("kind", ENTRY_WORDS[one.word].meaning)
 
 
 def test_a_due_time_that_the_clocks_skip_is_moved_on() -> None:

@@ -86,7 +86,7 @@ def share(
     if not is_shareable(word):
         raise RequestError(f"{word or 'This'!r} cannot be shared.", f"Share one of {', '.join(ENTRY_WORDS)}; not self.")
     shared_moment = Shared(
-        id=id_ or uuid.uuid4(), author=author, audience=audience, word=word, at=at, pending=bool(ENTRY_WORDS[word][0])
+        id=id_ or uuid.uuid4(), author=author, audience=audience, word=word, at=at, pending=bool(ENTRY_WORDS[word].kind)
     )
     shared_moment.thread = thread or shared_moment.id
     _set_fields(shared_moment, facts)
@@ -259,7 +259,7 @@ def change_copy(row: Shared, facts: dict[str, Any], audience: str) -> None:
     _set_fields(row, {**facts, "text": readable_lines(str(facts.get("text") or ""))})
     row.audience, row.changed = audience, timezone.now()
     row.customer = customer_named(str(facts.get("customer", "")))
-    row.pending = bool(ENTRY_WORDS[row.word][0])
+    row.pending = bool(ENTRY_WORDS[row.word].kind)
     row.save(update_fields=UPDATED_COLUMNS)
 
 
@@ -268,7 +268,7 @@ def withdraw_copy(row: Shared) -> None:
     now = timezone.now()
     _set_fields(row, {})
     row.withdrawn, row.changed, row.customer, row.open = now, now, None, False
-    row.pending = bool(ENTRY_WORDS[row.word][0])  # what never came into the log does not come into it now
+    row.pending = bool(ENTRY_WORDS[row.word].kind)  # what never came into the log does not come into it now
     with transaction.atomic():
         row.helpers.all().delete()
         row.save(update_fields=UPDATED_COLUMNS)
@@ -369,7 +369,7 @@ def _log_rows(row: Shared) -> Iterable[dict[str, Any]]:
     """A shared moment as the log holds it: no words, and nobody's name; who served is no fact of the journal's."""
     customer = merge_target(row.customer) if row.customer else None
     scores = {"rated": row.score, "expected": row.expected} if row.scale else {}
-    for kind in {ENTRY_WORDS[row.word][0]: None, "rated": None, "expected": None}:
+    for kind in {ENTRY_WORDS[row.word].kind: None, "rated": None, "expected": None}:
         score = scores.get(kind)
         is_withdrawn = row.withdrawn is not None or (kind in ("rated", "expected") and score is None)
         if not kind:

@@ -18,6 +18,7 @@ from wellserved.measure.timeline import (
     RuleDifference,
     explain_rules,
     make_moment_table,
+    materialise_intervals,
     rule_differences,
     with_rule_columns,
 )
@@ -35,6 +36,7 @@ def ask_by_vendor(
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         check_filters(case_table, question)
         moments = _moments_with_hours(workspace, case_table, *rules)
+        materialise_intervals(moments)
         for measure, rule in zip(question.measures, rules, strict=True):
             on_progress(f"Counting {measure.name} as {vendor} does", 0, 0)
             vendor_measure = as_vendor_measure(rule, measure)

@@ -23,29 +23,39 @@ from wellserved.scales import BUILT_IN, Scales
 
 MAX_ENTRY_LETTERS: Final = 4_000  # letters of a line, or of the words of an entry, wherever they come from
 
-ENTRY_WORDS: Final[dict[str, tuple[str, str, tuple[str, ...]]]] = {
-    "missed": ("failed", "an expectation was missed", ("failed", "mistake", "screwed up", "screw-up")),
-    "promise": ("promised", "something was promised", ("promised",)),
-    "kept": ("resolved", "a promise was kept", ("done", "delivered")),
-    "broken": ("abandoned", "a promise will not be kept", ()),
-    "renegotiated": ("promised", "another due time was agreed", ("moved",)),
-    "exceeded": ("resolved", "an expectation was exceeded", ()),
-    "met": ("resolved", "an expectation was met", ()),
-    "thanks": ("praised", "a customer gave thanks", ("thank you", "praise")),
-    "complaint": ("complained", "a customer complained", ("complained",)),
-    "idea": ("", "an idea, and whose it is", ()),
-    "lesson": ("", "a lesson learnt", ("learned", "learnt")),
-    "recovered": ("recovered", "a failure was made right", ("fixed", "made right")),
-    "asked": ("asked", "a customer asked for something", ()),
-    "gap": ("rated", "what was expected and what was got", ()),
-    "self": ("self_rated", "one's own judgement of the service given", ("today",)),
-    "note": ("", "anything else", ()),
+
+@dataclass(frozen=True)
+class EntryWord:
+    """What a line that begins with this word says."""
+
+    kind: str  # of the moment that it is when shared; empty: it stays in the journal
+    meaning: str
+    spellings: tuple[str, ...] = ()  # others of the word
+
+
+ENTRY_WORDS: Final[dict[str, EntryWord]] = {
+    "missed": EntryWord("failed", "an expectation was missed", ("failed", "mistake", "screwed up", "screw-up")),
+    "promise": EntryWord("promised", "something was promised", ("promised",)),
+    "kept": EntryWord("resolved", "a promise was kept", ("done", "delivered")),
+    "broken": EntryWord("abandoned", "a promise will not be kept"),
+    "renegotiated": EntryWord("promised", "another due time was agreed", ("moved",)),
+    "exceeded": EntryWord("resolved", "an expectation was exceeded"),
+    "met": EntryWord("resolved", "an expectation was met"),
+    "thanks": EntryWord("praised", "a customer gave thanks", ("thank you", "praise")),
+    "complaint": EntryWord("complained", "a customer complained", ("complained",)),
+    "idea": EntryWord("", "an idea, and whose it is"),
+    "lesson": EntryWord("", "a lesson learnt", ("learned", "learnt")),
+    "recovered": EntryWord("recovered", "a failure was made right", ("fixed", "made right")),
+    "asked": EntryWord("asked", "a customer asked for something"),
+    "gap": EntryWord("rated", "what was expected and what was got"),
+    "self": EntryWord("self_rated", "one's own judgement of the service given", ("today",)),
+    "note": EntryWord("", "anything else"),
 }
-"""The words a line may begin with -> (kind of moment when shared, empty: none; meaning; other spellings)."""
+"""The words that a line may begin with."""
 
 RATINGS: Final = ("exemplary", "good", "average", "underperforming", "poor")
 SEVERITIES: Final = ("minor", "major", "critical")
-_SPELLINGS = {phrase: word for word, (_, _, spellings) in ENTRY_WORDS.items() for phrase in (word, *spellings)}
+_SPELLINGS = {phrase: word for word, entry in ENTRY_WORDS.items() for phrase in (word, *entry.spellings)}
 _HEAD = re.compile(
     r"(?:(?P<word>" + "|".join(sorted(map(re.escape, _SPELLINGS), key=len, reverse=True)) + r")\s{0,9}(?::|$)"
     r"|idea\s{1,9}from\s{1,9}(?P<giver>[^\s:][^:\n]{0,59}?)\s{0,9}:)",
@@ -119,7 +129,7 @@ class CapturedLine:
     @property
     def kind(self) -> str:
         """The kind of moment it is when shared; empty: it stays in the journal."""
-        return ENTRY_WORDS[self.word][0]
+        return ENTRY_WORDS[self.word].kind
 
 
 def check_length(text: str) -> None:
@@ -188,7 +198,7 @@ SHOWN_FIELDS: Final = tuple(
 
 def captured_facts(captured_line: CapturedLine) -> list[tuple[str, object]]:
     """What was read out of the line, as (what, value), to be shown before it is saved."""
-    facts: list[tuple[str, object]] = [("kind", ENTRY_WORDS[captured_line.word][1])]
+    facts: list[tuple[str, object]] = [("kind", ENTRY_WORDS[captured_line.word].meaning)]
     return facts + [(name, value) for name in SHOWN_FIELDS if (value := getattr(captured_line, name)) not in (None, ())]
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from wellserved.calendar import SECONDS_PER_DAY, Calendars, wall_clock
 from wellserved.cases.ordered import (
     END_KINDS,
-    NUMBER_OF_KIND,
+    STATE_BY_KIND,
     STATE_OF_KIND,
     STATUS_KINDS,
     Bools,
@@ -21,8 +20,9 @@ from wellserved.cases.ordered import (
     Ints,
     OrderedMoments,
     encode_dictionary,
+    is_kind,
 )
-from wellserved.moments import CASE_COLUMNS, MOMENT_COLUMNS, SEGMENTS
+from wellserved.moments import CASE_COLUMNS, CLOSED, IN_PAUSE, MOMENT_COLUMNS, ON_HOLD, SEGMENTS
 
 CASE_TYPES: Final = {column.name: column.type for column in CASE_COLUMNS}
 TEXT_COLUMNS: Final = [
@@ -37,7 +37,11 @@ FOLD_INPUT_COLUMNS: Final = tuple(
 )
 """The columns of the log that the fold reads."""
 
-_STATE_SUMS: Final = {"paused": 1, "held": 2, "gap": 3}  # sums of stretches -> the state they are spent in
+_STATE_SUMS: Final = {
+    "paused": IN_PAUSE,
+    "held": ON_HOLD,
+    "gap": CLOSED,
+}  # sums of stretches -> the state they are spent in
 _UNIT_SUFFIXES: Final = {"s": "secs", "b": "bus"}  # clock -> the ending of columns that hold a span on it
 _REPLY_KINDS, _FOLLOW_UP_KINDS = ("replied", "explained"), ("chased", "complained", "returned")
 _COUNTED_KINDS: Final = {
@@ -45,7 +49,6 @@ _COUNTED_KINDS: Final = {
     "contacts": ("asked", *_FOLLOW_UP_KINDS), "handovers": ("handed_over",), "promises": ("promised",), "complaints": ("complained",),
     "returns": ("returned",), "accepts": ("accepted",), "failures": ("failed",), "surveys": ("surveyed",),
 }  # fmt: skip
-_STATE_BY_KIND = np.array([*(STATE_OF_KIND.get(kind, 0) for kind in NUMBER_OF_KIND), 0], dtype=np.int64)
 _CARRIED_FACTS = tuple(segment for segment in SEGMENTS if segment != "source")
 _ARROW_TYPES: Final = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "DOUBLE": pa.float64()}
 _PROMISE_LABELS: Final = ("01 day", *(f"{days:02d} days" for days in range(2, 31)), "31 days or more")
@@ -62,21 +65,17 @@ def fold_cases(moment_table: pa.Table, zone: str, calendars: Calendars, mask: Bo
     moments = OrderedMoments(moment_table, calendars, mask)
     months = _month_of_days(wall_clock(moments.seconds[moments.first_ask], zone) // SECONDS_PER_DAY)
     moments.reorder_cases(np.argsort(months, kind="stable"))  # as they are kept
-    columns: Columns = {"source": moments.values_at("source", moments.end), "case_id": moments.case_id}
-    columns |= {fact: moments.values_at(fact, moments.last_known(fact)) for fact in (*_CARRIED_FACTS, "source_kept")}
-    columns |= {name: moments.count(moments.positions_of(*kinds)) for name, kinds in _COUNTED_KINDS.items()}
     # Calendar time, and opening hours where there are any:
     clocks = {"s": moments.seconds, "b": moments.hours.b if moments.hours else None}
-    columns |= (
-        _single_facts(moments)
-        | _event_times(moments, clocks)
-        | _state_times(moments, clocks)
-        | _reply_turns(moments, clocks)
-        | _promise_changes(moments)
+    times, facts, turns = _event_times(moments, clocks), _single_facts(moments), _reply_turns(moments, clocks)
+    ending = _final_state(moments, times["last_end_s"])
+    columns = times | facts | turns | ending | _state_times(moments, clocks) | _promise_changes(moments)
+    columns |= _durations(times, facts, ending["resolved_s"])
+    columns |= _business_times(moments, times, turns["turn_b"], ending["ended"])
+    columns |= _promise_fate(times, facts["due_s"], ending)
+    columns |= _calendar_days(
+        {"asked": times["asked_s"], "resolved": ending["resolved_s"], "due": facts["due_s"]}, zone
     )
-    columns |= _final_state(moments, columns)
-    columns |= _durations(columns) | _business_times(moments, columns) | _promise_fate(columns)
-    columns |= _calendar_days(columns, zone)
     return pa.table({name: _cast_column(columns[name], name) for name in CASE_TYPES})
 
 
@@ -116,10 +115,14 @@ def _event_times(moments: OrderedMoments, clocks: Clocks) -> Columns:
 
 
 def _single_facts(moments: OrderedMoments) -> Columns:
-    """Single facts: what was rated, what was promised, who had it."""
+    """Single facts: whose it is, how many of what, what was rated, what was promised, who had it."""
     rated, promised = moments.positions_of("rated"), moments.positions_of("promised")
     rated, promised = np.setdiff1d(rated, moments.team_ratings, assume_unique=True), moments.with_value("due", promised)
     return {
+        "source": moments.values_at("source", moments.end),
+        "case_id": moments.case_id,
+        **{fact: moments.values_at(fact, moments.last_known(fact)) for fact in (*_CARRIED_FACTS, "source_kept")},
+        **{name: moments.count(moments.positions_of(*kinds)) for name, kinds in _COUNTED_KINDS.items()},
         "moments": pa.array(moments.end - moments.start + 1),
         "ratings": moments.count(rated),
         "first_s": pa.array(moments.seconds[moments.start]),
@@ -143,9 +146,8 @@ def _seconds(stamps: pa.Array) -> pa.Array:
 
 def _state_times(moments: OrderedMoments, clocks: Clocks) -> Columns:
     """The time spent in each state between a case's first ask and its last word, on each clock."""
-    positions = moments.positions_of(*STATE_OF_KIND)
-    case, kind = moments.case[positions], moments.kind[positions]
-    state = _state_after(case, kind)
+    positions, state = moments.state_changes
+    case = moments.case[positions]
     last_word, start = moments.last(moments.positions_of(*STATUS_KINDS)), moments.first_ask
     inner_changes = np.flatnonzero(np.r_[case[1:] == case[:-1], np.zeros(min(len(case), 1), dtype=np.bool_)])
     inner_changes = inner_changes[positions[inner_changes] >= start[case[inner_changes]]]
@@ -161,7 +163,7 @@ def _state_times(moments: OrderedMoments, clocks: Clocks) -> Columns:
     stops = np.r_[positions[inner_changes + 1], positions[next_change[case_numbers]][is_new]]
     span_state = np.r_[state[inner_changes], np.where(has_previous, state[previous_change], 0)[is_new]]
     span_case = moments.case[starts]
-    span_state = np.where((span_state < 3) | (starts < last_word[span_case]), span_state, -1)
+    span_state = np.where((span_state < CLOSED) | (starts < last_word[span_case]), span_state, -1)
     sums: Columns = {}
     for name, number in _STATE_SUMS.items():
         span_rows = np.flatnonzero(span_state == number)
@@ -178,22 +180,6 @@ def _state_times(moments: OrderedMoments, clocks: Clocks) -> Columns:
     return sums
 
 
-def _state_after(case: Ints, kind: npt.NDArray[np.int8]) -> Ints:
-    """The state of a case after each of its changes: an end lasts until it is reopened."""
-    is_word = _is_kind(kind, STATUS_KINDS)
-    last = np.maximum.accumulate(np.where(is_word, np.arange(len(kind)), -1))
-    is_ended = (last >= 0) & (case[last] == case) & (_STATE_BY_KIND[kind[last]] == 3)
-    states: Ints = np.where(is_ended, 3, _STATE_BY_KIND[kind])
-    return states
-
-
-def _is_kind(kind: npt.NDArray[np.int8], kinds: Iterable[str]) -> Bools:
-    """Whether each is one of these kinds; -1, no kind, is none."""
-    is_member = np.zeros(len(NUMBER_OF_KIND) + 2, dtype=np.bool_)
-    is_member[[NUMBER_OF_KIND[name] for name in kinds]] = True
-    return is_member[kind]
-
-
 def _reply_turns(moments: OrderedMoments, clocks: Clocks) -> Columns:
     """How long a further word of the customer waited for a person's answer once there had been a first one.
 
@@ -202,7 +188,7 @@ def _reply_turns(moments: OrderedMoments, clocks: Clocks) -> Columns:
     """
     positions = moments.positions_of(*_FOLLOW_UP_KINDS, *_REPLY_KINDS, *END_KINDS)
     case, kind = moments.case[positions], moments.kind[positions]
-    is_reply, is_end = _is_kind(kind, _REPLY_KINDS), _is_kind(kind, END_KINDS)
+    is_reply, is_end = is_kind(kind, _REPLY_KINDS), is_kind(kind, END_KINDS)
     begins = np.flatnonzero(np.r_[True, (case[1:] != case[:-1]) | (is_reply | is_end)[:-1]])[: len(case)]
     ends = np.r_[begins[1:], len(case)][: len(begins)] - 1
     first_reply = moments.first(moments.positions_of(*_REPLY_KINDS))[case[begins]]
@@ -239,58 +225,56 @@ def _promise_changes(moments: OrderedMoments) -> Columns:
     }
 
 
-def _final_state(moments: OrderedMoments, columns: Columns) -> Columns:
+def _final_state(moments: OrderedMoments, last_end: pa.Array) -> Columns:
     """Whether a case is closed, and how; `ended`: in its own right, at a time that is known."""
-    word, state, end = (
-        moments.last(moments.positions_of(*kinds)) for kinds in (STATUS_KINDS, STATE_OF_KIND, END_KINDS)
-    )
-    last_kind = np.where(word >= 0, moments.kind[word], -1)
+    state, end = (moments.last(moments.positions_of(*kinds)) for kinds in (STATE_OF_KIND, END_KINDS))
+    last_kind = moments.last_status_kind
     closed, abandoned, merged = (
-        _is_kind(last_kind, END_KINDS),
-        _is_kind(last_kind, ["abandoned"]),
-        _is_kind(last_kind, ["merged"]),
+        is_kind(last_kind, END_KINDS),
+        is_kind(last_kind, ["abandoned"]),
+        is_kind(last_kind, ["merged"]),
     )
     is_ended = closed & ~merged & (end >= 0) & moments.is_time_known(end)
-    state_after = np.where(state >= 0, _STATE_BY_KIND[moments.kind[state]], 0)
+    state_after = np.where(state >= 0, STATE_BY_KIND[moments.kind[state]], 0)
     facts = {
         "closed": closed, "abandoned": abandoned, "merged": merged, "ended": is_ended,
-        "resolved_unknown": closed & ~merged & ~is_ended, "state": np.where(closed, 3, state_after),
+        "resolved_unknown": closed & ~merged & ~is_ended, "state": np.where(closed, CLOSED, state_after),
     }  # fmt: skip
-    resolved = pc.if_else(pa.array(is_ended), columns["last_end_s"], pa.scalar(None, pa.int64()))
+    resolved = pc.if_else(pa.array(is_ended), last_end, pa.scalar(None, pa.int64()))
     return {**{name: pa.array(column) for name, column in facts.items()}, "resolved_s": resolved}
 
 
-def _durations(columns: Columns) -> Columns:
+def _durations(times: Columns, facts: Columns, resolved: pa.Array) -> Columns:
     """Times between two of a case's dates, in seconds."""
-    asked, resolved = columns["asked_s"], columns["resolved_s"]
+    asked = times["asked_s"]
     return {
-        "reply_secs": pc.subtract(columns["first_reply_s"], asked),
-        "handover_secs": pc.subtract(columns["first_handover_s"], asked),
-        "resolution_secs": pc.subtract(columns["first_resolved_s"], asked),
+        "reply_secs": pc.subtract(times["first_reply_s"], asked),
+        "handover_secs": pc.subtract(facts["first_handover_s"], asked),
+        "resolution_secs": pc.subtract(times["first_resolved_s"], asked),
         "full_secs": pc.subtract(resolved, asked),
-        "late_secs": pc.subtract(resolved, columns["due_s"]),
-        "state_s": pc.max_element_wise(columns["state_s"], asked, skip_nulls=False),
-        "closed_first": pc.less(columns["first_resolved_s"], asked).fill_null(False),
-        "due_first": pc.less(columns["due_s"], asked).fill_null(False),
+        "late_secs": pc.subtract(resolved, facts["due_s"]),
+        "state_s": pc.max_element_wise(times["state_s"], asked, skip_nulls=False),
+        "closed_first": pc.less(times["first_resolved_s"], asked).fill_null(False),
+        "due_first": pc.less(facts["due_s"], asked).fill_null(False),
     }
 
 
-def _business_times(moments: OrderedMoments, columns: Columns) -> Columns:
+def _business_times(moments: OrderedMoments, times: Columns, open_turn: pa.Array, ended: pa.Array) -> Columns:
     """Waits and spans in business seconds, and what tells how they go on; without opening hours they are missing."""
-    asked, null_column = columns["asked_b"], pa.nulls(moments.cases, pa.int64())
+    asked, null_column = times["asked_b"], pa.nulls(moments.cases, pa.int64())
 
     def business(event: str) -> pa.Array:  # what lies before the ask stays negative when closed
-        is_early = pc.less(columns[f"{event}_s"], columns["asked_s"])
-        calendar_time = pc.subtract(columns[f"{event}_s"], columns["asked_s"])
-        return pc.if_else(is_early, calendar_time, pc.subtract(columns[f"{event}_b"], asked))
+        is_early = pc.less(times[f"{event}_s"], times["asked_s"])
+        calendar_time = pc.subtract(times[f"{event}_s"], times["asked_s"])
+        return pc.if_else(is_early, calendar_time, pc.subtract(times[f"{event}_b"], asked))
 
     now = pa.array((moments.hours.f - moments.hours.b)[moments.end]) if moments.hours else null_column
     return {
         "reply_bus": business("first_reply"),
         "resolution_bus": business("first_resolved"),
-        "full_bus": pc.if_else(columns["ended"], business("last_end"), null_column),
-        "turn_bus": pc.subtract(columns["turn_b"], asked),
-        "state_bus": pc.max_element_wise(pc.subtract(columns["state_b"], asked), 0, skip_nulls=False),
+        "full_bus": pc.if_else(ended, business("last_end"), null_column),
+        "turn_bus": pc.subtract(open_turn, asked),
+        "state_bus": pc.max_element_wise(pc.subtract(times["state_b"], asked), 0, skip_nulls=False),
         "clock_from": pc.add(now, asked),
         "calendar": moments.hours.calendar_names(moments.end)
         if moments.hours
@@ -298,27 +282,26 @@ def _business_times(moments: OrderedMoments, columns: Columns) -> Columns:
     }
 
 
-def _promise_fate(columns: Columns) -> Columns:
+def _promise_fate(times: Columns, due: pa.Array, ending: Columns) -> Columns:
     """How long the last promise was for, and what became of it."""
-    closed, due = columns["closed"], columns["due_s"]
-    span = pc.subtract(due, columns["asked_s"])
+    closed = ending["closed"]
+    span = pc.subtract(due, times["asked_s"])
     has_due = pc.greater_equal(span, 0).fill_null(False)
     days = np.clip((span.fill_null(0).to_numpy() + SECONDS_PER_DAY - 1) // SECONDS_PER_DAY, 1, len(_PROMISE_LABELS)) - 1
     label_numbers = pa.array(days.astype(np.int32), mask=~has_due.to_numpy(zero_copy_only=False))
-    closed_fate = pc.if_else(pc.less_equal(columns["last_end_s"], due), 1, 2)
-    fate = pc.if_else(closed, pc.if_else(columns["abandoned"], 3, closed_fate), 0)
-    is_known = pc.and_(has_due, pc.or_(pc.invert(closed), columns["ended"]))
+    closed_fate = pc.if_else(pc.less_equal(times["last_end_s"], due), 1, 2)
+    fate = pc.if_else(closed, pc.if_else(ending["abandoned"], 3, closed_fate), 0)
+    is_known = pc.and_(has_due, pc.or_(pc.invert(closed), ending["ended"]))
     return {
         "promised": pa.DictionaryArray.from_arrays(label_numbers, pa.array(_PROMISE_LABELS)),
         "promise_fate": pc.if_else(is_known, fate, pa.scalar(None, fate.type)),
     }
 
 
-def _calendar_days(columns: Columns, zone: str) -> Columns:
+def _calendar_days(dates: Columns, zone: str) -> Columns:
     """The days and months of a case's dates, and the time of day of its first ask, by the zone's wall clock."""
     day_columns: Columns = {}
-    for date_basis in ("asked", "resolved", "due"):
-        seconds = columns[f"{date_basis}_s"]
+    for date_basis, seconds in dates.items():
         missing = seconds.is_null().to_numpy(zero_copy_only=False)
         wall_seconds = wall_clock(seconds.fill_null(0).to_numpy(), zone)
         day = wall_seconds // SECONDS_PER_DAY

@@ -7,7 +7,7 @@ that it is about.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,31 +17,39 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from wellserved.calendar import Calendars, Clock, span_of_days
-from wellserved.moments import MOMENT_KINDS
+from wellserved.moments import CLOSED, IN_PAUSE, MOMENT_KINDS, ON_HOLD
 from wellserved.storage.months import combine_chunks
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Columns = dict[str, pa.Array]
 
-CUSTOMER_KINDS: Final = tuple(kind for kind, (side, _) in MOMENT_KINDS.items() if side == "customer")
+CUSTOMER_KINDS: Final = tuple(name for name, kind in MOMENT_KINDS.items() if kind.side == "customer")
 END_KINDS: Final = ("resolved", "abandoned", "merged")
 # only these open and close a case: a pause after its end is no reopening
 STATUS_KINDS: Final = (
     *END_KINDS,
     "reopened",
 )
-STATE_OF_KIND: Final = {"reopened": 0, "resumed": 0, "paused": 1, "held": 2, **dict.fromkeys(END_KINDS, 3)}
+STATE_OF_KIND: Final = {
+    "reopened": 0,
+    "resumed": 0,
+    "paused": IN_PAUSE,
+    "held": ON_HOLD,
+    **dict.fromkeys(END_KINDS, CLOSED),
+}
 """Kind -> the state that it leads to."""
 _KIND_ORDER: Final = {"reopened": 1, "resumed": 2, "paused": 3, "held": 3, **dict.fromkeys(END_KINDS, 4)}
-RANK_OF_KIND: Final = {
+_RANK_OF_KIND: Final = {
     kind: _KIND_ORDER.get(kind, 0) * len(MOMENT_KINDS) + index for index, kind in enumerate(MOMENT_KINDS)
 }
 """Kind -> its order among moments of one instant and one row: what leads to what, and no two alike."""
-TIE_COUNT: Final = 1 << 32  # what of a moment's content decides between two that are alike in all this
+_TIE_COUNT: Final = 1 << 32  # what of a moment's content decides between two that are alike in all this
 NUMBER_OF_KIND: Final = {kind: index for index, kind in enumerate(MOMENT_KINDS)}
 # a kind that this version does not know: it is a moment of its case, and nothing more
 _UNKNOWN_KIND = len(MOMENT_KINDS)
+STATE_BY_KIND: Final[Ints] = np.array([*(STATE_OF_KIND.get(kind, 0) for kind in NUMBER_OF_KIND), 0], dtype=np.int64)
+"""Number of a kind -> the state that it leads to; of others, and of no kind (-1), 0."""
 
 
 class OrderedMoments:
@@ -93,8 +101,8 @@ class OrderedMoments:
 
     def _ties(self, rows: Ints) -> tuple[npt.NDArray[np.integer[Any]], ...]:
         """What decides between moments of one instant, the first before the others."""
-        ranks = np.array([*RANK_OF_KIND.values(), 0], dtype=np.int16)
-        return self._ints("source_row")[rows], ranks[self._kinds[rows]], self._ints("content")[rows] & (TIE_COUNT - 1)
+        ranks = np.array([*_RANK_OF_KIND.values(), 0], dtype=np.int16)
+        return self._ints("source_row")[rows], ranks[self._kinds[rows]], self._ints("content")[rows] & (_TIE_COUNT - 1)
 
     def has_value(self, name: str) -> Bools:
         """Where a column has a value, in order."""
@@ -143,6 +151,21 @@ class OrderedMoments:
                 positions[0] if len(positions) == 1 else np.sort(np.concatenate(positions))
             )
         return self._positions_of_kinds[kinds]
+
+    @cached_property
+    def state_changes(self) -> tuple[Ints, Ints]:
+        """The positions at which a case's state may change, and the state from there on: an end lasts until it is reopened."""
+        positions = self.positions_of(*STATE_OF_KIND)
+        case, kind = self.case[positions], self.kind[positions]
+        last = np.maximum.accumulate(np.where(is_kind(kind, STATUS_KINDS), np.arange(len(kind)), -1))
+        is_ended = (last >= 0) & (case[last] == case) & (STATE_BY_KIND[kind[last]] == CLOSED)
+        return positions, np.where(is_ended, CLOSED, STATE_BY_KIND[kind])
+
+    @property
+    def last_status_kind(self) -> npt.NDArray[np.int8]:
+        """The kind that last closed or reopened each case; -1: none."""
+        last = self.last(self.positions_of(*STATUS_KINDS))
+        return np.where(last >= 0, self.kind[last], -1).astype(np.int8)
 
     def reorder_cases(self, order: Ints) -> None:
         """Put the cases into another order; their moments stay where they are."""
@@ -206,22 +229,30 @@ class _Hours:
     def __init__(self, moments: OrderedMoments, calendars: Calendars) -> None:
         self.names = [calendar.name for calendar in calendars.calendars]
         ends = (int(moments.seconds.min()), int(moments.seconds.max())) if len(moments.seconds) else (0, 0)
-        clocks = {calendar.name: Clock(calendar, *span_of_days(*ends)) for calendar in calendars.calendars}
+        self._clocks = [Clock(calendar, *span_of_days(*ends)) for calendar in calendars.calendars]
         self.calendar = np.zeros(len(moments.seconds), dtype=np.int64)
-        if calendars.single:
-            self.calendar += self.names.index(calendars.single.name)
-            self.b = self.f = clocks[calendars.single.name].open_seconds_at(moments.seconds)
+        self._single = self.names.index(calendars.single.name) if calendars.single else None
+        if self._single is not None:
+            self.calendar += self._single
+            self.b = self.f = self.open_seconds_at(moments.seconds)
             return
         self._choose(moments, calendars)
         next_seconds = moments.seconds[np.minimum(np.arange(len(moments.seconds)) + 1, len(moments.seconds) - 1)]
         next_seconds[moments.end] = moments.seconds[moments.end]
-        self.f, span_seconds = np.zeros_like(moments.seconds), np.zeros_like(moments.seconds)
-        for number, name in enumerate(self.names):
-            indices = np.flatnonzero(self.calendar == number)
-            self.f[indices] = clocks[name].open_seconds_at(moments.seconds[indices])
-            span_seconds[indices] = clocks[name].open_seconds_at(next_seconds[indices]) - self.f[indices]
+        self.f = self.open_seconds_at(moments.seconds)
+        span_seconds = self.open_seconds_at(next_seconds) - self.f
         running_total = np.cumsum(span_seconds) - span_seconds
         self.b = running_total - running_total[moments.start][moments.case]
+
+    def open_seconds_at(self, seconds: Ints) -> Ints:
+        """Open seconds from the start of 2000 to an instant for each moment, in the calendar in force at that moment."""
+        if self._single is not None:
+            return self._clocks[self._single].open_seconds_at(seconds)
+        open_seconds = np.zeros_like(seconds)
+        for number, clock in enumerate(self._clocks):
+            indices = np.flatnonzero(self.calendar == number)
+            open_seconds[indices] = clock.open_seconds_at(seconds[indices])
+        return open_seconds
 
     def _choose(self, moments: OrderedMoments, calendars: Calendars) -> None:
         """The calendar of each moment, by the team and the service that were last named before it; the first use that fits."""
@@ -250,6 +281,13 @@ class _Hours:
     def calendar_names(self, positions: Ints) -> pa.Array:
         """The calendar at a position of each case."""
         return pa.DictionaryArray.from_arrays(pa.array(self.calendar[positions].astype(np.int32)), pa.array(self.names))
+
+
+def is_kind(kind: npt.NDArray[np.int8], kinds: Iterable[str]) -> Bools:
+    """Whether each is one of these kinds; -1, no kind, is none."""
+    is_member = np.zeros(len(NUMBER_OF_KIND) + 2, dtype=np.bool_)
+    is_member[[NUMBER_OF_KIND[name] for name in kinds]] = True
+    return is_member[kind]
 
 
 def _column_arrays(table: pa.Table) -> Columns:

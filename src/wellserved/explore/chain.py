@@ -19,7 +19,7 @@ from scipy import special
 from wellserved.engine.duckdb import query, quote_text
 from wellserved.errors import RequestError
 from wellserved.measure.interval import Z
-from wellserved.measure.timeline import CASE, MomentTable, intervals_sql
+from wellserved.measure.timeline import CASE, MomentTable, materialise_intervals
 from wellserved.measure.wait_quantile import packed_duration_quantile
 from wellserved.moments import NotComputable
 
@@ -118,6 +118,7 @@ def chain(moments: MomentTable, source: str | None = None) -> Chain:
 
 def _stays(moments: MomentTable, condition: str) -> None:
     """Leave a row for each team's stay with a case in `stays`."""
+    materialise_intervals(moments, condition)
     up_to_now = f"OVER ({CASE} ORDER BY o)"
     acts = ", ".join(map(quote_text, ACT_KINDS))
     fails = ", ".join(map(quote_text, FAILURE_KINDS))
@@ -126,7 +127,7 @@ def _stays(moments: MomentTable, condition: str) -> None:
         WITH m AS (
             SELECT source, case_id, o, s, next_s, kind, state, from_team, last_value(team IGNORE NULLS) {up_to_now} AS now_team,
                    count(*) FILTER (kind = 'handed_over') {up_to_now} AS stay
-            FROM ({intervals_sql(moments, condition)}) WHERE o >= start_o
+            FROM intervals WHERE o >= start_o
         ), acted AS (
             SELECT *, min(o) FILTER (kind IN ({acts})) OVER ({CASE}, stay) AS act_o FROM m
         ), summed AS (

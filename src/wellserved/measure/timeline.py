@@ -13,7 +13,9 @@ from typing import Any
 import duckdb
 
 from wellserved.calendar import Calendars
-from wellserved.cases import timed
+from wellserved.cases.intervals import moment_intervals
+from wellserved.cases.ordered import STATUS_KINDS
+from wellserved.cases.slices import slices_of_table
 from wellserved.engine.duckdb import DuckDB, query, quote_text
 from wellserved.errors import RequestError
 from wellserved.measure.case_table import CaseTable, fill_sql
@@ -31,34 +33,33 @@ class MomentTable:
     table: str
     case_table: CaseTable
     calendars: Calendars
-    spans: int
 
 
 def make_moment_table(case_table: CaseTable, table: str, calendars: Calendars) -> MomentTable:
-    """The moments in `table`, those that count, with opening hours worked out for them."""
+    """The moments in `table`, those that count."""
     if not isinstance(case_table.engine, DuckDB):
         raise RequestError("The log of moments is asked by DuckDB alone.", "Unset WELLSERVED_ENGINE for this question.")
-    db = case_table.engine.db
-    return MomentTable(db, table, case_table, calendars, timed.create_opening_hours(db, table, calendars))
+    return MomentTable(case_table.engine.db, table, case_table, calendars)
 
 
-def intervals_sql(moments: MomentTable, condition: str) -> str:
-    """SQL: each moment with the interval that it begins (to next_s, next_b), the case's state in it, and its first ask's place."""
-    ordered_sql = timed.timed_sql(
-        f"(SELECT * FROM {moments.table} WHERE {condition})", moments.calendars, moments.spans
-    )
-    last_b = fill_sql("b + greatest({as_of_bus} - f, 0)", moments.case_table)
-    return f"""
-        SELECT *, coalesce(lead(s) OVER ({CASE} ORDER BY o), greatest({fill_sql("{as_of}", moments.case_table)}, s)) AS next_s,
-               coalesce(lead(b) OVER ({CASE} ORDER BY o), {last_b}) AS next_b,
-               {timed.state_sql()} AS state, {timed.state_sql(_WHOLE_CASE_FRAME)} = 3 AS now_closed,
-               {timed.START_SQL} AS start_o
-        FROM ({ordered_sql})
+def materialise_intervals(moments: MomentTable, condition: str = "true") -> None:
+    """Leave the moments of some whole cases, each with the interval that it begins, in the table `intervals`.
+
+    A case's last interval goes on until now, its source's as-of.
     """
+    next_s = fill_sql("coalesce(next_s, greatest({as_of}, s))", moments.case_table)
+    next_b = fill_sql("coalesce(next_b, b + greatest({as_of_bus} - f, 0))", moments.case_table)
+    select = f"SELECT * REPLACE ({next_s} AS next_s, {next_b} AS next_b) FROM interval_slice"
+    asked_moments = f"(SELECT * FROM {moments.table} WHERE {condition})"
+    for index, moment_slice in enumerate(slices_of_table(moments.db, asked_moments)):
+        moments.db.register("interval_slice", moment_intervals(moment_slice, moments.calendars))
+        target = "INSERT INTO intervals" if index else "CREATE OR REPLACE TEMP TABLE intervals AS"
+        moments.db.execute(f"{target} {select}")
+        moments.db.unregister("interval_slice")
 
 
-def _stop_sql(moments: MomentTable, rule: VendorRule, condition: str) -> str:
-    """SQL: the intervals with the case's start and stop by one definition."""
+def _stop_sql(rule: VendorRule) -> str:
+    """SQL: the intervals with the case's stop by one definition."""
     kinds = ", ".join(map(quote_text, rule.stops))
     stop = f"kind IN ({kinds}) AND at_is <> 'not_before'"
     if rule.after_opening:
@@ -66,15 +67,12 @@ def _stop_sql(moments: MomentTable, rule: VendorRule, condition: str) -> str:
     if rule.occurrence == "first":
         stop_order = f"min(o) FILTER ({stop}) OVER ({CASE})"
     else:  # counts while the case stays closed
-        last_word = f"max(o) FILTER (kind IN ({timed.STATUS_KINDS_SQL})) OVER ({CASE})"
+        last_word = f"max(o) FILTER (kind IN ({_STATUS_KINDS_SQL})) OVER ({CASE})"
         stop_order = f"CASE WHEN max(o) FILTER ({stop}) OVER ({CASE}) = {last_word} THEN {last_word} END"
-    return f"""
-        SELECT *, {stop_order} AS stop_o
-        FROM (SELECT *, min(s) FILTER (o = start_o) OVER ({CASE}) AS start_s FROM ({intervals_sql(moments, condition)}))
-    """
+    return f"SELECT *, {stop_order} AS stop_o FROM intervals"
 
 
-_WHOLE_CASE_FRAME = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+_STATUS_KINDS_SQL = ", ".join(map(quote_text, STATUS_KINDS))
 
 
 def _counts_sql(rule: VendorRule) -> str:
@@ -83,25 +81,22 @@ def _counts_sql(rule: VendorRule) -> str:
     return f"o >= start_o AND (stop_o IS NULL OR o < stop_o) AND {halts}"
 
 
-def rule_values_sql(moments: MomentTable, rule: VendorRule, condition: str = "true") -> str:
-    """SQL: source, case_id, ended (1, or 0: still waiting), secs and stop_s of every case that the definition counts."""
+def rule_values_sql(moments: MomentTable, rule: VendorRule) -> str:
+    """SQL over `intervals`: source, case_id, ended (1, or 0: still waiting), secs and stop_s of every case that the definition counts."""
     unit = "s" if rule.hours == "calendar" else "b"
     per_case = f"""
         SELECT source, case_id, any_value(stop_o) AS stop_o, any_value(start_s) AS start_s, any_value(now_closed) AS now_closed,
-               min(s) FILTER (o = stop_o) AS stop_s, min(f) FILTER (o = stop_o) AS stop_f,
-               min(calendar) FILTER (o = stop_o) AS stop_calendar,
+               min(s) FILTER (o = stop_o) AS stop_s, min(f - start_f) FILTER (o = stop_o) AS stop_bus,
                coalesce(sum(next_{unit} - {unit}) FILTER ({_counts_sql(rule)}), 0) AS secs
-        FROM ({_stop_sql(moments, rule, condition)}) GROUP BY source, case_id
+        FROM ({_stop_sql(rule)}) GROUP BY source, case_id
     """
-    secs, join = "secs", ""
-    if rule.hours == "business of the stop" and moments.calendars.calendars:
-        secs = f"stop_f - ({timed.open_seconds_sql('start_s', 'h', moments.spans)})"
-        join = f"LEFT JOIN opening_hours h ON h.calendar = stop_calendar AND h.day = {timed.utc_day_sql('start_s')}"
+    has_hours = bool(moments.calendars.calendars)
+    secs = "stop_bus" if rule.hours == "business of the stop" and has_hours else "secs"
     waits = "OR (stop_o IS NULL AND NOT now_closed)" if rule.counts_open else ""
-    calendar_condition = "" if rule.hours == "calendar" or moments.calendars.calendars else "AND false"
+    calendar_condition = "" if rule.hours == "calendar" or has_hours else "AND false"
     return f"""
         SELECT source, case_id, CASE WHEN stop_o IS NULL THEN 0 ELSE 1 END AS ended, CAST({secs} AS BIGINT) AS secs, stop_s
-        FROM ({per_case}) {join} WHERE ((stop_o IS NOT NULL AND stop_s >= start_s) {waits}) {calendar_condition}
+        FROM ({per_case}) WHERE ((stop_o IS NOT NULL AND stop_s >= start_s) {waits}) {calendar_condition}
     """
 
 
@@ -129,15 +124,16 @@ def explain_rules(
         raise RequestError(
             problem, f"Name one with --source: {', '.join(sources)}." if sources else "Check its number in the source."
         )
+    materialise_intervals(moments, condition)
     sums, marks, rows = [], [], []
     withheld = tuple(missing_moment_reason(moments.case_table, rule.relies_on, str(sources[0])) for rule in rules)
     for rule, reason in zip(rules, withheld, strict=True):
-        value = [] if reason else query(moments.db, rule_values_sql(moments, rule, condition)).to_pylist()
+        value = [] if reason else query(moments.db, rule_values_sql(moments, rule)).to_pylist()
         sums.append((rule, int(value[0]["secs"]), value[0]["ended"] == 0) if value else (rule, None, False))
         interval_rows = query(
             moments.db,
             f"SELECT s, kind, team, person_id, state, next_s - s AS secs, next_b - b AS bus, at_is, {_counts_sql(rule)} AS counted "
-            f"FROM ({_stop_sql(moments, rule, condition)}) ORDER BY o",
+            f"FROM ({_stop_sql(rule)}) ORDER BY o",
         ).to_pylist()
         marks.append(tuple(bool(row.pop("counted")) and bool(value) for row in interval_rows))
         rows = interval_rows
@@ -178,10 +174,11 @@ def rule_differences(
     moments: MomentTable, first: VendorRule, second: VendorRule, condition: str = "true"
 ) -> list[RuleDifference]:
     """All cases that either counts, in groups by why the two differ: every step from one rule to the other is taken alone."""
+    materialise_intervals(moments, condition)
     steps = _rule_steps(first, second)
     names = ["v0", *(f"v{index + 1}" for index in range(len(steps)))]
     for name, rule in zip(names, [first, *(rule for _, rule in steps)], strict=True):
-        moments.db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {rule_values_sql(moments, rule, condition)}")
+        moments.db.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {rule_values_sql(moments, rule)}")
     joins = " ".join(f"FULL JOIN {name} USING (source, case_id)" for name in names[1:])
     reason_columns = ", ".join(
         f"CASE WHEN {next_name}.secs IS DISTINCT FROM {current_name}.secs OR {next_name}.ended IS DISTINCT FROM {current_name}.ended "
@@ -220,10 +217,15 @@ def rule_differences(
 
 
 def with_rule_columns(moments: MomentTable, rule: VendorRule, zone: str) -> CaseTable:
-    """The cases with clock_ended, clock_secs and the day of the stop, by one definition: what `as_vendor_measure` asks."""
+    """The cases with clock_ended, clock_secs and the day of the stop, by one definition: what `as_vendor_measure` asks.
+
+    Reads `intervals`, of all cases.
+    """
+    stop_time = f"timezone({quote_text(zone)}, to_timestamp(stop_s))"
     moments.db.execute(
         f"CREATE OR REPLACE TEMP TABLE cases_by_clock AS SELECT c.*, v.ended AS clock_ended, v.secs AS clock_secs, "
-        f"{timed.local_date_sql('stop_s', zone, 'day')} AS stopped_day, {timed.local_date_sql('stop_s', zone, 'month')} AS stopped_month "
+        f"CAST(date_diff('day', DATE '1970-01-01', CAST({stop_time} AS DATE)) AS INTEGER) AS stopped_day, "
+        f"CAST(year({stop_time}) * 100 + month({stop_time}) AS INTEGER) AS stopped_month "
         f"FROM {moments.case_table.table} c LEFT JOIN ({rule_values_sql(moments, rule)}) v USING (source, case_id)"
     )
     return replace(moments.case_table, table="cases_by_clock")

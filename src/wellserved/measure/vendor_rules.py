@@ -12,9 +12,9 @@ from typing import Final, Literal
 
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.measure.measure import Measure
+from wellserved.moments import CLOSED, IN_PAUSE, ON_HOLD
 
 HoursRule = Literal["calendar", "business", "business of the stop"]
-IN_PAUSE, ON_HOLD, CLOSED = 1, 2, 3  # states of a case
 _STATE_TEXTS = {
     IN_PAUSE: "waits for the customer",
     ON_HOLD: "waits for a third party",

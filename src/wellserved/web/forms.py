@@ -51,7 +51,7 @@ def _measure_choices() -> list[tuple[Any, Any]]:
 
 
 _WORD_CHOICES: Choices = [
-    (word, format_lazy("{}: {}", _(word), _(meaning))) for word, (_kind, meaning, _synonyms) in ENTRY_WORDS.items()
+    (word, format_lazy("{}: {}", _(word), _(entry.meaning))) for word, entry in ENTRY_WORDS.items()
 ]
 
 

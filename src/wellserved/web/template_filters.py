@@ -75,7 +75,7 @@ def scale(code: str) -> str:
 @register.filter
 def meaning(word: str) -> str:
     """What a word at the head of a line says."""
-    return gettext(ENTRY_WORDS[word][1]) if word in ENTRY_WORDS else word
+    return gettext(ENTRY_WORDS[word].meaning) if word in ENTRY_WORDS else word
 
 
 @register.filter
