@@ -24,6 +24,7 @@ TOOLS = {
     "disk",
     "engine",
     "scales",
+    "wording",
     "calendar",
 }  # asked by every room, and no stage of a road
 
@@ -49,8 +50,9 @@ def follow(work: Callable[[], object]) -> list[str]:
 
 
 def walks(folder: Path) -> dict[str, list[str]]:
-    """The trips of records: into the log, to a report as a page, to a proof as a page."""
+    """The trips of records: into the log, to a report as a page, to a proof as a page, into the journal."""
     from wellserved.actions import imports, improvements, questions
+    from wellserved.cli.databases import prepare_workspace
     from wellserved.improvement import Improvement
     from wellserved.render.formats import html
     from wellserved.render.formats.proof_page import proof_page
@@ -65,11 +67,17 @@ def walks(folder: Path) -> dict[str, list[str]]:
         page = proof_page(*improvements.explore_change(workspace, change, span))
         assert "<svg" in page
 
-    return {
+    trips = {
         "row": follow(lambda: imports.import_file(workspace, file)),
         "report": follow(lambda: html.report_page(questions.service_report(workspace))),
         "proof": follow(proof),
     }
+    prepare_workspace(folder)
+    from wellserved.actions import membership, writing
+
+    owner = membership.find_person(None)
+    line = "promise: Acme gets the new quote by Friday"
+    return {**trips, "journal line": follow(lambda: writing.write_line(line, owner))}
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ from wellserved.actions.imports import import_file
 from wellserved.actions.questions import ask_measures, service_report
 from wellserved.mapping import parse_mapping
 from wellserved.measure import MeasureQuestion, find_measure
-from wellserved.measure.words import format_value
 from wellserved.moments import NotComputable
 from wellserved.storage.workspace import Workspace, create_workspace
+from wellserved.wording import format_value
 
 START = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
 MAPPING = """
@@ -149,7 +149,9 @@ def test_the_report_sets_lengths_of_promise_beside_what_they_took(samples: Works
     assert 2 <= len(table.rows) <= 8
     for row in table.rows:
         place = next(at for at, one in enumerate(kept.segments) if one and one.lstrip("0") == row[0])
-        assert row[1:3] == (kept.n[place], format_value(kept.value[place], kept.measure))
+        assert row[1:3] == (kept.n[place], format_value(kept.value[place], kept.measure.unit))
         took = needed.value[needed.segments.index(kept.segments[place])]
-        assert row[3] == ("not reached yet" if isinstance(took, NotComputable) else format_value(took, needed.measure))
+        assert row[3] == (
+            "not reached yet" if isinstance(took, NotComputable) else format_value(took, needed.measure.unit)
+        )
     assert table.rows[0][0] == "1 day"

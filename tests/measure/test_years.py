@@ -16,12 +16,12 @@ from wellserved.cli import app
 from wellserved.errors import PeriodError
 from wellserved.improvement import Improvement
 from wellserved.mapping import parse_mapping
-from wellserved.measure.words import period_name
 from wellserved.moments import Granularity, period_of, periods_between
 from wellserved.prove.engine.design import step_design
 from wellserved.prove.engine.response import ModelInput
 from wellserved.prove.verdict import assess_change
 from wellserved.storage.workspace import Workspace, create_workspace
+from wellserved.wording import period_name
 
 FIRST, YEARS = 2010, 15
 MAPPING = """

@@ -18,10 +18,10 @@ from wellserved.actions.imports import ImportResult, import_file
 from wellserved.cli import app
 from wellserved.mapping import Mapping, parse_mapping
 from wellserved.measure import MeasureQuestion, find_measure
-from wellserved.measure.words import format_note
 from wellserved.render.tables.receipts import receipt_lines as receipt_lines
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace, create_workspace
+from wellserved.wording import format_note
 
 MAPPING = """
 name = "desk"

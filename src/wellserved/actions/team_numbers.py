@@ -12,10 +12,10 @@ from wellserved.chart import Chart, compute_chart
 from wellserved.measure import MEASURES, MeasureQuestion, Series, find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
-from wellserved.measure.words import format_number, format_value, period_name
 from wellserved.moments import Granularity, NotComputable, period_of
 from wellserved.report.verdicts import is_complete_count, is_news, verdict_at
 from wellserved.storage.workspace import Workspace
+from wellserved.wording import format_number, format_value, period_name
 
 FIRST_MEASURES: Final = {  # and their short names
     "still_open": "Waiting",
@@ -124,7 +124,7 @@ def _number(series: Series, granularity: Granularity) -> TeamNumber | None:
         series.measure.name,
         FIRST_MEASURES.get(series.measure.name, series.measure.question),
         series.measure.question,
-        "not enough" if isinstance(value, NotComputable) else format_value(value, series.measure),
+        "not enough" if isinstance(value, NotComputable) else format_value(value, series.measure.unit),
         period_name(period, granularity) if period else "",
         "" if is_complete_count(series) else format_number(series.n[position]),
         side,

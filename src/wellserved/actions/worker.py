@@ -26,10 +26,10 @@ from wellserved import disk
 from wellserved.actions import backups, sharing
 from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
-from wellserved.measure.words import plural
 from wellserved.storage.integrity import IntegrityFinding
 from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Shared
+from wellserved.wording import plural
 
 BEAT_SECONDS: Final = 2.0  # seconds between two signs of life
 SILENT_AFTER_SECONDS: Final = 20.0  # seconds after which a sign of life is none

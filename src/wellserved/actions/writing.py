@@ -37,7 +37,7 @@ def write_line(line: str, owner: Person, id_: uuid.UUID | None = None) -> Writte
     journal = Journal(owner.pk, settings.SECRET_KEY.encode())
     captured_line = capture_line(line, AccessScope(owner), journal)
     open_matters = find_open_matters(captured_line, journal)
-    return WrittenLine(record_line(captured_line, journal, id_), captured_line, open_matters)
+    return WrittenLine(record_line(captured_line, journal, open_matters, id_), captured_line, open_matters)
 
 
 def capture_line(line: str, scope: AccessScope, journal: Journal | None = None) -> CapturedLine:
@@ -103,9 +103,10 @@ def find_open_matters(captured_line: CapturedLine, journal: Journal) -> list[Dec
     return open_entries
 
 
-def record_line(captured_line: CapturedLine, journal: Journal, id_: uuid.UUID | None = None) -> Entry:
+def record_line(
+    captured_line: CapturedLine, journal: Journal, open_matters: list[DecryptedEntry], id_: uuid.UUID | None = None
+) -> Entry:
     """Write a line into the journal; with exactly one open matter that it can be about, it belongs to that."""
-    open_entries = find_open_matters(captured_line, journal)
-    thread = open_entries[0].entry.thread if len(open_entries) == 1 else None
+    thread = open_matters[0].entry.thread if len(open_matters) == 1 else None
     require_clear(captured_line, has_matter=thread is not None)
     return journal.write(line_facts(captured_line), id_, thread, line_time(captured_line))

@@ -17,8 +17,8 @@ from wellserved.chart.rules import FEWEST_POINTS, RULE_SETS, RULES, Runs, runs
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.measure import Series
 from wellserved.measure.interval import CONFIDENCE
-from wellserved.measure.words import plural
 from wellserved.moments import NotComputable
+from wellserved.wording import plural
 
 ChartKind = Literal["xmr", "p", "p'", "u", "u'", "c", "t", "xbar", "ewma"]
 _OF_COUNTS: Final[dict[str, Callable[[Floats, Floats, Mask], Limits]]] = {

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from wellserved.storage.workspace import Workspace, create_workspace, default_folder, open_workspace
-
-if TYPE_CHECKING:
-    pass
 
 
 def prepare_workspace(home: Path | None, make: bool = False) -> Workspace:

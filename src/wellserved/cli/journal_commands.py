@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from wellserved.cli.databases import prepare_workspace
 from wellserved.cli.shared import HomeOption, app, console, show, workspace_at
 from wellserved.render.clean import one_line
 from wellserved.render.formats import terminal
-
-if TYPE_CHECKING:
-    pass
 
 
 def _write_line(line: str, home: Path | None, user_name: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from wellserved.cli.shared import HomeOption, app, console, error_console, progr
 from wellserved.errors import DamageError, RequestError
 from wellserved.render.clean import one_line
 from wellserved.storage.workspace import Workspace, default_folder, owner_only
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,9 +18,6 @@ from wellserved.cli.shared import (
     workspace_at,
 )
 from wellserved.measure.vendor_rules import VENDORS, find_vendor_rule
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from wellserved.cli.shared import (
     Format,
@@ -24,9 +23,6 @@ from wellserved.render.formats.csv import csv_text
 from wellserved.render.tables.scales import scale_table
 from wellserved.scales import load_scales
 from wellserved.storage.workspace import default_folder
-
-if TYPE_CHECKING:
-    pass
 
 
 @app.command()

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from wellserved.engine.duckdb import query
 from wellserved.errors import RequestError
 from wellserved.measure.timeline import MomentTable
-from wellserved.measure.words import plural
 from wellserved.moments import NotComputable
 from wellserved.prove.engine.model import Floats
 from wellserved.scales import BUILT_IN, SCALES_FILE, Scales
+from wellserved.wording import plural
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
 FEWEST_JUDGED_CASES = 10  # cases judged by both

@@ -20,8 +20,8 @@ from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion
 from wellserved.measure.case_table import CaseTable, filter_sql
 from wellserved.measure.interval import Z
-from wellserved.measure.words import plural
 from wellserved.prove.engine.model import Floats
+from wellserved.wording import plural
 
 MAX_LMG_DRIVERS = 12  # drivers up to which all orders are gone through; beyond, relative weights
 FEWEST_RATED_CASES = 10  # rated cases with it, and without

@@ -17,8 +17,8 @@ from scipy import optimize, special
 
 from wellserved.errors import RequestError
 from wellserved.explore.renewals import Decisions, decisions_of_cohort
-from wellserved.measure.words import plural
 from wellserved.prove.engine.model import Floats
+from wellserved.wording import plural
 
 FEWEST_CUSTOMERS, FEWEST_LEAVERS = 30, 10  # customers and leavers that carry an expectation
 RENEWALS_AHEAD = 5  # renewals ahead that are summed up

@@ -21,9 +21,9 @@ from wellserved.measure.period_keys import key_of_period, period_key_sql, period
 from wellserved.measure.query import MeasureColumn, Query, prepare_query
 from wellserved.measure.rates import rate_columns
 from wellserved.measure.series import MeasureQuestion, Series, Value
-from wellserved.measure.words import plural
 from wellserved.moments import NotComputable, Period, period_of, periods_between
 from wellserved.scales import SCALES_FILE
+from wellserved.wording import plural
 
 
 def answer_question(case_table: CaseTable, question: MeasureQuestion) -> dict[str, Series]:

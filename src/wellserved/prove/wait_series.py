@@ -16,12 +16,12 @@ from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql, perio
 from wellserved.measure.period_keys import period_key_sql, period_start
 from wellserved.measure.wait_quantile import NOT_REACHED, packed_duration_quantile
 from wellserved.measure.waits import map_groups
-from wellserved.measure.words import format_number
 from wellserved.prove.engine.model import Floats
 from wellserved.prove.engine.quantile import PeriodLevels, censored_waits, levels_of
 from wellserved.prove.engine.response import quantile_input
 from wellserved.prove.period_series import PeriodSeries, lay_out_periods, no_series
 from wellserved.prove.window import AnalysisWindow
+from wellserved.wording import format_number
 
 ENDED_WAITS_SHARE = 0.98  # for waits that add up, of which an open case may have little so far
 # of the cases, still open with less than the level: with more nothing is said

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from wellserved.measure import Measure
-from wellserved.measure.words import format_date, format_number, format_percent, format_value, plural
 from wellserved.prove.guards import GuardrailResult
 from wellserved.prove.proof import Proof
 from wellserved.prove.verdict import Estimate, Verdict
+from wellserved.wording import format_date, format_number, format_percent, format_value, plural
 
 ASSUMPTIONS = (
     "Without the change, the measure would have gone on along its trend or stopped where it was; a trend that was flattening by itself fools this.",
@@ -190,7 +190,7 @@ def _of_the_effect(proof: Proof) -> list[str]:
     verdict, measure, sentences = proof.verdict, proof.request.measure, []
     if verdict.level_before is not None and verdict.level_after is not None:
         sentences.append(
-            f"{format_value(verdict.level_before, measure)} before, {format_value(verdict.level_after, measure)} after."
+            f"{format_value(verdict.level_before, measure.unit)} before, {format_value(verdict.level_after, measure.unit)} after."
         )
     if not verdict.levels_agree:
         sentences.append(_level_difference(verdict, measure))

@@ -16,9 +16,9 @@ from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion
 from wellserved.measure.case_table import CaseTable, fill_sql, filter_sql, period_sql
 from wellserved.measure.interval import wilson_interval
-from wellserved.measure.words import plural
 from wellserved.moments import NotComputable
 from wellserved.queueing.incidence import Incidence, incidence
+from wellserved.wording import plural
 
 __all__ = [
     "OUTCOME_LEFT",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wellserved.errors import RequestError
-from wellserved.measure.words import plural
 from wellserved.moments import NotComputable
 from wellserved.queueing import DayInterval, Queue
 from wellserved.queueing.erlang import QueueForecast, erlang_a, erlang_c, fewest_servers
+from wellserved.wording import plural
 
 FEWEST_INTERVAL_CASES = 30  # cases in an interval of the day, below which its rate says little
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from wellserved.measure import Series
-from wellserved.measure.words import format_number, format_percent, format_value, period_name, plural
 from wellserved.moments import NotComputable
 from wellserved.report.answers import FOCUS_MEASURES, ReportAnswers, is_computable
 from wellserved.report.contents import BriefLine, BriefPart
@@ -24,6 +23,7 @@ from wellserved.report.verdicts import (
     readable_value,
     usual_range,
 )
+from wellserved.wording import format_number, format_percent, format_value, period_name, plural
 
 MAX_LINES: Final = 3  # of a part
 FAR_BELOW: Final = 0.1  # below the overall share: said as "only"
@@ -268,9 +268,11 @@ def _promises(answers: ReportAnswers) -> tuple[BriefLine, ...]:
             else f"{format_number(kept)} of {plural(n, 'promise')} {were} kept {when(answers)}, according to the source itself."
         )
         notes = [rest_in_small(series)]
-        notes += [f"previously {format_value(before.value[0], before.measure)}"] if known_before else []
+        notes += [f"previously {format_value(before.value[0], before.measure.unit)}"] if known_before else []
         lines.append(
-            BriefLine(sentence, format_value(series.value[0], series.measure), "; ".join(notes), measure=series.measure)
+            BriefLine(
+                sentence, format_value(series.value[0], series.measure.unit), "; ".join(notes), measure=series.measure
+            )
         )
     broken = answers.all_time["promise_broken"]
     if own and len(broken) and broken.count[0]:

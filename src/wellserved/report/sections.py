@@ -7,15 +7,6 @@ from typing import Final
 
 from wellserved.measure import Measure, Series
 from wellserved.measure.series import Value
-from wellserved.measure.words import (
-    format_interval,
-    format_note,
-    format_number,
-    format_percent,
-    format_value,
-    period_name,
-    plural,
-)
 from wellserved.moments import NotComputable
 from wellserved.report.answers import ReportAnswers, is_computable
 from wellserved.report.brief import rest_in_small
@@ -30,6 +21,15 @@ from wellserved.report.verdicts import (
     usual_range,
 )
 from wellserved.storage.log import Receipt
+from wellserved.wording import (
+    format_interval,
+    format_note,
+    format_number,
+    format_percent,
+    format_value,
+    period_name,
+    plural,
+)
 
 MAX_LENGTHS_SHOWN: Final = 8
 
@@ -168,10 +168,10 @@ def _promised_and_reached(answers: ReportAnswers) -> Table | None:
         time_text = (
             "not reached yet"
             if isinstance(needed_time, NotComputable)
-            else format_value(needed_time, needed_series.measure)
+            else format_value(needed_time, needed_series.measure.unit)
         )
         intervals = (
-            format_interval(series.low[index], series.high[index], series.measure)
+            format_interval(series.low[index], series.high[index], series.measure.unit)
             for series, index in ((kept_series, position), (needed_series, needed_at))
         )
         interval_texts = (interval_text.removeprefix("95% interval ") for interval_text in intervals)
@@ -179,7 +179,7 @@ def _promised_and_reached(answers: ReportAnswers) -> Table | None:
             (
                 length.lstrip("0"),
                 kept_series.n[position],
-                format_value(kept_series.value[position], kept_series.measure),
+                format_value(kept_series.value[position], kept_series.measure.unit),
                 time_text,
                 *interval_texts,
             )

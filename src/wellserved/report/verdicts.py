@@ -8,9 +8,9 @@ from typing import Literal
 from wellserved.chart import Chart
 from wellserved.measure import Series
 from wellserved.measure.series import Value
-from wellserved.measure.words import format_interval, format_number, format_percent, format_value
 from wellserved.moments import NotComputable, Period
 from wellserved.report.answers import ReportAnswers
+from wellserved.wording import format_interval, format_number, format_percent, format_value
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def readable_value(series: Series) -> str:
 def readable_number(value: float, series: Series) -> str:
     """A number of a series' kind, in the unit of its own."""
     if series.measure.unit == "share":
-        return format_value(value, series.measure)
+        return format_value(value, series.measure.unit)
     number, unit = _readable(value, series)
     return f"{format_number(round(number, 4))} {unit}"
 
@@ -102,7 +102,7 @@ def readable_interval(series: Series) -> str:
     """The interval of a series of one, in the unit of its number."""
     low, high = series.low[0], series.high[0]
     if isinstance(low, NotComputable) or series.measure.unit == "share":
-        return format_interval(low, high, series.measure)
+        return format_interval(low, high, series.measure.unit)
     start = format_number(_readable(low, series)[0])
     if isinstance(high, NotComputable):
         return f"95% interval {start} and up"

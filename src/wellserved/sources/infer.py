@@ -17,13 +17,13 @@ from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import WellservedError
 from wellserved.mapping import MISSING, parse_mapping
 from wellserved.mapping.fit import split_zone
-from wellserved.measure.words import format_note, plural
 from wellserved.record import record_rows
 from wellserved.sources import vocabulary
 from wellserved.sources.columns import SourceColumn, describe_column
 from wellserved.sources.csv_file import RawTable
 from wellserved.sources.draft import draft_mapping
 from wellserved.sources.guess import Guess, guess_roles
+from wellserved.wording import format_note, plural
 
 _DATE_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
 

@@ -10,8 +10,8 @@ from django.utils.dates import MONTHS_3, WEEKDAYS_ABBR
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
+from wellserved import wording
 from wellserved.capture import ENTRY_WORDS
-from wellserved.measure import words
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Shared
 
@@ -57,7 +57,7 @@ def translate(word: object) -> str:
 @register.filter("counted")
 def count_text(count: int, note: str) -> str:
     """A note of an import, said of one or of many."""
-    return words.format_note(count, note)
+    return wording.format_note(count, note)
 
 
 @register.filter

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from wellserved.explore.drivers import Drivers
 from wellserved.explore.gap import ExpectationGaps
-from wellserved.measure.words import format_percent
 from wellserved.render.charts.svg import (
     ALARM,
     INK,
@@ -18,6 +17,7 @@ from wellserved.render.charts.svg import (
     label,
     ticks,
 )
+from wellserved.wording import format_percent
 
 
 def driver_picture(drivers: Drivers) -> Picture:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from wellserved.measure.words import format_percent
 from wellserved.prove.engine.design import TRENDS
 from wellserved.prove.proof import Proof
 from wellserved.prove.words import (
@@ -12,6 +11,7 @@ from wellserved.prove.words import (
     proof_title,
 )
 from wellserved.render.charts.svg import INK, LINE, MUTED, AxisScale, Frame, Picture, draw_both, drawing, label, ticks
+from wellserved.wording import format_percent
 
 
 def proof_picture(proof: Proof) -> Picture:

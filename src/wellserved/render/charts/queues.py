@@ -6,7 +6,6 @@ import math
 from dataclasses import replace
 
 from wellserved.explore.chain import Chain, TeamTime
-from wellserved.measure.words import format_number, format_percent
 from wellserved.queueing import Queue
 from wellserved.render.charts.svg import (
     INK,
@@ -20,6 +19,7 @@ from wellserved.render.charts.svg import (
     label,
 )
 from wellserved.render.tables.clocks import format_duration
+from wellserved.wording import format_number, format_percent
 
 _TIME_LABELS = {1: "1 s", 60: "1 min", 3_600: "1 h", 86_400: "1 day", 604_800: "1 week", 31_536_000: "1 year"}
 _LEFT_COLOUR = "#b3261e"

@@ -15,10 +15,10 @@ from markupsafe import Markup, escape
 
 from wellserved.chart import CHART_KINDS, Chart
 from wellserved.chart.limits import Floats, Limits
-from wellserved.measure.words import format_interval, format_number, format_percent, format_value
 from wellserved.moments import NotComputable
 from wellserved.render.clean import one_line
 from wellserved.report.segments import Funnel, Pareto
+from wellserved.wording import format_interval, format_number, format_percent, format_value
 
 INK, MUTED, LINE, ALARM, CALM = "#1d2733", "#5b6774", "#1f5fa8", "#b3261e", "#22683a"
 
@@ -253,8 +253,8 @@ def _mark(side: str, x: float, height: float, mark_scale: float, words: str) -> 
 def _point_words(chart: Chart, index: int, side: str) -> str:
     """2023-09: 71.4%, 95% interval 69.0% to 73.9%, n = 812; signal on the better side."""
     series, period = chart.series, chart.series.periods[index]
-    interval = format_interval(series.low[index], series.high[index], series.measure)
-    notes = [format_value(series.value[index], series.measure), interval, f"n = {format_number(series.n[index])}"]
+    interval = format_interval(series.low[index], series.high[index], series.measure.unit)
+    notes = [format_value(series.value[index], series.measure.unit), interval, f"n = {format_number(series.n[index])}"]
     ends = {
         "unfinished": "; this period is not over yet",
         "better": "; a signal on the better side",

@@ -10,12 +10,12 @@ from markupsafe import Markup
 from wellserved.chart import CHART_KINDS, Chart
 from wellserved.measure import MEASURES, Measure, Series, series_records
 from wellserved.measure.series import SERIES_COLUMNS
-from wellserved.measure.words import format_interval, format_number, format_percent, format_value, period_name
 from wellserved.moments import DATE_BASES
 from wellserved.render.charts import svg
 from wellserved.render.charts.svg import Picture
 from wellserved.render.formats.data import chart_rows
 from wellserved.report import Report, Table
+from wellserved.wording import format_interval, format_number, format_percent, format_value, period_name
 
 _PAGES = Environment(
     loader=PackageLoader("wellserved", "render"),
@@ -81,8 +81,8 @@ def series_page(series_list: list[Series], layout: str = "base.html") -> str:
             "rows": [
                 {
                     **row,
-                    "shown": format_value(series.value[position], series.measure),
-                    "interval": format_interval(series.low[position], series.high[position], series.measure),
+                    "shown": format_value(series.value[position], series.measure.unit),
+                    "interval": format_interval(series.low[position], series.high[position], series.measure.unit),
                 }
                 for position, row in enumerate(series_records(series))
             ],

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from wellserved.measure import Series, series_records
 from wellserved.measure.series import SERIES_COLUMNS
-from wellserved.measure.words import format_percent, period_name
 from wellserved.render.clean import one_line
 from wellserved.render.formats.data import chart_rows
 from wellserved.report import BriefLine, Report
+from wellserved.wording import format_percent, period_name
 
 if TYPE_CHECKING:
     from wellserved.chart import Chart

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from wellserved.measure import Series, series_records
-from wellserved.measure.words import format_interval, format_number, format_value, period_name
 from wellserved.moments import NotComputable
 from wellserved.render.clean import one_line
 from wellserved.report import BriefLine, Finding, Report
 from wellserved.report import Table as ReportTable
+from wellserved.wording import format_interval, format_number, format_value, period_name
 
 if TYPE_CHECKING:
     from wellserved.chart import Chart
@@ -129,14 +129,14 @@ def series_lines(series_list: Iterable[Series]) -> RenderableType:
         lines = []
         for position, row in enumerate(series_records(series)):
             value = series.value[position]
-            value_text = "" if isinstance(value, NotComputable) else format_value(value, series.measure)
+            value_text = "" if isinstance(value, NotComputable) else format_value(value, series.measure.unit)
             lines.append(
                 (
                     row["segment"],
                     row["period"],
                     row["n"],
                     value_text,
-                    format_interval(series.low[position], series.high[position], series.measure),
+                    format_interval(series.low[position], series.high[position], series.measure.unit),
                     row["note"],
                 )
             )
@@ -175,7 +175,7 @@ def chart_lines(chart: Chart) -> RenderableType:
             (
                 row["period"],
                 row["n"],
-                format_value(chart.series.value[position], chart.series.measure),
+                format_value(chart.series.value[position], chart.series.measure.unit),
                 *limits,
                 fired_rules,
                 row["note"],

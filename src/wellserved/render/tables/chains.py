@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from wellserved.explore.chain import Chain, Edge, Upstream
-from wellserved.measure.words import format_number, format_percent
 from wellserved.moments import NotComputable
 from wellserved.render.tables.clocks import format_duration
 from wellserved.report import Table
+from wellserved.wording import format_number, format_percent
 
 
 def chain_tables(chain: Chain) -> list[Table]:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from wellserved.calendar import Calendar, Calendars
 from wellserved.measure.timeline import CaseExplanation, RuleDifference
 from wellserved.measure.vendor_rules import VendorRule
-from wellserved.measure.words import plural
 from wellserved.report import Table
+from wellserved.wording import plural
 
 _STATES = ("with us", "waits for the customer", "waits for a third party", "closed")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -12,13 +12,13 @@ from wellserved.explore.drivers import Drivers
 from wellserved.explore.gap import ExpectationGaps
 from wellserved.explore.retention import POOR_FIT, RENEWALS_AHEAD, Retention, RetentionFit
 from wellserved.explore.shift import Shift
-from wellserved.measure.words import format_number, format_percent, format_value, plural
 from wellserved.moments import NotComputable
 from wellserved.prove.adoption import Adoption
 from wellserved.prove.period_series import PeriodSeries
 from wellserved.prove.verdict import Estimate, pooled_value
 from wellserved.prove.words import direction, interval_in_words, size_in_words
 from wellserved.report import Table
+from wellserved.wording import format_number, format_percent, format_value, plural
 
 SHIFT_NOTE = (
     "A date found in the data is a place to look, and no proof: what happened there has to be known from elsewhere."
@@ -38,7 +38,7 @@ def shift_table(series: PeriodSeries, shift: Shift) -> Table:
         pooled_value(series.model_input, side) for side in (slice(0, shift.position), slice(shift.position, None))
     ]
     before, after = (
-        format_value(side_value, series.measure) if side_value is not None else "" for side_value in side_values
+        format_value(side_value, series.measure.unit) if side_value is not None else "" for side_value in side_values
     )
     row = (
         labels[shift.position],

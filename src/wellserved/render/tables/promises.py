@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wellserved.measure import Series
-from wellserved.measure.words import format_interval, format_value
 from wellserved.moments import NotComputable
 from wellserved.report import Table
+from wellserved.wording import format_interval, format_value
 
 PROMISE_MEASURES = (
     "promise_kept", "first_promise_kept", "promised_time", "promise_to_keep_90",
@@ -70,10 +70,12 @@ def _row(by_name: Mapping[str, Series], segment: str | None, position: int, kept
 
 def _value_text(series: Series, position: int) -> str:
     value = series.value[position]
-    return value.reason if isinstance(value, NotComputable) else format_value(value, series.measure)
+    return value.reason if isinstance(value, NotComputable) else format_value(value, series.measure.unit)
 
 
 def _interval(series: Series, position: int) -> str:
     if isinstance(series.value[position], NotComputable):
         return ""
-    return format_interval(series.low[position], series.high[position], series.measure).removeprefix("95% interval ")
+    return format_interval(series.low[position], series.high[position], series.measure.unit).removeprefix(
+        "95% interval "
+    )

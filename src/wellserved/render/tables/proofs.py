@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 from wellserved.improvement import ImprovementRecord
-from wellserved.measure.words import format_percent, format_value
 from wellserved.prove.foresight import Foresight
 from wellserved.prove.guards import GuardrailResult
 from wellserved.prove.incentive import Incentive
@@ -27,6 +26,7 @@ from wellserved.prove.words import (
     weakened_headline,
 )
 from wellserved.report import Table
+from wellserved.wording import format_percent, format_value
 
 CHECK_RESULTS = {True: "passed", False: "failed", None: "could not be looked at"}
 QUESTION_RESULTS = {True: "no cause to ask", False: "has to be answered", None: "could not be looked at"}
@@ -287,7 +287,7 @@ def foresight_table(foresights: Sequence[Foresight], expected: float | None) -> 
     """What eight weeks will show of a change, and which margins can be shown at all."""
     rows = []
     for foresight in foresights:
-        level = format_value(foresight.level, foresight.measure) if foresight.level is not None else ""
+        level = format_value(foresight.level, foresight.measure.unit) if foresight.level is not None else ""
         cells = [
             size_in_words(value, foresight.measure) if value is not None else ""
             for value in (foresight.detectable_change, foresight.margin, foresight.provable_margin)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wellserved.measure.words import format_percent
 from wellserved.moments import NotComputable
 from wellserved.queueing import TREATMENTS, DayInterval, Queue
 from wellserved.queueing.erlang import QueueForecast
@@ -12,6 +11,7 @@ from wellserved.queueing.incidence import served_quantile
 from wellserved.queueing.staffing import Staffing
 from wellserved.render.tables.clocks import format_duration
 from wellserved.report import Table
+from wellserved.wording import format_percent
 
 _SHOWN_SECONDS = (0, 20, 60, 300, 900, 3_600, 14_400, 86_400, 7 * 86_400)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from wellserved.mapping import Mapping
-from wellserved.measure.words import format_note, plural
 from wellserved.render.clean import one_line
 from wellserved.storage.log import Receipt
+from wellserved.wording import format_note, plural
 
 MAX_REASONS_SHOWN = 12  # reasons that are told; the others stand in the refusals file
 

@@ -165,7 +165,8 @@ def _write_line(request: HttpRequest, scope: AccessScope, journal: Journal) -> H
                 "draft": request.POST.get("draft", ""),
             }
             return render(request, "understood.html", context)
-        entry = record_line(captured_line, journal, draft_of(request, line)).id
+        open_matters = find_open_matters(captured_line, journal)
+        entry = record_line(captured_line, journal, open_matters, draft_of(request, line)).id
     except WellservedError as error:
         if not wants_json:
             raise

@@ -6,8 +6,6 @@ import re
 from datetime import date
 from typing import Final
 
-from wellserved.measure.measure import Measure
-from wellserved.measure.series import Value
 from wellserved.moments import Granularity, NotComputable, Period
 
 
@@ -23,20 +21,20 @@ def format_percent(value: float, digits: int = 1) -> str:
     return f"{value:.{digits}%}"
 
 
-def format_value(value: Value, measure: Measure) -> str:
-    """A number in its measure's unit."""
+def format_value(value: float | NotComputable, unit: str) -> str:
+    """A number in its unit: a share, or a word such as "hours"."""
     if isinstance(value, NotComputable):
         return str(value)
-    if measure.unit == "share":
+    if unit == "share":
         return format_percent(value)
-    return f"{format_number(value)} {measure.unit}"
+    return f"{format_number(value)} {unit}"
 
 
-def format_interval(low: Value, high: Value, measure: Measure) -> str:
+def format_interval(low: float | NotComputable, high: float | NotComputable, unit: str) -> str:
     """A 95% interval."""
     if isinstance(low, NotComputable):
         return ""
-    if measure.unit == "share":
+    if unit == "share":
         start, end = format_percent(low), high if isinstance(high, NotComputable) else format_percent(high)
     else:
         start, end = format_number(low), high if isinstance(high, NotComputable) else format_number(high)
