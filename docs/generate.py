@@ -120,6 +120,7 @@ def glossary() -> str:
         "- **Series**: a measure over periods and segments, always with n and interval.",
         "- **Signal**: a chart rule that fired. **Wobble**: what a process does by itself.",
         "- **Not computable**: a value with a reason; never 0, 1 or an empty list.",
+        "- **Claim**: one sentence with its evidence, found by rule and signed; *proved* by a verdict, or *measured* over two spans. **Evidence**: a row a case, without a name.",
         "- **Improvement**: a change with dates, owner, idea-giver, helpers, a measure and guardrails, declared before the result is looked at. **Exploration**: a change looked at without a declaration; labelled so wherever it is shown.",
         "- **Guardrail**: a measure that must not get worse by more than its margin. **Verdict**: what `prove` says: improved; improved, harm not excluded; harm shown; worse, no change seen, depends on trend, not enough data, season not covered.",
         "- **Age**: days after the date that puts a case into a period, at which every case of a verdict is looked at.",

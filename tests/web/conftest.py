@@ -17,11 +17,13 @@ django.setup()
 from django.conf import settings  # noqa: E402
 from django.test import Client  # noqa: E402
 
+from tests.claim.test_checks import CLAIM_ID, RAW  # noqa: E402
 from wellserved.actions import setup  # noqa: E402
 from wellserved.journal import crypto  # noqa: E402
 from wellserved.journal.handle import Journal  # noqa: E402
+from wellserved.storage import log  # noqa: E402
 from wellserved.storage.workspace import Workspace  # noqa: E402
-from wellserved.store.models import Account, Customer, Person, Role, Team  # noqa: E402
+from wellserved.store.models import Account, Claim, Customer, Person, Role, Team  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -94,6 +96,14 @@ def as_(db: None) -> Callable[[Person], Client]:
         return client
 
     return login
+
+
+def signed_claim(owner: Person) -> Claim:
+    """A claim of somebody, as up to date as the log is."""
+    return Claim.objects.create(
+        id=CLAIM_ID, owner=owner, sentence="It went from 10 days to 9 days.", file=RAW.decode(), secret="00" * 32,
+        recipe={}, log_version=log.latest_version(settings.WORKSPACE),
+    )  # fmt: skip
 
 
 def book(person: Person) -> Journal:

@@ -22,7 +22,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from tests.web.conftest import House, book
+from tests.web.conftest import House, book, signed_claim
 from wellserved.actions import sharing
 from wellserved.actions.synthetic import make_cases
 from wellserved.storage import log
@@ -68,6 +68,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     Person.objects.filter(pk=staff.kim.pk).update(feed=token_digest("feed"))
     helper = shared.helpers.get()
     hook = Hook.objects.create(owner=staff.kim, sort="standard", secret="s")
+    claim = signed_claim(staff.kim)
     week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])
     customer, account = Customer.objects.get(name="Acme").pk, Account.objects.get().pk
     id_, row = f"journal/{entry.id}", f"shared/{shared.id}"
@@ -76,6 +77,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "feed": "calendar/feed.ics", "shared": f"{row}/", "follow": f"{row}/follow", "withdraw": f"{row}/withdraw", "helped": f"helped/{helper.pk}",
         "customer": f"customers/{customer}/", "merge": f"customers/{customer}/merge", "part": f"customers/{other.pk}/part", "account": f"accounts/{account}/",
         "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/", "explore": "explore/queue/",
+        "improvement_claim": "improvements/none/claim", "claim_file": f"claims/{claim.pk}/file", "withdraw_claim": f"claims/{claim.pk}/withdraw",
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "refusals": "data/none/refusals",
         "end_key": f"me/keys/{key.pk}/end", "end_hook": f"me/hooks/{hook.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
     }  # fmt: skip

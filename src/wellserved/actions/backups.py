@@ -41,7 +41,7 @@ _FORMAT_1_MIGRATIONS: Final = (
 """The tables of format 1, which named no migrations: those of version 0.1.0."""
 _SETTINGS_FILES = ("workspace.toml", "calendars.toml", "scales.toml", "scales-used.json", "improvements.jsonl")
 _KNOWN_NAMES = re.compile(
-    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|keys/secret|imports/\w+/[\w-]+\.(json|csv))"
+    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|keys/secret|keys/claims/\d{4}\.json|imports/\w+/[\w-]+\.(json|csv))"
     r"|log/(_SHA256SUMS|_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
 )
@@ -134,6 +134,8 @@ def _pack_files(
         if (workspace.folder / name).exists():
             archive.write(workspace.folder / name, f"files/{name}")
     archive.writestr("files/keys/secret", workspace.secret())
+    for file in sorted((workspace.folder / "keys" / "claims").glob("*.json")):
+        archive.write(file, f"files/keys/claims/{file.name}")
     later_folders = {
         file.parent for file in workspace.imports.glob("*/receipt.json") if _is_later_import(file, version)
     }

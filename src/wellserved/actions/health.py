@@ -118,7 +118,17 @@ def check_surroundings(
     workspace: Workspace, thorough: bool, on_progress: ProgressCallback
 ) -> Iterator[IntegrityFinding]:
     """Who can read the files, and how much room there is."""
-    private_names = ["keys", "keys/secret", "log", "cases", "imports", "backups", "store.sqlite3", "journal.sqlite3"]
+    private_names = [
+        "keys",
+        "keys/secret",
+        "keys/claims",
+        "log",
+        "cases",
+        "imports",
+        "backups",
+        "store.sqlite3",
+        "journal.sqlite3",
+    ]
     private_paths = [workspace.folder / name for name in private_names if (workspace.folder / name).exists()]
     if os.name == "posix" and (readable_paths := [file for file in private_paths if file.stat().st_mode & 0o077]):
         names = ", ".join(file.relative_to(workspace.folder).as_posix() for file in readable_paths)

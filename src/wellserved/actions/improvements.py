@@ -63,7 +63,7 @@ def foresee_improvement(
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         _check_filtered_cases(case_table, declaration)
         on_progress("Looking ahead", 0, 0)
-        window = replace(_analysis_window(workspace, case_table, declaration, (None, None)), capped_follow_up=False)
+        window = replace(analysis_window(workspace, case_table, declaration, (None, None)), capped_follow_up=False)
         return foresee(window, _proof_request(declaration, LookPlan("always"), ()))
 
 
@@ -109,7 +109,7 @@ def explore_change(
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         _check_filtered_cases(case_table, candidate)
         on_progress("Comparing before and after", 0, 0)
-        window = _analysis_window(workspace, case_table, candidate, span)
+        window = analysis_window(workspace, case_table, candidate, span)
         proof = prove(window, _proof_request(candidate, LookPlan("once"), other_changes), on_progress)
     return proof, (EXPLORATION_NOTE, *_exclusion_notes(window))
 
@@ -156,11 +156,9 @@ def prove_improvement(
     declared_name = name if span == (None, None) else ""
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         on_progress("Comparing before and after", 0, 0)
-        analysis_window = replace(
-            _analysis_window(workspace, case_table, declaration, (span[0], until)), capped_follow_up=False
-        )
+        window = replace(analysis_window(workspace, case_table, declaration, (span[0], until)), capped_follow_up=False)
         proof = prove(
-            analysis_window,
+            window,
             _proof_request(
                 declaration_with_age,
                 plan,
@@ -182,7 +180,7 @@ def prove_improvement(
         if declared_name
         else (f"Exploration: a window from {span[0] or 'the start'} to {span[1] or 'now'} was not declared.",)
     )
-    return proof, (*window_notes, *_exclusion_notes(analysis_window), *_history_notes(record))
+    return proof, (*window_notes, *_exclusion_notes(window), *_history_notes(record))
 
 
 def _is_look_at_declaration(facts: dict[str, Any], declaration: Improvement) -> bool:
@@ -209,9 +207,10 @@ def _other_changes(records: Iterable[ImprovementRecord], declaration: Improvemen
     )
 
 
-def _analysis_window(
+def analysis_window(
     workspace: Workspace, case_table: CaseTable, declaration: Improvement, span: DateRange
 ) -> AnalysisWindow:
+    """What a proof of a declaration looks at; sources that can say nothing of it are left out."""
     case_filters = (declaration.where, declaration.against) if declaration.against else (declaration.where,)
     since = date.fromisoformat(declaration.since)
     return AnalysisWindow(

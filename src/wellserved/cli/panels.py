@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wellserved.cli import (
+    claim_commands,
     data_commands,
     explore_commands,
     flow_commands,
@@ -27,6 +28,7 @@ HELP_PANELS = {  # in the order of the help
     flow_commands: "Look closer",
     explore_commands: "Look closer",
     improvement_commands: "Improve and prove",
+    claim_commands: "Improve and prove",
     journal_commands: "Journal and pages",
     server_commands: "Journal and pages",
     people_commands: "Journal and pages",

@@ -137,12 +137,17 @@ def make_case_table(
         ends = {str(row["source"]): int(row["last_s"]) for row in source_rows}
         begins = {str(row["source"]): int(row["asked_s"]) for row in source_rows if row["asked_s"] is not None}
         survey_sources = tuple(sorted(str(row["source"]) for row in source_rows if row["surveys"]))
-    hours = {
+    hours = business_ends(calendars, ends)
+    return CaseTable(engine, table, zone, ends, log_version, begins, hours, survey_sources, cannot or {}, scales)
+
+
+def business_ends(calendars: Calendars | None, ends: Mapping[str, int]) -> dict[tuple[str, str], int]:
+    """By source and calendar, the business seconds up to the second that the source is known to."""
+    return {
         (source, calendar.name): int(Clock(calendar, *span_of_days(end, end)).open_seconds_at(np.array([end]))[0])
         for calendar in (calendars.calendars if calendars else ())
         for source, end in ends.items()
     }
-    return CaseTable(engine, table, zone, ends, log_version, begins, hours, survey_sources, cannot or {}, scales)
 
 
 def midnight(day: date | None, case_table: CaseTable, latest: int) -> int:

@@ -56,9 +56,22 @@ class Measure:
     reads_business_now: bool = False  # population or event rests on the business clock of today, untold at another age
     needs_bad: bool = False  # rests on what is bad on the scale, which an own scale need not say
     calendar_twin: Measure | None = None  # of a wait in business time: the one by the calendar
+    noun: str = ""  # of a wait, share or mean: what a sentence calls it: promises kept in time
+    serves: str = "for"  # the word between it and the service: time to first reply *to* quotes
     wait_family: str = (
         ""  # the wait that vendors' rules count differently, whatever the quantile and the measure's name
     )
+
+    @property
+    def phrase(self) -> str:
+        """What a sentence calls its number: typical (median) time to first reply."""
+        if self.kind in ("wait", "stock_age"):
+            return (
+                f"typical (median) {self.noun}"
+                if self.quantile == 0.5
+                else f"{self.noun} that {self.quantile:.0%} stay within"
+            )
+        return {"share": f"share of {self.noun}", "mean": f"average {self.noun}"}.get(self.kind, self.noun)
 
     @property
     def seconds(self) -> float:
@@ -82,6 +95,12 @@ _REQUIRED_KINDS = {
     "resolution": ("first_resolved", "resolved"),
     "full": ("resolved",),
 }  # what ends a wait: the moments that a source has to tell
+_NOUNS = {
+    "reply": "time to first reply",
+    "handover": "time to first hand-over",
+    "resolution": "time to resolution",
+    "full": "time to final resolution",
+}
 _FAMILIES = {"reply": "time_to_first_reply", "resolution": "time_to_resolution", "full": "time_to_full_resolution"}
 
 
@@ -123,6 +142,8 @@ def time_until(
         source=WAIT_SOURCE,
         calendar_twin=time_until(name, question, span, outcome, gap, quantile, unit) if business else None,
         wait_family=("business_" if business else "") + _FAMILIES[span] if span in _FAMILIES else "",
+        noun=("business " if business else "") + _NOUNS[span],
+        serves="to" if span == "reply" else "for",
     )
 
 
@@ -161,6 +182,8 @@ def net_work_time(name: str, question: str, held_counts: bool, description: str,
         source=WAIT_SOURCE,
         adds_up=True,
         wait_family=name,
+        noun=("business " if business else "")
+        + ("time that customers wait for us" if held_counts else "time that cases lie with us"),
     )
 
 
@@ -189,6 +212,7 @@ def on_hold_time(name: str, question: str, span: str, state: int, better: Better
         exclusions="cases without any",
         source=WAIT_SOURCE,
         adds_up=True,
+        noun=f"time in {description}",
     )
 
 
@@ -223,4 +247,5 @@ def next_reply_time(name: str, question: str, business: bool = False) -> Measure
         source=WAIT_SOURCE,
         adds_up=True,
         reads_business_now=business,
+        noun=("business " if business else "") + "time to the next reply",
     )

@@ -102,6 +102,13 @@ class Workspace:
         disk.sync_to_disk(self.folder)
 
     @contextmanager
+    def keys_lock(self) -> Iterator[Path]:
+        """Hold the lock of the folder of keys, and get it; it is made with the workspace's secret in it."""
+        self.secret()
+        with disk.explain_errors(self.folder), _hold_lock(self.folder, ".keys.lock"):
+            yield self.folder / "keys"
+
+    @contextmanager
     def write_lock(self) -> Iterator[Path]:
         """Hold the only write lock and get an empty working folder, removed afterwards.
 

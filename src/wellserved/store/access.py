@@ -22,6 +22,7 @@ from wellserved.store.models import (
     ApiKey,
     Audience,
     Cause,
+    Claim,
     Customer,
     Event,
     Helper,
@@ -36,7 +37,7 @@ from wellserved.store.models import (
 _ALL_ROLES = frozenset(Role) - {Role.alone}
 _SERVING_ROLES = frozenset({Role.member, Role.lead, Role.quality})
 PERMISSIONS: Final[dict[str, tuple[frozenset[Role], str]]] = {
-    "own": (_ALL_ROLES, "one's own journal, promises, reports, keys and settings"),
+    "own": (_ALL_ROLES, "one's own journal, promises, reports, claims, keys and settings"),
     "share": (_SERVING_ROLES, "share moments with one's team, and change or withdraw them"),
     "read_shared": (_SERVING_ROLES, "moments that others shared with one's team, or with one's role"),
     "read_customers": (
@@ -207,6 +208,10 @@ class AccessScope:
     def hooks(self) -> QuerySet[Hook]:
         """Addresses of their own for other programs."""
         return Hook.objects.filter(owner=self.person)
+
+    def claims(self) -> QuerySet[Claim]:
+        """Claims of their own; nobody else lists them."""
+        return Claim.objects.filter(owner=self.person)
 
     def looks(self) -> QuerySet[Look]:
         """Who looked at their numbers."""

@@ -264,3 +264,22 @@ class Event(models.Model):
     deed = models.CharField(max_length=50)
     object = models.CharField(max_length=200)
     at = models.DateTimeField(default=timezone.now, db_index=True)
+
+
+class Claim(models.Model):
+    """A sentence that somebody had signed, for themselves; nobody else lists it."""
+
+    id = models.CharField(primary_key=True, max_length=12, editable=False)
+    owner = models.ForeignKey(Person, models.CASCADE, related_name="claims")
+    sentence = models.TextField()
+    file = models.TextField()  # as it was signed, with all that may be hidden
+    secret = models.CharField(max_length=64)  # what its evidence is salted with
+    recipe = models.JSONField()  # how its evidence is made anew: what was asked, of what time
+    issued = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=10, default="current")
+    reason = models.TextField(blank=True)  # why it is no longer current
+    since = models.DateTimeField(null=True)  # of the state, where it is another
+    log_version = models.BigIntegerField()  # up to which it was compared with the records
+
+    class Meta:
+        ordering: ClassVar = ["-issued"]

@@ -125,6 +125,7 @@ NAMES: Final = (
     gettext_noop("Today"),
     gettext_noop("Journal"),
     gettext_noop("Reports"),
+    gettext_noop("Claims"),
     gettext_noop("Failures"),
     gettext_noop("Measures"),
     gettext_noop("Improvements"),

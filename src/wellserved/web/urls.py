@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
-from wellserved.web import error_handling
 from wellserved.web.api import api
 from wellserved.web.views import (
     analytics,
     changes,
+    claims,
     connections,
     health,
     journal,
@@ -22,7 +22,7 @@ from wellserved.web.views import (
     weekly,
 )
 
-handler500 = error_handling.server_error_page
+handler500 = "wellserved.web.error_handling.server_error_page"
 
 
 class WeekConverter(StringConverter):
@@ -78,6 +78,11 @@ urlpatterns = [
     path("improvements/", changes.improvements, name="improvements"),
     path("improvements/new", changes.new_improvement, name="new_improvement"),
     path("improvements/<str:name>/", changes.improvement, name="improvement"),
+    path("improvements/<str:name>/claim", claims.improvement_claim, name="improvement_claim"),
+    path("claims/", claims.claims, name="claims"),
+    path("claims/check.html", claims.claim_checker, name="claim_checker"),
+    path("claims/<slug:id_>/file", claims.claim_file, name="claim_file"),
+    path("claims/<slug:id_>/withdraw", claims.withdraw_claim, name="withdraw_claim"),
     path("reports/", weekly.reports, name="reports"),
     path("reports/service/<str:source>", analytics.service_report, name="service_report"),
     path("reports/<week:week>/", weekly.week, name="week"),

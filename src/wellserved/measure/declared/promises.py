@@ -11,6 +11,7 @@ _DUE = "promise_fate IS NOT NULL AND due_s <= {as_of}"
 PROMISES: Final[tuple[Measure, ...]] = (
     Measure(
         name="promise_kept",
+        noun="promises kept in time",
         version=1,
         question="Of the promises that fell due, how many were kept?",
         kind="share",
@@ -29,6 +30,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="promise_late",
+        noun="promises delivered late",
         version=1,
         question="Of the promises that fell due, how many were delivered late?",
         kind="share",
@@ -47,6 +49,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="promise_broken",
+        noun="promises not delivered",
         version=1,
         question="Of the promises that fell due, how many are still not delivered?",
         kind="share",
@@ -84,6 +87,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="days_late",
+        noun="delay of missed promises",
         version=2,
         question="When a promise is missed, by how long?",
         kind="wait",
@@ -106,6 +110,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="promised_time",
+        noun="time promised",
         version=2,
         question="How long do we say that it will take?",
         kind="wait",
@@ -128,6 +133,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="promise_to_keep_90",
+        noun="delivery time of promises",
         version=1,
         question="How long should we promise, so that nine in ten are kept?",
         kind="wait",
@@ -150,6 +156,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="closed_late",
+        noun="cases closed after their target",
         version=1,
         question="Of the closed cases with a target, how many were closed after it?",
         kind="share",
@@ -169,6 +176,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="first_promise_kept",
+        noun="first promises that held",
         version=1,
         question="How often does the first promise hold, whatever was agreed later?",
         kind="share",
@@ -187,6 +195,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="promise_renegotiated",
+        noun="promises moved in time",
         version=1,
         question="How often is another time agreed before the promised one has passed?",
         kind="share",
@@ -204,6 +213,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="promise_overrun",
+        noun="promises moved after they had passed",
         version=1,
         question="How often is another time named only after the promised one has passed?",
         kind="share",
@@ -221,6 +231,7 @@ PROMISES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="promise_kept_by_source",
+        noun="promises kept by the source's own account",
         version=1,
         question="How many promises were kept, by the source's own word?",
         kind="share",

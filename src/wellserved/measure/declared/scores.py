@@ -23,6 +23,7 @@ _BOUNDS = f"worst-case bounds: Manski, American Economic Review 80 (1990) 319-32
 SCORES: Final[tuple[Measure, ...]] = (
     Measure(
         name="rating_good",
+        noun="good ratings",
         version=1,
         question="What share of the ratings is good?",
         kind="share",
@@ -42,6 +43,7 @@ SCORES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="rating_bad",
+        noun="bad ratings",
         version=1,
         question="What share of the ratings is bad?",
         kind="share",
@@ -62,6 +64,7 @@ SCORES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="rating_net",
+        noun="net score of ratings",
         version=1,
         question="By how much do good ratings outweigh bad ones?",
         kind="mean",
@@ -82,6 +85,7 @@ SCORES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="rating_mean",
+        noun="rating",
         version=1,
         question="What is the mean rating?",
         kind="mean",
@@ -101,6 +105,7 @@ SCORES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="effort_mean",
+        noun="effort rating",
         version=1,
         question="How much effort did it take the customer?",
         kind="mean",
@@ -119,6 +124,7 @@ SCORES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="rating_good_least",
+        noun="good ratings, had all who were asked and are silent been dissatisfied",
         version=2,
         question="What share would be good if everybody who gave no rating was unhappy?",
         kind="share",
@@ -139,6 +145,7 @@ SCORES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="rating_good_most",
+        noun="good ratings, had all who were asked and are silent been satisfied",
         version=2,
         question="What share would be good if everybody who gave no rating was happy?",
         kind="share",
@@ -159,6 +166,7 @@ SCORES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="response_rate",
+        noun="surveys answered",
         version=2,
         question="How many of those who are asked give a rating?",
         kind="share",
@@ -177,6 +185,7 @@ SCORES: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="rated_rate",
+        noun="cases rated",
         version=1,
         question="How many cases bring a rating, whoever was asked for one?",
         kind="share",

@@ -12,6 +12,7 @@ _HAS_VERDICT = "accepts + returns > 0"
 SERVICE: Final[tuple[Measure, ...]] = (
     Measure(
         name="reopen_rate",
+        noun="cases reopened",
         version=1,
         question="How often does a resolved case come back?",
         kind="share",
@@ -29,6 +30,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="abandoned_rate",
+        noun="cases closed without being served",
         version=1,
         question="How often is a case closed without being served?",
         kind="share",
@@ -46,6 +48,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="handovers",
+        noun="number of hand-overs a case",
         version=1,
         question="How often is a case passed on?",
         kind="mean",
@@ -64,6 +67,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="stations",
+        noun="number of teams a case",
         version=1,
         question="How many teams does a case pass through?",
         kind="mean",
@@ -81,6 +85,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="persons",
+        noun="number of people a case",
         version=1,
         question="How many persons does a case pass through?",
         kind="mean",
@@ -98,6 +103,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="one_touch_rate",
+        noun="cases resolved with one reply",
         version=1,
         question="How many are settled with one reply?",
         kind="share",
@@ -116,6 +122,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="contacts",
+        noun="number of contacts a case",
         version=1,
         question="How often must a customer come for one case?",
         kind="mean",
@@ -134,6 +141,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="complaint_rate",
+        noun="cases with a complaint",
         version=1,
         question="What share of cases brings a complaint?",
         kind="share",
@@ -151,6 +159,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="return_rate",
+        noun="cases returned by the customer",
         version=1,
         question="How often does the customer reject what was delivered?",
         kind="share",
@@ -168,6 +177,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="first_contact_resolution",
+        noun="cases resolved at the first contact",
         version=1,
         question="How many are settled at the first contact?",
         kind="share",
@@ -185,6 +195,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="first_contact_resolution_7d",
+        noun="cases resolved at the first contact, by seven days of quiet",
         version=1,
         question="How many are settled at the first contact, and the customer does not come back within a week?",
         kind="share",
@@ -204,6 +215,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="repeat_case_rate",
+        noun="cases followed by another of the customer within a week",
         version=1,
         question="How often does the same customer open another case within a week?",
         kind="share",
@@ -223,6 +235,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="answered_within_a_minute",
+        noun="cases answered within a minute",
         version=1,
         question="How many are answered faster than anybody can read them?",
         kind="share",
@@ -241,6 +254,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="paused_rate",
+        noun="cases that waited for the customer",
         version=1,
         question="How many cases are set to wait for the customer?",
         kind="share",
@@ -258,6 +272,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
     ),
     Measure(
         name="merged_rate",
+        noun="cases merged into others",
         version=1,
         question="How many cases are closed as the same as another?",
         kind="share",

@@ -46,7 +46,7 @@ def improvements(request: HttpRequest) -> HttpResponse:
 def improvement(request: HttpRequest, name: str) -> HttpResponse:
     """The verdict on one improvement; looking at it is kept on record."""
     page = cached_answer(rendering.improvement_page, name)
-    return render(request, "bare.html", {"title": name, "page": safe_html(page)})
+    return render(request, "improvement.html", {"title": name, "page": safe_html(page)})
 
 
 @required_permission("declare_improvements", "GET", "POST")

@@ -1,0 +1,110 @@
+"""Claims: what may be said of an improvement, signed for oneself, handed out and taken back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from wellserved.actions import claim_drafts
+from wellserved.actions import claims as claim_actions
+from wellserved.actions.claim_keys import list_keys
+from wellserved.claim.checker import checker_digest, checker_page
+from wellserved.claim.draft import ClaimRecipe
+from wellserved.claim.sentence import window_words
+from wellserved.claim.windows import ClaimRefusedError
+from wellserved.errors import RequestError, UnknownNameError
+from wellserved.improvement import find_record
+from wellserved.storage.workspace import Workspace
+from wellserved.store.models import Claim
+from wellserved.web.access_middleware import person_of, required_permission
+from wellserved.web.analysis import cached_answer, fresh_answer
+
+
+def _remake(_workspace: Workspace, recipe: ClaimRecipe, secret: bytes) -> claim_drafts.RemadeEvidence:
+    """The evidence of a claim, made anew by the analysing process."""
+    return fresh_answer(claim_drafts.remake_evidence, recipe, secret)
+
+
+@required_permission("own")
+def claims(request: HttpRequest) -> HttpResponse:
+    """One's own claims, and what a stranger needs to check one."""
+    context: dict[str, Any] = {
+        "claims": claim_actions.list_claims(settings.WORKSPACE, person_of(request), _remake),
+        "keys": [key for key in list_keys(settings.WORKSPACE) if key.private],
+        "digest": checker_digest(),
+    }
+    return render(request, "claims.html", context)
+
+
+@required_permission("read_measures", "GET", "POST")
+def improvement_claim(request: HttpRequest, name: str) -> HttpResponseBase:
+    """What may be said of an improvement, or why nothing may; signed where its owner says so."""
+    person = person_of(request)
+    context: dict[str, Any] = {"name": name}
+    try:
+        role = claim_actions.find_role(person, find_record(settings.WORKSPACE, name).improvement)
+        draft = cached_answer(claim_drafts.draft_from_improvement, name, role)
+    except UnknownNameError as error:
+        raise Http404 from error
+    except (ClaimRefusedError, RequestError) as error:
+        return render(request, "claim_draft.html", {**context, "refusal": error})
+    if request.method == "POST":
+        old_claim = _claim_about(person.claims.all(), name)
+        claim_actions.issue_claim(settings.WORKSPACE, person, draft, old_claim.id if old_claim else "")
+        messages.success(request, _("Signed. It is yours: nobody else lists it."))
+        return redirect("claims")
+    windows = draft.windows
+    context |= {
+        "draft": draft,
+        "before": window_words(windows.before, windows.granularity),
+        "after": window_words(windows.after, windows.granularity),
+    }
+    return render(request, "claim_draft.html", context)
+
+
+def _claim_about(own_claims: Any, name: str) -> Claim | None:
+    """One's own claim about an improvement that still stands: a newer one takes its place."""
+    return next(
+        (
+            claim
+            for claim in own_claims
+            if claim.state in ("current", "stale")
+            and claim_actions.opened(claim).shown.get("change", {}).get("name") == name
+        ),
+        None,
+    )
+
+
+@required_permission("own")
+def claim_file(request: HttpRequest, id_: str) -> HttpResponseBase:
+    """A claim as a file that anybody can check."""
+    variant = request.GET.get("variant", "ratio_without_service")
+    try:
+        raw = claim_actions.export_claim(settings.WORKSPACE, person_of(request), id_, variant, _remake)
+    except UnknownNameError as error:
+        raise Http404 from error
+    headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.json"'}
+    return HttpResponse(raw, content_type="application/json", headers=headers)
+
+
+@required_permission("own", "POST")
+def withdraw_claim(request: HttpRequest, id_: str) -> HttpResponseBase:
+    """Take a claim back."""
+    try:
+        claim_actions.withdraw_claim(person_of(request), id_)
+    except UnknownNameError as error:
+        raise Http404 from error
+    messages.success(request, _("Withdrawn. Lists of states say so from now on."))
+    return redirect("claims")
+
+
+@required_permission("own")
+def claim_checker(_request: HttpRequest) -> HttpResponse:
+    """The page that checks claims, to be kept as a file."""
+    headers = {"Content-Disposition": 'attachment; filename="check.html"'}
+    return HttpResponse(checker_page(), content_type="text/html; charset=utf-8", headers=headers)

@@ -1,0 +1,124 @@
+"""The page that checks claims, in a real browser, from a disk: it agrees with the command, and asks nobody anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import random
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.claim.test_checks import KEY, OTHER_KEY, RAW, change_field, change_statement, flip_bit, signed
+from wellserved.claim.check import check_claim
+from wellserved.claim.checker import checker_digest, checker_page
+from wellserved.claim.file import VARIANTS, restrict_claim
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium")
+if CHROMIUM is None and os.environ.get("CI") == "true":
+    raise RuntimeError("CI must have Chromium: the page is to be tested")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="NO CHROMIUM ON THIS MACHINE: the page is NOT tested"),
+]
+MUTATIONS = 60
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """The page, opened from a disk on a phone in the dark; a request or an error on the console fails the test."""
+    from playwright.sync_api import sync_playwright
+
+    file = tmp_path_factory.mktemp("checker") / "check.html"
+    file.write_text(checker_page(), encoding="utf-8", newline="")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+        opened = context.new_page()
+        troubles: list[str] = []
+        opened.on(
+            "request", lambda request: troubles.append(request.url) if not request.url.startswith("file:") else None
+        )
+        opened.on("console", lambda message: troubles.append(message.text))
+        opened.on("pageerror", lambda error: troubles.append(str(error)))
+        opened.goto(file.as_uri())
+        yield opened
+        assert troubles == []
+        browser.close()
+
+
+def verdict_of(page: Page, raw: bytes, key: str = KEY) -> str:
+    """What the page says of a file."""
+    page.evaluate("document.getElementById('answer').replaceChildren()")
+    page.fill("#key", key)
+    page.set_input_files("#file", {"name": "claim.json", "mimeType": "application/json", "buffer": raw})
+    page.wait_for_selector(".verdict")
+    return page.inner_text(".verdict")
+
+
+def test_a_claim_is_genuine_by_a_known_key(page: Page) -> None:
+    assert verdict_of(page, RAW).startswith("✓ Genuine, by the key that you named")
+    assert page.inner_text(".sentence") == "It went from 10 days to 9 days."
+    assert page.inner_text(".words") == KEY
+    assert page.locator("svg circle").count() == page.locator("td.number").count() / 2 == 6
+    assert verdict_of(page, RAW, "").startswith("Nothing was changed after it was signed. By whom, you do not know")
+    assert "another key" in verdict_of(page, signed(OTHER_KEY)[0])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_form_of_it_is_read(page: Page, variant: str) -> None:
+    assert verdict_of(page, restrict_claim(RAW, VARIANTS[variant])).startswith("✓ Genuine")
+
+
+def test_the_page_refuses_whatever_the_command_refuses(page: Page) -> None:
+    rng = random.Random(21)
+    for index in range(MUTATIONS):
+        changed = (flip_bit, change_field, change_statement)[index % 3](RAW, rng)
+        assert check_claim(changed, KEY).exit_code == 2
+        assert verdict_of(page, changed).startswith("✗ Not genuine."), changed
+    for raw in (b"", b"{}", b"null\n", b"\xff\xfe", RAW[:-1], RAW + b" ", RAW.replace(b'"key"', b'"key": "x", "key"')):
+        assert verdict_of(page, raw).startswith("✗ Not genuine.")
+
+
+def test_the_page_is_accessible_and_fits_a_phone(page: Page) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    verdict_of(page, RAW)
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_words_in_a_claim_are_never_markup(page: Page) -> None:
+    from wellserved.claim.file import sign_claim
+
+    private_key = bytes(range(32))
+    predicate = {"id": "a" * 12, "grade": "<b>x", "grade_words": "<img src=x onerror=alert(1)>", "as_of": "<i>", "issued": "<u>",
+                 "measure": {"name": "<s>", "version": 1, "formula": "</p>"}}  # fmt: skip
+    facts: dict[str, object] = {
+        "sentence_full": "<script>document.title='owned'</script>",
+        "person": {"name": "<h1>", "role": "owner"},
+    }
+    raw = sign_claim(predicate, facts, "00" * 32, private_key, lambda: "0" * 32)
+    assert verdict_of(page, raw).startswith("✓ Genuine")
+    assert page.inner_text(".sentence") == "<script>document.title='owned'</script>"
+    assert page.title() == "Check a claim"
+
+
+def test_the_page_runs_its_own_script_alone_and_is_the_same_everywhere(tmp_path: Path) -> None:
+    text = checker_page()
+    assert "default-src 'none'" in text
+    script = re.search(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert script is not None
+    assert f"sha256-{base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()}" in text
+    assert not re.search(r"https?://(?!in-toto\.io/Statement/v1|www\.w3\.org/2000/svg)", text)
+    assert hashlib.sha256(text.encode()).hexdigest() == checker_digest()

@@ -1,0 +1,146 @@
+"""Claims on the pages: signed by whom the declaration names, listed by their owner alone, handed out as much as one chooses."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.claim.quotes import CHANGE, quote_rows, quote_workspace, write_quotes
+from tests.claim.test_checks import CLAIM_ID
+from tests.web.conftest import House, signed_claim
+from wellserved.actions import claim_drafts, improvements
+from wellserved.actions import claims as claim_actions
+from wellserved.claim.check import check_claim
+from wellserved.claim.draft import ClaimDraft
+from wellserved.claim.windows import ClaimRefusedError
+from wellserved.improvement import Improvement
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace
+from wellserved.store.models import Claim, Event, Person
+from wellserved.web.views import claims as claim_views
+
+As = Callable[[Person], Client]
+pytestmark = pytest.mark.django_db(databases=["default", "journal"])
+
+
+@pytest.fixture(scope="module")
+def quote_draft(tmp_path_factory: pytest.TempPathFactory) -> ClaimDraft:
+    """What may be said of quotes that are answered faster."""
+    folder = tmp_path_factory.mktemp("quotes")
+    workspace = quote_workspace(folder, write_quotes(folder / "q.csv", quote_rows(2, 2.5)))
+    return claim_drafts.draft_from_improvement(workspace, "triage", "owner")
+
+
+@pytest.fixture
+def triage(place: Workspace, quote_draft: ClaimDraft, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An improvement of kim's whose verdict carries a claim."""
+    name = f"triage-{datetime.now(UTC):%H%M%S%f}"
+    declaration = Improvement(
+        name, "Straight to whoever knows", str(CHANGE), "time_to_first_reply", who="kim", helpers=("peer",)
+    )
+    improvements.declare_improvement(place, declaration, datetime(2025, 10, 1, tzinfo=UTC))
+    facts = {**quote_draft.facts, "change": {**quote_draft.facts["change"], "name": name}}
+    draft = replace(quote_draft, facts=facts, log_version=log.latest_version(place))
+    monkeypatch.setattr(claim_views, "cached_answer", lambda _answer, _name, role: replace(draft, role=role))
+    return name
+
+
+def test_whom_the_declaration_names_signs_and_nobody_else_sees_it(staff: House, as_: As, triage: str) -> None:
+    kim, peer, quality = as_(staff.kim), as_(staff.peer), as_(staff.quality)
+    page = kim.get(f"/improvements/{triage}/claim").content.decode()
+    assert "Reduced the typical (median) time to first reply to quote requests from 12-15 days to 2-3 days" in page
+    assert "Sign it as mine" in page
+    assert "does not name you" in quality.get(f"/improvements/{triage}/claim").content.decode()
+    assert quality.post(f"/improvements/{triage}/claim").status_code == 200
+    assert Claim.objects.count() == 0
+    assert kim.post(f"/improvements/{triage}/claim").status_code == 302
+    (claim,) = Claim.objects.all()
+    assert claim.id in kim.get("/claims/").content.decode()
+    for other in (peer, quality, as_(staff.lead), as_(staff.admin)):
+        assert claim.id not in other.get("/claims/").content.decode()
+        assert other.get(f"/claims/{claim.id}/file").status_code == 404
+        assert other.post(f"/claims/{claim.id}/withdraw").status_code == 404
+    assert Event.objects.filter(deed="signed a claim", object=claim.id).count() == 1
+
+
+def test_a_file_shows_what_was_chosen(staff: House, as_: As, triage: str) -> None:
+    kim = as_(staff.kim)
+    kim.post(f"/improvements/{triage}/claim")
+    (claim,) = Claim.objects.all()
+    words = re.findall(r'<p class="key">([a-z ]+)</p>', kim.get("/claims/").content.decode())[0]
+    for variant, shows_figures, shows_service in (("full", True, True), ("ratio", False, True), ("", False, False)):
+        answer = kim.get(f"/claims/{claim.id}/file" + (f"?variant={variant}" if variant else ""))
+        assert check_claim(answer.content, words).exit_code == 0
+        assert (b"12-15 days" in answer.content) == shows_figures
+        assert (b"quote requests" in answer.content) == shows_service
+        assert answer["Content-Disposition"] == f'attachment; filename="claim-{claim.id}.json"'
+        person = {item["name"]: item["value"] for item in json.loads(answer.content)["disclosures"]}["person"]
+        assert person == {"name": "kim", "role": "owner"}
+    assert kim.get(f"/claims/{claim.id}/file?variant=all").status_code in (404, 422)
+
+
+def test_a_newer_claim_takes_its_place_and_a_withdrawn_one_is_not_handed_out(
+    staff: House, as_: As, triage: str
+) -> None:
+    kim = as_(staff.kim)
+    kim.post(f"/improvements/{triage}/claim")
+    kim.post(f"/improvements/{triage}/claim")
+    newest, oldest = Claim.objects.all()
+    assert (oldest.state, oldest.reason) == ("superseded", f"{newest.id} has taken its place")
+    assert kim.post(f"/claims/{newest.id}/withdraw").status_code == 302
+    assert kim.get(f"/claims/{newest.id}/file").status_code == 422
+    page = kim.get("/claims/").content.decode()
+    assert "withdrawn" in page
+    assert "superseded" in page
+
+
+def test_what_the_record_does_not_carry_is_said(
+    staff: House, as_: As, triage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> Any:
+        raise ClaimRefusedError("Harm is shown: reopen_rate is worse.", "Mend it.")
+
+    monkeypatch.setattr(claim_views, "cached_answer", refuse)
+    page = as_(staff.kim).get(f"/improvements/{triage}/claim").content.decode()
+    assert "Harm is shown: reopen_rate is worse." in page
+    assert "Sign it" not in page
+
+
+def test_a_claim_is_compared_with_the_records_before_it_is_shown(
+    staff: House, as_: As, monkeypatch: pytest.MonkeyPatch, place: Workspace
+) -> None:
+    claim = signed_claim(staff.kim)
+    root = claim_actions.opened(claim).evidence_root
+    recipe = {
+        "measure": "time_to_first_reply",
+        "version": 2,
+        "where": [],
+        "change": "2026-04-01",
+        "granularity": "month",
+        "periods": [],
+        "as_of": {},
+    }
+    Claim.objects.update(log_version=-5, recipe=recipe)
+    answers = iter([claim_drafts.RemadeEvidence("00" * 32, {}, ()), claim_drafts.RemadeEvidence(root, {}, ())])
+    monkeypatch.setattr(claim_views, "fresh_answer", lambda *_arguments: next(answers))
+    page = as_(staff.kim).get("/claims/").content.decode()
+    assert "6 of 6 months now have another number" in page
+    assert Claim.objects.get(id=CLAIM_ID).state == "stale"
+    assert as_(staff.kim).get(f"/claims/{CLAIM_ID}/file").status_code == 422  # compared once a version
+    Claim.objects.update(log_version=-5)  # the correction is taken back
+    as_(staff.kim).get("/claims/")
+    assert Claim.objects.get(id=CLAIM_ID).state == "current"
+    assert Claim.objects.get(id=CLAIM_ID).log_version == log.latest_version(place)
+
+
+def test_the_page_that_checks_comes_as_a_file(staff: House, as_: As) -> None:
+    answer = as_(staff.kim).get("/claims/check.html")
+    assert answer["Content-Disposition"] == 'attachment; filename="check.html"'
+    assert b"Check a claim" in answer.content
