@@ -21,10 +21,12 @@ import typer
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.calibration.scenarios import SCENARIOS
 
+from wellserved.actions.filter_choices import SPAN_NAMES
 from wellserved.capture import ENTRY_WORDS, RATINGS, SEVERITIES, SHOWN_FIELDS
 from wellserved.capture.promise import Fate
 from wellserved.chart import CHART_KINDS as CHARTS
 from wellserved.chart.rules import RULE_SETS, RULES
+from wellserved.claim.check import STATE_WORDS
 from wellserved.cli import app
 from wellserved.mapping import presets
 from wellserved.measure import MEASURES, SUBJECTS, Measure, find_measure
@@ -168,7 +170,7 @@ def vocabulary() -> str:
     many = [
         *ENTRY_WORDS, *(entry.meaning for entry in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(page.title for page in PAGES), *dict.fromkeys(page.group for page in PAGES),
-        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *(name.replace("_", " ") for name in fields),
+        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *SPAN_NAMES, *STATE_WORDS, *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([

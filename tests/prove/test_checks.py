@@ -143,12 +143,12 @@ def test_acting_after_the_worst_six_weeks_of_a_year_is_hardly_ever_an_improvemen
 @pytest.mark.parametrize(("phi", "before", "after"), [(0.0, 52, 26), (0.4, 104, 26), (0.8, 104, 52)])
 def test_true_changes_are_seldom_taken_back(phi: float, before: int, after: int) -> None:
     claims = lost = 0
-    for z in 50 + autoregressive(np.random.default_rng([2, before]), phi, 60, before + after):
+    for z in 50 + autoregressive(np.random.default_rng([2, before]), phi, 40, before + after):
         z[before:] -= 3
         of = inputs(z, before)
         claims += of.verdict.status == "improved"
         lost += of.verdict.status == "improved" and taken_back(of)
-    assert claims >= 20
+    assert claims >= 13
     assert lost <= 0.08 * claims + 2 * np.sqrt(0.08 * 0.92 * claims)
 
 
@@ -285,7 +285,7 @@ def test_a_mix_fails_it_where_less_than_half_is_left() -> None:
 
 
 def test_no_series_makes_a_check_or_the_power_a_crash() -> None:
-    for seed in range(60):
+    for seed in range(36):
         observed, before = hostile(np.random.default_rng(seed))
         verdict = assess_change(observed, before, "week", "lower")
         size = foresee_smallest_change(observed, before, "week", 8, "lower", 3)

@@ -28,7 +28,7 @@ from tests.forked import Commands
 from wellserved.storage.workspace import create_workspace
 
 ROOT = Path(__file__).parent.parent.parent
-KILLS = int(os.environ.get("WELLSERVED_KILLS", "4"))
+KILLS = int(os.environ.get("WELLSERVED_KILLS", "3"))
 DATABASES = ["sqlite", "postgresql"]
 
 

@@ -171,7 +171,7 @@ def test_the_pages_and_the_api_say_that_a_database_is_damaged(staff: House, monk
         assert "wellserved verify" in answer.content.decode()
 
 
-@pytest.mark.parametrize("round_", range(int(os.environ.get("WELLSERVED_STARTS", "10"))))
+@pytest.mark.parametrize("round_", range(int(os.environ.get("WELLSERVED_STARTS", "5"))))
 def test_processes_that_start_at_once_where_nothing_is_do_not_collide(
     round_: int, commands: Commands, tmp_path: Path
 ) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -12,6 +13,7 @@ from tests.web.conftest import House, book
 from tests.web.test_access import world
 from wellserved.actions import team_numbers
 from wellserved.actions.exploration_pages import EXPLORATIONS
+from wellserved.actions.filter_choices import filter_choices
 from wellserved.actions.questions import ask_measures
 from wellserved.improvement import declarations_digest, find_record, list_records
 from wellserved.measure import MeasureQuestion, find_measure
@@ -160,3 +162,23 @@ def test_nobody_declares_a_change_about_a_person_or_a_customer(staff: House, as_
         assert "errorlist" in page.content.decode()
         assert "Eight weeks after" not in page.content.decode()
     assert len(list_records(place)) == count
+
+
+def test_filters_are_picked_with_their_cases_and_spans_end_with_the_record(
+    staff: House, as_: As, place: Workspace
+) -> None:
+    world(staff, place)
+    choices = filter_choices(place)
+    (team, cases), *_ = choices.values["team"]
+    query = urlencode({"every": "month", "where": f"team={team}"})
+    page = as_(staff.lead).get(f"/measures/asked/?{query}").content.decode()
+    assert f'<option value="team={team}" selected>{team} ({cases})</option>' in page
+    assert f'<option value="team={team}">{team} ({cases})</option>' in page  # a second filter may name it, too
+    assert "customer_id=" not in page
+    assert "person_id=" not in page
+    (_name, since, until) = choices.spans(["synth"])[0]
+    assert f"since={since}&amp;until={until}" in page
+    assert until == choices.last_days["synth"] + timedelta(days=1)
+    chosen = as_(staff.lead).get(f"/measures/asked/?since={since}&until={until}&where=team=Nobody").content.decode()
+    assert 'aria-current="true">last 30 days</a>' in chosen
+    assert "<option selected>team=Nobody</option>" in chosen  # what the record does not hold stays to be seen

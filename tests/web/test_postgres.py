@@ -22,6 +22,7 @@ SAME = (
     "test_counts.py",
     "test_reset.py",
 )
+NUMBERS = "test_screen_csv_api_and_command_line_say_the_same"  # they come from the log, which no database holds
 
 
 def test_everything_holds_on_postgresql() -> None:
@@ -29,8 +30,10 @@ def test_everything_holds_on_postgresql() -> None:
         assert not os.environ.get("CI"), "PostgreSQL is needed here: .ci/run installs it"
         pytest.skip("no PostgreSQL on this machine")
     with tempfile.TemporaryDirectory(prefix="ws-pg-") as folder, postgres(Path(folder)) as url:
-        env = {**os.environ, "DATABASE_URL": url, "WELLSERVED_API_EXAMPLES": "5"}
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(str(HERE / name) for name in SAME)]
+        env = {**os.environ, "DATABASE_URL": url, "WELLSERVED_API_EXAMPLES": "2"}
+        numbers = f"--deselect={HERE / 'test_api.py'}::{NUMBERS}"
+        files = [str(HERE / name) for name in SAME]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", numbers, *files]
         done = subprocess.run(
             command, env=env, cwd=HERE.parent.parent, capture_output=True, text=True, timeout=900, check=False
         )

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
-from wellserved.actions import case_lists, rendering, team_numbers
+from wellserved.actions import case_lists, filter_choices, rendering, team_numbers
 from wellserved.actions.exploration_pages import EXPLORATIONS, exploration_page
 from wellserved.measure import SUBJECTS, MeasureQuestion, find_measure
 from wellserved.measure.series import FILTER_COLUMNS
@@ -75,9 +75,30 @@ def measure(request: HttpRequest, name: str) -> HttpResponseBase:
     page = cached_answer(rendering.measure_page, question)
     context = {
         "name": name, "page": safe_html(page), "question": question, "filters": FILTER_COLUMNS, "every": GRANULARITIES, "asked": request.GET.urlencode(),
-        "where": [f"{column}={value}" for column, value in question.where], "cases": scope_of(request).case_filter() is not None,
+        "cases": scope_of(request).case_filter() is not None, **_choices(request, question),
     }  # fmt: skip
     return render(request, "measure.html", context)
+
+
+def _choices(request: HttpRequest, question: MeasureQuestion) -> dict[str, object]:
+    """What the question can be narrowed to, and which of it is chosen; spans as addresses."""
+    choices = cached_answer(filter_choices.filter_choices)
+    conditions = [f"{column}={value}" for column, value in question.where]
+    listed = {f"{column}={value}" for column, values in choices.values.items() for value, _cases in values}
+    spans = []
+    for name, since, until in choices.spans([value for column, value in question.where if column == "source"]):
+        parameters = request.GET.copy()
+        for key, day in (("since", since), ("until", until)):
+            parameters.pop(key, None)
+            if day is not None:
+                parameters[key] = day.isoformat()
+        spans.append((name, parameters.urlencode(), (since, until) == (question.since, question.until)))
+    return {
+        "choices": choices.values,
+        "chosen": [*conditions, ""],
+        "unlisted": set(conditions) - listed,
+        "spans": spans,
+    }
 
 
 @required_permission("read_cases")
