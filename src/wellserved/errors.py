@@ -6,7 +6,8 @@ WellservedError
 │   ├── PeriodError       dates that are no dates, or a period that ends before it starts
 │   ├── MappingError      a mapping file, or a file's columns, that do not say which moment is where
 │   ├── CalendarError     opening hours that cannot be read
-│   └── ScaleError        own scales of ratings that cannot be read, or whose meaning was changed
+│   ├── ScaleError        own scales of ratings that cannot be read, or whose meaning was changed
+│   └── ClaimRefusedError a sentence that the record does not carry, or no longer does
 ├── SourceError           a file that cannot be read at all (exit code 2)
 ├── WorkspaceError        a workspace that is missing, busy, or newer than this version (exit code 2)
 │   └── DamageError       stored files that cannot be read, or are gone (exit code 3)
@@ -71,6 +72,10 @@ class CalendarError(RequestError):
 
 class ScaleError(RequestError):
     """A workspace's own scales that cannot be read, or that mean something else than the ratings on them."""
+
+
+class ClaimRefusedError(RequestError):
+    """A sentence that the record does not carry, or no longer does."""
 
 
 class SourceError(WellservedError):

@@ -51,6 +51,8 @@ class Improvement:
     margins: tuple[tuple[str, float], ...] = ()  # of guardrails that nobody named: what could be shown, foreseen then
 
 
+PEOPLE_FACTS = {"who", "idea_from", "helpers"}
+"""What says whose doing it was, and decides nothing of the result."""
 MARGIN_BASIS = {"measure", "since", "every", "where", "better", "age_days"}
 """What margins are foreseen from."""
 
@@ -93,7 +95,11 @@ class ImprovementRecord:
     def has_early_look(self) -> bool:
         """Its measure, cases or date were settled after somebody had looked at the result."""
         look_positions = [index for index, entry in enumerate(self.entries) if entry.did == "looked"]
-        decision_positions = [index for index, entry in enumerate(self.entries) if entry.did in ("changed", "declared")]
+        decision_positions = [
+            index
+            for index, entry in enumerate(self.entries)
+            if entry.did == "declared" or (entry.did == "changed" and not entry.facts.keys() <= PEOPLE_FACTS)
+        ]
         return bool(look_positions) and look_positions[0] < decision_positions[-1]
 
     @property

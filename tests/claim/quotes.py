@@ -114,7 +114,7 @@ def write_quotes(
     return path
 
 
-def quote_workspace(folder: Path, path: Path) -> Workspace:
+def quote_workspace(folder: Path, path: Path, ends: str | None = None) -> Workspace:
     """A workspace with such a file in it, and the improvement declared."""
     workspace = create_workspace(folder / "home", "UTC")
     import_file(workspace, path, parse_mapping(MAPPING, "quotes"), datetime(2026, 3, 15, tzinfo=UTC))
@@ -122,7 +122,7 @@ def quote_workspace(folder: Path, path: Path) -> Workspace:
         workspace,
         Improvement(
             "triage", "Quotes go straight to whoever knows the product", str(CHANGE), "time_to_first_reply",
-            who="Kim", idea_from="Lee", helpers=("Sam",), where=(("service", "quote requests"),),
+            who="Kim", idea_from="Lee", helpers=("Sam",), where=(("service", "quote requests"),), ends=ends,
         ),
         datetime(2025, 10, 1, tzinfo=UTC),
     )  # fmt: skip

@@ -109,7 +109,7 @@ def test_firefox_says_what_chromium_says(firefox: Firefox, tmp_path: Path) -> No
         (tmp_path / name).write_bytes(raw)
         verdicts[name] = firefox.verdict_of(tmp_path / name, KEY)
     assert {name for name, words in verdicts.items() if words.startswith("✓ Genuine")} == set(VARIANTS)
-    assert verdicts["forged"] == "✗ Not genuine. The sentence full is not what was signed."
-    assert verdicts["cut"].startswith("✗ Not genuine.")
+    assert verdicts["forged"] == "✗ Not genuine. The sentence full was changed after signing."
+    assert verdicts["cut"].startswith("This is not a claim file.")
     assert firefox.verdict_of(tmp_path / "full", "acorn " * 12).startswith("✗ Not genuine. It is signed by another key")
     assert firefox.verdict_of(tmp_path / "full", "").startswith("Nothing was changed after it was signed.")

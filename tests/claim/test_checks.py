@@ -7,18 +7,18 @@ import random
 import secrets
 import statistics
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 
 from tests.claim.independent_verifier import verify
-from wellserved.claim.canonical import ClaimFormatError, canonical_bytes
+from wellserved.claim.canonical import MAX_FILE_BYTES, ClaimFormatError, canonical_bytes
 from wellserved.claim.check import check_claim, evidence_file, sign_states
 from wellserved.claim.draft import evidence_root
 from wellserved.claim.envelope import fingerprint, key_id, sign_statement, verification_key
 from wellserved.claim.file import (
     CLAIM_FORMAT,
-    MAX_CLAIM_BYTES,
     PREDICATE_TYPE,
     STATEMENT_TYPE,
     VARIANTS,
@@ -27,6 +27,7 @@ from wellserved.claim.file import (
     restrict_claim,
     sign_claim,
 )
+from wellserved.errors import RequestError
 
 PRIVATE_KEY, OTHER_KEY, SECRET = bytes(range(32)), bytes(range(1, 33)), bytes(range(2, 34))
 KEY = fingerprint(verification_key(PRIVATE_KEY))
@@ -60,11 +61,29 @@ def windows_of(rows: list[dict[str, object]]) -> dict[str, Any]:
     return {**sides, "granularity": "month", "unit": "days", "unit_size": "86400", "change": "2026-04-01"}  # fmt: skip
 
 
+def predicate_of(claim_id: str = "abcdefgh2345") -> dict[str, Any]:
+    """What every form of a measured claim shows."""
+    measure = {
+        "name": "m",
+        "version": 1,
+        "question": "q",
+        "kind": "wait",
+        "counted": "c",
+        "formula": "f",
+        "quantile": "0.5",
+        "sha256": "0" * 64,
+    }
+    return {
+        "id": claim_id, "grade": "measured", "grade_words": "the numbers changed so", "issued": "2026-07-01T00:00:00+00:00", "supersedes": "",
+        "as_of": "2026-07-01", "zone": "UTC", "log_version": 1, "made_with": "wellserved", "sources_left_out": 0, "measure": measure,
+        "periods": {"granularity": "month", "before": 3, "after": 3, "months": 1},
+    }  # fmt: skip
+
+
 def signed(private_key: bytes = PRIVATE_KEY, claim_id: str = CLAIM_ID) -> tuple[bytes, bytes]:
     """A claim with its evidence."""
     rows = rows_of()
-    predicate = {"id": claim_id, "grade": "measured", "grade_words": "the numbers went so", "issued": "2026-07-01T00:00:00+00:00",
-                 "as_of": "2026-07-01", "measure": {"name": "m", "version": 1, "kind": "wait", "quantile": "0.5", "formula": "f"}}  # fmt: skip
+    predicate = predicate_of(claim_id)
     facts: dict[str, object] = {
         "sentence_full": "It went from 10 days to 9 days.", "sentence_ratio": "It fell by 10%.", "sentence_ratio_without_service": "Fell by 10%.",
         "cases": {"before": 30, "after": 30}, "windows": windows_of(rows), "person": {"name": "Kim", "role": "owner"}, "segment": [["service", "canary-6174"]],
@@ -79,7 +98,10 @@ RAW, EVIDENCE = signed()
 def test_an_unchanged_claim_holds() -> None:
     check = check_claim(RAW, KEY, EVIDENCE)
     assert check.exit_code == 0
-    assert check.evidence_words == "60 rows are those that were signed, and every number comes out of them again."
+    assert (
+        check.evidence_words
+        == "The 60 rows of evidence are the signed ones, and all numbers were recomputed from them."
+    )
     assert check_claim(RAW).exit_code == 1  # whose key it is, nobody said
     assert check_claim(RAW, KEY.upper().replace(" ", ", ")).exit_code == 0
     assert check_claim(RAW, key_id(verification_key(PRIVATE_KEY))).exit_code == 0
@@ -161,7 +183,7 @@ def test_a_number_that_the_rows_do_not_give_is_seen_although_it_is_signed() -> N
     rows = rows_of()
     windows = windows_of(rows)
     windows["after"][1]["value"] = "1.0"
-    predicate: dict[str, object] = {"id": CLAIM_ID, "measure": {"kind": "wait", "quantile": "0.5"}}
+    predicate = predicate_of()
     raw = sign_claim(
         predicate,
         {"windows": windows, "sentence_full": "x"},
@@ -208,7 +230,7 @@ def test_what_is_signed_and_has_no_known_form_is_refused(name: str) -> None:
     fact, value = HOSTILE[name]
     facts = {"sentence_ratio": "x", fact: value}
     disclosures = [{"name": one, "salt": "0" * 32, "value": facts[one]} for one in sorted(facts)]
-    predicate = {"id": CLAIM_ID, "hidden": sorted(disclosure_digest("0" * 32, one, facts[one]) for one in facts)}
+    predicate = {**predicate_of(), "hidden": sorted(disclosure_digest("0" * 32, one, facts[one]) for one in facts)}
     statement = {"_type": STATEMENT_TYPE, "predicateType": PREDICATE_TYPE, "predicate": predicate,
                  "subject": [{"name": "evidence", "digest": {"merkleSha256": "0" * 64}}]}  # fmt: skip
     content = {"disclosures": disclosures, "envelope": sign_statement(statement, PRIVATE_KEY), "format": CLAIM_FORMAT,
@@ -218,7 +240,7 @@ def test_what_is_signed_and_has_no_known_form_is_refused(name: str) -> None:
 
 def test_hidden_marks_are_gone_before_anything_is_signed() -> None:
     raw = sign_claim(
-        {"id": CLAIM_ID}, {"sentence_full": "It\nfell\u202e by 10%."}, "0" * 64, PRIVATE_KEY, lambda: "0" * 32
+        predicate_of(), {"sentence_full": "It\nfell\u202e by 10%."}, "0" * 64, PRIVATE_KEY, lambda: "0" * 32
     )
     assert open_claim(raw).sentence == "It fell  by 10%."
 
@@ -235,14 +257,20 @@ def test_rows_of_no_known_form_are_refused_although_they_are_signed(change: dict
     windows = windows_of(rows)
     rows[7] |= change
     rows.sort(key=lambda row: str(row["c"]))
-    predicate: dict[str, object] = {"id": CLAIM_ID, "measure": {"kind": "wait", "quantile": "0.5"}}
+    predicate = predicate_of()
     facts: dict[str, object] = {"windows": windows, "sentence_full": "x"}
     raw = sign_claim(predicate, facts, evidence_root(rows, SECRET), PRIVATE_KEY, lambda: "0" * 32)
     assert words in check_claim(raw, KEY, evidence_file(CLAIM_ID, rows, SECRET)).problem
 
 
 def test_a_successor_s_list_of_states_counts_where_it_is_named() -> None:
-    keys = [{"id": key_id(verification_key(PRIVATE_KEY)), "since": "2026-01-01", "until": "2026-07-15"}]
+    keys = [
+        {
+            "id": key_id(verification_key(PRIVATE_KEY)),
+            "since": "2026-01-01T00:00:00+00:00",
+            "until": "2026-07-15T00:00:00+00:00",
+        }
+    ]
     states = sign_states({CLAIM_ID: ("withdrawn", "2026-08-01")}, keys, "2026-08-02", "2026-09-02", OTHER_KEY)
     assert "by another key" in check_claim(RAW, KEY, states=states).problem  # nobody named its key
     check = check_claim(RAW, fingerprint(verification_key(OTHER_KEY)), states=states)
@@ -251,6 +279,50 @@ def test_a_successor_s_list_of_states_counts_where_it_is_named() -> None:
     stolen = sign_states({}, ended, "2026-08-02", "2026-09-02", OTHER_KEY)
     problem = check_claim(RAW, fingerprint(verification_key(OTHER_KEY)), states=stolen).problem
     assert problem == "It is signed with a key that had ended by then."
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("grade", None), ("grade", "proved"), ("measure", {}), ("issued", "0"), ("issued", "2026-07-01T00:00:00-12:00"), ("grade_words", ["x"]), ("as_of", 5), ("zone", None)],
+)  # fmt: skip
+def test_what_every_form_shows_has_its_form(name: str, value: Any) -> None:
+    predicate = {**predicate_of(), name: value}
+    raw = sign_claim(predicate, {"sentence_full": "x"}, "0" * 64, PRIVATE_KEY, lambda: "0" * 32)
+    assert check_claim(raw).problem == "What was signed is no claim."
+
+
+@pytest.mark.parametrize("quantile", ["0.0", "1.5", "x", "-1", "1e400"])
+def test_a_quantile_that_is_none_is_refused(quantile: str) -> None:
+    predicate = predicate_of()
+    predicate["measure"]["quantile"] = quantile
+    rows = rows_of()
+    raw = sign_claim(
+        predicate,
+        {"windows": windows_of(rows), "sentence_full": "x"},
+        evidence_root(rows, SECRET),
+        PRIVATE_KEY,
+        lambda: "0" * 32,
+    )
+    assert check_claim(raw, KEY, EVIDENCE).claim is None
+
+
+def test_a_claim_without_filter_or_helpers_is_one() -> None:
+    change = {"name": "n", "what": "w", "since": "2026-04-01", "who": "", "idea": "", "helpers": []}
+    facts: dict[str, object] = {"sentence_full": "x", "segment": [], "change": change}
+    assert open_claim(sign_claim(predicate_of(), facts, "0" * 64, PRIVATE_KEY, lambda: "0" * 32)).shown["segment"] == []
+
+
+@pytest.mark.parametrize("words", ["hello world", "acorn " * 11, "acorn " * 11 + "acron", "AB" * 31])
+def test_a_key_that_is_none_is_a_slip_of_whoever_checks(words: str) -> None:
+    with pytest.raises(RequestError):
+        check_claim(RAW, words)
+
+
+def test_another_kind_of_file_is_no_forgery() -> None:
+    for raw in (b"%PDF-1.7", b"\x89PNG", b"", b"{}"):
+        assert check_claim(raw).finding == "not a claim"
+    assert check_claim(RAW[:-1]).finding == "forged"
+    assert check_claim(RAW, KEY, b"%PDF").finding == "not confirmed"
 
 
 def test_another_key_is_another_s_claim() -> None:
@@ -273,7 +345,7 @@ def test_what_is_hidden_is_nowhere_in_the_file(variant: str) -> None:
     assert (b"by 10%" in raw) is True
     if variant != "full":
         words = check_claim(raw, KEY, EVIDENCE).evidence_words
-        assert words == "60 rows are those that were signed. The file shows no numbers to compare with them."
+        assert words == "The 60 rows of evidence are the signed ones. The file shows no numbers to compare with them."
 
 
 def test_a_file_that_shows_no_sentence_is_no_claim() -> None:
@@ -282,20 +354,28 @@ def test_a_file_that_shows_no_sentence_is_no_claim() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"{}", b"[]\n", b"null\n", b"\xff\xfe", b"x" * (MAX_CLAIM_BYTES + 1), b'{"a":' * 9_000]
+    "raw", [b"", b"{}", b"[]\n", b"null\n", b"\xff\xfe", b"x" * (MAX_FILE_BYTES + 1), b'{"a":' * 9_000]
 )
 def test_what_is_no_claim_is_said_to_be_none(raw: bytes) -> None:
     assert check_claim(raw).exit_code == 2
 
 
 def test_lists_of_states() -> None:
-    first_key = [{"id": key_id(verification_key(PRIVATE_KEY)), "since": "2026-01-01", "until": ""}]
+    first_key = [{"id": key_id(verification_key(PRIVATE_KEY)), "since": "2026-01-01T00:00:00+00:00", "until": ""}]
     states = sign_states({CLAIM_ID: ("stale", "2026-08-01")}, first_key, "2026-08-02", "2026-09-02", PRIVATE_KEY)
     check = check_claim(RAW, KEY, states=states)
     assert (check.state, check.exit_code) == ("stale", 1)
+    absent = sign_states({}, first_key, "2026-08-02", "2026-09-02", PRIVATE_KEY)
+    check = check_claim(RAW, KEY, states=absent)
+    assert (check.exit_code, check.state) == (1, None)
+    assert "does not name this claim" in check.state_words
     current = sign_states({CLAIM_ID: ("current", "2026-07-01")}, first_key, "2026-08-02", "2026-09-02", PRIVATE_KEY)
-    assert check_claim(RAW, KEY, states=current).exit_code == 0
-    other_key = [{"id": key_id(verification_key(OTHER_KEY)), "since": "2026-01-01", "until": ""}]
+    assert check_claim(RAW, KEY, states=current, today=date(2026, 9, 2)).exit_code == 0
+    late = check_claim(RAW, KEY, states=current, today=date(2026, 9, 3))
+    assert (late.exit_code, "A newer list was due on 2026-09-02" in late.state_words) == (1, True)
+    odd = sign_states({CLAIM_ID: ("fine", "2026-07-01")}, first_key, "2026-08-02", "2026-09-02", PRIVATE_KEY)
+    assert "does not know" in check_claim(RAW, KEY, states=odd).problem
+    other_key = [{"id": key_id(verification_key(OTHER_KEY)), "since": "2026-01-01T00:00:00+00:00", "until": ""}]
     forged = sign_states({CLAIM_ID: ("current", "2026-07-01")}, other_key, "2026-08-02", "2026-09-02", OTHER_KEY)
     assert "by another key" in check_claim(RAW, KEY, states=forged).problem
     assert check_claim(RAW, KEY, states=b"{}").exit_code == 2

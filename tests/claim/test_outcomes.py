@@ -15,11 +15,12 @@ from tests.claim.quotes import MAPPING, quote_rows, quote_workspace, write_quote
 from tests.forked import Commands
 from wellserved.actions.claim_drafts import draft_from_improvement, draft_from_measure
 from wellserved.actions.imports import import_file
-from wellserved.claim.windows import ClaimRefusedError
+from wellserved.errors import ClaimRefusedError
 from wellserved.mapping import parse_mapping
 from wellserved.storage.workspace import Workspace
 
 Words = Callable[..., str]
+DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "claims.md"
 
 
 def test_the_seed_s_sentence_comes_from_data_in_which_it_is_true(tmp_path: Path) -> None:
@@ -33,6 +34,7 @@ def test_the_seed_s_sentence_comes_from_data_in_which_it_is_true(tmp_path: Path)
     assert draft.predicate["verdict"] == "improved_harm_not_excluded"
     assert len(draft.rows) == sum(period.n for period in draft.windows.periods)
     idea = draft_from_improvement(workspace, "triage", "idea")
+    assert "sources" in idea.facts
     assert idea.sentences["ratio"].startswith(
         "Proposed the change that reduced the typical (median) time to first reply"
     )
@@ -88,7 +90,11 @@ def run(tmp_path: Path, commands: Commands) -> tuple[Workspace, Words]:
 
 def test_a_claim_from_the_draft_to_the_file_and_back(run: tuple[Workspace, Words], tmp_path: Path) -> None:
     _workspace, say = run
-    assert "Nothing is signed yet" in say("claim", "draft", "triage")
+    drafted = say("claim", "draft", "triage")
+    assert "Nothing is signed yet" in drafted
+    shown = re.search(r"<!-- begin claim draft -->\n```\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    assert shown is not None
+    assert drafted.startswith(shown[1])  # what the document shows is what comes back
     assert "No claim is signed yet" in say("claim", "list")
     claim_id = re.search(r"Signed as (\w{12})\.", say("claim", "issue", "triage"))[1]  # type: ignore[index]
     key = say("claim", "keys").partition(" (since")[0]
@@ -110,8 +116,10 @@ def test_a_claim_from_the_draft_to_the_file_and_back(run: tuple[Workspace, Words
         str(files["states"]),
     )
     assert "Genuine: these are the words and numbers that were signed." in checked
-    assert "every number comes out of them again" in checked
-    assert "It holds." in checked
+    assert "claimed by Kim (owner)" in checked
+    assert "declared on 2025-10-01, for 2025-10-06; verdict: improved harm not excluded" in checked
+    assert "all numbers were recomputed from them" in checked
+    assert "The employer's list shows it as current." in checked
     assert "compare these words" in say("claim", "verify", str(files["ratio"]), code=1)
     raw = files["ratio"].read_text()
     assert "12-15" not in raw
@@ -129,7 +137,7 @@ def test_a_claim_from_the_draft_to_the_file_and_back(run: tuple[Workspace, Words
     say("claim", "verify", str(files["full"]), "--key", new_key, "--states", str(files["states"]))
     say("claim", "withdraw", claim_id)
     assert "withdrawn" in say("claim", "list")
-    assert "no longer holds" in say("claim", "export", claim_id, "-o", str(files["full"]), code=2)
+    assert "is not handed out" in say("claim", "export", claim_id, "-o", str(files["full"]), code=2)
 
 
 def test_a_corrected_record_turns_the_claim_and_time_alone_does_not(
@@ -155,15 +163,59 @@ def test_a_corrected_record_turns_the_claim_and_time_alone_does_not(
     recent = [row for row in rows if "2025-12-10" < row["asked"] < "2026-01-31"]
     fastest = min(recent, key=lambda row: _instant(row["replied"]) - _instant(row["asked"]))
     fastest["replied"] = (_instant(fastest["asked"]) + timedelta(minutes=5)).isoformat()  # below the median, as before
-    assert "came; its numbers are the same" in reread("corrected.csv", datetime(2026, 4, 4, tzinfo=UTC))
+    assert "added to; its numbers are the same" in reread("corrected.csv", datetime(2026, 4, 4, tzinfo=UTC))
     for row in recent:
         row["replied"] = (_instant(row["asked"]) + timedelta(minutes=5)).isoformat()
     listed = reread("all_faster.csv", datetime(2026, 4, 5, tzinfo=UTC))
     assert re.search(
-        r"stale \(records were corrected, or others came: \d of \d+ months now have another number\)", listed
+        r"stale \(its records were corrected or added to: \d of \d+ months now have another number\)", listed
     )
     assert json.loads((workspace.folder / "keys" / "claims" / "0001.json").read_text())["until"] == ""
 
 
 def _instant(stamp: str) -> datetime:
     return datetime.fromisoformat(stamp)
+
+
+def test_a_measured_claim_without_filter_goes_the_whole_way(run: tuple[Workspace, Words], tmp_path: Path) -> None:
+    _workspace, say = run
+    words = ("--measure", "time_to_first_reply", "--since", "2025-10-06")
+    claim_id = re.search(r"Signed as (\w{12})\.", say("claim", "issue", *words))[1]  # type: ignore[index]
+    say("claim", "export", claim_id, "-o", str(tmp_path / "m.json"))
+    checked = say("claim", "verify", str(tmp_path / "m.json"), code=1)
+    assert "The typical (median) time to first reply fell by" in checked
+    assert "claimed by" not in checked  # nobody is its cause
+    assert "cannot be written" in say("claim", "export", claim_id, "-o", str(tmp_path / "none" / "x.json"), code=2)
+    say("claim", "issue", *words)
+    assert say("claim", "list").count("superseded") == 1
+
+
+def test_what_came_after_the_last_look_is_not_claimed(tmp_path: Path) -> None:
+    """A change on one day, a larger one that nobody declared later, and a last look between them."""
+    rows = quote_rows(3, 8.0)
+    rows = [
+        (is_since, {**row, "replied": row["asked"] + (row["replied"] - row["asked"]) / 3.2})  # type: ignore[operator]
+        if is_since and row["asked"] >= datetime(2025, 12, 1, tzinfo=UTC)  # type: ignore[operator]
+        else (is_since, row)
+        for is_since, row in rows
+    ]
+    workspace = quote_workspace(tmp_path, write_quotes(tmp_path / "q.csv", rows), ends="2025-12-01")
+    with pytest.raises(ClaimRefusedError, match=r"whole months? since the change; three are needed|The verdict is"):
+        draft_from_improvement(workspace, "triage", "owner")
+
+
+def test_cases_of_another_source_turn_a_claim(run: tuple[Workspace, Words], tmp_path: Path) -> None:
+    workspace, say = run
+    say("claim", "issue", "triage")
+    path = write_quotes(tmp_path / "other.csv", quote_rows(9, 40.0, 1))
+    import_file(
+        workspace, path, parse_mapping(MAPPING.replace('"quotes"', '"desk"'), "desk"), datetime(2026, 3, 16, tzinfo=UTC)
+    )
+    assert "stale (Cases of its months came from desk)" in say("claim", "list")
+
+
+def test_a_month_in_which_the_record_begins_late_is_no_whole_one(tmp_path: Path) -> None:
+    rows = [row for row in quote_rows(2, 2.5) if row[1]["asked"] >= datetime(2024, 10, 20, tzinfo=UTC)]  # type: ignore[operator]
+    workspace = quote_workspace(tmp_path, write_quotes(tmp_path / "q.csv", rows))
+    draft = draft_from_measure(workspace, "time_to_first_reply", date(2025, 10, 6))
+    assert draft.windows.before[0].start == date(2024, 11, 1)

@@ -13,11 +13,11 @@ from wellserved.claim.sentence import ClaimSubject, claim_sentences
 from wellserved.claim.windows import (
     PERCENT,
     ClaimPeriod,
-    ClaimRefusedError,
     ClaimWindows,
     choose_windows,
     duration_units,
 )
+from wellserved.errors import ClaimRefusedError
 from wellserved.measure import MEASURES
 from wellserved.moments import month_start
 

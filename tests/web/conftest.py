@@ -98,11 +98,19 @@ def as_(db: None) -> Callable[[Person], Client]:
     return login
 
 
+def plain_recipe(place: Workspace) -> dict[str, Any]:
+    """How the evidence of a measured claim was made."""
+    return {
+        "measure": "time_to_first_reply", "version": 2, "where": [], "change": "2026-04-01", "granularity": "month", "periods": [], "as_of": {},
+        "zone": place.zone, "hours": "", "improvement": "", "declaration": "",
+    }  # fmt: skip
+
+
 def signed_claim(owner: Person) -> Claim:
     """A claim of somebody, as up to date as the log is."""
     return Claim.objects.create(
         id=CLAIM_ID, owner=owner, sentence="It went from 10 days to 9 days.", file=RAW.decode(), secret="00" * 32,
-        recipe={}, log_version=log.latest_version(settings.WORKSPACE),
+        recipe=plain_recipe(settings.WORKSPACE), log_version=log.latest_version(settings.WORKSPACE),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,12 +15,13 @@ from django.test import Client
 
 from tests.claim.quotes import CHANGE, quote_rows, quote_workspace, write_quotes
 from tests.claim.test_checks import CLAIM_ID
-from tests.web.conftest import House, signed_claim
+from tests.web.conftest import House, plain_recipe, signed_claim
 from wellserved.actions import claim_drafts, improvements
 from wellserved.actions import claims as claim_actions
 from wellserved.claim.check import check_claim
 from wellserved.claim.draft import ClaimDraft
-from wellserved.claim.windows import ClaimRefusedError
+from wellserved.claim.verdict import declaration_digest
+from wellserved.errors import ClaimRefusedError, RequestError, WorkspaceError
 from wellserved.improvement import Improvement
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
@@ -46,10 +48,19 @@ def triage(place: Workspace, quote_draft: ClaimDraft, monkeypatch: pytest.Monkey
         name, "Straight to whoever knows", str(CHANGE), "time_to_first_reply", who="kim", helpers=("peer",)
     )
     improvements.declare_improvement(place, declaration, datetime(2025, 10, 1, tzinfo=UTC))
-    facts = {**quote_draft.facts, "change": {**quote_draft.facts["change"], "name": name}}
-    draft = replace(quote_draft, facts=facts, log_version=log.latest_version(place))
-    monkeypatch.setattr(claim_views, "cached_answer", lambda _answer, _name, role: replace(draft, role=role))
+    recipe = replace(quote_draft.recipe, improvement=name, declaration=declaration_digest(declaration), zone=place.zone)
+    draft = replace(quote_draft, recipe=recipe, log_version=log.latest_version(place))
+    answer = lambda _answer, _name, role: replace(draft, role=role, secret=secrets.token_bytes(32))  # noqa: E731
+    for road in ("cached_answer", "fresh_answer"):
+        monkeypatch.setattr(claim_views, road, answer)
     return name
+
+
+def sign(client: Client, name: str) -> Any:
+    """Sign what the page shows."""
+    page = client.get(f"/improvements/{name}/claim").content.decode()
+    sentence = re.search(r'name="sentence" value="([^"]+)"', page)
+    return client.post(f"/improvements/{name}/claim", {"sentence": sentence[1] if sentence else ""})
 
 
 def test_whom_the_declaration_names_signs_and_nobody_else_sees_it(staff: House, as_: As, triage: str) -> None:
@@ -60,19 +71,20 @@ def test_whom_the_declaration_names_signs_and_nobody_else_sees_it(staff: House, 
     assert "does not name you" in quality.get(f"/improvements/{triage}/claim").content.decode()
     assert quality.post(f"/improvements/{triage}/claim").status_code == 200
     assert Claim.objects.count() == 0
-    assert kim.post(f"/improvements/{triage}/claim").status_code == 302
+    assert sign(kim, triage).status_code == 302
     (claim,) = Claim.objects.all()
     assert claim.id in kim.get("/claims/").content.decode()
     for other in (peer, quality, as_(staff.lead), as_(staff.admin)):
         assert claim.id not in other.get("/claims/").content.decode()
         assert other.get(f"/claims/{claim.id}/file").status_code == 404
         assert other.post(f"/claims/{claim.id}/withdraw").status_code == 404
-    assert Event.objects.filter(deed="signed a claim", object=claim.id).count() == 1
+    assert Event.objects.filter(deed="signed a claim", object="").count() == 1
+    assert not Event.objects.filter(object__contains=claim.id).exists()
 
 
 def test_a_file_shows_what_was_chosen(staff: House, as_: As, triage: str) -> None:
     kim = as_(staff.kim)
-    kim.post(f"/improvements/{triage}/claim")
+    sign(kim, triage)
     (claim,) = Claim.objects.all()
     words = re.findall(r'<p class="key">([a-z ]+)</p>', kim.get("/claims/").content.decode())[0]
     for variant, shows_figures, shows_service in (("full", True, True), ("ratio", False, True), ("", False, False)):
@@ -90,11 +102,13 @@ def test_a_newer_claim_takes_its_place_and_a_withdrawn_one_is_not_handed_out(
     staff: House, as_: As, triage: str
 ) -> None:
     kim = as_(staff.kim)
-    kim.post(f"/improvements/{triage}/claim")
-    kim.post(f"/improvements/{triage}/claim")
+    sign(kim, triage)
+    sign(kim, triage)
     newest, oldest = Claim.objects.all()
     assert (oldest.state, oldest.reason) == ("superseded", f"{newest.id} has taken its place")
     assert kim.post(f"/claims/{newest.id}/withdraw").status_code == 302
+    assert kim.post(f"/claims/{newest.id}/withdraw").status_code == 422  # once
+    assert kim.post(f"/claims/{oldest.id}/withdraw").status_code == 422
     assert kim.get(f"/claims/{newest.id}/file").status_code == 422
     page = kim.get("/claims/").content.decode()
     assert "withdrawn" in page
@@ -118,15 +132,7 @@ def test_a_claim_is_compared_with_the_records_before_it_is_shown(
 ) -> None:
     claim = signed_claim(staff.kim)
     root = claim_actions.opened(claim).evidence_root
-    recipe = {
-        "measure": "time_to_first_reply",
-        "version": 2,
-        "where": [],
-        "change": "2026-04-01",
-        "granularity": "month",
-        "periods": [],
-        "as_of": {},
-    }
+    recipe = plain_recipe(place)
     Claim.objects.update(log_version=-5, recipe=recipe)
     answers = iter([claim_drafts.RemadeEvidence("00" * 32, {}, ()), claim_drafts.RemadeEvidence(root, {}, ())])
     monkeypatch.setattr(claim_views, "fresh_answer", lambda *_arguments: next(answers))
@@ -138,6 +144,62 @@ def test_a_claim_is_compared_with_the_records_before_it_is_shown(
     as_(staff.kim).get("/claims/")
     assert Claim.objects.get(id=CLAIM_ID).state == "current"
     assert Claim.objects.get(id=CLAIM_ID).log_version == log.latest_version(place)
+
+
+def test_what_was_not_shown_is_not_signed(staff: House, as_: As, triage: str) -> None:
+    page = as_(staff.kim).post(f"/improvements/{triage}/claim", {"sentence": "Saved the world."}).content.decode()
+    assert "The record says something else by now" in page
+    assert Claim.objects.count() == 0
+
+
+def test_a_name_that_one_gives_oneself_is_nobody_s_claim(staff: House, as_: As, triage: str) -> None:
+    staff.quality.first_name = "kim"
+    staff.quality.save()
+    assert "does not name you" in as_(staff.quality).get(f"/improvements/{triage}/claim").content.decode()
+
+
+@pytest.mark.parametrize("deed", ["change", "withdraw"])
+def test_another_declaration_turns_a_claim(staff: House, as_: As, triage: str, place: Workspace, deed: str) -> None:
+    kim = as_(staff.kim)
+    sign(kim, triage)
+    improvements.change_improvement(place, triage, {"helpers": ("peer", "lead")})  # who helped decides nothing
+    assert "current" in kim.get("/claims/").content.decode()
+    if deed == "change":
+        improvements.change_improvement(place, triage, {"settles": "2025-11-03"})
+    else:
+        improvements.withdraw_improvement(place, triage, "it never happened")
+    page = kim.get("/claims/").content.decode()
+    assert ("declaration of the improvement was changed" if deed == "change" else "improvement was withdrawn") in page
+    assert kim.get(f"/claims/{Claim.objects.get().id}/file").status_code == 422
+
+
+def test_a_withdrawal_while_it_is_compared_stays(
+    staff: House, monkeypatch: pytest.MonkeyPatch, place: Workspace
+) -> None:
+    claim = signed_claim(staff.kim)
+    Claim.objects.update(log_version=-5, recipe=plain_recipe(place))
+
+    def remake(*_arguments: object) -> claim_drafts.RemadeEvidence:
+        claim_actions.withdraw_claim(staff.kim, CLAIM_ID)
+        return claim_drafts.RemadeEvidence(claim_actions.opened(claim).evidence_root, {}, ())
+
+    claim_actions.refresh_claims(place, list(Claim.objects.all()), remake)
+    assert Claim.objects.get(id=CLAIM_ID).state == "withdrawn"
+
+
+def test_what_cannot_be_compared_now_is_no_fault_of_the_claim(staff: House, place: Workspace) -> None:
+    signed_claim(staff.kim)
+    Claim.objects.update(log_version=-5, recipe=plain_recipe(place))
+
+    def remake(*_arguments: object) -> claim_drafts.RemadeEvidence:
+        raise WorkspaceError("Another import has been writing for ten minutes.", "Wait for it.")
+
+    claims = list(Claim.objects.all())
+    claim_actions.refresh_claims(place, claims, remake)
+    assert claims[0].reason.startswith("not compared with the newest records yet: Another import")
+    assert (Claim.objects.get().state, Claim.objects.get().log_version) == ("current", -5)
+    with pytest.raises(RequestError, match="is not handed out"):
+        claim_actions.export_claim(place, staff.kim, CLAIM_ID, "full", remake)
 
 
 def test_the_page_that_checks_comes_as_a_file(staff: House, as_: As) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 from wellserved import improvement
 from wellserved.actions.improvements import analysis_window, prove_improvement
@@ -21,13 +22,16 @@ from wellserved.claim.draft import (
 )
 from wellserved.claim.evidence import EvidenceRow, cases_as_of
 from wellserved.claim.sentence import ClaimRole
-from wellserved.claim.verdict import caveat_of, effect_facts, require_proved, verdict_facts
+from wellserved.claim.verdict import caveat_of, declaration_digest, effect_facts, require_proved, verdict_facts
 from wellserved.engine.duckdb import DuckDB
-from wellserved.errors import RequestError
+from wellserved.errors import ClaimRefusedError
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.case_table import CaseTable, filter_sql, sources_of
+from wellserved.measure.period_keys import period_key_sql
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.storage.workspace import Workspace
+
+Where = tuple[tuple[str, str], ...]  # column, value
 
 
 def draft_from_improvement(
@@ -40,7 +44,11 @@ def draft_from_improvement(
     require_proved(record, proof)
     on_progress("Collecting the evidence", 0, 0)
     better = declaration.better or proof.request.measure.better
-    terms = ClaimTerms("proved", role, better == "lower", proof.series.age_days or 0, caveat_of(proof))
+    relative = proof.verdict.relative
+    terms = ClaimTerms(
+        "proved", role, better == "lower", proof.series.age_days or 0, caveat_of(proof),
+        date.fromisoformat(declaration.ends) if declaration.ends else None, (relative.low, relative.high) if relative else None,
+    )  # fmt: skip
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         window = analysis_window(workspace, case_table, declaration, (None, None))
         # the cases of the sources that the verdict is about
@@ -48,8 +56,10 @@ def draft_from_improvement(
             ("source", source) for source in sorted(window.case_table.as_of) if window.excluded_sources
         )
         recipe = ClaimRecipe(
-            declaration.measure, proof.request.measure.version, where, date.fromisoformat(declaration.since)
-        )
+            declaration.measure, proof.request.measure.version, where, date.fromisoformat(declaration.since),
+            improvement=name, declaration=declaration_digest(declaration),
+        )  # fmt: skip
+        terms = replace(terms, sources_left_out=len(window.excluded_sources))
         draft = _draft(workspace, case_table, recipe, terms)
     draft.predicate.update(verdict_facts(workspace, record, proof))
     draft.facts.update(effect_facts(declaration, proof))
@@ -60,7 +70,7 @@ def draft_from_measure(
     workspace: Workspace,
     measure_name: str,
     change: date,
-    where: tuple[tuple[str, str], ...] = (),
+    where: Where = (),
     on_progress: ProgressCallback = no_progress,
 ) -> ClaimDraft:
     """A measured claim: how a number went before and since a day, and nothing about why."""
@@ -68,16 +78,39 @@ def draft_from_measure(
     terms = measured_terms(measure)
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         check_filters(case_table, MeasureQuestion((measure,), where=where))
+        ended = _ended_sources(case_table, where, change)
+        kept = sorted(_sources(case_table, where) - ended) if ended else []
+        where = (*where, *(("source", source) for source in kept))
+        terms = replace(terms, sources_left_out=len(ended))
         return _draft(workspace, case_table, ClaimRecipe(measure.name, measure.version, where, change), terms)
+
+
+def _sources(case_table: CaseTable, where: Where) -> set[str]:
+    """The sources that have cases of a filter."""
+    condition, values = filter_sql(case_table, MeasureQuestion((), where=where))
+    return set(sources_of(case_table, condition, values))
+
+
+def _ended_sources(case_table: CaseTable, where: Where, change: date) -> set[str]:
+    """Those of them that end before the change, and can say nothing of it; where all do, none is left out."""
+    zone = ZoneInfo(case_table.zone)
+    sources = _sources(case_table, where)
+    ended = {
+        source
+        for source in sources
+        if datetime.fromtimestamp(case_table.as_of[source], UTC).astimezone(zone).date() <= change
+    }
+    return ended if ended < sources else set()
 
 
 def _draft(workspace: Workspace, case_table: CaseTable, recipe: ClaimRecipe, terms: ClaimTerms) -> ClaimDraft:
     """A draft from the sources that have cases of the recipe, each as of its own last stamp."""
     assert isinstance(case_table.engine, DuckDB)
-    condition, values = filter_sql(case_table, MeasureQuestion((), where=recipe.where))
-    as_of = {source: case_table.as_of[source] for source in sources_of(case_table, condition, values)}
-    db = case_table.engine.db
-    cases = cases_as_of(db, case_table, "moments", opening_hours(workspace), as_of)
+    as_of = {source: case_table.as_of[source] for source in sorted(_sources(case_table, recipe.where))}
+    db, calendars = case_table.engine.db, opening_hours(workspace)
+    cases = cases_as_of(db, case_table, "moments", calendars, as_of)
+    hours = calendars.fingerprint if find_measure(recipe.measure).clock == "business" else ""
+    recipe = replace(recipe, zone=workspace.zone, hours=hours)
     return draft_claim(db, cases, recipe, terms, secrets.token_bytes(32))
 
 
@@ -93,12 +126,49 @@ class RemadeEvidence:
 def remake_evidence(
     workspace: Workspace, recipe: ClaimRecipe, secret: bytes, with_rows: bool = False
 ) -> RemadeEvidence:
-    """The evidence of a claim, as the cases stood when it was signed, by the records of today."""
-    measure = find_measure(recipe.measure)
-    if measure.version != recipe.version:
-        raise RequestError(f"{measure.name} is defined anew.", "Sign the claim anew.")
+    """The evidence of a claim, as the cases stood when it was signed, by the records of today.
+
+    Raises `ClaimRefusedError` where the claim does not hold whatever the evidence is: what was declared, how it is
+    measured, or from which sources, is no longer the same.
+    """
+    require_unchanged(workspace, recipe)
     with open_case_table(workspace, with_moments=True) as case_table:
         assert isinstance(case_table.engine, DuckDB)
+        _require_no_other_source(case_table, recipe)
         cases = cases_as_of(case_table.engine.db, case_table, "moments", opening_hours(workspace), recipe.as_of)
         rows = recipe_rows(case_table.engine.db, cases, recipe, secret)
     return RemadeEvidence(evidence_root(rows, secret), recipe_values(recipe, rows), rows if with_rows else ())
+
+
+def require_unchanged(workspace: Workspace, recipe: ClaimRecipe) -> None:
+    """Raise where the declaration, the definition, the zone or the opening hours are others than when it was signed."""
+    measure, advice = find_measure(recipe.measure), "Sign the claim anew."
+    if measure.version != recipe.version:
+        raise ClaimRefusedError(f"{measure.name} is defined anew.", advice)
+    if recipe.zone != workspace.zone:
+        raise ClaimRefusedError(f"The time zone is now {workspace.zone}.", advice)
+    if measure.clock == "business" and recipe.hours != opening_hours(workspace).fingerprint:
+        raise ClaimRefusedError("The opening hours were changed.", advice)
+    if not recipe.improvement:
+        return
+    records = {record.improvement.name: record for record in improvement.list_records(workspace)}
+    record = records.get(recipe.improvement)
+    if record is None:
+        raise ClaimRefusedError("The improvement was withdrawn.", advice)
+    if not record.is_genuine:
+        raise ClaimRefusedError("The record of improvements was altered by hand.", advice)
+    if declaration_digest(record.improvement) != recipe.declaration:
+        raise ClaimRefusedError("The declaration of the improvement was changed.", advice)
+
+
+def _require_no_other_source(case_table: CaseTable, recipe: ClaimRecipe) -> None:
+    """Raise where another source has cases of the claim's periods, which it does not count."""
+    basis = find_measure(recipe.measure).anchor
+    first, last = min(recipe.periods), max(recipe.periods)
+    condition, values = filter_sql(case_table, MeasureQuestion((), None, None, first, None, recipe.where))
+    key = period_key_sql(basis, recipe.granularity)
+    keys = f"{key} BETWEEN {first:%Y%m} AND {last:%Y%m}"
+    sql = f"SELECT DISTINCT source FROM {case_table.table} WHERE {condition} AND {keys}"
+    sources = set(case_table.engine.query(sql, values)["source"].to_pylist()) - set(recipe.as_of)
+    if sources:
+        raise ClaimRefusedError(f"Cases of its months came from {', '.join(sorted(sources))}.", "Sign the claim anew.")

@@ -27,13 +27,17 @@ class SigningKey:
 
     @property
     def words(self) -> str:
-        """Eight words to compare it by."""
+        """Twelve words to compare it by."""
         return fingerprint(self.public)
 
 
 def list_keys(workspace: Workspace) -> list[SigningKey]:
     """All keys that ever signed here, the oldest first."""
-    return [_read_key(file) for file in sorted((workspace.folder / "keys" / KEYS_FOLDER).glob("*.json"))]
+    return [_read_key(file) for file in _key_files(workspace)]
+
+
+def _key_files(workspace: Workspace) -> list[Path]:
+    return sorted((workspace.folder / "keys" / KEYS_FOLDER).glob("*.json"))
 
 
 def signing_key(workspace: Workspace, now: datetime, make_private_key: Callable[[], bytes]) -> SigningKey:
@@ -42,33 +46,33 @@ def signing_key(workspace: Workspace, now: datetime, make_private_key: Callable[
         keys = list_keys(workspace)
         if keys and keys[-1].private:
             return keys[-1]
-        return _write_new_key(folder, len(keys) + 1, now, make_private_key())
+        return _write_new_key(folder, workspace, now, make_private_key())
 
 
 def replace_key(workspace: Workspace, now: datetime, make_private_key: Callable[[], bytes]) -> SigningKey:
     """Sign with another key from now on; the private half of the one before is destroyed."""
     with workspace.keys_lock() as folder:
-        keys = list_keys(workspace)
-        key = _write_new_key(folder, len(keys) + 1, now, make_private_key())
-        for number, old_key in enumerate(keys, start=1):
+        for file in _key_files(workspace):  # first: a kill between leaves no key that signs, and the next makes one
+            old_key = _read_key(file)
             if old_key.private:
                 ended = SigningKey(old_key.public, b"", old_key.since, now.isoformat(timespec="seconds"))
-                _write_key(folder, number, ended)
-        return key
+                _write_key(file, ended)
+        return _write_new_key(folder, workspace, now, make_private_key())
 
 
-def _write_new_key(folder: Path, number: int, now: datetime, private: bytes) -> SigningKey:
+def _write_new_key(folder: Path, workspace: Workspace, now: datetime, private: bytes) -> SigningKey:
+    """A key after all others, of which some may be lost."""
+    (folder / KEYS_FOLDER).mkdir(mode=0o700, exist_ok=True)
+    number = max((int(file.stem) for file in _key_files(workspace)), default=0) + 1
     key = SigningKey(verification_key(private), private, now.isoformat(timespec="seconds"), "")
-    _write_key(folder, number, key)
+    _write_key(folder / KEYS_FOLDER / f"{number:04d}.json", key)
     return key
 
 
-def _write_key(folder: Path, number: int, key: SigningKey) -> None:
-    place = folder / KEYS_FOLDER
-    place.mkdir(mode=0o700, exist_ok=True)
+def _write_key(file: Path, key: SigningKey) -> None:
     facts = {"public": key.public.hex(), "private": key.private.hex(), "since": key.since, "until": key.until}
-    with disk.rewrite_file(place / f"{number:04d}.json", place / ".draft") as file:
-        file.write(json.dumps(facts))
+    with disk.rewrite_file(file, file.with_name(".draft")) as draft:
+        draft.write(json.dumps(facts))
 
 
 def _read_key(file: Path) -> SigningKey:
@@ -82,6 +86,6 @@ def _read_key(file: Path) -> SigningKey:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamageError(
             f"{file} is damaged: {error}.",
-            "Bring it back from a backup, or sign anew with `wellserved claim keys --replace`.",
+            "Bring it back from a backup, or take it away: claims signed by it can then no longer be checked against it.",
         ) from error
     return key

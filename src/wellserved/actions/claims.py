@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import transaction
 from django.utils import timezone
 
-from wellserved.actions.claim_drafts import RemadeEvidence, remake_evidence
+from wellserved.actions.claim_drafts import RemadeEvidence, remake_evidence, require_unchanged
 from wellserved.actions.claim_keys import list_keys, signing_key
 from wellserved.claim.check import ClaimState, evidence_file, sign_states
 from wellserved.claim.draft import ClaimDraft, ClaimRecipe, evidence_root, recipe_from_json
@@ -19,7 +20,14 @@ from wellserved.claim.envelope import key_id
 from wellserved.claim.file import VARIANTS, OpenedClaim, open_claim, restrict_claim, sign_claim
 from wellserved.claim.sentence import ClaimRole
 from wellserved.claim.verdict import role_of
-from wellserved.errors import DamageError, RequestError, StorageError, UnknownNameError, WellservedError
+from wellserved.errors import (
+    ClaimRefusedError,
+    DamageError,
+    RequestError,
+    StorageError,
+    UnknownNameError,
+    WellservedError,
+)
 from wellserved.improvement import Improvement
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
@@ -28,42 +36,67 @@ from wellserved.store.models import Claim, Person
 
 RemakeEvidence = Callable[[Workspace, ClaimRecipe, bytes], RemadeEvidence]
 STATES_VALID_DAYS: Final = 31
+_CHANGED_RECORDS: Final = "its records were corrected or added to"
+STANDING_STATES: Final = ("current", "stale")
 _PRIVATE_KEY_BYTES: Final = 32
 
 
 def find_role(person: Person, declaration: Improvement) -> ClaimRole:
-    """What somebody was in an improvement; raises where its declaration does not name them."""
-    names = (person.called, person.username, person.served_as)
-    if role := role_of(declaration, names):
+    """What somebody was in an improvement, by their login and by their name in the records, which nobody gives themselves;
+    raises where its declaration does not name them. Whoever is alone here is its owner."""
+    if role := role_of(declaration, (person.username, person.served_as)):
         return role
     if AccessScope(person).alone:
         return "owner"
     raise RequestError(
         f"The declaration of {declaration.name} does not name you.",
-        "Whoever keeps it can add you: `wellserved improve change NAME --helper YOU`.",
+        f"Whoever keeps it can add you: `wellserved improve change {declaration.name} --helper {person.username}`.",
     )
 
 
-def issue_claim(workspace: Workspace, person: Person, draft: ClaimDraft, supersedes: str = "") -> Claim:
-    """Sign a claim, for its owner; one that it takes the place of is marked so."""
-    old_claim = find_claim(person, supersedes) if supersedes else None
+def issue_claim(workspace: Workspace, person: Person, draft: ClaimDraft) -> Claim:
+    """Sign a claim, for its owner; it takes the place of an earlier one of theirs about the same question."""
     now = timezone.now()
     claim_id = base64.b32encode(os.urandom(8)).decode().lower()[:12]
     key = signing_key(workspace, now, lambda: os.urandom(_PRIVATE_KEY_BYTES))
+    old_claims = [claim for claim in AccessScope(person).claims() if _is_replaced(claim, draft)]
     predicate = {
-        **draft.predicate, "id": claim_id, "issued": now.isoformat(timespec="seconds"), "supersedes": supersedes,
-    }  # fmt: skip
-    facts = {**draft.facts, "person": {"name": person.called, "role": draft.role}}
-    root = evidence_root(draft.rows, draft.secret)
-    raw = sign_claim(predicate, facts, root, key.private, lambda: secrets.token_hex(16))
-    claim = Claim.objects.create(
-        id=claim_id, owner=person, sentence=draft.sentences["full"], file=raw.decode(), secret=draft.secret.hex(),
-        recipe=draft.recipe.as_json(), issued=now, log_version=draft.log_version,
-    )  # fmt: skip
-    if old_claim is not None:
-        _set_state(old_claim, "superseded", f"{claim_id} has taken its place")
-    record_event(person, "signed a claim", claim_id)
+        **draft.predicate,
+        "id": claim_id,
+        "issued": now.isoformat(timespec="seconds"),
+        "supersedes": ", ".join(claim.id for claim in old_claims),
+    }
+    facts = {**draft.facts, **_person_fact(person, draft)}
+    raw = sign_claim(
+        predicate, facts, evidence_root(draft.rows, draft.secret), key.private, lambda: secrets.token_hex(16)
+    )
+    open_claim(raw)  # nothing is kept that nobody could open
+    with transaction.atomic():
+        claim = Claim.objects.create(
+            id=claim_id, owner=person, sentence=draft.sentences["full"], file=raw.decode(), secret=draft.secret.hex(),
+            recipe=draft.recipe.as_json(), issued=now, log_version=draft.log_version,
+        )  # fmt: skip
+        for old_claim in old_claims:
+            _set_state(old_claim, "superseded", f"{claim_id} has taken its place")
+        record_event(person, "signed a claim", "")  # whose it is stands nowhere beside its number
     return claim
+
+
+def _is_replaced(claim: Claim, draft: ClaimDraft) -> bool:
+    """A standing claim about the question of a new one."""
+    recipe = recipe_from_json(claim.recipe) if claim.state in STANDING_STATES else None
+    return recipe is not None and (recipe.improvement, recipe.measure, recipe.where, recipe.change) == (
+        draft.recipe.improvement, draft.recipe.measure, draft.recipe.where, draft.recipe.change,
+    )  # fmt: skip
+
+
+def _person_fact(person: Person, draft: ClaimDraft) -> dict[str, dict[str, str]]:
+    """Whose a proved claim is; of a measured one nobody is the cause. Whoever is alone here has the name of the declaration."""
+    if draft.grade == "measured":
+        return {}
+    declared = str(draft.facts["change"]["who"])
+    name = declared if AccessScope(person).alone and declared else person.called
+    return {"person": {"name": name, "role": draft.role}}
 
 
 def list_claims(workspace: Workspace, person: Person, remake: RemakeEvidence = remake_evidence) -> list[Claim]:
@@ -87,34 +120,52 @@ def opened(claim: Claim) -> OpenedClaim:
 
 
 def refresh_claims(workspace: Workspace, claims: Sequence[Claim], remake: RemakeEvidence = remake_evidence) -> None:
-    """Compare claims with the records of now; one whose evidence is another no longer holds."""
+    """Compare claims with the records of now; one whose evidence is another no longer holds.
+
+    Where that cannot be found out now (too long a question, another import that writes), a claim stays as it is and says
+    so in `reason`; it is compared the next time.
+    """
     version = log.latest_version(workspace)
     for claim in claims:
-        if claim.state in ("current", "stale") and claim.log_version != version:
-            reason = _reason_against(workspace, claim, remake)
-            claim.log_version = version
-            claim.save(update_fields=["log_version"])
-            if reason != claim.reason:
-                _set_state(claim, "stale" if reason else "current", reason)
+        if claim.state not in STANDING_STATES:
+            continue
+        try:
+            reason = _reason_against(workspace, claim, remake, version)
+        except (DamageError, StorageError):
+            raise
+        except WellservedError as error:
+            claim.state, claim.reason = (
+                "stale",
+                f"not compared with the newest records yet: {error.problem}",
+            )  # not kept
+            continue
+        state = "stale" if reason else "current"
+        changed = {"since": timezone.now()} if state != claim.state else {}
+        facts = {"state": state, "reason": reason, "log_version": version, **changed}
+        # one statement: a withdrawal meanwhile stays, and a kill leaves the claim to be compared again
+        Claim.objects.filter(pk=claim.pk, state__in=STANDING_STATES).update(**facts)
+        claim.refresh_from_db()
 
 
-def _reason_against(workspace: Workspace, claim: Claim, remake: RemakeEvidence) -> str:
+def _reason_against(workspace: Workspace, claim: Claim, remake: RemakeEvidence, version: int) -> str:
     """Why a claim does not follow from the records any more; empty: it does."""
-    recipe, signed = recipe_from_json(claim.recipe), opened(claim)
+    recipe = recipe_from_json(claim.recipe)
     try:
+        require_unchanged(workspace, recipe)
+        if claim.log_version == version and (claim.state == "current" or claim.reason.startswith(_CHANGED_RECORDS)):
+            return claim.reason
         evidence = remake(workspace, recipe, bytes.fromhex(claim.secret))
-    except (DamageError, StorageError):
-        raise
-    except WellservedError as error:  # a source, or all cases of the question, are gone
+    except ClaimRefusedError as error:
         return error.problem.removesuffix(".")
+    signed = opened(claim)
     if evidence.root == signed.evidence_root:
         return ""
     windows = signed.shown["windows"]
     periods = [*windows["before"], *windows["after"]]
     other_values = [period for period in periods if evidence.values.get(period["start"]) != period["value"]]
     if other_values:
-        return f"records were corrected, or others came: {len(other_values)} of {len(periods)} {windows['granularity']}s now have another number"
-    return "records that it rests on were corrected, or others came; its numbers are the same"
+        return f"{_CHANGED_RECORDS}: {len(other_values)} of {len(periods)} {windows['granularity']}s now have another number"
+    return f"{_CHANGED_RECORDS}; its numbers are the same"
 
 
 def _set_state(claim: Claim, state: ClaimState, reason: str) -> None:
@@ -124,8 +175,11 @@ def _set_state(claim: Claim, state: ClaimState, reason: str) -> None:
 
 def withdraw_claim(person: Person, claim_id: str) -> None:
     """Take a claim back; it stays, marked so."""
-    _set_state(find_claim(person, claim_id), "withdrawn", "its owner took it back")
-    record_event(person, "withdrew a claim", claim_id)
+    claim = find_claim(person, claim_id)
+    if claim.state not in STANDING_STATES:
+        raise RequestError(f"Claim {claim_id} is {claim.state} already.", "Nothing is left to do.")
+    _set_state(claim, "withdrawn", "withdrawn by its owner")
+    record_event(person, "withdrew a claim", "")
 
 
 def export_claim(
@@ -142,8 +196,8 @@ def export_claim(
     refresh_claims(workspace, [claim], remake)
     if claim.state != "current":
         raise RequestError(
-            f"Claim {claim_id} no longer holds: {claim.reason}.",
-            f"Sign it anew: `wellserved claim issue NAME --supersedes {claim_id}`.",
+            f"Claim {claim_id} is not handed out: {claim.reason}.",
+            "Sign a new one, which takes its place: `wellserved claim issue` with the same words.",
         )
     raw = restrict_claim(claim.file.encode(), VARIANTS[variant])
     if not {name for name in VARIANTS[variant] if name.startswith("sentence")} & opened(claim).shown.keys():
@@ -160,7 +214,7 @@ def export_evidence(workspace: Workspace, person: Person, claim_id: str) -> byte
     evidence = remake_evidence(workspace, recipe_from_json(claim.recipe), secret, with_rows=True)
     if evidence.root != opened(claim).evidence_root:
         raise RequestError(
-            f"The evidence of {claim_id} cannot be made anew: records were corrected, or others came.",
+            f"The evidence of {claim_id} cannot be made anew: its records were corrected or added to.",
             "Sign the claim anew.",
         )
     return evidence_file(claim_id, evidence.rows, secret)
@@ -171,6 +225,10 @@ def export_states(workspace: Workspace) -> bytes:
     now = timezone.now()
     claims = list(Claim.objects.order_by("id"))
     refresh_claims(workspace, claims)
+    if unknown := [
+        claim for claim in claims if claim.state == "stale" and claim.log_version != log.latest_version(workspace)
+    ]:
+        raise RequestError(f"Claim {unknown[0].id} is {unknown[0].reason}.", "Try again when that has passed.")
     states = {claim.id: (claim.state, _day(claim.since or claim.issued)) for claim in claims}
     key = signing_key(workspace, now, lambda: os.urandom(_PRIVATE_KEY_BYTES))
     keys = [{"id": key_id(known.public), "since": known.since, "until": known.until} for known in list_keys(workspace)]

@@ -9,6 +9,7 @@ from typing import Any
 
 from wellserved.errors import RequestError
 
+MAX_FILE_BYTES = 40_000_000  # evidence of some two hundred thousand cases
 LARGEST_INTEGER = 2**53 - 1  # beyond it, other programs read another number
 
 
@@ -17,6 +18,10 @@ class ClaimFormatError(RequestError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, "Ask whoever sent it for the file as it was issued.")
+
+
+class NotAClaimError(ClaimFormatError):
+    """Bytes of something else altogether: nobody forged anything."""
 
 
 def canonical_bytes(value: object) -> bytes:
@@ -59,7 +64,21 @@ def parse_json(raw: bytes) -> Any:
     except ClaimFormatError:
         raise
     except (ValueError, RecursionError) as error:
-        raise ClaimFormatError("It is not JSON.") from error
+        raise NotAClaimError("It is another kind of file.") from error
+    return value
+
+
+def parse_file(raw: bytes) -> Any:
+    """A value from a file, which is its canonical bytes and a newline; any other writing of it is refused."""
+    if len(raw) > MAX_FILE_BYTES:
+        raise NotAClaimError(f"It has {len(raw):,} bytes, which no such file has.")
+    value = parse_json(raw)
+    if not isinstance(value, dict) or not isinstance(value.get("format"), str):
+        raise NotAClaimError("It is another kind of file.")
+    if raw != canonical_bytes(value) + b"\n":
+        raise ClaimFormatError(
+            "The file was re-saved by another program, or cut: its bytes are not those that were issued."
+        )
     return value
 
 

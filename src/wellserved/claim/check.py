@@ -7,14 +7,25 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, Literal
 
-from wellserved.claim.canonical import ClaimFormatError, canonical_bytes, parse_json
-from wellserved.claim.envelope import fingerprint, key_id, open_envelope, read_key, sign_statement, verification_key
+from wellserved.claim.canonical import ClaimFormatError, NotAClaimError, canonical_bytes, parse_file
+from wellserved.claim.envelope import (
+    FINGERPRINT_WORDS,
+    fingerprint,
+    key_id,
+    open_envelope,
+    read_key,
+    sign_statement,
+    verification_key,
+)
 from wellserved.claim.file import STATEMENT_TYPE, OpenedClaim, open_claim
+from wellserved.claim.key_words import KEY_WORDS
 from wellserved.claim.numbers import value_of_rows
 from wellserved.claim.shapes import has_shape
 from wellserved.claim.tree import evidence_keys, root_of_rows
+from wellserved.errors import RequestError
 
 EVIDENCE_FORMAT: Final = "wellserved evidence 1"
 EVIDENCE_SHAPE: Final = {
@@ -30,10 +41,10 @@ STATES_FORMAT: Final = "wellserved claim states 1"
 STATES_TYPE: Final = "urn:wellserved:claim-states:1"
 ClaimState = Literal["current", "stale", "superseded", "withdrawn"]
 STATE_WORDS: Final[dict[ClaimState, str]] = {
-    "current": "It holds.",
-    "stale": "It no longer holds as it was signed: records that it rests on were corrected, or others came.",
+    "current": "The employer's list shows it as current.",
+    "stale": "It no longer holds as it was signed: its records were corrected or added to.",
     "superseded": "A newer claim has taken its place.",
-    "withdrawn": "It was withdrawn.",
+    "withdrawn": "Withdrawn: do not rely on it.",
 }
 
 
@@ -43,31 +54,49 @@ class ClaimCheck:
 
     claim: OpenedClaim | None  # None: it is not genuine
     problem: str = ""  # why it is not
+    finding: Literal["forged", "not a claim", "not confirmed"] = "forged"  # where it is not genuine
     knows_key: bool = False  # the key is the one that was named
     state: ClaimState | None = None  # by a list of states; None: not known
     state_words: str = ""
     evidence_words: str = ""  # what the rows beside it tell; empty: none were given
+    holds: bool = True  # nothing in a list of states speaks against it, as far as there is one
 
     @property
     def exit_code(self) -> int:
         """0: genuine, by a known key, and nothing against it; 1: genuine, but not all of that; 2: not genuine."""
         if self.claim is None:
             return 2
-        return 0 if self.knows_key and self.state in (None, "current") else 1
+        return 0 if self.knows_key and self.holds else 1
 
 
-def check_claim(raw: bytes, key: str = "", evidence: bytes | None = None, states: bytes | None = None) -> ClaimCheck:
+def check_claim(
+    raw: bytes, key: str = "", evidence: bytes | None = None, states: bytes | None = None, today: date = date.min
+) -> ClaimCheck:
     """Check a claim file. `key`: the twelve words, or the hash, of the key that the employer named; `evidence`, `states`:
-    the bytes of such files."""
+    the bytes of such files; `today`: the day on which a list has to be up to date."""
     try:
         claim = open_claim(raw)
+    except NotAClaimError as error:
+        return ClaimCheck(None, error.problem, finding="not a claim")
+    except ClaimFormatError as error:
+        return ClaimCheck(None, error.problem)
+    try:
         published = _open_states(states) if states is not None else None
         _check_key(claim, key, published)
         evidence_words = _check_evidence(claim, evidence) if evidence is not None else ""
     except ClaimFormatError as error:
-        return ClaimCheck(None, error.problem)
-    state = published.states.get(claim.id) if published is not None else None
-    return ClaimCheck(claim, "", bool(key), state, STATE_WORDS[state] if state else "", evidence_words)
+        return ClaimCheck(None, error.problem, finding="not confirmed")
+    if published is None:
+        return ClaimCheck(claim, knows_key=bool(key), evidence_words=evidence_words)
+    words, holds = published.words_on(claim, today), published.supports(claim, today)
+    return ClaimCheck(
+        claim,
+        knows_key=bool(key),
+        state=published.states.get(claim.id),
+        state_words=words,
+        evidence_words=evidence_words,
+        holds=holds,
+    )
 
 
 @dataclass(frozen=True)
@@ -77,6 +106,21 @@ class _PublishedStates:
     public_key: bytes
     states: dict[str, ClaimState]
     key_ends: dict[str, str]  # id of each key that ever signed there -> when it ended; empty: it still signs
+    issued: str  # days
+    next_update: str
+
+    def words_on(self, claim: OpenedClaim, today: date) -> str:
+        """What the list says of a claim."""
+        state = self.states.get(claim.id)
+        words = STATE_WORDS[state] if state else "The list does not name this claim: ask the employer why."
+        late = (
+            f" A newer list was due on {self.next_update}: ask for it." if self.next_update < today.isoformat() else ""
+        )
+        return f"{words} (By the list of {self.issued}.){late}"
+
+    def supports(self, claim: OpenedClaim, today: date) -> bool:
+        """Whether nothing in it speaks against a claim."""
+        return self.states.get(claim.id) == "current" and self.next_update >= today.isoformat()
 
 
 def _check_key(claim: OpenedClaim, key: str, published: _PublishedStates | None) -> None:
@@ -93,13 +137,19 @@ def _check_key(claim: OpenedClaim, key: str, published: _PublishedStates | None)
         return
     if published.public_key != claim.public_key and not is_successor:
         raise ClaimFormatError("The list of states is by another key.")
-    if (end := published.key_ends.get(claim.key_id, "")) and str(claim.predicate.get("issued", "")) > end:
+    if (end := published.key_ends.get(claim.key_id, "")) and claim.predicate["issued"] > end:
         raise ClaimFormatError("It is signed with a key that had ended by then.")
 
 
 def _is_named(public_key: bytes, key: str) -> bool:
     """A key is the one of these words, however they were written, or of this hash."""
     words = re.findall(r"[a-z0-9]+", key.casefold())
+    if len(words) != FINGERPRINT_WORDS and not (len(words) == 1 and has_shape(words[0], "hash")):
+        raise RequestError(
+            f"{key!r} is no key.", f"Give its {FINGERPRINT_WORDS} words, as the employer told you, or its hash."
+        )
+    if unknown_words := sorted(set(words) - set(KEY_WORDS)) if len(words) > 1 else []:
+        raise RequestError(f"{unknown_words[0]!r} is no word of a key.", "Look for a slip in typing.")
     return words in (fingerprint(public_key).split(), [key_id(public_key)])
 
 
@@ -117,7 +167,7 @@ def evidence_file(claim_id: str, rows: Sequence[Mapping[str, object]], secret: b
 
 def _check_evidence(claim: OpenedClaim, raw: bytes) -> str:
     """What the rows tell; raises where they are not those that were signed, or give other numbers."""
-    content = parse_json(raw)
+    content = parse_file(raw)
     if not has_shape(content, EVIDENCE_SHAPE) or content["format"] != EVIDENCE_FORMAT:
         raise ClaimFormatError("The evidence is damaged, or none.")
     if content["claim"] != claim.id:
@@ -129,16 +179,16 @@ def _check_evidence(claim: OpenedClaim, raw: bytes) -> str:
     if root_of_rows(rows, bytes.fromhex(content["secret"])) != claim.evidence_root:
         raise ClaimFormatError("The evidence is not what was signed: a row was changed, left out or added.")
     if "windows" not in claim.shown:
-        return f"{len(rows):,} rows are those that were signed. The file shows no numbers to compare with them."
+        return (
+            f"The {len(rows):,} rows of evidence are the signed ones. The file shows no numbers to compare with them."
+        )
     _compare_numbers(claim, rows)
-    return f"{len(rows):,} rows are those that were signed, and every number comes out of them again."
+    return f"The {len(rows):,} rows of evidence are the signed ones, and all numbers were recomputed from them."
 
 
 def _compare_numbers(claim: OpenedClaim, rows: Sequence[dict[str, Any]]) -> None:
     """Raise where the rows are of other periods than the numbers, or do not give them."""
-    windows, measure = claim.shown["windows"], claim.predicate.get("measure")
-    if not isinstance(measure, dict) or not has_shape([measure.get("kind"), measure.get("quantile")], ["text"]):
-        raise ClaimFormatError("It does not say how its numbers are worked out.")
+    windows, measure = claim.shown["windows"], claim.predicate["measure"]
     rows_by_period: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         rows_by_period[row["p"]].append(row)
@@ -181,16 +231,23 @@ def sign_states(
 
 def _open_states(raw: bytes) -> _PublishedStates:
     """Read a list of states; raises where its signature does not fit."""
-    content = parse_json(raw)
-    if not isinstance(content, dict) or content.get("format") != STATES_FORMAT:
-        raise ClaimFormatError("The list of states is none.")
+    content = parse_file(raw)
+    if (
+        not isinstance(content, dict)
+        or set(content) != {"envelope", "format", "key"}
+        or content["format"] != STATES_FORMAT
+    ):
+        raise ClaimFormatError("That is not a list of states.")
     public_key = read_key(content.get("key"))
     statement = open_envelope(content.get("envelope"), public_key)
     predicate: Any = statement.get("predicate")
     if statement.get("predicateType") != STATES_TYPE or not has_shape(predicate, STATES_SHAPE):
-        raise ClaimFormatError("The list of states is none.")
-    entries = predicate["states"] if isinstance(predicate["states"], dict) else {}
-    states = {
-        claim: entry[0] for claim, entry in entries.items() if has_shape(entry, ["text"]) and entry[0] in STATE_WORDS
-    }
-    return _PublishedStates(public_key, states, {item["id"]: item["until"] for item in predicate["keys"]})
+        raise ClaimFormatError("That is not a list of states.")
+    entries = predicate["states"]
+    if not isinstance(entries, dict):
+        raise ClaimFormatError("That is not a list of states.")
+    if not all(has_shape(entry, ["text"]) and entry[0] in STATE_WORDS for entry in entries.values()):
+        raise ClaimFormatError("The list of states names a state that this version does not know.")
+    states = {claim: entry[0] for claim, entry in entries.items()}
+    key_ends = {item["id"]: item["until"] for item in predicate["keys"]}
+    return _PublishedStates(public_key, states, key_ends, predicate["issued"], predicate["next_update"])

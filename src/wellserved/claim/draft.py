@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -22,19 +22,21 @@ from wellserved.claim.tree import evidence_keys, root_of_rows
 from wellserved.claim.windows import (
     PERCENT,
     ClaimPeriod,
-    ClaimRefusedError,
     ClaimWindows,
     DisplayUnit,
     choose_windows,
     duration_units,
     mean_units,
 )
+from wellserved.errors import ClaimRefusedError
 from wellserved.measure import find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
 from wellserved.measure.measure import Measure
 from wellserved.measure.series import MeasureQuestion, Series
 from wellserved.moments import Granularity, NotComputable, month_start
+
+FIRST_WEEK: Final = timedelta(days=7)  # a month in whose first week a source begins is whole
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,17 @@ class ClaimRecipe:
     granularity: Granularity = "month"
     periods: tuple[date, ...] = ()  # first days of those that count
     as_of: Mapping[str, int] = field(default_factory=dict)  # source -> epoch second
+    zone: str = ""
+    hours: str = ""  # fingerprint of the opening hours; empty: they do not matter
+    improvement: str = ""  # the declared one; empty: a measured claim
+    declaration: str = ""  # digest of what was declared, people aside
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept."""
         return {
             "measure": self.measure, "version": self.version, "where": [list(pair) for pair in self.where], "change": str(self.change),
             "granularity": self.granularity, "periods": [str(day) for day in self.periods], "as_of": dict(self.as_of),
+            "zone": self.zone, "hours": self.hours, "improvement": self.improvement, "declaration": self.declaration,
         }  # fmt: skip
 
 
@@ -62,6 +69,7 @@ def recipe_from_json(facts: Mapping[str, Any]) -> ClaimRecipe:
     return ClaimRecipe(
         facts["measure"], int(facts["version"]), tuple((str(column), str(value)) for column, value in facts["where"]),
         date.fromisoformat(facts["change"]), facts["granularity"], tuple(map(date.fromisoformat, facts["periods"])), dict(facts["as_of"]),
+        facts["zone"], facts["hours"], facts["improvement"], facts["declaration"],
     )  # fmt: skip
 
 
@@ -91,6 +99,9 @@ class ClaimTerms:
     lower_is_better: bool
     age_days: int = 0  # that a period's last case has to have had
     caveat: str = ""  # what is not excluded
+    ends: date | None = None  # the declared last look: what came later was not proved
+    relative_effect: tuple[float, float] | None = None  # the verdict's interval, as shares of the level before
+    sources_left_out: int = 0  # that can say nothing of the time since the change
 
 
 def measured_terms(measure: Measure) -> ClaimTerms:
@@ -109,6 +120,7 @@ def draft_claim(
     """
     measure = find_measure(recipe.measure)
     windows = _choose(cases, measure, recipe, terms)
+    _compare_with_verdict(windows, terms)
     periods = tuple(period.start for period in windows.periods)
     recipe = replace(recipe, granularity=windows.granularity, periods=periods, as_of=dict(cases.as_of))
     rows = recipe_rows(db, cases, recipe, secret)
@@ -116,8 +128,22 @@ def draft_claim(
     sentences = claim_sentences(subject, windows, terms.grade, terms.role, terms.lower_is_better, terms.caveat)
     return ClaimDraft(
         terms.grade, terms.role, measure, windows, sentences, recipe, rows, secret, cases.log_version,
-        _predicate(terms.grade, measure, windows, cases), _facts(windows, recipe, sentences, rows),
+        _predicate(terms, measure, windows, cases), _facts(windows, recipe, sentences, rows),
     )  # fmt: skip
+
+
+def _compare_with_verdict(windows: ClaimWindows, terms: ClaimTerms) -> None:
+    """Raise where what was measured is another change than the one that was proved: a second one, or what others had too."""
+    if terms.relative_effect is None or windows.ratio is None:
+        return
+    low, high = sorted(abs(end) for end in terms.relative_effect)
+    middle = sum(windows.ratio) / 2
+    if not low <= middle <= high:
+        measured, proved = f"{middle:.0%}", f"{low:.0%} to {high:.0%}"
+        raise ClaimRefusedError(
+            f"By its months the measure changed by {measured}, and {proved} of it was proved to come from this change.",
+            "The verdict still says what changed on average, with its interval.",
+        )
 
 
 def _choose(cases: CaseTable, measure: Measure, recipe: ClaimRecipe, terms: ClaimTerms) -> ClaimWindows:
@@ -127,8 +153,14 @@ def _choose(cases: CaseTable, measure: Measure, recipe: ClaimRecipe, terms: Clai
         _periods(answer_question(cases, MeasureQuestion((measure,), None, granularity, first, None, recipe.where))[measure.name])
         for granularity in ("month", "quarter")
     )  # fmt: skip
-    known_until = datetime.fromtimestamp(min(cases.as_of.values(), default=0), UTC).astimezone(ZoneInfo(cases.zone))
-    last_mature_day = known_until.date() - timedelta(days=terms.age_days)
+    known_until, known_since = (
+        datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(cases.zone)).date()
+        for second in (min(cases.as_of.values(), default=0), min(cases.begins.values(), default=0))
+    )
+    last_mature_day = min(known_until - timedelta(days=terms.age_days), terms.ends or known_until)
+    months, quarters = (
+        [period for period in periods if period.start >= known_since - FIRST_WEEK] for periods in (months, quarters)
+    )
     return choose_windows(
         months, quarters, recipe.change, last_mature_day, measure.minimum_n, _units(measure), terms.lower_is_better
     )
@@ -218,7 +250,7 @@ def _facts(
     }  # fmt: skip
 
 
-def _predicate(grade: Grade, measure: Measure, windows: ClaimWindows, cases: CaseTable) -> dict[str, Any]:
+def _predicate(terms: ClaimTerms, measure: Measure, windows: ClaimWindows, cases: CaseTable) -> dict[str, Any]:
     """What is shown in every form of a claim: how it came about, and no figure of the house."""
     definition = {
         name: str(getattr(measure, name))
@@ -226,8 +258,9 @@ def _predicate(grade: Grade, measure: Measure, windows: ClaimWindows, cases: Cas
     }  # fmt: skip
     as_of = datetime.fromtimestamp(max(cases.as_of.values()), UTC).astimezone(ZoneInfo(cases.zone))
     return {
-        "grade": grade,
-        "grade_words": GRADES[grade],
+        "grade": terms.grade,
+        "grade_words": GRADES[terms.grade],
+        "sources_left_out": terms.sources_left_out,
         "measure": {
             "name": measure.name, "version": measure.version, "question": measure.question, "kind": measure.kind, "counted": measure.counted,
             "formula": measure.formula, "quantile": repr(measure.quantile), "sha256": hashlib.sha256(canonical_bytes(definition)).hexdigest(),

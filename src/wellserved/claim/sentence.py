@@ -14,7 +14,7 @@ Grade = Literal["proved", "measured"]
 ClaimRole = Literal["owner", "idea", "helper"]
 GRADES: Final[dict[Grade, str]] = {
     "proved": "a declared change was proved to have made the difference",
-    "measured": "the numbers went so; nothing says why",
+    "measured": "the numbers changed so; the cause was not tested",
 }
 _LEADS: Final[dict[tuple[ClaimRole, bool], str]] = {
     ("owner", True): "Reduced", ("owner", False): "Raised",
@@ -49,15 +49,16 @@ def claim_sentences(
     caveat: str = "",
 ) -> dict[str, str]:
     """The sentence with its figures (`full`), as a ratio that hides them (`ratio`), and that without the service; of what
-    was nothing, or less, there is no ratio.
+    was nothing, or less, or of ratings, whose zero is a convention, there is no ratio.
 
     `caveat`: what is not excluded; it is said in every form.
     """
     figures = f"from {_said(windows.rounded_before, windows)} to {_said(windows.rounded_after, windows)}"
     forms = {"full": (True, figures)}
-    if windows.ratio is not None:
+    if windows.ratio is not None and windows.unit.has_zero:
         low, high = (_percent(share) for share in windows.ratio)
         by = f"by {low}%" if low == high else f"by {low}-{high}%"
+        by += " of what it was" if windows.unit.name == "%" else ""  # these are no points of the share
         forms |= {"ratio": (True, by), "ratio_without_service": (False, by)}
     within = f"within {_months(windows.months)}" + (f" ({caveat})" if caveat else "")
     return {
@@ -84,8 +85,9 @@ def _said(ends: tuple[Decimal, Decimal], windows: ClaimWindows) -> str:
 
 
 def _percent(share: float) -> int:
-    """Whole per cent, half away from zero."""
-    return int((Decimal(repr(share)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
+    """Whole per cent, half away from zero; all of it is said of all of it alone."""
+    percent = int((Decimal(repr(share)) * 100).quantize(Decimal(1), ROUND_HALF_UP))
+    return 99 if percent == 100 and share < 1 else percent
 
 
 def _months(count: int) -> str:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-_HIDING: Final = r"\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_HIDING: Final = r"\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 _HIDDEN: Final = re.compile(f"[{_HIDING}]+")
 _PATTERNS: Final = {
     "text": f"[^{_HIDING}]*",  # nothing that hides or turns other words
-    "decimal": r"-?[0-9]+(\.[0-9]+)?",
+    "decimal": r"-?[0-9]{1,25}(\.[0-9]{1,40})?",
+    "share": r"0\.[0-9]{0,9}[1-9][0-9]{0,9}",
+    "instant": r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\+00:00",
     "day": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
     "hash": r"[0-9a-f]{64}",
     "salt": r"[0-9a-f]{32}",
@@ -27,21 +29,47 @@ FACT_SHAPES: Final[dict[str, Any]] = {
     "cases": {"before": "count", "after": "count"},
     "relative_effect": _ESTIMATE,
     "effect": _ESTIMATE,
-    "segment": [["text"]],
+    "segment": [["text"], "or none"],
     "sources": "any",
-    "change": {"name": "text", "what": "text", "since": "day", "who": "text", "idea": "text", "helpers": ["text"]},
+    "change": {"name": "text", "what": "text", "since": "day", "who": "text", "idea": "text", "helpers": ["text", "or none"]},
     "windows": {
         "before": [_PERIOD], "after": [_PERIOD], "granularity": "text", "unit": "text", "unit_size": "decimal", "change": "day",
     },
 }  # fmt: skip
-"""What may be shown or hidden, by name. A list has at least one member."""
+"""What may be shown or hidden, by name. A list has at least one member, where it does not say "or none"."""
 STATEMENT_SHAPE: Final[dict[str, Any]] = {
     "_type": "text",
     "predicateType": "text",
     "predicate": "any",
     "subject": [{"name": "text", "digest": {"merkleSha256": "hash"}}],
 }
-SHAPES: Final = {"patterns": _PATTERNS, "facts": FACT_SHAPES, "statement": STATEMENT_SHAPE}
+_MEASURE: Final = {
+    "name": "text", "version": "count", "question": "text", "kind": "text", "counted": "text", "formula": "text", "quantile": "share",
+    "sha256": "hash",
+}  # fmt: skip
+_MEASURED: Final[dict[str, Any]] = {
+    "id": "id", "issued": "instant", "supersedes": "text", "hidden": ["hash"], "grade": "text", "grade_words": "text", "measure": _MEASURE,
+    "as_of": "text", "zone": "text", "log_version": "count", "made_with": "text", "sources_left_out": "count",
+    "periods": {"granularity": "text", "before": "count", "after": "count", "months": "count"},
+}  # fmt: skip
+PREDICATE_SHAPES: Final[dict[str, Any]] = {
+    "measured": _MEASURED,
+    "proved": {
+        **_MEASURED,
+        "declared": {"at": "text", "since": "day"},
+        "declarations": "hash",
+        "verdict": "text",
+        "guardrails": [{"name": "text", "result": "text"}, "or none"],
+        "tried": {"looks": "count", "changed": "count", "withdrawn": "count", "others_of_that_day": "count"},
+    },
+}
+"""What every form of a claim shows, by its grade."""
+SHAPES: Final = {
+    "patterns": _PATTERNS,
+    "facts": FACT_SHAPES,
+    "statement": STATEMENT_SHAPE,
+    "predicates": PREDICATE_SHAPES,
+}
 
 
 def plain_texts(value: Any) -> Any:
@@ -62,7 +90,8 @@ def has_shape(value: object, shape: object) -> bool:
     if isinstance(shape, str):
         return isinstance(value, str) and re.fullmatch(_PATTERNS[shape], value) is not None
     if isinstance(shape, list):
-        return isinstance(value, list) and bool(value) and all(has_shape(item, shape[0]) for item in value)
+        is_filled = isinstance(value, list) and (bool(value) or len(shape) > 1)
+        return is_filled and all(has_shape(item, shape[0]) for item in value)  # type: ignore[attr-defined]
     assert isinstance(shape, Mapping)
     return (
         isinstance(value, dict)

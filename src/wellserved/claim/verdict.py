@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from wellserved import improvement
-from wellserved.claim.canonical import decimal_text
+from wellserved.claim.canonical import canonical_bytes, decimal_text
 from wellserved.claim.sentence import ClaimRole
-from wellserved.claim.windows import ClaimRefusedError
-from wellserved.errors import RequestError
-from wellserved.improvement import Improvement, ImprovementRecord
+from wellserved.errors import ClaimRefusedError, RequestError
+from wellserved.improvement import PEOPLE_FACTS, Improvement, ImprovementRecord
 from wellserved.measure import find_measure
 from wellserved.prove import Proof
 from wellserved.prove.verdict import Estimate
@@ -99,6 +100,12 @@ def _estimate(estimate: Estimate, unit: str) -> dict[str, str]:
         "high": decimal_text(estimate.high),
         "unit": unit,
     }
+
+
+def declaration_digest(declaration: Improvement) -> str:
+    """What was declared, as a hash; who is named in it decides nothing."""
+    facts = {name: str(value) for name, value in asdict(declaration).items() if name not in PEOPLE_FACTS}
+    return hashlib.sha256(canonical_bytes(facts)).hexdigest()
 
 
 def role_of(declaration: Improvement, names: Sequence[str]) -> ClaimRole | None:

@@ -9,8 +9,8 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from wellserved.errors import RequestError
-from wellserved.moments import Granularity
+from wellserved.errors import ClaimRefusedError
+from wellserved.moments import Granularity, month_start
 from wellserved.wording import format_date, plural
 
 LEAST_PERIODS: Final = 3  # on either side of the change
@@ -18,10 +18,6 @@ MONTHS_BEFORE: Final = 12
 DAYS_PER_MONTH: Final = 30.4375
 MAX_DISTANCE_GAIN: Final = 0.1  # how much wider rounding may make the distance of the two ranges
 _DURATION_UNITS: Final = (("days", 86_400.0), ("hours", 3_600.0), ("minutes", 60.0), ("seconds", 1.0))
-
-
-class ClaimRefusedError(RequestError):
-    """What the evidence does not carry."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,7 @@ class DisplayUnit:
     name: str  # days, hours, minutes, seconds, %, or points
     size: float
     digits: int = 0  # after the point
+    has_zero: bool = True  # nothing is nothing, so that there is a ratio
 
     def round(self, value: float) -> Decimal:
         """The value in this unit, rounded half away from zero."""
@@ -127,7 +124,7 @@ def _sides(
     periods: Sequence[ClaimPeriod], change: date, last_mature_day: date
 ) -> tuple[list[ClaimPeriod], list[ClaimPeriod]]:
     """Whole periods before the change, within a year of it, and mature ones that begin after it."""
-    first_day = date(change.year - 1, change.month, 1)  # the change's own month is mixed: twelve whole ones before it
+    first_day = month_start(change, -MONTHS_BEFORE)  # the change's own month is mixed: twelve whole ones before it
     before = [period for period in periods if first_day <= period.start and period.end <= change]
     after = [period for period in periods if change <= period.start and period.end <= last_mature_day]
     return before, after
@@ -202,4 +199,4 @@ PERCENT: Final = (DisplayUnit("%", 0.01),)
 
 def mean_units(name: str) -> tuple[DisplayUnit, ...]:
     """What means are said in: one digit after the point."""
-    return (DisplayUnit(name, 1.0, digits=1),)
+    return (DisplayUnit(name, 1.0, digits=1, has_zero=name != "points"),)

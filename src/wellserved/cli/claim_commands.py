@@ -64,7 +64,7 @@ def draft_(
     """Show the sentence that the record carries, or why it carries none; nothing is signed."""
     _show_draft(_make_draft(name, measure, since, where, user_name, home))
     error_console.print(
-        "Nothing is signed yet: `wellserved claim issue` with the same words signs it.", highlight=False
+        "Nothing is signed yet: `wellserved claim issue` with the same words signs it.", highlight=False, soft_wrap=True
     )
 
 
@@ -74,9 +74,6 @@ def issue_(
     measure: MeasureOption = None,
     since: SinceOption = None,
     where: WhereOption = None,
-    supersedes: Annotated[
-        str, typer.Option("--supersedes", help="The number of the claim that it takes the place of.")
-    ] = "",
     user_name: UserOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -84,12 +81,13 @@ def issue_(
     draft = _make_draft(name, measure, since, where, user_name, home)
     from wellserved.actions import claims, membership
 
-    signed = claims.issue_claim(workspace_at(home), membership.find_person(user_name), draft, supersedes)
+    signed = claims.issue_claim(workspace_at(home), membership.find_person(user_name), draft)
     _show_draft(draft)
     error_console.print(
         f"Signed as {signed.id}. Hand it out: wellserved claim export {signed.id} --variant ratio -o claim.json",
         markup=False,
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -131,7 +129,8 @@ def _show_draft(draft: ClaimDraft) -> None:
 
 
 def _say(text: str) -> None:
-    console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    console.print(indent + one_line(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @claim.command("list")
@@ -169,10 +168,12 @@ def export_(
             "The evidence tells every number that this form hides.", "Give it with --variant full alone."
         )
     person = membership.find_person(user_name)
-    output.write_bytes(claims.export_claim(workspace, person, claim_id, variant.value))
+    raw = claims.export_claim(workspace, person, claim_id, variant.value)
+    rows = claims.export_evidence(workspace, person, claim_id) if evidence is not None else b""
+    _write(output, raw)
     _say(f"Written to {output}. It shows: {variant.value.replace('_', ' ')}.")
     if evidence is not None:
-        evidence.write_bytes(claims.export_evidence(workspace, person, claim_id))
+        _write(evidence, rows)
         _say(f"Its evidence is in {evidence}.")
 
 
@@ -206,7 +207,10 @@ def verify_(
     """
     from wellserved.claim.check import check_claim
 
-    check = check_claim(_read(file), key, _read(evidence) if evidence else None, _read(states) if states else None)
+    today = datetime.now(UTC).date()
+    check = check_claim(
+        _read(file), key, _read(evidence) if evidence else None, _read(states) if states else None, today
+    )
     _show_check(check)
     raise typer.Exit(check.exit_code)
 
@@ -218,45 +222,76 @@ def _read(file: Path) -> bytes:
         raise RequestError(f"{file} cannot be read: {error.strerror}.", "Name a file.") from error
 
 
+def _write(file: Path, raw: bytes) -> None:
+    try:
+        file.write_bytes(raw)
+    except OSError as error:
+        raise RequestError(
+            f"{file} cannot be written: {error.strerror}.", "Name a file in a folder that there is."
+        ) from error
+
+
 def _show_check(check: ClaimCheck) -> None:
     from wellserved.claim.file import UNKNOWABLE
 
     if check.claim is None:
-        _say(f"NOT GENUINE. {check.problem}")
+        start = {"forged": "NOT GENUINE.", "not a claim": "This is not a claim file: ask for the .json file."}
+        _say(f"{start.get(check.finding, 'NOT CONFIRMED.')} {check.problem}")
         return
+    if not check.holds:
+        _say(check.state_words.upper() if check.state == "withdrawn" else check.state_words)
     predicate, shown = check.claim.predicate, check.claim.shown
     _say("Genuine: these are the words and numbers that were signed.")
     _say(f"  {check.claim.sentence}")
     if person := shown.get("person"):
-        _say(f"  for {person['name']} ({person['role']})")
+        _say(f"  claimed by {person['name']} ({person['role']})")
     _say(
-        f"  {predicate['grade']}: {predicate['grade_words']}; as of {predicate['as_of']}; signed {predicate['issued']}"
+        f"  {predicate['grade']}: {predicate['grade_words']}; records as of {predicate['as_of'][:10]}; signed {predicate['issued'][:10]}"
     )
     _say(
         f"  measure: {predicate['measure']['name']}, version {predicate['measure']['version']}: {predicate['measure']['formula']}"
     )
+    _show_history(predicate)
     _show_numbers(shown)
     for words in filter(None, (check.evidence_words, check.state_words)):
         _say(f"  {words}")
     known = (
-        "which is the one that you named"
+        "which you named, or which the one that you named has followed"
         if check.knows_key
         else "compare these words with those that the employer names"
     )
     _say(f"Signed by the key: {check.claim.fingerprint}, {known}.")
-    _say("Nobody can know from this file:")
+    _say("What this file cannot prove:")
     for limit in UNKNOWABLE:
         _say(f"  - {limit}")
+
+
+def _show_history(predicate: dict[str, Any]) -> None:
+    """How a proved claim came about: when it was declared, what was held against it, what else was tried."""
+    if predicate["grade"] != "proved":
+        return
+    declared, since, tried = predicate["declared"]["at"][:10], predicate["declared"]["since"], predicate["tried"]
+    late = f", after it had begun ({since})" if declared > since else f", for {since}"
+    held = sum(guardrail["result"] == "not_worse" for guardrail in predicate["guardrails"])
+    _say(
+        f"  declared on {declared}{late}; verdict: {predicate['verdict'].replace('_', ' ')}; "
+        f"{held} of {len(predicate['guardrails'])} guardrails were shown to have held"
+    )
+    _say(
+        f"  looked at {tried['looks']} times; changed {tried['changed']} times after it was declared; "
+        f"{tried['others_of_that_day']} other measures were declared for that day"
+    )
 
 
 def _show_numbers(shown: dict[str, Any]) -> None:
     if cases := shown.get("cases"):
         _say(f"  cases: {cases['before']:,} before, {cases['after']:,} after")
-    for name, words in (("relative_effect", "effect, as a share of the level before"), ("effect", "effect")):
+    for name, words in (("relative_effect", "beside the level before"), ("effect", "effect")):
         if estimate := shown.get(name):
-            value, low, high = (float(estimate[part]) for part in ("value", "low", "high"))
+            form = "{:+.0%}" if name == "relative_effect" else "{:+.3g}"
+            value, low, high = (form.format(float(estimate[part])) for part in ("value", "low", "high"))
             unit = "" if name == "relative_effect" else f" {estimate['unit']}"
-            _say(f"  {words}: {value:+.3g} (95% interval {low:+.3g} to {high:+.3g}){unit}")
+            _say(f"  {words}: {value} (95% interval {low} to {high}){unit}")
 
 
 @claim.command("keys")
@@ -286,7 +321,7 @@ def states_(output: FileOutput, home: HomeOption = None) -> None:
     from wellserved.actions import claims
 
     raw = claims.export_states(workspace)
-    output.write_bytes(raw)
+    _write(output, raw)
     _say(f"Written to {output}: {len(json.loads(raw)['envelope']['payload']):,} bytes of states.")
 
 
@@ -295,5 +330,5 @@ def checker_(output: FileOutput) -> None:
     """Write the page that checks claims in a browser, the same for everybody; publish it with the hash that is shown."""
     from wellserved.claim.checker import checker_digest, checker_page
 
-    output.write_text(checker_page(), encoding="utf-8", newline="")
+    _write(output, checker_page().encode())
     _say(f"Written to {output}. SHA-256: {checker_digest()}")

@@ -16,11 +16,9 @@ from wellserved.actions.claim_keys import list_keys
 from wellserved.claim.checker import checker_digest, checker_page
 from wellserved.claim.draft import ClaimRecipe
 from wellserved.claim.sentence import window_words
-from wellserved.claim.windows import ClaimRefusedError
-from wellserved.errors import RequestError, UnknownNameError
+from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
 from wellserved.improvement import find_record
 from wellserved.storage.workspace import Workspace
-from wellserved.store.models import Claim
 from wellserved.web.access_middleware import person_of, required_permission
 from wellserved.web.analysis import cached_answer, fresh_answer
 
@@ -48,36 +46,24 @@ def improvement_claim(request: HttpRequest, name: str) -> HttpResponseBase:
     context: dict[str, Any] = {"name": name}
     try:
         role = claim_actions.find_role(person, find_record(settings.WORKSPACE, name).improvement)
-        draft = cached_answer(claim_drafts.draft_from_improvement, name, role)
+        answer = fresh_answer if request.method == "POST" else cached_answer  # what is signed has a secret of its own
+        draft = answer(claim_drafts.draft_from_improvement, name, role)
     except UnknownNameError as error:
         raise Http404 from error
     except (ClaimRefusedError, RequestError) as error:
         return render(request, "claim_draft.html", {**context, "refusal": error})
-    if request.method == "POST":
-        old_claim = _claim_about(person.claims.all(), name)
-        claim_actions.issue_claim(settings.WORKSPACE, person, draft, old_claim.id if old_claim else "")
-        messages.success(request, _("Signed. It is yours: nobody else lists it."))
+    if request.method == "POST" and request.POST.get("sentence") == draft.sentences["full"]:
+        claim_actions.issue_claim(settings.WORKSPACE, person, draft)
+        messages.success(request, _("Signed. Only you can see it in your list."))
         return redirect("claims")
     windows = draft.windows
     context |= {
         "draft": draft,
+        "is_other": request.method == "POST",  # than the one that was shown
         "before": window_words(windows.before, windows.granularity),
         "after": window_words(windows.after, windows.granularity),
     }
     return render(request, "claim_draft.html", context)
-
-
-def _claim_about(own_claims: Any, name: str) -> Claim | None:
-    """One's own claim about an improvement that still stands: a newer one takes its place."""
-    return next(
-        (
-            claim
-            for claim in own_claims
-            if claim.state in ("current", "stale")
-            and claim_actions.opened(claim).shown.get("change", {}).get("name") == name
-        ),
-        None,
-    )
 
 
 @required_permission("own")
