@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +22,7 @@ from wellserved.claim.check import check_claim
 from wellserved.claim.draft import ClaimDraft
 from wellserved.claim.verdict import declaration_digest
 from wellserved.errors import ClaimRefusedError, RequestError, WorkspaceError
-from wellserved.improvement import Improvement
+from wellserved.improvement import IMPROVEMENTS_FILE, Improvement
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Claim, Event, Person
@@ -41,8 +41,10 @@ def quote_draft(tmp_path_factory: pytest.TempPathFactory) -> ClaimDraft:
 
 
 @pytest.fixture
-def triage(place: Workspace, quote_draft: ClaimDraft, monkeypatch: pytest.MonkeyPatch) -> str:
+def triage(place: Workspace, quote_draft: ClaimDraft, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An improvement of kim's whose verdict carries a claim."""
+    file = place.folder / IMPROVEMENTS_FILE
+    before = file.read_bytes() if file.exists() else None
     name = f"triage-{datetime.now(UTC):%H%M%S%f}"
     declaration = Improvement(
         name, "Straight to whoever knows", str(CHANGE), "time_to_first_reply", who="kim", helpers=("peer",)
@@ -53,7 +55,11 @@ def triage(place: Workspace, quote_draft: ClaimDraft, monkeypatch: pytest.Monkey
     answer = lambda _answer, _name, role: replace(draft, role=role, secret=secrets.token_bytes(32))  # noqa: E731
     for road in ("cached_answer", "fresh_answer"):
         monkeypatch.setattr(claim_views, road, answer)
-    return name
+    yield name
+    if before is None:  # the workspace is that of all tests
+        file.unlink()
+    else:
+        file.write_bytes(before)
 
 
 def sign(client: Client, name: str) -> Any:

@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from tests.web.conftest import House
+from wellserved.actions import membership
 from wellserved.errors import RequestError
 from wellserved.web import settings as shipped
 
@@ -44,6 +45,11 @@ def test_a_password_lets_in_and_another_does_not(staff: House) -> None:
     shown = Client().get("/login/login/").content.decode()
     assert "password/reset" not in shown
     assert "signup" not in shown
+
+
+def test_a_name_that_can_be_no_login_is_said_to_be_none(staff: House) -> None:
+    with pytest.raises(RequestError, match=r"'Kim Müller' cannot be a login: .* without blanks"):
+        membership.add_person("Kim Müller", "member", "", RIGHT)
 
 
 def test_nobody_signs_up_or_has_a_password_mailed(staff: House) -> None:

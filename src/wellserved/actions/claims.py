@@ -202,7 +202,8 @@ def export_claim(
     raw = restrict_claim(claim.file.encode(), VARIANTS[variant])
     if not {name for name in VARIANTS[variant] if name.startswith("sentence")} & opened(claim).shown.keys():
         raise RequestError(
-            "This claim has no ratio: it is about what was nothing, or less.", "Hand it out with --variant full."
+            "This claim has no ratio: it is about ratings, or about what was nothing or less.",
+            "Hand it out with --variant full.",
         )
     return raw
 

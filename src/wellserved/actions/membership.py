@@ -8,6 +8,7 @@ from typing import Final
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -74,7 +75,11 @@ def add_person(
         else:
             person.set_unusable_password()
         _refuse_taken_name(person)
-        person.full_clean(exclude=["password", "email"])
+        try:
+            person.full_clean(exclude=["password", "email"])
+        except ValidationError as error:
+            advice = "Choose a login of letters, digits and @ . + - _, without blanks; a person's full name has its own field."
+            raise RequestError(f"{name!r} cannot be a login: {' '.join(error.messages)}", advice) from error
         person.save()
         if sole_user is not None and person.team:
             Shared.objects.filter(author=person, team=None).update(
