@@ -117,7 +117,7 @@ def test_a_claim_from_the_draft_to_the_file_and_back(run: tuple[Workspace, Words
     )
     assert "Genuine: these are the words and numbers that were signed." in checked
     assert "claimed by Kim (owner)" in checked
-    assert "declared on 2025-10-01, for 2025-10-06; verdict: improved harm not excluded" in checked
+    assert "declared on 2025-10-01, for 2025-10-06; verdict: improved, harm not excluded" in checked
     assert "all numbers were recomputed from them" in checked
     assert "The employer's list shows it as current." in checked
     assert "compare these words" in say("claim", "verify", str(files["ratio"]), code=1)

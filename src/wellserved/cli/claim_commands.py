@@ -274,7 +274,7 @@ def _show_history(predicate: dict[str, Any]) -> None:
     late = f", after it had begun ({since})" if declared > since else f", for {since}"
     held = sum(guardrail["result"] == "not_worse" for guardrail in predicate["guardrails"])
     _say(
-        f"  declared on {declared}{late}; verdict: {predicate['verdict'].replace('_', ' ')}; "
+        f"  declared on {declared}{late}; verdict: {predicate['verdict'].replace('improved_', 'improved, ').replace('_', ' ')}; "
         f"{held} of {len(predicate['guardrails'])} guardrails were shown to have held"
     )
     _say(
