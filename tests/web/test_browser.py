@@ -128,7 +128,7 @@ def test_what_is_typed_without_a_connection_is_sent_once_when_it_is_back(
 def paths(known: dict[str, str]) -> list[str]:
     """Every page that has a look of its own."""
     plain = ["", "journal/", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",
-             "improvements/", "reports/", "data/", "me/", "nowhere", "numbers/", "search?q=acme", "explore/queue/", "explore/chain/"]  # fmt: skip
+             "improvements/", "reports/", "data/", "me/", "nowhere", "numbers/", "search?q=acme", "claims/", "explore/queue/", "explore/chain/"]  # fmt: skip
     return [
         *plain,
         *(known[name] for name in ("entry", "share", "shared", "customer", "account", "week", "cases")),
