@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from wellserved import improvement
 from wellserved.actions.improvements import analysis_window, prove_improvement
@@ -79,8 +78,8 @@ def draft_from_measure(
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         check_filters(case_table, MeasureQuestion((measure,), where=where))
         ended = _ended_sources(case_table, where, change)
-        kept = sorted(_sources(case_table, where) - ended) if ended else []
-        where = (*where, *(("source", source) for source in kept))
+        sources = sorted(_sources(case_table, where) - ended) if ended else []
+        where = (*where, *(("source", source) for source in sources))
         terms = replace(terms, sources_left_out=len(ended))
         return _draft(workspace, case_table, ClaimRecipe(measure.name, measure.version, where, change), terms)
 
@@ -93,13 +92,8 @@ def _sources(case_table: CaseTable, where: Where) -> set[str]:
 
 def _ended_sources(case_table: CaseTable, where: Where, change: date) -> set[str]:
     """Those of them that end before the change, and can say nothing of it; where all do, none is left out."""
-    zone = ZoneInfo(case_table.zone)
-    sources = _sources(case_table, where)
-    ended = {
-        source
-        for source in sources
-        if datetime.fromtimestamp(case_table.as_of[source], UTC).astimezone(zone).date() <= change
-    }
+    sources, known_days = _sources(case_table, where), case_table.known_days
+    ended = {source for source in sources if known_days[source] <= change}
     return ended if ended < sources else set()
 
 
@@ -128,10 +122,9 @@ def remake_evidence(
 ) -> RemadeEvidence:
     """The evidence of a claim, as the cases stood when it was signed, by the records of today.
 
-    Raises `ClaimRefusedError` where the claim does not hold whatever the evidence is: what was declared, how it is
-    measured, or from which sources, is no longer the same.
+    Whoever asks has seen by `require_unchanged` that it is still the same question. Raises `ClaimRefusedError` where
+    another source has cases of it.
     """
-    require_unchanged(workspace, recipe)
     with open_case_table(workspace, with_moments=True) as case_table:
         assert isinstance(case_table.engine, DuckDB)
         _require_no_other_source(case_table, recipe)

@@ -119,13 +119,15 @@ def opened(claim: Claim) -> OpenedClaim:
     return open_claim(claim.file.encode())
 
 
-def refresh_claims(workspace: Workspace, claims: Sequence[Claim], remake: RemakeEvidence = remake_evidence) -> None:
+def refresh_claims(
+    workspace: Workspace, claims: Sequence[Claim], remake: RemakeEvidence = remake_evidence
+) -> list[Claim]:
     """Compare claims with the records of now; one whose evidence is another no longer holds.
 
     Where that cannot be found out now (too long a question, another import that writes), a claim stays as it is and says
-    so in `reason`; it is compared the next time.
+    so in `reason`; it is compared the next time. Returns those.
     """
-    version = log.latest_version(workspace)
+    version, uncompared_claims = log.latest_version(workspace), []
     for claim in claims:
         if claim.state not in STANDING_STATES:
             continue
@@ -138,6 +140,7 @@ def refresh_claims(workspace: Workspace, claims: Sequence[Claim], remake: Remake
                 "stale",
                 f"not compared with the newest records yet: {error.problem}",
             )  # not kept
+            uncompared_claims.append(claim)
             continue
         state = "stale" if reason else "current"
         changed = {"since": timezone.now()} if state != claim.state else {}
@@ -145,6 +148,7 @@ def refresh_claims(workspace: Workspace, claims: Sequence[Claim], remake: Remake
         # one statement: a withdrawal meanwhile stays, and a kill leaves the claim to be compared again
         Claim.objects.filter(pk=claim.pk, state__in=STANDING_STATES).update(**facts)
         claim.refresh_from_db()
+    return uncompared_claims
 
 
 def _reason_against(workspace: Workspace, claim: Claim, remake: RemakeEvidence, version: int) -> str:
@@ -212,7 +216,9 @@ def export_evidence(workspace: Workspace, person: Person, claim_id: str) -> byte
     """The rows that a claim rests on, without names, for a verifier who is to work its numbers out anew."""
     claim = find_claim(person, claim_id)
     secret = bytes.fromhex(claim.secret)
-    evidence = remake_evidence(workspace, recipe_from_json(claim.recipe), secret, with_rows=True)
+    recipe = recipe_from_json(claim.recipe)
+    require_unchanged(workspace, recipe)
+    evidence = remake_evidence(workspace, recipe, secret, with_rows=True)
     if evidence.root != opened(claim).evidence_root:
         raise RequestError(
             f"The evidence of {claim_id} cannot be made anew: its records were corrected or added to.",
@@ -225,14 +231,14 @@ def export_states(workspace: Workspace) -> bytes:
     """The states of all claims of the workspace, signed, to be published: numbers and days, nothing else."""
     now = timezone.now()
     claims = list(Claim.objects.order_by("id"))
-    refresh_claims(workspace, claims)
-    if unknown := [
-        claim for claim in claims if claim.state == "stale" and claim.log_version != log.latest_version(workspace)
-    ]:
-        raise RequestError(f"Claim {unknown[0].id} is {unknown[0].reason}.", "Try again when that has passed.")
+    for claim in refresh_claims(workspace, claims):
+        raise RequestError(f"Claim {claim.id} is {claim.reason}.", "Try again when that has passed.")
     states = {claim.id: (claim.state, _day(claim.since or claim.issued)) for claim in claims}
     key = signing_key(workspace, now, lambda: os.urandom(_PRIVATE_KEY_BYTES))
-    keys = [{"id": key_id(known.public), "since": known.since, "until": known.until} for known in list_keys(workspace)]
+    keys = [
+        {"id": key_id(old_key.public), "since": old_key.since, "until": old_key.until}
+        for old_key in list_keys(workspace)
+    ]
     return sign_states(states, keys, _day(now), _day(now + timedelta(days=STATES_VALID_DAYS)), key.private)
 
 

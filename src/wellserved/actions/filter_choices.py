@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from wellserved.actions.open_cases import open_case_table
 from wellserved.engine.duckdb import quote_name
@@ -47,7 +46,7 @@ class FilterChoices:
 
 def filter_choices(workspace: Workspace) -> FilterChoices:
     """The values of every column that is not about a person or a customer, with their cases."""
-    with open_case_table(workspace) as case_table:
+    with open_case_table(workspace, keep_in_memory=True) as case_table:
         values = {}
         for column in PICKED_COLUMNS:
             name = quote_name(column)
@@ -55,9 +54,5 @@ def filter_choices(workspace: Workspace) -> FilterChoices:
             rows = case_table.engine.query(sql).to_pylist()
             if len(rows) > 1:
                 values[column] = tuple((str(row["value"]), int(row["cases"])) for row in rows)
-        zone = ZoneInfo(workspace.zone)
-        last_days = {
-            source: datetime.fromtimestamp(second, UTC).astimezone(zone).date()
-            for source, second in case_table.as_of.items()
-        }
+        last_days = case_table.known_days
     return FilterChoices(values, last_days)

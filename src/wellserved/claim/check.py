@@ -34,7 +34,7 @@ EVIDENCE_SHAPE: Final = {
 STATES_SHAPE: Final = {
     "issued": "day",
     "next_update": "day",
-    "keys": [{"id": "hash", "since": "text", "until": "text"}],
+    "keys": [{"id": "hash", "since": "instant", "until": "text"}],
     "states": "any",
 }
 STATES_FORMAT: Final = "wellserved claim states 1"

@@ -34,7 +34,7 @@ from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
 from wellserved.measure.measure import Measure
 from wellserved.measure.series import MeasureQuestion, Series
-from wellserved.moments import Granularity, NotComputable, month_start
+from wellserved.moments import EARLIEST_DATE, Granularity, NotComputable, month_start
 
 FIRST_WEEK: Final = timedelta(days=7)  # a month in whose first week a source begins is whole
 
@@ -153,10 +153,9 @@ def _choose(cases: CaseTable, measure: Measure, recipe: ClaimRecipe, terms: Clai
         _periods(answer_question(cases, MeasureQuestion((measure,), None, granularity, first, None, recipe.where))[measure.name])
         for granularity in ("month", "quarter")
     )  # fmt: skip
-    known_until, known_since = (
-        datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(cases.zone)).date()
-        for second in (min(cases.as_of.values(), default=0), min(cases.begins.values(), default=0))
-    )
+    known_until = min(cases.known_days.values(), default=EARLIEST_DATE)
+    first_second = min(cases.begins.values(), default=0)
+    known_since = datetime.fromtimestamp(first_second, UTC).astimezone(ZoneInfo(cases.zone)).date()
     last_mature_day = min(known_until - timedelta(days=terms.age_days), terms.ends or known_until)
     months, quarters = (
         [period for period in periods if period.start >= known_since - FIRST_WEEK] for periods in (months, quarters)
@@ -216,9 +215,11 @@ def _period_key(day: date) -> int:
 def _subject(measure: Measure, where: tuple[tuple[str, str], ...]) -> ClaimSubject:
     """What a sentence is about, by the filters of the question."""
     services = [value for column, value in where if column == "service"]
-    others = [f"{column.removesuffix('_id')} {value}" for column, value in where if column not in ("service", "source")]
+    other_filters = [
+        f"{column.removesuffix('_id')} {value}" for column, value in where if column not in ("service", "source")
+    ]
     service = f"{measure.serves} {' and '.join(services)}" if services else ""
-    return ClaimSubject(measure.phrase, service, f"({', '.join(others)})" if others else "")
+    return ClaimSubject(measure.phrase, service, f"({', '.join(other_filters)})" if other_filters else "")
 
 
 def _facts(

@@ -32,12 +32,12 @@ def cases_as_of(
     """The cases as they stood at `as_of` (source -> epoch second), by the records of today: what was corrected or came
     late is in them, what has happened since is not."""
     columns = ", ".join(map(quote_name, FOLD_INPUT_COLUMNS))
-    known = " OR ".join(
+    condition = " OR ".join(
         f'(source = {quote_text(source)} AND epoch_us("at") < {(end + 1) * 1_000_000})'
         for source, end in sorted(as_of.items())
     )
     db.execute(
-        f"CREATE OR REPLACE TEMP TABLE moments_as_of AS SELECT moment_id, {columns} FROM {moments} WHERE {known}"
+        f"CREATE OR REPLACE TEMP TABLE moments_as_of AS SELECT moment_id, {columns} FROM {moments} WHERE {condition}"
     )
     db.execute("DROP TABLE IF EXISTS cases_as_of")
     fold_into(db, "cases_as_of", "moments_as_of", case_table.zone, calendars)

@@ -97,8 +97,8 @@ def _file_bytes(disclosures: list[dict[str, Any]], envelope: object, public_key:
 def restrict_claim(raw: bytes, names: Collection[str]) -> bytes:
     """The claim file with these facts alone; the others stay signed, and hidden. Without a sentence it is none."""
     content = parse_json(raw)
-    kept = [item for item in content["disclosures"] if item["name"] in names]
-    return _file_bytes(kept, content["envelope"], bytes.fromhex(content["key"]))
+    disclosures = [item for item in content["disclosures"] if item["name"] in names]
+    return _file_bytes(disclosures, content["envelope"], bytes.fromhex(content["key"]))
 
 
 def open_claim(raw: bytes) -> OpenedClaim:

@@ -32,11 +32,11 @@ class ClaimSubject:
 
     measure: str  # as a sentence calls it: typical (median) time to first reply
     service: str = ""  # with its preposition: to quote requests
-    others: str = ""  # further limits, in brackets: (team Front desk)
+    other_filters: str = ""  # further limits, in brackets: (team Front desk)
 
     def phrase(self, names_service: bool = True) -> str:
         """The time to first reply to quote requests (team Front desk)."""
-        limits = (self.service, self.others) if names_service else ()
+        limits = (self.service, self.other_filters) if names_service else ()
         return " ".join(filter(None, ("the", self.measure, *limits)))
 
 

@@ -90,8 +90,9 @@ def has_shape(value: object, shape: object) -> bool:
     if isinstance(shape, str):
         return isinstance(value, str) and re.fullmatch(_PATTERNS[shape], value) is not None
     if isinstance(shape, list):
-        is_filled = isinstance(value, list) and (bool(value) or len(shape) > 1)
-        return is_filled and all(has_shape(item, shape[0]) for item in value)  # type: ignore[attr-defined]
+        if not isinstance(value, list):
+            return False
+        return (bool(value) or len(shape) > 1) and all(has_shape(item, shape[0]) for item in value)
     assert isinstance(shape, Mapping)
     return (
         isinstance(value, dict)

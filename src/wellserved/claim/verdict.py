@@ -111,11 +111,11 @@ def declaration_digest(declaration: Improvement) -> str:
 def role_of(declaration: Improvement, names: Sequence[str]) -> ClaimRole | None:
     """What somebody, by any of their names, was in an improvement; None: nobody named them."""
     own_names = {name.casefold() for name in names if name}
-    for role, said in (
+    for role, named_people in (
         ("owner", [declaration.who]),
         ("idea", [declaration.idea_from]),
         ("helper", declaration.helpers),
     ):
-        if any(name.casefold() in own_names for name in said):
+        if any(name.casefold() in own_names for name in named_people):
             return role  # type: ignore[return-value]
     return None

@@ -255,12 +255,12 @@ def _show_check(check: ClaimCheck) -> None:
     _show_numbers(shown)
     for words in filter(None, (check.evidence_words, check.state_words)):
         _say(f"  {words}")
-    known = (
+    key_note = (
         "which you named, or which the one that you named has followed"
         if check.knows_key
         else "compare these words with those that the employer names"
     )
-    _say(f"Signed by the key: {check.claim.fingerprint}, {known}.")
+    _say(f"Signed by the key: {check.claim.fingerprint}, {key_note}.")
     _say("What this file cannot prove:")
     for limit in UNKNOWABLE:
         _say(f"  - {limit}")
@@ -272,10 +272,10 @@ def _show_history(predicate: dict[str, Any]) -> None:
         return
     declared, since, tried = predicate["declared"]["at"][:10], predicate["declared"]["since"], predicate["tried"]
     late = f", after it had begun ({since})" if declared > since else f", for {since}"
-    held = sum(guardrail["result"] == "not_worse" for guardrail in predicate["guardrails"])
+    held_count = sum(guardrail["result"] == "not_worse" for guardrail in predicate["guardrails"])
     _say(
         f"  declared on {declared}{late}; verdict: {predicate['verdict'].replace('improved_', 'improved, ').replace('_', ' ')}; "
-        f"{held} of {len(predicate['guardrails'])} guardrails were shown to have held"
+        f"{held_count} of {len(predicate['guardrails'])} guardrails were shown to have held"
     )
     _say(
         f"  looked at {tried['looks']} times; changed {tried['changed']} times after it was declared; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -32,6 +32,12 @@ class CaseTable:
     cannot: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     scales: Scales = field(default_factory=lambda: BUILT_IN)  # those known, the workspace's own too
     age: tuple[str, int] | None = None  # every case as it stood so many seconds after its anchor; None: as it stands
+
+    @property
+    def known_days(self) -> dict[str, date]:
+        """Source -> the last local day that it knows."""
+        zone = ZoneInfo(self.zone)
+        return {source: datetime.fromtimestamp(end, UTC).astimezone(zone).date() for source, end in self.as_of.items()}
 
 
 def with_next_ask(case_table: CaseTable) -> CaseTable:

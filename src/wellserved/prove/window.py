@@ -66,11 +66,7 @@ class AnalysisWindow:
 
         Their cases would stand before the change alone, or cut every other record short.
         """
-        zone = ZoneInfo(self.case_table.zone)
-        known_days = {
-            source: datetime.fromtimestamp(end, UTC).astimezone(zone).date()
-            for source, end in self.case_table.as_of.items()
-        }
+        known_days = self.case_table.known_days
         ended_sources: dict[str, date] = {}
         kept_sources: set[str] = set()
         for where in self.case_filters:
