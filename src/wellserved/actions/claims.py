@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from wellserved.actions.claim_drafts import RemadeEvidence, remake_evidence, require_unchanged
 from wellserved.actions.claim_keys import list_keys, signing_key
+from wellserved.actions.house_rules import require_allowed
 from wellserved.claim.check import ClaimState, evidence_file, sign_states
 from wellserved.claim.draft import ClaimDraft, ClaimRecipe, evidence_root, recipe_from_json
 from wellserved.claim.envelope import key_id
@@ -196,6 +197,7 @@ def export_claim(
     """A claim file that shows what the variant shows; one that no longer holds is not handed out."""
     if variant not in VARIANTS:
         raise UnknownNameError("form of a claim", variant, VARIANTS)
+    require_allowed(variant)
     claim = find_claim(person, claim_id)
     refresh_claims(workspace, [claim], remake)
     if claim.state != "current":

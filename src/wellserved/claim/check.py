@@ -23,7 +23,7 @@ from wellserved.claim.envelope import (
 from wellserved.claim.file import STATEMENT_TYPE, OpenedClaim, open_claim
 from wellserved.claim.key_words import KEY_WORDS
 from wellserved.claim.numbers import value_of_rows
-from wellserved.claim.shapes import has_shape
+from wellserved.claim.shapes import STATES_SHAPE, has_shape
 from wellserved.claim.tree import evidence_keys, root_of_rows
 from wellserved.errors import RequestError
 
@@ -31,12 +31,6 @@ EVIDENCE_FORMAT: Final = "wellserved evidence 1"
 EVIDENCE_SHAPE: Final = {
     "claim": "id", "format": "text", "rows": [{"c": "pseudonym", "m": "hash", "open": "count", "p": "count", "v": "any"}], "secret": "hash",
 }  # fmt: skip
-STATES_SHAPE: Final = {
-    "issued": "day",
-    "next_update": "day",
-    "keys": [{"id": "hash", "since": "instant", "until": "text"}],
-    "states": "any",
-}
 STATES_FORMAT: Final = "wellserved claim states 1"
 STATES_TYPE: Final = "urn:wellserved:claim-states:1"
 ClaimState = Literal["current", "stale", "superseded", "withdrawn"]

@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from importlib import resources
 
+from wellserved.claim.check import STATE_WORDS
 from wellserved.claim.envelope import SMALL_ORDER_KEYS
 from wellserved.claim.file import UNKNOWABLE
 from wellserved.claim.key_words import KEY_WORDS
@@ -23,6 +24,7 @@ def checker_page() -> str:
         page.replace("KEY_WORD_LIST", " ".join(KEY_WORDS))
         .replace("LIMIT_LIST", json.dumps(UNKNOWABLE))
         .replace("SHAPE_TABLE", json.dumps(SHAPES))
+        .replace("STATE_TABLE", json.dumps(STATE_WORDS))
     )
     page = page.replace("KEYS_THAT_FIT_ALL", json.dumps(sorted(SMALL_ORDER_KEYS)))
     for tag, mark in (("script", "SCRIPT_HASH"), ("style", "STYLE_HASH")):

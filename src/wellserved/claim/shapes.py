@@ -64,11 +64,19 @@ PREDICATE_SHAPES: Final[dict[str, Any]] = {
     },
 }
 """What every form of a claim shows, by its grade."""
+STATES_SHAPE: Final = {
+    "issued": "day",
+    "next_update": "day",
+    "keys": [{"id": "hash", "since": "instant", "until": "text"}],
+    "states": "any",
+}
+"""A list of states."""
 SHAPES: Final = {
     "patterns": _PATTERNS,
     "facts": FACT_SHAPES,
     "statement": STATEMENT_SHAPE,
     "predicates": PREDICATE_SHAPES,
+    "states": STATES_SHAPE,
 }
 
 

@@ -189,7 +189,9 @@ def withdraw_(claim_id: IdArgument, user_name: UserOption = None, home: HomeOpti
 
 @claim.command("verify")
 def verify_(
-    file: Annotated[Path, typer.Argument(help="A claim file.")],
+    file: Annotated[
+        Path, typer.Argument(help="A claim file, or a document that carries some: PDF, Word, HTML, JSON Resume.")
+    ],
     key: Annotated[
         str, typer.Option("--key", help="The twelve words, or the hash, of the key that the employer named.")
     ] = "",
@@ -200,19 +202,32 @@ def verify_(
         Path | None, typer.Option("--states", help="A list of states that the employer published.")
     ] = None,
 ) -> None:
-    """Check a claim file, without a workspace and without a network.
+    """Check a claim file, or every claim that a document carries, without a workspace and without a network.
 
-    Ends with 0 where it is genuine, by the key that you named, and nothing is known against it; with 1 where it is
-    genuine but the key was not named or it no longer holds; with 2 where it is not genuine.
+    Ends with 0 where all are genuine, by the key that you named, and nothing is known against them; with 1 where they
+    are genuine but the key was not named or one no longer holds; with 2 where one is not genuine.
     """
+    from wellserved.claim.canonical import NotAClaimError
+    from wellserved.claim.carriers import claim_files
     from wellserved.claim.check import check_claim
 
-    today = datetime.now(UTC).date()
-    check = check_claim(
-        _read(file), key, _read(evidence) if evidence else None, _read(states) if states else None, today
-    )
-    _show_check(check)
-    raise typer.Exit(check.exit_code)
+    today, raw = datetime.now(UTC).date(), _read(file)
+    try:
+        files = claim_files(raw)
+    except NotAClaimError as error:
+        _say(f"This is not a claim file: ask for the .json file. {error.problem}")
+        raise typer.Exit(2) from error
+    if files != [raw]:
+        count = "one claim" if len(files) == 1 else f"{len(files)} claims"
+        _say(f"The document carries {count}. What it says itself was not looked at: compare it with what was signed.")
+    exit_code = 0
+    for claim_file in files:
+        check = check_claim(
+            claim_file, key, _read(evidence) if evidence else None, _read(states) if states else None, today
+        )
+        _show_check(check)
+        exit_code = max(exit_code, check.exit_code)
+    raise typer.Exit(exit_code)
 
 
 def _read(file: Path) -> bytes:
@@ -323,6 +338,24 @@ def states_(output: FileOutput, home: HomeOption = None) -> None:
     raw = claims.export_states(workspace)
     _write(output, raw)
     _say(f"Written to {output}: {len(json.loads(raw)['envelope']['payload']):,} bytes of states.")
+
+
+@claim.command("limit")
+def limit_(
+    show: Annotated[
+        str | None,
+        typer.Argument(metavar="[figures|ratios|nothing]", help="What they may show; without it, what holds now."),
+    ] = None,
+    user_name: UserOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Say what of claims may leave the house: figures and ratios, ratios alone, or nothing."""
+    prepare_workspace(home)
+    from wellserved.actions import house_rules, membership
+
+    if show is not None:
+        house_rules.set_claim_limit(membership.find_person(user_name), show)
+    _say(f"Claims may show outside: {house_rules.claim_limit().label}.")
 
 
 @claim.command("checker")

@@ -17,10 +17,11 @@ from wellserved.capture import CapturedLine
 from wellserved.capture.promise import CLOSING_WORDS, PromiseState, open_state_changes, promise_state
 from wellserved.errors import RequestError
 from wellserved.journal import crypto, keys
-from wellserved.journal.models import Draft, Entry, Keyring
+from wellserved.journal.models import Draft, Entry, Keyring, Resume
 
 MAX_SEARCHED = 5_000  # entries that a search opens, the newest first
 MAX_HITS = 100
+_RESUME = "resume"  # what its seal is bound to
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class Journal:
         with transaction.atomic("journal"):
             ring = self._lock_keyring()
             volume_filter = {"owner": self.owner, "volume": ring.volume}
-            if Entry.objects.filter(**volume_filter).exists() or Draft.objects.filter(**volume_filter).exists():
+            if any(model.objects.filter(**volume_filter).exists() for model in (Entry, Draft, Resume)):
                 ring.former = [*ring.former, asdict(keys.present_volume(ring))]
                 ring.volume += 1
             ring.public, ring.locks, ring.proof = crypto.public_key_of(key), locks, ""
@@ -182,6 +183,7 @@ class Journal:
                     ]
                     self.keep_draft(week, f"{newer_text}\n\n{older_text}")
                     Draft.objects.filter(owner=self.owner, volume=volume.number, week=week).delete()
+            self._restore_resume(volume.number, old_key)
             self._reseal(volume.number, old_key, self._needed_key(), bytes(ring.public), ring.volume)
             ring.former = [former_volume for former_volume in ring.former if former_volume["number"] != volume.number]
             for kind in (keys.FEED, keys.RECOVERY):  # made meanwhile, by whomever: they open none of it
@@ -189,10 +191,20 @@ class Journal:
             ring.save(update_fields=["former", "locks"])
         self._ring = ring
 
+    def _restore_resume(self, volume: int, old_key: bytes) -> None:
+        """Where there are two résumés, the newer one stays, with the older beside it."""
+        older_row = Resume.objects.filter(owner=self.owner, volume=volume).first()
+        newer = self._resumes()
+        if older_row is None or not newer:
+            return
+        older = json.loads(crypto.reveal(old_key, self._associated_data(_RESUME), bytes(older_row.body)).decode())
+        older_row.delete()
+        self._keep_resumes([*newer, *older["documents"]])
+
     def _reseal(self, volume: int, old_key: bytes, key: bytes, public: bytes, new_volume: int) -> None:
-        for model, name_field in ((Entry, "id"), (Draft, "week")):
+        for model, name_field in ((Entry, "id"), (Draft, "week"), (Resume, "")):
             for row in model.objects.filter(owner=self.owner, volume=volume).iterator():
-                associated_data = self._associated_data(getattr(row, name_field))
+                associated_data = self._associated_data(getattr(row, name_field) if name_field else _RESUME)
                 row.body, row.volume = (
                     crypto.seal(key, public, associated_data, crypto.reveal(old_key, associated_data, bytes(row.body))),
                     new_volume,
@@ -242,7 +254,7 @@ class Journal:
         plaintext = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         return crypto.seal(self._key, bytes(self._ring.public), self._associated_data(name), plaintext)
 
-    def _decrypt(self, row: Entry | Draft, name: object) -> dict[str, Any]:
+    def _decrypt(self, row: Entry | Draft | Resume, name: object) -> dict[str, Any]:
         if row.volume != self._ring.volume:
             raise crypto.LockedError("This was written before your password was set anew, and is closed.")
         plaintext = crypto.reveal(self._needed_key(), self._associated_data(name), bytes(row.body))
@@ -432,3 +444,26 @@ class Journal:
             Draft.objects.filter(**draft_filter).delete()
             return
         Draft.objects.update_or_create(**draft_filter, defaults={"body": self._seal(week, {"text": text})})
+
+    def resume(self) -> dict[str, Any] | None:
+        """One's résumé, a JSON Resume document."""
+        return next(iter(self._resumes()), None)
+
+    def earlier_resumes(self) -> list[dict[str, Any]]:
+        """Résumés of before a password was set anew, that were brought back beside the present one."""
+        return self._resumes()[1:]
+
+    def keep_resume(self, document: dict[str, Any]) -> None:
+        """Keep one's résumé, in place of the one before; those that were brought back stay."""
+        with transaction.atomic("journal"):
+            self._lock_keyring()
+            self._keep_resumes([document, *self._resumes()[1:]])
+
+    def _resumes(self) -> list[dict[str, Any]]:
+        row = Resume.objects.filter(owner=self.owner, volume=self._ring.volume).first()
+        documents: list[dict[str, Any]] = self._decrypt(row, _RESUME)["documents"] if row else []
+        return documents
+
+    def _keep_resumes(self, documents: list[dict[str, Any]]) -> None:
+        body = self._seal(_RESUME, {"documents": documents})
+        Resume.objects.update_or_create(owner=self.owner, volume=self._ring.volume, defaults={"body": body})

@@ -54,7 +54,20 @@ class Draft(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "volume", "week"], name="draft_once")]
 
 
-SEALED_COLUMNS: Final[dict[type[models.Model], tuple[str, ...]]] = {Keyring: (), Entry: ("body",), Draft: ("body",)}
+class Resume(models.Model):
+    """One's résumé, and those that were brought back beside it."""
+
+    owner = models.BigIntegerField()
+    volume = models.PositiveSmallIntegerField(default=0)
+    body = models.BinaryField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "volume"], name="resume_once")]
+
+
+SEALED_COLUMNS: Final[dict[type[models.Model], tuple[str, ...]]] = {
+    Keyring: (), Entry: ("body",), Draft: ("body",), Resume: ("body",),
+}  # fmt: skip
 OPEN_COLUMNS: Final[dict[type[models.Model], dict[str, str]]] = {
     Entry: {
         "id": "a random number",
@@ -72,6 +85,11 @@ OPEN_COLUMNS: Final[dict[type[models.Model], dict[str, str]]] = {
         "owner": "whose report it is",
         "volume": "under which of its owner's keys it is sealed",
         "week": "of which week",
+    },
+    Resume: {
+        "id": "a running number",
+        "owner": "whose résumé it is",
+        "volume": "under which of its owner's keys it is sealed",
     },
     Keyring: {
         "owner": "whose keys they are",

@@ -283,3 +283,136 @@ class Claim(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-issued"]
+
+
+class ClaimLimit(models.TextChoices):
+    """What of claims may leave the house."""
+
+    figures = "figures", _("figures and ratios")
+    ratios = "ratios", _("ratios alone")
+    nothing = "nothing", _("nothing")
+
+
+class HouseRules(models.Model):
+    """What the house decided for everybody; one row."""
+
+    claims_show = models.CharField(
+        _("what claims may show outside"), max_length=10, choices=ClaimLimit.choices, default=ClaimLimit.figures
+    )
+
+
+class Practice(models.Model):
+    """A way of serving that others can take up: from a declared improvement, from an idea, or just described."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    what = models.TextField(_("what one does"), max_length=1000)
+    improvement = models.CharField(_("improvement"), max_length=60, blank=True)  # by its name
+    idea_giver = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="ideas_started")
+    idea_from = models.CharField(_("idea from"), max_length=150, blank=True)  # who is nobody here
+    starter = models.ForeignKey(Person, models.CASCADE, related_name="practices")
+    since = models.DateField(_("since"))
+    until = models.DateField(_("until"), null=True, blank=True)
+    shows_tree = models.BooleanField(_("everybody here may see who took it up"), default=False)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Adoption(models.Model):
+    """Somebody, or a team, took a practice up."""
+
+    practice = models.ForeignKey(Practice, models.CASCADE, related_name="adoptions")
+    person = models.ForeignKey(Person, models.CASCADE, null=True, blank=True, related_name="adoptions")
+    team = models.ForeignKey(Team, models.CASCADE, null=True, blank=True, related_name="adoptions")
+    since = models.DateField(_("since"))
+    until = models.DateField(_("until"), null=True, blank=True)
+    taught_by = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="taught"
+    )  # None: by the starter
+    entered_by = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    confirmed = models.DateTimeField(null=True)  # by whoever took it up, or a lead of the team
+    taught_confirmed = models.DateTimeField(null=True)  # by whoever taught it
+
+    class Meta:
+        ordering: ClassVar = ["since", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["practice", "person"], name="adopted_once_by_person"),
+            models.UniqueConstraint(fields=["practice", "team"], name="adopted_once_by_team"),
+            models.CheckConstraint(
+                condition=models.Q(person__isnull=False, team__isnull=True)
+                | models.Q(person__isnull=True, team__isnull=False),
+                name="adopted_by_somebody",
+            ),
+        ]
+
+
+class AdoptionHelper(models.Model):
+    """Somebody who helped others to take a practice up, once they confirm it."""
+
+    adoption = models.ForeignKey(Adoption, models.CASCADE, related_name="helpers")
+    person = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    confirmed = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["adoption", "person"], name="adoption_helper_once")]
+
+
+class WeeklyMail(models.Model):
+    """To whom somebody sends their week, and when."""
+
+    owner = models.OneToOneField(Person, models.CASCADE, related_name="weekly_mail")
+    recipients = models.TextField(_("to"), max_length=1000)  # addresses, one a line
+    weekday = models.PositiveSmallIntegerField(_("on"), default=4)  # 0: Monday
+    at = models.TimeField(_("at"))
+    by_itself = models.BooleanField(_("without asking me"), default=False)
+    covers_team = models.BooleanField(_("about what my team shared"), default=False)
+    with_pdf = models.BooleanField(_("with a PDF"), default=False)
+    begins = models.DateTimeField(default=timezone.now)  # nothing of before is caught up
+
+
+class Unsubscription(models.Model):
+    """Where somebody can stop somebody's mails; and whether they did."""
+
+    digest = models.CharField(max_length=64, unique=True)  # of the token in the mail
+    owner = models.ForeignKey(Person, models.CASCADE, related_name="+")  # whose mails
+    address = models.CharField(max_length=254)
+    stopped = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner", "address"])]
+
+
+class MailState(models.TextChoices):
+    """Where a mail is on its way."""
+
+    queued = "queued", _("waits")
+    connecting = "connecting", _("is being sent")
+    handing_over = "handing_over", _("is being handed over")
+    sent = "sent", _("sent")
+    uncertain = "uncertain", _("may have been sent")
+    failed = "failed", _("not sent")
+    stopped = "stopped", _("not sent: its reader stopped these mails")
+
+
+class Outgoing(models.Model):
+    """A mail, to one reader, of one period: it leaves once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(Person, models.CASCADE, related_name="outgoing")
+    period = models.CharField(max_length=20)  # 2026-W48; with a count where it is sent again on purpose
+    address = models.CharField(max_length=254)
+    content = models.BinaryField()  # the whole mail, sealed by the workspace's secret; empty once it has left
+    state = models.CharField(max_length=12, choices=MailState.choices, default=MailState.queued, db_index=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    run_at = models.DateTimeField(default=timezone.now)
+    lease_until = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)
+    created = models.DateTimeField(default=timezone.now)
+    changed = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["-created"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "period", "address"], name="outgoing_once")]

@@ -30,6 +30,7 @@ PAGES: Final = (
     NavigationPage("promises", gettext_noop("Promises"), "own", "Me"),
     NavigationPage("reports", gettext_noop("Reports"), "own", "Me"),
     NavigationPage("claims", gettext_noop("Claims"), "own", "Me"),
+    NavigationPage("resume", gettext_noop("Résumé"), "own", "Me"),
     NavigationPage("failures", gettext_noop("Failures"), "own", gettext_noop("My team")),
     NavigationPage("measures", gettext_noop("Measures"), "read_measures", "My team"),
     NavigationPage("improvements", gettext_noop("Improvements"), "read_measures", "My team"),

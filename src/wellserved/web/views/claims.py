@@ -9,21 +9,32 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from wellserved.actions import claim_drafts
 from wellserved.actions import claims as claim_actions
 from wellserved.actions.claim_keys import list_keys
+from wellserved.actions.house_rules import claim_limit, set_claim_limit, variants_allowed
 from wellserved.claim.checker import checker_digest, checker_page
 from wellserved.claim.draft import ClaimRecipe
 from wellserved.claim.sentence import window_words
 from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
 from wellserved.improvement import find_record
 from wellserved.storage.workspace import Workspace
+from wellserved.store.access import has_permission
+from wellserved.store.models import ClaimLimit
 from wellserved.web.access_middleware import person_of, required_permission
 from wellserved.web.analysis import cached_answer, fresh_answer
 
+VARIANT_WORDS = {
+    "ratio_without_service": gettext_lazy("by how much, without the service"),
+    "ratio": gettext_lazy("by how much, and for which service"),
+    "full": gettext_lazy("from what to what, with every month"),
+}
+"""Forms of a claim file -> what each shows."""
 
-def _remake(_workspace: Workspace, recipe: ClaimRecipe, secret: bytes) -> claim_drafts.RemadeEvidence:
+
+def remake_claim(_workspace: Workspace, recipe: ClaimRecipe, secret: bytes) -> claim_drafts.RemadeEvidence:
     """The evidence of a claim, made anew by the analysing process."""
     return fresh_answer(claim_drafts.remake_evidence, recipe, secret)
 
@@ -32,11 +43,22 @@ def _remake(_workspace: Workspace, recipe: ClaimRecipe, secret: bytes) -> claim_
 def claims(request: HttpRequest) -> HttpResponse:
     """One's own claims, and what a stranger needs to check one."""
     context: dict[str, Any] = {
-        "claims": claim_actions.list_claims(settings.WORKSPACE, person_of(request), _remake),
+        "claims": claim_actions.list_claims(settings.WORKSPACE, person_of(request), remake_claim),
         "keys": [key for key in list_keys(settings.WORKSPACE) if key.private],
         "digest": checker_digest(),
+        "limit": claim_limit(),
+        "limits": ClaimLimit.choices if has_permission(person_of(request), "change_people") else (),
+        "variants": [(name, words) for name, words in VARIANT_WORDS.items() if name in variants_allowed()],
     }
     return render(request, "claims.html", context)
+
+
+@required_permission("change_people", "POST")
+def claim_limits(request: HttpRequest) -> HttpResponseBase:
+    """Decide what of claims may leave the house."""
+    set_claim_limit(person_of(request), request.POST.get("claims_show", ""))
+    messages.success(request, _("Saved. It holds for what is handed out from now on."))
+    return redirect("claims")
 
 
 @required_permission("read_measures", "GET", "POST")
@@ -71,7 +93,7 @@ def claim_file(request: HttpRequest, id_: str) -> HttpResponseBase:
     """A claim as a file that anybody can check."""
     variant = request.GET.get("variant", "ratio_without_service")
     try:
-        raw = claim_actions.export_claim(settings.WORKSPACE, person_of(request), id_, variant, _remake)
+        raw = claim_actions.export_claim(settings.WORKSPACE, person_of(request), id_, variant, remake_claim)
     except UnknownNameError as error:
         raise Http404 from error
     headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.json"'}
