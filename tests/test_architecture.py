@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "wellserved"
 SHORT, LONGEST, FILE = 30, 60, 600  # lines, as CONTRIBUTING.md names them
 FAN_OUT = 14  # modules of the house that one module imports
+CONTENTS = {"wellserved.web.urls", "wellserved.cli.panels"}  # every page, every command: lists that grow with the house
 BANNED = {"utils", "helpers", "services", "types", "constants", "common", "misc"}
 
 
@@ -56,7 +57,9 @@ def test_no_module_imports_more_of_the_house_than_can_be_kept_in_mind() -> None:
         path: ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
         for path in SOURCE.rglob("*.py")
     }
-    fan_outs = {name: len(modules_imported(path, set(dotted.values()))) for path, name in dotted.items()}
+    fan_outs = {
+        name: len(modules_imported(path, set(dotted.values()))) for path, name in dotted.items() if name not in CONTENTS
+    }
     assert max(fan_outs.values()) == FAN_OUT, "where it fell, lower the limit here and in CONTRIBUTING.md"
     assert fan_outs["wellserved.actions"] == 0
 
@@ -141,4 +144,6 @@ def test_nothing_reaches_for_the_network() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if path == SOURCE / "actions" / "smtp.py":  # to the mail server that somebody set up, and to no other
+                names = [name for name in names if name != "smtplib"]
             assert not {name.split(".")[0] for name in names if name != "urllib.parse"} & banned, path

@@ -16,7 +16,7 @@ from django.test import Client
 from tests.claim.quotes import CHANGE, quote_rows, quote_workspace, write_quotes
 from tests.claim.test_checks import CLAIM_ID
 from tests.web.conftest import House, plain_recipe, signed_claim
-from wellserved.actions import claim_drafts, improvements
+from wellserved.actions import claim_drafts, claim_exports, improvements
 from wellserved.actions import claims as claim_actions
 from wellserved.claim.check import check_claim
 from wellserved.claim.draft import ClaimDraft
@@ -205,7 +205,7 @@ def test_what_cannot_be_compared_now_is_no_fault_of_the_claim(staff: House, plac
     assert claims[0].reason.startswith("not compared with the newest records yet: Another import")
     assert (Claim.objects.get().state, Claim.objects.get().log_version) == ("current", -5)
     with pytest.raises(RequestError, match="is not handed out"):
-        claim_actions.export_claim(place, staff.kim, CLAIM_ID, "full", remake)
+        claim_exports.export_claim(place, staff.kim, CLAIM_ID, "full", remake)
 
 
 def test_the_page_that_checks_comes_as_a_file(staff: House, as_: As) -> None:

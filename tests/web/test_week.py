@@ -15,7 +15,7 @@ from django.utils import timezone
 from tests.web.conftest import House, book
 from tests.web.test_api import key, sent
 from tests.web.test_daily import shared_of, typed
-from wellserved.actions import sharing, weekly
+from wellserved.actions import sharing, week_page, weekly
 from wellserved.actions.questions import ask_measures
 from wellserved.capture import MAX_ENTRY_LETTERS
 from wellserved.journal.models import Entry
@@ -122,7 +122,7 @@ def test_a_year_that_is_not_the_reports_is_named(staff: House) -> None:
     assert "the draft of 30 (due Tue 30 Dec, " in report
     assert re.search(r"the draft of 15 \(due Thu 15 Jan 2026, \d\d:\d\d\)", report)
     assert (
-        weekly.render_week("x", "2026-W01", "kim", "txt")
+        week_page.render_week("x", "2026-W01", "kim", "txt")
         .decode()
         .startswith("Week 2026-W01, 29 Dec 2025 – 04 Jan 2026")
     )
@@ -250,11 +250,11 @@ def test_a_long_week_is_kept_whole_or_it_is_said_why_not(staff: House, as_: As) 
 
 def test_a_line_that_nobody_filled_in_takes_its_title_along_and_nothing_else() -> None:
     text = "Done\n- one\n\nWhat I need from you\n- ...\n"
-    assert weekly.render_week(text, "2026-W48", "kim", "txt").decode().endswith("Done\n- one\n")
+    assert week_page.render_week(text, "2026-W48", "kim", "txt").decode().endswith("Done\n- one\n")
     text = "What I need from you\n- a new printer\n- ...\n"
-    assert "a new printer" in weekly.render_week(text, "2026-W48", "kim", "txt").decode()
-    assert "What I need from you" in weekly.render_week(text, "2026-W48", "kim", "txt").decode()
-    assert "..." not in weekly.render_week(text, "2026-W48", "kim", "html").decode()
+    assert "a new printer" in week_page.render_week(text, "2026-W48", "kim", "txt").decode()
+    assert "What I need from you" in week_page.render_week(text, "2026-W48", "kim", "txt").decode()
+    assert "..." not in week_page.render_week(text, "2026-W48", "kim", "html").decode()
 
 
 def test_the_week_begins_with_a_sentence_and_its_sums(staff: House, as_: As) -> None:

@@ -6,19 +6,16 @@ import base64
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
 
 from wellserved.actions.claim_drafts import RemadeEvidence, remake_evidence, require_unchanged
-from wellserved.actions.claim_keys import list_keys, signing_key
-from wellserved.actions.house_rules import require_allowed
-from wellserved.claim.check import ClaimState, evidence_file, sign_states
+from wellserved.actions.claim_keys import signing_key
+from wellserved.claim.check import ClaimState
 from wellserved.claim.draft import ClaimDraft, ClaimRecipe, evidence_root, recipe_from_json
-from wellserved.claim.envelope import key_id
-from wellserved.claim.file import VARIANTS, OpenedClaim, open_claim, restrict_claim, sign_claim
+from wellserved.claim.file import OpenedClaim, open_claim, sign_claim
 from wellserved.claim.sentence import ClaimRole
 from wellserved.claim.verdict import role_of
 from wellserved.errors import (
@@ -33,22 +30,23 @@ from wellserved.improvement import Improvement
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import AccessScope, record_event
-from wellserved.store.models import Claim, Person
+from wellserved.store.models import Adoption, Claim, Person
 
 RemakeEvidence = Callable[[Workspace, ClaimRecipe, bytes], RemadeEvidence]
-STATES_VALID_DAYS: Final = 31
 _CHANGED_RECORDS: Final = "its records were corrected or added to"
 STANDING_STATES: Final = ("current", "stale")
-_PRIVATE_KEY_BYTES: Final = 32
+PRIVATE_KEY_BYTES: Final = 32
 
 
 def find_role(person: Person, declaration: Improvement) -> ClaimRole:
-    """What somebody was in an improvement, by their login and by their name in the records, which nobody gives themselves;
-    raises where its declaration does not name them. Whoever is alone here is its owner."""
+    """What somebody was in an improvement, by their login and by their name in the records, which nobody gives themselves, or
+    because they took it up; raises where neither is on record. Whoever is alone here is its owner."""
     if role := role_of(declaration, (person.username, person.served_as)):
         return role
     if AccessScope(person).alone:
         return "owner"
+    if Adoption.objects.filter(practice__improvement=declaration.name, person=person).exclude(confirmed=None).exists():
+        return "adopter"
     raise RequestError(
         f"The declaration of {declaration.name} does not name you.",
         f"Whoever keeps it can add you: `wellserved improve change {declaration.name} --helper {person.username}`.",
@@ -59,7 +57,7 @@ def issue_claim(workspace: Workspace, person: Person, draft: ClaimDraft) -> Clai
     """Sign a claim, for its owner; it takes the place of an earlier one of theirs about the same question."""
     now = timezone.now()
     claim_id = base64.b32encode(os.urandom(8)).decode().lower()[:12]
-    key = signing_key(workspace, now, lambda: os.urandom(_PRIVATE_KEY_BYTES))
+    key = signing_key(workspace, now, lambda: os.urandom(PRIVATE_KEY_BYTES))
     old_claims = [claim for claim in AccessScope(person).claims() if _is_replaced(claim, draft)]
     predicate = {
         **draft.predicate,
@@ -185,64 +183,3 @@ def withdraw_claim(person: Person, claim_id: str) -> None:
         raise RequestError(f"Claim {claim_id} is {claim.state} already.", "Nothing is left to do.")
     _set_state(claim, "withdrawn", "withdrawn by its owner")
     record_event(person, "withdrew a claim", "")
-
-
-def export_claim(
-    workspace: Workspace,
-    person: Person,
-    claim_id: str,
-    variant: str = "ratio_without_service",
-    remake: RemakeEvidence = remake_evidence,
-) -> bytes:
-    """A claim file that shows what the variant shows; one that no longer holds is not handed out."""
-    if variant not in VARIANTS:
-        raise UnknownNameError("form of a claim", variant, VARIANTS)
-    require_allowed(variant)
-    claim = find_claim(person, claim_id)
-    refresh_claims(workspace, [claim], remake)
-    if claim.state != "current":
-        raise RequestError(
-            f"Claim {claim_id} is not handed out: {claim.reason}.",
-            "Sign a new one, which takes its place: `wellserved claim issue` with the same words.",
-        )
-    raw = restrict_claim(claim.file.encode(), VARIANTS[variant])
-    if not {name for name in VARIANTS[variant] if name.startswith("sentence")} & opened(claim).shown.keys():
-        raise RequestError(
-            "This claim has no ratio: it is about ratings, or about what was nothing or less.",
-            "Hand it out with --variant full.",
-        )
-    return raw
-
-
-def export_evidence(workspace: Workspace, person: Person, claim_id: str) -> bytes:
-    """The rows that a claim rests on, without names, for a verifier who is to work its numbers out anew."""
-    claim = find_claim(person, claim_id)
-    secret = bytes.fromhex(claim.secret)
-    recipe = recipe_from_json(claim.recipe)
-    require_unchanged(workspace, recipe)
-    evidence = remake_evidence(workspace, recipe, secret, with_rows=True)
-    if evidence.root != opened(claim).evidence_root:
-        raise RequestError(
-            f"The evidence of {claim_id} cannot be made anew: its records were corrected or added to.",
-            "Sign the claim anew.",
-        )
-    return evidence_file(claim_id, evidence.rows, secret)
-
-
-def export_states(workspace: Workspace) -> bytes:
-    """The states of all claims of the workspace, signed, to be published: numbers and days, nothing else."""
-    now = timezone.now()
-    claims = list(Claim.objects.order_by("id"))
-    for claim in refresh_claims(workspace, claims):
-        raise RequestError(f"Claim {claim.id} is {claim.reason}.", "Try again when that has passed.")
-    states = {claim.id: (claim.state, _day(claim.since or claim.issued)) for claim in claims}
-    key = signing_key(workspace, now, lambda: os.urandom(_PRIVATE_KEY_BYTES))
-    keys = [
-        {"id": key_id(old_key.public), "since": old_key.since, "until": old_key.until}
-        for old_key in list_keys(workspace)
-    ]
-    return sign_states(states, keys, _day(now), _day(now + timedelta(days=STATES_VALID_DAYS)), key.private)
-
-
-def _day(instant: datetime) -> str:
-    return instant.date().isoformat()

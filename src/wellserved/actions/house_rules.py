@@ -22,6 +22,11 @@ def claim_limit() -> ClaimLimit:
     return ClaimLimit(rules.claims_show) if rules else ClaimLimit.figures
 
 
+def limit_choices() -> list[tuple[str, str]]:
+    """What can be decided: value, words."""
+    return [(limit.value, str(limit.label)) for limit in ClaimLimit]
+
+
 def variants_allowed() -> tuple[str, ...]:
     """The forms of a claim that may be handed out."""
     return _FORMS_OF_LIMIT[claim_limit()]

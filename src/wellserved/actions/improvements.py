@@ -24,7 +24,7 @@ from wellserved.prove import (
     ProofRequest,
     prove,
 )
-from wellserved.prove.adoption import Adoption, estimate_adoption, segment_values
+from wellserved.prove.adoption import AdoptionEffect, estimate_adoption, segment_values
 from wellserved.prove.foresight import Foresight, foresee
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
@@ -287,7 +287,7 @@ def prove_adoption(
     since: tuple[tuple[str, date], ...],
     span: DateRange,
     on_progress: ProgressCallback = no_progress,
-) -> Adoption:
+) -> AdoptionEffect:
     """What a change did that teams took up one after the other."""
     improvement.validate(candidate)
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:

@@ -31,7 +31,7 @@ RESUME_FORMATS: Final[dict[str, tuple[str, Callable[[ResumeLayout], bytes]]]] = 
 """Form -> its media type, and what writes it."""
 SUGGESTED_WORDS: Final = ("exceeded", "thanks", "recovered", "idea", "lesson")
 SUGGESTED_DAYS: Final = 366
-MAX_SUGGESTIONS: Final = 20
+MAX_BULLETS_SUGGESTED: Final = 20
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def suggest_bullets(journal: Journal, claims: Sequence[Claim]) -> list[BulletSug
         text = readable_text(str(entry.facts.get("text") or entry.words))
         if text and text not in texts:
             suggestions.append(BulletSuggestion(text, entry.entry.word))
-    return suggestions[:MAX_SUGGESTIONS]
+    return suggestions[:MAX_BULLETS_SUGGESTED]
 
 
 def _bullet_texts(document: ResumeDocument) -> list[str]:

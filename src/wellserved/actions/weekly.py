@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from email.message import EmailMessage
-from html import escape
 from zoneinfo import ZoneInfo
 
-import typst
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
+from wellserved.actions.idea_news import proved_ideas
+from wellserved.actions.week_course import course_lines, journal_counts
+from wellserved.actions.week_page import TO_FILL_IN
 from wellserved.capture import readable_text
 from wellserved.capture.promise import PromiseState
 from wellserved.journal.handle import DecryptedEntry, Journal
-from wellserved.moments import period_of
+from wellserved.moments import month_start, period_of
 from wellserved.store.access import AccessScope
 
-TO_FILL_IN = "..."  # a line that its author fills in, or that is left out
 MAX_OLDER_PROMISES = 10  # older promises that the report names as next
-_PDF = """
-#let given = json(bytes(sys.inputs.given))
-#set document(title: given.title, author: given.author)
-#set page(paper: "a4", margin: 2.2cm)
-#set text(size: 10.5pt, lang: "en", fill: rgb("#17212b"))
-#show heading.where(level: 1): set text(size: 18pt)
-#show heading.where(level: 2): it => block(above: 1.4em, below: .7em, width: 100%, stroke: (bottom: .5pt + rgb("#dbe1e7")), inset: (bottom: .3em), text(size: 12pt, it.body))
-#heading(level: 1, given.title)
-#text(fill: rgb("#56626f"), given.author)
-#for part in given.parts {
-  if part.title != "" { heading(level: 2, part.title) }
-  for line in part.lines {
-    if line.starts-with("- ") { list(line.slice(2)) } else { par(line) }
-  }
-}
-"""
 
 
 def recent_weeks(today: date, count: int) -> list[tuple[str, date, date]]:
     """The weeks up to this one, the last first: name, Monday, Sunday."""
     weeks = [period_of(today - timedelta(days=7 * back), "week") for back in range(count)]
     return [(week.label, week.start, week.end - timedelta(days=1)) for week in weeks]
+
+
+def recent_months(today: date, count: int) -> list[str]:
+    """The months up to this one and the years that they are of, the last first: 2026-11, 2026."""
+    months = [month_start(today, -back) for back in range(count)]
+    names = [f"{month:%Y-%m}" for month in months]
+    years = sorted({f"{month:%Y}" for month in months}, reverse=True)
+    return [*years, *names]
 
 
 def week_text(journal: Journal, scope: AccessScope, monday: date) -> tuple[str, bool]:
@@ -84,18 +74,22 @@ def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
         if decrypted_entry.entry.word == "promise" and decrypted_entry.entry.shared in copy_ids
     }
     failures_before = journal.count_entries(start - timedelta(days=7), start, "missed")
-    failure_lines = _failure_lines(week)
+    failures = failure_lines(week)
     promise_lines, next_lines = _promise_lines(pledges, week), _next_lines(pledges, week)
     sections: dict[str, list[str]] = {
-        _("What went wrong, and what was done"): [*failure_lines, *week.lines_of_word("recovered", _("made right"))],
+        _("What went wrong, and what was done"): [*failures, *week.lines_of_word("recovered", _("made right"))],
         _("Promises"): [
             *promise_lines,
             *week.lines_of_word("broken"),
             *week.lines_of_word("renegotiated", _("agreed anew")),
         ],
-        _("What customers said"): _customer_lines(week),
+        _("What customers said"): customer_lines(week),
         _("What went well"): [*week.lines_of_word("exceeded"), *week.lines_of_word("met"), *week.lines_of_word("kept")],
-        _("Ideas and lessons"): [*week.lines_of_word("idea"), *week.lines_of_word("lesson")],
+        _("Ideas and lessons"): [
+            *_proved_lines(scope, start, end),
+            *week.lines_of_word("idea"),
+            *week.lines_of_word("lesson"),
+        ],
         _("Also noted"): [*week.lines_of_word("note"), *week.lines_of_word("promise", _("promise"))],
         _("What is next"): next_lines,
         _("Beside the week before"): _comparison_lines(entries, failures_before),
@@ -103,7 +97,8 @@ def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
     if self_lines := week.lines_of_word("self"):
         sections[_("My own judgement (take it out where it is for you alone)")] = self_lines
     headline = _headline(entries, pledges, week)
-    if not entries and not promise_lines and not next_lines:
+    sections[_("The last eight weeks")] = course_lines(journal_counts(journal, start))
+    if not entries and not promise_lines and not next_lines and not sections[_("Ideas and lessons")]:
         return f"{_('The week in short')}\n- {_('nothing recorded')}\n"
     sections = {_("The week in short"): headline, **sections, _("What I need from you"): [TO_FILL_IN]}
     text_lines = []
@@ -141,14 +136,22 @@ def _headline(entries: list[DecryptedEntry], pledges: list[Pledge], week: Week) 
         else "",
     ]
     sentence = "; ".join(part for part in parts if part)
-    return [*([f"{sentence}."] if sentence else []), *_sum_lines(entries)]
+    return [*([f"{sentence}."] if sentence else []), *sum_lines(entries)]
+
+
+def _proved_lines(scope: AccessScope, start: datetime, end: datetime) -> list[str]:
+    """What was proved in the week of one's ideas and help."""
+    return [
+        f"{_('proved, my idea') if idea.role == 'idea' else _('proved, with my help')}: {idea.improvement.what}"
+        for idea in proved_ideas(settings.WORKSPACE, scope.person, start, end)
+    ]
 
 
 def _count_text(count: int, singular: str, plural_form: str) -> str:
     return f"{count} {singular if count == 1 else plural_form}"
 
 
-def _sum_lines(entries: list[DecryptedEntry]) -> list[str]:
+def sum_lines(entries: list[DecryptedEntry]) -> list[str]:
     """Hours, returns and amounts that were written down; amounts of several currencies are never added."""
     hours = sum(float(decrypted_entry.facts.get("hours") or 0) for decrypted_entry in entries)
     returns = sum(int(decrypted_entry.facts.get("returns") or 0) for decrypted_entry in entries)
@@ -189,6 +192,12 @@ class Week:
     entries: list[DecryptedEntry]
     threads: dict[uuid.UUID, list[DecryptedEntry]]
     reported_ids: set[uuid.UUID] = field(default_factory=set)
+    is_dated: bool = False  # each entry with its day
+
+    def line(self, decrypted_entry: DecryptedEntry) -> str:
+        """An entry on one line; with its day where the span is longer than a week."""
+        day = f"{self.format_time(decrypted_entry.entry.at, '%d %b')}: " if self.is_dated else ""
+        return day + _entry_line(decrypted_entry)
 
     def contains(self, at: datetime) -> bool:
         """An instant lies in the week."""
@@ -202,7 +211,7 @@ class Week:
             if decrypted_entry.entry.word == word and decrypted_entry.entry.id not in self.reported_ids
         ]
         self.reported_ids |= {decrypted_entry.entry.id for decrypted_entry in word_entries}
-        return [_with_label(label, _entry_line(decrypted_entry)) for decrypted_entry in word_entries]
+        return [_with_label(label, self.line(decrypted_entry)) for decrypted_entry in word_entries]
 
     def steps(self, head: DecryptedEntry, include_earlier: bool) -> list[str]:
         """What followed on an entry up to the week's end, its own judgement aside; `whole`: not of this week alone."""
@@ -234,6 +243,8 @@ def _entry_line(decrypted_entry: DecryptedEntry) -> str:
     """An entry on one line."""
     facts = decrypted_entry.facts
     words = readable_text(str(facts.get("text") or decrypted_entry.words))
+    if (giver := str(facts.get("giver", ""))) and giver.casefold() not in words.casefold():
+        words = f"{_('from')} {giver}: {words}"
     customer = str(facts.get("customer", ""))
     return f"{customer}: {words}" if customer and customer.casefold() not in words.casefold() else words
 
@@ -257,7 +268,7 @@ def _with_steps(words: str, steps: Iterable[str]) -> str:
     return f"{words} ({step_text})" if step_text else words
 
 
-def _failure_lines(week: Week) -> list[str]:
+def failure_lines(week: Week) -> list[str]:
     """Failures of the week, and earlier ones on which something followed in it, each with what was done."""
     lines = []
     for thread_entries in week.threads.values():
@@ -276,14 +287,14 @@ def _failure_lines(week: Week) -> list[str]:
         )
         steps = week.steps(head, include_earlier=True)
         week.reported_ids.add(head.entry.id)
-        day = "" if week.contains(head.entry.at) else week.format_time(head.entry.at, "%d %b") + ": "
+        day = "" if week.contains(head.entry.at) or week.is_dated else week.format_time(head.entry.at, "%d %b") + ": "
         lines.append(
-            _with_steps(day + _entry_line(head), [*([] if is_made_right else [_("not yet made right")]), *steps])
+            _with_steps(day + week.line(head), [*([] if is_made_right else [_("not yet made right")]), *steps])
         )
     return lines
 
 
-def _customer_lines(week: Week) -> list[str]:
+def customer_lines(week: Week) -> list[str]:
     """What customers said, asked and rated, each with what followed."""
     lines = []
     for decrypted_entry in week.entries:
@@ -294,7 +305,7 @@ def _customer_lines(week: Week) -> list[str]:
             week.reported_ids.add(decrypted_entry.entry.id)
             lines.append(
                 _with_steps(
-                    _entry_line(decrypted_entry),
+                    week.line(decrypted_entry),
                     week.steps(decrypted_entry, include_earlier=False)
                     if decrypted_entry.entry.word == "complaint"
                     else [],
@@ -373,82 +384,3 @@ def _due_text(pledge: Pledge, week: Week) -> str:
         "what": pledge.text,
         "when": week.format_time(pledge.state.due, "%a %d %b, %H:%M"),
     }
-
-
-def _sections(text: str) -> list[dict[str, object]]:
-    """Titles are lines before a list, after an empty line or at the start; everything else stays as it was written."""
-    sections: list[dict[str, object]] = []
-    lines: list[str] = []
-    rows = [row for row in text.replace("\r\n", "\n").split("\n") if row.strip() != f"- {TO_FILL_IN}"]
-    for index, row in enumerate(rows):
-        starts_paragraph = index == 0 or not rows[index - 1].strip()
-        precedes_list = index + 1 < len(rows) and rows[index + 1].startswith("- ")
-        if row.strip() and starts_paragraph and precedes_list and not row.startswith("- "):
-            lines = []
-            sections.append({"title": row.strip(), "lines": lines})
-        elif row.strip():
-            if not sections:
-                sections.append({"title": "", "lines": lines})
-            lines.append(row.strip())
-    return sections
-
-
-def _without_empty_parts(text: str) -> str:
-    """The report without the lines that its author did not fill in, and their titles."""
-    rows = text.replace("\r\n", "\n").split("\n")
-    kept_rows = [
-        row for index, row in enumerate(rows) if row.strip() != f"- {TO_FILL_IN}" and not _is_empty_title(rows, index)
-    ]
-    return "\n".join(kept_rows).rstrip() + "\n"
-
-
-def _is_empty_title(rows: list[str], index: int) -> bool:
-    """A title under which nothing stands but the line to fill in."""
-    after = [row.strip() for row in rows[index + 1 : index + 3]]
-    is_title = bool(rows[index].strip()) and not rows[index].startswith("- ")
-    return is_title and after[:1] == [f"- {TO_FILL_IN}"] and not any(after[1:])
-
-
-def render_week(text: str, week: str, author: str, form: str) -> bytes:
-    """A report as txt, html, pdf or eml."""
-    first_day = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
-    last_day = first_day + timedelta(days=6)
-    days = f"{first_day:%d %b}{f' {first_day:%Y}' if first_day.year != last_day.year else ''} – {last_day:%d %b %Y}"
-    title = _("Week %(week)s, %(days)s") % {"week": week, "days": days}
-    text = _without_empty_parts(text)
-    if form == "txt":
-        return f"{title}\n{author}\n\n{text}".encode()
-    if form == "html":
-        return _html_page(text, title, author).encode()
-    if form == "eml":
-        return _mail_draft(text, title, author)
-    report_json = json.dumps({"title": title, "author": author, "parts": _sections(text)})
-    return bytes(typst.compile(_PDF.encode(), format="pdf", sys_inputs={"given": report_json}))
-
-
-def _html_page(text: str, title: str, author: str) -> str:
-    """A page for a mail or a file: without script, its style in the tags, where mail programs read it."""
-    section_html = []
-    for section in _sections(text):
-        lines = [str(line) for line in section["lines"]]  # type: ignore[attr-defined]
-        items = "".join(f'<li style="margin:.3em 0">{escape(line.removeprefix("- "))}</li>' for line in lines)
-        style = "font-size:1.05em;margin:1.4em 0 .3em;border-bottom:1px solid #dbe1e7;padding-bottom:.2em"
-        heading = f'<h2 style="{style}">{escape(str(section["title"]))}</h2>' if section["title"] else ""
-        section_html.append(f'{heading}<ul style="margin:.3em 0;padding-left:1.2em">{items}</ul>')
-    body_style = "font:16px/1.5 system-ui,Segoe UI,Roboto,sans-serif;color:#17212b;max-width:42em;margin:1.5em auto;padding:0 1em"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<title>{escape(title)}</title></head><body style="{body_style}"><h1 style="font-size:1.5em;margin:0">{escape(title)}</h1>'
-        f'<p style="color:#56626f;margin:.2em 0 0">{escape(author)}</p>{"".join(section_html)}</body></html>'
-    )
-
-
-def _mail_draft(text: str, title: str, author: str) -> bytes:
-    """A draft that a mail program opens ready to be addressed and sent."""
-    mail = EmailMessage()
-    mail["Subject"] = " ".join(f"{title}, {author}".split())
-    mail["X-Unsent"] = "1"
-    mail["Date"] = datetime.now(UTC)
-    mail.set_content(text)
-    mail.add_alternative(_html_page(text, title, author), subtype="html")
-    return mail.as_bytes()

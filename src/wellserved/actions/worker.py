@@ -1,4 +1,4 @@
-"""The worker writes shared moments into the log and backs up every night; here is what it does, and whether it is at work.
+"""The worker writes shared moments into the log, sends mails and backs up every night; here is what it does, and whether it is at work.
 
 Every two seconds, also while it writes, it leaves a sign of life in the workspace: its state, and a fresh time of change.
 A sign that is older than LATE seconds, or dated in the future, is none.
@@ -23,7 +23,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from wellserved import disk
-from wellserved.actions import backups, sharing
+from wellserved.actions import backups, outgoing, sharing, weekly_mail
 from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
 from wellserved.storage.integrity import IntegrityFinding
@@ -162,6 +162,29 @@ def work_once(workspace: Workspace) -> None:
             backups.write_nightly_backup(workspace)
             raise
         backups.write_nightly_backup(workspace)
+
+
+def mail_once(workspace: Workspace) -> None:
+    """Draft the week's reports that are due by themselves, and send the mails whose time has come."""
+    now = timezone.now()
+    weekly_mail.queue_due_weeks(workspace, now)
+    outgoing.deliver_due(workspace, now)
+
+
+def run_mailer(workspace: Workspace, stop: threading.Event) -> None:
+    """Send mails until told to stop, beside the worker, so that a slow mail server keeps nothing else waiting. After a failure it
+    waits as the worker does; what waits is not lost, and nothing leaves twice."""
+    pause = POLL_SECONDS
+    while not stop.is_set():
+        try:
+            mail_once(workspace)
+        except Exception as error:
+            sys.stderr.write(f"Mails wait: {_error_sentence(error)}\n")
+            pause = min(2 * pause, LONGEST_RETRY_PAUSE)
+        else:
+            pause = POLL_SECONDS
+        close_old_connections()
+        stop.wait(pause)
 
 
 def run_worker(workspace: Workspace, stop: threading.Event, heartbeat: Heartbeat) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from wellserved.claim.windows import ClaimPeriod, ClaimWindows, range_words
 
 Grade = Literal["proved", "measured"]
-ClaimRole = Literal["owner", "idea", "helper"]
+ClaimRole = Literal["owner", "idea", "helper", "adopter"]
 GRADES: Final[dict[Grade, str]] = {
     "proved": "a declared change was proved to have made the difference",
     "measured": "the numbers changed so; the cause was not tested",
@@ -20,6 +20,7 @@ _LEADS: Final[dict[tuple[ClaimRole, bool], str]] = {
     ("owner", True): "Reduced", ("owner", False): "Raised",
     ("idea", True): "Proposed the change that reduced", ("idea", False): "Proposed the change that raised",
     ("helper", True): "Helped to reduce", ("helper", False): "Helped to raise",
+    ("adopter", True): "Took up a change that reduced", ("adopter", False): "Took up a change that raised",
 }  # fmt: skip
 _NUMBER_WORDS: Final = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",

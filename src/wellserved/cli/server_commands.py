@@ -94,13 +94,14 @@ def worker(
     ] = False,
     once: Annotated[bool, typer.Option("--once", help="Write what waits, and stop.")] = False,
 ) -> None:
-    """Write shared moments into the log, and back up every night: what `serve --no-worker` leaves to this."""
+    """Write shared moments into the log, send mails, and back up every night: what `serve --no-worker` leaves to this."""
     stop = threading.Event()
     workspace = prepare_workspace(home)
     from wellserved.actions import worker as task
 
     if once:
         task.work_once(workspace)
+        task.mail_once(workspace)
         return
     with task.Heartbeat(workspace) as heartbeat:
 
@@ -114,6 +115,7 @@ def worker(
             signal.signal(number, finish)
         if ends_with_input:
             threading.Thread(target=_watch_input, args=(finish,), daemon=True).start()
+        threading.Thread(target=task.run_mailer, args=(workspace, stop), daemon=True).start()
         task.run_worker(workspace, stop, heartbeat)
 
 

@@ -57,6 +57,16 @@ def generate_key() -> bytes:
     return os.urandom(32)
 
 
+def mail_key(secret: bytes) -> bytes:
+    """What mails are sealed by while they wait: they are written by their owner to be read by others."""
+    return _derive(secret, b"outgoing mail")
+
+
+def random_token() -> str:
+    """128 random bits in 22 letters, safe in an address."""
+    return base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")
+
+
 def lock_with_secret(kind: str, key: bytes, secret: bytes, cost: int = 0) -> dict[str, Any]:
     """A key, locked by a secret, as it is kept: salt and key in base64, and scrypt's cost (0: the secret is random)."""
     salt, nonce = os.urandom(16), os.urandom(_NONCE_BYTES)

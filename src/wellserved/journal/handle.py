@@ -358,6 +358,11 @@ class Journal:
         """How many entries of a word a span holds, without opening them."""
         return self._entries().filter(word=word, at__gte=start, at__lt=end).count()
 
+    def entry_times(self, start: datetime, end: datetime, words: Iterable[str]) -> list[tuple[str, datetime]]:
+        """Word and time of the entries of a span, without opening them."""
+        rows = self._entries().filter(word__in=list(words), at__gte=start, at__lt=end)
+        return list(rows.values_list("word", "at"))
+
     def thread(self, thread: uuid.UUID) -> list[DecryptedEntry]:
         """What belongs together, oldest first."""
         return self.threads([thread]).get(thread, [])

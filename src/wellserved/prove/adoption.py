@@ -24,7 +24,7 @@ MAX_MISSING_TEAM_SHARE = 0.1  # of a team's periods: with more it is left out
 
 
 @dataclass(frozen=True)
-class Adoption:
+class AdoptionEffect:
     """What the change did where it was taken up; effects in the unit, or for ratios as parts of the level before."""
 
     measure: Measure
@@ -58,7 +58,7 @@ def _back_transform(estimate: Estimate, relative: bool) -> Estimate:
 def estimate_adoption(
     window: AnalysisWindow, measure: Measure, by: str, since: tuple[tuple[str, date], ...], teams: tuple[str, ...],
     where: tuple[tuple[str, str], ...] = (), age_days: int | None = None,
-) -> Adoption:  # fmt: skip
+) -> AdoptionEffect:  # fmt: skip
     """Did it work where it was taken up? Every team is its own series; those without a date never took it up."""
     first = min(day for _, day in since)
     base_window = replace(window, change=first)
@@ -94,7 +94,7 @@ def estimate_adoption(
         raise RequestError("No period is known of every one of them.", "Use longer periods: --every month.")
     result = estimate_staggered_effect(values[:, is_complete], has_adopted[:, is_complete])
     is_ratio = next(iter(usable_series.values())).model_input.family in ("count", "quantile", "duration", "money")
-    return Adoption(
+    return AdoptionEffect(
         measure, result, is_ratio, tuple(team_rows), tuple(sorted(set(teams) - set(team_rows))), since, int(is_complete.sum()),
         next(iter(usable_series.values())).age_days,
     )  # fmt: skip

@@ -29,6 +29,7 @@ from wellserved.store.models import (
     Hook,
     Invitation,
     Look,
+    Outgoing,
     Person,
     Role,
     Shared,
@@ -212,6 +213,10 @@ class AccessScope:
     def claims(self) -> QuerySet[Claim]:
         """Claims of their own; nobody else lists them."""
         return Claim.objects.filter(owner=self.person)
+
+    def outgoing(self) -> QuerySet[Outgoing]:
+        """Mails that they sent."""
+        return Outgoing.objects.filter(owner=self.person)
 
     def looks(self) -> QuerySet[Look]:
         """Who looked at their numbers."""

@@ -360,6 +360,21 @@ class AdoptionHelper(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["adoption", "person"], name="adoption_helper_once")]
 
 
+class AgreedShares(models.Model):
+    """Other shares of what came of a practice at one adopter than equal links; they hold once all concerned have signed."""
+
+    practice = models.ForeignKey(Practice, models.CASCADE, related_name="agreed_shares")
+    adoption = models.ForeignKey(
+        Adoption, models.CASCADE, null=True, related_name="agreed_shares"
+    )  # None: the starter's own
+    parts = models.JSONField()  # holder -> a fraction, as 1/3
+    signed = models.JSONField(default=dict)  # holder -> when, UTC
+    created = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["-created"]
+
+
 class WeeklyMail(models.Model):
     """To whom somebody sends their week, and when."""
 

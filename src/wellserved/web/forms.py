@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.dates import WEEKDAYS
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +23,7 @@ from wellserved.measure.coverage import PRIVATE_COLUMNS
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE, SEGMENTS
 from wellserved.scales import load_scales
 from wellserved.storage.workspace import Workspace
-from wellserved.store.models import Account, Audience, Customer, Person, Role, Team
+from wellserved.store.models import Account, Audience, Customer, Person, Role, Team, WeeklyMail
 from wellserved.web.template_filters import SCALE_NAMES
 
 Choices = list[tuple[str, Any]]  # value, label; a label may be translated when it is shown
@@ -239,7 +240,26 @@ class MeForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Person
-        fields = ("first_name", "last_name")
+        fields = ("first_name", "last_name", "email")
+
+
+class WeeklyMailForm(forms.ModelForm):  # type: ignore[type-arg]
+    """To whom one's week goes, and when."""
+
+    weekday = forms.TypedChoiceField(
+        label=_("On"), coerce=int, choices=[(number, name) for number, name in WEEKDAYS.items()], initial=4
+    )
+
+    class Meta:
+        model = WeeklyMail
+        fields = ("recipients", "weekday", "at", "by_itself", "covers_team", "with_pdf")
+        labels: ClassVar = {
+            "recipients": _("To, one address a line"), "at": _("At"), "by_itself": _("Without asking me, from what I shared alone"),
+            "covers_team": _("About what my team shared (for leads)"), "with_pdf": _("With a PDF"),
+        }  # fmt: skip
+        widgets: ClassVar = {
+            "recipients": forms.Textarea({"rows": 3}), "at": forms.TimeInput({"type": "time"}, format="%H:%M"),
+        }  # fmt: skip
 
 
 class KeyForm(forms.Form):

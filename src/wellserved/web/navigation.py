@@ -34,6 +34,7 @@ PAGES: Final = (
     NavigationPage("failures", gettext_noop("Failures"), "own", gettext_noop("My team")),
     NavigationPage("measures", gettext_noop("Measures"), "read_measures", "My team"),
     NavigationPage("improvements", gettext_noop("Improvements"), "read_measures", "My team"),
+    NavigationPage("practices", gettext_noop("Practices"), "read_measures", "My team"),
     NavigationPage("customers", gettext_noop("Customers"), "read_customers", gettext_noop("The house")),
     NavigationPage("accounts", gettext_noop("Accounts"), "read_accounts", "The house"),
     NavigationPage("data", gettext_noop("Data"), "change_data", "The house"),

@@ -13,7 +13,7 @@ from wellserved.explore.gap import ExpectationGaps
 from wellserved.explore.retention import POOR_FIT, RENEWALS_AHEAD, Retention, RetentionFit
 from wellserved.explore.shift import Shift
 from wellserved.moments import NotComputable
-from wellserved.prove.adoption import Adoption
+from wellserved.prove.adoption import AdoptionEffect
 from wellserved.prove.period_series import PeriodSeries
 from wellserved.prove.verdict import Estimate, pooled_value
 from wellserved.prove.words import direction, interval_in_words, size_in_words
@@ -53,7 +53,7 @@ def shift_table(series: PeriodSeries, shift: Shift) -> Table:
     return Table(f"{series.measure.name} shifted", columns, (row,), SHIFT_NOTE)
 
 
-def adoption_table(adoption: Adoption) -> Table:
+def adoption_table(adoption: AdoptionEffect) -> Table:
     """What a change did where it was taken up."""
     measure = adoption.measure
     rows = tuple(
@@ -80,13 +80,13 @@ def adoption_table(adoption: Adoption) -> Table:
     return Table(f"Exploration: {title[0].lower()}{title[1:]}", ("interval by", "effect", "95% interval"), rows, note)
 
 
-def _effect(estimate: Estimate, adoption: Adoption) -> str:
+def _effect(estimate: Estimate, adoption: AdoptionEffect) -> str:
     if adoption.relative:
         return f"{abs(estimate.value):.1%} {direction(estimate.value)}"
     return f"{size_in_words(estimate.value, adoption.measure)} {direction(estimate.value)}"
 
 
-def _span(estimate: Estimate, adoption: Adoption) -> str:
+def _span(estimate: Estimate, adoption: AdoptionEffect) -> str:
     if adoption.relative:
         return " to ".join(
             f"{end:+.1%}" if math.isfinite(end) else "any amount" for end in (estimate.low, estimate.high)

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy
 
 from wellserved.actions import claim_drafts
 from wellserved.actions import claims as claim_actions
+from wellserved.actions.claim_exports import export_claim
 from wellserved.actions.claim_keys import list_keys
-from wellserved.actions.house_rules import claim_limit, set_claim_limit, variants_allowed
+from wellserved.actions.house_rules import claim_limit, limit_choices, set_claim_limit, variants_allowed
 from wellserved.claim.checker import checker_digest, checker_page
 from wellserved.claim.draft import ClaimRecipe
 from wellserved.claim.sentence import window_words
@@ -22,7 +23,6 @@ from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
 from wellserved.improvement import find_record
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import has_permission
-from wellserved.store.models import ClaimLimit
 from wellserved.web.access_middleware import person_of, required_permission
 from wellserved.web.analysis import cached_answer, fresh_answer
 
@@ -47,7 +47,7 @@ def claims(request: HttpRequest) -> HttpResponse:
         "keys": [key for key in list_keys(settings.WORKSPACE) if key.private],
         "digest": checker_digest(),
         "limit": claim_limit(),
-        "limits": ClaimLimit.choices if has_permission(person_of(request), "change_people") else (),
+        "limits": limit_choices() if has_permission(person_of(request), "change_people") else (),
         "variants": [(name, words) for name, words in VARIANT_WORDS.items() if name in variants_allowed()],
     }
     return render(request, "claims.html", context)
@@ -93,7 +93,7 @@ def claim_file(request: HttpRequest, id_: str) -> HttpResponseBase:
     """A claim as a file that anybody can check."""
     variant = request.GET.get("variant", "ratio_without_service")
     try:
-        raw = claim_actions.export_claim(settings.WORKSPACE, person_of(request), id_, variant, remake_claim)
+        raw = export_claim(settings.WORKSPACE, person_of(request), id_, variant, remake_claim)
     except UnknownNameError as error:
         raise Http404 from error
     headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.json"'}

@@ -29,7 +29,7 @@ from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import Audience, Person, Shared, token_digest
 from wellserved.web.access_middleware import OPEN, journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
-from wellserved.web.views.overview import numbers_context
+from wellserved.web.views.overview import news_context, numbers_context
 
 MAX_PROMISES_SHOWN, MAX_DUE_PROMISES = 20, 10  # promises of the ledger and of Today, the most urgent first
 MAX_SEARCH_LETTERS = 100
@@ -101,6 +101,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "recent": journal.latest(3) if journal.is_readable else [],
         "line": request.GET.get("line", "")[:MAX_ENTRY_LETTERS],  # what a phone's share sheet hands over
     }  # fmt: skip
+    context |= news_context(scope)
     context |= (
         numbers_context(scope, wait=False)
         if context["waits"]

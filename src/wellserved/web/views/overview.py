@@ -7,9 +7,10 @@ from csp.decorators import csp
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext
 
-from wellserved.actions import case_lists, rendering, team_numbers
+from wellserved.actions import case_lists, idea_news, rendering, team_numbers, weekly_mail
 from wellserved.measure import MEASURES, Measure
 from wellserved.render.charts.svg import draw_sparkline
 from wellserved.storage import log
@@ -35,6 +36,15 @@ def numbers_context(scope: AccessScope, wait: bool) -> dict[str, object]:
         "every": found.granularity,
         "when": found.numbers[0].when if found.numbers else "",
         "sees_cases": scope.case_filter() is not None,
+    }
+
+
+def news_context(scope: AccessScope) -> dict[str, object]:
+    """What was proved of one's ideas and help, and the week that waits to be sent, for a template."""
+    now = timezone.now()
+    return {
+        "proved": idea_news.latest_news(settings.WORKSPACE, scope.person, now),
+        "week_waits": weekly_mail.waits_to_be_sent(scope.person, now),
     }
 
 

@@ -12,8 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wellserved.actions import weekly
+from wellserved.actions.job_journal import job_journal as write_job_journal
+from wellserved.actions.mail_settings import load_settings
+from wellserved.actions.week_page import render_week
+from wellserved.errors import PeriodError
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.storage import log
+from wellserved.store.models import WeeklyMail
 from wellserved.web.access_middleware import journal_of, person_of, required_permission, scope_of
 
 MAX_WEEK_LETTERS = 20_000  # letters of a week's report; settings.py lets a form of so many come
@@ -25,10 +30,18 @@ def reports(request: HttpRequest) -> HttpResponse:
     """Service reports by source, and one's own by week."""
     weeks = weekly.recent_weeks(timezone.localdate(), 12)
     sources = sorted({receipt.source for receipt in log.receipts(settings.WORKSPACE)})
-    return render(request, "reports.html", {"weeks": weeks, "sources": sources})
+    schedule = WeeklyMail.objects.filter(owner=person_of(request)).first()
+    context = {
+        "weeks": weeks,
+        "sources": sources,
+        "schedule": schedule,
+        "books": weekly.recent_months(timezone.localdate(), 12),
+    }
+    return render(request, "reports.html", context)
 
 
-def _monday(week: str) -> date:
+def monday_of(week: str) -> date:
+    """The first day of a week in an address; Http404 where there is none."""
     try:
         monday = date.fromisocalendar(int(week[:4]), int(week[6:]), 1)
     except ValueError:
@@ -41,7 +54,7 @@ def _monday(week: str) -> date:
 @required_permission("own", "GET", "POST")
 def week(request: HttpRequest, week: str) -> HttpResponseBase:
     """The week's report: drafted here, edited by its author."""
-    monday, journal = _monday(week), journal_of(request)
+    monday, journal = monday_of(week), journal_of(request)
     if request.method == "POST":
         new_text = request.POST.get("text", "").replace("\r\n", "\n")
         if len(new_text) > MAX_WEEK_LETTERS:
@@ -53,16 +66,35 @@ def week(request: HttpRequest, week: str) -> HttpResponseBase:
         messages.success(request, _("Saved."))
         return redirect("week", week)
     text, is_edited = weekly.week_text(journal, scope_of(request), monday)
-    return render(request, "week.html", {"week": week, "text": text, "edited": is_edited, "forms": WEEK_FORMATS})
+    schedule = WeeklyMail.objects.filter(owner=person_of(request)).first()
+    context = {
+        "week": week, "text": text, "edited": is_edited, "forms": WEEK_FORMATS, "schedule": schedule,
+        "sends_mail": load_settings(settings.WORKSPACE) is not None,
+        "mails": scope_of(request).outgoing().filter(period=week),
+    }  # fmt: skip
+    return render(request, "week.html", context)
+
+
+@required_permission("own")
+def job_journal(request: HttpRequest, period: str, form: str) -> HttpResponse:
+    """A month or a year of one's journal, to keep."""
+    if form not in WEEK_FORMATS or form == "eml":
+        raise Http404
+    try:
+        report = write_job_journal(journal_of(request), period, person_of(request).called)
+    except PeriodError as error:
+        raise Http404 from error
+    headers = {"Content-Disposition": f'attachment; filename="job-journal-{period}.{form}"'}
+    return HttpResponse(report.as_form(form), content_type=WEEK_FORMATS[form], headers=headers)
 
 
 @required_permission("own")
 def week_as(request: HttpRequest, week: str, form: str) -> HttpResponse:
     """The week's report to take along: text, page, PDF, or a draft for one's own mail program."""
-    monday, journal = _monday(week), journal_of(request)
+    monday, journal = monday_of(week), journal_of(request)
     if form not in WEEK_FORMATS:
         raise Http404
     text, _is_edited = weekly.week_text(journal, scope_of(request), monday)
-    content = weekly.render_week(text, week, person_of(request).called, form)
+    content = render_week(text, week, person_of(request).called, form)
     headers = {"Content-Disposition": f'attachment; filename="report-{week}.{form}"'}
     return HttpResponse(content, content_type=WEEK_FORMATS[form], headers=headers)

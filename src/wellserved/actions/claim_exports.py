@@ -1,0 +1,84 @@
+"""What leaves the workspace of a claim: its file as far as the house lets it, its evidence, and the list of all states."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.utils import timezone
+
+from wellserved.actions.claim_drafts import remake_evidence, require_unchanged
+from wellserved.actions.claim_keys import list_keys, signing_key
+from wellserved.actions.claims import PRIVATE_KEY_BYTES, RemakeEvidence, find_claim, opened, refresh_claims
+from wellserved.actions.house_rules import require_allowed
+from wellserved.claim.check import evidence_file, sign_states
+from wellserved.claim.draft import recipe_from_json
+from wellserved.claim.envelope import key_id
+from wellserved.claim.file import VARIANTS, restrict_claim
+from wellserved.errors import RequestError, UnknownNameError
+from wellserved.storage.workspace import Workspace
+from wellserved.store.models import Claim, Person
+
+STATES_VALID_DAYS: Final = 31
+
+
+def export_claim(
+    workspace: Workspace,
+    person: Person,
+    claim_id: str,
+    variant: str = "ratio_without_service",
+    remake: RemakeEvidence = remake_evidence,
+) -> bytes:
+    """A claim file that shows what the variant shows; one that no longer holds is not handed out."""
+    if variant not in VARIANTS:
+        raise UnknownNameError("form of a claim", variant, VARIANTS)
+    require_allowed(variant)
+    claim = find_claim(person, claim_id)
+    refresh_claims(workspace, [claim], remake)
+    if claim.state != "current":
+        raise RequestError(
+            f"Claim {claim_id} is not handed out: {claim.reason}.",
+            "Sign a new one, which takes its place: `wellserved claim issue` with the same words.",
+        )
+    raw = restrict_claim(claim.file.encode(), VARIANTS[variant])
+    if not {name for name in VARIANTS[variant] if name.startswith("sentence")} & opened(claim).shown.keys():
+        raise RequestError(
+            "This claim has no ratio: it is about ratings, or about what was nothing or less.",
+            "Hand it out with --variant full.",
+        )
+    return raw
+
+
+def export_evidence(workspace: Workspace, person: Person, claim_id: str) -> bytes:
+    """The rows that a claim rests on, without names, for a verifier who is to work its numbers out anew."""
+    claim = find_claim(person, claim_id)
+    secret = bytes.fromhex(claim.secret)
+    recipe = recipe_from_json(claim.recipe)
+    require_unchanged(workspace, recipe)
+    evidence = remake_evidence(workspace, recipe, secret, with_rows=True)
+    if evidence.root != opened(claim).evidence_root:
+        raise RequestError(
+            f"The evidence of {claim_id} cannot be made anew: its records were corrected or added to.",
+            "Sign the claim anew.",
+        )
+    return evidence_file(claim_id, evidence.rows, secret)
+
+
+def export_states(workspace: Workspace) -> bytes:
+    """The states of all claims of the workspace, signed, to be published: numbers and days, nothing else."""
+    now = timezone.now()
+    claims = list(Claim.objects.order_by("id"))
+    for claim in refresh_claims(workspace, claims):
+        raise RequestError(f"Claim {claim.id} is {claim.reason}.", "Try again when that has passed.")
+    states = {claim.id: (claim.state, _day(claim.since or claim.issued)) for claim in claims}
+    key = signing_key(workspace, now, lambda: os.urandom(PRIVATE_KEY_BYTES))
+    keys = [
+        {"id": key_id(old_key.public), "since": old_key.since, "until": old_key.until}
+        for old_key in list_keys(workspace)
+    ]
+    return sign_states(states, keys, _day(now), _day(now + timedelta(days=STATES_VALID_DAYS)), key.private)
+
+
+def _day(instant: datetime) -> str:
+    return instant.date().isoformat()

@@ -1,0 +1,233 @@
+"""Mails on their way: each leaves once. What was interrupted while it was handed over is said, and not sent again by itself.
+
+queued -> connecting -> handing_over -> sent. Whoever is killed while connecting has handed over nothing, and the mail is tried
+again; whoever is killed while handing over may have: the mail is `uncertain` from then on, and its owner decides.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Final
+
+from django.conf import settings as django_settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from wellserved.actions.mail_settings import MailSettings, check_address, load_settings
+from wellserved.actions.smtp import MailNotTakenError, MailUncertainError, hand_over
+from wellserved.errors import RequestError
+from wellserved.journal import crypto
+from wellserved.storage.workspace import Workspace
+from wellserved.store.models import MailState, Outgoing, Person, Unsubscription, token_digest
+
+BACK_OFF_MINUTES: Final = (1, 5, 30, 120)  # after the first, second ... try that failed
+LEASE: Final = timedelta(minutes=5)  # after which whoever was sending is taken for dead
+CONTENT_KEPT: Final = timedelta(days=14)  # of a mail that did not leave
+HandOver = Callable[[MailSettings, str, bytes, Callable[[], None]], None]
+
+
+@dataclass(frozen=True)
+class PreparedMail:
+    """A mail that is ready, but for whom it goes to and how its reader stops it."""
+
+    subject: str
+    text: str
+    html: str
+    attachments: tuple[tuple[str, str, bytes], ...] = ()  # name, media type, content
+
+
+def queue_mail(
+    owner: Person,
+    period: str,
+    address: str,
+    mail: PreparedMail,
+    sender: MailSettings,
+    run_at: datetime,
+    is_automatic: bool,
+) -> Outgoing | None:
+    """Put a mail to one reader on its way; None: there is one of that period already. It may stand in a transaction."""
+    address = check_address(address)
+    row = Outgoing(owner=owner, period=period, address=address, run_at=run_at)
+    message = _message(row, mail, sender, is_automatic)
+    row.content = crypto.seal(_key(), b"", _bound_to(row), message.as_bytes(policy=SMTP))
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:
+        return None
+    return row
+
+
+def _key() -> bytes:
+    """What mails are sealed by while they wait: from the workspace's secret."""
+    return crypto.mail_key(django_settings.SECRET_KEY.encode())
+
+
+def _bound_to(row: Outgoing) -> bytes:
+    return f"mail {row.id}".encode()
+
+
+def _message(row: Outgoing, mail: PreparedMail, sender: MailSettings, is_automatic: bool) -> EmailMessage:
+    """The whole mail: text first, the page beside it, nothing that is loaded from elsewhere."""
+    message = EmailMessage()
+    message["From"], message["To"] = sender.sender, row.address
+    message["Subject"] = " ".join(mail.subject.split())
+    message["Date"] = timezone.now()
+    message["Message-ID"] = f"<{row.id}@{sender.domain}>"
+    if row.owner.email:
+        message["Reply-To"] = row.owner.email
+    if is_automatic:
+        message["Auto-Submitted"] = "auto-generated"
+    footer = ""
+    if sender.url:
+        stop = f"{sender.url}/u/{_stop_token(row)}"
+        message["List-Unsubscribe"] = f"<{stop}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        footer = f"\n--\nStop these mails: {stop}\n"
+    message.set_content(mail.text + footer)
+    html = mail.html.replace("</body>", f'<p style="color:#56626f;font-size:.85em">{_stop_link(footer)}</p></body>')
+    message.add_alternative(html, subtype="html")
+    for name, media_type, content in mail.attachments:
+        main_type, _slash, subtype = media_type.partition("/")
+        message.add_attachment(content, maintype=main_type, subtype=subtype, filename=name)
+    return message
+
+
+def _stop_link(footer: str) -> str:
+    address = footer.rpartition(" ")[2].strip()
+    return f'<a href="{address}">Stop these mails</a>' if address else ""
+
+
+def _stop_token(row: Outgoing) -> str:
+    """A fresh token by which this reader can stop the mails of this sender; its digest alone is kept."""
+    token = crypto.random_token()
+    Unsubscription.objects.create(digest=token_digest(token), owner=row.owner, address=row.address.casefold())
+    return token
+
+
+def find_unsubscription(token: str) -> Unsubscription | None:
+    """What a token in a mail stops."""
+    return Unsubscription.objects.filter(digest=token_digest(token)).select_related("owner").first()
+
+
+def stop_mails(unsubscription: Unsubscription) -> None:
+    """This reader gets no more mails of this sender; what waits is not sent."""
+    now = timezone.now()
+    same = Unsubscription.objects.filter(owner=unsubscription.owner, address=unsubscription.address, stopped=None)
+    same.update(stopped=now)
+
+
+def is_stopped(owner: Person, address: str) -> bool:
+    """Whether a reader has stopped the mails of somebody."""
+    return Unsubscription.objects.filter(owner=owner, address=address.casefold()).exclude(stopped=None).exists()
+
+
+def deliver_due(workspace: Workspace, now: datetime, send: HandOver = hand_over) -> int:
+    """Send what is due, one mail after the other; how many were tried. Never raises for what a server says."""
+    sender = load_settings(workspace)
+    _settle_interrupted(now)
+    Outgoing.objects.filter(changed__lt=now - CONTENT_KEPT).exclude(content=b"").exclude(state=MailState.queued).update(
+        content=b""
+    )
+    tried_count = 0
+    due = (
+        Outgoing.objects.filter(state=MailState.queued, run_at__lte=now).order_by("run_at").values_list("pk", flat=True)
+    )
+    for pk in list(due[:50]) if sender else ():
+        if _claim_row(pk, now) and sender:
+            _deliver(Outgoing.objects.select_related("owner").get(pk=pk), sender, now, send)
+            tried_count += 1
+    return tried_count
+
+
+def _settle_interrupted(now: datetime) -> None:
+    """What was left by somebody who was killed: tried again where nothing can have been handed over, else said."""
+    expired = Outgoing.objects.filter(lease_until__lt=now)
+    expired.filter(state=MailState.connecting).update(state=MailState.queued, lease_until=None, changed=now)
+    reason = "It was interrupted while it was handed over: it may have arrived."
+    expired.filter(state=MailState.handing_over).update(
+        state=MailState.uncertain, reason=reason, lease_until=None, changed=now
+    )
+
+
+def _claim_row(pk: uuid.UUID, now: datetime) -> bool:
+    """Take a mail for oneself; False: somebody else has it."""
+    rows = Outgoing.objects.filter(pk=pk, state=MailState.queued)
+    return bool(rows.update(state=MailState.connecting, lease_until=now + LEASE, changed=now))
+
+
+def _deliver(row: Outgoing, sender: MailSettings, now: datetime, send: HandOver) -> None:
+    """Hand one mail over, noting before its content leaves that it may have arrived."""
+    if is_stopped(row.owner, row.address):
+        _finish(row, MailState.stopped, "", now)
+        return
+
+    def note() -> None:
+        Outgoing.objects.filter(pk=row.pk).update(state=MailState.handing_over, changed=now)
+
+    try:
+        send(sender, row.address, crypto.reveal(_key(), _bound_to(row), bytes(row.content)), note)
+    except MailNotTakenError as error:
+        _retry(row, error, now)
+    except MailUncertainError as error:
+        _finish(row, MailState.uncertain, f"{error}. It may have arrived.", now)
+    else:
+        _finish(row, MailState.sent, "", now)
+
+
+def _retry(row: Outgoing, error: MailNotTakenError, now: datetime) -> None:
+    """Try again later where that can help: not after a final no (5xx), and not for ever."""
+    row.tries += 1
+    if error.is_final or row.tries > len(BACK_OFF_MINUTES):
+        _finish(row, MailState.failed, str(error), now)
+        return
+    row.state, row.reason, row.changed, row.lease_until = MailState.queued, str(error), now, None
+    row.run_at = now + timedelta(minutes=BACK_OFF_MINUTES[row.tries - 1])
+    row.save(update_fields=["state", "reason", "changed", "lease_until", "run_at", "tries"])
+
+
+def _finish(row: Outgoing, state: MailState, reason: str, now: datetime) -> None:
+    """A mail's end; what it said is kept only where it may have to be sent again."""
+    keeps_content = state in (MailState.uncertain, MailState.failed)
+    row.state, row.reason, row.changed, row.lease_until = state, reason, now, None
+    row.content = row.content if keeps_content else b""
+    row.save(update_fields=["state", "reason", "changed", "lease_until", "content", "tries"])
+
+
+def send_again(owner: Person, row: Outgoing) -> None:
+    """Send what may not have arrived once more, because its owner says so."""
+    if row.owner_id != owner.pk or row.state not in (MailState.uncertain, MailState.failed) or not row.content:
+        raise RequestError("This mail is not sent again.", "Send the week anew from its page.")
+    rows = Outgoing.objects.filter(pk=row.pk, state=row.state)
+    rows.update(state=MailState.queued, tries=0, run_at=timezone.now(), reason="", changed=timezone.now())
+
+
+def cancel_mail(owner: Person, row: Outgoing) -> None:
+    """Take back what has not left yet."""
+    deleted = Outgoing.objects.filter(pk=row.pk, owner=owner, state=MailState.queued).delete()[0]
+    if not deleted:
+        raise RequestError("It has left already, or is leaving.", "Write to its reader.")
+
+
+def send_test_mail(sender: MailSettings, address: str) -> None:
+    """Send one mail at once; raises with what the server says."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = (
+        sender.sender,
+        check_address(address),
+        "wellserved can send mail",
+    )
+    message["Date"], message["Auto-Submitted"] = timezone.now(), "auto-generated"
+    message["Message-ID"] = f"<{uuid.uuid4()}@{sender.domain}>"
+    message.set_content("This is a test: mails of wellserved reach you.\n")
+    try:
+        hand_over(sender, address, message.as_bytes(policy=SMTP), lambda: None)
+    except (MailNotTakenError, MailUncertainError) as error:
+        raise RequestError(
+            f"{error}.", "Check `wellserved mail setup`: server, port, security, user and password."
+        ) from error

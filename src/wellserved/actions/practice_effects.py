@@ -1,0 +1,64 @@
+"""What came of a practice: whom it reached, and what it did where it was taken up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from wellserved.actions.improvements import prove_adoption
+from wellserved.actions.open_cases import open_case_table
+from wellserved.errors import WellservedError
+from wellserved.improvement import find_record
+from wellserved.measure.case_table import filter_sql
+from wellserved.measure.series import MeasureQuestion
+from wellserved.moments import day_number
+from wellserved.prove.adoption import AdoptionEffect
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace
+
+Spans = tuple[tuple[str, str, str, date, date | None], ...]  # holder, column, value, since, until
+
+
+@dataclass(frozen=True)
+class PracticeEffect:
+    """What a practice did; or why that cannot be told."""
+
+    reach: dict[str, int]  # holder -> cases asked while they had the practice
+    effect: AdoptionEffect | None = None
+    reason: str = ""  # why there is no effect to tell
+
+
+def practice_effect(workspace: Workspace, improvement: str, spans: Spans) -> PracticeEffect:
+    """The cases that each adopter had with the practice, and the effect of taking it up by the staggered proof.
+
+    `improvement`: the declared one that says which cases and which measure; empty: all cases, and no effect.
+    """
+    if log.latest_version(workspace) < 0:
+        return PracticeEffect({}, reason="there are no records yet")
+    declaration = find_record(workspace, improvement).improvement if improvement else None
+    where = declaration.where if declaration else ()
+    reach = count_reach(workspace, where, spans)
+    if declaration is None:
+        return PracticeEffect(reach, reason="it names no improvement, and so no measure")
+    days = tuple((value, since) for _holder, column, value, since, _until in spans if column == "team")
+    if not days:
+        return PracticeEffect(reach, reason="an effect can be told where teams take it up, not single people")
+    try:
+        effect = prove_adoption(workspace, declaration, "team", days, (None, None))
+    except WellservedError as error:
+        return PracticeEffect(reach, reason=f"{error.problem} {error.remedy}")
+    if effect.effect.low <= 0 <= effect.effect.high:
+        return PracticeEffect(reach, effect, "no effect is shown yet, so that there is nothing to divide")
+    return PracticeEffect(reach, effect)
+
+
+def count_reach(workspace: Workspace, where: tuple[tuple[str, str], ...], spans: Spans) -> dict[str, int]:
+    """Holder -> cases asked from the day on which they took it up to the day on which they ended it."""
+    reach = {}
+    with open_case_table(workspace) as case_table:
+        for holder, column, value, since, until in spans:
+            condition, parameters = filter_sql(case_table, MeasureQuestion((), where=(*where, (column, value))))
+            end = f" AND asked_day <= {day_number(until)}" if until else ""
+            sql = f"SELECT count(*) AS cases FROM {case_table.table} WHERE {condition} AND asked_day >= {day_number(since)}{end}"
+            reach[holder] = int(case_table.engine.query(sql, parameters)["cases"].to_pylist()[0])
+    return reach

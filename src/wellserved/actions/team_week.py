@@ -1,0 +1,87 @@
+"""A week from what was shared: for mails that leave by themselves, and for whoever leads a team."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from wellserved.actions import sharing
+from wellserved.actions.week_course import course_lines, shared_counts
+from wellserved.capture import readable_text
+from wellserved.capture.promise import PromiseState
+from wellserved.store.access import AccessScope
+from wellserved.store.models import Role, Shared
+from wellserved.wording import plural
+
+
+def draft_shared_week(scope: AccessScope, start: datetime, covers_team: bool) -> str:
+    """A week's report from what was shared: one's own, or, for whoever leads a team, the team's. Empty: nothing was."""
+    end = start + timedelta(weeks=1)
+    rows = _rows(scope, covers_team)
+    week_rows = list(rows.filter(at__gte=start, at__lt=end).order_by("at"))
+    promises = [
+        (row, state)
+        for row, state in sharing.visible_promises(scope, min(end, timezone.now()), start - timedelta(days=365))
+        if covers_team or row.author_id == scope.person.pk
+    ]
+    sections = {
+        _("What went wrong, and what was done"): _failure_lines(scope, week_rows),
+        _("Promises"): _promise_lines(promises, start, end),
+        _("What customers said"): _lines(scope, week_rows, ("thanks", "complaint", "gap")),
+        _("What went well"): _lines(scope, week_rows, ("exceeded", "met")),
+        _("The last eight weeks"): course_lines(shared_counts(rows, start)),
+    }
+    parts = [f"{title}\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items() if lines]
+    return "\n\n".join(parts) + "\n" if parts else ""
+
+
+def _rows(scope: AccessScope, covers_team: bool) -> QuerySet[Shared]:
+    """What the report is about: of a team, what its lead sees of it."""
+    if covers_team and (scope.alone or scope.person.role == Role.lead) and scope.person.team_id:
+        return scope.visible_moments().filter(team=scope.person.team_id)
+    return scope.own_moments()
+
+
+def _line(scope: AccessScope, row: Shared) -> str:
+    """A moment on one line, with whom it was about as far as its sender may know."""
+    words, customer = readable_text(row.text) or _(row.word), scope.customer_of(row)
+    return f"{customer}: {words}" if customer and customer.casefold() not in words.casefold() else words
+
+
+def _lines(scope: AccessScope, rows: Iterable[Shared], words: tuple[str, ...]) -> list[str]:
+    return [f"{_(row.word)}: {_line(scope, row)}" for row in rows if row.word in words]
+
+
+def _failure_lines(scope: AccessScope, rows: list[Shared]) -> list[str]:
+    """Failures, and whether they were made right in the week."""
+    recovered = {row.thread: row for row in rows if row.word == "recovered"}
+    lines = []
+    for row in rows:
+        if row.word == "missed":
+            step = recovered.pop(row.thread, None)
+            note = (
+                f"{_('made right')}: {readable_text(step.text)}"
+                if step
+                else _("not yet made right")
+                if row.open
+                else _("made right")
+            )
+            lines.append(f"{_line(scope, row)} ({note})")
+    return [*lines, *(f"{_('made right')}: {_line(scope, row)}" for row in recovered.values())]
+
+
+def _promise_lines(promises: list[tuple[Shared, PromiseState]], start: datetime, end: datetime) -> list[str]:
+    """What was promised before and what came of it; then what runs."""
+    closed = [(row, state) for row, state in promises if state.closed and start <= state.closed < end]
+    running = [
+        (row, state) for row, state in promises if state.made_at < end and not (state.closed and state.closed < end)
+    ]
+    lines = [f"{_(state.fate)}: {readable_text(row.text)}" for row, state in closed]
+    if running:
+        overdue = sum(state.fate == "overdue" for _row, state in running)
+        lines.append(f"{plural(len(running), _('promise runs'), _('promises run'))}, {overdue} {_('overdue')}")
+    return lines

@@ -1,0 +1,140 @@
+"""One's week by mail: sent when its author says so, or on a day of the week by itself, to whom they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from wellserved.actions.mail_settings import MailSettings, check_address, load_settings, required_settings
+from wellserved.actions.outgoing import PreparedMail, is_stopped, queue_mail
+from wellserved.actions.team_week import draft_shared_week
+from wellserved.actions.week_page import WrittenReport, week_title
+from wellserved.errors import RequestError
+from wellserved.moments import period_of
+from wellserved.storage.workspace import Workspace
+from wellserved.store.access import AccessScope, record_event
+from wellserved.store.models import MailState, Outgoing, Person, WeeklyMail
+
+MAX_READERS = 20
+
+
+def read_addresses(text: str) -> list[str]:
+    """The addresses of a text, one a line or with commas between them, each once; raises for what is none."""
+    addresses = [check_address(part) for part in text.replace(",", "\n").splitlines() if part.strip()]
+    unique = list({address.casefold(): address for address in addresses}.values())
+    if not 0 < len(unique) <= MAX_READERS:
+        raise RequestError(f"A report has 1 to {MAX_READERS} readers.", "Name them one a line.")
+    return unique
+
+
+def prepare_week(report: WrittenReport, with_pdf: bool, week: str) -> PreparedMail:
+    """A week's report as a mail."""
+    attachments = ((f"report-{week}.pdf", "application/pdf", report.as_form("pdf")),) if with_pdf else ()
+    html, text = report.as_form("html").decode(), report.as_form("txt").decode()
+    return PreparedMail(f"{report.title}, {report.author}", text, html, attachments)
+
+
+def send_week(
+    person: Person, week: str, text: str, addresses: Sequence[str], with_pdf: bool, now: datetime
+) -> list[str]:
+    """Put a week's report, as its author has just seen it, on its way to each reader; returns who gets none, and why.
+
+    A reader gets a week once; one who has stopped these mails gets none.
+    """
+    sender = required_settings(django_settings.WORKSPACE)
+    report = WrittenReport(week_title(week), person.called, text)
+    mail, left_out = prepare_week(report, with_pdf, week), []
+    for address in addresses:
+        if is_stopped(person, address):
+            left_out.append(_("%(address)s has stopped your mails.") % {"address": address})
+        elif queue_mail(person, week, address, mail, sender, now, is_automatic=False) is None:
+            left_out.append(_("%(address)s has had this week already.") % {"address": address})
+    record_event(person, "sent a week's report", week)
+    return left_out
+
+
+def last_due(schedule: WeeklyMail, now: datetime) -> datetime:
+    """The latest instant at which a schedule was due, in the workspace's zone."""
+    local = now.astimezone(ZoneInfo(django_settings.TIME_ZONE))
+    day = local.date() - timedelta(days=(local.weekday() - schedule.weekday) % 7)
+    due = datetime.combine(day, schedule.at, local.tzinfo)
+    return due if due <= local else datetime.combine(day - timedelta(days=7), schedule.at, local.tzinfo)
+
+
+def week_of(due: datetime) -> tuple[str, datetime]:
+    """The week that is reported at an instant, and its first one: from Friday on the present one, before the one that is over."""
+    day = due.date() if due.weekday() >= 4 else due.date() - timedelta(days=7)
+    period = period_of(day, "week")
+    return period.label, datetime.combine(period.start, datetime.min.time(), due.tzinfo)
+
+
+def queue_due_weeks(workspace: Workspace, now: datetime) -> int:
+    """Draft and queue what is due by itself: of everybody the newest week alone, once, however long nothing ran.
+
+    What goes out by itself tells only what was shared: nothing private leaves without its author having seen it.
+    """
+    sender = load_settings(workspace)
+    schedules = (
+        WeeklyMail.objects.filter(by_itself=True, owner__is_active=True).select_related("owner__team") if sender else []
+    )
+    return sum(_queue_schedule(schedule, sender, now) for schedule in schedules if sender)
+
+
+def _queue_schedule(schedule: WeeklyMail, sender: MailSettings, now: datetime) -> int:
+    due = last_due(schedule, now)
+    if due < schedule.begins:
+        return 0
+    week, start = week_of(due)
+    if Outgoing.objects.filter(owner=schedule.owner, period=week).exists():  # by its author, or by an earlier run
+        return 0
+    text = draft_shared_week(AccessScope(schedule.owner), start, schedule.covers_team)
+    if not text:
+        return 0
+    mail = prepare_week(WrittenReport(week_title(week), schedule.owner.called, text), schedule.with_pdf, week)
+    with transaction.atomic():
+        WeeklyMail.objects.select_for_update().get(pk=schedule.pk)
+        rows = [
+            queue_mail(schedule.owner, week, address, mail, sender, now, is_automatic=True)
+            for address in read_addresses(schedule.recipients)
+            if not is_stopped(schedule.owner, address)
+        ]
+    return sum(row is not None for row in rows)
+
+
+def waits_to_be_sent(person: Person, now: datetime) -> str:
+    """The week that its author is to look at and send today; empty: none."""
+    schedule = WeeklyMail.objects.filter(owner=person, by_itself=False).first()
+    if schedule is None or (due := last_due(schedule, now)) < schedule.begins or now - due > timedelta(days=3):
+        return ""
+    week, _start = week_of(due)
+    return "" if Outgoing.objects.filter(owner=person, period=week).exists() else week
+
+
+def keep_schedule(
+    person: Person, recipients: str, weekday: int, at: str, by_itself: bool, covers_team: bool, with_pdf: bool
+) -> WeeklyMail:
+    """Say to whom one's week goes, and when; what goes by itself needs a way to stop it."""
+    addresses = read_addresses(recipients)
+    sender = required_settings(django_settings.WORKSPACE)
+    if by_itself and not sender.url:
+        raise RequestError(
+            "Mails that leave by themselves need an address at which their readers can stop them.",
+            "Whoever runs wellserved gives it: `wellserved mail setup --url https://...`.",
+        )
+    facts = {
+        "recipients": "\n".join(addresses), "weekday": weekday, "at": at, "by_itself": by_itself, "covers_team": covers_team,
+        "with_pdf": with_pdf, "begins": timezone.now(),
+    }  # fmt: skip
+    return WeeklyMail.objects.update_or_create(owner=person, defaults=facts)[0]
+
+
+def stop_schedule(person: Person) -> int:
+    """Send one's week no more, and take back what waits; how many mails that were."""
+    WeeklyMail.objects.filter(owner=person).delete()
+    return Outgoing.objects.filter(owner=person, state=MailState.queued).delete()[0]
