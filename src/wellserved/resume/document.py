@@ -10,6 +10,7 @@ from typing import Any, Final
 from jsonschema import Draft7Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
+from wellserved.claim.shapes import plain_texts
 from wellserved.errors import RequestError
 
 MAX_RESUME_BYTES: Final = 500_000
@@ -79,9 +80,9 @@ _TYPE_WORDS: Final = {"string": "text", "object": "a group of fields", "array": 
 
 
 def _without_empty(value: object) -> object:
-    """A value without empty texts, lists and objects in it."""
+    """A value without empty texts, lists and objects in it, nor letters that hide or turn others."""
     if isinstance(value, str):
-        return value.strip()
+        return "\n".join(str(plain_texts(line)) for line in value.splitlines()).strip()
     if isinstance(value, dict):
         parts = {str(name): _without_empty(part) for name, part in value.items()}
         return {name: part for name, part in parts.items() if part not in ("", None, [], {})}

@@ -1,0 +1,119 @@
+"""Words of a bullet are free; a number that is not the signed one breaks the seal."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.claim.test_checks import CLAIM_ID, RAW
+from wellserved.claim.file import VARIANTS, open_claim, restrict_claim
+from wellserved.resume.sealing import HeldClaim, has_signed_numbers, seal_bullet, signed_numbers, split_mark
+
+SENTENCE = "Reduced the typical (median) time to first reply to quote requests from 12-15 days to 2-3 days within three months."
+CLAIMS = {CLAIM_ID: HeldClaim(RAW)}
+SIGNED = "It went from 10 days to 9 days."
+MARK = f"(checked: {CLAIM_ID})"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SENTENCE,
+        "Within 3 months, cut the wait for a quote from 12–15 days to 2–3 days",
+        "Cut it from 12-15 to 2-3 days within three months",
+        "From twelve to fifteen days to two to three days, within 3 months!",
+        "FROM １２-15 DAYS TO 2-3 DAYS WITHIN THREE MONTHS",
+        "In three months: 12-15 days, now 2-3 days",
+    ],
+)  # fmt: skip
+def test_other_words_keep_the_seal(text: str) -> None:
+    assert has_signed_numbers(text, SENTENCE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SENTENCE.replace("15", "16"),
+        SENTENCE.replace("three months", "two months"),
+        SENTENCE.replace("12-15 days", "12-15 weeks"),
+        SENTENCE.replace(" within three months", ""),
+        "From 2-3 days to 12-15 days within three months",
+        "To 12-15 days from 2-3 days within three months",
+        SENTENCE + " Halved the complaints, too.",
+        SENTENCE + " 100% of customers were happy.",
+        "Reduced the time to first reply",
+        SENTENCE.replace("2-3 days", "2-3.5 days"),
+        SENTENCE.replace("12-15", "½-15"),
+    ],
+)
+def test_another_number_breaks_it(text: str) -> None:
+    assert not has_signed_numbers(text, SENTENCE)
+
+
+def test_numbers_are_read_with_what_they_count() -> None:
+    assert [(number.value, number.unit, number.side) for number in signed_numbers(SENTENCE)] == [
+        ("12", "day", "from"), ("15", "day", ""), ("2", "day", "to"), ("3", "day", ""), ("3", "month", "")
+    ]  # fmt: skip
+    assert signed_numbers("1,200 cases") == signed_numbers("1200 cases")
+    assert signed_numbers("by 76-84 per cent") == signed_numbers("by 76–84%")
+    assert signed_numbers("4.10 points") == signed_numbers("4.1 points")
+
+
+@given(st.text(max_size=200))
+def test_no_text_is_refused_and_every_text_has_its_own_numbers(text: str) -> None:
+    assert has_signed_numbers(text, text)
+    words, _claim = split_mark(text)
+    assert "(checked:" not in words.casefold()
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_a_number_in_place_of_another_is_always_seen(signed: int, typed: int) -> None:
+    assert has_signed_numbers(f"It took {typed} days", f"It took {signed} days") == (signed == typed)
+
+
+def test_a_bullet_is_as_signed_in_its_own_words_or_not_at_all() -> None:
+    exact = seal_bullet(f"{SIGNED} {MARK}", CLAIMS)
+    assert (exact.state, exact.text, exact.marked_text) == ("as signed", SIGNED, f"{SIGNED} {MARK}")
+    reworded = seal_bullet(f"Brought it from 10 days to 9 days {MARK}", CLAIMS)
+    assert reworded.state == "numbers as signed"
+    assert reworded.marked_text.endswith(f"(numbers checked: {CLAIM_ID})")
+    broken = seal_bullet(f"It went from 11 days to 9 days. {MARK}", CLAIMS)
+    assert (broken.state, broken.raw) == ("not as signed", b"")
+    assert broken.marked_text.endswith(f"(not as signed: {CLAIM_ID})")
+    own = seal_bullet("I was there from 10 to 9.", CLAIMS)
+    assert (own.state, own.marked_text) == ("own word", "I was there from 10 to 9.")
+
+
+def test_the_file_shows_no_more_than_the_bullet() -> None:
+    full = seal_bullet(f"{SIGNED} {MARK}", CLAIMS)
+    assert "windows" in open_claim(full.raw).shown
+    ratio = open_claim(RAW).shown["sentence_ratio_without_service"]
+    narrow = seal_bullet(f"{ratio} {MARK}", CLAIMS)
+    assert narrow.raw == restrict_claim(RAW, VARIANTS["ratio_without_service"])
+    assert "windows" not in open_claim(narrow.raw).shown
+
+
+def test_the_house_decides_what_leaves() -> None:
+    held_back = seal_bullet(f"{SIGNED} {MARK}", CLAIMS, ("ratio", "ratio_without_service"))
+    assert (held_back.state, held_back.raw, held_back.marked_text) == ("no longer holds", b"", SIGNED)
+    assert "house" in held_back.reason
+    typo = seal_bullet(f"It went from 11 days to 9 days. {MARK}", CLAIMS, ())
+    assert typo.sentence == ""  # it tells no figure either
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["✓ Cut waits by 90%", "Cut waits by 90% (checked: aaaabbbbcccc)", "Cut (checked: nonsense!) waits by 90%", "✅ Cut waits by 90% (Numbers checked: x)"],
+)  # fmt: skip
+def test_nobody_seals_by_typing_the_mark(typed: str) -> None:
+    bullet = seal_bullet(typed, CLAIMS)
+    assert not bullet.is_sealed
+    assert "checked" not in bullet.marked_text.casefold()
+    assert bullet.text == "Cut waits by 90%"
+
+
+def test_a_claim_that_no_longer_holds_leaves_no_mark() -> None:
+    stale = seal_bullet(f"{SIGNED} {MARK}", {CLAIM_ID: HeldClaim(RAW, "stale: its records were corrected")})
+    assert (stale.state, stale.marked_text, stale.raw) == ("no longer holds", SIGNED, b"")
+    assert "corrected" in stale.reason
