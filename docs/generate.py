@@ -33,6 +33,7 @@ from wellserved.measure import MEASURES, SUBJECTS, Measure, find_measure
 from wellserved.measure.series import FILTER_COLUMNS
 from wellserved.measure.vendor_rules import VENDOR_RULES, vendor_rules_of
 from wellserved.moments import CASE_COLUMNS, DATE_BASES, MOMENT_COLUMNS, MOMENT_KINDS, Granularity
+from wellserved.resume.sealing import HELD_BACK, NOT_YOURS, OTHER_NUMBERS, STATE_MARKS
 from wellserved.scales import BUILT_IN
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
@@ -40,6 +41,8 @@ django.setup()
 
 from wellserved.actions.case_lists import CASE_LIST_COLUMNS  # noqa: E402
 from wellserved.actions.membership import ACCESS_EVENTS  # noqa: E402
+from wellserved.actions.practices import PRACTICE_EVENTS  # noqa: E402
+from wellserved.actions.week_course import COUNTED_WORDS  # noqa: E402
 from wellserved.journal.models import OPEN_COLUMNS  # noqa: E402
 from wellserved.store.access import ACCESS_REASONS, PERMISSIONS  # noqa: E402 - needs the settings above
 from wellserved.store.models import Role  # noqa: E402
@@ -170,7 +173,7 @@ def vocabulary() -> str:
     many = [
         *ENTRY_WORDS, *(entry.meaning for entry in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(page.title for page in PAGES), *dict.fromkeys(page.group for page in PAGES),
-        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *SPAN_NAMES, *STATE_WORDS, *(name.replace("_", " ") for name in fields),
+        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([
@@ -188,7 +191,7 @@ PRIVATE = (
     "Until then it stays closed and is kept: nobody can change or erase it.",
     "Another password ends the sessions, the keys for programs and the calendar address of before, and open invitations for that name. Webhooks in stay: they show nothing.",
     "Second factors and passkeys stay, and are asked for. Only the command line ends them (`--without-factors`), on record.",
-    "The owner reads on every page who gave the password and when, until they say so; it stays on record under *Me* and in the audit. No mail is sent: wellserved sends none.",
+    "The owner reads on every page who gave the password and when, until they say so; it stays on record under *Me* and in the audit. No mail is sent about it.",
     "Changing one's own password closes nothing.",
     "A passphrase is opened by no password.",
     "A passkey alone opens no journal: the page asks for the password or the recovery code.",

@@ -23,12 +23,24 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from tests.web.conftest import House, book, signed_claim
-from wellserved.actions import sharing
+from wellserved.actions import practices, sharing
 from wellserved.actions.synthetic import make_cases
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import PERMISSIONS
-from wellserved.store.models import Account, ApiKey, Customer, Hook, Invitation, Person, Role, Shared, token_digest
+from wellserved.store.models import (
+    Account,
+    ApiKey,
+    Customer,
+    Hook,
+    Invitation,
+    Outgoing,
+    Person,
+    Role,
+    Shared,
+    Unsubscription,
+    token_digest,
+)
 from wellserved.web.access_middleware import OPEN
 
 As = Callable[[Person], Client]
@@ -69,6 +81,11 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     helper = shared.helpers.get()
     hook = Hook.objects.create(owner=staff.kim, sort="standard", secret="s")
     claim = signed_claim(staff.kim)
+    practice = practices.start_practice(staff.kim, "Ask first", "One asks", timezone.localdate() - timedelta(days=9))
+    adoption = practices.take_up(staff.kim, practice, "peer", timezone.localdate())
+    mail = Outgoing.objects.create(owner=staff.kim, period="2026-W01", address="boss@example.org", content=b"")
+    Unsubscription.objects.create(digest=token_digest("stop"), owner=staff.kim, address="boss@example.org")
+    book(staff.kim).keep_resume({"basics": {"name": "Kim"}})
     week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])
     customer, account = Customer.objects.get(name="Acme").pk, Account.objects.get().pk
     id_, row = f"journal/{entry.id}", f"shared/{shared.id}"
@@ -78,7 +95,9 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "customer": f"customers/{customer}/", "merge": f"customers/{customer}/merge", "part": f"customers/{other.pk}/part", "account": f"accounts/{account}/",
         "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/", "explore": "explore/queue/",
         "improvement_claim": "improvements/none/claim", "claim_file": f"claims/{claim.pk}/file", "withdraw_claim": f"claims/{claim.pk}/withdraw",
-        "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "refusals": "data/none/refusals",
+        "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "send_week": f"reports/{week}/send",
+        "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book/2026-11.txt", "stop_mails": "u/stop", "resume_as": "resume/as/json",
+        "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals",
         "end_key": f"me/keys/{key.pk}/end", "end_hook": f"me/hooks/{hook.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
     }  # fmt: skip
 
@@ -90,6 +109,8 @@ FORMS = {
     "account": {"name": "Acme Group"}, "causes": {"name": "New"}, "unlock": {"passphrase": "wrong"}, "begin_anew": {"password": "wrong"}, "people": {"username": "new2", "role": "member"},
     "person": {"role": "member", "is_active": "on"}, "invitation": {"password": "correct horse battery"}, "new_hook": {"sort": "standard"},
     "say_why": {"reason": "the customer asked for it"}, "new_key": {"name": "k", "scopes": "measures:read", "days": "3"}, "helped": {"do": "confirm"}, "me": {"first_name": "K"},
+    "practices": {"name": "New", "what": "x", "since": "2026-11-20"}, "practice": {"since": "2026-11-21"}, "practice_shares": {"do": "open"}, "adoption_part": {"do": "confirm"},
+    "mail_deed": {"do": "cancel"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"}, "add_bullet": {"text": "x"},
 }  # fmt: skip
 
 

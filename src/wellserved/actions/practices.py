@@ -33,6 +33,8 @@ from wellserved.store.models import (
     Team,
 )
 
+PRACTICE_EVENTS: Final = ("started a practice", "noted an adoption", "agreed to shares")
+_STARTED, _NOTED, _AGREED = PRACTICE_EVENTS
 TEAM_MARK: Final = "team "  # before a team's name, where people and teams are named alike
 
 
@@ -87,7 +89,7 @@ def start_practice(
         name=name.strip(), what=what.strip(), since=since, improvement=improvement, starter=starter, idea_giver=giver,
         idea_from="" if giver else idea_from.strip(),
     )  # fmt: skip
-    record_event(starter, "started a practice", practice.name)
+    record_event(starter, _STARTED, practice.pk)
     return practice
 
 
@@ -124,7 +126,7 @@ def take_up(
         for helper in helping:
             AdoptionHelper.objects.create(adoption=adoption, person=helper, confirmed=now if helper == by else None)
         check_practice(practice)
-    record_event(by, "noted an adoption", practice.name)
+    record_event(by, _NOTED, practice.pk)
     return adoption
 
 
@@ -303,4 +305,4 @@ def sign_shares(person: Person, row: AgreedShares) -> None:
         raise RequestError("You have no part in it.", "Those who have are asked.")
     row.signed = {**row.signed, **dict.fromkeys(own, timezone.now().isoformat(timespec="seconds"))}
     row.save(update_fields=["signed"])
-    record_event(person, "agreed to shares", row.practice.name)
+    record_event(person, _AGREED, row.practice_id)

@@ -11,6 +11,9 @@ from typing import Final, Literal
 from wellserved.claim.file import SENTENCE_FORMS, VARIANTS, open_claim, restrict_claim
 
 BulletState = Literal["as signed", "numbers as signed", "not as signed", "no longer holds", "own word"]
+NOT_YOURS: Final = "you have no claim of this number"
+HELD_BACK: Final = "your house does not let these figures leave"
+OTHER_NUMBERS: Final = "its numbers are not those that were signed"
 STATE_MARKS: Final[dict[BulletState, str]] = {
     "as signed": "checked", "numbers as signed": "numbers checked", "not as signed": "not as signed", "no longer holds": "", "own word": "",
 }  # fmt: skip
@@ -18,7 +21,7 @@ STATE_MARKS: Final[dict[BulletState, str]] = {
 STATE_MEANINGS: Final[dict[BulletState, str]] = {
     "as signed": "the sentence as it was signed",
     "numbers as signed": "the numbers as they were signed, in the author's own words",
-    "not as signed": "its numbers are not those that were signed",
+    "not as signed": OTHER_NUMBERS,
     "no longer holds": "the author's own word: the claim behind it does not hold any more",
     "own word": "the author's own word",
 }
@@ -151,7 +154,7 @@ def seal_bullet(text: str, claims: Mapping[str, HeldClaim], variants: Sequence[s
         return SealedBullet(words)
     held_claim = claims.get(claim_id)
     if held_claim is None:
-        return SealedBullet(words, "no longer holds", claim_id, reason="you have no claim of this number")
+        return SealedBullet(words, "no longer holds", claim_id, reason=NOT_YOURS)
     if held_claim.refusal:
         return SealedBullet(words, "no longer holds", claim_id, reason=held_claim.refusal)
     shown = open_claim(held_claim.raw).shown
@@ -165,13 +168,12 @@ def seal_bullet(text: str, claims: Mapping[str, HeldClaim], variants: Sequence[s
             if is_match(words, sentence):
                 if variant not in variants:
                     return SealedBullet(
-                        words, "no longer holds", claim_id, reason="your house does not let these figures leave"
+                        words, "no longer holds", claim_id, reason=HELD_BACK
                     )
                 raw = restrict_claim(held_claim.raw, VARIANTS[variant])
                 return SealedBullet(words, state, claim_id, sentence, raw)  # type: ignore[arg-type]
     allowed = [sentence for variant, sentence in matches if variant in variants]
-    reason = "its numbers are not those that were signed"
-    return SealedBullet(words, "not as signed", claim_id, allowed[0] if allowed else "", reason=reason)
+    return SealedBullet(words, "not as signed", claim_id, allowed[0] if allowed else "", reason=OTHER_NUMBERS)
 
 
 def _same_words(text: str, sentence: str) -> bool:

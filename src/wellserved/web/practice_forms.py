@@ -10,9 +10,9 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from wellserved.actions.practices import TEAM_MARK, adoptions_of, holder_of
+from wellserved.actions.practices import TEAM_MARK, CreditView, holder_of
 from wellserved.improvement import list_records
-from wellserved.store.models import Practice, Team
+from wellserved.store.models import Team
 
 
 class _DateInput(forms.DateInput):
@@ -49,9 +49,10 @@ class AdoptionForm(forms.Form):
         label=_("Who helped with it"), max_length=500, required=False, help_text=_("Logins, with blanks between them.")
     )
 
-    def __init__(self, *arguments: Any, practice: Practice, **named: Any) -> None:
+    def __init__(self, *arguments: Any, view: CreditView, **named: Any) -> None:
+        """`view`: as whoever fills it in may see it; who took it up is no choice where that is not shown."""
         super().__init__(*arguments, **named)
-        holders = [practice.starter.username, *(holder_of(adoption) for adoption in adoptions_of(practice))]
+        holders = [view.practice.starter.username, *(holder_of(adoption) for adoption in view.adoptions)]
         self.fields["taught_by"].choices = [(holder, holder) for holder in holders]  # type: ignore[attr-defined]
         teams = ", ".join(f"{TEAM_MARK}{team.name}" for team in Team.objects.all()[:20])
         if teams:

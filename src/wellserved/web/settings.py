@@ -174,7 +174,7 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
 FILE_UPLOAD_PERMISSIONS = 0o600
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # nothing is sent; mails are drafts to be taken along
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"  # Django sends nothing: reports leave by actions/smtp.py
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 LOGGING = {
     "version": 1,

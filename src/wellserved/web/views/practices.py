@@ -47,7 +47,8 @@ def practices(request: HttpRequest) -> HttpResponseBase:
 def practice(request: HttpRequest, id_: int) -> HttpResponseBase:
     """Who took a practice up from whom, whom it reached, and one's own part."""
     row, person = get_object_or_404(practice_actions.visible_practices(), pk=id_), person_of(request)
-    form = AdoptionForm(request.POST or None, practice=row)
+    view = practice_actions.view_practice(person, row)
+    form = AdoptionForm(request.POST or None, view=view)
     if request.method == "POST" and form.is_valid():
         facts = form.cleaned_data
         helpers = [name for name in facts["helpers"].replace(",", " ").split() if name]
@@ -58,7 +59,6 @@ def practice(request: HttpRequest, id_: int) -> HttpResponseBase:
         else:
             messages.success(request, _("Noted. Those concerned are asked to confirm their part."))
             return redirect("practice", row.pk)
-    view = practice_actions.view_practice(person, row)
     context: dict[str, Any] = {"practice": row, "form": form, "view": view, "shares_form": SharesForm()}
     if view.shows_tree:
         spans = practice_actions.adoption_spans(row)
