@@ -33,7 +33,7 @@ from wellserved.measure import MEASURES, SUBJECTS, Measure, find_measure
 from wellserved.measure.series import FILTER_COLUMNS
 from wellserved.measure.vendor_rules import VENDOR_RULES, vendor_rules_of
 from wellserved.moments import CASE_COLUMNS, DATE_BASES, MOMENT_COLUMNS, MOMENT_KINDS, Granularity
-from wellserved.resume.sealing import HELD_BACK, NOT_YOURS, OTHER_NUMBERS, STATE_MARKS
+from wellserved.resume.sealing import HELD_BACK, NO_CAVEAT, NOT_YOURS, OTHER_NUMBERS, STATE_MARKS
 from wellserved.scales import BUILT_IN
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
@@ -173,7 +173,7 @@ def vocabulary() -> str:
     many = [
         *ENTRY_WORDS, *(entry.meaning for entry in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(page.title for page in PAGES), *dict.fromkeys(page.group for page in PAGES),
-        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *(name.replace("_", " ") for name in fields),
+        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, NO_CAVEAT, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([

@@ -14,9 +14,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claim.test_checks import KEY, OTHER_KEY, RAW, change_field, change_statement, flip_bit, predicate_of, signed
-from wellserved.claim.check import check_claim
+from tests.claim.test_checks import (
+    CLAIM_ID,
+    KEY,
+    OTHER_KEY,
+    PRIVATE_KEY,
+    RAW,
+    change_field,
+    change_statement,
+    flip_bit,
+    predicate_of,
+    signed,
+)
+from tests.resume.test_forms import FORMS as RESUME_FORMS
+from tests.resume.test_forms import layout
+from wellserved.claim.check import check_claim, sign_states
 from wellserved.claim.checker import checker_digest, checker_page
+from wellserved.claim.envelope import fingerprint, key_id, verification_key
 from wellserved.claim.file import VARIANTS, restrict_claim
 
 if TYPE_CHECKING:
@@ -59,8 +73,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 def verdict_of(page: Page, raw: bytes, key: str = KEY) -> str:
     """What the page says of a file."""
-    page.evaluate("document.getElementById('answer').replaceChildren()")
-    page.fill("#key", key)
+    page.evaluate(
+        "key => { document.getElementById('answer').replaceChildren(); document.getElementById('key').value = key }",
+        key,
+    )
     page.set_input_files("#file", {"name": "claim.json", "mimeType": "application/json", "buffer": raw})
     page.wait_for_selector(".verdict")
     return page.inner_text(".verdict")
@@ -78,6 +94,53 @@ def test_a_claim_is_genuine_by_a_known_key(page: Page) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_form_of_it_is_read(page: Page, variant: str) -> None:
     assert verdict_of(page, restrict_claim(RAW, VARIANTS[variant])).startswith("✓ Genuine")
+
+
+@pytest.mark.parametrize("form", ["pdf", "docx", "html", "json"])
+def test_a_resume_that_carries_claims_is_read_as_the_command_reads_it(page: Page, form: str) -> None:
+    raw = RESUME_FORMS[form](layout("Own.", f"It went from 10 days to 9 days. (checked: {CLAIM_ID})"))
+    assert verdict_of(page, raw).startswith("✓ Genuine")
+    assert "The document carries one claim" in page.inner_text("#answer")
+    assert page.inner_text(".sentence") == "It went from 10 days to 9 days."
+    assert "another key" in verdict_of(page, raw, fingerprint(verification_key(OTHER_KEY)))
+    assert REFUSED.match(verdict_of(page, RESUME_FORMS[form](layout("My own word alone."))))
+
+
+def test_documents_that_were_cut_or_changed_end_in_a_sentence(page: Page) -> None:
+    rng = random.Random(22)
+    for form in ("pdf", "docx", "json"):
+        raw = RESUME_FORMS[form](layout(f"It went from 10 days to 9 days. (checked: {CLAIM_ID})"))
+        for _index in range(8):
+            place = rng.randrange(len(raw))
+            for changed in (raw[:place], raw[:place] + bytes([raw[place] ^ 0x55]) + raw[place + 1 :]):
+                assert re.match("✓ Genuine|✗ Not genuine|This is not a claim file", verdict_of(page, changed))
+
+
+@pytest.mark.parametrize(
+    ("state", "today", "verdict"),
+    [
+        ("current", "2999-01-01", "✓ Genuine, by the key that you named"), ("withdrawn", "2999-01-01", "✗ Withdrawn: do not rely on it."),
+        ("stale", "2999-01-01", "✗ It no longer holds"), ("current", "2026-01-01", "✗ The employer’s list shows it"),
+    ],
+)  # fmt: skip
+def test_a_list_of_states_is_listened_to(page: Page, state: str, today: str, verdict: str) -> None:
+    page.reload()
+    keys = [{"id": key_id(verification_key(PRIVATE_KEY)), "since": "2026-01-01T00:00:00+00:00", "until": ""}]
+    states = sign_states({CLAIM_ID: (state, "2026-11-01")}, keys, "2026-11-01", today, PRIVATE_KEY)
+    page.set_input_files("#file", {"name": "states.json", "mimeType": "application/json", "buffer": states})
+    page.wait_for_function("document.getElementById('answer').textContent.includes('is at hand')")
+    told = verdict_of(page, RAW).replace("'", "’")
+    assert told.startswith(verdict)
+    changed = states[:200] + bytes([states[200] ^ 1]) + states[201:]
+    other_keys = [{**keys[0], "id": key_id(verification_key(OTHER_KEY))}]
+    others = sign_states({CLAIM_ID: (state, "2026-11-01")}, other_keys, "2026-11-01", today, OTHER_KEY)
+    for raw, words in ((changed, "The list of states was not used"), (others, "The list of states is by another key")):
+        page.reload()
+        page.set_input_files("#file", {"name": "states.json", "mimeType": "application/json", "buffer": raw})
+        page.wait_for_function("document.getElementById('answer').textContent !== ''")
+        verdict_of(page, RAW)
+        assert words in page.inner_text("#answer")
+    page.reload()
 
 
 def test_the_page_refuses_whatever_the_command_refuses(page: Page) -> None:

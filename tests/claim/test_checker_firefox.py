@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.claim.test_checks import KEY, RAW
+from tests.claim.test_checks import CLAIM_ID, KEY, RAW
+from tests.resume.test_forms import FORMS as RESUME_FORMS
+from tests.resume.test_forms import layout
 from wellserved.claim.checker import checker_page
 from wellserved.claim.file import VARIANTS, restrict_claim
 
@@ -104,11 +106,14 @@ def test_firefox_says_what_chromium_says(firefox: Firefox, tmp_path: Path) -> No
     files = {"forged": RAW.replace(b"from 10 days", b"from 99 days"), "cut": RAW[:-2]}
     files |= {variant: restrict_claim(RAW, names) for variant, names in VARIANTS.items()}
     files["full"] = RAW
+    resume = layout(f"It went from 10 days to 9 days. (checked: {CLAIM_ID})")
+    resumes = {f"resume.{form}": RESUME_FORMS[form](resume) for form in ("pdf", "docx", "html", "json")}
+    files |= resumes
     verdicts = {}
     for name, raw in files.items():
         (tmp_path / name).write_bytes(raw)
         verdicts[name] = firefox.verdict_of(tmp_path / name, KEY)
-    assert {name for name, words in verdicts.items() if words.startswith("✓ Genuine")} == set(VARIANTS)
+    assert {name for name, words in verdicts.items() if words.startswith("✓ Genuine")} == {*VARIANTS, *resumes}
     assert verdicts["forged"] == "✗ Not genuine. The sentence full was changed after signing."
     assert verdicts["cut"].startswith("This is not a claim file.")
     assert firefox.verdict_of(tmp_path / "full", "acorn " * 12).startswith("✗ Not genuine. It is signed by another key")

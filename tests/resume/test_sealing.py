@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.claim.test_checks import CLAIM_ID, RAW
-from wellserved.claim.file import VARIANTS, open_claim, restrict_claim
-from wellserved.resume.sealing import HeldClaim, has_signed_numbers, seal_bullet, signed_numbers, split_mark
+from tests.claim.test_checks import CLAIM_ID, PRIVATE_KEY, RAW, predicate_of
+from wellserved.claim.file import VARIANTS, open_claim, restrict_claim, sign_claim
+from wellserved.resume.sealing import NO_CAVEAT, HeldClaim, has_signed_numbers, seal_bullet, signed_numbers, split_mark
 
 SENTENCE = "Reduced the typical (median) time to first reply to quote requests from 12-15 days to 2-3 days within three months."
 CLAIMS = {CLAIM_ID: HeldClaim(RAW)}
@@ -74,13 +74,17 @@ def test_a_number_in_place_of_another_is_always_seen(signed: int, typed: int) ->
 
 def test_a_bullet_is_as_signed_in_its_own_words_or_not_at_all() -> None:
     exact = seal_bullet(f"{SIGNED} {MARK}", CLAIMS)
-    assert (exact.state, exact.text, exact.marked_text) == ("as signed", SIGNED, f"{SIGNED} {MARK}")
+    assert (exact.state, exact.text, exact.marked_text) == (
+        "as signed",
+        SIGNED,
+        f"{SIGNED} (checked, measured: {CLAIM_ID})",
+    )
     reworded = seal_bullet(f"Brought it from 10 days to 9 days {MARK}", CLAIMS)
     assert reworded.state == "numbers as signed"
-    assert reworded.marked_text.endswith(f"(numbers checked: {CLAIM_ID})")
+    assert reworded.marked_text.endswith(f"(numbers checked, measured: {CLAIM_ID})")
     broken = seal_bullet(f"It went from 11 days to 9 days. {MARK}", CLAIMS)
     assert (broken.state, broken.raw) == ("not as signed", b"")
-    assert broken.marked_text.endswith(f"(not as signed: {CLAIM_ID})")
+    assert broken.marked_text.endswith(f"(not as signed, measured: {CLAIM_ID})")
     own = seal_bullet("I was there from 10 to 9.", CLAIMS)
     assert (own.state, own.marked_text) == ("own word", "I was there from 10 to 9.")
 
@@ -117,3 +121,15 @@ def test_a_claim_that_no_longer_holds_leaves_no_mark() -> None:
     stale = seal_bullet(f"{SIGNED} {MARK}", {CLAIM_ID: HeldClaim(RAW, "stale: its records were corrected")})
     assert (stale.state, stale.marked_text, stale.raw) == ("no longer holds", SIGNED, b"")
     assert "corrected" in stale.reason
+
+
+def test_what_is_not_excluded_stays_said() -> None:
+    sentence = (
+        "Reduced the wait from 12 days to 2 days within two months (not excluded: a worse share of good ratings)."
+    )
+    raw = sign_claim(predicate_of(), {"sentence_full": sentence}, "00" * 32, PRIVATE_KEY, lambda: "0" * 32)
+    claims = {CLAIM_ID: HeldClaim(raw)}
+    kept = "Cut the wait from 12 days to 2 days in two months (Not excluded: a worse share of good ratings)"
+    assert seal_bullet(f"{kept} {MARK}", claims).state == "numbers as signed"
+    dropped = seal_bullet(f"Cut the wait from 12 days to 2 days in two months {MARK}", claims)
+    assert (dropped.state, dropped.reason) == ("not as signed", NO_CAVEAT)

@@ -96,7 +96,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/", "explore": "explore/queue/",
         "improvement_claim": "improvements/none/claim", "claim_file": f"claims/{claim.pk}/file", "withdraw_claim": f"claims/{claim.pk}/withdraw",
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "send_week": f"reports/{week}/send",
-        "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book/2026-11.txt", "stop_mails": "u/stop", "resume_as": "resume/as/json",
+        "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book?period=2026-11&form=txt", "stop_mails": "u/stop", "resume_as": "resume/as/json",
         "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals",
         "end_key": f"me/keys/{key.pk}/end", "end_hook": f"me/hooks/{hook.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
     }  # fmt: skip

@@ -41,6 +41,8 @@ def practice_effect(workspace: Workspace, improvement: str, spans: Spans) -> Pra
     if declaration is None:
         return PracticeEffect(reach, reason="it names no improvement, and so no measure")
     days = tuple((value, since) for _holder, column, value, since, _until in spans if column == "team")
+    if len(spans) <= 1:
+        return PracticeEffect(reach, reason="nobody has taken it up yet")
     if not days:
         return PracticeEffect(reach, reason="an effect can be told where teams take it up, not single people")
     try:

@@ -13,6 +13,7 @@ from wellserved.claim.file import SENTENCE_FORMS, VARIANTS, open_claim, restrict
 BulletState = Literal["as signed", "numbers as signed", "not as signed", "no longer holds", "own word"]
 NOT_YOURS: Final = "you have no claim of this number"
 HELD_BACK: Final = "your house does not let these figures leave"
+NO_CAVEAT: Final = "it leaves out what the claim says is not excluded"
 OTHER_NUMBERS: Final = "its numbers are not those that were signed"
 STATE_MARKS: Final[dict[BulletState, str]] = {
     "as signed": "checked", "numbers as signed": "numbers checked", "not as signed": "not as signed", "no longer holds": "", "own word": "",
@@ -25,8 +26,9 @@ STATE_MEANINGS: Final[dict[BulletState, str]] = {
     "no longer holds": "the author's own word: the claim behind it does not hold any more",
     "own word": "the author's own word",
 }
-_MARK: Final = re.compile(r"\s*\((?:checked|numbers checked|not as signed): *([^()]*)\)", re.IGNORECASE)
+_MARK: Final = re.compile(r"\s*\((?:checked|numbers checked|not as signed)(?:, *\w+)?: *([^()]*)\)", re.IGNORECASE)
 _SIGN: Final = re.compile("[✓✔☑✅✗✘]\ufe0f? ?")  # nobody signs by typing one
+_CAVEAT: Final = re.compile(r"\([^()]*not excluded[^()]*\)")
 _UNITS: Final = {
     "%": "percent", "percent": "percent", "pct": "percent", "point": "point", "pt": "point",
     "second": "second", "sec": "second", "s": "second", "minute": "minute", "min": "minute", "hour": "hour", "hr": "hour", "h": "hour",
@@ -72,6 +74,7 @@ class SealedBullet:
     text: str  # without its mark
     state: BulletState = "own word"
     claim_id: str = ""
+    grade: str = ""  # of the claim: proved, measured
     sentence: str = ""  # as it was signed, in the form that the bullet tells
     raw: bytes = b""  # the claim file that goes along: it shows no more than the bullet does
     reason: str = ""  # why it is not sealed, for its author alone
@@ -80,7 +83,7 @@ class SealedBullet:
     def marked_text(self) -> str:
         """The bullet with its mark, as it stands where only text can."""
         mark = STATE_MARKS[self.state]
-        return f"{self.text} ({mark}: {self.claim_id})" if mark else self.text
+        return f"{self.text} ({mark}, {self.grade}: {self.claim_id})" if mark else self.text
 
     @property
     def is_sealed(self) -> bool:
@@ -157,23 +160,36 @@ def seal_bullet(text: str, claims: Mapping[str, HeldClaim], variants: Sequence[s
         return SealedBullet(words, "no longer holds", claim_id, reason=NOT_YOURS)
     if held_claim.refusal:
         return SealedBullet(words, "no longer holds", claim_id, reason=held_claim.refusal)
-    shown = open_claim(held_claim.raw).shown
+    file = open_claim(held_claim.raw)
+    shown, grade = file.shown, str(file.predicate["grade"])
     matches = [
         (variant, str(shown[f"sentence_{form}"]))
         for variant, form in zip(VARIANTS, SENTENCE_FORMS, strict=True)
         if f"sentence_{form}" in shown
     ][::-1]  # the one that shows least first
-    for state, is_match in (("as signed", _same_words), ("numbers as signed", has_signed_numbers)):
+    for state, is_match in (("as signed", _same_words), ("numbers as signed", _says_as_much)):
         for variant, sentence in matches:
             if is_match(words, sentence):
                 if variant not in variants:
-                    return SealedBullet(
-                        words, "no longer holds", claim_id, reason=HELD_BACK
-                    )
+                    return SealedBullet(words, "no longer holds", claim_id, reason=HELD_BACK)
                 raw = restrict_claim(held_claim.raw, VARIANTS[variant])
-                return SealedBullet(words, state, claim_id, sentence, raw)  # type: ignore[arg-type]
+                return SealedBullet(words, state, claim_id, grade, sentence, raw)  # type: ignore[arg-type]
     allowed = [sentence for variant, sentence in matches if variant in variants]
-    return SealedBullet(words, "not as signed", claim_id, allowed[0] if allowed else "", reason=OTHER_NUMBERS)
+    has_numbers = any(has_signed_numbers(words, sentence) for sentence in allowed)
+    return SealedBullet(
+        words, "not as signed", claim_id, grade, allowed[0] if allowed else "",
+        reason=NO_CAVEAT if has_numbers else OTHER_NUMBERS,
+    )  # fmt: skip
+
+
+def _says_as_much(text: str, sentence: str) -> bool:
+    """Other words with the signed numbers, and with what is not excluded."""
+    return has_signed_numbers(text, sentence) and _keeps_caveats(text, sentence)
+
+
+def _keeps_caveats(text: str, sentence: str) -> bool:
+    plain = " ".join(text.casefold().split())
+    return all(" ".join(caveat.casefold().split()) in plain for caveat in _CAVEAT.findall(sentence))
 
 
 def _same_words(text: str, sentence: str) -> bool:

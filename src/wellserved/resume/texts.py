@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any, Final
 
+from wellserved.claim.sentence import GRADES
 from wellserved.resume.document import SCHEMA_ADDRESS, SEALED_SECTIONS, entries_of
 from wellserved.resume.layout import ResumeEntry, ResumeLayout
 from wellserved.resume.sealing import STATE_MEANINGS, BulletState, SealedBullet
@@ -30,6 +31,8 @@ def legend(layout: ResumeLayout) -> tuple[str, ...]:
             f"✓ Signed by the employer's records of service, and compared with them on {layout.day}. Whoever has this file can check "
             "it with the page check.html or the command wellserved claim verify, got from the employer or from the project wellserved."
         )
+        grades = {bullet.grade for bullet in layout.proofs}
+        lines += [f"{grade.capitalize()}: {meaning}." for grade, meaning in GRADES.items() if grade in grades]
         lines.append(f"The words of the signing key, to compare with the employer's: {layout.key_words}.")
     if "not as signed" in states:
         lines.append("✗ Its numbers are not those that were signed: the seal is broken.")
@@ -64,7 +67,7 @@ def resume_json(layout: ResumeLayout) -> bytes:
 
 def _claim_facts(bullet: SealedBullet, pointer: str) -> dict[str, Any]:
     return {
-        "pointer": pointer, "id": bullet.claim_id, "sentence": bullet.sentence, "sha256": hashlib.sha256(bullet.raw).hexdigest(),
+        "pointer": pointer, "id": bullet.claim_id, "grade": bullet.grade, "sentence": bullet.sentence, "sha256": hashlib.sha256(bullet.raw).hexdigest(),
         "file": base64.b64encode(bullet.raw).decode(),
     }  # fmt: skip
 

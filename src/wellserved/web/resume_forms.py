@@ -63,6 +63,11 @@ class JobForm(forms.Form):
         widget=forms.Textarea({"rows": 8, "class": "wide"}),
     )
 
+    @property
+    def title(self) -> str:
+        """What the job is called; empty: it is a new one."""
+        return str(self.initial.get("position") or self.initial.get("name") or "")
+
 
 class SchoolForm(forms.Form):
     """A school, or what one learnt."""
@@ -74,9 +79,23 @@ class SchoolForm(forms.Form):
     startDate = _day_field(_("From"))  # noqa: N815
     endDate = _day_field(_("To"))  # noqa: N815
 
+    @property
+    def title(self) -> str:
+        """What the school is called; empty: it is a new one."""
+        return str(self.initial.get("institution") or self.initial.get("area") or "")
 
-JobForms = forms.formset_factory(JobForm, extra=1, can_delete=True, max_num=60)
-SchoolForms = forms.formset_factory(SchoolForm, extra=1, can_delete=True, max_num=60)
+
+class _EntryForms(forms.BaseFormSet):  # type: ignore[type-arg]
+    """Entries, each of which can be taken out."""
+
+    def add_fields(self, form: forms.Form, index: int | None) -> None:
+        """Deletion, as people say it."""
+        super().add_fields(form, index)
+        form.fields["DELETE"].label = _("Take it out")
+
+
+JobForms = forms.formset_factory(JobForm, _EntryForms, extra=1, can_delete=True, max_num=60)
+SchoolForms = forms.formset_factory(SchoolForm, _EntryForms, extra=1, can_delete=True, max_num=60)
 
 
 class ResumeForms:

@@ -167,6 +167,7 @@ NAMES: Final = (
     gettext_noop("own word"),
     gettext_noop("you have no claim of this number"),
     gettext_noop("your house does not let these figures leave"),
+    gettext_noop("it leaves out what the claim says is not excluded"),
     gettext_noop("its numbers are not those that were signed"),
     gettext_noop("failures"),
     gettext_noop("made right"),

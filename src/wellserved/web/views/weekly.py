@@ -76,8 +76,9 @@ def week(request: HttpRequest, week: str) -> HttpResponseBase:
 
 
 @required_permission("own")
-def job_journal(request: HttpRequest, period: str, form: str) -> HttpResponse:
+def job_journal(request: HttpRequest) -> HttpResponse:
     """A month or a year of one's journal, to keep."""
+    period, form = request.GET.get("period", ""), request.GET.get("form", "pdf")
     if form not in WEEK_FORMATS or form == "eml":
         raise Http404
     try:
