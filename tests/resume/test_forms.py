@@ -202,3 +202,16 @@ def test_a_packed_giant_is_not_unpacked(tmp_path: Path) -> None:
         archive.writestr("customXml/item1.xml", b"0" * 50_000_000)
     with pytest.raises(NotAClaimError):
         claim_files(file.read_bytes())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_house_s_address_of_a_claim_stands_beside_it(form: str) -> None:
+    address = "https://service.example.org/c/abcdefgh2345"
+    shown = lay_out(
+        document(f"{SIGNED} (checked: {CLAIM_ID})"), {CLAIM_ID: HeldClaim(RAW, address=address)}, "2026-11-30", KEY
+    )
+    raw = FORMS[form](shown)
+    assert address in text_of(form, raw).replace("\n", "") or form == "html"
+    assert address.encode() in all_bytes(raw) or form == "docx"
+    if form != "md":
+        assert claim_files(raw)

@@ -14,12 +14,13 @@ import pytest
 from django.test import Client
 
 from tests.claim.quotes import CHANGE, quote_rows, quote_workspace, write_quotes
-from tests.claim.test_checks import CLAIM_ID
+from tests.claim.test_checks import CLAIM_ID, RAW
 from tests.web.conftest import House, plain_recipe, signed_claim
-from wellserved.actions import claim_drafts, claim_exports, improvements
+from wellserved.actions import claim_drafts, claim_exports, house_rules, improvements
 from wellserved.actions import claims as claim_actions
 from wellserved.claim.check import check_claim
 from wellserved.claim.draft import ClaimDraft
+from wellserved.claim.file import open_claim
 from wellserved.claim.verdict import declaration_digest
 from wellserved.errors import ClaimRefusedError, RequestError, WorkspaceError
 from wellserved.improvement import IMPROVEMENTS_FILE, Improvement
@@ -212,3 +213,43 @@ def test_the_page_that_checks_comes_as_a_file(staff: House, as_: As) -> None:
     answer = as_(staff.kim).get("/claims/check.html")
     assert answer["Content-Disposition"] == 'attachment; filename="check.html"'
     assert b"Check a claim" in answer.content
+
+
+def test_a_claim_has_an_address_as_long_as_its_owner_and_the_house_let_it(staff: House, as_: As) -> None:
+    claim, kim, stranger = signed_claim(staff.kim), as_(staff.kim), Client()
+    assert stranger.get(f"/c/{CLAIM_ID}").status_code == 404
+    assert as_(staff.peer).post(f"/claims/{CLAIM_ID}/address", {"variant": "full"}).status_code == 404
+    assert kim.post(f"/claims/{CLAIM_ID}/address", {"variant": "ratio_without_service"}).status_code == 302
+    own = kim.get(f"/claims/{CLAIM_ID}/address").content.decode()
+    assert f"http://testserver/c/{CLAIM_ID}" in own
+    assert "<svg" in own
+    page = stranger.get(f"/c/{CLAIM_ID}").content.decode()
+    assert str(open_claim(RAW).shown["sentence_ratio_without_service"]) in page
+    assert claim.sentence not in page
+    assert check_claim(stranger.get(f"/c/{CLAIM_ID}/file").content).exit_code == 1
+    assert stranger.get("/claims/check.html").status_code == 200
+    claim.refresh_from_db()
+    claim.state = "stale"
+    claim.save()
+    assert "It no longer holds as it was signed" in stranger.get(f"/c/{CLAIM_ID}").content.decode()
+    assert kim.post(f"/claims/{CLAIM_ID}/address", {"variant": "full"}).status_code == 422
+    house_rules.set_claim_limit(staff.admin, "nothing")
+    assert stranger.get(f"/c/{CLAIM_ID}").status_code == stranger.get(f"/c/{CLAIM_ID}/file").status_code == 404
+    house_rules.set_claim_limit(staff.admin, "figures")
+    assert kim.post(f"/claims/{CLAIM_ID}/address", {"variant": ""}).status_code == 302
+    assert stranger.get(f"/c/{CLAIM_ID}").status_code == 404
+
+
+def test_the_worker_compares_claims_with_new_records(
+    staff: House, place: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = signed_claim(staff.kim)
+    compared: list[str] = []
+    monkeypatch.setattr(
+        claim_actions, "refresh_claims", lambda _workspace, claims: compared.extend(one.id for one in claims)
+    )
+    claim_actions.refresh_outdated_claims(place)
+    assert compared == []
+    Claim.objects.filter(pk=claim.pk).update(log_version=claim.log_version - 1)
+    claim_actions.refresh_outdated_claims(place)
+    assert compared == [CLAIM_ID]

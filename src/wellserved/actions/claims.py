@@ -150,6 +150,13 @@ def refresh_claims(
     return uncompared_claims
 
 
+def refresh_outdated_claims(workspace: Workspace) -> None:
+    """Compare the claims of everybody that were not compared with the newest records yet."""
+    version = log.latest_version(workspace)
+    outdated = Claim.objects.filter(state__in=STANDING_STATES, log_version__lt=version).order_by("log_version")
+    refresh_claims(workspace, list(outdated[:20]))
+
+
 def _reason_against(workspace: Workspace, claim: Claim, remake: RemakeEvidence, version: int) -> str:
     """Why a claim does not follow from the records any more; empty: it does."""
     recipe = recipe_from_json(claim.recipe)

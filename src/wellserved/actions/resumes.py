@@ -47,9 +47,14 @@ def journal_at_terminal(person: Person) -> Journal:
     return Journal(person.pk, settings.SECRET_KEY.encode())
 
 
-def resume_layout(document: ResumeDocument, claims: Sequence[Claim]) -> ResumeLayout:
-    """A résumé as it is shown now. `claims`: one's own, compared with the records."""
-    held_claims = {claim.id: HeldClaim(claim.file.encode(), _refusal(claim)) for claim in claims}
+def resume_layout(document: ResumeDocument, claims: Sequence[Claim], base_url: str = "") -> ResumeLayout:
+    """A résumé as it is shown now. `claims`: one's own, compared with the records; `base_url`: where these pages are reached."""
+    held_claims = {
+        claim.id: HeldClaim(
+            claim.file.encode(), _refusal(claim), f"{base_url}/c/{claim.id}" if claim.published and base_url else ""
+        )
+        for claim in claims
+    }
     words = next((opened(claim).fingerprint for claim in claims if claim.state == "current"), "")
     return lay_out(document, held_claims, timezone.localdate().isoformat(), words, variants_allowed())
 

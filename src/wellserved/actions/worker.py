@@ -23,7 +23,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from wellserved import disk
-from wellserved.actions import backups, outgoing, sharing, weekly_mail
+from wellserved.actions import backups, claims, outgoing, sharing, weekly_mail
 from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
 from wellserved.storage.integrity import IntegrityFinding
@@ -34,6 +34,7 @@ from wellserved.wording import plural
 BEAT_SECONDS: Final = 2.0  # seconds between two signs of life
 SILENT_AFTER_SECONDS: Final = 20.0  # seconds after which a sign of life is none
 POLL_SECONDS: Final = 2.0  # seconds between two looks for shared moments
+COMPARE_SECONDS: Final = 60.0  # seconds between two comparisons of claims with the records
 LONGEST_RETRY_PAUSE: Final = 60.0  # seconds that it waits at most, after it has failed again and again
 OVERDUE_AFTER: Final = timedelta(minutes=10)  # after which a shared moment should have been in the log
 _SIZE: Final = 1_024  # bytes; always the same, written over in place, which a full disk still lets through
@@ -164,22 +165,31 @@ def work_once(workspace: Workspace) -> None:
         backups.write_nightly_backup(workspace)
 
 
-def mail_once(workspace: Workspace) -> None:
+def run_errands_once(workspace: Workspace) -> None:
+    """Draft the week's reports that are due by themselves, send the mails whose time has come, and compare claims with new records."""
+    send_mails(workspace)
+    claims.refresh_outdated_claims(workspace)
+
+
+def send_mails(workspace: Workspace) -> None:
     """Draft the week's reports that are due by themselves, and send the mails whose time has come."""
     now = timezone.now()
     weekly_mail.queue_due_weeks(workspace, now)
     outgoing.deliver_due(workspace, now)
 
 
-def run_mailer(workspace: Workspace, stop: threading.Event) -> None:
-    """Send mails until told to stop, beside the worker, so that a slow mail server keeps nothing else waiting. After a failure it
-    waits as the worker does; what waits is not lost, and nothing leaves twice."""
-    pause = POLL_SECONDS
+def run_errands(workspace: Workspace, stop: threading.Event) -> None:
+    """Send mails and compare claims until told to stop, beside the worker, so that a slow mail server or many cases keep nothing
+    else waiting. After a failure it waits as the worker does; what waits is not lost, and nothing leaves twice."""
+    pause, compared_at = POLL_SECONDS, 0.0
     while not stop.is_set():
         try:
-            mail_once(workspace)
+            send_mails(workspace)
+            if time.monotonic() - compared_at > COMPARE_SECONDS:
+                compared_at = time.monotonic()
+                claims.refresh_outdated_claims(workspace)
         except Exception as error:
-            sys.stderr.write(f"Mails wait: {_error_sentence(error)}\n")
+            sys.stderr.write(f"Mails and claims wait: {_error_sentence(error)}\n")
             pause = min(2 * pause, LONGEST_RETRY_PAUSE)
         else:
             pause = POLL_SECONDS

@@ -35,10 +35,12 @@ class ResumeForm(StrEnum):
 def _layout(home: Path | None, user_name: str | None) -> ResumeLayout:
     workspace = prepare_workspace(home)
     from wellserved.actions import claims, membership, resumes
+    from wellserved.actions.mail_settings import load_settings
 
     person = membership.find_person(user_name)
     document = resumes.current_resume(resumes.journal_at_terminal(person), person)
-    return resumes.resume_layout(document, claims.list_claims(workspace, person))
+    mail = load_settings(workspace)
+    return resumes.resume_layout(document, claims.list_claims(workspace, person), mail.url if mail else "")
 
 
 @resume.command("show")

@@ -101,7 +101,7 @@ def worker(
 
     if once:
         task.work_once(workspace)
-        task.mail_once(workspace)
+        task.run_errands_once(workspace)
         return
     with task.Heartbeat(workspace) as heartbeat:
 
@@ -115,7 +115,7 @@ def worker(
             signal.signal(number, finish)
         if ends_with_input:
             threading.Thread(target=_watch_input, args=(finish,), daemon=True).start()
-        threading.Thread(target=task.run_mailer, args=(workspace, stop), daemon=True).start()
+        threading.Thread(target=task.run_errands, args=(workspace, stop), daemon=True).start()
         task.run_worker(workspace, stop, heartbeat)
 
 

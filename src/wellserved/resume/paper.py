@@ -7,6 +7,7 @@ import io
 import json
 from typing import Any, Final
 
+import segno
 import typst
 from docx import Document
 from docx.document import Document as WordDocument
@@ -58,7 +59,11 @@ _TEMPLATE: Final = """
 #if data.legend.len() > 0 {
   block(above: 2em, width: 100%, stroke: (top: .5pt + rgb("#9aa6b4")), inset: (top: .8em), text(size: 8.5pt, {
     for line in data.legend { par(line) }
-    for line in data.proofs { par(line) }
+    for claim in data.claims {
+      if claim.code == "" { par(claim.line) } else {
+        grid(columns: (1fr, 2.2cm), column-gutter: 1em, par(link(claim.address, claim.line)), image(bytes(claim.code), format: "svg", width: 2.2cm, alt: "QR code of " + claim.address))
+      }
+    }
   }))
 }
 """
@@ -71,8 +76,11 @@ def resume_pdf(layout: ResumeLayout) -> bytes:
             "file": f"claim-{bullet.claim_id}.json",
             "content": bullet.raw.decode(),
             "sentence": bullet.sentence,
+            "line": line,
+            "address": bullet.address,
+            "code": _address_code(bullet.address) if bullet.address else "",
         }
-        for bullet in layout.proofs
+        for bullet, line in zip(layout.proofs, proof_lines(layout), strict=True)
     ]
     sections = [
         {"title": section.title, "entries": [_entry(entry) for entry in section.entries]} for section in layout.sections
@@ -80,7 +88,7 @@ def resume_pdf(layout: ResumeLayout) -> bytes:
     name = layout.name or "Résumé"
     data = {
         "name": name, "author": name, "label": layout.label, "contact": layout.contact, "summary": layout.summary,
-        "sections": sections, "legend": legend(layout), "proofs": proof_lines(layout), "claims": claims,
+        "sections": sections, "legend": legend(layout), "claims": claims,
     }  # fmt: skip
     inputs = {"data": json.dumps(data)}
     for standards in (["ua-1", "a-3a"], []):
@@ -92,6 +100,12 @@ def resume_pdf(layout: ResumeLayout) -> bytes:
             if not standards:
                 raise
     raise AssertionError
+
+
+def _address_code(address: str) -> str:
+    """An address as a QR code, SVG."""
+    code: str = segno.make(address, error="m", micro=False).svg_inline(scale=4, border=2)
+    return code
 
 
 def _compile(inputs: dict[str, str], standards: list[Any]) -> bytes:

@@ -65,6 +65,7 @@ class HeldClaim:
 
     raw: bytes  # with all that it may hide
     refusal: str = ""
+    address: str = ""  # where the house shows it to whoever has the address
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class SealedBullet:
     sentence: str = ""  # as it was signed, in the form that the bullet tells
     raw: bytes = b""  # the claim file that goes along: it shows no more than the bullet does
     reason: str = ""  # why it is not sealed, for its author alone
+    address: str = ""  # where the house shows its claim
 
     @property
     def marked_text(self) -> str:
@@ -173,7 +175,7 @@ def seal_bullet(text: str, claims: Mapping[str, HeldClaim], variants: Sequence[s
                 if variant not in variants:
                     return SealedBullet(words, "no longer holds", claim_id, reason=HELD_BACK)
                 raw = restrict_claim(held_claim.raw, VARIANTS[variant])
-                return SealedBullet(words, state, claim_id, grade, sentence, raw)  # type: ignore[arg-type]
+                return SealedBullet(words, state, claim_id, grade, sentence, raw, address=held_claim.address)  # type: ignore[arg-type]
     allowed = [sentence for variant, sentence in matches if variant in variants]
     has_numbers = any(has_signed_numbers(words, sentence) for sentence in allowed)
     return SealedBullet(

@@ -42,8 +42,11 @@ def legend(layout: ResumeLayout) -> tuple[str, ...]:
 
 
 def proof_lines(layout: ResumeLayout) -> tuple[str, ...]:
-    """The sentences as they were signed, each with the number of its claim."""
-    return tuple(f"{bullet.claim_id}: {bullet.sentence}" for bullet in layout.proofs)
+    """The sentences as they were signed, each with the number of its claim, and where the house shows it."""
+    return tuple(
+        f"{bullet.claim_id}: {bullet.sentence}{f' {bullet.address}' if bullet.address else ''}"
+        for bullet in layout.proofs
+    )
 
 
 def resume_json(layout: ResumeLayout) -> bytes:
@@ -68,7 +71,7 @@ def resume_json(layout: ResumeLayout) -> bytes:
 def _claim_facts(bullet: SealedBullet, pointer: str) -> dict[str, Any]:
     return {
         "pointer": pointer, "id": bullet.claim_id, "grade": bullet.grade, "sentence": bullet.sentence, "sha256": hashlib.sha256(bullet.raw).hexdigest(),
-        "file": base64.b64encode(bullet.raw).decode(),
+        "file": base64.b64encode(bullet.raw).decode(), **({"url": bullet.address} if bullet.address else {}),
     }  # fmt: skip
 
 
@@ -172,5 +175,6 @@ def _html_footer(layout: ResumeLayout) -> Iterator[str]:
     for bullet in layout.proofs:
         data = base64.b64encode(bullet.raw).decode()
         name = f"claim-{bullet.claim_id}.json"
-        yield f'<p><a download="{name}" href="data:application/json;base64,{data}">{name}</a>: {escape(bullet.sentence)}</p>'
+        shown_at = f" {_link(bullet.address, bullet.address)}" if bullet.address else ""
+        yield f'<p><a download="{name}" href="data:application/json;base64,{data}">{name}</a>: {escape(bullet.sentence)}{shown_at}</p>'
     yield "</footer>"

@@ -280,6 +280,7 @@ class Claim(models.Model):
     reason = models.TextField(blank=True)  # why it is no longer current
     since = models.DateTimeField(null=True)  # of the state, where it is another
     log_version = models.BigIntegerField()  # up to which it was compared with the records
+    published = models.CharField(max_length=30, blank=True)  # the form in which anybody with its address sees it
 
     class Meta:
         ordering: ClassVar = ["-issued"]

@@ -14,6 +14,12 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="claim",
+            name="published",
+            field=models.CharField(blank=True, default="", max_length=30),
+            preserve_default=False,
+        ),
         migrations.CreateModel(
             name="HouseRules",
             fields=[

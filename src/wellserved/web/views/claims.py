@@ -23,7 +23,7 @@ from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
 from wellserved.improvement import find_record
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import has_permission
-from wellserved.web.access_middleware import person_of, required_permission
+from wellserved.web.access_middleware import OPEN, person_of, required_permission
 from wellserved.web.analysis import cached_answer, fresh_answer
 
 VARIANT_WORDS = {
@@ -111,7 +111,7 @@ def withdraw_claim(request: HttpRequest, id_: str) -> HttpResponseBase:
     return redirect("claims")
 
 
-@required_permission("own")
+@required_permission(OPEN)
 def claim_checker(_request: HttpRequest) -> HttpResponse:
     """The page that checks claims, to be kept as a file."""
     headers = {"Content-Disposition": 'attachment; filename="check.html"'}

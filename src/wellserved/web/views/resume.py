@@ -62,7 +62,9 @@ def resume_as(request: HttpRequest, form: str) -> HttpResponse:
         raise Http404
     journal, person = journal_of(request), person_of(request)
     document = resumes.current_resume(journal, person)
-    layout = resumes.resume_layout(document, list_claims(settings.WORKSPACE, person, remake_claim))
+    layout = resumes.resume_layout(
+        document, list_claims(settings.WORKSPACE, person, remake_claim), request.build_absolute_uri("/").rstrip("/")
+    )
     media_type, write = resumes.RESUME_FORMATS[form]
     headers = {"Content-Disposition": f'attachment; filename="resume.{form}"'}
     return HttpResponse(write(layout), content_type=media_type, headers=headers)

@@ -1,0 +1,65 @@
+"""Claims at an address of the house, for whoever was given it; and their owner's say over that."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from wellserved.actions.published_claims import PublishedClaim, address_picture, publish_claim, published_claim
+from wellserved.claim.canonical import ClaimFormatError
+from wellserved.claim.check import STATE_WORDS
+from wellserved.claim.file import UNKNOWABLE
+from wellserved.errors import RequestError, UnknownNameError
+from wellserved.web.access_middleware import OPEN, person_of, required_permission
+from wellserved.web.template_filters import safe_html
+
+
+def _published(claim_id: str) -> PublishedClaim:
+    claim = published_claim(claim_id)
+    if claim is None:
+        raise Http404
+    return claim
+
+
+@required_permission(OPEN)
+def public_claim(request: HttpRequest, id_: str) -> HttpResponse:
+    """A claim, whether it still holds, and how to check it without believing this page."""
+    published = _published(id_)
+    context = {
+        "published": published,
+        "state_words": STATE_WORDS.get(published.claim.state, ""),  # type: ignore[call-overload]
+        "limits": UNKNOWABLE,
+        "unit": published.opened.shown.get("windows", {}).get("unit", ""),
+    }
+    return render(request, "public_claim.html", context)
+
+
+@required_permission(OPEN)
+def public_claim_file(_request: HttpRequest, id_: str) -> HttpResponse:
+    """The claim file of a published claim."""
+    headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.json"'}
+    return HttpResponse(_published(id_).raw, content_type="application/json", headers=headers)
+
+
+@required_permission("own", "GET", "POST")
+def claim_address(request: HttpRequest, id_: str) -> HttpResponseBase:
+    """The address of one's claim as words and as a QR code; published, or taken off it."""
+    person = person_of(request)
+    try:
+        if request.method == "POST":
+            claim = publish_claim(person, id_, request.POST.get("variant", ""))
+            messages.success(request, _("Published.") if claim.published else _("Nobody sees it there any more."))
+            return redirect("claim_address", id_) if claim.published else redirect("claims")
+        published = published_claim(id_)
+    except UnknownNameError as error:
+        raise Http404 from error
+    except ClaimFormatError as error:
+        raise RequestError(error.problem, "Publish it with its figures, or not at all.") from error
+    if published is None or published.claim.owner_id != person.pk:
+        raise Http404
+    address = request.build_absolute_uri(reverse("public_claim", args=[id_]))
+    context = {"address": address, "picture": safe_html(address_picture(address)), "claim": published.claim}
+    return render(request, "claim_address.html", context)
