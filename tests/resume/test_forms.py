@@ -19,9 +19,10 @@ from tests.claim.test_checks import CLAIM_ID, KEY, RAW
 from wellserved.claim.canonical import NotAClaimError
 from wellserved.claim.carriers import claim_files
 from wellserved.claim.check import check_claim
-from wellserved.claim.file import open_claim
+from wellserved.claim.file import VARIANTS, open_claim, restrict_claim
 from wellserved.resume.document import ResumeFormatError, check_resume, read_resume, resume_schema
 from wellserved.resume.layout import ResumeLayout, lay_out
+from wellserved.resume.one_page import claim_page
 from wellserved.resume.paper import resume_docx, resume_pdf
 from wellserved.resume.sealing import HeldClaim
 from wellserved.resume.texts import resume_html, resume_json, resume_markdown
@@ -215,3 +216,15 @@ def test_the_house_s_address_of_a_claim_stands_beside_it(form: str) -> None:
     assert address.encode() in all_bytes(raw) or form == "docx"
     if form != "md":
         assert claim_files(raw)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_claim_on_one_page_shows_what_its_file_shows_and_carries_it(variant: str) -> None:
+    raw = restrict_claim(RAW, VARIANTS[variant])
+    page = claim_page(open_claim(raw), raw, "https://service.example.org/c/abcdefgh2345")
+    assert claim_files(page) == [raw]
+    text = text_of("pdf", page).replace("\n", " ")
+    assert open_claim(raw).sentence in text
+    assert KEY in text
+    assert ("8.84" in text) == (variant == "full")
+    assert len(pypdf.PdfReader(io.BytesIO(page)).pages) == 1

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import segno
-
 from wellserved.actions.claims import find_claim
 from wellserved.actions.house_rules import require_allowed, variants_allowed
 from wellserved.claim.file import VARIANTS, OpenedClaim, open_claim, restrict_claim
 from wellserved.errors import RequestError, UnknownNameError
+from wellserved.resume.one_page import period_rows
 from wellserved.store.access import record_event
 from wellserved.store.models import Claim, Person
 
@@ -25,16 +24,8 @@ class PublishedClaim:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The numbers of each period, where they are shown: side, first day, value in the unit of the sentence, cases."""
-        windows = self.opened.shown.get("windows")
-        if windows is None:
-            return []
-        size = float(windows["unit_size"])
-        return [
-            {"side": words, "start": period["start"], "value": float(period["value"]) / size, "n": period["n"]}
-            for side, words in (("before", "before"), ("after", "since"))
-            for period in windows[side]
-        ]
+        """The numbers of each period, where they are shown."""
+        return period_rows(self.opened)
 
 
 def publish_claim(person: Person, claim_id: str, variant: str) -> Claim:
@@ -60,9 +51,3 @@ def published_claim(claim_id: str) -> PublishedClaim | None:
         return None
     raw = restrict_claim(claim.file.encode(), VARIANTS[claim.published])
     return PublishedClaim(claim, raw, open_claim(raw))
-
-
-def address_picture(address: str) -> str:
-    """An address as a QR code, SVG."""
-    code: str = segno.make(address, error="m", micro=False).svg_inline(scale=4, dark="#000", light="#fff", border=2)
-    return code

@@ -78,7 +78,7 @@ def resume_pdf(layout: ResumeLayout) -> bytes:
             "sentence": bullet.sentence,
             "line": line,
             "address": bullet.address,
-            "code": _address_code(bullet.address) if bullet.address else "",
+            "code": address_code(bullet.address) if bullet.address else "",
         }
         for bullet, line in zip(layout.proofs, proof_lines(layout), strict=True)
     ]
@@ -90,28 +90,28 @@ def resume_pdf(layout: ResumeLayout) -> bytes:
         "name": name, "author": name, "label": layout.label, "contact": layout.contact, "summary": layout.summary,
         "sections": sections, "legend": legend(layout), "claims": claims,
     }  # fmt: skip
+    return compile_pdf(_TEMPLATE, data)
+
+
+def compile_pdf(template: str, data: dict[str, Any]) -> bytes:
+    """A PDF of a template and its data: PDF/UA-1 and PDF/A-3a; where no font here has a letter of it, tagged, and neither, since the
+    standards forbid the box in its place."""
     inputs = {"data": json.dumps(data)}
-    for standards in (["ua-1", "a-3a"], []):
-        try:
-            return _compile(inputs, standards)
-        except (
-            typst.TypstError
-        ):  # a letter that no font here has: the standards forbid its box, and readers want their PDF
-            if not standards:
-                raise
-    raise AssertionError
+    try:
+        return _compile(template, inputs, ["ua-1", "a-3a"])
+    except typst.TypstError:
+        return _compile(template, inputs, [])
 
 
-def _address_code(address: str) -> str:
+def address_code(address: str) -> str:
     """An address as a QR code, SVG."""
     code: str = segno.make(address, error="m", micro=False).svg_inline(scale=4, border=2)
     return code
 
 
-def _compile(inputs: dict[str, str], standards: list[Any]) -> bytes:
-    return bytes(
-        typst.compile(_TEMPLATE.encode(), format="pdf", sys_inputs=inputs, pdf_standards=standards, timestamp=0)
-    )
+def _compile(template: str, inputs: dict[str, str], standards: list[Any]) -> bytes:
+    pdf = typst.compile(template.encode(), format="pdf", sys_inputs=inputs, pdf_standards=standards, timestamp=0)
+    return bytes(pdf)
 
 
 def _entry(entry: ResumeEntry) -> dict[str, Any]:

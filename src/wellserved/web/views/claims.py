@@ -13,17 +13,16 @@ from django.utils.translation import gettext_lazy
 
 from wellserved.actions import claim_drafts
 from wellserved.actions import claims as claim_actions
-from wellserved.actions.claim_exports import export_claim
 from wellserved.actions.claim_keys import list_keys
 from wellserved.actions.house_rules import claim_limit, limit_choices, set_claim_limit, variants_allowed
-from wellserved.claim.checker import checker_digest, checker_page
+from wellserved.claim.checker import checker_digest
 from wellserved.claim.draft import ClaimRecipe
 from wellserved.claim.sentence import window_words
 from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
 from wellserved.improvement import find_record
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import has_permission
-from wellserved.web.access_middleware import OPEN, person_of, required_permission
+from wellserved.web.access_middleware import person_of, required_permission
 from wellserved.web.analysis import cached_answer, fresh_answer
 
 VARIANT_WORDS = {
@@ -88,18 +87,6 @@ def improvement_claim(request: HttpRequest, name: str) -> HttpResponseBase:
     return render(request, "claim_draft.html", context)
 
 
-@required_permission("own")
-def claim_file(request: HttpRequest, id_: str) -> HttpResponseBase:
-    """A claim as a file that anybody can check."""
-    variant = request.GET.get("variant", "ratio_without_service")
-    try:
-        raw = export_claim(settings.WORKSPACE, person_of(request), id_, variant, remake_claim)
-    except UnknownNameError as error:
-        raise Http404 from error
-    headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.json"'}
-    return HttpResponse(raw, content_type="application/json", headers=headers)
-
-
 @required_permission("own", "POST")
 def withdraw_claim(request: HttpRequest, id_: str) -> HttpResponseBase:
     """Take a claim back."""
@@ -109,10 +96,3 @@ def withdraw_claim(request: HttpRequest, id_: str) -> HttpResponseBase:
         raise Http404 from error
     messages.success(request, _("Withdrawn. Lists of states say so from now on."))
     return redirect("claims")
-
-
-@required_permission(OPEN)
-def claim_checker(_request: HttpRequest) -> HttpResponse:
-    """The page that checks claims, to be kept as a file."""
-    headers = {"Content-Disposition": 'attachment; filename="check.html"'}
-    return HttpResponse(checker_page(), content_type="text/html; charset=utf-8", headers=headers)

@@ -1,20 +1,26 @@
-"""Claims at an address of the house, for whoever was given it; and their owner's say over that."""
+"""What leaves of a claim: its file, its page of paper, its address of the house, and the page that checks them all."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from wellserved.actions.published_claims import PublishedClaim, address_picture, publish_claim, published_claim
+from wellserved.actions.claim_exports import export_claim
+from wellserved.actions.published_claims import PublishedClaim, publish_claim, published_claim
 from wellserved.claim.canonical import ClaimFormatError
 from wellserved.claim.check import STATE_WORDS
-from wellserved.claim.file import UNKNOWABLE
+from wellserved.claim.checker import checker_page
+from wellserved.claim.file import UNKNOWABLE, open_claim
 from wellserved.errors import RequestError, UnknownNameError
+from wellserved.resume.one_page import claim_page
+from wellserved.resume.paper import address_code
 from wellserved.web.access_middleware import OPEN, person_of, required_permission
 from wellserved.web.template_filters import safe_html
+from wellserved.web.views.claims import remake_claim
 
 
 def _published(claim_id: str) -> PublishedClaim:
@@ -61,5 +67,31 @@ def claim_address(request: HttpRequest, id_: str) -> HttpResponseBase:
     if published is None or published.claim.owner_id != person.pk:
         raise Http404
     address = request.build_absolute_uri(reverse("public_claim", args=[id_]))
-    context = {"address": address, "picture": safe_html(address_picture(address)), "claim": published.claim}
+    context = {
+        "address": address,
+        "picture": safe_html(address_code(address)),
+        "sentence": published.opened.sentence,
+    }
     return render(request, "claim_address.html", context)
+
+
+@required_permission("own")
+def claim_file(request: HttpRequest, id_: str) -> HttpResponseBase:
+    """A claim as a file that anybody can check, or as one page of PDF that carries it."""
+    variant = request.GET.get("variant", "ratio_without_service")
+    try:
+        raw = export_claim(settings.WORKSPACE, person_of(request), id_, variant, remake_claim)
+    except UnknownNameError as error:
+        raise Http404 from error
+    if request.GET.get("form") == "pdf":
+        headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.pdf"'}
+        return HttpResponse(claim_page(open_claim(raw), raw), content_type="application/pdf", headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.json"'}
+    return HttpResponse(raw, content_type="application/json", headers=headers)
+
+
+@required_permission(OPEN)
+def claim_checker(_request: HttpRequest) -> HttpResponse:
+    """The page that checks claims, to be kept as a file."""
+    headers = {"Content-Disposition": 'attachment; filename="check.html"'}
+    return HttpResponse(checker_page(), content_type="text/html; charset=utf-8", headers=headers)
