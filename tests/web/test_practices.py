@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from tests.web.conftest import House
 from wellserved import improvement
-from wellserved.actions import claims, idea_news, practices
+from wellserved.actions import idea_news, practices
+from wellserved.actions.claim_roles import find_role
 from wellserved.actions.credit_words import credit_lines
 from wellserved.actions.practice_effects import PracticeEffect, count_reach, practice_effect
 from wellserved.actions.synthetic import make_cases
@@ -164,10 +165,10 @@ def test_who_took_it_up_may_claim_so_and_the_giver_is_told(staff: House, as_: As
         assert "was proved" not in as_(staff.peer).get("/").content.decode()
         row = ask_first(staff, name)
         with pytest.raises(RequestError, match="does not name you"):
-            claims.find_role(staff.quality, declaration)
+            find_role(staff.quality, declaration)
         practices.confirm_part(staff.quality, practices.adoptions_of(row)[0])
-        assert claims.find_role(staff.quality, declaration) == "adopter"
-        assert claims.find_role(staff.peer, declaration) == "idea"
+        assert find_role(staff.quality, declaration) == "adopter"
+        assert find_role(staff.peer, declaration) == "idea"
     finally:
         if before is None:
             file.unlink(missing_ok=True)

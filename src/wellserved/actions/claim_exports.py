@@ -10,10 +10,12 @@ from django.utils import timezone
 
 from wellserved.actions.claim_drafts import remake_evidence, require_unchanged
 from wellserved.actions.claim_keys import list_keys, signing_key
-from wellserved.actions.claims import PRIVATE_KEY_BYTES, RemakeEvidence, find_claim, opened, refresh_claims
+from wellserved.actions.claims import PRIVATE_KEY_BYTES, RemakeEvidence, find_claim, opened, recipe_of, refresh_claims
+from wellserved.actions.counted_claims import count_again
 from wellserved.actions.house_rules import require_allowed
 from wellserved.claim.check import evidence_file, sign_states
-from wellserved.claim.draft import recipe_from_json
+from wellserved.claim.counted import CountedRecipe
+from wellserved.claim.draft import evidence_root
 from wellserved.claim.envelope import key_id
 from wellserved.claim.file import VARIANTS, restrict_claim
 from wellserved.errors import RequestError, UnknownNameError
@@ -54,15 +56,18 @@ def export_evidence(workspace: Workspace, person: Person, claim_id: str) -> byte
     """The rows that a claim rests on, without names, for a verifier who is to work its numbers out anew."""
     claim = find_claim(person, claim_id)
     secret = bytes.fromhex(claim.secret)
-    recipe = recipe_from_json(claim.recipe)
-    require_unchanged(workspace, recipe)
-    evidence = remake_evidence(workspace, recipe, secret, with_rows=True)
-    if evidence.root != opened(claim).evidence_root:
+    recipe = recipe_of(claim)
+    if isinstance(recipe, CountedRecipe):
+        rows = count_again(workspace, person, recipe, secret)
+    else:
+        require_unchanged(workspace, recipe)
+        rows = remake_evidence(workspace, recipe, secret, with_rows=True).rows
+    if evidence_root(rows, secret) != opened(claim).evidence_root:
         raise RequestError(
             f"The evidence of {claim_id} cannot be made anew: its records were corrected or added to.",
             "Sign the claim anew.",
         )
-    return evidence_file(claim_id, evidence.rows, secret)
+    return evidence_file(claim_id, rows, secret)
 
 
 def export_states(workspace: Workspace) -> bytes:

@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from wellserved.actions.claim_drafts import RemadeEvidence, remake_evidence, require_unchanged
 from wellserved.actions.claim_keys import signing_key
+from wellserved.actions.counted_claims import count_again
 from wellserved.claim.check import ClaimState
+from wellserved.claim.counted import CountedDraft, CountedRecipe, counted_recipe
 from wellserved.claim.draft import ClaimDraft, ClaimRecipe, evidence_root, recipe_from_json
 from wellserved.claim.file import OpenedClaim, open_claim, sign_claim
-from wellserved.claim.sentence import ClaimRole
-from wellserved.claim.verdict import role_of
 from wellserved.errors import (
     ClaimRefusedError,
     DamageError,
@@ -26,11 +26,10 @@ from wellserved.errors import (
     UnknownNameError,
     WellservedError,
 )
-from wellserved.improvement import Improvement
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import AccessScope, record_event
-from wellserved.store.models import Adoption, Claim, Person
+from wellserved.store.models import Claim, Person
 
 RemakeEvidence = Callable[[Workspace, ClaimRecipe, bytes], RemadeEvidence]
 _CHANGED_RECORDS: Final = "its records were corrected or added to"
@@ -38,22 +37,7 @@ STANDING_STATES: Final = ("current", "stale")
 PRIVATE_KEY_BYTES: Final = 32
 
 
-def find_role(person: Person, declaration: Improvement) -> ClaimRole:
-    """What somebody was in an improvement, by their login and by their name in the records, which nobody gives themselves, or
-    because they took it up; raises where neither is on record. Whoever is alone here is its owner."""
-    if role := role_of(declaration, (person.username, person.served_as)):
-        return role
-    if AccessScope(person).alone:
-        return "owner"
-    if Adoption.objects.filter(practice__improvement=declaration.name, person=person).exclude(confirmed=None).exists():
-        return "adopter"
-    raise RequestError(
-        f"The declaration of {declaration.name} does not name you.",
-        f"Whoever keeps it can add you: `wellserved improve change {declaration.name} --helper {person.username}`.",
-    )
-
-
-def issue_claim(workspace: Workspace, person: Person, draft: ClaimDraft) -> Claim:
+def issue_claim(workspace: Workspace, person: Person, draft: ClaimDraft | CountedDraft) -> Claim:
     """Sign a claim, for its owner; it takes the place of an earlier one of theirs about the same question."""
     now = timezone.now()
     claim_id = base64.b32encode(os.urandom(8)).decode().lower()[:12]
@@ -81,19 +65,21 @@ def issue_claim(workspace: Workspace, person: Person, draft: ClaimDraft) -> Clai
     return claim
 
 
-def _is_replaced(claim: Claim, draft: ClaimDraft) -> bool:
+def recipe_of(claim: Claim) -> ClaimRecipe | CountedRecipe:
+    """How a claim's evidence is made again."""
+    return counted_recipe(claim.recipe) if "counted" in claim.recipe else recipe_from_json(claim.recipe)
+
+
+def _is_replaced(claim: Claim, draft: ClaimDraft | CountedDraft) -> bool:
     """A standing claim about the question of a new one."""
-    recipe = recipe_from_json(claim.recipe) if claim.state in STANDING_STATES else None
-    return recipe is not None and (recipe.improvement, recipe.measure, recipe.where, recipe.change) == (
-        draft.recipe.improvement, draft.recipe.measure, draft.recipe.where, draft.recipe.change,
-    )  # fmt: skip
+    return claim.state in STANDING_STATES and recipe_of(claim).subject == draft.recipe.subject
 
 
-def _person_fact(person: Person, draft: ClaimDraft) -> dict[str, dict[str, str]]:
+def _person_fact(person: Person, draft: ClaimDraft | CountedDraft) -> dict[str, dict[str, str]]:
     """Whose a proved claim is; of a measured one nobody is the cause. Whoever is alone here has the name of the declaration."""
     if draft.grade == "measured":
         return {}
-    declared = str(draft.facts["change"]["who"])
+    declared = str(draft.facts["change"]["who"]) if "change" in draft.facts else ""
     name = declared if AccessScope(person).alone and declared else person.called
     return {"person": {"name": name, "role": draft.role}}
 
@@ -159,7 +145,11 @@ def refresh_outdated_claims(workspace: Workspace) -> None:
 
 def _reason_against(workspace: Workspace, claim: Claim, remake: RemakeEvidence, version: int) -> str:
     """Why a claim does not follow from the records any more; empty: it does."""
-    recipe = recipe_from_json(claim.recipe)
+    recipe = recipe_of(claim)
+    if isinstance(recipe, CountedRecipe):
+        secret = bytes.fromhex(claim.secret)
+        root = evidence_root(count_again(workspace, claim.owner, recipe, secret), secret)
+        return "" if root == opened(claim).evidence_root else "what it counts was changed or withdrawn"
     try:
         require_unchanged(workspace, recipe)
         if claim.log_version == version and (claim.state == "current" or claim.reason.startswith(_CHANGED_RECORDS)):

@@ -172,12 +172,22 @@ def _check_evidence(claim: OpenedClaim, raw: bytes) -> str:
         raise ClaimFormatError("Rows of the evidence are out of order, or stand in it twice.")
     if root_of_rows(rows, bytes.fromhex(content["secret"])) != claim.evidence_root:
         raise ClaimFormatError("The evidence is not what was signed: a row was changed, left out or added.")
+    if count := claim.shown.get("count"):
+        _compare_count(count, rows)
+        return f"The {len(rows):,} rows of evidence are the signed ones, and give the count."
     if "windows" not in claim.shown:
         return (
             f"The {len(rows):,} rows of evidence are the signed ones. The file shows no numbers to compare with them."
         )
     _compare_numbers(claim, rows)
     return f"The {len(rows):,} rows of evidence are the signed ones, and all numbers were recomputed from them."
+
+
+def _compare_count(count: Mapping[str, int], rows: Sequence[dict[str, Any]]) -> None:
+    """Raise where the rows do not give the count."""
+    done = value_of_rows(rows, "share", "0.5")
+    if len(rows) != count["of"] or done is None or round(done * len(rows)) != count["done"]:
+        raise ClaimFormatError("From the evidence comes another count.")
 
 
 def _compare_numbers(claim: OpenedClaim, rows: Sequence[dict[str, Any]]) -> None:

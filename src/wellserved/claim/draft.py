@@ -63,6 +63,11 @@ class ClaimRecipe:
             "zone": self.zone, "hours": self.hours, "improvement": self.improvement, "declaration": self.declaration,
         }  # fmt: skip
 
+    @property
+    def subject(self) -> tuple[object, ...]:
+        """What two claims are about, where one takes the place of the other."""
+        return (self.improvement, self.measure, self.where, self.change)
+
 
 def recipe_from_json(facts: Mapping[str, Any]) -> ClaimRecipe:
     """As it was kept."""

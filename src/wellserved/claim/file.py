@@ -17,7 +17,7 @@ PREDICATE_TYPE: Final = "urn:wellserved:claim:1"
 SENTENCE_FORMS: Final = ("full", "ratio", "ratio_without_service")
 VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "full": (
-        "sentence_full", "sentence_ratio", "sentence_ratio_without_service", "person", "cases", "relative_effect",
+        "sentence_full", "sentence_ratio", "sentence_ratio_without_service", "person", "cases", "count", "relative_effect",
         "segment", "change", "windows", "effect", "sources",
     ),
     "ratio": ("sentence_ratio", "sentence_ratio_without_service", "person", "cases", "relative_effect"),

@@ -10,11 +10,12 @@ from typing import Final, Literal
 
 from wellserved.claim.windows import ClaimPeriod, ClaimWindows, range_words
 
-Grade = Literal["proved", "measured"]
+Grade = Literal["proved", "measured", "counted"]
 ClaimRole = Literal["owner", "idea", "helper", "adopter"]
 GRADES: Final[dict[Grade, str]] = {
     "proved": "a declared change was proved to have made the difference",
     "measured": "the numbers changed so; the cause was not tested",
+    "counted": "what the person shared, counted by rule; what was shared was theirs to choose",
 }
 _LEADS: Final[dict[tuple[ClaimRole, bool], str]] = {
     ("owner", True): "Reduced", ("owner", False): "Raised",

@@ -27,6 +27,7 @@ FACT_SHAPES: Final[dict[str, Any]] = {
     "sentence_ratio_without_service": "text",
     "person": {"name": "text", "role": "text"},
     "cases": {"before": "count", "after": "count"},
+    "count": {"done": "count", "of": "count"},
     "relative_effect": _ESTIMATE,
     "effect": _ESTIMATE,
     "segment": [["text"], "or none"],
@@ -54,6 +55,7 @@ _MEASURED: Final[dict[str, Any]] = {
 }  # fmt: skip
 PREDICATE_SHAPES: Final[dict[str, Any]] = {
     "measured": _MEASURED,
+    "counted": _MEASURED,
     "proved": {
         **_MEASURED,
         "declared": {"at": "text", "since": "day"},

@@ -121,6 +121,8 @@ def _show_history(predicate: dict[str, Any]) -> None:
 
 
 def _show_numbers(shown: dict[str, Any]) -> None:
+    if count := shown.get("count"):
+        say(f"  {count['done']:,} of {count['of']:,}")
     if cases := shown.get("cases"):
         say(f"  cases: {cases['before']:,} before, {cases['after']:,} after")
     for name, words in (("relative_effect", "beside the level before"), ("effect", "effect")):

@@ -24,6 +24,7 @@ from wellserved.errors import RequestError
 from wellserved.render.clean import one_line
 
 if TYPE_CHECKING:
+    from wellserved.claim.counted import CountedDraft
     from wellserved.claim.draft import ClaimDraft
 
 claim = typer.Typer(help="A sentence that a stranger can check.", no_args_is_help=True)
@@ -35,6 +36,10 @@ MeasureOption = Annotated[
 ]
 SinceOption = Annotated[
     str | None, typer.Option("--since", help="With --measure: the day that parts before and after.")
+]
+CountOption = Annotated[
+    str | None,
+    typer.Option("--count", help="Without an improvement: promises_kept or failures_made_right, of what you shared."),
 ]
 UserOption = Annotated[str | None, typer.Option("--as", help="Whose claim, where people log in.")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A claim's number.")]
@@ -55,11 +60,12 @@ def draft_(
     measure: MeasureOption = None,
     since: SinceOption = None,
     where: WhereOption = None,
+    count: CountOption = None,
     user_name: UserOption = None,
     home: HomeOption = None,
 ) -> None:
     """Show the sentence that the record carries, or why it carries none; nothing is signed."""
-    _show_draft(_make_draft(name, measure, since, where, user_name, home))
+    _show_draft(_make_draft(name, measure, since, where, count, user_name, home))
     error_console.print(
         "Nothing is signed yet: `wellserved claim issue` with the same words signs it.", highlight=False, soft_wrap=True
     )
@@ -71,11 +77,12 @@ def issue_(
     measure: MeasureOption = None,
     since: SinceOption = None,
     where: WhereOption = None,
+    count: CountOption = None,
     user_name: UserOption = None,
     home: HomeOption = None,
 ) -> None:
     """Sign the sentence, with its evidence, as your own."""
-    draft = _make_draft(name, measure, since, where, user_name, home)
+    draft = _make_draft(name, measure, since, where, count, user_name, home)
     from wellserved.actions import claims, membership
 
     signed = claims.issue_claim(workspace_at(home), membership.find_person(user_name), draft)
@@ -93,18 +100,23 @@ def _make_draft(
     measure: str | None,
     since: str | None,
     where: list[str] | None,
+    count: str | None,
     user_name: str | None,
     home: Path | None,
-) -> ClaimDraft:
-    if (name is None) == (measure is None):
-        raise RequestError("A claim is about an improvement or a measure.", "Name one improvement, or give --measure.")
+) -> ClaimDraft | CountedDraft:
+    if [name, measure, count].count(None) != 2:
+        raise RequestError(
+            "A claim is about an improvement, a measure, or a count.",
+            "Name one improvement, or give --measure or --count.",
+        )
     workspace = prepare_workspace(home)
-    from wellserved.actions import claim_drafts, claims, membership
-    from wellserved.improvement import find_record
+    from wellserved.actions import claim_drafts, claim_roles, counted_claims, membership
 
+    if count is not None:
+        return counted_claims.draft_count(workspace, membership.find_person(user_name), count)
     with progress() as on_progress:
         if name is not None:
-            role = claims.find_role(membership.find_person(user_name), find_record(workspace, name).improvement)
+            role = claim_roles.role_in_improvement(workspace, membership.find_person(user_name), name)
             return claim_drafts.draft_from_improvement(workspace, name, role, on_progress)
         change = parse_day(since, "--since")
         if change is None:
@@ -113,16 +125,19 @@ def _make_draft(
         return claim_drafts.draft_from_measure(workspace, measure, change, parse_pairs(where), on_progress)
 
 
-def _show_draft(draft: ClaimDraft) -> None:
+def _show_draft(draft: ClaimDraft | CountedDraft) -> None:
+    from wellserved.claim.counted import CountedDraft
     from wellserved.claim.sentence import GRADES, window_words
 
     say(draft.sentences["full"])
     if "ratio" in draft.sentences:
         say(f"  as a ratio: {draft.sentences['ratio']}")
     say(f"  {draft.grade}: {GRADES[draft.grade]}")
-    say(f"  before: {window_words(draft.windows.before, draft.windows.granularity)}")
-    say(f"  after: {window_words(draft.windows.after, draft.windows.granularity)}")
-    say(f"  measure: {draft.measure.name}, version {draft.measure.version}: {draft.measure.formula}")
+    if not isinstance(draft, CountedDraft):
+        say(f"  before: {window_words(draft.windows.before, draft.windows.granularity)}")
+        say(f"  after: {window_words(draft.windows.after, draft.windows.granularity)}")
+    measure = draft.predicate["measure"]
+    say(f"  measure: {measure['name']}, version {measure['version']}: {measure['formula']}")
 
 
 def say(text: str) -> None:

@@ -62,6 +62,8 @@ def _lines(claim: OpenedClaim) -> list[str]:
     lines.append(
         f"{grade.capitalize()}: {meaning}. Records as of {predicate['as_of'][:10]}; signed {predicate['issued'][:10]}."
     )
+    if count := shown.get("count"):
+        lines.append(f"{count['done']:,} of {count['of']:,}.")
     if cases := shown.get("cases"):
         lines.append(f"{cases['before']:,} cases before, {cases['after']:,} since.")
     lines.append(f"Measure: {predicate['measure']['question']} {predicate['measure']['formula']}.")

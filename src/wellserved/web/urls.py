@@ -90,6 +90,7 @@ urlpatterns = [
     path("claims/", claims.claims, name="claims"),
     path("claims/limits", claims.claim_limits, name="claim_limits"),
     path("claims/check.html", claim_files.claim_checker, name="claim_checker"),
+    path("claims/count/<slug:name>", claims.counted_claim, name="counted_claim"),
     path("claims/<slug:id_>/address", claim_files.claim_address, name="claim_address"),
     path("c/<slug:id_>", claim_files.public_claim, name="public_claim"),
     path("c/<slug:id_>/file", claim_files.public_claim_file, name="public_claim_file"),

@@ -14,12 +14,13 @@ from django.utils.translation import gettext_lazy
 from wellserved.actions import claim_drafts
 from wellserved.actions import claims as claim_actions
 from wellserved.actions.claim_keys import list_keys
+from wellserved.actions.claim_roles import role_in_improvement
+from wellserved.actions.counted_claims import draft_count, offered_counts
 from wellserved.actions.house_rules import claim_limit, limit_choices, set_claim_limit, variants_allowed
 from wellserved.claim.checker import checker_digest
 from wellserved.claim.draft import ClaimRecipe
 from wellserved.claim.sentence import window_words
 from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
-from wellserved.improvement import find_record
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import has_permission
 from wellserved.web.access_middleware import person_of, required_permission
@@ -45,6 +46,7 @@ def claims(request: HttpRequest) -> HttpResponse:
         "claims": claim_actions.list_claims(settings.WORKSPACE, person_of(request), remake_claim),
         "keys": [key for key in list_keys(settings.WORKSPACE) if key.private],
         "digest": checker_digest(),
+        "counts": offered_counts(),
         "limit": claim_limit(),
         "limits": limit_choices() if has_permission(person_of(request), "change_people") else (),
         "variants": [(name, words) for name, words in VARIANT_WORDS.items() if name in variants_allowed()],
@@ -66,7 +68,7 @@ def improvement_claim(request: HttpRequest, name: str) -> HttpResponseBase:
     person = person_of(request)
     context: dict[str, Any] = {"name": name}
     try:
-        role = claim_actions.find_role(person, find_record(settings.WORKSPACE, name).improvement)
+        role = role_in_improvement(settings.WORKSPACE, person, name)
         answer = fresh_answer if request.method == "POST" else cached_answer  # what is signed has a secret of its own
         draft = answer(claim_drafts.draft_from_improvement, name, role)
     except UnknownNameError as error:
@@ -96,3 +98,21 @@ def withdraw_claim(request: HttpRequest, id_: str) -> HttpResponseBase:
         raise Http404 from error
     messages.success(request, _("Withdrawn. Lists of states say so from now on."))
     return redirect("claims")
+
+
+@required_permission("own", "GET", "POST")
+def counted_claim(request: HttpRequest, name: str) -> HttpResponseBase:
+    """What may be said of the promises or failures that somebody shared; signed where they say so."""
+    person = person_of(request)
+    context: dict[str, Any] = {"name": name, "is_count": True}
+    try:
+        draft = draft_count(settings.WORKSPACE, person, name)
+    except UnknownNameError as error:
+        raise Http404 from error
+    except ClaimRefusedError as error:
+        return render(request, "claim_draft.html", {**context, "refusal": error})
+    if request.method == "POST" and request.POST.get("sentence") == draft.sentences["full"]:
+        claim_actions.issue_claim(settings.WORKSPACE, person, draft)
+        messages.success(request, _("Signed. Only you can see it in your list."))
+        return redirect("claims")
+    return render(request, "claim_draft.html", {**context, "draft": draft, "is_other": request.method == "POST"})
