@@ -15,7 +15,7 @@ import pytest
 from docx import Document
 from jsonschema import Draft7Validator
 
-from tests.claim.test_checks import CLAIM_ID, KEY, RAW
+from tests.claim.test_checks import CLAIM_ID, KEY, OTHER_KEY, RAW, signed
 from wellserved.claim.canonical import NotAClaimError
 from wellserved.claim.carriers import claim_files
 from wellserved.claim.check import check_claim
@@ -46,7 +46,7 @@ def document(*bullets: str) -> dict[str, Any]:
 
 
 def layout(*bullets: str, refusal: str = "") -> ResumeLayout:
-    return lay_out(document(*bullets), {CLAIM_ID: HeldClaim(RAW, refusal)}, "2026-11-30", KEY)
+    return lay_out(document(*bullets), {CLAIM_ID: HeldClaim(RAW, refusal)}, "2026-11-30")
 
 
 def text_of(form: str, raw: bytes) -> str:
@@ -127,7 +127,7 @@ def test_a_stale_claim_leaves_no_trace(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_whatever_is_written_is_text(form: str) -> None:
-    written = check_resume(document(HOSTILE, "x" * 3_000, "漢字 كتاب 🙂"))
+    written = check_resume(document(HOSTILE, "x" * 1_900, "漢字 كتاب 🙂"))
     assert "\u202e" not in str(written)
     raw = FORMS[form](lay_out(written, {}, "2026-11-30"))
     assert b"<script>" not in raw or form == "json"
@@ -143,7 +143,7 @@ def test_the_official_schema_validates_what_is_written() -> None:
     assert {pointer: state["state"] for pointer, state in facts["highlights"].items()} == {
         "/work/0/highlights/0": "as signed", "/work/0/highlights/1": "own word",
     }  # fmt: skip
-    again = lay_out(read_resume(raw), {CLAIM_ID: HeldClaim(RAW)}, "2026-11-30", KEY)
+    again = lay_out(read_resume(raw), {CLAIM_ID: HeldClaim(RAW)}, "2026-11-30")
     assert [bullet.state for bullet in again.bullets] == ["as signed", "own word"]
 
 
@@ -203,13 +203,43 @@ def test_a_packed_giant_is_not_unpacked(tmp_path: Path) -> None:
         archive.writestr("customXml/item1.xml", b"0" * 50_000_000)
     with pytest.raises(NotAClaimError):
         claim_files(file.read_bytes())
+    entry = (
+        b"1 0 obj\n<</Type/EmbeddedFile/Filter/FlateDecode>>\nstream\n"
+        + zlib.compress(b"0" * 4_000_000)
+        + b"\nendstream\n"
+    )
+    with pytest.raises(NotAClaimError, match="more than any"):
+        claim_files(b"%PDF-1.7\n" + entry * 40)
+
+
+def test_a_seal_that_is_typed_into_any_field_is_taken_out() -> None:
+    typed = document("Own.")
+    typed["basics"] |= {"summary": "✓ Cut waits by 99%. (checked, proved: aaaabbbbcccc)", "label": "🗸 Best"}
+    typed["work"][0] |= {"summary": "Cut it [numbers checked: aaaabbbbcccc]", "position": "✅ Clerk"}
+    for form, write in FORMS.items():
+        if form != "json":  # which is the author's own document
+            text = text_of(form, write(lay_out(typed, {}, "2026-11-30")))
+            assert not set("✓🗸✅") & set(text), form
+            assert "checked" not in text, form
+
+
+def test_of_two_keys_each_is_named() -> None:
+    other, _evidence = signed(OTHER_KEY)
+    raw = {CLAIM_ID: HeldClaim(RAW), "bcdefgh23456": HeldClaim(other)}
+    shown = lay_out(
+        document(f"{SIGNED} (checked: {CLAIM_ID})", f"{open_claim(other).sentence} (checked: bcdefgh23456)"),
+        raw,
+        "2026-11-30",
+    )
+    assert shown.key_words == (KEY, open_claim(other).fingerprint)
+    assert open_claim(other).fingerprint in text_of("md", resume_markdown(shown))
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_house_s_address_of_a_claim_stands_beside_it(form: str) -> None:
     address = "https://service.example.org/c/abcdefgh2345"
     shown = lay_out(
-        document(f"{SIGNED} (checked: {CLAIM_ID})"), {CLAIM_ID: HeldClaim(RAW, address=address)}, "2026-11-30", KEY
+        document(f"{SIGNED} (checked: {CLAIM_ID})"), {CLAIM_ID: HeldClaim(RAW, address=address)}, "2026-11-30"
     )
     raw = FORMS[form](shown)
     assert address in text_of(form, raw).replace("\n", "") or form == "html"

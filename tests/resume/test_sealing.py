@@ -24,7 +24,8 @@ MARK = f"(checked: {CLAIM_ID})"
         "Cut it from 12-15 to 2-3 days within three months",
         "From twelve to fifteen days to two to three days, within 3 months!",
         "FROM １２-15 DAYS TO 2-3 DAYS WITHIN THREE MONTHS",
-        "In three months: 12-15 days, now 2-3 days",
+        "To 2-3 days from 12-15 days, within three months",
+        "As one of the first desks: from 12-15 days to 2-3 days within three months",
     ],
 )  # fmt: skip
 def test_other_words_keep_the_seal(text: str) -> None:
@@ -45,6 +46,17 @@ def test_other_words_keep_the_seal(text: str) -> None:
         "Reduced the time to first reply",
         SENTENCE.replace("2-3 days", "2-3.5 days"),
         SENTENCE.replace("12-15", "½-15"),
+        "In three months: 12-15 days, now 2-3 days",
+        "12-15 days now; it was 2-3 days before, three months ago",
+        SENTENCE.replace("12-15 days", "12-15 working hours"),
+        SENTENCE.replace("to 2-3", "to less than 2-3"),
+        SENTENCE.replace("from 12-15", "from more than 12-15"),
+        SENTENCE.replace("from 12-15", "from -12-15"),
+        SENTENCE + " Complaints quadrupled.",
+        SENTENCE + " Waits fell fivefold.",
+        SENTENCE + " By a quarter.",
+        SENTENCE + " A billion served.",
+        SENTENCE + " 三 desks.",
     ],
 )
 def test_another_number_breaks_it(text: str) -> None:
@@ -53,11 +65,34 @@ def test_another_number_breaks_it(text: str) -> None:
 
 def test_numbers_are_read_with_what_they_count() -> None:
     assert [(number.value, number.unit, number.side) for number in signed_numbers(SENTENCE)] == [
-        ("12", "day", "from"), ("15", "day", ""), ("2", "day", "to"), ("3", "day", ""), ("3", "month", "")
+        ("12", "day", "from"), ("15", "day", "from"), ("2", "day", "to"), ("3", "day", "to"), ("3", "month", "")
     ]  # fmt: skip
     assert signed_numbers("1,200 cases") == signed_numbers("1200 cases")
     assert signed_numbers("by 76-84 per cent") == signed_numbers("by 76–84%")
     assert signed_numbers("4.10 points") == signed_numbers("4.1 points")
+
+
+RATIO = "Reduced the time to first reply by 20-25% within two months."
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Cut the time to first reply by 20-25 per cent within two months", "Within two months the time to first reply was 20–25% shorter (reduced by two-person desks)",
+     "Made replies faster by 20-25% within 2 months"],
+)  # fmt: skip
+def test_a_ratio_keeps_its_direction_in_other_words(text: str) -> None:
+    assert has_signed_numbers(text.replace(" (reduced by two-person desks)", ""), RATIO)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [RATIO.replace("Reduced", "Raised"), RATIO.replace("%", " percent points"), RATIO.replace("by", "by far more than"), RATIO.replace("by 20", "by -20"),
+     RATIO.replace("by", "by up to"), RATIO.replace("20-25%", "twenty-six percent"), "Grew it by 20-25% within two months"],
+)  # fmt: skip
+def test_a_ratio_that_is_turned_or_stretched_is_none(text: str) -> None:
+    assert not has_signed_numbers(text, RATIO)
+    assert has_signed_numbers("by twenty-five percent in 1 234 cases", "by 25% in 1,234 cases")
+    assert has_signed_numbers("the 1st reply, for one of us, in 3 days", "the first reply, in three days")
 
 
 @given(st.text(max_size=200))
@@ -108,7 +143,8 @@ def test_the_house_decides_what_leaves() -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["✓ Cut waits by 90%", "Cut waits by 90% (checked: aaaabbbbcccc)", "Cut (checked: nonsense!) waits by 90%", "✅ Cut waits by 90% (Numbers checked: x)"],
+    ["✓ Cut waits by 90%", "Cut waits by 90% (checked: aaaabbbbcccc)", "Cut (checked: nonsense!) waits by 90%", "✅ Cut waits by 90% (Numbers checked: x)", "🗸 Cut waits by 90% [checked, proved: aaaabbbbcccc]", "Cut waits by 90% ( checked, proved : aaaabbbbcccc )",
+     "Cut waits by 90%（checked: aaaabbbbcccc）", "Cut waits by 90% (che\u200bcked: aaaabbbbcccc)"],
 )  # fmt: skip
 def test_nobody_seals_by_typing_the_mark(typed: str) -> None:
     bullet = seal_bullet(typed, CLAIMS)

@@ -55,8 +55,7 @@ def resume_layout(document: ResumeDocument, claims: Sequence[Claim], base_url: s
         )
         for claim in claims
     }
-    words = next((opened(claim).fingerprint for claim in claims if claim.state == "current"), "")
-    return lay_out(document, held_claims, timezone.localdate().isoformat(), words, variants_allowed())
+    return lay_out(document, held_claims, timezone.localdate().isoformat(), variants_allowed())
 
 
 def _refusal(claim: Claim) -> str:

@@ -13,12 +13,15 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from itertools import islice
+from lzma import LZMAError
 from typing import Any, Final
 
 from wellserved.claim.canonical import NotAClaimError
 
 MAX_DOCUMENT_BYTES: Final = 20_000_000
 MAX_CLAIM_BYTES: Final = 4_000_000  # of one file, unpacked
+MAX_UNPACKED_BYTES: Final = 40_000_000
 MAX_CLAIMS: Final = 200  # in one document
 CLAIMS_NAMESPACE: Final = "urn:wellserved:claims"
 _STREAM: Final = re.compile(
@@ -35,10 +38,26 @@ def claim_files(raw: bytes) -> list[bytes]:
         raise NotAClaimError(f"It has {len(raw):,} bytes, which no such document has.")
     if raw.startswith(b'{"disclosures"'):
         return [raw]
-    found = list(dict.fromkeys(file for file in _carried(raw) if file.startswith(b'{"disclosures"')))[:MAX_CLAIMS]
-    if not found:
+    try:
+        files = list(dict.fromkeys(islice(_within_budget(_carried(raw)), MAX_CLAIMS + 1)))
+    except (LZMAError, UnicodeError, ValueError) as error:
+        raise NotAClaimError("It is a damaged document.") from error
+    if not files:
         raise NotAClaimError("It carries no claim of wellserved.")
-    return found
+    if len(files) > MAX_CLAIMS:
+        raise NotAClaimError(f"It carries more than {MAX_CLAIMS} claims, which nobody's does.")
+    return files
+
+
+def _within_budget(contents: Iterator[bytes]) -> Iterator[bytes]:
+    """Those that begin as claim files do, as long as all that was unpacked is not too much."""
+    total = 0
+    for content in contents:
+        total += len(content)
+        if total > MAX_UNPACKED_BYTES:
+            raise NotAClaimError("It unpacks to more than any such document does.")
+        if content.startswith(b'{"disclosures"'):
+            yield content
 
 
 def _carried(raw: bytes) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
@@ -14,6 +15,7 @@ from wellserved.claim.shapes import plain_texts
 from wellserved.errors import RequestError
 
 MAX_RESUME_BYTES: Final = 500_000
+MAX_BULLET_LETTERS: Final = 2_000
 SCHEMA_ADDRESS: Final = "https://raw.githubusercontent.com/jsonresume/resume-schema/v1.0.0/schema.json"
 SEALED_SECTIONS: Final = ("work", "projects", "volunteer")
 """The sections whose entries have bullets (`highlights`), in the order in which they are shown."""
@@ -43,7 +45,7 @@ def read_resume(raw: bytes) -> ResumeDocument:
     if len(raw) > MAX_RESUME_BYTES:
         raise ResumeFormatError(f"The file has {len(raw):,} bytes; a résumé can have {MAX_RESUME_BYTES:,}.")
     try:
-        document = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        document = json.loads(raw.decode("utf-8-sig"), parse_constant=_refuse_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ResumeFormatError("The file is no JSON.") from error
     if not isinstance(document, dict) or not {"basics", "work", "education", "skills", "projects"} & document.keys():
@@ -51,17 +53,30 @@ def read_resume(raw: bytes) -> ResumeDocument:
     return check_resume(document)
 
 
-def _refuse_constant(text: str) -> float:
+def _refuse_number(text: str) -> float:
     raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_number(text)
 
 
 def check_resume(document: ResumeDocument) -> ResumeDocument:
     """The document without what is empty in it, if it follows the schema; raises `ResumeFormatError`."""
-    plain = _without_empty(document)
+    try:
+        plain = _without_empty(document)
+        json.dumps(plain, ensure_ascii=False).encode()
+    except (RecursionError, UnicodeEncodeError) as error:
+        raise ResumeFormatError("The file is too deep, or holds half a character.") from error
     checked: ResumeDocument = plain if isinstance(plain, dict) else {}
     validator = Draft7Validator(resume_schema(), format_checker=FormatChecker(("email",)))
     if errors := sorted(validator.iter_errors(checked), key=lambda error: [str(part) for part in error.absolute_path]):
         raise ResumeFormatError("; ".join(_words(error) for error in errors[:5]) + ".")
+    for section in SEALED_SECTIONS:
+        for entry in entries_of(checked, section):
+            if any(len(text) > MAX_BULLET_LETTERS for text in entry.get("highlights", ())):
+                raise ResumeFormatError(f"A line has more than {MAX_BULLET_LETTERS:,} letters.")
     return checked
 
 

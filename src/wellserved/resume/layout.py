@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from wellserved.claim.file import VARIANTS
+from wellserved.claim.file import VARIANTS, open_claim
 from wellserved.resume.document import SEALED_SECTIONS, ResumeDocument, entries_of
-from wellserved.resume.sealing import HeldClaim, SealedBullet, seal_bullet
+from wellserved.resume.sealing import HeldClaim, SealedBullet, seal_bullet, unmarked
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -43,8 +43,12 @@ class ResumeLayout:
     summary: str
     sections: tuple[ResumeSection, ...]
     day: str  # on which its claims were compared with the records, YYYY-MM-DD
-    key_words: str = ""  # of the key that signed them; empty: nothing is sealed
     document: ResumeDocument = field(default_factory=dict)
+
+    @property
+    def key_words(self) -> tuple[str, ...]:
+        """The words of each key that signed what goes along; none: nothing is sealed."""
+        return tuple(dict.fromkeys(open_claim(bullet.raw).fingerprint for bullet in self.proofs))
 
     @property
     def bullets(self) -> tuple[SealedBullet, ...]:
@@ -64,7 +68,6 @@ def lay_out(
     document: ResumeDocument,
     claims: Mapping[str, HeldClaim],
     day: str,
-    key_words: str = "",
     variants: Sequence[str] = tuple(VARIANTS),
 ) -> ResumeLayout:
     """A document as it is shown, each bullet beside its claim.
@@ -77,10 +80,10 @@ def lay_out(
         for name, title in _TITLES.items()
         if (entries := tuple(_entry(name, entry, claims, variants) for entry in entries_of(document, name)))
     )
-    layout = ResumeLayout(
-        basics.get("name", ""), basics.get("label", ""), tuple(_contact(basics)), basics.get("summary", ""), sections, day, "", document,
+    plain = {name: unmarked(str(basics.get(name, ""))) for name in ("name", "label", "summary")}
+    return ResumeLayout(
+        plain["name"], plain["label"], tuple(_contact(basics)), plain["summary"], sections, day, document,
     )  # fmt: skip
-    return layout if not layout.proofs else ResumeLayout(**{**vars(layout), "key_words": key_words})
 
 
 _TITLES: Final = {
@@ -89,39 +92,38 @@ _TITLES: Final = {
     "references": "References",
 }  # fmt: skip
 # section -> fields of the title, of the detail beside it, of the text below
-_FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...], str]]] = {
-    "work": (("position",), ("name", "location"), "summary"),
-    "projects": (("name",), ("entity",), "description"),
-    "volunteer": (("position",), ("organization",), "summary"),
-    "education": (("studyType", "area"), ("institution",), ""),
-    "certificates": (("name",), ("issuer",), ""),
-    "awards": (("title",), ("awarder",), "summary"),
-    "publications": (("name",), ("publisher",), "summary"),
-    "skills": (("name",), ("level",), ""),
-    "languages": (("language",), ("fluency",), ""),
-    "interests": (("name",), (), ""),
-    "references": (("name",), (), "reference"),
+_FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]] = {
+    "work": (("position",), ("name", "location"), ("description", "summary")),
+    "projects": (("name",), ("entity",), ("description",)),
+    "volunteer": (("position",), ("organization",), ("summary",)),
+    "education": (("studyType", "area"), ("institution",), ("score",)),
+    "certificates": (("name",), ("issuer",), ()),
+    "awards": (("title",), ("awarder",), ("summary",)),
+    "publications": (("name",), ("publisher",), ("summary",)),
+    "skills": (("name",), ("level",), ()),
+    "languages": (("language",), ("fluency",), ()),
+    "interests": (("name",), (), ()),
+    "references": (("name",), (), ("reference",)),
 }
 
 
 def _entry(
     section: str, entry: dict[str, Any], claims: Mapping[str, HeldClaim], variants: Sequence[str]
 ) -> ResumeEntry:
-    titles, details, summary = _FIELDS[section]
+    titles, details, summaries = _FIELDS[section]
     title = " ".join(str(entry[name]) for name in titles if name in entry)
     detail = ", ".join(str(entry[name]) for name in details if name in entry)
     if not title:
-        title, detail = detail, ""
-    words = [
-        *([str(entry[summary])] if summary in entry else []),
-        ", ".join(map(str, entry.get("keywords", entry.get("courses", [])))),
-    ]
+        title, detail = detail or _TITLES[section], ""
+    lists = [", ".join(map(str, entry.get(name, ()))) for name in ("keywords", "courses", "roles")]
+    words = [*(str(entry.get(name, "")) for name in summaries), *lists]
     bullets = (
         tuple(seal_bullet(text, claims, variants) for text in entry.get("highlights", ()))
         if section in SEALED_SECTIONS
         else ()
     )
-    return ResumeEntry(title, detail, _span(entry), "\n".join(filter(None, words)), bullets, str(entry.get("url", "")))
+    title, detail, summary = (unmarked(text) for text in (title, detail, "\n".join(filter(None, words))))
+    return ResumeEntry(title, detail, _span(entry), summary, bullets, str(entry.get("url", "")))
 
 
 def _span(entry: dict[str, Any]) -> str:
@@ -151,6 +153,9 @@ def _contact(basics: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield mail, f"mailto:{mail}"
     if phone := basics.get("phone"):
         yield phone, ""
+    for profile in basics.get("profiles", ()):
+        if not profile.get("url") and profile.get("username"):
+            yield f"{profile.get('network', '')} {profile['username']}".strip(), ""
     addresses = [basics.get("url"), *(profile.get("url") for profile in basics.get("profiles", ()))]
     for address in filter(None, map(str, filter(None, addresses))):
         is_web = address.lower().startswith(("https://", "http://"))

@@ -135,13 +135,13 @@ def _bullet(bullet: SealedBullet) -> dict[str, Any]:
 def resume_docx(layout: ResumeLayout) -> bytes:
     """The Word document: headings and lists of its own styles, with the claim files as a part that Word keeps."""
     word = Document()
-    word.core_properties.title = word.core_properties.author = layout.name or "Résumé"
+    word.core_properties.title = word.core_properties.author = _printable(layout.name or "Résumé")[:255]
     word.core_properties.language = "en"
     word.core_properties.comments = ""
     for side in ("left_margin", "right_margin", "top_margin", "bottom_margin"):
         setattr(word.sections[0], side, Cm(2))
     word.styles["Normal"].font.size = Pt(10.5)
-    word.add_heading(layout.name or "Résumé", 0)
+    word.add_heading(_printable(layout.name or "Résumé"), 0)
     _add_lines(word, layout.label)
     _add_contact(word, layout)
     _add_lines(word, layout.summary)
@@ -165,7 +165,11 @@ def _add_lines(word: WordDocument, text: str) -> None:
 
 def _printable(text: str) -> str:
     """Text without what XML does not allow."""
-    return "".join(letter for letter in text if letter >= " " or letter == "\t")
+    return "".join(
+        letter
+        for letter in text
+        if (letter >= " " or letter == "\t") and not "\ud800" <= letter <= "\udfff" and letter not in "\ufffe\uffff"
+    )
 
 
 def _add_contact(word: WordDocument, layout: ResumeLayout) -> None:

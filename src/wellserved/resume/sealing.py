@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from wellserved.claim.file import SENTENCE_FORMS, VARIANTS, open_claim, restrict_claim
@@ -26,28 +26,49 @@ STATE_MEANINGS: Final[dict[BulletState, str]] = {
     "no longer holds": "the author's own word: the claim behind it does not hold any more",
     "own word": "the author's own word",
 }
-_MARK: Final = re.compile(r"\s*\((?:checked|numbers checked|not as signed)(?:, *\w+)?: *([^()]*)\)", re.IGNORECASE)
-_SIGN: Final = re.compile("[✓✔☑✅✗✘]\ufe0f? ?")  # nobody signs by typing one
-_CAVEAT: Final = re.compile(r"\([^()]*not excluded[^()]*\)")
+_MARK: Final = re.compile(
+    r"[(\[{（【［]\s{0,9}(?:numbers\s{1,9})?(?:checked|not\s{1,9}as\s{1,9}signed)\b([^()\[\]{}（）【】［］]{0,80})[)\]}）】］]",
+    re.IGNORECASE,
+)
+_SIGN: Final = re.compile("[✓✔☑✅✗✘❌❎🗸🗹🗷🗵]\ufe0f?")  # nobody signs by typing one
+_CLAIM_ID: Final = re.compile(r"\b[a-z2-7]{12}\b", re.IGNORECASE)
+_CAVEAT: Final = re.compile(r"\(([^()]*not excluded[^()]*)\)")
 _UNITS: Final = {
     "%": "percent", "percent": "percent", "pct": "percent", "point": "point", "pt": "point",
     "second": "second", "sec": "second", "s": "second", "minute": "minute", "min": "minute", "hour": "hour", "hr": "hour", "h": "hour",
     "day": "day", "d": "day", "week": "week", "wk": "week", "month": "month", "mo": "month", "quarter": "quarter", "year": "year", "yr": "year",
 }  # fmt: skip
-_NUMBER_WORDS: Final = {
-    word: str(number)
-    for number, word in enumerate(
-        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-         "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty")
-    )
-} | {
-    "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100",
-    "hundreds": "100", "thousand": "1000", "thousands": "1000", "million": "1000000", "millions": "1000000", "dozen": "12", "dozens": "12",
-    "half": "1/2", "halved": "1/2", "halving": "1/2", "halves": "1/2", "third": "1/3", "thirds": "1/3", "double": "x2", "doubled": "x2", "doubling": "x2",
-    "twice": "x2", "triple": "x3", "tripled": "x3", "tripling": "x3", "thrice": "x3", "twofold": "x2", "threefold": "x3", "tenfold": "x10",
-}  # fmt: skip
-_TOKEN: Final = re.compile(r"(?:\d[\d.,]*\d|\d)|%|[^\W\d_]+")
+_SMALL: Final = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
+    "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS: Final = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_NUMBER_WORDS: Final = (
+    {word: str(number) for number, word in enumerate(_SMALL)}
+    | {word: str(10 * number) for number, word in enumerate(_TENS, 2)}
+    | {f"{ten}-{_SMALL[one]}": str(10 * number + one) for number, ten in enumerate(_TENS, 2) for one in range(1, 10)}
+    | {f"{word}s": value for word, value in (("hundred", "100"), ("thousand", "1000"), ("million", "10**6"), ("billion", "10**9"), ("dozen", "12"))}
+    | {"hundred": "100", "thousand": "1000", "million": "10**6", "billion": "10**9", "trillion": "10**12", "dozen": "12"}
+    | dict.fromkeys(("half", "halved", "halves", "halving"), "1/2")
+    | {f"{word}{end}": f"x{size}" for word, size in (("doubl", 2), ("tripl", 3), ("quadrupl", 4)) for end in ("e", "ed", "es", "ing")}
+    | {"twice": "x2", "thrice": "x3"}
+    | {f"{word}fold": f"x{number}" for number, word in enumerate(_SMALL) if number > 1} | {"hundredfold": "x100", "manifold": "x?"}
+    | {"third": "1/3", "thirds": "1/3", "fourth": "1/4", "fifth": "1/5", "sixth": "1/6", "tenth": "1/10", "tenths": "1/10"}
+)  # fmt: skip
+_COMPARING: Final = frozenset(
+    {"more", "less", "fewer", "over", "above", "under", "below", "beyond", "nearly", "almost", "least", "most", "up", "than", "minus", "another", "additional", "extra", "not"}
+)  # fmt: skip
+_DOWN: Final = frozenset(
+    {"reduced", "reduce", "reducing", "reduction", "cut", "cutting", "cuts", "lowered", "lower", "decreased", "decrease", "fell", "fall", "fallen", "dropped",
+     "drop", "shortened", "shorter", "faster", "quicker", "sooner", "down"}
+)  # fmt: skip
+_UP: Final = frozenset(
+    {"raised", "raise", "raising", "increased", "increase", "increasing", "rose", "rise", "risen", "grew", "grow", "growth", "grown", "higher", "longer", "slower", "up", "lengthened"}
+)  # fmt: skip
+_TOKEN: Final = re.compile(r"\d{1,3}(?:[\u00a0\u202f ]\d{3})+(?!\d)|\d[\d.,]*\d|\d|%|[^\W\d_]+(?:-[^\W\d_]+)?")
+_ORDINAL: Final = re.compile(r"(?:st|nd|rd|th)\b")
 _RANGE: Final = re.compile(r"\s*(?:[-–—]|to|and|or)\s*")
+_SIDES: Final = {"from": "from", "to": "to"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +78,7 @@ class SignedNumber:
     value: str
     unit: str = ""
     side: str = ""  # from, to; empty: neither is said
+    comparing: str = ""  # words before it that make it more or less than it is
 
 
 @dataclass(frozen=True)
@@ -94,59 +116,113 @@ class SealedBullet:
 
 
 def signed_numbers(text: str) -> tuple[SignedNumber, ...]:
-    """The numbers of a text, in their order: digits of every script, and number words."""
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("per cent", "%")
+    """The numbers of a text, in their order: digits of every script, and number words; those of a range have one unit and one side."""
+    plain = _plain(text)
     tokens = [*_TOKEN.finditer(plain)]
-    numbers: list[SignedNumber] = []
-    next_start = len(plain)
-    for place, token in reversed([*enumerate(tokens)]):
-        value = _value(token[0])
-        if value is None:
-            continue
-        after = tokens[place + 1][0] if place + 1 < len(tokens) else ""
-        before = tokens[place - 1][0] if place else ""
-        unit = _unit(after)
-        if not unit and numbers and _RANGE.fullmatch(plain[token.end() : next_start]):
-            unit = numbers[-1].unit  # 12-15 days: both are days
-        numbers.append(SignedNumber(value, unit, before if before in ("from", "to") else ""))
-        next_start = token.start()
-    return tuple(reversed(numbers))
+    numbers: list[tuple[SignedNumber, int, int]] = []  # each with where it begins and ends
+    for place, token in enumerate(tokens):
+        words = [other[0] for other in tokens[max(place - 3, 0) : place]]
+        after = [other[0] for other in tokens[place + 1 : place + 3]]
+        value = _value(token[0], plain[token.end() :], words, after)
+        if value is not None:
+            if re.search(r"(?:^|[\s(])[-−]$", plain[: token.start()]):
+                value = f"-{value}"
+            side = _SIDES.get(words[-1], "") if words else ""
+            comparing = " ".join(word for word in words if word in _COMPARING)
+            numbers.append((SignedNumber(value, _unit(after), side, comparing), token.start(), token.end()))
+    return tuple(_joined(numbers, plain))
 
 
-def _value(word: str) -> str | None:
-    """A number's value, always written alike; None: no number."""
+def _plain(text: str) -> str:
+    """A text as it is compared: in one writing, without letters that show nothing."""
+    folded = unicodedata.normalize("NFKC", "".join(letter for letter in text if unicodedata.category(letter) != "Cf"))
+    return folded.casefold().replace("per cent", "%").replace("−", "-")
+
+
+def _joined(numbers: list[tuple[SignedNumber, int, int]], plain: str) -> list[SignedNumber]:
+    """12-15 days: both are days, and both are where the change comes from. "12 to 15 days" is a range; "12-15 to 2-3 days" are two."""
+    joined, is_end = [number for number, _start, _end in numbers], [False] * len(numbers)
+    for place in range(1, len(numbers)):
+        gap = plain[numbers[place - 1][2] : numbers[place][1]]
+        is_end[place] = bool(
+            _RANGE.fullmatch(gap) and not joined[place - 1].unit and not ("to" in gap and is_end[place - 1])
+        )
+        if is_end[place]:
+            joined[place] = replace(joined[place], side=joined[place - 1].side)
+    for place in reversed(range(len(numbers) - 1)):
+        if not joined[place].unit and _RANGE.fullmatch(plain[numbers[place][2] : numbers[place + 1][1]]):
+            joined[place] = replace(joined[place], unit=joined[place + 1].unit)
+    return joined
+
+
+def _value(word: str, rest: str, before: Sequence[str], after: Sequence[str]) -> str | None:
+    """A number's value, always written alike; None: no number, or a word that only looks like one (one of us, the third desk)."""
     if word[0].isdigit():
-        digits = "".join(str(unicodedata.digit(letter)) if letter.isdigit() else letter for letter in word)
-        digits = re.sub(r",(?=\d{3}(?!\d))", "", digits).replace(",", ".")
-        whole, _point, part = digits.partition(".")
-        part = part.rstrip("0")
-        return f"{whole.lstrip('0') or '0'}{'.' + part if part else ''}"
-    return _NUMBER_WORDS.get(word)
+        return None if _ORDINAL.match(rest) else _digits(word)
+    if word == "one" and not _unit(after):
+        return None
+    if word in ("quarter", "quarters"):
+        return "1/4" if not before or before[-1] in ("a", "one", "three", "by") else None
+    if word in ("third", "fourth", "fifth", "sixth", "tenth") and not (before and before[-1] in ("a", "one", "by")):
+        return None
+    if word in _NUMBER_WORDS:
+        return _NUMBER_WORDS[word]
+    if len(word) == 1 and unicodedata.numeric(word, None) is not None:
+        return str(unicodedata.numeric(word))
+    return None
 
 
-def _unit(word: str) -> str:
-    return _UNITS.get(word) or _UNITS.get(word.removesuffix("s"), "")
+def _digits(word: str) -> str:
+    digits = "".join(str(unicodedata.digit(letter)) if letter.isdigit() else letter for letter in word)
+    digits = re.sub(r"[\s,](?=\d{3}(?!\d))", "", digits).replace(",", ".")
+    whole, _point, part = digits.partition(".")
+    part = part.rstrip("0")
+    return f"{whole.lstrip('0') or '0'}{'.' + part if part else ''}"
+
+
+def _unit(after: Sequence[str]) -> str:
+    """What a number counts, by the words that follow it."""
+    units = [_UNITS.get(word) or _UNITS.get(word.removesuffix("s"), "") for word in after]
+    if units[:2] == ["percent", "point"]:
+        return "point"
+    return units[0] if units else ""
 
 
 def has_signed_numbers(text: str, sentence: str) -> bool:
-    """Whether a text has the numbers of a signed sentence, all of them and no other: of each unit in the same order, and none of
-    them moved from where a change comes from to where it goes."""
+    """Whether a text has the numbers of a signed sentence, all of them and no other, of the same units, neither more nor less than
+    they are, and the change in the same direction: each where it comes from and where it goes to."""
     own, signed = signed_numbers(text), signed_numbers(sentence)
     for unit in {number.unit for number in (*own, *signed)}:
-        own_numbers = [number for number in own if number.unit == unit]
-        their_numbers = [number for number in signed if number.unit == unit]
-        if [number.value for number in own_numbers] != [number.value for number in their_numbers]:
-            return False
-        if any(a.side and b.side and a.side != b.side for a, b in zip(own_numbers, their_numbers, strict=True)):
-            return False
-    return True
+        for side in ("from", "to", ""):
+            own_values, their_values = (
+                [(number.value, number.comparing) for number in numbers if (number.unit, number.side) == (unit, side)]
+                for numbers in (own, signed)
+            )
+            if own_values != their_values:
+                return False
+    return not _turns_around(text, sentence)
+
+
+def _turns_around(text: str, sentence: str) -> bool:
+    """Whether a text says up where the sentence says down, or down for up."""
+    own, signed = (set(re.findall(r"[^\W\d_]+", _plain(words))) for words in (text, sentence))
+    return any(
+        bool(signed & said) and not signed & other and bool(own & other) and not own & said
+        for said, other in ((_DOWN, _UP), (_UP, _DOWN))
+    )
+
+
+def unmarked(text: str) -> str:
+    """A text without marks and signs of a seal: nobody seals by typing one."""
+    shown = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return re.sub(r"[ \t]{2,}", " ", _MARK.sub("", _SIGN.sub("", shown))).strip()
 
 
 def split_mark(text: str) -> tuple[str, str]:
     """A bullet without marks and signs, and the number of the claim that its mark names; empty: none."""
-    plain = _SIGN.sub("", text)
-    mark = _MARK.search(plain)
-    return _MARK.sub("", plain).strip(), mark[1].strip().lower() if mark else ""
+    mark = _MARK.search(text)
+    claim_id = _CLAIM_ID.search(mark[1]) if mark else None
+    return unmarked(text), claim_id[0].lower() if claim_id else ""
 
 
 def seal_bullet(text: str, claims: Mapping[str, HeldClaim], variants: Sequence[str] = tuple(VARIANTS)) -> SealedBullet:
@@ -190,8 +266,8 @@ def _says_as_much(text: str, sentence: str) -> bool:
 
 
 def _keeps_caveats(text: str, sentence: str) -> bool:
-    plain = " ".join(text.casefold().split())
-    return all(" ".join(caveat.casefold().split()) in plain for caveat in _CAVEAT.findall(sentence))
+    plain = " ".join(_plain(text).split())
+    return all(" ".join(_plain(caveat).split()) in plain for caveat in _CAVEAT.findall(sentence))
 
 
 def _same_words(text: str, sentence: str) -> bool:

@@ -33,7 +33,9 @@ def legend(layout: ResumeLayout) -> tuple[str, ...]:
         )
         grades = {bullet.grade for bullet in layout.proofs}
         lines += [f"{grade.capitalize()}: {meaning}." for grade, meaning in GRADES.items() if grade in grades]
-        lines.append(f"The words of the signing key, to compare with the employer's: {layout.key_words}.")
+        lines += [
+            f"The words of the signing key, to compare with the employer's: {words}." for words in layout.key_words
+        ]
     if "not as signed" in states:
         lines.append("✗ Its numbers are not those that were signed: the seal is broken.")
     if states & {"own word", "no longer holds"}:
@@ -63,7 +65,12 @@ def resume_json(layout: ResumeLayout) -> bytes:
                 if bullet.is_sealed:
                     claims.append(_claim_facts(bullet, pointer))
     meta = document.setdefault("meta", {})
-    meta["wellserved"] = {"compared": layout.day, "key": layout.key_words, "highlights": states, "claims": claims}
+    meta["wellserved"] = {
+        "compared": layout.day,
+        "keys": list(layout.key_words),
+        "highlights": states,
+        "claims": claims,
+    }
     document["$schema"] = SCHEMA_ADDRESS
     return (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
 
