@@ -85,7 +85,9 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     Claim.objects.filter(pk=claim.pk).update(published="full")
     practice = practices.start_practice(staff.kim, "Ask first", "One asks", timezone.localdate() - timedelta(days=9))
     adoption = practices.take_up(staff.kim, practice, "peer", timezone.localdate())
-    mail = Outgoing.objects.create(owner=staff.kim, period="2026-W01", address="boss@example.org", content=b"")
+    mail = Outgoing.objects.create(
+        owner=staff.kim, period="2026-W01", address="boss@example.org", reader="boss@example.org", content=b""
+    )
     Unsubscription.objects.create(digest=token_digest("stop"), owner=staff.kim, address="boss@example.org")
     book(staff.kim).keep_resume({"basics": {"name": "Kim"}})
     week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])

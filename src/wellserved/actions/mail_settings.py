@@ -46,6 +46,11 @@ class MailSettings:
 def check_address(text: str) -> str:
     """A mail address, as it is written; raises where it is none, or would be several."""
     address = text.strip()
+    if not address.isascii():
+        raise RequestError(
+            f"{address!r} has letters that not every mail server carries.",
+            "Write the part after the @ as its server does (xn--...), and ask for an address in plain letters.",
+        )
     if not _ADDRESS.fullmatch(address) or not address.isprintable():
         raise RequestError(
             f"{address!r} is no mail address.", "Write it as name@example.org, without a name before it."

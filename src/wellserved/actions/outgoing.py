@@ -28,6 +28,7 @@ from wellserved.store.models import MailState, Outgoing, Person, Unsubscription,
 BACK_OFF_MINUTES: Final = (1, 5, 30, 120)  # after the first, second ... try that failed
 LEASE: Final = timedelta(minutes=5)  # after which whoever was sending is taken for dead
 CONTENT_KEPT: Final = timedelta(days=14)  # of a mail that did not leave
+_NOT_LEFT: Final = (MailState.failed, MailState.stopped, MailState.cancelled)
 HandOver = Callable[[MailSettings, str, bytes, Callable[[], None]], None]
 
 
@@ -50,13 +51,17 @@ def queue_mail(
     run_at: datetime,
     is_automatic: bool,
 ) -> Outgoing | None:
-    """Put a mail to one reader on its way; None: there is one of that period already. It may stand in a transaction."""
+    """Put a mail to one reader on its way, in place of one that did not leave; None: there is one of that period already."""
     address = check_address(address)
-    row = Outgoing(owner=owner, period=period, address=address, run_at=run_at)
+    row = Outgoing(
+        owner=owner, period=period, address=address, reader=address.casefold(), is_automatic=is_automatic, run_at=run_at
+    )
     message = _message(row, mail, sender, is_automatic)
     row.content = crypto.seal(_key(), b"", _bound_to(row), message.as_bytes(policy=SMTP))
+    earlier = Outgoing.objects.filter(owner=owner, period=period, reader=row.reader, state__in=_NOT_LEFT)
     try:
         with transaction.atomic():
+            earlier.delete()
             row.save(force_insert=True)
     except IntegrityError:
         return None
@@ -128,21 +133,26 @@ def is_stopped(owner: Person, address: str) -> bool:
 
 
 def deliver_due(workspace: Workspace, now: datetime, send: HandOver = hand_over) -> int:
-    """Send what is due, one mail after the other; how many were tried. Never raises for what a server says."""
+    """Send what is due at `now`, one mail after the other; how many were tried. Never raises for what a server says."""
     sender = load_settings(workspace)
-    _settle_interrupted(now)
-    Outgoing.objects.filter(changed__lt=now - CONTENT_KEPT).exclude(content=b"").exclude(state=MailState.queued).update(
-        content=b""
-    )
+    _settle_interrupted(_clock(now))
+    old = Outgoing.objects.filter(changed__lt=now - CONTENT_KEPT).exclude(content=b"").exclude(state=MailState.queued)
+    old.update(content=b"")
     tried_count = 0
     due = (
         Outgoing.objects.filter(state=MailState.queued, run_at__lte=now).order_by("run_at").values_list("pk", flat=True)
     )
     for pk in list(due[:50]) if sender else ():
-        if _claim_row(pk, now) and sender:
-            _deliver(Outgoing.objects.select_related("owner").get(pk=pk), sender, now, send)
+        row = _take_row(pk, _clock(now))
+        if row is not None and sender:
+            _deliver(row, sender, _clock(now), send)
             tried_count += 1
     return tried_count
+
+
+def _clock(now: datetime) -> datetime:
+    """The time by now: many mails take their time, and each has its own lease."""
+    return max(now, timezone.now())
 
 
 def _settle_interrupted(now: datetime) -> None:
@@ -155,10 +165,16 @@ def _settle_interrupted(now: datetime) -> None:
     )
 
 
-def _claim_row(pk: uuid.UUID, now: datetime) -> bool:
-    """Take a mail for oneself; False: somebody else has it."""
+def _take_row(pk: uuid.UUID, now: datetime) -> Outgoing | None:
+    """Take a mail for oneself, for as long as the lease; None: somebody else has it."""
     rows = Outgoing.objects.filter(pk=pk, state=MailState.queued)
-    return bool(rows.update(state=MailState.connecting, lease_until=now + LEASE, changed=now))
+    if not rows.update(state=MailState.connecting, lease_until=now + LEASE, changed=now):
+        return None
+    return Outgoing.objects.select_related("owner").get(pk=pk)
+
+
+class _LeaseLostError(Exception):
+    """Whoever had this mail took too long: another has it by now."""
 
 
 def _deliver(row: Outgoing, sender: MailSettings, now: datetime, send: HandOver) -> None:
@@ -166,16 +182,31 @@ def _deliver(row: Outgoing, sender: MailSettings, now: datetime, send: HandOver)
     if is_stopped(row.owner, row.address):
         _finish(row, MailState.stopped, "", now)
         return
+    is_handing_over = False
 
     def note() -> None:
-        Outgoing.objects.filter(pk=row.pk).update(state=MailState.handing_over, changed=now)
+        nonlocal is_handing_over
+        own = Outgoing.objects.filter(pk=row.pk, state=MailState.connecting, lease_until=row.lease_until)
+        until = timezone.now() + LEASE
+        if not own.update(state=MailState.handing_over, lease_until=max(until, row.lease_until or until), changed=now):
+            raise _LeaseLostError
+        is_handing_over = True
 
     try:
         send(sender, row.address, crypto.reveal(_key(), _bound_to(row), bytes(row.content)), note)
-    except MailNotTakenError as error:
-        _retry(row, error, now)
+    except _LeaseLostError:
+        return
     except MailUncertainError as error:
         _finish(row, MailState.uncertain, f"{error}. It may have arrived.", now)
+    except MailNotTakenError as error:
+        _retry(row, error, now)
+    except (
+        Exception
+    ) as error:  # whatever it is, a mail of which nothing left can be tried again, and one that may have is said
+        if is_handing_over:
+            _finish(row, MailState.uncertain, f"{error}. It may have arrived.", now)
+        else:
+            _retry(row, MailNotTakenError(f"{type(error).__name__}: {error}"), now)
     else:
         _finish(row, MailState.sent, "", now)
 
@@ -208,9 +239,9 @@ def send_again(owner: Person, row: Outgoing) -> None:
 
 
 def cancel_mail(owner: Person, row: Outgoing) -> None:
-    """Take back what has not left yet."""
-    deleted = Outgoing.objects.filter(pk=row.pk, owner=owner, state=MailState.queued).delete()[0]
-    if not deleted:
+    """Take back what has not left yet; that week is not sent to that reader by itself any more."""
+    rows = Outgoing.objects.filter(pk=row.pk, owner=owner, state=MailState.queued)
+    if not rows.update(state=MailState.cancelled, content=b"", changed=timezone.now()):
         raise RequestError("It has left already, or is leaving.", "Write to its reader.")
 
 

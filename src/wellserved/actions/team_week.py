@@ -14,35 +14,40 @@ from wellserved.actions.week_course import course_lines, shared_counts
 from wellserved.capture import readable_text
 from wellserved.capture.promise import PromiseState
 from wellserved.store.access import AccessScope
-from wellserved.store.models import Role, Shared
+from wellserved.store.models import Audience, Role, Shared
 from wellserved.wording import plural
 
 
-def draft_shared_week(scope: AccessScope, start: datetime, covers_team: bool) -> str:
-    """A week's report from what was shared: one's own, or, for whoever leads a team, the team's. Empty: nothing was."""
-    end = start + timedelta(weeks=1)
+def draft_shared_week(scope: AccessScope, start: datetime, end: datetime, covers_team: bool) -> str:
+    """A report of a span from what was shared: one's own, or, for whoever leads a team, what its people shared with the team. Empty:
+    nothing was."""
     rows = _rows(scope, covers_team)
-    week_rows = list(rows.filter(at__gte=start, at__lt=end).order_by("at"))
-    promises = [
-        (row, state)
-        for row, state in sharing.visible_promises(scope, min(end, timezone.now()), start - timedelta(days=365))
-        if covers_team or row.author_id == scope.person.pk
-    ]
+    span_rows = list(rows.filter(at__gte=start, at__lt=end).order_by("at"))
+    visible = sharing.visible_promises(scope, min(end, timezone.now()), start - timedelta(days=365))
+    told_ids = set(rows.filter(word="promise").values_list("pk", flat=True))
+    promises = [(row, state) for row, state in visible if row.pk in told_ids]
     sections = {
-        _("What went wrong, and what was done"): _failure_lines(scope, week_rows),
+        _("What went wrong, and what was done"): _failure_lines(scope, span_rows),
         _("Promises"): _promise_lines(promises, start, end),
-        _("What customers said"): _lines(scope, week_rows, ("thanks", "complaint", "gap")),
-        _("What went well"): _lines(scope, week_rows, ("exceeded", "met")),
+        _("What customers said"): _lines(scope, span_rows, ("thanks", "complaint", "gap")),
+        _("What went well"): _lines(scope, span_rows, ("exceeded", "met")),
         _("The last eight weeks"): course_lines(shared_counts(rows, start)),
     }
+    if not span_rows and not sections[_("Promises")]:
+        return ""
     parts = [f"{title}\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items() if lines]
-    return "\n\n".join(parts) + "\n" if parts else ""
+    return "\n\n".join(parts) + "\n"
+
+
+def leads_team(scope: AccessScope) -> bool:
+    """Whether somebody may report on a team: its own lead."""
+    return (scope.alone or scope.person.role == Role.lead) and scope.person.team_id is not None
 
 
 def _rows(scope: AccessScope, covers_team: bool) -> QuerySet[Shared]:
-    """What the report is about: of a team, what its lead sees of it."""
-    if covers_team and (scope.alone or scope.person.role == Role.lead) and scope.person.team_id:
-        return scope.visible_moments().filter(team=scope.person.team_id)
+    """What the report is about: of a team, what was shared with all of it; what was for its lead alone stays there."""
+    if covers_team and leads_team(scope):
+        return scope.visible_moments().filter(team=scope.person.team_id, audience=Audience.team)
     return scope.own_moments()
 
 

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 TO_FILL_IN: Final = "..."  # a line that its author fills in, or that is left out
 _COURSE: Final = re.compile(
-    r"- (?P<name>[^:]{1,60}): (?P<values>\d{1,6}(?:, \d{1,6}){3,51})"
-)  # a number a week, oldest first
+    r"- (?P<name>[^:]{1,60}): (?P<values>\d{1,6}(?:, \d{1,6}){7})"
+)  # eight weeks, the oldest first
 _PDF: Final = """
 #let week = json(bytes(sys.inputs.week))
 #set document(title: week.title, author: week.author)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import typst
 from django.conf import settings as django_settings
 from django.db import transaction
 from django.utils import timezone
@@ -13,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions.mail_settings import MailSettings, check_address, load_settings, required_settings
 from wellserved.actions.outgoing import PreparedMail, is_stopped, queue_mail
-from wellserved.actions.team_week import draft_shared_week
+from wellserved.actions.team_week import draft_shared_week, leads_team
 from wellserved.actions.week_page import WrittenReport, week_title
 from wellserved.errors import RequestError
 from wellserved.moments import period_of
@@ -42,8 +44,8 @@ def prepare_week(report: WrittenReport, with_pdf: bool, week: str) -> PreparedMa
 
 def send_week(
     person: Person, week: str, text: str, addresses: Sequence[str], with_pdf: bool, now: datetime
-) -> list[str]:
-    """Put a week's report, as its author has just seen it, on its way to each reader; returns who gets none, and why.
+) -> tuple[int, list[str]]:
+    """Put a week's report, as its author has just seen it, on its way to each reader; how many, and who gets none, and why.
 
     A reader gets a week once; one who has stopped these mails gets none.
     """
@@ -54,9 +56,13 @@ def send_week(
         if is_stopped(person, address):
             left_out.append(_("%(address)s has stopped your mails.") % {"address": address})
         elif queue_mail(person, week, address, mail, sender, now, is_automatic=False) is None:
-            left_out.append(_("%(address)s has had this week already.") % {"address": address})
-    record_event(person, "sent a week's report", week)
-    return left_out
+            row = Outgoing.objects.get(owner=person, period=week, reader=address.casefold())
+            facts = {"address": address, "state": row.get_state_display()}
+            left_out.append(_("There is a mail of this week to %(address)s already: %(state)s.") % facts)
+    count = len(addresses) - len(left_out)
+    if count:
+        record_event(person, "sent a week's report", week)
+    return count, left_out
 
 
 def last_due(schedule: WeeklyMail, now: datetime) -> datetime:
@@ -67,42 +73,48 @@ def last_due(schedule: WeeklyMail, now: datetime) -> datetime:
     return due if due <= local else datetime.combine(day - timedelta(days=7), schedule.at, local.tzinfo)
 
 
-def week_of(due: datetime) -> tuple[str, datetime]:
-    """The week that is reported at an instant, and its first one: from Friday on the present one, before the one that is over."""
+def week_of(due: datetime) -> str:
+    """The week that is reported at an instant: from Friday on the present one, before the one that is over."""
     day = due.date() if due.weekday() >= 4 else due.date() - timedelta(days=7)
-    period = period_of(day, "week")
-    return period.label, datetime.combine(period.start, datetime.min.time(), due.tzinfo)
+    return period_of(day, "week").label
 
 
 def queue_due_weeks(workspace: Workspace, now: datetime) -> int:
-    """Draft and queue what is due by itself: of everybody the newest week alone, once, however long nothing ran.
+    """Draft and queue what is due by itself: of everybody the newest seven days alone, once, however long nothing ran.
 
-    What goes out by itself tells only what was shared: nothing private leaves without its author having seen it.
+    What goes out by itself tells only what was shared: nothing private leaves without its author having seen it. One schedule
+    that fails keeps no other from being sent.
     """
     sender = load_settings(workspace)
     schedules = (
         WeeklyMail.objects.filter(by_itself=True, owner__is_active=True).select_related("owner__team") if sender else []
     )
-    return sum(_queue_schedule(schedule, sender, now) for schedule in schedules if sender)
+    count = 0
+    for schedule in schedules:
+        try:
+            count += _queue_schedule(schedule, sender, now) if sender else 0
+        except (RequestError, typst.TypstError) as error:
+            logging.getLogger(__name__).warning("The weekly mail of %s waits: %s", schedule.owner.username, error)
+    return count
 
 
 def _queue_schedule(schedule: WeeklyMail, sender: MailSettings, now: datetime) -> int:
+    """The seven days up to the instant at which it was due, so that nothing falls between two mails."""
     due = last_due(schedule, now)
-    if due < schedule.begins:
+    if due < schedule.begins or schedule.handled == due:
         return 0
-    week, start = week_of(due)
-    if Outgoing.objects.filter(owner=schedule.owner, period=week).exists():  # by its author, or by an earlier run
-        return 0
-    text = draft_shared_week(AccessScope(schedule.owner), start, schedule.covers_team)
-    if not text:
-        return 0
-    mail = prepare_week(WrittenReport(week_title(week), schedule.owner.called, text), schedule.with_pdf, week)
+    week, start = week_of(due), due - timedelta(days=7)
+    text = draft_shared_week(AccessScope(schedule.owner), start, due, schedule.covers_team)
+    title = _("Seven days to %(day)s") % {"day": f"{due:%d %b %Y, %H:%M}"}
+    mail = prepare_week(WrittenReport(title, schedule.owner.called, text), schedule.with_pdf, week) if text else None
     with transaction.atomic():
-        WeeklyMail.objects.select_for_update().get(pk=schedule.pk)
+        if not WeeklyMail.objects.filter(pk=schedule.pk, handled=schedule.handled).update(handled=due) or mail is None:
+            return 0
         rows = [
             queue_mail(schedule.owner, week, address, mail, sender, now, is_automatic=True)
             for address in read_addresses(schedule.recipients)
             if not is_stopped(schedule.owner, address)
+            and not Outgoing.objects.filter(owner=schedule.owner, period=week, reader=address.casefold()).exists()
         ]
     return sum(row is not None for row in rows)
 
@@ -112,7 +124,7 @@ def waits_to_be_sent(person: Person, now: datetime) -> str:
     schedule = WeeklyMail.objects.filter(owner=person, by_itself=False).first()
     if schedule is None or (due := last_due(schedule, now)) < schedule.begins or now - due > timedelta(days=3):
         return ""
-    week, _start = week_of(due)
+    week = week_of(due)
     return "" if Outgoing.objects.filter(owner=person, period=week).exists() else week
 
 
@@ -121,6 +133,8 @@ def keep_schedule(
 ) -> WeeklyMail:
     """Say to whom one's week goes, and when; what goes by itself needs a way to stop it."""
     addresses = read_addresses(recipients)
+    if covers_team and not leads_team(AccessScope(person)):
+        raise RequestError("Only whoever leads a team can report on it.", "Leave that out.")
     sender = required_settings(django_settings.WORKSPACE)
     if by_itself and not sender.url:
         raise RequestError(
@@ -129,12 +143,13 @@ def keep_schedule(
         )
     facts = {
         "recipients": "\n".join(addresses), "weekday": weekday, "at": at, "by_itself": by_itself, "covers_team": covers_team,
-        "with_pdf": with_pdf, "begins": timezone.now(),
+        "with_pdf": with_pdf,
     }  # fmt: skip
     return WeeklyMail.objects.update_or_create(owner=person, defaults=facts)[0]
 
 
 def stop_schedule(person: Person) -> int:
-    """Send one's week no more, and take back what waits; how many mails that were."""
+    """Send one's week by itself no more, and take back what waits of it; how many mails that were."""
     WeeklyMail.objects.filter(owner=person).delete()
-    return Outgoing.objects.filter(owner=person, state=MailState.queued).delete()[0]
+    waiting = Outgoing.objects.filter(owner=person, state=MailState.queued, is_automatic=True)
+    return waiting.update(state=MailState.cancelled, content=b"", changed=timezone.now())

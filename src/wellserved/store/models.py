@@ -336,6 +336,7 @@ class Adoption(models.Model):
     entered_by = models.ForeignKey(Person, models.CASCADE, related_name="+")
     confirmed = models.DateTimeField(null=True)  # by whoever took it up, or a lead of the team
     taught_confirmed = models.DateTimeField(null=True)  # by whoever taught it
+    taught_declined = models.DateTimeField(null=True)  # by whoever is said to have taught it
 
     class Meta:
         ordering: ClassVar = ["since", "pk"]
@@ -387,6 +388,9 @@ class WeeklyMail(models.Model):
     covers_team = models.BooleanField(_("about what my team shared"), default=False)
     with_pdf = models.BooleanField(_("with a PDF"), default=False)
     begins = models.DateTimeField(default=timezone.now)  # nothing of before is caught up
+    handled = models.DateTimeField(
+        null=True
+    )  # the last instant at which it was due and looked after, whether or not there was a word
 
 
 class Unsubscription(models.Model):
@@ -411,6 +415,7 @@ class MailState(models.TextChoices):
     uncertain = "uncertain", _("may have been sent")
     failed = "failed", _("not sent")
     stopped = "stopped", _("not sent: its reader stopped these mails")
+    cancelled = "cancelled", _("taken back")
 
 
 class Outgoing(models.Model):
@@ -420,6 +425,8 @@ class Outgoing(models.Model):
     owner = models.ForeignKey(Person, models.CASCADE, related_name="outgoing")
     period = models.CharField(max_length=20)  # 2026-W48; with a count where it is sent again on purpose
     address = models.CharField(max_length=254)
+    reader = models.CharField(max_length=254)  # the address in small letters
+    is_automatic = models.BooleanField(default=False)
     content = models.BinaryField()  # the whole mail, sealed by the workspace's secret; empty once it has left
     state = models.CharField(max_length=12, choices=MailState.choices, default=MailState.queued, db_index=True)
     tries = models.PositiveSmallIntegerField(default=0)
@@ -431,4 +438,4 @@ class Outgoing(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-created"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "period", "address"], name="outgoing_once")]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "period", "reader"], name="outgoing_once")]

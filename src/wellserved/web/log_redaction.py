@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 _SECRETS: Final = (
-    (re.compile(r"(/(?:invitation|calendar|hooks)/)[^\s/?\"'<>]+"), r"\1…"),  # whoever has such an address is let in
+    (re.compile(r"(/(?:invitation|calendar|hooks|u)/)[^\s/?\"'<>]+"), r"\1…"),  # whoever has such an address is let in
     (re.compile(r"\b(ws_|whsec_)[\w+/=-]+"), r"\1…"),
     (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 …"),
 )

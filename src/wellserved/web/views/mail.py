@@ -11,24 +11,32 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from wellserved.actions import outgoing, weekly, weekly_mail
+from wellserved.actions import outgoing, weekly_mail
 from wellserved.errors import RequestError
 from wellserved.store.models import WeeklyMail
 from wellserved.web.access_middleware import OPEN, journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import WeeklyMailForm
-from wellserved.web.views.weekly import monday_of
+from wellserved.web.views.weekly import MAX_WEEK_LETTERS, monday_of
 
 
 @required_permission("own", "POST")
 def send_week(request: HttpRequest, week: str) -> HttpResponseBase:
-    """Send the week's report as it stands to whom one names."""
-    monday, journal, person = monday_of(week), journal_of(request), person_of(request)
-    text, _is_edited = weekly.week_text(journal, scope_of(request), monday)
+    """Send the week's report as its author has it before them, to whom they name; it is kept so."""
+    monday_of(week)
+    person, text = person_of(request), request.POST.get("text", "").replace("\r\n", "\n")
+    if not text.strip() or len(text) > MAX_WEEK_LETTERS:
+        raise RequestError(
+            "There is no report to send, or it is too long.",
+            f"Write it first, with {MAX_WEEK_LETTERS:,} letters at most.",
+        )
     addresses = weekly_mail.read_addresses(request.POST.get("recipients", "")[:1_000])
+    journal_of(request).keep_draft(week, text)
     with_pdf = request.POST.get("with_pdf") == "on"
-    for problem in weekly_mail.send_week(person, week, text, addresses, with_pdf, timezone.now()):
+    count, left_out = weekly_mail.send_week(person, week, text, addresses, with_pdf, timezone.now())
+    for problem in left_out:
         messages.error(request, problem)
-    messages.success(request, _("On its way: below it says what became of it."))
+    if count:
+        messages.success(request, _("On its way: below it says what became of it."))
     return redirect("week", week)
 
 
