@@ -119,7 +119,7 @@ def test_a_bullet_is_as_signed_in_its_own_words_or_not_at_all() -> None:
     assert reworded.marked_text.endswith(f"(numbers checked, measured: {CLAIM_ID})")
     broken = seal_bullet(f"It went from 11 days to 9 days. {MARK}", CLAIMS)
     assert (broken.state, broken.raw) == ("not as signed", b"")
-    assert broken.marked_text.endswith(f"(not as signed, measured: {CLAIM_ID})")
+    assert broken.marked_text.endswith(f"(not as signed: {CLAIM_ID})")
     own = seal_bullet("I was there from 10 to 9.", CLAIMS)
     assert (own.state, own.marked_text) == ("own word", "I was there from 10 to 9.")
 
@@ -167,5 +167,29 @@ def test_what_is_not_excluded_stays_said() -> None:
     claims = {CLAIM_ID: HeldClaim(raw)}
     kept = "Cut the wait from 12 days to 2 days in two months (Not excluded: a worse share of good ratings)"
     assert seal_bullet(f"{kept} {MARK}", claims).state == "numbers as signed"
+    bare = "Cut the wait from 12 days to 2 days in two months; not excluded: a worse share of good ratings."
+    assert seal_bullet(f"{bare} {MARK}", claims).state == "numbers as signed"
     dropped = seal_bullet(f"Cut the wait from 12 days to 2 days in two months {MARK}", claims)
     assert (dropped.state, dropped.reason) == ("not as signed", NO_CAVEAT)
+
+
+def test_what_is_counted_among_the_doubts_is_no_number_of_the_change() -> None:
+    full = "Reduced the wait from 12-15 days to 2-3 days within two months (harm not excluded in 10 of 24 checks)."
+    ratio = "Reduced the wait by 77-83% within two months (harm not excluded in 10 of 24 checks)."
+    raw = sign_claim(
+        predicate_of(), {"sentence_full": full, "sentence_ratio": ratio}, "00" * 32, PRIVATE_KEY, lambda: "0" * 32
+    )
+    dropped = seal_bullet(
+        f"Within two months, cut the wait from 12-15 days to 2-3 days. {MARK}", {CLAIM_ID: HeldClaim(raw)}
+    )
+    assert (dropped.state, dropped.reason, dropped.sentence) == ("not as signed", NO_CAVEAT, full)
+    kept = seal_bullet(
+        f"Cut the wait by 77-83% within 2 months; harm not excluded in 10 of 24 checks {MARK}",
+        {CLAIM_ID: HeldClaim(raw)},
+    )
+    assert kept.state == "numbers as signed"
+    other = seal_bullet(
+        f"Cut the wait by 77-83% within 2 months; harm not excluded in 1 of 24 checks {MARK}",
+        {CLAIM_ID: HeldClaim(raw)},
+    )
+    assert other.state == "not as signed"

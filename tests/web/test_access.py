@@ -114,7 +114,7 @@ FORMS = {
     "person": {"role": "member", "is_active": "on"}, "invitation": {"password": "correct horse battery"}, "new_hook": {"sort": "standard"},
     "say_why": {"reason": "the customer asked for it"}, "new_key": {"name": "k", "scopes": "measures:read", "days": "3"}, "helped": {"do": "confirm"}, "me": {"first_name": "K"},
     "practices": {"name": "New", "what": "x", "since": "2026-11-20"}, "practice": {"since": "2026-11-21"}, "practice_shares": {"do": "open"}, "adoption_part": {"do": "confirm"},
-    "mail_deed": {"do": "cancel"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"}, "add_bullet": {"text": "x"},
+    "mail_deed": {"do": "cancel"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
 }  # fmt: skip
 
 

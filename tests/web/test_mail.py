@@ -35,6 +35,7 @@ from wellserved.actions import outgoing, sharing, weekly_mail
 from wellserved.actions.mail_settings import MailSettings, check_address, load_settings, mail_file, save_settings
 from wellserved.actions.week_page import WrittenReport
 from wellserved.errors import RequestError
+from wellserved.journal import crypto
 from wellserved.storage.workspace import Workspace, create_workspace
 from wellserved.store.access import AccessScope
 from wellserved.store.models import MailState, Outgoing, Person, Unsubscription, WeeklyMail
@@ -343,7 +344,7 @@ def test_nothing_falls_between_two_mails(staff: House, sender: MailSettings, pla
     for week in range(3):
         weekly_mail.queue_due_weeks(place, friday + timedelta(days=7 * week))
     for row in Outgoing.objects.order_by("created"):
-        texts.append(outgoing.crypto.reveal(outgoing._key(), outgoing._bound_to(row), bytes(row.content)).decode())
+        texts.append(crypto.reveal(outgoing._key(), outgoing._bound_to(row), bytes(row.content)).decode())
     for hours in range(-100, 200, 7):
         mails = [text for text in texts if f"hour {hours:+}\r" in text]
         assert len(mails) == 1, hours

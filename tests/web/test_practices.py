@@ -15,7 +15,8 @@ from tests.web.conftest import House
 from wellserved import improvement
 from wellserved.actions import idea_news, practices
 from wellserved.actions.claim_roles import find_role
-from wellserved.actions.credit_words import credit_lines
+from wellserved.actions.credit_words import credit_lines, practice_branch
+from wellserved.actions.open_cases import open_case_table
 from wellserved.actions.practice_effects import PracticeEffect, count_reach, practice_effect
 from wellserved.actions.synthetic import make_cases
 from wellserved.errors import RequestError, UnknownNameError
@@ -48,9 +49,11 @@ def test_each_confirms_their_own_part_and_nothing_counts_before(staff: House, as
     assert practices.credit_of(row, reach).whole == 500
     assert practices.credit_of(row, reach).parts[""] == 100  # of four links to foreign, quality's is nobody's yet
     page = as_(staff.quality).get("/practices/").content.decode()
-    assert page.count("Yes, my part is so") == 2
-    for adoption in practices.open_parts(staff.quality):
-        as_(staff.quality).post(f"/practices/adoptions/{adoption.pk}", {"do": "confirm"})
+    assert page.count("Yes, that is right") == 2
+    assert "with the help of peer" in page
+    assert [part.kinds for part in practices.open_parts(staff.quality)] == [("adoption",), ("teaching",)]
+    for part in practices.open_parts(staff.quality):
+        as_(staff.quality).post(f"/practices/adoptions/{part.adoption.pk}", {"do": "confirm"})
     as_(staff.peer).post(f"/practices/adoptions/{foreign.pk}", {"do": "confirm"})
     shares = practices.credit_of(row, reach)
     assert shares.whole == 1100
@@ -60,19 +63,27 @@ def test_each_confirms_their_own_part_and_nothing_counts_before(staff: House, as
 
 def test_one_sees_ones_own_part_and_strangers_see_the_name_alone(staff: House, as_: As) -> None:
     row = ask_first(staff)
-    for person in (staff.kim, staff.quality, staff.foreign, staff.peer):
+    for person in (staff.kim, staff.peer):  # who began it, and whose idea it was
         assert "Who took it up" in as_(person).get(f"/practices/{row.pk}/").content.decode()
+    for person in (staff.quality, staff.foreign):  # whose part nobody else has confirmed yet
+        assert "Who took it up" not in as_(person).get(f"/practices/{row.pk}/").content.decode()
+    for part in practices.open_parts(staff.quality):
+        practices.confirm_part(staff.quality, part.adoption)
+    for person in (staff.quality, staff.foreign):
+        assert "Who took it up" in as_(person).get(f"/practices/{row.pk}/").content.decode()
+    practices.adoptions_of(row)[1].helpers.all().delete()
     lead = as_(staff.lead).get(f"/practices/{row.pk}/").content.decode()
     assert "Who took it up" not in lead
     assert "foreign" not in lead
     assert as_(staff.lead).post(f"/practices/{row.pk}/shares", {"do": "open"}).status_code == 404
     as_(staff.kim).post(f"/practices/{row.pk}/shares", {"do": "open", "shows_tree": "on"})
     assert "Who took it up" in as_(staff.lead).get(f"/practices/{row.pk}/").content.decode()
-    view = practices.view_practice(staff.kim, row)
-    lines = " ".join(
-        credit_lines(view, practices.credit_of(row, {"kim": 100, "foreign": 400}), PracticeEffect({}, reason="none"))
-    )
+    view, reach = practices.view_practice(staff.kim, row), {"kim": 100, "foreign": 400}
+    lines = " ".join(credit_lines(view, practices.credit_of(row, reach), PracticeEffect(reach, reason="none")))
     assert "Your part: 30.0%, as of 150 cases" in lines  # beginning it: 50 of her own 100, 100 of 400
+    assert "500" not in lines  # less her own it would be somebody's
+    assert practice_branch(view, reach).words.endswith("100 cases")
+    assert "400" not in str(practice_branch(view, reach).pupils)
     assert "peer" not in lines
     assert "quality" not in lines
 
@@ -93,6 +104,8 @@ def test_other_shares_hold_once_all_have_signed(staff: House, as_: As) -> None:
     facts = {"do": "propose", "adoption": str(quality.pk), "parts": "quality 50%\nkim 25%\npeer: 25"}
     assert as_(staff.lead).post(f"/practices/{row.pk}/shares", facts).status_code == 404
     assert as_(staff.quality).post(f"/practices/{row.pk}/shares", facts).status_code == 302
+    for part in practices.open_parts(staff.quality):
+        practices.confirm_part(staff.quality, part.adoption)
     [proposal] = row.agreed_shares.all()
     assert practices.unsigned_holders(proposal) == ["kim", "peer"]
     assert practices.credit_of(row, reach).parts["quality"] == 200
@@ -100,6 +113,12 @@ def test_other_shares_hold_once_all_have_signed(staff: House, as_: As) -> None:
         as_(person).post(f"/practices/{row.pk}/shares", {"do": "sign", "proposal": proposal.pk})
     assert practices.credit_of(row, reach).parts["quality"] == 300
     assert practices.credit_of(row, reach).whole == 600
+    other = practices.propose_shares(staff.kim, row, quality, {"kim": Fraction(1)})
+    assert practices.credit_of(row, reach).parts["quality"] == 300  # what all have signed holds until another is signed
+    assert [waiting.pk for waiting in practices.waiting_proposals(staff.peer)] == [other.pk]
+    assert as_(staff.peer).post(f"/practices/{row.pk}/shares", {"do": "sign", "proposal": "abc"}).status_code == 404
+    as_(staff.peer).post(f"/practices/{row.pk}/shares", {"do": "refuse", "proposal": other.pk})
+    assert row.agreed_shares.count() == 1
     with pytest.raises(RequestError, match="100%"):
         practices.propose_shares(staff.kim, row, quality, {"kim": Fraction(1, 2)})
     with pytest.raises(UnknownNameError):
@@ -195,3 +214,37 @@ def test_a_practice_is_described_and_taken_up_on_its_page(staff: House, as_: As)
     assert adoption.confirmed is not None  # a lead speaks for the team
     assert adoption.helpers.count() == 2
     assert "Ada Lovelace" in client.get(f"/practices/{row.pk}/").content.decode()
+
+
+def test_who_enters_themselves_sees_no_more_and_an_outsider_is_nobody_here(staff: House, as_: As) -> None:
+    row = practices.start_practice(staff.kim, "Ask first", "One asks", BEGAN, "", "Lead Foster")
+    practices.take_up(staff.kim, row, "quality", date(2026, 2, 2))
+    spy = as_(staff.lead)
+    assert spy.post(f"/practices/{row.pk}/", {"since": "2026-04-01", "taught_by": "kim"}).status_code == 302
+    assert "Who took it up" not in spy.get(f"/practices/{row.pk}/").content.decode()
+    adoption = practices.adoptions_of(row)[1]
+    practices.decline_part(staff.kim, adoption)  # kim taught the lead nothing
+    adoption.refresh_from_db()
+    assert adoption.taught_declined is not None
+    assert practices.open_parts(staff.kim) == []
+    assert practices.tree_of(row).idea_givers == ("Lead Foster (without a login)",)
+    shares = practices.credit_of(row, {"kim": 100, "lead": 100})
+    assert shares.parts["Lead Foster (without a login)"] == 50 + Fraction(100, 3)
+
+
+def test_each_case_counts_once_and_the_first_team_is_no_limit_for_others(place: Workspace) -> None:
+    if log.latest_version(place) < 0:
+        make_cases(place, 300, 1)
+    first = date(1990, 1, 1)
+    whole = count_reach(place, (), (("all", "source", "synth", first, None),))["all"]
+    with open_case_table(place) as cases:
+        pairs = cases.engine.query(
+            f"SELECT team, person_id, count(*) AS n FROM {cases.table} WHERE team IS NOT NULL AND person_id IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 1"
+        ).to_pylist()
+    assert whole > 0
+    if pairs:
+        team, person, _n = pairs[0].values()
+        alone = count_reach(place, (), (("t", "team", team, first, None),))["t"]
+        both = count_reach(place, (), (("t", "team", team, first, None), ("p", "person_id", person, first, None)))
+        in_team = count_reach(place, (("team", team),), (("p", "person_id", person, first, None),))["p"]
+        assert both["t"] == alone - in_team

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import re
@@ -121,12 +122,17 @@ def test_what_may_be_added_comes_from_claims_and_the_journal(staff: House, as_: 
     book(staff.kim).write({"word": "missed", "text": "a failure is no bullet"})
     client = as_(staff.kim)
     page = client.get("/resume/").content.decode()
-    offered = re.findall(r'name="text" value="([^"]+)"', page)
+    offered = re.findall(r'name="add" value="([^"]+)"', page)
     assert offered == [f"{SIGNED} (checked: {CLAIM_ID})", "Acme liked the new form"]
-    for text in offered:
-        assert client.post("/resume/add", {"text": text}).status_code == 302
+    typed = {"work-0-highlights": "", "summary": "typed, and not saved yet"}
+    assert client.post("/resume/", form_of(add=offered[0], **typed)).status_code == 302
+    again = form_of(
+        add=offered[1], **{"work-INITIAL_FORMS": "1", "work-0-number": "0", "work-0-highlights": offered[0]}
+    )
+    assert client.post("/resume/", again | {"summary": "kept"}).status_code == 302
     page = client.get("/resume/").content.decode()
-    assert 'name="text" value=' not in page
+    assert 'name="add" value=' not in page
+    assert "kept" in page
     assert "as signed" in page
 
 
@@ -147,7 +153,8 @@ def test_one_is_brought_along_and_what_no_form_shows_stays(staff: House, as_: As
     assert written["work"][0]["highlights"] == ["Own.", "New."]
     bad = client.post("/resume/file", {"file": io.BytesIO(b"%PDF-1.7")}, follow=True).content.decode()
     assert "The file is no JSON." in bad
-    assert client.post("/resume/", form_of(**{"work-0-startDate": "5/2024"})).status_code == 200
+    wrong = client.post("/resume/", form_of(**{"work-0-startDate": "5/2024"}))
+    assert (wrong.status_code, "it is marked" in wrong.content.decode()) == (422, True)
     assert client.post("/resume/file").status_code == 302
 
 
@@ -165,3 +172,42 @@ def test_a_resume_from_before_a_reset_is_brought_back_beside_the_new_one(staff: 
     assert after.earlier_resumes() == [{"basics": {"name": "before"}}]
     after.keep_resume({"basics": {"name": "later"}})
     assert after.earlier_resumes() == [{"basics": {"name": "before"}}]
+
+
+def test_what_was_not_changed_stays_to_the_letter_and_an_old_window_overwrites_nothing(staff: House, as_: As) -> None:
+    document = {
+        "basics": {"name": "Kim", "profiles": [{"network": "X", "username": "kim"}]},
+        "skills": [{"name": "Office (Word, Excel)", "level": "Master", "keywords": ["EU law, tenders"]}, {"name": "Tools: CRM", "note": "x"}],
+        "languages": [{"language": "Spanish, Latin America", "fluency": "good", "since": 3}],
+        "work": [{"name": "Contoso", "highlights": ["Two\nlines", "One"]}, {"location": "hidden alone"}],
+        "education": [{"institution": "School", "score": "1.0"}],
+    }  # fmt: skip
+    client, journal = as_(staff.kim), book(staff.kim)
+    journal.keep_resume(document)
+    page = client.get("/resume/").content.decode()
+    fields = _fields_of(page)
+    assert client.post("/resume/", fields).status_code == 302
+    assert book(staff.kim).resume() == document
+    old_window = _fields_of(client.get("/resume/").content.decode())
+    client.post("/resume/", {**old_window, "summary": "new"})
+    late = client.post("/resume/", {**old_window, "summary": "from an old window"})
+    assert (late.status_code, "changed meanwhile" in late.content.decode()) == (422, True)
+    assert (book(staff.kim).resume() or {})["basics"]["summary"] == "new"
+
+
+def _fields_of(page: str) -> dict[str, str]:
+    """What a browser would send of the page's form, unchanged."""
+    form = page[page.index('name="revision"') - 200 :]
+    fields = {
+        match[1]: html.unescape(match[2])
+        for match in re.finditer(
+            r'<input type="(?:hidden|text|email|url|number)" name="([\w-]+)"(?: value="([^"]*)")?', form
+        )
+        if match[2] is not None
+    }
+    fields |= {
+        match[1]: html.unescape(match[2]).lstrip("\n")
+        for match in re.finditer(r'<textarea name="([\w-]+)"[^>]*>(.*?)</textarea>', form, re.DOTALL)
+    }
+    fields.pop("csrfmiddlewaretoken", None)
+    return fields

@@ -80,7 +80,7 @@ def _person_fact(person: Person, draft: ClaimDraft | CountedDraft) -> dict[str, 
     if draft.grade == "measured":
         return {}
     declared = str(draft.facts["change"]["who"]) if "change" in draft.facts else ""
-    name = declared if AccessScope(person).alone and declared else person.called
+    name = person.get_full_name() or (declared if AccessScope(person).alone else "") or person.called
     return {"person": {"name": name, "role": draft.role}}
 
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from django.utils.translation import gettext as _
 
 from wellserved.actions.practice_effects import PracticeEffect
-from wellserved.actions.practices import CreditView, holder_of
+from wellserved.actions.practices import TEAM_MARK, CreditView, holder_of
 from wellserved.credit import CreditShares, percentages
 from wellserved.store.models import Adoption
 from wellserved.wording import plural
@@ -31,19 +31,23 @@ class TreeBranch:
 
 
 def practice_branch(view: CreditView, reach: Mapping[str, int]) -> TreeBranch:
-    """The tree from its beginning: each below the one that it was learnt from, in the order of their days."""
+    """The tree from its beginning: each below the one that it was learnt from, in the order of their days. Cases stand beside teams and
+    oneself: numbers about others are not set side by side."""
+    shown = {
+        holder: cases for holder, cases in reach.items() if holder.startswith(TEAM_MARK) or holder in view.own_holders
+    }
     starter = view.tree.starter
     begins = _("began it on %(day)s") % {"day": view.practice.since}
-    return TreeBranch(starter, _words(begins, reach.get(starter)), None, _pupils(view.adoptions, None, reach))
+    return TreeBranch(starter, _words(begins, shown.get(starter)), None, _pupils(view.adoptions, None, shown))
 
 
-def _pupils(adoptions: Sequence[Adoption], teacher: int | None, reach: Mapping[str, int]) -> tuple[TreeBranch, ...]:
+def _pupils(adoptions: Sequence[Adoption], teacher: int | None, shown: Mapping[str, int]) -> tuple[TreeBranch, ...]:
     return tuple(
         TreeBranch(
             holder_of(adoption),
-            _words(_adoption_words(adoption), reach.get(holder_of(adoption))),
+            _words(_adoption_words(adoption), shown.get(holder_of(adoption))),
             adoption,
-            _pupils(adoptions, adoption.pk, reach),
+            _pupils(adoptions, adoption.pk, shown),
         )
         for adoption in adoptions
         if adoption.taught_by_id == teacher
@@ -64,28 +68,36 @@ def _words(begun: str, cases: int | None) -> str:
 
 
 def credit_lines(view: CreditView, shares: CreditShares, effect: PracticeEffect) -> list[str]:
-    """One's own part, how many others share in it, and what it did, with its interval; nobody else's part is told."""
+    """One's own part, how many others share in it, and what it did, with its interval; nobody else's part is told, and no sum from
+    which it could be."""
     lines = []
-    total = int(shares.whole)
-    if total:
-        lines.append(_("%(cases)s reached in all.") % {"cases": plural(total, "case", "cases")})
     own = sum((shares.parts.get(name, Fraction(0)) for name in view.own_holders), Fraction(0))
-    others = sum(1 for name in shares.parts if name and name not in view.own_holders)
+    others = [name for name in shares.parts if name and name not in view.own_holders]
+    people = [name for name in effect.reach if not name.startswith(TEAM_MARK) and name not in view.own_holders]
+    if shares.whole and len(people) != 1:
+        lines.append(_("%(cases)s reached in all.") % {"cases": plural(int(shares.whole), "case", "cases")})
     if own:
         percent = percentages([own, shares.whole - own], 1)[0]
         lines.append(
-            _("Your part: %(percent)s%%, as of %(cases)s. The rest is shared by %(others)d others.")
-            % {"percent": percent, "cases": plural(round(own), "case", "cases"), "others": others}
+            _("Your part: %(percent)s%%, as of %(cases)s.")
+            % {"percent": percent, "cases": plural(round(own), "case", "cases")}
         )
+        if others:
+            lines.append(_("The rest is shared with %(others)s.") % {"others": plural(len(others), "other", "others")})
     if unclaimed := shares.parts.get("", Fraction(0)):
         percent = percentages([unclaimed, shares.whole - unclaimed], 1)[0]
-        lines.append(_("%(percent)s%% is not claimed yet: who taught it has not confirmed it.") % {"percent": percent})
+        lines.append(_("%(percent)s%% is not claimed: who taught it has not confirmed it.") % {"percent": percent})
+    if view.tree.starter in view.own_holders and view.tree.starter not in effect.reach:
+        lines.append(
+            _("Your own cases are not counted: your login has no name in the records. An administrator gives it.")
+        )
     return [*lines, *_effect_lines(effect, own)]
 
 
 def _effect_lines(effect: PracticeEffect, own: Fraction) -> list[str]:
     if effect.effect is None:
-        return [_("No effect can be told: %(reason)s.") % {"reason": effect.reason.rstrip(".")}]
+        reason = effect.reason if effect.reason.endswith((".", "?", "!")) else f"{effect.reason}."
+        return [_("No effect can be told: %(reason)s") % {"reason": reason}]
     measure, estimate = effect.effect.measure, effect.effect.effect
     if effect.effect.relative:
         words = f"{estimate.value:+.0%} ({estimate.low:+.0%} {_('to')} {estimate.high:+.0%})"
@@ -97,11 +109,15 @@ def _effect_lines(effect: PracticeEffect, own: Fraction) -> list[str]:
     ]
     if effect.reason:
         return [*lines, f"{effect.reason[0].upper()}{effect.reason[1:]}."]
-    if own and not effect.effect.relative:
+    if own and not effect.effect.relative and measure.unit != "share":
         parts = sorted(float(own) * end for end in (estimate.low, estimate.high))
-        value = float(own) * estimate.value
-        lines.append(
-            _("Your part of it: %(value)s (%(low)s to %(high)s) %(unit)s.")
-            % {"value": f"{value:+,.0f}", "low": f"{parts[0]:+,.0f}", "high": f"{parts[1]:+,.0f}", "unit": measure.unit}
-        )
+        facts = {
+            "value": f"{float(own) * estimate.value:+,.0f}",
+            "low": f"{parts[0]:+,.0f}",
+            "high": f"{parts[1]:+,.0f}",
+            "unit": measure.unit,
+        }
+        lines.append(_("Your part of it: %(value)s (%(low)s to %(high)s) %(unit)s.") % facts)
+    elif own:
+        lines.append(_("It is a part of the level before, which differs from team to team: no sum is made of it."))
     return lines

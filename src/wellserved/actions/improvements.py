@@ -287,12 +287,13 @@ def prove_adoption(
     since: tuple[tuple[str, date], ...],
     span: DateRange,
     on_progress: ProgressCallback = no_progress,
+    left_out: tuple[str, ...] = (),
 ) -> AdoptionEffect:
-    """What a change did that teams took up one after the other."""
+    """What a change did that teams took up one after the other; `left_out`: teams of which it is not known."""
     improvement.validate(candidate)
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         question = MeasureQuestion((), by=by, where=candidate.where)
-        teams = segment_values(case_table, question)
+        teams = tuple(team for team in segment_values(case_table, question) if team not in left_out)
         for team, _ in since:
             if team not in teams:
                 raise UnknownNameError(by, team, teams)

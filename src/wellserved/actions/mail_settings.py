@@ -16,6 +16,7 @@ from wellserved.storage.workspace import Workspace
 
 MAIL_FILE: Final = "mail.toml"
 SECURITIES: Final = ("starttls", "tls", "none")
+MAX_URL_LETTERS: Final = 33
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _ADDRESS: Final = re.compile(r"[^@\s<>,;\"()\[\]]{1,64}@[^@\s<>,;\"()\[\]]{1,190}")
 
@@ -69,10 +70,15 @@ def check_settings(settings: MailSettings) -> MailSettings:
         )
     if not 0 < settings.port < 65_536 or not settings.host:
         raise RequestError(f"{settings.host}:{settings.port} is no server.", "Give its name and its port.")
-    if settings.url and (not re.fullmatch(r"https://[A-Za-z0-9.:-]+", settings.url) or len(settings.url) > 33):
+    if settings.url and not re.fullmatch(r"https://[A-Za-z0-9.:-]+", settings.url):
         raise RequestError(
-            f"{settings.url!r} cannot stand in a mail's header.",
-            "Give it as https://service.example.org, 33 letters at most.",
+            f"Readers cannot stop mails at {settings.url!r}: their programs ask for https.",
+            "Give it as https://service.example.org.",
+        )
+    if len(settings.url) > MAX_URL_LETTERS:
+        raise RequestError(
+            f"{settings.url!r} is too long for one line of a mail's header.",
+            f"Give one of {MAX_URL_LETTERS} letters at most.",
         )
     return settings
 

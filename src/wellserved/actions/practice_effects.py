@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from wellserved.actions.improvements import prove_adoption
@@ -28,7 +28,9 @@ class PracticeEffect:
     reason: str = ""  # why there is no effect to tell
 
 
-def practice_effect(workspace: Workspace, improvement: str, spans: Spans) -> PracticeEffect:
+def practice_effect(
+    workspace: Workspace, improvement: str, spans: Spans, unconfirmed_teams: tuple[str, ...] = ()
+) -> PracticeEffect:
     """The cases that each adopter had with the practice, and the effect of taking it up by the staggered proof.
 
     `improvement`: the declared one that says which cases and which measure; empty: all cases, and no effect.
@@ -36,31 +38,46 @@ def practice_effect(workspace: Workspace, improvement: str, spans: Spans) -> Pra
     if log.latest_version(workspace) < 0:
         return PracticeEffect({}, reason="there are no records yet")
     declaration = find_record(workspace, improvement).improvement if improvement else None
-    where = declaration.where if declaration else ()
+    # the team in which it was tried out first is no limit for those who took it up
+    where = tuple(pair for pair in declaration.where if pair[0] not in ("team", "person_id")) if declaration else ()
     reach = count_reach(workspace, where, spans)
     if declaration is None:
         return PracticeEffect(reach, reason="it names no improvement, and so no measure")
-    days = tuple((value, since) for _holder, column, value, since, _until in spans if column == "team")
-    if len(spans) <= 1:
-        return PracticeEffect(reach, reason="nobody has taken it up yet")
+    days = {value: since for _holder, column, value, since, _until in spans if column == "team"}
     if not days:
-        return PracticeEffect(reach, reason="an effect can be told where teams take it up, not single people")
+        reason = (
+            "nobody has taken it up yet"
+            if len(spans) <= 1
+            else "it can be told where teams take it up, not single people"
+        )
+        return PracticeEffect(reach, reason=reason)
+    days |= {value: date.fromisoformat(declaration.since) for column, value in declaration.where if column == "team"}
+    candidate = replace(declaration, where=where)
     try:
-        effect = prove_adoption(workspace, declaration, "team", days, (None, None))
+        effect = prove_adoption(
+            workspace, candidate, "team", tuple(days.items()), (None, None), left_out=unconfirmed_teams
+        )
     except WellservedError as error:
         return PracticeEffect(reach, reason=f"{error.problem} {error.remedy}")
-    if effect.effect.low <= 0 <= effect.effect.high:
+    if not effect.is_claimed:
         return PracticeEffect(reach, effect, "no effect is shown yet, so that there is nothing to divide")
     return PracticeEffect(reach, effect)
 
 
 def count_reach(workspace: Workspace, where: tuple[tuple[str, str], ...], spans: Spans) -> dict[str, int]:
-    """Holder -> cases asked from the day on which they took it up to the day on which they ended it."""
+    """Holder -> cases asked from the day on which they took it up to the day on which they ended it; a case of a team whose server
+    took it up alone as well counts at that person."""
     reach = {}
+    people = [value for _holder, column, value, _since, _until in spans if column == "person_id"]
     with open_case_table(workspace) as case_table:
         for holder, column, value, since, until in spans:
             condition, parameters = filter_sql(case_table, MeasureQuestion((), where=(*where, (column, value))))
             end = f" AND asked_day <= {day_number(until)}" if until else ""
+            if column == "team" and people:
+                names = {f"p{number}": person for number, person in enumerate(people)}
+                parameters |= names
+                marks = ", ".join(f"${name}" for name in names)
+                end += f" AND (person_id IS NULL OR CAST(person_id AS {case_table.engine.string}) NOT IN ({marks}))"
             sql = f"SELECT count(*) AS cases FROM {case_table.table} WHERE {condition} AND asked_day >= {day_number(since)}{end}"
             reach[holder] = int(case_table.engine.query(sql, parameters)["cases"].to_pylist()[0])
     return reach

@@ -35,6 +35,7 @@ from wellserved.store.models import (
 
 PRACTICE_EVENTS: Final = ("started a practice", "noted an adoption", "agreed to shares")
 _STARTED, _NOTED, _AGREED = PRACTICE_EVENTS
+OUTSIDE: Final = "without a login"
 TEAM_MARK: Final = "team "  # before a team's name, where people and teams are named alike
 
 
@@ -56,7 +57,10 @@ def holder_of(adoption: Adoption) -> str:
 
 def tree_of(practice: Practice) -> PracticeTree:
     """Who took a practice up from whom, as it is on record."""
-    giver = practice.idea_giver.username if practice.idea_giver else practice.idea_from
+    outsider = (
+        f"{practice.idea_from} ({OUTSIDE})" if practice.idea_from else ""
+    )  # a login of that name is somebody else
+    giver = practice.idea_giver.username if practice.idea_giver else outsider
     steps = tuple(
         AdoptionStep(
             holder_of(adoption), holder_of(adoption.taught_by) if adoption.taught_by else "",
@@ -186,9 +190,13 @@ def confirm_part(person: Person, adoption: Adoption) -> list[str]:
 
 
 def decline_part(person: Person, adoption: Adoption) -> None:
-    """Say that one had no part in it: one's help is taken out; an adoption that its adopter declines is none."""
+    """Say that one had no part in it: one's help is taken out, one's teaching is nobody's; an adoption that its adopter declines is
+    none."""
     adoption.helpers.filter(person=person).delete()
-    if may_confirm(person, adoption):
+    if adoption.taught_confirmed is None and may_confirm_teaching(person, adoption):
+        adoption.taught_declined = timezone.now()
+        adoption.save(update_fields=["taught_declined"])
+    elif may_confirm(person, adoption):
         if adoption.taught.exists():
             raise RequestError("Others learnt it there.", "Say until when it was done instead.")
         adoption.delete()
@@ -204,19 +212,34 @@ def end_adoption(person: Person, adoption: Adoption, until: date) -> None:
     adoption.save(update_fields=["until"])
 
 
-def open_parts(person: Person) -> list[Adoption]:
-    """Adoptions in which a part of one's own waits for one's word."""
+@dataclass(frozen=True)
+class OpenPart:
+    """A part of one's own that waits for one's word."""
+
+    adoption: Adoption
+    kinds: tuple[str, ...]  # adoption, teaching, help
+    helpers: tuple[str, ...]  # who is said to have helped
+
+
+def open_parts(person: Person) -> list[OpenPart]:
+    """Parts of one's own that wait for one's word."""
     rows = Adoption.objects.filter(
         Q(confirmed=None, person=person) | Q(confirmed=None, team=person.team_id, person=None)
-        | Q(taught_confirmed=None) | Q(helpers__person=person, helpers__confirmed=None)
+        | Q(taught_confirmed=None, taught_declined=None) | Q(helpers__person=person, helpers__confirmed=None)
     ).select_related("practice__starter", "person", "team", "taught_by__person", "taught_by__team").distinct()  # fmt: skip
-    return [
-        adoption
-        for adoption in rows
-        if (adoption.confirmed is None and may_confirm(person, adoption))
-        or (adoption.taught_confirmed is None and may_confirm_teaching(person, adoption))
-        or adoption.helpers.filter(person=person, confirmed=None).exists()
-    ]
+    parts = []
+    for adoption in rows.prefetch_related("helpers__person"):
+        helpers = list(adoption.helpers.all())
+        is_taught_open = adoption.taught_confirmed is None and adoption.taught_declined is None
+        kinds = {
+            "adoption": adoption.confirmed is None and may_confirm(person, adoption),
+            "teaching": is_taught_open and may_confirm_teaching(person, adoption),
+            "help": any(helper.person_id == person.pk and helper.confirmed is None for helper in helpers),
+        }
+        if any(kinds.values()):
+            open_kinds = tuple(kind for kind, is_open in kinds.items() if is_open)
+            parts.append(OpenPart(adoption, open_kinds, tuple(helper.person.called for helper in helpers)))
+    return parts
 
 
 def own_holders(person: Person) -> tuple[str, ...]:
@@ -231,30 +254,52 @@ def visible_practices() -> QuerySet[Practice]:
 
 
 def view_practice(person: Person, practice: Practice) -> CreditView:
-    """A practice as somebody may see it: everybody in it and leads of its teams see the tree, others where it is shared."""
+    """A practice as somebody may see it. The tree is seen by those whose part in it somebody else has confirmed, by leads of those
+    who took it up, and by others where it is shared: whoever enters themselves sees no more than before."""
     tree, adoptions = tree_of(practice), adoptions_of(practice)
     own = own_holders(person)
-    is_lead = person.role == Role.lead and any(
-        adoption.person is not None and adoption.person.team_id == person.team_id for adoption in adoptions
-    )
-    pending = any(helper.person_id == person.pk for adoption in adoptions for helper in adoption.helpers.all())
     shows_tree = (
-        practice.shows_tree or is_lead or pending or bool(set(own) & set(holders_of(tree))) or person.role == Role.alone
+        practice.shows_tree
+        or person.role == Role.alone
+        or person.pk in (practice.starter_id, practice.idea_giver_id)
+        or any(_has_confirmed_part(person, adoption) for adoption in adoptions)
     )
     return CreditView(practice, tree, tuple(adoptions) if shows_tree else (), shows_tree, own)
 
 
+def _has_confirmed_part(person: Person, adoption: Adoption) -> bool:
+    """A part in an adoption that both sides have confirmed: it was taken up, and taught."""
+    if adoption.confirmed is None or adoption.taught_confirmed is None:
+        return False
+    is_own = may_confirm(person, adoption)
+    is_helper = any(helper.person_id == person.pk and helper.confirmed for helper in adoption.helpers.all())
+    is_lead = person.role == Role.lead and adoption.person is not None and adoption.person.team_id == person.team_id
+    return is_own or is_helper or bool(is_lead and person.team_id)
+
+
 def adoption_spans(practice: Practice) -> dict[str, tuple[str, str, date, date | None]]:
-    """Holder -> the column and value of their cases, since and until when; without a name in the records they have none."""
+    """Holder -> the column and value of their cases, since and until when, of those who have confirmed it; without a name in the
+    records they have none."""
     spans = {}
     if practice.starter.served_as:
         spans[practice.starter.username] = ("person_id", practice.starter.served_as, practice.since, practice.until)
     for adoption in adoptions_of(practice):
+        if adoption.confirmed is None:
+            continue
         if adoption.team is not None:
             spans[holder_of(adoption)] = ("team", adoption.team.name, adoption.since, adoption.until)
         elif adoption.person is not None and adoption.person.served_as:
             spans[holder_of(adoption)] = ("person_id", adoption.person.served_as, adoption.since, adoption.until)
     return spans
+
+
+def unconfirmed_teams(practice: Practice) -> tuple[str, ...]:
+    """Teams that are said to have taken it up: neither with the others, nor beside those who never did."""
+    return tuple(
+        adoption.team.name
+        for adoption in adoptions_of(practice)
+        if adoption.team is not None and adoption.confirmed is None
+    )
 
 
 def credit_of(practice: Practice, reach: Mapping[str, int]) -> CreditShares:
@@ -282,7 +327,8 @@ def concerned_holders(row: AgreedShares) -> list[str]:
 def propose_shares(
     person: Person, practice: Practice, adoption: Adoption | None, parts: Mapping[str, Fraction]
 ) -> AgreedShares:
-    """Propose other shares; they hold once everybody concerned has signed. Earlier proposals for the same adopter end."""
+    """Propose other shares; they hold once everybody concerned has signed. Earlier proposals for the same adopter end; what all have
+    signed holds until they have signed another."""
     if sum(parts.values()) != 1 or min(parts.values()) < 0:
         raise RequestError("The shares are not a whole.", "Let them sum to 100%.")
     unknown = [name for name in parts if name not in holders_of(tree_of(practice))]
@@ -292,10 +338,25 @@ def propose_shares(
     if not set(own_holders(person)) & set(concerned_holders(row)):
         raise RequestError("That is between those who have a part in it.", "Ask one of them.")
     with transaction.atomic():
-        practice.agreed_shares.filter(adoption=adoption).delete()
+        for earlier in practice.agreed_shares.filter(adoption=adoption):
+            if unsigned_holders(earlier):
+                earlier.delete()
         row.save()
     sign_shares(person, row)
     return row
+
+
+def refuse_shares(person: Person, row: AgreedShares) -> None:
+    """Say no to other shares, as somebody concerned: the proposal ends. What all have signed stays."""
+    if not set(own_holders(person)) & set(unsigned_holders(row)):
+        raise RequestError("You have signed it, or have no part in it.", "Propose other shares.")
+    row.delete()
+
+
+def waiting_proposals(person: Person) -> list[AgreedShares]:
+    """Proposals that wait for one's signature."""
+    rows = AgreedShares.objects.select_related("practice__starter", "adoption__person", "adoption__team")
+    return [row for row in rows if set(own_holders(person)) & set(unsigned_holders(row))]
 
 
 def sign_shares(person: Person, row: AgreedShares) -> None:

@@ -109,9 +109,10 @@ def _bullet_texts(document: ResumeDocument) -> list[str]:
     return [str(text) for entry in entries_of(document, "work") for text in entry.get("highlights", ())]
 
 
-def add_bullet(journal: Journal, person: Person, text: str) -> None:
-    """Put a line under the first job."""
-    document: dict[str, Any] = current_resume(journal, person)
-    jobs = document.setdefault("work", [{}]) or [{}]
-    jobs[0].setdefault("highlights", []).append(text)
-    keep_resume(journal, {**document, "work": jobs})
+def with_bullet(document: ResumeDocument, text: str) -> ResumeDocument:
+    """The document with a line more under its first job; no text: as it is."""
+    if not text:
+        return document
+    jobs: list[dict[str, Any]] = [dict(job) for job in document.get("work", ())] or [{}]
+    jobs[0]["highlights"] = [*jobs[0].get("highlights", ()), text]
+    return {**document, "work": jobs}

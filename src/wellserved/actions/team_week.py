@@ -58,7 +58,7 @@ def _line(scope: AccessScope, row: Shared) -> str:
 
 
 def _lines(scope: AccessScope, rows: Iterable[Shared], words: tuple[str, ...]) -> list[str]:
-    return [f"{_(row.word)}: {_line(scope, row)}" for row in rows if row.word in words]
+    return [_line(scope, row) for row in rows if row.word in words]
 
 
 def _failure_lines(scope: AccessScope, rows: list[Shared]) -> list[str]:

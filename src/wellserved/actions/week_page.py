@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import typst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
+OWN_JUDGEMENT: Final = gettext_noop("My own judgement (take it out where it is for you alone)")
 TO_FILL_IN: Final = "..."  # a line that its author fills in, or that is left out
 _COURSE: Final = re.compile(
     r"- (?P<name>[^:]{1,60}): (?P<values>\d{1,6}(?:, \d{1,6}){7})"

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from wellserved.actions import sharing
 from wellserved.actions.idea_news import proved_ideas
 from wellserved.actions.week_course import course_lines, journal_counts
-from wellserved.actions.week_page import TO_FILL_IN
+from wellserved.actions.week_page import OWN_JUDGEMENT, TO_FILL_IN
 from wellserved.capture import readable_text
 from wellserved.capture.promise import PromiseState
 from wellserved.journal.handle import DecryptedEntry, Journal
@@ -95,7 +95,7 @@ def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
         _("Beside the week before"): _comparison_lines(entries, failures_before),
     }
     if self_lines := week.lines_of_word("self"):
-        sections[_("My own judgement (take it out where it is for you alone)")] = self_lines
+        sections[_(OWN_JUDGEMENT)] = self_lines
     headline = _headline(entries, pledges, week)
     sections[_("The last eight weeks")] = course_lines(journal_counts(journal, start))
     if not entries and not promise_lines and not next_lines and not sections[_("Ideas and lessons")]:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from wellserved.actions.mail_settings import MailSettings, check_address, load_settings, required_settings
 from wellserved.actions.outgoing import PreparedMail, is_stopped, queue_mail
 from wellserved.actions.team_week import draft_shared_week, leads_team
-from wellserved.actions.week_page import WrittenReport, week_title
+from wellserved.actions.week_page import OWN_JUDGEMENT, WrittenReport, week_title
 from wellserved.errors import RequestError
 from wellserved.moments import period_of
 from wellserved.storage.workspace import Workspace
@@ -50,6 +50,11 @@ def send_week(
     A reader gets a week once; one who has stopped these mails gets none.
     """
     sender = required_settings(django_settings.WORKSPACE)
+    if _(OWN_JUDGEMENT) in text:
+        raise RequestError(
+            "Your own judgement still stands in it, marked to be taken out.",
+            "Take it out, or give it another title, and send it then.",
+        )
     report = WrittenReport(week_title(week), person.called, text)
     mail, left_out = prepare_week(report, with_pdf, week), []
     for address in addresses:
@@ -106,7 +111,11 @@ def _queue_schedule(schedule: WeeklyMail, sender: MailSettings, now: datetime) -
     week, start = week_of(due), due - timedelta(days=7)
     text = draft_shared_week(AccessScope(schedule.owner), start, due, schedule.covers_team)
     title = _("Seven days to %(day)s") % {"day": f"{due:%d %b %Y, %H:%M}"}
-    mail = prepare_week(WrittenReport(title, schedule.owner.called, text), schedule.with_pdf, week) if text else None
+    team = schedule.owner.team.name if schedule.covers_team and schedule.owner.team else ""
+    author = f"{schedule.owner.called}, {_('team')} {team}" if team else schedule.owner.called
+    source = _("Sent by itself, from what was shared. Nobody has looked it through.")
+    report = WrittenReport(title, author, f"{source}\n\n{text}")
+    mail = prepare_week(report, schedule.with_pdf, week) if text else None
     with transaction.atomic():
         if not WeeklyMail.objects.filter(pk=schedule.pk, handled=schedule.handled).update(handled=due) or mail is None:
             return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,7 +92,7 @@ def _show_check(check: ClaimCheck) -> None:
     for words in filter(None, (check.evidence_words, check.state_words)):
         say(f"  {words}")
     key_note = (
-        "which you named, or which the one that you named has followed"
+        "the one that you named, or its successor"
         if check.knows_key
         else "compare these words with those that the employer names"
     )
@@ -161,7 +160,7 @@ def states_(output: FileOutput, home: HomeOption = None) -> None:
 
     raw = claim_exports.export_states(workspace)
     write_file(output, raw)
-    say(f"Written to {output}: {len(json.loads(raw)['envelope']['payload']):,} bytes of states.")
+    say(f"Written to {output}.")
 
 
 @claim.command("limit")

@@ -139,7 +139,12 @@ def tree_(name: NameArgument, user_name: UserOption = None, home: HomeOption = N
         _say("Who took it up is for those who have a part in it.")
         return
     spans = practices.adoption_spans(row)
-    effect = practice_effect(workspace, row.improvement, tuple((holder, *span) for holder, span in spans.items()))
+    effect = practice_effect(
+        workspace,
+        row.improvement,
+        tuple((holder, *span) for holder, span in spans.items()),
+        practices.unconfirmed_teams(row),
+    )
     _show_branch(practice_branch(view, effect.reach), 0)
     for line in credit_lines(view, practices.credit_of(row, effect.reach), effect):
         _say(line)

@@ -42,6 +42,11 @@ class AdoptionEffect:
         return _back_transform(self.result.effect, self.relative)
 
     @property
+    def is_claimed(self) -> bool:
+        """A change is told: both intervals exclude zero, on the same side."""
+        return bool(self.effect.side) and self.effect.side == self.jackknife.side
+
+    @property
     def jackknife(self) -> Estimate:
         """The effect, with the interval by leaving teams out."""
         return _back_transform(self.result.jackknife, self.relative)

@@ -15,7 +15,7 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 
 @dataclass(frozen=True)
 class ResumeEntry:
-    """A job, a school, a language: what stands together."""
+    """A job, a school: what stands together; without a title, lines alone."""
 
     title: str
     detail: str = ""  # where, by whom
@@ -76,7 +76,7 @@ def lay_out(
     """
     basics = document.get("basics", {})
     sections = tuple(
-        ResumeSection(title, entries)
+        ResumeSection(title, _as_lines(entries) if name in _LISTS else entries)
         for name, title in _TITLES.items()
         if (entries := tuple(_entry(name, entry, claims, variants) for entry in entries_of(document, name)))
     )
@@ -86,6 +86,7 @@ def lay_out(
     )  # fmt: skip
 
 
+_LISTS: Final = ("skills", "languages", "interests")
 _TITLES: Final = {
     "work": "Work", "projects": "Projects", "volunteer": "Volunteering", "education": "Education", "certificates": "Certificates",
     "awards": "Awards", "publications": "Publications", "skills": "Skills", "languages": "Languages", "interests": "Interests",
@@ -105,6 +106,15 @@ _FIELDS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]
     "interests": (("name",), (), ()),
     "references": (("name",), (), ("reference",)),
 }
+
+
+def _as_lines(entries: tuple[ResumeEntry, ...]) -> tuple[ResumeEntry, ...]:
+    """Short entries, each on a line of its own: Listening, expert: phone, mail."""
+    lines = (
+        ": ".join(filter(None, (", ".join(filter(None, (entry.title, entry.detail))), entry.summary)))
+        for entry in entries
+    )
+    return (ResumeEntry("", summary="\n".join(lines)),)
 
 
 def _entry(

@@ -50,7 +50,7 @@ _TEMPLATE: Final = """
 #for section in data.sections {
   heading(level: 2, section.title)
   for entry in section.entries {
-    heading(level: 3, outlined: false, entry.title + if entry.detail != "" { ", " + entry.detail } else { "" })
+    if entry.title != "" { heading(level: 3, outlined: false, entry.title + if entry.detail != "" { ", " + entry.detail } else { "" }) }
     if entry.span != "" { quiet(entry.span); parbreak() }
     for line in entry.summary.split("\\n") { if line != "" { par(line) } }
     if entry.bullets.len() > 0 { block(above: .8em, bullets(entry.bullets)) }
@@ -193,7 +193,8 @@ def _add_contact(word: WordDocument, layout: ResumeLayout) -> None:
 
 
 def _add_entry(word: WordDocument, entry: ResumeEntry) -> None:
-    word.add_heading(_printable(f"{entry.title}{', ' + entry.detail if entry.detail else ''}"), 2)
+    if entry.title:
+        word.add_heading(_printable(f"{entry.title}{', ' + entry.detail if entry.detail else ''}"), 2)
     _add_lines(word, entry.span)
     _add_lines(word, entry.summary)
     for bullet in entry.bullets:

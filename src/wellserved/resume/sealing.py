@@ -107,7 +107,8 @@ class SealedBullet:
     def marked_text(self) -> str:
         """The bullet with its mark, as it stands where only text can."""
         mark = STATE_MARKS[self.state]
-        return f"{self.text} ({mark}, {self.grade}: {self.claim_id})" if mark else self.text
+        grade = f", {self.grade}" if self.is_sealed else ""
+        return f"{self.text} ({mark}{grade}: {self.claim_id})" if mark else self.text
 
     @property
     def is_sealed(self) -> bool:
@@ -253,21 +254,31 @@ def seal_bullet(text: str, claims: Mapping[str, HeldClaim], variants: Sequence[s
                 raw = restrict_claim(held_claim.raw, VARIANTS[variant])
                 return SealedBullet(words, state, claim_id, grade, sentence, raw, address=held_claim.address)  # type: ignore[arg-type]
     allowed = [sentence for variant, sentence in matches if variant in variants]
-    has_numbers = any(has_signed_numbers(words, sentence) for sentence in allowed)
+    near = next((sentence for sentence in allowed if _has_numbers_but_caveats(words, sentence)), "")
     return SealedBullet(
-        words, "not as signed", claim_id, grade, allowed[0] if allowed else "",
-        reason=NO_CAVEAT if has_numbers else OTHER_NUMBERS,
+        words, "not as signed", claim_id, grade, near or (allowed[0] if allowed else ""), reason=NO_CAVEAT if near else OTHER_NUMBERS,
     )  # fmt: skip
 
 
 def _says_as_much(text: str, sentence: str) -> bool:
-    """Other words with the signed numbers, and with what is not excluded."""
-    return has_signed_numbers(text, sentence) and _keeps_caveats(text, sentence)
+    """Other words with the signed numbers, and with what is not excluded, in brackets or without."""
+    return _has_numbers_but_caveats(text, sentence) and not _missing_caveats(text, sentence)
 
 
-def _keeps_caveats(text: str, sentence: str) -> bool:
-    plain = " ".join(_plain(text).split())
-    return all(" ".join(_plain(caveat).split()) in plain for caveat in _CAVEAT.findall(sentence))
+def _has_numbers_but_caveats(text: str, sentence: str) -> bool:
+    """Whether the numbers are those that were signed, what is not excluded aside."""
+    shown = _squeezed(text)
+    for caveat in _CAVEAT.findall(sentence):
+        shown = shown.replace(_squeezed(caveat), "")
+    return has_signed_numbers(shown, _CAVEAT.sub("", sentence))
+
+
+def _missing_caveats(text: str, sentence: str) -> list[str]:
+    return [caveat for caveat in _CAVEAT.findall(sentence) if _squeezed(caveat) not in _squeezed(text)]
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(_plain(text).split())
 
 
 def _same_words(text: str, sentence: str) -> bool:

@@ -101,6 +101,11 @@ def resume_markdown(layout: ResumeLayout) -> bytes:
     return ("\n\n".join(filter(None, blocks)) + "\n").encode()
 
 
+def _markdown_lines(text: str) -> str:
+    """Lines that stay lines."""
+    return _plain(text).replace("\n", "  \n")
+
+
 def _markdown_bullet(bullet: SealedBullet) -> str:
     """A bullet between its sign and its mark, as Markdown."""
     return f"{SIGNS[bullet.state]} {_plain(bullet.marked_text)}".strip()
@@ -111,9 +116,11 @@ def _plain(text: str) -> str:
 
 
 def _markdown_entry(entry: ResumeEntry) -> str:
-    head = f"### {_plain(entry.title)}" + (f", {_plain(entry.detail)}" if entry.detail else "")
+    head = f"### {_plain(entry.title)}" + (f", {_plain(entry.detail)}" if entry.detail else "") if entry.title else ""
     lines = "\n".join(f"- {_markdown_bullet(bullet)}" for bullet in entry.bullets)
-    return "\n\n".join(filter(None, (head, f"*{entry.span}*" if entry.span else "", _plain(entry.summary), lines)))
+    return "\n\n".join(
+        filter(None, (head, f"*{entry.span}*" if entry.span else "", _markdown_lines(entry.summary), lines))
+    )
 
 
 _STYLE: Final = """
@@ -158,7 +165,11 @@ def _paragraph(text: str, kind: str = "") -> str:
 
 def _html_entry(entry: ResumeEntry) -> str:
     is_web = entry.url.lower().startswith(("https://", "http://"))
-    head = f"<h3>{_link(entry.title, entry.url if is_web else '')}{', ' + escape(entry.detail) if entry.detail else ''}</h3>"
+    head = (
+        ""
+        if not entry.title
+        else f"<h3>{_link(entry.title, entry.url if is_web else '')}{', ' + escape(entry.detail) if entry.detail else ''}</h3>"
+    )
     bullets = "".join(_html_bullet(bullet) for bullet in entry.bullets)
     return (
         head + _paragraph(entry.span, "quiet") + _paragraph(entry.summary) + (f"<ul>{bullets}</ul>" if bullets else "")

@@ -10,6 +10,7 @@ from typing import ClassVar
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
+from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -391,6 +392,11 @@ class WeeklyMail(models.Model):
     handled = models.DateTimeField(
         null=True
     )  # the last instant at which it was due and looked after, whether or not there was a word
+
+    @property
+    def weekday_name(self) -> str:
+        """The day of the week, by its name."""
+        return str(WEEKDAYS[self.weekday])
 
 
 class Unsubscription(models.Model):

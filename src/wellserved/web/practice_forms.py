@@ -75,8 +75,8 @@ class SharesForm(forms.Form):
         for line in self.cleaned_data["parts"].splitlines():
             if not line.strip():
                 continue
-            match = re.fullmatch(r"\s*(.+?)[\s:]+(\d{1,3}(?:\.\d{1,4})?)\s*%?\s*", line)
+            match = re.fullmatch(r"\s*(.+?)[\s:]+(\d{1,3}(?:\.\d{1,4})?|\d{1,3}/[1-9]\d{0,2})\s*%?\s*", line)
             if match is None:
                 raise forms.ValidationError(_("Write one a line: name 50%."))
-            parts[match[1]] = Fraction(match[2]) / 100
+            parts[match[1]] = Fraction(match[2]) / (1 if "/" in match[2] else 100)
         return parts

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 from django import forms
@@ -39,6 +42,7 @@ class ResumeForm(forms.Form):
     skills = forms.CharField(
         label=_("Skills, one a line"), max_length=5_000, required=False, widget=forms.Textarea({"rows": 4})
     )
+    revision = forms.CharField(widget=forms.HiddenInput, required=False)  # of the document that was shown
     languages = forms.CharField(
         label=_("Languages, one a line: English, fluent"),
         max_length=2_000,
@@ -53,7 +57,7 @@ class JobForm(forms.Form):
     number = forms.IntegerField(required=False, widget=forms.HiddenInput)  # of the entry that it is; none: a new one
     position = forms.CharField(label=_("Position"), max_length=200, required=False)
     name = forms.CharField(label=_("Employer"), max_length=200, required=False)
-    startDate = _day_field(_("From"))  # noqa: N815
+    startDate = _day_field(_("From (2024-03)"))  # noqa: N815
     endDate = _day_field(_("To (empty: today)"))  # noqa: N815
     summary = forms.CharField(label=_("In short"), max_length=5_000, required=False, widget=forms.Textarea({"rows": 2}))
     highlights = forms.CharField(
@@ -76,7 +80,7 @@ class SchoolForm(forms.Form):
     studyType = forms.CharField(label=_("Degree or course"), max_length=200, required=False)  # noqa: N815
     area = forms.CharField(label=_("Subject"), max_length=200, required=False)
     institution = forms.CharField(label=_("School"), max_length=200, required=False)
-    startDate = _day_field(_("From"))  # noqa: N815
+    startDate = _day_field(_("From (2024-03)"))  # noqa: N815
     endDate = _day_field(_("To"))  # noqa: N815
 
     @property
@@ -99,7 +103,7 @@ SchoolForms = forms.formset_factory(SchoolForm, _EntryForms, extra=1, can_delete
 
 
 class ResumeForms:
-    """All forms of the page together."""
+    """All forms of the page together. What was not changed on it stays to the letter, whatever the forms can show of it."""
 
     def __init__(self, document: ResumeDocument, data: Any = None) -> None:
         self.document = document
@@ -108,13 +112,27 @@ class ResumeForms:
         initial["city"] = basics.get("location", {}).get("city", "")
         initial["skills"] = "\n".join(_skill_line(skill) for skill in entries_of(document, "skills"))
         initial["languages"] = "\n".join(_language_line(language) for language in entries_of(document, "languages"))
+        initial["revision"] = revision_of(document)
         self.person = ResumeForm(data, initial=initial)
         self.jobs = JobForms(data, prefix="work", initial=_initial(document, "work"))
         self.schools = SchoolForms(data, prefix="education", initial=_initial(document, "education"))
 
     def is_valid(self) -> bool:
-        """Everything in it can be kept."""
-        return all([self.person.is_valid(), self.jobs.is_valid(), self.schools.is_valid()])
+        """Everything in it can be kept, and nothing was changed meanwhile, in another window."""
+        if not all([self.person.is_valid(), self.jobs.is_valid(), self.schools.is_valid()]):
+            return False
+        if self.person.cleaned_data["revision"] not in ("", revision_of(self.document)):
+            message = _(
+                "It was changed meanwhile, in another window. Copy what you want to keep, and open the page anew."
+            )
+            self.person.add_error(None, message)
+            return False
+        return True
+
+    @property
+    def has_errors(self) -> bool:
+        """Something in it cannot be kept."""
+        return bool(self.person.errors or any(self.jobs.errors) or any(self.schools.errors))
 
     def changed_document(self) -> ResumeDocument:
         """The document with what was changed."""
@@ -127,9 +145,26 @@ class ResumeForms:
             "basics": basics,
             "work": _entries(self.document, "work", self.jobs),
             "education": _entries(self.document, "education", self.schools),
-            "skills": [_skill(line) for line in _lines(facts["skills"])],
-            "languages": [_language(line) for line in _lines(facts["languages"])],
+            "skills": _line_entries(self.document, "skills", facts["skills"], _skill_line, _skill),
+            "languages": _line_entries(self.document, "languages", facts["languages"], _language_line, _language),
         }
+
+
+def revision_of(document: ResumeDocument) -> str:
+    """What a document is told by: two that differ have different ones."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _line_entries(
+    document: ResumeDocument,
+    section: str,
+    text: str,
+    show: Callable[[dict[str, Any]], str],
+    read: Callable[[str], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Entries from their lines: a line that stands as it was shown is the entry that it was."""
+    known = {show(entry): entry for entry in entries_of(document, section)}
+    return [known.get(line) or read(line) for line in _lines(text)]
 
 
 def _lines(text: str) -> list[str]:
@@ -139,9 +174,13 @@ def _lines(text: str) -> list[str]:
 def _initial(document: ResumeDocument, section: str) -> list[dict[str, Any]]:
     """The entries as their forms show them: bullets one a line."""
     return [
-        {**entry, "number": number, "highlights": "\n".join(map(str, entry.get("highlights", ())))}
+        {**entry, "number": number, "highlights": "\n".join(_shown_bullets(entry))}
         for number, entry in enumerate(entries_of(document, section))
     ]
+
+
+def _shown_bullets(entry: dict[str, Any]) -> list[str]:
+    return [" ".join(str(text).split()) for text in entry.get("highlights", ())]
 
 
 def _entries(document: ResumeDocument, section: str, formset: Any) -> list[dict[str, Any]]:
@@ -149,15 +188,21 @@ def _entries(document: ResumeDocument, section: str, formset: Any) -> list[dict[
     old_entries, kept_entries, new_entries = entries_of(document, section), [], []
     for form in formset:
         facts = {name: value for name, value in form.cleaned_data.items() if name not in ("number", "DELETE")}
-        if form.cleaned_data.get("DELETE") or not any(facts.values()):
+        number = form.cleaned_data.get("number")
+        old_entry = old_entries[number] if number is not None and 0 <= number < len(old_entries) else None
+        is_emptied = not any(facts.values()) and (old_entry is None or any(name in old_entry for name in facts))
+        if form.cleaned_data.get("DELETE") or is_emptied:
             continue
         if "highlights" in facts:
-            facts["highlights"] = [line.removeprefix("- ").removeprefix("• ") for line in _lines(facts["highlights"])]
-        number = form.cleaned_data.get("number")
-        if number is not None and 0 <= number < len(old_entries):
-            kept_entries.append({**old_entries[number], **facts})
-        else:
+            known = (
+                dict(zip(_shown_bullets(old_entry), old_entry.get("highlights", ()), strict=True)) if old_entry else {}
+            )
+            lines = [line.removeprefix("- ").removeprefix("• ") for line in _lines(facts["highlights"])]
+            facts["highlights"] = [known.get(" ".join(line.split()), line) for line in lines]
+        if old_entry is None:
             new_entries.append(facts)
+        else:
+            kept_entries.append({**old_entry, **facts})
     return [*new_entries, *kept_entries]
 
 

@@ -97,7 +97,6 @@ urlpatterns = [
     path("claims/<slug:id_>/file", claim_files.claim_file, name="claim_file"),
     path("claims/<slug:id_>/withdraw", claims.withdraw_claim, name="withdraw_claim"),
     path("resume/", resume.resume, name="resume"),
-    path("resume/add", resume.add_bullet, name="add_bullet"),
     path("resume/file", resume.resume_file, name="resume_file"),
     path("resume/as/<slug:form>", resume.resume_as, name="resume_as"),
     path("reports/", weekly.reports, name="reports"),

@@ -72,11 +72,12 @@ def adoption_table(adoption: AdoptionEffect) -> Table:
         note += f" Every case is taken as it stood {adoption.age_days} days after its start."
     if adoption.left_out:
         note += f" Left out for too few cases: {', '.join(adoption.left_out[:8])}{' ...' if len(adoption.left_out) > 8 else ''}."
-    is_claimed = adoption.effect.side and adoption.effect.side == adoption.jackknife.side
     change_sentence = (
         f"{measure.name} is {'higher' if adoption.effect.value > 0 else 'lower'} where the change was taken up"
     )
-    title = change_sentence if is_claimed else f"No change is seen in {measure.name} where the change was taken up"
+    title = (
+        change_sentence if adoption.is_claimed else f"No change is seen in {measure.name} where the change was taken up"
+    )
     return Table(f"Exploration: {title[0].lower()}{title[1:]}", ("interval by", "effect", "95% interval"), rows, note)
 
 

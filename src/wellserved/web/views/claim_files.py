@@ -38,6 +38,7 @@ def public_claim(request: HttpRequest, id_: str) -> HttpResponse:
         "published": published,
         "state_words": STATE_WORDS.get(published.claim.state, ""),  # type: ignore[call-overload]
         "limits": UNKNOWABLE,
+        "ways": (),  # a page for strangers
         "unit": published.opened.shown.get("windows", {}).get("unit", ""),
     }
     return render(request, "public_claim.html", context)

@@ -80,4 +80,6 @@ def stop_mails(request: HttpRequest, token: str) -> HttpResponseBase:
     if request.method == "POST":
         outgoing.stop_mails(unsubscription)
     is_stopped = outgoing.is_stopped(unsubscription.owner, unsubscription.address)
-    return render(request, "stop_mails.html", {"sender": unsubscription.owner.called, "is_stopped": is_stopped})
+    return render(
+        request, "stop_mails.html", {"sender": unsubscription.owner.called, "is_stopped": is_stopped, "ways": ()}
+    )

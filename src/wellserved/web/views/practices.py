@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from django.contrib import messages
@@ -37,6 +38,7 @@ def practices(request: HttpRequest) -> HttpResponseBase:
     context = {
         "practices": practice_actions.visible_practices(),
         "waiting": practice_actions.open_parts(person),
+        "proposals": practice_actions.waiting_proposals(person),
         "form": form,
         "person": person,
     }
@@ -62,14 +64,24 @@ def practice(request: HttpRequest, id_: int) -> HttpResponseBase:
     context: dict[str, Any] = {"practice": row, "form": form, "view": view, "shares_form": SharesForm()}
     if view.shows_tree:
         spans = practice_actions.adoption_spans(row)
-        effect = cached_answer(practice_effect, row.improvement, tuple((name, *span) for name, span in spans.items()))
+        effect = cached_answer(
+            practice_effect,
+            row.improvement,
+            tuple((name, *span) for name, span in spans.items()),
+            practice_actions.unconfirmed_teams(row),
+        )
         shares = practice_actions.credit_of(row, effect.reach)
         context |= {
             "branch": practice_branch(view, effect.reach),
             "credit": credit_lines(view, shares, effect),
             "holders": [(adoption, practice_actions.holder_of(adoption)) for adoption in view.adoptions],
             "proposals": [
-                {"row": proposal, "unsigned": practice_actions.unsigned_holders(proposal)}
+                {
+                    "row": proposal,
+                    "parts": [(name, f"{float(Fraction(part)):.1%}") for name, part in proposal.parts.items()],
+                    "unsigned": practice_actions.unsigned_holders(proposal),
+                    "is_mine": bool(set(view.own_holders) & set(practice_actions.unsigned_holders(proposal))),
+                }
                 for proposal in row.agreed_shares.select_related("adoption__person", "adoption__team")
             ],
         }
@@ -83,8 +95,8 @@ def adoption_part(request: HttpRequest, id_: int) -> HttpResponseBase:
         get_object_or_404(Adoption.objects.select_related("practice", "taught_by"), pk=id_),
         person_of(request),
     )
-    view = practice_actions.view_practice(person, adoption.practice)
-    if not view.shows_tree:
+    is_asked = any(part.adoption.pk == adoption.pk for part in practice_actions.open_parts(person))
+    if not is_asked and not practice_actions.view_practice(person, adoption.practice).shows_tree:
         raise Http404
     deed = request.POST.get("do")
     if deed == "confirm":
@@ -106,11 +118,12 @@ def practice_shares(request: HttpRequest, id_: int) -> HttpResponseBase:
     row, person = get_object_or_404(practice_actions.visible_practices(), pk=id_), person_of(request)
     if not practice_actions.view_practice(person, row).shows_tree:
         raise Http404
-    deed = request.POST.get("do")
-    if deed == "sign":
-        practice_actions.sign_shares(
-            person, get_object_or_404(AgreedShares, pk=request.POST.get("proposal"), practice=row)
-        )
+    deed, number = request.POST.get("do"), request.POST.get("proposal", "")
+    if deed in ("sign", "refuse"):
+        if not (number.isascii() and number.isdecimal()):
+            raise Http404
+        act = practice_actions.sign_shares if deed == "sign" else practice_actions.refuse_shares
+        act(person, get_object_or_404(AgreedShares, pk=int(number), practice=row))
     elif deed == "open" and row.starter_id == person.pk:
         row.shows_tree = request.POST.get("shows_tree") == "on"
         row.save(update_fields=["shows_tree"])
@@ -118,8 +131,7 @@ def practice_shares(request: HttpRequest, id_: int) -> HttpResponseBase:
         form = SharesForm(request.POST)
         if not form.is_valid():
             raise RequestError("The shares are not readable.", "Write one a line: name 50%.")
-        adoption = (
-            row.adoptions.filter(pk=form.cleaned_data["adoption"]).first() if form.cleaned_data["adoption"] else None
-        )
+        number = form.cleaned_data["adoption"]
+        adoption = get_object_or_404(row.adoptions, pk=number) if number else None
         practice_actions.propose_shares(person, row, adoption, form.cleaned_data["parts"])
     return redirect("practice", row.pk)

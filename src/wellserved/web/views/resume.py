@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions import resumes
 from wellserved.actions.claims import list_claims
-from wellserved.resume.document import MAX_RESUME_BYTES, ResumeFormatError, read_resume
+from wellserved.resume.document import MAX_BULLET_LETTERS, MAX_RESUME_BYTES, ResumeFormatError, read_resume
 from wellserved.web.access_middleware import journal_of, person_of, required_permission
 from wellserved.web.resume_forms import ResumeForms
 from wellserved.web.views.claims import remake_claim
@@ -27,7 +27,8 @@ def resume(request: HttpRequest) -> HttpResponseBase:
     forms = ResumeForms(document, request.POST or None)
     if request.method == "POST" and forms.is_valid():
         try:
-            resumes.keep_resume(journal, forms.changed_document())
+            added = request.POST.get("add", "").strip()[:MAX_BULLET_LETTERS]
+            resumes.keep_resume(journal, resumes.with_bullet(forms.changed_document(), added))
         except ResumeFormatError as error:
             forms.person.add_error(None, f"{error.problem} {error.remedy}")
         else:
@@ -42,17 +43,7 @@ def resume(request: HttpRequest) -> HttpResponseBase:
         "formats": resumes.RESUME_FORMATS,
         "earlier": range(len(journal.earlier_resumes())),
     }
-    return render(request, "resume.html", context, status=422 if forms.person.errors else 200)
-
-
-@required_permission("own", "POST")
-def add_bullet(request: HttpRequest) -> HttpResponseBase:
-    """Put a suggested line under the first job."""
-    text = request.POST.get("text", "").strip()[:1_000]
-    if text:
-        resumes.add_bullet(journal_of(request), person_of(request), text)
-        messages.success(request, _("Added under your first job."))
-    return redirect("resume")
+    return render(request, "resume.html", context, status=422 if forms.has_errors else 200)
 
 
 @required_permission("own")
