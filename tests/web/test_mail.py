@@ -395,7 +395,7 @@ def test_the_week_of_a_schedule_is_the_one_that_is_over_or_nearly(staff: House) 
 
 
 def test_a_lead_sends_what_the_team_shared_and_a_member_does_not(
-    staff: House, sender: MailSettings, place: Workspace
+    staff: House, as_: As, sender: MailSettings, place: Workspace
 ) -> None:
     from wellserved.actions.team_week import draft_shared_week
 
@@ -413,6 +413,9 @@ def test_a_lead_sends_what_the_team_shared_and_a_member_does_not(
     for other in (staff.kim, staff.foreign, staff.quality):
         assert "PEER" not in draft_shared_week(AccessScope(other), monday, sunday, True)
         assert "badge" not in draft_shared_week(AccessScope(other), monday, sunday, True)
+    week = f"/reports/{monday:%G}-W{monday:%V}/?of=team"
+    assert "the badge was late" in as_(staff.lead).get(week).content.decode()
+    assert "badge" not in as_(staff.kim).get(week).content.decode()
     facts = {"recipients": "boss@example.org", "weekday": 4, "at": "15:00", "by_itself": False, "with_pdf": False}
     with pytest.raises(RequestError, match="leads a team"):
         weekly_mail.keep_schedule(staff.kim, covers_team=True, **facts)  # type: ignore[arg-type]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -37,6 +39,13 @@ def draft_shared_week(scope: AccessScope, start: datetime, end: datetime, covers
         return ""
     parts = [f"{title}\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items() if lines]
     return "\n\n".join(parts) + "\n"
+
+
+def draft_team_week(scope: AccessScope, monday: date) -> str:
+    """A calendar week of the team that somebody leads, to be edited."""
+    start = datetime.combine(monday, time(0), ZoneInfo(settings.TIME_ZONE))
+    end = datetime.combine(monday + timedelta(days=7), time(0), ZoneInfo(settings.TIME_ZONE))
+    return draft_shared_week(scope, start, end, True) or f"{_('Nothing was shared with the team in this week.')}\n"
 
 
 def leads_team(scope: AccessScope) -> bool:

@@ -21,7 +21,7 @@ from wellserved.claim.canonical import NotAClaimError
 
 MAX_DOCUMENT_BYTES: Final = 20_000_000
 MAX_CLAIM_BYTES: Final = 4_000_000  # of one file, unpacked
-MAX_UNPACKED_BYTES: Final = 40_000_000
+MAX_CARRIED_BYTES: Final = 40_000_000
 MAX_CLAIMS: Final = 200  # in one document
 CLAIMS_NAMESPACE: Final = "urn:wellserved:claims"
 _STREAM: Final = re.compile(
@@ -54,7 +54,7 @@ def _within_budget(contents: Iterator[bytes]) -> Iterator[bytes]:
     total = 0
     for content in contents:
         total += len(content)
-        if total > MAX_UNPACKED_BYTES:
+        if total > MAX_CARRIED_BYTES:
             raise NotAClaimError("It unpacks to more than any such document does.")
         if content.startswith(b'{"disclosures"'):
             yield content

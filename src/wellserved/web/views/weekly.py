@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from wellserved.actions import weekly
 from wellserved.actions.job_journal import job_journal as write_job_journal
 from wellserved.actions.mail_settings import load_settings
+from wellserved.actions.team_week import draft_team_week, leads_team
 from wellserved.actions.week_page import render_week
 from wellserved.errors import PeriodError
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
@@ -65,12 +66,17 @@ def week(request: HttpRequest, week: str) -> HttpResponseBase:
         journal.keep_draft(week, new_text)
         messages.success(request, _("Saved."))
         return redirect("week", week)
-    text, is_edited = weekly.week_text(journal, scope_of(request), monday)
+    scope = scope_of(request)
+    if request.GET.get("of") == "team" and leads_team(scope):
+        text, is_edited = draft_team_week(scope, monday), False
+    else:
+        text, is_edited = weekly.week_text(journal, scope, monday)
     schedule = WeeklyMail.objects.filter(owner=person_of(request)).first()
     context = {
         "week": week, "text": text, "edited": is_edited, "forms": WEEK_FORMATS, "schedule": schedule,
         "sends_mail": load_settings(settings.WORKSPACE) is not None,
-        "mails": scope_of(request).outgoing().filter(period=week),
+        "mails": scope.outgoing().filter(period=week),
+        "leads_team": leads_team(scope),
     }  # fmt: skip
     return render(request, "week.html", context)
 
