@@ -4,7 +4,8 @@
 
 Every cell is a measure, a course, a size, a noise and a length; the truth is the mean effect over the time after the
 change, on the model's scale. Cells that were drawn already are kept in bench/results/effects and not drawn twice. The
-table goes to docs/methods/effects.json, from which docs/generate.py writes the page.
+table goes to docs/methods/effects.json, from which docs/generate.py writes the page; what it holds from as many runs or
+more is drawn again only when its row is taken out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import math
 import sys
 import time
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -59,11 +60,11 @@ class Cell:
 
 
 def cells(measures: list[str]) -> list[Cell]:
-    """All lengths for means; for the others, two years and a half."""
+    """Every course, size and noise at every length."""
     grid = [
         Cell(measure, course, size, noise, before, after)
         for measure in measures
-        for before, after in (LENGTHS if measure == "mean" else LENGTHS[:1])
+        for before, after in LENGTHS
         for course, size, noise in itertools.product(COURSES, SIZES, NOISES)
     ]
     return [cell for cell in grid if cell.size or cell.course == "step"]  # no effect has no course
@@ -140,6 +141,13 @@ def result(cell: Cell, runs: int) -> dict[str, float]:
     }
 
 
+def published(runs: int) -> dict[str, dict[str, float]]:
+    """Cells of the table as it is, from as many runs or more, by name."""
+    names = [field.name for field in fields(Cell)]
+    rows = [row for row in json.loads(TARGET.read_text()) if row["runs"] >= runs]
+    return {Cell(*(row.pop(name) for name in names)).name: row for row in rows}
+
+
 def main() -> None:
     """Draw what is left, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -148,7 +156,8 @@ def main() -> None:
     options = parser.parse_args()
     KEPT.mkdir(parents=True, exist_ok=True)
     file = KEPT / f"{options.runs}.jsonl"
-    known = dict(json.loads(line) for line in file.read_text().splitlines()) if file.exists() else {}
+    known = published(options.runs)
+    known |= dict(json.loads(line) for line in file.read_text().splitlines()) if file.exists() else {}
     left = [cell for cell in cells(options.only) if cell.name not in known]
     start = time.monotonic()
     for number, cell in enumerate(left, 1):

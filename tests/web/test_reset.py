@@ -492,7 +492,7 @@ PROMISED = {
     "Until then it stays closed and is kept: nobody can change or erase it.": "test_reset.test_what_nobody_can_open_is_kept_closed",
     "Another password ends the sessions, the keys for programs and the calendar address of before, and open invitations for that name. Webhooks in stay: they show nothing.": "test_reset.test_ways_in_end_with_a_reset",
     "Second factors and passkeys stay, and are asked for. Only the command line ends them (`--without-factors`), on record.": "test_reset.test_factors_stay_and_are_asked_for",
-    "The owner reads on every page who gave the password and when, until they say so; it stays on record under *Me* and in the audit. No mail is sent: wellserved sends none.": "test_reset.test_the_owner_is_told_and_it_is_on_record",
+    "The owner reads on every page who gave the password and when, until they say so; it stays on record under *Me* and in the audit. No mail is sent about it.": "test_reset.test_the_owner_is_told_and_it_is_on_record",
     "Changing one's own password closes nothing.": "test_reset.test_changing_ones_own_password_closes_nothing",
     "A passphrase is opened by no password.": "test_reset.test_a_passphrase_is_opened_by_no_password",
     "A passkey alone opens no journal: the page asks for the password or the recovery code.": "test_reset.test_a_passkey_alone_opens_no_journal",
