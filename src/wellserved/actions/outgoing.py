@@ -56,12 +56,13 @@ def queue_mail(
     row = Outgoing(
         owner=owner, period=period, address=address, reader=address.casefold(), is_automatic=is_automatic, run_at=run_at
     )
-    message = _message(row, mail, sender, is_automatic)
-    row.content = crypto.seal(_key(), b"", _bound_to(row), message.as_bytes(policy=SMTP))
     earlier = Outgoing.objects.filter(owner=owner, period=period, reader=row.reader, state__in=_NOT_LEFT)
     try:
         with transaction.atomic():
             earlier.delete()
+            stop_address = f"{sender.url}/u/{_stop_token(row)}" if sender.url else ""
+            message = _message(row, mail, sender, stop_address)
+            row.content = crypto.seal(_key(), b"", _bound_to(row), message.as_bytes(policy=SMTP))
             row.save(force_insert=True)
     except IntegrityError:
         return None
@@ -77,7 +78,7 @@ def _bound_to(row: Outgoing) -> bytes:
     return f"mail {row.id}".encode()
 
 
-def _message(row: Outgoing, mail: PreparedMail, sender: MailSettings, is_automatic: bool) -> EmailMessage:
+def _message(row: Outgoing, mail: PreparedMail, sender: MailSettings, stop_address: str) -> EmailMessage:
     """The whole mail: text first, the page beside it, nothing that is loaded from elsewhere."""
     message = EmailMessage()
     message["From"], message["To"] = sender.sender, row.address
@@ -86,26 +87,20 @@ def _message(row: Outgoing, mail: PreparedMail, sender: MailSettings, is_automat
     message["Message-ID"] = f"<{row.id}@{sender.domain}>"
     if row.owner.email:
         message["Reply-To"] = row.owner.email
-    if is_automatic:
+    if row.is_automatic:
         message["Auto-Submitted"] = "auto-generated"
-    footer = ""
-    if sender.url:
-        stop = f"{sender.url}/u/{_stop_token(row)}"
-        message["List-Unsubscribe"] = f"<{stop}>"
+    text, link = mail.text, ""
+    if stop_address:
+        message["List-Unsubscribe"] = f"<{stop_address}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        footer = f"\n--\nStop these mails: {stop}\n"
-    message.set_content(mail.text + footer)
-    html = mail.html.replace("</body>", f'<p style="color:#56626f;font-size:.85em">{_stop_link(footer)}</p></body>')
-    message.add_alternative(html, subtype="html")
+        text += f"\n--\nStop these mails: {stop_address}\n"
+        link = f'<p style="color:#56626f;font-size:.85em"><a href="{stop_address}">Stop these mails</a></p>'
+    message.set_content(text)
+    message.add_alternative(mail.html.replace("</body>", f"{link}</body>"), subtype="html")
     for name, media_type, content in mail.attachments:
         main_type, _slash, subtype = media_type.partition("/")
         message.add_attachment(content, maintype=main_type, subtype=subtype, filename=name)
     return message
-
-
-def _stop_link(footer: str) -> str:
-    address = footer.rpartition(" ")[2].strip()
-    return f'<a href="{address}">Stop these mails</a>' if address else ""
 
 
 def _stop_token(row: Outgoing) -> str:

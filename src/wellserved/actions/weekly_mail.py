@@ -99,7 +99,8 @@ def queue_due_weeks(workspace: Workspace, now: datetime) -> int:
         try:
             count += _queue_schedule(schedule, sender, now) if sender else 0
         except (RequestError, typst.TypstError) as error:
-            logging.getLogger(__name__).warning("The weekly mail of %s waits: %s", schedule.owner.username, error)
+            logging.getLogger(__name__).warning("No weekly mail of %s leaves: %s", schedule.owner.username, error)
+            WeeklyMail.objects.filter(pk=schedule.pk).update(handled=last_due(schedule, now))  # said once
     return count
 
 
@@ -134,7 +135,8 @@ def waits_to_be_sent(person: Person, now: datetime) -> str:
     if schedule is None or (due := last_due(schedule, now)) < schedule.begins or now - due > timedelta(days=3):
         return ""
     week = week_of(due)
-    return "" if Outgoing.objects.filter(owner=person, period=week).exists() else week
+    reached = set(Outgoing.objects.filter(owner=person, period=week).values_list("reader", flat=True))
+    return "" if all(address.casefold() in reached for address in read_addresses(schedule.recipients)) else week
 
 
 def keep_schedule(
