@@ -102,7 +102,9 @@ def arrived(post: tuple[MailSettings, Path]) -> list[EmailMessage]:
 
 
 REPORT = WrittenReport(
-    "Week 48", "Kim", "What went wrong\n- Acme waited\n\nThe last eight weeks\n- failures: 3, 2, 0, 1, 4, 2, 1, 0\n"
+    "Week 48",
+    "Kim",
+    "What went wrong\n- Acme waited\n.\n.. dots\n\nThe last eight weeks\n- failures: 3, 2, 0, 1, 4, 2, 1, 0\n",
 )
 
 
@@ -143,7 +145,7 @@ def test_a_mail_leaves_once_with_all_that_its_reader_needs(
     assert text is not None
     assert html is not None
     assert [part.get_content_type() for part in mail.walk()][2:4] == ["text/plain", "text/html"]
-    assert "Acme waited" in text.get_content()
+    assert "Acme waited\n.\n.. dots\n" in text.get_content().replace("\r", "")
     assert stop[1] in text.get_content()
     assert html.get_content().count("background:#1f5fa8") == 8
     for outside in ("<img", "<script", "<link", "http-equiv", "src="):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from tests.claim.test_checks import CLAIM_ID, KEY
 from tests.web.conftest import House, book, signed_claim
@@ -67,6 +68,16 @@ def test_a_resume_is_written_sealed_and_taken_along(staff: House, as_: As) -> No
     assert written["languages"][1] == {"language": "English", "fluency": "fluent"}
     client.post("/resume/", form_of(**{"work-0-highlights": f"It went from 12 days to 9 days. (checked: {CLAIM_ID})"}))
     assert "not as signed" in client.get("/resume/").content.decode()
+
+
+def test_what_was_signed_in_a_week_stands_in_its_report(staff: House, as_: As) -> None:
+    claim = signed_claim(staff.kim)
+    week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])
+    address = f"/reports/{week}/as/txt"
+    assert f"{claim.sentence} (claim {CLAIM_ID})" in as_(staff.kim).get(address).content.decode()
+    assert claim.sentence not in as_(staff.peer).get(address).content.decode()
+    Claim.objects.update(state="stale")
+    assert claim.sentence not in as_(staff.kim).get(address).content.decode()
 
 
 def test_nobody_else_reads_it_and_it_lies_in_no_table(staff: House, as_: As) -> None:

@@ -173,7 +173,7 @@ class _LeaseLostError(Exception):
 
 
 def _deliver(row: Outgoing, sender: MailSettings, now: datetime, send: HandOver) -> None:
-    """Hand one mail over, noting before its content leaves that it may have arrived."""
+    """Hand one mail over, noting before its last line leaves that it may have arrived."""
     if is_stopped(row.owner, row.address):
         _finish(row, MailState.stopped, "", now)
         return

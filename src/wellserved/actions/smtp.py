@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from collections.abc import Callable
@@ -25,8 +26,9 @@ class MailUncertainError(Exception):
     """The connection ended while the mail was handed over: it may have been taken."""
 
 
-def hand_over(settings: MailSettings, address: str, content: bytes, before_content: Callable[[], None]) -> None:
-    """Hand one mail to the server. `before_content` is called once the reader was accepted and before anything of the mail leaves.
+def hand_over(settings: MailSettings, address: str, content: bytes, before_end: Callable[[], None]) -> None:
+    """Hand one mail to the server. `before_end` is called once all of it was sent but the line that ends it: a server that is left
+    before that line takes no mail (RFC 5321, 4.1.1.4), so that what may have been taken is a moment and not the whole sending.
 
     Raises `MailNotTakenError` or `MailUncertainError`.
     """
@@ -38,8 +40,9 @@ def hand_over(settings: MailSettings, address: str, content: bytes, before_conte
         raise MailNotTakenError(f"The mail server was not reached: {error}") from error
     try:
         _name_reader(server, settings.sender_address, address)
-        before_content()
         _send_content(server, content)
+        before_end()
+        _end_content(server)
     finally:
         server.close()
 
@@ -74,10 +77,21 @@ def _name_reader(server: smtplib.SMTP, sender: str, address: str) -> None:
 
 
 def _send_content(server: smtplib.SMTP, content: bytes) -> None:
+    """Everything but the end, lines that begin with a dot written with two (RFC 5321, 4.5.2)."""
+    lines = re.sub(rb"(?m)^\.", b"..", re.sub(rb"\r?\n|\r", b"\r\n", content))
     try:
-        code, words = server.data(content)
-    except smtplib.SMTPDataError as error:  # it said no before anything was sent
-        raise MailNotTakenError(_words(error), 500 <= error.smtp_code < 600) from error
+        code, words = server.docmd("DATA")
+        if code != 354:
+            raise MailNotTakenError(_said(code, words), 500 <= code < 600)
+        server.send(lines if lines.endswith(b"\r\n") else lines + b"\r\n")
+    except (smtplib.SMTPException, OSError) as error:
+        raise MailNotTakenError(f"The mail server broke off: {error}") from error
+
+
+def _end_content(server: smtplib.SMTP) -> None:
+    try:
+        server.send(b".\r\n")
+        code, words = server.getreply()
     except (smtplib.SMTPException, OSError) as error:
         raise MailUncertainError(f"The connection ended: {error}") from error
     if code != 250:

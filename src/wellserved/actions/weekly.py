@@ -90,6 +90,7 @@ def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
             *week.lines_of_word("idea"),
             *week.lines_of_word("lesson"),
         ],
+        _("What I can show"): _claim_lines(scope, start, end),
         _("Also noted"): [*week.lines_of_word("note"), *week.lines_of_word("promise", _("promise"))],
         _("What is next"): next_lines,
         _("Beside the week before"): _comparison_lines(entries, failures_before),
@@ -98,7 +99,12 @@ def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
         sections[_(OWN_JUDGEMENT)] = self_lines
     headline = _headline(entries, pledges, week)
     sections[_("The last eight weeks")] = course_lines(journal_counts(journal, start))
-    if not entries and not promise_lines and not next_lines and not sections[_("Ideas and lessons")]:
+    if (
+        not entries
+        and not promise_lines
+        and not next_lines
+        and not (sections[_("Ideas and lessons")] or sections[_("What I can show")])
+    ):
         return f"{_('The week in short')}\n- {_('nothing recorded')}\n"
     sections = {_("The week in short"): headline, **sections, _("What I need from you"): [TO_FILL_IN]}
     text_lines = []
@@ -137,6 +143,12 @@ def _headline(entries: list[DecryptedEntry], pledges: list[Pledge], week: Week) 
     ]
     sentence = "; ".join(part for part in parts if part)
     return [*([f"{sentence}."] if sentence else []), *sum_lines(entries)]
+
+
+def _claim_lines(scope: AccessScope, start: datetime, end: datetime) -> list[str]:
+    """The sentences that were signed in the week, and were not taken back."""
+    claims = scope.claims().filter(issued__gte=start, issued__lt=end, state="current").order_by("issued")
+    return [f"{claim.sentence} ({_('claim')} {claim.id})" for claim in claims]
 
 
 def _proved_lines(scope: AccessScope, start: datetime, end: datetime) -> list[str]:
