@@ -78,7 +78,7 @@ RATIO = "Reduced the time to first reply by 20-25% within two months."
 @pytest.mark.parametrize(
     "text",
     ["Cut the time to first reply by 20-25 per cent within two months", "Within two months the time to first reply was 20–25% shorter (reduced by two-person desks)",
-     "Made replies faster by 20-25% within 2 months"],
+     "Made replies faster by 20-25% within 2 months", "Made replies faster by 20% to 25% within 2 months"],
 )  # fmt: skip
 def test_a_ratio_keeps_its_direction_in_other_words(text: str) -> None:
     assert has_signed_numbers(text.replace(" (reduced by two-person desks)", ""), RATIO)
@@ -87,7 +87,7 @@ def test_a_ratio_keeps_its_direction_in_other_words(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [RATIO.replace("Reduced", "Raised"), RATIO.replace("%", " percent points"), RATIO.replace("by", "by far more than"), RATIO.replace("by 20", "by -20"),
-     RATIO.replace("by", "by up to"), RATIO.replace("20-25%", "twenty-six percent"), "Grew it by 20-25% within two months"],
+     RATIO.replace("by", "by up to"), RATIO.replace("25%", "25%+"), RATIO.replace("by ", "by >"), RATIO.replace("by", "by well in excess of"), RATIO.replace("20-25%", "twenty-six percent"), "Grew it by 20-25% within two months"],
 )  # fmt: skip
 def test_a_ratio_that_is_turned_or_stretched_is_none(text: str) -> None:
     assert not has_signed_numbers(text, RATIO)
@@ -193,3 +193,22 @@ def test_what_is_counted_among_the_doubts_is_no_number_of_the_change() -> None:
         {CLAIM_ID: HeldClaim(raw)},
     )
     assert other.state == "not as signed"
+
+
+COUNT = "Kept 18 of 20 promises in time that fell due from June 2025 to May 2026."
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ("From June 2025 to May 2026 I kept 18 of 20 promises in time", True), ("Kept 18 of 20 promises from Jun 2025 to May 2026, as one may", True),
+        ("Kept 18 of 20 promises from January 2025 to December 2026", False), ("Kept 18 of 20 promises from 2025 to 2026", False),
+        ("Kept 20 of 18 promises from June 2025 to May 2026", False), ("Kept over 18 of 20 promises from June 2025 to May 2026", False),
+    ],
+)  # fmt: skip
+def test_the_months_of_a_count_are_part_of_it(text: str, is_kept: bool) -> None:
+    assert has_signed_numbers(text, COUNT) == is_kept
+    one_month = "Kept 18 of 20 promises in time that fell due in June 2026."
+    for other in ("in January 2026", "January to June 2026", "June–December 2026", "June and July 2026"):
+        assert not has_signed_numbers(f"Kept 18 of 20 promises {other}", one_month)
+    assert has_signed_numbers("Kept 18 of 20 promises, in June 2026", one_month)

@@ -53,10 +53,14 @@ def test_promises_are_counted_by_the_month_in_which_they_fell_due(staff: House, 
     promise(staff.kim, 14)  # of longer than a year ago
     promise(staff.peer, 1)  # somebody else's
     sharing.share(staff.kim, {"word": "promise", "text": "some day"}, months_ago(1))  # no due time
+    put_off = promise(staff.kim, 2, "")
+    later = {"word": "renegotiated", "text": "later", "due": months_ago(1, 20).isoformat()}
+    sharing.share(staff.kim, later, months_ago(2, 15), thread=put_off.thread)  # five days after it was due
+    sharing.share(staff.kim, {"word": "kept", "text": "x"}, months_ago(1, 18), thread=put_off.thread)
     draft = draft_count(place, staff.kim, "promises_kept")
     first, last = months_ago(3), months_ago(1)
-    assert draft.sentences["full"] == f"Kept 9 of 12 promises in time that fell due from {first:%B %Y} to {last:%B %Y}."
-    assert draft.sentences["ratio"].startswith("Kept 75% of the promises in time")
+    assert draft.sentences["full"] == f"Kept 9 of 13 promises in time that fell due from {first:%B %Y} to {last:%B %Y}."
+    assert draft.sentences["ratio"].startswith("Kept 69% of the promises in time")
     assert draft.grade == "counted"
 
 

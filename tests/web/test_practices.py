@@ -80,8 +80,12 @@ def test_one_sees_ones_own_part_and_strangers_see_the_name_alone(staff: House, a
     assert "Who took it up" in as_(staff.lead).get(f"/practices/{row.pk}/").content.decode()
     view, reach = practices.view_practice(staff.kim, row), {"kim": 100, "foreign": 400}
     lines = " ".join(credit_lines(view, practices.credit_of(row, reach), PracticeEffect(reach, reason="none")))
-    assert "Your part: 30.0%, as of 150 cases" in lines  # beginning it: 50 of her own 100, 100 of 400
-    assert "500" not in lines  # less her own it would be somebody's
+    assert "One other person" in lines
+    assert not set("%0123456789") & set(lines)  # less her own, it would be somebody's
+    more = {**reach, "quality": 100}
+    lines = " ".join(credit_lines(view, practices.credit_of(row, more), PracticeEffect(more, reason="none")))
+    assert "600 cases reached in all" in lines
+    assert "Your part:" in lines
     assert practice_branch(view, reach).words.endswith("100 cases")
     assert "400" not in str(practice_branch(view, reach).pupils)
     assert "peer" not in lines

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
-from wellserved.capture.promise import promise_state
+from wellserved.capture.promise import PromiseMove, promise_state
 from wellserved.claim.counted import (
     COUNTED_MEASURES,
     CountedDraft,
@@ -38,7 +38,8 @@ def offered_counts() -> list[CountedMeasure]:
 
 def draft_count(workspace: Workspace, person: Person, name: str) -> CountedDraft:
     """What may be said of the promises or failures that somebody shared; raises `ClaimRefusedError` where they are too few."""
-    measure, now, secret = find_counted(name), timezone.now(), secrets.token_bytes(32)
+    measure, secret = find_counted(name), secrets.token_bytes(32)
+    now = timezone.now().replace(microsecond=0)  # as it is signed
     zone = ZoneInfo(workspace.zone)
     matters = shared_matters(person, name, now, zone)
     since, until = counted_months(matters, now.astimezone(zone).date())
@@ -67,11 +68,23 @@ def shared_matters(person: Person, name: str, as_of: datetime, zone: ZoneInfo) -
     return [matter for matter in matters if matter is not None]
 
 
+def _agreed_in_time(rows: list[Shared]) -> list[PromiseMove]:
+    """The moves of a promise without those that put off what was overdue already: that one was not kept."""
+    due, moves = next((row.due for row in rows if row.word == "promise"), None), []
+    for row in rows:
+        if row.word == "renegotiated":
+            if due is not None and row.at > due:
+                continue
+            due = row.due or due
+        moves.append((row.at, row.word, row.due))
+    return moves
+
+
 def _matter(thread: str, rows: list[Shared], word: str, as_of: datetime, zone: ZoneInfo) -> Matter | None:
     """A thread as a matter; None: a promise without a due time, or one that has not fallen due."""
     facts = tuple((row.word, row.at.isoformat(), row.due.isoformat() if row.due else "") for row in rows)
     if word == "promise":
-        state = promise_state(((row.at, row.word, row.due) for row in rows), as_of)
+        state = promise_state(_agreed_in_time(rows), as_of)
         if state.due is None or state.due > as_of:
             return None
         month = state.due.astimezone(zone).date().replace(day=1)

@@ -68,30 +68,37 @@ def _words(begun: str, cases: int | None) -> str:
 
 
 def credit_lines(view: CreditView, shares: CreditShares, effect: PracticeEffect) -> list[str]:
-    """One's own part, how many others share in it, and what it did, with its interval; nobody else's part is told, and no sum from
-    which it could be."""
-    lines = []
+    """One's own part, how many others share in it, and what it did, with its interval; nobody else's part is told, and, where one
+    other person has cases in it, no number from which theirs follows."""
     own = sum((shares.parts.get(name, Fraction(0)) for name in view.own_holders), Fraction(0))
-    others = [name for name in shares.parts if name and name not in view.own_holders]
     people = [name for name in effect.reach if not name.startswith(TEAM_MARK) and name not in view.own_holders]
-    if shares.whole and len(people) != 1:
+    if len(people) == 1:
+        only = _("One other person has cases in it: no numbers are shown, since theirs would follow from them.")
+        return [only, *_effect_lines(effect, Fraction(0))]
+    return [*_part_lines(view, shares, own), *_uncounted_lines(view, effect), *_effect_lines(effect, own)]
+
+
+def _part_lines(view: CreditView, shares: CreditShares, own: Fraction) -> list[str]:
+    """The whole, one's own part of it, and what nobody claims."""
+    lines = []
+    if shares.whole:
         lines.append(_("%(cases)s reached in all.") % {"cases": plural(int(shares.whole), "case", "cases")})
     if own:
         percent = percentages([own, shares.whole - own], 1)[0]
-        lines.append(
-            _("Your part: %(percent)s%%, as of %(cases)s.")
-            % {"percent": percent, "cases": plural(round(own), "case", "cases")}
-        )
-        if others:
+        facts = {"percent": percent, "cases": plural(round(own), "case", "cases")}
+        lines.append(_("Your part: %(percent)s%%, as of %(cases)s.") % facts)
+        if others := [name for name in shares.parts if name and name not in view.own_holders]:
             lines.append(_("The rest is shared with %(others)s.") % {"others": plural(len(others), "other", "others")})
     if unclaimed := shares.parts.get("", Fraction(0)):
         percent = percentages([unclaimed, shares.whole - unclaimed], 1)[0]
         lines.append(_("%(percent)s%% is not claimed: who taught it has not confirmed it.") % {"percent": percent})
+    return lines
+
+
+def _uncounted_lines(view: CreditView, effect: PracticeEffect) -> list[str]:
     if view.tree.starter in view.own_holders and view.tree.starter not in effect.reach:
-        lines.append(
-            _("Your own cases are not counted: your login has no name in the records. An administrator gives it.")
-        )
-    return [*lines, *_effect_lines(effect, own)]
+        return [_("Your own cases are not counted: your login has no name in the records. An administrator gives it.")]
+    return []
 
 
 def _effect_lines(effect: PracticeEffect, own: Fraction) -> list[str]:

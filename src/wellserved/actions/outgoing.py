@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings as django_settings
 from django.db import IntegrityError, transaction
@@ -27,6 +27,7 @@ from wellserved.store.models import MailState, Outgoing, Person, Unsubscription,
 
 BACK_OFF_MINUTES: Final = (1, 5, 30, 120)  # after the first, second ... try that failed
 LEASE: Final = timedelta(minutes=5)  # after which whoever was sending is taken for dead
+END_LEASE: Final = timedelta(minutes=15)  # the same once the end was sent: servers may think for ten minutes
 CONTENT_KEPT: Final = timedelta(days=14)  # of a mail that did not leave
 _NOT_LEFT: Final = (MailState.failed, MailState.stopped, MailState.cancelled)
 HandOver = Callable[[MailSettings, str, bytes, Callable[[], None]], None]
@@ -182,10 +183,10 @@ def _deliver(row: Outgoing, sender: MailSettings, now: datetime, send: HandOver)
     def note() -> None:
         nonlocal is_handing_over
         own = Outgoing.objects.filter(pk=row.pk, state=MailState.connecting, lease_until=row.lease_until)
-        until = timezone.now() + LEASE
-        if not own.update(state=MailState.handing_over, lease_until=max(until, row.lease_until or until), changed=now):
+        until = max(timezone.now(), now) + END_LEASE
+        if not own.update(state=MailState.handing_over, lease_until=until, changed=now):
             raise _LeaseLostError
-        is_handing_over = True
+        row.lease_until, is_handing_over = until, True
 
     try:
         send(sender, row.address, crypto.reveal(_key(), _bound_to(row), bytes(row.content)), note)
@@ -208,21 +209,26 @@ def _deliver(row: Outgoing, sender: MailSettings, now: datetime, send: HandOver)
 
 def _retry(row: Outgoing, error: MailNotTakenError, now: datetime) -> None:
     """Try again later where that can help: not after a final no (5xx), and not for ever."""
-    row.tries += 1
-    if error.is_final or row.tries > len(BACK_OFF_MINUTES):
-        _finish(row, MailState.failed, str(error), now)
+    tries = row.tries + 1
+    if error.is_final or tries > len(BACK_OFF_MINUTES):
+        _settle(row, state=MailState.failed, reason=str(error), tries=tries, changed=now)
         return
-    row.state, row.reason, row.changed, row.lease_until = MailState.queued, str(error), now, None
-    row.run_at = now + timedelta(minutes=BACK_OFF_MINUTES[row.tries - 1])
-    row.save(update_fields=["state", "reason", "changed", "lease_until", "run_at", "tries"])
+    run_at = now + timedelta(minutes=BACK_OFF_MINUTES[tries - 1])
+    _settle(row, state=MailState.queued, reason=str(error), tries=tries, changed=now, run_at=run_at)
 
 
 def _finish(row: Outgoing, state: MailState, reason: str, now: datetime) -> None:
     """A mail's end; what it said is kept only where it may have to be sent again."""
-    keeps_content = state in (MailState.uncertain, MailState.failed)
-    row.state, row.reason, row.changed, row.lease_until = state, reason, now, None
-    row.content = row.content if keeps_content else b""
-    row.save(update_fields=["state", "reason", "changed", "lease_until", "content", "tries"])
+    emptied = {} if state == MailState.uncertain else {"content": b""}
+    _settle(row, state=state, reason=reason, changed=now, **emptied)
+
+
+def _settle(row: Outgoing, **facts: Any) -> None:
+    """Note what became of a mail, if one still has it: whoever took too long changes nothing of what another did meanwhile."""
+    own = Outgoing.objects.filter(
+        pk=row.pk, lease_until=row.lease_until, state__in=(MailState.connecting, MailState.handing_over)
+    )
+    own.update(lease_until=None, **facts)
 
 
 def send_again(owner: Person, row: Outgoing) -> None:

@@ -68,16 +68,23 @@ def count_reach(workspace: Workspace, where: tuple[tuple[str, str], ...], spans:
     """Holder -> cases asked from the day on which they took it up to the day on which they ended it; a case of a team whose server
     took it up alone as well counts at that person."""
     reach = {}
-    people = [value for _holder, column, value, _since, _until in spans if column == "person_id"]
+    people = [span for span in spans if span[1] == "person_id"]
     with open_case_table(workspace) as case_table:
         for holder, column, value, since, until in spans:
             condition, parameters = filter_sql(case_table, MeasureQuestion((), where=(*where, (column, value))))
-            end = f" AND asked_day <= {day_number(until)}" if until else ""
-            if column == "team" and people:
-                names = {f"p{number}": person for number, person in enumerate(people)}
-                parameters |= names
-                marks = ", ".join(f"${name}" for name in names)
-                end += f" AND (person_id IS NULL OR CAST(person_id AS {case_table.engine.string}) NOT IN ({marks}))"
-            sql = f"SELECT count(*) AS cases FROM {case_table.table} WHERE {condition} AND asked_day >= {day_number(since)}{end}"
+            terms = [condition, _asked_between(since, until)]
+            for number, (_name, _column, person, person_since, person_until) in enumerate(
+                people if column == "team" else ()
+            ):
+                parameters[f"p{number}"] = person
+                own = f"CAST(person_id AS {case_table.engine.string}) = $p{number} AND {_asked_between(person_since, person_until)}"
+                terms.append(f"NOT (person_id IS NOT NULL AND {own})")
+            sql = f"SELECT count(*) AS cases FROM {case_table.table} WHERE {' AND '.join(terms)}"
             reach[holder] = int(case_table.engine.query(sql, parameters)["cases"].to_pylist()[0])
     return reach
+
+
+def _asked_between(since: date, until: date | None) -> str:
+    """SQL: a case was asked in a span, both days included."""
+    end = f" AND asked_day <= {day_number(until)}" if until else ""
+    return f"asked_day >= {day_number(since)}{end}"

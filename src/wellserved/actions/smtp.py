@@ -11,6 +11,9 @@ from typing import Final
 from wellserved.actions.mail_settings import MailSettings
 
 SMTP_TIMEOUT: Final = 20.0  # seconds for each answer of the server
+END_TIMEOUT: Final = (
+    600.0  # seconds for the last answer: a server may look through the mail first (RFC 5321, 4.5.3.2.6)
+)
 _ACCEPTED: Final = (250, 251)
 
 
@@ -90,12 +93,16 @@ def _send_content(server: smtplib.SMTP, content: bytes) -> None:
 
 def _end_content(server: smtplib.SMTP) -> None:
     try:
+        if server.sock is not None:
+            server.sock.settimeout(END_TIMEOUT)
         server.send(b".\r\n")
         code, words = server.getreply()
     except (smtplib.SMTPException, OSError) as error:
         raise MailUncertainError(f"The connection ended: {error}") from error
-    if code != 250:
-        raise MailNotTakenError(_said(code, words), 500 <= code < 600)
+    if 400 <= code < 600:
+        raise MailNotTakenError(_said(code, words), code >= 500)
+    if not 200 <= code < 300:
+        raise MailUncertainError(_said(code, words))
 
 
 def _words(error: smtplib.SMTPResponseException) -> str:

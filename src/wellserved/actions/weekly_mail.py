@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import typst
@@ -109,6 +110,8 @@ def _queue_schedule(schedule: WeeklyMail, sender: MailSettings, now: datetime) -
     due = last_due(schedule, now)
     if due < schedule.begins or schedule.handled == due:
         return 0
+    if schedule.covers_team and not leads_team(AccessScope(schedule.owner)):
+        raise RequestError(f"{schedule.owner.username} leads no team any more.", "Plan the weekly mail anew.")
     week, start = week_of(due), due - timedelta(days=7)
     text = draft_shared_week(AccessScope(schedule.owner), start, due, schedule.covers_team)
     title = _("Seven days to %(day)s") % {"day": f"{due:%d %b %Y, %H:%M}"}
@@ -135,7 +138,8 @@ def waits_to_be_sent(person: Person, now: datetime) -> str:
     if schedule is None or (due := last_due(schedule, now)) < schedule.begins or now - due > timedelta(days=3):
         return ""
     week = week_of(due)
-    reached = set(Outgoing.objects.filter(owner=person, period=week).values_list("reader", flat=True))
+    mails = Outgoing.objects.filter(owner=person, period=week).exclude(state=MailState.failed)
+    reached = set(mails.values_list("reader", flat=True))
     return "" if all(address.casefold() in reached for address in read_addresses(schedule.recipients)) else week
 
 
@@ -152,10 +156,13 @@ def keep_schedule(
             "Mails that leave by themselves need an address at which their readers can stop them.",
             "Whoever runs wellserved gives it: `wellserved mail setup --url https://...`.",
         )
-    facts = {
+    facts: dict[str, Any] = {
         "recipients": "\n".join(addresses), "weekday": weekday, "at": at, "by_itself": by_itself, "covers_team": covers_team,
         "with_pdf": with_pdf,
     }  # fmt: skip
+    old = WeeklyMail.objects.filter(owner=person).first()
+    if old is None or any(getattr(old, name) != value for name, value in facts.items() if name != "with_pdf"):
+        facts["begins"] = timezone.now()  # what was due by another plan is not caught up by this one
     return WeeklyMail.objects.update_or_create(owner=person, defaults=facts)[0]
 
 

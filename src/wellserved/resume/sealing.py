@@ -56,7 +56,7 @@ _NUMBER_WORDS: Final = (
     | {"third": "1/3", "thirds": "1/3", "fourth": "1/4", "fifth": "1/5", "sixth": "1/6", "tenth": "1/10", "tenths": "1/10"}
 )  # fmt: skip
 _COMPARING: Final = frozenset(
-    {"more", "less", "fewer", "over", "above", "under", "below", "beyond", "nearly", "almost", "least", "most", "up", "than", "minus", "another", "additional", "extra", "not"}
+    {"more", "less", "fewer", "over", "above", "under", "below", "beyond", "nearly", "almost", "least", "most", "up", "than", "minus", "another", "additional", "extra", "not", "excess"}
 )  # fmt: skip
 _DOWN: Final = frozenset(
     {"reduced", "reduce", "reducing", "reduction", "cut", "cutting", "cuts", "lowered", "lower", "decreased", "decrease", "fell", "fall", "fallen", "dropped",
@@ -68,6 +68,7 @@ _UP: Final = frozenset(
 _TOKEN: Final = re.compile(r"\d{1,3}(?:[\u00a0\u202f ]\d{3})+(?!\d)|\d[\d.,]*\d|\d|%|[^\W\d_]+(?:-[^\W\d_]+)?")
 _ORDINAL: Final = re.compile(r"(?:st|nd|rd|th)\b")
 _RANGE: Final = re.compile(r"\s*(?:[-–—]|to|and|or)\s*")
+_PERCENT_RANGE: Final = re.compile(r"\s*%\s*(?:[-–—]|to|and)\s*")  # by 80% to 85%
 _SIDES: Final = {"from": "from", "to": "to"}
 
 
@@ -118,7 +119,7 @@ class SealedBullet:
 
 def signed_numbers(text: str) -> tuple[SignedNumber, ...]:
     """The numbers of a text, in their order: digits of every script, and number words; those of a range have one unit and one side."""
-    plain = _plain(text)
+    plain = _number_months(_plain(text))
     tokens = [*_TOKEN.finditer(plain)]
     numbers: list[tuple[SignedNumber, int, int]] = []  # each with where it begins and ends
     for place, token in enumerate(tokens):
@@ -134,10 +135,29 @@ def signed_numbers(text: str) -> tuple[SignedNumber, ...]:
     return tuple(_joined(numbers, plain))
 
 
+_MONTH_NAMES: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH: Final = r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+_MONTH_RANGE: Final = re.compile(rf"\b{_MONTH}(\s*(?:[-–—]|to|and|until|through)\s*){_MONTH}\s+((?:19|20)\d\d)\b")
+_MONTH_OF_YEAR: Final = re.compile(rf"\b{_MONTH}\s+((?:19|20)\d\d)\b")
+
+
+def _number_months(plain: str) -> str:
+    """Months of years as one number each, 202506, so that none is taken for another; June to December 2026 are two."""
+
+    def number(name: str, year: str) -> str:
+        return f"{year}{_MONTH_NAMES.index(name[:3]) + 1:02d}"
+
+    ranges = _MONTH_RANGE.sub(
+        lambda match: f"{number(match[1], match[4])}{match[2]}{number(match[3], match[4])}", plain
+    )
+    return _MONTH_OF_YEAR.sub(lambda match: number(match[1], match[2]), ranges)
+
+
 def _plain(text: str) -> str:
     """A text as it is compared: in one writing, without letters that show nothing."""
     folded = unicodedata.normalize("NFKC", "".join(letter for letter in text if unicodedata.category(letter) != "Cf"))
-    return folded.casefold().replace("per cent", "%").replace("−", "-")
+    plain = folded.casefold().replace("per cent", "%").replace("−", "-")
+    return re.sub(r"[>~≥≈]|\+(?=\s|$|\W)", " more ", plain)
 
 
 def _joined(numbers: list[tuple[SignedNumber, int, int]], plain: str) -> list[SignedNumber]:
@@ -145,8 +165,9 @@ def _joined(numbers: list[tuple[SignedNumber, int, int]], plain: str) -> list[Si
     joined, is_end = [number for number, _start, _end in numbers], [False] * len(numbers)
     for place in range(1, len(numbers)):
         gap = plain[numbers[place - 1][2] : numbers[place][1]]
+        is_by = plain[: numbers[place - 1][1]].endswith(("by ", "between ")) and _PERCENT_RANGE.fullmatch(gap)
         is_end[place] = bool(
-            _RANGE.fullmatch(gap) and not joined[place - 1].unit and not ("to" in gap and is_end[place - 1])
+            is_by or (_RANGE.fullmatch(gap) and not joined[place - 1].unit and not ("to" in gap and is_end[place - 1]))
         )
         if is_end[place]:
             joined[place] = replace(joined[place], side=joined[place - 1].side)
