@@ -82,7 +82,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     helper = shared.helpers.get()
     hook = Hook.objects.create(owner=staff.kim, sort="standard", secret="s")
     claim = signed_claim(staff.kim)
-    Claim.objects.filter(pk=claim.pk).update(published="full")
+    Claim.objects.filter(pk=claim.pk).update(published="full", address="address-of-it")
     practice = practices.start_practice(staff.kim, "Ask first", "One asks", timezone.localdate() - timedelta(days=9))
     adoption = practices.take_up(staff.kim, practice, "peer", timezone.localdate())
     mail = Outgoing.objects.create(
@@ -98,7 +98,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "feed": "calendar/feed.ics", "shared": f"{row}/", "follow": f"{row}/follow", "withdraw": f"{row}/withdraw", "helped": f"helped/{helper.pk}",
         "customer": f"customers/{customer}/", "merge": f"customers/{customer}/merge", "part": f"customers/{other.pk}/part", "account": f"accounts/{account}/",
         "measure": "measures/asked/", "cases": "measures/asked/cases", "case": "measures/asked/cases/synth/none", "improvement": "improvements/none/", "explore": "explore/queue/",
-        "improvement_claim": "improvements/none/claim", "counted_claim": "claims/count/promises_kept", "claim_file": f"claims/{claim.pk}/file", "claim_address": f"claims/{claim.pk}/address", "public_claim": f"c/{claim.pk}", "public_claim_file": f"c/{claim.pk}/file", "withdraw_claim": f"claims/{claim.pk}/withdraw",
+        "improvement_claim": "improvements/none/claim", "counted_claim": "claims/count/promises_kept", "claim_file": f"claims/{claim.pk}/file", "claim_address": f"claims/{claim.pk}/address", "public_claim": "c/address-of-it", "public_claim_file": "c/address-of-it/file", "withdraw_claim": f"claims/{claim.pk}/withdraw",
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "send_week": f"reports/{week}/send",
         "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book?period=2026-11&form=txt", "stop_mails": "u/stop", "resume_as": "resume/as/json",
         "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals",

@@ -220,24 +220,30 @@ def test_a_claim_has_an_address_as_long_as_its_owner_and_the_house_let_it(staff:
     assert stranger.get(f"/c/{CLAIM_ID}").status_code == 404
     assert as_(staff.peer).post(f"/claims/{CLAIM_ID}/address", {"variant": "full"}).status_code == 404
     assert kim.post(f"/claims/{CLAIM_ID}/address", {"variant": "ratio_without_service"}).status_code == 302
+    claim.refresh_from_db()
+    at = f"/c/{claim.address}"
+    assert len(claim.address) == 22
     own = kim.get(f"/claims/{CLAIM_ID}/address").content.decode()
-    assert f"http://testserver/c/{CLAIM_ID}" in own
+    assert f"http://testserver{at}" in own
+    assert stranger.get(f"/c/{CLAIM_ID}").status_code == 404  # its number stands in files, and leads nowhere
     assert "<svg" in own
-    page = stranger.get(f"/c/{CLAIM_ID}").content.decode()
+    page = stranger.get(at).content.decode()
     assert str(open_claim(RAW).shown["sentence_ratio_without_service"]) in page
     assert claim.sentence not in page
-    assert check_claim(stranger.get(f"/c/{CLAIM_ID}/file").content).exit_code == 1
+    assert check_claim(stranger.get(f"{at}/file").content).exit_code == 1
     assert stranger.get("/claims/check.html").status_code == 200
     claim.refresh_from_db()
     claim.state = "stale"
     claim.save()
-    assert "It no longer holds as it was signed" in stranger.get(f"/c/{CLAIM_ID}").content.decode()
+    assert "It no longer holds as it was signed" in stranger.get(at).content.decode()
     assert kim.post(f"/claims/{CLAIM_ID}/address", {"variant": "full"}).status_code == 422
     house_rules.set_claim_limit(staff.admin, "nothing")
-    assert stranger.get(f"/c/{CLAIM_ID}").status_code == stranger.get(f"/c/{CLAIM_ID}/file").status_code == 404
+    assert stranger.get(at).status_code == stranger.get(f"{at}/file").status_code == 404
     house_rules.set_claim_limit(staff.admin, "figures")
+    claim_actions.withdraw_claim(staff.kim, CLAIM_ID)
+    assert "Show it there no more" in kim.get("/claims/").content.decode()
     assert kim.post(f"/claims/{CLAIM_ID}/address", {"variant": ""}).status_code == 302
-    assert stranger.get(f"/c/{CLAIM_ID}").status_code == 404
+    assert stranger.get(at).status_code == 404
 
 
 def test_the_worker_compares_claims_with_new_records(

@@ -12,12 +12,12 @@ from wellserved.actions.claim_drafts import remake_evidence, require_unchanged
 from wellserved.actions.claim_keys import list_keys, signing_key
 from wellserved.actions.claims import PRIVATE_KEY_BYTES, RemakeEvidence, find_claim, opened, recipe_of, refresh_claims
 from wellserved.actions.counted_claims import count_again
-from wellserved.actions.house_rules import require_allowed
+from wellserved.actions.house_rules import require_allowed, variants_allowed
 from wellserved.claim.check import evidence_file, sign_states
 from wellserved.claim.counted import CountedRecipe
 from wellserved.claim.draft import evidence_root
 from wellserved.claim.envelope import key_id
-from wellserved.claim.file import VARIANTS, restrict_claim
+from wellserved.claim.file import SENTENCE_FORMS, VARIANTS, restrict_claim
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Claim, Person
@@ -46,10 +46,17 @@ def export_claim(
     raw = restrict_claim(claim.file.encode(), VARIANTS[variant])
     if not {name for name in VARIANTS[variant] if name.startswith("sentence")} & opened(claim).shown.keys():
         raise RequestError(
-            "This claim has no ratio: it is about ratings, or about what was nothing or less.",
-            "Hand it out with --variant full.",
+            "This claim has no sentence in that form.",
+            f"Hand it out as {' or '.join(offered_variants(claim)) or 'none'}.",
         )
     return raw
+
+
+def offered_variants(claim: Claim) -> list[str]:
+    """The forms in which a claim can leave: those that it has a sentence for, and that the house allows; what shows least is first."""
+    forms = dict(zip(VARIANTS, SENTENCE_FORMS, strict=True))
+    shown = opened(claim).shown
+    return [name for name in reversed(VARIANTS) if f"sentence_{forms[name]}" in shown and name in variants_allowed()]
 
 
 def export_evidence(workspace: Workspace, person: Person, claim_id: str) -> bytes:

@@ -6,7 +6,7 @@ from typing import Final
 
 from wellserved.claim.file import VARIANTS
 from wellserved.errors import RequestError, UnknownNameError
-from wellserved.store.access import AccessScope, record_event
+from wellserved.store.access import AccessScope, has_permission, record_event
 from wellserved.store.models import ClaimLimit, HouseRules, Person
 
 _FORMS_OF_LIMIT: Final[dict[str, tuple[str, ...]]] = {
@@ -22,8 +22,10 @@ def claim_limit() -> ClaimLimit:
     return ClaimLimit(rules.claims_show) if rules else ClaimLimit.figures
 
 
-def limit_choices() -> list[tuple[str, str]]:
-    """What can be decided: value, words."""
+def limit_choices(person: Person) -> list[tuple[str, str]]:
+    """What somebody can decide: value, words; nothing, where it is not theirs to."""
+    if not has_permission(person, "change_people"):
+        return []
     return [(limit.value, str(limit.label)) for limit in ClaimLimit]
 
 

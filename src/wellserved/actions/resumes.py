@@ -49,13 +49,16 @@ def journal_at_terminal(person: Person) -> Journal:
 
 def resume_layout(document: ResumeDocument, claims: Sequence[Claim], base_url: str = "") -> ResumeLayout:
     """A résumé as it is shown now. `claims`: one's own, compared with the records; `base_url`: where these pages are reached."""
+    variants = variants_allowed()
     held_claims = {
         claim.id: HeldClaim(
-            claim.file.encode(), _refusal(claim), f"{base_url}/c/{claim.id}" if claim.published and base_url else ""
+            claim.file.encode(),
+            _refusal(claim),
+            f"{base_url}/c/{claim.address}" if claim.published in variants and base_url else "",
         )
         for claim in claims
     }
-    return lay_out(document, held_claims, timezone.localdate().isoformat(), variants_allowed())
+    return lay_out(document, held_claims, timezone.localdate().isoformat(), variants)
 
 
 def _refusal(claim: Claim) -> str:

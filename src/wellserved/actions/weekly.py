@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -107,6 +107,11 @@ def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
     ):
         return f"{_('The week in short')}\n- {_('nothing recorded')}\n"
     sections = {_("The week in short"): headline, **sections, _("What I need from you"): [TO_FILL_IN]}
+    return _text_of(sections)
+
+
+def _text_of(sections: Mapping[str, list[str]]) -> str:
+    """Sections as text: a title, its lines, an empty line; those without lines are left out."""
     text_lines = []
     for title, lines in sections.items():
         if lines:

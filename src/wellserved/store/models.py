@@ -282,6 +282,9 @@ class Claim(models.Model):
     since = models.DateTimeField(null=True)  # of the state, where it is another
     log_version = models.BigIntegerField()  # up to which it was compared with the records
     published = models.CharField(max_length=30, blank=True)  # the form in which anybody with its address sees it
+    address = models.CharField(
+        max_length=30, blank=True, db_index=True
+    )  # a random one: the number stands in files and lists
 
     class Meta:
         ordering: ClassVar = ["-issued"]

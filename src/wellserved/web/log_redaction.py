@@ -7,7 +7,10 @@ import re
 from typing import Final
 
 _SECRETS: Final = (
-    (re.compile(r"(/(?:invitation|calendar|hooks|u)/)[^\s/?\"'<>]+"), r"\1…"),  # whoever has such an address is let in
+    (
+        re.compile(r"(/(?:invitation|calendar|hooks|u|c)/)[^\s/?\"'<>]+"),
+        r"\1…",
+    ),  # whoever has such an address is let in
     (re.compile(r"\b(ws_|whsec_)[\w+/=-]+"), r"\1…"),
     (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 …"),
 )

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from wellserved.actions.claim_exports import export_claim
+from wellserved.actions.claims import find_claim
 from wellserved.actions.published_claims import PublishedClaim, publish_claim, published_claim
 from wellserved.claim.canonical import ClaimFormatError
 from wellserved.claim.check import STATE_WORDS
@@ -18,22 +19,23 @@ from wellserved.claim.file import UNKNOWABLE, open_claim
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.resume.one_page import claim_page
 from wellserved.resume.paper import address_code
+from wellserved.store.models import Claim
 from wellserved.web.access_middleware import OPEN, person_of, required_permission
 from wellserved.web.template_filters import safe_html
 from wellserved.web.views.claims import remake_claim
 
 
-def _published(claim_id: str) -> PublishedClaim:
-    claim = published_claim(claim_id)
+def _published(address: str) -> PublishedClaim:
+    claim = published_claim(address)
     if claim is None:
         raise Http404
     return claim
 
 
 @required_permission(OPEN)
-def public_claim(request: HttpRequest, id_: str) -> HttpResponse:
+def public_claim(request: HttpRequest, address: str) -> HttpResponse:
     """A claim, whether it still holds, and how to check it without believing this page."""
-    published = _published(id_)
+    published = _published(address)
     context = {
         "published": published,
         "state_words": STATE_WORDS.get(published.claim.state, ""),  # type: ignore[call-overload]
@@ -45,10 +47,11 @@ def public_claim(request: HttpRequest, id_: str) -> HttpResponse:
 
 
 @required_permission(OPEN)
-def public_claim_file(_request: HttpRequest, id_: str) -> HttpResponse:
+def public_claim_file(_request: HttpRequest, address: str) -> HttpResponse:
     """The claim file of a published claim."""
-    headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.json"'}
-    return HttpResponse(_published(id_).raw, content_type="application/json", headers=headers)
+    published = _published(address)
+    headers = {"Content-Disposition": f'attachment; filename="claim-{published.claim.pk}.json"'}
+    return HttpResponse(published.raw, content_type="application/json", headers=headers)
 
 
 @required_permission("own", "GET", "POST")
@@ -60,20 +63,24 @@ def claim_address(request: HttpRequest, id_: str) -> HttpResponseBase:
             claim = publish_claim(person, id_, request.POST.get("variant", ""))
             messages.success(request, _("Published.") if claim.published else _("Nobody sees it there any more."))
             return redirect("claim_address", id_) if claim.published else redirect("claims")
-        published = published_claim(id_)
+        published = published_claim(find_claim(person, id_).address)
     except UnknownNameError as error:
         raise Http404 from error
     except ClaimFormatError as error:
-        raise RequestError(error.problem, "Publish it with its figures, or not at all.") from error
-    if published is None or published.claim.owner_id != person.pk:
+        raise RequestError(error.problem, "Choose another form of it.") from error
+    if published is None:
         raise Http404
-    address = request.build_absolute_uri(reverse("public_claim", args=[id_]))
+    address = _address_of(request, published.claim)
     context = {
         "address": address,
         "picture": safe_html(address_code(address)),
         "sentence": published.opened.sentence,
     }
     return render(request, "claim_address.html", context)
+
+
+def _address_of(request: HttpRequest, claim: Claim) -> str:
+    return request.build_absolute_uri(reverse("public_claim", args=[claim.address]))
 
 
 @required_permission("own")
@@ -86,7 +93,9 @@ def claim_file(request: HttpRequest, id_: str) -> HttpResponseBase:
         raise Http404 from error
     if request.GET.get("form") == "pdf":
         headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.pdf"'}
-        return HttpResponse(claim_page(open_claim(raw), raw), content_type="application/pdf", headers=headers)
+        published = published_claim(find_claim(person_of(request), id_).address)
+        address = _address_of(request, published.claim) if published else ""
+        return HttpResponse(claim_page(open_claim(raw), raw, address), content_type="application/pdf", headers=headers)
     headers = {"Content-Disposition": f'attachment; filename="claim-{id_}.json"'}
     return HttpResponse(raw, content_type="application/json", headers=headers)
 

@@ -13,16 +13,16 @@ from django.utils.translation import gettext_lazy
 
 from wellserved.actions import claim_drafts
 from wellserved.actions import claims as claim_actions
+from wellserved.actions.claim_exports import offered_variants
 from wellserved.actions.claim_keys import list_keys
 from wellserved.actions.claim_roles import role_in_improvement
 from wellserved.actions.counted_claims import draft_count, offered_counts
-from wellserved.actions.house_rules import claim_limit, limit_choices, set_claim_limit, variants_allowed
+from wellserved.actions.house_rules import claim_limit, limit_choices, set_claim_limit
 from wellserved.claim.checker import checker_digest
 from wellserved.claim.draft import ClaimRecipe
 from wellserved.claim.sentence import window_words
 from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
 from wellserved.storage.workspace import Workspace
-from wellserved.store.access import has_permission
 from wellserved.web.access_middleware import person_of, required_permission
 from wellserved.web.analysis import cached_answer, fresh_answer
 
@@ -43,13 +43,15 @@ def remake_claim(_workspace: Workspace, recipe: ClaimRecipe, secret: bytes) -> c
 def claims(request: HttpRequest) -> HttpResponse:
     """One's own claims, and what a stranger needs to check one."""
     context: dict[str, Any] = {
-        "claims": claim_actions.list_claims(settings.WORKSPACE, person_of(request), remake_claim),
+        "rows": [
+            {"claim": claim, "variants": [(name, VARIANT_WORDS[name]) for name in offered_variants(claim)]}
+            for claim in claim_actions.list_claims(settings.WORKSPACE, person_of(request), remake_claim)
+        ],
         "keys": [key for key in list_keys(settings.WORKSPACE) if key.private],
         "digest": checker_digest(),
         "counts": offered_counts(),
         "limit": claim_limit(),
-        "limits": limit_choices() if has_permission(person_of(request), "change_people") else (),
-        "variants": [(name, words) for name, words in VARIANT_WORDS.items() if name in variants_allowed()],
+        "limits": limit_choices(person_of(request)),
     }
     return render(request, "claims.html", context)
 
