@@ -71,13 +71,12 @@ def week(request: HttpRequest, week: str) -> HttpResponseBase:
         text, is_edited = draft_team_week(scope, monday), False
     else:
         text, is_edited = weekly.week_text(journal, scope, monday)
-    schedule = WeeklyMail.objects.filter(owner=person_of(request)).first()
     context = {
-        "week": week, "text": text, "edited": is_edited, "forms": WEEK_FORMATS, "schedule": schedule,
-        "sends_mail": load_settings(settings.WORKSPACE) is not None,
-        "mails": scope.outgoing().filter(period=week),
-        "leads_team": leads_team(scope),
+        "week": week, "text": text, "edited": is_edited, "forms": WEEK_FORMATS, "leads_team": leads_team(scope),
     }  # fmt: skip
+    if load_settings(settings.WORKSPACE) is not None:
+        schedule = WeeklyMail.objects.filter(owner=scope.person).first()
+        context |= {"sends_mail": True, "schedule": schedule, "mails": scope.outgoing().filter(period=week)}
     return render(request, "week.html", context)
 
 
