@@ -37,7 +37,7 @@ def main(kills: int) -> None:
     connections.close_all()
     rng, killed = random.Random(7), 0
     while killed < kills:
-        seconds = rng.uniform(0.002, 0.06)
+        seconds = rng.uniform(0.005, 0.08)
         child = os.fork()
         if child == 0:
             signal.setitimer(signal.ITIMER_REAL, seconds)

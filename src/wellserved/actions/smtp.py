@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Final
@@ -64,6 +65,8 @@ def _sign_in(settings: MailSettings) -> smtplib.SMTP:
             server.ehlo(settings.domain)
         if settings.user:
             server.login(settings.user, settings.password)
+        if server.sock is not None:  # the last line leaves at once, and not 40 ms later with Nagle's algorithm
+            server.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:
         server.close()
         raise
