@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Final, Literal
@@ -56,7 +56,6 @@ class CreditShares:
 
     parts: Mapping[str, Fraction]
     whole: Fraction
-    by_kind: Mapping[tuple[str, LinkKind], Fraction] = field(default_factory=dict)
 
     def share(self, holder: str) -> Fraction:
         """The share of a holder, from 0 to 1; of a whole of nothing, nothing."""
@@ -117,29 +116,27 @@ def share_credit(
     adopter -> other shares, which sum to one, where all concerned signed them.
     """
     parts: dict[str, Fraction] = defaultdict(Fraction)
-    by_kind: dict[tuple[str, LinkKind], Fraction] = defaultdict(Fraction)
     whole = Fraction(0)
     confirmed = [tree.starter, *(step.adopter for step in tree.steps if step.is_confirmed)]
     for adopter in confirmed:
         amount = Fraction(reach.get(adopter, 0))
         whole += amount
         if agreed and (shares := agreed.get(adopter)):
-            _check_agreed(shares)
+            check_whole(shares)
             for holder, share in shares.items():
                 parts[holder] += amount * share
             continue
         links = links_to(tree, adopter)
         for link in links:
             for holder in link.holders:
-                part = amount / len(links) / len(link.holders)
-                parts[holder] += part
-                by_kind[holder, link.kind] += part
-    return CreditShares(dict(parts), whole, dict(by_kind))
+                parts[holder] += amount / len(links) / len(link.holders)
+    return CreditShares(dict(parts), whole)
 
 
-def _check_agreed(shares: Mapping[str, Fraction]) -> None:
+def check_whole(shares: Mapping[str, Fraction]) -> None:
+    """Raise where shares do not sum to one, or one of them is less than nothing."""
     if sum(shares.values()) != 1 or min(shares.values()) < 0:
-        raise RequestError("The agreed shares are not a whole.", "Let them sum to 100%.")
+        raise RequestError("The shares are not a whole.", "Let them sum to 100%.")
 
 
 def percentages(parts: Sequence[Fraction], places: int = 0) -> list[str]:

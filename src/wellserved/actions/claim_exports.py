@@ -43,20 +43,18 @@ def export_claim(
             f"Claim {claim_id} is not handed out: {claim.reason}.",
             "Sign a new one, which takes its place: `wellserved claim issue` with the same words.",
         )
-    raw = restrict_claim(claim.file.encode(), VARIANTS[variant])
-    if not {name for name in VARIANTS[variant] if name.startswith("sentence")} & opened(claim).shown.keys():
+    offered = offered_variants(claim)
+    if variant not in offered:
         raise RequestError(
-            "This claim has no sentence in that form.",
-            f"Hand it out as {' or '.join(offered_variants(claim)) or 'none'}.",
+            "This claim has no sentence in that form.", f"Hand it out as {' or '.join(offered) or 'none'}."
         )
-    return raw
+    return restrict_claim(claim.file.encode(), VARIANTS[variant])
 
 
 def offered_variants(claim: Claim) -> list[str]:
     """The forms in which a claim can leave: those that it has a sentence for, and that the house allows; what shows least is first."""
-    forms = dict(zip(VARIANTS, SENTENCE_FORMS, strict=True))
-    shown = opened(claim).shown
-    return [name for name in reversed(VARIANTS) if f"sentence_{forms[name]}" in shown and name in variants_allowed()]
+    shown, allowed = opened(claim).shown, variants_allowed()
+    return [form for form in reversed(SENTENCE_FORMS) if f"sentence_{form}" in shown and form in allowed]
 
 
 def export_evidence(workspace: Workspace, person: Person, claim_id: str) -> bytes:

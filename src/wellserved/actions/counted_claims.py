@@ -28,8 +28,6 @@ from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Person, Shared
 
-_WORDS = {"promises_kept": "promise", "failures_made_right": "missed"}  # what is counted -> the word of its matters
-
 
 def offered_counts() -> list[CountedMeasure]:
     """What can be counted."""
@@ -57,7 +55,7 @@ def count_again(workspace: Workspace, person: Person, recipe: CountedRecipe, sec
 def shared_matters(person: Person, name: str, as_of: datetime, zone: ZoneInfo) -> list[Matter]:
     """The matters that somebody began, as they stood at an instant: promises by the month in which they fell due, failures by that in
     which they came up. What was withdrawn is none."""
-    word = _WORDS[find_counted(name).name]
+    word = find_counted(name).word
     heads = Shared.objects.filter(begun_by=person, author=person, word=word, withdrawn=None, at__lte=as_of)
     rows_by_thread: dict[uuid.UUID, list[Shared]] = defaultdict(list)
     for row in Shared.objects.filter(thread__in=heads.values("thread"), withdrawn=None, at__lte=as_of).order_by(

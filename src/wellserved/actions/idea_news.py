@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from wellserved.claim.sentence import ClaimRole
-from wellserved.claim.verdict import role_of
+from wellserved.claim.verdict import CLAIMED_HEADLINES, role_of
 from wellserved.improvement import Improvement, list_records
 from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Person
 
 NEWS_DAYS: Final = 30
-PROVED_STATUSES: Final = ("improved", "improved_harm_not_excluded")
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ def proved_ideas(workspace: Workspace, person: Person, start: datetime, end: dat
         if role not in ("idea", "helper") or not record.looks:
             continue
         status = str(record.looks[-1].facts.get("status", ""))
-        proved_looks = [look for look in record.looks if look.facts.get("status") in PROVED_STATUSES]
-        if status in PROVED_STATUSES and start <= (since := datetime.fromisoformat(proved_looks[0].at)) < end:
+        proved_looks = [look for look in record.looks if look.facts.get("status") in CLAIMED_HEADLINES]
+        if status in CLAIMED_HEADLINES and start <= (since := datetime.fromisoformat(proved_looks[0].at)) < end:
             news.append(ProvedIdea(record.improvement, role, status != "improved", since))
     return news
 

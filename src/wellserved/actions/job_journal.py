@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from wellserved.actions.week_page import WrittenReport
+from wellserved.actions.week_page import WrittenReport, text_of_sections
 from wellserved.actions.weekly import Week, customer_lines, failure_lines, sum_lines
 from wellserved.errors import PeriodError
 from wellserved.journal.handle import Journal
@@ -53,6 +53,5 @@ def job_journal(journal: Journal, period: str, author: str) -> WrittenReport:
         _("My own judgement"): book.lines_of_word("self"),
         _("Also noted"): book.lines_of_word("note"),
     }
-    parts = [f"{title}\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items() if lines]
-    text = "\n\n".join(parts) or f"{_('Nothing is written down of this time.')}"
-    return WrittenReport(_("Job journal, %(period)s") % {"period": period}, author, f"{text}\n")
+    text = text_of_sections(sections) if any(sections.values()) else f"{_('Nothing is written down of this time.')}\n"
+    return WrittenReport(_("Job journal, %(period)s") % {"period": period}, author, text)

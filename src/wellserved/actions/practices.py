@@ -12,11 +12,13 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from wellserved.actions.practice_effects import Spans
 from wellserved.credit import (
     AdoptionStep,
     CreditShares,
     PracticeTree,
     check_tree,
+    check_whole,
     holders_of,
     links_to,
     share_credit,
@@ -277,20 +279,22 @@ def _has_confirmed_part(person: Person, adoption: Adoption) -> bool:
     return is_own or is_helper or bool(is_lead and person.team_id)
 
 
-def adoption_spans(practice: Practice) -> dict[str, tuple[str, str, date, date | None]]:
-    """Holder -> the column and value of their cases, since and until when, of those who have confirmed it; without a name in the
+def adoption_spans(practice: Practice) -> Spans:
+    """Whose cases count, by which column and value, since and until when, of those who have confirmed it; without a name in the
     records they have none."""
-    spans = {}
-    if practice.starter.served_as:
-        spans[practice.starter.username] = ("person_id", practice.starter.served_as, practice.since, practice.until)
+    spans: list[tuple[str, str, str, date, date | None]] = []
+    starter = practice.starter
+    if starter.served_as:
+        spans.append((starter.username, "person_id", starter.served_as, practice.since, practice.until))
     for adoption in adoptions_of(practice):
         if adoption.confirmed is None:
             continue
         if adoption.team is not None:
-            spans[holder_of(adoption)] = ("team", adoption.team.name, adoption.since, adoption.until)
+            spans.append((holder_of(adoption), "team", adoption.team.name, adoption.since, adoption.until))
         elif adoption.person is not None and adoption.person.served_as:
-            spans[holder_of(adoption)] = ("person_id", adoption.person.served_as, adoption.since, adoption.until)
-    return spans
+            name = adoption.person.served_as
+            spans.append((holder_of(adoption), "person_id", name, adoption.since, adoption.until))
+    return tuple(spans)
 
 
 def unconfirmed_teams(practice: Practice) -> tuple[str, ...]:
@@ -329,11 +333,10 @@ def propose_shares(
 ) -> AgreedShares:
     """Propose other shares; they hold once everybody concerned has signed. Earlier proposals for the same adopter end; what all have
     signed holds until they have signed another."""
-    if sum(parts.values()) != 1 or min(parts.values()) < 0:
-        raise RequestError("The shares are not a whole.", "Let them sum to 100%.")
-    unknown = [name for name in parts if name not in holders_of(tree_of(practice))]
-    if unknown:
-        raise UnknownNameError("holder of a part", unknown[0], holders_of(tree_of(practice)))
+    check_whole(parts)
+    holders = holders_of(tree_of(practice))
+    if unknown := [name for name in parts if name not in holders]:
+        raise UnknownNameError("holder of a part", unknown[0], holders)
     row = AgreedShares(practice=practice, adoption=adoption, parts={name: str(part) for name, part in parts.items()})
     if not set(own_holders(person)) & set(concerned_holders(row)):
         raise RequestError("That is between those who have a part in it.", "Ask one of them.")

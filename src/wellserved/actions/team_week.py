@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
 from wellserved.actions.week_course import course_lines, shared_counts
+from wellserved.actions.week_page import text_of_sections
 from wellserved.capture import readable_text
 from wellserved.capture.promise import PromiseState
 from wellserved.store.access import AccessScope
@@ -37,8 +38,7 @@ def draft_shared_week(scope: AccessScope, start: datetime, end: datetime, covers
     }
     if not span_rows and not sections[_("Promises")]:
         return ""
-    parts = [f"{title}\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items() if lines]
-    return "\n\n".join(parts) + "\n"
+    return text_of_sections(sections)
 
 
 def draft_team_week(scope: AccessScope, monday: date) -> str:

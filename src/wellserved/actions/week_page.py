@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
@@ -41,6 +42,12 @@ _PDF: Final = """
   }
 }
 """
+
+
+def text_of_sections(sections: Mapping[str, Sequence[str]]) -> str:
+    """Sections as text: a title, its lines, an empty line; those without lines are left out."""
+    blocks = [f"{title}\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections.items() if lines]
+    return "\n\n".join(blocks).rstrip() + "\n"
 
 
 def _sections(text: str) -> list[dict[str, Any]]:

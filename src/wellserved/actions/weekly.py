@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from wellserved.actions import sharing
 from wellserved.actions.idea_news import proved_ideas
 from wellserved.actions.week_course import course_lines, journal_counts
-from wellserved.actions.week_page import OWN_JUDGEMENT, TO_FILL_IN
+from wellserved.actions.week_page import OWN_JUDGEMENT, TO_FILL_IN, text_of_sections
 from wellserved.capture import readable_text
 from wellserved.capture.promise import PromiseState
 from wellserved.journal.handle import DecryptedEntry, Journal
@@ -107,16 +107,7 @@ def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
     ):
         return f"{_('The week in short')}\n- {_('nothing recorded')}\n"
     sections = {_("The week in short"): headline, **sections, _("What I need from you"): [TO_FILL_IN]}
-    return _text_of(sections)
-
-
-def _text_of(sections: Mapping[str, list[str]]) -> str:
-    """Sections as text: a title, its lines, an empty line; those without lines are left out."""
-    text_lines = []
-    for title, lines in sections.items():
-        if lines:
-            text_lines += [title, *(f"- {line}" for line in lines), ""]
-    return "\n".join(text_lines).rstrip() + "\n"
+    return text_of_sections(sections)
 
 
 def _headline(entries: list[DecryptedEntry], pledges: list[Pledge], week: Week) -> list[str]:

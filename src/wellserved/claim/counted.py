@@ -25,6 +25,7 @@ class CountedMeasure:
     """What is counted."""
 
     name: str
+    word: str  # of the shared moments that it counts
     question: str
     verb: str  # as the sentence begins
     noun: str  # of what
@@ -35,11 +36,11 @@ COUNTED_MEASURES: Final = {
     measure.name: measure
     for measure in (
         CountedMeasure(
-            "promises_kept", "How many of the promises that fell due were kept in time?", "Kept", "promises in time that fell due",
+            "promises_kept", "promise", "How many of the promises that fell due were kept in time?", "Kept", "promises in time that fell due",
             "shared promises whose due time lies in the month, kept by it; one that was agreed anew before it passed counts at the new one",
         ),
         CountedMeasure(
-            "failures_made_right", "How many of the failures were made right?", "Made right", "failures that came up",
+            "failures_made_right", "missed", "How many of the failures were made right?", "Made right", "failures that came up",
             "shared failures of the month that were made right, by the day of counting",
         ),
     )

@@ -18,7 +18,7 @@ from wellserved.prove.verdict import Estimate
 from wellserved.storage.workspace import Workspace
 
 MAX_NAMED_DOUBTS: Final = 2  # in a sentence; more are counted
-_CLAIMED_HEADLINES: Final = ("improved", "improved_harm_not_excluded")
+CLAIMED_HEADLINES: Final = ("improved", "improved_harm_not_excluded")
 
 
 def require_proved(record: ImprovementRecord, proof: Proof) -> None:
@@ -32,7 +32,7 @@ def require_proved(record: ImprovementRecord, proof: Proof) -> None:
         )
     if proof.blocking_harm:
         raise ClaimRefusedError(f"Harm is shown: {proof.blocking_harm}.", advice)
-    if proof.headline not in _CLAIMED_HEADLINES:
+    if proof.headline not in CLAIMED_HEADLINES:
         reason = proof.verdict.reason or "no change is seen"
         raise ClaimRefusedError(f"The verdict is {proof.headline.replace('_', ' ')}: {reason}.", advice)
     if not proof.verdict.levels_agree:

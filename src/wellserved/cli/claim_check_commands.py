@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from wellserved.cli.claim_commands import FileOutput, UserOption, claim, say, write_file
+from wellserved.cli.claim_commands import FileOutput, UserOption, claim
 from wellserved.cli.databases import prepare_workspace
-from wellserved.cli.shared import HomeOption, workspace_at
-from wellserved.errors import RequestError
+from wellserved.cli.shared import HomeOption, read_file, say, workspace_at, write_file
 
 if TYPE_CHECKING:
     from wellserved.claim.check import ClaimCheck
@@ -41,7 +40,7 @@ def verify_(
     from wellserved.claim.carriers import claim_files
     from wellserved.claim.check import check_claim
 
-    today, raw = datetime.now(UTC).date(), _read(file)
+    today, raw = datetime.now(UTC).date(), read_file(file)
     try:
         files = claim_files(raw)
     except NotAClaimError as error:
@@ -53,18 +52,11 @@ def verify_(
     exit_code = 0
     for claim_file in files:
         check = check_claim(
-            claim_file, key, _read(evidence) if evidence else None, _read(states) if states else None, today
+            claim_file, key, read_file(evidence) if evidence else None, read_file(states) if states else None, today
         )
         _show_check(check)
         exit_code = max(exit_code, check.exit_code)
     raise typer.Exit(exit_code)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise RequestError(f"{file} cannot be read: {error.strerror}.", "Name a file.") from error
 
 
 def _show_check(check: ClaimCheck) -> None:

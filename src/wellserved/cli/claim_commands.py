@@ -13,15 +13,15 @@ from wellserved.cli.shared import (
     HomeOption,
     WhereOption,
     app,
-    console,
     error_console,
     parse_day,
     parse_pairs,
     progress,
+    say,
     workspace_at,
+    write_file,
 )
 from wellserved.errors import RequestError
-from wellserved.render.clean import one_line
 
 if TYPE_CHECKING:
     from wellserved.claim.counted import CountedDraft
@@ -140,12 +140,6 @@ def _show_draft(draft: ClaimDraft | CountedDraft) -> None:
     say(f"  measure: {measure['name']}, version {measure['version']}: {measure['formula']}")
 
 
-def say(text: str) -> None:
-    """A line as it is, with what begins it."""
-    indent = " " * (len(text) - len(text.lstrip(" ")))
-    console.print(indent + one_line(text), markup=False, highlight=False, soft_wrap=True)
-
-
 @claim.command("list")
 def list_(user_name: UserOption = None, home: HomeOption = None) -> None:
     """List your claims, each compared with the records as they are now."""
@@ -198,13 +192,3 @@ def withdraw_(claim_id: IdArgument, user_name: UserOption = None, home: HomeOpti
 
     claims.withdraw_claim(membership.find_person(user_name), claim_id)
     say(f"Withdrew {claim_id}.")
-
-
-def write_file(file: Path, raw: bytes) -> None:
-    """Write a file; raises where that cannot be."""
-    try:
-        file.write_bytes(raw)
-    except OSError as error:
-        raise RequestError(
-            f"{file} cannot be written: {error.strerror}.", "Name a file in a folder that there is."
-        ) from error

@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from wellserved.cli.databases import prepare_workspace
-from wellserved.cli.shared import HomeOption, app, console
+from wellserved.cli.shared import HomeOption, app, read_file, say
 from wellserved.errors import RequestError
-from wellserved.render.clean import one_line
 
 mail = typer.Typer(help="Reports by mail: the server that they leave by, and what is on its way.", no_args_is_help=True)
 app.add_typer(mail, name="mail", rich_help_panel="Journal and pages")
@@ -26,10 +25,6 @@ class Security(StrEnum):
     starttls = "starttls"
     tls = "tls"
     none = "none"
-
-
-def _say(text: str) -> None:
-    console.print(one_line(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @mail.command("setup")
@@ -64,18 +59,14 @@ def setup_(
     facts = {name: value for name, value in given.items() if value is not None}
     settings = replace(old, **facts) if old else MailSettings(**facts)  # type: ignore[arg-type]
     if password_file is not None:
-        try:
-            password = password_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise RequestError(f"{password_file} cannot be read: {error.strerror}.", "Name a file.") from error
-        settings = replace(settings, password=password)
+        settings = replace(settings, password=read_file(password_file).decode().strip())
     elif user:
         settings = replace(settings, password=typer.prompt("Password", hide_input=True))
     save_settings(workspace, settings)
-    _say(f"Mails leave by {settings.host}:{settings.port} ({settings.security}), from {settings.sender}.")
+    say(f"Mails leave by {settings.host}:{settings.port} ({settings.security}), from {settings.sender}.")
     if not settings.url:
-        _say("Without --url no mail leaves by itself: its reader could not stop it.")
-    _say("Try it: wellserved mail test YOUR-ADDRESS")
+        say("Without --url no mail leaves by itself: its reader could not stop it.")
+    say("Try it: wellserved mail test YOUR-ADDRESS")
 
 
 @mail.command("test")
@@ -86,7 +77,7 @@ def try_(address: Annotated[str, typer.Argument(help="Where to.")], home: HomeOp
     from wellserved.actions.outgoing import send_test_mail
 
     send_test_mail(required_settings(workspace), address)
-    _say(f"The server took it. Look whether it has reached {address}.")
+    say(f"The server took it. Look whether it has reached {address}.")
 
 
 @mail.command("list")
@@ -99,9 +90,9 @@ def list_(user_name: UserOption = None, home: HomeOption = None) -> None:
     rows = list(AccessScope(membership.find_person(user_name)).outgoing()[:100])
     for row in rows:
         reason = f": {row.reason}" if row.reason else ""
-        _say(f"{row.period} {row.address}: {row.get_state_display()}{reason}")
+        say(f"{row.period} {row.address}: {row.get_state_display()}{reason}")
     if not rows:
-        _say("None was sent.")
+        say("None was sent.")
 
 
 @mail.command("stop")
@@ -111,4 +102,4 @@ def stop_(user_name: UserOption = None, home: HomeOption = None) -> None:
     from wellserved.actions import membership, weekly_mail
 
     count = weekly_mail.stop_schedule(membership.find_person(user_name))
-    _say(f"Stopped. {count} waiting {'mail was' if count == 1 else 'mails were'} taken back.")
+    say(f"Stopped. {count} waiting {'mail was' if count == 1 else 'mails were'} taken back.")

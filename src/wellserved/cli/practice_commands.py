@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellserved.cli.databases import prepare_workspace
-from wellserved.cli.shared import HomeOption, app, console, parse_day
+from wellserved.cli.shared import HomeOption, app, parse_day, say
 from wellserved.errors import RequestError
-from wellserved.render.clean import one_line
 
 if TYPE_CHECKING:
     from datetime import date
@@ -32,11 +31,6 @@ def _day(text: str, option: str) -> date:
     return day
 
 
-def _say(text: str) -> None:
-    indent = " " * (len(text) - len(text.lstrip(" ")))
-    console.print(indent + one_line(text), markup=False, highlight=False, soft_wrap=True)
-
-
 @practice.command("add")
 def add_(
     name: NameArgument,
@@ -56,7 +50,7 @@ def add_(
         find_record(workspace, improvement)
     person = membership.find_person(user_name)
     started = practices.start_practice(person, name, what, _day(since, "--since"), improvement, idea_from)
-    _say(f"{started.name}: begun by {person.called} on {started.since}.")
+    say(f"{started.name}: begun by {person.called} on {started.since}.")
 
 
 @practice.command("adopt")
@@ -78,7 +72,7 @@ def adopt_(
     person, row = membership.find_person(user_name), practices.find_practice(name)
     adoption = practices.take_up(person, row, who, _day(since, "--since"), taught_by, helpers or ())
     waits = "" if adoption.confirmed and adoption.taught_confirmed else " Those concerned are asked to confirm it."
-    _say(f"{practices.holder_of(adoption)} does it since {adoption.since}.{waits}")
+    say(f"{practices.holder_of(adoption)} does it since {adoption.since}.{waits}")
 
 
 def _adoption(name: str, who: str, user_name: str | None) -> Adoption:
@@ -104,7 +98,7 @@ def confirm_(
     from wellserved.actions import membership, practices
 
     parts = practices.confirm_part(membership.find_person(user_name), _adoption(name, who, user_name))
-    _say(f"Confirmed: {', '.join(parts)}." if parts else "Nothing of yours was left to confirm.")
+    say(f"Confirmed: {', '.join(parts)}." if parts else "Nothing of yours was left to confirm.")
 
 
 @practice.command("drop")
@@ -121,7 +115,7 @@ def drop_(
 
     adoption = _adoption(name, who, user_name)
     practices.end_adoption(membership.find_person(user_name), adoption, _day(until, "--until"))
-    _say(f"{practices.holder_of(adoption)} did it until {adoption.until}.")
+    say(f"{practices.holder_of(adoption)} did it until {adoption.until}.")
 
 
 @practice.command("tree")
@@ -134,25 +128,24 @@ def tree_(name: NameArgument, user_name: UserOption = None, home: HomeOption = N
 
     row = practices.find_practice(name)
     view = practices.view_practice(membership.find_person(user_name), row)
-    _say(f"{row.name}: {row.what}")
+    say(f"{row.name}: {row.what}")
     if not view.shows_tree:
-        _say("Who took it up is for those who have a part in it.")
+        say("Who took it up is for those who have a part in it.")
         return
-    spans = practices.adoption_spans(row)
     effect = practice_effect(
         workspace,
         row.improvement,
-        tuple((holder, *span) for holder, span in spans.items()),
+        practices.adoption_spans(row),
         practices.unconfirmed_teams(row),
     )
     _show_branch(practice_branch(view, effect.reach), 0)
     for line in credit_lines(view, practices.credit_of(row, effect.reach), effect):
-        _say(line)
+        say(line)
 
 
 def _show_branch(branch: TreeBranch, depth: int) -> None:
     note = "" if branch.is_confirmed else " (not confirmed yet)"
-    _say(f"{'  ' * depth}{branch.holder}: {branch.words}{note}")
+    say(f"{'  ' * depth}{branch.holder}: {branch.words}{note}")
     for pupil in branch.pupils:
         _show_branch(pupil, depth + 1)
 
@@ -165,6 +158,6 @@ def list_(home: HomeOption = None) -> None:
 
     rows = list(practices.visible_practices())
     for row in rows:
-        _say(f"{row.name} (begun by {row.starter.called}, {row.since}): {row.what}")
+        say(f"{row.name} (begun by {row.starter.called}, {row.since}): {row.what}")
     if not rows:
-        _say("None is described yet: `wellserved practice add`.")
+        say("None is described yet: `wellserved practice add`.")

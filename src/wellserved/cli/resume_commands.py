@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellserved.cli.databases import prepare_workspace
-from wellserved.cli.shared import HomeOption, app, console
+from wellserved.cli.shared import HomeOption, app, console, read_file, write_file
 from wellserved.errors import RequestError
 from wellserved.render.clean import one_line
 
@@ -69,11 +69,8 @@ def import_(
     from wellserved.actions import membership, resumes
     from wellserved.resume.document import read_resume
 
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise RequestError(f"{file} cannot be read: {error.strerror}.", "Name a file.") from error
-    resumes.keep_resume(resumes.journal_at_terminal(membership.find_person(user_name)), read_resume(raw))
+    journal = resumes.journal_at_terminal(membership.find_person(user_name))
+    resumes.keep_resume(journal, read_resume(read_file(file)))
     console.print("Read, for your eyes only. `wellserved resume show` tells what stands behind each line.")
 
 
@@ -93,12 +90,7 @@ def export_(
     layout = _layout(home, user_name)
     from wellserved.actions.resumes import RESUME_FORMATS
 
-    try:
-        output.write_bytes(RESUME_FORMATS[name][1](layout))
-    except OSError as error:
-        raise RequestError(
-            f"{output} cannot be written: {error.strerror}.", "Name a file in a folder that there is."
-        ) from error
+    write_file(output, RESUME_FORMATS[name][1](layout))
     sealed_count = sum(bullet.is_sealed for bullet in layout.bullets)
     broken_count = sum(bullet.state == "not as signed" for bullet in layout.bullets)
     broken = f"; of {broken_count} the numbers are not those that were signed" if broken_count else ""

@@ -19,6 +19,7 @@ from wellserved.errors import PeriodError, RequestError
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import Granularity
 from wellserved.progress import ProgressCallback, no_progress
+from wellserved.render.clean import one_line
 from wellserved.render.formats import data, markdown, terminal
 from wellserved.render.formats.csv import csv_text
 from wellserved.report import Table as ReportTable
@@ -143,6 +144,30 @@ def write(text: str, output: Path | None) -> None:
         return
     output.write_text(text, encoding="utf-8")
     error_console.print(f"Wrote {output}.", markup=False, highlight=False)
+
+
+def say(text: str) -> None:
+    """A line as it is, with what begins it."""
+    indent = " " * (len(text) - len(text.lstrip(" ")))
+    console.print(indent + one_line(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def read_file(file: Path) -> bytes:
+    """The bytes of a file; raises where it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RequestError(f"{file} cannot be read: {error.strerror}.", "Name a file.") from error
+
+
+def write_file(file: Path, raw: bytes) -> None:
+    """Write a file; raises where that cannot be."""
+    try:
+        file.write_bytes(raw)
+    except OSError as error:
+        raise RequestError(
+            f"{file} cannot be written: {error.strerror}.", "Name a file in a folder that there is."
+        ) from error
 
 
 def show(content: RenderableType, output: Path | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from wellserved.claim.file import UNKNOWABLE, OpenedClaim
-from wellserved.claim.sentence import GRADES
 from wellserved.resume.paper import address_code, compile_pdf
 
 _TEMPLATE: Final = """
@@ -40,14 +39,13 @@ _TEMPLATE: Final = """
 def claim_page(claim: OpenedClaim, raw: bytes, address: str = "") -> bytes:
     """The page as PDF, with the claim file attached. `raw`: the claim file, which shows what the page shows;
     `address`: where the house shows it; empty: nowhere."""
-    person, predicate = claim.shown.get("person"), claim.predicate
+    person = claim.shown.get("person")
     data = {
         "sentence": claim.sentence, "author": person["name"] if person else "wellserved", "file": f"claim-{claim.id}.json", "content": raw.decode(),
         "lines": list(_lines(claim)), "rows": period_rows(claim), "unit": str(claim.shown.get("windows", {}).get("unit", "")),
         "check": f"The claim file is attached to this document (number {claim.id}). The page check.html, got from the employer or from "
         f"the project wellserved, reads it out and says whether it is genuine. The words of the signing key: {claim.fingerprint}.",
         "address": address, "code": address_code(address) if address else "", "limits": list(UNKNOWABLE),
-        "made_with": predicate["made_with"],
     }  # fmt: skip
     return compile_pdf(_TEMPLATE, data)
 
@@ -58,9 +56,8 @@ def _lines(claim: OpenedClaim) -> list[str]:
     person = shown.get("person")
     grade = str(predicate["grade"])
     lines = [f"Claimed by {person['name']} ({person['role']})."] if person else []
-    meaning = GRADES.get(grade, predicate["grade_words"])  # type: ignore[call-overload]
     lines.append(
-        f"{grade.capitalize()}: {meaning}. Records as of {predicate['as_of'][:10]}; signed {predicate['issued'][:10]}."
+        f"{grade.capitalize()}: {predicate['grade_words']}. Records as of {predicate['as_of'][:10]}; signed {predicate['issued'][:10]}."
     )
     if count := shown.get("count"):
         lines.append(f"{count['done']:,} of {count['of']:,}.")

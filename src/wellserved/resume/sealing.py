@@ -122,9 +122,9 @@ def signed_numbers(text: str) -> tuple[SignedNumber, ...]:
     plain = _number_months(_plain(text))
     tokens = [*_TOKEN.finditer(plain)]
     numbers: list[tuple[SignedNumber, int, int]] = []  # each with where it begins and ends
-    for place, token in enumerate(tokens):
-        words = [other[0] for other in tokens[max(place - 3, 0) : place]]
-        after = [other[0] for other in tokens[place + 1 : place + 3]]
+    for index, token in enumerate(tokens):
+        words = [other[0] for other in tokens[max(index - 3, 0) : index]]
+        after = [other[0] for other in tokens[index + 1 : index + 3]]
         value = _value(token[0], plain[token.end() :], words, after)
         if value is not None:
             if re.search(r"(?:^|[\s(])[-−]$", plain[: token.start()]):
@@ -163,17 +163,17 @@ def _plain(text: str) -> str:
 def _joined(numbers: list[tuple[SignedNumber, int, int]], plain: str) -> list[SignedNumber]:
     """12-15 days: both are days, and both are where the change comes from. "12 to 15 days" is a range; "12-15 to 2-3 days" are two."""
     joined, is_end = [number for number, _start, _end in numbers], [False] * len(numbers)
-    for place in range(1, len(numbers)):
-        gap = plain[numbers[place - 1][2] : numbers[place][1]]
-        is_by = plain[: numbers[place - 1][1]].endswith(("by ", "between ")) and _PERCENT_RANGE.fullmatch(gap)
-        is_end[place] = bool(
-            is_by or (_RANGE.fullmatch(gap) and not joined[place - 1].unit and not ("to" in gap and is_end[place - 1]))
+    for index in range(1, len(numbers)):
+        gap = plain[numbers[index - 1][2] : numbers[index][1]]
+        is_by = plain[: numbers[index - 1][1]].endswith(("by ", "between ")) and _PERCENT_RANGE.fullmatch(gap)
+        is_end[index] = bool(
+            is_by or (_RANGE.fullmatch(gap) and not joined[index - 1].unit and not ("to" in gap and is_end[index - 1]))
         )
-        if is_end[place]:
-            joined[place] = replace(joined[place], side=joined[place - 1].side)
-    for place in reversed(range(len(numbers) - 1)):
-        if not joined[place].unit and _RANGE.fullmatch(plain[numbers[place][2] : numbers[place + 1][1]]):
-            joined[place] = replace(joined[place], unit=joined[place + 1].unit)
+        if is_end[index]:
+            joined[index] = replace(joined[index], side=joined[index - 1].side)
+    for index in reversed(range(len(numbers) - 1)):
+        if not joined[index].unit and _RANGE.fullmatch(plain[numbers[index][2] : numbers[index + 1][1]]):
+            joined[index] = replace(joined[index], unit=joined[index + 1].unit)
     return joined
 
 
@@ -262,19 +262,17 @@ def seal_bullet(text: str, claims: Mapping[str, HeldClaim], variants: Sequence[s
         return SealedBullet(words, "no longer holds", claim_id, reason=held_claim.refusal)
     file = open_claim(held_claim.raw)
     shown, grade = file.shown, str(file.predicate["grade"])
-    matches = [
-        (variant, str(shown[f"sentence_{form}"]))
-        for variant, form in zip(VARIANTS, SENTENCE_FORMS, strict=True)
-        if f"sentence_{form}" in shown
-    ][::-1]  # the one that shows least first
+    sentences = {
+        form: str(shown[f"sentence_{form}"]) for form in reversed(SENTENCE_FORMS) if f"sentence_{form}" in shown
+    }
     for state, is_match in (("as signed", _same_words), ("numbers as signed", _says_as_much)):
-        for variant, sentence in matches:
+        for variant, sentence in sentences.items():  # the one that shows least first
             if is_match(words, sentence):
                 if variant not in variants:
                     return SealedBullet(words, "no longer holds", claim_id, reason=HELD_BACK)
                 raw = restrict_claim(held_claim.raw, VARIANTS[variant])
                 return SealedBullet(words, state, claim_id, grade, sentence, raw, address=held_claim.address)  # type: ignore[arg-type]
-    allowed = [sentence for variant, sentence in matches if variant in variants]
+    allowed = [sentence for variant, sentence in sentences.items() if variant in variants]
     near = next((sentence for sentence in allowed if _has_numbers_but_caveats(words, sentence)), "")
     return SealedBullet(
         words, "not as signed", claim_id, grade, near or (allowed[0] if allowed else ""), reason=NO_CAVEAT if near else OTHER_NUMBERS,

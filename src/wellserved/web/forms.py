@@ -69,7 +69,9 @@ DATE_VALIDATORS = (
 )
 
 
-class _DateInput(forms.DateInput):
+class DateInput(forms.DateInput):
+    """A day, picked from a calendar."""
+
     input_type = "date"
 
     def __init__(self) -> None:
@@ -213,7 +215,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Account
         fields = ("name", "team", "revenue_year", "revenue_to_date", "currency", "since", "expected_years", "contract_start", "contract_end", "notice_days", "exit_clause")  # fmt: skip
         labels: ClassVar = {"team": _("Team")}
-        widgets: ClassVar = {name: _DateInput() for name in ("since", "contract_start", "contract_end")}
+        widgets: ClassVar = {name: DateInput() for name in ("since", "contract_start", "contract_end")}
 
 
 class MergeForm(forms.Form):
@@ -307,7 +309,7 @@ class ImprovementForm(forms.Form):
     """A change, declared before its result is known: what, since when, for whom, and by what one will see that it works."""
 
     what = forms.CharField(label=_("What do you change?"), max_length=200)
-    since = forms.DateField(label=_("First day of the new way"), widget=_DateInput())
+    since = forms.DateField(label=_("First day of the new way"), widget=DateInput())
     measure = forms.ChoiceField(label=_("What should get better?"), choices=_measure_choices)
     expected = forms.IntegerField(
         label=_("By how many percent, at least"), min_value=1, max_value=99, required=False,
@@ -329,11 +331,11 @@ class ImprovementForm(forms.Form):
         label=_("Who helps"), max_length=300, required=False, help_text=_("Names with commas between them.")
     )
     settles = forms.DateField(
-        label=_("Fully in place on"), widget=_DateInput(), required=False,
+        label=_("Fully in place on"), widget=DateInput(), required=False,
         help_text=_("Where it comes in bit by bit: the weeks before this day are left out."),
     )  # fmt: skip
     ends = forms.DateField(
-        label=_("Day of the verdict"), widget=_DateInput(), required=False,
+        label=_("Day of the verdict"), widget=DateInput(), required=False,
         help_text=_("One look on a day fixed now proves more than looking every week. Empty: look at any time."),
     )  # fmt: skip
 

@@ -13,10 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from wellserved.actions.practices import TEAM_MARK, CreditView, holder_of
 from wellserved.improvement import list_records
 from wellserved.store.models import Team
-
-
-class _DateInput(forms.DateInput):
-    input_type = "date"
+from wellserved.web.forms import DateInput
 
 
 class PracticeForm(forms.Form):
@@ -24,7 +21,7 @@ class PracticeForm(forms.Form):
 
     name = forms.CharField(label=_("What it is called"), max_length=100)
     what = forms.CharField(label=_("What one does"), max_length=1_000, widget=forms.Textarea({"rows": 3}))
-    since = forms.DateField(label=_("You do it since"), widget=_DateInput)
+    since = forms.DateField(label=_("You do it since"), widget=DateInput)
     idea_from = forms.CharField(
         label=_("Whose idea it was, if not yours"), max_length=150, required=False, help_text=_("A login, or a name.")
     )
@@ -43,7 +40,7 @@ class AdoptionForm(forms.Form):
     adopter = forms.CharField(
         label=_("Who takes it up"), max_length=160, required=False, help_text=_("A login; empty: you yourself.")
     )
-    since = forms.DateField(label=_("Since"), widget=_DateInput)
+    since = forms.DateField(label=_("Since"), widget=DateInput)
     taught_by = forms.ChoiceField(label=_("Learnt from"), required=False)
     helpers = forms.CharField(
         label=_("Who helped with it"), max_length=500, required=False, help_text=_("Logins, with blanks between them.")

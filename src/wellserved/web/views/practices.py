@@ -63,11 +63,10 @@ def practice(request: HttpRequest, id_: int) -> HttpResponseBase:
             return redirect("practice", row.pk)
     context: dict[str, Any] = {"practice": row, "form": form, "view": view, "shares_form": SharesForm()}
     if view.shows_tree:
-        spans = practice_actions.adoption_spans(row)
         effect = cached_answer(
             practice_effect,
             row.improvement,
-            tuple((name, *span) for name, span in spans.items()),
+            practice_actions.adoption_spans(row),
             practice_actions.unconfirmed_teams(row),
         )
         shares = practice_actions.credit_of(row, effect.reach)
@@ -76,16 +75,18 @@ def practice(request: HttpRequest, id_: int) -> HttpResponseBase:
             "credit": credit_lines(view, shares, effect),
             "holders": [(adoption, practice_actions.holder_of(adoption)) for adoption in view.adoptions],
             "proposals": [
-                {
-                    "row": proposal,
-                    "parts": [(name, f"{float(Fraction(part)):.1%}") for name, part in proposal.parts.items()],
-                    "unsigned": practice_actions.unsigned_holders(proposal),
-                    "is_mine": bool(set(view.own_holders) & set(practice_actions.unsigned_holders(proposal))),
-                }
+                _proposal(proposal, view.own_holders)
                 for proposal in row.agreed_shares.select_related("adoption__person", "adoption__team")
             ],
         }
     return render(request, "practice.html", context)
+
+
+def _proposal(proposal: AgreedShares, own_holders: tuple[str, ...]) -> dict[str, Any]:
+    """Other shares for a template: as percentages, who has not signed them, and whether one is asked oneself."""
+    unsigned = practice_actions.unsigned_holders(proposal)
+    parts = [(name, f"{float(Fraction(part)):.1%}") for name, part in proposal.parts.items()]
+    return {"row": proposal, "parts": parts, "unsigned": unsigned, "is_mine": bool(set(own_holders) & set(unsigned))}
 
 
 @required_permission("read_measures", "POST")
