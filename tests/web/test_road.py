@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.claim.quotes import quote_rows, quote_workspace, write_quotes
-from tests.web.test_browser import TAGS, chromium
+from tests.web.test_browser import TAGS, chromium, spaced_width
 from tests.web.test_house import Server
 from tests.web.test_mail import post
 from wellserved.actions.mail_settings import MailSettings, save_settings
@@ -56,7 +56,7 @@ def look(page: Page, name: str) -> None:
     """No violation, nothing beside the screen, and a picture where pictures are asked for."""
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
     assert found.violations_count == 0, (page.url, found.generate_report())
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390, page.url
+    assert spaced_width(page) <= 390, page.url
     if folder := os.environ.get("WELLSERVED_PICTURES"):
         page.screenshot(path=f"{folder}/road-{name}.png", full_page=True)
 
