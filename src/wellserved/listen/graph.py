@@ -1,0 +1,118 @@
+"""Texts and their nearest ones as a graph, groups in it (Leiden), and the vote of the nearest.
+
+Leiden: Traag, Waltman & van Eck 2019, doi:10.1038/s41598-019-41695-z, with modularity; deterministic for a seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import graspologic_native
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from wellserved.listen.vectors import Matrix, unit_rows
+
+NEIGHBOURS = 15
+VOTERS = 10
+BLOCK = 2_000  # texts compared with all others at a time
+RANDOMNESS = 0.001
+NO_GROUP = -1
+
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The nearest texts of each text, nearest first: places and cosines (texts, k)."""
+
+    places: npt.NDArray[np.int64]
+    cosines: Matrix
+
+
+def nearest(queries: Matrix, texts: Matrix, count: int = NEIGHBOURS, same: bool = False) -> Nearest:
+    """The nearest `texts` of every query, all of them compared; `same`: queries are the texts, and none is its own neighbour."""
+    count = max(min(count, len(texts) - same), 0)
+    places = np.zeros((len(queries), count), dtype=np.int64)
+    cosines = np.zeros((len(queries), count), dtype=np.float32)
+    for start in range(0, len(queries) if count else 0, BLOCK):
+        block = queries[start : start + BLOCK] @ texts.T
+        if same:
+            block[np.arange(len(block)), np.arange(start, start + len(block))] = -2
+        chosen = np.argpartition(-block, count - 1, axis=1)[:, :count]
+        values = np.take_along_axis(block, chosen, axis=1)
+        order = np.lexsort((chosen, -values), axis=1)
+        places[start : start + BLOCK] = np.take_along_axis(chosen, order, axis=1)
+        cosines[start : start + BLOCK] = np.take_along_axis(values, order, axis=1)
+    return Nearest(places, cosines)
+
+
+def neighbour_graph(texts: Matrix) -> sparse.csr_matrix:
+    """Each text tied to its nearest, by the fourth power of the cosine; the stronger of both directions (texts, texts)."""
+    return _tied(nearest(texts, texts, same=True))
+
+
+def joined_graph(texts: Matrix, beside: Matrix) -> sparse.csr_matrix:
+    """The graph of a view, and half of what it becomes where a second view has a say."""
+    both = unit_rows(np.hstack([texts, np.float32(0.4) * beside]))
+    return neighbour_graph(texts) + 0.5 * neighbour_graph(both)
+
+
+def _tied(neighbours: Nearest) -> sparse.csr_matrix:
+    count, width = neighbours.places.shape
+    weights = np.maximum(neighbours.cosines, 0).astype(np.float64).ravel() ** 4
+    rows = np.repeat(np.arange(count), width)
+    ties = sparse.csr_matrix((weights, (rows, neighbours.places.ravel())), shape=(count, count))
+    return ties.maximum(ties.T)
+
+
+def groups(graph: sparse.csr_matrix, resolution: float, seed: int, start: Labels | None = None) -> Labels:
+    """A group for every text, numbered from the largest; a text without a tie is by itself.
+
+    `start`: the groups of before, from which the search sets out, so that what has not changed stays.
+    """
+    upper = sparse.triu(graph, 1).tocoo()
+    kept = upper.data > 1e-6
+    edges = [
+        (str(row), str(column), float(weight))
+        for row, column, weight in zip(upper.row[kept], upper.col[kept], upper.data[kept], strict=True)
+    ]
+    labels = np.full(graph.shape[0], NO_GROUP, dtype=np.int64)
+    if edges:
+        tied = {name for row, column, _ in edges for name in (row, column)}
+        before = None if start is None else {name: int(start[int(name)]) for name in sorted(tied)}
+        _, group_by_name = graspologic_native.leiden(
+            edges, starting_communities=before, resolution=resolution, randomness=RANDOMNESS, seed=seed
+        )
+        for name, group in group_by_name.items():
+            labels[int(name)] = group
+    alone = labels == NO_GROUP
+    labels[alone] = labels.max(initial=0) + 1 + np.arange(alone.sum())
+    return by_size(labels)
+
+
+def by_size(labels: Labels) -> Labels:
+    """The same groups, numbered from the largest; of equal ones, the one met first is first."""
+    _, first, inverse, sizes = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
+    rank = np.empty(len(sizes), dtype=np.int64)
+    rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
+    numbered: Labels = rank[inverse]
+    return numbered
+
+
+def vote(neighbours: Nearest, labels: Labels) -> tuple[Labels, Matrix]:
+    """The group that most of the nearest texts belong to, each by the square of its cosine, and its share of the vote."""
+    places, cosines = neighbours.places[:, :VOTERS], neighbours.cosines[:, :VOTERS]
+    weights = np.maximum(cosines, 0).astype(np.float64) ** 2
+    voted = labels[places]
+    share = np.zeros_like(weights)
+    for column in range(voted.shape[1]):
+        share[:, column] = np.where(voted == voted[:, [column]], weights, 0).sum(axis=1)
+    if not voted.shape[1]:
+        return np.full(len(places), NO_GROUP, dtype=np.int64), np.zeros(len(places), dtype=np.float32)
+    best = share.argmax(axis=1)
+    rows = np.arange(len(places))
+    total = np.maximum(weights.sum(axis=1), 1e-9)
+    winner = np.where(weights.sum(axis=1) > 0, voted[rows, best], NO_GROUP)
+    return winner, (share[rows, best] / total).astype(np.float32)
