@@ -20,7 +20,7 @@ from wellserved import disk
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.measure import find_measure
 from wellserved.measure.measure import Better
-from wellserved.moments import SEGMENTS, Granularity
+from wellserved.moments import PROBLEM, SEGMENTS, Granularity
 from wellserved.storage.workspace import Workspace
 
 IMPROVEMENTS_FILE = "improvements.jsonl"
@@ -49,11 +49,17 @@ class Improvement:
     paid_until: str | None = None  # of an incentive: the day after the last on which it was paid, YYYY-MM-DD
     settles: str | None = None  # the first day on which the change has come in altogether, YYYY-MM-DD; None: at once
     margins: tuple[tuple[str, float], ...] = ()  # of guardrails that nobody named: what could be shown, foreseen then
+    about: str = ""  # the problem that problem_share is about: its id, or a value of a column (category=Billing)
+
+    @property
+    def listens(self) -> bool:
+        """Its cases, or its measure, are told by what customers say."""
+        return bool(self.about) or any(column == PROBLEM for column, _ in (*self.where, *self.against))
 
 
 PEOPLE_FACTS = {"who", "idea_from", "helpers"}
 """What says whose doing it was, and decides nothing of the result."""
-MARGIN_BASIS = {"measure", "since", "every", "where", "better", "age_days"}
+MARGIN_BASIS = {"measure", "since", "every", "where", "better", "age_days", "about"}
 """What margins are foreseen from."""
 
 
@@ -177,8 +183,13 @@ def validate(improvement: Improvement) -> Improvement:
             f"{improvement.measure} is neither better high nor better low.", "Say which way is better: --better lower."
         )
     for column, _ in (*improvement.where, *improvement.against):
-        if column not in SEGMENTS:
+        if column not in (*SEGMENTS, PROBLEM):
             raise UnknownNameError("segment", column, SEGMENTS)
+    if (improvement.measure == "problem_share") != bool(improvement.about):
+        raise RequestError(
+            "A share of cases is about a problem, and a problem is measured by its share of the cases.",
+            "Give both: --measure problem_share --about p7, or neither.",
+        )
     return improvement
 
 

@@ -60,6 +60,9 @@ MOMENT_KINDS: Final[dict[str, MomentKind]] = {
     "split": MomentKind("server", "a part of it goes on as a case of its own; this one goes on too"),
     "prioritised": MomentKind("server", "the urgency was changed"),
     "surveyed": MomentKind("server", "asked the customer for a rating"),
+    "corrected": MomentKind(
+        "server", "put right in the records: which field, by what kind of edit; never what stood there"
+    ),
     "failed": MomentKind("server", "a screw-up, with its cause and severity"),
     "recovered": MomentKind("server", "made right after a failure"),
     "self_rated": MomentKind("server", "the server's own judgement of the service given"),
@@ -138,6 +141,12 @@ SEGMENTS: Final[tuple[str, ...]] = (
     "cause",
 )
 """The case columns by which a measure can be split and filtered."""
+
+JOURNAL_SOURCE: Final = "journal"
+"""The source of moments that people shared from their journals."""
+
+PROBLEM: Final = "problem"
+"""A segment that is no column of a case: the problem that its customers' words are mostly about."""
 
 DATE_BASES: Final[dict[str, str]] = {
     "asked": "the day the customer first asked",

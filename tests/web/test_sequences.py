@@ -22,6 +22,7 @@ from tests.web.test_api import key, sent
 from tests.web.test_login import RIGHT, signed_in
 from wellserved.actions import rendering, sharing
 from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.moments import JOURNAL_SOURCE
 from wellserved.storage.workspace import Workspace, create_workspace
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Account, Customer, Event, Invitation, Person, Shared, Team
@@ -219,7 +220,7 @@ def numbers(place: Workspace) -> str:
         [
             *said,
             rendering.measure_page(place, question),
-            rendering.render_report(place, sharing.JOURNAL_SOURCE, None, None, "json"),
+            rendering.render_report(place, JOURNAL_SOURCE, None, None, "json"),
         ]
     )
 

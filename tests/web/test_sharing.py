@@ -21,7 +21,7 @@ from tests.web.test_access import routes, world
 from wellserved.actions import sharing
 from wellserved.actions.questions import ask_measures
 from wellserved.measure import MeasureQuestion, find_measure
-from wellserved.moments import period_of
+from wellserved.moments import JOURNAL_SOURCE, period_of
 from wellserved.storage.workspace import Workspace, create_workspace
 from wellserved.store.models import ApiKey, Person, Shared, token_digest
 
@@ -32,7 +32,7 @@ AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 def counted(place: Workspace, name: str) -> float:
     """A measure over the journal's cases."""
-    (series,) = ask_measures(place, MeasureQuestion((find_measure(name),), where=(("source", sharing.JOURNAL_SOURCE),)))
+    (series,) = ask_measures(place, MeasureQuestion((find_measure(name),), where=(("source", JOURNAL_SOURCE),)))
     return float(series.n[0]) if series.n else 0
 
 

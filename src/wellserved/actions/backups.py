@@ -39,9 +39,18 @@ _FORMAT_1_MIGRATIONS: Final = (
     ("mfa", "0003_authenticator_type_uniq"), ("sessions", "0001_initial"), ("store", "0002_open_moments"),
 )  # fmt: skip
 """The tables of format 1, which named no migrations: those of version 0.1.0."""
-_SETTINGS_FILES = ("workspace.toml", "calendars.toml", "scales.toml", "scales-used.json", "improvements.jsonl")
+_SETTINGS_FILES = (
+    "workspace.toml",
+    "calendars.toml",
+    "scales.toml",
+    "scales-used.json",
+    "improvements.jsonl",
+    "problems/found.json",
+    "problems/parts.parquet",
+    "problems/decisions.jsonl",
+)
 _KNOWN_NAMES = re.compile(
-    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|keys/secret|keys/claims/\d{4}\.json|imports/\w+/[\w-]+\.(json|csv))"
+    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|problems/(found\.json|parts\.parquet|decisions\.jsonl)|keys/secret|keys/claims/\d{4}\.json|imports/\w+/[\w-]+\.(json|csv))"
     r"|log/(_SHA256SUMS|_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
 )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from wellserved import cases
 from wellserved.calendar import Calendars, load_calendars
 from wellserved.engine import Engine, duckdb, open_engine
-from wellserved.errors import RequestError, WorkspaceError
+from wellserved.errors import RequestError, UnknownNameError, WorkspaceError
+from wellserved.listen.book import Book, read_book, read_parts, words_table
 from wellserved.measure import MeasureQuestion
-from wellserved.measure.case_table import CaseTable, make_case_table
+from wellserved.measure.case_table import CaseTable, ProblemWords, make_case_table
 from wellserved.measure.coverage import unknown_names
+from wellserved.moments import SEGMENTS
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.scales import load_scales
 from wellserved.storage import log
@@ -27,11 +30,13 @@ def open_case_table(
     on_progress: ProgressCallback = no_progress,
     with_moments: bool = False,
     keep_in_memory: bool = False,
+    about: str | None = None,
 ) -> Iterator[CaseTable]:
     """The workspace's cases, brought up to the log if an import was cut short, as one version from start to end.
 
     `with_moments`: the moments that they were folded from as well, as the table `moments`. `keep_in_memory`: many questions
-    are to come, so that cases that fit are read once and kept.
+    are to come, so that cases that fit are read once and kept. `about`: with the problem that each case is about, and
+    with what tells whether it is about this one (a problem's id, or a value of a column); "": the first alone.
     """
     stored_cases = log.snapshot(workspace.cases)
     # after the cases that follow it: what is committed between them is no loss
@@ -56,7 +61,7 @@ def open_case_table(
     else:
         engine, table = _open_duckdb(workspace, stored_cases, log_version, with_moments, keep_in_memory), "cases"
     try:
-        yield make_case_table(
+        case_table = make_case_table(
             engine,
             table,
             workspace.zone,
@@ -65,6 +70,7 @@ def open_case_table(
             cannot=log.unrecorded_kinds(workspace),
             scales=scales,
         )
+        yield case_table if about is None else with_problems(workspace, case_table, about)
     finally:
         engine.close()
 
@@ -94,3 +100,48 @@ def check_filters(case_table: CaseTable, question: MeasureQuestion) -> None:
     """Raise where a filter names what no case has, with the nearest names."""
     if reason := unknown_names(case_table, question):
         raise RequestError(reason, "Correct --where.")
+
+
+def with_problems(workspace: Workspace, case_table: CaseTable, about: str) -> CaseTable:
+    """The cases with the problem that each is about; `about`: a problem's id or column=value, or nothing in particular."""
+    if not isinstance(case_table.engine, duckdb.DuckDB):
+        raise RequestError("Problems are asked about on DuckDB alone.", "Unset WELLSERVED_ENGINE for this question.")
+    book, parts = read_book(workspace), read_parts(workspace)
+    db = case_table.engine.db
+    table, labels = "", {}
+    if book is not None and parts is not None:
+        labels = {problem.id: problem.label for problem in book.problems}
+        db.register("problem_parts", words_table(book, parts))
+        db.execute("CREATE OR REPLACE TEMP TABLE problem_words AS FROM problem_parts")
+        db.unregister("problem_parts")
+        table = "problem_words"
+    words = ProblemWords(table, labels, *_about_sql(about, book))
+    db.execute(f"CREATE OR REPLACE TEMP VIEW cases_with_problems AS {words.joined_sql(case_table.table)}")
+    return replace(case_table, table="cases_with_problems", words=words)
+
+
+def settled_problem(workspace: Workspace, about: str) -> str:
+    """A problem by the id that it keeps, whatever it was called by; a value of a column as it is."""
+    if not about or "=" in about:
+        return about
+    book = read_book(workspace)
+    if book is None:
+        raise RequestError("No problems were looked for yet.", "Listen first: `wellserved listen`.")
+    return book.find(about).id
+
+
+def _about_sql(about: str, book: Book | None) -> tuple[str, str]:
+    """SQL: the case is about it; it could tell."""
+    column, is_value, value = about.partition("=")
+    if is_value:
+        if column not in SEGMENTS:
+            raise UnknownNameError("column", column, SEGMENTS)
+        name = duckdb.quote_name(column)
+        told = f"CASE WHEN c.{name} IS NULL THEN 0 ELSE 1 END"
+        return f"CASE WHEN c.{name} = {duckdb.quote_text(value)} THEN 1 WHEN c.{name} IS NOT NULL THEN 0 END", told
+    if not about:
+        return "", ""
+    if book is None:
+        raise RequestError("No problems were looked for yet.", "Listen first: `wellserved listen`.")
+    label = duckdb.quote_text(book.find(about).label)
+    return f"CASE WHEN w.labels IS NOT NULL THEN CAST(list_contains(w.labels, {label}) AS INTEGER) END", ""

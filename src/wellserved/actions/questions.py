@@ -31,7 +31,7 @@ def ask_measures(
     must_match: bool = False,
 ) -> list[Series]:
     """The answers to a question, in its order; `must_match`: names that no case has are an error, not an answer."""
-    with open_case_table(workspace, on_progress) as case_table:
+    with open_case_table(workspace, on_progress, about=question.about if question.listens else None) as case_table:
         if must_match:
             check_filters(case_table, question)
         answers = answer_question(case_table, question)

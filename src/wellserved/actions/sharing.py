@@ -26,6 +26,7 @@ from wellserved.capture.promise import (
 from wellserved.engine import duckdb
 from wellserved.errors import RequestError, WellservedError
 from wellserved.journal.handle import DecryptedEntry, Journal
+from wellserved.moments import JOURNAL_SOURCE
 from wellserved.progress import no_progress
 from wellserved.record import moment_columns_sql, with_identity
 from wellserved.scales import BUILT_IN, Scale, Scales, keep_meaning, load_scales
@@ -34,7 +35,6 @@ from wellserved.storage.workspace import Workspace
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Audience, Customer, Helper, Person, Shared, Team
 
-JOURNAL_SOURCE: Final = "journal"  # of shared moments in the log
 SHARED_FIELDS: Final = ("service", "channel", "text", "expected", "score", "scale", "cause", "severity", "hours", "amount",
                "currency", "returns", "returns_saved")  # fmt: skip
 # What its author changes; the log's version is the worker's.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellserved.cli.shared import (
+    AboutOption,
     Format,
     FormatOption,
     GranularityChoice,
@@ -123,6 +124,7 @@ def prove(
     worthwhile: WorthwhileOption = None,
     guardrail: GuardrailOption = None,
     age: AgeOption = None,
+    about: AboutOption = None,
     settles: SettlesOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -148,6 +150,7 @@ def prove(
             or parallel
             or granularity
             or settles
+            or about
         ):
             raise RequestError(
                 "An improvement is proved as it was declared.",
@@ -163,7 +166,7 @@ def prove(
         exploration = Improvement(
             "exploration", "exploration", str(parse_day(change, "--change")), measure, granularity_name(granularity) or "week", where=parse_pairs(where), against=parse_pairs(control_where),
             parallel=parallel, better=_better_side(better), expected=_worthwhile_share(worthwhile), guardrails=_margins(guardrail), age_days=age,
-            settles=str(parse_day(settles, "--settles")) if settles else None,
+            settles=str(parse_day(settles, "--settles")) if settles else None, about=about or "",
         )  # fmt: skip
         with progress() as on_progress:
             proof, notes = improvements.explore_change(workspace, exploration, span, on_progress)
@@ -241,8 +244,12 @@ def prove_adoption(
 def add(
     name: Annotated[str, typer.Argument(help="A short name: letters, digits, dashes.")],
     description: Annotated[str, typer.Option("--what", help="What was changed, in a sentence.")],
-    measure: Annotated[str, typer.Option("--measure", help="The measure that is to get better.")],
     since: Annotated[str, typer.Option("--since", help="First day of the new way, YYYY-MM-DD.")],
+    measure: Annotated[
+        str | None,
+        typer.Option("--measure", help="The measure that is to get better; with --about, the problem's share."),
+    ] = None,
+    about: AboutOption = None,
     author: Annotated[str, typer.Option("--who", help="Who did it.")] = "",
     idea_from: Annotated[str, typer.Option("--idea-from", help="Whose idea it was.")] = "",
     helper: Annotated[list[str] | None, typer.Option("--helper", help="Who helped; repeat for more.")] = None,
@@ -267,11 +274,13 @@ def add(
     from wellserved.actions import improvements
     from wellserved.render.tables import proofs
 
+    if measure is None and about is None:
+        raise RequestError("Nothing says how one will see it.", "Give a --measure, or a problem with --about.")
     improvement = Improvement(
-        name, description, str(parse_day(since, "--since")), measure, granularity.value, author, idea_from, tuple(helper or ()), parse_pairs(where), parse_pairs(control_where),
+        name, description, str(parse_day(since, "--since")), measure or "problem_share", granularity.value, author, idea_from, tuple(helper or ()), parse_pairs(where), parse_pairs(control_where),
         parallel, _better_side(better), _worthwhile_share(worthwhile), _margins(guardrail), age,
         str(parse_day(ends, "--ends")) if ends else None, str(parse_day(paid_until, "--paid-until")) if paid_until else None,
-        str(parse_day(settles, "--settles")) if settles else None,
+        str(parse_day(settles, "--settles")) if settles else None, about=about or "",
     )  # fmt: skip
     workspace = workspace_at(home)
     with progress() as on_progress:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wellserved.cli.shared import (
+    AboutOption,
     Format,
     FormatOption,
     GranularityChoice,
@@ -46,6 +47,7 @@ def measure(
     since: SinceOption = None,
     until: UntilOption = None,
     where: WhereOption = None,
+    about: AboutOption = None,
     vendor: Annotated[
         str | None, typer.Option("--as", help=f"Count waits by another house's rule: {', '.join(VENDORS[1:])}.")
     ] = None,
@@ -56,7 +58,7 @@ def measure(
     """Compute measures, every number with its n and 95% interval."""
     from wellserved.actions import questions, vendor_questions
 
-    question = question_of(names, by, granularity, since, until, where)
+    question = question_of(names, by, granularity, since, until, where, about)
     workspace = workspace_at(home)
     with progress() as on_progress:
         if vendor and vendor != "ours":
@@ -86,6 +88,7 @@ def chart(
     since: SinceOption = None,
     until: UntilOption = None,
     where: WhereOption = None,
+    about: AboutOption = None,
     rules: RulesOption = Rules.anhoej,
     kind: Annotated[
         str | None, typer.Option("--kind", help="xmr, p, p', u, u', c, t, xbar or ewma; otherwise the one that fits.")
@@ -109,7 +112,7 @@ def chart(
     from wellserved.actions import questions
     from wellserved.chart import compute_chart
 
-    question = question_of([name], None, granularity or GranularityChoice.month, since, until, where)
+    question = question_of([name], None, granularity or GranularityChoice.month, since, until, where, about)
     phases = [day for text in phase or [] if (day := parse_day(text, "--phase"))]
     with progress() as on_progress:
         (series,) = questions.ask_measures(workspace_at(home), question, on_progress, must_match=True)

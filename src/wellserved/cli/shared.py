@@ -85,6 +85,10 @@ SinceOption = Annotated[str | None, typer.Option("--since", help="First day, YYY
 UntilOption = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="Which source; needed where there are several.")]
 WhereOption = Annotated[list[str] | None, typer.Option("--where", help="COLUMN=VALUE; repeat for more.")]
+AboutOption = Annotated[
+    str | None,
+    typer.Option("--about", help="A problem (p7), or a value of a column (category=Billing), for problem_share."),
+]
 RulesOption = Annotated[Rules, typer.Option("--rules", help="Chart rules: anhoej or nhs.")]
 
 
@@ -223,6 +227,7 @@ def question_of(
     since: str | None,
     until: str | None,
     where: list[str] | None,
+    about: str | None = None,
 ) -> MeasureQuestion:
     """A question from the options of a command."""
     measures = tuple(find_measure(name) for name in names)
@@ -233,4 +238,5 @@ def question_of(
         parse_day(since, "--since"),
         parse_day(until, "--until"),
         parse_pairs(where),
+        about or "",
     )

@@ -19,6 +19,7 @@ from scipy import special
 from wellserved.engine.duckdb import query, quote_text
 from wellserved.errors import RequestError
 from wellserved.measure.interval import Z
+from wellserved.measure.matched import matched_ratio
 from wellserved.measure.timeline import CASE, MomentTable, materialise_intervals
 from wellserved.measure.wait_quantile import packed_duration_quantile
 from wellserved.moments import NotComputable
@@ -251,8 +252,7 @@ def rank_suppliers(rows: Sequence[dict[str, Any]]) -> tuple[Upstream, ...]:
 def compare_with_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstream | None:
     """One supplier's cases beside all others' to the same team for the same service; None: nobody to compare with.
 
-    Mantel and Haenszel's risk ratio over these strata with the interval of Greenland and Robins, Biometrics 41
-    (1985) 55-68, equation 13. It tells where to look first, not what the cause is.
+    Mantel and Haenszel's risk ratio over these strata. It tells where to look first, not what the cause is.
     """
     # its n, its k, others' n, others' k
     strata: dict[tuple[object, object], list[float]] = defaultdict(lambda: [0.0] * 4)
@@ -261,25 +261,9 @@ def compare_with_others(supplier: str, rows: Iterable[dict[str, Any]]) -> Upstre
         offset = 0 if row["supplier"] == supplier else 2
         cell[offset] += row["n"]
         cell[offset + 1] += row["failed"]
-    own_failures = other_failures = spread = expected = 0.0
-    passed_cases = failed_cases = 0
-    for n1, k1, n0, k0 in strata.values():
-        if not n1 or not n0:
-            continue
-        total = n1 + n0
-        own_failures, other_failures = own_failures + k1 * n0 / total, other_failures + k0 * n1 / total
-        spread += (n1 * n0 * (k1 + k0) - k1 * k0 * total) / total**2
-        expected += n1 * k0 / n0
-        passed_cases, failed_cases = passed_cases + int(n1), failed_cases + int(k1)
-    if passed_cases < FEWEST_HANDOVERS or not own_failures or not other_failures:
+    compared = matched_ratio((n1, k1, n0, k0) for n1, k1, n0, k0 in strata.values())
+    if compared is None or compared.cases < FEWEST_HANDOVERS:
         return None
-    ratio, half_width = own_failures / other_failures, Z * math.sqrt(spread / (own_failures * other_failures))
     return Upstream(
-        supplier,
-        passed_cases,
-        failed_cases,
-        expected,
-        ratio,
-        ratio * math.exp(-half_width),
-        ratio * math.exp(half_width),
+        supplier, compared.cases, compared.events, compared.expected, compared.ratio, compared.low, compared.high
     )

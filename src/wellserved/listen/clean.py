@@ -16,7 +16,7 @@ from dataclasses import dataclass
 MAX_LETTERS = 20_000  # of one text; what is beyond is cut, and said
 FEWEST_COPIES = 5  # texts with a line before it counts as repeated
 REPEATED_SHARE = 0.005
-FEWEST_CUSTOMERS = 3
+FOOTER_CUSTOMERS = 3
 MACHINE_COPIES = 20  # texts alike from one sender before they count as a machine's
 SIGNATURE_LINES = 8
 _BREAKS = re.compile(r"<\s*(?:br|/p|/div|/li|/tr|/h\d)\b[^>]{0,300}>", re.I)
@@ -72,7 +72,11 @@ def clean_texts(texts: Sequence[str], customers: Sequence[str | None]) -> CleanT
     boilerplate = _repeated_lines(lines, customers)
     kept = []
     for each, customer in zip(lines, customers, strict=True):
-        own = [line for line in each if (None, key := line_key(line)) not in boilerplate and (customer, key) not in boilerplate]
+        own = [
+            line
+            for line in each
+            if (None, key := line_key(line)) not in boilerplate and (customer, key) not in boilerplate
+        ]
         if own:
             cut["repeated"] += len(each) - len(own)
         kept.append("\n".join(own or each))
@@ -86,7 +90,11 @@ def plain_lines(text: str) -> list[str]:
     text = unicodedata.normalize("NFKC", html.unescape(text))
     text = _EMPTY_BRACKETS.sub(" ", _MASKS.sub(" ", _INVISIBLE.sub("", text)))
     lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in text.splitlines())
-    return [_without_stacked_marks(line) for line in lines if any(map(str.isalnum, line)) or line.startswith(("-", "_", ">"))]
+    return [
+        _without_stacked_marks(line)
+        for line in lines
+        if any(map(str.isalnum, line)) or line.startswith(("-", "_", ">"))
+    ]
 
 
 def _without_stacked_marks(line: str) -> str:
@@ -109,11 +117,11 @@ def line_key(line: str) -> str:
 def _without_quotes(lines: list[str], cut: Counter[str]) -> list[str]:
     """The lines before the first reply header, without those that are quoted; all of them where nothing would stay."""
     end = len(lines)
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         if _REPLY_HEAD.match(line) or (
-            _FIELD.match(line) and place + 1 < len(lines) and _FIELD.match(lines[place + 1])
+            _FIELD.match(line) and index + 1 < len(lines) and _FIELD.match(lines[index + 1])
         ):
-            end = place
+            end = index
             break
     own = [line for line in lines[:end] if not line.startswith(">")]
     if not any(_is_content(line) for line in own):
@@ -124,14 +132,14 @@ def _without_quotes(lines: list[str], cut: Counter[str]) -> list[str]:
 
 def _without_signature(lines: list[str], cut: Counter[str]) -> list[str]:
     """The lines before a signature: after dashes, or after a closing word near the end, or a last block of contact lines."""
-    for place in range(max(len(lines) - SIGNATURE_LINES, 1), len(lines)):
-        tail = lines[place:]
+    for index in range(max(len(lines) - SIGNATURE_LINES, 1), len(lines)):
+        tail = lines[index:]
         contacts = sum(bool(_CONTACT.search(line)) for line in tail)
         is_mark = re.fullmatch(r"[-–—_*]{2,}", tail[0]) is not None
         short = all(len(line.split()) <= 6 for line in tail[1:])
         if is_mark or (_CLOSING.match(tail[0]) and short) or (len(tail) >= 2 and short and contacts * 2 >= len(tail)):
             cut["signature"] += len(tail)
-            return lines[:place]
+            return lines[:index]
     return lines
 
 
@@ -139,9 +147,7 @@ def _is_content(line: str) -> bool:
     return any(letter.isalnum() for letter in line) and not _FIELD.match(line)
 
 
-def _repeated_lines(
-    lines: Sequence[list[str]], customers: Sequence[str | None]
-) -> set[tuple[str | None, str]]:
+def _repeated_lines(lines: Sequence[list[str]], customers: Sequence[str | None]) -> set[tuple[str | None, str]]:
     """(None, line): a line of many customers, beside other such lines; (customer, line): one customer's own signature."""
     writers: dict[str, set[str | None]] = defaultdict(set)
     texts_with: Counter[str] = Counter()
@@ -157,7 +163,9 @@ def _repeated_lines(
         keys = {line_key(line) for line in each} & often
         if len(keys) > 1:
             beside_others.update(keys)
-    shared = {key for key in often if len(writers[key]) >= FEWEST_CUSTOMERS and beside_others[key] * 2 >= texts_with[key]}
+    shared = {
+        key for key in often if len(writers[key]) >= FOOTER_CUSTOMERS and beside_others[key] * 2 >= texts_with[key]
+    }
     own = {
         (next(iter(names)), key)
         for key, names in writers.items()

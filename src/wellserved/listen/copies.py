@@ -23,26 +23,26 @@ _PRIME = (1 << 31) - 1
 
 
 def representatives(texts: Sequence[str]) -> npt.NDArray[np.int64]:
-    """For every text the place of the first one that it is a copy of; its own where it is none."""
+    """For every text the index of the first one that it is a copy of; its own where it is none."""
     first_of: dict[str, int] = {}
     place_of = np.arange(len(texts))
-    for place, text in enumerate(texts):
-        place_of[place] = first_of.setdefault(" ".join(line_key(text).split()), place)
+    for index, text in enumerate(texts):
+        place_of[index] = first_of.setdefault(" ".join(line_key(text).split()), index)
     distinct = sorted(first_of.values())
     parent = dict(zip(distinct, distinct, strict=True))
-    shingles = {place: _shingles(texts[place]) for place in distinct}
-    for bucket in _buckets({place: words for place, words in shingles.items() if len(words) >= 3}):
+    shingles = {index: _shingles(texts[index]) for index in distinct}
+    for bucket in _buckets({index: words for index, words in shingles.items() if len(words) >= 3}):
         head = bucket[0]
         for other in bucket[1:MAX_BUCKET]:
             if parent[other] == other and parent[head] == head and _jaccard(shingles[head], shingles[other]) >= ALIKE:
                 parent[other] = head
-    return np.array([_root(parent, int(place)) for place in place_of], dtype=np.int64)
+    return np.array([_root(parent, int(index)) for index in place_of], dtype=np.int64)
 
 
-def _root(parent: dict[int, int], place: int) -> int:
-    while parent[place] != place:
-        place = parent[place]
-    return place
+def _root(parent: dict[int, int], index: int) -> int:
+    while parent[index] != index:
+        index = parent[index]
+    return index
 
 
 def _shingles(text: str) -> frozenset[int]:
@@ -63,9 +63,9 @@ def _buckets(shingles: dict[int, frozenset[int]]) -> list[list[int]]:
     factors = random.integers(1, _PRIME, (HASHES, 1), dtype=np.int64)
     shifts = random.integers(0, _PRIME, (HASHES, 1), dtype=np.int64)
     buckets: dict[tuple[int, bytes], list[int]] = defaultdict(list)
-    for place, words in shingles.items():
+    for index, words in shingles.items():
         values = np.fromiter(words, dtype=np.int64) % _PRIME
         lowest = ((factors * values + shifts) % _PRIME).min(axis=1)
         for band in range(HASHES // BAND):
-            buckets[band, lowest[band * BAND : (band + 1) * BAND].tobytes()].append(place)
+            buckets[band, lowest[band * BAND : (band + 1) * BAND].tobytes()].append(index)
     return [bucket for bucket in buckets.values() if len(bucket) > 1]

@@ -3,21 +3,23 @@
     parts ─► copies ─► vectors ─► graph of nearest ─► groups (Leiden) at the grain where two looks agree
                                                           └─► what is no problem ─► the vote of the nearest, for all
 
-What a text belongs to is always decided by the vote of its ten nearest other texts, also where it was there when the
-groups were found: so old and new texts are read by one rule.
+What a text is about is always decided by the vote of its ten nearest other texts, also where it was there when the
+problems were found: old and new texts are read by one rule. A later look keeps the problems that are earlier, reads all
+texts by them, and looks for new ones in what is left over.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from wellserved.listen.copies import representatives
-from wellserved.listen.grain import Grain, choose_grain
+from wellserved.listen.grain import MINIMUM_AGREEMENT, Grain, choose_grain
 from wellserved.listen.graph import NO_GROUP, Labels, by_size, groups, joined_graph, nearest, neighbour_graph, vote
 from wellserved.listen.parts import has_a_say
 from wellserved.listen.vectors import Matrix, Vectoriser, unit_rows
@@ -25,41 +27,51 @@ from wellserved.moments import NotComputable
 from wellserved.progress import ProgressCallback, no_progress
 
 FEWEST_TEXTS = 200
-FEWEST_CUSTOMERS = 5
+PROBLEM_CUSTOMERS = 5
 MAX_FITTED = 50_000  # distinct texts that groups are looked for in; the others join by vote
 MAX_VOTERS = 10_000  # texts that vote on those others
 CHUNK = 50_000
-ENOUGH_OF_THE_VOTE = 0.5
 RANDOM_GROUPS = 200
+SETTLING_ROUNDS = 3  # of the vote, whose outcome votes again: what a later look would change anyway is settled at once
+
+
+@dataclass(frozen=True)
+class EarlierFit:
+    """What an earlier look found: the grain, and each text's problem."""
+
+    resolution: float
+    numbers: Labels  # problem of each text, or NO_GROUP: none, or not read yet
+    is_new: npt.NDArray[np.bool_]  # not read yet: what was read and left over is no new problem
+    next_number: int
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Which problem each text is about; texts are told apart by their place."""
+    """Which problem each text is about; texts are told apart by their index."""
 
-    labels: Labels  # a problem's number, from the largest; NO_GROUP: no common problem, or too short to tell
+    numbers: Labels  # of the problem; NO_GROUP: no common problem, or too short to tell
     shares: npt.NDArray[np.float32]  # of the vote
-    parents: tuple[int, ...]  # problem -> the wider one that it is a part of
-    grain: Grain
-    distinct: int  # texts that differ
-    fitted: npt.NDArray[np.int64]  # places of the texts in which groups were looked for
+    parents: dict[int, int]  # problem -> the largest one of the wider group that it is a part of
+    resolution: float
+    grain: Grain | None  # how the resolution was chosen; None: it was kept
+    is_usable: npt.NDArray[np.bool_]  # the text says enough
+    distinct: int  # usable texts that differ
+    fitted: npt.NDArray[np.int64]  # indices of the texts in which problems were looked for
     vectors: Matrix  # of these
     vectoriser: Vectoriser
 
 
-def find_problems(
+def fit_problems(
     texts: Sequence[str],
     customers: Sequence[object],
     strata: Sequence[object],
     seed: int = 1,
-    start: npt.NDArray[np.int64] | None = None,
-    resolution: float | None = None,
+    earlier: EarlierFit | None = None,
     on_progress: ProgressCallback = no_progress,
 ) -> Fit | NotComputable:
     """The problems that texts have in common, or why none can be told.
 
-    `customers`: who said each; `strata`: of which large numbers are drawn alike (month and channel); `start`: the
-    problem's number that each text had before, or NO_GROUP; `resolution`: the grain of before, which is kept.
+    `customers`: who said each; `strata`: of which large numbers are drawn alike (month and channel).
     """
     readable = [_readable(text) for text in texts]
     usable = np.array([has_a_say(text) for text in readable], dtype=bool)
@@ -67,35 +79,121 @@ def find_problems(
     first = representatives(readable)
     distinct = np.flatnonzero(usable & (first == np.arange(len(texts))))
     if len(distinct) < FEWEST_TEXTS:
-        return NotComputable(f"only {len(distinct):,} different texts of four words and more; at least {FEWEST_TEXTS} are needed")
+        return NotComputable(
+            f"only {len(distinct):,} different texts of four words and more; at least {FEWEST_TEXTS} are needed"
+        )
     fitted = _drawn(distinct, strata, seed)
-    fitted_texts = [readable[place] for place in fitted]
+    fitted_texts = [readable[index] for index in fitted]
     on_progress("Reading the words", 0, 0)
     vectoriser = Vectoriser(fitted_texts, seed)
     views = vectoriser.views(fitted_texts)
-    grain = choose_grain(neighbour_graph(views.words), neighbour_graph(views.pieces), seed, on_progress)
-    if not grain.is_told_apart:
-        return NotComputable(
-            f"two looks at the words agree by {grain.agreement:.2f} only where .25 is needed: there are no groups to speak of"
-        )
-    chosen = resolution or grain.resolution
+    grain = None
+    if earlier is None:
+        grain = choose_grain(neighbour_graph(views.words), neighbour_graph(views.pieces), seed, on_progress)
+        if not grain.is_told_apart:
+            return NotComputable(
+                f"two looks at the words agree by {grain.agreement:.2f}, and {MINIMUM_AGREEMENT} are needed: "
+                "these texts have no groups to speak of"
+            )
+    resolution = earlier.resolution if earlier else grain.resolution if grain else 1.0
+    on_progress("Looking for problems", 0, 0)
     graph = joined_graph(views.whole, views.pieces)
-    before = None if start is None else _filled(start[fitted])
-    found = groups(graph, chosen, seed, before)
-    wide = groups(graph, chosen / 2, seed)
-    labels = _only_problems(found, views.whole, [customers[place] for place in fitted], seed)
-    own, own_shares = vote(nearest(views.whole, views.whole, same=True), labels)
-    own[own_shares < ENOUGH_OF_THE_VOTE] = NO_GROUP
-    own = by_size_kept(own)
-    all_labels = np.full(len(texts), NO_GROUP, dtype=np.int64)
+    search = _Search(graph, views.whole, [customers[index] for index in fitted], resolution, seed)
+    numbers, shares = (
+        search.anew()
+        if earlier is None
+        else search.onward(earlier.numbers[fitted], earlier.is_new[fitted], earlier.next_number)
+    )
+    all_numbers = np.full(len(texts), NO_GROUP, dtype=np.int64)
     all_shares = np.zeros(len(texts), dtype=np.float32)
-    all_labels[fitted], all_shares[fitted] = own, own_shares
+    all_numbers[fitted], all_shares[fitted] = numbers, shares
     rest = np.setdiff1d(distinct, fitted)
-    if len(rest):
-        _join(rest, readable, vectoriser, views.whole, own, seed, all_labels, all_shares, on_progress)
-    all_labels, all_shares = all_labels[first], all_shares[first]
-    all_labels[~usable] = NO_GROUP
-    return Fit(all_labels, all_shares, _parents(own, wide), grain, len(distinct), fitted, views.whole, vectoriser)
+    for start in range(0, len(rest), CHUNK):
+        on_progress("Reading the rest", start, len(rest))
+        indices = rest[start : start + CHUNK]
+        own = vectoriser.views([readable[index] for index in indices]).whole
+        all_numbers[indices], all_shares[indices] = search.join(own, numbers)
+    all_numbers, all_shares = all_numbers[first], all_shares[first]
+    all_numbers[~usable] = NO_GROUP
+    parents = _parents(numbers, groups(graph, resolution / 2, seed))
+    return Fit(
+        all_numbers, all_shares, parents, resolution, grain, usable, len(distinct), fitted, views.whole, vectoriser
+    )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The texts in which problems are looked for."""
+
+    graph: sparse.csr_matrix
+    vectors: Matrix
+    customers: Sequence[object]
+    resolution: float
+    seed: int
+
+    def anew(self) -> tuple[Labels, npt.NDArray[np.float32]]:
+        """Problems where none are earlier, numbered from 1 by size."""
+        numbers = self._only_problems(groups(self.graph, self.resolution, self.seed))
+        neighbours = nearest(self.vectors, self.vectors, same=True)
+        for _ in range(SETTLING_ROUNDS):
+            numbers, shares = vote(neighbours, numbers)
+        numbers = self._only_problems(numbers)
+        return np.where(numbers == NO_GROUP, NO_GROUP, numbers + 1), shares
+
+    def onward(
+        self, before: Labels, is_new: npt.NDArray[np.bool_], next_number: int
+    ) -> tuple[Labels, npt.NDArray[np.float32]]:
+        """EarlierFit problems, and new ones in what they leave over."""
+        neighbours = nearest(self.vectors, self.vectors, same=True)
+        had = before != NO_GROUP
+        labels = before
+        for _ in range(SETTLING_ROUNDS):
+            labels = np.where(had, before, vote(neighbours, labels)[0])
+        rest = np.flatnonzero(vote(neighbours, labels)[0] == NO_GROUP)
+        labels = labels.copy()
+        labels[rest] = NO_GROUP
+        part = self.graph[rest][:, rest]
+        scale = part.sum() / max(self.graph.sum(), 1e-9)  # the same grain as in the whole graph
+        fresh = np.full(len(labels), NO_GROUP, dtype=np.int64)
+        fresh[rest] = groups(part, self.resolution * scale, self.seed)
+        fresh = self._only_problems(fresh, is_new)
+        labels = np.where(fresh == NO_GROUP, labels, fresh + next_number)
+        return vote(neighbours, labels)
+
+    def join(self, vectors: Matrix, numbers: Labels) -> tuple[Labels, npt.NDArray[np.float32]]:
+        """Texts that no problem was looked for in."""
+        random = np.random.default_rng(self.seed)
+        voters = np.sort(random.choice(len(self.vectors), min(MAX_VOTERS, len(self.vectors)), replace=False))
+        return vote(nearest(vectors, self.vectors[voters]), numbers[voters])
+
+    def _only_problems(self, found: Labels, counted: npt.NDArray[np.bool_] | None = None) -> Labels:
+        """Groups of too few customers, or no closer than texts drawn at random, are no problem.
+
+        `counted`: the texts whose customers count; all where it is not said.
+        """
+        labels = found.copy()
+        random = np.random.default_rng(self.seed)
+        bounds: dict[int, float] = {}
+        for label in np.unique(found[found != NO_GROUP]):
+            members = np.flatnonzero(found == label)
+            size = min(2 ** int(np.log2(len(members))), 4_096)
+            if size not in bounds:
+                drawn = (random.integers(0, len(self.vectors), size) for _ in range(RANDOM_GROUPS))
+                closeness = [np.linalg.norm(self.vectors[indices].mean(axis=0)) for indices in drawn]
+                bounds[size] = float(np.quantile(closeness, 0.95))
+            speakers = members if counted is None else members[counted[members]]
+            people = count_customers(self.customers[index] for index in speakers)
+            if people < PROBLEM_CUSTOMERS or np.linalg.norm(self.vectors[members].mean(axis=0)) <= bounds[size]:
+                labels[members] = NO_GROUP
+        kept = labels != NO_GROUP
+        labels[kept] = by_size(labels[kept])
+        return labels
+
+
+def count_customers(customers: Iterable[object]) -> int:
+    """How many there are; those who are not earlier count one each."""
+    names = list(customers)
+    return len(set(names) - {None}) + sum(name is None for name in names)
 
 
 def _readable(text: str) -> str:
@@ -108,79 +206,25 @@ def _drawn(distinct: npt.NDArray[np.int64], strata: Sequence[object], seed: int)
     if len(distinct) <= MAX_FITTED:
         return distinct
     random = np.random.default_rng(seed)
-    names = np.array([str(strata[place]) for place in distinct])
+    names = np.array([str(strata[index]) for index in distinct])
     order = np.lexsort((random.random(len(distinct)), names))
     taken = order[np.linspace(0, len(order) - 1, MAX_FITTED).astype(np.int64)]
     drawn: npt.NDArray[np.int64] = np.sort(distinct[taken])
     return drawn
 
 
-def _filled(start: Labels) -> Labels:
-    """Groups to set out from: a text that had none is by itself."""
-    filled = start.copy()
-    alone = filled == NO_GROUP
-    filled[alone] = filled.max(initial=0) + 1 + np.arange(alone.sum())
-    return filled
+def _parents(numbers: Labels, wide: Labels) -> dict[int, int]:
+    """Problem -> the largest one of those that share the wider group which most of its texts are in."""
+    found, sizes = np.unique(numbers[numbers != NO_GROUP], return_counts=True)
+    wider = {int(number): int(np.bincount(wide[numbers == number]).argmax()) for number in found}
+    by_rank = sorted(wider, key=lambda number: (-int(sizes[np.searchsorted(found, number)]), number))
+    heads: dict[int, int] = {}
+    for number in by_rank:
+        heads.setdefault(wider[number], number)
+    return {number: heads[wider[number]] for number in sorted(wider)}
 
 
-def by_size_kept(labels: Labels) -> Labels:
-    """Problems numbered from the largest; what is none stays so."""
-    kept = labels.copy()
-    members = labels != NO_GROUP
-    kept[members] = by_size(labels[members])
-    return kept
-
-
-def _only_problems(found: Labels, vectors: Matrix, customers: Sequence[object], seed: int) -> Labels:
-    """Groups of too few customers, or no closer than texts drawn at random, are no problem."""
-    labels = found.copy()
-    random = np.random.default_rng(seed)
-    bounds: dict[int, float] = {}
-    for label in range(int(found.max(initial=-1)) + 1):
-        members = np.flatnonzero(found == label)
-        known = {customers[place] for place in members}
-        people = len(known - {None}) + sum(customers[place] is None for place in members)
-        size = min(2 ** int(np.log2(max(len(members), 1))), 4_096)
-        if people >= FEWEST_CUSTOMERS and size not in bounds:
-            drawn = (random.integers(0, len(vectors), size) for _ in range(RANDOM_GROUPS))
-            bounds[size] = float(np.quantile([np.linalg.norm(vectors[places].mean(axis=0)) for places in drawn], 0.95))
-        if people < FEWEST_CUSTOMERS or np.linalg.norm(vectors[members].mean(axis=0)) <= bounds[size]:
-            labels[members] = NO_GROUP
-    return by_size_kept(labels)
-
-
-def _join(
-    rest: npt.NDArray[np.int64],
-    readable: Sequence[str],
-    vectoriser: Vectoriser,
-    vectors: Matrix,
-    labels: Labels,
-    seed: int,
-    all_labels: Labels,
-    all_shares: npt.NDArray[np.float32],
-    on_progress: ProgressCallback,
-) -> None:
-    """Texts that no group was looked for in join by the vote of texts that were."""
-    random = np.random.default_rng(seed)
-    voters = np.sort(random.choice(len(vectors), min(MAX_VOTERS, len(vectors)), replace=False))
-    for start in range(0, len(rest), CHUNK):
-        on_progress("Reading the rest", start, len(rest))
-        places = rest[start : start + CHUNK]
-        own = vectoriser.views([readable[place] for place in places]).whole
-        winners, shares = vote(nearest(own, vectors[voters]), labels[voters])
-        winners[shares < ENOUGH_OF_THE_VOTE] = NO_GROUP
-        all_labels[places], all_shares[places] = winners, shares
-
-
-def _parents(labels: Labels, wide: Labels) -> tuple[int, ...]:
-    """Problem -> the wider group that most of its texts are in, numbered by its largest problem."""
-    wider = [int(np.bincount(wide[labels == label]).argmax()) for label in range(int(labels.max(initial=-1)) + 1)]
-    return tuple(wider.index(group) for group in wider)
-
-
-def middles(fit: Fit) -> Matrix:
+def middles(fit: Fit, numbers: Sequence[int]) -> Matrix:
     """The middle of every problem, of length 1 (problems, dimensions)."""
-    own = fit.labels[fit.fitted]
-    return unit_rows(
-        np.array([fit.vectors[own == label].mean(axis=0) for label in range(len(fit.parents))], dtype=np.float32)
-    )
+    own = fit.numbers[fit.fitted]
+    return unit_rows(np.array([fit.vectors[own == number].mean(axis=0) for number in numbers], dtype=np.float32))

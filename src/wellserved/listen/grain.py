@@ -2,9 +2,11 @@
 
 Modularity has a knob, and any setting of it finds groups, in noise as well. Groups that are there are found from the
 words and from the pieces of words alike; so the resolution is taken at which both agree best (adjusted mutual
-information, Vinh, Epps & Bailey 2010), and from there the coarsest that is as good but for a fiftieth. The two ends of
-what was tried count only where there is no best between them: long texts always agree on their two or three subjects.
-Where even the best agree less than MINIMUM_AGREEMENT, there are no groups to speak of.
+information, Vinh, Epps & Bailey 2010), and from there the coarsest that is as good but for a fiftieth.
+
+Agreement may be high at several grains: stories on their few subjects and on what befell each, formulas on the matter
+and on every wording. So the finest true peak that is nearly as high as the best gives the problems, the next coarser one
+the wider groups; where there is no peak, the coarsest resolution that is nearly as good as the best. Where even the best agree less than MINIMUM_AGREEMENT, there are no groups to speak of.
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.signal import find_peaks
 from sklearn.metrics import adjusted_mutual_info_score
 
 from wellserved.listen.graph import groups
 from wellserved.progress import ProgressCallback, no_progress
 
-RESOLUTIONS = tuple(float(2 ** (step / 2)) for step in range(-2, 11))  # .5 to 32
+RESOLUTIONS = tuple(float(2 ** (step / 2)) for step in range(-6, 11))  # .125 to 32
 AS_GOOD = 0.98
+PROMINENCE = 0.01  # of a peak, over the valleys beside it
+NEARLY_AS_HIGH = 0.9  # as the best of all, for a peak
+NEARLY_AS_GOOD = 0.95  # where there is no peak
 MINIMUM_AGREEMENT = 0.25
 
 
@@ -54,9 +60,11 @@ def choose_grain(
 
 
 def _coarsest_of_best(smooth: npt.NDArray[np.float64]) -> int:
-    """The highest of the peaks between the ends, or of all, and down from it as long as it is as good."""
-    peaks = [place for place in range(1, len(smooth) - 1) if smooth[place] == smooth[place - 1 : place + 2].max()]
-    chosen = max(peaks, key=lambda place: (smooth[place], -place)) if peaks else int(smooth.argmax())
+    """The index of the finest high peak, and down from it as long as it is as good; without one, the first good index."""
+    peaks, _ = find_peaks(smooth, prominence=PROMINENCE, height=NEARLY_AS_HIGH * smooth.max())
+    if not len(peaks):
+        return int(np.flatnonzero(smooth >= NEARLY_AS_GOOD * smooth.max())[0]) if smooth.max() > 0 else 0
+    chosen = int(peaks[-1])
     enough = AS_GOOD * smooth[chosen]
     while chosen > 0 and enough <= smooth[chosen - 1]:
         chosen -= 1

@@ -16,6 +16,10 @@ from wellserved.listen.vectors import Matrix, unit_rows
 
 NEIGHBOURS = 15
 VOTERS = 10
+TURNOUT = 0.4  # of the weight of the nearest: how much of it must be in any group
+ENOUGH = (
+    0.4  # of the votes; more would leave out what later looks find, less would take in what is about something else
+)
 BLOCK = 2_000  # texts compared with all others at a time
 RANDOMNESS = 0.001
 NO_GROUP = -1
@@ -25,16 +29,16 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Nearest:
-    """The nearest texts of each text, nearest first: places and cosines (texts, k)."""
+    """The nearest texts of each text, nearest first: indices and cosines (texts, k)."""
 
-    places: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
     cosines: Matrix
 
 
 def nearest(queries: Matrix, texts: Matrix, count: int = NEIGHBOURS, same: bool = False) -> Nearest:
     """The nearest `texts` of every query, all of them compared; `same`: queries are the texts, and none is its own neighbour."""
     count = max(min(count, len(texts) - same), 0)
-    places = np.zeros((len(queries), count), dtype=np.int64)
+    indices = np.zeros((len(queries), count), dtype=np.int64)
     cosines = np.zeros((len(queries), count), dtype=np.float32)
     for start in range(0, len(queries) if count else 0, BLOCK):
         block = queries[start : start + BLOCK] @ texts.T
@@ -43,9 +47,9 @@ def nearest(queries: Matrix, texts: Matrix, count: int = NEIGHBOURS, same: bool 
         chosen = np.argpartition(-block, count - 1, axis=1)[:, :count]
         values = np.take_along_axis(block, chosen, axis=1)
         order = np.lexsort((chosen, -values), axis=1)
-        places[start : start + BLOCK] = np.take_along_axis(chosen, order, axis=1)
+        indices[start : start + BLOCK] = np.take_along_axis(chosen, order, axis=1)
         cosines[start : start + BLOCK] = np.take_along_axis(values, order, axis=1)
-    return Nearest(places, cosines)
+    return Nearest(indices, cosines)
 
 
 def neighbour_graph(texts: Matrix) -> sparse.csr_matrix:
@@ -60,18 +64,15 @@ def joined_graph(texts: Matrix, beside: Matrix) -> sparse.csr_matrix:
 
 
 def _tied(neighbours: Nearest) -> sparse.csr_matrix:
-    count, width = neighbours.places.shape
+    count, width = neighbours.indices.shape
     weights = np.maximum(neighbours.cosines, 0).astype(np.float64).ravel() ** 4
     rows = np.repeat(np.arange(count), width)
-    ties = sparse.csr_matrix((weights, (rows, neighbours.places.ravel())), shape=(count, count))
+    ties = sparse.csr_matrix((weights, (rows, neighbours.indices.ravel())), shape=(count, count))
     return ties.maximum(ties.T)
 
 
-def groups(graph: sparse.csr_matrix, resolution: float, seed: int, start: Labels | None = None) -> Labels:
-    """A group for every text, numbered from the largest; a text without a tie is by itself.
-
-    `start`: the groups of before, from which the search sets out, so that what has not changed stays.
-    """
+def groups(graph: sparse.csr_matrix, resolution: float, seed: int) -> Labels:
+    """A group for every text, numbered from the largest; a text without a tie is by itself."""
     upper = sparse.triu(graph, 1).tocoo()
     kept = upper.data > 1e-6
     edges = [
@@ -80,11 +81,7 @@ def groups(graph: sparse.csr_matrix, resolution: float, seed: int, start: Labels
     ]
     labels = np.full(graph.shape[0], NO_GROUP, dtype=np.int64)
     if edges:
-        tied = {name for row, column, _ in edges for name in (row, column)}
-        before = None if start is None else {name: int(start[int(name)]) for name in sorted(tied)}
-        _, group_by_name = graspologic_native.leiden(
-            edges, starting_communities=before, resolution=resolution, randomness=RANDOMNESS, seed=seed
-        )
+        _, group_by_name = graspologic_native.leiden(edges, resolution=resolution, randomness=RANDOMNESS, seed=seed)
         for name, group in group_by_name.items():
             labels[int(name)] = group
     alone = labels == NO_GROUP
@@ -93,7 +90,7 @@ def groups(graph: sparse.csr_matrix, resolution: float, seed: int, start: Labels
 
 
 def by_size(labels: Labels) -> Labels:
-    """The same groups, numbered from the largest; of equal ones, the one met first is first."""
+    """Groups numbered from the largest; of equal ones, the one met first is first."""
     _, first, inverse, sizes = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.lexsort((first, -sizes))] = np.arange(len(sizes))
@@ -102,17 +99,21 @@ def by_size(labels: Labels) -> Labels:
 
 
 def vote(neighbours: Nearest, labels: Labels) -> tuple[Labels, Matrix]:
-    """The group that most of the nearest texts belong to, each by the square of its cosine, and its share of the vote."""
-    places, cosines = neighbours.places[:, :VOTERS], neighbours.cosines[:, :VOTERS]
+    """What each text is about by its ten nearest, each with the square of its cosine: the group, and its share of the vote.
+
+    Only those that are in a group vote; they need TURNOUT of the whole weight, and the winner ENOUGH of theirs.
+    """
+    indices, cosines = neighbours.indices[:, :VOTERS], neighbours.cosines[:, :VOTERS]
+    if not indices.shape[1]:
+        return np.full(len(indices), NO_GROUP, dtype=np.int64), np.zeros(len(indices), dtype=np.float32)
     weights = np.maximum(cosines, 0).astype(np.float64) ** 2
-    voted = labels[places]
-    share = np.zeros_like(weights)
+    voted = labels[indices]
+    valid = np.where(voted != NO_GROUP, weights, 0)
+    votes = np.zeros_like(weights)
     for column in range(voted.shape[1]):
-        share[:, column] = np.where(voted == voted[:, [column]], weights, 0).sum(axis=1)
-    if not voted.shape[1]:
-        return np.full(len(places), NO_GROUP, dtype=np.int64), np.zeros(len(places), dtype=np.float32)
-    best = share.argmax(axis=1)
-    rows = np.arange(len(places))
-    total = np.maximum(weights.sum(axis=1), 1e-9)
-    winner = np.where(weights.sum(axis=1) > 0, voted[rows, best], NO_GROUP)
-    return winner, (share[rows, best] / total).astype(np.float32)
+        votes[:, column] = np.where(voted == voted[:, [column]], valid, 0).sum(axis=1)
+    best, rows = votes.argmax(axis=1), np.arange(len(indices))
+    turnout = valid.sum(axis=1)
+    share = votes[rows, best] / np.maximum(turnout, 1e-9)
+    is_clear = (share >= ENOUGH) & (turnout >= TURNOUT * np.maximum(weights.sum(axis=1), 1e-9))
+    return np.where(is_clear, voted[rows, best], NO_GROUP), share.astype(np.float32)

@@ -26,18 +26,44 @@ CANDIDATES = 25
 QUOTE_LETTERS = 200
 DIVERSITY = 0.4  # how much a quote's likeness to earlier ones counts against it
 NAMING_TEXTS = 30_000  # texts that phrases are counted in
-STATES = frozenset("not no never still twice again wrong without cannot can't won't didn't doesn't nicht kein keine nie immer falsch doppelt pas jamais plus".split())
+STATES = frozenset(
+    [
+        "not",
+        "no",
+        "never",
+        "still",
+        "twice",
+        "again",
+        "wrong",
+        "without",
+        "cannot",
+        "can't",
+        "won't",
+        "didn't",
+        "doesn't",
+        "nicht",
+        "kein",
+        "keine",
+        "nie",
+        "immer",
+        "falsch",
+        "doppelt",
+        "pas",
+        "jamais",
+        "plus",
+    ]
+)
 _FILLERS = (
     (ENGLISH_STOP_WORDS - STATES - {"cry", "fire", "bill", "system", "call", "full", "empty", "bottom", "top", "front", "back", "mine", "part", "name", "move", "found", "find", "fill", "detail", "describe", "interest"})
-    | frozenset("im ive id dont doesnt didnt isnt wasnt cant wont please hi hello dear thanks thank hey help want need like know tell just got get getting gets did does said told really also would could should let us i'm i've i'd i'll it's that's they're there's he's she's we're you're let's don t s m ve ll re d am pm xx xxx xxxx".split())
-    | frozenset("der die das den dem des ein eine einen einem einer und oder ich wir sie es ist sind war habe haben hat mit von zu auf für im in am bei bitte hallo danke mein meine mir mich ihr ihre uns was wie warum noch schon auch so als aus an".split())
-    | frozenset("le la les un une des du de et ou je nous vous il elle est sont avec pour sur dans mon ma mes ce cette que qui bonjour merci el los las unos unas y o yo mi mis es son con por para en que lo al".split())
+    | frozenset(["im", "ive", "id", "dont", "doesnt", "didnt", "isnt", "wasnt", "cant", "wont", "please", "hi", "hello", "dear", "thanks", "thank", "hey", "help", "want", "need", "like", "know", "tell", "just", "got", "get", "getting", "gets", "did", "does", "said", "told", "really", "also", "would", "could", "should", "let", "us", "i'm", "i've", "i'd", "i'll", "it's", "that's", "they're", "there's", "he's", "she's", "we're", "you're", "let's", "don", "t", "s", "m", "ve", "ll", "re", "d", "am", "pm", "xx", "xxx", "xxxx"])
+    | frozenset(["der", "die", "das", "den", "dem", "des", "ein", "eine", "einen", "einem", "einer", "und", "oder", "ich", "wir", "sie", "es", "ist", "sind", "war", "habe", "haben", "hat", "mit", "von", "zu", "auf", "für", "im", "in", "am", "bei", "bitte", "hallo", "danke", "mein", "meine", "mir", "mich", "ihr", "ihre", "uns", "was", "wie", "warum", "noch", "schon", "auch", "so", "als", "aus", "an"])
+    | frozenset(["le", "la", "les", "un", "une", "des", "du", "de", "et", "ou", "je", "nous", "vous", "il", "elle", "est", "sont", "avec", "pour", "sur", "dans", "mon", "ma", "mes", "ce", "cette", "que", "qui", "bonjour", "merci", "el", "los", "las", "unos", "unas", "y", "o", "yo", "mi", "mis", "es", "son", "con", "por", "para", "en", "que", "lo", "al"])
 )  # fmt: skip
 _TOKEN = r"(?u)\b[^\W_][\w'’]*\b"
 
 
 @dataclass(frozen=True)
-class ProblemWords:
+class ProblemNames:
     """How a problem is called and said."""
 
     phrases: tuple[str, ...]
@@ -57,10 +83,10 @@ def name_problems(
     vectors: Matrix,
     labels: Labels,
     customers: Sequence[object],
-    place_phrases: Callable[[Sequence[str]], Matrix],
-) -> dict[int, ProblemWords]:
-    """Words of every problem of `labels` (0 and more); `place_phrases` gives phrases vectors beside the texts'."""
-    phrases = _phrases(texts, vectors, labels, place_phrases)
+    locate_phrases: Callable[[Sequence[str]], Matrix],
+) -> dict[int, ProblemNames]:
+    """Words of every problem of `labels` (0 and more); `locate_phrases` gives phrases vectors beside the texts'."""
+    phrases = _phrases(texts, vectors, labels, locate_phrases)
     words = {}
     for label in range(int(labels.max(initial=-1)) + 1):
         members = np.flatnonzero(labels == label)
@@ -69,19 +95,21 @@ def name_problems(
             near = members[np.argsort(-(vectors[members] @ middle), kind="stable")]
             quotes = _quotes(texts, vectors, near, middle, customers)
             sentence = first_sentences([texts[quotes[0] if quotes else near[0]]], QUOTE_LETTERS)
-            words[label] = ProblemWords(phrases.get(label, ()), sentence, tuple(quotes))
+            words[label] = ProblemNames(phrases.get(label, ()), sentence, tuple(quotes))
     return _told_apart(words)
 
 
 def _phrases(
-    texts: Sequence[str], vectors: Matrix, labels: Labels, place_phrases: Callable[[Sequence[str]], Matrix]
+    texts: Sequence[str], vectors: Matrix, labels: Labels, locate_phrases: Callable[[Sequence[str]], Matrix]
 ) -> dict[int, tuple[str, ...]]:
     chosen = np.arange(len(texts))
     if len(texts) > NAMING_TEXTS:
         chosen = np.sort(np.random.default_rng(5).choice(len(texts), NAMING_TEXTS, replace=False))
-    counter = CountVectorizer(ngram_range=(1, 4), binary=True, token_pattern=_TOKEN, min_df=2 if len(chosen) > 50 else 1, max_features=300_000)
+    counter = CountVectorizer(
+        ngram_range=(1, 4), binary=True, token_pattern=_TOKEN, min_df=2 if len(chosen) > 50 else 1, max_features=300_000
+    )
     try:
-        counts = counter.fit_transform([re.sub(r"‹[\w ]+›", " . ", texts[place]) for place in chosen])
+        counts = counter.fit_transform([re.sub(r"‹[\w ]+›", " . ", texts[index]) for index in chosen.tolist()])
     except ValueError:  # no word at all
         return {}
     terms = counter.get_feature_names_out()
@@ -89,7 +117,7 @@ def _phrases(
     counts, terms = counts[:, np.flatnonzero(usable)], terms[usable]
     everywhere = np.asarray(counts.sum(axis=0)).ravel()
     lengths = np.array([len(term.split()) for term in terms])
-    states = np.array([bool(STATES & set(term.split())) for term in terms])
+    states = np.array([any(map(_is_state, term.split())) for term in terms])
     here = labels[chosen]
     result: dict[int, tuple[str, ...]] = {}
     for label in range(int(here.max(initial=-1)) + 1):
@@ -101,24 +129,31 @@ def _phrases(
         lift = (inside + 0.5) / (len(rows) + 1) / ((everywhere + 0.5) / (len(chosen) + 1))
         score = share * np.log(np.maximum(lift, 1e-9)) * (1 + 0.35 * (lengths - 1)) * np.where(states, 1.15, 1.0)
         score[(share < FEWEST_SHARE) | (inside < 2) | (lift <= 1)] = 0
-        best = [place for place in np.argsort(-score, kind="stable")[:CANDIDATES] if score[place] > 0]
+        best = [index for index in np.argsort(-score, kind="stable")[:CANDIDATES] if score[index] > 0]
         if best:
             middle = unit_rows(vectors[labels == label].mean(axis=0, keepdims=True))[0]
-            nearness = np.maximum(place_phrases([terms[place] for place in best]) @ middle, 0.05)
+            nearness = np.maximum(locate_phrases([terms[index] for index in best]) @ middle, 0.05)
             order = np.argsort(-(score[best] * nearness), kind="stable")
-            result[label] = _without_repetition([terms[best[place]] for place in order])
+            result[label] = _without_repetition([terms[best[index]] for index in order])
     return result
 
 
 def _is_phrase(words: list[str]) -> bool:
     if words[0] in _FILLERS or words[-1] in _FILLERS:
         return False
-    telling = [word for word in words if not word.isdigit() and len(word) > 1 and word not in STATES and word not in _FILLERS]
+    telling = [
+        word for word in words if not word.isdigit() and len(word) > 1 and not _is_state(word) and word not in _FILLERS
+    ]
     return bool(telling) and len(words) == len(set(words))
 
 
+def _is_state(word: str) -> bool:
+    """It says that something is not so, or is so again."""
+    return word in STATES or word.endswith(("n't", "n’t"))
+
+
 def _stem(word: str) -> str:
-    return re.sub(r"(?:ing|ed|es|s|en|n|e)$", "", word) if len(word) > 4 else word
+    return re.sub(r"(?:ies|y|ing|ed|es|s|en|n|e)$", "", word) if len(word) > 4 else word
 
 
 def _without_repetition(phrases: Sequence[str]) -> tuple[str, ...]:
@@ -137,10 +172,14 @@ def _quotes(
     texts: Sequence[str], vectors: Matrix, near: npt.NDArray[np.int64], middle: Matrix, customers: Sequence[object]
 ) -> list[int]:
     """From the middle outwards, none like an earlier one (maximal marginal relevance), each from another customer."""
-    fitting = [int(place) for place in near[:200] if _can_be_quoted(texts[place])]
+    fitting = [int(index) for index in near[:200] if _can_be_quoted(texts[index])]
     quotes: list[int] = []
     while fitting and len(quotes) < 5:
-        rest = [place for place in fitting if customers[place] is None or customers[place] not in {customers[quote] for quote in quotes}]
+        rest = [
+            index
+            for index in fitting
+            if customers[index] is None or customers[index] not in {customers[quote] for quote in quotes}
+        ]
         if not rest:
             break
         closeness = vectors[rest] @ middle
@@ -155,13 +194,13 @@ def _can_be_quoted(text: str) -> bool:
     return 15 <= len(text) <= QUOTE_LETTERS and not re.search(r"\d{5}", text)
 
 
-def _told_apart(words: dict[int, ProblemWords]) -> dict[int, ProblemWords]:
+def _told_apart(words: dict[int, ProblemNames]) -> dict[int, ProblemNames]:
     """No two problems by one name: the smaller one adds its next phrase."""
     names: set[str] = set()
     result = {}
     for label, own in sorted(words.items()):
         if own.name in names and len(own.phrases) > 1:
-            own = ProblemWords((", ".join(own.phrases[:2]), *own.phrases[1:]), own.sentence, own.quote_places)
+            own = ProblemNames((", ".join(own.phrases[:2]), *own.phrases[1:]), own.sentence, own.quote_places)
         names.add(own.name)
         result[label] = own
     return result

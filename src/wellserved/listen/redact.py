@@ -29,7 +29,9 @@ _STREET_WORDS = (
 _STREET = rf"(?:{'|'.join(_STREET_WORDS.split())}|(?:{'|'.join(_STREET_WORDS.upper().split())})|street|road|avenue|lane|boulevard|blvd)"
 _FLAT = r"(?:,?\s+(?i:apt|apartment|unit|suite|ste|#|flat)\.?\s*\w+)?"
 _CAPITAL = r"[A-ZÄÖÜÉÈÁÍÓÚÑÇŠŽŁ][\w'’-]+"
-_TITLES = r"(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herr|Frau|Herrn|M\.|Mme|Mlle|Monsieur|Madame|Sr|Sra|Señor|Señora|Signor|Signora|Sig)"
+_TITLES = (
+    r"(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herr|Frau|Herrn|M\.|Mme|Mlle|Monsieur|Madame|Sr|Sra|Señor|Señora|Signor|Signora|Sig)"
+)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ _RULES = (
     _Rule("address", re.compile(rf"\b\d{{1,5}}[a-zA-Z]?\s+(?:(?:NE|NW|SE|SW|N|S|E|W|North|South|East|West)\.?\s+)?(?:(?:[A-Z][\w'’.-]*|\d{{1,3}}(?:st|nd|rd|th))\s+){{1,4}}{_STREET}\b\.?{_FLAT}")),
     _Rule("address", re.compile(rf"\b\d{{1,5}}[a-z]?\s+(?:[a-z][\w'’.-]*\s+){{1,2}}(?:street|road|avenue|lane|boulevard|blvd)\b\.?{_FLAT}")),
     _Rule("address", re.compile(r"\b(?:[A-ZÄÖÜ][\wäöüß'’.-]+[\s-]){0,3}(?:[A-ZÄÖÜ][\wäöüß]*(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ufer|damm|chaussee)|Stra(?:ß|ss)e|Str\.|Weg|Platz|Allee|Ring|Ufer)\s+\d{1,4}\s?[a-z]?\b")),
-    _Rule("address", re.compile(r"\b\d{1,4}\s?(?:bis|ter)?,?\s+(?i:rue|avenue|boulevard|place|chemin|impasse|allée|quai)\s+(?:(?:de|du|des|la|le|les|l'|d')\s?)*[A-ZÉÈ][\w'’-]+(?:[\s-][A-ZÉÈ][\w'’-]+){0,2}")),
+    _Rule("address", re.compile(r"\b\d{1,4}\s?(?:bis|ter)?,?\s+(?i:rue|avenue|boulevard|index|chemin|impasse|allée|quai)\s+(?:(?:de|du|des|la|le|les|l'|d')\s?)*[A-ZÉÈ][\w'’-]+(?:[\s-][A-ZÉÈ][\w'’-]+){0,2}")),
     _Rule("address", re.compile(r"\b(?i:calle|avenida|av\.|plaza|paseo|via|viale|piazza|corso)\s+(?:(?:de|del|la|las|los|di|della)\s+)*[A-ZÁÉÍÓÚÑ][\w'’-]+(?:\s+[A-ZÁÉÍÓÚÑ][\w'’-]+){0,2},?\s+(?:n[.º°]\s*)?\d{1,4}\b")),
     _Rule("address", re.compile(r"\bP\.?\s?O\.?\s?Box\s+\d+\b", re.I)),
     _Rule("name", re.compile(rf"\b{_TITLES}\.?\s+((?:{_CAPITAL}|[A-Z]\.)(?:[ ](?:van|von|de|der|den|la|le|di)){{0,2}}(?:[ ]{_CAPITAL}){{0,2}})"), part=1),
@@ -132,16 +134,16 @@ class Redactor:
     def _without_known_names(self, text: str, counts: Counter[str]) -> str:
         """By the words of the text that begin a known name: the longest such name goes."""
         words = [(match.group().casefold(), match.start(), match.end()) for match in _WORD.finditer(text)]
-        kept, last, place = [], 0, 0
-        while place < len(words):
-            for name in self._names.get(words[place][0], ()):
-                if tuple(word for word, _, _ in words[place : place + len(name)]) == name:
-                    kept += [text[last : words[place][1]], "‹name›"]
-                    last = words[place + len(name) - 1][2]
-                    place += len(name) - 1
+        kept, last, index = [], 0, 0
+        while index < len(words):
+            for name in self._names.get(words[index][0], ()):
+                if tuple(word for word, _, _ in words[index : index + len(name)]) == name:
+                    kept += [text[last : words[index][1]], "‹name›"]
+                    last = words[index + len(name) - 1][2]
+                    index += len(name) - 1
                     counts["name"] += 1
                     break
-            place += 1
+            index += 1
         return "".join([*kept, text[last:]])
 
 
@@ -149,8 +151,55 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 _LEGAL_FORMS = frozenset(
-    "inc incorporated llc llp lp ltd limited plc co corp corporation company companies group holding holdings na n a national "
-    "association fsb gmbh ag kg ohg ug ev eg se sa sas sarl srl spa bv nv ab as oy pty the financial services bank usa us".split()
+    [
+        "inc",
+        "incorporated",
+        "llc",
+        "llp",
+        "lp",
+        "ltd",
+        "limited",
+        "plc",
+        "co",
+        "corp",
+        "corporation",
+        "company",
+        "companies",
+        "group",
+        "holding",
+        "holdings",
+        "na",
+        "n",
+        "a",
+        "national",
+        "association",
+        "fsb",
+        "gmbh",
+        "ag",
+        "kg",
+        "ohg",
+        "ug",
+        "ev",
+        "eg",
+        "se",
+        "sa",
+        "sas",
+        "sarl",
+        "srl",
+        "spa",
+        "bv",
+        "nv",
+        "ab",
+        "as",
+        "oy",
+        "pty",
+        "the",
+        "financial",
+        "services",
+        "bank",
+        "usa",
+        "us",
+    ]
 )
 
 

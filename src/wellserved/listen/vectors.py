@@ -5,7 +5,7 @@ Two views of the same texts. `whole`: words and word pairs together with pieces 
 text: positive pointwise mutual information; weights by Arora, Liang & Ma 2017, eq. 1). `words` and `pieces`: each half
 by itself, for judging how far two independent looks at the texts agree.
 
-Texts are told apart by their place in the list; rows of a matrix have the same order. All rows have length 1, or 0 where
+Texts are told apart by their index in the list; rows of a matrix have the same order. All rows have length 1, or 0 where
 nothing of a text is known.
 """
 
@@ -30,7 +30,7 @@ FIT_TEXTS = 50_000  # texts that the dimensions are learnt from
 
 @dataclass(frozen=True)
 class Views:
-    """The same texts, looked at in three ways (texts, dimensions)."""
+    """Texts looked at in three ways (texts, dimensions)."""
 
     whole: Matrix
     words: Matrix
@@ -38,7 +38,7 @@ class Views:
 
 
 class Vectoriser:
-    """Learns the dimensions from texts, then places any text in them. Deterministic for a seed."""
+    """Learns the dimensions from texts, then indices any text in them. Deterministic for a seed."""
 
     def __init__(self, texts: Sequence[str], seed: int) -> None:
         spaced = sum(" " in text for text in texts) * 2 >= len(texts)  # Chinese, Japanese and Thai have no blanks
@@ -67,9 +67,13 @@ class Vectoriser:
     def views(self, texts: Sequence[str]) -> Views:
         """Where the texts lie."""
         counts = [half.counts(texts) for half in self._halves]
-        words, pieces = (half.place(count) for half, count in zip(self._halves, counts, strict=True))
-        beside = self._meanings.place(counts[0])
-        parts = [self._pressed(np.hstack([words, pieces, WORD_VECTOR_SHARE * beside])), np.hstack([words, WORD_VECTOR_SHARE * beside]), pieces]
+        words, pieces = (half.locate(count) for half, count in zip(self._halves, counts, strict=True))
+        beside = self._meanings.locate(counts[0])
+        parts = [
+            self._pressed(np.hstack([words, pieces, WORD_VECTOR_SHARE * beside])),
+            np.hstack([words, WORD_VECTOR_SHARE * beside]),
+            pieces,
+        ]
         if not self._centre:  # of the texts that it was learnt from
             self._centre = [part.mean(axis=0) for part in parts]
         return Views(*(unit_rows(part - centre) for part, centre in zip(parts, self._centre, strict=True)))
@@ -86,13 +90,13 @@ class _Half:
             vectoriser.set_params(min_df=1)
             counts = vectoriser.fit_transform([*texts, "x xxx"])
         self.texts = counts
-        width = min(DIMENSIONS, min(counts.shape))
+        width = min(DIMENSIONS, *counts.shape)
         self.axes: Matrix = randomized_svd(counts, width, n_iter=4, random_state=seed)[2].astype(np.float32)
 
     def counts(self, texts: Sequence[str]) -> sparse.csr_matrix:
         return self.vectoriser.transform(texts)
 
-    def place(self, counts: sparse.csr_matrix) -> Matrix:
+    def locate(self, counts: sparse.csr_matrix) -> Matrix:
         return unit_rows(np.asarray(counts @ self.axes.T, dtype=np.float32)) / np.float32(np.sqrt(2))
 
 
@@ -124,10 +128,12 @@ class WordMeanings:
         axis: Matrix = randomized_svd(means, 1, random_state=seed)[2].astype(np.float32)
         return axis
 
-    def place(self, counts: sparse.csr_matrix) -> Matrix:
+    def locate(self, counts: sparse.csr_matrix) -> Matrix:
         """The texts' mean word vectors, of length 1 or 0."""
         means = self._means((counts[:, self._columns] > 0).astype(np.float32))
-        return unit_rows(means - (means @ self._common.T) @ self._common if self._common is not None else means)
+        if self._common is None:
+            return means
+        return unit_rows((means - (means @ self._common.T) @ self._common).astype(np.float32))
 
 
 def _association_vectors(present: sparse.csr_matrix, document_counts: npt.NDArray[np.float32], seed: int) -> Matrix:

@@ -12,8 +12,36 @@ import numpy as np
 from wellserved.calendar import Calendars, Clock, span_of_days
 from wellserved.engine import Engine
 from wellserved.measure.series import MeasureQuestion
-from wellserved.moments import day_number
+from wellserved.moments import PROBLEM, day_number
 from wellserved.scales import BUILT_IN, Scales, bad_sql, good_sql
+
+
+@dataclass(frozen=True)
+class ProblemWords:
+    """Which problem each text is about, and the problem that a question is about."""
+
+    table: str  # of the engine: source, case_id, at_s, number, label, share; empty: nobody has listened
+    labels: Mapping[str, str]  # id -> label, for filters
+    about: str = ""  # SQL over the case and its words: 1 where the case is about the problem in question
+    told: str = ""  # SQL: 1 where the case could tell; empty: where its customer used words
+
+    def joined_sql(self, cases: str, age: tuple[str, int] | None = None) -> str:
+        """SQL: cases with `problem`, `about` and `told`; at an age, by the words that had been said by then."""
+        about = self.about or "CAST(NULL AS INTEGER)"
+        told = self.told or ("CAST(w.labels IS NOT NULL AS INTEGER)" if self.table else "CAST(NULL AS INTEGER)")
+        if not self.table:
+            return f"SELECT c.*, CAST(NULL AS VARCHAR) AS problem, {about} AS about, {told} AS told FROM {cases} c"
+        said = self.table
+        if age:
+            said = f"(SELECT w.* FROM {self.table} w JOIN {cases} c USING (source, case_id) WHERE w.at_s <= c.{age[0]}_s + {age[1]})"
+        return f"""
+            WITH votes AS (
+                SELECT source, case_id, number, any_value(label) AS label, sum(share) AS share FROM {said} GROUP BY ALL
+            ), chosen AS (
+                SELECT source, case_id, arg_max(label, share - number / 1e9) FILTER (label IS NOT NULL) AS problem,
+                       list(label) AS labels FROM votes GROUP BY ALL
+            )
+            SELECT c.*, w.problem, {about} AS about, {told} AS told FROM {cases} c LEFT JOIN chosen w USING (source, case_id)"""
 
 
 @dataclass(frozen=True)
@@ -32,6 +60,7 @@ class CaseTable:
     cannot: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     scales: Scales = field(default_factory=lambda: BUILT_IN)  # those known, the workspace's own too
     age: tuple[str, int] | None = None  # every case as it stood so many seconds after its anchor; None: as it stands
+    words: ProblemWords | None = None  # what customers' words are about, where that is asked for
 
     @property
     def known_days(self) -> dict[str, date]:
@@ -59,6 +88,8 @@ def filter_sql(case_table: CaseTable, question: MeasureQuestion) -> tuple[str, d
     for column, options in options_by_column.items():
         names = []
         for option in options:
+            if column == PROBLEM and case_table.words:
+                option = case_table.words.labels.get(option, option)
             key = f"v{len(values)}"
             values[key] = option
             names.append(f"${key}")
@@ -95,11 +126,14 @@ def period_sql(question: MeasureQuestion, date_basis: str) -> str:
 
 
 def fill_sql(sql: str, case_table: CaseTable) -> str:
-    """SQL with {as_of}, {as_of_bus}, {surveyed}, {good} and {bad} put in."""
+    """SQL with {as_of}, {as_of_bus}, {surveyed}, {good}, {bad}, {about} and {told} put in."""
     sql = sql.replace("{as_of}", f"({_as_of_sql(case_table)})").replace(
         "{as_of_bus}", f"({_as_of_business_sql(case_table)})"
     )
     sql = sql.replace("{good}", f"({good_sql(case_table.scales)})").replace("{bad}", f"({bad_sql(case_table.scales)})")
+    nothing = f"CAST(NULL AS {case_table.engine.string})"
+    for name in ("about", "told", PROBLEM):
+        sql = sql.replace(f"{{{name}}}", name if case_table.words else nothing)
     return sql.replace("{surveyed}", _surveyed_sql(case_table))
 
 

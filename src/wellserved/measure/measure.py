@@ -4,7 +4,8 @@
 CASE, comparisons and integer arithmetic, so that the same text runs on any engine; {as_of} stands for
 the epoch second up to which the case's source is known, {as_of_bus} for the same instant in the business
 seconds of the case's calendar; {surveyed} for the cases whose customers were asked for a rating; {good} and {bad}
-for a rating that is so by the rule of its scale.
+for a rating that is so by the rule of its scale; {about} for a case about the problem in question, {told} for one that
+could tell.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from wellserved.errors import PeriodError, UnknownNameError
 from wellserved.measure.measure import Measure
-from wellserved.moments import SEGMENTS, Granularity, NotComputable, Period
+from wellserved.moments import PROBLEM, SEGMENTS, Granularity, NotComputable, Period
 
-FILTER_COLUMNS = (*SEGMENTS, "promised", "scale", "closed")
+FILTER_COLUMNS = (*SEGMENTS, PROBLEM, "promised", "scale", "closed")
 Value = float | NotComputable
 
 
@@ -26,6 +26,12 @@ class MeasureQuestion:
     since: date | None = None  # first local day
     until: date | None = None  # first local day after
     where: tuple[tuple[str, str], ...] = ()  # column, value; several of one column: any of them
+    about: str = ""  # of a problem: its id, or a value of a column (category=Billing); what problem_share is about
+
+    @property
+    def listens(self) -> bool:
+        """The answer needs to know which problem a case is about."""
+        return bool(self.about) or PROBLEM in (self.by, *(column for column, _ in self.where))
 
     def __post_init__(self) -> None:
         for column in (self.by, *(column for column, _ in self.where)):

@@ -116,6 +116,12 @@ class AnalysisWindow:
                 WHERE epoch(m."at") <= from_s + {seconds}""")
             fold_into(self.db, table, f"{table}_moments", self.case_table.zone, self.calendars)
             self.db.execute(f"DROP TABLE {table}_moments")
+            if words := self.case_table.words:
+                self.db.execute(f"ALTER TABLE {table} RENAME TO {table}_folded")
+                self.db.execute(
+                    f"CREATE TEMP TABLE {table} AS {words.joined_sql(f'{table}_folded', (date_basis, seconds))}"
+                )
+                self.db.execute(f"DROP TABLE {table}_folded")
             self.case_tables_by_age[date_basis, seconds] = replace(
                 self.case_table, table=table, age=(date_basis, seconds)
             )

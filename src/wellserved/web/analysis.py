@@ -70,9 +70,16 @@ def _kill_pool(pool: ProcessPoolExecutor) -> None:
 
 
 def version_of(workspace: Workspace) -> tuple[object, ...]:
-    """What an answer depends on: the log's version, the calendars, the scales, the declarations (looks at them aside)."""
+    """What an answer depends on: the log's version, the calendars, the scales, the problems, the declarations (looks at them aside)."""
     file_times = []
-    for name in ("calendars.toml", "scales.toml", "scales-used.json", "workspace.toml"):
+    for name in (
+        "calendars.toml",
+        "scales.toml",
+        "scales-used.json",
+        "workspace.toml",
+        "problems/found.json",
+        "problems/decisions.jsonl",
+    ):
         file = workspace.folder / name
         file_times.append(file.stat().st_mtime_ns if file.exists() else 0)
     return (str(workspace.folder), log.latest_version(workspace), declarations_digest(workspace), *file_times)

@@ -311,6 +311,10 @@ class ImprovementForm(forms.Form):
     what = forms.CharField(label=_("What do you change?"), max_length=200)
     since = forms.DateField(label=_("First day of the new way"), widget=DateInput())
     measure = forms.ChoiceField(label=_("What should get better?"), choices=_measure_choices)
+    about = forms.CharField(
+        label=_("About which problem"), max_length=200, required=False,
+        help_text=_("For the share of cases about a problem: its number (p7), or category=Billing."),
+    )  # fmt: skip
     expected = forms.IntegerField(
         label=_("By how many percent, at least"), min_value=1, max_value=99, required=False,
         help_text=_("The smallest effect that would be worth it."),
@@ -344,6 +348,8 @@ class ImprovementForm(forms.Form):
         data = super().clean() or {}
         if bool(data.get("column")) != bool(data.get("value")):
             self.add_error("value", _("Choose for whom, and name which."))
+        if (data.get("measure") == "problem_share") != bool(data.get("about")):
+            self.add_error("about", _("A share of cases is about a problem; name it, or choose another measure."))
         if data.get("against") and not data.get("value"):
             self.add_error("against", _("Say first for whom the change is."))
         return data
@@ -369,4 +375,5 @@ class ImprovementForm(forms.Form):
             expected=data["expected"] / 100 if data["expected"] else None,
             ends=data["ends"].isoformat() if data["ends"] else None,
             settles=data["settles"].isoformat() if data["settles"] else None,
+            about=data["about"],
         )

@@ -33,6 +33,7 @@ PAGES: Final = (
     NavigationPage("resume", gettext_noop("Résumé"), "own", "Me"),
     NavigationPage("failures", gettext_noop("Failures"), "own", gettext_noop("My team")),
     NavigationPage("measures", gettext_noop("Measures"), "read_measures", "My team"),
+    NavigationPage("problems", gettext_noop("Problems"), "read_measures", "My team"),
     NavigationPage("improvements", gettext_noop("Improvements"), "read_measures", "My team"),
     NavigationPage("practices", gettext_noop("Practices"), "read_measures", "My team"),
     NavigationPage("customers", gettext_noop("Customers"), "read_customers", gettext_noop("The house")),

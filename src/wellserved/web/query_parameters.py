@@ -1,4 +1,4 @@
-"""Questions in addresses: every, by, since, until, where=column=value, as the command line's options."""
+"""Questions in addresses: every, by, since, until, where=column=value, about, as the command line's options."""
 
 from __future__ import annotations
 
@@ -24,7 +24,12 @@ def question_in(parameters: QueryDict, name: str) -> MeasureQuestion:
         pairs.append((column.strip(), value))
     span = day_in(parameters, "since"), day_in(parameters, "until")
     return MeasureQuestion(
-        (find_measure(name),), parameters.get("by") or None, granularity_in(parameters), *span, tuple(pairs)
+        (find_measure(name),),
+        parameters.get("by") or None,
+        granularity_in(parameters),
+        *span,
+        tuple(pairs),
+        parameters.get("about") or "",
     )
 
 

@@ -52,7 +52,10 @@ def improvement(request: HttpRequest, name: str) -> HttpResponse:
 @required_permission("declare_improvements", "GET", "POST")
 def new_improvement(request: HttpRequest) -> HttpResponseBase:
     """Declare a change on one page: first what will be seen of it, then the declaration itself."""
-    form = ImprovementForm(request.POST or None)
+    about = request.GET.get("about", "")
+    form = ImprovementForm(
+        request.POST or None, initial={"about": about, "measure": "problem_share"} if about else None
+    )
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
         declaration = form.declaration(settings.WORKSPACE)

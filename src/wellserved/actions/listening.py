@@ -1,0 +1,143 @@
+"""Listening: problems found in what customers say, and what people decide about them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from wellserved import disk
+from wellserved.actions.open_cases import open_case_table
+from wellserved.engine.duckdb import DuckDB, query, quote_text
+from wellserved.errors import RequestError
+from wellserved.listen import book
+from wellserved.listen.book import Book, Decision, Deed
+from wellserved.listen.book import in_force as in_force
+from wellserved.listen.novelty import Neighbourhood
+from wellserved.moments import JOURNAL_SOURCE
+from wellserved.progress import ProgressCallback, no_progress
+from wellserved.storage.workspace import Workspace
+
+LOOK_SEED = 1
+WANTED_FILE = "wanted"
+WISH_SECONDS = 2.0  # between two looks for somebody's wish
+
+
+def listen_anew(
+    workspace: Workspace, on_progress: ProgressCallback = no_progress, afresh: bool = False, now: datetime | None = None
+) -> Book:
+    """Read what customers say and keep the problems in it; those that are known keep their numbers.
+
+    `afresh`: the problems of before are given up, with everything that people decided about them but in the history.
+    """
+    from wellserved.listen.look import look_for_problems
+
+    said, version = _said(workspace, on_progress)
+    before = None if afresh else book.read_book(workspace)
+    found, problems, parts = look_for_problems(
+        said, before, None if afresh else book.read_parts(workspace), LOOK_SEED, on_progress
+    )
+    found = replace(found, made_at=(now or datetime.now(UTC)).isoformat(timespec="seconds"), log_version=version)
+    with workspace.write_lock() as scratch:
+        book.write_look(workspace, scratch, found, problems, parts)
+    result = book.read_book(workspace)
+    assert result is not None
+    return result
+
+
+def _said(workspace: Workspace, on_progress: ProgressCallback) -> tuple[pa.Table, int]:
+    """What customers said, a row a text."""
+    from wellserved.listen.said import SAID_COLUMNS, SPOKEN_KINDS
+
+    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
+        assert isinstance(case_table.engine, DuckDB)
+        kinds = ", ".join(map(quote_text, SPOKEN_KINDS))
+        columns = ", ".join(
+            'CAST(epoch(m."at") AS BIGINT) AS at_s' if name == "at_s" else f"m.{name}" for name in SAID_COLUMNS
+        )
+        # a case has one team in the end; what a text's own record says comes first
+        columns = columns.replace("m.team", "coalesce(m.team, c.team) AS team").replace(
+            "m.channel", "coalesce(m.channel, c.channel) AS channel"
+        )
+        columns = columns.replace("m.customer_id", "coalesce(m.customer_id, c.customer_id) AS customer_id").replace(
+            "m.account_id", "coalesce(m.account_id, c.account_id) AS account_id"
+        )
+        said = query(
+            case_table.engine.db,
+            f"SELECT {columns} FROM moments m JOIN cases c USING (source, case_id) WHERE m.text IS NOT NULL AND m.kind IN ({kinds}) AND m.source <> {quote_text(JOURNAL_SOURCE)}",
+        )
+        return said, case_table.log_version
+
+
+def ask_for_look(workspace: Workspace) -> None:
+    """Ask the worker to read what customers say; asked twice, it reads once."""
+    with workspace.write_lock() as scratch:
+        folder = workspace.folder / "problems"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with disk.rewrite_file(folder / WANTED_FILE, scratch / WANTED_FILE) as file:
+            file.write("waiting for the worker")
+
+
+def look_under_way(workspace: Workspace) -> str:
+    """How far the look is that somebody asked for; nothing: none is."""
+    file = workspace.folder / "problems" / WANTED_FILE
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def look_if_wanted(workspace: Workspace) -> bool:
+    """Read what customers say where somebody asked for it, and note how far it is; whether it was asked for."""
+    file = workspace.folder / "problems" / WANTED_FILE
+    if not file.exists():
+        return False
+
+    def note(activity: str, done: int, total: int) -> None:
+        with contextlib.suppress(OSError):  # nobody reads it then; the look goes on
+            file.write_text(f"{activity}{f': {done / total:.0%}' if total else ''}", encoding="utf-8")
+
+    try:
+        listen_anew(workspace, note)
+    finally:
+        file.unlink(missing_ok=True)
+    return True
+
+
+def run_looks(workspace: Workspace, stop: threading.Event) -> None:
+    """Read what customers say whenever somebody asked for it, beside the worker: it may take minutes."""
+    while not stop.wait(WISH_SECONDS):
+        try:
+            look_if_wanted(workspace)
+        except Exception as error:
+            sys.stderr.write(f"Nothing was read of what customers say: {error}\n")
+
+
+def decide_about(
+    workspace: Workspace, deed: Deed, problem: str, facts: dict[str, Any], by: str, now: datetime | None = None
+) -> Decision:
+    """What somebody decides about a problem; every later look respects it."""
+    return book.decide(workspace, deed, problem, facts, by, now or datetime.now(UTC))
+
+
+def known_book(workspace: Workspace) -> Book:
+    """The book of problems; raises where nobody has listened yet."""
+    known = book.read_book(workspace)
+    if known is None:
+        raise RequestError("No problems were looked for yet.", "Listen first: `wellserved listen`.")
+    return known
+
+
+def find_new(
+    workspace: Workspace, days: int, on_progress: ProgressCallback = no_progress
+) -> tuple[list[Neighbourhood], list[str]]:
+    """What many customers say now and hardly anybody said before: every day of the last ones, and all texts."""
+    from wellserved.listen.look import scan_for_new
+
+    said, _ = _said(workspace, on_progress)
+    return scan_for_new(said, days, workspace.zone, LOOK_SEED, on_progress)

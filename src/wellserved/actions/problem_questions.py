@@ -1,0 +1,155 @@
+"""Questions about problems: their sizes, one of them, why a case is about it, where it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wellserved.actions.listening import LOOK_SEED, known_book
+from wellserved.actions.open_cases import open_case_table
+from wellserved.engine.duckdb import DuckDB, query
+from wellserved.errors import RequestError
+from wellserved.listen import book
+from wellserved.listen.book import Book, CustomerProblem
+from wellserved.listen.book import in_force as in_force
+from wellserved.listen.origins import Scan, scan_origins
+from wellserved.listen.sizes import Cost, ProblemSize, problem_sizes
+from wellserved.measure import MeasureQuestion
+from wellserved.moments import PROBLEM, NotComputable
+from wellserved.progress import ProgressCallback, no_progress
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace
+
+LISTENED_COLUMNS = (PROBLEM, "category", "cause", "service")
+"""What problems may be told by: words, or what the house files cases under."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Problems of a span and how they were found."""
+
+    by: str
+    sizes: tuple[ProblemSize, ...]
+    told: int  # cases that could tell
+    cases: int  # all cases
+    book: Book | None
+    caution: str  # what a source says before its numbers are quoted
+
+    @property
+    def spots(self) -> dict[str, tuple[float, float]]:
+        """Label -> place on the map."""
+        return {problem.label: problem.spot for problem in self.book.problems} if self.book else {}
+
+
+def overview(
+    workspace: Workspace,
+    by: str,
+    question: MeasureQuestion,
+    cost: Cost,
+    on_progress: ProgressCallback = no_progress,
+) -> Overview:
+    """The problems of a span, told by words or by one of the house's own columns."""
+    if by not in LISTENED_COLUMNS:
+        raise RequestError(f"Problems are not told by {by}.", f"Choose one of {', '.join(LISTENED_COLUMNS)}.")
+    known = known_book(workspace) if by == PROBLEM else None
+    with open_case_table(workspace, on_progress, about="") as case_table:
+        on_progress("Sizing problems", 0, 0)
+        sizes = problem_sizes(case_table, by, question, cost)
+        told = "count(*) FILTER (told = 1)" if by == PROBLEM else f"count({by})"
+        row = case_table.engine.query(f"SELECT {told} AS told, count(*) AS cases FROM {case_table.table}").to_pylist()[
+            0
+        ]
+    cautions = {receipt.caution for source in case_table.as_of for receipt in log.receipts(workspace, source)[-1:]}
+    return Overview(
+        by, tuple(sizes), int(row["told"]), int(row["cases"]), known, " ".join(sorted(filter(None, cautions)))
+    )
+
+
+def declared_cost(minutes: float | None, rate: str | None) -> Cost:
+    """What a reply takes and what an hour costs, as somebody declares it: 12, 45 EUR."""
+    if rate is None:
+        return Cost(minutes)
+    number, _, currency = rate.strip().partition(" ")
+    try:
+        value = float(number)
+    except ValueError as error:
+        raise RequestError(f"{rate!r} is no rate.", "Write it as 45 EUR.") from error
+    if not 0 <= value < 1e6:
+        raise RequestError(f"{rate!r} is no rate.", "Give what an hour costs, as 45 EUR.")
+    return Cost(minutes, value, currency.strip())
+
+
+def one_problem(
+    workspace: Workspace, reference: str, on_progress: ProgressCallback = no_progress
+) -> tuple[Book, CustomerProblem, ProblemSize | None]:
+    """One problem by its id, label or name, with its size over the whole record."""
+    known = known_book(workspace)
+    problem = known.find(reference)
+    sizes = overview(workspace, PROBLEM, MeasureQuestion(()), Cost(), on_progress).sizes
+    return known, problem, next((size for size in sizes if size.label == problem.label), None)
+
+
+ORIGIN_COLUMNS = ("service", "channel", "place", "team", "category", "source")
+"""Where a fault may come from; people are never an origin."""
+FEWEST_PEOPLE = 5
+
+
+def find_origins(
+    workspace: Workspace, reference: str | None, on_progress: ProgressCallback = no_progress
+) -> tuple[Scan | NotComputable, str]:
+    """Which origins bring more of a problem than chance; without one, more corrections."""
+    about = reference if reference is not None else ""
+    with open_case_table(workspace, on_progress, with_moments=True, about=about) as case_table:
+        assert isinstance(case_table.engine, DuckDB)
+        fault = "about = 1" if about else CORRECTED
+        told = "told = 1" if about else "1 = 1"
+        left_out = about.partition("=")[0]
+        columns = [name for name in ORIGIN_COLUMNS if name != left_out]
+        few = f"(SELECT team FROM {case_table.table} GROUP BY team HAVING count(DISTINCT person_id) BETWEEN 1 AND {FEWEST_PEOPLE - 1})"
+        shown = ", ".join(
+            f"CASE WHEN team IN {few} THEN NULL ELSE team END AS team" if name == "team" else name for name in columns
+        )
+        table = query(
+            case_table.engine.db,
+            f"SELECT {shown}, asked_month AS month, ({fault}) AS fault FROM {case_table.table} WHERE {told} ORDER BY source, case_id",
+        )
+    on_progress("Comparing origins", 0, 0)
+    records = {name: table[name].to_pylist() for name in columns}
+    fault_mask = np.array([bool(value) for value in table["fault"].to_pylist()], dtype=bool)
+    name = known_book(workspace).find(about).label if about and "=" not in about else about or "corrections"
+    if not len(fault_mask):
+        return NotComputable("no case could tell"), name
+    return scan_origins(records, fault_mask, table["month"].to_pylist(), LOOK_SEED, on_progress), name
+
+
+CORRECTED = "reopens > 0 OR returns > 0 OR EXISTS (SELECT 1 FROM moments m WHERE m.kind = 'corrected' AND m.source = cases_with_problems.source AND m.case_id = cases_with_problems.case_id)"
+"""SQL: somebody had to mend what was delivered."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One part of a case's words, and the problem that it is about."""
+
+    text: str
+    problem: str  # label, or nothing
+    share: float
+
+
+def why(workspace: Workspace, case_id: str) -> list[Reason]:
+    """What a case's words were taken to be about, part by part."""
+    known, parts = known_book(workspace), book.read_parts(workspace)
+    assert parts is not None
+    numbers = known.now_about(parts).tolist()
+    label_by_number = {problem.number: problem.label for problem in known.problems}
+    cases, texts, shares = (parts[name].to_pylist() for name in ("case_id", "text", "share"))
+    reasons = [
+        Reason(text, label_by_number.get(number, ""), share)
+        for case, text, number, share in zip(cases, texts, numbers, shares, strict=True)
+        if case == case_id
+    ]
+    if not reasons:
+        raise RequestError(
+            f"No words of a case {case_id} are known.", "Give the number of a case whose customer wrote something."
+        )
+    return reasons

@@ -1,0 +1,241 @@
+"""Listening: problems in what customers say, and decisions about them."""
+
+from __future__ import annotations
+
+import getpass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wellserved.cli.shared import (
+    Format,
+    FormatOption,
+    HomeOption,
+    OutputOption,
+    SinceOption,
+    UntilOption,
+    WhereOption,
+    app,
+    parse_day,
+    parse_pairs,
+    progress,
+    say,
+    show_tables,
+    workspace_at,
+)
+
+if TYPE_CHECKING:
+    from wellserved.listen.book import Deed
+
+listen = typer.Typer(help="Find what customers keep telling you, and follow it.", invoke_without_command=True)
+app.add_typer(listen, name="listen", rich_help_panel="Look closer")
+
+
+class ProblemBasis(StrEnum):
+    """What problems are told by."""
+
+    problem = "problem"
+    category = "category"
+    cause = "cause"
+    service = "service"
+
+
+class Ranking(StrEnum):
+    """What the list is sorted by."""
+
+    many = "many"
+    much = "much"
+    growth = "growth"
+
+
+ByOption = Annotated[ProblemBasis, typer.Option("--by", help="Words (problem), or what cases are filed under.")]
+ProblemArgument = Annotated[str, typer.Argument(help="A problem: p7, or its name.")]
+
+
+@listen.callback()
+def listen_to_customers(
+    context: typer.Context,
+    by: ByOption = ProblemBasis.problem,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    where: WhereOption = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Minutes of work a reply takes, for hours.", min=0)
+    ] = None,
+    rate: Annotated[str | None, typer.Option("--rate", help="What an hour costs, as 45 EUR, for cost.")] = None,
+    rank: Annotated[
+        Ranking, typer.Option("--rank", help="Sort by how many cases, how much work, or how fast it grows.")
+    ] = Ranking.many,
+    kept: Annotated[bool, typer.Option("--kept", help="Show what the last look found; read nothing new.")] = False,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Give up the problems known and look as if for the first time.")
+    ] = False,
+    format_: FormatOption = Format.text,
+    output: OutputOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Find what customers keep telling you: how many, since when, growing or not, and what goes with it."""
+    if context.invoked_subcommand:
+        return
+    from wellserved.actions import listening, problem_questions
+    from wellserved.measure import MeasureQuestion
+    from wellserved.render.charts.problems import problem_bars, problem_map
+    from wellserved.render.tables import problems
+
+    workspace = workspace_at(home)
+    question = MeasureQuestion(
+        (), since=parse_day(since, "--since"), until=parse_day(until, "--until"), where=parse_pairs(where)
+    )
+    cost = problem_questions.declared_cost(minutes, rate)
+    with progress() as on_progress:
+        if by is ProblemBasis.problem and not kept:
+            listening.listen_anew(workspace, on_progress, afresh)
+        found = problem_questions.overview(workspace, by.value, question, cost, on_progress)
+    table = problems.problem_table(
+        found.by,
+        found.sizes,
+        found.told,
+        found.cases,
+        found.book,
+        cost.currency,
+        found.caution,
+        problems.RANKINGS[list(Ranking).index(rank)],
+    )
+    show_tables(
+        [table], format_, output, table.title, [problem_bars(found.sizes), problem_map(found.sizes, found.spots)]
+    )
+
+
+@listen.command("show")
+def show_problem(
+    problem: ProblemArgument, format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None
+) -> None:
+    """Show one problem: its name, its customers' words, its size, and what was decided."""
+    from wellserved.actions import problem_questions
+    from wellserved.render.tables import problems
+
+    workspace = workspace_at(home)
+    with progress() as on_progress:
+        book, found, size = problem_questions.one_problem(workspace, problem, on_progress)
+    show_tables(problems.one_problem_tables(found, book, size, workspace.zone), format_, output)
+
+
+@listen.command()
+def why(
+    case: Annotated[str, typer.Argument(help="The number of a case.")],
+    format_: FormatOption = Format.text,
+    output: OutputOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Say what a case's words were taken to be about, part by part."""
+    from wellserved.actions import problem_questions
+    from wellserved.report import Table
+
+    reasons = problem_questions.why(workspace_at(home), case)
+    rows = tuple((reason.text, reason.problem or "no common problem", f"{reason.share:.0%}") for reason in reasons)
+    note = "A part is about what most of the ten texts nearest to it are about; the share is that of their votes."
+    show_tables([Table(f"Case {case}", ("words", "about", "votes"), rows, note)], format_, output)
+
+
+@listen.command("alarms")
+def new_in_words(
+    days: Annotated[int, typer.Option("--days", help="How many days back.", min=1, max=366)] = 28,
+    format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None,
+) -> None:  # fmt: skip
+    """Look for what many customers say now and hardly anybody said before."""
+    from wellserved.actions import listening
+    from wellserved.render.tables import problems
+
+    with progress() as on_progress:
+        found, texts = listening.find_new(workspace_at(home), days, on_progress)
+    show_tables([problems.novelty_table(found, texts)], format_, output)
+
+
+@listen.command()
+def origins(
+    problem: Annotated[str | None, typer.Argument(help="A problem (p7), or a value of a column (cause=misspelt name); nothing: corrections.")] = None,
+    format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None,
+) -> None:  # fmt: skip
+    """Find where a problem comes from: which place, channel, team or service brings more of it than chance."""
+    from wellserved.actions import problem_questions
+    from wellserved.render.tables import problems
+
+    with progress() as on_progress:
+        scan, fault = problem_questions.find_origins(workspace_at(home), problem, on_progress)
+    show_tables([problems.origin_table(scan, fault)], format_, output)
+
+
+@listen.command("name")
+def name_problem(
+    problem: ProblemArgument, name: Annotated[str, typer.Argument(help="What people call it.")], home: HomeOption = None
+) -> None:
+    """Give a problem a name; later looks keep it."""
+    _decide("named", problem, {"name": name}, home)
+
+
+@listen.command("merge")
+def merge_problems(
+    problem: ProblemArgument,
+    into: Annotated[str, typer.Argument(help="The problem that it is a part of.")],
+    home: HomeOption = None,
+) -> None:
+    """Say that a problem is the same as another, and goes on in it."""
+    _decide("merged", problem, {"into": into}, home)
+
+
+@listen.command("split")
+def split_problem(
+    problem: ProblemArgument,
+    words: Annotated[list[str], typer.Argument(help="Words of which the part to be split off has one.")],
+    home: HomeOption = None,
+) -> None:
+    """Split a problem in two by the words of one part."""
+    _decide("split", problem, {"words": words}, home)
+
+
+@listen.command("close")
+def close_problem(problem: ProblemArgument, home: HomeOption = None) -> None:
+    """Close a problem; its cases are still counted."""
+    _decide("closed", problem, {}, home)
+
+
+@listen.command("reopen")
+def reopen_problem(problem: ProblemArgument, home: HomeOption = None) -> None:
+    """Open a closed problem again."""
+    _decide("reopened", problem, {}, home)
+
+
+@listen.command("note")
+def note_problem(
+    problem: ProblemArgument,
+    note: Annotated[str, typer.Argument(help="What others should know.")],
+    home: HomeOption = None,
+) -> None:
+    """Write a note on a problem."""
+    _decide("noted", problem, {"note": note}, home)
+
+
+@listen.command("undo")
+def undo_decision(
+    number: Annotated[int, typer.Argument(help="The number of the decision.")], home: HomeOption = None
+) -> None:
+    """Take a decision back; it stays in the history."""
+    _decide("undone", "", {"decision": number}, home)
+
+
+@listen.command("decisions")
+def show_decisions(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
+    """Show who decided what about problems."""
+    from wellserved.actions import listening
+    from wellserved.render.tables import problems
+
+    book = listening.known_book(workspace_at(home))
+    show_tables([problems.decision_table(book.decisions, book)], format_, output)
+
+
+def _decide(deed: Deed, problem: str, facts: dict[str, object], home: HomeOption) -> None:
+    from wellserved.actions import listening
+
+    decision = listening.decide_about(workspace_at(home), deed, problem, facts, getpass.getuser())
+    say(f"Decision {decision.number} is kept; take it back with `wellserved listen undo {decision.number}`.")

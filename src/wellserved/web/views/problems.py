@@ -1,0 +1,98 @@
+"""Problems: what customers keep telling, the decisions about them, and the way to an improvement."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from wellserved.actions import listening, problem_pages, problem_questions
+from wellserved.errors import RequestError, StorageError, UnknownNameError
+from wellserved.listen.book import Deed
+from wellserved.listen.sizes import RANKINGS
+from wellserved.moments import PROBLEM
+from wellserved.storage import log
+from wellserved.store.access import has_permission, record_event
+from wellserved.web.access_middleware import person_of, required_permission, scope_of
+from wellserved.web.analysis import cached_answer
+from wellserved.web.template_filters import safe_html
+
+DEEDS: dict[str, tuple[Deed, str]] = {  # button -> deed, the field that it needs
+    "name": ("named", "name"),
+    "merge": ("merged", "into"),
+    "split": ("split", "words"),
+    "note": ("noted", "note"),
+    "close": ("closed", ""),
+    "reopen": ("reopened", ""),
+    "undo": ("undone", "decision"),
+}
+
+
+@required_permission("read_measures")
+def problems(request: HttpRequest) -> HttpResponse:
+    """What customers keep telling, by their words or by what cases are filed under."""
+    by, ranking = request.GET.get("by", PROBLEM), request.GET.get("rank", "0")
+    if by not in problem_questions.LISTENED_COLUMNS or ranking not in ("0", "1", "2"):
+        raise Http404
+    is_empty = log.latest_version(settings.WORKSPACE) < 0
+    page, cards = ("", []) if is_empty else cached_answer(problem_pages.list_page, by, int(ranking))
+    context = {
+        "page": safe_html(page), "cards": cards[:12], "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": RANKINGS, "empty": is_empty,
+        "progress": listening.look_under_way(settings.WORKSPACE), "may_decide": has_permission(scope_of(request).person, "declare_improvements"),
+    }  # fmt: skip
+    return render(request, "problems.html", context)
+
+
+@required_permission("declare_improvements", "POST")
+def look_for_problems(request: HttpRequest) -> HttpResponseBase:
+    """Have the customers' words read; the worker does it, and the page shows how far it is."""
+    listening.ask_for_look(settings.WORKSPACE)
+    record_event(person_of(request), "asked for a look at problems", "")
+    return redirect("problems")
+
+
+@required_permission("read_measures")
+def problem(request: HttpRequest, id_: str) -> HttpResponse:
+    """One problem: its course, its customers' words, where it comes from, what was decided."""
+    try:
+        page, facts = cached_answer(problem_pages.problem_page, id_)
+    except UnknownNameError as error:
+        raise Http404 from error
+    context = {
+        **facts, "page": safe_html(page), "origins": safe_html(cached_answer(problem_pages.origin_page, facts["id"])),
+        "may_decide": has_permission(scope_of(request).person, "declare_improvements"), "cases": scope_of(request).case_filter() is not None,
+    }  # fmt: skip
+    return render(request, "problem.html", context)
+
+
+@required_permission("declare_improvements", "POST")
+def decide(request: HttpRequest, id_: str) -> HttpResponseBase:
+    """Name, merge, split, note, close a problem, or take such a decision back."""
+    deed, field = DEEDS.get(request.POST.get("do", ""), (None, ""))
+    if deed is None:
+        raise Http404
+    value = request.POST.get(field, "").strip() if field else ""
+    facts: dict[str, object] = {field: value} if field else {}
+    if field == "words":
+        facts = {"words": [word.strip() for word in value.split(",") if word.strip()]}
+    elif field == "decision":
+        facts = {"decision": int(value) if value.isdecimal() else 0}
+    elif field and not value:
+        messages.error(request, _("Nothing was written in the field."))
+        return redirect("problem", id_)
+    try:
+        decision = listening.decide_about(settings.WORKSPACE, deed, id_, facts, person_of(request).called)
+    except UnknownNameError as error:
+        raise Http404 from error
+    except StorageError:
+        raise
+    except RequestError as error:
+        messages.error(request, f"{error.problem} {error.remedy}")
+        return redirect("problem", id_)
+    record_event(person_of(request), "decided about a problem", f"{id_} {deed} {decision.number}")
+    messages.success(request, _("Kept. Every later look respects it."))
+    if deed == "merged":
+        return redirect("problem", str(facts["into"]))
+    return redirect("problem", id_)
