@@ -46,11 +46,10 @@ _SETTINGS_FILES = (
     "scales-used.json",
     "improvements.jsonl",
     "problems/found.json",
-    "problems/parts.parquet",
     "problems/decisions.jsonl",
 )
 _KNOWN_NAMES = re.compile(
-    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|problems/(found\.json|parts\.parquet|decisions\.jsonl)|keys/secret|keys/claims/\d{4}\.json|imports/\w+/[\w-]+\.(json|csv))"
+    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|problems/(found\.json|decisions\.jsonl|parts-\d+\.parquet)|keys/secret|keys/claims/\d{4}\.json|imports/\w+/[\w-]+\.(json|csv))"
     r"|log/(_SHA256SUMS|_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
 )
@@ -143,6 +142,8 @@ def _pack_files(
         if (workspace.folder / name).exists():
             archive.write(workspace.folder / name, f"files/{name}")
     archive.writestr("files/keys/secret", workspace.secret())
+    for file in sorted((workspace.folder / "problems").glob("parts-*.parquet")):
+        archive.write(file, f"files/problems/{file.name}")
     for file in sorted((workspace.folder / "keys" / "claims").glob("*.json")):
         archive.write(file, f"files/keys/claims/{file.name}")
     later_folders = {

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from wellserved import improvement
-from wellserved.actions.open_cases import open_case_table, opening_hours, settled_problem
+from wellserved.actions.open_cases import decisions_since, open_case_table, opening_hours, settled_problem
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.improvement import Improvement, ImprovementRecord
 from wellserved.measure import MeasureQuestion, find_measure
@@ -186,7 +186,8 @@ def prove_improvement(
         if declared_name
         else (f"Exploration: a window from {span[0] or 'the start'} to {span[1] or 'now'} was not declared.",)
     )
-    return proof, (*window_notes, *_exclusion_notes(window), *_history_notes(record))
+    decided = decisions_since(workspace, declaration.about, record.declared_at)
+    return proof, (*window_notes, *decided, *_exclusion_notes(window), *_history_notes(record))
 
 
 def _is_look_at_declaration(facts: dict[str, Any], declaration: Improvement) -> bool:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+from filelock import FileLock
 
 from wellserved import disk
 from wellserved.actions.open_cases import open_case_table
@@ -37,21 +38,24 @@ def listen_anew(
     """
     from wellserved.listen.look import look_for_problems
 
-    said, version = _said(workspace, on_progress)
-    before = None if afresh else book.read_book(workspace)
-    found, problems, parts = look_for_problems(
-        said, before, None if afresh else book.read_parts(workspace), LOOK_SEED, on_progress
-    )
-    found = replace(found, made_at=(now or datetime.now(UTC)).isoformat(timespec="seconds"), log_version=version)
-    with workspace.write_lock() as scratch:
-        book.write_look(workspace, scratch, found, problems, parts)
+    folder = workspace.folder / "problems"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with FileLock(folder / ".look.lock"):  # two looks at once would give a number twice
+        said, names, version = _said(workspace, on_progress)
+        before, parts = book.read_book(workspace), book.read_parts(workspace)
+        found, problems, parts = look_for_problems(
+            said, before, None if afresh else parts, LOOK_SEED, on_progress, names
+        )
+        found = replace(found, made_at=(now or datetime.now(UTC)).isoformat(), log_version=version)
+        with workspace.write_lock() as scratch:
+            book.write_look(workspace, scratch, found, problems, parts)
     result = book.read_book(workspace)
     assert result is not None
     return result
 
 
-def _said(workspace: Workspace, on_progress: ProgressCallback) -> tuple[pa.Table, int]:
-    """What customers said, a row a text."""
+def _said(workspace: Workspace, on_progress: ProgressCallback) -> tuple[pa.Table, tuple[str, ...], int]:
+    """What customers said, a row a text; and the names of those who serve, as the record has them."""
     from wellserved.listen.said import SAID_COLUMNS, SPOKEN_KINDS
 
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
@@ -71,7 +75,8 @@ def _said(workspace: Workspace, on_progress: ProgressCallback) -> tuple[pa.Table
             case_table.engine.db,
             f"SELECT {columns} FROM moments m JOIN cases c USING (source, case_id) WHERE m.text IS NOT NULL AND m.kind IN ({kinds}) AND m.source <> {quote_text(JOURNAL_SOURCE)}",
         )
-        return said, case_table.log_version
+        persons = query(case_table.engine.db, "SELECT DISTINCT person_id FROM moments WHERE person_id IS NOT NULL")
+        return said, tuple(map(str, persons["person_id"].to_pylist())), case_table.log_version
 
 
 def ask_for_look(workspace: Workspace) -> None:
@@ -115,7 +120,9 @@ def run_looks(workspace: Workspace, stop: threading.Event) -> None:
         try:
             look_if_wanted(workspace)
         except Exception as error:
-            sys.stderr.write(f"Nothing was read of what customers say: {error}\n")
+            sys.stderr.write(
+                f"Nothing was read of what customers say: {type(error).__name__}\n"
+            )  # its words may hold theirs
 
 
 def decide_about(
@@ -139,5 +146,5 @@ def find_new(
     """What many customers say now and hardly anybody said before: every day of the last ones, and all texts."""
     from wellserved.listen.look import scan_for_new
 
-    said, _ = _said(workspace, on_progress)
-    return scan_for_new(said, days, workspace.zone, LOOK_SEED, on_progress)
+    said, names, _ = _said(workspace, on_progress)
+    return scan_for_new(said, days, workspace.zone, LOOK_SEED, on_progress, names)

@@ -14,13 +14,15 @@ from wellserved.errors import RequestError, UnknownNameError, WorkspaceError
 from wellserved.listen.book import Book, read_book, read_parts, words_table
 from wellserved.measure import MeasureQuestion
 from wellserved.measure.case_table import CaseTable, ProblemWords, make_case_table
-from wellserved.measure.coverage import unknown_names
+from wellserved.measure.coverage import PRIVATE_COLUMNS, unknown_names
 from wellserved.moments import SEGMENTS
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.scales import load_scales
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 
+ABOUT_COLUMNS = tuple(column for column in SEGMENTS if column not in ("source", *PRIVATE_COLUMNS))
+"""What a problem can be told by, beside words: never a person, a customer or an account."""
 MAX_CASES_IN_MEMORY = 1_000_000  # cases up to which a question's table is read once and kept
 
 
@@ -110,12 +112,12 @@ def with_problems(workspace: Workspace, case_table: CaseTable, about: str) -> Ca
     db = case_table.engine.db
     table, labels = "", {}
     if book is not None and parts is not None:
-        labels = {problem.id: problem.label for problem in book.problems}
+        labels = book.labels()
         db.register("problem_parts", words_table(book, parts))
         db.execute("CREATE OR REPLACE TEMP TABLE problem_words AS FROM problem_parts")
         db.unregister("problem_parts")
         table = "problem_words"
-    words = ProblemWords(table, labels, *_about_sql(about, book))
+    words = ProblemWords(table, labels, *_about_sql(about, book, parts is None))
     db.execute(f"CREATE OR REPLACE TEMP VIEW cases_with_problems AS {words.joined_sql(case_table.table)}")
     return replace(case_table, table="cases_with_problems", words=words)
 
@@ -130,12 +132,34 @@ def settled_problem(workspace: Workspace, about: str) -> str:
     return book.find(about).id
 
 
-def _about_sql(about: str, book: Book | None) -> tuple[str, str]:
+def decisions_since(workspace: Workspace, about: str, instant: str) -> tuple[str, ...]:
+    """What has to be said of a problem that people decided about after it was declared to be measured."""
+    book = read_book(workspace) if about and "=" not in about else None
+    if book is None:
+        return ()
+    number = book.find(about).number
+    later = [
+        decision
+        for decision in book.decisions
+        if decision.at > instant and decision.deed in ("merged", "split", "undone")
+        and number in (decision.problem, decision.facts.get("into"), *([number] if decision.deed == "undone" else []))
+    ]  # fmt: skip
+    deeds = ", ".join(f"{decision.deed} on {decision.at[:10]} by {decision.by}" for decision in later)
+    return (
+        (
+            f"What counts as this problem was decided about after the declaration ({deeds}): read the verdict as an exploration.",
+        )
+        if later
+        else ()
+    )
+
+
+def _about_sql(about: str, book: Book | None, are_parts_gone: bool) -> tuple[str, str]:
     """SQL: the case is about it; it could tell."""
     column, is_value, value = about.partition("=")
     if is_value:
-        if column not in SEGMENTS:
-            raise UnknownNameError("column", column, SEGMENTS)
+        if column not in ABOUT_COLUMNS:
+            raise UnknownNameError("column", column, ABOUT_COLUMNS)
         name = duckdb.quote_name(column)
         told = f"CASE WHEN c.{name} IS NULL THEN 0 ELSE 1 END"
         return f"CASE WHEN c.{name} = {duckdb.quote_text(value)} THEN 1 WHEN c.{name} IS NOT NULL THEN 0 END", told
@@ -143,5 +167,7 @@ def _about_sql(about: str, book: Book | None) -> tuple[str, str]:
         return "", ""
     if book is None:
         raise RequestError("No problems were looked for yet.", "Listen first: `wellserved listen`.")
+    if are_parts_gone:
+        raise RequestError("The texts that were read are gone.", "Listen again: `wellserved listen`.")
     label = duckdb.quote_text(book.find(about).label)
     return f"CASE WHEN w.labels IS NOT NULL THEN CAST(list_contains(w.labels, {label}) AS INTEGER) END", ""

@@ -16,6 +16,7 @@ from wellserved.listen.book import in_force as in_force
 from wellserved.listen.origins import Scan, scan_origins
 from wellserved.listen.sizes import Cost, ProblemSize, problem_sizes
 from wellserved.measure import MeasureQuestion
+from wellserved.measure.case_table import filter_sql, period_sql
 from wellserved.moments import PROBLEM, NotComputable
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.storage import log
@@ -57,9 +58,10 @@ def overview(
         on_progress("Sizing problems", 0, 0)
         sizes = problem_sizes(case_table, by, question, cost)
         told = "count(*) FILTER (told = 1)" if by == PROBLEM else f"count({by})"
-        row = case_table.engine.query(f"SELECT {told} AS told, count(*) AS cases FROM {case_table.table}").to_pylist()[
-            0
-        ]
+        where, values = filter_sql(case_table, question)
+        span = f"{where} AND {period_sql(question, 'asked')}"
+        counts_sql = f"SELECT {told} AS told, count(*) AS cases FROM {case_table.table} WHERE {span}"
+        row = case_table.engine.query(counts_sql, values).to_pylist()[0]
     cautions = {receipt.caution for source in case_table.as_of for receipt in log.receipts(workspace, source)[-1:]}
     return Overview(
         by, tuple(sizes), int(row["told"]), int(row["cases"]), known, " ".join(sorted(filter(None, cautions)))

@@ -1,7 +1,7 @@
 """The book of problems: what the last look found, and what people decided about it.
 
 problems/found.json      every problem found, with its name, sentence and quotes, and how it was looked for
-problems/parts.parquet   every part of a text, redacted, with the problem that it is about
+problems/parts-*.parquet every part of a text, redacted, with the problem that it is about
 problems/decisions.jsonl names, merges, splits, notes; a line each, never rewritten
 
 What is found can be found again; what people decided cannot, and is applied on top of every look.
@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wellserved import disk
-from wellserved.errors import RequestError, UnknownNameError
+from wellserved.errors import DamageError, RequestError, UnknownNameError
 from wellserved.storage.workspace import Workspace
 
-FOUND_FILE, PARTS_FILE, DECISIONS_FILE = "found.json", "parts.parquet", "decisions.jsonl"
+FOUND_FILE, DECISIONS_FILE = "found.json", "decisions.jsonl"
 MAX_NAME = 80
 NONE: Final = -1
 Deed = Literal["named", "merged", "split", "closed", "reopened", "noted", "undone"]
@@ -99,6 +99,7 @@ class LookRecord:
     alone: int  # parts about no common problem
     cut_lines: dict[str, int] = field(default_factory=dict)
     redacted: dict[str, int] = field(default_factory=dict)
+    decisions_from: int = 0  # decisions up to this one were about problems that were given up
     refused: str = ""  # why no problems were told; empty: they were
 
 
@@ -113,9 +114,10 @@ class Book:
     def find(self, reference: str) -> CustomerProblem:
         """A problem by its id, its label or its name; one merged into another is that other."""
         wanted = reference.strip().casefold()
-        for problem in self.problems:
-            if wanted in (problem.id, problem.label.casefold(), problem.name.casefold()):
-                return problem
+        for name in ("id", "label", "name"):
+            for problem in self.problems:
+                if wanted == str(getattr(problem, name)).casefold():
+                    return problem
         if match := re.fullmatch(r"p(\d+)\b.*", wanted):
             target = resolved(int(match[1]), self.decisions)
             for problem in self.problems:
@@ -123,10 +125,20 @@ class Book:
                     return problem
         raise UnknownNameError("problem", reference, [problem.label for problem in self.problems])
 
+    def labels(self) -> dict[str, str]:
+        """What a problem may be called in a filter -> its label: name, id, and the ids of those that go on in it."""
+        labels = {name: problem.label for problem in self.problems for name in (problem.name, problem.id)}
+        for decision in in_force(self.decisions):
+            if decision.deed == "merged":
+                goes_on = f"p{resolved(decision.problem, self.decisions)}"
+                labels.setdefault(f"p{decision.problem}", labels.get(goes_on, goes_on))
+        return labels
+
     def now_about(self, parts: pa.Table) -> npt.NDArray[np.int64]:
         """The problem that each part is about, decisions applied (NONE: no common problem)."""
         numbers = np.array(parts["number"].to_numpy(), dtype=np.int64)
         texts: list[str] | None = None
+        present = {problem.number for problem in self.problems}
         for decision in in_force(self.decisions):
             if decision.deed == "split":
                 texts = texts or [text.casefold() for text in parts["text"].to_pylist()]
@@ -134,7 +146,7 @@ class Book:
                 inside = np.flatnonzero(numbers == decision.problem)
                 moved = [index for index in inside if any(word in texts[index] for word in words)]
                 numbers[moved] = decision.facts["into"]
-            elif decision.deed == "merged":
+            elif decision.deed == "merged" and decision.facts["into"] in present:
                 numbers[numbers == decision.problem] = decision.facts["into"]
         return numbers
 
@@ -158,19 +170,32 @@ def read_book(workspace: Workspace) -> Book | None:
     folder = workspace.folder / "problems"
     if not (folder / FOUND_FILE).exists():
         return None
-    found = json.loads((folder / FOUND_FILE).read_text(encoding="utf-8"))
+    try:
+        found = json.loads((folder / FOUND_FILE).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamageError(
+            f"{folder / FOUND_FILE} is damaged.",
+            "Bring it back from a backup, or look anew: `wellserved listen --afresh`.",
+        ) from error
     problems = [
         CustomerProblem(**{**problem, "phrases": tuple(problem["phrases"]), "notes": (), "spot": tuple(problem["spot"]), "quotes": tuple(Quote(**quote) for quote in problem["quotes"])})
         for problem in found["problems"]
     ]  # fmt: skip
-    decisions = read_decisions(folder)
-    return Book(LookRecord(**found["look"]), tuple(_decided(problems, decisions)), tuple(decisions))
+    look = LookRecord(**found["look"])
+    decisions = [decision for decision in read_decisions(folder) if decision.number > look.decisions_from]
+    return Book(look, tuple(_decided(problems, decisions)), tuple(decisions))
 
 
 def read_parts(workspace: Workspace) -> pa.Table | None:
     """Every part of a text with the problem that it was found to be about, or None where nobody has listened yet."""
-    file = workspace.folder / "problems" / PARTS_FILE
-    return pq.read_table(file) if file.exists() else None
+    book = read_book(workspace)
+    file = workspace.folder / "problems" / parts_name(book.look.made_at) if book else None
+    return pq.read_table(file) if file and file.exists() else None
+
+
+def parts_name(made_at: str) -> str:
+    """The file of the parts that belong to a look: one that was cut off leaves the look before it whole."""
+    return f"parts-{''.join(filter(str.isdigit, made_at))}.parquet"
 
 
 def words_table(book: Book, parts: pa.Table) -> pa.Table:
@@ -190,48 +215,65 @@ def write_look(
     """Keep what a look found, whole or not at all; whoever calls holds the workspace's write lock."""
     folder = workspace.folder / "problems"
     folder.mkdir(mode=0o700, exist_ok=True)
-    draft = scratch / PARTS_FILE
-    pq.write_table(parts, draft, compression="zstd")
-    draft.chmod(0o600)
-    draft.replace(folder / PARTS_FILE)
+    name = parts_name(look.made_at)
+    pq.write_table(parts, scratch / name, compression="zstd")
+    (scratch / name).chmod(0o600)
+    (scratch / name).replace(folder / name)
     with disk.rewrite_file(folder / FOUND_FILE, scratch / FOUND_FILE) as file:
         json.dump(
             {"look": asdict(look), "problems": [asdict(problem) for problem in problems]}, file, ensure_ascii=False
         )
+    for older in folder.glob("parts-*.parquet"):
+        if older.name != name:
+            older.unlink(missing_ok=True)
 
 
 def read_decisions(folder: Path) -> list[Decision]:
     """All decisions, first to last; a line that is no decision is passed over."""
     file = folder / DECISIONS_FILE
     decisions = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines() if file.exists() else [], 1):
+    for number, line in enumerate(_lines(file), 1):
         try:
-            decisions.append(Decision(number=number, **json.loads(line)))
+            decision = Decision(number=number, **json.loads(line))
         except (ValueError, TypeError):
             continue
+        if all(
+            isinstance(decision.facts.get(name), kind) for name, kind in _FACTS.get(decision.deed, {"": str}).items()
+        ):
+            decisions.append(decision)
     return decisions
+
+
+_FACTS: Final[dict[str, dict[str, type]]] = {
+    "named": {"name": str}, "merged": {"into": int}, "split": {"into": int, "words": list}, "closed": {}, "reopened": {}, "noted": {"note": str},
+    "undone": {"decision": int},
+}  # fmt: skip
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text(encoding="utf-8", errors="replace").split("\n")[:-1] if file.exists() else []
 
 
 def decide(workspace: Workspace, deed: Deed, problem: str, facts: dict[str, Any], by: str, now: datetime) -> Decision:
     """Write a decision down; it holds from now on, whatever later looks find."""
-    book = read_book(workspace)
-    if book is None:
-        raise RequestError("No problems were looked for yet.", "Listen first: `wellserved listen`.")
     with workspace.write_lock() as scratch:
+        book = read_book(workspace)
+        if book is None:
+            raise RequestError("No problems were looked for yet.", "Listen first: `wellserved listen`.")
         file = workspace.folder / "problems" / DECISIONS_FILE
-        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+        lines = _lines(file)
         number = len(lines) + 1
         target = 0 if deed == "undone" else book.find(problem).number
         decision = Decision(
-            number, now.isoformat(timespec="seconds"), by, deed, target, _checked(book, deed, target, facts)
+            number, now.isoformat(timespec="seconds"), by, deed, target, _checked(workspace, book, deed, target, facts)
         )
         entry = {name: value for name, value in asdict(decision).items() if name != "number"}
         with disk.rewrite_file(file, scratch / DECISIONS_FILE) as draft:
-            draft.writelines(f"{line}\n" for line in (*lines, json.dumps(entry, ensure_ascii=False)))
+            draft.writelines(f"{line}\n" for line in (*lines, json.dumps(entry)))
     return decision
 
 
-def _checked(book: Book, deed: Deed, target: int, facts: dict[str, Any]) -> dict[str, Any]:
+def _checked(workspace: Workspace, book: Book, deed: Deed, target: int, facts: dict[str, Any]) -> dict[str, Any]:
     """The facts of a decision, if they can be."""
     if deed == "merged":
         into = book.find(facts["into"]).number
@@ -240,6 +282,10 @@ def _checked(book: Book, deed: Deed, target: int, facts: dict[str, Any]) -> dict
         return {"into": into}
     if deed == "named":
         name = " ".join(str(facts["name"]).split())[:MAX_NAME]
+        if re.fullmatch(r"p\d+", name.casefold()) or any(
+            name.casefold() == other.name.casefold() and other.number != target for other in book.problems
+        ):
+            raise RequestError(f"{name!r} is another problem's.", "Give it a name of its own.")
         if not name:
             raise RequestError("The name is empty.", "Give the problem a name of one letter or more.")
         return {"name": name}
@@ -247,6 +293,7 @@ def _checked(book: Book, deed: Deed, target: int, facts: dict[str, Any]) -> dict
         words = [word for word in (" ".join(str(word).split()) for word in facts["words"]) if len(word) > 1]
         if not words:
             raise RequestError("No words to split by.", "Name words that the part to be split off has in it.")
+        _check_split(workspace, book, target, words)
         used = [decision.facts["into"] for decision in book.decisions if decision.deed == "split"]
         return {"words": words, "into": max([SPLIT_NUMBERS, *used]) + 1}
     if deed == "undone" and facts["decision"] not in {decision.number for decision in in_force(book.decisions)}:
@@ -256,6 +303,26 @@ def _checked(book: Book, deed: Deed, target: int, facts: dict[str, Any]) -> dict
     return facts
 
 
+def _check_split(workspace: Workspace, book: Book, target: int, words: list[str]) -> None:
+    """Both parts of a split keep enough customers: a problem of one is a person."""
+    parts = read_parts(workspace)
+    if parts is None:
+        raise RequestError("The texts that were read are gone.", "Listen again: `wellserved listen`.")
+    inside = np.flatnonzero(book.now_about(parts) == target)
+    texts, customers = (parts[name].take(pa.array(inside)).to_pylist() for name in ("text", "customer"))
+    wanted = [word.casefold() for word in words]
+    moves = [any(word in text.casefold() for word in wanted) for text in texts]
+    moved = {customer for customer, moves_on in zip(customers, moves, strict=True) if moves_on}
+    stays = {customer for customer, moves_on in zip(customers, moves, strict=True) if not moves_on}
+    if min(len(moved), len(stays)) < FEWEST_OF_A_PROBLEM:
+        raise RequestError(
+            f"One part would have fewer than {FEWEST_OF_A_PROBLEM} customers.",
+            "Choose words that more, or fewer, of them use.",
+        )
+
+
+FEWEST_OF_A_PROBLEM: Final = 5
+"""Customers: words of fewer are never shown."""
 SPLIT_NUMBERS: Final = 100_000
 """Problems that people split off are numbered above this, so that no look ever finds one of the same number."""
 
@@ -270,7 +337,8 @@ def _decided(problems: Sequence[CustomerProblem], decisions: Sequence[Decision])
         if decision.deed == "named":
             by_number[problem.number] = replace(problem, name=decision.facts["name"], is_named=True)
         elif decision.deed == "merged":
-            del by_number[problem.number]
+            if decision.facts["into"] in by_number:
+                del by_number[problem.number]
         elif decision.deed == "split":
             words = tuple(decision.facts["words"])
             part = by_number.get(decision.facts["into"]) or replace(

@@ -87,7 +87,7 @@ def plain_lines(text: str) -> list[str]:
     """Lines of a text without markup, invisible signs and masks; those without a letter or digit are left out."""
     if "<" in text:
         text = _TAGS.sub(" ", _BREAKS.sub("\n", text))
-    text = unicodedata.normalize("NFKC", html.unescape(text))
+    text = unicodedata.normalize("NFKC", html.unescape(text))[:MAX_LETTERS]  # one sign may stand for eighteen
     text = _EMPTY_BRACKETS.sub(" ", _MASKS.sub(" ", _INVISIBLE.sub("", text)))
     lines = (re.sub(r"[^\S\n]+", " ", line).strip() for line in text.splitlines())
     return [
@@ -151,13 +151,15 @@ def _repeated_lines(lines: Sequence[list[str]], customers: Sequence[str | None])
     """(None, line): a line of many customers, beside other such lines; (customer, line): one customer's own signature."""
     writers: dict[str, set[str | None]] = defaultdict(set)
     texts_with: Counter[str] = Counter()
+    begins: Counter[str] = Counter()  # what begins a text is what it is about, and no footer
     for each, customer in zip(lines, customers, strict=True):
         if len(each) > 1:  # a whole text that others wrote too is a copy, and no boilerplate
+            begins[line_key(each[0])] += 1
             for key in {line_key(line) for line in each}:
                 texts_with[key] += 1
                 writers[key].add(customer)
     least = max(FEWEST_COPIES, REPEATED_SHARE * len(lines))
-    often = {key for key, count in texts_with.items() if count >= least and len(key) > 3}
+    often = {key for key, count in texts_with.items() if count >= least and len(key) > 3 and begins[key] * 2 < count}
     beside_others: Counter[str] = Counter()
     for each in lines:
         keys = {line_key(line) for line in each} & often
@@ -169,7 +171,10 @@ def _repeated_lines(lines: Sequence[list[str]], customers: Sequence[str | None])
     own = {
         (next(iter(names)), key)
         for key, names in writers.items()
-        if len(names) == 1 and None not in names and texts_with[key] >= FEWEST_COPIES
+        if len(names) == 1
+        and None not in names
+        and texts_with[key] >= FEWEST_COPIES
+        and begins[key] * 2 < texts_with[key]
     }
     return {(None, key) for key in shared} | own
 

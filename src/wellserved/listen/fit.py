@@ -20,7 +20,18 @@ from scipy import sparse
 
 from wellserved.listen.copies import representatives
 from wellserved.listen.grain import MINIMUM_AGREEMENT, Grain, choose_grain
-from wellserved.listen.graph import NO_GROUP, Labels, by_size, groups, joined_graph, nearest, neighbour_graph, vote
+from wellserved.listen.graph import (
+    NO_GROUP,
+    VOTERS,
+    Labels,
+    Nearest,
+    by_size,
+    groups,
+    joined_graph,
+    nearest,
+    neighbour_graph,
+    vote,
+)
 from wellserved.listen.parts import has_a_say
 from wellserved.listen.vectors import Matrix, Vectoriser, unit_rows
 from wellserved.moments import NotComputable
@@ -32,6 +43,10 @@ MAX_FITTED = 50_000  # distinct texts that groups are looked for in; the others 
 MAX_VOTERS = 10_000  # texts that vote on those others
 CHUNK = 50_000
 RANDOM_GROUPS = 200
+FIRST, LAST, WHOLE = 1, 2, 3  # of where a part stands in its text
+COURTESY = 0.35  # of a group's parts that open, or close, their texts
+FEWEST_TO_JUDGE = 20  # parts of longer texts
+TIGHT = 0.57  # of what is near a problem's texts is about the problem, too
 SETTLING_ROUNDS = 3  # of the vote, whose outcome votes again: what a later look would change anyway is settled at once
 
 
@@ -41,7 +56,9 @@ class EarlierFit:
 
     resolution: float
     numbers: Labels  # problem of each text, or NO_GROUP: none, or not read yet
-    is_new: npt.NDArray[np.bool_]  # not read yet: what was read and left over is no new problem
+    is_new: npt.NDArray[
+        np.bool_
+    ]  # came after problems were first looked for: what was left over then is no new problem
     next_number: int
 
 
@@ -67,13 +84,16 @@ def fit_problems(
     strata: Sequence[object],
     seed: int = 1,
     earlier: EarlierFit | None = None,
+    edges: npt.NDArray[np.int64] | None = None,
     on_progress: ProgressCallback = no_progress,
+    first_number: int = 1,
 ) -> Fit | NotComputable:
     """The problems that texts have in common, or why none can be told.
 
+    `edges`: where a part stands in a text of several: FIRST, LAST, 0 between, WHOLE where it is all of the text.
     `customers`: who said each; `strata`: of which large numbers are drawn alike (month and channel).
     """
-    readable = [_readable(text) for text in texts]
+    readable = [readable_text(text) for text in texts]
     usable = np.array([has_a_say(text) for text in readable], dtype=bool)
     on_progress("Looking for copies", 0, 0)
     first = representatives(readable)
@@ -98,9 +118,11 @@ def fit_problems(
     resolution = earlier.resolution if earlier else grain.resolution if grain else 1.0
     on_progress("Looking for problems", 0, 0)
     graph = joined_graph(views.whole, views.pieces)
-    search = _Search(graph, views.whole, [customers[index] for index in fitted], resolution, seed)
+    search = _Search(graph, views.whole, [customers[index] for index in fitted], resolution, seed,
+        np.full(len(fitted), WHOLE) if edges is None else edges[fitted],
+    )  # fmt: skip
     numbers, shares = (
-        search.anew()
+        search.anew(first_number)
         if earlier is None
         else search.onward(earlier.numbers[fitted], earlier.is_new[fitted], earlier.next_number)
     )
@@ -130,15 +152,18 @@ class _Search:
     customers: Sequence[object]
     resolution: float
     seed: int
+    edges: npt.NDArray[np.int64]
 
-    def anew(self) -> tuple[Labels, npt.NDArray[np.float32]]:
-        """Problems where none are earlier, numbered from 1 by size."""
+    def anew(self, first_number: int) -> tuple[Labels, npt.NDArray[np.float32]]:
+        """Problems where none are known, numbered on by size."""
         numbers = self._only_problems(groups(self.graph, self.resolution, self.seed))
         neighbours = nearest(self.vectors, self.vectors, same=True)
         for _ in range(SETTLING_ROUNDS):
             numbers, shares = vote(neighbours, numbers)
+        numbers = self._without_courtesies(self._only_tight(self._only_problems(numbers), neighbours))
+        numbers, shares = vote(neighbours, numbers)
         numbers = self._only_problems(numbers)
-        return np.where(numbers == NO_GROUP, NO_GROUP, numbers + 1), shares
+        return np.where(numbers == NO_GROUP, NO_GROUP, numbers + first_number), shares
 
     def onward(
         self, before: Labels, is_new: npt.NDArray[np.bool_], next_number: int
@@ -156,9 +181,32 @@ class _Search:
         scale = part.sum() / max(self.graph.sum(), 1e-9)  # the same grain as in the whole graph
         fresh = np.full(len(labels), NO_GROUP, dtype=np.int64)
         fresh[rest] = groups(part, self.resolution * scale, self.seed)
-        fresh = self._only_problems(fresh, is_new)
+        fresh = self._without_courtesies(self._only_problems(fresh, is_new))
         labels = np.where(fresh == NO_GROUP, labels, fresh + next_number)
         return vote(neighbours, labels)
+
+    def _only_tight(self, found: Labels, neighbours: Nearest) -> Labels:
+        """Groups whose texts have most of their likes elsewhere are about nothing in particular."""
+        weights = np.maximum(neighbours.cosines[:, :VOTERS], 0).astype(np.float64) ** 2
+        inside = np.where(found[neighbours.indices[:, :VOTERS]] == found[:, None], weights, 0).sum(axis=1)
+        share = inside / np.maximum(weights.sum(axis=1), 1e-9)
+        labels = found.copy()
+        for label in np.unique(found[found != NO_GROUP]):
+            if share[found == label].mean() < TIGHT:
+                labels[found == label] = NO_GROUP
+        return labels
+
+    def _without_courtesies(self, found: Labels) -> Labels:
+        """What mostly opens letters, or closes them, is how people write, and not what about."""
+        labels = found.copy()
+        for edge in (FIRST, LAST):
+            usual = (self.edges == edge).sum() / max((self.edges != WHOLE).sum(), 1)
+            for label in np.unique(found[found != NO_GROUP]):
+                own = self.edges[found == label]
+                own = own[own != WHOLE]
+                if len(own) >= FEWEST_TO_JUDGE and (own == edge).mean() >= max(COURTESY, 2 * usual):
+                    labels[found == label] = NO_GROUP
+        return labels
 
     def join(self, vectors: Matrix, numbers: Labels) -> tuple[Labels, npt.NDArray[np.float32]]:
         """Texts that no problem was looked for in."""
@@ -196,7 +244,7 @@ def count_customers(customers: Iterable[object]) -> int:
     return len(set(names) - {None}) + sum(name is None for name in names)
 
 
-def _readable(text: str) -> str:
+def readable_text(text: str) -> str:
     """What vectors are made of: words that were taken out say nothing."""
     return re.sub(r"‹[\w ]+›", " ", text)
 

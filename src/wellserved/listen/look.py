@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -9,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from wellserved.listen.book import Book, CustomerProblem, Decision, LookRecord, Quote, in_force
-from wellserved.listen.fit import PROBLEM_CUSTOMERS, EarlierFit, Fit, count_customers, fit_problems
+from wellserved.listen.fit import PROBLEM_CUSTOMERS, EarlierFit, Fit, count_customers, fit_problems, readable_text
 from wellserved.listen.graph import NO_GROUP
 from wellserved.listen.names import ProblemNames, name_problems
 from wellserved.listen.novelty import Neighbourhood, NoveltyScan
-from wellserved.listen.said import Said, make_ready, previous_numbers
+from wellserved.listen.said import Said, make_ready, part_edges, previous_numbers
 from wellserved.listen.vectors import Vectoriser, unit_rows
 from wellserved.moments import NotComputable, day_number
 from wellserved.progress import ProgressCallback, no_progress
@@ -30,30 +32,44 @@ def look_for_problems(
     before_parts: pa.Table | None,
     seed: int,
     on_progress: ProgressCallback = no_progress,
+    names: Sequence[str] = (),
 ) -> tuple[LookRecord, tuple[CustomerProblem, ...], pa.Table]:
-    """How it was looked, what was found, and every part with its problem."""
-    ready = make_ready(said, on_progress)
+    """How it was looked, what was found, and every part with its problem.
+
+    `before_parts`: those of the look before, by which problems keep their numbers; None: problems are looked for as if for
+    the first time, and numbers go on. `names`: of people who serve, to be taken out.
+    """
+    ready = make_ready(said, on_progress, names)
     texts, customers = ready.parts["text"].to_pylist(), ready.parts["customer"].to_pylist()
     known = None
-    if before is not None and not before.look.refused:
+    if before is not None and before_parts is not None and not before.look.refused:
         numbers, is_new = previous_numbers(ready.parts, before_parts, NO_GROUP)
         known = EarlierFit(before.look.resolution, numbers, is_new, before.look.next_number)
-    fit = fit_problems(texts, customers, ready.parts["stratum"].to_pylist(), seed, known, on_progress)
+    edges = part_edges(ready.parts)
+    first_number = before.look.next_number if before else 1
+    strata = ready.parts["stratum"].to_pylist()
+    fit = fit_problems(texts, customers, strata, seed, known, edges, on_progress, first_number)
     if isinstance(fit, NotComputable):
         return _refused(ready, before, fit.reason, seed)
     on_progress("Naming problems", 0, 0)
-    problems = _named(fit, ready, texts, customers, before)
-    kept = {problem.number for problem in problems}
-    found = np.array([number if number in kept else NO_GROUP for number in fit.numbers.tolist()], dtype=np.int64)
-    parts = _with_numbers(ready.parts, found, fit.shares)
+    book = before if known is not None else None
+    problems = _named(fit, ready, texts, customers, book)
+    given_up = before.decisions[-1].number if before and book is None and before.decisions else 0
+    decisions_from = max(given_up, before.look.decisions_from if before else 0)
+    founding = np.ones(len(texts), dtype=bool) if known is None else ~known.is_new
+    parts = _with_numbers(ready.parts, fit.numbers, fit.shares, founding)
     next_number = max([*(number + 1 for number in fit.parents), before.look.next_number if before else 1])
     agreement = fit.grain.agreement if fit.grain else before.look.agreement if before else 0.0
-    return _look(ready, fit, seed, agreement, next_number), problems, parts
+    return _look(ready, fit, seed, agreement, next_number, decisions_from), problems, parts
 
 
-def _with_numbers(parts: pa.Table, numbers: np.ndarray, shares: np.ndarray) -> pa.Table:
-    return parts.append_column("number", pa.array(numbers, pa.int64())).append_column(
-        "share", pa.array(shares, pa.float32())
+def _with_numbers(parts: pa.Table, numbers: np.ndarray, shares: np.ndarray, founding: np.ndarray) -> pa.Table:
+    """With each part's problem; `founding`: it was there when problems were first looked for."""
+    return (
+        parts.drop_columns(["holder", "stratum"])
+        .append_column("number", pa.array(numbers, pa.int64()))
+        .append_column("share", pa.array(shares, pa.float32()))
+        .append_column("founding", pa.array(founding, pa.bool_()))
     )
 
 
@@ -63,15 +79,17 @@ def _refused(
     count = len(ready.parts)
     look = LookRecord(
         "", 0, MODE, seed, before.look.resolution if before else 1.0, 0.0, before.look.next_number if before else 1, ready.moments, ready.wordless,
-        ready.machine, count, 0, 0, count, dict(ready.cut_lines), dict(ready.redacted), reason,
+        ready.machine, count, 0, 0, count, dict(ready.cut_lines), dict(ready.redacted),
+        before.look.decisions_from if before else 0, reason,
     )  # fmt: skip
-    return look, (), _with_numbers(ready.parts, np.full(count, NO_GROUP), np.zeros(count))
+    return look, (), _with_numbers(ready.parts, np.full(count, NO_GROUP), np.zeros(count), np.zeros(count, dtype=bool))
 
 
-def _look(ready: Said, fit: Fit, seed: int, agreement: float, next_number: int) -> LookRecord:
+def _look(ready: Said, fit: Fit, seed: int, agreement: float, next_number: int, decisions_from: int) -> LookRecord:
     return LookRecord(
         "", 0, MODE, seed, fit.resolution, agreement, next_number, ready.moments, ready.wordless, ready.machine, len(ready.parts), fit.distinct,
         int((~fit.is_usable).sum()), int((fit.is_usable & (fit.numbers == NO_GROUP)).sum()), dict(ready.cut_lines), dict(ready.redacted),
+        decisions_from,
     )  # fmt: skip
 
 
@@ -84,8 +102,10 @@ def _named(
     own = _split(own, [texts[index] for index in fit.fitted], decisions)
     numbers = np.unique(own[own != NO_GROUP])
     labels = np.where(own == NO_GROUP, NO_GROUP, np.searchsorted(numbers, own))
+    holders = ready.parts["holder"].to_pylist()
     words = name_problems(
         [texts[index] for index in fit.fitted], fit.vectors, labels, [customers[index] for index in fit.fitted],
+        [holders[index] for index in fit.fitted],
         lambda phrases: fit.vectoriser.views(phrases).whole,
     )  # fmt: skip
     spots = _spots(fit.vectors, labels, len(numbers))
@@ -98,16 +118,23 @@ def _named(
         old = known.get(number)
         phrases = old.phrases if old and not old.is_named else fresh.phrases
         name = old.name if old and not old.is_named else fresh.name
-        quotes = (
-            _quotes(fresh, fit, texts, seconds)
-            if count_customers(customers[index] for index in members) >= PROBLEM_CUSTOMERS
-            else ()
-        )
+        are_enough = count_customers(customers[index] for index in members) >= PROBLEM_CUSTOMERS
+        quotes = _quotes(fresh, fit, texts, seconds) if are_enough else ()
+        sentence = fresh.sentence if are_enough else ""  # the words of few are nobody else's
+        if not are_enough and not old:
+            name = ", ".join(fresh.phrases) or "told by few customers"
         problems.append(
             CustomerProblem(
-                number, name, tuple(phrases), fresh.sentence, quotes, fit.parents.get(number, number), int(seconds[members].min()), spots[label]
+                number, name, tuple(phrases), sentence, quotes, fit.parents.get(number, number), int(seconds[members].min()), spots[label]
             )
         )  # fmt: skip
+    told = {problem.number for problem in problems}
+    # what people split up altogether stays in the book, should they take that back
+    problems += [
+        replace(known[number], quotes=(), sentence="")
+        for number in fit.parents
+        if number not in told and number in known
+    ]
     return tuple(problems)
 
 
@@ -145,10 +172,15 @@ def _quotes(words: ProblemNames, fit: Fit, texts: list[str], seconds: np.ndarray
 
 
 def scan_for_new(
-    said: pa.Table, days: int, zone: str, seed: int, on_progress: ProgressCallback = no_progress
+    said: pa.Table,
+    days: int,
+    zone: str,
+    seed: int,
+    on_progress: ProgressCallback = no_progress,
+    names: Sequence[str] = (),
 ) -> tuple[list[Neighbourhood], list[str]]:
     """The last days of a record, each with its least likely neighbourhood; and the texts that these tell apart by index."""
-    ready = make_ready(said, on_progress)
+    ready = make_ready(said, on_progress, names)
     texts = ready.parts["text"].to_pylist()
     if not texts:
         return [], []
@@ -161,9 +193,11 @@ def scan_for_new(
         ]
     )
     recent = np.flatnonzero(day > day.max() - SCANNED_DAYS)
+    recent = recent[np.argsort(day[recent], kind="stable")]
     if len(recent) > MAX_SCANNED:
         recent = recent[-MAX_SCANNED:]
-    vectors = Vectoriser([texts[index] for index in recent], seed).views([texts[index] for index in recent]).whole
+    readable = [readable_text(texts[index]) for index in recent]
+    vectors = Vectoriser(readable, seed).views(readable).whole
     customers = ready.parts["customer"].to_pylist()
     scan = NoveltyScan(vectors, [customers[index] for index in recent], day[recent], seed)
     last = int(day.max())

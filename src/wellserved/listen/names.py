@@ -9,6 +9,7 @@ among equals, and the sentence in the middle stands below every name.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -22,8 +23,13 @@ from wellserved.listen.vectors import Matrix, unit_rows
 
 FEWEST_SHARE = 0.04
 PHRASES = 3
-CANDIDATES = 25
+NAME_WORDS = 3
+CANDIDATES = 40
+NAME_TEXTS = 5  # texts with a phrase, before it can be a name
+NAME_SHARE = 0.8  # of the texts with a phrase that are one holder's, for it to be a name
+LEAD = 0.35  # of the best phrase's score, for one of several words
 QUOTE_LETTERS = 200
+PHRASE_CLOSENESS = 0.1  # in cosine, of a phrase that a quote holds
 DIVERSITY = 0.4  # how much a quote's likeness to earlier ones counts against it
 NAMING_TEXTS = 30_000  # texts that phrases are counted in
 STATES = frozenset(
@@ -72,10 +78,12 @@ class ProblemNames:
 
     @property
     def name(self) -> str:
-        """The best phrase, a single word with the next one beside it, or the sentence's beginning."""
+        """The best phrases, as many as make three telling words, or the sentence's beginning."""
         if not self.phrases:
             return first_sentences([self.sentence], 60)
-        return ", ".join(self.phrases[: 1 if " " in self.phrases[0] else 2])
+        telling = [sum(word not in _FILLERS for word in phrase.split()) for phrase in self.phrases]
+        count = next((n for n in range(1, len(telling) + 1) if sum(telling[:n]) >= NAME_WORDS), len(telling))
+        return ", ".join(self.phrases[:count])
 
 
 def name_problems(
@@ -83,24 +91,32 @@ def name_problems(
     vectors: Matrix,
     labels: Labels,
     customers: Sequence[object],
+    holders: Sequence[str | None],
     locate_phrases: Callable[[Sequence[str]], Matrix],
 ) -> dict[int, ProblemNames]:
-    """Words of every problem of `labels` (0 and more); `locate_phrases` gives phrases vectors beside the texts'."""
-    phrases = _phrases(texts, vectors, labels, locate_phrases)
+    """Words of every problem of `labels` (0 and more); `locate_phrases` gives phrases vectors beside the texts'.
+
+    `holders`: of which account, or company, each text speaks; what one of them alone is called says who, not what.
+    """
+    phrases = _phrases(texts, vectors, labels, holders, locate_phrases)
     words = {}
     for label in range(int(labels.max(initial=-1)) + 1):
         members = np.flatnonzero(labels == label)
         if len(members):
             middle = unit_rows(vectors[members].mean(axis=0, keepdims=True))[0]
             near = members[np.argsort(-(vectors[members] @ middle), kind="stable")]
-            quotes = _quotes(texts, vectors, near, middle, customers)
+            quotes = _quotes(texts, vectors, near, middle, customers, phrases.get(label, ()))
             sentence = first_sentences([texts[quotes[0] if quotes else near[0]]], QUOTE_LETTERS)
             words[label] = ProblemNames(phrases.get(label, ()), sentence, tuple(quotes))
     return _told_apart(words)
 
 
 def _phrases(
-    texts: Sequence[str], vectors: Matrix, labels: Labels, locate_phrases: Callable[[Sequence[str]], Matrix]
+    texts: Sequence[str],
+    vectors: Matrix,
+    labels: Labels,
+    holders: Sequence[str | None],
+    locate_phrases: Callable[[Sequence[str]], Matrix],
 ) -> dict[int, tuple[str, ...]]:
     chosen = np.arange(len(texts))
     if len(texts) > NAMING_TEXTS:
@@ -129,13 +145,32 @@ def _phrases(
         lift = (inside + 0.5) / (len(rows) + 1) / ((everywhere + 0.5) / (len(chosen) + 1))
         score = share * np.log(np.maximum(lift, 1e-9)) * (1 + 0.35 * (lengths - 1)) * np.where(states, 1.15, 1.0)
         score[(share < FEWEST_SHARE) | (inside < 2) | (lift <= 1)] = 0
-        best = [index for index in np.argsort(-score, kind="stable")[:CANDIDATES] if score[index] > 0]
+        best = [
+            index
+            for index in np.argsort(-score, kind="stable")[:CANDIDATES]
+            if score[index] > 0 and not _is_name(chosen[counts[:, [index]].nonzero()[0]].tolist(), holders)
+        ]
         if best:
             middle = unit_rows(vectors[labels == label].mean(axis=0, keepdims=True))[0]
             nearness = np.maximum(locate_phrases([terms[index] for index in best]) @ middle, 0.05)
-            order = np.argsort(-(score[best] * nearness), kind="stable")
-            result[label] = _without_repetition([terms[best[index]] for index in order])
+            final = score[best] * nearness
+            order = np.argsort(-final, kind="stable")
+            # several words say more than one: the best of them leads where it is not far behind
+            leader = next(
+                (index for index in order if lengths[best[index]] > 1 and final[index] >= LEAD * final.max()), order[0]
+            )
+            ranked = [leader, *(index for index in order if index != leader)]
+            result[label] = _without_repetition([terms[best[index]] for index in ranked])
     return result
+
+
+def _is_name(speakers: Sequence[int], holders: Sequence[str | None]) -> bool:
+    """Nearly all texts with a phrase are one holder's: it is what that one is called."""
+    known = [holder for index in speakers if (holder := holders[index]) is not None]
+    if len(known) < NAME_TEXTS:
+        return False
+    holder, count = Counter(known).most_common(1)[0]
+    return count >= NAME_SHARE * len(known) and holders.count(holder) < len(holders) / 2
 
 
 def _is_phrase(words: list[str]) -> bool:
@@ -169,10 +204,18 @@ def _without_repetition(phrases: Sequence[str]) -> tuple[str, ...]:
 
 
 def _quotes(
-    texts: Sequence[str], vectors: Matrix, near: npt.NDArray[np.int64], middle: Matrix, customers: Sequence[object]
+    texts: Sequence[str],
+    vectors: Matrix,
+    near: npt.NDArray[np.int64],
+    middle: Matrix,
+    customers: Sequence[object],
+    phrases: Sequence[str],
 ) -> list[int]:
-    """From the middle outwards, none like an earlier one (maximal marginal relevance), each from another customer."""
-    fitting = [int(index) for index in near[:200] if _can_be_quoted(texts[index])]
+    """From the middle outwards, none like an earlier one (maximal marginal relevance), each from another customer.
+
+    Words that hold the problem's phrases say it best: each counts as PHRASE_CLOSENESS.
+    """
+    fitting = [int(index) for index in near[: max(200, len(near) // 2)] if _can_be_quoted(texts[index])]
     quotes: list[int] = []
     while fitting and len(quotes) < 5:
         rest = [
@@ -182,7 +225,8 @@ def _quotes(
         ]
         if not rest:
             break
-        closeness = vectors[rest] @ middle
+        said = [sum(phrase in " ".join(texts[index].casefold().split()) for phrase in phrases) for index in rest]
+        closeness = vectors[rest] @ middle + PHRASE_CLOSENESS * np.array(said, dtype=np.float32)
         if quotes:
             closeness = (1 - DIVERSITY) * closeness - DIVERSITY * (vectors[rest] @ vectors[quotes].T).max(axis=1)
         quotes.append(rest[int(np.argmax(closeness))])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # the library behind vectors takes seconds to load
 WINDOW_DAYS = 7
 QUIET_DAYS = 30
 DAYS_BETWEEN_FALSE_ALARMS = 200
-ALARM_CUSTOMERS = 4
+ALARM_CUSTOMERS = 5
 RADII = (0.999, 0.997, 0.99)  # quantiles of how alike two texts of the record are
 MAX_HISTORY = 10_000
 FEWEST_HISTORY = 200

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -105,25 +106,30 @@ def scan_origins(
 
 def _candidates(columns: dict[str, Sequence[str | None]]) -> dict[tuple[tuple[str, str], ...], npt.NDArray[np.bool_]]:
     """Origins and pairs with enough records, and enough records beside them; the largest where they are very many."""
-    single: dict[tuple[tuple[str, str], ...], npt.NDArray[np.bool_]] = {}
-    for column, values in columns.items():
-        array = np.array(values, dtype=object)
-        for value in sorted({value for value in values if value is not None}):
-            single[((column, value),)] = array == value
     count = len(next(iter(columns.values()))) if columns else 0
-
-    def fits(mask: npt.NDArray[np.bool_]) -> bool:
-        return FEWEST_RECORDS <= int(mask.sum()) <= count - FEWEST_RECORDS
-
-    kept = {name: mask for name, mask in single.items() if mask.sum() >= FEWEST_RECORDS}
-    pairs = {
-        (*left, *right): kept[left] & kept[right]
-        for left, right in itertools.combinations(kept, 2)
-        if left[0][0] != right[0][0]
+    codes: dict[str, Ints] = {}
+    values: dict[str, list[str]] = {}
+    for column, cells in columns.items():
+        often = {value for value, size in Counter(cells).items() if value is not None and size >= FEWEST_RECORDS}
+        values[column] = sorted(often)
+        code = {value: index for index, value in enumerate(values[column])}
+        codes[column] = np.array([code.get(cell, -1) if cell is not None else -1 for cell in cells], dtype=np.int64)
+    sizes: dict[tuple[tuple[str, str], ...], int] = {}
+    for column, own in codes.items():
+        for index, size in enumerate(np.bincount(own[own >= 0], minlength=len(values[column])).tolist()):
+            sizes[((column, values[column][index]),)] = size
+    for left, right in itertools.combinations(codes, 2):
+        known = (codes[left] >= 0) & (codes[right] >= 0)
+        width = max(len(values[right]), 1)
+        pairs, pair_sizes = np.unique(codes[left][known] * width + codes[right][known], return_counts=True)
+        for pair, size in zip(pairs.tolist(), pair_sizes.tolist(), strict=True):
+            sizes[(left, values[left][pair // width]), (right, values[right][pair % width])] = size
+    fitting = [name for name, size in sizes.items() if FEWEST_RECORDS <= size <= count - FEWEST_RECORDS]
+    largest = sorted(fitting, key=lambda name: (-sizes[name], name))[:MAX_ORIGINS]
+    return {
+        name: np.logical_and.reduce([codes[column] == values[column].index(value) for column, value in name])
+        for name in sorted(largest, key=lambda name: (len(name), name))
     }
-    every = {name: mask for name, mask in {**kept, **pairs}.items() if fits(mask)}
-    largest = sorted(every, key=lambda name: (-int(every[name].sum()), name))[:MAX_ORIGINS]
-    return {name: every[name] for name in every if name in set(largest)}
 
 
 class _Cells:

@@ -24,7 +24,8 @@ def split_parts(text: str) -> list[str]:
                 parts.append([])
             parts[-1] += piece
     if len(parts) > 1 and len(parts[-1]) < WINDOW[0] // 2:
-        parts[-2] += parts.pop()
+        rest = parts.pop()
+        parts[-1] += rest
     return [" ".join(part) for part in parts if part]
 
 

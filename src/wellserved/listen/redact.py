@@ -20,8 +20,13 @@ _MONTHS = (
     r"mars|avril|juin|juillet|août|septembre|octobre|novembre|décembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|"
     r"septiembre|octubre|noviembre|diciembre)[a-zé]*"
 )
-_DATE = rf"(?:\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}}|\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}|\d{{1,2}}(?:st|nd|rd|th|\.)?\s*(?:of\s+|de\s+)?{_MONTHS}\.?,?\s*(?:de\s+)?\d{{2,4}}|{_MONTHS}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{2,4}})"
-_BORN = r"(?:\bborn(?:\s+on)?|\bdate of birth|\bbirth\s*da(?:y|te)|\bd\.?o\.?b\.?|\bgeboren(?:\s+am)?|\bgeb\.|\bgeburts(?:datum|tag)|\bnée?\s+le|\bdate de naissance|\bnacid[oa](?:\s+el)?|\bfecha de nacimiento|\bnat[oa]\s+il|\bdata di nascita)"
+_DATE = rf"(?:\d{{1,2}}\.?\s?[./-]\s?\d{{1,2}}\.?\s?[./-]?\s?\d{{2,4}}|\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}|\d{{1,2}}(?:st|nd|rd|th|er|\.)?[\s-]*(?:of\s+|de\s+)?{_MONTHS}\.?,?[\s-]*(?:del?\s+)?\d{{2,4}}|{_MONTHS}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{2,4}})"
+_HOLDING = (
+    r"(?:account|acct|a/c|customer|cust|client|member(?:ship)?|policy|contract|passport|licen[cs]e|loan|routing|"
+    r"\w*konto|kunden|\w*verträ?a?g\w*|versicherungs?|police\w*|ausweis|compte|contrat|police|client|cuenta|contrato|póliza|conto)\w*"
+    r"(?:[\s-]*(?:numbers?|no|num|nr|id|nummer|numéro|número|numero|#)\b\.?)?"
+)
+_BORN = r"(?:\bborn(?:\s+on)?|\bdate of birth|\bbirth\s*da(?:y|te)|\bd\.?o\.?b\.?|\bgeboren(?:\s+am)?|\bgeb\.|\bgeburts(?:datum|tag)|\bnée?\s+le|\bdate de naissance|\bnacid[oa](?:\s+el)?|\bfecha de nacimiento|\bnací\s+el|\bbirthdate|\bnat[oa]\s+il|\bdata di nascita)"
 _STREET_WORDS = (
     "Street St Str Road Rd Avenue Ave Lane Ln Drive Dr Court Ct Boulevard Blvd Square Sq Place Pl Terrace Way Close Crescent "
     "Parkway Pkwy Highway Hwy Circle Cir Trail Row Mews"
@@ -29,9 +34,7 @@ _STREET_WORDS = (
 _STREET = rf"(?:{'|'.join(_STREET_WORDS.split())}|(?:{'|'.join(_STREET_WORDS.upper().split())})|street|road|avenue|lane|boulevard|blvd)"
 _FLAT = r"(?:,?\s+(?i:apt|apartment|unit|suite|ste|#|flat)\.?\s*\w+)?"
 _CAPITAL = r"[A-ZÄÖÜÉÈÁÍÓÚÑÇŠŽŁ][\w'’-]+"
-_TITLES = (
-    r"(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herr|Frau|Herrn|M\.|Mme|Mlle|Monsieur|Madame|Sr|Sra|Señor|Señora|Signor|Signora|Sig)"
-)
+_TITLES = r"(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herr|Frau|Herrn|M\.|Mme|Mlle|Monsieur|Madame|Sr|Sra|Señor|Señora|Signor|Signora|Sig|señor|señora)"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,15 @@ def _iban_length(text: str) -> int:
     return max((end for end in ends if iban(text[:end])), default=0)
 
 
+def _account_length(text: str) -> int:
+    """Of what follows a word such as account, how much is its number: four digits or more, and no date or plain word."""
+    words = text.split(" ")
+    while words and not any(map(str.isdigit, words[-1])):
+        words.pop()
+    kept = " ".join(words)
+    return len(kept) if len(_DIGITS.findall(kept)) >= 4 and not re.fullmatch(r"(?:19|20)\d\d", kept) else 0
+
+
 def _whole_if(holds: Callable[[str], bool]) -> Callable[[str], int]:
     return lambda text: len(text) if holds(text) else 0
 
@@ -79,30 +91,34 @@ def _phone(text: str) -> bool:
 
 
 _RULES = (
-    _Rule("mail", re.compile(r"(?<![\w.+-])(?:mailto:)?[\w.!#$%&'*+/=?^`{|}~-]+\s?(?:@|\(at\)|\[at\]|＠)\s?[\w-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]+)+", re.I)),
-    _Rule("link", re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+", re.I)),
+    _Rule("mail", re.compile(r"(?<![\w.+-])(?:mailto:)?[\w.!#$%&'*+/=?^`{|}~-]{1,64}\s?(?:@|\(at\)|\[at\]|＠)\s?[\w-]*[a-z][\w-]*(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]+)+", re.I)),
+    _Rule("link", re.compile(r"(?:(?:https?|ftps?|sftp)://|www\.)[^\s<>\"')\]]+|(?<![\w@.])(?:[a-z][\w-]{0,62}\.){1,4}[a-z]{2,12}/[^\s<>\"')\]]+", re.I)),
     _Rule("IBAN", re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}\b", re.I), _iban_length),
     _Rule("card", re.compile(r"(?<![\d.])\d(?:[ .-]?\d){12,18}(?![\d])"), _whole_if(luhn)),
     _Rule("social security", re.compile(r"(?<!\d)(?!000|666)\d{3}[- ]\d{2}[- ]\d{4}(?!\d)")),
-    _Rule("social security", re.compile(r"\b(?:ssn|social security(?: number)?|sozialversicherungsnummer|n[úu]mero de seguridad social)\W{0,12}(?:is|ist|es|no\.?|#)?\W{0,3}([\dA-Z][\dA-Z .-]{6,14}\d)", re.I), part=1),
-    _Rule("IP", re.compile(r"(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d)")),
+    _Rule("social security", re.compile(r"\b(?:ssn|social security(?: number)?|sozialversicherungsnummer|n[úu]mero de seguridad social)\W{0,12}(?:is|ist|es|no\.?|#)?[^\d\n]{0,12}([\dA-Z][\dA-Z .-]{6,14}\d)", re.I), part=1),
+    _Rule("social security", re.compile(r"\b(?:my social|ss\s?#|ss no\.?)[^\d\n]{0,15}(\d{3}[ .-]?\d{2}[ .-]?\d{4})(?!\d)", re.I), part=1),
+    _Rule("IP", re.compile(r"(?<![\d.])(?<!firmware )(?<!Firmware )(?<!version )(?<!Version )(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]*\d)")),
     _Rule("IP", re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}\b|(?<![\w:])(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6}\b", re.I)),
-    _Rule("birth date", re.compile(rf"{_BORN}\W{{0,4}}(?:is|was|ist|war|est|es|on|am|:)?\W{{0,3}}({_DATE})", re.I), part=1),
-    _Rule("account", re.compile(r"\b(?:account|acct|a/c|customer|client|member(?:ship)?|policy|contract|passport|licen[cs]e|loan|routing|konto|kunden|vertrags?|versicherungs?|ausweis|compte|contrat|cuenta|conto)[\s-]*(?:number|no|num|nr|id|nummer|numéro|número|numero)?\s*[.:#°º]*\s*(?:is|ist|est|es)?\s*[:#]?\s*([A-Z]{0,3}[ -]?\d[\d -]{4,20}\d)", re.I), part=1),
+    _Rule("birth date", re.compile(rf"{_BORN}[^\d\n]{{0,60}}?({_DATE})", re.I), part=1),
+    _Rule("birth date", re.compile(rf"({_DATE})(?=[^\d\n]{{0,12}}\b(?:geboren|born|née?|nacid[oa]|nat[oa])\b)", re.I), part=1),
+    _Rule("account", re.compile(rf"\b{_HOLDING}[^\d\n]{{0,20}}?\b([A-Z0-9]{{1,8}}(?:[ ./-]?[A-Z0-9]{{1,8}}){{0,5}})(?![\w-])", re.I), _account_length, 1),
     _Rule("phone", re.compile(r"(?<![\w.,/-])(?:\+|00)\d{1,3}[\s./-]?(?:\(0?\d{0,4}\)[\s./-]?)?\d(?:[\s./-]{0,2}\d){5,12}(?!\w)"), _whole_if(_phone)),
+    _Rule("phone", re.compile(r"(?<![\w.,/-])0\d{9,10}(?![\w-])"), _whole_if(_phone)),
     _Rule("phone", re.compile(r"(?<![\w.,/-])\(\d{2,5}\)[\s./-]?\d(?:[\s./-]{0,2}\d){4,9}(?!\w)"), _whole_if(_phone)),
     _Rule("phone", re.compile(r"(?<![\w.,/-])(?:1[ .-])?\d{3}[ .-]\d{3}[ .-]\d{4}(?!\w)"), _whole_if(_phone)),
     _Rule("phone", re.compile(r"(?<![\w.,/-])0\d{1,4}[\s./-]{1,3}\d(?:[\s./-]{0,2}\d){4,9}(?!\w)"), _whole_if(_phone)),
-    _Rule("phone", re.compile(r"\b(?:call|phone|tel(?:efon|éfono|ephone)?|mobile?|mobil|cell|handy|fax|reach|ring|text|anruf|rückruf|whatsapp|number)\b[^\d\n]{0,20}(\+?\d(?:[\s./()-]{0,2}\d){6,14})(?!\w)", re.I), _whole_if(_phone), 1),
+    _Rule("phone", re.compile(r"\b(?:call|phone|tel(?:efon|éfono|ephone)?|mobile?|mobil|cell|handy|fax|reach|ring|text|anruf|rückruf|whatsapp|portable|dial\w*)\b[^\d\n]{0,20}(\+?\d(?:[\s./()-]{0,2}\d){6,14})(?!\w)", re.I), _whole_if(_phone), 1),
     _Rule("address", re.compile(rf"\b\d{{1,5}}[a-zA-Z]?\s+(?:(?:NE|NW|SE|SW|N|S|E|W|North|South|East|West)\.?\s+)?(?:(?:[A-Z][\w'’.-]*|\d{{1,3}}(?:st|nd|rd|th))\s+){{1,4}}{_STREET}\b\.?{_FLAT}")),
     _Rule("address", re.compile(rf"\b\d{{1,5}}[a-z]?\s+(?:[a-z][\w'’.-]*\s+){{1,2}}(?:street|road|avenue|lane|boulevard|blvd)\b\.?{_FLAT}")),
-    _Rule("address", re.compile(r"\b(?:[A-ZÄÖÜ][\wäöüß'’.-]+[\s-]){0,3}(?:[A-ZÄÖÜ][\wäöüß]*(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ufer|damm|chaussee)|Stra(?:ß|ss)e|Str\.|Weg|Platz|Allee|Ring|Ufer)\s+\d{1,4}\s?[a-z]?\b")),
-    _Rule("address", re.compile(r"\b\d{1,4}\s?(?:bis|ter)?,?\s+(?i:rue|avenue|boulevard|index|chemin|impasse|allée|quai)\s+(?:(?:de|du|des|la|le|les|l'|d')\s?)*[A-ZÉÈ][\w'’-]+(?:[\s-][A-ZÉÈ][\w'’-]+){0,2}")),
-    _Rule("address", re.compile(r"\b(?i:calle|avenida|av\.|plaza|paseo|via|viale|piazza|corso)\s+(?:(?:de|del|la|las|los|di|della)\s+)*[A-ZÁÉÍÓÚÑ][\w'’-]+(?:\s+[A-ZÁÉÍÓÚÑ][\w'’-]+){0,2},?\s+(?:n[.º°]\s*)?\d{1,4}\b")),
+    _Rule("address", re.compile(r"\b(?:[A-ZÄÖÜ][\wäöüß'’]{1,30}\.?[\s-]){0,3}(?:[A-ZÄÖÜ][\wäöüß]{0,30}(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|ufer|damm|chaussee)|Stra(?:ß|ss)e|Str\.|Weg|Platz|Allee|Ring|Ufer)\s+\d{1,4}\s?[a-z]?\b")),
+    _Rule("address", re.compile(r"\b\d{1,4}\s?(?:bis|ter)?,?\s+(?i:rue|avenue|boulevard|place|chemin|impasse|allée|quai)\s+(?:(?:de|du|des|la|le|les|l'|d')\s?)*[A-ZÉÈ][\w'’-]+(?:[\s-][A-ZÉÈ][\w'’-]+){0,2}")),
+    _Rule("address", re.compile(r"\b(?i:calle|avenida|av\.|plaza|paseo|camino|avda\.|c/|via|viale|piazza|corso)\s+(?:(?:de|del|la|las|los|di|della)\s+)*[A-ZÁÉÍÓÚÑ][\w'’-]+(?:\s+[A-ZÁÉÍÓÚÑ][\w'’-]+){0,2},?\s+(?:n[.º°]{1,2}\s*)?\d{1,4}\b")),
     _Rule("address", re.compile(r"\bP\.?\s?O\.?\s?Box\s+\d+\b", re.I)),
-    _Rule("name", re.compile(rf"\b{_TITLES}\.?\s+((?:{_CAPITAL}|[A-Z]\.)(?:[ ](?:van|von|de|der|den|la|le|di)){{0,2}}(?:[ ]{_CAPITAL}){{0,2}})"), part=1),
+    _Rule("name", re.compile(rf"\b(?i:{_TITLES})\.?\s+(?:(?i:{_TITLES})\.?\s+)*((?:[A-Z]\.[ ]?)*{_CAPITAL}(?:[ ](?:van|von|de|der|den|la|le|di)){{0,2}}(?:[ ](?:{_CAPITAL}|[A-Z]\.)){{0,3}})"), part=1),
     _Rule("name", re.compile(rf"\b(?i:this is|it is|hier ist|ici) ({_CAPITAL}(?:[ ]{_CAPITAL}){{0,2}})(?=,?\s+(?:from|speaking|calling|again|here|at|von|de)\b)"), part=1),
-    _Rule("name", re.compile(rf"\b(?i:my name is|i am called|name:|mein name ist|ich heiße|ich bin (?:der|die)|je m['’]appelle|me llamo|mi nombre es|mi chiamo|(?:regards|sincerely|grüßen|gruß|cordialement|saludos),?)[ \n]+({_CAPITAL}(?:[ ](?:van|von|de|der|den|la|le|di)){{0,2}}(?:[ ]{_CAPITAL}){{0,2}})"), part=1),
+    _Rule("name", re.compile(rf"\b(?i:my (?:full )?name(?:['’]s| is)|i am called|name:|mein name ist|ich heiße|ich bin (?:der|die)|je m['’]appelle|me llamo|mi nombre es|mi chiamo|(?:regards|sincerely|grüßen|grüße|gruß|cordialement|saludos)[,.]?)[ \n]+((?:[A-Z]\.[ ]?)*{_CAPITAL}(?:[ ](?:van|von|de|der|den|la|le|di)){{0,2}}(?:[ ](?:{_CAPITAL}|[A-Z]\.)){{0,3}})"), part=1),
+    _Rule("name", re.compile(r"\b(?:my name is|regards,)[ \n]+([a-z]{2,20} [a-z]{2,20})(?=[\s.,]*(?:btw|$|\n))", re.I), part=1),
 )  # fmt: skip
 _LETTERS_FOR_NAMES = 4  # a shorter name known to the record may be a word
 

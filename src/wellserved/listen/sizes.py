@@ -151,7 +151,7 @@ def _matched(
 ) -> dict[str, tuple[MatchedDifference | NotComputable, ...]]:
     """Ratings, reopenings and chases of every problem beside those of like cases: same service, channel, month, priority."""
     columns = [name for name in ("service", "channel", "priority") if name != segment.strip('"')]
-    strata_sql = f"concat_ws('|', asked_month, {', '.join(columns)})"
+    strata_sql = " || '|' || ".join(["asked_month", *(f"coalesce({name}, '')" for name in columns)])
     result: dict[str, list[MatchedDifference | NotComputable]] = {label: [] for label in labels}
     for event, population in _EVENTS.values():
         event, population = fill_sql(event, case_table), fill_sql(population, case_table)

@@ -117,6 +117,9 @@ class MomentRule:
     from_team: str | None = (
         None  # column: on a hand-over, who gives away; on a rating, the team inside the house that rates
     )
+    edited: str | None = None  # column: on a correction, which field was put right
+    before: str | None = None  # column: what stood there
+    after: str | None = None  # column: what stands there now
     ref: str | None = None  # column that tells the updates of one case apart
     fallback: bool = False  # of a preset: holds only where the file lacks the columns of its kind's other rules
     source_kept: Flag | None = None
@@ -156,6 +159,7 @@ class Mapping:
             flag_column = rule.source_kept.column if rule.source_kept else None
             columns += [rule.at, rule.due, rule.text, rule.score, rule.amount, rule.currency, rule.cause]  # type: ignore[list-item]
             columns += [rule.ref, rule.condition.column, flag_column, rule.from_team]  # type: ignore[list-item]
+            columns += [rule.edited, rule.before, rule.after]  # type: ignore[list-item]
         return list(dict.fromkeys(column for column in columns if column))
 
     def unknown_kinds(self) -> dict[str, str]:

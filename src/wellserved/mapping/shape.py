@@ -136,6 +136,9 @@ class _Rule(_Table):
     currency: Word | None = None
     cause: Word | None = None
     from_team: Word | None = None
+    edited: Word | None = None
+    before: Word | None = None
+    after: Word | None = None
     ref: Word | None = None
     fallback: bool = False
     source_kept: _Flag | None = None
@@ -147,6 +150,13 @@ class _Rule(_Table):
             raise ValueError(f"needs both `score` and `scale` (one of {', '.join(_scales(info))}), or neither")
         if self.values and self.scale is None:
             raise ValueError("has `values`, and so needs `score` and `scale`")
+        edit = (self.edited, self.before, self.after)
+        if self.kind == "corrected" and (self.before is None or self.after is None) and self.cause is None:
+            raise ValueError(
+                "needs `before` and `after`, the columns of what stood there and what stands there now, or `cause`"
+            )
+        if self.kind != "corrected" and any(edit):
+            raise ValueError("has `edited`, `before` or `after`, which are for the kind corrected alone")
         if self.due_is and self.due is None:
             raise ValueError("has `due_is`, and so needs `due`")
         if self.scale is not None:

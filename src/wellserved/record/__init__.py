@@ -33,6 +33,7 @@ from wellserved.record.checks import (
     refused_rows,
 )
 from wellserved.record.dates import decide_date_format
+from wellserved.record.edits import CHANGED, edit_class_sql
 
 __all__ = ["OWN_PREFIX", "ROW_NUMBER", "RecordResult", "Refusal", "moment_columns_sql", "record_rows", "with_identity"]
 
@@ -246,14 +247,14 @@ def _moment_select(rule: MomentRule, plan: ReadingPlan, dues: dict[str, DueIs], 
         "scale": quote_text(rule.scale) if rule.scale else "",
         "amount": numbers.amount_sql(rule.amount, rule.amount in plan.commas) if rule.amount else "",
         "currency": quote_name(rule.currency) if rule.currency else "",
-        "cause": quote_name(rule.cause) if rule.cause else "",
+        "cause": _cause_sql(rule),
         "from_team": quote_name(rule.from_team)
         if rule.from_team
         else quote_name("wellserved_before " + rule.condition.column)
         if rule.condition.test == "changes" and rule.condition.column
         else "",
-        "source_ref": f"wellserved_case || '#' || coalesce({quote_name(rule.ref)}, '')"
-        if rule.ref
+        "source_ref": f"wellserved_case || '#' || coalesce({quote_name(reference)}, '')"
+        if (reference := rule.ref or rule.edited)
         else "wellserved_case",
         "source_row": ROW_NUMBER,
     }
@@ -266,8 +267,21 @@ def _moment_select(rule: MomentRule, plan: ReadingPlan, dues: dict[str, DueIs], 
         if fact in mapping.columns:
             cell = quote_name(mapping.columns[fact])
             cells[fact] = f"try_cast({cell} AS BOOLEAN)" if fact == "internal" else cell
-    row_filter = f"{at} IS NOT NULL AND ({condition_sql(rule)}) AND {passes_sql(checks)}"
+    if rule.before and rule.after:  # news is no correction
+        edit_class = edit_class_sql(quote_name(rule.before), quote_name(rule.after))
+        condition = f"({condition_sql(rule)}) AND coalesce({edit_class}, '{CHANGED}') <> '{CHANGED}'"
+    else:
+        condition = condition_sql(rule)
+    row_filter = f"{at} IS NOT NULL AND ({condition}) AND {passes_sql(checks)}"
     return f"SELECT {moment_columns_sql({**cells, 'content': _content_sql(cells)})} FROM good WHERE {row_filter}"
+
+
+def _cause_sql(rule: MomentRule) -> str:
+    """SQL: the cause of a failure; of a correction, the field and the kind of edit, never what stood there."""
+    if rule.before and rule.after:
+        field = f"coalesce({quote_name(rule.edited)} || ': ', '')" if rule.edited else "''"
+        return f"{field} || {edit_class_sql(quote_name(rule.before), quote_name(rule.after))}"
+    return quote_name(rule.cause) if rule.cause else ""
 
 
 def _content_sql(cells: dict[str, str]) -> str:

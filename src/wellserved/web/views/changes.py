@@ -59,7 +59,9 @@ def new_improvement(request: HttpRequest) -> HttpResponseBase:
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
         declaration = form.declaration(settings.WORKSPACE)
-        scope_of(request).require_numbers(None, (*declaration.where, *declaration.against))
+        column, is_value, value = declaration.about.partition("=")
+        asked = (*declaration.where, *declaration.against, *([(column, value)] if is_value else []))
+        scope_of(request).require_numbers(None, asked)
         try:
             if request.POST.get("do") == "declare":
                 return _declare(request, form)

@@ -78,7 +78,7 @@ def decide(request: HttpRequest, id_: str) -> HttpResponseBase:
     if field == "words":
         facts = {"words": [word.strip() for word in value.split(",") if word.strip()]}
     elif field == "decision":
-        facts = {"decision": int(value) if value.isdecimal() else 0}
+        facts = {"decision": int(value) if value.isdecimal() and len(value) < 9 else 0}
     elif field and not value:
         messages.error(request, _("Nothing was written in the field."))
         return redirect("problem", id_)
@@ -91,7 +91,7 @@ def decide(request: HttpRequest, id_: str) -> HttpResponseBase:
     except RequestError as error:
         messages.error(request, f"{error.problem} {error.remedy}")
         return redirect("problem", id_)
-    record_event(person_of(request), "decided about a problem", f"{id_} {deed} {decision.number}")
+    record_event(person_of(request), "decided about a problem", f"p{decision.problem} {deed} {decision.number}")
     messages.success(request, _("Kept. Every later look respects it."))
     if deed == "merged":
         return redirect("problem", str(facts["into"]))
