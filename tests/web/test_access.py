@@ -101,7 +101,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "improvement_claim": "improvements/none/claim", "counted_claim": "claims/count/promises_kept", "claim_file": f"claims/{claim.pk}/file", "claim_address": f"claims/{claim.pk}/address", "public_claim": "c/address-of-it", "public_claim_file": "c/address-of-it/file", "withdraw_claim": f"claims/{claim.pk}/withdraw",
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "send_week": f"reports/{week}/send",
         "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book?period=2026-11&form=txt", "stop_mails": "u/stop", "resume_as": "resume/as/json",
-        "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals",
+        "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals", "problem": "problems/p1/", "decide": "problems/p1/decide",
         "end_key": f"me/keys/{key.pk}/end", "end_hook": f"me/hooks/{hook.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
     }  # fmt: skip
 
@@ -114,7 +114,7 @@ FORMS = {
     "person": {"role": "member", "is_active": "on"}, "invitation": {"password": "correct horse battery"}, "new_hook": {"sort": "standard"},
     "say_why": {"reason": "the customer asked for it"}, "new_key": {"name": "k", "scopes": "measures:read", "days": "3"}, "helped": {"do": "confirm"}, "me": {"first_name": "K"},
     "practices": {"name": "New", "what": "x", "since": "2026-11-20"}, "practice": {"since": "2026-11-21"}, "practice_shares": {"do": "open"}, "adoption_part": {"do": "confirm"},
-    "mail_deed": {"do": "cancel"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
+    "mail_deed": {"do": "cancel"}, "decide": {"do": "close"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
 }  # fmt: skip
 
 

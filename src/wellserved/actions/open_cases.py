@@ -122,6 +122,12 @@ def with_problems(workspace: Workspace, case_table: CaseTable, about: str) -> Ca
     return replace(case_table, table="cases_with_problems", words=words)
 
 
+def has_problems(workspace: Workspace) -> bool:
+    """Somebody has listened, and problems were told."""
+    book = read_book(workspace)
+    return book is not None and bool(book.problems)
+
+
 def settled_problem(workspace: Workspace, about: str) -> str:
     """A problem by the id that it keeps, whatever it was called by; a value of a column as it is."""
     if not about or "=" in about:

@@ -7,14 +7,17 @@ from dataclasses import replace
 from datetime import date
 
 from wellserved import __version__
-from wellserved.actions.open_cases import check_filters, open_case_table
+from wellserved.actions.open_cases import check_filters, has_problems, open_case_table
 from wellserved.errors import RequestError, UnknownNameError
+from wellserved.listen.sizes import Cost, problem_sizes
 from wellserved.measure import MeasureQuestion, Series, find_measure
 from wellserved.measure.assembly import answer_question
-from wellserved.moments import Granularity
+from wellserved.measure.case_table import CaseTable
+from wellserved.moments import PROBLEM, Granularity
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.report import Report
 from wellserved.report.assembly import make_report
+from wellserved.report.problems import problem_section
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 
@@ -47,7 +50,8 @@ def service_report(
     on_progress: ProgressCallback = no_progress,
 ) -> Report:
     """The service report on one source; without a name, on the only one there is."""
-    with open_case_table(workspace, on_progress, keep_in_memory=True) as case_table:
+    listened = has_problems(workspace)
+    with open_case_table(workspace, on_progress, keep_in_memory=True, about="" if listened else None) as case_table:
         known_sources = sorted(case_table.as_of)
         if source is None and len(known_sources) != 1:
             raise RequestError(
@@ -58,7 +62,7 @@ def service_report(
             raise UnknownNameError("source", source, known_sources)
         chosen_source = source or known_sources[0]
         on_progress("Writing the report", 0, 0)
-        return make_report(
+        report = make_report(
             case_table,
             chosen_source,
             log.receipts(workspace, chosen_source),
@@ -67,3 +71,14 @@ def service_report(
             period,
             rule_set,
         )
+        return _with_problems(report, case_table) if listened else report
+
+
+def _with_problems(report: Report, case_table: CaseTable) -> Report:
+    """The report with what customers kept telling up to its period's end, before the record itself is spoken of."""
+    where = (("source", report.source),)
+    told = problem_sizes(case_table, PROBLEM, MeasureQuestion((), until=report.period.end, where=where), Cost())
+    section = problem_section(told)
+    if section is None:
+        return report
+    return replace(report, sections=(*report.sections[:-1], section, report.sections[-1]))

@@ -93,7 +93,7 @@ def fit_problems(
     `edges`: where a part stands in a text of several: FIRST, LAST, 0 between, WHOLE where it is all of the text.
     `customers`: who said each; `strata`: of which large numbers are drawn alike (month and channel).
     """
-    readable = [readable_text(text) for text in texts]
+    readable = [vector_text(text) for text in texts]
     usable = np.array([has_a_say(text) for text in readable], dtype=bool)
     on_progress("Looking for copies", 0, 0)
     first = representatives(readable)
@@ -244,7 +244,7 @@ def count_customers(customers: Iterable[object]) -> int:
     return len(set(names) - {None}) + sum(name is None for name in names)
 
 
-def readable_text(text: str) -> str:
+def vector_text(text: str) -> str:
     """What vectors are made of: words that were taken out say nothing."""
     return re.sub(r"‹[\w ]+›", " ", text)
 

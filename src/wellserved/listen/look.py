@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from wellserved.listen.book import Book, CustomerProblem, Decision, LookRecord, Quote, in_force
-from wellserved.listen.fit import PROBLEM_CUSTOMERS, EarlierFit, Fit, count_customers, fit_problems, readable_text
+from wellserved.listen.fit import PROBLEM_CUSTOMERS, EarlierFit, Fit, count_customers, fit_problems, vector_text
 from wellserved.listen.graph import NO_GROUP
 from wellserved.listen.names import ProblemNames, name_problems
 from wellserved.listen.novelty import Neighbourhood, NoveltyScan
@@ -196,7 +196,7 @@ def scan_for_new(
     recent = recent[np.argsort(day[recent], kind="stable")]
     if len(recent) > MAX_SCANNED:
         recent = recent[-MAX_SCANNED:]
-    readable = [readable_text(texts[index]) for index in recent]
+    readable = [vector_text(texts[index]) for index in recent]
     vectors = Vectoriser(readable, seed).views(readable).whole
     customers = ready.parts["customer"].to_pylist()
     scan = NoveltyScan(vectors, [customers[index] for index in recent], day[recent], seed)
