@@ -62,7 +62,14 @@ def overview(
         span = f"{where} AND {period_sql(question, 'asked')}"
         counts_sql = f"SELECT {told} AS told, count(*) AS cases FROM {case_table.table} WHERE {span}"
         row = case_table.engine.query(counts_sql, values).to_pylist()[0]
-    cautions = {receipt.caution for source in case_table.as_of for receipt in log.receipts(workspace, source)[-1:]}
+    newer = (
+        {"Records came in since customers' words were read: listen again."}
+        if known and known.look.log_version != case_table.log_version
+        else set()
+    )
+    cautions = newer | {
+        receipt.caution for source in case_table.as_of for receipt in log.receipts(workspace, source)[-1:]
+    }
     return Overview(
         by, tuple(sizes), int(row["told"]), int(row["cases"]), known, " ".join(sorted(filter(None, cautions)))
     )
