@@ -137,18 +137,27 @@ class Book:
     def now_about(self, parts: pa.Table) -> npt.NDArray[np.int64]:
         """The problem that each part is about, decisions applied (NONE: no common problem)."""
         numbers = np.array(parts["number"].to_numpy(), dtype=np.int64)
-        texts: list[str] | None = None
+        texts = parts["text"].to_pylist() if any(decision.deed == "split" for decision in self.decisions) else []
         present = {problem.number for problem in self.problems}
         for decision in in_force(self.decisions):
             if decision.deed == "split":
-                texts = texts or [text.casefold() for text in parts["text"].to_pylist()]
-                words = [word.casefold() for word in decision.facts["words"]]
-                inside = np.flatnonzero(numbers == decision.problem)
-                moved = [index for index in inside if any(word in texts[index] for word in words)]
-                numbers[moved] = decision.facts["into"]
+                split_off(numbers, texts, decision)
             elif decision.deed == "merged" and decision.facts["into"] in present:
                 numbers[numbers == decision.problem] = decision.facts["into"]
         return numbers
+
+
+def split_off(numbers: npt.NDArray[np.int64], texts: Sequence[str], decision: Decision) -> None:
+    """Give the parts that a split takes out of a problem their own number, in place."""
+    inside = np.flatnonzero(numbers == decision.problem)
+    numbers[[index for index in inside.tolist() if has_word(texts[index], decision.facts["words"])]] = decision.facts[
+        "into"
+    ]
+
+
+def has_word(text: str, words: Sequence[str]) -> bool:
+    """One of the words stands in the text, in large letters or small."""
+    return any(word.casefold() in text.casefold() for word in words)
 
 
 def resolved(number: int, decisions: Sequence[Decision]) -> int:
@@ -310,8 +319,7 @@ def _check_split(workspace: Workspace, book: Book, target: int, words: list[str]
         raise RequestError("The texts that were read are gone.", "Listen again: `wellserved listen`.")
     inside = np.flatnonzero(book.now_about(parts) == target)
     texts, customers = (parts[name].take(pa.array(inside)).to_pylist() for name in ("text", "customer"))
-    wanted = [word.casefold() for word in words]
-    moves = [any(word in text.casefold() for word in wanted) for text in texts]
+    moves = [has_word(text, words) for text in texts]
     moved = {customer for customer, moves_on in zip(customers, moves, strict=True) if moves_on}
     stays = {customer for customer, moves_on in zip(customers, moves, strict=True) if not moves_on}
     if min(len(moved), len(stays)) < FEWEST_OF_A_PROBLEM:

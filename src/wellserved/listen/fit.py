@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from wellserved.listen.book import FEWEST_OF_A_PROBLEM
 from wellserved.listen.copies import representatives
 from wellserved.listen.grain import MINIMUM_AGREEMENT, Grain, choose_grain
 from wellserved.listen.graph import (
@@ -38,7 +39,6 @@ from wellserved.moments import NotComputable
 from wellserved.progress import ProgressCallback, no_progress
 
 FEWEST_TEXTS = 200
-PROBLEM_CUSTOMERS = 5
 MAX_FITTED = 50_000  # distinct texts that groups are looked for in; the others join by vote
 MAX_VOTERS = 10_000  # texts that vote on those others
 CHUNK = 50_000
@@ -231,7 +231,7 @@ class _Search:
                 bounds[size] = float(np.quantile(closeness, 0.95))
             speakers = members if counted is None else members[counted[members]]
             people = count_customers(self.customers[index] for index in speakers)
-            if people < PROBLEM_CUSTOMERS or np.linalg.norm(self.vectors[members].mean(axis=0)) <= bounds[size]:
+            if people < FEWEST_OF_A_PROBLEM or np.linalg.norm(self.vectors[members].mean(axis=0)) <= bounds[size]:
                 labels[members] = NO_GROUP
         kept = labels != NO_GROUP
         labels[kept] = by_size(labels[kept])
@@ -239,7 +239,7 @@ class _Search:
 
 
 def count_customers(customers: Iterable[object]) -> int:
-    """How many there are; those who are not earlier count one each."""
+    """How many there are; those who are not known count one each."""
     names = list(customers)
     return len(set(names) - {None}) + sum(name is None for name in names)
 

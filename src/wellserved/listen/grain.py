@@ -60,7 +60,7 @@ def choose_grain(
 
 
 def _coarsest_of_best(smooth: npt.NDArray[np.float64]) -> int:
-    """The index of the finest high peak, and down from it as long as it is as good; without one, the first good index."""
+    """The index of the finest high peak, and down from it as long as it is as good; without one, the first good one."""
     peaks, _ = find_peaks(smooth, prominence=PROMINENCE, height=NEARLY_AS_HIGH * smooth.max())
     if not len(peaks):
         return int(np.flatnonzero(smooth >= NEARLY_AS_GOOD * smooth.max())[0]) if smooth.max() > 0 else 0

@@ -10,8 +10,17 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
-from wellserved.listen.book import Book, CustomerProblem, Decision, LookRecord, Quote, in_force
-from wellserved.listen.fit import PROBLEM_CUSTOMERS, EarlierFit, Fit, count_customers, fit_problems, vector_text
+from wellserved.listen.book import (
+    FEWEST_OF_A_PROBLEM,
+    Book,
+    CustomerProblem,
+    Decision,
+    LookRecord,
+    Quote,
+    in_force,
+    split_off,
+)
+from wellserved.listen.fit import EarlierFit, Fit, count_customers, fit_problems, vector_text
 from wellserved.listen.graph import NO_GROUP
 from wellserved.listen.names import ProblemNames, name_problems
 from wellserved.listen.novelty import Neighbourhood, NoveltyScan
@@ -98,13 +107,16 @@ def _named(
 ) -> tuple[CustomerProblem, ...]:
     """Every problem with its words; names of before stay, unless nobody is left who says so."""
     decisions: tuple[Decision, ...] = before.decisions if before else ()
-    own = fit.numbers[fit.fitted]
-    own = _split(own, [texts[index] for index in fit.fitted], decisions)
+    own = fit.numbers[fit.fitted]  # a copy
+    fitted_texts = [texts[index] for index in fit.fitted]
+    for decision in in_force(decisions):
+        if decision.deed == "split":  # what people split off has words of its own
+            split_off(own, fitted_texts, decision)
     numbers = np.unique(own[own != NO_GROUP])
     labels = np.where(own == NO_GROUP, NO_GROUP, np.searchsorted(numbers, own))
     holders = ready.parts["holder"].to_pylist()
     words = name_problems(
-        [texts[index] for index in fit.fitted], fit.vectors, labels, [customers[index] for index in fit.fitted],
+        fitted_texts, fit.vectors, labels, [customers[index] for index in fit.fitted],
         [holders[index] for index in fit.fitted],
         lambda phrases: fit.vectoriser.views(phrases).whole,
     )  # fmt: skip
@@ -118,7 +130,7 @@ def _named(
         old = known.get(number)
         phrases = old.phrases if old and not old.is_named else fresh.phrases
         name = old.name if old and not old.is_named else fresh.name
-        are_enough = count_customers(customers[index] for index in members) >= PROBLEM_CUSTOMERS
+        are_enough = count_customers(customers[index] for index in members) >= FEWEST_OF_A_PROBLEM
         quotes = _quotes(fresh, fit, texts, seconds) if are_enough else ()
         sentence = fresh.sentence if are_enough else ""  # the words of few are nobody else's
         if not are_enough and not old:
@@ -153,21 +165,8 @@ def _spots(vectors: np.ndarray, labels: np.ndarray, count: int) -> list[tuple[fl
     return [(round(float(x), 3), round(float(y), 3)) for x, y in mixed]
 
 
-def _split(own: np.ndarray, texts: list[str], decisions: tuple[Decision, ...]) -> np.ndarray:
-    """Problems that people split off have words of their own."""
-    own = own.copy()
-    for decision in in_force(decisions):
-        if decision.deed == "split":
-            wanted = [word.casefold() for word in decision.facts["words"]]
-            inside = np.flatnonzero(own == decision.problem)
-            own[[index for index in inside if any(word in texts[index].casefold() for word in wanted)]] = (
-                decision.facts["into"]
-            )
-    return own
-
-
 def _quotes(words: ProblemNames, fit: Fit, texts: list[str], seconds: np.ndarray) -> tuple[Quote, ...]:
-    indices = [int(fit.fitted[index]) for index in words.quote_places[:SHOWN_QUOTES]]
+    indices = [int(fit.fitted[index]) for index in words.quote_indices[:SHOWN_QUOTES]]
     return tuple(Quote(texts[index], int(seconds[index])) for index in indices)
 
 

@@ -74,7 +74,7 @@ class ProblemNames:
 
     phrases: tuple[str, ...]
     sentence: str  # a representative one
-    quote_places: tuple[int, ...]  # texts to quote, from the middle outwards, from different customers
+    quote_indices: tuple[int, ...]  # texts to quote, from the middle outwards, from different customers
 
     @property
     def name(self) -> str:
@@ -244,7 +244,7 @@ def _told_apart(words: dict[int, ProblemNames]) -> dict[int, ProblemNames]:
     result = {}
     for label, own in sorted(words.items()):
         if own.name in names and len(own.phrases) > 1:
-            own = ProblemNames((", ".join(own.phrases[:2]), *own.phrases[1:]), own.sentence, own.quote_places)
+            own = ProblemNames((", ".join(own.phrases[:2]), *own.phrases[1:]), own.sentence, own.quote_indices)
         names.add(own.name)
         result[label] = own
     return result

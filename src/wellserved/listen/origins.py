@@ -1,4 +1,4 @@
-"""Where a fault comes from: which index, form, supplier or pair of them brings more of it than chance.
+"""Where a fault comes from: which place, form, supplier or pair of them brings more of it than chance.
 
 All origins with enough records, and all pairs of them, are set beside the rest of the records of the same month: the
 standardised excess over what the month's rate lets expect (hypergeometric). Of so many, some always look bad by chance;
@@ -34,7 +34,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Origin:
-    """One index, form, supplier ... or a pair of them, and how much more often its records are at fault."""
+    """One place, form, supplier ... or a pair of them, and how much more often its records are at fault."""
 
     parts: tuple[tuple[str, str], ...]  # column, value
     records: int

@@ -20,7 +20,7 @@ from wellserved.progress import ProgressCallback, no_progress
 SPOKEN_KINDS = ("asked", "chased", "complained", "rated", "returned", "praised", "left")
 """Kinds of moment whose words are the customer's."""
 SAID_COLUMNS = ("moment_id", "source", "case_id", "customer_id", "account_id", "team", "channel", "at_s", "text")
-MANY_TEAMS = 50  # from so many on, teams are companies or indices, and their names say who, not what
+MANY_TEAMS = 50  # from so many on, teams are companies or places, and their names say who, not what
 EVERY = 2_000  # texts between two signs of life
 
 

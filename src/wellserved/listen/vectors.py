@@ -38,7 +38,7 @@ class Views:
 
 
 class Vectoriser:
-    """Learns the dimensions from texts, then indices any text in them. Deterministic for a seed."""
+    """Learns the dimensions from texts, then places any text in them. Deterministic for a seed."""
 
     def __init__(self, texts: Sequence[str], seed: int) -> None:
         spaced = sum(" " in text for text in texts) * 2 >= len(texts)  # Chinese, Japanese and Thai have no blanks
