@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from wellserved.actions.refusals import all_refusals, merge_by_row, write_refusa
 from wellserved.cases.ordered import END_KINDS
 from wellserved.engine import duckdb
 from wellserved.errors import MappingError
-from wellserved.mapping import DateOrder, DueIs, Mapping, recognise_preset
+from wellserved.mapping import DateOrder, DueIs, Mapping, MomentRule, recognise_preset
 from wellserved.mapping.fit import fit_preset
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.record import OWN_PREFIX, RecordResult, Refusal, record_rows
@@ -94,10 +94,16 @@ def import_file(
 
 def _import_id(content_digest: str, mapping: Mapping) -> str:
     """Rests on the file and on what the mapping says of it, whatever the code calls the mapping's parts."""
-    plain_rules = tuple(replace(rule, rating=None) for rule in mapping.moments)  # a scale is told by its name
-    return hashlib.sha256(f"{content_digest}{astuple(replace(mapping, moments=plain_rules))!r}".encode()).hexdigest()[
-        :12
-    ]
+    names = [field.name for field in fields(mapping)]
+    said = {**dict(zip(names, astuple(mapping), strict=True)), "moments": tuple(map(_said_of_moment, mapping.moments))}
+    return hashlib.sha256(f"{content_digest}{tuple(said.values())!r}".encode()).hexdigest()[:12]
+
+
+def _said_of_moment(rule: MomentRule) -> tuple[object, ...]:
+    """A rule's settings; a scale is told by its name, and settings that came later leave no trace where they are not used."""
+    names = [field.name for field in fields(rule)]
+    settings = zip(names, astuple(replace(rule, rating=None)), strict=True)
+    return tuple(value for name, value in settings if value is not None or name not in ("edited", "before", "after"))
 
 
 def _scales_of(db: DuckDBPyConnection, mapping: Mapping) -> list[Scale]:

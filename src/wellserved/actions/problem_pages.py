@@ -12,8 +12,9 @@ from wellserved.listen.sizes import RANKINGS, Cost
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.moments import PROBLEM
 from wellserved.render.charts.problems import problem_bars, problem_map
-from wellserved.render.formats import html
+from wellserved.render.formats import data, html
 from wellserved.render.tables import problems as tables
+from wellserved.render.tables.problems import problem_record
 from wellserved.storage.workspace import Workspace
 
 
@@ -50,6 +51,14 @@ def _card(size: Any, problem: CustomerProblem | None, by: str, ranking: str) -> 
         "alarm": size.is_alarm,
         "rank": tables.rank_words(size.ranks[position]),
     }
+
+
+def problem_text(workspace: Workspace, by: str) -> str:
+    """The numbers of all problems as JSON, most cases first; none where nobody listened yet."""
+    if by == PROBLEM and read_book(workspace) is None:
+        return "[]"
+    found = problem_questions.overview(workspace, by, MeasureQuestion(()), Cost())
+    return data.as_json([problem_record(size) for size in found.sizes])
 
 
 def problem_page(workspace: Workspace, reference: str) -> tuple[str, dict[str, Any]]:

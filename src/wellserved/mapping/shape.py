@@ -151,9 +151,9 @@ class _Rule(_Table):
         if self.values and self.scale is None:
             raise ValueError("has `values`, and so needs `score` and `scale`")
         edit = (self.edited, self.before, self.after)
-        if self.kind == "corrected" and (self.before is None or self.after is None) and self.cause is None:
+        if (self.before is None) != (self.after is None):
             raise ValueError(
-                "needs `before` and `after`, the columns of what stood there and what stands there now, or `cause`"
+                "needs both `before` and `after`, the columns of what stood there and what stands there now, or neither"
             )
         if self.kind != "corrected" and any(edit):
             raise ValueError("has `edited`, `before` or `after`, which are for the kind corrected alone")

@@ -16,6 +16,12 @@ FILTER_COLUMNS = (*SEGMENTS, PROBLEM, "promised", "scale", "closed")
 Value = float | NotComputable
 
 
+def about_condition(about: str) -> tuple[tuple[str, str], ...]:
+    """The column and value that a problem is told by; nothing where it is told by words."""
+    column, is_value, value = about.partition("=")
+    return ((column, value),) if is_value else ()
+
+
 @dataclass(frozen=True)
 class MeasureQuestion:
     """What is asked: measures, split by a segment, over periods, of some of the cases."""
@@ -27,6 +33,11 @@ class MeasureQuestion:
     until: date | None = None  # first local day after
     where: tuple[tuple[str, str], ...] = ()  # column, value; several of one column: any of them
     about: str = ""  # of a problem: its id, or a value of a column (category=Billing); what problem_share is about
+
+    @property
+    def conditions(self) -> tuple[tuple[str, str], ...]:
+        """All columns and values that the question names, for who asks whether it may be asked."""
+        return (*self.where, *about_condition(self.about))
 
     @property
     def listens(self) -> bool:

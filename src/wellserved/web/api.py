@@ -24,7 +24,7 @@ from ninja.security import HttpBearer
 from pydantic import AwareDatetime, ConfigDict
 
 from wellserved import __version__
-from wellserved.actions import rendering, sharing
+from wellserved.actions import problem_pages, rendering, sharing
 from wellserved.actions.writing import write_line
 from wellserved.capture import MAX_ENTRY_LETTERS
 from wellserved.damage import as_damage_error
@@ -211,6 +211,7 @@ class Asked(Strict):
     by: Short | None = None
     since: date | None = None
     until: date | None = None
+    about: Short | None = None
     where: Annotated[list[Annotated[str, Field(max_length=300, pattern=r"^[^\x00]+$")]], Field(max_length=20)] = []  # noqa: RUF012
 
 
@@ -347,12 +348,12 @@ def list_measures(request: HttpRequest) -> Any:
 def permitted_question(key: ApiKey, name: str, parameters: Asked) -> MeasureQuestion:
     """A question that the key's owner may ask."""
     query = QueryDict(mutable=True)
-    for field_name in ("every", "by", "since", "until"):
+    for field_name in ("every", "by", "since", "until", "about"):
         if (value := getattr(parameters, field_name)) is not None:
             query[field_name] = str(value)
     query.setlist("where", parameters.where)
     question = question_in(query, name)
-    AccessScope(key.owner).require_numbers(question.by, question.where)
+    AccessScope(key.owner).require_numbers(question.by, question.conditions)
     return question
 
 
@@ -364,6 +365,13 @@ def read_measure(request: HttpRequest, name: Name, given: Query[Asked]) -> Any:
         cached_answer(rendering.measure_text, permitted_question(key, name, given), "json"),
         content_type="application/json",
     )
+
+
+@api.get("/problems", response={200: list[dict[str, Any]], **_ERRORS})
+def read_problems(request: HttpRequest, by: Literal["problem", "category", "cause", "service"] = "problem") -> Any:
+    """What customers keep telling, by their words or by what cases are filed under: the numbers of the page's table."""
+    _require_scope(request, "measures:read")
+    return HttpResponse(cached_answer(problem_pages.problem_text, by), content_type="application/json")
 
 
 @api.get("/reports/{source}", response={200: dict[str, Any], **_ERRORS})

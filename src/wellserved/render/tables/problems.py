@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from wellserved.listen.book import Book, CustomerProblem, Decision
@@ -61,6 +62,33 @@ def problem_table(
         shown,
         f"{note} In brackets: 95%.",
     )
+
+
+def problem_record(size: ProblemSize) -> dict[str, Any]:
+    """A problem's numbers in full, each with its interval, or why it cannot be told."""
+    record: dict[str, Any] = {
+        "problem": size.label, "cases": size.cases, "customers": size.customers, "state": size.state, "alarm": size.is_alarm, "weeks": list(size.weeks),
+    }  # fmt: skip
+    numbers = {
+        "share": size.share,
+        "change a quarter": size.course,
+        "good ratings": size.ratings,
+        "reopened": size.reopened,
+        "chased": size.chased,
+    }
+    for name, known in numbers.items():
+        if isinstance(known, NotComputable):
+            record[name] = {"reason": known.reason}
+            continue
+        value = (
+            known.ratio
+            if isinstance(known, QuarterlyTrend)
+            else known.difference
+            if isinstance(known, MatchedDifference)
+            else known.value
+        )
+        record[name] = {"value": value, "low": known.low, "high": known.high}
+    return record
 
 
 def look_words(book: Book) -> str:

@@ -28,8 +28,7 @@ from wellserved.web.template_filters import safe_html
 def _question(request: HttpRequest, name: str) -> MeasureQuestion:
     """The question on a page, where whoever asks may ask it."""
     question = question_in(request.GET, name)
-    column, is_value, value = question.about.partition("=")
-    scope_of(request).require_numbers(question.by, (*question.where, *([(column, value)] if is_value else [])))
+    scope_of(request).require_numbers(question.by, question.conditions)
     return question
 
 

@@ -16,6 +16,7 @@ from wellserved.actions import rendering
 from wellserved.errors import StorageError, WellservedError
 from wellserved.improvement import list_records
 from wellserved.measure import find_measure
+from wellserved.measure.series import about_condition
 from wellserved.render.formats import html
 from wellserved.render.tables.proofs import foresight_table
 from wellserved.storage import log
@@ -59,8 +60,7 @@ def new_improvement(request: HttpRequest) -> HttpResponseBase:
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
         declaration = form.declaration(settings.WORKSPACE)
-        column, is_value, value = declaration.about.partition("=")
-        asked = (*declaration.where, *declaration.against, *([(column, value)] if is_value else []))
+        asked = (*declaration.where, *declaration.against, *about_condition(declaration.about))
         scope_of(request).require_numbers(None, asked)
         try:
             if request.POST.get("do") == "declare":
