@@ -131,9 +131,9 @@ def fill_sql(sql: str, case_table: CaseTable) -> str:
         "{as_of_bus}", f"({_as_of_business_sql(case_table)})"
     )
     sql = sql.replace("{good}", f"({good_sql(case_table.scales)})").replace("{bad}", f"({bad_sql(case_table.scales)})")
-    nothing = f"CAST(NULL AS {case_table.engine.string})"
-    for name in ("about", "told", PROBLEM):
-        sql = sql.replace(f"{{{name}}}", name if case_table.words else nothing)
+    unknown = {"about": "INTEGER", "told": "INTEGER", PROBLEM: case_table.engine.string}
+    for name, kind in unknown.items():
+        sql = sql.replace(f"{{{name}}}", name if case_table.words else f"CAST(NULL AS {kind})")
     return sql.replace("{surveyed}", _surveyed_sql(case_table))
 
 
