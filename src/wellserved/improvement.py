@@ -20,6 +20,7 @@ from wellserved import disk
 from wellserved.errors import PeriodError, RequestError, UnknownNameError
 from wellserved.measure import find_measure
 from wellserved.measure.measure import Better
+from wellserved.measure.series import is_told_in_words, problem_needed
 from wellserved.moments import PROBLEM, SEGMENTS, Granularity
 from wellserved.storage.workspace import Workspace
 
@@ -52,9 +53,14 @@ class Improvement:
     about: str = ""  # the problem that problem_share is about: its id, or a value of a column (category=Billing)
 
     @property
-    def listens(self) -> bool:
-        """Its cases, or its measure, are told by what customers say."""
-        return bool(self.about) or any(column == PROBLEM for column, _ in (*self.where, *self.against))
+    def is_told_in_words(self) -> bool:
+        """It is about a problem that was found in customers' words."""
+        return is_told_in_words(self.about)
+
+    @property
+    def problem(self) -> str | None:
+        """What the cases have to be opened with, so that they tell their problems."""
+        return problem_needed(self.about, (column for column, _ in (*self.where, *self.against)))
 
 
 PEOPLE_FACTS = {"who", "idea_from", "helpers"}

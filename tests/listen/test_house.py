@@ -92,8 +92,9 @@ def test_decisions_outlive_looks_and_can_be_taken_back(tmp_path: Path) -> None:
         ],
     )
     listen_anew(workspace)
-    book, parts = read_book(workspace), read_parts(workspace)
+    book = read_book(workspace)
     assert book is not None
+    parts = read_parts(workspace, book)
     assert parts is not None
     assert book.find(fan).name == "Rattling fans"
     assert book.find("rattling FANS").id == fan
@@ -174,7 +175,7 @@ def test_no_detail_and_no_name_reaches_a_file_or_an_answer(tmp_path: Path) -> No
     add(workspace, rows)
     book = listen_anew(workspace)
     assert book.look.redacted["mail"] == book.look.redacted["IBAN"] == 100
-    parts = read_parts(workspace)
+    parts = read_parts(workspace, book)
     assert parts is not None
     shown = json.dumps([problem.__dict__ for problem in book.problems], default=str) + " ".join(
         parts["text"].to_pylist()

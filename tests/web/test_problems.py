@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.listen.house import desk
 from tests.web.test_browser import chromium
 from tests.web.test_house import Server
-from tests.web.test_road import _Folder, look
+from tests.web.test_road import look, serving
 
 __all__ = ["chromium"]  # a fixture of others
 pytestmark = pytest.mark.browser
@@ -23,13 +22,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A desk whose pumps came damaged until October, and to which nobody has listened."""
     share = lambda problem, week: (0.1 if week >= 80 else 1.0) * 2 if problem == "damaged" else 1.0  # noqa: E731
     workspace, _ = desk(tmp_path_factory.mktemp("problems"), 112, 30, 7, share)
-    env = {**os.environ, "WELLSERVED_HOME": str(workspace.folder)}
-    for name in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
-        env.pop(name, None)
-    server = Server(_Folder(env))  # type: ignore[arg-type]
-    yield server
-    server.process.terminate()
-    server.process.wait(30)
+    with serving(workspace) as server:
+        yield server
 
 
 def opened(page: Page, base: str) -> None:

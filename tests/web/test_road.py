@@ -6,6 +6,7 @@ import email
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from email.policy import default
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.web.test_mail import post
 from wellserved.actions.mail_settings import MailSettings, save_settings
 from wellserved.claim.carriers import claim_files
 from wellserved.claim.check import check_claim
+from wellserved.storage.workspace import Workspace
 
 __all__ = ["chromium", "post"]  # fixtures of others
 pytestmark = pytest.mark.browser
@@ -37,19 +39,26 @@ class _Folder:
         self.env = env
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, post: tuple[MailSettings, Path]) -> Iterator[Server]:
-    """A house of one, with quotes that are answered faster since October, and a mail server."""
-    folder = tmp_path_factory.mktemp("road")
-    workspace = quote_workspace(folder, write_quotes(folder / "q.csv", quote_rows(2, 2.5)))
-    save_settings(workspace, post[0])
-    env = {**os.environ, "WELLSERVED_HOME": str(workspace.folder), "SSL_CERT_FILE": str(post[1] / "certificate.pem")}
+@contextmanager
+def serving(workspace: Workspace, **settings: str) -> Iterator[Server]:
+    """`wellserved serve` on a workspace, with further settings of its environment, until the end."""
+    env = {**os.environ, "WELLSERVED_HOME": str(workspace.folder), **settings}
     for name in ("DATABASE_URL", "DJANGO_SETTINGS_MODULE"):
         env.pop(name, None)
     server = Server(_Folder(env))  # type: ignore[arg-type]
     yield server
     server.process.terminate()
     server.process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, post: tuple[MailSettings, Path]) -> Iterator[Server]:
+    """A house of one, with quotes that are answered faster since October, and a mail server."""
+    folder = tmp_path_factory.mktemp("road")
+    workspace = quote_workspace(folder, write_quotes(folder / "q.csv", quote_rows(2, 2.5)))
+    save_settings(workspace, post[0])
+    with serving(workspace, SSL_CERT_FILE=str(post[1] / "certificate.pem")) as server:
+        yield server
 
 
 def look(page: Page, name: str) -> None:

@@ -33,7 +33,7 @@ class CaseList:
 
 def cases_behind(workspace: Workspace, question: MeasureQuestion, case_id: str | None = None) -> CaseList:
     """The cases that a question is about; or the one of them with this number."""
-    with open_cases.open_case_table(workspace, about=question.about if question.listens else None) as case_table:
+    with open_cases.open_case_table(workspace, about=question.problem) as case_table:
         condition, parameters = filter_sql(case_table, question)
         measure = question.measures[0]
         condition = (

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from wellserved import improvement
-from wellserved.actions.open_cases import decisions_since, open_case_table, opening_hours, settled_problem
+from wellserved.actions.open_cases import open_case_table, opening_hours
+from wellserved.actions.problem_cases import decisions_since, settled_problem
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.improvement import Improvement, ImprovementRecord
 from wellserved.measure import MeasureQuestion, find_measure
@@ -37,14 +38,9 @@ def declare_improvement(workspace: Workspace, declaration: Improvement, now: dat
     declaration = replace(declaration, about=settled_problem(workspace, declaration.about))
     if log.snapshot(workspace.log).version >= 0:
         improvement.validate(declaration)
-        with open_case_table(workspace, with_moments=True, about=_about(declaration)) as case_table:
+        with open_case_table(workspace, with_moments=True, about=declaration.problem) as case_table:
             _check_filtered_cases(case_table, declaration)
     improvement.declare(workspace, declaration, now or datetime.now(UTC))
-
-
-def _about(declaration: Improvement) -> str | None:
-    """What its cases have to be asked about."""
-    return declaration.about if declaration.listens else None
 
 
 def _check_filtered_cases(case_table: CaseTable, declaration: Improvement) -> None:
@@ -66,7 +62,7 @@ def foresee_improvement(
         return []
     improvement.validate(declaration)
     improvement.check_unused(workspace, declaration.name)
-    with open_case_table(workspace, on_progress, with_moments=True, about=_about(declaration)) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True, about=declaration.problem) as case_table:
         _check_filtered_cases(case_table, declaration)
         on_progress("Looking ahead", 0, 0)
         window = replace(analysis_window(workspace, case_table, declaration, (None, None)), capped_follow_up=False)
@@ -112,7 +108,7 @@ def explore_change(
         ),
         candidate,
     )
-    with open_case_table(workspace, on_progress, with_moments=True, about=_about(candidate)) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True, about=candidate.problem) as case_table:
         _check_filtered_cases(case_table, candidate)
         on_progress("Comparing before and after", 0, 0)
         window = analysis_window(workspace, case_table, candidate, span)
@@ -160,7 +156,7 @@ def prove_improvement(
         else LookPlan("always")
     )
     declared_name = name if span == (None, None) else ""
-    with open_case_table(workspace, on_progress, with_moments=True, about=_about(declaration)) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True, about=declaration.problem) as case_table:
         on_progress("Comparing before and after", 0, 0)
         window = replace(analysis_window(workspace, case_table, declaration, (span[0], until)), capped_follow_up=False)
         proof = prove(
@@ -229,7 +225,7 @@ def _proof_request(
     declaration: Improvement, plan: LookPlan, other_changes: tuple[tuple[str, date], ...], improvement_name: str = ""
 ) -> ProofRequest:
     guardrails = tuple(Guardrail(find_measure(name), margin) for name, margin in declaration.guardrails)
-    if declaration.about and "=" not in declaration.about and "unplaced_share" not in dict(declaration.guardrails):
+    if declaration.is_told_in_words and "unplaced_share" not in dict(declaration.guardrails):
         guardrails += (Guardrail(find_measure("unplaced_share"), None),)  # a complaint may have changed its name alone
     return ProofRequest(
         find_measure(declaration.measure), date.fromisoformat(declaration.since), declaration.every, declaration.where, declaration.better, declaration.against,
@@ -300,7 +296,7 @@ def prove_adoption(
 ) -> AdoptionEffect:
     """What a change did that teams took up one after the other; `left_out`: teams of which it is not known."""
     improvement.validate(candidate)
-    with open_case_table(workspace, on_progress, with_moments=True, about=_about(candidate)) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True, about=candidate.problem) as case_table:
         question = MeasureQuestion((), by=by, where=candidate.where)
         teams = tuple(team for team in segment_values(case_table, question) if team not in left_out)
         for team, _ in since:

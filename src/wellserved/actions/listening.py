@@ -15,10 +15,8 @@ from filelock import FileLock
 from wellserved import disk
 from wellserved.actions.open_cases import open_case_table
 from wellserved.engine.duckdb import DuckDB, query, quote_text
-from wellserved.errors import RequestError
 from wellserved.listen import book
 from wellserved.listen.book import Book, Decision, Deed
-from wellserved.listen.book import in_force as in_force
 from wellserved.listen.novelty import Neighbourhood
 from wellserved.moments import JOURNAL_SOURCE
 from wellserved.progress import ProgressCallback, no_progress
@@ -42,16 +40,15 @@ def listen_anew(
     folder.mkdir(mode=0o700, exist_ok=True)
     with FileLock(folder / ".look.lock"):  # two looks at once would give a number twice
         said, names, version = _said(workspace, on_progress)
-        before, parts = book.read_book(workspace), book.read_parts(workspace)
+        before = book.read_book(workspace)
+        parts = book.read_parts(workspace, before) if before else None
         found, problems, parts = look_for_problems(
             said, before, None if afresh else parts, LOOK_SEED, on_progress, names
         )
         found = replace(found, made_at=(now or datetime.now(UTC)).isoformat(), log_version=version)
         with workspace.write_lock() as scratch:
             book.write_look(workspace, scratch, found, problems, parts)
-    result = book.read_book(workspace)
-    assert result is not None
-    return result
+    return book.open_book(workspace)
 
 
 def _said(workspace: Workspace, on_progress: ProgressCallback) -> tuple[pa.Table, tuple[str, ...], int]:
@@ -61,16 +58,14 @@ def _said(workspace: Workspace, on_progress: ProgressCallback) -> tuple[pa.Table
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         assert isinstance(case_table.engine, DuckDB)
         kinds = ", ".join(map(quote_text, SPOKEN_KINDS))
-        columns = ", ".join(
-            'CAST(epoch(m."at") AS BIGINT) AS at_s' if name == "at_s" else f"m.{name}" for name in SAID_COLUMNS
-        )
         # a case has one team in the end; what a text's own record says comes first
-        columns = columns.replace("m.team", "coalesce(m.team, c.team) AS team").replace(
-            "m.channel", "coalesce(m.channel, c.channel) AS channel"
-        )
-        columns = columns.replace("m.customer_id", "coalesce(m.customer_id, c.customer_id) AS customer_id").replace(
-            "m.account_id", "coalesce(m.account_id, c.account_id) AS account_id"
-        )
+        settled = ("customer_id", "account_id", "team", "channel")
+        cells = {
+            **{name: f"m.{name}" for name in SAID_COLUMNS},
+            **{name: f"coalesce(m.{name}, c.{name})" for name in settled},
+            "at_s": 'CAST(epoch(m."at") AS BIGINT)',
+        }
+        columns = ", ".join(f"{cell} AS {name}" for name, cell in cells.items())
         said = query(
             case_table.engine.db,
             f"SELECT {columns} FROM moments m JOIN cases c USING (source, case_id) WHERE m.text IS NOT NULL AND m.kind IN ({kinds}) AND m.source <> {quote_text(JOURNAL_SOURCE)}",
@@ -130,14 +125,6 @@ def decide_about(
 ) -> Decision:
     """What somebody decides about a problem; every later look respects it."""
     return book.decide(workspace, deed, problem, facts, by, now or datetime.now(UTC))
-
-
-def known_book(workspace: Workspace) -> Book:
-    """The book of problems; raises where nobody has listened yet."""
-    known = book.read_book(workspace)
-    if known is None:
-        raise RequestError("No problems were looked for yet.", "Listen first: `wellserved listen`.")
-    return known
 
 
 def find_new(

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wellserved.actions.listening import LOOK_SEED, known_book
+from wellserved.actions.listening import LOOK_SEED
 from wellserved.actions.open_cases import open_case_table
 from wellserved.engine.duckdb import DuckDB, query
 from wellserved.errors import RequestError
-from wellserved.listen import book
-from wellserved.listen.book import Book, CustomerProblem
-from wellserved.listen.book import in_force as in_force
+from wellserved.listen.book import Book, CustomerProblem, open_book, open_text_parts
 from wellserved.listen.origins import Scan, scan_origins
 from wellserved.listen.sizes import Cost, ProblemSize, problem_sizes
 from wellserved.measure import MeasureQuestion
 from wellserved.measure.case_table import filter_sql, period_sql
+from wellserved.measure.series import is_told_in_words
 from wellserved.moments import PROBLEM, NotComputable
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.storage import log
@@ -53,7 +52,7 @@ def overview(
     """The problems of a span, told by words or by one of the house's own columns."""
     if by not in LISTENED_COLUMNS:
         raise RequestError(f"Problems are not told by {by}.", f"Choose one of {', '.join(LISTENED_COLUMNS)}.")
-    known = known_book(workspace) if by == PROBLEM else None
+    book = open_book(workspace) if by == PROBLEM else None
     with open_case_table(workspace, on_progress, about="") as case_table:
         on_progress("Sizing problems", 0, 0)
         sizes = problem_sizes(case_table, by, question, cost)
@@ -64,14 +63,14 @@ def overview(
         row = case_table.engine.query(counts_sql, values).to_pylist()[0]
     newer = (
         {"Records came in since customers' words were read: listen again."}
-        if known and known.look.log_version != case_table.log_version
+        if book and book.look.log_version != case_table.log_version
         else set()
     )
     cautions = newer | {
         receipt.caution for source in case_table.as_of for receipt in log.receipts(workspace, source)[-1:]
     }
     return Overview(
-        by, tuple(sizes), int(row["told"]), int(row["cases"]), known, " ".join(sorted(filter(None, cautions)))
+        by, tuple(sizes), int(row["told"]), int(row["cases"]), book, " ".join(sorted(filter(None, cautions)))
     )
 
 
@@ -93,10 +92,10 @@ def one_problem(
     workspace: Workspace, reference: str, on_progress: ProgressCallback = no_progress
 ) -> tuple[Book, CustomerProblem, ProblemSize | None]:
     """One problem by its id, label or name, with its size over the whole record."""
-    known = known_book(workspace)
-    problem = known.find(reference)
+    book = open_book(workspace)
+    problem = book.find(reference)
     sizes = overview(workspace, PROBLEM, MeasureQuestion(()), Cost(), on_progress).sizes
-    return known, problem, next((size for size in sizes if size.label == problem.label), None)
+    return book, problem, next((size for size in sizes if size.label == problem.label), None)
 
 
 ORIGIN_COLUMNS = ("service", "channel", "place", "team", "category", "source")
@@ -108,7 +107,7 @@ def find_origins(
     workspace: Workspace, reference: str | None, on_progress: ProgressCallback = no_progress
 ) -> tuple[Scan | NotComputable, str]:
     """Which origins bring more of a problem than chance; without one, more corrections."""
-    about = reference if reference is not None else ""
+    about = reference or ""
     with open_case_table(workspace, on_progress, with_moments=True, about=about) as case_table:
         assert isinstance(case_table.engine, DuckDB)
         fault = "about = 1" if about else CORRECTED
@@ -126,7 +125,7 @@ def find_origins(
     on_progress("Comparing origins", 0, 0)
     records = {name: table[name].to_pylist() for name in columns}
     fault_mask = np.array([bool(value) for value in table["fault"].to_pylist()], dtype=bool)
-    name = known_book(workspace).find(about).label if about and "=" not in about else about or "corrections"
+    name = open_book(workspace).find(about).label if is_told_in_words(about) else about or "corrections"
     if not len(fault_mask):
         return NotComputable("no case could tell"), name
     return scan_origins(records, fault_mask, table["month"].to_pylist(), LOOK_SEED, on_progress), name
@@ -147,10 +146,10 @@ class Reason:
 
 def why(workspace: Workspace, case_id: str) -> list[Reason]:
     """What a case's words were taken to be about, part by part."""
-    known, parts = known_book(workspace), book.read_parts(workspace)
-    assert parts is not None
-    numbers = known.now_about(parts).tolist()
-    label_by_number = {problem.number: problem.label for problem in known.problems}
+    book = open_book(workspace)
+    parts = open_text_parts(workspace, book)
+    numbers = book.now_about(parts).tolist()
+    label_by_number = {problem.number: problem.label for problem in book.problems}
     cases, texts, shares = (parts[name].to_pylist() for name in ("case_id", "text", "share"))
     reasons = [
         Reason(text, label_by_number.get(number, ""), share)

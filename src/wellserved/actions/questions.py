@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date
 
 from wellserved import __version__
-from wellserved.actions.open_cases import check_filters, has_problems, open_case_table
+from wellserved.actions.open_cases import check_filters, open_case_table
+from wellserved.actions.problem_cases import has_problems
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.listen.sizes import Cost, problem_sizes
 from wellserved.measure import MeasureQuestion, Series, find_measure
@@ -34,7 +35,7 @@ def ask_measures(
     must_match: bool = False,
 ) -> list[Series]:
     """The answers to a question, in its order; `must_match`: names that no case has are an error, not an answer."""
-    with open_case_table(workspace, on_progress, about=question.about if question.listens else None) as case_table:
+    with open_case_table(workspace, on_progress, about=question.problem) as case_table:
         if must_match:
             check_filters(case_table, question)
         answers = answer_question(case_table, question)

@@ -227,10 +227,10 @@ def undo_decision(
 @listen.command("decisions")
 def show_decisions(format_: FormatOption = Format.text, output: OutputOption = None, home: HomeOption = None) -> None:
     """Show who decided what about problems."""
-    from wellserved.actions import listening
+    from wellserved.listen.book import open_book
     from wellserved.render.tables import problems
 
-    book = listening.known_book(workspace_at(home))
+    book = open_book(workspace_at(home))
     show_tables([problems.decision_table(book.decisions, book)], format_, output)
 
 

@@ -28,7 +28,6 @@ from wellserved.storage.workspace import Workspace
 
 FOUND_FILE, DECISIONS_FILE = "found.json", "decisions.jsonl"
 MAX_NAME = 80
-NONE: Final = -1
 Deed = Literal["named", "merged", "split", "closed", "reopened", "noted", "undone"]
 
 
@@ -135,7 +134,7 @@ class Book:
         return labels
 
     def now_about(self, parts: pa.Table) -> npt.NDArray[np.int64]:
-        """The problem that each part is about, decisions applied (NONE: no common problem)."""
+        """The problem that each part is about, decisions applied (-1: no common problem)."""
         numbers = np.array(parts["number"].to_numpy(), dtype=np.int64)
         texts = parts["text"].to_pylist() if any(decision.deed == "split" for decision in self.decisions) else []
         present = {problem.number for problem in self.problems}
@@ -195,11 +194,26 @@ def read_book(workspace: Workspace) -> Book | None:
     return Book(look, tuple(_decided(problems, decisions)), tuple(decisions))
 
 
-def read_parts(workspace: Workspace) -> pa.Table | None:
-    """Every part of a text with the problem that it was found to be about, or None where nobody has listened yet."""
+def open_book(workspace: Workspace) -> Book:
+    """The book; raises where nobody has listened yet."""
     book = read_book(workspace)
-    file = workspace.folder / "problems" / parts_name(book.look.made_at) if book else None
-    return pq.read_table(file) if file and file.exists() else None
+    if book is None:
+        raise RequestError("No problems were looked for yet.", "Listen first: `wellserved listen`.")
+    return book
+
+
+def read_parts(workspace: Workspace, book: Book) -> pa.Table | None:
+    """Every part of a text with the problem that it was found to be about, or None where the file is gone."""
+    file = workspace.folder / "problems" / parts_name(book.look.made_at)
+    return pq.read_table(file) if file.exists() else None
+
+
+def open_text_parts(workspace: Workspace, book: Book) -> pa.Table:
+    """Every part of a text; raises where the file is gone."""
+    parts = read_parts(workspace, book)
+    if parts is None:
+        raise RequestError("The texts that were read are gone.", "Listen again: `wellserved listen`.")
+    return parts
 
 
 def parts_name(made_at: str) -> str:
@@ -266,9 +280,7 @@ def _lines(file: Path) -> list[str]:
 def decide(workspace: Workspace, deed: Deed, problem: str, facts: dict[str, Any], by: str, now: datetime) -> Decision:
     """Write a decision down; it holds from now on, whatever later looks find."""
     with workspace.write_lock() as scratch:
-        book = read_book(workspace)
-        if book is None:
-            raise RequestError("No problems were looked for yet.", "Listen first: `wellserved listen`.")
+        book = open_book(workspace)
         file = workspace.folder / "problems" / DECISIONS_FILE
         lines = _lines(file)
         number = len(lines) + 1
@@ -314,9 +326,7 @@ def _checked(workspace: Workspace, book: Book, deed: Deed, target: int, facts: d
 
 def _check_split(workspace: Workspace, book: Book, target: int, words: list[str]) -> None:
     """Both parts of a split keep enough customers: a problem of one is a person."""
-    parts = read_parts(workspace)
-    if parts is None:
-        raise RequestError("The texts that were read are gone.", "Listen again: `wellserved listen`.")
+    parts = open_text_parts(workspace, book)
     inside = np.flatnonzero(book.now_about(parts) == target)
     texts, customers = (parts[name].take(pa.array(inside)).to_pylist() for name in ("text", "customer"))
     moves = [has_word(text, words) for text in texts]

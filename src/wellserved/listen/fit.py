@@ -4,7 +4,7 @@
                                                           └─► what is no problem ─► the vote of the nearest, for all
 
 What a text is about is always decided by the vote of its ten nearest other texts, also where it was there when the
-problems were found: old and new texts are read by one rule. A later look keeps the problems that are earlier, reads all
+problems were found: old and new texts are read by one rule. A later look keeps the problems that are known, reads all
 texts by them, and looks for new ones in what is left over.
 """
 
@@ -23,7 +23,6 @@ from wellserved.listen.copies import representatives
 from wellserved.listen.grain import MINIMUM_AGREEMENT, Grain, choose_grain
 from wellserved.listen.graph import (
     NO_GROUP,
-    VOTERS,
     Labels,
     Nearest,
     by_size,
@@ -34,7 +33,7 @@ from wellserved.listen.graph import (
     vote,
 )
 from wellserved.listen.parts import has_a_say
-from wellserved.listen.vectors import Matrix, Vectoriser, unit_rows
+from wellserved.listen.vectors import Matrix, Vectoriser
 from wellserved.moments import NotComputable
 from wellserved.progress import ProgressCallback, no_progress
 
@@ -56,9 +55,8 @@ class EarlierFit:
 
     resolution: float
     numbers: Labels  # problem of each text, or NO_GROUP: none, or not read yet
-    is_new: npt.NDArray[
-        np.bool_
-    ]  # came after problems were first looked for: what was left over then is no new problem
+    # came after problems were first looked for: what was left over then is no new problem
+    is_new: npt.NDArray[np.bool_]
     next_number: int
 
 
@@ -168,7 +166,7 @@ class _Search:
     def onward(
         self, before: Labels, is_new: npt.NDArray[np.bool_], next_number: int
     ) -> tuple[Labels, npt.NDArray[np.float32]]:
-        """EarlierFit problems, and new ones in what they leave over."""
+        """Known problems, and new ones in what they leave over."""
         neighbours = nearest(self.vectors, self.vectors, same=True)
         had = before != NO_GROUP
         labels = before
@@ -187,8 +185,8 @@ class _Search:
 
     def _only_tight(self, found: Labels, neighbours: Nearest) -> Labels:
         """Groups whose texts have most of their likes elsewhere are about nothing in particular."""
-        weights = np.maximum(neighbours.cosines[:, :VOTERS], 0).astype(np.float64) ** 2
-        inside = np.where(found[neighbours.indices[:, :VOTERS]] == found[:, None], weights, 0).sum(axis=1)
+        voters, weights = neighbours.voters
+        inside = np.where(found[voters] == found[:, None], weights, 0).sum(axis=1)
         share = inside / np.maximum(weights.sum(axis=1), 1e-9)
         labels = found.copy()
         for label in np.unique(found[found != NO_GROUP]):
@@ -270,9 +268,3 @@ def _parents(numbers: Labels, wide: Labels) -> dict[int, int]:
     for number in by_rank:
         heads.setdefault(wider[number], number)
     return {number: heads[wider[number]] for number in sorted(wider)}
-
-
-def middles(fit: Fit, numbers: Sequence[int]) -> Matrix:
-    """The middle of every problem, of length 1 (problems, dimensions)."""
-    own = fit.numbers[fit.fitted]
-    return unit_rows(np.array([fit.vectors[own == number].mean(axis=0) for number in numbers], dtype=np.float32))

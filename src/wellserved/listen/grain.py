@@ -5,8 +5,9 @@ words and from the pieces of words alike; so the resolution is taken at which bo
 information, Vinh, Epps & Bailey 2010), and from there the coarsest that is as good but for a fiftieth.
 
 Agreement may be high at several grains: stories on their few subjects and on what befell each, formulas on the matter
-and on every wording. So the finest true peak that is nearly as high as the best gives the problems, the next coarser one
-the wider groups; where there is no peak, the coarsest resolution that is nearly as good as the best. Where even the best agree less than MINIMUM_AGREEMENT, there are no groups to speak of.
+and on every wording. So the finest true peak that is nearly as high as the best gives the problems; where there is no peak,
+the coarsest resolution that is nearly as good as the best. Where even the best agree less than MINIMUM_AGREEMENT, there are
+no groups to speak of.
 """
 
 from __future__ import annotations

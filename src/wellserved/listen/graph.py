@@ -34,6 +34,11 @@ class Nearest:
     indices: npt.NDArray[np.int64]
     cosines: Matrix
 
+    @property
+    def voters(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """The nearest ones that vote on each text, and the weight of each: the square of its cosine."""
+        return self.indices[:, :VOTERS], np.maximum(self.cosines[:, :VOTERS], 0).astype(np.float64) ** 2
+
 
 def nearest(queries: Matrix, texts: Matrix, count: int = NEIGHBOURS, same: bool = False) -> Nearest:
     """The nearest `texts` of every query, all of them compared; `same`: queries are the texts, and none is its own neighbour."""
@@ -103,10 +108,9 @@ def vote(neighbours: Nearest, labels: Labels) -> tuple[Labels, Matrix]:
 
     Only those that are in a group vote; they need TURNOUT of the whole weight, and the winner ENOUGH of theirs.
     """
-    indices, cosines = neighbours.indices[:, :VOTERS], neighbours.cosines[:, :VOTERS]
+    indices, weights = neighbours.voters
     if not indices.shape[1]:
         return np.full(len(indices), NO_GROUP, dtype=np.int64), np.zeros(len(indices), dtype=np.float32)
-    weights = np.maximum(cosines, 0).astype(np.float64) ** 2
     voted = labels[indices]
     valid = np.where(voted != NO_GROUP, weights, 0)
     votes = np.zeros_like(weights)

@@ -50,22 +50,22 @@ def look_for_problems(
     """
     ready = make_ready(said, on_progress, names)
     texts, customers = ready.parts["text"].to_pylist(), ready.parts["customer"].to_pylist()
-    known = None
+    earlier = None
     if before is not None and before_parts is not None and not before.look.refused:
         numbers, is_new = previous_numbers(ready.parts, before_parts, NO_GROUP)
-        known = EarlierFit(before.look.resolution, numbers, is_new, before.look.next_number)
+        earlier = EarlierFit(before.look.resolution, numbers, is_new, before.look.next_number)
     edges = part_edges(ready.parts)
     first_number = before.look.next_number if before else 1
     strata = ready.parts["stratum"].to_pylist()
-    fit = fit_problems(texts, customers, strata, seed, known, edges, on_progress, first_number)
+    fit = fit_problems(texts, customers, strata, seed, earlier, edges, on_progress, first_number)
     if isinstance(fit, NotComputable):
         return _refused(ready, before, fit.reason, seed)
     on_progress("Naming problems", 0, 0)
-    book = before if known is not None else None
+    book = before if earlier is not None else None
     problems = _named(fit, ready, texts, customers, book)
     given_up = before.decisions[-1].number if before and book is None and before.decisions else 0
     decisions_from = max(given_up, before.look.decisions_from if before else 0)
-    founding = np.ones(len(texts), dtype=bool) if known is None else ~known.is_new
+    founding = np.ones(len(texts), dtype=bool) if earlier is None else ~earlier.is_new
     parts = _with_numbers(ready.parts, fit.numbers, fit.shares, founding)
     next_number = max([*(number + 1 for number in fit.parents), before.look.next_number if before else 1])
     agreement = fit.grain.agreement if fit.grain else before.look.agreement if before else 0.0
@@ -121,13 +121,13 @@ def _named(
         lambda phrases: fit.vectoriser.views(phrases).whole,
     )  # fmt: skip
     spots = _spots(fit.vectors, labels, len(numbers))
-    known = {problem.number: problem for problem in before.problems} if before else {}
+    problems_before = {problem.number: problem for problem in before.problems} if before else {}
     seconds = ready.parts["at_s"].to_numpy()
     problems = []
     for label, number in enumerate(map(int, numbers)):
         members = fit.fitted[labels == label]
         fresh = words[label]
-        old = known.get(number)
+        old = problems_before.get(number)
         phrases = old.phrases if old and not old.is_named else fresh.phrases
         name = old.name if old and not old.is_named else fresh.name
         are_enough = count_customers(customers[index] for index in members) >= FEWEST_OF_A_PROBLEM
@@ -140,12 +140,12 @@ def _named(
                 number, name, tuple(phrases), sentence, quotes, fit.parents.get(number, number), int(seconds[members].min()), spots[label]
             )
         )  # fmt: skip
-    told = {problem.number for problem in problems}
+    numbered = {problem.number for problem in problems}
     # what people split up altogether stays in the book, should they take that back
     problems += [
-        replace(known[number], quotes=(), sentence="")
+        replace(problems_before[number], quotes=(), sentence="")
         for number in fit.parents
-        if number not in told and number in known
+        if number not in numbered and number in problems_before
     ]
     return tuple(problems)
 

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
-from wellserved.measure.interval import Z
 from wellserved.moments import NotComputable
 
 Floats = npt.NDArray[np.float64]
@@ -158,10 +157,3 @@ def state_of(counts: Floats, exposure: Floats, course: QuarterlyTrend | NotCompu
     if isinstance(course, QuarterlyTrend) and course.low > 1:
         return "rising"
     return "falling" if isinstance(course, QuarterlyTrend) and course.high < 1 else "steady"
-
-
-def ratio_interval(count: int, exposure: float, other: int, other_exposure: float) -> tuple[float, float, float]:
-    """Rate of one stretch beside another, and its 95% interval on the log scale (halves added, for none)."""
-    ratio = (count + 0.5) / exposure / ((other + 0.5) / other_exposure)
-    half_width = Z * math.sqrt(1 / (count + 0.5) + 1 / (other + 0.5))
-    return ratio, ratio * math.exp(-half_width), ratio * math.exp(half_width)

@@ -25,7 +25,6 @@ DIMENSIONS = 200
 MAX_TERMS = 200_000
 FREQUENCY_WEIGHT = 0.001  # Arora's a: how fast common words lose their say
 WORD_VECTOR_SHARE = 0.6  # of the mean word vector beside the pressed counts
-FIT_TEXTS = 50_000  # texts that the dimensions are learnt from
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -20,6 +20,17 @@ def about_condition(about: str) -> tuple[tuple[str, str], ...]:
     """The column and value that a problem is told by; nothing where it is told by words."""
     column, is_value, value = about.partition("=")
     return ((column, value),) if is_value else ()
+
+
+def is_told_in_words(about: str) -> bool:
+    """The problem is one that was found in customers' words."""
+    return bool(about) and not about_condition(about)
+
+
+def problem_needed(about: str, columns: Iterable[str | None]) -> str | None:
+    """What the cases have to be opened with, so that they tell their problems: the one in question, "" for their own alone;
+    None: no problem is asked about."""
+    return about if about or PROBLEM in columns else None
 
 
 @dataclass(frozen=True)
@@ -40,9 +51,9 @@ class MeasureQuestion:
         return (*self.where, *about_condition(self.about))
 
     @property
-    def listens(self) -> bool:
-        """The answer needs to know which problem a case is about."""
-        return bool(self.about) or PROBLEM in (self.by, *(column for column, _ in self.where))
+    def problem(self) -> str | None:
+        """What the cases have to be opened with, so that they tell their problems."""
+        return problem_needed(self.about, (self.by, *(column for column, _ in self.where)))
 
     def __post_init__(self) -> None:
         for column in (self.by, *(column for column, _ in self.where)):

@@ -7,7 +7,7 @@ from typing import Final
 
 from wellserved.listen.rise import QuarterlyTrend
 from wellserved.listen.sizes import ProblemSize
-from wellserved.report.contents import Finding, Section, Table
+from wellserved.report.contents import Finding, Section, Table, Tone
 from wellserved.wording import format_number, format_percent, plural
 
 SHOWN_PROBLEMS: Final = 5
@@ -58,7 +58,7 @@ def _by_course(sizes: Sequence[ProblemSize], state: str) -> list[ProblemSize]:
     return [size for size in sizes if size.state == state][:SHOWN_CHANGES]
 
 
-def _change(size: ProblemSize, words: str, tone: str) -> Finding:
+def _change(size: ProblemSize, words: str, tone: Tone) -> Finding:
     assert isinstance(size.course, QuarterlyTrend)
     small = f"{size.course.ratio:.2f} times as many as a quarter before, 95% interval {size.course.low:.2f} to {size.course.high:.2f}"
-    return Finding(f"{words}: {_name(size)}.", "signal" if tone == "signal" else "fact", n=size.cases, small=small)
+    return Finding(f"{words}: {_name(size)}.", tone, n=size.cases, small=small)
