@@ -95,9 +95,9 @@ def test_without_script_the_form_looks_and_saves(chromium: Browser, live_server:
     context, page = opened(chromium, live_server, java_script_enabled=False)
     page.goto(live_server.url)
     page.fill("#line", "missed: Acme waited 2h, cause: handover")
-    page.click("form.line button")
+    follow(page, "form.line button")
     assert "an expectation was missed" in page.inner_text("main")
-    page.click("button:has-text('Save')")
+    follow(page, "button:has-text('Save')")
     assert "only you can read this" in page.inner_text("main")
     assert Entry.objects.count() == 1
     context.close()
@@ -136,6 +136,12 @@ def paths(known: dict[str, str]) -> list[str]:
         known["entry"] + "?change=1",
         known["shared"] + "?change=1",
     ]
+
+
+def follow(page: Page, selector: str) -> None:
+    """Click what leads to another page, and wait until that page is there: a click alone returns while the old one still stands."""
+    with page.expect_navigation():
+        page.click(selector)
 
 
 def spaced_width(page: Page) -> int:
@@ -259,7 +265,7 @@ def test_somebody_elses_words_are_never_markup(
     page.wait_for_timeout(400)
     page.keyboard.press("Enter")
     page.wait_for_selector("[data-saved]")
-    page.click("[data-saved] a")
+    follow(page, "[data-saved] a")
     assert "{{ 7*7 }}{% now" in page.inner_text("blockquote")
     assert page.locator("img").count() == 0
     for path in ("journal/", "promises/", "failures/"):

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.listen.house import desk
-from tests.web.test_browser import chromium
+from tests.web.test_browser import chromium, follow
 from tests.web.test_house import Server
 from tests.web.test_road import look, serving
 
@@ -29,7 +29,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def opened(page: Page, base: str) -> None:
     """The largest problem about pumps."""
     page.goto(f"{base}/problems/")
-    page.click("ul.problems li:has(blockquote:has-text('pump')) a >> nth=0")
+    follow(page, "ul.problems li:has(blockquote:has-text('pump')) a >> nth=0")
 
 
 def test_from_words_to_a_verdict(chromium: Browser, house: Server, tmp_path: Path) -> None:
@@ -41,25 +41,25 @@ def test_from_words_to_a_verdict(chromium: Browser, house: Server, tmp_path: Pat
     page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
     page.goto(f"{base}/problems/")
     assert "Nobody has looked for problems yet" in page.inner_text("main")
-    page.click('button:has-text("Find problems in customers\' words")')
+    follow(page, 'button:has-text("Find problems in customers\' words")')
     page.wait_for_selector("ul.problems li")
     look(page, "problems")
     opened(page, base)
     page.fill("#name", "Damaged pumps")
-    page.click("button:has-text('Name it')")
+    follow(page, "button:has-text('Name it')")
     assert page.inner_text("h1 >> nth=0") == "Damaged pumps"
     look(page, "problem")
     assert "<script" not in page.inner_text("body")
-    page.click("a:has-text('Its cases')")
+    follow(page, "a:has-text('Its cases')")
     assert page.locator("table tr").count() > 50
     page.go_back()
-    page.click("a:has-text('Make it an improvement')")
+    follow(page, "a:has-text('Make it an improvement')")
     page.fill("#id_what", "Foam corners in every box")
     page.fill("#id_since", "2026-07-20")
-    page.click("button:has-text('See what eight weeks will show')")
+    follow(page, "button:has-text('See what eight weeks will show')")
     page.wait_for_selector("section.panel")
-    page.click("button:has-text('Declare it')")
-    page.click("a:has-text('Foam corners in every box')")
+    follow(page, "button:has-text('Declare it')")
+    follow(page, "a:has-text('Foam corners in every box')")
     page.wait_for_selector(".within h1")
     assert "improved" in page.inner_text(".within").casefold()
     look(page, "verdict")

@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.claim.quotes import quote_rows, quote_workspace, write_quotes
-from tests.web.test_browser import TAGS, chromium, spaced_width
+from tests.web.test_browser import TAGS, chromium, follow, spaced_width
 from tests.web.test_house import Server
 from tests.web.test_mail import post
 from wellserved.actions.mail_settings import MailSettings, save_settings
@@ -86,14 +86,14 @@ def test_from_entries_to_a_claim_a_resume_and_a_mail(
     page.fill("#id_first_name", "Kim")
     page.fill("#id_last_name", "Müller")
     page.fill("#id_email", "kim@example.org")
-    page.click("main form button:has-text('Save')")
+    follow(page, "main form button:has-text('Save')")
 
     page.goto(f"{base}/improvements/triage/claim")
     look(page, "draft")
-    page.click("button:has-text('Sign it as mine')")
+    follow(page, "button:has-text('Sign it as mine')")
     page.wait_for_url(f"{base}/claims/")
     page.click("summary:has-text('Give it an address')")
-    page.click("button:has-text('Publish it')")
+    follow(page, "button:has-text('Publish it')")
     look(page, "address")
     page.goto(page.inner_text("main a"))
     assert "follows from the records" in page.inner_text("main")
@@ -101,12 +101,12 @@ def test_from_entries_to_a_claim_a_resume_and_a_mail(
 
     page.goto(f"{base}/resume/")
     look(page, "resume-empty")
-    page.click("button:has-text('Add it') >> nth=0")
+    follow(page, "button:has-text('Add it') >> nth=0")
     page.wait_for_selector("text=as signed")
     page.fill("#id_work-0-position", "Clerk")
     page.fill("#id_work-0-name", "Contoso")
     page.fill("#id_work-0-startDate", "2024-03")
-    page.click("button:text-is('Save')")
+    follow(page, "button:text-is('Save')")
     page.wait_for_selector("text=Saved.")
     assert "as signed" in page.inner_text("main")
     look(page, "resume")
@@ -118,13 +118,13 @@ def test_from_entries_to_a_claim_a_resume_and_a_mail(
 
     page.goto(f"{base}/reports/")
     look(page, "reports")
-    page.click("ul.cards a >> nth=0")
+    follow(page, "ul.cards a >> nth=0")
     assert "Contoso got its quote" in page.input_value("#text")
-    page.click("button:text-is('Save')")
+    follow(page, "button:text-is('Save')")
     page.fill("#recipients", "boss@example.org")
     page.check("[name=with_pdf]")
     look(page, "week")
-    page.click("button:text-is('Send it')")
+    follow(page, "button:text-is('Send it')")
     mails = _arrived(post[1])
     assert time.monotonic() - begun < MINUTES
     assert mails == ["boss@example.org"]
