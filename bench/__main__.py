@@ -41,7 +41,7 @@ from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable, make_case_table
 from wellserved.report.assembly import make_report
-from wellserved.sources.csv_file import open_delimited, stage_rows
+from wellserved.sources.csv_file import open_delimited
 from wellserved.storage.workspace import create_workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,9 +125,9 @@ def checked_read(path: str) -> dict[str, float]:
         with tempfile.TemporaryDirectory() as scratch:
             looked = open_delimited(source, Path(scratch), _silent)
             db = engine.connect(source.parent, scratch=Path(scratch))
-            mapping = recognise_preset(looked[1].header)
-            used = [column for column in looked[1].header if mapping and column in mapping.used_columns()]
-            stage_rows(db, source, looked, used, Path(scratch), _silent)
+            mapping = recognise_preset(looked.header)
+            used = [column for column in looked.header if mapping and column in mapping.used_columns()]
+            looked.stage(db, used, _silent)
 
     return {"cpu": cpu(work), "peak": peak_mb()}
 

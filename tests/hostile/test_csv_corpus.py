@@ -24,8 +24,9 @@ from wellserved.errors import MappingError, SourceError, WellservedError, Worksp
 from wellserved.mapping import Mapping, MomentRule
 from wellserved.progress import no_progress
 from wellserved.record import ROW_NUMBER
-from wellserved.sources.careful import BrokenRow, CarefulReader
-from wellserved.sources.csv_file import RawTable, open_delimited, stage_rows
+from wellserved.sources.careful import CarefulReader
+from wellserved.sources.csv_file import DelimitedFile, open_delimited
+from wellserved.sources.table import BrokenRow, RawTable
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace, create_workspace
 
@@ -126,16 +127,17 @@ def staged(folder: Path, content: bytes | str) -> tuple[RawTable, list[Row]]:
     """The file in `folder`, which is the working folder too, and its rows as the importer stages them."""
     path = put(folder, content)
     looked = open_delimited(path, folder, no_progress)
-    db = engine.connect(looked[0].path, scratch=folder)
-    raw = stage_rows(db, path, looked, looked[1].header, folder, no_progress)
-    names = ", ".join(engine.quote_name(column) for column in raw.dialect.header)
+    db = engine.connect(looked.text.path, scratch=folder)
+    raw = looked.stage(db, looked.header, no_progress)
+    names = ", ".join(engine.quote_name(column) for column in raw.source.header)
     rows = [list(row) for row in db.sql(f"SELECT {names} FROM raw ORDER BY {ROW_NUMBER}").fetchall()]
     db.close()
     return raw, rows
 
 
 def carefully(raw: RawTable) -> tuple[list[Row], list[BrokenRow]]:
-    items = list(CarefulReader(raw.text.path, raw.dialect))
+    assert isinstance(raw.source, DelimitedFile)
+    items = list(CarefulReader(raw.source.text.path, raw.source.dialect))
     return (
         [item[1] for item in items if not isinstance(item, BrokenRow)],
         [item for item in items if isinstance(item, BrokenRow)],
@@ -152,7 +154,7 @@ def test_csv_spectrum_is_read_cell_by_cell_as_its_authors_expect(name: str, tmp_
     expected = expected if isinstance(expected, list) else [expected]
     if name == "location_coordinates":  # its JSON names another telephone number than its CSV
         expected[0]["Contact Phone Number"] = "2095257564"
-    assert list(raw.dialect.header) == list(expected[0])
+    assert list(raw.source.header) == list(expected[0])
     assert rows == [list(row.values()) for row in expected]
     assert raw.broken_rows == ()
     assert carefully(raw) == (rows, [])

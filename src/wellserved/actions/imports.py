@@ -21,7 +21,8 @@ from wellserved.mapping.fit import fit_preset
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.record import OWN_PREFIX, RecordResult, Refusal, record_rows
 from wellserved.scales import Scale, keep_meaning
-from wellserved.sources.csv_file import RawTable, open_delimited, stage_rows
+from wellserved.sources.opening import open_source
+from wellserved.sources.table import RawTable
 from wellserved.storage import log
 from wellserved.storage.log import Receipt
 from wellserved.storage.workspace import Workspace
@@ -42,41 +43,41 @@ def import_file(
     mapping: Mapping | None = None,
     now: datetime | None = None,
     on_progress: ProgressCallback = no_progress,
+    part: str = "",
+    own: Sequence[str] = (),
 ) -> ImportResult:
     """Read a file into the log and fold its cases; the same file twice changes nothing.
+
+    `part`: which sheet of a workbook, or which list of a JSON file; `own`: the house's addresses, of a mailbox.
 
     A kill at any moment leaves the log as it was or with the whole import; running it again completes it.
     """
     now = now or datetime.now(UTC)
     with workspace.write_lock() as scratch:
-        text_and_dialect = open_delimited(path, scratch, on_progress)
-        text, dialect = text_and_dialect
+        source = open_source(path, scratch, on_progress, part or (mapping.part if mapping else ""), own)
+        header = source.header
         if mapping is None:
-            mapping = recognise_preset(dialect.header)
+            mapping = recognise_preset(header)
         elif mapping.aliases or any(rule.fallback for rule in mapping.moments):  # a copy of a preset is read as one
-            mapping = fit_preset(mapping, dialect.header) or mapping
+            mapping = fit_preset(mapping, header) or mapping
         if mapping is None:
             raise MappingError(
-                f"No mapping for {path.name}: its columns ({', '.join(dialect.header[:6])} ...) fit no preset.",
+                f"No mapping for {path.name}: its columns ({', '.join(header[:6])} ...) fit no preset.",
                 f"Run `wellserved inspect {path.name}`, correct the mapping it writes, and import with --mapping.",
             )
         if mapping.zone == "workspace":
             mapping = replace(mapping, zone=workspace.zone)
-        import_id = _import_id(text.sha256, mapping)
-        db = duckdb.connect(text.path, workspace.log, workspace.cases, scratch=scratch)
-        is_mended = any(column.startswith(OWN_PREFIX) for column in dialect.header)  # a file of refused rows
+        import_id = _import_id(source.sha256 + source.part, mapping)
+        db = duckdb.connect(path, workspace.log, workspace.cases, scratch=scratch)
+        is_mended = any(column.startswith(OWN_PREFIX) for column in header)  # a file of refused rows
         needs_all_columns = mapping.case_missing == "row" or is_mended
-        columns = (
-            dialect.header
-            if needs_all_columns
-            else [column for column in dialect.header if column in mapping.used_columns()]
-        )
-        raw = stage_rows(db, path, text_and_dialect, columns, scratch, on_progress)
+        columns = header if needs_all_columns else [column for column in header if column in mapping.used_columns()]
+        raw = source.stage(db, columns, on_progress)
         on_progress("Checking rows", 0, 0)
         earlier_receipts = log.receipts(workspace, mapping.name, raise_on_damage=False)
         mapping, due_readings = _with_earlier_decisions(earlier_receipts, mapping, is_mended)
-        result = record_rows(db, mapping, dialect.header, now, import_id, due_readings)
-        result = replace(result, notes=result.notes | _due_change_notes(earlier_receipts, result))
+        result = record_rows(db, mapping, header, now, import_id, due_readings)
+        result = replace(result, notes=source.notes | result.notes | _due_change_notes(earlier_receipts, result))
         if result.has_unique_ids:
             result = replace(result, notes=result.notes | _reopening_notes(db, workspace, mapping))
         on_progress("Appending moments", 0, 0)
@@ -94,8 +95,11 @@ def import_file(
 
 def _import_id(content_digest: str, mapping: Mapping) -> str:
     """Rests on the file and on what the mapping says of it, whatever the code calls the mapping's parts."""
-    names = [field.name for field in fields(mapping)]
-    said = {**dict(zip(names, astuple(mapping), strict=True)), "moments": tuple(map(_said_of_moment, mapping.moments))}
+    names = [field.name for field in fields(mapping) if field.name != "part"]  # what was read of the file says it
+    said = {
+        **dict(zip(names, astuple(replace(mapping, part="")), strict=False)),
+        "moments": tuple(map(_said_of_moment, mapping.moments)),
+    }
     return hashlib.sha256(f"{content_digest}{tuple(said.values())!r}".encode()).hexdigest()[:12]
 
 
@@ -166,7 +170,7 @@ def _make_receipt(
 ) -> Receipt:
     return Receipt(
         import_id=import_id,
-        file=raw.file_name,
+        file=raw.source.name,
         source=mapping.name,
         title=mapping.title,
         credit=mapping.credit,
@@ -180,8 +184,8 @@ def _make_receipt(
         moments_known=append_result.known_moments,
         moments_corrected=append_result.corrections,
         log_version=append_result.version,
-        encoding=raw.text.encoding,
-        mended_lines=raw.text.mended_lines,
+        encoding=raw.source.encoding,
+        mended_lines=raw.source.mended_lines,
         careful=raw.careful_reason,
         recovered=raw.recovered_count,
         notes=result.notes,
@@ -190,7 +194,7 @@ def _make_receipt(
             Counter(f"{refusal.column}: {refusal.reason}" if refusal.column else refusal.reason for refusal in refusals)
         ),
         as_of=result.as_of.isoformat(timespec="seconds") if result.as_of else "",
-        sha256=raw.text.sha256,
+        sha256=raw.source.sha256,
         cannot=mapping.unknown_kinds(),
         absent=mapping.absent,
         moments_refused=len(result.losses),

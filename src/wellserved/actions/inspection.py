@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from wellserved import disk
 from wellserved.engine import duckdb
 from wellserved.mapping import Mapping, recognise_preset
 from wellserved.progress import ProgressCallback, no_progress
-from wellserved.sources.csv_file import RawTable, open_delimited, stage_rows
 from wellserved.sources.infer import Inspection, inspect_table
+from wellserved.sources.opening import open_source
+from wellserved.sources.table import RawTable
 
 
 def inspect_file(
@@ -20,18 +22,20 @@ def inspect_file(
     zone: str | None = None,
     now: datetime | None = None,
     on_progress: ProgressCallback = no_progress,
+    part: str = "",
+    own: Sequence[str] = (),
 ) -> tuple[RawTable, Inspection, Mapping | None]:
     """Look at a file without importing it: its shape, its columns, and the mapping that it suggests.
 
-    `zone`: the workspace's; None: there is none.
+    `zone`: the workspace's; None: there is none. `part`, `own`: as for an import.
     """
     source = re.sub(r"\W+", "_", path.name.split(".")[0]).strip("_").lower() or "source"
     with disk.explain_errors(scratch):
-        text_and_dialect = open_delimited(path, scratch, on_progress)
-        db = duckdb.connect(text_and_dialect[0].path, scratch=scratch)
-        raw = stage_rows(db, path, text_and_dialect, text_and_dialect[1].header, scratch, on_progress)
+        opened_file = open_source(path, scratch, on_progress, part, own)
+        db = duckdb.connect(path, scratch=scratch)
+        raw = opened_file.stage(db, opened_file.header, on_progress)
         return (
             raw,
             inspect_table(db, raw, source, zone, now or datetime.now(UTC)),
-            recognise_preset(text_and_dialect[1].header),
+            recognise_preset(opened_file.header),
         )

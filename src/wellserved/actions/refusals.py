@@ -8,8 +8,8 @@ from pathlib import Path
 from wellserved import disk
 from wellserved.record import OWN_PREFIX, RecordResult, Refusal
 from wellserved.render.formats.csv import write_csv
-from wellserved.sources.csv_file import RawTable, read_whole_rows
 from wellserved.sources.dialect import REFUSAL_COLUMNS
+from wellserved.sources.table import RawTable
 from wellserved.storage.workspace import Workspace
 
 
@@ -48,12 +48,12 @@ def write_refusals(workspace: Workspace, raw: RawTable, refusals: Sequence[Refus
     if not refusals:
         target.unlink(missing_ok=True)
         return None
-    full_rows = read_whole_rows(raw, [refusal.row for refusal in refusals if refusal.column])
-    header = [column for column in raw.dialect.header if not column.startswith(OWN_PREFIX)]
+    full_rows = raw.source.whole_rows([refusal.row for refusal in refusals if refusal.column])
+    header = [column for column in raw.source.header if not column.startswith(OWN_PREFIX)]
     kept_positions = [
-        position for position, column in enumerate(raw.dialect.header) if not column.startswith(OWN_PREFIX)
+        position for position, column in enumerate(raw.source.header) if not column.startswith(OWN_PREFIX)
     ]
-    empty = [""] * raw.dialect.width
+    empty = [""] * len(raw.source.header)
     with disk.rewrite_file(target, workspace.scratch / target.name) as file:
         rows = (
             [

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,11 +22,12 @@ from wellserved.cli.shared import (
     workspace_at,
     write,
 )
-from wellserved.mapping import load_mapping
+from wellserved.errors import WellservedError
+from wellserved.mapping import Mapping, load_mapping
 from wellserved.render.clean import one_line
 from wellserved.render.formats import terminal
 from wellserved.scales import load_scales
-from wellserved.storage.workspace import create_workspace, default_folder, open_workspace
+from wellserved.storage.workspace import Workspace, create_workspace, default_folder, open_workspace
 
 if TYPE_CHECKING:
     from wellserved.sources.infer import Inspection
@@ -45,10 +50,24 @@ def init(
     error_console.print(f"Workspace {workspace.folder}, time zone {workspace.zone}.", markup=False, highlight=False)
 
 
+FileArgument = Annotated[
+    Path,
+    typer.Argument(help="A table of text, Excel workbook, JSON, Parquet or mailbox; packed ones, a folder, or - too."),
+]
+PartOption = Annotated[
+    str, typer.Option("--part", help="Which sheet of a workbook, or which list of a JSON file, holds the rows.")
+]
+OwnOption = Annotated[
+    list[str] | None, typer.Option("--own", help="An address of the house, of a mailbox; may be given again.")
+]
+
+
 @app.command()
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A delimited text file; gzip and zip are unpacked.")],
+    file: FileArgument,
     output: OutputOption = None,
+    part: PartOption = "",
+    own: OwnOption = None,
     home: HomeOption = None,
 ) -> None:
     """Look at a file: its shape, its columns, what is to be checked, and a first mapping to correct."""
@@ -57,8 +76,10 @@ def inspect(
 
     folder = home or default_folder()
     zone = open_workspace(folder).zone if home or (folder / "workspace.toml").exists() else None
-    with tempfile.TemporaryDirectory() as scratch, progress() as on_progress:
-        raw, inspection, preset = inspect_file(file, Path(scratch), zone, on_progress=on_progress)
+    with _on_disk(file) as path, tempfile.TemporaryDirectory() as scratch, progress() as on_progress:
+        raw, inspection, preset = inspect_file(
+            path, Path(scratch), zone, on_progress=on_progress, part=part, own=own or []
+        )
     columns = ("column", "filled", "different", "dates", "examples")
     rows = [
         (
@@ -70,7 +91,7 @@ def inspect(
         )
         for column in inspection.columns
     ]
-    shape = f"{raw.rows_read} rows, {len(raw.broken_rows)} of them unreadable; {raw.text.encoding}, delimiter {raw.dialect.delimiter!r}"
+    shape = f"{raw.rows_read} rows, {len(raw.broken_rows)} of them unreadable; {raw.source.shape}"
     title = one_line(f"{file.name}: {shape}")
     error_console.print(terminal.plain_text(terminal.grid(title, columns, rows)), markup=False, highlight=False)
     if preset:
@@ -102,27 +123,64 @@ def _mapping_advice(inspection: Inspection) -> list[str]:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="A delimited text file; gzip and zip are unpacked.")],
+    file: FileArgument,
     mapping: Annotated[
         Path | None, typer.Option("--mapping", help="Mapping file (TOML); otherwise a preset that fits.")
     ] = None,
+    part: PartOption = "",
+    own: OwnOption = None,
     home: HomeOption = None,
 ) -> None:
     """Read a file into the log; the same file twice changes nothing."""
+    from wellserved.sources.bundle import files_in
+
+    workspace = workspace_at(home)
+    file_mapping = load_mapping(mapping, load_scales(workspace.folder)) if mapping else None
+    with _on_disk(file) as path, tempfile.TemporaryDirectory(dir=workspace.folder, prefix="files-") as folder:
+        files = files_in(path, Path(folder))
+        outcomes = [
+            _import_and_say(workspace, source_file, file_mapping, part, own or [], len(files) > 1)
+            for source_file in files
+        ]
+    if not all(outcomes):
+        raise typer.Exit(1)
+
+
+def _import_and_say(
+    workspace: Workspace, file: Path, mapping: Mapping | None, part: str, own: list[str], is_among_others: bool
+) -> bool:
+    """Import a file and say what came of it; whether all of it was loaded. Among others, one that cannot be read stops none."""
     from wellserved.actions import imports
     from wellserved.render.tables import receipts
 
-    workspace = workspace_at(home)
-    with progress() as on_progress:
-        result = imports.import_file(
-            workspace,
-            file,
-            load_mapping(mapping, load_scales(workspace.folder)) if mapping else None,
-            on_progress=on_progress,
+    if is_among_others:
+        console.print(f"{file.name}:", markup=False, highlight=False, soft_wrap=True)
+    try:
+        with progress() as on_progress:
+            result = imports.import_file(workspace, file, mapping, on_progress=on_progress, part=part, own=own)
+    except WellservedError as error:
+        if not is_among_others:
+            raise
+        console.print(
+            one_line(f"Not read: {error.problem} {error.remedy}"), markup=False, highlight=False, soft_wrap=True
         )
+        return False
     for line in receipts.receipt_lines(result.receipt):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if result.refusals:
         sentence = "Rows that were refused or lost a moment, with reasons, to be mended and imported again"
         console.print(f"{sentence}: {result.refusals}", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1)
+    return result.refusals is None
+
+
+@contextmanager
+def _on_disk(file: Path) -> Iterator[Path]:
+    """The file that was named; what comes by standard input is kept in a temporary one, since it is read more than once."""
+    if str(file) != "-":
+        yield file
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "standard-input"
+        with target.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield target

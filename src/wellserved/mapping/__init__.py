@@ -146,6 +146,7 @@ class Mapping:
     cannot: dict[str, str] = field(default_factory=dict)  # kind of moment that the export cannot tell -> why
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of a preset: column -> its other names
     absent: dict[str, str] = field(default_factory=dict)  # column that this file lacks -> what is not known without it
+    part: str = ""  # which sheet of a workbook, or which list of a JSON file, is read
 
     def date_columns(self) -> list[str]:
         """Columns read as points in time, in order of first use."""

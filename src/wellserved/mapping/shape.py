@@ -187,6 +187,7 @@ class _MappingFile(_Table):
     title: MappingText | None = None
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     case_missing: Literal["refuse", "row"] = "refuse"
+    part: MappingText = ""
     about: MappingText = ""
     credit: MappingText = ""
     caution: MappingText = ""

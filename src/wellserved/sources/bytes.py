@@ -12,7 +12,7 @@ import hashlib
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ import numpy as np
 
 from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
-from wellserved.sources.content import HEAD_BYTES, refuse_document_archive, refuse_other_content
+from wellserved.sources.content import HEAD_BYTES, is_workbook, refuse_document_archive, refuse_other_content
 
 CHUNK_BYTES = 1 << 20
 MAX_UNPACKED_BYTES = 64 << 30  # unpacked; a file this large wants splitting, not patience
@@ -107,7 +107,7 @@ class _Counts:
         )
 
 
-_DAMAGE_ERRORS = (
+DAMAGE_ERRORS = (
     gzip.BadGzipFile,
     zipfile.BadZipFile,
     zlib.error,
@@ -124,8 +124,41 @@ def _is_packer_file(name: str) -> bool:
     return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1] in (".DS_Store", "Thumbs.db")
 
 
+def archive_files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files of a zip that somebody put there."""
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    return [member for member in members if not _is_packer_file(member.filename)]
+
+
+def table_files(members: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """Those that are called delimited text."""
+    return [member for member in members if member.filename.lower().endswith((".csv", ".tsv", ".txt"))]
+
+
+def is_workbook_archive(path: Path) -> bool:
+    """Whether a zip is a spreadsheet. Raises SourceError where it would unpack to more than a machine can take."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive_files(archive)
+    if not is_workbook(member.filename for member in members):
+        return False
+    unpacked_size, packed_size = sum(member.file_size for member in members), path.stat().st_size
+    check_unpacked_size(path.name, unpacked_size, packed_size)
+    return True
+
+
+def check_unpacked_size(name: str, unpacked_size: int, packed_size: int) -> None:
+    """Raises SourceError where a packed file holds more than it can in earnest."""
+    if unpacked_size > MAX_UNPACKED_BYTES or (
+        unpacked_size > MIN_BYTES_FOR_RATIO and unpacked_size > packed_size * MAX_UNPACK_RATIO
+    ):
+        raise SourceError(
+            f"{name} unpacks to more than {min(unpacked_size, MAX_UNPACKED_BYTES) >> 20} MB from {packed_size >> 10} KB.",
+            "This looks like a decompression bomb; unpack it yourself if you trust it.",
+        )
+
+
 @contextmanager
-def _open_unpacked(path: Path) -> Iterator[IO[bytes]]:
+def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, out of gzip or a zip with one file in it."""
     with path.open("rb") as file:
         magic = file.read(4)
@@ -134,14 +167,12 @@ def _open_unpacked(path: Path) -> Iterator[IO[bytes]]:
             yield stream  # type: ignore[misc]
     elif magic == b"PK\x03\x04":
         with zipfile.ZipFile(path) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            members = [member for member in members if not _is_packer_file(member.filename)]
+            members = archive_files(archive)
             refuse_document_archive(path.name, [member.filename for member in members])
-            tables = [member for member in members if member.filename.lower().endswith((".csv", ".tsv", ".txt"))]
-            candidates = tables or members
+            candidates = table_files(members) or members
             if len(candidates) != 1:
                 raise SourceError(
-                    f"{path.name} holds {len(candidates)} files.", "Unpack it and import them one by one."
+                    f"{path.name} holds {len(candidates)} files.", "Unpack it and look at them one by one."
                 )
             with archive.open(candidates[0]) as stream:
                 yield stream
@@ -150,24 +181,18 @@ def _open_unpacked(path: Path) -> Iterator[IO[bytes]]:
             yield stream
 
 
-def _read_chunks(path: Path, on_progress: ProgressCallback) -> Iterator[bytes]:
+def read_chunks(path: Path, on_progress: ProgressCallback) -> Iterator[bytes]:
     """The unpacked bytes, with bombs and damaged archives refused."""
     packed_size = path.stat().st_size
     unpacked_size = 0
     try:
-        with _open_unpacked(path) as stream:
+        with open_unpacked(path) as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 unpacked_size += len(chunk)
-                if unpacked_size > MAX_UNPACKED_BYTES or (
-                    unpacked_size > MIN_BYTES_FOR_RATIO and unpacked_size > packed_size * MAX_UNPACK_RATIO
-                ):
-                    raise SourceError(
-                        f"{path.name} unpacks to more than {min(unpacked_size, MAX_UNPACKED_BYTES) >> 20} MB from {packed_size >> 10} KB.",
-                        "This looks like a decompression bomb; unpack it yourself if you trust it.",
-                    )
+                check_unpacked_size(path.name, unpacked_size, packed_size)
                 on_progress("Reading", unpacked_size, max(unpacked_size, packed_size))
                 yield chunk
-    except _DAMAGE_ERRORS as error:
+    except DAMAGE_ERRORS as error:
         raise SourceError(f"{path.name} cannot be unpacked: {error}.", "Export or copy the file again.") from error
     except OSError as error:
         raise SourceError(
@@ -203,7 +228,7 @@ def open_text(path: Path, scratch: Path, on_progress: ProgressCallback) -> TextF
     counts, digest, decoder = _Counts(), hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
     head, is_utf8 = b"", True
     with spool.open("wb") as spool_file:
-        for chunk in _read_chunks(path, on_progress):
+        for chunk in read_chunks(path, on_progress):
             if not head:
                 head = chunk[:4096]
                 refuse_other_content(path.name, chunk[:HEAD_BYTES])

@@ -10,22 +10,13 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from wellserved.sources.dialect import FIELD_LIMIT, Dialect
+from wellserved.sources.table import BrokenRow
 
 MAX_FIELD_LINES = 5000  # in one quoted field
 RETURN_MARK = "\ue00d\ue00a"  # stands for a carriage return in the rewrite, where the fast parser would trip over it
-
-
-@dataclass(frozen=True)
-class BrokenRow:
-    """A row whose shape cannot be read."""
-
-    row: int  # as a spreadsheet counts, header = 1
-    line: str  # as it stands in the file
-    reason: str
 
 
 class _Lines:

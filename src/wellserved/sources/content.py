@@ -1,13 +1,12 @@
-"""What a file is, by its first bytes: delimited text, or something else that is named with what to do instead.
+"""What a file is, by its first bytes: something that is read, or something else that is named with what to do instead.
 
 A name's ending proves nothing: a table saved from a browser is often HTML called .xls.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from wellserved.errors import SourceError
 
@@ -16,9 +15,6 @@ _SAVE_ADVICE = "Open it, save it as CSV UTF-8 and import that."
 _EXPORT_ADVICE = "Export the tickets as CSV and import that."
 _UNPACK_ADVICE = "Unpack it and import the delimited text in it."
 _MAGIC = (  # (first bytes, what it is, what to do)
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls), or one with a password", _SAVE_ADVICE),
-    (b"\x09\x08\x10\x00", "an old Excel workbook (.xls)", _SAVE_ADVICE),
-    (b"PAR1", "a Parquet file", "Write the table as CSV and import that."),
     (b"ARROW1", "an Arrow file", "Write the table as CSV and import that."),
     (b"Obj\x01", "an Avro file", "Write the table as CSV and import that."),
     (b"ORC", "an ORC file", "Write the table as CSV and import that."),
@@ -42,12 +38,12 @@ _MAGIC = (  # (first bytes, what it is, what to do)
 )
 _SHORT_MAGIC_BYTES = 4  # a short magic of plain letters counts only where the bytes after it are no text
 _ARCHIVE_MEMBERS = (  # (a member of the archive, what the archive is, what to do)
-    (r"xl/workbook\.(xml|bin)", "an Excel workbook", _SAVE_ADVICE),
     (r"word/document\.xml", "a Word document", _EXPORT_ADVICE),
     (r"ppt/presentation\.xml", "a PowerPoint presentation", _EXPORT_ADVICE),
     (r"Index/Document\.iwa|Index\.zip", "a Numbers or Pages document", _SAVE_ADVICE),
-    (r"META-INF/manifest\.xml", "an OpenDocument file, such as a LibreOffice spreadsheet", _SAVE_ADVICE),
 )
+_WORKBOOK_MEMBERS = r"xl/workbook\.(xml|bin)|META-INF/manifest\.xml"
+_WORKBOOK_MAGIC = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x09\x08\x10\x00", b"PK\x03\x04")
 _HTML = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|style|table)\b", re.I | re.S)
 _XML = re.compile(r"\s*<\?xml\b", re.I)
 _JSON = re.compile(r'\s*(\{\s*("(?:[^"\\]|\\.)*"\s*:|\})|\[\s*([{\[]|\]\s*$))')
@@ -56,23 +52,42 @@ _MAIL = re.compile(r"^(Message-ID|MIME-Version|Received|Return-Path|DKIM-Signatu
 _FIELD = re.compile(r"[A-Za-z][A-Za-z-]*:(\s|$)|[ \t]")
 
 
+def is_workbook(members: Iterable[str]) -> bool:
+    """Whether an archive with these members is a spreadsheet."""
+    return any(re.fullmatch(_WORKBOOK_MEMBERS, member) for member in members)
+
+
+def readable_kind(head: bytes) -> str:
+    """What the first bytes of a file (unpacked) are, where there is a reader for it beside that of delimited text."""
+    if head.startswith(_WORKBOOK_MAGIC):
+        return "workbook"
+    if head.startswith(b"PAR1") and _is_binary(head):
+        return "parquet"
+    text = _decode_head(head)
+    if _JSON.match(text):
+        return "json"
+    return "mailbox" if _MBOX.match(text) else ""
+
+
 def refuse_document_archive(name: str, members: Sequence[str]) -> None:
     """Raises SourceError where a zip is a document of its own kind, such as a workbook."""
     for pattern, kind, advice in _ARCHIVE_MEMBERS:
         if any(re.fullmatch(pattern, member) for member in members):
-            raise SourceError(f"{name} is {kind}, no delimited text.", advice)
+            raise SourceError(f"{name} is {kind}, which cannot be read as it is.", advice)
 
 
 def refuse_other_content(name: str, head: bytes) -> None:
     """Raises SourceError where the first bytes of a file (unpacked) are those of something else than a table of text."""
     for magic, kind, advice in _MAGIC:
         if head.startswith(magic) and (len(magic) > _SHORT_MAGIC_BYTES or not magic.isalnum() or _is_binary(head)):
-            raise SourceError(f"{name} is {kind}, no delimited text.", advice)
+            raise SourceError(f"{name} is {kind}, which cannot be read as it is.", advice)
     if head[257:262] == b"ustar":
-        raise SourceError(f"{name} is a tar archive, no delimited text.", _UNPACK_ADVICE)
+        raise SourceError(f"{name} is a tar archive, which cannot be read as it is.", _UNPACK_ADVICE)
     kind = _other_text_kind(_decode_head(head))
     if kind:
-        raise SourceError(f"{name} is {kind}, no delimited text.", _SAVE_ADVICE if "table" in kind else _EXPORT_ADVICE)
+        raise SourceError(
+            f"{name} is {kind}, which cannot be read as it is.", _SAVE_ADVICE if "table" in kind else _EXPORT_ADVICE
+        )
 
 
 def _decode_head(head: bytes) -> str:
@@ -92,20 +107,7 @@ def _other_text_kind(text: str) -> str:
         return "an HTML page: a table saved from a browser or report"
     if _XML.match(text):
         return "an Excel table in XML" if "urn:schemas-microsoft-com:office:spreadsheet" in text else "an XML file"
-    if _JSON.match(text):
-        return "JSON Lines" if _is_json_lines(text) else "a JSON file"
-    if _MBOX.match(text):
-        return "a mailbox (mbox)"
     block = re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]
     if _MAIL.search(block) and all(_FIELD.match(line) for line in block.splitlines()[:5]):
         return "an e-mail"
     return ""
-
-
-def _is_json_lines(text: str) -> bool:
-    """Every line is a value by itself."""
-    lines = [line for line in text.splitlines()[:2] if line.strip()]
-    try:
-        return len(lines) == 2 and all(isinstance(json.loads(line), dict | list) for line in lines)
-    except (ValueError, RecursionError):
-        return False

@@ -7,9 +7,8 @@ may swallow what looks like a whole row. Where either fails, the careful reader 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -22,29 +21,81 @@ from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
 from wellserved.record import ROW_NUMBER
 from wellserved.sources.bytes import TextFile, open_text
-from wellserved.sources.careful import RETURN_MARK, BrokenRow, CarefulReader, read_row, rewrite_clean
+from wellserved.sources.careful import RETURN_MARK, CarefulReader, read_row, rewrite_clean
 from wellserved.sources.dialect import FIELD_LIMIT, Dialect, detect_dialect
+from wellserved.sources.table import BrokenRow, RawTable, drop_repeated_headers
 
 
 @dataclass(frozen=True)
-class RawTable:
-    """A file's rows as text, staged in the engine as the table `raw`, and what could not be read."""
+class DelimitedFile:
+    """Delimited text that was opened: where its plain text lies, and how it is written."""
 
-    file_name: str
+    name: str
     text: TextFile
     dialect: Dialect
-    parsed_path: Path  # the CSV that the engine read: the file itself, or its clean rewrite
-    rows_read: int
-    broken_rows: tuple[BrokenRow, ...]
-    careful_reason: str = ""  # why the careful reader was used; empty: the fast one sufficed
-    recovered_count: int = 0  # rows that the fast parser refused and the careful one read
-    columns: tuple[str, ...] = ()
+    scratch: Path
+
+    @property
+    def shape(self) -> str:
+        """Encoding and delimiter."""
+        return f"{self.text.encoding}, delimiter {self.dialect.delimiter!r}"
+
+    @property
+    def sha256(self) -> str:
+        """Of the unpacked content."""
+        return self.text.sha256
+
+    @property
+    def encoding(self) -> str:
+        """As found."""
+        return self.text.encoding
+
+    @property
+    def mended_lines(self) -> int:
+        """Lines that were read as Windows-1252."""
+        return self.text.mended_lines
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The columns."""
+        return self.dialect.header
+
+    @property
+    def part(self) -> str:
+        """Text has no parts."""
+        return ""
+
+    @property
+    def notes(self) -> dict[str, int]:
+        """Text hides nothing."""
+        return {}
+
+    def stage(self, db: duckdb.DuckDBPyConnection, columns: Sequence[str], on_progress: ProgressCallback) -> RawTable:
+        """Read the rows into the table `raw`.
+
+        A header that stands again among the rows, as in files put together, is refused there.
+        Raises SourceError only where not even the careful reader's own rewrite can be read back.
+        """
+        raw = _stage_with_fallback(db, self, columns, on_progress)
+        return drop_repeated_headers(db, raw, self.dialect.delimiter) if self.dialect.has_header else raw
+
+    def whole_rows(self, numbers: Sequence[int]) -> dict[int, list[str]]:
+        """Rows with all their cells, for the refusals file: one more pass, only where rows were refused."""
+        wanted_numbers = set(numbers)
+        rows: dict[int, list[str]] = {}
+        for item in CarefulReader(self.text.path, self.dialect) if wanted_numbers else ():
+            number = item.row if isinstance(item, BrokenRow) else item[0]
+            if number in wanted_numbers and not isinstance(item, BrokenRow):
+                rows[number] = item[1]
+                if len(rows) == len(wanted_numbers):
+                    break
+        return rows
 
 
-def open_delimited(path: Path, scratch: Path, on_progress: ProgressCallback) -> tuple[TextFile, Dialect]:
+def open_delimited(path: Path, scratch: Path, on_progress: ProgressCallback) -> DelimitedFile:
     """The file as text, and how it is written."""
     text_file = open_text(path, scratch, on_progress)
-    return text_file, detect_dialect(text_file.path, path.name)
+    return DelimitedFile(path.name, text_file, detect_dialect(text_file.path, path.name), scratch)
 
 
 def _scan_sql(path: Path, columns: Sequence[str], delimiter: str, skip: int, longest_line: int) -> str:
@@ -68,42 +119,21 @@ def _damage_reason(text_file: TextFile) -> str:
     return ""
 
 
-def stage_rows(
-    db: duckdb.DuckDBPyConnection,
-    path: Path,
-    text_and_dialect: tuple[TextFile, Dialect],
-    columns: Sequence[str],
-    scratch: Path,
-    on_progress: ProgressCallback,
-) -> RawTable:
-    """Read the file into the table `raw`: a row number and the wanted columns, all as text.
-
-    A header that stands again among the rows, as in files put together, is refused there.
-    Raises SourceError only where not even the careful reader's own rewrite can be read back.
-    """
-    return _drop_repeated_headers(db, _stage_with_fallback(db, path, text_and_dialect, columns, scratch, on_progress))
-
-
 def _stage_with_fallback(
-    db: duckdb.DuckDBPyConnection,
-    path: Path,
-    text_and_dialect: tuple[TextFile, Dialect],
-    columns: Sequence[str],
-    scratch: Path,
-    on_progress: ProgressCallback,
+    db: duckdb.DuckDBPyConnection, source: DelimitedFile, columns: Sequence[str], on_progress: ProgressCallback
 ) -> RawTable:
-    text_file, dialect = text_and_dialect
+    text_file, dialect = source.text, source.dialect
     on_progress("Parsing", 0, 0)
     reason = _damage_reason(text_file)
     if not reason:
         try:
-            return _stage_fast(db, path.name, text_file, dialect, columns)
+            return _stage_fast(db, source, columns)
         except _DoesNotAddUpError as error:
             reason = str(error)
         except duckdb.Error as error:
             reason = f"the fast parser gave up: {str(error).splitlines()[0][:120]}"
     on_progress("Reading row by row", 0, 0)
-    clean_path = scratch / "clean.csv"
+    clean_path = source.scratch / "clean.csv"
     row_count, broken_rows = rewrite_clean(text_file.path, dialect, clean_path)
     numbered_header = (ROW_NUMBER, *dialect.header)
     _load_staged(db, clean_path, numbered_header, ",", 0, MAX_REWRITE_LINE_BYTES, (ROW_NUMBER, *columns))
@@ -117,45 +147,10 @@ def _stage_with_fallback(
     (staged_count,) = db.sql("SELECT count(*) FROM staged").fetchall()[0]
     if staged_count != row_count:
         raise SourceError(
-            f"{path.name}: {row_count} rows were read but {staged_count} arrived.",
+            f"{source.name}: {row_count} rows were read but {staged_count} arrived.",
             "Please report this file's shape as a bug.",
         )
-    return RawTable(
-        path.name,
-        text_file,
-        dialect,
-        clean_path,
-        row_count + len(broken_rows),
-        tuple(broken_rows),
-        reason,
-        0,
-        tuple(columns),
-    )
-
-
-def _drop_repeated_headers(db: duckdb.DuckDBPyConnection, raw: RawTable) -> RawTable:
-    """Take the rows out of `raw` that say the header again."""
-    if not raw.dialect.has_header or len(raw.columns) < 2:
-        return raw
-    repeats_header = " AND ".join(
-        f"trim({quote_name(column)}) IN ({quote_text(column)}, {quote_text(re.sub(r'_[0-9]+$', '', column))})"
-        for column in raw.columns
-    )
-    header_rows = [
-        row
-        for (row,) in db.sql(f"SELECT {ROW_NUMBER} FROM raw WHERE {repeats_header} ORDER BY {ROW_NUMBER}").fetchall()
-    ]
-    if not header_rows:
-        return raw
-    db.execute("ALTER VIEW raw RENAME TO raw_whole")
-    db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM raw_whole WHERE ({repeats_header}) IS NOT TRUE")
-    line = raw.dialect.delimiter.join(raw.dialect.header)
-    repeated_headers = [
-        BrokenRow(row, line, "says the header again, as where several files were put together") for row in header_rows
-    ]
-    return replace(
-        raw, broken_rows=tuple(sorted([*raw.broken_rows, *repeated_headers], key=lambda broken_row: broken_row.row))
-    )
+    return RawTable(source, row_count + len(broken_rows), tuple(broken_rows), reason, 0, tuple(columns))
 
 
 MAX_REWRITE_LINE_BYTES = 12 << 20  # longest line that the rewrite may hold
@@ -182,9 +177,8 @@ def _load_staged(
     db.execute(f"CREATE OR REPLACE TEMP TABLE staged AS SELECT {column_list} FROM {scan}")
 
 
-def _stage_fast(
-    db: duckdb.DuckDBPyConnection, file: str, text_file: TextFile, dialect: Dialect, columns: Sequence[str]
-) -> RawTable:
+def _stage_fast(db: duckdb.DuckDBPyConnection, source: DelimitedFile, columns: Sequence[str]) -> RawTable:
+    text_file, dialect = source.text, source.dialect
     _load_staged(db, text_file.path, dialect.header, dialect.delimiter, dialect.skip, text_file.longest_line, columns)
     # Where the parser gives the refused line's words, they are sometimes those of the line before: only its
     # number is used, and the words are taken from the text.
@@ -207,9 +201,7 @@ def _stage_fast(
             f"CREATE OR REPLACE TEMP VIEW raw AS SELECT rowid + {first} AS {ROW_NUMBER}, {column_list} FROM staged"
         )
     row_count = loaded_count + len(rejected_rows)
-    return RawTable(
-        file, text_file, dialect, text_file.path, row_count, tuple(broken_rows), "", len(recovered_rows), tuple(columns)
-    )
+    return RawTable(source, row_count, tuple(broken_rows), "", len(recovered_rows), tuple(columns))
 
 
 def _account_for_lines(
@@ -287,18 +279,3 @@ def _merge_recovered(
     db.unregister("row_numbers")
     db.execute("DROP TABLE staged")
     db.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM merged")
-
-
-def read_whole_rows(raw: RawTable, numbers: Sequence[int]) -> dict[int, list[str]]:
-    """The named rows with all their cells, for the refusals file: one more pass, only where rows were refused."""
-    wanted_numbers = set(numbers)
-    if not wanted_numbers:
-        return {}
-    rows: dict[int, list[str]] = {}
-    for item in CarefulReader(raw.text.path, raw.dialect):
-        number = item.row if isinstance(item, BrokenRow) else item[0]
-        if number in wanted_numbers and not isinstance(item, BrokenRow):
-            rows[number] = item[1]
-            if len(rows) == len(wanted_numbers):
-                break
-    return rows

@@ -73,7 +73,7 @@ def _looks_like_data(cell: str) -> bool:
     return len(value) <= 40 and _NUMBERISH.fullmatch(value) is not None  # longer is prose, and slow to match
 
 
-def _has_header(row: Sequence[str], rows_below: Sequence[Sequence[str]]) -> bool:
+def has_header(row: Sequence[str], rows_below: Sequence[Sequence[str]]) -> bool:
     """A header names: no cell of it is a number or a date.
 
     Where it stands again below, two files were put together, if most rows between hold numbers or dates where it
@@ -125,8 +125,8 @@ def detect_dialect(path: Path, file_name: str) -> Dialect:
         raise SourceError(f"{file_name} holds no rows.", "Check that it is a delimited text file (CSV, TSV).")
     start_index = next(index for index, (_, row) in enumerate(rows) if len(row) == width)
     rows_below = [row for _, row in rows[start_index + 1 :]]
-    has_header = _has_header(rows[start_index][1], rows_below)
-    names = unique_names(rows[start_index][1] if has_header else [""] * width)
-    lines_before = rows[start_index][0] if has_header else (rows[start_index - 1][0] if start_index else 0)
+    is_named = has_header(rows[start_index][1], rows_below)
+    names = unique_names(rows[start_index][1] if is_named else [""] * width)
+    lines_before = rows[start_index][0] if is_named else (rows[start_index - 1][0] if start_index else 0)
     blank_lines = sum(1 for line in lines[:lines_before] if not line.strip("\r\n"))
-    return Dialect(best if share else ",", names, lines_before, blank_lines, start_index, has_header)
+    return Dialect(best if share else ",", names, lines_before, blank_lines, start_index, is_named)

@@ -20,9 +20,9 @@ from wellserved.mapping.fit import split_zone
 from wellserved.record import record_rows
 from wellserved.sources import vocabulary
 from wellserved.sources.columns import SourceColumn, describe_column
-from wellserved.sources.csv_file import RawTable
 from wellserved.sources.draft import draft_mapping
 from wellserved.sources.guess import Guess, guess_roles
+from wellserved.sources.table import RawTable
 from wellserved.wording import format_note, plural
 
 _DATE_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
