@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gettext
+import importlib.util
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -108,3 +111,59 @@ def test_a_zone_that_has_several_meanings_is_named() -> None:
 @pytest.mark.parametrize("value", ["soon", "46031", "2026-01-09 09:00 +99:99", "99999999T999999Z", "Fri", "(x)", "GMT"])
 def test_what_is_no_date_is_not_read(value: str) -> None:
     assert read([value]) == [None]
+
+
+# Dates of other languages
+
+
+LANGUAGES = ["de", "fr", "es", "pt", "it", "nl", "pl", "ru", "tr", "sv", "da", "cs"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_months_of_other_languages_are_read_whole_and_short(language: str) -> None:
+    """The names are Django's: another list than ours."""
+    folder = Path(str(importlib.util.find_spec("django").submodule_search_locations[0])) / "conf" / "locale"  # type: ignore[union-attr, index]
+    words = gettext.translation("django", folder, [language])
+    names = set()
+    for number in range(1, 13):
+        month = date(2026, number, 1).strftime("%B")
+        spellings = {words.gettext(month), words.pgettext("alt. month", month)}
+        if language != "cs":
+            spellings.add(words.gettext(month[:3].casefold()))
+        names |= {(number, spelling) for spelling in spellings}
+    for number, name in sorted(names):
+        if (language, name) in {("sv", "juni"), ("fr", "jui")}:
+            continue
+        short = {name.rstrip(".") + "."} if len(name) < 5 else set()
+        for spelling in {name, name.casefold(), *short}:
+            text = f"9. {spelling} 2026 14:05"
+            assert read_by(text) == datetime(2026, number, 9, 14, 5), (text, name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9 de enero de 2026 14:05",
+        "9 janv. 2026 à 14:05",
+        "vendredi 9 janvier 2026 14:05",
+        "Fr., 9. Januar 2026 um 14:05 Uhr",
+        "2026年1月9日 14:05",
+        "2026年1月9日下午 2:05",
+        "2026년 1월 9일 오후 2:05",
+        "2026. 1. 9. 오후 2:05",
+        "09/ene/2026 14:05",
+        "9 gen 2026 14:05",
+        "9 января 2026 г. 14:05",
+        "January 9th, 2026 2:05 PM",
+        "9 Jan 2026 2:05 p. m.",
+        "9 janvier 2026 14h05",
+    ],
+)
+def test_dates_as_people_elsewhere_write_them(text: str) -> None:
+    assert read_by(text) == datetime(2026, 1, 9, 14, 5), text
+
+
+def read_by(text: str) -> datetime | None:
+    """One date, read as a column of it would be."""
+    at = read([text], given="day-first")[0]
+    return at and at.replace(tzinfo=None)

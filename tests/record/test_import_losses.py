@@ -91,7 +91,7 @@ def test_a_bad_optional_date_costs_its_moment_and_the_open_case_stays(workspace:
     done = bring(workspace, tmp_path, tickets("when it is done"))
     one = done.receipt
     assert (one.rows_read, one.rows_loaded, one.rows_refused, one.moments_refused) == (12, 12, 0, 3)
-    assert one.losses == {"Solved (resolved): is not a date written as %Y-%m-%d %H:%M:%S": 3}
+    assert one.losses == {"Solved (resolved): is not a date written like 2026-01-31 14:05:09": 3}
     assert totals(workspace) == (12, 9, 3)
     assert done.refusals is not None
     with done.refusals.open(encoding="utf-8", newline="") as listed:
@@ -106,8 +106,8 @@ def test_a_mended_row_brings_exactly_the_moment_that_was_lost(workspace: Workspa
     lines[5] |= {"Due": "2026-01-16 17:00:00"}
     done = bring(workspace, tmp_path, lines)
     assert done.receipt.losses == {
-        "Solved (resolved): is not a date written as %Y-%m-%d %H:%M:%S": 1,
-        "Solved (rated): is not a date written as %Y-%m-%d %H:%M:%S": 1,
+        "Solved (resolved): is not a date written like 2026-01-31 14:05:09": 1,
+        "Solved (rated): is not a date written like 2026-01-31 14:05:09": 1,
     }
     assert done.refusals is not None
     mended = tmp_path / "mended.csv"
@@ -343,7 +343,7 @@ def test_of_one_it_is_said_as_of_one() -> None:
         "rows have 'a' before 'b'": "1 row has 'a' before 'b'",
         "dates 0001-01-01 in 'a' stand for “no date” and were taken as missing": "1 date 0001-01-01 in 'a' stands for “no date” and was taken as missing",
         "further such dates in 'a' were taken as missing": "1 further such date in 'a' was taken as missing",
-        "dates in 'a' are written %d.%m.%Y, most are written %Y-%m-%d": "1 date in 'a' is written %d.%m.%Y, most are written %Y-%m-%d",
+        "dates in 'a' are written like 31.01.2026, most are written like 2026-01-31": "1 date in 'a' is written like 31.01.2026, most are written like 2026-01-31",
         "dates 1980-01-01 in 'a' lie before every opening: if that": "1 date 1980-01-01 in 'a' lies before every opening: if that",
         "case numbers stand for several openings (2 in all)": "1 case number stands for several openings (2 in all)",
         "stamps that the clock change skipped": "1 stamp that the clock change skipped",
@@ -408,7 +408,7 @@ def test_mixed_ways_of_writing_dates_are_said(workspace: Workspace, tmp_path: Pa
         line["Opened"] = f"{int(line['ID']) - 982}-01-26"
     done = bring(workspace, tmp_path, lines).receipt
     assert done.rows_loaded == 12
-    assert done.notes["dates in 'Opened' are written %d-%m-%y, most are written %Y-%m-%d"] == 4
+    assert done.notes["dates in 'Opened' are written like 31-01-26, most are written like 2026-01-31"] == 4
     assert rows_of(workspace, workspace.cases, "min(asked_month), max(asked_month)") == [(202601, 202601)]
 
 

@@ -25,6 +25,7 @@ from django.utils import timezone
 from tests.web.conftest import House, book, signed_claim
 from wellserved.actions import practices, sharing
 from wellserved.actions.synthetic import make_cases
+from wellserved.actions.uploads import advance, keep_upload
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import PERMISSIONS
@@ -90,6 +91,8 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     )
     Unsubscription.objects.create(digest=token_digest("stop"), owner=staff.kim, address="boss@example.org")
     book(staff.kim).keep_resume({"basics": {"name": "Kim"}})
+    [sent] = keep_upload(place, "tickets.csv", [b"id,opened\n1,2026-01-09\n"], str(staff.lead.pk), timezone.now())
+    advance(place, sent)
     week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])
     customer, account = Customer.objects.get(name="Acme").pk, Account.objects.get().pk
     id_, row = f"journal/{entry.id}", f"shared/{shared.id}"
@@ -101,7 +104,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "improvement_claim": "improvements/none/claim", "counted_claim": "claims/count/promises_kept", "claim_file": f"claims/{claim.pk}/file", "claim_address": f"claims/{claim.pk}/address", "public_claim": "c/address-of-it", "public_claim_file": "c/address-of-it/file", "withdraw_claim": f"claims/{claim.pk}/withdraw",
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "send_week": f"reports/{week}/send",
         "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book?period=2026-11&form=txt", "stop_mails": "u/stop", "resume_as": "resume/as/json",
-        "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals", "problem": "problems/p1/", "decide": "problems/p1/decide",
+        "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals", "upload": f"data/files/{sent.id}/", "problem": "problems/p1/", "decide": "problems/p1/decide",
         "end_key": f"me/keys/{key.pk}/end", "end_hook": f"me/hooks/{hook.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
     }  # fmt: skip
 
@@ -114,7 +117,7 @@ FORMS = {
     "person": {"role": "member", "is_active": "on"}, "invitation": {"password": "correct horse battery"}, "new_hook": {"sort": "standard"},
     "say_why": {"reason": "the customer asked for it"}, "new_key": {"name": "k", "scopes": "measures:read", "days": "3"}, "helped": {"do": "confirm"}, "me": {"first_name": "K"},
     "practices": {"name": "New", "what": "x", "since": "2026-11-20"}, "practice": {"since": "2026-11-21"}, "practice_shares": {"do": "open"}, "adoption_part": {"do": "confirm"},
-    "mail_deed": {"do": "cancel"}, "decide": {"do": "close"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
+    "mail_deed": {"do": "cancel"}, "upload": {"do": "preview"}, "decide": {"do": "close"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
 }  # fmt: skip
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.test import Client
 
 from tests.web.conftest import House, book
 from tests.web.test_api import key
-from wellserved.actions import imports
+from wellserved.actions import imports, uploads
 from wellserved.storage.workspace import Workspace
 
 As = Callable[[Any], Client]
@@ -91,7 +92,7 @@ def test_a_key_still_reads_and_a_write_is_answered_with_the_reason(staff: House)
 def test_an_upload_that_finds_no_room_says_so_and_leaves_nothing(
     staff: House, as_: As, place: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(place.folder / "log"))
 
     monkeypatch.setattr(imports, "import_file", full)
@@ -99,10 +100,25 @@ def test_an_upload_that_finds_no_room_says_so_and_leaves_nothing(
     (tmp_path / "a.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     client = as_(staff.lead)
     with (tmp_path / "a.csv").open("rb") as file:
-        answer = client.post("/data/", {"file": file})
+        sent = client.post("/data/", {"file": file})
+    answer = client.post(sent["Location"], {"do": "import as known"})
     assert answer.status_code == 507
     assert "The disk is full" in answer.content.decode()
-    assert {file.name for file in place.folder.iterdir()} == before
+    assert {file.name for file in place.folder.iterdir()} == before | {"uploads"}
+    assert client.post(sent["Location"], {"do": "discard"}).status_code == 302
+    assert list((place.folder / "uploads").iterdir()) == []
+
+
+def test_a_file_for_which_there_is_no_room_leaves_nothing(
+    staff: House, as_: As, place: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(place.folder / "uploads"))
+
+    monkeypatch.setattr(uploads, "files_in", full)
+    answer = as_(staff.lead).post("/data/", {"file": SimpleUploadedFile("a.csv", b"a,b\n1,2\n")})
+    assert answer.status_code == 507
+    assert list((place.folder / "uploads").iterdir()) == []
 
 
 def test_the_log_of_the_server_says_it_in_a_sentence() -> None:

@@ -22,7 +22,7 @@ PAGES = ("", "journal/", "journal/new", "protocol", "promises/", "failures/", "c
          "improvements/", "reports/", "data/", "me/", "people/", "audit/", "nowhere", "entry", "share", "shared", "customer", "account", "week", "person")  # fmt: skip
 WRITTEN = (
     "missed: a private thing", "a promise", "shared", "Acme Group", "Acme Ltd", "Acme", "Northwind", "Europe/Berlin", "wellserved", "EUR",
-    "Standard Webhooks", "Chatwoot", "txt", "html", "pdf", "eml",
+    "Standard Webhooks", "Chatwoot", "tickets.csv", "txt", "html", "pdf", "eml",
 )  # fmt: skip
 
 

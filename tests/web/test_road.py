@@ -61,11 +61,11 @@ def house(tmp_path_factory: pytest.TempPathFactory, post: tuple[MailSettings, Pa
         yield server
 
 
-def look(page: Page, name: str) -> None:
+def look(page: Page, name: str, width: int = 390) -> None:
     """No violation, nothing beside the screen, and a picture where pictures are asked for."""
     found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
     assert found.violations_count == 0, (page.url, found.generate_report())
-    assert spaced_width(page) <= 390, page.url
+    assert spaced_width(page) <= width, page.url
     if folder := os.environ.get("WELLSERVED_PICTURES"):
         page.screenshot(path=f"{folder}/road-{name}.png", full_page=True)
 

@@ -49,7 +49,7 @@ _SETTINGS_FILES = (
     "problems/decisions.jsonl",
 )
 _KNOWN_NAMES = re.compile(
-    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|problems/(found\.json|decisions\.jsonl|parts-\d+\.parquet)|keys/secret|keys/claims/\d{4}\.json|imports/\w+/[\w-]+\.(json|csv))"
+    r"files/(workspace\.toml|calendars\.toml|scales\.toml|scales-used\.json|improvements\.jsonl|problems/(found\.json|decisions\.jsonl|parts-\d+\.parquet)|keys/secret|keys/claims/\d{4}\.json|imports/\w+/[\w-]+\.(json|csv)|mappings/[a-z0-9_]{1,40}-\d+\.toml)"
     r"|log/(_SHA256SUMS|_delta_log/\d{20}[\w.]*|month=\d{6}/[\w.-]+\.parquet)",
     re.ASCII,
 )
@@ -142,6 +142,8 @@ def _pack_files(
         if (workspace.folder / name).exists():
             archive.write(workspace.folder / name, f"files/{name}")
     archive.writestr("files/keys/secret", workspace.secret())
+    for file in sorted((workspace.folder / "mappings").glob("*.toml")):
+        archive.write(file, f"files/mappings/{file.name}")
     for file in sorted((workspace.folder / "problems").glob("parts-*.parquet")):
         archive.write(file, f"files/problems/{file.name}")
     for file in sorted((workspace.folder / "keys" / "claims").glob("*.json")):

@@ -12,12 +12,11 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from wellserved import cases
+from wellserved.actions.mappings import find_mapping
 from wellserved.actions.refusals import all_refusals, merge_by_row, write_refusals
 from wellserved.cases.ordered import END_KINDS
 from wellserved.engine import duckdb
-from wellserved.errors import MappingError
-from wellserved.mapping import DateOrder, DueIs, Mapping, MomentRule, recognise_preset
-from wellserved.mapping.fit import fit_preset
+from wellserved.mapping import DateOrder, DueIs, Mapping, MomentRule
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.record import OWN_PREFIX, RecordResult, Refusal, record_rows
 from wellserved.scales import Scale, keep_meaning
@@ -56,19 +55,9 @@ def import_file(
     with workspace.write_lock() as scratch:
         source = open_source(path, scratch, on_progress, part or (mapping.part if mapping else ""), own)
         header = source.header
-        if mapping is None:
-            mapping = recognise_preset(header)
-        elif mapping.aliases or any(rule.fallback for rule in mapping.moments):  # a copy of a preset is read as one
-            mapping = fit_preset(mapping, header) or mapping
-        if mapping is None:
-            raise MappingError(
-                f"No mapping for {path.name}: its columns ({', '.join(header[:6])} ...) fit no preset.",
-                f"Run `wellserved inspect {path.name}`, correct the mapping it writes, and import with --mapping.",
-            )
-        if mapping.zone == "workspace":
-            mapping = replace(mapping, zone=workspace.zone)
+        mapping = find_mapping(workspace, path.name, header, mapping)
         import_id = _import_id(source.sha256 + source.part, mapping)
-        db = duckdb.connect(path, workspace.log, workspace.cases, scratch=scratch)
+        db = duckdb.connect(path, workspace.log, workspace.cases, scratch=scratch, memory="512MB")
         is_mended = any(column.startswith(OWN_PREFIX) for column in header)  # a file of refused rows
         needs_all_columns = mapping.case_missing == "row" or is_mended
         columns = header if needs_all_columns else [column for column in header if column in mapping.used_columns()]

@@ -36,6 +36,6 @@ def inspect_file(
         raw = opened_file.stage(db, opened_file.header, on_progress)
         return (
             raw,
-            inspect_table(db, raw, source, zone, now or datetime.now(UTC)),
+            inspect_table(db, raw, source, zone, now or datetime.now(UTC), part),
             recognise_preset(opened_file.header),
         )

@@ -97,13 +97,14 @@ def worker(
     """Write shared moments into the log, send mails, and back up every night: what `serve --no-worker` leaves to this."""
     stop = threading.Event()
     workspace = prepare_workspace(home)
-    from wellserved.actions import listening
+    from wellserved.actions import listening, uploads
     from wellserved.actions import worker as task
 
     if once:
         task.work_once(workspace)
         task.run_errands_once(workspace)
         listening.look_if_wanted(workspace)
+        uploads.advance_all(workspace)
         return
     with task.Heartbeat(workspace) as heartbeat:
 
@@ -117,7 +118,7 @@ def worker(
             signal.signal(number, finish)
         if ends_with_input:
             threading.Thread(target=_watch_input, args=(finish,), daemon=True).start()
-        for errand in (task.run_errands, listening.run_looks):
+        for errand in (task.run_errands, listening.run_looks, uploads.run_uploads):
             threading.Thread(target=errand, args=(workspace, stop), daemon=True).start()
         task.run_worker(workspace, stop, heartbeat)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import duckdb
 
 from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import MappingError
 from wellserved.mapping import DateOrder
+from wellserved.record.month_names import month_rules
 
 _STAMP = re.compile(
     r"(?P<day>(?P<a>\d{4}|\d{1,2}|[A-Za-z]{3,9})(?P<s1>[-/. ])(?P<b>\d{1,2}|[A-Za-z]{3,9})(?P<s2>[-/. ]|, )(?P<c>\d{4}|\d{1,2}))"
@@ -38,6 +40,26 @@ NORMALISATION_RULES: tuple[tuple[str, str], ...] = (
     (r"[\s\x{a0}\x{2009}\x{202f}]+", " "),
     (r" \([^()]*\)$", ""),  # (Central European Standard Time)
     (r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? ", ""),
+    (
+        r"(?i)^(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|(?:mo|di|mi|do|fr|sa|so)[.,]|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo)[.,]* ",
+        "",
+    ),
+    (r"(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일]", r"\1-\2-\3 "),
+    (r"^(\d{4})\. (\d{1,2})\. (\d{1,2})\.", r"\1-\2-\3"),  # Korean: 2026. 1. 9.
+    (r"(?:上午|오전) ?(\d{1,2}:\d{2}(?::\d{2})?)", r"\1 AM"),
+    (r"(?:下午|오후) ?(\d{1,2}:\d{2}(?::\d{2})?)", r"\1 PM"),
+    (r"(?i) de ", " "),  # 9 de enero de 2026
+    (r"(?i)(\d) ?(?:er|st|nd|rd|th|º)( |,)", r"\1\2"),  # 1er, 2nd
+    *month_rules(),
+    (r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\.", r"\1"),
+    (r"(?i)^(\d{1,2})\. ([a-z])", r"\1 \2"),  # 9. Jan 2026
+    (r"(?i),? (?:um|à|at|alle|às|a las|o|kl\.?|в) (\d{1,2}[:h.]\d{2})", r" \1"),
+    (r"(?i) (?:uhr|г\.?|r\.)( |$)", r"\1"),
+    (r" +$", ""),
+    (r"  +", " "),
+    (r"(?i) (\d{1,2})h(\d{2})$", r" \1:\2"),  # 9h30
+    (r"(?i)(\d) ?a\. ?m\.?$", r"\1 AM"),
+    (r"(?i)(\d) ?p\. ?m\.?$", r"\1 PM"),
     (rf"^([A-Z][a-z]+ \d{{1,2}}) ({_CLOCK}(?: [A-Z]{{2,5}})?) (\d{{4}})$", r"\1 \3 \2"),  # Nov 28 21:58:08 2026
     (r" ?(?:GMT|UTC)([+-]\d)", r" \1"),
     *((rf" {zone}$", f" {offset}") for zone, offset in _ZONES.items()),
@@ -149,16 +171,22 @@ class DateReading:
             return "seconds or milliseconds since 1970"
         if self.is_day_numbers:
             return "a spreadsheet's day number"
-        return " or ".join(sorted({form.pattern for form in self.formats})) or "no known way of writing dates"
+        return " or ".join(sorted({written_so(form.pattern) for form in self.formats})) or "no known way"
 
     def reason(self) -> str:
         """Why a value is refused that this reading cannot read."""
         description = (
-            f"is not a date written as {self.in_words()}"
+            f"is not a date written like {self.in_words()}"
             if self.formats or self.is_epoch or self.is_day_numbers
             else "is no date"
         )
         return f"{description}{self.hint}"
+
+
+def written_so(pattern: str) -> str:
+    """31 January 2026, 14:05:09, as a pattern writes it: people read examples, not codes."""
+    example = datetime(2026, 1, 31, 14, 5, 9, tzinfo=UTC).strftime(pattern.replace("%n", "%f000"))
+    return example.replace("+0000", "+01:00")
 
 
 def _normalise(value: str) -> tuple[str, set[int]]:

@@ -12,7 +12,7 @@ from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.mapping import Mapping
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE, day_number
 from wellserved.record.checks import ReadingPlan
-from wellserved.record.dates import DateReading
+from wellserved.record.dates import DateReading, written_so
 
 _DAY_MICROSECONDS = 86_400_000_000  # microseconds
 _QUARTER_HOUR = _DAY_MICROSECONDS // 96
@@ -121,7 +121,9 @@ def mixed_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> dict[str, i
         ranked_styles = sorted(zip(counts, (pattern for pattern, _ in styles), strict=True), reverse=True)
         for count, pattern in ranked_styles[1:]:
             if count:
-                notes[f"dates in {column!r} are written {pattern}, most are written {ranked_styles[0][1]}"] = count
+                notes[
+                    f"dates in {column!r} are written like {written_so(pattern)}, most are written like {written_so(ranked_styles[0][1])}"
+                ] = count
     return notes
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from wellserved.sources.columns import SourceColumn
 from wellserved.sources.guess import Guess, RatingColumn
 
+MAX_RECOGNISED = 60  # columns by which a file of this kind is known again
 _KIND_ORDER = ("asked", "assigned", "promised", "replied", "resolved", "reopened")
 
 
@@ -27,6 +28,8 @@ def draft_mapping(
     zone: str,
     questions: Sequence[str],
     unused_columns: Mapping[str, Sequence[str]],
+    part: str = "",
+    title: str = "",
 ) -> str:
     """The mapping's text; `questions` and `unused_columns` stand in it as comments."""
     case = roles.case
@@ -45,11 +48,12 @@ def draft_mapping(
     )
     lines += [
         f"name = {toml_string(source)}",
-        f"title = {toml_string(source)}",
+        f"title = {toml_string(title or source)}",
+        *([f"part = {toml_string(part)}"] if part else []),
         f"zone = {toml_string(zone)}  # of stamps that name no zone",
         f"case = {toml_string(case.name)}",
         f"case_missing = {toml_string('refuse' if case.filled_count == rows else 'row')}",
-        f"recognise = {_toml_list([column.name for column in columns[:4]])}",
+        f"recognise = {_toml_list([column.name for column in columns[:MAX_RECOGNISED]])}",
         *_date_lines(columns, roles),
     ]
     facts = [f"{fact} = {toml_string(column.name)}" for fact, column in roles.facts.items()]
@@ -72,7 +76,12 @@ def _date_lines(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
         f'{toml_string(column.name)} = "excel-days"  # if they are a spreadsheet\'s day numbers'
         for column in day_number_columns
     ]
-    lines += [f'# {toml_string(column.name)} = "day-first"  # or "month-first"' for column in undecided_columns]
+    lines += [f"{toml_string(column)} = {toml_string(order)}" for column, order in roles.date_orders.items()]
+    lines += [
+        f'# {toml_string(column.name)} = "day-first"  # or "month-first"'
+        for column in undecided_columns
+        if column.name not in roles.date_orders
+    ]
     return ["", "[dates]", *lines] if lines else []
 
 

@@ -55,6 +55,7 @@ class Guess:
     kept_flag: KeptFlag | None
     status: StatusColumn | None
     unclear: tuple[SourceColumn, ...]  # columns that look like ratings and cannot be read as such
+    date_orders: dict[str, str] = field(default_factory=dict)  # column -> day-first or month-first, as somebody said
 
     def used_names(self) -> set[str]:
         """The names of all columns that the guess uses."""
@@ -174,16 +175,22 @@ def _rating_column(columns: Sequence[SourceColumn]) -> tuple[RatingColumn | None
     for column in columns:
         if not column.name_matches(vocabulary.RATING_NAMES) or column.name_matches(vocabulary.NOT_RATING_NAMES):
             continue
+        if rating := read_ratings(column):
+            return rating, unclear_columns
         if column.is_numeric:
-            if scale := _suggest_scale(column):
-                return RatingColumn(column, scale), unclear_columns
             if column.high <= 100:
                 unclear_columns.append(column)
-        elif rating := _word_rating_column(column):
-            return rating, unclear_columns
         elif column.distinct_count <= FEWEST_ROWS_FOR_GROUPS and not column.name_matches(r"\bnote\b"):
             unclear_columns.append(column)
     return None, unclear_columns
+
+
+def read_ratings(column: SourceColumn) -> RatingColumn | None:
+    """A column as ratings, where its content leaves no doubt how."""
+    if column.is_numeric:
+        scale = _suggest_scale(column)
+        return RatingColumn(column, scale) if scale else None
+    return _word_rating_column(column)
 
 
 def _suggest_scale(column: SourceColumn) -> str:
@@ -213,35 +220,36 @@ def _word_rating_column(column: SourceColumn) -> RatingColumn | None:
 
 
 def _kept_flag(columns: Sequence[SourceColumn]) -> KeptFlag | None:
-    for column in columns:
-        if not column.name_matches(vocabulary.SLA_NAMES) or column.name_matches(vocabulary.NOT_SLA_NAMES):
-            continue
-        words = {value: plain_words(value) for value, _ in column.values}
-        yes_values = tuple(value for value, word in words.items() if word in vocabulary.KEPT_VERDICTS)
-        no_values = tuple(value for value, word in words.items() if word in vocabulary.MISSED_VERDICTS)
-        if yes_values or no_values:
-            yes_values = yes_values or tuple(
-                dict.fromkeys(vocabulary.MISSED_VERDICTS[words[value]] for value in no_values)
-            )
-            no_values = no_values or tuple(
-                dict.fromkeys(vocabulary.KEPT_VERDICTS[words[value]] for value in yes_values)
-            )
-            is_inverted = vocabulary.YES_NO_WORDS.issuperset(words.values()) and column.name_matches(
-                vocabulary.LATE_NAMES
-            )
-            return KeptFlag(column, no_values, yes_values) if is_inverted else KeptFlag(column, yes_values, no_values)
-    return None
+    candidates = (
+        column
+        for column in columns
+        if column.name_matches(vocabulary.SLA_NAMES) and not column.name_matches(vocabulary.NOT_SLA_NAMES)
+    )
+    return next(filter(None, map(read_verdicts, candidates)), None)
+
+
+def read_verdicts(column: SourceColumn) -> KeptFlag | None:
+    """A column as the source's word on its promises; None: its words are not known."""
+    words = {value: plain_words(value) for value, _ in column.values}
+    yes_values = tuple(value for value, word in words.items() if word in vocabulary.KEPT_VERDICTS)
+    no_values = tuple(value for value, word in words.items() if word in vocabulary.MISSED_VERDICTS)
+    if not yes_values and not no_values:
+        return None
+    yes_values = yes_values or tuple(dict.fromkeys(vocabulary.MISSED_VERDICTS[words[value]] for value in no_values))
+    no_values = no_values or tuple(dict.fromkeys(vocabulary.KEPT_VERDICTS[words[value]] for value in yes_values))
+    is_inverted = vocabulary.YES_NO_WORDS.issuperset(words.values()) and column.name_matches(vocabulary.LATE_NAMES)
+    return KeptFlag(column, no_values, yes_values) if is_inverted else KeptFlag(column, yes_values, no_values)
 
 
 def _status_column(columns: Sequence[SourceColumn]) -> StatusColumn | None:
-    for column in columns:
-        if column.name_matches(vocabulary.STATUS_NAMES):
-            closed_counts = {
-                value: count for value, count in column.values if plain_words(value) in vocabulary.CLOSED_STATUSES
-            }
-            if closed_counts:
-                return StatusColumn(column, tuple(closed_counts), sum(closed_counts.values()))
-    return None
+    candidates = (column for column in columns if column.name_matches(vocabulary.STATUS_NAMES))
+    return next(filter(None, map(read_states, candidates)), None)
+
+
+def read_states(column: SourceColumn) -> StatusColumn | None:
+    """A column as states of the case; None: none of them is known to mean that it is over."""
+    closed_counts = {value: count for value, count in column.values if plain_words(value) in vocabulary.CLOSED_STATUSES}
+    return StatusColumn(column, tuple(closed_counts), sum(closed_counts.values())) if closed_counts else None
 
 
 def _text_column(columns: Sequence[SourceColumn]) -> SourceColumn | None:

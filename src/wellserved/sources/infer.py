@@ -25,6 +25,7 @@ from wellserved.sources.guess import Guess, guess_roles
 from wellserved.sources.table import RawTable
 from wellserved.wording import format_note, plural
 
+UNUSED_KINDS = ("dates", "ratings", "teams")  # what a column without a use may look like
 _DATE_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
 
 
@@ -34,6 +35,7 @@ class Inspection:
 
     rows: int
     columns: tuple[SourceColumn, ...]
+    roles: Guess
     toml: str
     questions: tuple[str, ...]  # what only a reader of the file can answer
     # what they look like -> columns without a use
@@ -42,7 +44,7 @@ class Inspection:
 
 
 def inspect_table(
-    db: duckdb.DuckDBPyConnection, raw: RawTable, source: str, zone: str | None, now: datetime
+    db: duckdb.DuckDBPyConnection, raw: RawTable, source: str, zone: str | None, now: datetime, part: str = ""
 ) -> Inspection:
     """Look at every column of the staged file and write a first mapping.
 
@@ -50,7 +52,22 @@ def inspect_table(
     """
     columns = tuple(describe_column(db, column) for column in raw.columns)
     (rows,) = db.sql("SELECT count(*) FROM raw").fetchall()[0]
-    roles = guess_roles(columns, rows)
+    return inspect_roles(db, raw, columns, guess_roles(columns, rows), source, zone, now, part)
+
+
+def inspect_roles(
+    db: duckdb.DuckDBPyConnection,
+    raw: RawTable,
+    columns: tuple[SourceColumn, ...],
+    roles: Guess,
+    source: str,
+    zone: str | None,
+    now: datetime,
+    part: str = "",
+    title: str = "",
+) -> Inspection:
+    """The mapping that follows from the columns' roles, be they guessed or chosen, what it leaves open, and what an import would say."""
+    (rows,) = db.sql("SELECT count(*) FROM raw").fetchall()[0]
     unused_columns = _find_unused(columns, roles)
     named_zones = {split_zone(column.name)[1] for column in roles.stamps.values()} - {""}
     questions = (*_zone_question(roles, named_zones, zone), *_open_questions(db, columns, roles))
@@ -62,8 +79,10 @@ def inspect_table(
         named_zones.pop() if len(named_zones) == 1 else zone or "UTC",
         questions,
         unused_columns,
+        part,
+        title,
     )
-    return Inspection(rows, columns, toml, questions, unused_columns, _notes(db, raw, toml, now))
+    return Inspection(rows, columns, roles, toml, questions, unused_columns, _notes(db, raw, toml, now))
 
 
 def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetime) -> tuple[str, ...]:

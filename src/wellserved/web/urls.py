@@ -114,6 +114,7 @@ urlpatterns = [
     path("reports/book", weekly.job_journal, name="job_journal"),
     path("u/<str:token>", mail.stop_mails, name="stop_mails"),
     path("data/", records.data_, name="data"),
+    path("data/files/<slug:id_>/", records.upload, name="upload"),
     path("data/<slug:import_id>/refusals", records.refusals, name="refusals"),
     path("me/", profile.me, name="me"),
     path("me/judgement", profile.judgement, name="judgement"),

@@ -1,29 +1,29 @@
-"""Files brought in by hand, and what was refused of them."""
+"""Files brought in by hand: sent, looked at, mapped, imported, and what was refused of them."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
 
-from wellserved.actions import imports
+from wellserved.actions import uploads
+from wellserved.actions.mapping_form import DATE_ORDERS, MappingForm, mapping_form
+from wellserved.actions.uploads import Upload
 from wellserved.errors import StorageError, WellservedError
 from wellserved.render.formats.csv import csv_text
+from wellserved.render.tables.receipts import receipt_lines
+from wellserved.scales import load_scales
+from wellserved.sources.roles import ROLES
 from wellserved.storage import log
-from wellserved.storage.workspace import Workspace
+from wellserved.storage.log import Receipt
 from wellserved.store.access import record_event
 from wellserved.web.access_middleware import person_of, required_permission
 from wellserved.web.forms import FileForm
-
-UPLOAD_PREFIX = "upload-"  # folders of files that are being read
 
 
 @required_permission("change_data", "GET", "POST")
@@ -31,50 +31,101 @@ def data_(request: HttpRequest) -> HttpResponseBase:
     """Files that were read, what was refused of them, and the next one."""
     form = FileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        try:
-            _import_upload(form.cleaned_data["file"], request)
-        except StorageError:
-            raise
-        except WellservedError as error:
-            messages.error(request, f"{error.problem} {error.remedy}")
+        return _keep(request, form)
+    receipts = list(reversed(log.receipts(settings.WORKSPACE)))
+    waiting = [upload for upload in uploads.all_uploads(settings.WORKSPACE) if upload.step != "imported"]
+    return render(request, "data.html", {"receipts": receipts, "form": form, "waiting": waiting})
+
+
+def _keep(request: HttpRequest, form: FileForm) -> HttpResponseBase:
+    """Keep a file that was sent, look at it at once if it is small, and lead to its page."""
+    sent_file, now = form.cleaned_data["file"], datetime.now(UTC)
+    try:
+        kept = uploads.keep_upload(
+            settings.WORKSPACE, sent_file.name, sent_file.chunks(), str(person_of(request).pk), now
+        )
+    except StorageError:
+        raise
+    except WellservedError as error:
+        messages.error(request, f"{error.problem} {error.remedy}")
         return redirect("data")
-    workspace: Workspace = settings.WORKSPACE
-    receipts = list(reversed(log.receipts(workspace)))
-    return render(request, "data.html", {"receipts": receipts, "form": form})
+    for upload in kept:
+        record_event(person_of(request), "sent a file", upload.id)
+        _go_on(upload)
+    return redirect("upload", kept[0].id) if len(kept) == 1 else redirect("data")
 
 
-def _upload_name(name: str) -> str:
-    """What an uploaded file is called in the list: at most 100 bytes, of a name alone."""
-    return Path(name.replace("\0", "")).name.encode()[-100:].decode(errors="ignore") or "file"
+@required_permission("change_data", "GET", "POST")
+def upload(request: HttpRequest, id_: str) -> HttpResponseBase:
+    """A file that was sent: how far it is, its mapping as a form, and at last its receipt."""
+    sent_file = uploads.find_upload(settings.WORKSPACE, id_)
+    if sent_file is None:
+        raise Http404
+    if request.method == "POST":
+        return _change(request, sent_file)
+    return _page(request, sent_file, None)
 
 
-def _sweep_uploads() -> None:
-    """Take away what a process that was killed left of an upload; a day is more than any takes."""
-    for folder in settings.WORKSPACE.folder.glob(f"{UPLOAD_PREFIX}*"):
-        if time.time() - folder.stat().st_mtime > 86_400:
-            shutil.rmtree(folder, ignore_errors=True)
+def _change(request: HttpRequest, sent_file: Upload) -> HttpResponseBase:
+    """Preview another mapping, import, look again, or let the file go."""
+    deed = request.POST.get("do", "")
+    if deed == "discard":
+        uploads.discard(settings.WORKSPACE, sent_file)
+        record_event(person_of(request), "let a file go", sent_file.id)
+        return redirect("data")
+    if deed == "look":
+        own = request.POST.get("own", "").replace(",", " ").split()
+        _go_on(uploads.look_again(settings.WORKSPACE, sent_file, request.POST.get("part", "").strip(), own))
+        return redirect("upload", sent_file.id)
+    if sent_file.step not in ("looked at", "failed") or deed not in ("preview", "import", "import as known"):
+        raise Http404
+    form = None if deed == "import as known" else _form(sent_file, request)
+    if deed == "preview" or (form is not None and form.problem):
+        return _page(request, sent_file, form)
+    record_event(person_of(request), "imported a file", sent_file.id)
+    _go_on(uploads.choose_mapping(settings.WORKSPACE, sent_file, form.toml if form else ""))
+    return redirect("upload", sent_file.id)
 
 
-def _import_upload(upload: Any, request: HttpRequest) -> None:
-    """Read an uploaded file as any other; its name decides nothing but what it is called in the list."""
-    _sweep_uploads()
-    with tempfile.TemporaryDirectory(dir=settings.WORKSPACE.folder, prefix=UPLOAD_PREFIX) as folder:
-        target = Path(folder) / _upload_name(upload.name)
-        with target.open("wb") as file:
-            for chunk in upload.chunks():
-                file.write(chunk)
-        result = imports.import_file(settings.WORKSPACE, target)
-    record_event(person_of(request), "imported a file", result.receipt.import_id)
-    messages.success(request, _("%(read)d rows read: %(loaded)d loaded, %(refused)d refused.") % {
-        "read": result.receipt.rows_read, "loaded": result.receipt.rows_loaded, "refused": result.receipt.rows_refused})  # fmt: skip
-    if lost_count := result.receipt.moments_refused:
-        messages.warning(request, _("%(lost)d moments of loaded rows were left out.") % {"lost": lost_count})
+def _go_on(sent_file: Upload) -> None:
+    """Do what waits at once, where that is soon done; else the worker does it."""
+    if uploads.is_small(sent_file):
+        uploads.advance(settings.WORKSPACE, sent_file)
+
+
+def _form(sent_file: Upload, request: HttpRequest | None) -> MappingForm:
+    with tempfile.TemporaryDirectory(dir=settings.WORKSPACE.folder, prefix="form-") as scratch:
+        choices = {name: str(value) for name, value in request.POST.items()} if request else None
+        return mapping_form(settings.WORKSPACE, sent_file, choices, datetime.now(UTC), Path(scratch))
+
+
+def _page(request: HttpRequest, sent_file: Upload, form: MappingForm | None) -> HttpResponse:
+    is_looked_at = sent_file.step == "looked at"
+    has_form = is_looked_at and (not sent_file.known_as or "change" in request.GET)
+    context = {
+        "upload": sent_file,
+        "progress": uploads.progress_of(settings.WORKSPACE, sent_file),
+        "mapping": form or (_form(sent_file, None) if is_looked_at else None),
+        "has_form": has_form or form is not None,
+        "roles": ROLES,
+        "orders": DATE_ORDERS,
+        "scales": list(load_scales(settings.WORKSPACE.folder)),
+        "zones": [settings.WORKSPACE.zone, "UTC"],
+    }
+    if sent_file.step == "imported" and (receipt := _receipt(sent_file.import_id)):
+        context |= {"receipt": receipt, "lines": receipt_lines(receipt), "is_repeat": not receipt.moments_new}
+    template = "preview.html" if request.headers.get("X-Fragment") else "upload.html"
+    return render(request, template, context)
+
+
+def _receipt(import_id: str) -> Receipt | None:
+    return next((receipt for receipt in log.receipts(settings.WORKSPACE) if receipt.import_id == import_id), None)
 
 
 @required_permission("change_data")
 def refusals(request: HttpRequest, import_id: str) -> HttpResponseBase:
     """The rows of a file that were refused, with their reasons, to be mended."""
-    if import_id not in {receipt.import_id for receipt in log.receipts(settings.WORKSPACE)}:
+    if _receipt(import_id) is None:
         raise Http404
     file = settings.WORKSPACE.imports / import_id / "refusals.csv"
     if not file.exists():
