@@ -6,6 +6,7 @@ Every file is made up. Its totals were counted by hand from the rows that stand 
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -170,6 +171,70 @@ id|Subject|Status|QueueName|Owner|Priority|Requestors|Created|Due|Resolved|Told|
         {"Due": "promised"},
         ("QueueName", "Owner", "Priority"),
         delimiter="\t",
+    ),
+    Export(
+        "zammad",
+        # UTC with milliseconds; first replies and closings have escalation times of their own; a merged ticket.
+        """
+id|number|title|group|owner|customer|organization|state|priority|create_article_type|article_count|created_at|first_response_at|first_response_escalation_at|close_at|close_escalation_at|escalation_at|updated_at
+1|62001|Printer|Users|ana|c1|Acme|closed|2 normal|email|3|2026-01-09T09:00:00.000Z|2026-01-09T11:00:00.000Z|2026-01-09T13:00:00.000Z|2026-01-11T09:00:00.000Z|2026-01-12T09:00:00.000Z||2026-01-14T09:00:00.000Z
+2|62002|Screen|Users|ana|c2|Acme|open|3 high|phone|3|2026-01-10T09:00:00.000Z|2026-01-10T10:00:00.000Z|2026-01-10T13:00:00.000Z|2026-01-11T09:00:00.000Z|2026-01-13T09:00:00.000Z||2026-01-15T09:00:00.000Z
+3|62003|Mouse|Users|-|c2||new|2 normal|web|1|2026-01-11T09:00:00.000Z|||||2026-01-11T13:00:00.000Z|2026-01-11T09:00:00.000Z
+""",
+        {"asked": 3, "promised": 2, "replied": 2, "resolved": 1},
+        ("2026-01-09 09:00:00", "c1"),
+        {"close_escalation_at": "promised", "first_response_at": "replied"},
+        ("title", "group", "customer", "organization", "priority", "create_article_type"),
+    ),
+    Export(
+        "osticket",
+        # Times of agents in words of a locale that names the half of the day; a ticket that was closed and opened again keeps none.
+        """
+Ticket Number|Date Created|Subject|From|From Email|Priority|Department|Help Topic|Source|Current Status|Last Updated|SLA Due Date|Closed Date|Overdue|Answered|Agent Assigned|Team Assigned|Reopen Count
+100001|1/9/26 9:00 AM|Printer|Kim Doe|kim@example.org|Normal|Support|Report a Problem|Email|Closed|1/11/26 9:00 AM|1/12/26 9:00 AM|1/11/26 9:00 AM|No|Yes|Ana|Level I|0
+100002|1/14/26 2:30 PM|Screen|Lee Roe|lee@example.org|High|Sales|General Inquiry|Web|Open|1/14/26 2:30 PM|1/15/26 2:30 PM||Yes|No||Level I|1
+100003|1/20/26 9:00 AM|Mouse|Lee Roe|lee@example.org|Normal|Support|General Inquiry|Phone|Resolved|1/21/26 9:00 AM||1/21/26 9:00 AM|No|Yes|Ana|Level I|0
+""",
+        {"asked": 3, "promised": 2, "resolved": 2},
+        ("2026-01-09 08:00:00", "kim@example.org"),
+        {"SLA Due Date": "promised"},
+        ("Subject", "Priority", "Department", "Help Topic", "Source", "Agent Assigned", "Team Assigned"),
+    ),
+    Export(
+        "hubspot",
+        """
+Ticket ID|Ticket name|Pipeline|Ticket status|Priority|Source|Category|Ticket owner|HubSpot Team|Create date|Close date|First agent email response date|Time to close (HH:mm:ss)|Associated Contact IDs|Associated Company IDs
+7001|Invoice|Support Pipeline|Closed|Low|Email|Billing|Ana|Desk|2026-01-09 09:00|2026-01-11 09:00|2026-01-09 09:40|48:00:00|51|9001
+7002|Login|Support Pipeline|Waiting on contact|High|Chat|Access|Ana|Desk|2026-01-10 09:00||2026-01-10 09:10||52|9001
+7003|Export|Support Pipeline|New|High|Form|Access||Desk|2026-01-11 09:00||||52|
+""",
+        {"asked": 3, "replied": 2, "resolved": 1},
+        ("2026-01-09 08:00:00", "51"),
+        {"First agent email response date": "replied", "Close date": "resolved"},
+        (
+            "Ticket name",
+            "Pipeline",
+            "Priority",
+            "Source",
+            "Category",
+            "Ticket owner",
+            "HubSpot Team",
+            "Associated Company IDs",
+        ),
+    ),
+    Export(
+        "freescout",
+        # Numbers for states: 1 active, 2 pending, 3 closed. A conversation that was opened again keeps the time of its closing.
+        """
+id|number|threads_count|type|folder_id|status|state|subject|customer_email|user_id|customer_id|mailbox_id|source_type|created_at|updated_at|closed_at|last_reply_at
+31|1|3|1|2|3|2|Printer|kim@example.org|4|77|1|1|2026-01-09 09:00:00|2026-01-11 09:00:00|2026-01-11 09:00:00|2026-01-11 09:00:00
+32|2|2|1|2|1|2|Screen|lee@example.org|4|78|1|1|2026-01-10 09:00:00|2026-01-12 09:00:00|2026-01-11 09:00:00|2026-01-12 09:00:00
+33|3|1|1|2|2|2|Mouse|lee@example.org||78|1|2|2026-01-11 09:00:00|2026-01-11 09:00:00|NULL|2026-01-11 09:00:00
+""",
+        {"asked": 3, "resolved": 1},
+        ("2026-01-09 09:00:00", "77"),
+        {},
+        ("subject", "user_id", "customer_id", "source_type"),
     ),
     *(
         Export(
@@ -353,3 +418,25 @@ def test_of_several_presets_the_one_with_the_most_tell_tale_columns_reads_a_file
     assert mapping is not None
     assert mapping.name == "servicenow"
     assert recognise_preset(["ID", "Created at"]) is None
+
+
+def test_chatwoot_s_events_are_read_as_json(tmp_path: Path) -> None:
+    """Three conversations: answered and resolved; resolved twice; answered alone. Times are ISO 8601 in UTC."""
+
+    def event(number: int, name: str, conversation: int, start: str, end: str) -> dict[str, Any]:
+        return {"id": number, "name": name, "value": 1.5, "event_start_time": f"2026-01-{start}:00.000Z", "event_end_time": f"2026-01-{end}:00.000Z",
+                "conversation_id": conversation, "inbox_id": 7, "user_id": 3, "value_in_business_hours": 1.0}  # fmt: skip
+
+    events = [
+        event(1, "first_response", 11, "09T09:00", "09T09:30"), event(2, "conversation_resolved", 11, "09T09:00", "11T09:00"),
+        event(3, "reply_time", 11, "10T09:00", "10T09:20"), event(4, "conversation_resolved", 12, "10T09:00", "10T12:00"),
+        event(5, "conversation_resolved", 12, "10T09:00", "12T12:00"), event(6, "first_response", 13, "11T09:00", "11T10:00"),
+    ]  # fmt: skip
+    path = tmp_path / "reporting_events.json"
+    path.write_text(json.dumps({"payload": events, "meta": {"count": 6, "current_page": 1}}), encoding="utf-8")
+    workspace = create_workspace(tmp_path / "home", "Europe/Berlin")
+    done = import_file(workspace, path, now=NOW)
+    assert (done.receipt.source, done.receipt.rows_loaded) == ("chatwoot", 6)
+    assert dict(logged(workspace, "kind, count(*)", "GROUP BY kind")) == {"asked": 3, "replied": 3, "resolved": 3}
+    (stock,) = ask_measures(workspace, MeasureQuestion((find_measure("still_open"),)))
+    assert stock.value == (1,)
