@@ -85,7 +85,7 @@ MOMENT_COLUMNS: Final[tuple[Column, ...]] = (
     Column(
         "at_is",
         "VARCHAR",
-        "how well that is known: time, day (no time of day), not_before (the earliest), "
+        "how well that is known: time, day (no time of day), rounded (to the unit of a length of time), not_before (the earliest), "
         "last (of the last such moment; earlier ones may be unknown); withdrawn: it counts no more",
     ),
     Column("kind", "VARCHAR", "what happened: one of the kinds of moment"),

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -465,3 +466,36 @@ def test_a_day_without_a_time_is_not_before_an_hour_of_its_own(tmp_path: Path) -
     lines = [f"C{case},2026-01-{1 + case % 20:02d} 08:00,2026-01-{1 + case % 20:02d}" for case in range(60)]
     file.write_text("\n".join(["id,opened,solved", *lines]) + "\n", encoding="utf-8")
     assert not [note for note in import_file(home, file, mapping, now=NOW).receipt.notes if "before" in note]
+
+
+def test_a_length_of_time_makes_a_moment_that_says_how_exact_it_is(tmp_path: Path) -> None:
+    """Asked at 9:00 Berlin time; minutes, hours with a decimal comma, and h:mm:ss; what is no length of time costs its moment."""
+    path = tmp_path / "t.csv"
+    path.write_text(
+        'id,opened,first_min,closed_h,solved\n1,2026-01-09 09:00,30,"1,5",26:05:09\n2,2026-01-09 09:00,,"2,25",0:40\n3,2026-01-09 09:00,-4,soon,1:70\n',
+        encoding="utf-8",
+    )
+    blocks = (("replied", "first_min", "minutes"), ("assigned", "closed_h", "hours"), ("resolved", "solved", "clock"))
+    mapping = parse_mapping(
+        'name = "t"\ncase = "id"\nzone = "Europe/Berlin"\n[[moment]]\nkind = "asked"\nat = "opened"\nrequired = true\n'
+        + "".join(
+            f'[[moment]]\nkind = "{kind}"\nat = "opened"\ndelay = "{column}"\ndelay_unit = "{unit}"\n'
+            for kind, column, unit in blocks
+        ),
+        "t.toml",
+    )
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    done = import_file(workspace, path, mapping, NOW)
+    with duckdb.connect() as db:
+        db.execute("SET TimeZone = 'UTC'")
+        rows = db.sql(
+            f"SELECT case_id, kind, strftime(\"at\", '%d %H:%M:%S'), at_is FROM read_parquet({list(log.snapshot(workspace.log).files)!r}) WHERE kind <> 'asked' ORDER BY ALL"
+        ).fetchall()
+    assert rows == [
+        ("1", "assigned", "09 09:30:00", "rounded"), ("1", "replied", "09 08:30:00", "rounded"), ("1", "resolved", "10 10:05:09", "time"),
+        ("2", "assigned", "09 10:15:00", "rounded"), ("2", "resolved", "09 08:40:00", "time"),
+    ]  # fmt: skip
+    assert done.receipt.losses == {
+        "first_min (replied): is no length of time in minutes": 1, "closed_h (assigned): is no length of time in hours": 1,
+        "solved (resolved): is no length of time in h:mm or h:mm:ss": 1,
+    }  # fmt: skip

@@ -56,9 +56,9 @@ ID|Subject|Requester|Requester ID|Assignee|Group|Status|Priority|Via|Ticket type
 13|Mouse|Lee Roe|903||Desk|Open|High|Mail|Question|2026-01-11 09:00|2026-01-13 09:00|2026-01-11 09:05|||2026-01-12 08:00|23|Offered|1|1|
 14|Cable|Lee Roe|903||Desk|New|High|Mail|Question|2026-01-12 09:00|2026-01-12 09:00||||||Unoffered|1|0|
 """,
-        {"asked": 4, "assigned": 3, "promised": 1, "resolved": 2, "rated": 2, "surveyed": 3},
+        {"asked": 4, "assigned": 3, "promised": 1, "replied": 2, "resolved": 2, "rated": 2, "surveyed": 3},
         ("2026-01-09 08:00:00", "901"),
-        {"Due date": "promised", "Satisfaction Score": "rated"},
+        {"Due date": "promised", "Satisfaction Score": "rated", "First reply time in minutes": "replied"},
         ("Subject", "Assignee", "Group", "Priority", "Via", "Ticket type", "Organization"),
     ),
     Export(
@@ -361,7 +361,7 @@ def test_what_an_export_cannot_tell_is_said_at_import_and_kept_in_the_receipt(tm
     assert "Not computable from this source: reopened (a Zendesk ticket export counts reopenings" in told
     assert "Before you quote its numbers: A ticket export names the last solving alone" in told
     assert done.receipt.cannot["first_resolved"] == "a Zendesk ticket export names the last solving alone"
-    assert done.receipt.cannot["replied"].endswith("gives the first reply as minutes, not as a time")
+    assert done.receipt.cannot["paused"] == "a Zendesk ticket export gives waits as sums"
 
 
 def test_other_words_of_the_same_vendor_are_read_too() -> None:

@@ -92,11 +92,14 @@ def _import_id(content_digest: str, mapping: Mapping) -> str:
     return hashlib.sha256(f"{content_digest}{tuple(said.values())!r}".encode()).hexdigest()[:12]
 
 
+_LATER_SETTINGS = ("edited", "before", "after", "delay", "delay_unit")  # of a rule, which older mappings do not know
+
+
 def _said_of_moment(rule: MomentRule) -> tuple[object, ...]:
     """A rule's settings; a scale is told by its name, and settings that came later leave no trace where they are not used."""
     names = [field.name for field in fields(rule)]
     settings = zip(names, astuple(replace(rule, rating=None)), strict=True)
-    return tuple(value for name, value in settings if value is not None or name not in ("edited", "before", "after"))
+    return tuple(value for name, value in settings if value is not None or name not in _LATER_SETTINGS)
 
 
 def _scales_of(db: DuckDBPyConnection, mapping: Mapping) -> list[Scale]:

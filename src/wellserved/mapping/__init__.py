@@ -71,6 +71,7 @@ MISSING = (
 DateOrder = Literal["year-first", "month-first", "day-first", "excel-days"]
 AtIs = Literal["time", "not_before", "last"]
 DueIs = Literal["end_of_day", "start_of_day", "instant"]
+DelayUnit = Literal["seconds", "minutes", "hours", "days", "clock"]  # clock: h:mm or h:mm:ss
 Test = Literal["is", "is_not", "enters", "leaves", "changes", "appears", "rises"]
 TESTS: tuple[Test, ...] = ("is", "is_not", "enters", "leaves", "changes", "appears", "rises")
 
@@ -120,6 +121,8 @@ class MomentRule:
     edited: str | None = None  # column: on a correction, which field was put right
     before: str | None = None  # column: what stood there
     after: str | None = None  # column: what stands there now
+    delay: str | None = None  # column: how long after `at` it happened
+    delay_unit: DelayUnit | None = None
     ref: str | None = None  # column that tells the updates of one case apart
     fallback: bool = False  # of a preset: holds only where the file lacks the columns of its kind's other rules
     source_kept: Flag | None = None
@@ -160,7 +163,7 @@ class Mapping:
             flag_column = rule.source_kept.column if rule.source_kept else None
             columns += [rule.at, rule.due, rule.text, rule.score, rule.amount, rule.currency, rule.cause]  # type: ignore[list-item]
             columns += [rule.ref, rule.condition.column, flag_column, rule.from_team]  # type: ignore[list-item]
-            columns += [rule.edited, rule.before, rule.after]  # type: ignore[list-item]
+            columns += [rule.edited, rule.before, rule.after, rule.delay]  # type: ignore[list-item]
         return list(dict.fromkeys(column for column in columns if column))
 
     def unknown_kinds(self) -> dict[str, str]:

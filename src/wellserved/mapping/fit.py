@@ -79,7 +79,9 @@ def _fit_rule(rule: MomentRule, names: dict[str, str]) -> MomentRule | None:
         replace(rule.source_kept, column=file_column(rule.source_kept.column) or "") if rule.source_kept else None
     )
     kept_flag = kept_flag if kept_flag and kept_flag.column else None
-    required_columns = [column for column in (rule.at, rule.score, rule.condition.column, rule.ref) if column]
+    required_columns = [
+        column for column in (rule.at, rule.score, rule.delay, rule.condition.column, rule.ref) if column
+    ]
     required_columns += [rule.due] if rule.due and not kept_flag else []
     required_columns += [rule.source_kept.column] if rule.source_kept and not rule.due else []
     if not all(names[column] for column in required_columns):
@@ -99,6 +101,7 @@ def _fit_rule(rule: MomentRule, names: dict[str, str]) -> MomentRule | None:
         edited=file_column(rule.edited),
         before=file_column(rule.before),
         after=file_column(rule.after),
+        delay=file_column(rule.delay),
         ref=file_column(rule.ref),
         source_kept=kept_flag,
         condition=replace(rule.condition, column=file_column(rule.condition.column)),
@@ -107,7 +110,9 @@ def _fit_rule(rule: MomentRule, names: dict[str, str]) -> MomentRule | None:
 
 def _rule_columns(rule: MomentRule) -> list[str]:
     flag_column = rule.source_kept.column if rule.source_kept else None
-    return [column for column in (rule.at, rule.due, rule.score, rule.condition.column, flag_column) if column]
+    return [
+        column for column in (rule.at, rule.delay, rule.due, rule.score, rule.condition.column, flag_column) if column
+    ]
 
 
 def _lost_kinds(mapping: Mapping, names: dict[str, str], kinds: set[str]) -> dict[str, str]:

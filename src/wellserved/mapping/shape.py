@@ -21,7 +21,19 @@ from pydantic import (
 )
 
 from wellserved.errors import MappingError, RequestError
-from wellserved.mapping import FACTS, MISSING, TESTS, AtIs, DateOrder, DueIs, Flag, Mapping, MomentRule, RowCondition
+from wellserved.mapping import (
+    FACTS,
+    MISSING,
+    TESTS,
+    AtIs,
+    DateOrder,
+    DelayUnit,
+    DueIs,
+    Flag,
+    Mapping,
+    MomentRule,
+    RowCondition,
+)
 from wellserved.moments import MOMENT_KINDS, check_zone
 from wellserved.scales import BUILT_IN, SCALES_FILE, Scales
 
@@ -139,6 +151,8 @@ class _Rule(_Table):
     edited: Word | None = None
     before: Word | None = None
     after: Word | None = None
+    delay: Word | None = None
+    delay_unit: DelayUnit | None = None
     ref: Word | None = None
     fallback: bool = False
     source_kept: _Flag | None = None
@@ -157,6 +171,8 @@ class _Rule(_Table):
             )
         if self.kind != "corrected" and any(edit):
             raise ValueError("has `edited`, `before` or `after`, which are for the kind corrected alone")
+        if (self.delay is None) != (self.delay_unit is None):
+            raise ValueError("needs both `delay` and `delay_unit` (seconds, minutes, hours, days or clock), or neither")
         if self.due_is and self.due is None:
             raise ValueError("has `due_is`, and so needs `due`")
         if self.scale is not None:

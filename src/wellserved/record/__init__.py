@@ -155,7 +155,7 @@ def _type_columns(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> ReadingPla
         for column in mapping.date_columns()
     }
     stamps = {column: f"wellserved_stamp_{index}" for index, column in enumerate(readings)}
-    amounts = {rule.amount for rule in mapping.moments if rule.amount}
+    amounts = {column for rule in mapping.moments for column in (rule.amount, rule.delay) if column}
     commas = frozenset(column for column in amounts if numbers.has_commas(db, "cleaned", column))
     facts = _hash_sql(
         [f"'{fact}=' || {quote_name(mapping.columns[fact])}" for fact in FACTS if fact in mapping.columns]
@@ -234,11 +234,10 @@ def _at_midnight_sql(stamp: str, plan: ReadingPlan) -> str:
 
 def _moment_select(rule: MomentRule, plan: ReadingPlan, dues: dict[str, DueIs], checks: Sequence[RowCheck]) -> str:
     """SELECT of the moments that one rule makes, with every column of the log that comes from the row."""
-    mapping, at = plan.mapping, plan.stamps[rule.at]
-    is_day = plan.readings[rule.at].is_day_only
+    mapping, at = plan.mapping, _at_sql(rule, plan)
     cells = {
         "at": at,
-        "at_is": quote_text(rule.at_is if rule.at_is != "time" else "day" if is_day else "time"),
+        "at_is": quote_text(_exactness(rule, plan)),
         "kind": quote_text(rule.kind),
         "case_id": "wellserved_case",
         "due": _due_sql(rule, plan, dues),
@@ -274,6 +273,23 @@ def _moment_select(rule: MomentRule, plan: ReadingPlan, dues: dict[str, DueIs], 
         condition = condition_sql(rule)
     row_filter = f"{at} IS NOT NULL AND ({condition}) AND {passes_sql(checks)}"
     return f"SELECT {moment_columns_sql({**cells, 'content': _content_sql(cells)})} FROM good WHERE {row_filter}"
+
+
+def _at_sql(rule: MomentRule, plan: ReadingPlan) -> str:
+    """SQL: when it happened: the row's stamp, or a length of time after it."""
+    if not rule.delay:
+        return plan.stamps[rule.at]
+    seconds = numbers.delay_sql(rule, rule.delay in plan.commas)
+    return f"({plan.stamps[rule.at]} + to_microseconds(CAST(round({seconds} * 1000000) AS BIGINT)))"
+
+
+def _exactness(rule: MomentRule, plan: ReadingPlan) -> str:
+    """How well a rule's times are known."""
+    if rule.at_is != "time":
+        return rule.at_is
+    if plan.readings[rule.at].is_day_only:
+        return "day"
+    return "rounded" if rule.delay_unit in ("minutes", "hours", "days") else "time"
 
 
 def _cause_sql(rule: MomentRule) -> str:

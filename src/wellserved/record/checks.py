@@ -12,7 +12,7 @@ from wellserved.engine.duckdb import materialise, quote_name, quote_text
 from wellserved.mapping import Mapping, MomentRule
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
 from wellserved.record.dates import DateReading
-from wellserved.record.numbers import amount_sql, bad_score_sql
+from wellserved.record.numbers import amount_sql, bad_score_sql, delay_sql
 
 OWN_PREFIX = "wellserved_"  # columns that wellserved adds to a file: numbers of rows, reasons of refusals
 ROW_NUMBER = "wellserved_row_number"
@@ -71,6 +71,11 @@ class ReadingPlan:
             number_sql = amount_sql(rule.amount, rule.amount in self.commas)
             bad = f"{quote_name(rule.amount)} IS NOT NULL AND {number_sql} IS NULL"
             checks.append(RowCheck(rule.amount, bad, "is no number, or one whose comma could stand for thousands too"))
+        if rule.delay:
+            seconds = delay_sql(rule, rule.delay in self.commas)
+            bad = f"{quote_name(rule.delay)} IS NOT NULL AND ({seconds} IS NULL OR {seconds} < 0)"
+            unit = "h:mm or h:mm:ss" if rule.delay_unit == "clock" else rule.delay_unit
+            checks.append(RowCheck(rule.delay, bad, f"is no length of time in {unit}"))
         return checks
 
     def row_checks(self) -> list[RowCheck]:
@@ -122,6 +127,7 @@ def condition_sql(rule: MomentRule) -> str:
             }[row_condition.test or "is"]
         )
     required_columns = [rule.due, rule.score] if rule.kind in ("promised", "rated") else []
+    required_columns.append(rule.delay)
     terms += [f"{quote_name(column)} IS NOT NULL" for column in required_columns if column]
     return " AND ".join(terms) or "true"
 

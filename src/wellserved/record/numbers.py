@@ -50,6 +50,19 @@ def bad_score_sql(rule: MomentRule) -> tuple[str, str]:
     return bad_sql, f"is no {number_kind} from {scale.span}, as the scale {scale.name} asks{words}"
 
 
+_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
+_CLOCK = r"^(\d{1,6}):([0-5]\d)(?::([0-5]\d))?$"  # 26:05 or 26:05:09
+
+
+def delay_sql(rule: MomentRule, commas: bool) -> str:
+    """SQL: seconds after the rule's own time; missing where the cell holds no length of time."""
+    if rule.delay_unit != "clock":
+        return f"({amount_sql(rule.delay or '', commas)} * {_SECONDS[rule.delay_unit or 'seconds']})"
+    cell = f"trim({quote_name(rule.delay or '')})"
+    parts = [f"coalesce(try_cast(regexp_extract({cell}, '{_CLOCK}', {part}) AS DOUBLE), 0)" for part in (1, 2, 3)]
+    return f"CASE WHEN regexp_matches({cell}, '{_CLOCK}') THEN {parts[0]} * 3600 + {parts[1]} * 60 + {parts[2]} END"
+
+
 def has_commas(db: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
     """Whether the column writes 1.234,50: some amounts have a decimal comma, and none a decimal point."""
     cell = quote_name(column)
