@@ -98,7 +98,7 @@ def test_the_mapping_shown_in_the_documents_is_a_mapping() -> None:
     assert [(scale.name, scale.good_border, scale.bad_border) for scale in parse_scales(own).values()] == [
         ("smile4", 3, 1)
     ]
-    assert [rule.kind for rule in mapping.moments] == ["asked", "promised", "resolved", "rated"]
+    assert [rule.kind for rule in mapping.moments] == ["asked", "promised", "resolved", "rated", "replied"]
     names = {one.name for one in presets()}
     assert {"boston311", "cfpb", "servicenow", "zendesk", "freshdesk", "jira_sm", "intercom", "glpi"} <= names
     assert all(f"| `{name}` |" in read("docs/sources.md") for name in names)
