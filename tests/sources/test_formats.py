@@ -438,3 +438,152 @@ def test_the_last_hop_says_when_a_message_came(tmp_path: Path) -> None:
     box.close()
     _, rows = cells(tmp_path / "box", tmp_path)
     assert [row[3] for row in rows] == ["2026-01-06T09:00:00Z", "2026-01-06T08:00:00Z"]
+
+
+# Beside the path
+
+
+def read_file(
+    folder: Path, name: str, content: bytes | str, part: str = ""
+) -> tuple[list[tuple[Any, ...]], list[tuple[int, str]]]:
+    """(rows, refused rows with their reasons) of a file."""
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    opened = open_source(path, folder, no_progress, part)
+    with duckdb.connect(path, scratch=folder) as db:
+        raw = opened.stage(db, opened.header, no_progress)
+        rows = [row[1:] for row in db.sql("FROM raw ORDER BY 1").fetchall()]
+    return rows, [(row.row, row.reason) for row in raw.broken_rows]
+
+
+@pytest.mark.parametrize(
+    ("content", "ids", "refused"),
+    [
+        ('[{"id":1},{"id":2}]\n[{"id":3}]', ["1", "2", "3"], []),  # page by page, as programs fetch
+        ('[{"id":1}] and more', ["1"], [2]),
+        ('{"id":1}\nERROR 504\n{"id":3}\n', ["1", "3"], [2]),
+        ('{"id":1}\nnull\n{"id":3}', ["1", "3"], [2]),
+        ('{"id":1}\n[{"id":2}]\n', ["1"], [2]),
+        ('{"tickets":[{"id":1},{"id":2', ["1"], [2]),
+        ('{"n":1,"tickets":[{"id":1}],"page":{"next":null}}', ["1"], []),
+    ],
+)
+def test_every_piece_of_json_is_a_row_or_refused(
+    content: str, ids: list[str], refused: list[int], tmp_path: Path
+) -> None:
+    rows, broken = read_file(tmp_path, "x.json", content)
+    assert [row[0] for row in rows] == ids
+    assert [number for number, _ in broken] == refused
+
+
+def test_of_a_list_deep_in_a_record_all_other_fields_stay(tmp_path: Path) -> None:
+    rows, broken = read_file(
+        tmp_path,
+        "x.jsonl",
+        '{"id":1,"r":{"ticket":"T1","ev":[{"a":1},{"a":2}]}}\n{"id":2,"r":{"ev":[null]}}\n{"id":3}',
+        "r.ev",
+    )
+    assert rows == [("1", "T1", "1"), ("1", "T1", "2"), ("3", None, None)]
+    assert [number for number, _ in broken] == [3]
+    with pytest.raises(SourceError, match="no record has a list 'r.evv'"):
+        read_file(tmp_path, "x.jsonl", '{"id":1,"r":{"ev":[]}}\n{"id":2}', "r.evv")
+
+
+def test_fields_of_one_path_are_two_columns(tmp_path: Path) -> None:
+    rows, _ = read_file(tmp_path, "x.json", '[{"a.b":1,"a":{"b":2},"\\ud800":3}]')
+    assert rows == [("1", "2", "3")]
+
+
+def test_bytes_that_are_no_utf8_are_read_as_windows_1252(tmp_path: Path) -> None:
+    assert read_file(tmp_path, "x.json", '[{"id": "Grüße"}]'.encode("cp1252"))[0] == [("Grüße",)]
+
+
+def test_whole_numbers_have_no_point_in_any_format(tmp_path: Path) -> None:
+    table = pa.table({"id": pa.array([101.0, None, 1234567890123456.0, 0.5])})
+    pq.write_table(table, tmp_path / "t.parquet")
+    assert read_file(tmp_path, "t[1].parquet", (tmp_path / "t.parquet").read_bytes())[0] == [
+        ("101",), (None,), ("1234567890123456",), ("0.5",)
+    ]  # fmt: skip
+
+
+def test_a_folder_s_name_is_no_column_of_a_table(tmp_path: Path) -> None:
+    (tmp_path / "month=2").mkdir()
+    pq.write_table(pa.table({"month": [5, 6], "file_row_number": [7, 8]}), tmp_path / "month=2" / "t.parquet")
+    assert [row[1:] for row in cells(tmp_path / "month=2" / "t.parquet", tmp_path)[1]] == [("5", "7"), ("6", "8")]
+
+
+def sheet_of(path: Path, rows: list[list[Any]]) -> Path:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    workbook.save(path)
+    return path
+
+
+def test_a_header_that_names_few_columns_is_one_and_rows_are_not_taken_for_titles(tmp_path: Path) -> None:
+    header = ["ID", "Opened", "Solved", None, None, None, None]
+    rows = [[n, "2026-01-09", "2026-01-10", "a", "b", "c", "d"] for n in range(1, 5)]
+    named, found = cells(sheet_of(tmp_path / "few.xlsx", [header, *rows]), tmp_path)
+    assert (named[:3], len(found)) == (("ID", "Opened", "Solved"), 4)
+    sparse = [[n, 2, None, None, None] for n in range(3)] + [[n, 2, 3, 4, 5] for n in range(5)]
+    assert len(cells(sheet_of(tmp_path / "sparse.xlsx", sparse), tmp_path)[1]) == 8
+
+
+def test_a_workbook_whose_last_cell_is_the_billionth_harms_nobody(tmp_path: Path) -> None:
+    small = sheet_of(tmp_path / "small.xlsx", [["ID", "Opened"], [1, "2026-01-09"]])
+    with zipfile.ZipFile(small) as old, zipfile.ZipFile(tmp_path / "bad.xlsx", "w") as new:
+        for member in old.namelist():
+            content = old.read(member)
+            new.writestr(member, content.replace(b'r="B2"', b'r="XFD1048576"') if "sheet1" in member else content)
+    with pytest.raises(SourceError, match="cannot be read"):
+        open_source(tmp_path / "bad.xlsx", tmp_path, no_progress)
+
+
+HOSTILE_HEADERS = [
+    "Subject: =?utf-8?b?a?=", "From: " + "(" * 900, "Date: 31 Dec 9999 23:59:59 -1400", "Date: +9999999999999999999", "Subject: [ticket " + "1" * 50_000,
+    "Content-Type: multipart/mixed; boundary=" + "x" * 500,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HOSTILE_HEADERS, ids=range(len(HOSTILE_HEADERS)))
+def test_one_odd_message_costs_nothing_but_itself(header: str, tmp_path: Path) -> None:
+    good = "From a Fri Jan 09 09:00:00 2026\nFrom: a@x.example\nTo: help@y.example\nDate: Fri, 09 Jan 2026 09:00:00 +0000\nMessage-ID: <{}@x>\n\nHello.\nFrom now on it fails.\n\n"
+    odd = f"From a Fri Jan 09 09:00:00 2026\n{header}\nTo: help@y.example\n\nx\n\n"
+    rows, broken = read_file(tmp_path, "box.mbox", good.format(1) + odd + good.format(2))
+    assert len(rows) + len(broken) == 3
+    asked = [row for row in rows if row[3] == "asked" and row[4] == "a@x.example"]
+    assert [row[8] for row in asked] == ["Hello.\nFrom now on it fails."] * 2
+
+
+def box_of(path: Path, letters: list[EmailMessage]) -> Path:
+    box = mailbox.mbox(path)
+    for message in letters:
+        box.add(message)
+    box.close()
+    return path
+
+
+def test_a_thread_keeps_its_number_over_exports_and_a_message_counts_once(tmp_path: Path) -> None:
+    question = letter("a1", "ann@out.example", "help@firm.example", 5, "Broken")
+    answers = [
+        letter("a2", "help@firm.example", "ann@out.example", 6, "Re: Broken [Ticket #4711]", References="<a1@x>"),
+        letter(
+            "a3", "ann@out.example", "help@firm.example", 7, "Re: Broken [Ticket #4711]", References="<a1@x> <a2@x>"
+        ),
+    ]
+    whole, parts = create_workspace(tmp_path / "whole", "UTC"), create_workspace(tmp_path / "parts", "UTC")
+    import_file(whole, box_of(tmp_path / "all", [question, *answers, question, answers[0]]), None, NOW)
+    import_file(parts, box_of(tmp_path / "jan", [question]), None, NOW)
+    import_file(parts, box_of(tmp_path / "feb", answers), None, NOW, own=["help@firm.example"])
+    assert sorted(row[:3] for row in moments(parts)) == sorted(row[:3] for row in moments(whole))
+    assert [row[1] for row in sorted(moments(whole), key=lambda row: row[2])] == ["asked", "replied", "chased"]
+
+
+def test_a_help_address_that_is_a_list_is_asked_all_the_same(tmp_path: Path) -> None:
+    listed = {"List_Id": "<help.firm.example>", "Precedence": "list"}
+    letters = [letter(f"q{n}", f"c{n}@out.example", "help@firm.example", 5 + n, "Broken", **listed) for n in range(3)]
+    workspace = create_workspace(tmp_path / "home", "UTC")
+    import_file(workspace, box_of(tmp_path / "box", letters), None, NOW)
+    assert [row[1] for row in moments(workspace)] == ["asked"] * 3

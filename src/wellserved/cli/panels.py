@@ -11,6 +11,7 @@ from wellserved.cli import (
     improvement_commands,
     journal_commands,
     listen_commands,
+    live_commands,
     mail_commands,
     measure_commands,
     people_commands,
@@ -26,6 +27,7 @@ from wellserved.cli.shared import app
 
 HELP_PANELS = {  # in the order of the help
     data_commands: "Records",
+    live_commands: "Records",
     vocabulary_commands: "Records",
     sample_commands: "Records",
     measure_commands: "Numbers and the report",

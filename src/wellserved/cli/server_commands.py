@@ -97,7 +97,7 @@ def worker(
     """Write shared moments into the log, send mails, and back up every night: what `serve --no-worker` leaves to this."""
     stop = threading.Event()
     workspace = prepare_workspace(home)
-    from wellserved.actions import listening, uploads
+    from wellserved.actions import listening, live_sources, uploads
     from wellserved.actions import worker as task
 
     if once:
@@ -105,6 +105,7 @@ def worker(
         task.run_errands_once(workspace)
         listening.look_if_wanted(workspace)
         uploads.advance_all(workspace)
+        live_sources.sync_due(workspace)
         return
     with task.Heartbeat(workspace) as heartbeat:
 
@@ -118,7 +119,7 @@ def worker(
             signal.signal(number, finish)
         if ends_with_input:
             threading.Thread(target=_watch_input, args=(finish,), daemon=True).start()
-        for errand in (task.run_errands, listening.run_looks, uploads.run_uploads):
+        for errand in (task.run_errands, listening.run_looks, uploads.run_uploads, live_sources.run_syncs):
             threading.Thread(target=errand, args=(workspace, stop), daemon=True).start()
         task.run_worker(workspace, stop, heartbeat)
 

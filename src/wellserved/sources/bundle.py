@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from wellserved.errors import SourceError
-from wellserved.sources.bytes import DAMAGE_ERRORS, archive_files, check_unpacked_size, is_workbook_archive, table_files
+from wellserved.sources.bytes import DAMAGE_ERRORS, archive_files, check_unpacked_size, is_workbook_archive
 
 MAX_FILES = 10_000
 
@@ -27,7 +27,7 @@ def files_in(path: Path, folder: Path) -> list[Path]:
             return [path]
         with zipfile.ZipFile(path) as archive:
             members = archive_files(archive)
-            if len(table_files(members) or members) <= 1:
+            if len(members) <= 1:
                 return [path]
             _check_count(path.name, len(members))
             check_unpacked_size(path.name, sum(member.file_size for member in members), path.stat().st_size)

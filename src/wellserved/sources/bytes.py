@@ -12,7 +12,7 @@ import hashlib
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,20 +119,19 @@ DAMAGE_ERRORS = (
 )
 
 
+_NO_TABLES = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf", ".docx", ".pptx", ".md")  # pictures and documents
+
+
 def _is_packer_file(name: str) -> bool:
     """A file that the packing program added by itself."""
     return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1] in (".DS_Store", "Thumbs.db")
 
 
 def archive_files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The files of a zip that somebody put there."""
+    """The files of a zip that may hold rows; of a zip of nothing else, all that somebody put there."""
     members = [member for member in archive.infolist() if not member.is_dir()]
-    return [member for member in members if not _is_packer_file(member.filename)]
-
-
-def table_files(members: Sequence[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """Those that are called delimited text."""
-    return [member for member in members if member.filename.lower().endswith((".csv", ".tsv", ".txt"))]
+    members = [member for member in members if not _is_packer_file(member.filename)]
+    return [member for member in members if not member.filename.lower().endswith(_NO_TABLES)] or members
 
 
 def is_workbook_archive(path: Path) -> bool:
@@ -169,12 +168,9 @@ def open_unpacked(path: Path) -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(path) as archive:
             members = archive_files(archive)
             refuse_document_archive(path.name, [member.filename for member in members])
-            candidates = table_files(members) or members
-            if len(candidates) != 1:
-                raise SourceError(
-                    f"{path.name} holds {len(candidates)} files.", "Unpack it and look at them one by one."
-                )
-            with archive.open(candidates[0]) as stream:
+            if len(members) != 1:
+                raise SourceError(f"{path.name} holds {len(members)} files.", "Unpack it and look at them one by one.")
+            with archive.open(members[0]) as stream:
                 yield stream
     else:
         with path.open("rb") as stream:

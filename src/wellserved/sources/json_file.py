@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from wellserved.sources.records import RecordFile, RecordWriter
 from wellserved.sources.table import BrokenRow
 
 MAX_RECORD_CHARACTERS = 64 << 20
+_ODD_BYTES = re.compile("[\udc80-\udcff]+")
 _BLANK = re.compile(r"[ \t\r\n]*")
 _BLANK_OR_COMMA = re.compile(r"[ \t\r\n,]*")
 _decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
@@ -41,26 +41,39 @@ class _Text:
         self._path, self._on_progress = path, on_progress
         self.digest = hashlib.sha256()
         self.mended = 0
-
-    def _mend(self, error: UnicodeError) -> tuple[str, int]:
-        if not isinstance(error, UnicodeDecodeError):
-            raise error
-        self.mended += 1
-        return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+        self._pieces: Iterator[str] = iter(())
 
     def chunks(self) -> Iterator[str]:
         """Pieces of the text from the beginning; bytes that are not UTF-8 are read as Windows-1252."""
-        self.digest = hashlib.sha256()
-        codecs.register_error("wellserved_json", self._mend)
-        decoder = None
+        self._pieces = self._decode()
+        return self._pieces
+
+    def read_to_end(self) -> None:
+        """What nobody asked for is read as well: the hash is that of the whole."""
+        for _ in self._pieces:
+            pass
+
+    def _decode(self) -> Iterator[str]:
+        self.digest, self.mended, decoder = hashlib.sha256(), 0, None
         for chunk in read_chunks(self._path, self._on_progress):
             self.digest.update(chunk)
             if decoder is None:
                 is_wide = chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-                decoder = codecs.getincrementaldecoder("utf-16" if is_wide else "utf-8-sig")("wellserved_json")
-            yield decoder.decode(chunk)
+                decoder = codecs.getincrementaldecoder("utf-16" if is_wide else "utf-8-sig")(
+                    "replace" if is_wide else "surrogateescape"
+                )
+            yield self._mend(decoder.decode(chunk))
         if decoder is not None:
-            yield decoder.decode(b"", final=True)
+            yield self._mend(decoder.decode(b"", final=True))
+
+    def _mend(self, text: str) -> str:
+        mended_text, count = _ODD_BYTES.subn(_as_windows_1252, text)
+        self.mended += count
+        return mended_text
+
+
+def _as_windows_1252(match: re.Match[str]) -> str:
+    return match[0].encode("utf-8", "surrogateescape").decode("cp1252", "replace")
 
 
 class _Scanner:
@@ -159,127 +172,162 @@ def _line_value(number: int, line: str) -> Piece | BrokenRow:
         return BrokenRow(number, line.strip()[:2000], "is no JSON")
 
 
-def _object_lists(scanner: _Scanner) -> list[str]:
-    """Names in an object under which lists of records stand."""
-    names = []
+def _lists(scanner: _Scanner) -> Iterator[Piece | BrokenRow]:
+    """The members of one list, or of several that stand one behind the other, as programs write that fetch page by page."""
+    number = 0
+    while scanner.take("["):
+        for item in _members(scanner, "]"):
+            number += 1
+            if isinstance(item, BrokenRow):
+                yield BrokenRow(number, item.line, item.reason)
+                return
+            yield Piece(number, item.value)
+    if scanner.peek():
+        yield BrokenRow(number + 1, scanner.rest(), "stands behind the list and belongs to none")
+
+
+def _names(scanner: _Scanner) -> Iterator[str]:
+    """The names in the object that begins here; whoever asks takes the value of each."""
     scanner.take("{")
     while scanner.peek(_BLANK_OR_COMMA) not in ("", "}"):
         name = scanner.value()
-        scanner.take(":")
+        if not isinstance(name, str) or not scanner.take(":"):
+            raise ValueError("no name and value")
+        yield name
+    scanner.take("}")
+
+
+class _CutListError(Exception):
+    """A list in an object ends too early: where it is read, it is refused there."""
+
+    def __init__(self, paths: list[tuple[str, ...]]) -> None:
+        super().__init__()
+        self.paths = paths
+
+
+def _skip_object(scanner: _Scanner, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Read past an object; the paths in it, of two names at most, under which lists of records stand."""
+    paths = []
+    for name in _names(scanner):
         if scanner.take("["):
             if scanner.peek() == "{":
-                names.append(str(name))
-            for _ in _members(scanner, "]"):
-                pass
-        elif isinstance(value := scanner.value(), dict):
-            names += [f"{name}.{inner}" for inner, members in value.items() if _is_record_list(members)]
-    return names
+                paths.append((*path, name))
+            if any(isinstance(item, BrokenRow) for item in _members(scanner, "]")):
+                raise _CutListError(paths)
+        elif scanner.peek() == "{" and not path:
+            paths += _skip_object(scanner, (name,))
+        else:
+            scanner.value()
+    return paths
+
+
+def _object_members(scanner: _Scanner, path: tuple[str, ...]) -> Iterator[Piece | BrokenRow]:
+    """The members of one of an object's lists."""
+    for name in _names(scanner):
+        if name != path[0]:
+            if scanner.peek() == "{":
+                _skip_object(scanner)
+            else:
+                scanner.value()
+        elif len(path) > 1:
+            yield from _object_members(scanner, path[1:])
+            return
+        elif scanner.take("["):
+            yield from _members(scanner, "]")
+            return
 
 
 def _is_record_list(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(member, dict) for member in value)
 
 
-def _object_members(scanner: _Scanner, wanted_name: str) -> Iterator[Piece | BrokenRow]:
-    """The members of one of an object's lists, or of one a level deeper (`result.issues`)."""
-    scanner.take("{")
-    while scanner.peek(_BLANK_OR_COMMA) not in ("", "}"):
-        name = scanner.value()
-        scanner.take(":")
-        if name == wanted_name and scanner.take("["):
-            yield from _members(scanner, "]")
-            return
-        value = scanner.value()
-        if isinstance(value, dict) and wanted_name.startswith(f"{name}."):
-            yield from map(Piece, count(1), value[wanted_name[len(name) + 1 :]])
-            return
-
-
 def open_json(path: Path, scratch: Path, on_progress: ProgressCallback, part: str = "") -> RecordFile:
     """Read a file of JSON into rows.
 
     `part`: which of several lists holds the records, and the list inside each record whose members are the rows
-    (`ticket_events.child_events`). Raises SourceError where that is left open or there are no records.
+    (`ticket_events.child_events`). Raises SourceError where that is left open, no record has it, or there are no records.
     """
     text = _Text(path, on_progress)
     shape, pieces, inner_part = _pieces(path.name, text, part)
     writer = RecordWriter(scratch, path.name)
+    has_part = not inner_part
     for piece in pieces:
         if isinstance(piece, BrokenRow):
             writer.refuse(piece)
         elif not isinstance(piece.value, dict):
             writer.refuse(BrokenRow(piece.number, str(piece.value)[:200], "is no record: it has no fields"))
         else:
-            _add_rows(writer, piece, inner_part)
+            has_part = _add_rows(writer, piece, inner_part) or has_part
+    text.read_to_end()
+    if not has_part:
+        raise SourceError(
+            f"{path.name}: no record has a list {'.'.join(inner_part)!r}.", "Look at its columns: `wellserved inspect`."
+        )
     return writer.finish(shape, text.digest.hexdigest(), part=part, encoding="utf-8", mended_lines=text.mended)
 
 
-def _add_rows(writer: RecordWriter, piece: Piece, inner_part: list[str]) -> None:
+def _add_rows(writer: RecordWriter, piece: Piece, inner_part: list[str]) -> bool:
+    """A record as rows; whether it has the list whose members they are."""
+    members = _value_at(piece.value, inner_part) if inner_part else None
+    has_members = _is_record_list(members)
     try:
-        rows = list(_rows(piece.value, inner_part))
-    except RecursionError:
-        writer.refuse(BrokenRow(piece.number, "", "is nested too deeply"))
-        return
+        if inner_part and members and not has_members:
+            raise ValueError(f"has something in its list {'.'.join(inner_part)} that is no record")
+        rows = list(_rows(piece.value, inner_part, members if has_members else None))
+    except (ValueError, RecursionError) as error:
+        reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        number = writer.next_number if inner_part else piece.number
+        writer.refuse(
+            BrokenRow(number, str(piece.value)[:200] if not isinstance(error, RecursionError) else "", reason)
+        )
+        return has_members
     for cells in rows:
         writer.add(writer.next_number if inner_part else piece.number, cells)
+    return has_members
 
 
 def _pieces(name: str, text: _Text, part: str) -> tuple[str, Iterator[Piece | BrokenRow], list[str]]:
     """How the records are written, the records, and the path to the list inside each whose members are the rows."""
-    path = part.split(".") if part else []
+    inner_path = part.split(".") if part else []
+    scanner = _Scanner(text.chunks())
+    if scanner.peek() == "[":
+        return "JSON, a list of records", _lists(_Scanner(text.chunks())), inner_path
     try:
-        first, second = _first_characters(text)
-        if first == "[":
-            scanner = _Scanner(text.chunks())
-            scanner.take("[")
-            return "JSON, a list of records", _members(scanner, "]"), path
-        if second == "{":
-            if _has_one_a_line(text):
-                return "JSON Lines", _lines(text.chunks()), path
-            return "JSON records one after the other", _members(_Scanner(text.chunks()), ""), path
-        names = _object_lists(_Scanner(text.chunks()))
-        if not names:
-            return _lone_record(name, text, path)
+        paths = _skip_object(scanner)
+        follower = scanner.peek(_BLANK_OR_COMMA)
+    except _CutListError as cut:
+        paths, follower = cut.paths, ""
     except (ValueError, RecursionError) as error:
-        raise SourceError(f"{name} begins like JSON and breaks off.", "Export it again.") from error
-    chosen = next((listed for listed in names if part == listed or part.startswith(f"{listed}.")), "")
-    if len(names) > 1 and not chosen:
+        if not _has_one_a_line(text):
+            raise SourceError(f"{name} begins like JSON and breaks off.", "Export it again.") from error
+        paths, follower = [], "?"  # a first line that is broken is one row, not the file
+    if follower == "{" and not _has_one_a_line(text):
+        return "JSON records one after the other", _members(_Scanner(text.chunks()), ""), inner_path
+    if follower:
+        return "JSON Lines", _lines(text.chunks()), inner_path
+    if not paths:
+        return _lone_record(name, text, inner_path)
+    chosen = next((path for path in paths if f"{part}.".startswith(f"{'.'.join(path)}.")), None)
+    if chosen is None and len(paths) > 1:
+        listed = [".".join(path) for path in paths]
         raise SourceError(
-            f"{name} holds several lists: {', '.join(names)}.",
-            f"Say which of them holds the records: --part {names[0]}.",
+            f"{name} holds several lists: {', '.join(listed)}.",
+            f"Say which of them holds the records: --part {listed[0]}.",
         )
-    inner = part[len(chosen) :].strip(".").split(".") if chosen else path
-    chosen = chosen or names[0]
-    return f"JSON, list {chosen}", _object_members(_Scanner(text.chunks()), chosen), [step for step in inner if step]
+    inner_path = inner_path[len(chosen) :] if chosen else inner_path
+    chosen = chosen or paths[0]
+    return f"JSON, list {'.'.join(chosen)}", _object_members(_Scanner(text.chunks()), chosen), inner_path
 
 
 def _lone_record(name: str, text: _Text, path: list[str]) -> tuple[str, Iterator[Piece | BrokenRow], list[str]]:
     """A file of one record; refused where its fields are records themselves, under their ids."""
-    try:
-        record = _Scanner(text.chunks()).value()
-    except ValueError:
-        if not _has_one_a_line(text):
-            raise
-        return "JSON Lines", _lines(text.chunks()), path
+    record = _Scanner(text.chunks()).value()
     if len(record) > 1 and all(isinstance(value, dict) for value in record.values()):
         raise SourceError(
             f"{name} is one JSON object with records under their ids, not a list of records.",
             "Write it as a list: [{...}, {...}], or one record a line.",
         )
     return "JSON, one record", iter([Piece(1, record)]), path
-
-
-def _first_characters(text: _Text) -> tuple[str, str]:
-    """The first character, and that of what follows the first value, if that is an object."""
-    scanner = _Scanner(text.chunks())
-    first = scanner.peek()
-    if first != "{":
-        return first, ""
-    try:
-        scanner.value()
-    except (ValueError, RecursionError):
-        return first, "{" if _has_one_a_line(text) else ""  # a first line that is broken is one row, not the file
-    return first, scanner.peek(_BLANK_OR_COMMA)
 
 
 def _has_one_a_line(text: _Text) -> bool:
@@ -294,27 +342,39 @@ def _has_one_a_line(text: _Text) -> bool:
     return sum(isinstance(value, Piece) and isinstance(value.value, dict) for value in values) >= 0.5 * len(sample)
 
 
-def _rows(record: dict[str, Any], path: list[str]) -> Iterator[dict[str, str | None]]:
-    """The record as a row, or a row for each member of its list at `path`, with the record's other fields."""
-    members: Any = record
+def _value_at(record: dict[str, Any], path: list[str]) -> Any:
+    value: Any = record
     for name in path:
-        members = members.get(name) if isinstance(members, dict) else None
-    if not path or not _is_record_list(members):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _without(record: dict[str, Any], path: list[str]) -> dict[str, Any]:
+    """The record without what stands at a path; all else as it is."""
+    if len(path) == 1:
+        return {name: value for name, value in record.items() if name != path[0]}
+    return {**record, path[0]: _without(record[path[0]], path[1:])}
+
+
+def _rows(
+    record: dict[str, Any], path: list[str], members: list[dict[str, Any]] | None
+) -> Iterator[dict[str, str | None]]:
+    """The record as a row, or a row for each of these members of its list at `path`, with the record's other fields."""
+    if members is None:
         yield flatten(record)
         return
-    own_fields = flatten({name: value for name, value in record.items() if name != path[0]})
+    own_fields = flatten(_without(record, path))
     for member in members:
         yield own_fields | flatten(member, ".".join(path) + ".")
 
 
 def flatten(record: dict[str, Any], prefix: str = "") -> dict[str, str | None]:
-    """A record's fields by their paths, as text."""
+    """A record's fields by their paths, as text; of two under one path the second is called path_2."""
     cells: dict[str, str | None] = {}
     for name, value in record.items():
-        if isinstance(value, dict):
-            cells |= flatten(value, f"{prefix}{name}.")
-        else:
-            cells[f"{prefix}{name}"] = _cell(value)
+        fields = flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": _cell(value)}
+        for path, cell in fields.items():
+            cells[path if path not in cells else f"{path}_2"] = cell
     return cells
 
 

@@ -8,11 +8,9 @@ was resolved, no mailbox tells.
 from __future__ import annotations
 
 import hashlib
-import mailbox
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC
 from email import policy
@@ -25,13 +23,18 @@ from pathlib import Path
 from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
 from wellserved.sources.records import RecordFile, RecordWriter
+from wellserved.sources.table import BrokenRow
 
 MIN_OWN_SHARE = 0.5  # of messages that name an address, for it to be taken for the house's
-MAX_BODY_BYTES = 256 << 10  # of a message, from which its text is taken
-MAX_TEXT = 10_000  # characters of a message that are kept
+MAX_MESSAGE_BYTES = 256 << 10  # of a message that are looked at; what follows are files that it carries
+MAX_SUBJECT = 300  # letters of a subject in which a ticket's number is looked for
+MAX_TEXT = 10_000  # letters of a message that are kept
 COLUMNS = ("Thread", "Message", "Time", "Event", "Customer", "From", "To", "Subject", "Text")
-_NUMBER = re.compile(r"\[[^\[\]]{0,40}?#\s*(\d{2,})[^\[\]]{0,20}\]|\[(?:ticket|case|request)[ :]*([\w-]*\d+)\]", re.I)
-_IDS = re.compile(r"<[^<>\s]+>")
+_NUMBER = re.compile(
+    r"\[[^\[\]]{0,40}?#\s{0,5}(\d{2,20})[^\[\]]{0,20}\]|\[(?:ticket|case|request)[ :]{1,3}(\w{0,20}-?\d{1,20})\]", re.I
+)
+_IDS = re.compile(r"<[^<>\s]{1,250}>")
+_FIRST_LINE = re.compile(rb"From \S+ .{0,6}(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}")
 _headers = BytesHeaderParser(policy=policy.compat32)
 
 
@@ -46,6 +49,7 @@ class _Letter:
     references: tuple[str, ...]
     number: str  # the ticket's, as the subject names it
     is_automatic: bool
+    list_name: str  # of the mailing list that it came by
 
 
 class _Threads:
@@ -73,28 +77,33 @@ def open_mailbox(
 ) -> RecordFile:
     """Read a mailbox into rows; `own`: the house's addresses, else that which most messages name.
 
-    Raises SourceError where no address stands out.
+    Raises SourceError where no address stands out. A message that cannot be read is refused by itself.
     """
-    box: mailbox.mbox | mailbox.Maildir = (
-        mailbox.Maildir(path, create=False) if path.is_dir() else mailbox.mbox(path, create=False)
-    )
-    with closing(box):
-        digest = hashlib.sha256()
-        letters: list[_Letter] = []
-        for raw in _messages(box, on_progress):
-            digest.update(raw)
-            letters.append(_read_headers(raw))
-        if not letters:
-            raise SourceError(f"{name} holds no messages.", "Check the mailbox, and export it again.")
-        own_addresses = {address.casefold() for address in own} or _find_own(name, letters)
-        writer = RecordWriter(scratch, name, COLUMNS)
-        events = _events(letters, own_addresses)
-        for number, (raw, letter, event) in enumerate(
-            zip(_messages(box, on_progress), letters, events, strict=True), start=1
-        ):
-            writer.add(number, _cells(raw, letter, event))
+    digest = hashlib.sha256()
+    letters: list[_Letter | None] = []
+    for raw in _messages(path, on_progress):
+        digest.update(raw)
+        letters.append(_read_headers(raw))
+    readable = [letter for letter in letters if letter]
+    if not readable:
+        raise SourceError(f"{name} holds no messages.", "Check the mailbox, and export it again.")
+    own_addresses = {address.casefold() for address in own} or _find_own(name, readable)
+    events, repeat_count = _events(readable, own_addresses)
+    writer = RecordWriter(scratch, name, COLUMNS)
+    remaining_events = iter(events)
+    for number, (raw, letter) in enumerate(zip(_messages(path, on_progress), letters, strict=True), start=1):
+        if letter is None:
+            writer.refuse(BrokenRow(number, raw[:200].decode("utf-8", "replace"), "is no message that can be read"))
+        else:
+            writer.add(number, _cells(raw, letter, next(remaining_events)))
     part = ", ".join(sorted(own_addresses))
-    return writer.finish(f"mailbox of {part}", digest.hexdigest(), part=part, encoding="mail")
+    left_out_count = sum(event == "other" for _, event, _ in events) - repeat_count
+    notes = {
+        "messages stand there more than once and count once": repeat_count,
+        "messages are of no thread that a customer began: from the house, from machines and lists": left_out_count,
+    }
+    notes = {note: count for note, count in notes.items() if count}
+    return writer.finish(f"mailbox of {part}", digest.hexdigest(), part=part, encoding="mail", notes=notes)
 
 
 def _cells(raw: bytes, letter: _Letter, event: tuple[str, str, str]) -> dict[str, str | None]:
@@ -105,35 +114,61 @@ def _cells(raw: bytes, letter: _Letter, event: tuple[str, str, str]) -> dict[str
     return dict(zip(COLUMNS, cells, strict=True))
 
 
-def _messages(box: mailbox.mbox | mailbox.Maildir, on_progress: ProgressCallback) -> Iterator[bytes]:
-    keys = sorted(box.keys()) if isinstance(box, mailbox.Maildir) else list(box.keys())
-    for index, key in enumerate(keys):
+def _messages(path: Path, on_progress: ProgressCallback) -> Iterator[bytes]:
+    """The beginnings of all messages, in the file's order."""
+    messages = _maildir_messages(path) if path.is_dir() else _mbox_messages(path)
+    for index, raw in enumerate(messages):
         if index % 1000 == 0:
-            on_progress("Reading messages", index, len(keys))
-        yield box.get_bytes(key)
+            on_progress("Reading messages", index, 0)
+        yield raw
 
 
-def _read_headers(raw: bytes) -> _Letter:
-    end = re.search(rb"\r?\n\r?\n", raw)
-    headers = _headers.parsebytes(raw[: end.end()] if end else raw)
+def _maildir_messages(path: Path) -> Iterator[bytes]:
+    for file in sorted([*(path / "cur").iterdir(), *(path / "new").iterdir()], key=lambda file: file.name):
+        if file.is_file() and not file.name.startswith("."):
+            with file.open("rb") as stream:
+                yield stream.read(MAX_MESSAGE_BYTES)
+
+
+def _mbox_messages(path: Path) -> Iterator[bytes]:
+    """A message begins with a line that names a sender and a date: prose may begin with From, too."""
+    lines: list[bytes] = []
+    size = 0
+    is_after_blank = True
+    with path.open("rb") as stream:
+        while line := stream.readline(MAX_MESSAGE_BYTES):
+            if is_after_blank and _FIRST_LINE.match(line):
+                if lines:
+                    yield b"".join(lines)
+                lines, size = [], 0
+            elif size < MAX_MESSAGE_BYTES:
+                lines.append(line[1:] if line.startswith(b">From ") else line)
+                size += len(line)
+            is_after_blank = not line.strip()
+    if lines:
+        yield b"".join(lines)
+
+
+def _read_headers(raw: bytes) -> _Letter | None:
+    """What a message's headers say; None: nobody can tell, whatever its sender did to them."""
+    try:
+        end = re.search(rb"\r?\n\r?\n", raw)
+        return _letter(_headers.parsebytes(raw[: end.end()] if end else raw), raw)
+    except (Exception, RecursionError):
+        return None
+
+
+def _letter(headers: Message, raw: bytes) -> _Letter:
     sender = next(iter(_addresses(headers, "From")), "")
     at = _received_at(headers)
     named_ids = _IDS.findall(str(headers.get("Message-ID", "")))
-    identity = (
-        named_ids[0] if named_ids else f"<{hashlib.sha256(f'{sender}{at}'.encode() + raw[:2000]).hexdigest()[:20]}>"
-    )
+    identity = named_ids[0] if named_ids else f"<{hashlib.sha256(raw[:2000]).hexdigest()[:20]}>"
     references = _IDS.findall(f"{headers.get('References', '')} {headers.get('In-Reply-To', '')}")
-    match = _NUMBER.search(_plain(headers.get("Subject")))
+    match = _NUMBER.search(_plain(headers.get("Subject"))[:MAX_SUBJECT])
+    number = (match[1] or match[2]) if match else ""
     recipients = tuple(dict.fromkeys(_addresses(headers, "To", "Cc", "Delivered-To", "X-Original-To")))
-    return _Letter(
-        identity,
-        at,
-        sender,
-        recipients,
-        tuple(references),
-        (match[1] or match[2]) if match else "",
-        _is_automatic(headers),
-    )
+    list_name = f"{headers.get('List-Id', '')} {headers.get('List-Post', '')}".strip().casefold()
+    return _Letter(identity, at, sender, recipients, tuple(references), number, _is_automatic(headers), list_name)
 
 
 def _addresses(headers: Message, *names: str) -> list[str]:
@@ -145,7 +180,7 @@ def _plain(value: object) -> str:
     """A header's words, out of their encoding."""
     try:
         return " ".join(str(make_header(decode_header(str(value or "")))).split())
-    except (ValueError, LookupError, UnicodeError):
+    except Exception:  # a header is the sender's to spoil
         return " ".join(str(value or "").split())
 
 
@@ -155,74 +190,95 @@ def _received_at(headers: Message) -> str:
     for stamp in (*stamps, str(headers.get("Date", ""))):
         try:
             at = parsedate_to_datetime(stamp)
-        except (ValueError, TypeError, IndexError):
+            at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
             continue
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at.year >= 1000 else stamp
     return str(headers.get("Date", ""))
 
 
 def _is_automatic(headers: Message) -> bool:
-    """A machine's message: an out-of-office note, a receipt, a bounce, a newsletter (RFC 3834, RFC 2369)."""
+    """A machine's message: an out-of-office note, a receipt, a bounce (RFC 3834)."""
     submitted = str(headers.get("Auto-Submitted", "no")).split(";")[0].strip().casefold()
     precedence = str(headers.get("Precedence", "")).strip().casefold()
     bounces = str(headers.get("Return-Path", "")).strip() == "<>" or headers.get_content_type() == "multipart/report"
     return (
         submitted != "no"
-        or precedence in ("auto_reply", "bulk", "junk", "list")
+        or precedence in ("auto_reply", "bulk", "junk")
         or bounces
-        or any(name in headers for name in ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress", "List-Id"))
+        or any(name in headers for name in ("X-Autoreply", "X-Autorespond"))
     )
 
 
 def _find_own(name: str, letters: Sequence[_Letter]) -> set[str]:
     """The address that most messages name, as sender or recipient."""
     counts = Counter(address for letter in letters for address in {letter.sender, *letter.recipients} if address)
-    (top, count), *others = counts.most_common(3)
-    if count < MIN_OWN_SHARE * len(letters) or (others and others[0][1] == count):
-        listed = ", ".join(address for address, _ in counts.most_common(5))
+    ranked = [*counts.most_common(5), ("", 0)]
+    (top, count), (_, next_count) = ranked[0], ranked[min(1, len(ranked) - 1)]
+    if count < MIN_OWN_SHARE * len(letters) or next_count == count:
+        listed = ", ".join(address for address, _ in ranked if address) or "none"
         raise SourceError(
             f"{name}: no address is the house's for certain (the commonest: {listed}).",
-            f"Name yours: --own {top}.",
+            f"Name yours: --own {top or 'help@example.org'}.",
         )
     return {top}
 
 
-def _events(letters: Sequence[_Letter], own: set[str]) -> list[tuple[str, str, str]]:
-    """(thread, event, customer) of each message."""
+def _events(letters: Sequence[_Letter], own: set[str]) -> tuple[list[tuple[str, str, str]], int]:
+    """(thread, event, customer) of each message, and how many stand there again."""
     threads = _Threads()
     for letter in letters:
         threads.join([letter.id, *letter.references, *([f"#{letter.number}"] if letter.number else [])])
     by_thread: dict[str, list[int]] = {}
-    for index in sorted(range(len(letters)), key=lambda index: letters[index].at):
+    first_places: dict[str, int] = {}
+    repeats = {index for index, letter in enumerate(letters) if first_places.setdefault(letter.id, index) != index}
+    for index in sorted(set(range(len(letters))) - repeats, key=lambda index: letters[index].at):
         by_thread.setdefault(threads.root(letters[index].id), []).append(index)
-    own_domains = {address.rsplit("@", 1)[1] for address in own if "@" in address}
-    events = [("", "", "")] * len(letters)
+    events = [("", "other", "")] * len(letters)
     for indexes in by_thread.values():
         first = letters[indexes[0]]
-        number = next((letters[index].number for index in indexes if letters[index].number), "")
-        is_outbound = first.sender in own or first.is_automatic
+        # the id of its first message, which a later export without that message names, too
+        case = first.references[0] if first.references else first.number or first.id
+        author = _author([letters[index] for index in indexes], own)
         for index in indexes:
-            event = _event(letters[index], first, index == indexes[0], own, own_domains)
-            events[index] = (number or first.id, "other" if is_outbound else event, first.sender)
-    return events
+            is_first = index == indexes[0] and not first.references
+            events[index] = (case, _event(letters[index], first, author, is_first, own), author)
+    return events, len(repeats)
 
 
-def _event(letter: _Letter, first: _Letter, is_first: bool, own: set[str], own_domains: set[str]) -> str:
+def _author(letters: Sequence[_Letter], own: set[str]) -> str:
+    """Who began a thread; where its first message is not there, whoever wrote to the house first, or whom it answers first."""
+    first = letters[0]
+    if not first.references or first.sender not in own:
+        return first.sender
+    return next((address for address in first.recipients if address not in own), first.sender)
+
+
+def _event(letter: _Letter, first: _Letter, author: str, is_first: bool, own: set[str]) -> str:
     """What a message is in its thread."""
+    if author in own or (not first.references and (first.is_automatic or _is_of_foreign_list(first, own))):
+        return "other"
     if is_first:
         return "asked"
-    if letter.sender in own or (letter.sender != first.sender and letter.sender.rsplit("@", 1)[-1] in own_domains):
+    own_domains = {address.rsplit("@", 1)[1] for address in own if "@" in address}
+    if letter.sender in own or (letter.sender != author and letter.sender.rsplit("@", 1)[-1] in own_domains):
         return "auto_replied" if letter.is_automatic else "replied"
-    return "chased" if letter.sender == first.sender and not letter.is_automatic else "other"
+    return "chased" if letter.sender == author and not letter.is_automatic else "other"
+
+
+def _is_of_foreign_list(letter: _Letter, own: set[str]) -> bool:
+    """A newsletter; but a help address may be a list itself."""
+    is_own = any(address in letter.list_name or address.replace("@", ".") in letter.list_name for address in own)
+    return bool(letter.list_name) and not is_own
 
 
 def _subject_and_text(raw: bytes) -> tuple[str, str]:
-    """A message's subject, and the words that it says."""
-    message = BytesParser(policy=policy.default).parsebytes(raw[:MAX_BODY_BYTES])
-    subject = _plain(message["Subject"])
+    """A message's subject, and the words that it says, as far as they can be read."""
     try:
+        message = BytesParser(policy=policy.default).parsebytes(raw)
+        subject = _plain(message["Subject"])
         body = message.get_body(("plain",))
         text = body.get_content() if body is not None else ""
-    except (LookupError, ValueError, KeyError, AttributeError):
-        text = ""
+    except (Exception, RecursionError):
+        subject, text = _plain(_headers.parsebytes(raw[: raw.find(b"\n\n") + 1 or 10_000]).get("Subject")), ""
     return subject, (text.strip() or subject)[:MAX_TEXT].replace("\0", "")

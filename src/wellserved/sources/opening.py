@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,9 +46,7 @@ def open_source(
     if kind == "parquet":
         from wellserved.sources.parquet_file import open_parquet
 
-        return open_parquet(_unpacked(path, scratch, on_progress), path.name)
-    if part:
-        raise SourceError(f"{path.name} is delimited text and has no part {part!r}.", "Import it without --part.")
+        return open_parquet(_plainly_named(_unpacked(path, scratch, on_progress), scratch), path.name)
     return open_delimited(path, scratch, on_progress)
 
 
@@ -64,6 +63,13 @@ def _kind_of(path: Path) -> str:
             return readable_kind(stream.read(HEAD_BYTES))
     except (OSError, *DAMAGE_ERRORS):
         return ""
+
+
+def _plainly_named(path: Path, scratch: Path) -> Path:
+    """The file under a name that the engine does not take for a pattern."""
+    if not set("*?[]{}") & set(str(path)):
+        return path
+    return Path(shutil.copyfile(path, scratch / "table.parquet"))
 
 
 def _unpacked(path: Path, scratch: Path, on_progress: ProgressCallback) -> Path:

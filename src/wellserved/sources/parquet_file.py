@@ -41,8 +41,8 @@ class ParquetFile:
     def _rows_sql(self, columns: Sequence[str]) -> str:
         cells = ", ".join(f"{self.cells[column]} AS {quote_name(column)}" for column in columns)
         return (
-            f"SELECT file_row_number + 1 AS {ROW_NUMBER}{', ' if cells else ''}{cells} "
-            f"FROM read_parquet({quote_text(str(self.path))}, file_row_number = true)"
+            f"SELECT row_number() OVER () AS {ROW_NUMBER}{', ' if cells else ''}{cells} "
+            f"FROM read_parquet({quote_text(str(self.path))}, hive_partitioning = false)"
         )
 
     def stage(self, db: duckdb.DuckDBPyConnection, columns: Sequence[str], on_progress: ProgressCallback) -> RawTable:
@@ -87,6 +87,9 @@ def _cells(column: pa.Field, name: str, sql: str) -> Iterator[tuple[str, str]]:
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
         plain = not pa.types.is_nested(kind.value_type)
         yield name, f"array_to_string({sql}, '; ')" if plain else f"CAST(to_json({sql}) AS VARCHAR)"
+    elif pa.types.is_floating(kind):  # ids of tickets, where some are missing
+        whole = f"{sql} = floor({sql}) AND abs({sql}) < 9007199254740992"
+        yield name, f"CASE WHEN {whole} THEN CAST(CAST({sql} AS BIGINT) AS VARCHAR) ELSE CAST({sql} AS VARCHAR) END"
     elif pa.types.is_timestamp(kind) and kind.tz:
         yield name, f"strftime({sql}, '%Y-%m-%dT%H:%M:%S.%fZ')"  # the engine's clock is UTC
     elif pa.types.is_binary(kind) or pa.types.is_large_binary(kind):

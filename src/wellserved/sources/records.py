@@ -18,7 +18,8 @@ from wellserved.sources.dialect import unique_names
 from wellserved.sources.table import BrokenRow, RawTable, drop_repeated_headers
 
 BATCH_ROWS = 20_000
-BATCH_CHARACTERS = 16 << 20
+BATCH_CHARACTERS = 32 << 20
+FIELD_OVERHEAD = 32  # bytes that a field takes in memory, even an empty one
 MAX_COLUMNS = 2000
 MAX_BROKEN_ROWS = 100_000  # a file with more is none of what it says it is
 
@@ -43,7 +44,7 @@ class RecordFile:
     def _rows_sql(self, columns: Sequence[str]) -> str:
         files = ", ".join(quote_text(str(part)) for part in self.parts)
         names = ", ".join(quote_name(column) for column in (ROW_NUMBER, *columns))
-        return f"SELECT {names} FROM read_parquet([{files}], union_by_name = true)"
+        return f"SELECT {names} FROM read_parquet([{files}], union_by_name = true, hive_partitioning = false)"
 
     def stage(self, db: duckdb.DuckDBPyConnection, columns: Sequence[str], on_progress: ProgressCallback) -> RawTable:
         """Name the rows `raw`; a cell that a record does not have is NULL."""
@@ -82,7 +83,7 @@ class RecordWriter:
     def add(self, number: int, cells: Mapping[str, str | None]) -> None:
         """One row: its number, and its cells by their names in the file."""
         self._batch.append((number, cells))
-        self._characters += sum(len(cell) for cell in cells.values() if cell)
+        self._characters += sum(len(cell or "") + FIELD_OVERHEAD for cell in cells.values())
         if len(self._batch) >= BATCH_ROWS or self._characters > BATCH_CHARACTERS:
             self._write_batch()
 
@@ -100,7 +101,8 @@ class RecordWriter:
         new_names = [name for name in names if name not in self._columns]
         if new_names:
             known_names = list(self._columns.values())
-            unique = unique_names([*known_names, *new_names])[len(known_names) :]
+            plain_names = [name.encode("utf-8", "replace").decode() for name in new_names]
+            unique = unique_names([*known_names, *plain_names])[len(known_names) :]
             self._columns |= dict(zip(new_names, unique, strict=True))
         if len(self._columns) > MAX_COLUMNS:
             raise SourceError(

@@ -1,19 +1,24 @@
 """Excel workbooks, old and new, and OpenDocument spreadsheets: one sheet as a table of text.
 
 Dates come as dates, whole numbers without a point. Titles above the header are left out; hidden rows are read and
-said, as are further sheets.
+said, as are further sheets. A workbook is read in a process of its own, with bounded memory: a few kilobytes can say
+that their last cell is the billionth, and the library then asks for all of them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import pickle
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
@@ -23,21 +28,54 @@ from wellserved.sources.records import RecordFile, RecordWriter
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
-TOP_ROWS = 50
+MAX_MEMORY = 6 << 30  # bytes that reading a workbook may take
+MAX_SECONDS = 1800
+TOP_ROWS = 50  # among which the header is looked for
 MIN_HEADER_SHARE = 0.6  # of the widest row's cells that a header fills
-_HIDDEN_ROW = re.compile(rb'<row\b[^>]*\bhidden="(?:1|true)"')
+_RESULT = "workbook.pickle"
+_HIDDEN_ROW = re.compile(rb'<row\b[^<>]*\bhidden="(?:1|true)"')
 _CHUNK_BYTES = 1 << 20
 
 
 def open_workbook(path: Path, name: str, scratch: Path, on_progress: ProgressCallback, part: str = "") -> RecordFile:
     """Read a sheet into rows; `part`: its name. Raises SourceError where several sheets hold tables and none is named."""
+    on_progress("Reading the workbook", 0, 0)
+    command = [sys.executable, "-m", "wellserved.sources.workbook", str(path), name, str(scratch), part]
+    try:
+        subprocess.run(command, check=True, timeout=MAX_SECONDS, capture_output=True)
+        result = pickle.loads((scratch / _RESULT).read_bytes())  # written by that process, in our own folder
+    except (subprocess.SubprocessError, OSError) as error:
+        raise SourceError(
+            f"{name} cannot be read: it is damaged, or its cells need more than {MAX_MEMORY >> 30} GB.",
+            "Open it, save it as CSV UTF-8 and import that.",
+        ) from error
+    if isinstance(result, SourceError):
+        raise result
+    assert isinstance(result, RecordFile)
+    return result
+
+
+def _main(path: Path, name: str, scratch: Path, part: str) -> None:
+    """Read a workbook, and leave what came of it in the scratch folder."""
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    result: RecordFile | SourceError
+    try:
+        result = _read_workbook(path, name, scratch, part)
+    except SourceError as error:
+        result = error
+    (scratch / _RESULT).write_bytes(pickle.dumps(result))
+
+
+def _read_workbook(path: Path, name: str, scratch: Path, part: str) -> RecordFile:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
-    on_progress("Reading", 0, 0)
     try:
         workbook = CalamineWorkbook.from_path(path)
-        sheet = _choose_sheet(name, workbook, part)
-        return _read_sheet(path, name, workbook, sheet, scratch, on_progress)
+        return _read_sheet(path, name, workbook, _choose_sheet(name, workbook, part), scratch)
     except PasswordError as error:
         raise SourceError(f"{name} is locked by a password.", "Take the password off, and import that.") from error
     except (CalamineError, OSError, ValueError) as error:
@@ -71,40 +109,36 @@ def _visible_sheets(workbook: CalamineWorkbook) -> list[str]:
     return [name for name in workbook.sheet_names if name in visible] or workbook.sheet_names
 
 
-def _read_sheet(
-    path: Path,
-    name: str,
-    workbook: CalamineWorkbook,
-    sheet: CalamineSheet,
-    scratch: Path,
-    on_progress: ProgressCallback,
-) -> RecordFile:
+def _read_sheet(path: Path, name: str, workbook: CalamineWorkbook, sheet: CalamineSheet, scratch: Path) -> RecordFile:
     top = [[_cell(value) for value in row] for row in islice(sheet.iter_rows(), TOP_ROWS)]
     title_rows, is_named = _find_header(top)
-    width = max(map(len, top))
-    names = unique_names(top[title_rows] if is_named else [""] * width)
+    names = unique_names(top[title_rows] if is_named else [""] * max(map(len, top)))
     writer = RecordWriter(scratch, name, names)
-    total = sheet.height
     first_row = title_rows + is_named
     for number, row in enumerate(islice(sheet.iter_rows(), first_row, None), start=first_row + 1):
         cells = [_cell(value) for value in row]
-        if not any(cells):
-            continue
-        writer.add(number, dict(zip(names, cells, strict=True)))
-        if number % 10_000 == 0:
-            on_progress("Reading", number, max(total, number))
-    notes = _notes(path, workbook, sheet)
-    return writer.finish(
-        f"workbook, sheet {sheet.name}", _digest(path), part=sheet.name, has_header=is_named, notes=notes
-    )
+        if any(cells):
+            writer.add(number, dict(zip(names, cells, strict=True)))
+    title_count = sum(any(row) for row in top[:title_rows])
+    notes = {
+        "rows above the names of the columns were taken for titles": title_count,
+        "rows of the sheet that are hidden there; they were read like the others": _count_hidden_rows(path, sheet.name),
+        "other sheets of the workbook were not read (--part names one)": len(workbook.sheet_names) - 1,
+    }
+    notes = {note: count for note, count in notes.items() if count}
+    shape = f"workbook, sheet {sheet.name}"
+    return writer.finish(shape, _digest(path), part=sheet.name, has_header=is_named, notes=notes)
 
 
 def _find_header(rows: Sequence[Sequence[str]]) -> tuple[int, bool]:
-    """(rows above the first that is as full as a table's, whether that one names the columns)."""
+    """(rows above the table, whether its first names the columns): titles are left out only where names stand below."""
     filled_counts = [sum(map(bool, row)) for row in rows]
     enough = max(2, MIN_HEADER_SHARE * max(filled_counts))
-    start = next((index for index, count in enumerate(filled_counts) if count >= enough), 0)
-    return start, has_header(rows[start], rows[start + 1 :])
+    full = next((index for index, count in enumerate(filled_counts) if count >= enough), 0)
+    if has_header(rows[full], rows[full + 1 :]):
+        return full, True
+    first = next((index for index, count in enumerate(filled_counts) if count >= 2), 0)
+    return first, first < full and has_header(rows[first], rows[first + 1 :])
 
 
 def _cell(value: Any) -> str:
@@ -114,9 +148,10 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     if isinstance(value, datetime):
-        whole = value + timedelta(microseconds=500_000)  # a day number's fraction is seldom exactly a second
+        # a day number's fraction is seldom exactly a second
+        whole = value if value.year == 9999 else value + timedelta(microseconds=500_000)
         return str(whole.replace(microsecond=0))
     if isinstance(value, timedelta):
         seconds = round(value.total_seconds())
@@ -126,24 +161,12 @@ def _cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _notes(path: Path, workbook: CalamineWorkbook, sheet: CalamineSheet) -> dict[str, int]:
-    """What the eye would not see in the sheet, and what was not read."""
-    others = len([name for name in workbook.sheet_names if name != sheet.name])
-    notes = {
-        "rows of the sheet that are hidden there; they were read like the others": _count_hidden_rows(
-            path, workbook, sheet
-        ),
-        "other sheets of the workbook were not read (--part names one)": others,
-    }
-    return {note: count for note, count in notes.items() if count}
-
-
-def _count_hidden_rows(path: Path, workbook: CalamineWorkbook, sheet: CalamineSheet) -> int:
+def _count_hidden_rows(path: Path, sheet_name: str) -> int:
     """Rows hidden by hand or by a filter, in a workbook of Excel's newer kind."""
     if not zipfile.is_zipfile(path):
         return 0
     with zipfile.ZipFile(path) as archive:
-        member = f"xl/worksheets/sheet{workbook.sheet_names.index(sheet.name) + 1}.xml"
+        member = _sheet_member(archive, sheet_name)
         if member not in archive.namelist():
             return 0
         hidden_count, rest = 0, b""
@@ -156,6 +179,25 @@ def _count_hidden_rows(path: Path, workbook: CalamineWorkbook, sheet: CalamineSh
         return hidden_count + len(_HIDDEN_ROW.findall(rest))
 
 
+def _sheet_member(archive: zipfile.ZipFile, sheet_name: str) -> str:
+    """Where a sheet lies in its workbook, as the workbook's own tables say; empty: they do not."""
+    try:
+        sheets = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+        relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+    except (KeyError, ElementTree.ParseError):
+        return ""
+    targets = {relation.get("Id"): relation.get("Target", "") for relation in relations}
+    for element in sheets.iter():
+        if element.tag.endswith("}sheet") and element.get("name") == sheet_name:
+            id_ = next((value for name, value in element.attrib.items() if name.endswith("}id")), "")
+            return f"xl/{targets.get(id_, '').removeprefix('/xl/')}"
+    return ""
+
+
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.argv[4])

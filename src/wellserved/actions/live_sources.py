@@ -1,0 +1,267 @@
+"""Live sources of a house: added by who runs it, asked for what came since, and read into the log like any file."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import threading
+import time
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+from filelock import FileLock, Timeout
+
+from wellserved import cases, disk
+from wellserved.actions.imports import import_file
+from wellserved.engine import duckdb
+from wellserved.errors import DamageError, RequestError, WellservedError
+from wellserved.live.feed import FeedState, fetch, kept_pages, read_state, write_state
+from wellserved.live.request_tracker import COLUMNS, RequestTracker, TicketHistory, histories, ticket_rows
+from wellserved.mapping import presets
+from wellserved.progress import ProgressCallback, no_progress
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace
+
+LIVE_FOLDER = "live"
+KINDS = ("rt",)
+MINUTES = 10  # between two times that a source is asked, unless it says otherwise
+_NAME = re.compile(r"[a-z0-9_]{1,40}")
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")
+
+
+@dataclass(frozen=True)
+class LiveSource:
+    """A system that is asked."""
+
+    name: str  # the source's, in the log
+    kind: str  # rt
+    url: str
+    token: str  # or the user's password; sealed by the workspace's own secret
+    user: str = ""  # who signs in by a password; empty: the token says it
+    title: str = ""
+    minutes: int = MINUTES
+    asked_at: str = ""
+    problem: str = ""  # why the last time failed, and what to do; empty: it did not
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What a sync brought."""
+
+    records: int  # transactions that were fetched
+    tickets: int  # that they are about
+    moments: int  # new in the log
+    withdrawn: int  # moments of tickets that were deleted
+    hidden_tickets: int  # whose facts the token's user may not see
+
+
+def _folder(workspace: Workspace, name: str) -> Path:
+    return workspace.folder / LIVE_FOLDER / name
+
+
+def _seal(workspace: Workspace) -> Fernet:
+    return Fernet(urlsafe_b64encode(sha256(f"live {workspace.secret()}".encode()).digest()))
+
+
+def add_source(workspace: Workspace, source: LiveSource, token: str) -> LiveSource:
+    """Set up a source, or change one; its token is sealed and never shown again."""
+    if not _NAME.fullmatch(source.name):
+        raise RequestError(
+            f"{source.name!r} is no name for a source.", "Take small letters, digits and _, such as desk."
+        )
+    if source.kind not in KINDS:
+        raise RequestError(f"{source.kind!r} is no system that can be asked.", f"Take one of: {', '.join(KINDS)}.")
+    if not source.url.startswith("https://") and not _LOOPBACK.match(source.url):
+        raise RequestError(
+            f"{source.url} would send the token where everybody on the way can read it.",
+            "Give an address with https://.",
+        )
+    if source.minutes < 1:
+        raise RequestError(f"{source.minutes} minutes is no time between two syncs.", "Give 1 or more.")
+    known = find_source(workspace, source.name)
+    if known and known.url != source.url and read_state(_folder(workspace, source.name)).pages:
+        raise RequestError(
+            f"Source {source.name} was fetched from {known.url}.", "Give the other system a name of its own."
+        )
+    sealed = replace(source, token=_seal(workspace).encrypt(token.encode()).decode())
+    _folder(workspace, source.name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _write(workspace, sealed)
+
+
+def _write(workspace: Workspace, source: LiveSource) -> LiveSource:
+    folder = _folder(workspace, source.name)
+    with disk.rewrite_file(folder / "source.json", folder / "source.draft") as file:
+        json.dump(asdict(source), file, ensure_ascii=False)
+    return source
+
+
+def find_source(workspace: Workspace, name: str) -> LiveSource | None:
+    """A source by its name; None: there is none."""
+    file = _folder(workspace, name) / "source.json"
+    try:
+        return LiveSource(**json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError) as error:
+        raise DamageError(f"{file} is damaged.", "Remove its folder, and add the source again.") from error
+
+
+def live_sources(workspace: Workspace) -> list[LiveSource]:
+    """Every source that is asked."""
+    names = sorted(file.parent.name for file in (workspace.folder / LIVE_FOLDER).glob("*/source.json"))
+    return [source for name in names if (source := find_source(workspace, name))]
+
+
+def remove_source(workspace: Workspace, name: str) -> None:
+    """Ask a source no more, and forget its token and its raw pages; what is in the log stays."""
+    if find_source(workspace, name) is None:
+        raise RequestError(f"There is no source {name!r}.", "`wellserved source list` shows them.")
+    shutil.rmtree(_folder(workspace, name))
+
+
+def sync(
+    workspace: Workspace, name: str, on_progress: ProgressCallback = no_progress, now: datetime | None = None
+) -> SyncResult:
+    """Ask a source for all that came since, and read it into the log; a kill at any moment loses and doubles nothing.
+
+    Raises RequestError where another sync of it is at work, SourceError where the system cannot be reached or refuses.
+    """
+    source = find_source(workspace, name)
+    if source is None:
+        raise RequestError(f"There is no source {name!r}.", "`wellserved source list` shows them.")
+    try:
+        with FileLock(_folder(workspace, name) / ".lock").acquire(timeout=0):
+            return _sync_and_note(workspace, source, on_progress, now or datetime.now(UTC))
+    except Timeout as error:
+        raise RequestError(f"Source {name} is being asked already.", "Wait until that is over.") from error
+
+
+def _sync_and_note(
+    workspace: Workspace, source: LiveSource, on_progress: ProgressCallback, now: datetime
+) -> SyncResult:
+    """Sync, and keep with the source when that was and what went wrong."""
+    problem = ""
+    try:
+        return _sync(workspace, source, on_progress, now)
+    except WellservedError as error:
+        problem = f"{error.problem} {error.remedy}"
+        raise
+    finally:
+        _write(workspace, replace(source, asked_at=now.isoformat(timespec="seconds"), problem=problem))
+
+
+def _sync(workspace: Workspace, source: LiveSource, on_progress: ProgressCallback, now: datetime) -> SyncResult:
+    from wellserved.live.asking import Server
+
+    try:
+        token = _seal(workspace).decrypt(source.token.encode()).decode()
+    except InvalidToken as error:
+        raise DamageError(
+            f"The token of source {source.name} cannot be opened.", "Add the source again, with its token."
+        ) from error
+    folder = _folder(workspace, source.name)
+    credentials = b64encode(f"{source.user}:{token}".encode()).decode()
+    server = Server(source.url, {"Authorization": f"Basic {credentials}" if source.user else f"token {token}"})
+    try:
+        feed = RequestTracker(server)
+        state = fetch(feed, folder, on_progress)
+        if state.cursor == state.imported:
+            return SyncResult(0, 0, 0, 0, 0)
+        queues = feed.queues()
+    finally:
+        server.close()
+    result = _import(workspace, source, folder, state, queues, on_progress, now)
+    write_state(folder, replace(state, imported=state.cursor))
+    return result
+
+
+def _import(
+    workspace: Workspace,
+    source: LiveSource,
+    folder: Path,
+    state: FeedState,
+    queues: Mapping[str, str],
+    on_progress: ProgressCallback,
+    now: datetime,
+) -> SyncResult:
+    """Make moments of all tickets that have something new; what the log knows of them already is not stored again."""
+    tickets, users = histories(kept_pages(folder, state))
+    new_from = int(state.imported or 0)
+    changed = [ticket for ticket in tickets.values() if max(ticket.transactions, default=0) > new_from]
+    rows_file = folder / "rows.jsonl"
+    row_count = _write_rows(rows_file, changed, queues, users)
+    moments = 0
+    if row_count:
+        preset = next(mapping for mapping in presets() if "Transaction" in mapping.recognise)
+        mapping = replace(preset, name=source.name, title=source.title or preset.title)
+        moments = import_file(workspace, rows_file, mapping, now, on_progress).receipt.moments_new
+    rows_file.unlink()
+    deleted = [ticket.id for ticket in changed if ticket.is_deleted]
+    withdrawn = withdraw_cases(workspace, source.name, deleted, now) if deleted else 0
+    hidden = sum(not ticket.facts and not ticket.is_deleted for ticket in changed)
+    records = sum(sum(number > new_from for number in ticket.transactions) for ticket in changed)
+    return SyncResult(records, len(changed), moments, withdrawn, hidden)
+
+
+def _write_rows(file: Path, tickets: list[TicketHistory], queues: Mapping[str, str], users: Mapping[str, str]) -> int:
+    """Write the tickets' rows, every row with every column; how many."""
+    count = 0
+    with open(file, "w", encoding="utf-8", opener=disk.owner_only) as stream:
+        for ticket in tickets:
+            for row in ticket_rows(ticket, queues, users):
+                stream.write(json.dumps({name: row[name] for name in COLUMNS}, ensure_ascii=False) + "\n")
+                count += 1
+    return count
+
+
+def withdraw_cases(workspace: Workspace, source: str, case_ids: list[str], now: datetime) -> int:
+    """Take all moments of cases back that their source has deleted; how many. What was taken back before stays so."""
+    with workspace.write_lock() as scratch:
+        snapshot = log.snapshot(workspace.log)
+        if not snapshot.files:
+            return 0
+        with duckdb.connect(workspace.log, scratch=scratch) as db:
+            log.create_current_view(db, "current_moments", snapshot.files)
+            db.execute(
+                "CREATE TEMP TABLE batch AS SELECT * EXCLUDE (correction) REPLACE ('withdrawn' AS at_is, "
+                f"TIMESTAMPTZ '{now.isoformat()}' AS recorded_at, 'withdrawn' AS import_id, hash(moment_id)::BIGINT >> 1 AS content) "
+                "FROM current_moments WHERE source = $source AND case_id IN (SELECT unnest($cases))",
+                {"source": source, "cases": case_ids},
+            )
+            (count,) = db.sql("SELECT count(*) FROM batch").fetchall()[0]
+            if count:
+                log.append(db, workspace, "batch", False, "withdrawn")
+        cases.refresh(workspace, scratch, no_progress)
+    return int(count)
+
+
+def sync_due(workspace: Workspace, now: float | None = None) -> int:
+    """Ask every source whose time has come; how many. What goes wrong is kept with the source, and said on *Data*."""
+    at = time.time() if now is None else now
+    due = [source for source in live_sources(workspace) if at - _asked_seconds(source) >= 60 * source.minutes]
+    for source in due:
+        with suppress(WellservedError):  # what went wrong is kept with the source
+            sync(workspace, source.name)
+    return len(due)
+
+
+def _asked_seconds(source: LiveSource) -> float:
+    return datetime.fromisoformat(source.asked_at).timestamp() if source.asked_at else 0.0
+
+
+def run_syncs(workspace: Workspace, stop: threading.Event) -> None:
+    """Ask the sources, beside the worker, each as often as it was set up to be asked."""
+    while not stop.wait(5.0):
+        try:
+            sync_due(workspace)
+        except Exception as error:
+            sys.stderr.write(f"No source could be asked: {type(error).__name__}\n")
+            stop.wait(60)
