@@ -9,7 +9,7 @@ import json
 import mailbox
 import random
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -444,12 +444,12 @@ def test_the_last_hop_says_when_a_message_came(tmp_path: Path) -> None:
 
 
 def read_file(
-    folder: Path, name: str, content: bytes | str, part: str = ""
+    folder: Path, name: str, content: bytes | str, part: str = "", own: Sequence[str] = ()
 ) -> tuple[list[tuple[Any, ...]], list[tuple[int, str]]]:
     """(rows, refused rows with their reasons) of a file."""
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    opened = open_source(path, folder, no_progress, part)
+    opened = open_source(path, folder, no_progress, part, own)
     with duckdb.connect(path, scratch=folder) as db:
         raw = opened.stage(db, opened.header, no_progress)
         rows = [row[1:] for row in db.sql("FROM raw ORDER BY 1").fetchall()]
@@ -485,7 +485,7 @@ def test_of_a_list_deep_in_a_record_all_other_fields_stay(tmp_path: Path) -> Non
     )
     assert rows == [("1", "T1", "1"), ("1", "T1", "2"), ("3", None, None)]
     assert [number for number, _ in broken] == [3]
-    with pytest.raises(SourceError, match="no record has a list 'r.evv'"):
+    with pytest.raises(SourceError, match=r"no record has a list 'r\.evv'"):
         read_file(tmp_path, "x.jsonl", '{"id":1,"r":{"ev":[]}}\n{"id":2}', "r.evv")
 
 
@@ -551,7 +551,7 @@ HOSTILE_HEADERS = [
 def test_one_odd_message_costs_nothing_but_itself(header: str, tmp_path: Path) -> None:
     good = "From a Fri Jan 09 09:00:00 2026\nFrom: a@x.example\nTo: help@y.example\nDate: Fri, 09 Jan 2026 09:00:00 +0000\nMessage-ID: <{}@x>\n\nHello.\nFrom now on it fails.\n\n"
     odd = f"From a Fri Jan 09 09:00:00 2026\n{header}\nTo: help@y.example\n\nx\n\n"
-    rows, broken = read_file(tmp_path, "box.mbox", good.format(1) + odd + good.format(2))
+    rows, broken = read_file(tmp_path, "box.mbox", good.format(1) + odd + good.format(2), own=["help@y.example"])
     assert len(rows) + len(broken) == 3
     asked = [row for row in rows if row[3] == "asked" and row[4] == "a@x.example"]
     assert [row[8] for row in asked] == ["Hello.\nFrom now on it fails."] * 2
@@ -574,8 +574,14 @@ def test_a_thread_keeps_its_number_over_exports_and_a_message_counts_once(tmp_pa
         ),
     ]
     whole, parts = create_workspace(tmp_path / "whole", "UTC"), create_workspace(tmp_path / "parts", "UTC")
-    import_file(whole, box_of(tmp_path / "all", [question, *answers, question, answers[0]]), None, NOW)
-    import_file(parts, box_of(tmp_path / "jan", [question]), None, NOW)
+    import_file(
+        whole,
+        box_of(tmp_path / "all", [question, *answers, question, answers[0]]),
+        None,
+        NOW,
+        own=["help@firm.example"],
+    )
+    import_file(parts, box_of(tmp_path / "jan", [question]), None, NOW, own=["help@firm.example"])
     import_file(parts, box_of(tmp_path / "feb", answers), None, NOW, own=["help@firm.example"])
     assert sorted(row[:3] for row in moments(parts)) == sorted(row[:3] for row in moments(whole))
     assert [row[1] for row in sorted(moments(whole), key=lambda row: row[2])] == ["asked", "replied", "chased"]
