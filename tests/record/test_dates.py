@@ -167,3 +167,9 @@ def read_by(text: str) -> datetime | None:
     """One date, read as a column of it would be."""
     at = read([text], given="day-first")[0]
     return at and at.replace(tzinfo=None)
+
+
+def test_where_listopad_is_october_it_is_refused_and_never_taken_for_november() -> None:
+    croatian = ["9. listopada 2026", "9. rujna 2026", "10. kolovoza 2026"]
+    assert read(croatian, given="day-first") == [None, None, None]
+    assert read(["9. listopada 2026", "9. grudnia 2026"], given="day-first")[0] == datetime(2026, 11, 9, tzinfo=UTC)

@@ -230,10 +230,20 @@ def withdraw_cases(workspace: Workspace, source: str, case_ids: list[str], now: 
             return 0
         with duckdb.connect(workspace.log, scratch=scratch) as db:
             log.create_current_view(db, "current_moments", snapshot.files)
+            cells = {
+                "at_is": "'withdrawn'",
+                "recorded_at": f"TIMESTAMPTZ '{now.isoformat()}'",
+                "import_id": "'withdrawn'",
+                "content": "hash(moment_id) >> 1",
+            }
+            columns = ", ".join(
+                f"CAST({cells.get(name, duckdb.quote_name(name))} AS {kind}) AS {duckdb.quote_name(name)}"
+                for name, kind in log.MOMENT_TYPES.items()
+                if name != "correction"
+            )
             db.execute(
-                "CREATE TEMP TABLE batch AS SELECT * EXCLUDE (correction) REPLACE ('withdrawn' AS at_is, "
-                f"TIMESTAMPTZ '{now.isoformat()}' AS recorded_at, 'withdrawn' AS import_id, hash(moment_id)::BIGINT >> 1 AS content) "
-                "FROM current_moments WHERE source = $source AND case_id IN (SELECT unnest($cases))",
+                f"CREATE TEMP TABLE batch AS SELECT {columns} FROM current_moments "
+                "WHERE source = $source AND case_id IN (SELECT unnest($cases))",
                 {"source": source, "cases": case_ids},
             )
             (count,) = db.sql("SELECT count(*) FROM batch").fetchall()[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,11 +16,11 @@ from wellserved.actions.uploads import Upload, sample_file
 from wellserved.engine import duckdb
 from wellserved.errors import WellservedError
 from wellserved.mapping import Mapping as FileMapping
-from wellserved.mapping import parse_mapping
+from wellserved.record import record_rows
 from wellserved.render.tables.receipts import gap_lines
 from wellserved.scales import load_scales
-from wellserved.sources.columns import SourceColumn, describe_column
-from wellserved.sources.file_sample import PreviewRow, open_sample, preview_rows
+from wellserved.sources.columns import SourceColumn
+from wellserved.sources.file_sample import PreviewRow, open_sample, preview_rows, sample_columns
 from wellserved.sources.guess import Guess, guess_roles
 from wellserved.sources.infer import inspect_roles
 from wellserved.sources.roles import ROLES, choose_roles, reasons_of, roles_of_guess, roles_of_mapping
@@ -77,53 +78,84 @@ def mapping_form(
     `choices`: role-0, order-0 ... of the columns by their places; name, title, zone, scale.
     """
     sample = sample_file(workspace, upload)
+    columns = sample_columns(sample)
     with duckdb.connect(sample, scratch=scratch) as db:
         raw = open_sample(db, sample)
-        columns = tuple(describe_column(db, column) for column in raw.columns)
-        (rows,) = db.sql("SELECT count(*) FROM raw").fetchall()[0]
-        settings = _settings(workspace, upload, choices, raw)
-        roles, orders, guess = _roles(workspace, columns, rows, choices, settings["scale"], raw)
-        inspection = inspect_roles(
-            db, raw, columns, guess, settings["name"], settings["zone"], now, upload.part, settings["title"]
-        )
         known = mapping_for(workspace, raw.columns) if choices is None else None
-        preview, problem = _preview(db, workspace, raw, known, inspection.toml, now)
+        settings = _settings(workspace, upload, choices, known)
+        roles, orders, guess = _roles(columns, upload.rows, choices, settings["scale"], known)
+        scales = load_scales(workspace.folder)
+        facts = (settings["name"], settings["zone"], now, upload.part, settings["title"], scales)
+        inspection = inspect_roles(db, raw, columns, guess, *facts)
+        problem = _contradiction(roles, guess) or inspection.stop
+        if known:
+            problem = _record(db, raw, known, workspace.zone, now)
+        preview = () if problem else tuple(preview_rows(db))
     return MappingForm(
         columns=_column_choices(columns, roles, orders),
         needs_scale=bool(guess.unclear) or bool(settings["scale"]),
         toml=inspection.toml,
-        questions=inspection.questions,
-        notes=() if known else inspection.notes,
+        questions=(*unread_words(roles, guess), *inspection.questions),
+        notes=() if known or problem else inspection.notes,
         gaps=tuple(gap_lines(known)) if known else (),
         unused=inspection.unused_columns,
-        preview=tuple(preview),
+        preview=preview,
         problem=problem,
-        rows=rows,
+        rows=upload.rows,
         **settings,
     )
 
 
-def _settings(workspace: Workspace, upload: Upload, choices: Mapping[str, str] | None, raw: RawTable) -> dict[str, str]:
+def _record(db: DuckDBPyConnection, raw: RawTable, known: FileMapping, zone: str, now: datetime) -> str:
+    """Make moments of the first rows by a mapping that is known; why that does not go, or nothing."""
+    mapping = replace(known, zone=zone) if known.zone == "workspace" else known
+    try:
+        record_rows(db, mapping, raw.columns, now, "")
+    except WellservedError as error:
+        return f"{error.problem} {error.remedy}"
+    return ""
+
+
+def _contradiction(roles: Mapping[str, str], guess: Guess) -> str:
+    """What keeps a choice from being a mapping: a role given twice, or one that every file needs and none has."""
+    counts = Counter(role for role in roles.values() if role)
+    for role, count in counts.items():
+        if count > 1:
+            names = ", ".join(name for name, given_role in roles.items() if given_role == role)
+            return f"Several columns are taken for {ROLES[role]}: {names}. Choose one of them."
+    if "case" not in counts:
+        return "Say which column is the ticket's number."
+    return "" if "asked" in guess.stamps else "Say which column says when it was asked; it must hold dates."
+
+
+def unread_words(roles: Mapping[str, str], guess: Guess) -> tuple[str, ...]:
+    """Columns that somebody gave a role whose words are not known."""
+    unread = {"status": guess.status is None, "kept": guess.kept_flag is None}
+    return tuple(
+        f"{name!r} was taken for {ROLES[role]}, and none of its words is known to mean "
+        f"{'that the ticket is closed' if role == 'status' else 'in time or late'}: it makes no moment."
+        for name, role in roles.items()
+        if unread.get(role)
+    )
+
+
+def _settings(
+    workspace: Workspace, upload: Upload, choices: Mapping[str, str] | None, known: FileMapping | None
+) -> dict[str, str]:
     if choices is not None:
         return {name: choices.get(name, "").strip() for name in ("name", "title", "zone", "scale")}
-    known = mapping_for(workspace, raw.columns)
     name = known.name if known else source_name(upload.name)
     zone = known.zone if known and known.zone != "workspace" else workspace.zone
-    return {
-        "name": name,
-        "title": known.title if known else name.replace("_", " ").capitalize(),
-        "zone": zone,
-        "scale": "",
-    }
+    title = known.title if known else name.replace("_", " ").capitalize()
+    return {"name": name, "title": title, "zone": zone, "scale": ""}
 
 
 def _roles(
-    workspace: Workspace,
     columns: tuple[SourceColumn, ...],
     rows: int,
     choices: Mapping[str, str] | None,
     scale: str,
-    raw: RawTable,
+    known: FileMapping | None,
 ) -> tuple[dict[str, str], dict[str, str], Guess]:
     """(column -> role, column -> order of its dates, what follows from them)."""
     if choices is not None:
@@ -132,7 +164,6 @@ def _roles(
         roles = {name: role if role in ROLES else "" for name, role in roles.items()}
         orders = {name: order if order in DATE_ORDERS else "" for name, order in orders.items()}
         return roles, orders, choose_roles(columns, rows, roles, scale, orders)
-    known = mapping_for(workspace, raw.columns)
     if known is None:
         guess = guess_roles(columns, rows)
         return roles_of_guess(guess), {}, guess
@@ -156,16 +187,3 @@ def _column_choices(
         )
         for index, column in enumerate(columns)
     )
-
-
-def _preview(
-    db: DuckDBPyConnection, workspace: Workspace, raw: RawTable, known: FileMapping | None, toml: str, now: datetime
-) -> tuple[list[PreviewRow], str]:
-    """What the first rows become, by the mapping that is known or by the one that follows from the form."""
-    try:
-        mapping = known or parse_mapping(toml, "the mapping", load_scales(workspace.folder))
-    except WellservedError as error:
-        return [], f"{error.problem} {error.remedy}"
-    if mapping.zone == "workspace":
-        mapping = replace(mapping, zone=workspace.zone)
-    return preview_rows(db, mapping, raw.columns, now)

@@ -21,25 +21,33 @@ _FILE_NAME = re.compile(r"([a-z0-9_]{1,40})-(\d+)\.toml")
 
 
 def kept_mappings(workspace: Workspace) -> list[tuple[Mapping, int]]:
-    """The latest version of each mapping that is kept, with its number. Raises MappingError where one cannot be read."""
+    """The latest version of each mapping that is kept, with its number; those that cannot be read are left out."""
     latest: dict[str, tuple[int, Path]] = {}
     for file in (workspace.folder / MAPPINGS_FOLDER).glob("*.toml"):
         if match := _FILE_NAME.fullmatch(file.name):
             latest[match[1]] = max(latest.get(match[1], (0, file)), (int(match[2]), file))
     scales = load_scales(workspace.folder)
-    return [
-        (parse_mapping(file.read_text(encoding="utf-8"), file.name, scales), version)
-        for _, (version, file) in sorted(latest.items())
-    ]
+    mappings = []
+    for _, (version, file) in sorted(latest.items()):
+        try:
+            mappings.append((parse_mapping(file.read_text(encoding="utf-8"), file.name, scales), version))
+        except (MappingError, OSError, UnicodeDecodeError):
+            continue  # such as one of a scale that is declared no more: other files are read all the same
+    return mappings
+
+
+def check_name(name: str) -> None:
+    """Raises MappingError where a source cannot be called so."""
+    if not re.fullmatch(r"[a-z0-9_]{1,40}", name):
+        raise MappingError(
+            f"{name!r} is no name for a source.", "Take up to 40 small letters, digits and _, such as helpdesk."
+        )
 
 
 def keep_mapping(workspace: Workspace, toml: str) -> int:
     """Keep a mapping as the next version of its source's; one that says what the last did is that one. Its version."""
     mapping = parse_mapping(toml, "the mapping", load_scales(workspace.folder))
-    if not re.fullmatch(r"[a-z0-9_]{1,40}", mapping.name):
-        raise MappingError(
-            f"{mapping.name!r} is no name for a source.", "Take up to 40 small letters, digits and _, such as helpdesk."
-        )
+    check_name(mapping.name)
     with workspace.write_lock() as scratch:
         last = next((kept for kept in kept_mappings(workspace) if kept[0].name == mapping.name), None)
         if last and last[0] == mapping:
@@ -62,6 +70,11 @@ def mapping_for(workspace: Workspace, header: Sequence[str]) -> Mapping | None:
         if set(mapping.used_columns()) <= columns and (likeness := _likeness(mapping, columns)) >= MIN_LIKENESS
     ]
     return max(fitting, key=lambda pair: pair[0])[1] if fitting else recognise_preset(header)
+
+
+def kept_parts(workspace: Workspace) -> list[str]:
+    """The sheets and lists that mappings of the house read."""
+    return list(dict.fromkeys(mapping.part for mapping, _ in kept_mappings(workspace) if mapping.part))
 
 
 def find_mapping(workspace: Workspace, file_name: str, header: Sequence[str], given: Mapping | None) -> Mapping:

@@ -14,29 +14,31 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
 from wellserved import disk
 from wellserved.actions import imports
-from wellserved.actions.mappings import keep_mapping, mapping_for
+from wellserved.actions.mappings import check_name, keep_mapping, kept_parts, mapping_for
 from wellserved.errors import SourceError, StorageError, WellservedError
 from wellserved.mapping import parse_mapping
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.scales import load_scales
 from wellserved.sources.bundle import files_in
-from wellserved.sources.file_sample import take_sample
+from wellserved.sources.file_sample import kept_with, take_sample
 from wellserved.sources.opening import open_source
+from wellserved.sources.table import SourceFile
 from wellserved.storage.workspace import Workspace
 
 UPLOADS_FOLDER = "uploads"
 AT_ONCE_BYTES = 2 << 20  # up to here whoever sends the file waits for it
-KEPT_SECONDS = 7 * 86_400  # a file that nobody imports
+DAY_SECONDS = 86_400
+KEPT_SECONDS = 7 * DAY_SECONDS  # a file that nobody imports
 SECONDS_BETWEEN_LOOKS = 1.0
 Step = Literal["to look at", "looked at", "to import", "imported", "failed"]
 
@@ -83,13 +85,12 @@ def sample_file(workspace: Workspace, upload: Upload) -> Path:
 
 def keep_upload(workspace: Workspace, name: str, chunks: Iterable[bytes], sender: str, now: datetime) -> list[Upload]:
     """Keep a file that was sent: one upload, or one for each file of a zip. They are yet to be looked at."""
-    sweep(workspace)
-    id_ = uuid.uuid4().hex[:12]
+    id_ = _new_folder(workspace)
     folder = _folder(workspace, id_)
-    (folder / "file").mkdir(mode=0o700, parents=True)
     path = folder / "file" / _plain_name(name)
+    kept_ids = [id_]
     try:
-        with path.open("wb") as file:
+        with open(path, "wb", opener=disk.owner_only) as file:
             for chunk in chunks:
                 file.write(chunk)
         files = files_in(path, folder / "unpacked")
@@ -97,16 +98,25 @@ def keep_upload(workspace: Workspace, name: str, chunks: Iterable[bytes], sender
             return [_write(workspace, Upload(id_, path.name, path.stat().st_size, sender, now.isoformat()))]
         uploads = []
         for inner in files:
-            inner_id = uuid.uuid4().hex[:12]
-            (_folder(workspace, inner_id) / "file").mkdir(mode=0o700, parents=True)
-            upload = Upload(inner_id, _plain_name(inner.name), inner.stat().st_size, sender, now.isoformat())
+            kept_ids.append(_new_folder(workspace))
+            size = inner.stat().st_size
+            upload = Upload(kept_ids[-1], _plain_name(inner.name), size, sender, now.isoformat())
             inner.rename(_file(workspace, upload))
             uploads.append(_write(workspace, upload))
         shutil.rmtree(folder)
         return uploads
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        for kept_id in kept_ids:
+            shutil.rmtree(_folder(workspace, kept_id), ignore_errors=True)
         raise
+
+
+def _new_folder(workspace: Workspace) -> str:
+    """The id of a new upload, whose folder is there for its owner's eyes."""
+    id_ = uuid.uuid4().hex[:12]
+    for folder in (workspace.folder / UPLOADS_FOLDER, _folder(workspace, id_), _folder(workspace, id_) / "file"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return id_
 
 
 def _plain_name(name: str) -> str:
@@ -127,9 +137,10 @@ def find_upload(workspace: Workspace, id_: str) -> Upload | None:
         return None
     try:
         facts = json.loads((_folder(workspace, id_) / "upload.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        names = {field.name for field in fields(Upload)}
+        return Upload(**{name: value for name, value in facts.items() if name in names} | {"own": tuple(facts["own"])})
+    except (OSError, ValueError, TypeError, KeyError):  # not there, or of another version
         return None
-    return Upload(**{**facts, "own": tuple(facts["own"])})
 
 
 def all_uploads(workspace: Workspace) -> list[Upload]:
@@ -140,11 +151,13 @@ def all_uploads(workspace: Workspace) -> list[Upload]:
 
 
 def sweep(workspace: Workspace) -> None:
-    """Take away what nobody imported for a week, and what a kill left of a file that was being sent."""
-    folder = workspace.folder / UPLOADS_FOLDER
-    for entry in folder.glob("*") if folder.is_dir() else ():
-        if time.time() - entry.stat().st_mtime > KEPT_SECONDS:
-            shutil.rmtree(entry, ignore_errors=True)
+    """Take away what nobody imported for a week, and what a kill left of work on files; a day is more than any takes."""
+    patterns = {f"{UPLOADS_FOLDER}/*": KEPT_SECONDS, "form-*": DAY_SECONDS, "files-*": DAY_SECONDS}
+    for pattern, seconds in patterns.items():
+        for entry in workspace.folder.glob(pattern):
+            with contextlib.suppress(OSError):  # somebody else has taken it away
+                if time.time() - entry.stat().st_mtime > seconds:
+                    shutil.rmtree(entry, ignore_errors=True)
 
 
 def discard(workspace: Workspace, upload: Upload) -> None:
@@ -154,55 +167,92 @@ def discard(workspace: Workspace, upload: Upload) -> None:
 
 def look_again(workspace: Workspace, upload: Upload, part: str = "", own: Iterable[str] = ()) -> Upload:
     """Have a file looked at once more, with what it left open."""
-    again = replace(upload, step="to look at", part=part, own=tuple(own), problem="", remedy="")
-    return _write(workspace, again)
+    facts = {"step": "to look at", "part": part, "own": tuple(own), "problem": "", "remedy": ""}
+    return _change(workspace, upload, facts)
 
 
 def choose_mapping(workspace: Workspace, upload: Upload, toml: str = "") -> Upload:
     """Have a file imported, by this mapping or by what reads it anyway. Raises MappingError where the mapping is wrong."""
     if toml:
-        parse_mapping(toml, "the mapping", load_scales(workspace.folder))
-    return _write(workspace, replace(upload, step="to import", toml=toml, problem="", remedy=""))
+        check_name(parse_mapping(toml, "the mapping", load_scales(workspace.folder)).name)
+    return _change(workspace, upload, {"step": "to import", "toml": toml, "problem": "", "remedy": ""})
+
+
+def _change(workspace: Workspace, upload: Upload, facts: dict[str, Any]) -> Upload:
+    """Change what is to be done with a file that waits for somebody; one that is being worked on, or is done, stays as it is."""
+    with _only_one(workspace, upload) as is_ours:
+        current = find_upload(workspace, upload.id) if is_ours else None
+        if current is None or current.step not in ("looked at", "failed"):
+            return current or upload
+        return _write(workspace, replace(current, **facts))
+
+
+@contextlib.contextmanager
+def _only_one(workspace: Workspace, upload: Upload) -> Iterator[bool]:
+    """Whether nobody else is at this file."""
+    folder = _folder(workspace, upload.id)
+    if not folder.is_dir():
+        yield False
+        return
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def advance(workspace: Workspace, upload: Upload, on_progress: ProgressCallback = no_progress) -> Upload:
     """Do the step that waits; what is wrong with the file is kept with it. Somebody else may be at it: then nothing is done."""
-    lock = FileLock(_folder(workspace, upload.id) / ".lock")
-    try:
-        with lock.acquire(timeout=0):
-            current = find_upload(workspace, upload.id)
-            if current is None or not current.is_at_work:
-                return current or upload
-            try:
-                step = _look if current.step == "to look at" else _import
-                done = step(workspace, current, on_progress)
-            except StorageError:
-                raise
-            except WellservedError as error:
-                done = replace(current, step="failed", problem=error.problem, remedy=error.remedy)
-            return _write(workspace, done)
-    except (Timeout, FileNotFoundError):
-        return upload
+    with _only_one(workspace, upload) as is_ours:
+        current = find_upload(workspace, upload.id) if is_ours else None
+        if current is None or not current.is_at_work:
+            return current or upload
+        try:
+            step = _look if current.step == "to look at" else _import
+            return step(workspace, current, on_progress)
+        except (StorageError, OSError):
+            raise  # the disk's trouble, and none of the file's
+        except WellservedError as error:
+            return _write(workspace, replace(current, step="failed", problem=error.problem, remedy=error.remedy))
+        except Exception as error:  # whatever a stranger's file does, the next one is read
+            sys.stderr.write(f"A file that was sent could not be read: {type(error).__name__}\n")
+            problem = f"{current.name} cannot be read ({type(error).__name__})."
+            remedy = "Save it as CSV UTF-8 and send that; please report what kind of file it is."
+            return _write(workspace, replace(current, step="failed", problem=problem, remedy=remedy))
 
 
 def _look(workspace: Workspace, upload: Upload, on_progress: ProgressCallback) -> Upload:
-    """Open the file, keep its first rows, and see whether something reads it."""
+    """Open the file, describe its columns, keep its first rows, and see whether something reads it."""
     path, scratch = _file(workspace, upload), _folder(workspace, upload.id) / "scratch"
-    scratch.mkdir(exist_ok=True)
+    scratch.mkdir(mode=0o700, exist_ok=True)
     try:
-        source = open_source(path, scratch, on_progress, upload.part, upload.own)
+        source, upload = _open(workspace, upload, path, scratch, on_progress)
         raw = take_sample(source, path, sample_file(workspace, upload), scratch, on_progress)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    if raw.rows_read == len(raw.broken_rows):
+        raise SourceError(f"{upload.name} holds no rows beside its header.", "Check the file, and export it again.")
     known = mapping_for(workspace, source.header)
-    return replace(
-        upload,
-        step="looked at",
-        shape=source.shape,
-        rows=raw.rows_read,
-        broken_rows=len(raw.broken_rows),
-        known_as=known.name if known else "",
-    )
+    facts: dict[str, Any] = {"shape": source.shape, "rows": raw.rows_read, "broken_rows": len(raw.broken_rows)}
+    return _write(workspace, replace(upload, step="looked at", known_as=known.name if known else "", **facts))
+
+
+def _open(
+    workspace: Workspace, upload: Upload, path: Path, scratch: Path, on_progress: ProgressCallback
+) -> tuple[SourceFile, Upload]:
+    """The file, opened; where it has several parts, that which a mapping of the house names."""
+    try:
+        return open_source(path, scratch, on_progress, upload.part, upload.own), upload
+    except SourceError:
+        for part in () if upload.part else kept_parts(workspace):
+            with contextlib.suppress(SourceError):
+                return open_source(path, scratch, on_progress, part, upload.own), replace(upload, part=part)
+        raise
 
 
 def _import(workspace: Workspace, upload: Upload, on_progress: ProgressCallback) -> Upload:
@@ -214,9 +264,11 @@ def _import(workspace: Workspace, upload: Upload, on_progress: ProgressCallback)
     result = imports.import_file(workspace, path, mapping, on_progress=on_progress, part=upload.part, own=upload.own)
     if upload.toml:
         keep_mapping(workspace, upload.toml)
-    shutil.rmtree(path.parent, ignore_errors=True)
-    sample_file(workspace, upload).unlink(missing_ok=True)
-    return replace(upload, step="imported", import_id=result.receipt.import_id)
+    done = _write(workspace, replace(upload, step="imported", import_id=result.receipt.import_id))
+    shutil.rmtree(path.parent, ignore_errors=True)  # once it is written that it is not needed any more
+    for file in kept_with(sample_file(workspace, upload)):
+        file.unlink(missing_ok=True)
+    return done
 
 
 def is_small(upload: Upload) -> bool:
@@ -242,7 +294,10 @@ def advance_all(workspace: Workspace) -> int:
             with contextlib.suppress(OSError):  # nobody reads it then; the step goes on
                 file.write_text(f"{activity}{f': {done / total:.0%}' if total else ''}", encoding="utf-8")
 
-        advance(workspace, upload, note)
+        try:
+            advance(workspace, upload, note)
+        except (WellservedError, OSError) as error:  # a full disk; the others may be small
+            sys.stderr.write(f"A file that was sent waits: {type(error).__name__}\n")
         file.unlink(missing_ok=True)
     return len(waiting)
 
@@ -252,6 +307,7 @@ def run_uploads(workspace: Workspace, stop: threading.Event) -> None:
     while not stop.wait(SECONDS_BETWEEN_LOOKS):
         try:
             advance_all(workspace)
+            sweep(workspace)
         except Exception as error:
             sys.stderr.write(f"A file that was sent could not be read: {type(error).__name__}\n")
             stop.wait(30)

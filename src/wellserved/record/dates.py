@@ -12,7 +12,7 @@ import duckdb
 from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import MappingError
 from wellserved.mapping import DateOrder
-from wellserved.record.month_names import month_rules
+from wellserved.record.month_names import CROATIAN_MONTHS, NOVEMBER_OR_OCTOBER, month_rules
 
 _STAMP = re.compile(
     r"(?P<day>(?P<a>\d{4}|\d{1,2}|[A-Za-z]{3,9})(?P<s1>[-/. ])(?P<b>\d{1,2}|[A-Za-z]{3,9})(?P<s2>[-/. ]|, )(?P<c>\d{4}|\d{1,2}))"
@@ -277,7 +277,16 @@ def decide_date_format(
         reading = _choose_order(
             db, table, replace(reading, normalisation_steps=tuple(sorted(steps))), candidates, known_order
         )
+    if any(re.search(CROATIAN_MONTHS, value) for value in values):
+        reading = _without_months(reading)
     return replace(reading, hint=_unread_hint(column, values))
+
+
+def _without_months(reading: DateReading) -> DateReading:
+    """The reading without the names that mean another month in the column's language: such dates are refused, never a month off."""
+    misleading = {step for step, (pattern, _) in enumerate(NORMALISATION_RULES) if NOVEMBER_OR_OCTOBER in pattern}
+    steps = tuple(step for step in reading.normalisation_steps if step not in misleading)
+    return replace(reading, normalisation_steps=steps)
 
 
 def _are_epochs(values: Sequence[str]) -> bool:

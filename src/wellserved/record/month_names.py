@@ -24,6 +24,12 @@ FOREIGN_MONTHS: Final = {
 }
 """English short name -> the names of the month elsewhere, where they are not the English ones."""
 
+CROATIAN_MONTHS: Final = (
+    r"(?i)siječ|veljač|ožuj|travnja|travanj|svibnja|svibanj|lipnja|lipanj|srpanj|kolovoz|ruj(?:an|na)|studen"
+)
+"""Months as Croatian calls them, where `listopad` is October: it is November in Polish and Czech."""
+NOVEMBER_OR_OCTOBER: Final = "listopad"
+
 _EDGE = r"[\d .,/-]"
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from wellserved.sources.columns import SourceColumn
 from wellserved.sources.guess import Guess, RatingColumn
 
-MAX_RECOGNISED = 60  # columns by which a file of this kind is known again
 _KIND_ORDER = ("asked", "assigned", "promised", "replied", "resolved", "reopened")
 
 
@@ -53,7 +52,7 @@ def draft_mapping(
         f"zone = {toml_string(zone)}  # of stamps that name no zone",
         f"case = {toml_string(case.name)}",
         f"case_missing = {toml_string('refuse' if case.filled_count == rows else 'row')}",
-        f"recognise = {_toml_list([column.name for column in columns[:MAX_RECOGNISED]])}",
+        f"recognise = {_toml_list([column.name for column in columns])}",
         *_date_lines(columns, roles),
     ]
     facts = [f"{fact} = {toml_string(column.name)}" for fact, column in roles.facts.items()]

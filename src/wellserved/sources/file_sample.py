@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import pickle
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import duckdb
 
+from wellserved import disk
 from wellserved.engine import duckdb as engine
-from wellserved.errors import WellservedError
-from wellserved.mapping import Mapping
 from wellserved.progress import ProgressCallback
-from wellserved.record import ROW_NUMBER, record_rows
+from wellserved.record import ROW_NUMBER
+from wellserved.sources.columns import SourceColumn, describe_column
 from wellserved.sources.parquet_file import open_parquet
 from wellserved.sources.table import RawTable, SourceFile
 
@@ -43,13 +43,33 @@ class PreviewRow:
 
 
 def take_sample(source: SourceFile, path: Path, target: Path, scratch: Path, on_progress: ProgressCallback) -> RawTable:
-    """Read a file whole, and keep its first rows as Parquet."""
+    """Read a file whole, describe its columns, and keep that and its first rows."""
     with engine.connect(path, target.parent, scratch=scratch) as db:
         raw = source.stage(db, source.header, on_progress)
-        db.execute(
-            f"COPY (SELECT * FROM raw ORDER BY {ROW_NUMBER} LIMIT {SAMPLE_ROWS}) TO {engine.quote_text(str(target))} (FORMAT parquet)"
-        )
+        columns = []
+        for index, name in enumerate(source.header):
+            on_progress("Looking at the columns", index, len(source.header))
+            columns.append(describe_column(db, name))
+        first_rows = f"SELECT * FROM raw ORDER BY {ROW_NUMBER} LIMIT {SAMPLE_ROWS}"
+        db.execute(f"COPY ({first_rows}) TO {engine.quote_text(str(target))} (FORMAT parquet)")
+    with open(_columns_file(target), "wb", opener=disk.owner_only) as file:
+        pickle.dump(columns, file)
+    target.chmod(0o600)
     return raw
+
+
+def _columns_file(sample: Path) -> Path:
+    return sample.with_suffix(".columns")
+
+
+def kept_with(sample: Path) -> tuple[Path, Path]:
+    """The files of a sample."""
+    return sample, _columns_file(sample)
+
+
+def sample_columns(sample: Path) -> tuple[SourceColumn, ...]:
+    """The columns as they were described over the whole file."""
+    return tuple(pickle.loads(_columns_file(sample).read_bytes()))  # written by us, beside the file
 
 
 def open_sample(db: duckdb.DuckDBPyConnection, sample: Path) -> RawTable:
@@ -61,14 +81,8 @@ def open_sample(db: duckdb.DuckDBPyConnection, sample: Path) -> RawTable:
     return RawTable(source, source.row_count, (), columns=tuple(columns))
 
 
-def preview_rows(
-    db: duckdb.DuckDBPyConnection, mapping: Mapping, columns: Sequence[str], now: datetime
-) -> tuple[list[PreviewRow], str]:
-    """What the first rows of `raw` become, and why they become nothing (empty: they do)."""
-    try:
-        record_rows(db, mapping, columns, now, "")
-    except WellservedError as error:
-        return [], f"{error.problem} {error.remedy}"
+def preview_rows(db: duckdb.DuckDBPyConnection) -> list[PreviewRow]:
+    """What the first rows of `raw` became when they were last recorded."""
     first_rows = db.sql(f"SELECT {ROW_NUMBER}, wellserved_case FROM sound ORDER BY 1 LIMIT {PREVIEW_ROWS}").fetchall()
     last_row = first_rows[-1][0] if first_rows else 0
     moments = db.sql(
@@ -78,4 +92,4 @@ def preview_rows(
     return [
         PreviewRow(row, case, tuple(PreviewMoment(*moment) for number, *moment in moments if number == row))
         for row, case in first_rows
-    ], ""
+    ]

@@ -18,6 +18,7 @@ from wellserved.errors import WellservedError
 from wellserved.mapping import MISSING, parse_mapping
 from wellserved.mapping.fit import split_zone
 from wellserved.record import record_rows
+from wellserved.scales import BUILT_IN, Scales
 from wellserved.sources import vocabulary
 from wellserved.sources.columns import SourceColumn, describe_column
 from wellserved.sources.draft import draft_mapping
@@ -41,6 +42,7 @@ class Inspection:
     # what they look like -> columns without a use
     unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what an import by this mapping would say of the rows
+    stop: str = ""  # why an import by this mapping stops; empty: it does not
 
 
 def inspect_table(
@@ -65,6 +67,7 @@ def inspect_roles(
     now: datetime,
     part: str = "",
     title: str = "",
+    scales: Scales = BUILT_IN,
 ) -> Inspection:
     """The mapping that follows from the columns' roles, be they guessed or chosen, what it leaves open, and what an import would say."""
     (rows,) = db.sql("SELECT count(*) FROM raw").fetchall()[0]
@@ -82,15 +85,18 @@ def inspect_roles(
         part,
         title,
     )
-    return Inspection(rows, columns, roles, toml, questions, unused_columns, _notes(db, raw, toml, now))
+    return Inspection(rows, columns, roles, toml, questions, unused_columns, *_notes(db, raw, toml, now, scales))
 
 
-def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetime) -> tuple[str, ...]:
-    """What an import by this mapping would say of the rows."""
+def _notes(
+    db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetime, scales: Scales
+) -> tuple[tuple[str, ...], str]:
+    """What an import by this mapping would say of the rows, and why it stops if it does."""
     try:
-        result = record_rows(db, parse_mapping(toml, "the first mapping"), raw.columns, now, "")
+        result = record_rows(db, parse_mapping(toml, "the first mapping", scales), raw.columns, now, "")
     except WellservedError as error:
-        return (f"An import by this mapping stops: {error.problem} {error.remedy}",)
+        reason = f"{error.problem} {error.remedy}"
+        return (f"An import by this mapping stops: {reason}",), reason
     sentences = [f"{format_note(count, note)}." for note, count in result.notes.items()]
     refused_count, losses = len(result.refusals) + len(raw.broken_rows), result.losses
     sentences += [f"{plural(refused_count, 'row')} would be refused."] if refused_count else []
@@ -101,7 +107,7 @@ def _notes(db: duckdb.DuckDBPyConnection, raw: RawTable, toml: str, now: datetim
         if losses
         else []
     )
-    return tuple(sentences)
+    return tuple(sentences), ""
 
 
 def _find_unused(columns: Sequence[SourceColumn], roles: Guess) -> dict[str, tuple[str, ...]]:

@@ -42,6 +42,7 @@ if _setting("WELLSERVED_PROXY"):
         "WELLSERVED_PROXY believed anybody's word and is no setting any more.",
         "Name the proxy's own address: WELLSERVED_TRUSTED_PROXIES=127.0.0.1.",
     )
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000  # a mapping has two fields a column
 LIMITS = server.ServerLimits(
     uploads={
         "/data/": 2 * 2**30,

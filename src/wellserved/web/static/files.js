@@ -15,14 +15,17 @@
         words.textContent = `${percent}%`;
       });
       request.addEventListener("load", () => {
-        if (request.status === 200) location.assign(request.responseURL);
-        else words.textContent = `${request.status} ${request.statusText}`;
+        let answer = {};
+        try { answer = JSON.parse(request.responseText); } catch { /* a page of an error */ }
+        if (answer.url) location.assign(answer.url);
+        else words.textContent = answer.problem || `${request.status} ${request.statusText}`;
         request = null;
       });
       request.addEventListener("error", () => { words.textContent = "No connection. Try again."; request = null; });
       request.addEventListener("abort", () => { progress.hidden = true; request = null; });
       progress.hidden = false;
       request.open("POST", form.action || location.href);
+      request.setRequestHeader("Accept", "application/json");
       request.send(new FormData(form));
     };
     form.addEventListener("submit", (event) => { event.preventDefault(); send(); });

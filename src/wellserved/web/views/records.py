@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 
 from wellserved.actions import uploads
@@ -32,6 +32,10 @@ def data_(request: HttpRequest) -> HttpResponseBase:
     form = FileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         return _keep(request, form)
+    if request.method == "POST" and request.headers.get("Accept") == "application/json":
+        return JsonResponse(
+            {"problem": " ".join(str(error) for errors in form.errors.values() for error in errors)}, status=422
+        )
     receipts = list(reversed(log.receipts(settings.WORKSPACE)))
     waiting = [upload for upload in uploads.all_uploads(settings.WORKSPACE) if upload.step != "imported"]
     return render(request, "data.html", {"receipts": receipts, "form": form, "waiting": waiting})
@@ -40,6 +44,7 @@ def data_(request: HttpRequest) -> HttpResponseBase:
 def _keep(request: HttpRequest, form: FileForm) -> HttpResponseBase:
     """Keep a file that was sent, look at it at once if it is small, and lead to its page."""
     sent_file, now = form.cleaned_data["file"], datetime.now(UTC)
+    wants_json = request.headers.get("Accept") == "application/json"
     try:
         kept = uploads.keep_upload(
             settings.WORKSPACE, sent_file.name, sent_file.chunks(), str(person_of(request).pk), now
@@ -47,12 +52,15 @@ def _keep(request: HttpRequest, form: FileForm) -> HttpResponseBase:
     except StorageError:
         raise
     except WellservedError as error:
+        if wants_json:
+            return JsonResponse({"problem": f"{error.problem} {error.remedy}"}, status=422)
         messages.error(request, f"{error.problem} {error.remedy}")
         return redirect("data")
     for upload in kept:
         record_event(person_of(request), "sent a file", upload.id)
         _go_on(upload)
-    return redirect("upload", kept[0].id) if len(kept) == 1 else redirect("data")
+    answer = redirect("upload", kept[0].id) if len(kept) == 1 else redirect("data")
+    return JsonResponse({"url": answer["Location"]}) if wants_json else answer
 
 
 @required_permission("change_data", "GET", "POST")
@@ -77,8 +85,10 @@ def _change(request: HttpRequest, sent_file: Upload) -> HttpResponseBase:
         own = request.POST.get("own", "").replace(",", " ").split()
         _go_on(uploads.look_again(settings.WORKSPACE, sent_file, request.POST.get("part", "").strip(), own))
         return redirect("upload", sent_file.id)
-    if sent_file.step not in ("looked at", "failed") or deed not in ("preview", "import", "import as known"):
+    if deed not in ("preview", "import", "import as known"):
         raise Http404
+    if sent_file.step != "looked at":  # somebody else was faster
+        return redirect("upload", sent_file.id)
     form = None if deed == "import as known" else _form(sent_file, request)
     if deed == "preview" or (form is not None and form.problem):
         return _page(request, sent_file, form)
