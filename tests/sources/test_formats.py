@@ -152,6 +152,8 @@ def mapping() -> Mapping:
 def moments(workspace: Workspace) -> list[tuple[Any, ...]]:
     db = duckdb.connect(workspace.log)
     files = log.snapshot(workspace.log).files
+    if not files:
+        return []
     rows = db.sql(
         f'SELECT case_id, kind, epoch_us("at"), team, score, text FROM {duckdb.parquet_rows_sql(files)} ORDER BY ALL'
     ).fetchall()

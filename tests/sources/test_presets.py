@@ -371,7 +371,7 @@ def test_other_words_of_the_same_vendor_are_read_too() -> None:
     assert (mapping.name, mapping.columns["customer_id"]) == ("freshdesk", "Requester Email")
     assert kinds == {"asked": 1, "promised": 1, "resolved": 1}
     english = ["ID", "Title", "Status", "Opening date", "Time to resolve", "Resolution date"]
-    mapping, kinds = batch(english, [["1", "x", "Closed", "09-01-2026 09:00", "12-01-2026 09:00", "11-01-2026 09:00"]])
+    mapping, kinds = batch(english, [["1", "x", "Closed", "19-01-2026 09:00", "22-01-2026 09:00", "21-01-2026 09:00"]])
     assert (mapping.name, kinds) == ("glpi", {"asked": 1, "promised": 1, "resolved": 1})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from wellserved.actions.mapping_form import MappingForm, mapping_form
 from wellserved.actions.mappings import kept_mappings, mapping_for
 from wellserved.actions.uploads import Upload
 from wellserved.errors import MappingError
+from wellserved.sources import opening
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace, create_workspace
 
@@ -61,7 +61,7 @@ def imported(workspace: Workspace, upload: Upload, toml: str = "") -> Upload:
 def test_a_file_that_nobody_can_read_fails_alone(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     [odd] = uploads.keep_upload(workspace, "odd.csv", [TICKETS], "1", NOW)
     [good] = uploads.keep_upload(workspace, "good.csv", [TICKETS], "1", NOW)
-    read = uploads.open_source
+    read = opening.open_source
 
     def spoilt(path: Path, *rest: object, **more: object) -> object:
         if path.name == "odd.csv":
@@ -96,7 +96,7 @@ def test_a_kill_after_the_import_leaves_it_imported(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "rmtree", kill)
+        patch.setattr(uploads, "kept_with", kill)
         with pytest.raises(KeyboardInterrupt):
             uploads.advance(workspace, waiting)
     found = uploads.find_upload(workspace, upload.id)

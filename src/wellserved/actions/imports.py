@@ -12,9 +12,9 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from wellserved import cases
+from wellserved.actions.file_doubts import other_opening_notes, reopening_notes, state_notes
 from wellserved.actions.mappings import find_mapping
 from wellserved.actions.refusals import all_refusals, merge_by_row, write_refusals
-from wellserved.cases.ordered import END_KINDS
 from wellserved.engine import duckdb
 from wellserved.mapping import DateOrder, DueIs, Mapping, MomentRule
 from wellserved.progress import ProgressCallback, no_progress
@@ -67,8 +67,10 @@ def import_file(
         mapping, due_readings = _with_earlier_decisions(earlier_receipts, mapping, is_mended)
         result = record_rows(db, mapping, header, now, import_id, due_readings)
         result = replace(result, notes=source.notes | result.notes | _due_change_notes(earlier_receipts, result))
+        notes = state_notes(db, mapping) | ({} if is_mended else other_opening_notes(db, workspace, mapping))
+        result = replace(result, notes=result.notes | notes)
         if result.has_unique_ids:
-            result = replace(result, notes=result.notes | _reopening_notes(db, workspace, mapping))
+            result = replace(result, notes=result.notes | reopening_notes(db, workspace, mapping))
         on_progress("Appending moments", 0, 0)
         keep_meaning(workspace.folder, scratch, _scales_of(db, mapping))
         append_result = log.append(db, workspace, "batch", result.has_unique_ids, import_id)
@@ -134,21 +136,6 @@ def _due_change_notes(earlier_receipts: Sequence[Receipt], result: RecordResult)
         for column, due in result.dues.items()
         if due == "instant" and any(receipt.dues.get(column) == "end_of_day" for receipt in earlier_receipts)
     }
-
-
-def _reopening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapping) -> dict[str, int]:
-    """Cases that are closed by what is known, and open by a list of last states: such a list cannot say since when."""
-    stored_cases = log.snapshot(workspace.cases)
-    if not stored_cases.files or not any(rule.kind in END_KINDS for rule in mapping.moments):
-        return {}
-    duckdb.create_view(db, "stored_cases", stored_cases.files, cases.CASE_TYPES, stored_cases.deleted_row_table())
-    ends = ", ".join(map(duckdb.quote_text, END_KINDS))
-    (count,) = db.sql(
-        f"SELECT count(*) FROM stored_cases WHERE source = {duckdb.quote_text(mapping.name)} AND closed = 1 AND case_id IN "
-        f"(SELECT case_id FROM batch GROUP BY case_id HAVING bool_or(kind = 'asked') AND NOT bool_or(kind IN ({ends})))"
-    ).fetchall()[0]
-    words = "cases closed by another file and open in this one: they stay closed, since a list of tickets does not say when one was reopened"
-    return {words: count} if count else {}
 
 
 def _make_receipt(

@@ -24,14 +24,14 @@ from wellserved.actions.imports import import_file
 from wellserved.engine import duckdb
 from wellserved.errors import DamageError, RequestError, WellservedError
 from wellserved.live.feed import FeedState, fetch, kept_pages, read_state, write_state
-from wellserved.live.request_tracker import COLUMNS, RequestTracker, TicketHistory, histories, ticket_rows
+from wellserved.live.request_tracker import ROW_COLUMNS, RequestTracker, TicketHistory, histories, ticket_rows
 from wellserved.mapping import presets
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 
 LIVE_FOLDER = "live"
-KINDS = ("rt",)
+SYSTEMS = ("rt",)
 MINUTES = 10  # between two times that a source is asked, unless it says otherwise
 _NAME = re.compile(r"[a-z0-9_]{1,40}")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")
@@ -77,8 +77,8 @@ def add_source(workspace: Workspace, source: LiveSource, token: str) -> LiveSour
         raise RequestError(
             f"{source.name!r} is no name for a source.", "Take small letters, digits and _, such as desk."
         )
-    if source.kind not in KINDS:
-        raise RequestError(f"{source.kind!r} is no system that can be asked.", f"Take one of: {', '.join(KINDS)}.")
+    if source.kind not in SYSTEMS:
+        raise RequestError(f"{source.kind!r} is no system that can be asked.", f"Take one of: {', '.join(SYSTEMS)}.")
     if not source.url.startswith("https://") and not _LOOPBACK.match(source.url):
         raise RequestError(
             f"{source.url} would send the token where everybody on the way can read it.",
@@ -159,7 +159,7 @@ def _sync_and_note(
 
 
 def _sync(workspace: Workspace, source: LiveSource, on_progress: ProgressCallback, now: datetime) -> SyncResult:
-    from wellserved.live.asking import Server
+    from wellserved.live.asking import RemoteSystem
 
     try:
         token = _seal(workspace).decrypt(source.token.encode()).decode()
@@ -169,7 +169,7 @@ def _sync(workspace: Workspace, source: LiveSource, on_progress: ProgressCallbac
         ) from error
     folder = _folder(workspace, source.name)
     credentials = b64encode(f"{source.user}:{token}".encode()).decode()
-    server = Server(source.url, {"Authorization": f"Basic {credentials}" if source.user else f"token {token}"})
+    server = RemoteSystem(source.url, {"Authorization": f"Basic {credentials}" if source.user else f"token {token}"})
     try:
         feed = RequestTracker(server)
         state = fetch(feed, folder, on_progress)
@@ -217,7 +217,7 @@ def _write_rows(file: Path, tickets: list[TicketHistory], queues: Mapping[str, s
     with open(file, "w", encoding="utf-8", opener=disk.owner_only) as stream:
         for ticket in tickets:
             for row in ticket_rows(ticket, queues, users):
-                stream.write(json.dumps({name: row[name] for name in COLUMNS}, ensure_ascii=False) + "\n")
+                stream.write(json.dumps({name: row[name] for name in ROW_COLUMNS}, ensure_ascii=False) + "\n")
                 count += 1
     return count
 

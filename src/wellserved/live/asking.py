@@ -11,7 +11,7 @@ import tenacity
 
 from wellserved.errors import SourceError
 
-MAX_WAIT_SECONDS = 900.0
+LONGEST_WAIT = 900.0
 ATTEMPTS = 6
 _BUSY = (429, 500, 502, 503, 504)
 
@@ -39,10 +39,10 @@ def _wait_seconds(state: tenacity.RetryCallState) -> float:
     """As long as the server says, up to a quarter of an hour; else twice as long each time."""
     error = state.outcome.exception() if state.outcome else None
     told = error.seconds if isinstance(error, _BusyError) else None
-    return min(MAX_WAIT_SECONDS, told) if told is not None else tenacity.wait_exponential_jitter(1, 60)(state)
+    return min(LONGEST_WAIT, told) if told is not None else tenacity.wait_exponential_jitter(1, 60)(state)
 
 
-class Server:
+class RemoteSystem:
     """One server, asked over one connection; redirects lead nowhere, so that no secret goes to another host."""
 
     def __init__(self, url: str, headers: dict[str, str]) -> None:

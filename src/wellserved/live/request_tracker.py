@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from wellserved.live.asking import Server
+from wellserved.live.asking import RemoteSystem
 from wellserved.live.feed import Page, Record
 
 PAGE_SIZE = 100
-COLUMNS = (
+ROW_COLUMNS = (
     "Ticket",
     "Transaction",
     "Event",
@@ -37,7 +37,7 @@ _CLOSED = ("resolved", "rejected")
 class RequestTracker:
     """An RT, asked for the transactions after a number."""
 
-    server: Server
+    server: RemoteSystem
 
     def pages(self, cursor: str) -> Iterator[Page]:
         """A hundred transactions at a time, with the tickets that they are about as they stand now."""

@@ -57,7 +57,11 @@ def fit_preset(mapping: Mapping, header: Sequence[str]) -> Mapping | None:
         case=names[mapping.case],
         zone=zones.pop() if len(zones) == 1 else mapping.zone,
         columns={fact: names[column] for fact, column in mapping.columns.items() if names[column]},
-        dates={names[column]: order for column, order in mapping.dates.items() if names.get(column)},
+        dates={
+            names.get(column) or column: order
+            for column, order in mapping.dates.items()
+            if names.get(column) or column in file_columns
+        },
         moments=kept_rules,
         cannot={**_lost_kinds(mapping, names, {rule.kind for rule in kept_rules}), **mapping.cannot},
         absent=_absent_columns(mapping, names),

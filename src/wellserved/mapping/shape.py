@@ -253,6 +253,8 @@ def _mistake_text(
     """One wrong setting: its name, what came, and what it takes."""
     setting = _setting_name(location, raw)
     if error_type == "missing":
+        if location == ("moment",):
+            return "it has no [[moment]] block, which says what happened and in which column of dates"
         return f"{setting} is missing"
     if error_type == "extra_forbidden":
         return f"{setting} is no setting{_did_you_mean(str(location[-1]), _known_settings(location))}"

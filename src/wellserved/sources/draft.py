@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from wellserved.sources.columns import SourceColumn
-from wellserved.sources.guess import Guess, RatingColumn
+from wellserved.sources.guess import Guess, RatingColumn, StatusColumn
 
 _KIND_ORDER = ("asked", "assigned", "promised", "replied", "resolved", "reopened")
 
@@ -127,20 +127,34 @@ def _promise_lines(opening: SourceColumn, due: SourceColumn | None, roles: Guess
 def _resolved_lines(
     opening: SourceColumn, closing_column: SourceColumn | None, columns: Sequence[SourceColumn], roles: Guess
 ) -> list[str]:
+    status = roles.status
     if closing_column is not None:
-        is_reopened = any(
+        is_reopened = not closing_column.name_matches(r"\bfirst\b|\berste") and any(
             column.name_matches(r"\bre ?open") and column.is_numeric and column.high > 0 for column in columns
         )
         last_line = 'at_is = "last"  # cases were reopened: this is the time of the last closing'
         hint = '# at_is = "last"  # if a case that was reopened shows the time of its last closing here'
-        return [*_block_lines("resolved", closing_column), last_line if is_reopened else hint]
-    if (status := roles.status) is None:
+        lines = [*_block_lines("resolved", closing_column), last_line if is_reopened else hint]
+        return lines + _state_lines(status, closing_column)
+    if status is None:
         return []
     return [
         *_block_lines("resolved", opening),
         'at_is = "not_before"  # no column says when: the earliest possible time',
         f"when = {{ column = {toml_string(status.column.name)}, is = {_toml_list(status.closed_values)} }}",
     ]
+
+
+def _state_lines(status: StatusColumn | None, closing_column: SourceColumn) -> list[str]:
+    """Which rows with a time of closing are closed: one that is open again, or was cancelled, keeps such a time."""
+    if status is None:
+        return []
+    column, others = toml_string(status.column.name), [*status.open_values, *status.cancelled_values]
+    lines = [f"when = {{ column = {column}, is_not = {_toml_list(others)} }}"] if others else []
+    if status.cancelled_values:
+        lines += _block_lines("abandoned", closing_column)
+        lines.append(f"when = {{ column = {column}, is = {_toml_list(status.cancelled_values)} }}")
+    return lines
 
 
 def _rating_lines(rating: RatingColumn, at: SourceColumn) -> list[str]:

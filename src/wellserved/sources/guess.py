@@ -41,6 +41,9 @@ class StatusColumn:
     column: SourceColumn
     closed_values: tuple[str, ...]
     rows: int
+    cancelled_values: tuple[str, ...] = ()
+    open_values: tuple[str, ...] = ()
+    unknown_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,9 +139,14 @@ def _date_columns(columns: Sequence[SourceColumn]) -> dict[str, SourceColumn]:
         ]
         if column := _best_column(role, free_columns):
             roles[role.name] = column
-    if "asked" not in roles and date_columns:
-        free_columns = [column for column in date_columns if column not in roles.values()]
-        roles["asked"] = next((column for column in free_columns if column.dates), (free_columns or date_columns)[0])
+    asked_role = next(role for role in vocabulary.MOMENTS if role.name == "asked")
+    free_columns = [
+        column
+        for column in date_columns
+        if column not in roles.values() and not column.name_matches(asked_role.exclusion)
+    ]
+    if "asked" not in roles and free_columns:  # the fullest: an opening is never missing
+        roles["asked"] = max(free_columns, key=lambda column: (column.dates is not None, column.filled_count))
     return roles
 
 
@@ -159,8 +167,11 @@ def _can_be(fact: str, column: SourceColumn, rows: int) -> bool:
         has_id_name = column.name_matches(r"\b(id|no|nr|number|key|nummer|code)\b")
         return has_id_name or not column.is_counter
     if fact == "place" and column.name_matches(r"\bstate\b"):
+        values = _plain_values(column)
         return not (
-            column.is_numeric or _plain_values(column) & (vocabulary.CLOSED_STATUSES | vocabulary.OPEN_STATUSES)
+            column.is_numeric
+            or any(map(vocabulary.is_closed_status, values))
+            or any(map(vocabulary.is_open_status, values))
         )
     return rows <= FEWEST_ROWS_FOR_GROUPS or column.distinct_count <= 0.5 * column.filled_count
 
@@ -248,8 +259,21 @@ def _status_column(columns: Sequence[SourceColumn]) -> StatusColumn | None:
 
 def read_states(column: SourceColumn) -> StatusColumn | None:
     """A column as states of the case; None: none of them is known to mean that it is over."""
-    closed_counts = {value: count for value, count in column.values if plain_words(value) in vocabulary.CLOSED_STATUSES}
-    return StatusColumn(column, tuple(closed_counts), sum(closed_counts.values())) if closed_counts else None
+    kinds: dict[str, list[str]] = {"closed": [], "cancelled": [], "open": [], "unknown": []}
+    for value, _ in column.values:
+        status = plain_words(value)
+        if vocabulary.is_cancelled_status(status):
+            kind = "cancelled"
+        elif vocabulary.is_closed_status(status):
+            kind = "closed"
+        else:
+            kind = "open" if vocabulary.is_open_status(status) else "unknown"
+        kinds[kind].append(value)
+    if not kinds["closed"]:
+        return None
+    rows = sum(count for value, count in column.values if value in kinds["closed"])
+    closed, cancelled, open_values, unknown = (tuple(values) for values in kinds.values())
+    return StatusColumn(column, closed, rows, cancelled, open_values, unknown)
 
 
 def _text_column(columns: Sequence[SourceColumn]) -> SourceColumn | None:

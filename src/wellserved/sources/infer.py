@@ -7,7 +7,7 @@ so that what an import would say is said before.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,11 +22,12 @@ from wellserved.scales import BUILT_IN, Scales
 from wellserved.sources import vocabulary
 from wellserved.sources.columns import SourceColumn, describe_column
 from wellserved.sources.draft import draft_mapping
-from wellserved.sources.guess import Guess, guess_roles
+from wellserved.sources.guess import Guess, StatusColumn, guess_roles
 from wellserved.sources.table import RawTable
 from wellserved.wording import format_note, plural
 
-UNUSED_KINDS = ("dates", "ratings", "teams")  # what a column without a use may look like
+UNUSED_KINDS = ("dates", "times of day", "ratings", "teams")  # what a column without a use may look like
+_TIME_OF_DAY = re.compile(r"[012]?\d:[0-5]\d(:[0-5]\d)?( ?[ap]m)?", re.I)
 _DATE_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
 
 
@@ -73,7 +74,13 @@ def inspect_roles(
     (rows,) = db.sql("SELECT count(*) FROM raw").fetchall()[0]
     unused_columns = _find_unused(columns, roles)
     named_zones = {split_zone(column.name)[1] for column in roles.stamps.values()} - {""}
-    questions = (*_zone_question(roles, named_zones, zone), *_open_questions(db, columns, roles))
+    questions = (
+        *_zone_question(roles, named_zones, zone),
+        *_clock_questions(unused_columns, roles),
+        *_open_questions(db, columns, roles),
+    )
+    if "asked" not in roles.stamps:
+        questions = ("No column says for certain when a case began: which one is it?", *questions)
     toml = draft_mapping(
         source,
         columns,
@@ -124,6 +131,9 @@ def _find_unused(columns: Sequence[SourceColumn], roles: Guess) -> dict[str, tup
     ]
     columns_by_kind = {
         "dates": [column for column in free_columns if column.is_date],
+        "times of day": [
+            column for column in free_columns if all(_TIME_OF_DAY.fullmatch(value) for value, _ in column.values)
+        ],
         "ratings": [column for column in rating_columns if column.is_numeric or column.distinct_count <= 20],
         "teams": [
             column
@@ -136,8 +146,25 @@ def _find_unused(columns: Sequence[SourceColumn], roles: Guess) -> dict[str, tup
     return {kind: tuple(column.name for column in matches) for kind, matches in columns_by_kind.items() if matches}
 
 
+def _clock_questions(unused_columns: Mapping[str, Sequence[str]], roles: Guess) -> list[str]:
+    """Times of day in a column of their own, beside days."""
+    day_names = [column.name for column in roles.stamps.values() if column.dates and column.dates.is_day_only]
+    clock_names = unused_columns.get("times of day", ())
+    if not day_names or not clock_names:
+        return []
+    return [
+        f"{', '.join(clock_names)} hold times of day, and {', '.join(day_names)} days without one: put each day and its time into one column, else waits are told in whole days."
+    ]
+
+
 def _zone_question(roles: Guess, named_zones: set[str], zone: str | None) -> list[str]:
     date_columns = [column for column in roles.stamps.values() if column.dates and not column.dates.is_epoch]
+    with_zone = [column.name for column in date_columns if column.dates and column.dates.local_sql() is None]
+    if with_zone and len(with_zone) < len(date_columns):
+        without = [column.name for column in date_columns if column.name not in with_zone]
+        return [
+            f"{', '.join(with_zone)} name their time zone, and {', '.join(without)} do not: is the same zone meant? Set `zone`."
+        ]
     if len(named_zones) > 1:
         zones = ", ".join(sorted(named_zones))
         return [
@@ -170,6 +197,11 @@ def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[SourceColum
         questions.append(
             f"{roles.kept_flag.column.name!r} was read as the source's own word on its promise: {words}. Is that so?"
         )
+    if roles.rating and not roles.rating.values:
+        column, scale = roles.rating.column, roles.rating.scale
+        questions.append(
+            f"{column.name!r} holds numbers from {column.low:g} to {column.high:g} and was read as the customer's rating on the scale {scale}, more is better. Is that so?"
+        )
     if roles.rating and roles.rating.column.comma_count:
         questions.append(f"{roles.rating.column.name!r} has decimal commas: 4,5 is read as four and a half.")
     return questions
@@ -197,10 +229,7 @@ def _number_questions(columns: Sequence[SourceColumn], roles: Guess) -> list[str
 
 
 def _sounds_like_a_date(column: SourceColumn) -> bool:
-    has_date_name = any(
-        column.name_matches(r"\b(at|on|am|date|datum|time|dt)\b") and any(map(column.name_matches, role.patterns))
-        for role in vocabulary.MOMENTS
-    )
+    has_date_name = any(any(map(column.name_matches, role.patterns)) for role in vocabulary.MOMENTS)
     date_like_values = [value for value, _ in column.values if _DATE_DIGITS.search(value)]
     return (
         has_date_name
@@ -215,6 +244,18 @@ def _status_questions(db: duckdb.DuckDBPyConnection, roles: Guess) -> list[str]:
     if status is None:
         return []
     words = " or ".join(status.closed_values)
+    unknown_questions = [
+        f"{status.column.name!r} says {', '.join(status.unknown_values[:8])}: does that mean that a case is over? "
+        f"{'With a time of closing it counts as over.' if closing_column else 'It counts as open.'}"
+    ]
+    if status.unknown_values:
+        return unknown_questions + _closing_questions(db, status, closing_column, words)
+    return _closing_questions(db, status, closing_column, words)
+
+
+def _closing_questions(
+    db: duckdb.DuckDBPyConnection, status: StatusColumn, closing_column: SourceColumn | None, words: str
+) -> list[str]:
     if closing_column is None:
         return [
             f"{status.column.name!r} says {words} in {plural(status.rows, 'row')}, but no column says when: they count as resolved at an "

@@ -20,9 +20,39 @@ from wellserved.sources.bytes import read_chunks
 from wellserved.sources.records import RecordFile, RecordWriter
 from wellserved.sources.table import BrokenRow
 
+MAX_PATH = 3  # names of objects in which a list of records is looked for
 MAX_RECORD_CHARACTERS = 64 << 20
 _ODD_BYTES = re.compile("[\udc80-\udcff]+")
 _BLANK = re.compile(r"[ \t\r\n]*")
+_PAGE_FIELDS = frozenset(
+    [
+        "count",
+        "total",
+        "next",
+        "next_page",
+        "previous",
+        "previous_page",
+        "prev",
+        "page",
+        "pages",
+        "per_page",
+        "limit",
+        "offset",
+        "meta",
+        "links",
+        "has_more",
+        "end_of_stream",
+        "after_url",
+        "before_url",
+        "after_cursor",
+        "before_cursor",
+        "end_time",
+        "cursor",
+        "success",
+        "error",
+        "status",
+    ]
+)
 _BLANK_OR_COMMA = re.compile(r"[ \t\r\n,]*")
 _decoder = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda _: None)
 
@@ -214,8 +244,8 @@ def _skip_object(scanner: _Scanner, path: tuple[str, ...] = ()) -> list[tuple[st
                 paths.append((*path, name))
             if any(isinstance(item, BrokenRow) for item in _members(scanner, "]")):
                 raise _CutListError(paths)
-        elif scanner.peek() == "{" and not path:
-            paths += _skip_object(scanner, (name,))
+        elif scanner.peek() == "{" and len(path) < MAX_PATH:
+            paths += _skip_object(scanner, (*path, name))
         else:
             scanner.value()
     return paths
@@ -301,6 +331,8 @@ def _pieces(name: str, text: _Text, part: str) -> tuple[str, Iterator[Piece | Br
         if not _has_one_a_line(text):
             raise SourceError(f"{name} begins like JSON and breaks off.", "Export it again.") from error
         paths, follower = [], "?"  # a first line that is broken is one row, not the file
+    if follower == "{" and len(paths) == 1 and not part and _is_page(text, paths[0]):
+        return f"JSON, list {paths[0][0]} of many pages", _page_members(text, paths[0][0]), []
     if follower == "{" and not _has_one_a_line(text):
         return "JSON records one after the other", _members(_Scanner(text.chunks()), ""), inner_path
     if follower:
@@ -317,6 +349,30 @@ def _pieces(name: str, text: _Text, part: str) -> tuple[str, Iterator[Piece | Br
     inner_path = inner_path[len(chosen) :] if chosen else inner_path
     chosen = chosen or paths[0]
     return f"JSON, list {'.'.join(chosen)}", _object_members(_Scanner(text.chunks()), chosen), inner_path
+
+
+def _is_page(text: _Text, path: tuple[str, ...]) -> bool:
+    """Whether an object is a page of records, as programs write them one behind the other: it has nothing else to tell."""
+    try:
+        record = _Scanner(text.chunks()).value()
+    except (ValueError, RecursionError):
+        return False
+    return len(path) == 1 and {name.casefold() for name in record if name != path[0]} <= _PAGE_FIELDS
+
+
+def _page_members(text: _Text, name: str) -> Iterator[Piece | BrokenRow]:
+    """The records of all pages, numbered through."""
+    number = 0
+    for page in _members(_Scanner(text.chunks()), ""):
+        if isinstance(page, BrokenRow) or not isinstance(
+            page.value.get(name) if isinstance(page.value, dict) else None, list
+        ):
+            number += 1
+            yield BrokenRow(number, "", f"is no page with a list {name}")
+            continue
+        for member in page.value[name]:
+            number += 1
+            yield Piece(number, member)
 
 
 def _lone_record(name: str, text: _Text, path: list[str]) -> tuple[str, Iterator[Piece | BrokenRow], list[str]]:

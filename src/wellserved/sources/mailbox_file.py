@@ -29,7 +29,7 @@ MIN_OWN_SHARE = 0.5  # of messages that name an address, for it to be taken for 
 MAX_MESSAGE_BYTES = 256 << 10  # of a message that are looked at; what follows are files that it carries
 MAX_SUBJECT = 300  # letters of a subject in which a ticket's number is looked for
 MAX_TEXT = 10_000  # letters of a message that are kept
-COLUMNS = ("Thread", "Message", "Time", "Event", "Customer", "From", "To", "Subject", "Text")
+MESSAGE_COLUMNS = ("Thread", "Message", "Time", "Event", "Customer", "From", "To", "Subject", "Text")
 _NUMBER = re.compile(
     r"\[[^\[\]]{0,40}?#\s{0,5}(\d{2,20})[^\[\]]{0,20}\]|\[(?:ticket|case|request)[ :]{1,3}(\w{0,20}-?\d{1,20})\]", re.I
 )
@@ -89,7 +89,7 @@ def open_mailbox(
         raise SourceError(f"{name} holds no messages.", "Check the mailbox, and export it again.")
     own_addresses = {address.casefold() for address in own} or _find_own(name, readable)
     events, repeat_count = _events(readable, own_addresses)
-    writer = RecordWriter(scratch, name, COLUMNS)
+    writer = RecordWriter(scratch, name, MESSAGE_COLUMNS)
     remaining_events = iter(events)
     for number, (raw, letter) in enumerate(zip(_messages(path, on_progress), letters, strict=True), start=1):
         if letter is None:
@@ -100,7 +100,7 @@ def open_mailbox(
     left_out_count = sum(event == "other" for _, event, _ in events) - repeat_count
     notes = {
         "messages stand there more than once and count once": repeat_count,
-        "messages are of no thread that a customer began: from the house, from machines and lists": left_out_count,
+        "messages make no moment: from machines and lists, of threads that the house began, or of others in a thread": left_out_count,
     }
     notes = {note: count for note, count in notes.items() if count}
     return writer.finish(f"mailbox of {part}", digest.hexdigest(), part=part, encoding="mail", notes=notes)
@@ -111,7 +111,7 @@ def _cells(raw: bytes, letter: _Letter, event: tuple[str, str, str]) -> dict[str
     thread, kind, customer = event
     subject, text = _subject_and_text(raw)
     cells = (thread, letter.id, letter.at, kind, customer, letter.sender, ", ".join(letter.recipients), subject, text)
-    return dict(zip(COLUMNS, cells, strict=True))
+    return dict(zip(MESSAGE_COLUMNS, cells, strict=True))
 
 
 def _messages(path: Path, on_progress: ProgressCallback) -> Iterator[bytes]:
@@ -160,6 +160,8 @@ def _read_headers(raw: bytes) -> _Letter | None:
 
 def _letter(headers: Message, raw: bytes) -> _Letter:
     sender = next(iter(_addresses(headers, "From")), "")
+    is_form = bool(re.match(r"(no|do not|donot)[-_.]?reply|web|form|contact", sender)) and "Reply-To" in headers
+    sender = next(iter(_addresses(headers, "Reply-To")), sender) if is_form else sender  # who filled the form in
     at = _received_at(headers)
     named_ids = _IDS.findall(str(headers.get("Message-ID", "")))
     identity = named_ids[0] if named_ids else f"<{hashlib.sha256(raw[:2000]).hexdigest()[:20]}>"
@@ -168,7 +170,9 @@ def _letter(headers: Message, raw: bytes) -> _Letter:
     number = (match[1] or match[2]) if match else ""
     recipients = tuple(dict.fromkeys(_addresses(headers, "To", "Cc", "Delivered-To", "X-Original-To")))
     list_name = f"{headers.get('List-Id', '')} {headers.get('List-Post', '')}".strip().casefold()
-    return _Letter(identity, at, sender, recipients, tuple(references), number, _is_automatic(headers), list_name)
+    return _Letter(
+        identity, at, sender, recipients, tuple(references), number, not is_form and _is_automatic(headers), list_name
+    )
 
 
 def _addresses(headers: Message, *names: str) -> list[str]:
@@ -228,7 +232,7 @@ def _events(letters: Sequence[_Letter], own: set[str]) -> tuple[list[tuple[str, 
     """(thread, event, customer) of each message, and how many stand there again."""
     threads = _Threads()
     for letter in letters:
-        threads.join([letter.id, *letter.references, *([f"#{letter.number}"] if letter.number else [])])
+        threads.join([letter.id, *letter.references, *_number_key(letter, own)])
     by_thread: dict[str, list[int]] = {}
     first_places: dict[str, int] = {}
     repeats = {index for index, letter in enumerate(letters) if first_places.setdefault(letter.id, index) != index}
@@ -246,6 +250,12 @@ def _events(letters: Sequence[_Letter], own: set[str]) -> tuple[list[tuple[str, 
     return events, len(repeats)
 
 
+def _number_key(letter: _Letter, own: set[str]) -> list[str]:
+    """What a number in the subject joins: the letters of one customer; an order's number may stand in those of two."""
+    customers = [address for address in (letter.sender, *letter.recipients) if address and address not in own]
+    return [f"#{letter.number} {customers[0]}"] if letter.number and customers else []
+
+
 def _author(letters: Sequence[_Letter], own: set[str]) -> str:
     """Who began a thread; where its first message is not there, whoever wrote to the house first, or whom it answers first."""
     first = letters[0]
@@ -258,12 +268,23 @@ def _event(letter: _Letter, first: _Letter, author: str, is_first: bool, own: se
     """What a message is in its thread."""
     if author in own or (not first.references and (first.is_automatic or _is_of_foreign_list(first, own))):
         return "other"
+    own_domains = {_domain(address) for address in own}
+    is_colleague = _domain(author) in own_domains
+    if is_colleague and not own & set(first.recipients[:1]) and _goes_outside(first, own_domains):
+        return "other"  # somebody of the house writes to a customer
     if is_first:
         return "asked"
-    own_domains = {address.rsplit("@", 1)[1] for address in own if "@" in address}
-    if letter.sender in own or (letter.sender != author and letter.sender.rsplit("@", 1)[-1] in own_domains):
+    if letter.sender in own or (not is_colleague and letter.sender != author and _domain(letter.sender) in own_domains):
         return "auto_replied" if letter.is_automatic else "replied"
     return "chased" if letter.sender == author and not letter.is_automatic else "other"
+
+
+def _domain(address: str) -> str:
+    return address.rsplit("@", 1)[-1]
+
+
+def _goes_outside(letter: _Letter, own_domains: set[str]) -> bool:
+    return any(_domain(address) not in own_domains for address in letter.recipients)
 
 
 def _is_of_foreign_list(letter: _Letter, own: set[str]) -> bool:

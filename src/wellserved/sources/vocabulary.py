@@ -21,7 +21,10 @@ class ColumnRole:
     exclusion: str = r"(?!)"  # words that rule it out
 
 
-_PROMISE_NAMES = r"escalation|due|target|deadline|sla|breach|faellig|fallig|frist|echeance"
+_PROMISE_NAMES = (
+    r"escalation|due|target|deadline|sla|breach|faellig|fallig|frist|echeance|plan(?:ned|ifie\w*)|estimat\w*|expected|scheduled"
+    r"|prevue?s?|geplant\w*|wunsch\w*|voraussichtlich\w*|requested (?:compl|resol|close|end|deliver)\w*|eta"
+)
 _CUSTOMER_NAMES = (
     r"customers?|requester|requestors?|requested by|caller|client|contact|reporter|reported by|opened by|demandeur|kunden?"
     r"|kunde|anforderer|melder|antragsteller|user|citizen|patient|guest"
@@ -34,6 +37,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
         "promised",
         (
             r"(clos\w*|resol\w*|solution) .*(escalation|due|target|deadline|by)\b|due by\b|^ttr\b|time to resolve",
+            r"(plan|estimat|expected|scheduled|geplant|wunsch|voraussichtlich|requested).*(compl|clos|resol|end|los|erled|abschl)|(resol|clot|fin)\w* prevu",
             rf"\b({_PROMISE_NAMES}|promis\w*|zieltermin|date limite|expected (by|date))",
             r"^soll\b",
         ),
@@ -45,16 +49,16 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
             r"(first|initial|erste\w*|premiere) .*(respon|repl|antwort|reaktion|reponse)",
             r"\brepl(y|ied)\b|beantwortet|repondu",
         ),
-        rf"{_PROMISE_NAMES}|last|dernier|letzte|status",
+        rf"{_PROMISE_NAMES}|last|dernier|letzte|status|\bby\b|contact|customer|requester|client|kunde",
     ),
     ColumnRole(
         "resolved",
         (
             r"\b(resolv|solved|resolution|solution|gelost|geloest|losung|resolu|behoben|erledigt|fixed)",
-            r"\b(closed?|closing|closure|complet|finish|geschlossen|abgeschlossen|schliess|cloture|ferm(e|eture)|ended|done)\b"
+            r"\b(closed?|closing|closure|complet|finish|geschlossen|abgeschlossen|schliess\w*|cloture|ferm(e|eture)|ended|done)\b"
             r"|\b(complet|finish|clotur)\w*",
         ),
-        rf"{_PROMISE_NAMES}|\bby\b|code|reason|first respon|\bsla\b",
+        rf"{_PROMISE_NAMES}|\bby\b|code|reason|first respon|\bsla\b|pending|auto|requested",
     ),
     ColumnRole("assigned", (r"(first|initial\w*|erst\w*) (assigned|assignment|zugewiesen)",)),
     ColumnRole(
@@ -64,7 +68,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
             r"|ouvert|creation|cree\b|recu\b|demande|signale)",
             r"\b(start|begin|date|datum|time|zeit|timestamp)",
         ),
-        rf"updat|modif|chang|geander|aktualis|derniere|mise a jour|last|viewed|contact|pending|birth|{_PROMISE_NAMES}",
+        rf"updat|modif|chang|geander|aktualis|derniere|mise a jour|last|letzte|viewed|contact|pending|birth|organi[sz]ation|account|company|customer|user|firma|kunde|{_PROMISE_NAMES}",
     ),
 )
 FACT_ROLES: Final = (
@@ -127,7 +131,7 @@ FACT_ROLES: Final = (
     ),
 )
 CASE_NUMBER_NAMES: Final = (  # a case's number, the one that people use first
-    r"\b(ticket|case|incident|issue|request|conversation|complaint|vorgangs?|fall) ?(number|no|nr|nummer|key)\b|ticketnummer|vorgangsnummer",
+    r"\b(ticket|case|incident|issue|request|conversation|complaint|vorgangs?|fall) ?(number|no|nr|nummer|key|schlussel)\b|ticketnummer|vorgangsnummer",
     r"^(number|nummer|numero|key)$",
     r"\b(ticket|case|incident|issue|request|enquiry|complaint|conversation|vorgangs?|fall) ?(enquiry )?(id|ref\w*)\b|^(case|ticket|incident|vorgang)$",
     r"^id$",
@@ -142,10 +146,10 @@ STATUS_NAMES: Final = (
 RATING_NAMES: Final = (
     r"satisf|csat|rating|survey|\bstars?\b|\bnps\b|\bscore\b|zufrieden|bewertung|sterne|\bnote\b|evaluation"
 )
-NOT_RATING_NAMES: Final = r"date|comment|remark|kommentar|commentaire|reason|\bsla\b|priorit|lead|credit|\bat\b|time"
+NOT_RATING_NAMES: Final = r"date|comment|remark|kommentar|commentaire|reason|\bsla\b|priorit|lead|credit|\bat\b|time|complex|health|risk|impact|urgenc|\bsent\b|count|\bself\b|\bagent\b|internal|intern\b"
 SLA_NAMES: Final = r"\bsla\b|on ?time|resolution status|timely|eingehalten|breach|violat|overdue"
 NOT_SLA_NAMES: Final = r"first respon|first repl|time to|diff|every response"
-LATE_NAMES: Final = r"breach|violat|overdue"  # such a column's yes means that the promise was missed
+LATE_NAMES: Final = r"breach|violat|overdue|missed|failed|\blate\b|verpasst|verfehlt"  # such a column's yes means that the promise was missed
 
 CLOSED_STATUSES: Final = frozenset(
     [
@@ -171,6 +175,94 @@ CLOSED_STATUSES: Final = frozenset(
     ]
 )
 """A status that says that the case is over."""
+CANCELLED_STATUSES: Final = frozenset(
+    [
+        "cancelled",
+        "canceled",
+        "abandoned",
+        "rejected",
+        "declined",
+        "withdrawn",
+        "spam",
+        "junk",
+        "duplicate",
+        "merged",
+        "deleted",
+        "storniert",
+        "abgelehnt",
+        "abgebrochen",
+        "zuruckgezogen",
+        "annule",
+        "rejete",
+    ]
+)
+"""A status that says that the case is over and nobody was served."""
+_CLOSED_BEGINNINGS = (
+    "closed",
+    "resolved",
+    "solved",
+    "completed",
+    "done",
+    "geschlossen",
+    "gelost",
+    "erfolgreich geschlossen",
+    "clos",
+    "resolu",
+)
+
+
+def is_closed_status(status: str) -> bool:
+    """Whether a state's plain words say that the case is over, as `closed complete` does."""
+    return (
+        status in CLOSED_STATUSES
+        or status.startswith(tuple(f"{word} " for word in _CLOSED_BEGINNINGS))
+        or status in _CLOSED_BEGINNINGS
+    )
+
+
+def is_cancelled_status(status: str) -> bool:
+    """Whether a state's plain words say that nobody was served."""
+    return bool(CANCELLED_STATUSES & set(status.split()))
+
+
+def is_open_status(status: str) -> bool:
+    """Whether a state's plain words say that the case is not over."""
+    first_word = status.split(" ")[0] if status else ""
+    return (
+        status in OPEN_STATUSES
+        or first_word in OPEN_WORDS
+        or "progress" in status
+        or first_word.startswith(("re open", "reopen", "wieder"))
+    )
+
+
+OPEN_WORDS: Final = frozenset(
+    [
+        "new",
+        "open",
+        "opened",
+        "pending",
+        "waiting",
+        "assigned",
+        "reopened",
+        "awaiting",
+        "on",
+        "in",
+        "neu",
+        "offen",
+        "wartend",
+        "wartet",
+        "zugewiesen",
+        "nouveau",
+        "ouvert",
+        "en",
+        "active",
+        "stalled",
+        "escalated",
+        "planned",
+    ]
+)
+"""The words that a state of a case that is not over begins with."""
 OPEN_STATUSES: Final = frozenset(
     [
         "new",

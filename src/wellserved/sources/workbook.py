@@ -14,6 +14,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
@@ -115,8 +116,10 @@ def _read_sheet(path: Path, name: str, workbook: CalamineWorkbook, sheet: Calami
     names = unique_names(top[title_rows] if is_named else [""] * max(map(len, top)))
     writer = RecordWriter(scratch, name, names)
     first_row = title_rows + is_named
+    merged_cells = _merged_cells(sheet, first_row)
     for number, row in enumerate(islice(sheet.iter_rows(), first_row, None), start=first_row + 1):
         cells = [_cell(value) for value in row]
+        _fill_merged(cells, number - 1, merged_cells)
         if any(cells):
             writer.add(number, dict(zip(names, cells, strict=True)))
     title_count = sum(any(row) for row in top[:title_rows])
@@ -128,6 +131,35 @@ def _read_sheet(path: Path, name: str, workbook: CalamineWorkbook, sheet: Calami
     notes = {note: count for note, count in notes.items() if count}
     shape = f"workbook, sheet {sheet.name}"
     return writer.finish(shape, _digest(path), part=sheet.name, has_header=is_named, notes=notes)
+
+
+@dataclass
+class _MergedCell:
+    """A cell that was merged over several rows: it holds for all of them."""
+
+    first_row: int
+    last_row: int
+    column: int
+    text: str = ""
+
+
+def _merged_cells(sheet: CalamineSheet, first_row: int) -> list[_MergedCell]:
+    """Those among the rows, from 0; titles are merged over columns, which says nothing of rows."""
+    ranges = sheet.merged_cell_ranges or []
+    offset = (sheet.start or (0, 0))[1]
+    return [
+        _MergedCell(top, bottom, left - offset)
+        for (top, left), (bottom, _right) in ranges
+        if bottom > top and top >= first_row
+    ]
+
+
+def _fill_merged(cells: list[str], row: int, merged_cells: list[_MergedCell]) -> None:
+    for merged in merged_cells:
+        if merged.first_row == row:
+            merged.text = cells[merged.column]
+        elif merged.first_row < row <= merged.last_row and not cells[merged.column]:
+            cells[merged.column] = merged.text
 
 
 def _find_header(rows: Sequence[Sequence[str]]) -> tuple[int, bool]:

@@ -221,6 +221,7 @@ NAMES: Final = (
     gettext_noop("imported"),
     gettext_noop("failed"),
     gettext_noop("dates"),
+    gettext_noop("times of day"),
     gettext_noop("ratings"),
     gettext_noop("teams"),
     gettext_noop("kind"),

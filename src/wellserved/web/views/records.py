@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 
-from wellserved.actions import uploads
+from wellserved.actions import live_sources, uploads
 from wellserved.actions.mapping_form import DATE_ORDERS, MappingForm, mapping_form
 from wellserved.actions.uploads import Upload
 from wellserved.errors import StorageError, WellservedError
@@ -38,7 +38,8 @@ def data_(request: HttpRequest) -> HttpResponseBase:
         )
     receipts = list(reversed(log.receipts(settings.WORKSPACE)))
     waiting = [upload for upload in uploads.all_uploads(settings.WORKSPACE) if upload.step != "imported"]
-    return render(request, "data.html", {"receipts": receipts, "form": form, "waiting": waiting})
+    systems = live_sources.live_sources(settings.WORKSPACE)
+    return render(request, "data.html", {"receipts": receipts, "form": form, "waiting": waiting, "systems": systems})
 
 
 def _keep(request: HttpRequest, form: FileForm) -> HttpResponseBase:
