@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -217,7 +218,7 @@ def test_nobody_else_on_the_computer_reads_what_was_sent(workspace: Workspace) -
 As = Callable[..., Client]
 
 
-def test_a_script_is_told_what_is_wrong(staff: House, as_: As) -> None:
+def test_a_script_is_told_what_is_wrong(staff: House, as_: As, place: Workspace) -> None:
     client = as_(staff.lead)
     empty = client.post("/data/", {"file": SimpleUploadedFile("a.csv", b"")}, headers={"Accept": "application/json"})
     assert (empty.status_code, "empty" in json.loads(empty.content)["problem"]) == (422, True)
@@ -228,3 +229,4 @@ def test_a_script_is_told_what_is_wrong(staff: House, as_: As) -> None:
     assert "no rows" in client.get(header["Location"]).content.decode()
     assert client.post(header["Location"], {"do": "discard"}).status_code == 302
     assert client.get(header["Location"]).status_code == 404
+    shutil.rmtree(place.folder / "uploads")  # the house is that of other tests, too

@@ -5,26 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-from duckdb import DuckDBPyConnection
 
 from wellserved.actions.mappings import mapping_for
 from wellserved.actions.uploads import Upload, sample_file
 from wellserved.engine import duckdb
-from wellserved.errors import WellservedError
 from wellserved.mapping import Mapping as FileMapping
-from wellserved.record import record_rows
 from wellserved.render.tables.receipts import gap_lines
 from wellserved.scales import load_scales
 from wellserved.sources.columns import SourceColumn
-from wellserved.sources.file_sample import PreviewRow, open_sample, preview_rows, sample_columns
+from wellserved.sources.file_sample import PreviewRow, open_sample, preview_rows, record_sample, sample_columns
 from wellserved.sources.guess import Guess, guess_roles
 from wellserved.sources.infer import inspect_roles
 from wellserved.sources.roles import ROLES, choose_roles, reasons_of, roles_of_guess, roles_of_mapping
-from wellserved.sources.table import RawTable
 from wellserved.storage.workspace import Workspace
 
 DATE_ORDERS = ("day-first", "month-first", "year-first")
@@ -89,7 +84,7 @@ def mapping_form(
         inspection = inspect_roles(db, raw, columns, guess, *facts)
         problem = _contradiction(roles, guess) or inspection.stop
         if known:
-            problem = _record(db, raw, known, workspace.zone, now)
+            problem = record_sample(db, raw, known, workspace.zone, now)
         preview = () if problem else tuple(preview_rows(db))
     return MappingForm(
         columns=_column_choices(columns, roles, orders),
@@ -104,16 +99,6 @@ def mapping_form(
         rows=upload.rows,
         **settings,
     )
-
-
-def _record(db: DuckDBPyConnection, raw: RawTable, known: FileMapping, zone: str, now: datetime) -> str:
-    """Make moments of the first rows by a mapping that is known; why that does not go, or nothing."""
-    mapping = replace(known, zone=zone) if known.zone == "workspace" else known
-    try:
-        record_rows(db, mapping, raw.columns, now, "")
-    except WellservedError as error:
-        return f"{error.problem} {error.remedy}"
-    return ""
 
 
 def _contradiction(roles: Mapping[str, str], guess: Guess) -> str:

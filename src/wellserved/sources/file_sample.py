@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +12,10 @@ import duckdb
 
 from wellserved import disk
 from wellserved.engine import duckdb as engine
+from wellserved.errors import WellservedError
+from wellserved.mapping import Mapping
 from wellserved.progress import ProgressCallback
-from wellserved.record import ROW_NUMBER
+from wellserved.record import ROW_NUMBER, record_rows
 from wellserved.sources.columns import SourceColumn, describe_column
 from wellserved.sources.parquet_file import open_parquet
 from wellserved.sources.table import RawTable, SourceFile
@@ -79,6 +81,15 @@ def open_sample(db: duckdb.DuckDBPyConnection, sample: Path) -> RawTable:
     names = ", ".join(map(engine.quote_name, (ROW_NUMBER, *columns)))
     db.execute(f"CREATE OR REPLACE TEMP VIEW raw AS SELECT {names} FROM read_parquet({engine.quote_text(str(sample))})")
     return RawTable(source, source.row_count, (), columns=tuple(columns))
+
+
+def record_sample(db: duckdb.DuckDBPyConnection, raw: RawTable, mapping: Mapping, zone: str, now: datetime) -> str:
+    """Make moments of the first rows by a mapping that is known; why that does not go, or nothing. `zone`: the workspace's."""
+    try:
+        record_rows(db, replace(mapping, zone=zone) if mapping.zone == "workspace" else mapping, raw.columns, now, "")
+    except WellservedError as error:
+        return f"{error.problem} {error.remedy}"
+    return ""
 
 
 def preview_rows(db: duckdb.DuckDBPyConnection) -> list[PreviewRow]:
