@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+import pyarrow as pa
 from cryptography.fernet import Fernet, InvalidToken
 from filelock import FileLock, Timeout
 
@@ -59,7 +60,7 @@ class SyncResult:
     records: int  # transactions that were fetched
     tickets: int  # that they are about
     moments: int  # new in the log
-    withdrawn: int  # moments of tickets that were deleted
+    withdrawn: int  # moments that are told no more, of deleted tickets above all
     hidden_tickets: int  # whose facts the token's user may not see
 
 
@@ -197,39 +198,49 @@ def _import(
     new_from = int(state.imported or 0)
     changed = [ticket for ticket in tickets.values() if max(ticket.transactions, default=0) > new_from]
     rows_file = folder / "rows.jsonl"
-    row_count = _write_rows(rows_file, changed, queues, users)
+    told = _write_rows(rows_file, changed, queues, users)
     moments = 0
-    if row_count:
+    if told:
         preset = next(mapping for mapping in presets() if "Transaction" in mapping.recognise)
         mapping = replace(preset, name=source.name, title=source.title or preset.title)
         moments = import_file(workspace, rows_file, mapping, now, on_progress).receipt.moments_new
     rows_file.unlink()
-    deleted = [ticket.id for ticket in changed if ticket.is_deleted]
-    withdrawn = withdraw_cases(workspace, source.name, deleted, now) if deleted else 0
+    withdrawn = withdraw_untold(workspace, source.name, [ticket.id for ticket in changed], told, now)
     hidden = sum(not ticket.facts and not ticket.is_deleted for ticket in changed)
     records = sum(sum(number > new_from for number in ticket.transactions) for ticket in changed)
     return SyncResult(records, len(changed), moments, withdrawn, hidden)
 
 
-def _write_rows(file: Path, tickets: list[TicketHistory], queues: Mapping[str, str], users: Mapping[str, str]) -> int:
-    """Write the tickets' rows, every row with every column; how many."""
-    count = 0
+def _write_rows(
+    file: Path, tickets: list[TicketHistory], queues: Mapping[str, str], users: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Write the tickets' rows, every row with every column; (the moment's own number, its kind) of each."""
+    told = []
     with open(file, "w", encoding="utf-8", opener=disk.owner_only) as stream:
         for ticket in tickets:
             for row in ticket_rows(ticket, queues, users):
                 stream.write(json.dumps({name: row[name] for name in ROW_COLUMNS}, ensure_ascii=False) + "\n")
-                count += 1
-    return count
+                told.append((f"{row['Ticket']}#{row['Transaction']}", row["Event"]))
+    return told
 
 
-def withdraw_cases(workspace: Workspace, source: str, case_ids: list[str], now: datetime) -> int:
-    """Take all moments of cases back that their source has deleted; how many. What was taken back before stays so."""
+def withdraw_untold(
+    workspace: Workspace, source: str, case_ids: list[str], told: list[tuple[str, str]], now: datetime
+) -> int:
+    """Take back what the log has of these cases and their source does not tell any more; how many moments.
+
+    A ticket that was deleted tells nothing; one whose requestors changed may tell an answer as a question.
+    """
     with workspace.write_lock() as scratch:
         snapshot = log.snapshot(workspace.log)
         if not snapshot.files:
             return 0
         with duckdb.connect(workspace.log, scratch=scratch) as db:
             log.create_current_view(db, "current_moments", snapshot.files)
+            refs, kinds = ([pair[index] for pair in told] for index in (0, 1))
+            duckdb.materialise(
+                db, "told", pa.table({"source_ref": pa.array(refs, pa.string()), "kind": pa.array(kinds, pa.string())})
+            )
             cells = {
                 "at_is": "'withdrawn'",
                 "recorded_at": f"TIMESTAMPTZ '{now.isoformat()}'",
@@ -242,14 +253,15 @@ def withdraw_cases(workspace: Workspace, source: str, case_ids: list[str], now: 
                 if name != "correction"
             )
             db.execute(
-                f"CREATE TEMP TABLE batch AS SELECT {columns} FROM current_moments "
+                f"CREATE TEMP TABLE batch AS SELECT {columns} FROM current_moments ANTI JOIN told USING (source_ref, kind) "
                 "WHERE source = $source AND case_id IN (SELECT unnest($cases))",
                 {"source": source, "cases": case_ids},
             )
             (count,) = db.sql("SELECT count(*) FROM batch").fetchall()[0]
             if count:
                 log.append(db, workspace, "batch", False, "withdrawn")
-        cases.refresh(workspace, scratch, no_progress)
+        if count:
+            cases.refresh(workspace, scratch, no_progress)
     return int(count)
 
 

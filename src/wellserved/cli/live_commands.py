@@ -101,7 +101,9 @@ def sync(
             if result.hidden_tickets
             else ""
         )
-        withdrawn = f", {result.withdrawn:,} withdrawn with deleted tickets" if result.withdrawn else ""
+        withdrawn = (
+            f", {result.withdrawn:,} withdrawn, as the system does not tell them any more" if result.withdrawn else ""
+        )
         say(
             f"{source_name}: {plural(result.records, 'transaction')} of {plural(result.tickets, 'ticket')}; {plural(result.moments, 'moment')} new{withdrawn}.{hidden}"
         )
