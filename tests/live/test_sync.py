@@ -106,6 +106,26 @@ def test_step_by_step_and_from_nothing_are_equal(tracker: FakeTracker, url: str,
     assert deleted not in {case for case, _ in kinds}
 
 
+def test_a_ticket_that_was_deleted_and_comes_back_counts_again(tracker: FakeTracker, url: str, tmp_path: Path) -> None:
+    tracker.work(120)
+    workspace = house(tmp_path / "house", url)
+    sync(workspace, "rt")
+    before = [row for row in moments_that_count(workspace) if row[0] == "1"]
+    for _ in range(2):
+        state = str(tracker.tickets["1"]["Status"])
+        tracker.change("1", "Status", "deleted", "deleted")
+        assert sync(workspace, "rt").withdrawn >= len(before)
+        assert [row for row in moments_that_count(workspace) if row[0] == "1"] == []
+        tracker.change("1", "Status", state, state)
+        assert sync(workspace, "rt").withdrawn == 0
+        after = [row for row in moments_that_count(workspace) if row[0] == "1"]
+        assert set(before) <= set(after)
+
+
+def moments_that_count(workspace: Workspace) -> list[tuple[Any, ...]]:
+    return [(row[4], row[3], row[1]) for row in current(workspace)]
+
+
 @pytest.mark.parametrize("fault", ["busy", "down", "cut"])
 def test_a_server_that_stumbles_is_asked_again(fault: str, tracker: FakeTracker, url: str, tmp_path: Path) -> None:
     tracker.work(250)

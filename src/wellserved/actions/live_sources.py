@@ -16,19 +16,17 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-import pyarrow as pa
 from cryptography.fernet import Fernet, InvalidToken
 from filelock import FileLock, Timeout
 
-from wellserved import cases, disk
+from wellserved import disk
 from wellserved.actions.imports import import_file
-from wellserved.engine import duckdb
+from wellserved.actions.live_agreement import agree_with_source
 from wellserved.errors import DamageError, RequestError, WellservedError
 from wellserved.live.feed import FeedState, fetch, kept_pages, read_state, write_state
 from wellserved.live.request_tracker import ROW_COLUMNS, RequestTracker, TicketHistory, histories, ticket_rows
 from wellserved.mapping import presets
 from wellserved.progress import ProgressCallback, no_progress
-from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 
 LIVE_FOLDER = "live"
@@ -205,7 +203,7 @@ def _import(
         mapping = replace(preset, name=source.name, title=source.title or preset.title)
         moments = import_file(workspace, rows_file, mapping, now, on_progress).receipt.moments_new
     rows_file.unlink()
-    withdrawn = withdraw_untold(workspace, source.name, [ticket.id for ticket in changed], told, now)
+    withdrawn = agree_with_source(workspace, source.name, [ticket.id for ticket in changed], told, now)
     hidden = sum(not ticket.facts and not ticket.is_deleted for ticket in changed)
     records = sum(sum(number > new_from for number in ticket.transactions) for ticket in changed)
     return SyncResult(records, len(changed), moments, withdrawn, hidden)
@@ -222,47 +220,6 @@ def _write_rows(
                 stream.write(json.dumps({name: row[name] for name in ROW_COLUMNS}, ensure_ascii=False) + "\n")
                 told.append((f"{row['Ticket']}#{row['Transaction']}", row["Event"]))
     return told
-
-
-def withdraw_untold(
-    workspace: Workspace, source: str, case_ids: list[str], told: list[tuple[str, str]], now: datetime
-) -> int:
-    """Take back what the log has of these cases and their source does not tell any more; how many moments.
-
-    A ticket that was deleted tells nothing; one whose requestors changed may tell an answer as a question.
-    """
-    with workspace.write_lock() as scratch:
-        snapshot = log.snapshot(workspace.log)
-        if not snapshot.files:
-            return 0
-        with duckdb.connect(workspace.log, scratch=scratch) as db:
-            log.create_current_view(db, "current_moments", snapshot.files)
-            refs, kinds = ([pair[index] for pair in told] for index in (0, 1))
-            duckdb.materialise(
-                db, "told", pa.table({"source_ref": pa.array(refs, pa.string()), "kind": pa.array(kinds, pa.string())})
-            )
-            cells = {
-                "at_is": "'withdrawn'",
-                "recorded_at": f"TIMESTAMPTZ '{now.isoformat()}'",
-                "import_id": "'withdrawn'",
-                "content": "hash(moment_id) >> 1",
-            }
-            columns = ", ".join(
-                f"CAST({cells.get(name, duckdb.quote_name(name))} AS {kind}) AS {duckdb.quote_name(name)}"
-                for name, kind in log.MOMENT_TYPES.items()
-                if name != "correction"
-            )
-            db.execute(
-                f"CREATE TEMP TABLE batch AS SELECT {columns} FROM current_moments ANTI JOIN told USING (source_ref, kind) "
-                "WHERE source = $source AND case_id IN (SELECT unnest($cases))",
-                {"source": source, "cases": case_ids},
-            )
-            (count,) = db.sql("SELECT count(*) FROM batch").fetchall()[0]
-            if count:
-                log.append(db, workspace, "batch", False, "withdrawn")
-        if count:
-            cases.refresh(workspace, scratch, no_progress)
-    return int(count)
 
 
 def sync_due(workspace: Workspace, now: float | None = None) -> int:
