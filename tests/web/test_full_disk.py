@@ -96,6 +96,7 @@ def test_an_upload_that_finds_no_room_says_so_and_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device", str(place.folder / "log"))
 
     monkeypatch.setattr(imports, "import_file", full)
+    uploads_before = waiting(place)
     before = {file.name for file in place.folder.iterdir()}
     (tmp_path / "a.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     client = as_(staff.lead)
@@ -106,7 +107,12 @@ def test_an_upload_that_finds_no_room_says_so_and_leaves_nothing(
     assert "The disk is full" in answer.content.decode()
     assert {file.name for file in place.folder.iterdir()} == before | {"uploads"}
     assert client.post(sent["Location"], {"do": "discard"}).status_code == 302
-    assert list((place.folder / "uploads").iterdir()) == []
+    assert waiting(place) == uploads_before
+
+
+def waiting(place: Workspace) -> set[str]:
+    """The files that were sent, other tests' too."""
+    return {entry.name for entry in (place.folder / "uploads").glob("*")}
 
 
 def test_a_file_for_which_there_is_no_room_leaves_nothing(
@@ -116,9 +122,10 @@ def test_a_file_for_which_there_is_no_room_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device", str(place.folder / "uploads"))
 
     monkeypatch.setattr(uploads, "files_in", full)
+    uploads_before = waiting(place)
     answer = as_(staff.lead).post("/data/", {"file": SimpleUploadedFile("a.csv", b"a,b\n1,2\n")})
     assert answer.status_code == 507
-    assert list((place.folder / "uploads").iterdir()) == []
+    assert waiting(place) == uploads_before
 
 
 def test_the_log_of_the_server_says_it_in_a_sentence() -> None:
