@@ -108,7 +108,7 @@ def read_bare(kind: str, path: Path) -> int:
             return sum(json.loads(line) is not None for line in file)
     if kind == "mbox":
         box = mailbox.mbox(path, create=False)
-        return sum(bool(box.get_bytes(key)) for key in box)
+        return sum(bool(box.get_bytes(key)) for key in box.keys())  # noqa: SIM118 - a box itself gives messages
     from python_calamine import CalamineWorkbook
 
     return sum(1 for _ in CalamineWorkbook.from_path(path).get_sheet_by_index(0).iter_rows())

@@ -26,7 +26,7 @@ from wellserved.engine.duckdb import quote_name
 from wellserved.moments import MOMENT_COLUMNS
 from wellserved.storage import log
 
-MAX_SLICE_MOMENTS = 2_500_000  # moments folded at a time; a third of a kilobyte of memory each
+MAX_SLICE_MOMENTS = 1_000_000  # moments folded at a time; a third of a kilobyte of memory each, and no slower than more
 _SAMPLE_STEP = 64  # one moment in so many tells how many are kept at a time
 _DICTIONARY_COLUMNS: Final = [
     column.name for column in MOMENT_COLUMNS if column.type == "VARCHAR" and column.name not in log.COLUMN_ENCODINGS
