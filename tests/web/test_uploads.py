@@ -129,6 +129,15 @@ def test_choices_that_contradict_each_other_are_said(
     assert form.preview == ()
 
 
+def test_the_scale_of_numbers_can_be_chosen(workspace: Workspace, tmp_path: Path) -> None:
+    lines = "".join(f"{number},2026-01-{number + 13},{number % 5 + 1}\n" for number in range(1, 10))
+    upload = sent(workspace, f"Ticket,Opened,Rating\n{lines}".encode())
+    guessed = form_of(workspace, upload, tmp_path)
+    assert (guessed.needs_scale, guessed.scale) == (True, "csat5")
+    chosen = form_of(workspace, upload, tmp_path, scale="points10")
+    assert (chosen.scale, 'scale = "points10"' in chosen.toml) == ("points10", True)
+
+
 def test_a_role_whose_words_are_not_known_is_asked_about(workspace: Workspace, tmp_path: Path) -> None:
     form = form_of(workspace, sent(workspace, TICKETS), tmp_path, **{"role-5": "status"})
     assert any("'Other' was taken for its state" in question for question in form.questions)

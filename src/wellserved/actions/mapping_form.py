@@ -82,13 +82,15 @@ def mapping_form(
         scales = load_scales(workspace.folder)
         facts = (settings["name"], settings["zone"], now, upload.part, settings["title"], scales)
         inspection = inspect_roles(db, raw, columns, guess, *facts)
+        if guess.rating and guess.has_numeric_rating:
+            settings["scale"] = guess.rating.scale
         problem = _contradiction(roles, guess) or inspection.stop
         if known:
             problem = record_sample(db, raw, known, workspace.zone, now)
         preview = () if problem else tuple(preview_rows(db))
     return MappingForm(
         columns=_column_choices(columns, roles, orders),
-        needs_scale=bool(guess.unclear) or bool(settings["scale"]),
+        needs_scale=bool(guess.unclear) or guess.has_numeric_rating,
         toml=inspection.toml,
         questions=(*unread_words(roles, guess), *inspection.questions),
         notes=() if known or problem else inspection.notes,

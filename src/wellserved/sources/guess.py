@@ -60,6 +60,11 @@ class Guess:
     unclear: tuple[SourceColumn, ...]  # columns that look like ratings and cannot be read as such
     date_orders: dict[str, str] = field(default_factory=dict)  # column -> day-first or month-first, as somebody said
 
+    @property
+    def has_numeric_rating(self) -> bool:
+        """Whether ratings are numbers, whose scale somebody may know better."""
+        return self.rating is not None and not self.rating.values
+
     def used_names(self) -> set[str]:
         """The names of all columns that the guess uses."""
         single_columns = [self.case, self.text, *(role.column for role in (self.rating, self.kept_flag) if role)]
