@@ -7,14 +7,15 @@ broken. `failure` is the one place that knows these ways.
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from wellserved.errors import DiskFullError, StorageError, WellservedError
 
@@ -129,6 +130,12 @@ def rewrite_file(target: Path, draft: Path) -> Iterator[TextIO]:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def write_facts(target: Path, facts: Mapping[str, Any]) -> None:
+    """Keep facts as JSON; they are there whole, or as they were. Whoever calls is the file's only writer."""
+    with rewrite_file(target, target.with_suffix(".draft")) as file:
+        json.dump(facts, file, ensure_ascii=False)
 
 
 def sync_to_disk(*paths: Path) -> None:

@@ -44,6 +44,7 @@ def rows(*states: str, closed: str = "2026-01-12 09:00") -> str:
     [
         # a case that is open again keeps its old time of closing; cancelled is not served
         ("Ticket,Created,Closed,Status", rows("Closed", "Open", "Reopened", "Resolved"), {"asked": 4, "resolved": 2}, ""),
+        ("Ticket,Created,Closed,Status", rows("Closed", "Re-opened"), {"asked": 2, "resolved": 1}, ""),
         ("Ticket,Created,Closed,Status", rows("Closed", "Cancelled", "Spam", "In Bearbeitung"), {"asked": 4, "resolved": 1, "abandoned": 2}, ""),
         ("Ticket,Created,Closed,Status", rows("Closed", "With the builder"), {"asked": 2, "resolved": 2}, "With the builder: does that mean"),
         ("Number,Opened,Closed,State", rows("Closed Complete", "Work in Progress"), {"asked": 2, "resolved": 1}, ""),

@@ -27,12 +27,16 @@ def state_notes(db: DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
     return notes
 
 
-def reopening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapping) -> dict[str, int]:
-    """Cases that are closed by what is known, and open by a list of last states: such a list cannot say since when."""
+def view_stored_cases(db: DuckDBPyConnection, workspace: Workspace) -> None:
+    """`stored_cases`: the cases as they were before this file."""
     stored_cases = log.snapshot(workspace.cases)
-    if not stored_cases.files or not any(rule.kind in END_KINDS for rule in mapping.moments):
-        return {}
     create_view(db, "stored_cases", stored_cases.files, cases.CASE_TYPES, stored_cases.deleted_row_table())
+
+
+def reopening_notes(db: DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
+    """Cases that are closed by what is known, and open by a list of last states: such a list cannot say since when."""
+    if not any(rule.kind in END_KINDS for rule in mapping.moments):
+        return {}
     ends = ", ".join(map(quote_text, END_KINDS))
     (count,) = db.sql(
         f"SELECT count(*) FROM stored_cases WHERE source = {quote_text(mapping.name)} AND closed = 1 AND case_id IN "
@@ -42,12 +46,8 @@ def reopening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: Mappi
     return {words: count} if count else {}
 
 
-def other_opening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: Mapping) -> dict[str, int]:
+def other_opening_notes(db: DuckDBPyConnection, mapping: Mapping) -> dict[str, int]:
     """Cases that another file has under their numbers with an opening on another day: numbers that begin again, or two systems."""
-    stored_cases = log.snapshot(workspace.cases)
-    if not stored_cases.files:
-        return {}
-    create_view(db, "stored_cases", stored_cases.files, cases.CASE_TYPES, stored_cases.deleted_row_table())
     (count,) = db.sql(
         f"SELECT count(*) FROM (SELECT case_id, epoch(min(\"at\")) AS asked_s FROM batch WHERE kind = 'asked' GROUP BY case_id) b "
         f"JOIN stored_cases s USING (case_id) WHERE s.source = {quote_text(mapping.name)} AND abs(s.asked_s - b.asked_s) > 86400"
@@ -57,13 +57,10 @@ def other_opening_notes(db: DuckDBPyConnection, workspace: Workspace, mapping: M
 
 
 def _unknown_states(db: DuckDBPyConnection, rule: MomentRule, column: str) -> dict[str, int]:
-    rows = db.sql(
-        f"SELECT {quote_name(column)}, count(*) FROM sound WHERE {quote_name(column)} IS NOT NULL AND {quote_name(rule.at)} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
-    ).fetchall()
     unknown = {
-        str(state): int(count)
-        for state, count in rows
-        if state not in rule.condition.values and not vocabulary.is_closed_status(plain_words(str(state)))
+        state: count
+        for state, count in _word_counts(db, column, f"{quote_name(rule.at)} IS NOT NULL").items()
+        if state not in rule.condition.values and not vocabulary.is_closed_status(plain_words(state))
     }
     words = f"rows with a time of closing count as over in states that are not known to mean it ({_listed(unknown)}): where one does not, say so in a mapping of your own"
     return {words: sum(unknown.values())} if unknown else {}
@@ -76,17 +73,22 @@ def _unknown_ratings(db: DuckDBPyConnection, mapping: Mapping, rule: MomentRule,
     for other in mapping.moments:
         if other.condition.column == column:
             known_words |= {word.casefold() for word in other.condition.values}
-    rows = db.sql(
-        f"SELECT {quote_name(column)}, count(*) FROM sound WHERE {quote_name(column)} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"
-    ).fetchall()
-    unsent = vocabulary.SURVEY_NOT_SENT_WORDS
     unknown = {
-        str(word): int(count)
-        for word, count in rows
-        if str(word).casefold() not in known_words and plain_words(str(word)) not in unsent
+        word: count
+        for word, count in _word_counts(db, column, "true").items()
+        if word.casefold() not in known_words and plain_words(word) not in vocabulary.SURVEY_NOT_SENT_WORDS
     }
     words = f"ratings in words that are not known ({_listed(unknown)}) were left out"
     return {words: sum(unknown.values())} if unknown else {}
+
+
+def _word_counts(db: DuckDBPyConnection, column: str, condition: str) -> dict[str, int]:
+    """What stands in a column of the loaded rows for which a condition holds, and how often; the commonest first."""
+    cell = quote_name(column)
+    rows = db.sql(
+        f"SELECT {cell}, count(*) FROM sound WHERE {cell} IS NOT NULL AND {condition} GROUP BY 1 ORDER BY 2 DESC"
+    )
+    return {str(word): int(count) for word, count in rows.fetchall()}
 
 
 def _listed(counts: dict[str, int]) -> str:

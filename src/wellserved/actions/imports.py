@@ -12,7 +12,7 @@ from pathlib import Path
 from duckdb import DuckDBPyConnection
 
 from wellserved import cases
-from wellserved.actions.file_doubts import other_opening_notes, reopening_notes, state_notes
+from wellserved.actions.file_doubts import other_opening_notes, reopening_notes, state_notes, view_stored_cases
 from wellserved.actions.mappings import find_mapping
 from wellserved.actions.refusals import all_refusals, merge_by_row, write_refusals
 from wellserved.engine import duckdb
@@ -66,11 +66,11 @@ def import_file(
         earlier_receipts = log.receipts(workspace, mapping.name, raise_on_damage=False)
         mapping, due_readings = _with_earlier_decisions(earlier_receipts, mapping, is_mended)
         result = record_rows(db, mapping, header, now, import_id, due_readings)
-        result = replace(result, notes=source.notes | result.notes | _due_change_notes(earlier_receipts, result))
-        notes = state_notes(db, mapping) | ({} if is_mended else other_opening_notes(db, workspace, mapping))
-        result = replace(result, notes=result.notes | notes)
-        if result.has_unique_ids:
-            result = replace(result, notes=result.notes | reopening_notes(db, workspace, mapping))
+        view_stored_cases(db, workspace)
+        notes = source.notes | result.notes | _due_change_notes(earlier_receipts, result) | state_notes(db, mapping)
+        notes |= {} if is_mended else other_opening_notes(db, mapping)
+        notes |= reopening_notes(db, mapping) if result.has_unique_ids else {}
+        result = replace(result, notes=notes)
         on_progress("Appending moments", 0, 0)
         keep_meaning(workspace.folder, scratch, _scales_of(db, mapping))
         append_result = log.append(db, workspace, "batch", result.has_unique_ids, import_id)
@@ -86,11 +86,9 @@ def import_file(
 
 def _import_id(content_digest: str, mapping: Mapping) -> str:
     """Rests on the file and on what the mapping says of it, whatever the code calls the mapping's parts."""
-    names = [field.name for field in fields(mapping) if field.name != "part"]  # what was read of the file says it
-    said = {
-        **dict(zip(names, astuple(replace(mapping, part="")), strict=False)),
-        "moments": tuple(map(_said_of_moment, mapping.moments)),
-    }
+    names = [field.name for field in fields(mapping)]
+    said = {**dict(zip(names, astuple(mapping), strict=True)), "moments": tuple(map(_said_of_moment, mapping.moments))}
+    del said["part"]  # what was read of the file says it
     return hashlib.sha256(f"{content_digest}{tuple(said.values())!r}".encode()).hexdigest()[:12]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 from dataclasses import replace
@@ -19,7 +18,7 @@ from wellserved.listen import book
 from wellserved.listen.book import Book, Decision, Deed
 from wellserved.listen.novelty import Neighbourhood
 from wellserved.moments import JOURNAL_SOURCE
-from wellserved.progress import ProgressCallback, no_progress
+from wellserved.progress import ProgressCallback, no_progress, progress_in
 from wellserved.storage.workspace import Workspace
 
 LOOK_SEED = 1
@@ -98,12 +97,8 @@ def look_if_wanted(workspace: Workspace) -> bool:
     if not file.exists():
         return False
 
-    def note(activity: str, done: int, total: int) -> None:
-        with contextlib.suppress(OSError):  # nobody reads it then; the look goes on
-            file.write_text(f"{activity}{f': {done / total:.0%}' if total else ''}", encoding="utf-8")
-
     try:
-        listen_anew(workspace, note)
+        listen_anew(workspace, progress_in(file))
     finally:
         file.unlink(missing_ok=True)
     return True

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from wellserved import disk
 from wellserved.actions.imports import import_file
 from wellserved.actions.live_agreement import agree_with_source
+from wellserved.actions.mappings import check_name
 from wellserved.errors import DamageError, RequestError, WellservedError
 from wellserved.live.feed import FeedState, fetch, kept_pages, read_state, write_state
 from wellserved.live.request_tracker import ROW_COLUMNS, RequestTracker, TicketHistory, histories, ticket_rows
@@ -32,7 +33,6 @@ from wellserved.storage.workspace import Workspace
 LIVE_FOLDER = "live"
 SYSTEMS = ("rt",)
 MINUTES = 10  # between two times that a source is asked, unless it says otherwise
-_NAME = re.compile(r"[a-z0-9_]{1,40}")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/|$)")
 
 
@@ -72,10 +72,7 @@ def _seal(workspace: Workspace) -> Fernet:
 
 def add_source(workspace: Workspace, source: LiveSource, token: str) -> LiveSource:
     """Set up a source, or change one; its token is sealed and never shown again."""
-    if not _NAME.fullmatch(source.name):
-        raise RequestError(
-            f"{source.name!r} is no name for a source.", "Take small letters, digits and _, such as desk."
-        )
+    check_name(source.name)
     if source.kind not in SYSTEMS:
         raise RequestError(f"{source.kind!r} is no system that can be asked.", f"Take one of: {', '.join(SYSTEMS)}.")
     if not source.url.startswith("https://") and not _LOOPBACK.match(source.url):
@@ -96,9 +93,7 @@ def add_source(workspace: Workspace, source: LiveSource, token: str) -> LiveSour
 
 
 def _write(workspace: Workspace, source: LiveSource) -> LiveSource:
-    folder = _folder(workspace, source.name)
-    with disk.rewrite_file(folder / "source.json", folder / "source.draft") as file:
-        json.dump(asdict(source), file, ensure_ascii=False)
+    disk.write_facts(_folder(workspace, source.name) / "source.json", asdict(source))
     return source
 
 

@@ -27,7 +27,7 @@ from wellserved.actions import imports
 from wellserved.actions.mappings import check_name, keep_mapping, kept_parts, mapping_for
 from wellserved.errors import SourceError, StorageError, WellservedError
 from wellserved.mapping import parse_mapping
-from wellserved.progress import ProgressCallback, no_progress
+from wellserved.progress import ProgressCallback, no_progress, progress_in
 from wellserved.scales import load_scales
 from wellserved.sources.bundle import files_in
 from wellserved.sources.file_sample import kept_with, take_sample
@@ -125,9 +125,7 @@ def _plain_name(name: str) -> str:
 
 
 def _write(workspace: Workspace, upload: Upload) -> Upload:
-    folder = _folder(workspace, upload.id)
-    with disk.rewrite_file(folder / "upload.json", folder / "upload.draft") as file:
-        json.dump(asdict(upload), file, ensure_ascii=False)
+    disk.write_facts(_folder(workspace, upload.id) / "upload.json", asdict(upload))
     return upload
 
 
@@ -289,13 +287,8 @@ def advance_all(workspace: Workspace) -> int:
     waiting = [upload for upload in all_uploads(workspace) if upload.is_at_work]
     for upload in reversed(waiting):
         file = _folder(workspace, upload.id) / "progress"
-
-        def note(activity: str, done: int, total: int, file: Path = file) -> None:
-            with contextlib.suppress(OSError):  # nobody reads it then; the step goes on
-                file.write_text(f"{activity}{f': {done / total:.0%}' if total else ''}", encoding="utf-8")
-
         try:
-            advance(workspace, upload, note)
+            advance(workspace, upload, progress_in(file))
         except (WellservedError, OSError) as error:  # a full disk; the others may be small
             sys.stderr.write(f"A file that was sent waits: {type(error).__name__}\n")
         file.unlink(missing_ok=True)

@@ -59,8 +59,7 @@ def read_state(folder: Path) -> FeedState:
 
 def write_state(folder: Path, state: FeedState) -> FeedState:
     """Keep the state, on disk."""
-    with disk.rewrite_file(folder / "state.json", folder / "state.draft") as file:
-        json.dump(asdict(state), file)
+    disk.write_facts(folder / "state.json", asdict(state))
     return state
 
 

@@ -47,7 +47,7 @@ _WORKBOOK_MAGIC = (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x09\x08\x10\x00", b"P
 _HTML = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body|meta|style|table)\b", re.I | re.S)
 _XML = re.compile(r"\s*<\?xml\b", re.I)
 _JSON = re.compile(r'\s*(\{\s*("(?:[^"\\]|\\.)*"\s*:|\})|\[\s*([{\[]|\]\s*$))')
-_MBOX = re.compile(r"From \S+ .{0,6}(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}")
+MAILBOX_START = re.compile(r"From \S+ .{0,6}(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}")
 _MAIL = re.compile(r"^(Message-ID|MIME-Version|Received|Return-Path|DKIM-Signature):", re.I | re.M)
 _FIELD = re.compile(r"[A-Za-z][A-Za-z-]*:(\s|$)|[ \t]")
 
@@ -66,7 +66,7 @@ def readable_kind(head: bytes) -> str:
     text = _decode_head(head)
     if _JSON.match(text):
         return "json"
-    return "mailbox" if _MBOX.match(text) else ""
+    return "mailbox" if MAILBOX_START.match(text) else ""
 
 
 def refuse_document_archive(name: str, members: Sequence[str]) -> None:

@@ -236,7 +236,7 @@ class _CutListError(Exception):
 
 
 def _skip_object(scanner: _Scanner, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """Read past an object; the paths in it, of two names at most, under which lists of records stand."""
+    """Read past an object; the paths in it, of MAX_PATH + 1 names at most, under which lists of records stand."""
     paths = []
     for name in _names(scanner):
         if scanner.take("["):
@@ -300,16 +300,15 @@ def _add_rows(writer: RecordWriter, piece: Piece, inner_part: list[str]) -> bool
     """A record as rows; whether it has the list whose members they are."""
     members = _value_at(piece.value, inner_part) if inner_part else None
     has_members = _is_record_list(members)
+    number = writer.next_number if inner_part else piece.number
+    if members and not has_members:
+        reason = f"has something in its list {'.'.join(inner_part)} that is no record"
+        writer.refuse(BrokenRow(number, str(piece.value)[:200], reason))
+        return False
     try:
-        if inner_part and members and not has_members:
-            raise ValueError(f"has something in its list {'.'.join(inner_part)} that is no record")
         rows = list(_rows(piece.value, inner_part, members if has_members else None))
-    except (ValueError, RecursionError) as error:
-        reason = "is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        number = writer.next_number if inner_part else piece.number
-        writer.refuse(
-            BrokenRow(number, str(piece.value)[:200] if not isinstance(error, RecursionError) else "", reason)
-        )
+    except RecursionError:
+        writer.refuse(BrokenRow(number, "", "is nested too deeply"))
         return has_members
     for cells in rows:
         writer.add(writer.next_number if inner_part else piece.number, cells)
@@ -364,13 +363,12 @@ def _page_members(text: _Text, name: str) -> Iterator[Piece | BrokenRow]:
     """The records of all pages, numbered through."""
     number = 0
     for page in _members(_Scanner(text.chunks()), ""):
-        if isinstance(page, BrokenRow) or not isinstance(
-            page.value.get(name) if isinstance(page.value, dict) else None, list
-        ):
+        members = None if isinstance(page, BrokenRow) else _value_at(page.value, [name])
+        if not isinstance(members, list):
             number += 1
             yield BrokenRow(number, "", f"is no page with a list {name}")
             continue
-        for member in page.value[name]:
+        for member in members:
             number += 1
             yield Piece(number, member)
 

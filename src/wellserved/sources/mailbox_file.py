@@ -22,6 +22,7 @@ from pathlib import Path
 
 from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
+from wellserved.sources.content import MAILBOX_START
 from wellserved.sources.records import RecordFile, RecordWriter
 from wellserved.sources.table import BrokenRow
 
@@ -34,7 +35,7 @@ _NUMBER = re.compile(
     r"\[[^\[\]]{0,40}?#\s{0,5}(\d{2,20})[^\[\]]{0,20}\]|\[(?:ticket|case|request)[ :]{1,3}(\w{0,20}-?\d{1,20})\]", re.I
 )
 _IDS = re.compile(r"<[^<>\s]{1,250}>")
-_FIRST_LINE = re.compile(rb"From \S+ .{0,6}(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}")
+_FIRST_LINE = re.compile(MAILBOX_START.pattern.encode())
 _headers = BytesHeaderParser(policy=policy.compat32)
 
 

@@ -11,11 +11,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wellserved.engine.duckdb import connect, quote_name, quote_text
+from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
 from wellserved.record import ROW_NUMBER
-from wellserved.sources.table import RawTable
+from wellserved.sources.table import RawTable, rows_by_number
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,7 @@ class ParquetFile:
 
     def whole_rows(self, numbers: Sequence[int]) -> dict[int, list[str]]:
         """Rows with all their cells."""
-        if not numbers:
-            return {}
-        with connect(self.path) as db:
-            row_list = ", ".join(map(str, numbers))
-            rows = db.sql(f"FROM ({self._rows_sql(self.header)}) WHERE {ROW_NUMBER} IN ({row_list})").fetchall()
-        return {row[0]: ["" if cell is None else cell for cell in row[1:]] for row in rows}
+        return rows_by_number(self.path, self._rows_sql(self.header), numbers)
 
 
 def open_parquet(path: Path, name: str) -> ParquetFile:

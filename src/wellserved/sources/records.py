@@ -10,12 +10,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wellserved.engine.duckdb import connect, quote_name, quote_text
+from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
 from wellserved.record import ROW_NUMBER
 from wellserved.sources.dialect import unique_names
-from wellserved.sources.table import BrokenRow, RawTable, drop_repeated_headers
+from wellserved.sources.table import BrokenRow, RawTable, drop_repeated_headers, rows_by_number
 
 BATCH_ROWS = 20_000
 BATCH_CHARACTERS = 32 << 20
@@ -55,12 +55,7 @@ class RecordFile:
 
     def whole_rows(self, numbers: Sequence[int]) -> dict[int, list[str]]:
         """Rows with all their cells."""
-        if not numbers:
-            return {}
-        with connect(self.parts[0].parent) as db:
-            row_list = ", ".join(map(str, numbers))
-            rows = db.sql(f"{self._rows_sql(self.header)} WHERE {ROW_NUMBER} IN ({row_list})").fetchall()
-        return {row[0]: ["" if cell is None else cell for cell in row[1:]] for row in rows}
+        return rows_by_number(self.parts[0].parent, self._rows_sql(self.header), numbers)
 
 
 class RecordWriter:

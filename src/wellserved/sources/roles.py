@@ -77,16 +77,19 @@ BY_CONTENT: Final = {
 }
 
 
+_NAME_PATTERNS: Final[dict[str, tuple[str, ...]]] = {
+    **{known.name: known.patterns for known in (*vocabulary.MOMENTS, *vocabulary.FACT_ROLES)},
+    "case": vocabulary.CASE_NUMBER_NAMES,
+    "rating": (vocabulary.RATING_NAMES,),
+    "kept": (vocabulary.SLA_NAMES,),
+    "status": (vocabulary.STATUS_NAMES,),
+    "text": (vocabulary.TEXT_NAMES,),
+}
+
+
 def reasons_of(role: str, column: SourceColumn) -> tuple[str, ...]:
     """Why a column was taken for what it is: its name, its content, or both."""
-    patterns = {known.name: known.patterns for known in (*vocabulary.MOMENTS, *vocabulary.FACT_ROLES)}
-    patterns |= {
-        "case": vocabulary.CASE_NUMBER_NAMES,
-        "rating": (vocabulary.RATING_NAMES,),
-        "kept": (vocabulary.SLA_NAMES,),
-    }
-    patterns |= {"status": (vocabulary.STATUS_NAMES,), "text": (vocabulary.TEXT_NAMES,)}
-    is_named = any(map(column.name_matches, patterns.get(role, ())))
+    is_named = any(map(column.name_matches, _NAME_PATTERNS.get(role, ())))
     return (*((BY_NAME,) if is_named else ()), *((BY_CONTENT[role],) if role in BY_CONTENT else ()))
 
 

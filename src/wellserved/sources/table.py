@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import duckdb
 
-from wellserved.engine.duckdb import quote_name, quote_text
+from wellserved.engine.duckdb import connect, quote_name, quote_text
 from wellserved.progress import ProgressCallback
 from wellserved.record import ROW_NUMBER
 
@@ -75,6 +76,15 @@ class RawTable:
     careful_reason: str = ""  # why the careful reader of delimited text was used; empty: the fast one sufficed
     recovered_count: int = 0  # rows that the fast parser refused and the careful one read
     columns: tuple[str, ...] = ()
+
+
+def rows_by_number(path: Path, rows_sql: str, numbers: Sequence[int]) -> dict[int, list[str]]:
+    """Rows of what lies at a path, a file or a folder, by their numbers; `rows_sql`: SELECT of the number and all cells."""
+    if not numbers:
+        return {}
+    with connect(path) as db:
+        rows = db.sql(f"FROM ({rows_sql}) WHERE {ROW_NUMBER} IN ({', '.join(map(str, numbers))})").fetchall()
+    return {row[0]: ["" if cell is None else cell for cell in row[1:]] for row in rows}
 
 
 def drop_repeated_headers(db: duckdb.DuckDBPyConnection, raw: RawTable, delimiter: str) -> RawTable:

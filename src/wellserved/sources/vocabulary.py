@@ -172,6 +172,7 @@ CLOSED_STATUSES: Final = frozenset(
         "resolu",
         "ferme",
         "termine",
+        "erfolgreich geschlossen",
     ]
 )
 """A status that says that the case is over."""
@@ -213,11 +214,7 @@ _CLOSED_BEGINNINGS = (
 
 def is_closed_status(status: str) -> bool:
     """Whether a state's plain words say that the case is over, as `closed complete` does."""
-    return (
-        status in CLOSED_STATUSES
-        or status.startswith(tuple(f"{word} " for word in _CLOSED_BEGINNINGS))
-        or status in _CLOSED_BEGINNINGS
-    )
+    return status in CLOSED_STATUSES or status.startswith(tuple(f"{word} " for word in _CLOSED_BEGINNINGS))
 
 
 def is_cancelled_status(status: str) -> bool:
@@ -232,7 +229,7 @@ def is_open_status(status: str) -> bool:
         status in OPEN_STATUSES
         or first_word in OPEN_WORDS
         or "progress" in status
-        or first_word.startswith(("re open", "reopen", "wieder"))
+        or status.startswith(("re open", "reopen", "wieder"))  # Re-opened is two plain words
     )
 
 
