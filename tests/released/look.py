@@ -23,6 +23,7 @@ def holds(workspace: Workspace) -> dict[str, object]:
     from wellserved.measure import MeasureQuestion, find_measure
     from wellserved.storage import log
     from wellserved.store import models as of
+    from wellserved.store.plan_models import Contract
 
     question = MeasureQuestion((find_measure("asked"), find_measure("resolved")), by="source")
     secret = settings.SECRET_KEY.encode()
@@ -46,7 +47,10 @@ def holds(workspace: Workspace) -> dict[str, object]:
         "opened": [one["line"] for one in opened.export_entries()],
         "roles": {one.username: one.role for one in of.Person.objects.all()},
         "passwords": [one.check_password("correct horse battery") for one in of.Person.objects.all()],
-        "account": [str(one) for one in of.Account.objects.values_list("revenue_year", "since", "exit_clause").get()],
+        "account": [
+            *(str(one) for one in of.Account.objects.values_list("revenue_year", "since").get()),
+            *Contract.objects.values_list("exit_words", flat=True),
+        ],
         "merged": of.Customer.objects.get(name="ACME Ltd").merged_into.name,  # type: ignore[union-attr]
         "moment": of.Shared.objects.get(word="missed").at.isoformat(),
         "words": sorted(of.Shared.objects.values_list("word", flat=True)),

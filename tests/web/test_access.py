@@ -10,7 +10,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ from wellserved.store.models import (
     Unsubscription,
     token_digest,
 )
+from wellserved.store.plan_models import Contract, Objective, SavedCase
 from wellserved.web.access_middleware import OPEN
 
 As = Callable[[Person], Client]
@@ -93,6 +94,12 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     book(staff.kim).keep_resume({"basics": {"name": "Kim"}})
     [sent] = keep_upload(place, "tickets.csv", [b"id,opened\n1,2026-01-09\n"], str(staff.lead.pk), timezone.now())
     advance(place, sent)
+    contract = Contract.objects.create(account=Account.objects.get(), starts=date(2026, 1, 1), ends=date(2026, 12, 31))
+    objective = Objective.objects.create(name="Keep our word", since=date(2026, 1, 1))
+    case = SavedCase.objects.create(
+        owner=staff.kim, title="Wrong labels", inputs={}, currency="EUR",
+        result={"base": 1, "median": 1, "low": 0, "high": 2, "loss_chance": 0.1, "payback_months": 3, "payback_reason": "", "parts": [], "tornado": []},
+    )  # fmt: skip
     week = "{}-W{:02d}".format(*timezone.localdate().isocalendar()[:2])
     customer, account = Customer.objects.get(name="Acme").pk, Account.objects.get().pk
     id_, row = f"journal/{entry.id}", f"shared/{shared.id}"
@@ -105,6 +112,8 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "send_week": f"reports/{week}/send",
         "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book?period=2026-11&form=txt", "stop_mails": "u/stop", "resume_as": "resume/as/json",
         "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals", "upload": f"data/files/{sent.id}/", "problem": "problems/p1/", "decide": "problems/p1/decide",
+        "contract": f"contracts/{contract.pk}/", "new_contract": f"accounts/{account}/contract", "objective": f"objectives/{objective.pk}/",
+        "business_case": f"business-cases/{case.pk}/", "sponsor_sheet": f"business-cases/{case.pk}/sheet",
         "end_key": f"me/keys/{key.pk}/end", "end_hook": f"me/hooks/{hook.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
     }  # fmt: skip
 
@@ -117,6 +126,8 @@ FORMS = {
     "person": {"role": "member", "is_active": "on"}, "invitation": {"password": "correct horse battery"}, "new_hook": {"sort": "standard"},
     "say_why": {"reason": "the customer asked for it"}, "new_key": {"name": "k", "scopes": "measures:read", "days": "3"}, "helped": {"do": "confirm"}, "me": {"first_name": "K"},
     "practices": {"name": "New", "what": "x", "since": "2026-11-20"}, "practice": {"since": "2026-11-21"}, "practice_shares": {"do": "open"}, "adoption_part": {"do": "confirm"},
+    "prompt": {"do": "done"}, "pulse": {"value": "4"}, "contracts": {}, "contract": {"do": "forget"}, "new_contract": {"starts": "2026-01-01"}, "risk": {},
+    "objectives": {"name": "New", "since": "2026-01-01"}, "objective": {"do": "forget"}, "new_business_case": {"title": "x"}, "business_case": {"came": "1", "came_from": "x"},
     "mail_deed": {"do": "cancel"}, "upload": {"do": "preview"}, "decide": {"do": "close"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
 }  # fmt: skip
 

@@ -29,7 +29,8 @@ from wellserved.storage.workspace import owner_only
 Migrations = list[tuple[str, str]]  # app and name of each that is applied
 ALIASES: Final = ("default", "journal")
 SAVED_APPS: Final = ("account", "journal", "mfa", "store")  # apps whose rows a backup holds
-UNSAVED_MODELS: Final = ("account.emailconfirmation", "store.sent")  # links of an hour, answers to repeated requests
+# links of an hour, answers to repeated requests; who answered the pulse how, until its four weeks are told of
+UNSAVED_MODELS: Final = ("account.emailconfirmation", "store.sent", "journal.pulseblock", "journal.pulsecount")
 
 
 def database_files() -> list[Path]:

@@ -15,7 +15,7 @@ from wellserved.measure.case_table import CaseTable
 from wellserved.moments import Granularity, NotComputable, period_of
 from wellserved.report.verdicts import is_complete_count, is_news, verdict_at
 from wellserved.storage.workspace import Workspace
-from wellserved.wording import format_number, format_value, period_name
+from wellserved.wording import format_interval, format_number, format_value, period_name
 
 FIRST_MEASURES: Final = {  # and their short names
     "still_open": "Waiting",
@@ -84,6 +84,36 @@ def all_numbers(workspace: Workspace) -> dict[str, TeamNumber | str]:
         )  # of past months they know nothing
         answers = _last_periods(case_table, names, "month", ())
     return {name: _number(series, "month") or _reason(series) for name, series in answers.items()}
+
+
+@dataclass(frozen=True)
+class MeasureState:
+    """A measure's last month that is over, with its interval; no number: why."""
+
+    number: TeamNumber | None
+    value: float | None
+    low: float | None
+    high: float | None
+    interval: str
+    reason: str = ""
+
+
+def measure_states(workspace: Workspace, names: tuple[str, ...], team: str) -> dict[str, MeasureState]:
+    """Measures of a team, or of everybody, as they stood in the last month that is over."""
+    where = (("team", team),) if team else ()
+    with open_case_table(workspace) as case_table:
+        answers = _last_periods(case_table, names, "month", where)
+    return {name: _state(series) for name, series in answers.items()}
+
+
+def _state(series: Series) -> MeasureState:
+    number = _number(series, "month")
+    value, low, high = (ends[-1] if len(series) else NotComputable("no cases") for ends in (series.value, series.low, series.high))  # fmt: skip
+    if number is None or isinstance(value, NotComputable):
+        reason = value.reason if isinstance(value, NotComputable) else _reason(series)
+        return MeasureState(number, None, None, None, "", reason)
+    ends = [None if isinstance(end, NotComputable) else float(end) for end in (low, high)]
+    return MeasureState(number, float(value), ends[0], ends[1], format_interval(low, high, series.measure.unit))
 
 
 def _last_periods(

@@ -23,7 +23,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from wellserved import disk
-from wellserved.actions import backups, claims, outgoing, sharing, weekly_mail
+from wellserved.actions import backups, claims, outgoing, pulse_answers, sharing, weekly_mail
 from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
 from wellserved.storage.integrity import IntegrityFinding
@@ -169,6 +169,7 @@ def run_errands_once(workspace: Workspace) -> None:
     """Draft the week's reports that are due by themselves, send the mails whose time has come, and compare claims with new records."""
     send_mails(workspace)
     claims.refresh_outdated_claims(workspace)
+    pulse_answers.keep_blocks(timezone.localdate())
 
 
 def send_mails(workspace: Workspace) -> None:
@@ -188,6 +189,7 @@ def run_errands(workspace: Workspace, stop: threading.Event) -> None:
             if time.monotonic() - compared_at > COMPARE_SECONDS:
                 compared_at = time.monotonic()
                 claims.refresh_outdated_claims(workspace)
+                pulse_answers.keep_blocks(timezone.localdate())
         except Exception as error:
             sys.stderr.write(f"Mails and claims wait: {_error_sentence(error)}\n")
             pause = min(2 * pause, LONGEST_RETRY_PAUSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wellserved.cli import (
+    account_commands,
     claim_check_commands,
     claim_commands,
     data_commands,
@@ -40,6 +41,7 @@ HELP_PANELS = {  # in the order of the help
     claim_check_commands: "Improve and prove",
     resume_commands: "Improve and prove",
     practice_commands: "Improve and prove",
+    account_commands: "Customers and accounts",
     journal_commands: "Journal and pages",
     mail_commands: "Journal and pages",
     server_commands: "Journal and pages",

@@ -17,7 +17,7 @@ from wellserved.capture import CapturedLine
 from wellserved.capture.promise import CLOSING_WORDS, PromiseState, open_state_changes, promise_state
 from wellserved.errors import RequestError
 from wellserved.journal import crypto, keys
-from wellserved.journal.models import Draft, Entry, Keyring, Resume
+from wellserved.journal.models import Draft, Entry, Keyring, PulseAnswer, Resume
 
 MAX_SEARCHED = 5_000  # entries that a search opens, the newest first
 MAX_HITS = 100
@@ -202,9 +202,10 @@ class Journal:
         self._keep_resumes([*newer, *older["documents"]])
 
     def _reseal(self, volume: int, old_key: bytes, key: bytes, public: bytes, new_volume: int) -> None:
-        for model, name_field in ((Entry, "id"), (Draft, "week"), (Resume, "")):
+        for model, name_field in ((Entry, "id"), (Draft, "week"), (PulseAnswer, "week"), (Resume, "")):
             for row in model.objects.filter(owner=self.owner, volume=volume).iterator():
-                associated_data = self._associated_data(getattr(row, name_field) if name_field else _RESUME)
+                name = getattr(row, name_field) if name_field else _RESUME
+                associated_data = self._associated_data(f"pulse-{name}" if model is PulseAnswer else name)
                 row.body, row.volume = (
                     crypto.seal(key, public, associated_data, crypto.reveal(old_key, associated_data, bytes(row.body))),
                     new_volume,
@@ -254,7 +255,7 @@ class Journal:
         plaintext = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         return crypto.seal(self._key, bytes(self._ring.public), self._associated_data(name), plaintext)
 
-    def _decrypt(self, row: Entry | Draft | Resume, name: object) -> dict[str, Any]:
+    def _decrypt(self, row: Entry | Draft | Resume | PulseAnswer, name: object) -> dict[str, Any]:
         if row.volume != self._ring.volume:
             raise crypto.LockedError("This was written before your password was set anew, and is closed.")
         plaintext = crypto.reveal(self._needed_key(), self._associated_data(name), bytes(row.body))
@@ -449,6 +450,18 @@ class Journal:
             Draft.objects.filter(**draft_filter).delete()
             return
         Draft.objects.update_or_create(**draft_filter, defaults={"body": self._seal(week, {"text": text})})
+
+    def keep_pulse(self, week: str, value: int) -> None:
+        """How one was in a week; another answer of the same week takes its place."""
+        body = self._seal(f"pulse-{week}", {"value": value})
+        PulseAnswer.objects.update_or_create(
+            owner=self.owner, volume=self._ring.volume, week=week, defaults={"body": body}
+        )
+
+    def pulses(self, count: int = 53) -> list[tuple[str, int]]:
+        """How one was, week by week, the oldest first."""
+        rows = PulseAnswer.objects.filter(owner=self.owner, volume=self._ring.volume).order_by("-week")[:count]
+        return [(row.week, int(self._decrypt(row, f"pulse-{row.week}")["value"])) for row in reversed(rows)]
 
     def resume(self) -> dict[str, Any] | None:
         """One's résumé, a JSON Resume document."""

@@ -65,8 +65,63 @@ class Resume(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "volume"], name="resume_once")]
 
 
+class PulseAnswer(models.Model):
+    """How somebody was in a week, for themselves."""
+
+    owner = models.BigIntegerField()
+    volume = models.PositiveSmallIntegerField(default=0)
+    week = models.CharField(max_length=8)
+    body = models.BinaryField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "volume", "week"], name="pulse_once")]
+
+
+class PulseBlock(models.Model):
+    """Four weeks whose answers are still to be told of; gone with its answers once they are."""
+
+    block = models.IntegerField(primary_key=True)
+    key = models.BinaryField()  # what the names of its answers are made with
+    members = models.JSONField()  # team -> who belonged to it when the block began
+
+
+class PulseCount(models.Model):
+    """A week's answer under a name that only its block's key makes, until the block is told of."""
+
+    block = models.ForeignKey(PulseBlock, models.CASCADE, related_name="answers")
+    person = models.CharField(max_length=64)
+    week = models.CharField(max_length=8)
+    team = models.CharField(max_length=100)
+    value = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["block", "person", "week"], name="pulse_count_once")]
+
+
+class PulseRelease(models.Model):
+    """What was told of a block, for ever."""
+
+    block = models.IntegerField(primary_key=True)
+    told = models.JSONField()  # group -> good in ten, size; group -> members then
+
+
+class PromptRest(models.Model):
+    """A prompt that somebody looked after, or does not want to see."""
+
+    owner = models.BigIntegerField()
+    rule = models.CharField(max_length=40)
+    subject = models.CharField(max_length=64, blank=True)  # the number of what it was about; empty: the rule itself
+    deed = models.CharField(max_length=9)  # shown, done, snoozed, dismissed, silenced
+    on = models.DateField()
+    until = models.DateField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["owner", "on"])]
+
+
 SEALED_COLUMNS: Final[dict[type[models.Model], tuple[str, ...]]] = {
-    Keyring: (), Entry: ("body",), Draft: ("body",), Resume: ("body",),
+    Keyring: (), Entry: ("body",), Draft: ("body",), Resume: ("body",), PulseAnswer: ("body",), PulseBlock: (), PulseCount: (),
+    PulseRelease: (), PromptRest: (),
 }  # fmt: skip
 OPEN_COLUMNS: Final[dict[type[models.Model], dict[str, str]]] = {
     Entry: {
@@ -90,6 +145,38 @@ OPEN_COLUMNS: Final[dict[type[models.Model], dict[str, str]]] = {
         "id": "a running number",
         "owner": "whose résumé it is",
         "volume": "under which of its owner's keys it is sealed",
+    },
+    PulseAnswer: {
+        "id": "a running number",
+        "owner": "whose answer it is",
+        "volume": "under which of its owner's keys it is sealed",
+        "week": "of which week",
+    },
+    PulseBlock: {
+        "block": "the number of four weeks",
+        "key": "what the names of its answers are made with; gone once the four weeks are told of",
+        "members": "who belonged to which team when they began",
+    },
+    PulseCount: {
+        "id": "a running number",
+        "block": "of which four weeks; these rows are gone once they are told of",
+        "person": "a name that the block's key makes, the same within four weeks",
+        "week": "of which week",
+        "team": "of which team",
+        "value": "the answer, 1 to 5",
+    },
+    PulseRelease: {
+        "block": "the number of four weeks",
+        "told": "what everybody may read of them",
+    },
+    PromptRest: {
+        "id": "a running number",
+        "owner": "whose prompt it is",
+        "rule": "by which rule it came",
+        "subject": "the number of the entry, account or improvement that it was about",
+        "deed": "whether it was shown, done, snoozed, dismissed or silenced",
+        "on": "on which day",
+        "until": "until when it rests",
     },
     Keyring: {
         "owner": "whose keys they are",

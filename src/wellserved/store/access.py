@@ -51,7 +51,12 @@ PERMISSIONS: Final[dict[str, tuple[frozenset[Role], str]]] = {
         "what accounts are worth; a lead: those of the own team, a year's revenue as a span",
     ),
     "change_accounts": (frozenset({Role.finance}), "contracts and revenue"),
+    "read_business_cases": (frozenset({Role.finance}), "business cases of everybody; one's own are everybody's own"),
     "read_measures": (_SERVING_ROLES | {Role.finance}, "measures, charts, reports and verdicts of teams and services"),
+    "set_objectives": (
+        frozenset({Role.lead, Role.quality}),
+        "objectives, their measures and targets, and whose work moves them",
+    ),
     "declare_improvements": (
         frozenset({Role.lead, Role.quality}),
         "declare a change, its measure and its guardrails, before its result is looked at",

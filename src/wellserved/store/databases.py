@@ -27,7 +27,9 @@ def database_settings(folder: Path, url: str = "", journal_url: str = "") -> dic
 
 
 def _sqlite(file: Path) -> dict[str, Any]:
-    options = {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": _PRAGMAS}
+    # what is forgotten in the journal's file is overwritten there
+    erasing = "PRAGMA secure_delete=ON;" if file.name.startswith("journal") else ""
+    options = {"timeout": 20, "transaction_mode": "IMMEDIATE", "init_command": _PRAGMAS + erasing}
     return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file), "CONN_MAX_AGE": None, "OPTIONS": options}
 
 

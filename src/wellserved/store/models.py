@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -79,6 +79,18 @@ class Invitation(models.Model):
     used = models.DateTimeField(null=True)
 
 
+MONEY_BANDS: Final = (10_000, 50_000, 250_000, 1_000_000)  # borders of what a lead sees of money
+
+
+def money_band(amount: float, currency: str) -> str:
+    """An amount as a span, for those who are not to know the figure."""
+    low = max((border for border in MONEY_BANDS if amount >= border), default=0)
+    high = min((border for border in MONEY_BANDS if amount < border), default=None)
+    limits = {"low": f"{low:,}", "high": f"{high:,}" if high else ""}
+    span = (gettext("%(low)s to %(high)s") if high else gettext("%(low)s or more")) % limits
+    return f"{span} {currency}".strip()
+
+
 class Account(models.Model):
     """Who pays or is served as a whole, and what it is worth."""
 
@@ -90,13 +102,7 @@ class Account(models.Model):
     expected_years = models.DecimalField(
         _("expected years left"), max_digits=4, decimal_places=1, null=True, blank=True
     )
-    contract_start = models.DateField(_("contract begins"), null=True, blank=True)
-    contract_end = models.DateField(_("contract ends"), null=True, blank=True)
-    notice_days = models.PositiveIntegerField(_("notice, days"), null=True, blank=True)
-    exit_clause = models.TextField(_("exit clause"), blank=True, max_length=2000)
     team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True)  # whose lead looks after it
-
-    BANDS: ClassVar = (10_000, 50_000, 250_000, 1_000_000)  # borders of what a lead sees of a year's revenue
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -104,13 +110,7 @@ class Account(models.Model):
     @property
     def band(self) -> str:
         """A year's revenue as a span, for those who are not to know the figure."""
-        if self.revenue_year is None:
-            return ""
-        low = max((border for border in self.BANDS if self.revenue_year >= border), default=0)
-        high = min((border for border in self.BANDS if self.revenue_year < border), default=None)
-        limits = {"low": f"{low:,}", "high": f"{high:,}" if high else ""}
-        span = (gettext("%(low)s to %(high)s") if high else gettext("%(low)s or more")) % limits
-        return f"{span} {self.currency}".strip()
+        return "" if self.revenue_year is None else money_band(float(self.revenue_year), self.currency)
 
     def __str__(self) -> str:
         return self.name
@@ -448,3 +448,6 @@ class Outgoing(models.Model):
     class Meta:
         ordering: ClassVar = ["-created"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["owner", "period", "reader"], name="outgoing_once")]
+
+
+from wellserved.store import plan_models as plan_models  # noqa: E402  the app's other tables, which point to these

@@ -85,6 +85,11 @@ def version_of(workspace: Workspace) -> tuple[object, ...]:
     return (str(workspace.folder), log.latest_version(workspace), declarations_digest(workspace), *file_times)
 
 
+def has_records() -> bool:
+    """Whether there is anything yet that could be asked about."""
+    return log.latest_version(settings.WORKSPACE) >= 0
+
+
 def _compute_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
     """An answer; what the storage says against it crosses to the other process as our own."""
     try:

@@ -39,7 +39,7 @@ def _scale_choices() -> Choices:
     return [("", ""), *((scale.name, SCALE_NAMES.get(scale.name, f"{scale.name}, {scale.span}")) for scale in scales)]
 
 
-def _measure_choices() -> list[tuple[Any, Any]]:
+def measure_choices() -> list[tuple[Any, Any]]:
     """Measures of which one side is better, by subject, as the questions that they answer."""
     groups = (
         (
@@ -213,9 +213,9 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Account
-        fields = ("name", "team", "revenue_year", "revenue_to_date", "currency", "since", "expected_years", "contract_start", "contract_end", "notice_days", "exit_clause")  # fmt: skip
+        fields = ("name", "team", "revenue_year", "revenue_to_date", "currency", "since", "expected_years")
         labels: ClassVar = {"team": _("Team")}
-        widgets: ClassVar = {name: DateInput() for name in ("since", "contract_start", "contract_end")}
+        widgets: ClassVar = {"since": DateInput()}
 
 
 class MergeForm(forms.Form):
@@ -310,7 +310,7 @@ class ImprovementForm(forms.Form):
 
     what = forms.CharField(label=_("What do you change?"), max_length=200)
     since = forms.DateField(label=_("First day of the new way"), widget=DateInput())
-    measure = forms.ChoiceField(label=_("What should get better?"), choices=_measure_choices)
+    measure = forms.ChoiceField(label=_("What should get better?"), choices=measure_choices)
     about = forms.CharField(
         label=_("About which problem"), max_length=200, required=False,
         help_text=_("For the share of cases about a problem: its number (p7), or category=Billing."),

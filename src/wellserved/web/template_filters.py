@@ -100,6 +100,12 @@ def amount(value: float | None) -> str:
     return "" if value is None else f"{float(value):,.10g}"
 
 
+@register.filter("share")
+def share_text(value: float | None) -> str:
+    """A part of all, in per cent."""
+    return "" if value is None else wording.format_percent(float(value))
+
+
 @register.filter
 def short(text: str, letters: int) -> str:
     """The beginning of a text; a fifth of the cost of Django's own, which knows of markup."""

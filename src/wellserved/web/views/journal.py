@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -17,19 +15,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
+from wellserved.actions.promise_ledger import ledger
 from wellserved.actions.writing import capture_line, find_open_matters, line_time, record_line, require_clear
 from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, CapturedLine, captured_facts
-from wellserved.capture.promise import MATTERS_OF_WORD, PromiseState
+from wellserved.capture.promise import MATTERS_OF_WORD
 from wellserved.capture.sentence import propose_for
 from wellserved.errors import WellservedError
 from wellserved.journal.handle import DecryptedEntry, Journal, line_facts
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE
-from wellserved.storage import log
 from wellserved.store.access import AccessScope, has_permission
-from wellserved.store.models import Audience, Person, Shared, token_digest
-from wellserved.web.access_middleware import OPEN, journal_of, person_of, required_permission, scope_of
+from wellserved.store.models import Audience, Shared
+from wellserved.web.access_middleware import journal_of, person_of, required_permission, scope_of
 from wellserved.web.forms import EntryForm, ShareForm
-from wellserved.web.views.overview import news_context, numbers_context
+from wellserved.web.views.overview import can_count, news_context, numbers_context
 
 MAX_PROMISES_SHOWN, MAX_DUE_PROMISES = 20, 10  # promises of the ledger and of Today, the most urgent first
 MAX_SEARCH_LETTERS = 100
@@ -41,41 +39,6 @@ CARD = (
     ("explained", "Explained the process"),
     ("thanked", "Thanked"),
 )
-
-
-@dataclass(frozen=True)
-class LedgerPromise:
-    """A promise of the ledger, from the journal or shared."""
-
-    id: uuid.UUID
-    where: str
-    text: str
-    customer: str
-    service: str
-    author: str
-    state: PromiseState
-    mine: bool
-
-
-def ledger(scope: AccessScope, journal: Journal, now: datetime, with_closed: bool = False) -> list[LedgerPromise]:
-    """Promises, one's own and those shared with one, the most urgent first."""
-    since = now - timedelta(days=90) if with_closed else None
-    promises = []
-    if journal.is_readable:
-        for page, state in journal.promises(now, since):
-            customer_and_service = str(page.facts.get("customer", "")), str(page.facts.get("service", ""))
-            promises.append(
-                LedgerPromise(
-                    page.entry.id, "journal", str(page.facts.get("text", "")), *customer_and_service, "", state, True
-                )
-            )
-    for row, state in sharing.visible_promises(scope, now, since):
-        customer, is_mine = scope.customer_of(row), row.author_id == scope.person.pk
-        promises.append(
-            LedgerPromise(row.id, "shared", row.text, customer, row.service, row.author.called, state, is_mine)
-        )
-    far_future = datetime.max.replace(tzinfo=UTC)
-    return sorted(promises, key=lambda promise: (promise.state.closed is not None, promise.state.due or far_future))
 
 
 @required_permission("own")
@@ -97,7 +60,7 @@ def today(request: HttpRequest) -> HttpResponse:
     feedback_rows = shared_rows.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     context = {
         "promises": due_promises, "later": len(promises) - len(due_promises), "waiting": missed_rows, "said": feedback_rows,
-        "helps": scope.help_mentions().filter(confirmed=None), "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(), "waits": has_permission(scope.person, "read_measures") and log.latest_version(settings.WORKSPACE) >= 0,
+        "helps": scope.help_mentions().filter(confirmed=None), "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(), "waits": can_count(scope),
         "recent": journal.latest(3) if journal.is_readable else [],
         "line": request.GET.get("line", "")[:MAX_ENTRY_LETTERS],  # what a phone's share sheet hands over
     }  # fmt: skip
@@ -454,42 +417,3 @@ def _update_shared_promise(scope: AccessScope, id_: uuid.UUID, captured_line: Ca
     promise_facts = {"customer": row.customer.name if row.customer else "", "service": row.service}
     facts = {**line_facts(captured_line), **promise_facts, "text": sharing.readable_lines(captured_line.text)}
     sharing.share(scope.person, facts, timezone.now(), row.audience, row.thread, draft)
-
-
-@required_permission(OPEN)
-def feed(request: HttpRequest, token: str) -> HttpResponse:
-    """One's own promises as a calendar; its secret address is the key, and opens nothing else."""
-    person = Person.objects.filter(feed=token_digest(token), is_active=True).exclude(feed="").first() if token else None
-    if person is None:
-        raise Http404
-    now = timezone.now()
-    journal = Journal(person.pk, settings.SECRET_KEY.encode())
-    journal.unlock_by_feed(token)
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//wellserved//promises//EN", "CALSCALE:GREGORIAN"]
-    for promise in ledger(AccessScope(person), journal, now):
-        if promise.mine and promise.state.due:
-            lines += _event(promise, now)
-    body = "\r\n".join([*(folded_line for line in lines for folded_line in _fold_line(line)), "END:VCALENDAR", ""])
-    return HttpResponse(body, content_type="text/calendar; charset=utf-8")
-
-
-def _event(promise: LedgerPromise, now: datetime) -> list[str]:
-    """A promise as a to-do's due time (RFC 5545, 3.6.1)."""
-    assert promise.state.due is not None
-    due = promise.state.due.astimezone(UTC)
-    words = " ".join(text for text in (promise.customer, promise.text) if text)
-    summary = words.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\r", "").replace("\n", "\\n")
-    stamp = "%Y%m%dT%H%M%SZ"
-    return ["BEGIN:VEVENT", f"UID:{promise.id}@wellserved", f"DTSTAMP:{now.astimezone(UTC):{stamp}}",
-            f"DTSTART:{due - timedelta(minutes=15):{stamp}}", f"DTEND:{due:{stamp}}", f"SUMMARY:{summary}", "END:VEVENT"]  # fmt: skip
-
-
-def _fold_line(line: str) -> list[str]:
-    """At most 75 octets a line, the rest on lines that begin with a blank (RFC 5545, 3.1)."""
-    folded_lines, folded_line = [], ""
-    for letter in line:
-        if len((folded_line + letter).encode()) > 74:
-            folded_lines.append(folded_line)
-            folded_line = " "
-        folded_line += letter
-    return [*folded_lines, folded_line]

@@ -13,13 +13,17 @@ from django.utils.translation import gettext
 from wellserved.actions import case_lists, idea_news, rendering, team_numbers, weekly_mail
 from wellserved.measure import MEASURES, Measure
 from wellserved.render.charts.svg import draw_sparkline
-from wellserved.storage import log
 from wellserved.store.access import AccessScope, has_permission
 from wellserved.web.access_middleware import required_permission, scope_of
-from wellserved.web.analysis import cached_answer, fresh_answer, known_answer
+from wellserved.web.analysis import cached_answer, fresh_answer, has_records, known_answer
 from wellserved.web.navigation import pages_of
 
 MAX_HITS = 10  # of each kind
+
+
+def can_count(scope: AccessScope) -> bool:
+    """Whether there are numbers, and they may see them."""
+    return has_permission(scope.person, "read_measures") and has_records()
 
 
 def numbers_context(scope: AccessScope, wait: bool) -> dict[str, object]:
@@ -51,7 +55,7 @@ def news_context(scope: AccessScope) -> dict[str, object]:
 @required_permission("read_measures")
 def numbers(request: HttpRequest) -> HttpResponse:
     """What is unusual in one's team, and what is not; a part of a page where a script asks for it."""
-    if log.latest_version(settings.WORKSPACE) < 0:
+    if not has_records():
         return render(request, "numbers_page.html", {"numbers": []})
     template = "numbers.html" if request.headers.get("X-Fragment") else "numbers_page.html"
     return render(request, template, numbers_context(scope_of(request), wait=True))
@@ -90,7 +94,7 @@ def _customers(scope: AccessScope, text: str) -> list[object]:
 def _cases(scope: AccessScope, text: str) -> list[tuple[str, str]]:
     """Cases of that very number, where single cases may be seen."""
     case_filter = scope.case_filter() if has_permission(scope.person, "read_cases") else None
-    if case_filter is None or log.latest_version(settings.WORKSPACE) < 0:
+    if case_filter is None or not has_records():
         return []
     return fresh_answer(case_lists.find_cases, text, tuple(case_filter))  # what was typed is not kept
 

@@ -21,7 +21,7 @@ from wellserved.errors import RequestError
 from wellserved.store.access import ACCESS_REASONS, NAMES_SEEN_EVENT, AccessScope, has_permission, record_event
 from wellserved.store.models import Account, Cause, Customer, Helper, Shared
 from wellserved.web.access_middleware import journal_of, person_of, required_permission, scope_of
-from wellserved.web.forms import AccountForm, CauseForm, CustomerForm, FileForm, FollowForm, MergeForm, ShareForm
+from wellserved.web.forms import CauseForm, CustomerForm, FileForm, FollowForm, MergeForm, ShareForm
 from wellserved.web.views.journal import draft_of
 
 FAILURE_WORDS = ("missed", "complaint")
@@ -373,50 +373,7 @@ def _refusal_reason(facts: dict[str, str], cells: int, columns: int, accounts: d
     return ""
 
 
-@required_permission("read_accounts", "GET", "POST")
-def accounts(request: HttpRequest) -> HttpResponseBase:
-    """What accounts are worth, and whose contract ends next."""
-    scope = scope_of(request)
-    form = AccountForm(request.POST or None)
-    if request.method == "POST":
-        scope.require_permission("change_accounts")
-        if form.is_valid():
-            new_account = form.save()
-            record_event(scope.person, "added an account", new_account.pk)
-            return redirect("account", new_account.pk)
-    shown_accounts = list(scope.accounts().order_by("contract_end", "name")[:MAX_ROWS_SHOWN])
-    failure_counts = _failure_counts(scope, "customer__account", [account.pk for account in shown_accounts])
-    rows = [(account, failure_counts.get(account.pk, 0)) for account in shown_accounts]
-    return render(
-        request,
-        "accounts.html",
-        {"rows": rows, "form": form, "may_change": has_permission(scope.person, "change_accounts")},
-    )
-
-
 def _failure_counts(scope: AccessScope, by: str, ids: list[int]) -> dict[int, int]:
     """Failures that were shared, and that this person can see, by customer or account."""
     missed_rows = scope.visible_moments().filter(word="missed", **{f"{by}__in": ids}).order_by()
     return dict(missed_rows.values_list(by).annotate(many=Count("id")))
-
-
-@required_permission("read_accounts", "GET", "POST")
-def account(request: HttpRequest, id_: int) -> HttpResponseBase:
-    """One account."""
-    scope = scope_of(request)
-    row: Account = get_object_or_404(scope.accounts(), pk=id_)
-    form = AccountForm(request.POST or None, instance=row)
-    if request.method == "POST":
-        scope.require_permission("change_accounts")
-        if form.is_valid():
-            form.save()
-            record_event(scope.person, "changed an account", row.pk)
-            return redirect("account", id_)
-    shared_rows = scope.visible_moments().filter(customer__account=row)[:50]
-    context = {
-        "row": row,
-        "form": form,
-        "seen": shared_rows,
-        "may_change": has_permission(scope.person, "change_accounts"),
-    }
-    return render(request, "account.html", context)

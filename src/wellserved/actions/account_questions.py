@@ -1,0 +1,148 @@
+"""What the records say of accounts: how reliable we are to them, what weighs on their trust, who may leave."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+
+from wellserved.actions.open_cases import open_case_table
+from wellserved.engine.duckdb import DuckDB, query
+from wellserved.errors import RequestError
+from wellserved.measure import MeasureQuestion, find_measure
+from wellserved.measure.assembly import answer_question
+from wellserved.measure.case_table import CaseTable
+from wellserved.moments import NotComputable, month_start, period_of
+from wellserved.prove.engine.model import Floats
+from wellserved.storage import log
+from wellserved.storage.workspace import Workspace
+from wellserved.value.repeat import Purchases, estimate_repeats, estimate_spend
+from wellserved.value.trust import DAY, AccountTrust, account_trusts
+from wellserved.value.worth import ExpectedValue, value_by_purchases
+
+CustomerAccounts = tuple[tuple[str, str], ...]  # customer, account
+WEEKS_A_YEAR: Final = 365.25 / 7
+
+
+def trusts(workspace: Workspace, customer_accounts: CustomerAccounts, only: str | None = None) -> list[AccountTrust]:
+    """Every account that the records name, or one; none where there are no records."""
+    if log.latest_version(workspace) < 0:
+        return []
+    with open_case_table(workspace, with_moments=True) as case_table:
+        db = duckdb_of(case_table)
+        return account_trusts(db, "cases", "moments", customer_accounts, case_table.as_of, only)
+
+
+def duckdb_of(case_table: CaseTable) -> duckdb.DuckDBPyConnection:
+    """The connection behind a case table that was opened with its moments."""
+    assert isinstance(case_table.engine, DuckDB)
+    return case_table.engine.db
+
+
+@dataclass(frozen=True)
+class PurchaseWorth:
+    """What accounts without a contract are expected to buy: account -> value; or why that cannot be told."""
+
+    values: dict[str, ExpectedValue]
+    currency: str
+    reason: str = ""
+
+
+def purchase_worth(workspace: Workspace, customer_accounts: CustomerAccounts) -> PurchaseWorth:
+    """From the purchases on record, each day of an account's being one: expected over the next five years."""
+    if log.latest_version(workspace) < 0:
+        return PurchaseWorth({}, "", "there are no records yet")
+    with open_case_table(workspace, with_moments=True) as case_table:
+        rows, until = _purchase_days(duckdb_of(case_table), customer_accounts), max(case_table.as_of.values())
+    if not rows:
+        return PurchaseWorth({}, "", "no purchases are on record")
+    currencies = Counter(str(row["currency"] or "") for row in rows)
+    currency = currencies.most_common(1)[0][0]
+    names, purchases, repeats, spend = _purchases(rows, currency, until // DAY)
+    try:
+        fit = estimate_repeats(purchases)
+    except RequestError as error:
+        return PurchaseWorth({}, currency, error.problem)
+    model = estimate_spend(repeats, spend)
+    if isinstance(model, NotComputable):
+        return PurchaseWorth({}, currency, model.reason)
+    each = model.expected(repeats, spend)
+    values = value_by_purchases(fit, purchases, each, WEEKS_A_YEAR)
+    return PurchaseWorth(dict(zip(names, values, strict=True)), currency)
+
+
+def _purchase_days(db: duckdb.DuckDBPyConnection, customer_accounts: CustomerAccounts) -> list[dict[str, Any]]:
+    """Account, day, amount and currency of every day on which somebody bought; who has no account is one of their own."""
+    accounts = dict(customer_accounts)
+    sql = """SELECT account_id, customer_id, epoch("at") // 86400 AS day, sum(amount) AS amount, currency
+             FROM moments WHERE kind = 'bought' AND coalesce(account_id, customer_id) IS NOT NULL GROUP BY ALL ORDER BY day"""
+    rows: list[dict[str, Any]] = query(db, sql).to_pylist()
+    for row in rows:
+        row["account"] = row["account_id"] or accounts.get(row["customer_id"], row["customer_id"])
+    return rows
+
+
+def _purchases(
+    rows: Sequence[dict[str, Any]], currency: str, until: int
+) -> tuple[list[str], Purchases, Floats, Floats]:
+    """Accounts whose purchases are all in one currency, in weeks from the first; their repeat purchases and mean spend."""
+    days: dict[str, dict[int, float]] = {}
+    mixed = {row["account"] for row in rows if str(row["currency"] or "") != currency}
+    for row in rows:
+        if row["account"] not in mixed:
+            by_day = days.setdefault(row["account"], {})
+            by_day[int(row["day"])] = by_day.get(int(row["day"]), 0.0) + float(row["amount"] or 0.0)
+    names = sorted(days)
+    first, last = (np.array([function(days[name]) for name in names], dtype=float) for function in (min, max))
+    repeats = np.array([len(days[name]) - 1 for name in names], dtype=float)
+    later = [[amount for day, amount in sorted(days[name].items())][1:] for name in names]
+    spend = np.array([float(np.mean(amounts)) if amounts else 0.0 for amounts in later])
+    return names, Purchases(repeats, (last - first) / 7, (until - first) / 7), repeats, spend
+
+
+@dataclass(frozen=True)
+class ExitRight:
+    """Whether a service level that a contract rests on was missed so often that it may be left."""
+
+    months: tuple[tuple[str, float | None, int, bool], ...]  # month, value, n, missed
+    missed_in_a_row: int
+    needed: int
+
+    @property
+    def is_open(self) -> bool:
+        """It may be left now."""
+        return self.missed_in_a_row >= self.needed
+
+    @property
+    def is_near(self) -> bool:
+        """One more month, and it may."""
+        return self.missed_in_a_row == self.needed - 1
+
+
+def exit_right(
+    workspace: Workspace, measure_name: str, threshold: float, needed: int, account: str, customers: tuple[str, ...]
+) -> ExitRight | NotComputable:
+    """The months of an account that are over, and how many in a row missed the level up to the last one."""
+    measure = find_measure(measure_name)
+    if measure.better == "neither":
+        return NotComputable(f"{measure.name} has no better side")
+    with open_case_table(workspace) as case_table:
+        where = tuple(("customer_id", customer) for customer in customers) or (("account_id", account),)
+        until = period_of(max(case_table.known_days.values()), "month").start
+        question = MeasureQuestion((measure,), None, "month", month_start(until, -max(needed + 3, 6)), until, where)
+        series = answer_question(case_table, question)[measure.name]
+    months = []
+    for value, n, period in zip(series.value, series.n, series.periods, strict=True):
+        number = None if isinstance(value, NotComputable) else float(value)
+        missed = number is not None and (number < threshold if measure.better == "higher" else number > threshold)
+        months.append((period.label if period else "", number, int(n), missed))
+    row = 0
+    for _label, _value, _n, missed in reversed(months):
+        if not missed:
+            break
+        row += 1
+    return ExitRight(tuple(months), row, needed)

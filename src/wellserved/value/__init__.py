@@ -1,0 +1,1 @@
+"""What customers are worth, when they decide, whether they still lean on us, and who may leave."""

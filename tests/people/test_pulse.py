@@ -1,0 +1,111 @@
+"""The pulse: nobody is seen, whoever looks and however long."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wellserved.people.pulse import (
+    FEWEST_ANSWERS,
+    HOUSE,
+    BlockAnswer,
+    block_of,
+    block_start,
+    release_block,
+    size_band,
+)
+
+
+def _answers(sizes: dict[str, int], value: int = 4) -> list[BlockAnswer]:
+    return [BlockAnswer(f"{team}{n}", team, (value, value)) for team, size in sizes.items() for n in range(size)]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "groups"),
+    [
+        ({"A": 7, "B": 6, "C": 4}, [HOUSE, "A"]),
+        ({"A": 7, "B": 6, "C": 5}, [HOUSE, "A", "B", "C"]),
+        ({"A": 9, "B": 2, "C": 3}, [HOUSE, "A"]),
+        ({"A": 4}, []),
+        ({"A": 5, "B": 4}, [HOUSE]),
+    ],
+)
+def test_the_groups_of_the_reference(sizes: dict[str, int], groups: list[str]) -> None:
+    assert [mood.group for mood in release_block(1, _answers(sizes), {}, {}).moods] == groups
+
+
+@given(st.dictionaries(st.sampled_from("ABCDEFGH"), st.integers(0, 14), max_size=8))
+def test_every_group_and_every_rest_has_five_or_nobody(sizes: dict[str, int]) -> None:
+    release = release_block(1, _answers(sizes), {}, {})
+    told = {mood.group for mood in release.moods}
+    total = sum(sizes.values())
+    assert all(sizes.get(group, total) >= FEWEST_ANSWERS for group in told)
+    rest = total - sum(sizes[group] for group in told if group != HOUSE)
+    assert rest in (0, total) or rest >= FEWEST_ANSWERS
+    assert told | set(release.silent) >= {group for group, size in sizes.items() if size}
+
+
+@given(st.sets(st.integers(0, 30), min_size=6), st.sets(st.integers(0, 30), min_size=6))
+def test_a_group_that_changed_by_a_few_people_waits(before: set[int], after: set[int]) -> None:
+    persons = {"A": frozenset(map(str, after))}
+    release = release_block(2, [BlockAnswer(str(n), "A", (3, 3)) for n in after], persons, {"A": frozenset(map(str, before))})  # fmt: skip
+    is_told = "A" in {mood.group for mood in release.moods}
+    assert is_told == (len(before ^ after) == 0 or len(before ^ after) >= FEWEST_ANSWERS)
+
+
+def test_one_answer_in_a_block_is_none_and_all_alike_are_not_seen_through() -> None:
+    once = [BlockAnswer(f"A{n}", "A", (1,)) for n in range(20)]
+    assert release_block(1, once, {}, {}).moods == ()
+    glad = release_block(1, _answers({"A": 20}, value=5), {}, {}).moods[1]
+    assert glad.words == "8 in 10 or more are well (20-39 people)"
+    grumpy = release_block(1, _answers({"A": 20}, value=1), {}, {}).moods[1]
+    assert grumpy.words == "2 in 10 or fewer are well (20-39 people)"
+
+
+def test_blocks_are_four_weeks_from_mondays() -> None:
+    assert block_start(0).weekday() == 0
+    for days in range(-100, 400):
+        day = date(2026, 1, 5) + timedelta(days=days)
+        assert block_start(block_of(day)) <= day < block_start(block_of(day) + 1)
+    assert [size_band(n) for n in (5, 9, 10, 19, 20, 39, 40)] == ["5-9", "5-9", "10-19", "10-19", "20-39", "20-39", "40-79"]  # fmt: skip
+
+
+def _attack(seed: int, weeks: int = 52, size: int = 8) -> tuple[bool, float]:
+    """Who knows each week who was away regresses what is told on who was there: is the unhappiest named, how well are all guessed?
+
+    The team's people come and go: each week somebody may leave and somebody may join.
+    """
+    random = np.random.default_rng(seed)
+    moods = random.normal(3.4, 0.8, size)
+    rows, told = [], []
+    earlier: dict[str, frozenset[str]] = {}
+    for block in range(weeks // 4):
+        present = random.random((4, size)) < 0.85
+        values = np.clip(np.round(moods + random.normal(0, 0.5, (4, size))), 1, 5).astype(int)
+        answers = [BlockAnswer(str(p), "A", tuple(int(v) for v in values[present[:, p], p])) for p in range(size)]
+        persons = {"A": frozenset(map(str, range(size))), HOUSE: frozenset(map(str, range(size)))}
+        release = release_block(block, answers, persons, earlier)
+        for mood in release.moods:
+            if mood.group == "A":
+                earlier["A"] = persons["A"]
+                rows.append((present.sum(axis=0) >= 2).astype(float))
+                told.append(float(mood.good_in_ten))
+    design = np.array(rows) - np.mean(rows, axis=0)
+    ridge = design.T @ design + 1e-6 * np.eye(size)
+    guess = np.linalg.solve(ridge, design.T @ (np.array(told) - np.mean(told)))
+    spread = guess.std() * moods.std()
+    correlation = float(np.mean((guess - guess.mean()) * (moods - moods.mean())) / spread) if spread > 0 else 0.0
+    return int(np.argmin(guess)) == int(np.argmin(moods)), correlation
+
+
+def test_a_year_of_knowing_who_was_away_names_nobody() -> None:
+    """A weekly mean over those present names the unhappiest of eight in 39 of 100 teams; chance in 12 or 13."""
+    results = [_attack(seed) for seed in range(400)]
+    named = np.mean([hit for hit, _r in results])
+    correlation = np.mean([r for _hit, r in results])
+    assert named <= 0.18
+    assert abs(correlation) <= 0.15
