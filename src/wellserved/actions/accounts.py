@@ -245,6 +245,8 @@ def show_money(scope: AccessScope, amount: float | None, currency: str) -> str:
 
 def show_total(scope: AccessScope, total: MoneyTotal) -> str:
     """Sums by currency as somebody may see them; accounts without a figure are counted."""
+    if not total.amounts:
+        return gettext("no figure yet")
     shown = [show_money(scope, amount, currency) for currency, amount in total.amounts.items()]
     if total.unknown:
         shown.append(gettext("%(count)d without a figure") % {"count": total.unknown})

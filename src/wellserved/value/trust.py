@@ -271,18 +271,19 @@ def _open_reason(rows: Sequence[dict[str, Any]]) -> TrustReason | None:
 
 
 def _repeats(breaches: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """What was broken twice: a service or a cause, and its cases."""
+    """What was broken twice: a cause or a service, and its cases; a cause says more."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in breaches:
-        for name in {row["service"], row["cause"]} - {None, ""}:
-            groups[str(name)].append(row)
+    for kind in ("cause", "service"):
+        for row in breaches:
+            if row[kind]:
+                groups[str(row[kind])].append(row)
     return {name: rows for name, rows in groups.items() if len(rows) > 1}
 
 
 def _repeat_reason(repeats: Mapping[str, Sequence[dict[str, Any]]]) -> TrustReason | None:
     if not repeats:
         return None
-    name, rows = max(repeats.items(), key=lambda item: (len(item[1]), item[0]))
+    name, rows = max(repeats.items(), key=lambda item: len(item[1]))
     return TrustReason("repeated", f"{name}: broken {len(rows)} times in half a year", len(rows), _cases(rows))
 
 

@@ -38,7 +38,7 @@ PAGES: Final = (
     NavigationPage("improvements", gettext_noop("Improvements"), "read_measures", "My team"),
     NavigationPage("business_cases", gettext_noop("Business cases"), "own", "My team"),
     NavigationPage("practices", gettext_noop("Practices"), "read_measures", "My team"),
-    NavigationPage("objectives", gettext_noop("What the work is for"), "read_measures", "My team"),
+    NavigationPage("objectives", gettext_noop("Objectives"), "read_measures", "My team"),
     NavigationPage("house", gettext_noop("At a glance"), "read_measures", gettext_noop("The house")),
     NavigationPage("customers", gettext_noop("Customers"), "read_customers", "The house"),
     NavigationPage("accounts", gettext_noop("Accounts"), "read_accounts", "The house"),

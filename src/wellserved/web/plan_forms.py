@@ -14,10 +14,14 @@ from wellserved.store.plan_models import Contract, ContractDeed, Objective, Role
 from wellserved.web.forms import DateInput, measure_choices
 
 
+def _optional_measures() -> list[tuple[Any, Any]]:
+    return [("", "–"), *measure_choices()]
+
+
 class ContractForm(forms.ModelForm):  # type: ignore[type-arg]
     """A contract's dates, notice and rights."""
 
-    exit_measure = forms.ChoiceField(label=_("the service level"), choices=measure_choices, required=False)
+    exit_measure = forms.ChoiceField(label=_("The service level"), choices=_optional_measures, required=False)
 
     class Meta:
         model = Contract
@@ -47,7 +51,7 @@ class ContractForm(forms.ModelForm):  # type: ignore[type-arg]
 class DeedForm(forms.ModelForm):  # type: ignore[type-arg]
     """What became of a contract."""
 
-    new_end = forms.DateField(label=_("renewed until"), widget=DateInput(), required=False)
+    new_end = forms.DateField(label=_("Renewed until"), widget=DateInput(), required=False)
 
     class Meta:
         model = ContractDeed
@@ -58,8 +62,10 @@ class DeedForm(forms.ModelForm):  # type: ignore[type-arg]
 class CaseForm(forms.ModelForm):  # type: ignore[type-arg]
     """A business case: what it is about, and a range for each input."""
 
-    measure = forms.ChoiceField(label=_("the leader's number that it moves"), choices=measure_choices, required=False)
-    years = forms.FloatField(label=_("years ahead"), min_value=0.1, max_value=MAX_YEARS, initial=1)
+    measure = forms.ChoiceField(
+        label=_("The leader's number that it moves"), choices=_optional_measures, required=False
+    )
+    years = forms.FloatField(label=_("Years ahead"), min_value=0.1, max_value=MAX_YEARS, initial=1)
 
     class Meta:
         model = SavedCase
