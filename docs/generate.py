@@ -35,6 +35,9 @@ from wellserved.measure import MEASURES, SUBJECTS, Measure, find_measure
 from wellserved.measure.series import FILTER_COLUMNS
 from wellserved.measure.vendor_rules import VENDOR_RULES, vendor_rules_of
 from wellserved.moments import CASE_COLUMNS, DATE_BASES, MOMENT_COLUMNS, MOMENT_KINDS, Granularity
+from wellserved.people.prompts import PROMPT_RULES
+from wellserved.people.pulse import PULSE_WORDS
+from wellserved.people.sight import TargetState
 from wellserved.resume.sealing import HELD_BACK, NO_CAVEAT, NOT_YOURS, OTHER_NUMBERS, STATE_MARKS
 from wellserved.scales import BUILT_IN
 from wellserved.sources.infer import UNUSED_KINDS
@@ -43,6 +46,7 @@ from wellserved.sources.roles import BY_CONTENT, BY_NAME, ROLES
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
 django.setup()
 
+from wellserved.actions.business_cases import INPUT_FIELDS  # noqa: E402
 from wellserved.actions.case_lists import CASE_LIST_COLUMNS  # noqa: E402
 from wellserved.actions.membership import ACCESS_EVENTS  # noqa: E402
 from wellserved.actions.practices import PRACTICE_EVENTS  # noqa: E402
@@ -171,13 +175,18 @@ def words() -> str:
     return "\n".join(lines)
 
 
+def prompts() -> str:
+    """What the prompt of the day looks for, in its order."""
+    return "".join(f"{number}. {rule.question}\n" for number, rule in enumerate(PROMPT_RULES, 1))
+
+
 def vocabulary() -> str:
     """The names of closed vocabularies that the pages show, where the tools of translators find them."""
     fields = ("kind", *SHOWN_FIELDS, "service", "ticks", *FILTER_COLUMNS, *CASE_LIST_COLUMNS)
     many = [
         *ENTRY_WORDS, *(entry.meaning for entry in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(page.title for page in PAGES), *dict.fromkeys(page.group for page in PAGES),
-        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, NO_CAVEAT, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *ROLES.values(), BY_NAME, *BY_CONTENT.values(), *DATE_ORDERS, *get_args(Step), *UNUSED_KINDS, *(name.replace("_", " ") for name in fields),
+        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, NO_CAVEAT, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *ROLES.values(), BY_NAME, *BY_CONTENT.values(), *DATE_ORDERS, *get_args(Step), *UNUSED_KINDS, *(rule.question for rule in PROMPT_RULES), *PULSE_WORDS.values(), *(field.label for field in INPUT_FIELDS), *get_args(TargetState), *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([
@@ -200,7 +209,7 @@ PRIVATE = (
     "A passphrase is opened by no password.",
     "A passkey alone opens no journal: the page asks for the password or the recovery code.",
     "Programs and the command line write into a journal, and read nothing from it.",
-    "The address of a calendar opens its owner's promises, and no more.",
+    "The address of a calendar opens its owner's promises, and, where it was made since it is said so, the days by which contracts that its owner looks after are decided about; no more.",
     "Neither the file of the sessions nor the cookie opens a journal alone.",
     "Whoever tries passwords on a journal is slowed down after ten.",
 )
@@ -507,6 +516,7 @@ def made() -> dict[Path, str]:
         DOCS.parent / "src/wellserved/web/translations.py": vocabulary(),
         journal: marked(marked(journal.read_text(encoding="utf-8"), "words", words()), "open", open_columns()),
         clocks: marked(clocks.read_text(encoding="utf-8"), "rules", rules()),
+        DOCS / "people.md": marked((DOCS / "people.md").read_text(encoding="utf-8"), "prompts", prompts()),
         **methods(),
         architecture: marked(architecture.read_text(encoding="utf-8"), "layers", layers()),
     }

@@ -7,7 +7,7 @@ nothing is lognormal, a share logit-normal, all else normal; one name is one dra
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -24,9 +24,11 @@ GainKind = Literal["cash", "hours", "revenue"]
 Z_80: Final = 1.2815515655446004
 DRAWS: Final = 100_000
 MAX_YEARS: Final = 3
+MAX_INPUT: Final = 1e12
+MAX_WIDENING: Final = 5.0
 FEWEST_FORECASTS: Final = 10  # for ranges to be widened
 GAIN_WORDS: Final[Mapping[GainKind, str]] = {
-    "cash": "cash saved", "hours": "hours freed (money only if the hours are used)", "revenue": "margin kept"
+    "cash": "cash saved", "hours": "hours freed (money only if the hours are used)", "revenue": "margin kept (stated; no model of who leaves stands behind it)"
 }  # fmt: skip
 
 
@@ -42,7 +44,11 @@ class CaseInput:
     origin: str = ""  # the measure, or who stated it and on which day
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high)) or self.low > self.high:
+        if (
+            not (math.isfinite(self.low) and math.isfinite(self.high))
+            or self.low > self.high
+            or max(abs(self.low), abs(self.high)) > MAX_INPUT
+        ):
             raise RequestError(
                 f"{self.name}: {self.low:g} to {self.high:g} is no range.", "Give the lower number first."
             )
@@ -87,7 +93,11 @@ class CaseInput:
     def _from_normal(self, value: float) -> float:
         if self.kind == "any":
             return value
-        return math.exp(value) if self.kind == "positive" else float(special.expit(value))
+        return (
+            min(math.exp(value), MAX_INPUT)
+            if self.kind == "positive"
+            else min(max(float(special.expit(value)), 1e-6), 1 - 1e-6)
+        )
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,7 @@ class CaseResult:
     payback_months: float | NotComputable  # median of those that pay back
     parts: Mapping[GainKind, tuple[float, float, float]]  # over the horizon: median, low, high
     tornado: tuple[Swing, ...]  # widest first: what is worth measuring first
+    without_hours: tuple[float, float, float, float] | None = None  # median, low, high, chance of loss, in money alone
 
 
 def evaluate_case(model: CaseModel, draws: int = DRAWS, seed: int = 1) -> CaseResult:
@@ -175,8 +186,19 @@ def evaluate_case(model: CaseModel, draws: int = DRAWS, seed: int = 1) -> CaseRe
     middle = {item.name: np.array([item.at(0)]) for item in model.inputs}
     return CaseResult(
         float(model.outcome(middle)[0]), median, low, high, float((outcomes < 0).mean()),
-        _payback(model, values), parts, _tornado(model, middle),
+        _payback(model, values), parts, _tornado(model, middle), _without_hours(model, values, outcomes),
     )  # fmt: skip
+
+
+def _without_hours(
+    model: CaseModel, values: Mapping[str, Floats], outcomes: Floats
+) -> tuple[float, float, float, float] | None:
+    """What is left where the hours that are freed are not used."""
+    if all(term.kind != "hours" for term in model.gains):
+        return None
+    rest = outcomes - model.gain_a_year(values, "hours") * model.years
+    low, median, high = (float(value) for value in np.quantile(rest, [0.1, 0.5, 0.9]))
+    return median, low, high, float((rest < 0).mean())
 
 
 def _payback(model: CaseModel, values: Mapping[str, Floats]) -> float | NotComputable:
@@ -254,7 +276,7 @@ class ForecastRecord:
         off = [forecast.deviation for forecast in self.forecasts if forecast.deviation is not None]
         if len(off) < FEWEST_FORECASTS:
             return 1.0
-        return max(math.sqrt(sum(value * value for value in off) / len(off)), 1.0)
+        return min(max(math.sqrt(sum(value * value for value in off) / len(off)), 1.0), MAX_WIDENING)
 
     @property
     def words(self) -> str:
@@ -265,17 +287,3 @@ class ForecastRecord:
         if self.chance < 0.05:
             sentence += f"; ranges that are right do so badly with a chance of {self.chance:.2g}: ours are too narrow"
         return sentence + (f", and new ones are widened by {self.widening:.1f}." if self.widening > 1 else ".")
-
-
-def problem_case(
-    stated: Callable[[str], CaseInput], has_customers: bool, years: float, name_extra: Sequence[str] = ()
-) -> CaseModel:
-    """The usual case of a problem: cases that need not have been, hours and money each, customers kept; less its cost."""
-    names = ["cases_a_year", "avoidable_share", "hours_each", "hourly_rate", "cost", *name_extra]
-    gains = [GainTerm("hours", ("cases_a_year", "avoidable_share", "hours_each", "hourly_rate"))]
-    if "money_each" in name_extra:
-        gains.append(GainTerm("cash", ("cases_a_year", "avoidable_share", "money_each")))
-    if has_customers:
-        names += ["customers_lost", "margin_each", "kept_share"]
-        gains.append(GainTerm("revenue", ("customers_lost", "margin_each", "kept_share")))
-    return CaseModel(tuple(map(stated, names)), tuple(gains), ("cost",), (), years)

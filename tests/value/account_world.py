@@ -50,8 +50,8 @@ def line(case: str, day: float, kind: str, account: str, **facts: object) -> str
     )  # fmt: skip
 
 
-def world(seed: int, left_by_failures: bool, accounts: int = 260) -> list[str]:
-    """Accounts with a request every three weeks; some of what fails is never made right."""
+def world(seed: int, left_by_failures: bool, accounts: int = 600) -> list[str]:
+    """Accounts with a request every six weeks; some of what fails is never made right."""
     random = np.random.default_rng(seed)
     rows: list[str] = []
     for number in range(accounts):
@@ -63,9 +63,9 @@ def world(seed: int, left_by_failures: bool, accounts: int = 260) -> list[str]:
             case += 1
             name = f"{account}-{case}"
             rows += _case(random, name, account, day, trouble, unhealed)
-            step = random.exponential(21)
+            step = random.exponential(45)
             weight = sum(day - 150 < at <= day for at in unhealed) if left_by_failures else 0
-            chance = (0.001 + 0.015 * weight) if left_by_failures else 0.010
+            chance = (0.0008 + 0.010 * weight) if left_by_failures else 0.004
             if random.random() < 1 - (1 - chance) ** (step / 7):
                 rows.append(line(f"{name}-end", min(day + step, DAYS), "left", account))
                 break

@@ -94,7 +94,7 @@ def test_leavers_are_foretold_where_failures_drive_them_away_and_not_where_chanc
     tmp_path: Path, by_failures: bool
 ) -> None:
     """The whole way, from a file of moments: features as they stood then, quarters not seen."""
-    answer = backtest_risk(workspace_of_rows(tmp_path, world(1, by_failures)), (), ())
+    answer = backtest_risk(workspace_of_rows(tmp_path, world(2, by_failures)), (), ())
     result = answer.test
     assert result.is_shown == by_failures
     if by_failures:

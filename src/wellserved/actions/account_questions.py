@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import duckdb
@@ -15,7 +15,8 @@ from wellserved.engine.duckdb import DuckDB, query
 from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.assembly import answer_question
-from wellserved.measure.case_table import CaseTable
+from wellserved.measure.case_table import CaseTable, filter_sql, sources_of
+from wellserved.measure.measure import Better, Measure
 from wellserved.moments import NotComputable, month_start, period_of
 from wellserved.prove.engine.model import Floats
 from wellserved.storage import log
@@ -34,7 +35,7 @@ def trusts(workspace: Workspace, customer_accounts: CustomerAccounts, only: str 
         return []
     with open_case_table(workspace, with_moments=True) as case_table:
         db = duckdb_of(case_table)
-        return account_trusts(db, "cases", "moments", customer_accounts, case_table.as_of, only)
+        return account_trusts(db, "cases", "moments", customer_accounts, case_table.as_of, only, case_table.zone)
 
 
 def duckdb_of(case_table: CaseTable) -> duckdb.DuckDBPyConnection:
@@ -57,7 +58,9 @@ def purchase_worth(workspace: Workspace, customer_accounts: CustomerAccounts) ->
     if log.latest_version(workspace) < 0:
         return PurchaseWorth({}, "", "there are no records yet")
     with open_case_table(workspace, with_moments=True) as case_table:
-        rows, until = _purchase_days(duckdb_of(case_table), customer_accounts), max(case_table.as_of.values())
+        rows = _purchase_days(duckdb_of(case_table), customer_accounts)
+        # known up to where the sources end that tell of purchases
+        until = max((case_table.as_of[row["source"]] for row in rows), default=0)
     if not rows:
         return PurchaseWorth({}, "", "no purchases are on record")
     currencies = Counter(str(row["currency"] or "") for row in rows)
@@ -71,14 +74,14 @@ def purchase_worth(workspace: Workspace, customer_accounts: CustomerAccounts) ->
     if isinstance(model, NotComputable):
         return PurchaseWorth({}, currency, model.reason)
     each = model.expected(repeats, spend)
-    values = value_by_purchases(fit, purchases, each, WEEKS_A_YEAR)
+    values = [replace(value, currency=currency) for value in value_by_purchases(fit, purchases, each, WEEKS_A_YEAR)]
     return PurchaseWorth(dict(zip(names, values, strict=True)), currency)
 
 
 def _purchase_days(db: duckdb.DuckDBPyConnection, customer_accounts: CustomerAccounts) -> list[dict[str, Any]]:
     """Account, day, amount and currency of every day on which somebody bought; who has no account is one of their own."""
     accounts = dict(customer_accounts)
-    sql = """SELECT account_id, customer_id, epoch("at") // 86400 AS day, sum(amount) AS amount, currency
+    sql = """SELECT account_id, customer_id, source, epoch("at") // 86400 AS day, sum(amount) AS amount, currency
              FROM moments WHERE kind = 'bought' AND coalesce(account_id, customer_id) IS NOT NULL GROUP BY ALL ORDER BY day"""
     rows: list[dict[str, Any]] = query(db, sql).to_pylist()
     for row in rows:
@@ -124,25 +127,56 @@ class ExitRight:
 
 
 def exit_right(
-    workspace: Workspace, measure_name: str, threshold: float, needed: int, account: str, customers: tuple[str, ...]
+    workspace: Workspace,
+    measure_name: str,
+    threshold: float,
+    needed: int,
+    names: tuple[str, ...],
+    customers: tuple[str, ...],
 ) -> ExitRight | NotComputable:
-    """The months of an account that are over, and how many in a row missed the level up to the last one."""
+    """The months of an account that are over, and how many in a row missed the level up to the last one; cannot be told where one
+    of the last so many months has no number. `names`, `customers`: by what the records know it."""
     measure = find_measure(measure_name)
     if measure.better == "neither":
         return NotComputable(f"{measure.name} has no better side")
     with open_case_table(workspace) as case_table:
-        where = tuple(("customer_id", customer) for customer in customers) or (("account_id", account),)
-        until = period_of(max(case_table.known_days.values()), "month").start
-        question = MeasureQuestion((measure,), None, "month", month_start(until, -max(needed + 3, 6)), until, where)
-        series = answer_question(case_table, question)[measure.name]
-    months = []
-    for value, n, period in zip(series.value, series.n, series.periods, strict=True):
-        number = None if isinstance(value, NotComputable) else float(value)
-        missed = number is not None and (number < threshold if measure.better == "higher" else number > threshold)
-        months.append((period.label if period else "", number, int(n), missed))
-    row = 0
+        by_account = tuple(("account_id", name) for name in names)
+        by_customer = tuple(("customer_id", name) for name in customers)
+        asked = (by_account, by_customer) if by_customer else (by_account,)
+        answers = [_monthly(case_table, measure, where, needed) for where in asked]
+    months = next((months for months in answers if any(n for _label, _value, n, _missed in months)), [])
+    months = [
+        (label, value, n, value is not None and _misses(value, threshold, measure.better))
+        for label, value, n, _ in months
+    ]
+    last = months[-needed:]
+    if len(last) < needed or any(value is None for _label, value, _n, _missed in last):
+        counts = ", ".join(f"{label}: {n}" for label, _value, n, _missed in last) or "no cases"
+        return NotComputable(f"a month needs {measure.minimum_n} cases ({counts})")
+    in_a_row = 0
     for _label, _value, _n, missed in reversed(months):
         if not missed:
             break
-        row += 1
-    return ExitRight(tuple(months), row, needed)
+        in_a_row += 1
+    return ExitRight(tuple(months), in_a_row, needed)
+
+
+def _misses(value: float, threshold: float, better: Better) -> bool:
+    return value < threshold if better == "higher" else value > threshold
+
+
+def _monthly(
+    case_table: CaseTable, measure: Measure, where: tuple[tuple[str, str], ...], needed: int
+) -> list[tuple[str, float | None, int, bool]]:
+    """Month, value and n of the months that are over in the sources that know these cases."""
+    condition, parameters = filter_sql(case_table, MeasureQuestion((measure,), where=where))
+    sources = sources_of(case_table, condition, parameters)
+    if not sources:
+        return []
+    until = period_of(min(case_table.known_days[source] for source in sources), "month").start
+    question = MeasureQuestion((measure,), None, "month", month_start(until, -max(needed + 3, 6)), until, where)
+    series = answer_question(case_table, question)[measure.name]
+    return [
+        (period.label if period else "", None if isinstance(value, NotComputable) else float(value), int(n), False)
+        for value, n, period in zip(series.value, series.n, series.periods, strict=True)
+    ]

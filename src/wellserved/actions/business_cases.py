@@ -72,9 +72,12 @@ def case_model(inputs: Mapping[str, Mapping[str, Any]], years: float, widening: 
     items: dict[str, CaseInput] = {}
     for name, facts in inputs.items():
         field = fields[name]
-        item = CaseInput(
-            name, float(facts["low"]), float(facts["high"]), field.kind, bool(facts.get("measured")), str(facts.get("origin", ""))
-        )  # fmt: skip
+        try:
+            item = CaseInput(
+                name, float(facts["low"]), float(facts["high"]), field.kind, bool(facts.get("measured")), str(facts.get("origin", ""))
+            )  # fmt: skip
+        except RequestError as error:  # in the words that people read
+            raise RequestError(error.problem.replace(name, field.label), error.remedy) from error
         items[name] = item if item.is_measured else item.widened(widening)
     missing = [field.label for field in INPUT_FIELDS if field.is_needed and field.name not in items]
     if missing:
@@ -104,6 +107,7 @@ def result_record(result: CaseResult) -> dict[str, Any]:
     return {
         "base": result.base, "median": result.median, "low": result.low, "high": result.high, "loss_chance": result.loss_chance,
         "payback_months": None if isinstance(payback, NotComputable) else payback,
+        "without_hours": result.without_hours,
         "payback_reason": payback.reason if isinstance(payback, NotComputable) else "",
         "parts": [[GAIN_WORDS[kind], *numbers] for kind, numbers in result.parts.items()],
         "tornado": [[swing.name, swing.at_low, swing.at_high] for swing in result.tornado],

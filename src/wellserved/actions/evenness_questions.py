@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -31,7 +31,9 @@ def own_evenness(workspace: Workspace, person: str) -> Evenness | NotComputable:
         return _evenness(case_table.engine.db, person, ZoneInfo(case_table.zone))
 
 
-def _evenness(db: duckdb.DuckDBPyConnection, person: str, zone: ZoneInfo) -> Evenness | NotComputable:
+def _evenness(
+    db: duckdb.DuckDBPyConnection, person: str, zone: ZoneInfo, until: date | None = None
+) -> Evenness | NotComputable:
     rows = query(db, _SQL, {"person": person}).to_pylist()
     if not rows:
         return NotComputable("no rating of your cases is on record")
@@ -41,19 +43,21 @@ def _evenness(db: duckdb.DuckDBPyConnection, person: str, zone: ZoneInfo) -> Eve
     for row in rows:
         if row["scale"] == scale:
             at = datetime.fromtimestamp(row["s"], UTC).astimezone(zone)
+            if until is not None and at.date() >= until:
+                continue
             ratings.append(RatedMoment(day_number(at.date()), at.hour, row["service"], float(row["score"])))
     return evenness(ratings)
 
 
-def team_spread(workspace: Workspace, persons: tuple[str, ...]) -> float | NotComputable:
-    """How far days differ in a team, of five people or more together; nobody's own."""
+def team_spread(workspace: Workspace, persons: tuple[str, ...], until: date | None = None) -> float | NotComputable:
+    """How far days differ in a team, of five people or more together, by the ratings before a day; nobody's own."""
     if log.latest_version(workspace) < 0:
         return NotComputable("there are no records yet")
     spreads = []
     with open_case_table(workspace, with_moments=True) as case_table:
         assert isinstance(case_table.engine, DuckDB)
         for person in persons:
-            result = _evenness(case_table.engine.db, person, ZoneInfo(case_table.zone))
+            result = _evenness(case_table.engine.db, person, ZoneInfo(case_table.zone), until)
             if isinstance(result, Evenness) and not isinstance(result.days, NotComputable):
                 spreads.append(result.days.between)
     return pooled_spread(spreads)

@@ -21,9 +21,9 @@ from wellserved.progress import ProgressCallback, no_progress
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.value.risk import OUTCOME_DAYS, AccountSnapshot, BackTest, RiskModel, back_test, fit_risk
-from wellserved.value.trust import DAY, account_trusts
+from wellserved.value.trust import DAY, AccountTrust, account_trusts, fold_name
 
-MAX_QUARTERS: Final = 16
+MAX_HALF_YEARS: Final = 12
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def backtest_risk(
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         db, zone = duckdb_of(case_table), ZoneInfo(case_table.zone)
         everyone = (*departures, *_recorded_departures(db, customer_accounts, zone))
-        ends = _quarter_ends(case_table, zone)
+        ends = _looks_back(case_table, zone)
         snapshots: list[AccountSnapshot] = []
         for index, day in enumerate(ends):
             on_progress("Looking back", index, len(ends))
@@ -86,15 +86,16 @@ def _recorded_departures(
     return departures
 
 
-def _quarter_ends(case_table: CaseTable, zone: ZoneInfo) -> list[date]:
-    """First days of quarters from half a year after the record began to half a year before it ends."""
+def _looks_back(case_table: CaseTable, zone: ZoneInfo) -> list[date]:
+    """First days of quarters, half a year apart, from half a year after the record began to half a year before it ends: what comes
+    after one is over when the next begins."""
     first = datetime.fromtimestamp(min(case_table.begins.values()), UTC).astimezone(zone).date()
     last = datetime.fromtimestamp(max(case_table.as_of.values()), UTC).astimezone(zone).date()
-    ends, day = [], period_of(first + timedelta(days=OUTCOME_DAYS), "quarter").end
+    quarters, day = [], period_of(first + timedelta(days=OUTCOME_DAYS), "quarter").end
     while day + timedelta(days=OUTCOME_DAYS) <= last:
-        ends.append(day)
+        quarters.append(day)
         day = period_of(day, "quarter").end
-    return ends[-MAX_QUARTERS:]
+    return quarters[::-1][::2][::-1][-MAX_HALF_YEARS:]
 
 
 def _snapshots(
@@ -116,13 +117,25 @@ def _snapshots(
         return []
     cases.fold_into(db, "cases_then", "moments_then", case_table.zone, opening_hours(workspace))
     ends = {source: min(end, second) for source, end in case_table.as_of.items()}
-    rows = account_trusts(db, "cases_then", "moments_then", customer_accounts, ends)
-    gone = {d.account for d in departures if d.known_on < day and d.on < day + timedelta(days=OUTCOME_DAYS if d.is_notice else 0)}  # fmt: skip
+    rows = account_trusts(db, "cases_then", "moments_then", customer_accounts, ends, zone=case_table.zone)
     horizon = day + timedelta(days=OUTCOME_DAYS)
-    leaving = {d.account for d in departures if not d.is_notice and day <= d.on < horizon}
-    since = second - 2 * OUTCOME_DAYS * DAY  # who has not been heard of for a year is no customer whom one might lose
-    return [
-        AccountSnapshot(row.account, second, row.features, row.rivals, row.account in leaving)
-        for row in rows
-        if row.account not in gone and row.last_at is not None and row.last_at.timestamp() >= since
-    ]
+    departures_of: dict[str, list[Departure]] = {}
+    for departure in departures:
+        departures_of.setdefault(fold_name(departure.account), []).append(departure)
+    latest = max(case_table.as_of.values())
+    snapshots = []
+    for row in rows:
+        own = departures_of.get(fold_name(row.account), [])
+        if any(end.known_on < day or end.on < day for end in own) or not _is_customer(row, second):
+            continue  # known to leave, or gone: nothing to foretell
+        leaving = [end for end in own if not end.is_notice and end.on < horizon]
+        known_on = min((end.known_on for end in leaving), default=horizon)
+        known_at = int(datetime.combine(known_on, time(), zone).timestamp())
+        if leaving or second + OUTCOME_DAYS * DAY <= latest:
+            snapshots.append(AccountSnapshot(row.account, second, row.features, row.rivals, bool(leaving), known_at))
+    return snapshots
+
+
+def _is_customer(row: AccountTrust, second: int) -> bool:
+    """Who has not been heard of for a year is no customer whom one might lose; nor one whose sources had ended."""
+    return row.last_at is not None and row.last_at.timestamp() >= second - 2 * OUTCOME_DAYS * DAY

@@ -47,18 +47,18 @@ def line_of_sight(person: Person, today: date, states: MeasureStates | None, cha
     ]
     return LineOfSight(
         tuple(sorted(works, key=lambda work: (not work.is_mine, work.team, work.role, work.number))),
-        tuple(_objective(row, answers.get(row.team.name if row.team else "", {})) for row in rows),
+        tuple(_objective(row, answers.get(row.team.name if row.team else "", {}), today) for row in rows),
         tuple(_customers(chain)) if chain else (),
     )
 
 
-def _objective(row: Objective, states: dict[str, MeasureState]) -> SightObjective:
-    measures = tuple(_measure(measure, states.get(measure.measure)) for measure in row.measures.all())
+def _objective(row: Objective, states: dict[str, MeasureState], today: date) -> SightObjective:
+    measures = tuple(_measure(measure, states.get(measure.measure), today) for measure in row.measures.all())
     owner = row.owner.called if row.owner else ""
     return SightObjective(row.pk, row.name, row.team.name if row.team else "", f"{row.until:%Y-%m-%d}" if row.until else "", owner, measures)  # fmt: skip
 
 
-def _measure(row: ObjectiveMeasure, state: MeasureState | None) -> SightMeasure:
+def _measure(row: ObjectiveMeasure, state: MeasureState | None, today: date) -> SightMeasure:
     measure = find_measure(row.measure)
     target = "" if row.target is None else format_value(row.target, measure.unit)
     if target and row.by:
@@ -70,6 +70,8 @@ def _measure(row: ObjectiveMeasure, state: MeasureState | None) -> SightMeasure:
         reason = state.reason if state else "there are no records yet"
         return SightMeasure(row.measure, measure.question, reason, "", "", "", "unknown", "cannot tell", target, target_state(None, None, None, row.target, measure.better))  # fmt: skip
     reached = target_state(state.value, state.low, state.high, row.target, measure.better)
+    if row.by and row.by >= today and reached in ("missed", "missed within chance"):
+        reached = "not reached yet"
     return SightMeasure(
         row.measure, measure.question, number.value, state.interval, number.n, number.when, number.side, number.words, target, reached
     )  # fmt: skip
@@ -93,6 +95,8 @@ def _rating(rating: tuple[int, float] | None) -> str:
 def add_measure(objective: Objective, name: str, target: float | None, by: date | None) -> ObjectiveMeasure:
     """Let a measure carry an objective; its version is kept beside the target."""
     measure = find_measure(name)
+    if measure.unit == "share" and target is not None and not 0 <= target <= 1:
+        raise RequestError("A share lies between 0 and 1.", "Write 90% as 0.9.")
     if objective.measures.filter(measure=name).exists():
         raise RequestError("It carries this objective already.", "Take it out first to give it another target.")
     return ObjectiveMeasure.objects.create(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from wellserved.actions.open_cases import open_case_table
 from wellserved.actions.problem_questions import overview
@@ -14,16 +15,20 @@ from wellserved.moments import PROBLEM, NotComputable
 from wellserved.storage.workspace import Workspace
 
 DAYS_A_YEAR = 365
+FEWEST_DAYS_KNOWN = 28
 
 
-def yearly_cases(workspace: Workspace, reference: str) -> tuple[int, float, float] | NotComputable:
-    """Cases of a problem in the last year of the record, with the interval of a count."""
+def yearly_cases(workspace: Workspace, reference: str) -> tuple[int, int, float, float] | NotComputable:
+    """Cases of a problem in the last year of the records, in how many days; and how many that is a year, with the interval of a count."""
     problem = open_book(workspace).find(reference)
     with open_case_table(workspace) as case_table:
         until = max(case_table.known_days.values())
-    question = MeasureQuestion((), since=until - timedelta(days=DAYS_A_YEAR), until=until)
-    sizes = overview(workspace, PROBLEM, question, Cost()).sizes
+        first = datetime.fromtimestamp(min(case_table.begins.values()), ZoneInfo(case_table.zone)).date()
+    since = max(first, until - timedelta(days=DAYS_A_YEAR))
+    days = (until - since).days
+    sizes = overview(workspace, PROBLEM, MeasureQuestion((), since=since, until=until), Cost()).sizes
     size = next((size for size in sizes if size.label == problem.label), None)
-    if size is None or not size.cases:
-        return NotComputable("it was not seen in the last year")
-    return size.cases, *garwood_interval(size.cases)
+    if size is None or not size.cases or days < FEWEST_DAYS_KNOWN:
+        return NotComputable("it was not seen in the last year, or the records are of a few weeks alone")
+    low, high = (end * DAYS_A_YEAR / days for end in garwood_interval(size.cases))
+    return size.cases, days, low, high

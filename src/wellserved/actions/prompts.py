@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Final, cast
 
+from django.conf import settings
 from django.utils import timezone
 
-from wellserved.actions.accounts import contracts_of, line_of
+from wellserved.actions.contract_ledger import contracts_of, ledger_lines
 from wellserved.actions.promise_ledger import LedgerPromise, ledger
 from wellserved.explore.gap import ExpectationGaps
 from wellserved.improvement import list_records
@@ -62,6 +65,11 @@ def situation_of(
         last_line=last_line,
         working_days_since=_working_days(last_line, today),
     )
+
+
+def _mark(words: str) -> str:
+    """What stands for words where they may not lie open: nobody who has the file learns them."""
+    return hmac.new(settings.SECRET_KEY.encode(), words.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _midnight(day: date) -> datetime:
@@ -118,7 +126,7 @@ def _causes(failures: Iterable[DecryptedEntry]) -> list[OpenMatter]:
         if cause := str(entry.facts.get("cause") or "").strip():
             counts.setdefault(cause.casefold(), []).append(cause)
     causes_by_count = sorted(counts.values(), key=lambda causes: (-len(causes), causes[0]))
-    return [OpenMatter(causes[0].casefold()[:60], causes[0], n=len(causes)) for causes in causes_by_count]
+    return [OpenMatter(_mark(causes[0].casefold()), causes[0], n=len(causes)) for causes in causes_by_count]
 
 
 def _unfollowed(journal: Journal, now: datetime, word: str, days: int) -> list[OpenMatter]:
@@ -157,14 +165,14 @@ def _ripe_improvements(workspace: Workspace, scope: AccessScope, today: date) ->
         is_mine = scope.alone or improvement.who in own_names
         start = date.fromisoformat(improvement.settles or improvement.since)
         if is_mine and not record.looks and start + timedelta(days=RIPE_DAYS) <= today:
-            matters.append(OpenMatter(improvement.name, improvement.name))
+            matters.append(OpenMatter(_mark(improvement.name), improvement.name))
     return matters
 
 
 def _decisions(scope: AccessScope, today: date) -> list[OpenMatter]:
-    lines = [line_of(contract) for contract in contracts_of(scope.accounts())]
+    lines = ledger_lines(contracts_of(scope.accounts()))
     return [
-        OpenMatter(decision.line.account[:60], decision.line.account, _midnight(decision.decides_on))
+        OpenMatter(_mark(decision.line.account), decision.line.account, _midnight(decision.decides_on))
         for decision in due_decisions(lines, today, 30)
     ]
 
@@ -173,7 +181,7 @@ def _widest_gap(journal: Journal, gaps: ExpectationGaps | None, now: datetime) -
     """The service whose expectations are most often unmet, where they never wrote down what a customer expects."""
     if gaps is None or not gaps.gaps or journal.count_entries(now - timedelta(days=90), now, "gap"):
         return None
-    return OpenMatter(gaps.gaps[0].segment[:60], gaps.gaps[0].segment)
+    return OpenMatter(_mark(gaps.gaps[0].segment), gaps.gaps[0].segment)
 
 
 def _working_days(since: date | None, until: date) -> int:
@@ -191,7 +199,7 @@ def answers_of(owner: int, today: date) -> list[PromptAnswer]:
     return [
         PromptAnswer(row.rule, row.subject, cast(PromptReply, row.deed), row.on, row.until)
         for row in rows
-        if row.on >= since or row.deed in ("silenced", "dismissed")
+        if row.on >= since or row.deed in ("silenced", "dismissed", "done")
     ]
 
 
@@ -217,7 +225,9 @@ def answer_prompt(owner: int, rule: str, subject: str, deed: PromptReply, today:
         PromptRest.objects.filter(owner=owner, rule=rule, deed__in=("silenced", "dismissed")).delete()
         return
     until = today + timedelta(days=SNOOZE_DAYS) if deed == "snoozed" else None
-    PromptRest.objects.create(owner=owner, rule=rule, subject=subject[:64], deed=deed, on=today, until=until)
+    PromptRest.objects.get_or_create(
+        owner=owner, rule=rule, subject=subject[:64], deed=deed, on=today, defaults={"until": until}
+    )
 
 
 def silent_rules(owner: int, today: date) -> list[tuple[str, str]]:

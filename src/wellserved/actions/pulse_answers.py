@@ -26,7 +26,7 @@ def team_members() -> dict[str, list[int]]:
     members: dict[str, list[int]] = {}
     people = Person.objects.filter(is_active=True).exclude(role=Role.alone).select_related("team").order_by("pk")
     for person in people:
-        members.setdefault(person.team.name if person.team else "-", []).append(person.pk)
+        members.setdefault(person.team.name if person.team else HOUSE, []).append(person.pk)
     return members
 
 
@@ -34,7 +34,7 @@ def answer_pulse(journal: Journal, person: Person, value: int, today: date) -> N
     """Keep an answer for oneself, and let it count for one's group, once there is one."""
     journal.keep_pulse(pulse.week_name(today), value)
     if person.role != Role.alone:
-        pulse.count_answer(person.pk, person.team.name if person.team else "-", value, today, team_members())
+        pulse.count_answer(person.pk, person.team.name if person.team else HOUSE, value, today, team_members())
 
 
 def keep_blocks(today: date) -> None:

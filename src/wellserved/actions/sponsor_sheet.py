@@ -47,13 +47,15 @@ def case_lines(row: SavedCase) -> list[str]:
         f"The chance that it does not pay is {result['loss_chance']:.0%}.",
     ]
     if result["payback_months"] is not None:
-        lines.append(
-            f"What is paid once comes back within {result['payback_months']:.0f} months, in the middle of all cases."
-        )
+        lines.append(f"What is paid once comes back within about {result['payback_months']:.0f} months.")
     else:
         lines.append(f"Payback: {result['payback_reason']}.")
+    if alone := result.get("without_hours"):
+        lines.append(
+            f"Where the hours are not used: {alone[0]:,.0f} ({alone[1]:,.0f} to {alone[2]:,.0f}) {currency}, and it does not pay with a chance of {alone[3]:.0%}."
+        )
     for words, median, low, high in result["parts"]:
-        lines.append(f"Of it {words}: {median:,.0f} ({low:,.0f} to {high:,.0f}) {currency}.")
+        lines.append(f"Gained, {words}: {median:,.0f} ({low:,.0f} to {high:,.0f}) {currency}.")
     if row.measure:
         lines.append(f"It moves: {find_measure(row.measure).question}")
     if row.widened > 1:
@@ -68,7 +70,7 @@ def sponsor_pdf(row: SavedCase) -> bytes:
     result = row.result
     data: dict[str, Any] = {
         "title": row.title, "owner": f"{row.owner.called}, {row.created:%Y-%m-%d}", "words": row.words, "asked": row.asked, "wrong": row.wrong_if,
-        "headline": f"{result['median']:,.0f} {row.currency}, most likely", "lines": case_lines(row),
+        "headline": f"{result['median']:,.0f} {row.currency} in the middle of all outcomes", "lines": case_lines(row),
         "tornado": [
             {"name": _LABELS[name], "width": abs(high - low), "ends": f"{min(low, high):,.0f} to {max(low, high):,.0f}"}
             for name, low, high in result["tornado"] if low != high

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -71,18 +71,19 @@ def accounts_(
         from wellserved.actions import account_questions, accounts
 
         record_trusts = account_questions.trusts(workspace, accounts.customer_accounts())
-        accounts.add_named_accounts(scope, (trust.account for trust in record_trusts))
+        accounts.add_named_accounts(scope, record_trusts)
     rows = [row for row in _rows(workspace, scope) if row.is_at_risk or not at_risk]
     show_tables([tables.account_table([_facts(scope, row) for row in rows])], format_, output, "Accounts")
 
 
-def _facts(scope: AccessScope, row: AccountRow) -> dict[str, object]:
+def _facts(scope: AccessScope, row: AccountRow) -> dict[str, Any]:
     """An account's facts for a table, money as its reader may see it."""
     from wellserved.actions.accounts import as_record, show_money
 
     record = as_record(row)
-    shown = show_money(scope, row.revenue_year, row.currency)
-    return {**record, "revenue_year": record["revenue_year"] if scope.exact else shown, "shown_revenue": shown}
+    if not scope.exact:
+        record |= {"revenue_year": show_money(scope, row.revenue_year, row.currency), "currency": ""}
+    return record
 
 
 @app.command("account")
@@ -95,7 +96,8 @@ def account_(
 ) -> None:
     """Show one account: its reasons to worry, each with its cases, its worth and its contracts."""
     workspace = prepare_workspace(home)
-    from wellserved.actions.accounts import contracts_of, show_money
+    from wellserved.actions.accounts import show_money, visible_cases_of
+    from wellserved.actions.contract_ledger import contracts_of
     from wellserved.moments import NotComputable
     from wellserved.render.tables import accounts as tables
 
@@ -104,17 +106,19 @@ def account_(
     if row is None:
         raise UnknownNameError("account", name, scope.accounts().values_list("name", flat=True))
     worth = row.worth
+    reasons = row.trust.reasons if row.trust else ()
+    visible_cases = {reason.name: [case for _source, case in visible_cases_of(scope, reason)] for reason in reasons}
     words = (
         f"cannot be told: {worth.reason}"
         if isinstance(worth, NotComputable)
-        else f"{show_money(scope, worth.value, row.currency)} over five years, {worth.words}"
+        else f"{show_money(scope, worth.value, worth.currency or row.currency)} over five years, {worth.words}"
     )
     contracts = [(c.reference, c.terms, c.deeds.all()) for c in contracts_of([row.account])]
     show_tables(
         [
-            tables.trust_table(row.account.name, row.trust),
+            tables.trust_table(row.account.name, row.trust, visible_cases),
             tables.worth_table(show_money(scope, row.revenue_year, row.currency), words),
-            tables.contract_table([(ref, terms, [f"{d.deed} {d.on}" for d in deeds]) for ref, terms, deeds in contracts]),
+            tables.contract_table([(ref, terms, [f"{d.get_deed_display()} {d.on}" for d in deeds]) for ref, terms, deeds in contracts]),
         ],
         format_, output, row.account.name,
     )  # fmt: skip
@@ -132,7 +136,8 @@ def renewals_(
     prepare_workspace(home)
     from django.utils import timezone
 
-    from wellserved.actions.accounts import contracts_of, line_of, show_money
+    from wellserved.actions.accounts import show_money
+    from wellserved.actions.contract_ledger import contracts_of, ledger_lines
     from wellserved.render.tables import accounts as tables
     from wellserved.value.contracts import cohort_rates, due_decisions, unclosed_contracts
 
@@ -140,7 +145,7 @@ def renewals_(
     if not days.isdecimal() or len(days) > 5:
         raise RequestError(f"--within {within!r} is no number of days.", "Write it as --within 120d.")
     scope, today = _scope(user_name), timezone.localdate()
-    lines = [line_of(contract) for contract in contracts_of(scope.accounts())]
+    lines = ledger_lines(contracts_of(scope.accounts()))
     due = [(d, show_money(scope, d.line.value_year, d.line.currency)) for d in due_decisions(lines, today, int(days))]
     show_tables(
         [tables.contract_decision_table(due, unclosed_contracts(lines, today)), tables.cohort_table(cohort_rates(lines, today), scope.exact)],
@@ -156,14 +161,13 @@ def import_(
 ) -> None:
     """Read contracts from a CSV file: account, starts, and what else there is (docs/accounts.md)."""
     prepare_workspace(home)
-    from wellserved.actions import accounts
+    from wellserved.actions.contract_files import read_contracts
 
-    scope = _scope(user_name, "change_accounts")
-    loaded_count, refused_rows = accounts.read_contracts(read_file(file), scope)
-    say(f"{loaded_count} loaded_count, {len(refused_rows)} refused_rows.")
-    for number, reason in refused_rows:
+    outcome = read_contracts(read_file(file), _scope(user_name, "change_accounts"))
+    say(outcome.words)
+    for number, reason in outcome.refused_rows:
         say(f"  row {number}: {reason}")
-    if refused_rows:
+    if outcome.refused_rows:
         raise typer.Exit(1)
 
 
@@ -176,12 +180,12 @@ def risk_(
 ) -> None:
     """Test on the past whether it could have been known who would leave, and refuse where it could not."""
     workspace = prepare_workspace(home)
-    from wellserved.actions import accounts, leaving_questions
+    from wellserved.actions import accounts, contract_ledger, leaving_questions
     from wellserved.render.tables import accounts as tables
 
     _scope(user_name)
     with progress() as on_progress:
         answer = leaving_questions.backtest_risk(
-            workspace, accounts.customer_accounts(), accounts.departures(), on_progress
+            workspace, accounts.customer_accounts(), contract_ledger.departures(), on_progress
         )
     show_tables([tables.backtest_table(answer.test, answer.model)], format_, output, "Who would leave")

@@ -146,7 +146,7 @@ class Journal:
         with transaction.atomic("journal"):
             ring = self._lock_keyring()
             volume_filter = {"owner": self.owner, "volume": ring.volume}
-            if any(model.objects.filter(**volume_filter).exists() for model in (Entry, Draft, Resume)):
+            if any(model.objects.filter(**volume_filter).exists() for model in (Entry, Draft, PulseAnswer, Resume)):
                 ring.former = [*ring.former, asdict(keys.present_volume(ring))]
                 ring.volume += 1
             ring.public, ring.locks, ring.proof = crypto.public_key_of(key), locks, ""
@@ -183,6 +183,10 @@ class Journal:
                     ]
                     self.keep_draft(week, f"{newer_text}\n\n{older_text}")
                     Draft.objects.filter(owner=self.owner, volume=volume.number, week=week).delete()
+            answered_weeks = PulseAnswer.objects.filter(owner=self.owner, volume=ring.volume).values_list(
+                "week", flat=True
+            )
+            PulseAnswer.objects.filter(owner=self.owner, volume=volume.number, week__in=list(answered_weeks)).delete()
             self._restore_resume(volume.number, old_key)
             self._reseal(volume.number, old_key, self._needed_key(), bytes(ring.public), ring.volume)
             ring.former = [former_volume for former_volume in ring.former if former_volume["number"] != volume.number]

@@ -116,7 +116,9 @@ class PromptRest(models.Model):
     until = models.DateField(null=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["owner", "on"])]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "on", "rule", "subject", "deed"], name="prompt_rest_once")
+        ]
 
 
 SEALED_COLUMNS: Final[dict[type[models.Model], tuple[str, ...]]] = {
@@ -173,7 +175,7 @@ OPEN_COLUMNS: Final[dict[type[models.Model], dict[str, str]]] = {
         "id": "a running number",
         "owner": "whose prompt it is",
         "rule": "by which rule it came",
-        "subject": "the number of the entry, account or improvement that it was about",
+        "subject": "the number of the entry, or the hash by the workspace's secret of the account, cause or change, that it was about",
         "deed": "whether it was shown, done, snoozed, dismissed or silenced",
         "on": "on which day",
         "until": "until when it rests",

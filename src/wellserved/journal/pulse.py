@@ -91,11 +91,7 @@ def release_due_blocks(today: date, members: Members) -> int:
 
 
 def _release(block: PulseBlock, members: Members) -> None:
-    stayed = {
-        team: sorted(set(people) & set(members.get(team, ())))
-        for team, people in block.members.items()
-        if team != HOUSE
-    }
+    stayed = {team: sorted(set(people) & set(members.get(team, ()))) for team, people in block.members.items()}
     key = bytes(block.key)
     team_of = {_name(key, person): team for team, people in stayed.items() for person in people}
     values: dict[str, list[int]] = {}
@@ -124,9 +120,9 @@ def _last_members() -> dict[str, frozenset[str]]:
 
 
 def _wipe_freed_pages() -> None:
-    """What SQLite deleted stays in its file until it is overwritten."""
+    """What SQLite deleted is overwritten in its file, and stays in the log beside it until that is taken over."""
     connection = connections["journal"]
-    if connection.vendor == "sqlite":
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

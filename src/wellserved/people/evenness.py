@@ -79,10 +79,15 @@ def pooled_spread(spreads: Sequence[float]) -> float | NotComputable:
     return math.sqrt(sum(spread**2 for spread in spreads) / len(spreads))
 
 
+def spread_words(spread: float) -> str:
+    """How far a team's days differ, in three words: a number would tell who left or came."""
+    return "hardly" if spread < 0.25 else "somewhat" if spread < 0.5 else "much"
+
+
 def shrunk_spread(own: VarianceComponents, pooled: float) -> float:
-    """One's own spread, drawn to the team's the more, the fewer days it rests on."""
-    days = own.groups - 1
-    return math.sqrt((POOLED_WEIGHT * pooled**2 + days * own.between**2) / (POOLED_WEIGHT + days))
+    """One's own spread, drawn to the house's the more, the fewer days it rests on; `pooled`: to a tenth, which tells of nobody."""
+    days, usual = own.groups - 1, round(pooled, 1)
+    return math.sqrt((POOLED_WEIGHT * usual**2 + days * own.between**2) / (POOLED_WEIGHT + days))
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,7 @@ class PromptRule:
     page: str
     public_words: str
     look: Callable[[Situation], Iterable[tuple[str, str]]] = field(compare=False)  # subject, words
+    is_dated: bool = False  # each subject has a day of its own, and rests by itself
 
     def prompts(self, situation: Situation) -> list[Prompt]:
         """All that it has to say, the most urgent first."""
@@ -162,7 +163,7 @@ def _silence(s: Situation) -> Iterable[tuple[str, str]]:
 
 
 PROMPT_RULES: Final = (
-    PromptRule("promise_due", "a promise that is due within a day", "promises", "A promise of yours is due within a day.", _promises),
+    PromptRule("promise_due", "a promise that is due within a day", "promises", "A promise of yours is due within a day.", _promises, True),
     PromptRule("failure_open", "a failure that is not made right for two days", "failures", "Something that went wrong is not made right yet.", _failures),
     PromptRule("same_cause", "the same cause three times this quarter", "causes", "One cause has come back three times this quarter.", _causes),
     PromptRule("not_acknowledged", "somebody who asked and was not told that it arrived", "journal", "Somebody asked, and was not told that it arrived.", _silent_requests),
@@ -170,7 +171,7 @@ PROMPT_RULES: Final = (
     PromptRule("praise_unanswered", "praise that was not answered", "journal", "Somebody thanked you and was not answered.", _thanks),
     PromptRule("improvement_ripe", "a change that can be looked at", "improvements", "A change of yours can be looked at.", _improvements),
     PromptRule("claim_stale", "a claim that the records no longer back", "claims", "A claim of yours is no longer backed by the records.", _claims),
-    PromptRule("contract_decides", "an account that decides within a month", "contracts", "An account that you look after decides about its contract.", _decisions),
+    PromptRule("contract_decides", "an account that decides within a month", "contracts", "An account that you look after decides about its contract.", _decisions, True),
     PromptRule("expectation_unasked", "what customers expect where the gap is widest", "journal", "Ask a customer what they expect.", _gap),
     PromptRule("no_line", "five working days without a line", "today", "It is some days since your last line.", _silence),
 )  # fmt: skip
@@ -203,20 +204,27 @@ def prompt_of_the_day(situation: Situation, answers: Sequence[PromptAnswer]) -> 
     shown_prompts = {
         (answer.rule, answer.subject) for answer in answers if answer.on == today and answer.deed == "shown"
     }
-    resting_rules = {
-        answer.rule
-        for answer in answers
-        if today - timedelta(days=REST_DAYS) < answer.on < today and answer.deed != "silenced"
-    }
-    snoozed_rules = {
-        answer.rule
-        for answer in answers
-        if answer.deed == "snoozed" and answer.until and answer.until <= today and answer.on < today
-    }
     candidates = [prompt for rule in PROMPT_RULES if rule.name not in silent for prompt in rule.prompts(situation)]
     for prompt in candidates:
         if (prompt.rule, prompt.subject) in shown_prompts:
             return prompt
     if shown_prompts:  # what was shown has been done meanwhile
         return None
-    return next((prompt for prompt in candidates if prompt.rule not in resting_rules - snoozed_rules), None)
+    return next((prompt for prompt in candidates if not _rests(prompt, answers, today)), None)
+
+
+def _rests(prompt: Prompt, answers: Sequence[PromptAnswer], today: date) -> bool:
+    """A rule rests for a week after it was shown, a dated one by its subject; unless it was put off last, and the time has come."""
+    is_dated = next(rule.is_dated for rule in PROMPT_RULES if rule.name == prompt.rule)
+    own = [
+        answer for answer in answers
+        if answer.rule == prompt.rule and answer.deed != "silenced" and answer.on < today
+        and (not is_dated or answer.subject == prompt.subject)
+    ]  # fmt: skip
+    if not own:
+        return False
+    last_day = max(answer.on for answer in own)
+    last = [answer for answer in own if answer.on == last_day]
+    if any(answer.deed == "snoozed" and answer.until and answer.until <= today for answer in last):
+        return False
+    return last_day > today - timedelta(days=REST_DAYS)

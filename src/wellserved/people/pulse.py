@@ -86,16 +86,22 @@ def release_block(
     counted = counted_answers(answers)
     teams: dict[str, list[BlockAnswer]] = {}
     for answer in counted:
-        teams.setdefault(answer.team, []).append(answer)
-    groups = {HOUSE: counted, **dict(sorted((team, rows) for team, rows in teams.items() if team != HOUSE))}
+        if answer.team != HOUSE:
+            teams.setdefault(answer.team, []).append(answer)
+    groups = {HOUSE: counted, **dict(sorted(teams.items()))}
     silent: dict[str, str] = {}
+    waiting: list[str] = []
     for group, rows in groups.items():
-        changed = len(persons.get(group, frozenset()) ^ earlier[group]) if group in earlier else 0
+        own = persons.get(group, frozenset())
+        # whatever a group was called when it was told of: what counts is who was in it
+        changes = [len(own ^ others) for others in earlier.values()]
         if len(rows) < FEWEST_ANSWERS:
             silent[group] = f"fewer than {FEWEST_ANSWERS} answered"
-        elif 0 < changed < FEWEST_ANSWERS:
+        elif any(0 < change < FEWEST_ANSWERS for change in changes):
             silent[group] = "its people changed a little since it was last said"
-    released = _without_small_rests({g: len(rows) for g, rows in groups.items()}, silent)
+            waiting.append(group)
+    sizes = {group: len(rows) for group, rows in groups.items()}
+    released = _without_small_rests(sizes, silent, sum(sizes[group] for group in waiting if group != HOUSE))
     return BlockRelease(
         block,
         tuple(_mood(group, groups[group]) for group in released),
@@ -104,13 +110,17 @@ def release_block(
     )
 
 
-def _without_small_rests(sizes: Mapping[str, int], silent: dict[str, str]) -> list[str]:
-    """The groups that may be said: what is left of everybody without them is nobody, or five or more."""
+def _without_small_rests(sizes: Mapping[str, int], silent: dict[str, str], waiting: int) -> list[str]:
+    """The groups that may be said: what is left of everybody without them is nobody, or five or more, and five or more beside
+    those who wait, who could else be had as what is left."""
     children = sorted(
         (group for group in sizes if group != HOUSE and group not in silent), key=lambda group: (sizes[group], group)
     )
     is_house_open = HOUSE not in silent
-    while children and 0 < sizes[HOUSE] - sum(sizes[group] for group in children) < FEWEST_ANSWERS:
+    while children and is_house_open:
+        rest = sizes[HOUSE] - sum(sizes[group] for group in children)
+        if rest == 0 or (rest >= FEWEST_ANSWERS and (not waiting or rest - waiting >= FEWEST_ANSWERS)):
+            break
         silent[children[0]] = "the rest could be worked out from it"
         children = children[1:]
     return ([HOUSE] if is_house_open else []) + sorted(children)

@@ -10,7 +10,9 @@ from typing import Literal
 
 from wellserved.measure.measure import Better
 
-TargetState = Literal["reached", "reached within chance", "missed within chance", "missed", "cannot tell", "no target"]
+TargetState = Literal[
+    "reached", "reached within chance", "not reached yet", "missed within chance", "missed", "cannot tell", "no target"
+]  # fmt: skip
 MAX_MEASURES_PER_ROLE = 3
 
 

@@ -58,6 +58,7 @@ class Person(AbstractUser):
     team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="people")
     served_as = models.CharField(_("name in the records"), max_length=200, blank=True)  # person_id in the log
     feed = models.CharField(max_length=64, blank=True, db_index=True)  # digest of the calendar feed's token
+    feed_has_contracts = models.BooleanField(default=False)  # it was made when it was said that it holds these
     reset_at = models.DateTimeField(null=True, blank=True)  # another password was given to them; None: they read so
     reset_by = models.CharField(max_length=150, blank=True)
 
@@ -103,9 +104,15 @@ class Account(models.Model):
         _("expected years left"), max_digits=4, decimal_places=1, null=True, blank=True
     )
     team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True)  # whose lead looks after it
+    recorded_as = models.CharField(_("name in the records, if another"), max_length=200, blank=True)
 
     class Meta:
         ordering: ClassVar = ["name"]
+
+    @property
+    def known_names(self) -> tuple[str, ...]:
+        """By what names the records may know it."""
+        return (self.name, self.recorded_as) if self.recorded_as else (self.name,)
 
     @property
     def band(self) -> str:

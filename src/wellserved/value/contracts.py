@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final, Literal
 
@@ -21,7 +21,8 @@ NoticeTo = Literal["none", "month", "quarter", "year"]  # the end of which a not
 ContractEnd = Literal["renewed", "left_at_end", "left_early", "notice_given"]
 
 WARNING_DAYS: Final = (90, 30, 7)  # days before the decision date
-HORIZONS: Final = (30, 90, 180)
+DAYS_AHEAD: Final = 180
+YEAR_DAYS: Final = (330, 400)  # lengths of a contract that runs for a year
 MAX_NOTICE: Final = {"day": 1_100, "month": 36}
 FEWEST_DECISIONS: Final = 10  # contracts that came to a decision, for a rate
 DEED_WORDS: Final[dict[ContractEnd, str]] = {
@@ -60,14 +61,45 @@ class ContractTerms:
         """The last day on which notice can be given for the contract to end when it says; None: it names no end."""
         return notice_date(self.ends, self) if self.ends else None
 
-    def leaving_date(self, notice_on: date) -> date | None:
-        """The last day of a contract whose notice is given on a day, where the terms let it end before its end; else its end."""
+    def leaving_date(self, notice_on: date) -> date:
+        """The last day of a contract whose notice is given on a day: an end that the terms allow, never before the notice is over."""
+        earliest = _after_notice(notice_on, self)
         if self.notice_to == "none":
-            return self.ends
-        day = _period_end(notice_on, self.notice_to)
-        while notice_date(day, self) < notice_on:
-            day = _period_end(day + timedelta(days=1), self.notice_to)
-        return min(day, self.ends) if self.ends else day
+            return max(self.ends, earliest) if self.ends else earliest
+        day = _period_end(earliest, self.notice_to)
+        return min(day, self.ends) if self.ends and self.ends >= earliest else day
+
+    @property
+    def runs_a_year(self) -> bool:
+        """It is of a year, so that a renewal is a year more."""
+        return self.ends is not None and YEAR_DAYS[0] <= (self.ends - self.starts).days + 1 <= YEAR_DAYS[1]
+
+    def rolled(self, today: date) -> ContractTerms:
+        """The term that is to be decided about: one that goes on by itself does so where nobody gave notice in time."""
+        terms = self
+        while terms.renews_itself and terms.ends and notice_date(terms.ends, terms) < today:
+            terms = replace(terms, starts=terms.ends + timedelta(days=1), ends=_next_end(terms))
+        return terms
+
+
+def _after_notice(notice_on: date, terms: ContractTerms) -> date:
+    """The day on which a notice is over."""
+    if terms.notice_unit == "day":
+        return notice_on + timedelta(days=terms.notice_value)
+    first = month_start(notice_on, terms.notice_value)
+    return first.replace(day=min(notice_on.day, _days_in_month(first)))
+
+
+def _next_end(terms: ContractTerms) -> date:
+    """The end of another term of the same length: whole months where it is of such."""
+    assert terms.ends is not None
+    days = (terms.ends - terms.starts).days + 1
+    months = round(days / 30.4375)
+    if months < 1:
+        return terms.ends + timedelta(days=days)
+    first = month_start(terms.ends, months)
+    is_month_end = terms.ends.day == _days_in_month(terms.ends)
+    return first.replace(day=_days_in_month(first) if is_month_end else min(terms.ends.day, _days_in_month(first)))
 
 
 def notice_date(ends: date, terms: ContractTerms) -> date:
@@ -108,6 +140,7 @@ class LedgerLine:
     value_year: float | None = None  # in `currency`; None: not typed in
     currency: str = ""
     events: tuple[ContractEvent, ...] = ()
+    reference: str = ""
 
     def deeds_by(self, day: date) -> tuple[ContractEvent, ...]:
         """What was known on a day."""
@@ -118,9 +151,17 @@ class LedgerLine:
         return bool(self.deeds_by(day))
 
     def outcome(self, day: date) -> ContractEnd | None:
-        """How it ended, as known on a day; None: not yet."""
-        ends = [event for event in self.deeds_by(day) if event.deed != "notice_given"]
-        return max(ends, key=lambda event: event.on).deed if ends else None
+        """How it ended, by a day; None: not yet. Under notice it has left once its end is over, or the day that the notice names."""
+        ends = [event for event in self.deeds_by(day) if event.deed != "notice_given" and event.on <= day]
+        if ends:
+            return max(ends, key=lambda event: event.on).deed
+        leaving = self.leaves_on(day)
+        return "left_at_end" if leaving and leaving < day else None
+
+    def leaves_on(self, day: date) -> date | None:
+        """The last day of a contract under notice, as known on a day; None: no notice is known."""
+        notices = [event.on for event in self.deeds_by(day) if event.deed == "notice_given"]
+        return self.terms.leaving_date(min(notices)) if notices else None
 
 
 @dataclass(frozen=True)
@@ -132,26 +173,25 @@ class DueDecision:
     days: int
 
 
-def due_decisions(ledger: Iterable[LedgerLine], today: date, within: int = HORIZONS[-1]) -> list[DueDecision]:
+def due_decisions(ledger: Iterable[LedgerLine], today: date, within: int = DAYS_AHEAD) -> list[DueDecision]:
     """Which contracts come to a decision, soonest first; those whose day has passed without a word come first of all."""
     decisions = []
     for line in ledger:
-        decides_on, ends = line.terms.decision_date, line.terms.ends
+        terms = line.terms.rolled(today)
+        decides_on, ends = terms.decision_date, terms.ends
         if decides_on is None or ends is None or ends < today or line.is_settled(today):
             continue
         if (days := (decides_on - today).days) <= within:
-            decisions.append(DueDecision(line, decides_on, days))
+            decisions.append(DueDecision(replace(line, terms=terms), decides_on, days))
     return sorted(decisions, key=lambda decision: (decision.decides_on, decision.line.account))
 
 
 def unclosed_contracts(ledger: Iterable[LedgerLine], today: date) -> list[LedgerLine]:
     """Contracts past their end of which nobody has said what became: without them every rate is wrong."""
-    return [line for line in ledger if line.terms.ends and line.terms.ends < today and line.outcome(today) is None]
-
-
-def warning_days(decides_on: date) -> list[date]:
-    """The days on which to be warned."""
-    return [decides_on - timedelta(days=days) for days in WARNING_DAYS]
+    return [
+        line for line in ledger
+        if line.terms.ends and line.terms.ends < today and not line.terms.renews_itself and line.outcome(today) is None
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -179,12 +219,9 @@ def cohort_rates(ledger: Sequence[LedgerLine], today: date) -> list[CohortRates]
     cohorts: dict[int, list[LedgerLine]] = {}
     for line in ledger:
         outcome = line.outcome(today)
-        days = [event.on for event in line.deeds_by(today) if event.deed == outcome]
-        if outcome is None or line.terms.ends is None or outcome == "left_early":
-            ended = min(days) if days else line.terms.ends
-        else:
-            ended = line.terms.ends
-        if ended is not None and (outcome is not None or ended < today):
+        days = [event.on for event in line.deeds_by(today) if event.deed == "left_early" and event.on <= today]
+        ended = min(days) if days else line.terms.ends
+        if ended is not None and ended < today and (outcome is not None or not line.terms.renews_itself):
             cohorts.setdefault(ended.year, []).append(line)
     return [_rates(str(year), lines, today) for year, lines in sorted(cohorts.items())]
 

@@ -32,13 +32,15 @@ _ONE_SIDED: Final = 1.6448536269514722
 
 @dataclass(frozen=True)
 class AccountSnapshot:
-    """An account as it stood on a day, and whether it left in the half year after."""
+    """An account as it stood on a day, and whether it left in the half year after. The half years of one account do not overlap: a
+    leaver is counted once."""
 
     account: str
     as_of: int  # epoch seconds
     features: Mapping[str, float | None]
     rivals: Mapping[str, float | None]
     is_leaver: bool
+    known_at: int = 0  # epoch second by which it is known whether it left; 0: at the end of the half year
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def _split(snapshots: Sequence[AccountSnapshot]) -> tuple[list[AccountSnapshot],
     gap = OUTCOME_DAYS * 86_400
     best: tuple[list[AccountSnapshot], list[AccountSnapshot]] = (list(snapshots), [])
     for border in days[1:]:
-        train = [s for s in snapshots if s.as_of + gap <= border]
+        train = [s for s in snapshots if s.as_of + gap <= border and s.known_at <= border]
         test = [s for s in snapshots if s.as_of >= border]
         best = (train, test)
         if sum(s.is_leaver for s in train) * 2 >= total:

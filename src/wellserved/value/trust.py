@@ -7,7 +7,7 @@ Everything is of the 180 days up to a day, from the cases and moments as they st
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +31,10 @@ CHASED_SHARE: Final = 0.3
 FEWEST_GAPS: Final = 8
 FEWEST_ASKS: Final = 10
 FEWEST_EXPECTATIONS: Final = 10
+CURRENT_DAYS: Final = 90  # a source that ended longer before the newest is no longer told of
 RECENT_DAYS, EARLIER_DAYS = 90, 365
 MAX_CASES_NAMED: Final = 20
+MAX_REPEATS_NAMED: Final = 3
 _CUSTOMER_KINDS: Final = tuple(
     name for name, kind in MOMENT_KINDS.items() if kind.side == "customer" and name not in ("left", "renewed")
 )
@@ -46,7 +48,7 @@ class TrustReason:
     name: ReasonName
     words: str
     n: int
-    cases: tuple[tuple[str, str], ...] = ()  # source, case; the latest first
+    cases: tuple[tuple[str, str, str], ...] = ()  # source, case, team that had it last; the latest first
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class AccountTrust:
     last_at: datetime | None  # the customer's last moment
     closed_breaches: int  # made right, and accepted where that is recorded
     has_left: bool  # by the records, and has not come again
+    team: str = ""  # that had most of its cases
 
     @property
     def reliability(self) -> tuple[float, float, float] | NotComputable:
@@ -88,50 +91,51 @@ FEATURE_WORDS: Final[Mapping[str, str]] = {
     "asks_less": "requests of the last 90 days beside the year before",
 }
 
-_CASES_SQL = """
-WITH owned AS (
-    SELECT c.*, coalesce(c.account_id, a.account) AS account
+_OWNED_SQL = """
+    SELECT c.*, coalesce(c.account_id, a.account) AS spelling,
+        lower(trim(regexp_replace(coalesce(c.account_id, a.account), '\\s+', ' ', 'g'))) AS account
     FROM {cases} c LEFT JOIN customer_accounts a ON c.customer_id = a.customer
     WHERE coalesce(c.account_id, a.account) IS NOT NULL
-), said AS (
+"""
+_CASES_SQL = f"""
+WITH owned AS ({_OWNED_SQL}), said AS (
     SELECT source, case_id,
         max(epoch("at")) FILTER (kind = 'failed') AS failed_s,
         max(epoch("at")) FILTER (kind = 'recovered') AS recovered_s,
         max(epoch("at")) FILTER (kind = 'accepted') AS accepted_s,
         max(epoch("at")) FILTER (kind IN ('complained', 'returned')) AS complained_s,
-        max(epoch("at")) FILTER (kind IN ({answers})) AS answered_s,
+        max(epoch("at")) FILTER (kind IN ({{answers}})) AS answered_s,
         arg_max(cause, "at") FILTER (kind = 'failed' AND cause IS NOT NULL) AS cause,
         min(epoch("at")) FILTER (kind = 'chased') AS chased_s,
         max(epoch("at")) FILTER (kind = 'left') AS left_s,
+        arg_max(score, "at") FILTER (kind = 'rated' AND score IS NOT NULL AND from_team IS NULL) AS score,
+        arg_max(scale, "at") FILTER (kind = 'rated' AND score IS NOT NULL AND from_team IS NULL) AS scale,
+        max(epoch("at")) FILTER (kind = 'rated' AND score IS NOT NULL AND from_team IS NULL) AS rated_s,
         arg_max(score, "at") FILTER (kind = 'expected' AND score IS NOT NULL) AS expected,
         arg_max(scale, "at") FILTER (kind = 'expected' AND score IS NOT NULL) AS expected_scale
-    FROM {moments} GROUP BY 1, 2
+    FROM {{moments}} GROUP BY 1, 2
 ), recorded AS (
     SELECT source, bool_or(recovered_s IS NOT NULL) AS recovers, bool_or(accepted_s IS NOT NULL) AS accepts
     FROM said GROUP BY 1
 )
-SELECT o.account, o.source, o.case_id, o.service, s.cause, o.asked_s, o.due_s, o.promise_fate, o.score, o.scale,
+SELECT o.account, o.spelling, o.source, o.case_id, o.team, o.service, s.cause, o.asked_s, o.due_s, o.promise_fate, s.score, s.scale, s.rated_s,
     s.expected, s.expected_scale, s.recovered_s, s.accepted_s, s.complained_s, s.answered_s, s.chased_s, s.left_s,
     o.promises, o.overrun, s.failed_s, r.recovers, r.accepts, o.last_s, e.as_of,
     CASE WHEN o.promise_fate IN (2, 3) OR (o.promise_fate = 0 AND o.due_s <= e.as_of) OR o.overrun > 0 THEN o.due_s END AS missed_s
 FROM owned o JOIN said s USING (source, case_id) JOIN recorded r USING (source) JOIN source_ends e USING (source)
 """
 
-_GAPS_SQL = """
-WITH owned AS (
-    SELECT c.source, c.case_id, coalesce(c.account_id, a.account) AS account
-    FROM {cases} c LEFT JOIN customer_accounts a ON c.customer_id = a.customer
-    WHERE coalesce(c.account_id, a.account) IS NOT NULL
-), came AS (
-    SELECT account, source, epoch("at") AS s FROM {moments} JOIN owned USING (source, case_id) WHERE kind IN ({customers})
-), ends AS (  -- an account is known up to where the first of the sources ends in which it has been heard of lately
-    SELECT account, min(as_of) AS until FROM (
-        SELECT account, any_value(as_of) AS as_of, max(s) AS last_s FROM came JOIN source_ends USING (source) GROUP BY account, source
-    ) WHERE last_s >= as_of - {lately} GROUP BY 1
+_GAPS_SQL = f"""
+WITH owned AS ({_OWNED_SQL}), came AS (
+    SELECT account, source, epoch("at") AS s, timezone('{{zone}}', "at")::DATE - DATE '1970-01-01' AS day
+    FROM {{moments}} JOIN owned USING (source, case_id) WHERE kind IN ({{customers}})
+), ends AS (  -- an account is known up to where the first of the sources ends that are still told of and that know it
+    SELECT account, min(as_of) AS until FROM came JOIN source_ends USING (source) WHERE is_current GROUP BY 1
 ), days AS (
-    SELECT DISTINCT account, s // 86400 AS day, until FROM came JOIN ends USING (account) WHERE s <= until
+    SELECT DISTINCT account, day, until FROM came JOIN ends USING (account) WHERE s <= until
 ), gaps AS (SELECT account, day, until, day - lag(day) OVER (PARTITION BY account ORDER BY day) AS gap FROM days)
-SELECT account, max(day) AS last_day, any_value(until) AS until, count(gap) AS gaps, quantile_cont(gap, 0.95) AS long_gap
+SELECT account, max(day) AS last_day, any_value(until) AS until,
+    timezone('{{zone}}', to_timestamp(any_value(until)))::DATE - DATE '1970-01-01' AS until_day, count(gap) AS gaps, quantile_cont(gap, 0.95) AS long_gap
 FROM gaps GROUP BY 1
 """
 
@@ -143,28 +147,30 @@ def account_trusts(
     customer_accounts: Iterable[tuple[str, str]],
     as_of: Mapping[str, int],
     account: str | None = None,
+    zone: str = "UTC",
 ) -> list[AccountTrust]:
-    """Every account that the records or the table of customers name, in the order of their names.
+    """Every account that the records or the table of customers name, in the order of their names; spellings that differ in capitals
+    or blanks alone are one account, under the commonest of them.
 
     `cases`, `moments`: names of tables in `db`, as they stood; `as_of`: source -> epoch second up to which it is known;
-    `customer_accounts`: customer and account, for cases whose source names the customer alone; `account`: this account alone.
+    `customer_accounts`: customer and account, for cases whose source names the customer alone; `account`: this account alone;
+    `zone`: the one that days are of. A source that ended long before the newest one is no longer told of: what it knows
+    grows old with the others, and nobody is silent for it.
     """
     pairs = sorted(dict(customer_accounts).items())
     tables = {
         "customer_accounts": pa.table(
             [pa.array([pair[side] for pair in pairs], pa.string()) for side in (0, 1)], ["customer", "account"]
         ),
-        "source_ends": pa.table(
-            [pa.array(list(as_of), pa.string()), pa.array(list(as_of.values()), pa.int64())], ["source", "as_of"]
-        ),
+        "source_ends": _source_ends(as_of),
     }
     for name, table in tables.items():
         db.register(name, table)
     names = {
         "cases": cases, "moments": moments, "answers": ", ".join(map(quote_text, _ANSWER_KINDS)),
-        "customers": ", ".join(map(quote_text, _CUSTOMER_KINDS)), "lately": str((RECENT_DAYS + EARLIER_DAYS) * DAY),
+        "customers": ", ".join(map(quote_text, _CUSTOMER_KINDS)), "zone": zone,
     }  # fmt: skip
-    condition = f" WHERE account = {quote_text(account)}" if account is not None else ""
+    condition = f" WHERE account = {quote_text(fold_name(account))}" if account is not None else ""
     case_rows = query(
         db, f"SELECT * FROM ({_CASES_SQL.format_map(names)}){condition} ORDER BY account, asked_s, source, case_id"
     ).to_pylist()
@@ -175,10 +181,28 @@ def account_trusts(
     by_account: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in case_rows:
         by_account[row["account"]].append(row)
-    return [_trust(account, rows, gaps.get(account, {})) for account, rows in sorted(by_account.items())]
+    found = [_trust(rows, gaps.get(account, {})) for account, rows in by_account.items()]
+    return sorted(found, key=lambda trust: trust.account)
 
 
-def _trust(account: str, rows: Sequence[dict[str, Any]], gap: Mapping[str, Any]) -> AccountTrust:
+def fold_name(name: str) -> str:
+    """What two spellings of one account have in common."""
+    return " ".join(name.split()).lower()
+
+
+def _source_ends(as_of: Mapping[str, int]) -> pa.Table:
+    """Source, up to when it is known, and whether it is still told of; one that is not is as old as the newest."""
+    newest = max(as_of.values(), default=0)
+    current = {source: end >= newest - CURRENT_DAYS * DAY for source, end in as_of.items()}
+    ends = [end if current[source] else newest for source, end in as_of.items()]
+    return pa.table(
+        [pa.array(list(as_of), pa.string()), pa.array(ends, pa.int64()), pa.array(list(current.values()), pa.bool_())],
+        ["source", "as_of", "is_current"],
+    )
+
+
+def _trust(rows: Sequence[dict[str, Any]], gap: Mapping[str, Any]) -> AccountTrust:
+    account = _commonest(row["spelling"] for row in rows)
     due_rows = [row for row in rows if row["promise_fate"] is not None and _is_recent(row, row["due_s"])]
     open_rows, closed_count, breach_rows = _breaches(rows)
     repeats = _repeats(breach_rows)
@@ -201,9 +225,10 @@ def _trust(account: str, rows: Sequence[dict[str, Any]], gap: Mapping[str, Any])
         "silence": silence.value,
         "asks_less": asked.value,
     }
-    rated = [row for row in rows if row["score"] is not None]
+    scale = _commonest(row["scale"] for row in rows if row["scale"])
+    rated = [row for row in rows if row["score"] is not None and row["scale"] == scale]
     rivals = {
-        "last_rating": float(max(rated, key=lambda row: row["last_s"])["score"]) if rated else None,
+        "last_rating": float(max(rated, key=lambda row: row["rated_s"])["score"]) if rated else None,
         "tickets": float(sum(_is_recent(row, row["asked_s"]) for row in rows)),
     }
     last_day = gap.get("last_day")
@@ -212,8 +237,15 @@ def _trust(account: str, rows: Sequence[dict[str, Any]], gap: Mapping[str, Any])
     left_s = max((row["left_s"] for row in rows if row["left_s"] is not None), default=None)
     has_left = left_s is not None and all((row["asked_s"] or 0) <= left_s for row in rows)
     return AccountTrust(
-        account, kept, len(due_rows), tuple(filter(None, reasons)), features, rivals, last_at, closed_count, has_left
-    )
+        account, kept, len(due_rows), tuple(filter(None, reasons)), features, rivals, last_at, closed_count, has_left,
+        _commonest(row["team"] for row in rows if row["team"]),
+    )  # fmt: skip
+
+
+def _commonest(words: Iterable[str]) -> str:
+    """The word that comes most often; of several the first by the alphabet; none: empty."""
+    counts = Counter(words)
+    return min(counts, key=lambda word: (-counts[word], word), default="")
 
 
 @dataclass(frozen=True)
@@ -229,9 +261,10 @@ def _is_recent(row: Mapping[str, Any], at: int | float | None, older_than_days: 
     return at is not None and row["as_of"] - TRUST_DAYS * DAY <= at <= row["as_of"] - older_than_days * DAY
 
 
-def _cases(rows: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+def _cases(rows: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str, str], ...]:
     latest = sorted(rows, key=lambda row: (row["last_s"], row["case_id"]), reverse=True)
-    return tuple((str(row["source"]), str(row["case_id"])) for row in latest[:MAX_CASES_NAMED])
+    unique = {(str(row["source"]), str(row["case_id"]), str(row["team"] or "")): None for row in latest}
+    return tuple(unique)[:MAX_CASES_NAMED]
 
 
 def _breaches(
@@ -253,11 +286,15 @@ def _breaches(
         accepted = row["accepted_s"] is not None and row["accepted_s"] >= broken_s
         if accepted or (recovered and not row["accepts"]):
             closed_count += 1
-        elif _is_recent(row, broken_s, GRACE_DAYS) and (
-            row["failed_s"] is not None or row["recovers"] or row["accepts"]
-        ):
+        elif _is_recent(row, broken_s, GRACE_DAYS) and _can_be_open(row):
             open_rows.append(row)
     return open_rows, closed_count, breach_rows
+
+
+def _can_be_open(row: Mapping[str, Any]) -> bool:
+    """Whether a breach may be called open: a failure, what was never delivered, or where the source tells what is made right."""
+    is_undelivered = row["promise_fate"] in (0, 3) and row["missed_s"] is not None
+    return row["failed_s"] is not None or is_undelivered or row["recovers"] or row["accepts"]
 
 
 def _open_reason(rows: Sequence[dict[str, Any]]) -> TrustReason | None:
@@ -270,21 +307,27 @@ def _open_reason(rows: Sequence[dict[str, Any]]) -> TrustReason | None:
     )  # fmt: skip
 
 
-def _repeats(breaches: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """What was broken twice: a cause or a service, and its cases; a cause says more."""
-    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+def _repeats(breaches: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """What was broken twice: by cause or by service, and its cases; causes first, which say more."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for kind in ("cause", "service"):
         for row in breaches:
             if row[kind]:
-                groups[str(row[kind])].append(row)
-    return {name: rows for name, rows in groups.items() if len(rows) > 1}
+                groups[kind, str(row[kind])].append(row)
+    repeats: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for key, rows in groups.items():
+        if len(rows) > 1 and rows not in repeats.values():  # the cause of these very cases says it already
+            repeats[key] = rows
+    return repeats
 
 
-def _repeat_reason(repeats: Mapping[str, Sequence[dict[str, Any]]]) -> TrustReason | None:
+def _repeat_reason(repeats: Mapping[tuple[str, str], Sequence[dict[str, Any]]]) -> TrustReason | None:
     if not repeats:
         return None
-    name, rows = max(repeats.items(), key=lambda item: len(item[1]))
-    return TrustReason("repeated", f"{name}: broken {len(rows)} times in half a year", len(rows), _cases(rows))
+    ordered = sorted(repeats.items(), key=lambda item: -len(item[1]))
+    words = "; ".join(f"{name}: broken {len(rows)} times" for (_kind, name), rows in ordered[:MAX_REPEATS_NAMED])
+    cases = [row for _key, rows in ordered for row in rows]
+    return TrustReason("repeated", f"{words} in half a year", len(ordered[0][1]), _cases(cases))
 
 
 def _chased(rows: Sequence[dict[str, Any]]) -> _Sign:
@@ -324,12 +367,12 @@ def _expectation_gap(rows: Sequence[dict[str, Any]]) -> _Sign:
 def _silence(gap: Mapping[str, Any]) -> _Sign:
     if not gap or gap["gaps"] < FEWEST_GAPS:
         return _Sign(None)
-    days = int(gap["until"]) // DAY - int(gap["last_day"])
+    days = int(gap["until_day"]) - int(gap["last_day"])
     long_gap = max(float(gap["long_gap"]), 1.0)
     ratio = days / long_gap
     if days <= long_gap:
         return _Sign(ratio)
-    words = f"silent for {days} days; 19 in 20 of their silences were shorter than {math.ceil(long_gap)}"
+    words = f"silent for {days} days; 19 in 20 of their silences lasted {long_gap:.3g} days at most"
     return _Sign(ratio, TrustReason("silence", words, int(gap["gaps"])))
 
 
@@ -349,14 +392,14 @@ def _asks(rows: Sequence[dict[str, Any]], gap: Mapping[str, Any]) -> _Sign:
     earlier_days = (border - first) / DAY
     recent = sum(at > border for at in asked)
     earlier = sum(first <= at <= border for at in asked)
-    if recent + earlier < FEWEST_ASKS or earlier_days < RECENT_DAYS:
+    if recent + earlier < FEWEST_ASKS or earlier_days < RECENT_DAYS or not earlier:
         return _Sign(None)
     ratio = (recent / RECENT_DAYS) / max(earlier / earlier_days, 1e-9)
     high = float(special.betaincinv(recent + 1, earlier, 0.975))  # Clopper and Pearson
     limit = high / (1 - high) * earlier_days / RECENT_DAYS
     if limit >= 1:
         return _Sign(math.log(ratio + 0.01))
-    words = f"asked {recent} times in {RECENT_DAYS} days, {earlier * RECENT_DAYS / earlier_days:.0f} times in as long before"
+    words = f"asked {plural(recent, 'time')} in {RECENT_DAYS} days; {plural(earlier, 'time')} in the {earlier_days:.0f} days before, about {earlier * RECENT_DAYS / earlier_days:.0f} in {RECENT_DAYS}"
     return _Sign(math.log(ratio + 0.01), TrustReason("asks_less", words, recent + earlier))
 
 

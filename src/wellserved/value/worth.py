@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 from scipy import special
 
 from wellserved.explore.retention import Retention, RetentionFit
-from wellserved.moments import NotComputable
 from wellserved.prove.engine.model import Floats
 from wellserved.value.repeat import Purchases, RepeatFit, RepeatModel
 
@@ -45,6 +44,12 @@ class ExpectedValue:
     basis: WorthBasis
     words: str  # how it came about
     beyond: float | None = None  # what comes after those years; None: not told
+    currency: str = ""  # where it is another than its account's
+
+    def times(self, amount: float) -> ExpectedValue:
+        """The value of so much a year, from that of one."""
+        beyond = None if self.beyond is None else self.beyond * amount
+        return replace(self, value=self.value * amount, low=self.low * amount, high=self.high * amount, beyond=beyond)
 
 
 def value_by_contract(fit: RetentionFit, renewals: int, revenue_year: float) -> ExpectedValue:
@@ -99,13 +104,6 @@ class MoneyTotal:
     amounts: Mapping[str, float]
     count: int  # accounts with a figure
     unknown: int  # accounts without one
-
-    def in_currency(self, currency: str, rates: Mapping[str, float]) -> float | NotComputable:
-        """All of it in one currency, by rates that somebody stated: what one unit of each is worth."""
-        missing = sorted(set(self.amounts) - set(rates) - {currency})
-        if missing:
-            return NotComputable(f"no rate is stated for {', '.join(missing)}")
-        return sum(amount * (1.0 if name == currency else rates[name]) for name, amount in self.amounts.items())
 
 
 def total_by_currency(figures: Iterable[tuple[float | None, str]]) -> MoneyTotal:

@@ -213,7 +213,16 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Account
-        fields = ("name", "team", "revenue_year", "revenue_to_date", "currency", "since", "expected_years")
+        fields = (
+            "name",
+            "recorded_as",
+            "team",
+            "revenue_year",
+            "revenue_to_date",
+            "currency",
+            "since",
+            "expected_years",
+        )
         labels: ClassVar = {"team": _("Team")}
         widgets: ClassVar = {"since": DateInput()}
 

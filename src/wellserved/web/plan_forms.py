@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from wellserved.actions.business_cases import INPUT_FIELDS
-from wellserved.business_case import MAX_YEARS
+from wellserved.business_case import MAX_INPUT, MAX_YEARS
 from wellserved.errors import RequestError
 from wellserved.store.plan_models import Contract, ContractDeed, Objective, RoleLine, SavedCase
 from wellserved.web.forms import DateInput, measure_choices
@@ -21,6 +22,7 @@ def _optional_measures() -> list[tuple[Any, Any]]:
 class ContractForm(forms.ModelForm):  # type: ignore[type-arg]
     """A contract's dates, notice and rights."""
 
+    exit_periods = forms.IntegerField(label=_("Months in a row"), min_value=1, max_value=36, required=False)
     exit_measure = forms.ChoiceField(label=_("The service level"), choices=_optional_measures, required=False)
 
     class Meta:
@@ -80,15 +82,14 @@ class CaseForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*arguments, **named)
         for field in INPUT_FIELDS:
             for end in ("low", "high"):
-                self.fields[f"{field.name}_{end}"] = forms.FloatField(required=False, min_value=0)
-            self.fields[f"{field.name}_measured"] = forms.BooleanField(required=False, widget=forms.HiddenInput())
+                self.fields[f"{field.name}_{end}"] = forms.FloatField(required=False, min_value=0, max_value=MAX_INPUT)
             self.fields[f"{field.name}_origin"] = forms.CharField(required=False, max_length=200)
 
     @property
     def ranges(self) -> list[dict[str, Any]]:
         """The inputs as rows of a table."""
         return [
-            {"label": _(field.label), "needed": field.is_needed, "kind": field.kind, **{part: self[f"{field.name}_{part}"] for part in ("low", "high", "origin", "measured")}}
+            {"label": _(field.label), "needed": field.is_needed, "kind": field.kind, **{part: self[f"{field.name}_{part}"] for part in ("low", "high", "origin")}}
             for field in INPUT_FIELDS
         ]  # fmt: skip
 
@@ -97,15 +98,26 @@ class CaseForm(forms.ModelForm):  # type: ignore[type-arg]
         """The fields above the table."""
         return [self[name] for name in self.Meta.fields]
 
-    def inputs(self, by: str) -> dict[str, dict[str, Any]]:
-        """What was typed in: a range each; one end alone is both."""
+    def clean(self) -> dict[str, Any]:
+        """A range has two ends, twice the same number where it is known exactly."""
+        data = super().clean() or {}
+        for field in INPUT_FIELDS:
+            ends = [data.get(f"{field.name}_{end}") for end in ("low", "high")]
+            if ends.count(None) == 1:
+                self.add_error(f"{field.name}_{'low' if ends[0] is None else 'high'}", _("Give both ends."))
+        return data
+
+    def inputs(self, by: str, measured: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """What was typed in: a range each. `measured`: what the records say; where it stands unchanged, it is measured."""
         inputs: dict[str, dict[str, Any]] = {}
         for field in INPUT_FIELDS:
-            low, high, measured, origin = (self.cleaned_data.get(f"{field.name}_{part}") for part in ("low", "high", "measured", "origin"))  # fmt: skip
-            if low is None and high is None:
+            low, high, origin = (self.cleaned_data.get(f"{field.name}_{part}") for part in ("low", "high", "origin"))
+            if low is None or high is None:
                 continue
-            low, high = (low if low is not None else high), (high if high is not None else low)
-            inputs[field.name] = {"low": low, "high": high, "measured": bool(measured), "origin": origin or by}
+            names = (f"{field.name}_low", f"{field.name}_high")
+            is_measured = [measured.get(name) for name in names] == [low, high]
+            source = measured.get(f"{field.name}_origin") if is_measured else origin
+            inputs[field.name] = {"low": low, "high": high, "measured": is_measured, "origin": source or by}
         return inputs
 
     def facts(self) -> dict[str, Any]:

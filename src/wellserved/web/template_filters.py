@@ -101,9 +101,9 @@ def amount(value: float | None) -> str:
 
 
 @register.filter("share")
-def share_text(value: float | None) -> str:
+def share_text(value: float | str | None) -> str:
     """A part of all, in per cent."""
-    return "" if value is None else wording.format_percent(float(value))
+    return "" if value in (None, "") else wording.format_percent(float(value or 0))
 
 
 @register.filter

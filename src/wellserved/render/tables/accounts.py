@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from wellserved.moments import NotComputable
 from wellserved.report import Table
 from wellserved.value.contracts import CohortRates, ContractTerms, DueDecision, LedgerLine
 from wellserved.value.risk import BackTest, RiskModel
-from wellserved.value.trust import FEATURE_WORDS, TRUST_DAYS, AccountTrust
+from wellserved.value.trust import FEATURE_WORDS, TRUST_DAYS, AccountTrust, ReasonName
 from wellserved.wording import format_percent, plural
 
 
-def account_table(accounts: Sequence[Mapping[str, object]]) -> Table:
+def account_table(accounts: Sequence[Mapping[str, Any]]) -> Table:
     """One row an account, those at risk first."""
     rows = tuple(
         (
-            facts["account"], facts["shown_revenue"], f"{facts['promises_kept']} of {facts['promises_due']}" if facts["promises_due"] else "",
-            "at risk" if facts["at_risk"] else "left" if facts["has_left"] else "", "; ".join(map(str, facts["reasons"])), facts["decides_on"] or "",  # type: ignore[call-overload]
+            facts["account"], facts["revenue_year"], facts["currency"], facts["promises_kept"], facts["promises_due"], facts["state"],
+            "; ".join(facts["reasons"]), facts["decides_on"] or "",
         )
         for facts in accounts
     )  # fmt: skip
-    columns = ("account", "revenue a year", "promises kept", "state", "reasons to worry", "decides by")
+    columns = ("account", "revenue a year", "currency", "kept", "due", "state", "reasons to worry", "decides by")
     note = f"Promises and reasons: of the {TRUST_DAYS} days before what each source tells last. At risk: two reasons to worry."
+    if not rows:
+        note = "None here: `wellserved accounts --add-named` takes those that the records name, `wellserved contract import` those of a file."
     return Table("Accounts", columns, rows, note)
 
 
-def trust_table(name: str, trust: AccountTrust | None) -> Table:
+def trust_table(name: str, trust: AccountTrust | None, visible_cases: Mapping[ReasonName, Sequence[str]]) -> Table:
     """How reliable we are to an account, and what weighs on its trust, with the cases."""
     if trust is None:
         return Table(name, ("what", "how"), (), "The records name no case of this account.")
@@ -38,7 +41,7 @@ def trust_table(name: str, trust: AccountTrust | None) -> Table:
     )
     rows = [("reliable", first, trust.due, "")]
     for reason in trust.reasons:
-        rows.append(("trust", reason.words, reason.n, ", ".join(case for _source, case in reason.cases[:8])))
+        rows.append(("trust", reason.words, reason.n, ", ".join(visible_cases.get(reason.name, ())[:8])))
     if not trust.reasons:
         rows.append(("trust", "no reason to worry is on record", 0, ""))
     note = "At risk: two reasons to worry." if trust.is_at_risk else ""

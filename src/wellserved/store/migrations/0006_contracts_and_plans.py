@@ -18,7 +18,9 @@ def move_contracts(apps: Any, _editor: Any) -> None:
         start, end = account.contract_start, account.contract_end
         if not (start or end or account.notice_days is not None or account.exit_clause):
             continue
-        first = start or account.since or end or datetime.date(1900, 1, 1)
+        end = None if end is not None and end.year >= 2200 else end  # written so where it was to have no end
+        first = max(start or account.since or end or datetime.date(1900, 1, 1), datetime.date(1900, 1, 1))
+        first = min(first, datetime.date(2199, 12, 31))
         contract.create(
             account=account,
             starts=min(first, end) if end else first,
@@ -262,5 +264,15 @@ class Migration(migrations.Migration):
         migrations.RemoveField(
             model_name="account",
             name="notice_days",
+        ),
+        migrations.AddField(
+            model_name="account",
+            name="recorded_as",
+            field=models.CharField(blank=True, max_length=200, verbose_name="name in the records, if another"),
+        ),
+        migrations.AddField(
+            model_name="person",
+            name="feed_has_contracts",
+            field=models.BooleanField(default=False),
         ),
     ]

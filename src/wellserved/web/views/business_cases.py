@@ -39,11 +39,13 @@ def business_cases(request: HttpRequest) -> HttpResponse:
 @required_permission("own", "GET", "POST")
 def new_business_case(request: HttpRequest) -> HttpResponseBase:
     """Put a case together: a range for each input, and at once what it comes to."""
-    form = CaseForm(request.POST or None, initial=_initial(request))
+    form = CaseForm(request.POST or None, initial=_initial(request, request.GET.get("about", "")))
     context: dict[str, Any] = {"form": form}
     if request.method == "POST" and form.is_valid():
         person = person_of(request)
-        inputs = form.inputs(f"{person.called}, {timezone.localdate():%Y-%m-%d}")
+        inputs = form.inputs(
+            f"{person.called}, {timezone.localdate():%Y-%m-%d}", _initial(request, form.cleaned_data["problem"])
+        )
         try:
             if request.POST.get("do") == "keep":
                 row = case_actions.keep_case(person, form.facts(), inputs)
@@ -57,9 +59,9 @@ def new_business_case(request: HttpRequest) -> HttpResponseBase:
     return render(request, "business_case_form.html", context)
 
 
-def _initial(request: HttpRequest) -> dict[str, Any]:
+def _initial(request: HttpRequest, problem: str) -> dict[str, Any]:
     """From a problem: how many cases a year it has, measured."""
-    about, improvement = request.GET.get("about", "")[:40], request.GET.get("improvement", "")[:60]
+    about, improvement = problem[:40], request.GET.get("improvement", "")[:60]
     initial: dict[str, Any] = {"problem": about, "improvement": improvement, "currency": "EUR"}
     may_read = has_permission(scope_of(request).person, "read_measures")
     if about and may_read and has_records():
@@ -69,8 +71,8 @@ def _initial(request: HttpRequest) -> dict[str, Any]:
             return initial
         if not isinstance(volume, NotComputable):
             initial |= {
-                "cases_a_year_low": round(volume[1], 1), "cases_a_year_high": round(volume[2], 1), "cases_a_year_measured": True,
-                "cases_a_year_origin": _("%(n)d cases in the last year of the records") % {"n": volume[0]},
+                "cases_a_year_low": float(f"{volume[2]:.3g}"), "cases_a_year_high": float(f"{volume[3]:.3g}"),
+                "cases_a_year_origin": _("%(n)d cases in %(days)d days of the records") % {"n": volume[0], "days": volume[1]},
             }  # fmt: skip
     return initial
 

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from wellserved.actions.accounts import contracts_of, line_of
+from wellserved.actions.contract_ledger import contracts_of, ledger_lines
 from wellserved.actions.promise_ledger import LedgerPromise, ledger
 from wellserved.journal.handle import Journal
 from wellserved.store.access import AccessScope
@@ -36,7 +36,8 @@ def feed(request: HttpRequest, token: str) -> HttpResponse:
     for promise in ledger(scope, journal, now):
         if promise.mine and promise.state.due:
             lines += _promise_event(promise, now)
-    lines += _decision_events(scope, now)
+    if person.feed_has_contracts:
+        lines += _decision_events(scope, now)
     body = "\r\n".join([*(folded_line for line in lines for folded_line in _fold_line(line)), "END:VCALENDAR", ""])
     return HttpResponse(body, content_type="text/calendar; charset=utf-8")
 
@@ -52,12 +53,12 @@ def _promise_event(promise: LedgerPromise, now: datetime) -> list[str]:
 
 def _decision_events(scope: AccessScope, now: datetime) -> Iterator[str]:
     """Whole days by which contracts are decided, with a reminder 90, 30 and 7 days before."""
-    contracts = contracts_of(scope.accounts())
-    numbers = {line_of(contract): contract.pk for contract in contracts}
-    for decision in due_decisions(numbers, timezone.localdate(now), _DAYS_AHEAD):
+    for number, decision in enumerate(
+        due_decisions(ledger_lines(contracts_of(scope.accounts())), timezone.localdate(now), _DAYS_AHEAD)
+    ):
         words = _("%(account)s decides about its contract") % {"account": decision.line.account}
         yield from (
-            "BEGIN:VEVENT", f"UID:contract-{numbers[decision.line]}-{decision.decides_on}@wellserved", f"DTSTAMP:{now.astimezone(UTC):{_STAMP}}",
+            "BEGIN:VEVENT", f"UID:contract-{number}-{decision.line.terms.starts}-{decision.decides_on}@wellserved", f"DTSTAMP:{now.astimezone(UTC):{_STAMP}}",
             f"DTSTART;VALUE=DATE:{_day(decision.decides_on)}", f"DTEND;VALUE=DATE:{_day(decision.decides_on + timedelta(days=1))}",
             f"SUMMARY:{_escape(words)}",
         )  # fmt: skip

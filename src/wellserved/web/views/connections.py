@@ -22,8 +22,8 @@ from wellserved.web.views.profile import key_form
 def new_feed(request: HttpRequest) -> HttpResponseBase:
     """A new secret address of one's calendar; the old one ends."""
     person, token = person_of(request), new_token()
-    person.feed = token_digest(token)
-    person.save(update_fields=["feed"])
+    person.feed, person.feed_has_contracts = token_digest(token), True
+    person.save(update_fields=["feed", "feed_has_contracts"])
     journal_of(request).lock_by_feed(token)
     return render(
         request,

@@ -16,6 +16,7 @@ from wellserved.errors import RequestError
 from wellserved.explore.gap import ExpectationGaps
 from wellserved.improvement import list_records
 from wellserved.moments import period_of
+from wellserved.store.access import has_permission
 from wellserved.web.access_middleware import required_permission, scope_of
 from wellserved.web.analysis import cached_answer, has_records
 from wellserved.web.views.accounts import value_context
@@ -36,6 +37,7 @@ def house(request: HttpRequest) -> HttpResponse:
         "numbers": [(name, state) for name, state in states.items() if state.number],
         "gap": _gap() if is_filled else None,
         "quarter": quarter.label,
+        "may_set": has_permission(scope.person, "set_objectives"),
         "proved": _proved(quarter.start.isoformat()),
         "waiting": [row for row in visible_cases(scope) if not row.improvement and row.came is None][:8],
         **value_context(scope),

@@ -19,6 +19,7 @@ from wellserved.web.plan_forms import ObjectiveForm, TargetForm, WorkForm
 
 
 def sight_of(scope: AccessScope) -> LineOfSight:
+    """The line of sight as somebody may see it, with what the records say."""
     if not has_records():
         return objective_actions.line_of_sight(scope.person, timezone.localdate(), None, None)
     try:

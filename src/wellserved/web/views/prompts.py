@@ -27,5 +27,9 @@ def prompt(request: HttpRequest) -> HttpResponseBase:
         gaps = known_answer(explorations.find_gaps, "service", ())
     day_prompt = prompts.todays_prompt(settings.WORKSPACE, scope_of(request), journal_of(request), timezone.now(), gaps)
     is_fragment = bool(request.headers.get("X-Fragment"))
-    context = {"prompt": day_prompt, "silent": [] if is_fragment else prompts.silent_rules(person.pk, today)}
+    context = {
+        "prompt": day_prompt,
+        "is_fragment": is_fragment,
+        "silent": [] if is_fragment else prompts.silent_rules(person.pk, today),
+    }
     return render(request, "prompt.html" if is_fragment else "prompt_page.html", context)

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions import evenness_questions, pulse_answers
 from wellserved.journal import pulse as pulse_book
-from wellserved.moments import NotComputable
-from wellserved.people.evenness import Evenness
+from wellserved.moments import NotComputable, period_of
+from wellserved.people.evenness import Evenness, shrunk_spread, spread_words
 from wellserved.people.pulse import BLOCK_WEEKS, HOUSE, PULSE_WORDS
 from wellserved.render.charts.people import days_picture, pulse_picture
 from wellserved.render.formats import html
@@ -55,7 +55,11 @@ def _group_context(person: Person) -> dict[str, object]:
         ratings = cached_answer(pulse_answers.good_ratings, team, tuple(sorted(moods)))
         relation = pulse_answers.mood_and_ratings(moods, ratings)
     persons = Person.objects.filter(team=person.team, is_active=True).exclude(served_as="").order_by("pk")
-    spread = cached_answer(evenness_questions.team_spread, tuple(persons.values_list("served_as", flat=True)))
+    served_as = tuple(persons.values_list("served_as", flat=True))
+    # by quarters: from one day to the next it would tell of whoever came or left
+    quarter = period_of(timezone.localdate(), "quarter").start
+    answer = cached_answer(evenness_questions.team_spread, served_as, quarter)
+    spread = answer if isinstance(answer, NotComputable) else spread_words(answer)
     return {"team": team, "relation": relation, "spread": spread, "house": HOUSE}
 
 
@@ -71,5 +75,12 @@ def my_days(request: HttpRequest) -> HttpResponse:
     if isinstance(result, NotComputable):
         return render(request, "days.html", {"reason": result.reason})
     pictures = [days_picture(result)] if len(result.daily) > 1 else []
-    page = html.tables_page(_("Your days"), [evenness_table(result)], pictures, html.BARE_LAYOUT)
-    return render(request, "days.html", {"page": safe_html(page)})
+    if not isinstance(result.days, NotComputable):
+        others = Person.objects.filter(is_active=True).exclude(served_as="").exclude(served_as=served_as).order_by("pk")
+        names = tuple(others.values_list("served_as", flat=True))
+        pooled = cached_answer(evenness_questions.team_spread, names, period_of(timezone.localdate(), "quarter").start)
+        drawn = None if isinstance(pooled, NotComputable) else shrunk_spread(result.days, pooled)
+    else:
+        drawn = None
+    page = html.tables_page(_("By the ratings of your own cases"), [evenness_table(result)], pictures, html.BARE_LAYOUT)
+    return render(request, "days.html", {"page": safe_html(page), "drawn": drawn})

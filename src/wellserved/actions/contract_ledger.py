@@ -1,0 +1,152 @@
+"""The ledger of contracts: what each says, what became of it, and what the whole of it tells of how long accounts stay."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Final, cast
+
+from django.db import transaction
+
+from wellserved.actions.leaving_questions import Departure
+from wellserved.errors import RequestError
+from wellserved.explore.renewals import decisions_of_accounts
+from wellserved.explore.retention import RetentionFit, estimate_retention
+from wellserved.moments import LATEST_DATE, NotComputable
+from wellserved.store.access import AccessScope, record_event
+from wellserved.store.models import Account
+from wellserved.store.plan_models import Contract, ContractDeed
+from wellserved.value.contracts import ContractEnd, ContractEvent, LedgerLine, renewals_of_account
+from wellserved.value.worth import ExpectedValue, value_by_contract
+
+Histories = tuple[tuple[int, int, bool, int], ...]  # renewals before the record, in all, left, how many such
+LATEST_KNOWN_DAYS: Final = 3_660  # how long before a day one may know of it
+
+
+def contracts_of(accounts: Iterable[Account] | None) -> list[Contract]:
+    """Their contracts with what became of them; None: all of the house."""
+    rows = Contract.objects.select_related("account")
+    if accounts is not None:
+        rows = rows.filter(account__in=list(accounts))
+    return list(rows.prefetch_related("deeds"))
+
+
+def ledger_lines(contracts: Sequence[Contract]) -> list[LedgerLine]:
+    """Contracts with what became of them. One without a value is worth what its account pays a year, where it is its only one."""
+    counts = Counter(contract.account_id for contract in contracts)
+    lines = []
+    for contract in contracts:
+        account = contract.account
+        value, currency = contract.value_year, contract.currency
+        if value is None and counts[contract.account_id] == 1:
+            value, currency = account.revenue_year, account.currency
+        events = tuple(
+            ContractEvent(cast(ContractEnd, event.deed), event.on, event.known_on) for event in contract.deeds.all()
+        )
+        amount = None if value is None else float(value)
+        lines.append(LedgerLine(account.name, contract.terms, amount, currency, events, contract.reference))
+    return lines
+
+
+def departures() -> tuple[Departure, ...]:
+    """What the ledger says of accounts that left, or gave notice."""
+    rows = ContractDeed.objects.exclude(deed="renewed").select_related("contract__account").order_by("on", "pk")
+    return tuple(Departure(row.contract.account.name, row.on, row.known_on, row.deed == "notice_given") for row in rows)
+
+
+def histories_of(ledger: Sequence[LedgerLine], today: date) -> Histories:
+    """Renewals of each contract that runs for a year at a time, successors by their number; others tell nothing of years."""
+    chains: dict[tuple[str, str], list[LedgerLine]] = {}
+    for line in ledger:
+        if line.terms.runs_a_year:
+            chains.setdefault((line.account, line.reference), []).append(line)
+    known = [event.known_on for lines in chains.values() for line in lines for event in line.events]
+    since = min(known, default=today)
+    return tuple(sorted((*renewals_of_account(lines, today, since), 1) for lines in chains.values()))
+
+
+@lru_cache(maxsize=4)
+def contract_model(histories: Histories) -> RetentionFit | NotComputable:
+    """How long accounts under contract stay, from all of the ledger; NotComputable where too few of them left."""
+    decisions, size = decisions_of_accounts(histories)
+    if not size:
+        return NotComputable("the ledger knows of no contract of a year that was renewed or left")
+    try:
+        return estimate_retention(decisions, size)
+    except RequestError:
+        return NotComputable(
+            f"the ledger knows of {size} contracts that came up for renewal, of which {decisions.leavers} were left; it takes 30 and 10"
+        )
+
+
+@lru_cache(maxsize=512)
+def _value_of_one(histories: Histories, renewals: int) -> ExpectedValue | NotComputable:
+    """What one unit a year is worth after so many renewals."""
+    model = contract_model(histories)
+    return model if isinstance(model, NotComputable) else value_by_contract(model, renewals, 1.0)
+
+
+def contract_worth(
+    lines: Sequence[LedgerLine], histories: Histories, revenue: float, today: date
+) -> ExpectedValue | NotComputable:
+    """What an account's contracts let expect; only where they run for a year at a time, which the model counts in."""
+    current = [line for line in lines if line.outcome(today) is None]
+    if not current:
+        return NotComputable("it has left")
+    if not all(line.terms.runs_a_year for line in current):
+        return NotComputable("its contracts do not run for a year at a time; type in how many years you expect")
+    renewals = min(
+        renewals_of_account([line for line in lines if line.reference == now.reference], today, date.min)[1]
+        for now in current
+    )
+    value = _value_of_one(histories, renewals)
+    return value if isinstance(value, NotComputable) else value.times(revenue)
+
+
+def note_deed(
+    scope: AccessScope, contract: Contract, deed: str, on: date, known_on: date, new_end: date | None
+) -> ContractDeed:
+    """Say what became of a contract; renewed until a day, the next one stands in the ledger at once."""
+    _check_deed(contract, deed, on, known_on, new_end)
+    with transaction.atomic():
+        row, is_new = ContractDeed.objects.get_or_create(
+            contract=contract, deed=deed, on=on, defaults={"known_on": known_on}
+        )
+        if is_new and deed == "renewed" and contract.ends and new_end:
+            contract.pk, contract.starts, contract.ends = None, contract.ends + timedelta(days=1), new_end
+            contract._state.adding = True
+            contract.save()
+    record_event(scope.person, f"noted a contract as {deed}"[:50], row.contract_id)
+    return row
+
+
+def _check_deed(contract: Contract, deed: str, on: date, known_on: date, new_end: date | None) -> None:
+    if known_on < on - timedelta(days=LATEST_KNOWN_DAYS) or on < contract.starts:
+        raise RequestError("That day lies before the contract.", "Correct the day.")
+    if on >= LATEST_DATE or known_on >= LATEST_DATE:
+        raise RequestError("That day lies too far ahead.", "Give a day before 2200.")
+    if ContractDeed.objects.filter(contract=contract).exclude(deed="notice_given").exists():
+        raise RequestError("It is known already what became of this contract.", "Take that back first.")
+    decides_on = contract.terms.rolled(on).decision_date
+    if deed == "notice_given" and contract.notice_to == "none" and decides_on and on > decides_on:
+        raise RequestError(
+            f"Notice on {on} comes after the last day for it, {decides_on}.",
+            "Correct the day, or note it as left early.",
+        )
+    is_missing = contract.ends and (new_end is None or not contract.ends < new_end < LATEST_DATE)
+    if deed == "renewed" and is_missing:
+        raise RequestError("A renewed contract has a new end.", f"Give a day after {contract.ends}, and before 2200.")
+
+
+def forget_deeds(scope: AccessScope, contract: Contract) -> None:
+    """Take back what became of a contract; a successor that nobody has touched goes with it."""
+    with transaction.atomic():
+        if contract.ends and contract.deeds.filter(deed="renewed").exists():
+            successors = Contract.objects.filter(
+                account=contract.account_id, reference=contract.reference, starts=contract.ends + timedelta(days=1)
+            )
+            successors.filter(deeds=None).delete()
+        contract.deeds.all().delete()
+    record_event(scope.person, "took back what became of a contract", contract.pk)
