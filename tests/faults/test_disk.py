@@ -16,7 +16,7 @@ from tests.faults import Outcome
 from tests.faults.ground import ERRORS, SENTENCE, Ground, asked, spread
 
 SEED = 20261130
-POINTS = 8  # of each command and fault; with WELLSERVED_FAULTS=all every call
+POINTS = 5  # of each command and fault; with WELLSERVED_FAULTS=all every call
 ENTRIES = "SELECT count(*) FROM journal_entry"
 
 

@@ -126,11 +126,15 @@ def _things(people: dict[str, Person], membership: Any) -> None:
 
     from wellserved.actions import sharing
     from wellserved.store import models as of
+    from wellserved.store.plan_models import Contract
 
     worth = of.Account.objects.create(
         name="Acme Group", team=people["kim"].team, revenue_year=Decimal("120000.50"), currency="EUR",
-        since=date(2020, 2, 29), expected_years=Decimal("4.5"), notice_days=30, exit_clause='Any time, "in writing".',
+        since=date(2020, 2, 29), expected_years=Decimal("4.5"),
     )  # fmt: skip
+    Contract.objects.create(
+        account=worth, starts=date(2020, 2, 29), notice_value=30, notice_unit="day", exit_words='Any time, "in writing".'
+    )
     acme = of.Customer.objects.create(name="Acme", account=worth)
     of.Customer.objects.create(name="ACME Ltd", merged_into=acme)
     of.Customer.objects.create(name="Facilities", internal=True)

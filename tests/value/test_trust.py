@@ -15,13 +15,13 @@ from wellserved.value.trust import AccountTrust
 END = 400  # the last day of the records
 
 
-def _one(folder: Path, rows: list[str], **named: object) -> AccountTrust:
+def _one(
+    folder: Path, rows: list[str], customer_accounts: tuple[tuple[str, str], ...] = (), only: str = "Acme"
+) -> AccountTrust:
     """The trust of Acme, where the records go on to END."""
     end = line("last", END, "asked", "Other")
-    (trust,) = trusts(
-        workspace_of_rows(folder, [*rows, end], START + timedelta(days=END + 1)),
-        **{"customer_accounts": (), "only": "Acme", **named},
-    )  # type: ignore[arg-type]
+    workspace = workspace_of_rows(folder, [*rows, end], START + timedelta(days=END + 900))
+    (trust,) = trusts(workspace, customer_accounts, only)
     return trust
 
 

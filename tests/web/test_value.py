@@ -16,7 +16,7 @@ from wellserved.actions.contract_ledger import contracts_of, forget_deeds, ledge
 from wellserved.actions.pulse_answers import team_members
 from wellserved.errors import RequestError
 from wellserved.journal import pulse
-from wellserved.journal.models import PromptRest, PulseBlock, PulseCount
+from wellserved.journal.models import PromptRest, PulseBlock, PulseCount, PulseRelease
 from wellserved.people.pulse import block_of, block_start
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import AccessScope
@@ -170,7 +170,7 @@ def test_nobodys_answer_stands_on_any_page_of_anybody(staff: House, as_: As) -> 
         for name, person in staff:
             client = as_(person)
             texts += [f"{name} {page} {client.get(page).content.decode().count('in 10')}" for page in pages]
-        pulse.PulseRelease.objects.all().delete()
+        PulseRelease.objects.all().delete()
         return texts
 
     assert shown(1) == shown(5)
