@@ -133,7 +133,11 @@ def _things(people: dict[str, Person], membership: Any) -> None:
         since=date(2020, 2, 29), expected_years=Decimal("4.5"),
     )  # fmt: skip
     Contract.objects.create(
-        account=worth, starts=date(2020, 2, 29), notice_value=30, notice_unit="day", exit_words='Any time, "in writing".'
+        account=worth,
+        starts=date(2020, 2, 29),
+        notice_value=30,
+        notice_unit="day",
+        exit_words='Any time, "in writing".',
     )
     acme = of.Customer.objects.create(name="Acme", account=worth)
     of.Customer.objects.create(name="ACME Ltd", merged_into=acme)
