@@ -184,10 +184,3 @@ def test_over_a_year_there_is_one_prompt_a_day_at_most_and_never_one_kind_on_two
     for rule in {rule for _day, rule in shown}:
         days_shown = [day for day, name in shown if name == rule]
         assert all((later - earlier).days >= 7 for earlier, later in pairwise(days_shown))
-
-
-def test_what_a_mail_may_say_names_nobody() -> None:
-    prompt = prompt_of_the_day(situation(EVERYTHING), [])
-    assert prompt is not None
-    assert "Acme" in prompt.words
-    assert all(rule.public_words and "Acme" not in rule.public_words for rule in PROMPT_RULES)

@@ -59,7 +59,6 @@ class Prompt:
     subject: str
     words: str
     page: str  # name of the address
-    public_words: str = ""  # what a mail may say of it: no name, no word of an entry
 
 
 @dataclass(frozen=True)
@@ -80,15 +79,12 @@ class PromptRule:
     name: str
     question: str  # what it looks for, for the page of settings
     page: str
-    public_words: str
     look: Callable[[Situation], Iterable[tuple[str, str]]] = field(compare=False)  # subject, words
     is_dated: bool = False  # each subject has a day of its own, and rests by itself
 
     def prompts(self, situation: Situation) -> list[Prompt]:
         """All that it has to say, the most urgent first."""
-        return [
-            Prompt(self.name, subject, words, self.page, self.public_words) for subject, words in self.look(situation)
-        ]
+        return [Prompt(self.name, subject, words, self.page) for subject, words in self.look(situation)]
 
 
 def _promises(s: Situation) -> Iterable[tuple[str, str]]:
@@ -163,17 +159,17 @@ def _silence(s: Situation) -> Iterable[tuple[str, str]]:
 
 
 PROMPT_RULES: Final = (
-    PromptRule("promise_due", "a promise that is due within a day", "promises", "A promise of yours is due within a day.", _promises, True),
-    PromptRule("failure_open", "a failure that is not made right for two days", "failures", "Something that went wrong is not made right yet.", _failures),
-    PromptRule("same_cause", "the same cause three times this quarter", "causes", "One cause has come back three times this quarter.", _causes),
-    PromptRule("not_acknowledged", "somebody who asked and was not told that it arrived", "journal", "Somebody asked, and was not told that it arrived.", _silent_requests),
-    PromptRule("week_unwritten", "the week's report, on Friday and Monday", "reports", "Last week's report is not written yet.", _week),
-    PromptRule("praise_unanswered", "praise that was not answered", "journal", "Somebody thanked you and was not answered.", _thanks),
-    PromptRule("improvement_ripe", "a change that can be looked at", "improvements", "A change of yours can be looked at.", _improvements),
-    PromptRule("claim_stale", "a claim that the records no longer back", "claims", "A claim of yours is no longer backed by the records.", _claims),
-    PromptRule("contract_decides", "an account that decides within a month", "contracts", "An account that you look after decides about its contract.", _decisions, True),
-    PromptRule("expectation_unasked", "what customers expect where the gap is widest", "journal", "Ask a customer what they expect.", _gap),
-    PromptRule("no_line", "five working days without a line", "today", "It is some days since your last line.", _silence),
+    PromptRule("promise_due", "a promise that is due within a day", "promises", _promises, True),
+    PromptRule("failure_open", "a failure that is not made right for two days", "failures", _failures),
+    PromptRule("same_cause", "the same cause three times this quarter", "causes", _causes),
+    PromptRule("not_acknowledged", "somebody who asked and was not told that it arrived", "journal", _silent_requests),
+    PromptRule("week_unwritten", "the week's report, on Friday and Monday", "reports", _week),
+    PromptRule("praise_unanswered", "praise that was not answered", "journal", _thanks),
+    PromptRule("improvement_ripe", "a change that can be looked at", "improvements", _improvements),
+    PromptRule("claim_stale", "a claim that the records no longer back", "claims", _claims),
+    PromptRule("contract_decides", "an account that decides within a month", "contracts", _decisions, True),
+    PromptRule("expectation_unasked", "what customers expect where the gap is widest", "journal", _gap),
+    PromptRule("no_line", "five working days without a line", "today", _silence),
 )  # fmt: skip
 """In the order in which they are asked."""
 

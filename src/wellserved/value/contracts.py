@@ -25,12 +25,6 @@ DAYS_AHEAD: Final = 180
 YEAR_DAYS: Final = (330, 400)  # lengths of a contract that runs for a year
 MAX_NOTICE: Final = {"day": 1_100, "month": 36}
 FEWEST_DECISIONS: Final = 10  # contracts that came to a decision, for a rate
-DEED_WORDS: Final[dict[ContractEnd, str]] = {
-    "renewed": "renewed",
-    "left_at_end": "left at the end",
-    "left_early": "left early",
-    "notice_given": "notice given",
-}
 
 
 @dataclass(frozen=True)
