@@ -17,6 +17,7 @@ from tests.faults.ground import ERRORS, SENTENCE, Ground, asked, spread
 
 SEED = 20261130
 POINTS = 5  # of each command and fault; with WELLSERVED_FAULTS=all every call
+PAGE_POINTS = 16  # of the pages, few of whose calls are on the way of a line
 ENTRIES = "SELECT count(*) FROM journal_entry"
 
 
@@ -66,7 +67,7 @@ def test_a_journal_says_saved_only_of_what_is_there_and_pages_say_why_not(ground
     whole = ground.storage.run(pages)
     assert [json.loads(line)[0] for line in whole.printed.splitlines()] == [302, 302, 302, 200]
     said = 0
-    for at in spread(whole.calls, 2 * POINTS, random.Random(f"{SEED} pages {fault}")):
+    for at in spread(whole.calls, PAGE_POINTS, random.Random(f"{SEED} pages {fault}")):
         where = f"{fault} at {at} ({whole.calls[at - 1]})"
         ground.storage.reset(ground.template("base"))
         failed = ground.storage.run(pages, at, ERRORS[fault], lasting=fault == "full")

@@ -497,7 +497,7 @@ PROMISED = {
     "A passphrase is opened by no password.": "test_reset.test_a_passphrase_is_opened_by_no_password",
     "A passkey alone opens no journal: the page asks for the password or the recovery code.": "test_reset.test_a_passkey_alone_opens_no_journal",
     "Programs and the command line write into a journal, and read nothing from it.": "test_reset.test_what_comes_without_a_key_is_read_by_its_owner",
-    "The address of a calendar opens its owner's promises, and no more.": "test_reset.test_a_calendar_address_opens_promises_and_no_page",
+    "The address of a calendar opens its owner's promises, and, where it was made since it is said so, the days by which contracts that its owner looks after are decided about; no more.": "test_reset.test_a_calendar_address_opens_promises_and_no_page",
     "Neither the file of the sessions nor the cookie opens a journal alone.": "test_reset.test_neither_the_sessions_nor_the_cookie_opens_a_journal_alone",
     "Whoever tries passwords on a journal is slowed down after ten.": "test_reset.test_guessing_what_opens_a_journal_is_slowed_down",
 }
