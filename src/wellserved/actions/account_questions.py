@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, Final
 
 import duckdb
@@ -111,7 +112,6 @@ def _purchases(
 class ExitRight:
     """Whether a service level that a contract rests on was missed so often that it may be left."""
 
-    months: tuple[tuple[str, float | None, int, bool], ...]  # month, value, n, missed
     missed_in_a_row: int
     needed: int
 
@@ -144,21 +144,14 @@ def exit_right(
         by_customer = tuple(("customer_id", name) for name in customers)
         asked = (by_account, by_customer) if by_customer else (by_account,)
         answers = [_monthly(case_table, measure, where, needed) for where in asked]
-    months = next((months for months in answers if any(n for _label, _value, n, _missed in months)), [])
-    months = [
-        (label, value, n, value is not None and _misses(value, threshold, measure.better))
-        for label, value, n, _ in months
-    ]
-    last = months[-needed:]
-    if len(last) < needed or any(value is None for _label, value, _n, _missed in last):
-        counts = ", ".join(f"{label}: {n}" for label, _value, n, _missed in last) or "no cases"
+    months = next((months for months in answers if any(n for _label, _value, n in months)), [])
+    values = [value for _label, value, _n in months[-needed:]]
+    if len(values) < needed or None in values:
+        counts = ", ".join(f"{label}: {n}" for label, _value, n in months[-needed:]) or "no cases"
         return NotComputable(f"a month needs {measure.minimum_n} cases ({counts})")
-    in_a_row = 0
-    for _label, _value, _n, missed in reversed(months):
-        if not missed:
-            break
-        in_a_row += 1
-    return ExitRight(tuple(months), in_a_row, needed)
+    latest_first = (value for _label, value, _n in reversed(months))
+    missed = takewhile(lambda value: value is not None and _misses(value, threshold, measure.better), latest_first)
+    return ExitRight(len(list(missed)), needed)
 
 
 def _misses(value: float, threshold: float, better: Better) -> bool:
@@ -167,7 +160,7 @@ def _misses(value: float, threshold: float, better: Better) -> bool:
 
 def _monthly(
     case_table: CaseTable, measure: Measure, where: tuple[tuple[str, str], ...], needed: int
-) -> list[tuple[str, float | None, int, bool]]:
+) -> list[tuple[str, float | None, int]]:
     """Month, value and n of the months that are over in the sources that know these cases."""
     condition, parameters = filter_sql(case_table, MeasureQuestion((measure,), where=where))
     sources = sources_of(case_table, condition, parameters)
@@ -177,6 +170,6 @@ def _monthly(
     question = MeasureQuestion((measure,), None, "month", month_start(until, -max(needed + 3, 6)), until, where)
     series = answer_question(case_table, question)[measure.name]
     return [
-        (period.label if period else "", None if isinstance(value, NotComputable) else float(value), int(n), False)
+        (period.label if period else "", None if isinstance(value, NotComputable) else float(value), int(n))
         for value, n, period in zip(series.value, series.n, series.periods, strict=True)
     ]

@@ -1,11 +1,11 @@
-"""Accounts as somebody may see them: worth, contracts, trust and risk side by side; and contracts read from a file."""
+"""Accounts as somebody may see them: worth, contracts, trust and risk side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils.translation import gettext
 
@@ -22,6 +22,8 @@ from wellserved.value.contracts import (
 )
 from wellserved.value.trust import AccountTrust, TrustReason, fold_name
 from wellserved.value.worth import ExpectedValue, MoneyTotal, total_by_currency, value_by_years
+
+AccountFact = TypeVar("AccountFact")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ def yearly_revenue(account: Account, lines: Sequence[LedgerLine], today: date) -
     return sum(value for value in values if value is not None), currencies.pop()
 
 
+def _by_known_name(values: Mapping[str, AccountFact], account: Account) -> AccountFact | None:
+    """What stands under one of an account's names; the keys are folded."""
+    return next((values[name] for name in map(fold_name, account.known_names) if name in values), None)
+
+
 def worth_of(
     account: Account,
     revenue: float | None,
@@ -99,9 +106,8 @@ def worth_of(
             return NotComputable("it is not known what it pays a year")
         return contract_worth(lines, histories, revenue, today)
     if purchases is not None:
-        values = {fold_name(name): value for name, value in purchases.values.items()}
-        found = next((values[fold_name(name)] for name in account.known_names if fold_name(name) in values), None)
-        return found or NotComputable(purchases.reason or "no purchases of it in that currency alone are on record")
+        value = _by_known_name(purchases.values, account)
+        return value or NotComputable(purchases.reason or "no purchases of it in that currency alone are on record")
     return NotComputable("it has no contract on record, and no purchases")
 
 
@@ -120,10 +126,12 @@ def account_rows(
     for contract, line in zip(contracts, ledger, strict=True):
         lines_of.setdefault(contract.account_id, []).append(line)
     histories = histories_of(ledger, today)
-    by_name = {fold_name(trust.account): trust for trust in trusts}
+    trust_of = {fold_name(trust.account): trust for trust in trusts}
+    if purchases is not None:
+        purchases = replace(purchases, values={fold_name(name): value for name, value in purchases.values.items()})
     rows = []
     for account in accounts:
-        trust = next((by_name[fold_name(name)] for name in account.known_names if fold_name(name) in by_name), None)
+        trust = _by_known_name(trust_of, account)
         rows.append(_row(account, lines_of.get(account.pk, []), trust, histories, risk, purchases, today))
     far = date.max
     return sorted(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from wellserved.errors import RequestError
+from wellserved.small_csv import csv_rows
 from wellserved.store.access import AccessScope, record_event
 from wellserved.store.models import Account, Team
 from wellserved.store.plan_models import Contract, ContractDeed
@@ -60,7 +59,7 @@ def read_contracts(content: bytes, scope: AccessScope) -> ContractFile:
     accounts = {fold_name(name): account for account in scope.accounts() for name in account.known_names}
     outcome = ContractFile()
     for number, cells in rows:
-        facts = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        facts = dict(zip(header, cells, strict=False))
         if not any(facts.values()):
             continue
         if len(cells) > len(header):
@@ -76,17 +75,8 @@ def read_contracts(content: bytes, scope: AccessScope) -> ContractFile:
 
 
 def _table_of(content: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        rows = list(csv.reader(io.StringIO(text.replace("\0", ""), newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise RequestError(f"This is no CSV file: {error}.", "Save it as CSV with commas.") from error
-    header = [cell.strip().lower().replace(" ", "_") for cell in rows[0]] if rows else []
+    rows = csv_rows(content, ",;\t")
+    header = [cell.lower().replace(" ", "_") for cell in rows[0]] if rows else []
     if missing := [name for name in ("account", "starts") if name not in header]:
         raise RequestError(
             f"The file has no column called {' or '.join(missing)}.",

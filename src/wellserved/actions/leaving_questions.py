@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
@@ -60,12 +60,14 @@ def backtest_risk(
         raise RequestError("There are no records yet.", "Import a file first.")
     with open_case_table(workspace, on_progress, with_moments=True) as case_table:
         db, zone = duckdb_of(case_table), ZoneInfo(case_table.zone)
-        everyone = (*departures, *_recorded_departures(db, customer_accounts, zone))
+        departures_of: dict[str, list[Departure]] = {}
+        for departure in (*departures, *_recorded_departures(db, customer_accounts, zone)):
+            departures_of.setdefault(fold_name(departure.account), []).append(departure)
         ends = _looks_back(case_table, zone)
         snapshots: list[AccountSnapshot] = []
         for index, day in enumerate(ends):
             on_progress("Looking back", index, len(ends))
-            snapshots += _snapshots(workspace, case_table, customer_accounts, everyone, day, zone)
+            snapshots += _snapshots(workspace, case_table, customer_accounts, departures_of, day, zone)
     result = back_test(snapshots)
     model = fit_risk(snapshots) if result.is_shown else None
     return RiskAnswer(result, model, tuple(ends))
@@ -102,7 +104,7 @@ def _snapshots(
     workspace: Workspace,
     case_table: CaseTable,
     customer_accounts: CustomerAccounts,
-    departures: Sequence[Departure],
+    departures_of: Mapping[str, Sequence[Departure]],
     day: date,
     zone: ZoneInfo,
 ) -> list[AccountSnapshot]:
@@ -119,20 +121,15 @@ def _snapshots(
     ends = {source: min(end, second) for source, end in case_table.as_of.items()}
     rows = account_trusts(db, "cases_then", "moments_then", customer_accounts, ends, zone=case_table.zone)
     horizon = day + timedelta(days=OUTCOME_DAYS)
-    departures_of: dict[str, list[Departure]] = {}
-    for departure in departures:
-        departures_of.setdefault(fold_name(departure.account), []).append(departure)
-    latest = max(case_table.as_of.values())
     snapshots = []
     for row in rows:
-        own = departures_of.get(fold_name(row.account), [])
+        own = departures_of.get(fold_name(row.account), ())
         if any(end.known_on < day or end.on < day for end in own) or not _is_customer(row, second):
             continue  # known to leave, or gone: nothing to foretell
         leaving = [end for end in own if not end.is_notice and end.on < horizon]
         known_on = min((end.known_on for end in leaving), default=horizon)
         known_at = int(datetime.combine(known_on, time(), zone).timestamp())
-        if leaving or second + OUTCOME_DAYS * DAY <= latest:
-            snapshots.append(AccountSnapshot(row.account, second, row.features, row.rivals, bool(leaving), known_at))
+        snapshots.append(AccountSnapshot(row.account, second, row.features, row.rivals, bool(leaving), known_at))
     return snapshots
 
 

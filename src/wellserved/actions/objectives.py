@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from typing import Any
 
-from wellserved.actions.team_numbers import MeasureState
-from wellserved.errors import RequestError
+from wellserved.actions.flows import follow_chain
+from wellserved.actions.team_numbers import MeasureState, measure_states
+from wellserved.errors import RequestError, WellservedError
 from wellserved.explore.chain import Chain
 from wellserved.measure import find_measure
 from wellserved.moments import NotComputable
@@ -23,32 +25,32 @@ from wellserved.store.models import Person, Team
 from wellserved.store.plan_models import Objective, ObjectiveMeasure, RoleLine
 from wellserved.wording import format_value
 
-MeasureStates = Callable[[tuple[str, ...], str], dict[str, MeasureState]]  # measures, team -> as they stand
+Asker = Callable[..., Any]  # asks the records: a function without its workspace, and its arguments
 MAX_CUSTOMERS = 12
 _HOUR = 3_600
 
 
-def line_of_sight(person: Person, today: date, states: MeasureStates | None, chain: Chain | None) -> LineOfSight:
-    """Everything that is in force, one's own work first; `states`, `chain`: None where there are no records."""
+def line_of_sight(person: Person, today: date, ask: Asker | None) -> LineOfSight:
+    """Everything that is in force, one's own work first; `ask`: None where there are no records."""
     objectives = Objective.objects.filter(since__lte=today).exclude(until__lt=today).select_related("team", "owner")
     rows = list(objectives.prefetch_related("measures"))
     measures_of_team: dict[str, set[str]] = {}
     for row in rows:
         team = row.team.name if row.team else ""
         measures_of_team.setdefault(team, set()).update(measure.measure for measure in row.measures.all())
-    answers = (
-        {team: states(tuple(sorted(names)), team) for team, names in measures_of_team.items() if names}
-        if states
-        else {}
-    )
+    states: dict[str, dict[str, MeasureState]] = {}
+    if ask:
+        for team, names in measures_of_team.items():
+            if names:
+                states[team] = ask(measure_states, tuple(sorted(names)), team)
     works = [
         SightWork(line.pk, line.team.name, line.role, line.work, line.measure, line.team_id == person.team_id)
         for line in RoleLine.objects.select_related("team")
     ]
     return LineOfSight(
         tuple(sorted(works, key=lambda work: (not work.is_mine, work.team, work.role, work.number))),
-        tuple(_objective(row, answers.get(row.team.name if row.team else "", {}), today) for row in rows),
-        tuple(_customers(chain)) if chain else (),
+        tuple(_objective(row, states.get(row.team.name if row.team else "", {}), today) for row in rows),
+        _handovers(ask) if ask else (),
     )
 
 
@@ -75,6 +77,13 @@ def _measure(row: ObjectiveMeasure, state: MeasureState | None, today: date) -> 
     return SightMeasure(
         row.measure, measure.question, number.value, state.interval, number.n, number.when, number.side, number.words, target, reached
     )  # fmt: skip
+
+
+def _handovers(ask: Asker) -> tuple[SightCustomer, ...]:
+    try:
+        return tuple(_customers(ask(follow_chain, None)))
+    except WellservedError:  # no source tells of hand-overs
+        return ()
 
 
 def _customers(chain: Chain) -> Iterable[SightCustomer]:

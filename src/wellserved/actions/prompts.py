@@ -141,12 +141,11 @@ def _unfollowed(journal: Journal, now: datetime, word: str, days: int) -> list[O
 
 
 def _unwritten_week(scope: AccessScope, journal: Journal, today: date) -> str:
-    """This week on a Friday, the last on a Monday, where there are entries and no report was start or sent."""
+    """This week on a Friday, the last on a Monday, where there are entries and no report was begun or sent."""
     day = today if today.weekday() == 4 else today - timedelta(days=7)
-    monday = day - timedelta(days=day.weekday())
-    name = "{}-W{:02d}".format(*monday.isocalendar()[:2])
-    start, end = _midnight(monday), _midnight(monday + timedelta(days=7))
-    if not journal.entries_between(start, end):
+    week = period_of(day, "week")
+    name = week.label
+    if not journal.entries_between(_midnight(week.start), _midnight(week.end)):
         return ""
     is_written = (
         journal.draft(name) is not None or Outgoing.objects.filter(owner=scope.person, period__startswith=name).exists()

@@ -12,7 +12,7 @@ from wellserved.journal.handle import Journal
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.interval import Z
-from wellserved.moments import NotComputable
+from wellserved.moments import NotComputable, period_of
 from wellserved.people.pulse import HOUSE, block_start
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
@@ -32,7 +32,7 @@ def team_members() -> dict[str, list[int]]:
 
 def answer_pulse(journal: Journal, person: Person, value: int, today: date) -> None:
     """Keep an answer for oneself, and let it count for one's group, once there is one."""
-    journal.keep_pulse(pulse.week_name(today), value)
+    journal.keep_pulse(period_of(today, "week").label, value)
     if person.role != Role.alone:
         pulse.count_answer(person.pk, person.team.name if person.team else HOUSE, value, today, team_members())
 

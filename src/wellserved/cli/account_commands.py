@@ -13,6 +13,7 @@ from wellserved.cli.shared import (
     FormatOption,
     HomeOption,
     OutputOption,
+    UserOption,
     app,
     progress,
     read_file,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 contract = typer.Typer(help="Contracts of accounts.", no_args_is_help=True)
 app.add_typer(contract, name="contract", rich_help_panel="Customers and accounts")
-UserOption = Annotated[str | None, typer.Option("--as", help="Who asks, where people log in.")]
 
 
 def _scope(user_name: str | None, permission: str = "read_accounts") -> AccessScope:

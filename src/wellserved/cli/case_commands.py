@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from wellserved.cli.databases import prepare_workspace
-from wellserved.cli.shared import Format, FormatOption, HomeOption, OutputOption, app, say, show_tables
+from wellserved.cli.shared import Format, FormatOption, HomeOption, OutputOption, UserOption, app, say, show_tables
 from wellserved.errors import RequestError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 case = typer.Typer(help="What a problem is worth solving, and how sure that is.", no_args_is_help=True)
 app.add_typer(case, name="case", rich_help_panel="Improve and prove")
-UserOption = Annotated[str | None, typer.Option("--as", help="Who asks, where people log in.")]
 
 
 def _inputs(texts: list[str], origin: str) -> dict[str, dict[str, Any]]:
@@ -29,11 +28,11 @@ def _inputs(texts: list[str], origin: str) -> dict[str, dict[str, Any]]:
         name, equals, span = text.partition("=")
         low, dots, high = span.partition("..")
         try:
-            if not equals or name not in names:
+            if not (equals and dots) or name not in names:
                 raise ValueError
             inputs[name] = {
                 "low": float(low),
-                "high": float(high if dots else low),
+                "high": float(high),
                 "measured": False,
                 "origin": origin,
             }

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from wellserved.cli.databases import prepare_workspace
-from wellserved.cli.shared import Format, FormatOption, HomeOption, OutputOption, app, say, show_tables
+from wellserved.cli.shared import Format, FormatOption, HomeOption, OutputOption, UserOption, app, say, show_tables
 from wellserved.errors import RequestError
-
-UserOption = Annotated[str | None, typer.Option("--as", help="Who asks, where people log in.")]
 
 
 @app.command("today")

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from wellserved.cli.databases import prepare_workspace
-from wellserved.cli.shared import Format, FormatOption, HomeOption, OutputOption, app, parse_day, say, show_tables
+from wellserved.cli.shared import (
+    Format,
+    FormatOption,
+    HomeOption,
+    OutputOption,
+    UserOption,
+    app,
+    parse_day,
+    say,
+    show_tables,
+)
 from wellserved.errors import RequestError
+
+if TYPE_CHECKING:
+    from wellserved.storage.workspace import Workspace
 
 objective = typer.Typer(
     help="What the work is for: objectives, and the measures that carry them.", no_args_is_help=True
 )
 app.add_typer(objective, name="objective", rich_help_panel="Improve and prove")
-UserOption = Annotated[str | None, typer.Option("--as", help="Who asks, where people log in.")]
 
 
 @objective.command("add")
@@ -56,6 +70,10 @@ def objective_add(
     say(f"{row.name}: set.")
 
 
+def _ask(workspace: Workspace, function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(workspace, *arguments)
+
+
 @objective.command("list")
 def objective_list(
     user_name: UserOption = None,
@@ -67,21 +85,11 @@ def objective_list(
     workspace = prepare_workspace(home)
     from django.utils import timezone
 
-    from wellserved.actions import flows, membership, objectives, team_numbers
-    from wellserved.errors import WellservedError
+    from wellserved.actions import membership, objectives
     from wellserved.render.tables import plans
     from wellserved.storage import log
 
-    chain, states = None, None
-    if log.latest_version(workspace) >= 0:
-
-        def states(names: tuple[str, ...], team: str) -> dict[str, team_numbers.MeasureState]:
-            return team_numbers.measure_states(workspace, names, team)
-
-        try:
-            chain = flows.follow_chain(workspace, None)
-        except WellservedError:  # no source tells of hand-overs
-            chain = None
-    sight = objectives.line_of_sight(membership.find_person(user_name), timezone.localdate(), states, chain)
+    ask = partial(_ask, workspace) if log.latest_version(workspace) >= 0 else None
+    sight = objectives.line_of_sight(membership.find_person(user_name), timezone.localdate(), ask)
     tables = [plans.objective_table(sight), plans.work_table(sight), plans.customer_table(sight)]
     show_tables([table for table in tables if table.rows] or tables[:1], format_, output, "What the work is for")

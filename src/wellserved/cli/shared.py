@@ -83,6 +83,7 @@ PeriodLengthOption = Annotated[
 ]
 SinceOption = Annotated[str | None, typer.Option("--since", help="First day, YYYY-MM-DD.")]
 UntilOption = Annotated[str | None, typer.Option("--until", help="First day no longer included, YYYY-MM-DD.")]
+UserOption = Annotated[str | None, typer.Option("--as", help="Who asks, where people log in.")]
 SourceOption = Annotated[str | None, typer.Option("--source", help="Which source; needed where there are several.")]
 WhereOption = Annotated[list[str] | None, typer.Option("--where", help="COLUMN=VALUE; repeat for more.")]
 AboutOption = Annotated[

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from wellserved.errors import RequestError
 from wellserved.prove.engine.model import Floats
+from wellserved.small_csv import csv_rows
 
 MAX_RENEWALS = 1_000  # renewals of one customer; more is a slip
 ACCOUNT_COLUMNS = ("renewals", "left", "entered", "accounts")
@@ -109,17 +108,7 @@ def read_accounts(content: bytes) -> tuple[Decisions, int]:
 
     `entered`: the renewals made before the record began, 0 where it is empty. One wrong row and nothing is computed.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")
-    first = text.partition("\n")[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    lines = csv.reader(io.StringIO(text.replace("\0", ""), newline=""), delimiter=delimiter)
-    try:
-        rows = [[cell.strip() for cell in row] for row in lines]
-    except csv.Error as error:
-        raise RequestError(f"This is no CSV file: {error}.", "Save it as CSV with commas.") from error
+    rows = csv_rows(content)
     header = [cell.lower() for cell in rows[0]] if rows else []
     missing = [column for column in ACCOUNT_COLUMNS[:2] if column not in header]
     if missing:

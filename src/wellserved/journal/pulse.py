@@ -17,6 +17,7 @@ from typing import Any
 from django.db import connections, transaction
 
 from wellserved.journal.models import PulseBlock, PulseCount, PulseRelease
+from wellserved.moments import period_of
 from wellserved.people.pulse import (
     HOUSE,
     PULSE_WORDS,
@@ -39,12 +40,6 @@ class PulseBlockMoods:
     moods: tuple[ReleasedMood, ...]
 
 
-def week_name(day: date) -> str:
-    """2026-W48."""
-    year, week, _weekday = day.isocalendar()
-    return f"{year}-W{week:02d}"
-
-
 def count_answer(person: int, team: str, value: int, today: date, members: Members) -> None:
     """Let a week's answer count for the group that its giver belongs to; another one in the same week takes its place."""
     if value not in PULSE_WORDS:
@@ -52,7 +47,7 @@ def count_answer(person: int, team: str, value: int, today: date, members: Membe
     with transaction.atomic("journal"):
         block = open_block(today, members)
         PulseCount.objects.update_or_create(
-            block=block, person=_name(bytes(block.key), person), week=week_name(today), defaults={"team": team, "value": value}
+            block=block, person=_name(bytes(block.key), person), week=period_of(today, "week").label, defaults={"team": team, "value": value}
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Who may leave, and could we have known? A model of the house's own leavers, shown only where it told the future.
 
-At the end of each quarter every account is described as it stood then; who left in the half year after is what is to be
-told. The model learns from earlier quarters and is judged on later ones, beside what people look at instead: the last
+At ends of quarters half a year apart every account is described as it stood then; who left in the half year after is
+what is to be told. The model learns from the earlier ones and is judged on the later, beside what people look at instead: the last
 rating, the number of tickets. Where it cannot beat these, or has too few leavers, there is no chance, only reasons.
 """
 
@@ -100,7 +100,7 @@ def fit_ridge(design: Floats, left: LeaverFlags, weight: Floats | None = None, r
 
 
 def fit_risk(snapshots: Sequence[AccountSnapshot], names: Sequence[str] = FEATURES, seed: int = 1, draws: int = ACCOUNT_DRAWS) -> RiskModel:  # fmt: skip
-    """The model of these; an account in many quarters is drawn with all of them."""
+    """The model of these; an account in many half years is drawn with all of them."""
     matrix = _matrix([snapshot.features for snapshot in snapshots], names)
     known = np.isfinite(matrix)
     count = np.maximum(known.sum(axis=0), 1)

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from csp.constants import NONE, UNSAFE_INLINE
 from csp.decorators import csp
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
@@ -18,9 +17,8 @@ from wellserved.measure import SUBJECTS, MeasureQuestion, find_measure
 from wellserved.measure.series import FILTER_COLUMNS
 from wellserved.render.charts.svg import draw_sparkline
 from wellserved.render.formats import html
-from wellserved.storage import log
 from wellserved.web.access_middleware import required_permission, scope_of
-from wellserved.web.analysis import cached_answer, known_answer
+from wellserved.web.analysis import cached_answer, has_records, known_answer
 from wellserved.web.query_parameters import GRANULARITIES, day_in, granularity_in, question_in
 from wellserved.web.template_filters import safe_html
 
@@ -35,7 +33,7 @@ def _question(request: HttpRequest, name: str) -> MeasureQuestion:
 @required_permission("read_measures")
 def measures(request: HttpRequest) -> HttpResponse:
     """All measures by what they ask, each with its latest month once that is worked out; what is not on record at the end."""
-    is_fragment, is_empty = bool(request.headers.get("X-Fragment")), log.latest_version(settings.WORKSPACE) < 0
+    is_fragment, is_empty = bool(request.headers.get("X-Fragment")), not has_records()
     answer = cached_answer if is_fragment else known_answer
     numbers = None if is_empty else answer(team_numbers.all_numbers)
     context = {

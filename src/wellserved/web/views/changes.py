@@ -19,10 +19,9 @@ from wellserved.measure import find_measure
 from wellserved.measure.series import about_condition
 from wellserved.render.formats import html
 from wellserved.render.tables.proofs import foresight_table
-from wellserved.storage import log
 from wellserved.store.access import has_permission, record_event
 from wellserved.web.access_middleware import person_of, required_permission, scope_of
-from wellserved.web.analysis import cached_answer, fresh_answer
+from wellserved.web.analysis import cached_answer, fresh_answer, has_records
 from wellserved.web.forms import ImprovementForm
 from wellserved.web.template_filters import safe_html
 
@@ -76,7 +75,7 @@ def new_improvement(request: HttpRequest) -> HttpResponseBase:
 def _foresight(form: ImprovementForm) -> str:
     """What eight weeks will show, as a table; empty: there is no record yet."""
     declaration = form.declaration(settings.WORKSPACE)
-    if log.latest_version(settings.WORKSPACE) < 0:
+    if not has_records():
         return ""
     foresights = cached_answer(improvement_actions.foresee_improvement, declaration)
     table = foresight_table(foresights, declaration.expected)
@@ -89,7 +88,7 @@ def _foresight(form: ImprovementForm) -> str:
 
 def _declare(request: HttpRequest, form: ImprovementForm) -> HttpResponseBase:
     declaration = form.declaration(settings.WORKSPACE)
-    if log.latest_version(settings.WORKSPACE) >= 0:
+    if has_records():
         foresights = cached_answer(improvement_actions.foresee_improvement, declaration)
         declaration = improvement_actions.with_margins(declaration, foresights)
     fresh_answer(improvement_actions.declare_improvement, declaration)

@@ -6,9 +6,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from wellserved.actions import flows, team_numbers
 from wellserved.actions import objectives as objective_actions
-from wellserved.errors import WellservedError
 from wellserved.people.sight import LineOfSight
 from wellserved.render.charts.sight import sight_picture
 from wellserved.store.access import AccessScope, has_permission, record_event
@@ -20,17 +18,8 @@ from wellserved.web.plan_forms import ObjectiveForm, TargetForm, WorkForm
 
 def sight_of(scope: AccessScope) -> LineOfSight:
     """The line of sight as somebody may see it, with what the records say."""
-    if not has_records():
-        return objective_actions.line_of_sight(scope.person, timezone.localdate(), None, None)
-    try:
-        chain = cached_answer(flows.follow_chain, None)
-    except WellservedError:  # no source tells of hand-overs
-        chain = None
-
-    def states(names: tuple[str, ...], team: str) -> dict[str, team_numbers.MeasureState]:
-        return cached_answer(team_numbers.measure_states, names, team)
-
-    return objective_actions.line_of_sight(scope.person, timezone.localdate(), states, chain)
+    ask = cached_answer if has_records() else None
+    return objective_actions.line_of_sight(scope.person, timezone.localdate(), ask)
 
 
 @required_permission("read_measures", "GET", "POST")

@@ -13,10 +13,9 @@ from wellserved.errors import RequestError, StorageError, UnknownNameError
 from wellserved.listen.book import Deed
 from wellserved.listen.sizes import RANKINGS
 from wellserved.moments import PROBLEM
-from wellserved.storage import log
 from wellserved.store.access import has_permission, record_event
 from wellserved.web.access_middleware import person_of, required_permission, scope_of
-from wellserved.web.analysis import cached_answer
+from wellserved.web.analysis import cached_answer, has_records
 from wellserved.web.template_filters import safe_html
 
 DEEDS: dict[str, tuple[Deed, str]] = {  # button -> deed, the field that it needs
@@ -36,7 +35,7 @@ def problems(request: HttpRequest) -> HttpResponse:
     by, ranking = request.GET.get("by", PROBLEM), request.GET.get("rank", "0")
     if by not in problem_questions.LISTENED_COLUMNS or ranking not in ("0", "1", "2"):
         raise Http404
-    is_empty = log.latest_version(settings.WORKSPACE) < 0
+    is_empty = not has_records()
     page, cards = ("", []) if is_empty else cached_answer(problem_pages.list_page, by, int(ranking))
     context = {
         "page": safe_html(page), "cards": cards[:12], "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": RANKINGS, "empty": is_empty,

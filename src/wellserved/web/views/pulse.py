@@ -34,7 +34,7 @@ def pulse(request: HttpRequest) -> HttpResponseBase:
             messages.success(request, _("Kept, for your eyes only."))
         return redirect("pulse")
     weeks = journal.pulses() if journal.is_readable else []
-    week = pulse_book.week_name(today)
+    week = period_of(today, "week").label
     context = {
         "words": PULSE_WORDS, "locked": not journal.is_readable, "book": journal, "weeks": weeks, "answered": dict(weeks).get(week),
         "picture": pulse_picture(weeks, PULSE_WORDS) if len(weeks) > 1 else None, "blocks": pulse_book.told_blocks()[:13],
@@ -56,10 +56,8 @@ def _group_context(person: Person) -> dict[str, object]:
         relation = pulse_answers.mood_and_ratings(moods, ratings)
     persons = Person.objects.filter(team=person.team, is_active=True).exclude(served_as="").order_by("pk")
     served_as = tuple(persons.values_list("served_as", flat=True))
-    # by quarters: from one day to the next it would tell of whoever came or left
-    quarter = period_of(timezone.localdate(), "quarter").start
-    answer = cached_answer(evenness_questions.team_spread, served_as, quarter)
-    spread = answer if isinstance(answer, NotComputable) else spread_words(answer)
+    pooled = _pooled_spread(served_as)
+    spread = pooled if isinstance(pooled, NotComputable) else spread_words(pooled)
     return {"team": team, "relation": relation, "spread": spread, "house": HOUSE}
 
 
@@ -75,12 +73,19 @@ def my_days(request: HttpRequest) -> HttpResponse:
     if isinstance(result, NotComputable):
         return render(request, "days.html", {"reason": result.reason})
     pictures = [days_picture(result)] if len(result.daily) > 1 else []
-    if not isinstance(result.days, NotComputable):
-        others = Person.objects.filter(is_active=True).exclude(served_as="").exclude(served_as=served_as).order_by("pk")
-        names = tuple(others.values_list("served_as", flat=True))
-        pooled = cached_answer(evenness_questions.team_spread, names, period_of(timezone.localdate(), "quarter").start)
-        drawn = None if isinstance(pooled, NotComputable) else shrunk_spread(result.days, pooled)
-    else:
-        drawn = None
     page = html.tables_page(_("By the ratings of your own cases"), [evenness_table(result)], pictures, html.BARE_LAYOUT)
-    return render(request, "days.html", {"page": safe_html(page), "drawn": drawn})
+    return render(request, "days.html", {"page": safe_html(page), "drawn": _drawn_spread(result, served_as)})
+
+
+def _pooled_spread(served_as: tuple[str, ...]) -> float | NotComputable:
+    """By quarters: from one day to the next it would tell of whoever came or left."""
+    return cached_answer(evenness_questions.team_spread, served_as, period_of(timezone.localdate(), "quarter").start)
+
+
+def _drawn_spread(own: Evenness, served_as: str) -> float | None:
+    """One's own spread, drawn to what is usual in the house; None: one of the two cannot be told."""
+    others = Person.objects.filter(is_active=True).exclude(served_as="").exclude(served_as=served_as).order_by("pk")
+    if isinstance(own.days, NotComputable):
+        return None
+    pooled = _pooled_spread(tuple(others.values_list("served_as", flat=True)))
+    return None if isinstance(pooled, NotComputable) else shrunk_spread(own.days, pooled)

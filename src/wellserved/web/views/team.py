@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -18,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
 from wellserved.errors import RequestError
+from wellserved.small_csv import csv_rows
 from wellserved.store.access import ACCESS_REASONS, NAMES_SEEN_EVENT, AccessScope, has_permission, record_event
 from wellserved.store.models import Account, Cause, Customer, Helper, Shared
 from wellserved.web.access_middleware import journal_of, person_of, required_permission, scope_of
@@ -318,21 +317,8 @@ def customers_file(request: HttpRequest) -> HttpResponseBase:
 
 def _load_customers(content: bytes, scope: AccessScope) -> tuple[int, list[tuple[int, str]]]:
     """Rows loaded, and those refused as (row number, reason); the header is row 1."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")
-    try:
-        first = text.partition("\n")[0]
-        rows = list(
-            csv.reader(
-                io.StringIO(text.replace("\0", ""), newline=""),
-                delimiter=";" if first.count(";") > first.count(",") else ",",
-            )
-        )
-    except csv.Error as error:
-        raise RequestError(f"This is no CSV file: {error}.", "Save it as CSV with commas.") from error
-    header = [cell.strip().lower() for cell in rows[0]] if rows else []
+    rows = csv_rows(content)
+    header = [cell.lower() for cell in rows[0]] if rows else []
     if "name" not in header:
         raise RequestError(
             "The file has no column called name.", "Its first row names the columns: name, account, internal."
@@ -340,7 +326,7 @@ def _load_customers(content: bytes, scope: AccessScope) -> tuple[int, list[tuple
     accounts = {account_row.name.casefold(): account_row for account_row in scope.accounts()}
     loaded_count, refused_rows = 0, list[tuple[int, str]]()
     for number, cells in enumerate(rows[1:], start=2):
-        facts = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        facts = dict(zip(header, cells, strict=False))
         if (account_name := facts.get("account", "")[:200]) and has_permission(scope.person, "change_accounts"):
             accounts.setdefault(account_name.casefold(), Account.objects.get_or_create(name=account_name)[0])
         if reason := _refusal_reason(facts, len(cells), len(header), accounts):
