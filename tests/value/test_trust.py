@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.value.account_world import START, line, workspace_of_rows
-from wellserved.actions.account_questions import trusts
+from wellserved.actions.account_questions import accounts_behind, trusts
 from wellserved.moments import NotComputable
 from wellserved.value.trust import AccountTrust
 
@@ -192,3 +192,14 @@ def test_an_account_that_has_been_silent_for_years_is_said_to_be_silent(tmp_path
     workspace = workspace_of_rows(tmp_path, [*rows, line("last", 900, "asked", "Other")], START + timedelta(days=901))
     (trust,) = trusts(workspace, (), "Acme")
     assert "silence" in {reason.name for reason in trust.reasons}
+
+
+def test_which_accounts_the_cases_of_a_service_are_of(tmp_path: Path) -> None:
+    rows = [
+        line("1", 1, "asked", "Acme", service="labels"), line("2", 2, "asked", "Acme", service="labels"),
+        line("3", 3, "asked", "Globex", service="labels"), line("4", 4, "asked", "", customer="Kim", service="quotes"),
+        line("5", 5, "asked", "", customer="Northwind buyer", service="quotes"), line("6", 6, "asked", "Nobody", service=""),
+    ]  # fmt: skip
+    workspace = workspace_of_rows(tmp_path, rows, START + timedelta(days=10))
+    accounts = accounts_behind(workspace, (("Northwind buyer", "Northwind"), ("Acme buyer", "Acme again")), "service")
+    assert accounts == {"labels": ("Acme", "Globex"), "quotes": ("Northwind",)}

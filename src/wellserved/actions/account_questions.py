@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from wellserved.actions.open_cases import open_case_table
-from wellserved.engine.duckdb import DuckDB, query
+from wellserved.engine.duckdb import DuckDB, query, quote_name
 from wellserved.errors import RequestError
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.assembly import answer_question
@@ -37,6 +38,20 @@ def trusts(workspace: Workspace, customer_accounts: CustomerAccounts, only: str 
     with open_case_table(workspace, with_moments=True) as case_table:
         db = duckdb_of(case_table)
         return account_trusts(db, "cases", "moments", customer_accounts, case_table.as_of, only, case_table.zone)
+
+
+def accounts_behind(workspace: Workspace, customer_accounts: CustomerAccounts, by: str) -> dict[str, tuple[str, ...]]:
+    """Which accounts the cases of each problem are of; `by`: problem, category, cause or service. Customers without an account are
+    left out."""
+    with open_case_table(workspace, about="") as case_table:
+        db = duckdb_of(case_table)
+        pairs = sorted(dict(customer_accounts).items())
+        columns = [pa.array([pair[side] for pair in pairs], pa.string()) for side in (0, 1)]
+        db.register("customer_accounts", pa.table(columns, ["customer", "account"]))
+        sql = f"""SELECT {quote_name(by)} AS label, list_sort(list_distinct(list(coalesce(c.account_id, a.account)))) AS accounts
+                  FROM {case_table.table} c LEFT JOIN customer_accounts a ON c.customer_id = a.customer
+                  WHERE {quote_name(by)} IS NOT NULL GROUP BY 1"""
+        return {str(row["label"]): tuple(row["accounts"]) for row in query(db, sql).to_pylist()}
 
 
 def duckdb_of(case_table: CaseTable) -> duckdb.DuckDBPyConnection:
@@ -66,17 +81,17 @@ def purchase_worth(workspace: Workspace, customer_accounts: CustomerAccounts) ->
         return PurchaseWorth({}, "", "no purchases are on record")
     currencies = Counter(str(row["currency"] or "") for row in rows)
     currency = currencies.most_common(1)[0][0]
-    names, purchases, repeats, spend = _purchases(rows, currency, until // DAY)
+    names, purchases, mean_spend = _purchases(rows, currency, until // DAY)
     try:
         fit = estimate_repeats(purchases)
     except RequestError as error:
         return PurchaseWorth({}, currency, error.problem)
-    model = estimate_spend(repeats, spend)
-    if isinstance(model, NotComputable):
-        return PurchaseWorth({}, currency, model.reason)
-    each = model.expected(repeats, spend)
-    values = [replace(value, currency=currency) for value in value_by_purchases(fit, purchases, each, WEEKS_A_YEAR)]
-    return PurchaseWorth(dict(zip(names, values, strict=True)), currency)
+    spend_fit = estimate_spend(purchases.repeats, mean_spend)
+    if isinstance(spend_fit, NotComputable):
+        return PurchaseWorth({}, currency, spend_fit.reason)
+    values = value_by_purchases(fit, spend_fit, purchases, mean_spend, WEEKS_A_YEAR)
+    in_currency = [replace(value, currency=currency) for value in values]
+    return PurchaseWorth(dict(zip(names, in_currency, strict=True)), currency)
 
 
 def _purchase_days(db: duckdb.DuckDBPyConnection, customer_accounts: CustomerAccounts) -> list[dict[str, Any]]:
@@ -90,10 +105,8 @@ def _purchase_days(db: duckdb.DuckDBPyConnection, customer_accounts: CustomerAcc
     return rows
 
 
-def _purchases(
-    rows: Sequence[dict[str, Any]], currency: str, until: int
-) -> tuple[list[str], Purchases, Floats, Floats]:
-    """Accounts whose purchases are all in one currency, in weeks from the first; their repeat purchases and mean spend."""
+def _purchases(rows: Sequence[dict[str, Any]], currency: str, until: int) -> tuple[list[str], Purchases, Floats]:
+    """Accounts whose purchases are all in one currency, in weeks from the first; what each spends on a repeat purchase."""
     days: dict[str, dict[int, float]] = {}
     mixed = {row["account"] for row in rows if str(row["currency"] or "") != currency}
     for row in rows:
@@ -104,8 +117,8 @@ def _purchases(
     first, last = (np.array([function(days[name]) for name in names], dtype=float) for function in (min, max))
     repeats = np.array([len(days[name]) - 1 for name in names], dtype=float)
     later = [[amount for day, amount in sorted(days[name].items())][1:] for name in names]
-    spend = np.array([float(np.mean(amounts)) if amounts else 0.0 for amounts in later])
-    return names, Purchases(repeats, (last - first) / 7, (until - first) / 7), repeats, spend
+    mean_spend = np.array([float(np.mean(amounts)) if amounts else 0.0 for amounts in later])
+    return names, Purchases(repeats, (last - first) / 7, (until - first) / 7), mean_spend
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,12 @@ def yearly_revenue(account: Account, lines: Sequence[LedgerLine], today: date) -
     return sum(value for value in values if value is not None), currencies.pop()
 
 
+def left_by_ledger(lines: Sequence[LedgerLine], today: date) -> bool:
+    """All its contracts are over, and one of them was left."""
+    outcomes = [line.outcome(today) for line in lines]
+    return bool(lines) and None not in outcomes and any(end in ("left_at_end", "left_early") for end in outcomes)
+
+
 def _by_known_name(values: Mapping[str, AccountFact], account: Account) -> AccountFact | None:
     """What stands under one of an account's names; the keys are folded."""
     return next((values[name] for name in map(fold_name, account.known_names) if name in values), None)
@@ -154,9 +160,7 @@ def _row(
 ) -> AccountRow:
     decision = next(iter(due_decisions(lines, today, 36_500)), None)
     chance = risk.model.chance(trust.features) if trust and risk and risk.model else None
-    outcomes = [line.outcome(today) for line in lines]
-    by_ledger = bool(lines) and None not in outcomes and any(end in ("left_at_end", "left_early") for end in outcomes)
-    has_left = by_ledger or bool(trust and trust.has_left)
+    has_left = left_by_ledger(lines, today) or bool(trust and trust.has_left)
     notices = [day for line in lines if line.outcome(today) is None and (day := line.leaves_on(today))]
     revenue, currency = (None, account.currency) if has_left else yearly_revenue(account, lines, today)
     worth = NotComputable("it has left") if has_left else worth_of(account, revenue, lines, histories, purchases, today)

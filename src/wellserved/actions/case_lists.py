@@ -29,6 +29,7 @@ class CaseList:
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     total: int
+    owners: tuple[tuple[str, str], ...]  # account and customer of each; empty: not recorded
 
 
 def cases_behind(workspace: Workspace, question: MeasureQuestion, case_id: str | None = None) -> CaseList:
@@ -46,13 +47,13 @@ def cases_behind(workspace: Workspace, question: MeasureQuestion, case_id: str |
         ][0].as_py()
         newest = f"WHERE {condition} ORDER BY asked_s DESC, source, case_id LIMIT {MAX_CASES_SHOWN}"
         case_rows = case_table.engine.query(
-            f"SELECT {', '.join(_DATABASE_COLUMNS)} FROM {case_table.table} {newest}", parameters
-        )
+            f"SELECT {', '.join((*_DATABASE_COLUMNS, 'account_id', 'customer_id'))} FROM {case_table.table} {newest}",
+            parameters,
+        ).to_pylist()
     zone = ZoneInfo(workspace.zone)
-    rows = tuple(
-        tuple(_format_value(name, value, zone) for name, value in row.items()) for row in case_rows.to_pylist()
-    )
-    return CaseList(CASE_LIST_COLUMNS, rows, int(total))
+    owners = tuple((row.pop("account_id") or "", row.pop("customer_id") or "") for row in case_rows)
+    rows = tuple(tuple(_format_value(name, value, zone) for name, value in row.items()) for row in case_rows)
+    return CaseList(CASE_LIST_COLUMNS, rows, int(total), owners)
 
 
 def _format_value(name: str, value: Any, zone: ZoneInfo) -> Any:

@@ -41,6 +41,7 @@ def _card(size: Any, problem: CustomerProblem | None, by: str, ranking: str) -> 
         "id": problem.id if problem else "",
         "reference": problem.id if problem else f"{by}={size.label}",
         "name": problem.name if problem else size.label,
+        "label": size.label,
         "sentence": problem.sentence if problem else "",
         "closed": bool(problem and problem.state == "closed"),
         "cases": size.cases,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
+from wellserved.actions.customer_worth import worth_lines
 from wellserved.actions.week_course import course_lines, shared_counts
 from wellserved.actions.week_page import text_of_sections
 from wellserved.capture import readable_text
@@ -21,9 +22,11 @@ from wellserved.store.models import Audience, Role, Shared
 from wellserved.wording import plural
 
 
-def draft_shared_week(scope: AccessScope, start: datetime, end: datetime, covers_team: bool) -> str:
+def draft_shared_week(
+    scope: AccessScope, start: datetime, end: datetime, covers_team: bool, shows_worth: bool = False
+) -> str:
     """A report of a span from what was shared: one's own, or, for whoever leads a team, what its people shared with the team. Empty:
-    nothing was."""
+    nothing was. `shows_worth`: with what the customers are worth, for a draft that somebody reads before it leaves."""
     rows = _rows(scope, covers_team)
     span_rows = list(rows.filter(at__gte=start, at__lt=end).order_by("at"))
     visible = sharing.visible_promises(scope, min(end, timezone.now()), start - timedelta(days=365))
@@ -34,6 +37,7 @@ def draft_shared_week(scope: AccessScope, start: datetime, end: datetime, covers
         _("Promises"): _promise_lines(promises, start, end),
         _("What customers said"): _lines(scope, span_rows, ("thanks", "complaint", "gap")),
         _("What went well"): _lines(scope, span_rows, ("exceeded", "met")),
+        _("What these customers are worth"): _worth_lines(scope, span_rows) if shows_worth else [],
         _("The last eight weeks"): course_lines(shared_counts(rows, start)),
     }
     if not span_rows and not sections[_("Promises")]:
@@ -45,7 +49,10 @@ def draft_team_week(scope: AccessScope, monday: date) -> str:
     """A calendar week of the team that somebody leads, to be edited."""
     start = datetime.combine(monday, time(0), ZoneInfo(settings.TIME_ZONE))
     end = datetime.combine(monday + timedelta(days=7), time(0), ZoneInfo(settings.TIME_ZONE))
-    return draft_shared_week(scope, start, end, True) or f"{_('Nothing was shared with the team in this week.')}\n"
+    return (
+        draft_shared_week(scope, start, end, True, shows_worth=True)
+        or f"{_('Nothing was shared with the team in this week.')}\n"
+    )
 
 
 def leads_team(scope: AccessScope) -> bool:
@@ -68,6 +75,11 @@ def _line(scope: AccessScope, row: Shared) -> str:
 
 def _lines(scope: AccessScope, rows: Iterable[Shared], words: tuple[str, ...]) -> list[str]:
     return [_line(scope, row) for row in rows if row.word in words]
+
+
+def _worth_lines(scope: AccessScope, rows: Iterable[Shared]) -> list[str]:
+    known_rows = (row for row in rows if row.customer and scope.knows_customer(row))
+    return worth_lines(scope, [(row.word, row.customer.name) for row in known_rows if row.customer])
 
 
 def _failure_lines(scope: AccessScope, rows: list[Shared]) -> list[str]:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
+from wellserved.actions.customer_worth import worth_lines
 from wellserved.actions.idea_news import proved_ideas
 from wellserved.actions.week_course import course_lines, journal_counts
 from wellserved.actions.week_page import OWN_JUDGEMENT, TO_FILL_IN, text_of_sections
@@ -97,7 +98,7 @@ def draft_week(journal: Journal, scope: AccessScope, monday: date) -> str:
     }
     if self_lines := week.lines_of_word("self"):
         sections[_(OWN_JUDGEMENT)] = self_lines
-    headline = _headline(entries, pledges, week)
+    headline = [*_headline(entries, pledges, week), *worth_lines(scope, week.outcomes)]
     sections[_("The last eight weeks")] = course_lines(journal_counts(journal, start))
     if (
         not entries
@@ -206,6 +207,18 @@ class Week:
         """An entry on one line; with its day where the span is longer than a week."""
         day = f"{self.format_time(decrypted_entry.entry.at, '%d %b')}: " if self.is_dated else ""
         return day + _entry_line(decrypted_entry)
+
+    @property
+    def outcomes(self) -> list[tuple[str, str | None]]:
+        """Word and customer of each entry; what was written later of a matter is about its customer too."""
+        customers = {
+            thread: next((str(entry.facts["customer"]) for entry in entries if entry.facts.get("customer")), None)
+            for thread, entries in self.threads.items()
+        }
+        return [
+            (entry.entry.word, entry.facts.get("customer") or customers.get(entry.entry.thread))
+            for entry in self.entries
+        ]
 
     def contains(self, at: datetime) -> bool:
         """An instant lies in the week."""

@@ -77,6 +77,11 @@ def require_clear(captured_line: CapturedLine, has_matter: bool = False) -> None
     raise RequestError(f'There is nothing after "{captured_line.word}:".', "Write after it what happened.")
 
 
+def matters_to_join(word: str, journal: Journal) -> list[DecryptedEntry]:
+    """The open matters that an entry of a word can belong to."""
+    return journal.open_entries(MATTERS_OF_WORD[word]) if word in MATTERS_OF_WORD else []
+
+
 def find_open_matters(captured_line: CapturedLine, journal: Journal) -> list[DecryptedEntry]:
     """The open matters that a line may be about: of its customer; without one, all that a bare word can mean."""
     if captured_line.word not in MATTERS_OF_WORD or not journal.is_readable:

@@ -100,6 +100,11 @@ class AccessScope:
         """What accounts are worth to the cent: finance; a lead sees a span."""
         return has_permission(self.person, "change_accounts")
 
+    @property
+    def sees_worth(self) -> bool:
+        """What accounts are worth at all."""
+        return has_permission(self.person, "read_accounts")
+
     @cached_property
     def names(self) -> bool:
         """Customers by name: everybody who may see customers; quality once they have said why, for an hour."""

@@ -22,6 +22,7 @@ from wellserved.prove.engine.model import Floats
 
 FEWEST_BUYERS: Final = 500  # with 100 of them `a` ran from .11 to 480,000
 PARAMETER_DRAWS: Final = 400
+MAX_LOG_SPREAD: Final = 3.0  # standard error of a parameter's logarithm, beyond which the purchases do not tell it
 MAX_CORRELATION: Final = 0.1  # of spend and number of purchases, beyond which the model of spend does not hold
 
 
@@ -130,14 +131,12 @@ def estimate_repeats(purchases: Purchases, seed: int = 1) -> RepeatFit:
     )
     fit = optimize.minimize(loss, rough.x, method="BFGS", options={"gtol": 1e-5})
     logs = fit.x if fit.fun <= rough.fun else rough.x
-    covariance = np.linalg.pinv(_curvature(loss, logs))
-    spread = np.sqrt(np.maximum(np.diag(covariance), 0))
-    if not np.isfinite(logs).all() or (spread > 3).any():
+    likely_logs = _likely_logs(loss, logs, seed)
+    if likely_logs is None:
         raise RequestError(
             "These purchases do not tell how customers differ.", "Type in what you expect, or wait for more purchases."
         )
-    normal = np.random.default_rng(seed).multivariate_normal(logs, covariance, PARAMETER_DRAWS, method="eigh")
-    draws = tuple(_model(draw) for draw in normal)
+    draws = tuple(_model(draw) for draw in likely_logs)
     likeliest = _model(logs)
     return RepeatFit(likeliest.r, likeliest.alpha, likeliest.a, likeliest.b, -loss(logs), draws)
 
@@ -145,6 +144,19 @@ def estimate_repeats(purchases: Purchases, seed: int = 1) -> RepeatFit:
 def _model(logs: Floats) -> RepeatModel:
     r, alpha, a, b = (float(value) for value in np.exp(logs))
     return RepeatModel(r, alpha, a, b)
+
+
+def _likely_logs(loss: Callable[[Floats], float], logs: Floats, seed: int) -> Floats | None:
+    """Parameters drawn from the normal distribution that the likelihood has near its top; None: it has no clear one."""
+    curvature = _curvature(loss, logs) if np.isfinite(logs).all() else np.full((1, 1), np.nan)
+    if not np.isfinite(curvature).all():
+        return None
+    covariance = np.linalg.pinv(curvature)
+    if (np.diag(covariance) > MAX_LOG_SPREAD**2).any() or (np.diag(covariance) <= 0).any():
+        return None
+    random = np.random.default_rng(seed)
+    draws: Floats = random.multivariate_normal(logs, covariance, PARAMETER_DRAWS, method="eigh")
+    return draws
 
 
 def _curvature(loss: Callable[[Floats], float], at: Floats, step: float = 1e-3) -> Floats:
@@ -178,7 +190,14 @@ class SpendModel:
         return expected
 
 
-def estimate_spend(repeats: Floats, mean_spend: Floats) -> SpendModel | NotComputable:
+@dataclass(frozen=True)
+class SpendFit(SpendModel):
+    """The likeliest of them, and those that are likely enough."""
+
+    draws: tuple[SpendModel, ...]
+
+
+def estimate_spend(repeats: Floats, mean_spend: Floats, seed: int = 2) -> SpendFit | NotComputable:
     """The model of spend, from customers with repeat purchases; not where those who buy often spend otherwise."""
     has_spend = (repeats > 0) & (mean_spend > 0)
     x, m = repeats[has_spend], mean_spend[has_spend]
@@ -200,4 +219,8 @@ def estimate_spend(repeats: Floats, mean_spend: Floats) -> SpendModel | NotCompu
 
     start = np.log([2.0, 3.0, float(m.mean())])
     fit = optimize.minimize(loss, start, method="Nelder-Mead", options={"maxiter": 4000, "xatol": 1e-7, "fatol": 1e-9})
-    return SpendModel(*map(float, np.exp(fit.x)))
+    likely_logs = _likely_logs(loss, fit.x, seed)
+    if likely_logs is None:
+        return NotComputable("these amounts do not tell how customers differ in what they spend")
+    p, q, v = np.exp(fit.x).tolist()
+    return SpendFit(p, q, v, tuple(SpendModel(*draw) for draw in np.exp(likely_logs).tolist()))

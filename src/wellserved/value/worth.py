@@ -11,7 +11,7 @@ from scipy import special
 
 from wellserved.explore.retention import Retention, RetentionFit
 from wellserved.prove.engine.model import Floats
-from wellserved.value.repeat import Purchases, RepeatFit, RepeatModel
+from wellserved.value.repeat import Purchases, RepeatFit, RepeatModel, SpendFit
 
 DISCOUNT: Final = 0.10  # a year; stated wherever a value is shown
 YEARS_AHEAD: Final = 5
@@ -72,12 +72,20 @@ def value_by_years(revenue_year: float, years: float) -> ExpectedValue:
     return ExpectedValue(value, value, value, "typed", f"{years:g} more years, as typed in")
 
 
-def value_by_purchases(fit: RepeatFit, purchases: Purchases, spend: Floats, units_a_year: float) -> list[ExpectedValue]:
+def value_by_purchases(
+    fit: RepeatFit, spend_fit: SpendFit, purchases: Purchases, mean_spend: Floats, units_a_year: float
+) -> list[ExpectedValue]:
     """Of customers without a contract: what they are expected to buy in each of the next years, discounted.
 
-    `spend`: what a purchase of each is expected to be worth; `units_a_year`: of the time in which purchases are counted.
+    `mean_spend`: of each one's repeat purchases; `units_a_year`: of the time in which purchases are counted. The interval
+    holds what is not known of how often they buy, and of what a purchase is worth.
     """
-    totals = np.array([_discounted_purchases(model, purchases, units_a_year) for model in (fit, *fit.draws)]) * spend
+    totals = np.array(
+        [
+            _discounted_purchases(model, purchases, units_a_year) * spend.expected(purchases.repeats, mean_spend)
+            for model, spend in zip((fit, *fit.draws), (spend_fit, *spend_fit.draws), strict=True)
+        ]
+    )
     with np.errstate(invalid="ignore"):
         low, high = np.nanquantile(totals[1:], [0.025, 0.975], axis=0)
     alive = fit.alive(purchases)
@@ -86,7 +94,7 @@ def value_by_purchases(fit: RepeatFit, purchases: Purchases, spend: Floats, unit
             float(totals[0, i]), float(low[i]), float(high[i]), "purchases",
             f"{int(purchases.repeats[i])} purchases after the first; still buying with a chance of {alive[i]:.0%}",
         )
-        for i in range(len(spend))
+        for i in range(len(mean_spend))
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from django import template
@@ -58,6 +59,12 @@ def translate(word: object) -> str:
 def count_text(count: int, note: str) -> str:
     """A note of an import, said of one or of many."""
     return wording.format_note(count, note)
+
+
+@register.filter
+def under(values: Mapping[str, object], name: str) -> object:
+    """What stands under a name; nothing where nothing does."""
+    return values.get(name) if values else None
 
 
 @register.filter

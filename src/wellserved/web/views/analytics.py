@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from wellserved.actions import case_lists, filter_choices, rendering, team_numbers
+from wellserved.actions.customer_worth import worths_of_owners
 from wellserved.actions.exploration_pages import EXPLORATIONS, exploration_page
 from wellserved.measure import SUBJECTS, MeasureQuestion, find_measure
 from wellserved.measure.series import FILTER_COLUMNS
@@ -104,7 +105,11 @@ def cases(request: HttpRequest, name: str) -> HttpResponse:
     """The cases behind a number, newest first."""
     question = _question(request, name)
     case_list = cached_answer(case_lists.cases_behind, _visible_cases_question(request, question))
-    return render(request, "cases.html", {"found": case_list, "name": name, "question": question})
+    worths = worths_of_owners(scope_of(request), case_list.owners)
+    context = {
+        "found": case_list, "name": name, "question": question, "rows": list(zip(case_list.rows, worths, strict=True)), "has_worth": any(worths),
+    }  # fmt: skip
+    return render(request, "cases.html", context)
 
 
 def _visible_cases_question(request: HttpRequest, question: MeasureQuestion) -> MeasureQuestion:
@@ -127,11 +132,11 @@ def case(request: HttpRequest, name: str, source: str, case_id: str) -> HttpResp
     """What each vendor's rule counts of one case."""
     question = _visible_cases_question(request, MeasureQuestion((find_measure(name),), where=(("source", source),)))
     tables = cached_answer(case_lists.explanation_tables, name, source, case_id, question.where)
-    return render(
-        request,
-        "bare.html",
-        {"title": case_id, "page": safe_html(html.tables_page(case_id, tables, layout=html.BARE_LAYOUT))},
-    )
+    page, worth = html.tables_page(case_id, tables, layout=html.BARE_LAYOUT), None
+    if scope_of(request).sees_worth:
+        owners = cached_answer(case_lists.cases_behind, question, case_id).owners
+        worth = next(iter(worths_of_owners(scope_of(request), owners)), None)
+    return render(request, "bare.html", {"title": case_id, "page": safe_html(page), "worth": worth})
 
 
 @required_permission("read_measures")

@@ -15,10 +15,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
+from wellserved.actions.customer_worth import visible_worths
 from wellserved.actions.promise_ledger import ledger
-from wellserved.actions.writing import capture_line, find_open_matters, line_time, record_line, require_clear
+from wellserved.actions.writing import (
+    capture_line,
+    find_open_matters,
+    line_time,
+    matters_to_join,
+    record_line,
+    require_clear,
+)
 from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, CapturedLine, captured_facts
-from wellserved.capture.promise import MATTERS_OF_WORD
 from wellserved.capture.sentence import propose_for
 from wellserved.errors import WellservedError
 from wellserved.journal.handle import DecryptedEntry, Journal, line_facts
@@ -59,7 +66,7 @@ def today(request: HttpRequest) -> HttpResponse:
     missed_rows = shared_rows.filter(open=True, word="missed")[:5]
     feedback_rows = shared_rows.filter(word__in=("complaint", "thanks"), at__gte=now - timedelta(days=7))[:5]
     context = {
-        "promises": due_promises, "later": len(promises) - len(due_promises), "waiting": missed_rows, "said": feedback_rows,
+        "promises": due_promises, "worths": visible_worths(scope, [promise.customer for promise in due_promises]), "later": len(promises) - len(due_promises), "waiting": missed_rows, "said": feedback_rows,
         "helps": scope.help_mentions().filter(confirmed=None), "locked": not journal.is_readable, "book": journal, "draft": uuid.uuid4(), "waits": can_count(scope),
         "recent": journal.latest(3) if journal.is_readable else [],
         "line": request.GET.get("line", "")[:MAX_ENTRY_LETTERS],  # what a phone's share sheet hands over
@@ -155,9 +162,7 @@ def _line_context(captured_line: CapturedLine, scope: AccessScope, journal: Jour
     repeats = 0
     if captured_line.word == "missed" and (captured_line.cause or captured_line.customer) and journal.is_readable:
         repeats = journal.count_repeats(captured_line.cause or "", captured_line.customer or "", timezone.now())
-    account = None
-    if captured_line.customer:
-        account = scope.accounts().filter(customers__name__iexact=captured_line.customer).first()
+    worth = visible_worths(scope, [captured_line.customer]).get(captured_line.customer or "")
     open_matters = find_open_matters(captured_line, journal)
     is_loose = (
         captured_line.word in ("kept", "broken", "renegotiated") and journal.is_readable and len(open_matters) != 1
@@ -165,7 +170,7 @@ def _line_context(captured_line: CapturedLine, scope: AccessScope, journal: Jour
     proposal = propose_for(captured_line)
     has_hint = proposal is None and captured_line.word == "note" and "promise" in captured_line.text.casefold()
     other_words = [word for word in USUAL_WORDS if proposal and word != proposal.word]
-    return {"proposal": proposal, "other_words": other_words, "shown": captured_facts(captured_line), "repeats": repeats, "account": account, "about": open_matters, "loose": is_loose,
+    return {"proposal": proposal, "other_words": other_words, "shown": captured_facts(captured_line), "repeats": repeats, "worth": worth, "about": open_matters, "loose": is_loose,
             "hint": has_hint, "questions": _open_questions(captured_line)}  # fmt: skip
 
 
@@ -224,10 +229,8 @@ def entry(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
             "page": page,
             "form": form,
             "thread": thread,
-            "account": line_context["account"],
-            "about": journal.open_entries(MATTERS_OF_WORD.get(page.entry.word, ()))
-            if is_loose and page.entry.word in MATTERS_OF_WORD
-            else [],
+            "worth": line_context["worth"],
+            "about": matters_to_join(page.entry.word, journal) if is_loose else [],
             "draft": uuid.uuid4(),
             "facts": _page_facts(page),
         },
@@ -283,10 +286,7 @@ def follow_up(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
 def join(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Say to which open matter an entry belongs that stands by itself."""
     journal, page = _own_page(request, id_)
-    open_matters = {
-        str(open_page.entry.id): open_page
-        for open_page in journal.open_entries(MATTERS_OF_WORD.get(page.entry.word, ()))
-    }
+    open_matters = {str(open_page.entry.id): open_page for open_page in matters_to_join(page.entry.word, journal)}
     matter = open_matters.get(request.POST.get("matter", ""))
     if matter is None or page.entry.thread != page.entry.id:
         raise Http404
@@ -364,6 +364,7 @@ def promises(request: HttpRequest) -> HttpResponse:
     shown_promises = all_promises if "all" in request.GET else all_promises[:MAX_PROMISES_SHOWN]
     context = {
         "promises": shown_promises,
+        "worths": visible_worths(scope, [promise.customer for promise in shown_promises]),
         "more": len(all_promises) - len(shown_promises),
         "counts": counts,
         "anew": renegotiation_count,

@@ -8,12 +8,14 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from wellserved.actions import listening, problem_pages, problem_questions
+from wellserved.actions import account_questions, listening, problem_pages, problem_questions
+from wellserved.actions.accounts import customer_accounts
+from wellserved.actions.customer_worth import show_yearly_total, visible_worths
 from wellserved.errors import RequestError, StorageError, UnknownNameError
 from wellserved.listen.book import Deed
 from wellserved.listen.sizes import RANKINGS
 from wellserved.moments import PROBLEM
-from wellserved.store.access import has_permission, record_event
+from wellserved.store.access import AccessScope, has_permission, record_event
 from wellserved.web.access_middleware import person_of, required_permission, scope_of
 from wellserved.web.analysis import cached_answer, has_records
 from wellserved.web.template_filters import safe_html
@@ -37,11 +39,24 @@ def problems(request: HttpRequest) -> HttpResponse:
         raise Http404
     is_empty = not has_records()
     page, cards = ("", []) if is_empty else cached_answer(problem_pages.list_page, by, int(ranking))
+    totals = _worth_of_problems(scope_of(request), by) if cards else {}
     context = {
-        "page": safe_html(page), "cards": cards[:12], "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": RANKINGS, "empty": is_empty,
+        "page": safe_html(page), "cards": cards[:12], "totals": totals, "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": RANKINGS, "empty": is_empty,
         "progress": listening.look_under_way(settings.WORKSPACE), "may_decide": has_permission(scope_of(request).person, "declare_improvements"),
     }  # fmt: skip
     return render(request, "problems.html", context)
+
+
+def _worth_of_problems(scope: AccessScope, by: str) -> dict[str, str]:
+    """Problem -> what the accounts that have it pay a year, as somebody may see it."""
+    if not scope.sees_worth:
+        return {}
+    accounts = cached_answer(account_questions.accounts_behind, customer_accounts(), by)
+    worths = visible_worths(scope, accounts={name for names in accounts.values() for name in names})
+    return {
+        label: show_yearly_total(scope, [worths[name] for name in names if name in worths])
+        for label, names in accounts.items()
+    }
 
 
 @required_permission("declare_improvements", "POST")
@@ -60,7 +75,8 @@ def problem(request: HttpRequest, id_: str) -> HttpResponse:
     except UnknownNameError as error:
         raise Http404 from error
     context = {
-        **facts, "page": safe_html(page), "origins": safe_html(cached_answer(problem_pages.origin_page, facts["id"])),
+        **facts, "page": safe_html(page), "total": _worth_of_problems(scope_of(request), PROBLEM).get(facts["label"], ""),
+        "origins": safe_html(cached_answer(problem_pages.origin_page, facts["id"])),
         "may_decide": has_permission(scope_of(request).person, "declare_improvements"), "cases": scope_of(request).case_filter() is not None,
     }  # fmt: skip
     return render(request, "problem.html", context)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wellserved.actions import sharing
+from wellserved.actions.customer_worth import CustomerWorth, visible_worths
 from wellserved.errors import RequestError
 from wellserved.small_csv import csv_rows
 from wellserved.store.access import ACCESS_REASONS, NAMES_SEEN_EVENT, AccessScope, has_permission, record_event
@@ -46,10 +47,9 @@ def shared_moment(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
             messages.success(request, _("Saved."))
             return redirect("shared", id_)
     thread = scope.visible_moments().filter(thread=row.thread).order_by("at")
-    account = row.customer.account if row.customer else None
     context = {
         "row": row, "form": form, "mine": is_mine, "thread": thread, "follow": FollowForm(), "draft": uuid.uuid4(),
-        "account": scope.accounts().filter(pk=account.pk).first() if account else None,
+        "worth": _worth_of(scope, row.customer),
         "repeats": _count_repeats(scope, row), "helpers": row.helpers.select_related("person"),
     }  # fmt: skip
     return render(request, "shared.html", context)
@@ -135,18 +135,16 @@ def failures(request: HttpRequest) -> HttpResponse:
         .filter(thread__in=[row.thread for row in shown_rows], word="recovered")
         .values_list("thread", flat=True)
     )
-    accounts = (
-        {account.pk: account for account in scope.accounts()} if has_permission(scope.person, "read_accounts") else {}
-    )
-    rows_with_accounts = [
-        (
-            row,
-            row.thread in recovered_threads,
-            accounts.get(row.customer.account_id) if row.customer and row.customer.account_id else None,
-        )
+    worths = visible_worths(scope, [row.customer.name for row in shown_rows if row.customer])
+    rows_with_worth = [
+        (row, row.thread in recovered_threads, worths.get(row.customer.name) if row.customer else None)
         for row in shown_rows
     ]
-    return render(request, "failures.html", {"rows": rows_with_accounts, "causes": causes})
+    return render(request, "failures.html", {"rows": rows_with_worth, "causes": causes})
+
+
+def _worth_of(scope: AccessScope, customer: Customer | None) -> CustomerWorth | None:
+    return visible_worths(scope, [customer.name]).get(customer.name) if customer else None
 
 
 @required_permission("read_customers", "GET", "POST")
@@ -252,13 +250,12 @@ def customer(request: HttpRequest, id_: int) -> HttpResponseBase:
             record_event(scope.person, "changed a customer", row.pk)
             return redirect("customer", id_)
     shared_rows = scope.visible_moments().filter(Q(customer=row) | Q(customer__merged_into=row))[:50]
-    account = scope.accounts().filter(pk=row.account_id).first() if row.account_id else None
     context = {
         "row": row,
         "form": form,
         "merge": merge,
         "seen": shared_rows,
-        "account": account,
+        "worth": _worth_of(scope, row),
         "may_change": has_permission(scope.person, "change_customers"),
     }
     return render(request, "customer.html", context)

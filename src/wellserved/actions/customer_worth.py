@@ -1,0 +1,119 @@
+"""What customers are worth, beside the moments and cases that are about them, as somebody may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from wellserved.actions.accounts import left_by_ledger, show_money, show_total, yearly_revenue
+from wellserved.actions.contract_ledger import contracts_of, ledger_lines
+from wellserved.store.access import AccessScope
+from wellserved.store.models import Account
+from wellserved.value.contracts import LedgerLine
+from wellserved.value.trust import fold_name
+from wellserved.value.worth import total_by_currency
+from wellserved.wording import plural
+
+MET_WORDS: Final = ("met", "exceeded", "kept")
+MISSED_WORDS: Final = ("missed", "broken")
+
+
+@dataclass(frozen=True)
+class CustomerWorth:
+    """The account that a customer belongs to, and what it pays a year."""
+
+    account: Account
+    revenue_year: float | None  # None: not known, or it has left
+    currency: str
+    a_year: str  # as its reader may see it: the figure, or a span; empty: not known
+
+
+def visible_worths(
+    scope: AccessScope, customers: Iterable[str | None] = (), accounts: Iterable[str] = ()
+) -> dict[str, CustomerWorth]:
+    """Names of customers and of accounts -> the account's worth; without those of which this person may see nothing.
+
+    A customer goes by its own name or a duplicate's, an account by its own, in any spelling, or that of the records.
+    """
+    customer_names, account_names = set(filter(None, customers)), set(filter(None, accounts))
+    if not scope.sees_worth or not (customer_names or account_names):
+        return {}
+    named = {**_accounts_by_name(scope, account_names), **_accounts_of_customers(scope, customer_names)}
+    known_accounts = {account.pk: account for account in named.values()}
+    lines_of: dict[int, list[LedgerLine]] = {}
+    contracts = contracts_of(known_accounts.values()) if known_accounts else []
+    for contract, line in zip(contracts, ledger_lines(contracts), strict=True):
+        lines_of.setdefault(contract.account_id, []).append(line)
+    worths = {key: _worth(scope, account, lines_of.get(key, [])) for key, account in known_accounts.items()}
+    return {name: worths[account.pk] for name, account in named.items()}
+
+
+def _accounts_of_customers(scope: AccessScope, names: set[str]) -> dict[str, Account]:
+    if not names:
+        return {}
+    named = Q(customers__name__in=names) | Q(customers__duplicates__name__in=names)
+    rows = (
+        scope.accounts().filter(named).annotate(customer=F("customers__name"), other=F("customers__duplicates__name"))
+    )
+    return {name: row for row in rows for name in (row.customer, row.other) if name in names}
+
+
+def _accounts_by_name(scope: AccessScope, names: set[str]) -> dict[str, Account]:
+    if not names:
+        return {}
+    keys: dict[str, int] = {}
+    for key, name, recorded_as in scope.accounts().values_list("pk", "name", "recorded_as"):
+        keys |= {fold_name(known): key for known in (recorded_as, name) if known}
+    asked_keys = {name: keys[fold_name(name)] for name in names if fold_name(name) in keys}
+    rows = scope.accounts().in_bulk(set(asked_keys.values())) if asked_keys else {}
+    return {name: rows[key] for name, key in asked_keys.items()}
+
+
+def _worth(scope: AccessScope, account: Account, lines: Sequence[LedgerLine]) -> CustomerWorth:
+    today = timezone.localdate()
+    has_left = left_by_ledger(lines, today)
+    revenue, currency = (None, account.currency) if has_left else yearly_revenue(account, lines, today)
+    return CustomerWorth(account, revenue, currency, show_money(scope, revenue, currency))
+
+
+def worths_of_owners(scope: AccessScope, owners: Sequence[tuple[str, str]]) -> list[CustomerWorth | None]:
+    """Of cases, each with its account and its customer, empty where they are not on record; None: nothing may be seen."""
+    by_account = visible_worths(scope, accounts=[account for account, _customer in owners])
+    by_customer = visible_worths(scope, [customer for account, customer in owners if not account])
+    return [by_account.get(account) if account else by_customer.get(customer) for account, customer in owners]
+
+
+def show_yearly_total(scope: AccessScope, worths: Iterable[CustomerWorth]) -> str:
+    """What several customers' accounts pay a year together, each account once: 3 accounts worth 120,000 EUR a year."""
+    accounts = {worth.account.pk: worth for worth in worths}
+    total = total_by_currency((worth.revenue_year, worth.currency) for worth in accounts.values())
+    if not total.count:
+        return plural(len(accounts), _("account"), _("accounts")) if accounts else ""
+    shown = _("%(accounts)s worth %(total)s a year") % {
+        "accounts": plural(total.count, _("account"), _("accounts")),
+        "total": show_total(scope, replace(total, unknown=0)),
+    }
+    if not total.unknown:
+        return shown
+    return f"{shown} {_('and %(count)d of unknown worth') % {'count': total.unknown}}"
+
+
+def worth_lines(scope: AccessScope, outcomes: Iterable[tuple[str, str | None]]) -> list[str]:
+    """For a report: for whom expectations were met, and for whom they were missed; `outcomes`: word and customer of each moment."""
+    customers: Mapping[str, set[str]] = {"met": set(), "missed": set()}
+    for word, customer in outcomes:
+        if customer and word in (*MET_WORDS, *MISSED_WORDS):
+            customers["met" if word in MET_WORDS else "missed"].add(customer)
+    worths = visible_worths(scope, customers["met"] | customers["missed"])
+    labels = {"met": _("met or exceeded for"), "missed": _("missed for")}
+    parts = [
+        f"{labels[side]} {total}"
+        for side, names in customers.items()
+        if (total := show_yearly_total(scope, (worths[name] for name in names if name in worths)))
+    ]
+    return [f"{_('Expectations')} {'; '.join(parts)}."] if parts else []
