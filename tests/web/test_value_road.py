@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -63,14 +64,16 @@ def _account(page: Page, base: str) -> None:
     assert "2 breaches not made right" in text
     assert "labels: broken 2 times" in text
     page.click("summary:has-text('Add a contract')")
-    page.fill("#id_starts", "2024-01-01")
-    page.fill("#id_ends", "2027-02-28")
-    page.fill("#id_notice_value", "3")
+    decides_on = date.today() + timedelta(days=3)
+    page.fill("#id_starts", f"{decides_on.replace(year=decides_on.year - 2, day=1):%Y-%m-%d}")
+    page.fill("#id_ends", f"{decides_on + timedelta(days=90):%Y-%m-%d}")
+    page.fill("#id_notice_value", "90")
+    page.select_option("#id_notice_unit", "day")
     page.fill("#id_value_year", "120000")
     page.fill("form[action$=contract] #id_currency", "EUR")
     follow(page, "form[action$=contract] button:has-text('Add')")
     text = page.inner_text("main")
-    assert "Decides by 2026-11-30" in text
+    assert f"Decides by {decides_on:%Y-%m-%d}" in text
     assert "120,000 EUR" in text
     look(page, "account")
     account = page.url

@@ -218,19 +218,25 @@ def total_of(rows: Iterable[AccountRow]) -> MoneyTotal:
     return total_by_currency((row.revenue_year, row.currency) for row in rows)
 
 
-def as_record(row: AccountRow) -> dict[str, Any]:
-    """A row for JSON and CSV: numbers as they are, of those that may see figures."""
+def as_record(scope: AccessScope, row: AccountRow) -> dict[str, Any]:
+    """A row for JSON and CSV; money as a number where its reader may see figures, else as a span with its currency."""
     trust = row.trust
     reliability = trust.reliability if trust else NotComputable("the records know nothing of it")
+    worth = None if isinstance(row.worth, NotComputable) else row.worth
+    revenue: float | str | None = row.revenue_year
+    expected: float | str | None = worth.value if worth else None
+    if not scope.exact:
+        revenue = show_money(scope, row.revenue_year, row.currency) or None
+        expected = show_money(scope, worth.value, worth.currency or row.currency) if worth else None
     return {
         "account": row.account.name, "at_risk": row.is_at_risk, "has_left": row.has_left,
         "state": "left" if row.has_left else f"under notice, last day {row.leaves_on}" if row.leaves_on else "at risk" if row.is_at_risk else "",
-        "revenue_year": row.revenue_year, "currency": row.currency,
+        "revenue_year": revenue, "currency": row.currency if scope.exact else "",
         "decides_on": row.decision.decides_on.isoformat() if row.decision else None,
         "promises_due": trust.due if trust else 0, "promises_kept": trust.kept if trust else 0,
         "reliability": None if isinstance(reliability, NotComputable) else reliability[0],
         "reasons": [reason.words for reason in trust.reasons] if trust and not row.has_left else [],
         "chance_of_leaving": row.chance[0] if row.chance else None,
-        "worth": None if isinstance(row.worth, NotComputable) else row.worth.value,
+        "worth": expected,
         "worth_basis": str(row.worth) if isinstance(row.worth, NotComputable) else row.worth.basis,
     }  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -26,6 +27,7 @@ _OUTCOMES: Final = {
 _YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 _NOTICE_TO: Final = ("none", "month", "quarter", "year")
 _UNITS: Final = {"day": ("day", 1), "week": ("day", 7), "month": ("month", 1), "year": ("month", 12)}
+_DOTTED_DAY: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")  # in which the day always comes first
 MAX_MONEY: Final = Decimal("999999999999")
 
 
@@ -56,15 +58,24 @@ def read_contracts(content: bytes, scope: AccessScope) -> ContractFile:
     """Contracts under CONTRACT_COLUMNS. The same contract (account, number and first day) is one; what the file has no column for
     stays as it is."""
     header, rows = _table_of(content)
+    long_rows = [
+        (number, f"{len(cells)} cells under {len(header)} columns")
+        for number, cells in rows
+        if len(cells) > len(header)
+    ]
+    facts_of_rows = [
+        (number, dict(zip(header, cells, strict=False))) for number, cells in rows if len(cells) <= len(header)
+    ]
+    outcome = load_contracts([(number, facts) for number, facts in facts_of_rows if any(facts.values())], scope)
+    outcome.refused_rows = sorted([*outcome.refused_rows, *long_rows])
+    return outcome
+
+
+def load_contracts(rows: Iterable[tuple[int, Mapping[str, str]]], scope: AccessScope) -> ContractFile:
+    """Contracts as numbered rows of CONTRACT_COLUMNS in words, as a file has them."""
     accounts = {fold_name(name): account for account in scope.accounts() for name in account.known_names}
     outcome = ContractFile()
-    for number, cells in rows:
-        facts = dict(zip(header, cells, strict=False))
-        if not any(facts.values()):
-            continue
-        if len(cells) > len(header):
-            outcome.refused_rows.append((number, f"{len(cells)} cells under {len(header)} columns"))
-            continue
+    for number, facts in rows:
         try:
             with transaction.atomic():
                 _load(facts, number, accounts, outcome)
@@ -179,10 +190,11 @@ def _day(facts: Mapping[str, str], name: str) -> date | None:
     text = facts.get(name, "")
     if not text:
         return None
+    dotted = _DOTTED_DAY.fullmatch(text)
     try:
-        return date.fromisoformat(text[:10])
+        return date(*(int(part) for part in dotted.groups()[::-1])) if dotted else date.fromisoformat(text[:10])
     except ValueError:
-        raise RequestError(f"{name} is {text[:40]!r}, no day such as 2026-12-31", "") from None
+        raise RequestError(f"{name} is {text[:40]!r}, no day such as 2026-12-31 or 31.12.2026", "") from None
 
 
 def _notice(text: str) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -64,6 +64,7 @@ def accounts_(
 ) -> None:
     """List accounts: how reliable we are to them, what weighs on their trust, and when they decide."""
     workspace = prepare_workspace(home)
+    from wellserved.actions.accounts import as_record
     from wellserved.render.tables import accounts as tables
 
     scope = _scope(user_name, "change_accounts" if add_named else "read_accounts")
@@ -73,17 +74,7 @@ def accounts_(
         record_trusts = account_questions.trusts(workspace, accounts.customer_accounts())
         accounts.add_named_accounts(scope, record_trusts)
     rows = [row for row in _rows(workspace, scope) if row.is_at_risk or not at_risk]
-    show_tables([tables.account_table([_facts(scope, row) for row in rows])], format_, output, "Accounts")
-
-
-def _facts(scope: AccessScope, row: AccountRow) -> dict[str, Any]:
-    """An account's facts for a table, money as its reader may see it."""
-    from wellserved.actions.accounts import as_record, show_money
-
-    record = as_record(row)
-    if not scope.exact:
-        record |= {"revenue_year": show_money(scope, row.revenue_year, row.currency), "currency": ""}
-    return record
+    show_tables([tables.account_table([as_record(scope, row) for row in rows])], format_, output, "Accounts")
 
 
 @app.command("account")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import inspect
 import json
 import uuid
 from datetime import UTC, date, datetime, timedelta
@@ -42,6 +43,8 @@ SCOPES: Final = {
     "moments:write": "share moments with one's team",
     "measures:read": "read measures, series and reports",
     "promises:read": "read promises that are shared",
+    "accounts:read": "read accounts, with their worth as its owner may see it",
+    "accounts:write": "send contracts and what became of them",
 }
 MAX_MOMENTS_PER_REQUEST: Final = 1_000  # moments in one request
 _ID_NAMESPACE: Final = uuid.UUID("6f1c7a52-9d0e-4f43-9a55-2d1f6f0b7c11")  # of ids that are made from names
@@ -50,6 +53,8 @@ _PERMISSION_OF_SCOPE = {
     "measures:read": "read_measures",
     "moments:write": "share",
     "promises:read": "own",
+    "accounts:read": "read_accounts",
+    "accounts:write": "change_accounts",
     "journal:write": "own",
 }
 
@@ -113,7 +118,7 @@ class Problem(Schema):
     do: str = ""
 
 
-_ERRORS = {
+ERRORS = {
     400: Problem,
     401: Problem,
     403: Problem,
@@ -216,7 +221,7 @@ class Asked(Strict):
 
 
 Name = Annotated[str, Path(max_length=100)]
-_IDEMPOTENCY_HEADER: Final = {
+IDEMPOTENCY_HEADER: Final = {
     "parameters": [
         {"in": "header", "name": "Idempotency-Key", "required": False, "schema": {"type": "string", "maxLength": 100}}
     ]
@@ -256,7 +261,7 @@ def _answer_validation_error(request: HttpRequest, error: ValidationError) -> Ht
     )
 
 
-def _require_scope(request: HttpRequest, scope: str) -> ApiKey:
+def require_scope(request: HttpRequest, scope: str) -> ApiKey:
     """The key, if it has the scope and its owner may do what it is for."""
     key: ApiKey = request.auth  # type: ignore[attr-defined]
     if scope not in key.scopes.split() or not has_permission(key.owner, _PERMISSION_OF_SCOPE[scope]):
@@ -297,6 +302,8 @@ def idempotent(view: Any) -> Any:
             raise HttpError(409, "This Idempotency-Key was used for another request.")
         return Status(201, sent_request.answer)
 
+    # the names of the view's own module, wherever that is
+    answer_once.__signature__ = inspect.signature(view, eval_str=True)  # type: ignore[attr-defined]
     return answer_once
 
 
@@ -311,37 +318,37 @@ def _share_moment(key: ApiKey, moment: MomentIn) -> uuid.UUID:
     return sharing.share(key.owner, facts, at, moment.audience, moment.thread, moment.id).id
 
 
-@api.post("/moments", response={201: Recorded, **_ERRORS}, openapi_extra=_IDEMPOTENCY_HEADER)
+@api.post("/moments", response={201: Recorded, **ERRORS}, openapi_extra=IDEMPOTENCY_HEADER)
 @idempotent
 def record_moment(request: HttpRequest, moment: MomentIn) -> Any:
     """Share one moment with one's team; it enters the log and counts like any imported one."""
-    return Status(201, {"ids": [_share_moment(_require_scope(request, "moments:write"), moment)]})
+    return Status(201, {"ids": [_share_moment(require_scope(request, "moments:write"), moment)]})
 
 
-@api.post("/moments/bulk", response={201: Recorded, **_ERRORS}, openapi_extra=_IDEMPOTENCY_HEADER)
+@api.post("/moments/bulk", response={201: Recorded, **ERRORS}, openapi_extra=IDEMPOTENCY_HEADER)
 @idempotent
 def record_moments(request: HttpRequest, given: Bulk) -> Any:
     """Share up to a thousand moments: all of them, or none."""
-    key = _require_scope(request, "moments:write")
+    key = require_scope(request, "moments:write")
     with transaction.atomic():
         return Status(201, {"ids": [_share_moment(key, moment) for moment in given.moments]})
 
 
-@api.post("/journal", response={201: Recorded, **_ERRORS}, openapi_extra=_IDEMPOTENCY_HEADER)
+@api.post("/journal", response={201: Recorded, **ERRORS}, openapi_extra=IDEMPOTENCY_HEADER)
 @idempotent
 def write_journal(request: HttpRequest, given: LineIn) -> Any:
     """Write a line into one's own journal; nothing can be read from it with a key."""
-    key = _require_scope(request, "journal:write")
+    key = require_scope(request, "journal:write")
     _require_storable(given.line)
     once_key = request.headers.get("Idempotency-Key", "")  # the journal is another database: its own id makes it once
     id_ = given.id or (uuid.uuid5(_ID_NAMESPACE, f"{key.owner.pk}/{once_key}") if once_key else None)
     return Status(201, {"ids": [write_line(given.line, key.owner, id_).entry.id]})
 
 
-@api.get("/measures", response={200: list[MeasureOut], **_ERRORS})
+@api.get("/measures", response={200: list[MeasureOut], **ERRORS})
 def list_measures(request: HttpRequest) -> Any:
     """All measures and what they ask."""
-    _require_scope(request, "measures:read")
+    require_scope(request, "measures:read")
     return [{name: getattr(measure, name) for name in MeasureOut.model_fields} for measure in MEASURES]
 
 
@@ -357,38 +364,38 @@ def permitted_question(key: ApiKey, name: str, parameters: Asked) -> MeasureQues
     return question
 
 
-@api.get("/measures/{name}", response={200: list[dict[str, Any]], **_ERRORS})
+@api.get("/measures/{name}", response={200: list[dict[str, Any]], **ERRORS})
 def read_measure(request: HttpRequest, name: Name, given: Query[Asked]) -> Any:
     """A measure as a series, every number with n and interval: the rows that the pages and the command line give as JSON."""
-    key = _require_scope(request, "measures:read")
+    key = require_scope(request, "measures:read")
     return HttpResponse(
         cached_answer(rendering.measure_text, permitted_question(key, name, given), "json"),
         content_type="application/json",
     )
 
 
-@api.get("/problems", response={200: list[dict[str, Any]], **_ERRORS})
+@api.get("/problems", response={200: list[dict[str, Any]], **ERRORS})
 def read_problems(request: HttpRequest, by: Literal["problem", "category", "cause", "service"] = "problem") -> Any:
     """What customers keep telling, by their words or by what cases are filed under: the numbers of the page's table."""
-    _require_scope(request, "measures:read")
+    require_scope(request, "measures:read")
     return HttpResponse(cached_answer(problem_pages.problem_text, by), content_type="application/json")
 
 
-@api.get("/reports/{source}", response={200: dict[str, Any], **_ERRORS})
+@api.get("/reports/{source}", response={200: dict[str, Any], **ERRORS})
 def read_report(
     request: HttpRequest, source: Name, every: Granularity | None = None, period: date | None = None
 ) -> Any:
     """The service report on a source."""
-    _require_scope(request, "measures:read")
+    require_scope(request, "measures:read")
     return HttpResponse(
         cached_answer(rendering.render_report, source, every, period, "json"), content_type="application/json"
     )
 
 
-@api.get("/promises", response={200: list[PromiseOut], **_ERRORS})
+@api.get("/promises", response={200: list[PromiseOut], **ERRORS})
 def read_promises(request: HttpRequest) -> Any:
     """Shared promises that are open, by their due time."""
-    scope, now = AccessScope(_require_scope(request, "promises:read").owner), timezone.now()
+    scope, now = AccessScope(require_scope(request, "promises:read").owner), timezone.now()
     promises = sharing.visible_promises(scope, now)
     return [
         {"id": row.id, "customer": scope.customer_of(row), "service": row.service, "made": state.made_at, "due": state.due,
@@ -397,7 +404,7 @@ def read_promises(request: HttpRequest) -> Any:
     ]  # fmt: skip
 
 
-@api.post("/hooks/{hook}", auth=None, response={201: Recorded, 204: None, **_ERRORS})
+@api.post("/hooks/{hook}", auth=None, response={201: Recorded, 204: None, **ERRORS})
 def receive(request: HttpRequest, hook: uuid.UUID) -> Any:
     """Take moments from another program, each request signed: Standard Webhooks, or Chatwoot."""
     webhook = Hook.objects.select_related("owner__team").filter(pk=hook, owner__is_active=True).first()

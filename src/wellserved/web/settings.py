@@ -48,6 +48,7 @@ LIMITS = server.ServerLimits(
         "/data/": 2 * 2**30,
         "/customers/file": 6 * 2**20,
         "/api/v1/moments/bulk": 2 * 2**20,
+        "/api/v1/contracts": 2 * 2**20,
         "/resume/": 2**18,
         "/resume/file": 2**19 + 2**14,
         r"/reports/\d{4}-W\d\d/(?:send)?": 2**18,  # 20,000 letters, of which a form makes up to twelve bytes each

@@ -156,6 +156,8 @@ NAMES: Final = (
     gettext_noop("share moments with one's team"),
     gettext_noop("read measures, series and reports"),
     gettext_noop("read promises that are shared"),
+    gettext_noop("read accounts, with their worth as its owner may see it"),
+    gettext_noop("send contracts and what became of them"),
     gettext_noop("a complaint is looked into"),
     gettext_noop("a failure is made right"),
     gettext_noop("customers are merged or imported"),

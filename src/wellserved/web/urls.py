@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import include, path, re_path, register_converter
 from django.urls.converters import StringConverter
 
+from wellserved.web.account_api import router as account_router
 from wellserved.web.api import api
 from wellserved.web.views import (
     accounts,
@@ -45,6 +46,8 @@ class WeekConverter(StringConverter):
 
 
 register_converter(WeekConverter, "week")
+
+api.add_router("", account_router)
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),
