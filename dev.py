@@ -27,6 +27,7 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 RUNTIME, DEV = "requirements.lock", "requirements-dev.lock"
+ONE_CORE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # for the libraries of linear algebra
 
 
 def run(*command: str | Path, **env: str) -> None:
@@ -59,7 +60,7 @@ def beside(name: str) -> Path:
 def calibrate(rest: list[str]) -> None:
     """How often the engine and its companions are wrong where the truth is known, and how often other packages are."""
     runs = int(rest[rest.index("--runs") + 1]) if "--runs" in rest else 1_500
-    some, alone = str(min(runs, 400)), {"OMP_NUM_THREADS": "1"}
+    some, alone = str(min(runs, 400)), ONE_CORE
     run(PYTHON, "-m", "bench.calibration", *rest, **alone)
     run(PYTHON, "-m", "bench.calibration.effects", "--runs", some, **alone)
     run(PYTHON, "-m", "bench.calibration.companions", some, **alone)
@@ -147,7 +148,14 @@ def setup(*locks: str) -> None:
         install(PYTHON, "--require-hashes", "-r", lock)
         if lock == RUNTIME:
             install(PYTHON, "--no-build-isolation", "--no-deps", "-e", ".")
+        compile_bytecode(VENV / "lib")
         stamp.write_text(wanted)
+
+
+def compile_bytecode(*folders: str | Path) -> None:
+    """Where Python is told to write no bytecode, nobody else does, and each of the tests' processes would compile all it imports."""
+    if sys.dont_write_bytecode:  # some files of packages are templates, and cannot be compiled
+        subprocess.run([PYTHON, "-m", "compileall", "-qq", "-j", "0", *folders], cwd=ROOT, check=False)
 
 
 def demo(rest: list[str]) -> None:
@@ -172,15 +180,19 @@ def check(_rest: list[str]) -> None:
 
 
 def test(rest: list[str], *measured: str) -> None:
-    """Everything, on all cores; the engines by themselves, since Spark's client does not run in a worker of pytest-xdist."""
+    """Everything, on all cores; the engines by themselves, since Spark's client does not run in a worker of pytest-xdist.
+
+    Each worker calculates on one core: on several, they wait for each other longer than they work.
+    """
+    compile_bytecode("src", "tests")
     pytest: list[str | Path] = [PYTHON, *measured, "-m", "pytest"]
     if rest:
-        run(*pytest, *rest)
+        run(*pytest, *rest, **ONE_CORE)
         return
     engines_alone = "tests/test_engines.py"
     many = str(min(os.cpu_count() or 1, 4))
-    run(*pytest, "--numprocesses", many, "--dist", "worksteal", "--ignore", engines_alone)
-    run(*pytest, engines_alone)
+    run(*pytest, "--numprocesses", many, "--dist", "worksteal", "--ignore", engines_alone, **ONE_CORE)
+    run(*pytest, engines_alone, **ONE_CORE)
 
 
 def coverage(rest: list[str]) -> None:

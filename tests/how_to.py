@@ -34,10 +34,14 @@ def main(folder: Path) -> None:
     for name, content in re.findall(r"```csv (\S+)\n(.*?)```", text, re.S):
         Path(name).write_text(content, encoding="utf-8")
     failures: dict[str, str] = {}
+    tried: set[str] = set()
     count = 0
     for title, steps in [("start", [text.split("\n## ")[0].replace("`wellserved import FILE`", "")]), *sections(text)]:
         for attempt in (attempt for step in steps for attempt in attempts(step)):
             count += 1
+            if attempt.startswith("/") and attempt in tried:
+                continue  # a page that was there once; a command may do another thing the next time
+            tried.add(attempt)
             if why := trial(attempt):
                 failures[f"{title}: {attempt}"] = why
     sys.stdout.write("\n" + json.dumps({"failures": failures, "count": count}) + "\n")

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.ground import ALL, Ground, spread
 
 SEED = 20261129
-KILLS = 6  # of each command; with WELLSERVED_FAULTS=all at every call
+KILLS = 4  # of each command; with WELLSERVED_FAULTS=all at every call
 
 
 @pytest.mark.parametrize("place", range(4), ids=("import", "fold", "share", "backup"))
