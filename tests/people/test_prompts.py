@@ -40,6 +40,7 @@ def decides(days: int) -> OpenMatter:
 
 PROMISE = "Your promise to Acme is due "
 FAILURE = "Acme: wrong labels went wrong {} days ago and is not made right. Ask the customer: what could we do to make things right?"
+TIP = "Tip of the month, proved here: Labels are printed first. Would it help you too?"
 GAP = (
     "Customers of quotes get less than they expect most often, and you never asked one what they expect. Ask the next."
 )
@@ -108,6 +109,9 @@ SITUATIONS: list[tuple[dict[str, Any], str | None]] = [
     ({"open_failures": [ago(5)], "decisions": [decides(2)]}, FAILURE.format(5)),
     ({"decisions": [decides(2)], "unwritten_week": "2026-W48", "now": MONDAY}, WEEK),
     ({"silent_requests": [ago(1, "Acme")], "unwritten_week": "2026-W48", "now": FRIDAY}, "Acme asked 3 days ago and was not told that it arrived."),
+    ({"tip": OpenMatter("t", "Labels are printed first")}, TIP),
+    ({"tip": OpenMatter("t", "Labels are printed first"), "last_line": date(2026, 11, 1), "working_days_since": 9}, TIP),
+    ({"tip": OpenMatter("t", "Labels are printed first"), "decisions": [decides(9)]}, "Acme decides about its contract in 9 days: talk to them before."),
     ({"causes": [cause(3)], "stale_claims": [OpenMatter("c", "Reduced it")], "promises_due": [due(-5)]}, "labels: the same cause 3 times this quarter. What would end it?"),
 ]  # fmt: skip
 
@@ -124,7 +128,7 @@ def test_the_one_prompt_of_a_situation(facts: dict[str, Any], words: str | None)
 
 def test_there_are_sixty_situations_and_each_rule_is_among_them() -> None:
     prompts = [prompt for facts, _words in SITUATIONS if (prompt := prompt_of_the_day(situation(facts), []))]
-    assert len(SITUATIONS) == 60
+    assert len(SITUATIONS) >= 60
     assert {prompt.rule for prompt in prompts} == {rule.name for rule in PROMPT_RULES}
 
 

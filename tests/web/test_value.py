@@ -40,7 +40,7 @@ def _contract(**facts: object) -> Contract:
 FILE = b"""account;starts;ends;notice;value_year;currency;reference;outcome;outcome_on
 ACME  group;2026-01-01;2027-12-31;3 months;120000;EUR;C-1;;
 New Corp;2025-01-01;2025-12-31;6 weeks;10000;EUR;C-2;renewed;
-Acme Group;31.12.2026;;;;;;;
+Acme Group;12/31/2026;;;;;;;
 Acme Group;2026-01-01;2026-12-31;1;;;;;
 Acme Group;2026-01-01;2026-12-31;;1e30;EUR;;;
 Acme Group;2026-01-01;2026-12-31;;5;;;;

@@ -16,27 +16,39 @@ NEWS_DAYS: Final = 30
 
 
 @dataclass(frozen=True)
-class ProvedIdea:
-    """An improvement that was shown to work, and what somebody was in it."""
+class ProvedImprovement:
+    """An improvement that was shown to work."""
 
     improvement: Improvement
-    role: ClaimRole
     has_doubts: bool  # harm is not excluded altogether
     since: datetime  # first seen so
 
 
-def proved_ideas(workspace: Workspace, person: Person, start: datetime, end: datetime) -> list[ProvedIdea]:
-    """What was first seen to be proved in a span, of the changes in which somebody had a part that is not its owner's; what a
-    later look took back is not told."""
-    news = []
+@dataclass(frozen=True)
+class ProvedIdea(ProvedImprovement):
+    """And what somebody was in it."""
+
+    role: ClaimRole
+
+
+def proved_improvements(workspace: Workspace) -> list[ProvedImprovement]:
+    """Improvements whose latest look claims them; what a later look took back is not told."""
+    proofs = []
     for record in list_records(workspace):
-        role = role_of(record.improvement, (person.username, person.served_as))
-        if role not in ("idea", "helper") or not record.looks:
-            continue
-        status = str(record.looks[-1].facts.get("status", ""))
-        proved_looks = [look for look in record.looks if look.facts.get("status") in CLAIMED_HEADLINES]
-        if status in CLAIMED_HEADLINES and start <= (since := datetime.fromisoformat(proved_looks[0].at)) < end:
-            news.append(ProvedIdea(record.improvement, role, status != "improved", since))
+        status = str(record.looks[-1].facts.get("status", "")) if record.looks else ""
+        if status in CLAIMED_HEADLINES:
+            first = next(look for look in record.looks if look.facts.get("status") in CLAIMED_HEADLINES)
+            proofs.append(ProvedImprovement(record.improvement, status != "improved", datetime.fromisoformat(first.at)))
+    return proofs
+
+
+def proved_ideas(workspace: Workspace, person: Person, start: datetime, end: datetime) -> list[ProvedIdea]:
+    """What was first seen to be proved in a span, of the changes in which somebody had a part that is not its owner's."""
+    news = []
+    for proof in proved_improvements(workspace):
+        role = role_of(proof.improvement, (person.username, person.served_as))
+        if role in ("idea", "helper") and start <= proof.since < end:
+            news.append(ProvedIdea(proof.improvement, proof.has_doubts, proof.since, role))
     return news
 
 

@@ -38,10 +38,17 @@ def ledger(scope: AccessScope, journal: Journal, now: datetime, with_closed: boo
                     page.entry.id, "journal", str(page.facts.get("text", "")), *customer_and_service, "", state, True
                 )
             )
-    for row, state in sharing.visible_promises(scope, now, since):
-        customer, is_mine = scope.customer_of(row), row.author_id == scope.person.pk
-        promises.append(
-            LedgerPromise(row.id, "shared", row.text, customer, row.service, row.author.called, state, is_mine)
-        )
+    promises += shared_ledger(scope, now, since)
     far_future = datetime.max.replace(tzinfo=UTC)
     return sorted(promises, key=lambda promise: (promise.state.closed is not None, promise.state.due or far_future))
+
+
+def shared_ledger(scope: AccessScope, now: datetime, since: datetime | None = None) -> list[LedgerPromise]:
+    """Promises that are shared with somebody, their own among them; `since`: with those that were closed from then on."""
+    return [
+        LedgerPromise(
+            row.id, "shared", row.text, scope.customer_of(row), row.service, row.author.called, state,
+            row.author_id == scope.person.pk,
+        )
+        for row, state in sharing.visible_promises(scope, now, since)
+    ]  # fmt: skip

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from wellserved.actions.contract_ledger import contracts_of, ledger_lines
-from wellserved.actions.promise_ledger import LedgerPromise, ledger
+from wellserved.actions.idea_news import proved_improvements
+from wellserved.actions.promise_ledger import LedgerPromise, ledger, shared_ledger
 from wellserved.explore.gap import ExpectationGaps
 from wellserved.improvement import list_records
 from wellserved.journal.handle import DecryptedEntry, Journal
@@ -34,9 +35,24 @@ from wellserved.store.access import AccessScope, has_permission
 from wellserved.store.models import Outgoing
 from wellserved.value.contracts import due_decisions
 
+BY_MAIL: Final = "mail:"  # before the name of a rule that was told by mail: it rests there, and not on the page
+TIP_DAYS: Final = 7  # of a month, in which its tip is told
 RIPE_DAYS: Final = 28  # after a change, before its first look
 REMEMBERED_DAYS: Final = 120  # of what was done with prompts
 _MAX_LETTERS: Final = 60
+
+
+def shared_situation(workspace: Workspace, scope: AccessScope, now: datetime) -> Situation:
+    """What may wait of theirs by what was shared, and by what is nobody's secret: their journal is not looked at."""
+    today = timezone.localdate(now)
+    return Situation(
+        timezone.localtime(now),
+        promises_due=_promises_due(shared_ledger(scope, now), now),
+        ripe_improvements=_ripe_improvements(workspace, scope, today),
+        stale_claims=_stale_claims(scope),
+        decisions=_decisions(scope, today),
+        tip=_tip(workspace, scope, today),
+    )
 
 
 def situation_of(
@@ -59,8 +75,9 @@ def situation_of(
         unwritten_week=_unwritten_week(scope, journal, today) if is_open else "",
         unanswered_thanks=_unfollowed(journal, now, "thanks", 7) if is_open else (),
         ripe_improvements=_ripe_improvements(workspace, scope, today),
-        stale_claims=[OpenMatter(claim.pk, _short(claim.sentence)) for claim in scope.claims().filter(state="stale")],
+        stale_claims=_stale_claims(scope),
         decisions=_decisions(scope, today),
+        tip=_tip(workspace, scope, today),
         widest_gap=_widest_gap(journal, gaps, now) if is_open else None,
         last_line=last_line,
         working_days_since=_working_days(last_line, today),
@@ -168,6 +185,22 @@ def _ripe_improvements(workspace: Workspace, scope: AccessScope, today: date) ->
     return matters
 
 
+def _stale_claims(scope: AccessScope) -> list[OpenMatter]:
+    return [OpenMatter(claim.pk, _short(claim.sentence)) for claim in scope.claims().filter(state="stale")]
+
+
+def _tip(workspace: Workspace, scope: AccessScope, today: date) -> OpenMatter | None:
+    """The newest change of somebody else's that was proved to work, in the first week of a month."""
+    if today.day > TIP_DAYS or not has_permission(scope.person, "read_measures"):
+        return None
+    own_names = {name for name in (scope.person.username, scope.person.served_as) if name}
+    others = [proof for proof in proved_improvements(workspace) if proof.improvement.who not in own_names]
+    if not others:
+        return None
+    newest = max(others, key=lambda proof: proof.since).improvement
+    return OpenMatter(_mark(f"{newest.name} {today:%Y-%m}"), _short(newest.what))
+
+
 def _decisions(scope: AccessScope, today: date) -> list[OpenMatter]:
     lines = ledger_lines(contracts_of(scope.accounts()))
     return [
@@ -192,14 +225,25 @@ def _working_days(since: date | None, until: date) -> int:
 
 
 def answers_of(owner: int, today: date) -> list[PromptAnswer]:
-    """What they did with prompts lately; what they turned off stays so."""
-    rows = PromptRest.objects.filter(owner=owner).order_by("on", "pk")
+    """What they did with prompts lately; what they turned off stays so. What was told by mail alone is not among it."""
+    return [_answer(row) for row in _recent_rests(owner, today) if not row.rule.startswith(BY_MAIL)]
+
+
+def mail_answers_of(owner: int, today: date) -> list[PromptAnswer]:
+    """What counts for a prompt by mail: what was told by mail, and what was done on the page; that the page showed one does not."""
+    rests = _recent_rests(owner, today)
+    return [_answer(row) for row in rests if row.rule.startswith(BY_MAIL) or row.deed != "shown"]
+
+
+def _recent_rests(owner: int, today: date) -> list[PromptRest]:
     since = today - timedelta(days=REMEMBERED_DAYS)
-    return [
-        PromptAnswer(row.rule, row.subject, cast(PromptReply, row.deed), row.on, row.until)
-        for row in rows
-        if row.on >= since or row.deed in ("silenced", "dismissed", "done")
-    ]
+    rows = PromptRest.objects.filter(owner=owner).order_by("on", "pk")
+    return [row for row in rows if row.on >= since or row.deed in ("silenced", "dismissed", "done")]
+
+
+def _answer(row: PromptRest) -> PromptAnswer:
+    deed = cast(PromptReply, row.deed)
+    return PromptAnswer(row.rule.removeprefix(BY_MAIL), row.subject, deed, row.on, row.until)
 
 
 def todays_prompt(

@@ -169,5 +169,5 @@ def keep_schedule(
 def stop_schedule(person: Person) -> int:
     """Send one's week by itself no more, and take back what waits of it; how many mails that were."""
     WeeklyMail.objects.filter(owner=person).delete()
-    waiting = Outgoing.objects.filter(owner=person, state=MailState.queued, is_automatic=True)
+    waiting = Outgoing.objects.filter(owner=person, state=MailState.queued, is_automatic=True, period__contains="-W")
     return waiting.update(state=MailState.cancelled, content=b"", changed=timezone.now())

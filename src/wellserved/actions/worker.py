@@ -23,7 +23,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 
 from wellserved import disk
-from wellserved.actions import backups, claims, outgoing, pulse_answers, sharing, weekly_mail
+from wellserved.actions import backups, claims, outgoing, prompt_mail, pulse_answers, sharing, weekly_mail
 from wellserved.damage import as_damage_error
 from wellserved.errors import WellservedError
 from wellserved.storage.integrity import IntegrityFinding
@@ -173,9 +173,10 @@ def run_errands_once(workspace: Workspace) -> None:
 
 
 def send_mails(workspace: Workspace) -> None:
-    """Draft the week's reports that are due by themselves, and send the mails whose time has come."""
+    """Draft the week's reports and the prompts that are due by themselves, and send the mails whose time has come."""
     now = timezone.now()
     weekly_mail.queue_due_weeks(workspace, now)
+    prompt_mail.queue_due_prompts(workspace, now)
     outgoing.deliver_due(workspace, now)
 
 

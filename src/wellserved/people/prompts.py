@@ -46,6 +46,7 @@ class Situation:
     ripe_improvements: Sequence[OpenMatter] = ()
     stale_claims: Sequence[OpenMatter] = ()
     decisions: Sequence[OpenMatter] = ()  # `at`: the day by which an account decides
+    tip: OpenMatter | None = None  # a change of somebody else's that was proved to work
     widest_gap: OpenMatter | None = None  # a service whose customers were never asked what they expect
     last_line: date | None = None  # None: they never wrote one
     working_days_since: int = 0
@@ -153,6 +154,11 @@ def _gap(s: Situation) -> Iterable[tuple[str, str]]:
         yield s.widest_gap.subject, f"Customers of {s.widest_gap.what} get less than they expect most often, and you never asked one what they expect. Ask the next."  # fmt: skip
 
 
+def _tip(s: Situation) -> Iterable[tuple[str, str]]:
+    if s.tip is not None:
+        yield s.tip.subject, f"Tip of the month, proved here: {s.tip.what}. Would it help you too?"
+
+
 def _silence(s: Situation) -> Iterable[tuple[str, str]]:
     if s.last_line is not None and s.working_days_since >= QUIET_WORKING_DAYS:
         yield "", f"No line for {s.working_days_since} working days. What was the moment of truth of the last one?"
@@ -169,6 +175,7 @@ PROMPT_RULES: Final = (
     PromptRule("claim_stale", "a claim that the records no longer back", "claims", _claims),
     PromptRule("contract_decides", "an account that decides within a month", "contracts", _decisions, True),
     PromptRule("expectation_unasked", "what customers expect where the gap is widest", "journal", _gap),
+    PromptRule("tip_of_the_month", "what was proved to work elsewhere in the house, once a month", "improvements", _tip, True),
     PromptRule("no_line", "five working days without a line", "today", _silence),
 )  # fmt: skip
 """In the order in which they are asked."""

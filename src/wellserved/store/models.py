@@ -59,6 +59,9 @@ class Person(AbstractUser):
     served_as = models.CharField(_("name in the records"), max_length=200, blank=True)  # person_id in the log
     feed = models.CharField(max_length=64, blank=True, db_index=True)  # digest of the calendar feed's token
     feed_has_contracts = models.BooleanField(default=False)  # it was made when it was said that it holds these
+    prompt_mail_at = models.TimeField(
+        _("something to do today by mail, on working days at (empty: never)"), null=True, blank=True
+    )
     reset_at = models.DateTimeField(null=True, blank=True)  # another password was given to them; None: they read so
     reset_by = models.CharField(max_length=150, blank=True)
 

@@ -65,7 +65,7 @@ router = Router()
 
 
 @router.get("/accounts", response={200: list[dict[str, Any]], **ERRORS})
-def read_accounts(request: HttpRequest) -> Any:
+def list_accounts(request: HttpRequest) -> Any:
     """Accounts that the key's owner may see: reliability, reasons to worry, worth and the next decision, those at risk first."""
     scope = AccessScope(require_scope(request, "accounts:read").owner)
     rows, _trusts = known_rows(list(scope.accounts()))

@@ -15,6 +15,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from wellserved.actions.mail_settings import load_settings
 from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, RATINGS, SEVERITIES, readable_text
 from wellserved.improvement import Improvement, list_records
 from wellserved.journal.handle import DecryptedEntry
@@ -251,7 +252,22 @@ class MeForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Person
-        fields = ("first_name", "last_name", "email")
+        fields = ("first_name", "last_name", "email", "prompt_mail_at")
+        widgets: ClassVar = {"prompt_mail_at": forms.TimeInput({"type": "time"}, format="%H:%M")}
+
+    def clean(self) -> dict[str, Any]:
+        """A mail needs an address, and a way to stop it."""
+        facts, sender = super().clean() or {}, load_settings(settings.WORKSPACE)
+        if facts.get("prompt_mail_at") and not facts.get("email"):
+            self.add_error("email", _("Where should the mail go?"))
+        if facts.get("prompt_mail_at") and (sender is None or not sender.url):
+            self.add_error(
+                "prompt_mail_at",
+                _(
+                    "Mails are not set up here. Whoever runs wellserved does it: wellserved mail setup --url https://..."
+                ),
+            )
+        return facts
 
 
 class WeeklyMailForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -240,6 +240,7 @@ NAMES: Final = (
     gettext_noop("a claim that the records no longer back"),
     gettext_noop("an account that decides within a month"),
     gettext_noop("what customers expect where the gap is widest"),
+    gettext_noop("what was proved to work elsewhere in the house, once a month"),
     gettext_noop("five working days without a line"),
     gettext_noop("grumpy"),
     gettext_noop("flat"),

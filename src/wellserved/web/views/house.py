@@ -11,10 +11,9 @@ from django.utils import timezone
 
 from wellserved.actions import explorations, team_numbers
 from wellserved.actions.business_cases import visible_cases
-from wellserved.claim.verdict import CLAIMED_HEADLINES
+from wellserved.actions.idea_news import proved_improvements
 from wellserved.errors import RequestError
 from wellserved.explore.gap import ExpectationGaps
-from wellserved.improvement import list_records
 from wellserved.moments import period_of
 from wellserved.store.access import has_permission
 from wellserved.web.access_middleware import required_permission, scope_of
@@ -38,7 +37,11 @@ def house(request: HttpRequest) -> HttpResponse:
         "gap": _gap() if is_filled else None,
         "quarter": quarter.label,
         "may_set": has_permission(scope.person, "set_objectives"),
-        "proved": _proved(quarter.start.isoformat()),
+        "proved": [
+            proof
+            for proof in proved_improvements(settings.WORKSPACE)
+            if timezone.localdate(proof.since) >= quarter.start
+        ],
         "waiting": [row for row in visible_cases(scope) if not row.improvement and row.came is None][:8],
         **value_context(scope),
     }
@@ -50,13 +53,3 @@ def _gap() -> ExpectationGaps | None:
         return cached_answer(explorations.find_gaps, "service", ())
     except RequestError:  # nobody said what they expect
         return None
-
-
-def _proved(since: str) -> list[dict[str, Any]]:
-    """Improvements whose latest look claims them, first seen so this quarter."""
-    proved = []
-    for record in list_records(settings.WORKSPACE):
-        looks = [look for look in record.looks if look.facts.get("status") in CLAIMED_HEADLINES]
-        if looks and record.looks[-1].facts.get("status") in CLAIMED_HEADLINES and looks[0].at[:10] >= since:
-            proved.append({"improvement": record.improvement, "has_doubts": record.looks[-1].facts["status"] != "improved"})  # fmt: skip
-    return proved

@@ -43,7 +43,7 @@ def send_week(request: HttpRequest, week: str) -> HttpResponseBase:
 @required_permission("own", "POST")
 def mail_deed(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Send a mail again that may not have arrived, or take back one that has not left."""
-    row = get_object_or_404(scope_of(request).outgoing(), pk=id_)
+    row = get_object_or_404(scope_of(request).outgoing().filter(period__contains="-W"), pk=id_)
     deed = outgoing.send_again if request.POST.get("do") == "again" else outgoing.cancel_mail
     deed(person_of(request), row)
     return redirect("week", row.period)
