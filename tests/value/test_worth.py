@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +70,28 @@ def test_fader_hardie_and_lee_2005_cdnow_customer_1516() -> None:
     customer = Purchases(np.array([2.0]), np.array([30.43]), np.array([38.86]))
     assert CDNOW.expected(customer, 39)[0] == pytest.approx(1.226, abs=5e-4)
     assert CDNOW.alive(customer)[0] == pytest.approx(0.727, abs=5e-4)
+
+
+def _cdnow() -> Purchases:
+    """The 2,357 customers of CDNOW: repeat purchases, week of the last, weeks watched."""
+    rows: list[tuple[float, float, float]] = []
+    lines = (Path(__file__).parents[1] / "reference" / "cdnow.txt").read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        if not line.startswith("#"):
+            watched, last_customer, *again = line.split()
+            buyers_again = [tuple(map(float, buyer.split("/"))) for buyer in again]
+            once = int(last_customer) - len(rows) - len(buyers_again)
+            rows += [(repeats, last, float(watched)) for repeats, last in [*buyers_again, *[(0.0, 0.0)] * once]]
+    return Purchases(*np.array(rows).T)
+
+
+def test_fader_hardie_and_lee_2005_the_fit_of_cdnow() -> None:
+    """Table 2: r .243, alpha 4.414, a .793, b 2.426, log likelihood -9,582.4."""
+    purchases = _cdnow()
+    assert (len(purchases.repeats), purchases.repeats.sum(), (purchases.repeats > 0).sum()) == (2_357, 2_457, 946)
+    fit = estimate_repeats(purchases)
+    assert [fit.r, fit.alpha, fit.a, fit.b] == pytest.approx([0.243, 4.414, 0.793, 2.426], abs=6e-4)
+    assert fit.log_likelihood == pytest.approx(-9_582.4, abs=0.05)
 
 
 def _likelihood_by_integration(model: RepeatModel, x: int, last: float, watched: float) -> float:
