@@ -74,7 +74,8 @@ def _line(scope: AccessScope, row: Shared) -> str:
 
 
 def _lines(scope: AccessScope, rows: Iterable[Shared], words: tuple[str, ...]) -> list[str]:
-    return [_line(scope, row) for row in rows if row.word in words]
+    of_customers = (row for row in rows if row.word in words and row.rates_team_id is None)
+    return [_line(scope, row) for row in of_customers]
 
 
 def _worth_lines(scope: AccessScope, rows: Iterable[Shared]) -> list[str]:

@@ -176,6 +176,8 @@ class Shared(models.Model):
     due = models.DateTimeField(null=True, blank=True)
     open = models.BooleanField(default=False)  # a promise or a failure that waits for its end
     customer = models.ForeignKey(Customer, models.SET_NULL, null=True, blank=True, related_name="shared")
+    # the team that is rated, where one team rates another
+    rates_team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="+")
     service = models.CharField(max_length=100, blank=True)
     channel = models.CharField(max_length=50, blank=True)
     # never in the log, so that withdrawing it takes it back

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from wellserved.actions.business_cases import INPUT_FIELDS
 from wellserved.business_case import MAX_INPUT, MAX_YEARS
 from wellserved.errors import RequestError
+from wellserved.store.models import Team
 from wellserved.store.plan_models import Contract, ContractDeed, Objective, RoleLine, SavedCase
 from wellserved.web.forms import DateInput, measure_choices
 
@@ -48,6 +49,21 @@ class ContractForm(forms.ModelForm):  # type: ignore[type-arg]
                 "exit_measure", _("Name the measure, what it is missed beyond, and how many months in a row.")
             )
         return data
+
+
+class TeamRatingForm(forms.Form):
+    """How another team served one's own."""
+
+    team = forms.ModelChoiceField(Team.objects.none(), label=_("Team"))
+    score = forms.TypedChoiceField(
+        label=_("From 1, badly, to 5, very well"), coerce=int, choices=[(n, n) for n in range(1, 6)], initial=5
+    )
+    text = forms.CharField(label=_("In words, for your own team"), max_length=300, required=False)
+
+    def __init__(self, *args: Any, own: Team | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = Team.objects.exclude(pk=own.pk) if own else Team.objects.none()
+        self.fields["team"].queryset = others.order_by("name")  # type: ignore[attr-defined]
 
 
 class DeedForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponseBase
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from wellserved.actions import objectives as objective_actions
+from wellserved.actions import team_ratings
 from wellserved.people.sight import LineOfSight
 from wellserved.render.charts.sight import sight_picture
 from wellserved.store.access import AccessScope, has_permission, record_event
+from wellserved.store.models import Team
 from wellserved.store.plan_models import Objective, RoleLine
 from wellserved.web.access_middleware import required_permission, scope_of
 from wellserved.web.analysis import cached_answer, has_records
-from wellserved.web.plan_forms import ObjectiveForm, TargetForm, WorkForm
+from wellserved.web.plan_forms import ObjectiveForm, TargetForm, TeamRatingForm, WorkForm
 
 
 def sight_of(scope: AccessScope) -> LineOfSight:
@@ -27,7 +31,15 @@ def objectives(request: HttpRequest) -> HttpResponseBase:
     """My work, the measure that it moves, the objective that this carries, and the customers who are served."""
     scope = scope_of(request)
     form, work = ObjectiveForm(None, initial={"since": timezone.localdate()}), WorkForm()
-    if request.method == "POST":
+    rating = _rating_form(request, scope)
+    if request.method == "POST" and request.POST.get("do") == "rate":
+        if rating is None:
+            raise Http404
+        if rating.is_valid():
+            team_ratings.rate_team(scope.person, now=timezone.now(), **rating.cleaned_data)
+            messages.success(request, _("Saved. A second time in the month takes its place."))
+            return redirect("objectives")
+    elif request.method == "POST":
         scope.require_permission("set_objectives")
         if request.POST.get("do") == "work":
             work = WorkForm(request.POST)
@@ -50,9 +62,18 @@ def objectives(request: HttpRequest) -> HttpResponseBase:
     sight = sight_of(scope)
     context = {
         "sight": sight, "picture": sight_picture(sight) if sight.objectives or sight.works else None, "form": form, "work_form": work,
-        "may_change": has_permission(scope.person, "set_objectives"),
+        "may_change": has_permission(scope.person, "set_objectives"), "rating_form": rating, "ratings": team_ratings.latest_ratings(timezone.now()),
     }  # fmt: skip
     return render(request, "objectives.html", context)
+
+
+def _rating_form(request: HttpRequest, scope: AccessScope) -> TeamRatingForm | None:
+    """For whoever shares with a team, where there is another one."""
+    own = scope.person.team
+    is_sent = request.method == "POST" and request.POST.get("do") == "rate"
+    if own is None or not has_permission(scope.person, "share") or not Team.objects.exclude(pk=own.pk).exists():
+        return None
+    return TeamRatingForm(request.POST if is_sent else None, own=own, auto_id="rate_%s")
 
 
 @required_permission("set_objectives", "GET", "POST")
