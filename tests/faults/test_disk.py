@@ -17,7 +17,7 @@ from tests.faults.ground import ERRORS, SENTENCE, Ground, asked, spread
 
 SEED = 20261130
 POINTS = 4  # of each command and fault; with WELLSERVED_FAULTS=all every call
-PAGE_POINTS = 10  # of the pages, few of whose calls are on the way of a line
+PAGE_POINTS = 16  # of the pages, few of whose calls are on the way of a line
 ENTRIES = "SELECT count(*) FROM journal_entry"
 
 

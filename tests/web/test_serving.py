@@ -266,6 +266,7 @@ def test_guesses_of_one_address_do_not_lock_out_another(staff: House) -> None:
 @pytest.mark.django_db(databases=["default", "journal"])
 def test_who_may_send_files_is_decided_by_the_door(staff: House, as_: As) -> None:
     data, customers, bulk = reverse("data"), reverse("customers_file"), reverse("api:record_moments")
+    contracts = reverse("api:record_contracts")
     week, resume, resume_file = reverse("week", args=["2026-W47"]), reverse("resume"), reverse("resume_file")
     sizes = {
         path: settings.LIMITS.body_limit(path)
@@ -273,6 +274,7 @@ def test_who_may_send_files_is_decided_by_the_door(staff: House, as_: As) -> Non
             data,
             customers,
             bulk,
+            contracts,
             week,
             f"{week}send",
             resume,
@@ -282,8 +284,8 @@ def test_who_may_send_files_is_decided_by_the_door(staff: House, as_: As) -> Non
             "/journal/",
         )
     }
-    assert len(settings.LIMITS.uploads) == 6
-    kib = [2 * 2**20, 6 * 2**10, 2 * 2**10, 256, 256, 256, 528, 64, 64, 64]
+    assert len(settings.LIMITS.uploads) == 7
+    kib = [2 * 2**20, 6 * 2**10, 2 * 2**10, 2 * 2**10, 256, 256, 256, 528, 64, 64, 64]
     assert [size // 2**10 for size in sizes.values()] == kib
     asked: dict[str, Any] = {UPLOAD_CHECK: True}
     for path in (data, customers):
@@ -293,9 +295,10 @@ def test_who_may_send_files_is_decided_by_the_door(staff: House, as_: As) -> Non
     for path in (week, resume, resume_file):
         assert as_(staff.kim).get(path, **asked).status_code == 204
         assert Client(REMOTE_ADDR="203.0.113.1").get(path, **asked).status_code == 302
-    assert key(staff.kim).get(bulk, **asked).status_code == 204
-    assert key(staff.kim, days=-1).get(bulk, **asked).status_code == 401
-    assert Client().get(bulk, **asked).status_code == 401
+    for path in (bulk, contracts):
+        assert key(staff.kim).get(path, **asked).status_code == 204
+        assert key(staff.kim, days=-1).get(path, **asked).status_code == 401
+        assert Client().get(path, **asked).status_code == 401
 
 
 def test_ports_and_hosts_that_cannot_be_are_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
