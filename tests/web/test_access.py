@@ -23,11 +23,9 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from tests.web.conftest import House, book, signed_claim
+from tests.web.conftest import House, book, make_cases_once, signed_claim
 from wellserved.actions import practices, sharing
-from wellserved.actions.synthetic import make_cases
 from wellserved.actions.uploads import advance, keep_upload
-from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import PERMISSIONS
 from wellserved.store.models import (
@@ -67,8 +65,7 @@ def routes(patterns: list[URLPattern | URLResolver] | None = None, before: str =
 
 def world(staff: House, place: Workspace) -> dict[str, str]:
     """Something of kim's behind every address: name -> address."""
-    if log.latest_version(place) < 0:
-        make_cases(place, 300, 1)
+    make_cases_once(place)
     entry = book(staff.kim).write({"word": "missed", "line": "missed: a private thing"})
     promise = book(staff.kim).write(
         {"word": "promise", "text": "a promise", "due": (timezone.now() + timedelta(days=2)).isoformat()}

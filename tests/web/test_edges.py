@@ -105,6 +105,10 @@ def test_a_score_that_is_cleared_leaves_the_measures(staff: House, tmp_path: Pat
     assert counted(place, "asked") == 1
 
 
+def tomorrow_at_ten() -> str:
+    return f"{timezone.localtime() + timedelta(days=1):%Y-%m-%dT10:00}"
+
+
 def test_what_belongs_together_is_shared_together(staff: House, as_: As) -> None:
     client = as_(staff.kim)
     missed = typed(client, "missed: Acme waited")
@@ -118,7 +122,7 @@ def test_what_belongs_together_is_shared_together(staff: House, as_: As) -> None
     assert not Shared.objects.get(pk=first.pk).open
     promise = typed(client, "promise: Acme gets it by tomorrow")
     client.post(f"/promises/journal/{promise.id}", {"word": "kept"})
-    shared_of(client, promise, due="2026-12-01T10:00")
+    shared_of(client, promise, due=tomorrow_at_ten())
     now = timezone.now()
     ((_, state),) = sharing.visible_promises(AccessScope(staff.kim), now, now - timedelta(days=1))
     assert state.fate == "kept"
@@ -127,10 +131,10 @@ def test_what_belongs_together_is_shared_together(staff: House, as_: As) -> None
 def test_a_withdrawn_copy_leaves_the_entry_to_its_owner_and_it_can_be_shared_again(staff: House, as_: As) -> None:
     client = as_(staff.kim)
     promise = typed(client, "promise: Acme gets it by tomorrow 10:00")
-    row = shared_of(client, promise, due="2026-12-01T10:00")
+    row = shared_of(client, promise, due=tomorrow_at_ten())
     client.post(f"/shared/{row.id}/withdraw")
     assert len(book(staff.kim).promises(timezone.now())) == 1
-    again = shared_of(client, promise, due="2026-12-01T10:00")
+    again = shared_of(client, promise, due=tomorrow_at_ten())
     assert again.id != row.id
     assert again.withdrawn is None
 

@@ -11,17 +11,15 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from tests.web.conftest import House
+from tests.web.conftest import House, make_cases_once
 from wellserved import improvement
 from wellserved.actions import idea_news, practices
 from wellserved.actions.claim_roles import find_role
 from wellserved.actions.credit_words import credit_lines, practice_branch
 from wellserved.actions.open_cases import open_case_table
 from wellserved.actions.practice_effects import PracticeEffect, count_reach, practice_effect
-from wellserved.actions.synthetic import make_cases
 from wellserved.errors import RequestError, UnknownNameError
 from wellserved.improvement import IMPROVEMENTS_FILE, Improvement
-from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Adoption, Person, Practice
 
@@ -151,8 +149,7 @@ def test_days_and_names_that_contradict_each_other_are_refused(staff: House) -> 
 
 
 def test_customers_are_counted_from_the_day_to_the_last_day(place: Workspace) -> None:
-    if log.latest_version(place) < 0:
-        make_cases(place, 300, 1)
+    make_cases_once(place)
     whole = count_reach(place, (), (("x", "source", "synth", date(1990, 1, 1), None),))["x"]
     spans = tuple(
         (name, "source", "synth", since, until)
@@ -237,8 +234,7 @@ def test_who_enters_themselves_sees_no_more_and_an_outsider_is_nobody_here(staff
 
 
 def test_each_case_counts_once_and_the_first_team_is_no_limit_for_others(place: Workspace) -> None:
-    if log.latest_version(place) < 0:
-        make_cases(place, 300, 1)
+    make_cases_once(place)
     first = date(1990, 1, 1)
     whole = count_reach(place, (), (("all", "source", "synth", first, None),))["all"]
     with open_case_table(place) as cases:

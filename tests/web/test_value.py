@@ -101,7 +101,7 @@ def test_a_contract_without_a_value_is_worth_its_accounts_revenue_where_it_is_th
 
 
 def test_a_lead_sees_spans_and_finance_figures_and_nobody_else_anything(staff: House, as_: As) -> None:
-    _contract(value_year=123_456, currency="EUR")
+    _contract(ends=timezone.localdate() + timedelta(days=100), value_year=123_456, currency="EUR")
     account = Account.objects.get(name="Acme Group")
     pages = ("/accounts/", f"/accounts/{account.pk}/", "/contracts/", "/house/")
     texts = {person.username: [as_(person).get(page).content.decode() for page in pages] for _name, person in staff}
@@ -116,13 +116,14 @@ def test_a_lead_sees_spans_and_finance_figures_and_nobody_else_anything(staff: H
 
 
 def test_the_calendar_holds_contracts_only_where_it_was_said_so(staff: House, as_: As, client: Client) -> None:
-    _contract(ends=date(2027, 12, 31))
+    ends = timezone.localdate() + timedelta(days=400)
+    _contract(ends=ends)
     Person.objects.filter(pk=staff.finance.pk).update(feed=token_digest("old"))
     assert "Acme Group" not in client.get("/calendar/old.ics").content.decode()
     Person.objects.filter(pk=staff.finance.pk).update(feed_has_contracts=True)
     text = client.get("/calendar/old.ics").content.decode().replace("\r\n ", "")
     assert "SUMMARY:Acme Group decides about its contract" in text
-    assert "DTSTART;VALUE=DATE:20271231" in text
+    assert f"DTSTART;VALUE=DATE:{ends:%Y%m%d}" in text
     assert text.count("TRIGGER:-P") == 3
 
 
