@@ -66,6 +66,7 @@ def calibrate(rest: list[str]) -> None:
     run(PYTHON, "-m", "bench.calibration.companions", some, **alone)
     run(PYTHON, "-m", "bench.calibration.power", **alone)
     run(PYTHON, "-m", "bench.calibration.procedure", **alone)
+    run(PYTHON, "-m", "bench.calibration.worth", "--runs", str(min(runs, 1_000)), **alone)
     whole = ROOT.parent / "shared" / "data" / "boston311_2015.csv.gz"
     if whole.exists() and runs >= 400:  # arbitrary dates on a real record, which does not come with the project
         run(PYTHON, "-m", "bench.calibration.real", whole)

@@ -26,6 +26,7 @@ from wellserved.storage.workspace import create_workspace
 
 Ask = tuple[str, Callable[[], Any], int]  # a request's name, itself, the status that it must get
 ENTRIES, SHARED, CASES, PEOPLE, ROUNDS = 100_000, 20_000, 1_000_000, 20, 40
+ACCOUNTS = 300
 
 
 def run(cases: int = CASES) -> None:
@@ -46,9 +47,11 @@ def run(cases: int = CASES) -> None:
 
         setup.prepare(place)
         client, api, known = _fill()
+        finance, house_pages = _fill_accounts()
         gc.collect()
         gc.freeze()  # as `serve` does
         asks: list[Ask] = [(name, lambda path=path: client.get(path), 200) for name, path in known.items()]  # type: ignore[misc]
+        asks += [(name, lambda path=path: finance.get(path), 200) for name, path in house_pages.items()]  # type: ignore[misc]
         rows = _timed([*asks, *_requests(client, api)])
         gc.unfreeze()
         print(f"{'page or request':<34}{'CPU ms, median':>16}{'first, s':>10}{'queries':>9}")
@@ -116,6 +119,52 @@ def _fill() -> tuple[Any, Any, dict[str, str]]:
         "cases behind it": "/measures/promise_kept/cases?where=team=intake", "reports": "/reports/", "one's week": f"/reports/{week}/", "data": "/data/", "me": "/me/",
     }  # fmt: skip
     return client, Client(headers={"Authorization": "Bearer ws_k"}), pages
+
+
+def _fill_accounts() -> tuple[Any, dict[str, str]]:
+    """Finance with accounts and contracts, and what the house shows of them and of its people."""
+    from django.test import Client
+    from django.utils import timezone
+
+    from wellserved.actions import membership
+    from wellserved.store.models import Account, Customer, Person, Team
+    from wellserved.store.plan_models import Contract, Objective, SavedCase
+
+    membership.add_person("fin", "finance", "intake", "correct horse battery")
+    person, today, rng = Person.objects.get(username="fin"), timezone.localdate(), random.Random(2)
+    accounts = Account.objects.bulk_create(
+        Account(
+            name=f"Account {n}", revenue_year=rng.randrange(1_000, 200_000), currency="EUR", team=Team.objects.first()
+        )
+        for n in range(ACCOUNTS)
+    )
+    Customer.objects.filter(name="Acme").update(account=accounts[0])
+    Customer.objects.bulk_create(
+        Customer(name=f"Customer {n}", account=accounts[n % ACCOUNTS]) for n in range(2 * ACCOUNTS)
+    )
+    Contract.objects.bulk_create(
+        Contract(
+            account=account,
+            starts=today - timedelta(days=n % 300),
+            ends=today + timedelta(days=365 - n % 300),
+            notice_value=3,
+            value_year=1_000,
+            currency="EUR",
+        )
+        for n, account in enumerate(accounts)
+    )
+    Objective.objects.create(name="Keep our word", owner=person, since=today)
+    SavedCase.objects.create(
+        owner=person, title="Wrong labels", inputs={}, currency="EUR",
+        result={"base": 1, "median": 1, "low": 0, "high": 2, "loss_chance": 0.1, "payback_months": 3, "payback_reason": "", "parts": [], "tornado": []},
+    )  # fmt: skip
+    client = Client()
+    client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+    return client, {
+        "accounts": "/accounts/", "an account": f"/accounts/{accounts[0].pk}/", "contracts": "/contracts/", "failures, with worth": "/failures/",
+        "promises, with worth": "/promises/", "objectives": "/objectives/", "the house on one page": "/house/", "pulse": "/pulse/",
+        "something to do today": "/prompt", "my days": "/me/days", "business cases": "/business-cases/",
+    }  # fmt: skip
 
 
 def _timed(asks: list[Ask]) -> list[tuple[str, float, float, int]]:

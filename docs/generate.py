@@ -401,6 +401,20 @@ def peers() -> str:
     return _table(["false / covers / width", "runs", *chosen, "CPU s"], rows)
 
 
+def worth_coverage() -> str:
+    """How often intervals of what customers are worth hold the truth, one row a kind of house."""
+    houses: dict[str, list[dict[str, Any]]] = {}
+    for row in _figures("worth") or []:
+        houses.setdefault(row["house"], []).append(row)
+    table: list[list[object]] = []
+    for house, rows in houses.items():
+        covers = [row["covers"] for row in rows if row["covers"] is not None]
+        table.append(
+            [house, rows[0]["runs"], rows[0]["declined"], min(covers, default=None), max(covers, default=None)]
+        )
+    return _table(["house", "drawn", "declined", "holds the truth, least", "most"], table)
+
+
 def effects() -> str:
     """Coverage and what is found, one row a measure, noise, length and course."""
     rows: dict[tuple[object, ...], dict[float, dict[str, float]]] = {}
@@ -516,6 +530,7 @@ def made() -> dict[Path, str]:
         DOCS.parent / "src/wellserved/web/translations.py": vocabulary(),
         journal: marked(marked(journal.read_text(encoding="utf-8"), "words", words()), "open", open_columns()),
         clocks: marked(clocks.read_text(encoding="utf-8"), "rules", rules()),
+        DOCS / "accounts.md": marked((DOCS / "accounts.md").read_text(encoding="utf-8"), "coverage", worth_coverage()),
         DOCS / "people.md": marked((DOCS / "people.md").read_text(encoding="utf-8"), "prompts", prompts()),
         **methods(),
         architecture: marked(architecture.read_text(encoding="utf-8"), "layers", layers()),

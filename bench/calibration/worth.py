@@ -123,6 +123,8 @@ def rows_of(house: str, runs: int) -> list[dict[str, object]]:
             continue
         for quantity, is_right in outcomes:
             counts[quantity].append(is_right)
+    if not counts:
+        return [{"house": house, "quantity": "", "runs": runs, "declined": declined, "covers": None}]
     return [
         {"house": house, "quantity": quantity, "runs": runs, "declined": declined, "covers": round(float(np.mean(right)), 4)}
         for quantity, right in counts.items()

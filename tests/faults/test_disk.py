@@ -137,7 +137,7 @@ def test_a_read_only_folder_is_said_by_whatever_writes_and_read_by_whatever_read
     assert ground.storage.run(ground.reading("c")).code == 0
 
 
-@pytest.mark.parametrize("size", [8_000])
+@pytest.mark.parametrize("size", [2_000, 20_000])
 def test_a_limit_of_the_system_stops_a_write_where_it_is_met(ground: Ground, size: int) -> None:
     """No call is intercepted here: the system itself refuses to let a file grow (RLIMIT_FSIZE)."""
     for trial in ground.trials:

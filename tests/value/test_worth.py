@@ -168,6 +168,9 @@ def test_spend_by_gamma_gamma_and_its_refusal() -> None:
     assert not isinstance(model, NotComputable)
     assert (model.p * model.v, model.q) == pytest.approx((p * v, q), rel=0.08)  # p and v alone are told less well
     assert float(model.expected(np.array([0.0]), np.array([0.0]))[0]) == pytest.approx(p * v / (q - 1), rel=0.05)
+    wild = random.gamma(p * repeats, 1 / (random.gamma(0.9, 1 / v, size) * repeats))
+    assert isinstance(told := estimate_spend(repeats, wild), NotComputable)
+    assert "no mean can be told" in told.reason  # q is 1 or less, and half of all spend is one customer's
     refused = estimate_spend(repeats, spend * repeats)
     assert isinstance(refused, NotComputable)
     assert "spends more a time" in refused.reason

@@ -43,6 +43,21 @@ def test_contracts_are_new_changed_as_before_or_refused_by_their_place(staff: Ho
     assert ContractDeed.objects.get(contract=contract).deed == "notice_given"
 
 
+def test_blanks_make_no_second_contract_and_long_or_unclear_cells_refuse_their_row_alone(staff: House) -> None:
+    client = key(staff.finance)
+    rows: list[dict[str, object]] = [
+        dict(_contract(value_year="1000", currency="EUR")), dict(_contract(reference=" C-1 ", account="Acme  Group ")),
+        {**_contract(reference="C-2"), "value_year": 2500.5, "currency": "EUR", "renews_itself": True, "exit_clause": "x" * 300},
+        dict(_contract(reference="C-3", value_year="120.000", currency="EUR")), dict(_contract(reference="C-" + "9" * 300)),
+        dict(_contract(reference="C-4", starts="2026-02-0199")),
+    ]  # fmt: skip
+    answer = sent(client, "contracts", {"contracts": rows}).json()
+    assert (answer["new"], answer["same"], [one["row"] for one in answer["refused"]]) == (2, 1, [4, 5, 6])
+    assert "can be read in two ways" in answer["refused"][0]["reason"]
+    second = Contract.objects.get(reference="C-2")
+    assert (float(second.value_year or 0), second.renews_itself) == (2500.5, True)
+
+
 def test_a_request_that_is_sent_twice_is_done_once(staff: House) -> None:
     client, request = key(staff.finance), {"contracts": [_contract()]}
     answers = [sent(client, "contracts", request, **{"Idempotency-Key": "a"}).json() for _ in range(2)]

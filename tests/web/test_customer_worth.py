@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from tests.web.conftest import House, book
 from wellserved.actions import sharing, weekly
+from wellserved.actions.accounts import customer_accounts
 from wellserved.actions.contract_ledger import note_deed
 from wellserved.actions.customer_worth import show_yearly_total, visible_worths, worths_of_owners
 from wellserved.actions.team_week import draft_shared_week, draft_team_week
@@ -68,6 +69,35 @@ def test_each_account_counts_once_and_unknown_worth_is_said(staff: House) -> Non
     assert show_yearly_total(scope, []) == ""
 
 
+def test_a_leads_total_tells_no_more_of_its_parts_than_their_spans(staff: House) -> None:
+    team = staff.lead.team
+    for name, revenue in (("Large", 245_000), ("Small", 9_000)):
+        Account.objects.create(name=name, team=team, revenue_year=revenue, currency="EUR")
+    scope = AccessScope(staff.lead)
+    worths = visible_worths(scope, accounts=["Large", "Small"])
+    assert show_yearly_total(scope, worths.values()) == "2 accounts worth 50,000 to 260,000 EUR a year"
+    Account.objects.filter(name="Large").update(revenue_year=2_000_000)
+    worths = visible_worths(scope, accounts=["Large", "Small"])
+    assert show_yearly_total(scope, worths.values()) == "2 accounts worth 1,000,000 or more EUR a year"
+
+
+def test_duplicates_of_duplicates_and_spellings_lead_to_one_account(staff: House) -> None:
+    acme, other = Customer.objects.get(name="Acme"), Account.objects.create(name="AAA")
+    middle = Customer.objects.create(name="ACME Ltd", merged_into=acme)
+    Customer.objects.create(name="A.C.M.E.", merged_into=middle)
+    Customer.objects.create(name="Acme old", merged_into=acme, account=other)
+    names = ["Acme", "ACME Ltd", "A.C.M.E.", "Acme old", "acme"]
+    worths = visible_worths(AccessScope(staff.finance), names)
+    assert {name: worths[name].account.name for name in names} == dict.fromkeys(names, "Acme Group")
+    assert dict(customer_accounts()) == dict.fromkeys(["Acme", "ACME Ltd", "A.C.M.E.", "Acme old"], "Acme Group")
+
+
+def test_an_accounts_own_name_comes_before_what_the_records_call_another(staff: House) -> None:
+    Account.objects.create(name="Foo", revenue_year=1_000_000, currency="EUR")
+    Account.objects.create(name="Zed", recorded_as="Foo", revenue_year=5, currency="EUR")
+    assert visible_worths(AccessScope(staff.finance), accounts=["Foo"])["Foo"].account.name == "Foo"
+
+
 def test_worth_by_contract_and_none_of_an_account_that_left(staff: House) -> None:
     scope, account = AccessScope(staff.finance), Account.objects.get(name="Acme Group")
     Account.objects.filter(pk=account.pk).update(revenue_year=None)
@@ -102,7 +132,7 @@ def test_finance_sees_figures_a_lead_spans_of_the_own_team_others_nothing(staff:
 def test_the_own_week_says_for_whom_expectations_were_met_and_missed(staff: House) -> None:
     lines = [("exceeded", "Acme"), ("met", "Acme"), ("missed", "Northwind"), ("missed", "Acme"), ("thanks", "Acme")]
     assert (
-        "- Expectations met or exceeded for 1 account worth 50,000 to 250,000 EUR a year; missed for 1 account worth 50,000 to 250,000 EUR a year."
+        "- Expectations met or exceeded for 1 account worth 50,000 to 250,000 EUR a year; missed for 1 account worth 50,000 to 250,000 EUR a year, beside 1 without an account here."
         in _draft(staff.lead, lines)
     )
     assert "worth" not in _draft(staff.kim, lines)

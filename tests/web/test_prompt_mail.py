@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.web.conftest import House, book
 from wellserved.actions import outgoing, prompts, sharing, weekly_mail
 from wellserved.actions.mail_settings import MailSettings, mail_file, save_settings
-from wellserved.actions.prompt_mail import queue_due_prompts
+from wellserved.actions.prompt_mail import ask_for_prompts, queue_due_prompts
 from wellserved.improvement import IMPROVEMENTS_FILE, Improvement, declare, record_look
 from wellserved.people.prompts import PROMPT_RULES
 from wellserved.storage.workspace import Workspace
@@ -54,6 +54,7 @@ def open_words(person: Person, place: Workspace, now: datetime) -> list[str]:
 def _letters(monkeypatch: pytest.MonkeyPatch, place: Workspace) -> list[str]:
     """What would leave, as it would be handed over."""
     letters: list[str] = []
+    Outgoing.objects.update(not_after=None)  # whatever the time is now
     outgoing.deliver_due(
         place,
         timezone.now() + timedelta(days=900),
@@ -94,6 +95,8 @@ def test_the_journal_is_not_opened_for_it(kim: Person, place: Workspace) -> None
         (TUESDAY + timedelta(hours=3), 0),  # the hour has passed: it is left out, not caught up
         (TUESDAY - timedelta(days=2), 0),  # a Sunday
         (TUESDAY + timedelta(days=4), 0),  # a Saturday
+        (TUESDAY + timedelta(hours=1, minutes=55), 1),  # ten
+        (TUESDAY + timedelta(hours=1, minutes=56), 0),
     ],
 )
 def test_it_comes_at_the_hour_that_was_asked_for_on_working_days(
@@ -129,6 +132,50 @@ def test_what_was_done_on_the_page_is_not_told_by_mail_and_the_mail_takes_no_pro
     assert queue_due_prompts(place, TUESDAY + timedelta(days=1)) == 0
 
 
+def test_the_hour_may_be_just_before_midnight(kim: Person, place: Workspace) -> None:
+    Person.objects.filter(pk=kim.pk).update(prompt_mail_at=time(23, 30))
+    _promise(kim, TUESDAY + timedelta(hours=30))
+    midnight = datetime(2026, 12, 16, 0, 10, tzinfo=UTC) - timedelta(hours=1)  # 0:10 on Wednesday in Berlin
+    assert queue_due_prompts(place, midnight) == 1
+    assert Outgoing.objects.get().period == "2026-12-15"
+
+
+def test_what_did_not_leave_in_its_hours_is_not_sent_later(kim: Person, place: Workspace) -> None:
+    _promise(kim, TUESDAY + timedelta(hours=5))
+    queue_due_prompts(place, TUESDAY)
+    Outgoing.objects.update(not_after=timezone.now() - timedelta(minutes=1))
+    sent: list[str] = []
+    outgoing.deliver_due(
+        place, timezone.now() + timedelta(days=900), lambda _sender, to, _content, _note: sent.append(to)
+    )
+    assert sent == []
+    row = Outgoing.objects.get()
+    assert (row.state, bytes(row.content), row.reason) == ("cancelled", b"", "Its hour was over.")
+
+
+def test_another_address_gets_no_second_one_on_the_day(kim: Person, place: Workspace) -> None:
+    _promise(kim, TUESDAY + timedelta(hours=5))
+    assert queue_due_prompts(place, TUESDAY) == 1
+    Person.objects.filter(pk=kim.pk).update(email="other@example.org")
+    _promise(kim, TUESDAY + timedelta(hours=6))
+    assert queue_due_prompts(place, TUESDAY + timedelta(minutes=10)) == 0
+
+
+def test_an_address_that_cannot_be_keeps_nobody_elses_mail(staff: House, kim: Person, place: Workspace) -> None:
+    Person.objects.filter(pk=staff.peer.pk).update(prompt_mail_at=time(8), email="peer@exämple.org")
+    for person in (staff.peer, kim):
+        _promise(person, TUESDAY + timedelta(hours=5))
+    assert queue_due_prompts(place, TUESDAY) == 1
+    assert Outgoing.objects.get().owner == kim
+
+
+def test_what_the_page_showed_before_rests_in_the_mail_too(kim: Person, place: Workspace) -> None:
+    _promise(kim, TUESDAY + timedelta(hours=5))
+    monday_evening = TUESDAY - timedelta(hours=13)
+    assert prompts.todays_prompt(place, AccessScope(kim), book(kim), monday_evening) is not None
+    assert queue_due_prompts(place, TUESDAY) == 0
+
+
 def test_whoever_stopped_it_left_or_has_no_address_gets_none(kim: Person, place: Workspace) -> None:
     _promise(kim, TUESDAY + timedelta(hours=5))
     Person.objects.filter(pk=kim.pk).update(email="")
@@ -138,8 +185,13 @@ def test_whoever_stopped_it_left_or_has_no_address_gets_none(kim: Person, place:
     Person.objects.filter(pk=kim.pk).update(is_active=True)
     assert queue_due_prompts(place, TUESDAY) == 1
     outgoing.stop_mails(Unsubscription.objects.get(owner=kim))
+    kim.refresh_from_db()
+    assert kim.prompt_mail_at is None  # and the page says so
     _promise(kim, TUESDAY + timedelta(hours=30))
     assert queue_due_prompts(place, TUESDAY + timedelta(days=1)) == 0
+    Person.objects.filter(pk=kim.pk).update(prompt_mail_at=time(8))
+    ask_for_prompts(Person.objects.get(pk=kim.pk))
+    assert queue_due_prompts(place, TUESDAY + timedelta(days=1)) == 1
 
 
 def test_it_is_asked_for_on_ones_own_page_where_it_can_be_stopped(staff: House, as_: As, place: Workspace) -> None:
@@ -147,6 +199,10 @@ def test_it_is_asked_for_on_ones_own_page_where_it_can_be_stopped(staff: House, 
     assert "Where should the mail go?" in client.post("/me/", facts).content.decode()
     facts["email"] = "peer@example.org"
     assert "Mails are not set up here." in client.post("/me/", facts).content.decode()
+    assert (
+        "letters that not every mail server"
+        in client.post("/me/", {**facts, "email": "p@exämple.org"}).content.decode()
+    )
     save_settings(place, MailSettings("127.0.0.1", "service@example.org", url="https://service.example.org"))
     try:
         assert client.post("/me/", facts).status_code == 302

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
+from operator import or_
 from typing import Any, TypeVar
 
+from django.db.models import Q
 from django.utils.translation import gettext
 
 from wellserved.actions.account_questions import CustomerAccounts, PurchaseWorth
@@ -21,9 +24,10 @@ from wellserved.value.contracts import (
     due_decisions,
 )
 from wellserved.value.trust import AccountTrust, TrustReason, fold_name
-from wellserved.value.worth import ExpectedValue, MoneyTotal, total_by_currency, value_by_years
+from wellserved.value.worth import ExpectedValue, total_by_currency, value_by_years
 
 AccountFact = TypeVar("AccountFact")
+_MOST_SPELLINGS = 20  # names that are looked for in another spelling
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,45 @@ class AccountRow:
 
 def customer_accounts() -> CustomerAccounts:
     """Whose customer belongs to which account, duplicates by those that they were merged into."""
-    pairs = []
-    for customer in Customer.objects.select_related("account", "merged_into__account").order_by("name"):
-        account = customer.account or (customer.merged_into.account if customer.merged_into else None)
-        if account:
-            pairs.append((customer.name, account.name))
-    return tuple(pairs)
+    names = dict(Account.objects.values_list("pk", "name"))
+    return tuple((customer, names[key]) for customer, key in sorted(account_keys_of(None).items()))
+
+
+def account_keys_of(names: Iterable[str] | None) -> dict[str, int]:
+    """Name of a customer -> key of its account, of all or of those named; a duplicate goes by the customer that it was merged
+    into in the end, as in the record. In another spelling of capitals it is the same customer."""
+    found = {row[0]: row for row in _customer_rows(names)}
+    missing = {row[3] for row in found.values() if row[3]} - found.keys()
+    while missing:  # duplicates of duplicates are few
+        rows = {row[0]: row for row in Customer.objects.filter(pk__in=missing).values_list(*_CUSTOMER_COLUMNS)}
+        found |= rows
+        missing = {row[3] for row in rows.values() if row[3]} - found.keys()
+    keys = {name: _final_account(row, found) for row in found.values() for name in (row[1],)}
+    asked_names = keys if names is None else names
+    folded = {name.casefold(): key for name, key in keys.items()}
+    return {name: key for name in asked_names if (key := keys.get(name) or folded.get(name.casefold()))}
+
+
+_CustomerRow = tuple[int, str, int | None, int | None]  # key, name, account, merged into
+_CUSTOMER_COLUMNS = ("pk", "name", "account", "merged_into")
+
+
+def _customer_rows(names: Iterable[str] | None) -> list[_CustomerRow]:
+    customers = Customer.objects.values_list(*_CUSTOMER_COLUMNS)
+    if names is None:
+        return list(customers)
+    rows: list[_CustomerRow] = list(customers.filter(name__in=names))
+    if others := sorted(set(names) - {row[1] for row in rows})[:_MOST_SPELLINGS]:
+        rows += customers.filter(reduce(or_, (Q(name__iexact=name) for name in others)))
+    return rows
+
+
+def _final_account(row: _CustomerRow, rows: Mapping[int, _CustomerRow]) -> int | None:
+    seen_keys = set()
+    while row[3] and row[3] not in seen_keys and row[3] in rows:
+        seen_keys.add(row[3])
+        row = rows[row[3]]
+    return row[2]
 
 
 def yearly_revenue(account: Account, lines: Sequence[LedgerLine], today: date) -> tuple[float | None, str]:
@@ -197,25 +234,28 @@ def show_money(scope: AccessScope, amount: float | None, currency: str) -> str:
     """An amount as somebody may see it: the figure, a span, or nothing."""
     if amount is None:
         return ""
-    return f"{amount:,.0f} {currency}".strip() if scope.exact else money_band(amount, currency)
+    return f"{amount:,.0f} {currency}".strip() if scope.exact else money_band([amount], currency)
 
 
-def show_total(scope: AccessScope, total: MoneyTotal) -> str:
-    """Sums by currency as somebody may see them; accounts without a figure are counted."""
+def show_total(scope: AccessScope, figures: Iterable[tuple[float | None, str]]) -> str:
+    """Sums by currency as somebody may see them: figures, or the spans added up; accounts without a figure are counted."""
+    figures = list(figures)
+    total = total_by_currency(figures)
     if not total.amounts:
         return gettext("no figure yet")
-    shown = [
-        show_money(scope, amount, currency or gettext("without a currency"))
-        for currency, amount in total.amounts.items()
-    ]
+    shown = []
+    for currency, amount in total.amounts.items():
+        name = currency or gettext("without a currency")
+        parts = [value for value, own in figures if value is not None and own == currency]
+        shown.append(show_money(scope, amount, name) if scope.exact else money_band(parts, name))
     if total.unknown:
         shown.append(gettext("%(count)d without a figure") % {"count": total.unknown})
     return " + ".join(shown)
 
 
-def total_of(rows: Iterable[AccountRow]) -> MoneyTotal:
-    """A year's revenue of some accounts."""
-    return total_by_currency((row.revenue_year, row.currency) for row in rows)
+def yearly_figures(rows: Iterable[AccountRow]) -> list[tuple[float | None, str]]:
+    """A year's revenue of some accounts, with its currency."""
+    return [(row.revenue_year, row.currency) for row in rows]
 
 
 def as_record(scope: AccessScope, row: AccountRow) -> dict[str, Any]:

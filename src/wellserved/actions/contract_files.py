@@ -27,6 +27,8 @@ _OUTCOMES: Final = {
 _YES, _NO = ("yes", "true", "1"), ("", "no", "false", "0")
 _NOTICE_TO: Final = ("none", "month", "quarter", "year")
 _UNITS: Final = {"day": ("day", 1), "week": ("day", 7), "month": ("month", 1), "year": ("month", 12)}
+_PLAIN_DAY: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[T ].*)?")
+_TWO_READINGS: Final = re.compile(r"\d{1,3}(?:[.,]\d{3})+")  # thousands, or parts of one
 _DOTTED_DAY: Final = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")  # in which the day always comes first
 MAX_MONEY: Final = Decimal("999999999999")
 
@@ -58,6 +60,7 @@ def read_contracts(content: bytes, scope: AccessScope) -> ContractFile:
     """Contracts under CONTRACT_COLUMNS. The same contract (account, number and first day) is one; what the file has no column for
     stays as it is."""
     header, rows = _table_of(content)
+    rows = [(number, cells) for number, cells in rows if any(cells)]
     long_rows = [
         (number, f"{len(cells)} cells under {len(header)} columns")
         for number, cells in rows
@@ -66,7 +69,7 @@ def read_contracts(content: bytes, scope: AccessScope) -> ContractFile:
     facts_of_rows = [
         (number, dict(zip(header, cells, strict=False))) for number, cells in rows if len(cells) <= len(header)
     ]
-    outcome = load_contracts([(number, facts) for number, facts in facts_of_rows if any(facts.values())], scope)
+    outcome = load_contracts(facts_of_rows, scope)
     outcome.refused_rows = sorted([*outcome.refused_rows, *long_rows])
     return outcome
 
@@ -75,7 +78,10 @@ def load_contracts(rows: Iterable[tuple[int, Mapping[str, str]]], scope: AccessS
     """Contracts as numbered rows of CONTRACT_COLUMNS in words, as a file has them."""
     accounts = {fold_name(name): account for account in scope.accounts() for name in account.known_names}
     outcome = ContractFile()
-    for number, facts in rows:
+    for number, cells in rows:
+        facts = {
+            name: " ".join(cell.split()) if name != "exit_clause" else cell.strip() for name, cell in cells.items()
+        }
         try:
             with transaction.atomic():
                 _load(facts, number, accounts, outcome)
@@ -104,7 +110,7 @@ def _load(facts: Mapping[str, str], number: int, accounts: dict[str, Account], o
     account = accounts.get(fold_name(name))
     is_new_account = account is None
     if account is None:
-        account = Account.objects.create(name=name)
+        account = Account.objects.get_or_create(name=name)[0]  # another request may have brought it meanwhile
     if team := facts.get("team"):
         account.team = Team.objects.filter(name__iexact=team).first()
         if account.team is None:
@@ -190,9 +196,11 @@ def _day(facts: Mapping[str, str], name: str) -> date | None:
     text = facts.get(name, "")
     if not text:
         return None
-    dotted = _DOTTED_DAY.fullmatch(text)
+    dotted, plain = _DOTTED_DAY.fullmatch(text), _PLAIN_DAY.fullmatch(text)
     try:
-        return date(*(int(part) for part in dotted.groups()[::-1])) if dotted else date.fromisoformat(text[:10])
+        if dotted:
+            return date(*(int(part) for part in dotted.groups()[::-1]))
+        return date.fromisoformat(plain[1] if plain else "")
     except ValueError:
         raise RequestError(f"{name} is {text[:40]!r}, no day such as 2026-12-31 or 31.12.2026", "") from None
 
@@ -212,6 +220,10 @@ def _notice(text: str) -> tuple[int, str]:
 def _money(text: str) -> Decimal | None:
     if not text:
         return None
+    if _TWO_READINGS.fullmatch(text):
+        raise RequestError(
+            f"value_year is {text[:40]!r}, which can be read in two ways; write it as 120000 or 120.00", ""
+        )
     try:
         amount = Decimal(text.replace(" ", ""))
     except InvalidOperation:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from wellserved.actions.accounts import left_by_ledger, show_money, show_total, yearly_revenue
+from wellserved.actions.accounts import account_keys_of, left_by_ledger, show_money, show_total, yearly_revenue
 from wellserved.actions.contract_ledger import contracts_of, ledger_lines
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Account
 from wellserved.value.contracts import LedgerLine
 from wellserved.value.trust import fold_name
-from wellserved.value.worth import total_by_currency
 from wellserved.wording import plural
 
 MET_WORDS: Final = ("met", "exceeded", "kept")
@@ -54,21 +52,18 @@ def visible_worths(
 
 
 def _accounts_of_customers(scope: AccessScope, names: set[str]) -> dict[str, Account]:
-    if not names:
-        return {}
-    named = Q(customers__name__in=names) | Q(customers__duplicates__name__in=names)
-    rows = (
-        scope.accounts().filter(named).annotate(customer=F("customers__name"), other=F("customers__duplicates__name"))
-    )
-    return {name: row for row in rows for name in (row.customer, row.other) if name in names}
+    keys = account_keys_of(names) if names else {}
+    rows = scope.accounts().in_bulk(set(keys.values())) if keys else {}
+    return {name: rows[key] for name, key in keys.items() if key in rows}
 
 
 def _accounts_by_name(scope: AccessScope, names: set[str]) -> dict[str, Account]:
     if not names:
         return {}
-    keys: dict[str, int] = {}
-    for key, name, recorded_as in scope.accounts().values_list("pk", "name", "recorded_as"):
-        keys |= {fold_name(known): key for known in (recorded_as, name) if known}
+    known = list(scope.accounts().values_list("pk", "name", "recorded_as"))
+    # an account's own name before what the records call another
+    keys = {fold_name(recorded_as): key for key, _name, recorded_as in known if recorded_as}
+    keys |= {fold_name(name): key for key, name, _recorded_as in known}
     asked_keys = {name: keys[fold_name(name)] for name in names if fold_name(name) in keys}
     rows = scope.accounts().in_bulk(set(asked_keys.values())) if asked_keys else {}
     return {name: rows[key] for name, key in asked_keys.items()}
@@ -91,16 +86,14 @@ def worths_of_owners(scope: AccessScope, owners: Sequence[tuple[str, str]]) -> l
 def show_yearly_total(scope: AccessScope, worths: Iterable[CustomerWorth]) -> str:
     """What several customers' accounts pay a year together, each account once: 3 accounts worth 120,000 EUR a year."""
     accounts = {worth.account.pk: worth for worth in worths}
-    total = total_by_currency((worth.revenue_year, worth.currency) for worth in accounts.values())
-    if not total.count:
+    figures = [(worth.revenue_year, worth.currency) for worth in accounts.values() if worth.revenue_year is not None]
+    if not figures:
         return plural(len(accounts), _("account"), _("accounts")) if accounts else ""
     shown = _("%(accounts)s worth %(total)s a year") % {
-        "accounts": plural(total.count, _("account"), _("accounts")),
-        "total": show_total(scope, replace(total, unknown=0)),
-    }
-    if not total.unknown:
-        return shown
-    return f"{shown} {_('and %(count)d of unknown worth') % {'count': total.unknown}}"
+        "accounts": plural(len(figures), _("account"), _("accounts")), "total": show_total(scope, figures),
+    }  # fmt: skip
+    unknown = len(accounts) - len(figures)
+    return f"{shown} {_('and %(count)d of unknown worth') % {'count': unknown}}" if unknown else shown
 
 
 def worth_lines(scope: AccessScope, outcomes: Iterable[tuple[str, str | None]]) -> list[str]:
@@ -111,9 +104,10 @@ def worth_lines(scope: AccessScope, outcomes: Iterable[tuple[str, str | None]]) 
             customers["met" if word in MET_WORDS else "missed"].add(customer)
     worths = visible_worths(scope, customers["met"] | customers["missed"])
     labels = {"met": _("met or exceeded for"), "missed": _("missed for")}
-    parts = [
-        f"{labels[side]} {total}"
-        for side, names in customers.items()
-        if (total := show_yearly_total(scope, (worths[name] for name in names if name in worths)))
-    ]
+    parts = []
+    for side, names in customers.items():
+        if total := show_yearly_total(scope, (worths[name] for name in names if name in worths)):
+            others = sum(name not in worths for name in names)
+            beside = f", {_('beside %(count)d without an account here') % {'count': others}}" if others else ""
+            parts.append(f"{labels[side]} {total}{beside}")
     return [f"{_('Expectations')} {'; '.join(parts)}."] if parts else []

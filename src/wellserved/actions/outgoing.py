@@ -121,6 +121,8 @@ def stop_mails(unsubscription: Unsubscription) -> None:
     now = timezone.now()
     same = Unsubscription.objects.filter(owner=unsubscription.owner, address=unsubscription.address, stopped=None)
     same.update(stopped=now)
+    # their own page says so too, and they can ask for it again there
+    Person.objects.filter(pk=unsubscription.owner.pk, email__iexact=unsubscription.address).update(prompt_mail_at=None)
 
 
 def is_stopped(owner: Person, address: str) -> bool:
@@ -134,6 +136,8 @@ def deliver_due(workspace: Workspace, now: datetime, send: HandOver = hand_over)
     _settle_interrupted(_clock(now))
     old = Outgoing.objects.filter(changed__lt=now - CONTENT_KEPT).exclude(content=b"").exclude(state=MailState.queued)
     old.update(content=b"")
+    late = Outgoing.objects.filter(state=MailState.queued, not_after__lt=_clock(now))
+    late.update(state=MailState.cancelled, reason="Its hour was over.", content=b"", changed=now)
     tried_count = 0
     due = (
         Outgoing.objects.filter(state=MailState.queued, run_at__lte=now).order_by("run_at").values_list("pk", flat=True)

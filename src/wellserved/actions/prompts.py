@@ -198,7 +198,7 @@ def _tip(workspace: Workspace, scope: AccessScope, today: date) -> OpenMatter | 
     if not others:
         return None
     newest = max(others, key=lambda proof: proof.since).improvement
-    return OpenMatter(_mark(f"{newest.name} {today:%Y-%m}"), _short(newest.what))
+    return OpenMatter(f"{today:%Y-%m}", _short(newest.what))
 
 
 def _decisions(scope: AccessScope, today: date) -> list[OpenMatter]:
@@ -230,9 +230,8 @@ def answers_of(owner: int, today: date) -> list[PromptAnswer]:
 
 
 def mail_answers_of(owner: int, today: date) -> list[PromptAnswer]:
-    """What counts for a prompt by mail: what was told by mail, and what was done on the page; that the page showed one does not."""
-    rests = _recent_rests(owner, today)
-    return [_answer(row) for row in rests if row.rule.startswith(BY_MAIL) or row.deed != "shown"]
+    """What counts for a prompt by mail: what the page showed, what was done there, and what was told by mail before."""
+    return [_answer(row) for row in _recent_rests(owner, today)]
 
 
 def _recent_rests(owner: int, today: date) -> list[PromptRest]:

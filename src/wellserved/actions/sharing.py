@@ -307,7 +307,7 @@ def write_pending(workspace: Workspace, now: datetime | None = None) -> int:
     pending_rows = Shared.objects.filter(pending=True)
     waiting_rows = list(
         (pending_rows.filter(scale__in=("", *scales)) if error else pending_rows)
-        .select_related("customer__account", "customer__merged_into__account", "team", "rates_team")
+        .select_related("customer__account", "customer__merged_into__account", "team")
         .order_by("created")[:MAX_MOMENTS_AT_ONCE]
     )
     if not waiting_rows:
@@ -358,7 +358,7 @@ def _mark_written(rows: Sequence[Shared], version: int | None) -> None:
 
 _SCHEMA = pa.schema([
     ("at", pa.timestamp("us", "UTC")), ("at_is", pa.string()), ("kind", pa.string()), ("case_id", pa.string()),
-    ("customer_id", pa.string()), ("account_id", pa.string()), ("internal", pa.bool_()), ("team", pa.string()), ("from_team", pa.string()),
+    ("customer_id", pa.string()), ("account_id", pa.string()), ("internal", pa.bool_()), ("team", pa.string()),
     ("channel", pa.string()), ("service", pa.string()), ("score", pa.float64()), ("scale", pa.string()),
     ("due", pa.timestamp("us", "UTC")), ("amount", pa.float64()), ("currency", pa.string()), ("cause", pa.string()),
     ("source_ref", pa.string()), ("source_row", pa.int64()), ("content", pa.int64()),
@@ -368,8 +368,6 @@ _SCHEMA = pa.schema([
 def _log_rows(row: Shared) -> Iterable[dict[str, Any]]:
     """A shared moment as the log holds it: no words, and nobody's name; who served is no fact of the journal's."""
     customer = merge_target(row.customer) if row.customer else None
-    own_team = row.team.name if row.team else None
-    served_by, rated_by = (row.rates_team.name, own_team) if row.rates_team else (own_team, None)
     scores = {"rated": row.score, "expected": row.expected} if row.scale else {}
     for kind in {ENTRY_WORDS[row.word].kind: None, "rated": None, "expected": None}:
         score = scores.get(kind)
@@ -380,7 +378,7 @@ def _log_rows(row: Shared) -> Iterable[dict[str, Any]]:
             "at": row.at, "at_is": "withdrawn" if is_withdrawn else "time", "kind": kind, "case_id": str(row.thread),
             "customer_id": customer.name if customer else None,
             "account_id": customer.account.name if customer and customer.account else None,
-            "internal": customer.internal if customer else None, "team": served_by, "from_team": rated_by,
+            "internal": customer.internal if customer else None, "team": row.team.name if row.team else None,
             "channel": row.channel or None, "service": row.service or None, "score": score,
             "scale": row.scale if score is not None else None, "due": row.due if kind == "promised" else None,
             "amount": row.amount, "currency": row.currency or None, "cause": row.cause or None,

@@ -1,27 +1,25 @@
-"""Departments are customers of each other: what one team says of how another served it."""
+"""Departments are customers of each other: how one team says that another served it."""
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from django.db import transaction
 from django.db.models import Avg, Count
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from wellserved.actions import sharing
 from wellserved.errors import RequestError
-from wellserved.store.models import Person, Shared, Team
+from wellserved.moments import month_start
+from wellserved.store.models import Person, Team
+from wellserved.store.plan_models import TeamRating
 
-RATING_SCALE: Final = "csat5"
-RATING_DAYS: Final = 183  # that are summed up
-_THREADS: Final = uuid.UUID("0d3c8f0e-3f1e-4a0b-9a53-6a4f1f3a7d10")  # of the month's rating of one team by one person
+MONTHS_SUMMED: Final = 6
 
 
 @dataclass(frozen=True)
-class TeamRating:
+class RatingOfTeam:
     """What one team says of another in half a year."""
 
     by: str
@@ -30,37 +28,24 @@ class TeamRating:
     mean: float  # 1 to 5
 
 
-def rate_team(person: Person, team: Team, score: int, text: str, now: datetime) -> Shared:
-    """Say how another team served one's own, once a month: a second time in the month takes the place of the first.
+def rate_team(person: Person, team: Team, score: int, now: datetime) -> TeamRating:
+    """Say how another team served one's own, once a month in the workspace's zone: a second time takes the place of the first.
 
-    The score enters the log as that team's rating from this one; the words stay with one's own team.
+    It is no moment of the record: a department's opinion is neither a customer's rating nor a case.
     """
     if person.team is None or team.pk == person.team_id:
         raise RequestError(_("A team is rated by another."), _("Choose another team than your own."))
-    thread = uuid.uuid5(_THREADS, f"{person.pk}/{team.pk}/{now:%Y-%m}")
-    facts = {
-        "word": "gap",
-        "score": score,
-        "scale": RATING_SCALE,
-        "text": text or _("How %(team)s served us") % {"team": team.name},
-    }
-    with transaction.atomic():
-        row = Shared.objects.filter(author=person, thread=thread, withdrawn=None).first()
-        if row is None:
-            row = sharing.share(person, facts, now, thread=thread)
-            Shared.objects.filter(pk=row.pk).update(rates_team=team)
-        else:
-            sharing.change_copy(row, facts, row.audience)
-    row.refresh_from_db()
-    return row
+    facts = {"by_team": person.team, "score": score}
+    month = f"{timezone.localtime(now):%Y-%m}"
+    return TeamRating.objects.update_or_create(person=person, rated_team=team, month=month, defaults=facts)[0]
 
 
-def latest_ratings(now: datetime) -> list[TeamRating]:
-    """Who rates whom, and how, in the last half year; those with most ratings first."""
-    rows = Shared.objects.filter(withdrawn=None, rates_team__isnull=False, at__gte=now - timedelta(days=RATING_DAYS))
-    grouped = rows.order_by().values("team__name", "rates_team__name").annotate(n=Count("pk"), mean=Avg("score"))
+def latest_ratings(now: datetime) -> list[RatingOfTeam]:
+    """Who rates whom, and how, in this month and the five before; those with most ratings first."""
+    first_month = month_start(timezone.localdate(now), 1 - MONTHS_SUMMED)
+    rows = TeamRating.objects.filter(month__gte=f"{first_month:%Y-%m}").order_by()
+    grouped = rows.values("by_team__name", "rated_team__name").annotate(n=Count("pk"), mean=Avg("score"))
     ratings = [
-        TeamRating(str(row["team__name"] or ""), str(row["rates_team__name"]), row["n"], float(row["mean"]))
-        for row in grouped
+        RatingOfTeam(row["by_team__name"], row["rated_team__name"], row["n"], float(row["mean"])) for row in grouped
     ]
     return sorted(ratings, key=lambda rating: (-rating.n, rating.by, rating.rated))

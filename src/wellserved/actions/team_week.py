@@ -74,8 +74,7 @@ def _line(scope: AccessScope, row: Shared) -> str:
 
 
 def _lines(scope: AccessScope, rows: Iterable[Shared], words: tuple[str, ...]) -> list[str]:
-    of_customers = (row for row in rows if row.word in words and row.rates_team_id is None)
-    return [_line(scope, row) for row in of_customers]
+    return [_line(scope, row) for row in rows if row.word in words]
 
 
 def _worth_lines(scope: AccessScope, rows: Iterable[Shared]) -> list[str]:

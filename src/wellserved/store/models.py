@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from django.contrib.auth.models import AbstractUser
@@ -86,10 +87,18 @@ class Invitation(models.Model):
 MONEY_BANDS: Final = (10_000, 50_000, 250_000, 1_000_000)  # borders of what a lead sees of money
 
 
-def money_band(amount: float, currency: str) -> str:
-    """An amount as a span, for those who are not to know the figure."""
+def money_borders(amount: float) -> tuple[int, int | None]:
+    """The borders of the span that an amount lies in; None: it has no upper one."""
     low = max((border for border in MONEY_BANDS if amount >= border), default=0)
-    high = min((border for border in MONEY_BANDS if amount < border), default=None)
+    return low, min((border for border in MONEY_BANDS if amount < border), default=None)
+
+
+def money_band(amounts: Iterable[float], currency: str) -> str:
+    """Amounts together as a span, for those who are not to know the figures: each one's own span, added up, so that a sum tells
+    no more of its parts than they do."""
+    borders = [money_borders(amount) for amount in amounts]
+    low = sum(lower for lower, _upper in borders)
+    high = None if any(upper is None for _lower, upper in borders) else sum(upper or 0 for _lower, upper in borders)
     limits = {"low": f"{low:,}", "high": f"{high:,}" if high else ""}
     span = (gettext("%(low)s to %(high)s") if high else gettext("%(low)s or more")) % limits
     return f"{span} {currency}".strip()
@@ -120,7 +129,7 @@ class Account(models.Model):
     @property
     def band(self) -> str:
         """A year's revenue as a span, for those who are not to know the figure."""
-        return "" if self.revenue_year is None else money_band(float(self.revenue_year), self.currency)
+        return "" if self.revenue_year is None else money_band([float(self.revenue_year)], self.currency)
 
     def __str__(self) -> str:
         return self.name
@@ -176,8 +185,6 @@ class Shared(models.Model):
     due = models.DateTimeField(null=True, blank=True)
     open = models.BooleanField(default=False)  # a promise or a failure that waits for its end
     customer = models.ForeignKey(Customer, models.SET_NULL, null=True, blank=True, related_name="shared")
-    # the team that is rated, where one team rates another
-    rates_team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="+")
     service = models.CharField(max_length=100, blank=True)
     channel = models.CharField(max_length=50, blank=True)
     # never in the log, so that withdrawing it takes it back
@@ -452,6 +459,7 @@ class Outgoing(models.Model):
     state = models.CharField(max_length=12, choices=MailState.choices, default=MailState.queued, db_index=True)
     tries = models.PositiveSmallIntegerField(default=0)
     run_at = models.DateTimeField(default=timezone.now)
+    not_after = models.DateTimeField(null=True)  # when it is worth nothing any more; None: it always is
     lease_until = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)
     created = models.DateTimeField(default=timezone.now)

@@ -142,6 +142,21 @@ class RoleLine(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["team", "role", "measure"], name="role_line_once")]
 
 
+class TeamRating(models.Model):
+    """What one person says, for their team, of how another team served it in a month; no customer's rating."""
+
+    person = models.ForeignKey("store.Person", models.CASCADE, related_name="+")
+    by_team = models.ForeignKey("store.Team", models.CASCADE, related_name="+")  # of the person, then
+    rated_team = models.ForeignKey("store.Team", models.CASCADE, related_name="+")
+    month = models.CharField(max_length=7)  # 2026-12
+    score = models.PositiveSmallIntegerField()  # 1 to 5
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["person", "rated_team", "month"], name="team_rating_once")
+        ]
+
+
 class SavedCase(models.Model):
     """A business case as it was put together: its owner's, and of those who look after money."""
 

@@ -23,6 +23,9 @@ from wellserved.prove.engine.model import Floats
 FEWEST_BUYERS: Final = 500  # with 100 of them `a` ran from .11 to 480,000
 PARAMETER_DRAWS: Final = 400
 MAX_LOG_SPREAD: Final = 3.0  # standard error of a parameter's logarithm, beyond which the purchases do not tell it
+MAX_WITHOUT_MEAN: Final = (
+    0.01  # of the likely models of spend: those that have no mean, of which an interval would know nothing
+)
 MAX_CORRELATION: Final = 0.1  # of spend and number of purchases, beyond which the model of spend does not hold
 
 
@@ -184,7 +187,9 @@ class SpendModel:
 
     def expected(self, repeats: Floats, mean_spend: Floats) -> Floats:
         """A customer's own mean, drawn to that of all the more, the fewer purchases it rests on (equation 5)."""
-        of_all = self.p * self.v / (self.q - 1) if self.q > 1 else np.nan
+        if self.q <= 1:  # so many spend so much that there is no mean
+            return np.full_like(mean_spend, np.inf)
+        of_all = self.p * self.v / (self.q - 1)
         own_weight = self.p * repeats / (self.p * repeats + self.q - 1)
         expected: Floats = (1 - own_weight) * of_all + own_weight * mean_spend
         return expected
@@ -222,5 +227,7 @@ def estimate_spend(repeats: Floats, mean_spend: Floats, seed: int = 2) -> SpendF
     likely_logs = _likely_logs(loss, fit.x, seed)
     if likely_logs is None:
         return NotComputable("these amounts do not tell how customers differ in what they spend")
+    if fit.x[1] <= 0 or (likely_logs[:, 1] <= 0).mean() > MAX_WITHOUT_MEAN:
+        return NotComputable("customers differ so much in what they spend that no mean can be told")
     p, q, v = np.exp(fit.x).tolist()
     return SpendFit(p, q, v, tuple(SpendModel(*draw) for draw in np.exp(likely_logs).tolist()))

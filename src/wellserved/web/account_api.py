@@ -13,7 +13,7 @@ from wellserved.store.access import AccessScope
 from wellserved.web.api import ERRORS, IDEMPOTENCY_HEADER, MAX_MOMENTS_PER_REQUEST, Strict, idempotent, require_scope
 from wellserved.web.views.accounts import known_rows
 
-ContractText = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
+ContractText = Annotated[str, Field(max_length=5_000, pattern=r"^[^\x00]*$")]
 
 
 class ContractIn(Strict):
@@ -24,9 +24,9 @@ class ContractIn(Strict):
     ends: ContractText | None = None
     notice: ContractText | None = None
     notice_to: ContractText | None = None
-    value_year: ContractText | None = None
+    value_year: ContractText | float | None = None
     currency: ContractText | None = None
-    renews_itself: ContractText | None = None
+    renews_itself: ContractText | bool | None = None
     reference: ContractText | None = None
     exit_clause: ContractText | None = None
     outcome: ContractText | None = None
@@ -72,12 +72,22 @@ def list_accounts(request: HttpRequest) -> Any:
     return [as_record(scope, row) for row in rows]
 
 
+def _as_cell(value: object) -> str:
+    """A value as a file has it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
 @router.post("/contracts", response=_ANSWER, openapi_extra=IDEMPOTENCY_HEADER)
 @idempotent
 def record_contracts(request: HttpRequest, given: ContractsIn) -> Any:
     """Contracts and what became of them: each is new, changes what is known, is as before, or is refused with its reason."""
     scope = AccessScope(require_scope(request, "accounts:write").owner)
-    rows = [(number, contract.dict(exclude_none=True)) for number, contract in enumerate(given.contracts, start=1)]
+    rows = [
+        (number, {name: _as_cell(value) for name, value in contract.dict(exclude_none=True).items()})
+        for number, contract in enumerate(given.contracts, start=1)
+    ]
     outcome = load_contracts(rows, scope)
     refused = [{"row": number, "reason": reason} for number, reason in outcome.refused_rows]
     return Status(

@@ -15,8 +15,9 @@ from django.utils.dates import WEEKDAYS
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from wellserved.actions.mail_settings import load_settings
+from wellserved.actions.mail_settings import check_address, load_settings
 from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, RATINGS, SEVERITIES, readable_text
+from wellserved.errors import RequestError
 from wellserved.improvement import Improvement, list_records
 from wellserved.journal.handle import DecryptedEntry
 from wellserved.measure import SUBJECTS
@@ -260,6 +261,11 @@ class MeForm(forms.ModelForm):  # type: ignore[type-arg]
         facts, sender = super().clean() or {}, load_settings(settings.WORKSPACE)
         if facts.get("prompt_mail_at") and not facts.get("email"):
             self.add_error("email", _("Where should the mail go?"))
+        elif facts.get("prompt_mail_at"):
+            try:
+                check_address(facts["email"])
+            except RequestError as error:
+                self.add_error("email", f"{error.problem} {error.remedy}")
         if facts.get("prompt_mail_at") and (sender is None or not sender.url):
             self.add_error(
                 "prompt_mail_at",

@@ -58,7 +58,6 @@ class TeamRatingForm(forms.Form):
     score = forms.TypedChoiceField(
         label=_("From 1, badly, to 5, very well"), coerce=int, choices=[(n, n) for n in range(1, 6)], initial=5
     )
-    text = forms.CharField(label=_("In words, for your own team"), max_length=300, required=False)
 
     def __init__(self, *args: Any, own: Team | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -15,8 +15,8 @@ from wellserved.actions.accounts import (
     account_rows,
     show_money,
     show_total,
-    total_of,
     visible_cases_of,
+    yearly_figures,
 )
 from wellserved.moments import NotComputable
 from wellserved.store.access import AccessScope, has_permission, record_event
@@ -95,8 +95,8 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
         "hidden": max(len(matching_rows) - MAX_ACCOUNTS_SHOWN, 0), "q": search_text, "is_lead": not scope.exact,
         "form": form,
         "at_risk": len(at_risk),
-        "stake": show_total(scope, total_of(at_risk)),
-        "total": show_total(scope, total_of(row for row in rows if not row.has_left)),
+        "stake": show_total(scope, yearly_figures(at_risk)),
+        "total": show_total(scope, yearly_figures(row for row in rows if not row.has_left)),
         "due": len(due_decisions([line for row in rows for line in row.lines], timezone.localdate())),
         "unlisted": sorted({s.account for s in trusts if fold_name(s.account) not in known}) if may_change else [],
         "may_change": may_change,
@@ -168,9 +168,9 @@ def value_context(scope: AccessScope) -> dict[str, Any]:
     return {
         "sees_accounts": True,
         "accounts": len(rows),
-        "served": show_total(scope, total_of(rows)),
+        "served": show_total(scope, yearly_figures(rows)),
         "at_risk": at_risk[:5],
         "risk_count": len(at_risk),
-        "stake": show_total(scope, total_of(at_risk)),
+        "stake": show_total(scope, yearly_figures(at_risk)),
         "due": len(due_decisions([line for row in rows for line in row.lines], timezone.localdate(), 90)),
     }

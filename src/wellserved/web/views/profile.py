@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from wellserved.actions.judgement import compare_own_ratings
 from wellserved.actions.membership import access_history
+from wellserved.actions.prompt_mail import ask_for_prompts
 from wellserved.render.formats import html
 from wellserved.render.tables import insights
 from wellserved.store.models import Hook
@@ -24,7 +25,7 @@ def me(request: HttpRequest) -> HttpResponseBase:
     scope, person = scope_of(request), person_of(request)
     form = MeForm(request.POST or None, instance=person)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        ask_for_prompts(form.save())
         messages.success(request, _("Saved."))
         return redirect("me")
     journal = journal_of(request)
