@@ -73,16 +73,16 @@ def customer_accounts() -> CustomerAccounts:
 def account_keys_of(names: Iterable[str] | None) -> dict[str, int]:
     """Name of a customer -> key of its account, of all or of those named; a duplicate goes by the customer that it was merged
     into in the end, as in the record. In another spelling of capitals it is the same customer."""
-    found = {row[0]: row for row in _customer_rows(names)}
-    missing = {row[3] for row in found.values() if row[3]} - found.keys()
-    while missing:  # duplicates of duplicates are few
-        rows = {row[0]: row for row in Customer.objects.filter(pk__in=missing).values_list(*_CUSTOMER_COLUMNS)}
-        found |= rows
-        missing = {row[3] for row in rows.values() if row[3]} - found.keys()
-    keys = {name: _final_account(row, found) for row in found.values() for name in (row[1],)}
-    asked_names = keys if names is None else names
+    rows_by_key = {row[0]: row for row in _customer_rows(names)}
+    target_keys = {row[3] for row in rows_by_key.values() if row[3]} - rows_by_key.keys()
+    while target_keys:  # duplicates of duplicates are few
+        rows = {row[0]: row for row in Customer.objects.filter(pk__in=target_keys).values_list(*_CUSTOMER_COLUMNS)}
+        rows_by_key |= rows
+        target_keys = {row[3] for row in rows.values() if row[3]} - rows_by_key.keys()
+    keys = {name: _final_account(row, rows_by_key) for row in rows_by_key.values() for name in (row[1],)}
+    wanted_names = keys if names is None else names
     folded = {name.casefold(): key for name, key in keys.items()}
-    return {name: key for name in asked_names if (key := keys.get(name) or folded.get(name.casefold()))}
+    return {name: key for name in wanted_names if (key := keys.get(name) or folded.get(name.casefold()))}
 
 
 _CustomerRow = tuple[int, str, int | None, int | None]  # key, name, account, merged into
@@ -94,8 +94,8 @@ def _customer_rows(names: Iterable[str] | None) -> list[_CustomerRow]:
     if names is None:
         return list(customers)
     rows: list[_CustomerRow] = list(customers.filter(name__in=names))
-    if others := sorted(set(names) - {row[1] for row in rows})[:_MOST_SPELLINGS]:
-        rows += customers.filter(reduce(or_, (Q(name__iexact=name) for name in others)))
+    if spellings := sorted(set(names) - {row[1] for row in rows})[:_MOST_SPELLINGS]:
+        rows += customers.filter(reduce(or_, (Q(name__iexact=name) for name in spellings)))
     return rows
 
 

@@ -42,12 +42,12 @@ def visible_worths(
     if not scope.sees_worth or not (customer_names or account_names):
         return {}
     named = {**_accounts_by_name(scope, account_names), **_accounts_of_customers(scope, customer_names)}
-    known_accounts = {account.pk: account for account in named.values()}
+    accounts_by_key = {account.pk: account for account in named.values()}
     lines_of: dict[int, list[LedgerLine]] = {}
-    contracts = contracts_of(known_accounts.values()) if known_accounts else []
+    contracts = contracts_of(accounts_by_key.values()) if accounts_by_key else []
     for contract, line in zip(contracts, ledger_lines(contracts), strict=True):
         lines_of.setdefault(contract.account_id, []).append(line)
-    worths = {key: _worth(scope, account, lines_of.get(key, [])) for key, account in known_accounts.items()}
+    worths = {key: _worth(scope, account, lines_of.get(key, [])) for key, account in accounts_by_key.items()}
     return {name: worths[account.pk] for name, account in named.items()}
 
 
@@ -60,13 +60,13 @@ def _accounts_of_customers(scope: AccessScope, names: set[str]) -> dict[str, Acc
 def _accounts_by_name(scope: AccessScope, names: set[str]) -> dict[str, Account]:
     if not names:
         return {}
-    known = list(scope.accounts().values_list("pk", "name", "recorded_as"))
+    account_names_of_keys = list(scope.accounts().values_list("pk", "name", "recorded_as"))
     # an account's own name before what the records call another
-    keys = {fold_name(recorded_as): key for key, _name, recorded_as in known if recorded_as}
-    keys |= {fold_name(name): key for key, name, _recorded_as in known}
-    asked_keys = {name: keys[fold_name(name)] for name in names if fold_name(name) in keys}
-    rows = scope.accounts().in_bulk(set(asked_keys.values())) if asked_keys else {}
-    return {name: rows[key] for name, key in asked_keys.items()}
+    keys = {fold_name(recorded_as): key for key, _name, recorded_as in account_names_of_keys if recorded_as}
+    keys |= {fold_name(name): key for key, name, _recorded_as in account_names_of_keys}
+    keys_of_names = {name: keys[fold_name(name)] for name in names if fold_name(name) in keys}
+    rows = scope.accounts().in_bulk(set(keys_of_names.values())) if keys_of_names else {}
+    return {name: rows[key] for name, key in keys_of_names.items()}
 
 
 def _worth(scope: AccessScope, account: Account, lines: Sequence[LedgerLine]) -> CustomerWorth:
@@ -107,7 +107,11 @@ def worth_lines(scope: AccessScope, outcomes: Iterable[tuple[str, str | None]]) 
     parts = []
     for side, names in customers.items():
         if total := show_yearly_total(scope, (worths[name] for name in names if name in worths)):
-            others = sum(name not in worths for name in names)
-            beside = f", {_('beside %(count)d without an account here') % {'count': others}}" if others else ""
+            customers_without = sum(name not in worths for name in names)
+            beside = (
+                f", {_('beside %(count)d without an account here') % {'count': customers_without}}"
+                if customers_without
+                else ""
+            )
             parts.append(f"{labels[side]} {total}{beside}")
     return [f"{_('Expectations')} {'; '.join(parts)}."] if parts else []

@@ -78,8 +78,8 @@ def _lines(scope: AccessScope, rows: Iterable[Shared], words: tuple[str, ...]) -
 
 
 def _worth_lines(scope: AccessScope, rows: Iterable[Shared]) -> list[str]:
-    known_rows = (row for row in rows if row.customer and scope.knows_customer(row))
-    return worth_lines(scope, [(row.word, row.customer.name) for row in known_rows if row.customer])
+    rows_with_customer = (row for row in rows if row.customer and scope.knows_customer(row))
+    return worth_lines(scope, [(row.word, row.customer.name) for row in rows_with_customer if row.customer])
 
 
 def _failure_lines(scope: AccessScope, rows: list[Shared]) -> list[str]:

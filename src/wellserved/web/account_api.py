@@ -11,7 +11,7 @@ from wellserved.actions.accounts import as_record
 from wellserved.actions.contract_files import CONTRACT_COLUMNS, load_contracts
 from wellserved.store.access import AccessScope
 from wellserved.web.api import ERRORS, IDEMPOTENCY_HEADER, MAX_MOMENTS_PER_REQUEST, Strict, idempotent, require_scope
-from wellserved.web.views.accounts import known_rows
+from wellserved.web.views.accounts import account_rows_of
 
 ContractText = Annotated[str, Field(max_length=5_000, pattern=r"^[^\x00]*$")]
 
@@ -68,7 +68,7 @@ router = Router()
 def list_accounts(request: HttpRequest) -> Any:
     """Accounts that the key's owner may see: reliability, reasons to worry, worth and the next decision, those at risk first."""
     scope = AccessScope(require_scope(request, "accounts:read").owner)
-    rows, _trusts = known_rows(list(scope.accounts()))
+    rows, _trusts = account_rows_of(list(scope.accounts()))
     return [as_record(scope, row) for row in rows]
 
 
@@ -81,12 +81,12 @@ def _as_cell(value: object) -> str:
 
 @router.post("/contracts", response=_ANSWER, openapi_extra=IDEMPOTENCY_HEADER)
 @idempotent
-def record_contracts(request: HttpRequest, given: ContractsIn) -> Any:
+def record_contracts(request: HttpRequest, contracts: ContractsIn) -> Any:
     """Contracts and what became of them: each is new, changes what is known, is as before, or is refused with its reason."""
     scope = AccessScope(require_scope(request, "accounts:write").owner)
     rows = [
         (number, {name: _as_cell(value) for name, value in contract.dict(exclude_none=True).items()})
-        for number, contract in enumerate(given.contracts, start=1)
+        for number, contract in enumerate(contracts.contracts, start=1)
     ]
     outcome = load_contracts(rows, scope)
     refused = [{"row": number, "reason": reason} for number, reason in outcome.refused_rows]

@@ -32,7 +32,7 @@ from wellserved.web.views.contracts import contract_context
 MAX_ACCOUNTS_SHOWN = 60
 
 
-def known_rows(accounts: list[Account]) -> tuple[list[AccountRow], list[AccountTrust]]:
+def account_rows_of(accounts: list[Account]) -> tuple[list[AccountRow], list[AccountTrust]]:
     """Accounts with what is known, and all that the records name; the slow models where somebody has had them worked out."""
     pairs, gone = account_actions.customer_accounts(), contract_ledger.departures()
     trusts = cached_answer(account_questions.trusts, pairs) if has_records() else []
@@ -77,7 +77,7 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         scope.require_permission("change_accounts")
         if request.POST.get("do") == "add_named":
-            account_actions.add_named_accounts(scope, known_rows([])[1])
+            account_actions.add_named_accounts(scope, account_rows_of([])[1])
             return redirect("accounts")
         if form.is_valid():
             new_account = form.save()
@@ -86,7 +86,7 @@ def accounts(request: HttpRequest) -> HttpResponseBase:
     search_text = request.GET.get("q", "").strip()[:100]
     shown_accounts = list(scope.accounts())
     may_change = has_permission(scope.person, "change_accounts")
-    rows, trusts = known_rows(shown_accounts)
+    rows, trusts = account_rows_of(shown_accounts)
     at_risk = [row for row in rows if row.is_at_risk]
     known = {fold_name(name) for row in rows for name in row.account.known_names}
     matching_rows = [row for row in rows if search_text.casefold() in row.account.name.casefold()]
@@ -121,7 +121,7 @@ def account(request: HttpRequest, id_: int) -> HttpResponseBase:
             record_event(scope.person, "changed an account", row.pk)
             return redirect("account", id_)
         row.refresh_from_db()
-    (account_row,), _trusts = known_rows([row])
+    (account_row,), _trusts = account_rows_of([row])
     contracts = contract_ledger.contracts_of([row])
     context = {
         **row_context(scope, account_row),
@@ -163,7 +163,7 @@ def value_context(scope: AccessScope) -> dict[str, Any]:
     """Accounts at risk and decisions that are due, where they may be seen, for the leader's page."""
     if not has_permission(scope.person, "read_accounts"):
         return {}
-    rows = [row for row in known_rows(list(scope.accounts()))[0] if not row.has_left]
+    rows = [row for row in account_rows_of(list(scope.accounts()))[0] if not row.has_left]
     at_risk = [row for row in rows if row.is_at_risk]
     return {
         "sees_accounts": True,
