@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.web.conftest import House, book
 from wellserved.actions import business_cases, prompts
 from wellserved.actions.contract_files import read_contracts
-from wellserved.actions.contract_ledger import contracts_of, forget_deeds, ledger_lines, note_deed
+from wellserved.actions.contract_ledger import contract_lines, forget_deeds, note_deed
 from wellserved.actions.pulse_answers import team_members
 from wellserved.errors import RequestError
 from wellserved.journal import pulse
@@ -88,16 +88,16 @@ def test_notice_that_comes_too_late_is_refused(finance: AccessScope) -> None:
     with pytest.raises(RequestError, match="after the last day for it, 2026-09-30"):
         note_deed(finance, row, "notice_given", date(2026, 11, 1), date(2026, 11, 1), None)
     note_deed(finance, row, "notice_given", date(2026, 9, 1), date(2026, 9, 1), None)
-    (line,) = ledger_lines(contracts_of(None))
+    (line,) = contract_lines(None)
     assert (line.leaves_on(date(2026, 10, 1)), line.outcome(date(2026, 12, 31))) == (date(2026, 12, 31), None)
     assert line.outcome(date(2027, 1, 1)) == "left_at_end"
 
 
 def test_a_contract_without_a_value_is_worth_its_accounts_revenue_where_it_is_the_only_one(staff: House) -> None:
     _contract()
-    assert [line.value_year for line in ledger_lines(contracts_of(None))] == [120_000.0]
+    assert [line.value_year for line in contract_lines(None)] == [120_000.0]
     _contract(reference="C-2")
-    assert [line.value_year for line in ledger_lines(contracts_of(None))] == [None, None]
+    assert [line.value_year for line in contract_lines(None)] == [None, None]
 
 
 def test_a_lead_sees_spans_and_finance_figures_and_nobody_else_anything(staff: House, as_: As) -> None:

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils.translation import gettext
 
 from wellserved.actions.account_questions import CustomerAccounts, PurchaseWorth
-from wellserved.actions.contract_ledger import Histories, contract_worth, contracts_of, histories_of, ledger_lines
+from wellserved.actions.contract_ledger import Histories, contract_lines, contract_worth, histories_of, lines_by_account
 from wellserved.actions.leaving_questions import RiskAnswer
 from wellserved.moments import NotComputable
 from wellserved.store.access import AccessScope, record_event
@@ -163,19 +163,16 @@ def account_rows(
 ) -> list[AccountRow]:
     """Accounts at risk first, by what is expected to be lost; then by the next decision, then by name."""
     # of the whole house: an account's own contracts never tell how long others stay
-    contracts = contracts_of(None)
-    ledger = ledger_lines(contracts)
-    lines_of: dict[int, list[LedgerLine]] = {}
-    for contract, line in zip(contracts, ledger, strict=True):
-        lines_of.setdefault(contract.account_id, []).append(line)
-    histories = histories_of(ledger, today)
+    lines = contract_lines(None)
+    lines_of = lines_by_account(lines)
+    histories = histories_of(lines, today)
     trust_of = {fold_name(trust.account): trust for trust in trusts}
     if purchases is not None:
         purchases = replace(purchases, values={fold_name(name): value for name, value in purchases.values.items()})
     rows = []
     for account in accounts:
         trust = _by_known_name(trust_of, account)
-        rows.append(_row(account, lines_of.get(account.pk, []), trust, histories, risk, purchases, today))
+        rows.append(_row(account, lines_of.get(account.name, []), trust, histories, risk, purchases, today))
     far = date.max
     return sorted(
         rows,

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from wellserved.actions.leaving_questions import Departure
 from wellserved.errors import RequestError
@@ -18,36 +19,55 @@ from wellserved.moments import LATEST_DATE, NotComputable
 from wellserved.store.access import AccessScope, record_event
 from wellserved.store.models import Account
 from wellserved.store.plan_models import Contract, ContractDeed
-from wellserved.value.contracts import ContractEnd, ContractEvent, LedgerLine, renewals_of_account
+from wellserved.value.contracts import ContractEnd, ContractEvent, ContractTerms, LedgerLine, renewals_of_account
 from wellserved.value.worth import ExpectedValue, value_by_contract
 
 Histories = tuple[tuple[int, int, bool, int], ...]  # renewals before the record, in all, left, how many such
 LATEST_KNOWN_DAYS: Final = 3_660  # how long before a day one may know of it
 
 
-def contracts_of(accounts: Iterable[Account] | None) -> list[Contract]:
-    """Their contracts with what became of them; None: all of the house."""
-    rows = Contract.objects.select_related("account")
+_LINE_COLUMNS = (
+    "pk", "account", "account__name", "account__revenue_year", "account__currency", "value_year", "currency", "reference",
+    "starts", "ends", "notice_value", "notice_unit", "notice_to", "renews_itself",
+)  # fmt: skip
+
+
+def contracts_of(account: Account) -> list[Contract]:
+    """An account's contracts with what became of them, in the order of the ledger."""
+    return list(account.contracts.prefetch_related("deeds"))
+
+
+def contract_lines(accounts: Iterable[Account] | None) -> list[LedgerLine]:
+    """The contracts of some accounts, or of all of the house (None), with what became of them.
+
+    One without a value is worth what its account pays a year, where it is its only one.
+    """
+    contracts, deeds = Contract.objects.all(), ContractDeed.objects.all()
     if accounts is not None:
-        rows = rows.filter(account__in=list(accounts))
-    return list(rows.prefetch_related("deeds"))
+        some = accounts if isinstance(accounts, QuerySet) else list(accounts)  # a query stays one
+        contracts, deeds = contracts.filter(account__in=some), deeds.filter(contract__account__in=some)
+    events: dict[int, list[ContractEvent]] = {}
+    for contract, deed, on, known_on in deeds.values_list("contract", "deed", "on", "known_on"):
+        events.setdefault(contract, []).append(ContractEvent(cast(ContractEnd, deed), on, known_on))
+    rows = list(contracts.values_list(*_LINE_COLUMNS))
+    counts = Counter(row[1] for row in rows)
+    return [_line(row, counts[row[1]] == 1, events.get(row[0], ())) for row in rows]
 
 
-def ledger_lines(contracts: Sequence[Contract]) -> list[LedgerLine]:
-    """Contracts with what became of them. One without a value is worth what its account pays a year, where it is its only one."""
-    counts = Counter(contract.account_id for contract in contracts)
-    lines = []
-    for contract in contracts:
-        account = contract.account
-        value, currency = contract.value_year, contract.currency
-        if value is None and counts[contract.account_id] == 1:
-            value, currency = account.revenue_year, account.currency
-        events = tuple(
-            ContractEvent(cast(ContractEnd, event.deed), event.on, event.known_on) for event in contract.deeds.all()
-        )
-        amount = None if value is None else float(value)
-        lines.append(LedgerLine(account.name, contract.terms, amount, currency, events, contract.reference))
-    return lines
+def lines_by_account(lines: Iterable[LedgerLine]) -> dict[str, list[LedgerLine]]:
+    """The ledger by the names of its accounts."""
+    by_account: dict[str, list[LedgerLine]] = {}
+    for line in lines:
+        by_account.setdefault(line.account, []).append(line)
+    return by_account
+
+
+def _line(row: Sequence[Any], is_only: bool, events: Iterable[ContractEvent]) -> LedgerLine:
+    _key, _account, name, revenue, account_currency, value, currency, reference, *terms = row
+    if value is None and is_only:
+        value, currency = revenue, account_currency
+    amount = None if value is None else float(value)
+    return LedgerLine(name, ContractTerms(*terms), amount, currency, tuple(events), reference)
 
 
 def departures() -> tuple[Departure, ...]:

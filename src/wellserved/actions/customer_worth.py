@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from wellserved.actions.accounts import account_keys_of, left_by_ledger, show_money, show_total, yearly_revenue
-from wellserved.actions.contract_ledger import contracts_of, ledger_lines
+from wellserved.actions.contract_ledger import contract_lines, lines_by_account
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Account
 from wellserved.value.contracts import LedgerLine
@@ -43,11 +43,8 @@ def visible_worths(
         return {}
     named = {**_accounts_by_name(scope, account_names), **_accounts_of_customers(scope, customer_names)}
     accounts_by_key = {account.pk: account for account in named.values()}
-    lines_of: dict[int, list[LedgerLine]] = {}
-    contracts = contracts_of(accounts_by_key.values()) if accounts_by_key else []
-    for contract, line in zip(contracts, ledger_lines(contracts), strict=True):
-        lines_of.setdefault(contract.account_id, []).append(line)
-    worths = {key: _worth(scope, account, lines_of.get(key, [])) for key, account in accounts_by_key.items()}
+    lines_of = lines_by_account(contract_lines(accounts_by_key.values()) if accounts_by_key else [])
+    worths = {key: _worth(scope, account, lines_of.get(account.name, [])) for key, account in accounts_by_key.items()}
     return {name: worths[account.pk] for name, account in named.items()}
 
 

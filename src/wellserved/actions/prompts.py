@@ -11,7 +11,7 @@ from typing import Final, cast
 from django.conf import settings
 from django.utils import timezone
 
-from wellserved.actions.contract_ledger import contracts_of, ledger_lines
+from wellserved.actions.contract_ledger import contract_lines
 from wellserved.actions.idea_news import proved_improvements
 from wellserved.actions.promise_ledger import LedgerPromise, ledger, shared_ledger
 from wellserved.explore.gap import ExpectationGaps
@@ -202,10 +202,9 @@ def _tip(workspace: Workspace, scope: AccessScope, today: date) -> OpenMatter | 
 
 
 def _decisions(scope: AccessScope, today: date) -> list[OpenMatter]:
-    lines = ledger_lines(contracts_of(scope.accounts()))
     return [
         OpenMatter(_mark(decision.line.account), decision.line.account, _midnight(decision.decides_on))
-        for decision in due_decisions(lines, today, 30)
+        for decision in due_decisions(contract_lines(scope.accounts()), today, 30)
     ]
 
 

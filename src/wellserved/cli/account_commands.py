@@ -104,7 +104,7 @@ def account_(
         if isinstance(worth, NotComputable)
         else f"{show_money(scope, worth.value, worth.currency or row.currency)} over five years, {worth.words}"
     )
-    contracts = [(c.reference, c.terms, c.deeds.all()) for c in contracts_of([row.account])]
+    contracts = [(c.reference, c.terms, c.deeds.all()) for c in contracts_of(row.account)]
     show_tables(
         [
             tables.trust_table(row.account.name, row.trust, visible_cases),
@@ -128,7 +128,7 @@ def renewals_(
     from django.utils import timezone
 
     from wellserved.actions.accounts import show_money
-    from wellserved.actions.contract_ledger import contracts_of, ledger_lines
+    from wellserved.actions.contract_ledger import contract_lines
     from wellserved.render.tables import accounts as tables
     from wellserved.value.contracts import cohort_rates, due_decisions, unclosed_contracts
 
@@ -136,7 +136,7 @@ def renewals_(
     if not days.isdecimal() or len(days) > 5:
         raise RequestError(f"--within {within!r} is no number of days.", "Write it as --within 120d.")
     scope, today = _scope(user_name), timezone.localdate()
-    lines = ledger_lines(contracts_of(scope.accounts()))
+    lines = contract_lines(scope.accounts())
     due = [(d, show_money(scope, d.line.value_year, d.line.currency)) for d in due_decisions(lines, today, int(days))]
     show_tables(
         [tables.contract_decision_table(due, unclosed_contracts(lines, today)), tables.cohort_table(cohort_rates(lines, today), scope.exact)],

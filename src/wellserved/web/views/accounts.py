@@ -122,7 +122,7 @@ def account(request: HttpRequest, id_: int) -> HttpResponseBase:
             return redirect("account", id_)
         row.refresh_from_db()
     (account_row,), _trusts = account_rows_of([row])
-    contracts = contract_ledger.contracts_of([row])
+    contracts = contract_ledger.contracts_of(row)
     context = {
         **row_context(scope, account_row),
         "account": row,
@@ -130,7 +130,7 @@ def account(request: HttpRequest, id_: int) -> HttpResponseBase:
         "contract_form": ContractForm(),
         "contracts": [
             contract_context(scope, contract, line)
-            for contract, line in zip(contracts, contract_ledger.ledger_lines(contracts), strict=True)
+            for contract, line in zip(contracts, contract_ledger.contract_lines([row]), strict=True)
         ],
         "seen": scope.visible_moments().filter(customer__account=row)[:50],
         "reasons": _reasons(scope, account_row),

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from wellserved.actions.contract_ledger import contracts_of, ledger_lines
+from wellserved.actions.contract_ledger import contract_lines
 from wellserved.actions.promise_ledger import LedgerPromise, ledger
 from wellserved.journal.handle import Journal
 from wellserved.store.access import AccessScope
@@ -54,7 +54,7 @@ def _promise_event(promise: LedgerPromise, now: datetime) -> list[str]:
 def _decision_events(scope: AccessScope, now: datetime) -> Iterator[str]:
     """Whole days by which contracts are decided, with a reminder 90, 30 and 7 days before."""
     for number, decision in enumerate(
-        due_decisions(ledger_lines(contracts_of(scope.accounts())), timezone.localdate(now), _DAYS_AHEAD)
+        due_decisions(contract_lines(scope.accounts()), timezone.localdate(now), _DAYS_AHEAD)
     ):
         words = _("%(account)s decides about its contract") % {"account": decision.line.account}
         yield from (

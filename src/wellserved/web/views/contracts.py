@@ -101,10 +101,6 @@ def contract(request: HttpRequest, id_: int) -> HttpResponseBase:
     return render(request, "contract.html", {"form": form, "account": row.account, "contract": row})
 
 
-def _lines(scope: AccessScope) -> list[LedgerLine]:
-    return contract_ledger.ledger_lines(contract_ledger.contracts_of(scope.accounts()))
-
-
 @required_permission("read_accounts", "GET", "POST")
 def contracts(request: HttpRequest) -> HttpResponseBase:
     """Which contracts come to a decision, and how many were renewed; and contracts from a file."""
@@ -117,8 +113,8 @@ def contracts(request: HttpRequest) -> HttpResponseBase:
             if upload.size > MAX_FILE_BYTES:
                 raise RequestError("The file is larger than 5 MB.", "Part it, and read the parts.")
             outcome = read_contracts(upload.read(), scope)
-    ids = {account.name: account.pk for account in scope.accounts()}
-    lines = _lines(scope)
+    accounts = scope.accounts()
+    ids, lines = {account.name: account.pk for account in accounts}, contract_ledger.contract_lines(accounts)
     context = {
         "due": [
             (decision, ids[decision.line.account], show_money(scope, decision.line.value_year, decision.line.currency))
