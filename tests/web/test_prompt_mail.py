@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta
 
@@ -10,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.web.conftest import House, book
-from wellserved.actions import outgoing, prompts, sharing, weekly_mail
+from wellserved.actions import claims, outgoing, prompt_mail, prompts, sharing, weekly_mail, worker
 from wellserved.actions.mail_settings import MailSettings, mail_file, save_settings
 from wellserved.actions.prompt_mail import ask_for_prompts, queue_due_prompts
 from wellserved.improvement import IMPROVEMENTS_FILE, Improvement, declare, record_look
@@ -174,6 +175,22 @@ def test_what_the_page_showed_before_rests_in_the_mail_too(kim: Person, place: W
     monday_evening = TUESDAY - timedelta(hours=13)
     assert prompts.todays_prompt(place, AccessScope(kim), book(kim), monday_evening) is not None
     assert queue_due_prompts(place, TUESDAY) == 0
+
+
+def test_the_worker_looks_for_prompts_once_in_five_minutes(place: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, rounds, looks = threading.Event(), [], []
+
+    def send(_workspace: Workspace) -> None:
+        rounds.append(1)
+        if len(rounds) == 6:
+            stop.set()
+
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(worker, "send_mails", send)
+    monkeypatch.setattr(prompt_mail, "queue_due_prompts", lambda _workspace, _now: looks.append(1))
+    monkeypatch.setattr(claims, "refresh_outdated_claims", lambda _workspace: None)
+    worker.run_errands(place, stop)
+    assert (len(rounds), len(looks)) == (6, 1)
 
 
 def test_whoever_stopped_it_left_or_has_no_address_gets_none(kim: Person, place: Workspace) -> None:

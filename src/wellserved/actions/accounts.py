@@ -79,7 +79,7 @@ def account_keys_of(names: Iterable[str] | None) -> dict[str, int]:
         rows = {row[0]: row for row in Customer.objects.filter(pk__in=target_keys).values_list(*_CUSTOMER_COLUMNS)}
         rows_by_key |= rows
         target_keys = {row[3] for row in rows.values() if row[3]} - rows_by_key.keys()
-    keys = {name: _final_account(row, rows_by_key) for row in rows_by_key.values() for name in (row[1],)}
+    keys = {row[1]: _final_account(row, rows_by_key) for row in rows_by_key.values()}
     wanted_names = keys if names is None else names
     folded = {name.casefold(): key for name, key in keys.items()}
     return {name: key for name in wanted_names if (key := keys.get(name) or folded.get(name.casefold()))}

@@ -34,6 +34,7 @@ from wellserved.wording import plural
 BEAT_SECONDS: Final = 2.0  # seconds between two signs of life
 SILENT_AFTER_SECONDS: Final = 20.0  # seconds after which a sign of life is none
 POLL_SECONDS: Final = 2.0  # seconds between two looks for shared moments
+PROMPT_SECONDS: Final = 300.0  # seconds between two looks for whom a prompt is due by mail
 COMPARE_SECONDS: Final = 60.0  # seconds between two comparisons of claims with the records
 LONGEST_RETRY_PAUSE: Final = 60.0  # seconds that it waits at most, after it has failed again and again
 OVERDUE_AFTER: Final = timedelta(minutes=10)  # after which a shared moment should have been in the log
@@ -167,25 +168,28 @@ def work_once(workspace: Workspace) -> None:
 
 def run_errands_once(workspace: Workspace) -> None:
     """Draft the week's reports that are due by themselves, send the mails whose time has come, and compare claims with new records."""
+    prompt_mail.queue_due_prompts(workspace, timezone.now())
     send_mails(workspace)
     claims.refresh_outdated_claims(workspace)
     pulse_answers.keep_blocks(timezone.localdate())
 
 
 def send_mails(workspace: Workspace) -> None:
-    """Draft the week's reports and the prompts that are due by themselves, and send the mails whose time has come."""
+    """Draft the week's reports that are due by themselves, and send the mails whose time has come."""
     now = timezone.now()
     weekly_mail.queue_due_weeks(workspace, now)
-    prompt_mail.queue_due_prompts(workspace, now)
     outgoing.deliver_due(workspace, now)
 
 
 def run_errands(workspace: Workspace, stop: threading.Event) -> None:
     """Send mails and compare claims until told to stop, beside the worker, so that a slow mail server or many cases keep nothing
     else waiting. After a failure it waits as the worker does; what waits is not lost, and nothing leaves twice."""
-    pause, compared_at = POLL_SECONDS, 0.0
+    pause, compared_at, prompted_at = POLL_SECONDS, 0.0, -PROMPT_SECONDS
     while not stop.is_set():
         try:
+            if time.monotonic() - prompted_at > PROMPT_SECONDS:
+                prompted_at = time.monotonic()
+                prompt_mail.queue_due_prompts(workspace, timezone.now())
             send_mails(workspace)
             if time.monotonic() - compared_at > COMPARE_SECONDS:
                 compared_at = time.monotonic()
