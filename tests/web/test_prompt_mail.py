@@ -52,7 +52,7 @@ def open_words(person: Person, place: Workspace, now: datetime) -> list[str]:
     return [prompt.words for rule in PROMPT_RULES for prompt in rule.prompts(situation)]
 
 
-def _letters(monkeypatch: pytest.MonkeyPatch, place: Workspace) -> list[str]:
+def _letters(place: Workspace) -> list[str]:
     """What would leave, as it would be handed over."""
     letters: list[str] = []
     Outgoing.objects.update(not_after=None)  # whatever the time is now
@@ -64,14 +64,12 @@ def _letters(monkeypatch: pytest.MonkeyPatch, place: Workspace) -> list[str]:
     return letters
 
 
-def test_it_says_what_waits_and_neither_whose_nor_what(
-    kim: Person, place: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_says_what_waits_and_neither_whose_nor_what(kim: Person, place: Workspace) -> None:
     _promise(kim, TUESDAY + timedelta(hours=5))
     assert queue_due_prompts(place, TUESDAY) == 1
     (row,) = Outgoing.objects.all()
     assert (row.owner, row.address, row.period, row.is_automatic) == (kim, "kim@example.org", "2026-12-15", True)
-    (letter,) = _letters(monkeypatch, place)
+    (letter,) = _letters(place)
     assert "Subject: Something to do today" in letter
     assert "What waits for you: a promise that is due within a day." in letter
     assert "https://service.example.org/prompt" in letter

@@ -73,38 +73,41 @@ def customer_accounts() -> CustomerAccounts:
 def account_keys_of(names: Iterable[str] | None) -> dict[str, int]:
     """Name of a customer -> key of its account, of all or of those named; a duplicate goes by the customer that it was merged
     into in the end, as in the record. In another spelling of capitals it is the same customer."""
-    rows_by_key = {row[0]: row for row in _customer_rows(names)}
-    target_keys = {row[3] for row in rows_by_key.values() if row[3]} - rows_by_key.keys()
+    rows_by_key = {row.pk: row for row in _customer_rows(names)}
+    target_keys = {row.merged_into for row in rows_by_key.values() if row.merged_into} - rows_by_key.keys()
     while target_keys:  # duplicates of duplicates are few
-        rows = {row[0]: row for row in Customer.objects.filter(pk__in=target_keys).values_list(*_CUSTOMER_COLUMNS)}
-        rows_by_key |= rows
-        target_keys = {row[3] for row in rows.values() if row[3]} - rows_by_key.keys()
-    keys = {row[1]: _final_account(row, rows_by_key) for row in rows_by_key.values()}
+        targets = list(_customers_by_columns().filter(pk__in=target_keys))
+        rows_by_key |= {row.pk: row for row in targets}
+        target_keys = {row.merged_into for row in targets if row.merged_into} - rows_by_key.keys()
+    keys = {row.name: _final_account(row, rows_by_key) for row in rows_by_key.values()}
     wanted_names = keys if names is None else names
     folded = {name.casefold(): key for name, key in keys.items()}
     return {name: key for name in wanted_names if (key := keys.get(name) or folded.get(name.casefold()))}
 
 
-_CustomerRow = tuple[int, str, int | None, int | None]  # key, name, account, merged into
-_CUSTOMER_COLUMNS = ("pk", "name", "account", "merged_into")
+def _customers_by_columns() -> Any:
+    """Customers with their keys alone: pk, name, account, merged_into."""
+    return Customer.objects.values_list("pk", "name", "account", "merged_into", named=True)
 
 
-def _customer_rows(names: Iterable[str] | None) -> list[_CustomerRow]:
-    customers = Customer.objects.values_list(*_CUSTOMER_COLUMNS)
+def _customer_rows(names: Iterable[str] | None) -> list[Any]:
+    customers = _customers_by_columns()
     if names is None:
         return list(customers)
-    rows: list[_CustomerRow] = list(customers.filter(name__in=names))
-    if spellings := sorted(set(names) - {row[1] for row in rows})[:_MOST_SPELLINGS]:
+    rows = list(customers.filter(name__in=names))
+    if spellings := sorted(set(names) - {row.name for row in rows})[:_MOST_SPELLINGS]:
         rows += customers.filter(reduce(or_, (Q(name__iexact=name) for name in spellings)))
     return rows
 
 
-def _final_account(row: _CustomerRow, rows: Mapping[int, _CustomerRow]) -> int | None:
+def _final_account(row: Any, rows: Mapping[int, Any]) -> int | None:
+    """The account of the customer at the end of a chain of merges."""
     seen_keys = set()
-    while row[3] and row[3] not in seen_keys and row[3] in rows:
-        seen_keys.add(row[3])
-        row = rows[row[3]]
-    return row[2]
+    while row.merged_into in rows and row.merged_into not in seen_keys:
+        seen_keys.add(row.merged_into)
+        row = rows[row.merged_into]
+    account: int | None = row.account
+    return account
 
 
 def yearly_revenue(account: Account, lines: Sequence[LedgerLine], today: date) -> tuple[float | None, str]:
@@ -243,8 +246,8 @@ def show_total(scope: AccessScope, figures: Iterable[tuple[float | None, str]]) 
     shown = []
     for currency, amount in total.amounts.items():
         name = currency or gettext("without a currency")
-        parts = [value for value, own in figures if value is not None and own == currency]
-        shown.append(show_money(scope, amount, name) if scope.exact else money_band(parts, name))
+        amounts = [value for value, own in figures if value is not None and own == currency]
+        shown.append(show_money(scope, amount, name) if scope.exact else money_band(amounts, name))
     if total.unknown:
         shown.append(gettext("%(count)d without a figure") % {"count": total.unknown})
     return " + ".join(shown)

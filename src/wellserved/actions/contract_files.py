@@ -103,7 +103,7 @@ def _table_of(content: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 
 def _load(facts: Mapping[str, str], number: int, accounts: dict[str, Account], outcome: ContractFile) -> None:
-    name = " ".join(facts.get("account", "").split())
+    name = facts.get("account", "")
     if not name or len(name) > 200:
         raise RequestError("no account, or a name of more than 200 letters", "")
     values = _values(facts)

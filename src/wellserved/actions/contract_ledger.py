@@ -44,8 +44,11 @@ def contract_lines(accounts: Iterable[Account] | None) -> list[LedgerLine]:
     """
     contracts, deeds = Contract.objects.all(), ContractDeed.objects.all()
     if accounts is not None:
-        some = accounts if isinstance(accounts, QuerySet) else list(accounts)  # a query stays one
-        contracts, deeds = contracts.filter(account__in=some), deeds.filter(contract__account__in=some)
+        chosen_accounts = accounts if isinstance(accounts, QuerySet) else list(accounts)  # a query stays one
+        contracts, deeds = (
+            contracts.filter(account__in=chosen_accounts),
+            deeds.filter(contract__account__in=chosen_accounts),
+        )
     events: dict[int, list[ContractEvent]] = {}
     for contract, deed, on, known_on in deeds.values_list("contract", "deed", "on", "known_on"):
         events.setdefault(contract, []).append(ContractEvent(cast(ContractEnd, deed), on, known_on))

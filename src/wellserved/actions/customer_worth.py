@@ -41,11 +41,11 @@ def visible_worths(
     customer_names, account_names = set(filter(None, customers)), set(filter(None, accounts))
     if not scope.sees_worth or not (customer_names or account_names):
         return {}
-    named = {**_accounts_by_name(scope, account_names), **_accounts_of_customers(scope, customer_names)}
-    accounts_by_key = {account.pk: account for account in named.values()}
+    accounts_of_names = {**_accounts_by_name(scope, account_names), **_accounts_of_customers(scope, customer_names)}
+    accounts_by_key = {account.pk: account for account in accounts_of_names.values()}
     lines_of = lines_by_account(contract_lines(accounts_by_key.values()) if accounts_by_key else [])
     worths = {key: _worth(scope, account, lines_of.get(account.name, [])) for key, account in accounts_by_key.items()}
-    return {name: worths[account.pk] for name, account in named.items()}
+    return {name: worths[account.pk] for name, account in accounts_of_names.items()}
 
 
 def _accounts_of_customers(scope: AccessScope, names: set[str]) -> dict[str, Account]:
@@ -86,11 +86,11 @@ def show_yearly_total(scope: AccessScope, worths: Iterable[CustomerWorth]) -> st
     figures = [(worth.revenue_year, worth.currency) for worth in accounts.values() if worth.revenue_year is not None]
     if not figures:
         return plural(len(accounts), _("account"), _("accounts")) if accounts else ""
-    shown = _("%(accounts)s worth %(total)s a year") % {
+    total_text = _("%(accounts)s worth %(total)s a year") % {
         "accounts": plural(len(figures), _("account"), _("accounts")), "total": show_total(scope, figures),
     }  # fmt: skip
     unknown = len(accounts) - len(figures)
-    return f"{shown} {_('and %(count)d of unknown worth') % {'count': unknown}}" if unknown else shown
+    return f"{total_text} {_('and %(count)d of unknown worth') % {'count': unknown}}" if unknown else total_text
 
 
 def worth_lines(scope: AccessScope, outcomes: Iterable[tuple[str, str | None]]) -> list[str]:
@@ -101,7 +101,7 @@ def worth_lines(scope: AccessScope, outcomes: Iterable[tuple[str, str | None]]) 
             customers["met" if word in MET_WORDS else "missed"].add(customer)
     worths = visible_worths(scope, customers["met"] | customers["missed"])
     labels = {"met": _("met or exceeded for"), "missed": _("missed for")}
-    parts = []
+    sentences = []
     for side, names in customers.items():
         if total := show_yearly_total(scope, (worths[name] for name in names if name in worths)):
             customers_without = sum(name not in worths for name in names)
@@ -110,5 +110,5 @@ def worth_lines(scope: AccessScope, outcomes: Iterable[tuple[str, str | None]]) 
                 if customers_without
                 else ""
             )
-            parts.append(f"{labels[side]} {total}{beside}")
-    return [f"{_('Expectations')} {'; '.join(parts)}."] if parts else []
+            sentences.append(f"{labels[side]} {total}{beside}")
+    return [f"{_('Expectations')} {'; '.join(sentences)}."] if sentences else []

@@ -41,6 +41,7 @@ class PreparedMail:
     text: str
     html: str
     attachments: tuple[tuple[str, str, bytes], ...] = ()  # name, media type, content
+    not_after: datetime | None = None  # when it is worth nothing any more
 
 
 def queue_mail(
@@ -55,8 +56,9 @@ def queue_mail(
     """Put a mail to one reader on its way, in place of one that did not leave; None: there is one of that period already."""
     address = check_address(address)
     row = Outgoing(
-        owner=owner, period=period, address=address, reader=address.casefold(), is_automatic=is_automatic, run_at=run_at
-    )
+        owner=owner, period=period, address=address, reader=address.casefold(), is_automatic=is_automatic, run_at=run_at,
+        not_after=mail.not_after,
+    )  # fmt: skip
     earlier = Outgoing.objects.filter(owner=owner, period=period, reader=row.reader, state__in=_NOT_LEFT)
     try:
         with transaction.atomic():

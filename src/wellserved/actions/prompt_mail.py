@@ -70,10 +70,9 @@ def _queue_prompt(workspace: Workspace, person: Person, sender: MailSettings, no
     if prompt is None:
         return False
     question = next(rule.question for rule in PROMPT_RULES if rule.name == prompt.rule)
-    row = queue_mail(person, period, person.email, _mail(_(question), f"{sender.url}/prompt"), sender, now, True)
-    if row is None:
+    mail = _mail(_(question), f"{sender.url}/prompt", not_after)
+    if queue_mail(person, period, person.email, mail, sender, now, is_automatic=True) is None:
         return False
-    Outgoing.objects.filter(pk=row.pk).update(not_after=not_after)
     PromptRest.objects.get_or_create(
         owner=person.pk,
         rule=f"{BY_MAIL}{prompt.rule}",
@@ -84,7 +83,7 @@ def _queue_prompt(workspace: Workspace, person: Person, sender: MailSettings, no
     return True
 
 
-def _mail(question: str, address: str) -> PreparedMail:
+def _mail(question: str, address: str, not_after: datetime) -> PreparedMail:
     title, waits = _("Something to do today"), _("What waits for you: %(what)s.") % {"what": question}
     note = _("Names and words are not in this mail; they stand on your page.")
     text = f"{waits}\n\n{address}\n\n{note}\n"
@@ -93,4 +92,4 @@ def _mail(question: str, address: str) -> PreparedMail:
         f'<body style="font-family:sans-serif;color:#17212b"><p>{escape(waits)}</p>'
         f'<p><a href="{escape(address)}">{escape(address)}</a></p><p style="color:#56626f">{escape(note)}</p></body></html>'
     )
-    return PreparedMail(title, text, html)
+    return PreparedMail(title, text, html, not_after=not_after)

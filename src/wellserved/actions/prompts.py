@@ -194,10 +194,10 @@ def _tip(workspace: Workspace, scope: AccessScope, today: date) -> OpenMatter | 
     if today.day > TIP_DAYS or not has_permission(scope.person, "read_measures"):
         return None
     own_names = {name for name in (scope.person.username, scope.person.served_as) if name}
-    others = [proof for proof in proved_improvements(workspace) if proof.improvement.who not in own_names]
-    if not others:
+    proofs_of_others = [proof for proof in proved_improvements(workspace) if proof.improvement.who not in own_names]
+    if not proofs_of_others:
         return None
-    newest = max(others, key=lambda proof: proof.since).improvement
+    newest = max(proofs_of_others, key=lambda proof: proof.since).improvement
     return OpenMatter(f"{today:%Y-%m}", _short(newest.what))
 
 

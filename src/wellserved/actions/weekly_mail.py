@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import typst
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -166,8 +167,13 @@ def keep_schedule(
     return WeeklyMail.objects.update_or_create(owner=person, defaults=facts)[0]
 
 
+def week_mails(person: Person) -> QuerySet[Outgoing]:
+    """Mails of somebody's weeks, sent or waiting; prompts, whose period is a day, are others."""
+    return Outgoing.objects.filter(owner=person, period__contains="-W")
+
+
 def stop_schedule(person: Person) -> int:
     """Send one's week by itself no more, and take back what waits of it; how many mails that were."""
     WeeklyMail.objects.filter(owner=person).delete()
-    waiting = Outgoing.objects.filter(owner=person, state=MailState.queued, is_automatic=True, period__contains="-W")
+    waiting = week_mails(person).filter(state=MailState.queued, is_automatic=True)
     return waiting.update(state=MailState.cancelled, content=b"", changed=timezone.now())

@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from wellserved.actions import outgoing, weekly_mail
 from wellserved.errors import RequestError
 from wellserved.store.models import WeeklyMail
-from wellserved.web.access_middleware import OPEN, journal_of, person_of, required_permission, scope_of
+from wellserved.web.access_middleware import OPEN, journal_of, person_of, required_permission
 from wellserved.web.forms import WeeklyMailForm
 from wellserved.web.views.weekly import MAX_WEEK_LETTERS, monday_of
 
@@ -43,7 +43,7 @@ def send_week(request: HttpRequest, week: str) -> HttpResponseBase:
 @required_permission("own", "POST")
 def mail_deed(request: HttpRequest, id_: uuid.UUID) -> HttpResponseBase:
     """Send a mail again that may not have arrived, or take back one that has not left."""
-    row = get_object_or_404(scope_of(request).outgoing().filter(period__contains="-W"), pk=id_)
+    row = get_object_or_404(weekly_mail.week_mails(person_of(request)), pk=id_)
     deed = outgoing.send_again if request.POST.get("do") == "again" else outgoing.cancel_mail
     deed(person_of(request), row)
     return redirect("week", row.period)

@@ -39,23 +39,25 @@ def problems(request: HttpRequest) -> HttpResponse:
         raise Http404
     is_empty = not has_records()
     page, cards = ("", []) if is_empty else cached_answer(problem_pages.list_page, by, int(ranking))
-    totals = _worth_of_problems(scope_of(request), by) if cards else {}
+    shown_cards = cards[:12]
+    totals = _yearly_totals(scope_of(request), by, [card["label"] for card in shown_cards])
     context = {
-        "page": safe_html(page), "cards": cards[:12], "totals": totals, "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": RANKINGS, "empty": is_empty,
+        "page": safe_html(page), "cards": shown_cards, "totals": totals, "by": by, "bases": problem_questions.LISTENED_COLUMNS, "ranking": int(ranking), "rankings": RANKINGS, "empty": is_empty,
         "progress": listening.look_under_way(settings.WORKSPACE), "may_decide": has_permission(scope_of(request).person, "declare_improvements"),
     }  # fmt: skip
     return render(request, "problems.html", context)
 
 
-def _worth_of_problems(scope: AccessScope, by: str) -> dict[str, str]:
-    """Problem -> what the accounts that have it pay a year, as somebody may see it."""
-    if not scope.sees_worth:
+def _yearly_totals(scope: AccessScope, by: str, labels: list[str]) -> dict[str, str]:
+    """Problem -> what the accounts that have it pay a year, as somebody may see it; of those that are shown."""
+    if not scope.sees_worth or not labels:
         return {}
     accounts = cached_answer(account_questions.accounts_behind, customer_accounts(), by)
-    worths = visible_worths(scope, accounts={name for names in accounts.values() for name in names})
+    names_of_labels = {label: accounts.get(label, ()) for label in labels}
+    worths = visible_worths(scope, accounts={name for names in names_of_labels.values() for name in names})
     return {
         label: show_yearly_total(scope, [worths[name] for name in names if name in worths])
-        for label, names in accounts.items()
+        for label, names in names_of_labels.items()
     }
 
 
@@ -75,7 +77,7 @@ def problem(request: HttpRequest, id_: str) -> HttpResponse:
     except UnknownNameError as error:
         raise Http404 from error
     context = {
-        **facts, "page": safe_html(page), "total": _worth_of_problems(scope_of(request), PROBLEM).get(facts["label"], ""),
+        **facts, "page": safe_html(page), "total": _yearly_totals(scope_of(request), PROBLEM, [facts["label"]]).get(facts["label"], ""),
         "origins": safe_html(cached_answer(problem_pages.origin_page, facts["id"])),
         "may_decide": has_permission(scope_of(request).person, "declare_improvements"), "cases": scope_of(request).case_filter() is not None,
     }  # fmt: skip
