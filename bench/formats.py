@@ -3,13 +3,16 @@
     python -m bench.formats jsonl --megabytes 1000
     python -m bench.formats mbox --megabytes 500
     python -m bench.formats xlsx --megabytes 200
+    python -m bench.formats csv --megabytes 290
 
-The peak of a workbook is that of the process in which it is read.
+The peak of a workbook is that of the process in which it is read. Of CSV, the whole import is measured, its fold too.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import gzip
 import json
 import mailbox
 import random
@@ -23,8 +26,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
+
 WORDS = [f"word{number}" for number in range(5000)]
 START = datetime(2024, 1, 1)
+BOSTON = Path(__file__).resolve().parent.parent / "src" / "wellserved" / "samples" / "boston311_slice.csv.gz"
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -63,10 +69,28 @@ def write_mbox(path: Path, size: int) -> None:
             )
 
 
+def write_csv(path: Path, size: int) -> None:
+    """Requests to the city of Boston again and again, each time with other numbers and a year earlier."""
+    columns = ("CASE_ENQUIRY_ID", "OPEN_DT", "TARGET_DT", "CLOSED_DT", "OnTime_Status", "CASE_STATUS", "CASE_TITLE", "TYPE", "QUEUE",
+               "Department", "neighborhood", "Source")  # fmt: skip
+    with gzip.open(BOSTON, "rt", encoding="utf-8-sig", newline="") as sample:
+        rows = [{column: row[column] for column in columns} for row in csv.DictReader(sample)]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        number = 0
+        while file.tell() < size:
+            for row in rows:
+                number += 1
+                year = 2015 - number * 12 // (size // 190)  # of twelve years, whatever the size
+                dates = {name: row[name].replace("2015", str(year)) for name in columns[1:4]}
+                writer.writerow(row | dates | {"CASE_ENQUIRY_ID": 101_000_000_000 + number})
+
+
 def write_xlsx(path: Path, size: int) -> None:
-    """A sheet of up to a million rows and 18 columns; about 190 bytes a row, packed."""
-    chance, rows = random.Random(1), min(1_048_000, size // 190)
-    names = ["Ticket ID", "Created at", "Solved at", "Group", *(f"Field {number}" for number in range(14))]
+    """A sheet of up to a million rows and 28 columns; about 200 bytes a row, packed."""
+    chance, rows = random.Random(1), min(1_048_000, size // 200)
+    names = ["Ticket ID", "Created at", "Solved at", "Group", *(f"Field {number}" for number in range(24))]
     override = (
         '<Override PartName="/xl/{}" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.{}+xml"/>'
     )
@@ -85,7 +109,7 @@ def write_xlsx(path: Path, size: int) -> None:
         with archive.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as file:
             file.write(f'<worksheet xmlns="{SHEET}"><sheetData>'.encode())
             for row in range(1, rows + 1):
-                words = names[4:] if row == 1 else [f"{chance.choice(WORDS)} {chance.choice(WORDS)}" for _ in range(14)]
+                words = names[4:] if row == 1 else [f"{chance.choice(WORDS)} {chance.choice(WORDS)}" for _ in range(24)]
                 texts = "".join(
                     f'<c t="inlineStr"><is><t>{word}</t></is></c>' for word in (names[:4] if row == 1 else []) + words
                 )
@@ -98,7 +122,12 @@ def write_xlsx(path: Path, size: int) -> None:
             file.write(b"</sheetData></worksheet>")
 
 
-WRITERS: dict[str, Callable[[Path, int], None]] = {"jsonl": write_jsonl, "mbox": write_mbox, "xlsx": write_xlsx}
+WRITERS: dict[str, Callable[[Path, int], None]] = {
+    "jsonl": write_jsonl,
+    "mbox": write_mbox,
+    "xlsx": write_xlsx,
+    "csv": write_csv,
+}
 
 
 def read_bare(kind: str, path: Path) -> int:
@@ -109,6 +138,8 @@ def read_bare(kind: str, path: Path) -> int:
     if kind == "mbox":
         box = mailbox.mbox(path, create=False)
         return sum(bool(box.get_bytes(key)) for key in box.keys())  # noqa: SIM118 - a box itself gives messages
+    if kind == "csv":
+        return len(duckdb.sql(f"SELECT * FROM read_csv('{path}', all_varchar = true)").to_arrow_table())
     from python_calamine import CalamineWorkbook
 
     return sum(1 for _ in CalamineWorkbook.from_path(path).get_sheet_by_index(0).iter_rows())
@@ -124,6 +155,15 @@ def read_ours(path: Path) -> int:
         opened = open_source(path, Path(scratch), no_progress)
         with duckdb.connect(path, scratch=Path(scratch)) as db:
             return opened.stage(db, opened.header, no_progress).rows_read
+
+
+def import_ours(path: Path) -> int:
+    """The rows, imported into a workspace of their own."""
+    from wellserved.actions.imports import import_file
+    from wellserved.storage.workspace import create_workspace
+
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        return import_file(create_workspace(Path(folder), "America/New_York"), path).receipt.rows_read
 
 
 def measure(kind: str, reader: str, path: Path) -> dict[str, float]:
@@ -144,7 +184,10 @@ def main() -> None:
     choices = parser.parse_args()
     if choices.read:
         begun = time.process_time()
-        rows = read_bare(choices.kind, choices.file) if choices.read == "bare" else read_ours(choices.file)
+        if choices.read == "bare":
+            rows = read_bare(choices.kind, choices.file)
+        else:
+            rows = (import_ours if choices.kind == "csv" else read_ours)(choices.file)
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
         peak = max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, children.ru_maxrss) >> 10
         cpu = time.process_time() - begun + children.ru_utime + children.ru_stime

@@ -2,8 +2,8 @@
 
 import os
 
-# Arrow may keep freed memory for ten seconds, not for one: a fold takes and frees the same gigabyte again and again, and
-# a fifteenth of its time went into pages that had just been given back. It has to be said before Arrow is loaded.
-os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10000")
+# Arrow's own allocator keeps freed memory for itself: folding 1.5 million cases peaked a sixth higher with it, and was no
+# faster. It has to be said before Arrow is loaded.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __version__ = "0.2.0"

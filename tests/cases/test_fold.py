@@ -275,7 +275,8 @@ def test_who_comes_back_within_a_week_was_not_helped_at_the_first_contact(tmp_pa
 def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, parts, slices = [], [], []
     for size, called in ((10**9, "whole"), (8_000, "slices"), (1_000, "parts")):
-        monkeypatch.setattr(cases.slices, "MAX_SLICE_MOMENTS", size)
+        monkeypatch.setattr(cases.slices, "SLICE_MOMENTS", size)
+        monkeypatch.setattr(cases.slices, "MAX_MOMENTS_HELD", size)
         monkeypatch.setattr(months, "ROW_GROUP_SIZE", size // 40)
         monkeypatch.setattr(months, "MAX_PENDING_ROWS", size // 20)
         workspace = create_workspace(tmp_path / called, "America/New_York")
@@ -291,7 +292,7 @@ def test_cases_folded_in_slices_are_the_same_cases(tmp_path: Path, monkeypatch: 
     assert len(found[0]) > 5_000
     assert found[0] == found[1] == found[2]
     assert parts[:2] == [1, 1]
-    assert parts[2] > 1  # more moments are kept than fit into a slice
+    assert parts[2] > 1  # more moments are kept than may be held
     assert slices[0] == 1 < slices[1]
 
 
@@ -350,7 +351,8 @@ def test_a_moment_that_is_corrected_into_another_case_counts_there_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """In a refresh, in a whole fold of any slices, in what is asked of the log itself; and a case without moments is none."""
-    monkeypatch.setattr(cases.slices, "MAX_SLICE_MOMENTS", size)
+    monkeypatch.setattr(cases.slices, "SLICE_MOMENTS", size)
+    monkeypatch.setattr(cases.slices, "MAX_MOMENTS_HELD", size)
     workspace = create_workspace(tmp_path / "home", "UTC")
     logged(workspace, [chased(f"c{number // 3}", number) for number in range(300)], 0)
     assert as_told(workspace) == {f"c{case}": 3 for case in range(100)}

@@ -112,7 +112,7 @@ def test_slices_lose_nothing(db: duckdb.DuckDBPyConnection, monkeypatch: pytest.
     endings = ("a", "Z", "é", "'", "ß", "😀")
     rows = [{**one, "case_id": str(one["case_id"]) + endings[place % 6]} for place, one in enumerate(moments(7, 900))]
     whole = cases(db, rows, HOURS)
-    monkeypatch.setattr(slices, "MAX_SLICE_MOMENTS", 70)
+    monkeypatch.setattr(slices, "MAX_MOMENTS_HELD", 70)
     assert sum(len(part) > 0 for part in slices.slices_of_table(db, "given")) > 5
     fold_into(db, "folded", "given", "UTC", HOURS)
     assert db.sql("SELECT * FROM folded ORDER BY source, case_id").fetchall() == whole

@@ -246,6 +246,27 @@ def test_only_the_months_of_changed_cases_are_rewritten(workspace: Workspace, tm
     assert rows_of(workspace, workspace.cases, columns) == rows_of(full, full.cases, columns)
 
 
+def test_months_that_are_written_lot_by_lot_are_one_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New moments, known ones and corrections in lots of a few rows are what they are at once; a lot may add nothing."""
+
+    def of(number: int, due: str = "") -> tuple[str, ...]:
+        return (str(number), f"2024-{number % 12 + 1:02d}-04 09:00", due, "2024-12-20 10:00", f"T{number}", "", "")
+
+    early = write(tmp_path / "a.csv", [of(number) for number in range(40)])
+    late = write(tmp_path / "b.csv", [of(n, "2025-01-09" if n % 12 in (0, 7) else "") for n in range(43)])
+    results = []
+    for lot_rows in (10**6, 5):
+        monkeypatch.setattr(log, "LOT_ROWS", lot_rows)
+        workspace = create_workspace(tmp_path / str(lot_rows), "UTC")
+        receipts = [import_file(workspace, file, TICKETS, now=NOW).receipt for file in (early, late)]
+        counts = [(receipt.moments_new, receipt.moments_known, receipt.log_version) for receipt in receipts]
+        assert [entry["moments"] for entry in log.history(workspace)] == [counts[1][0], counts[0][0]]
+        assert not (workspace.log / "_staged").exists()
+        results.append((counts, digest(workspace), rows_of(workspace, workspace.cases, ", ".join(cases.CASE_TYPES))))
+    assert results[0] == results[1]
+    assert results[0][0] == [(80, 0, 0), (7 + 6, 80, 1)]
+
+
 def test_an_older_version_can_still_be_read(workspace: Workspace, tmp_path: Path) -> None:
     import_file(workspace, write(tmp_path / "a.csv", [row(1)]), TICKETS, now=NOW)
     import_file(workspace, write(tmp_path / "b.csv", [row(2)]), TICKETS, now=NOW)
@@ -261,6 +282,7 @@ PROCESSES.set_forkserver_preload(["tests.record.test_import"])
 
 def _import(home: Path, file: Path, ready: Event) -> None:
     ready.set()
+    log.LOT_ROWS = 1500  # of the six months, two at a time are written
     import_file(create_workspace(home, "UTC"), file, TICKETS, now=NOW)
 
 
@@ -275,7 +297,11 @@ def start(home: Path, file: Path) -> BaseProcess:
 
 def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     rows = [row(number, team=f"team {number % 7}", words="words " * 20) for number in range(4000)]
-    file = write(tmp_path / "a.csv", rows)
+    months = [f"2024-{number % 6 + 1:02d}" for number in range(4000)]
+    file = write(
+        tmp_path / "a.csv",
+        [[cell.replace("2024-03", month) for cell in cells] for cells, month in zip(rows, months, strict=True)],
+    )
     whole = create_workspace(tmp_path / "whole", "UTC")
     first = start(whole.folder, file)
     began = time.monotonic()  # it is ready: what follows is the import

@@ -57,7 +57,7 @@ def import_file(
         header = source.header
         mapping = find_mapping(workspace, path.name, header, mapping)
         import_id = _import_id(source.sha256 + source.part, mapping)
-        db = duckdb.connect(path, workspace.log, workspace.cases, scratch=scratch, memory="512MB")
+        db = duckdb.connect(path, workspace.log, workspace.cases, scratch=scratch, memory="384MB")
         is_mended = any(column.startswith(OWN_PREFIX) for column in header)  # a file of refused rows
         needs_all_columns = mapping.case_missing == "row" or is_mended
         columns = header if needs_all_columns else [column for column in header if column in mapping.used_columns()]

@@ -111,6 +111,8 @@ def _fold_all(
         rows = fold_cases(moments, zone, calendars, is_complete)
         writer.add(rows)
         case_count += len(rows)
+        del moments, rows
+        pa.default_memory_pool().release_unused()
         on_progress("Folding cases", round(share * 100), 100)
     writer.commit(facts)
     return case_count

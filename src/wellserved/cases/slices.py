@@ -26,7 +26,8 @@ from wellserved.engine.duckdb import quote_name
 from wellserved.moments import MOMENT_COLUMNS
 from wellserved.storage import log
 
-MAX_SLICE_MOMENTS = 1_000_000  # moments folded at a time; a third of a kilobyte of memory each, and no slower than more
+SLICE_MOMENTS = 250_000  # moments read for a slice, which takes a kilobyte of memory each; more are no faster
+MAX_MOMENTS_HELD = 1_000_000  # moments of cases that go on, and of a part of a table; a third of a kilobyte each
 _SAMPLE_STEP = 64  # one moment in so many tells how many are kept at a time
 _DICTIONARY_COLUMNS: Final = [
     column.name for column in MOMENT_COLUMNS if column.type == "VARCHAR" and column.name not in log.COLUMN_ENCODINGS
@@ -119,19 +120,19 @@ def slices_of_files(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> Iter
     ends = _LastGroups(db, groups)
     for partition in range(ends.partition_count):
         pending = [_SCHEMA.empty_table().append_column("box", pa.array([], pa.uint32()))]
-        pending_count = 0
+        new_count = 0
         for index, group in enumerate(groups):
             rows = group.read(FOLD_INPUT_COLUMNS).append_column("box", pa.array(ends.hash_boxes[index]))
             if ends.partition_count > 1:
                 rows = rows.filter(pa.array(ends.hash_boxes[index] % ends.partition_count == partition))
             pending.append(rows)
-            pending_count += len(rows)
-            if pending_count >= MAX_SLICE_MOMENTS or index == len(groups) - 1:
+            new_count += len(rows)
+            if new_count >= SLICE_MOMENTS or index == len(groups) - 1:
                 moments = pa.concat_tables(pending, promote_options="default")
                 is_complete = ends.last_group[moments["box"].to_numpy()] <= index
                 yield (partition + (index + 1) / len(groups)) / ends.partition_count, moments, is_complete
                 pending = [moments.filter(pa.array(~is_complete)).combine_chunks()]
-                pending_count = len(pending[0])
+                new_count = 0
                 del moments
 
 
@@ -155,7 +156,7 @@ class _LastGroups:
             np.bincount(self.last_group[np.concatenate(samples)], minlength=len(groups)) if samples else start_counts
         )
         peak_count = int(np.cumsum(start_counts - end_counts).max(initial=0)) * _SAMPLE_STEP
-        self.partition_count = peak_count // MAX_SLICE_MOMENTS + 1
+        self.partition_count = peak_count // MAX_MOMENTS_HELD + 1
 
 
 def _hash_boxes(db: duckdb.DuckDBPyConnection, rows: pa.Table, bits: int) -> npt.NDArray[np.uint32]:
@@ -205,7 +206,7 @@ def positions_of_cases(rows: pa.Table, cases: pa.Table) -> pa.Array:
 def slices_of_table(db: duckdb.DuckDBPyConnection, table: str) -> Iterator[pa.Table]:
     """All moments of a temporary table with the columns of the log that the fold reads."""
     (count,) = db.sql(f"SELECT count(*) FROM {table}").fetchall()[0]
-    part_count = count // MAX_SLICE_MOMENTS + 1
+    part_count = count // MAX_MOMENTS_HELD + 1
     columns = ", ".join(map(quote_name, FOLD_INPUT_COLUMNS))
     for part_index in range(part_count):
         yield db.sql(

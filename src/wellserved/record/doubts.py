@@ -102,7 +102,10 @@ def zero_notes(db: duckdb.DuckDBPyConnection, mapping: Mapping) -> dict[str, int
     if not zeros or not columns:
         return {}
     zero_list = ", ".join(map(quote_text, zeros))
-    counts_sql = ", ".join(f"count(*) FILTER (trim({quote_name(column)}) IN ({zero_list}))" for column in columns)
+    is_zero = "CASE WHEN contains({cell}, '0000-00-00') THEN trim({cell}) IN ({zeros}) END"  # few cells are trimmed
+    counts_sql = ", ".join(
+        f"count(*) FILTER ({is_zero.format(cell=quote_name(column), zeros=zero_list)})" for column in columns
+    )
     zero_counts = dict(zip(columns, db.sql(f"SELECT {counts_sql} FROM raw").fetchall()[0], strict=True))
     return {
         f"dates 0000-00-00 in {column!r} stand for “no date” and were taken as missing": zero_counts[column]
@@ -162,7 +165,7 @@ def _before_sql(stamp: str, opening_stamp: str, zone: str) -> str:
     """SQL: a stamp lies before the opening; a day without a time does not lie before an hour of its own."""
     local_stamp, local_opening = (f"timezone({quote_text(zone)}, {instant})" for instant in (stamp, opening_stamp))
     same_day = f"(CAST({local_stamp} AS TIME) = TIME '00:00:00' AND CAST({local_stamp} AS DATE) = CAST({local_opening} AS DATE))"
-    return f"{stamp} < {opening_stamp} AND NOT {same_day} AND {stamp} {_IN_RANGE}"
+    return f"CASE WHEN {stamp} < {opening_stamp} THEN NOT {same_day} AND {stamp} {_IN_RANGE} ELSE false END"
 
 
 def case_number_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan, cases: int, rows: int) -> dict[str, int]:

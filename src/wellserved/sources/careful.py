@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 from wellserved.sources.dialect import FIELD_LIMIT, Dialect
@@ -76,10 +76,12 @@ class CarefulReader:
 
     A row that opens a quote goes on over the lines after it if, and only if, it then closes it properly and
     has the header's width. Otherwise that line alone is refused, and reading goes on with the next.
+    `numbers`: those of the rows that are wanted; without it all. Lines without a quote are passed over unread.
     """
 
-    def __init__(self, path: Path, dialect: Dialect) -> None:
+    def __init__(self, path: Path, dialect: Dialect, numbers: Container[int] | None = None) -> None:
         self.dialect = dialect
+        self._numbers = numbers
         self._path = path
         self._budget = 20 * (path.stat().st_size + 4096)  # characters that may be read ahead in vain
 
@@ -90,7 +92,8 @@ class CarefulReader:
             while (line := lines.take()) is not None:
                 if not line.strip("\r\n"):
                     continue
-                yield self._row(number, line, lines)
+                if self._numbers is None or number in self._numbers or '"' in line:
+                    yield self._row(number, line, lines)
                 number += 1
         finally:
             lines.close()

@@ -83,7 +83,7 @@ class DelimitedFile:
         """Rows with all their cells, for the refusals file: one more pass, only where rows were refused."""
         wanted_numbers = set(numbers)
         rows: dict[int, list[str]] = {}
-        for item in CarefulReader(self.text.path, self.dialect) if wanted_numbers else ():
+        for item in CarefulReader(self.text.path, self.dialect, wanted_numbers) if wanted_numbers else ():
             number = item.row if isinstance(item, BrokenRow) else item[0]
             if number in wanted_numbers and not isinstance(item, BrokenRow):
                 rows[number] = item[1]

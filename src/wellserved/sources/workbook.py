@@ -9,22 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import re
 import subprocess
 import sys
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
 from wellserved.sources.dialect import has_header, unique_names
 from wellserved.sources.records import RecordFile, RecordWriter
+from wellserved.sources.sheet_pieces import PIECE_BYTES, UncutSheetError, outline_sheet, read_pieces, sheet_size
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -34,8 +33,6 @@ MAX_SECONDS = 1800
 TOP_ROWS = 50  # among which the header is looked for
 MIN_HEADER_SHARE = 0.6  # of the widest row's cells that a header fills
 _RESULT = "workbook.pickle"
-_HIDDEN_ROW = re.compile(rb'<row\b[^<>]*\bhidden="(?:1|true)"')
-_CHUNK_BYTES = 1 << 20
 
 
 def open_workbook(path: Path, name: str, scratch: Path, on_progress: ProgressCallback, part: str = "") -> RecordFile:
@@ -76,7 +73,13 @@ def _read_workbook(path: Path, name: str, scratch: Path, part: str) -> RecordFil
 
     try:
         workbook = CalamineWorkbook.from_path(path)
-        return _read_sheet(path, name, workbook, _choose_sheet(name, workbook, part), scratch)
+        sheet_name = _choose_sheet(path, name, workbook, part)
+        outline = outline_sheet(path, sheet_name)
+        shape = _SheetShape(path, name, sheet_name, outline.hidden_rows, len(workbook.sheet_names))
+        if outline.size > PIECE_BYTES:
+            with suppress(UncutSheetError):
+                return _read_sheet(shape, read_pieces(path, sheet_name, outline, scratch), scratch)
+        return _read_sheet(shape, [workbook.get_sheet_by_name(sheet_name)], scratch)
     except PasswordError as error:
         raise SourceError(f"{name} is locked by a password.", "Take the password off, and import that.") from error
     except (CalamineError, OSError, ValueError) as error:
@@ -86,21 +89,31 @@ def _read_workbook(path: Path, name: str, scratch: Path, part: str) -> RecordFil
         ) from error
 
 
-def _choose_sheet(name: str, workbook: CalamineWorkbook, part: str) -> CalamineSheet:
+def _choose_sheet(path: Path, name: str, workbook: CalamineWorkbook, part: str) -> str:
+    """The name of the sheet to read."""
     if part:
         if part not in workbook.sheet_names:
             raise SourceError(f"{name} has no sheet {part!r}.", f"Its sheets are: {', '.join(workbook.sheet_names)}.")
-        return workbook.get_sheet_by_name(part)
-    sheets = [workbook.get_sheet_by_name(sheet_name) for sheet_name in _visible_sheets(workbook)]
-    tables = [sheet for sheet in sheets if sheet.height > 1 and sheet.width > 1]
+        return part
+    sizes = {sheet_name: _table_size(path, workbook, sheet_name) for sheet_name in _visible_sheets(workbook)}
+    tables = {sheet_name: size for sheet_name, size in sizes.items() if size}
     if len(tables) > 1:
-        listed = ", ".join(f"{sheet.name} ({sheet.height} rows)" for sheet in tables)
+        listed = ", ".join(f"{sheet_name} ({size})" for sheet_name, size in tables.items())
         raise SourceError(
-            f"{name} holds {len(tables)} sheets: {listed}.", f"Say which of them to read: --part {tables[0].name!r}."
+            f"{name} holds {len(tables)} sheets: {listed}.",
+            f"Say which of them to read: --part {next(iter(tables))!r}.",
         )
     if not tables:
         raise SourceError(f"{name} holds no sheet with a table.", "Check the file, and export it again.")
-    return tables[0]
+    return next(iter(tables))
+
+
+def _table_size(path: Path, workbook: CalamineWorkbook, sheet_name: str) -> str:
+    """How large a sheet's table is, in words; empty: it holds none. A large sheet is not opened for that."""
+    if (size := sheet_size(path, sheet_name)) > PIECE_BYTES:
+        return f"{size >> 20} MB"
+    sheet = workbook.get_sheet_by_name(sheet_name)
+    return f"{sheet.height} rows" if sheet.height > 1 and sheet.width > 1 else ""
 
 
 def _visible_sheets(workbook: CalamineWorkbook) -> list[str]:
@@ -110,56 +123,79 @@ def _visible_sheets(workbook: CalamineWorkbook) -> list[str]:
     return [name for name in workbook.sheet_names if name in visible] or workbook.sheet_names
 
 
-def _read_sheet(path: Path, name: str, workbook: CalamineWorkbook, sheet: CalamineSheet, scratch: Path) -> RecordFile:
-    top = [[_cell(value) for value in row] for row in islice(sheet.iter_rows(), TOP_ROWS)]
-    title_rows, is_named = _find_header(top)
-    names = unique_names(top[title_rows] if is_named else [""] * max(map(len, top)))
-    writer = RecordWriter(scratch, name, names)
-    first_row = title_rows + is_named
-    merged_cells = _merged_cells(sheet, first_row)
-    for number, row in enumerate(islice(sheet.iter_rows(), first_row, None), start=first_row + 1):
-        cells = [_cell(value) for value in row]
-        _fill_merged(cells, number - 1, merged_cells)
+@dataclass(frozen=True)
+class _SheetShape:
+    """What is said of the sheet that was read."""
+
+    path: Path
+    file: str  # its name
+    sheet: str
+    hidden_rows: int
+    sheets: int  # of the workbook
+
+
+def _read_sheet(shape: _SheetShape, pieces: Iterable[CalamineSheet], scratch: Path) -> RecordFile:
+    """Read the rows of a sheet that comes as a whole or in pieces."""
+    rows = _filled_rows(pieces)
+    top = list(islice(rows, TOP_ROWS))
+    title_rows, is_named = _find_header([cells for _, cells in top])
+    names = unique_names(top[title_rows][1] if is_named else [""] * max(len(cells) for _, cells in top))
+    writer = RecordWriter(scratch, shape.file, names)
+    for number, cells in chain(top[title_rows + is_named :], rows):
         if any(cells):
             writer.add(number, dict(zip(names, cells, strict=True)))
-    title_count = sum(any(row) for row in top[:title_rows])
     notes = {
-        "rows above the names of the columns were taken for titles": title_count,
-        "rows of the sheet that are hidden there; they were read like the others": _count_hidden_rows(path, sheet.name),
-        "other sheets of the workbook were not read (--part names one)": len(workbook.sheet_names) - 1,
+        "rows above the names of the columns were taken for titles": sum(any(cells) for _, cells in top[:title_rows]),
+        "rows of the sheet that are hidden there; they were read like the others": shape.hidden_rows,
+        "other sheets of the workbook were not read (--part names one)": shape.sheets - 1,
     }
     notes = {note: count for note, count in notes.items() if count}
-    shape = f"workbook, sheet {sheet.name}"
-    return writer.finish(shape, _digest(path), part=sheet.name, has_header=is_named, notes=notes)
+    described = f"workbook, sheet {shape.sheet}"
+    return writer.finish(described, _digest(shape.path), part=shape.sheet, has_header=is_named, notes=notes)
 
 
-@dataclass
-class _MergedCell:
-    """A cell that was merged over several rows: it holds for all of them."""
+def _filled_rows(pieces: Iterable[CalamineSheet]) -> Iterator[tuple[int, list[str]]]:
+    """(number, cells as text) of every row from the first that holds something; what was merged over rows holds for all.
 
-    first_row: int
-    last_row: int
-    column: int
-    text: str = ""
+    Raises UncutSheetError where a piece has columns that the first has not.
+    """
+    first_column = width = 0
+    merged_cells: _MergedCells | None = None
+    for sheet in pieces:
+        if sheet.start is None:  # it holds nothing
+            continue
+        first_row, column = sheet.start
+        if merged_cells is None:
+            first_column, width = column, sheet.width
+            merged_cells = _MergedCells(sheet, first_column)
+        if column < first_column or column + sheet.width > first_column + width:
+            raise UncutSheetError
+        left, right = [""] * (column - first_column), [""] * (first_column + width - column - sheet.width)
+        for number, row in enumerate(islice(sheet.iter_rows(), first_row, None), start=first_row + 1):
+            cells = [*left, *map(_cell, row), *right]
+            merged_cells.fill(cells, number)
+            yield number, cells
 
 
-def _merged_cells(sheet: CalamineSheet, first_row: int) -> list[_MergedCell]:
-    """Those among the rows, from 0; titles are merged over columns, which says nothing of rows."""
-    ranges = sheet.merged_cell_ranges or []
-    offset = (sheet.start or (0, 0))[1]
-    return [
-        _MergedCell(top, bottom, left - offset)
-        for (top, left), (bottom, _right) in ranges
-        if bottom > top and top >= first_row
-    ]
+class _MergedCells:
+    """Cells that were merged over several rows, and hold for all of them; rows come in their order."""
 
+    def __init__(self, sheet: CalamineSheet, first_column: int) -> None:
+        ranges = sorted(sheet.merged_cell_ranges or [], reverse=True)
+        self._coming = [
+            (top + 1, bottom + 1, left - first_column) for (top, left), (bottom, _right) in ranges if bottom > top
+        ]  # the next one last; rows from 1
+        self._current: list[tuple[int, int, str]] = []  # last row, column, text
 
-def _fill_merged(cells: list[str], row: int, merged_cells: list[_MergedCell]) -> None:
-    for merged in merged_cells:
-        if merged.first_row == row:
-            merged.text = cells[merged.column]
-        elif merged.first_row < row <= merged.last_row and not cells[merged.column]:
-            cells[merged.column] = merged.text
+    def fill(self, cells: list[str], number: int) -> None:
+        """Fill the row of this number (from 1)."""
+        self._current = [merged for merged in self._current if merged[0] >= number]
+        for _, column, text in self._current:
+            cells[column] = cells[column] or text
+        while self._coming and self._coming[-1][0] <= number:
+            top, bottom, column = self._coming.pop()
+            if top == number and 0 <= column < len(cells):
+                self._current.append((bottom, column, cells[column]))
 
 
 def _find_header(rows: Sequence[Sequence[str]]) -> tuple[int, bool]:
@@ -191,39 +227,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, date | time | int):
         return str(value)
     return "" if value is None else str(value)
-
-
-def _count_hidden_rows(path: Path, sheet_name: str) -> int:
-    """Rows hidden by hand or by a filter, in a workbook of Excel's newer kind."""
-    if not zipfile.is_zipfile(path):
-        return 0
-    with zipfile.ZipFile(path) as archive:
-        member = _sheet_member(archive, sheet_name)
-        if member not in archive.namelist():
-            return 0
-        hidden_count, rest = 0, b""
-        with archive.open(member) as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                text = rest + chunk
-                cut = text.rfind(b"<row")  # a tag that the piece's end may have cut is looked at with the next
-                hidden_count += len(_HIDDEN_ROW.findall(text[:cut] if cut > 0 else text))
-                rest = text[cut:] if cut > 0 else b""
-        return hidden_count + len(_HIDDEN_ROW.findall(rest))
-
-
-def _sheet_member(archive: zipfile.ZipFile, sheet_name: str) -> str:
-    """Where a sheet lies in its workbook, as the workbook's own tables say; empty: they do not."""
-    try:
-        sheets = ElementTree.fromstring(archive.read("xl/workbook.xml"))
-        relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
-    except (KeyError, ElementTree.ParseError):
-        return ""
-    targets = {relation.get("Id"): relation.get("Target", "") for relation in relations}
-    for element in sheets.iter():
-        if element.tag.endswith("}sheet") and element.get("name") == sheet_name:
-            id_ = next((value for name, value in element.attrib.items() if name.endswith("}id")), "")
-            return f"xl/{targets.get(id_, '').removeprefix('/xl/')}"
-    return ""
 
 
 def _digest(path: Path) -> str:

@@ -13,7 +13,7 @@ import shutil
 import struct
 import time
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ def _deletion_vectors(facts: Mapping[str, str]) -> dict[str, bytes]:
 
 def append_version(
     folder: Path,
-    rows: pa.RecordBatchReader,
+    readers: Iterable[pa.RecordBatchReader],
     column: str,
     properties: WriterProperties,
     facts: Mapping[str, str],
@@ -85,6 +85,7 @@ def append_version(
     """Write rows as the next version of a table that is parted by a column; returns its number. Whoever calls is the
     table's only writer.
 
+    `readers`: the rows, one lot behind the other; the writer holds every part of a lot open, so lots bound its memory.
     `replaced_files`: files of the version before in whose place the rows come, saying the same. The rows are written beside
     the table, and are on disk before an entry names them; what a kill or a full disk leaves, `remove_leftovers` takes away.
     """
@@ -93,17 +94,18 @@ def append_version(
     version = table.version() + 1 if table else 0
     staging_folder = folder / _STAGING_FOLDER / str(version)
     try:
-        commit_properties = CommitProperties(custom_metadata=dict(facts))
-        write_deltalake(
-            table_uri(staging_folder),
-            rows,
-            partition_by=[column],
-            writer_properties=properties,
-            commit_properties=commit_properties,
-        )
+        for rows in readers:
+            write_deltalake(
+                table_uri(staging_folder),
+                rows,
+                mode="append",
+                partition_by=[column],
+                writer_properties=properties,
+                commit_properties=CommitProperties(custom_metadata=dict(facts)),
+            )
         # from which `remove_leftovers` would know what was brought in
-        disk.sync_to_disk(_entry_path(staging_folder, 0))
-        actions = _read_actions(_entry_path(staging_folder, 0))
+        disk.sync_to_disk(*_entries(staging_folder))
+        actions = _staged_actions(staging_folder)
         if table and _column_types(table.schema().to_json()) != _column_types(_schema_json(actions)):
             raise AssertionError(f"{folder} holds other columns than what comes to it")
         _move_files(folder, staging_folder, [action["add"]["path"] for action in actions if "add" in action])
@@ -116,6 +118,19 @@ def append_version(
     if version % _CHECKPOINT_INTERVAL == 0 and table:
         DeltaTable(table_uri(folder)).create_checkpoint()
     return version
+
+
+def _staged_actions(staging_folder: Path) -> list[dict[str, Any]]:
+    """What the lots beside the table did, as one: the first says what the table is, and each what it added."""
+    first_lot, *later_lots = map(_read_actions, _entries(staging_folder))
+    metrics = [_commit_info(lot)["operationMetrics"] for lot in (first_lot, *later_lots)]
+    metrics[0]["num_added_rows"] = sum(int(lot_metrics["num_added_rows"]) for lot_metrics in metrics)
+    return [*first_lot, *(action for lot in later_lots for action in lot if "add" in action)]
+
+
+def _commit_info(actions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What an entry's writer noted."""
+    return next(action["commitInfo"] for action in actions if "commitInfo" in action)
 
 
 def _schema_json(actions: Sequence[Mapping[str, Any]]) -> str:
@@ -171,8 +186,13 @@ def remove_leftovers(folder: Path) -> None:
 def _staged_files(staging_folder: Path) -> list[str]:
     """The files of a table beside the table, if it came to be one; only then were any of them brought in."""
     with suppress(FileNotFoundError, ValueError):  # it was not, or a loss of power cut it short
-        return [action["add"]["path"] for action in _read_actions(_entry_path(staging_folder, 0)) if "add" in action]
+        return [action["add"]["path"] for action in _staged_actions(staging_folder) if "add" in action]
     return []
+
+
+def _entries(folder: Path) -> list[Path]:
+    """The entries of a table's versions, oldest first."""
+    return sorted((folder / "_delta_log").glob("*.json"))
 
 
 def _read_actions(entry: Path) -> list[dict[str, Any]]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,13 @@ _COLUMN_PROPERTIES = {
     column: ColumnProperties(dictionary_enabled=False, encoding=encoding)
     for column, encoding in COLUMN_ENCODINGS.items()
 }
-WRITER_PROPERTIES = WriterProperties(compression="ZSTD", compression_level=1, column_properties=_COLUMN_PROPERTIES)
+WRITER_PROPERTIES = WriterProperties(
+    max_row_group_size=120_000, compression="ZSTD", compression_level=1, column_properties=_COLUMN_PROPERTIES
+)
+BATCH_ROWS = 30_000  # rows that go to the writer at a time
+LOT_ROWS = (
+    250_000  # rows of whole months that are written as one lot: a sixth of the memory of all at once, and no slower
+)
 SMALL_FILE_BYTES = 1 << 18  # bytes of a file that is put together with others
 MAX_SMALL_FILES = 32  # small files of one month, each a few moments, that are too many to be opened one by one
 _MONTH_PATTERN = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
@@ -211,9 +218,8 @@ def append(
     delta.remove_leftovers(workspace.log)
     before = snapshot(workspace.log)
     check_complete(workspace, before)
-    months = [row[0] for row in db.sql(f"SELECT DISTINCT month FROM {batch}").fetchall()]
-    create_moments_view(db, "existing", files_of_months(before.files, months))
-    (batch_count,) = db.sql(f"SELECT count(*) FROM {batch}").fetchall()[0]
+    month_sizes = dict(db.sql(f"SELECT month, count(*) FROM {batch} GROUP BY month ORDER BY month").fetchall())
+    create_moments_view(db, "existing", files_of_months(before.files, month_sizes))
     db.execute(
         f"CREATE OR REPLACE TEMP VIEW fresh_moments AS {_fresh_moments_sql(batch, unique, _last_recorded_at_sql(db))}"
     )
@@ -226,11 +232,22 @@ def append(
     ).fetchall()[0]
     version = before.version
     if new_count:
-        columns = ", ".join(engine.quote_name(column) for column in MOMENT_TYPES)
-        rows = db.sql(f"SELECT {columns} FROM {fresh_table}").to_arrow_reader(100_000)
-        version = delta.append_version(workspace.log, rows, "month", WRITER_PROPERTIES, {"import_id": import_id})
+        readers = _lot_readers(db, fresh_table, month_sizes)
+        version = delta.append_version(workspace.log, readers, "month", WRITER_PROPERTIES, {"import_id": import_id})
         _record_digests(workspace, before.version, version)
-    return AppendResult(version, new_count, batch_count - new_count, correction_count)
+    return AppendResult(version, new_count, sum(month_sizes.values()) - new_count, correction_count)
+
+
+def _lot_readers(
+    db: duckdb.DuckDBPyConnection, fresh_table: str, month_sizes: Mapping[int, int]
+) -> Iterator[pa.RecordBatchReader]:
+    """The rows of consecutive months, some LOT_ROWS at a time: the writer holds all months of a lot in memory."""
+    columns = ", ".join(engine.quote_name(column) for column in MOMENT_TYPES)
+    rows_before = accumulate(month_sizes.values(), initial=0)
+    for _, lot in groupby(zip(month_sizes, rows_before), key=lambda month: month[1] // LOT_ROWS):
+        months = [month for month, _ in lot]
+        condition = f"month BETWEEN {months[0]} AND {months[-1]}"
+        yield db.sql(f"SELECT {columns} FROM {fresh_table} WHERE {condition}").to_arrow_reader(BATCH_ROWS)
 
 
 def compact(workspace: Workspace, current: Snapshot) -> Snapshot:
@@ -252,8 +269,8 @@ def compact(workspace: Workspace, current: Snapshot) -> Snapshot:
             f"CAST({engine.quote_name(column)} AS {kind}) AS {engine.quote_name(column)}"
             for column, kind in MOMENT_TYPES.items()
         )
-        rows = db.sql(f"SELECT {', '.join(columns)} FROM crowded").to_arrow_reader(100_000)
-        delta.append_version(workspace.log, rows, "month", WRITER_PROPERTIES, {}, paths)
+        rows = db.sql(f"SELECT {', '.join(columns)} FROM crowded").to_arrow_reader(BATCH_ROWS)
+        delta.append_version(workspace.log, [rows], "month", WRITER_PROPERTIES, {}, paths)
     after = snapshot(workspace.log)
     _record_digests(workspace, current.version, after.version)
     return after

@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction
 from wellserved.storage import delta, digests
 
 ROW_GROUP_SIZE = 120_000  # rows of a month that are written, and read, together
-MAX_PENDING_ROWS = 5 * ROW_GROUP_SIZE  # rows of all months that wait for more of theirs; half a kilobyte of memory each
+MAX_PENDING_ROWS = 2 * ROW_GROUP_SIZE  # rows of all months that wait for more of theirs; half a kilobyte of memory each
 FILE_GRACE_SECONDS = 3600  # seconds for which replaced files stay, for whoever reads an earlier version
 _SMALL_DICTIONARY = 64  # words that a dictionary may have for nothing
 # How columns are kept was chosen by the time of writing and of questions together (docs/benchmarks.md).
