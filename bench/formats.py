@@ -139,7 +139,7 @@ def read_bare(kind: str, path: Path) -> int:
         box = mailbox.mbox(path, create=False)
         return sum(bool(box.get_bytes(key)) for key in box.keys())  # noqa: SIM118 - a box itself gives messages
     if kind == "csv":
-        return len(duckdb.sql(f"SELECT * FROM read_csv('{path}', all_varchar = true)").to_arrow_table())
+        return len(duckdb.read_csv(str(path), all_varchar=True).to_arrow_table())
     from python_calamine import CalamineWorkbook
 
     return sum(1 for _ in CalamineWorkbook.from_path(path).get_sheet_by_index(0).iter_rows())

@@ -48,7 +48,7 @@ _COLUMN_PROPERTIES = {
 WRITER_PROPERTIES = WriterProperties(
     max_row_group_size=120_000, compression="ZSTD", compression_level=1, column_properties=_COLUMN_PROPERTIES
 )
-BATCH_ROWS = 30_000  # rows that go to the writer at a time
+_BATCH_ROWS = 30_000  # rows that go to the writer at a time
 LOT_ROWS = (
     250_000  # rows of whole months that are written as one lot: a sixth of the memory of all at once, and no slower
 )
@@ -243,11 +243,11 @@ def _lot_readers(
 ) -> Iterator[pa.RecordBatchReader]:
     """The rows of consecutive months, some LOT_ROWS at a time: the writer holds all months of a lot in memory."""
     columns = ", ".join(engine.quote_name(column) for column in MOMENT_TYPES)
-    rows_before = accumulate(month_sizes.values(), initial=0)
-    for _, lot in groupby(zip(month_sizes, rows_before), key=lambda month: month[1] // LOT_ROWS):
-        months = [month for month, _ in lot]
+    rows_before = dict(zip(month_sizes, accumulate(month_sizes.values(), initial=0), strict=False))
+    for _, lot in groupby(month_sizes, key=lambda month: rows_before[month] // LOT_ROWS):
+        months = list(lot)
         condition = f"month BETWEEN {months[0]} AND {months[-1]}"
-        yield db.sql(f"SELECT {columns} FROM {fresh_table} WHERE {condition}").to_arrow_reader(BATCH_ROWS)
+        yield db.sql(f"SELECT {columns} FROM {fresh_table} WHERE {condition}").to_arrow_reader(_BATCH_ROWS)
 
 
 def compact(workspace: Workspace, current: Snapshot) -> Snapshot:
@@ -269,7 +269,7 @@ def compact(workspace: Workspace, current: Snapshot) -> Snapshot:
             f"CAST({engine.quote_name(column)} AS {kind}) AS {engine.quote_name(column)}"
             for column, kind in MOMENT_TYPES.items()
         )
-        rows = db.sql(f"SELECT {', '.join(columns)} FROM crowded").to_arrow_reader(BATCH_ROWS)
+        rows = db.sql(f"SELECT {', '.join(columns)} FROM crowded").to_arrow_reader(_BATCH_ROWS)
         delta.append_version(workspace.log, [rows], "month", WRITER_PROPERTIES, {}, paths)
     after = snapshot(workspace.log)
     _record_digests(workspace, current.version, after.version)
