@@ -22,7 +22,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.calibration.scenarios import SCENARIOS
 
 from wellserved.actions.filter_choices import SPAN_NAMES
-from wellserved.actions.mapping_form import DATE_ORDERS
 from wellserved.actions.uploads import Step
 from wellserved.capture import ENTRY_WORDS, RATINGS, SEVERITIES, SHOWN_FIELDS
 from wellserved.capture.promise import Fate
@@ -41,7 +40,8 @@ from wellserved.people.sight import TargetState
 from wellserved.resume.sealing import HELD_BACK, NO_CAVEAT, NOT_YOURS, OTHER_NUMBERS, STATE_MARKS
 from wellserved.scales import BUILT_IN
 from wellserved.sources.infer import UNUSED_KINDS
-from wellserved.sources.roles import BY_CONTENT, BY_NAME, ROLES
+from wellserved.sources.roles import BY_CONTENT, BY_NAME, DATE_ORDERS, ROLES
+from wellserved.sources.time_columns import LENGTH_UNITS
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.web.settings"  # over a throw-away workspace
 django.setup()
@@ -186,7 +186,7 @@ def vocabulary() -> str:
     many = [
         *ENTRY_WORDS, *(entry.meaning for entry in ENTRY_WORDS.values()), *RATINGS, *SEVERITIES, *get_args(Fate), *get_args(Granularity),
         *SUBJECTS, *(one.question for one in MEASURES), *(one.unit for one in MEASURES), *(page.title for page in PAGES), *dict.fromkeys(page.group for page in PAGES),
-        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, NO_CAVEAT, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *ROLES.values(), BY_NAME, *BY_CONTENT.values(), *DATE_ORDERS, *get_args(Step), *UNUSED_KINDS, *(rule.question for rule in PROMPT_RULES), *PULSE_WORDS.values(), *(field.label for field in INPUT_FIELDS), *get_args(TargetState), *(name.replace("_", " ") for name in fields),
+        *(label for _name, label in CARD), *SCOPES.values(), *ACCESS_REASONS, *ACCESS_EVENTS, *PRACTICE_EVENTS, *STATE_MARKS, NOT_YOURS, HELD_BACK, NO_CAVEAT, OTHER_NUMBERS, *COUNTED_WORDS.values(), *SPAN_NAMES, *STATE_WORDS, *ROLES.values(), BY_NAME, *BY_CONTENT.values(), *DATE_ORDERS, *LENGTH_UNITS, *get_args(Step), *UNUSED_KINDS, *(rule.question for rule in PROMPT_RULES), *PULSE_WORDS.values(), *(field.label for field in INPUT_FIELDS), *get_args(TargetState), *(name.replace("_", " ") for name in fields),
     ]  # fmt: skip
     lines = [f"    gettext_noop({json.dumps(one, ensure_ascii=False)})," for one in dict.fromkeys(many)]
     return "\n".join([

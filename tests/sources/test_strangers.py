@@ -75,7 +75,7 @@ def test_states_and_plans_are_read_as_what_they_are(
         ("Survey sent (count)", "11121", False),
         ("Agent self rating", "54545", False),
         ("CSAT survey", "01101", True),
-        ("Bewertung (Schulnote)", "12145", True),
+        ("Bewertung (Schulnote)", "12145", False),
     ],
 )
 def test_numbers_are_a_rating_where_they_are_asked_about(
@@ -90,7 +90,7 @@ def test_numbers_are_a_rating_where_they_are_asked_about(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Ticket;Datum;Uhrzeit;Erledigt am\n1;13.01.2026;08:30;13.01.2026\n2;14.01.2026;09:30;15.01.2026\n", "Uhrzeit hold times of day"),
+        ("Ticket;Datum;Uhrzeit;Erledigt am\n1;13.01.2026;08:30;13.01.2026\n2;14.01.2026;09:30;15.01.2026\n", "read together: 'Datum' with 'Uhrzeit'"),
         ("Vorgangsnummer;Letzte Änderung;Status\n1;13.01.2026;offen\n2;14.01.2026;geschlossen\n", "No column says for certain when a case began"),
         ("Ticket,Created,Closed\n1,2026-07-13 09:00,2026-07-14 12:00 IST\n2,2026-07-13 09:00,2026-07-14 12:00 IST\n", "'Closed' sounds like a date"),
         ("Ticket,Created,Closed\n1,2026-07-13T09:00:00Z,2026-07-14 12:00\n", "name their time zone"),

@@ -89,6 +89,7 @@ def _import_id(content_digest: str, mapping: Mapping) -> str:
     names = [field.name for field in fields(mapping)]
     said = {**dict(zip(names, astuple(mapping), strict=True)), "moments": tuple(map(_said_of_moment, mapping.moments))}
     del said["part"]  # what was read of the file says it
+    said = {name: value for name, value in said.items() if value or name != "clocks"}  # older mappings do not know it
     return hashlib.sha256(f"{content_digest}{tuple(said.values())!r}".encode()).hexdigest()[:12]
 
 

@@ -19,10 +19,19 @@ from wellserved.sources.columns import SourceColumn
 from wellserved.sources.file_sample import PreviewRow, open_sample, preview_rows, record_sample, sample_columns
 from wellserved.sources.guess import Guess, guess_roles
 from wellserved.sources.infer import inspect_roles
-from wellserved.sources.roles import ROLES, choose_roles, reasons_of, roles_of_guess, roles_of_mapping
+from wellserved.sources.roles import (
+    DATE_ORDERS,
+    LENGTH_KINDS,
+    ROLES,
+    choose_roles,
+    reasons_of,
+    roles_of_guess,
+    roles_of_mapping,
+)
+from wellserved.sources.time_columns import LENGTH_UNITS, length_unit
 from wellserved.storage.workspace import Workspace
 
-DATE_ORDERS = ("day-first", "month-first", "year-first")
+_MEANINGS = {"status": "that the ticket is closed", "kept": "in time or late", "event": "that a ticket was opened"}
 
 
 @dataclass(frozen=True)
@@ -35,8 +44,8 @@ class ColumnChoice:
     filled_count: int
     role: str
     reasons: tuple[str, ...]
-    open_question: str  # why its dates cannot be read as they stand; empty: they can, or it holds none
-    order: str  # of day and month, as somebody said
+    options: tuple[str, ...]  # orders of day and month, or units of time, where its content leaves them open
+    order: str  # which of them holds, as somebody said
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,7 @@ def _contradiction(roles: Mapping[str, str], guess: Guess) -> str:
     """What keeps a choice from being a mapping: a role given twice, or one that every file needs and none has."""
     counts = Counter(role for role in roles.values() if role)
     for role, count in counts.items():
-        if count > 1:
+        if count > 1 and role != "clock":
             names = ", ".join(name for name, given_role in roles.items() if given_role == role)
             return f"Several columns are taken for {ROLES[role]}: {names}. Choose one of them."
     if "case" not in counts:
@@ -117,10 +126,16 @@ def _contradiction(roles: Mapping[str, str], guess: Guess) -> str:
 
 def unread_words(roles: Mapping[str, str], guess: Guess) -> tuple[str, ...]:
     """Columns that somebody gave a role whose words are not known."""
-    unread = {"status": guess.status is None, "kept": guess.kept_flag is None}
-    return tuple(
+    unread = {"status": guess.status is None, "kept": guess.kept_flag is None, "event": guess.events is None}
+    paired_clocks = {clock.name for clock in guess.clocks.values()}
+    lone_clocks = tuple(
+        f"{name!r} was taken for {ROLES[role]}, and it holds no times of day, or no column of days stands before it: it is not used."
+        for name, role in roles.items()
+        if role == "clock" and name not in paired_clocks
+    )
+    return lone_clocks + tuple(
         f"{name!r} was taken for {ROLES[role]}, and none of its words is known to mean "
-        f"{'that the ticket is closed' if role == 'status' else 'in time or late'}: it makes no moment."
+        f"{_MEANINGS[role]}: it makes no moment."
         for name, role in roles.items()
         if unread.get(role)
     )
@@ -149,13 +164,22 @@ def _roles(
         roles = {column.name: choices.get(f"role-{index}", "") for index, column in enumerate(columns)}
         orders = {column.name: choices.get(f"order-{index}", "") for index, column in enumerate(columns)}
         roles = {name: role if role in ROLES else "" for name, role in roles.items()}
-        orders = {name: order if order in DATE_ORDERS else "" for name, order in orders.items()}
+        orders = {name: order if order in (*DATE_ORDERS, *LENGTH_UNITS) else "" for name, order in orders.items()}
         return roles, orders, choose_roles(columns, rows, roles, scale, orders)
     if known is None:
         guess = guess_roles(columns, rows)
         return roles_of_guess(guess), {}, guess
     roles, orders = roles_of_mapping(known), {column: str(order) for column, order in known.dates.items()}
+    orders |= {rule.delay: str(rule.delay_unit) for rule in known.moments if rule.delay}
     return roles, orders, choose_roles(columns, rows, roles, "", orders)
+
+
+def _options(column: SourceColumn, role: str) -> tuple[str, ...]:
+    """What somebody has to say of a column beside its role."""
+    if column.undecided_reason:
+        return DATE_ORDERS
+    is_open_length = role.removesuffix("_after") in LENGTH_KINDS and role.endswith("_after") and not length_unit(column)
+    return tuple(LENGTH_UNITS) if is_open_length else ()
 
 
 def _column_choices(
@@ -169,7 +193,7 @@ def _column_choices(
             column.filled_count,
             role := roles.get(column.name, ""),
             reasons_of(role, column),
-            column.undecided_reason,
+            _options(column, role),
             orders.get(column.name, ""),
         )
         for index, column in enumerate(columns)

@@ -10,6 +10,9 @@ recognise = ["OPEN_DT", "TARGET_DT"]  # a file with these columns is read by thi
 [dates]                            # only where a column cannot decide by itself
 OPEN_DT = "month-first"
 
+[clocks]                           # where days and times of day stand in two columns
+OPEN_DT = "OPEN_TIME"
+
 [columns]                          # facts that every moment of the row carries
 team = "Department"
 
@@ -71,7 +74,7 @@ MISSING = (
 DateOrder = Literal["year-first", "month-first", "day-first", "excel-days"]
 AtIs = Literal["time", "not_before", "last"]
 DueIs = Literal["end_of_day", "start_of_day", "instant"]
-DelayUnit = Literal["seconds", "minutes", "hours", "days", "clock"]  # clock: h:mm or h:mm:ss
+DelayUnit = Literal["seconds", "minutes", "hours", "days", "clock", "words"]  # h:mm or h:mm:ss; 2 d 3 h 15 min
 Test = Literal["is", "is_not", "enters", "leaves", "changes", "appears", "rises"]
 TESTS: tuple[Test, ...] = ("is", "is_not", "enters", "leaves", "changes", "appears", "rises")
 
@@ -150,6 +153,7 @@ class Mapping:
     aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of a preset: column -> its other names
     absent: dict[str, str] = field(default_factory=dict)  # column that this file lacks -> what is not known without it
     part: str = ""  # which sheet of a workbook, or which list of a JSON file, is read
+    clocks: dict[str, str] = field(default_factory=dict)  # column of days -> column with their times of day
 
     def date_columns(self) -> list[str]:
         """Columns read as points in time, in order of first use."""
@@ -164,6 +168,7 @@ class Mapping:
             columns += [rule.at, rule.due, rule.text, rule.score, rule.amount, rule.currency, rule.cause]  # type: ignore[list-item]
             columns += [rule.ref, rule.condition.column, flag_column, rule.from_team]  # type: ignore[list-item]
             columns += [rule.edited, rule.before, rule.after, rule.delay]  # type: ignore[list-item]
+        columns += self.clocks.values()
         return list(dict.fromkeys(column for column in columns if column))
 
     def unknown_kinds(self) -> dict[str, str]:

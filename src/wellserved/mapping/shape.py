@@ -172,7 +172,9 @@ class _Rule(_Table):
         if self.kind != "corrected" and any(edit):
             raise ValueError("has `edited`, `before` or `after`, which are for the kind corrected alone")
         if (self.delay is None) != (self.delay_unit is None):
-            raise ValueError("needs both `delay` and `delay_unit` (seconds, minutes, hours, days or clock), or neither")
+            raise ValueError(
+                "needs both `delay` and `delay_unit` (seconds, minutes, hours, days, clock or words), or neither"
+            )
         if self.due_is and self.due is None:
             raise ValueError("has `due_is`, and so needs `due`")
         if self.scale is not None:
@@ -210,6 +212,7 @@ class _MappingFile(_Table):
     recognise: Texts = ()
     missing: Texts = MISSING
     dates: dict[Word, DateOrder] = {}
+    clocks: dict[Word, Word] = {}
     columns: dict[Fact, Word] = {}
     aliases: dict[Word, Words] = {}
     cannot: dict[Annotated[str, _one_of(CANNOT_KINDS, "kind of moment, or first_resolved")], Word] = {}

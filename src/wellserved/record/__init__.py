@@ -32,7 +32,7 @@ from wellserved.record.checks import (
     passes_sql,
     refused_rows,
 )
-from wellserved.record.dates import decide_date_format
+from wellserved.record.dates import MIDNIGHT, decide_date_format
 from wellserved.record.edits import CHANGED, edit_class_sql
 
 __all__ = ["OWN_PREFIX", "ROW_NUMBER", "RecordResult", "Refusal", "moment_columns_sql", "record_rows", "with_identity"]
@@ -68,6 +68,17 @@ def _value_sql(column: str, mapping: Mapping, from_refusals_file: bool, is_prose
     if from_refusals_file:  # the refusals file guards spreadsheets against formulas with a leading '
         value = f"regexp_replace({value}, '^''(''*\\s*[=+@＝＋－＠\\t\\r\\n-])', '\\1')"
     return f"CASE WHEN {trimmed_cell} IN ({missing_marks}) THEN NULL ELSE {value} END"
+
+
+def _cell_sql(column: str, mapping: Mapping, from_refusals_file: bool, is_prose: bool) -> str:
+    """SQL: the cell; a day together with its time of day, where that has a column of its own."""
+    value = _value_sql(column, mapping, from_refusals_file, is_prose)
+    if column not in mapping.clocks:
+        return value
+    clock = _value_sql(mapping.clocks[column], mapping, from_refusals_file)
+    clock = f"regexp_replace({clock}, '^([0-9]{{1,2}})[.hH]([0-9]{{2}})', '\\1:\\2')"  # 9.05, 9h05
+    day = f"regexp_replace({value}, {quote_text(MIDNIGHT)}, '')"
+    return f"CASE WHEN {value} IS NOT NULL THEN concat_ws(' ', {day}, {clock}) END"
 
 
 def record_rows(
@@ -131,7 +142,7 @@ def _clean(db: duckdb.DuckDBPyConnection, mapping: Mapping, from_refusals_file: 
     prose_columns = {rule.text for rule in mapping.moments if rule.text}
     used_columns = mapping.used_columns()
     cells = [
-        f"{_value_sql(column, mapping, from_refusals_file, column in prose_columns)} AS {quote_name(column)}"
+        f"{_cell_sql(column, mapping, from_refusals_file, column in prose_columns)} AS {quote_name(column)}"
         for column in used_columns
     ]
     case = _value_sql(mapping.case, mapping, from_refusals_file)
@@ -289,7 +300,7 @@ def _exactness(rule: MomentRule, plan: ReadingPlan) -> str:
         return rule.at_is
     if plan.readings[rule.at].is_day_only:
         return "day"
-    return "rounded" if rule.delay_unit in ("minutes", "hours", "days") else "time"
+    return "rounded" if rule.delay_unit in ("minutes", "hours", "days", "words") else "time"
 
 
 def _cause_sql(rule: MomentRule) -> str:
@@ -360,9 +371,11 @@ def _notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan, cases: int, rows: i
         **doubts.sentinel_notes(plan),
         **doubts.zero_notes(db, plan.mapping),
         **doubts.mixed_notes(db, plan),
+        **doubts.group_notes(db, plan),
         **doubts.order_notes(db, plan),
         **doubts.case_number_notes(db, plan, cases, rows),
         **doubts.clock_notes(db, plan),
+        **doubts.half_day_notes(db, plan),
         "dates that contradict their column's order (not read)": contradictions,
     }
 

@@ -74,7 +74,9 @@ class ReadingPlan:
         if rule.delay:
             seconds = delay_sql(rule, rule.delay in self.commas)
             bad = f"{quote_name(rule.delay)} IS NOT NULL AND ({seconds} IS NULL OR {seconds} < 0)"
-            unit = "h:mm or h:mm:ss" if rule.delay_unit == "clock" else rule.delay_unit
+            unit = {"clock": "h:mm or h:mm:ss", "words": "words, such as 2 d 3 h 15 min"}.get(
+                rule.delay_unit or "", rule.delay_unit
+            )
             checks.append(RowCheck(rule.delay, bad, f"is no length of time in {unit}"))
         return checks
 

@@ -36,6 +36,8 @@ _ZONES = {  # hours from UTC, as RFC 2822 reads them; and what Central Europe wr
     "CEST": "+0200",
 }
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?"
+MIDNIGHT = r"[ T]0?0:00(:00([.,]0+)?)?$"  # behind a day whose time of day is not told
+_COMPACT_DAY = r"((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
 NORMALISATION_RULES: tuple[tuple[str, str], ...] = (
     (r"[\s\x{a0}\x{2009}\x{202f}]+", " "),
     (r" \([^()]*\)$", ""),  # (Central European Standard Time)
@@ -44,6 +46,10 @@ NORMALISATION_RULES: tuple[tuple[str, str], ...] = (
         r"(?i)^(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|(?:mo|di|mi|do|fr|sa|so)[.,]|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo)[.,]* ",
         "",
     ),
+    (r"(?i) (?:pazartesi|salı|çarşamba|perşembe|cumartesi|cuma|pazar)( |$)", r"\1"),  # 9 Mart 2026 Pazartesi 14:05
+    (rf"^{_COMPACT_DAY}$", r"\1-\2-\3"),  # 20260109
+    (rf"^{_COMPACT_DAY}([01]\d|2[0-3])([0-5]\d)$", r"\1-\2-\3 \4:\5"),
+    (rf"^{_COMPACT_DAY}([01]\d|2[0-3])([0-5]\d)([0-5]\d)$", r"\1-\2-\3 \4:\5:\6"),
     (r"(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일]", r"\1-\2-\3 "),
     (r"^(\d{4})\. (\d{1,2})\. (\d{1,2})\.", r"\1-\2-\3"),  # Korean: 2026. 1. 9.
     (r"(?:上午|오전) ?(\d{1,2}:\d{2}(?::\d{2})?)", r"\1 AM"),
@@ -53,11 +59,11 @@ NORMALISATION_RULES: tuple[tuple[str, str], ...] = (
     *month_rules(),
     (r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)\.", r"\1"),
     (r"(?i)^(\d{1,2})\. ([a-z])", r"\1 \2"),  # 9. Jan 2026
-    (r"(?i),? (?:um|à|at|alle|às|a las|o|kl\.?|в) (\d{1,2}[:h.]\d{2})", r" \1"),
+    (r"(?i),? (?:um|à|at|alle|às|a las|o|kl\.?|в) (\d{1,2}(?:[:.]| ?h ?)\d{2})", r" \1"),
     (r"(?i) (?:uhr|г\.?|r\.)( |$)", r"\1"),
     (r" +$", ""),
     (r"  +", " "),
-    (r"(?i) (\d{1,2})h(\d{2})$", r" \1:\2"),  # 9h30
+    (r"(?i) (\d{1,2}) ?h ?(\d{2})$", r" \1:\2"),  # 9h30
     (r"(?i)(\d) ?a\. ?m\.?$", r"\1 AM"),
     (r"(?i)(\d) ?p\. ?m\.?$", r"\1 PM"),
     (rf"^([A-Z][a-z]+ \d{{1,2}}) ({_CLOCK}(?: [A-Z]{{2,5}})?) (\d{{4}})$", r"\1 \3 \2"),  # Nov 28 21:58:08 2026

@@ -13,21 +13,28 @@ from wellserved.mapping import Mapping
 from wellserved.moments import EARLIEST_DATE, LATEST_DATE, day_number
 from wellserved.record.checks import ReadingPlan
 from wellserved.record.dates import DateReading, written_so
+from wellserved.record.numbers import count_grouped
 
 _DAY_MICROSECONDS = 86_400_000_000  # microseconds
 _QUARTER_HOUR = _DAY_MICROSECONDS // 96
 _IN_RANGE = f"BETWEEN TIMESTAMPTZ '{EARLIEST_DATE}' AND TIMESTAMPTZ '{LATEST_DATE}'"
 _MAX_OFFSET = 14 * 3_600_000_000  # as far as a zone may lie from UTC
 _FEWEST_REPEATS = 3  # times that a value before every opening must stand there to be asked about
+_FEWEST_TIMES = 10  # times of day from which it means something that none is later than 12:59
+_MIN_EARLY_SHARE = 0.1  # of times between 1:00 and 6:59 above which they are no nights of a house that serves by day
 _MAX_VALUES_LISTED = 5  # values of one column that are named
 _SENTINEL_DAYS = (  # days that stand for "no date", those of one origin together
     (date(1, 1, 1),),
     (date(1753, 1, 1),),
     (date(1899, 12, 30), date(1899, 12, 31), date(1900, 1, 1)),
     (date(1970, 1, 1),),
-    (date(9999, 12, 31),),
+    *(
+        (day,)
+        for day in (date(2079, 6, 6), date(2099, 1, 1), date(2099, 12, 31), date(2199, 12, 31), date(2999, 12, 31))
+    ),
+    *((day,) for day in (date(3000, 1, 1), date(4712, 12, 31), date(9999, 12, 31))),
 )
-_MODERN_SPAN = (_DAY_MICROSECONDS * day_number(date(1971, 1, 3)), _DAY_MICROSECONDS * day_number(date(9999, 12, 29)))
+_MODERN_SPAN = (_DAY_MICROSECONDS * day_number(date(1971, 1, 3)), _DAY_MICROSECONDS * day_number(date(2079, 1, 1)))
 
 
 def sentinel_dates(
@@ -130,6 +137,16 @@ def mixed_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> dict[str, i
     return notes
 
 
+def group_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> dict[str, int]:
+    """Numbers whose dots were read as standing between thousands."""
+    return {
+        f"numbers such as 1.435 in {column!r} were read with a dot between the thousands": count_grouped(
+            db, "sound", column
+        )
+        for column in sorted(plan.commas)
+    }
+
+
 def order_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> dict[str, int]:
     """Dates that lie before their case's opening, which cannot be."""
     opening = next((rule.at for rule in plan.mapping.moments if rule.kind == "asked"), None)
@@ -187,6 +204,24 @@ def case_number_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan, cases: i
             f"(SELECT wellserved_case, {opening_stamp} AS opened FROM sound) GROUP BY wellserved_case HAVING min(opened) < max(opened))"
         ).fetchall()[0]
         notes[f"case numbers stand for several openings ({openings:,} in all)"] = reused_numbers
+    return notes
+
+
+def half_day_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> dict[str, int]:
+    """Times that go from 1 to 12 o'clock alone, nights among them: afternoons may be written 1 to 6."""
+    notes: dict[str, int] = {}
+    for column, reading in plan.readings.items():
+        local = reading.local_sql()
+        if local is None or reading.is_day_only or any("%p" in form.pattern for form in reading.formats):
+            continue
+        first, last, early_count, count = db.sql(
+            f"SELECT min(h), max(h), count(*) FILTER (h BETWEEN 1 AND 6), count(*) FROM (SELECT hour({local}) AS h FROM sound) WHERE h IS NOT NULL"
+        ).fetchall()[0]
+        if count >= _FEWEST_TIMES and 1 <= first <= last <= 12 and early_count > _MIN_EARLY_SHARE * count:
+            notes[
+                f"times in {column!r} all lie between 1:00 and 12:59: if the export leaves out AM and PM, afternoons are read as "
+                "nights; export them with 24 hours"
+            ] = early_count
     return notes
 
 

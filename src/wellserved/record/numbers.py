@@ -51,11 +51,21 @@ def bad_score_sql(rule: MomentRule) -> tuple[str, str]:
 
 
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
+UNIT_NAMES = {  # seconds -> what such a unit of time is called
+    604_800: r"w|wks?|weeks?|wochen?|semaines?|semanas?",
+    86_400: r"d|days?|t|tagen?|tage|tag|j|jours?|dias?|días?|giorni|giorno|dagen|dni",
+    3600: r"h|hrs?|hours?|std|stunden?|heures?|horas?|ore|ora|uur|uren|godz",
+    60: r"m|mins?|minutes?|minuten?|minutos?|minuti|minuty|minut",
+    1: r"s|secs?|seconds?|sek|sekunden?|secondes?|segundos?|secondi|sekundy?",
+}
+LENGTH_IN_WORDS = rf"(\d+(\.\d+)? ?({'|'.join(UNIT_NAMES.values())})\b[. ]*)+"  # 2 d 3 h 15 min
 _CLOCK = r"^(\d{1,6}):([0-5]\d)(?::([0-5]\d))?$"  # 26:05 or 26:05:09
 
 
 def delay_sql(rule: MomentRule, commas: bool) -> str:
     """SQL: seconds after the rule's own time; missing where the cell holds no length of time."""
+    if rule.delay_unit == "words":
+        return _words_seconds_sql(quote_name(rule.delay or ""))
     if rule.delay_unit != "clock":
         return f"({amount_sql(rule.delay or '', commas)} * {_SECONDS[rule.delay_unit or 'seconds']})"
     cell = f"trim({quote_name(rule.delay or '')})"
@@ -63,14 +73,35 @@ def delay_sql(rule: MomentRule, commas: bool) -> str:
     return f"CASE WHEN regexp_matches({cell}, '{_CLOCK}') THEN {parts[0]} * 3600 + {parts[1]} * 60 + {parts[2]} END"
 
 
+def _words_seconds_sql(cell: str) -> str:
+    """SQL: the seconds of a length of time in words; missing where anything else stands there."""
+    text = f"regexp_replace(replace(lower(trim({cell})), ',', '.'), '([a-z])([0-9])', '\\1 \\2', 'g')"  # 2d3h
+    terms = []
+    for seconds, names in UNIT_NAMES.items():
+        amounts = f"regexp_extract_all({text}, '(\\d+(?:\\.\\d+)?) ?(?:{names})\\b', 1)"
+        terms.append(f"coalesce(list_sum([CAST(amount AS DOUBLE) FOR amount IN {amounts}]), 0) * {seconds}")
+    return f"CASE WHEN regexp_full_match({text}, {quote_text(LENGTH_IN_WORDS)}) THEN {' + '.join(terms)} END"
+
+
 def has_commas(db: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
-    """Whether the column writes 1.234,50: some amounts have a decimal comma, and none a decimal point."""
+    """Whether the column writes 1.234,50: some amounts have a decimal comma and none a decimal point; or 1.234 beside 950."""
     cell = quote_name(column)
     has_comma, has_point = db.sql(
         f"SELECT bool_or(regexp_matches({cell}, ',\\d{{1,2}}$')), bool_or(regexp_matches({cell}, '\\.\\d{{1,2}}$')) "
         f"FROM {table} WHERE contains({cell}, ',') OR contains({cell}, '.')"
     ).fetchall()[0]
-    return bool(has_comma) and not has_point
+    return (bool(has_comma) and not has_point) or bool(count_grouped(db, table, column))
+
+
+def count_grouped(db: duckdb.DuckDBPyConnection, table: str, column: str) -> int:
+    """How many numbers have dots between their thousands and nothing else: all that have a dot, beside whole numbers that have none."""
+    cell = f"trim({quote_name(column)})"
+    grouped_count, other_count, whole_count = db.sql(
+        f"SELECT count(*) FILTER (regexp_full_match({cell}, '[+-]?[1-9]\\d{{0,2}}(\\.\\d{{3}})+')), "
+        f"count(*) FILTER ({cell} <> '' AND NOT regexp_full_match({cell}, '[+-]?([1-9]\\d{{0,2}}(\\.\\d{{3}})+|\\d{{1,3}})')), "
+        f"count(*) FILTER (regexp_full_match({cell}, '[+-]?\\d{{1,3}}')) FROM {table}"
+    ).fetchall()[0]
+    return int(grouped_count) if whole_count and not other_count else 0
 
 
 def amount_sql(column: str, commas: bool) -> str:

@@ -53,7 +53,7 @@ class TextFile:
 
 
 @dataclass
-class _Counts:
+class LineCounts:
     """What one pass over the bytes sees."""
 
     size: int = 0
@@ -221,7 +221,7 @@ def open_text(path: Path, scratch: Path, on_progress: ProgressCallback) -> TextF
             f"{path.name} cannot be read: {error.strerror or error}.", "Check who may read it."
         ) from error
     spool = scratch / "unpacked"
-    counts, digest, decoder = _Counts(), hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
+    counts, digest, decoder = LineCounts(), hashlib.sha256(), codecs.getincrementaldecoder("utf-8")()
     head, is_utf8 = b"", True
     with spool.open("wb") as spool_file:
         for chunk in read_chunks(path, on_progress):
@@ -258,7 +258,7 @@ def _rewrite_as_utf8(
     name: str, source: Path, target: Path, sha256: str, wide_encoding: str | None, is_utf8: bool, is_mac: bool
 ) -> TextFile:
     """Write the text again as UTF-8: other encodings decoded, single bad lines read as Windows-1252."""
-    counts, mended_lines = _Counts(), 0
+    counts, mended_lines = LineCounts(), 0
     is_mixed = not is_utf8 and wide_encoding in (None, "utf-8-sig")
     try:
         with target.open("wb") as stream:

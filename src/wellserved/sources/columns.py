@@ -11,10 +11,14 @@ import duckdb
 from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import MappingError
 from wellserved.mapping import MISSING
-from wellserved.record.dates import DateReading, decide_date_format
+from wellserved.record.dates import MIDNIGHT, DateReading, decide_date_format
 
 MAX_VALUES = 50  # commonest values that are looked at
 MAX_UNREAD_SHARE = 0.1  # share of values that may be no dates in a column of dates
+MAX_PLACEHOLDERS = 3  # different words that may stand among dates where there is none
+FEWEST_SWAPPED = 4  # dates of either kind from which it is no chance that their days part at 12
+_DAY_ZERO = r"0?0[./-]0?[01][./-]1900|0?1/0?0/1900|1900-0[01]-00"  # how a spreadsheet shows an empty cell as a date
+_NUMBER_NAME = r"\b(id|no|nr|num\w*|key|ref\w*|n|code)\b|ticket|case|vorgang|meldung|auftrag|order|incident|request"
 EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119 as a spreadsheet's day numbers
 
 
@@ -36,6 +40,9 @@ class SourceColumn:
     low: float
     high: float
     length: float  # characters of a cell, on average
+    has_midnights_alone: bool = False  # its times of day are all 0:00
+    placeholders: tuple[str, ...] = ()  # words that stand among its dates where there is none
+    swapped_count: int = 0  # dates whose day and month a spreadsheet seems to have swapped
 
     @property
     def plain_name(self) -> str:
@@ -46,6 +53,11 @@ class SourceColumn:
     def is_date(self) -> bool:
         """Whether it holds dates, be they decided or not."""
         return self.dates is not None or bool(self.undecided_reason)
+
+    @property
+    def is_day_only(self) -> bool:
+        """Whether it holds days without a time of day, be it that each is written with 0:00."""
+        return self.dates is not None and (self.dates.is_day_only or self.has_midnights_alone)
 
     @property
     def is_numeric(self) -> bool:
@@ -90,10 +102,11 @@ def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> SourceColumn:
         f"SELECT count(*), count(DISTINCT {cell}), count({number_sql}), count(*) FILTER ({has_comma}), "
         f"count(*) FILTER ({number_sql} = floor({number_sql})), "
         f"count(*) FILTER (regexp_full_match({trimmed_cell}, '[0-9]([.,][0-9]+)?[Ee][+][0-9]+')), "
-        f"coalesce(min({number_sql}), 0), coalesce(max({number_sql}), 0), coalesce(avg(length({cell})), 0) "
+        f"coalesce(min({number_sql}), 0), coalesce(max({number_sql}), 0), coalesce(avg(length({cell})), 0), "
+        f"coalesce(bool_and(regexp_matches({trimmed_cell}, {quote_text(MIDNIGHT)})), false) "
         f"FROM raw WHERE {has_value}"
     ).fetchall()
-    filled_count, distinct_count, numbers, commas, whole_count, shortened_count, low, high, length = counts
+    filled_count, distinct_count, numbers, commas, whole_count, shortened_count, low, high, length, midnights = counts
     values = tuple(
         (str(value), int(count))
         for value, count in db.sql(
@@ -101,7 +114,14 @@ def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> SourceColumn:
         ).fetchall()
     )
     examples = tuple(value[:40] for value, _ in values[:3])
-    dates, undecided_reason = _dates(db, column, has_value, filled_count)
+    dates, undecided_reason, placeholders = _dates(db, column, has_value, filled_count)
+    if (
+        numbers == filled_count == distinct_count
+        and dates
+        and not dates.is_epoch
+        and re.search(_NUMBER_NAME, plain_words(column))
+    ):
+        dates = None  # numbers of cases that happen to look like 20260109
     return SourceColumn(
         column,
         filled_count,
@@ -117,19 +137,48 @@ def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> SourceColumn:
         low,
         high,
         length,
+        midnights,
+        placeholders,
+        _count_swapped(db, column) if dates and len(dates.formats) > 1 else 0,
     )
 
 
 def _dates(
     db: duckdb.DuckDBPyConnection, column: str, has_value: str, filled_count: int
-) -> tuple[DateReading | None, str]:
+) -> tuple[DateReading | None, str, tuple[str, ...]]:
+    """(how its dates are read, why they cannot be, the words that stand there for none)."""
     try:
         reading = decide_date_format(db, "raw", column, has_value, None)
     except MappingError as error:
-        return None, error.problem
+        return None, error.problem, ()
     if not (reading.formats or reading.is_epoch):
-        return None, ""
-    (unread_count,) = db.sql(f"SELECT count(*) FROM raw WHERE {has_value} AND {reading.sql('UTC')} IS NULL").fetchall()[
-        0
+        return None, "", ()
+    unread = db.sql(
+        f"SELECT trim({quote_name(column)}), count(*) FROM raw WHERE {has_value} AND {reading.sql('UTC')} IS NULL "
+        f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MAX_VALUES}"
+    ).fetchall()
+    unread_count = sum(count for _, count in unread)
+    are_words = 0 < len(unread) <= MAX_PLACEHOLDERS and not any(
+        re.search("[1-9]", value) and not re.match(_DAY_ZERO, value) for value, _ in unread
+    )
+    if are_words and filled_count - unread_count >= max(2, MAX_UNREAD_SHARE * filled_count):
+        return reading, "", tuple(value for value, _ in unread)
+    return (reading, "", ()) if unread_count <= MAX_UNREAD_SHARE * filled_count else (None, "", ())
+
+
+def _count_swapped(db: duckdb.DuckDBPyConnection, column: str) -> int:
+    """Dates that a spreadsheet took for dates with day and month swapped: those written year first have no day above 12,
+    and those that it left as text have one each."""
+    cell = f"trim({quote_name(column)})"
+    day = f"try_cast(regexp_extract({cell}, '^\\d{{4}}-\\d\\d-(\\d\\d)', 1) AS INTEGER)"
+    parts = [
+        f"try_cast(regexp_extract({cell}, '^(\\d{{1,2}})[./-](\\d{{1,2}})[./-]\\d{{2,4}}', {part}) AS INTEGER)"
+        for part in (1, 2)
     ]
-    return (reading, "") if unread_count <= MAX_UNREAD_SHARE * filled_count else (None, "")
+    iso_count, large_days, text_count, text_days = db.sql(
+        f"SELECT count({day}), count(*) FILTER ({day} > 12), count({parts[0]}), count(*) FILTER (greatest({parts[0]}, {parts[1]}) > 12) FROM raw"
+    ).fetchall()[0]
+    is_swapped = (
+        iso_count >= FEWEST_SWAPPED and text_count >= FEWEST_SWAPPED and not large_days and text_days == text_count
+    )
+    return int(iso_count) if is_swapped else 0

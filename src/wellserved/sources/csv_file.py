@@ -8,7 +8,7 @@ may swallow what looks like a whole row. Where either fails, the careful reader 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from wellserved.sources.bytes import TextFile, open_text
 from wellserved.sources.careful import RETURN_MARK, CarefulReader, read_row, rewrite_clean
 from wellserved.sources.dialect import FIELD_LIMIT, Dialect, detect_dialect
 from wellserved.sources.table import BrokenRow, RawTable, drop_repeated_headers
+from wellserved.sources.wrapped_lines import unwrap_lines
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class DelimitedFile:
     text: TextFile
     dialect: Dialect
     scratch: Path
+    notes: dict[str, int] = field(default_factory=dict)
 
     @property
     def shape(self) -> str:
@@ -65,11 +67,6 @@ class DelimitedFile:
         """Text has no parts."""
         return ""
 
-    @property
-    def notes(self) -> dict[str, int]:
-        """Text hides nothing."""
-        return {}
-
     def stage(self, db: duckdb.DuckDBPyConnection, columns: Sequence[str], on_progress: ProgressCallback) -> RawTable:
         """Read the rows into the table `raw`.
 
@@ -94,8 +91,9 @@ class DelimitedFile:
 
 def open_delimited(path: Path, scratch: Path, on_progress: ProgressCallback) -> DelimitedFile:
     """The file as text, and how it is written."""
-    text_file = open_text(path, scratch, on_progress)
-    return DelimitedFile(path.name, text_file, detect_dialect(text_file.path, path.name), scratch)
+    text_file, wrapped_count = unwrap_lines(open_text(path, scratch, on_progress), scratch)
+    notes = {"lines were quoted as a whole, and were read without those quotes": wrapped_count} if wrapped_count else {}
+    return DelimitedFile(path.name, text_file, detect_dialect(text_file.path, path.name), scratch, notes)
 
 
 def _scan_sql(path: Path, columns: Sequence[str], delimiter: str, skip: int, longest_line: int) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from wellserved.mapping import FACTS, MISSING
 from wellserved.sources.columns import SourceColumn
-from wellserved.sources.guess import Guess, RatingColumn, StatusColumn
+from wellserved.sources.guess import EventColumn, Guess, RatingColumn, StatusColumn
+from wellserved.sources.time_columns import LengthColumn
 
 _KIND_ORDER = ("asked", "assigned", "promised", "replied", "resolved", "reopened")
 
@@ -52,10 +54,13 @@ def draft_mapping(
         f"zone = {toml_string(zone)}  # of stamps that name no zone",
         f"case = {toml_string(case.name)}",
         f"case_missing = {toml_string('refuse' if case.filled_count == rows else 'row')}",
+        *_missing_lines(roles),
         f"recognise = {_toml_list([column.name for column in columns])}",
         *_date_lines(columns, roles),
     ]
-    facts = [f"{fact} = {toml_string(column.name)}" for fact, column in roles.facts.items()]
+    clocks = [f"{toml_string(day)} = {toml_string(clock.name)}" for day, clock in roles.clocks.items()]
+    lines += ["", "[clocks]", *clocks] if clocks else []
+    facts = [f"{fact} = {toml_string(column.name)}" for fact in FACTS if (column := roles.facts.get(fact))]
     lines += ["", "[columns]", *facts] if facts else []
     return "\n".join([*lines, *_moment_lines(columns, roles), ""])
 
@@ -66,6 +71,14 @@ def _comment(words: str) -> str:
 
 def _toml_list(values: Sequence[str]) -> str:
     return f"[{', '.join(map(toml_string, values))}]"
+
+
+def _missing_lines(roles: Guess) -> list[str]:
+    """Words that stand for no date; a state that is called so keeps its own."""
+    words = dict.fromkeys(word for column in roles.stamps.values() for word in column.placeholders)
+    states = {value for value, _ in roles.status.column.values} if roles.status else set()
+    own_words = [word for word in words if word not in states and word not in MISSING]
+    return [f"missing = {_toml_list([*MISSING, *own_words])}"] if own_words else []
 
 
 def _date_lines(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
@@ -94,6 +107,8 @@ def _moment_lines(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
             '# kind = "asked"',
             '# at = "..."',
         ]
+    if roles.events:
+        return _event_lines(opening, roles, roles.events)
     lines: list[str] = []
     for kind in _KIND_ORDER:
         column = roles.stamps.get(kind)
@@ -105,7 +120,35 @@ def _moment_lines(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
             lines += _block_lines(kind, column)
             lines += ["required = true"] if kind == "asked" else []
             lines += [f"text = {toml_string(roles.text.name)}"] if kind == "asked" and roles.text else []
+        elif kind in roles.lengths:
+            lines += _length_lines(kind, opening, roles.lengths[kind])
     return lines + (_rating_lines(roles.rating, opening) if roles.rating else [])
+
+
+def _event_lines(at: SourceColumn, roles: Guess, events: EventColumn) -> list[str]:
+    """The moments of a history, a row each."""
+    lines: list[str] = []
+    test = "enters" if events.holds_states else "is"
+    for kind, words in events.kinds.items():
+        lines += _block_lines(kind, at)
+        lines += ["required = true"] if kind == "asked" else []
+        lines += [f"text = {toml_string(roles.text.name)}"] if kind == "asked" and roles.text else []
+        lines.append(f"when = {{ column = {toml_string(events.column.name)}, {test} = {_toml_list(words)} }}")
+    if events.holds_states and "resolved" in events.kinds and "reopened" not in events.kinds:
+        lines += _block_lines("reopened", at)
+        lines.append(
+            f"when = {{ column = {toml_string(events.column.name)}, leaves = {_toml_list(events.kinds['resolved'])} }}"
+        )
+    return lines
+
+
+def _length_lines(kind: str, opening: SourceColumn, length: LengthColumn) -> list[str]:
+    """A moment that came so long after the opening."""
+    return [
+        *_block_lines(kind, opening),
+        f"delay = {toml_string(length.column.name)}",
+        f"delay_unit = {toml_string(length.unit)}",
+    ]
 
 
 def _block_lines(kind: str, at: SourceColumn) -> list[str]:
@@ -128,6 +171,8 @@ def _resolved_lines(
     opening: SourceColumn, closing_column: SourceColumn | None, columns: Sequence[SourceColumn], roles: Guess
 ) -> list[str]:
     status = roles.status
+    if closing_column is None and (length := roles.lengths.get("resolved")):
+        return _length_lines("resolved", opening, length) + _open_state_lines(status)
     if closing_column is not None:
         is_reopened = not closing_column.name_matches(r"\bfirst\b|\berste") and any(
             column.name_matches(r"\bre ?open") and column.is_numeric and column.high > 0 for column in columns
@@ -149,12 +194,19 @@ def _state_lines(status: StatusColumn | None, closing_column: SourceColumn) -> l
     """Which rows with a time of closing are closed: one that is open again, or was cancelled, keeps such a time."""
     if status is None:
         return []
-    column, others = toml_string(status.column.name), [*status.open_values, *status.cancelled_values]
-    lines = [f"when = {{ column = {column}, is_not = {_toml_list(others)} }}"] if others else []
+    column, lines = toml_string(status.column.name), _open_state_lines(status)
     if status.cancelled_values:
         lines += _block_lines("abandoned", closing_column)
         lines.append(f"when = {{ column = {column}, is = {_toml_list(status.cancelled_values)} }}")
     return lines
+
+
+def _open_state_lines(status: StatusColumn | None) -> list[str]:
+    """That a row whose state says so was not resolved, whatever else stands there."""
+    other_values = [*status.open_values, *status.cancelled_values] if status else []
+    if status is None or not other_values:
+        return []
+    return [f"when = {{ column = {toml_string(status.column.name)}, is_not = {_toml_list(other_values)} }}"]
 
 
 def _rating_lines(rating: RatingColumn, at: SourceColumn) -> list[str]:

@@ -5,13 +5,24 @@ A guess that could be wrong is a question to whoever knows the file, never a sil
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wellserved.sources import vocabulary
 from wellserved.sources.columns import SourceColumn, plain_words
+from wellserved.sources.time_columns import (
+    LengthColumn,
+    is_clock,
+    length_unit,
+    pair_clocks,
+    read_length,
+    unit_of_name,
+)
 from wellserved.sources.vocabulary import ColumnRole
 
+MAX_CASES_OF_HISTORY = 0.7  # numbers of cases a row above which a file is no history
+_STATE_NAMES = r"\b(status|state|statut|zustand|estado)$"
 FEWEST_ROWS_FOR_GROUPS = 20  # rows from which a column of nothing but different values is no group of anything
 
 
@@ -47,6 +58,20 @@ class StatusColumn:
 
 
 @dataclass(frozen=True)
+class EventColumn:
+    """A column that says what happened in its row, of a history with several rows a case."""
+
+    column: SourceColumn
+    kinds: dict[str, tuple[str, ...]]  # kind of moment -> the words for it
+    unknown_values: tuple[str, ...] = ()
+
+    @property
+    def holds_states(self) -> bool:
+        """Whether it says the case's state after the row: then what happened is that the state came to be."""
+        return self.column.name_matches(_STATE_NAMES)
+
+
+@dataclass(frozen=True)
 class Guess:
     """What the columns seem to be."""
 
@@ -59,6 +84,12 @@ class Guess:
     status: StatusColumn | None
     unclear: tuple[SourceColumn, ...]  # columns that look like ratings and cannot be read as such
     date_orders: dict[str, str] = field(default_factory=dict)  # column -> day-first or month-first, as somebody said
+    events: EventColumn | None = None  # where a row is one thing that happened, not a case
+    clocks: dict[str, SourceColumn] = field(default_factory=dict)  # column of days -> its column of times of day
+    lengths: dict[str, LengthColumn] = field(
+        default_factory=dict
+    )  # kind of moment -> how long after the opening it came
+    unclear_lengths: tuple[SourceColumn, ...] = ()  # lengths of time whose unit is not known
 
     @property
     def has_numeric_rating(self) -> bool:
@@ -68,11 +99,15 @@ class Guess:
     def used_names(self) -> set[str]:
         """The names of all columns that the guess uses."""
         single_columns = [self.case, self.text, *(role.column for role in (self.rating, self.kept_flag) if role)]
-        status_columns = [self.status.column] if self.status and "resolved" not in self.stamps else []
+        single_columns += [self.events.column] if self.events else []
+        status_columns = [self.status.column] if self.status else []
+        time_columns = (
+            *self.stamps.values(),
+            *self.clocks.values(),
+            *(length.column for length in self.lengths.values()),
+        )
         return {
-            column.name
-            for column in (*single_columns, *status_columns, *self.stamps.values(), *self.facts.values())
-            if column
+            column.name for column in (*single_columns, *status_columns, *time_columns, *self.facts.values()) if column
         }
 
 
@@ -82,7 +117,14 @@ def guess_roles(columns: Sequence[SourceColumn], rows: int) -> Guess:
     case = _case_column(filled_columns or list(columns), rows)
     free_columns = [column for column in filled_columns if column is not case]
     stamps = _date_columns(free_columns)
-    undated_columns = [column for column in free_columns if not column.is_date]
+    clocks = pair_clocks(columns, stamps.values())
+    lengths, unclear_lengths = _length_columns(
+        [column for column in free_columns if column not in clocks.values()], stamps
+    )
+    time_columns = [*clocks.values(), *(length.column for length in lengths.values()), *unclear_lengths]
+    undated_columns = [column for column in free_columns if not column.is_date and column not in time_columns]
+    events = _event_column(undated_columns) if case.distinct_count <= MAX_CASES_OF_HISTORY * rows else None
+    undated_columns = [column for column in undated_columns if events is None or column is not events.column]
     rating, unclear_columns = _rating_column(undated_columns)
     kept_flag, status = _kept_flag(undated_columns), _status_column(undated_columns)
     taken_names = {role.column.name for role in (rating, kept_flag, status) if role} | {
@@ -93,7 +135,20 @@ def guess_roles(columns: Sequence[SourceColumn], rows: int) -> Guess:
     )
     taken_names |= {column.name for column in facts.values()}
     text_column = _text_column([column for column in undated_columns if column.name not in taken_names])
-    return Guess(case, stamps, facts, text_column, rating, kept_flag, status, tuple(unclear_columns))
+    return Guess(
+        case,
+        stamps,
+        facts,
+        text_column,
+        rating,
+        kept_flag,
+        status,
+        tuple(unclear_columns),
+        events=events,
+        clocks=clocks,
+        lengths=lengths,
+        unclear_lengths=unclear_lengths,
+    )
 
 
 def _case_column(columns: Sequence[SourceColumn], rows: int) -> SourceColumn:
@@ -125,6 +180,11 @@ def _pattern_rank(column: SourceColumn, patterns: Sequence[str]) -> int:
     return next((index for index, pattern in enumerate(patterns) if column.name_matches(pattern)), len(patterns))
 
 
+def could_be(role: ColumnRole, column: SourceColumn) -> bool:
+    """Whether a column's name allows the role."""
+    return _best_column(role, [column]) is not None
+
+
 def _best_column(role: ColumnRole, columns: Iterable[SourceColumn]) -> SourceColumn | None:
     fitting_columns = [column for column in columns if not column.name_matches(role.exclusion)]
     ranked_columns = [
@@ -136,7 +196,9 @@ def _best_column(role: ColumnRole, columns: Iterable[SourceColumn]) -> SourceCol
 
 
 def _date_columns(columns: Sequence[SourceColumn]) -> dict[str, SourceColumn]:
-    date_columns = [column for column in columns if column.is_date or column.is_day_numbers]
+    date_columns = [
+        column for column in columns if column.is_date or (column.is_day_numbers and not unit_of_name(column))
+    ]
     roles: dict[str, SourceColumn] = {}
     for role in vocabulary.MOMENTS:
         free_columns = [
@@ -153,6 +215,35 @@ def _date_columns(columns: Sequence[SourceColumn]) -> dict[str, SourceColumn]:
     if "asked" not in roles and free_columns:  # the fullest: an opening is never missing
         roles["asked"] = max(free_columns, key=lambda column: (column.dates is not None, column.filled_count))
     return roles
+
+
+def _length_columns(
+    columns: Sequence[SourceColumn], stamps: Mapping[str, SourceColumn]
+) -> tuple[dict[str, LengthColumn], tuple[SourceColumn, ...]]:
+    """Lengths of time for moments that have no date of their own, and those whose unit is not known."""
+    lengths: dict[str, LengthColumn] = {}
+    unclear_columns: list[SourceColumn] = []
+    for role in vocabulary.LENGTHS:
+        candidates = [
+            column
+            for column in columns
+            if not column.is_date and (column.is_numeric or length_unit(column)) and column not in unclear_columns
+        ]
+        column = _best_column(role, candidates) if role.name not in stamps else None
+        if column is None:
+            continue
+        if length := read_length(column):
+            lengths[role.name] = length
+        else:
+            unclear_columns.append(column)
+    used_columns = [*unclear_columns, *(length.column for length in lengths.values())]
+    unclear_columns += [column for column in columns if column not in used_columns and _is_plain_length(column)]
+    return lengths, tuple(unclear_columns)
+
+
+def _is_plain_length(column: SourceColumn) -> bool:
+    """Its content alone says that it holds lengths of time."""
+    return length_unit(column) in ("words", "clock") and not is_clock(column)
 
 
 def _fact_columns(columns: Sequence[SourceColumn], rows: int) -> dict[str, SourceColumn]:
@@ -188,6 +279,8 @@ def _plain_values(column: SourceColumn) -> set[str]:
 def _rating_column(columns: Sequence[SourceColumn]) -> tuple[RatingColumn | None, list[SourceColumn]]:
     """The first column of ratings that can be read, and those that look like one and cannot."""
     unclear_columns: list[SourceColumn] = []
+    drawn_columns = [column for column in columns if _drawn_stars(column)]
+    drawn_columns.sort(key=lambda column: not column.name_matches(r"overall|gesamt|total|global"))
     for column in columns:
         if not column.name_matches(vocabulary.RATING_NAMES) or column.name_matches(vocabulary.NOT_RATING_NAMES):
             continue
@@ -198,7 +291,7 @@ def _rating_column(columns: Sequence[SourceColumn]) -> tuple[RatingColumn | None
                 unclear_columns.append(column)
         elif column.distinct_count <= FEWEST_ROWS_FOR_GROUPS and not column.name_matches(r"\bnote\b"):
             unclear_columns.append(column)
-    return None, unclear_columns
+    return (read_ratings(drawn_columns[0]) if drawn_columns else None), unclear_columns
 
 
 def read_ratings(column: SourceColumn) -> RatingColumn | None:
@@ -211,6 +304,8 @@ def read_ratings(column: SourceColumn) -> RatingColumn | None:
 
 def _suggest_scale(column: SourceColumn) -> str:
     """The scale that numbers suggest; empty: several could be meant."""
+    if column.name_matches(vocabulary.GRADE_NAMES):
+        return ""
     if column.name_matches(r"\bnps\b|recommend") and 0 <= column.low <= column.high <= 10:
         return "nps10"
     if 1 <= column.low <= column.high <= 5 and not column.name_matches(r"effort|\bces"):
@@ -219,6 +314,8 @@ def _suggest_scale(column: SourceColumn) -> str:
 
 
 def _word_rating_column(column: SourceColumn) -> RatingColumn | None:
+    if drawn := _drawn_stars(column):
+        return RatingColumn(column, "stars5", drawn)
     words = {value: plain_words(value) for value, _ in column.values}
     asked_values = tuple(value for value, word in words.items() if word in vocabulary.SURVEY_SENT_WORDS)
     values = {value: 1 for value, word in words.items() if word in vocabulary.GOOD_WORDS}
@@ -233,6 +330,14 @@ def _word_rating_column(column: SourceColumn) -> RatingColumn | None:
         | vocabulary.SURVEY_NOT_SENT_WORDS
     ]
     return RatingColumn(column, "good_bad", values, asked_values) if values and not unknown_words else None
+
+
+def _drawn_stars(column: SourceColumn) -> dict[str, int]:
+    """Drawn stars -> how many are full; nothing where anything else stands there."""
+    texts = {value: re.sub(r"[\s\ufe0f]", "", value) for value, _ in column.values}
+    if not texts or not all(re.fullmatch("[★⭐🌟]{1,5}[☆✩]{0,4}", text) and len(text) <= 5 for text in texts.values()):
+        return {}
+    return {value: sum(star not in "☆✩" for star in text) for value, text in texts.items()}
 
 
 def _kept_flag(columns: Sequence[SourceColumn]) -> KeptFlag | None:
@@ -279,6 +384,28 @@ def read_states(column: SourceColumn) -> StatusColumn | None:
     rows = sum(count for value, count in column.values if value in kinds["closed"])
     closed, cancelled, open_values, unknown = (tuple(values) for values in kinds.values())
     return StatusColumn(column, closed, rows, cancelled, open_values, unknown)
+
+
+def _event_column(columns: Sequence[SourceColumn]) -> EventColumn | None:
+    """The column of a history that says what happened: one whose words open cases, and best close them too."""
+    candidates = [read_events(column) for column in columns if column.name_matches(vocabulary.EVENT_NAMES)]
+    event_columns = [events for events in candidates if events]
+    return max(
+        event_columns, key=lambda events: ("resolved" in events.kinds, -len(events.unknown_values)), default=None
+    )
+
+
+def read_events(column: SourceColumn) -> EventColumn | None:
+    """A column as what happened in each row; None: no word of it is known to open a case."""
+    kinds: dict[str, tuple[str, ...]] = {}
+    unknown_values = []
+    for value, _ in column.values:
+        words = plain_words(value)
+        if kind := vocabulary.kind_of_event(words):
+            kinds[kind] = (*kinds.get(kind, ()), value)
+        elif not (column.name_matches(_STATE_NAMES) and vocabulary.is_open_status(words)):
+            unknown_values.append(value)
+    return EventColumn(column, kinds, tuple(unknown_values)) if "asked" in kinds and len(kinds) > 1 else None
 
 
 def _text_column(columns: Sequence[SourceColumn]) -> SourceColumn | None:

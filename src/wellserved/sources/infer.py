@@ -22,12 +22,14 @@ from wellserved.scales import BUILT_IN, Scales
 from wellserved.sources import vocabulary
 from wellserved.sources.columns import SourceColumn, describe_column
 from wellserved.sources.draft import draft_mapping
-from wellserved.sources.guess import Guess, StatusColumn, guess_roles
+from wellserved.sources.guess import Guess, StatusColumn, could_be, guess_roles
 from wellserved.sources.table import RawTable
+from wellserved.sources.time_columns import length_unit
 from wellserved.wording import format_note, plural
 
 UNUSED_KINDS = ("dates", "times of day", "ratings", "teams")  # what a column without a use may look like
 _TIME_OF_DAY = re.compile(r"[012]?\d:[0-5]\d(:[0-5]\d)?( ?[ap]m)?", re.I)
+_PERCENT = re.compile(r"\d+([.,]\d+)? ?%")
 _DATE_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
 
 
@@ -78,6 +80,10 @@ def inspect_roles(
         *_zone_question(roles, named_zones, zone),
         *_clock_questions(unused_columns, roles),
         *_open_questions(db, columns, roles),
+        *(
+            f"{name!r} looks like a rating too, and is not used. Is the other one meant?"
+            for name in unused_columns.get("ratings", ())
+        ),
     )
     if "asked" not in roles.stamps:
         questions = ("No column says for certain when a case began: which one is it?", *questions)
@@ -119,7 +125,7 @@ def _notes(
 
 def _find_unused(columns: Sequence[SourceColumn], roles: Guess) -> dict[str, tuple[str, ...]]:
     """Columns that look like something a mapping takes, and are not used."""
-    used_names = roles.used_names() | {column.name for column in roles.unclear}
+    used_names = roles.used_names() | {column.name for column in (*roles.unclear, *roles.unclear_lengths)}
     free_columns = [column for column in columns if column.filled_count and column.name not in used_names]
     team_role = next(role for role in vocabulary.FACT_ROLES if role.name == "team")
     rating_columns = [
@@ -134,7 +140,13 @@ def _find_unused(columns: Sequence[SourceColumn], roles: Guess) -> dict[str, tup
         "times of day": [
             column for column in free_columns if all(_TIME_OF_DAY.fullmatch(value) for value, _ in column.values)
         ],
-        "ratings": [column for column in rating_columns if column.is_numeric or column.distinct_count <= 20],
+        "ratings": [
+            column
+            for column in rating_columns
+            if column.is_numeric
+            or column.distinct_count <= 20
+            or all(_PERCENT.fullmatch(value) for value, _ in column.values)
+        ],
         "teams": [
             column
             for column in free_columns
@@ -183,6 +195,9 @@ def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[SourceColum
         f"{column.undecided_reason} Say which it is under [dates]." for column in columns if column.undecided_reason
     ]
     questions += _number_questions(columns, roles)
+    questions += _time_questions(roles)
+    questions += _alternative_questions(columns, roles)
+    questions += _history_questions(roles)
     questions += _status_questions(db, roles)
     for column in roles.unclear:
         examples = ", ".join(column.examples)
@@ -191,7 +206,8 @@ def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[SourceColum
         )
     if roles.rating and roles.rating.values:
         words = ", ".join(f"{word} = {score}" for word, score in roles.rating.values.items())
-        questions.append(f"{roles.rating.column.name!r} was read as good or bad: {words}. Is that what the words mean?")
+        meaning = "good or bad" if roles.rating.scale == "good_bad" else f"ratings on the scale {roles.rating.scale}"
+        questions.append(f"{roles.rating.column.name!r} was read as {meaning}: {words}. Is that what the words mean?")
     if roles.kept_flag:
         words = f"{', '.join(roles.kept_flag.yes_values)} = kept, {', '.join(roles.kept_flag.no_values)} = not"
         questions.append(
@@ -219,12 +235,81 @@ def _number_questions(columns: Sequence[SourceColumn], roles: Guess) -> list[str
             questions.append(
                 f"{column.name!r} sounds like a date, but {column.examples[0]!r} is not written in a way that is read: write it as 2026-01-31 14:05."
             )
+        if column.placeholders and column in roles.stamps.values():
+            words = ", ".join(map(repr, column.placeholders))
+            questions.append(f"{words} in {column.name!r} was read as no date yet. Is that so?")
+        if column.swapped_count:
+            questions.append(
+                f"In {column.name!r} a spreadsheet seems to have swapped day and month in {column.swapped_count} dates: those that it "
+                "took for dates have no day above 12, and those that it left as text have. Export again as CSV, without opening it in between."
+            )
         if column.shortened_count:
             questions.append(
                 f"{column.name!r} has {column.shortened_count} numbers that a spreadsheet shortened, such as 1.02E+11: different ones became the same. Export again and keep them as text."
             )
         if column.dates and any("%y" in form.pattern for form in column.dates.formats):
             questions.append(f"{column.name!r} has years of two digits: 26 is read as 2026.")
+    return questions
+
+
+def _time_questions(roles: Guess) -> list[str]:
+    """What times of day and lengths of time were taken for."""
+    pairs = " and ".join(f"{day!r} with {clock.name!r}" for day, clock in roles.clocks.items())
+    questions = (
+        [f"Days and times of day stand in two columns, and were read together: {pairs}. Is that so?"] if pairs else []
+    )
+    opening = roles.stamps.get("asked")
+    for kind, length in roles.lengths.items():
+        unit = {"clock": "h:mm", "words": "words"}.get(length.unit, length.unit)
+        questions.append(
+            f"{length.column.name!r} was read as how long after {opening.name if opening else 'the opening'!r} the case was {'answered' if kind == 'replied' else kind}, in {unit} "
+            "by the calendar, nights and weekends counted. Is that so?"
+        )
+    for column in roles.unclear_lengths:
+        examples = ", ".join(column.examples)
+        questions.append(
+            f"{column.name!r} holds lengths of time ({examples}) and is not used: how long until what?"
+            if length_unit(column)
+            else f"{column.name!r} looks like a length of time ({examples}): in seconds, minutes, hours or days? It is not used until its unit is known."
+        )
+    return questions
+
+
+def _alternative_questions(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
+    """Columns of dates without a use that may be meant in the place of others, or say something more."""
+    if roles.events:
+        return []
+    used_names = roles.used_names()
+    free_columns = [column for column in columns if column.is_date and column.name not in used_names]
+    questions = []
+    for role in vocabulary.MOMENTS:
+        chosen = roles.stamps.get(role.name)
+        rivals = [column for column in free_columns if could_be(role, column)]
+        free_columns = [column for column in free_columns if column not in rivals]
+        if chosen and rivals:
+            names = ", ".join(repr(column.name) for column in rivals)
+            questions.append(
+                f"{chosen.name!r} was taken for when it was {role.name}; {names} could be meant as well. Is the choice right?"
+            )
+        elif rivals:
+            free_columns += rivals
+    names = ", ".join(repr(column.name) for column in free_columns if not column.name_matches(vocabulary.UPDATE_NAMES))
+    return [*questions, *([f"{names} holds dates and is not used: what happened then?"] if names else [])]
+
+
+def _history_questions(roles: Guess) -> list[str]:
+    """What a file with several rows a case says."""
+    if roles.events is None:
+        return []
+    events = roles.events
+    words = "; ".join(f"{', '.join(values)} = {kind}" for kind, values in events.kinds.items())
+    questions = [
+        f"A case has several rows here, each one thing that happened: {events.column.name!r} says what ({words}). Is that so?"
+    ]
+    if events.unknown_values:
+        questions.append(
+            f"{events.column.name!r} says {', '.join(events.unknown_values[:8])} too, which makes no moment. Should it?"
+        )
     return questions
 
 
@@ -248,15 +333,15 @@ def _status_questions(db: duckdb.DuckDBPyConnection, roles: Guess) -> list[str]:
         f"{status.column.name!r} says {', '.join(status.unknown_values[:8])}: does that mean that a case is over? "
         f"{'With a time of closing it counts as over.' if closing_column else 'It counts as open.'}"
     ]
-    if status.unknown_values:
-        return unknown_questions + _closing_questions(db, status, closing_column, words)
-    return _closing_questions(db, status, closing_column, words)
+    closing_questions = _closing_questions(db, roles, status, words)
+    return unknown_questions + closing_questions if status.unknown_values else closing_questions
 
 
-def _closing_questions(
-    db: duckdb.DuckDBPyConnection, status: StatusColumn, closing_column: SourceColumn | None, words: str
-) -> list[str]:
+def _closing_questions(db: duckdb.DuckDBPyConnection, roles: Guess, status: StatusColumn, words: str) -> list[str]:
+    closing_column = roles.stamps.get("resolved")
     if closing_column is None:
+        if "resolved" in roles.lengths:
+            return []
         return [
             f"{status.column.name!r} says {words} in {plural(status.rows, 'row')}, but no column says when: they count as resolved at an "
             'unknown time (at_is = "not_before"), and no time to resolution can be computed. Is there a column with the time?'

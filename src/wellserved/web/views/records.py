@@ -12,13 +12,13 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import redirect, render
 
 from wellserved.actions import live_sources, uploads
-from wellserved.actions.mapping_form import DATE_ORDERS, MappingForm, mapping_form
+from wellserved.actions.mapping_form import MappingForm, mapping_form
 from wellserved.actions.uploads import Upload
 from wellserved.errors import StorageError, WellservedError
 from wellserved.render.formats.csv import csv_text
 from wellserved.render.tables.receipts import receipt_lines
 from wellserved.scales import load_scales
-from wellserved.sources.roles import ROLES
+from wellserved.sources.roles import DATE_ORDERS, ROLES
 from wellserved.storage import log
 from wellserved.storage.log import Receipt
 from wellserved.store.access import record_event
