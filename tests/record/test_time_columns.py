@@ -38,7 +38,11 @@ def read(tmp_path: Path, text: str, toml: str) -> tuple[ImportResult, dict[tuple
     file.write_text(text, encoding="utf-8")
     result = import_file(workspace, file, parse_mapping(toml, "x"), NOW)
     files = list(log.snapshot(workspace.log).files)
-    rows = duckdb.connect().sql(f'SELECT case_id, kind, epoch("at") FROM read_parquet({files})').fetchall() if files else []
+    rows = (
+        duckdb.connect().sql(f'SELECT case_id, kind, epoch("at") FROM read_parquet({files})').fetchall()
+        if files
+        else []
+    )
     return result, {(case, kind): datetime.fromtimestamp(at, UTC).astimezone(BERLIN) for case, kind, at in rows}
 
 

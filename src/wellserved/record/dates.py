@@ -46,11 +46,16 @@ NORMALISATION_RULES: tuple[tuple[str, str], ...] = (
         r"(?i)^(?:montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag|(?:mo|di|mi|do|fr|sa|so)[.,]|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche|lunes|martes|miércoles|jueves|viernes|sábado|domingo)[.,]* ",
         "",
     ),
+    (
+        r"(?i)^(?:po|út|st|čt|pá|so|ne|pon|wt|śr|czw|pt|sob|ndz|nd|man|mån|tir|tis|ons|tor|tors|fre|lør|lör|søn|sön|вт|ср|чт|пт|сб|вс|пн)[.,]* (\d)",
+        r"\1",
+    ),
     (r"(?i) (?:pazartesi|salı|çarşamba|perşembe|cumartesi|cuma|pazar)( |$)", r"\1"),  # 9 Mart 2026 Pazartesi 14:05
-    (rf"^{_COMPACT_DAY}$", r"\1-\2-\3"),  # 20260109
+    (rf"^{_COMPACT_DAY}( \d{{1,2}}:.*)?$", r"\1-\2-\3\4"),  # 20260109, and with a time of day from another column
     (rf"^{_COMPACT_DAY}([01]\d|2[0-3])([0-5]\d)$", r"\1-\2-\3 \4:\5"),
     (rf"^{_COMPACT_DAY}([01]\d|2[0-3])([0-5]\d)([0-5]\d)$", r"\1-\2-\3 \4:\5:\6"),
     (r"(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일]", r"\1-\2-\3 "),
+    (r"(\d{1,2}) ?[時时点시] ?(\d{2}) ?[分분]?", r"\1:\2"),
     (r"^(\d{4})\. (\d{1,2})\. (\d{1,2})\.", r"\1-\2-\3"),  # Korean: 2026. 1. 9.
     (r"(?:上午|오전) ?(\d{1,2}:\d{2}(?::\d{2})?)", r"\1 AM"),
     (r"(?:下午|오후) ?(\d{1,2}:\d{2}(?::\d{2})?)", r"\1 PM"),

@@ -9,6 +9,8 @@ from wellserved.mapping import MomentRule
 from wellserved.scales import BUILT_IN
 
 _POINT_NUMBER = r"^[+-]?\d{1,3}(,\d{3})+\.\d+$"  # 1,234.50
+_GAPS = r"[ '’\x{a0}\x{2009}\x{202f}]"
+_GAPPED_NUMBER = rf"[+-]?\d{{1,3}}({_GAPS}\d{{3}})+([.,]\d+)?"
 _COMMA_NUMBER = r"^[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$"  # 1.234,50
 
 
@@ -83,6 +85,11 @@ def _words_seconds_sql(cell: str) -> str:
     return f"CASE WHEN regexp_full_match({text}, {quote_text(LENGTH_IN_WORDS)}) THEN {' + '.join(terms)} END"
 
 
+def without_gaps_sql(cell: str) -> str:
+    """SQL: a number without the blanks or apostrophes between its thousands: 1 204,50 in France, 1'204.50 in Switzerland."""
+    return f"CASE WHEN regexp_full_match({cell}, {quote_text(_GAPPED_NUMBER)}) THEN regexp_replace({cell}, {quote_text(_GAPS)}, '', 'g') ELSE {cell} END"
+
+
 def has_commas(db: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
     """Whether the column writes 1.234,50: some amounts have a decimal comma and none a decimal point; or 1.234 beside 950."""
     cell = quote_name(column)
@@ -106,7 +113,7 @@ def count_grouped(db: duckdb.DuckDBPyConnection, table: str, column: str) -> int
 
 def amount_sql(column: str, commas: bool) -> str:
     """SQL: an amount; missing where the cell holds no number, or one that could be read two ways."""
-    cell = f"trim({quote_name(column)})"
+    cell = without_gaps_sql(f"trim({quote_name(column)})")
     if commas:
         with_point = f"replace(replace({cell}, '.', ''), ',', '.')"
         number_sql = f"CASE WHEN regexp_matches({cell}, '{_COMMA_NUMBER}') THEN try_cast({with_point} AS DOUBLE) END"

@@ -22,6 +22,7 @@ import numpy as np
 
 from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
+from wellserved.sources.code_page import guess_code_page
 from wellserved.sources.content import HEAD_BYTES, is_workbook, refuse_document_archive, refuse_other_content
 
 CHUNK_BYTES = 1 << 20
@@ -37,6 +38,9 @@ BOMS = (
 )
 
 
+_PAGE_NAMES = {"cp1252": "windows-1252", "cp1250": "windows-1250", "cp1251": "windows-1251", "cp932": "shift-jis"}
+
+
 @dataclass(frozen=True)
 class TextFile:
     """A file as plain UTF-8 text, and what was counted on the way."""
@@ -44,7 +48,7 @@ class TextFile:
     path: Path  # UTF-8, no byte order mark, lines ended by LF or CR LF
     sha256: str  # of the file as given
     encoding: str  # as found: utf-8, utf-16, windows-1252 ...
-    mended_lines: int  # lines that were not UTF-8 and were read as Windows-1252
+    mended_lines: int  # lines that were not UTF-8 and were read by an old code page
     lines: int  # physical lines, blank ones too
     blank_lines: int
     longest_line: int  # bytes
@@ -257,13 +261,16 @@ def open_text(path: Path, scratch: Path, on_progress: ProgressCallback) -> TextF
 def _rewrite_as_utf8(
     name: str, source: Path, target: Path, sha256: str, wide_encoding: str | None, is_utf8: bool, is_mac: bool
 ) -> TextFile:
-    """Write the text again as UTF-8: other encodings decoded, single bad lines read as Windows-1252."""
+    """Write the text again as UTF-8: other encodings decoded, lines that are not UTF-8 read by an old code page."""
     counts, mended_lines = LineCounts(), 0
     is_mixed = not is_utf8 and wide_encoding in (None, "utf-8-sig")
+    code_page = guess_code_page(source) if is_mixed else ""
     try:
         with target.open("wb") as stream:
             for line, is_mended in (
-                _decode_lines(source) if is_mixed else _decode_pieces(source, wide_encoding or "utf-8", is_mac)
+                _decode_lines(source, code_page)
+                if is_mixed
+                else _decode_pieces(source, wide_encoding or "utf-8", is_mac)
             ):
                 mended_lines += is_mended
                 data = line.encode("utf-8", "replace")
@@ -274,7 +281,7 @@ def _rewrite_as_utf8(
             f"{name} begins like {wide_encoding} text but is not ({error}).", "Save it again as UTF-8 and import that."
         ) from error
     return counts.text(
-        target, sha256, "utf-8 with windows-1252" if is_mixed else wide_encoding or "utf-8", mended_lines
+        target, sha256, f"utf-8 with {_PAGE_NAMES[code_page]}" if is_mixed else wide_encoding or "utf-8", mended_lines
     )
 
 
@@ -286,8 +293,8 @@ def _decode_pieces(source: Path, encoding: str, is_mac: bool) -> Iterator[tuple[
             yield chunk.replace("\r", "\n") if is_mac else chunk, False
 
 
-def _decode_lines(source: Path) -> Iterator[tuple[str, bool]]:
-    """Lines, each with whether it had to be read as Windows-1252; a byte order mark is left out."""
+def _decode_lines(source: Path, code_page: str) -> Iterator[tuple[str, bool]]:
+    """Lines, each with whether it had to be read by a code page; a byte order mark is left out."""
     with source.open("rb") as file:
         if file.read(3) != codecs.BOM_UTF8:
             file.seek(0)
@@ -296,4 +303,4 @@ def _decode_lines(source: Path) -> Iterator[tuple[str, bool]]:
                 try:
                     yield raw_line.decode("utf-8"), False
                 except UnicodeDecodeError:
-                    yield raw_line.decode("cp1252", "backslashreplace"), True
+                    yield raw_line.decode(code_page, "backslashreplace"), True

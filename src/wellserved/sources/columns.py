@@ -12,13 +12,17 @@ from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import MappingError
 from wellserved.mapping import MISSING
 from wellserved.record.dates import MIDNIGHT, DateReading, decide_date_format
+from wellserved.record.numbers import without_gaps_sql
 
 MAX_VALUES = 50  # commonest values that are looked at
-MAX_UNREAD_SHARE = 0.1  # share of values that may be no dates in a column of dates
+MAX_UNREAD_SHARE = 0.3  # share of values that may be no dates in a column of dates: totals, headers, remarks
+MIN_READ_SHARE = 0.1  # share that must be dates where nothing else stands there but a word for none
 MAX_PLACEHOLDERS = 3  # different words that may stand among dates where there is none
 FEWEST_SWAPPED = 4  # dates of either kind from which it is no chance that their days part at 12
 _DAY_ZERO = r"0?0[./-]0?[01][./-]1900|0?1/0?0/1900|1900-0[01]-00"  # how a spreadsheet shows an empty cell as a date
-_NUMBER_NAME = r"\b(id|no|nr|num\w*|key|ref\w*|n|code)\b|ticket|case|vorgang|meldung|auftrag|order|incident|request"
+_NUMBER_NAME = (
+    r"\b(id|no|num\w*|key|ref\w*|n|code)\b|nr\b|nummer|ticket|case|vorgang|meldung|auftrag|order|incident|request"
+)
 EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119 as a spreadsheet's day numbers
 
 
@@ -79,10 +83,15 @@ class SourceColumn:
         return re.search(pattern, self.plain_name) is not None
 
 
+_UNSPLIT_LETTERS = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"}
+)  # that are no letter with an accent
+
+
 def plain_words(words: str) -> str:
     """Lower-case ASCII words with single blanks between them."""
     split_words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
-    folded_text = unicodedata.normalize("NFKD", split_words.casefold())
+    folded_text = unicodedata.normalize("NFKD", split_words.casefold().translate(_UNSPLIT_LETTERS))
     return " ".join(
         re.sub(
             r"[^a-z0-9]+", " ", "".join(character for character in folded_text if not unicodedata.combining(character))
@@ -95,9 +104,9 @@ def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> SourceColumn:
     cell, trimmed_cell = quote_name(column), f"trim({quote_name(column)})"
     missing_list = ", ".join(quote_text(mark) for mark in ("", *MISSING))
     has_value = f"{trimmed_cell} NOT IN ({missing_list})"
-    cast_sql = f"try_cast(replace({trimmed_cell}, ',', '.') AS DOUBLE)"
+    cast_sql = f"try_cast(replace({without_gaps_sql(trimmed_cell)}, ',', '.') AS DOUBLE)"
     number_sql = f"CASE WHEN isfinite({cast_sql}) THEN {cast_sql} END"
-    has_comma = f"regexp_full_match({trimmed_cell}, '[-+]?[0-9]+,[0-9]+')"
+    has_comma = f"regexp_full_match({without_gaps_sql(trimmed_cell)}, '[-+]?[0-9]+,[0-9]+')"
     (counts,) = db.sql(
         f"SELECT count(*), count(DISTINCT {cell}), count({number_sql}), count(*) FILTER ({has_comma}), "
         f"count(*) FILTER ({number_sql} = floor({number_sql})), "
@@ -115,12 +124,8 @@ def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> SourceColumn:
     )
     examples = tuple(value[:40] for value, _ in values[:3])
     dates, undecided_reason, placeholders = _dates(db, column, has_value, filled_count)
-    if (
-        numbers == filled_count == distinct_count
-        and dates
-        and not dates.is_epoch
-        and re.search(_NUMBER_NAME, plain_words(column))
-    ):
+    is_running = high - low < 2 * filled_count or re.search(_NUMBER_NAME, plain_words(column))
+    if numbers == filled_count == distinct_count and dates and not dates.is_epoch and is_running:
         dates = None  # numbers of cases that happen to look like 20260109
     return SourceColumn(
         column,
@@ -161,7 +166,7 @@ def _dates(
     are_words = 0 < len(unread) <= MAX_PLACEHOLDERS and not any(
         re.search("[1-9]", value) and not re.match(_DAY_ZERO, value) for value, _ in unread
     )
-    if are_words and filled_count - unread_count >= max(2, MAX_UNREAD_SHARE * filled_count):
+    if are_words and filled_count - unread_count >= max(2, MIN_READ_SHARE * filled_count):
         return reading, "", tuple(value for value, _ in unread)
     return (reading, "", ()) if unread_count <= MAX_UNREAD_SHARE * filled_count else (None, "", ())
 

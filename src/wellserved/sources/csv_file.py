@@ -54,7 +54,7 @@ class DelimitedFile:
 
     @property
     def mended_lines(self) -> int:
-        """Lines that were read as Windows-1252."""
+        """Lines that were read by an old code page."""
         return self.text.mended_lines
 
     @property

@@ -13,6 +13,7 @@ from wellserved.sources import vocabulary
 from wellserved.sources.columns import SourceColumn, plain_words
 from wellserved.sources.time_columns import (
     LengthColumn,
+    is_amount,
     is_clock,
     length_unit,
     pair_clocks,
@@ -22,7 +23,7 @@ from wellserved.sources.time_columns import (
 from wellserved.sources.vocabulary import ColumnRole
 
 MAX_CASES_OF_HISTORY = 0.7  # numbers of cases a row above which a file is no history
-_STATE_NAMES = r"\b(status|state|statut|zustand|estado)$"
+_STATE_NAMES = r"^(status|state|statut|zustand|estado)$"
 FEWEST_ROWS_FOR_GROUPS = 20  # rows from which a column of nothing but different values is no group of anything
 
 
@@ -113,9 +114,9 @@ class Guess:
 
 def guess_roles(columns: Sequence[SourceColumn], rows: int) -> Guess:
     """Give each column the role that its name and its content suggest."""
-    filled_columns = [column for column in columns if column.filled_count]
+    filled_columns = [column for column in columns if column.filled_count and not is_clock(column)]
     case = _case_column(filled_columns or list(columns), rows)
-    free_columns = [column for column in filled_columns if column is not case]
+    free_columns = [column for column in columns if column.filled_count and column is not case]
     stamps = _date_columns(free_columns)
     clocks = pair_clocks(columns, stamps.values())
     lengths, unclear_lengths = _length_columns(
@@ -175,6 +176,11 @@ def _case_column(columns: Sequence[SourceColumn], rows: int) -> SourceColumn:
     )
 
 
+def is_case_number(column: SourceColumn) -> bool:
+    """Whether a column is called like the number of a case."""
+    return _pattern_rank(column, vocabulary.CASE_NUMBER_NAMES) < len(vocabulary.CASE_NUMBER_NAMES)
+
+
 def _pattern_rank(column: SourceColumn, patterns: Sequence[str]) -> int:
     """The place of the first pattern that the name holds; behind the last: none."""
     return next((index for index, pattern in enumerate(patterns) if column.name_matches(pattern)), len(patterns))
@@ -227,7 +233,7 @@ def _length_columns(
         candidates = [
             column
             for column in columns
-            if not column.is_date and (column.is_numeric or length_unit(column)) and column not in unclear_columns
+            if not column.is_date and (is_amount(column) or length_unit(column)) and column not in unclear_columns
         ]
         column = _best_column(role, candidates) if role.name not in stamps else None
         if column is None:

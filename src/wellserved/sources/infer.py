@@ -22,7 +22,7 @@ from wellserved.scales import BUILT_IN, Scales
 from wellserved.sources import vocabulary
 from wellserved.sources.columns import SourceColumn, describe_column
 from wellserved.sources.draft import draft_mapping
-from wellserved.sources.guess import Guess, StatusColumn, could_be, guess_roles
+from wellserved.sources.guess import Guess, StatusColumn, could_be, guess_roles, is_case_number
 from wellserved.sources.table import RawTable
 from wellserved.sources.time_columns import length_unit
 from wellserved.wording import format_note, plural
@@ -194,6 +194,7 @@ def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[SourceColum
     questions = [
         f"{column.undecided_reason} Say which it is under [dates]." for column in columns if column.undecided_reason
     ]
+    questions += _case_questions(columns, roles)
     questions += _number_questions(columns, roles)
     questions += _time_questions(roles)
     questions += _alternative_questions(columns, roles)
@@ -221,6 +222,18 @@ def _open_questions(db: duckdb.DuckDBPyConnection, columns: Sequence[SourceColum
     if roles.rating and roles.rating.column.comma_count:
         questions.append(f"{roles.rating.column.name!r} has decimal commas: 4,5 is read as four and a half.")
     return questions
+
+
+def _case_questions(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
+    """A file in which no column seems to number the cases."""
+    case = roles.case
+    if roles.events or is_case_number(case) or case.distinct_count == case.filled_count:
+        return []
+    shared = case.filled_count - case.distinct_count
+    return [
+        f"No column seems to number the cases: {case.name!r} was taken, and {plural(shared, 'row')} would fall into cases of others. "
+        "Is it the case's number? If there is none, add a column that numbers the rows."
+    ]
 
 
 def _number_questions(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:

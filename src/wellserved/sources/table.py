@@ -49,7 +49,7 @@ class SourceFile(Protocol):
 
     @property
     def mended_lines(self) -> int:
-        """Lines that were not UTF-8 and were read as Windows-1252."""
+        """Lines that were not UTF-8 and were read by an old code page."""
 
     @property
     def header(self) -> tuple[str, ...]:

@@ -10,11 +10,14 @@ from typing import Final
 
 from wellserved.mapping import DelayUnit
 from wellserved.record.numbers import LENGTH_IN_WORDS, UNIT_NAMES
-from wellserved.sources.columns import SourceColumn
+from wellserved.sources.columns import MAX_PLACEHOLDERS, SourceColumn
 
 LENGTH_UNITS: Final[dict[DelayUnit, int]] = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 """Unit of a column of numbers -> its seconds."""
 _TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3])[:.h][0-5]\d(:[0-5]\d)?( ?[ap]\.?m\.?)?( uhr)?", re.I)
+_COMPACT_TIME = re.compile(r"([01]?\d|2[0-3])[0-5]\d([0-5]\d)?")
+_NUMBER = re.compile(r"[+-]?[\d.,'’\u00a0\u2009\u202f ]*\d")
+_CLOCK_NAME = r"time\b|zeit\b|uhr|heure|hora|clock|\bzmt"
 _CLOCK_LENGTH = re.compile(r"\d{1,6}:[0-5]\d(:[0-5]\d)?")
 _GENERIC_WORDS = frozenset(
     [
@@ -57,8 +60,9 @@ class LengthColumn:
 
 
 def is_clock(column: SourceColumn) -> bool:
-    """Whether all that stands in it is a time of day."""
-    return bool(column.values) and all(_TIME_OF_DAY.fullmatch(value) for value, _ in column.values)
+    """Whether all that stands in it is a time of day: 9:05, 9h05, or 90500 where its name says so."""
+    pattern = _COMPACT_TIME if column.is_numeric and column.name_matches(_CLOCK_NAME) else _TIME_OF_DAY
+    return bool(column.values) and all(pattern.fullmatch(value) for value, _ in column.values)
 
 
 def pair_clocks(columns: Sequence[SourceColumn], stamps: Iterable[SourceColumn]) -> dict[str, SourceColumn]:
@@ -71,8 +75,8 @@ def pair_clocks(columns: Sequence[SourceColumn], stamps: Iterable[SourceColumn])
     clocks = [column for column in columns if is_clock(column)]
     pairs: dict[str, SourceColumn] = {}
     for day in days:
-        alike = [clock for clock in clocks if _own_words(clock) and _own_words(clock) == _own_words(day)]
-        if len(alike) == 1:
+        alike = [clock for clock in clocks if _own_words(clock) == _own_words(day)]
+        if len(alike) == 1 and alike[0] not in pairs.values():
             pairs[day.name] = alike[0]
     for day, clock in pairwise(columns):
         if day in days and day.name not in pairs and clock in clocks and clock not in pairs.values():
@@ -87,27 +91,33 @@ def _own_words(column: SourceColumn) -> frozenset[str]:
 
 def length_unit(column: SourceColumn) -> DelayUnit | None:
     """The unit in which a column of lengths of time is written; None: neither its name nor its content says it."""
-    if column.values and all(_CLOCK_LENGTH.fullmatch(value) for value, _ in column.values):
+    lengths = _told_values(column)
+    if lengths and all(map(_CLOCK_LENGTH.fullmatch, lengths)):
         return "clock"
-    if (
-        not column.is_numeric
-        and column.values
-        and all(
-            re.fullmatch(LENGTH_IN_WORDS, re.sub(r"([a-z])([0-9])", r"\1 \2", value.lower().replace(",", ".")))
-            for value, _ in column.values
-        )
-    ):
+    spaced_lengths = [re.sub(r"([a-z])([0-9])", r"\1 \2", value.lower().replace(",", ".")) for value in lengths]
+    if lengths and all(re.fullmatch(LENGTH_IN_WORDS, value) for value in spaced_lengths):
         return "words"
     return unit_of_name(column)
 
 
 def unit_of_name(column: SourceColumn) -> DelayUnit | None:
     """The unit that a column's name ends with: `Resolution time (h)`, `dauer_min`."""
-    if not column.is_numeric:
+    if not is_amount(column):
         return None
     ways = r"\b({0})$|^({0}) (to|open|until|bis|zu|hasta|para|jusqu)\b"
     units = ((unit, ways.format(UNIT_NAMES[seconds])) for unit, seconds in LENGTH_UNITS.items())
     return next((unit for unit, pattern in units if column.name_matches(pattern)), None)
+
+
+def is_amount(column: SourceColumn) -> bool:
+    """Whether it holds numbers, and a word at most where there is none."""
+    return column.is_numeric or (bool(_told_values(column)) and all(map(_NUMBER.fullmatch, _told_values(column))))
+
+
+def _told_values(column: SourceColumn) -> list[str]:
+    """What stands in it but for a few words without a digit, such as "still open"; nothing where there are many of them."""
+    told_values = [value for value, _ in column.values if re.search(r"\d", value)]
+    return told_values if len(column.values) - len(told_values) <= MAX_PLACEHOLDERS else []
 
 
 def read_length(column: SourceColumn, unit_choice: str = "") -> LengthColumn | None:

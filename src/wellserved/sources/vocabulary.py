@@ -68,7 +68,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
             r"\b(resolv|solved|resolution|solution|gelost|geloest|losung|resolu|behoben|erledigt|fixed)",
             r"\b(closed?|closing|closure|complet|finish|geschlossen|abgeschlossen|schliess\w*|cloture|ferm(e|eture)|ended|done)\b"
             r"|\b(complet|finish|clotur)\w*",
-            r"\b(fertig|abschl|abgeschl|fin\b|fini\b|fine\b|termine\b|terminad|kapan|afgerond|zakoncz|vyres|uzavr|lost\b)\w*",
+            r"\b(fertig|abschl|abgeschl|erl\b|ausgefuhrt|settled|traite\b|klart|avslut|lukket|lost\b|vyriz|fin\b|fini\b|fine\b|termine\b|terminad|kapan|afgerond|zakoncz|vyres|uzavr|lost\b)\w*",
             r"\b(resuelt|resoluc|solucion|cerrad|cierre|finaliz|resolvid|fechad|fecham|encerr|conclu|risolt|risoluz|chius|opgelost|gesloten"
             r"|afgehandeld|rozwiaz|zamkni)\w*",
         ),
@@ -81,7 +81,7 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
             r"\b(creat|open|report|receiv|submit|request|logged|raised|erstell|angelegt|eroffn|eingang|eingegangen|gemeldet"
             r"|ouvert|creation|cree\b|recu\b|demande|signale)",
             r"\b(cread|abiert|apert|recib|registr|solicit|abert|criad|ricev|aangemaakt|geopend|gemeld|ontvang|utworz|zglosz|otwar"
-            r"|angenommen|erfasst|acilis|olustur|zalozen|vytvor|called in|appel)\w*",
+            r"|angenommen|erfasst|eingelangt|oprettet|opprettet|inkom|skapad|nahlas|erdat|acilis|olustur|zalozen|vytvor|called in|appel)\w*",
             r"\b(start|begin|date|datum|time|zeit|timestamp|fecha|data|hora)",
         ),
         rf"updat|modif|chang|geander|aktualis|derniere|mise a jour|last|letzte|viewed|contact|pending|birth|organi[sz]ation|account|company|customer|user|firma|kunde|{_PROMISE_NAMES}",
@@ -93,7 +93,7 @@ LENGTHS: Final = (  # how long after the opening a moment came
         (
             r"(first|initial|erste\w*|premiere|primera|primeira|prima|eerste) .*(respon|repl|antwort|reaktion|reponse|respuesta|resposta|risposta|reactie)",
             r"\b(respon\w*|repl\w*|reponse|respuesta|resposta|risposta|reactie) (time|duration)|(time|tiempo|tempo|delai|temps) .*(respon|repl|reponse|respuesta|resposta|risposta)",
-            r"\b(antwort|reaktions|reactie)(zeit|dauer|tijd)\b",
+            r"\b(antwort|reaktions|reactie)(zeit|dauer|tijd)\b|\bsvartid\b",
         ),
         rf"{_OTHER_LENGTHS}|resol|losung|solu",
     ),
@@ -101,6 +101,7 @@ LENGTHS: Final = (  # how long after the opening a moment came
         "resolved",
         (
             r"\b(resol\w*|solution|solv\w*|completion) (time|duration)|(time|hours|days|minutes|tiempo|tempo|delai|temps|duree|durata|duracion|czas) .*(resol|solv|solu|rozwiaz)",
+            r"\b(dauer|zeit) bis\b|\blosningstid\b",
             r"\bage at (clos|resol)|\b(losungs|erledigungs|durchlauf|bearbeitungs|oplos|doorloop)(zeit|dauer|tijd)\b",
             r"(time|hours|days|minutes|tiempo|tempo|delai|temps|duree|durata|duracion|czas) .*(clos|complet|cierre|chiusura|fech|clotur)|\b(closing|closure) time",
             r"^(duration|dauer|duree|duracion|duracao|durata|turnaround( time)?|tat|lead time|cycle time)\b",
@@ -178,8 +179,8 @@ CASE_NUMBER_NAMES: Final = (  # a case's number, the one that people use first
     r"\b(ticket|case|incident|issue|request|conversation|complaint|vorgangs?|fall) ?(number|no|nr|nummer|key|schlussel)\b|ticketnummer|vorgangsnummer",
     r"^(number|nummer|numero|nro|n|key|expediente|incidencia|chamado|melding|zgloszenie)$|^(n|nro|numero|nr) (de |di |del |do )?(ticket|incidencia|expediente|chamado|zgloszenia|melding)",
     r"\b(ticket|case|incident|issue|request|enquiry|complaint|conversation|vorgangs?|fall) ?(enquiry )?(id|ref\w*)\b|^(case|ticket|incident|vorgang)$",
-    r"^id$",
-    r"\b(id|no|nr|number|key|ref|reference)$",
+    r"^id$|kennung|sagsnr|arendenr|aktenzeichen|^akt$|^referenz$|cislo",
+    r"\b(id|no|nr|number|key|ref|reference|kennung)$|(nr|num)$",
     r"ticket|case|incident|enquiry|complaint",
 )
 CUSTOMER_NAMES: Final = _CUSTOMER_NAMES
@@ -193,7 +194,9 @@ NOT_RATING_NAMES: Final = r"date|comment|remark|kommentar|commentaire|reason|\bs
 GRADE_NAMES: Final = (
     r"\bnote\b|schulnote|\bgrade\b|\bnota\b|\bvoto\b|cijfer|\bocena\b"  # of which the least may be the best
 )
-SLA_NAMES: Final = r"\bsla\b|on ?time|resolution status|timely|eingehalten|breach|violat|overdue"
+SLA_NAMES: Final = (
+    r"\bsla\b|^late$|verspatet|en retard|te laat|on ?time|resolution status|timely|eingehalten|breach|violat|overdue"
+)
 NOT_SLA_NAMES: Final = r"first respon|first repl|time to|diff|every response"
 LATE_NAMES: Final = r"breach|violat|overdue|missed|failed|\blate\b|verpasst|verfehlt"  # such a column's yes means that the promise was missed
 
@@ -379,9 +382,9 @@ OPEN_STATUSES: Final = frozenset(
         "work",
     ]
 )
-EVENT_NAMES: Final = r"^(event|action|activity|change|type|event type|what|ereignis|aktion|aktivitat|vorgang|evenement|action type|evento|accion|new (status|state)|status|state)$"
+EVENT_NAMES: Final = r"^(event|action|activity|change|type|event type|what|ereignis|aktion|aktivitat|vorgang|evenement|action type|evento|accion|(new|nouveau|nouvel|neuer|nuevo|nuovo|nowy) (status|state|statut|etat|estado|stato)|status|state|statut)$"
 _EVENT_WORDS: Final = {  # kind of moment -> words with which such an event begins
-    "asked": ("created", "opened", "received", "submitted", "new", "reported", "logged", "erstellt", "eroffnet", "neu", "cree", "creado", "abierto"),
+    "asked": ("nouveau", "nuevo", "nuovo", "nowy", "nowe", "ouvert", "created", "opened", "received", "submitted", "new", "reported", "logged", "erstellt", "eroffnet", "neu", "cree", "creado", "abierto"),
     "reopened": ("reopened", "re opened", "wieder geoffnet", "wiedereroffnet", "rouvert", "reabierto"),
     "resolved": ("resolved", "solved", "closed", "completed", "done", "gelost", "geschlossen", "erledigt", "resolu", "cloture", "ferme", "resuelto", "cerrado"),
     "replied": ("replied", "reply", "answered", "responded", "agent reply", "public reply", "beantwortet", "antwort", "repondu", "respondido"),

@@ -24,7 +24,9 @@ def receipt_lines(receipt: Receipt) -> list[str]:
     text_lines += _reasons("Refused", receipt.reasons) + _reasons("Left out", receipt.losses)
     text_lines += [f"{format_note(count, note)}." for note, count in receipt.notes.items()]
     text_lines += (
-        [f"{receipt.mended_lines:,} lines were not UTF-8 and were read as Windows-1252."]
+        [
+            f"{receipt.mended_lines:,} lines were not UTF-8 and were read as {(receipt.encoding.rpartition(' ')[2] or 'windows-1252').capitalize()}."
+        ]
         if receipt.mended_lines
         else []
     )
