@@ -1,7 +1,7 @@
 """A real Request Tracker, worked on by a known script, and asked: every moment at its second, whatever was killed meanwhile.
 
-Needs `sh tests/live/install_rt.sh`, as root on Debian, and WELLSERVED_RT=1; it takes some minutes, and so is none of the
-tests that everybody runs.
+Needs `sh tests/live/install_rt.sh`, as root on Debian, and WELLSERVED_RT=1, as CI has it (.ci/run); it takes two minutes,
+and so is none of the tests that everybody runs.
 """
 
 from __future__ import annotations
