@@ -99,6 +99,15 @@ def test_any_shape_gives_a_mapping_or_an_error_that_names_the_setting() -> None:
         ('score = "s"\nscale = "nps10"\nvalues = { Fine = 6.5 }', "gives 'Fine' the score 6.5"),
         ('score = "s"\nscale = "nps10"\nvalues = { Fine = "six" }', "`values.Fine` is 'six' and takes a number"),
         ('when = { column = "c" }', "when` takes row ="),
+        ('and_when = { column = "c", is = ["a"] }', "has `and_when`, and so needs `when`"),
+        (
+            'when = { column = "c", is = ["a"] }\nand_when = { column = "c", enters = ["a"] }',
+            "`and_when.enters` is no setting",
+        ),
+        (
+            'when = { column = "c", is = ["a"] }\nand_when = { column = "c" }',
+            "and_when` takes a column with one of is, is_not",
+        ),
         ('when = { column = "c", is = [] }', "`when.is` is [] and takes one at least"),
         ('when = { column = "c", is = ["a"], is_not = ["b"] }', "when` takes row ="),
         ('when = { column = "c", appears = "yes" }', "`when.appears` is 'yes' and takes true"),

@@ -440,3 +440,72 @@ def test_chatwoot_s_events_are_read_as_json(tmp_path: Path) -> None:
     assert dict(logged(workspace, "kind, count(*)", "GROUP BY kind")) == {"asked": 3, "replied": 3, "resolved": 3}
     (stock,) = ask_measures(workspace, MeasureQuestion((find_measure("still_open"),)))
     assert stock.value == (1,)
+
+
+def test_zendesk_s_events_are_read_as_json(tmp_path: Path) -> None:
+    """Two tickets: one assigned, handed on, paused, solved, opened again, solved, closed and rated; one still open."""
+    number = 100
+
+    def event(ticket: int, minute: int, *changes: dict[str, Any]) -> dict[str, Any]:
+        nonlocal number
+        number += 1
+        children = [
+            {"id": 10 * number + place, "via": "Web form", "event_type": "Change", **change}
+            for place, change in enumerate(changes)
+        ]
+        return {
+            "id": number,
+            "ticket_id": ticket,
+            "timestamp": 1767600000 + 60 * minute,
+            "created_at": "x",
+            "updater_id": 7,
+            "via": "Web form",
+            "child_events": children,
+        }
+
+    def status(new: str, old: str) -> dict[str, Any]:
+        return {"status": new, "previous_value": old}
+
+    create = {"event_type": "Create", "status": "new", "subject": "Printer", "priority": "low", "group_id": 5}
+    events = [
+        event(155, 0, create), event(155, 3, {"assignee_id": 9, "previous_value": None}, status("open", "new")),
+        event(155, 5, {"event_type": "Comment", "comment_public": True}), event(155, 6, {"group_id": 6, "previous_value": 5}),
+        event(155, 8, status("pending", "open")), event(155, 9, status("open", "pending")), event(155, 20, status("solved", "open"), {"satisfaction_score": "offered", "previous_value": "unoffered"}),
+        event(155, 30, status("open", "solved")), event(155, 40, status("solved", "open")), event(155, 50, {"satisfaction_score": "good", "previous_value": "offered"}),
+        event(155, 90, status("closed", "solved")), event(156, 95, create | {"subject": "Mouse"}), event(156, 96, status("hold", "new")),
+    ]  # fmt: skip
+    path = tmp_path / "ticket_events.json"
+    path.write_text(
+        json.dumps({"ticket_events": events, "next_page": None, "count": 13, "end_time": 1}), encoding="utf-8"
+    )
+    workspace = create_workspace(tmp_path / "home", "Europe/Berlin")
+    done = import_file(workspace, path, now=NOW)
+    assert (done.receipt.source, done.receipt.rows_loaded, done.refusals) == ("zendesk_events", 15, None)
+    moments = logged(workspace, 'case_id, kind, CAST((epoch("at") - 1767600000) / 60 AS INTEGER)', "ORDER BY 1, 3, 2")
+    assert moments == [
+        ("155", "asked", 0), ("155", "assigned", 3), ("155", "handed_over", 6), ("155", "paused", 8), ("155", "resumed", 9),
+        ("155", "resolved", 20), ("155", "surveyed", 20), ("155", "reopened", 30), ("155", "resolved", 40), ("155", "rated", 50),
+        ("156", "asked", 95), ("156", "held", 96),
+    ]  # fmt: skip
+    assert logged(workspace, "from_team, team", "WHERE kind = 'handed_over'") == [("5", "6")]
+    (stock,) = ask_measures(workspace, MeasureQuestion((find_measure("still_open"),)))
+    assert stock.value == (1,)
+    assert import_file(workspace, path, now=NOW).receipt.moments_new == 0
+    assert "do not say whether an agent or the customer" in done.receipt.cannot["replied"]
+
+
+def test_chatwoot_s_ratings_are_read_beside_its_events(tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "rating": 5, "feedback_message": "Great", "conversation_id": 11, "message_id": 4, "account_id": 1, "created_at": 1767950000, "contact": {"id": 3, "name": "Kim"}, "assigned_agent": {"id": 9}},
+        {"id": 2, "rating": 2, "feedback_message": None, "conversation_id": 12, "message_id": 5, "account_id": 1, "created_at": 1767960000, "contact": {"id": 4, "name": "Lee"}, "assigned_agent": None},
+    ]  # fmt: skip
+    path = tmp_path / "csat.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    workspace = create_workspace(tmp_path / "home", "Europe/Berlin")
+    done = import_file(workspace, path, now=NOW)
+    assert (done.receipt.source, done.receipt.rows_loaded) == ("chatwoot", 2)
+    wanted = [("11", "rated", 5.0, "csat5", "3", 1767950000), ("12", "rated", 2.0, "csat5", "4", 1767960000)]
+    assert (
+        logged(workspace, 'case_id, kind, score, scale, customer_id, CAST(epoch("at") AS BIGINT)', "ORDER BY 1")
+        == wanted
+    )

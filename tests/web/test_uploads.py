@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from tests.web.conftest import House
-from wellserved.actions import uploads
+from wellserved.actions import mappings, uploads
 from wellserved.actions.mapping_form import MappingForm, mapping_form
 from wellserved.actions.mappings import kept_mappings, mapping_for
 from wellserved.actions.uploads import Upload
@@ -69,7 +69,7 @@ def test_a_file_that_nobody_can_read_fails_alone(workspace: Workspace, monkeypat
             raise ZeroDivisionError
         return read(path, *rest, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(uploads, "open_source", spoilt)
+    monkeypatch.setattr(mappings, "open_source", spoilt)
     assert uploads.advance_all(workspace) == 2
     states = {upload.name: upload for upload in uploads.all_uploads(workspace)}
     assert (states["odd.csv"].step, states["good.csv"].step) == ("failed", "looked at")

@@ -13,14 +13,13 @@ from duckdb import DuckDBPyConnection
 
 from wellserved import cases
 from wellserved.actions.file_doubts import other_opening_notes, reopening_notes, state_notes, view_stored_cases
-from wellserved.actions.mappings import find_mapping
+from wellserved.actions.mappings import find_mapping, open_known
 from wellserved.actions.refusals import all_refusals, merge_by_row, write_refusals
 from wellserved.engine import duckdb
 from wellserved.mapping import DateOrder, DueIs, Mapping, MomentRule
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.record import OWN_PREFIX, RecordResult, Refusal, record_rows
 from wellserved.scales import Scale, keep_meaning
-from wellserved.sources.opening import open_source
 from wellserved.sources.table import RawTable
 from wellserved.storage import log
 from wellserved.storage.log import Receipt
@@ -53,7 +52,7 @@ def import_file(
     """
     now = now or datetime.now(UTC)
     with workspace.write_lock() as scratch:
-        source = open_source(path, scratch, on_progress, part or (mapping.part if mapping else ""), own)
+        source, _ = open_known(workspace, path, scratch, on_progress, part or (mapping.part if mapping else ""), own)
         header = source.header
         mapping = find_mapping(workspace, path.name, header, mapping)
         import_id = _import_id(source.sha256 + source.part, mapping)
@@ -93,7 +92,14 @@ def _import_id(content_digest: str, mapping: Mapping) -> str:
     return hashlib.sha256(f"{content_digest}{tuple(said.values())!r}".encode()).hexdigest()[:12]
 
 
-_LATER_SETTINGS = ("edited", "before", "after", "delay", "delay_unit")  # of a rule, which older mappings do not know
+_LATER_SETTINGS = (
+    "edited",
+    "before",
+    "after",
+    "delay",
+    "delay_unit",
+    "second_condition",
+)  # of a rule, which older mappings do not know
 
 
 def _said_of_moment(rule: MomentRule) -> tuple[object, ...]:

@@ -11,8 +11,11 @@ from wellserved import disk
 from wellserved.errors import MappingError
 from wellserved.mapping import Mapping, parse_mapping, recognise_preset
 from wellserved.mapping.fit import fit_preset
+from wellserved.progress import ProgressCallback
 from wellserved.record import OWN_PREFIX
 from wellserved.scales import load_scales
+from wellserved.sources.opening import open_source
+from wellserved.sources.table import SourceFile
 from wellserved.storage.workspace import Workspace
 
 MAPPINGS_FOLDER = "mappings"
@@ -75,6 +78,17 @@ def mapping_for(workspace: Workspace, header: Sequence[str]) -> Mapping | None:
 def kept_parts(workspace: Workspace) -> list[str]:
     """The sheets and lists that mappings of the house read."""
     return list(dict.fromkeys(mapping.part for mapping, _ in kept_mappings(workspace) if mapping.part))
+
+
+def open_known(
+    workspace: Workspace, path: Path, scratch: Path, on_progress: ProgressCallback, part: str, own: Sequence[str]
+) -> tuple[SourceFile, str]:
+    """A file, opened, and which part of it; where nobody names one, and the mapping that reads the file does, that."""
+    source = open_source(path, scratch, on_progress, part, own)
+    mapping = None if part or source.part else mapping_for(workspace, source.header)
+    if mapping is None or not mapping.part:
+        return source, part
+    return open_source(path, scratch, on_progress, mapping.part, own), mapping.part
 
 
 def find_mapping(workspace: Workspace, file_name: str, header: Sequence[str], given: Mapping | None) -> Mapping:

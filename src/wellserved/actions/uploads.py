@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from wellserved import disk
 from wellserved.actions import imports
-from wellserved.actions.mappings import check_name, keep_mapping, kept_parts, mapping_for
+from wellserved.actions.mappings import check_name, keep_mapping, kept_parts, mapping_for, open_known
 from wellserved.errors import SourceError, StorageError, WellservedError
 from wellserved.mapping import parse_mapping
 from wellserved.progress import ProgressCallback, no_progress, progress_in
@@ -245,7 +245,8 @@ def _open(
 ) -> tuple[SourceFile, Upload]:
     """The file, opened; where it has several parts, that which a mapping of the house names."""
     try:
-        return open_source(path, scratch, on_progress, upload.part, upload.own), upload
+        source, part = open_known(workspace, path, scratch, on_progress, upload.part, upload.own)
+        return source, replace(upload, part=part)
     except SourceError:
         for part in () if upload.part else kept_parts(workspace):
             with contextlib.suppress(SourceError):

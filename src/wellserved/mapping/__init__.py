@@ -23,6 +23,7 @@ due = "TARGET_DT"                  # rows without a due time make no promise
 due_is = "end_of_day"              # what a due time at midnight means; by itself: decided over the column
 source_kept = { column = "OnTime_Status", yes = ["ONTIME"], no = ["OVERDUE"] }
 when = { column = "state", enters = ["Resolved"] }
+and_when = { column = "type", is_not = ["Spam"] }   # a second condition, on the row's own value
 
 [[moment]]
 kind = "rated"
@@ -130,6 +131,7 @@ class MomentRule:
     fallback: bool = False  # of a preset: holds only where the file lacks the columns of its kind's other rules
     source_kept: Flag | None = None
     condition: RowCondition = field(default_factory=RowCondition)
+    second_condition: RowCondition | None = None  # on the row's own values, beside the first
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ class Mapping:
             flag_column = rule.source_kept.column if rule.source_kept else None
             columns += [rule.at, rule.due, rule.text, rule.score, rule.amount, rule.currency, rule.cause]  # type: ignore[list-item]
             columns += [rule.ref, rule.condition.column, flag_column, rule.from_team]  # type: ignore[list-item]
+            columns += [rule.second_condition.column] if rule.second_condition else []  # type: ignore[list-item]
             columns += [rule.edited, rule.before, rule.after, rule.delay]  # type: ignore[list-item]
         columns += self.clocks.values()
         return list(dict.fromkeys(column for column in columns if column))

@@ -84,7 +84,7 @@ def _fit_rule(rule: MomentRule, names: dict[str, str]) -> MomentRule | None:
     )
     kept_flag = kept_flag if kept_flag and kept_flag.column else None
     required_columns = [
-        column for column in (rule.at, rule.score, rule.delay, rule.condition.column, rule.ref) if column
+        column for column in (rule.at, rule.score, rule.delay, *_condition_columns(rule), rule.ref) if column
     ]
     required_columns += [rule.due] if rule.due and not kept_flag else []
     required_columns += [rule.source_kept.column] if rule.source_kept and not rule.due else []
@@ -109,13 +109,23 @@ def _fit_rule(rule: MomentRule, names: dict[str, str]) -> MomentRule | None:
         ref=file_column(rule.ref),
         source_kept=kept_flag,
         condition=replace(rule.condition, column=file_column(rule.condition.column)),
+        second_condition=replace(second, column=file_column(second.column))
+        if (second := rule.second_condition)
+        else None,
     )
+
+
+def _condition_columns(rule: MomentRule) -> list[str]:
+    conditions = [rule.condition, *([rule.second_condition] if rule.second_condition else [])]
+    return [condition.column for condition in conditions if condition.column]
 
 
 def _rule_columns(rule: MomentRule) -> list[str]:
     flag_column = rule.source_kept.column if rule.source_kept else None
     return [
-        column for column in (rule.at, rule.delay, rule.due, rule.score, rule.condition.column, flag_column) if column
+        column
+        for column in (rule.at, rule.delay, rule.due, rule.score, *_condition_columns(rule), flag_column)
+        if column
     ]
 
 

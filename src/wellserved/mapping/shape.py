@@ -127,6 +127,21 @@ class _RowCondition(_Table):
         return RowCondition(self.column, test, () if values is True else values, self.row)
 
 
+class _ValueCondition(_Table):
+    column: Word
+    is_: Words | None = Field(None, alias="is")
+    is_not: Words | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> _ValueCondition:
+        if (self.is_ is None) == (self.is_not is None):
+            raise ValueError("takes a column with one of is, is_not")
+        return self
+
+    def condition(self) -> RowCondition:
+        return RowCondition(self.column, "is" if self.is_ else "is_not", self.is_ or self.is_not or ())
+
+
 class _Flag(_Table):
     column: Word
     yes: Words
@@ -157,6 +172,7 @@ class _Rule(_Table):
     fallback: bool = False
     source_kept: _Flag | None = None
     when: _RowCondition | None = None
+    and_when: _ValueCondition | None = None
 
     @model_validator(mode="after")
     def _complete(self, info: ValidationInfo) -> _Rule:
@@ -175,6 +191,8 @@ class _Rule(_Table):
             raise ValueError(
                 "needs both `delay` and `delay_unit` (seconds, minutes, hours, days, clock or words), or neither"
             )
+        if self.and_when and not self.when:
+            raise ValueError("has `and_when`, and so needs `when`")
         if self.due_is and self.due is None:
             raise ValueError("has `due_is`, and so needs `due`")
         if self.scale is not None:
@@ -187,13 +205,16 @@ class _Rule(_Table):
     def rule(self, scales: Scales) -> MomentRule:
         rating = scales[self.scale] if self.scale else None
         settings = {
-            name: getattr(self, name) for name in type(self).model_fields if name not in ("when", "source_kept")
+            name: getattr(self, name)
+            for name in type(self).model_fields
+            if name not in ("when", "and_when", "source_kept")
         }
         kept_flag = self.source_kept
         return MomentRule(
             **{**settings, "values": {**dict(rating.words if rating else ()), **self.values}},
             rating=rating,
             condition=self.when.condition() if self.when else RowCondition(),
+            second_condition=self.and_when.condition() if self.and_when else None,
             source_kept=Flag(kept_flag.column, kept_flag.yes, kept_flag.no) if kept_flag else None,
         )
 
@@ -297,6 +318,8 @@ def _known_settings(location: tuple[int | str, ...]) -> list[str]:
     table = (
         _RowCondition
         if "when" in location[:-1]
+        else _ValueCondition
+        if "and_when" in location[:-1]
         else _Flag
         if "source_kept" in location[:-1]
         else _Rule

@@ -128,6 +128,10 @@ def condition_sql(rule: MomentRule) -> str:
                 "rises": f"try_cast({current} AS DOUBLE) > coalesce(try_cast({previous} AS DOUBLE), 0)",
             }[row_condition.test or "is"]
         )
+    if rule.second_condition and rule.second_condition.column:
+        value_list = ", ".join(map(quote_text, rule.second_condition.values))
+        negation = "NOT " if rule.second_condition.test == "is_not" else ""
+        terms.append(f"{quote_name(rule.second_condition.column)} {negation}IN ({value_list})")
     required_columns = [rule.due, rule.score] if rule.kind in ("promised", "rated") else []
     required_columns.append(rule.delay)
     terms += [f"{quote_name(column)} IS NOT NULL" for column in required_columns if column]

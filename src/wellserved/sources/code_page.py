@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-SAMPLE_BYTES = 1 << 20
+_SAMPLE_BYTES = 1 << 20
 MIN_SHARE = 0.5  # of the bytes beyond ASCII that must speak for another code page
 FEWEST_SIGNS = 3  # letters that only another code page explains
 _WHOLE_WORD = re.compile(rb"(?<![A-Za-z\x80-\xff])[\xa8\xb8\xc0-\xff]{3,}(?![A-Za-z\x80-\xff])")
@@ -25,7 +25,7 @@ _CARONS = re.compile("[ŠŽšž]")
 def guess_code_page(path: Path) -> str:
     """The code page of a file that is not UTF-8, by its first megabyte."""
     with path.open("rb") as file:
-        sample = file.read(SAMPLE_BYTES)
+        sample = file.read(_SAMPLE_BYTES)
     sample = sample[: sample.rfind(b"\n") + 1] or sample
     high_count = len(_HIGH.findall(sample))
     if _is_japanese(sample):
