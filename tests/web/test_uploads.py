@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -239,3 +240,43 @@ def test_a_script_is_told_what_is_wrong(staff: House, as_: As, place: Workspace)
     assert client.post(header["Location"], {"do": "discard"}).status_code == 302
     assert client.get(header["Location"]).status_code == 404
     shutil.rmtree(place.folder / "uploads")  # the house is that of other tests, too
+
+
+LENGTHS = b"Ticket,Day,At,Resolution time,State\n" + b"".join(
+    b"%d,2026-01-%02d,09:%02d,%d,%s\n"
+    % (number, number % 27 + 1, number, 30 + number, b"Open" if number % 5 == 0 else b"Closed")
+    for number in range(1, 31)
+)
+
+
+def test_the_unit_of_a_length_of_time_can_be_chosen(workspace: Workspace, tmp_path: Path) -> None:
+    """Where neither name nor content says it, it is asked, and the column makes no moment until somebody does."""
+    upload = sent(workspace, LENGTHS)
+    guessed = form_of(workspace, upload, tmp_path)
+    assert {column.name: column.role for column in guessed.columns} == {
+        "Ticket": "case", "Day": "asked", "At": "clock", "Resolution time": "", "State": "status"
+    }  # fmt: skip
+    assert any("in seconds, minutes, hours or days?" in question for question in guessed.questions)
+    open_form = form_of(workspace, upload, tmp_path, **{"role-3": "resolved_after"})
+    assert open_form.columns[3].options == ("seconds", "minutes", "hours", "days")
+    assert "delay" not in open_form.toml
+    form = form_of(workspace, upload, tmp_path, **{"role-3": "resolved_after", "order-3": "minutes"})
+    assert (
+        'delay = "Resolution time"\ndelay_unit = "minutes"\nwhen = { column = "State", is_not = ["Open"] }' in form.toml
+    )
+    first = {moment.kind: moment.at for moment in form.preview[0].moments}
+    assert (first["asked"].isoformat(), first["resolved"] - first["asked"]) == (
+        "2026-01-02T08:01:00+00:00",
+        timedelta(minutes=31),
+    )
+    upload = imported(workspace, upload, form.toml)
+    files = list(log.snapshot(workspace.log).files)
+    kinds = duckdb.connect().sql(f"SELECT kind, count(*) FROM read_parquet({files}) GROUP BY 1 ORDER BY 1").fetchall()
+    assert kinds == [("asked", 30), ("resolved", 24)]
+
+
+def test_a_time_of_day_without_its_day_is_said(workspace: Workspace, tmp_path: Path) -> None:
+    upload = sent(workspace, b"Ticket,Opened,At\n1,2026-01-13 09:00,09:30\n2,2026-01-14 10:00,10:30\n")
+    form = form_of(workspace, upload, tmp_path, **{"role-2": "clock"})
+    assert any("'At' was taken for the time of day that belongs to a day" in question for question in form.questions)
+    assert "[clocks]" not in form.toml
