@@ -257,6 +257,7 @@ def test_the_unit_of_a_length_of_time_can_be_chosen(workspace: Workspace, tmp_pa
         "Ticket": "case", "Day": "asked", "At": "clock", "Resolution time": "", "State": "status"
     }  # fmt: skip
     assert any("in seconds, minutes, hours or days?" in question for question in guessed.questions)
+    assert guessed.columns[3].options == ("seconds", "minutes", "hours", "days")  # before a role is chosen
     open_form = form_of(workspace, upload, tmp_path, **{"role-3": "resolved_after"})
     assert open_form.columns[3].options == ("seconds", "minutes", "hours", "days")
     assert "delay" not in open_form.toml
@@ -278,5 +279,5 @@ def test_the_unit_of_a_length_of_time_can_be_chosen(workspace: Workspace, tmp_pa
 def test_a_time_of_day_without_its_day_is_said(workspace: Workspace, tmp_path: Path) -> None:
     upload = sent(workspace, b"Ticket,Opened,At\n1,2026-01-13 09:00,09:30\n2,2026-01-14 10:00,10:30\n")
     form = form_of(workspace, upload, tmp_path, **{"role-2": "clock"})
-    assert any("'At' was taken for the time of day that belongs to a day" in question for question in form.questions)
+    assert any("'At' was taken for the time of day" in question for question in form.questions)
     assert "[clocks]" not in form.toml

@@ -98,7 +98,7 @@ def mapping_form(
             problem = record_sample(db, raw, known, workspace.zone, now)
         preview = () if problem else tuple(preview_rows(db))
     return MappingForm(
-        columns=_column_choices(columns, roles, orders),
+        columns=_column_choices(columns, roles, orders, guess),
         needs_scale=bool(guess.unclear) or guess.has_numeric_rating,
         toml=inspection.toml,
         questions=(*unread_words(roles, guess), *inspection.questions),
@@ -174,16 +174,16 @@ def _roles(
     return roles, orders, choose_roles(columns, rows, roles, "", orders)
 
 
-def _options(column: SourceColumn, role: str) -> tuple[str, ...]:
+def _options(column: SourceColumn, role: str, guess: Guess) -> tuple[str, ...]:
     """What somebody has to say of a column beside its role."""
     if column.undecided_reason:
         return DATE_ORDERS
-    is_open_length = role.removesuffix("_after") in LENGTH_KINDS and role.endswith("_after") and not length_unit(column)
-    return tuple(LENGTH_UNITS) if is_open_length else ()
+    is_length = role in {f"{kind}_after" for kind in LENGTH_KINDS} or column in guess.unclear_lengths
+    return tuple(LENGTH_UNITS) if is_length and not length_unit(column) else ()
 
 
 def _column_choices(
-    columns: tuple[SourceColumn, ...], roles: Mapping[str, str], orders: Mapping[str, str]
+    columns: tuple[SourceColumn, ...], roles: Mapping[str, str], orders: Mapping[str, str], guess: Guess
 ) -> tuple[ColumnChoice, ...]:
     return tuple(
         ColumnChoice(
@@ -193,7 +193,7 @@ def _column_choices(
             column.filled_count,
             role := roles.get(column.name, ""),
             reasons_of(role, column),
-            _options(column, role),
+            _options(column, role, guess),
             orders.get(column.name, ""),
         )
         for index, column in enumerate(columns)

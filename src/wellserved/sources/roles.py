@@ -31,7 +31,7 @@ ROLES: Final = {  # role -> what it is, as people say it
     "promised": "when it was due",
     "resolved": "when it was resolved",
     "reopened": "when it was reopened",
-    "clock": "the time of day that belongs to a day",
+    "clock": "the time of day",
     "replied_after": "how long until it was first answered",
     "resolved_after": "how long until it was resolved",
     "event": "what happened in this row",

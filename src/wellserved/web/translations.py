@@ -199,7 +199,7 @@ NAMES: Final = (
     gettext_noop("when it was due"),
     gettext_noop("when it was resolved"),
     gettext_noop("when it was reopened"),
-    gettext_noop("the time of day that belongs to a day"),
+    gettext_noop("the time of day"),
     gettext_noop("how long until it was first answered"),
     gettext_noop("how long until it was resolved"),
     gettext_noop("what happened in this row"),
