@@ -24,7 +24,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from tests.web.conftest import House, book, make_cases_once, signed_claim
-from wellserved.actions import practices, sharing
+from wellserved.actions import live_sources, practices, sharing
+from wellserved.actions.live_sources import LiveSource
 from wellserved.actions.uploads import advance, keep_upload
 from wellserved.storage.workspace import Workspace
 from wellserved.store.access import PERMISSIONS
@@ -93,6 +94,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
     book(staff.kim).keep_resume({"basics": {"name": "Kim"}})
     [sent] = keep_upload(place, "tickets.csv", [b"id,opened\n1,2026-01-09\n"], str(staff.lead.pk), timezone.now())
     advance(place, sent)
+    live_sources.add_source(place, LiveSource("rt", "rt", "https://rt.example.org", "", title="Our desk"), "token")
     contract = Contract.objects.create(account=Account.objects.get(), starts=date(2026, 1, 1), ends=date(2026, 12, 31))
     objective = Objective.objects.create(name="Keep our word", since=date(2026, 1, 1))
     case = SavedCase.objects.create(
@@ -111,7 +113,7 @@ def world(staff: House, place: Workspace) -> dict[str, str]:
         "service_report": "reports/service/synth", "week": f"reports/{week}/", "week_as": f"reports/{week}/as/txt", "send_week": f"reports/{week}/send",
         "mail_deed": f"reports/mail/{mail.pk}", "job_journal": "reports/book?period=2026-11&form=txt", "stop_mails": "u/stop", "resume_as": "resume/as/json",
         "practice": f"practices/{practice.pk}/", "practice_shares": f"practices/{practice.pk}/shares", "adoption_part": f"practices/adoptions/{adoption.pk}", "refusals": "data/none/refusals", "upload": f"data/files/{sent.id}/", "problem": "problems/p1/", "decide": "problems/p1/decide",
-        "contract": f"contracts/{contract.pk}/", "new_contract": f"accounts/{account}/contract", "objective": f"objectives/{objective.pk}/",
+        "system": "data/systems/rt/", "contract": f"contracts/{contract.pk}/", "new_contract": f"accounts/{account}/contract", "objective": f"objectives/{objective.pk}/",
         "business_case": f"business-cases/{case.pk}/", "sponsor_sheet": f"business-cases/{case.pk}/sheet",
         "end_key": f"me/keys/{key.pk}/end", "end_hook": f"me/hooks/{hook.pk}/end", "person": f"people/{staff.peer.pk}/", "invitation": "invitation/token",
     }  # fmt: skip
@@ -127,7 +129,7 @@ FORMS = {
     "practices": {"name": "New", "what": "x", "since": "2026-11-20"}, "practice": {"since": "2026-11-21"}, "practice_shares": {"do": "open"}, "adoption_part": {"do": "confirm"},
     "prompt": {"do": "done"}, "pulse": {"value": "4"}, "contracts": {}, "contract": {"do": "forget"}, "new_contract": {"starts": "2026-01-01"}, "risk": {},
     "objectives": {"name": "New", "since": "2026-01-01"}, "objective": {"do": "forget"}, "new_business_case": {"title": "x"}, "business_case": {"came": "1", "came_from": "x"},
-    "mail_deed": {"do": "cancel"}, "upload": {"do": "preview"}, "decide": {"do": "close"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
+    "system": {"do": "ask"}, "mail_deed": {"do": "cancel"}, "upload": {"do": "preview"}, "decide": {"do": "close"}, "mail_schedule": {"do": "stop"}, "claim_limits": {"claims_show": "ratios"},
 }  # fmt: skip
 
 

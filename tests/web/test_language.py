@@ -20,12 +20,12 @@ from wellserved.web import translations
 
 pytestmark = pytest.mark.django_db(databases=["default", "journal"])
 PAGES = ("", "journal/", "journal/new", "protocol", "promises/", "failures/", "causes/", "customers/", "customers/file", "accounts/", "measures/",
-         "improvements/", "reports/", "data/", "me/", "people/", "audit/", "nowhere", "entry", "share", "shared", "customer", "account", "week", "person",
+         "improvements/", "reports/", "data/", "data/systems/", "system", "me/", "people/", "audit/", "nowhere", "entry", "share", "shared", "customer", "account", "week", "person",
          "contracts/", "contract", "prompt", "pulse/", "me/days", "objectives/", "objective", "business-cases/", "business-cases/new", "business_case", "house/", "accounts/risk")  # fmt: skip
 WRITTEN = (
     "missed: a private thing", "a promise", "shared", "Acme Group", "Acme Ltd", "Acme", "Northwind", "Europe/Berlin", "wellserved", "EUR",
     "Standard Webhooks", "Chatwoot", "tickets.csv", "txt", "html", "pdf", "eml", "account ", "Keep our word", "Wrong labels",
-    "Back Office", "Billing", "Intake East", "Intake North", "Intake South", "Network", "Repairs", "Shipping",
+    "Our desk", "https://rt.example.org", "Back Office", "Billing", "Intake East", "Intake North", "Intake South", "Network", "Repairs", "Shipping",
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from wellserved.live.request_tracker import ROW_COLUMNS, RequestTracker, TicketH
 from wellserved.mapping import presets
 from wellserved.progress import ProgressCallback, no_progress
 from wellserved.storage.workspace import Workspace
+from wellserved.wording import plural
 
 LIVE_FOLDER = "live"
 SYSTEMS = ("rt",)
@@ -49,6 +50,8 @@ class LiveSource:
     minutes: int = MINUTES
     asked_at: str = ""
     problem: str = ""  # why the last time failed, and what to do; empty: it did not
+    told: str = ""  # what the last time brought, in words
+    is_due: bool = False  # somebody wants it asked now
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,21 @@ class SyncResult:
     withdrawn: int  # moments that are told no more, of deleted tickets above all
     hidden_tickets: int  # whose facts the token's user may not see
 
+    def in_words(self) -> str:
+        """One line of what it brought."""
+        withdrawn = (
+            f", {self.withdrawn:,} withdrawn, as the system does not tell them any more" if self.withdrawn else ""
+        )
+        hidden = (
+            f" {plural(self.hidden_tickets, 'ticket')} cannot be seen by its user and told nothing."
+            if self.hidden_tickets
+            else ""
+        )
+        return (
+            f"{plural(self.records, 'transaction')} of {plural(self.tickets, 'ticket')}; "
+            f"{plural(self.moments, 'moment')} new{withdrawn}.{hidden}"
+        )
+
 
 def _folder(workspace: Workspace, name: str) -> Path:
     return workspace.folder / LIVE_FOLDER / name
@@ -68,6 +86,27 @@ def _folder(workspace: Workspace, name: str) -> Path:
 
 def _seal(workspace: Workspace) -> Fernet:
     return Fernet(urlsafe_b64encode(sha256(f"live {workspace.secret()}".encode()).digest()))
+
+
+def set_up_source(workspace: Workspace, source: LiveSource, token: str, allow_local: bool) -> LiveSource:
+    """Set up a source, or change one, on a page: without a token the known one stays, for the address that it was given for.
+
+    `allow_local`: whether a system of this computer itself may be asked, without https.
+    """
+    if not allow_local and not source.url.startswith("https://"):
+        raise RequestError(f"{source.url} does not begin with https://.", "Give an address with https://.")
+    if token:
+        return add_source(workspace, source, token.strip())
+    known = find_source(workspace, source.name)
+    if known is None or (known.url, known.user) != (source.url, source.user):
+        raise RequestError("There is no token for this address and user.", "Give a token, or a password.")
+    return add_source(workspace, source, _open_token(workspace, known))
+
+
+def ask_soon(workspace: Workspace, name: str) -> None:
+    """Have a source asked by whoever asks the sources, beside the worker, without waiting for its time."""
+    if source := find_source(workspace, name):
+        _write(workspace, replace(source, is_due=True))
 
 
 def add_source(workspace: Workspace, source: LiveSource, token: str) -> LiveSource:
@@ -90,6 +129,15 @@ def add_source(workspace: Workspace, source: LiveSource, token: str) -> LiveSour
     sealed = replace(source, token=_seal(workspace).encrypt(token.encode()).decode())
     _folder(workspace, source.name).mkdir(mode=0o700, parents=True, exist_ok=True)
     return _write(workspace, sealed)
+
+
+def _open_token(workspace: Workspace, source: LiveSource) -> str:
+    try:
+        return _seal(workspace).decrypt(source.token.encode()).decode()
+    except InvalidToken as error:
+        raise DamageError(
+            f"The token of source {source.name} cannot be opened.", "Add the source again, with its token."
+        ) from error
 
 
 def _write(workspace: Workspace, source: LiveSource) -> LiveSource:
@@ -141,26 +189,24 @@ def sync(
 def _sync_and_note(
     workspace: Workspace, source: LiveSource, on_progress: ProgressCallback, now: datetime
 ) -> SyncResult:
-    """Sync, and keep with the source when that was and what went wrong."""
-    problem = ""
+    """Sync, and keep with the source when that was, what it brought and what went wrong."""
+    problem = told = ""
     try:
-        return _sync(workspace, source, on_progress, now)
+        result = _sync(workspace, source, on_progress, now)
+        told = result.in_words()
+        return result
     except WellservedError as error:
         problem = f"{error.problem} {error.remedy}"
         raise
     finally:
-        _write(workspace, replace(source, asked_at=now.isoformat(timespec="seconds"), problem=problem))
+        asked_at = now.isoformat(timespec="seconds")
+        _write(workspace, replace(source, asked_at=asked_at, problem=problem, told=told, is_due=False))
 
 
 def _sync(workspace: Workspace, source: LiveSource, on_progress: ProgressCallback, now: datetime) -> SyncResult:
     from wellserved.live.asking import RemoteSystem
 
-    try:
-        token = _seal(workspace).decrypt(source.token.encode()).decode()
-    except InvalidToken as error:
-        raise DamageError(
-            f"The token of source {source.name} cannot be opened.", "Add the source again, with its token."
-        ) from error
+    token = _open_token(workspace, source)
     folder = _folder(workspace, source.name)
     credentials = b64encode(f"{source.user}:{token}".encode()).decode()
     server = RemoteSystem(source.url, {"Authorization": f"Basic {credentials}" if source.user else f"token {token}"})
@@ -220,7 +266,11 @@ def _write_rows(
 def sync_due(workspace: Workspace, now: float | None = None) -> int:
     """Ask every source whose time has come; how many. What goes wrong is kept with the source, and said on *Data*."""
     at = time.time() if now is None else now
-    due = [source for source in live_sources(workspace) if at - _asked_seconds(source) >= 60 * source.minutes]
+    due = [
+        source
+        for source in live_sources(workspace)
+        if source.is_due or at - _asked_seconds(source) >= 60 * source.minutes
+    ]
     for source in due:
         with suppress(WellservedError):  # what went wrong is kept with the source
             sync(workspace, source.name)

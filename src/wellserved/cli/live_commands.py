@@ -96,16 +96,6 @@ def sync(
             problems.append(error)
             say(f"{source_name}: {error.problem} {error.remedy}")
             continue
-        hidden = (
-            f" {plural(result.hidden_tickets, 'ticket')} cannot be seen by its user and told nothing."
-            if result.hidden_tickets
-            else ""
-        )
-        withdrawn = (
-            f", {result.withdrawn:,} withdrawn, as the system does not tell them any more" if result.withdrawn else ""
-        )
-        say(
-            f"{source_name}: {plural(result.records, 'transaction')} of {plural(result.tickets, 'ticket')}; {plural(result.moments, 'moment')} new{withdrawn}.{hidden}"
-        )
+        say(f"{source_name}: {result.in_words()}")
     if problems:
         raise typer.Exit(problems[0].exit_code)

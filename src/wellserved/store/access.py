@@ -63,6 +63,7 @@ PERMISSIONS: Final[dict[str, tuple[frozenset[Role], str]]] = {
     ),
     "read_cases": (_SERVING_ROLES, "single cases behind a number; but for quality, those of the own team"),
     "change_data": (frozenset({Role.lead, Role.quality}), "import files, and see what was refused"),
+    "change_systems": (frozenset({Role.quality}), "set up systems that are asked, with their tokens, and end that"),
     "change_people": (frozenset({Role.admin}), "invite people, give roles, end access"),
     "read_audit": (frozenset({Role.admin, Role.auditor}), "what was done by whom, without contents"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, time
 from itertools import count
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from wellserved.actions.live_sources import LiveSource
 from wellserved.actions.mail_settings import check_address, load_settings
 from wellserved.capture import ENTRY_WORDS, MAX_ENTRY_LETTERS, RATINGS, SEVERITIES, readable_text
 from wellserved.errors import RequestError
@@ -240,6 +242,40 @@ class CauseForm(forms.Form):
 
     name = forms.CharField(label=_("Cause"), max_length=80)
     parent = forms.CharField(label=_("A kind of"), max_length=80, required=False)
+
+
+class SystemForm(forms.Form):
+    """How a system is reached that is asked; `source`: as it is set up by now."""
+
+    url = forms.CharField(
+        label=_("Address"), max_length=300, widget=forms.URLInput({"placeholder": "https://rt.example.org"})
+    )
+    user = forms.CharField(
+        label=_("User"),
+        max_length=100,
+        required=False,
+        help_text=_("Who signs in by a password; empty where there is a token."),
+    )
+    token = forms.CharField(
+        label=_("Token or password"),
+        max_length=500,
+        required=False,
+        widget=forms.PasswordInput({"autocomplete": "off"}),
+    )
+    name = forms.CharField(label=_("Name of the source (small letters)"), max_length=40, initial="rt")
+    title = forms.CharField(label=_("What reports call it"), max_length=80, required=False)
+    minutes = forms.IntegerField(label=_("Minutes between two times"), min_value=1, max_value=10_080, initial=10)
+
+    def __init__(self, data: Any = None, *, source: LiveSource | None = None) -> None:
+        super().__init__(data, initial=asdict(replace(source, token="")) if source else None)
+        if source:  # its name is part of every moment's identity
+            self.fields["name"].disabled = True
+            self.fields["token"].help_text = _("Empty: the one that is kept.")
+
+    def source(self) -> LiveSource:
+        """The system as it is to be."""
+        facts = {name: self.cleaned_data[name] for name in ("name", "user", "title", "minutes")}
+        return LiveSource(kind="rt", url=self.cleaned_data["url"].rstrip("/"), token="", **facts)
 
 
 class FileForm(forms.Form):

@@ -32,6 +32,7 @@ from wellserved.web.views import (
     pulse,
     records,
     resume,
+    systems,
     team,
     weekly,
 )
@@ -138,6 +139,8 @@ urlpatterns = [
     path("reports/book", weekly.job_journal, name="job_journal"),
     path("u/<str:token>", mail.stop_mails, name="stop_mails"),
     path("data/", records.data_, name="data"),
+    path("data/systems/", systems.new_system, name="new_system"),
+    path("data/systems/<slug:name>/", systems.system, name="system"),
     path("data/files/<slug:id_>/", records.upload, name="upload"),
     path("data/<slug:import_id>/refusals", records.refusals, name="refusals"),
     path("me/", profile.me, name="me"),

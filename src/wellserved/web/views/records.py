@@ -21,7 +21,7 @@ from wellserved.scales import load_scales
 from wellserved.sources.roles import DATE_ORDERS, ROLES
 from wellserved.storage import log
 from wellserved.storage.log import Receipt
-from wellserved.store.access import record_event
+from wellserved.store.access import has_permission, record_event
 from wellserved.web.access_middleware import person_of, required_permission
 from wellserved.web.forms import FileForm
 
@@ -38,8 +38,14 @@ def data_(request: HttpRequest) -> HttpResponseBase:
         )
     receipts = list(reversed(log.receipts(settings.WORKSPACE)))
     waiting = [upload for upload in uploads.all_uploads(settings.WORKSPACE) if upload.step != "imported"]
-    systems = live_sources.live_sources(settings.WORKSPACE)
-    return render(request, "data.html", {"receipts": receipts, "form": form, "waiting": waiting, "systems": systems})
+    context = {
+        "receipts": receipts,
+        "form": form,
+        "waiting": waiting,
+        "systems": live_sources.live_sources(settings.WORKSPACE),
+        "may_set_up": has_permission(person_of(request), "change_systems"),
+    }
+    return render(request, "data.html", context)
 
 
 def _keep(request: HttpRequest, form: FileForm) -> HttpResponseBase:
