@@ -50,7 +50,7 @@ class LiveSource:
     minutes: int = MINUTES
     asked_at: str = ""
     problem: str = ""  # why the last time failed, and what to do; empty: it did not
-    told: str = ""  # what the last time brought, in words
+    answer: str = ""  # what the last time brought, in words
     is_due: bool = False  # somebody wants it asked now
 
 
@@ -69,14 +69,14 @@ class SyncResult:
         withdrawn = (
             f", {self.withdrawn:,} withdrawn, as the system does not tell them any more" if self.withdrawn else ""
         )
-        hidden = (
+        hidden_text = (
             f" {plural(self.hidden_tickets, 'ticket')} cannot be seen by its user and told nothing."
             if self.hidden_tickets
             else ""
         )
         return (
             f"{plural(self.records, 'transaction')} of {plural(self.tickets, 'ticket')}; "
-            f"{plural(self.moments, 'moment')} new{withdrawn}.{hidden}"
+            f"{plural(self.moments, 'moment')} new{withdrawn}.{hidden_text}"
         )
 
 
@@ -190,17 +190,17 @@ def _sync_and_note(
     workspace: Workspace, source: LiveSource, on_progress: ProgressCallback, now: datetime
 ) -> SyncResult:
     """Sync, and keep with the source when that was, what it brought and what went wrong."""
-    problem = told = ""
+    problem = answer = ""
     try:
         result = _sync(workspace, source, on_progress, now)
-        told = result.in_words()
+        answer = result.in_words()
         return result
     except WellservedError as error:
         problem = f"{error.problem} {error.remedy}"
         raise
     finally:
         asked_at = now.isoformat(timespec="seconds")
-        _write(workspace, replace(source, asked_at=asked_at, problem=problem, told=told, is_due=False))
+        _write(workspace, replace(source, asked_at=asked_at, problem=problem, answer=answer, is_due=False))
 
 
 def _sync(workspace: Workspace, source: LiveSource, on_progress: ProgressCallback, now: datetime) -> SyncResult:

@@ -82,10 +82,10 @@ def _cell_sql(column: str, mapping: Mapping, from_refusals_file: bool, is_prose:
 
 def _clock_sql(value: str) -> str:
     """SQL: a time of day as h:mm or hh:mm:ss, be it written 9.05, 9h05, 905 or 90500."""
-    padded = f"CASE WHEN length({value}) % 2 = 1 THEN '0' ELSE '' END || {value}"
-    compact = f"regexp_replace({padded}, '^(..)(..)(..)?$', '\\1:\\2:\\3')"
-    spelled = f"regexp_replace({value}, '^([0-9]{{1,2}})[.hH]([0-9]{{2}})', '\\1:\\2')"
-    return f"CASE WHEN regexp_full_match({value}, '[0-9]{{3,6}}') THEN rtrim({compact}, ':') ELSE {spelled} END"
+    padded_value = f"CASE WHEN length({value}) % 2 = 1 THEN '0' ELSE '' END || {value}"
+    compact = f"regexp_replace({padded_value}, '^(..)(..)(..)?$', '\\1:\\2:\\3')"
+    clock = f"regexp_replace({value}, '^([0-9]{{1,2}})[.hH]([0-9]{{2}})', '\\1:\\2')"
+    return f"CASE WHEN regexp_full_match({value}, '[0-9]{{3,6}}') THEN rtrim({compact}, ':') ELSE {clock} END"
 
 
 def record_rows(

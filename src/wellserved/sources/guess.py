@@ -320,8 +320,8 @@ def _suggest_scale(column: SourceColumn) -> str:
 
 
 def _word_rating_column(column: SourceColumn) -> RatingColumn | None:
-    if drawn := _drawn_stars(column):
-        return RatingColumn(column, "stars5", drawn)
+    if star_counts := _drawn_stars(column):
+        return RatingColumn(column, "stars5", star_counts)
     words = {value: plain_words(value) for value, _ in column.values}
     asked_values = tuple(value for value, word in words.items() if word in vocabulary.SURVEY_SENT_WORDS)
     values = {value: 1 for value, word in words.items() if word in vocabulary.GOOD_WORDS}

@@ -229,9 +229,9 @@ def _case_questions(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:
     case = roles.case
     if roles.events or is_case_number(case) or case.distinct_count == case.filled_count:
         return []
-    shared = case.filled_count - case.distinct_count
+    lost_count = case.filled_count - case.distinct_count
     return [
-        f"No column seems to number the cases: {case.name!r} was taken, and {plural(shared, 'row')} would fall into cases of others. "
+        f"No column seems to number the cases: {case.name!r} was taken, and {plural(lost_count, 'row')} would fall into cases of others. "
         "Is it the case's number? If there is none, add a column that numbers the rows."
     ]
 
@@ -296,13 +296,13 @@ def _alternative_questions(columns: Sequence[SourceColumn], roles: Guess) -> lis
     free_columns = [column for column in columns if column.is_date and column.name not in used_names]
     questions = []
     for role in vocabulary.MOMENTS:
-        chosen = roles.stamps.get(role.name)
+        stamp = roles.stamps.get(role.name)
         rivals = [column for column in free_columns if could_be(role, column)]
         free_columns = [column for column in free_columns if column not in rivals]
-        if chosen and rivals:
+        if stamp and rivals:
             names = ", ".join(repr(column.name) for column in rivals)
             questions.append(
-                f"{chosen.name!r} was taken for when it was {role.name}; {names} could be meant as well. Is the choice right?"
+                f"{stamp.name!r} was taken for when it was {role.name}; {names} could be meant as well. Is the choice right?"
             )
         elif rivals:
             free_columns += rivals

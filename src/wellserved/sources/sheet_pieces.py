@@ -137,9 +137,9 @@ def _numbered_rows(archive: zipfile.ZipFile, member: str, outline: SheetOutline)
         else:  # rows without numbers follow the one before
             name_end = piece.index(tags[0]) + len(b"<" + outline.prefix + b"row")
             yield piece[:name_end] + b' r="%d"' % (last_number + 1) + piece[name_end:]
-        for unnumbered, tag in enumerate(reversed(tags)):
+        for row_count, tag in enumerate(reversed(tags)):
             if number := _NUMBER.search(tag):
-                last_number = int(number[1]) + unnumbered
+                last_number = int(number[1]) + row_count
                 break
         else:
             last_number += len(tags)

@@ -75,9 +75,9 @@ def pair_clocks(columns: Sequence[SourceColumn], stamps: Iterable[SourceColumn])
     clocks = [column for column in columns if is_clock(column)]
     pairs: dict[str, SourceColumn] = {}
     for day in days:
-        alike = [clock for clock in clocks if _own_words(clock) == _own_words(day)]
-        if len(alike) == 1 and alike[0] not in pairs.values():
-            pairs[day.name] = alike[0]
+        namesakes = [clock for clock in clocks if _own_words(clock) == _own_words(day)]
+        if len(namesakes) == 1 and namesakes[0] not in pairs.values():
+            pairs[day.name] = namesakes[0]
     for day, clock in pairwise(columns):
         if day in days and day.name not in pairs and clock in clocks and clock not in pairs.values():
             pairs[day.name] = clock
@@ -104,8 +104,8 @@ def unit_of_name(column: SourceColumn) -> DelayUnit | None:
     """The unit that a column's name ends with: `Resolution time (h)`, `dauer_min`."""
     if not is_amount(column):
         return None
-    ways = r"\b({0})$|^({0}) (to|open|until|bis|zu|hasta|para|jusqu)\b"
-    units = ((unit, ways.format(UNIT_NAMES[seconds])) for unit, seconds in LENGTH_UNITS.items())
+    patterns = r"\b({0})$|^({0}) (to|open|until|bis|zu|hasta|para|jusqu)\b"
+    units = ((unit, patterns.format(UNIT_NAMES[seconds])) for unit, seconds in LENGTH_UNITS.items())
     return next((unit for unit, pattern in units if column.name_matches(pattern)), None)
 
 

@@ -396,13 +396,13 @@ _EVENT_WORDS: Final = {  # kind of moment -> words with which such an event begi
 
 def kind_of_event(words: str) -> str:
     """The kind of moment that an event's plain words tell; empty: none that is known."""
-    ranked = (
+    matches = (
         (len(beginning), kind)
         for kind, beginnings in _EVENT_WORDS.items()
         for beginning in beginnings
         if f"{words} ".startswith(f"{beginning} ")
     )
-    return max(ranked, default=(0, ""))[1]
+    return max(matches, default=(0, ""))[1]
 
 
 SURVEY_SENT_WORDS: Final = frozenset(("offered", "sent", "survey sent", "angeboten", "envoye"))

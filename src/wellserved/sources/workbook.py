@@ -148,8 +148,8 @@ def _read_sheet(shape: _SheetShape, pieces: Iterable[CalamineSheet], scratch: Pa
         "other sheets of the workbook were not read (--part names one)": shape.sheets - 1,
     }
     notes = {note: count for note, count in notes.items() if count}
-    described = f"workbook, sheet {shape.sheet}"
-    return writer.finish(described, _digest(shape.path), part=shape.sheet, has_header=is_named, notes=notes)
+    label = f"workbook, sheet {shape.sheet}"
+    return writer.finish(label, _digest(shape.path), part=shape.sheet, has_header=is_named, notes=notes)
 
 
 def _filled_rows(pieces: Iterable[CalamineSheet]) -> Iterator[tuple[int, list[str]]]:

@@ -25,9 +25,9 @@ def unwrap_lines(text: TextFile, scratch: Path) -> tuple[TextFile, int]:
         for line in file:
             content = _unwrap(line)
             wrapped_count += content is not None
-            encoded = line.encode() if content is None else f"{content}\n".encode()
-            counts.add(encoded)
-            unwrapped.write(encoded)
+            line_bytes = line.encode() if content is None else f"{content}\n".encode()
+            counts.add(line_bytes)
+            unwrapped.write(line_bytes)
     return counts.text(target, text.sha256, text.encoding, text.mended_lines), wrapped_count
 
 
@@ -45,8 +45,8 @@ def _are_wrapped(lines: list[str]) -> bool:
 
 def _unwrap(line: str) -> str | None:
     """What stands in a line that is one quoted field; None: it is more, or less."""
-    stripped = line.rstrip("\r\n")
-    if len(stripped) < 2 or stripped[0] != '"' or stripped[-1] != '"':
+    line_text = line.rstrip("\r\n")
+    if len(line_text) < 2 or line_text[0] != '"' or line_text[-1] != '"':
         return None
-    content = stripped[1:-1].replace('""', "\0")
+    content = line_text[1:-1].replace('""', "\0")
     return None if '"' in content else content.replace("\0", '"')

@@ -51,14 +51,14 @@ def _set_up(request: HttpRequest, source: LiveSource | None) -> HttpResponseBase
     if request.method == "POST" and form.is_valid():
         person = person_of(request)
         try:
-            changed = live_sources.set_up_source(
+            system_source = live_sources.set_up_source(
                 settings.WORKSPACE, form.source(), form.cleaned_data["token"], allow_local=person.role == Role.alone
             )
         except RequestError as error:
             form.add_error(None, f"{error.problem} {error.remedy}")
         else:
-            record_event(person, "changed a system" if source else "added a system", changed.name)
-            live_sources.ask_soon(settings.WORKSPACE, changed.name)
+            record_event(person, "changed a system" if source else "added a system", system_source.name)
+            live_sources.ask_soon(settings.WORKSPACE, system_source.name)
             messages.success(request, _("It is asked within some seconds. What it told is said here."))
             return redirect("data")
     return render(request, "system.html", {"form": form, "source": source})
