@@ -267,6 +267,19 @@ def test_months_that_are_written_lot_by_lot_are_one_version(tmp_path: Path, monk
     assert results[0][0] == [(80, 0, 0), (7 + 6, 80, 1)]
 
 
+@pytest.mark.parametrize("left", [b"", b'{"add": {"path": "month=202403/x.parquet"}}\n', b'{"commitInfo": {'])
+def test_what_a_loss_of_power_left_beside_the_log_is_taken_away(
+    workspace: Workspace, tmp_path: Path, left: bytes
+) -> None:
+    import_file(workspace, write(tmp_path / "a.csv", [row(1)]), TICKETS, now=NOW)
+    entries = workspace.log / "_staged" / "1" / "_delta_log"
+    entries.mkdir(parents=True)
+    (entries / f"{0:020d}.json").write_bytes(left)
+    result = import_file(workspace, write(tmp_path / "b.csv", [row(2)]), TICKETS, now=NOW)
+    assert (result.receipt.moments_new, result.receipt.log_version) == (3, 1)
+    assert not (workspace.log / "_staged").exists()
+
+
 def test_an_older_version_can_still_be_read(workspace: Workspace, tmp_path: Path) -> None:
     import_file(workspace, write(tmp_path / "a.csv", [row(1)]), TICKETS, now=NOW)
     import_file(workspace, write(tmp_path / "b.csv", [row(2)]), TICKETS, now=NOW)

@@ -142,6 +142,21 @@ def test_rows_without_numbers_follow_one_another(tmp_path: Path, small_pieces: N
     assert numbers == sorted(set(numbers))
 
 
+def test_rows_out_of_order_are_read_as_a_whole(tmp_path: Path, small_pieces: None) -> None:
+    """The library puts them in order."""
+    path = tmp_path / "tickets.xlsx"
+    write_workbook(path)
+
+    def reverse(xml: str) -> str:
+        found = re.findall(r"<row .*?</row>", xml, re.S)
+        return xml.replace("".join(found), "".join(reversed(found)))
+
+    rewrite_sheet(path, reverse)
+    facts, table = read(path, tmp_path / "pieces")
+    assert facts[0] == ("ID", "Opened", "Team", "Hours", "Words", "Late")
+    assert table["ID"].to_pylist() == [str(number) for number in range(600)]
+
+
 @pytest.mark.parametrize("change", ["quoted", "wider"])
 def test_what_cannot_be_cut_is_read_as_a_whole(tmp_path: Path, small_pieces: None, change: str) -> None:
     """A cell that is quoted as a whole may hold what looks like a row; a late row may have a column that no other has."""

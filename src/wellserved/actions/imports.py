@@ -88,10 +88,11 @@ def _import_id(content_digest: str, mapping: Mapping) -> str:
     names = [field.name for field in fields(mapping)]
     said = {**dict(zip(names, astuple(mapping), strict=True)), "moments": tuple(map(_said_of_moment, mapping.moments))}
     del said["part"]  # what was read of the file says it
-    said = {name: value for name, value in said.items() if value or name != "clocks"}  # older mappings do not know it
+    said = {name: value for name, value in said.items() if value or name not in _LATER_MAPPING_SETTINGS}
     return hashlib.sha256(f"{content_digest}{tuple(said.values())!r}".encode()).hexdigest()[:12]
 
 
+_LATER_MAPPING_SETTINGS = ("clocks", "no_date", "newest_first")  # which older mappings do not know
 _LATER_SETTINGS = (
     "edited",
     "before",

@@ -13,6 +13,9 @@ OPEN_DT = "month-first"
 [clocks]                           # where days and times of day stand in two columns
 OPEN_DT = "OPEN_TIME"
 
+[no_date]                          # words that stand in a column of dates where there is none
+CLOSED_DT = ["still open"]
+
 [columns]                          # facts that every moment of the row carries
 team = "Department"
 
@@ -156,6 +159,8 @@ class Mapping:
     absent: dict[str, str] = field(default_factory=dict)  # column that this file lacks -> what is not known without it
     part: str = ""  # which sheet of a workbook, or which list of a JSON file, is read
     clocks: dict[str, str] = field(default_factory=dict)  # column of days -> column with their times of day
+    no_date: dict[str, tuple[str, ...]] = field(default_factory=dict)  # column of dates -> words that stand for none
+    newest_first: bool = False  # a case's rows stand in the file from its last to its first
 
     def date_columns(self) -> list[str]:
         """Columns read as points in time, in order of first use."""

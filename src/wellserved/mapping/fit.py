@@ -62,6 +62,8 @@ def fit_preset(mapping: Mapping, header: Sequence[str]) -> Mapping | None:
             for column, order in mapping.dates.items()
             if names.get(column) or column in file_columns
         },
+        clocks={names.get(day) or day: names[clock] for day, clock in mapping.clocks.items() if names.get(clock)},
+        no_date={names.get(column) or column: words for column, words in mapping.no_date.items()},
         moments=kept_rules,
         cannot={**_lost_kinds(mapping, names, {rule.kind for rule in kept_rules}), **mapping.cannot},
         absent=_absent_columns(mapping, names),

@@ -234,6 +234,8 @@ class _MappingFile(_Table):
     missing: Texts = MISSING
     dates: dict[Word, DateOrder] = {}
     clocks: dict[Word, Word] = {}
+    no_date: dict[Word, Words] = {}
+    newest_first: bool = False
     columns: dict[Fact, Word] = {}
     aliases: dict[Word, Words] = {}
     cannot: dict[Annotated[str, _one_of(CANNOT_KINDS, "kind of moment, or first_resolved")], Word] = {}

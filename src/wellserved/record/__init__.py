@@ -73,6 +73,8 @@ def _value_sql(column: str, mapping: Mapping, from_refusals_file: bool, is_prose
 def _cell_sql(column: str, mapping: Mapping, from_refusals_file: bool, is_prose: bool) -> str:
     """SQL: the cell; a day together with its time of day, where that has a column of its own."""
     value = _value_sql(column, mapping, from_refusals_file, is_prose)
+    if words := ", ".join(map(quote_text, mapping.no_date.get(column, ()))):
+        value = f"CASE WHEN {value} IN ({words}) THEN NULL ELSE {value} END"
     if column not in mapping.clocks:
         return value
     clock = _clock_sql(_value_sql(mapping.clocks[column], mapping, from_refusals_file))
@@ -202,7 +204,7 @@ def _sift(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> list[Refusal]:
     mapping = plan.mapping
     checks = failed_checks(db, plan.row_checks())
     window_columns = []
-    window = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW_NUMBER})"
+    window = f"OVER (PARTITION BY wellserved_case ORDER BY {ROW_NUMBER}{' DESC' if mapping.newest_first else ''})"
     watched_columns = {
         rule.condition.column
         for rule in mapping.moments

@@ -60,7 +60,9 @@ UNIT_NAMES = {  # seconds -> what such a unit of time is called
     60: r"m|mins?|minutes?|minuten?|minutos?|minuti|minuty|minut",
     1: r"s|secs?|seconds?|sek|sekunden?|secondes?|segundos?|secondi|sekundy?",
 }
-LENGTH_IN_WORDS = rf"(\d+(\.\d+)? ?({'|'.join(UNIT_NAMES.values())})\b[. ]*)+"  # 2 d 3 h 15 min
+LENGTH_IN_WORDS = (
+    rf"(\d+(\.\d{{1,2}})? ?({'|'.join(UNIT_NAMES.values())})\b[. ]*((and|und|et|y|e) )?)+"  # 2 d 3 h 15 min
+)
 _CLOCK = r"^(\d{1,6}):([0-5]\d)(?::([0-5]\d))?$"  # 26:05 or 26:05:09
 
 
@@ -101,12 +103,12 @@ def has_commas(db: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
 
 
 def count_grouped(db: duckdb.DuckDBPyConnection, table: str, column: str) -> int:
-    """How many numbers have dots between their thousands and nothing else: all that have a dot, beside whole numbers that have none."""
+    """How many numbers have dots between their thousands and nothing else: all that have a dot, beside hundreds that need none."""
     cell = f"trim({quote_name(column)})"
     grouped_count, other_count, whole_count = db.sql(
         f"SELECT count(*) FILTER (regexp_full_match({cell}, '[+-]?[1-9]\\d{{0,2}}(\\.\\d{{3}})+')), "
         f"count(*) FILTER ({cell} <> '' AND NOT regexp_full_match({cell}, '[+-]?([1-9]\\d{{0,2}}(\\.\\d{{3}})+|\\d{{1,3}})')), "
-        f"count(*) FILTER (regexp_full_match({cell}, '[+-]?\\d{{1,3}}')) FROM {table}"
+        f"count(*) FILTER (regexp_full_match({cell}, '[+-]?[1-9]\\d\\d')) FROM {table}"
     ).fetchall()[0]
     return int(grouped_count) if whole_count and not other_count else 0
 

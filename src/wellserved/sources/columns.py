@@ -20,8 +20,13 @@ MIN_READ_SHARE = 0.1  # share that must be dates where nothing else stands there
 MAX_PLACEHOLDERS = 3  # different words that may stand among dates where there is none
 FEWEST_SWAPPED = 4  # dates of either kind from which it is no chance that their days part at 12
 _DAY_ZERO = r"0?0[./-]0?[01][./-]1900|0?1/0?0/1900|1900-0[01]-00"  # how a spreadsheet shows an empty cell as a date
+_DATE_NAME = (  # of what happened on a day
+    r"\b(date|datum|fecha|data|dat|at|on|am|le|created|opened|closed|solved|resolved|received|reported|due|erstellt|erfasst|eingang)\b"
+    r"|date$|datum$|^\w{0,3}dat$|_at$"
+)
 _NUMBER_NAME = (
-    r"\b(id|no|num\w*|key|ref\w*|n|code)\b|nr\b|nummer|ticket|case|vorgang|meldung|auftrag|order|incident|request"
+    r"\b(id|no|num\w*|key|ref\w*|n|code|build|version|phone|tel\w*|zip|plz|budget|amount|betrag|price|preis|cost\w*)\b|nr\b|nummer"
+    r"|ticket|case|vorgang|meldung|auftrag|order|incident|request|customer|kunde|client|account|konto"
 )
 EXCEL_DAYS = (20_000, 80_000)  # 1954 to 2119 as a spreadsheet's day numbers
 
@@ -124,8 +129,12 @@ def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> SourceColumn:
     )
     examples = tuple(value[:40] for value, _ in values[:3])
     dates, undecided_reason, placeholders = _dates(db, column, has_value, filled_count)
-    is_running = high - low < 2 * filled_count or re.search(_NUMBER_NAME, plain_words(column))
-    if numbers == filled_count == distinct_count and dates and not dates.is_epoch and is_running:
+    if (
+        numbers == filled_count
+        and dates
+        and not dates.is_epoch
+        and _is_number_column(column, low, high, filled_count, distinct_count)
+    ):
         dates = None  # numbers of cases that happen to look like 20260109
     return SourceColumn(
         column,
@@ -146,6 +155,15 @@ def describe_column(db: duckdb.DuckDBPyConnection, column: str) -> SourceColumn:
         placeholders,
         _count_swapped(db, column) if dates and len(dates.formats) > 1 else 0,
     )
+
+
+def _is_number_column(column: str, low: float, high: float, filled_count: int, distinct_count: int) -> bool:
+    """Whether digits that could be days, 20260109, are numbers of something: by the name, or since they run on."""
+    words = plain_words(column)
+    if re.search(_DATE_NAME, words):
+        return False
+    is_running = distinct_count == filled_count and high - low < 2 * filled_count
+    return is_running or re.search(_NUMBER_NAME, words) is not None
 
 
 def _dates(

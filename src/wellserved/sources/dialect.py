@@ -17,8 +17,7 @@ FIELD_LIMIT = 10 << 20  # bytes in one field
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 2000
 HEADER_SEARCH_ROWS = 50  # rows below a header that are looked at for the same words again
-TOP_ROWS = 50  # among which the header is looked for
-MIN_HEADER_SHARE = 0.6  # of the widest row's cells that a header fills
+MAX_TITLE_CELLS = 2  # cells of a line above the header that names no columns, as a title and the day of printing
 SAMPLE_BYTES = 4 << 20
 # columns of a refusals file
 REFUSAL_COLUMNS = tuple(f"{OWN_PREFIX}{suffix}" for suffix in ("row", "column", "value", "reason"))
@@ -91,15 +90,11 @@ def has_header(row: Sequence[str], rows_below: Sequence[Sequence[str]]) -> bool:
     return data_rows > 0.5 * len(rows_below[:HEADER_SEARCH_ROWS])
 
 
-def find_header(rows: Sequence[Sequence[str]]) -> tuple[int, bool]:
-    """(rows above the table, whether its first names the columns): titles are left out only where names stand below."""
+def _title_rows(rows: Sequence[Sequence[str]]) -> int:
+    """Rows above the header that have its width and hardly a cell: titles, left out where names stand below them."""
     filled_counts = [sum(map(bool, row)) for row in rows]
-    enough = max(2, MIN_HEADER_SHARE * max(filled_counts))
-    full = next((index for index, count in enumerate(filled_counts) if count >= enough), 0)
-    if has_header(rows[full], rows[full + 1 :]):
-        return full, True
-    first = next((index for index, count in enumerate(filled_counts) if count >= 2), 0)
-    return first, first < full and has_header(rows[first], rows[first + 1 :])
+    first_full = next((index for index, count in enumerate(filled_counts) if count > MAX_TITLE_CELLS), 0)
+    return first_full if has_header(rows[first_full], rows[first_full + 1 :]) else 0
 
 
 def unique_names(row: Sequence[str]) -> tuple[str, ...]:
@@ -137,8 +132,8 @@ def detect_dialect(path: Path, file_name: str) -> Dialect:
     if not rows:
         raise SourceError(f"{file_name} holds no rows.", "Check that it is a delimited text file (CSV, TSV).")
     start_index = next(index for index, (_, row) in enumerate(rows) if len(row) == width)
-    title_rows, is_named = find_header([row for _, row in rows[start_index : start_index + TOP_ROWS]])
-    start_index += title_rows
+    start_index += _title_rows([row for _, row in rows[start_index:]])
+    is_named = has_header(rows[start_index][1], [row for _, row in rows[start_index + 1 :]])
     names = unique_names(rows[start_index][1] if is_named else [""] * width)
     lines_before = rows[start_index][0] if is_named else (rows[start_index - 1][0] if start_index else 0)
     blank_lines = sum(1 for line in lines[:lines_before] if not line.strip("\r\n"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wellserved.mapping import FACTS, MISSING
+from wellserved.mapping import FACTS
 from wellserved.sources.columns import SourceColumn
 from wellserved.sources.guess import EventColumn, Guess, RatingColumn, StatusColumn
 from wellserved.sources.time_columns import LengthColumn
@@ -54,10 +54,17 @@ def draft_mapping(
         f"zone = {toml_string(zone)}  # of stamps that name no zone",
         f"case = {toml_string(case.name)}",
         f"case_missing = {toml_string('refuse' if case.filled_count == rows else 'row')}",
-        *_missing_lines(roles),
+        *(
+            ["newest_first = true  # of a case's rows, the last stands first"]
+            if roles.events and roles.events.newest_first
+            else []
+        ),
         f"recognise = {_toml_list([column.name for column in columns])}",
         *_date_lines(columns, roles),
     ]
+    placeholders = {column.name: column.placeholders for column in roles.stamps.values() if column.placeholders}
+    words = [f"{toml_string(name)} = {_toml_list(values)}" for name, values in placeholders.items()]
+    lines += ["", "[no_date]", *words] if words else []
     clocks = [f"{toml_string(day)} = {toml_string(clock.name)}" for day, clock in roles.clocks.items()]
     lines += ["", "[clocks]", *clocks] if clocks else []
     facts = [f"{fact} = {toml_string(column.name)}" for fact in FACTS if (column := roles.facts.get(fact))]
@@ -71,14 +78,6 @@ def _comment(words: str) -> str:
 
 def _toml_list(values: Sequence[str]) -> str:
     return f"[{', '.join(map(toml_string, values))}]"
-
-
-def _missing_lines(roles: Guess) -> list[str]:
-    """Words that stand for no date; a state that is called so keeps its own."""
-    words = dict.fromkeys(word for column in roles.stamps.values() for word in column.placeholders)
-    states = {value for value, _ in roles.status.column.values} if roles.status else set()
-    own_words = [word for word in words if word not in states and word not in MISSING]
-    return [f"missing = {_toml_list([*MISSING, *own_words])}"] if own_words else []
 
 
 def _date_lines(columns: Sequence[SourceColumn], roles: Guess) -> list[str]:

@@ -22,8 +22,10 @@ from wellserved.sources.time_columns import (
 )
 from wellserved.sources.vocabulary import ColumnRole
 
+MIN_TIMES_OF_CASE = 1.3  # different times a case from which they are those of events
 MAX_CASES_OF_HISTORY = 0.7  # numbers of cases a row above which a file is no history
 _STATE_NAMES = r"^(status|state|statut|zustand|estado)$"
+FEWEST_LENGTHS = 6  # different lengths above which they are no terms
 FEWEST_ROWS_FOR_GROUPS = 20  # rows from which a column of nothing but different values is no group of anything
 
 
@@ -65,6 +67,7 @@ class EventColumn:
     column: SourceColumn
     kinds: dict[str, tuple[str, ...]]  # kind of moment -> the words for it
     unknown_values: tuple[str, ...] = ()
+    newest_first: bool = False  # a case's rows stand from its last to its first
 
     @property
     def holds_states(self) -> bool:
@@ -99,8 +102,17 @@ class Guess:
 
     def used_names(self) -> set[str]:
         """The names of all columns that the guess uses."""
+        if self.events:
+            columns = (
+                self.case,
+                self.text,
+                self.stamps["asked"],
+                self.events.column,
+                *self.facts.values(),
+                *self.clocks.values(),
+            )
+            return {column.name for column in columns if column}
         single_columns = [self.case, self.text, *(role.column for role in (self.rating, self.kept_flag) if role)]
-        single_columns += [self.events.column] if self.events else []
         status_columns = [self.status.column] if self.status else []
         time_columns = (
             *self.stamps.values(),
@@ -124,7 +136,10 @@ def guess_roles(columns: Sequence[SourceColumn], rows: int) -> Guess:
     )
     time_columns = [*clocks.values(), *(length.column for length in lengths.values()), *unclear_lengths]
     undated_columns = [column for column in free_columns if not column.is_date and column not in time_columns]
-    events = _event_column(undated_columns) if case.distinct_count <= MAX_CASES_OF_HISTORY * rows else None
+    dated_columns = [column for column in free_columns if column.is_date]
+    events = _event_column(undated_columns, case, stamps, rows)
+    if events and events.holds_states and len(dated_columns) > 1:  # a list of cases, whose states stand on every line
+        events = None
     undated_columns = [column for column in undated_columns if events is None or column is not events.column]
     rating, unclear_columns = _rating_column(undated_columns)
     kept_flag, status = _kept_flag(undated_columns), _status_column(undated_columns)
@@ -178,6 +193,8 @@ def _case_column(columns: Sequence[SourceColumn], rows: int) -> SourceColumn:
 
 def is_case_number(column: SourceColumn) -> bool:
     """Whether a column is called like the number of a case."""
+    if column.name_matches(rf"\b({vocabulary.CUSTOMER_NAMES})\b"):
+        return False
     return _pattern_rank(column, vocabulary.CASE_NUMBER_NAMES) < len(vocabulary.CASE_NUMBER_NAMES)
 
 
@@ -248,8 +265,13 @@ def _length_columns(
 
 
 def _is_plain_length(column: SourceColumn) -> bool:
-    """Its content alone says that it holds lengths of time."""
-    return length_unit(column) in ("words", "clock") and not is_clock(column)
+    """Its content alone says that it holds lengths of time, and not a few terms that are agreed on, such as 4 h and 8 h."""
+    is_length = length_unit(column) in ("words", "clock") and not is_clock(column)
+    return (
+        is_length
+        and column.distinct_count > FEWEST_LENGTHS
+        and not column.name_matches(r"priorit|\bsla\b|target|ziel|class")
+    )
 
 
 def _fact_columns(columns: Sequence[SourceColumn], rows: int) -> dict[str, SourceColumn]:
@@ -360,7 +382,9 @@ def read_verdicts(column: SourceColumn) -> KeptFlag | None:
     words = {value: plain_words(value) for value, _ in column.values}
     yes_values = tuple(value for value, word in words.items() if word in vocabulary.KEPT_VERDICTS)
     no_values = tuple(value for value, word in words.items() if word in vocabulary.MISSED_VERDICTS)
-    if not yes_values and not no_values:
+    known_values = {*yes_values, *no_values}
+    is_half_known = vocabulary.YES_NO_WORDS & set(words.values()) and len(known_values) < len(words)
+    if not known_values or is_half_known:  # 0, 1 and 2 are counts
         return None
     yes_values = yes_values or tuple(dict.fromkeys(vocabulary.MISSED_VERDICTS[words[value]] for value in no_values))
     no_values = no_values or tuple(dict.fromkeys(vocabulary.KEPT_VERDICTS[words[value]] for value in yes_values))
@@ -392,8 +416,19 @@ def read_states(column: SourceColumn) -> StatusColumn | None:
     return StatusColumn(column, closed, rows, cancelled, open_values, unknown)
 
 
-def _event_column(columns: Sequence[SourceColumn]) -> EventColumn | None:
-    """The column of a history that says what happened: one whose words open cases, and best close them too."""
+def _event_column(
+    columns: Sequence[SourceColumn], case: SourceColumn, stamps: Mapping[str, SourceColumn], rows: int
+) -> EventColumn | None:
+    """The column of a history that says what happened: one whose words open cases, and best close them too.
+
+    A history has numbers of cases, several rows for most, and one time that differs from row to row; a file with a closing
+    date of its own, or with its opening on every row, is a list of cases that has lines of something else.
+    """
+    is_history = (
+        is_case_number(case) and case.distinct_count <= MAX_CASES_OF_HISTORY * rows and set(stamps) == {"asked"}
+    )
+    if not is_history or stamps["asked"].distinct_count < MIN_TIMES_OF_CASE * case.distinct_count:
+        return None
     candidates = [read_events(column) for column in columns if column.name_matches(vocabulary.EVENT_NAMES)]
     event_columns = [events for events in candidates if events]
     return max(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import duckdb
@@ -17,18 +17,17 @@ from wellserved.engine.duckdb import quote_name, quote_text
 from wellserved.errors import WellservedError
 from wellserved.mapping import MISSING, parse_mapping
 from wellserved.mapping.fit import split_zone
-from wellserved.record import record_rows
+from wellserved.record import ROW_NUMBER, record_rows
 from wellserved.scales import BUILT_IN, Scales
 from wellserved.sources import vocabulary
 from wellserved.sources.columns import SourceColumn, describe_column
 from wellserved.sources.draft import draft_mapping
 from wellserved.sources.guess import Guess, StatusColumn, could_be, guess_roles, is_case_number
 from wellserved.sources.table import RawTable
-from wellserved.sources.time_columns import length_unit
+from wellserved.sources.time_columns import is_clock, length_unit
 from wellserved.wording import format_note, plural
 
 UNUSED_KINDS = ("dates", "times of day", "ratings", "teams")  # what a column without a use may look like
-_TIME_OF_DAY = re.compile(r"[012]?\d:[0-5]\d(:[0-5]\d)?( ?[ap]m)?", re.I)
 _PERCENT = re.compile(r"\d+([.,]\d+)? ?%")
 _DATE_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2}")  # a year, or day, month and year
 
@@ -74,6 +73,7 @@ def inspect_roles(
 ) -> Inspection:
     """The mapping that follows from the columns' roles, be they guessed or chosen, what it leaves open, and what an import would say."""
     (rows,) = db.sql("SELECT count(*) FROM raw").fetchall()[0]
+    roles = _with_row_order(db, roles)
     unused_columns = _find_unused(columns, roles)
     named_zones = {split_zone(column.name)[1] for column in roles.stamps.values()} - {""}
     questions = (
@@ -99,6 +99,18 @@ def inspect_roles(
         title,
     )
     return Inspection(rows, columns, roles, toml, questions, unused_columns, *_notes(db, raw, toml, now, scales))
+
+
+def _with_row_order(db: duckdb.DuckDBPyConnection, roles: Guess) -> Guess:
+    """A history whose rows stand newest first says so."""
+    if roles.events is None or "asked" not in roles.stamps or roles.stamps["asked"].dates is None:
+        return roles
+    at, case = roles.stamps["asked"].dates.sql("UTC"), quote_name(roles.case.name)
+    backward, forward = db.sql(
+        f"SELECT count(*) FILTER (stamp < before), count(*) FILTER (stamp > before) FROM (SELECT {at} AS stamp, "
+        f"lag({at}) OVER (PARTITION BY {case} ORDER BY {ROW_NUMBER}) AS before FROM raw)"
+    ).fetchall()[0]
+    return replace(roles, events=replace(roles.events, newest_first=backward > forward))
 
 
 def _notes(
@@ -137,9 +149,7 @@ def _find_unused(columns: Sequence[SourceColumn], roles: Guess) -> dict[str, tup
     ]
     columns_by_kind = {
         "dates": [column for column in free_columns if column.is_date],
-        "times of day": [
-            column for column in free_columns if all(_TIME_OF_DAY.fullmatch(value) for value, _ in column.values)
-        ],
+        "times of day": [column for column in free_columns if is_clock(column)],
         "ratings": [
             column
             for column in rating_columns
@@ -278,6 +288,12 @@ def _time_questions(roles: Guess) -> list[str]:
             f"{length.column.name!r} was read as how long after {opening.name if opening else 'the opening'!r} the case was {'answered' if kind == 'replied' else kind}, in {unit} "
             "by the calendar, nights and weekends counted. Is that so?"
         )
+        if zeros := sum(
+            count for value, count in length.column.values if not re.search("[1-9]", value) and "0" in value
+        ):
+            questions.append(
+                f"{length.column.name!r} is 0 in {plural(zeros, 'row')}: they count as {kind} at once. Is that so?"
+            )
     for column in roles.unclear_lengths:
         examples = ", ".join(column.examples)
         questions.append(
@@ -317,7 +333,8 @@ def _history_questions(roles: Guess) -> list[str]:
     events = roles.events
     words = "; ".join(f"{', '.join(values)} = {kind}" for kind, values in events.kinds.items())
     questions = [
-        f"A case has several rows here, each one thing that happened: {events.column.name!r} says what ({words}). Is that so?"
+        f"A case has several rows here, each one thing that happened: {events.column.name!r} says what ({words}), and {roles.stamps['asked'].name!r} when"
+        f"{', the newest row first' if events.newest_first else ''}. Is that so?"
     ]
     if events.unknown_values:
         questions.append(
@@ -338,7 +355,7 @@ def _sounds_like_a_date(column: SourceColumn) -> bool:
 
 
 def _status_questions(db: duckdb.DuckDBPyConnection, roles: Guess) -> list[str]:
-    status, closing_column = roles.status, roles.stamps.get("resolved")
+    status, closing_column = roles.status, _closing_column(roles)
     if status is None:
         return []
     words = " or ".join(status.closed_values)
@@ -350,11 +367,15 @@ def _status_questions(db: duckdb.DuckDBPyConnection, roles: Guess) -> list[str]:
     return unknown_questions + closing_questions if status.unknown_values else closing_questions
 
 
+def _closing_column(roles: Guess) -> SourceColumn | None:
+    """The column that says when a case was closed, or how long after its opening."""
+    length = roles.lengths.get("resolved")
+    return roles.stamps.get("resolved") or (length.column if length else None)
+
+
 def _closing_questions(db: duckdb.DuckDBPyConnection, roles: Guess, status: StatusColumn, words: str) -> list[str]:
-    closing_column = roles.stamps.get("resolved")
+    closing_column = _closing_column(roles)
     if closing_column is None:
-        if "resolved" in roles.lengths:
-            return []
         return [
             f"{status.column.name!r} says {words} in {plural(status.rows, 'row')}, but no column says when: they count as resolved at an "
             'unknown time (at_is = "not_before"), and no time to resolution can be computed. Is there a column with the time?'

@@ -11,6 +11,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
@@ -132,6 +133,9 @@ def _numbered_rows(archive: zipfile.ZipFile, member: str, outline: SheetOutline)
         tags = outline.row_tag.findall(piece)
         if not tags:
             continue
+        numbers = [int(number[1]) for tag in tags if (number := _NUMBER.search(tag))]
+        if any(later <= earlier for earlier, later in pairwise([last_number, *numbers])):  # the library sorts them
+            raise UncutSheetError
         if _NUMBER.search(tags[0]):
             yield piece
         else:  # rows without numbers follow the one before

@@ -14,10 +14,13 @@ from wellserved.sources.columns import MAX_PLACEHOLDERS, SourceColumn
 
 LENGTH_UNITS: Final[dict[DelayUnit, int]] = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 """Unit of a column of numbers -> its seconds."""
-_TIME_OF_DAY = re.compile(r"([01]?\d|2[0-3])[:.h][0-5]\d(:[0-5]\d)?( ?[ap]\.?m\.?)?( uhr)?", re.I)
+_CLOCK_TAIL = r"[0-5]\d(:[0-5]\d)?( ?[ap]\.?m\.?)?( uhr)?"
+_TIME_OF_DAY = re.compile(rf"([01]?\d|2[0-3])[:h]{_CLOCK_TAIL}", re.I)
+_DOTTED_TIME = re.compile(rf"([01]?\d|2[0-3])[:.h]{_CLOCK_TAIL}", re.I)
 _COMPACT_TIME = re.compile(r"([01]?\d|2[0-3])[0-5]\d([0-5]\d)?")
 _NUMBER = re.compile(r"[+-]?[\d.,'’\u00a0\u2009\u202f ]*\d")
-_CLOCK_NAME = r"time\b|zeit\b|uhr|heure|hora|clock|\bzmt"
+_CLOCK_NAME = r"\b(time|zeit|uhrzeit|uhr|heure|hora|ora|tijd|godzina|clock)\b|^\w{1,3}zeit$|^\w*zmt$|^\w*zt$"
+_SYSTEM_CLOCK_NAME = r"^(\w{1,3}zeit|\w*zmt|\w*time)$"  # MZEIT, behind ERDAT
 _CLOCK_LENGTH = re.compile(r"\d{1,6}:[0-5]\d(:[0-5]\d)?")
 _GENERIC_WORDS = frozenset(
     [
@@ -60,13 +63,16 @@ class LengthColumn:
 
 
 def is_clock(column: SourceColumn) -> bool:
-    """Whether all that stands in it is a time of day: 9:05, 9h05, or 90500 where its name says so."""
-    pattern = _COMPACT_TIME if column.is_numeric and column.name_matches(_CLOCK_NAME) else _TIME_OF_DAY
+    """Whether all that stands in it is a time of day: 9:05, 9h05; 9.05 and 90500 where its name says so."""
+    pattern = _TIME_OF_DAY
+    if column.name_matches(_CLOCK_NAME):
+        pattern = _COMPACT_TIME if column.is_numeric and column.whole_count == column.filled_count else _DOTTED_TIME
     return bool(column.values) and all(pattern.fullmatch(value) for value, _ in column.values)
 
 
 def pair_clocks(columns: Sequence[SourceColumn], stamps: Iterable[SourceColumn]) -> dict[str, SourceColumn]:
-    """Column of days -> the column with their times of day: the one named alike, else the next one behind it.
+    """Column of days -> the column with their times of day: the one named alike, or one behind it that is called a time and
+    nothing more.
 
     `columns`: those of the file, in its order; `stamps`: those of them that are used as dates.
     """
@@ -79,7 +85,8 @@ def pair_clocks(columns: Sequence[SourceColumn], stamps: Iterable[SourceColumn])
         if len(namesakes) == 1 and namesakes[0] not in pairs.values():
             pairs[day.name] = namesakes[0]
     for day, clock in pairwise(columns):
-        if day in days and day.name not in pairs and clock in clocks and clock not in pairs.values():
+        is_free = day in days and day.name not in pairs and clock in clocks and clock not in pairs.values()
+        if is_free and (not _own_words(clock) or clock.name_matches(_SYSTEM_CLOCK_NAME)):
             pairs[day.name] = clock
     return {day.name: pairs[day.name] for day in days if day.name in pairs}
 
@@ -95,7 +102,8 @@ def length_unit(column: SourceColumn) -> DelayUnit | None:
     if lengths and all(map(_CLOCK_LENGTH.fullmatch, lengths)):
         return "clock"
     spaced_lengths = [re.sub(r"([a-z])([0-9])", r"\1 \2", value.lower().replace(",", ".")) for value in lengths]
-    if lengths and all(re.fullmatch(LENGTH_IN_WORDS, value) for value in spaced_lengths):
+    # 1.250 min is one of them, though nobody knows how many minutes that are: an import leaves it out, and says so.
+    if lengths and all(re.fullmatch(LENGTH_IN_WORDS, re.sub(r"\.\d{3}\b", "", value)) for value in spaced_lengths):
         return "words"
     return unit_of_name(column)
 

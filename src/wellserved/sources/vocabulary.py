@@ -7,6 +7,7 @@ stand in order, the surest first.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,12 +25,12 @@ class ColumnRole:
 
 _PROMISE_NAMES = (
     r"escalation|due|target|deadline|sla|breach|faellig|fallig|frist|echeance|plan(?:ned|ifie\w*)|estimat\w*|expected|scheduled"
-    r"|vencim\w*|limite|plazo|scadenz\w*|prazo|streef\w*|previst\w*|stimat\w*|estimad\w*|gepland\w*|planowan\w*|termin\b|prevue?s?|geplant\w*|wunsch\w*|voraussichtlich\w*|requested (?:compl|resol|close|end|deliver)\w*|eta"
+    r"|vencim\w*|limite|plazo|scadenz\w*|prazo|streef\w*|previst\w*|stimat\w*|estimad\w*|gepland\w*|planowan\w*|prevue?s?|geplant\w*|wunsch\w*|voraussichtlich\w*|requested (?:compl|resol|close|end|deliver)\w*|\beta\b"
 )
 _CUSTOMER_NAMES = (
     r"customers?|requester|requestors?|requested by|caller|client|contact|reporter|reported by|opened by|demandeur|kunden?"
     r"|kunde|anforderer|melder|antragsteller|user|citizen|patient|guest"
-    r"|clientes?|cliente|solicitante|usuario|richiedente|utente|requerente|klant|aanvrager|klient|zglaszajacy|tenant|resident|member|mieter|huurder|locataire|inquilino|bewohner|musteri"
+    r"|clientes?|solicitante|usuario|richiedente|utente|requerente|klant|aanvrager|klient|zglaszajacy|tenant|resident|member|mieter|huurder|locataire|inquilino|bewohner|musteri"
 )
 _OTHER_LENGTHS = (  # that are not counted by the calendar, or are something else's
     r"business|working|office|arbeits|geschaft|ouvr|laboral|wait|agent|handl|hold|paus|pending|effort|aufwand|average|avg|next|status|count"
@@ -68,7 +69,8 @@ MOMENTS: Final = (  # in this order: a column that one has taken is no other's
             r"\b(resolv|solved|resolution|solution|gelost|geloest|losung|resolu|behoben|erledigt|fixed)",
             r"\b(closed?|closing|closure|complet|finish|geschlossen|abgeschlossen|schliess\w*|cloture|ferm(e|eture)|ended|done)\b"
             r"|\b(complet|finish|clotur)\w*",
-            r"\b(fertig|abschl|abgeschl|erl\b|ausgefuhrt|settled|traite\b|klart|avslut|lukket|lost\b|vyriz|fin\b|fini\b|fine\b|termine\b|terminad|kapan|afgerond|zakoncz|vyres|uzavr|lost\b)\w*",
+            r"\b(abschluss|abgeschl|fertiggestellt|fertigstell|ausgefuhrt|settled|avslut|lukket|vyriz|terminad|kapan|afgerond|zakoncz|vyres|uzavr)\w*"
+            r"|\b(fertig|erl|abschl|traite|klart|fin|fini|fine|termine)\b|^lost( dato| den)?$",
             r"\b(resuelt|resoluc|solucion|cerrad|cierre|finaliz|resolvid|fechad|fecham|encerr|conclu|risolt|risoluz|chius|opgelost|gesloten"
             r"|afgehandeld|rozwiaz|zamkni)\w*",
         ),
@@ -102,7 +104,7 @@ LENGTHS: Final = (  # how long after the opening a moment came
         (
             r"\b(resol\w*|solution|solv\w*|completion) (time|duration)|(time|hours|days|minutes|tiempo|tempo|delai|temps|duree|durata|duracion|czas) .*(resol|solv|solu|rozwiaz)",
             r"\b(dauer|zeit) bis\b|\blosningstid\b",
-            r"\bage at (clos|resol)|\b(losungs|erledigungs|durchlauf|bearbeitungs|oplos|doorloop)(zeit|dauer|tijd)\b",
+            r"\bage at (clos|resol)|\b(losungs|erledigungs|durchlauf|oplos|doorloop)(zeit|dauer|tijd)\b|\bbearbeitungsdauer\b",
             r"(time|hours|days|minutes|tiempo|tempo|delai|temps|duree|durata|duracion|czas) .*(clos|complet|cierre|chiusura|fech|clotur)|\b(closing|closure) time",
             r"^(duration|dauer|duree|duracion|duracao|durata|turnaround( time)?|tat|lead time|cycle time)\b",
         ),
@@ -187,7 +189,7 @@ CUSTOMER_NAMES: Final = _CUSTOMER_NAMES
 TEXT_NAMES: Final = r"\b(subject|title|summary|short description|description|titel|betreff|beschreibung|titre|objet|sujet|words|question|message|asunto|assunto|oggetto|onderwerp|temat|descripcion|descricao|descrizione|omschrijving|opis)\b"
 STATUS_NAMES: Final = r"^(status|state|statut|zustand|etat|estado|situacao|stato|stan|(ticket|case|incident|request|current \w+|conversation) (status|state))$"
 RATING_NAMES: Final = (
-    r"satisf|csat|rating|recommend|weiterempf|recomend|survey|\bstars?\b|\bnps\b|\bscore\b|zufrieden|bewertung|sterne|\bnote\b|schulnote|evaluation"
+    r"satisf|csat|rating|survey|\brecommend\b|weiterempf|\brecomend\w*|\bstars?\b|\bnps\b|\bscore\b|zufrieden|bewertung|sterne|\bnote\b|schulnote|evaluation"
     r"|valorac|calific|puntuac|encuesta|avaliac|soddisf|\bvoto\b|tevreden|cijfer|beoordel|\bocena\b"
 )
 NOT_RATING_NAMES: Final = r"date|comment|remark|kommentar|commentaire|reason|\bsla\b|priorit|lead|credit|\bat\b|time|complex|health|risk|impact|urgenc|\bsent\b|count|\bself\b|\bagent\b|internal|intern\b"
@@ -382,27 +384,27 @@ OPEN_STATUSES: Final = frozenset(
         "work",
     ]
 )
-EVENT_NAMES: Final = r"^(event|action|activity|change|type|event type|what|ereignis|aktion|aktivitat|vorgang|evenement|action type|evento|accion|(new|nouveau|nouvel|neuer|nuevo|nuovo|nowy) (status|state|statut|etat|estado|stato)|status|state|statut)$"
-_EVENT_WORDS: Final = {  # kind of moment -> words with which such an event begins
-    "asked": ("nouveau", "nuevo", "nuovo", "nowy", "nowe", "ouvert", "created", "opened", "received", "submitted", "new", "reported", "logged", "erstellt", "eroffnet", "neu", "cree", "creado", "abierto"),
-    "reopened": ("reopened", "re opened", "wieder geoffnet", "wiedereroffnet", "rouvert", "reabierto"),
-    "resolved": ("resolved", "solved", "closed", "completed", "done", "gelost", "geschlossen", "erledigt", "resolu", "cloture", "ferme", "resuelto", "cerrado"),
-    "replied": ("replied", "reply", "answered", "responded", "agent reply", "public reply", "beantwortet", "antwort", "repondu", "respondido"),
-    "assigned": ("assigned", "taken", "accepted", "zugewiesen", "ubernommen", "assigne", "asignado"),
-    "escalated": ("escalated", "eskaliert", "escalade", "escalado"),
-    "chased": ("customer reply", "customer replied", "chased", "reminded", "kunde antwortet", "nachfrage"),
-}  # fmt: skip
+EVENT_NAMES: Final = (
+    r"^(event|action|activity|event type|action type|ereignis|aktion|aktivitat|evenement|evento|accion"
+    r"|(new|nouveau|nouvel|neuer|nuevo|nuovo|nowy) (status|state|statut|etat|estado|stato)|status|state|statut)$"
+)
+_EVENT_WORDS: Final = {  # kind of moment -> what such an event is called
+    "asked": "created|opened|received|submitted|new|reported|logged|erstellt|eroffnet|neu|cree|creado|abierto|ouvert|nouveau|nuevo|nuovo|nowy|nowe",
+    "reopened": "reopened|re opened|wieder geoffnet|wiedereroffnet|rouvert|reabierto",
+    "resolved": "resolved|solved|closed|completed|done|gelost|geschlossen|erledigt|resolu|cloture|ferme|resuelto|cerrado",
+    "replied": "replied|reply|answered|responded|agent reply|public reply|beantwortet|antwort|repondu|respondido",
+    "assigned": "assigned|taken|accepted|zugewiesen|ubernommen|assigne|asignado",
+    "escalated": "escalated|eskaliert|escalade|escalado",
+    "chased": "customer reply|customer replied|chased|reminded|kunde antwortet|nachfrage",
+}
+_EVENT_TAIL = (
+    r"( (by|to|from|ticket|case|request|incident|von|an|durch|par|a|por)\b.*)?"  # created by Ana; not: new part ordered
+)
 
 
 def kind_of_event(words: str) -> str:
     """The kind of moment that an event's plain words tell; empty: none that is known."""
-    matches = (
-        (len(beginning), kind)
-        for kind, beginnings in _EVENT_WORDS.items()
-        for beginning in beginnings
-        if f"{words} ".startswith(f"{beginning} ")
-    )
-    return max(matches, default=(0, ""))[1]
+    return next((kind for kind, names in _EVENT_WORDS.items() if re.fullmatch(f"({names}){_EVENT_TAIL}", words)), "")
 
 
 SURVEY_SENT_WORDS: Final = frozenset(("offered", "sent", "survey sent", "angeboten", "envoye"))

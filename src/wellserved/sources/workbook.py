@@ -11,7 +11,7 @@ import hashlib
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from wellserved.errors import SourceError
 from wellserved.progress import ProgressCallback
-from wellserved.sources.dialect import TOP_ROWS, find_header, unique_names
+from wellserved.sources.dialect import has_header, unique_names
 from wellserved.sources.records import RecordFile, RecordWriter
 from wellserved.sources.sheet_pieces import PIECE_BYTES, UncutSheetError, outline_sheet, read_pieces, sheet_size
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 MAX_MEMORY = 6 << 30  # bytes that reading a workbook may take
 MAX_SECONDS = 1800
+TOP_ROWS = 50  # among which the header is looked for
+MIN_HEADER_SHARE = 0.6  # of the widest row's cells that a header fills
 _RESULT = "workbook.pickle"
 
 
@@ -136,7 +138,7 @@ def _read_sheet(shape: _SheetShape, pieces: Iterable[CalamineSheet], scratch: Pa
     """Read the rows of a sheet that comes as a whole or in pieces."""
     rows = _filled_rows(pieces)
     top = list(islice(rows, TOP_ROWS))
-    title_rows, is_named = find_header([cells for _, cells in top])
+    title_rows, is_named = _find_header([cells for _, cells in top])
     names = unique_names(top[title_rows][1] if is_named else [""] * max(len(cells) for _, cells in top))
     writer = RecordWriter(scratch, shape.file, names)
     for number, cells in chain(top[title_rows + is_named :], rows):
@@ -194,6 +196,17 @@ class _MergedCells:
             top, bottom, column = self._coming.pop()
             if top == number and 0 <= column < len(cells):
                 self._current.append((bottom, column, cells[column]))
+
+
+def _find_header(rows: Sequence[Sequence[str]]) -> tuple[int, bool]:
+    """(rows above the table, whether its first names the columns): titles are left out only where names stand below."""
+    filled_counts = [sum(map(bool, row)) for row in rows]
+    enough = max(2, MIN_HEADER_SHARE * max(filled_counts))
+    full = next((index for index, count in enumerate(filled_counts) if count >= enough), 0)
+    if has_header(rows[full], rows[full + 1 :]):
+        return full, True
+    first = next((index for index, count in enumerate(filled_counts) if count >= 2), 0)
+    return first, first < full and has_header(rows[first], rows[first + 1 :])
 
 
 def _cell(value: Any) -> str:

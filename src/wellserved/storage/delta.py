@@ -130,7 +130,11 @@ def _staged_actions(staging_folder: Path) -> list[dict[str, Any]]:
 
 def _commit_info(actions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What an entry's writer noted."""
-    return next(action["commitInfo"] for action in actions if "commitInfo" in action)
+    for action in actions:
+        if "commitInfo" in action:
+            info: dict[str, Any] = action["commitInfo"]
+            return info
+    raise ValueError("the entry is cut: it does not say what it is")
 
 
 def _schema_json(actions: Sequence[Mapping[str, Any]]) -> str:
