@@ -45,13 +45,13 @@ _COLUMN_PROPERTIES = {
     column: ColumnProperties(dictionary_enabled=False, encoding=encoding)
     for column, encoding in COLUMN_ENCODINGS.items()
 }
+ROW_GROUP_ROWS = 120_000  # rows of a month that are written, and read, together
+ROW_GROUP_ROWS = 120_000  # rows of a month that are written, and read, together
 WRITER_PROPERTIES = WriterProperties(
-    max_row_group_size=120_000, compression="ZSTD", compression_level=1, column_properties=_COLUMN_PROPERTIES
+    max_row_group_size=ROW_GROUP_ROWS, compression="ZSTD", compression_level=1, column_properties=_COLUMN_PROPERTIES
 )
 _BATCH_ROWS = 30_000  # rows that go to the writer at a time
-LOT_ROWS = (
-    250_000  # rows of whole months that are written as one lot: a sixth of the memory of all at once, and no slower
-)
+LOT_ROWS = 250_000  # rows that the writer holds of all months of a lot: a sixth of the memory of all at once
 SMALL_FILE_BYTES = 1 << 18  # bytes of a file that is put together with others
 MAX_SMALL_FILES = 32  # small files of one month, each a few moments, that are too many to be opened one by one
 _MONTH_PATTERN = re.compile(r"[/\\]\w*month=(\d+)[/\\]")
@@ -243,7 +243,8 @@ def _lot_readers(
 ) -> Iterator[pa.RecordBatchReader]:
     """The rows of consecutive months, some LOT_ROWS at a time: the writer holds all months of a lot in memory."""
     columns = ", ".join(engine.quote_name(column) for column in MOMENT_TYPES)
-    rows_before = dict(zip(month_sizes, accumulate(month_sizes.values(), initial=0), strict=False))
+    held_rows = (min(size, ROW_GROUP_ROWS) for size in month_sizes.values())
+    rows_before = dict(zip(month_sizes, accumulate(held_rows, initial=0), strict=False))
     for _, lot in groupby(month_sizes, key=lambda month: rows_before[month] // LOT_ROWS):
         months = list(lot)
         condition = f"month BETWEEN {months[0]} AND {months[-1]}"

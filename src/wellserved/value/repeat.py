@@ -22,6 +22,7 @@ from wellserved.prove.engine.model import Floats
 
 FEWEST_BUYERS: Final = 500  # with 100 of them `a` ran from .11 to 480,000
 PARAMETER_DRAWS: Final = 400
+TAIL_FREEDOM = 8  # degrees of freedom of the tails
 MAX_LOG_SPREAD: Final = 3.0  # standard error of a parameter's logarithm, beyond which the purchases do not tell it
 MAX_WITHOUT_MEAN: Final = (
     0.01  # of the likely models of spend: those that have no mean, of which an interval would know nothing
@@ -150,7 +151,11 @@ def _model(logs: Floats) -> RepeatModel:
 
 
 def _likely_logs(loss: Callable[[Floats], float], logs: Floats, seed: int) -> Floats | None:
-    """Parameters drawn from the normal distribution that the likelihood has near its top; None: it has no clear one."""
+    """Parameters drawn about the likelihood's top, with Student's tails; None: it has no clear one.
+
+    Where most customers never buy again the likelihood falls off more slowly than the normal distribution that touches it:
+    with that one's tails, intervals held the truth in 91.5% of made houses (docs/accounts.md).
+    """
     curvature = _curvature(loss, logs) if np.isfinite(logs).all() else np.full((1, 1), np.nan)
     if not np.isfinite(curvature).all():
         return None
@@ -158,7 +163,9 @@ def _likely_logs(loss: Callable[[Floats], float], logs: Floats, seed: int) -> Fl
     if (np.diag(covariance) > MAX_LOG_SPREAD**2).any() or (np.diag(covariance) <= 0).any():
         return None
     random = np.random.default_rng(seed)
-    draws: Floats = random.multivariate_normal(logs, covariance, PARAMETER_DRAWS, method="eigh")
+    normal = random.multivariate_normal(np.zeros(len(logs)), covariance, PARAMETER_DRAWS, method="eigh")
+    tails = np.sqrt(TAIL_FREEDOM / random.chisquare(TAIL_FREEDOM, PARAMETER_DRAWS))
+    draws: Floats = logs + normal * tails[:, None]
     return draws
 
 
