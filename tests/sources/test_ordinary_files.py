@@ -146,3 +146,16 @@ def test_closed_rows_without_a_length_and_states_that_are_not_known_are_asked_ab
     said = " ".join(look(tmp_path, "\n".join(["Ticket,Created,Resolution time (h),Status", *lines]) + "\n").questions)
     assert "says Closed in 7 rows with no 'Resolution time (h)': they count as open" in said
     assert "says Parked: does that mean that a case is over? With a time of closing it counts as over" in said
+
+
+def test_words_beside_a_few_dates_are_no_column_of_dates(tmp_path: Path) -> None:
+    """However many different words there are."""
+    notes = [
+        f"called back {number} times" if number % 20 else f"2026-04-{number % 27 + 1:02d}" for number in range(200)
+    ]
+    lines = [
+        f"{number},2026-03-{number % 27 + 1:02d},2026-03-{number % 27 + 2:02d},{note}"
+        for number, note in enumerate(notes)
+    ]
+    inspection = look(tmp_path, "\n".join(["Ticket,Opened,Closed,Fixed", *lines]) + "\n")
+    assert {role: name for role, name in roles(inspection).items() if role in PLAIN} == PLAIN

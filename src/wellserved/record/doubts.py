@@ -20,6 +20,7 @@ _QUARTER_HOUR = _DAY_MICROSECONDS // 96
 _IN_RANGE = f"BETWEEN TIMESTAMPTZ '{EARLIEST_DATE}' AND TIMESTAMPTZ '{LATEST_DATE}'"
 _MAX_OFFSET = 14 * 3_600_000_000  # as far as a zone may lie from UTC
 _FEWEST_REPEATS = 3  # times that a value before every opening must stand there to be asked about
+_FIRST_LOOK = 5_000  # rows in which a time after 12:59 is looked for before all are
 _FEWEST_TIMES = 10  # times of day from which it means something that none is later than 12:59
 _MIN_EARLY_SHARE = 0.1  # of times between 1:00 and 6:59 above which they are no nights of a house that serves by day
 _MAX_VALUES_LISTED = 5  # values of one column that are named
@@ -214,10 +215,15 @@ def half_day_notes(db: duckdb.DuckDBPyConnection, plan: ReadingPlan) -> dict[str
         local = reading.local_sql()
         if local is None or reading.is_day_only or any("%p" in form.pattern for form in reading.formats):
             continue
-        first, last, early_count, count = db.sql(
-            f"SELECT min(h), max(h), count(*) FILTER (h BETWEEN 1 AND 6), count(*) FROM (SELECT hour({local}) AS h FROM sound) WHERE h IS NOT NULL"
-        ).fetchall()[0]
-        if count >= _FEWEST_TIMES and 1 <= first <= last <= 12 and early_count > _MIN_EARLY_SHARE * count:
+        for limit in (f"LIMIT {_FIRST_LOOK}", ""):  # most columns show a time after one o'clock at once
+            first, last, early_count, count = db.sql(
+                "SELECT min(h), max(h), count(*) FILTER (h BETWEEN 1 AND 6), count(*) "
+                f"FROM (SELECT hour({local}) AS h FROM sound {limit}) WHERE h IS NOT NULL"
+            ).fetchall()[0]
+            is_half_day = count > 0 and 1 <= first <= last <= 12
+            if not is_half_day:
+                break
+        if is_half_day and count >= _FEWEST_TIMES and early_count > _MIN_EARLY_SHARE * count:
             notes[
                 f"times in {column!r} all lie between 1:00 and 12:59: if the export leaves out AM and PM, afternoons are read as "
                 "nights; export them with 24 hours"

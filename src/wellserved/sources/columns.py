@@ -177,15 +177,16 @@ def _dates(
     if not (reading.formats or reading.is_epoch):
         return None, "", ()
     unread = db.sql(
-        f"SELECT trim({quote_name(column)}), count(*) FROM raw WHERE {has_value} AND {reading.sql('UTC')} IS NULL "
-        f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MAX_VALUES}"
+        f"SELECT trim({quote_name(column)}), sum(count(*)) OVER () FROM raw WHERE {has_value} AND {reading.sql('UTC')} IS NULL "
+        f"GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {MAX_PLACEHOLDERS + 1}"
     ).fetchall()
-    unread_count = sum(count for _, count in unread)
+    unread_count = int(unread[0][1]) if unread else 0  # of all that are unread, however many are looked at
+    unread_values = tuple(value for value, _ in unread)
     are_words = 0 < len(unread) <= MAX_PLACEHOLDERS and not any(
-        re.search("[1-9]", value) and not re.match(_DAY_ZERO, value) for value, _ in unread
+        re.search("[1-9]", value) and not re.match(_DAY_ZERO, value) for value in unread_values
     )
     if are_words and filled_count - unread_count >= max(2, MIN_READ_SHARE * filled_count):
-        return reading, "", tuple(value for value, _ in unread)
+        return reading, "", unread_values
     return (reading, "", ()) if unread_count <= MAX_UNREAD_SHARE * filled_count else (None, "", ())
 
 

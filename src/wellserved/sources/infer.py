@@ -175,7 +175,7 @@ def _clock_questions(unused_columns: Mapping[str, Sequence[str]], roles: Guess) 
     if not day_names or not clock_names:
         return []
     return [
-        f"{', '.join(clock_names)} hold times of day, and {', '.join(day_names)} days without one: put each day and its time into one column, else waits are told in whole days."
+        f"{', '.join(clock_names)} {'hold' if len(clock_names) > 1 else 'holds'} times of day, and {', '.join(day_names)} days without one: put each day and its time into one column, else waits are told in whole days."
     ]
 
 
@@ -260,7 +260,8 @@ def _number_questions(columns: Sequence[SourceColumn], roles: Guess) -> list[str
             )
         if column.placeholders and column in roles.stamps.values():
             words = ", ".join(map(repr, column.placeholders))
-            questions.append(f"{words} in {column.name!r} was read as no date yet. Is that so?")
+            verb = "were" if len(column.placeholders) > 1 else "was"
+            questions.append(f"{words} in {column.name!r} {verb} read as no date yet. Is that so?")
         if column.swapped_count:
             questions.append(
                 f"In {column.name!r} a spreadsheet seems to have swapped day and month in {column.swapped_count} dates: those that it "
@@ -322,8 +323,9 @@ def _alternative_questions(columns: Sequence[SourceColumn], roles: Guess) -> lis
             )
         elif rivals:
             free_columns += rivals
-    names = ", ".join(repr(column.name) for column in free_columns if not column.name_matches(vocabulary.UPDATE_NAMES))
-    return [*questions, *([f"{names} holds dates and is not used: what happened then?"] if names else [])]
+    free_names = [repr(column.name) for column in free_columns if not column.name_matches(vocabulary.UPDATE_NAMES)]
+    verbs = "hold dates and are" if len(free_names) > 1 else "holds dates and is"
+    return [*questions, *([f"{', '.join(free_names)} {verbs} not used: what happened then?"] if free_names else [])]
 
 
 def _history_questions(roles: Guess) -> list[str]:

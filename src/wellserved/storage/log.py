@@ -46,7 +46,6 @@ _COLUMN_PROPERTIES = {
     for column, encoding in COLUMN_ENCODINGS.items()
 }
 ROW_GROUP_ROWS = 120_000  # rows of a month that are written, and read, together
-ROW_GROUP_ROWS = 120_000  # rows of a month that are written, and read, together
 WRITER_PROPERTIES = WriterProperties(
     max_row_group_size=ROW_GROUP_ROWS, compression="ZSTD", compression_level=1, column_properties=_COLUMN_PROPERTIES
 )
