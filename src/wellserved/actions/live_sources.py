@@ -97,10 +97,10 @@ def set_up_source(workspace: Workspace, source: LiveSource, token: str, allow_lo
         raise RequestError(f"{source.url} does not begin with https://.", "Give an address with https://.")
     if token:
         return add_source(workspace, source, token.strip())
-    known = find_source(workspace, source.name)
-    if known is None or (known.url, known.user) != (source.url, source.user):
+    kept_source = find_source(workspace, source.name)
+    if kept_source is None or (kept_source.url, kept_source.user) != (source.url, source.user):
         raise RequestError("There is no token for this address and user.", "Give a token, or a password.")
-    return add_source(workspace, source, _open_token(workspace, known))
+    return add_source(workspace, source, _open_token(workspace, kept_source))
 
 
 def ask_soon(workspace: Workspace, name: str) -> None:

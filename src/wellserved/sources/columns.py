@@ -195,12 +195,12 @@ def _count_swapped(db: duckdb.DuckDBPyConnection, column: str) -> int:
     and those that it left as text have one each."""
     cell = f"trim({quote_name(column)})"
     day = f"try_cast(regexp_extract({cell}, '^\\d{{4}}-\\d\\d-(\\d\\d)', 1) AS INTEGER)"
-    parts = [
-        f"try_cast(regexp_extract({cell}, '^(\\d{{1,2}})[./-](\\d{{1,2}})[./-]\\d{{2,4}}', {part}) AS INTEGER)"
-        for part in (1, 2)
-    ]
+    first, second = (
+        f"try_cast(regexp_extract({cell}, '^(\\d{{1,2}})[./-](\\d{{1,2}})[./-]\\d{{2,4}}', {group}) AS INTEGER)"
+        for group in (1, 2)
+    )
     iso_count, large_days, text_count, text_days = db.sql(
-        f"SELECT count({day}), count(*) FILTER ({day} > 12), count({parts[0]}), count(*) FILTER (greatest({parts[0]}, {parts[1]}) > 12) FROM raw"
+        f"SELECT count({day}), count(*) FILTER ({day} > 12), count({first}), count(*) FILTER (greatest({first}, {second}) > 12) FROM raw"
     ).fetchall()[0]
     is_swapped = (
         iso_count >= FEWEST_SWAPPED and text_count >= FEWEST_SWAPPED and not large_days and text_days == text_count

@@ -136,10 +136,8 @@ def guess_roles(columns: Sequence[SourceColumn], rows: int) -> Guess:
     )
     time_columns = [*clocks.values(), *(length.column for length in lengths.values()), *unclear_lengths]
     undated_columns = [column for column in free_columns if not column.is_date and column not in time_columns]
-    dated_columns = [column for column in free_columns if column.is_date]
-    events = _event_column(undated_columns, case, stamps, rows)
-    if events and events.holds_states and len(dated_columns) > 1:  # a list of cases, whose states stand on every line
-        events = None
+    date_count = sum(column.is_date for column in free_columns)
+    events = _event_column(undated_columns, case, stamps, rows, date_count)
     undated_columns = [column for column in undated_columns if events is None or column is not events.column]
     rating, unclear_columns = _rating_column(undated_columns)
     kept_flag, status = _kept_flag(undated_columns), _status_column(undated_columns)
@@ -173,14 +171,7 @@ def _case_column(columns: Sequence[SourceColumn], rows: int) -> SourceColumn:
         columns
     )
     named_columns = [
-        column
-        for column in full_columns
-        if _pattern_rank(column, vocabulary.CASE_NUMBER_NAMES) < len(vocabulary.CASE_NUMBER_NAMES)
-    ]
-    named_columns = [
-        column
-        for column in named_columns
-        if not column.name_matches(rf"\b({vocabulary.CUSTOMER_NAMES})\b|categor|type|status")
+        column for column in full_columns if is_case_number(column) and not column.name_matches("categor|type|status")
     ]
     most_values = max((column.distinct_count for column in named_columns), default=0)
     candidates = [column for column in named_columns if column.distinct_count >= 0.9 * most_values]
@@ -417,12 +408,17 @@ def read_states(column: SourceColumn) -> StatusColumn | None:
 
 
 def _event_column(
-    columns: Sequence[SourceColumn], case: SourceColumn, stamps: Mapping[str, SourceColumn], rows: int
+    columns: Sequence[SourceColumn],
+    case: SourceColumn,
+    stamps: Mapping[str, SourceColumn],
+    rows: int,
+    date_count: int,
 ) -> EventColumn | None:
     """The column of a history that says what happened: one whose words open cases, and best close them too.
 
     A history has numbers of cases, several rows for most, and one time that differs from row to row; a file with a closing
-    date of its own, or with its opening on every row, is a list of cases that has lines of something else.
+    date of its own, or with its opening on every row, is a list of cases that has lines of something else; and so is one with
+    several columns of dates (`date_count`), whose states stand on every line.
     """
     is_history = (
         is_case_number(case) and case.distinct_count <= MAX_CASES_OF_HISTORY * rows and set(stamps) == {"asked"}
@@ -431,9 +427,10 @@ def _event_column(
         return None
     candidates = [read_events(column) for column in columns if column.name_matches(vocabulary.EVENT_NAMES)]
     event_columns = [events for events in candidates if events]
-    return max(
+    best = max(
         event_columns, key=lambda events: ("resolved" in events.kinds, -len(events.unknown_values)), default=None
     )
+    return None if best and best.holds_states and date_count > 1 else best
 
 
 def read_events(column: SourceColumn) -> EventColumn | None:

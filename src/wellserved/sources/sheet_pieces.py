@@ -23,6 +23,7 @@ PIECE_BYTES = 48 << 20  # of a sheet's XML, unpacked
 _CHUNK_BYTES = 1 << 22
 _BEGIN = re.compile(rb"<(\w+:)?sheetData(?:\s[^<>]*)?(?<!/)>")
 _END = re.compile(rb"</(?:\w+:)?sheetData\s*>")
+_ROW = re.compile(rb"<(?:\w+:)?row(?:[\s/][^<>]*)?>")  # what begins one
 _NUMBER = re.compile(rb'\sr="(\d+)"')
 _HIDDEN = re.compile(rb'\shidden="(?:1|true)"')
 _DIMENSION = re.compile(rb"<(?:\w+:)?dimension\b[^<>]*>")
@@ -43,16 +44,12 @@ class SheetOutline:
     hidden_rows: int = 0  # rows that are hidden by hand or by a filter
     head: bytes = b""  # what comes before the rows
     tail: bytes = b""  # what comes after them: merged cells among it
-    prefix: bytes = b""  # of its tags
 
     @property
-    def row_tag(self) -> re.Pattern[bytes]:
-        """What begins a row."""
-        return _row_tag(self.prefix)
-
-
-def _row_tag(prefix: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"<" + prefix + rb"row(?:[\s/][^<>]*)?>")
+    def prefix(self) -> bytes:
+        """Of the sheet's tags, as some programs write it."""
+        begin = _BEGIN.search(self.head)
+        return (begin[1] or b"") if begin else b""
 
 
 def sheet_size(path: Path, sheet_name: str) -> int:
@@ -68,29 +65,27 @@ def outline_sheet(path: Path, sheet_name: str) -> SheetOutline:
     """Pass over the XML of a sheet once."""
     if not (size := sheet_size(path, sheet_name)):
         return SheetOutline()
-    hidden_rows, prefix = 0, b""
+    hidden_rows = 0
     texts = {"head": bytearray(), "tail": bytearray()}
     with zipfile.ZipFile(path) as archive:
         for zone, text in _zones(archive, _sheet_member(archive, sheet_name)):
             if zone != "rows":
                 texts[zone] += text
                 continue
-            if begin := _BEGIN.search(texts["head"]):
-                prefix = begin[1] or b""
             if b"hidden" in text:
-                hidden_rows += sum(_HIDDEN.search(tag) is not None for tag in _row_tag(prefix).findall(text))
-    return SheetOutline(size, hidden_rows, bytes(texts["head"]), bytes(texts["tail"]), prefix)
+                hidden_rows += sum(_HIDDEN.search(tag) is not None for tag in _ROW.findall(text))
+    return SheetOutline(size, hidden_rows, bytes(texts["head"]), bytes(texts["tail"]))
 
 
 def _zones(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[Literal["head", "rows", "tail"], bytes]]:
     """The XML of a sheet piece by piece, each with where it stands; no tag is cut."""
     zone: Literal["head", "rows", "tail"] = "head"
-    rest = b""
+    last_tag = b""  # which the chunk may have cut
     with archive.open(member) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
-            text = rest + chunk
+            text = last_tag + chunk
             cut = max(text.rfind(b"<"), 0)
-            text, rest = text[:cut], text[cut:]
+            text, last_tag = text[:cut], text[cut:]
             if zone == "head" and (begin := _BEGIN.search(text)):
                 yield "head", text[: begin.end()]
                 zone, text = "rows", text[begin.end() :]
@@ -98,7 +93,7 @@ def _zones(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[Literal["hea
                 yield "rows", text[: end.start()]
                 zone, text = "tail", text[end.start() :]
             yield zone, text
-    yield zone, rest
+    yield zone, last_tag
 
 
 def read_pieces(path: Path, sheet_name: str, outline: SheetOutline, scratch: Path) -> Iterator[CalamineSheet]:
@@ -130,7 +125,7 @@ def _numbered_rows(archive: zipfile.ZipFile, member: str, outline: SheetOutline)
     it is counted."""
     last_number = 0
     for piece in _cut_rows(archive, member, outline):
-        tags = outline.row_tag.findall(piece)
+        tags = _ROW.findall(piece)
         if not tags:
             continue
         numbers = [int(number[1]) for tag in tags if (number := _NUMBER.search(tag))]
@@ -159,18 +154,18 @@ def _cut_rows(archive: zipfile.ZipFile, member: str, outline: SheetOutline) -> I
         pending += text
         if len(pending) < PIECE_BYTES:
             continue
-        cut = _last_row(pending, outline)
+        cut = _last_row(pending, b"<" + outline.prefix + b"row")
         if cut > 0:
             yield bytes(pending[:cut])
             del pending[:cut]
     yield bytes(pending)
 
 
-def _last_row(text: bytearray, outline: SheetOutline) -> int:
-    """Where the last row begins."""
+def _last_row(text: bytearray, row_start: bytes) -> int:
+    """Where the last row begins; `row_start`: how its tag does."""
     end = len(text)
-    while (start := text.rfind(b"<" + outline.prefix + b"row", 0, end)) > 0:
-        if outline.row_tag.match(text, start):
+    while (start := text.rfind(row_start, 0, end)) > 0:
+        if _ROW.match(text, start):
             return start
         end = start
     return 0

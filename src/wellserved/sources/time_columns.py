@@ -130,5 +130,5 @@ def _told_values(column: SourceColumn) -> list[str]:
 
 def read_length(column: SourceColumn, unit_choice: str = "") -> LengthColumn | None:
     """A column as lengths of time; `unit_choice`: the unit, as somebody said. None: it is not known."""
-    unit = next((known for known in LENGTH_UNITS if known == unit_choice), None) or length_unit(column)
+    unit = next((unit_name for unit_name in LENGTH_UNITS if unit_name == unit_choice), None) or length_unit(column)
     return LengthColumn(column, unit) if unit else None

@@ -240,7 +240,7 @@ def append(
 def _lot_readers(
     db: duckdb.DuckDBPyConnection, fresh_table: str, month_sizes: Mapping[int, int]
 ) -> Iterator[pa.RecordBatchReader]:
-    """The rows of consecutive months, some LOT_ROWS at a time: the writer holds all months of a lot in memory."""
+    """The rows of consecutive months, lot by lot: of each month the writer holds a row group, and LOT_ROWS in all."""
     columns = ", ".join(engine.quote_name(column) for column in MOMENT_TYPES)
     held_rows = (min(size, ROW_GROUP_ROWS) for size in month_sizes.values())
     rows_before = dict(zip(month_sizes, accumulate(held_rows, initial=0), strict=False))
