@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import pytest
 
 from tests.listen.corpus import messages
 from tests.listen.house import add, desk
+from wellserved.actions.claim_drafts import draft_from_improvement, remake_evidence
 from wellserved.actions.imports import import_file
 from wellserved.actions.improvements import declare_improvement, prove_improvement
 from wellserved.actions.listening import decide_about, listen_anew
 from wellserved.actions.problem_questions import find_origins, overview, why
 from wellserved.actions.questions import ask_measures
-from wellserved.errors import RequestError, UnknownNameError
+from wellserved.claim.draft import evidence_root
+from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
 from wellserved.improvement import Improvement
 from wellserved.listen.book import read_book, read_parts
 from wellserved.listen.origins import Scan
@@ -200,10 +203,19 @@ def test_a_problem_becomes_an_improvement_and_its_verdict_is_the_truth(
     )
     listen_anew(workspace)
     pump = named(workspace, "pump")
+    book = read_book(workspace)
+    assert book is not None
+    for problem in book.problems:  # people join what they call the same
+        if "pump" in problem.sentence and problem.id != pump:
+            decide_about(workspace, "merged", problem.id, {"into": pump}, "Kim")
     declare_improvement(workspace, improvement(pump))
     proof, notes = prove_improvement(workspace, "packing")
     assert proof.headline.startswith("improved") is wanted, proof.headline
     if wanted:
+        claim = draft_from_improvement(workspace, "packing", "owner")
+        assert re.match(r"Reduced the share of cases about “[^”]+” from \d+-\d+% to ", claim.sentences["full"])
+        remade = remake_evidence(workspace, claim.recipe, claim.secret)
+        assert remade.root == evidence_root(claim.rows, claim.secret)
         other = next(
             size.label.split()[0]
             for size in overview(workspace, "problem", MeasureQuestion(()), Cost()).sizes
@@ -212,6 +224,9 @@ def test_a_problem_becomes_an_improvement_and_its_verdict_is_the_truth(
         decide_about(workspace, "merged", other, {"into": pump}, "Kim")
         _, notes = prove_improvement(workspace, "packing")
         assert any("decided about" in note for note in notes), notes
+        with pytest.raises(ClaimRefusedError, match="decided about"):
+            draft_from_improvement(workspace, "packing", "owner")
+        assert remake_evidence(workspace, claim.recipe, claim.secret).root != remade.root
 
 
 CORRECTIONS = """name = "files"

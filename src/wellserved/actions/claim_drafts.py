@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
 from wellserved import improvement
 from wellserved.actions.improvements import analysis_window, prove_improvement
 from wellserved.actions.open_cases import check_filters, open_case_table, opening_hours
+from wellserved.actions.problem_cases import decisions_since, settled_problem, with_problems
 from wellserved.claim.draft import (
     ClaimDraft,
     ClaimRecipe,
@@ -24,6 +26,7 @@ from wellserved.claim.sentence import ClaimRole
 from wellserved.claim.verdict import caveat_of, declaration_digest, effect_facts, require_proved, verdict_facts
 from wellserved.engine.duckdb import DuckDB
 from wellserved.errors import ClaimRefusedError
+from wellserved.improvement import ImprovementRecord
 from wellserved.measure import MeasureQuestion, find_measure
 from wellserved.measure.case_table import CaseTable, filter_sql, sources_of
 from wellserved.measure.period_keys import period_key_sql
@@ -39,6 +42,7 @@ def draft_from_improvement(
     """A proved claim about a declared improvement; raises `ClaimRefusedError` where the verdict does not carry one."""
     record = improvement.find_record(workspace, name)
     declaration = record.improvement
+    _require_same_problem(workspace, record)
     proof, _notes = prove_improvement(workspace, name, on_progress=on_progress)
     require_proved(record, proof)
     on_progress("Collecting the evidence", 0, 0)
@@ -48,7 +52,7 @@ def draft_from_improvement(
         "proved", role, better == "lower", proof.series.age_days or 0, caveat_of(proof),
         date.fromisoformat(declaration.ends) if declaration.ends else None, (relative.low, relative.high) if relative else None,
     )  # fmt: skip
-    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
+    with open_case_table(workspace, on_progress, with_moments=True, about=declaration.problem) as case_table:
         window = analysis_window(workspace, case_table, declaration, (None, None))
         # the cases of the sources that the verdict is about
         where = declaration.where + tuple(
@@ -56,7 +60,7 @@ def draft_from_improvement(
         )
         recipe = ClaimRecipe(
             declaration.measure, proof.request.measure.version, where, date.fromisoformat(declaration.since),
-            improvement=name, declaration=declaration_digest(declaration),
+            improvement=name, declaration=declaration_digest(declaration), about=declaration.about,
         )  # fmt: skip
         terms = replace(terms, sources_left_out=len(window.excluded_sources))
         draft = _draft(workspace, case_table, recipe, terms)
@@ -71,17 +75,21 @@ def draft_from_measure(
     change: date,
     where: Where = (),
     on_progress: ProgressCallback = no_progress,
+    about: str = "",
 ) -> ClaimDraft:
-    """A measured claim: how a number went before and since a day, and nothing about why."""
+    """A measured claim: how a number went before and since a day, and nothing about why; `about`: of `problem_share`."""
     measure = find_measure(measure_name)
     terms = measured_terms(measure)
-    with open_case_table(workspace, on_progress, with_moments=True) as case_table:
-        check_filters(case_table, MeasureQuestion((measure,), where=where))
+    about = settled_problem(workspace, about)
+    question = MeasureQuestion((measure,), where=where, about=about)
+    with open_case_table(workspace, on_progress, with_moments=True, about=question.problem) as case_table:
+        check_filters(case_table, question)
         ended = _ended_sources(case_table, where, change)
         sources = sorted(_sources(case_table, where) - ended) if ended else []
         where = (*where, *(("source", source) for source in sources))
         terms = replace(terms, sources_left_out=len(ended))
-        return _draft(workspace, case_table, ClaimRecipe(measure.name, measure.version, where, change), terms)
+        recipe = ClaimRecipe(measure.name, measure.version, where, change, about=about)
+        return _draft(workspace, case_table, recipe, terms)
 
 
 def _sources(case_table: CaseTable, where: Where) -> set[str]:
@@ -101,11 +109,26 @@ def _draft(workspace: Workspace, case_table: CaseTable, recipe: ClaimRecipe, ter
     """A draft from the sources that have cases of the recipe, each as of its own last stamp."""
     assert isinstance(case_table.engine, DuckDB)
     as_of = {source: case_table.as_of[source] for source in sorted(_sources(case_table, recipe.where))}
-    db, calendars = case_table.engine.db, opening_hours(workspace)
-    cases = cases_as_of(db, case_table, "moments", calendars, as_of)
-    hours = calendars.fingerprint if find_measure(recipe.measure).clock == "business" else ""
+    cases = _cases_of(workspace, case_table, recipe, as_of)
+    hours = opening_hours(workspace).fingerprint if find_measure(recipe.measure).clock == "business" else ""
     recipe = replace(recipe, zone=workspace.zone, hours=hours)
-    return draft_claim(db, cases, recipe, terms, secrets.token_bytes(32))
+    return draft_claim(case_table.engine.db, cases, recipe, terms, secrets.token_bytes(32))
+
+
+def _cases_of(workspace: Workspace, case_table: CaseTable, recipe: ClaimRecipe, as_of: Mapping[str, int]) -> CaseTable:
+    """The cases as they stood, with the problems that their words told by then, where the claim is about one."""
+    assert isinstance(case_table.engine, DuckDB)
+    cases = cases_as_of(case_table.engine.db, case_table, "moments", opening_hours(workspace), as_of)
+    return cases if recipe.problem is None else with_problems(workspace, cases, recipe.problem)
+
+
+def _require_same_problem(workspace: Workspace, record: ImprovementRecord) -> None:
+    """Raise where people decided, after the declaration, what counts as the problem that it is about."""
+    if decisions_since(workspace, record.improvement.about, record.declared_at):
+        raise ClaimRefusedError(
+            "What counts as this problem was decided about after the declaration.",
+            "Declare the next change about the problem as it is now.",
+        )
 
 
 @dataclass(frozen=True)
@@ -125,10 +148,10 @@ def remake_evidence(
     Whoever asks has seen by `require_unchanged` that it is still the same question. Raises `ClaimRefusedError` where
     another source has cases of it.
     """
-    with open_case_table(workspace, with_moments=True) as case_table:
+    with open_case_table(workspace, with_moments=True, about=recipe.problem) as case_table:
         assert isinstance(case_table.engine, DuckDB)
         _require_no_other_source(case_table, recipe)
-        cases = cases_as_of(case_table.engine.db, case_table, "moments", opening_hours(workspace), recipe.as_of)
+        cases = _cases_of(workspace, case_table, recipe, recipe.as_of)
         rows = recipe_rows(case_table.engine.db, cases, recipe, secret)
     return RemadeEvidence(evidence_root(rows, secret), recipe_values(recipe, rows), rows if with_rows else ())
 

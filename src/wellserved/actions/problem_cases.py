@@ -29,7 +29,11 @@ def with_problems(workspace: Workspace, case_table: CaseTable, about: str) -> Ca
     if book is not None and parts is not None:
         labels = book.labels()
         db.register("problem_parts", words_table(book, parts))
-        db.execute("CREATE OR REPLACE TEMP TABLE problem_words AS FROM problem_parts")
+        words_by_then = " OR ".join(
+            f"source = {duckdb.quote_text(source)} AND at_s <= {end}"
+            for source, end in sorted(case_table.as_of.items())
+        )  # what was said later is no part of cases that are looked at as they stood
+        db.execute(f"CREATE OR REPLACE TEMP TABLE problem_words AS FROM problem_parts WHERE {words_by_then or 'false'}")
         db.unregister("problem_parts")
         table = "problem_words"
     words = ProblemWords(table, labels, *_about_sql(about, book))

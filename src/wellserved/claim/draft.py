@@ -33,9 +33,10 @@ from wellserved.measure import find_measure
 from wellserved.measure.assembly import answer_question
 from wellserved.measure.case_table import CaseTable
 from wellserved.measure.measure import Measure
-from wellserved.measure.series import MeasureQuestion, Series
-from wellserved.moments import EARLIEST_DATE, Granularity, NotComputable, month_start
+from wellserved.measure.series import MeasureQuestion, Series, about_condition, problem_needed
+from wellserved.moments import EARLIEST_DATE, PROBLEM, Granularity, NotComputable, month_start
 
+CLAIM_GRANULARITIES: Final[tuple[Granularity, Granularity]] = ("month", "quarter")
 FIRST_WEEK: Final = timedelta(days=7)  # a month in whose first week a source begins is whole
 
 
@@ -54,6 +55,7 @@ class ClaimRecipe:
     hours: str = ""  # fingerprint of the opening hours; empty: they do not matter
     improvement: str = ""  # the declared one; empty: a measured claim
     declaration: str = ""  # digest of what was declared, people aside
+    about: str = ""  # of problem_share: the problem's id, or a value of a column (category=Billing)
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept."""
@@ -61,12 +63,24 @@ class ClaimRecipe:
             "measure": self.measure, "version": self.version, "where": [list(pair) for pair in self.where], "change": str(self.change),
             "granularity": self.granularity, "periods": [str(day) for day in self.periods], "as_of": dict(self.as_of),
             "zone": self.zone, "hours": self.hours, "improvement": self.improvement, "declaration": self.declaration,
+            "about": self.about,
         }  # fmt: skip
 
     @property
     def subject(self) -> tuple[object, ...]:
         """What two claims are about, where one takes the place of the other."""
-        return (self.improvement, self.measure, self.where, self.change)
+        return (self.improvement, self.measure, self.where, self.change, self.about)
+
+    @property
+    def problem(self) -> str | None:
+        """What the cases have to be opened with, so that they tell their problems."""
+        return problem_needed(self.about, (column for column, _ in self.where))
+
+    def question(self, since: date) -> MeasureQuestion:
+        """What is asked of its cases, from a day on."""
+        return MeasureQuestion(
+            (find_measure(self.measure),), None, self.granularity, since, None, self.where, about=self.about
+        )
 
 
 def recipe_from_json(facts: Mapping[str, Any]) -> ClaimRecipe:
@@ -74,7 +88,7 @@ def recipe_from_json(facts: Mapping[str, Any]) -> ClaimRecipe:
     return ClaimRecipe(
         facts["measure"], int(facts["version"]), tuple((str(column), str(value)) for column, value in facts["where"]),
         date.fromisoformat(facts["change"]), facts["granularity"], tuple(map(date.fromisoformat, facts["periods"])), dict(facts["as_of"]),
-        facts["zone"], facts["hours"], facts["improvement"], facts["declaration"],
+        facts["zone"], facts["hours"], facts["improvement"], facts["declaration"], facts.get("about", ""),
     )  # fmt: skip
 
 
@@ -129,7 +143,7 @@ def draft_claim(
     periods = tuple(period.start for period in windows.periods)
     recipe = replace(recipe, granularity=windows.granularity, periods=periods, as_of=dict(cases.as_of))
     rows = recipe_rows(db, cases, recipe, secret)
-    subject = _subject(measure, recipe.where)
+    subject = _subject(measure, recipe, cases.words.labels if cases.words else {})
     sentences = claim_sentences(subject, windows, terms.grade, terms.role, terms.lower_is_better, terms.caveat)
     return ClaimDraft(
         terms.grade, terms.role, measure, windows, sentences, recipe, rows, secret, cases.log_version,
@@ -155,9 +169,9 @@ def _choose(cases: CaseTable, measure: Measure, recipe: ClaimRecipe, terms: Clai
     """The windows of a claim about these cases."""
     first = month_start(recipe.change, -15)  # a year before, and the quarter that it begins in
     months, quarters = (
-        _periods(answer_question(cases, MeasureQuestion((measure,), None, granularity, first, None, recipe.where))[measure.name])
-        for granularity in ("month", "quarter")
-    )  # fmt: skip
+        _periods(answer_question(cases, replace(recipe, granularity=granularity).question(first))[measure.name])
+        for granularity in CLAIM_GRANULARITIES
+    )
     known_until = min(cases.known_days.values(), default=EARLIEST_DATE)
     first_second = min(cases.begins.values(), default=0)
     known_since = datetime.fromtimestamp(first_second, UTC).astimezone(ZoneInfo(cases.zone)).date()
@@ -190,8 +204,7 @@ def recipe_rows(
     db: duckdb.DuckDBPyConnection, cases: CaseTable, recipe: ClaimRecipe, secret: bytes
 ) -> tuple[EvidenceRow, ...]:
     """The evidence of a recipe: the rows of the periods that count."""
-    measure, granularity = find_measure(recipe.measure), recipe.granularity
-    question = MeasureQuestion((measure,), None, granularity, min(recipe.periods), None, recipe.where)
+    question = recipe.question(min(recipe.periods))
     period_keys = {_period_key(day) for day in recipe.periods}
     return tuple(row for row in collect_evidence(db, cases, question, evidence_keys(secret)) if row["p"] in period_keys)
 
@@ -217,14 +230,27 @@ def _period_key(day: date) -> int:
     return day.year * 100 + day.month
 
 
-def _subject(measure: Measure, where: tuple[tuple[str, str], ...]) -> ClaimSubject:
-    """What a sentence is about, by the filters of the question."""
-    services = [value for column, value in where if column == "service"]
+def _subject(measure: Measure, recipe: ClaimRecipe, labels: Mapping[str, str]) -> ClaimSubject:
+    """What a sentence is about, by the filters of the question; `labels`: those of the problems, by their ids."""
+    services = [value for column, value in recipe.where if column == "service"]
     other_filters = [
-        f"{column.removesuffix('_id')} {value}" for column, value in where if column not in ("service", "source")
+        f"about “{_problem_name(value, labels)}”" if column == PROBLEM else f"{column.removesuffix('_id')} {value}"
+        for column, value in recipe.where
+        if column not in ("service", "source")
     ]
     service = f"{measure.serves} {' and '.join(services)}" if services else ""
-    return ClaimSubject(measure.phrase, service, f"({', '.join(other_filters)})" if other_filters else "")
+    named_measure = ""
+    if recipe.about:
+        named_measure = f"{measure.phrase.removesuffix('the problem')}“{_problem_name(recipe.about, labels)}”"
+    limits = f"({', '.join(other_filters)})" if other_filters else ""
+    return ClaimSubject(measure.phrase, service, limits, named_measure)
+
+
+def _problem_name(reference: str, labels: Mapping[str, str]) -> str:
+    """What a problem is called: by people or its words, or by the value of its column."""
+    if condition := about_condition(reference):
+        return condition[0][1]
+    return labels.get(reference, reference).removeprefix(f"{reference} ")
 
 
 def _facts(
@@ -250,7 +276,7 @@ def _facts(
     return {
         **{f"sentence_{form}": sentence for form, sentence in sentences.items()},
         "cases": {side: sum(int(str(period["n"])) for period in periods) for side, periods in sides.items()},
-        "segment": [list(pair) for pair in recipe.where],
+        "segment": [list(pair) for pair in (*recipe.where, *([("about", recipe.about)] if recipe.about else []))],
         "sources": dict(recipe.as_of),
         "windows": {**sides, "granularity": windows.granularity, "unit": unit.name, "unit_size": decimal_text(unit.size), "change": str(recipe.change)},
     }  # fmt: skip

@@ -35,11 +35,13 @@ class ClaimSubject:
     measure: str  # as a sentence calls it: typical (median) time to first reply
     service: str = ""  # with its preposition: to quote requests
     other_filters: str = ""  # further limits, in brackets: (team Front desk)
+    named_measure: str = ""  # with the problem that it is about: share of cases about “damaged pumps”
 
     def phrase(self, names_service: bool = True) -> str:
         """The time to first reply to quote requests (team Front desk)."""
-        limits = (self.service, self.other_filters) if names_service else ()
-        return " ".join(filter(None, ("the", self.measure, *limits)))
+        if not names_service:
+            return f"the {self.measure}"
+        return " ".join(filter(None, ("the", self.named_measure or self.measure, self.service, self.other_filters)))
 
 
 def claim_sentences(

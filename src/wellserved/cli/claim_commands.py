@@ -10,6 +10,7 @@ import typer
 
 from wellserved.cli.databases import prepare_workspace
 from wellserved.cli.shared import (
+    AboutOption,
     HomeOption,
     WhereOption,
     app,
@@ -59,13 +60,14 @@ def draft_(
     name: NameArgument = None,
     measure: MeasureOption = None,
     since: SinceOption = None,
+    about: AboutOption = None,
     where: WhereOption = None,
     count: CountOption = None,
     user_name: UserOption = None,
     home: HomeOption = None,
 ) -> None:
     """Show the sentence that the record carries, or why it carries none; nothing is signed."""
-    _show_draft(_make_draft(name, measure, since, where, count, user_name, home))
+    _show_draft(_make_draft(name, measure, since, about, where, count, user_name, home))
     error_console.print(
         "Nothing is signed yet: `wellserved claim issue` with the same words signs it.", highlight=False, soft_wrap=True
     )
@@ -76,13 +78,14 @@ def issue_(
     name: NameArgument = None,
     measure: MeasureOption = None,
     since: SinceOption = None,
+    about: AboutOption = None,
     where: WhereOption = None,
     count: CountOption = None,
     user_name: UserOption = None,
     home: HomeOption = None,
 ) -> None:
     """Sign the sentence, with its evidence, as your own."""
-    draft = _make_draft(name, measure, since, where, count, user_name, home)
+    draft = _make_draft(name, measure, since, about, where, count, user_name, home)
     from wellserved.actions import claims, membership
 
     signed = claims.issue_claim(workspace_at(home), membership.find_person(user_name), draft)
@@ -99,6 +102,7 @@ def _make_draft(
     name: str | None,
     measure: str | None,
     since: str | None,
+    about: str | None,
     where: list[str] | None,
     count: str | None,
     user_name: str | None,
@@ -122,7 +126,7 @@ def _make_draft(
         if change is None:
             raise RequestError("A measure before and since what day?", "Give --since YYYY-MM-DD.")
         assert measure is not None
-        return claim_drafts.draft_from_measure(workspace, measure, change, parse_pairs(where), on_progress)
+        return claim_drafts.draft_from_measure(workspace, measure, change, parse_pairs(where), on_progress, about or "")
 
 
 def _show_draft(draft: ClaimDraft | CountedDraft) -> None:

@@ -50,6 +50,7 @@ class Measure:
     least_days: int = 0  # days after its anchor before which a case cannot say anything
     history: tuple[str, ...] = ()  # what each later version changed
     source: str = "own definition"
+    counts_a_kind: bool = False  # share: of one kind of work, so that its part of the work is the number itself
     is_count_mean: bool = False  # mean: of whole events a case, which vary as counts do; charted so
     reaches_ahead: bool = False  # cases may belong to periods that are still to come, as what falls due does
     today_only: bool = False  # speaks of today alone, so that nothing can be compared

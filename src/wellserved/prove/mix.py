@@ -37,7 +37,8 @@ def mix_as_before(
 ) -> MixAdjustment | None:
     """Would it have changed with the same kinds of work? None: there is but one kind, or none on one side.
 
-    Each case weighs so that in every period the kinds that it holds have the shares they had before the change.
+    Each case weighs so that in every period the kinds that it holds have the shares they had before the change. Where one
+    kind of work is what is counted, the kinds are those of all other work: fewer cases of it are no other mix.
     """
     assert series.age_days is not None
     case_table = window.at_age(measure.anchor, series.age_days * SECONDS_PER_DAY)
@@ -49,7 +50,9 @@ def mix_as_before(
         numbers = {key: (0.0, float(len(codes))) for key, codes in waits.items()}
     else:
         numbers = _totals_and_sizes(answer_question(case_table, question)[counted_measure.name])
-    rows, total, size = _by_group(numbers, series)
+        if measure.counts_a_kind:
+            numbers = {key: (total, n - total) for key, (total, n) in numbers.items()}
+    rows, total, size = _by_group(numbers, series, measure.counts_a_kind)
     early_sizes, late_sizes = size[:, : series.before].sum(axis=1), size[:, series.before :].sum(axis=1)
     if len(size) < 2 or not early_sizes.sum() or not late_sizes.sum():
         return None
@@ -61,6 +64,8 @@ def mix_as_before(
     weight = (share[:, None] * has_cases).sum(axis=0)
     rate = np.where(has_cases, total / np.where(has_cases, size, 1), 0.0)
     level = np.where(weight > 0, (share[:, None] * rate).sum(axis=0) / np.where(weight > 0, weight, 1), 0.0)
+    if measure.counts_a_kind:  # so many for each of the others
+        level = level / (1 + level)
     return MixAdjustment(replace(series.model_input, total=level * series.model_input.size), moved_share)
 
 
@@ -102,19 +107,34 @@ def _totals_and_sizes(series: Series) -> GroupTotals:
     return numbers
 
 
-def _by_group(numbers: GroupTotals, series: PeriodSeries) -> tuple[dict[str | None, int], Floats, Floats]:
-    """The row of each group, and totals and sizes by row and period; small groups share the last row."""
+def _by_group(
+    numbers: GroupTotals, series: PeriodSeries, counts_a_kind: bool
+) -> tuple[dict[str | None, int], Floats, Floats]:
+    """The row of each group, and totals and sizes by row and period; small groups share the last row.
+
+    `counts_a_kind`: sizes are of the other work. A group that is mostly the kind itself says nothing of those others and
+    counts as small; where all small ones together are, they belong to the largest group.
+    """
     column = {
         period.start: index for index, period in enumerate(series.periods) if index not in series.excluded_periods
     }
     counted_numbers = {key: pair for key, pair in numbers.items() if key[0] in column}
-    early = dict.fromkeys((segment for _, segment in counted_numbers), 0.0)
-    for (start, segment), (_, n) in counted_numbers.items():
-        early[segment] += n if column[start] < series.before else 0.0
-    large = {
-        segment: row for row, segment in enumerate(segment for segment, n in early.items() if n >= FEWEST_GROUP_CASES)
-    }
-    rows = {segment: large.get(segment, len(large)) for segment in early}
+    early_size = dict.fromkeys((segment for _, segment in counted_numbers), 0.0)
+    early_total = dict(early_size)
+    for (start, segment), (value, n) in counted_numbers.items():
+        if column[start] < series.before:
+            early_size[segment] += n
+            early_total[segment] += value
+    large_groups = [
+        segment
+        for segment, n in early_size.items()
+        if n >= FEWEST_GROUP_CASES and not (counts_a_kind and early_total[segment] > n)
+    ]
+    large = {segment: row for row, segment in enumerate(large_groups)}
+    small_row = len(large)
+    if counts_a_kind and large and sum(early_size[s] for s in early_size.keys() - large.keys()) < FEWEST_GROUP_CASES:
+        small_row = large[max(large, key=lambda segment: early_size[segment])]
+    rows = {segment: large.get(segment, small_row) for segment in early_size}
     total, size = (np.zeros((max(rows.values(), default=-1) + 1, len(series.periods))) for _ in range(2))
     for (start, segment), (value, n) in counted_numbers.items():
         total[rows[segment], column[start]] += value

@@ -303,6 +303,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         event="{about} = 1",
         needs="{told} = 1",
         lacking="words, or the column named, or no problem was named (--about p7, or --about category=Billing)",
+        counts_a_kind=True,
         source=WILSON_SOURCE,
     ),
     Measure(
@@ -320,6 +321,7 @@ SERVICE: Final[tuple[Measure, ...]] = (
         event="{told} = 1 AND {problem} IS NULL",
         needs="{told} = 1",
         lacking="words, or no problem was named (--about p7)",
+        counts_a_kind=True,
         source=WILSON_SOURCE,
     ),
 )
