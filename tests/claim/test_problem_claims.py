@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from wellserved.actions.claim_drafts import draft_from_improvement, draft_from_measure, remake_evidence
+from wellserved.actions.claim_drafts import draft_from_improvement, draft_from_measure
+from wellserved.actions.claim_evidence import remake_evidence
 from wellserved.actions.imports import import_file
 from wellserved.actions.improvements import declare_improvement, prove_improvement
 from wellserved.claim.draft import evidence_root, recipe_from_json

@@ -13,7 +13,8 @@ import pytest
 
 from tests.listen.corpus import messages
 from tests.listen.house import add, desk
-from wellserved.actions.claim_drafts import draft_from_improvement, remake_evidence
+from wellserved.actions.claim_drafts import draft_from_improvement
+from wellserved.actions.claim_evidence import remake_evidence
 from wellserved.actions.imports import import_file
 from wellserved.actions.improvements import declare_improvement, prove_improvement
 from wellserved.actions.listening import decide_about, listen_anew

@@ -16,7 +16,7 @@ from django.test import Client
 from tests.claim.quotes import CHANGE, quote_rows, quote_workspace, write_quotes
 from tests.claim.test_checks import CLAIM_ID, RAW
 from tests.web.conftest import House, plain_recipe, signed_claim
-from wellserved.actions import claim_drafts, claim_exports, house_rules, improvements
+from wellserved.actions import claim_drafts, claim_evidence, claim_exports, house_rules, improvements
 from wellserved.actions import claims as claim_actions
 from wellserved.claim.check import check_claim
 from wellserved.claim.draft import ClaimDraft
@@ -27,6 +27,7 @@ from wellserved.improvement import IMPROVEMENTS_FILE, Improvement
 from wellserved.storage import log
 from wellserved.storage.workspace import Workspace
 from wellserved.store.models import Claim, Event, Person
+from wellserved.web import analysis
 from wellserved.web.views import claims as claim_views
 
 As = Callable[[Person], Client]
@@ -141,8 +142,8 @@ def test_a_claim_is_compared_with_the_records_before_it_is_shown(
     root = claim_actions.opened(claim).evidence_root
     recipe = plain_recipe(place)
     Claim.objects.update(log_version=-5, recipe=recipe)
-    answers = iter([claim_drafts.RemadeEvidence("00" * 32, {}, ()), claim_drafts.RemadeEvidence(root, {}, ())])
-    monkeypatch.setattr(claim_views, "fresh_answer", lambda *_arguments: next(answers))
+    answers = iter([claim_evidence.RemadeEvidence("00" * 32, {}, ()), claim_evidence.RemadeEvidence(root, {}, ())])
+    monkeypatch.setattr(analysis, "fresh_answer", lambda *_arguments: next(answers))
     page = as_(staff.kim).get("/claims/").content.decode()
     assert "6 of 6 months now have another number" in page
     assert Claim.objects.get(id=CLAIM_ID).state == "stale"
@@ -186,9 +187,9 @@ def test_a_withdrawal_while_it_is_compared_stays(
     claim = signed_claim(staff.kim)
     Claim.objects.update(log_version=-5, recipe=plain_recipe(place))
 
-    def remake(*_arguments: object) -> claim_drafts.RemadeEvidence:
+    def remake(*_arguments: object) -> claim_evidence.RemadeEvidence:
         claim_actions.withdraw_claim(staff.kim, CLAIM_ID)
-        return claim_drafts.RemadeEvidence(claim_actions.opened(claim).evidence_root, {}, ())
+        return claim_evidence.RemadeEvidence(claim_actions.opened(claim).evidence_root, {}, ())
 
     claim_actions.refresh_claims(place, list(Claim.objects.all()), remake)
     assert Claim.objects.get(id=CLAIM_ID).state == "withdrawn"
@@ -198,7 +199,7 @@ def test_what_cannot_be_compared_now_is_no_fault_of_the_claim(staff: House, plac
     signed_claim(staff.kim)
     Claim.objects.update(log_version=-5, recipe=plain_recipe(place))
 
-    def remake(*_arguments: object) -> claim_drafts.RemadeEvidence:
+    def remake(*_arguments: object) -> claim_evidence.RemadeEvidence:
         raise WorkspaceError("Another import has been writing for ten minutes.", "Wait for it.")
 
     claims = list(Claim.objects.all())

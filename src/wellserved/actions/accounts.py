@@ -7,26 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import reduce
 from operator import or_
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db.models import Q
 from django.utils.translation import gettext
 
 from wellserved.actions.account_questions import CustomerAccounts, PurchaseWorth
-from wellserved.actions.contract_ledger import Histories, contract_lines, contract_worth, histories_of, lines_by_account
+from wellserved.actions.contract_ledger import AccountLedger, house_ledger
 from wellserved.actions.leaving_questions import RiskAnswer
 from wellserved.moments import NotComputable
 from wellserved.store.access import AccessScope, record_event
 from wellserved.store.models import Account, Customer, Team, money_band
-from wellserved.value.contracts import (
-    DueDecision,
-    LedgerLine,
-    due_decisions,
-)
+from wellserved.value.contracts import DueDecision, LedgerLine
 from wellserved.value.trust import AccountTrust, TrustReason, fold_name
 from wellserved.value.worth import ExpectedValue, total_by_currency, value_by_years
 
 AccountFact = TypeVar("AccountFact")
+NO_CONTRACTS: Final = AccountLedger()
 _MOST_SPELLINGS = 20  # names that are looked for in another spelling
 
 
@@ -125,32 +122,21 @@ def yearly_revenue(account: Account, lines: Sequence[LedgerLine], today: date) -
     return sum(value for value in values if value is not None), currencies.pop()
 
 
-def left_by_ledger(lines: Sequence[LedgerLine], today: date) -> bool:
-    """All its contracts are over, and one of them was left."""
-    outcomes = [line.outcome(today) for line in lines]
-    return bool(lines) and None not in outcomes and any(end in ("left_at_end", "left_early") for end in outcomes)
-
-
 def _by_known_name(values: Mapping[str, AccountFact], account: Account) -> AccountFact | None:
     """What stands under one of an account's names; the keys are folded."""
     return next((values[name] for name in map(fold_name, account.known_names) if name in values), None)
 
 
 def worth_of(
-    account: Account,
-    revenue: float | None,
-    lines: Sequence[LedgerLine],
-    histories: Histories,
-    purchases: PurchaseWorth | None,
-    today: date,
+    account: Account, revenue: float | None, ledger: AccountLedger, purchases: PurchaseWorth | None
 ) -> ExpectedValue | NotComputable:
     """What the next five years are expected to bring: as typed in, or by contract, or by purchases; else why it cannot be told."""
     if account.expected_years is not None and revenue is not None:
         return value_by_years(revenue, float(account.expected_years))
-    if lines:
+    if ledger.lines:
         if revenue is None:
             return NotComputable("it is not known what it pays a year")
-        return contract_worth(lines, histories, revenue, today)
+        return ledger.unit_worth if isinstance(ledger.unit_worth, NotComputable) else ledger.unit_worth.times(revenue)
     if purchases is not None:
         value = _by_known_name(purchases.values, account)
         return value or NotComputable(purchases.reason or "no purchases of it in that currency alone are on record")
@@ -165,17 +151,21 @@ def account_rows(
     today: date,
 ) -> list[AccountRow]:
     """Accounts at risk first, by what is expected to be lost; then by the next decision, then by name."""
-    # of the whole house: an account's own contracts never tell how long others stay
-    lines = contract_lines(None)
-    lines_of = lines_by_account(lines)
-    histories = histories_of(lines, today)
+    ledger_of = house_ledger(today)
     trust_of = {fold_name(trust.account): trust for trust in trusts}
     if purchases is not None:
         purchases = replace(purchases, values={fold_name(name): value for name, value in purchases.values.items()})
-    rows = []
-    for account in accounts:
-        trust = _by_known_name(trust_of, account)
-        rows.append(_row(account, lines_of.get(account.name, []), trust, histories, risk, purchases, today))
+    rows = [
+        _row(
+            account,
+            ledger_of.get(account.name, NO_CONTRACTS),
+            _by_known_name(trust_of, account),
+            risk,
+            purchases,
+            today,
+        )
+        for account in accounts
+    ]
     far = date.max
     return sorted(
         rows,
@@ -188,21 +178,18 @@ def account_rows(
 
 def _row(
     account: Account,
-    lines: Sequence[LedgerLine],
+    ledger: AccountLedger,
     trust: AccountTrust | None,
-    histories: Histories,
     risk: RiskAnswer | None,
     purchases: PurchaseWorth | None,
     today: date,
 ) -> AccountRow:
-    decision = next(iter(due_decisions(lines, today, 36_500)), None)
     chance = risk.model.chance(trust.features) if trust and risk and risk.model else None
-    has_left = left_by_ledger(lines, today) or bool(trust and trust.has_left)
-    notices = [day for line in lines if line.outcome(today) is None and (day := line.leaves_on(today))]
-    revenue, currency = (None, account.currency) if has_left else yearly_revenue(account, lines, today)
-    worth = NotComputable("it has left") if has_left else worth_of(account, revenue, lines, histories, purchases, today)
+    has_left = ledger.has_left or bool(trust and trust.has_left)
+    revenue, currency = (None, account.currency) if has_left else yearly_revenue(account, ledger.lines, today)
+    worth = NotComputable("it has left") if has_left else worth_of(account, revenue, ledger, purchases)
     return AccountRow(
-        account, trust, worth, decision, tuple(lines), chance, has_left, revenue, currency, min(notices, default=None)
+        account, trust, worth, ledger.decision, ledger.lines, chance, has_left, revenue, currency, ledger.leaves_on
     )
 
 

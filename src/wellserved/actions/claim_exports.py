@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from wellserved.actions.claim_drafts import remake_evidence, require_unchanged
+from wellserved.actions.claim_evidence import remake_evidence, require_unchanged
 from wellserved.actions.claim_keys import list_keys, signing_key
 from wellserved.actions.claims import PRIVATE_KEY_BYTES, RemakeEvidence, find_claim, opened, recipe_of, refresh_claims
 from wellserved.actions.counted_claims import count_again

@@ -11,7 +11,7 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
-from wellserved.actions.claim_drafts import RemadeEvidence, remake_evidence, require_unchanged
+from wellserved.actions.claim_evidence import RemadeEvidence, remake_evidence, require_unchanged
 from wellserved.actions.claim_keys import signing_key
 from wellserved.actions.counted_claims import count_again
 from wellserved.claim.check import ClaimState

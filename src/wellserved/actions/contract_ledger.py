@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, Final, cast
@@ -19,9 +20,18 @@ from wellserved.moments import LATEST_DATE, NotComputable
 from wellserved.store.access import AccessScope, record_event
 from wellserved.store.models import Account
 from wellserved.store.plan_models import Contract, ContractDeed
-from wellserved.value.contracts import ContractEnd, ContractEvent, ContractTerms, LedgerLine, renewals_of_account
+from wellserved.value.contracts import (
+    ContractEnd,
+    ContractEvent,
+    ContractTerms,
+    DueDecision,
+    LedgerLine,
+    due_decisions,
+    renewals_of_account,
+)
 from wellserved.value.worth import ExpectedValue, value_by_contract
 
+LedgerRows = tuple[tuple[Any, ...], ...]
 Histories = tuple[tuple[int, int, bool, int], ...]  # renewals before the record, in all, left, how many such
 LATEST_KNOWN_DAYS: Final = 3_660  # how long before a day one may know of it
 
@@ -30,6 +40,8 @@ _LINE_COLUMNS = (
     "pk", "account", "account__name", "account__revenue_year", "account__currency", "value_year", "currency", "reference",
     "starts", "ends", "notice_value", "notice_unit", "notice_to", "renews_itself",
 )  # fmt: skip
+_NO_CONTRACT: Final = NotComputable("it has no contract on record")
+_DEED_COLUMNS = ("contract", "deed", "on", "known_on")
 
 
 def contracts_of(account: Account) -> list[Contract]:
@@ -42,6 +54,11 @@ def contract_lines(accounts: Iterable[Account] | None) -> list[LedgerLine]:
 
     One without a value is worth what its account pays a year, where it is its only one.
     """
+    return list(_lines_of_rows(*_rows_of(accounts)))
+
+
+def _rows_of(accounts: Iterable[Account] | None) -> tuple[LedgerRows, LedgerRows]:
+    """Contracts as `_LINE_COLUMNS`, and what became of them, as they stand in the store."""
     contracts, deeds = Contract.objects.all(), ContractDeed.objects.all()
     if accounts is not None:
         chosen_accounts = accounts if isinstance(accounts, QuerySet) else list(accounts)  # a query stays one
@@ -49,12 +66,62 @@ def contract_lines(accounts: Iterable[Account] | None) -> list[LedgerLine]:
             contracts.filter(account__in=chosen_accounts),
             deeds.filter(contract__account__in=chosen_accounts),
         )
+    return tuple(contracts.values_list(*_LINE_COLUMNS)), tuple(deeds.values_list(*_DEED_COLUMNS))
+
+
+@lru_cache(
+    maxsize=8
+)  # pages read the same ledger again and again; what lines work out of their terms is kept with them
+def _lines_of_rows(rows: LedgerRows, deeds: LedgerRows) -> tuple[LedgerLine, ...]:
     events: dict[int, list[ContractEvent]] = {}
-    for contract, deed, on, known_on in deeds.values_list("contract", "deed", "on", "known_on"):
+    for contract, deed, on, known_on in deeds:
         events.setdefault(contract, []).append(ContractEvent(cast(ContractEnd, deed), on, known_on))
-    rows = list(contracts.values_list(*_LINE_COLUMNS))
     counts = Counter(row[1] for row in rows)
-    return [_line(row, counts[row[1]] == 1, events.get(row[0], ())) for row in rows]
+    return tuple(_line(row, counts[row[1]] == 1, events.get(row[0], ())) for row in rows)
+
+
+@dataclass(frozen=True)
+class AccountLedger:
+    """What the ledger says of one account."""
+
+    lines: tuple[LedgerLine, ...] = ()
+    decision: DueDecision | None = None  # the next one
+    has_left: bool = False
+    leaves_on: date | None = None  # under notice: its last day
+    unit_worth: ExpectedValue | NotComputable = _NO_CONTRACT  # of one unit a year
+
+
+def house_ledger(today: date) -> Mapping[str, AccountLedger]:
+    """Account -> what the ledger says of it, for all that have a contract."""
+    return _ledger_of_rows(*_rows_of(None), today)
+
+
+@lru_cache(maxsize=2)
+def _ledger_of_rows(rows: LedgerRows, deeds: LedgerRows, today: date) -> Mapping[str, AccountLedger]:
+    lines = _lines_of_rows(rows, deeds)
+    # of the whole house: an account's own contracts never tell how long others stay
+    histories = histories_of(lines, today)
+    return {
+        account: _account_ledger(own_lines, histories, today) for account, own_lines in lines_by_account(lines).items()
+    }
+
+
+def _account_ledger(lines: Sequence[LedgerLine], histories: Histories, today: date) -> AccountLedger:
+    decision = next(iter(due_decisions(lines, today, 36_500)), None)
+    notices = [day for line in lines if line.outcome(today) is None and (day := line.leaves_on(today))]
+    return AccountLedger(
+        tuple(lines),
+        decision,
+        left_by_ledger(lines, today),
+        min(notices, default=None),
+        _unit_worth(lines, histories, today),
+    )
+
+
+def left_by_ledger(lines: Sequence[LedgerLine], today: date) -> bool:
+    """All its contracts are over, and one of them was left."""
+    outcomes = [line.outcome(today) for line in lines]
+    return bool(lines) and None not in outcomes and any(end in ("left_at_end", "left_early") for end in outcomes)
 
 
 def lines_by_account(lines: Iterable[LedgerLine]) -> dict[str, list[LedgerLine]]:
@@ -111,10 +178,9 @@ def _value_of_one(histories: Histories, renewals: int) -> ExpectedValue | NotCom
     return model if isinstance(model, NotComputable) else value_by_contract(model, renewals, 1.0)
 
 
-def contract_worth(
-    lines: Sequence[LedgerLine], histories: Histories, revenue: float, today: date
-) -> ExpectedValue | NotComputable:
-    """What an account's contracts let expect; only where they run for a year at a time, which the model counts in."""
+def _unit_worth(lines: Sequence[LedgerLine], histories: Histories, today: date) -> ExpectedValue | NotComputable:
+    """What an account's contracts let expect for each unit a year; only where they run for a year at a time, which the model
+    counts in."""
     current = [line for line in lines if line.outcome(today) is None]
     if not current:
         return NotComputable("it has left")
@@ -124,8 +190,7 @@ def contract_worth(
         renewals_of_account([line for line in lines if line.reference == now.reference], today, date.min)[1]
         for now in current
     )
-    value = _value_of_one(histories, renewals)
-    return value if isinstance(value, NotComputable) else value.times(revenue)
+    return _value_of_one(histories, renewals)
 
 
 def note_deed(

@@ -9,8 +9,8 @@ from typing import Final
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from wellserved.actions.accounts import account_keys_of, left_by_ledger, show_money, show_total, yearly_revenue
-from wellserved.actions.contract_ledger import contract_lines, lines_by_account
+from wellserved.actions.accounts import account_keys_of, show_money, show_total, yearly_revenue
+from wellserved.actions.contract_ledger import contract_lines, left_by_ledger, lines_by_account
 from wellserved.store.access import AccessScope
 from wellserved.store.models import Account
 from wellserved.value.contracts import LedgerLine

@@ -10,6 +10,7 @@ import calendar
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Final, Literal
 
 from wellserved.errors import RequestError
@@ -50,7 +51,7 @@ class ContractTerms:
                 f"Give 0 to {MAX_NOTICE[self.notice_unit]:,} {self.notice_unit}s.",
             )
 
-    @property
+    @cached_property
     def decision_date(self) -> date | None:
         """The last day on which notice can be given for the contract to end when it says; None: it names no end."""
         return notice_date(self.ends, self) if self.ends else None
@@ -63,7 +64,7 @@ class ContractTerms:
         day = _period_end(earliest, self.notice_to)
         return min(day, self.ends) if self.ends and self.ends >= earliest else day
 
-    @property
+    @cached_property
     def runs_a_year(self) -> bool:
         """It is of a year, so that a renewal is a year more."""
         return self.ends is not None and YEAR_DAYS[0] <= (self.ends - self.starts).days + 1 <= YEAR_DAYS[1]
@@ -71,7 +72,7 @@ class ContractTerms:
     def rolled(self, today: date) -> ContractTerms:
         """The term that is to be decided about: one that goes on by itself does so where nobody gave notice in time."""
         terms = self
-        while terms.renews_itself and terms.ends and notice_date(terms.ends, terms) < today:
+        while terms.renews_itself and terms.ends and (terms.decision_date or terms.ends) < today:
             terms = replace(terms, starts=terms.ends + timedelta(days=1), ends=_next_end(terms))
         return terms
 
@@ -146,6 +147,8 @@ class LedgerLine:
 
     def outcome(self, day: date) -> ContractEnd | None:
         """How it ended, by a day; None: not yet. Under notice it has left once its end is over, or the day that the notice names."""
+        if not self.events:
+            return None
         ends = [event for event in self.deeds_by(day) if event.deed != "notice_given" and event.on <= day]
         if ends:
             return max(ends, key=lambda event: event.on).deed
@@ -176,7 +179,7 @@ def due_decisions(ledger: Iterable[LedgerLine], today: date, within: int = DAYS_
         if decides_on is None or ends is None or ends < today or line.is_settled(today):
             continue
         if (days := (decides_on - today).days) <= within:
-            decisions.append(DueDecision(replace(line, terms=terms), decides_on, days))
+            decisions.append(DueDecision(line if terms is line.terms else replace(line, terms=terms), decides_on, days))
     return sorted(decisions, key=lambda decision: (decision.decides_on, decision.line.account))
 
 

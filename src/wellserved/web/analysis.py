@@ -5,6 +5,7 @@ A question that runs too long is ended with its process, and says so; the pages 
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
 import os
 import sys
@@ -20,6 +21,8 @@ from typing import Any, Final, TypeVar
 from django.conf import settings
 
 from wellserved import disk
+from wellserved.actions.claim_evidence import RemadeEvidence, remake_evidence
+from wellserved.claim.draft import ClaimRecipe
 from wellserved.damage import as_damage_error
 from wellserved.errors import RequestError
 from wellserved.improvement import declarations_digest
@@ -30,6 +33,11 @@ Answer = TypeVar("Answer")
 ANALYSIS_MEMORY: Final = 8 * 2**30  # addresses, of which an analysis fills far fewer
 TIME_LIMIT_SECONDS: Final = 120
 MAX_CACHED_ANSWERS: Final = 256
+
+
+class TooMuchError(RequestError):
+    """A question that took too long, or too much memory."""
+
 
 _lock = threading.Lock()
 _answers: OrderedDict[tuple[object, ...], Any] = OrderedDict()
@@ -108,8 +116,8 @@ def _key_of(answer: Callable[..., Answer], arguments: tuple[Any, ...]) -> tuple[
 def known_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer | None:
     """An answer that was worked out before; None: it has to be asked for."""
     with _lock:
-        known: Answer | None = _answers.get(_key_of(answer, arguments))
-        return known
+        known = _answers.get(_key_of(answer, arguments))
+        return None if isinstance(known, RequestError) else known
 
 
 def fresh_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -119,22 +127,44 @@ def fresh_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
         return pool.submit(_compute_answer, answer, settings.WORKSPACE, *arguments).result(TIME_LIMIT_SECONDS)
     except (TooLong, BrokenProcessPool, MemoryError) as error:
         _kill_pool(pool)
-        raise RequestError(
+        raise TooMuchError(
             "This question took too long, or too much memory.", "Ask for fewer cases: a span, a filter."
         ) from error
 
 
 def cached_answer(answer: Callable[..., Answer], *arguments: Any) -> Answer:
-    """answer(workspace, *given), from what is known or by the analysing process."""
+    """answer(workspace, *given), from what is known or by the analysing process; what it refused to answer is known too."""
     key = _key_of(answer, arguments)
     with _lock:
         if key in _answers:
             _answers.move_to_end(key)
-            known_answer: Answer = _answers[key]
+            known_answer: Answer = _said_again(_answers[key])
             return known_answer
-    new_answer = fresh_answer(answer, *arguments)
+    try:
+        new_answer = fresh_answer(answer, *arguments)
+    except TooMuchError:  # of which there may be enough the next time
+        raise
+    except RequestError as refusal:
+        _remember(key, refusal)
+        raise
+    _remember(key, new_answer)
+    return new_answer
+
+
+def _remember(key: tuple[object, ...], answer: Any) -> None:
     with _lock:
-        _answers[key] = new_answer
+        _answers[key] = answer
         while len(_answers) > MAX_CACHED_ANSWERS:
             _answers.popitem(last=False)
-    return new_answer
+
+
+def _said_again(answer: Any) -> Any:
+    """A known answer, or the refusal that it was, without the trace of its first time."""
+    if isinstance(answer, RequestError):
+        raise copy.copy(answer)
+    return answer
+
+
+def remake_claim(_workspace: Workspace, recipe: ClaimRecipe, secret: bytes) -> RemadeEvidence:
+    """The evidence of a claim, made anew by the analysing process."""
+    return fresh_answer(remake_evidence, recipe, secret)

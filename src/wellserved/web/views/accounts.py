@@ -26,10 +26,10 @@ from wellserved.value.trust import AccountTrust, TrustReason, fold_name
 from wellserved.web.access_middleware import required_permission, scope_of
 from wellserved.web.analysis import cached_answer, has_records, known_answer
 from wellserved.web.forms import AccountForm
-from wellserved.web.plan_forms import ContractForm
+from wellserved.web.plan_forms import empty_contract_form
 from wellserved.web.views.contracts import contract_context
 
-MAX_ACCOUNTS_SHOWN = 60
+MAX_ACCOUNTS_SHOWN, MAX_MOMENTS_SHOWN = 30, 20
 
 
 def account_rows_of(accounts: list[Account]) -> tuple[list[AccountRow], list[AccountTrust]]:
@@ -122,19 +122,20 @@ def account(request: HttpRequest, id_: int) -> HttpResponseBase:
             return redirect("account", id_)
         row.refresh_from_db()
     (account_row,), _trusts = account_rows_of([row])
+    may_change = has_permission(scope.person, "change_accounts")
     contracts = contract_ledger.contracts_of(row)
     context = {
         **row_context(scope, account_row),
         "account": row,
         "form": form,
-        "contract_form": ContractForm(),
+        "contract_form": empty_contract_form() if may_change else "",
         "contracts": [
             contract_context(scope, contract, line)
             for contract, line in zip(contracts, contract_ledger.contract_lines([row]), strict=True)
         ],
-        "seen": scope.visible_moments().filter(customer__account=row)[:50],
+        "seen": scope.visible_moments().filter(customer__account=row)[:MAX_MOMENTS_SHOWN],
         "reasons": _reasons(scope, account_row),
-        "may_change": has_permission(scope.person, "change_accounts"),
+        "may_change": may_change,
     }
     return render(request, "account.html", context)
 

@@ -21,8 +21,8 @@ from wellserved.resume.one_page import claim_page
 from wellserved.resume.paper import address_code
 from wellserved.store.models import Claim
 from wellserved.web.access_middleware import OPEN, person_of, required_permission
+from wellserved.web.analysis import remake_claim
 from wellserved.web.template_filters import safe_html
-from wellserved.web.views.claims import remake_claim
 
 
 def _published(address: str) -> PublishedClaim:

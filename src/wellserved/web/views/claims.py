@@ -19,12 +19,10 @@ from wellserved.actions.claim_roles import role_in_improvement
 from wellserved.actions.counted_claims import draft_count, offered_counts
 from wellserved.actions.house_rules import claim_limit, limit_choices, set_claim_limit
 from wellserved.claim.checker import checker_digest
-from wellserved.claim.draft import ClaimRecipe
 from wellserved.claim.sentence import window_words
 from wellserved.errors import ClaimRefusedError, RequestError, UnknownNameError
-from wellserved.storage.workspace import Workspace
 from wellserved.web.access_middleware import person_of, required_permission
-from wellserved.web.analysis import cached_answer, fresh_answer
+from wellserved.web.analysis import cached_answer, fresh_answer, remake_claim
 
 VARIANT_WORDS = {
     "ratio_without_service": gettext_lazy("by how much, without the service"),
@@ -32,11 +30,6 @@ VARIANT_WORDS = {
     "full": gettext_lazy("from what to what, with every month"),
 }
 """Forms of a claim file -> what each shows."""
-
-
-def remake_claim(_workspace: Workspace, recipe: ClaimRecipe, secret: bytes) -> claim_drafts.RemadeEvidence:
-    """The evidence of a claim, made anew by the analysing process."""
-    return fresh_answer(claim_drafts.remake_evidence, recipe, secret)
 
 
 @required_permission("own")

@@ -25,6 +25,7 @@ from wellserved.web.forms import FileForm
 from wellserved.web.plan_forms import ContractForm, DeedForm
 
 MAX_FILE_BYTES = 5_000_000
+MAX_DECISIONS_SHOWN = 50
 
 
 def contract_context(scope: AccessScope, contract: Contract, line: LedgerLine) -> dict[str, Any]:
@@ -114,12 +115,15 @@ def contracts(request: HttpRequest) -> HttpResponseBase:
                 raise RequestError("The file is larger than 5 MB.", "Part it, and read the parts.")
             outcome = read_contracts(upload.read(), scope)
     accounts = scope.accounts()
-    ids, lines = {account.name: account.pk for account in accounts}, contract_ledger.contract_lines(accounts)
+    ids, lines = dict(accounts.values_list("name", "pk")), contract_ledger.contract_lines(accounts)
+    decisions = due_decisions(lines, today)
+    shown_decisions = decisions if "all" in request.GET else decisions[:MAX_DECISIONS_SHOWN]
     context = {
         "due": [
             (decision, ids[decision.line.account], show_money(scope, decision.line.value_year, decision.line.currency))
-            for decision in due_decisions(lines, today)
+            for decision in shown_decisions
         ],
+        "hidden": len(decisions) - len(shown_decisions),
         "unclosed": [(line, ids[line.account]) for line in unclosed_contracts(lines, today)],
         "cohorts": [_cohort_context(scope, rates) for rates in cohort_rates(lines, today)],
         "form": form, "outcome": outcome, "columns": CONTRACT_COLUMNS, "none": not ids,

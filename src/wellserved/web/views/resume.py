@@ -15,8 +15,8 @@ from wellserved.actions import resumes
 from wellserved.actions.claims import list_claims
 from wellserved.resume.document import MAX_BULLET_LETTERS, MAX_RESUME_BYTES, ResumeFormatError, read_resume
 from wellserved.web.access_middleware import journal_of, person_of, required_permission
+from wellserved.web.analysis import remake_claim
 from wellserved.web.resume_forms import ResumeForms
-from wellserved.web.views.claims import remake_claim
 
 
 @required_permission("own", "GET", "POST")

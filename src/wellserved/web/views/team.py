@@ -25,7 +25,7 @@ from wellserved.web.forms import CauseForm, CustomerForm, FileForm, FollowForm, 
 from wellserved.web.views.journal import draft_of
 
 FAILURE_WORDS = ("missed", "complaint")
-MAX_ROWS_SHOWN, MAX_FAILURES_LISTED = 200, 30  # rows of a table, entries of a list
+MAX_ROWS_SHOWN, MAX_FAILURES_LISTED = 100, 30  # rows of a table, entries of a list
 MAX_FILE_BYTES = 5_000_000  # bytes of a file of customers
 _YES_WORDS = ("yes", "true", "1")
 
@@ -194,6 +194,7 @@ def customers(request: HttpRequest) -> HttpResponseBase:
     if search_text:
         matching_customers = matching_customers.filter(name__icontains=search_text)
     shown_customers = list(matching_customers[:MAX_ROWS_SHOWN]) if scope.names else []
+    is_cut = len(shown_customers) == MAX_ROWS_SHOWN
     failure_counts = _failure_counts(scope, "customer", [customer.pk for customer in shown_customers])
     may_change = has_permission(scope.person, "change_customers")
     merged_customers = scope.merged_customers() if may_change and scope.names else []
@@ -205,6 +206,7 @@ def customers(request: HttpRequest) -> HttpResponseBase:
     ]
     context = {
         "rows": rows,
+        "hidden": matching_customers.count() - MAX_ROWS_SHOWN if is_cut else 0,
         "form": form,
         "q": search_text,
         "may_change": may_change,
